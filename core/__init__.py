@@ -1,0 +1,1 @@
+"""What every room may use: records, errors, settings, clock, secrets. Standard library only."""

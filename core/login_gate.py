@@ -1,0 +1,146 @@
+"""Counts password attempts per device and credential, over ONVIF and RTSP together.
+
+Recorders lock an account after a few wrong passwords, and a page of sixteen tiles asks sixteen
+times at once. So while a credential is unproven one attempt is under way at a time and the others
+wait for how it ends; once refused, nobody tries again before `retry_after_s` have passed or the
+credential is edited (which makes it another one).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from enum import Enum
+
+from core.clock import Clock
+from core.errors import CameraAuthFailed, CameraUnreachable
+from core.records import Credential
+
+_PROVEN_FOR_S = 30.0
+_REFUSED = "The device refuses this user name or password. It is not tried again for {left} s."
+
+
+class _Standing(Enum):
+    UNPROVEN = "unproven"
+    TRYING = "trying"
+    PROVEN = "proven"
+    REFUSED = "refused"
+
+
+@dataclass(slots=True)
+class _Entry:
+    standing: _Standing = _Standing.UNPROVEN
+    refused_at_s: float = 0.0
+    accepted_at_s: float = 0.0
+    attempts: int = 0
+    holder: int = 0
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The right to send this credential to this device. End it with exactly one of its methods."""
+
+    _gate: LoginGate
+    _key: tuple[str, str, str]
+    _number: int
+    _ended: bool = field(default=False)
+
+    def accepted(self) -> None:
+        """The device let us in: from now on nobody waits."""
+        self._end(_Standing.PROVEN)
+
+    def refused(self) -> None:
+        """The device refused: nobody tries this credential again for a while."""
+        self._end(_Standing.REFUSED)
+
+    def unanswered(self) -> None:
+        """It ended without a verdict (no answer, another error): the next one may try."""
+        self._end(None)
+
+    def _end(self, standing: _Standing | None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._gate._end(self._key, self._number, standing)
+
+
+class LoginGate:
+    """Shared by the SOAP and the RTSP client. Safe between threads; nothing in it blocks for ever."""
+
+    def __init__(self, clock: Clock, *, retry_after_s: float = 300.0) -> None:
+        self._clock = clock
+        self._retry_after_s = retry_after_s
+        self._entries: dict[tuple[str, str, str], _Entry] = {}
+        self._changed = threading.Condition()
+        self._numbers = 0
+
+    def try_begin(self, device_key: str, credential: Credential) -> Attempt | None:
+        """An attempt, or None while another one is under way and unproven.
+
+        Raises CameraAuthFailed while the credential counts as refused.
+        """
+        key = _key(device_key, credential)
+        with self._changed:
+            entry = self._entries.setdefault(key, _Entry())
+            now_s = self._clock.monotonic_s()
+            if entry.standing is _Standing.REFUSED:
+                left_s = entry.refused_at_s + self._retry_after_s - now_s
+                if left_s > 0:
+                    raise CameraAuthFailed(_REFUSED.format(left=max(1, round(left_s))))
+                entry.standing = _Standing.UNPROVEN
+            if entry.standing is _Standing.TRYING:
+                return None
+            if entry.standing is _Standing.PROVEN and now_s - entry.accepted_at_s > _PROVEN_FOR_S:
+                entry.standing = _Standing.UNPROVEN  # the password may have been changed since
+            self._numbers += 1
+            if entry.standing is _Standing.UNPROVEN:
+                entry.standing = _Standing.TRYING
+                entry.holder = self._numbers
+            entry.attempts += 1
+            return Attempt(self, key, self._numbers)
+
+    def begin(self, device_key: str, credential: Credential, *, timeout_s: float = 30.0) -> Attempt:
+        """As try_begin, but waits for the attempt under way; CameraUnreachable after timeout_s."""
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        while True:
+            attempt = self.try_begin(device_key, credential)
+            if attempt is not None:
+                return attempt
+            with self._changed:
+                entry = self._entries.get(_key(device_key, credential))
+                if entry is not None and entry.standing is _Standing.TRYING:
+                    self._changed.wait(0.25)
+            if self._clock.monotonic_s() >= deadline_s:
+                raise CameraUnreachable("The device did not say in time whether it lets us in.")
+
+    def forget(self, device_key: str) -> None:
+        """Drops all that is known of a device: after an edit, or when the user asks to try again."""
+        with self._changed:
+            for key in [key for key in self._entries if key[0] == device_key]:
+                del self._entries[key]
+            self._changed.notify_all()
+
+    def attempts(self, device_key: str, credential: Credential) -> int:
+        """How often this credential was sent to this device since it was last forgotten."""
+        with self._changed:
+            entry = self._entries.get(_key(device_key, credential))
+            return entry.attempts if entry else 0
+
+    def _end(self, key: tuple[str, str, str], number: int, standing: _Standing | None) -> None:
+        with self._changed:
+            entry = self._entries.get(key)
+            if entry is None:
+                return
+            if standing is not None:
+                entry.standing = standing
+                now_s = self._clock.monotonic_s()
+                if standing is _Standing.REFUSED:
+                    entry.refused_at_s = now_s
+                else:
+                    entry.accepted_at_s = now_s
+            elif entry.standing is _Standing.TRYING and entry.holder == number:
+                entry.standing = _Standing.UNPROVEN
+            self._changed.notify_all()
+
+
+def _key(device_key: str, credential: Credential) -> tuple[str, str, str]:
+    return device_key, credential.username, credential.password.fingerprint()

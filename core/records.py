@@ -1,0 +1,167 @@
+"""The values that cross a room's edge: frozen, typed, without behaviour that needs a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from core.secrets import Secret
+
+
+class CameraStatus(StrEnum):
+    """What we know about a device's answering."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    OFFLINE = "offline"
+    AUTH_FAILED = "auth_failed"
+
+
+class StreamState(StrEnum):
+    """The life of a session."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    RECONNECTING = "reconnecting"
+    STALLED = "stalled"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class StreamKind(StrEnum):
+    LIVE = "live"
+    REPLAY = "replay"
+
+
+class ProfileRole(StrEnum):
+    """What a media profile is for within its channel."""
+
+    MAIN = "main"
+    SUB = "sub"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something is not as it should be: `code` as in core.errors, `detail` for a person."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a device is asked to let us in with. An empty user name means: none is sent."""
+
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """GetDeviceInformation, cleaned: printable, each at most 128 characters."""
+
+    manufacturer: str = ""
+    model: str = ""
+    firmware: str = ""
+    serial: str = ""
+    hardware: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFormat:
+    """Codec as FFmpeg names it (h264, hevc, mjpeg, mpeg4); None where nobody has said it yet."""
+
+    codec: str
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    bitrate_kbps: int | None = None
+    gop: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """Codec as FFmpeg names it (aac, pcm_alaw, pcm_mulaw, adpcm_g722, g726)."""
+
+    codec: str
+    sample_rate: int | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaProfile:
+    """An ONVIF media profile: one source with one encoder. `service` is media or media2."""
+
+    profile_token: str
+    name: str
+    video_source_token: str
+    video: VideoFormat | None
+    audio: AudioFormat | None = None
+    has_ptz: bool = False
+    service: str = "media"
+    role: ProfileRole = ProfileRole.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One video source of a device. `number` counts from 1 in the device's own order.
+
+    `name` is what the user calls it, else what the device does, else "Channel 3". `problem` marks
+    a dead channel: camera_no_signal, camera_unreachable (no stream address), ...
+    """
+
+    number: int
+    name: str
+    video_source_token: str
+    profiles: tuple[MediaProfile, ...] = ()
+    hidden: bool = False
+    position: int = 0
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSource:
+    """Where a session gets its media: an RTSP address without user-info, and how to get in.
+
+    `device_key` names the device for its session budget and its login attempts.
+    """
+
+    camera_id: int
+    profile_token: str
+    uri: str
+    device_key: str
+    credential: Credential
+    video: VideoFormat | None = None
+    audio: AudioFormat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDevice:
+    """One answer to a WS-Discovery probe."""
+
+    host: str
+    port: int
+    name: str = ""
+    hardware: str = ""
+    endpoint_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """device time minus ours, in seconds, and when it was measured."""
+
+    offset_s: float
+    measured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCheck:
+    """One line of the health card: what was tried, how it ended, how long it took."""
+
+    name: str
+    outcome: str
+    detail: str = ""
+    took_ms: int | None = None
+    at: datetime | None = field(default=None, compare=False)

@@ -1,0 +1,100 @@
+"""Settings from the environment, typed, checked and documented in one place.
+
+`docs/SETTINGS.md` lists the same names; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """One or more settings cannot be used; the message names each."""
+
+
+def _setting(default: Any, text: str, *, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"text": text, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Each field is the setting of the same name in capitals; lengths are in the unit named."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on. Only loopback while there are no accounts.")
+    port: int = _setting(5001, "Port to listen on.", low=1, high=65535)
+    data_dir: Path = _setting(ROOT / "data", "Folder for the database, caches and logs.")
+    streams_dir: Path = _setting(ROOT / "static" / "streams", "Folder for playlists and segments.")
+    secret_key_file: Path | None = _setting(
+        None, "File with the key that encrypts camera passwords; by default in the user's configuration folder."
+    )
+    ffmpeg: str = _setting("", "Path of an ffmpeg to use instead of the bundled one.")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+    request_threads: int = _setting(48, "Requests answered side by side.", low=8, high=512)
+    segment_s: float = _setting(2.0, "Length of a live segment; never shorter than the camera's GOP.", low=1, high=10)
+    playlist_segments: int = _setting(10, "Segments kept in a live playlist.", low=3, high=100)
+    playlist_wait_s: float = _setting(10.0, "How long the playlist of a starting session may wait.", low=0, high=30)
+    max_sessions: int = _setting(32, "Sessions at once, live and replay together.", low=1, high=512)
+    max_transcodes: int = _setting(2, "Sessions at once that encode video.", low=0, high=64)
+    idle_end_s: float = _setting(30.0, "A session ends this long after its last viewer.", low=1, high=86400)
+    unwatched_end_s: float = _setting(300.0, "A session that nobody ever watched ends after this.", low=1, high=86400)
+    stall_after_s: float = _setting(8.0, "No new segment for this long: stalled.", low=2, high=120)
+    min_free_bytes: int = _setting(200_000_000, "Free disk below which sessions pause.", low=0)
+    device_timeout_s: float = _setting(10.0, "Total time for one ONVIF call.", low=1, high=120)
+    rtsp_timeout_s: float = _setting(10.0, "Time for an RTSP answer, and without media.", low=1, high=120)
+    device_live_sessions: int = _setting(32, "Live RTSP sessions at once with one device.", low=1, high=512)
+    login_retry_s: float = _setting(300.0, "A refused password is tried again after this.", low=1, high=86400)
+    discovery_s: float = _setting(3.0, "How long a network search listens.", low=0.5, high=30)
+
+    @property
+    def database_file(self) -> Path:
+        return self.data_dir / "cameras.sqlite3"
+
+    @property
+    def key_file(self) -> Path:
+        """Where the encryption key lives: apart from the data, so that a copy of it opens nothing."""
+        if self.secret_key_file is not None:
+            return self.secret_key_file
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        return base / "onvif-web-viewer" / "secret.key"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Reads every setting; SettingsError lists all that cannot be used, not just the first."""
+        source = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for item in fields(cls):
+            raw = source.get(item.name.upper(), "").strip()
+            if not raw:
+                continue
+            try:
+                values[item.name] = _parse(str(item.type), raw, item.metadata)
+            except ValueError as error:
+                wrong.append(f"{item.name.upper()}={raw!r}: {error}")
+        if values.get("log_level", "INFO") not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            wrong.append("LOG_LEVEL: one of DEBUG, INFO, WARNING, ERROR")
+        if wrong:
+            raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(wrong))
+        return cls(**values)
+
+
+def _parse(kind: str, raw: str, limits: Mapping[str, Any]) -> str | int | float | Path:
+    if kind.startswith("Path"):
+        return Path(raw).expanduser().resolve()
+    if kind == "str":
+        return raw
+    number: int | float
+    try:
+        number = int(raw) if kind == "int" else float(raw)
+    except ValueError:
+        raise ValueError("a whole number is needed" if kind == "int" else "a number is needed") from None
+    low, high = limits["low"], limits["high"]
+    if number != number or (low is not None and number < low) or (high is not None and number > high):
+        raise ValueError(f"from {low} to {high}" if high is not None else f"at least {low}")
+    return number

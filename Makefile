@@ -1,0 +1,107 @@
+# One place for every command; a person and the CI call the same ones. `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+HLS := node_modules/hls.js/dist
+VENDOR := static/vendor
+
+.PHONY: help
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: install ## install what is missing and start the app on http://localhost:5001
+	@exec $(BIN)/python app.py
+
+.PHONY: demo
+demo: install ## start the app with the pretend recorder already added
+	@exec $(BIN)/python app.py --demo
+
+.PHONY: install
+install: $(VENV)/.installed $(VENV)/.specs $(VENDOR)/hls.mjs ## Python and front-end packages, nothing else
+
+$(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed; none was found on the PATH." >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is needed (it comes with Node.js); it was not found on the PATH." >&2; exit 1; }
+	@echo "Making a virtual environment with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "If that was Debian: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@echo "Installing Python packages ..."
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/.specs: requirements-specs.txt | $(VENV)/bin/python
+	@rm -rf $(VENV)/onvif-specs
+	@$(PIP) install --no-deps --target $(VENV)/onvif-specs -r requirements-specs.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	@echo "Installing what tests need ..."
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed
+
+node_modules/.installed: package.json package-lock.json
+	@echo "Installing front-end packages ..."
+	@npm ci --omit=dev --silent --no-progress
+	@touch $@
+
+node_modules/.installed-dev: package.json package-lock.json
+	@npm ci --silent --no-progress
+	@touch $@ node_modules/.installed
+
+$(VENDOR)/hls.mjs: package-lock.json | node_modules/.installed
+	@mkdir -p $(VENDOR)
+	@cp $(HLS)/hls.mjs $(HLS)/hls.worker.js node_modules/hls.js/LICENSE $(VENDOR)/
+	@touch $@
+
+.PHONY: install-dev
+install-dev: node_modules/.installed-dev $(VENV)/.installed-dev install
+	@tools/system-packages.sh
+
+.PHONY: test
+test: install-dev lint test-js test-python ## linters, types, unit, integration, browser and JS tests
+
+.PHONY: lint
+lint: install-dev ## ruff, mypy, eslint, tsc
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	npx --no-install eslint --max-warnings 0 static/js tests/js eslint.config.js
+	npx --no-install tsc --noEmit
+
+.PHONY: test-js
+test-js: install-dev ## the pure modules of the front end
+	node --test tests/js/*.test.mjs
+
+.PHONY: test-python
+test-python: install-dev ## all Python tests, those in Chromium included
+	$(BIN)/pytest -q -m 'not stress' --durations=15
+
+.PHONY: stress
+stress: install-dev ## long loads and thousands of cycles; not part of CI
+	$(BIN)/pytest -q -m stress --timeout=3600 -s
+
+.PHONY: bench
+bench: install-dev ## measure against plain ffmpeg, print a table
+	$(BIN)/python -m bench
+
+.PHONY: screenshots
+screenshots: install-dev ## every page at 1280 and 390 px, light and dark, into build/screenshots
+	$(BIN)/python tools/screenshots.py
+
+.PHONY: format
+format: install-dev ## let the formatters rewrite the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## remove what was installed and built; keeps the data folder
+	rm -rf $(VENV) node_modules $(VENDOR) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

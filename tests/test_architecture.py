@@ -1,0 +1,111 @@
+"""The rooms and their arrows: who may import whom, one table."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# room -> the rooms it may import. A top-level file is a room of its own unless ROOM_OF says otherwise.
+ARROWS: dict[str, frozenset[str]] = {
+    "app": frozenset({"web", "workers", "onvif", "stream", "onvif_services", "media", "database", "core"}),
+    "web": frozenset({"onvif", "stream", "core"}),
+    "workers": frozenset({"onvif", "stream", "core"}),
+    "onvif": frozenset({"onvif_services", "database", "core"}),
+    "stream": frozenset({"media", "database", "core"}),
+    "onvif_services": frozenset({"core"}),
+    "media": frozenset({"core"}),
+    "database": frozenset({"core"}),
+    "core": frozenset(),
+    "simulator": frozenset(),
+}
+
+# The managers are thin faces over packages: face and package are one room.
+ROOM_OF = {
+    "onvif_manager": "onvif",
+    "cameras": "onvif",
+    "stream_manager": "stream",
+    "sessions": "stream",
+    "migrations": "database",
+}
+
+OUTSIDE = {"tests", "bench", "tools", "docs"}
+
+
+def _tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
+
+
+def _room(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    return ROOM_OF.get(first, first)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0]
+
+
+SOURCES = [path for path in _tracked("*.py") if path.relative_to(ROOT).parts[0] not in OUTSIDE]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
+    room = _room(path)
+    assert room in ARROWS, f"{path.relative_to(ROOT)} has no room: add it to the table with its arrows"
+    allowed = ARROWS[room] | {room}
+    own = {ROOM_OF.get(name, name) for name in _imports(path)} & set(ARROWS)
+    assert own <= allowed, f"{room} may not import {sorted(own - allowed)}"
+
+
+def test_core_needs_the_standard_library_only() -> None:
+    import sys
+
+    for path in SOURCES:
+        if _room(path) == "core":
+            outside = {name for name in _imports(path) if name not in sys.stdlib_module_names and name != "core"}
+            assert not outside, f"{path.name} imports {sorted(outside)}"
+
+
+def test_no_file_is_longer_than_500_lines() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in _tracked("*.py", "*.js", "*.mjs", "*.css", "*.html")
+        if (lines := len(path.read_text("utf-8").splitlines())) > 500
+    }
+    assert not long
+
+
+def test_only_one_file_starts_processes() -> None:
+    starters = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if _room(path) != "simulator" and {"subprocess", "multiprocessing"} & set(_imports(path))
+    }
+    assert starters <= {"media/process.py"}
+
+
+def test_no_inline_script_or_style_in_a_page() -> None:
+    for path in _tracked("templates/*.html", "templates/**/*.html"):
+        text = path.read_text("utf-8")
+        assert "<style" not in text, path.name
+        assert " style=" not in text, path.name
+        assert "javascript:" not in text, path.name
+        for chunk in text.split("<script")[1:]:
+            tag = chunk.split(">", 1)[0]
+            assert "src=" in tag or 'type="application/json"' in tag, f"{path.name} has an inline script"

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# What the tests need from the system: installed through apt when we are root, else named.
+set -euo pipefail
+
+missing=()
+command -v chromium >/dev/null || missing+=(chromium)
+command -v ffmpeg >/dev/null || missing+=(ffmpeg)
+command -v ps >/dev/null || missing+=(procps)
+/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer' \
+  2>/dev/null || missing+=(python3-gi gir1.2-gst-rtsp-server-1.0)
+for plugin in x264enc:ugly alawenc:good rtph264pay:good h264parse:bad avenc_aac:libav videotestsrc:base; do
+  command -v gst-inspect-1.0 >/dev/null || { missing+=(gstreamer1.0-tools); }
+  gst-inspect-1.0 --exists "${plugin%%:*}" 2>/dev/null || case "${plugin##*:}" in
+    libav) missing+=(gstreamer1.0-libav) ;;
+    *) missing+=("gstreamer1.0-plugins-${plugin##*:}") ;;
+  esac
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+mapfile -t packages < <(printf '%s\n' "${missing[@]}" | sort -u)
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+  echo "Installing for the tests: ${packages[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+else
+  echo "The tests need these system packages (Debian's names): ${packages[*]}" >&2
+  exit 1
+fi

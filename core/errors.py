@@ -24,6 +24,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class StartRefused(Exception):
+    """The app cannot start as things are; the message tells its owner why and what to do about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One field of a request that was refused, and why."""
@@ -63,7 +67,13 @@ class NotFound(AppError):
 
 
 class Conflict(AppError):
+    """`existing_id` is the id of what stands in the way, where there is one (a camera)."""
+
     code = "conflict"
+
+    def __init__(self, detail: str, *, code: str | None = None, existing_id: int | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.existing_id = existing_id
 
 
 class LimitReached(AppError):

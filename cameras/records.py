@@ -1,0 +1,178 @@
+"""What the camera rooms take and give: frozen values, no row, no device object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.clock import rfc3339
+from core.records import CameraStatus, Channel, DeviceInfo, MediaProfile, Problem, ServiceCheck
+from core.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class CameraDraft:
+    """A camera to add. Without a port the usual ONVIF ports are tried; without a name its model is one.
+
+    `host` may be written `host:port`. Everything is checked by OnvifManager.add_camera, which
+    raises InvalidRequest naming the field.
+    """
+
+    host: str
+    username: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    port: int | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraChange:
+    """What to change of a camera; None leaves a field as it is. An empty name: the device's own again."""
+
+    name: str | None = None
+    host: str | None = None
+    port: int | None = None
+    username: str | None = None
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """What is known of a camera right now. `port` is None until one was given or found.
+
+    `clock_offset_s` is device time minus ours. `same_device_as` is the id of an older camera that
+    reports the same make, model and serial number: most likely one device added twice.
+    """
+
+    id: int
+    name: str
+    host: str
+    port: int | None
+    username: str
+    status: CameraStatus
+    error: Problem | None = None
+    info: DeviceInfo = field(default_factory=DeviceInfo)
+    channel_count: int = 0
+    services: tuple[str, ...] = ()
+    clock_offset_s: float | None = None
+    last_seen_at: datetime | None = None
+    pretend: bool = False
+    same_device_as: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredCamera:
+    """A device that answered the search of the local network; `camera_id` if it was added before."""
+
+    host: str
+    port: int
+    name: str = ""
+    hardware: str = ""
+    camera_id: int | None = None
+
+    @property
+    def already_added(self) -> bool:
+        return self.camera_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TimedSnapshot:
+    """A JPEG and when it was taken (aware, UTC)."""
+
+    jpeg: bytes
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCard:
+    """All that helps to find out why a camera does not do what it should; holds no secret."""
+
+    camera: CameraView
+    made_at: datetime
+    checks: tuple[ServiceCheck, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    clock_measured_at: datetime | None = None
+    next_try_at: datetime | None = None
+    failures: int = 0
+
+    def as_text(self) -> str:
+        """The card as plain text to copy into a message: no password, no stream address."""
+        return "\n".join([*_head(self), *_checks(self.checks), *_channels(self.channels)]) + "\n"
+
+
+def _head(card: HealthCard) -> list[str]:
+    camera = card.camera
+    lines = [
+        f"Camera {camera.id}: {camera.name}",
+        f"Address: {camera.host}:{camera.port if camera.port is not None else '?'}",
+        f"State: {camera.status}",
+    ]
+    if camera.error:
+        lines.append(f"Problem: {camera.error.code}: {camera.error.detail}")
+    if card.failures:
+        lines.append(f"Failed attempts in a row: {card.failures}")
+    if card.next_try_at:
+        lines.append(f"Next attempt: {rfc3339(card.next_try_at)}")
+    if camera.same_device_as is not None:
+        lines.append(f"Same make, model and serial number as camera {camera.same_device_as}")
+    info = camera.info
+    lines += [
+        f"Make: {info.manufacturer or 'unknown'}",
+        f"Model: {info.model or 'unknown'}",
+        f"Firmware: {info.firmware or 'unknown'}",
+        f"Serial number: {info.serial or 'unknown'}",
+        f"Services: {', '.join(camera.services) or 'unknown'}",
+        f"Device clock minus ours: {_offset(card)}",
+        f"Last seen: {rfc3339(camera.last_seen_at) if camera.last_seen_at else 'never'}",
+        f"Card made: {rfc3339(card.made_at)}",
+    ]
+    return lines
+
+
+def _offset(card: HealthCard) -> str:
+    if card.camera.clock_offset_s is None:
+        return "unknown"
+    when = f" (measured {rfc3339(card.clock_measured_at)})" if card.clock_measured_at else ""
+    return f"{card.camera.clock_offset_s:+.1f} s{when}"
+
+
+def _checks(checks: tuple[ServiceCheck, ...]) -> list[str]:
+    if not checks:
+        return ["", "Nothing has been tried since the start."]
+    return ["", "What was tried:", *(f"  {_check(check)}" for check in checks)]
+
+
+def _check(check: ServiceCheck) -> str:
+    took = f" in {check.took_ms} ms" if check.took_ms is not None else ""
+    return f"{check.name}: {check.outcome}{took}{f' ({check.detail})' if check.detail else ''}"
+
+
+def _channels(channels: tuple[Channel, ...]) -> list[str]:
+    lines = ["", f"Channels: {len(channels)}"]
+    for channel in channels:
+        hidden = ", hidden" if channel.hidden else ""
+        problem = f": {channel.problem.code}: {channel.problem.detail}" if channel.problem else ""
+        lines.append(f"  {channel.number} {channel.name}{hidden}{problem}")
+        lines += [f"    {_profile(profile)}" for profile in channel.profiles]
+    return lines
+
+
+def _profile(profile: MediaProfile) -> str:
+    parts = [f"{profile.role} {profile.profile_token} ({profile.service})"]
+    if video := profile.video:
+        parts.append(video.codec)
+        if video.width and video.height:
+            parts.append(f"{video.width}x{video.height}")
+        parts += [
+            text
+            for value, text in (
+                (video.fps, f"{video.fps:g} fps" if video.fps else ""),
+                (video.bitrate_kbps, f"{video.bitrate_kbps} kbit/s"),
+                (video.gop, f"GOP {video.gop}"),
+            )
+            if value is not None
+        ]
+    else:
+        parts.append("no video")
+    parts.append(f"audio {profile.audio.codec}" if profile.audio else "no audio")
+    return ", ".join(parts)

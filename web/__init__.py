@@ -1,0 +1,1 @@
+"""HTTP: pages, the API, the guard in front of both. Reads a request, makes one call, answers."""

@@ -1,0 +1,159 @@
+"""/api/cameras: the devices, their channels, pictures and health."""
+
+from __future__ import annotations
+
+from flask import Response, url_for
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from cameras.records import CameraChange, CameraDraft
+from core.clock import rfc3339
+from core.errors import InvalidRequest, NotFound
+from core.secrets import Secret
+from web.api import answers, models
+from web.api.described import JPEG, NO_CONTENT, answers_with
+from web.services import services
+
+blueprint = APIBlueprint("api_cameras", __name__, url_prefix="/api", abp_tags=[Tag(name="cameras")])
+
+
+@blueprint.get("/cameras", responses=answers_with({200: models.CameraList}, 400))
+def list_cameras(query: models.ListQuery) -> Response:
+    """All cameras, as far as they are known; no device is asked."""
+    views = list(services().cameras.list_cameras())
+    if query.cursor is not None:
+        position = next((i for i, view in enumerate(views) if str(view.id) == query.cursor), None)
+        if position is None:
+            raise InvalidRequest.of_field("cursor", "unknown; begin again without it")
+        views = views[position + 1 :]
+    page = views[: query.limit]
+    return answers.answer(
+        models.CameraList(
+            cameras=[answers.camera(view) for view in page],
+            next_cursor=str(page[-1].id) if len(views) > len(page) else None,
+        )
+    )
+
+
+@blueprint.post("/cameras", responses=answers_with({201: models.Camera}, 400, 409, 415, 503))
+def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
+    """Adds a camera by its address. It is kept even if it cannot be reached; its status says why."""
+    draft = CameraDraft(
+        host=body.host,
+        username=body.username,
+        password=Secret(body.password),
+        port=body.port,
+        name=body.name,
+    )
+    cameras = services().cameras
+    if query.wait:
+        with services().device_room.place():
+            view = cameras.add_camera(draft)
+            view = cameras.wait_first_connection(view.id, services().settings.device_timeout_s)
+    else:
+        view = cameras.add_camera(draft)
+    return _created(answers.camera(view))
+
+
+@blueprint.post("/cameras/pretend", responses=answers_with({201: models.Camera}, 409, 503))
+def add_pretend_recorder() -> Response:
+    """Starts the built-in pretend recorder and adds it; deleting that camera ends it."""
+    return _created(answers.camera(services().cameras.add_pretend_recorder()))
+
+
+def _created(camera: models.Camera) -> Response:
+    response = answers.answer(camera, 201)
+    response.headers["Location"] = url_for("api_cameras.get_camera", camera_id=camera.id)
+    return response
+
+
+@blueprint.get("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 400, 404))
+def get_camera(path: models.CameraPath) -> Response:
+    """One camera, as far as it is known."""
+    return answers.answer(answers.camera(services().cameras.get_camera(path.camera_id)))
+
+
+@blueprint.patch("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 400, 404, 409, 415))
+def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
+    """Changes name, address or credential. A new address or credential is tried at once."""
+    change = CameraChange(
+        name=body.name,
+        host=body.host,
+        port=body.port,
+        username=body.username,
+        password=Secret(body.password) if body.password is not None else None,
+    )
+    return answers.answer(answers.camera(services().cameras.update_camera(path.camera_id, change)))
+
+
+@blueprint.delete("/cameras/<camera_id>", responses=answers_with({204: NO_CONTENT}, 400, 404))
+def delete_camera(path: models.CameraPath) -> Response:
+    """Removes a camera and ends its streams."""
+    services().cameras.delete_camera(path.camera_id)
+    return Response(status=204)
+
+
+@blueprint.post("/cameras/<camera_id>/refresh", responses=answers_with({200: models.Camera}, 400, 404))
+def refresh_camera(path: models.CameraPath) -> Response:
+    """Connects again and reads everything anew; answers at once, the status follows."""
+    return answers.answer(answers.camera(services().cameras.refresh(path.camera_id)))
+
+
+@blueprint.get("/cameras/<camera_id>/profiles", responses=answers_with({200: models.ChannelList}, 400, 404))
+def list_channels(path: models.CameraPath) -> Response:
+    """The channels with their media profiles, in the user's order; hidden ones are marked, not left out."""
+    return _channel_list(path.camera_id)
+
+
+@blueprint.patch("/cameras/<camera_id>/channels/<number>", responses=answers_with({200: models.Channel}, 400, 404, 415))
+def edit_channel(path: models.ChannelPath, body: models.ChannelEdit) -> Response:
+    """Renames, hides or moves a channel."""
+    channel = services().cameras.update_channel(
+        path.camera_id, path.number, name=body.name, hidden=body.hidden, position=body.position
+    )
+    return answers.answer(answers.channel(channel))
+
+
+@blueprint.put("/cameras/<camera_id>/channels/order", responses=answers_with({200: models.ChannelList}, 400, 404, 415))
+def order_channels(path: models.CameraPath, body: models.ChannelOrder) -> Response:
+    """Puts the channels in the order given."""
+    if len(set(body.channels)) != len(body.channels):
+        raise InvalidRequest.of_field("channels", "a channel is named twice")
+    services().cameras.order_channels(path.camera_id, body.channels)
+    return _channel_list(path.camera_id)
+
+
+def _channel_list(camera_id: int) -> Response:
+    channels = services().cameras.channels(camera_id)
+    return answers.answer(models.ChannelList(channels=[answers.channel(channel) for channel in channels]))
+
+
+@blueprint.get("/cameras/<camera_id>/snapshot", responses=answers_with({200: JPEG}, 400, 404, 422, 502, 503, 504))
+def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
+    """A still as JPEG: the device's own, else a frame of the stream. X-Snapshot-Taken-At says when."""
+    cameras = services().cameras
+    if query.cached:
+        last = cameras.last_snapshot(path.camera_id, query.profile_token)
+        if last is None:
+            raise NotFound("There is no picture of this channel yet.")
+        picture = last
+    else:
+        with services().device_room.place():
+            picture = cameras.snapshot(path.camera_id, query.profile_token)
+    response = Response(picture.jpeg, mimetype="image/jpeg")
+    response.headers["X-Snapshot-Taken-At"] = rfc3339(picture.taken_at)
+    return response
+
+
+@blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 400, 404))
+def camera_health(path: models.CameraPath) -> Response:
+    """What was tried with this device and how it ended; its `text` is for copying and holds no secret."""
+    return answers.answer(answers.health(services().cameras.health(path.camera_id)))
+
+
+@blueprint.post("/discovery", responses=answers_with({200: models.FoundList}, 503))
+def discover() -> Response:
+    """Searches the local network for ONVIF devices (WS-Discovery); takes a few seconds."""
+    with services().device_room.place():
+        devices = services().cameras.discover()
+    return answers.answer(models.FoundList(devices=[answers.found(device) for device in devices]))

@@ -1,0 +1,26 @@
+"""Parts of the API's description that the views share."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+
+PROBLEM = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+}
+JPEG: dict[str, Any] = {
+    "description": "The picture",
+    "content": {"image/jpeg": {"schema": {"type": "string", "contentMediaType": "image/jpeg"}}},
+    "headers": {
+        "X-Snapshot-Taken-At": {"description": "When it was taken", "schema": {"type": "string", "format": "date-time"}}
+    },
+}
+NO_CONTENT: dict[str, Any] = {"description": "Done"}
+
+
+def answers_with(good: dict[int, type[BaseModel] | dict[str, Any]], *errors: int) -> dict[Any, Any]:
+    """`responses` of an operation: its good answers, the problems it is known for, and 403 and 500."""
+    problems = {status: {"description": HTTPStatus(status).phrase, **PROBLEM} for status in sorted({403, *errors, 500})}
+    return {**{status: dict(item) if isinstance(item, dict) else item for status, item in good.items()}, **problems}

@@ -1,0 +1,265 @@
+"""What the API takes and gives: the shapes of its JSON. `web.api.answers` fills them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from core import records
+from web.fields import BodyId, Flag, Name, PathId, ProfileToken, QueryModel, RequestModel, StreamId, printable
+
+Time = Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
+
+
+# --- requests
+
+
+class CameraPath(BaseModel):
+    camera_id: PathId
+
+
+class ChannelPath(CameraPath):
+    number: PathId
+
+
+class StreamPath(BaseModel):
+    stream_id: StreamId
+
+
+Codec = Literal["h264", "hevc"]
+WaitingFor = Literal["connecting", "key_frame", "buffering"]
+Host = Annotated[str, Field(min_length=1, max_length=255, description="Name or address; may hold a port")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Username = Annotated[str, Field(max_length=128), AfterValidator(printable)]
+Password = Annotated[str, Field(max_length=256), AfterValidator(printable)]
+
+
+class NewCamera(RequestModel):
+    """A camera to add. Without a port the usual ones are tried; without a name the device's is taken."""
+
+    host: Host
+    port: Port | None = None
+    username: Username = ""
+    password: Password = Field(default="", repr=False)
+    name: Name | None = None
+
+
+class CameraEdit(RequestModel):
+    """What to change; a field that is absent or null stays. An empty name: the device's own again."""
+
+    name: Annotated[str, Field(max_length=80), AfterValidator(printable)] | None = None
+    host: Host | None = None
+    port: Port | None = None
+    username: Username | None = None
+    password: Annotated[Password | None, Field(repr=False)] = None
+
+
+class ChannelEdit(RequestModel):
+    """What to change; a field that is absent or null stays. An empty name: the device's own again."""
+
+    name: Annotated[str, Field(max_length=80), AfterValidator(printable)] | None = None
+    hidden: bool | None = None
+    position: Annotated[int, Field(ge=0, le=10_000)] | None = None
+
+
+class ChannelOrder(RequestModel):
+    """All channel numbers of the camera, in the order wanted."""
+
+    channels: Annotated[list[BodyId], Field(min_length=1, max_length=1024)]
+
+
+class StreamStart(RequestModel):
+    """Which media profile to watch, and which codecs this player decodes."""
+
+    camera_id: BodyId
+    profile_token: ProfileToken
+    accept: Annotated[list[Codec], Field(min_length=1, max_length=8, default_factory=lambda: list[Codec](("h264",)))]
+
+
+class StreamStop(RequestModel):
+    """Which session to end. With `viewer_id` it ends only if that was the last viewer."""
+
+    stream_id: StreamId
+    viewer_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+
+
+class ListQuery(QueryModel):
+    limit: Annotated[int, Field(ge=1, le=500)] = 500
+    cursor: Annotated[str, Field(max_length=20, description="`next_cursor` of the answer before")] | None = None
+
+
+class WaitQuery(QueryModel):
+    wait: Annotated[Flag, Field(description="1: answer after the first connection or its failure")] = False
+
+
+class SnapshotQuery(QueryModel):
+    profile_token: ProfileToken | None = None
+    cached: Annotated[Flag, Field(description="1: the last known picture at once, without asking the device")] = False
+
+
+# --- answers
+
+
+class Problem(BaseModel):
+    """Why something is not as it should be."""
+
+    code: str
+    detail: str
+
+
+class FieldProblem(BaseModel):
+    field: str
+    message: str
+
+
+class ProblemDocument(Problem):
+    """An error (RFC 9457), sent as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    errors: list[FieldProblem] | None = None
+    used_by: list[str] | None = Field(default=None, description="limits: the stream ids that hold the places")
+    service: str | None = Field(default=None, description="camera_unsupported: the ONVIF service that is missing")
+    camera_id: int | None = Field(default=None, description="already_added: the camera that is this device")
+
+
+class Camera(BaseModel):
+    id: int
+    name: str
+    host: str
+    port: int | None
+    username: str
+    status: records.CameraStatus
+    error: Problem | None
+    manufacturer: str
+    model: str
+    firmware: str
+    channels: int
+    services: list[str]
+    clock_offset_s: float | None = Field(description="device time minus ours")
+    last_seen_at: Time | None
+    pretend: bool
+    same_device_as: int | None = Field(description="an older camera with the same make, model and serial number")
+
+
+class CameraList(BaseModel):
+    cameras: list[Camera]
+    next_cursor: str | None
+
+
+class Video(BaseModel):
+    codec: str
+    width: int | None
+    height: int | None
+    fps: float | None
+    bitrate_kbps: int | None
+    gop: int | None
+
+
+class Audio(BaseModel):
+    codec: str
+    sample_rate: int | None
+    channels: int | None
+
+
+class Profile(BaseModel):
+    profile_token: str
+    name: str
+    role: records.ProfileRole
+    video: Video | None
+    audio: Audio | None
+
+
+class Channel(BaseModel):
+    channel: int
+    name: str
+    video_source_token: str
+    hidden: bool
+    position: int
+    problem: Problem | None
+    profiles: list[Profile]
+
+
+class ChannelList(BaseModel):
+    channels: list[Channel]
+
+
+class Found(BaseModel):
+    host: str
+    port: int
+    name: str
+    hardware: str
+    already_added: bool
+    camera_id: int | None
+
+
+class FoundList(BaseModel):
+    devices: list[Found]
+
+
+class Check(BaseModel):
+    name: str
+    outcome: str
+    detail: str
+    took_ms: int | None
+    at: Time | None
+
+
+class Health(BaseModel):
+    camera: Camera
+    serial: str
+    hardware: str
+    made_at: Time
+    clock_measured_at: Time | None
+    next_try_at: Time | None
+    failures: int
+    checks: list[Check]
+    channels: list[Channel]
+    text: str = Field(description="the card as text to copy; holds no secret")
+
+
+class StreamVideo(BaseModel):
+    codec: str
+    width: int | None
+    height: int | None
+    fps: float | None
+
+
+class StreamStatus(BaseModel):
+    stream_id: str
+    camera_id: int
+    profile_token: str
+    kind: records.StreamKind
+    status: records.StreamState
+    error: Problem | None
+    started_at: Time
+    uptime_s: float
+    viewers: int
+    restarts: int
+    video: StreamVideo | None
+    audio: Audio | None
+    transcoding: bool
+    bitrate_kbps: float | None
+    last_segment_age_s: float | None
+    playlist_url: str
+    waiting_for: WaitingFor | None
+    source_codec: str | None
+
+
+class StartedStream(StreamStatus):
+    viewer_id: str
+
+
+class StoppedStream(BaseModel):
+    stream_id: str
+    status: Literal["running", "stopped"]
+
+
+class StreamList(BaseModel):
+    streams: list[StreamStatus]
+
+
+class Ok(BaseModel):
+    status: Literal["ok"]

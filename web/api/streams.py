@@ -1,0 +1,53 @@
+"""/api/streams: start, stop and watch the sessions that a browser or a script can play."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from core.errors import NotFound
+from core.records import StreamState
+from web.api import answers, models
+from web.api.described import answers_with
+from web.services import services
+
+blueprint = APIBlueprint("api_streams", __name__, url_prefix="/api/streams", abp_tags=[Tag(name="streams")])
+
+
+@blueprint.post(
+    "/start",
+    responses=answers_with({200: models.StartedStream, 201: models.StartedStream}, 400, 404, 415, 429, 503),
+)
+def start_stream(body: models.StreamStart) -> Response:
+    """Starts a session (201) or joins one that runs (200). Answers at once, without waiting for video."""
+    cameras = services().cameras
+    cameras.get_camera(body.camera_id)
+    channels = cameras.channels(body.camera_id)
+    tokens = {profile.profile_token for channel in channels for profile in channel.profiles}
+    # A camera that was never reached has no channels yet: then the session finds out.
+    if tokens and body.profile_token not in tokens:
+        raise NotFound("profile_token: this camera has no such media profile.")
+    view, viewer_id, is_new = services().streams.start(body.camera_id, body.profile_token, tuple(body.accept))
+    return answers.answer(answers.started(view, viewer_id), 201 if is_new else 200)
+
+
+@blueprint.post("/stop", responses=answers_with({200: models.StoppedStream}, 400, 404, 415))
+def stop_stream(body: models.StreamStop) -> Response:
+    """Ends a session for all, or with `viewer_id` only if that was its last viewer."""
+    state = services().streams.stop(body.stream_id, body.viewer_id)
+    return answers.answer(
+        models.StoppedStream(stream_id=body.stream_id, status="stopped" if state is StreamState.STOPPED else "running")
+    )
+
+
+@blueprint.get("/status/<stream_id>", responses=answers_with({200: models.StreamStatus}, 400, 404))
+def stream_status(path: models.StreamPath) -> Response:
+    """One session as it is now."""
+    return answers.answer(answers.stream(services().streams.status(path.stream_id)))
+
+
+@blueprint.get("/all", responses=answers_with({200: models.StreamList}))
+def all_streams() -> Response:
+    """All sessions as they are now."""
+    return answers.answer(models.StreamList(streams=[answers.stream(view) for view in services().streams.all()]))

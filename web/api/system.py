@@ -1,0 +1,63 @@
+"""Health of the app, and the API's own description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, json, render_template
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+
+from core.errors import Unavailable
+from web.api import answers, models
+from web.api.described import answers_with
+from web.problems import STATUS_OF
+from web.services import services
+
+blueprint = APIBlueprint("api_system", __name__, url_prefix="/api", abp_tags=[Tag(name="system")])
+described = Blueprint("api_description", __name__, url_prefix="/api")
+
+
+@blueprint.get("/health", responses=answers_with({200: models.Ok}, 503))
+def health() -> Response:
+    """Whether the app works: ok, or 503. Says nothing else."""
+    if not services().is_ready():
+        raise Unavailable("The app is not ready.")
+    return answers.answer(models.Ok(status="ok"))
+
+
+@described.get("/openapi.json")
+def openapi() -> Response:
+    """This API as OpenAPI 3.1, made from the code."""
+    return Response(json.dumps(description()), mimetype="application/json")
+
+
+@described.get("/docs")
+def docs() -> str:
+    """The same as a page to read."""
+    document = description()
+    operations = [
+        {"path": path, "method": method.upper(), **operation}
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+    problems = [
+        {"code": kind.code, "status": status, "title": title, "about": (kind.__doc__ or "").split("\n")[0]}
+        for kind, status, title, _ in STATUS_OF
+    ]
+    return render_template(
+        "api_docs.html",
+        page="api_docs",
+        info=document["info"],
+        operations=operations,
+        schemas=document["components"]["schemas"],
+        problems=problems,
+    )
+
+
+def description() -> dict[str, Any]:
+    """The document, made once per app."""
+    app = current_app
+    assert isinstance(app, OpenAPI)  # noqa: S101 - web.application makes no other kind
+    return app.api_doc

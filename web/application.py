@@ -1,0 +1,70 @@
+"""Builds the web application over the managers it is given. Starts nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+
+from core.settings import ROOT
+from web import pages, static_files, streams
+from web.api import cameras as api_cameras
+from web.api import models, system
+from web.api import streams as api_streams
+from web.fields import refuse
+from web.guard import install_guard
+from web.problems import install_problems
+from web.services import EXTENSION, Services
+from web.strict_json import MAX_BODY_BYTES, StrictRequest
+
+API_VERSION = "1.0.0"
+_SOCKET_TIMEOUT_S = 30.0
+
+
+def build_web(services: Services) -> OpenAPI:
+    """The whole HTTP side: guard, pages, API, static files, streams, errors."""
+    app = OpenAPI(
+        __name__,
+        info=Info(
+            title="ONVIF cameras in the browser",
+            version=API_VERSION,
+            description="Errors are application/problem+json with a `code`; times are RFC 3339 in UTC.",
+        ),
+        doc_ui=False,
+        validation_error_status=400,
+        validation_error_model=models.ProblemDocument,
+        validation_error_callback=refuse,
+        root_path=str(ROOT),
+        template_folder="templates",
+        static_folder=None,
+    )
+    app.request_class = StrictRequest
+    app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it, its base has not
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.url_map.merge_slashes = False  # else `//host/..` is answered with a redirect
+    app.extensions[EXTENSION] = services
+    install_guard(app)
+    install_problems(app)
+    for blueprint in (api_cameras.blueprint, api_streams.blueprint, system.blueprint):
+        app.register_api(blueprint)
+    for plain in (system.described, pages.blueprint, static_files.blueprint, streams.blueprint):
+        app.register_blueprint(plain)
+    app.wsgi_app = _with_socket_timeout(app.wsgi_app)  # type: ignore[method-assign] # Flask's own way to add a layer
+    return app
+
+
+def _with_socket_timeout(inner: Any) -> Any:
+    """A client that reads or sends nothing for long gives its thread back.
+
+    gunicorn's gthread worker puts the connection into blocking mode without a limit; a page that
+    stops reading a segment would keep a thread until it goes away.
+    """
+
+    def layer(environ: dict[str, Any], start_response: Any) -> Any:
+        connection = environ.get("gunicorn.socket")
+        if connection is not None:
+            connection.settimeout(_SOCKET_TIMEOUT_S)
+        return inner(environ, start_response)
+
+    return layer

@@ -1,0 +1,77 @@
+"""The kinds of fields that requests are made of, each refused with its name and a reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, NoReturn
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from core.errors import FieldError, InvalidRequest
+
+MAX_ID = 2**63 - 1
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+
+
+def parse_id(text: str) -> int:
+    """An id from a path: digits of ASCII without a leading zero, up to 2^63-1; else ValueError."""
+    if _ID.fullmatch(text) is None or int(text) > MAX_ID:
+        raise ValueError("a whole number from 1, without leading zeros")
+    return int(text)
+
+
+def _path_id(value: Any) -> Any:
+    return parse_id(value) if isinstance(value, str) else value
+
+
+def printable(value: str) -> str:
+    """The value, or ValueError where it holds characters that cannot be seen or that steer a terminal."""
+    if any(not char.isprintable() for char in value):
+        raise ValueError("control and invisible characters are not allowed")
+    return value
+
+
+def _stripped(value: str) -> str:
+    value = value.strip()
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+PathId = Annotated[int, BeforeValidator(_path_id), Field(ge=1, le=MAX_ID)]
+BodyId = Annotated[int, Field(ge=1, le=MAX_ID)]
+ProfileToken = Annotated[
+    str,
+    Field(min_length=1, max_length=128, description="ONVIF media profile token"),
+    AfterValidator(printable),
+]
+Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(printable), AfterValidator(_stripped)]
+StreamId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(printable)]
+Flag = Annotated[bool, Field(strict=False, description="1 or 0")]
+
+
+class RequestModel(BaseModel):
+    """A request's body: exact types, no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class QueryModel(BaseModel):
+    """A request's query: text that is read as what is needed; unknown names are left alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def refuse(error: ValidationError) -> NoReturn:
+    """Turns pydantic's findings into one InvalidRequest that names every field."""
+    found = _field_errors(error)
+    raise InvalidRequest("; ".join(f"{item.field}: {item.message}" for item in found), found) from None
+
+
+def _field_errors(error: ValidationError) -> tuple[FieldError, ...]:
+    errors = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]:
+        field = ".".join(str(part)[:60] for part in item["loc"]) or "body"
+        message = item["msg"].removeprefix("Value error, ")
+        errors.append(FieldError("".join(c for c in field if c.isprintable()), message))
+    return tuple(errors)

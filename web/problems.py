@@ -1,0 +1,153 @@
+"""Errors become answers here and nowhere else: one table from error to status.
+
+Programs get application/problem+json (RFC 9457) with a `code`; a browser that opens a page gets a
+page. Neither ever shows a stack trace, a device's own text or a credential.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, json, render_template, request
+from jinja2 import TemplateNotFound
+from markupsafe import escape
+from werkzeug.exceptions import HTTPException
+
+from core.errors import (
+    AppError,
+    CameraAuthFailed,
+    CameraBadAnswer,
+    CameraBusy,
+    CameraNoSignal,
+    CameraUnreachable,
+    CameraUnsupported,
+    Conflict,
+    DeviceError,
+    InvalidRequest,
+    LimitReached,
+    NotFound,
+    StorageFull,
+    Unavailable,
+)
+from web.guard import Refused, UnsupportedMediaType
+
+log = logging.getLogger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+
+# The first match counts, so a class stands before its base. (status, title, seconds to wait or None)
+STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
+    (InvalidRequest, 400, "The request is not valid", None),
+    (Refused, 403, "Refused", None),
+    (NotFound, 404, "Not found", None),
+    (Conflict, 409, "That clashes with what there is", None),
+    (UnsupportedMediaType, 415, "JSON is needed", None),
+    (CameraUnsupported, 422, "The device cannot do this", None),
+    (LimitReached, 429, "Too many at once", 10),
+    (CameraAuthFailed, 502, "The device refuses the password", None),
+    (CameraBadAnswer, 502, "The device's answer cannot be used", None),
+    (CameraBusy, 503, "The device has no session left", 10),
+    (CameraNoSignal, 503, "The channel has no signal", 10),
+    (StorageFull, 503, "The disk is full", 30),
+    (Unavailable, 503, "Not now", 2),
+    (CameraUnreachable, 504, "The device does not answer", None),
+    (DeviceError, 502, "The device failed", None),
+)
+
+_HTTP_CODES = {
+    400: ("invalid_request", "The request cannot be understood."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method."),
+    408: ("request_timeout", "The request did not arrive in time."),
+    413: ("too_large", "The request is too large."),
+    414: ("too_large", "The address is too long."),
+    415: ("unsupported_media_type", "A body must be JSON, with Content-Type: application/json."),
+    416: ("range_not_satisfiable", "The file has no such range."),
+    431: ("too_large", "The request's headers are too large."),
+    500: ("internal_error", "Something went wrong here. It is in the app's log."),
+}
+
+
+def install_problems(app: Flask) -> None:
+    """Registers the three handlers through which every error leaves."""
+    app.register_error_handler(AppError, answer_app_error)
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(Exception, answer_unexpected)
+
+
+def status_of(error: AppError) -> tuple[int, str, int | None]:
+    """Status, title and Retry-After (seconds, or None) of one of our errors."""
+    for kind, status, title, retry_after_s in STATUS_OF:
+        if isinstance(error, kind):
+            return status, title, getattr(error, "retry_after_s", retry_after_s)
+    return 500, "Something went wrong", None
+
+
+def problem(status: int, title: str, code: str, detail: str, **more: Any) -> dict[str, Any]:
+    """The members of a problem document (RFC 9457); `type` leads to its explanation."""
+    return {"type": f"/api/docs#{code}", "title": title, "status": status, "code": code, "detail": detail, **more}
+
+
+def answer_app_error(error: AppError) -> Response:
+    status, title, retry_after_s = status_of(error)
+    if status >= 500:
+        log.info("%s %s: %s %s", request.method, request.path[:200], status, error.code)
+    document = problem(status, title, error.code, error.detail, **_extras(error))
+    return _answer(document, {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {})
+
+
+def _extras(error: AppError) -> dict[str, Any]:
+    if isinstance(error, InvalidRequest) and error.errors:
+        return {"errors": [{"field": item.field, "message": item.message} for item in error.errors]}
+    if isinstance(error, LimitReached):
+        return {"used_by": list(error.used_by)}
+    if isinstance(error, CameraUnsupported):
+        return {"service": error.service}
+    if isinstance(error, Conflict) and (camera_id := getattr(error, "existing_id", None)) is not None:
+        return {"camera_id": camera_id}
+    return {}
+
+
+def answer_http_error(error: HTTPException) -> Response:
+    """An error of the framework: unknown address, wrong method, body too large."""
+    status = error.code or 500
+    code, detail = _HTTP_CODES.get(status, ("http_error", "The request cannot be answered."))
+    headers = {}
+    valid_methods = getattr(error, "valid_methods", None)
+    if valid_methods:
+        headers["Allow"] = ", ".join(sorted(valid_methods))
+    return _answer(problem(status, error.name, code, detail), headers)
+
+
+def answer_unexpected(error: Exception) -> Response:
+    """A mistake of ours: the log gets all of it, the user nothing of it."""
+    if isinstance(error, TimeoutError):  # the client's own slowness, see web/application.py
+        return _answer(problem(408, "Request Timeout", *_HTTP_CODES[408]), {"Connection": "close"})
+    log.error("unexpected error in %s %s", request.method, request.path[:200], exc_info=error)
+    return _answer(problem(500, "Internal Server Error", *_HTTP_CODES[500]), {})
+
+
+def _answer(document: dict[str, Any], headers: dict[str, str]) -> Response:
+    status = int(document["status"])
+    if _wants_page():
+        response = Response(_error_page(document), status, mimetype="text/html")
+    else:
+        response = Response(json.dumps(document), status, content_type=PROBLEM_TYPE)
+    response.headers.extend(headers)
+    return response
+
+
+def _wants_page() -> bool:
+    if request.path.startswith(("/api/", "/static/")) and request.path != "/api/docs":
+        return False
+    best = request.accept_mimetypes.best_match((PROBLEM_TYPE, "text/html"))
+    return best == "text/html"
+
+
+def _error_page(document: dict[str, Any]) -> str:
+    try:
+        return render_template("error.html", page="error", **document)
+    except TemplateNotFound:
+        title, detail = escape(document["title"]), escape(document["detail"])
+        return f"<!doctype html><html lang=en><title>{title}</title><h1>{title}</h1><p>{detail}</p></html>"

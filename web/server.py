@@ -1,0 +1,177 @@
+"""gunicorn around the app: one worker process with threads, which dies with its parent.
+
+One worker, because sessions, connections and ffmpeg belong to one process: with four, 9 of 40
+requests saw the stream. Rooms start after the fork (a thread made before it would be dead in the
+worker) and stop before the worker ends. The worker ends hard once its rooms are closed: a thread
+that still waits for a device must not keep it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.workers.gthread import ThreadWorker
+
+from core.errors import AppError
+from core.settings import Settings, SettingsError
+from web.guard import SECURITY_HEADERS
+from web.problems import PROBLEM_TYPE, problem
+
+log = logging.getLogger(__name__)
+
+EXIT_CANNOT_START = 2
+_STOP_WITHIN_S = 4
+_PR_SET_PDEATHSIG = 1
+_WORKER_FAILED = 4  # gunicorn's own code for "do not start another worker"
+
+
+class RunningApp(Protocol):
+    """What the worker starts and stops around the WSGI application."""
+
+    @property
+    def wsgi(self) -> Callable[..., Any]: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
+    """gthread, but requests that it cannot parse get the same kind of answer as all others."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        del req, addr
+        status, title, detail = _describe(exc)
+        if status >= 500:
+            log.error("error outside of a request", exc_info=exc)
+        else:
+            log.info("a request that could not be parsed: %s", type(exc).__name__)
+        try:
+            client.settimeout(2.0)
+            client.sendall(_raw_problem(status, title, detail))
+        except OSError:
+            log.debug("the client did not take the error")
+
+
+def _describe(exc: BaseException) -> tuple[int, str, str]:
+    if isinstance(exc, LimitRequestLine):
+        return 414, "URI Too Long", "The address is too long."
+    if isinstance(exc, LimitRequestHeaders):
+        return 431, "Request Header Fields Too Large", "The request's headers are too large."
+    if isinstance(exc, ParseException):
+        return 400, "Bad Request", "The request is not valid HTTP."
+    return 500, "Internal Server Error", "Something went wrong here. It is in the app's log."
+
+
+def _raw_problem(status: int, title: str, detail: str) -> bytes:
+    code = {414: "too_large", 431: "too_large", 400: "invalid_request"}.get(status, "internal_error")
+    body = json.dumps(problem(status, title, code, detail)).encode()
+    head = [
+        f"HTTP/1.1 {status} {title}",
+        f"Content-Type: {PROBLEM_TYPE}",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in SECURITY_HEADERS),
+    ]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
+    """`run()` serves until it is told to end; make_app is called in the worker, after the fork."""
+
+    def __init__(self, settings: Settings, make_app: Callable[[], RunningApp]) -> None:
+        self._settings = settings
+        self._make_app = make_app
+        self._app: RunningApp | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        options: dict[str, Any] = {
+            "bind": [f"{host}:{self._settings.port}"],
+            "worker_class": Worker,
+            "workers": 1,
+            "threads": self._settings.request_threads,
+            "worker_connections": self._settings.request_threads * 4 + 512,
+            "keepalive": 15,
+            "graceful_timeout": _STOP_WITHIN_S,
+            "control_socket_disable": True,  # else a socket in the user's home folder
+            "proc_name": "onvif-web-viewer",
+            "loglevel": "warning",
+            "accesslog": None,
+            "header_map": "refuse",
+            "forwarded_allow_ips": "",
+            "post_fork": _die_with_parent,
+            "post_worker_init": self._start_app,
+            "worker_int": _ignore_further_signals,
+            "worker_exit": self._stop_app,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        self._app = self._make_app()
+        return self._app.wsgi
+
+    def serve(self) -> int:
+        """Runs until told to end; the exit code."""
+        try:
+            self.run()
+        except SystemExit as end:
+            return EXIT_CANNOT_START if end.code in (3, _WORKER_FAILED) else int(end.code or 0)
+        return 0
+
+    def _start_app(self, worker: Any) -> None:
+        assert self._app is not None  # noqa: S101 - gunicorn calls load() first
+        try:
+            self._app.start()
+        except (AppError, SettingsError) as error:
+            _say(str(error))
+            sys.exit(_WORKER_FAILED)
+        if worker.age == 1:
+            _say(f"Open http://{_shown_host(self._settings.host)}:{self._settings.port}  (Ctrl-C ends the app)")
+
+    def _stop_app(self, _server: Any, worker: Any) -> None:
+        if os.getpid() != worker.pid:
+            return  # gunicorn's master calls this too, for a worker that is gone already
+        _ignore_further_signals(worker)
+        if self._app is not None:
+            self._app.stop()
+        logging.shutdown()
+        sys.stderr.flush()
+        # Threads of open requests would be waited for, so the process does not end by itself.
+        # Its exit code matters only when it failed to start, and then there is no open request.
+        if worker.booted:
+            os._exit(0)
+
+
+def _die_with_parent(_server: Any, worker: Any) -> None:
+    """SIGKILL for the worker when the master is gone; its children are tied to it the same way."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        log.warning("the worker cannot be tied to its parent (prctl failed)")
+    if os.getppid() != worker.ppid:  # it died between the fork and the call
+        os._exit(1)
+
+
+def _ignore_further_signals(_worker: Any) -> None:
+    """Ctrl-C reaches the worker twice, from the terminal and from the master: once is enough."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _shown_host(host: str) -> str:
+    return "localhost" if host in ("127.0.0.1", "::1") else host
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

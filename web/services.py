@@ -1,0 +1,148 @@
+"""What the views ask of the rest of the app: the managers' faces, and places to wait in.
+
+The faces are written as protocols so that each says exactly what the web uses; app.py hands in the
+real managers, and the type checker compares the two there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from flask import current_app
+
+from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
+from core.errors import Unavailable
+from core.records import AudioFormat, Channel, Problem, StreamKind, StreamState, VideoFormat
+from core.settings import Settings
+
+EXTENSION = "web.services"
+
+
+class Cameras(Protocol):
+    """onvif_manager.OnvifManager, as the web uses it."""
+
+    def list_cameras(self) -> Sequence[CameraView]: ...
+    def get_camera(self, camera_id: int) -> CameraView: ...
+    def add_camera(self, draft: CameraDraft) -> CameraView: ...
+    def add_pretend_recorder(self) -> CameraView: ...
+    def update_camera(self, camera_id: int, change: CameraChange) -> CameraView: ...
+    def delete_camera(self, camera_id: int) -> None: ...
+    def refresh(self, camera_id: int) -> CameraView: ...
+    def wait_first_connection(self, camera_id: int, timeout_s: float) -> CameraView: ...
+    def channels(self, camera_id: int) -> Sequence[Channel]: ...
+    def update_channel(
+        self,
+        camera_id: int,
+        number: int,
+        *,
+        name: str | None = None,
+        hidden: bool | None = None,
+        position: int | None = None,
+    ) -> Channel: ...
+    def order_channels(self, camera_id: int, numbers: Sequence[int]) -> Sequence[Channel]: ...
+    def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot: ...
+    def last_snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot | None: ...
+    def discover(self) -> Sequence[DiscoveredCamera]: ...
+    def health(self, camera_id: int) -> HealthCard: ...
+
+
+class Stream(Protocol):
+    """What is known of a session at one moment."""
+
+    @property
+    def stream_id(self) -> str: ...
+    @property
+    def camera_id(self) -> int: ...
+    @property
+    def profile_token(self) -> str: ...
+    @property
+    def kind(self) -> StreamKind: ...
+    @property
+    def status(self) -> StreamState: ...
+    @property
+    def error(self) -> Problem | None: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def uptime_s(self) -> float: ...
+    @property
+    def viewers(self) -> int: ...
+    @property
+    def restarts(self) -> int: ...
+    @property
+    def video(self) -> VideoFormat | None: ...
+    @property
+    def audio(self) -> AudioFormat | None: ...
+    @property
+    def transcoding(self) -> bool: ...
+    @property
+    def bitrate_kbps(self) -> float | None: ...
+    @property
+    def last_segment_age_s(self) -> float | None: ...
+    @property
+    def playlist_url(self) -> str: ...
+    @property
+    def segment_wait(self) -> Literal["connecting", "key_frame", "buffering"] | None: ...
+    @property
+    def source_codec(self) -> str | None: ...
+
+
+class Streams(Protocol):
+    """stream_manager.StreamManager, as the web uses it."""
+
+    def start(self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ...) -> tuple[Stream, str, bool]: ...
+    def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState: ...
+    def status(self, stream_id: str) -> Stream: ...
+    def all(self) -> Sequence[Stream]: ...
+    def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str: ...
+    def segment_path(self, stream_id: str, file: str, viewer_id: str | None = None) -> Path: ...
+
+
+class WaitingRoom:
+    """Bounds how many requests wait at once, so that plain ones always find a thread.
+
+    Full means Unavailable at once: the caller is told when to come back instead of holding a
+    thread while standing in line.
+    """
+
+    def __init__(self, places: int, what: str) -> None:
+        self._free = threading.BoundedSemaphore(places)
+        self._what = what
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        if not self._free.acquire(blocking=False):
+            raise Unavailable(f"Too many {self._what} at once.", code="busy", retry_after_s=1)
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that a view can reach. Half of the request threads may wait: a quarter for playlists
+    that are not there yet, a quarter for devices."""
+
+    settings: Settings
+    cameras: Cameras
+    streams: Streams
+    is_ready: Callable[[], bool]
+    playlist_room: WaitingRoom = field(init=False)
+    device_room: WaitingRoom = field(init=False)
+
+    def __post_init__(self) -> None:
+        places = max(2, self.settings.request_threads // 4)
+        object.__setattr__(self, "playlist_room", WaitingRoom(places, "playlists are waited for"))
+        object.__setattr__(self, "device_room", WaitingRoom(places, "answers of devices are waited for"))
+
+
+def services() -> Services:
+    """The running app's services; only inside a request."""
+    return cast(Services, current_app.extensions[EXTENSION])

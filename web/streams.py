@@ -1,0 +1,56 @@
+"""Playlists and segments of running sessions, at the addresses that the API gives out.
+
+Every address is resolved to a session first; what belongs to none does not exist, whatever lies in
+the folder. Fetching counts as watching.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Response, request, send_file
+
+from core.errors import InvalidRequest, NotFound, Unavailable
+from web.services import services
+
+blueprint = Blueprint("streams", __name__)
+
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+_TYPES = {"ts": "video/mp2t", "mp4": "video/mp4", "m4s": "video/mp4"}
+_STREAM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~=-]{0,511}")
+_FILE = re.compile(r"[A-Za-z0-9_-]{1,80}\.(m3u8|ts|mp4|m4s)")
+_VIEWER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@blueprint.get("/static/streams/<stream_id>/<file>")
+def stream_file(stream_id: str, file: str) -> Response:
+    """One playlist or segment. A starting session's playlist waits, then answers 503 with Retry-After."""
+    match = _FILE.fullmatch(file)
+    if match is None or _STREAM_ID.fullmatch(stream_id) is None:
+        raise NotFound("There is no such stream or file.")
+    viewer_id = request.args.get("viewer")
+    if viewer_id is not None and _VIEWER.fullmatch(viewer_id) is None:
+        raise InvalidRequest.of_field("viewer", "as it was given at start")
+    if match[1] == "m3u8":
+        return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
+    path = services().streams.segment_path(stream_id, file, viewer_id)
+    try:
+        # Numbers begin again after a restart of the app, so a cached segment may be another one.
+        response = send_file(path, mimetype=_TYPES[match[1]], conditional=True, etag=False, max_age=0)
+    except FileNotFoundError:  # deleted between the look-up and now: it was the oldest
+        raise NotFound("This segment is gone.") from None
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _playlist(stream_id: str, name: str, viewer_id: str | None) -> str:
+    """At once where it can be; else it waits, if fewer than a quarter of the threads do so already."""
+    streams = services().streams
+    wait_s = services().settings.playlist_wait_s
+    try:
+        return streams.playlist(stream_id, name, 0.0, viewer_id)
+    except Unavailable:
+        if wait_s <= 0:
+            raise
+    with services().playlist_room.place():
+        return streams.playlist(stream_id, name, wait_s, viewer_id)

@@ -33,9 +33,9 @@ $(VENV)/bin/python:
 	@echo "Making a virtual environment with $(PYTHON) ..."
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "If that was Debian: apt install python3-venv" >&2; exit 1; }
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing Python packages ..."
-	@$(PIP) install -r requirements.txt
+	@$(PIP) install -r requirements.txt -c constraints.txt
 	@touch $@
 
 $(VENV)/.specs: requirements-specs.txt | $(VENV)/bin/python
@@ -43,9 +43,9 @@ $(VENV)/.specs: requirements-specs.txt | $(VENV)/bin/python
 	@$(PIP) install --no-deps --target $(VENV)/onvif-specs -r requirements-specs.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing what tests need ..."
-	@$(PIP) install -r requirements-dev.txt
+	@$(PIP) install -r requirements-dev.txt -c constraints.txt
 	@touch $@ $(VENV)/.installed
 
 node_modules/.installed: package.json package-lock.json

@@ -1,0 +1,105 @@
+"""The documents stay true: routes, settings, make targets and links in them exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import RequestRedirect
+
+from core.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "STREAMING_GUIDE.md", *(ROOT / "docs").rglob("*.md")])
+_ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/<>:.\-]*)")
+_CURL = re.compile(r"curl\s[^\n`]*?localhost:5001(/[\w/.\-]*)")
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _prose(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+def test_a_relative_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", _prose(path)):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (path.parent / target).exists(), f"{_name(path)} links to {target}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+def test_a_make_target_that_is_named_exists(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)`", _prose(path)))
+    named |= set(re.findall(r"^make ([a-z-]+)", _prose(path), re.MULTILINE))
+    assert named <= targets, named - targets
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+def test_a_route_that_is_named_exists(path: Path, url_rules: UrlRules) -> None:
+    for method, route in _ROUTE.findall(_prose(path)):
+        assert url_rules.has(method, route), f"{_name(path)} names {method} {route}"
+    for route in _CURL.findall(_prose(path)):
+        assert url_rules.has("GET", route) or url_rules.has("POST", route), f"{_name(path)} calls {route}"
+
+
+def test_every_api_route_is_in_the_streaming_guide_or_the_api_page(url_rules: UrlRules) -> None:
+    named = {route for path in DOCUMENTS for _, route in _ROUTE.findall(_prose(path))}
+    missing = [rule for rule in url_rules.streams() if not any(_same(rule, route) for route in named)]
+    assert not missing
+
+
+def test_the_settings_page_lists_exactly_the_settings_there_are() -> None:
+    listed = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "SETTINGS.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(item.name.upper() for item in fields(Settings))
+
+
+def test_no_lock_file_holds_a_download_address() -> None:
+    assert "http" not in re.sub(r'"(funding|url|homepage)": "[^"]*"', "", (ROOT / "package-lock.json").read_text())
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-specs.txt", "constraints.txt"):
+        assert "://" not in (ROOT / name).read_text("utf-8"), name
+
+
+def test_no_document_holds_a_path_of_somebodys_machine() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for line in listed.stdout.splitlines():
+        assert not re.search(r"(?<![\w.])/(home|root|Users|tmp)/\w", (ROOT / line).read_text("utf-8")), line
+
+
+def _same(rule: str, route: str) -> bool:
+    return re.sub(r"<[^>]+>", "<>", rule) == re.sub(r"<[^>]+>", "<>", route)
+
+
+class UrlRules:
+    """Answers whether the app has a route, examples with real ids included."""
+
+    def __init__(self) -> None:
+        from app import create_app
+
+        self._map = create_app(Settings()).url_map
+
+    def has(self, method: str, route: str) -> bool:
+        if any(_same(str(rule.rule), route) and method in (rule.methods or ()) for rule in self._map.iter_rules()):
+            return True
+        try:
+            self._map.bind("localhost").match(re.sub(r"<[^>]+>", "1", route), method=method)
+        except (NotFound, MethodNotAllowed):
+            return False
+        except RequestRedirect:
+            return True
+        return True
+
+    def streams(self) -> list[str]:
+        return [str(rule.rule) for rule in self._map.iter_rules() if str(rule.rule).startswith("/api/streams")]
+
+
+@pytest.fixture(scope="module")
+def url_rules() -> UrlRules:
+    return UrlRules()

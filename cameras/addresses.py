@@ -1,0 +1,114 @@
+"""What a user may write as address, name and credential. Odd spellings are refused, not guessed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+
+from core.errors import InvalidRequest
+
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+# What inet_aton reads as a number: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
+_NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
+_HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", re.ASCII)
+
+NAME_LENGTH = 100
+_CREDENTIAL_LENGTH = 255
+_HOST_LENGTH = 253
+
+
+def parse_host(text: str) -> tuple[str, int | None]:
+    """Host in lower case (IPv6 without brackets) and the port if one was written behind it.
+
+    Raises InvalidRequest naming `host`: for user-info, paths, schemes, numbers that only an old
+    resolver takes for an address, and addresses no camera can have.
+    """
+    text = text.strip(" \t")
+    if not text:
+        raise InvalidRequest.of_field("host", "an address is needed, for example 192.168.1.108")
+    if "://" in text or "/" in text or "@" in text:
+        raise InvalidRequest.of_field("host", "only the address: no http://, no path, no user name")
+    if address := _address_or_none(text):  # a bare IPv6 address, which has colons of its own
+        return _allowed(address), None
+    match = _HOST_PORT.fullmatch(text)
+    if match is None:
+        raise InvalidRequest.of_field("host", "this is no host name and no IP address")
+    host, port_text = match.group(1).lower(), match.group(2)
+    port = None if port_text is None else check_port(int(port_text), field="host")
+    if host.startswith("["):
+        address = _address_or_none(host[1:-1])
+        if address is None or address.version != 6:
+            raise InvalidRequest.of_field("host", "no IPv6 address stands between the brackets")
+        return _allowed(address), port
+    if address := _address_or_none(host):
+        return _allowed(address), port
+    return _checked_name(host), port
+
+
+def check_port(port: int, *, field: str = "port") -> int:
+    """The port itself, or InvalidRequest naming the field."""
+    if not 1 <= port <= 65535:
+        raise InvalidRequest.of_field(field, "a port is a number from 1 to 65535")
+    return port
+
+
+def check_name(text: str, *, field: str = "name") -> str:
+    """A name as it is kept: trimmed, one line, visible; "" is allowed and means: the device's own."""
+    text = unicodedata.normalize("NFC", text).strip()
+    if len(text) > NAME_LENGTH:
+        raise InvalidRequest.of_field(field, f"at most {NAME_LENGTH} characters")
+    if not _is_plain(text):
+        raise InvalidRequest.of_field(field, "no control, direction or invisible characters")
+    return text
+
+
+def check_credential(text: str, *, field: str) -> str:
+    """A user name or password, taken as it is; only what no device can be sent is refused."""
+    if len(text) > _CREDENTIAL_LENGTH:
+        raise InvalidRequest.of_field(field, f"at most {_CREDENTIAL_LENGTH} characters")
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
+        raise InvalidRequest.of_field(field, "no control characters")
+    return text
+
+
+def authority(host: str, port: int | None) -> str:
+    """`192.168.1.108:80`, `[fd00::8]:80`; without a port the host alone."""
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port is None else f"{shown}:{port}"
+
+
+def _address_or_none(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise InvalidRequest.of_field("host", "an address without a zone (the part from % on)")
+        if address.ipv4_mapped is not None:
+            raise InvalidRequest.of_field("host", f"write it as {address.ipv4_mapped}")
+    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
+        raise InvalidRequest.of_field("host", "no device can have this address")
+    return str(address)
+
+
+def _checked_name(host: str) -> str:
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii").lower()
+        except UnicodeError:
+            raise InvalidRequest.of_field("host", "this is no host name and no IP address") from None
+    labels = host.removesuffix(".").split(".")
+    if len(host) > _HOST_LENGTH or not all(_LABEL.fullmatch(label) for label in labels):
+        raise InvalidRequest.of_field("host", "this is no host name and no IP address")
+    if _NUMBER.fullmatch(labels[-1]):
+        raise InvalidRequest.of_field("host", "write an IP address as four numbers from 0 to 255")
+    return ".".join(labels)
+
+
+def _is_plain(text: str) -> bool:
+    return not any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} for letter in text)

@@ -1,0 +1,300 @@
+"""Cameras and channels in the database: rows in here, frozen values outside.
+
+The only module of the camera rooms that writes SQL. It locks and opens the passwords, so that no
+plain one leaves memory.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from cameras.addresses import authority
+from cameras.stored import profiles_from_json, profiles_to_json
+from cameras.vault import BoxDoesNotOpen, Vault, open_vault
+from core.errors import Conflict, NotFound, StartRefused
+from core.records import ClockOffset, DeviceInfo, MediaProfile, Problem
+from core.secrets import Secret
+from database import CameraRow, ChannelRow, Database, VaultRow
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCamera:
+    """A camera's row. `password` is None when it cannot be opened: it must be typed again."""
+
+    id: int
+    name: str
+    host: str
+    port: int | None
+    port_found: bool
+    username: str
+    password: Secret | None
+    pretend: bool
+    added_at: datetime
+    info: DeviceInfo = field(default_factory=DeviceInfo)
+    services: tuple[str, ...] = ()
+    clock_offset: ClockOffset | None = None
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChannel:
+    """A channel's row: the device's word and, from `custom_name` on, the user's."""
+
+    video_source_token: str
+    number: int
+    device_name: str
+    profiles: tuple[MediaProfile, ...] = ()
+    problem: Problem | None = None
+    present: bool = True
+    custom_name: str = ""
+    hidden: bool = False
+    position: int | None = None
+
+
+class CameraStore:
+    """Reads and writes cameras. `open()` first; every call is one transaction and may wait for the disk."""
+
+    def __init__(self, database: Database, key_file: Path) -> None:
+        self._database = database
+        self._key_file = key_file
+        self._opened: Vault | None = None
+
+    def open(self) -> None:
+        """Opens database and vault. StartRefused says what is wrong; nothing is overwritten then."""
+        self._database.open()
+        if self._opened is not None:
+            return
+        with self._database.write() as session:
+            row = session.get(VaultRow, 1)
+            if row is None and session.scalars(select(CameraRow.id).limit(1)).first() is not None:
+                raise StartRefused(
+                    f"{self._database.file} holds camera passwords but has lost the check of their key. "
+                    "Put a copy of it back. Nothing was changed."
+                )
+            vault = open_vault(self._key_file, row.key_check if row else None)
+            if row is None:
+                session.add(VaultRow(id=1, key_check=vault.make_check()))
+        self._opened = vault
+
+    def close(self) -> None:
+        self._opened = None
+        self._database.close()
+
+    def load(self) -> list[tuple[StoredCamera, tuple[StoredChannel, ...]]]:
+        """Every camera with its channels, by id."""
+        with self._database.read() as session:
+            channels: dict[int, list[StoredChannel]] = {}
+            for row in session.scalars(select(ChannelRow).order_by(ChannelRow.camera_id, ChannelRow.number)):
+                channels.setdefault(row.camera_id, []).append(_channel(row))
+            cameras = [self._camera(row) for row in session.scalars(select(CameraRow).order_by(CameraRow.id))]
+        return [(camera, tuple(channels.get(camera.id, ()))) for camera in cameras]
+
+    def add(
+        self,
+        *,
+        name: str,
+        host: str,
+        port: int | None,
+        username: str,
+        password: Secret,
+        pretend: bool,
+        added_at: datetime,
+    ) -> StoredCamera:
+        """A new camera with an id that was never used before; Conflict already_added if it is there."""
+        with self._database.write() as session:
+            _refuse_same_address(session, host, port, own_id=None)
+            row = CameraRow(
+                name=name,
+                host=host,
+                port=port,
+                port_found=False,
+                username=username,
+                password_box=b"",
+                pretend=pretend,
+                added_at=added_at,
+            )
+            session.add(row)
+            session.flush()  # gives the id that the password is bound to
+            row.password_box = self._vault.lock(password, _place(row))
+            session.flush()
+            return self._camera(row)
+
+    def change(
+        self,
+        camera_id: int,
+        *,
+        name: str,
+        host: str,
+        port: int | None,
+        port_found: bool,
+        username: str,
+        password: Secret | None,
+        forget_device: bool,
+    ) -> StoredCamera:
+        """Writes the user's fields; `password` None keeps the old one unreadable as it is.
+
+        `forget_device` drops what was known of the device: it is another one now.
+        """
+        with self._database.write() as session:
+            row = _row(session, camera_id)
+            if (host, port) != (row.host, row.port):
+                _refuse_same_address(session, host, port, own_id=camera_id)
+            row.name, row.host, row.port, row.port_found, row.username = name, host, port, port_found, username
+            if password is not None:
+                row.password_box = self._vault.lock(password, _place(row))
+            if forget_device:
+                _write_knowledge(row, DeviceInfo(), (), None, None)
+                session.execute(delete(ChannelRow).where(ChannelRow.camera_id == camera_id))
+            session.flush()
+            return self._camera(row)
+
+    def set_address(self, camera_id: int, host: str, port: int, *, found: bool) -> None:
+        """The port that was found, or the new one of the pretend recorder. Conflict if another has it."""
+        with self._database.write() as session:
+            row = _row(session, camera_id)
+            _refuse_same_address(session, host, port, own_id=camera_id)
+            if host != row.host:
+                raise ValueError("the password is bound to the host: use change()")
+            row.port, row.port_found = port, found
+
+    def save_knowledge(
+        self,
+        camera_id: int,
+        info: DeviceInfo,
+        services: tuple[str, ...],
+        clock_offset: ClockOffset | None,
+        last_seen_at: datetime | None,
+    ) -> None:
+        """What the device said of itself, for the next start."""
+        with self._database.write() as session:
+            _write_knowledge(_row(session, camera_id), info, services, clock_offset, last_seen_at)
+
+    def save_channels(self, camera_id: int, channels: tuple[StoredChannel, ...]) -> None:
+        """All channels of a camera, those no longer present included."""
+        with self._database.write() as session:
+            _row(session, camera_id)
+            session.execute(delete(ChannelRow).where(ChannelRow.camera_id == camera_id))
+            session.add_all(_channel_row(camera_id, channel) for channel in channels)
+
+    def delete(self, camera_id: int) -> None:
+        """NotFound if there is none."""
+        with self._database.write() as session:
+            session.delete(_row(session, camera_id))
+
+    @property
+    def _vault(self) -> Vault:
+        if self._opened is None:
+            raise RuntimeError("the store is not open")
+        return self._opened
+
+    def _camera(self, row: CameraRow) -> StoredCamera:
+        password: Secret | None
+        try:
+            password = self._vault.unlock(row.password_box, _place(row))
+        except BoxDoesNotOpen as error:
+            log.error("camera %d: the stored password does not open (%s)", row.id, error)
+            password = None
+        offset = (
+            ClockOffset(row.clock_offset_s, row.clock_measured_at)
+            if row.clock_offset_s is not None and row.clock_measured_at is not None
+            else None
+        )
+        return StoredCamera(
+            id=row.id,
+            name=row.name,
+            host=row.host,
+            port=row.port,
+            port_found=row.port_found,
+            username=row.username,
+            password=password,
+            pretend=row.pretend,
+            added_at=row.added_at,
+            info=DeviceInfo(row.manufacturer, row.model, row.firmware, row.serial, row.hardware),
+            services=tuple(row.services.split()),
+            clock_offset=offset,
+            last_seen_at=row.last_seen_at,
+        )
+
+
+def already_added(camera_id: int, host: str, port: int | None) -> Conflict:
+    """The refusal of a device that is there."""
+    return Conflict(
+        f"{authority(host, port)} is already added as camera {camera_id}.",
+        code="already_added",
+        existing_id=camera_id,
+    )
+
+
+def _refuse_same_address(session: Session, host: str, port: int | None, *, own_id: int | None) -> None:
+    if port is None:
+        return
+    query = select(CameraRow.id).where(CameraRow.host == host, CameraRow.port == port)
+    other = next((found for found in session.scalars(query) if found != own_id), None)
+    if other is not None:
+        raise already_added(other, host, port)
+
+
+def _row(session: Session, camera_id: int) -> CameraRow:
+    row = session.get(CameraRow, camera_id)
+    if row is None:
+        raise NotFound(f"There is no camera {camera_id}.")
+    return row
+
+
+def _place(row: CameraRow) -> tuple[str | int, ...]:
+    # Host and user name are part of it: whoever can write to the database, but has no key, cannot
+    # have the password sent to an address of his own.
+    return "cameras", row.id, row.host, row.username, "password"
+
+
+def _write_knowledge(
+    row: CameraRow,
+    info: DeviceInfo,
+    services: tuple[str, ...],
+    clock_offset: ClockOffset | None,
+    last_seen_at: datetime | None,
+) -> None:
+    row.manufacturer, row.model, row.firmware = info.manufacturer, info.model, info.firmware
+    row.serial, row.hardware = info.serial, info.hardware
+    row.services = " ".join(services)
+    row.clock_offset_s = clock_offset.offset_s if clock_offset else None
+    row.clock_measured_at = clock_offset.measured_at if clock_offset else None
+    row.last_seen_at = last_seen_at
+
+
+def _channel(row: ChannelRow) -> StoredChannel:
+    return StoredChannel(
+        video_source_token=row.video_source_token,
+        number=row.number,
+        device_name=row.device_name,
+        profiles=profiles_from_json(row.profiles),
+        problem=Problem(row.problem_code, row.problem_detail or "") if row.problem_code else None,
+        present=row.present,
+        custom_name=row.custom_name,
+        hidden=row.hidden,
+        position=row.position,
+    )
+
+
+def _channel_row(camera_id: int, channel: StoredChannel) -> ChannelRow:
+    return ChannelRow(
+        camera_id=camera_id,
+        video_source_token=channel.video_source_token,
+        number=channel.number,
+        present=channel.present,
+        device_name=channel.device_name,
+        profiles=profiles_to_json(channel.profiles),
+        problem_code=channel.problem.code if channel.problem else None,
+        problem_detail=channel.problem.detail if channel.problem else None,
+        custom_name=channel.custom_name,
+        hidden=channel.hidden,
+        position=channel.position,
+    )

@@ -1,0 +1,140 @@
+"""Passwords at rest: AES-256-GCM, and the file that holds the key.
+
+The key lives apart from the data, so that a copy of the data alone opens nothing. Each ciphertext
+is bound (associated data) to the place it belongs to: moved to another row it does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from core.errors import StartRefused
+from core.secrets import Secret
+
+log = logging.getLogger(__name__)
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_CHECK_TEXT = "this key opens this database"
+_CHECK_PLACE = ("vault", "key_check")
+_VERSION = b"\x01"
+
+
+class BoxDoesNotOpen(Exception):
+    """A ciphertext was made with another key, for another place, or is damaged."""
+
+
+class Vault:
+    """Locks and opens single secrets with one key. Safe between threads."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def lock(self, secret: Secret, place: tuple[str | int, ...]) -> bytes:
+        """The secret as version, nonce, ciphertext and tag; it opens for the same `place` only."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, secret.reveal().encode(), _bound(place))
+
+    def unlock(self, box: bytes, place: tuple[str | int, ...]) -> Secret:
+        """What `lock` was given; BoxDoesNotOpen for anything else."""
+        if box[:1] != _VERSION or len(box) < 1 + _NONCE_BYTES + 16:
+            raise BoxDoesNotOpen("not a locked secret of this version")
+        nonce, rest = box[1 : 1 + _NONCE_BYTES], box[1 + _NONCE_BYTES :]
+        try:
+            return Secret(self._cipher.decrypt(nonce, rest, _bound(place)).decode())
+        except InvalidTag:
+            raise BoxDoesNotOpen("wrong key, wrong place or damaged") from None
+
+    def make_check(self) -> bytes:
+        """What is kept in the database to know the key again."""
+        return self.lock(Secret(_CHECK_TEXT), _CHECK_PLACE)
+
+    def opens(self, check: bytes) -> bool:
+        """Whether `check` was made with this key."""
+        try:
+            return self.unlock(check, _CHECK_PLACE) == Secret(_CHECK_TEXT)
+        except BoxDoesNotOpen:
+            return False
+
+
+def open_vault(key_file: Path, check: bytes | None) -> Vault:
+    """The vault of a database whose key check is `check`; None: a new database.
+
+    Makes the key file (0600) only when there is no check yet and no file: an existing one is never
+    written. Raises StartRefused when the key is missing, wrong or no key.
+    """
+    try:
+        key = _read_key(key_file)
+        if key is None and check is None:
+            key = _make_key(key_file)
+    except OSError as error:
+        raise StartRefused(
+            f"The key file {key_file} cannot be used: {error.strerror or error}. "
+            "SECRET_KEY_FILE says where it is. Nothing was changed."
+        ) from error
+    if key is None:
+        raise StartRefused(
+            f"The key file {key_file} is missing, and the stored camera passwords open with that key only. "
+            "Put it back, or set SECRET_KEY_FILE to where it is. Nothing was changed."
+        )
+    vault = Vault(key)
+    if check is not None and not vault.opens(check):
+        raise StartRefused(
+            f"The key in {key_file} is not the one the stored camera passwords were locked with. "
+            "Put the right one back, or set SECRET_KEY_FILE to where it is. Nothing was changed."
+        )
+    return vault
+
+
+def _read_key(key_file: Path) -> bytes | None:
+    try:
+        text = key_file.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        key = base64.b64decode(text.strip(), altchars=b"-_", validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise StartRefused(
+            f"{key_file} holds no key (32 bytes as base64). Put the right file there, "
+            "or set SECRET_KEY_FILE to where it is. Nothing was changed."
+        )
+    if key_file.stat().st_mode & 0o077:
+        log.warning("other users of this machine can read %s: chmod 600 it", key_file)
+    return key
+
+
+def _make_key(key_file: Path) -> bytes:
+    """A new key, written beside its place and linked into it: whole or not there, never over another."""
+    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = secrets.token_bytes(_KEY_BYTES)
+    draft = key_file.with_name(f".{key_file.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.urlsafe_b64encode(key) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, key_file)
+    except FileExistsError:  # a second start made one in the same moment: that one counts
+        made = _read_key(key_file)
+        if made is None:
+            raise
+        key = made
+    finally:
+        draft.unlink(missing_ok=True)
+    return key
+
+
+def _bound(place: tuple[str | int, ...]) -> bytes:
+    return json.dumps(["onvif-web-viewer", *place], ensure_ascii=True).encode()

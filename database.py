@@ -1,0 +1,299 @@
+"""The one SQLite file: engine, transactions, tables, and the way to the newest schema.
+
+SQL stays portable (SQLAlchemy 2, Alembic); what is SQLite's own is here. WAL, so that readers do
+not wait for the writer, and BEGIN IMMEDIATE for every transaction that writes: a deferred one that
+reads first and writes then fails with "database is locked" as soon as two threads do it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Dialect,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    create_engine,
+    event,
+    exc,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from core.errors import AppError, StartRefused, StorageFull, Unavailable
+
+log = logging.getLogger(__name__)
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+_BUSY_TIMEOUT_MS = 5000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in, aware UTC out. SQLite keeps no zone, so a naive one is refused here."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without an offset")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables. Constraint names are fixed, so that later migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class CameraRow(Base):
+    """A camera: what the user said of it, and what was last known of the device.
+
+    `password_box` is the password encrypted for this id, host and user name only.
+    `port` is NULL until one is given or found; `port_found`: we found it, so we may look again.
+    """
+
+    __tablename__ = "cameras"
+    # One device address is one camera; several may still have no port.
+    __table_args__ = (Index("ix_cameras_host_port", "host", "port", unique=True), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    host: Mapped[str] = mapped_column(String(255))
+    port: Mapped[int | None] = mapped_column(Integer)
+    port_found: Mapped[bool] = mapped_column(Boolean)
+    username: Mapped[str] = mapped_column(String(255))
+    password_box: Mapped[bytes] = mapped_column(LargeBinary)
+    pretend: Mapped[bool] = mapped_column(Boolean)
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    manufacturer: Mapped[str] = mapped_column(String(128), default="")
+    model: Mapped[str] = mapped_column(String(128), default="")
+    firmware: Mapped[str] = mapped_column(String(128), default="")
+    serial: Mapped[str] = mapped_column(String(128), default="")
+    hardware: Mapped[str] = mapped_column(String(128), default="")
+    services: Mapped[str] = mapped_column(Text, default="")  # short names, separated by spaces
+    clock_offset_s: Mapped[float | None] = mapped_column(Float)
+    clock_measured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ChannelRow(Base):
+    """A channel of a camera: the device's word (number, name, media profiles) and the user's.
+
+    Rows of channels that the device no longer has stay (`present` false), so that the user's name
+    and order are there again when the channel comes back.
+    """
+
+    __tablename__ = "channels"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    video_source_token: Mapped[str] = mapped_column(String(255), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)
+    present: Mapped[bool] = mapped_column(Boolean)
+    device_name: Mapped[str] = mapped_column(String(128))
+    profiles: Mapped[str] = mapped_column(Text)  # JSON, see cameras/stored.py
+    problem_code: Mapped[str | None] = mapped_column(String(64))
+    problem_detail: Mapped[str | None] = mapped_column(Text)
+    custom_name: Mapped[str] = mapped_column(String(100), default="")
+    hidden: Mapped[bool] = mapped_column(Boolean, default=False)
+    position: Mapped[int | None] = mapped_column(Integer)  # NULL: never ordered, after those that were
+
+
+class VaultRow(Base):
+    """One row: a known text encrypted with the key, to tell a wrong key before anything is written."""
+
+    __tablename__ = "vault"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key_check: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Database:
+    """The SQLite file. `open()` makes or upgrades it; `read()` and `write()` are safe between threads."""
+
+    def __init__(self, file: Path, *, migrations: Path = MIGRATIONS) -> None:
+        self._file = file
+        self._migrations = migrations
+        self._engine: Engine | None = None
+
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    def open(self) -> None:
+        """Makes folder (0700) and file (0600) if missing and brings the schema up to date.
+
+        Raises StartRefused with what to do when that cannot be; the file is then as it was.
+        Opening an open database does nothing.
+        """
+        if self._engine is not None:
+            return
+        try:
+            _make_file(self._file)
+            _refuse_damaged(self._file)
+            engine = _make_engine(self._file)
+        except (OSError, sqlite3.Error) as error:
+            raise StartRefused(_cannot_open(self._file, error)) from error
+        try:
+            self._upgrade(engine)
+        except exc.SQLAlchemyError as error:
+            engine.dispose()
+            raise StartRefused(_cannot_open(self._file, error)) from error
+        except BaseException:
+            engine.dispose()
+            raise
+        self._engine = engine
+
+    def close(self) -> None:
+        """Closes every connection; the WAL is folded into the file. May be called twice."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database and writes nothing."""
+        with self._session("BEGIN DEFERRED") as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that commits at the end, or rolls back when the block raises.
+
+        Raises StorageFull when the disk is full, Unavailable when the database stays locked.
+        """
+        with self._session("BEGIN IMMEDIATE") as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _session(self, begin: str) -> Iterator[Session]:
+        if self._engine is None:
+            raise RuntimeError("the database is not open")
+        try:
+            with (
+                self._engine.connect().execution_options(sqlite_begin=begin) as connection,
+                Session(connection) as session,
+            ):
+                yield session
+        except exc.IntegrityError:
+            raise  # the caller knows which rule it may break
+        except exc.DBAPIError as error:
+            raise _translated(error) from error
+
+    def _upgrade(self, engine: Engine) -> None:
+        """All steps in one transaction: a kill in the middle leaves the old schema, whole."""
+        config = Config()
+        config.set_main_option("script_location", str(self._migrations).replace("%", "%%"))
+        scripts = ScriptDirectory.from_config(config)
+        newest = scripts.get_current_head()
+        with engine.connect().execution_options(sqlite_begin="BEGIN IMMEDIATE") as connection, connection.begin():
+            current = MigrationContext.configure(connection).get_current_revision()
+            if current == newest:
+                return
+            if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+                raise StartRefused(
+                    f"{self._file} was made by a newer version of this app (schema {current!r}). "
+                    "Start that version, or set DATA_DIR to another folder. Nothing was changed."
+                )
+            if current is not None:
+                log.info("upgrading %s from schema %s to %s", self._file, current, newest)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _make_file(file: Path) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.parent.chmod(0o700)
+    # SQLite would make it by the umask; its -wal and -shm get the mode of the file itself.
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    file.chmod(0o600)
+
+
+def _refuse_damaged(file: Path) -> None:
+    with closing(sqlite3.connect(file, timeout=_BUSY_TIMEOUT_MS / 1000)) as connection:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(f"quick_check says: {verdict}")
+
+
+def _make_engine(file: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{file}",
+        pool_size=4,
+        max_overflow=28,
+        connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        # The driver must not begin transactions by itself: it would begin deferred ones, and end
+        # them before DDL, so that a killed migration would be half done.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL").close()
+        connection.execute("PRAGMA synchronous=NORMAL").close()
+        connection.execute("PRAGMA foreign_keys=ON").close()
+        connection.execute("PRAGMA secure_delete=ON").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+
+    return engine
+
+
+def _translated(error: exc.DBAPIError) -> AppError:
+    text = str(error.orig).lower()
+    if "full" in text or "disk i/o" in text:
+        return StorageFull("There is no room left on the disk that holds the database; nothing was saved.")
+    if "locked" in text or "busy" in text:
+        return Unavailable("The database is in use by something else for too long.", code="database_locked")
+    log.error("the database refused a statement: %s", error.orig)
+    return Unavailable("The database cannot be used; the log says why.", code="database_failed", retry_after_s=30)
+
+
+def _cannot_open(file: Path, error: Exception) -> str:
+    original = getattr(error, "orig", None) or error
+    if "locked" in str(original):
+        return f"{file} is in use by another program ({original}). Nothing was changed."
+    if isinstance(original, sqlite3.DatabaseError) and not isinstance(original, sqlite3.OperationalError):
+        return (
+            f"{file} is damaged or no database ({original}). It was left as it is: put a copy of it back, "
+            "or move it away to start with an empty one."
+        )
+    return f"{file} cannot be used as the database: {original}. Nothing was changed."

@@ -1,0 +1,15 @@
+"""Alembic's entry: database.py calls it with its own connection, inside its own transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from database import Base
+
+connection = context.config.attributes.get("connection")
+if connection is None:
+    raise SystemExit("Migrations run when the app starts; they are not run by hand.")
+
+# SQLite changes a table by making a new one; batch mode does that and stays plain ALTER elsewhere.
+context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+context.run_migrations()

@@ -1,0 +1,384 @@
+"""The only place that starts processes.
+
+One long-lived thread spawns, listens and reaps. It must be long-lived: the kernel sends a child
+its PR_SET_PDEATHSIG when the *thread* that made it ends, so a child started from a request would
+die with that request. The child asks for the signal itself, in a few lines of Python that then
+become the wanted program (`_SHIM`): code run between fork and exec (`preexec_fn`) may hang in a
+process with threads, and costs as much.
+
+A child gets an environment of its own (our keys are in ours), no terminal, a session of its own
+(so that Ctrl-C reaches us first) and the sockets of nobody. What it says is read all the time and
+kept in a bounded ring: an unread pipe freezes ffmpeg, which then ignores SIGTERM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from core.errors import AppError
+
+log = logging.getLogger(__name__)
+
+STDERR_TAIL_BYTES = 32_768
+STDOUT_LIMIT_BYTES = 16_000_000
+_READ_BYTES = 65_536
+_FLOOD_BYTES_PER_S = 1_000_000
+_PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+# argv of the shim: our pid, then the program and its arguments. SIGPIPE and SIGXFSZ, which Python
+# ignores, are given back; 1 is PR_SET_PDEATHSIG. Without prctl (not Linux) the child just starts.
+_SHIM = """
+import _signal, os, sys
+for name in ("SIGPIPE", "SIGXFSZ"):
+    _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
+try:
+    import ctypes
+    ctypes.CDLL(None).prctl(1, _signal.SIGKILL)
+except (ImportError, OSError, AttributeError):
+    pass
+if os.getppid() != int(sys.argv[1]):
+    os._exit(125)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class ProgramMissing(AppError):
+    """The program is not there or may not be executed."""
+
+    code = "program_missing"
+
+
+class SupervisedProcess:
+    """One child. Safe between threads; every wait has a bound."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], name: str) -> None:
+        self.name = name
+        self.pid = popen.pid
+        self._popen = popen
+        self._reaping = threading.Lock()
+        self._ended = threading.Event()
+        self._output = threading.Condition()
+        self._stderr: deque[bytes] = deque()
+        self._stderr_bytes = 0
+        self._stdout = bytearray()
+        self._stdout_open = popen.stdout is not None
+        self.stdout_overflowed = False
+
+    def poll(self) -> int | None:
+        """The return code (negative: the signal's number), None while it runs."""
+        return self._popen.returncode if self._ended.is_set() else None
+
+    def wait(self, timeout_s: float) -> int | None:
+        """As poll, after waiting at most timeout_s for its end."""
+        self._ended.wait(timeout_s)
+        return self.poll()
+
+    def stop(self, grace_s: float = 1.0) -> None:
+        """SIGTERM, after grace_s SIGKILL to it and its children. It is gone when this answers."""
+        if self._ended.is_set():
+            return
+        self._signal(signal.SIGTERM)
+        if not self._ended.wait(grace_s):
+            self._signal(signal.SIGKILL, group=True)
+            if not self._ended.wait(5.0):
+                log.error("%s (pid %d) does not end after SIGKILL", self.name, self.pid)
+
+    def kill(self) -> None:
+        """SIGKILL to it and its children, without a word before. It is gone when this answers."""
+        self.stop(grace_s=0.0)
+
+    def stderr_tail(self) -> str:
+        """The last it said, at most STDERR_TAIL_BYTES. For the log, never for a user."""
+        with self._output:
+            return b"".join(self._stderr)[-STDERR_TAIL_BYTES:].decode("utf-8", "replace")
+
+    def stdout_line(self, timeout_s: float) -> str | None:
+        """The first line of its output, without taking it; None if there is none in time."""
+        with self._output:
+            self._output.wait_for(lambda: b"\n" in self._stdout or not self._stdout_open, timeout_s)
+            line, newline, _ = bytes(self._stdout).partition(b"\n")
+            return line.decode("utf-8", "replace") if newline else None
+
+    def stdout_bytes(self, timeout_s: float) -> bytes | None:
+        """All of its output (the first STDOUT_LIMIT_BYTES), once it has closed it; None before."""
+        with self._output:
+            done = self._output.wait_for(lambda: not self._stdout_open, timeout_s)
+            return bytes(self._stdout) if done else None
+
+    def _signal(self, number: signal.Signals, *, group: bool = False) -> None:
+        with self._reaping:  # never a signal to a pid that was reaped and may be another's by now
+            if self._popen.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    (os.killpg if group else os.kill)(self.pid, number)
+
+    def _reap(self) -> bool:
+        """True once it has ended. What it leaves in its process group ends with it."""
+        with self._reaping:
+            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return False
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._popen.wait()
+        return True
+
+    def _take_stderr(self, data: bytes) -> None:
+        with self._output:
+            self._stderr.append(data)
+            self._stderr_bytes += len(data)
+            while len(self._stderr) > 1 and self._stderr_bytes - len(self._stderr[0]) >= STDERR_TAIL_BYTES:
+                self._stderr_bytes -= len(self._stderr.popleft())
+
+    def _take_stdout(self, data: bytes) -> None:
+        with self._output:
+            room = STDOUT_LIMIT_BYTES - len(self._stdout)
+            self.stdout_overflowed |= len(data) > room
+            self._stdout += data[: max(0, room)]
+            if b"\n" in data:
+                self._output.notify_all()
+
+    def _close_stdout(self) -> None:
+        with self._output:
+            self._stdout_open = False
+            self._output.notify_all()
+
+
+class _Pipe:
+    """One of a child's outputs, read by the spawner; a flood is read no faster than a bound."""
+
+    def __init__(self, process: SupervisedProcess, fd: int, take: Callable[[bytes], None]) -> None:
+        self.process = process
+        self.fd = fd
+        self.take = take
+        self.second = 0
+        self.read_in_second = 0
+
+    def is_flooding(self, now_s: float) -> bool:
+        if int(now_s) != self.second:
+            self.second, self.read_in_second = int(now_s), 0
+        return self.read_in_second > _FLOOD_BYTES_PER_S
+
+
+class Spawner:
+    """Starts children and ends them all with itself. `start()` once; `stop()` as often as wanted."""
+
+    def __init__(self) -> None:
+        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+        self._selector: selectors.BaseSelector | None = None
+        self._wake_r = self._wake_w = -1
+        self._alive: dict[SupervisedProcess, list[_Pipe]] = {}
+        self._pidfds: dict[SupervisedProcess, int] = {}
+        self._paused: list[_Pipe] = []
+
+    def start(self) -> None:
+        with self._lock:
+            if self._thread is not None:
+                return
+            self._stopping = False
+            self._wake_r, self._wake_w = os.pipe()
+            os.set_blocking(self._wake_r, False)
+            os.set_blocking(self._wake_w, False)
+            self._selector = selectors.DefaultSelector()
+            self._selector.register(self._wake_r, selectors.EVENT_READ, None)
+            self._thread = threading.Thread(target=self._run, name="spawner", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ends every child (SIGTERM, then SIGKILL) and the thread."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        for process in list(self._alive):
+            process._signal(signal.SIGTERM)
+        deadline_s = time.monotonic() + 1.0
+        for process in list(self._alive):
+            process.stop(max(0.0, deadline_s - time.monotonic()))
+        self._stopping = True
+        self._wake()
+        thread.join(5.0)
+
+    def running(self) -> tuple[SupervisedProcess, ...]:
+        """The children alive now."""
+        return tuple(self._alive)
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        name: str,
+        cwd: Path | None = None,
+        stdout: Literal["pipe"] | None = None,
+        extra_env: Mapping[str, str] | None = None,
+    ) -> SupervisedProcess:
+        """Starts argv[0] (an absolute path). ProgramMissing if it is not there.
+
+        The environment is a short list of harmless names and extra_env, never ours. A pipe's
+        content is kept for stdout_line() and stdout_bytes(), at most STDOUT_LIMIT_BYTES of it.
+        """
+        program = Path(argv[0])
+        if not program.is_absolute() or not program.is_file() or not os.access(program, os.X_OK):
+            raise ProgramMissing(f"{name} cannot be started: its program is missing or not executable.")
+        answer: queue.SimpleQueue[SupervisedProcess | OSError] = queue.SimpleQueue()
+
+        def start_it() -> None:
+            try:
+                answer.put(self._spawn(list(argv), name, cwd, stdout == "pipe", extra_env or {}))
+            except OSError as error:
+                answer.put(error)
+
+        with self._lock:
+            if self._thread is None:
+                raise RuntimeError("the spawner is not running")
+            self._requests.put(start_it)
+            self._wake()
+        result = answer.get(timeout=30.0)
+        if isinstance(result, OSError):
+            raise ProgramMissing(f"{name} cannot be started: {result.strerror}.") from result
+        return result
+
+    # ---- in the spawner's thread -----------------------------------------------------------------
+
+    def _spawn(
+        self, argv: list[str], name: str, cwd: Path | None, wants_stdout: bool, extra_env: Mapping[str, str]
+    ) -> SupervisedProcess:
+        assert self._selector is not None
+        popen = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _SHIM, str(os.getpid()), *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if wants_stdout else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=cwd or "/",
+            env=clean_environment(extra_env),
+            start_new_session=True,
+            umask=0o077,
+        )
+        process = SupervisedProcess(popen, name)
+        assert popen.stderr is not None
+        pipes = [_Pipe(process, popen.stderr.fileno(), process._take_stderr)]
+        if popen.stdout is not None:
+            pipes.append(_Pipe(process, popen.stdout.fileno(), process._take_stdout))
+        for pipe in pipes:
+            os.set_blocking(pipe.fd, False)
+            self._selector.register(pipe.fd, selectors.EVENT_READ, pipe)
+        self._alive[process] = pipes
+        if hasattr(os, "pidfd_open"):
+            self._pidfds[process] = os.pidfd_open(popen.pid)
+            self._selector.register(self._pidfds[process], selectors.EVENT_READ, process)
+        return process
+
+    def _run(self) -> None:
+        assert self._selector is not None
+        try:
+            while not self._stopping:
+                self._serve_once(self._selector)
+        except Exception:
+            log.exception("the spawner's thread ended")
+        finally:
+            for process in list(self._alive):
+                process._signal(signal.SIGKILL, group=True)
+                process._popen.wait()
+                self._forget(self._selector, process)
+            self._selector.close()
+            os.close(self._wake_r)
+            os.close(self._wake_w)
+
+    def _serve_once(self, selector: selectors.BaseSelector) -> None:
+        without_pidfd = len(self._alive) > len(self._pidfds)
+        timeout_s = 0.1 if without_pidfd or self._paused else None
+        for key, _ in selector.select(timeout_s):
+            if key.data is None:
+                self._answer_requests()
+            elif isinstance(key.data, _Pipe):
+                self._read(selector, key.data)
+            elif key.data in self._alive and key.data._reap():
+                self._forget(selector, key.data)
+        if without_pidfd:
+            for process in [process for process in self._alive if process._reap()]:
+                self._forget(selector, process)
+        self._resume_paused(selector)
+
+    def _answer_requests(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_r, 4096)
+        while True:
+            try:
+                self._requests.get_nowait()()
+            except queue.Empty:
+                return
+
+    def _read(self, selector: selectors.BaseSelector, pipe: _Pipe) -> None:
+        if pipe not in self._alive.get(pipe.process, ()):
+            return  # its process was reaped within this same round
+        try:
+            data = os.read(pipe.fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            selector.unregister(pipe.fd)
+            self._alive[pipe.process].remove(pipe)
+            if pipe.take == pipe.process._take_stdout:
+                pipe.process._close_stdout()
+            return
+        pipe.take(data)
+        now_s = time.monotonic()
+        if pipe.is_flooding(now_s):
+            selector.unregister(pipe.fd)
+            self._paused.append(pipe)
+        pipe.read_in_second += len(data)
+
+    def _resume_paused(self, selector: selectors.BaseSelector) -> None:
+        now_s = time.monotonic()
+        for pipe in [pipe for pipe in self._paused if not pipe.is_flooding(now_s)]:
+            self._paused.remove(pipe)
+            selector.register(pipe.fd, selectors.EVENT_READ, pipe)
+
+    def _forget(self, selector: selectors.BaseSelector, process: SupervisedProcess) -> None:
+        """Takes the last words of an ended child, closes what was open for it, tells who waits."""
+        for pipe in self._alive.pop(process):
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(1 + STDOUT_LIMIT_BYTES // _READ_BYTES):
+                    data = os.read(pipe.fd, _READ_BYTES)
+                    if not data:
+                        break
+                    pipe.take(data)
+            if pipe in self._paused:
+                self._paused.remove(pipe)
+            else:
+                selector.unregister(pipe.fd)
+        pidfd = self._pidfds.pop(process, None)
+        if pidfd is not None:
+            selector.unregister(pidfd)
+            os.close(pidfd)
+        for stream in (process._popen.stdout, process._popen.stderr):
+            if stream is not None:
+                stream.close()
+        process._close_stdout()
+        process._ended.set()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_w, b"w")
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """What a child sees of the world: a few harmless names of ours, UTF-8, and extra."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {"PATH": _DEFAULT_PATH, **passed_on, "LANG": "C.UTF-8", **extra}

@@ -1,0 +1,1 @@
+"""The RTSP gateway: one careful client for every device session, and what hangs on it."""

@@ -176,11 +176,10 @@ class Spawner:
     """Starts children and ends them all with itself. `start()` once; `stop()` as often as wanted."""
 
     def __init__(self) -> None:
-        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Callable[[selectors.BaseSelector], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._selector: selectors.BaseSelector | None = None
         self._wake_r = self._wake_w = -1
         self._alive: dict[SupervisedProcess, list[_Pipe]] = {}
         self._pidfds: dict[SupervisedProcess, int] = {}
@@ -194,8 +193,6 @@ class Spawner:
             self._wake_r, self._wake_w = os.pipe()
             os.set_blocking(self._wake_r, False)
             os.set_blocking(self._wake_w, False)
-            self._selector = selectors.DefaultSelector()
-            self._selector.register(self._wake_r, selectors.EVENT_READ, None)
             self._thread = threading.Thread(target=self._run, name="spawner", daemon=True)
             self._thread.start()
 
@@ -237,9 +234,9 @@ class Spawner:
             raise ProgramMissing(f"{name} cannot be started: its program is missing or not executable.")
         answer: queue.SimpleQueue[SupervisedProcess | OSError] = queue.SimpleQueue()
 
-        def start_it() -> None:
+        def start_it(selector: selectors.BaseSelector) -> None:
             try:
-                answer.put(self._spawn(list(argv), name, cwd, stdout == "pipe", extra_env or {}))
+                answer.put(self._spawn(selector, list(argv), name, cwd, stdout == "pipe", extra_env or {}))
             except OSError as error:
                 answer.put(error)
 
@@ -256,10 +253,15 @@ class Spawner:
     # ---- in the spawner's thread -----------------------------------------------------------------
 
     def _spawn(
-        self, argv: list[str], name: str, cwd: Path | None, wants_stdout: bool, extra_env: Mapping[str, str]
+        self,
+        selector: selectors.BaseSelector,
+        argv: list[str],
+        name: str,
+        cwd: Path | None,
+        wants_stdout: bool,
+        extra_env: Mapping[str, str],
     ) -> SupervisedProcess:
-        assert self._selector is not None
-        popen = subprocess.Popen(
+        popen = subprocess.Popen(  # noqa: S603 - a list, never a shell; argv[0] is absolute and was looked at
             [sys.executable, "-I", "-S", "-c", _SHIM, str(os.getpid()), *argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if wants_stdout else subprocess.DEVNULL,
@@ -271,41 +273,44 @@ class Spawner:
             umask=0o077,
         )
         process = SupervisedProcess(popen, name)
-        assert popen.stderr is not None
-        pipes = [_Pipe(process, popen.stderr.fileno(), process._take_stderr)]
-        if popen.stdout is not None:
-            pipes.append(_Pipe(process, popen.stdout.fileno(), process._take_stdout))
-        for pipe in pipes:
-            os.set_blocking(pipe.fd, False)
-            self._selector.register(pipe.fd, selectors.EVENT_READ, pipe)
+        pipes = []
+        for stream, take in ((popen.stderr, process._take_stderr), (popen.stdout, process._take_stdout)):
+            if stream is not None:
+                os.set_blocking(stream.fileno(), False)
+                pipes.append(_Pipe(process, stream.fileno(), take))
+                selector.register(stream.fileno(), selectors.EVENT_READ, pipes[-1])
         self._alive[process] = pipes
         if hasattr(os, "pidfd_open"):
             self._pidfds[process] = os.pidfd_open(popen.pid)
-            self._selector.register(self._pidfds[process], selectors.EVENT_READ, process)
+            selector.register(self._pidfds[process], selectors.EVENT_READ, process)
         return process
 
     def _run(self) -> None:
-        assert self._selector is not None
-        try:
-            while not self._stopping:
-                self._serve_once(self._selector)
-        except Exception:
-            log.exception("the spawner's thread ended")
-        finally:
-            for process in list(self._alive):
-                process._signal(signal.SIGKILL, group=True)
-                process._popen.wait()
-                self._forget(self._selector, process)
-            self._selector.close()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake_r, selectors.EVENT_READ, None)
+            try:
+                while not self._stopping:
+                    self._serve_once(selector)
+            except Exception:
+                log.exception("the spawner's thread ended")
+            finally:
+                for process in list(self._alive):
+                    process._signal(signal.SIGKILL, group=True)
+                    process._popen.wait()
+                    self._forget(selector, process)
+        with self._lock:
             os.close(self._wake_r)
             os.close(self._wake_w)
+            self._wake_r = self._wake_w = -1
+            if self._thread is threading.current_thread():  # not stopped but broken: refuse from now on
+                self._thread = None
 
     def _serve_once(self, selector: selectors.BaseSelector) -> None:
         without_pidfd = len(self._alive) > len(self._pidfds)
         timeout_s = 0.1 if without_pidfd or self._paused else None
         for key, _ in selector.select(timeout_s):
             if key.data is None:
-                self._answer_requests()
+                self._answer_requests(selector)
             elif isinstance(key.data, _Pipe):
                 self._read(selector, key.data)
             elif key.data in self._alive and key.data._reap():
@@ -315,12 +320,12 @@ class Spawner:
                 self._forget(selector, process)
         self._resume_paused(selector)
 
-    def _answer_requests(self) -> None:
+    def _answer_requests(self, selector: selectors.BaseSelector) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_r, 4096)
         while True:
             try:
-                self._requests.get_nowait()()
+                self._requests.get_nowait()(selector)
             except queue.Empty:
                 return
 

@@ -1,0 +1,41 @@
+"""What the outside sees of a session: ids, states and addresses, no handles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
+
+SegmentWait = Literal["connecting", "key_frame", "buffering"]
+"""What a session that shows no picture yet is waiting for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """A session at one moment.
+
+    `video` and `audio` are what the player gets; `source_codec` is what the device sends.
+    `transcoding` says that video is being encoded here, which costs a large part of a core.
+    `error` says what is wrong now: always when the state is failed, and while reconnecting.
+    """
+
+    stream_id: str
+    camera_id: int
+    profile_token: str
+    kind: StreamKind
+    status: StreamState
+    error: Problem | None
+    started_at: datetime
+    uptime_s: float
+    viewers: int
+    restarts: int
+    video: VideoFormat | None
+    audio: AudioFormat | None
+    transcoding: bool
+    bitrate_kbps: int | None
+    last_segment_age_s: float | None
+    playlist_url: str
+    segment_wait: SegmentWait | None = None
+    source_codec: str | None = None

@@ -11,8 +11,10 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from flask_openapi3.openapi import OpenAPI
 
 from core.errors import Unavailable
 from core.settings import Settings, SettingsError
@@ -42,7 +44,8 @@ class Rooms:
         self.settings = settings
         self.is_running = False
         self.services = Services(settings, _NotYet(), _NotYet(), lambda: self.is_running)
-        self.wsgi: Callable[..., Any] = build_web(self.services)
+        self.web = build_web(self.services)
+        self.web.extensions["rooms"] = self
 
     def start(self) -> None:
         self.is_running = True
@@ -51,9 +54,9 @@ class Rooms:
         self.is_running = False
 
 
-def create_app(settings: Settings) -> Rooms:
-    """Wires the rooms for these settings. Starts nothing."""
-    return Rooms(settings)
+def create_app(settings: Settings | None = None) -> OpenAPI:
+    """Wires the rooms for these settings. Starts nothing; `app.extensions["rooms"]` starts and stops."""
+    return Rooms(settings or Settings.from_environ()).web
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CANNOT_START
-    return Server(settings, lambda: create_app(settings)).serve()
+    return Server(settings, lambda: Rooms(settings)).serve()
 
 
 def check_listening(settings: Settings) -> None:

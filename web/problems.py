@@ -55,6 +55,17 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (DeviceError, 502, "The device failed", None),
 )
 
+# Codes that an error is given instead of its class's own.
+_FINER_CODES = (
+    (403, "host_not_allowed", "The app was not asked by a name of this machine"),
+    (403, "cross_site", "The request comes from another web site"),
+    (403, "proxied", "The request came through a proxy"),
+    (409, "already_added", "This device is among the cameras; `camera_id` says which"),
+    (429, "transcode_limit", "Too many streams are being transcoded"),
+    (503, "busy", "Too many requests wait for devices or first segments"),
+    (503, "ffmpeg_missing", "ffmpeg was not found; see the setting FFMPEG"),
+)
+
 _HTTP_CODES = {
     400: ("invalid_request", "The request cannot be understood."),
     404: ("not_found", "There is nothing at this address."),
@@ -84,6 +95,18 @@ def status_of(error: AppError) -> tuple[int, str, int | None]:
     return 500, "Something went wrong", None
 
 
+def all_codes() -> list[dict[str, Any]]:
+    """Every code with its status and what it means, for the page about the API."""
+    rows = [(status, kind.code, title) for kind, status, title, _ in STATUS_OF]
+    rows += _FINER_CODES
+    known = {code for _, code, _ in rows}
+    for status, (code, detail) in _HTTP_CODES.items():
+        if code not in known:
+            known.add(code)
+            rows.append((status, code, detail))
+    return [{"status": status, "code": code, "title": title} for status, code, title in sorted(rows)]
+
+
 def problem(status: int, title: str, code: str, detail: str, **more: Any) -> dict[str, Any]:
     """The members of a problem document (RFC 9457); `type` leads to its explanation."""
     return {"type": f"/api/docs#{code}", "title": title, "status": status, "code": code, "detail": detail, **more}
@@ -104,8 +127,8 @@ def _extras(error: AppError) -> dict[str, Any]:
         return {"used_by": list(error.used_by)}
     if isinstance(error, CameraUnsupported):
         return {"service": error.service}
-    if isinstance(error, Conflict) and (camera_id := getattr(error, "existing_id", None)) is not None:
-        return {"camera_id": camera_id}
+    if isinstance(error, Conflict) and error.existing_id is not None:
+        return {"camera_id": error.existing_id}
     return {}
 
 

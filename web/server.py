@@ -21,7 +21,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from core.errors import AppError
+from core.errors import AppError, StartRefused
 from core.settings import Settings, SettingsError
 from web.guard import SECURITY_HEADERS
 from web.problems import PROBLEM_TYPE, problem
@@ -38,7 +38,7 @@ class RunningApp(Protocol):
     """What the worker starts and stops around the WSGI application."""
 
     @property
-    def wsgi(self) -> Callable[..., Any]: ...
+    def web(self) -> Callable[..., Any]: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
 
@@ -119,7 +119,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
 
     def load(self) -> Callable[..., Any]:
         self._app = self._make_app()
-        return self._app.wsgi
+        return self._app.web
 
     def serve(self) -> int:
         """Runs until told to end; the exit code."""
@@ -133,7 +133,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         assert self._app is not None  # noqa: S101 - gunicorn calls load() first
         try:
             self._app.start()
-        except (AppError, SettingsError) as error:
+        except (AppError, StartRefused, SettingsError) as error:
             _say(str(error))
             sys.exit(_WORKER_FAILED)
         if worker.age == 1:

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from cameras.records import CameraView, DiscoveredCamera, HealthCard
 from core import records
 from core.clock import rfc3339
+from sessions.view import StreamView
 from web.api import models
-from web.services import Stream
 
 
 def answer(model: BaseModel, status: int = 200) -> Response:
@@ -128,7 +128,7 @@ def health(card: HealthCard) -> models.Health:
     )
 
 
-def stream(view: Stream) -> models.StreamStatus:
+def stream(view: StreamView) -> models.StreamStatus:
     video = view.video
     return models.StreamStatus(
         stream_id=view.stream_id,
@@ -154,5 +154,5 @@ def stream(view: Stream) -> models.StreamStatus:
     )
 
 
-def started(view: Stream, viewer_id: str) -> models.StartedStream:
+def started(view: StreamView, viewer_id: str) -> models.StartedStream:
     return models.StartedStream(**stream(view).model_dump(), viewer_id=viewer_id)

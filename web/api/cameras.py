@@ -17,7 +17,7 @@ from web.services import services
 blueprint = APIBlueprint("api_cameras", __name__, url_prefix="/api", abp_tags=[Tag(name="cameras")])
 
 
-@blueprint.get("/cameras", responses=answers_with({200: models.CameraList}, 400))
+@blueprint.get("/cameras", responses=answers_with({200: models.CameraList}))
 def list_cameras(query: models.ListQuery) -> Response:
     """All cameras, as far as they are known; no device is asked."""
     views = list(services().cameras.list_cameras())
@@ -35,7 +35,7 @@ def list_cameras(query: models.ListQuery) -> Response:
     )
 
 
-@blueprint.post("/cameras", responses=answers_with({201: models.Camera}, 400, 409, 415, 503))
+@blueprint.post("/cameras", responses=answers_with({201: models.Camera}, 409, 415, 503))
 def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
     """Adds a camera by its address. It is kept even if it cannot be reached; its status says why."""
     draft = CameraDraft(
@@ -67,13 +67,13 @@ def _created(camera: models.Camera) -> Response:
     return response
 
 
-@blueprint.get("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 400, 404))
+@blueprint.get("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404))
 def get_camera(path: models.CameraPath) -> Response:
     """One camera, as far as it is known."""
     return answers.answer(answers.camera(services().cameras.get_camera(path.camera_id)))
 
 
-@blueprint.patch("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 400, 404, 409, 415))
+@blueprint.patch("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404, 409, 415))
 def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
     """Changes name, address or credential. A new address or credential is tried at once."""
     change = CameraChange(
@@ -86,26 +86,26 @@ def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
     return answers.answer(answers.camera(services().cameras.update_camera(path.camera_id, change)))
 
 
-@blueprint.delete("/cameras/<camera_id>", responses=answers_with({204: NO_CONTENT}, 400, 404))
+@blueprint.delete("/cameras/<camera_id>", responses=answers_with({204: NO_CONTENT}, 404))
 def delete_camera(path: models.CameraPath) -> Response:
     """Removes a camera and ends its streams."""
     services().cameras.delete_camera(path.camera_id)
     return Response(status=204)
 
 
-@blueprint.post("/cameras/<camera_id>/refresh", responses=answers_with({200: models.Camera}, 400, 404))
+@blueprint.post("/cameras/<camera_id>/refresh", responses=answers_with({200: models.Camera}, 404))
 def refresh_camera(path: models.CameraPath) -> Response:
     """Connects again and reads everything anew; answers at once, the status follows."""
     return answers.answer(answers.camera(services().cameras.refresh(path.camera_id)))
 
 
-@blueprint.get("/cameras/<camera_id>/profiles", responses=answers_with({200: models.ChannelList}, 400, 404))
+@blueprint.get("/cameras/<camera_id>/profiles", responses=answers_with({200: models.ChannelList}, 404))
 def list_channels(path: models.CameraPath) -> Response:
     """The channels with their media profiles, in the user's order; hidden ones are marked, not left out."""
     return _channel_list(path.camera_id)
 
 
-@blueprint.patch("/cameras/<camera_id>/channels/<number>", responses=answers_with({200: models.Channel}, 400, 404, 415))
+@blueprint.patch("/cameras/<camera_id>/channels/<number>", responses=answers_with({200: models.Channel}, 404, 415))
 def edit_channel(path: models.ChannelPath, body: models.ChannelEdit) -> Response:
     """Renames, hides or moves a channel."""
     channel = services().cameras.update_channel(
@@ -114,7 +114,7 @@ def edit_channel(path: models.ChannelPath, body: models.ChannelEdit) -> Response
     return answers.answer(answers.channel(channel))
 
 
-@blueprint.put("/cameras/<camera_id>/channels/order", responses=answers_with({200: models.ChannelList}, 400, 404, 415))
+@blueprint.put("/cameras/<camera_id>/channels/order", responses=answers_with({200: models.ChannelList}, 404, 415))
 def order_channels(path: models.CameraPath, body: models.ChannelOrder) -> Response:
     """Puts the channels in the order given."""
     if len(set(body.channels)) != len(body.channels):
@@ -128,7 +128,7 @@ def _channel_list(camera_id: int) -> Response:
     return answers.answer(models.ChannelList(channels=[answers.channel(channel) for channel in channels]))
 
 
-@blueprint.get("/cameras/<camera_id>/snapshot", responses=answers_with({200: JPEG}, 400, 404, 422, 502, 503, 504))
+@blueprint.get("/cameras/<camera_id>/snapshot", responses=answers_with({200: JPEG}, 404, 422, 502, 503, 504))
 def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
     """A still as JPEG: the device's own, else a frame of the stream. X-Snapshot-Taken-At says when."""
     cameras = services().cameras
@@ -145,7 +145,7 @@ def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
     return response
 
 
-@blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 400, 404))
+@blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 404))
 def camera_health(path: models.CameraPath) -> Response:
     """What was tried with this device and how it ended; its `text` is for copying and holds no secret."""
     return answers.answer(answers.health(services().cameras.health(path.camera_id)))

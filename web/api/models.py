@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from core import records
+from sessions.view import SegmentWait
 from web.fields import BodyId, Flag, Name, PathId, ProfileToken, QueryModel, RequestModel, StreamId, printable
 
 Time = Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
@@ -28,8 +29,11 @@ class StreamPath(BaseModel):
 
 
 Codec = Literal["h264", "hevc"]
-WaitingFor = Literal["connecting", "key_frame", "buffering"]
-Host = Annotated[str, Field(min_length=1, max_length=255, description="Name or address; may hold a port")]
+Host = Annotated[
+    str,
+    Field(min_length=1, max_length=255, description="Name or address; may hold a port"),
+    AfterValidator(printable),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Username = Annotated[str, Field(max_length=128), AfterValidator(printable)]
 Password = Annotated[str, Field(max_length=256), AfterValidator(printable)]
@@ -244,7 +248,7 @@ class StreamStatus(BaseModel):
     bitrate_kbps: float | None
     last_segment_age_s: float | None
     playlist_url: str
-    waiting_for: WaitingFor | None
+    waiting_for: SegmentWait | None
     source_codec: str | None
 
 

@@ -17,7 +17,7 @@ blueprint = APIBlueprint("api_streams", __name__, url_prefix="/api/streams", abp
 
 @blueprint.post(
     "/start",
-    responses=answers_with({200: models.StartedStream, 201: models.StartedStream}, 400, 404, 415, 429, 503),
+    responses=answers_with({200: models.StartedStream, 201: models.StartedStream}, 404, 415, 429, 503),
 )
 def start_stream(body: models.StreamStart) -> Response:
     """Starts a session (201) or joins one that runs (200). Answers at once, without waiting for video."""
@@ -32,7 +32,7 @@ def start_stream(body: models.StreamStart) -> Response:
     return answers.answer(answers.started(view, viewer_id), 201 if is_new else 200)
 
 
-@blueprint.post("/stop", responses=answers_with({200: models.StoppedStream}, 400, 404, 415))
+@blueprint.post("/stop", responses=answers_with({200: models.StoppedStream}, 404, 415))
 def stop_stream(body: models.StreamStop) -> Response:
     """Ends a session for all, or with `viewer_id` only if that was its last viewer."""
     state = services().streams.stop(body.stream_id, body.viewer_id)
@@ -41,7 +41,7 @@ def stop_stream(body: models.StreamStop) -> Response:
     )
 
 
-@blueprint.get("/status/<stream_id>", responses=answers_with({200: models.StreamStatus}, 400, 404))
+@blueprint.get("/status/<stream_id>", responses=answers_with({200: models.StreamStatus}, 404))
 def stream_status(path: models.StreamPath) -> Response:
     """One session as it is now."""
     return answers.answer(answers.stream(services().streams.status(path.stream_id)))

@@ -12,7 +12,7 @@ from flask_openapi3.openapi import OpenAPI
 from core.errors import Unavailable
 from web.api import answers, models
 from web.api.described import answers_with
-from web.problems import STATUS_OF
+from web.problems import all_codes
 from web.services import services
 
 blueprint = APIBlueprint("api_system", __name__, url_prefix="/api", abp_tags=[Tag(name="system")])
@@ -42,17 +42,13 @@ def docs() -> str:
         for path, item in document["paths"].items()
         for method, operation in item.items()
     ]
-    problems = [
-        {"code": kind.code, "status": status, "title": title, "about": (kind.__doc__ or "").split("\n")[0]}
-        for kind, status, title, _ in STATUS_OF
-    ]
     return render_template(
         "api_docs.html",
         page="api_docs",
         info=document["info"],
         operations=operations,
         schemas=document["components"]["schemas"],
-        problems=problems,
+        problems=all_codes(),
     )
 
 
@@ -60,4 +56,7 @@ def description() -> dict[str, Any]:
     """The document, made once per app."""
     app = current_app
     assert isinstance(app, OpenAPI)  # noqa: S101 - web.application makes no other kind
-    return app.api_doc
+    document: dict[str, Any] = app.api_doc
+    if document["components"].get("securitySchemes") is None:
+        document["components"].pop("securitySchemes", None)  # null is not allowed there
+    return document

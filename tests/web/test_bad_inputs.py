@@ -1,0 +1,160 @@
+"""Bad input at every address: 4xx with the field named, never a 500 and never a success.
+
+The routes come from the app itself, so a new one is tried from its first day.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
+
+BAD_TEXTS = [
+    "",
+    "a" * 10_000,
+    "nul\x00",
+    "line\r\nSet-Cookie: a=b",
+    "\u202egnp.exe",
+    "<img src=x onerror=alert(1)>\x1b",
+    "../../etc/passwd\x00",
+]
+STRANGE_TEXTS = [
+    "<img src=x onerror=alert(1)>",
+    "{{7*7}}",
+    "../../etc",
+    "-i",
+    "file:///etc/passwd",
+    "0x7f000001",
+    "2130706433",
+    "[::ffff:127.0.0.1]",
+    "user@host",
+    "/ ? ..",
+    "１",
+    "%2e%2e%2f",
+]
+BAD_IDS = ["01", "１", "0", "-1", "+1", "1.0", "1e3", str(2**63), "9" * 30, "abc", " 1", "1%00", "٣", "null", "..%2f1"]
+BAD_JSON_IDS: list[Any] = ["1", 0, -1, 2**63, 1.0, 1.5, True, None, [], {}, "01", "１"]
+BAD_PORTS: list[Any] = [0, 65536, -1, "80", "80a", 80.5, True, [], 10**18]
+
+
+def _routes(app: OpenAPI) -> list[tuple[str, str, list[str]]]:
+    return [
+        (method, rule.rule, sorted(rule.arguments))
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def _assert_refused(answer: Any, *context: object) -> None:
+    assert 400 <= answer.status_code < 500, (answer.status_code, *context)
+    if answer.request.path.startswith(("/api/", "/static/")):
+        assert answer.content_type == "application/problem+json", context
+    answer.close()
+
+
+def test_a_bad_id_in_any_path_is_refused(web_app: OpenAPI, client: FlaskClient) -> None:
+    tried = 0
+    for method, rule, arguments in _routes(web_app):
+        for name in set(arguments) & {"camera_id", "number"}:
+            for bad in BAD_IDS:
+                path = rule
+                for argument in arguments:
+                    value = bad if argument == name else "1"
+                    path = path.replace(f"<{argument}>", value if "%" in value else quote(value))
+                _assert_refused(client.open(path, method=method, json={} if method != "GET" else None), method, path)
+                tried += 1
+    assert tried > 100
+
+
+@pytest.mark.parametrize("text", [*BAD_TEXTS, *STRANGE_TEXTS], ids=range(len(BAD_TEXTS) + len(STRANGE_TEXTS)))
+def test_a_strange_text_in_any_path_finds_nothing(web_app: OpenAPI, client: FlaskClient, text: str) -> None:
+    for method, rule, arguments in _routes(web_app):
+        for name in arguments:
+            path = rule.replace("<path:", "<")
+            for argument in arguments:
+                path = path.replace(f"<{argument}>", quote(text, safe="") if argument == name else "1")
+            if name == "camera_id" and text == "":
+                continue  # that is another address
+            answer = client.open(path, method=method)
+            assert answer.status_code < 500, (method, path)
+            answer.close()
+
+
+def test_a_bad_body_at_any_address_is_refused_or_ignored_but_never_a_500(web_app: OpenAPI, client: FlaskClient) -> None:
+    bodies = [
+        b"[" * 60_000,
+        b'{"a": NaN}',
+        b'{"a": ' + b"9" * 30 + b"}",
+        b'{"a": "\\ud800"}',
+        b"\x00",
+        b"nonsense",
+        b"[]",
+    ]
+    for method, rule, arguments in _routes(web_app):
+        path = rule.replace("<path:", "<")
+        for argument in arguments:
+            path = path.replace(f"<{argument}>", "1")
+        for body in bodies:
+            answer = client.open(path, method=method, data=body, content_type="application/json")
+            assert answer.status_code < 500, (method, path, body[:20])
+            answer.close()
+
+
+@pytest.mark.parametrize("field", ["host", "username", "password", "name"])
+@pytest.mark.parametrize("text", BAD_TEXTS[1:], ids=range(1, len(BAD_TEXTS)))
+def test_a_bad_text_in_a_new_camera_is_named(client: FlaskClient, assert_problem: Any, field: str, text: str) -> None:
+    body = {"host": "127.0.0.9", field: text}
+    document = assert_problem(client.post("/api/cameras", json=body), 400, "invalid_request")
+    assert [error["field"] for error in document["errors"]] == [field]
+
+
+@pytest.mark.parametrize("port", BAD_PORTS, ids=repr)
+def test_a_bad_port_is_named(client: FlaskClient, camera: Any, assert_problem: Any, port: Any) -> None:
+    for method, path in (("POST", "/api/cameras"), ("PATCH", f"/api/cameras/{camera.id}")):
+        answer = client.open(path, method=method, json={"host": "127.0.0.9", "port": port})
+        assert assert_problem(answer, 400, "invalid_request")["errors"][0]["field"] == "port"
+
+
+@pytest.mark.parametrize("camera_id", BAD_JSON_IDS, ids=repr)
+def test_a_bad_camera_id_in_a_body_is_named(client: FlaskClient, assert_problem: Any, camera_id: Any) -> None:
+    answer = client.post("/api/streams/start", json={"camera_id": camera_id, "profile_token": "a"})
+    assert assert_problem(answer, 400, "invalid_request")["errors"][0]["field"] == "camera_id"
+
+
+@pytest.mark.parametrize("token", [*BAD_TEXTS, 1, None, [], {}, True], ids=range(len(BAD_TEXTS) + 5))
+def test_a_bad_profile_token_is_named(client: FlaskClient, camera: Any, assert_problem: Any, token: Any) -> None:
+    answer = client.post("/api/streams/start", json={"camera_id": camera.id, "profile_token": token})
+    assert assert_problem(answer, 400, "invalid_request")["errors"][0]["field"] == "profile_token"
+    if isinstance(token, str):
+        asked = client.get(f"/api/cameras/{camera.id}/snapshot", query_string={"profile_token": token})
+        assert assert_problem(asked, 400, "invalid_request")["errors"][0]["field"] == "profile_token"
+
+
+@pytest.mark.parametrize("token", STRANGE_TEXTS)
+def test_a_strange_profile_token_is_one_that_does_not_exist(
+    client: FlaskClient, camera: Any, assert_problem: Any, token: str
+) -> None:
+    answer = client.post("/api/streams/start", json={"camera_id": camera.id, "profile_token": token})
+    assert_problem(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("stream_id", [*BAD_TEXTS, 1, None, [], {}], ids=range(len(BAD_TEXTS) + 4))
+def test_a_bad_stream_id_is_named(client: FlaskClient, assert_problem: Any, stream_id: Any) -> None:
+    answer = client.post("/api/streams/stop", json={"stream_id": stream_id})
+    assert assert_problem(answer, 400, "invalid_request")["errors"][0]["field"] == "stream_id"
+
+
+@pytest.mark.parametrize("flag", ["2", "maybe", "", "1 1"])
+def test_a_bad_flag_in_a_query_is_named(client: FlaskClient, camera: Any, assert_problem: Any, flag: str) -> None:
+    answer = client.get(f"/api/cameras/{camera.id}/snapshot", query_string={"cached": flag})
+    assert assert_problem(answer, 400, "invalid_request")["errors"][0]["field"] == "cached"
+
+
+def test_a_refusal_is_ascii_whatever_was_sent(client: FlaskClient) -> None:
+    answer = client.post("/api/cameras", json={"host": "a", "\u202e<b>\n": 1})
+    assert answer.status_code == 400
+    assert json.loads(answer.data)["errors"][0]["field"] == "<b>"

@@ -1,0 +1,62 @@
+"""One running app per folder; the second one is told who holds it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.settings import SettingsError
+from web.instance_lock import LOCK_NAME, InstanceLock
+
+
+def test_a_held_folder_is_refused_and_the_holder_named(tmp_path: Path) -> None:
+    first = InstanceLock(tmp_path / "data")
+    first.acquire()
+    with pytest.raises(SettingsError, match=rf"process {os.getpid()}\)"):
+        InstanceLock(tmp_path / "data").acquire()
+    first.release()
+    first.release()
+    second = InstanceLock(tmp_path / "data")
+    second.acquire()
+    second.release()
+
+
+def test_a_folder_is_made_private(tmp_path: Path) -> None:
+    lock = InstanceLock(tmp_path / "data")
+    lock.acquire()
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "data" / LOCK_NAME).stat().st_mode & 0o777 == 0o600
+    lock.release()
+
+
+def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from web.instance_lock import InstanceLock;"
+        "InstanceLock(Path(sys.argv[1])).acquire(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, check=False, timeout=20)
+    assert (tmp_path / LOCK_NAME).read_text().strip().isdigit()
+    lock = InstanceLock(tmp_path)
+    lock.acquire()
+    lock.release()
+
+
+def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / LOCK_NAME).symlink_to(victim)
+    with pytest.raises(SettingsError, match="cannot be used"):
+        InstanceLock(tmp_path / "data").acquire()
+    assert victim.read_text() == "precious"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="file/data"):
+        InstanceLock(tmp_path / "file" / "data").acquire()

@@ -1,0 +1,92 @@
+"""A body is one JSON object of sane size and shape, or a 400 that says what is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InvalidRequest
+from web.strict_json import MAX_BODY_BYTES, parse_object
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 60_000,
+        b'{"a":' * 10_000,
+        b'{"a": ' + b"9" * 30 + b"}",
+        b'{"a": -' + b"9" * 5000 + b"}",
+        b'{"a": 1e999}',
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": 1,}',
+        b"[]",
+        b"null",
+        b'"text"',
+        b"1",
+        b"{",
+        b"{'a': 1}",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf{}",
+        b"{} {}",
+        b"\x00",
+    ],
+    ids=range(21),
+)
+def test_what_is_not_one_sane_object_is_refused(client: FlaskClient, assert_problem: Any, body: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_object(body)
+    for path in ("/api/cameras", "/api/streams/start", "/api/streams/stop"):
+        assert_problem(client.post(path, data=body, content_type="application/json"), 400, "invalid_request")
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+        st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.text(st.characters(exclude_categories=["Cs"])),
+        max_size=5,
+    )
+)
+def test_any_ordinary_object_is_read_as_it_is(value: dict[str, Any]) -> None:
+    assert parse_object(json.dumps(value).encode()) == value
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_whatever_raise_anything_else(data: bytes) -> None:
+    with contextlib.suppress(InvalidRequest):
+        parse_object(data)
+
+
+def test_brackets_inside_a_string_are_not_depth() -> None:
+    assert parse_object(b'{"a": "[[[[[[[[[[[[[[[[[[[[[[[[ \\" [["}') == {"a": '[[[[[[[[[[[[[[[[[[[[[[[[ " [['}
+
+
+def test_a_body_that_is_too_large_is_413(client: FlaskClient, assert_problem: Any) -> None:
+    body = b'{"host": "' + b"a" * MAX_BODY_BYTES + b'"}'
+    assert_problem(client.post("/api/cameras", data=body, content_type="application/json"), 413, "too_large")
+
+
+def test_a_missing_body_names_the_fields_that_are_needed(client: FlaskClient, assert_problem: Any) -> None:
+    document = assert_problem(client.post("/api/streams/start"), 400, "invalid_request")
+    assert [error["field"] for error in document["errors"]] == ["camera_id", "profile_token"]
+
+
+def test_an_unknown_field_is_named(client: FlaskClient, assert_problem: Any) -> None:
+    document = assert_problem(client.post("/api/cameras", json={"host": "a", "hots": 1}), 400, "invalid_request")
+    assert document["errors"][0]["field"] == "hots"
+
+
+def test_a_refused_password_is_not_repeated(client: FlaskClient) -> None:
+    secret = "canary\x00password"
+    answer = client.post("/api/cameras", json={"host": "a", "password": secret})
+    assert answer.status_code == 400
+    assert "canary" not in answer.get_data(as_text=True)

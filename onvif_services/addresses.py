@@ -1,0 +1,94 @@
+"""Addresses that a device names, brought back to the host the user configured.
+
+Behind NAT, or on its wrong interface, a device names addresses that lead nowhere; a hostile one
+names somebody else. So the host is always ours, the port ours for HTTP and the device's for RTSP,
+and of the rest only path and query are taken.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import quote, urlsplit
+
+from core.errors import CameraBadAnswer
+
+MAX_ADDRESS = 2048
+RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
+
+# What may stay as it is in a path or a query (RFC 3986 pchar, "/", "?", and an existing "%").
+_KEPT = "/?:@!$&'()*+,;=-._~%[]|"
+
+
+def authority(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
+    return f"{bracketed(host)}:{port}"
+
+
+def bracketed(host: str) -> str:
+    bare = host.strip("[]")
+    try:
+        return f"[{bare}]" if ipaddress.ip_address(bare.partition("%")[0]).version == 6 else bare
+    except ValueError:
+        return bare
+
+
+def rewrite_http(address: str, host: str, port: int) -> str:
+    """An XAddr, snapshot or subscription address at the configured host and ONVIF port.
+
+    A bare path is taken as one. CameraBadAnswer for any other scheme than http and https, control
+    characters, or more than 2,048 characters.
+    """
+    if address.startswith("/") and not address.startswith("//"):
+        address = "http://device" + address
+    parts = _split(address, {"http", "https"})
+    return f"http://{authority(host, port)}{_path_and_query(parts)}"
+
+
+def rewrite_rtsp(address: str, host: str) -> str:
+    """A stream address at the configured host, at the device's own RTSP port, without user-info."""
+    parts = _split(address, set(RTSP_PORTS))
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise CameraBadAnswer("The device names a stream address with an impossible port.") from error
+    if port == 0:
+        raise CameraBadAnswer("The device names a stream address with an impossible port.")
+    return f"{parts.scheme}://{authority(host, port or RTSP_PORTS[parts.scheme])}{_path_and_query(parts)}"
+
+
+class _Parts:
+    """The pieces of an address that are looked at; urlsplit's errors are the device's."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            split = urlsplit(address)
+            self.host = split.hostname
+        except ValueError as error:
+            raise CameraBadAnswer("The device names an address that cannot be read.") from error
+        self.scheme = split.scheme.lower()
+        self.path = split.path
+        self.query = split.query
+        self._split = split
+
+    @property
+    def port(self) -> int | None:
+        return self._split.port
+
+
+def _split(address: str, schemes: set[str]) -> _Parts:
+    address = address.strip()
+    if not address or len(address) > MAX_ADDRESS:
+        raise CameraBadAnswer("The device names an address that is empty or too long.")
+    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in address):
+        raise CameraBadAnswer("The device names an address with control characters.")
+    parts = _Parts(address)
+    if parts.scheme not in schemes:
+        raise CameraBadAnswer(f"The device names an address that is not {' or '.join(sorted(schemes))}.")
+    if not parts.host:
+        raise CameraBadAnswer("The device names an address without a host.")
+    return parts
+
+
+def _path_and_query(parts: _Parts) -> str:
+    path = quote(parts.path, safe=_KEPT) or "/"
+    return f"{path}?{quote(parts.query, safe=_KEPT)}" if parts.query else path

@@ -1,0 +1,114 @@
+"""onvif-zeep's ONVIFCamera, kept from what it does by itself.
+
+As shipped it talks to the device in its constructor (and leaves a PullPoint subscription behind each
+time), reads only the top level of GetCapabilities, uses addresses as the device says them, deletes
+http_proxy from this process's environment, remembers the first device's services on the class, and
+its import configures logging. This module is the only one that imports it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from zeep import Client, Settings
+from zeep.proxy import ServiceProxy
+
+from core.errors import CameraUnsupported
+from onvif_services import wsdl
+from onvif_services.addresses import authority
+from onvif_services.faults import unsupported
+from onvif_services.transport import CappedTransport
+from onvif_services.username_token import StatelessToken
+
+# Importing onvif calls logging.basicConfig(INFO), which does nothing where the root has a handler,
+# and silences zeep.client; both are undone.
+_guard = logging.NullHandler()
+_zeep_level = logging.getLogger("zeep.client").level
+logging.getLogger().addHandler(_guard)
+try:
+    from onvif import ONVIFCamera, ONVIFService
+finally:
+    logging.getLogger().removeHandler(_guard)
+    logging.getLogger("zeep.client").setLevel(_zeep_level)
+
+DEVICE_PATH = "/onvif/device_service"  # ONVIF Core, "Device service": the fixed entry point
+
+
+class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type hints
+    """The services of one device. Its constructor does nothing but remember.
+
+    `xaddrs` maps namespaces to addresses that are already rewritten to the configured host.
+    """
+
+    def __init__(self, host: str, port: int, transport: CappedTransport, token: StatelessToken) -> None:
+        # not super().__init__: see above. These are the attributes its other methods use.
+        self.host = host
+        self.port = port
+        self.user = ""
+        self.passwd = ""
+        self.wsdl_dir = str(wsdl.SPECS_FOLDER)
+        self.encrypt = True
+        self.daemon = False
+        self.no_cache = True
+        self.adjust_time = False
+        self.dt_diff = None
+        self.transport = transport
+        self.services: dict[str, Any] = {}
+        self.services_lock = threading.RLock()
+        self.xaddrs: dict[str, str] = {}
+        self.to_dict = ONVIFService.to_dict
+        self._token = token
+
+    def update_xaddrs(self) -> None:
+        """Nothing: the connection fills `xaddrs`, from GetServices first."""
+
+    def set_addresses(self, addresses: dict[str, str]) -> None:
+        """Short service names to addresses; services made before are made again when next used."""
+        with self.services_lock:
+            self.xaddrs = {wsdl.DEFINITIONS[name].namespace: address for name, address in addresses.items()}
+            self.services.clear()
+
+    def get_definition(self, name: str, portType: str | None = None) -> tuple[str, str, str]:  # noqa: ARG002, N803 # as overridden
+        """Address, WSDL file and binding of a service; CameraUnsupported if the device lists none."""
+        definition = wsdl.DEFINITIONS["device" if name == "devicemgmt" else name]
+        if definition.name == "device":
+            address: str | None = f"http://{authority(self.host, self.port)}{DEVICE_PATH}"
+        else:
+            address = self.xaddrs.get(definition.namespace)
+        if not address:
+            raise unsupported(definition.name)
+        return address, str(definition.path), definition.binding_name
+
+    def create_onvif_service(self, name: str, from_template: bool = True, portType: str | None = None) -> ONVIFService:  # noqa: ARG002, N803 # as overridden
+        """The service, made once, on the documents that all devices share."""
+        with self.services_lock:
+            if name not in self.services:
+                address, file, binding = self.get_definition(name, portType)
+                self.services[name] = ONVIFService(
+                    address, "", "", file, binding_name=binding, zeep_client=self._client(), transport=self.transport
+                )
+            return self.services[name]
+
+    def proxy(self, name: str, address: str | None = None) -> ServiceProxy:
+        """zeep's own proxy of a service, whose calls raise what happened and not ONVIFError.
+
+        With an address (already rewritten) for that one, as a PullPoint subscription needs.
+        """
+        if address is not None:
+            return self._client().create_service(wsdl.DEFINITIONS[name].binding_name, address)  # type: ignore[no-untyped-call, no-any-return] # zeep has few type hints
+        return self.create_onvif_service(name).ws_client  # type: ignore[no-any-return] # onvif-zeep has no type hints
+
+    def supports(self, name: str) -> bool:
+        try:
+            self.get_definition(name)
+        except CameraUnsupported:
+            return False
+        return True
+
+    def _client(self) -> Client:
+        # raw_response: answers are read by onvif_services.answers, from the XML itself
+        return Client(  # type: ignore[no-untyped-call] # zeep has few type hints
+            wsdl.shared_document(), wsse=self._token, transport=self.transport, settings=Settings(raw_response=True)
+        )

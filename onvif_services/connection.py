@@ -1,0 +1,445 @@
+"""The connection to one device: built once, kept, used by many threads.
+
+It holds what was learned of the device (services, clock, kind of log-in, quirks) and no socket:
+every call is one short HTTP exchange with a deadline. Nothing happens in the constructor.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from core.clock import Clock, SystemClock
+from core.errors import (
+    CameraAuthFailed,
+    CameraBadAnswer,
+    CameraUnreachable,
+    CameraUnsupported,
+    DeviceError,
+    InvalidRequest,
+)
+from core.login_gate import LoginGate
+from core.records import ClockOffset, Credential, DeviceInfo, ServiceCheck
+from onvif_services import answers, device
+from onvif_services.addresses import rewrite_http
+from onvif_services.answers import Element
+from onvif_services.camera import DeviceCamera
+from onvif_services.faults import LoginRefused, SoapFault, error_of, unsupported
+from onvif_services.transport import CappedTransport, HttpAnswer
+from onvif_services.username_token import StatelessToken
+
+_log = logging.getLogger(__name__)
+
+CALLS_AT_ONCE = 4
+_CLOCK_MOVED_S = 2.0  # times are whole seconds; devices accept tokens some seconds off
+_HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half a second is missing
+
+# ONVIF Core, access class PRE_AUTH: a device answers these to anybody, so they are asked without a
+# credential first and cost no log-in.
+_PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
+
+_NEEDS_LOGIN = "The device wants a user name and password, and none is set."
+_REFUSED = "The device refuses this user name or password."
+
+
+class _NotAllowed(CameraUnsupported):
+    """The password is right, but this account may not do that."""
+
+
+class DeviceConnection:
+    """One device, from its address and a credential. Thread-safe; at most four calls at once.
+
+    `open()` first; then `info`, `services`, `clock_offset` and `checks` say what was found, and the
+    functions of `media`, `snapshot`, `events` and `ptz` work through `call()`. Every call ends
+    within about `timeout_s` (waiting for another thread's log-in comes on top, as long again) and
+    raises only errors of core.errors.
+
+    An empty user name means that no credential is sent.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        credential: Credential,
+        *,
+        login_gate: LoginGate,
+        device_key: str,
+        timeout_s: float = 10.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.device_key = device_key
+        self._credential = credential
+        self._gate = login_gate
+        self._timeout_s = timeout_s
+        self._clock = clock or SystemClock()
+        self._transport = CappedTransport(host, port, credential)
+        token = StatelessToken(credential, self.device_now_utc, self._transport.wants_token)
+        self._camera = DeviceCamera(host, port, self._transport, token)
+        self._slots = threading.BoundedSemaphore(CALLS_AT_ONCE)
+        self._lock = threading.Lock()
+        self._info = DeviceInfo()
+        self._services: Mapping[str, str] = MappingProxyType({})
+        self._offset: ClockOffset | None = None
+        self._zone_in_utc_s = 0.0
+        self._asks_always = False
+        self._recover = False
+        self._proof: tuple[str, str] | None = None
+        self._is_proven = False
+        self._checks: dict[str, ServiceCheck] = {}
+
+    # -- what is known -------------------------------------------------------------------------
+
+    @property
+    def info(self) -> DeviceInfo:
+        """Make, model, firmware; empty before open()."""
+        return self._info
+
+    @property
+    def services(self) -> Mapping[str, str]:
+        """Short names (device, media, media2, events, ptz, search, ...) to addresses at our host."""
+        return self._services
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        """Device time minus ours, to half a second; None if the device does not say its time."""
+        offset = self._offset
+        return offset and ClockOffset(offset.offset_s - self._zone_in_utc_s, offset.measured_at)
+
+    @property
+    def checks(self) -> tuple[ServiceCheck, ...]:
+        """What was tried and how it last ended, in the order it was first tried."""
+        with self._lock:
+            return tuple(self._checks.values())
+
+    def device_now_utc(self) -> datetime:
+        """The time now by the device's clock: what its tokens must be dated with."""
+        offset = self.clock_offset
+        return self._clock.now_utc() + timedelta(seconds=offset.offset_s if offset else 0.0)
+
+    # -- opening -------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Learns the clock without a credential, proves the log-in, and finds the services.
+
+        May be called again to read everything anew. Raises CameraUnreachable, CameraAuthFailed,
+        CameraUnsupported or CameraBadAnswer; what was learned until then stays.
+        """
+        if not all(part.isprintable() for part in (self._credential.username, self.host)):
+            raise InvalidRequest.of_field("username", "has characters that cannot be sent")
+        with self._lock:
+            self._checks.clear()
+        with self.checking("clock"):
+            told = self._measure_clock()
+        with self.checking("login"):
+            self._identify()
+        if not told:
+            self._measure_clock_logged_in()
+        with self.checking("services"):
+            self._find_services()
+        if self._credential.username and self._proof is None:
+            self._prove_by_profiles()
+
+    def check(self) -> None:
+        """Whether it is still there: asks the time without a credential and keeps the new offset.
+
+        Raises CameraUnreachable or CameraBadAnswer; a device that wants a log-in for it is there.
+        """
+        with self.checking("still there"):
+            self._measure_clock()
+
+    def close(self) -> None:
+        """Ends calls under way; later ones raise CameraUnreachable. May be called twice."""
+        self._transport.close()
+
+    def _measure_clock(self) -> bool:
+        """Asks the time without a credential; a signed question needs the answer first. False: not told."""
+        asked_at, began_s = self._clock.now_utc(), time.monotonic()
+        try:
+            answer = self._send("device", "GetSystemDateAndTime", {}, with_login=False, deadline_s=self._deadline())
+        except LoginRefused as refused:
+            # Some devices tell nobody the time (Axis, ipycam): the answer's own date is near it.
+            self._asks_always = True
+            if self._offset is None:
+                self._take_time(device.read_http_date(refused.date), asked_at, began_s)
+            return False
+        except (SoapFault, CameraUnsupported):
+            return False
+        return self._take_time(device.read_time_utc(answer), asked_at, began_s)
+
+    def _measure_clock_logged_in(self) -> None:
+        asked_at, began_s = self._clock.now_utc(), time.monotonic()
+        try:
+            answer = self.call("device", "GetSystemDateAndTime")
+        except (SoapFault, CameraUnsupported, CameraBadAnswer):
+            return
+        self._take_time(device.read_time_utc(answer), asked_at, began_s)
+
+    def _take_time(self, device_utc: datetime | None, asked_at: datetime, began_s: float) -> bool:
+        if device_utc is None:
+            return False
+        middle = asked_at + timedelta(seconds=(time.monotonic() - began_s) / 2)
+        offset_s = (device_utc - middle).total_seconds() + _HALF_SECOND_S
+        self._offset = ClockOffset(offset_s, self._clock.now_utc())
+        return True
+
+    def _identify(self) -> None:
+        """GetDeviceInformation: without a credential first, to learn whether it proves anything."""
+        try:
+            answer = self._send("device", "GetDeviceInformation", {}, with_login=False, deadline_s=self._deadline())
+        except (LoginRefused, SoapFault, CameraUnsupported) as error:
+            if not self._credential.username:
+                raise CameraAuthFailed(_NEEDS_LOGIN) from error
+            self._proof = ("device", "GetDeviceInformation")
+            answer = self._with_login("device", "GetDeviceInformation", {}, self._timeout_s)
+        else:
+            self._proof = None
+        self._info = device.read_information(answer)
+
+    def _prove_by_profiles(self) -> None:
+        """Where GetDeviceInformation is open to all, the media profiles tell whether the password is right."""
+        service = "media" if "media" in self._services else "media2"
+        if service not in self._services:
+            return
+        with self.checking("login"):
+            try:
+                self._with_login(service, "GetProfiles", {}, self._timeout_s)
+            except (SoapFault, CameraUnsupported, CameraBadAnswer):
+                return  # no verdict; the profiles are read again by media.read_channels, which says more
+            self._proof = (service, "GetProfiles")
+
+    def _find_services(self) -> None:
+        found = self._listed("GetServices", {"IncludeCapability": False})
+        if not {"media", "media2"} & set(found):
+            found = {**self._listed("GetCapabilities", {"Category": "All"}), **found}
+        if not found:
+            raise CameraUnsupported("The device lists no services.", service="device")
+        self._services = MappingProxyType(found)
+        self._camera.set_addresses(found)
+
+    def _listed(self, operation: str, params: dict[str, Any]) -> dict[str, str]:
+        try:
+            answer = self.call("device", operation, params)
+        except (SoapFault, CameraUnsupported, CameraBadAnswer):
+            return {}
+        listed = device.read_services(answer) if operation == "GetServices" else device.read_capabilities(answer)
+        found: dict[str, str] = {}
+        for name, address in listed:
+            try:
+                found.setdefault(name, rewrite_http(address, self.host, self.port))
+            except CameraBadAnswer as error:
+                self.note(f"address of {name}", error.code, error.detail)
+        return found
+
+    # -- calling -------------------------------------------------------------------------------
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float | None = None,
+        address: str | None = None,
+        soap_headers: list[Element] | None = None,
+    ) -> Element:
+        """One operation; its raw answer element, to be read with `answers`. For this room's modules.
+
+        `params` are zeep's, checked against the WSDL. `address` (already rewritten) and
+        `soap_headers` are for subscriptions.
+        """
+        params = dict(params or {})
+        limit_s = timeout_s if timeout_s is not None else self._timeout_s
+        if soap_headers:
+            params["_soapheaders"] = soap_headers
+        anonymous = not self._credential.username
+        if anonymous or (operation in _PRE_AUTH and not self._asks_always):
+            deadline_s = self._deadline(limit_s)
+            try:
+                return self._send(service, operation, params, with_login=False, deadline_s=deadline_s, address=address)
+            except LoginRefused as error:
+                if anonymous:
+                    raise CameraAuthFailed(_NEEDS_LOGIN) from error
+                self._asks_always = True
+        return self._with_login(service, operation, params, limit_s, address)
+
+    def download(self, address: str) -> HttpAnswer:
+        """GETs an address at this device (already rewritten), logging in where it asks. For `snapshot`."""
+        address = rewrite_http(address, self.host, self.port)
+        if not self._transport.knows_download_login:
+            try:
+                with self._slot(self._deadline()):
+                    return self._transport.download(address, deadline_s=self._deadline(), with_login=False)
+            except LoginRefused as error:
+                if not self._credential.username or not self._transport.knows_download_login:
+                    raise CameraAuthFailed(_NEEDS_LOGIN) from error
+        attempt = self._gate.begin(self.device_key, self._credential, timeout_s=self._timeout_s)
+        try:
+            with self._slot(self._deadline()):
+                answer = self._transport.download(address, deadline_s=self._deadline(), with_login=True)
+            attempt.accepted()
+        except LoginRefused as error:
+            attempt.refused()
+            raise CameraAuthFailed(_REFUSED) from error
+        finally:
+            attempt.unanswered()  # does nothing where there was a verdict
+        return answer
+
+    def _with_login(
+        self, service: str, operation: str, params: dict[str, Any], timeout_s: float, address: str | None = None
+    ) -> Element:
+        """With the credential, if the gate lets us: at most two log-ins, whatever happens."""
+        attempt = self._gate.begin(self.device_key, self._credential, timeout_s=timeout_s)
+        try:
+            answer = self._log_in(service, operation, params, self._deadline(timeout_s), address)
+            self._is_proven = self._is_proven or (service, operation) == self._proof
+            attempt.accepted()
+        except _NotAllowed:
+            attempt.accepted()
+            raise
+        except LoginRefused as error:
+            self._is_proven = False
+            attempt.refused()
+            raise CameraAuthFailed(_REFUSED) from error
+        finally:
+            attempt.unanswered()  # does nothing where there was a verdict
+        return answer
+
+    def _log_in(
+        self, service: str, operation: str, params: dict[str, Any], deadline_s: float, address: str | None
+    ) -> Element:
+        try:
+            return self._send(service, operation, params, with_login=True, deadline_s=deadline_s, address=address)
+        except LoginRefused as refused:
+            if not (refused.challenge_learned or (not refused.by_digest and self._clock_has_changed())):
+                self._blame_account(service, operation, deadline_s)
+                raise
+        zone_in_utc_s = self._zone_in_utc_s
+        try:
+            return self._send(service, operation, params, with_login=True, deadline_s=deadline_s, address=address)
+        except LoginRefused:
+            if zone_in_utc_s:
+                self._zone_in_utc_s = 0.0  # that was not it
+            raise
+
+    def _clock_has_changed(self) -> bool:
+        """Whether the refusal may be the clock's fault: reads it again, once, and says if that gives another time."""
+        before = self._offset
+        if not self._measure_clock() or self._offset is None:
+            return False
+        if before is None or abs(self._offset.offset_s - before.offset_s) > _CLOCK_MOVED_S:
+            return True
+        if self._zone_in_utc_s == 0.0:
+            self._zone_in_utc_s = device.quarter_hours_s(self._offset.offset_s)
+            return self._zone_in_utc_s != 0.0
+        return False
+
+    def _blame_account(self, service: str, operation: str, deadline_s: float) -> None:
+        """A log-in that worked before and one operation that is refused: is it the account's rights?
+
+        Without this one forbidden operation would count as a wrong password for the whole device.
+        """
+        if self._is_proven and self._proof and self._proof != (service, operation):
+            self._send(*self._proof, {}, with_login=True, deadline_s=deadline_s)
+            raise _NotAllowed(f"The account on the device may not use {operation}.", service=service)
+
+    def _send(
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        *,
+        with_login: bool,
+        deadline_s: float,
+        address: str | None = None,
+    ) -> Element:
+        call = getattr(self._camera.proxy(service, address), operation)
+        with self._slot(deadline_s), self._transport.calling(deadline_s=deadline_s, with_login=with_login):
+            answer: HttpAnswer = call(**params)
+        try:
+            return self._read(answer, service, operation)
+        except LoginRefused as refused:
+            refused.date = answer.headers.get("Date")
+            raise
+        except SoapFault as fault:
+            _log.info("%s: %s answered with fault %s: %r", self.device_key, operation, fault.codes, fault.reason)
+            raise
+
+    def _read(self, answer: HttpAnswer, service: str, operation: str) -> Element:
+        if answer.status == 403:
+            raise LoginRefused
+        try:
+            root = self._parse(answer.body)
+        except CameraBadAnswer:
+            if answer.status >= 400:
+                raise _status_error(answer.status, service) from None
+            raise
+        fault = answers.read_fault(root)
+        if fault is not None:
+            raise error_of(fault, service, operation)
+        if answer.status >= 400:
+            raise _status_error(answer.status, service)
+        return answers.read_payload(root, operation)
+
+    def _parse(self, body: bytes) -> Element:
+        """Strict; a device that once sent broken XML which can be mended is read so from then on."""
+        try:
+            return answers.parse_xml(body, recover=self._recover)
+        except answers.MalformedXml:
+            if self._recover:
+                raise
+            root = answers.parse_xml(body, recover=True)
+            if answers.local_name(root) != "Envelope" or answers.child(root, "Body") is None:
+                raise
+        self._recover = True
+        self.note("xml", "mended", "The device's XML is not well-formed; it is mended as far as possible.")
+        return root
+
+    # -- small things --------------------------------------------------------------------------
+
+    def _deadline(self, timeout_s: float | None = None) -> float:
+        return time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
+
+    @contextmanager
+    def _slot(self, deadline_s: float) -> Iterator[None]:
+        if not self._slots.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
+            raise CameraUnreachable("The device is busy with earlier questions and did not answer in time.")
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    @contextmanager
+    def checking(self, name: str) -> Iterator[None]:
+        """Writes a line of the health card: how it ended and how long it took."""
+        began_s = time.monotonic()
+        try:
+            yield
+        except DeviceError as error:
+            self.note(name, error.code, error.detail, took_s=time.monotonic() - began_s)
+            raise
+        self.note(name, "ok", took_s=time.monotonic() - began_s)
+
+    def note(self, name: str, outcome: str, detail: str = "", *, took_s: float | None = None) -> None:
+        """A line of the health card; a later one of the same name takes its place."""
+        took_ms = None if took_s is None else round(took_s * 1000)
+        with self._lock:
+            self._checks[name] = ServiceCheck(name, outcome, detail, took_ms, self._clock.now_utc())
+
+
+def _status_error(status: int, service: str) -> DeviceError:
+    if status == 401:
+        return LoginRefused()
+    if status in {404, 405, 501}:
+        return unsupported(service)
+    if status == 503:
+        return CameraUnreachable("The device is too busy to answer.")
+    return CameraBadAnswer(f"The device answers with HTTP status {status} and nothing that can be read.")

@@ -1,0 +1,120 @@
+"""The Device service (ver10/device): who a device is, what time it has, which services it offers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from core.records import DeviceInfo
+from onvif_services.answers import Element, child, children, local_name, raw_text, text, whole
+from onvif_services.wsdl import BY_NAMESPACE
+
+_QUARTER_S = 900.0
+
+
+def read_information(answer: Element) -> DeviceInfo:
+    """GetDeviceInformation, every field cleaned."""
+    return DeviceInfo(
+        manufacturer=text(answer, "Manufacturer"),
+        model=text(answer, "Model"),
+        firmware=text(answer, "FirmwareVersion"),
+        serial=text(answer, "SerialNumber"),
+        hardware=text(answer, "HardwareId"),
+    )
+
+
+def read_time_utc(answer: Element) -> datetime | None:
+    """The device's time from GetSystemDateAndTime; None if it gives none that can be.
+
+    Some devices give only their local time: it is brought to UTC by their own time zone, a POSIX TZ
+    as ONVIF demands; where that cannot be read it is taken as UTC, and `quarter_hours_s` of the
+    offset tells how far off that may be.
+    """
+    found = child(answer, "SystemDateAndTime")
+    if (utc := _moment(child(found, "UTCDateTime"))) is not None:
+        return utc
+    local = _moment(child(found, "LocalDateTime"))
+    if local is None:
+        return None
+    return local - timedelta(seconds=posix_zone_offset_s(raw_text(found, "TimeZone", "TZ")))
+
+
+def _moment(found: Element | None) -> datetime | None:
+    date, time = child(found, "Date"), child(found, "Time")
+    values = [whole(raw_text(date, name), high=9999) for name in ("Year", "Month", "Day")]
+    values += [whole(raw_text(time, name), high=99) for name in ("Hour", "Minute", "Second")]
+    year, month, day, hour, minute, second = values
+    if year is None or month is None or day is None or hour is None or minute is None or second is None:
+        return None
+    try:
+        return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)  # 60: a leap second
+    except ValueError:
+        return None
+
+
+_POSIX_TZ = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)([+-]?)(\d{1,2})(?::(\d{2}))?")
+
+
+def posix_zone_offset_s(zone: str) -> float:
+    """Seconds east of UTC of a POSIX TZ such as `CST-8`; its sign counts west, so `-8` is east. 0 if unreadable."""
+    match = _POSIX_TZ.match(zone)
+    if not match:
+        return 0.0
+    seconds = int(match[2]) * 3600.0 + int(match[3] or 0) * 60.0
+    return seconds if match[1] == "-" else -seconds
+
+
+def read_http_date(header: str | None) -> datetime | None:
+    """The Date of an HTTP answer: what is left when a device tells its time only after a log-in."""
+    if not header:
+        return None
+    try:
+        found = parsedate_to_datetime(header)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def quarter_hours_s(offset_s: float) -> float:
+    """The time zone an offset may be: the nearest quarter of an hour up to 14 h, if it is near one; else 0.
+
+    Some firmware puts local time where UTC belongs, and still checks tokens against true UTC.
+    """
+    nearest = round(offset_s / _QUARTER_S) * _QUARTER_S
+    return nearest if 0 < abs(nearest) <= 14 * 3600 and abs(offset_s - nearest) < 120 else 0.0
+
+
+def read_services(answer: Element) -> Iterator[tuple[str, str]]:
+    """GetServices: short name and address of each service that we know, in the device's order."""
+    for service in children(answer, "Service"):
+        name = BY_NAMESPACE.get(raw_text(service, "Namespace").rstrip("/").lower())
+        if name and (address := raw_text(service, "XAddr")):
+            yield name, address
+
+
+# GetCapabilities' element names (tt:Capabilities and tt:CapabilitiesExtension) to our short names.
+_CAPABILITIES = {
+    "analytics": "analytics",
+    "device": "device",
+    "events": "events",
+    "imaging": "imaging",
+    "media": "media",
+    "ptz": "ptz",
+    "deviceio": "deviceio",
+    "recording": "recording",
+    "search": "search",
+    "replay": "replay",
+    "receiver": "receiver",
+}
+
+
+def read_capabilities(answer: Element) -> Iterator[tuple[str, str]]:
+    """GetCapabilities, its Extension included: where recording, search and replay of old devices are."""
+    capabilities = child(answer, "Capabilities")
+    for holder in (capabilities, child(capabilities, "Extension")):
+        for item in holder if holder is not None else ():
+            name = _CAPABILITIES.get(local_name(item).lower())
+            if name and (address := raw_text(item, "XAddr")):
+                yield name, address

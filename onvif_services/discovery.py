@@ -1,0 +1,166 @@
+"""WS-Discovery: who on the local networks says it is an ONVIF device (ONVIF Core, "Device discovery").
+
+Answers come from anybody on the network: few are kept, each is read strictly, and a device is
+listed only at the address its answer came from.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import selectors
+import socket
+import struct
+import time
+import uuid
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from core.errors import DeviceError
+from core.records import FoundDevice
+from onvif_services import answers
+from onvif_services.answers import Element, child, children, raw_text
+
+GROUP = "239.255.255.250"
+PORT = 3702
+MAX_DEVICES = 512
+MAX_ANSWERS = 4096
+MAX_ANSWER_BYTES = 65_535
+
+_ENDPOINT_LENGTH = 128
+_REPEAT_AFTER_S = 0.4  # UDP gets lost; SOAP-over-UDP repeats
+
+# Old firmware answers only to one of the two types, some only to none.
+_TYPES = ("dn:NetworkVideoTransmitter", "tds:Device", "")
+_PROBE = (
+    '<?xml version="1.0" encoding="utf-8"?>'
+    '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"'
+    ' xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing"'
+    ' xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery"'
+    ' xmlns:dn="http://www.onvif.org/ver10/network/wsdl" xmlns:tds="http://www.onvif.org/ver10/device/wsdl">'
+    "<s:Header><a:MessageID>urn:uuid:{message}</a:MessageID>"
+    "<a:To>urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To>"
+    "<a:Action>http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</a:Action></s:Header>"
+    "<s:Body><d:Probe>{types}</d:Probe></s:Body></s:Envelope>"
+)
+
+
+def discover(timeout_s: float = 3.0, *, targets: tuple[tuple[str, int], ...] = ((GROUP, PORT),)) -> list[FoundDevice]:
+    """The devices that answered within `timeout_s`, by address. Asks on every interface, IPv4.
+
+    An empty list where there is no network; a hostile answer is passed over.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    found: dict[tuple[str, int], FoundDevice] = {}
+    sockets = list(_open_sockets())
+    with selectors.DefaultSelector() as selector:
+        try:
+            for sock in sockets:
+                selector.register(sock, selectors.EVENT_READ)
+            _ask(sockets, targets)
+            repeat_at_s = time.monotonic() + _REPEAT_AFTER_S
+            for _ in range(MAX_ANSWERS):
+                now_s = time.monotonic()
+                if now_s >= deadline_s or len(found) >= MAX_DEVICES:
+                    break
+                if now_s >= repeat_at_s:
+                    _ask(sockets, targets)
+                    repeat_at_s = deadline_s
+                _take(selector, min(deadline_s, repeat_at_s) - now_s, found)
+        finally:
+            for sock in sockets:
+                sock.close()
+    return sorted(found.values(), key=lambda item: (ipaddress.ip_address(item.host), item.port))
+
+
+def _open_sockets() -> Iterator[socket.socket]:
+    """One socket an interface, so that the question leaves by each and not by the default one alone."""
+    for index in [index for index, _ in socket.if_nameindex()] or [0]:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            request = struct.pack("=4s4si", socket.inet_aton(GROUP), bytes(4), index)  # struct ip_mreqn
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
+            sock.setblocking(False)
+            sock.bind(("", 0))
+        except OSError:
+            sock.close()  # an interface without IPv4
+            continue
+        yield sock
+
+
+def _ask(sockets: list[socket.socket], targets: tuple[tuple[str, int], ...]) -> None:
+    for sock in sockets:
+        for types in _TYPES:
+            wanted = f"<d:Types>{types}</d:Types>" if types else ""
+            message = _PROBE.format(message=uuid.uuid4(), types=wanted).encode()
+            for target in targets:
+                try:
+                    sock.sendto(message, target)
+                except OSError:
+                    break  # no route by this interface
+
+
+def _take(selector: selectors.BaseSelector, wait_s: float, found: dict[tuple[str, int], FoundDevice]) -> None:
+    for key, _ in selector.select(max(0.0, wait_s)):
+        sock = key.fileobj
+        if not isinstance(sock, socket.socket):
+            continue
+        try:
+            message, sender = sock.recvfrom(MAX_ANSWER_BYTES)
+        except OSError:
+            continue  # an ICMP error of an earlier question
+        for device in read_answer(message, str(sender[0])):
+            known = found.get((device.host, device.port))
+            if known is None or (device.name and not known.name):
+                found[device.host, device.port] = device
+
+
+def read_answer(message: bytes, sender: str) -> list[FoundDevice]:
+    """The devices of one ProbeMatches, at the address the answer came from; none if it cannot be read."""
+    try:
+        root = answers.parse_xml(message)
+    except DeviceError:
+        return []
+    matches = child(root, "Body", "ProbeMatches")
+    found = [_device(item, sender) for _, item in zip(range(16), children(matches, "ProbeMatch"), strict=False)]
+    return [item for item in found if item is not None]
+
+
+def _device(match: Element, sender: str) -> FoundDevice | None:
+    types, scopes = raw_text(match, "Types"), raw_text(match, "Scopes").split()[:200]
+    if "onvif" not in f"{types} {' '.join(scopes)}".lower() and "NetworkVideoTransmitter" not in types:
+        return None  # printers and computers answer to a question without types
+    port = _port(raw_text(match, "XAddrs").split()[:16], sender)
+    if port is None:
+        return None
+    return FoundDevice(
+        host=sender,
+        port=port,
+        name=_scope(scopes, "name"),
+        hardware=_scope(scopes, "hardware"),
+        endpoint_reference=answers.text(match, "EndpointReference", "Address")[:_ENDPOINT_LENGTH],
+    )
+
+
+def _port(addresses: list[str], sender: str) -> int | None:
+    """The port of the address that is the sender's own, else of the first one that can be read."""
+    ports: list[int] = []
+    for address in addresses:
+        try:
+            parts = urlsplit(address)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            own = parts.hostname == sender
+        except ValueError:
+            continue
+        if parts.scheme == "http" and own:
+            return port
+        if parts.scheme == "http":
+            ports.append(port)
+    return ports[0] if ports else None
+
+
+def _scope(scopes: list[str], name: str) -> str:
+    """`onvif://www.onvif.org/name/Front%20door` -> `Front door`, cleaned."""
+    start = f"onvif://www.onvif.org/{name}/"
+    values = (unquote(item[len(start) :]) for item in scopes if item.lower().startswith(start))
+    return next((answers.clean(value) for value in values if value), "")

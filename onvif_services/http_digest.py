@@ -1,0 +1,135 @@
+"""HTTP Digest (RFC 7616, and RFC 2069 for old firmware): MD5 and SHA-256, with and without qop.
+
+Challenges come from a device and are read strictly; what we answer is ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.records import Credential
+
+_MAX_HEADER = 4096
+_PARAMETER = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*')
+_SCHEME = re.compile(r"\s*([A-Za-z0-9_-]+)(?:\s+|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One Digest challenge that we can answer. `algorithm` is as the device wrote it, or ""."""
+
+    realm: str
+    nonce: str
+    algorithm: str
+    qop: bool
+    opaque: str | None
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a 401 asks for: the best Digest challenge we can answer, and whether Basic would do."""
+
+    digest: Challenge | None
+    basic: bool
+
+
+def read_offer(headers: Iterable[str]) -> Offer:
+    """Reads WWW-Authenticate headers, several challenges in one line included. Prefers SHA-256."""
+    found: list[Challenge] = []
+    basic = False
+    for scheme, parameters in _challenges(headers):
+        if scheme == "basic":
+            basic = True
+        elif scheme == "digest" and (challenge := _challenge(parameters)):
+            found.append(challenge)
+    best = max(found, key=lambda item: item.algorithm.upper().startswith("SHA-256"), default=None)
+    return Offer(best, basic)
+
+
+def _challenges(headers: Iterable[str]) -> Iterable[tuple[str, dict[str, str]]]:
+    for header in headers:
+        rest = header[:_MAX_HEADER]
+        scheme = ""
+        parameters: dict[str, str] = {}
+        while rest:
+            if match := _PARAMETER.match(rest):
+                value = match[2] if match[2] is not None else match[3]
+                parameters[match[1].lower()] = re.sub(r"\\(.)", r"\1", value)
+            elif match := _SCHEME.match(rest):
+                if scheme:
+                    yield scheme, parameters
+                scheme, parameters = match[1].lower(), {}
+            else:
+                break
+            rest = rest[match.end() :].lstrip(", \t")
+        if scheme:
+            yield scheme, parameters
+
+
+def _challenge(parameters: dict[str, str]) -> Challenge | None:
+    algorithm = parameters.get("algorithm", "")
+    qops = {item.strip().lower() for item in parameters.get("qop", "").split(",") if item.strip()}
+    values = (parameters.get("realm", ""), parameters.get("nonce", ""), parameters.get("opaque", ""), algorithm)
+    if not parameters.get("nonce") or not all(value.isprintable() for value in values):
+        return None
+    if algorithm.upper().removesuffix("-SESS") not in {"", "MD5", "SHA-256"} or (qops and "auth" not in qops):
+        return None
+    stale = parameters.get("stale", "").lower() == "true"
+    return Challenge(values[0], values[1], algorithm, bool(qops), parameters.get("opaque"), stale)
+
+
+class DigestLogin:
+    """Answers one challenge any number of times, counting; safe between threads."""
+
+    def __init__(self, challenge: Challenge) -> None:
+        self.challenge = challenge
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def header(self, method: str, target: str, credential: Credential) -> tuple[str, int]:
+        """The Authorization header, and how often this nonce has now been used."""
+        with self._lock:
+            self._count += 1
+            count = self._count
+        return _authorization(self.challenge, method, target, credential, count, os.urandom(8).hex()), count
+
+
+def _authorization(asked: Challenge, method: str, target: str, credential: Credential, count: int, cnonce: str) -> str:
+    # MD5 is what RFC 2617 devices ask for; it protects nothing but their own log-in.
+    algorithm = hashlib.sha256 if asked.algorithm.upper().startswith("SHA-256") else hashlib.md5
+
+    def digest(value: str) -> str:
+        return algorithm(value.encode()).hexdigest()
+
+    secret = digest(f"{credential.username}:{asked.realm}:{credential.password.reveal()}")
+    if asked.algorithm.upper().endswith("-SESS"):
+        secret = digest(f"{secret}:{asked.nonce}:{cnonce}")
+    request = digest(f"{method}:{target}")
+    counted = f"{count:08x}"
+    middle = f"{asked.nonce}:{counted}:{cnonce}:auth" if asked.qop else asked.nonce
+    fields = [
+        f'username="{_quoted(credential.username)}"',
+        f'realm="{_quoted(asked.realm)}"',
+        f'nonce="{_quoted(asked.nonce)}"',
+        f'uri="{_quoted(target)}"',
+        f'response="{digest(f"{secret}:{middle}:{request}")}"',
+    ]
+    if asked.algorithm:
+        fields.append(f"algorithm={asked.algorithm}")
+    if asked.opaque is not None:
+        fields.append(f'opaque="{_quoted(asked.opaque)}"')
+    if asked.qop:
+        fields += ["qop=auth", f"nc={counted}", f'cnonce="{cnonce}"']
+    elif asked.algorithm.upper().endswith("-SESS"):
+        fields.append(f'cnonce="{cnonce}"')
+    return "Digest " + ", ".join(fields)
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')

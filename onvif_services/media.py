@@ -1,0 +1,341 @@
+"""The Media services (ver10/media and ver20/media): channels, stream addresses, key frames.
+
+Both are asked and merged: Media shows no profile that is H.265 only, Media2 is missing on older
+devices, and where both list a profile Media often names a wrong codec for H.265.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from core.errors import (
+    CameraAuthFailed,
+    CameraBadAnswer,
+    CameraUnreachable,
+    CameraUnsupported,
+    DeviceError,
+)
+from core.records import AudioFormat, Channel, MediaProfile, Problem, ProfileRole, VideoFormat
+from onvif_services import answers
+from onvif_services.addresses import rewrite_http, rewrite_rtsp
+from onvif_services.answers import Element, child, children, descendants, number, raw_text, text, whole
+from onvif_services.connection import CALLS_AT_ONCE, DeviceConnection
+from onvif_services.faults import SoapFault, unsupported
+
+MAX_PROFILES = 1024
+_SERVICES = ("media", "media2")
+
+# tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's names.
+_VIDEO_CODECS = {
+    "H264": "h264",
+    "H265": "hevc",
+    "HEVC": "hevc",
+    "JPEG": "mjpeg",
+    "MJPEG": "mjpeg",
+    "MPEG4": "mpeg4",
+    "MPV4-ES": "mpeg4",
+}
+# Media's G711 does not say which law; the SDP does, later.
+_AUDIO_CODECS = {
+    "G711": "pcm_mulaw",
+    "PCMU": "pcm_mulaw",
+    "PCMA": "pcm_alaw",
+    "AAC": "aac",
+    "MP4A-LATM": "aac",
+    "MPEG4-GENERIC": "aac",
+    "G722": "adpcm_g722",
+    "G726": "g726",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A media profile as one service lists it, and the name of its video source configuration."""
+
+    profile: MediaProfile
+    source_name: str
+
+
+def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tuple[Channel, ...]:
+    """All channels of a device, in its own order, numbered from 1; each with its profiles, main first.
+
+    Dead ones are marked: no encoder (camera_no_signal), or, with `check_streams`, no address for the
+    main stream (camera_unreachable). Raises CameraUnsupported when the device has no media service.
+    """
+    if not set(_SERVICES) & set(conn.services):
+        raise unsupported("media")
+    with conn.checking("media profiles"):
+        found = _read_profiles(conn)
+    sources = _source_order(conn, found)
+    channels = tuple(
+        _channel(number_, token, [item for item in found if item.profile.video_source_token == token])
+        for number_, token in enumerate(sources, start=1)
+    )
+    return _with_stream_problems(conn, _with_names(channels, found)) if check_streams else _with_names(channels, found)
+
+
+def stream_uri(conn: DeviceConnection, profile_token: str, service: str = "media") -> str:
+    """The RTSP address of a media profile, at the configured host, without user-info.
+
+    Asks `service` first and the other one where that cannot say. Raises CameraUnsupported,
+    CameraBadAnswer, SoapFault, CameraUnreachable or CameraAuthFailed.
+    """
+    _check_token(profile_token)
+    return _first_that_can(conn, service, lambda name: _stream_uri_of(conn, profile_token, name))
+
+
+def snapshot_uri(conn: DeviceConnection, profile_token: str, service: str = "media") -> str:
+    """The address of a JPEG of a media profile, at the configured host and ONVIF port."""
+    _check_token(profile_token)
+
+    def ask(name: str) -> str:
+        answer = conn.call(name, "GetSnapshotUri", {"ProfileToken": profile_token})
+        return rewrite_http(_uri_in(answer), conn.host, conn.port)
+
+    return _first_that_can(conn, service, ask)
+
+
+def request_key_frame(conn: DeviceConnection, profile_token: str, service: str = "media") -> None:
+    """SetSynchronizationPoint: asks the device to send a key frame now. A hint; devices may ignore it."""
+    _check_token(profile_token)
+
+    def ask(name: str) -> str:
+        conn.call(name, "SetSynchronizationPoint", {"ProfileToken": profile_token})
+        return ""
+
+    _first_that_can(conn, service, ask)
+
+
+def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> str:
+    if service == "media2":
+        params = {"Protocol": "RTSP", "ProfileToken": profile_token}
+    else:
+        setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+        params = {"StreamSetup": setup, "ProfileToken": profile_token}  # type: ignore[dict-item] # zeep's nested form
+    return rewrite_rtsp(_uri_in(conn.call(service, "GetStreamUri", params)), conn.host)
+
+
+def _uri_in(answer: Element) -> str:
+    """tt:MediaUri/tt:Uri of Media, the bare Uri of Media2."""
+    uri = raw_text(answer, "MediaUri", "Uri") or raw_text(answer, "Uri")
+    if not uri:
+        uri = next((raw_text(item) for item in descendants(answer, "Uri")), "")
+    if not uri:
+        raise CameraBadAnswer("The device answers with an empty address.")
+    return uri
+
+
+def _first_that_can(conn: DeviceConnection, service: str, ask: Callable[[str], str]) -> str:
+    order = [service, *(name for name in _SERVICES if name != service)]
+    offered = [name for name in order if name in conn.services]
+    if not offered:
+        raise unsupported("media")
+    for name in offered[:-1]:
+        try:
+            return ask(name)
+        except (SoapFault, CameraUnsupported, CameraBadAnswer):
+            continue
+    return ask(offered[-1])
+
+
+def _check_token(profile_token: str) -> None:
+    if not answers.checked_token(profile_token):
+        raise CameraUnsupported("No media profile can have this token.", service="media")
+
+
+# -- profiles ----------------------------------------------------------------------------------
+
+
+def _read_profiles(conn: DeviceConnection) -> list[_Found]:
+    """The profiles of both services, merged by token, in Media's order and then Media2's."""
+    found: dict[str, _Found] = {}
+    problem: DeviceError | None = None
+    for service in (name for name in _SERVICES if name in conn.services):
+        try:
+            listed = _profiles_of(conn, service)
+        except (SoapFault, CameraUnsupported, CameraBadAnswer) as error:
+            conn.note(f"profiles of {service}", error.code, error.detail)
+            problem = error
+            continue
+        conn.note(f"profiles of {service}", "ok", f"{len(listed)} media profiles")
+        for item in listed:
+            token = item.profile.profile_token
+            found[token] = _merged(found[token], item) if token in found else item
+    if not found and problem is not None:
+        raise problem
+    return list(found.values())
+
+
+def _profiles_of(conn: DeviceConnection, service: str) -> list[_Found]:
+    answer = conn.call(service, "GetProfiles", {"Type": ["All"]} if service == "media2" else {})
+    found = [
+        _profile(item, service) for _, item in zip(range(MAX_PROFILES), children(answer, "Profiles"), strict=False)
+    ]
+    return [item for item in found if item is not None]
+
+
+def _merged(first: _Found, second: _Found) -> _Found:
+    """A profile that both services list. Media2 knows codecs that Media cannot name."""
+    profile, newer = first.profile, second.profile
+    if newer.video and (profile.video is None or profile.video.codec != newer.video.codec):
+        profile = replace(profile, video=newer.video, service="media2")
+    return _Found(
+        replace(
+            profile,
+            audio=profile.audio or newer.audio,
+            has_ptz=profile.has_ptz or newer.has_ptz,
+            video_source_token=profile.video_source_token or newer.video_source_token,
+        ),
+        first.source_name or second.source_name,
+    )
+
+
+def _profile(item: Element, service: str) -> _Found | None:
+    token = answers.token(item)
+    if not token:
+        return None
+    inside = child(item, "Configurations") if service == "media2" else item
+    suffix = "" if service == "media2" else "Configuration"
+    source = child(inside, "VideoSource" + suffix)
+    encoder = child(inside, "VideoEncoder" + suffix)
+    if source is None and encoder is None:
+        return None  # audio or metadata alone: nothing to see
+    source_token = answers.checked_token(raw_text(source, "SourceToken"))
+    profile = MediaProfile(
+        profile_token=token,
+        name=text(item, "Name") or answers.clean(token),
+        video_source_token=source_token or token,
+        video=_video(encoder),
+        audio=_audio(child(inside, "AudioEncoder" + suffix)),
+        has_ptz=child(inside, "PTZ" + suffix) is not None,
+        service=service,
+    )
+    return _Found(profile, text(source, "Name"))
+
+
+def _video(encoder: Element | None) -> VideoFormat | None:
+    codec = _VIDEO_CODECS.get(raw_text(encoder, "Encoding").upper())
+    if encoder is None or codec is None:
+        return None
+    gop = raw_text(encoder, "H264", "GovLength") or raw_text(encoder, "H265", "GovLength") or encoder.get("GovLength")
+    return VideoFormat(
+        codec=codec,
+        width=whole(raw_text(encoder, "Resolution", "Width"), low=1, high=65535),
+        height=whole(raw_text(encoder, "Resolution", "Height"), low=1, high=65535),
+        fps=number(raw_text(encoder, "RateControl", "FrameRateLimit"), low=0.01, high=1000),
+        bitrate_kbps=whole(raw_text(encoder, "RateControl", "BitrateLimit"), low=1, high=1_000_000),
+        gop=whole(gop, low=1, high=100_000),
+    )
+
+
+def _audio(encoder: Element | None) -> AudioFormat | None:
+    codec = _AUDIO_CODECS.get(raw_text(encoder, "Encoding").upper())
+    if codec is None:
+        return None
+    rate = whole(raw_text(encoder, "SampleRate"), low=1, high=400_000)
+    return AudioFormat(codec, rate * 1000 if rate and rate < 1000 else rate)  # the schema says kHz
+
+
+# -- channels ----------------------------------------------------------------------------------
+
+
+def _source_order(conn: DeviceConnection, found: Sequence[_Found]) -> list[str]:
+    """Video source tokens in the device's own order: GetVideoSources, then as the profiles name them."""
+    order: dict[str, None] = {}
+    if "media" in conn.services:
+        try:
+            listed = conn.call("media", "GetVideoSources")
+        except (SoapFault, CameraUnsupported, CameraBadAnswer):
+            pass
+        else:
+            for item in children(listed, "VideoSources"):
+                if token := answers.token(item):
+                    order[token] = None
+    for each in found:
+        order[each.profile.video_source_token] = None
+    return list(order)[:MAX_PROFILES]
+
+
+def _channel(number_: int, source_token: str, found: Sequence[_Found]) -> Channel:
+    profiles = with_roles([item.profile for item in found])
+    problem = None
+    if not any(profile.video for profile in profiles):
+        problem = Problem("camera_no_signal", "The device lists this input without a video stream.")
+    return Channel(number_, f"Channel {number_}", source_token, profiles, position=number_, problem=problem)
+
+
+def with_roles(profiles: Iterable[MediaProfile]) -> tuple[MediaProfile, ...]:
+    """Main first, then sub, then the others. Main has the most pixels among the codecs we can show.
+
+    Sub is the next in the order of tokens that has fewer pixels, as vendors number them
+    (`MediaProfile00000`, `00001`, `00002`); failing that, the next one at all.
+    """
+    ordered = sorted(profiles, key=lambda profile: _natural(profile.profile_token))
+    playable = [item for item in ordered if item.video and item.video.codec in {"h264", "hevc"}]
+    candidates = playable or [item for item in ordered if item.video]
+    if not candidates:
+        return tuple(ordered)
+    main = max(candidates, key=_pixels)  # max keeps the first of equals
+    rest = [item for item in candidates if item is not main]
+    sub = next((item for item in rest if _pixels(item) < _pixels(main)), rest[0] if rest else None)
+    chosen = [replace(main, role=ProfileRole.MAIN)]
+    if sub is not None:
+        chosen.append(replace(sub, role=ProfileRole.SUB))
+    return (*chosen, *(item for item in ordered if item is not main and item is not sub))
+
+
+def _pixels(profile: MediaProfile) -> int:
+    video = profile.video
+    return (video.width or 0) * (video.height or 0) if video else 0
+
+
+def _natural(token: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts Profile_2 before Profile_10, and never compares a number with a text."""
+    parts = re.findall(r"[0-9]{1,18}|[^0-9]+", token)
+    return tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts)
+
+
+# Names that makers give to every input and that tell a person nothing.
+_GENERIC_NAME = re.compile(
+    r"(user)?[\s_-]*(v(ideo)?[\s_-]*s(ou)?rc?e?|vsc|channel|ch|input|source|video[\s_-]*in(put)?)?"
+    r"[\s_-]*(conf(ig(uration)?)?|token|ch(annel)?)?[\s_-]*\d*",
+    re.IGNORECASE,
+)
+
+
+def _with_names(channels: tuple[Channel, ...], found: Sequence[_Found]) -> tuple[Channel, ...]:
+    """The device's own name for a channel where it is one: not generic, not the token, not shared."""
+    names: dict[str, str] = {}
+    for item in found:
+        names.setdefault(item.profile.video_source_token, item.source_name)
+    every = list(names.values())
+
+    def named(channel: Channel) -> Channel:
+        name = names.get(channel.video_source_token, "")
+        is_generic = _GENERIC_NAME.fullmatch(name) or name == channel.video_source_token
+        return channel if is_generic or every.count(name) > 1 else replace(channel, name=name)
+
+    return tuple(named(channel) for channel in channels)
+
+
+def _with_stream_problems(conn: DeviceConnection, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """Asks for the address of every main stream, a few at a time."""
+    with conn.checking("stream addresses"), ThreadPoolExecutor(CALLS_AT_ONCE, "onvif-streams") as pool:
+        return tuple(pool.map(lambda channel: _with_stream_problem(conn, channel), channels))
+
+
+def _with_stream_problem(conn: DeviceConnection, channel: Channel) -> Channel:
+    if channel.problem or not channel.profiles:
+        return channel
+    main = channel.profiles[0]
+    try:
+        stream_uri(conn, main.profile_token, main.service)
+    except (CameraUnreachable, CameraAuthFailed):
+        raise
+    except DeviceError:
+        problem = Problem("camera_unreachable", "The device gives no stream address for this channel.")
+        return replace(channel, problem=problem)
+    return channel

@@ -1,0 +1,105 @@
+"""Finds the ONVIF port of an address by asking the usual ones for the time, side by side.
+
+GetSystemDateAndTime needs no log-in, so no credential is sent to a port that may be anybody's.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from enum import IntEnum
+
+from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
+from core.records import Credential
+from core.secrets import Secret
+from onvif_services import answers
+from onvif_services.addresses import authority
+from onvif_services.camera import DEVICE_PATH
+from onvif_services.faults import LoginRefused
+from onvif_services.transport import CappedTransport, resolve
+
+# Most makers 80; Reolink, Hikvision NVRs 8000; HiSilicon, XM 8899; Tapo 2020; Foscam 888; TP-Link, others.
+USUAL_PORTS = (80, 8000, 8080, 8899, 2020, 5000, 10080, 888, 8081, 81, 85, 8090, 1018)
+
+_GRACE_S = 0.25  # a likelier port may answer a little later than the first one
+_NOBODY = Credential("", Secret(""))
+_QUESTION = (
+    b'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
+    b'<GetSystemDateAndTime xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'
+)
+_HEADERS = {
+    "Content-Type": "application/soap+xml; charset=utf-8; "
+    'action="http://www.onvif.org/ver10/device/wsdl/GetSystemDateAndTime"'
+}
+
+
+class _Verdict(IntEnum):
+    """What a port turned out to be, the better the higher."""
+
+    SILENT = 0
+    OTHER = 1  # something answers that is no ONVIF device
+    GUARDED = 2  # it wants a log-in before anything: may be one
+    ONVIF = 3
+
+
+def probe_address(
+    host: str, port: int | None = None, *, timeout_s: float = 4.0, ports: tuple[int, ...] = USUAL_PORTS
+) -> int:
+    """The port at which `host` speaks ONVIF; only `port` is asked if given.
+
+    Raises CameraUnreachable if nothing answers, CameraBadAnswer if something does that is no ONVIF
+    device. Ends within `timeout_s`.
+    """
+    asked = (port,) if port is not None else ports
+    deadline_s = time.monotonic() + timeout_s
+    try:
+        resolve(host, asked[0], deadline_s)  # once, so that a wrong name is told as such
+    except TimeoutError:
+        raise CameraUnreachable("The device's host name cannot be found.") from None
+    verdicts = _ask_all(host, asked, deadline_s)
+    best = max(verdicts.values(), default=_Verdict.SILENT)
+    if best >= _Verdict.GUARDED:
+        return next(item for item in asked if verdicts.get(item) is best)
+    if best is _Verdict.OTHER:
+        raise CameraBadAnswer("Something answers at this address, but it does not speak ONVIF.")
+    where = f"port {port}" if port is not None else "the usual ONVIF ports"
+    raise CameraUnreachable(f"Nothing answers at this address on {where}.")
+
+
+def _ask_all(host: str, asked: tuple[int, ...], deadline_s: float) -> dict[int, _Verdict]:
+    told: queue.Queue[tuple[int, _Verdict]] = queue.Queue()
+    for item in asked:
+        threading.Thread(
+            target=lambda item=item: told.put((item, _ask(host, item, deadline_s))),
+            name=f"onvif-probe-{item}",
+            daemon=True,
+        ).start()
+    verdicts: dict[int, _Verdict] = {}
+    until_s = deadline_s + _GRACE_S
+    while len(verdicts) < len(asked):
+        try:
+            item, verdict = told.get(timeout=max(0.001, until_s - time.monotonic()))
+        except queue.Empty:
+            break
+        verdicts[item] = verdict
+        if verdict is _Verdict.ONVIF:
+            if all(earlier in verdicts for earlier in asked[: asked.index(item)]):
+                break
+            until_s = min(until_s, time.monotonic() + _GRACE_S)
+    return verdicts
+
+
+def _ask(host: str, port: int, deadline_s: float) -> _Verdict:
+    transport = CappedTransport(host, port, _NOBODY)
+    try:
+        with transport.calling(deadline_s=deadline_s, with_login=False):
+            answer = transport.post(f"http://{authority(host, port)}{DEVICE_PATH}", _QUESTION, _HEADERS)
+        root = answers.parse_xml(answer.body, recover=True)
+    except LoginRefused:
+        return _Verdict.GUARDED
+    except CameraUnreachable:
+        return _Verdict.SILENT
+    except DeviceError:
+        return _Verdict.OTHER
+    return _Verdict.ONVIF if answers.local_name(root) == "Envelope" else _Verdict.OTHER

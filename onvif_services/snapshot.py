@@ -1,0 +1,50 @@
+"""A device's own still picture: fetched from the same host, capped, and looked at before use."""
+
+from __future__ import annotations
+
+import struct
+
+from core.errors import CameraBadAnswer, CameraUnsupported
+from onvif_services.connection import DeviceConnection
+from onvif_services.media import snapshot_uri
+
+MAX_SIDE = 16384
+
+_NO_JPEG = "The device's snapshot is not a JPEG picture."
+# Start-of-frame markers (ITU T.81 table B.1), without DHT (C4), JPG (C8) and DAC (CC).
+_FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}
+
+
+def fetch_snapshot(conn: DeviceConnection, profile_token: str, service: str = "media") -> bytes:
+    """A JPEG of at most 10 MB. CameraUnsupported if the device offers none, CameraBadAnswer if it is none."""
+    answer = conn.download(snapshot_uri(conn, profile_token, service))
+    if answer.status in {404, 405, 501}:
+        raise CameraUnsupported("The device offers no snapshot.", service="snapshot")
+    if answer.status != 200:
+        raise CameraBadAnswer(f"The device answers a snapshot with HTTP status {answer.status}.")
+    jpeg_size(answer.body)
+    return answer.body
+
+
+def jpeg_size(picture: bytes) -> tuple[int, int]:
+    """Width and height of a JPEG, read from its frame header; CameraBadAnswer if it is not one."""
+    if picture[:3] != b"\xff\xd8\xff" or b"\xff\xd9" not in picture[-1024:]:
+        raise CameraBadAnswer(_NO_JPEG)
+    position = 2
+    while position + 9 <= len(picture):
+        if picture[position] != 0xFF:
+            break
+        marker = picture[position + 1]
+        if marker == 0xFF:  # fill bytes may stand before a marker
+            position += 1
+        elif marker in _BARE_MARKERS:
+            position += 2
+        elif marker in _FRAME_MARKERS:
+            height, width = struct.unpack_from(">HH", picture, position + 5)
+            if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+                break
+            return width, height
+        else:
+            position += 2 + max(2, int.from_bytes(picture[position + 2 : position + 4], "big"))
+    raise CameraBadAnswer(_NO_JPEG)

@@ -1,0 +1,353 @@
+"""HTTP to one device: capped, with one deadline for everything, and to that host and port only.
+
+zeep's own transport waits for ever on a device that says nothing, takes a gigabyte, unpacks a gzip
+bomb and follows a redirect with the credential. Here:
+
+- one deadline covers name, connection, headers and body: every read of the socket gets only what is
+  left of it, so a byte a second ends in time as well;
+- what is read, and what it unpacks to, is capped; a redirect is an error;
+- only the configured host and port are spoken to; proxies and .netrc of the environment are unread.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from urllib.parse import urlsplit
+
+from lxml import etree
+from zeep.transports import Transport
+
+from core.errors import CameraBadAnswer, CameraUnreachable
+from core.records import Credential
+from onvif_services import http_digest
+from onvif_services.addresses import bracketed
+from onvif_services.faults import LoginRefused
+
+MAX_ANSWER_BYTES = 2_000_000
+MAX_SNAPSHOT_BYTES = 10_000_000
+_HEADER_ALLOWANCE_BYTES = 65_536
+
+_TIMED_OUT = "The device did not answer in time."
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """One answer, unpacked. `headers` as the device sent them, looked up without case."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
+class _TooLarge(Exception):
+    """More came than one answer may hold."""
+
+
+class _DeadlineSocket(socket.socket):
+    """A socket whose every operation ends at one moment, and that reads only so much."""
+
+    deadline_s = 0.0
+    allowance_bytes = 0
+
+    def recv_into(self, buffer: bytearray, nbytes: int = 0, flags: int = 0) -> int:  # type: ignore[override] # as http.client calls it
+        self.settimeout(_left_s(self.deadline_s))
+        got = super().recv_into(buffer, nbytes, flags)
+        self.allowance_bytes -= got
+        if self.allowance_bytes < 0:
+            raise _TooLarge
+        return got
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override] # as http.client calls it
+        self.settimeout(_left_s(self.deadline_s))
+        super().sendall(data, flags)
+
+
+def _left_s(deadline_s: float) -> float:
+    left_s = deadline_s - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    return left_s
+
+
+class _Connection(http.client.HTTPConnection):
+    """One request on a socket with a deadline."""
+
+    def __init__(self, transport: CappedTransport, deadline_s: float, cap_bytes: int) -> None:
+        super().__init__(bracketed(transport.host), transport.port)
+        self._transport = transport
+        self._deadline_s = deadline_s
+        self._cap_bytes = cap_bytes
+
+    def connect(self) -> None:
+        problem: OSError = OSError("no address")
+        for family, kind, proto, _, address in resolve(self._transport.host, self._transport.port, self._deadline_s):
+            sock = _DeadlineSocket(family, kind, proto)
+            sock.deadline_s = self._deadline_s
+            sock.allowance_bytes = self._cap_bytes + _HEADER_ALLOWANCE_BYTES
+            try:
+                sock.settimeout(_left_s(self._deadline_s))
+                sock.connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                sock.close()
+                problem = error
+                continue
+            self.sock = sock
+            self._transport.opened(sock)
+            return
+        raise problem
+
+    def close(self) -> None:
+        if self.sock is not None:
+            self._transport.closed(self.sock)
+        super().close()
+
+
+_Resolved = list[tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]]
+
+
+def resolve(host: str, port: int, deadline_s: float) -> _Resolved:
+    """getaddrinfo within a deadline (time.monotonic); it cannot be interrupted, so it runs aside."""
+    found: list[_Resolved | OSError] = []
+
+    def look_up() -> None:
+        try:
+            found.append(list(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)))
+        except (OSError, UnicodeError) as error:
+            found.append(error if isinstance(error, OSError) else OSError("not a name"))
+
+    thread = threading.Thread(target=look_up, name="onvif-name", daemon=True)
+    thread.start()
+    thread.join(_left_s(deadline_s))
+    if not found:
+        raise TimeoutError
+    if isinstance(found[0], OSError):
+        raise CameraUnreachable("The device's host name cannot be found.") from found[0]
+    return found[0]
+
+
+class _Call(threading.local):
+    """What the call of this thread may do; set around zeep's own calling of post()."""
+
+    deadline_s = 0.0
+    with_login = False
+
+
+class CappedTransport(Transport):
+    """Carries one device's SOAP requests for zeep, and its snapshots. Safe between threads.
+
+    Raises CameraUnreachable, CameraBadAnswer and LoginRefused; SOAP faults are left in the answer.
+    """
+
+    def __init__(self, host: str, port: int, credential: Credential) -> None:
+        # not super().__init__: its requests session would read proxies and .netrc of the environment
+        self.host = host
+        self.port = port
+        self.cache = None
+        self._close_session = False
+        self._credential = credential
+        self._call = _Call()
+        self._lock = threading.Lock()
+        self._sockets: set[socket.socket] = set()
+        self._closed = False
+        self._soap_login: http_digest.DigestLogin | None = None
+        self._download_login: http_digest.DigestLogin | None = None
+        self._download_basic = False
+
+    # -- zeep's side ---------------------------------------------------------------------------
+
+    @contextmanager
+    def calling(self, *, deadline_s: float, with_login: bool) -> Iterator[None]:
+        """What post() does in this thread meanwhile. `deadline_s` counts on time.monotonic()."""
+        self._call.deadline_s = deadline_s
+        self._call.with_login = with_login
+        try:
+            yield
+        finally:
+            self._call.deadline_s = 0.0
+            self._call.with_login = False
+
+    def wants_token(self) -> bool:
+        """Whether the envelope being made shall be signed: with a login, unless Digest carries it."""
+        return self._call.with_login and self._soap_login is None
+
+    def load(self, url: str) -> bytes:  # noqa: ARG002 # zeep's signature
+        raise CameraBadAnswer("The device's answer wants another document to be loaded.")
+
+    def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> HttpAnswer:
+        return self.post(address, etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), headers)
+
+    def post(self, address: str, message: bytes, headers: dict[str, str]) -> HttpAnswer:
+        with_login = self._call.with_login
+        for _ in range(2):
+            login = self._soap_login if with_login else None
+            extra, used = self._digest_header(login, "POST", address)
+            answer = self._exchange(
+                "POST", address, message, {**headers, **extra}, MAX_ANSWER_BYTES, self._deadline_s()
+            )
+            if answer.status != 401:
+                return answer
+            offered = http_digest.read_offer(answer.headers.get_all("WWW-Authenticate") or []).digest
+            if offered is not None:
+                with self._lock:
+                    self._soap_login = http_digest.DigestLogin(offered)
+            if not _is_old_nonce(login, offered, used):
+                refused = LoginRefused(
+                    challenge_learned=offered is not None and login is None, by_digest=login is not None
+                )
+                refused.date = answer.headers.get("Date")
+                raise refused
+        raise LoginRefused(by_digest=True)
+
+    # -- snapshots -----------------------------------------------------------------------------
+
+    def download(self, address: str, *, deadline_s: float, with_login: bool) -> HttpAnswer:
+        """GETs an address at this device; LoginRefused on 401, after which `with_login` may know how."""
+        for _ in range(2):
+            login = self._download_login if with_login else None
+            extra, used = self._digest_header(login, "GET", address)
+            if with_login and login is None and self._download_basic:
+                extra = {"Authorization": _basic(self._credential)}
+            answer = self._exchange("GET", address, None, extra, MAX_SNAPSHOT_BYTES, deadline_s)
+            if answer.status != 401:
+                return answer
+            offer = http_digest.read_offer(answer.headers.get_all("WWW-Authenticate") or [])
+            with self._lock:
+                self._download_login = http_digest.DigestLogin(offer.digest) if offer.digest else None
+                self._download_basic = offer.basic and offer.digest is None
+            if not _is_old_nonce(login, offer.digest, used):
+                break
+        raise LoginRefused(by_digest=True)
+
+    @property
+    def knows_download_login(self) -> bool:
+        return self._download_login is not None or self._download_basic
+
+    # -- the exchange --------------------------------------------------------------------------
+
+    def opened(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._sockets.add(sock)
+            closed = self._closed
+        if closed:
+            _shut(sock)
+
+    def closed(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._sockets.discard(sock)
+
+    def close(self) -> None:
+        """Ends what is under way; every later call fails as if the device were gone."""
+        with self._lock:
+            self._closed = True
+            sockets = list(self._sockets)
+        for sock in sockets:
+            _shut(sock)
+
+    def _deadline_s(self) -> float:
+        return self._call.deadline_s
+
+    def _digest_header(
+        self, login: http_digest.DigestLogin | None, method: str, address: str
+    ) -> tuple[dict[str, str], int]:
+        if login is None:
+            return {}, 0
+        header, used = login.header(method, _target(address), self._credential)
+        return {"Authorization": header}, used
+
+    def _exchange(
+        self, method: str, address: str, body: bytes | None, headers: dict[str, str], cap_bytes: int, deadline_s: float
+    ) -> HttpAnswer:
+        self._check_pinned(address)
+        if self._closed:
+            raise CameraUnreachable("The connection to the device was closed.")
+        connection = _Connection(self, deadline_s, cap_bytes)
+        try:
+            sent = {name: value.encode() for name, value in headers.items()}
+            connection.request(method, _target(address), body, {**sent, "Connection": b"close"})
+            with connection.getresponse() as response:
+                return _read(response, cap_bytes)
+        except _TooLarge:
+            raise CameraBadAnswer("The device's answer is too large.") from None
+        except TimeoutError as error:
+            raise CameraUnreachable(_TIMED_OUT) from error
+        except ConnectionRefusedError as error:
+            raise CameraUnreachable("The device refuses the connection.") from error
+        except (http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
+            raise CameraUnreachable("The device broke off the connection.") from error
+        except (http.client.HTTPException, ValueError) as error:
+            raise CameraBadAnswer("The device's answer is not HTTP.") from error
+        except OSError as error:
+            raise CameraUnreachable("The device cannot be reached.") from error
+        finally:
+            connection.close()
+
+    def _check_pinned(self, address: str) -> None:
+        """Every address was rewritten before; this is the last look."""
+        parts = urlsplit(address)
+        if (
+            parts.scheme != "http"
+            or parts.port != self.port
+            or bracketed(parts.hostname or "") != bracketed(self.host).lower()
+        ):
+            raise CameraBadAnswer("The device names an address at another host.")
+
+
+def _read(response: http.client.HTTPResponse, cap_bytes: int) -> HttpAnswer:
+    if 300 <= response.status < 400:
+        raise CameraBadAnswer("The device tries to send us to another address.")
+    if response.length is not None and response.length > cap_bytes:
+        raise _TooLarge
+    body = response.read(cap_bytes + 1)
+    if len(body) > cap_bytes:
+        raise _TooLarge
+    return HttpAnswer(response.status, response.headers, _unpack(body, response.headers, cap_bytes))
+
+
+def _unpack(body: bytes, headers: Message, cap_bytes: int) -> bytes:
+    encoding = str(headers.get("Content-Encoding") or "identity").strip().lower()
+    if encoding == "identity" or not body:
+        return body
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise CameraBadAnswer("The device's answer is packed in an unknown way.")
+    unpacker = zlib.decompressobj(wbits=47)  # finds out between gzip and zlib itself
+    try:
+        unpacked = unpacker.decompress(body, cap_bytes + 1)
+    except zlib.error as error:
+        raise CameraBadAnswer("The device's answer cannot be unpacked.") from error
+    if len(unpacked) > cap_bytes:
+        raise _TooLarge
+    return unpacked
+
+
+def _is_old_nonce(login: http_digest.DigestLogin | None, offered: http_digest.Challenge | None, used: int) -> bool:
+    """Whether a 401 only says that a nonce ran out. A nonce refused at its first use means the login."""
+    if login is None or offered is None:
+        return False
+    return offered.stale or (used > 1 and offered.nonce != login.challenge.nonce)
+
+
+def _target(address: str) -> str:
+    parts = urlsplit(address)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _basic(credential: Credential) -> str:
+    pair = f"{credential.username}:{credential.password.reveal()}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it was closed meanwhile

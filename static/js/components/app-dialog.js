@@ -1,0 +1,99 @@
+// @ts-check
+import { part, tell } from './dom.js';
+
+/**
+ * A modal dialog around its `<dialog data-part="dialog">`. `open` shows it. It closes by Esc, by a press beside it and
+ * by anything marked `data-close`, gives the focus back, and tells 'dialog-closed'. Other dialogs are built on it.
+ */
+export class AppDialog extends HTMLElement {
+  static observedAttributes = ['open'];
+
+  /** @type {AbortController|null} */
+  #wires = null;
+  #pressedBeside = false;
+
+  get dialog() {
+    return part(this, 'dialog', HTMLDialogElement);
+  }
+
+  connectedCallback() {
+    this.#wires = new AbortController();
+    const { signal } = this.#wires;
+    const dialog = this.dialog;
+    this.addEventListener(
+      'click',
+      (event) => {
+        if (event.target instanceof Element && event.target.closest('[data-close]')) this.close();
+      },
+      { signal },
+    );
+    // Only a press that began beside the dialog closes it: selecting text may end there.
+    dialog.addEventListener('pointerdown', (event) => (this.#pressedBeside = event.target === dialog), { signal });
+    dialog.addEventListener(
+      'click',
+      (event) => {
+        if (event.target === dialog && this.#pressedBeside) this.close();
+      },
+      { signal },
+    );
+    dialog.addEventListener(
+      'close',
+      () => {
+        this.removeAttribute('open');
+        tell(this, 'dialog-closed');
+      },
+      { signal },
+    );
+    this.wire(signal);
+    if (this.hasAttribute('open')) this.#sync();
+  }
+
+  disconnectedCallback() {
+    this.#wires?.abort();
+    this.#wires = null;
+    if (this.dialog.open) this.dialog.close();
+  }
+
+  attributeChangedCallback() {
+    if (this.isConnected && this.#wires) this.#sync();
+  }
+
+  /** For those built on it: listeners that end with `signal`. @param {AbortSignal} _signal */
+  wire(_signal) {}
+
+  show() {
+    this.setAttribute('open', '');
+  }
+
+  close() {
+    this.removeAttribute('open');
+  }
+
+  #sync() {
+    const dialog = this.dialog;
+    if (this.hasAttribute('open') && !dialog.open) dialog.showModal();
+    else if (!this.hasAttribute('open') && dialog.open) dialog.close();
+  }
+}
+
+/**
+ * Makes a button show and hide the password typed beside it.
+ *
+ * @param {HTMLElement} button
+ * @param {HTMLInputElement} input
+ * @param {AbortSignal} signal
+ */
+export function wireReveal(button, input, signal) {
+  button.addEventListener(
+    'click',
+    () => {
+      const shown = input.type === 'password';
+      input.type = shown ? 'text' : 'password';
+      button.setAttribute('aria-pressed', String(shown));
+      button.setAttribute('aria-label', shown ? 'Hide the password' : 'Show the password');
+    },
+    { signal },
+  );
+}
+
+customElements.define('app-dialog', AppDialog);

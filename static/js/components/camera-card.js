@@ -1,0 +1,120 @@
+// @ts-check
+import { clockNote, counted } from '../lib/format.js';
+import { messageOf } from '../lib/messages.js';
+import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
+import { SnapshotImage } from './snapshot-image.js';
+
+/** @typedef {import('../lib/api.js').Camera} Camera */
+
+const STATUS = {
+  connecting: { text: 'Connecting', tone: 'busy' },
+  online: { text: 'Online', tone: 'good' },
+  offline: { text: 'Offline', tone: 'bad' },
+  auth_failed: { text: 'Wrong password', tone: 'bad' },
+};
+
+/** The attributes a card is told by. */
+const TOLD = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy'];
+
+/**
+ * One camera in the list. Told by attributes (see `attributesOfCamera`); tells 'camera-refresh', 'camera-health',
+ * 'camera-edit' and 'camera-delete' with the camera's id.
+ */
+export class CameraCard extends HTMLElement {
+  static observedAttributes = TOLD;
+  #built = false;
+
+  connectedCallback() {
+    if (!this.#built) {
+      this.#built = true;
+      this.append(cloneTemplate('camera-card'));
+      for (const action of ['refresh', 'health', 'edit', 'delete']) {
+        part(this, action, HTMLButtonElement).addEventListener('click', () => {
+          tell(this, `camera-${action}`, Number(this.getAttribute('camera-id')));
+        });
+      }
+    }
+    this.#render();
+  }
+
+  attributeChangedCallback() {
+    if (this.#built) this.#render();
+  }
+
+  get picture() {
+    return part(this, 'picture', SnapshotImage);
+  }
+
+  /** @param {string} text */
+  set age(text) {
+    setText(part(this, 'age', HTMLElement), text);
+  }
+
+  #render() {
+    const name = this.getAttribute('name') ?? '';
+    const status = STATUS[/** @type {keyof typeof STATUS} */ (this.getAttribute('status'))] ?? STATUS.connecting;
+    const pill = part(this, 'status', HTMLElement);
+    setText(pill, status.text);
+    setAttribute(pill, 'data-tone', status.tone);
+
+    const link = part(this, 'name', HTMLAnchorElement);
+    setText(link, name);
+    for (const target of [link, part(this, 'view', HTMLAnchorElement), part(this, 'picture-link', HTMLAnchorElement)]) {
+      setAttribute(target, 'href', this.getAttribute('href'));
+    }
+    setAttribute(part(this, 'view', HTMLElement), 'aria-label', `View ${name}`);
+    for (const [action, label] of [['refresh', 'Refresh'], ['health', 'Health card of'], ['edit', 'Edit'], ['delete', 'Delete']]) {
+      setAttribute(part(this, /** @type {string} */ (action), HTMLElement), 'aria-label', `${label} ${name}`);
+    }
+    setText(part(this, 'device', HTMLElement), this.getAttribute('device') ?? '');
+    setText(part(this, 'facts', HTMLElement), this.#facts());
+
+    const problem = part(this, 'problem', HTMLElement);
+    const code = this.getAttribute('problem');
+    problem.hidden = !code;
+    setText(problem, code ? (this.getAttribute('detail') || messageOf(code).title) : '');
+    const refresh = part(this, 'refresh', HTMLButtonElement);
+    refresh.disabled = this.hasAttribute('busy');
+    refresh.classList.toggle('turning', this.hasAttribute('busy'));
+  }
+
+  #facts() {
+    const channels = Number(this.getAttribute('channels') ?? 0);
+    const offset = this.getAttribute('clock-offset');
+    return [
+      channels ? counted(channels, 'channel') : '',
+      this.getAttribute('host') ?? '',
+      offset === null ? '' : clockNote(Number(offset)),
+      this.hasAttribute('pretend') ? 'Pretend recorder' : '',
+    ]
+      .filter(Boolean)
+      .join(' · ');
+  }
+}
+
+/**
+ * Tells a card what the server says about its camera; what is the same stays untouched.
+ *
+ * @param {CameraCard} card
+ * @param {Camera} camera
+ * @param {string} href
+ */
+export function tellCard(card, camera, href) {
+  const device = [camera.manufacturer, camera.model].filter(Boolean).join(' ');
+  const values = {
+    'camera-id': camera.id,
+    name: camera.name || camera.host,
+    status: camera.status,
+    host: camera.port && camera.port !== 80 ? `${camera.host}:${camera.port}` : camera.host,
+    device,
+    channels: camera.channels,
+    'clock-offset': camera.clock_offset_s,
+    problem: camera.error?.code,
+    detail: camera.error?.detail,
+    pretend: camera.pretend ?? false,
+    href,
+  };
+  for (const [name, value] of Object.entries(values)) setAttribute(card, name, value);
+}
+
+customElements.define('camera-card', CameraCard);

@@ -1,0 +1,165 @@
+// @ts-check
+import { ApiError } from '../lib/api.js';
+import { parseCameraAddress } from '../lib/camera-address.js';
+import { messageOf } from '../lib/messages.js';
+import { AppDialog, wireReveal } from './app-dialog.js';
+import { part, setText, tell } from './dom.js';
+
+/** @typedef {import('../lib/api.js').CameraDraft} CameraDraft @typedef {import('../lib/api.js').Camera} Camera */
+
+/**
+ * The dialog that adds a camera or changes one. Tells 'camera-submit' with `{id: number|null, draft}`; the page answers
+ * with `failed(error)` or closes it. While `busy` nothing can be sent twice.
+ */
+export class CameraForm extends AppDialog {
+  /** @type {Camera|null} */
+  #camera = null;
+
+  /** @override @param {AbortSignal} signal */
+  wire(signal) {
+    const form = part(this, 'form', HTMLFormElement);
+    form.addEventListener(
+      'submit',
+      (event) => {
+        event.preventDefault();
+        this.#submit();
+      },
+      { signal },
+    );
+    form.addEventListener('input', (event) => event.target instanceof HTMLInputElement && this.#error(event.target.name, ''), { signal });
+    wireReveal(part(this, 'reveal', HTMLElement), this.#input('password'), signal);
+    this.#input('address').addEventListener('change', () => this.#takeUserInfo(), { signal });
+  }
+
+  /** @param {{host?: string}} [known] */
+  openToAdd(known = {}) {
+    this.#open(null, 'Add a camera or recorder', 'Add');
+    this.#input('address').value = known.host ?? '';
+    this.#input('address').focus();
+  }
+
+  /** @param {Camera} camera */
+  openToEdit(camera) {
+    this.#open(camera, `Edit ${camera.name || camera.host}`, 'Save');
+    const host = camera.host.includes(':') ? `[${camera.host}]` : camera.host;
+    this.#input('address').value = camera.port ? `${host}:${camera.port}` : host;
+    this.#input('username').value = camera.username;
+    this.#input('name').value = camera.name;
+    this.#input('password').placeholder = 'Unchanged';
+    setText(part(this, 'password-hint', HTMLElement), 'Leave the password empty to keep the one that is stored.');
+    const first = camera.status === 'auth_failed' ? 'password' : 'address';
+    this.#input(first).focus();
+  }
+
+  /** What the server said against it. @param {unknown} error */
+  failed(error) {
+    this.#busy(false);
+    if (!(error instanceof ApiError)) {
+      this.#general('Something went wrong. Please try again.');
+      return;
+    }
+    let placed = 0;
+    for (const { field, message } of error.errors) {
+      const name = field === 'host' || field === 'port' ? 'address' : field;
+      if (this.#error(name, message)) placed += 1;
+    }
+    if (placed) {
+      this.querySelector('[aria-invalid="true"]')?.dispatchEvent(new Event('focus'));
+      /** @type {HTMLElement|null} */ (this.querySelector('[aria-invalid="true"]'))?.focus();
+      return;
+    }
+    if (error.code === 'already_added' && error.cameraId) {
+      this.#general(`${error.message} `, { text: 'Open it', href: `${document.body.dataset.viewer}${error.cameraId}` });
+      return;
+    }
+    this.#general(error.message || messageOf(error.code).title);
+  }
+
+  /** @param {Camera|null} camera @param {string} title @param {string} submit */
+  #open(camera, title, submit) {
+    this.#camera = camera;
+    part(this, 'form', HTMLFormElement).reset();
+    setText(part(this, 'title', HTMLElement), title);
+    setText(part(this, 'submit', HTMLElement), submit);
+    this.#input('password').type = 'password';
+    this.#input('password').placeholder = '';
+    setText(
+      part(this, 'password-hint', HTMLElement),
+      'Those of the device itself; many recorders want an ONVIF user of their own.',
+    );
+    for (const name of ['address', 'username', 'password', 'name']) this.#error(name, '');
+    part(this, 'error', HTMLElement).hidden = true;
+    this.#busy(false);
+    this.show();
+  }
+
+  #submit() {
+    if (part(this, 'submit', HTMLButtonElement).disabled) return;
+    this.#takeUserInfo();
+    const address = parseCameraAddress(this.#input('address').value);
+    if ('error' in address) {
+      this.#error('address', address.error);
+      this.#input('address').focus();
+      return;
+    }
+    part(this, 'error', HTMLElement).hidden = true;
+    const name = this.#input('name').value.trim();
+    const password = this.#input('password').value;
+    /** @type {CameraDraft} */
+    const draft = { host: address.host, username: this.#input('username').value };
+    if (address.port) draft.port = address.port;
+    if (name) draft.name = name;
+    if (password || !this.#camera) draft.password = password;
+    this.#busy(true);
+    tell(this, 'camera-submit', { id: this.#camera?.id ?? null, draft });
+  }
+
+  /** User name and password that came along with a pasted address belong into their fields. */
+  #takeUserInfo() {
+    const address = parseCameraAddress(this.#input('address').value);
+    if ('error' in address || address.username === null) return;
+    if (!this.#input('username').value) this.#input('username').value = address.username;
+    if (address.password !== null && !this.#input('password').value) this.#input('password').value = address.password;
+    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+    this.#input('address').value = address.port ? `${host}:${address.port}` : host;
+  }
+
+  /** @param {string} name */
+  #input(name) {
+    const input = part(this, 'form', HTMLFormElement).elements.namedItem(name);
+    if (!(input instanceof HTMLInputElement)) throw new Error(`The form has no field "${name}".`);
+    return input;
+  }
+
+  /** @param {string} name @param {string} message @returns {boolean} whether there is such a field */
+  #error(name, message) {
+    const place = this.querySelector(`[data-error="${CSS.escape(name)}"]`);
+    if (!(place instanceof HTMLElement)) return false;
+    setText(place, message);
+    place.hidden = !message;
+    this.#input(name).setAttribute('aria-invalid', String(Boolean(message)));
+    return true;
+  }
+
+  /** @param {string} text @param {{text: string, href: string}} [link] */
+  #general(text, link) {
+    const place = part(this, 'error', HTMLElement);
+    place.replaceChildren(text);
+    if (link) {
+      const anchor = document.createElement('a');
+      anchor.textContent = link.text;
+      anchor.href = link.href;
+      place.append(anchor);
+    }
+    place.hidden = false;
+  }
+
+  /** @param {boolean} busy */
+  #busy(busy) {
+    const submit = part(this, 'submit', HTMLButtonElement);
+    submit.disabled = busy;
+    submit.classList.toggle('busy', busy);
+  }
+}
+
+customElements.define('camera-form', CameraForm);

@@ -1,0 +1,33 @@
+// @ts-check
+import { AppDialog } from './app-dialog.js';
+import { part, setText } from './dom.js';
+
+/** Asks before something is lost. `ask` resolves to whether the answer was yes. */
+export class ConfirmDialog extends AppDialog {
+  #yes = false;
+
+  /** @override @param {AbortSignal} signal */
+  wire(signal) {
+    part(this, 'yes', HTMLButtonElement).addEventListener(
+      'click',
+      () => {
+        this.#yes = true;
+        this.close();
+      },
+      { signal },
+    );
+  }
+
+  /** @param {string} title @param {string} text @returns {Promise<boolean>} */
+  ask(title, text) {
+    this.#yes = false;
+    setText(part(this, 'title', HTMLElement), title);
+    setText(part(this, 'text', HTMLElement), text);
+    this.show();
+    return new Promise((resolve) => {
+      this.addEventListener('dialog-closed', () => resolve(this.#yes), { once: true });
+    });
+  }
+}
+
+customElements.define('confirm-dialog', ConfirmDialog);

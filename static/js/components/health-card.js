@@ -1,0 +1,155 @@
+// @ts-check
+import { problemOf } from '../lib/api.js';
+import { clockNote, codecName, frameRate, resolution } from '../lib/format.js';
+import { messageOf } from '../lib/messages.js';
+import { AppDialog } from './app-dialog.js';
+import { part, setText } from './dom.js';
+
+/** @typedef {import('../lib/api.js').Channel} Channel @typedef {import('../lib/api.js').Profile} Profile */
+
+/** The dialog with all that is known about a device and what was tried with it; its text can be copied. */
+export class HealthCard extends AppDialog {
+  #text = '';
+
+  /** @override @param {AbortSignal} signal */
+  wire(signal) {
+    part(this, 'copy', HTMLButtonElement).addEventListener('click', () => void this.#copy(), { signal });
+  }
+
+  /** @param {string} name */
+  openFor(name) {
+    setText(part(this, 'title', HTMLElement), `Health card: ${name}`);
+    part(this, 'busy', HTMLElement).hidden = false;
+    for (const hidden of ['error', 'checks-frame', 'channels-frame']) part(this, hidden, HTMLElement).hidden = true;
+    part(this, 'facts', HTMLElement).replaceChildren();
+    part(this, 'copy', HTMLButtonElement).disabled = true;
+    this.show();
+  }
+
+  /** @param {unknown} error */
+  failed(error) {
+    part(this, 'busy', HTMLElement).hidden = true;
+    const place = part(this, 'error', HTMLElement);
+    setText(place, problemOf(error).detail);
+    place.hidden = false;
+  }
+
+  /** @param {Record<string, any>} card as GET /api/cameras/<id>/health gives it */
+  tell(card) {
+    part(this, 'busy', HTMLElement).hidden = true;
+    this.#text = String(card.text ?? '');
+    part(this, 'copy', HTMLButtonElement).disabled = !this.#text;
+    this.#facts(card);
+    this.#table('checks', card.checks ?? [], (check) => [
+      check.name,
+      { text: check.detail ? `${check.outcome}: ${check.detail}` : check.outcome, tone: toneOf(check.outcome) },
+      { text: check.took_ms === null || check.took_ms === undefined ? '' : `${check.took_ms} ms`, number: true },
+    ]);
+    this.#table('channels', card.channels ?? [], (/** @type {Channel} */ channel) => [
+      { text: `${channel.channel} ${channel.name}`, sub: channel.problem ? messageOf(channel.problem.code).title : '' },
+      formatOf(channel, 'main'),
+      formatOf(channel, 'sub'),
+    ]);
+  }
+
+  /** @param {Record<string, any>} card */
+  #facts(card) {
+    const camera = card.camera;
+    const facts = [
+      ['Address', camera.port ? `${camera.host}:${camera.port}` : camera.host],
+      ['State', camera.error ? `${camera.status} (${camera.error.detail})` : camera.status],
+      ['Device', [camera.manufacturer, camera.model].filter(Boolean).join(' ')],
+      ['Firmware', camera.firmware],
+      ['Serial number', card.serial],
+      ['Services', (camera.services ?? []).join(', ')],
+      ['Clock', camera.clock_offset_s === null ? '' : clockNote(camera.clock_offset_s) || 'Right'],
+      ['Last seen', camera.last_seen_at ? new Date(camera.last_seen_at).toLocaleString() : ''],
+      ['Next try', card.next_try_at ? new Date(card.next_try_at).toLocaleString() : ''],
+    ];
+    part(this, 'facts', HTMLElement).replaceChildren(
+      ...facts
+        .filter(([, value]) => value)
+        .map(([name, value]) => {
+          const row = document.createElement('div');
+          const term = document.createElement('dt');
+          const text = document.createElement('dd');
+          term.textContent = String(name);
+          text.textContent = String(value);
+          row.append(term, text);
+          return row;
+        }),
+    );
+  }
+
+  /**
+   * @template T
+   * @param {string} name
+   * @param {T[]} items
+   * @param {(item: T) => (string|{text: string, tone?: string, number?: boolean, sub?: string})[]} cellsOf
+   */
+  #table(name, items, cellsOf) {
+    part(this, `${name}-frame`, HTMLElement).hidden = items.length === 0;
+    part(this, name, HTMLElement).replaceChildren(
+      ...items.map((item) => {
+        const row = document.createElement('tr');
+        for (const cell of cellsOf(item)) {
+          const box = document.createElement('td');
+          const { text, tone, number, sub } = typeof cell === 'string' ? { text: cell } : cell;
+          box.textContent = text;
+          if (tone) box.dataset.tone = tone;
+          if (number) box.className = 'number';
+          if (sub) {
+            const line = document.createElement('span');
+            line.className = 'cell-sub';
+            line.textContent = sub;
+            box.append(line);
+          }
+          row.append(box);
+        }
+        return row;
+      }),
+    );
+  }
+
+  async #copy() {
+    const label = part(this, 'copy-text', HTMLElement);
+    setText(label, (await copied(this.#text)) ? 'Copied' : 'Could not copy');
+    setTimeout(() => setText(label, 'Copy as text'), 2000);
+  }
+}
+
+/** @param {string} outcome */
+function toneOf(outcome) {
+  if (/^(ok|good|found|yes)/i.test(outcome)) return 'good';
+  return /fail|refus|error|timeout|unreach|bad/i.test(outcome) ? 'bad' : '';
+}
+
+/** @param {Channel} channel @param {'main'|'sub'} role */
+function formatOf(channel, role) {
+  const profile = channel.profiles.find((/** @type {Profile} */ item) => item.role === role);
+  if (!profile) return '';
+  const video = profile.video;
+  const gop = video?.gop ? `GOP ${video.gop}` : '';
+  const parts = [codecName(video?.codec), resolution(video), frameRate(video?.fps), gop, codecName(profile.audio?.codec)];
+  return parts.filter(Boolean).join(', ');
+}
+
+/** @param {string} text */
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Without clipboard permission (plain HTTP to another machine): by way of a selection.
+    const area = document.createElement('textarea');
+    area.value = text;
+    area.className = 'visually-hidden';
+    (document.querySelector('dialog[open]') ?? document.body).append(area);
+    area.select();
+    const done = document.execCommand('copy');
+    area.remove();
+    return done;
+  }
+}
+
+customElements.define('health-card', HealthCard);

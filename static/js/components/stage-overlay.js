@@ -1,0 +1,112 @@
+// @ts-check
+import { messageOf } from '../lib/messages.js';
+import { PHASE_TEXT } from '../lib/stream-phase.js';
+import { part, setText, tell } from './dom.js';
+
+/** @typedef {import('../lib/live-session.js').View} View @typedef {import('../lib/messages.js').Action} Action */
+
+/** @type {Record<Action, string>} */
+const ACTION_TEXT = {
+  retry: 'Try again',
+  edit_camera: 'Change address or password',
+  use_sub: 'Use the sub stream',
+  open_cameras: 'All cameras',
+};
+
+/**
+ * What lies over the picture while there is none, or it stands: what is being waited for, or what is wrong and what
+ * to do. Tells 'overlay-action' with the chosen action, 'overlay-play' for the big play button.
+ */
+export class StageOverlay extends HTMLElement {
+  /** @type {AbortController|null} */
+  #wires = null;
+  #shownActions = '';
+  /** @type {ReturnType<typeof setInterval>|null} */
+  #countdown = null;
+  /** @type {number|null} */
+  #retryAtMs = null;
+
+  connectedCallback() {
+    this.#wires = new AbortController();
+    const { signal } = this.#wires;
+    part(this, 'play', HTMLButtonElement).addEventListener('click', () => tell(this, 'overlay-play'), { signal });
+    this.addEventListener(
+      'click',
+      (event) => {
+        const action = event.target instanceof HTMLElement ? event.target.dataset.action : undefined;
+        if (action) tell(this, 'overlay-action', action);
+      },
+      { signal },
+    );
+    this.#countdown = setInterval(() => this.#count(), 500);
+  }
+
+  disconnectedCallback() {
+    this.#wires?.abort();
+    if (this.#countdown !== null) clearInterval(this.#countdown);
+  }
+
+  /**
+   * @param {View} view
+   * @param {{paused: boolean, subPossible: boolean}} also
+   */
+  tell(view, { paused, subPossible }) {
+    const { phase, problem } = view;
+    const text = PHASE_TEXT[phase];
+    const message = phase === 'failed' && problem ? messageOf(problem.code) : null;
+    const idle = phase === 'idle' || phase === 'ended';
+    const title = message?.title ?? text.title;
+    this.dataset.phase = phase;
+    part(this, 'message', HTMLElement).hidden = !title || paused;
+    part(this, 'play', HTMLElement).hidden = !(idle || paused);
+    part(this, 'spinner', HTMLElement).hidden = !text.busy;
+    part(this, 'icon', HTMLElement).hidden = !message;
+    this.dataset.tone = message?.tone ?? '';
+    setText(part(this, 'title', HTMLElement), title);
+    setText(part(this, 'advice', HTMLElement), this.#advice(view, message?.advice ?? text.detail));
+    this.#retryAtMs = phase === 'failed' ? view.retryAtMs : null;
+    this.#count();
+    const actions = (message?.actions ?? []).filter((action) => action !== 'use_sub' || subPossible);
+    this.#setActions(actions);
+  }
+
+  /** @param {View} view @param {string} advice */
+  #advice({ phase, problem, usedBy, stream }, advice) {
+    if (phase === 'failed' && problem) {
+      const detail = problem.detail && problem.code !== 'server_unreachable' ? `${problem.detail} ` : '';
+      const users = usedBy.length ? ` In use by: ${usedBy.slice(0, 4).join(', ')}${usedBy.length > 4 ? ' …' : ''}.` : '';
+      return `${detail}${advice}${users}`;
+    }
+    if (phase === 'reconnecting' && stream?.error) return `${messageOf(stream.error.code).title}. ${advice}`;
+    return advice;
+  }
+
+  /** @param {Action[]} actions */
+  #setActions(actions) {
+    const key = actions.join();
+    if (key === this.#shownActions) return;
+    this.#shownActions = key;
+    part(this, 'actions', HTMLElement).replaceChildren(
+      ...actions.map((action, index) => {
+        const button = document.createElement('button');
+        button.type = 'button';
+        button.className = index === 0 ? 'button primary' : 'button on-dark';
+        button.dataset.action = action;
+        button.textContent = ACTION_TEXT[action];
+        return button;
+      }),
+    );
+  }
+
+  #count() {
+    const place = part(this, 'retry', HTMLElement);
+    if (this.#retryAtMs === null) {
+      setText(place, '');
+      return;
+    }
+    const leftS = Math.max(0, Math.ceil((this.#retryAtMs - Date.now()) / 1000));
+    setText(place, leftS > 0 ? `Next try in ${leftS} s` : 'Trying again');
+  }
+}
+
+customElements.define('stage-overlay', StageOverlay);

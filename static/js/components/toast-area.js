@@ -1,0 +1,28 @@
+// @ts-check
+
+/** Short notes at the edge of the page, read out by screen readers. They leave by themselves. */
+export class ToastArea extends HTMLElement {
+  /** @type {Set<ReturnType<typeof setTimeout>>} */
+  #timers = new Set();
+
+  disconnectedCallback() {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  /** @param {string} text @param {{tone?: 'good'|'bad', forMs?: number}} [how] */
+  say(text, { tone = 'good', forMs = tone === 'bad' ? 8000 : 4000 } = {}) {
+    const toast = document.createElement('p');
+    toast.className = `toast ${tone}`;
+    toast.textContent = text;
+    this.append(toast);
+    while (this.children.length > 3) this.firstElementChild?.remove();
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      toast.remove();
+    }, forMs);
+    this.#timers.add(timer);
+  }
+}
+
+customElements.define('toast-area', ToastArea);

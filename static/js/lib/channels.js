@@ -1,0 +1,93 @@
+// @ts-check
+/** Which channels to show and which media profile of a channel to play. */
+
+/**
+ * @typedef {import('./api.js').Channel} Channel
+ * @typedef {import('./api.js').Profile} Profile
+ * @typedef {import('./viewer-state.js').Quality} Quality
+ */
+
+/** @param {Channel[]} channels @returns {Channel[]} without the hidden ones, in the user's order */
+export function visibleChannels(channels) {
+  return inOrder(channels).filter((channel) => !channel.hidden);
+}
+
+/** @param {Channel[]} channels @returns {Channel[]} */
+export function inOrder(channels) {
+  return [...channels].sort((a, b) => a.position - b.position || a.channel - b.channel);
+}
+
+/** @param {Channel} channel @param {Quality} quality @returns {Profile|null} */
+export function profileOf(channel, quality) {
+  return channel.profiles.find((profile) => profile.role === quality) ?? null;
+}
+
+/** The profile whose pictures are cheapest: for a tile. @param {Channel} channel */
+export function tileProfileOf(channel) {
+  return profileOf(channel, 'sub') ?? profileOf(channel, 'main') ?? channel.profiles[0] ?? null;
+}
+
+/** @param {Profile|null} profile @param {readonly string[]} decodes @returns {boolean} unknown codecs count as yes */
+export function canDecode(profile, decodes) {
+  const codec = profile?.video?.codec;
+  return !codec || decodes.includes(codec);
+}
+
+/**
+ * What to play of a channel. A main stream that this player cannot decode gives way to the sub stream (`gaveWay`),
+ * unless the user asked for it to be converted; without a usable sub stream conversion is all there is.
+ *
+ * @param {Channel} channel
+ * @param {{quality: Quality|null, convert: boolean, decodes: readonly string[]}} wish
+ * @returns {{profile: Profile, quality: Quality|null, gaveWay: boolean, converting: boolean}|null} null: nothing to play
+ */
+export function choosePlayback(channel, { quality, convert, decodes }) {
+  const main = profileOf(channel, 'main');
+  const sub = profileOf(channel, 'sub');
+  const wanted = (quality === 'sub' ? (sub ?? main) : (main ?? sub)) ?? channel.profiles[0] ?? null;
+  if (!wanted) return null;
+  if (canDecode(wanted, decodes)) return { profile: wanted, quality: roleOf(wanted), gaveWay: false, converting: false };
+  const other = wanted === sub ? main : sub;
+  if (!convert && other && canDecode(other, decodes)) {
+    return { profile: other, quality: roleOf(other), gaveWay: true, converting: false };
+  }
+  return { profile: wanted, quality: roleOf(wanted), gaveWay: false, converting: true };
+}
+
+/** @param {Profile} profile @returns {Quality|null} */
+function roleOf(profile) {
+  return profile.role === 'other' ? null : profile.role;
+}
+
+/**
+ * The neighbour of a channel among the visible ones, round the end.
+ *
+ * @param {Channel[]} channels
+ * @param {number|null} current
+ * @param {1|-1} step
+ * @returns {number|null}
+ */
+export function neighbour(channels, current, step) {
+  const shown = visibleChannels(channels);
+  if (!shown.length) return null;
+  const at = shown.findIndex((channel) => channel.channel === current);
+  const next = at < 0 ? 0 : (at + step + shown.length) % shown.length;
+  return shown[next]?.channel ?? null;
+}
+
+/**
+ * The numbers after one was moved by `step` places, or null when it is at the end already.
+ *
+ * @param {number[]} numbers
+ * @param {number} moved
+ * @param {number} step
+ */
+export function movedBy(numbers, moved, step) {
+  const from = numbers.indexOf(moved);
+  const to = from + step;
+  if (from < 0 || to < 0 || to >= numbers.length) return null;
+  const next = [...numbers];
+  next.splice(from, 1);
+  next.splice(to, 0, moved);
+  return next;
+}

@@ -1,0 +1,89 @@
+// @ts-check
+/** Numbers and times as a person reads them. */
+
+/** @param {number|null|undefined} kbps @returns {string} `4.1 Mbit/s`, `640 kbit/s`, or '' */
+export function bitrate(kbps) {
+  if (!kbps || kbps < 0) return '';
+  if (kbps < 1000) return `${Math.round(kbps)} kbit/s`;
+  return `${(kbps / 1000).toFixed(1)} Mbit/s`;
+}
+
+/** @type {Record<string, string>} */
+const CODECS = {
+  h264: 'H.264',
+  hevc: 'H.265',
+  mjpeg: 'MJPEG',
+  mpeg4: 'MPEG-4',
+  aac: 'AAC',
+  pcm_alaw: 'G.711 A-law',
+  pcm_mulaw: 'G.711 µ-law',
+  adpcm_g722: 'G.722',
+  g726: 'G.726',
+};
+
+/** @param {string|null|undefined} codec as FFmpeg names it */
+export function codecName(codec) {
+  if (!codec) return '';
+  return CODECS[codec] ?? codec.toUpperCase();
+}
+
+/** @param {{width?: number|null, height?: number|null}|null|undefined} video @returns {string} `1920 × 1080` or '' */
+export function resolution(video) {
+  return video?.width && video.height ? `${video.width} × ${video.height}` : '';
+}
+
+/** @param {number|null|undefined} fps @returns {string} `25 fps` or '' */
+export function frameRate(fps) {
+  return fps ? `${Number(fps.toFixed(1))} fps` : '';
+}
+
+/** @param {number} count @param {string} one @param {string} [many] */
+export function counted(count, one, many = `${one}s`) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** @param {number} seconds @returns {string} `2.4 s`, `48 s`, `3 min`, `2 h`, `5 days` */
+export function duration(seconds) {
+  const s = Math.max(0, seconds);
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 90) return `${Math.round(s)} s`;
+  if (s < 90 * 60) return `${Math.round(s / 60)} min`;
+  if (s < 36 * 3600) return `${Math.round(s / 3600)} h`;
+  return counted(Math.round(s / 86_400), 'day');
+}
+
+/** @param {number} thenMs @param {number} nowMs @returns {string} `just now`, `2 min ago` */
+export function ago(thenMs, nowMs) {
+  const s = (nowMs - thenMs) / 1000;
+  return s < 10 ? 'just now' : `${duration(s)} ago`;
+}
+
+/** @param {number|null|undefined} offsetS device time minus ours @returns {string} '' while it does not matter */
+export function clockNote(offsetS) {
+  if (offsetS === null || offsetS === undefined || Math.abs(offsetS) < 5) return '';
+  return `Clock ${duration(Math.abs(offsetS))} ${offsetS > 0 ? 'ahead' : 'behind'}`;
+}
+
+/** @param {number} value */
+const two = (value) => String(value).padStart(2, '0');
+
+/** @param {Date} moment @returns {string} local time, `2026-11-23 14:05:09` */
+export function localStamp(moment) {
+  const day = `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
+  return `${day} ${two(moment.getHours())}:${two(moment.getMinutes())}:${two(moment.getSeconds())}`;
+}
+
+/**
+ * The name of a saved snapshot: camera, channel and local time, with nothing a file system minds.
+ *
+ * @param {string[]} names
+ * @param {Date} moment
+ */
+export function snapshotFileName(names, moment) {
+  const clean = names
+    // eslint-disable-next-line no-control-regex -- control characters are exactly what has to go
+    .map((name) => name.replace(/[\u0000-\u001f\u007f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' '))
+    .map((name) => name.replace(/\s+/g, ' ').replace(/^[\s.]+|[\s.]+$/g, '').slice(0, 60).trim())
+    .filter(Boolean);
+  return `${[...clean, localStamp(moment).replaceAll(':', '-')].join(' ')}.jpg`;
+}

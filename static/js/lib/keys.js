@@ -1,0 +1,65 @@
+// @ts-check
+/** Which key does what in the viewer. */
+
+/**
+ * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'|'zoom_in'|'zoom_out'|'zoom_reset'} KeyAction
+ * @typedef {{key: string, ctrlKey?: boolean, altKey?: boolean, metaKey?: boolean}} Pressed
+ */
+
+/** @type {Record<string, KeyAction>} */
+const ACTIONS = {
+  ' ': 'toggle',
+  k: 'toggle',
+  f: 'fullscreen',
+  m: 'mute',
+  s: 'snapshot',
+  '?': 'help',
+  Escape: 'escape',
+  ArrowLeft: 'previous',
+  ArrowUp: 'previous',
+  ArrowRight: 'next',
+  ArrowDown: 'next',
+  g: 'grid',
+  l: 'live',
+  q: 'quality',
+  '+': 'zoom_in',
+  '=': 'zoom_in',
+  '-': 'zoom_out',
+  z: 'zoom_reset',
+};
+
+/** @param {Pressed} event @returns {KeyAction|null} keys of the browser (with Ctrl, Alt, Meta) stay its own */
+export function actionOf(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey) return null;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  return Object.hasOwn(ACTIONS, key) ? /** @type {KeyAction} */ (ACTIONS[key]) : null;
+}
+
+/**
+ * Typed digits as a channel number: 1 and 2 within a moment are channel 12.
+ * `feed` returns the number to go to at once, or null while another digit could follow (then `due` has it later).
+ */
+export class DigitKeys {
+  #typed = '';
+
+  /** @param {string} digit @param {readonly number[]} channels those that can be chosen @returns {number|null} */
+  feed(digit, channels) {
+    this.#typed += digit;
+    const exact = channels.includes(Number(this.#typed));
+    const longer = channels.some((channel) => {
+      const text = String(channel);
+      return text.length > this.#typed.length && text.startsWith(this.#typed);
+    });
+    if (longer) return null;
+    const wanted = Number(this.#typed);
+    this.#typed = '';
+    return exact ? wanted : null;
+  }
+
+  /** The number that was being typed, when nothing more follows. @param {readonly number[]} channels */
+  due(channels) {
+    const wanted = Number(this.#typed);
+    this.#typed = '';
+    return channels.includes(wanted) ? wanted : null;
+  }
+}

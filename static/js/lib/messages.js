@@ -1,0 +1,130 @@
+// @ts-check
+/** Every error code as a person reads it: what is wrong, and what to do about it. */
+
+/**
+ * @typedef {'edit_camera'|'retry'|'use_sub'|'open_cameras'} Action
+ * @typedef {{title: string, advice: string, tone: 'warn'|'bad'|'quiet', actions: Action[]}} Message
+ */
+
+/** @type {Record<string, Message>} */
+const MESSAGES = {
+  camera_unreachable: {
+    title: 'The device does not answer',
+    advice: 'Check that it has power and is on the network, and that its address is still the same.',
+    tone: 'bad',
+    actions: ['retry', 'edit_camera'],
+  },
+  camera_auth_failed: {
+    title: 'Wrong user name or password',
+    advice: 'The device refuses to let us in. We do not keep trying, so that it does not lock the account.',
+    tone: 'bad',
+    actions: ['edit_camera', 'retry'],
+  },
+  camera_no_signal: {
+    title: 'No signal',
+    advice: 'The recorder has this channel, but nothing comes in. Check the camera behind it and its cable.',
+    tone: 'warn',
+    actions: ['retry'],
+  },
+  camera_busy: {
+    title: 'Refused by the recorder: too many sessions',
+    advice: 'Close other viewers or recordings of this device, or watch the sub stream.',
+    tone: 'warn',
+    actions: ['retry', 'use_sub'],
+  },
+  camera_unsupported: {
+    title: 'Not supported by this device',
+    advice: 'Its stream or the service behind it cannot be used.',
+    tone: 'warn',
+    actions: ['use_sub', 'retry'],
+  },
+  camera_bad_answer: {
+    title: 'The device sent an answer that makes no sense',
+    advice: 'Restarting the device or updating its firmware may help. Its health card says what was tried.',
+    tone: 'bad',
+    actions: ['retry'],
+  },
+  stream_limit: {
+    title: 'Too many streams at once',
+    advice: 'Close other pages that show live video, then try again.',
+    tone: 'warn',
+    actions: ['retry'],
+  },
+  transcode_limit: {
+    title: 'Too many conversions at once',
+    advice: 'Converting H.265 takes a lot of computing power, so only a few run side by side.',
+    tone: 'warn',
+    actions: ['use_sub', 'retry'],
+  },
+  storage_full: {
+    title: 'The disk is full',
+    advice: 'Live video needs a little room for its segments. It goes on by itself when there is room again.',
+    tone: 'bad',
+    actions: ['retry'],
+  },
+  ffmpeg_missing: {
+    title: 'ffmpeg was not found',
+    advice: 'Install it, or name its path in the FFMPEG setting, and start the app again.',
+    tone: 'bad',
+    actions: ['retry'],
+  },
+  crash_loop: {
+    title: 'The stream breaks again and again',
+    advice: 'It is tried again after a pause. The sub stream may work meanwhile.',
+    tone: 'bad',
+    actions: ['retry', 'use_sub'],
+  },
+  not_found: {
+    title: 'This channel no longer exists',
+    advice: 'Its stream was removed from the device or from this app.',
+    tone: 'bad',
+    actions: ['open_cameras'],
+  },
+  server_unreachable: {
+    title: 'The server does not answer',
+    advice: 'It may be restarting, or the network is gone. The picture comes back by itself.',
+    tone: 'bad',
+    actions: ['retry'],
+  },
+  cannot_play: {
+    title: 'This browser cannot play the stream',
+    advice: 'The sub stream is usually H.264, which every browser plays.',
+    tone: 'warn',
+    actions: ['use_sub', 'retry'],
+  },
+  already_added: {
+    title: 'Already in the list',
+    advice: '',
+    tone: 'warn',
+    actions: [],
+  },
+};
+
+/** @type {Message} */
+const UNKNOWN = {
+  title: 'Something went wrong',
+  advice: 'It is tried again by itself.',
+  tone: 'bad',
+  actions: ['retry'],
+};
+
+/** @param {string} code @returns {Message} */
+export function messageOf(code) {
+  return Object.hasOwn(MESSAGES, code) ? /** @type {Message} */ (MESSAGES[code]) : UNKNOWN;
+}
+
+/** @type {Record<string, string>} */
+const SHORT = {
+  camera_unreachable: 'No answer',
+  camera_auth_failed: 'Wrong password',
+  camera_no_signal: 'No signal',
+  camera_busy: 'Too many sessions',
+  camera_unsupported: 'Not supported',
+  camera_bad_answer: 'Broken answer',
+  not_found: 'Missing',
+};
+
+/** A problem in two words, for a small tile. @param {string} code */
+export function shortMessageOf(code) {
+  return Object.hasOwn(SHORT, code) ? SHORT[code] : 'Problem';
+}

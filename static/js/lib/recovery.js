@@ -1,0 +1,41 @@
+// @ts-check
+/** When to try again, and how hard: pure decisions, the doing is elsewhere. */
+
+/** What a failed session is worth trying again after, seconds; a code that is missing here backs off. */
+const FIXED_S = /** @type {Record<string, number>} */ ({
+  storage_full: 20,
+  stream_limit: 15,
+  transcode_limit: 15,
+  ffmpeg_missing: 60,
+  camera_no_signal: 30,
+});
+
+/** Another try cannot help before somebody changes something. */
+const FINAL = new Set(['camera_auth_failed', 'not_found', 'invalid_request', 'camera_unsupported', 'cannot_play']);
+
+/**
+ * @param {string} code
+ * @param {number} attempt counts from 0
+ * @param {() => number} [random] 0 to 1
+ * @returns {number|null} seconds until the next try, null: not by itself
+ */
+export function retryDelayS(code, attempt, random = Math.random) {
+  if (FINAL.has(code)) return null;
+  if (Object.hasOwn(FIXED_S, code)) return /** @type {number} */ (FIXED_S[code]);
+  const base = code === 'server_unreachable' ? Math.min(5, 1 + attempt) : Math.min(30, 3 * 2 ** attempt);
+  return base * (0.85 + 0.3 * random());
+}
+
+/**
+ * What to do for a picture that stands still although it should move. Each step is taken once a stall.
+ *
+ * @param {number} stalledS
+ * @param {number} stepsTaken
+ * @returns {'none'|'edge'|'reload'|'restart'}
+ */
+export function stallStep(stalledS, stepsTaken) {
+  if (stepsTaken === 0 && stalledS >= 4) return 'edge';
+  if (stepsTaken === 1 && stalledS >= 9) return 'reload';
+  if (stepsTaken >= 2 && stalledS >= 9 + 12 * (stepsTaken - 1)) return 'restart';
+  return 'none';
+}

@@ -1,0 +1,48 @@
+// @ts-check
+/** What is said about a running stream, and what its badge says. */
+import { bitrate, codecName, counted, duration, frameRate, resolution } from './format.js';
+
+/** Later than this is no longer called live. */
+export const LATE_S = 12;
+
+/**
+ * @param {import('./stream-phase.js').Phase} phase
+ * @param {{paused: boolean, behindS: number|null, stalledS: number}} player
+ * @returns {{text: string, tone: 'live'|'late'|'paused'|'stalled'|'off'}} text '': no badge
+ */
+export function badgeOf(phase, { paused, behindS, stalledS }) {
+  if (phase === 'idle' || phase === 'ended' || phase === 'failed') return { text: '', tone: 'off' };
+  if (paused) return { text: behindS === null ? 'PAUSED' : `PAUSED −${duration(behindS)}`, tone: 'paused' };
+  if (phase === 'playing') {
+    if (behindS !== null && behindS > LATE_S) return { text: `LATE −${duration(behindS)}`, tone: 'late' };
+    return { text: 'LIVE', tone: 'live' };
+  }
+  if (phase === 'stalled' || phase === 'reconnecting' || phase === 'offline') {
+    return { text: stalledS >= 1 ? `STOPPED ${Math.round(stalledS)} s` : 'STOPPED', tone: 'stalled' };
+  }
+  return { text: '', tone: 'off' };
+}
+
+/**
+ * @param {import('./api.js').Stream|null} stream
+ * @param {{behindS: number|null}} player
+ * @returns {Record<string, string>} each '' or '–' where nothing is known
+ */
+export function streamFacts(stream, { behindS }) {
+  const none = '–';
+  if (!stream) {
+    return Object.fromEntries(['resolution', 'codec', 'audio', 'bitrate', 'behind', 'viewers', 'restarts', 'uptime'].map((name) => [name, none]));
+  }
+  const source = stream.transcoding && stream.source_codec ? `${codecName(stream.source_codec)} → ` : '';
+  const known = stream.video !== null;
+  return {
+    resolution: [resolution(stream.video), frameRate(stream.video?.fps)].filter(Boolean).join(', ') || none,
+    codec: known ? `${source}${codecName(stream.video?.codec)}${stream.transcoding ? ' (converted)' : ''}` : none,
+    audio: stream.audio ? codecName(stream.audio.codec) : known ? 'None' : none,
+    bitrate: bitrate(stream.bitrate_kbps) || none,
+    behind: behindS === null ? none : duration(behindS),
+    viewers: counted(stream.viewers, 'viewer').replace(/ viewers?$/, ''),
+    restarts: String(stream.restarts),
+    uptime: stream.uptime_s === null ? none : duration(stream.uptime_s),
+  };
+}

@@ -1,0 +1,47 @@
+// @ts-check
+/** What is going on with the picture, in one word, from what the server says and what the player sees. */
+
+/**
+ * @typedef {'idle'|'connecting'|'key_frame'|'buffering'|'playing'|'stalled'|'reconnecting'|'offline'|'failed'|'ended'} Phase
+ * @typedef {{
+ *   wanted: boolean,
+ *   ended: boolean,
+ *   offline: boolean,
+ *   problem: import('./api.js').Problem|null,
+ *   stream: import('./api.js').Stream|null,
+ *   shown: boolean,
+ *   stalledS: number,
+ * }} Facts `shown`: this run has shown a picture; `stalledS`: how long the picture has stood still
+ */
+
+/** A picture that stands still for less than this may be a hiccup. */
+export const STALL_SHOWN_S = 2.5;
+
+/** @param {Facts} facts @returns {Phase} */
+export function phaseOf({ wanted, ended, offline, problem, stream, shown, stalledS }) {
+  if (ended) return 'ended';
+  if (!wanted) return 'idle';
+  if (problem) return 'failed';
+  if (shown && stalledS < STALL_SHOWN_S) return 'playing';
+  if (offline) return 'offline';
+  if (!stream) return 'connecting';
+  if (stream.status === 'reconnecting') return 'reconnecting';
+  if (stream.status === 'stalled') return 'stalled';
+  if (shown) return 'stalled';
+  if (stream.status === 'starting') return stream.waiting_for ?? 'connecting';
+  return 'buffering';
+}
+
+/** @type {Record<Phase, {title: string, detail: string, busy: boolean}>} */
+export const PHASE_TEXT = {
+  idle: { title: '', detail: '', busy: false },
+  connecting: { title: 'Connecting', detail: 'Waiting for the device to answer', busy: true },
+  key_frame: { title: 'Waiting for a key frame', detail: 'The picture can start at the next complete frame', busy: true },
+  buffering: { title: 'Buffering', detail: 'Collecting the first seconds of video', busy: true },
+  playing: { title: '', detail: '', busy: false },
+  stalled: { title: 'The picture has stopped', detail: 'No new video arrives; waiting for it to go on', busy: true },
+  reconnecting: { title: 'Reconnecting', detail: 'The connection to the device was lost; it is being made again', busy: true },
+  offline: { title: 'The server does not answer', detail: 'The picture comes back by itself as soon as it does', busy: true },
+  failed: { title: '', detail: '', busy: false },
+  ended: { title: 'The stream was ended', detail: 'Somebody stopped it for all viewers', busy: false },
+};

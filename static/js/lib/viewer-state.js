@@ -1,0 +1,32 @@
+// @ts-check
+/** What the viewer looks at, as its address says it: `?channel=3&quality=sub`, so that it can be linked. */
+
+/**
+ * @typedef {'main'|'sub'} Quality
+ * @typedef {'single'|'grid'} View
+ * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean}} ViewerState
+ */
+
+/** @param {string} search @returns {ViewerState} anything odd in the address counts as not said */
+export function readViewerState(search) {
+  const query = new URLSearchParams(search);
+  const channel = /^[1-9]\d{0,3}$/.test(query.get('channel') ?? '') ? Number(query.get('channel')) : null;
+  const quality = query.get('quality');
+  return {
+    channel,
+    quality: quality === 'main' || quality === 'sub' ? quality : null,
+    view: query.get('view') === 'grid' ? 'grid' : 'single',
+    convert: query.get('convert') === '1',
+  };
+}
+
+/** @param {ViewerState} state @returns {string} '' or `?...` */
+export function writeViewerState(state) {
+  const query = new URLSearchParams();
+  if (state.channel !== null) query.set('channel', String(state.channel));
+  if (state.quality) query.set('quality', state.quality);
+  if (state.convert) query.set('convert', '1');
+  if (state.view === 'grid') query.set('view', 'grid');
+  const text = query.toString();
+  return text ? `?${text}` : '';
+}

@@ -1,0 +1,213 @@
+// @ts-check
+/** The list of cameras: adding, finding, editing, deleting, and what state each is in. */
+import { CameraCard, tellCard } from '../components/camera-card.js';
+import { CameraForm } from '../components/camera-form.js';
+import { ConfirmDialog } from '../components/confirm-dialog.js';
+import { DiscoverPanel } from '../components/discover-panel.js';
+import { HealthCard } from '../components/health-card.js';
+import { PictureFeeder } from '../components/picture-feeder.js';
+import { problemOf } from '../lib/api.js';
+import { ago, counted } from '../lib/format.js';
+import { Poller } from '../lib/poller.js';
+import { byId, pageApi, say } from './page.js';
+
+/** @typedef {import('../lib/api.js').Camera} Camera */
+
+const POLL_BUSY_MS = 1000;
+const POLL_MS = 4000;
+const PICTURE_MS = 60_000;
+
+const api = pageApi();
+const feeder = new PictureFeeder(api, { refreshMs: PICTURE_MS });
+const list = byId('list', HTMLElement);
+const form = byId('camera-form', CameraForm);
+const discoverPanel = byId('discover-panel', DiscoverPanel);
+const healthCard = byId('health-card', HealthCard);
+const confirmDialog = byId('confirm', ConfirmDialog);
+
+/** @type {Map<number, {item: HTMLElement, card: CameraCard, camera: Camera}>} */
+const cards = new Map();
+/** Cameras that are being deleted: an answer that was under way must not bring them back. @type {Set<number>} */
+const leaving = new Set();
+
+const poller = new Poller(async () => {
+  try {
+    const cameras = await api.listCameras();
+    byId('offline', HTMLElement).hidden = true;
+    show(cameras);
+    const busy = cameras.some((camera) => camera.status === 'connecting');
+    if (document.hidden) return POLL_MS * 5;
+    return busy ? POLL_BUSY_MS : POLL_MS;
+  } catch (error) {
+    byId('offline', HTMLElement).hidden = false;
+    throw error;
+  }
+});
+
+/** @param {Camera[]} cameras */
+function show(cameras) {
+  const shown = cameras.filter((camera) => !leaving.has(camera.id));
+  list.querySelectorAll('.camera-skeleton').forEach((skeleton) => skeleton.remove());
+  list.setAttribute('aria-busy', 'false');
+  const ids = new Set(shown.map((camera) => camera.id));
+  for (const [id, { item, card }] of cards) {
+    if (ids.has(id)) continue;
+    feeder.remove(card.picture);
+    item.remove();
+    cards.delete(id);
+  }
+  shown.forEach((camera, index) => {
+    const entry = cards.get(camera.id) ?? makeCard(camera);
+    entry.camera = camera;
+    tellCard(entry.card, camera, `${document.body.dataset.viewer}${camera.id}`);
+    if (list.children[index] !== entry.item) list.insertBefore(entry.item, list.children[index] ?? null);
+    feeder.set(entry.card.picture, {
+      cameraId: camera.id,
+      profileToken: null,
+      askDevice: camera.status === 'online',
+      onShown: () => showAge(entry.card),
+    });
+  });
+  byId('count', HTMLElement).textContent = shown.length ? String(shown.length) : '';
+  byId('empty', HTMLElement).hidden = shown.length > 0;
+  byId('head', HTMLElement).hidden = shown.length === 0;
+  byId('head-actions', HTMLElement).hidden = shown.length === 0;
+  list.hidden = shown.length === 0;
+}
+
+/** @param {Camera} camera */
+function makeCard(camera) {
+  const item = document.createElement('li');
+  const card = new CameraCard();
+  item.append(card);
+  list.append(item);
+  const entry = { item, card, camera };
+  cards.set(camera.id, entry);
+  return entry;
+}
+
+/** @param {CameraCard} card */
+function showAge(card) {
+  const taken = card.picture.takenAt;
+  const oldMs = taken ? Date.now() - taken.getTime() : 0;
+  card.age = taken && oldMs > 2 * PICTURE_MS ? `Picture from ${ago(taken.getTime(), Date.now())}` : '';
+}
+
+/** @param {Event} event */
+function cameraOf(event) {
+  return cards.get(/** @type {CustomEvent<number>} */ (event).detail)?.camera ?? null;
+}
+
+list.addEventListener('camera-edit', (event) => {
+  const camera = cameraOf(event);
+  if (camera) form.openToEdit(camera);
+});
+
+list.addEventListener('camera-refresh', async (event) => {
+  const camera = cameraOf(event);
+  const card = camera && cards.get(camera.id)?.card;
+  if (!camera || !card) return;
+  card.setAttribute('busy', '');
+  try {
+    await api.refreshCamera(camera.id);
+  } catch (error) {
+    say(problemOf(error).detail, 'bad');
+  } finally {
+    card.removeAttribute('busy');
+    poller.soon();
+  }
+});
+
+list.addEventListener('camera-health', async (event) => {
+  const camera = cameraOf(event);
+  if (!camera) return;
+  healthCard.openFor(camera.name || camera.host);
+  try {
+    healthCard.tell(await api.health(camera.id));
+  } catch (error) {
+    healthCard.failed(error);
+  }
+});
+
+list.addEventListener('camera-delete', async (event) => {
+  const camera = cameraOf(event);
+  if (!camera) return;
+  const name = camera.name || camera.host;
+  const what = camera.pretend
+    ? 'The pretend recorder is switched off. You can start it again later.'
+    : 'Its streams end, and its address and password are forgotten here. Nothing changes on the device itself.';
+  if (!(await confirmDialog.ask(`Delete ${name}?`, what))) return;
+  leaving.add(camera.id);
+  show([...cards.values()].map((entry) => entry.camera));
+  try {
+    await api.deleteCamera(camera.id);
+    say(`${name} was deleted.`);
+  } catch (error) {
+    say(`${name} was not deleted. ${problemOf(error).detail}`, 'bad');
+  } finally {
+    leaving.delete(camera.id);
+    poller.soon();
+  }
+});
+
+form.addEventListener('camera-submit', async (event) => {
+  const { id, draft } = /** @type {CustomEvent<{id: number|null, draft: import('../lib/api.js').CameraDraft}>} */ (event).detail;
+  try {
+    const camera = id === null ? await api.addCamera(draft) : await api.updateCamera(id, draft);
+    form.close();
+    say(id === null ? `${camera.name || camera.host} was added.` : 'Saved.');
+    poller.soon();
+  } catch (error) {
+    form.failed(error);
+  }
+});
+
+discoverPanel.addEventListener('discover-search', async () => {
+  try {
+    discoverPanel.found(await api.discover());
+  } catch (error) {
+    discoverPanel.failed(error);
+  }
+});
+
+discoverPanel.addEventListener('discover-by-address', () => form.openToAdd());
+
+discoverPanel.addEventListener('discover-add', async (event) => {
+  const { devices, username, password } =
+    /** @type {CustomEvent<{devices: import('../lib/api.js').FoundDevice[], username: string, password: string}>} */ (event).detail;
+  const results = await Promise.allSettled(
+    devices.map((device) => api.addCamera({ host: device.host, port: device.port, username, password })),
+  );
+  const refused = results.find((result) => result.status === 'rejected');
+  const added = results.filter((result) => result.status === 'fulfilled').length;
+  if (added) say(`${counted(added, 'device')} added.`);
+  poller.soon();
+  if (refused) discoverPanel.failed(refused.reason);
+  else discoverPanel.close();
+});
+
+async function addPretendRecorder() {
+  const button = byId('empty-pretend', HTMLButtonElement);
+  button.disabled = true;
+  button.classList.add('busy');
+  try {
+    await api.addPretendRecorder();
+    poller.soon();
+  } catch (error) {
+    say(problemOf(error).detail, 'bad');
+  } finally {
+    button.disabled = false;
+    button.classList.remove('busy');
+  }
+}
+
+byId('add', HTMLElement).addEventListener('click', () => form.openToAdd());
+byId('empty-add', HTMLElement).addEventListener('click', () => form.openToAdd());
+byId('discover', HTMLElement).addEventListener('click', () => discoverPanel.search());
+byId('empty-discover', HTMLElement).addEventListener('click', () => discoverPanel.search());
+byId('empty-pretend', HTMLElement).addEventListener('click', () => void addPretendRecorder());
+
+setInterval(() => cards.forEach(({ card }) => showAge(card)), 15_000);
+document.addEventListener('visibilitychange', () => document.hidden || poller.soon());
+window.addEventListener('online', () => poller.soon());
+poller.start();

@@ -1,0 +1,46 @@
+// @ts-check
+/** What every page needs. */
+import '../components/theme-toggle.js';
+import { Api } from '../lib/api.js';
+import { ToastArea } from '../components/toast-area.js';
+
+/**
+ * @template {Element} T
+ * @param {string} id
+ * @param {new (...args: any[]) => T} kind
+ * @returns {T}
+ */
+export function byId(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`The page has no ${kind.name} with the id "${id}".`);
+  return found;
+}
+
+export function pageApi() {
+  const { cameras = '', discovery = '', streams = '' } = document.body.dataset;
+  return new Api({ cameras, discovery, streams });
+}
+
+/** @param {string} text @param {'good'|'bad'} [tone] */
+export function say(text, tone = 'good') {
+  const area = document.querySelector('toast-area');
+  if (area instanceof ToastArea) area.say(text, { tone });
+}
+
+/** What was remembered on this machine; null where storage is forbidden. @param {string} key */
+export function remembered(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} key @param {string} value */
+export function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // Then it is not remembered.
+  }
+}

@@ -1,0 +1,302 @@
+// @ts-check
+/** The stage of the viewer: the session, its picture, what lies over it, and the buttons below it. */
+import { LivePlayer } from '../components/live-player.js';
+import { SnapshotImage } from '../components/snapshot-image.js';
+import { StageOverlay } from '../components/stage-overlay.js';
+import { ZoomView } from '../components/zoom-view.js';
+import { snapshotFileName } from '../lib/format.js';
+import { LiveSession } from '../lib/live-session.js';
+import { badgeOf, streamFacts } from '../lib/stream-facts.js';
+import { byId, remember, remembered, say } from './page.js';
+
+const HIDDEN_END_MS = 60_000;
+
+/**
+ * Tells
+ *   'wanted'  somebody pressed Play while nothing was asked for
+ *   'ended'   the stream was ended, by us or by others
+ *   'asleep'  nobody has looked at the tab for a while: the page should let go of the stream
+ *   'awake'   somebody looks again
+ */
+export class ViewerStage extends EventTarget {
+  #api;
+  #session;
+  #stage = byId('stage', HTMLElement);
+  #player = byId('player', LivePlayer);
+  #overlay = byId('overlay', StageOverlay);
+  #still = byId('still', SnapshotImage);
+  #zoom = byId('zoom', ZoomView);
+  #wokenAtMs = Date.now();
+  #shownStill = '';
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  #hiddenTimer = null;
+  /** Whether the overlay may offer the sub stream; the page knows. */
+  subPossible = false;
+  /** What a snapshot is named after. @type {string[]} */
+  names = [];
+
+  /** @param {import('../lib/api.js').Api} api */
+  constructor(api) {
+    super();
+    this.#api = api;
+    this.#session = new LiveSession(api);
+    this.#player.toggleAttribute('muted', remembered('sound') !== 'on');
+    this.#wireSession();
+    this.#wirePage();
+    for (const [id, work] of /** @type {[string, () => void][]} */ ([
+      ['play', () => this.togglePlay()],
+      ['stop', () => this.stop()],
+      ['mute', () => this.toggleSound()],
+      ['snapshot', () => this.saveSnapshot()],
+      ['fullscreen', () => void this.toggleFullscreen()],
+      ['zoom-in', () => this.zoomBy(1.4)],
+      ['zoom-out', () => this.zoomBy(1 / 1.4)],
+      ['badge', () => this.toLive()],
+    ])) {
+      byId(id, HTMLElement).addEventListener('click', work);
+    }
+    setInterval(() => this.#tick(), 500);
+    this.#show();
+  }
+
+  get isWanted() {
+    return this.#session.isWanted;
+  }
+
+  /** @param {import('../lib/live-session.js').Source} source */
+  play(source) {
+    this.#zoom.reset();
+    this.#player.forget();
+    this.#showStill(source.cameraId, source.profileToken);
+    this.#session.play(source);
+  }
+
+  stop() {
+    this.#session.stop();
+    this.#player.forget();
+    this.#zoom.reset();
+    this.dispatchEvent(new Event('ended'));
+  }
+
+  retry() {
+    this.#session.retry();
+  }
+
+  togglePlay() {
+    if (!this.#session.isWanted) this.dispatchEvent(new Event('wanted'));
+    else if (this.#session.view.phase === 'failed') this.#session.retry();
+    else if (this.#player.isPaused) this.#player.resume();
+    else if (this.#player.hasPicture) this.#player.pause();
+    this.#show();
+  }
+
+  toggleSound() {
+    if (byId('mute', HTMLButtonElement).disabled) return;
+    const sounding = this.#player.hasAttribute('muted');
+    this.#player.toggleAttribute('muted', !sounding);
+    remember('sound', sounding ? 'on' : 'off');
+  }
+
+  toLive() {
+    if (this.#player.isPaused) this.#player.resume();
+    else this.#player.toLive();
+    this.#show();
+  }
+
+  /** @param {number} factor */
+  zoomBy(factor) {
+    this.#zoom.zoomBy(factor);
+  }
+
+  /** @returns {boolean} whether there was something to leave */
+  leaveZoom() {
+    const zoomed = this.#zoom.scale > 1;
+    this.#zoom.reset();
+    return zoomed;
+  }
+
+  saveSnapshot() {
+    const canvas = this.#player.capture();
+    if (!canvas) return;
+    const name = snapshotFileName(this.names, this.#player.pictureDate ?? new Date(this.#api.clock.nowMs()));
+    canvas.toBlob(
+      (blob) => {
+        if (!blob) return;
+        const link = document.createElement('a');
+        link.href = URL.createObjectURL(blob);
+        link.download = name;
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 30_000);
+        say(`Saved ${name}`);
+      },
+      'image/jpeg',
+      0.95,
+    );
+  }
+
+  async toggleFullscreen() {
+    try {
+      if (document.fullscreenElement) await document.exitFullscreen();
+      else if (this.#stage.requestFullscreen) await this.#stage.requestFullscreen();
+      // iPhones know full screen for a video only.
+      else /** @type {any} */ (this.#player.video).webkitEnterFullscreen?.();
+    } catch {
+      say('The browser does not allow full screen here.', 'bad');
+    }
+  }
+
+  #wireSession() {
+    const session = this.#session;
+    const player = this.#player;
+    session.addEventListener('open', () => this.#open());
+    session.addEventListener('change', () => this.#show());
+    player.addEventListener('player-shows', () => session.playerShows());
+    player.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail));
+    player.addEventListener('player-restart', () => session.view.phase !== 'offline' && session.retry());
+    player.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail));
+    player.addEventListener('player-sound', (event) => {
+      if (/** @type {CustomEvent<string>} */ (event).detail === 'blocked') {
+        player.setAttribute('muted', '');
+        say('The browser allows sound only after a click. Press M or the loudspeaker.');
+      }
+      this.#showSound();
+    });
+    this.#overlay.addEventListener('overlay-play', () => this.togglePlay());
+    this.#zoom.addEventListener('zoom-tap', () => void this.toggleFullscreen());
+    this.#zoom.addEventListener('zoom-changed', (event) => {
+      const scale = /** @type {CustomEvent<number>} */ (event).detail;
+      const chip = byId('zoom-level', HTMLElement);
+      chip.hidden = scale === 1;
+      chip.textContent = `${scale.toFixed(1)}×`;
+    });
+  }
+
+  #wirePage() {
+    document.addEventListener('visibilitychange', () => {
+      if (this.#hiddenTimer !== null) clearTimeout(this.#hiddenTimer);
+      if (!document.hidden) this.#wake();
+      else if (this.#player.hasAttribute('muted')) {
+        // Nobody sees it and nobody hears it: the device gets its session back until somebody looks again.
+        this.#hiddenTimer = setTimeout(() => this.dispatchEvent(new Event('asleep')), HIDDEN_END_MS);
+      }
+    });
+    document.addEventListener('fullscreenchange', () => {
+      const full = document.fullscreenElement === this.#stage;
+      this.#stage.dataset.full = String(full);
+      byId('fullscreen', HTMLElement).setAttribute('aria-label', full ? 'Leave full screen' : 'Full screen');
+    });
+    window.addEventListener('online', () => this.#wake());
+    window.addEventListener('pagehide', () => {
+      this.#session.leave();
+      this.dispatchEvent(new Event('asleep'));
+    });
+    window.addEventListener('pageshow', (event) => event.persisted && this.#wake());
+    this.#wireIdlePointer();
+  }
+
+  /** In full screen the bars leave when the pointer rests. */
+  #wireIdlePointer() {
+    /** @type {ReturnType<typeof setTimeout>|null} */
+    let timer = null;
+    const awake = () => {
+      if (timer !== null) clearTimeout(timer);
+      delete this.#stage.dataset.resting;
+      timer = setTimeout(() => (this.#stage.dataset.resting = ''), 3000);
+    };
+    for (const type of ['pointermove', 'pointerdown', 'keydown', 'focusin']) this.#stage.addEventListener(type, awake);
+    document.addEventListener('fullscreenchange', awake);
+  }
+
+  #wake() {
+    this.dispatchEvent(new Event('awake'));
+    this.#session.wake();
+    this.#player.wake();
+  }
+
+  #tick() {
+    // A clock that jumped means that the machine slept.
+    const now = Date.now();
+    if (now - this.#wokenAtMs > 10_000 && !document.hidden) this.#wake();
+    this.#wokenAtMs = now;
+    this.#showClock();
+  }
+
+  #open() {
+    const { playlistUrl, stream } = this.#session.view;
+    if (!playlistUrl) return;
+    const named = stream?.viewer_id && !playlistUrl.includes('?') ? `?viewer=${encodeURIComponent(stream.viewer_id)}` : '';
+    const src = `${playlistUrl}${named}`;
+    if (this.#player.getAttribute('src') === src) this.#player.reload();
+    else this.#player.setAttribute('src', src);
+  }
+
+  /** The last known picture of the channel, until its live one is there. @param {number} cameraId @param {string} profileToken */
+  #showStill(cameraId, profileToken) {
+    this.#shownStill = profileToken;
+    this.#still.clear();
+    this.#api.snapshot(cameraId, { profileToken, cached: true }).then(
+      ({ blob, takenAt }) => {
+        if (this.#shownStill === profileToken && this.#session.view.phase !== 'playing') void this.#still.show(blob, takenAt);
+      },
+      () => {
+        // There is none yet: the stage stays dark until the live picture comes.
+      },
+    );
+  }
+
+  #show() {
+    const { view } = this.#session;
+    const gone = view.phase === 'idle' || view.phase === 'ended' || view.phase === 'failed';
+    if (gone && this.#player.hasAttribute('src')) this.#player.removeAttribute('src');
+    if (view.phase === 'playing') {
+      this.#shownStill = '';
+      this.#still.clear();
+    }
+    const paused = this.#player.isPaused && !gone;
+    const running = this.#session.isWanted && !paused;
+    this.#overlay.tell(view, { paused, subPossible: this.subPossible });
+    Object.assign(this.#stage.dataset, { phase: view.phase, paused: String(paused), running: String(running) });
+    byId('play', HTMLElement).setAttribute('aria-label', running ? 'Pause' : 'Play');
+    byId('stop', HTMLButtonElement).disabled = !this.#session.isWanted;
+    this.#showSound();
+    this.#showClock();
+    if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
+  }
+
+  #showClock() {
+    const { view } = this.#session;
+    const player = this.#player;
+    const date = player.pictureDate;
+    const behindS = date ? Math.max(0, (this.#api.clock.nowMs() - date.getTime()) / 1000) : null;
+    const badge = byId('badge', HTMLElement);
+    const { text, tone } = badgeOf(view.phase, { paused: player.isPaused, behindS, stalledS: view.stalledS });
+    badge.hidden = !text;
+    badge.dataset.state = tone;
+    setText(byId('badge-text', HTMLElement), text);
+    const time = byId('picture-time', HTMLTimeElement);
+    const shown = date !== null && player.hasPicture;
+    setText(time, shown ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) : '');
+    if (shown) time.dateTime = date.toISOString();
+    byId('snapshot', HTMLButtonElement).disabled = !player.hasPicture;
+    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null });
+    for (const place of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
+      setText(place, facts[/** @type {HTMLElement} */ (place).dataset.fact ?? ''] ?? '');
+    }
+  }
+
+  #showSound() {
+    const muted = this.#player.hasAttribute('muted');
+    const { stream } = this.#session.view;
+    const silent = stream !== null && stream.status === 'running' && stream.audio === null;
+    const button = byId('mute', HTMLButtonElement);
+    button.disabled = !this.#session.isWanted || silent;
+    this.#stage.dataset.muted = String(muted || silent);
+    button.setAttribute('aria-label', silent ? 'This channel has no sound' : muted ? 'Sound on' : 'Sound off');
+    button.dataset.tip = silent ? 'No sound on this channel' : 'Sound  M';
+  }
+}
+
+/** @param {Element} place @param {string} text */
+function setText(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}

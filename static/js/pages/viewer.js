@@ -1,0 +1,371 @@
+// @ts-check
+/** One camera's channels, live: which one is chosen and at which quality, the overview, the edit mode, the keys. */
+import { AppDialog } from '../components/app-dialog.js';
+import { CameraForm } from '../components/camera-form.js';
+import { ChannelEditor } from '../components/channel-editor.js';
+import { ChannelGrid } from '../components/channel-grid.js';
+import { decodableCodecs } from '../components/hls-engine.js';
+import { PictureFeeder } from '../components/picture-feeder.js';
+import { StageOverlay } from '../components/stage-overlay.js';
+import { problemOf } from '../lib/api.js';
+import { canDecode, choosePlayback, inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
+import { counted } from '../lib/format.js';
+import { DigitKeys, actionOf } from '../lib/keys.js';
+import { messageOf } from '../lib/messages.js';
+import { Poller } from '../lib/poller.js';
+import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
+import { byId, pageApi, remember, remembered, say } from './page.js';
+import { ViewerStage } from './viewer-stage.js';
+
+/** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
+
+const POLL_BUSY_MS = 1000;
+const POLL_MS = 15_000;
+const TILE_MS = 60_000;
+const TILE_OVERVIEW_MS = 20_000;
+const DIGIT_MS = 900;
+
+const cameraId = Number(document.body.dataset.cameraId);
+const api = pageApi();
+const stage = new ViewerStage(api);
+const feeder = new PictureFeeder(api, { refreshMs: TILE_MS });
+const digits = new DigitKeys();
+const decodes = decodableCodecs();
+
+const grid = byId('channels', ChannelGrid);
+const editor = byId('editor', ChannelEditor);
+const form = byId('camera-form', CameraForm);
+const keysDialog = byId('keys-dialog', AppDialog);
+
+const state = readViewerState(window.location.search);
+/** @type {Camera|null} */
+let camera = null;
+/** @type {Channel[]} */
+let channels = [];
+/** @type {ReturnType<typeof choosePlayback>} */
+let playback = null;
+/** What the stage was last asked for, so that a refresh of the list changes nothing. */
+let playing = '';
+let stopped = false;
+let asleep = false;
+/** @type {ReturnType<typeof setTimeout>|null} */
+let digitTimer = null;
+
+grid.feeder = feeder;
+grid.cameraId = cameraId;
+
+// ── What the server says about the camera ──────────────────────────────────────────────────────────────────────────
+
+const poller = new Poller(async () => {
+  try {
+    [camera, channels] = await Promise.all([api.getCamera(cameraId), api.channels(cameraId)]);
+  } catch (error) {
+    if (problemOf(error).code !== 'not_found') throw error;
+    showCameraProblem('This camera was deleted.');
+    stage.stop();
+    return POLL_MS;
+  }
+  showCamera(camera);
+  showChannels();
+  follow();
+  if (document.hidden) return POLL_MS * 4;
+  return camera.status === 'connecting' || !channels.length ? POLL_BUSY_MS : POLL_MS;
+});
+
+/** @param {Camera} now */
+function showCamera(now) {
+  const words = { connecting: 'Connecting', online: 'Online', offline: 'Offline', auth_failed: 'Wrong password' };
+  const tones = { connecting: 'busy', online: 'good', offline: 'bad', auth_failed: 'bad' };
+  byId('camera-name', HTMLElement).textContent = now.name || now.host;
+  const pill = byId('camera-status', HTMLElement);
+  pill.hidden = false;
+  pill.textContent = words[now.status];
+  pill.dataset.tone = tones[now.status];
+  grid.toggleAttribute('ask-device', now.status === 'online');
+  const problem = now.status === 'online' ? null : now.error;
+  showCameraProblem(problem ? `${messageOf(problem.code).title}. ${problem.detail}` : '');
+}
+
+/** @param {string} text */
+function showCameraProblem(text) {
+  const place = byId('camera-problem', HTMLElement);
+  if (place.textContent !== text) place.textContent = text;
+  place.hidden = !text;
+}
+
+function showChannels() {
+  const shown = visibleChannels(channels);
+  grid.channels = shown;
+  editor.channels = channels;
+  const hidden = channels.length - shown.length;
+  byId('channel-count', HTMLElement).textContent = channels.length ? String(shown.length) : '';
+  const hint = byId('channel-hint', HTMLElement);
+  if (!channels.length && camera?.status === 'connecting') hint.textContent = 'Reading the channels from the device';
+  else if (!channels.length) hint.textContent = 'No channels are known yet.';
+  else hint.textContent = hidden ? `${counted(hidden, 'channel')} hidden` : '';
+}
+
+// ── Which channel, which stream ────────────────────────────────────────────────────────────────────────────────────
+
+function currentChannel() {
+  return channels.find((channel) => channel.channel === state.channel) ?? null;
+}
+
+function firstChannel() {
+  const shown = visibleChannels(channels);
+  return (shown.find((channel) => !channel.problem) ?? shown[0] ?? inOrder(channels)[0])?.channel ?? null;
+}
+
+/** Makes the stage follow what is chosen; says nothing new to it when nothing is new. */
+function follow() {
+  if (!channels.length) return;
+  if (!currentChannel()) state.channel = firstChannel();
+  const channel = currentChannel();
+  if (!channel) return;
+  grid.setAttribute('current', String(channel.channel));
+  const quality = state.quality ?? /** @type {'main'|'sub'|null} */ (remembered('quality'));
+  playback = choosePlayback(channel, { quality, convert: state.convert, decodes });
+  showQuality(channel);
+  showNames(channel);
+  const watching = state.view === 'single' && !stopped && !asleep && playback !== null;
+  const wanted = watching ? `${channel.channel} ${playback?.profile.profile_token}` : '';
+  if (wanted === playing) return;
+  playing = wanted;
+  if (wanted && playback) stage.play({ cameraId, profileToken: playback.profile.profile_token, accept: decodes });
+  else if (stage.isWanted) stage.stop();
+}
+
+/** @param {Channel} channel */
+function showNames(channel) {
+  const name = camera?.name || camera?.host || '';
+  byId('stage-channel', HTMLElement).textContent = `${channel.channel} · ${channel.name}`;
+  document.title = `${channel.name} · ${name} · ONVIF Web Viewer`;
+  stage.names = name === channel.name ? [name] : [name, channel.name];
+}
+
+/** @param {Channel} channel */
+function showQuality(channel) {
+  for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
+    const quality = /** @type {'main'|'sub'} */ (button.dataset.quality);
+    button.disabled = !profileOf(channel, quality);
+    button.setAttribute('aria-pressed', String(playback?.quality === quality));
+  }
+  const sub = profileOf(channel, 'sub');
+  stage.subPossible = sub !== null && playback?.quality !== 'sub' && canDecode(sub, decodes);
+  byId('codec-notice', HTMLElement).hidden = !(playback?.gaveWay || playback?.converting);
+  byId('convert', HTMLElement).hidden = !playback?.gaveWay;
+  const cost = 'Converting takes about half a processor core for as long as somebody watches.';
+  byId('codec-text', HTMLElement).textContent = playback?.gaveWay
+    ? `The main stream is H.265, which this browser cannot play, so you see the sub stream (H.264). ${cost}`
+    : `The main stream is H.265 and is converted to H.264 for this browser. ${cost}`;
+}
+
+/** @param {Partial<import('../lib/viewer-state.js').ViewerState>} change @param {{push?: boolean}} [how] */
+function go(change, { push = true } = {}) {
+  Object.assign(state, change);
+  const search = writeViewerState(state);
+  if (search !== window.location.search) {
+    const address = `${window.location.pathname}${search}`;
+    if (push) window.history.pushState(null, '', address);
+    else window.history.replaceState(null, '', address);
+  }
+  showView();
+  follow();
+}
+
+/** @param {number|null} number */
+function chooseChannel(number) {
+  if (number === null) return;
+  stopped = false;
+  go({ channel: number, view: 'single', convert: number === state.channel && state.convert });
+}
+
+/** @param {'main'|'sub'} quality */
+function chooseQuality(quality) {
+  const channel = currentChannel();
+  if (!channel || !profileOf(channel, quality)) return;
+  stopped = false;
+  remember('quality', quality);
+  go({ channel: channel.channel, quality, convert: false }, { push: false });
+  if (playback?.gaveWay && quality === 'main') byId('convert', HTMLElement).focus();
+}
+
+// ── Overview and edit mode ─────────────────────────────────────────────────────────────────────────────────────────
+
+function showView() {
+  const overview = state.view === 'grid';
+  byId('viewer', HTMLElement).dataset.view = state.view;
+  byId('toggle-grid', HTMLElement).setAttribute('aria-pressed', String(overview));
+  byId('toggle-grid-text', HTMLElement).textContent = overview ? 'Back to live' : 'Overview';
+  feeder.refreshMs = overview ? TILE_OVERVIEW_MS : TILE_MS;
+}
+
+function toggleOverview() {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  setEditing(false);
+  go({ view: state.view === 'grid' ? 'single' : 'grid' });
+}
+
+/** @param {boolean} editing */
+function setEditing(editing) {
+  editor.hidden = !editing;
+  grid.hidden = editing;
+  const button = byId('edit-channels', HTMLElement);
+  button.setAttribute('aria-pressed', String(editing));
+  const label = button.querySelector('span');
+  if (label) label.textContent = editing ? 'Done' : 'Edit';
+}
+
+/**
+ * Shows a change at once, tells the server, and takes it back when that does not work.
+ *
+ * @param {(now: Channel) => Channel} change
+ * @param {() => Promise<void>} send
+ */
+async function changeChannels(change, send) {
+  const before = channels;
+  channels = channels.map(change);
+  showChannels();
+  try {
+    await send();
+  } catch (error) {
+    channels = before;
+    showChannels();
+    say(problemOf(error).detail, 'bad');
+  }
+  poller.soon();
+}
+
+editor.addEventListener('channel-rename', (event) => {
+  const { channel, name } = /** @type {CustomEvent<{channel: number, name: string}>} */ (event).detail;
+  void changeChannels(
+    (item) => (item.channel === channel && name ? { ...item, name } : item),
+    () => api.updateChannel(cameraId, channel, { name }),
+  );
+});
+
+editor.addEventListener('channel-hide', (event) => {
+  const { channel, hidden } = /** @type {CustomEvent<{channel: number, hidden: boolean}>} */ (event).detail;
+  void changeChannels(
+    (item) => (item.channel === channel ? { ...item, hidden } : item),
+    () => api.updateChannel(cameraId, channel, { hidden }),
+  );
+});
+
+editor.addEventListener('channel-order', (event) => {
+  const numbers = /** @type {CustomEvent<number[]>} */ (event).detail;
+  void changeChannels(
+    (item) => ({ ...item, position: numbers.indexOf(item.channel) }),
+    () => api.orderChannels(cameraId, numbers),
+  );
+});
+
+// ── Keys, buttons, events ──────────────────────────────────────────────────────────────────────────────────────────
+
+function escape() {
+  if (stage.leaveZoom()) return;
+  if (!editor.hidden) setEditing(false);
+  else if (state.view === 'grid') toggleOverview();
+}
+
+/** @type {Record<import('../lib/keys.js').KeyAction, () => void>} */
+const ACTIONS = {
+  toggle: () => stage.togglePlay(),
+  fullscreen: () => void stage.toggleFullscreen(),
+  mute: () => stage.toggleSound(),
+  snapshot: () => stage.saveSnapshot(),
+  help: () => keysDialog.show(),
+  escape,
+  previous: () => chooseChannel(neighbour(channels, state.channel, -1)),
+  next: () => chooseChannel(neighbour(channels, state.channel, 1)),
+  grid: toggleOverview,
+  live: () => stage.toLive(),
+  quality: () => chooseQuality(playback?.quality === 'main' ? 'sub' : 'main'),
+  zoom_in: () => stage.zoomBy(1.4),
+  zoom_out: () => stage.zoomBy(1 / 1.4),
+  zoom_reset: () => void stage.leaveZoom(),
+};
+
+document.addEventListener('keydown', (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  if (document.querySelector('dialog[open]') || target?.closest('input, textarea, select') || event.defaultPrevented) return;
+  if (/^\d$/.test(event.key) && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    typeDigit(event.key);
+    return;
+  }
+  const action = actionOf(event);
+  // Space on a button is that button's.
+  if (!action || (event.key === ' ' && target?.closest('button, a'))) return;
+  if (event.repeat && !['previous', 'next', 'zoom_in', 'zoom_out'].includes(action)) return;
+  event.preventDefault();
+  ACTIONS[action]();
+});
+
+/** @param {string} digit */
+function typeDigit(digit) {
+  if (digitTimer !== null) clearTimeout(digitTimer);
+  const numbers = visibleChannels(channels).map((channel) => channel.channel);
+  const wanted = digits.feed(digit, numbers);
+  if (wanted !== null) chooseChannel(wanted);
+  else digitTimer = setTimeout(() => chooseChannel(digits.due(numbers)), DIGIT_MS);
+}
+
+byId('keys', HTMLElement).addEventListener('click', () => keysDialog.show());
+byId('toggle-grid', HTMLElement).addEventListener('click', toggleOverview);
+byId('edit-channels', HTMLElement).addEventListener('click', () => setEditing(editor.hidden === true));
+byId('convert', HTMLElement).addEventListener('click', () => {
+  stopped = false;
+  go({ channel: state.channel, quality: 'main', convert: true }, { push: false });
+});
+byId('quality', HTMLElement).addEventListener('click', (event) => {
+  const quality = event.target instanceof HTMLElement ? event.target.dataset.quality : undefined;
+  if (quality === 'main' || quality === 'sub') chooseQuality(quality);
+});
+grid.addEventListener('channel-chosen', (event) => chooseChannel(/** @type {CustomEvent<number>} */ (event).detail));
+byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
+  const action = /** @type {CustomEvent<import('../lib/messages.js').Action>} */ (event).detail;
+  if (action === 'retry') stage.retry();
+  else if (action === 'use_sub') chooseQuality('sub');
+  else if (action === 'open_cameras') window.location.assign(document.body.dataset.home ?? '/');
+  else if (camera) form.openToEdit(camera);
+});
+form.addEventListener('camera-submit', async (event) => {
+  const { draft } = /** @type {CustomEvent<{draft: import('../lib/api.js').CameraDraft}>} */ (event).detail;
+  try {
+    await api.updateCamera(cameraId, draft);
+    form.close();
+    poller.soon();
+    stage.retry();
+  } catch (error) {
+    form.failed(error);
+  }
+});
+
+stage.addEventListener('wanted', () => {
+  stopped = false;
+  playing = '';
+  follow();
+});
+stage.addEventListener('ended', () => {
+  if (!playing) return;
+  playing = '';
+  stopped = true;
+});
+stage.addEventListener('asleep', () => {
+  asleep = true;
+  follow();
+});
+stage.addEventListener('awake', () => {
+  asleep = false;
+  poller.soon();
+  follow();
+});
+window.addEventListener('popstate', () => {
+  Object.assign(state, readViewerState(window.location.search));
+  stopped = false;
+  showView();
+  follow();
+});
+
+showView();
+poller.start();

@@ -12,11 +12,12 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from flask_openapi3.openapi import OpenAPI
 
-from core.errors import Unavailable
+from core.errors import NotFound
 from core.settings import Settings, SettingsError
 from web.application import build_web
 from web.instance_lock import InstanceLock
@@ -34,7 +35,7 @@ class _NotYet:
         return ()
 
     def __getattr__(self, name: str) -> Any:
-        raise Unavailable(f"{name} is not there yet")
+        raise NotFound(f"{name} is not there yet")
 
 
 class Rooms:
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_environ()
         check_listening(settings)
+        check_folders(settings)
         locks = [InstanceLock(settings.data_dir), InstanceLock(settings.streams_dir)]
         for lock in locks:
             lock.acquire()
@@ -92,6 +94,16 @@ def check_listening(settings: Settings) -> None:
             raise SettingsError(
                 f"Port {settings.port} on {settings.host} cannot be used: {error.strerror}. Set PORT to another one."
             ) from None
+
+
+def check_folders(settings: Settings) -> None:
+    """SettingsError where one folder lies in the other: streams are deleted at start, data is not."""
+    data, streams = settings.data_dir, settings.streams_dir
+    if streams == Path(streams.anchor) or streams == data or streams in data.parents or data in streams.parents:
+        raise SettingsError(
+            f"STREAMS_DIR={streams} is refused: old streams in it are deleted at start, so it must be a folder\n"
+            f"of its own, apart from DATA_DIR={data}."
+        )
 
 
 def is_loopback(host: str) -> bool:

@@ -16,7 +16,7 @@ from web.fields import refuse
 from web.guard import install_guard
 from web.problems import install_problems
 from web.services import EXTENSION, Services
-from web.strict_json import MAX_BODY_BYTES, StrictRequest
+from web.strict_json import StrictRequest
 
 API_VERSION = "1.0.0"
 _SOCKET_TIMEOUT_S = 30.0
@@ -41,7 +41,6 @@ def build_web(services: Services) -> OpenAPI:
     )
     app.request_class = StrictRequest
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it, its base has not
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.merge_slashes = False  # else `//host/..` is answered with a redirect
     app.extensions[EXTENSION] = services
     install_guard(app)

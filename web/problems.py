@@ -70,7 +70,6 @@ _HTTP_CODES = {
     400: ("invalid_request", "The request cannot be understood."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take that method."),
-    408: ("request_timeout", "The request did not arrive in time."),
     413: ("too_large", "The request is too large."),
     414: ("too_large", "The address is too long."),
     415: ("unsupported_media_type", "A body must be JSON, with Content-Type: application/json."),
@@ -145,8 +144,6 @@ def answer_http_error(error: HTTPException) -> Response:
 
 def answer_unexpected(error: Exception) -> Response:
     """A mistake of ours: the log gets all of it, the user nothing of it."""
-    if isinstance(error, TimeoutError):  # the client's own slowness, see web/application.py
-        return _answer(problem(408, "Request Timeout", *_HTTP_CODES[408]), {"Connection": "close"})
     log.error("unexpected error in %s %s", request.method, request.path[:200], exc_info=error)
     return _answer(problem(500, "Internal Server Error", *_HTTP_CODES[500]), {})
 

@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -29,7 +30,8 @@ from web.problems import PROBLEM_TYPE, problem
 log = logging.getLogger(__name__)
 
 EXIT_CANNOT_START = 2
-_STOP_WITHIN_S = 4
+_CLOSE_WITHIN_S = 3.5
+_KILLED_AFTER_S = 4
 _PR_SET_PDEATHSIG = 1
 _WORKER_FAILED = 4  # gunicorn's own code for "do not start another worker"
 
@@ -44,7 +46,11 @@ class RunningApp(Protocol):
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """gthread, but requests that it cannot parse get the same kind of answer as all others."""
+    """gthread, but it ends without waiting, and answers what it cannot parse as we answer all else."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: as SIGQUIT. Waiting for open requests would use up the time for closing the rooms."""
+        self.handle_quit(sig, frame)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         del req, addr
@@ -102,7 +108,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             "threads": self._settings.request_threads,
             "worker_connections": self._settings.request_threads * 4 + 512,
             "keepalive": 15,
-            "graceful_timeout": _STOP_WITHIN_S,
+            "graceful_timeout": _KILLED_AFTER_S,
             "control_socket_disable": True,  # else a socket in the user's home folder
             "proc_name": "onvif-web-viewer",
             "loglevel": "warning",
@@ -144,7 +150,11 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             return  # gunicorn's master calls this too, for a worker that is gone already
         _ignore_further_signals(worker)
         if self._app is not None:
-            self._app.stop()
+            closing = threading.Thread(target=self._app.stop, name="closing", daemon=True)
+            closing.start()
+            closing.join(_CLOSE_WITHIN_S)
+            if closing.is_alive():
+                log.warning("not everything could be closed in time")
         logging.shutdown()
         sys.stderr.flush()
         # Threads of open requests would be waited for, so the process does not end by itself.

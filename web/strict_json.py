@@ -11,6 +11,8 @@ import math
 from typing import Any, NoReturn
 
 from flask import Request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from core.errors import InvalidRequest
 
@@ -22,11 +24,17 @@ _MAX_INTEGER_DIGITS = 19
 class StrictRequest(Request):
     """The app's request class: its JSON is an object, or the request is refused."""
 
-    max_content_length = MAX_BODY_BYTES
+    # One byte more than we take: a body in chunks is cut there in silence, and must not pass as whole.
+    max_content_length = MAX_BODY_BYTES + 1
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002 - the framework's face
         """The body as a dict; no body reads as an empty one, so that missing fields are named."""
-        data = self.get_data(cache=True)
+        try:
+            data = self.get_data(cache=True)
+        except (OSError, ParseException, ClientDisconnected):  # too slow, cut off, or no chunks as promised
+            raise InvalidRequest("The body did not arrive whole.") from None
+        if len(data) > MAX_BODY_BYTES:
+            raise RequestEntityTooLarge
         return parse_object(data) if data else {}
 
 

@@ -1,0 +1,137 @@
+"""What ffmpeg is told: pure functions that return argv. Nothing in them comes from a device or a user.
+
+The options were tried with ffmpeg 5.1 and 9.0. Only `-timeout` (microseconds) works for RTSP:
+`-stimeout` no longer starts, `-rw_timeout` does nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+PLAYLIST_NAME = "stream.m3u8"
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]*")
+_URL = re.compile(r"rtsp://127\.0\.0\.1:[0-9]{1,5}/[A-Za-z0-9_/-]+")
+
+
+class VideoHandling(StrEnum):
+    COPY = "copy"
+    TRANSCODE = "transcode"
+
+
+class AudioHandling(StrEnum):
+    COPY = "copy"
+    ENCODE = "encode"
+    NONE = "none"
+
+
+class Container(StrEnum):
+    """MPEG-TS plays everywhere; HEVC in HLS is specified for fragmented MP4 only (Apple, RFC 8216bis)."""
+
+    TS = "ts"
+    FMP4 = "fmp4"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """How a live source becomes segments. Lengths in seconds; `start_number` is the first segment's.
+
+    `run_number` names the init section, so that a player never meets an old one under a new run.
+    """
+
+    video: VideoHandling
+    audio: AudioHandling
+    container: Container
+    start_number: int
+    run_number: int
+    segment_s: float
+    playlist_segments: int
+
+
+def live_command(ffmpeg: Path, url: str, folder_name: str, options: LiveOptions) -> list[str]:
+    """HLS into `folder_name`, relative to the working directory, which must be its parent.
+
+    Relative, because a '%' or ':' in the parent's path would mean something to ffmpeg.
+    """
+    if _FOLDER.fullmatch(folder_name) is None:
+        raise ValueError("not the name of a session's folder")
+    suffix = "m4s" if options.container is Container.FMP4 else "ts"
+    return [
+        *_input(ffmpeg, url),
+        *["-map", "0:v:0"],
+        *_video(options),
+        *_audio(options.audio),
+        *_container(options),
+        # A track that falls silent must not hold the other one back for the default 10 s.
+        *["-max_interleave_delta", "500000"],
+        *["-f", "hls"],
+        # Until the list is full, segments may be as short as the GOP: the first picture comes earlier.
+        *["-hls_init_time", _seconds(min(1.0, options.segment_s))],
+        *["-hls_time", _seconds(options.segment_s)],
+        *["-hls_list_size", str(options.playlist_segments)],
+        *["-hls_flags", "delete_segments+omit_endlist+temp_file"],
+        *["-start_number", str(options.start_number)],
+        *["-hls_segment_filename", f"{folder_name}/segment_%05d.{suffix}"],
+        f"{folder_name}/{PLAYLIST_NAME}",
+    ]
+
+
+def snapshot_command(ffmpeg: Path, url: str, *, max_width: int = 1920) -> list[str]:
+    """One picture as JPEG on standard output."""
+    return [
+        *_input(ffmpeg, url),
+        *["-map", "0:v:0", "-frames:v", "1"],
+        *["-vf", f"scale='min({max_width},iw)':-2:out_range=pc"],
+        *["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-strict", "unofficial", "-q:v", "4"],
+        *["-f", "image2pipe", "pipe:1"],
+    ]
+
+
+def _input(ffmpeg: Path, url: str) -> list[str]:
+    if _URL.fullmatch(url) is None:
+        raise ValueError("ffmpeg reads from our own gateway only")
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "warning", "-nostats", "-nostdin"],
+        # Opens in 0.1 to 0.2 s instead of 1.4; a smaller probesize finds nothing.
+        *["-fflags", "nobuffer", "-probesize", "32768", "-analyzeduration", "500000", "-fpsprobesize", "0"],
+        *["-f", "rtsp", "-rtsp_transport", "tcp", "-protocol_whitelist", "rtsp,rtp,tcp"],
+        # A last resort only: the gateway notices a silent device, and a key frame may take its time.
+        *["-timeout", "60000000"],
+        *["-i", url],
+    ]
+
+
+def _video(options: LiveOptions) -> Sequence[str]:
+    if options.video is VideoHandling.COPY:
+        tag = ["-tag:v", "hvc1"] if options.container is Container.FMP4 else []
+        return ["-c:v", "copy", *tag]
+    return [
+        # 1080p25 costs 45 % of a core; above that the picture is made smaller.
+        *["-vf", "scale='min(1920,iw)':-2", "-pix_fmt", "yuv420p"],
+        *["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency"],
+        *["-crf", "23", "-maxrate", "4M", "-bufsize", "4M"],
+        *["-force_key_frames", f"expr:gte(t,n_forced*{_seconds(options.segment_s)})"],
+        *["-fps_mode", "vfr"],
+    ]
+
+
+def _audio(audio: AudioHandling) -> Sequence[str]:
+    if audio is AudioHandling.NONE:
+        return ["-an"]
+    if audio is AudioHandling.COPY:
+        return ["-map", "0:a:0?", "-c:a", "copy"]
+    return ["-map", "0:a:0?", "-c:a", "aac", "-ac", "1", "-b:a", "32k"]
+
+
+def _container(options: LiveOptions) -> Sequence[str]:
+    if options.container is Container.TS:
+        return []
+    return ["-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", f"init_{options.run_number}.mp4"]
+
+
+def _seconds(length_s: float) -> str:
+    return f"{length_s:g}"

@@ -1,0 +1,158 @@
+"""Playlists: reads the one that ffmpeg writes, keeps what was in it, renders the one we serve.
+
+They differ: ffmpeg stamps EXT-X-PROGRAM-DATE-TIME with its own "now", begins again at every run
+and ends with EXT-X-ENDLIST. Ours carries the true arrival times, marks the seam between two runs
+and only ever counts forwards (RFC 8216, 4.3.3.2, 4.3.3.3, 6.2.2).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core.clock import rfc3339
+
+_SEGMENT = re.compile(r"(?:.*/)?(segment_([0-9]{5,12})\.(?:ts|m4s))")
+_MAP = re.compile(r'#EXT-X-MAP:URI="(?:.*/)?(init_[0-9]{1,12}\.mp4)"')
+_EXTINF = re.compile(r"#EXTINF:([0-9]{1,6}(?:\.[0-9]{1,9})?),")
+_MAX_CHARS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One line of ffmpeg's playlist."""
+
+    number: int
+    name: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPlaylist:
+    """ffmpeg's playlist at one moment; `init_name` names the init section of fragmented MP4."""
+
+    segments: tuple[Segment, ...]
+    init_name: str | None
+
+
+def parse_playlist(text: str) -> WrittenPlaylist:
+    """Reads what ffmpeg wrote; lines that it does not know are left out, a torn end as well."""
+    segments: list[Segment] = []
+    init_name: str | None = None
+    duration_s: float | None = None
+    for line in text[:_MAX_CHARS].splitlines():
+        if (match := _EXTINF.match(line)) is not None:
+            duration_s = float(match[1])
+        elif (match := _MAP.match(line)) is not None:
+            init_name = match[1]
+        elif (match := _SEGMENT.fullmatch(line)) is not None and duration_s is not None:
+            segments.append(Segment(int(match[2]), match[1], duration_s))
+            duration_s = None
+    return WrittenPlaylist(tuple(segments), init_name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    segment: Segment
+    run: int
+    media_s: float
+    begins_run: bool
+    init_name: str | None
+    began_utc: datetime | None
+
+
+class LiveTimeline:
+    """The segments of a session over all its runs. Not safe between threads.
+
+    Numbers continue over runs: start ffmpeg with `-start_number next_number`.
+    """
+
+    def __init__(self, *, kept: int, segment_s: float) -> None:
+        self._kept = kept
+        self._target_s = math.ceil(segment_s)
+        self._entries: list[_Entry] = []
+        self._seams_gone = 0
+        self._run = -1
+        self._run_media_s = 0.0
+        self._run_is_new = True
+        self.next_number = 0
+        self.longest_s = 0.0
+
+    @property
+    def run_number(self) -> int:
+        return self._run
+
+    def is_empty(self) -> bool:
+        return not self._entries
+
+    def begin_run(self) -> None:
+        """What comes now was made by another ffmpeg and starts its media time at zero."""
+        self._run += 1
+        self._run_media_s = 0.0
+        self._run_is_new = True
+
+    def add(self, written: WrittenPlaylist, wall_time_of: Callable[[float], datetime | None]) -> int:
+        """Takes the segments not seen yet; how many. wall_time_of: seconds into the run -> UTC.
+
+        A segment whose time is not known yet is asked about again the next time.
+        """
+        fresh = [segment for segment in written.segments if segment.number >= self.next_number]
+        for segment in fresh:
+            begins_run = self._run_is_new and self.next_number > 0
+            self._entries.append(
+                _Entry(segment, self._run, self._run_media_s, begins_run, written.init_name, None),
+            )
+            self._run_is_new = False
+            self._run_media_s += segment.duration_s
+            self.next_number = segment.number + 1
+            self.longest_s = max(self.longest_s, segment.duration_s)
+            self._target_s = max(self._target_s, round(segment.duration_s))
+        self._entries = [
+            replace(entry, began_utc=wall_time_of(entry.media_s))
+            if entry.began_utc is None and entry.run == self._run
+            else entry
+            for entry in self._entries
+        ]
+        return len(fresh)
+
+    def forget_old(self) -> tuple[str, ...]:
+        """Drops what no longer fits the window; the file names that nothing refers to any more."""
+        gone = self._entries[: -self._kept] if len(self._entries) > self._kept else []
+        if not gone:
+            return ()
+        self._entries = self._entries[len(gone) :]
+        self._seams_gone += sum(entry.begins_run for entry in gone)
+        still_used = {entry.init_name for entry in self._entries}
+        inits = {entry.init_name for entry in gone if entry.init_name and entry.init_name not in still_used}
+        return (*(entry.segment.name for entry in gone), *sorted(inits))
+
+    def forget_all(self) -> None:
+        """Drops every segment (their files are gone); numbers go on."""
+        self._seams_gone += sum(entry.begins_run for entry in self._entries)
+        self._entries = []
+
+    def render(self) -> str:
+        """The playlist that we serve."""
+        init_name = self._entries[0].init_name if self._entries else None
+        lines = [
+            "#EXTM3U",
+            f"#EXT-X-VERSION:{6 if init_name is not None else 3}",
+            "#EXT-X-INDEPENDENT-SEGMENTS",
+            f"#EXT-X-TARGETDURATION:{self._target_s}",
+            f"#EXT-X-MEDIA-SEQUENCE:{self._entries[0].segment.number if self._entries else self.next_number}",
+            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._seams_gone}",
+        ]
+        shown_init: tuple[str | None, int] | None = None
+        for entry in self._entries:
+            if entry.begins_run:
+                lines.append("#EXT-X-DISCONTINUITY")
+            if entry.init_name is not None and shown_init != (entry.init_name, entry.run):
+                lines.append(f'#EXT-X-MAP:URI="{entry.init_name}"')
+                shown_init = (entry.init_name, entry.run)
+            if entry.began_utc is not None:
+                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(entry.began_utc)}")
+            lines += [f"#EXTINF:{entry.segment.duration_s:.6f},", entry.segment.name]
+        return "\n".join(lines) + "\n"

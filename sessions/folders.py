@@ -1,0 +1,84 @@
+"""The folder of a session: made, emptied, removed. Nothing that is not ours is ever deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import shutil
+from pathlib import Path
+
+from core.errors import NotFound, StorageFull
+from sessions.ids import is_stream_id
+
+log = logging.getLogger(__name__)
+
+LEAST_FREE_BYTES = 1_000_000
+
+_OURS = re.compile(r"(?:segment_[0-9]{5,12}\.(?:ts|m4s)|init_[0-9]{1,12}\.mp4|stream\.m3u8)(?:\.tmp)?")
+_SERVED = re.compile(r"segment_[0-9]{5,12}\.(?:ts|m4s)|init_[0-9]{1,12}\.mp4")
+
+
+def make_folder(folder: Path) -> None:
+    """Made if it is not there; StorageFull when the disk has no room even for that."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFull("The folder for segments cannot be made.") from error
+
+
+def empty_folder(folder: Path) -> None:
+    """Deletes the segments and playlists in it."""
+    if folder.is_symlink():
+        return
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for path in folder.iterdir():
+            if _OURS.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Deletes it, unless there is something in it that we did not make."""
+    empty_folder(folder)
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.warning("the folder %s stays: %s", folder.name, error.strerror)
+
+
+def remove_leftovers(streams_dir: Path) -> None:
+    """Removes the folders of sessions that an earlier run of the app left behind."""
+    if not streams_dir.is_dir():
+        return
+    for folder in streams_dir.iterdir():
+        if is_stream_id(folder.name) and folder.is_dir() and not folder.is_symlink():
+            remove_folder(folder)
+
+
+def remove_files(folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def served_file(folder: Path, name: str) -> Path:
+    """The path of a segment or init section that exists; NotFound for everything else."""
+    path = folder / name
+    if _SERVED.fullmatch(name) is None or path.is_symlink() or not path.is_file():
+        raise NotFound("There is no such file in this stream.")
+    return path
+
+
+def require_free_disk(streams_dir: Path, min_free_bytes: int) -> None:
+    """StorageFull when less than that is free where the segments go (never under LEAST_FREE_BYTES)."""
+    min_free_bytes = max(min_free_bytes, LEAST_FREE_BYTES)
+    make_folder(streams_dir)
+    try:
+        free_bytes = shutil.disk_usage(streams_dir).free
+    except OSError as error:
+        raise StorageFull("The folder for segments cannot be reached.") from error
+    if free_bytes < min_free_bytes:
+        raise StorageFull(
+            f"Only {free_bytes // 1_000_000} MB are free for segments; {min_free_bytes // 1_000_000} MB are needed."
+        )

@@ -1,0 +1,37 @@
+"""Stream ids, which are also the names of folders and a part of addresses.
+
+`camera{id}_{token}`, where a token of letters, digits, '_' and '-' stays as it is, and every other
+byte of its UTF-8 is written `~XX`. No two tokens give the same id. '.' is encoded too: what
+follows it (`.hevc`) names a variant. A token too long for a file name ends in `~~` and a hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+HEVC_SUFFIX = ".hevc"
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_MAX_ENCODED = 180
+_HEAD = 80
+_STREAM_ID = re.compile(r"camera[0-9]{1,20}_[A-Za-z0-9_~-]*(?:\.hevc)?")
+
+
+def stream_id_of(camera_id: int, profile_token: str, *, is_hevc: bool = False) -> str:
+    """The id of a live session; `is_hevc`: the variant that copies H.265."""
+    return f"camera{camera_id}_{encode_token(profile_token)}{HEVC_SUFFIX if is_hevc else ''}"
+
+
+def encode_token(profile_token: str) -> str:
+    """One to one (a long token: up to its SHA-256), at most 180 characters that any folder may have."""
+    raw = profile_token.encode("utf-8", "surrogatepass")
+    encoded = "".join(chr(byte) if byte in _PLAIN else f"~{byte:02X}" for byte in raw)
+    if len(encoded) <= _MAX_ENCODED:
+        return encoded
+    head = re.sub(r"~[0-9A-F]?$", "", encoded[:_HEAD])
+    return f"{head}~~{hashlib.sha256(raw).hexdigest()}"
+
+
+def is_stream_id(name: str) -> bool:
+    """True for what stream_id_of can return: only such folders are ours to remove."""
+    return len(name) < 220 and _STREAM_ID.fullmatch(name) is not None

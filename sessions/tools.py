@@ -1,0 +1,62 @@
+"""What every session is given: settings, clock, and the ways to devices and processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.clock import Clock
+from core.errors import LimitReached
+from core.records import StreamSource, VideoFormat
+from core.settings import Settings
+from media.process import Spawner
+from media.rtsp.feed import Feed
+
+OpenFeed = Callable[[StreamSource], Feed]
+ResolveSource = Callable[[int, str], StreamSource]
+RequestKeyFrame = Callable[[int, str], None]
+KnownVideo = Callable[[int, str], VideoFormat | None]
+
+
+class TranscodeSlots:
+    """How many sessions may encode video at once, and which do."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._lock = threading.Lock()
+        self._held: dict[str, object] = {}
+
+    def take(self, stream_id: str, holder: object) -> None:
+        """Once a session; LimitReached (transcode_limit) when all are taken."""
+        with self._lock:
+            if stream_id in self._held:
+                self._held[stream_id] = holder  # a session that ends makes room for its successor
+                return
+            if len(self._held) >= self._places:
+                raise LimitReached(
+                    f"Only {self._places} streams can be transcoded at once.",
+                    code="transcode_limit",
+                    used_by=tuple(self._held),
+                )
+            self._held[stream_id] = holder
+
+    def give_back(self, stream_id: str, holder: object) -> None:
+        with self._lock:
+            if self._held.get(stream_id) is holder:
+                del self._held[stream_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """`find_ffmpeg` raises FfmpegMissing; `resolve_source` and `request_key_frame` may block."""
+
+    settings: Settings
+    clock: Clock
+    spawner: Spawner
+    open_feed: OpenFeed
+    resolve_source: ResolveSource
+    request_key_frame: RequestKeyFrame
+    find_ffmpeg: Callable[[], Path]
+    slots: TranscodeSlots

@@ -1,0 +1,249 @@
+"""Sessions that a browser can watch: start, share, idle out, stop. A thin face over `sessions/`.
+
+What crosses it are ids, states and addresses, never handles: a later version may keep the sessions
+on several machines.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from core.clock import Clock
+from core.errors import InvalidRequest, LimitReached, NotFound, Unavailable
+from core.records import StreamSource, StreamState, VideoFormat
+from core.settings import Settings
+from media.commands import PLAYLIST_NAME
+from media.ffmpeg import find_ffmpeg
+from media.process import Spawner
+from sessions.folders import remove_leftovers
+from sessions.ids import stream_id_of
+from sessions.plan import needs_transcode
+from sessions.session import Session
+from sessions.snapshots import SnapshotTaker
+from sessions.tools import KnownVideo, OpenFeed, RequestKeyFrame, ResolveSource, Tools, TranscodeSlots
+from sessions.view import StreamView
+
+__all__ = ["StreamManager", "StreamView"]
+
+ACCEPTED = frozenset({"h264", "hevc"})
+_ENDED_REMEMBERED = 10_000
+_STOP_ALL_S = 4.0
+
+
+class StreamManager:
+    """`start_rooms()` once before anything else; `stop_rooms()` may be called twice.
+
+    `known_video` answers from memory what a media profile is said to be made of (None: not known
+    yet) and raises NotFound where there is none; with it the first start() already knows whether a
+    stream is to be transcoded.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        spawner: Spawner,
+        open_feed: OpenFeed,
+        resolve_source: ResolveSource,
+        request_key_frame: RequestKeyFrame = lambda _camera_id, _token: None,
+        known_video: KnownVideo = lambda _camera_id, _token: None,
+        ffmpeg: Callable[[], Path] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._known_video = known_video
+        self._slots = TranscodeSlots(settings.max_transcodes)
+        self._tools = Tools(
+            settings=settings,
+            clock=clock,
+            spawner=spawner,
+            open_feed=open_feed,
+            resolve_source=resolve_source,
+            request_key_frame=request_key_frame,
+            find_ffmpeg=ffmpeg or (lambda: find_ffmpeg(settings.ffmpeg)),
+            slots=self._slots,
+        )
+        self._snapshots = SnapshotTaker(self._tools)
+        self._lock = threading.Lock()
+        self._is_open = False
+        self._sessions: dict[str, Session] = {}
+        self._ended: OrderedDict[str, StreamView] = OrderedDict()
+        self._codecs: dict[tuple[int, str], str] = {}
+
+    def start_rooms(self) -> None:
+        """Makes the folder for streams and removes what an earlier run left in it."""
+        self._settings.streams_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_leftovers(self._settings.streams_dir)
+        with self._lock:
+            self._is_open = True
+
+    def stop_rooms(self) -> None:
+        """Ends every session; within 5 s."""
+        with self._lock:
+            self._is_open = False
+            sessions = list(self._sessions.values())
+        _stop_all(sessions)
+
+    # ---- for viewers -----------------------------------------------------------------------------
+
+    def start(
+        self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
+    ) -> tuple[StreamView, str, bool]:
+        """Starts or joins a session: its view, a new viewer's id, and whether it is new.
+
+        Answers at once, without asking the device. LimitReached when there are too many sessions,
+        or none may be transcoded any more (code transcode_limit).
+        """
+        if not accept or not set(accept) <= ACCEPTED:
+            raise InvalidRequest.of_field("accept", "a list of h264 and hevc")
+        video = self._known_video(camera_id, profile_token)
+        with self._lock:
+            codec = self._codec(camera_id, profile_token, video)
+            is_hevc_variant = "hevc" in accept and codec == "hevc"
+            stream_id = stream_id_of(camera_id, profile_token, is_hevc=is_hevc_variant)
+            old = self._sessions.get(stream_id)
+            viewer_id = old.add_viewer() if old is not None else None
+            if old is not None and viewer_id is not None:
+                return old.view(), viewer_id, False
+            return self._start_new(camera_id, profile_token, codec, is_hevc_variant=is_hevc_variant, after=old)
+
+    def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str:
+        """The playlist. While there is no segment yet it waits, then raises Unavailable.
+
+        Fetching counts as watching. NotFound: no such session, or another name than the playlist's.
+        """
+        if name != PLAYLIST_NAME:
+            raise NotFound("There is no such playlist.")
+        return self._session(stream_id).playlist(wait_s, viewer_id)
+
+    def segment_path(self, stream_id: str, file: str, viewer_id: str | None = None) -> Path:
+        """Where a segment or init section lies. Fetching counts as watching."""
+        return self._session(stream_id).file(file, viewer_id)
+
+    def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
+        """Ends a session for all, or with viewer_id only if that was its last viewer.
+
+        ffmpeg is gone and the folder removed when it answers STOPPED. NotFound for a session that
+        never was; one that has ended is stopped already.
+        """
+        with self._lock:
+            session = self._sessions.get(stream_id)
+            if session is None:
+                if stream_id not in self._ended:
+                    raise NotFound("There is no such stream.")
+                return StreamState.STOPPED
+            if viewer_id is not None and not session.is_over and not session.leave(viewer_id):
+                return StreamState.RUNNING
+        session.stop()
+        self._forget(session)
+        return StreamState.STOPPED
+
+    def status(self, stream_id: str) -> StreamView:
+        """One session; one that has ended is shown as it was, stopped."""
+        with self._lock:
+            session = self._sessions.get(stream_id)
+            if session is None:
+                if stream_id not in self._ended:
+                    raise NotFound("There is no such stream.")
+                return self._ended[stream_id]
+        return session.view()
+
+    def all(self) -> list[StreamView]:
+        """All sessions that have not ended, in the order they were started."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+        return [session.view() for session in sessions]
+
+    def snapshot(self, source: StreamSource) -> bytes:
+        """One frame as JPEG. May block for some seconds; raises a DeviceError or Unavailable."""
+        return self._snapshots.take(source)
+
+    # ---- for the devices' side -------------------------------------------------------------------
+
+    def stop_camera(self, camera_id: int) -> None:
+        """Ends the sessions of a device that is being deleted."""
+        with self._lock:
+            sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
+            self._codecs = {key: codec for key, codec in self._codecs.items() if key[0] != camera_id}
+        _stop_all(sessions)
+        for session in sessions:
+            self._forget(session)
+
+    def restart_camera(self, camera_id: int) -> None:
+        """Address or password were edited: its sessions connect again, at once."""
+        with self._lock:
+            sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
+            self._codecs = {key: codec for key, codec in self._codecs.items() if key[0] != camera_id}
+        for session in sessions:
+            session.retry()
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _start_new(
+        self, camera_id: int, profile_token: str, codec: str | None, *, is_hevc_variant: bool, after: Session | None
+    ) -> tuple[StreamView, str, bool]:
+        """With the lock held."""
+        if not self._is_open:
+            raise Unavailable("The app is starting or stopping.", retry_after_s=2)
+        active = tuple(stream_id for stream_id, session in self._sessions.items() if not session.is_over)
+        if len(active) >= self._settings.max_sessions:
+            raise LimitReached(f"Only {self._settings.max_sessions} streams can run at once.", used_by=active)
+        session = Session(
+            self._tools,
+            camera_id,
+            profile_token,
+            is_hevc_variant=is_hevc_variant,
+            known_codec=codec,
+            on_end=self._forget,
+            after=after,
+        )
+        if needs_transcode(codec, is_hevc_variant=is_hevc_variant):
+            self._slots.take(session.stream_id, session.holdings)
+        viewer_id = session.add_viewer()
+        self._sessions.pop(session.stream_id, None)
+        self._sessions[session.stream_id] = session
+        session.start()
+        return session.view(), viewer_id or "", True
+
+    def _codec(self, camera_id: int, profile_token: str, said: VideoFormat | None) -> str | None:
+        """What a session sees beats what the device says of itself, and that what was seen before."""
+        for session in self._sessions.values():
+            if (session.camera_id, session.profile_token) == (camera_id, profile_token) and session.source_codec:
+                return session.source_codec
+        return said.codec if said is not None else self._codecs.get((camera_id, profile_token))
+
+    def _session(self, stream_id: str) -> Session:
+        with self._lock:
+            session = self._sessions.get(stream_id)
+        if session is None:
+            raise NotFound("There is no such stream.")
+        return session
+
+    def _forget(self, session: Session) -> None:
+        """Called when a session has ended, by its thread and by who stopped it."""
+        view = replace(session.view(), status=StreamState.STOPPED, error=None, viewers=0)
+        with self._lock:
+            if self._sessions.get(session.stream_id) is not session:
+                return
+            del self._sessions[session.stream_id]
+            if session.source_codec is not None:
+                self._codecs[(session.camera_id, session.profile_token)] = session.source_codec
+            self._ended.pop(session.stream_id, None)
+            self._ended[session.stream_id] = view
+            while len(self._ended) > _ENDED_REMEMBERED:
+                self._ended.popitem(last=False)
+
+
+def _stop_all(sessions: list[Session]) -> None:
+    """Side by side: each may take a second."""
+    threads = [threading.Thread(target=session.stop, name="stop-session") for session in sessions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_STOP_ALL_S)
+    for session in sessions:
+        session.join(0.5)

@@ -14,7 +14,7 @@ const STATUS = {
 };
 
 /** The attributes a card is told by. */
-const TOLD = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy'];
+const TOLD = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy', 'note'];
 
 /**
  * One camera in the list. Told by attributes (see `attributesOfCamera`); tells 'camera-refresh', 'camera-health',
@@ -28,6 +28,9 @@ export class CameraCard extends HTMLElement {
     if (!this.#built) {
       this.#built = true;
       this.append(cloneTemplate('camera-card'));
+      part(this, 'fix', HTMLButtonElement).addEventListener('click', () => {
+        tell(this, 'camera-edit', Number(this.getAttribute('camera-id')));
+      });
       for (const action of ['refresh', 'health', 'edit', 'delete']) {
         part(this, action, HTMLButtonElement).addEventListener('click', () => {
           tell(this, `camera-${action}`, Number(this.getAttribute('camera-id')));
@@ -72,7 +75,11 @@ export class CameraCard extends HTMLElement {
     const problem = part(this, 'problem', HTMLElement);
     const code = this.getAttribute('problem');
     problem.hidden = !code;
-    setText(problem, code ? (this.getAttribute('detail') || messageOf(code).title) : '');
+    setText(part(this, 'problem-text', HTMLElement), code ? this.getAttribute('detail') || messageOf(code).title : '');
+    part(this, 'fix', HTMLElement).hidden = code !== 'camera_auth_failed';
+    const note = part(this, 'note', HTMLElement);
+    setText(note, this.getAttribute('note') ?? '');
+    note.hidden = !note.textContent;
     const refresh = part(this, 'refresh', HTMLButtonElement);
     refresh.disabled = this.hasAttribute('busy');
     refresh.classList.toggle('turning', this.hasAttribute('busy'));
@@ -97,9 +104,9 @@ export class CameraCard extends HTMLElement {
  *
  * @param {CameraCard} card
  * @param {Camera} camera
- * @param {string} href
+ * @param {{href: string, twinName: string|null}} also `twinName`: another camera that seems to be the same device
  */
-export function tellCard(card, camera, href) {
+export function tellCard(card, camera, { href, twinName }) {
   const device = [camera.manufacturer, camera.model].filter(Boolean).join(' ');
   const values = {
     'camera-id': camera.id,
@@ -112,6 +119,7 @@ export function tellCard(card, camera, href) {
     problem: camera.error?.code,
     detail: camera.error?.detail,
     pretend: camera.pretend ?? false,
+    note: twinName === null ? null : `The same device as ${twinName}, by its serial number.`,
     href,
   };
   for (const [name, value] of Object.entries(values)) setAttribute(card, name, value);

@@ -69,7 +69,7 @@ export class CameraForm extends AppDialog {
       return;
     }
     if (error.code === 'already_added' && error.cameraId) {
-      this.#general(`${error.message} `, { text: 'Open it', href: `${document.body.dataset.viewer}${error.cameraId}` });
+      this.#general(error.message, { text: 'Open it', href: `${document.body.dataset.viewer}${error.cameraId}` });
       return;
     }
     this.#general(error.message || messageOf(error.code).title);
@@ -144,7 +144,9 @@ export class CameraForm extends AppDialog {
   /** @param {string} text @param {{text: string, href: string}} [link] */
   #general(text, link) {
     const place = part(this, 'error', HTMLElement);
-    place.replaceChildren(text);
+    const words = document.createElement('span');
+    words.textContent = text;
+    place.replaceChildren(words);
     if (link) {
       const anchor = document.createElement('a');
       anchor.textContent = link.text;

@@ -56,6 +56,7 @@ export class ChannelGrid extends HTMLElement {
       this.#tell(tile, channel);
       if (this.children[index] !== tile) this.insertBefore(tile, this.children[index] ?? null);
     });
+    this.style.setProperty('--columns', String(Math.max(1, Math.ceil(Math.sqrt(channels.length)))));
     this.#mark();
   }
 

@@ -1,5 +1,5 @@
 // @ts-check
-import { messageOf } from '../lib/messages.js';
+import { messageOf, saysItAll } from '../lib/messages.js';
 import { PHASE_TEXT } from '../lib/stream-phase.js';
 import { part, setText, tell } from './dom.js';
 
@@ -48,9 +48,9 @@ export class StageOverlay extends HTMLElement {
 
   /**
    * @param {View} view
-   * @param {{paused: boolean, subPossible: boolean}} also
+   * @param {{paused: boolean, playable: boolean, subPossible: boolean}} also
    */
-  tell(view, { paused, subPossible }) {
+  tell(view, { paused, playable, subPossible }) {
     const { phase, problem } = view;
     const text = PHASE_TEXT[phase];
     const message = phase === 'failed' && problem ? messageOf(problem.code) : null;
@@ -58,12 +58,15 @@ export class StageOverlay extends HTMLElement {
     const title = message?.title ?? text.title;
     this.dataset.phase = phase;
     part(this, 'message', HTMLElement).hidden = !title || paused;
-    part(this, 'play', HTMLElement).hidden = !(idle || paused);
+    part(this, 'play', HTMLElement).hidden = !playable || !(idle || paused);
     part(this, 'spinner', HTMLElement).hidden = !text.busy;
     part(this, 'icon', HTMLElement).hidden = !message;
     this.dataset.tone = message?.tone ?? '';
     setText(part(this, 'title', HTMLElement), title);
     setText(part(this, 'advice', HTMLElement), this.#advice(view, message?.advice ?? text.detail));
+    const { usedBy } = view;
+    const users = usedBy.length ? `In use: ${usedBy.slice(0, 4).join(', ')}${usedBy.length > 4 ? ' …' : ''}` : '';
+    setText(part(this, 'users', HTMLElement), users);
     this.#retryAtMs = phase === 'failed' ? view.retryAtMs : null;
     this.#count();
     const actions = (message?.actions ?? []).filter((action) => action !== 'use_sub' || subPossible);
@@ -71,11 +74,10 @@ export class StageOverlay extends HTMLElement {
   }
 
   /** @param {View} view @param {string} advice */
-  #advice({ phase, problem, usedBy, stream }, advice) {
+  #advice({ phase, problem, stream }, advice) {
     if (phase === 'failed' && problem) {
-      const detail = problem.detail && problem.code !== 'server_unreachable' ? `${problem.detail} ` : '';
-      const users = usedBy.length ? ` In use by: ${usedBy.slice(0, 4).join(', ')}${usedBy.length > 4 ? ' …' : ''}.` : '';
-      return `${detail}${advice}${users}`;
+      const detail = problem.detail && !saysItAll(problem.code) ? `${problem.detail} ` : '';
+      return `${detail}${advice}`;
     }
     if (phase === 'reconnecting' && stream?.error) return `${messageOf(stream.error.code).title}. ${advice}`;
     return advice;

@@ -15,7 +15,7 @@ import { ServerClock } from './server-clock.js';
  * @typedef {{id: number, name: string, host: string, port: number|null, username: string,
  *   status: 'connecting'|'online'|'offline'|'auth_failed', error: Problem|null, manufacturer: string, model: string,
  *   firmware: string, channels: number, services: string[], clock_offset_s: number|null, last_seen_at: string|null,
- *   pretend?: boolean}} Camera
+ *   pretend?: boolean, same_device_as?: number|null}} Camera
  * @typedef {{profile_token: string, name: string, role: 'main'|'sub'|'other', video: VideoFormat|null,
  *   audio: AudioFormat|null}} Profile
  * @typedef {{channel: number, name: string, video_source_token: string, hidden: boolean, position: number,
@@ -136,7 +136,7 @@ export class Api {
    *
    * @param {number} id
    * @param {{profileToken?: string|null, cached?: boolean, signal?: AbortSignal}} [ask]
-   * @returns {Promise<{blob: Blob, takenAt: Date|null}>}
+   * @returns {Promise<{blob: Blob, takenAt: Date|null}>} rejects with `not_found` where there is none yet
    */
   async snapshot(id, ask = {}) {
     const query = new URLSearchParams();
@@ -145,6 +145,7 @@ export class Api {
     const text = query.toString();
     const url = `${this.#camera(id)}/snapshot${text ? `?${text}` : ''}`;
     const answer = await this.#send('GET', url, undefined, { timeoutMs: 45_000, signal: ask.signal });
+    if (answer.status === 204) throw new ApiError('not_found', 'There is no picture yet.', { status: 204 });
     const taken = Date.parse(answer.headers.get('X-Snapshot-Taken-At') ?? '');
     return { blob: await answer.blob(), takenAt: Number.isNaN(taken) ? null : new Date(taken) };
   }

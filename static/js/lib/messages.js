@@ -113,6 +113,14 @@ export function messageOf(code) {
   return Object.hasOwn(MESSAGES, code) ? /** @type {Message} */ (MESSAGES[code]) : UNKNOWN;
 }
 
+/** Codes whose message tells all there is: the server's detail would say it a second time. */
+const COMPLETE = new Set(['camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'server_unreachable', 'storage_full']);
+
+/** @param {string} code */
+export function saysItAll(code) {
+  return COMPLETE.has(code);
+}
+
 /** @type {Record<string, string>} */
 const SHORT = {
   camera_unreachable: 'No answer',

@@ -59,7 +59,11 @@ function show(cameras) {
   shown.forEach((camera, index) => {
     const entry = cards.get(camera.id) ?? makeCard(camera);
     entry.camera = camera;
-    tellCard(entry.card, camera, `${document.body.dataset.viewer}${camera.id}`);
+    const twin = cameras.find((other) => other.id === camera.same_device_as);
+    tellCard(entry.card, camera, {
+      href: `${document.body.dataset.viewer}${camera.id}`,
+      twinName: twin ? twin.name || twin.host : null,
+    });
     if (list.children[index] !== entry.item) list.insertBefore(entry.item, list.children[index] ?? null);
     feeder.set(entry.card.picture, {
       cameraId: camera.id,

@@ -32,6 +32,9 @@ export class ViewerStage extends EventTarget {
   #hiddenTimer = null;
   /** Whether the overlay may offer the sub stream; the page knows. */
   subPossible = false;
+  /** Why there is no channel to play at all. @type {import('../lib/api.js').Problem|null} */
+  #deviceProblem = null;
+  #deviceBusy = false;
   /** What a snapshot is named after. @type {string[]} */
   names = [];
 
@@ -56,6 +59,18 @@ export class ViewerStage extends EventTarget {
       byId(id, HTMLElement).addEventListener('click', work);
     }
     setInterval(() => this.#tick(), 500);
+    this.#show();
+  }
+
+  /** @param {import('../lib/api.js').Problem|null} problem */
+  set deviceProblem(problem) {
+    this.#deviceProblem = problem;
+    this.#show();
+  }
+
+  /** @param {boolean} busy the device is being asked for its channels */
+  set deviceBusy(busy) {
+    this.#deviceBusy = busy;
     this.#show();
   }
 
@@ -245,7 +260,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #show() {
-    const { view } = this.#session;
+    const view = this.#viewNow();
     const gone = view.phase === 'idle' || view.phase === 'ended' || view.phase === 'failed';
     if (gone && this.#player.hasAttribute('src')) this.#player.removeAttribute('src');
     if (view.phase === 'playing') {
@@ -253,14 +268,25 @@ export class ViewerStage extends EventTarget {
       this.#still.clear();
     }
     const paused = this.#player.isPaused && !gone;
-    const running = this.#session.isWanted && !paused;
-    this.#overlay.tell(view, { paused, subPossible: this.subPossible });
+    const running = this.#session.isWanted && !paused && view.phase !== 'failed';
+    const playable = this.names.length > 0;
+    this.#overlay.tell(view, { paused, playable, subPossible: this.subPossible });
+    byId('play', HTMLButtonElement).disabled = !playable;
     Object.assign(this.#stage.dataset, { phase: view.phase, paused: String(paused), running: String(running) });
     byId('play', HTMLElement).setAttribute('aria-label', running ? 'Pause' : 'Play');
     byId('stop', HTMLButtonElement).disabled = !this.#session.isWanted;
     this.#showSound();
     this.#showClock();
     if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
+  }
+
+  /** The session's view; while no channel is known, the device's instead. */
+  #viewNow() {
+    const { view } = this.#session;
+    if (this.#session.isWanted) return view;
+    if (this.#deviceProblem) return { ...view, phase: /** @type {const} */ ('failed'), problem: this.#deviceProblem };
+    if (this.#deviceBusy) return { ...view, phase: /** @type {const} */ ('connecting') };
+    return view;
   }
 
   #showClock() {

@@ -11,7 +11,7 @@ import { problemOf } from '../lib/api.js';
 import { canDecode, choosePlayback, inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
 import { counted } from '../lib/format.js';
 import { DigitKeys, actionOf } from '../lib/keys.js';
-import { messageOf } from '../lib/messages.js';
+import { messageOf, saysItAll } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
 import { byId, pageApi, remember, remembered, say } from './page.js';
@@ -83,7 +83,15 @@ function showCamera(now) {
   pill.dataset.tone = tones[now.status];
   grid.toggleAttribute('ask-device', now.status === 'online');
   const problem = now.status === 'online' ? null : now.error;
-  showCameraProblem(problem ? `${messageOf(problem.code).title}. ${problem.detail}` : '');
+  stage.deviceProblem = channels.length ? null : problem;
+  stage.deviceBusy = !channels.length && now.status === 'connecting';
+  showCameraProblem(problem && channels.length ? sentenceOf(problem) : '');
+}
+
+/** @param {import('../lib/api.js').Problem} problem */
+function sentenceOf({ code, detail }) {
+  const { title, advice } = messageOf(code);
+  return `${title}. ${saysItAll(code) ? advice : detail}`;
 }
 
 /** @param {string} text */
@@ -99,6 +107,7 @@ function showChannels() {
   editor.channels = channels;
   const hidden = channels.length - shown.length;
   byId('channel-count', HTMLElement).textContent = channels.length ? String(shown.length) : '';
+  byId('channel-actions', HTMLElement).hidden = !channels.length;
   const hint = byId('channel-hint', HTMLElement);
   if (!channels.length && camera?.status === 'connecting') hint.textContent = 'Reading the channels from the device';
   else if (!channels.length) hint.textContent = 'No channels are known yet.';
@@ -324,7 +333,8 @@ byId('quality', HTMLElement).addEventListener('click', (event) => {
 grid.addEventListener('channel-chosen', (event) => chooseChannel(/** @type {CustomEvent<number>} */ (event).detail));
 byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
   const action = /** @type {CustomEvent<import('../lib/messages.js').Action>} */ (event).detail;
-  if (action === 'retry') stage.retry();
+  if (action === 'retry' && stage.isWanted) stage.retry();
+  else if (action === 'retry') void refreshCamera();
   else if (action === 'use_sub') chooseQuality('sub');
   else if (action === 'open_cameras') window.location.assign(document.body.dataset.home ?? '/');
   else if (camera) form.openToEdit(camera);
@@ -340,6 +350,15 @@ form.addEventListener('camera-submit', async (event) => {
     form.failed(error);
   }
 });
+
+async function refreshCamera() {
+  try {
+    await api.refreshCamera(cameraId);
+  } catch (error) {
+    say(problemOf(error).detail, 'bad');
+  }
+  poller.soon();
+}
 
 stage.addEventListener('wanted', () => {
   stopped = false;

@@ -1,0 +1,140 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DigitKeys, actionOf } from '../../static/js/lib/keys.js';
+import { messageOf, saysItAll, shortMessageOf } from '../../static/js/lib/messages.js';
+import { retryDelayS, stallStep } from '../../static/js/lib/recovery.js';
+import { badgeOf, streamFacts } from '../../static/js/lib/stream-facts.js';
+import { phaseOf } from '../../static/js/lib/stream-phase.js';
+import { readViewerState, writeViewerState } from '../../static/js/lib/viewer-state.js';
+import { MAX_SCALE, WHOLE, clamped, panned, zoomedAt } from '../../static/js/lib/zoom.js';
+
+const FACTS = { wanted: true, ended: false, offline: false, problem: null, stream: null, shown: false, stalledS: 0 };
+
+/** @param {Partial<import('../../static/js/lib/api.js').Stream>} more */
+function stream(more) {
+  return /** @type {import('../../static/js/lib/api.js').Stream} */ ({
+    stream_id: 'camera1_a', camera_id: 1, profile_token: 'a', status: 'running', error: null, started_at: null, uptime_s: 1,
+    viewers: 1, restarts: 0, video: null, audio: null, transcoding: false, bitrate_kbps: null, last_segment_age_s: null,
+    playlist_url: '/p', waiting_for: null, source_codec: null, ...more,
+  });
+}
+
+test('the address says what is looked at, and comes back the same', () => {
+  const state = readViewerState('?channel=3&quality=sub&view=grid&convert=1');
+  assert.deepEqual(state, { channel: 3, quality: 'sub', view: 'grid', convert: true });
+  assert.deepEqual(readViewerState(writeViewerState(state)), state);
+  assert.equal(writeViewerState({ channel: null, quality: null, view: 'single', convert: false }), '');
+});
+
+test('an odd address counts as not said', () => {
+  for (const search of ['?channel=-1', '?channel=1e3', '?channel=<b>', '?quality=best', '?channel=99999']) {
+    assert.deepEqual(readViewerState(search), { channel: null, quality: null, view: 'single', convert: false });
+  }
+});
+
+test('what is being waited for is told apart', () => {
+  assert.equal(phaseOf({ ...FACTS, wanted: false }), 'idle');
+  assert.equal(phaseOf(FACTS), 'connecting');
+  assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'key_frame' }) }), 'key_frame');
+  assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'buffering' }) }), 'buffering');
+  assert.equal(phaseOf({ ...FACTS, stream: stream({}) }), 'buffering');
+  assert.equal(phaseOf({ ...FACTS, stream: stream({}), shown: true }), 'playing');
+});
+
+test('a picture that stands still never looks live', () => {
+  assert.equal(phaseOf({ ...FACTS, stream: stream({}), shown: true, stalledS: 3 }), 'stalled');
+  assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'reconnecting' }), shown: true, stalledS: 3 }), 'reconnecting');
+  assert.equal(phaseOf({ ...FACTS, offline: true, stream: stream({}), shown: true, stalledS: 3 }), 'offline');
+  assert.equal(badgeOf('stalled', { paused: false, behindS: 9, stalledS: 3 }).tone, 'stalled');
+  assert.equal(badgeOf('playing', { paused: false, behindS: 40, stalledS: 0 }).tone, 'late');
+  assert.equal(badgeOf('playing', { paused: true, behindS: 4, stalledS: 0 }).text, 'PAUSED −4.0 s');
+  assert.deepEqual(badgeOf('playing', { paused: false, behindS: 2, stalledS: 0 }), { text: 'LIVE', tone: 'live' });
+});
+
+test('a running picture outlives a moment of silence from the server', () => {
+  assert.equal(phaseOf({ ...FACTS, offline: true, stream: stream({}), shown: true, stalledS: 0.4 }), 'playing');
+});
+
+test('a failure and an end are what they are', () => {
+  assert.equal(phaseOf({ ...FACTS, problem: { code: 'camera_busy', detail: '' }, shown: true }), 'failed');
+  assert.equal(phaseOf({ ...FACTS, wanted: false, ended: true }), 'ended');
+});
+
+test('facts of a stream are words, and dashes where nothing is known', () => {
+  assert.equal(streamFacts(null, { behindS: null }).resolution, '–');
+  const facts = streamFacts(
+    stream({ video: { codec: 'h264', width: 1920, height: 1080, fps: 25 }, transcoding: true, source_codec: 'hevc', viewers: 3 }),
+    { behindS: 2.04 },
+  );
+  assert.equal(facts.resolution, '1920 × 1080, 25 fps');
+  assert.equal(facts.codec, 'H.265 → H.264 (converted)');
+  assert.equal(facts.audio, 'None');
+  assert.equal(facts.behind, '2.0 s');
+  assert.equal(facts.viewers, '3');
+});
+
+test('a refused password is never tried again by itself', () => {
+  assert.equal(retryDelayS('camera_auth_failed', 0), null);
+  assert.equal(retryDelayS('not_found', 0), null);
+});
+
+test('other failures are tried again, ever more rarely, never faster than a second', () => {
+  const delays = [0, 1, 2, 3, 4, 9].map((attempt) => retryDelayS('camera_unreachable', attempt, () => 0.5) ?? 0);
+  assert.deepEqual(delays, [3, 6, 12, 24, 30, 30]);
+  assert.ok((retryDelayS('server_unreachable', 0, () => 0) ?? 0) >= 0.8);
+  assert.equal(retryDelayS('storage_full', 5), 20);
+});
+
+test('a stall is answered step by step', () => {
+  assert.equal(stallStep(1, 0), 'none');
+  assert.equal(stallStep(4, 0), 'edge');
+  assert.equal(stallStep(5, 1), 'none');
+  assert.equal(stallStep(9, 1), 'reload');
+  assert.equal(stallStep(10, 2), 'none');
+  assert.equal(stallStep(21, 2), 'restart');
+  assert.equal(stallStep(22, 3), 'none');
+});
+
+test('every key of the help does something, and the browser keeps its own', () => {
+  for (const key of [' ', 'k', 'F', 'm', 's', '?', 'Escape', 'ArrowLeft', 'ArrowRight', 'q', 'l', 'g', '+', '-', 'z']) {
+    assert.ok(actionOf({ key }), key);
+  }
+  assert.equal(actionOf({ key: 's', ctrlKey: true }), null);
+  assert.equal(actionOf({ key: 'constructor' }), null);
+});
+
+test('two digits are one channel where there are so many', () => {
+  const sixteen = Array.from({ length: 16 }, (_, index) => index + 1);
+  const keys = new DigitKeys();
+  assert.equal(keys.feed('3', sixteen), 3);
+  assert.equal(keys.feed('1', sixteen), null);
+  assert.equal(keys.feed('2', sixteen), 12);
+  assert.equal(keys.feed('1', sixteen), null);
+  assert.equal(keys.due(sixteen), 1);
+  assert.equal(keys.feed('9', [1, 2]), null);
+  assert.equal(keys.feed('1', [1, 2]), 1);
+});
+
+test('every code has words of its own, and an unknown one has some', () => {
+  for (const code of ['camera_unreachable', 'camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'ffmpeg_missing']) {
+    assert.notEqual(messageOf(code).title, messageOf('no_such_code').title);
+  }
+  assert.ok(messageOf('constructor').title);
+  assert.equal(shortMessageOf('camera_no_signal'), 'No signal');
+  assert.ok(saysItAll('camera_auth_failed'));
+});
+
+test('what lies under the pointer stays there while zooming', () => {
+  const at = { x: 0.25, y: -0.1 };
+  const view = zoomedAt(WHOLE, 2, at);
+  // A point p of the picture appears at p * scale + shift.
+  const under = { x: (at.x - view.x) / view.scale, y: (at.y - view.y) / view.scale };
+  assert.ok(Math.abs(under.x - at.x) < 1e-9 && Math.abs(under.y - at.y) < 1e-9);
+});
+
+test('zoom never shows an empty edge and has an end', () => {
+  assert.deepEqual(panned(zoomedAt(WHOLE, 2, { x: 0, y: 0 }), 9, -9), { scale: 2, x: 0.5, y: -0.5 });
+  assert.equal(zoomedAt(WHOLE, 1000, { x: 0, y: 0 }).scale, MAX_SCALE);
+  assert.deepEqual(clamped({ scale: 0.2, x: 3, y: 3 }), { scale: 1, x: 0, y: 0 });
+});

@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", re.ASCII)
 
 NAME_LENGTH = 100
-_CREDENTIAL_LENGTH = 255
+_CREDENTIAL_LENGTH = 256
 _HOST_LENGTH = 253
 
 

@@ -1,0 +1,332 @@
+"""Keeps every camera connected: a few workers, one camera each at a time.
+
+Retry outside, work inside: `_worker` takes a camera and decides when it is its turn again,
+`_run_once` connects or checks it once and raises. A refused password is tried again only after
+`settings.login_retry_s`; a device that does not answer, with growing, jittered pauses.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from dataclasses import dataclass, replace
+
+from cameras.addresses import authority
+from cameras.channels import merge_channels
+from cameras.device import Connect, Device, Probe, Target
+from cameras.registry import Entry, Registry, credential_of, device_key
+from cameras.schedule import Schedule
+from cameras.store import CameraStore, StoredCamera
+from core.clock import Clock
+from core.errors import (
+    AppError,
+    CameraAuthFailed,
+    CameraBadAnswer,
+    CameraBusy,
+    CameraNoSignal,
+    CameraUnreachable,
+    CameraUnsupported,
+    Conflict,
+    DeviceError,
+)
+from core.records import CameraStatus, Problem
+from core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_INTERNAL = Problem("internal_error", "Something unexpected went wrong with this camera; the log says what.")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a camera is worked on, in seconds; tests are quicker."""
+
+    workers: int = 8
+    patient_workers: int = 5
+    check_s: float = 30.0
+    read_again_s: float = 900.0
+    save_again_s: float = 300.0
+    first_retry_s: float = 2.0
+    longest_retry_s: float = 60.0
+    kick_again_s: float = 5.0
+
+
+class Connector:
+    """Works on the cameras of a registry in threads of its own, between start() and stop()."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: CameraStore,
+        settings: Settings,
+        clock: Clock,
+        *,
+        connect: Connect,
+        probe: Probe,
+        pace: Pace,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._connect = connect
+        self._probe = probe
+        self._pace = pace
+        self._schedule = Schedule(clock, patient_places=pace.patient_workers)
+        self._threads: list[threading.Thread] = []
+        self._saved_s: dict[int, float] = {}
+
+    def start(self) -> None:
+        if self._threads:
+            return
+        self._schedule.open()
+        for number in range(self._pace.workers):
+            thread = threading.Thread(target=self._worker, name=f"cameras-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """Takes no more work; a call to a device that hangs is left behind, its answer is ignored."""
+        self._schedule.close()
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
+        self._threads = []
+
+    def connect_now(self, camera_id: int) -> None:
+        """Connects at once; nothing for a camera that has no address or no password yet."""
+        self._schedule.put_now(camera_id)
+
+    def forget(self, camera_id: int) -> None:
+        self._schedule.remove(camera_id)
+        self._saved_s.pop(camera_id, None)
+
+    def device(self, camera_id: int, timeout_s: float) -> Device:
+        """The open device, after waiting for it at most timeout_s. Asking wakes a sleeping retry.
+
+        Raises the reason why there is none: CameraAuthFailed at once, CameraUnreachable, ...
+        """
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        registry = self._registry
+        with registry.changed:
+            entry = registry.entry(camera_id)
+            if entry.device is not None:
+                return entry.device
+            if entry.status is CameraStatus.AUTH_FAILED:
+                raise as_error(entry.error)
+            generation, attempts = entry.generation, entry.attempts
+            is_asleep = entry.attempt_began_s is None and entry.status is CameraStatus.OFFLINE
+            if is_asleep and not self._wake(entry):
+                raise as_error(entry.error)
+            while True:
+                entry = registry.entry(camera_id)
+                if entry.device is not None:
+                    return entry.device
+                if entry.generation != generation or entry.attempts != attempts:
+                    raise as_error(entry.error)
+                left_s = deadline_s - self._clock.monotonic_s()
+                if left_s <= 0:
+                    raise CameraUnreachable("The device has not answered yet.")
+                registry.changed.wait(left_s)
+
+    def note_failure(self, camera_id: int, device: Device, error: DeviceError) -> None:
+        """A call on an open device failed: a refused password or no answer is worth a look at once."""
+        with self._registry.changed:
+            entry = self._registry.find(camera_id)
+            if entry is None or entry.device is not device:
+                return
+            if isinstance(error, CameraAuthFailed):
+                # Only a call with the credential tells whether all of the device refuses it, or one address.
+                entry.channels_read_s = float("-inf")
+            elif not isinstance(error, CameraUnreachable):
+                return
+        self._schedule.put_if_idle(camera_id)
+
+    # ---- in the workers --------------------------------------------------------------------------
+
+    def _worker(self) -> None:
+        while (camera_id := self._schedule.take()) is not None:
+            try:
+                next_in_s = self._work(camera_id)
+            except Exception:  # top of a thread: a fault in our own code must not end the worker
+                log.exception("camera %d: working on it failed", camera_id)
+                next_in_s = self._pace.longest_retry_s
+            self._registry.next_try_in(camera_id, next_in_s)
+            self._schedule.done(camera_id, next_in_s, patient=self._is_failing(camera_id))
+
+    def _work(self, camera_id: int) -> float | None:
+        """Runs once; returns in how many seconds it is this camera's turn again, None: not by itself."""
+        entry = self._registry.begin(camera_id)
+        if entry is None or entry.stored.password is None:
+            return None
+        if entry.stored.pretend and entry.stored.port is None:  # it tells its port when it is ready
+            return None
+        generation = entry.generation
+        try:
+            self._run_once(camera_id, generation)
+        except Conflict as error:
+            self._fail(camera_id, generation, error)
+            return None
+        except AppError as error:
+            self._fail(camera_id, generation, error)
+        except Exception:
+            held = self._registry.fail(camera_id, generation, CameraStatus.OFFLINE, _INTERNAL)
+            if held is not None:
+                held.close()
+            raise
+        return self._pause_s(camera_id)
+
+    def _run_once(self, camera_id: int, generation: int) -> None:
+        with self._registry.changed:
+            entry = self._registry.entry_of(camera_id, generation)
+            if entry is None:
+                return
+            device, stored = entry.device, entry.stored
+            must_read = self._clock.monotonic_s() - entry.channels_read_s >= self._pace.read_again_s
+            wants_fresh, entry.wants_fresh = entry.wants_fresh, False
+        if device is not None and not wants_fresh:
+            try:
+                device.check()
+                self._learn(camera_id, generation, device, read=must_read)
+                return
+            except CameraAuthFailed:
+                self._close_held(camera_id, generation, device)
+                raise
+            except DeviceError as error:  # perhaps it has only rebooted: a new connection tells
+                log.info("camera %d: connecting again (%s)", camera_id, error.code)
+        if device is not None:
+            self._close_held(camera_id, generation, device)
+        if stored.port is None:
+            stored = self._find_port(stored, generation)
+        self._open(stored, generation)
+
+    def _open(self, stored: StoredCamera, generation: int) -> None:
+        if stored.port is None:
+            raise CameraUnreachable("No port is known.")
+        target = Target(stored.id, stored.host, stored.port, credential_of(stored), device_key(stored.id))
+        device = self._connect(target)
+        taken = False
+        try:
+            device.open()
+            taken = self._learn(stored.id, generation, device, read=True)
+        finally:
+            if not taken:
+                with self._registry.changed:
+                    entry = self._registry.entry_of(stored.id, generation)
+                    if entry is not None and device.checks:
+                        entry.checks = device.checks
+                device.close()
+
+    def _learn(self, camera_id: int, generation: int, device: Device, *, read: bool) -> bool:
+        read_channels = device.channels() if read else None
+        with self._registry.saving:  # what is saved and what is in memory must not overtake each other
+            with self._registry.changed:
+                entry = self._registry.entry_of(camera_id, generation)
+                if entry is None:
+                    return False
+                known = entry.channels
+                before = entry.stored
+            channels = None if read_channels is None else merge_channels(known, read_channels)
+            if not self._registry.learn(camera_id, generation, device, channels):
+                return False
+            self._save(camera_id, before, channels is not None and channels != known)
+        return True
+
+    def _save(self, camera_id: int, before: StoredCamera, channels_changed: bool) -> None:
+        """Keeps it for the next start. A full disk must not make a camera unusable."""
+        with self._registry.changed:
+            entry = self._registry.entry(camera_id)
+            stored, channels = entry.stored, entry.channels
+        now_s = self._clock.monotonic_s()
+        is_news = (before.info, before.services) != (stored.info, stored.services)
+        is_due = now_s - self._saved_s.get(camera_id, -self._pace.save_again_s) >= self._pace.save_again_s
+        try:
+            if is_news or is_due:
+                self._store.save_knowledge(
+                    camera_id, stored.info, stored.services, stored.clock_offset, stored.last_seen_at
+                )
+                self._saved_s[camera_id] = now_s
+            if channels_changed:
+                self._store.save_channels(camera_id, channels)
+        except AppError as error:
+            log.warning("camera %d: what it said could not be saved (%s)", camera_id, error.detail)
+
+    def _find_port(self, stored: StoredCamera, generation: int) -> StoredCamera:
+        port = self._probe(stored.host, self._settings.device_timeout_s)
+        with self._registry.saving:
+            if self._registry.entry_of(stored.id, generation) is None:
+                raise CameraUnreachable("The address was changed meanwhile.")
+            try:
+                self._store.set_address(stored.id, stored.host, port, found=True)
+            except Conflict as error:
+                raise Conflict(
+                    f"The device at {authority(stored.host, port)} is already added as camera "
+                    f"{error.existing_id}. Give the port if there is another one at this address.",
+                    code=error.code,
+                    existing_id=error.existing_id,
+                ) from error
+            self._registry.set_stored(stored.id, lambda now: replace(now, port=port, port_found=True))
+        return replace(stored, port=port, port_found=True)
+
+    def _fail(self, camera_id: int, generation: int, error: AppError) -> None:
+        refused = isinstance(error, CameraAuthFailed)
+        status = CameraStatus.AUTH_FAILED if refused else CameraStatus.OFFLINE
+        log.info("camera %d: %s", camera_id, error.code)
+        held = self._registry.fail(camera_id, generation, status, Problem(error.code, error.detail))
+        if held is not None:
+            held.close()
+
+    def _close_held(self, camera_id: int, generation: int, device: Device) -> None:
+        with self._registry.changed:
+            entry = self._registry.entry_of(camera_id, generation)
+            if entry is not None and entry.device is device:
+                entry.device = None
+        device.close()
+
+    def _is_failing(self, camera_id: int) -> bool:
+        with self._registry.changed:
+            entry = self._registry.find(camera_id)
+            return entry is not None and entry.status is not CameraStatus.ONLINE
+
+    def _pause_s(self, camera_id: int) -> float | None:
+        """Until its next turn; jittered, so that cameras that went together do not come back together."""
+        with self._registry.changed:
+            entry = self._registry.find(camera_id)
+            if entry is None:
+                return None
+            status, failures = entry.status, entry.failures
+        if status is CameraStatus.ONLINE:
+            return self._pace.check_s * _jitter(0.9, 1.1)
+        if status is CameraStatus.AUTH_FAILED:
+            return (self._settings.login_retry_s + 1.0) * _jitter(1.0, 1.1)
+        doublings = min(max(0, failures - 1), 16)
+        return min(self._pace.longest_retry_s, self._pace.first_retry_s * 2.0**doublings) * _jitter(0.75, 1.25)
+
+    def _wake(self, entry: Entry) -> bool:
+        """Tries a sleeping camera now, but not again and again for everyone who asks."""
+        ended_s = entry.attempt_ended_s
+        if ended_s is not None and self._clock.monotonic_s() - ended_s < self._pace.kick_again_s:
+            return False
+        self._schedule.put_if_idle(entry.stored.id)
+        return True
+
+
+def _jitter(low: float, high: float) -> float:
+    return random.uniform(low, high)  # noqa: S311 - spreads retries, protects nothing
+
+
+_ERRORS: dict[str, type[DeviceError]] = {
+    error.code: error for error in (CameraUnreachable, CameraAuthFailed, CameraBadAnswer, CameraBusy, CameraNoSignal)
+}
+
+
+def as_error(problem: Problem | None) -> AppError:
+    """The error that a problem was made of."""
+    if problem is None:
+        return CameraUnreachable("The device has not answered yet.")
+    if problem.code == CameraUnsupported.code:
+        return CameraUnsupported(problem.detail, service="device")
+    if problem.code == "already_added":
+        return Conflict(problem.detail, code=problem.code)
+    return _ERRORS.get(problem.code, DeviceError)(problem.detail, code=problem.code)

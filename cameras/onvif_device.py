@@ -1,0 +1,86 @@
+"""cameras.device.Device over onvif_services: the real devices."""
+
+from __future__ import annotations
+
+from cameras.device import Connect, Device, Target
+from core.clock import Clock
+from core.login_gate import LoginGate
+from core.records import Channel, ClockOffset, DeviceInfo, FoundDevice, MediaProfile, ServiceCheck
+from core.settings import Settings
+from onvif_services import discovery, media, probe, snapshot
+from onvif_services.connection import DeviceConnection
+
+_SHORT_PROBE_S = 4.0
+
+
+class OnvifDevice:
+    """One device; see cameras.device.Device."""
+
+    def __init__(self, target: Target, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
+        self._target = target
+        self._timeout_s = settings.device_timeout_s
+        self._connection = DeviceConnection(
+            target.host,
+            target.port,
+            target.credential,
+            login_gate=login_gate,
+            device_key=target.device_key,
+            timeout_s=settings.device_timeout_s,
+            clock=clock,
+        )
+
+    @property
+    def info(self) -> DeviceInfo:
+        return self._connection.info
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(self._connection.services)
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        return self._connection.clock_offset
+
+    @property
+    def checks(self) -> tuple[ServiceCheck, ...]:
+        return self._connection.checks
+
+    def open(self) -> None:
+        self._connection.open()
+
+    def check(self) -> None:
+        probe.probe_address(self._target.host, self._target.port, timeout_s=self._timeout_s)
+
+    def channels(self) -> tuple[Channel, ...]:
+        return media.read_channels(self._connection)
+
+    def stream_uri(self, profile: MediaProfile) -> str:
+        return media.stream_uri(self._connection, profile.profile_token, profile.service)
+
+    def snapshot(self, profile: MediaProfile) -> bytes:
+        return snapshot.fetch_snapshot(self._connection, profile.profile_token, profile.service)
+
+    def request_key_frame(self, profile: MediaProfile) -> None:
+        media.request_key_frame(self._connection, profile.profile_token, profile.service)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def connect_with(settings: Settings, login_gate: LoginGate, clock: Clock) -> Connect:
+    """Makes devices that share the login gate and the settings."""
+
+    def connect(target: Target) -> Device:
+        return OnvifDevice(target, settings, login_gate, clock)
+
+    return connect
+
+
+def find_port(host: str, timeout_s: float) -> int:
+    """The port at which the host speaks ONVIF, of the usual ones."""
+    return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
+
+
+def search(timeout_s: float) -> list[FoundDevice]:
+    """Who answers a WS-Discovery probe."""
+    return discovery.discover(timeout_s)

@@ -1,0 +1,213 @@
+"""The pretend recorder: `python -m simulator` as a child that is kept alive while its camera exists.
+
+It is a program of its own, a device like any other; only starting and ending it is done here. It
+chooses free ports and says them in one line of JSON. Its password reaches it in a file of mode
+0600 that is removed as soon as it was read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+from core.clock import Clock
+from core.errors import AppError, CameraUnreachable
+from core.records import Problem
+from core.secrets import Secret
+from core.settings import ROOT, Settings
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+USERNAME = "admin"
+STARTING = Problem("camera_unreachable", "The pretend recorder is starting.")
+
+_READY_WITHIN_S = 120.0  # the first start draws and encodes its pictures
+_LOOK_EVERY_S = 0.5
+_HEALTHY_AFTER_S = 60.0
+_LONGEST_PAUSE_S = 30.0
+
+
+class Child(Protocol):
+    """media.process.SupervisedProcess, as far as it is used here."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout_s: float) -> int | None: ...
+    def stop(self, grace_s: float = 1.0) -> None: ...
+    def stdout_line(self, timeout_s: float) -> str | None: ...
+    def stderr_tail(self) -> str: ...
+
+
+class Launcher(Protocol):
+    """media.process.Spawner, as far as it is used here."""
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        name: str,
+        cwd: Path | None = None,
+        stdout: Literal["pipe"] | None = None,
+        extra_env: Mapping[str, str] | None = None,
+    ) -> Child: ...
+
+
+def pretend_command(password_file: Path, cache_dir: Path, ffmpeg: str) -> list[str]:
+    """The argv of a pretend recorder on free loopback ports, silent towards the network."""
+    argv = [sys.executable, "-m", "simulator", "--host", HOST, "--username", USERNAME]
+    argv += ["--password-file", str(password_file), "--cache-dir", str(cache_dir), "--no-discovery"]
+    return [*argv, "--ffmpeg", ffmpeg] if ffmpeg else argv
+
+
+class PretendRecorder:
+    """Starts the child and starts it again when it dies, from a thread of its own.
+
+    `on_ready(port)` and `on_down(problem)` are called from that thread.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher | None,
+        settings: Settings,
+        clock: Clock,
+        *,
+        on_ready: Callable[[int], None],
+        on_down: Callable[[Problem], None],
+        command: Callable[[Path, Path, str], list[str]] = pretend_command,
+        first_pause_s: float = 1.0,
+    ) -> None:
+        self._launcher = launcher
+        self._settings = settings
+        self._clock = clock
+        self._on_ready = on_ready
+        self._on_down = on_down
+        self._command = command
+        self._first_pause_s = first_pause_s
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._child: Child | None = None
+
+    @property
+    def can_start(self) -> bool:
+        return self._launcher is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it runs."""
+        child = self._child
+        return child.pid if child is not None and child.poll() is None else None
+
+    def start(self, password: Secret) -> None:
+        """Keeps it running until stop(); running already: nothing."""
+        with self._lock:
+            if self._thread is not None or self._launcher is None:
+                return
+            self._stopping = threading.Event()
+            self._thread = threading.Thread(
+                target=self._keep, args=(self._launcher, password, self._stopping), name="pretend-recorder", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """The child is gone when this answers."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._stopping.set()
+            child = self._child
+        if child is not None:
+            child.stop()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(10.0)
+
+    def _keep(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
+        pause_s = self._first_pause_s
+        while not stopping.is_set():
+            began_s = self._clock.monotonic_s()
+            try:
+                self._run_once(launcher, password, stopping)
+            except AppError as error:
+                log.warning("the pretend recorder: %s", error.detail)
+            except Exception:  # top of a thread
+                log.exception("the pretend recorder could not be kept running")
+            if stopping.is_set():
+                return
+            self._on_down(Problem("camera_unreachable", "The pretend recorder has ended; it is started again."))
+            if self._clock.monotonic_s() - began_s > _HEALTHY_AFTER_S:
+                pause_s = self._first_pause_s
+            stopping.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads, protects nothing
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+    def _run_once(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
+        """From its start to its end; raises when it does not get ready."""
+        cache_dir = self._settings.data_dir / "cache" / "pretend"
+        cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        password_file = _write_password(self._settings.data_dir, password)
+        try:
+            child = launcher.spawn(
+                self._command(password_file, cache_dir, self._settings.ffmpeg),
+                name="pretend recorder",
+                cwd=ROOT,
+                stdout="pipe",
+            )
+            with self._lock:
+                self._child = child
+            try:
+                port = self._wait_ready(child, stopping)
+            finally:
+                password_file.unlink(missing_ok=True)
+            if port is not None:
+                self._on_ready(port)
+                while child.wait(3600.0) is None and not stopping.is_set():
+                    pass
+                if not stopping.is_set():
+                    log.warning("the pretend recorder ended with %s: %s", child.poll(), child.stderr_tail()[-2000:])
+        finally:
+            password_file.unlink(missing_ok=True)
+            if self._child is not None:
+                self._child.stop()
+            self._child = None
+
+    def _wait_ready(self, child: Child, stopping: threading.Event) -> int | None:
+        """Its ONVIF port; None when it is to be stopped. CameraUnreachable when it does not come up."""
+        deadline_s = self._clock.monotonic_s() + _READY_WITHIN_S
+        while not stopping.is_set():
+            line = child.stdout_line(_LOOK_EVERY_S)
+            if line is not None:
+                return _port_of(line)
+            if child.poll() is not None:
+                log.warning("the pretend recorder said: %s", child.stderr_tail()[-2000:])
+                raise CameraUnreachable(f"it ended with {child.poll()} before it was ready")
+            if self._clock.monotonic_s() > deadline_s:
+                raise CameraUnreachable("it was not ready in time")
+        return None
+
+
+def _port_of(line: str) -> int:
+    try:
+        told = json.loads(line)
+        port = told["onvif_port"]
+        if told["ready"] is True and isinstance(port, int) and 1 <= port <= 65535:
+            return port
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise CameraUnreachable("its first line is not what was agreed")
+
+
+def _write_password(folder: Path, password: Secret) -> Path:
+    for old in folder.glob(".pretend-*"):  # left by a killed run
+        old.unlink(missing_ok=True)
+    file = folder / f".pretend-{secrets.token_hex(8)}"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as handle:
+        handle.write(password.reveal())
+    return file

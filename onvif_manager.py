@@ -1,0 +1,361 @@
+"""The devices we know: the face of the camera rooms.
+
+What reads (`list_cameras`, `get_camera`, `channels`, `health`, `last_snapshot`) answers from
+memory and never waits for a device. What changes waits for the disk only. `stream_source`,
+`request_key_frame`, `snapshot`, `discover` and `wait_first_connection` wait for devices, each with
+a bound. Errors are those of core.errors.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from cameras.addresses import check_credential, check_name
+from cameras.channels import change_channel, order_channels
+from cameras.connecting import Connector, Pace
+from cameras.device import Connect, Probe, Search
+from cameras.drafts import address_of, changed
+from cameras.finding import Finder
+from cameras.health import make_health_card
+from cameras.pictures import FrameSnapshot, Pictures
+from cameras.pretend import HOST, USERNAME, Launcher, PretendRecorder
+from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
+from cameras.registry import Registry, device_key
+from cameras.snapshot_shelf import SnapshotShelf
+from cameras.store import CameraStore, StoredCamera, StoredChannel
+from core.clock import Clock
+from core.errors import Conflict, Unavailable
+from core.login_gate import LoginGate
+from core.records import CameraStatus, Channel, Problem, StreamSource
+from core.secrets import Secret
+from core.settings import Settings
+from database import Database
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Launcher", "OnvifManager", "Pace"]
+
+
+class OnvifManager:
+    """Cameras: kept in the database, connected in the background, shown from memory.
+
+    `connect`, `probe` and `search` are ONVIF's unless others are handed in. `frame_snapshot` takes
+    a still from a stream where a device gives none; `launcher` (media.process.Spawner) starts the
+    pretend recorder. Both must be running before start() and until after stop().
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        login_gate: LoginGate,
+        clock: Clock,
+        *,
+        connect: Connect | None = None,
+        probe: Probe | None = None,
+        search: Search | None = None,
+        frame_snapshot: FrameSnapshot | None = None,
+        launcher: Launcher | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._gate = login_gate
+        self._clock = clock
+        self._store = CameraStore(database, settings.key_file)
+        self._registry = Registry(clock)
+        if connect is None or probe is None or search is None:
+            from cameras import onvif_device  # noqa: PLC0415 - zeep takes a second to import; only where it is used
+
+            connect = connect or onvif_device.connect_with(settings, login_gate, clock)
+            probe = probe or onvif_device.find_port
+            search = search or onvif_device.search
+        self._connector = Connector(
+            self._registry, self._store, settings, clock, connect=connect, probe=probe, pace=pace or Pace()
+        )
+        self._shelf = SnapshotShelf(settings.data_dir / "cache" / "snapshots")
+        self._pictures = Pictures(self._registry, self._connector, self._shelf, settings, clock, frame_snapshot)
+        self._finder = Finder(self._registry, settings, search)
+        self._pretend = PretendRecorder(
+            launcher, settings, clock, on_ready=self._pretend_is_ready, on_down=self._pretend_is_down
+        )
+        self._adding_pretend = threading.Lock()
+        self._on_delete: list[Callable[[int], None]] = []
+        self._on_change: list[Callable[[int], None]] = []
+        self._is_running = False
+
+    def start(self) -> None:
+        """Opens database and key, shows what was known, and begins to connect. Raises StartRefused."""
+        if self._is_running:
+            return
+        self._store.open()
+        self._registry.load([(_at_start(camera), channels) for camera, channels in self._store.load()])
+        self._shelf.open(self._registry.ids())
+        self._is_running = True
+        self._connector.start()
+        for camera_id in self._registry.ids():
+            self._connector.connect_now(camera_id)
+        self._start_pretend()
+
+    def stop(self) -> None:
+        """Ends threads, connections and the pretend recorder. May be called twice."""
+        if not self._is_running:
+            return
+        self._is_running = False
+        self._pretend.stop()
+        self._connector.stop()
+        for device in self._registry.remove_all():
+            device.close()
+        self._store.close()
+
+    def on_delete(self, callback: Callable[[int], None]) -> None:
+        """`callback(camera_id)` after a camera was removed: its streams must end."""
+        self._on_delete.append(callback)
+
+    def on_change(self, callback: Callable[[int], None]) -> None:
+        """`callback(camera_id)` after address or credential changed: its streams must start anew."""
+        self._on_change.append(callback)
+
+    # ---- what is known ---------------------------------------------------------------------------
+
+    def list_cameras(self) -> list[CameraView]:
+        """All cameras, by id."""
+        return self._registry.views()
+
+    def get_camera(self, camera_id: int) -> CameraView:
+        """NotFound if there is none."""
+        return self._registry.view(camera_id)
+
+    def channels(self, camera_id: int) -> list[Channel]:
+        """The channels with their media profiles in the user's order, hidden ones marked. NotFound."""
+        return list(self._registry.channels(camera_id))
+
+    def health(self, camera_id: int) -> HealthCard:
+        """What was tried with this device and how it ended. NotFound."""
+        return make_health_card(self._registry, camera_id, self._clock.now_utc())
+
+    def last_snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot | None:
+        """The last still known: of the media profile or its channel; without one, of the first channel."""
+        return self._pictures.last_snapshot(camera_id, profile_token)
+
+    # ---- what changes ----------------------------------------------------------------------------
+
+    def add_camera(self, draft: CameraDraft) -> CameraView:
+        """A new camera, connecting. InvalidRequest names a wrong field; Conflict already_added, with the
+        id as existing_id, if this address is known."""
+        host, port = address_of(draft.host, draft.port)
+        if port is None and (known := self._registry.with_address(host)):
+            raise Conflict(
+                f"{host} is already added as camera {known[0].id}. For another device at this address, give its port.",
+                code="already_added",
+                existing_id=known[0].id,
+            )
+        name = check_name(draft.name or "")
+        username = check_credential(draft.username, field="username")
+        check_credential(draft.password.reveal(), field="password")
+        camera_id = self._add(name, host, port, username, draft.password)
+        self._connector.connect_now(camera_id)
+        return self.get_camera(camera_id)
+
+    def add_pretend_recorder(self) -> CameraView:
+        """Adds the built-in pretend recorder and starts it; Conflict already_added if it is there."""
+        if not self._pretend.can_start:
+            raise Unavailable("The pretend recorder cannot be started here.", code="pretend_unavailable")
+        with self._adding_pretend:
+            there = self._registry.pretend()
+            if there is not None:
+                raise Conflict(
+                    f"The pretend recorder is already added as camera {there.id}.",
+                    code="already_added",
+                    existing_id=there.id,
+                )
+            password = Secret(secrets.token_urlsafe(16))
+            camera_id = self._add("Pretend recorder", HOST, None, USERNAME, password, pretend=True)
+            self._start_pretend()
+        return self.get_camera(camera_id)
+
+    def update_camera(self, camera_id: int, change: CameraChange) -> CameraView:
+        """Changes what is not None; a new address or credential is tried at once, a retyped one too."""
+        with self._registry.saving:
+            with self._registry.changed:
+                entry = self._registry.entry(camera_id)
+                before, channels = entry.stored, entry.channels
+            wanted = changed(before, change)
+            is_moved = (wanted.host, wanted.port) != (before.host, before.port)
+            stored = self._store.change(
+                camera_id,
+                name=wanted.name,
+                host=wanted.host,
+                port=wanted.port,
+                port_found=wanted.port_found,
+                username=wanted.username,
+                password=wanted.password,
+                forget_device=is_moved,
+            )
+            must_connect = is_moved or wanted.username != before.username or change.password is not None
+            if must_connect:
+                device = self._registry.put(stored, () if is_moved else channels)
+            else:
+                self._registry.set_stored(camera_id, lambda now: replace(now, name=stored.name))
+        if must_connect:
+            if device is not None:
+                device.close()
+            if is_moved:
+                self._shelf.drop_camera(camera_id)
+            self._connect_anew(camera_id)
+        return self.get_camera(camera_id)
+
+    def delete_camera(self, camera_id: int) -> None:
+        """Removes a camera and all that is kept of it; its streams end before this answers. NotFound."""
+        with self._registry.saving:
+            was_pretend = self._registry.entry(camera_id).stored.pretend
+            self._store.delete(camera_id)
+            device = self._registry.remove(camera_id)
+        self._connector.forget(camera_id)
+        self._pictures.forget(camera_id)
+        for callback in self._on_delete:
+            callback(camera_id)
+        if was_pretend:
+            self._pretend.stop()
+        if device is not None:
+            device.close()
+        self._gate.forget(device_key(camera_id))
+        self._shelf.drop_camera(camera_id)
+
+    def refresh(self, camera_id: int) -> CameraView:
+        """Connects again and reads everything anew, in the background; a refused password is tried again."""
+        with self._registry.saving, self._registry.changed:
+            entry = self._registry.entry(camera_id)
+            if entry.stored.port_found and entry.status is CameraStatus.OFFLINE:
+                entry.stored = replace(entry.stored, port=None)  # it may have moved: look for it again
+            self._registry.say_connecting(camera_id)
+        self._gate.forget(device_key(camera_id))
+        self._pictures.forget(camera_id)
+        self._connector.connect_now(camera_id)
+        return self.get_camera(camera_id)
+
+    def update_channel(
+        self,
+        camera_id: int,
+        number: int,
+        *,
+        name: str | None = None,
+        hidden: bool | None = None,
+        position: int | None = None,
+    ) -> Channel:
+        """Renames ("": the device's own name again), hides or moves (counted from 0) a channel. NotFound."""
+        name = None if name is None else check_name(name)
+        channels = self._save_channels(
+            camera_id, lambda stored: change_channel(stored, number, name=name, hidden=hidden, position=position)
+        )
+        return next(channel for channel in channels if channel.number == number)
+
+    def order_channels(self, camera_id: int, numbers: Sequence[int]) -> list[Channel]:
+        """Puts the channels in this order, which names each once."""
+        return self._save_channels(camera_id, lambda stored: order_channels(stored, numbers))
+
+    # ---- what waits for devices ------------------------------------------------------------------
+
+    def wait_first_connection(self, camera_id: int, timeout_s: float) -> CameraView:
+        """The camera after its first attempt since it was added, edited or refreshed, or after timeout_s."""
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        with self._registry.changed:
+            while True:
+                entry = self._registry.entry(camera_id)
+                left_s = deadline_s - self._clock.monotonic_s()
+                if entry.attempts or left_s <= 0 or entry.stored.password is None:
+                    return self.get_camera(camera_id)
+                self._registry.changed.wait(left_s)
+
+    def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
+        """Address and credential of a media profile; from memory where it was asked before.
+
+        Waits at most about twice settings.device_timeout_s. NotFound, or the DeviceError.
+        """
+        return self._pictures.stream_source(camera_id, profile_token)
+
+    def request_key_frame(self, camera_id: int, profile_token: str) -> None:
+        """Asks for a key frame now (SetSynchronizationPoint). NotFound, or the DeviceError."""
+        self._pictures.request_key_frame(camera_id, profile_token)
+
+    def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
+        """A still taken now; without a media profile, of the first channel. NotFound, or the DeviceError."""
+        return self._pictures.snapshot(camera_id, profile_token)
+
+    def discover(self) -> list[DiscoveredCamera]:
+        """Searches the local network for settings.discovery_s."""
+        return self._finder.discover()
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _add(
+        self, name: str, host: str, port: int | None, username: str, password: Secret, *, pretend: bool = False
+    ) -> int:
+        with self._registry.saving:
+            stored = self._store.add(
+                name=name,
+                host=host,
+                port=port,
+                username=username,
+                password=password,
+                pretend=pretend,
+                added_at=self._clock.now_utc(),
+            )
+            self._registry.put(stored)
+        return stored.id
+
+    def _connect_anew(self, camera_id: int) -> None:
+        self._gate.forget(device_key(camera_id))
+        self._pictures.forget(camera_id)
+        self._connector.connect_now(camera_id)
+        for callback in self._on_change:
+            callback(camera_id)
+
+    def _save_channels(
+        self, camera_id: int, change: Callable[[tuple[StoredChannel, ...]], tuple[StoredChannel, ...]]
+    ) -> list[Channel]:
+        with self._registry.saving:
+            channels = change(self._registry.entry(camera_id).channels)
+            self._store.save_channels(camera_id, channels)
+            self._registry.set_channels(camera_id, channels)
+        return self.channels(camera_id)
+
+    def _start_pretend(self) -> None:
+        stored = self._registry.pretend()
+        if stored is None or stored.password is None:
+            return
+        if self._pretend.can_start:
+            self._pretend.start(stored.password)
+        else:
+            self._pretend_is_down(Problem("camera_unreachable", "The pretend recorder cannot be started here."))
+
+    def _pretend_is_ready(self, port: int) -> None:
+        with self._registry.saving:
+            stored = self._registry.pretend()
+            if stored is None:
+                return
+            self._store.set_address(stored.id, HOST, port, found=False)
+            channels = self._registry.entry(stored.id).channels
+            device = self._registry.put(replace(stored, port=port), channels)
+        if device is not None:
+            device.close()
+        self._connect_anew(stored.id)
+
+    def _pretend_is_down(self, problem: Problem) -> None:
+        with self._registry.changed:
+            stored = self._registry.pretend()
+            if stored is None:
+                return
+            entry = self._registry.entry(stored.id)
+            device = self._registry.fail(stored.id, entry.generation, CameraStatus.OFFLINE, problem)
+            entry.stored = replace(entry.stored, port=None)
+        self._connector.forget(stored.id)
+        if device is not None:
+            device.close()
+
+
+def _at_start(camera: StoredCamera) -> StoredCamera:
+    """The pretend recorder chooses its port anew at each start."""
+    return replace(camera, port=None) if camera.pretend else camera

@@ -107,7 +107,7 @@ def checked_token(value: str) -> str:
     return value if len(value) <= MAX_TOKEN and value.isprintable() else ""
 
 
-_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 
 
 def number(value: str | None, *, low: float = 0, high: float = 1e9) -> float | None:

@@ -54,7 +54,7 @@ def _moment(found: Element | None) -> datetime | None:
         return None
 
 
-_POSIX_TZ = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)([+-]?)(\d{1,2})(?::(\d{2}))?")
+_POSIX_TZ = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)([+-]?)([0-9]{1,2})(?::([0-9]{2}))?")
 
 
 def posix_zone_offset_s(zone: str) -> float:

@@ -1,0 +1,102 @@
+"""Addresses that a device names end at the configured host, or nowhere."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import CameraBadAnswer
+from onvif_services.addresses import authority, rewrite_http, rewrite_rtsp
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("http://10.0.0.9/onvif/media", "http://cam:8000/onvif/media"),
+        ("https://10.0.0.9:8443/onvif/media?x=1&y=2", "http://cam:8000/onvif/media?x=1&y=2"),
+        ("http://user:pass@evil.example/onvif/media", "http://cam:8000/onvif/media"),
+        ("http://[fe80::1]:80/onvif/media", "http://cam:8000/onvif/media"),
+        ("http://10.0.0.9", "http://cam:8000/"),
+        ("/onvif/media", "http://cam:8000/onvif/media"),
+        (" http://0.0.0.0/a b ", "http://cam:8000/a%20b"),
+        ("http://10.0.0.9/a%20b#frag", "http://cam:8000/a%20b"),
+    ],
+)
+def test_http_addresses_are_brought_to_the_onvif_port(address: str, expected: str) -> None:
+    assert rewrite_http(address, "cam", 8000) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("rtsp://10.0.0.9:5544/live/1?a=b&c=d", "rtsp://cam:5544/live/1?a=b&c=d"),
+        ("rtsp://10.0.0.9/live/1", "rtsp://cam:554/live/1"),
+        ("RTSP://10.0.0.9/live/1", "rtsp://cam:554/live/1"),
+        ("rtsps://10.0.0.9/live/1", "rtsps://cam:322/live/1"),
+        ("rtsp://admin:geheim@10.0.0.9:554/live/1", "rtsp://cam:554/live/1"),
+        ("rtsp://[::1]:8554/x", "rtsp://cam:8554/x"),
+        ("rtsp://10.0.0.9/cam/realmonitor?channel=1&subtype=0&proto=Onvif", None),
+        ("rtsp://10.0.0.9/tür", "rtsp://cam:554/t%C3%BCr"),
+    ],
+)
+def test_stream_addresses_keep_port_path_and_query(address: str, expected: str | None) -> None:
+    assert rewrite_rtsp(address, "cam") == (expected or address.replace("10.0.0.9", "cam:554"))
+
+
+HOSTILE = [
+    "",
+    "   ",
+    "file:///etc/passwd",
+    "concat:a|b",
+    "ftp://10.0.0.9/",
+    "javascript:alert(1)",
+    "//evil.example/x",
+    "http://",
+    "rtsp://",
+    "rtsp://:554/x",
+    "rtsp://10.0.0.9:99999/x",
+    "rtsp://10.0.0.9:0/x",
+    "rtsp://10.0.0.9:80a/x",
+    "rtsp://10.0.0.9/a\r\nAuthorization: x",
+    "rtsp://10.0.0.9/\x00",
+    "rtsp://10.0.0.9/\x7f",
+    "rtsp://[::1/x",
+    "rtsp://10.0.0.9/" + "a" * 3000,
+    "-i rtsp://10.0.0.9/x",
+]
+
+
+@pytest.mark.parametrize("address", HOSTILE)
+def test_hostile_addresses_are_refused(address: str) -> None:
+    with pytest.raises(CameraBadAnswer):
+        rewrite_rtsp(address, "cam")
+
+
+@pytest.mark.parametrize("address", ["http://10.0.0.9/a\nb", "gopher://10.0.0.9/", "http:///x", "rtsp://10.0.0.9/"])
+def test_hostile_service_addresses_are_refused(address: str) -> None:
+    with pytest.raises(CameraBadAnswer):
+        rewrite_http(address, "cam", 80)
+
+
+@given(st.text(max_size=60), st.sampled_from(["", "rtsp://", "http://", "rtsp://h/", "http://h/", "rtsp://u@"]))
+def test_whatever_a_device_writes_the_host_is_ours(rest: str, start: str) -> None:
+    for is_http in (True, False):
+        try:
+            address = rewrite_http(start + rest, "cam", 80) if is_http else rewrite_rtsp(start + rest, "cam")
+        except CameraBadAnswer:
+            continue
+        parts = urlsplit(address)
+        assert parts.hostname == "cam"
+        assert parts.username is None
+        assert address.isascii()
+        assert address.isprintable()
+        assert " " not in address
+
+
+def test_ipv6_hosts_get_their_brackets() -> None:
+    assert authority("::1", 80) == "[::1]:80"
+    assert authority("[::1]", 80) == "[::1]:80"
+    assert rewrite_rtsp("rtsp://10.0.0.9:554/x", "::1") == "rtsp://[::1]:554/x"

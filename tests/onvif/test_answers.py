@@ -1,0 +1,108 @@
+"""Reading raw XML: local names, cleaned text, numbers, faults."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnsupported, DeviceError
+from onvif_services import answers
+from onvif_services.faults import SoapFault, error_of
+
+
+@given(st.text())
+def test_cleaned_text_is_always_printable_and_short(value: str) -> None:
+    cleaned = answers.clean(value)
+    assert cleaned.isprintable()
+    assert len(cleaned) <= 128
+    assert cleaned == cleaned.strip()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("  Front   door\r\n", "Front door"),
+        ("a\u202eb\u200bc\ufeffd", "a b c d"),
+        ("Übergang 前門", "Übergang 前門"),
+        ("\x00\x1b[31m", "[31m"),
+        ("x" * 10_000, "x" * 128),
+    ],
+)
+def test_text_is_cleaned_as_expected(value: str, expected: str) -> None:
+    assert answers.clean(value) == expected
+
+
+@pytest.mark.parametrize("value", ["", "abc", "1e999", "9" * 400, "-1", "0x10", "１２", "nan", "inf", None])
+def test_a_number_that_is_none_is_left_out(value: str | None) -> None:
+    assert answers.whole(value) is None
+
+
+def test_tokens_stay_as_they_are_or_are_refused() -> None:
+    assert answers.checked_token("Profile 1/..?x&<") == "Profile 1/..?x&<"
+    assert answers.checked_token("a\nb") == ""
+    assert answers.checked_token("a" * 257) == ""
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_xml_or_a_typed_error(body: bytes) -> None:
+    for recover in (False, True):
+        try:
+            answers.parse_xml(body, recover=recover)
+        except CameraBadAnswer:
+            continue
+
+
+def test_namespaces_and_undeclared_prefixes_do_not_matter() -> None:
+    for body in (b'<a:x xmlns:a="urn:1"><a:y>1</a:y></a:x>', b"<x><y>1</y></x>", b"<q:x><r:y>1</r:y></q:x>"):
+        root = answers.parse_xml(body, recover=True)
+        assert answers.local_name(root) == "x"
+        assert answers.raw_text(root, "y") == "1"
+
+
+def _fault(inner: str) -> answers.Fault:
+    root = answers.parse_xml(f"<Envelope><Body><Fault>{inner}</Fault></Body></Envelope>".encode(), recover=True)
+    fault = answers.read_fault(root)
+    assert fault is not None
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("inner", "error"),
+    [
+        (
+            "<Code><Value>s:Sender</Value><Subcode><Value>ter:NotAuthorized</Value></Subcode></Code>"
+            "<Reason><Text>The action requested requires authorization</Text></Reason>",
+            CameraAuthFailed,
+        ),
+        (
+            "<Code><Value>s:Sender</Value><Subcode><Value>ter:InvalidArgVal</Value><Subcode>"
+            "<Value>ter:NoProfile</Value></Subcode></Subcode></Code><Reason><Text>x</Text></Reason>",
+            SoapFault,
+        ),
+        ("<faultcode>wsse:FailedAuthentication</faultcode><faultstring>x</faultstring>", CameraAuthFailed),
+        (
+            "<Code><Value>Receiver</Value></Code><Reason><Text>Authority failure: unauthorized</Text></Reason>",
+            CameraAuthFailed,
+        ),
+        (
+            "<Code><Value>Sender</Value></Code><Reason><Text>Invalid username or password</Text></Reason>",
+            CameraAuthFailed,
+        ),
+        (
+            "<Code><Value>Receiver</Value><Subcode><Value>ter:ActionNotSupported</Value></Subcode></Code>",
+            CameraUnsupported,
+        ),
+        ("<Code><Value>Receiver</Value></Code><Reason><Text>Method not implemented</Text></Reason>", CameraUnsupported),
+        ("<Code/>", SoapFault),
+        ("", SoapFault),
+    ],
+)
+def test_a_fault_is_told_apart_by_its_codes_then_its_words(inner: str, error: type[DeviceError]) -> None:
+    assert isinstance(error_of(_fault(inner), "media", "GetProfiles"), error)
+
+
+def test_an_unsupported_fault_names_the_service() -> None:
+    error = error_of(_fault("<Code><Value>x:ActionNotSupported</Value></Code>"), "search", "FindEvents")
+    assert isinstance(error, CameraUnsupported)
+    assert error.service == "search"

@@ -1,0 +1,91 @@
+"""HTTP Digest against the examples of RFC 7616 and RFC 2617."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.records import Credential
+from core.secrets import Secret
+from onvif_services.http_digest import DigestLogin, _authorization, read_offer
+
+RFC7616 = [
+    'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, '
+    'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"',
+    'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, '
+    'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"',
+]
+MUFASA = Credential("Mufasa", Secret("Circle of Life"))
+CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+
+
+@pytest.mark.parametrize(
+    ("header", "response"),
+    [
+        (RFC7616[0], "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+        (RFC7616[1], "8ca523f5e9506fed4657c9700eebdbec"),
+    ],
+)
+def test_the_example_of_rfc_7616_section_3_9_1(header: str, response: str) -> None:
+    challenge = read_offer([header]).digest
+    assert challenge is not None
+    sent = _authorization(challenge, "GET", "/dir/index.html", MUFASA, 1, CNONCE)
+    assert f'response="{response}"' in sent
+    assert "nc=00000001" in sent
+
+
+def test_sha_256_is_preferred_in_whatever_order_and_form_they_come() -> None:
+    for headers in (RFC7616, RFC7616[::-1], [", ".join(RFC7616)], ['Basic realm="x", ' + ", ".join(RFC7616[::-1])]):
+        challenge = read_offer(headers).digest
+        assert challenge is not None
+        assert challenge.algorithm == "SHA-256"
+
+
+def test_the_example_of_rfc_2617_without_qop_is_answered_as_rfc_2069() -> None:
+    challenge = read_offer(['Digest realm="r", nonce="n"']).digest
+    assert challenge is not None
+    header, used = DigestLogin(challenge).header("POST", "/onvif/device_service", Credential("u", Secret("p")))
+    assert "qop" not in header
+    assert "cnonce" not in header
+    assert used == 1
+
+
+def test_a_nonce_is_counted() -> None:
+    challenge = read_offer([RFC7616[1]]).digest
+    assert challenge is not None
+    login = DigestLogin(challenge)
+    assert [login.header("GET", "/", MUFASA)[1] for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Digest",
+        'Digest realm="x"',
+        'Digest realm="x", nonce="n", algorithm=SHA-512-256',
+        'Digest realm="x", nonce="n", qop="auth-int"',
+        'Digest realm="x\x00", nonce="n"',
+        "Negotiate abc",
+    ],
+)
+def test_challenges_that_cannot_be_answered_are_passed_over(header: str) -> None:
+    assert read_offer([header]).digest is None
+
+
+def test_basic_is_seen() -> None:
+    assert read_offer(['Basic realm="a, b"']).basic
+    assert not read_offer(['Digest realm="Basic", nonce="n"']).basic
+
+
+@given(st.lists(st.text(max_size=300), max_size=4))
+def test_any_header_is_read_without_an_error(headers: list[str]) -> None:
+    read_offer(headers)
+
+
+def test_quotes_in_a_user_name_cannot_end_the_field() -> None:
+    challenge = read_offer(['Digest realm="r", nonce="n"']).digest
+    assert challenge is not None
+    header, _ = DigestLogin(challenge).header("GET", "/", Credential('a", realm="x\\', Secret("p")))
+    assert header.startswith('Digest username="a\\", realm=\\"x\\\\", realm="r"')

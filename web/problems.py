@@ -114,7 +114,7 @@ def problem(status: int, title: str, code: str, detail: str, **more: Any) -> dic
 def answer_app_error(error: AppError) -> Response:
     status, title, retry_after_s = status_of(error)
     if status >= 500:
-        log.info("%s %s: %s %s", request.method, request.path[:200], status, error.code)
+        log.debug("%s %s: %s %s", request.method, request.path[:200], status, error.code)
     document = problem(status, title, error.code, error.detail, **_extras(error))
     return _answer(document, {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {})
 

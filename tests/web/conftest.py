@@ -228,6 +228,8 @@ class StandInStreams:
     ) -> tuple[StreamView, str, bool]:
         if self.fail_with is not None:
             raise self.fail_with
+        if camera_id != 1 or not profile_token.startswith("MediaProfile"):
+            raise NotFound("There is no such media profile.")
         stream_id = f"camera{camera_id}_{profile_token}" + (".hevc" if "hevc" in accept else "")
         is_new = stream_id not in self.sessions
         view = self.sessions.setdefault(stream_id, _session(stream_id, camera_id, profile_token))

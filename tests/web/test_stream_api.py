@@ -66,11 +66,6 @@ def test_an_unknown_camera_or_media_profile_is_404(client: FlaskClient, camera: 
         assert_problem(client.post("/api/streams/start", json=body), 404, "not_found")
 
 
-def test_a_camera_that_was_never_reached_may_be_started(client: FlaskClient, camera: Any, cameras: Any) -> None:
-    cameras.channel_lists[camera.id] = []
-    assert client.post("/api/streams/start", json={"camera_id": 1, "profile_token": "any"}).status_code == 201
-
-
 def test_status_and_all_show_the_session(client: FlaskClient, stream_id: str, assert_problem: Any) -> None:
     status = client.get(f"/api/streams/status/{stream_id}").get_json()
     assert status["stream_id"] == stream_id

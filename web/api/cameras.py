@@ -8,10 +8,10 @@ from flask_openapi3.models.tag import Tag
 
 from cameras.records import CameraChange, CameraDraft
 from core.clock import rfc3339
-from core.errors import InvalidRequest, NotFound
+from core.errors import InvalidRequest
 from core.secrets import Secret
 from web.api import answers, models
-from web.api.described import JPEG, NO_CONTENT, answers_with
+from web.api.described import JPEG, NO_CONTENT, NO_PICTURE, answers_with
 from web.services import services
 
 blueprint = APIBlueprint("api_cameras", __name__, url_prefix="/api", abp_tags=[Tag(name="cameras")])
@@ -128,14 +128,16 @@ def _channel_list(camera_id: int) -> Response:
     return answers.answer(models.ChannelList(channels=[answers.channel(channel) for channel in channels]))
 
 
-@blueprint.get("/cameras/<camera_id>/snapshot", responses=answers_with({200: JPEG}, 404, 422, 502, 503, 504))
+@blueprint.get(
+    "/cameras/<camera_id>/snapshot", responses=answers_with({200: JPEG, 204: NO_PICTURE}, 404, 422, 502, 503, 504)
+)
 def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
     """A still as JPEG: the device's own, else a frame of the stream. X-Snapshot-Taken-At says when."""
     cameras = services().cameras
     if query.cached:
         last = cameras.last_snapshot(path.camera_id, query.profile_token)
         if last is None:
-            raise NotFound("There is no picture of this channel yet.")
+            return Response(status=204)  # not a 404: each would be a red line in the browser's console
         picture = last
     else:
         with services().device_room.place():

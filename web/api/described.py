@@ -17,6 +17,7 @@ JPEG: dict[str, Any] = {
         "X-Snapshot-Taken-At": {"description": "When it was taken", "schema": {"type": "string", "format": "date-time"}}
     },
 }
+NO_PICTURE: dict[str, Any] = {"description": "With `cached=1`: there is no picture of this channel yet"}
 NO_CONTENT: dict[str, Any] = {"description": "Done"}
 
 

@@ -200,6 +200,7 @@ class OnvifManager:
             else:
                 self._registry.set_stored(camera_id, lambda now: replace(now, name=stored.name))
         if must_connect:
+            self._connector.abort(camera_id)
             if device is not None:
                 device.close()
             if is_moved:

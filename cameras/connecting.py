@@ -76,6 +76,7 @@ class Connector:
         self._schedule = Schedule(clock, patient_places=pace.patient_workers)
         self._threads: list[threading.Thread] = []
         self._saved_s: dict[int, float] = {}
+        self._opening: dict[int, Device] = {}  # changed under the registry's lock
 
     def start(self) -> None:
         if self._threads:
@@ -87,8 +88,10 @@ class Connector:
             self._threads.append(thread)
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """Takes no more work; a call to a device that hangs is left behind, its answer is ignored."""
+        """Takes no more work and ends calls under way; one that hangs on is left behind and ignored."""
         self._schedule.close()
+        for camera_id in self._registry.ids():
+            self.abort(camera_id)
         deadline_s = self._clock.monotonic_s() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
@@ -98,7 +101,15 @@ class Connector:
         """Connects at once; nothing for a camera that has no address or no password yet."""
         self._schedule.put_now(camera_id)
 
+    def abort(self, camera_id: int) -> None:
+        """Ends an attempt to open the device, if one is under way: what it would bring is not wanted any more."""
+        with self._registry.changed:
+            device = self._opening.get(camera_id)
+        if device is not None:
+            device.close()
+
     def forget(self, camera_id: int) -> None:
+        self.abort(camera_id)
         self._schedule.remove(camera_id)
         self._saved_s.pop(camera_id, None)
 
@@ -208,9 +219,15 @@ class Connector:
         device = self._connect(target)
         taken = False
         try:
+            with self._registry.changed:
+                if self._registry.entry_of(stored.id, generation) is None:
+                    return
+                self._opening[stored.id] = device
             device.open()
             taken = self._learn(stored.id, generation, device, read=True)
         finally:
+            with self._registry.changed:
+                self._opening.pop(stored.id, None)
             if not taken:
                 with self._registry.changed:
                     entry = self._registry.entry_of(stored.id, generation)

@@ -1,0 +1,256 @@
+"""A device that does what a test tells it, at once.
+
+Real devices of several kinds stand in tests/onvif and in test_real_devices.py; this one exists
+because counting log-ins, hanging for a chosen time and changing its mind between two calls cannot
+be made to happen with those, or not within a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cameras.connecting import Pace
+from cameras.device import Device, Target
+from cameras.pretend import Launcher
+from core.clock import SystemClock
+from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
+from core.login_gate import LoginGate
+from core.records import (
+    CameraStatus,
+    Channel,
+    ClockOffset,
+    DeviceInfo,
+    FoundDevice,
+    MediaProfile,
+    ProfileRole,
+    ServiceCheck,
+    StreamSource,
+    VideoFormat,
+)
+from core.settings import Settings
+from database import Database
+from onvif_manager import OnvifManager
+
+JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
+QUICK = Pace(check_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, kick_again_s=0.02)
+
+
+def channel(number: int, *, codec: str = "h264", source: str | None = None) -> Channel:
+    """A channel as a Dahua recorder has it: a main and a sub profile."""
+    token = source or f"VideoSource{number - 1:03}"
+    return Channel(
+        number=number,
+        name=f"Cam {number}",
+        video_source_token=token,
+        profiles=tuple(
+            MediaProfile(
+                f"MediaProfile{number - 1:03}0{index}",
+                role.value,
+                token,
+                VideoFormat(codec, 640, 360, 25.0),
+                None,
+                role=role,
+            )
+            for index, role in enumerate((ProfileRole.MAIN, ProfileRole.SUB))
+        ),
+        position=number - 1,
+    )
+
+
+@dataclass
+class Device4Tests:
+    """What stands at one host and port. `problem` is raised by every call, `password` is the right one."""
+
+    password: str = "right"
+    info: DeviceInfo = DeviceInfo("Dahua", "XVR5116", "4.0", "SN1", "1.0")
+    channels: tuple[Channel, ...] = (channel(1), channel(2))
+    problem: DeviceError | None = None
+    snapshot_problem: DeviceError | None = None
+    uri_problem: DeviceError | None = None
+    jpeg: bytes = JPEG
+    takes_s: float = 0.0
+    release: threading.Event = field(default_factory=threading.Event)
+    opens: int = 0
+    logins: int = 0
+    reads: int = 0
+    closes: int = 0
+    uris: int = 0
+    snapshots: int = 0
+    key_frames: int = 0
+    offset_s: float = 1.5
+    ignores_close: bool = False
+
+
+class Connection:
+    """A connection to a Device4Tests; see cameras.device.Device."""
+
+    def __init__(self, device: Device4Tests, target: Target, gate: LoginGate) -> None:
+        self._device = device
+        self._target = target
+        self._gate = gate
+        self._closed = threading.Event()
+        self.checks: tuple[ServiceCheck, ...] = ()
+
+    @property
+    def info(self) -> DeviceInfo:
+        return self._device.info
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return ("device", "media")
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        return ClockOffset(self._device.offset_s, datetime.now(UTC))
+
+    def open(self) -> None:
+        self._device.opens += 1
+        self.checks = (ServiceCheck("clock", "failed", "while opening"),)
+        self._answer()
+        self._log_in()
+        self.checks = (ServiceCheck("clock", "ok", took_ms=3),)
+
+    def check(self) -> None:
+        self._answer()
+
+    def channels(self) -> tuple[Channel, ...]:
+        self._device.reads += 1
+        self._answer()
+        self._log_in()
+        return self._device.channels
+
+    def stream_uri(self, profile: MediaProfile) -> str:
+        self._device.uris += 1
+        self._answer()
+        if self._device.uri_problem:
+            raise self._device.uri_problem
+        return f"rtsp://{self._target.host}:554/{profile.profile_token}"
+
+    def snapshot(self, profile: MediaProfile) -> bytes:
+        self._device.snapshots += 1
+        self._answer()
+        if self._device.snapshot_problem:
+            raise self._device.snapshot_problem
+        return self._device.jpeg
+
+    def request_key_frame(self, profile: MediaProfile) -> None:
+        self._device.key_frames += 1
+        self._answer()
+
+    def close(self) -> None:
+        """Ends calls under way, as the real one does."""
+        self._device.closes += 1
+        self._closed.set()
+
+    def _answer(self) -> None:
+        if (self._closed.is_set() and not self._device.ignores_close) or (self._device.takes_s and self._wait()):
+            raise CameraUnreachable("The connection was closed.")
+        if self._device.problem is not None:
+            raise self._device.problem
+
+    def _wait(self) -> bool:
+        """True when it was closed meanwhile."""
+        clock = SystemClock()
+        until_s = clock.monotonic_s() + self._device.takes_s
+        while not self._device.release.is_set() and clock.monotonic_s() < until_s:
+            if self._closed.wait(0.005) and not self._device.ignores_close:
+                return True
+        return False
+
+    def _log_in(self) -> None:
+        attempt = self._gate.begin(self._target.device_key, self._target.credential)
+        self._device.logins += 1
+        if self._target.credential.password.reveal() == self._device.password:
+            attempt.accepted()
+            return
+        attempt.refused()
+        raise CameraAuthFailed("The device refuses this user name or password.")
+
+
+class House:
+    """A manager on a folder of its own, and a network of Device4Tests. May be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(
+            data_dir=folder / "data",
+            streams_dir=folder / "streams",
+            secret_key_file=folder / "key" / "secret.key",
+            device_timeout_s=1.0,
+        )
+        self.devices: dict[tuple[str, int], Device4Tests] = {}
+        self.found: list[FoundDevice] = []
+        self.searches = 0
+        self.frame: Callable[[StreamSource], bytes] | None = None
+        self.launcher: Launcher | None = None
+        self.pace = QUICK
+        self.gate = LoginGate(SystemClock())
+        self.manager = self.make()
+
+    def make(self) -> OnvifManager:
+        self.gate = LoginGate(SystemClock())
+        self.manager = OnvifManager(
+            Database(self.settings.database_file),
+            self.settings,
+            self.gate,
+            SystemClock(),
+            connect=self._connect,
+            probe=self._probe,
+            search=self._search,
+            frame_snapshot=self.frame,
+            launcher=self.launcher,
+            pace=self.pace,
+        )
+        return self.manager
+
+    @contextmanager
+    def running(self) -> Iterator[OnvifManager]:
+        """A run of the app: a new manager on the same folder."""
+        manager = self.make()
+        manager.start()
+        try:
+            yield manager
+        finally:
+            manager.stop()
+
+    def device(self, host: str = "cam", port: int = 80, **fields: object) -> Device4Tests:
+        device = Device4Tests(**fields)  # type: ignore[arg-type] # its own fields, by name
+        self.devices[host, port] = device
+        return device
+
+    def wait_status(self, camera_id: int, *wanted: CameraStatus, timeout_s: float = 5.0) -> None:
+        wait_until(lambda: self.manager.get_camera(camera_id).status in wanted, timeout_s)
+
+    def _connect(self, target: Target) -> Device:
+        device = self.devices.get((target.host, target.port))
+        if device is None:
+            device = Device4Tests(problem=CameraUnreachable("Nothing answers."))
+        return Connection(device, target, self.gate)
+
+    def _probe(self, host: str, timeout_s: float) -> int:
+        ports = [port for known, port in self.devices if known == host]
+        if not ports:
+            raise CameraUnreachable("Nothing answers at this address.")
+        return ports[0]
+
+    def _search(self, timeout_s: float) -> list[FoundDevice]:
+        self.searches += 1
+        return self.found
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Polls until it holds; fails the test when it does not in time."""
+    pause = threading.Event()
+    clock = SystemClock()
+    deadline_s = clock.monotonic_s() + timeout_s
+    while not holds():
+        assert clock.monotonic_s() < deadline_s, "it did not come true in time"
+        pause.wait(0.01)
+
+
+def no_snapshots() -> DeviceError:
+    return CameraUnsupported("The device gives no snapshots.", service="snapshot")

@@ -1,0 +1,356 @@
+"""Adding, editing, refreshing and deleting cameras; what they show, and what survives a restart."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from cameras.records import CameraChange, CameraDraft
+from core.errors import CameraUnreachable, Conflict, InvalidRequest, NotFound
+from core.records import CameraStatus, DeviceInfo
+from core.secrets import Secret
+from onvif_manager import OnvifManager
+from tests.cameras.doubles import House, channel, wait_until
+
+RIGHT = Secret("right")
+
+
+def add(manager: OnvifManager, host: str = "cam", port: int | None = 80, password: str = "right") -> int:
+    return manager.add_camera(CameraDraft(host=host, port=port, username="admin", password=Secret(password))).id
+
+
+def test_a_new_camera_answers_at_once_and_comes_online_by_itself(house: House, manager: OnvifManager) -> None:
+    house.device(takes_s=0.2)
+    began_s = time.monotonic()
+    view = manager.add_camera(CameraDraft(host="Cam", port=80, username="admin", password=RIGHT))
+    assert time.monotonic() - began_s < 0.15
+    assert (view.id, view.status, view.channel_count) == (1, CameraStatus.CONNECTING, 0)
+    view = manager.wait_first_connection(1, 5.0)
+    assert view.status is CameraStatus.ONLINE
+    assert view.error is None
+    assert view.name == "Dahua XVR5116"
+    assert view.host == "cam"
+    assert view.channel_count == 2
+    assert view.services == ("device", "media")
+    assert view.clock_offset_s == 1.5
+    assert view.last_seen_at is not None
+
+
+def test_waiting_for_a_first_connection_ends_with_its_failure_too(manager: OnvifManager) -> None:
+    view = manager.wait_first_connection(add(manager, "nowhere"), 5.0)
+    assert view.status is CameraStatus.OFFLINE
+    assert view.error is not None
+    assert view.error.code == "camera_unreachable"
+
+
+def test_waiting_for_a_first_connection_has_an_end(house: House, manager: OnvifManager) -> None:
+    device = house.device(takes_s=5.0)
+    assert manager.wait_first_connection(add(manager), 0.05).status is CameraStatus.CONNECTING
+    device.release.set()
+
+
+def test_the_port_is_found_when_none_is_given(house: House, manager: OnvifManager) -> None:
+    house.device(port=8000)
+    view = manager.wait_first_connection(add(manager, port=None), 5.0)
+    assert (view.port, view.status) == (8000, CameraStatus.ONLINE)
+
+
+def test_a_port_may_stand_in_the_address(house: House, manager: OnvifManager) -> None:
+    house.device("10.0.0.9", 8899)
+    assert manager.wait_first_connection(add(manager, "10.0.0.9:8899", None), 5.0).port == 8899
+
+
+def test_the_same_address_a_second_time_names_the_camera_that_has_it(house: House, manager: OnvifManager) -> None:
+    house.device()
+    first = add(manager)
+    with pytest.raises(Conflict) as refused:
+        add(manager, "CAM.")
+    assert (refused.value.code, refused.value.existing_id) == ("already_added", first)
+    with pytest.raises(Conflict) as refused:
+        add(manager, port=None)
+    assert refused.value.existing_id == first
+    assert len(manager.list_cameras()) == 1
+
+
+def test_another_port_of_the_same_address_is_another_camera(house: House, manager: OnvifManager) -> None:
+    house.device()
+    house.device(port=81, info=DeviceInfo("Dahua", "IPC", "1", "SN2", ""))
+    add(manager)
+    second = manager.wait_first_connection(add(manager, port=81), 5.0)
+    assert second.status is CameraStatus.ONLINE
+    assert second.same_device_as is None
+
+
+def test_a_found_port_that_another_camera_has_is_said(house: House, manager: OnvifManager) -> None:
+    house.device(takes_s=0.3)
+    asked = add(manager, port=None)
+    given = add(manager, port=80)
+    wait_until(lambda: manager.get_camera(asked).error is not None)
+    view = manager.get_camera(asked)
+    assert view.status is CameraStatus.OFFLINE
+    assert view.error is not None
+    assert view.error.code == "already_added"
+    assert str(given) in view.error.detail
+
+
+def test_one_device_under_two_addresses_is_pointed_out_not_refused(house: House, manager: OnvifManager) -> None:
+    house.device("cam")
+    house.device("10.0.0.5")
+    first, second = add(manager), add(manager, "10.0.0.5")
+    for camera_id in (first, second):
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+    assert manager.get_camera(second).same_device_as == first
+    assert manager.get_camera(first).same_device_as is None
+
+
+def test_ids_count_from_one_and_are_never_given_again(house: House, manager: OnvifManager) -> None:
+    assert add(manager, "a") == 1
+    assert add(manager, "b") == 2
+    manager.delete_camera(2)
+    assert add(manager, "c") == 3
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (CameraDraft(host=""), "host"),
+        (CameraDraft(host="user@cam"), "host"),
+        (CameraDraft(host="cam", port=0), "port"),
+        (CameraDraft(host="cam", port=65536), "port"),
+        (CameraDraft(host="cam:81", port=80), "port"),
+        (CameraDraft(host="cam", name="x" * 101), "name"),
+        (CameraDraft(host="cam", name="a\u202eb"), "name"),
+        (CameraDraft(host="cam", username="a\r\nb"), "username"),
+        (CameraDraft(host="cam", username="a" * 300), "username"),
+        (CameraDraft(host="cam", password=Secret("a\x00b")), "password"),
+    ],
+)
+def test_a_wrong_draft_is_refused_with_the_field_named(manager: OnvifManager, draft: CameraDraft, field: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        manager.add_camera(draft)
+    assert [error.field for error in refused.value.errors] == [field]
+    assert manager.list_cameras() == []
+
+
+def test_all_is_known_at_once_after_a_restart(house: House) -> None:
+    device = house.device()
+    with house.running() as manager:
+        camera_id = add(manager)
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        manager.update_channel(camera_id, 2, name="Yard", hidden=True, position=0)
+        before, channels = manager.get_camera(camera_id), manager.channels(camera_id)
+    device.takes_s = 5.0
+    with house.running() as manager:
+        after = manager.get_camera(camera_id)
+        assert after.status is CameraStatus.CONNECTING
+        assert replace(after, status=before.status, last_seen_at=None) == replace(before, last_seen_at=None)
+        assert after.last_seen_at is not None
+        assert manager.channels(camera_id) == channels
+        device.release.set()
+
+
+def test_a_camera_whose_device_is_gone_and_back_recovers_by_itself(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = add(manager)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    device.problem = CameraUnreachable("The device does not answer.")
+    house.wait_status(camera_id, CameraStatus.OFFLINE)
+    assert manager.channels(camera_id), "what was known stays"
+    device.problem = None
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    assert manager.health(camera_id).failures == 0
+
+
+def test_a_refused_password_is_tried_once(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = add(manager, password="wrong")
+    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    error = manager.get_camera(camera_id).error
+    assert error is not None
+    assert error.code == "camera_auth_failed"
+    threading.Event().wait(0.5)
+    assert device.logins == 1
+
+
+def test_a_new_password_is_tried_at_once(house: House, manager: OnvifManager) -> None:
+    house.device()
+    changed: list[int] = []
+    manager.on_change(changed.append)
+    camera_id = add(manager, password="wrong")
+    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    view = manager.update_camera(camera_id, CameraChange(password=RIGHT))
+    assert view.status is CameraStatus.CONNECTING
+    assert view.error is None
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    assert changed == [camera_id]
+
+
+def test_a_refresh_tries_a_refused_password_again(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = add(manager, password="wrong")
+    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    device.password = "wrong"
+    manager.refresh(camera_id)
+    assert manager.wait_first_connection(camera_id, 5.0).status is CameraStatus.ONLINE
+
+
+def test_a_password_changed_on_the_device_is_noticed_with_one_try(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    house.pace = replace(house.pace, read_again_s=0.1)
+    with house.running() as hasty:
+        camera_id = add(hasty)
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        device.password = "another"
+        logins = device.logins
+        house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+        threading.Event().wait(0.4)
+        assert device.logins - logins <= 2  # one that was under way still let in, and the one refused
+
+
+def test_a_new_name_disturbs_nothing(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    changed: list[int] = []
+    manager.on_change(changed.append)
+    camera_id = add(manager)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    assert manager.update_camera(camera_id, CameraChange(name="  Cellar ")).name == "Cellar"
+    assert manager.get_camera(camera_id).status is CameraStatus.ONLINE
+    assert manager.update_camera(camera_id, CameraChange(name="")).name == "Dahua XVR5116"
+    assert (device.opens, changed) == (1, [])
+
+
+def test_a_new_address_forgets_the_old_device_and_keeps_the_password(house: House, manager: OnvifManager) -> None:
+    house.device("cam")
+    house.device("new", 8000, channels=(channel(1),), info=DeviceInfo("Axis", "M1", "9", "SN9", ""))
+    camera_id = add(manager)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    view = manager.update_camera(camera_id, CameraChange(host="new", port=8000))
+    assert (view.status, view.channel_count, view.info) == (CameraStatus.CONNECTING, 0, DeviceInfo())
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    assert manager.get_camera(camera_id).name == "Axis M1"
+    assert len(manager.channels(camera_id)) == 1
+
+
+def test_an_edit_onto_another_cameras_address_is_refused_and_changes_nothing(
+    house: House, manager: OnvifManager
+) -> None:
+    first, second = add(manager, "a"), add(manager, "b")
+    with pytest.raises(Conflict) as refused:
+        manager.update_camera(second, CameraChange(host="a", name="x"))
+    assert refused.value.existing_id == first
+    assert manager.get_camera(second).host == "b"
+    assert manager.get_camera(second).name == "b"
+
+
+def test_an_edit_does_not_wait_for_the_attempt_under_way(house: House, manager: OnvifManager) -> None:
+    old = house.device("cam", takes_s=30.0)
+    house.device("new", channels=(channel(1), channel(2), channel(3)))
+    camera_id = add(manager)
+    wait_until(lambda: old.opens == 1)
+    manager.update_camera(camera_id, CameraChange(host="new"))
+    house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=2.0)
+    assert manager.get_camera(camera_id).channel_count == 3
+
+
+def test_what_an_older_attempt_brings_home_late_is_thrown_away(house: House, manager: OnvifManager) -> None:
+    old = house.device("cam", takes_s=0.3)
+    house.device("new", channels=(channel(1), channel(2), channel(3)))
+    camera_id = add(manager, port=None)
+    wait_until(lambda: old.opens == 1)
+    old.ignores_close = True
+    manager.update_camera(camera_id, CameraChange(host="new", port=80))
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    wait_until(lambda: old.closes >= 1)
+    view = manager.get_camera(camera_id)
+    assert (view.host, view.channel_count) == ("new", 3)
+
+
+def test_deleting_ends_streams_and_leaves_nothing(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    ended: list[int] = []
+    manager.on_delete(ended.append)
+    camera_id = add(manager)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    token = manager.channels(camera_id)[0].profiles[0].profile_token
+    manager.snapshot(camera_id, token)
+    manager.delete_camera(camera_id)
+    assert ended == [camera_id]
+    assert manager.list_cameras() == []
+    assert device.closes == 1
+    assert not list((house.settings.data_dir / "cache" / "snapshots").iterdir())
+    for call in (manager.get_camera, manager.delete_camera, manager.refresh, manager.channels, manager.health):
+        with pytest.raises(NotFound):
+            call(camera_id)
+    with house.running() as again:
+        assert again.list_cameras() == []
+
+
+def test_deleting_while_it_connects_is_no_trouble(house: House, manager: OnvifManager) -> None:
+    device = house.device(takes_s=5.0)
+    camera_id = add(manager)
+    wait_until(lambda: device.opens == 1)
+    manager.delete_camera(camera_id)
+    device.release.set()
+    wait_until(lambda: device.closes >= 1)
+    assert manager.list_cameras() == []
+
+
+def test_a_refresh_reads_everything_anew(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = add(manager)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    device.channels = (channel(1), channel(2), channel(3))
+    manager.refresh(camera_id)
+    assert manager.wait_first_connection(camera_id, 5.0).channel_count == 3
+    assert device.opens == 2
+
+
+def test_a_device_that_moved_to_another_port_is_found_again_by_a_refresh(house: House, manager: OnvifManager) -> None:
+    house.device(port=80)
+    camera_id = add(manager, port=None)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    house.devices["cam", 8080] = house.devices.pop(("cam", 80))
+    house.devices["cam", 8080].problem = CameraUnreachable("gone")
+    house.wait_status(camera_id, CameraStatus.OFFLINE)
+    house.devices["cam", 8080].problem = None
+    manager.refresh(camera_id)
+    view = manager.wait_first_connection(camera_id, 5.0)
+    assert (view.status, view.port) == (CameraStatus.ONLINE, 8080)
+
+
+def test_64_cameras_half_of_them_dead_are_listed_in_no_time(house: House, manager: OnvifManager) -> None:
+    for number in range(64):
+        house.device(f"cam{number}", takes_s=1.0 if number % 2 else 0.01)
+        if number % 2:
+            house.devices[f"cam{number}", 80].problem = CameraUnreachable("The device does not answer.")
+    slowest_s = 0.0
+    for number in range(64):
+        began_s = time.monotonic()
+        add(manager, f"cam{number}")
+        manager.list_cameras()
+        slowest_s = max(slowest_s, time.monotonic() - began_s)
+
+    def live_are_online() -> bool:
+        nonlocal slowest_s
+        began_s = time.monotonic()
+        views = manager.list_cameras()
+        slowest_s = max(slowest_s, time.monotonic() - began_s)
+        return all(view.status is CameraStatus.ONLINE for view in views if int(view.host[3:]) % 2 == 0)
+
+    wait_until(live_are_online, 10.0)
+    assert slowest_s < 0.2
+
+
+def test_stopping_does_not_wait_for_a_device_that_hangs(house: House) -> None:
+    device = house.device(takes_s=30.0)
+    with house.running() as manager:
+        add(manager)
+        wait_until(lambda: device.opens == 1)
+        began_s = time.monotonic()
+        manager.stop()
+        assert time.monotonic() - began_s < 1.0
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("cameras-")]
+        manager.stop()

@@ -78,17 +78,22 @@ export class ViewerStage extends EventTarget {
     return this.#session.isWanted;
   }
 
-  /** @param {import('../lib/live-session.js').Source} source */
-  play(source) {
-    this.#zoom.reset();
-    this.#player.forget();
-    this.#showStill(source.cameraId, source.profileToken);
+  /**
+   * @param {import('../lib/live-session.js').Source} source
+   * @param {{sameChannel?: boolean}} [how] another quality of what is shown already keeps the picture, frozen
+   */
+  play(source, { sameChannel = false } = {}) {
+    this.#player.removeAttribute('src');
+    if (!sameChannel) {
+      this.#zoom.reset();
+      this.#player.forget();
+      this.#showStill(source.cameraId, source.profileToken);
+    }
     this.#session.play(source);
   }
 
   stop() {
     this.#session.stop();
-    this.#player.forget();
     this.#zoom.reset();
     this.dispatchEvent(new Event('ended'));
   }

@@ -139,8 +139,10 @@ function follow() {
   const watching = state.view === 'single' && !stopped && !asleep && playback !== null;
   const wanted = watching ? `${channel.channel} ${playback?.profile.profile_token}` : '';
   if (wanted === playing) return;
+  const sameChannel = playing.split(' ')[0] === String(channel.channel);
   playing = wanted;
-  if (wanted && playback) stage.play({ cameraId, profileToken: playback.profile.profile_token, accept: decodes });
+  const source = { cameraId, profileToken: playback?.profile.profile_token ?? '', accept: decodes };
+  if (wanted) stage.play(source, { sameChannel });
   else if (stage.isWanted) stage.stop();
 }
 

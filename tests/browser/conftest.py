@@ -1,0 +1,87 @@
+"""A real Chromium, the real app, a pretend recorder: what a person would see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.watching import Watched
+from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
+
+# Tells the test of everything that the content security policy refused.
+_REPORT_VIOLATIONS = """
+addEventListener('securitypolicyviolation', (event) =>
+  console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+"""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=60_000
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def recorder() -> Iterator[Recorder]:
+    """Eight channels: 2, 4 and so on have an H.265 main stream, 6, 7 and 8 are dead, each in its own way."""
+    with running_recorder("--channels", "8", "--profile", "small") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    running = App(tmp_path_factory.mktemp("app"), SEGMENT_S="1", STALL_AFTER_S="4")
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def camera_id(app: App, recorder: Recorder) -> int:
+    return app.add_camera(recorder, name="Recorder")
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
+    """Opens pages in contexts of their own; at the end none of them may have complained."""
+    contexts: list[BrowserContext] = []
+    pages: list[Watched] = []
+
+    def open_it(url: str, width: int = 1280, height: int = 800, **options: Any) -> Watched:
+        context = chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
+        context.add_init_script(_REPORT_VIOLATIONS)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        watched = Watched(page)
+        page.on("console", watched.hear)
+        page.on("pageerror", lambda error: watched.complaints.append(f"exception: {error} {error.stack}"))
+        pages.append(watched)
+        page.goto(url)
+        return watched
+
+    yield open_it
+    left = [text for watched in pages for text in watched.left()]
+    for context in contexts:
+        context.close()
+    assert not left, left
+
+
+@pytest.fixture
+def empty_app(tmp_path: Path) -> Iterator[App]:
+    running = App(tmp_path, SEGMENT_S="1")
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()

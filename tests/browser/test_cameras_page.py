@@ -1,0 +1,187 @@
+"""The list of cameras, seen in Chromium."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pictures import assert_pictures_move, wait_playing
+from tests.browser.watching import Open
+from tools.running import PASSWORD, App, Recorder
+
+pytestmark = pytest.mark.browser
+SCRIPT_NAME = "<img src=x onerror=document.title='hacked'>{{7*7}}\u202eexe"
+
+
+def add(page: Page, address: str, password: str = PASSWORD, name: str = "") -> None:
+    form = page.locator("#camera-form")
+    form.get_by_label("Address").fill(address)
+    form.get_by_label("User name").fill("admin")
+    form.get_by_label("Password", exact=True).fill(password)
+    form.get_by_label("Name optional").fill(name)
+    form.get_by_role("button", name="Add", exact=True).click()
+
+
+def test_a_newcomer_adds_a_recorder_and_sees_its_picture_move(
+    empty_app: App, recorder: Recorder, open_page: Open
+) -> None:
+    page = open_page(empty_app.url).page
+    expect(page.get_by_role("button", name="Try with a pretend recorder")).to_be_visible()
+    page.get_by_role("button", name="Add by address").click()
+    add(page, f"127.0.0.1:{recorder.onvif_port}", name="Shed")
+    card = page.locator("camera-card")
+    expect(card).to_contain_text("Shed")
+    expect(card).to_contain_text("Online", timeout=20_000)
+    expect(card).to_contain_text("8 channels")
+    expect(card.locator("snapshot-image[has-picture]")).to_be_visible(timeout=20_000)
+    card.get_by_role("link", name="View Shed").click()
+    wait_playing(page)
+    assert_pictures_move(page)
+
+
+def test_one_click_brings_a_pretend_recorder(empty_app: App, open_page: Open) -> None:
+    page = open_page(empty_app.url).page
+    page.get_by_role("button", name="Try with a pretend recorder").click()
+    card = page.locator("camera-card")
+    expect(card).to_contain_text("16 channels", timeout=40_000)
+    card.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("button", name="Try with a pretend recorder")).to_be_visible()
+
+
+def test_an_address_is_checked_before_it_is_sent(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/cameras").page
+    page.get_by_role("button", name="Add camera").click()
+    add(page, "10.0.0.5:99999")
+    expect(page.locator("#error-address")).to_have_text("99999 is not a port. Ports go from 1 to 65535.")
+    expect(page.locator("#field-address")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#camera-form dialog")).to_be_hidden()
+    expect(page.get_by_role("button", name="Add camera")).to_be_focused()
+
+
+def test_the_same_device_again_leads_to_the_one_there_is(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    watched = open_page(f"{app.url}/cameras")
+    watched.forgive("409")
+    watched.page.get_by_role("button", name="Add camera").click()
+    add(watched.page, f"127.0.0.1:{recorder.onvif_port}")
+    watched.page.get_by_role("link", name="Open it").click()
+    watched.page.wait_for_url(f"**/viewer/{camera_id}*")
+
+
+def test_a_wrong_password_is_said_and_can_be_put_right(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+    page = open_page(empty_app.url).page
+    page.get_by_role("button", name="Add by address").click()
+    add(page, f"127.0.0.1:{recorder.onvif_port}", password="wrong", name="Barn")
+    card = page.locator("camera-card")
+    expect(card).to_contain_text("Wrong password", timeout=20_000)
+    card.get_by_role("button", name="Change it").click()
+    form = page.locator("#camera-form")
+    expect(form.get_by_label("Password", exact=True)).to_be_focused()
+    form.get_by_label("Password", exact=True).fill(PASSWORD)
+    form.get_by_role("button", name="Save").click()
+    expect(card).to_contain_text("Online", timeout=20_000)
+
+
+def test_what_a_device_calls_itself_is_text_and_never_more(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+    recorder.set_fault("names", SCRIPT_NAME)
+    try:
+        camera_id = empty_app.add_camera(recorder)
+        page = open_page(empty_app.url).page
+        card = page.locator("camera-card")
+        expect(card).to_contain_text("<img src=x onerror", timeout=20_000)
+        card.get_by_role("button", name="Health card").click()
+        expect(page.locator("#health-card")).to_contain_text("<img src=x onerror")
+        page.goto(f"{empty_app.url}/viewer/{camera_id}?view=grid")
+        expect(page.locator("#channels")).to_contain_text("<img src=x onerror", timeout=20_000)
+        page.get_by_role("button", name="Edit", exact=True).click()
+        expect(page.locator("channel-editor input").first).to_have_value(
+            r"".join(SCRIPT_NAME[:20]) + SCRIPT_NAME[20:47]
+        )
+        assert "hacked" not in page.title()
+        assert page.locator("img[src=x]").count() == 0
+    finally:
+        recorder.clear_fault("names")
+
+
+def test_the_health_card_opens_and_says_what_was_tried(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/cameras").page
+    page.locator("camera-card").get_by_role("button", name="Health card").click()
+    card = page.locator("#health-card")
+    expect(card).to_contain_text("What was tried")
+    expect(card).to_contain_text("H.265")
+    expect(card).not_to_contain_text(PASSWORD)
+    card.get_by_role("button", name="Done").click()
+    expect(card.locator("dialog")).to_be_hidden()
+
+
+def test_the_list_refreshes_without_building_its_cards_anew(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/cameras").page
+    expect(page.locator("camera-card")).to_have_count(1)
+    page.evaluate("document.querySelector('camera-card').dataset.mark = 'mine'")
+    app.call("PATCH", f"/api/cameras/{camera_id}", {"name": "Recorder, renamed"})
+    expect(page.locator("camera-card[data-mark=mine]")).to_contain_text("Recorder, renamed", timeout=10_000)
+    app.call("PATCH", f"/api/cameras/{camera_id}", {"name": "Recorder"})
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280, 3840])
+def test_pages_fit_every_width_in_both_colours(app: App, camera_id: int, open_page: Open, width: int) -> None:
+    for scheme in ("dark", "light"):
+        page = open_page(f"{app.url}/cameras", width=width, color_scheme=scheme).page
+        expect(page.locator("camera-card")).to_have_count(1)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
+        expect(page.locator("#channels [data-channel]")).to_have_count(8)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_chosen_colours_are_remembered(app: App, open_page: Open) -> None:
+    page = open_page(f"{app.url}/cameras", color_scheme="light").page
+    toggle = page.locator("theme-toggle button")
+    toggle.click()
+    toggle.click()
+    expect(toggle).to_have_attribute("aria-label", "Colours: dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+
+
+def test_a_server_that_is_away_is_said_and_the_list_comes_back(empty_app: App, open_page: Open) -> None:
+    watched = open_page(empty_app.url)
+    watched.forgive("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    expect(watched.page.locator("#empty")).to_be_visible()
+    empty_app.stop()
+    expect(watched.page.locator("#offline")).to_be_visible(timeout=15_000)
+    empty_app.start()
+    expect(watched.page.locator("#offline")).to_be_hidden(timeout=15_000)
+
+
+def test_an_address_that_does_not_exist_has_a_page(app: App, open_page: Open) -> None:
+    watched = open_page(f"{app.url}/viewer/999999")
+    watched.forgive("404")
+    expect(watched.page.get_by_role("link", name="All cameras", exact=True)).to_be_visible()
+
+
+# What a person who does not see the page hears: each control has a name, each field a label.
+_NAMELESS = """
+() => [...document.querySelectorAll('button, a[href], input, summary')]
+  .filter((element) => element.checkVisibility() && !element.closest('[aria-hidden=true]'))
+  .filter((element) => !(element.getAttribute('aria-label') || element.textContent.trim()
+    || element.labels?.length || element.getAttribute('aria-labelledby')))
+  .map((element) => element.outerHTML)
+"""
+
+
+def test_every_control_has_a_name(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/cameras").page
+    expect(page.locator("camera-card")).to_have_count(1)
+    assert page.evaluate(_NAMELESS) == []
+    page.get_by_role("button", name="Add camera").click()
+    assert page.evaluate(_NAMELESS) == []
+    page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    expect(page.locator("#channels [data-channel]")).to_have_count(8)
+    assert page.evaluate(_NAMELESS) == []
+    page.get_by_role("button", name="Edit", exact=True).click()
+    assert page.evaluate(_NAMELESS) == []

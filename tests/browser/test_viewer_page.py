@@ -1,0 +1,263 @@
+"""The viewer: pictures that move, states that are honest, everything by keyboard."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.pictures import assert_pictures_move, read_frames, seconds_behind, wait_playing
+from tests.browser.watching import Open
+from tools.running import App, Recorder
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_picture_is_as_far_behind_as_the_page_says(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
+    wait_playing(page)
+    page.wait_for_timeout(2500)
+    timing = recorder.frames(1, "main")
+    compared = []
+    for number, at_ms, behind in read_frames(page, 60):
+        said = re.fullmatch(r"([\d.]+) s", behind)
+        if number >= 0 and said:
+            compared.append(float(said[1]) - seconds_behind(number, at_ms, timing))
+    assert len(compared) >= 30
+    compared.sort()
+    assert abs(compared[len(compared) // 2]) < 0.5, compared
+    # Each number is up to half a second old when it is read, so single ones may be that much further off.
+    assert max(map(abs, compared)) < 1.0, compared
+
+
+def test_a_main_stream_in_h265_gives_way_to_the_sub_stream_and_says_so(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=2").page
+    expect(page.locator("#codec-notice")).to_contain_text("H.265, which this browser cannot play")
+    expect(page.get_by_role("button", name="Convert anyway")).to_be_visible()
+    expect(page.locator("[data-quality=sub]")).to_have_attribute("aria-pressed", "true")
+    wait_playing(page)
+    assert_pictures_move(page)
+    page.get_by_role("button", name="Convert anyway").click()
+    expect(page.locator("[data-fact=codec]")).to_have_text("H.265 → H.264 (converted)", timeout=30_000)
+    wait_playing(page)
+    assert_pictures_move(page)
+    assert "convert=1" in page.url
+
+
+def test_everything_can_be_done_by_keyboard(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+    page.keyboard.press("k")
+    expect(page.locator("#badge")).to_contain_text("PAUSED")
+    page.keyboard.press("Space")
+    expect(page.locator("#badge")).to_have_text("LIVE")
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Keys")).to_be_hidden()
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement?.id === 'stage'")
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement === null")
+    assert page.evaluate("document.querySelector('video').muted")
+    page.keyboard.press("m")
+    expect(page.locator("#mute")).to_have_attribute("aria-label", "Sound off")
+    assert not page.evaluate("document.querySelector('video').muted")
+    page.keyboard.press("m")
+    page.keyboard.press("+")
+    expect(page.locator("#zoom-level")).to_have_text("1.4×")
+    page.keyboard.press("Escape")
+    expect(page.locator("#zoom-level")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**channel=2*")
+    page.keyboard.press("5")
+    page.wait_for_url("**channel=5*")
+    page.keyboard.press("g")
+    page.wait_for_url("**view=grid*")
+    expect(page.locator("#stage")).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.wait_for_url("**channel=5*")
+    wait_playing(page)
+    page.go_back()
+    page.go_back()
+    page.wait_for_url("**channel=5*")
+    page.go_back()
+    page.wait_for_url("**channel=2*")
+
+
+def test_a_snapshot_has_the_whole_resolution_and_is_named_after_place_and_time(
+    app: App, camera_id: int, open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
+    wait_playing(page)
+    page.keyboard.press("+")
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    assert re.fullmatch(r"Recorder .+ \d{4}-\d\d-\d\d \d\d-\d\d-\d\d\.jpg", download.value.suggested_filename)
+    saved = tmp_path / "saved.jpg"
+    download.value.save_as(saved)
+    with Image.open(saved) as picture:
+        assert picture.size == (640, 360)
+        assert picture.format == "JPEG"
+
+
+def test_dead_channels_are_marked_and_say_why(app: App, camera_id: int, open_page: Open) -> None:
+    watched = open_page(f"{app.url}/viewer/{camera_id}?channel=7&quality=sub")
+    watched.forgive("503", "504", "502")
+    page = watched.page
+    expect(page.locator("#overlay [data-part=title]")).to_have_text(
+        re.compile("No signal|does not answer|sends nothing|no longer exists"), timeout=40_000
+    )
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    expect(page.locator("#badge")).to_be_hidden()
+
+
+def test_too_many_sessions_are_told_apart_and_end_by_themselves(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    recorder.set_fault("session_limit", 0)
+    try:
+        watched = open_page(f"{app.url}/viewer/{camera_id}?channel=3&quality=sub")
+        page = watched.page
+        expect(page.locator("#overlay [data-part=title]")).to_have_text(
+            "Refused by the recorder: too many sessions", timeout=20_000
+        )
+    finally:
+        recorder.clear_fault("session_limit")
+    page.get_by_role("button", name="Try again").click()
+    wait_playing(page, 40)
+
+
+def test_ffmpeg_killed_in_mid_stream_brings_a_new_picture_by_itself(app: App, camera_id: int, open_page: Open) -> None:
+    watched = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main")
+    page = watched.page
+    wait_playing(page)
+    before = read_frames(page, 1)[0][1]
+    for process in app.ffmpegs():
+        process.kill()
+    expect(page.locator("[data-fact=restarts]")).to_have_text("1", timeout=20_000)
+    page.wait_for_function(
+        "() => document.querySelector('#stage').dataset.phase === 'playing'"
+        " && Number.parseFloat(document.querySelector('[data-fact=behind]').textContent) < 6",
+        timeout=40_000,
+    )
+    assert_pictures_move(page)
+    assert read_frames(page, 1)[0][1] > before
+
+
+def test_a_silent_device_is_said_and_the_picture_comes_back(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
+    wait_playing(page)
+    recorder.set_fault("rtsp_silent", True, channel=5)
+    try:
+        expect(page.locator("#badge")).to_contain_text("STOPPED", timeout=20_000)
+        expect(page.locator("#overlay [data-part=title]")).not_to_be_empty()
+    finally:
+        recorder.clear_fault("rtsp_silent", channel=5)
+    wait_playing(page, 60)
+    assert_pictures_move(page)
+
+
+def test_a_lost_network_and_a_restarted_server_bring_the_picture_back(
+    empty_app: App, recorder: Recorder, open_page: Open
+) -> None:
+    camera_id = empty_app.add_camera(recorder)
+    watched = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    watched.forgive("ERR_", "status of 50", "status of 404")
+    page = watched.page
+    wait_playing(page)
+    page.context.set_offline(True)
+    expect(page.locator("#overlay [data-part=title]")).to_have_text("The server does not answer", timeout=20_000)
+    page.context.set_offline(False)
+    wait_playing(page, 30)
+    empty_app.stop()
+    expect(page.locator("#overlay [data-part=title]")).to_have_text("The server does not answer", timeout=20_000)
+    empty_app.start()
+    wait_playing(page, 60)
+    assert_pictures_move(page)
+
+
+def test_leaving_the_page_gives_the_place_back(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=4&quality=sub").page
+    wait_playing(page)
+    page.goto(f"{app.url}/cameras")
+    expect(page.locator("camera-card")).to_have_count(1)
+    running = app.call("GET", "/api/streams/all")["streams"]
+    token = "MediaProfile00301"
+    assert not [stream for stream in running if stream["profile_token"] == token and stream["status"] == "running"]
+
+
+def test_stop_ends_and_play_begins_again(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#badge")).to_be_hidden()
+    expect(page.locator("#stage")).to_have_attribute("data-phase", "idle")
+    page.locator("#overlay").get_by_role("button", name="Play").click()
+    wait_playing(page)
+
+
+def test_channels_are_renamed_moved_and_hidden_and_stay_so(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?view=grid").page
+    expect(page.locator("#channels [data-channel]")).to_have_count(8)
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_label("Name of channel 4").fill("Old gate")
+    page.get_by_label("Name of channel 4").press("Enter")
+    page.get_by_role("button", name="Move Old gate up").click()
+    page.get_by_role("button", name="Hide Old gate").click()
+    expect(page.locator("#channel-hint")).to_have_text("1 channel hidden")
+    page.reload()
+    expect(page.locator("#channels [data-channel]")).to_have_count(7)
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("button", name="Show Old gate").click()
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator("#channels [data-channel]")).to_have_count(8)
+    expect(page.locator("#channels [data-channel]").nth(2)).to_contain_text("Old gate")
+
+
+def test_wheel_and_drag_look_closer(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+    box = page.locator("#zoom").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.5)
+    page.mouse.wheel(0, -600)
+    expect(page.locator("#zoom-level")).to_be_visible()
+    shift = "getComputedStyle(document.querySelector('#zoom')).getPropertyValue('--zoom-x')"
+    before = float(page.evaluate(shift).removesuffix("%"))
+    assert before < 0
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.5, steps=4)
+    page.mouse.up()
+    assert float(page.evaluate(shift).removesuffix("%")) > before
+
+
+def test_two_fingers_zoom_on_a_phone(app: App, camera_id: int, open_page: Open) -> None:
+    watched = open_page(
+        f"{app.url}/viewer/{camera_id}?channel=1&quality=sub", width=390, height=844, has_touch=True, is_mobile=True
+    )
+    page = watched.page
+    wait_playing(page)
+    box = page.locator("#zoom").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, spread: float) -> None:
+        points = [] if kind == "touchEnd" else [{"x": x - spread, "y": y, "id": 1}, {"x": x + spread, "y": y, "id": 2}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 30)
+    for spread in (40, 60, 80, 100):
+        touch("touchMove", spread)
+    touch("touchEnd", 100)
+    expect(page.locator("#zoom-level")).to_have_text(re.compile(r"[23]\.\d×"))

@@ -1,0 +1,172 @@
+"""The app and the pretend recorder as running programs, in folders and on ports of their own.
+
+The browser tests and the screenshots drive them from outside, as a person would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "pretend-password-1"  # noqa: S105 - of a recorder that lives as long as the test
+START_S = 60.0
+CHROMIUM_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+    "--autoplay-policy=no-user-gesture-required",
+)
+CHROMIUM = "/usr/bin/chromium"
+
+
+def ask(method: str, url: str, body: object | None = None, timeout_s: float = 30.0) -> Any:
+    """The answer's JSON, None for an empty one. Raises urllib's HTTPError for anything but 2xx."""
+    data = json.dumps(body).encode() if body is not None else None
+    headers = {"Content-Type": "application/json"} if data is not None else {}
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - loopback only
+    with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - loopback only
+        text = answer.read().decode()
+    return json.loads(text) if text else None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """A running pretend recorder and its control."""
+
+    pid: int
+    onvif_port: int
+    control_port: int
+
+    def control(self, method: str, path: str, body: object | None = None) -> Any:
+        return ask(method, f"http://127.0.0.1:{self.control_port}{path}", body)
+
+    def set_fault(self, name: str, value: object = True, channel: int | None = None) -> None:
+        body = {"name": name, "value": value}
+        self.control("POST", "/fault", body if channel is None else {**body, "channel": channel})
+
+    def clear_fault(self, name: str, channel: int | None = None) -> None:
+        self.set_fault(name, None, channel)
+
+    def frames(self, channel: int, role: str) -> dict[str, Any]:
+        """Which picture is sent when: see the rule in the answer."""
+        answer: dict[str, Any] = self.control("GET", f"/frames?channel={channel}&role={role}")
+        return answer
+
+
+@contextlib.contextmanager
+def running_recorder(*options: str) -> Iterator[Recorder]:
+    """A pretend recorder on free ports of loopback; it ends with the block."""
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "simulator", "--username", "admin", "--no-discovery", *options],
+        cwd=ROOT,
+        env={**_environment(), "SIMULATOR_PASSWORD": PASSWORD},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None  # noqa: S101 - for the type checker
+        ready = json.loads(process.stdout.readline())
+        yield Recorder(process.pid, ready["onvif_port"], ready["control_port"])
+    finally:
+        _end(process)
+
+
+class App:
+    """The app as `make run` starts it. `start()` again after `stop()` or `kill()` keeps its data and its port."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        with contextlib.closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "app.log"
+
+    def start(self) -> None:
+        environment = {
+            **_environment(),
+            "PORT": str(self.port),
+            "DATA_DIR": str(self._folder / "data"),
+            "STREAMS_DIR": str(self._folder / "streams"),
+            "SECRET_KEY_FILE": str(self._folder / "keys" / "secret.key"),
+            **self._settings,
+        }
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                ask("GET", f"{self.url}/api/health", timeout_s=5)
+                return
+            except (OSError, urllib.error.URLError):
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the app did not start:\n{self.log.read_text()[-3000:]}") from None
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            _end(self._process)
+        self._process = None
+
+    def ffmpegs(self) -> list[psutil.Process]:
+        """The ffmpeg processes that this app has started."""
+        if self._process is None:
+            return []
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        return [child for child in children if _name(child).startswith("ffmpeg")]
+
+    def call(self, method: str, path: str, body: object | None = None) -> Any:
+        return ask(method, self.url + path, body, timeout_s=60)
+
+    def add_camera(self, recorder: Recorder, **more: object) -> int:
+        """The id of the recorder as a camera, once the app has connected to it."""
+        body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": PASSWORD, **more}
+        return int(self.call("POST", "/api/cameras?wait=1", body)["id"])
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return ""
+
+
+def _environment() -> dict[str, str]:
+    kept = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "XDG_CACHE_HOME", "FFMPEG", "TMPDIR")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=10)
+    if process.stdout is not None:
+        process.stdout.close()

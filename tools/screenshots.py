@@ -1,0 +1,143 @@
+"""Every page in every state worth looking at, at 1280 and 390 pixels, light and dark: `make screenshots`.
+
+Starts the app and a 16-channel pretend recorder in folders and on ports of their own, and writes PNG files to
+build/screenshots (or to the folder named as the only argument). They are made to be looked at.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder  # noqa: E402 - needs the path
+
+SIZES = ((1280, 800), (390, 844))
+SCHEMES = ("light", "dark")
+PLAYING = "#stage[data-phase=playing]"
+FAILED = "#stage[data-phase=failed]"
+
+
+class Studio:
+    """Takes the pictures."""
+
+    def __init__(self, browser: Browser, folder: Path) -> None:
+        self._browser = browser
+        self._folder = folder
+
+    def take(
+        self,
+        name: str,
+        url: str,
+        *,
+        until: str = "body",
+        then: Callable[[Page], None] | None = None,
+        rest_ms: int = 600,
+        sizes: tuple[tuple[int, int], ...] = SIZES,
+    ) -> None:
+        """One state in all sizes and colours, once the page shows `until`."""
+        for width, height in sizes:
+            for scheme in SCHEMES:
+                with self._page(width, height, scheme) as page:
+                    page.goto(url)
+                    page.wait_for_selector(until, timeout=60_000)
+                    if then:
+                        then(page)
+                    page.wait_for_timeout(rest_ms)
+                    page.screenshot(path=self._folder / f"{name}-{width}-{scheme}.png")
+                    print(f"{name}-{width}-{scheme}.png")  # noqa: T201 - a command's own output
+
+    @contextmanager
+    def _page(self, width: int, height: int, scheme: str) -> Iterator[Page]:
+        phone = width < 600
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            is_mobile=phone,
+            has_touch=phone,
+        )
+        try:
+            yield context.new_page()
+        finally:
+            context.close()
+
+
+def main(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        recorder = stack.enter_context(running_recorder("--channels", "16"))
+        app = App(work, SEGMENT_S="1")
+        app.start()
+        stack.callback(app.stop)
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=60_000
+        )
+        stack.callback(browser.close)
+        studio = Studio(browser, folder)
+        studio.take("cameras-empty", app.url, until="#empty:not([hidden])")
+        studio.take("error", f"{app.url}/no-such-page")
+        camera_id = app.add_camera(recorder, name="Garage recorder")
+        _lists(studio, app, recorder)
+        _viewer(studio, f"{app.url}/viewer/{camera_id}")
+        _failures(studio, f"{app.url}/viewer/{camera_id}", recorder)
+
+
+def _lists(studio: Studio, app: App, recorder: Recorder) -> None:
+    app.call("POST", "/api/cameras?wait=1", {"host": "127.0.0.1", "port": 9, "name": "Summer house, upper field"})
+    other = {"host": "localhost", "port": recorder.onvif_port, "username": "admin", "password": "wrong"}
+    app.call("POST", "/api/cameras?wait=1", {**other, "name": "Warehouse"})
+    cameras = f"{app.url}/cameras"
+    picture = "camera-card snapshot-image[has-picture]"
+    studio.take("cameras", cameras, until=picture)
+    studio.take("cameras-add", cameras, until=picture, then=lambda page: page.click("#add"))
+    studio.take("cameras-discover", cameras, until=picture, then=_discover)
+    health = "camera-card [data-part=health]"
+    studio.take("cameras-health", cameras, until=picture, then=lambda page: page.click(f"{health} >> nth=0"))
+    remove = "camera-card [data-part=delete]"
+    studio.take("cameras-delete", cameras, until=picture, then=lambda page: page.click(f"{remove} >> nth=0"))
+
+
+def _discover(page: Page) -> None:
+    page.click("#discover")
+    page.wait_for_selector("#discover-panel [data-part=again]:not([hidden])", timeout=20_000)
+
+
+def _viewer(studio: Studio, viewer: str) -> None:
+    studio.take("viewer-overview", f"{viewer}?view=grid", until="#channels", rest_ms=12_000)
+    studio.take("viewer", f"{viewer}?channel=1&quality=main", until=PLAYING, rest_ms=2500)
+    studio.take("viewer-h265", f"{viewer}?channel=2", until=PLAYING, rest_ms=2500)
+    studio.take("viewer-edit", f"{viewer}?channel=1&quality=sub", until=PLAYING, then=_edit)
+    studio.take(
+        "viewer-keys", f"{viewer}?channel=1&quality=sub", until=PLAYING, then=lambda page: page.keyboard.press("?")
+    )
+    studio.take("viewer-4k", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((3840, 2160),))
+    studio.take("viewer-landscape", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((844, 390),))
+    studio.take("viewer-tablet", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((820, 1180),))
+
+
+def _edit(page: Page) -> None:
+    page.click("#edit-channels")
+
+
+def _failures(studio: Studio, viewer: str, recorder: Recorder) -> None:
+    studio.take("viewer-dead", f"{viewer}?channel=15&quality=sub", until=FAILED)
+    recorder.set_fault("rtsp_slow", 30, channel=4)
+    studio.take("viewer-waiting", f"{viewer}?channel=4&quality=sub", until="#stage[data-phase=connecting]", rest_ms=900)
+    recorder.clear_fault("rtsp_slow", channel=4)
+    recorder.set_fault("session_limit", 0)
+    studio.take("viewer-busy", f"{viewer}?channel=6&quality=sub", until=FAILED)
+    recorder.clear_fault("session_limit")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("build/screenshots"))

@@ -1,0 +1,65 @@
+"""RTSP addresses: what a device may make us ask for, and where we connect."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from core.errors import CameraBadAnswer, CameraUnsupported
+
+_MAX_LENGTH = 2048
+_SENDABLE = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x7e]+")  # no space, quote, angle bracket, control character
+_RTSP = re.compile(r"rtsps?://[^/?#]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAddress:
+    """Where a source is. `uri` is what DESCRIBE asks for, always with this very host and port."""
+
+    host: str
+    port: int
+    uri: str
+
+    @property
+    def origin(self) -> str:
+        return _RTSP.match(self.uri)[0]  # type: ignore[index]  # parse_address checked it
+
+
+def parse_address(uri: str) -> StreamAddress:
+    """Checks a stream URI. CameraUnsupported for RTSPS, CameraBadAnswer for what is no RTSP address."""
+    if len(uri) > _MAX_LENGTH or not _SENDABLE.fullmatch(uri):
+        raise CameraBadAnswer("The device's stream address cannot be used.")
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise CameraBadAnswer("The device's stream address cannot be used.") from None
+    if parts.scheme == "rtsps":
+        raise CameraUnsupported("The device wants RTSP over TLS, which is not there yet.", service="media")
+    if parts.scheme != "rtsp" or not host or parts.username is not None or port == 0:
+        raise CameraBadAnswer("The device's stream address is not an RTSP address.")
+    return StreamAddress(host, port or 554, uri.partition("#")[0])
+
+
+def pinned(address: StreamAddress, text: str) -> str | None:
+    """An address that the device named, with the host we talk to in place of its own; None if unusable."""
+    if len(text) > _MAX_LENGTH or not _SENDABLE.fullmatch(text):
+        return None
+    found = _RTSP.match(text)
+    return address.origin + text[found.end() :] if found else None
+
+
+def control_uri(address: StreamAddress, base: str, control: str) -> str:
+    """The address of a track (RFC 2326 appendix C.1.1), joined as devices mean it.
+
+    A relative control is appended, never resolved: Dahua's base ends in a query
+    (`/cam/realmonitor?channel=1&subtype=0/` + `trackID=0`). Raises CameraBadAnswer.
+    """
+    if control in {"", "*"}:
+        return base
+    relative = f"{base.rstrip('/')}/{control.lstrip('/')}"
+    joined = pinned(address, control) if _RTSP.match(control) else relative
+    if joined is None or len(joined) > _MAX_LENGTH or not _SENDABLE.fullmatch(joined):
+        raise CameraBadAnswer("The device names an address for its media that cannot be used.")
+    return joined

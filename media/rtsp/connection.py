@@ -1,0 +1,142 @@
+"""One TCP connection to a device: requests with deadlines, frames as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
+from media.rtsp.framing import Frame, FramingError, Splitter
+from media.rtsp.messages import MessageError, Request, Response, request_bytes, response_bytes
+
+_MAX_UNSENT_BYTES = 64 * 1024
+_KNOWN_TO_US = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE"})
+
+
+class DeviceConnection(asyncio.BufferedProtocol):
+    """`ended` becomes done with the reason when the connection is over. Lives in the event loop."""
+
+    def __init__(self, on_frames: Callable[[list[Frame]], None]) -> None:
+        self._on_frames = on_frames
+        self._splitter = Splitter()
+        self._transport: asyncio.Transport | None = None
+        self._waiting: dict[int, asyncio.Future[Response]] = {}
+        self._sequence = 0
+        self.ended: asyncio.Future[DeviceError] = asyncio.get_running_loop().create_future()
+
+    # what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio's name, not used
+        return self._splitter.free_space()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self.ended.done():
+            return
+        try:
+            units = self._splitter.received(nbytes)
+        except FramingError as error:
+            self._end(CameraBadAnswer(f"The device does not keep to RTSP: {error}."))
+            return
+        frames: list[Frame] = []
+        for unit in units:
+            if isinstance(unit, tuple):
+                frames.append(unit)
+                continue
+            if frames:  # an answer to PLAY stands between old packets and new ones
+                self._on_frames(frames)
+                frames = []
+            self._take_message(unit)
+        if frames:
+            self._on_frames(frames)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        how = "broke off" if exc else "ended"
+        self._end(CameraUnreachable(f"The device {how} the connection."))
+
+    # what the session calls
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self.ended.done()
+
+    def ask(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> asyncio.Future[Response]:
+        """Sends a request; the future gets the answer, or the DeviceError the connection ended with."""
+        self._sequence += 1
+        number = self._sequence
+        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_mark_seen)
+        if self.ended.done():
+            answer.set_exception(self.ended.result())
+            return answer
+        try:
+            message = request_bytes(method, uri, [("CSeq", str(number)), *headers])
+        except MessageError:
+            answer.set_exception(CameraBadAnswer("The device's words cannot be sent back to it."))
+            return answer
+        self._waiting[number] = answer
+        answer.add_done_callback(lambda _: self._waiting.pop(number, None))
+        self.send(message)
+        return answer
+
+    def send(self, data: bytes) -> None:
+        """Writes; a device that reads nothing any more ends the connection."""
+        if self._transport is None or self.ended.done():
+            return
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
+            self._end(CameraUnreachable("The device reads no more of what we send."))
+
+    def close(self) -> None:
+        """Drops the connection at once. May be called twice."""
+        self._end(CameraUnreachable("We ended the connection."))
+
+    def _take_message(self, message: Request | Response) -> None:
+        cseq = message.headers.get("cseq")
+        number = int(cseq) if cseq.isascii() and cseq.isdigit() and len(cseq) < 12 else None
+        if isinstance(message, Request):
+            known = message.method in _KNOWN_TO_US
+            status, reason = (200, "OK") if known else (501, "Not Implemented")
+            self.send(response_bytes(status, reason, [("CSeq", cseq)] if number is not None else []))
+            return
+        if number is None:  # some firmware forgets it: answers come in order
+            number = next(iter(self._waiting), None)
+        answer = self._waiting.get(number) if number is not None else None
+        if answer and not answer.done():
+            answer.set_result(message)
+
+    def _end(self, reason: DeviceError) -> None:
+        if not self.ended.done():
+            self.ended.set_result(reason)
+            for answer in list(self._waiting.values()):
+                if not answer.done():
+                    answer.set_exception(reason)
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _mark_seen(answer: asyncio.Future[Response]) -> None:
+    """An answer nobody waits for any more (a keep-alive) must not be reported as a forgotten error."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+async def connect(
+    host: str, port: int, on_frames: Callable[[list[Frame]], None], *, timeout_s: float
+) -> DeviceConnection:
+    """Raises CameraUnreachable."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, connection = await loop.create_connection(lambda: DeviceConnection(on_frames), host, port)
+    except TimeoutError:
+        raise CameraUnreachable("The device does not answer on its RTSP port.") from None
+    except (OSError, UnicodeError):
+        raise CameraUnreachable("The device cannot be reached on its RTSP port.") from None
+    return connection

@@ -1,0 +1,280 @@
+"""The gateway: one thread, every device session, every feed.
+
+The thread is started by start() and owns all sockets; open_feed() may be called from anywhere and
+returns at once. Feeds of the same source (camera, media profile, address, credential) share one
+device session; it ends some seconds after its last feed. A device has a budget of sessions, lowered
+for a while when it refuses one (453).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.clock import Clock
+from core.errors import CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
+from core.login_gate import LoginGate
+from core.records import StreamSource
+from core.settings import Settings
+from media.rtsp.budget import SessionBudget
+from media.rtsp.device import DeviceSession
+from media.rtsp.feed import Feed, FeedStatus, MediaDescription
+from media.rtsp.loopback import LoopbackReader, LoopbackServer
+from media.rtsp.source import SharedSource
+from media.rtsp.timeline import WallClock
+
+log = logging.getLogger(__name__)
+
+LINGER_S = 5.0
+_START_S = 5.0
+_STOP_S = 4.0
+
+_Key = tuple[int, str, str, str, str]
+
+
+@dataclass(eq=False, slots=True)
+class _Line:
+    """One shared source and who holds on to it. `feeds` is guarded by the gateway's lock."""
+
+    key: _Key
+    stream: StreamSource
+    source: SharedSource
+    feeds: set[GatewayFeed] = field(default_factory=set)
+    task: asyncio.Task[None] | None = None
+
+
+class GatewayFeed:
+    """The gateway's Feed; see feed.Feed for what each method promises."""
+
+    def __init__(self, gateway: RtspGateway, line: _Line, port: int) -> None:
+        self._gateway = gateway
+        self._line = line
+        self.token = secrets.token_urlsafe(24)
+        self._port = port
+        self._reader: LoopbackReader | None = None
+        self._start_s: float | None = None
+
+    @property
+    def url(self) -> str:
+        return f"rtsp://127.0.0.1:{self._port}/{self.token}"
+
+    @property
+    def source(self) -> SharedSource:
+        """For consumers inside the gateway's thread."""
+        return self._line.source
+
+    def wait_described(self, timeout_s: float) -> MediaDescription:
+        return self._line.source.wait_described(timeout_s)
+
+    def status(self) -> FeedStatus:
+        return self._line.source.status()
+
+    def first_frame_utc(self) -> datetime | None:
+        return self.wall_time_of(0.0)
+
+    def wall_time_of(self, media_s: float) -> datetime | None:
+        start_s = self._start_s
+        return None if start_s is None else self._line.source.arrived_utc(start_s + media_s)
+
+    def close(self) -> None:
+        self._gateway.close_feed(self)
+
+    # the gateway's thread
+
+    @property
+    def line(self) -> _Line:
+        return self._line
+
+    def take_reader(self, reader: LoopbackReader) -> None:
+        if self._reader and self._reader is not reader:
+            self._reader.close()
+        self._reader = reader
+
+    def on_started(self, start_s: float) -> None:
+        self._start_s = start_s
+
+    def end_reader(self) -> None:
+        if self._reader:
+            self._reader.close()
+            self._reader = None
+
+
+class RtspGateway:
+    """start(), open_feed() as often as wanted, stop(). Both may be called twice."""
+
+    def __init__(self, *, login_gate: LoginGate, clock: Clock, settings: Settings, linger_s: float = LINGER_S) -> None:
+        self._gate = login_gate
+        self._clock = clock
+        self._timeout_s = settings.rtsp_timeout_s
+        self._linger_s = linger_s
+        self._budget = SessionBudget(settings.device_live_sessions, clock)
+        self._wall = WallClock(clock)
+        self._lock = threading.Lock()
+        self._lines: dict[_Key, _Line] = {}
+        self._feeds: dict[str, GatewayFeed] = {}
+        self._holding: set[_Line] = set()  # those with a place in the budget; the thread's own
+        self._server = LoopbackServer(self._find_outlet, clock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Returns when the listener is there. Raises OSError if it cannot be."""
+        if self._thread:
+            return
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run_loop, args=(self._loop,), name="rtsp-gateway", daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result(_START_S)
+
+    def stop(self) -> None:
+        """Ends every session and connection, then the thread; takes a few seconds at most."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+            thread, self._thread = self._thread, None
+            feeds = list(self._feeds.values())
+        if not loop or not thread:
+            return
+        ending: Future[None] = asyncio.run_coroutine_threadsafe(self._end_all(feeds), loop)
+        with suppress(FutureTimeout):
+            ending.result(_STOP_S)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_STOP_S)
+
+    def open_feed(self, stream: StreamSource) -> Feed:
+        """A feed of this source; its device session begins now unless there is one.
+
+        Raises Unavailable while the gateway is not running.
+        """
+        credential = stream.credential
+        fingerprint = credential.password.fingerprint()
+        key = (stream.camera_id, stream.profile_token, stream.uri, credential.username, fingerprint)
+        with self._lock:
+            if self._loop is None:
+                raise Unavailable("The media gateway is not running.")
+            line = self._lines.get(key)
+            if line is None or line.source.error:
+                name = f"{stream.device_key}/{stream.profile_token!r}"
+                source = SharedSource(self._clock, self._wall, name=name, timeout_s=self._timeout_s)
+                line = self._lines[key] = _Line(key, stream, source)
+                self._loop.call_soon_threadsafe(self._begin, line)
+            feed = GatewayFeed(self, line, self._server.port)
+            line.feeds.add(feed)
+            self._feeds[feed.token] = feed
+        return feed
+
+    def close_feed(self, feed: GatewayFeed) -> None:
+        """Feed.close()."""
+        with self._lock:
+            if self._feeds.pop(feed.token, None) is None:
+                return
+            feed.line.feeds.discard(feed)
+            if self._loop:
+                self._loop.call_soon_threadsafe(self._after_close, feed)
+
+    def device_sessions(self) -> int:
+        """How many device sessions are open or being opened, lingering ones included."""
+        with self._lock:
+            return sum(line.source.error is None for line in self._lines.values())
+
+    # the thread
+
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    def _find_outlet(self, token: str) -> GatewayFeed | None:
+        with self._lock:
+            return self._feeds.get(token)
+
+    def _begin(self, line: _Line) -> None:
+        line.task = asyncio.get_running_loop().create_task(self._run_line(line))
+
+    async def _run_line(self, line: _Line) -> None:
+        """One device session from its place in the budget to its end; never retried here."""
+        try:
+            await self._take_place(line)
+            await self._run_session(line)
+        except DeviceError as error:
+            log.info("%s failed: %s (%s)", line.stream.device_key, error.detail, error.code)
+            line.source.fail(error)
+        except asyncio.CancelledError:
+            line.source.fail(CameraUnreachable("The session was ended."))
+            raise
+        except Exception:  # the top of a session: a fault of ours must not leave feeds waiting
+            log.exception("a device session broke off")
+            line.source.fail(CameraBadAnswer("The device sent what could not be worked with."))
+        finally:
+            if line in self._holding:
+                self._holding.discard(line)
+                self._budget.give_back(line.stream.device_key)
+            self._forget_if_unused(line)
+
+    async def _run_session(self, line: _Line) -> None:
+        session = DeviceSession(
+            line.stream, line.source, login_gate=self._gate, clock=self._clock, timeout_s=self._timeout_s
+        )
+        try:
+            await session.run()
+        except CameraBusy:
+            self._budget.refused_by_device(line.stream.device_key)
+            raise
+
+    async def _take_place(self, line: _Line) -> None:
+        """Raises CameraBusy. Sessions that only linger make room first."""
+        device_key = line.stream.device_key
+        while not self._budget.try_take(device_key):
+            idle = self._lingering(device_key)
+            if idle is None or idle.task is None:
+                limit = self._budget.limit_of(device_key)
+                raise CameraBusy(f"All {limit} sessions that this device may be asked for are in use.")
+            idle.task.cancel()
+            await asyncio.wait({idle.task})
+        self._holding.add(line)
+
+    def _lingering(self, device_key: str) -> _Line | None:
+        with self._lock:
+            same = (line for line in self._holding if line.stream.device_key == device_key)
+            return next((line for line in same if not line.feeds), None)
+
+    def _after_close(self, feed: GatewayFeed) -> None:
+        feed.end_reader()
+        if feed.line.source.error:
+            self._forget_if_unused(feed.line)
+        else:
+            asyncio.get_running_loop().call_later(self._linger_s, self._end_if_unused, feed.line)
+
+    def _end_if_unused(self, line: _Line) -> None:
+        with self._lock:
+            is_unused = not line.feeds
+            if is_unused and self._lines.get(line.key) is line:
+                del self._lines[line.key]
+        if is_unused and line.task:
+            line.task.cancel()
+
+    def _forget_if_unused(self, line: _Line) -> None:
+        with self._lock:
+            if not line.feeds and self._lines.get(line.key) is line:
+                del self._lines[line.key]
+
+    async def _end_all(self, feeds: list[GatewayFeed]) -> None:
+        for feed in feeds:
+            feed.close()
+        with self._lock:
+            tasks = {line.task for line in self._lines.values() if line.task}
+            self._lines.clear()
+        for task in tasks:
+            task.cancel()
+        await self._server.stop()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOP_S / 2)

@@ -1,0 +1,126 @@
+"""H.264 as it lies in RTP (RFC 6184): where a picture begins, which one is a key frame, its size."""
+
+from __future__ import annotations
+
+from media.rtsp.bits import BitReader, BitsEnded
+from media.rtsp.nal import MAX_SIDE, PacketKind, Sighting
+
+_SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER = 1, 5, 6, 7, 8, 9
+_STAP_A, _FU_A = 24, 28
+_LEADING = frozenset({_SEI, _SPS, _PPS, _DELIMITER})
+_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+_NOTHING = Sighting(PacketKind.OTHER)
+_LEADS = Sighting(PacketKind.LEADING)
+_KEY = Sighting(PacketKind.KEY)
+
+
+def look_at(payload: bytes) -> Sighting:
+    """What this RTP payload begins, and the parameter sets that lie in it whole."""
+    kind = payload[0] & 0x1F
+    if kind == _FU_A:
+        if len(payload) > 2 and payload[1] & 0x80:
+            return _KEY if payload[1] & 0x1F == _IDR else _of_kind(payload[1] & 0x1F)
+        return _NOTHING
+    if kind == _STAP_A:
+        return _look_at_aggregate(payload)
+    if kind in {_SPS, _PPS}:
+        return Sighting(PacketKind.LEADING, (payload,))
+    return _KEY if kind == _IDR else _of_kind(kind)
+
+
+def _of_kind(kind: int) -> Sighting:
+    return _LEADS if kind in _LEADING else Sighting(PacketKind.SLICE) if kind == _SLICE else _NOTHING
+
+
+def _look_at_aggregate(payload: bytes) -> Sighting:
+    sets: list[bytes] = []
+    best = PacketKind.LEADING
+    position = 1
+    while position + 3 <= len(payload):
+        stop = position + 2 + (payload[position] << 8 | payload[position + 1])
+        nal = payload[position + 2 : stop]
+        if not nal or stop > len(payload):
+            break
+        kind = nal[0] & 0x1F
+        if kind in {_SPS, _PPS}:
+            sets.append(nal)
+        elif kind == _IDR:
+            best = PacketKind.KEY
+        elif kind not in _LEADING and best is PacketKind.LEADING:
+            best = PacketKind.SLICE
+        position = stop
+    return Sighting(best, tuple(sets))
+
+
+def set_slot(nal: bytes) -> str | None:
+    """Which parameter set a NAL unit is: "sps", "pps", or None."""
+    return {_SPS: "sps", _PPS: "pps"}.get(nal[0] & 0x1F) if nal else None
+
+
+def picture_size(sps: bytes) -> tuple[int, int] | None:
+    """Width and height of the cropped picture (section 7.3.2.1.1); None when it cannot be read."""
+    try:
+        return _picture_size(BitReader(sps[1:256]))
+    except BitsEnded:
+        return None
+
+
+def _picture_size(bits: BitReader) -> tuple[int, int] | None:
+    profile = bits.u(8)
+    bits.u(16)
+    bits.ue()
+    chroma = _skip_high_profile(bits) if profile in _HIGH_PROFILES else 1
+    bits.ue()  # log2_max_frame_num_minus4
+    _skip_order_count(bits)
+    bits.ue()  # max_num_ref_frames
+    bits.u(1)
+    width = (bits.ue() + 1) * 16
+    map_height = (bits.ue() + 1) * 16
+    frames_only = bits.u(1)
+    if not frames_only:
+        bits.u(1)
+    bits.u(1)  # direct_8x8_inference_flag
+    height = map_height * (2 - frames_only)
+    if bits.u(1):
+        across = 1 if chroma in {0, 3} else 2
+        down = (2 if chroma == 1 else 1) * (2 - frames_only)
+        width -= (bits.ue() + bits.ue()) * across
+        height -= (bits.ue() + bits.ue()) * down
+    return (width, height) if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE else None
+
+
+def _skip_high_profile(bits: BitReader) -> int:
+    chroma = bits.ue()
+    if chroma == 3:
+        bits.u(1)
+    bits.ue()
+    bits.ue()
+    bits.u(1)
+    if bits.u(1):  # seq_scaling_matrix_present_flag
+        for index in range(12 if chroma == 3 else 8):
+            if bits.u(1):
+                _skip_scaling_list(bits, 16 if index < 6 else 64)
+    return chroma
+
+
+def _skip_scaling_list(bits: BitReader, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.se()) & 0xFF
+        last = following or last
+
+
+def _skip_order_count(bits: BitReader) -> None:
+    kind = bits.ue()
+    if kind == 0:
+        bits.ue()
+    elif kind == 1:
+        bits.u(1)
+        bits.se()
+        bits.se()
+        cycle = bits.ue()
+        if cycle > 255:
+            raise BitsEnded("no such cycle")
+        for _ in range(cycle):
+            bits.se()

@@ -1,0 +1,165 @@
+"""RTSP messages (RFC 2326 sections 4 to 7): parsed with caps, written without surprises.
+
+Both directions use it: the client towards devices and the server towards ffmpeg. What comes in is
+hostile; what goes out can hold no line break that we did not put there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MAX_HEAD_BYTES = 16 * 1024
+MAX_BODY_BYTES = 64 * 1024
+_MAX_HEADERS = 100
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_METHOD = re.compile(r"[A-Z_]{3,16}")
+_STATUS_LINE = re.compile(r"RTSP/\d\.\d +(\d{3})(?: +(.*))?")
+_REQUEST_LINE = re.compile(r"([A-Z_]{3,16}) +(\S{1,4096}) +RTSP/\d\.\d")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class MessageError(ValueError):
+    """These bytes are no RTSP message that we take. The text is ours, not the sender's."""
+
+
+class Headers:
+    """The header lines of a message: names without regard to case, repeated ones kept in order."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self._items = tuple((name.lower(), value) for name, value in items)
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first value of that name."""
+        wanted = name.lower()
+        return next((value for item, value in self._items if item == wanted), default)
+
+    def all(self, name: str) -> tuple[str, ...]:
+        wanted = name.lower()
+        return tuple(value for item, value in self._items if item == wanted)
+
+    def __contains__(self, name: str) -> bool:
+        return any(item == name.lower() for item, _ in self._items)
+
+    def __repr__(self) -> str:
+        return f"Headers({[name for name, _ in self._items]})"  # values may hold a digest
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a server answered. `reason` is the device's text: for the log only."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asked."""
+
+    method: str
+    uri: str
+    headers: Headers
+    body: bytes = b""
+
+
+def parse_head(head: bytes) -> Request | Response:
+    """The message that these lines begin, without its body. Raises MessageError."""
+    lines = head.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n").split("\n")
+    headers = Headers(_header_items(lines[1:]))
+    if found := _STATUS_LINE.fullmatch(lines[0]):
+        return Response(int(found[1]), _CONTROL.sub("", found[2] or "")[:200], headers)
+    if found := _REQUEST_LINE.fullmatch(lines[0]):
+        return Request(found[1], found[2], headers)
+    raise MessageError("neither an RTSP request nor an answer")
+
+
+def _header_items(lines: list[str]) -> list[tuple[str, str]]:
+    items: list[tuple[str, str]] = []
+    for line in lines:
+        if line[:1] in {" ", "\t"} and items:  # RFC 2326 section 4.2: a folded line goes on
+            items[-1] = items[-1][0], f"{items[-1][1]} {line.strip()}"
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not _NAME.fullmatch(name.strip()):
+            continue  # some firmware puts stray lines between headers
+        if _CONTROL.search(value):
+            raise MessageError("control characters in a header")
+        items.append((name.strip(), value.strip()))
+        if len(items) > _MAX_HEADERS:
+            raise MessageError("too many headers")
+    return items
+
+
+def body_length(headers: Headers) -> int:
+    """What Content-Length says, 0 without one. Raises MessageError when it cannot be or is too much."""
+    values = set(headers.all("content-length"))
+    if not values:
+        return 0
+    value = values.pop()
+    if values or not re.fullmatch(r"[0-9]{1,12}", value):
+        raise MessageError("a Content-Length that is no length")
+    if int(value) > MAX_BODY_BYTES:
+        raise MessageError("a body larger than we take")
+    return int(value)
+
+
+def request_bytes(method: str, uri: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """A request without a body. Raises MessageError if a part could end its line early."""
+    if not _METHOD.fullmatch(method) or not re.fullmatch(r"[\x21-\x7e]{1,4096}", uri):
+        raise MessageError("a method or an address that cannot be sent")
+    return _serialize(f"{method} {uri} RTSP/1.0", headers, b"")
+
+
+def response_bytes(status: int, reason: str, headers: Iterable[tuple[str, str]], body: bytes = b"") -> bytes:
+    """An answer; Content-Length is added when there is a body."""
+    return _serialize(f"RTSP/1.0 {status} {reason}", headers, body)
+
+
+def _serialize(first_line: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    lines = [first_line]
+    for name, value in headers:
+        if not _NAME.fullmatch(name) or _CONTROL.search(value):
+            raise MessageError("a header that cannot be sent")
+        lines.append(f"{name}: {value}")
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHeader:
+    """`Session: 1234;timeout=60` (RFC 2326 section 12.37). `timeout_s` is 60 unless said otherwise."""
+
+    session_id: str
+    timeout_s: float = 60.0
+
+
+def parse_session(value: str) -> SessionHeader:
+    """Raises MessageError for an id that could not be sent back safely."""
+    session_id, _, parameters = value.partition(";")
+    session_id = session_id.strip()
+    if not re.fullmatch(r"[\x21-\x3a\x3c-\x7e]{1,256}", session_id):
+        raise MessageError("a session id that cannot be sent back")
+    found = re.search(r"(?:^|;)\s*timeout\s*=\s*\"?(\d{1,6})", parameters, re.IGNORECASE)
+    timeout_s = float(found[1]) if found else 60.0
+    return SessionHeader(session_id, min(max(timeout_s, 2.0), 3600.0))
+
+
+def parse_interleaved(transport: str) -> tuple[int, int] | None:
+    """The RTP and RTCP channel of a Transport answer; None when it is not interleaved TCP."""
+    first = transport.split(",", 1)[0]
+    if not first.strip().upper().startswith(("RTP/AVP/TCP", "RTP/SAVP/TCP")):
+        return None
+    found = re.search(r";\s*interleaved\s*=\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?", first, re.IGNORECASE)
+    if not found:
+        return None
+    rtp = int(found[1])
+    rtcp = int(found[2]) if found[2] else rtp + 1
+    return (rtp, rtcp) if rtp < 256 and rtcp < 256 and rtp != rtcp else None

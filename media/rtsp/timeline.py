@@ -1,0 +1,187 @@
+"""When a packet belongs: device timestamps put onto our own monotonic clock.
+
+A device's RTP clock starts anywhere, drifts (100 ppm are 9 s a day), jumps when the device sets its
+clock, and every track has its own. Consumers want one time line that goes forward evenly; the page
+wants to know how old a picture is. So every track has a TrackClock: `time = ticks / rate + offset`.
+
+- The offset is first taken from arrival, and moved so slowly (at most 5 ms a second) towards where
+  arrival says it should be that no player notices; network delay only ever adds, so the smallest
+  lag of the last seconds counts.
+- What is still missing between the two, the residual, is known at once: arrived_s_of() adds it, so
+  the wall time of a picture is right before the slow correction has ended.
+- A jump of the device's timestamps is bridged by the time that really passed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from datetime import UTC, datetime
+
+from core.clock import Clock
+
+_JUMP_S = 1.0
+_WINDOW_S = 5.0
+_WINDOWS = 3
+_TOLERATED_S = 0.02
+_KNOT_S = 0.03
+_MAX_KNOTS = 4096
+_SLEW_PART = 0.02
+_SLEW_MAX = 0.005
+_SETTLED_AFTER_S = 2.0
+_REPORTS_DIFFER_S = 1.5
+
+
+class TrackClock:
+    """Places the packets of one track. Not thread-safe, except arrived_s_of()."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._ticks = 0
+        self._timestamp: int | None = None
+        self._arrived_s = 0.0
+        self._first_arrived_s = 0.0
+        self._offset_s = 0.0
+        self._time_s = 0.0
+        self._windows: deque[float] = deque(maxlen=_WINDOWS)
+        self._window_began_s = 0.0
+        self._reported_s: float | None = None
+        self._knots: list[tuple[float, float]] = []
+        self.residual_s = 0.0
+        self.is_settled = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a packet was ever placed."""
+        return self._timestamp is not None
+
+    def place(self, timestamp: int, arrived_s: float) -> float:
+        """The time of a packet with this device timestamp (32 bits) that arrived now."""
+        if timestamp == self._timestamp:
+            return self._time_s
+        if self._timestamp is None:
+            self._first_arrived_s = arrived_s
+            self._anchor(timestamp, arrived_s, arrived_s)
+            return self._time_s
+        step = _signed(timestamp - self._timestamp)
+        step_s = step / self._rate
+        gap_s = arrived_s - self._arrived_s
+        time_s = (self._ticks + step) / self._rate + self._offset_s
+        is_ahead = step_s > gap_s + _JUMP_S and time_s > arrived_s + _JUMP_S
+        if step_s < -_JUMP_S or is_ahead:
+            self._anchor(timestamp, arrived_s, max(arrived_s - self.residual_s, self._time_s + 0.001))
+            return self._time_s
+        self._ticks += step
+        self._timestamp = timestamp
+        self._arrived_s = arrived_s
+        self._time_s = time_s
+        self._observe(arrived_s - time_s, arrived_s)
+        if not self.is_settled:
+            self._settle(step_s, gap_s)
+        return self._time_s
+
+    def time_of(self, timestamp: int) -> float:
+        """Where a packet near the last one belongs by what is known now."""
+        return (self._ticks + self._ticks_to(timestamp)) / self._rate + self._offset_s
+
+    def _ticks_to(self, timestamp: int) -> int:
+        return _signed(timestamp - self._timestamp) if self._timestamp is not None else 0
+
+    def _anchor(self, timestamp: int, arrived_s: float, time_s: float) -> None:
+        self._ticks = 0
+        self._timestamp = timestamp
+        self._arrived_s = arrived_s
+        self._offset_s = self._time_s = time_s
+        self._windows.clear()
+        self._windows.append(arrived_s - time_s)
+        self._window_began_s = arrived_s
+        self._reported_s = None
+        self._take_residual(arrived_s - time_s)
+
+    def _settle(self, step_s: float, gap_s: float) -> None:
+        """Ends the start: some devices first send what they hold in memory, at once."""
+        if self.residual_s < 0:  # time stamps run ahead of arrival: the first packets were old ones
+            self._shift(self.residual_s)
+            self._time_s = self.time_of(self._timestamp or 0)
+        if (step_s > 0 and gap_s >= step_s / 2) or self._arrived_s - self._first_arrived_s > _SETTLED_AFTER_S:
+            self.is_settled = True
+
+    def _observe(self, lag_s: float, arrived_s: float) -> None:
+        if arrived_s - self._window_began_s > _WINDOW_S:
+            self._window_began_s = arrived_s
+            self._windows.append(lag_s)
+        elif lag_s < self._windows[-1]:
+            self._windows[-1] = lag_s
+        smallest = min(self._windows)
+        if smallest != self.residual_s:
+            self._take_residual(smallest)
+
+    def _take_residual(self, residual_s: float) -> None:
+        self.residual_s = residual_s
+        if not self._knots or abs(residual_s - self._knots[-1][1]) > _KNOT_S:
+            self._knots.append((self._time_s, residual_s))
+            del self._knots[:-_MAX_KNOTS]
+
+    def _shift(self, by_s: float) -> None:
+        self._offset_s += by_s
+        for index, lag_s in enumerate(self._windows):
+            self._windows[index] = lag_s - by_s
+        self._take_residual(self.residual_s - by_s)
+
+    def report(self, timestamp: int, ntp_s: float) -> None:
+        """A sender report of the device: this timestamp was at that time by the device's clock."""
+        if self._timestamp is not None:
+            self._reported_s = ntp_s - (self._ticks + self._ticks_to(timestamp)) / self._rate
+
+    def slew(self, elapsed_s: float, leader: TrackClock | None = None) -> None:
+        """Moves the offset a little towards its target.
+
+        With a leader (audio with its video) the device's own reports say how the two belong
+        together, if they are believable; arrival decides otherwise.
+        """
+        error_s = self._error_to(leader) if leader else self.residual_s
+        if not self.is_settled:
+            self._shift(error_s)
+        elif abs(error_s) > _TOLERATED_S:
+            most_s = _SLEW_MAX * elapsed_s
+            self._shift(max(-most_s, min(most_s, error_s * _SLEW_PART * elapsed_s)))
+
+    def _error_to(self, leader: TrackClock) -> float:
+        if self._reported_s is None or leader._reported_s is None:
+            return self.residual_s
+        error_s = leader._offset_s - leader._reported_s + self._reported_s - self._offset_s
+        return error_s if abs(error_s - self.residual_s) < _REPORTS_DIFFER_S else self.residual_s
+
+    def arrived_s_of(self, time_s: float) -> float:
+        """Our monotonic clock when what lies at time_s arrived, without the network's jitter."""
+        knots = self._knots
+        index = bisect_right(knots, (time_s, float("inf"))) - 1
+        return time_s + (knots[max(index, 0)][1] if knots else 0.0)
+
+
+class WallClock:
+    """Monotonic seconds to UTC, also for a past in which somebody set the machine's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._knots = [(float("-inf"), self._difference_s())]
+
+    def _difference_s(self) -> float:
+        return self._clock.now_utc().timestamp() - self._clock.monotonic_s()
+
+    def tick(self) -> None:
+        """Notices a step of the wall clock; call it every second or so."""
+        difference_s = self._difference_s()
+        if abs(difference_s - self._knots[-1][1]) > 0.05:
+            self._knots.append((self._clock.monotonic_s(), difference_s))
+            del self._knots[:-256]
+
+    def utc_of(self, monotonic_s: float) -> datetime:
+        knots = self._knots
+        index = bisect_right(knots, (monotonic_s, float("inf"))) - 1
+        return datetime.fromtimestamp(monotonic_s + knots[max(index, 0)][1], UTC)
+
+
+def _signed(difference: int) -> int:
+    """A difference of 32-bit counters as a number around zero."""
+    return (difference + 0x80000000 & 0xFFFFFFFF) - 0x80000000

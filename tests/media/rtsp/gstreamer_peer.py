@@ -1,0 +1,82 @@
+"""A live RTSP server that is not ours: GStreamer's, on a free port of loopback.
+
+Run with the interpreter of the system (`/usr/bin/python3`), where its bindings are. Prints one line
+of JSON with the port, ends with its standard input. Arguments: the login method (digest, basic, none).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+
+import gi  # type: ignore[import-not-found]  # only the system's interpreter has it
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # as gi asks
+
+VIDEO = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=15/1"
+H264 = (
+    f"{VIDEO} ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=300"
+    " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval={interval}"
+)
+H265 = (
+    f"{VIDEO} ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=300"
+    " ! h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1"
+)
+TONE = "audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate={rate},channels=1"
+MOUNTS = {
+    "/alaw": f"{H264.format(interval=1)} {TONE.format(rate=8000)} ! alawenc ! rtppcmapay name=pay1 pt=8",
+    "/mulaw": f"{H264.format(interval=0)} {TONE.format(rate=8000)} ! mulawenc ! rtppcmupay name=pay1 pt=0",
+    "/aac": f"{H264.format(interval=1)} {TONE.format(rate=48000)} ! audioconvert ! avenc_aac ! aacparse"
+    " ! rtpmp4gpay name=pay1 pt=97",
+    "/g722": f"{H264.format(interval=1)} {TONE.format(rate=16000)} ! avenc_g722 ! rtpg722pay name=pay1 pt=9",
+    "/g726": f"{H264.format(interval=1)} {TONE.format(rate=8000)} ! avenc_g726 ! rtpg726pay name=pay1 pt=98",
+    "/quiet": H264.format(interval=1),
+    "/hevc": f"{H265} {TONE.format(rate=8000)} ! alawenc ! rtppcmapay name=pay1 pt=8",
+    "/mjpeg": f"{VIDEO} ! jpegenc ! rtpjpegpay name=pay0 pt=26",
+}
+
+
+def main(login: str) -> None:
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service("0")
+    permissions = GstRtspServer.RTSPPermissions()
+    for right in ("access", "construct"):
+        permissions.add_permission_for_role("user", f"media.factory.{right}", True)
+    for path, launch in MOUNTS.items():
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(f"( {launch} )")
+        factory.set_shared(True)
+        if login != "none":
+            factory.set_permissions(permissions)
+        server.get_mount_points().add_factory(path, factory)
+    if login != "none":
+        server.set_auth(_auth(login))
+    if not server.attach(None):
+        raise SystemExit("no port")
+    print(json.dumps({"port": server.get_bound_port()}), flush=True)
+    loop = GLib.MainLoop()
+    threading.Thread(target=lambda: (sys.stdin.read(), loop.quit()), daemon=True).start()
+    loop.run()
+
+
+def _auth(login: str) -> object:
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "user")
+    if login == "digest":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest("admin", 'se"cret 12', token)
+    else:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic("admin", 'se"cret 12'), token)
+    return auth
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "digest")

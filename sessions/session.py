@@ -75,8 +75,8 @@ class Session:
         self._viewers = Viewers(
             now_s=self._started_s, idle_end_s=settings.idle_end_s, unwatched_end_s=settings.unwatched_end_s
         )
+        self._waiting = 0
         self._is_over = False
-        self._over = threading.Event()
         self._again = threading.Event()
         self._wake = threading.Event()
         self._tried_s = self._started_s
@@ -106,11 +106,13 @@ class Session:
         """As Board.playlist; counts as watching, while it waits too."""
         with self._lock:
             self._viewers.watch(viewer_id, self._now_s())
-        text = self._board.playlist(wait_s)
-        if wait_s > 0:
+            self._waiting += 1
+        try:
+            return self._board.playlist(wait_s)
+        finally:
             with self._lock:
+                self._waiting -= 1
                 self._viewers.watch(viewer_id, self._now_s())
-        return text
 
     def file(self, name: str, viewer_id: str | None) -> Path:
         """NotFound unless it is a segment or init section of this session; counts as watching."""
@@ -183,7 +185,6 @@ class Session:
     def _end(self) -> None:
         with self._lock:
             self._is_over = True
-        self._over.set()
         self._wake.set()
         self._board.end()
 
@@ -280,7 +281,7 @@ class Session:
 
     def _check_over(self) -> None:
         with self._lock:
-            if self._viewers.is_over(self._now_s()):
+            if not self._waiting and self._viewers.is_over(self._now_s()):
                 self._is_over = True
         if self._is_over:
             raise SessionOver

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _BUSY_TIMEOUT_MS = 5000
+_UPGRADING = threading.Lock()  # Alembic's `context` and `op` are one for the whole process
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -170,7 +172,8 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise StartRefused(_cannot_open(self._file, error)) from error
         try:
-            self._upgrade(engine)
+            with _UPGRADING:
+                self._upgrade(engine)
         except exc.SQLAlchemyError as error:
             engine.dispose()
             raise StartRefused(_cannot_open(self._file, error)) from error
@@ -198,6 +201,7 @@ class Database:
         Raises StorageFull when the disk is full, Unavailable when the database stays locked.
         """
         with self._session("BEGIN IMMEDIATE") as session:
+            session.connection()  # begins now, not with the first statement
             yield session
             session.commit()
 

@@ -1,0 +1,144 @@
+"""Names, order and hiding of channels, and what a new answer of the device does to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cameras.channels import change_channel, merge_channels, order_channels, shown_channels
+from cameras.records import CameraDraft
+from cameras.store import StoredChannel
+from cameras.stored import profiles_from_json, profiles_to_json
+from core.errors import InvalidRequest, NotFound
+from core.records import AudioFormat, CameraStatus, Channel, Problem
+from core.secrets import Secret
+from onvif_manager import OnvifManager
+from tests.cameras.doubles import House, channel
+
+
+def stored(*channels: Channel) -> tuple[StoredChannel, ...]:
+    return merge_channels((), channels)
+
+
+FOUR = stored(channel(1), channel(2), channel(3), channel(4))
+
+
+def numbers(channels: tuple[StoredChannel, ...]) -> list[int]:
+    return [channel.number for channel in shown_channels(channels)]
+
+
+def test_channels_come_in_the_devices_order_under_its_names() -> None:
+    shown = shown_channels(FOUR)
+    assert [(item.number, item.name, item.position) for item in shown] == [
+        (1, "Cam 1", 0),
+        (2, "Cam 2", 1),
+        (3, "Cam 3", 2),
+        (4, "Cam 4", 3),
+    ]
+
+
+def test_a_nameless_channel_is_called_by_its_number() -> None:
+    assert shown_channels(stored(replace(channel(1), name="")))[0].name == "Channel 1"
+
+
+def test_a_name_is_the_users_until_it_is_taken_back() -> None:
+    named = change_channel(FOUR, 2, name="Yard")
+    assert shown_channels(named)[1].name == "Yard"
+    renamed_by_device = merge_channels(named, [channel(1), replace(channel(2), name="CAM2"), channel(3), channel(4)])
+    assert shown_channels(renamed_by_device)[1].name == "Yard"
+    assert shown_channels(change_channel(renamed_by_device, 2, name=""))[1].name == "CAM2"
+
+
+def test_order_is_kept_and_new_channels_come_last() -> None:
+    ordered = order_channels(FOUR, [4, 2, 1, 3])
+    assert numbers(ordered) == [4, 2, 1, 3]
+    grown = merge_channels(ordered, [channel(number) for number in range(1, 7)])
+    assert numbers(grown) == [4, 2, 1, 3, 5, 6]
+    assert [item.position for item in shown_channels(grown)] == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("position", "order"), [(0, [3, 1, 2, 4]), (1, [1, 3, 2, 4]), (3, [1, 2, 4, 3]), (99, [1, 2, 4, 3])]
+)
+def test_a_channel_can_be_moved(position: int, order: list[int]) -> None:
+    assert numbers(change_channel(FOUR, 3, position=position)) == order
+
+
+@pytest.mark.parametrize("order", [[], [1, 2, 3], [1, 2, 3, 3], [1, 2, 3, 5], [1, 2, 3, 4, 4]])
+def test_an_order_names_each_channel_once(order: list[int]) -> None:
+    with pytest.raises(InvalidRequest):
+        order_channels(FOUR, order)
+
+
+def test_a_channel_that_is_gone_and_back_has_its_name_and_place_again() -> None:
+    mine = change_channel(order_channels(FOUR, [4, 2, 1, 3]), 4, name="Gate", hidden=True)
+    without = merge_channels(mine, [channel(1), channel(2), channel(3)])
+    assert numbers(without) == [2, 1, 3]
+    back = merge_channels(without, [channel(number) for number in range(1, 5)])
+    assert numbers(back) == [4, 2, 1, 3]
+    assert (shown_channels(back)[0].name, shown_channels(back)[0].hidden) == ("Gate", True)
+
+
+def test_a_device_that_suddenly_has_no_channels_is_not_believed() -> None:
+    assert merge_channels(FOUR, []) == FOUR
+    assert merge_channels((), []) == ()
+
+
+def test_a_device_that_names_one_source_twice_gives_one_channel() -> None:
+    merged = stored(channel(1, source="V"), channel(2, source="V"), channel(3, source="W"))
+    assert [(item.video_source_token, item.number) for item in merged] == [("V", 1), ("W", 2)]
+
+
+def test_what_the_device_says_is_taken_over() -> None:
+    dead = replace(channel(2), problem=Problem("camera_no_signal", "No video."))
+    merged = merge_channels(FOUR, [channel(1, codec="hevc"), dead, channel(3), channel(4)])
+    assert merged[0].profiles[0].video is not None
+    assert merged[0].profiles[0].video.codec == "hevc"
+    assert shown_channels(merged)[1].problem == dead.problem
+
+
+def test_media_profiles_survive_the_database() -> None:
+    profile = replace(channel(1).profiles[0], audio=AudioFormat("pcm_alaw", 8000, 1), name='<b>"\n', has_ptz=True)
+    assert profiles_from_json(profiles_to_json((profile, channel(1).profiles[1]))) == (profile, channel(1).profiles[1])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "null", "{}", '[1, null, {"name": 3}]', '[{"profile_token": "x", "video": 5}]']
+)
+def test_media_profiles_that_cannot_be_read_are_left_out(text: str) -> None:
+    assert profiles_from_json(text) == ()
+
+
+def test_the_manager_keeps_what_the_user_did_over_a_restart(house: House) -> None:
+    house.device(channels=(channel(1), channel(2), channel(3)))
+    with house.running() as manager:
+        camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        changed = manager.update_channel(camera_id, 3, name=" Yard ", hidden=True)
+        assert (changed.name, changed.hidden, changed.number) == ("Yard", True, 3)
+        assert [item.number for item in manager.order_channels(camera_id, [3, 1, 2])] == [3, 1, 2]
+    with house.running() as manager:
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        manager.refresh(camera_id)
+        manager.wait_first_connection(camera_id, 5.0)
+        assert [(item.number, item.name, item.hidden) for item in manager.channels(camera_id)] == [
+            (3, "Yard", True),
+            (1, "Cam 1", False),
+            (2, "Cam 2", False),
+        ]
+        assert manager.get_camera(camera_id).channel_count == 3
+
+
+def test_a_channel_that_is_not_there_is_not_found(house: House, manager: OnvifManager) -> None:
+    house.device()
+    camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    with pytest.raises(NotFound):
+        manager.update_channel(camera_id, 9, name="x")
+    with pytest.raises(NotFound):
+        manager.update_channel(7, 1, name="x")
+    with pytest.raises(InvalidRequest):
+        manager.update_channel(camera_id, 1, name="a\nb")
+    with pytest.raises(InvalidRequest):
+        manager.update_channel(camera_id, 1, position=-1)

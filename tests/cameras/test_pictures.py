@@ -1,0 +1,317 @@
+"""Stream addresses, key frames and snapshots."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cameras.records import CameraChange, CameraDraft, TimedSnapshot
+from cameras.snapshot_shelf import SnapshotShelf
+from core.clock import SystemClock
+from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, NotFound
+from core.records import CameraStatus, StreamSource
+from core.secrets import Secret
+from onvif_manager import OnvifManager
+from tests.cameras.doubles import JPEG, House, channel, no_snapshots, wait_until
+
+MAIN, SUB, SECOND = "MediaProfile00000", "MediaProfile00001", "MediaProfile00100"
+FRAME = b"\xff\xd8\xff\xdb a frame of the stream \xff\xd9"
+
+
+def online(house: House, manager: OnvifManager) -> int:
+    camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    return camera_id
+
+
+def test_a_stream_source_holds_all_a_session_needs(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = online(house, manager)
+    source = manager.stream_source(camera_id, SECOND)
+    assert source.uri == f"rtsp://cam:554/{SECOND}"
+    assert (source.device_key, source.credential.username) == ("camera1", "admin")
+    assert source.credential.password == Secret("right")
+    assert source.video is not None
+    assert source.video.codec == "h264"
+    assert manager.stream_source(camera_id, SECOND) == source
+    assert device.uris == 1, "the second time it comes from memory"
+
+
+def test_a_refresh_and_an_edit_ask_for_the_address_again(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = online(house, manager)
+    manager.stream_source(camera_id, MAIN)
+    manager.refresh(camera_id)
+    manager.wait_first_connection(camera_id, 5.0)
+    manager.stream_source(camera_id, MAIN)
+    manager.update_camera(camera_id, CameraChange(password=Secret("right")))
+    manager.wait_first_connection(camera_id, 5.0)
+    manager.stream_source(camera_id, MAIN)
+    assert device.uris == 3
+
+
+def test_an_unknown_media_profile_is_refused_without_asking_the_device(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = online(house, manager)
+    for token in ("nonsense", "", "a/../b", "\ud800"):
+        with pytest.raises(NotFound):
+            manager.stream_source(camera_id, token)
+        with pytest.raises(NotFound):
+            manager.snapshot(camera_id, token)
+        with pytest.raises(NotFound):
+            manager.request_key_frame(camera_id, token)
+    assert (device.uris, device.snapshots, device.key_frames) == (0, 0, 0)
+
+
+def test_a_stream_source_of_a_camera_that_is_connecting_waits_for_it(house: House, manager: OnvifManager) -> None:
+    house.device(takes_s=0.2)
+    camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+    assert manager.stream_source(camera_id, MAIN).uri.endswith(MAIN)
+
+
+def test_a_stream_source_of_a_refused_camera_fails_at_once_and_logs_in_nowhere(
+    house: House, manager: OnvifManager
+) -> None:
+    device = house.device(password="another")
+    camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("wrong"), 80)).id
+    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    began_s = time.monotonic()
+    for _ in range(16):
+        with pytest.raises(CameraAuthFailed):
+            manager.stream_source(camera_id, MAIN)
+        with pytest.raises(CameraAuthFailed):
+            manager.snapshot(camera_id)
+    assert time.monotonic() - began_s < 0.5
+    assert device.logins == 1
+
+
+def test_asking_wakes_a_camera_that_sleeps_before_its_next_try(house: House) -> None:
+    house.pace = replace(house.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=0.0)
+    device = house.device(problem=CameraUnreachable("The device does not answer."))
+    with house.running() as manager:
+        camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        with pytest.raises(CameraUnreachable):
+            manager.stream_source(camera_id, MAIN)
+        device.problem = None
+        assert manager.stream_source(camera_id, MAIN).uri.endswith(MAIN)
+
+
+def test_many_who_ask_for_a_dead_camera_cause_few_tries(house: House) -> None:
+    house.pace = replace(house.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=5.0)
+    device = house.device(problem=CameraUnreachable("The device does not answer."))
+    with house.running() as manager:
+        camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        for _ in range(20):
+            with pytest.raises(CameraUnreachable):
+                manager.stream_source(camera_id, MAIN)
+        assert device.opens == 1
+
+
+def test_a_call_that_finds_the_device_gone_brings_the_next_check_forward(house: House) -> None:
+    house.pace = replace(house.pace, check_s=60.0)
+    device = house.device()
+    with house.running() as manager:
+        camera_id = online(house, manager)
+        device.problem = CameraUnreachable("The device does not answer.")
+        with pytest.raises(CameraUnreachable):
+            manager.stream_source(camera_id, MAIN)
+        house.wait_status(camera_id, CameraStatus.OFFLINE, timeout_s=2.0)
+
+
+def test_a_key_frame_is_asked_for(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    manager.request_key_frame(online(house, manager), MAIN)
+    assert device.key_frames == 1
+
+
+def test_a_snapshot_is_the_devices_own(house: House, manager: OnvifManager) -> None:
+    house.device()
+    taken = manager.snapshot(online(house, manager), MAIN)
+    assert taken.jpeg == JPEG
+    assert abs((SystemClock().now_utc() - taken.taken_at).total_seconds()) < 5
+
+
+@pytest.mark.parametrize(
+    "problem", [no_snapshots(), CameraBadAnswer("This is no JPEG."), DeviceError("The device refuses GetSnapshotUri.")]
+)
+def test_without_one_it_is_a_frame_of_the_stream_and_the_device_is_left_in_peace(
+    house: House, problem: DeviceError
+) -> None:
+    sources: list[StreamSource] = []
+
+    def frame(source: StreamSource) -> bytes:
+        sources.append(source)
+        return FRAME
+
+    house.frame = frame
+    device = house.device(snapshot_problem=problem)
+    with house.running() as manager:
+        camera_id = online(house, manager)
+        assert manager.snapshot(camera_id, SUB).jpeg == FRAME
+        assert manager.snapshot(camera_id, SUB).jpeg == FRAME
+        assert [source.profile_token for source in sources] == [SUB, SUB]
+        assert device.snapshots == 1
+
+
+def test_what_is_no_picture_is_never_given_out(house: House) -> None:
+    house.frame = lambda source: b"<html>no picture</html>"
+    house.device(jpeg=b"<html>log in</html>")
+    with house.running() as manager:
+        camera_id = online(house, manager)
+        with pytest.raises(CameraBadAnswer):
+            manager.snapshot(camera_id, MAIN)
+        assert manager.last_snapshot(camera_id, MAIN) is None
+
+
+def test_without_any_way_to_a_picture_it_is_said(house: House, manager: OnvifManager) -> None:
+    house.device(snapshot_problem=no_snapshots())
+    with pytest.raises(CameraUnsupported):
+        manager.snapshot(online(house, manager), MAIN)
+
+
+def test_many_who_ask_at_once_share_one_snapshot(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = online(house, manager)
+    device.takes_s = 0.2
+    taken: list[TimedSnapshot] = []
+    threads = [threading.Thread(target=lambda: taken.append(manager.snapshot(camera_id, MAIN))) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 12
+    assert device.snapshots == 1
+
+
+def test_who_shares_a_snapshot_that_fails_is_told_so_too(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = online(house, manager)
+    device.takes_s, device.snapshot_problem = 0.1, CameraAuthFailed("No.")
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            manager.snapshot(camera_id, MAIN)
+        except CameraAuthFailed as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(errors) == 4
+
+
+def test_the_last_snapshot_is_there_at_once_even_after_a_restart(house: House) -> None:
+    device = house.device()
+    with house.running() as manager:
+        camera_id = online(house, manager)
+        assert manager.last_snapshot(camera_id) is None
+        taken = manager.snapshot(camera_id, SUB)
+        assert manager.last_snapshot(camera_id, SUB) == taken
+    device.problem = CameraUnreachable("gone")
+    with house.running() as manager:
+        last = manager.last_snapshot(camera_id, SUB)
+        assert last is not None
+        assert last.jpeg == taken.jpeg
+        assert abs((last.taken_at - taken.taken_at).total_seconds()) < 0.01
+        assert manager.last_snapshot(camera_id, MAIN) == last, "better the sub stream's than none"
+        assert manager.last_snapshot(camera_id) == last
+        assert manager.last_snapshot(camera_id, SECOND) is None
+
+
+def test_the_picture_of_a_camera_is_that_of_its_first_shown_channel(house: House, manager: OnvifManager) -> None:
+    device = house.device(channels=(channel(1), channel(2)))
+    camera_id = online(house, manager)
+    device.jpeg = JPEG + b"1"
+    manager.snapshot(camera_id, MAIN)
+    device.jpeg = JPEG + b"2"
+    manager.snapshot(camera_id, SECOND)
+    last = manager.last_snapshot(camera_id)
+    assert last is not None
+    assert last.jpeg == JPEG + b"1"
+    manager.update_channel(camera_id, 1, hidden=True)
+    last = manager.last_snapshot(camera_id)
+    assert last is not None
+    assert last.jpeg == JPEG + b"2"
+
+
+def test_another_address_has_none_of_the_old_pictures(house: House, manager: OnvifManager) -> None:
+    house.device()
+    house.device("new")
+    camera_id = online(house, manager)
+    manager.snapshot(camera_id, MAIN)
+    manager.update_camera(camera_id, CameraChange(host="new"))
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    assert manager.last_snapshot(camera_id, MAIN) is None
+
+
+# ---- the shelf
+
+
+def snapshot_of(size_bytes: int) -> TimedSnapshot:
+    return TimedSnapshot(JPEG + b"x" * (size_bytes - len(JPEG)), SystemClock().now_utc())
+
+
+def test_the_shelf_holds_no_more_than_it_may_and_drops_the_oldest(tmp_path: Path) -> None:
+    shelf = SnapshotShelf(tmp_path, disk_bytes=10_000, memory_bytes=3_000)
+    shelf.open([1])
+    for number in range(30):
+        shelf.put(1, f"token{number}", snapshot_of(1_000))
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) == 10_000
+    assert [number for number in range(30) if shelf.get(1, f"token{number}")] == list(range(20, 30))
+
+
+def test_the_shelf_takes_any_token(tmp_path: Path) -> None:
+    shelf = SnapshotShelf(tmp_path)
+    shelf.open([1])
+    tokens = ["../../etc/passwd", "a/b", "", "x" * 10_000, "\x00", "\ud800", "A", "a"]
+    for number, token in enumerate(tokens):
+        shelf.put(1, token, snapshot_of(100 + number))
+    for number, token in enumerate(tokens):
+        kept = shelf.get(1, token)
+        assert kept is not None
+        assert len(kept.jpeg) == 100 + number
+    assert len(list(tmp_path.iterdir())) == len(tokens)
+
+
+def test_the_shelf_clears_away_what_belongs_to_nobody(tmp_path: Path) -> None:
+    shelf = SnapshotShelf(tmp_path)
+    shelf.open([1, 2])
+    shelf.put(1, "a", snapshot_of(100))
+    shelf.put(2, "a", snapshot_of(100))
+    (tmp_path / ".camera1_half.jpg").write_bytes(b"half")
+    (tmp_path / "notes.txt").write_bytes(b"?")
+    again = SnapshotShelf(tmp_path)
+    again.open([2])
+    assert again.get(1, "a") is None
+    assert again.get(2, "a") is not None
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_shelf_that_cannot_write_still_remembers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "in the way").write_bytes(b"")
+    shelf = SnapshotShelf(tmp_path / "in the way")
+    shelf.open([1])
+    shelf.put(1, "a", snapshot_of(100))
+    shelf.put(1, "b", snapshot_of(100))
+    assert shelf.get(1, "a") is not None
+    assert len([record for record in caplog.records if "cannot be kept" in record.message]) == 1
+
+
+def test_a_picture_that_someone_removed_is_simply_not_there(house: House, manager: OnvifManager) -> None:
+    house.device()
+    camera_id = online(house, manager)
+    manager.snapshot(camera_id, MAIN)
+    with house.running() as again:
+        for file in (house.settings.data_dir / "cache" / "snapshots").iterdir():
+            file.unlink()
+        assert again.last_snapshot(camera_id, MAIN) is None
+        wait_until(lambda: again.get_camera(camera_id).status is CameraStatus.ONLINE)

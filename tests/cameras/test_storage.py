@@ -1,0 +1,426 @@
+"""The database file, the key, and what happens when one of them is not as it should be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from cameras.records import CameraChange, CameraDraft
+from cameras.store import CameraStore
+from cameras.vault import BoxDoesNotOpen, Vault
+from core.errors import Conflict, StartRefused, StorageFull, Unavailable
+from core.records import CameraStatus
+from core.secrets import Secret
+from database import MIGRATIONS, Base, Database
+from tests.cameras.doubles import House, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CANARY = "Zz9-canary-pässword"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "data" / "cameras.sqlite3")
+    yield database
+    database.close()
+
+
+def store_of(house: House) -> CameraStore:
+    return CameraStore(Database(house.settings.database_file), house.settings.key_file)
+
+
+def add_one(store: CameraStore, host: str = "cam", port: int | None = 80) -> int:
+    return store.add(
+        name="",
+        host=host,
+        port=port,
+        username="admin",
+        password=Secret(CANARY),
+        pretend=False,
+        added_at=datetime.now(UTC),
+    ).id
+
+
+def files_and_contents(folder: Path) -> dict[str, bytes]:
+    return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+# ---- the file
+
+
+def test_folder_and_files_are_the_owners_alone(house: House) -> None:
+    before = os.umask(0)  # the worst that can be
+    try:
+        with house.running() as manager:
+            manager.add_camera(CameraDraft(host="cam"))
+            data = house.settings.data_dir
+            assert stat.S_IMODE(data.stat().st_mode) == 0o700
+            assert {stat.S_IMODE(file.stat().st_mode) for file in data.glob("cameras.sqlite3*")} == {0o600}
+            assert stat.S_IMODE(house.settings.key_file.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+
+
+def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
+    database.open()
+    engine = create_engine(f"sqlite:///{database.file}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_many_threads_read_and_write_and_none_finds_it_locked(database: Database) -> None:
+    database.open()
+    with database.write() as session:
+        session.execute(text("CREATE TABLE counter (n INTEGER)"))
+        session.execute(text("INSERT INTO counter VALUES (0)"))
+    errors: list[BaseException] = []
+
+    def count() -> None:
+        try:
+            for _ in range(25):
+                with database.write() as session:
+                    number = session.execute(text("SELECT n FROM counter")).scalar_one()
+                    session.execute(text("UPDATE counter SET n = :n"), {"n": number + 1})
+                with database.read() as session:
+                    session.execute(text("SELECT n FROM counter")).scalar_one()
+        except BaseException as error:  # noqa: BLE001 - told to the test below
+            errors.append(error)
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with database.read() as session:
+        assert session.execute(text("SELECT n FROM counter")).scalar_one() == 200
+
+
+def test_a_write_that_raises_leaves_nothing(house: House) -> None:
+    store = store_of(house)
+    store.open()
+    add_one(store)
+    with pytest.raises(Conflict):
+        add_one(store)
+    assert len(store.load()) == 1
+    store.close()
+
+
+def test_a_database_that_stays_locked_is_said_to_be_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("database._BUSY_TIMEOUT_MS", 50)
+    database.open()
+    with closing(sqlite3.connect(database.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable) as refused, database.write():
+            pass
+    assert refused.value.code == "database_locked"
+
+
+def test_a_full_disk_is_said_to_be_so(database: Database) -> None:
+    database.open()
+
+    def fill_up() -> None:
+        with database.write() as session:
+            pages = session.execute(text("PRAGMA page_count")).scalar_one()
+            session.execute(text(f"PRAGMA max_page_count = {pages}"))  # SQLite then says the disk is full
+            session.execute(text("CREATE TABLE big AS SELECT randomblob(100000) AS x"))
+
+    with pytest.raises(StorageFull):
+        fill_up()
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database at all, but a text" * 100, b"SQLite format 3\x00" + b"\xff" * 5000]
+)
+def test_a_damaged_database_is_refused_and_left_as_it_is(database: Database, content: bytes) -> None:
+    database.file.parent.mkdir()
+    database.file.write_bytes(content)
+    with pytest.raises(StartRefused, match="damaged"):
+        database.open()
+    assert database.file.read_bytes() == content
+
+
+def test_a_database_damaged_in_the_middle_is_refused(house: House) -> None:
+    store = store_of(house)
+    store.open()
+    for number in range(50):
+        add_one(store, f"cam{number}")
+    store.close()
+    file = house.settings.database_file
+    content = bytearray(file.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    file.write_bytes(content)
+    with pytest.raises(StartRefused, match="damaged"):
+        store_of(house).open()
+    assert file.read_bytes() == bytes(content)
+
+
+def test_a_folder_in_the_place_of_the_database_is_refused(database: Database) -> None:
+    database.file.mkdir(parents=True)
+    with pytest.raises(StartRefused, match="cannot be used as the database"):
+        database.open()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(database: Database) -> None:
+    database.open()
+    database.close()
+    with closing(sqlite3.connect(database.file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StartRefused, match="newer version"):
+        database.open()
+    with closing(sqlite3.connect(database.file)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
+
+
+LATER = '''
+"""A later schema, as a later version will have one."""
+import os, time
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "later", "{down}"
+
+def upgrade():
+    op.add_column("cameras", sa.Column("note", sa.String(10), nullable=False, server_default="new"))
+    op.create_table("halfway", sa.Column("id", sa.Integer(), primary_key=True))
+    if os.environ.get("HANG_IN_MIGRATION"):
+        print("halfway", flush=True)
+        time.sleep(60)
+    with op.batch_alter_table("cameras") as batch:
+        batch.drop_column("hardware")
+'''
+
+
+@pytest.fixture
+def later_migrations(tmp_path: Path) -> Path:
+    """The migrations of today and one more."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    newest = max(file.name[1:5] for file in (folder / "versions").glob("v*.py"))
+    (folder / "versions" / "v9999_later.py").write_text(LATER.format(down=newest))
+    return folder
+
+
+def columns(file: Path) -> set[str]:
+    with closing(sqlite3.connect(file)) as connection:
+        return {row[1] for row in connection.execute("PRAGMA table_info(cameras)")}
+
+
+def test_an_older_schema_is_upgraded_with_all_its_rows(house: House, later_migrations: Path) -> None:
+    store = store_of(house)
+    store.open()
+    add_one(store)
+    store.close()
+    newer = Database(house.settings.database_file, migrations=later_migrations)
+    newer.open()
+    newer.close()
+    assert "note" in columns(house.settings.database_file)
+    assert "hardware" not in columns(house.settings.database_file)
+    with closing(sqlite3.connect(house.settings.database_file)) as connection:
+        assert connection.execute("SELECT host, note FROM cameras").fetchall() == [("cam", "new")]
+
+
+def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_schema_whole(house: House, later_migrations: Path) -> None:
+    store = store_of(house)
+    store.open()
+    add_one(store)
+    store.close()
+    file = house.settings.database_file
+    program = (
+        "import sys; from pathlib import Path; from database import Database;"
+        "Database(Path(sys.argv[1]), migrations=Path(sys.argv[2])).open()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(file), str(later_migrations)],
+        cwd=ROOT,
+        env={**os.environ, "HANG_IN_MIGRATION": "1"},
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"halfway\n"
+        process.send_signal(signal.SIGKILL)
+    store = store_of(house)
+    store.open()
+    assert [camera.host for camera, _ in store.load()] == ["cam"]
+    store.close()
+    assert "note" not in columns(file)
+    newer = Database(file, migrations=later_migrations)
+    newer.open()
+    newer.close()
+    assert "note" in columns(file)
+
+
+# ---- the key
+
+
+def test_no_plain_password_is_in_any_file(house: House) -> None:
+    with house.running() as manager:
+        house.device(password=CANARY)
+        camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret(CANARY), 80)).id
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        manager.update_camera(camera_id, CameraChange(password=Secret(CANARY + "2")))
+        while_running = files_and_contents(house.settings.data_dir)
+    for content in (*while_running.values(), *files_and_contents(house.settings.data_dir).values()):
+        assert CANARY.encode() not in content
+        assert CANARY.encode("utf-16-le") not in content
+
+
+def test_the_key_is_made_once_and_lives_apart_from_the_data(house: House) -> None:
+    with house.running():
+        key = house.settings.key_file.read_bytes()
+    assert house.settings.data_dir not in house.settings.key_file.parents
+    with house.running():
+        assert house.settings.key_file.read_bytes() == key
+    assert [file.name for file in house.settings.key_file.parent.iterdir()] == ["secret.key"]
+
+
+def test_a_missing_key_refuses_to_start_and_makes_no_new_one(house: House) -> None:
+    with house.running() as manager:
+        manager.add_camera(CameraDraft(host="cam", port=80, password=Secret(CANARY)))
+    key = house.settings.key_file.read_bytes()
+    house.settings.key_file.unlink()
+    before = files_and_contents(house.settings.data_dir)
+    with pytest.raises(StartRefused, match=r"missing.*SECRET_KEY_FILE"), house.running():
+        pass
+    house.manager.stop()
+    assert not house.settings.key_file.exists()
+    assert files_and_contents(house.settings.data_dir).items() >= before.items()
+    house.settings.key_file.write_bytes(key)
+    house.settings.key_file.chmod(0o600)
+    with house.running() as manager:
+        assert manager.get_camera(1).status is not CameraStatus.AUTH_FAILED
+
+
+@pytest.mark.parametrize("content", [b"", b"no key", b"AAAA", b"\x00" * 32, b"A" * 100_000])
+def test_a_file_that_holds_no_key_is_refused_and_left_as_it_is(house: House, content: bytes) -> None:
+    house.settings.key_file.parent.mkdir()
+    house.settings.key_file.write_bytes(content)
+    with pytest.raises(StartRefused, match="holds no key"), house.running():
+        pass
+    assert house.settings.key_file.read_bytes() == content
+
+
+def test_another_databases_key_is_refused_and_left_as_it_is(house: House, tmp_path: Path) -> None:
+    with house.running() as manager:
+        manager.add_camera(CameraDraft(host="cam", port=80, password=Secret(CANARY)))
+    other = House(tmp_path / "other")
+    with other.running():
+        pass
+    wrong = other.settings.key_file.read_bytes()
+    house.settings.key_file.write_bytes(wrong)
+    with pytest.raises(StartRefused, match="not the one"), house.running():
+        pass
+    assert house.settings.key_file.read_bytes() == wrong
+
+
+def test_a_key_file_that_is_a_folder_is_refused(house: House) -> None:
+    house.settings.key_file.mkdir(parents=True)
+    with pytest.raises(StartRefused, match="cannot be used"), house.running():
+        pass
+
+
+def test_two_starts_at_once_make_one_key(tmp_path: Path) -> None:
+    houses = [House(tmp_path / str(number)) for number in range(6)]
+    key_file = tmp_path / "shared" / "secret.key"
+    stores = [CameraStore(Database(house.settings.database_file), key_file) for house in houses]
+    threads = [threading.Thread(target=store.open) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for store in stores:
+        add_one(store)
+        store.close()
+        store.open()  # refuses if it was made with another key
+        store.close()
+
+
+def test_a_password_moved_to_another_row_or_host_does_not_open(house: House) -> None:
+    store = store_of(house)
+    store.open()
+    add_one(store, "mine")
+    add_one(store, "theirs")
+    store.close()
+    with closing(sqlite3.connect(house.settings.database_file)) as connection, connection:
+        connection.execute(
+            "UPDATE cameras SET password_box = (SELECT password_box FROM cameras WHERE id = 1) WHERE id = 2"
+        )
+        connection.execute("UPDATE cameras SET host = 'evil' WHERE id = 1")
+    store.open()
+    assert [camera.password for camera, _ in store.load()] == [None, None]
+    store.close()
+
+
+def test_a_password_that_does_not_open_is_asked_for_again_and_disturbs_no_other_camera(house: House) -> None:
+    house.device("a")
+    house.device("b")
+    with house.running() as manager:
+        for host in ("a", "b"):
+            manager.add_camera(CameraDraft(host, "admin", Secret("right"), 80))
+    with closing(sqlite3.connect(house.settings.database_file)) as connection, connection:
+        connection.execute("UPDATE cameras SET password_box = x'00' WHERE id = 1")
+    with house.running() as manager:
+        house.wait_status(2, CameraStatus.ONLINE)
+        lost = manager.get_camera(1)
+        assert lost.status is CameraStatus.AUTH_FAILED
+        assert lost.error is not None
+        assert "Enter it again" in lost.error.detail
+        assert manager.wait_first_connection(1, 5.0).status is CameraStatus.AUTH_FAILED
+        assert manager.refresh(1).status is CameraStatus.AUTH_FAILED
+        manager.update_camera(1, CameraChange(name="kept"))
+        manager.update_camera(1, CameraChange(password=Secret("right")))
+        house.wait_status(1, CameraStatus.ONLINE)
+
+
+def test_the_same_password_never_looks_the_same_twice_and_a_changed_bit_is_noticed() -> None:
+    vault = Vault(b"k" * 32)
+    first, second = (vault.lock(Secret(CANARY), ("cameras", 1)) for _ in range(2))
+    assert first != second
+    assert vault.unlock(first, ("cameras", 1)).reveal() == CANARY
+    for position in range(len(first)):
+        spoilt = bytearray(first)
+        spoilt[position] ^= 1
+        with pytest.raises(BoxDoesNotOpen):
+            vault.unlock(bytes(spoilt), ("cameras", 1))
+
+
+def test_a_database_that_lost_its_key_check_is_refused(house: House) -> None:
+    store = store_of(house)
+    store.open()
+    add_one(store)
+    store.close()
+    with closing(sqlite3.connect(house.settings.database_file)) as connection, connection:
+        connection.execute("DELETE FROM vault")
+    with pytest.raises(StartRefused, match="check of their key"):
+        store_of(house).open()
+
+
+def test_a_disk_that_fills_up_does_not_make_a_camera_unusable(house: House) -> None:
+    with house.running() as manager:
+        house.device()
+        camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        with closing(sqlite3.connect(house.settings.database_file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            began_s = time.monotonic()
+            assert manager.list_cameras()[0].status is CameraStatus.ONLINE
+            assert manager.channels(camera_id)
+            assert time.monotonic() - began_s < 0.1
+        wait_until(lambda: manager.get_camera(camera_id).status is CameraStatus.ONLINE)

@@ -12,47 +12,106 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from flask_openapi3.openapi import OpenAPI
 
-from core.errors import NotFound
+from core.clock import SystemClock
+from core.errors import AppError, NotFound
+from core.login_gate import LoginGate
+from core.records import VideoFormat
 from core.settings import Settings, SettingsError
+from database import Database
+from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
+from onvif_manager import OnvifManager
+from stream_manager import StreamManager
 from web.application import build_web
 from web.instance_lock import InstanceLock
+from web.logs import start_logging
 from web.server import EXIT_CANNOT_START, Server
 from web.services import Services
 
 
-class _NotYet:
-    """Stands where a manager will stand."""
-
-    def list_cameras(self) -> Sequence[Any]:
-        return ()
-
-    def all(self) -> Sequence[Any]:
-        return ()
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotFound(f"{name} is not there yet")
-
-
 class Rooms:
-    """All that runs, in the order in which it starts; it stops in reverse."""
+    """All that runs. `start()` goes from the ground up, `stop()` back down; nothing runs before."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_demo: bool = False) -> None:
         self.settings = settings
-        self.is_running = False
-        self.services = Services(settings, _NotYet(), _NotYet(), lambda: self.is_running)
-        self.web = build_web(self.services)
+        self._is_demo = is_demo
+        self._running: ExitStack | None = None
+        clock = SystemClock()
+        login_gate = LoginGate(clock, retry_after_s=settings.login_retry_s)
+        self.database = Database(settings.database_file)
+        self.spawner = Spawner()
+        self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings)
+        self.onvif = OnvifManager(
+            self.database,
+            settings,
+            login_gate,
+            clock,
+            frame_snapshot=lambda source: self.streams.snapshot(source),
+            launcher=self.spawner,
+        )
+        self.streams = StreamManager(
+            settings=settings,
+            clock=clock,
+            spawner=self.spawner,
+            open_feed=self.gateway.open_feed,
+            resolve_source=self.onvif.stream_source,
+            request_key_frame=self.onvif.request_key_frame,
+            known_video=self._known_video,
+        )
+        self.onvif.on_delete(self.streams.stop_camera)
+        self.onvif.on_change(self.streams.restart_camera)
+        self.web = build_web(Services(settings, self.onvif, self.streams, self.is_ready))
         self.web.extensions["rooms"] = self
 
     def start(self) -> None:
-        self.is_running = True
+        """Raises StartRefused, with nothing left running, where a room cannot start."""
+        if self._running is not None:
+            return
+        start_logging(self.settings)
+        with ExitStack() as rooms:
+            for start, stop in (
+                (self.spawner.start, self.spawner.stop),
+                (self.gateway.start, self.gateway.stop),
+                (self.onvif.start, self.onvif.stop),
+                (self.streams.start_rooms, self.streams.stop_rooms),
+            ):
+                rooms.callback(stop)
+                start()
+            if self._is_demo and not self.onvif.list_cameras():
+                self.onvif.add_pretend_recorder()
+            self._running = rooms.pop_all()
 
     def stop(self) -> None:
-        self.is_running = False
+        """Ends streams, connections and children. May be called twice."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    def is_ready(self) -> bool:
+        """Whether the app can do its work: its rooms run and its database answers."""
+        if self._running is None:
+            return False
+        try:
+            with self.database.read():
+                return True
+        except AppError:
+            return False
+
+    def _known_video(self, camera_id: int, profile_token: str) -> VideoFormat | None:
+        """What the camera says of a media profile; None for one that was never reached. NotFound."""
+        channels = self.onvif.channels(camera_id)
+        for channel in channels:
+            for profile in channel.profiles:
+                if profile.profile_token == profile_token:
+                    return profile.video
+        if channels:
+            raise NotFound("profile_token: this camera has no such media profile.")
+        return None
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
@@ -63,7 +122,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description="ONVIF cameras and recorders in the browser.")
     parser.add_argument("--demo", action="store_true", help="add the pretend recorder if there is no camera yet")
-    parser.parse_args(arguments)
+    is_demo = parser.parse_args(arguments).demo
     os.umask(0o077)
     try:
         settings = Settings.from_environ()
@@ -75,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CANNOT_START
-    return Server(settings, lambda: Rooms(settings)).serve()
+    return Server(settings, lambda: Rooms(settings, is_demo=is_demo)).serve()
 
 
 def check_listening(settings: Settings) -> None:

@@ -129,9 +129,12 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
 
     def serve(self) -> int:
         """Runs until told to end; the exit code."""
+        master = os.getpid()
         try:
             self.run()
         except SystemExit as end:
+            if os.getpid() != master:
+                raise  # a worker on its way out: its code is read by the master
             return EXIT_CANNOT_START if end.code in (3, _WORKER_FAILED) else int(end.code or 0)
         return 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import signal
 import socket
@@ -421,3 +422,46 @@ def make_app(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[
     yield make
     for app in made:
         app.close()
+
+
+class Recorder:
+    """The simulator as a device of its own, outside of the app."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ready: dict[str, Any]) -> None:
+        self.process = process
+        self.onvif_port = int(ready["onvif_port"])
+        self.rtsp_port = int(ready["rtsp_port"])
+        self.control_port = int(ready["control_port"])
+
+    def add_to(self, app: RunningApp) -> int:
+        """The camera's id, once it is online."""
+        body = {"host": "127.0.0.1", "port": self.onvif_port, "username": "admin", "password": CANARY}
+        answer = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=30)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["status"] == "online", answer.text
+        return int(answer.json()["id"])
+
+
+@pytest.fixture(scope="session")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
+    """One pretend recorder for all tests of the whole app; its password is the canary."""
+    log = (tmp_path_factory.mktemp("recorder") / "stderr").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator", "--host", "127.0.0.1", "--channels", "4", "--no-discovery"],
+        cwd=ROOT,
+        env={**os.environ, "SIMULATOR_PASSWORD": CANARY},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+    )
+    assert process.stdout is not None
+    with log, process.stdout:
+        line = process.stdout.readline()
+        assert line, Path(log.name).read_text()
+        yield Recorder(process, json.loads(line))
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)

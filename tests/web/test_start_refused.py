@@ -1,0 +1,84 @@
+"""What cannot work is said before anything starts: in plain words, with exit code 2."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import app
+from core.settings import Settings, SettingsError
+
+Start = Callable[..., str]
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
+) -> Iterator[Start]:
+    """Starts with these settings, sees it refused, and returns what was said."""
+    umask = os.umask(0o077)
+    for name, value in {"PORT": str(free_port()), "DATA_DIR": tmp_path / "d", "STREAMS_DIR": tmp_path / "s"}.items():
+        monkeypatch.setenv(name, str(value))
+
+    def start(**environ: str) -> str:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        assert app.main([]) == 2
+        return capsys.readouterr().err
+
+    yield start
+    os.umask(umask)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "192.168.1.5", "evil.example", "::", "127.0.0.1.evil.example", "2130706433"]
+)
+def test_a_host_that_others_can_reach_is_refused(refused: Start, host: str) -> None:
+    assert f"HOST={host} is refused: without accounts" in refused(HOST=host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
+def test_a_loopback_host_is_taken(host: str, free_port: Callable[[], int]) -> None:
+    app.check_listening(Settings(host=host, port=free_port()))
+
+
+def test_all_settings_that_cannot_be_used_are_named_at_once(refused: Start) -> None:
+    said = refused(PORT="80a", SEGMENT_S="99", LOG_LEVEL="LOUD", MAX_SESSIONS="0", IDLE_END_S="nan")
+    for name in ("PORT", "SEGMENT_S", "LOG_LEVEL", "MAX_SESSIONS", "IDLE_END_S"):
+        assert name in said
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "1e3"])
+def test_a_port_out_of_range_is_named(refused: Start, port: str) -> None:
+    assert f"PORT='{port}'" in refused(PORT=port)
+
+
+def test_a_folder_that_cannot_be_made_is_named(refused: Start) -> None:
+    assert "The folder /proc/nothing cannot be used" in refused(DATA_DIR="/proc/nothing")
+
+
+def test_a_port_in_use_is_said(refused: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} on 127.0.0.1 cannot be used" in refused(PORT=port)
+
+
+@pytest.mark.parametrize(
+    ("data", "streams"), [("/x/d", "/x/d"), ("/x/d", "/x/d/s"), ("/x/s/d", "/x/s"), ("/x/d", "/"), ("/", "/x")]
+)
+def test_streams_and_data_may_not_lie_in_each_other(data: str, streams: str) -> None:
+    with pytest.raises(SettingsError, match=f"STREAMS_DIR={streams} is refused"):
+        app.check_folders(Settings(data_dir=Path(data), streams_dir=Path(streams)))
+
+
+def test_making_the_app_starts_nothing_and_touches_no_folder(tmp_path: Path) -> None:
+    before = threading.enumerate()
+    made = app.create_app(Settings(data_dir=tmp_path / "d", streams_dir=tmp_path / "s", secret_key_file=tmp_path / "k"))
+    assert made.test_client().get("/api/health").status_code == 503
+    assert threading.enumerate() == before
+    assert not list(tmp_path.iterdir())

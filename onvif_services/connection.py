@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from core.clock import Clock, SystemClock
 from core.errors import (
@@ -36,6 +36,8 @@ from onvif_services.username_token import StatelessToken
 
 _log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 CALLS_AT_ONCE = 4
 _CLOCK_MOVED_S = 2.0  # times are whole seconds; devices accept tokens some seconds off
 _HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half a second is missing
@@ -49,7 +51,10 @@ _REFUSED = "The device refuses this user name or password."
 
 
 class _NotAllowed(CameraUnsupported):
-    """The password is right, but this account may not do that."""
+    """The password is right, but this account may not do that. Not asked again before open()."""
+
+    def __init__(self, service: str, operation: str) -> None:
+        super().__init__(f"The account on the device may not use {operation} of {service}.", service=service)
 
 
 class DeviceConnection:
@@ -94,6 +99,7 @@ class DeviceConnection:
         self._recover = False
         self._proof: tuple[str, str] | None = None
         self._is_proven = False
+        self._forbidden: set[tuple[str, str]] = set()
         self._checks: dict[str, ServiceCheck] = {}
 
     # -- what is known -------------------------------------------------------------------------
@@ -137,6 +143,7 @@ class DeviceConnection:
             raise InvalidRequest.of_field("username", "has characters that cannot be sent")
         with self._lock:
             self._checks.clear()
+            self._forbidden.clear()
         with self.checking("clock"):
             told = self._measure_clock()
         with self.checking("login"):
@@ -281,28 +288,36 @@ class DeviceConnection:
             except LoginRefused as error:
                 if not self._credential.username or not self._transport.knows_download_login:
                     raise CameraAuthFailed(_NEEDS_LOGIN) from error
-        attempt = self._gate.begin(self.device_key, self._credential, timeout_s=self._timeout_s)
+        return self._attempt("snapshot", "GET", self._timeout_s, lambda: self._download_logged_in(address))
+
+    def _download_logged_in(self, address: str) -> HttpAnswer:
         try:
             with self._slot(self._deadline()):
-                answer = self._transport.download(address, deadline_s=self._deadline(), with_login=True)
-            attempt.accepted()
-        except LoginRefused as error:
-            attempt.refused()
-            raise CameraAuthFailed(_REFUSED) from error
-        finally:
-            attempt.unanswered()  # does nothing where there was a verdict
-        return answer
+                return self._transport.download(address, deadline_s=self._deadline(), with_login=True)
+        except LoginRefused:
+            self._blame_account("snapshot", "GET", self._deadline())
+            raise
 
     def _with_login(
         self, service: str, operation: str, params: dict[str, Any], timeout_s: float, address: str | None = None
     ) -> Element:
-        """With the credential, if the gate lets us: at most two log-ins, whatever happens."""
-        attempt = self._gate.begin(self.device_key, self._credential, timeout_s=timeout_s)
-        try:
+        def log_in() -> Element:
             answer = self._log_in(service, operation, params, self._deadline(timeout_s), address)
             self._is_proven = self._is_proven or (service, operation) == self._proof
+            return answer
+
+        return self._attempt(service, operation, timeout_s, log_in)
+
+    def _attempt(self, service: str, operation: str, timeout_s: float, log_in: Callable[[], _T]) -> _T:
+        """With the credential, if the gate lets us: at most two log-ins, whatever happens."""
+        if (service, operation) in self._forbidden:
+            raise _NotAllowed(service, operation)
+        attempt = self._gate.begin(self.device_key, self._credential, timeout_s=timeout_s)
+        try:
+            answer = log_in()
             attempt.accepted()
         except _NotAllowed:
+            self._forbidden.add((service, operation))
             attempt.accepted()
             raise
         except LoginRefused as error:
@@ -349,7 +364,7 @@ class DeviceConnection:
         """
         if self._is_proven and self._proof and self._proof != (service, operation):
             self._send(*self._proof, {}, with_login=True, deadline_s=deadline_s)
-            raise _NotAllowed(f"The account on the device may not use {operation}.", service=service)
+            raise _NotAllowed(service, operation)
 
     def _send(
         self,

@@ -300,7 +300,7 @@ def _natural(token: str) -> tuple[tuple[int, int, str], ...]:
 
 # Names that makers give to every input and that tell a person nothing.
 _GENERIC_NAME = re.compile(
-    r"(user)?[\s_-]*(v(ideo)?[\s_-]*s(ou)?rc?e?|vsc|channel|ch|input|source|video[\s_-]*in(put)?)?"
+    r"(user)?[\s_-]*(v(ideo)?[\s_-]*s((ou)?rce?)?|vsc|channel|ch|input|source|video[\s_-]*in(put)?)?"
     r"[\s_-]*(conf(ig(uration)?)?|token|ch(annel)?)?[\s_-]*\d*",
     re.IGNORECASE,
 )

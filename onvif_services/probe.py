@@ -69,12 +69,21 @@ def probe_address(
 
 def _ask_all(host: str, asked: tuple[int, ...], deadline_s: float) -> dict[int, _Verdict]:
     told: queue.Queue[tuple[int, _Verdict]] = queue.Queue()
+    transports = {item: CappedTransport(host, item, _NOBODY) for item in asked}
+
+    def ask(item: int) -> None:
+        told.put((item, _ask(transports[item], deadline_s)))
+
     for item in asked:
-        threading.Thread(
-            target=lambda item=item: told.put((item, _ask(host, item, deadline_s))),
-            name=f"onvif-probe-{item}",
-            daemon=True,
-        ).start()
+        threading.Thread(target=ask, args=(item,), name=f"onvif-probe-{item}", daemon=True).start()
+    try:
+        return _collect(told, asked, deadline_s)
+    finally:
+        for transport in transports.values():
+            transport.close()  # ends the threads that still wait
+
+
+def _collect(told: queue.Queue[tuple[int, _Verdict]], asked: tuple[int, ...], deadline_s: float) -> dict[int, _Verdict]:
     verdicts: dict[int, _Verdict] = {}
     until_s = deadline_s + _GRACE_S
     while len(verdicts) < len(asked):
@@ -90,11 +99,11 @@ def _ask_all(host: str, asked: tuple[int, ...], deadline_s: float) -> dict[int, 
     return verdicts
 
 
-def _ask(host: str, port: int, deadline_s: float) -> _Verdict:
-    transport = CappedTransport(host, port, _NOBODY)
+def _ask(transport: CappedTransport, deadline_s: float) -> _Verdict:
+    address = f"http://{authority(transport.host, transport.port)}{DEVICE_PATH}"
     try:
         with transport.calling(deadline_s=deadline_s, with_login=False):
-            answer = transport.post(f"http://{authority(host, port)}{DEVICE_PATH}", _QUESTION, _HEADERS)
+            answer = transport.post(address, _QUESTION, _HEADERS)
         root = answers.parse_xml(answer.body, recover=True)
     except LoginRefused:
         return _Verdict.GUARDED

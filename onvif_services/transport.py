@@ -94,15 +94,16 @@ class _Connection(http.client.HTTPConnection):
             sock.deadline_s = self._deadline_s
             sock.allowance_bytes = self._cap_bytes + _HEADER_ALLOWANCE_BYTES
             try:
+                self._transport.opened(sock)
                 sock.settimeout(_left_s(self._deadline_s))
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
+                self._transport.closed(sock)
                 sock.close()
                 problem = error
                 continue
             self.sock = sock
-            self._transport.opened(sock)
             return
         raise problem
 
@@ -237,9 +238,8 @@ class CappedTransport(Transport):
     def opened(self, sock: socket.socket) -> None:
         with self._lock:
             self._sockets.add(sock)
-            closed = self._closed
-        if closed:
-            _shut(sock)
+            if self._closed:
+                raise ConnectionAbortedError
 
     def closed(self, sock: socket.socket) -> None:
         with self._lock:

@@ -1,0 +1,135 @@
+"""The Events service (ver10/events): one PullPoint subscription, pulled, renewed and always ended."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+
+from lxml import etree
+
+from core.errors import CameraBadAnswer, DeviceError
+from onvif_services import answers
+from onvif_services.addresses import rewrite_http
+from onvif_services.answers import Element
+from onvif_services.connection import DeviceConnection
+
+# Below the 30 s for which the login gate lets calls pass side by side: a longer pull could hold up others.
+MAX_PULL_S = 20.0
+MAX_MESSAGES = 1024
+_LIFETIME_S = 60
+_MAX_PARAMETERS_BYTES = 8192
+_WSA = "http://www.w3.org/2005/08/addressing"
+
+
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """One notification. `topic` as sent (`tns1:VideoSource/MotionAlarm`), `operation` Initialized, Changed or Deleted.
+
+    `source` and `data` are its simple items, cleaned; `at_utc` is the device's time, None if unreadable.
+    """
+
+    topic: str
+    at_utc: datetime | None
+    operation: str
+    source: tuple[tuple[str, str], ...]
+    data: tuple[tuple[str, str], ...]
+
+
+class PullPoint:
+    """A subscription: `open()`, `pull()` again and again, `close()`. Also a context manager.
+
+    Devices have few of them, so it is ended even when pulling failed; one thread at a time.
+    """
+
+    def __init__(self, conn: DeviceConnection) -> None:
+        self._conn = conn
+        self._address: str | None = None
+        self._parameters: list[Element] = []
+
+    def __enter__(self) -> PullPoint:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """CreatePullPointSubscription; it lives a minute, and longer with every pull."""
+        params = {"InitialTerminationTime": f"PT{_LIFETIME_S}S"}
+        answer = self._conn.call("events", "CreatePullPointSubscription", params)
+        reference = answers.child(answer, "SubscriptionReference")
+        address = answers.raw_text(reference, "Address")
+        self._address = rewrite_http(address, self._conn.host, self._conn.port)
+        self._parameters = _reference_parameters(reference)
+
+    def pull(self, *, timeout_s: float = 5.0, limit: int = 100) -> tuple[EventMessage, ...]:
+        """The next messages; waits up to `timeout_s` (at most 20 s) for the first one, on the device's side."""
+        wait_s = min(timeout_s, MAX_PULL_S)
+        params = {"Timeout": timedelta(seconds=wait_s), "MessageLimit": min(limit, MAX_MESSAGES)}
+        answer = self._ask("pullpoint", "PullMessages", params, wait_s + 5.0)
+        found = [read_message(item) for item in answers.children(answer, "NotificationMessage")]
+        return tuple(found[:MAX_MESSAGES])
+
+    def renew(self) -> None:
+        """Another minute, for devices that do not count pulling as interest."""
+        self._ask("subscription", "Renew", {"TerminationTime": f"PT{_LIFETIME_S}S"}, None)
+
+    def close(self) -> None:
+        """Unsubscribe. A device that refuses forgets the subscription by itself; may be called twice."""
+        if self._address is None:
+            return
+        try:
+            self._ask("subscription", "Unsubscribe", {}, None)
+        except DeviceError as error:
+            self._conn.note("unsubscribe", error.code, error.detail)
+        self._address = None
+
+    def _ask(self, service: str, operation: str, params: dict[str, object], timeout_s: float | None) -> Element:
+        if self._address is None:
+            raise CameraBadAnswer("There is no subscription with the device.")
+        headers = [copy.deepcopy(item) for item in self._parameters]  # zeep moves them into its envelope
+        return self._conn.call(
+            service, operation, params, timeout_s=timeout_s, address=self._address, soap_headers=headers
+        )
+
+
+def _reference_parameters(reference: Element | None) -> list[Element]:
+    """What the device wants back as SOAP headers (WS-Addressing 1.0, 2.2); Axis names its subscriptions there."""
+    holder = answers.child(reference, "ReferenceParameters")
+    found = [copy.deepcopy(item) for item in holder] if holder is not None else []
+    if sum(len(etree.tostring(item)) for item in found) > _MAX_PARAMETERS_BYTES:
+        raise CameraBadAnswer("The device's subscription has parameters that are too large.")
+    for item in found:
+        item.set(f"{{{_WSA}}}IsReferenceParameter", "true")
+        item.tail = None
+    return found
+
+
+def read_message(notification: Element) -> EventMessage:
+    """One wsnt:NotificationMessage with its tt:Message, wherever in it that stands."""
+    message = next((item for item in answers.descendants(notification, "Message") if item.get("UtcTime")), None)
+    return EventMessage(
+        topic=answers.text(notification, "Topic"),
+        at_utc=read_utc(message.get("UtcTime")) if message is not None else None,
+        operation=answers.clean(message.get("PropertyOperation") or "") if message is not None else "",
+        source=_items(answers.child(message, "Source")),
+        data=_items(answers.child(message, "Data")),
+    )
+
+
+def _items(holder: Element | None) -> tuple[tuple[str, str], ...]:
+    items = list(answers.children(holder, "SimpleItem"))[:64]
+    return tuple((answers.clean(item.get("Name") or ""), answers.clean(item.get("Value") or "")) for item in items)
+
+
+def read_utc(value: str | None) -> datetime | None:
+    """xsd:dateTime; without a zone it is UTC, as UtcTime is and as some devices write it."""
+    try:
+        found = datetime.fromisoformat((value or "").strip()[:40])
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,8 +78,6 @@ def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
 
 
 def test_core_needs_the_standard_library_only() -> None:
-    import sys
-
     for path in SOURCES:
         if _room(path) == "core":
             outside = {name for name in _imports(path) if name not in sys.stdlib_module_names and name != "core"}

@@ -11,11 +11,12 @@ import pytest
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
+from app import create_app
 from core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "STREAMING_GUIDE.md", *(ROOT / "docs").rglob("*.md")])
-_ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/<>:.\-]*)")
+_ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/<>:\-]*(?:\.[\w]+)*)")
 _CURL = re.compile(r"curl\s[^\n`]*?localhost:5001(/[\w/.\-]*)")
 
 
@@ -81,8 +82,6 @@ class UrlRules:
     """Answers whether the app has a route, examples with real ids included."""
 
     def __init__(self) -> None:
-        from app import create_app
-
         self._map = create_app(Settings()).url_map
 
     def has(self, method: str, route: str) -> bool:

@@ -1,0 +1,160 @@
+"""The two programs under measurement: the pretend recorder, and this app with it added."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "bench-password-1"
+_PASSED_ON = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "XDG_CACHE_HOME")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """A running pretend recorder."""
+
+    pid: int
+    onvif_port: int
+    rtsp_port: int
+    control_port: int
+    username: str
+
+    def rtsp_url(self, uri: str) -> str:
+        """The stream's address with user and password, for a plain ffmpeg."""
+        return uri.replace("rtsp://", f"rtsp://{self.username}:{PASSWORD}@", 1)
+
+
+@contextlib.contextmanager
+def recorder(*options: str) -> Iterator[Recorder]:
+    """A pretend recorder on free ports of loopback; it ends with the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator", "--username", "admin", "--no-discovery", *options],
+        cwd=ROOT,
+        env=_environment(SIMULATOR_PASSWORD=PASSWORD),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        yield Recorder(process.pid, ready["onvif_port"], ready["rtsp_port"], ready["control_port"], ready["username"])
+    finally:
+        _end(process)
+
+
+class App:
+    """A running app, spoken to over HTTP as any script would."""
+
+    def __init__(self, pid: int, port: int, folder: Path) -> None:
+        self.pid = pid
+        self.url = f"http://localhost:{port}"
+        self.streams_dir = folder / "streams"
+
+    def call(self, method: str, path: str, body: object | None = None, timeout_s: float = 60.0) -> Any:
+        """The answer's JSON; urllib's HTTPError for anything but 2xx."""
+        data = json.dumps(body).encode() if body is not None else None
+        headers = {"Content-Type": "application/json"} if data is not None else {}
+        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if text else None
+
+    def add_recorder(self, device: Recorder) -> int:
+        """The camera's id, once the app has connected to it."""
+        camera = self.call(
+            "POST",
+            "/api/cameras?wait=1",
+            {
+                "name": "Bench",
+                "host": "127.0.0.1",
+                "port": device.onvif_port,
+                "username": device.username,
+                "password": PASSWORD,
+            },
+        )
+        if camera["status"] != "online":
+            raise RuntimeError(f"the recorder is {camera['status']}: {camera['error']}")
+        return int(camera["id"])
+
+    def profiles(self, camera_id: int, role: str) -> list[tuple[int, str, str]]:
+        """(channel, profile token, video codec) of every living channel's profile with this role."""
+        channels = self.call("GET", f"/api/cameras/{camera_id}/profiles")["channels"]
+        return [
+            (channel["channel"], profile["profile_token"], profile["video"]["codec"])
+            for channel in channels
+            if not channel["problem"]
+            for profile in channel["profiles"]
+            if profile["role"] == role and profile["video"]
+        ]
+
+
+@contextlib.contextmanager
+def app(**settings: str) -> Iterator[App]:
+    """The app as `make run` starts it, with folders of its own that are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        port = free_port()
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env=_environment(
+                PORT=str(port),
+                DATA_DIR=str(folder / "data"),
+                STREAMS_DIR=str(folder / "streams"),
+                SECRET_KEY_FILE=str(folder / "key" / "secret.key"),
+                **settings,
+            ),
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            running = App(process.pid, port, folder)
+            _wait_until_healthy(running, process)
+            yield running
+        finally:
+            _end(process)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(running: App, process: subprocess.Popen[Any]) -> None:
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        if process.poll() is not None:
+            raise RuntimeError(f"the app ended with {process.returncode}")
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            running.call("GET", "/api/health", timeout_s=1)
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the app did not become healthy")
+
+
+def _environment(**extra: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | extra
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

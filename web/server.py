@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from core.errors import AppError, StartRefused
 from core.settings import Settings, SettingsError
@@ -51,6 +51,15 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: as SIGQUIT. Waiting for open requests would use up the time for closing the rooms."""
         self.handle_quit(sig, frame)
+
+    def handle(self, conn: Any) -> Any:
+        """A connection that says nothing waits in the poller, not in a thread.
+
+        Browsers open some in advance; gunicorn would give each a thread for five seconds.
+        """
+        if not conn.initialized and not conn.data_ready and not conn.wait_for_data(0.0):
+            return _DEFER
+        return super().handle(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         del req, addr
@@ -178,7 +187,8 @@ def _die_with_parent(_server: Any, worker: Any) -> None:
 def _ignore_further_signals(_worker: Any) -> None:
     """Ctrl-C reaches the worker twice, from the terminal and from the master: once is enough."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        # Not SIG_IGN: one that is on its way already would be reported as an error.
+        signal.signal(number, lambda _number, _frame: None)
 
 
 def _shown_host(host: str) -> str:

@@ -65,7 +65,20 @@ def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: 
     os.killpg(app.process.pid, signal.SIGINT)
     assert app.process.wait(5) == 0
     assert not _gone_within(family, 0.5)
+    assert "Traceback" not in app.errors()
     held.close()
+
+
+def test_connections_that_say_nothing_take_no_thread(make_app: Make) -> None:
+    app = make_app(REQUEST_THREADS="8").start()
+    idle = [socket.create_connection(("127.0.0.1", app.port), 5) for _ in range(40)]
+    began_s = time.monotonic()
+    assert requests.get(f"{app.url}/api/health", timeout=10).ok
+    assert time.monotonic() - began_s < 1
+    idle[0].sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert idle[0].recv(15) == b"HTTP/1.1 200 OK"
+    for connection in idle:
+        connection.close()
 
 
 def test_the_worker_dies_with_its_master(make_app: Make) -> None:

@@ -286,8 +286,12 @@ class DeviceConnection:
                 with self._slot(self._deadline()):
                     return self._transport.download(address, deadline_s=self._deadline(), with_login=False)
             except LoginRefused as error:
-                if not self._credential.username or not self._transport.knows_download_login:
+                if not self._credential.username:
                     raise CameraAuthFailed(_NEEDS_LOGIN) from error
+                if not self._transport.knows_download_login:
+                    raise CameraUnsupported(
+                        "The device wants a log-in for pictures that we do not know.", service="snapshot"
+                    ) from error
         return self._attempt("snapshot", "GET", self._timeout_s, lambda: self._download_logged_in(address))
 
     def _download_logged_in(self, address: str) -> HttpAnswer:
@@ -350,12 +354,12 @@ class DeviceConnection:
         before = self._offset
         if not self._measure_clock() or self._offset is None:
             return False
-        if before is None or abs(self._offset.offset_s - before.offset_s) > _CLOCK_MOVED_S:
+        has_moved = before is None or abs(self._offset.offset_s - before.offset_s) > _CLOCK_MOVED_S
+        if has_moved and self._zone_in_utc_s == 0.0:
             return True
-        if self._zone_in_utc_s == 0.0:
-            self._zone_in_utc_s = device.quarter_hours_s(self._offset.offset_s)
-            return self._zone_in_utc_s != 0.0
-        return False
+        # Perhaps local time where UTC belongs; if that was known, summer time may have begun or ended.
+        zone_s, self._zone_in_utc_s = self._zone_in_utc_s, device.quarter_hours_s(self._offset.offset_s)
+        return has_moved or self._zone_in_utc_s != zone_s
 
     def _blame_account(self, service: str, operation: str, deadline_s: float) -> None:
         """A log-in that worked before and one operation that is refused: is it the account's rights?

@@ -85,6 +85,17 @@ def test_local_time_in_the_place_of_utc_is_found_out_with_the_second_login(
     assert device.failed_logins == 1
 
 
+def test_summer_time_that_begins_on_such_a_device_is_followed(device: SoapDevice, connect: Connect) -> None:
+    device.clock_ahead_s = 3600.0
+    device.token_clock_ahead_s = 0.0
+    conn = connect()
+    conn.open()
+    device.clock_ahead_s = 7200.0
+    conn.check()
+    conn.call("media", "GetProfiles")
+    assert device.failed_logins <= 2
+
+
 def test_a_clock_that_makes_no_sense_is_no_obstacle(device: SoapDevice, connect: Connect) -> None:
     device.answers["GetSystemDateAndTime"] = system_time(datetime(2026, 1, 1, tzinfo=UTC)).replace(
         "<tt:Month>1</tt:Month>", "<tt:Month>13</tt:Month>"

@@ -186,6 +186,37 @@ test('a picture that stands is shown as such and recovers', async () => {
   assert.equal(session.view.phase, 'playing');
 });
 
+test('a player that breaks again and again is started ever more slowly', async () => {
+  const { server, session } = begin({ onStatus: { status: 'running' } });
+  await pass();
+  session.playerBroke();
+  await pass();
+  assert.equal(server.starts, 2);
+  session.playerBroke();
+  await pass(1000);
+  assert.equal(server.starts, 2);
+  await pass(3000);
+  assert.equal(server.starts, 3);
+  session.playerShows();
+  session.playerBroke();
+  await pass();
+  assert.equal(server.starts, 4);
+});
+
+test('a network that was gone for a moment has the player load anew', async () => {
+  const { server, session, opened } = begin({ onStatus: { status: 'running' } });
+  await pass();
+  session.playerShows();
+  session.playerStands(3);
+  server.onStatus = GONE;
+  await pass(1000);
+  assert.equal(session.view.phase, 'offline');
+  server.onStatus = { status: 'running' };
+  await pass(2000);
+  assert.equal(opened(), 2);
+  assert.equal(server.starts, 1);
+});
+
 test('another channel gives up the place of the one before', async () => {
   const { server, session } = begin();
   await pass();

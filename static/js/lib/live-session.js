@@ -138,6 +138,14 @@ export class LiveSession extends EventTarget {
     if (now !== before || now === 'stalled') this.#changed();
   }
 
+  /** The player has lost this run: begin anew, at once the first time, then ever more slowly until a picture moves. */
+  playerBroke() {
+    if (!this.#source || this.#problem || this.#offline) return;
+    const delayS = this.#attempt === 0 ? 0 : (retryDelayS('player', this.#attempt - 1, this.#random) ?? 30);
+    this.#attempt += 1;
+    this.#later(delayS * 1000, () => this.#start());
+  }
+
   /** The player cannot go on with this run. @param {Problem} problem */
   playerFailed(problem) {
     if (this.#source && !this.#problem) this.#fail(problem, null);
@@ -258,6 +266,7 @@ export class LiveSession extends EventTarget {
       this.#asking = false;
     }
     if (run !== this.#run) return;
+    const wasOffline = this.#offline;
     this.#offline = false;
     if (now.status === 'stopped') {
       if (restartIfStopped) void this.#start();
@@ -269,6 +278,8 @@ export class LiveSession extends EventTarget {
       this.#fail(now.error ?? { code: 'internal_error', detail: 'The stream failed.' }, null);
       return;
     }
+    // What the player had begun to load while nothing answered is lost.
+    if (wasOffline && this.view.phase !== 'playing') this.dispatchEvent(new Event('open'));
     this.#changed();
     this.#later(this.view.phase === 'playing' ? POLL_PLAYING_MS : POLL_WAITING_MS, () => this.#poll(run));
   }

@@ -172,7 +172,7 @@ export class ViewerStage extends EventTarget {
     session.addEventListener('change', () => this.#show());
     player.addEventListener('player-shows', () => session.playerShows());
     player.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail));
-    player.addEventListener('player-restart', () => session.view.phase !== 'offline' && session.retry());
+    player.addEventListener('player-restart', () => session.playerBroke());
     player.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail));
     player.addEventListener('player-sound', (event) => {
       if (/** @type {CustomEvent<string>} */ (event).detail === 'blocked') {

@@ -90,8 +90,12 @@ class OnvifManager:
         """Opens database and key, shows what was known, and begins to connect. Raises StartRefused."""
         if self._is_running:
             return
-        self._store.open()
-        self._registry.load([(_at_start(camera), channels) for camera, channels in self._store.load()])
+        try:
+            self._store.open()
+            self._registry.load([(_at_start(camera), channels) for camera, channels in self._store.load()])
+        except BaseException:
+            self._store.close()
+            raise
         self._shelf.open(self._registry.ids())
         self._is_running = True
         self._connector.start()

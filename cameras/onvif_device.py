@@ -17,8 +17,6 @@ class OnvifDevice:
     """One device; see cameras.device.Device."""
 
     def __init__(self, target: Target, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
-        self._target = target
-        self._timeout_s = settings.device_timeout_s
         self._connection = DeviceConnection(
             target.host,
             target.port,
@@ -49,7 +47,7 @@ class OnvifDevice:
         self._connection.open()
 
     def check(self) -> None:
-        probe.probe_address(self._target.host, self._target.port, timeout_s=self._timeout_s)
+        self._connection.check()
 
     def channels(self) -> tuple[Channel, ...]:
         return media.read_channels(self._connection)

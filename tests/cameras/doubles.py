@@ -188,6 +188,7 @@ class House:
         self.frame: Callable[[StreamSource], bytes] | None = None
         self.launcher: Launcher | None = None
         self.pace = QUICK
+        self.is_real = False  # whether devices are reached over ONVIF
         self.gate = LoginGate(SystemClock())
         self.manager = self.make()
 
@@ -198,9 +199,9 @@ class House:
             self.settings,
             self.gate,
             SystemClock(),
-            connect=self._connect,
-            probe=self._probe,
-            search=self._search,
+            connect=None if self.is_real else self._connect,
+            probe=None if self.is_real else self._probe,
+            search=None if self.is_real else self._search,
             frame_snapshot=self.frame,
             launcher=self.launcher,
             pace=self.pace,

@@ -1,0 +1,58 @@
+"""The search of the local network."""
+
+from __future__ import annotations
+
+import threading
+
+from cameras.finding import Finder
+from cameras.records import CameraDraft
+from cameras.registry import Registry
+from core.clock import SystemClock
+from core.records import FoundDevice
+from core.settings import Settings
+from onvif_manager import OnvifManager
+from tests.cameras.doubles import House, wait_until
+
+
+def test_what_was_found_says_what_we_have(house: House, manager: OnvifManager) -> None:
+    added = manager.add_camera(CameraDraft("10.0.0.5", port=80)).id
+    house.found = [
+        FoundDevice("10.0.0.5", 80, "XVR", "XVR5116"),
+        FoundDevice("10.0.0.5", 8080, "IPC"),
+        FoundDevice("10.0.0.6", 80),
+        FoundDevice("10.0.0.6", 80, "again, by another interface"),
+    ]
+    found = manager.discover()
+    assert [(item.host, item.port, item.camera_id) for item in found] == [
+        ("10.0.0.5", 80, added),
+        ("10.0.0.5", 8080, None),
+        ("10.0.0.6", 80, None),
+    ]
+    assert [item.already_added for item in found] == [True, False, False]
+
+
+def test_who_asks_during_a_search_gets_its_answer() -> None:
+    started, go_on = threading.Event(), threading.Event()
+    searches: list[float] = []
+
+    def search(timeout_s: float) -> list[FoundDevice]:
+        searches.append(timeout_s)
+        started.set()
+        go_on.wait(5.0)
+        return [FoundDevice("10.0.0.5", 80)]
+
+    finder = Finder(Registry(SystemClock()), Settings(discovery_s=1.0), search)
+    answers: list[int] = []
+    threads = [threading.Thread(target=lambda: answers.append(len(finder.discover()))) for _ in range(5)]
+    threads[0].start()
+    assert started.wait(5.0)
+    for thread in threads[1:]:
+        thread.start()
+    wait_until(lambda: finder.waiting == 4)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert answers == [1] * 5
+    assert len(searches) == 1
+    finder.discover()
+    assert len(searches) == 2, "a later question is a new search"

@@ -1,0 +1,216 @@
+"""The pretend recorder as a supervised child: a program that says it is one, started by the real spawner."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from cameras.pretend import Child
+from cameras.records import CameraChange, CameraDraft
+from core.errors import Conflict, InvalidRequest, Unavailable
+from core.records import CameraStatus
+from core.settings import ROOT
+from media.process import Spawner
+from tests.cameras.doubles import House, wait_until
+
+# Says what the simulator says, with the port it is told; notes how it was started; then waits.
+PROGRAM = """
+import json, os, stat, sys, time
+from pathlib import Path
+notes, port, arguments = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+file = Path(arguments[arguments.index("--password-file") + 1])
+note = {"pid": os.getpid(), "arguments": arguments, "password": file.read_text(), "file": str(file),
+        "mode": stat.S_IMODE(file.stat().st_mode), "cwd": os.getcwd(), "environ": dict(os.environ)}
+(notes / f"{time.monotonic_ns()}.json").write_text(json.dumps(note))
+print(READY, flush=True)
+time.sleep(60)
+"""
+READY = 'json.dumps({"ready": True, "onvif_port": port, "rtsp_port": 1, "control_port": 2, "username": "admin"})'
+
+
+class StandIn:
+    """A launcher that starts another program with the arguments meant for the simulator."""
+
+    def __init__(self, spawner: Spawner, folder: Path) -> None:
+        self._spawner = spawner
+        self._notes = folder / "notes"
+        self._notes.mkdir()
+        self.ports = iter(range(9001, 9100))
+        self.program = PROGRAM.replace("READY", READY)
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        name: str,
+        cwd: Path | None = None,
+        stdout: Literal["pipe"] | None = None,
+        extra_env: Mapping[str, str] | None = None,
+    ) -> Child:
+        assert argv[:3] == [sys.executable, "-m", "simulator"]
+        return self._spawner.spawn(
+            [sys.executable, "-c", self.program, str(self._notes), str(next(self.ports)), *argv[3:]],
+            name=name,
+            cwd=cwd,
+            stdout=stdout,
+            extra_env=extra_env,
+        )
+
+    @property
+    def started(self) -> list[dict[str, object]]:
+        return [json.loads(file.read_text()) for file in sorted(self._notes.iterdir())]
+
+
+@pytest.fixture
+def launcher(house: House, tmp_path: Path) -> Iterator[StandIn]:
+    spawner = Spawner()
+    spawner.start()
+    launcher = StandIn(spawner, tmp_path)
+    house.launcher = launcher
+    for port in range(9001, 9010):  # whatever it says its port is, the right password lets in
+        house.device("127.0.0.1", port)
+    yield launcher
+    spawner.stop()
+
+
+def use_its_password(house: House, launcher: StandIn) -> None:
+    """The devices of this test take the password that the child was given."""
+    wait_until(lambda: bool(launcher.started))
+    for device in house.devices.values():
+        device.password = str(launcher.started[0]["password"])
+
+
+def is_alive(pid: object) -> bool:
+    try:
+        os.kill(int(str(pid)), 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_it_is_added_at_once_and_comes_online_by_itself(house: House, launcher: StandIn) -> None:
+    with house.running() as manager:
+        view = manager.add_pretend_recorder()
+        assert (view.pretend, view.status, view.name) == (True, CameraStatus.CONNECTING, "Pretend recorder")
+        use_its_password(house, launcher)
+        manager.refresh(view.id)
+        house.wait_status(view.id, CameraStatus.ONLINE)
+        view = manager.get_camera(view.id)
+        assert (view.host, view.port, view.username) == ("127.0.0.1", 9001, "admin")
+
+
+def test_its_password_is_in_no_argument_and_its_file_is_gone(house: House, launcher: StandIn) -> None:
+    with house.running() as manager:
+        manager.add_pretend_recorder()
+        wait_until(lambda: manager.get_camera(1).port is not None)
+        (started,) = launcher.started
+        password = str(started["password"])
+        assert len(password) >= 16
+        assert started["mode"] == 0o600
+        assert started["cwd"] == str(ROOT)
+        assert password not in json.dumps([started["arguments"], started["environ"]])
+        assert not Path(str(started["file"])).exists()
+        assert not [file for file in house.settings.data_dir.rglob("*") if password.encode() in _content(file)]
+
+
+def _content(file: Path) -> bytes:
+    return file.read_bytes() if file.is_file() else b""
+
+
+def test_there_is_at_most_one(house: House, launcher: StandIn) -> None:
+    with house.running() as manager:
+        first = manager.add_pretend_recorder()
+        with pytest.raises(Conflict) as refused:
+            manager.add_pretend_recorder()
+        assert (refused.value.code, refused.value.existing_id) == ("already_added", first.id)
+        wait_until(lambda: manager.get_camera(1).port is not None)
+        assert len(launcher.started) == 1
+
+
+def test_it_is_started_again_when_it_dies_and_its_streams_with_it(house: House, launcher: StandIn) -> None:
+    changed: list[int] = []
+    with house.running() as manager:
+        manager.on_change(changed.append)
+        camera_id = manager.add_pretend_recorder().id
+        use_its_password(house, launcher)
+        manager.refresh(camera_id)
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        os.kill(int(str(launcher.started[0]["pid"])), signal.SIGKILL)
+        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        error = manager.get_camera(camera_id).error
+        assert error is not None
+        assert "started again" in error.detail
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        assert manager.get_camera(camera_id).port == 9002
+        assert changed == [camera_id, camera_id]
+
+
+def test_a_new_run_of_the_app_starts_it_with_the_same_password(house: House, launcher: StandIn) -> None:
+    with house.running() as manager:
+        camera_id = manager.add_pretend_recorder().id
+        use_its_password(house, launcher)
+        wait_until(lambda: manager.get_camera(camera_id).port is not None)
+    assert not is_alive(launcher.started[0]["pid"])
+    with house.running() as manager:
+        house.wait_status(camera_id, CameraStatus.ONLINE)
+        assert manager.get_camera(camera_id).port == 9002
+        assert launcher.started[1]["password"] == launcher.started[0]["password"]
+
+
+def test_deleting_its_camera_ends_it(house: House, launcher: StandIn) -> None:
+    with house.running() as manager:
+        camera_id = manager.add_pretend_recorder().id
+        wait_until(lambda: manager.get_camera(camera_id).port is not None)
+        manager.delete_camera(camera_id)
+        assert not is_alive(launcher.started[0]["pid"])
+        assert manager.list_cameras() == []
+        again = manager.add_pretend_recorder()
+        wait_until(lambda: manager.get_camera(again.id).port is not None)
+        assert len(launcher.started) == 2
+
+
+def test_deleting_it_while_it_starts_leaves_nothing_behind(house: House, launcher: StandIn) -> None:
+    launcher.program = launcher.program.replace("print(", "time.sleep(30); print(")
+    with house.running() as manager:
+        camera_id = manager.add_pretend_recorder().id
+        wait_until(lambda: bool(launcher.started))
+        manager.delete_camera(camera_id)
+        assert not is_alive(launcher.started[0]["pid"])
+        assert not list(house.settings.data_dir.glob(".pretend-*"))
+
+
+@pytest.mark.parametrize(
+    "line", ["'hello'", "'{}'", '\'{"ready": true, "onvif_port": "x"}\'', "'[1]'", "'{\"ready\": false}'"]
+)
+def test_one_that_says_something_else_is_ended_and_tried_again(house: House, launcher: StandIn, line: str) -> None:
+    launcher.program = PROGRAM.replace("READY", line)
+    with house.running() as manager:
+        camera_id = manager.add_pretend_recorder().id
+        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        assert not is_alive(launcher.started[0]["pid"])
+        launcher.program = PROGRAM.replace("READY", READY)
+        wait_until(lambda: manager.get_camera(camera_id).port is not None)
+
+
+def test_its_name_may_be_changed_and_nothing_else(house: House, launcher: StandIn) -> None:
+    with house.running() as manager:
+        camera_id = manager.add_pretend_recorder().id
+        assert manager.update_camera(camera_id, CameraChange(name="Toy")).name == "Toy"
+        for change in (CameraChange(host="x"), CameraChange(port=1), CameraChange(username="x")):
+            with pytest.raises(InvalidRequest):
+                manager.update_camera(camera_id, change)
+
+
+def test_where_nothing_can_start_it_this_is_said(house: House) -> None:
+    with house.running() as manager:
+        with pytest.raises(Unavailable):
+            manager.add_pretend_recorder()
+        assert manager.list_cameras() == []
+        assert manager.add_camera(CameraDraft("cam")).id == 1

@@ -1,0 +1,186 @@
+"""The manager over real SOAP: a device written by hand from the specification, and ipycam."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from ipycam.camera import IPCamera, ReusableThreadingTCPServer
+from ipycam.config import CameraConfig
+from ipycam.http import IPCameraHTTPHandler
+
+from cameras.connecting import Pace
+from cameras.records import CameraChange, CameraDraft
+from core.errors import CameraAuthFailed
+from core.records import CameraStatus
+from core.secrets import Secret
+from onvif_manager import OnvifManager
+from tests.cameras.doubles import House, wait_until
+from tests.onvif.soap_device import SoapDevice
+
+WRONG = Secret("wrong password")
+
+
+@pytest.fixture
+def real(house: House) -> House:
+    house.is_real = True
+    house.pace = Pace(check_s=0.3, first_retry_s=0.2, longest_retry_s=0.5)
+    return house
+
+
+@pytest.fixture
+def device() -> Iterator[SoapDevice]:
+    made = SoapDevice()
+    made.start()
+    yield made
+    made.stop()
+
+
+def draft(device: SoapDevice, password: Secret | None = None) -> CameraDraft:
+    return CameraDraft("127.0.0.1", device.username, password or Secret(device.password), device.port)
+
+
+def added(manager: OnvifManager, device: SoapDevice, password: Secret | None = None) -> int:
+    return manager.add_camera(draft(device, password)).id
+
+
+@pytest.mark.parametrize("login", ["token", "digest"])
+def test_a_device_is_added_and_all_its_channels_come_with_it(real: House, device: SoapDevice, login: str) -> None:
+    device.login = login
+    device.clock_ahead_s = 3600.0
+    with real.running() as manager:
+        view = manager.wait_first_connection(added(manager, device), 10.0)
+        assert view.status is CameraStatus.ONLINE
+        assert view.name == "Make Model-16"
+        assert view.info.serial == "S1"
+        assert view.clock_offset_s is not None
+        assert abs(view.clock_offset_s - 3600) < 2
+        (channel,) = manager.channels(view.id)
+        assert [profile.profile_token for profile in channel.profiles] == ["MediaProfile00000", "MediaProfile00001"]
+        source = manager.stream_source(view.id, "MediaProfile00001")
+        assert source.uri == "rtsp://127.0.0.1:554/live/MediaProfile00001", "at our host, not where it says it is"
+        manager.request_key_frame(view.id, "MediaProfile00000")
+        assert device.asked("SetSynchronizationPoint")
+        assert device.failed_logins == 0
+
+
+def test_a_wrong_password_costs_one_login_however_many_ask(real: House, device: SoapDevice) -> None:
+    with real.running() as manager:
+        camera_id = added(manager, device, WRONG)
+        assert manager.wait_first_connection(camera_id, 10.0).status is CameraStatus.AUTH_FAILED
+
+        def ask() -> None:
+            with pytest.raises(CameraAuthFailed):
+                manager.stream_source(camera_id, "MediaProfile00000")
+
+        threads = [threading.Thread(target=ask) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        threading.Event().wait(1.0)
+        assert device.failed_logins <= 2
+        manager.update_camera(camera_id, CameraChange(password=Secret(device.password)))
+        real.wait_status(camera_id, CameraStatus.ONLINE)
+
+
+def test_a_device_that_reboots_is_seen_gone_and_back(real: House) -> None:
+    device = SoapDevice()
+    device.start()
+    port = device.port
+    with real.running() as manager:
+        camera_id = added(manager, device)
+        real.wait_status(camera_id, CameraStatus.ONLINE)
+        device.stop()
+        real.wait_status(camera_id, CameraStatus.OFFLINE)
+        error = manager.get_camera(camera_id).error
+        assert error is not None
+        assert error.code == "camera_unreachable"
+        device = SoapDevice()
+        device.start()
+        try:
+            manager.update_camera(camera_id, CameraChange(port=device.port))
+            real.wait_status(camera_id, CameraStatus.ONLINE)
+            assert manager.get_camera(camera_id).port != port
+        finally:
+            device.stop()
+
+
+def test_the_credential_is_sent_while_a_device_is_only_watched_not_once(real: House, device: SoapDevice) -> None:
+    with real.running() as manager:
+        camera_id = added(manager, device)
+        real.wait_status(camera_id, CameraStatus.ONLINE)
+        logins = device.good_logins
+        checks = len(device.asked("GetSystemDateAndTime"))
+        wait_until(lambda: len(device.asked("GetSystemDateAndTime")) >= checks + 3)
+        assert device.good_logins == logins
+
+
+def test_a_clock_that_jumps_is_noticed(real: House, device: SoapDevice) -> None:
+    with real.running() as manager:
+        camera_id = added(manager, device)
+        real.wait_status(camera_id, CameraStatus.ONLINE)
+        device.clock_ahead_s = -94_608_000.0  # three years
+
+        def offset_s() -> float:
+            return manager.get_camera(camera_id).clock_offset_s or 0.0
+
+        wait_until(lambda: abs(offset_s() + 94_608_000) < 3)
+
+
+def test_something_that_is_no_onvif_device_is_told_as_such(real: House, device: SoapDevice) -> None:
+    for name in list(device.answers):
+        device.answers[name] = "<html>a printer</html>"
+    with real.running() as manager:
+        view = manager.wait_first_connection(added(manager, device), 10.0)
+        assert view.status is CameraStatus.OFFLINE
+        assert view.error is not None
+        assert view.error.code in {"camera_bad_answer", "camera_unsupported"}
+        assert "printer" not in manager.health(view.id).as_text()
+
+
+def test_stopping_is_quick_while_a_device_accepts_and_says_nothing(real: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, real.running() as manager:
+        manager.add_camera(CameraDraft("127.0.0.1", port=silent.getsockname()[1]))
+        threading.Event().wait(0.2)
+        began_s = time.monotonic()
+        manager.stop()
+        assert time.monotonic() - began_s < 1.5
+
+
+@pytest.fixture
+def ipycam() -> Iterator[IPCamera]:
+    """ipycam's HTTP side on loopback, with one frame in it."""
+    config = CameraConfig(local_ip="127.0.0.1", rtsp_port=8554, username="admin", password="Pass w0rd/&<")
+    camera = IPCamera(config)
+    camera._last_frame = np.zeros((480, 640, 3), np.uint8)
+
+    class Handler(IPCameraHTTPHandler):  # type: ignore[misc] # ipycam has no types
+        pass
+
+    Handler.camera = camera
+    server = ReusableThreadingTCPServer(("127.0.0.1", 0), Handler)
+    config.onvif_port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield camera
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    if camera.ptz:
+        camera.ptz.stop()
+
+
+def test_ipycam_is_added_and_gives_its_snapshot(real: House, ipycam: IPCamera) -> None:
+    with real.running() as manager:
+        wanted = CameraDraft("127.0.0.1", "admin", Secret(ipycam.config.password), ipycam.config.onvif_port)
+        view = manager.wait_first_connection(manager.add_camera(wanted).id, 10.0)
+        assert view.status is CameraStatus.ONLINE
+        assert view.channel_count == 1
+        assert manager.snapshot(view.id).jpeg[:3] == b"\xff\xd8\xff"
+        assert manager.last_snapshot(view.id) is not None
+        assert "Profile_Main" in manager.health(view.id).as_text()

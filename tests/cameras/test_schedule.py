@@ -1,0 +1,91 @@
+"""Whose turn it is: time moved by hand."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+from cameras.schedule import Schedule
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def now_utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+
+def test_who_waits_comes_before_who_is_merely_due() -> None:
+    clock = HandClock()
+    schedule = Schedule(clock, patient_places=5)
+    schedule.put(1, 0.0, patient=True)
+    clock.now_s += 10
+    schedule.put(2, 0.0, patient=False)
+    schedule.put_now(3)
+    assert [schedule.take() for _ in range(3)] == [2, 3, 1]
+
+
+def test_nothing_is_taken_before_it_is_due() -> None:
+    clock = HandClock()
+    schedule = Schedule(clock, patient_places=5)
+    schedule.put(1, 5.0, patient=False)
+    schedule.put(2, 3.0, patient=False)
+    clock.now_s += 5.0
+    assert [schedule.take(), schedule.take()] == [2, 1]
+
+
+def test_patient_ones_never_take_every_worker() -> None:
+    clock = HandClock()
+    schedule = Schedule(clock, patient_places=2)
+    for camera_id in range(10):
+        schedule.put(camera_id, 0.0, patient=True)
+    clock.now_s += 1
+    schedule.put(99, 0.0, patient=False)
+    taken = [schedule.take() for _ in range(3)]
+    assert taken == [99, 0, 1]
+    schedule.put(98, 0.0, patient=False)
+    assert schedule.take() == 98
+    schedule.done(0, None)
+    assert schedule.take() == 2
+
+
+def test_a_camera_is_with_one_worker_and_what_was_asked_meanwhile_is_not_lost() -> None:
+    clock = HandClock()
+    schedule = Schedule(clock, patient_places=5)
+    schedule.put_now(1)
+    assert schedule.take() == 1
+    schedule.put_now(1)
+    schedule.put_now(2)
+    assert schedule.take() == 2
+    schedule.done(1, 60.0)
+    assert schedule.take() == 1
+
+
+def test_idle_ones_are_woken_and_busy_ones_left() -> None:
+    clock = HandClock()
+    schedule = Schedule(clock, patient_places=5)
+    schedule.put(1, 60.0, patient=True)
+    schedule.put_if_idle(1)
+    assert schedule.take() == 1
+    schedule.put_if_idle(1)
+    schedule.done(1, None)
+    schedule.put_now(2)
+    assert schedule.take() == 2
+
+
+def test_closing_lets_all_who_wait_go() -> None:
+    schedule = Schedule(HandClock(), patient_places=5)
+    taken: list[int | None] = []
+    threads = [threading.Thread(target=lambda: taken.append(schedule.take())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    schedule.close()
+    for thread in threads:
+        thread.join(5.0)
+    assert taken == [None] * 4
+    schedule.put_now(1)
+    assert schedule.take() is None

@@ -1,0 +1,93 @@
+"""`make bench`: this app beside plain ffmpeg, on the pretend recorder, as a Markdown table.
+
+Figures hold for the machine and the moment; what counts are medians and the ratios of what ran in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+import urllib.request
+
+from bench.load import app_cost, plain_cost, ratio, start_times_ms, stream_urls
+from bench.meter import median_and_range
+from bench.pictures import app_pictures, browser, plain_pictures
+from bench.setting import App, Recorder, app, recorder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default 3)")
+    parser.add_argument("--window", type=float, default=20, help="seconds of load measured a run (default 20)")
+    options = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| What | Plain ffmpeg | This app |\n|---|---|---|", flush=True)
+    with recorder("--channels", "16", "--dead", "none") as device, app(MAX_SESSIONS="64") as running:
+        print_first_pictures(device, running, options.runs)
+        print_load(device, running, options.runs, options.window)
+    print_list_with_dead_cameras()
+
+
+def print_first_pictures(device: Recorder, running: App, runs: int) -> None:
+    camera_id = running.add_recorder(device)
+    channel, token, _ = next(item for item in running.profiles(camera_id, "main") if item[2] == "h264")
+    prepare(device, "main")
+    [url] = stream_urls(device, [token])
+    with browser() as context:
+        plain = plain_pictures(context, url, runs)
+        ours = app_pictures(context, running, camera_id, channel, token, runs)
+    for name, baseline, times in zip(("cold", "warm"), plain, ours, strict=True):
+        print(
+            f"| first picture, {name} | {median_and_range(baseline, 'ms')} | {median_and_range(times, 'ms')} |",
+            flush=True,
+        )
+    times = start_times_ms(running, camera_id, token, 20)
+    print(f"| POST /api/streams/start, new session | - | {median_and_range(times, 'ms')} |", flush=True)
+
+
+def print_load(device: Recorder, running: App, runs: int, window_s: float) -> None:
+    camera_id = running.call("GET", "/api/cameras")["cameras"][0]["id"]
+    tokens = [token for _, token, _ in running.profiles(camera_id, "main")]
+    urls = stream_urls(device, tokens)
+    plain, ours = [], []
+    for _ in range(runs):
+        plain.append(plain_cost(urls, window_s, settle_s=8))
+        ours.append(app_cost(running, camera_id, tokens, window_s, settle_s=12))
+    cpu = [f"{statistics.median(cost.cpu_percent for cost in costs):.0f} %" for costs in (plain, ours)]
+    print(f"| {len(tokens)} main streams, CPU of one core | {cpu[0]} | {cpu[1]} (ratio {ratio(ours, plain):.2f}) |")
+    memory = [f"{statistics.median(cost.pss_mb for cost in costs) / len(tokens):.1f} MB" for costs in (plain, ours)]
+    print(f"| the same, proportional memory a stream | {memory[0]} | {memory[1]} |", flush=True)
+
+
+def print_list_with_dead_cameras() -> None:
+    with recorder("--channels", "2", "--dead", "none", "--profile", "small") as device, app() as running:
+        for number in range(64):
+            host = "127.0.0.1" if number % 2 == 0 else f"127.0.9.{number}"
+            port = device.onvif_port if number == 0 else 1 + number
+            running.call("POST", "/api/cameras", {"host": host, "port": port, "username": "a", "password": "b"})
+        times = []
+        for _ in range(20):
+            begun_s = time.monotonic()
+            running.call("GET", "/api/cameras")
+            times.append(1000 * (time.monotonic() - begun_s))
+        print(f"| GET /api/cameras with 64 cameras that do not answer | - | {median_and_range(times, 'ms')} |")
+
+
+def prepare(device: Recorder, role: str) -> None:
+    """Has the recorder encode its loops now, so that no measurement waits for its encoder."""
+    control = f"http://127.0.0.1:{device.control_port}"
+    request = urllib.request.Request(f"{control}/prepare?role={role}", method="POST")
+    urllib.request.urlopen(request, timeout=60).close()
+    while True:
+        with urllib.request.urlopen(f"{control}/state", timeout=60) as answer:
+            if json.load(answer)["clips"]["pending"] == 0:
+                return
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

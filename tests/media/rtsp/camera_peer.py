@@ -1,0 +1,261 @@
+"""A scripted RTSP camera for tests: raw asyncio, knows nothing of the code under test.
+
+It plays an H.264 elementary stream (and, if asked, G.711 silence) in a loop over interleaved TCP and
+counts what it is asked. A test bends it by options, or answers a method itself through `answers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import re
+import struct
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+Answer = Callable[["Asked"], bytes | None]
+
+
+@dataclass
+class Asked:
+    """One request, as the camera saw it."""
+
+    method: str
+    uri: str
+    headers: dict[str, str]
+    camera: PeerCamera
+    writer: asyncio.StreamWriter
+
+    def reply(self, status: str = "200 OK", *headers: str, body: bytes = b"") -> bytes:
+        lines = [f"RTSP/1.0 {status}", f"CSeq: {self.headers.get('cseq', '0')}", *headers]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        return "\r\n".join((*lines, "", "")).encode() + body
+
+
+def nal_units(annex_b: bytes) -> list[bytes]:
+    return [unit for unit in re.split(rb"\x00{2,3}\x01", annex_b) if unit]
+
+
+def payloads(unit: bytes, most: int = 1200) -> Iterator[bytes]:
+    """RFC 6184: the unit itself, or its fragments."""
+    if len(unit) <= most:
+        yield unit
+        return
+    head, kind = unit[0] & 0xE0 | 28, unit[0] & 0x1F
+    pieces = [unit[index : index + most] for index in range(1, len(unit), most)]
+    for index, piece in enumerate(pieces):
+        flags = (0x80 if index == 0 else 0) | (0x40 if index == len(pieces) - 1 else 0)
+        yield bytes([head, flags | kind]) + piece
+
+
+def pictures(annex_b: bytes) -> list[list[bytes]]:
+    """Access units of a stream with one slice a picture: parameter sets go with what follows."""
+    found: list[list[bytes]] = [[]]
+    for unit in nal_units(annex_b):
+        found[-1].append(unit)
+        if unit[0] & 0x1F in {1, 5}:
+            found.append([])
+    return [picture for picture in found if picture]
+
+
+@dataclass
+class PeerCamera:
+    """start() and stop() from the test's thread; everything else happens in the camera's own."""
+
+    stream: bytes
+    login: str = ""  # "", "basic", "md5", "md5-qop", "sha256"
+    username: str = "admin"
+    password: str = "pass 12"
+    fps: float = 25.0
+    has_audio: bool = False
+    names_sets: bool = True
+    sends_sets: bool = True
+    sends_reports: bool = True
+    session: str = "4711;timeout=60"
+    most_sessions: int = 1000
+    stop_after: int | None = None  # pictures; RTCP goes on
+    burst: int = 0  # pictures sent at once at the start
+    nonce: str = "n1"
+    answers: dict[str, Answer] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    logins: int = 0
+    connections: int = 0
+    open_connections: int = 0
+    playing: int = 0
+    received: bytes = b""
+    timestamp_jump: tuple[int, int] = (0, 0)  # after so many pictures, by so many ticks
+    sent_pictures: int = 0
+    port: int = 0
+
+    def start(self) -> PeerCamera:
+        ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+        self._thread.start()
+        assert ready.wait(5)
+        return self
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._done.set)
+        self._thread.join(5)
+
+    def uri(self, path: str = "/live") -> str:
+        return f"rtsp://127.0.0.1:{self.port}{path}"
+
+    def _run(self, ready: threading.Event) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve(ready))
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._done = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await self._done.wait()
+        server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        self.connections += 1
+        self.open_connections += 1
+        player: asyncio.Task[None] | None = None
+        try:
+            while asked := await self._next(reader, writer):
+                answer = self._answer(asked)
+                if answer is not None:
+                    writer.write(answer)
+                if asked.method == "PLAY" and answer and b" 200 " in answer[:20] and player is None:
+                    player = asyncio.create_task(self._play(writer))
+                if asked.method == "TEARDOWN":
+                    break
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self.open_connections -= 1
+            if player:
+                player.cancel()
+                with contextlib.suppress(asyncio.CancelledError, OSError):
+                    await player
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            self._tasks.discard(task)
+
+    async def _next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Asked | None:
+        while True:
+            first = await reader.readexactly(1)
+            if first != b"$":
+                break
+            head = await reader.readexactly(3)
+            await reader.readexactly(head[1] << 8 | head[2])
+        text = (first + await reader.readuntil(b"\r\n\r\n")).decode()
+        self.received += text.encode()
+        lines = text.split("\r\n")
+        method, uri, _ = lines[0].split(" ")
+        pairs = (line.partition(":") for line in lines[1:] if line)
+        self.asked[method] += 1
+        return Asked(method, uri, {name.lower(): value.strip() for name, _, value in pairs}, self, writer)
+
+    def _answer(self, asked: Asked) -> bytes | None:
+        if self.login:
+            given = asked.headers.get("authorization", "")
+            self.logins += bool(given)
+            if not given or not self.lets_in(asked.method, given):
+                return asked.reply("401 Unauthorized", self.challenge())
+        if asked.method in self.answers:
+            return self.answers[asked.method](asked)
+        return self.usual(asked)
+
+    def usual(self, asked: Asked) -> bytes:
+        if asked.method == "DESCRIBE":
+            return asked.reply("200 OK", "Content-Type: application/sdp", body=self.sdp())
+        if asked.method == "SETUP":
+            if self.playing >= self.most_sessions:
+                return asked.reply("453 Not Enough Bandwidth")
+            return asked.reply("200 OK", f"Transport: {asked.headers['transport']}", f"Session: {self.session}")
+        return asked.reply("200 OK", f"Session: {self.session}")
+
+    def challenge(self, stale: bool = False) -> str:
+        if self.login == "basic":
+            return 'WWW-Authenticate: Basic realm="cam"'
+        extra = {"md5": "", "md5-qop": ', qop="auth"', "sha256": ', algorithm=SHA-256, qop="auth"'}[self.login]
+        return f'WWW-Authenticate: Digest realm="cam", nonce="{self.nonce}"{extra}' + (", stale=true" if stale else "")
+
+    def lets_in(self, method: str, given: str) -> bool:
+        if self.login == "basic":
+            pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+            return given == f"Basic {pair}"
+        part = {name: quoted or plain for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', given)}
+        name = "sha256" if self.login == "sha256" else "md5"
+
+        def digest(text: str) -> str:
+            return hashlib.new(name, text.encode()).hexdigest()
+
+        secret = digest(f"{self.username}:cam:{self.password}")
+        middle = f"{part['nonce']}:{part['nc']}:{part['cnonce']}:auth" if self.login != "md5" else part["nonce"]
+        asked = digest(f"{method}:{part['uri']}")
+        expected = digest(f"{secret}:{middle}:{asked}")
+        return bool(part["nonce"] == self.nonce and part["response"] == expected)
+
+    def sdp(self) -> bytes:
+        sets = {unit[0] & 0x1F: base64.b64encode(unit).decode() for unit in nal_units(self.stream)}
+        named = f";sprop-parameter-sets={sets[7]},{sets[8]}" if self.names_sets else ""
+        lines = ["v=0", "o=- 0 0 IN IP4 10.0.0.1", "s=Media", "t=0 0", "a=control:*", "m=video 0 RTP/AVP 96"]
+        lines += ["a=rtpmap:96 H264/90000", f"a=fmtp:96 packetization-mode=1{named}", "a=control:trackID=0"]
+        if self.has_audio:
+            lines += ["m=audio 0 RTP/AVP 8", "a=control:trackID=1"]
+        lines += ["m=application 0 RTP/AVP 107", "a=rtpmap:107 vnd.onvif.metadata/90000", "a=control:trackID=2"]
+        return "\r\n".join((*lines, "")).encode()
+
+    async def _play(self, writer: asyncio.StreamWriter) -> None:
+        self.playing += 1
+        sequence, started, loop = 0, self._loop.time(), self._loop
+        try:
+            everything = pictures(self.stream)
+            number = 0
+            while True:
+                if self.sends_reports and number % 25 == 0:
+                    writer.write(self._report(number))
+                if self.stop_after is None or number < self.stop_after:
+                    sequence = self._send_picture(writer, everything[number % len(everything)], number, sequence)
+                    self.sent_pictures += 1
+                number += 1
+                await writer.drain()
+                await asyncio.sleep(max(0.0, started + (number - self.burst) / self.fps - loop.time()))
+        finally:
+            self.playing -= 1
+
+    def timestamp(self, number: int) -> int:
+        after, ticks = self.timestamp_jump
+        return (0xFFFF0000 + int(number * 90000 / self.fps) + (ticks if after and number >= after else 0)) & 0xFFFFFFFF
+
+    def _report(self, number: int) -> bytes:
+        report = struct.pack(">BBHIIIIII", 0x80, 200, 6, 77, 1000 + number, 0, self.timestamp(number), 0, 0)
+        return struct.pack(">BBH", 0x24, 1, len(report)) + report
+
+    def _send_picture(self, writer: asyncio.StreamWriter, picture: list[bytes], number: int, sequence: int) -> int:
+        units = [unit for unit in picture if self.sends_sets or unit[0] & 0x1F in {1, 5}]
+        data = b""
+        parts = [payload for unit in units for payload in payloads(unit)]
+        for index, payload in enumerate(parts):
+            marker = 0x80 if index == len(parts) - 1 else 0
+            head = struct.pack(">BBHII", 0x80, 96 | marker, sequence & 0xFFFF, self.timestamp(number), 77)
+            data += struct.pack(">BBH", 0x24, 0, len(head) + len(payload)) + head + payload
+            sequence += 1
+        if self.has_audio:
+            samples = int(8000 / self.fps)
+            head = struct.pack(">BBHII", 0x80, 0x88, number & 0xFFFF, number * samples & 0xFFFFFFFF, 78)
+            data += struct.pack(">BBH", 0x24, 2, len(head) + samples) + head + b"\xd5" * samples
+        writer.write(data)
+        return sequence

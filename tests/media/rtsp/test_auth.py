@@ -1,0 +1,88 @@
+"""Basic and Digest against the examples of the standards."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.records import Credential
+from core.secrets import Secret
+from media.rtsp.auth import choose_challenge
+
+MUFASA = Credential("Mufasa", Secret("Circle of Life"))
+RFC7616 = (
+    'realm="http-auth@example.org", qop="auth, auth-int", algorithm={},'
+    ' nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+)
+CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+
+
+def test_digest_md5_as_in_rfc_7616() -> None:
+    challenge = choose_challenge(["Digest " + RFC7616.format("MD5")])
+    assert challenge
+    value = challenge.authorization(MUFASA, "GET", "/dir/index.html", CNONCE)
+    assert 'response="8ca523f5e9506fed4657c9700eebdbec"' in value
+    assert 'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"' in value
+
+
+def test_digest_sha_256_as_in_rfc_7616_is_preferred() -> None:
+    challenge = choose_challenge(["Digest " + RFC7616.format("MD5"), "Digest " + RFC7616.format("SHA-256")])
+    assert challenge
+    value = challenge.authorization(MUFASA, "GET", "/dir/index.html", CNONCE)
+    assert 'response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"' in value
+    assert "algorithm=SHA-256" in value
+
+
+def test_digest_without_qop_as_in_rfc_2069() -> None:
+    challenge = choose_challenge(['Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'])
+    assert challenge
+    credential = Credential("Mufasa", Secret("CircleOfLife"))
+    value = challenge.authorization(credential, "GET", "/dir/index.html")
+    assert 'response="1949323746fe6a43ef61f9606e7febea"' in value  # RFC 2069, errata 749
+    assert "cnonce" not in value
+
+
+def test_each_use_of_a_nonce_is_counted() -> None:
+    challenge = choose_challenge(["Digest " + RFC7616.format("MD5")])
+    assert challenge
+    assert "nc=00000001" in challenge.authorization(MUFASA, "GET", "/")
+    assert "nc=00000002" in challenge.authorization(MUFASA, "GET", "/")
+
+
+def test_basic_is_used_only_when_nothing_better_is_offered() -> None:
+    offered = ['Basic realm="a", Digest realm="b", nonce="n"']
+    challenge = choose_challenge(offered)
+    assert challenge
+    assert challenge.algorithm == "md5"
+    alone = choose_challenge(['Basic realm="a"'])
+    assert alone
+    assert alone.authorization(Credential("Aladdin", Secret("open sesame")), "GET", "/") == (
+        "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+    )
+
+
+def test_what_cannot_be_answered_is_no_challenge() -> None:
+    assert choose_challenge(["Negotiate abc", 'Digest realm="a", nonce="n", algorithm=SHA-512-256']) is None
+    assert choose_challenge(['Digest realm="a", nonce="n", qop="auth-int"']) is None
+    assert choose_challenge(['Digest realm="a"']) is None
+    assert choose_challenge([]) is None
+
+
+def test_a_stale_nonce_is_told() -> None:
+    challenge = choose_challenge(['Digest realm="a", nonce="n", stale=TRUE'])
+    assert challenge
+    assert challenge.is_stale
+
+
+def test_odd_names_are_quoted() -> None:
+    challenge = choose_challenge(['Digest realm="say \\"hi\\"", nonce="n"'])
+    assert challenge
+    assert challenge.realm == 'say "hi"'
+    value = challenge.authorization(Credential('a"b\\c', Secret("x")), "GET", "/")
+    assert 'username="a\\"b\\\\c"' in value
+    assert 'realm="say \\"hi\\""' in value
+
+
+@given(st.lists(st.text(max_size=300), max_size=5))
+def test_no_challenge_makes_the_parser_fail(values: list[str]) -> None:
+    choose_challenge(values)

@@ -1,0 +1,187 @@
+"""RTSP messages and the framing of one connection."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import CameraUnsupported, DeviceError
+from media.rtsp.address import control_uri, parse_address, pinned
+from media.rtsp.framing import Frame, FramingError, Splitter
+from media.rtsp.messages import (
+    Headers,
+    MessageError,
+    Request,
+    Response,
+    body_length,
+    parse_head,
+    parse_interleaved,
+    parse_session,
+    request_bytes,
+)
+
+
+def feed(splitter: Splitter, data: bytes, step: int = 4096) -> list[Frame | Request | Response]:
+    units: list[Frame | Request | Response] = []
+    while data:
+        space = splitter.free_space()
+        count = min(step, len(space), len(data))
+        space[:count] = data[:count]
+        units += splitter.received(count)
+        data = data[count:]
+    return units
+
+
+def frame(channel: int, body: bytes) -> bytes:
+    return b"$" + bytes([channel]) + len(body).to_bytes(2, "big") + body
+
+
+RTP = b"\x80\x60\0\1\0\0\0\2\0\0\0\3"
+
+
+def test_an_answer_is_read_with_its_headers_without_regard_to_case() -> None:
+    head = parse_head(b"RTSP/1.0 401 Unauthorized\r\nCSEQ: 2\r\nWWW-Authenticate: a\r\nwww-authenticate: b\r\n\r\n")
+    assert isinstance(head, Response)
+    assert (head.status, head.headers.get("CSeq"), head.headers.all("WWW-Authenticate")) == (401, "2", ("a", "b"))
+
+
+def test_a_folded_header_line_goes_on() -> None:
+    assert parse_head(b"RTSP/1.0 200 OK\r\nTransport: a;\r\n  b\r\n").headers.get("transport") == "a; b"
+
+
+def test_headers_do_not_show_their_values_when_printed() -> None:
+    assert "s3cret" not in repr(Headers([("Authorization", "s3cret")]))
+
+
+@pytest.mark.parametrize("value", ["-1", "1e3", "99999999999999", "65537", "٣", ""])
+def test_a_content_length_that_is_none_or_too_much_is_refused(value: str) -> None:
+    with pytest.raises(MessageError):
+        body_length(Headers([("Content-Length", value)]))
+
+
+def test_two_different_content_lengths_are_refused() -> None:
+    with pytest.raises(MessageError):
+        body_length(Headers([("Content-Length", "1"), ("Content-Length", "2")]))
+
+
+@pytest.mark.parametrize("uri", ["rtsp://a/\r\nX: y", "rtsp://a/ b", "", 'rtsp://ä/"'])
+def test_an_address_that_would_end_its_line_is_not_sent(uri: str) -> None:
+    with pytest.raises(MessageError):
+        request_bytes("DESCRIBE", uri, [])
+
+
+def test_a_header_with_a_line_break_is_not_sent() -> None:
+    with pytest.raises(MessageError):
+        request_bytes("PLAY", "rtsp://a/", [("Session", "1\r\nX: y")])
+
+
+def test_a_session_header_gives_id_and_timeout() -> None:
+    session = parse_session("12ab; Timeout=30")
+    assert (session.session_id, session.timeout_s) == ("12ab", 30.0)
+    assert parse_session("x").timeout_s == 60.0
+    assert parse_session("x;timeout=0").timeout_s == 2.0
+
+
+@pytest.mark.parametrize("value", ["", ";timeout=3", "a b", "a" * 300, "ä"])
+def test_a_session_id_that_cannot_be_sent_back_is_refused(value: str) -> None:
+    with pytest.raises(MessageError):
+        parse_session(value)
+
+
+def test_the_interleaved_channels_are_the_ones_the_device_gives() -> None:
+    assert parse_interleaved("RTP/AVP/TCP;unicast;interleaved=4-5;ssrc=1") == (4, 5)
+    assert parse_interleaved("RTP/AVP/TCP;interleaved=6") == (6, 7)
+    assert parse_interleaved("RTP/AVP;unicast;client_port=1-2") is None
+    assert parse_interleaved("RTP/AVP/TCP;interleaved=256-257") is None
+
+
+def test_frames_and_messages_come_in_their_order() -> None:
+    data = frame(0, b"a") + b"RTSP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi" + frame(1, b"b")
+    units = feed(Splitter(), data)
+    assert units[0] == (0, b"a")
+    assert isinstance(units[1], Response)
+    assert units[1].body == b"hi"
+    assert units[2] == (1, b"b")
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=30), st.integers(1, 700))
+def test_the_size_of_the_reads_does_not_matter(sizes: list[int], step: int) -> None:
+    data = b"".join(frame(0, RTP + bytes([size & 0xFF]) * size) for size in sizes)
+    assert feed(Splitter(), data, step) == feed(Splitter(), data, 100_000)
+
+
+def test_garbage_between_frames_is_skipped() -> None:
+    units = feed(Splitter(), frame(0, RTP) + b"\xff\x00$\x99garbage\x24" * 3 + frame(0, RTP + b"x") + frame(0, RTP))
+    assert units[0] == (0, RTP)
+    assert units[-1] == (0, RTP)
+
+
+def test_nothing_but_garbage_ends_it() -> None:
+    with pytest.raises(FramingError):
+        feed(Splitter(), b"\xff\xfe" * 100_000)
+
+
+def test_headers_without_end_end_it() -> None:
+    with pytest.raises(FramingError):
+        feed(Splitter(), b"RTSP/1.0 200 OK\r\n" + b"X: y\r\n" * 10_000)
+
+
+def test_a_gigabyte_announced_is_refused_before_it_comes() -> None:
+    with pytest.raises(FramingError):
+        feed(Splitter(), b"RTSP/1.0 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+
+
+@given(st.binary(max_size=5000), st.integers(1, 300))
+def test_no_bytes_make_the_splitter_fail_in_another_way(data: bytes, step: int) -> None:
+    splitter = Splitter()
+    try:
+        feed(splitter, data, step)
+    except FramingError:
+        return
+    assert len(splitter.free_space()) > 0
+
+
+@given(st.binary(max_size=400))
+def test_no_head_makes_the_parser_fail_in_another_way(data: bytes) -> None:
+    with contextlib.suppress(MessageError):
+        parse_head(data)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://h/",
+        "file:///etc/passwd",
+        "rtsp:///x",
+        "rtsp://u:p@h/",
+        "rtsp://@h/",
+        "rtsp://h:0/",
+        "rtsp://h:99999/",
+        "rtsp://h/\r\n",
+        "rtsp://[::1/",
+        "rtsp://h/" + "a" * 3000,
+        "",
+    ],
+)
+def test_what_is_no_plain_rtsp_address_is_refused(uri: str) -> None:
+    with pytest.raises(DeviceError):
+        parse_address(uri)
+
+
+def test_rtsp_over_tls_is_named_as_not_supported() -> None:
+    with pytest.raises(CameraUnsupported):
+        parse_address("rtsps://h/")
+
+
+def test_a_control_is_appended_and_keeps_to_the_host_we_talk_to() -> None:
+    address = parse_address("rtsp://10.0.0.9:8554/cam/realmonitor?channel=1&subtype=0")
+    base = pinned(address, "rtsp://192.168.1.108:554/cam/realmonitor?channel=1&subtype=0/")
+    assert base == "rtsp://10.0.0.9:8554/cam/realmonitor?channel=1&subtype=0/"
+    assert control_uri(address, base, "trackID=0") == f"{base}trackID=0"
+    assert control_uri(address, base, "*") == base
+    assert control_uri(address, base, "rtsp://evil:1/x") == "rtsp://10.0.0.9:8554/x"
+    with pytest.raises(DeviceError):
+        control_uri(address, base, "a\x00b")

@@ -1,0 +1,136 @@
+"""A device's description is read into checked values; ours is built from those alone."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.records import AudioFormat
+from media.rtsp.codecs import H264, HEVC
+from media.rtsp.sdp import SdpError, SessionDescription, build_sdp, parse_sdp
+
+SPS = bytes.fromhex("6742c01ed901e08fe6f01100000303e90000ea600f162e48")
+PPS = bytes.fromhex("68cb83cb20")
+SETS = f"{base64.b64encode(SPS).decode()},{base64.b64encode(PPS).decode()}"
+
+
+def described(*lines: str) -> SessionDescription:
+    return parse_sdp("\r\n".join(("v=0", *lines, "")).encode())
+
+
+def audio_of(*lines: str) -> AudioFormat | None:
+    audio = described("m=audio 0 RTP/AVP " + lines[0], *lines[1:]).audio
+    return audio.format if audio else None
+
+
+def test_h264_is_read_with_its_parameter_sets() -> None:
+    video = described(
+        *("a=control:rtsp://cam/x", "m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"),
+        *(f"a=fmtp:96 packetization-mode=1; sprop-parameter-sets={SETS}", "a=control:trackID=1"),
+    ).video
+    assert video
+    assert (video.codec, video.payload_type, video.control) == (H264, 96, "trackID=1")
+    assert dict(video.sets) == {"sps": SPS, "pps": PPS}
+
+
+def test_parameter_sets_that_are_none_are_left_out() -> None:
+    video = described(
+        *("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"),
+        f"a=fmtp:96 sprop-parameter-sets=!!!,AAAA,{'A' * 8000},{base64.b64encode(PPS).decode()}",
+    ).video
+    assert video
+    assert dict(video.sets) == {"pps": PPS}
+
+
+@pytest.mark.parametrize("rtpmap", ["96 JPEG/90000", "96 MP4V-ES/90000", "96 H264/0", "96 vnd.onvif.metadata/90000"])
+def test_other_video_is_told_apart_from_none(rtpmap: str) -> None:
+    description = described("m=video 0 RTP/AVP 96", f"a=rtpmap:{rtpmap}")
+    assert description.video is None
+    assert description.has_other_video
+
+
+def test_pictures_out_of_order_are_not_carried() -> None:
+    assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", "a=fmtp:96 packetization-mode=2").video is None
+    assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", "a=fmtp:96 sprop-max-don-diff=2").video is None
+
+
+def test_audio_codecs_are_named_as_ffmpeg_does() -> None:
+    assert audio_of("8") == AudioFormat("pcm_alaw", 8000, 1)
+    assert audio_of("0") == AudioFormat("pcm_mulaw", 8000, 1)
+    assert audio_of("9") == AudioFormat("adpcm_g722", 16000, 1)
+    assert audio_of("97", "a=rtpmap:97 PCMA/16000") == AudioFormat("pcm_alaw", 16000, 1)
+    assert audio_of("97", "a=rtpmap:97 G726-32/8000") == AudioFormat("g726", 8000, 1)
+    aac = ("97", "a=rtpmap:97 MPEG4-GENERIC/16000/1")
+    fmtp = "a=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config="
+    assert audio_of(*aac, fmtp + "1408") == AudioFormat("aac", 16000, 1)
+    assert audio_of(*aac, fmtp + "1190") == AudioFormat("aac", 48000, 2)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("97", "a=rtpmap:97 opus/48000/2"),
+        ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=AAC-hbr;config=zz"),
+        ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=AAC-hbr;config=1408;sizelength=99"),
+        ("97", "a=rtpmap:97 PCMA/999999"),
+        ("97", "a=rtpmap:97 PCMA/8000/99"),
+        ("97",),
+        ("8", "a=sendonly"),
+    ],
+)
+def test_audio_that_cannot_be_carried_is_dropped(lines: tuple[str, ...]) -> None:
+    assert audio_of(*lines) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"v=0\r\n", b"x" * 70_000, b"m=video 0 RTP/AVP 96\n" * 50, b"m=video 0 RTP/AVP 96\n" + b"a=x\n" * 2000],
+)
+def test_a_description_beyond_bounds_or_without_media_is_refused(body: bytes) -> None:
+    with pytest.raises(SdpError):
+        parse_sdp(body)
+
+
+def test_nothing_of_a_devices_text_reaches_our_description() -> None:
+    description = described(
+        *("s=evil", "m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", f"a=fmtp:96 sprop-parameter-sets={SETS};evil=1"),
+        *("a=control:evil", "m=audio 0 RTP/AVP 97", "a=rtpmap:97 mpeg4-generic/16000"),
+        "a=fmtp:97 mode=AAC-hbr;config=1408;evil=2;sizelength=13;indexlength=3;indexdeltalength=3",
+    )
+    assert description.video
+    ours = build_sdp(description.video.codec, description.video.sets, description.audio).decode()
+    assert "evil" not in ours
+    assert f"sprop-parameter-sets={SETS}" in ours
+    assert "a=rtpmap:97 MPEG4-GENERIC/16000/1" in ours
+
+
+@pytest.mark.parametrize("codec", [H264, HEVC])
+def test_our_description_can_be_read_again(codec: object) -> None:
+    sets = {"sps": SPS, "pps": PPS} if codec is H264 else {"vps": b"\x40\1v", "sps": b"\x42\1s", "pps": b"\x44\1p"}
+    chosen = H264 if codec is H264 else HEVC
+    again = parse_sdp(build_sdp(chosen, sets, described("m=audio 0 RTP/AVP 8").audio))
+    assert again.video
+    assert (again.video.codec, dict(again.video.sets)) == (chosen, sets)
+    assert again.audio
+    assert again.audio.format == AudioFormat("pcm_alaw", 8000, 1)
+
+
+WORDS = st.sampled_from(
+    [
+        "m=video 0 RTP/AVP 96",
+        "m=audio 0 RTP/AVP 97 8",
+        "a=rtpmap:96 H264/90000",
+        "a=fmtp:96 sprop-parameter-sets=",
+        "m=",
+    ]
+)
+
+
+@given(st.lists(st.one_of(WORDS, st.text(max_size=60), st.text(max_size=20).map("a=fmtp:96 ".__add__)), max_size=30))
+def test_no_description_makes_the_parser_fail_in_another_way(lines: list[str]) -> None:
+    with contextlib.suppress(SdpError):
+        parse_sdp("\n".join(lines).encode("utf-8", "surrogatepass"))

@@ -1,0 +1,196 @@
+"""What can be made to go wrong while the recorder runs: a table of faults, and which of them are on.
+
+A fault has a value, may be for one channel only, may begin later (`after_s`) and end by itself (`for_s`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.layout import DEAD_KINDS
+
+Check = Callable[[object], bool]
+
+
+class BadFault(ValueError):
+    """A fault that does not exist, or a value it cannot have; the text says what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """One row of the table: what it does, whether a channel may be named, which values it takes."""
+
+    name: str
+    text: str
+    value_text: str
+    accepts: Check
+    per_channel: bool = False
+
+
+def _is_true(value: object) -> bool:
+    return value is True
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_positive(value: object) -> bool:
+    return _is_number(value) and float(str(value)) > 0
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 2000
+
+
+def _one_of(*choices: str) -> Check:
+    return lambda value: value in choices
+
+
+def _is_lockout(value: object) -> bool:
+    if not isinstance(value, dict) or set(value) - {"tries", "seconds"}:
+        return _is_count(value) and value != 0
+    return all(_is_positive(number) for number in value.values())
+
+
+_KINDS = (
+    FaultKind("slow", "SOAP answers and snapshots come late", "seconds", _is_positive),
+    FaultKind("soap_silent", "SOAP requests and snapshots are accepted and never answered", "true", _is_true),
+    FaultKind("drip", "SOAP answers and snapshots come one byte at a time", "bytes per second", _is_positive),
+    FaultKind("soap_redirect", "SOAP requests are answered with 307", "target URL", _is_text),
+    FaultKind("clock_offset", "the device's clock is wrong", "seconds, positive is ahead", _is_number),
+    FaultKind("local_time_in_utc", "UTCDateTime carries local time", "seconds east of UTC", _is_number),
+    FaultKind("no_utc", "GetSystemDateAndTime gives local time only", "true", _is_true),
+    FaultKind("other_host", "all addresses in answers name another host", "host or host:port", _is_text),
+    FaultKind("no_media2", "the Media2 service does not exist", "true", _is_true),
+    FaultKind("h265_as_h264", "Media (version 1) lists H.265 profiles as H264", "true", _is_true),
+    FaultKind("no_snapshots", "there are no snapshots", "true", _is_true),
+    FaultKind("names", "names and device information are this text", "text", _is_text),
+    FaultKind("refuse_password", "every login fails", "true", _is_true),
+    FaultKind("change_password", "the password is another one", "the password", _is_text),
+    FaultKind("lock_out", "wrong logins lock the account", 'tries, or {"tries": n, "seconds": s}', _is_lockout),
+    FaultKind(
+        "digest_algorithm",
+        "algorithm of HTTP and RTSP Digest",
+        "MD5, SHA-256 or both",
+        _one_of("MD5", "SHA-256", "both"),
+    ),
+    FaultKind("stale_nonce", "Digest nonces go stale", "seconds they live", _is_positive),
+    FaultKind("rtsp_auth", "how RTSP asks for a login", "basic, digest or none", _one_of("basic", "digest", "none")),
+    FaultKind("session_limit", "SETUP beyond so many playing sessions is answered 453", "sessions", _is_count),
+    FaultKind("reboot", "everything is gone until the fault ends (20 s unless for_s says otherwise)", "true", _is_true),
+    FaultKind("rtsp_redirect", "RTSP requests are answered with 302", "target URL", _is_text),
+    FaultKind("rtsp_slow", "RTSP answers come late", "seconds", _is_positive, per_channel=True),
+    FaultKind("rtsp_silent", "RTSP connections stay open and nothing is sent", "true", _is_true, per_channel=True),
+    FaultKind("rtcp_only", "sender reports flow, media does not", "true", _is_true, per_channel=True),
+    FaultKind("drop_connections", "RTSP connections are closed, new ones too", "true", _is_true, per_channel=True),
+    FaultKind("dead", "the channel fails", ", ".join(DEAD_KINDS), _one_of(*DEAD_KINDS), per_channel=True),
+    FaultKind("no_key_frames", "key frames are left out", "true", _is_true, per_channel=True),
+    FaultKind("packet_loss", "RTP packets are left out", "percent", _is_positive, per_channel=True),
+    FaultKind("corrupt", "RTP packets have wrong bytes", "percent", _is_positive, per_channel=True),
+    FaultKind(
+        "resolution_change", "the main stream carries the sub stream's pictures", "true", _is_true, per_channel=True
+    ),
+)
+KINDS = {kind.name: kind for kind in _KINDS}
+REBOOT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault that was asked for; times are seconds of the clock given to `Faults`."""
+
+    name: str
+    value: object
+    channel: int | None
+    begins_s: float
+    ends_s: float
+
+    def as_json(self, now_s: float) -> dict[str, object]:
+        ends = None if math.isinf(self.ends_s) else round(self.ends_s - now_s, 3)
+        shown = "(set)" if self.name == "change_password" else self.value
+        begins = round(max(0.0, self.begins_s - now_s), 3)
+        return {"name": self.name, "value": shown, "channel": self.channel, "begins_in_s": begins, "ends_in_s": ends}
+
+
+def _delay(value: object, name: str) -> float:
+    if not _is_number(value) or float(str(value)) < 0:
+        raise BadFault(f"{name} is seconds, not negative")
+    return float(str(value))
+
+
+class Faults:
+    """The faults that are on. `now_s` is a monotonic clock in seconds."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._faults: dict[tuple[str, int | None], Fault] = {}
+
+    def set(
+        self, name: object, value: object, *, channel: object = None, after_s: object = 0.0, for_s: object = None
+    ) -> Fault | None:
+        """Switch a fault on; a value of None or False switches it off (and gives None). BadFault for nonsense."""
+        kind = KINDS.get(name) if isinstance(name, str) else None
+        if kind is None:
+            raise BadFault(f"name must be one of: {', '.join(KINDS)}")
+        if channel is not None and (not kind.per_channel or not _is_count(channel)):
+            raise BadFault(f"{kind.name} cannot be for channel {channel!r}")
+        number = None if channel is None else int(str(channel))
+        if value is None or value is False:
+            self._faults.pop((kind.name, number), None)
+            return None
+        if not kind.accepts(value):
+            raise BadFault(f"the value of {kind.name} must be: {kind.value_text}")
+        begins = self._now_s() + _delay(after_s, "after_s")
+        if for_s is None and kind.name == "reboot":
+            for_s = REBOOT_S
+        ends = math.inf if for_s is None else begins + _delay(for_s, "for_s")
+        fault = self._faults[kind.name, number] = Fault(kind.name, value, number, begins, ends)
+        return fault
+
+    def clear(self) -> None:
+        """Switch all off."""
+        self._faults.clear()
+
+    def value(self, name: str, channel: int | None = None) -> object:
+        """The value of a fault that is on now, the channel's own before the device's; None when it is off."""
+        now = self._now_s()
+        for key in ((name, channel), (name, None)):
+            fault = self._faults.get(key)
+            if fault and fault.begins_s <= now < fault.ends_s:
+                return fault.value
+        return None
+
+    def is_on(self, name: str, channel: int | None = None) -> bool:
+        return self.value(name, channel) is not None
+
+    def number(self, name: str, channel: int | None = None) -> float:
+        """The value of a fault whose value is a number; 0 when it is off."""
+        value = self.value(name, channel)
+        return float(value) if isinstance(value, int | float) else 0.0
+
+    def text(self, name: str, channel: int | None = None) -> str | None:
+        """The value of a fault whose value is text; None when it is off."""
+        value = self.value(name, channel)
+        return value if isinstance(value, str) else None
+
+    def as_json(self) -> list[dict[str, object]]:
+        """All that are on or will be; those that ended are forgotten here."""
+        now = self._now_s()
+        self._faults = {key: fault for key, fault in self._faults.items() if now < fault.ends_s}
+        return [fault.as_json(now) for fault in self._faults.values()]
+
+
+def table_text() -> str:
+    """The table of faults for `--help`."""
+    rows = [
+        f"  {kind.name:18} {kind.text} [{kind.value_text}]{'; may name a channel' if kind.per_channel else ''}"
+        for kind in _KINDS
+    ]
+    return "\n".join(rows)

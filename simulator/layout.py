@@ -1,0 +1,218 @@
+"""Which channels the pretend recorder has, and what each of their streams carries.
+
+Tokens look like those of a Dahua XVR: ``MediaProfile00000`` is channel 1's main stream, ``MediaProfile00001`` its sub
+stream, ``MediaProfile00100`` channel 2's main stream. Channels are counted from 1, tokens from 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+Codec = Literal["h264", "h265"]
+AudioCodec = Literal["pcma", "pcmu", "aac"]
+Role = Literal["main", "sub"]
+Dead = Literal["not_found", "no_signal", "silence"]
+
+ROLES: tuple[Role, Role] = ("main", "sub")
+DEAD_KINDS: tuple[Dead, ...] = ("not_found", "no_signal", "silence")
+MAX_CHANNELS = 64
+
+# Raise it whenever the pictures or the encoder's settings change: cached clips carry it in their names.
+CLIP_VERSION = 1
+
+# name, scene, night: one line a channel; more than sixteen channels start over.
+_PLACES: tuple[tuple[str, str, bool], ...] = (
+    ("Car park", "car_park", False),
+    ("Main street", "street", False),
+    ("Front door", "front_door", False),
+    ("Garden", "garden", False),
+    ("Warehouse", "warehouse", False),
+    ("Corridor", "corridor", False),
+    ("Harbour", "harbour", False),
+    ("Crossing", "crossing", False),
+    ("Staff parking", "car_park", True),
+    ("Back street", "street", True),
+    ("Side door", "front_door", True),
+    ("Orchard", "garden", True),
+    ("Loading bay", "warehouse", True),
+    ("Cellar", "corridor", True),
+    ("Pier", "harbour", True),
+    ("Depot gate", "crossing", True),
+)
+
+# Most recorders send G.711; None is a channel without a microphone. AAC stays with H.264 and a 2 s GOP.
+_AUDIO: tuple[AudioCodec | None, ...] = (
+    "pcma", "pcma", "pcmu", "pcma", "aac", "pcma", None, "pcma",
+    "pcma", None, "pcmu", "pcma", "pcma", "pcma", None, "pcma",
+)  # fmt: skip
+
+LONG_GOP_CHANNEL = 3
+PTZ_CHANNEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One encoded loop: what is in it and how it is coded.
+
+    ``loop_s`` is the length after which the pictures start over; it is a whole number of GOPs.
+    """
+
+    codec: Codec
+    width: int
+    height: int
+    fps: int
+    gop_s: int
+    loop_s: int
+    kbps: int
+
+    @property
+    def frames(self) -> int:
+        """Pictures in the loop."""
+        return self.fps * self.loop_s
+
+    @property
+    def gop_frames(self) -> int:
+        """Pictures from one key frame to the next."""
+        return self.fps * self.gop_s
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """One video input of the recorder; ``dead`` says in which way it fails, None that it works."""
+
+    number: int
+    name: str
+    scene: str
+    night: bool
+    seed: int
+    main: StreamSpec
+    sub: StreamSpec
+    audio: AudioCodec | None
+    dead: Dead | None
+    has_ptz: bool
+
+    def stream(self, role: Role) -> StreamSpec:
+        """The main or the sub stream."""
+        return self.main if role == "main" else self.sub
+
+    @property
+    def video_source_token(self) -> str:
+        return f"VideoSource{self.number - 1:03d}"
+
+    @property
+    def audio_source_token(self) -> str:
+        return f"AudioSource{self.number - 1:03d}"
+
+    @property
+    def recording_token(self) -> str:
+        return f"RecordMediaProfile{self.number - 1:03d}00"
+
+    def profile_token(self, role: Role) -> str:
+        """``MediaProfile00100`` for channel 2, main."""
+        return f"MediaProfile{self.number - 1:03d}{0 if role == 'main' else 1:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSpec:
+    """All that decides the bytes of a clip or of a channel's stills; its digest names the file in the cache."""
+
+    kind: Literal["clip", "stills"]
+    title: str
+    scene: str
+    night: bool
+    seed: int
+    stream: StreamSpec
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def file_name(self) -> str:
+        digest = hashlib.sha256(f"{CLIP_VERSION}:{self.as_json()}".encode()).hexdigest()[:20]
+        extension = self.stream.codec if self.kind == "clip" else "mjpeg"
+        return f"v{CLIP_VERSION}-{digest}.{extension}"
+
+    @classmethod
+    def from_json(cls, text: str) -> PictureSpec:
+        values = json.loads(text)
+        return cls(**{**values, "stream": StreamSpec(**values["stream"])})
+
+
+def picture_spec(channel: ChannelSpec, role: Role, kind: Literal["clip", "stills"] = "clip") -> PictureSpec:
+    """What the painter needs to know of one stream."""
+    title = f"CH {channel.number:02d}  {channel.name.upper()}"
+    return PictureSpec(kind, title, channel.scene, channel.night, channel.seed, channel.stream(role))
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The two pictures of a make of recorder, before codec and GOP are chosen per channel."""
+
+    main: StreamSpec
+    sub: StreamSpec
+    h265_loop_s: int
+
+
+# `full` is what a recorder sends. `small` is for test suites: everything is encoded in a few seconds on a cold cache.
+PROFILES: dict[str, Sizes] = {
+    "full": Sizes(
+        main=StreamSpec("h264", 1920, 1080, 25, 2, 16, 4000),
+        sub=StreamSpec("h264", 640, 360, 15, 2, 16, 512),
+        h265_loop_s=10,
+    ),
+    "small": Sizes(
+        main=StreamSpec("h264", 640, 360, 25, 1, 16, 700),
+        sub=StreamSpec("h264", 320, 180, 15, 1, 16, 160),
+        h265_loop_s=10,
+    ),
+}
+
+
+def _main_stream(number: int, sizes: Sizes) -> StreamSpec:
+    if number % 2 == 0:
+        return replace(sizes.main, codec="h265", loop_s=sizes.h265_loop_s)
+    if number == LONG_GOP_CHANNEL:
+        return replace(sizes.main, gop_s=10, loop_s=20)
+    return sizes.main
+
+
+def default_dead(channels: int) -> dict[int, Dead]:
+    """The last three channels of a recorder with eight or more inputs are dead, each in a way of its own."""
+    if channels < 8:
+        return {}
+    return dict(zip(range(channels - 2, channels + 1), DEAD_KINDS, strict=True))
+
+
+def make_layout(
+    channels: int, *, profile: str = "full", seed: int = 1, dead: dict[int, Dead] | None = None
+) -> tuple[ChannelSpec, ...]:
+    """The recorder's channels, 1 to `channels`.
+
+    Even channels have an H.265 main stream, channel 3 a key frame every 10 s, channel 5 AAC; 7, 10 and 15 are silent.
+    """
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise ValueError(f"channels must be 1 to {MAX_CHANNELS}, not {channels}")
+    sizes = PROFILES[profile]
+    broken = default_dead(channels) if dead is None else dead
+    layout = []
+    for number in range(1, channels + 1):
+        place, scene, night = _PLACES[(number - 1) % len(_PLACES)]
+        lap = (number - 1) // len(_PLACES)
+        layout.append(
+            ChannelSpec(
+                number=number,
+                name=f"{place} {lap + 1}" if lap else place,
+                scene=scene,
+                night=night,
+                seed=seed * 1000 + number,
+                main=_main_stream(number, sizes),
+                sub=sizes.sub,
+                audio=_AUDIO[(number - 1) % len(_AUDIO)],
+                dead=broken.get(number),
+                has_ptz=number == PTZ_CHANNEL,
+            )
+        )
+    return tuple(layout)

@@ -1,0 +1,159 @@
+"""The painter: a child process that draws a channel's pictures and hands them to ffmpeg, whose output is ours.
+
+Run by `clips`, never by hand: ``python -m simulator.painter FFMPEG NICENESS < spec.json``. It writes an Annex B stream
+(or a row of JPEGs, for stills) on its standard output, key frame by key frame, so that the first pictures can be sent
+while the rest is still being encoded. A process of its own, because drawing holds the interpreter for milliseconds and
+the recorder has sixteen streams to send on time.
+
+Frame number: the top 1/16 of the picture holds 20 equal cells: white, black, 16 bits of the number (most significant
+first), even parity, odd parity (its inverse).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+from simulator.actors import WHITE, Cutter
+from simulator.canvas import GREY, Canvas, Sprite
+from simulator.font import GLYPH_HEIGHT, text_cells, text_columns
+from simulator.layout import PictureSpec, StreamSpec
+from simulator.lifetime import die_with_parent
+from simulator.scenes import SCENES, Stage
+
+CODE_CELLS = 20
+STILL_EVERY_S = 2
+_NOISE_VARIANTS = 5
+
+
+def code_bits(number: int) -> list[int]:
+    """The 20 cells of a frame number, 1 for white."""
+    bits = [number >> (15 - place) & 1 for place in range(16)]
+    parity = sum(bits) & 1
+    return [1, 0, *bits, parity, 1 - parity]
+
+
+def still_frames(stream: StreamSpec) -> range:
+    """Which pictures of the loop are kept as stills."""
+    return range(0, stream.frames, STILL_EVERY_S * stream.fps)
+
+
+class Painter:
+    """Draws any picture of a loop: the same spec and number give the same bytes."""
+
+    def __init__(self, spec: PictureSpec) -> None:
+        self.spec = spec
+        self.width, self.height = spec.stream.width, spec.stream.height
+        dice = random.Random(spec.seed)
+        canvas = Canvas(self.width, self.height)
+        cutter = Cutter(self.width, self.height, grey=spec.night)
+        self._actors = SCENES[spec.scene](Stage(canvas, cutter, dice))
+        if spec.night:
+            canvas.drain_colour()
+            canvas.darken(0.6)
+        amplitude = 7 if spec.night else 4
+        self._backgrounds = [canvas.with_noise(amplitude, dice) for _ in range(_NOISE_VARIANTS)]
+        self._title = self._title_sprite(spec.title)
+
+    def _title_sprite(self, text: str) -> Sprite:
+        cell = max(1, self.height // 180)
+        wide, high = text_columns(text) * cell, GLYPH_HEIGHT * cell
+        canvas = Canvas((wide + 4 * cell) & ~1, (high + 4 * cell) & ~1, (30, GREY, GREY))
+        for column, row in text_cells(text):
+            for line in range(cell):
+                left = (column + 2) * cell
+                canvas.planes[0].span((row + 2) * cell + line, left, left + cell, WHITE[0])
+        return Sprite(canvas)
+
+    def draw(self, number: int) -> bytearray:
+        """Picture `number` of the loop as yuv420p."""
+        frame = bytearray(self._backgrounds[number % _NOISE_VARIANTS])
+        seconds = number / self.spec.stream.fps
+        for actor in self._actors:
+            actor.put(frame, self.width, self.height, seconds, self.spec.stream.loop_s)
+        self._title.put(frame, self.width, self.height, self.width // 64, self.height // 16 + self.height // 40)
+        self._put_code(frame, number)
+        return frame
+
+    def _put_code(self, frame: bytearray, number: int) -> None:
+        edges = [place * self.width // CODE_CELLS for place in range(CODE_CELLS + 1)]
+        line = b"".join(
+            bytes([235 if bit else 16]) * (end - start)
+            for bit, start, end in zip(code_bits(number), edges, edges[1:], strict=False)
+        )
+        rows = self.height // 16
+        frame[: rows * self.width] = line * rows
+        luma, chroma = self.width * self.height, self.width * self.height // 4
+        grey = bytes([GREY]) * (rows // 2 * (self.width // 2))
+        for start in (luma, luma + chroma):
+            frame[start : start + len(grey)] = grey
+
+
+def encode_command(ffmpeg: str, spec: PictureSpec, encoder: str, threads: int) -> list[str]:
+    """argv that encodes yuv420p on standard input to an elementary stream on standard output."""
+    stream = spec.stream
+    command = [ffmpeg, "-v", "error", "-nostdin", "-f", "rawvideo", "-pix_fmt", "yuv420p"]
+    command += ["-s", f"{stream.width}x{stream.height}", "-r", str(stream.fps), "-i", "pipe:0", "-an"]
+    if spec.kind == "stills":
+        return [
+            *command,
+            "-c:v",
+            "mjpeg",
+            "-q:v",
+            "4",
+            "-color_range",
+            "tv",
+            "-strict",
+            "unofficial",
+            "-f",
+            "mjpeg",
+            "pipe:1",
+        ]
+    rate = ["-b:v", f"{stream.kbps}k", "-maxrate", f"{stream.kbps}k", "-bufsize", f"{stream.kbps}k"]
+    return [*command, "-g", str(stream.gop_frames), *rate, *_encoder_options(stream, encoder, threads), "pipe:1"]
+
+
+def _encoder_options(stream: StreamSpec, encoder: str, threads: int) -> Sequence[str]:
+    gop = f"keyint={stream.gop_frames}:min-keyint={stream.gop_frames}:scenecut=0:bframes=0:rc-lookahead=0:open-gop=0"
+    if encoder == "libx264":
+        params = f"{gop}:threads={threads}:sliced-threads=0:slices=1:repeat-headers=1:aud=0:sync-lookahead=0"
+        return ["-c:v", encoder, "-preset", "ultrafast", "-x264-params", params, "-f", "h264"]
+    if encoder == "libx265":
+        quick = (
+            "me=dia:subme=0:merange=4:max-merge=1:min-cu-size=32:ctu=32:max-tu-size=32:rd=1:early-skip=1:no-deblock=1"
+        )
+        params = f"{gop}:{quick}:cutree=0:aq-mode=0:pools={threads}:frame-threads=1:repeat-headers=1:log-level=error"
+        return ["-c:v", encoder, "-preset", "ultrafast", "-x265-params", params, "-f", "hevc"]
+    return ["-c:v", encoder, "-threads", str(threads), "-f", "hevc" if stream.codec == "h265" else "h264"]
+
+
+def _numbers(spec: PictureSpec) -> Iterator[int]:
+    yield from still_frames(spec.stream) if spec.kind == "stills" else range(spec.stream.frames)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw and encode the loop described on standard input; ffmpeg's exit code, 1 if it went away before the end."""
+    ffmpeg, encoder, threads, niceness = arguments[0], arguments[1], int(arguments[2]), int(arguments[3])
+    die_with_parent()
+    os.nice(niceness)
+    spec = PictureSpec.from_json(sys.stdin.read())
+    command = encode_command(ffmpeg, spec, encoder, threads)
+    # argv made above, no shell
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as encoding:  # noqa: S603
+        assert encoding.stdin is not None  # noqa: S101 (PIPE was asked for)
+        painter = Painter(spec)
+        try:
+            for number in _numbers(spec):
+                encoding.stdin.write(painter.draw(number))
+            encoding.stdin.close()
+        except BrokenPipeError:
+            encoding.kill()
+            return 1
+        return encoding.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

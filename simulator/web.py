@@ -1,0 +1,149 @@
+"""A small HTTP/1.1 server for SOAP, snapshots and the control port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+_MAX_HEADER_BYTES = 32 * 1024
+_MAX_BODY_BYTES = 256 * 1024
+_IDLE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request; header names are lower case, `target` is as sent, `path` without the query."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name, "")
+
+    def query(self, name: str) -> str:
+        """The first value of a query parameter, "" when there is none."""
+        return parse_qs(urlsplit(self.target).query).get(name, [""])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What to send; `drip_bytes_per_s` sends it slowly, byte by byte."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+    drip_bytes_per_s: float = 0.0
+
+
+class Refused(Exception):
+    """A request that is not worth a handler's time."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+class Silence(Exception):
+    """The connection is to be held and never answered; it ends when the client goes away."""
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass
+class WebServer:
+    """Serves one handler; knows its connections, so that a reboot can cut them."""
+
+    handler: Handler
+    connections: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client, request after request."""
+        self.connections.add(writer)
+        try:
+            while await self._serve_one(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
+            pass
+        except Silence:
+            with contextlib.suppress(ConnectionError, ValueError):
+                while await reader.read(4096):
+                    pass
+        finally:
+            self.connections.discard(writer)
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    def drop(self) -> None:
+        """Cut all connections."""
+        for writer in tuple(self.connections):
+            writer.transport.abort()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        try:
+            request = await _read(reader)
+            if request is None:
+                return False
+            response, keep = await self.handler(request), request.header("connection").lower() != "close"
+        except Refused as refused:
+            response, keep = Response(refused.status), False
+        await _write(writer, response, keep=keep)
+        return keep
+
+
+async def _read(reader: asyncio.StreamReader) -> Request | None:
+    async with asyncio.timeout(_IDLE_S):
+        try:
+            raw = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError as error:
+            if error.partial.strip():
+                raise
+            return None
+        if len(raw) > _MAX_HEADER_BYTES:
+            raise Refused(431)
+        lines = raw.decode("latin-1").split("\r\n")
+        try:
+            method, target, version = lines[0].split(" ")
+        except ValueError:
+            raise Refused(400) from None
+        if not version.startswith("HTTP/1."):
+            raise Refused(505)
+        pairs = (line.split(":", 1) for line in lines[1:] if ":" in line)
+        headers = {name.strip().lower(): value.strip() for name, value in pairs}
+        if "transfer-encoding" in headers:
+            raise Refused(411)
+        text = headers.get("content-length", "0")
+        if not text.isascii() or not text.isdigit() or len(text) > 9:
+            raise Refused(400)
+        if int(text) > _MAX_BODY_BYTES:
+            raise Refused(413)
+        return Request(method, target, headers, await reader.readexactly(int(text)))
+
+
+async def _write(writer: asyncio.StreamWriter, response: Response, *, keep: bool) -> None:
+    phrase = HTTPStatus(response.status).phrase
+    lines = [f"HTTP/1.1 {response.status} {phrase}", f"Content-Length: {len(response.body)}"]
+    lines += [f"Content-Type: {response.content_type}"] if response.body else []
+    lines += [f"{name}: {value}" for name, value in response.headers]
+    lines += [f"Connection: {'keep-alive' if keep else 'close'}"]
+    data = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + response.body
+    if response.drip_bytes_per_s:
+        for place in range(len(data)):
+            writer.write(data[place : place + 1])
+            await writer.drain()
+            await asyncio.sleep(1 / response.drip_bytes_per_s)
+        return
+    writer.write(data)
+    await writer.drain()

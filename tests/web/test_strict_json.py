@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,3 +92,22 @@ def test_a_refused_password_is_not_repeated(client: FlaskClient) -> None:
     answer = client.post("/api/cameras", json={"host": "a", "password": secret})
     assert answer.status_code == 400
     assert "canary" not in answer.get_data(as_text=True)
+
+
+def test_a_body_that_stops_half_way_takes_no_thread_for_long(web_app: OpenAPI) -> None:
+    """The wait is cut to a tenth of a second here; in the app it is half a minute."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb") as body:
+        ours.settimeout(0.1)
+        answer = web_app.test_client().post(
+            "/api/cameras",
+            environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": "100", "CONTENT_TYPE": "application/json"},
+        )
+    assert (answer.status_code, answer.get_json()["detail"]) == (400, "The body did not arrive whole.")
+
+
+def test_every_connection_gets_a_limit_in_time(web_app: OpenAPI) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert web_app.test_client().get("/api/health", environ_overrides={"gunicorn.socket": ours}).status_code == 200
+        assert ours.gettimeout() == 30.0

@@ -35,10 +35,6 @@ def camera_id(app: Any, recorder: Any) -> int:
     return number
 
 
-def _ffmpegs(app: Any) -> list[psutil.Process]:
-    return [process for process in app.family() if "ffmpeg" in process.name()]
-
-
 def _get_playlist(app: Any, url: str, viewer_id: str | None = None) -> str:
     """As a player does it: asks again after a 503."""
     deadline_s = time.monotonic() + 20
@@ -67,7 +63,7 @@ def test_the_users_examples_work_as_written(app: Any, camera_id: int) -> None:
     assert {"stream.m3u8", segment} <= {path.name for path in folder.iterdir()}
     status = requests.get(f"{app.url}/api/streams/status/{stream_id}", timeout=5).json()
     assert (status["status"], status["video"]["codec"], status["error"]) == ("running", "h264", None)
-    (ffmpeg,) = _ffmpegs(app)
+    (ffmpeg,) = app.ffmpegs()
     stopped = requests.post(f"{app.url}/api/streams/stop", json={"stream_id": stream_id}, timeout=10)
     assert stopped.json() == {"stream_id": stream_id, "status": "stopped"}
     assert not ffmpeg.is_running()
@@ -83,7 +79,7 @@ def test_two_viewers_share_one_session_and_the_last_one_ends_it(app: Any, camera
     viewers = [first.json()["viewer_id"], second.json()["viewer_id"]]
     for viewer in viewers:
         _get_playlist(app, first.json()["playlist_url"], viewer)
-    assert len(_ffmpegs(app)) == 1
+    assert len(app.ffmpegs()) == 1
     states = [
         requests.post(
             f"{app.url}/api/streams/stop", json={"stream_id": first.json()["stream_id"], "viewer_id": viewer}, timeout=9
@@ -91,7 +87,7 @@ def test_two_viewers_share_one_session_and_the_last_one_ends_it(app: Any, camera
         for viewer in viewers
     ]
     assert states == ["running", "stopped"]
-    assert not _ffmpegs(app)
+    assert not app.ffmpegs()
 
 
 def test_starting_answers_in_under_50_ms_on_a_known_camera(app: Any, camera_id: int) -> None:
@@ -157,9 +153,9 @@ def test_a_deleted_camera_takes_its_streams_with_it(app: Any, recorder: Any) -> 
         f"{app.url}/api/streams/start", json={"camera_id": camera["id"], "profile_token": SUB}, timeout=5
     ).json()
     _get_playlist(app, started["playlist_url"])
-    assert _ffmpegs(app)
+    assert app.ffmpegs()
     assert requests.delete(f"{app.url}/api/cameras/{camera['id']}", timeout=15).status_code == 204
-    assert not _ffmpegs(app)
+    assert not app.ffmpegs()
     assert requests.get(app.url + started["playlist_url"], timeout=5).status_code == 404
 
 

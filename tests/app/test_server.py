@@ -15,10 +15,7 @@ import pytest
 import requests
 
 Make = Callable[..., Any]
-
-
-def _gone_within(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
-    return psutil.wait_procs(processes, timeout=timeout_s)[1]
+LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
 
 def _open_request(port: int) -> socket.socket:
@@ -43,7 +40,9 @@ def test_it_starts_says_where_it_is_and_keeps_to_its_folders(make_app: Make) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
-def test_a_signal_ends_all_within_five_seconds_even_with_open_requests(make_app: Make, number: signal.Signals) -> None:
+def test_a_signal_ends_all_in_five_seconds_even_with_open_requests(
+    make_app: Make, left_after: LeftAfter, number: signal.Signals
+) -> None:
     app = make_app().start()
     family = app.family()
     held = [_open_request(app.port) for _ in range(5)]
@@ -51,20 +50,20 @@ def test_a_signal_ends_all_within_five_seconds_even_with_open_requests(make_app:
     began_s = time.monotonic()
     app.process.send_signal(number)
     assert app.process.wait(5) == 0
-    assert not _gone_within(family, 5 - (time.monotonic() - began_s))
+    assert not left_after(family, 5 - (time.monotonic() - began_s))
     assert "Traceback" not in app.errors()
     for connection in held:
         connection.close()
 
 
-def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: Make) -> None:
+def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: Make, left_after: LeftAfter) -> None:
     app = make_app().start()
     family = app.family()
     held = _open_request(app.port)
     os.killpg(app.process.pid, signal.SIGINT)
     os.killpg(app.process.pid, signal.SIGINT)
     assert app.process.wait(5) == 0
-    assert not _gone_within(family, 0.5)
+    assert not left_after(family, 0.5)
     assert "Traceback" not in app.errors()
     held.close()
 
@@ -81,23 +80,23 @@ def test_connections_that_say_nothing_take_no_thread(make_app: Make) -> None:
         connection.close()
 
 
-def test_the_worker_dies_with_its_master(make_app: Make) -> None:
+def test_the_worker_dies_with_its_master(make_app: Make, left_after: LeftAfter) -> None:
     app = make_app().start()
     family = app.family()
     held = _open_request(app.port)
     app.process.kill()
     app.process.wait(2)
-    assert not _gone_within(family, 2)
+    assert not left_after(family, 2)
     held.close()
     app.start()  # and nothing holds the folders or the port
 
 
-def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make) -> None:
+def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make, left_after: LeftAfter) -> None:
     app = make_app().start()
     worker = app.worker()
     below = worker.children(recursive=True)
     worker.kill()
-    assert not _gone_within([worker, *below], 2)
+    assert not left_after([worker, *below], 2)
     app.wait_until_answering()
     assert app.worker().pid != worker.pid
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from flask_openapi3.openapi import OpenAPI
 
 from web.guard import SECURITY_HEADERS
 
@@ -158,22 +157,3 @@ def test_an_unknown_method_is_refused(port: int) -> None:
     for method in (b"TRACE", b"CONNECT", b"PROPFIND", b"FOO"):
         answer = _send(port, method + b" /api/cameras HTTP/1.1\r\nHost: localhost\r\n\r\n")
         _assert_problem(answer, {400, 405})
-
-
-def test_a_body_that_stops_half_way_takes_no_thread_for_long(web_app: OpenAPI) -> None:
-    """The wait is cut to a tenth of a second here; in the app it is half a minute."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs, ours.makefile("rb") as body:
-        ours.settimeout(0.1)
-        answer = web_app.test_client().post(
-            "/api/cameras",
-            environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": "100", "CONTENT_TYPE": "application/json"},
-        )
-    assert (answer.status_code, answer.get_json()["detail"]) == (400, "The body did not arrive whole.")
-
-
-def test_every_connection_gets_a_limit_in_time(web_app: OpenAPI) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        assert web_app.test_client().get("/api/health", environ_overrides={"gunicorn.socket": ours}).status_code == 200
-        assert ours.gettimeout() == 30.0

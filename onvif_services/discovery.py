@@ -74,10 +74,12 @@ def discover(timeout_s: float = 3.0, *, targets: tuple[tuple[str, int], ...] = (
 
 def _open_sockets() -> Iterator[socket.socket]:
     """One socket an interface, so that the question leaves by each and not by the default one alone."""
-    for index in [index for index, _ in socket.if_nameindex()] or [0]:
+    for index, name in socket.if_nameindex():
+        # The kernel would put another interface's address on what leaves by loopback.
+        own = socket.inet_aton("127.0.0.1") if name == "lo" else bytes(4)
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            request = struct.pack("=4s4si", socket.inet_aton(GROUP), bytes(4), index)  # struct ip_mreqn
+            request = struct.pack("=4s4si", socket.inet_aton(GROUP), own, index)  # struct ip_mreqn
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
             sock.setblocking(False)

@@ -27,6 +27,7 @@ from onvif_services.faults import SoapFault, unsupported
 
 MAX_PROFILES = 1024
 _SERVICES = ("media", "media2")
+_ONLY_SOURCE = "video"  # our name for the source of a device that names none
 
 # tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's names.
 _VIDEO_CODECS = {
@@ -166,7 +167,22 @@ def _read_profiles(conn: DeviceConnection) -> list[_Found]:
             found[token] = _merged(found[token], item) if token in found else item
     if not found and problem is not None:
         raise problem
-    return list(found.values())
+    return _with_sources(list(found.values()))
+
+
+def _with_sources(found: list[_Found]) -> list[_Found]:
+    """Profiles that name no video source belong to the only one there is; among several, to none but themselves."""
+    named = {item.profile.video_source_token for item in found} - {""}
+
+    def source_of(profile: MediaProfile) -> str:
+        return profile.profile_token if len(named) > 1 else next(iter(named), _ONLY_SOURCE)
+
+    return [
+        item
+        if item.profile.video_source_token
+        else replace(item, profile=replace(item.profile, video_source_token=source_of(item.profile)))
+        for item in found
+    ]
 
 
 def _profiles_of(conn: DeviceConnection, service: str) -> list[_Found]:
@@ -207,7 +223,7 @@ def _profile(item: Element, service: str) -> _Found | None:
     profile = MediaProfile(
         profile_token=token,
         name=text(item, "Name") or answers.clean(token),
-        video_source_token=source_token or token,
+        video_source_token=source_token,
         video=_video(encoder),
         audio=_audio(child(inside, "AudioEncoder" + suffix)),
         has_ptz=child(inside, "PTZ" + suffix) is not None,

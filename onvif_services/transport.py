@@ -18,7 +18,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import urlsplit
@@ -119,6 +119,8 @@ _Resolved = list[tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int
 def resolve(host: str, port: int, deadline_s: float) -> _Resolved:
     """getaddrinfo within a deadline (time.monotonic); it cannot be interrupted, so it runs aside."""
     found: list[_Resolved | OSError] = []
+    with suppress(OSError, UnicodeError):  # an address needs no asking and so no thread
+        return list(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
 
     def look_up() -> None:
         try:

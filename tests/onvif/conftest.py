@@ -38,10 +38,15 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
     made: list[DeviceConnection] = []
 
     def make(
-        *, port: int | None = None, username: str = "admin", password: str = "s3cret&<", timeout_s: float = 3.0
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        username: str = "admin",
+        password: str = "s3cret&<",
+        timeout_s: float = 3.0,
     ) -> DeviceConnection:
         conn = DeviceConnection(
-            "127.0.0.1",
+            host,
             port or device.port,
             Credential(username, Secret(password)),
             login_gate=gate,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -132,12 +133,16 @@ class _Server(ThreadingHTTPServer):
         """A client that hangs up early is part of these tests."""
 
 
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 class SoapDevice:
     """Listens on loopback. Change its attributes and `answers` before or while it is asked."""
 
-    def __init__(self, username: str = "admin", password: str = "s3cret&<") -> None:
-        self.username = username
-        self.password = password
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.username = "admin"
+        self.password = "s3cret&<"
         self.login = "token"  # or "digest", "digest-sha256", "both", "none"
         self.open_operations = set(PRE_AUTH)
         self.clock_ahead_s = 0.0
@@ -177,7 +182,7 @@ class SoapDevice:
         self.good_logins = 0
         self._nonces = 0
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self._server = (_Server6 if ":" in host else _Server)((host, 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property

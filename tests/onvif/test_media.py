@@ -140,6 +140,14 @@ def test_channels_without_an_encoder_or_without_an_address_are_marked_dead(
     assert three.problem.code == "camera_unreachable"
 
 
+@pytest.mark.parametrize(("sources", "channels"), [(("S1", ""), 1), (("", ""), 1), (("S1", "S2", ""), 3)])
+def test_a_profile_without_a_source_joins_the_only_one_there_is(
+    device: SoapDevice, connect: Connect, sources: tuple[str, ...], channels: int
+) -> None:
+    _profiles(device, *(profile(f"P{n}", source, 640, 360) for n, source in enumerate(sources)))
+    assert len(media.read_channels(_opened(connect))) == channels
+
+
 def test_channels_stand_in_the_order_of_the_video_sources(device: SoapDevice, connect: Connect) -> None:
     _profiles(device, profile("A", "S10", 1, 1), profile("B", "S2", 1, 1), profile("C", "S99", 1, 1))
     device.answers["GetVideoSources"] = (

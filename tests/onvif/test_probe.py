@@ -8,8 +8,9 @@ import time
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable
+from onvif_services.media import stream_uri
 from onvif_services.probe import probe_address
-from tests.onvif.conftest import Serve
+from tests.onvif.conftest import Connect, Serve
 from tests.onvif.soap_device import SoapDevice, fault
 
 
@@ -64,6 +65,21 @@ def test_the_earlier_port_is_taken_when_two_speak_onvif(device: SoapDevice) -> N
         assert probe_address("127.0.0.1", ports=(device.port, other.port)) == device.port
     finally:
         other.stop()
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_ipv6_addresses_work(connect: Connect, host: str) -> None:
+    device = SoapDevice("::1")
+    device.start()
+    try:
+        assert probe_address(host, device.port) == device.port
+        conn = connect(host=host, port=device.port)
+        conn.open()
+        assert conn.services["media"] == f"http://[::1]:{device.port}/onvif/media"
+        assert stream_uri(conn, "MediaProfile00000") == "rtsp://[::1]:554/live/MediaProfile00000"
+        assert device.asked("GetProfiles") == []
+    finally:
+        device.stop()
 
 
 def test_nothing_there_is_unreachable(serve: Serve) -> None:

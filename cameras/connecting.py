@@ -43,8 +43,8 @@ _INTERNAL = Problem("internal_error", "Something unexpected went wrong with this
 class Pace:
     """How often a camera is worked on, in seconds; tests are quicker."""
 
-    workers: int = 8
-    patient_workers: int = 5
+    workers: int = 48
+    patient_workers: int = 16
     check_s: float = 30.0
     read_again_s: float = 900.0
     save_again_s: float = 300.0
@@ -76,31 +76,31 @@ class Connector:
         self._pace = pace
         self._schedule = Schedule(clock, patient_places=pace.patient_workers)
         self._threads: list[threading.Thread] = []
+        self._growing = threading.Lock()
+        self._is_running = False
         self._saved_s: dict[int, float] = {}
         self._opening: dict[int, Device] = {}  # changed under the registry's lock
 
     def start(self) -> None:
-        if self._threads:
-            return
         self._schedule.open()
-        for number in range(self._pace.workers):
-            thread = threading.Thread(target=self._worker, name=f"cameras-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._is_running = True
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """Takes no more work and ends calls under way; one that hangs on is left behind and ignored."""
+        with self._growing:
+            self._is_running = False
+            threads, self._threads = self._threads, []
         self._schedule.close()
         for camera_id in self._registry.ids():
             self.abort(camera_id)
         deadline_s = self._clock.monotonic_s() + timeout_s
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
-        self._threads = []
 
     def connect_now(self, camera_id: int) -> None:
         """Connects at once; nothing for a camera that has no address or no password yet."""
         self._schedule.put_now(camera_id)
+        self._grow()
 
     def abort(self, camera_id: int) -> None:
         """Ends an attempt to open the device, if one is under way: what it would bring is not wanted any more."""
@@ -155,10 +155,19 @@ class Connector:
                 return
         self._schedule.put_if_idle(camera_id)
 
+    def _grow(self) -> None:
+        """One more worker if all are busy: a device that hangs holds its worker for its whole time limit."""
+        with self._growing:
+            if self._is_running and len(self._threads) < self._pace.workers and self._schedule.needs_worker():
+                thread = threading.Thread(target=self._worker, name=f"cameras-{len(self._threads)}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
     # ---- in the workers --------------------------------------------------------------------------
 
     def _worker(self) -> None:
         while (camera_id := self._schedule.take()) is not None:
+            self._grow()
             try:
                 next_in_s = self._work(camera_id)
             except Exception:  # top of a thread: a fault in our own code must not end the worker

@@ -29,6 +29,7 @@ class Schedule:
         self._jobs: dict[int, _Job] = {}
         self._running: dict[int, bool] = {}  # id -> patient
         self._closed = False
+        self._waiting = 0
 
     def open(self) -> None:
         with self._changed:
@@ -59,6 +60,13 @@ class Schedule:
             if camera_id not in self._running and not is_due:
                 self.put_now(camera_id)
 
+    def needs_worker(self) -> bool:
+        """Whether something is due and nobody waits for it; also while nobody waits at all."""
+        with self._changed:
+            now_s = self._clock.monotonic_s()
+            due = sum(job.due_s <= now_s for _, job in self._takeable())
+            return due > self._waiting or (self._waiting == 0 and bool(self._jobs))
+
     def remove(self, camera_id: int) -> None:
         with self._changed:
             self._jobs.pop(camera_id, None)
@@ -77,7 +85,9 @@ class Schedule:
                     self._running[camera_id] = patient
                     return camera_id
                 due_s = min((job.due_s for _, job in self._takeable()), default=None)
+                self._waiting += 1
                 self._changed.wait(None if due_s is None else due_s - now_s)
+                self._waiting -= 1
             return None
 
     def done(self, camera_id: int, next_in_s: float | None, *, patient: bool = False) -> None:

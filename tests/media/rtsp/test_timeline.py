@@ -1,0 +1,165 @@
+"""Device time on our clock: hours of drift, bursts, jitter, jumps, lying reports."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from media.rtsp.timeline import TrackClock, WallClock
+
+RATE = 90_000
+MASK = 0xFFFFFFFF
+
+
+class Device:
+    """Sends pictures; its clock runs `ppm` fast, the network delays each by something."""
+
+    def __init__(self, clock: TrackClock, *, ppm: float = 0.0, fps: float = 25.0, rate: int = RATE) -> None:
+        self.clock = clock
+        self.ppm = ppm
+        self.fps = fps
+        self.rate = rate
+        self.now_s = 1000.0
+        self.origin = 0xFFFFF000
+        self.captured_s = 0.0
+        self.placed: list[tuple[float, float]] = []  # captured by our clock, placed
+
+    def timestamp(self) -> int:
+        return self.origin + int(self.captured_s * (1 + self.ppm / 1e6) * self.rate) & MASK
+
+    def send(self, delay_s: float = 0.0, *, leader: TrackClock | None = None) -> float:
+        place_s = self.clock.place(self.timestamp(), self.now_s + self.captured_s + delay_s)
+        self.placed.append((self.now_s + self.captured_s, place_s))
+        before_s = self.captured_s
+        self.captured_s += 1 / self.fps
+        if int(before_s * 2) != int(self.captured_s * 2):
+            self.clock.slew(0.5, leader)
+        return place_s
+
+
+@pytest.mark.parametrize("ppm", [-200, 150, 500])
+def test_after_hours_of_drift_the_time_is_right_and_goes_forward(ppm: int) -> None:
+    device = Device(TrackClock(RATE), ppm=ppm, fps=5)
+    chance = random.Random(1)
+    last_s, worst_s = 0.0, 0.0
+    for _ in range(3 * 3600 * 5):
+        place_s = device.send(chance.expovariate(1 / 0.02))
+        assert place_s > last_s
+        last_s = place_s
+        captured_s = device.placed[-1][0]
+        worst_s = max(worst_s, abs(device.clock.arrived_s_of(place_s) - captured_s))
+    assert worst_s < 0.15
+
+
+def test_an_answer_once_given_does_not_change() -> None:
+    device = Device(TrackClock(RATE), ppm=300, fps=5)
+    chance = random.Random(2)
+    given: list[tuple[float, float]] = []
+    for _ in range(5 * 600):
+        place_s = device.send(chance.uniform(0, 0.4))
+        given.append((place_s, device.clock.arrived_s_of(place_s)))
+    assert all(device.clock.arrived_s_of(place_s) == answer for place_s, answer in given)
+
+
+def test_what_a_device_held_in_memory_and_sends_at_once_is_older_than_its_arrival() -> None:
+    clock = TrackClock(RATE)
+    places = [clock.place(int(number / 25 * RATE), 100 + number * 0.001) for number in range(50)]  # 2 s in 50 ms
+    assert not clock.is_settled
+    for number in range(50, 60):
+        clock.place(int(number / 25 * RATE), 100 + (number - 49) / 25)
+    assert clock.is_settled
+    assert clock.time_of(int(50 / 25 * RATE)) == pytest.approx(100.04, abs=0.01)
+    assert clock.time_of(0) == pytest.approx(98.04, abs=0.01)
+    assert places[0] == 100.0
+
+
+def test_a_network_pause_does_not_move_what_comes_after() -> None:
+    device = Device(TrackClock(RATE))
+    for number in range(2000):
+        in_pause = 500 <= number < 600  # four seconds arrive at the end of them, at once
+        device.send((600 - number) / 25 if in_pause else 0.0)
+    captured_s, place_s = device.placed[-1]
+    assert device.clock.arrived_s_of(place_s) == pytest.approx(captured_s, abs=0.05)
+    assert [b > a for (_, a), (_, b) in zip(device.placed, device.placed[1:], strict=False)].count(False) == 0
+
+
+@pytest.mark.parametrize("jump_s", [-7200.0, -3.0, 5.0, 86400.0])
+def test_a_jump_of_the_devices_clock_is_bridged(jump_s: float) -> None:
+    device = Device(TrackClock(RATE))
+    for number in range(500):
+        if number == 250:
+            device.origin += int(jump_s * RATE)
+        device.send()
+    steps = [b - a for (_, a), (_, b) in zip(device.placed, device.placed[1:], strict=False)]
+    assert all(0 < step < 0.1 for step in steps)
+    captured_s, place_s = device.placed[-1]
+    assert device.clock.arrived_s_of(place_s) == pytest.approx(captured_s, abs=0.05)
+
+
+def test_pictures_sent_out_of_display_order_keep_their_places() -> None:
+    clock = TrackClock(RATE)
+    order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
+    for group in range(30):
+        for index, number in enumerate(order[1:]):
+            shown = group * 9 + number
+            clock.place(shown * 3600, 100 + (group * 9 + index) / 25)
+    a, b = clock.time_of(29 * 9 * 3600), clock.time_of((29 * 9 + 1) * 3600)
+    assert b - a == pytest.approx(0.04)
+
+
+def test_sound_follows_the_devices_reports_rather_than_its_arrival() -> None:
+    video, audio = TrackClock(RATE), TrackClock(8000)
+    for number in range(100):
+        arrived_s = 50 + number / 25
+        video.place(number * 3600, arrived_s)
+        audio.place(number * 320, arrived_s + 0.3)  # gathered and sent late
+    video.report(0, 5000.0)
+    audio.report(0, 5000.0)
+    for number in range(100, 25 * 300):
+        arrived_s = 50 + number / 25
+        video.place(number * 3600 & MASK, arrived_s)
+        audio.place(number * 320 & MASK, arrived_s + 0.3)
+        if number % 12 == 0:
+            video.slew(0.48)
+            audio.slew(0.48, video)
+    apart_s = audio.time_of(number * 320 & MASK) - video.time_of(number * 3600 & MASK)
+    assert apart_s == pytest.approx(0.0, abs=0.03)
+
+
+def test_reports_that_cannot_be_are_not_believed() -> None:
+    video, audio = TrackClock(RATE), TrackClock(8000)
+    for number in range(3000):
+        arrived_s = 50 + number / 25
+        video.place(number * 3600, arrived_s)
+        audio.place(number * 320, arrived_s)
+        if number % 25 == 0:
+            video.report(number * 3600, 5000 + number / 25)
+            audio.report(number * 320, 9000 + number / 25)
+            video.slew(1.0)
+            audio.slew(1.0, video)
+    assert audio.time_of(number * 320) - video.time_of(number * 3600) == pytest.approx(0.0, abs=0.03)
+
+
+class StoppedClock:
+    def __init__(self) -> None:
+        self.wall_utc = datetime(2026, 11, 23, tzinfo=UTC)
+        self.seconds = 10.0
+
+    def now_utc(self) -> datetime:
+        return self.wall_utc
+
+    def monotonic_s(self) -> float:
+        return self.seconds
+
+
+def test_a_step_of_our_own_wall_clock_counts_from_then_on() -> None:
+    clock = StoppedClock()
+    wall = WallClock(clock)
+    before = wall.utc_of(10.0)
+    clock.seconds += 60
+    clock.wall_utc += timedelta(seconds=60, hours=1)
+    wall.tick()
+    assert wall.utc_of(10.0) == before == datetime(2026, 11, 23, tzinfo=UTC)
+    assert wall.utc_of(80.0) == datetime(2026, 11, 23, 1, 1, 10, tzinfo=UTC)

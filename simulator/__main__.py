@@ -29,8 +29,9 @@ When it is ready it prints one line of JSON: {"ready": true, "onvif_port": n, "r
   ffplay -rtsp_transport tcp 'rtsp://admin:PASSWORD@127.0.0.1:RTSP_PORT/cam/realmonitor?channel=1&subtype=0'
 """
 _EPILOG = f"""\
-channels: even ones have an H.265 main stream, 3 a key frame every 10 s, 5 AAC, 7, 10 and 15 no sound, 1 PTZ; with eight
-or more, the last three are dead: one answers 404, one sends no pictures (no signal), one never answers DESCRIBE.
+channels: even ones have an H.265 main stream, 3 a key frame every 10 s, 5 AAC, 7, 10 and 15 no sound, every fourth a
+metadata track, 1 PTZ; with eight or more, the last three are dead: one answers 404, one sends no pictures (no signal),
+one never answers DESCRIBE.
 
 picture: the top sixteenth holds 20 equal cells: white, black, 16 bits of the frame number (most significant first),
 even parity, odd parity.

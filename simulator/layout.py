@@ -50,6 +50,8 @@ _AUDIO: tuple[AudioCodec | None, ...] = (
 )  # fmt: skip
 
 LONG_GOP_CHANNEL = 3
+# Some recorders add a track of ONVIF metadata to every stream; players that look at it open seconds later.
+METADATA_EVERY = 4
 PTZ_CHANNEL = 1
 
 
@@ -93,6 +95,7 @@ class ChannelSpec:
     audio: AudioCodec | None
     dead: Dead | None
     has_ptz: bool
+    has_metadata: bool
 
     def stream(self, role: Role) -> StreamSpec:
         """The main or the sub stream."""
@@ -191,7 +194,8 @@ def make_layout(
 ) -> tuple[ChannelSpec, ...]:
     """The recorder's channels, 1 to `channels`.
 
-    Even channels have an H.265 main stream, channel 3 a key frame every 10 s, channel 5 AAC; 7, 10 and 15 are silent.
+    Even channels have an H.265 main stream, channel 3 a key frame every 10 s, channel 5 AAC; 7, 10 and 15 are
+    silent; every fourth carries a metadata track.
     """
     if not 1 <= channels <= MAX_CHANNELS:
         raise ValueError(f"channels must be 1 to {MAX_CHANNELS}, not {channels}")
@@ -213,6 +217,7 @@ def make_layout(
                 audio=_AUDIO[(number - 1) % len(_AUDIO)],
                 dead=broken.get(number),
                 has_ptz=number == PTZ_CHANNEL,
+                has_metadata=number % METADATA_EVERY == 0,
             )
         )
     return tuple(layout)

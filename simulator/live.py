@@ -108,7 +108,7 @@ class LiveStream:
         # A whole GOP apart would give all channels their key frames at the same moment.
         self.offset = dice.randrange(self.spec.frames)
         self.video = Track(VIDEO_PAYLOAD_TYPE, 90_000)
-        self.metadata = Track(METADATA_PAYLOAD_TYPE, 90_000)
+        self.metadata = Track(METADATA_PAYLOAD_TYPE, 90_000) if channel.has_metadata else None
         self.audio: Track | None = None
         self.clip: Clip | None = None
         self.sound: Sound | None = None
@@ -216,7 +216,7 @@ class LiveStream:
         sounds = self._collect_audio(due)
         if not muted:
             sent += [(AUDIO, self.audio, (payload,), stamp) for payload, stamp in sounds if self.audio]
-        if tick % self.spec.fps == 0 and not muted:
+        if self.metadata and tick % self.spec.fps == 0 and not muted:
             sent.append((METADATA, self.metadata, (_METADATA,), self.metadata.timestamp(due)))
         self._deliver(sent, due, with_reports=reports_due)
 

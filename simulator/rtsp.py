@@ -93,8 +93,9 @@ def describe(stream: LiveStream) -> str:
         lines += [f"a=rtpmap:{sound.payload_type} {sound.rtpmap}"]
         lines += [f"a=fmtp:{sound.payload_type} {sound.fmtp}"] if sound.fmtp else []
         lines += ["a=recvonly"]
-    lines += [f"m=application 0 RTP/AVP {METADATA_PAYLOAD_TYPE}", f"a=control:trackID={METADATA}"]
-    lines += [f"a=rtpmap:{METADATA_PAYLOAD_TYPE} vnd.onvif.metadata/90000", "a=recvonly"]
+    if stream.metadata:
+        lines += [f"m=application 0 RTP/AVP {METADATA_PAYLOAD_TYPE}", f"a=control:trackID={METADATA}"]
+        lines += [f"a=rtpmap:{METADATA_PAYLOAD_TYPE} vnd.onvif.metadata/90000", "a=recvonly"]
     return "\r\n".join(lines) + "\r\n"
 
 

@@ -293,6 +293,10 @@ class OnvifManager:
         """Searches the local network for settings.discovery_s."""
         return self._finder.discover()
 
+    def note_stream(self, camera_id: int, profile_token: str, problem: Problem | None) -> None:
+        """How a session's attempt to get pictures ended (None: well): marks a dead channel as such, and alive again."""
+        self._registry.note_stream(camera_id, profile_token, problem)
+
     # ---- inside ----------------------------------------------------------------------------------
 
     def _add(

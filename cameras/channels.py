@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from cameras.store import StoredChannel
 from core.errors import InvalidRequest, NotFound
-from core.records import Channel
+from core.records import Channel, Problem
 
 MOST_CHANNELS = 256
 
@@ -40,8 +41,13 @@ def merge_channels(known: tuple[StoredChannel, ...], read: Sequence[Channel]) ->
     return (*merged.values(), *gone)
 
 
-def shown_channels(stored: tuple[StoredChannel, ...]) -> tuple[Channel, ...]:
-    """The channels that are there, in the user's order; `position` counts from 0 without gaps."""
+def shown_channels(
+    stored: tuple[StoredChannel, ...], trouble: Mapping[str, Problem] = MappingProxyType({})
+) -> tuple[Channel, ...]:
+    """The channels that are there, in the user's order; `position` counts from 0 without gaps.
+
+    `trouble`, by video source token, is what is wrong with one just now; it comes before what the device said.
+    """
     return tuple(
         Channel(
             number=channel.number,
@@ -50,7 +56,7 @@ def shown_channels(stored: tuple[StoredChannel, ...]) -> tuple[Channel, ...]:
             profiles=channel.profiles,
             hidden=channel.hidden,
             position=position,
-            problem=channel.problem,
+            problem=trouble.get(channel.video_source_token, channel.problem),
         )
         for position, channel in enumerate(_in_order(stored))
     )

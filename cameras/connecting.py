@@ -47,6 +47,7 @@ class Pace:
     patient_workers: int = 16
     check_s: float = 30.0
     read_again_s: float = 900.0
+    signals_again_s: float = 120.0  # while a channel has trouble; else with the rest
     save_again_s: float = 300.0
     first_retry_s: float = 2.0
     longest_retry_s: float = 60.0
@@ -210,6 +211,7 @@ class Connector:
             try:
                 device.check()
                 self._learn(camera_id, generation, device, read=must_read)
+                self._look_at_signals(camera_id, generation, device)
                 return
             except CameraAuthFailed:
                 self._close_held(camera_id, generation, device)
@@ -244,6 +246,22 @@ class Connector:
                     if entry is not None and device.checks:
                         entry.checks = device.checks
                 device.close()
+        self._look_at_signals(stored.id, generation, device)
+
+    def _look_at_signals(self, camera_id: int, generation: int, device: Device) -> None:
+        """Which inputs of a recorder have no picture, now and then. A device that does not tell is none the worse."""
+        with self._registry.changed:
+            entry = self._registry.entry_of(camera_id, generation)
+            if entry is None or entry.device is not device or sum(item.present for item in entry.channels) < 2:
+                return
+            again_s = self._pace.signals_again_s if entry.trouble else self._pace.read_again_s
+            if self._clock.monotonic_s() - entry.signals_read_s < again_s:
+                return
+            entry.signals_read_s = self._clock.monotonic_s()
+        try:
+            self._registry.learn_signals(camera_id, generation, device.signals())
+        except DeviceError as error:
+            log.info("camera %d: it does not tell which inputs have a picture (%s)", camera_id, error.code)
 
     def _learn(self, camera_id: int, generation: int, device: Device, *, read: bool) -> bool:
         read_channels = device.channels() if read else None

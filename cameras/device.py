@@ -5,7 +5,7 @@ Tests that need a device to fail in a way of their own hand in another one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +49,10 @@ class Device(Protocol):
 
     def channels(self) -> tuple[Channel, ...]:
         """All channels with their media profiles, numbered from 1 in the device's order."""
+        ...
+
+    def signals(self) -> Mapping[str, bool]:
+        """Whether a picture comes in, by video source token; empty where the device does not tell."""
         ...
 
     def stream_uri(self, profile: MediaProfile) -> str:

@@ -15,7 +15,8 @@ def make_health_card(registry: Registry, camera_id: int, now_utc: datetime) -> H
         entry = registry.entry(camera_id)
         view, channels = registry.view(camera_id), registry.channels(camera_id)
         stored, device, checks = entry.stored, entry.device, entry.checks
-        next_try_at, failures = entry.next_try_at, entry.failures
+        failures = entry.failures
+        next_try_at = None if device is not None else entry.next_try_at
     if device is not None:
         checks = device.checks
     return HealthCard(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cameras.device import Connect, Device, Target
 from core.clock import Clock
 from core.login_gate import LoginGate
 from core.records import Channel, ClockOffset, DeviceInfo, FoundDevice, MediaProfile, ServiceCheck
 from core.settings import Settings
-from onvif_services import discovery, media, probe, snapshot
+from onvif_services import discovery, events, media, probe, snapshot
 from onvif_services.connection import DeviceConnection
 
 _SHORT_PROBE_S = 4.0
+_PULL_S = 1.0  # the states of now are there at once (Initialized); what comes later is not waited for
 
 
 class OnvifDevice:
@@ -52,6 +55,12 @@ class OnvifDevice:
     def channels(self) -> tuple[Channel, ...]:
         return media.read_channels(self._connection)
 
+    def signals(self) -> Mapping[str, bool]:
+        if "events" not in self._connection.services:
+            return {}
+        with self._connection.checking("video signals"), events.PullPoint(self._connection) as point:
+            return dict(_signal(message) for message in point.pull(timeout_s=_PULL_S) if _is_about_signal(message))
+
     def stream_uri(self, profile: MediaProfile) -> str:
         return media.stream_uri(self._connection, profile.profile_token, profile.service)
 
@@ -63,6 +72,16 @@ class OnvifDevice:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _is_about_signal(message: events.EventMessage) -> bool:
+    return message.topic.rpartition("/")[2] == "SignalLoss" and bool(message.source) and bool(message.data)
+
+
+def _signal(message: events.EventMessage) -> tuple[str, bool]:
+    """tns1:VideoSource/SignalLoss (ONVIF Imaging, "Events"): Source is the video source, State true means lost."""
+    is_lost = message.data[0][1].strip().lower() in {"true", "1"}
+    return message.source[0][1], not is_lost
 
 
 def connect_with(settings: Settings, login_gate: LoginGate, clock: Clock) -> Connect:

@@ -16,7 +16,7 @@ from cameras.registry import Registry, credential_of, device_key
 from cameras.snapshot_shelf import SnapshotShelf
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, NotFound
-from core.records import Channel, MediaProfile, ProfileRole, StreamSource
+from core.records import Channel, MediaProfile, Problem, ProfileRole, StreamSource
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -133,14 +133,25 @@ class Pictures:
         if jpeg is None:
             if self._frame_snapshot is None:
                 raise CameraUnsupported("The device gives no snapshots.", service="snapshot")
-            jpeg = self._frame_snapshot(self.stream_source(camera_id, profile_token))
-            if not _is_jpeg(jpeg):
-                raise CameraBadAnswer("The stream gave no picture.")
+            jpeg = self._frame(camera_id, profile_token, self._frame_snapshot)
         taken = TimedSnapshot(jpeg, self._clock.now_utc())
         self._shelf.put(camera_id, profile_token, taken)
         if self._registry.find(camera_id) is None:  # removed meanwhile: nothing of it is kept
             self._shelf.drop_camera(camera_id)
         return taken
+
+    def _frame(self, camera_id: int, profile_token: str, frame_snapshot: FrameSnapshot) -> bytes:
+        """A frame of the stream; whether there is one tells whether the channel is alive."""
+        source = self.stream_source(camera_id, profile_token)
+        try:
+            jpeg = frame_snapshot(source)
+            if not _is_jpeg(jpeg):
+                raise CameraBadAnswer("The stream gave no picture.")
+        except DeviceError as error:
+            self._registry.note_stream(camera_id, profile_token, Problem(error.code, error.detail))
+            raise
+        self._registry.note_stream(camera_id, profile_token, None)
+        return jpeg
 
     def _own(self, camera_id: int, device: Device, profile: MediaProfile) -> bytes | None:
         """The device's own still; None where a frame of the stream must do."""

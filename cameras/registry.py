@@ -8,7 +8,7 @@ attempt brings home late is thrown away.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +22,8 @@ from core.errors import NotFound
 from core.records import CameraStatus, Channel, ClockOffset, Credential, Problem, ServiceCheck
 from core.secrets import Secret
 
+NO_SIGNAL = Problem("camera_no_signal", "The device has no picture from this input.")
+_CHANNEL_CODES = frozenset({"camera_no_signal", "camera_unreachable", "camera_bad_answer", "camera_unsupported"})
 PASSWORD_LOST = Problem("camera_auth_failed", "The stored password cannot be read. Enter it again.")
 
 
@@ -43,6 +45,8 @@ class Entry:
     channels_read_s: float = 0.0
     wants_fresh: bool = False  # the user asked to read everything anew
     next_try_at: datetime | None = None
+    signals_read_s: float = float("-inf")
+    trouble: dict[str, Problem] = field(default_factory=dict)  # by video source token, as of now
     uris: dict[str, tuple[str, float]] = field(default_factory=dict)  # profile_token -> URI, read at
 
 
@@ -145,7 +149,8 @@ class Registry:
     def channels(self, camera_id: int) -> tuple[Channel, ...]:
         """The channels the device has, with the user's names, in the user's order."""
         with self.changed:
-            return shown_channels(self.entry(camera_id).channels)
+            entry = self.entry(camera_id)
+            return shown_channels(entry.channels, entry.trouble)
 
     def set_stored(self, camera_id: int, change: Callable[[StoredCamera], StoredCamera]) -> None:
         with self.changed:
@@ -156,6 +161,40 @@ class Registry:
     def set_channels(self, camera_id: int, channels: tuple[StoredChannel, ...]) -> None:
         with self.changed:
             self.entry(camera_id).channels = channels
+            self.changed.notify_all()
+
+    def learn_signals(self, camera_id: int, generation: int, signals: Mapping[str, bool]) -> None:
+        """What the device says of its inputs, by video source token: those without a picture are marked."""
+        with self.changed:
+            entry = self.entry_of(camera_id, generation)
+            if entry is None:
+                return
+            entry.signals_read_s = self._clock.monotonic_s()
+            for token, has_signal in signals.items():
+                if not has_signal:
+                    entry.trouble[token] = NO_SIGNAL
+                elif entry.trouble.get(token) == NO_SIGNAL:
+                    del entry.trouble[token]
+            self.changed.notify_all()
+
+    def note_stream(self, camera_id: int, profile_token: str, problem: Problem | None) -> None:
+        """How an attempt to get a picture of a channel ended; marks the channel or clears its mark.
+
+        Only what speaks of the channel is taken: a device that is gone, a refused password or a
+        limit says nothing about it. Unknown cameras and media profiles are passed over.
+        """
+        if problem is not None and problem.code not in _CHANNEL_CODES:
+            return
+        with self.changed:
+            entry = self._entries.get(camera_id)
+            if entry is None or (problem is not None and entry.status is not CameraStatus.ONLINE):
+                return
+            for channel in entry.channels:
+                if any(profile.profile_token == profile_token for profile in channel.profiles):
+                    if problem is None:
+                        entry.trouble.pop(channel.video_source_token, None)
+                    else:
+                        entry.trouble[channel.video_source_token] = problem
             self.changed.notify_all()
 
     def begin(self, camera_id: int) -> Entry | None:
@@ -172,6 +211,7 @@ class Registry:
             entry = self.entry(camera_id)
             entry.attempts, entry.wants_fresh = 0, True
             entry.uris.clear()
+            entry.trouble.clear()
             if entry.stored.password is not None:
                 entry.status, entry.error = CameraStatus.CONNECTING, None
             self.changed.notify_all()

@@ -8,7 +8,7 @@ be made to happen with those, or not within a second.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ from database import Database
 from onvif_manager import OnvifManager
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
-QUICK = Pace(check_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, kick_again_s=0.02)
+QUICK = Pace(check_s=0.1, signals_again_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, kick_again_s=0.02)
 
 
 def channel(number: int, *, codec: str = "h264", source: str | None = None) -> Channel:
@@ -84,6 +84,9 @@ class Device4Tests:
     key_frames: int = 0
     offset_s: float = 1.5
     ignores_close: bool = False
+    signals: dict[str, bool] = field(default_factory=dict)
+    signals_problem: DeviceError | None = None
+    signal_reads: int = 0
 
 
 class Connection:
@@ -123,6 +126,13 @@ class Connection:
         self._answer()
         self._log_in()
         return self._device.channels
+
+    def signals(self) -> Mapping[str, bool]:
+        self._device.signal_reads += 1
+        self._answer()
+        if self._device.signals_problem:
+            raise self._device.signals_problem
+        return self._device.signals
 
     def stream_uri(self, profile: MediaProfile) -> str:
         self._device.uris += 1

@@ -10,11 +10,11 @@ from cameras.channels import change_channel, merge_channels, order_channels, sho
 from cameras.records import CameraDraft
 from cameras.store import StoredChannel
 from cameras.stored import profiles_from_json, profiles_to_json
-from core.errors import InvalidRequest, NotFound
+from core.errors import CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
 from core.records import AudioFormat, CameraStatus, Channel, Problem
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, channel
+from tests.cameras.doubles import House, channel, wait_until
 
 
 def stored(*channels: Channel) -> tuple[StoredChannel, ...]:
@@ -142,3 +142,86 @@ def test_a_channel_that_is_not_there_is_not_found(house: House, manager: OnvifMa
         manager.update_channel(camera_id, 1, name="a\nb")
     with pytest.raises(InvalidRequest):
         manager.update_channel(camera_id, 1, position=-1)
+
+
+# ---- dead channels
+
+
+def problems(manager: OnvifManager, camera_id: int) -> list[str | None]:
+    return [item.problem.code if item.problem else None for item in manager.channels(camera_id)]
+
+
+def online(house: House, manager: OnvifManager) -> int:
+    camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    return camera_id
+
+
+def test_an_input_without_a_signal_is_marked_until_it_has_one(house: House, manager: OnvifManager) -> None:
+    device = house.device(signals={"VideoSource000": True, "VideoSource001": False, "elsewhere": False})
+    camera_id = online(house, manager)
+    wait_until(lambda: problems(manager, camera_id) == [None, "camera_no_signal"])
+    device.signals = {"VideoSource000": True, "VideoSource001": True}
+    wait_until(lambda: problems(manager, camera_id) == [None, None])
+
+
+def test_a_recorder_that_is_well_is_not_asked_for_its_signals_all_the_time(house: House, manager: OnvifManager) -> None:
+    device = house.device(signals={"VideoSource000": True, "VideoSource001": True})
+    camera_id = online(house, manager)
+    seen = manager.get_camera(camera_id).last_seen_at
+    wait_until(lambda: device.signal_reads == 1 and manager.get_camera(camera_id).last_seen_at != seen)
+    assert device.signal_reads == 1
+
+
+def test_a_single_camera_is_never_asked_for_its_signal(house: House, manager: OnvifManager) -> None:
+    device = house.device(channels=(channel(1),))
+    camera_id = online(house, manager)
+    seen = manager.get_camera(camera_id).last_seen_at
+    wait_until(lambda: manager.get_camera(camera_id).last_seen_at != seen)
+    assert device.signal_reads == 0
+
+
+def test_a_device_that_does_not_tell_its_signals_is_none_the_worse(house: House, manager: OnvifManager) -> None:
+    device = house.device(signals_problem=CameraUnsupported("No events.", service="events"))
+    camera_id = online(house, manager)
+    wait_until(lambda: device.signal_reads == 1)
+    assert manager.get_camera(camera_id).status is CameraStatus.ONLINE
+    assert problems(manager, camera_id) == [None, None]
+
+
+def test_a_stream_that_fails_marks_its_channel_and_one_that_flows_clears_it(
+    house: House, manager: OnvifManager
+) -> None:
+    house.device()
+    camera_id = online(house, manager)
+    manager.note_stream(camera_id, "MediaProfile00101", Problem("camera_unreachable", "It never answers."))
+    assert problems(manager, camera_id) == [None, "camera_unreachable"]
+    manager.note_stream(camera_id, "MediaProfile00100", None)
+    assert problems(manager, camera_id) == [None, None]
+
+
+@pytest.mark.parametrize("code", ["camera_busy", "camera_auth_failed", "stream_limit", "storage_full"])
+def test_what_says_nothing_about_the_channel_marks_none(house: House, manager: OnvifManager, code: str) -> None:
+    house.device()
+    camera_id = online(house, manager)
+    manager.note_stream(camera_id, "MediaProfile00000", Problem(code, "?"))
+    manager.note_stream(camera_id, "unknown", Problem("camera_no_signal", "?"))
+    manager.note_stream(99, "MediaProfile00000", Problem("camera_no_signal", "?"))
+    assert problems(manager, camera_id) == [None, None]
+
+
+def test_a_device_that_is_gone_marks_no_channel(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = online(house, manager)
+    device.problem = CameraUnreachable("gone")
+    house.wait_status(camera_id, CameraStatus.OFFLINE)
+    manager.note_stream(camera_id, "MediaProfile00000", Problem("camera_unreachable", "gone"))
+    assert problems(manager, camera_id) == [None, None]
+
+
+def test_a_refresh_forgets_the_marks(house: House, manager: OnvifManager) -> None:
+    house.device()
+    camera_id = online(house, manager)
+    manager.note_stream(camera_id, "MediaProfile00000", Problem("camera_no_signal", "?"))
+    manager.refresh(camera_id)
+    assert problems(manager, camera_id) == [None, None]

@@ -12,7 +12,15 @@ import pytest
 from cameras.records import CameraChange, CameraDraft, TimedSnapshot
 from cameras.snapshot_shelf import SnapshotShelf
 from core.clock import SystemClock
-from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, NotFound
+from core.errors import (
+    CameraAuthFailed,
+    CameraBadAnswer,
+    CameraNoSignal,
+    CameraUnreachable,
+    CameraUnsupported,
+    DeviceError,
+    NotFound,
+)
 from core.records import CameraStatus, StreamSource
 from core.secrets import Secret
 from onvif_manager import OnvifManager
@@ -157,6 +165,28 @@ def test_without_one_it_is_a_frame_of_the_stream_and_the_device_is_left_in_peace
         assert manager.snapshot(camera_id, SUB).jpeg == FRAME
         assert [source.profile_token for source in sources] == [SUB, SUB]
         assert device.snapshots == 1
+
+
+def test_a_channel_that_gives_no_frame_is_marked_until_it_gives_one(house: House) -> None:
+    problem: list[DeviceError] = [CameraNoSignal("The channel sends no pictures.")]
+
+    def frame(source: StreamSource) -> bytes:
+        if problem:
+            raise problem[0]
+        return FRAME
+
+    house.frame = frame
+    house.device(snapshot_problem=no_snapshots())
+    with house.running() as manager:
+        camera_id = online(house, manager)
+        with pytest.raises(CameraNoSignal):
+            manager.snapshot(camera_id, SECOND)
+        marked = manager.channels(camera_id)[1].problem
+        assert marked is not None
+        assert marked.code == "camera_no_signal"
+        problem.clear()
+        manager.snapshot(camera_id, SECOND)
+        assert manager.channels(camera_id)[1].problem is None
 
 
 def test_what_is_no_picture_is_never_given_out(house: House) -> None:

@@ -22,20 +22,25 @@ from bench.setting import App, Recorder, app, recorder
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default 3)")
+    parser.add_argument("--only", choices=["pictures", "load", "list"], help="one part instead of all")
     parser.add_argument("--window", type=float, default=20, help="seconds of load measured a run (default 20)")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| What | Plain ffmpeg | This app |\n|---|---|---|", flush=True)
-    with recorder("--channels", "16", "--dead", "none") as device, app(MAX_SESSIONS="64") as running:
-        print_first_pictures(device, running, options.runs)
-        print_load(device, running, options.runs, options.window)
-    print_list_with_dead_cameras()
+    if options.only != "list":
+        with recorder("--channels", "16", "--dead", "none") as device, app(MAX_SESSIONS="64") as running:
+            camera_id = running.add_recorder(device)
+            prepare(device, "main")
+            if options.only != "load":
+                print_first_pictures(device, running, camera_id, options.runs)
+            if options.only != "pictures":
+                print_load(device, running, camera_id, options.runs, options.window)
+    if options.only in (None, "list"):
+        print_list_with_dead_cameras()
 
 
-def print_first_pictures(device: Recorder, running: App, runs: int) -> None:
-    camera_id = running.add_recorder(device)
+def print_first_pictures(device: Recorder, running: App, camera_id: int, runs: int) -> None:
     channel, token, _ = next(item for item in running.profiles(camera_id, "main") if item[2] == "h264")
-    prepare(device, "main")
     [url] = stream_urls(device, [token])
     with browser() as context:
         plain = plain_pictures(context, url, runs)
@@ -49,14 +54,13 @@ def print_first_pictures(device: Recorder, running: App, runs: int) -> None:
     print(f"| POST /api/streams/start, new session | - | {median_and_range(times, 'ms')} |", flush=True)
 
 
-def print_load(device: Recorder, running: App, runs: int, window_s: float) -> None:
-    camera_id = running.call("GET", "/api/cameras")["cameras"][0]["id"]
+def print_load(device: Recorder, running: App, camera_id: int, runs: int, window_s: float) -> None:
     tokens = [token for _, token, _ in running.profiles(camera_id, "main")]
     urls = stream_urls(device, tokens)
     plain, ours = [], []
     for _ in range(runs):
         plain.append(plain_cost(urls, window_s, settle_s=8))
-        ours.append(app_cost(running, camera_id, tokens, window_s, settle_s=12))
+        ours.append(app_cost(running, camera_id, tokens, window_s, settle_s=4))
     cpu = [f"{statistics.median(cost.cpu_percent for cost in costs):.0f} %" for costs in (plain, ours)]
     print(f"| {len(tokens)} main streams, CPU of one core | {cpu[0]} | {cpu[1]} (ratio {ratio(ours, plain):.2f}) |")
     memory = [f"{statistics.median(cost.pss_mb for cost in costs) / len(tokens):.1f} MB" for costs in (plain, ours)]

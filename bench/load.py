@@ -69,14 +69,24 @@ def app_cost(app: App, camera_id: int, tokens: list[str], window_s: float, settl
         for token in tokens
     ]
     try:
+        wait_until_running(app, started)
         time.sleep(settle_s)
-        states = [app.call("GET", f"/api/streams/status/{stream_id}")["status"] for stream_id in started]
-        if states.count("running") != len(tokens):
-            raise RuntimeError(f"not all streams run: {states}")
         return measure(lambda: family(psutil.Process(app.pid)), window_s)
     finally:
         for stream_id in started:
             app.call("POST", "/api/streams/stop", {"stream_id": stream_id})
+
+
+def wait_until_running(app: App, stream_ids: list[str], timeout_s: float = 60.0) -> None:
+    """A channel with a key frame every 10 s has no segment before that."""
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        states = [app.call("GET", f"/api/streams/status/{stream_id}")["status"] for stream_id in stream_ids]
+        if all(state == "running" for state in states):
+            return
+        if time.monotonic() > deadline_s:
+            raise RuntimeError(f"not all streams run: {states}")
+        time.sleep(0.5)
 
 
 def start_times_ms(app: App, camera_id: int, token: str, runs: int) -> list[float]:

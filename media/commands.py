@@ -96,8 +96,9 @@ def _input(ffmpeg: Path, url: str) -> list[str]:
     return [
         str(ffmpeg),
         *["-hide_banner", "-v", "warning", "-nostats", "-nostdin"],
-        # Opens in 0.1 to 0.2 s instead of 1.4; a smaller probesize finds nothing.
-        *["-fflags", "nobuffer", "-probesize", "32768", "-analyzeduration", "500000", "-fpsprobesize", "0"],
+        # Opens in 0.1 to 0.2 s instead of 1.4; a smaller probesize finds nothing. Never "-fflags nobuffer":
+        # it throws away what was read while probing, and with it the whole first GOP.
+        *["-probesize", "32768", "-analyzeduration", "500000", "-fpsprobesize", "0"],
         *["-f", "rtsp", "-rtsp_transport", "tcp", "-protocol_whitelist", "rtsp,rtp,tcp"],
         # A last resort only: the gateway notices a silent device, and a key frame may take its time.
         *["-timeout", "60000000"],

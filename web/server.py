@@ -48,9 +48,13 @@ class RunningApp(Protocol):
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """gthread, but it ends without waiting, and answers what it cannot parse as we answer all else."""
 
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: as SIGQUIT. Waiting for open requests would use up the time for closing the rooms."""
-        self.handle_quit(sig, frame)
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """SIGINT, SIGQUIT: the main loop ends itself, as for SIGTERM.
+
+        gunicorn shuts the thread pool down right in the signal handler, and waits for ever when the
+        signal comes while a request is being handed to the pool: both need the same lock.
+        """
+        self.handle_exit(sig, frame)
 
     def handle(self, conn: Any) -> Any:
         """A connection that says nothing waits in the poller, not in a thread.
@@ -126,7 +130,6 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             "forwarded_allow_ips": "",
             "post_fork": _die_with_parent,
             "post_worker_init": self._start_app,
-            "worker_int": _ignore_further_signals,
             "worker_exit": self._stop_app,
         }
         for name, value in options.items():
@@ -154,13 +157,14 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         except (AppError, StartRefused, SettingsError) as error:
             _say(str(error))
             sys.exit(_WORKER_FAILED)
+        # In this process only: here nobody waits for open requests, the master waits for us.
+        self.cfg.set("graceful_timeout", 0)
         if worker.age == 1:
             _say(f"Open http://{_shown_host(self._settings.host)}:{self._settings.port}  (Ctrl-C ends the app)")
 
     def _stop_app(self, _server: Any, worker: Any) -> None:
         if os.getpid() != worker.pid:
             return  # gunicorn's master calls this too, for a worker that is gone already
-        _ignore_further_signals(worker)
         if self._app is not None:
             closing = threading.Thread(target=self._app.stop, name="closing", daemon=True)
             closing.start()
@@ -182,13 +186,6 @@ def _die_with_parent(_server: Any, worker: Any) -> None:
         log.warning("the worker cannot be tied to its parent (prctl failed)")
     if os.getppid() != worker.ppid:  # it died between the fork and the call
         os._exit(1)
-
-
-def _ignore_further_signals(_worker: Any) -> None:
-    """Ctrl-C reaches the worker twice, from the terminal and from the master: once is enough."""
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
-        # Not SIG_IGN: one that is on its way already would be reported as an error.
-        signal.signal(number, lambda _number, _frame: None)
 
 
 def _shown_host(host: str) -> str:

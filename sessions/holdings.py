@@ -52,7 +52,7 @@ class Holdings:
     def end_run(self, *, empty: bool = False) -> None:
         """Gives back feed and process; `empty`: the segments as well."""
         with self._lock:
-            self._end_run()
+            self._end_run(_STOP_GRACE_S)
             if empty and not self._is_released:
                 empty_folder(self.folder)
 
@@ -61,14 +61,14 @@ class Holdings:
         with self._lock:
             if not self._is_released:
                 self._is_released = True
-                self._end_run()
+                self._end_run(grace_s=0.0)  # nobody will read what it would still write
                 remove_folder(self.folder)
 
-    def _end_run(self) -> None:
+    def _end_run(self, grace_s: float) -> None:
         process, self._process = self._process, None
         feed, self._feed = self._feed, None
         if process is not None:
-            process.stop(_STOP_GRACE_S)
+            process.stop(grace_s)
         if feed is not None:
             feed.close()
 

@@ -14,8 +14,9 @@ from core.records import VideoFormat
 from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
+from sessions.session import _LOOK_AGAIN_S
 from stream_manager import StreamManager
-from tests.streams.thin_device import SERVER, Device
+from tests.streams.thin_device import SERVER, TOKEN, Device, is_running, until
 
 
 @pytest.fixture
@@ -30,7 +31,16 @@ def spawner() -> Iterator[Spawner]:
 def rtsp_port() -> Iterator[int]:
     with subprocess.Popen(["/usr/bin/python3", "-c", SERVER], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
-        yield int(server.stdout.readline())
+        port = int(server.stdout.readline())
+        # Somebody is always there, as with a camera: a factory that starts anew takes a second.
+        keep = ["ffmpeg", "-v", "quiet", "-nostdin", "-rtsp_transport", "tcp", "-i", f"rtsp://127.0.0.1:{port}/plain"]
+        keep += ["-c", "copy", "-progress", "pipe:1", "-stats_period", "1", "-f", "null", "-"]
+        with subprocess.Popen(keep, stdout=subprocess.PIPE) as keeper:
+            assert keeper.stdout is not None
+            # Two clients of a shared factory that is just starting can crash GStreamer's server (1.22).
+            assert keeper.stdout.readline()
+            yield port
+            keeper.kill()
         server.kill()
 
 
@@ -45,7 +55,7 @@ def settings(tmp_path: Path) -> Settings:
         Settings(),
         data_dir=tmp_path / "data",
         streams_dir=tmp_path / "streams",
-        segment_s=1.0,
+        segment_s=0.5,
         playlist_segments=4,
         min_free_bytes=0,
     )
@@ -78,3 +88,36 @@ def make_manager(settings: Settings, spawner: Spawner, device: Device) -> Iterat
     yield make
     for manager in made:
         manager.stop_rooms()
+
+
+@pytest.fixture
+def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
+    """A manager with one session that shows its picture."""
+
+    def make(**changed: object) -> StreamManager:
+        manager = make_manager(**changed)
+        manager.start(1, TOKEN)
+        assert until(lambda: is_running(manager))
+        return manager
+
+    return make
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries again after moments instead of seconds."""
+    monkeypatch.setattr("sessions.backoff.FIRST_S", 0.05)
+    monkeypatch.setitem(_LOOK_AGAIN_S, "storage_full", 0.3)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[str], Path]:
+    """A program in ffmpeg's place. `$folder` in its text is the session's folder."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "fake-ffmpeg"
+        path.write_text(f'#!/bin/sh\nfor last; do :; done\nfolder=$(dirname "$last")\n{text}\n')
+        path.chmod(0o700)
+        return path
+
+    return write

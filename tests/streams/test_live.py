@@ -18,12 +18,9 @@ from media.commands import AudioHandling, Container, LiveOptions, VideoHandling,
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from tests.streams.conftest import MakeManager
-from tests.streams.thin_device import HEVC, Device, until
+from tests.streams.thin_device import HEVC, ID, TOKEN, Device, until
 
 pytestmark = pytest.mark.gstreamer
-
-TOKEN = "MediaProfile00000"
-ID = "camera1_MediaProfile00000"
 
 
 def codecs_of(*files: Path) -> list[str]:
@@ -56,7 +53,7 @@ def test_each_kind_of_source_becomes_what_players_take(
             ffmpeg,
             f"rtsp://127.0.0.1:{rtsp_port}/{path}",
             name,
-            LiveOptions(video, audio, container, 5, 3, 1.0, 3),
+            LiveOptions(video, audio, container, 5, 3, 0.5, 3),
         )
         children[name] = spawner.spawn(argv, name=name, cwd=tmp_path)
     for name, (*_, container, codecs) in kinds.items():

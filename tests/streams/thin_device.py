@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from core.errors import AppError
-from core.records import AudioFormat, Credential, Problem, StreamSource, VideoFormat
+from core.records import AudioFormat, Credential, Problem, StreamSource, StreamState, VideoFormat
 from core.secrets import Secret
 from media.rtsp.feed import FeedState, FeedStatus, MediaDescription
+from stream_manager import StreamManager
 
 # GStreamer's Python bindings belong to the system's Python, so the server is a program of its own.
 SERVER = """
@@ -31,11 +33,11 @@ h265 = raw + "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=%d ! h
 alaw = "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8"
 aac = "audiotestsrc is-live=true ! audioconvert ! avenc_aac ! aacparse ! rtpmp4gpay name=pay1 pt=97"
 for path, launch in {
-    "/plain": h264 % (192, 108, 10), "/alaw": h264 % (192, 108, 10) + alaw, "/aac": h264 % (192, 108, 10) + aac,
-    "/hevc": h265 % (192, 108, 10) + alaw, "/other": h264 % (160, 96, 10), "/slow": h264 % (192, 108, 60),
+    "/plain": h264 % (192, 108, 5), "/alaw": h264 % (192, 108, 5) + alaw, "/aac": h264 % (192, 108, 5) + aac,
+    "/hevc": h265 % (192, 108, 5) + alaw, "/other": h264 % (160, 96, 5), "/slow": h264 % (192, 108, 20),
 }.items():
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch("( " + launch + " )"); factory.set_shared(True)
+    factory.set_launch("( " + launch + " )"); factory.set_shared(path == "/plain")
     server.get_mount_points().add_factory(path, factory)
 server.attach(None)
 print(server.get_bound_port(), flush=True)
@@ -46,6 +48,10 @@ H264 = VideoFormat("h264", 192, 108, 10.0)
 HEVC = VideoFormat("hevc", 192, 108, 10.0)
 ALAW = AudioFormat("pcm_alaw", 8000, 1)
 AAC = AudioFormat("aac", 44100, 1)
+
+
+TOKEN = "MediaProfile00000"
+ID = "camera1_MediaProfile00000"
 
 
 def until(claim: Callable[[], object], timeout_s: float = 10.0) -> bool:
@@ -69,7 +75,7 @@ class Device:
     error: AppError | None = None
     state: FeedState = FeedState.FLOWING
     problem: Problem | None = None
-    key_frame_interval_s: float | None = 1.0
+    key_frame_interval_s: float | None = 0.5
     opened: list[ThinFeed] = field(default_factory=list)
     resolved: int = 0
     resolve_takes_s: float = 0.0
@@ -129,3 +135,19 @@ class ThinFeed:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+class Seen(NamedTuple):
+    """What the status of a session says."""
+
+    state: StreamState
+    code: str | None
+
+
+def seen(manager: StreamManager, stream_id: str = ID) -> Seen:
+    view = manager.status(stream_id)
+    return Seen(view.status, view.error.code if view.error else None)
+
+
+def is_running(manager: StreamManager, stream_id: str = ID) -> bool:
+    return seen(manager, stream_id) == (StreamState.RUNNING, None)

@@ -86,6 +86,8 @@ class Splitter:
             return self._skip_to(position, position + 1)
         if _MESSAGE_START.match(self._buffer, position, self._end):
             return self._take_message(position, units)
+        if self._buffer.startswith(b"HTTP/", position):
+            raise FramingError("a web server answers")
         if self._end - position <= 16 and _MAYBE_MESSAGE_START.fullmatch(self._buffer, position, self._end):
             return position
         self._is_lost = True

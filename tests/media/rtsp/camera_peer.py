@@ -101,8 +101,10 @@ class PeerCamera:
         return self
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(5)
+        """Drops every connection. May be called twice."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._done.set)
+            self._thread.join(5)
 
     def uri(self, path: str = "/live") -> str:
         return f"rtsp://127.0.0.1:{self.port}{path}"
@@ -113,20 +115,20 @@ class PeerCamera:
 
     async def _serve(self, ready: threading.Event) -> None:
         self._done = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._done.wait()
         server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._writers)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
-        self._tasks.add(task)
+        self._writers[task] = writer
         self.connections += 1
         self.open_connections += 1
         player: asyncio.Task[None] | None = None
@@ -150,16 +152,17 @@ class PeerCamera:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
-            self._tasks.discard(task)
+            del self._writers[task]
 
     async def _next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Asked | None:
-        while True:
+        text = "RTSP/"
+        while text.startswith("RTSP/"):  # answers to what a test asked in the camera's name
             first = await reader.readexactly(1)
-            if first != b"$":
-                break
-            head = await reader.readexactly(3)
-            await reader.readexactly(head[1] << 8 | head[2])
-        text = (first + await reader.readuntil(b"\r\n\r\n")).decode()
+            if first == b"$":
+                head = await reader.readexactly(3)
+                await reader.readexactly(head[1] << 8 | head[2])
+            else:
+                text = (first + await reader.readuntil(b"\r\n\r\n")).decode()
         self.received += text.encode()
         lines = text.split("\r\n")
         method, uri, _ = lines[0].split(" ")

@@ -26,7 +26,7 @@ H265 = (
     f"{VIDEO} ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=300"
     " ! h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1"
 )
-TONE = "audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate={rate},channels=1"
+TONE = "audiotestsrc is-live=true wave=pink-noise ! audio/x-raw,rate={rate},channels=1"
 MOUNTS = {
     "/alaw": f"{H264.format(interval=1)} {TONE.format(rate=8000)} ! alawenc ! rtppcmapay name=pay1 pt=8",
     "/mulaw": f"{H264.format(interval=0)} {TONE.format(rate=8000)} ! mulawenc ! rtppcmupay name=pay1 pt=0",
@@ -36,7 +36,7 @@ MOUNTS = {
     "/g726": f"{H264.format(interval=1)} {TONE.format(rate=8000)} ! avenc_g726 ! rtpg726pay name=pay1 pt=98",
     "/quiet": H264.format(interval=1),
     "/hevc": f"{H265} {TONE.format(rate=8000)} ! alawenc ! rtppcmapay name=pay1 pt=8",
-    "/mjpeg": f"{VIDEO} ! jpegenc ! rtpjpegpay name=pay0 pt=26",
+    "/mpeg4": f"{VIDEO} ! avenc_mpeg4 ! rtpmp4vpay name=pay0 pt=96",
 }
 
 

@@ -1,0 +1,92 @@
+"""Small words for tests of the gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core.records import Credential, StreamSource
+from core.secrets import Secret
+from media.ffmpeg import find_ffmpeg
+from media.rtsp.feed import Feed, FeedState, FeedStatus
+
+PASSWORD = "pass 12"
+
+
+def source(uri: str, *, token: str = "main", password: str = PASSWORD, username: str = "admin") -> StreamSource:
+    return StreamSource(1, token, uri, "camera1", Credential(username, Secret(password)))
+
+
+def until(is_so: Callable[[], object], timeout_s: float = 5.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline_s, "it never became so"
+        time.sleep(0.02)
+
+
+def until_state(feed: Feed, *states: FeedState, timeout_s: float = 6.0) -> FeedStatus:
+    until(lambda: feed.status().state in states, timeout_s)
+    return feed.status()
+
+
+def read(feed: Feed, *options: str, seconds: float = 1.0, ffmpeg: str | Path | None = None) -> bytes:
+    """What ffmpeg makes of the feed, on its standard output."""
+    source_options = ("-rtsp_transport", "tcp", "-i", feed.url, "-t", str(seconds))
+    command = [str(ffmpeg or find_ffmpeg()), "-nostdin", "-v", "error", *source_options, *options, "-"]
+    return subprocess.run(command, capture_output=True, timeout=30, check=True).stdout
+
+
+class Reader:
+    """A hand-written RTSP reader of a feed."""
+
+    def __init__(self, url: str) -> None:
+        host, _, port = url.split("/")[2].partition(":")
+        self.url = url
+        self.socket = socket.create_connection((host, int(port)), 5)
+        self._number = 0
+
+    def ask(self, method: str, *headers: str, track: str = "") -> bytes:
+        self._number += 1
+        lines = [f"{method} {self.url}{track} RTSP/1.0", f"CSeq: {self._number}", *headers, "", ""]
+        self.socket.sendall("\r\n".join(lines).encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            data = self.socket.recv(1)
+            if not data:
+                break
+            answer += data
+        for line in answer.split(b"\r\n"):
+            if line.lower().startswith(b"content-length:"):
+                answer += self.socket.recv(int(line.split(b":")[1]), socket.MSG_WAITALL)
+        return answer
+
+    def play(self) -> Reader:
+        assert b" 200 " in self.ask("DESCRIBE")
+        assert b" 200 " in self.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1", track="/track0")
+        assert b" 200 " in self.ask("PLAY")
+        return self
+
+    def packet(self) -> tuple[int, bytes]:
+        head = self.socket.recv(4, socket.MSG_WAITALL)
+        if len(head) < 4:
+            raise EOFError
+        return head[1], self.socket.recv(head[2] << 8 | head[3], socket.MSG_WAITALL)
+
+    def read_to_the_end(self) -> None:
+        """Returns when the other side has ended the connection."""
+        with contextlib.suppress(EOFError, ConnectionResetError):
+            while True:
+                self.packet()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

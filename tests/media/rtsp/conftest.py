@@ -1,0 +1,63 @@
+"""Fixtures of the gateway's tests: an encoded stream, cameras that play it, a running gateway."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from core.clock import SystemClock
+from core.login_gate import LoginGate
+from core.settings import Settings
+from media.ffmpeg import find_ffmpeg
+from media.rtsp.gateway import RtspGateway
+from tests.media.rtsp.camera_peer import PeerCamera
+
+
+def encode(size: str = "320x240", gop: int = 25, seconds: int = 2, *options: str) -> bytes:
+    source = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}")
+    x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p")
+    one_slice = ("-x264-params", f"sliced-threads=0:slices=1:keyint={gop}:scenecut=0:bitrate=600:vbv-bufsize=600")
+    command = [str(find_ffmpeg()), "-v", "error", *source, *x264, *one_slice, *options, "-f", "h264", "-"]
+    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+
+@pytest.fixture(scope="session")
+def h264_stream() -> bytes:
+    """Two seconds of 320x240 at 25 pictures a second, a key frame each second."""
+    return encode()
+
+
+@pytest.fixture
+def camera(h264_stream: bytes) -> Iterator[Callable[..., PeerCamera]]:
+    started: list[PeerCamera] = []
+
+    def start(**options: Any) -> PeerCamera:
+        options.setdefault("stream", h264_stream)
+        started.append(PeerCamera(**options).start())
+        return started[-1]
+
+    yield start
+    for peer in started:
+        peer.stop()
+
+
+@pytest.fixture
+def gate() -> LoginGate:
+    return LoginGate(SystemClock())
+
+
+@pytest.fixture
+def gateway(gate: LoginGate) -> Iterator[RtspGateway]:
+    """Patient for two seconds, holds on to unused sessions for half a second."""
+    running = RtspGateway(
+        login_gate=gate,
+        clock=SystemClock(),
+        settings=Settings(rtsp_timeout_s=2.0, device_live_sessions=8),
+        linger_s=0.5,
+    )
+    running.start()
+    yield running
+    running.stop()

@@ -1,0 +1,468 @@
+"""The gateway between a camera and real readers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+
+from core.errors import CameraAuthFailed, CameraBusy, DeviceError, Unavailable
+from core.login_gate import LoginGate
+from media.ffmpeg import find_ffmpeg
+from media.rtsp.feed import Feed, FeedState
+from media.rtsp.gateway import RtspGateway
+from tests.media.rtsp.asking import Reader, read, source, until, until_state
+from tests.media.rtsp.camera_peer import Asked, PeerCamera, nal_units
+from tests.media.rtsp.conftest import encode
+
+Cameras = Callable[..., PeerCamera]
+
+
+def is_piece_of_loop(units: list[bytes], loop: list[bytes]) -> bool:
+    start = loop.index(units[0])
+    return all(unit == loop[(start + index) % len(loop)] for index, unit in enumerate(units))
+
+
+@pytest.mark.parametrize("ffmpeg", ["bundled", "/usr/bin/ffmpeg"])
+def test_ffmpeg_gets_every_bit_of_the_cameras_pictures(camera: Cameras, gateway: RtspGateway, ffmpeg: str) -> None:
+    peer = camera()
+    feed = gateway.open_feed(source(peer.uri()))
+    binary = find_ffmpeg() if ffmpeg == "bundled" else ffmpeg
+    units = nal_units(read(feed, "-c", "copy", "-f", "h264", ffmpeg=binary))
+    units = [unit for index, unit in enumerate(units) if unit not in units[:index] or unit[0] & 0x1F not in {7, 8}]
+    loop = [unit for unit in nal_units(peer.stream) if unit[0] & 0x1F in {1, 5}]
+    slices = [unit for unit in units if unit[0] & 0x1F in {1, 5}]
+    assert len(slices) >= 24
+    assert slices[0][0] & 0x1F == 5
+    assert is_piece_of_loop(slices, loop)
+
+
+def test_sound_and_picture_reach_ffmpeg_together(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera(has_audio=True).uri()))
+    description = feed.wait_described(5)
+    assert description.video
+    assert (description.video.codec, description.video.width, description.video.height) == ("h264", 320, 240)
+    assert description.audio
+    assert (description.audio.codec, description.audio.sample_rate) == ("pcm_alaw", 8000)
+    listing = read(feed, "-c", "copy", "-f", "framecrc", seconds=1.5).decode().splitlines()
+    rows = [line.replace(" ", "").split(",") for line in listing if not line.startswith("#")]
+    sound_s = [int(row[1]) / 8000 for row in rows if row[0] == "1"]
+    assert 0 <= sound_s[0] < 0.2
+    assert sound_s[-1] > 1.2
+
+
+def test_a_later_reader_starts_at_once_with_the_key_frame_in_memory(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(stream=encode(gop=250, seconds=10))
+    first = gateway.open_feed(source(peer.uri()))
+    until_state(first, FeedState.FLOWING)
+    until(lambda: peer.sent_pictures > 30)
+    second = gateway.open_feed(source(peer.uri()))
+    began_s = time.monotonic()
+    with Reader(second.url).play() as reader:
+        packets = [reader.packet() for _ in range(4)]
+        assert time.monotonic() - began_s < 0.5
+    kinds = [data[12] & 0x1F for channel, data in packets if channel == 0]
+    assert packets[0][0] == 1, "a sender report goes first"
+    assert kinds[:2] == [7, 8]
+    started_utc = second.first_frame_utc()
+    assert started_utc
+    assert datetime.now(UTC) - started_utc > timedelta(seconds=1)
+
+
+def test_two_feeds_share_one_device_session_that_ends_after_the_last(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera()
+    feeds = [gateway.open_feed(source(peer.uri())) for _ in range(2)]
+    for feed in feeds:
+        until_state(feed, FeedState.FLOWING)
+    assert peer.connections == peer.playing == gateway.device_sessions() == 1
+    assert feeds[0].url != feeds[1].url
+    feeds[0].close()
+    feeds[0].close()
+    time.sleep(0.8)
+    assert peer.playing == 1
+    feeds[1].close()
+    until(lambda: peer.open_connections == 0)
+    assert peer.asked["TEARDOWN"] == 1
+    until(lambda: gateway.device_sessions() == 0)
+
+
+def test_a_session_without_feeds_is_taken_up_again(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera()
+    gateway.open_feed(source(peer.uri())).close()
+    feed = gateway.open_feed(source(peer.uri()))
+    until_state(feed, FeedState.FLOWING)
+    time.sleep(0.7)
+    assert (feed.status().state, peer.connections) == (FeedState.FLOWING, 1)
+
+
+@pytest.mark.parametrize("login", ["basic", "md5", "md5-qop", "sha256"])
+def test_each_kind_of_login_is_spoken(camera: Cameras, gateway: RtspGateway, login: str) -> None:
+    peer = camera(login=login)
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+    assert peer.received.startswith(b"DESCRIBE")
+    assert b"Authorization" not in peer.received.split(b"\r\n\r\n")[0], "nothing is sent before it is asked for"
+
+
+def test_sixteen_feeds_with_a_wrong_password_cause_one_login(
+    camera: Cameras, gateway: RtspGateway, gate: LoginGate
+) -> None:
+    peer = camera(login="md5")
+    problems: list[str] = []
+
+    def open_one(number: int) -> None:
+        feed = gateway.open_feed(source(peer.uri(f"/live{number}"), token=str(number), password="wrong"))
+        try:
+            feed.wait_described(5)
+        except DeviceError as error:
+            problems.append(error.code)
+
+    threads = [threading.Thread(target=open_one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(8, 16):
+        open_one(number)
+    assert problems == ["camera_auth_failed"] * 16
+    assert peer.logins == 1
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("camera1", source("", password="wrong").credential)
+
+
+def test_a_camera_that_asks_for_a_login_gets_none_without_a_user_name(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(login="md5")
+    feed = gateway.open_feed(source(peer.uri(), username=""))
+    with pytest.raises(CameraAuthFailed):
+        feed.wait_described(5)
+    assert peer.logins == 0
+
+
+@pytest.mark.parametrize("says_stale", [True, False])
+def test_a_nonce_that_has_become_stale_is_replaced(camera: Cameras, gateway: RtspGateway, says_stale: bool) -> None:
+    peer = camera(login="md5-qop")
+    plain = PeerCamera.challenge
+    peer.challenge = lambda stale=False: plain(peer, says_stale and peer.nonce == "n2")  # type: ignore[method-assign]  # one camera's whim
+
+    def describe(asked: Asked) -> bytes:
+        peer.nonce = "n2"
+        return peer.usual(asked)
+
+    peer.answers["DESCRIBE"] = describe
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+
+
+def test_a_refused_session_lowers_what_the_device_is_asked_for(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(most_sessions=2)
+    feeds = [gateway.open_feed(source(peer.uri(), token=str(number))) for number in range(2)]
+    for feed in feeds:
+        until_state(feed, FeedState.FLOWING)
+    for connections in (3, 3):
+        with pytest.raises(CameraBusy):
+            gateway.open_feed(source(peer.uri(), token="more")).wait_described(5)
+        assert peer.connections == connections, "the second time it is not even asked"
+    feeds[0].close()  # lingers, and makes room when the place is wanted
+    feed = gateway.open_feed(source(peer.uri(), token="instead"))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+    assert feeds[1].status().state is FeedState.FLOWING
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "code"),
+    [
+        ("DESCRIBE", "404 Not Found", "camera_no_signal"),
+        ("DESCRIBE", "403 Forbidden", "camera_auth_failed"),
+        ("DESCRIBE", "500 Internal Server Error", "camera_bad_answer"),
+        ("DESCRIBE", "501 Not Implemented", "camera_unsupported"),
+        ("DESCRIBE", "503 Service Unavailable", "camera_unreachable"),
+        ("SETUP", "453 Not Enough Bandwidth", "camera_busy"),
+        ("SETUP", "461 Unsupported Transport", "camera_unsupported"),
+        ("PLAY", "454 Session Not Found", "camera_unreachable"),
+    ],
+)
+def test_what_a_camera_refuses_has_a_code(
+    camera: Cameras, gateway: RtspGateway, method: str, status: str, code: str
+) -> None:
+    peer = camera(answers={method: lambda asked: asked.reply(status)})
+    problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED).problem
+    assert problem
+    assert problem.code == code
+
+
+def test_a_camera_that_plays_nothing_has_no_signal(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera(stop_after=0).uri()))
+    assert feed.wait_described(2).video, "the description names the picture"
+    until_state(feed, FeedState.WAITING_KEY_FRAME)
+    problem = until_state(feed, FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "camera_no_signal"
+
+
+def test_pictures_that_stop_are_noticed_though_reports_go_on(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera(stop_after=20).uri()))
+    until_state(feed, FeedState.FLOWING)
+    status = until_state(feed, FeedState.SILENT)
+    assert status.last_packet_age_s
+    assert status.last_packet_age_s >= 1
+    problem = until_state(feed, FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "camera_unreachable"
+
+
+def test_a_camera_that_goes_away_fails_its_feeds_and_comes_back_with_the_next(
+    camera: Cameras, gateway: RtspGateway
+) -> None:
+    peer = camera()
+    feed = gateway.open_feed(source(peer.uri()))
+    until_state(feed, FeedState.FLOWING)
+    peer.stop()
+    assert until_state(feed, FeedState.FAILED, timeout_s=2).problem
+    again = camera()
+    later = gateway.open_feed(source(again.uri()))
+    until_state(later, FeedState.FLOWING)
+    assert feed.status().state is FeedState.FAILED
+
+
+def test_parameter_sets_may_come_in_the_stream_alone(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera(names_sets=False).uri()))
+    video = feed.wait_described(5).video
+    assert video
+    assert (video.width, video.height) == (320, 240)
+    assert len(read(feed, "-f", "rawvideo", "-pix_fmt", "gray")) >= 24 * 320 * 240
+
+
+def test_parameter_sets_that_only_the_description_names_are_put_into_the_stream(
+    camera: Cameras, gateway: RtspGateway
+) -> None:
+    feed = gateway.open_feed(source(camera(sends_sets=False).uri()))
+    units = nal_units(read(feed, "-c", "copy", "-f", "h264", seconds=1.5))
+    kinds = [unit[0] & 0x1F for unit in units if unit[0] & 0x1F != 6]
+    keys = [index for index, kind in enumerate(kinds) if kind == 5]
+    assert len(keys) >= 2
+    assert all(kinds[index - 2 : index] == [7, 8] for index in keys)
+
+
+def test_the_wall_time_of_a_picture_is_when_it_came(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera()
+    feed = gateway.open_feed(source(peer.uri()))
+    assert feed.first_frame_utc() is None
+    before_utc = datetime.now(UTC)
+    with Reader(feed.url).play() as reader:
+        while reader.packet()[0] != 0:
+            pass
+        started_utc = feed.first_frame_utc()
+        assert started_utc
+        assert before_utc - timedelta(seconds=0.1) < started_utc < datetime.now(UTC)
+        later_utc = feed.wall_time_of(10.0)
+        assert later_utc
+        assert (later_utc - started_utc).total_seconds() == pytest.approx(10, abs=0.1)
+
+
+def test_pictures_held_back_by_the_camera_count_from_when_they_were_taken(
+    camera: Cameras, gateway: RtspGateway
+) -> None:
+    peer = camera(stream=encode(gop=250, seconds=10), burst=50)
+    opened_utc = datetime.now(UTC)
+    feed = gateway.open_feed(source(peer.uri()))
+    with Reader(feed.url).play() as reader:
+        reader.packet()
+        started_utc = feed.first_frame_utc()
+        assert started_utc
+        assert (opened_utc - started_utc).total_seconds() == pytest.approx(2.0, abs=0.25)
+
+
+@pytest.mark.parametrize("ticks", [90000 * 40, -90000 * 40])
+def test_a_jump_of_the_cameras_clock_does_not_reach_ffmpeg(camera: Cameras, gateway: RtspGateway, ticks: int) -> None:
+    feed = gateway.open_feed(source(camera(timestamp_jump=(35, ticks)).uri()))
+    listing = read(feed, "-c", "copy", "-f", "framecrc", seconds=2).decode().splitlines()
+    times = [int(line.split(",")[2]) / 90000 for line in listing if not line.startswith("#")]
+    steps = [b - a for a, b in itertools.pairwise(times[1:])]
+    assert len(times) > 45
+    assert all(0 < step < 0.3 for step in steps)
+
+
+def test_a_picture_of_another_size_ends_the_readers_and_is_described_anew(
+    camera: Cameras, gateway: RtspGateway, h264_stream: bytes
+) -> None:
+    feed = gateway.open_feed(source(camera(stream=h264_stream + encode("640x360", seconds=1)).uri()))
+    assert feed.wait_described(5).video
+    with Reader(feed.url).play() as reader:
+        reader.read_to_the_end()
+        video = feed.status().video
+        assert video
+        assert (video.width, video.height) == (640, 360)
+    with Reader(feed.url).play() as reader:
+        assert reader.packet()
+
+
+def test_a_reader_that_does_not_read_slows_nobody_and_goes_on_at_a_key_frame(
+    camera: Cameras, gateway: RtspGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.rtsp.loopback._UNSENT_HIGH_BYTES", 200_000)
+    monkeypatch.setattr("media.rtsp.loopback._UNSENT_LOW_BYTES", 50_000)
+    peer = camera(stream=encode("320x240", 25, 2, "-b:v", "8M"), fps=400)
+    feeds = [gateway.open_feed(source(peer.uri())) for _ in range(2)]
+    with Reader(feeds[0].url).play() as slow, Reader(feeds[1].url).play() as quick:
+        deadline_s = time.monotonic() + 3.0
+        taken = 0
+        while time.monotonic() < deadline_s:
+            taken += len(quick.packet()[1])
+        sequences: list[int] = []
+        kinds: list[int] = []
+        while len(sequences) < 6000:
+            channel, data = slow.packet()
+            if channel == 0:
+                sequences.append(int.from_bytes(data[2:4], "big"))
+                kinds.append(data[12] & 0x1F)
+    holes = [index for index in range(1, len(sequences)) if (sequences[index] - sequences[index - 1]) & 0xFFFF != 1]
+    assert taken > 1_000_000
+    assert holes
+    assert all(kinds[index] == 7 for index in holes)
+    assert feeds[1].status().lost == 0
+
+
+def test_a_second_reader_of_a_feed_takes_the_place_of_the_first(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera().uri()))
+    with Reader(feed.url).play() as first:
+        first.packet()
+        with Reader(feed.url).play() as second:
+            assert second.packet()
+            first.read_to_the_end()
+
+
+def test_the_listener_knows_only_its_feeds(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera().uri()))
+    base = feed.url.rsplit("/", 1)[0]
+    for path in ("/", "/x", "/../etc/passwd", "/" + "a" * 2000):
+        with Reader(base + path) as reader:
+            assert b" 404 " in reader.ask("DESCRIBE")
+    with Reader(feed.url) as reader:
+        assert b" 200 " in reader.ask("DESCRIBE")
+        udp = "Transport: RTP/AVP;unicast;client_port=5000-5001"
+        assert b" 461 " in reader.ask("SETUP", udp, track="/track0")
+        assert b" 455 " in reader.ask("PLAY")
+        assert b" 405 " in reader.ask("RECORD")
+    feed.close()
+    with Reader(feed.url) as reader:
+        assert b" 404 " in reader.ask("DESCRIBE")
+
+
+def test_a_reader_that_breaks_the_protocol_is_dropped(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera().uri()))
+    with Reader(feed.url) as reader:
+        reader.socket.sendall(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000)
+        with pytest.raises((EOFError, ConnectionResetError)):
+            reader.packet()
+
+
+def test_the_session_is_kept_alive_before_its_timeout(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(
+        session="1;timeout=2",
+        answers={"GET_PARAMETER": lambda asked: asked.reply("501 Not Implemented")},
+    )
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: peer.asked["OPTIONS"] >= 1)
+    assert peer.asked["GET_PARAMETER"] == 1, "what the camera does not know is not asked again"
+    assert feed.status().state is FeedState.FLOWING
+
+
+def test_a_camera_that_forgets_the_session_is_noticed(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(session="1;timeout=2", answers={"GET_PARAMETER": lambda asked: asked.reply("454 Session Not Found")})
+    problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "camera_unreachable"
+
+
+def test_a_camera_that_never_answers_a_keep_alive_is_left_playing(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(session="1;timeout=2", answers={"GET_PARAMETER": lambda asked: None})
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: peer.asked["GET_PARAMETER"] >= 3)
+    assert feed.status().state is FeedState.FLOWING
+
+
+def test_sound_that_is_announced_and_never_sent_is_not_promised_for_long(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(has_audio=True)
+    peer.has_audio = True
+    sdp = peer.sdp()
+    peer.has_audio = False
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", body=sdp)
+    feed = gateway.open_feed(source(peer.uri()))
+    assert feed.wait_described(5).audio
+    until(lambda: feed.status().audio is None)
+
+
+def test_the_statistics_are_those_of_the_camera(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera().uri()))
+    until(lambda: feed.status().packets > 200)
+    status = feed.status()
+    assert status.fps == pytest.approx(25, abs=3)
+    assert status.key_frame_interval_s == pytest.approx(1.0, abs=0.05)
+    assert status.bitrate_kbps
+    assert 100 < status.bitrate_kbps < 3000
+    assert status.lost == 0
+
+
+def test_nothing_is_left_behind(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(login="md5")
+    me = psutil.Process()
+
+    def cycle() -> None:
+        feed = gateway.open_feed(source(peer.uri()))
+        until_state(feed, FeedState.FLOWING)
+        with Reader(feed.url).play() as reader:
+            reader.packet()
+        feed.close()
+        until(lambda: peer.open_connections == 0)
+
+    cycle()
+    before = me.num_fds(), threading.active_count()
+    for _ in range(3):
+        cycle()
+    until(lambda: (me.num_fds(), threading.active_count()) <= before)
+
+
+def test_stopping_ends_everything_and_a_stopped_gateway_opens_nothing(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera()
+    feeds: list[Feed] = [gateway.open_feed(source(peer.uri(), token=str(number))) for number in range(4)]
+    for feed in feeds:
+        until_state(feed, FeedState.FLOWING)
+    began_s = time.monotonic()
+    gateway.stop()
+    gateway.stop()
+    assert time.monotonic() - began_s < 3
+    assert not [thread for thread in threading.enumerate() if thread.name == "rtsp-gateway"]
+    until(lambda: peer.open_connections == 0)
+    assert peer.asked["TEARDOWN"] == 4
+    with pytest.raises(Unavailable):
+        gateway.open_feed(source(peer.uri()))
+    feeds[0].close()
+
+
+def test_the_password_is_nowhere_to_be_seen(
+    camera: Cameras, gateway: RtspGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    peer = camera(login="basic", password="canary-7f3a")
+    feed = gateway.open_feed(source(peer.uri(), password="canary-7f3a"))
+    until_state(feed, FeedState.FLOWING)
+    peer.stop()
+    until_state(feed, FeedState.FAILED)
+    seen = caplog.text + repr(feed) + feed.url + repr(feed.status()) + repr(vars(gateway))
+    assert "canary" not in seen
+    assert "Y2FuYXJ5" not in seen  # its Base64
+
+
+def test_ffprobe_sees_an_orderly_stream(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera(has_audio=True).uri()))
+    command = ["/usr/bin/ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_streams", "-of", "json", feed.url]
+    probed = json.loads(subprocess.run(command, capture_output=True, timeout=20, check=True).stdout)["streams"]
+    assert [(stream["codec_name"], stream.get("width")) for stream in probed] == [("h264", 320), ("pcm_alaw", None)]

@@ -99,7 +99,7 @@ class Recorder:
         await self._close()
         if self._control_server:
             self._control_server.close()
-            self.control.drop()
+            await self.control.drop()
         await self.store.stop()
 
     async def _open(self) -> None:
@@ -121,8 +121,8 @@ class Recorder:
         for server in self._servers:
             server.close()
         self._servers.clear()
-        self.web.drop()
-        self.rtsp.drop(None)
+        await self.web.drop()
+        await self.rtsp.close()
         for stream in self.streams.values():
             await stream.stop()
 

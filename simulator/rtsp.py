@@ -8,7 +8,6 @@ the session's time-out; RTCP from the client counts.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import secrets
 import time
@@ -155,8 +154,6 @@ class Connection:
         finally:
             self.stop_playing()
             self.writer.close()
-            with contextlib.suppress(ConnectionError):
-                await self.writer.wait_closed()
 
     async def _next_request(self) -> Request | None:
         while True:
@@ -367,16 +364,26 @@ class RtspServer:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, asyncio.Task[object] | None] = {}
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client."""
         connection = Connection(self._recorder, reader, writer)
-        self.connections.add(connection)
+        self.connections[connection] = asyncio.current_task()
         try:
             await connection.serve()
+        except asyncio.CancelledError:
+            return  # by close(): this task is ours and nobody waits for it
         finally:
-            self.connections.discard(connection)
+            self.connections.pop(connection, None)
+
+    async def close(self) -> None:
+        """Cut all connections, whatever they wait for."""
+        tasks = [task for task in self.connections.values() if task]
+        self.drop(None)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def drop(self, channel: int | None) -> None:
         """Cut the connections of a channel, or all."""

@@ -66,30 +66,34 @@ class WebServer:
     """Serves one handler; knows its connections, so that a reboot can cut them."""
 
     handler: Handler
-    connections: set[asyncio.StreamWriter] = field(default_factory=set)
+    connections: dict[asyncio.StreamWriter, asyncio.Task[object] | None] = field(default_factory=dict)
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client, request after request."""
-        self.connections.add(writer)
+        self.connections[writer] = asyncio.current_task()
         try:
             while await self._serve_one(reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
             pass
+        except asyncio.CancelledError:
+            return  # by drop(): this task is ours and nobody waits for it
         except Silence:
             with contextlib.suppress(ConnectionError, ValueError):
                 while await reader.read(4096):
                     pass
         finally:
-            self.connections.discard(writer)
+            self.connections.pop(writer, None)
             writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
 
-    def drop(self) -> None:
-        """Cut all connections."""
-        for writer in tuple(self.connections):
+    async def drop(self) -> None:
+        """Cut all connections, whatever they wait for."""
+        tasks = [task for task in self.connections.values() if task]
+        for writer, task in tuple(self.connections.items()):
             writer.transport.abort()
+            if task:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         try:

@@ -142,7 +142,7 @@ def _history(recording: Recording, start: datetime, end: datetime, *, with_start
     topics = [(recording.tracks()[0][0], _HISTORY), *((token, _TRACK_HISTORY) for token, _ in recording.tracks())]
     if start <= recording.earliest <= end:
         return [HistoryEvent(recording, token, topic, recording.earliest, False) for token, topic in topics]
-    if with_start_state and recording.earliest < start <= recording.latest:
+    if with_start_state and recording.earliest < start:  # it goes on, so this is so at any later moment
         return [HistoryEvent(recording, token, topic, start, True) for token, topic in topics]
     return []
 
@@ -152,7 +152,8 @@ def find_events(call: Call) -> Element:
     start, end = parse_time(call.text("tse:StartPoint")), parse_time(call.text("tse:EndPoint"))
     if start is None:
         raise SoapFault("Sender", "ter:InvalidArgVal", reason="StartPoint is missing")
-    low, high = sorted((start, end or call.recorder.clock.utc()))
+    now = call.recorder.clock.utc()
+    low, high = sorted((min(start, now), min(end or now, now)))
     with_state = call.text("tse:IncludeStartState") in ("true", "1")
     expressions = [(found.text or "") for found in descendants(call.body, "wsnt:TopicExpression")]
     wanted = "|".join(expressions)

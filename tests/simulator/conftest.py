@@ -1,0 +1,48 @@
+"""A pretend recorder per test file, and more of them on demand; all share one cache of encoded pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.simulator.process import Simulator
+
+Start = Callable[..., Simulator]
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture(scope="module")
+def running(cache_dir: Path) -> Iterator[Simulator]:
+    simulator = Simulator(cache_dir)
+    yield simulator
+    assert simulator.stop() == 0
+    assert "Traceback" not in simulator.errors
+    assert "Exception" not in simulator.errors
+
+
+@pytest.fixture
+def simulator(running: Simulator) -> Simulator:
+    """The file's recorder, without faults."""
+    running.clear()
+    return running
+
+
+@pytest.fixture
+def start(cache_dir: Path) -> Iterator[Start]:
+    """Start another one; it ends with the test."""
+    started: list[Simulator] = []
+
+    def begin(*options: str, **more: str) -> Simulator:
+        started.append(Simulator(cache_dir, *options, **more))
+        return started[-1]
+
+    yield begin
+    for simulator in started:
+        if simulator.process.stdout and not simulator.process.stdout.closed:
+            simulator.kill()

@@ -1,0 +1,108 @@
+"""The pretend recorder as a process of its own, the way everybody starts it, and its control port."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+USERNAME, PASSWORD = "admin", "Kn0w&<ü 7"
+
+
+def wait_until(claim: Callable[[], bool], timeout_s: float = 10.0, what: str = "it") -> None:
+    """Poll until it is so; an assertion that names `what` when it does not become so."""
+    deadline = time.monotonic() + timeout_s
+    while not claim():
+        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s} s"
+        time.sleep(0.02)
+
+
+class Simulator:
+    """A running pretend recorder."""
+
+    def __init__(self, cache_dir: Path, *options: str, password: str = PASSWORD, profile: str = "small") -> None:
+        argv = [sys.executable, "-m", "simulator", "--cache-dir", str(cache_dir), "--profile", profile, *options]
+        if "--discovery" not in options:
+            argv.append("--no-discovery")
+        started = time.monotonic()
+        self.process = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env={**os.environ, "SIMULATOR_PASSWORD": password},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.ready_after_s = time.monotonic() - started
+        if not line:
+            _, problem = self.process.communicate(timeout=10)
+            raise AssertionError(f"it did not start: {problem}")
+        self.ready: dict[str, Any] = json.loads(line)
+        self.onvif_port, self.rtsp_port = int(self.ready["onvif_port"]), int(self.ready["rtsp_port"])
+        self.control_port = int(self.ready["control_port"])
+        self.errors = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.onvif_port}"
+
+    def live_url(self, channel: int, role: str = "main") -> str:
+        """The address that the media services give, without a login."""
+        path = f"cam/realmonitor?channel={channel}&subtype={0 if role == 'main' else 1}&unicast=true&proto=Onvif"
+        return f"rtsp://127.0.0.1:{self.rtsp_port}/{path}"
+
+    def control(self, method: str, path: str, body: object | None = None) -> tuple[int, Any]:
+        """Status and JSON of a request at the control port."""
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.control_port}{path}", data, method=method)
+        try:
+            with urllib.request.urlopen(asked, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def get(self, path: str) -> Any:
+        status, value = self.control("GET", path)
+        assert status == 200, value
+        return value
+
+    def fault(self, name: str, value: object = True, **more: object) -> None:
+        """Switch a fault on, or off with None."""
+        status, answer = self.control("POST", "/fault", {"name": name, "value": value, **more})
+        assert status == 200, answer
+
+    def clear(self) -> None:
+        """All faults off, and the device up again."""
+        assert self.control("POST", "/clear")[0] == 200
+        wait_until(lambda: bool(self.get("/state")["up"]), what="coming up again")
+
+    def frames(self, channel: int, role: str = "main") -> dict[str, Any]:
+        return dict(self.get(f"/frames?channel={channel}&role={role}"))
+
+    def logins(self) -> dict[str, Any]:
+        return dict(self.get("/logins"))
+
+    def stop(self) -> int:
+        """End it as a service is ended; its exit code. May be called twice."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        _, errors = self.process.communicate(timeout=10)
+        self.errors += errors or ""
+        return self.process.returncode
+
+    def kill(self) -> None:
+        """End it for sure."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate(timeout=10)

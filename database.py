@@ -238,6 +238,7 @@ class Database:
             if current is not None:
                 log.info("upgrading %s from schema %s to %s", self._file, current, newest)
             config.attributes["connection"] = connection
+            logging.getLogger("alembic").setLevel(logging.WARNING)  # what matters is said here
             command.upgrade(config, "head")
 
 

@@ -1,0 +1,172 @@
+"""The manager and the pretend recorder: all channels with one entry, and its faults."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cameras.connecting import Pace
+from cameras.records import CameraChange, CameraDraft
+from core.errors import CameraAuthFailed, DeviceError
+from core.records import CameraStatus, ProfileRole
+from core.secrets import Secret
+from media.process import Spawner
+from onvif_manager import OnvifManager
+from tests.cameras.doubles import House, wait_until
+from tests.simulator.process import PASSWORD, USERNAME, Simulator
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    simulator = Simulator(tmp_path_factory.mktemp("pictures"))
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture
+def simulator(running: Simulator) -> Simulator:
+    running.clear()
+    return running
+
+
+@pytest.fixture
+def manager(house: House) -> Iterator[OnvifManager]:
+    house.is_real = True
+    house.pace = Pace(check_s=0.2, first_retry_s=0.1, longest_retry_s=0.3, read_again_s=2.0)
+    with house.running() as manager:
+        yield manager
+
+
+def added(manager: OnvifManager, simulator: Simulator, password: str = PASSWORD) -> int:
+    wanted = CameraDraft("127.0.0.1", USERNAME, Secret(password), simulator.onvif_port)
+    return manager.add_camera(wanted).id
+
+
+def test_one_entry_brings_every_channel_of_a_recorder(
+    house: House, manager: OnvifManager, simulator: Simulator
+) -> None:
+    camera_id = added(manager, simulator)
+    view = manager.wait_first_connection(camera_id, 20.0)
+    assert view.status is CameraStatus.ONLINE
+    assert view.channel_count == 16
+    assert {"media", "media2", "events", "ptz", "recording", "search", "replay"} <= set(view.services)
+    channels = manager.channels(camera_id)
+    assert [channel.number for channel in channels] == list(range(1, 17))
+    for channel in channels:
+        main, sub = channel.profiles[:2]
+        assert (main.role, sub.role) == (ProfileRole.MAIN, ProfileRole.SUB)
+        assert main.profile_token == f"MediaProfile{channel.number - 1:03}00"
+        assert sub.profile_token == f"MediaProfile{channel.number - 1:03}01"
+        assert main.video is not None
+        assert main.video.codec == ("h264" if channel.number % 2 else "hevc")
+    wait_until(lambda: [item.number for item in manager.channels(camera_id) if item.problem] == [14, 15, 16])
+    source = manager.stream_source(camera_id, "MediaProfile00101")
+    assert source.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
+    assert manager.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
+    manager.request_key_frame(camera_id, "MediaProfile00000")
+    assert simulator.get("/state")["subscriptions"] == 0, "none is left behind"
+    assert PASSWORD not in manager.health(camera_id).as_text()
+
+
+def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(
+    house: House, manager: OnvifManager, simulator: Simulator
+) -> None:
+    failed = simulator.logins()["failed"]
+    camera_id = added(manager, simulator, "wrong password")
+    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+
+    def ask() -> None:
+        with pytest.raises(CameraAuthFailed):
+            manager.snapshot(camera_id)
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    threading.Event().wait(0.7)
+    assert simulator.logins()["failed"] - failed <= 2
+    manager.update_camera(camera_id, CameraChange(password=Secret(PASSWORD)))
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+
+
+def test_a_password_changed_on_the_device_is_noticed_with_few_tries(
+    house: House, manager: OnvifManager, simulator: Simulator
+) -> None:
+    camera_id = added(manager, simulator)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    failed = simulator.logins()["failed"]
+    simulator.fault("change_password", "something else")
+    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    threading.Event().wait(0.7)
+    assert simulator.logins()["failed"] - failed <= 3
+    manager.update_camera(camera_id, CameraChange(password=Secret("something else")))
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "value"),
+    [("soap_silent", True), ("reboot", True), ("drip", 20), ("soap_redirect", "http://127.0.0.1:9/")],
+)
+def test_a_device_that_fails_is_offline_and_back_when_it_is(
+    house: House, manager: OnvifManager, simulator: Simulator, fault: str, value: object
+) -> None:
+    camera_id = added(manager, simulator)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    simulator.fault(fault, value)
+    house.wait_status(camera_id, CameraStatus.OFFLINE, timeout_s=10.0)
+    assert len(manager.channels(camera_id)) == 16
+    with pytest.raises(DeviceError):
+        manager.stream_source(camera_id, "MediaProfile00000")
+    simulator.clear()
+    house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=10.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "value"),
+    [("clock_offset", -94_608_000), ("no_utc", True), ("local_time_in_utc", 7200), ("other_host", "10.1.2.3:8000")],
+)
+def test_a_device_with_a_quirk_comes_online_all_the_same(
+    house: House, manager: OnvifManager, simulator: Simulator, fault: str, value: object
+) -> None:
+    simulator.fault(fault, value)
+    camera_id = added(manager, simulator)
+    assert manager.wait_first_connection(camera_id, 20.0).status is CameraStatus.ONLINE
+    assert manager.stream_source(camera_id, "MediaProfile00000").uri.startswith("rtsp://127.0.0.1:")
+
+
+def test_a_clock_that_jumps_while_connected_costs_no_login(
+    house: House, manager: OnvifManager, simulator: Simulator
+) -> None:
+    camera_id = added(manager, simulator)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    failed = simulator.logins()["failed"]
+    simulator.fault("clock_offset", 86_400)
+    wait_until(lambda: (manager.get_camera(camera_id).clock_offset_s or 0) > 86_000)
+    for number in range(8):
+        manager.stream_source(camera_id, f"MediaProfile{number:03}00")
+    assert manager.get_camera(camera_id).status is CameraStatus.ONLINE
+    assert simulator.logins()["failed"] == failed
+
+
+def test_the_app_starts_its_own_pretend_recorder_and_ends_it(house: House, tmp_path: Path) -> None:
+    spawner = Spawner()
+    spawner.start()
+    house.is_real, house.launcher = True, spawner
+    try:
+        with house.running() as manager:
+            camera_id = manager.add_pretend_recorder().id
+            house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=30.0)
+            assert manager.get_camera(camera_id).channel_count == 16
+            assert manager.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
+            (child,) = spawner.running()
+        assert child.poll() is not None
+        with house.running() as manager:
+            house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=30.0)
+            manager.delete_camera(camera_id)
+            wait_until(lambda: not spawner.running())
+    finally:
+        spawner.stop()

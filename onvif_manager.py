@@ -150,7 +150,8 @@ class OnvifManager:
         """A new camera, connecting. InvalidRequest names a wrong field; Conflict already_added, with the
         id as existing_id, if this address is known."""
         host, port = address_of(draft.host, draft.port)
-        if port is None and (known := self._registry.with_address(host)):
+        known = [stored for stored in self._registry.with_address(host) if not stored.pretend]
+        if port is None and known:
             raise Conflict(
                 f"{host} is already added as camera {known[0].id}. For another device at this address, give its port.",
                 code="already_added",

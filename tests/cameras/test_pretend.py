@@ -208,6 +208,12 @@ def test_its_name_may_be_changed_and_nothing_else(house: House, launcher: StandI
                 manager.update_camera(camera_id, change)
 
 
+def test_it_does_not_stand_in_the_way_of_another_device_on_this_machine(house: House, launcher: StandIn) -> None:
+    with house.running() as manager:
+        manager.add_pretend_recorder()
+        assert manager.add_camera(CameraDraft("127.0.0.1")).id == 2
+
+
 def test_where_nothing_can_start_it_this_is_said(house: House) -> None:
     with house.running() as manager:
         with pytest.raises(Unavailable):

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder  # noqa: E402 - needs the path
+from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 
 SIZES = ((1280, 800), (390, 844))
 SCHEMES = ("light", "dark")
@@ -123,6 +123,10 @@ def _viewer(studio: Studio, viewer: str) -> None:
     studio.take("viewer-4k", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((3840, 2160),))
     studio.take("viewer-landscape", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((844, 390),))
     studio.take("viewer-tablet", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((820, 1180),))
+
+
+def _keys(page: Page) -> None:
+    page.keyboard.press("?")
 
 
 def _edit(page: Page) -> None:

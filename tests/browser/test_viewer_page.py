@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -108,31 +110,29 @@ def test_a_snapshot_has_the_whole_resolution_and_is_named_after_place_and_time(
         assert picture.format == "JPEG"
 
 
-def test_dead_channels_are_marked_and_say_why(app: App, camera_id: int, open_page: Open) -> None:
-    watched = open_page(f"{app.url}/viewer/{camera_id}?channel=7&quality=sub")
-    watched.forgive("503", "504", "502")
-    page = watched.page
-    expect(page.locator("#overlay [data-part=title]")).to_have_text(
-        re.compile("No signal|does not answer|sends nothing|no longer exists"), timeout=40_000
-    )
-    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+@pytest.mark.parametrize("channel", [6, 7])
+def test_a_dead_channel_says_why(app: App, camera_id: int, open_page: Open, channel: int) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel={channel}&quality=sub").page
+    expect(page.locator("#overlay [data-part=title]")).to_have_text("No signal", timeout=25_000)
     expect(page.locator("#badge")).to_be_hidden()
 
 
-def test_too_many_sessions_are_told_apart_and_end_by_themselves(
-    app: App, recorder: Recorder, camera_id: int, open_page: Open
+def test_too_many_sessions_are_told_apart_and_others_play_on(
+    empty_app: App, recorder: Recorder, open_page: Open
 ) -> None:
-    recorder.set_fault("session_limit", 0)
+    camera_id = empty_app.add_camera(recorder)
+    first = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(first)
+    recorder.set_fault("session_limit", 1)
     try:
-        watched = open_page(f"{app.url}/viewer/{camera_id}?channel=3&quality=sub")
-        page = watched.page
-        expect(page.locator("#overlay [data-part=title]")).to_have_text(
+        second = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=3&quality=sub").page
+        expect(second.locator("#overlay [data-part=title]")).to_have_text(
             "Refused by the recorder: too many sessions", timeout=20_000
         )
+        expect(second.locator("#badge")).to_be_hidden()
+        assert_pictures_move(first)
     finally:
         recorder.clear_fault("session_limit")
-    page.get_by_role("button", name="Try again").click()
-    wait_playing(page, 40)
 
 
 def test_ffmpeg_killed_in_mid_stream_brings_a_new_picture_by_itself(app: App, camera_id: int, open_page: Open) -> None:
@@ -191,9 +191,15 @@ def test_leaving_the_page_gives_the_place_back(app: App, camera_id: int, open_pa
     wait_playing(page)
     page.goto(f"{app.url}/cameras")
     expect(page.locator("camera-card")).to_have_count(1)
-    running = app.call("GET", "/api/streams/all")["streams"]
-    token = "MediaProfile00301"
-    assert not [stream for stream in running if stream["profile_token"] == token and stream["status"] == "running"]
+
+    def still_running() -> list[Any]:
+        streams = app.call("GET", "/api/streams/all")["streams"]
+        return [one for one in streams if one["profile_token"] == "MediaProfile00301" and one["status"] != "stopped"]
+
+    deadline = time.monotonic() + 5
+    while still_running():
+        assert time.monotonic() < deadline, still_running()
+        page.wait_for_timeout(100)
 
 
 def test_stop_ends_and_play_begins_again(app: App, camera_id: int, open_page: Open) -> None:

@@ -65,9 +65,10 @@ test('it says what is being waited for until the picture moves', async () => {
   const { server, session, opened } = begin();
   assert.equal(session.view.phase, 'connecting');
   await pass();
-  assert.equal(opened(), 1);
+  assert.equal(opened(), 0);
   server.onStatus = { waiting_for: 'key_frame' };
   await pass(600);
+  assert.equal(opened(), 1);
   assert.equal(session.view.phase, 'key_frame');
   server.onStatus = { status: 'running', waiting_for: null };
   await pass(600);
@@ -102,7 +103,7 @@ test('leaving the page uses a request that outlives it', async () => {
 });
 
 test('a session that is unknown after a restart of the server is started again', async () => {
-  const { server, session, opened } = begin();
+  const { server, session, opened } = begin({ onStart: { status: 'running', waiting_for: null } });
   await pass();
   session.playerShows();
   server.onStatus = new ApiError('not_found', 'no', { status: 404 });
@@ -205,7 +206,7 @@ test('a player that breaks again and again is started ever more slowly', async (
 
 test('a network that was gone for a moment has the player load anew', async () => {
   const { server, session, opened } = begin({ onStatus: { status: 'running' } });
-  await pass();
+  await pass(300);
   session.playerShows();
   session.playerStands(3);
   server.onStatus = GONE;

@@ -46,10 +46,10 @@ test('a picture that stands still never looks live', () => {
   assert.equal(phaseOf({ ...FACTS, stream: stream({}), shown: true, stalledS: 3 }), 'stalled');
   assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'reconnecting' }), shown: true, stalledS: 3 }), 'reconnecting');
   assert.equal(phaseOf({ ...FACTS, offline: true, stream: stream({}), shown: true, stalledS: 3 }), 'offline');
-  assert.equal(badgeOf('stalled', { paused: false, behindS: 9, stalledS: 3 }).tone, 'stalled');
-  assert.equal(badgeOf('playing', { paused: false, behindS: 40, stalledS: 0 }).tone, 'late');
-  assert.equal(badgeOf('playing', { paused: true, behindS: 4, stalledS: 0 }).text, 'PAUSED −4.0 s');
-  assert.deepEqual(badgeOf('playing', { paused: false, behindS: 2, stalledS: 0 }), { text: 'LIVE', tone: 'live' });
+  assert.equal(badgeOf('stalled', { paused: false, behindS: 9, stalledS: 3, shown: true }).tone, 'stalled');
+  assert.equal(badgeOf('playing', { paused: false, behindS: 40, stalledS: 0, shown: true }).tone, 'late');
+  assert.equal(badgeOf('playing', { paused: true, behindS: 4, stalledS: 0, shown: true }).text, 'PAUSED −4.0 s');
+  assert.deepEqual(badgeOf('playing', { paused: false, behindS: 2, stalledS: 0, shown: true }), { text: 'LIVE', tone: 'live' });
 });
 
 test('a running picture outlives a moment of silence from the server', () => {

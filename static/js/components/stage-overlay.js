@@ -51,16 +51,17 @@ export class StageOverlay extends HTMLElement {
    * @param {{paused: boolean, playable: boolean, subPossible: boolean}} also
    */
   tell(view, { paused, playable, subPossible }) {
-    const { phase, problem } = view;
+    const { phase } = view;
     const text = PHASE_TEXT[phase];
-    const message = phase === 'failed' && problem ? messageOf(problem.code) : null;
+    const reason = reasonOf(view);
+    const message = reason ? messageOf(reason.code) : null;
     const idle = phase === 'idle' || phase === 'ended';
     const title = message?.title ?? text.title;
     this.dataset.phase = phase;
     part(this, 'message', HTMLElement).hidden = !title || paused;
     part(this, 'play', HTMLElement).hidden = !playable || !(idle || paused);
     part(this, 'spinner', HTMLElement).hidden = !text.busy;
-    part(this, 'icon', HTMLElement).hidden = !message;
+    part(this, 'icon', HTMLElement).hidden = !message || text.busy;
     this.dataset.tone = message?.tone ?? '';
     setText(part(this, 'title', HTMLElement), title);
     setText(part(this, 'advice', HTMLElement), this.#advice(view, message?.advice ?? text.detail));
@@ -69,18 +70,16 @@ export class StageOverlay extends HTMLElement {
     setText(part(this, 'users', HTMLElement), users);
     this.#retryAtMs = phase === 'failed' ? view.retryAtMs : null;
     this.#count();
-    const actions = (message?.actions ?? []).filter((action) => action !== 'use_sub' || subPossible);
+    const actions = (phase === 'failed' ? (message?.actions ?? []) : []).filter((action) => action !== 'use_sub' || subPossible);
     this.#setActions(actions);
   }
 
   /** @param {View} view @param {string} advice */
-  #advice({ phase, problem, stream }, advice) {
-    if (phase === 'failed' && problem) {
-      const detail = problem.detail && !saysItAll(problem.code) ? `${problem.detail} ` : '';
-      return `${detail}${advice}`;
-    }
-    if (phase === 'reconnecting' && stream?.error) return `${messageOf(stream.error.code).title}. ${advice}`;
-    return advice;
+  #advice(view, advice) {
+    const reason = reasonOf(view);
+    const detail = reason?.detail && !saysItAll(reason.code) ? `${reason.detail} ` : '';
+    const again = view.phase === 'reconnecting' && reason ? ' It is tried again by itself.' : '';
+    return `${detail}${advice}${again}`;
   }
 
   /** @param {Action[]} actions */
@@ -109,6 +108,12 @@ export class StageOverlay extends HTMLElement {
     const leftS = Math.max(0, Math.ceil((this.#retryAtMs - Date.now()) / 1000));
     setText(place, leftS > 0 ? `Next try in ${leftS} s` : 'Trying again');
   }
+}
+
+/** Why there is no picture, also while it is still being tried. @param {View} view */
+function reasonOf({ phase, problem, stream }) {
+  if (phase === 'failed') return problem;
+  return phase === 'reconnecting' || phase === 'stalled' ? (stream?.error ?? null) : null;
 }
 
 customElements.define('stage-overlay', StageOverlay);

@@ -17,12 +17,16 @@ import { phaseOf } from './stream-phase.js';
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {{cameraId: number, profileToken: string, accept: string[]}} Source
  * @typedef {{phase: import('./stream-phase.js').Phase, problem: Problem|null, usedBy: string[], stream: Stream|null,
- *   playlistUrl: string|null, run: number, retryAtMs: number|null, stalledS: number}} View
+ *   playlistUrl: string|null, run: number, retryAtMs: number|null, stalledS: number, shown: boolean}} View
  * @typedef {Pick<import('./api.js').Api, 'startStream'|'stopStream'|'streamStatus'>} StreamApi
  */
 
+const POLL_CONNECTING_MS = 200;
 const POLL_WAITING_MS = 500;
 const POLL_PLAYING_MS = 2000;
+
+/** Waiting for one of these means that the device has answered and a playlist is near. */
+const MEDIA_FLOWS = new Set(['key_frame', 'buffering']);
 
 export class LiveSession extends EventTarget {
   #api;
@@ -38,6 +42,7 @@ export class LiveSession extends EventTarget {
   #ended = false;
   #offline = false;
   #shown = false;
+  #opened = false;
   #stalledS = 0;
   #asking = false;
   /** @type {Problem|null} */
@@ -71,11 +76,19 @@ export class LiveSession extends EventTarget {
       problem: this.#problem,
       usedBy: this.#usedBy,
       stream: this.#stream,
-      playlistUrl: this.#stream?.playlist_url ?? null,
+      playlistUrl: this.#playlistUrl(),
       run: this.#run,
       retryAtMs: this.#retryAtMs,
       stalledS: this.#stalledS,
+      shown: this.#shown,
     };
+  }
+
+  /** The playlist's address in this viewer's name, so that its fetches keep this place and count as no other. */
+  #playlistUrl() {
+    const url = this.#stream?.playlist_url;
+    if (!url) return null;
+    return this.#viewerId && !url.includes('?') ? `${url}?viewer=${encodeURIComponent(this.#viewerId)}` : url;
   }
 
   get isWanted() {
@@ -172,6 +185,7 @@ export class LiveSession extends EventTarget {
     this.#ended = false;
     this.#offline = false;
     this.#shown = false;
+    this.#opened = false;
     this.#stalledS = 0;
     this.#problem = null;
     this.#usedBy = [];
@@ -213,9 +227,9 @@ export class LiveSession extends EventTarget {
       this.#fail(stream.error, null);
       return;
     }
-    this.dispatchEvent(new Event('open'));
+    this.#openWhenReady();
     this.#changed();
-    this.#later(POLL_WAITING_MS / 2, () => this.#poll(run));
+    this.#later(POLL_CONNECTING_MS, () => this.#poll(run));
   }
 
   /** @param {unknown} error */
@@ -279,9 +293,23 @@ export class LiveSession extends EventTarget {
       return;
     }
     // What the player had begun to load while nothing answered is lost.
-    if (wasOffline && this.view.phase !== 'playing') this.dispatchEvent(new Event('open'));
+    if (wasOffline && this.view.phase !== 'playing') this.#opened = false;
+    this.#openWhenReady();
     this.#changed();
-    this.#later(this.view.phase === 'playing' ? POLL_PLAYING_MS : POLL_WAITING_MS, () => this.#poll(run));
+    this.#later(this.#pauseMs(), () => this.#poll(run));
+  }
+
+  /** The player begins as soon as the device has answered: before, it would only wait for a playlist. */
+  #openWhenReady() {
+    const stream = this.#stream;
+    if (this.#opened || !stream || (stream.status !== 'running' && !MEDIA_FLOWS.has(stream.waiting_for ?? ''))) return;
+    this.#opened = true;
+    this.dispatchEvent(new Event('open'));
+  }
+
+  #pauseMs() {
+    if (this.view.phase === 'playing') return POLL_PLAYING_MS;
+    return this.view.phase === 'connecting' ? POLL_CONNECTING_MS : POLL_WAITING_MS;
   }
 
   #end() {

@@ -7,17 +7,17 @@ export const LATE_S = 12;
 
 /**
  * @param {import('./stream-phase.js').Phase} phase
- * @param {{paused: boolean, behindS: number|null, stalledS: number}} player
+ * @param {{paused: boolean, behindS: number|null, stalledS: number, shown: boolean}} player `shown`: there was a picture
  * @returns {{text: string, tone: 'live'|'late'|'paused'|'stalled'|'off'}} text '': no badge
  */
-export function badgeOf(phase, { paused, behindS, stalledS }) {
+export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
   if (phase === 'idle' || phase === 'ended' || phase === 'failed') return { text: '', tone: 'off' };
   if (paused) return { text: behindS === null ? 'PAUSED' : `PAUSED −${duration(behindS)}`, tone: 'paused' };
   if (phase === 'playing') {
     if (behindS !== null && behindS > LATE_S) return { text: `LATE −${duration(behindS)}`, tone: 'late' };
     return { text: 'LIVE', tone: 'live' };
   }
-  if (phase === 'stalled' || phase === 'reconnecting' || phase === 'offline') {
+  if (shown && (phase === 'stalled' || phase === 'reconnecting' || phase === 'offline')) {
     return { text: stalledS >= 1 ? `STOPPED ${Math.round(stalledS)} s` : 'STOPPED', tone: 'stalled' };
   }
   return { text: '', tone: 'off' };

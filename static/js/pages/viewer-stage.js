@@ -242,12 +242,10 @@ export class ViewerStage extends EventTarget {
   }
 
   #open() {
-    const { playlistUrl, stream } = this.#session.view;
+    const { playlistUrl } = this.#session.view;
     if (!playlistUrl) return;
-    const named = stream?.viewer_id && !playlistUrl.includes('?') ? `?viewer=${encodeURIComponent(stream.viewer_id)}` : '';
-    const src = `${playlistUrl}${named}`;
-    if (this.#player.getAttribute('src') === src) this.#player.reload();
-    else this.#player.setAttribute('src', src);
+    if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
+    else this.#player.setAttribute('src', playlistUrl);
   }
 
   /** The last known picture of the channel, until its live one is there. @param {number} cameraId @param {string} profileToken */
@@ -300,7 +298,7 @@ export class ViewerStage extends EventTarget {
     const date = player.pictureDate;
     const behindS = date ? Math.max(0, (this.#api.clock.nowMs() - date.getTime()) / 1000) : null;
     const badge = byId('badge', HTMLElement);
-    const { text, tone } = badgeOf(view.phase, { paused: player.isPaused, behindS, stalledS: view.stalledS });
+    const { text, tone } = badgeOf(view.phase, { ...view, paused: player.isPaused, behindS });
     badge.hidden = !text;
     badge.dataset.state = tone;
     setText(byId('badge-text', HTMLElement), text);

@@ -1,0 +1,286 @@
+"""The RTSP door, as a client of our own and a strict reader of the standards sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import time
+from itertools import pairwise
+from typing import cast
+
+import pytest
+
+from simulator.recorder import Recorder
+from simulator.rtsp import Connection
+from tests.simulator.conftest import Start
+from tests.simulator.process import Simulator, wait_until
+from tests.simulator.rtsp_client import Packet, RtspClient
+from tests.simulator.services import call
+
+TCP = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
+NOT_FOUND, NO_SIGNAL, SILENCE = 14, 15, 16
+
+
+def _is_h264_key(packet: Packet) -> bool:
+    return packet.channel == 0 and packet.payload[0] & 0x1F == 7  # a key frame begins with its parameter sets
+
+
+def test_nothing_is_described_without_a_login(simulator: Simulator) -> None:
+    with RtspClient(simulator.live_url(1)) as client:
+        assert client.ask("OPTIONS", login=False).status == 200
+        for method in ("DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "GET_PARAMETER"):
+            answer = client.ask(method, login=False)
+            assert answer.status == 401
+            assert answer.header("www-authenticate").startswith("Digest realm=")
+            assert answer.header("cseq") == str(client.sequence)
+
+
+@pytest.mark.parametrize(
+    ("channel", "role", "rtpmaps"),
+    [
+        (1, "main", ["96 H264/90000", "8 PCMA/8000"]),
+        (2, "main", ["96 H265/90000", "8 PCMA/8000"]),
+        (2, "sub", ["96 H264/90000", "8 PCMA/8000"]),
+        (3, "sub", ["96 H264/90000", "0 PCMU/8000"]),
+        (4, "sub", ["96 H264/90000", "8 PCMA/8000", "107 vnd.onvif.metadata/90000"]),
+        (5, "main", ["96 H264/90000", "97 mpeg4-generic/16000/1"]),
+        (7, "main", ["96 H264/90000"]),
+    ],
+)
+def test_a_stream_is_described_as_the_layout_says(
+    simulator: Simulator, channel: int, role: str, rtpmaps: list[str]
+) -> None:
+    with RtspClient(simulator.live_url(channel, role), timeout_s=10) as client:
+        answer = client.ask("DESCRIBE")
+        assert answer.status == 200
+        assert answer.header("content-type") == "application/sdp"
+        assert answer.header("content-base") == simulator.live_url(channel, role) + "/"
+        found = [line.removeprefix("a=rtpmap:") for line in answer.body.split("\r\n") if "a=rtpmap:" in line]
+        assert found == rtpmaps
+
+
+def test_a_playing_stream_sends_whole_pictures_sound_and_reports_on_time(simulator: Simulator) -> None:
+    with RtspClient(simulator.live_url(1)) as client:
+        info = client.play(0, 1).header("rtp-info")
+        packets = list(client.packets(2.5))
+    video = [packet for packet in packets if packet.channel == 0]
+    audio = [packet for packet in packets if packet.channel == 2]
+    assert f"trackID=0;seq={video[0].sequence};" in info
+    for stream in (video, audio):
+        steps = {(after.sequence - before.sequence) % 65536 for before, after in pairwise(stream)}
+        assert steps == {1}
+    stamps = [packet.timestamp for packet in video if packet.marker]
+    assert 55 <= len(stamps) <= 66  # 25 a second
+    assert {(after - before) % 2**32 for before, after in pairwise(stamps)} == {3600}
+    assert {(b.timestamp - a.timestamp) % 2**32 for a, b in pairwise(audio)} == {320}
+    assert 55 <= len(audio) <= 66  # 40 ms each
+    for channel in (1, 3):
+        assert any(packet.channel == channel and packet.data[1] == 200 for packet in packets)  # sender report
+
+
+def test_the_clock_of_a_sender_report_is_the_devices(simulator: Simulator) -> None:
+    simulator.fault("clock_offset", 86_400)
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        client.play()
+        report = next(packet for packet in client.packets(1.0) if packet.channel == 1)
+    seconds = struct.unpack(">I", report.data[8:12])[0] - 2_208_988_800
+    assert abs(seconds - time.time() - 86_400) < 2
+
+
+def test_a_requested_key_frame_comes_with_the_next_pictures(simulator: Simulator) -> None:
+    with RtspClient(simulator.live_url(3)) as client:  # a key frame only every 10 s
+        client.play()
+        before = simulator.frames(3)["offset"]
+        asked = time.monotonic()
+        call(simulator, "trt", "SetSynchronizationPoint", ProfileToken="MediaProfile00200")
+        while not any(_is_h264_key(packet) for packet in client.packets(0.1)):
+            assert time.monotonic() < asked + 1.0
+    assert simulator.frames(3)["offset"] != before
+
+
+def test_a_wrong_order_or_session_is_refused(simulator: Simulator) -> None:
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        assert client.ask("DESCRIBE").status == 200
+        assert client.ask("PLAY").status == 454
+        url = f"{client.url}/trackID=0"
+        assert client.ask("SETUP", url, headers={"Transport": "RTP/AVP;unicast;client_port=5000-5001"}).status == 461
+        assert client.ask("SETUP", url, headers={"Transport": "RTP/AVP/TCP;interleaved=7-9"}).status == 461
+        assert client.ask("SETUP", f"{client.url}/trackID=9", headers=TCP).status == 404
+        assert client.ask("SETUP", url, headers=TCP).status == 200
+        assert client.ask("PLAY", headers={"Session": "0000"}).status == 454
+        assert client.ask("RECORD").status == 405
+        assert client.ask("DESCRIBE", headers={"Require": "onvif-replay"}).header("unsupported") == "onvif-replay"
+
+
+def test_a_pause_is_kept_and_a_teardown_ends_the_connection(simulator: Simulator) -> None:
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        client.play()
+        session = client.session
+        assert client.ask("PAUSE").status == 200
+        client.waiting.clear()
+        assert not list(client.packets(0.3))
+        assert client.ask("PLAY", headers={"Session": session}).status == 200
+        assert any(packet.channel == 0 for packet in client.packets(0.5))
+        assert client.ask("TEARDOWN").status == 200
+        with pytest.raises(ConnectionResetError):
+            list(client.packets(1.0))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\n\r\n",
+        b"OPTIONS * RTSP/1.0\r\nContent-Length: -5\r\nCSeq: 1\r\n\r\n",
+        b"OPTIONS * RTSP/1.0\r\nContent-Length: 99999999999\r\nCSeq: 1\r\n\r\n",
+        b"OPTIONS * RTSP/1.0\r\nX: " + b"x" * 70_000,
+        b"\x00\xff\xfe\r\n\r\n",
+    ],
+)
+def test_nonsense_ends_the_connection_and_nothing_else(simulator: Simulator, raw: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", simulator.rtsp_port), timeout=5) as connection:
+        connection.sendall(raw)
+        with contextlib.suppress(ConnectionResetError):  # when it did not read all of it
+            assert connection.recv(1000) == b""
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        assert client.ask("OPTIONS").status == 200
+
+
+def test_a_session_that_is_not_kept_alive_ends(start: Start) -> None:
+    simulator = start("--channels", "1", "--session-timeout-s", "0.8")
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        client.play()
+        began = time.monotonic()
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            list(client.packets(5.0))
+        assert 0.5 < time.monotonic() - began < 3
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        client.play()
+        for _ in range(5):
+            list(client.packets(0.4))
+            assert client.ask("GET_PARAMETER").status == 200
+
+
+def test_a_client_that_stops_reading_is_cut_off() -> None:
+    """In this process: at the rate of a stream it takes many seconds until so much is unread."""
+
+    async def fill() -> bool:
+        opened: asyncio.Queue[Connection] = asyncio.Queue()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            opened.put_nowait(Connection(cast("Recorder", None), reader, writer))
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        with socket.create_connection(server.sockets[0].getsockname()[:2]):
+            connection = await opened.get()
+            for _ in range(20):
+                connection.send(bytes(1_000_000))
+            await asyncio.sleep(0)
+            server.close()
+            return connection.writer.transport.is_closing()
+
+    assert asyncio.run(fill())
+
+
+# -- dead channels and faults ------------------------------------------------------------------------------------------
+
+
+def test_a_dead_channel_fails_in_its_own_way(simulator: Simulator) -> None:
+    with RtspClient(simulator.live_url(NOT_FOUND)) as client:
+        assert client.ask("DESCRIBE").status == 404
+    with RtspClient(simulator.live_url(NO_SIGNAL, "sub")) as client:
+        client.play()
+        seen = {packet.channel for packet in client.packets(1.0)}
+        assert seen == {1}  # reports only
+    with RtspClient(simulator.live_url(SILENCE, "sub"), timeout_s=0.5) as client:
+        assert client.ask("OPTIONS").status == 200
+        with pytest.raises(TimeoutError):
+            client.ask("DESCRIBE")
+    with RtspClient(simulator.live_url(99)) as client:
+        assert client.ask("DESCRIBE").status == 404
+
+
+def test_a_channel_can_be_made_dead_and_alive_again(simulator: Simulator) -> None:
+    simulator.fault("dead", "not_found", channel=1)
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        assert client.ask("DESCRIBE").status == 404
+        simulator.fault("dead", None, channel=1)
+        assert client.ask("DESCRIBE").status == 200
+
+
+def test_streams_fall_silent_after_a_while_and_come_back(simulator: Simulator) -> None:
+    urls = [simulator.live_url(channel, "sub") for channel in (1, 2, 3)]
+    with RtspClient(urls[0]) as silent, RtspClient(urls[1]) as reporting, RtspClient(urls[2]) as healthy:
+        for client in (silent, reporting, healthy):
+            client.play()
+        simulator.fault("rtsp_silent", channel=1, after_s=0.2, for_s=5.6)
+        simulator.fault("rtcp_only", channel=2, after_s=0.2, for_s=5.6)
+        for client in (silent, reporting):
+            list(client.packets(0.3))
+        assert not list(silent.packets(2.5))
+        assert {packet.channel for packet in reporting.packets(2.7)} == {1}  # a report is due every 5 s
+        assert {packet.channel for packet in silent.packets(1.0)} >= {0}
+        assert {packet.channel for packet in reporting.packets(0.3)} >= {0}
+        assert any(packet.channel == 0 for packet in healthy.packets(0.3))
+
+
+def test_a_silent_recorder_answers_nothing(simulator: Simulator) -> None:
+    simulator.fault("rtsp_silent")
+    with RtspClient(simulator.live_url(1), timeout_s=0.4) as client, pytest.raises(TimeoutError):
+        client.ask("OPTIONS")
+
+
+def test_connections_of_one_channel_are_dropped(simulator: Simulator) -> None:
+    with RtspClient(simulator.live_url(1, "sub")) as client, RtspClient(simulator.live_url(2, "sub")) as other:
+        client.play()
+        other.play()
+        simulator.fault("drop_connections", channel=1)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            list(client.packets(2.0))
+        assert any(packet.channel == 0 for packet in other.packets(0.3))
+    with RtspClient(simulator.live_url(1, "sub")) as again, pytest.raises((ConnectionResetError, BrokenPipeError)):
+        again.ask("DESCRIBE")
+
+
+def test_a_session_too_many_is_answered_with_453(simulator: Simulator) -> None:
+    wait_until(lambda: not simulator.get("/state")["connections"], what="the end of earlier sessions")
+    simulator.fault("session_limit", 1)
+    with RtspClient(simulator.live_url(1, "sub")) as first, RtspClient(simulator.live_url(2, "sub")) as second:
+        first.play()
+        assert second.set_up().status == 453
+        assert first.ask("TEARDOWN").status == 200
+        wait_until(lambda: second.set_up().status == 200, what="a free place")
+
+
+def test_a_redirect_and_a_slow_answer(simulator: Simulator) -> None:
+    simulator.fault("rtsp_slow", 0.4)
+    with RtspClient(simulator.live_url(1)) as client:
+        began = time.monotonic()
+        assert client.ask("OPTIONS").status == 200
+        assert time.monotonic() - began > 0.35
+        simulator.clear()
+        simulator.fault("rtsp_redirect", "rtsp://127.0.0.1:9/elsewhere")
+        answer = client.ask("DESCRIBE")
+        assert (answer.status, answer.header("location")) == (302, "rtsp://127.0.0.1:9/elsewhere")
+
+
+def test_packets_get_lost_and_key_frames_stay_away(simulator: Simulator) -> None:
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        client.play()
+        simulator.fault("no_key_frames", channel=1)
+        list(client.packets(0.3))
+        assert not any(_is_h264_key(packet) for packet in client.packets(1.3) if packet.channel == 0)
+        simulator.clear()
+        simulator.fault("packet_loss", 30)
+        list(client.packets(0.2))
+        video = [packet.sequence for packet in client.packets(1.5) if packet.channel == 0]
+        expected = (video[-1] - video[0]) % 65536 + 1
+        assert 0.4 < len(video) / expected < 0.95
+
+
+def test_another_seed_is_another_recorder(start: Start) -> None:
+    first, second = (start("--channels", "1", "--seed", seed) for seed in ("1", "2"))
+    assert first.frames(1)["phase"] != second.frames(1)["phase"]
+    assert first.get("/state")["serial"] != second.get("/state")["serial"]

@@ -103,6 +103,7 @@ class DeviceSession:
         self._by_rtcp: dict[int, _Track] = {}
         self._control = ""
         self._keep_alive_method = "GET_PARAMETER"
+        self._attempt: Attempt | None = None  # under way with a keep-alive
         self._goodbye = False
 
     async def run(self) -> None:
@@ -266,6 +267,7 @@ class DeviceSession:
                 next_keep_alive_s = now_s + self._keep_alive_every_s()
                 if pending:
                     pending.cancel()  # some devices never answer; media is what counts
+                    self._end_attempt()
                 dressed = self._dressed(self._keep_alive_method, self._control, ())
                 pending = self._connection.ask(self._keep_alive_method, self._control, dressed)
 
@@ -274,29 +276,42 @@ class DeviceSession:
         return min(timeout_s * 0.4, _KEEP_ALIVE_MOST_S)
 
     def _judge_keep_alive(self, answer: Response, next_s: float) -> float:
-        """When the next one is due. Raises CameraUnreachable if the device forgot the session."""
+        """When the next one is due.
+
+        Raises CameraUnreachable if the device forgot the session, CameraAuthFailed if it refuses
+        the credential that it took before: the password was changed.
+        """
+        attempt, self._attempt = self._attempt, None
+        if answer.status == 401:
+            return self._renew_login(answer, attempt, next_s)
+        if attempt:
+            attempt.accepted()
         if answer.status == 454:
             raise problem_of(self._keep_alive_method, 454)
-        if answer.status == 401:  # proven before, so it is the nonce: asked again with the new one
-            renewed = choose_challenge(answer.headers.all("www-authenticate"))
-            if renewed and self._source.credential.username and self._is_new(renewed):
-                self._challenge = renewed
-                return 0.0
-        elif answer.status >= 400:
+        if answer.status >= 400:
             self._keep_alive_method = "OPTIONS"
         return next_s
 
-    def _is_new(self, challenge: Challenge) -> bool:
-        """Whether a login attempt may be spent on it: one nonce, one try, and the gate open."""
-        if self._challenge and self._challenge.nonce == challenge.nonce:
-            return False
-        try:
-            attempt = self._gate.try_begin(self._source.device_key, self._source.credential)
-        except CameraAuthFailed:
-            return False
+    def _renew_login(self, answer: Response, attempt: Attempt | None, next_s: float) -> float:
+        """The nonce has become stale, as a rule: one try with the new one."""
+        renewed = choose_challenge(answer.headers.all("www-authenticate"))
+        if attempt:
+            if renewed and renewed.is_stale:
+                attempt.unanswered()
+                return next_s
+            attempt.refused()
+            raise CameraAuthFailed("The device no longer accepts this user name or password.")
+        if renewed and self._source.credential.username:
+            self._attempt = self._gate.try_begin(self._source.device_key, self._source.credential)
+            if self._attempt:
+                self._challenge = renewed
+                return 0.0
+        return next_s
+
+    def _end_attempt(self) -> None:
+        attempt, self._attempt = self._attempt, None
         if attempt:
             attempt.unanswered()
-        return attempt is not None
 
     def _send_reports(self, now_s: float) -> None:
         for track in self._by_rtp.values():
@@ -335,6 +350,7 @@ class DeviceSession:
     async def _tear_down(self) -> None:
         """Says goodbye if there is something to end, waits a second at most, drops the connection."""
         connection = self._connection
+        self._end_attempt()
         try:
             if self._session and connection.is_open:
                 with suppress(TimeoutError, DeviceError):

@@ -172,7 +172,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
 
     def _set_up(self, request: Request, source: SharedSource, track: str) -> bool:
         channels = parse_interleaved(request.headers.get("transport"))
-        audio = source.audio
+        audio = source.announced_audio
         if self._is_playing or (track == "track1" and not audio) or track not in {"track0", "track1"}:
             return self._reply(request, 455, "Method Not Valid in This State")
         if channels is None or channels[1] != channels[0] + 1:

@@ -306,6 +306,10 @@ class SharedSource:
         return self._sets
 
     @property
+    def announced_audio(self) -> AudioTrack | None:
+        return self._audio
+
+    @property
     def audio(self) -> AudioTrack | None:
         """None also when the device announced sound and has sent none beside seconds of video."""
         clock = self._clocks.get(AUDIO)

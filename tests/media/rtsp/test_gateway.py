@@ -382,6 +382,33 @@ def test_a_camera_that_forgets_the_session_is_noticed(camera: Cameras, gateway: 
     assert problem.code == "camera_unreachable"
 
 
+def test_a_nonce_that_goes_stale_while_playing_is_replaced(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(login="md5-qop", session="1;timeout=2")
+    feed = gateway.open_feed(source(peer.uri()))
+    until_state(feed, FeedState.FLOWING)
+    logins = peer.logins
+    peer.nonce = "n2"
+    until(lambda: peer.asked["GET_PARAMETER"] >= 4)
+    assert feed.status().state is FeedState.FLOWING
+    assert peer.logins == logins + peer.asked["GET_PARAMETER"], "each keep-alive once, the first twice"
+
+
+def test_a_password_changed_while_playing_is_tried_once_more_and_no_further(
+    camera: Cameras, gateway: RtspGateway
+) -> None:
+    peer = camera(login="md5-qop", session="1;timeout=2")
+    feed = gateway.open_feed(source(peer.uri()))
+    until_state(feed, FeedState.FLOWING)
+    logins = peer.logins
+    peer.password = "another"
+    problem = until_state(feed, FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "camera_auth_failed"
+    with pytest.raises(CameraAuthFailed):
+        gateway.open_feed(source(peer.uri(), token="again")).wait_described(3)
+    assert peer.logins - logins <= 3  # two keep-alives and the TEARDOWN
+
+
 def test_a_camera_that_never_answers_a_keep_alive_is_left_playing(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(session="1;timeout=2", answers={"GET_PARAMETER": lambda asked: None})
     feed = gateway.open_feed(source(peer.uri()))

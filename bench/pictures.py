@@ -87,6 +87,10 @@ class PlainServer:
                 self.send_response(204)
                 self.end_headers()
 
+            def end_headers(self) -> None:
+                self.send_header("Cache-Control", "no-store")  # else Chromium keeps the playlist for itself
+                super().end_headers()
+
             def translate_path(self, path: str) -> str:
                 name = urllib.parse.urlsplit(path).path.lstrip("/")
                 return str(ROOT / "static" / "vendor" / name if name == "hls.mjs" else plain.root / name)

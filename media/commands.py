@@ -69,7 +69,7 @@ def live_command(ffmpeg: Path, url: str, folder_name: str, options: LiveOptions)
         *["-max_interleave_delta", "500000"],
         *["-f", "hls"],
         # Until the list is full, segments may be as short as the GOP: the first picture comes earlier.
-        *["-hls_init_time", _seconds(min(1.0, options.segment_s))],
+        *["-hls_init_time", _seconds(_first_length_s(options))],
         *["-hls_time", _seconds(options.segment_s)],
         *["-hls_list_size", str(options.playlist_segments)],
         *["-hls_flags", "delete_segments+omit_endlist+temp_file"],
@@ -96,6 +96,9 @@ def _input(ffmpeg: Path, url: str) -> list[str]:
     return [
         str(ffmpeg),
         *["-hide_banner", "-v", "warning", "-nostats", "-nostdin"],
+        # The gateway's times begin at zero with the first picture. Without this, ffmpeg shifts them by the first
+        # time it is sure of, which is the second picture's.
+        "-copyts",
         # Opens in 0.1 to 0.2 s instead of 1.4; a smaller probesize finds nothing. Never "-fflags nobuffer":
         # it throws away what was read while probing, and with it the whole first GOP.
         *["-probesize", "32768", "-analyzeduration", "500000", "-fpsprobesize", "0"],
@@ -115,7 +118,7 @@ def _video(options: LiveOptions) -> Sequence[str]:
         *["-vf", "scale='min(1920,iw)':-2", "-pix_fmt", "yuv420p"],
         *["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency"],
         *["-crf", "23", "-maxrate", "4M", "-bufsize", "4M"],
-        *["-force_key_frames", f"expr:gte(t,n_forced*{_seconds(options.segment_s)})"],
+        *["-force_key_frames", f"expr:gte(t,n_forced*{_seconds(_first_length_s(options))})"],
         *["-fps_mode", "vfr"],
     ]
 
@@ -132,6 +135,10 @@ def _container(options: LiveOptions) -> Sequence[str]:
     if options.container is Container.TS:
         return []
     return ["-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", f"init_{options.run_number}.mp4"]
+
+
+def _first_length_s(options: LiveOptions) -> float:
+    return min(1.0, options.segment_s)
 
 
 def _seconds(length_s: float) -> str:

@@ -1,0 +1,150 @@
+"""How it starts, what it says, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.simulator.conftest import Start
+from tests.simulator.process import ROOT, wait_until
+from tests.simulator.rtsp_client import RtspClient
+from tests.simulator.soap_client import ask, token
+
+
+def _run(*options: str, password: str | None = "x") -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "SIMULATOR_PASSWORD"}
+    if password:
+        environment["SIMULATOR_PASSWORD"] = password
+    return subprocess.run(
+        [sys.executable, "-m", "simulator", *options],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+
+
+def test_it_is_ready_soon_and_ends_when_told_to(start: Start) -> None:
+    simulator = start()
+    assert set(simulator.ready) == {"ready", "onvif_port", "rtsp_port", "control_port", "username"}
+    assert simulator.ready_after_s < 5  # alone on a machine: a third of a second
+    began = time.monotonic()
+    assert simulator.stop() == 0
+    assert time.monotonic() - began < 3
+    assert simulator.errors == ""
+
+
+def test_it_ends_while_it_is_encoding_and_leaves_no_child(start: Start, tmp_path: Path) -> None:
+    simulator = start("--prepare", "all", "--cache-dir", str(tmp_path), profile="full")
+    children: list[psutil.Process] = []
+
+    def is_encoding() -> bool:
+        children[:] = psutil.Process(simulator.process.pid).children(recursive=True)
+        return len(children) >= 2
+
+    wait_until(is_encoding, what="encoding")
+    assert simulator.stop() == 0
+    psutil.wait_procs(children, timeout=5)
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert "Traceback" not in simulator.errors
+
+
+def test_it_makes_a_password_up_when_none_is_given(cache_dir: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "SIMULATOR_PASSWORD"}
+    argv = [sys.executable, "-m", "simulator", "--channels", "1", "--no-discovery", "--cache-dir", str(cache_dir)]
+    with subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        process.terminate()
+    assert len(ready["password"]) >= 12
+
+
+def test_a_password_file_is_read(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("from a file ü\nsecond line\n", "utf-8")
+    simulator = start("--channels", "1", "--password-file", str(file))
+    assert "password" not in simulator.ready
+    assert ask(simulator, "GetDeviceInformation", header=token("from a file ü")).status == 200
+
+
+def test_the_password_is_not_among_what_its_children_see(start: Start, tmp_path: Path) -> None:
+    simulator = start(
+        "--channels", "2", "--prepare", "all", "--cache-dir", str(tmp_path), profile="full", password="CANARY"
+    )
+    parent = psutil.Process(simulator.process.pid)
+    wait_until(lambda: bool(parent.children()), what="a child")
+    children = parent.children(recursive=True)
+    for child in children:
+        with_secret = " ".join([*child.cmdline(), *child.environ().values()])
+        assert "CANARY" not in with_secret
+    assert "CANARY" not in " ".join(psutil.Process(simulator.process.pid).cmdline())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--channels", "0"],
+        ["--channels", "65"],
+        ["--channels", "x"],
+        ["--host", "0.0.0.0"],
+        ["--profile", "huge"],
+        ["--dead", "1:tired"],
+        ["--port", "70000"],
+        ["--password-file", "/nonexistent"],
+        ["--cache-dir", "/proc/nothing"],
+    ],
+)
+def test_a_wrong_option_ends_it_with_a_reason(options: list[str]) -> None:
+    done = _run(*options)
+    assert done.returncode == 2
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_taken_port_ends_it_with_a_reason(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = _run("--rtsp-port", str(taken.getsockname()[1]), "--cache-dir", str(tmp_path), "--no-discovery")
+    assert done.returncode == 2
+    assert "cannot start" in done.stderr
+
+
+def test_help_tells_channels_faults_and_profiles() -> None:
+    text = _run("--help").stdout
+    for word in ("session_limit", "rtcp_only", "small", "H.265", "SIMULATOR_PASSWORD", "/frames?channel=1"):
+        assert word in text
+
+
+def test_it_dies_with_its_parent(cache_dir: Path) -> None:
+    program = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'simulator', '--die-with-parent', '--no-discovery',"
+        f" '--cache-dir', {str(cache_dir)!r}], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5, "its end")
+
+
+def test_channels_from_one_to_sixty_four(start: Start) -> None:
+    few, many = start("--channels", "1"), start("--channels", "64", "--dead", "2:silence,64:not_found")
+    assert [channel["dead"] for channel in few.get("/state")["channels"]] == [None]
+    channels = many.get("/state")["channels"]
+    assert len(channels) == 64
+    assert {channel["number"]: channel["dead"] for channel in channels if channel["dead"]} == {
+        2: "silence",
+        64: "not_found",
+    }
+    with RtspClient(many.live_url(63, "sub")) as client:
+        client.play()
+        assert any(packet.channel == 0 for packet in client.packets(0.5))

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from core.clock import Clock
 
-_LOWERED_FOR_S = 300.0
+_ASKED_AGAIN_AFTER_S = 10.0
 
 
 class SessionBudget:
     """Counted per device key. Used in the gateway's thread only.
 
-    A device that refuses a session has shown its limit: for five minutes it is not asked for more
-    than it gave. After that it is tried again, since other viewers of it may have left.
+    A device that refuses a session has shown its limit. It is asked for one more than it gave only
+    every ten seconds, however many wait: others who watch it may have left.
     """
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit
         self._clock = clock
         self._taken: dict[str, int] = {}
-        self._lowered: dict[str, tuple[int, float]] = {}
+        self._lowered: dict[str, tuple[int, float]] = {}  # the limit shown, when it may be tried again
 
     def limit_of(self, device_key: str) -> int:
-        limit, until_s = self._lowered.get(device_key, (self._limit, 0.0))
-        if until_s <= self._clock.monotonic_s():
-            self._lowered.pop(device_key, None)
-            return self._limit
-        return limit
+        return min(self._limit, self._lowered.get(device_key, (self._limit, 0.0))[0])
 
     def try_take(self, device_key: str) -> bool:
         taken = self._taken.get(device_key, 0)
-        if taken >= self.limit_of(device_key):
+        if taken >= self._limit:
             return False
+        if taken >= self.limit_of(device_key):
+            now_s = self._clock.monotonic_s()
+            if now_s < self._lowered[device_key][1]:
+                return False
+            self._lowered[device_key] = (taken + 1, now_s + _ASKED_AGAIN_AFTER_S)
         self._taken[device_key] = taken + 1
         return True
 
@@ -44,4 +45,4 @@ class SessionBudget:
     def refused_by_device(self, device_key: str) -> None:
         """Call it while the refused session still holds its place."""
         limit = max(1, self._taken.get(device_key, 1) - 1)
-        self._lowered[device_key] = (limit, self._clock.monotonic_s() + _LOWERED_FOR_S)
+        self._lowered[device_key] = (limit, self._clock.monotonic_s() + _ASKED_AGAIN_AFTER_S)

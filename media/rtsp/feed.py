@@ -91,7 +91,7 @@ class Feed(Protocol):
         ...
 
     def close(self) -> None:
-        """Gives the source back. Returns at once; may be called twice.
+        """Gives the source back. Returns at once; may be called twice; ends a wait_described() under way.
 
         The device session ends some seconds after its last feed has closed.
         """

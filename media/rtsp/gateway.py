@@ -60,6 +60,7 @@ class GatewayFeed:
         self._port = port
         self._reader: LoopbackReader | None = None
         self._start_s: float | None = None
+        self._is_closed = False
 
     @property
     def url(self) -> str:
@@ -71,7 +72,7 @@ class GatewayFeed:
         return self._line.source
 
     def wait_described(self, timeout_s: float) -> MediaDescription:
-        return self._line.source.wait_described(timeout_s)
+        return self._line.source.wait_described(timeout_s, lambda: self._is_closed)
 
     def status(self) -> FeedStatus:
         return self._line.source.status()
@@ -84,6 +85,8 @@ class GatewayFeed:
         return None if start_s is None else self._line.source.arrived_utc(start_s + media_s)
 
     def close(self) -> None:
+        self._is_closed = True
+        self._line.source.wake_waiters()
         self._gateway.close_feed(self)
 
     # the gateway's thread

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -80,7 +80,7 @@ class SharedSource:
         self._last_video_s: float | None = None
         self._last_tick_s = clock.monotonic_s()
         self._ever_had_key = False
-        self._described = threading.Event()
+        self._told = threading.Condition()
         self._changed = asyncio.Event()
         self.error: DeviceError | None = None
 
@@ -231,7 +231,6 @@ class SharedSource:
         if before and (before.width, before.height) != (self._video_format.width, self._video_format.height):
             log.info("%s: the picture changed its size, its readers begin anew", self._name)
             self._end_consumers()
-        self._described.set()
         self._notify()
 
     def _place_again(self) -> None:
@@ -288,12 +287,17 @@ class SharedSource:
             self.error = error
             self._end_consumers()
             self._forget_held()
-            self._described.set()
             self._notify()
 
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+        self.wake_waiters()
+
+    def wake_waiters(self) -> None:
+        """Lets other threads look again at what they wait for; from any thread."""
+        with self._told:
+            self._told.notify_all()
 
     # what is known of it
 
@@ -336,9 +340,12 @@ class SharedSource:
             return False
         return self.error is None
 
-    def wait_described(self, timeout_s: float) -> MediaDescription:
+    def wait_described(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> MediaDescription:
         """For other threads; see feed.Feed.wait_described."""
-        self._described.wait(timeout_s)
+        with self._told:
+            self._told.wait_for(lambda: self._video_format or self.error or is_given_up(), timeout_s)
+        if is_given_up():
+            raise CameraUnreachable("The feed was closed.")
         if self.error:
             raise self.error.with_traceback(None)
         if self._video_format:

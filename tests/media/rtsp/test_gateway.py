@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
-from core.errors import Unavailable
+from core.errors import DeviceError, Unavailable
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.feed import Feed, FeedState
 from media.rtsp.gateway import RtspGateway
@@ -285,3 +285,12 @@ def test_ffprobe_sees_an_orderly_stream(camera: Cameras, gateway: RtspGateway) -
     command = ["/usr/bin/ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_streams", "-of", "json", feed.url]
     probed = json.loads(subprocess.run(command, capture_output=True, timeout=20, check=True).stdout)["streams"]
     assert [(stream["codec_name"], stream.get("width")) for stream in probed] == [("h264", 320), ("pcm_alaw", None)]
+
+
+def test_closing_a_feed_ends_a_wait_for_its_description(camera: Cameras, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(camera(answers={"DESCRIBE": lambda asked: None}).uri()))
+    threading.Timer(0.1, feed.close).start()
+    began_s = time.monotonic()
+    with pytest.raises(DeviceError):
+        feed.wait_described(5)
+    assert time.monotonic() - began_s < 1

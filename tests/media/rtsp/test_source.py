@@ -191,16 +191,22 @@ def test_media_without_any_key_frame_is_given_up_in_the_end() -> None:
         camera.source.on_tick()
 
 
-def test_a_budget_is_lowered_for_a_while_by_a_refusal() -> None:
+def test_a_refusal_lowers_the_budget_and_one_more_is_tried_now_and_then() -> None:
     clock = HandClock()
-    budget = SessionBudget(3, clock)
+    budget = SessionBudget(4, clock)
     assert all(budget.try_take("a") for _ in range(3))
-    assert not budget.try_take("a")
     assert budget.try_take("b")
     budget.refused_by_device("a")
     budget.give_back("a")
     assert not budget.try_take("a")
+    clock.seconds += 11
+    assert budget.try_take("a")
+    assert not budget.try_take("a"), "one try, however many wait"
+    budget.refused_by_device("a")
     budget.give_back("a")
-    assert budget.try_take("a")
-    clock.seconds += 301
-    assert budget.try_take("a")
+    assert not budget.try_take("a")
+    for _ in range(2):  # the device has room again
+        clock.seconds += 11
+        assert budget.try_take("a")
+    clock.seconds += 11
+    assert not budget.try_take("a"), "our own limit"

@@ -87,6 +87,19 @@ class PlainServer:
                 self.send_response(204)
                 self.end_headers()
 
+            def do_GET(self) -> None:
+                """One read, one length: a file may grow while it is sent, and then the page hangs for 20 s."""
+                file = Path(self.translate_path(self.path))
+                if not file.is_file():
+                    self.send_error(404)
+                    return
+                content = file.read_bytes()
+                self.send_response(200)
+                self.send_header("Content-Type", self.guess_type(str(file)))
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
             def end_headers(self) -> None:
                 self.send_header("Cache-Control", "no-store")  # else Chromium keeps the playlist for itself
                 super().end_headers()

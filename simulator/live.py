@@ -127,8 +127,9 @@ class LiveStream:
         clip = self._store.clip(picture_spec(self.channel, self.role))
         await clip.wait_started(timeout_s)
         if self.channel.audio and self.sound is None:
-            self.sound = await self._store.sound(self.channel.audio)
-            self.audio = Track(self.sound.payload_type, self.sound.rate)
+            sound = await self._store.sound(self.channel.audio)
+            if self.sound is None:  # two clients may have waited for it
+                self.sound, self.audio = sound, Track(sound.payload_type, sound.rate)
         if clip is not self.clip:
             self.clip = clip
             if not clip.is_complete:  # begin at the first picture: the last ones do not exist yet

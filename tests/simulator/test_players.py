@@ -1,0 +1,187 @@
+"""Players that know nothing of us: ffmpeg, GStreamer, onvif-zeep."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import psutil
+import pytest
+
+from simulator.layout import make_layout
+from tests.simulator.conftest import Start
+from tests.simulator.process import PASSWORD, USERNAME, Simulator, wait_until
+from tests.simulator.rtsp_client import RtspClient
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+QUOTED = "".join(
+    character if character.isascii() and character.isalnum() else "".join(f"%{byte:02X}" for byte in character.encode())
+    for character in PASSWORD
+)
+
+
+def _with_login(url: str) -> str:
+    return url.replace("rtsp://", f"rtsp://{USERNAME}:{QUOTED}@")
+
+
+def _probe(path: Path) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)],
+        capture_output=True,
+        timeout=20,
+        check=True,
+    )
+    return list(json.loads(done.stdout)["streams"])
+
+
+@pytest.mark.parametrize(
+    ("channel", "role", "codecs"),
+    [
+        (1, "main", ["h264", "pcm_alaw"]),
+        (2, "main", ["hevc", "pcm_alaw"]),
+        (3, "sub", ["h264", "pcm_mulaw"]),
+        (5, "main", ["h264", "aac"]),
+        (7, "sub", ["h264"]),
+    ],
+)
+def test_ffmpeg_copies_a_stream_without_a_complaint(
+    simulator: Simulator, tmp_path: Path, channel: int, role: str, codecs: list[str]
+) -> None:
+    target = tmp_path / "copy.mkv"
+    argv = [
+        FFMPEG,
+        "-v",
+        "warning",
+        "-nostdin",
+        "-rtsp_transport",
+        "tcp",
+        "-i",
+        _with_login(simulator.live_url(channel, role)),
+    ]
+    done = subprocess.run(
+        [*argv, "-t", "1", "-c", "copy", str(target)],
+        capture_output=True,
+        timeout=40,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    complaints = [
+        line
+        for line in done.stderr.decode().splitlines()
+        # joined in mid-GOP, as with every live camera; and Matroska wants to hear of time stamps it guessed
+        if not re.search(
+            "PPS|SPS|decode_slice|no frame|missing picture|concealing|POC|unset|non-existing|Could not find ref", line
+        )
+    ]
+    assert complaints == []
+    streams = _probe(target)
+    assert [stream["codec_name"] for stream in streams] == codecs
+    spec = make_layout(channel, profile="small")[channel - 1].stream("main" if role == "main" else "sub")
+    assert (streams[0]["width"], streams[0]["height"]) == (spec.width, spec.height)
+
+
+def test_sound_and_picture_are_together(simulator: Simulator, tmp_path: Path) -> None:
+    """The beep falls on every second key picture (GOP 1 s); measured where ffmpeg put both by their sender reports."""
+    target = tmp_path / "copy.mkv"
+    with RtspClient(simulator.live_url(1)) as client:
+        client.play()
+        wait_until(lambda: bool(simulator.frames(1)["complete"]), what="encoding")
+        argv = [FFMPEG, "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", _with_login(simulator.live_url(1))]
+        subprocess.run([*argv, "-t", "5", "-c", "copy", str(target)], timeout=40, check=True, stdin=subprocess.DEVNULL)
+    entries = ["-select_streams", "v", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"]
+    listed = subprocess.run(
+        ["ffprobe", "-v", "error", *entries, str(target)], capture_output=True, text=True, timeout=20, check=True
+    ).stdout
+    keys = [float(line.split(",")[0]) for line in listed.splitlines() if ",K" in line]
+    quiet = ["-af", "silencedetect=noise=-20dB:d=0.3", "-vn", "-f", "null", "-"]
+    argv = [FFMPEG, "-v", "info", "-nostdin", "-copyts", "-i", str(target), *quiet]
+    heard = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stderr
+    # a silence begins where a beep of 0.1 s ends
+    beeps = [float(found) - 0.1 for found in re.findall(r"silence_start: ([\d.]+)", heard) if float(found) > 0.2]
+    assert beeps
+    for beep in beeps:
+        assert min(abs(beep - key) for key in keys) < 0.12
+
+
+@pytest.mark.gstreamer
+@pytest.mark.parametrize(("channel", "depayloader"), [(1, "rtph264depay"), (2, "rtph265depay")])
+def test_gstreamer_plays_it(simulator: Simulator, channel: int, depayloader: str) -> None:
+    source = ["rtspsrc", f"location={simulator.live_url(channel, 'main')}", "protocols=tcp", "latency=0"]
+    login = [f"user-id={USERNAME}", f"user-pw={PASSWORD}"]
+    sink = ["!", depayloader, "!", "fakesink", "num-buffers=30", "sync=false"]
+    done = subprocess.run(
+        ["gst-launch-1.0", "-q", *source, *login, *sink], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_onvif_zeep_finds_its_way_from_the_device_to_the_stream(simulator: Simulator) -> None:
+    from onvif import ONVIFCamera  # noqa: PLC0415 (its import configures logging)
+
+    camera = ONVIFCamera("127.0.0.1", simulator.onvif_port, USERNAME, PASSWORD)
+    assert camera.devicemgmt.GetDeviceInformation().Manufacturer == "Pretend"
+    media = camera.create_media_service()
+    profile = media.GetProfiles()[0]
+    setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+    uri = media.GetStreamUri({"StreamSetup": setup, "ProfileToken": profile.token}).Uri
+    assert uri == simulator.live_url(1)
+    with RtspClient(uri) as client:
+        client.play()
+
+
+# -- what sixteen channels cost ----------------------------------------------------------------------------------------
+
+
+def _cost_of(simulator: Simulator, urls: list[str], for_s: float) -> tuple[float, float]:
+    """Share of one core while it sends to all of them at once, and Mbit/s that came."""
+    clients = [RtspClient(url, timeout_s=60) for url in urls]
+    received = [0] * len(clients)
+    for client in clients:
+        client.play(0)
+
+    def drain(place: int) -> None:
+        with contextlib.suppress(OSError):
+            while piece := clients[place].socket.recv(1 << 20):
+                received[place] += len(piece)
+
+    threads = [threading.Thread(target=drain, args=(place,)) for place in range(len(clients))]
+    for thread in threads:
+        thread.start()
+    process = psutil.Process(simulator.process.pid)
+    used, came, began = process.cpu_times(), sum(received), time.monotonic()
+    time.sleep(for_s)
+    after, took = process.cpu_times(), time.monotonic() - began
+    megabits = (sum(received) - came) * 8 / took / 1e6
+    for client in clients:
+        client.socket.shutdown(socket.SHUT_RDWR)
+        client.close()
+    for thread in threads:
+        thread.join()
+    return (after.user + after.system - used.user - used.system) / took, megabits
+
+
+def test_sixteen_small_channels_cost_little(start: Start) -> None:
+    simulator = start("--dead", "none")
+    urls = [simulator.live_url(channel, "sub") for channel in range(1, 17)]
+    share, megabits = _cost_of(simulator, urls, 2.0)
+    assert megabits > 2
+    assert share < 0.25
+
+
+@pytest.mark.stress
+def test_sixteen_full_channels_cost_less_than_half_a_core(start: Start, tmp_path: Path) -> None:
+    simulator = start("--dead", "none", "--prepare", "all", profile="full")
+    wait_until(lambda: simulator.get("/state")["clips"]["pending"] == 0, 600, "encoding")
+    share, megabits = _cost_of(simulator, [simulator.live_url(channel) for channel in range(1, 17)], 10.0)
+    memory = psutil.Process(simulator.process.pid).memory_info().rss >> 20
+    print(f"16 mains: {share:.3f} of a core, {megabits:.1f} Mbit/s, {memory} MB")
+    assert megabits > 50
+    assert share < 0.5

@@ -15,6 +15,7 @@ from media.rtsp.feed import FeedState, FeedStatus
 from sessions.plan import Plan
 from sessions.view import SegmentWait
 
+_SILENT = Problem("stream_stalled", "The device has stopped sending video.")
 _RETRY_AFTER_S = {"camera_auth_failed": 60, "camera_unsupported": 60, "ffmpeg_missing": 10}
 
 
@@ -76,7 +77,7 @@ class Board:
         with self._changed:
             self._feed = status
             if status.state is FeedState.SILENT and self._state is StreamState.RUNNING:
-                self._state, self._error = StreamState.STALLED, status.problem
+                self._state, self._error = StreamState.STALLED, status.problem or _SILENT
 
     def set_trouble(self, state: StreamState, error: Problem | None) -> None:
         with self._changed:

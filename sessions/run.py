@@ -33,6 +33,8 @@ _TICK_RUNNING_S = 0.25
 _DISK_EVERY_S = 1.0
 _GOPS_OF_PATIENCE = 2.5
 _FIRST_SEGMENT_PATIENCE = 4.0
+# Our own segments were given back, so the disk looks better than it is.
+ROOM_TO_RESUME_BYTES = 20_000_000
 _NO_SPACE = "No space left on device"
 _DISK_FULL = "There is no room left for segments."
 
@@ -69,6 +71,7 @@ class Run:
         pause: Callable[[float], None],
         known_codec: str | None,
         learn_codec: Callable[[str], None],
+        was_full: bool,
     ) -> None:
         self._tools = tools
         self._stream_id = stream_id
@@ -86,6 +89,7 @@ class Run:
         self._seen_video: VideoFormat | None = None
         self._source_codec = known_codec
         self._learn_codec = learn_codec
+        self._was_full = was_full
 
     @property
     def healthy_s(self) -> float:
@@ -96,7 +100,7 @@ class Run:
 
     def run_once(self) -> NoReturn:
         # What needs no device comes first: a full disk or a missing ffmpeg is no reason to knock.
-        self._check_disk()
+        self._check_disk(ROOM_TO_RESUME_BYTES if self._was_full else 0)
         ffmpeg = self._tools.find_ffmpeg()
         self._take_slot_if_needed()
         source = self._tools.resolve_source(self._camera_id, self._profile_token)
@@ -111,6 +115,7 @@ class Run:
             self._read_playlist(feed)
             self._check_source(status)
             if process.poll() is not None:
+                self._pause(0.0)  # whoever stops the session ends ffmpeg first
                 self._explain_end(process)
             self._check_disk()
             self._check_age(status, began_s, process)
@@ -209,11 +214,12 @@ class Run:
             raise StorageFull(_DISK_FULL)
         raise FfmpegEnded("ffmpeg ended unexpectedly.")
 
-    def _check_disk(self) -> None:
+    def _check_disk(self, extra_bytes: int = 0) -> None:
         now_s = self._tools.clock.monotonic_s()
         if now_s - self._disk_checked_s >= _DISK_EVERY_S:
             self._disk_checked_s = now_s
-            require_free_disk(self._holdings.folder.parent, self._tools.settings.min_free_bytes)
+            min_free_bytes = self._tools.settings.min_free_bytes + extra_bytes
+            require_free_disk(self._holdings.folder.parent, min_free_bytes)
 
     def _check_age(self, status: FeedStatus, began_s: float, process: SupervisedProcess) -> None:
         """A segment can only end where a key frame comes, so a long GOP asks for more patience."""

@@ -76,6 +76,7 @@ class Session:
             now_s=self._started_s, idle_end_s=settings.idle_end_s, unwatched_end_s=settings.unwatched_end_s
         )
         self._waiting = 0
+        self._was_full = False
         self._is_over = False
         self._again = threading.Event()
         self._wake = threading.Event()
@@ -221,6 +222,7 @@ class Session:
             pause=self._pause_run,
             known_codec=self._known_codec,
             learn_codec=self._learn_codec,
+            was_full=self._was_full,
         )
         wait_s = 0.0
         try:
@@ -245,6 +247,7 @@ class Session:
     def _trouble(self, error: AppError, healthy_s: float) -> float:
         """Shows what is wrong; how long to wait before the next try."""
         problem = Problem(error.code, error.detail)
+        self._was_full = error.code == "storage_full"
         if error.code == "storage_full":
             self._board.forget_segments()
         if error.code == "camera_auth_failed":
@@ -261,7 +264,15 @@ class Session:
 
     def _show(self, state: StreamState, problem: Problem, wait_s: float) -> None:
         if not self._is_over:
-            log.info("%s is %s (%s); next try in %.1f s", self.stream_id, state, problem.code, wait_s)
+            level = logging.DEBUG if self._board.shown().error == problem else logging.INFO
+            log.log(
+                level,
+                "%s is %s (%s); next try in %.1f s",
+                self.stream_id,
+                state,
+                problem.code,
+                wait_s,
+            )
             self._board.set_trouble(state, problem)
 
     def _pause_run(self, wait_s: float) -> None:

@@ -1,0 +1,76 @@
+"""Long loads: thousands of cycles leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.settings import Settings
+from media.process import Spawner
+from tests.streams.conftest import MakeManager
+from tests.streams.thin_device import until
+
+pytestmark = [pytest.mark.gstreamer, pytest.mark.stress]
+
+CYCLES = 2000
+AT_ONCE = 4
+
+
+def left_open() -> tuple[int, int, int]:
+    """Descriptors, threads and children of this process."""
+    here = psutil.Process()
+    return here.num_fds(), threading.active_count(), len(here.children())
+
+
+def test_two_thousand_starts_and_stops_leave_nothing_behind(
+    make_manager: MakeManager, settings: Settings, spawner: Spawner
+) -> None:
+    manager = make_manager(max_sessions=AT_ONCE)
+    faults: list[BaseException] = []
+
+    def cycle(number: int, count: int = CYCLES // AT_ONCE) -> None:
+        chance = random.Random(number)
+        token = f"profile/{number}"
+        try:
+            for _ in range(count):
+                view, viewer_id, _ = manager.start(1, token)
+                if chance.random() < 0.05:
+                    manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
+                else:
+                    time.sleep(chance.random() * 0.1)
+                manager.stop(view.stream_id, viewer_id)
+                assert not (settings.streams_dir / view.stream_id).exists()
+        except BaseException as fault:  # noqa: BLE001 - carried to the test's own thread
+            faults.append(fault)
+
+    cycle(99, 10)  # what is opened once and kept
+    before = left_open()
+    memory_before = psutil.Process().memory_info().rss
+    workers = [threading.Thread(target=cycle, args=(number,)) for number in range(AT_ONCE)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not faults, faults[0]
+    assert until(lambda: all(now <= then for now, then in zip(left_open(), before, strict=True)), 10), (
+        before,
+        left_open(),
+    )
+    assert list(settings.streams_dir.iterdir()) == []
+    assert not spawner.running()
+    assert psutil.Process().memory_info().rss - memory_before < 20_000_000
+    assert not [pid for pid in os.listdir("/proc") if pid.isdigit() and _is_our_zombie(pid)]  # noqa: PTH208 - names only
+
+
+def _is_our_zombie(pid: str) -> bool:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return fields[0] == "Z" and int(fields[1]) == os.getpid()

@@ -177,6 +177,7 @@ def test_sixteen_small_channels_cost_little(start: Start) -> None:
 
 
 @pytest.mark.stress
+@pytest.mark.timeout(900)  # all is encoded first: a minute and a half on two free cores
 def test_sixteen_full_channels_cost_less_than_half_a_core(start: Start, tmp_path: Path) -> None:
     simulator = start("--dead", "none", "--prepare", "all", profile="full")
     wait_until(lambda: simulator.get("/state")["clips"]["pending"] == 0, 600, "encoding")

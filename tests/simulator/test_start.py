@@ -39,6 +39,22 @@ def test_it_is_ready_soon_and_ends_when_told_to(start: Start) -> None:
     assert simulator.errors == ""
 
 
+@pytest.mark.parametrize(("fault", "value"), [("soap_silent", True), ("slow", 30), ("drip", 1)])
+def test_it_ends_quietly_while_clients_wait(start: Start, fault: str, value: object) -> None:
+    simulator = start("--channels", "8")
+    simulator.fault(fault, value)
+    with (
+        socket.create_connection(("127.0.0.1", simulator.onvif_port)) as waiting,
+        RtspClient(simulator.live_url(8)) as mute,
+    ):
+        waiting.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        mute.ask("OPTIONS")
+        mute.send("DESCRIBE", mute.url, {}, login=False)
+        time.sleep(0.1)
+        assert simulator.stop() == 0
+    assert simulator.errors == ""
+
+
 def test_it_ends_while_it_is_encoding_and_leaves_no_child(start: Start, tmp_path: Path) -> None:
     simulator = start("--prepare", "all", "--cache-dir", str(tmp_path), profile="full")
     children: list[psutil.Process] = []

@@ -77,7 +77,7 @@ class Recorder:
 def running_recorder(*options: str) -> Iterator[Recorder]:
     """A pretend recorder on free ports of loopback; it ends with the block."""
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "simulator", "--username", "admin", "--no-discovery", *options],
+        [sys.executable, "-m", "simulator", "--username", "admin", "--no-discovery", "--die-with-parent", *options],
         cwd=ROOT,
         env={**_environment(), "SIMULATOR_PASSWORD": PASSWORD},
         stdout=subprocess.PIPE,

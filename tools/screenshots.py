@@ -22,7 +22,7 @@ from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_rec
 SIZES = ((1280, 800), (390, 844))
 SCHEMES = ("light", "dark")
 PLAYING = "#stage[data-phase=playing]"
-FAILED = "#stage[data-phase=failed]"
+REASON = "#overlay[data-tone=warn]"
 
 
 class Studio:
@@ -134,12 +134,12 @@ def _edit(page: Page) -> None:
 
 
 def _failures(studio: Studio, viewer: str, recorder: Recorder) -> None:
-    studio.take("viewer-dead", f"{viewer}?channel=15&quality=sub", until=FAILED)
+    studio.take("viewer-dead", f"{viewer}?channel=15&quality=sub", until=REASON)
     recorder.set_fault("rtsp_slow", 30, channel=4)
     studio.take("viewer-waiting", f"{viewer}?channel=4&quality=sub", until="#stage[data-phase=connecting]", rest_ms=900)
     recorder.clear_fault("rtsp_slow", channel=4)
     recorder.set_fault("session_limit", 0)
-    studio.take("viewer-busy", f"{viewer}?channel=6&quality=sub", until=FAILED)
+    studio.take("viewer-busy", f"{viewer}?channel=6&quality=sub", until=REASON)
     recorder.clear_fault("session_limit")
 
 

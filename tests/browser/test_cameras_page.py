@@ -187,3 +187,26 @@ def test_every_control_has_a_name(app: App, camera_id: int, open_page: Open) -> 
     assert page.evaluate(_NAMELESS) == []
     page.get_by_role("button", name="Edit", exact=True).click()
     assert page.evaluate(_NAMELESS) == []
+
+
+# The sum of all layout shifts, as browsers measure it (Cumulative Layout Shift).
+_SHIFTS = """
+() => new Promise((resolve) => {
+  let sum = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) sum += entry.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+  setTimeout(() => resolve(sum), 100);
+})
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_jumps_while_a_page_fills_in(app: App, camera_id: int, open_page: Open, width: int) -> None:
+    page = open_page(f"{app.url}/cameras", width=width).page
+    expect(page.locator("camera-card snapshot-image[has-picture]")).to_be_visible(timeout=20_000)
+    assert page.evaluate(_SHIFTS) < 0.05
+    page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    wait_playing(page)
+    page.wait_for_timeout(500)
+    assert page.evaluate(_SHIFTS) < 0.05

@@ -77,6 +77,12 @@ test('it says what is being waited for until the picture moves', async () => {
   assert.equal(session.view.phase, 'playing');
 });
 
+test('the playlist is fetched in this viewer\'s name', async () => {
+  const { session } = begin({ onStart: { status: 'running' }, onStatus: { status: 'running' } });
+  await pass(600);
+  assert.equal(session.view.playlistUrl, '/p?viewer=v1');
+});
+
 test('stopping gives up the place of this viewer only', async () => {
   const { server, session } = begin();
   await pass();

@@ -32,9 +32,9 @@ export function resolution(video) {
   return video?.width && video.height ? `${video.width} × ${video.height}` : '';
 }
 
-/** @param {number|null|undefined} fps @returns {string} `25 fps` or '' */
+/** @param {number|null|undefined} fps as measured @returns {string} `25 fps` or '' */
 export function frameRate(fps) {
-  return fps ? `${Number(fps.toFixed(1))} fps` : '';
+  return fps ? `${fps < 5 ? Number(fps.toFixed(1)) : Math.round(fps)} fps` : '';
 }
 
 /** @param {number} count @param {string} one @param {string} [many] */

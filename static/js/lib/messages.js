@@ -28,7 +28,7 @@ const MESSAGES = {
   },
   camera_busy: {
     title: 'Refused by the recorder: too many sessions',
-    advice: 'Close other viewers or recordings of this device, or watch the sub stream.',
+    advice: 'Close other viewers or recordings of this device.',
     tone: 'warn',
     actions: ['retry', 'use_sub'],
   },

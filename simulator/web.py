@@ -72,19 +72,23 @@ class WebServer:
         """Serve one client, request after request."""
         self.connections[writer] = asyncio.current_task()
         try:
+            await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            return  # by drop(): this task is ours and nobody waits for it
+        finally:
+            self.connections.pop(writer, None)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
             while await self._serve_one(reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
             pass
-        except asyncio.CancelledError:
-            return  # by drop(): this task is ours and nobody waits for it
         except Silence:
             with contextlib.suppress(ConnectionError, ValueError):
                 while await reader.read(4096):
                     pass
-        finally:
-            self.connections.pop(writer, None)
-            writer.close()
 
     async def drop(self) -> None:
         """Cut all connections, whatever they wait for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -93,11 +94,16 @@ def test_the_password_is_not_among_what_its_children_see(start: Start, tmp_path:
         "--channels", "2", "--prepare", "all", "--cache-dir", str(tmp_path), profile="full", password="CANARY"
     )
     parent = psutil.Process(simulator.process.pid)
-    wait_until(lambda: bool(parent.children()), what="a child")
-    children = parent.children(recursive=True)
-    for child in children:
-        with_secret = " ".join([*child.cmdline(), *child.environ().values()])
-        assert "CANARY" not in with_secret
+    seen: list[str] = []
+
+    def has_read_painter_and_ffmpeg() -> bool:
+        for child in parent.children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # they come and go
+                seen.append(" ".join([*child.cmdline(), *child.environ().values()]))
+        return any("simulator.painter" in text for text in seen) and any("rawvideo" in text for text in seen)
+
+    wait_until(has_read_painter_and_ffmpeg, what="encoding")
+    assert "CANARY" not in " ".join(seen)
     assert "CANARY" not in " ".join(psutil.Process(simulator.process.pid).cmdline())
 
 

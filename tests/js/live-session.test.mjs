@@ -68,8 +68,11 @@ test('it says what is being waited for until the picture moves', async () => {
   assert.equal(opened(), 0);
   server.onStatus = { waiting_for: 'key_frame' };
   await pass(600);
-  assert.equal(opened(), 1);
+  assert.equal(opened(), 0);
+  server.onStatus = { waiting_for: 'buffering' };
   assert.equal(session.view.phase, 'key_frame');
+  await pass(600);
+  assert.equal(opened(), 1);
   server.onStatus = { status: 'running', waiting_for: null };
   await pass(600);
   assert.equal(session.view.phase, 'buffering');

@@ -25,9 +25,6 @@ const POLL_CONNECTING_MS = 200;
 const POLL_WAITING_MS = 500;
 const POLL_PLAYING_MS = 2000;
 
-/** Waiting for one of these means that the device has answered and a playlist is near. */
-const MEDIA_FLOWS = new Set(['key_frame', 'buffering']);
-
 export class LiveSession extends EventTarget {
   #api;
   #random;
@@ -299,17 +296,17 @@ export class LiveSession extends EventTarget {
     this.#later(this.#pauseMs(), () => this.#poll(run));
   }
 
-  /** The player begins as soon as the device has answered: before, it would only wait for a playlist. */
+  /** The player begins as soon as pictures flow: before, it would only wait for a playlist that may never come. */
   #openWhenReady() {
     const stream = this.#stream;
-    if (this.#opened || !stream || (stream.status !== 'running' && !MEDIA_FLOWS.has(stream.waiting_for ?? ''))) return;
+    if (this.#opened || !stream || (stream.status !== 'running' && stream.waiting_for !== 'buffering')) return;
     this.#opened = true;
     this.dispatchEvent(new Event('open'));
   }
 
   #pauseMs() {
     if (this.view.phase === 'playing') return POLL_PLAYING_MS;
-    return this.view.phase === 'connecting' ? POLL_CONNECTING_MS : POLL_WAITING_MS;
+    return this.#opened ? POLL_WAITING_MS : POLL_CONNECTING_MS;
   }
 
   #end() {

@@ -215,13 +215,13 @@ def test_streams_fall_silent_after_a_while_and_come_back(simulator: Simulator) -
     with RtspClient(urls[0]) as silent, RtspClient(urls[1]) as reporting, RtspClient(urls[2]) as healthy:
         for client in (silent, reporting, healthy):
             client.play()
-        simulator.fault("rtsp_silent", channel=1, after_s=0.2, for_s=5.6)
-        simulator.fault("rtcp_only", channel=2, after_s=0.2, for_s=5.6)
+        simulator.fault("rtsp_silent", channel=1, after_s=0.2, for_s=7)
+        simulator.fault("rtcp_only", channel=2, after_s=0.2, for_s=7)
         for client in (silent, reporting):
             list(client.packets(0.3))
         assert not list(silent.packets(2.5))
         assert {packet.channel for packet in reporting.packets(2.7)} == {1}  # a report is due every 5 s
-        assert {packet.channel for packet in silent.packets(1.0)} >= {0}
+        assert {packet.channel for packet in silent.packets(2.5)} >= {0}
         assert {packet.channel for packet in reporting.packets(0.3)} >= {0}
         assert any(packet.channel == 0 for packet in healthy.packets(0.3))
 

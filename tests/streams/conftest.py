@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from core.clock import SystemClock
-from core.records import VideoFormat
+from core.login_gate import LoginGate
+from core.records import Credential, StreamSource, VideoFormat
+from core.secrets import Secret
 from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
 from sessions.session import _LOOK_AGAIN_S
 from stream_manager import StreamManager
 from tests.streams.thin_device import SERVER, TOKEN, Device, is_running, until
@@ -121,3 +124,39 @@ def script(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+CANARY = "canary-password-7291"
+
+
+@dataclass
+class House:
+    """A manager over a gateway, and where its streams come from."""
+
+    manager: StreamManager
+    gateway: RtspGateway
+    port: int
+
+    def source(self, camera_id: int, path: str) -> StreamSource:
+        uri = f"rtsp://127.0.0.1:{self.port}/{path}"
+        return StreamSource(camera_id, path, uri, f"camera{camera_id}", Credential("admin", Secret(CANARY)))
+
+
+@pytest.fixture
+def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[House]:
+    clock = SystemClock()
+    gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
+    gateway.start()
+    made: list[House] = []
+    manager = StreamManager(
+        settings=settings,
+        clock=clock,
+        spawner=spawner,
+        open_feed=gateway.open_feed,
+        resolve_source=lambda camera_id, path: made[0].source(camera_id, path),
+    )
+    made.append(House(manager, gateway, rtsp_port))
+    manager.start_rooms()
+    yield made[0]
+    manager.stop_rooms()
+    gateway.stop()

@@ -13,7 +13,7 @@ import pytest
 
 from core.settings import Settings
 from media.process import Spawner
-from tests.streams.conftest import MakeManager
+from tests.streams.conftest import House
 from tests.streams.thin_device import until
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.stress]
@@ -28,18 +28,16 @@ def left_open() -> tuple[int, int, int]:
     return here.num_fds(), threading.active_count(), len(here.children())
 
 
-def test_two_thousand_starts_and_stops_leave_nothing_behind(
-    make_manager: MakeManager, settings: Settings, spawner: Spawner
-) -> None:
-    manager = make_manager(max_sessions=AT_ONCE)
+def test_two_thousand_starts_and_stops_leave_nothing_behind(house: House, settings: Settings, spawner: Spawner) -> None:
+    # Over the gateway: hundreds of readers killed in mid-stream lock up GStreamer's own server (1.22).
+    manager = house.manager
     faults: list[BaseException] = []
 
     def cycle(number: int, count: int = CYCLES // AT_ONCE) -> None:
         chance = random.Random(number)
-        token = f"profile/{number}"
         try:
             for _ in range(count):
-                view, viewer_id, _ = manager.start(1, token)
+                view, viewer_id, _ = manager.start(number, "plain")
                 if chance.random() < 0.05:
                     manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
                 else:

@@ -4,60 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from core.clock import SystemClock
-from core.login_gate import LoginGate
-from core.records import Credential, StreamSource, StreamState
-from core.secrets import Secret
-from core.settings import Settings
+from core.records import StreamState
 from media.process import Spawner
-from media.rtsp.gateway import RtspGateway
-from stream_manager import StreamManager
+from tests.streams.conftest import CANARY, House
 from tests.streams.thin_device import until
 
 pytestmark = pytest.mark.gstreamer
-
-CANARY = "canary-password-7291"
-
-
-@dataclass
-class House:
-    """A manager over a gateway, and where its streams come from."""
-
-    manager: StreamManager
-    gateway: RtspGateway
-    port: int
-
-    def source(self, camera_id: int, path: str) -> StreamSource:
-        uri = f"rtsp://127.0.0.1:{self.port}/{path}"
-        return StreamSource(camera_id, path, uri, f"camera{camera_id}", Credential("admin", Secret(CANARY)))
-
-
-@pytest.fixture
-def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[House]:
-    clock = SystemClock()
-    gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
-    gateway.start()
-    made: list[House] = []
-    manager = StreamManager(
-        settings=settings,
-        clock=clock,
-        spawner=spawner,
-        open_feed=gateway.open_feed,
-        resolve_source=lambda camera_id, path: made[0].source(camera_id, path),
-    )
-    made.append(House(manager, gateway, rtsp_port))
-    manager.start_rooms()
-    yield made[0]
-    manager.stop_rooms()
-    gateway.stop()
 
 
 def test_a_stream_runs_and_its_times_are_when_the_pictures_came(house: House, spawner: Spawner) -> None:

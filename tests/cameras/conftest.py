@@ -7,6 +7,9 @@ import pytest
 
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import House
+from tests.ipycam_peer import ipycam
+
+__all__ = ["ipycam"]
 
 
 @pytest.fixture

@@ -7,11 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
-from ipycam.camera import IPCamera, ReusableThreadingTCPServer
-from ipycam.config import CameraConfig
-from ipycam.http import IPCameraHTTPHandler
+from ipycam.camera import IPCamera
 
 from cameras.connecting import Pace
 from cameras.records import CameraChange, CameraDraft
@@ -150,29 +147,6 @@ def test_stopping_is_quick_while_a_device_accepts_and_says_nothing(real: House) 
         began_s = time.monotonic()
         manager.stop()
         assert time.monotonic() - began_s < 1.5
-
-
-@pytest.fixture
-def ipycam() -> Iterator[IPCamera]:
-    """ipycam's HTTP side on loopback, with one frame in it."""
-    config = CameraConfig(local_ip="127.0.0.1", rtsp_port=8554, username="admin", password="Pass w0rd/&<")
-    camera = IPCamera(config)
-    camera._last_frame = np.zeros((480, 640, 3), np.uint8)
-
-    class Handler(IPCameraHTTPHandler):  # type: ignore[misc] # ipycam has no types
-        pass
-
-    Handler.camera = camera
-    server = ReusableThreadingTCPServer(("127.0.0.1", 0), Handler)
-    config.onvif_port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield camera
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    if camera.ptz:
-        camera.ptz.stop()
 
 
 def test_ipycam_is_added_and_gives_its_snapshot(real: House, ipycam: IPCamera) -> None:

@@ -13,7 +13,10 @@ from core.login_gate import LoginGate
 from core.records import Credential
 from core.secrets import Secret
 from onvif_services.connection import DeviceConnection
+from tests.ipycam_peer import ipycam
 from tests.onvif.soap_device import SoapDevice
+
+__all__ = ["ipycam"]
 
 Connect = Callable[..., DeviceConnection]
 Serve = Callable[[Callable[[socket.socket], None]], int]

@@ -1,0 +1,39 @@
+"""ipycam, an independent virtual camera from PyPI: its HTTP side alone, on loopback, with one frame in it.
+
+Tokens with a clock window even on the time, and snapshots behind Basic.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ipycam.camera import IPCamera, ReusableThreadingTCPServer
+from ipycam.config import CameraConfig
+from ipycam.http import IPCameraHTTPHandler
+
+
+@pytest.fixture
+def ipycam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IPCamera]:
+    monkeypatch.chdir(tmp_path)  # it writes its presets where it stands
+    config = CameraConfig(local_ip="127.0.0.1", rtsp_port=8554, username="admin", password="Pass w0rd/&<")
+    camera = IPCamera(config)
+    camera._last_frame = np.zeros((480, 640, 3), np.uint8)
+
+    class Handler(IPCameraHTTPHandler):  # type: ignore[misc] # ipycam has no types
+        pass
+
+    Handler.camera = camera
+    server = ReusableThreadingTCPServer(("127.0.0.1", 0), Handler)
+    config.onvif_port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield camera
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    if camera.ptz:
+        camera.ptz.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from media.rtsp.bits import BitReader, BitsEnded
-from media.rtsp.nal import MAX_SIDE, PacketKind, Sighting
+from media.rtsp.nal import MAX_SIDE, PacketKind, Sighting, look_at_aggregate
 
 _SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER = 1, 5, 6, 7, 8, 9
 _STAP_A, _FU_A = 24, 28
@@ -22,7 +22,9 @@ def look_at(payload: bytes) -> Sighting:
             return _KEY if payload[1] & 0x1F == _IDR else _of_kind(payload[1] & 0x1F)
         return _NOTHING
     if kind == _STAP_A:
-        return _look_at_aggregate(payload)
+        return look_at_aggregate(
+            payload, header_bytes=1, kind_of=_kind_of_unit, is_set=lambda nal: nal[0] & 0x1F in {_SPS, _PPS}
+        )
     if kind in {_SPS, _PPS}:
         return Sighting(PacketKind.LEADING, (payload,))
     return _KEY if kind == _IDR else _of_kind(kind)
@@ -32,24 +34,9 @@ def _of_kind(kind: int) -> Sighting:
     return _LEADS if kind in _LEADING else Sighting(PacketKind.SLICE) if kind == _SLICE else _NOTHING
 
 
-def _look_at_aggregate(payload: bytes) -> Sighting:
-    sets: list[bytes] = []
-    best = PacketKind.LEADING
-    position = 1
-    while position + 3 <= len(payload):
-        stop = position + 2 + (payload[position] << 8 | payload[position + 1])
-        nal = payload[position + 2 : stop]
-        if not nal or stop > len(payload):
-            break
-        kind = nal[0] & 0x1F
-        if kind in {_SPS, _PPS}:
-            sets.append(nal)
-        elif kind == _IDR:
-            best = PacketKind.KEY
-        elif kind not in _LEADING and best is PacketKind.LEADING:
-            best = PacketKind.SLICE
-        position = stop
-    return Sighting(best, tuple(sets))
+def _kind_of_unit(nal: bytes) -> PacketKind:
+    kind = nal[0] & 0x1F
+    return PacketKind.KEY if kind == _IDR else _of_kind(kind).kind
 
 
 def set_slot(nal: bytes) -> str | None:

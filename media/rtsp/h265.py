@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from media.rtsp.bits import BitReader, BitsEnded
-from media.rtsp.nal import MAX_SIDE, PacketKind, Sighting
+from media.rtsp.nal import MAX_SIDE, PacketKind, Sighting, look_at_aggregate
 
 _VPS, _SPS, _PPS, _DELIMITER, _PREFIX_SEI = 32, 33, 34, 35, 39
 _AGGREGATE, _FRAGMENT = 48, 49
@@ -24,28 +24,13 @@ def look_at(payload: bytes) -> Sighting:
             return _SIGHTINGS[payload[2] & 0x3F]
         return _NOTHING
     if kind == _AGGREGATE:
-        return _look_at_aggregate(payload)
+        return look_at_aggregate(
+            payload,
+            header_bytes=2,
+            kind_of=lambda nal: _SIGHTINGS[nal[0] >> 1 & 0x3F].kind,
+            is_set=lambda nal: nal[0] >> 1 & 0x3F in _SETS,
+        )
     return Sighting(PacketKind.LEADING, (payload,)) if kind in _SETS else _SIGHTINGS[kind]
-
-
-def _look_at_aggregate(payload: bytes) -> Sighting:
-    sets: list[bytes] = []
-    best = PacketKind.LEADING
-    position = 2
-    while position + 4 <= len(payload):
-        stop = position + 2 + (payload[position] << 8 | payload[position + 1])
-        nal = payload[position + 2 : stop]
-        if not nal or stop > len(payload):
-            break
-        kind = nal[0] >> 1 & 0x3F
-        if kind in _SETS:
-            sets.append(nal)
-        elif _KINDS.get(kind) is PacketKind.KEY:
-            best = PacketKind.KEY
-        elif kind not in _LEADING and best is PacketKind.LEADING:
-            best = PacketKind.SLICE
-        position = stop
-    return Sighting(best, tuple(sets))
 
 
 def set_slot(nal: bytes) -> str | None:

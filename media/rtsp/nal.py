@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -23,3 +24,33 @@ class Sighting:
 
     kind: PacketKind
     parameter_sets: tuple[bytes, ...] = ()
+
+
+def look_at_aggregate(
+    payload: bytes,
+    *,
+    header_bytes: int,
+    kind_of: Callable[[bytes], PacketKind],
+    is_set: Callable[[bytes], bool],
+) -> Sighting:
+    """A payload of several whole NAL units, each behind its 16-bit length (STAP-A, H.265's AP).
+
+    `kind_of` and `is_set` are asked about one NAL unit. A unit cut short ends the look.
+    """
+    sets: list[bytes] = []
+    best = PacketKind.LEADING
+    position = header_bytes
+    while position + 2 + header_bytes <= len(payload):
+        stop = position + 2 + (payload[position] << 8 | payload[position + 1])
+        nal = payload[position + 2 : stop]
+        if len(nal) < header_bytes or stop > len(payload):
+            break
+        kind = kind_of(nal)
+        if is_set(nal):
+            sets.append(nal)
+        elif kind is PacketKind.KEY:
+            best = kind
+        elif kind is not PacketKind.LEADING and best is PacketKind.LEADING:
+            best = PacketKind.SLICE
+        position = stop
+    return Sighting(best, tuple(sets))

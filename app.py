@@ -61,6 +61,7 @@ class Rooms:
             open_feed=self.gateway.open_feed,
             resolve_source=self.onvif.stream_source,
             request_key_frame=self.onvif.request_key_frame,
+            note_stream=self.onvif.note_stream,
             known_video=self._known_video,
         )
         self.onvif.on_delete(self.streams.stop_camera)

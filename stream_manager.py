@@ -24,7 +24,7 @@ from sessions.ids import stream_id_of
 from sessions.plan import needs_transcode
 from sessions.session import Session
 from sessions.snapshots import SnapshotTaker
-from sessions.tools import KnownVideo, OpenFeed, RequestKeyFrame, ResolveSource, Tools, TranscodeSlots
+from sessions.tools import KnownVideo, NoteStream, OpenFeed, RequestKeyFrame, ResolveSource, Tools, TranscodeSlots
 from sessions.view import StreamView
 
 __all__ = ["StreamManager", "StreamView"]
@@ -51,6 +51,7 @@ class StreamManager:
         open_feed: OpenFeed,
         resolve_source: ResolveSource,
         request_key_frame: RequestKeyFrame = lambda _camera_id, _token: None,
+        note_stream: NoteStream = lambda _camera_id, _token, _problem: None,
         known_video: KnownVideo = lambda _camera_id, _token: None,
         ffmpeg: Callable[[], Path] | None = None,
     ) -> None:
@@ -64,6 +65,7 @@ class StreamManager:
             open_feed=open_feed,
             resolve_source=resolve_source,
             request_key_frame=request_key_frame,
+            note_stream=note_stream,
             find_ffmpeg=ffmpeg or (lambda: find_ffmpeg(settings.ffmpeg)),
             slots=self._slots,
         )

@@ -187,7 +187,9 @@ class Run:
         remove_files(self._holdings.folder, gone)
         if added:
             now_s = self._tools.clock.monotonic_s()
-            self._first_segment_s = now_s if self._first_segment_s is None else self._first_segment_s
+            if self._first_segment_s is None:
+                self._first_segment_s = now_s
+                self._tools.note_stream(self._camera_id, self._profile_token, None)
             self._last_segment_s = now_s
             last = written.segments[-1]
             try:

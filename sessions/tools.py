@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.clock import Clock
 from core.errors import LimitReached
-from core.records import StreamSource, VideoFormat
+from core.records import Problem, StreamSource, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.feed import Feed
@@ -17,6 +17,7 @@ from media.rtsp.feed import Feed
 OpenFeed = Callable[[StreamSource], Feed]
 ResolveSource = Callable[[int, str], StreamSource]
 RequestKeyFrame = Callable[[int, str], None]
+NoteStream = Callable[[int, str, Problem | None], None]
 KnownVideo = Callable[[int, str], VideoFormat | None]
 
 
@@ -50,7 +51,10 @@ class TranscodeSlots:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """`find_ffmpeg` raises FfmpegMissing; `resolve_source` and `request_key_frame` may block."""
+    """`find_ffmpeg` raises FfmpegMissing; `resolve_source` and `request_key_frame` may block.
+
+    `note_stream` is told how a channel fares: a problem, or None when its pictures are there.
+    """
 
     settings: Settings
     clock: Clock
@@ -58,5 +62,6 @@ class Tools:
     open_feed: OpenFeed
     resolve_source: ResolveSource
     request_key_frame: RequestKeyFrame
+    note_stream: NoteStream
     find_ffmpeg: Callable[[], Path]
     slots: TranscodeSlots

@@ -81,6 +81,7 @@ def make_manager(settings: Settings, spawner: Spawner, device: Device) -> Iterat
             open_feed=device.open_feed,
             resolve_source=device.resolve,
             request_key_frame=device.request_key_frame,
+            note_stream=device.note_stream,
             known_video=lambda _camera_id, _token: VideoFormat(known_codec) if known_codec else None,
             ffmpeg=ffmpeg or find_ffmpeg,
         )

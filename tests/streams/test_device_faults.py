@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from core.errors import CameraAuthFailed, CameraBusy, CameraUnreachable, NotFound, Unavailable
+from core.errors import CameraAuthFailed, CameraBusy, CameraNoSignal, CameraUnreachable, NotFound, Unavailable
 from core.records import Problem, StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
@@ -36,6 +36,16 @@ def test_a_device_that_goes_and_comes_back_is_found_again(running: MakeManager, 
     device.refuse(None)
     assert until(lambda: is_running(manager))
     assert all(feed.is_closed for feed in device.opened[:-1])
+
+
+def test_how_a_session_fares_is_told_to_who_keeps_the_channels(make_manager: MakeManager, device: Device) -> None:
+    device.refuse(CameraNoSignal("The device has no such stream."))
+    manager = make_manager()
+    manager.start(1, TOKEN)
+    assert until(lambda: (1, TOKEN, "camera_no_signal") in device.noted, 3)
+    device.refuse(None)
+    assert until(lambda: is_running(manager))
+    assert until(lambda: device.noted[-1] == (1, TOKEN, None), 1)
 
 
 def test_a_busy_device_shows_its_reason_and_is_asked_less_and_less(make_manager: MakeManager, device: Device) -> None:

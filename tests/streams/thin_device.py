@@ -80,6 +80,7 @@ class Device:
     resolved: int = 0
     resolve_takes_s: float = 0.0
     key_frames_asked: int = 0
+    noted: list[tuple[int, str, str | None]] = field(default_factory=list)
 
     def resolve(self, camera_id: int, profile_token: str) -> StreamSource:
         self.resolved += 1
@@ -92,6 +93,9 @@ class Device:
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         self.key_frames_asked += 1
+
+    def note_stream(self, camera_id: int, profile_token: str, problem: Problem | None) -> None:
+        self.noted.append((camera_id, profile_token, problem.code if problem else None))
 
     def refuse(self, error: AppError | None) -> None:
         """From now on connecting fails, and what runs is gone; None: all is well again."""

@@ -17,6 +17,7 @@ from core.settings import Settings
 from media.commands import AudioHandling, Container, LiveOptions, VideoHandling, live_command
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
+from stream_manager import StreamManager
 from tests.streams.conftest import MakeManager
 from tests.streams.thin_device import HEVC, ID, TOKEN, Device, until
 
@@ -59,7 +60,7 @@ def test_each_kind_of_source_becomes_what_players_take(
     for name, (*_, container, codecs) in kinds.items():
         suffix = "m4s" if container is Container.FMP4 else "ts"
         first = tmp_path / name / f"segment_00005.{suffix}"
-        assert until(lambda: (tmp_path / name / "stream.m3u8").exists(), 15), children[name].stderr_tail()  # noqa: B023
+        assert until(lambda: (tmp_path / name / "stream.m3u8").exists(), 15), children[name].stderr_tail()  # noqa: B023 - called within this round
         init = [tmp_path / name / "init_3.mp4"] if container is Container.FMP4 else []
         assert codecs_of(*init, first) == codecs, name
     assert all(child.poll() is None for child in children.values())
@@ -124,9 +125,9 @@ def test_old_segments_are_not_kept(make_manager: MakeManager, device: Device, se
     assert set(listed) <= set(segments)
 
 
-def _text(manager: object) -> str | None:
+def _text(manager: StreamManager) -> str | None:
     try:
-        return manager.playlist(ID, "stream.m3u8")  # type: ignore[attr-defined, no-any-return]  # a StreamManager
+        return manager.playlist(ID, "stream.m3u8")
     except Unavailable:
         return None
 

@@ -157,7 +157,7 @@ def test_stopping_the_spawner_ends_all_and_leaks_nothing() -> None:
     assert time.monotonic() - began < 4
     assert not any(is_alive(child.pid) for child in children)
     assert not any(thread.name == "spawner" for thread in threading.enumerate())
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
 
 
 def test_many_children_side_by_side_from_many_threads(spawner: Spawner) -> None:

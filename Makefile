@@ -59,7 +59,8 @@ node_modules/.installed-dev: package.json package-lock.json
 
 $(VENDOR)/hls.mjs: package-lock.json | node_modules/.installed
 	@mkdir -p $(VENDOR)
-	@cp $(HLS)/hls.mjs $(HLS)/hls.worker.js node_modules/hls.js/LICENSE $(VENDOR)/
+	@cp $(HLS)/hls.worker.js node_modules/hls.js/LICENSE $(VENDOR)/
+	@cp $(HLS)/hls.min.mjs $@
 	@touch $@
 
 .PHONY: install-dev

@@ -14,6 +14,7 @@ from web.api import models, system
 from web.api import streams as api_streams
 from web.fields import refuse
 from web.guard import install_guard
+from web.modules import modules_of
 from web.problems import install_problems
 from web.services import EXTENSION, Services
 from web.strict_json import StrictRequest
@@ -43,6 +44,7 @@ def build_web(services: Services) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it, its base has not
     app.url_map.merge_slashes = False  # else `//host/..` is answered with a redirect
     app.extensions[EXTENSION] = services
+    app.jinja_env.globals["modules_of"] = modules_of
     install_guard(app)
     install_problems(app)
     for blueprint in (api_cameras.blueprint, api_streams.blueprint, system.blueprint):

@@ -60,7 +60,7 @@ node_modules/.installed-dev: package.json package-lock.json
 $(VENDOR)/hls.mjs: package-lock.json | node_modules/.installed
 	@mkdir -p $(VENDOR)
 	@cp $(HLS)/hls.worker.js node_modules/hls.js/LICENSE $(VENDOR)/
-	@cp $(HLS)/hls.min.mjs $@
+	@cp $(HLS)/hls.light.min.mjs $@
 	@touch $@
 
 .PHONY: install-dev

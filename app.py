@@ -1,6 +1,7 @@
-"""The composition root: puts the rooms together and runs them. Nobody imports it but tests and bench.
+"""The way in: `python app.py` serves until Ctrl-C; `--demo` adds the pretend recorder if there is no camera yet.
 
-`python app.py` serves until Ctrl-C; `--demo` adds the pretend recorder if there is no camera yet.
+`create_app()` is the WSGI application. The rooms behind it are wired in `rooms.py`, and imported by the worker
+alone: imported here, they would lie in the memory of gunicorn's master too (some 40 MB).
 """
 
 from __future__ import annotations
@@ -12,112 +13,29 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flask_openapi3.openapi import OpenAPI
-
-from core.clock import SystemClock
-from core.errors import AppError, NotFound
-from core.login_gate import LoginGate
-from core.records import VideoFormat
 from core.settings import Settings, SettingsError
-from database import Database
-from media.process import Spawner
-from media.rtsp.gateway import RtspGateway
-from onvif_manager import OnvifManager
-from stream_manager import StreamManager
-from web.application import build_web
 from web.instance_lock import InstanceLock
-from web.logs import start_logging
 from web.server import EXIT_CANNOT_START, Server
-from web.services import Services
+
+if TYPE_CHECKING:
+    from flask_openapi3.openapi import OpenAPI
+
+    from rooms import Rooms
 
 
-class Rooms:
-    """All that runs. `start()` goes from the ground up, `stop()` back down; nothing runs before."""
+def make_rooms(settings: Settings, *, is_demo: bool = False) -> Rooms:
+    """Wires the rooms. Starts nothing."""
+    from rooms import Rooms  # noqa: PLC0415 - the module's own text says why
 
-    def __init__(self, settings: Settings, *, is_demo: bool = False) -> None:
-        self.settings = settings
-        self._is_demo = is_demo
-        self._running: ExitStack | None = None
-        clock = SystemClock()
-        login_gate = LoginGate(clock, retry_after_s=settings.login_retry_s)
-        self.database = Database(settings.database_file)
-        self.spawner = Spawner()
-        self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings)
-        self.onvif = OnvifManager(
-            self.database,
-            settings,
-            login_gate,
-            clock,
-            frame_snapshot=lambda source: self.streams.snapshot(source),
-            launcher=self.spawner,
-        )
-        self.streams = StreamManager(
-            settings=settings,
-            clock=clock,
-            spawner=self.spawner,
-            open_feed=self.gateway.open_feed,
-            resolve_source=self.onvif.stream_source,
-            request_key_frame=self.onvif.request_key_frame,
-            note_stream=self.onvif.note_stream,
-            known_video=self._known_video,
-        )
-        self.onvif.on_delete(self.streams.stop_camera)
-        self.onvif.on_change(self.streams.restart_camera)
-        self.web = build_web(Services(settings, self.onvif, self.streams, self.is_ready))
-        self.web.extensions["rooms"] = self
-
-    def start(self) -> None:
-        """Raises StartRefused, with nothing left running, where a room cannot start."""
-        if self._running is not None:
-            return
-        start_logging(self.settings)
-        with ExitStack() as rooms:
-            for start, stop in (
-                (self.spawner.start, self.spawner.stop),
-                (self.gateway.start, self.gateway.stop),
-                (self.onvif.start, self.onvif.stop),
-                (self.streams.start_rooms, self.streams.stop_rooms),
-            ):
-                rooms.callback(stop)
-                start()
-            if self._is_demo and not self.onvif.list_cameras():
-                self.onvif.add_pretend_recorder()
-            self._running = rooms.pop_all()
-
-    def stop(self) -> None:
-        """Ends streams, connections and children. May be called twice."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.close()
-
-    def is_ready(self) -> bool:
-        """Whether the app can do its work: its rooms run and its database answers."""
-        if self._running is None:
-            return False
-        try:
-            with self.database.read():
-                return True
-        except AppError:
-            return False
-
-    def _known_video(self, camera_id: int, profile_token: str) -> VideoFormat | None:
-        """What the camera says of a media profile; None for one that was never reached. NotFound."""
-        channels = self.onvif.channels(camera_id)
-        for channel in channels:
-            for profile in channel.profiles:
-                if profile.profile_token == profile_token:
-                    return profile.video
-        if channels:
-            raise NotFound("profile_token: this camera has no such media profile.")
-        return None
+    return Rooms(settings, is_demo=is_demo)
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
     """Wires the rooms for these settings. Starts nothing; `app.extensions["rooms"]` starts and stops."""
-    return Rooms(settings or Settings.from_environ()).web
+    return make_rooms(settings or Settings.from_environ()).web
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CANNOT_START
-    return Server(settings, lambda: Rooms(settings, is_demo=is_demo)).serve()
+    return Server(settings, lambda: make_rooms(settings, is_demo=is_demo)).serve()
 
 
 def check_listening(settings: Settings) -> None:

@@ -33,10 +33,12 @@ const watch = setInterval(() => {
   video.requestVideoFrameCallback(() => { window.firstPictureMs = performance.now(); });
 }, 5);
 """
+# no-store: an unread answer otherwise keeps Chromium's cache entry locked, and the playlist waits 20 s for it
 _PLAIN_PAGE = """<!doctype html><video muted autoplay></video><script type="module">
 import Hls from '/hls.mjs';
 await fetch('/start', {method: 'POST'});
-while (!(await fetch('/live/stream.m3u8', {method: 'HEAD'})).ok) await new Promise((r) => setTimeout(r, 200));
+const there = () => fetch('/live/stream.m3u8', {method: 'HEAD', cache: 'no-store'});
+while (!(await there()).ok) await new Promise((r) => setTimeout(r, 200));
 const hls = new Hls();
 hls.loadSource('/live/stream.m3u8');
 hls.attachMedia(document.querySelector('video'));

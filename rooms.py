@@ -1,0 +1,103 @@
+"""The composition root: puts the rooms together, starts and stops them. Nobody imports it but `app.py`.
+
+Apart from `app.py` because of the memory: gunicorn's master needs none of this, and only the worker imports it.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from core.clock import SystemClock
+from core.errors import AppError, NotFound
+from core.login_gate import LoginGate
+from core.records import VideoFormat
+from core.settings import Settings
+from database import Database
+from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
+from onvif_manager import OnvifManager
+from stream_manager import StreamManager
+from web.application import build_web
+from web.logs import start_logging
+from web.services import Services
+
+
+class Rooms:
+    """All that runs. `start()` goes from the ground up, `stop()` back down; nothing runs before."""
+
+    def __init__(self, settings: Settings, *, is_demo: bool = False) -> None:
+        self.settings = settings
+        self._is_demo = is_demo
+        self._running: ExitStack | None = None
+        clock = SystemClock()
+        login_gate = LoginGate(clock, retry_after_s=settings.login_retry_s)
+        self.database = Database(settings.database_file)
+        self.spawner = Spawner()
+        self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings)
+        self.onvif = OnvifManager(
+            self.database,
+            settings,
+            login_gate,
+            clock,
+            frame_snapshot=lambda source: self.streams.snapshot(source),
+            launcher=self.spawner,
+        )
+        self.streams = StreamManager(
+            settings=settings,
+            clock=clock,
+            spawner=self.spawner,
+            open_feed=self.gateway.open_feed,
+            resolve_source=self.onvif.stream_source,
+            request_key_frame=self.onvif.request_key_frame,
+            note_stream=self.onvif.note_stream,
+            known_video=self._known_video,
+        )
+        self.onvif.on_delete(self.streams.stop_camera)
+        self.onvif.on_change(self.streams.restart_camera)
+        self.web = build_web(Services(settings, self.onvif, self.streams, self.is_ready))
+        self.web.extensions["rooms"] = self
+
+    def start(self) -> None:
+        """Raises StartRefused, with nothing left running, where a room cannot start."""
+        if self._running is not None:
+            return
+        start_logging(self.settings)
+        with ExitStack() as rooms:
+            for start, stop in (
+                (self.spawner.start, self.spawner.stop),
+                (self.gateway.start, self.gateway.stop),
+                (self.onvif.start, self.onvif.stop),
+                (self.streams.start_rooms, self.streams.stop_rooms),
+            ):
+                rooms.callback(stop)
+                start()
+            if self._is_demo and not self.onvif.list_cameras():
+                self.onvif.add_pretend_recorder()
+            self._running = rooms.pop_all()
+
+    def stop(self) -> None:
+        """Ends streams, connections and children. May be called twice."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    def is_ready(self) -> bool:
+        """Whether the app can do its work: its rooms run and its database answers."""
+        if self._running is None:
+            return False
+        try:
+            with self.database.read():
+                return True
+        except AppError:
+            return False
+
+    def _known_video(self, camera_id: int, profile_token: str) -> VideoFormat | None:
+        """What the camera says of a media profile; None for one that was never reached. NotFound."""
+        channels = self.onvif.channels(camera_id)
+        for channel in channels:
+            for profile in channel.profiles:
+                if profile.profile_token == profile_token:
+                    return profile.video
+        if channels:
+            raise NotFound("profile_token: this camera has no such media profile.")
+        return None

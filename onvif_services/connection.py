@@ -295,12 +295,11 @@ class DeviceConnection:
         return self._attempt("snapshot", "GET", self._timeout_s, lambda: self._download_logged_in(address))
 
     def _download_logged_in(self, address: str) -> HttpAnswer:
-        try:
+        def download() -> HttpAnswer:
             with self._slot(self._deadline()):
                 return self._transport.download(address, deadline_s=self._deadline(), with_login=True)
-        except LoginRefused:
-            self._blame_account("snapshot", "GET", self._deadline())
-            raise
+
+        return self._twice_at_most("snapshot", "GET", self._deadline(), download)
 
     def _with_login(
         self, service: str, operation: str, params: dict[str, Any], timeout_s: float, address: str | None = None
@@ -335,19 +334,47 @@ class DeviceConnection:
     def _log_in(
         self, service: str, operation: str, params: dict[str, Any], deadline_s: float, address: str | None
     ) -> Element:
-        try:
+        def send() -> Element:
             return self._send(service, operation, params, with_login=True, deadline_s=deadline_s, address=address)
+
+        return self._twice_at_most(service, operation, deadline_s, send)
+
+    def _twice_at_most(self, service: str, operation: str, deadline_s: float, send: Callable[[], _T]) -> _T:
+        """Sends, and once more where the refusal may not be the password's fault."""
+        try:
+            return send()
         except LoginRefused as refused:
-            if not (refused.challenge_learned or (not refused.by_digest and self._clock_has_changed())):
-                self._blame_account(service, operation, deadline_s)
+            first = refused
+            if not self._is_worth_another(refused, service, operation, deadline_s):
                 raise
         zone_in_utc_s = self._zone_in_utc_s
         try:
-            return self._send(service, operation, params, with_login=True, deadline_s=deadline_s, address=address)
+            return send()
         except LoginRefused:
             if zone_in_utc_s:
                 self._zone_in_utc_s = 0.0  # that was not it
+            if first.nonce_renewed and self._can_vouch_for(service, operation):
+                self._transport.renews_nonces_unsaid = False
+                raise _NotAllowed(service, operation) from None
             raise
+
+    def _is_worth_another(self, refused: LoginRefused, service: str, operation: str, deadline_s: float) -> bool:
+        """Settles by at most one other log-in why this one was refused; raises LoginRefused or _NotAllowed if so.
+
+        A log-in that worked before is asked again: without this one operation that the account may
+        not use would count as a wrong password for the whole device.
+        """
+        if refused.challenge_learned or (not refused.by_digest and self._clock_has_changed()):
+            return True
+        if self._proof and self._can_vouch_for(service, operation):
+            self._send(*self._proof, {}, with_login=True, deadline_s=deadline_s)
+            if not refused.nonce_renewed:
+                raise _NotAllowed(service, operation)
+            self._transport.renews_nonces_unsaid = True
+        return refused.nonce_renewed
+
+    def _can_vouch_for(self, service: str, operation: str) -> bool:
+        return self._is_proven and self._proof is not None and self._proof != (service, operation)
 
     def _clock_has_changed(self) -> bool:
         """Whether the refusal may be the clock's fault: reads it again, once, and says if that gives another time."""
@@ -360,15 +387,6 @@ class DeviceConnection:
         # Perhaps local time where UTC belongs; if that was known, summer time may have begun or ended.
         zone_s, self._zone_in_utc_s = self._zone_in_utc_s, device.quarter_hours_s(self._offset.offset_s)
         return has_moved or self._zone_in_utc_s != zone_s
-
-    def _blame_account(self, service: str, operation: str, deadline_s: float) -> None:
-        """A log-in that worked before and one operation that is refused: is it the account's rights?
-
-        Without this one forbidden operation would count as a wrong password for the whole device.
-        """
-        if self._is_proven and self._proof and self._proof != (service, operation):
-            self._send(*self._proof, {}, with_login=True, deadline_s=deadline_s)
-            raise _NotAllowed(service, operation)
 
     def _send(
         self,

@@ -16,13 +16,17 @@ class LoginRefused(CameraAuthFailed):
     """The device wants another login, or one at all. Stays inside this room until that is settled.
 
     `challenge_learned`: it asked for HTTP Digest, which it had not done before. `by_digest`: what it
-    refused was a Digest, in which no clock plays a part.
+    refused was a Digest, in which no clock plays a part. `nonce_renewed`: it refused a nonce that had
+    been good before and offers another one, without saying that this was why (RFC 7616, 3.3, stale).
     """
 
-    def __init__(self, *, challenge_learned: bool = False, by_digest: bool = False) -> None:
+    def __init__(
+        self, *, challenge_learned: bool = False, by_digest: bool = False, nonce_renewed: bool = False
+    ) -> None:
         super().__init__("The device refuses this user name or password.")
         self.challenge_learned = challenge_learned
         self.by_digest = by_digest
+        self.nonce_renewed = nonce_renewed
         self.date: str | None = None  # the answer's Date header
 
 

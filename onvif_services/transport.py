@@ -165,6 +165,7 @@ class CappedTransport(Transport):
         self._soap_login: http_digest.DigestLogin | None = None
         self._download_login: http_digest.DigestLogin | None = None
         self._download_basic = False
+        self.renews_nonces_unsaid = False  # set where it is known that this device does so
 
     # -- zeep's side ---------------------------------------------------------------------------
 
@@ -203,9 +204,12 @@ class CappedTransport(Transport):
             if offered is not None:
                 with self._lock:
                     self._soap_login = http_digest.DigestLogin(offered)
-            if not _is_old_nonce(login, offered, used):
+            renewed = _is_renewed(login, offered, used)
+            if not self._is_only_old(offered, login, renewed):
                 refused = LoginRefused(
-                    challenge_learned=offered is not None and login is None, by_digest=login is not None
+                    challenge_learned=offered is not None and login is None,
+                    by_digest=login is not None,
+                    nonce_renewed=renewed,
                 )
                 refused.date = answer.headers.get("Date")
                 raise refused
@@ -227,8 +231,9 @@ class CappedTransport(Transport):
             with self._lock:
                 self._download_login = http_digest.DigestLogin(offer.digest) if offer.digest else None
                 self._download_basic = offer.basic and offer.digest is None
-            if not _is_old_nonce(login, offer.digest, used):
-                break
+            renewed = _is_renewed(login, offer.digest, used)
+            if not self._is_only_old(offer.digest, login, renewed):
+                raise LoginRefused(by_digest=True, nonce_renewed=renewed)
         raise LoginRefused(by_digest=True)
 
     @property
@@ -257,6 +262,12 @@ class CappedTransport(Transport):
 
     def _deadline_s(self) -> float:
         return self._call.deadline_s
+
+    def _is_only_old(
+        self, offered: http_digest.Challenge | None, login: http_digest.DigestLogin | None, renewed: bool
+    ) -> bool:
+        """Whether a 401 says nothing about the password, so that another try is no attempt."""
+        return login is not None and offered is not None and (offered.stale or (renewed and self.renews_nonces_unsaid))
 
     def _digest_header(
         self, login: http_digest.DigestLogin | None, method: str, address: str
@@ -331,11 +342,9 @@ def _unpack(body: bytes, headers: Message, cap_bytes: int) -> bytes:
     return unpacked
 
 
-def _is_old_nonce(login: http_digest.DigestLogin | None, offered: http_digest.Challenge | None, used: int) -> bool:
-    """Whether a 401 only says that a nonce ran out. A nonce refused at its first use means the login."""
-    if login is None or offered is None:
-        return False
-    return offered.stale or (used > 1 and offered.nonce != login.challenge.nonce)
+def _is_renewed(login: http_digest.DigestLogin | None, offered: http_digest.Challenge | None, used: int) -> bool:
+    """Whether a nonce that was good before is refused: it ran out, or the password was changed."""
+    return login is not None and offered is not None and used > 1 and offered.nonce != login.challenge.nonce
 
 
 def _target(address: str) -> str:

@@ -181,6 +181,7 @@ class SoapDevice:
         self.failed_logins = 0
         self.good_logins = 0
         self._nonces = 0
+        self.nonces_good_for: int | None = None  # requests; it then offers another without saying `stale`
         self._lock = threading.Lock()
         self._server = (_Server6 if ":" in host else _Server)((host, 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -306,6 +307,8 @@ class SoapDevice:
         def digest(value: str) -> str:
             return kind(value.encode()).hexdigest()
 
+        if self.nonces_good_for is not None and int(found.get("nc", "0"), 16) > self.nonces_good_for:
+            return False
         secret = digest(f"{self.username}:Login to S1:{self.password}")
         request = digest(f"{method}:{found.get('uri', '')}")
         middle = ":".join(found.get(name, "") for name in ("nonce", "nc", "cnonce", "qop"))

@@ -193,14 +193,34 @@ def test_an_operation_the_account_may_not_use_is_not_taken_for_a_wrong_password(
     conn.call("media", "GetProfiles")
 
 
-def test_a_password_changed_on_the_device_is_noticed_with_two_logins(device: SoapDevice, connect: Connect) -> None:
+@pytest.mark.parametrize("login", ["token", "digest", "both"])
+@pytest.mark.parametrize("operation", ["GetProfiles", "GetVideoSources"])
+def test_a_password_changed_on_the_device_is_noticed_with_two_logins(
+    device: SoapDevice, connect: Connect, login: str, operation: str
+) -> None:
+    device.login = login
     conn = connect()
     conn.open()
     device.password = "another"
     for _ in range(4):
         with pytest.raises(CameraAuthFailed):
-            conn.call("media", "GetProfiles")
+            conn.call("media", operation)
     assert device.failed_logins <= 2
+
+
+@pytest.mark.parametrize("good_for", [1, 2, 5])
+def test_a_device_that_renews_nonces_without_saying_so_goes_on(
+    device: SoapDevice, connect: Connect, good_for: int
+) -> None:
+    device.login, device.nonces_good_for = "digest", good_for
+    conn = connect()
+    conn.open()
+    for _ in range(12):
+        conn.call("media", "GetProfiles")
+    device.answers["SetSynchronizationPoint"] = fault("ter:NotAuthorized", "needs operator")
+    with pytest.raises(CameraUnsupported):
+        conn.call("media", "SetSynchronizationPoint", {"ProfileToken": "MediaProfile00000"})
+    conn.call("media", "GetProfiles")
 
 
 def test_an_old_digest_nonce_is_renewed(device: SoapDevice, connect: Connect) -> None:

@@ -1,0 +1,136 @@
+"""What a device has recorded: the values that cross a room's edge.
+
+Every time here is UTC by the DEVICE's clock, as its answers have it. What a person or the API asks
+and gets is corrected by `correction_s`: the recordings room does that at its face, and nobody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.records import ClockOffset, Credential
+
+_CLOCK_IS_RIGHT_WITHIN_S = 5.0
+
+
+class TrackType(StrEnum):
+    """ONVIF Recording Control, tt:TrackType."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    METADATA = "metadata"
+
+
+class SpanState(StrEnum):
+    """What we know of a stretch of time: four things that must never be confused."""
+
+    RECORDED = "recorded"
+    NOT_RECORDED = "not_recorded"
+    NOT_ASKED = "not_asked"
+    UNKNOWN = "unknown"  # the device cannot say what lies between its earliest and its latest
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingTrack:
+    """One track of a recording. `data_from`, `data_until` are hints (devices answer 1970 or nothing)."""
+
+    track_token: str
+    type: TrackType
+    codec: str | None = None
+    data_from: datetime | None = None
+    data_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecording:
+    """A recording as the device lists it (tt:RecordingInformation): a container of tracks, often one a channel.
+
+    `source_id` is the video source token, or the token of whatever the device calls its source.
+    `job_source` is what GetRecordingJobs ties to it (a media profile or receiver token), where it says so.
+    """
+
+    recording_token: str
+    source_id: str = ""
+    source_name: str = ""
+    earliest: datetime | None = None
+    latest: datetime | None = None
+    tracks: tuple[RecordingTrack, ...] = ()
+    job_source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSummary:
+    """GetRecordingSummary (ONVIF Recording Search 5.2), or what the recordings themselves add up to.
+
+    `service` is who answered: "search" or "recording".
+    """
+
+    data_from: datetime | None
+    data_until: datetime | None
+    number_recordings: int
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEvent:
+    """One result of FindEvents. `active` is the first boolean of its data (IsRecording, IsDataPresent, State).
+
+    `is_start_state` marks a state asked for by IncludeStartState rather than a change (tt:StartStateEvent).
+    """
+
+    time: datetime
+    topic: str
+    recording_token: str
+    track_token: str = ""
+    active: bool | None = None
+    is_start_state: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time, from `start` up to, not including, `end`."""
+
+    start: datetime
+    end: datetime
+    state: SpanState
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySource:
+    """Where a recording is played from: an RTSP address without user-info, and how to get in.
+
+    `device_key` names the device for its replay budget and its login attempts. `plain_uris` are
+    addresses to play without ONVIF's headers when the device cannot do those, in the order to be
+    tried; `{start}` and `{end}` in them stand for times in the form their `kind` has.
+    """
+
+    camera_id: int
+    recording_token: str
+    uri: str
+    device_key: str
+    credential: Credential
+    manufacturer: str = ""
+    plain_uris: tuple[PlainReplay, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainReplay:
+    """A vendor's own replay address. `kind`: "dahua" (local time by the device, 2026_11_22_10_00_00) or
+    "hikvision" (20261122T100000Z). `zone_s`: the device's local time minus UTC."""
+
+    uri: str
+    kind: str
+    zone_s: float = 0.0
+
+
+def correction_s(offset: ClockOffset | None) -> int:
+    """What to add to true time to get the device's, in whole seconds; 0 where its clock is right within 5 s.
+
+    Offsets are known to half a second only: applying small ones would blur every boundary that the
+    device itself gives exactly.
+    """
+    if offset is None or abs(offset.offset_s) <= _CLOCK_IS_RIGHT_WITHIN_S:
+        return 0
+    return round(offset.offset_s)

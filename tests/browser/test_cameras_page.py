@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.pictures import assert_pictures_move, wait_playing
 from tests.browser.watching import Open
-from tools.running import PASSWORD, App, Recorder
+from tools.running import PASSWORD, App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 SCRIPT_NAME = "<img src=x onerror=window.hacked=1>{{7*7}}\u202eexe"
@@ -49,6 +49,26 @@ def test_one_click_brings_a_pretend_recorder(empty_app: App, open_page: Open) ->
     card.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("button", name="Try with a pretend recorder")).to_be_visible()
+
+
+def test_a_recorder_on_the_network_is_found_and_added_with_one_password(empty_app: App, open_page: Open) -> None:
+    with running_recorder("--channels", "4", "--profile", "small", "--discovery") as found:
+        page = open_page(empty_app.url).page
+        page.get_by_role("button", name="Discover Find cameras").click()
+        dialog = page.locator("discover-panel")
+        here = f"127.0.0.1:{found.onvif_port}"
+        row = dialog.get_by_role("listitem").filter(has_text=here)
+        expect(row).to_be_visible(timeout=20_000)
+        row.get_by_role("checkbox").check()
+        dialog.get_by_label("User name").fill("admin")
+        dialog.get_by_label("Password", exact=True).fill(PASSWORD)
+        dialog.get_by_role("button", name="Add", exact=True).click()
+        card = page.locator("camera-card")
+        expect(card).to_contain_text("Online", timeout=20_000)
+        expect(card).to_contain_text("4 channels")
+        page.get_by_role("button", name="Discover").first.click()
+        expect(row).to_contain_text("Already added", timeout=20_000)
+        expect(row.get_by_role("checkbox")).to_be_disabled()
 
 
 def test_an_address_is_checked_before_it_is_sent(app: App, camera_id: int, open_page: Open) -> None:

@@ -186,6 +186,40 @@ def test_a_lost_network_and_a_restarted_server_bring_the_picture_back(
     assert_pictures_move(page)
 
 
+def test_a_tab_that_slept_wakes_at_the_present(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+    before = read_frames(page, 1)[0][0]
+    tab = page.context.new_cdp_session(page)
+    tab.send("Page.setWebLifecycleState", {"state": "frozen"})
+    time.sleep(15)  # longer than the ten segments of 1 s that are kept
+    tab.send("Page.setWebLifecycleState", {"state": "active"})
+    wait_playing(page, 20)
+    deadline = time.monotonic() + 10
+    while True:
+        number, at_ms, _ = read_frames(page, 1)[0]
+        behind_s = seconds_behind(number, at_ms, recorder.frames(1, "sub")) if number >= 0 else 99.0
+        if number != before and behind_s < 6:
+            break
+        assert time.monotonic() < deadline, behind_s
+    assert_pictures_move(page)
+
+
+@pytest.mark.parametrize(("fault", "value"), [("corrupt", 5), ("packet_loss", 5), ("resolution_change", True)])
+def test_a_damaged_or_changed_stream_plays_on(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open, fault: str, value: object
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=3&quality=main").page
+    wait_playing(page)
+    recorder.set_fault(fault, value, channel=3)
+    try:
+        page.wait_for_timeout(4000)
+    finally:
+        recorder.clear_fault(fault, channel=3)
+    wait_playing(page, 40)
+    assert_pictures_move(page, 30)
+
+
 def test_leaving_the_page_gives_the_place_back(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=4&quality=sub").page
     wait_playing(page)

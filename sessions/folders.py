@@ -15,8 +15,11 @@ log = logging.getLogger(__name__)
 
 LEAST_FREE_BYTES = 1_000_000
 
-_OURS = re.compile(r"(?:segment_[0-9]{5,12}\.(?:ts|m4s)|init_[0-9]{1,12}\.mp4|stream\.m3u8)(?:\.tmp)?")
-_SERVED = re.compile(r"segment_[0-9]{5,12}\.(?:ts|m4s)|init_[0-9]{1,12}\.mp4")
+_LIVE = r"segment_[0-9]{5,12}\.(?:ts|m4s)|init_[0-9]{1,12}\.mp4"
+# `.hevc`: a segment of H.265 that is encoded when a player asks for it; never served itself.
+_REPLAYED = r"run[0-9]{1,9}_(?:init)?[0-9]{1,9}(?:\.hevc)?\.(?:mp4|m4s)"
+_OURS = re.compile(rf"(?:{_LIVE}|{_REPLAYED}|stream\.m3u8)(?:\.tmp)?")
+_SERVED = re.compile(rf"{_LIVE}|run[0-9]{{1,9}}_(?:init[0-9]{{1,9}}\.mp4|[0-9]{{1,9}}\.m4s)")
 
 
 def make_folder(folder: Path) -> None:

@@ -3,23 +3,32 @@
 `camera{id}_{token}`, where a token of letters, digits, '_' and '-' stays as it is, and every other
 byte of its UTF-8 is written `~XX`. No two tokens give the same id. '.' is encoded too: what
 follows it (`.hevc`) names a variant. A token too long for a file name ends in `~~` and a hash.
+
+A replay is `replay{camera_id}_{random}`: two that play the same recording are two sessions, since
+each is at a time of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 
 HEVC_SUFFIX = ".hevc"
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _MAX_ENCODED = 180
 _HEAD = 80
-_STREAM_ID = re.compile(r"camera[0-9]{1,20}_[A-Za-z0-9_~-]*(?:\.hevc)?")
+_STREAM_ID = re.compile(r"camera[0-9]{1,20}_[A-Za-z0-9_~-]*(?:\.hevc)?|replay[0-9]{1,20}_[0-9a-f]{16}")
 
 
 def stream_id_of(camera_id: int, profile_token: str, *, is_hevc: bool = False) -> str:
     """The id of a live session; `is_hevc`: the variant that copies H.265."""
     return f"camera{camera_id}_{encode_token(profile_token)}{HEVC_SUFFIX if is_hevc else ''}"
+
+
+def new_replay_id(camera_id: int) -> str:
+    """The id of a replay session that is about to begin."""
+    return f"replay{camera_id}_{secrets.token_hex(8)}"
 
 
 def encode_token(profile_token: str) -> str:
@@ -33,5 +42,5 @@ def encode_token(profile_token: str) -> str:
 
 
 def is_stream_id(name: str) -> bool:
-    """True for what stream_id_of can return: only such folders are ours to remove."""
+    """True for what stream_id_of and new_replay_id return: only such folders are ours to remove."""
     return len(name) < 220 and _STREAM_ID.fullmatch(name) is not None

@@ -1,0 +1,112 @@
+"""The playlist of one run of a replay: the stretch that is played from one seek on.
+
+ffmpeg could write neither of the two things it lives from: EXT-X-PROGRAM-DATE-TIME that is the
+moment the camera saw the picture (ffmpeg stamps "now"), and EXT-X-DISCONTINUITY where the recording
+has a gap. It grows at its end while the recorder sends (like EVENT, but what is too much is dropped
+at its front, so that word is not in it) and ends with EXT-X-ENDLIST (RFC 8216, 4.3.3, 6.2.1).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.clock import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySegment:
+    """One segment. `began_utc` is the time of its first picture, as the API tells time.
+
+    `is_discontinuous`: a gap, or other parameter sets, lie between it and the one before.
+    """
+
+    name: str
+    init_name: str
+    began_utc: datetime
+    duration_s: float
+    size_bytes: int
+    is_discontinuous: bool = False
+
+
+class ReplayPlaylist:
+    """The segments of one run. Not safe between threads."""
+
+    def __init__(self, *, target_s: float) -> None:
+        self._target_s = math.ceil(target_s)
+        self._segments: list[ReplaySegment] = []
+        self._gone = 0
+        self._seams_gone = 0
+        self._end_s: dict[str, float] = {}
+        self._length_s = 0.0
+        self._size_bytes = 0
+        self._is_ended = False
+
+    @property
+    def segments(self) -> tuple[ReplaySegment, ...]:
+        return tuple(self._segments)
+
+    @property
+    def length_s(self) -> float:
+        """Playing time of all there ever was in it."""
+        return self._length_s
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what is still in it."""
+        return self._size_bytes
+
+    @property
+    def is_ended(self) -> bool:
+        return self._is_ended
+
+    def add(self, segment: ReplaySegment) -> None:
+        self._segments.append(segment)
+        self._length_s += segment.duration_s
+        self._size_bytes += segment.size_bytes
+        self._end_s[segment.name] = self._length_s
+        self._target_s = max(self._target_s, round(segment.duration_s))
+
+    def end(self) -> None:
+        """Nothing follows any more."""
+        self._is_ended = True
+
+    def end_s_of(self, name: str) -> float | None:
+        """How far into the run the segment of this name reaches; None when there is none."""
+        return self._end_s.get(name)
+
+    def drop_oldest(self) -> tuple[str, ...]:
+        """Takes the first segment out; the names of the files that nothing refers to any more."""
+        gone = self._segments.pop(0)
+        self._gone += 1
+        self._size_bytes -= gone.size_bytes
+        del self._end_s[gone.name]
+        if self._segments and self._segments[0].is_discontinuous:
+            self._seams_gone += 1
+        if any(segment.init_name == gone.init_name for segment in self._segments):
+            return (gone.name,)
+        return (gone.name, gone.init_name)
+
+    def render(self) -> str:
+        """What we serve."""
+        lines = [
+            "#EXTM3U",
+            "#EXT-X-VERSION:7",
+            "#EXT-X-INDEPENDENT-SEGMENTS",
+            f"#EXT-X-TARGETDURATION:{self._target_s}",
+            f"#EXT-X-MEDIA-SEQUENCE:{self._gone}",
+            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._seams_gone}",
+        ]
+        init_name = ""
+        for place, segment in enumerate(self._segments):
+            if segment.is_discontinuous and place:
+                lines.append("#EXT-X-DISCONTINUITY")
+            if segment.init_name != init_name:
+                init_name = segment.init_name
+                lines.append(f'#EXT-X-MAP:URI="{init_name}"')
+            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(segment.began_utc)}")
+            lines += [f"#EXTINF:{segment.duration_s:.6f},", segment.name]
+        if self._is_ended:
+            lines.append("#EXT-X-ENDLIST")
+        return "\n".join(lines) + "\n"

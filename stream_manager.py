@@ -10,22 +10,38 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from core.clock import Clock
 from core.errors import InvalidRequest, LimitReached, NotFound, Unavailable
 from core.records import StreamSource, StreamState, VideoFormat
 from core.settings import Settings
-from media.commands import PLAYLIST_NAME
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from sessions.folders import remove_leftovers
 from sessions.ids import stream_id_of
 from sessions.plan import needs_transcode
+from sessions.replay_segments import MakeSegments
+from sessions.replay_session import ReplaySession
 from sessions.session import Session
 from sessions.snapshots import SnapshotTaker
-from sessions.tools import KnownVideo, NoteStream, OpenFeed, RequestKeyFrame, ResolveSource, Tools, TranscodeSlots
+from sessions.tools import (
+    FindReplay,
+    KnownVideo,
+    NoteStream,
+    OpenFeed,
+    OpenReplay,
+    RequestKeyFrame,
+    ResolveSource,
+    Tools,
+    TranscodeSlots,
+    no_replay_line,
+    no_replay_source,
+    no_segments,
+)
 from sessions.view import StreamView
+from sessions.watchable import Watchable
 
 __all__ = ["StreamManager", "StreamView"]
 
@@ -53,6 +69,9 @@ class StreamManager:
         request_key_frame: RequestKeyFrame = lambda _camera_id, _token: None,
         note_stream: NoteStream = lambda _camera_id, _token, _problem: None,
         known_video: KnownVideo = lambda _camera_id, _token: None,
+        find_replay: FindReplay = no_replay_source,
+        open_replay: OpenReplay = no_replay_line,
+        make_segments: MakeSegments = no_segments,
         ffmpeg: Callable[[], Path] | None = None,
     ) -> None:
         self._settings = settings
@@ -68,11 +87,14 @@ class StreamManager:
             note_stream=note_stream,
             find_ffmpeg=ffmpeg or (lambda: find_ffmpeg(settings.ffmpeg)),
             slots=self._slots,
+            find_replay=find_replay,
+            open_replay=open_replay,
+            make_segments=make_segments,
         )
         self._snapshots = SnapshotTaker(self._tools)
         self._lock = threading.Lock()
         self._is_open = False
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, Watchable] = {}
         self._ended: OrderedDict[str, StreamView] = OrderedDict()
         self._codecs: dict[tuple[int, str], str] = {}
 
@@ -100,8 +122,7 @@ class StreamManager:
         Answers at once, without asking the device. LimitReached when there are too many sessions,
         or none may be transcoded any more (code transcode_limit).
         """
-        if not accept or not set(accept) <= ACCEPTED:
-            raise InvalidRequest.of_field("accept", "a list of h264 and hevc")
+        _check_accept(accept)
         video = self._known_video(camera_id, profile_token)
         with self._lock:
             codec = self._codec(camera_id, profile_token, video)
@@ -113,14 +134,59 @@ class StreamManager:
                 return old.view(), viewer_id, False
             return self._start_new(camera_id, profile_token, codec, is_hevc_variant=is_hevc_variant, after=old)
 
+    def start_replay(
+        self,
+        camera_id: int,
+        recording_token: str,
+        start_utc: datetime,
+        *,
+        end_utc: datetime | None = None,
+        accept: tuple[str, ...] = ("h264",),
+    ) -> tuple[StreamView, str]:
+        """Starts a session that plays a recording from there: its view and a viewer's id. Answers at once.
+
+        LimitReached (replay_limit) when the device's replay sessions are all in use: it names who
+        uses them, and takes none away.
+        """
+        _check_accept(accept)
+        with self._lock:
+            self._check_room()
+            replays = [session for session in self._sessions.values() if isinstance(session, ReplaySession)]
+            active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and not one.is_over)
+            places = self._settings.device_replay_sessions
+            if len(active) >= places:
+                raise LimitReached(
+                    f"This recorder plays {places} recordings at once, and they are being watched.",
+                    code="replay_limit",
+                    used_by=active,
+                )
+            session = ReplaySession(
+                self._tools,
+                camera_id,
+                recording_token,
+                start_utc,
+                end_utc=end_utc,
+                accepts_hevc="hevc" in accept,
+                on_end=self._forget,
+            )
+            viewer_id = session.add_viewer()
+            self._sessions[session.stream_id] = session
+            session.start()
+        return session.view(), viewer_id or ""
+
+    def seek(self, stream_id: str, time_utc: datetime) -> StreamView:
+        """Plays a replay from another time on: as ReplaySession.seek, which may block for some seconds."""
+        session = self._session(stream_id)
+        if not isinstance(session, ReplaySession):
+            raise InvalidRequest.of_field("stream_id", "one that /api/playback/start gave out")
+        return session.seek(time_utc)
+
     def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str:
         """The playlist. While there is no segment yet it waits, then raises Unavailable.
 
         Fetching counts as watching. NotFound: no such session, or another name than the playlist's.
         """
-        if name != PLAYLIST_NAME:
-            raise NotFound("There is no such playlist.")
-        return self._session(stream_id).playlist(wait_s, viewer_id)
+        return self._session(stream_id).playlist(name, wait_s, viewer_id)
 
     def segment_path(self, stream_id: str, file: str, viewer_id: str | None = None) -> Path:
         """Where a segment or init section lies. Fetching counts as watching."""
@@ -186,14 +252,10 @@ class StreamManager:
     # ---- inside ----------------------------------------------------------------------------------
 
     def _start_new(
-        self, camera_id: int, profile_token: str, codec: str | None, *, is_hevc_variant: bool, after: Session | None
+        self, camera_id: int, profile_token: str, codec: str | None, *, is_hevc_variant: bool, after: Watchable | None
     ) -> tuple[StreamView, str, bool]:
         """With the lock held."""
-        if not self._is_open:
-            raise Unavailable("The app is starting or stopping.", retry_after_s=2)
-        active = tuple(stream_id for stream_id, session in self._sessions.items() if not session.is_over)
-        if len(active) >= self._settings.max_sessions:
-            raise LimitReached(f"Only {self._settings.max_sessions} streams can run at once.", used_by=active)
+        self._check_room()
         session = Session(
             self._tools,
             camera_id,
@@ -211,6 +273,14 @@ class StreamManager:
         session.start()
         return session.view(), viewer_id or "", True
 
+    def _check_room(self) -> None:
+        """With the lock held."""
+        if not self._is_open:
+            raise Unavailable("The app is starting or stopping.", retry_after_s=2)
+        active = tuple(stream_id for stream_id, session in self._sessions.items() if not session.is_over)
+        if len(active) >= self._settings.max_sessions:
+            raise LimitReached(f"Only {self._settings.max_sessions} streams can run at once.", used_by=active)
+
     def _codec(self, camera_id: int, profile_token: str, said: VideoFormat | None) -> str | None:
         """What a session sees beats what the device says of itself, and that what was seen before."""
         for session in self._sessions.values():
@@ -218,14 +288,14 @@ class StreamManager:
                 return session.source_codec
         return said.codec if said is not None else self._codecs.get((camera_id, profile_token))
 
-    def _session(self, stream_id: str) -> Session:
+    def _session(self, stream_id: str) -> Watchable:
         with self._lock:
             session = self._sessions.get(stream_id)
         if session is None:
             raise NotFound("There is no such stream.")
         return session
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: Watchable) -> None:
         """Called when a session has ended, by its thread and by who stopped it."""
         view = replace(session.view(), status=StreamState.STOPPED, error=None, viewers=0)
         with self._lock:
@@ -240,7 +310,12 @@ class StreamManager:
                 self._ended.popitem(last=False)
 
 
-def _stop_all(sessions: list[Session]) -> None:
+def _check_accept(accept: tuple[str, ...]) -> None:
+    if not accept or not set(accept) <= ACCEPTED:
+        raise InvalidRequest.of_field("accept", "a list of h264 and hevc")
+
+
+def _stop_all(sessions: list[Watchable]) -> None:
     """Side by side: each may take a second."""
     threads = [threading.Thread(target=session.stop, name="stop-session") for session in sessions]
     for thread in threads:

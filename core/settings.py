@@ -43,11 +43,15 @@ class Settings:
     max_transcodes: int = _setting(2, "Sessions at once that encode video.", low=0, high=64)
     idle_end_s: float = _setting(30.0, "A session ends this long after its last viewer.", low=1, high=86400)
     unwatched_end_s: float = _setting(300.0, "A session that nobody ever watched ends after this.", low=1, high=86400)
+    replay_session_bytes: int = _setting(
+        500_000_000, "Most that one replay session keeps in its folder.", low=10_000_000
+    )
     stall_after_s: float = _setting(8.0, "No new segment for this long: stalled.", low=2, high=120)
     min_free_bytes: int = _setting(200_000_000, "Free disk below which sessions pause.", low=0)
     device_timeout_s: float = _setting(10.0, "Total time for one ONVIF call.", low=1, high=120)
     rtsp_timeout_s: float = _setting(10.0, "Time for an RTSP answer, and without media.", low=1, high=120)
     device_live_sessions: int = _setting(32, "Live RTSP sessions at once with one device.", low=1, high=512)
+    device_replay_sessions: int = _setting(2, "Replay RTSP sessions at once with one device.", low=1, high=64)
     login_retry_s: float = _setting(300.0, "A refused password is tried again after this.", low=1, high=86400)
     discovery_s: float = _setting(3.0, "How long a network search listens.", low=0.5, high=30)
 

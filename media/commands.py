@@ -14,6 +14,7 @@ from pathlib import Path
 
 PLAYLIST_NAME = "stream.m3u8"
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]*")
+_PIECE = re.compile(r"[A-Za-z0-9_]+\.hevc\.(?:mp4|m4s)")
 _URL = re.compile(r"rtsp://127\.0\.0\.1:[0-9]{1,5}/[A-Za-z0-9_/-]+")
 
 
@@ -87,6 +88,32 @@ def snapshot_command(ffmpeg: Path, url: str, *, max_width: int = 1920) -> list[s
         *["-vf", f"scale='min({max_width},iw)':-2:out_range=pc"],
         *["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-strict", "unofficial", "-q:v", "4"],
         *["-f", "image2pipe", "pipe:1"],
+    ]
+
+
+def recode_segment_command(ffmpeg: Path, init_name: str, segment_name: str) -> list[str]:
+    """A segment of fragmented MP4 as H.264, with an init section before it, on standard output.
+
+    Times stay (`-copyts`, `frag_discont`), and the init section of every segment comes out the same:
+    nothing in it may depend on what is in the segment (a level and a time base said, no bit rates),
+    so that segments made one by one, in any order, belong together. Sound is copied. To be run in
+    the folder of the two files.
+    """
+    if _PIECE.fullmatch(init_name) is None or _PIECE.fullmatch(segment_name) is None:
+        raise ValueError("not the names of a session's files")
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-copyts"],
+        *["-probesize", "32768", "-analyzeduration", "0", "-protocol_whitelist", "concat,file"],
+        *["-f", "mp4", "-i", f"concat:{init_name}|{segment_name}"],
+        *["-map", "0:v:0", "-map", "0:a?", "-c:a", "copy", "-strict", "-2"],
+        *["-vf", "scale='min(1920,iw)':-2", "-pix_fmt", "yuv420p"],
+        *["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-level:v", "4.2", "-g", "9999"],
+        *["-crf", "23", "-maxrate", "4M", "-bufsize", "4M"],
+        *["-fps_mode", "passthrough", "-enc_time_base", "1/90000", "-avoid_negative_ts", "disabled"],
+        *["-write_btrt", "0"],
+        *["-movflags", "+frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer"],
+        *["-f", "mp4", "pipe:1"],
     ]
 
 

@@ -11,6 +11,19 @@ BREAK_AFTER = 6
 BROKEN_S = 30.0
 HEALTHY_S = 60.0
 
+# Why a session counts as failed at once, and how long until it looks again. The reason is either
+# ours (and cheap to look at) or one that the device will not change its mind about soon.
+LOOK_AGAIN_S = {
+    "storage_full": 2.0,
+    "transcode_limit": 5.0,
+    "ffmpeg_missing": 10.0,
+    "camera_unsupported": 60.0,
+    "not_found": 60.0,
+    "internal_error": 60.0,
+}
+# When a player that is told so should ask again.
+RETRY_AFTER_S = {"camera_auth_failed": 60, "camera_unsupported": 60, "ffmpeg_missing": 10}
+
 
 class Backoff:
     """Doubles from FIRST_S to LONGEST_S, each time off by up to a quarter, so that sixteen sessions

@@ -12,11 +12,11 @@ from core.errors import NotFound, Unavailable
 from core.records import Problem, StreamState, VideoFormat
 from media.playlists import LiveTimeline, WrittenPlaylist
 from media.rtsp.feed import FeedState, FeedStatus
+from sessions.backoff import RETRY_AFTER_S
 from sessions.plan import Plan
 from sessions.view import SegmentWait
 
 _SILENT = Problem("stream_stalled", "The device has stopped sending video.")
-_RETRY_AFTER_S = {"camera_auth_failed": 60, "camera_unsupported": 60, "ffmpeg_missing": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Board:
                 raise NotFound("This stream has ended.")
             if self._state is StreamState.FAILED and self._error is not None:
                 code = self._error.code
-                raise Unavailable(self._error.detail, code=code, retry_after_s=_RETRY_AFTER_S.get(code, 5))
+                raise Unavailable(self._error.detail, code=code, retry_after_s=RETRY_AFTER_S.get(code, 5))
             if self._timeline.is_empty():
                 raise Unavailable("The stream is starting; there is no segment yet.")
             return self._text

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from core.errors import AppError, NotFound
 from core.records import Problem, StreamKind, StreamState
+from media.commands import PLAYLIST_NAME
 from media.playlists import LiveTimeline
-from sessions.backoff import Backoff
+from sessions.backoff import LOOK_AGAIN_S, Backoff
 from sessions.board import Board
 from sessions.folders import served_file
 from sessions.holdings import Holdings, SessionOver
@@ -23,19 +24,10 @@ from sessions.run import RestartWanted, Run, Stalled
 from sessions.tools import Tools
 from sessions.view import StreamView
 from sessions.viewers import Viewers
+from sessions.watchable import Watchable
 
 log = logging.getLogger(__name__)
 
-# Why a session counts as failed at once, and how long until it looks again. The reason is either
-# ours (and cheap to look at) or one that the device will not change its mind about soon.
-_LOOK_AGAIN_S = {
-    "storage_full": 2.0,
-    "transcode_limit": 5.0,
-    "ffmpeg_missing": 10.0,
-    "camera_unsupported": 60.0,
-    "not_found": 60.0,
-    "internal_error": 60.0,
-}
 _SOON_S = 3.0
 _FLAPPING_S = 5.0
 
@@ -55,7 +47,7 @@ class Session:
         is_hevc_variant: bool,
         known_codec: str | None,
         on_end: Callable[[Session], None],
-        after: Session | None = None,
+        after: Watchable | None = None,
     ) -> None:
         settings = tools.settings
         self.stream_id = stream_id_of(camera_id, profile_token, is_hevc=is_hevc_variant)
@@ -103,8 +95,10 @@ class Session:
             self.retry()
         return viewer_id
 
-    def playlist(self, wait_s: float, viewer_id: str | None) -> str:
-        """As Board.playlist; counts as watching, while it waits too."""
+    def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
+        """As Board.playlist; counts as watching, while it waits too. NotFound for another name."""
+        if name != PLAYLIST_NAME:
+            raise NotFound("There is no such playlist.")
         with self._lock:
             self._viewers.watch(viewer_id, self._now_s())
             self._waiting += 1
@@ -150,7 +144,7 @@ class Session:
             transcoding=plan is not None and plan.is_transcoding,
             bitrate_kbps=shown.bitrate_kbps,
             last_segment_age_s=shown.last_segment_age_s,
-            playlist_url=f"/static/streams/{self.stream_id}/stream.m3u8",
+            playlist_url=f"/static/streams/{self.stream_id}/{PLAYLIST_NAME}",
             segment_wait=shown.segment_wait,
             source_codec=self._known_codec,
         )
@@ -253,8 +247,8 @@ class Session:
             self._board.forget_segments()
         if error.code == "camera_auth_failed":
             wait_s: float = self._tools.settings.login_retry_s + 1.0
-        elif error.code in _LOOK_AGAIN_S:
-            wait_s = _LOOK_AGAIN_S[error.code]
+        elif error.code in LOOK_AGAIN_S:
+            wait_s = LOOK_AGAIN_S[error.code]
         else:
             wait_s = self._backoff.failed_after(healthy_s)
             state = StreamState.STALLED if isinstance(error, Stalled) else StreamState.RECONNECTING

@@ -8,17 +8,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.clock import Clock
-from core.errors import LimitReached
-from core.records import Problem, StreamSource, VideoFormat
+from core.errors import CameraUnsupported, LimitReached
+from core.recordings import ReplaySource
+from core.records import AudioFormat, Problem, StreamSource, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.feed import Feed
+from sessions.replay_segments import MakeSegments, ReplayLine, SegmentMaker
 
 OpenFeed = Callable[[StreamSource], Feed]
 ResolveSource = Callable[[int, str], StreamSource]
 RequestKeyFrame = Callable[[int, str], None]
 NoteStream = Callable[[int, str, Problem | None], None]
+FindReplay = Callable[[int, str], tuple[ReplaySource, float]]
+OpenReplay = Callable[[ReplaySource], ReplayLine]
 KnownVideo = Callable[[int, str], VideoFormat | None]
+
+
+def no_replay_source(_camera_id: int, _recording_token: str) -> tuple[ReplaySource, float]:
+    """Where nobody knows recordings."""
+    raise CameraUnsupported("Recordings are not looked for.", service="replay")
+
+
+def no_replay_line(_source: ReplaySource) -> ReplayLine:
+    """Where nobody can play recordings."""
+    raise CameraUnsupported("Recordings cannot be played.", service="replay")
+
+
+def no_segments(
+    _video: VideoFormat, _audio: AudioFormat | None, _parameter_sets: tuple[bytes, ...], _audio_config: bytes
+) -> SegmentMaker:
+    """Where nobody can make segments."""
+    raise CameraUnsupported("Recordings cannot be played.", service="replay")
 
 
 class TranscodeSlots:
@@ -53,7 +74,8 @@ class TranscodeSlots:
 class Tools:
     """`find_ffmpeg` raises FfmpegMissing; `resolve_source` and `request_key_frame` may block.
 
-    `note_stream` is told how a channel fares: a problem, or None when its pictures are there.
+    `find_replay` gives a recording's source and what the device's clock is ahead of true time, in
+    seconds; it may block. `note_stream` is told how a channel fares: a problem, or None when its pictures are there.
     """
 
     settings: Settings
@@ -65,3 +87,6 @@ class Tools:
     note_stream: NoteStream
     find_ffmpeg: Callable[[], Path]
     slots: TranscodeSlots
+    find_replay: FindReplay
+    open_replay: OpenReplay
+    make_segments: MakeSegments

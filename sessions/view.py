@@ -19,6 +19,8 @@ class StreamView:
     `video` and `audio` are what the player gets; `source_codec` is what the device sends.
     `transcoding` says that video is being encoded here, which costs a large part of a core.
     `error` says what is wrong now: always when the state is failed, and while reconnecting.
+    A replay has a `recording_token` in the place of a media profile, and the true UTC time of the
+    first picture of what it plays now, or the time asked for until that is there (`start_time`).
     """
 
     stream_id: str
@@ -39,3 +41,5 @@ class StreamView:
     playlist_url: str
     segment_wait: SegmentWait | None = None
     source_codec: str | None = None
+    recording_token: str | None = None
+    start_time: datetime | None = None

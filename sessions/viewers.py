@@ -50,9 +50,9 @@ class Viewers:
             del self._seen[viewer_id]
         return len(self._seen)
 
-    def is_over(self, now_s: float) -> bool:
-        """True once the session may end by itself."""
-        limit_s = self._idle_end_s if self._was_watched else self._unwatched_end_s
+    def is_over(self, now_s: float, *, is_complete: bool = False) -> bool:
+        """True once the session may end by itself. `is_complete`: nothing is left that a player would fetch."""
+        limit_s = self._idle_end_s if self._was_watched and not is_complete else self._unwatched_end_s
         return now_s - self._last_s >= limit_s
 
     def _see(self, viewer_id: str, now_s: float) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from core.errors import FieldError, InvalidRequest
 
 MAX_ID = 2**63 - 1
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
@@ -38,6 +42,23 @@ def _stripped(value: str) -> str:
     return value
 
 
+def _moment(value: Any) -> Any:
+    """RFC 3339 with an offset, as UTC. Without one nobody can know which moment is meant."""
+    if not isinstance(value, str):
+        raise ValueError("a time as text, for example 2026-11-22T10:00:00Z")
+    if len(value) > 40 or _RFC_3339.fullmatch(value) is None:
+        raise ValueError("a time with its offset from UTC, for example 2026-11-22T10:00:00Z or ...+01:00")
+    moment = datetime.fromisoformat(value.upper())
+    if not 1970 < moment.year < 2100:
+        raise ValueError("a time between 1971 and 2099")
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339 with an offset"}),
+]
 PathId = Annotated[int, BeforeValidator(_path_id), Field(ge=1, le=MAX_ID)]
 BodyId = Annotated[int, Field(ge=1, le=MAX_ID)]
 ProfileToken = Annotated[

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -58,6 +59,16 @@ class Streams(Protocol):
     def start(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ...
     ) -> tuple[StreamView, str, bool]: ...
+    def start_replay(
+        self,
+        camera_id: int,
+        recording_token: str,
+        start_utc: datetime,
+        *,
+        end_utc: datetime | None = None,
+        accept: tuple[str, ...] = ...,
+    ) -> tuple[StreamView, str]: ...
+    def seek(self, stream_id: str, time_utc: datetime) -> StreamView: ...
     def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState: ...
     def status(self, stream_id: str) -> StreamView: ...
     def all(self) -> Sequence[StreamView]: ...

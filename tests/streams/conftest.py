@@ -17,7 +17,7 @@ from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
-from sessions.session import _LOOK_AGAIN_S
+from sessions.backoff import LOOK_AGAIN_S
 from stream_manager import StreamManager
 from tests.streams.thin_device import SERVER, TOKEN, Device, is_running, until
 
@@ -111,7 +111,7 @@ def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries again after moments instead of seconds."""
     monkeypatch.setattr("sessions.backoff.FIRST_S", 0.05)
-    monkeypatch.setitem(_LOOK_AGAIN_S, "storage_full", 0.3)
+    monkeypatch.setitem(LOOK_AGAIN_S, "storage_full", 0.3)
 
 
 @pytest.fixture

@@ -213,6 +213,7 @@ class StandInStreams:
     fail_with: AppError | None = None
     ready: threading.Event = field(default_factory=threading.Event)
     viewers_seen: list[str | None] = field(default_factory=list)
+    replays: list[tuple[str, datetime, datetime | None, tuple[str, ...]]] = field(default_factory=list)
 
     def start(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
@@ -225,6 +226,35 @@ class StandInStreams:
         is_new = stream_id not in self.sessions
         view = self.sessions.setdefault(stream_id, _session(stream_id, camera_id, profile_token))
         return view, f"viewer-{len(self.viewers_seen)}", is_new
+
+    def start_replay(
+        self,
+        camera_id: int,
+        recording_token: str,
+        start_utc: datetime,
+        *,
+        end_utc: datetime | None = None,
+        accept: tuple[str, ...] = ("h264",),
+    ) -> tuple[StreamView, str]:
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.replays.append((recording_token, start_utc, end_utc, accept))
+        stream_id = f"replay{camera_id}_{len(self.replays):016x}"
+        view = replace(
+            _session(stream_id, camera_id, ""),
+            kind=StreamKind.REPLAY,
+            recording_token=recording_token,
+            start_time=start_utc,
+            playlist_url=f"/static/streams/{stream_id}/run1.m3u8",
+        )
+        self.sessions[stream_id] = view
+        return view, "viewer-1"
+
+    def seek(self, stream_id: str, time_utc: datetime) -> StreamView:
+        view = self.status(stream_id)
+        if self.fail_with is not None:
+            raise self.fail_with
+        return replace(view, start_time=time_utc, playlist_url=f"/static/streams/{stream_id}/run2.m3u8")
 
     def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
         self.status(stream_id)

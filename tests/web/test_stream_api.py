@@ -46,6 +46,8 @@ def test_a_start_is_201_and_a_second_one_shares_it_with_200(client: FlaskClient,
         "playlist_url": f"/static/streams/camera1_{TOKEN}/stream.m3u8",
         "waiting_for": "connecting",
         "source_codec": None,
+        "recording_token": None,
+        "start_time": None,
         "viewer_id": "viewer-0",
     }
 

@@ -151,6 +151,8 @@ def stream(view: StreamView) -> models.StreamStatus:
         playlist_url=view.playlist_url,
         waiting_for=view.segment_wait,
         source_codec=view.source_codec,
+        recording_token=view.recording_token,
+        start_time=_time(view.start_time),
     )
 
 

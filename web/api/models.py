@@ -250,6 +250,8 @@ class StreamStatus(BaseModel):
     playlist_url: str
     waiting_for: SegmentWait | None
     source_codec: str | None
+    recording_token: str | None = Field(description="kind replay; `profile_token` is empty then")
+    start_time: Time | None = Field(description="kind replay: when the first picture of what it plays was filmed")
 
 
 class StartedStream(StreamStatus):

@@ -1,0 +1,106 @@
+"""What a replay session holds outside of this process's memory: a line to the recorder, a folder, encoders.
+
+After release() nothing can be taken any more; what is under way ends in SessionOver.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from media.replay_playlists import ReplaySegment
+from sessions.folders import empty_folder, make_folder, remove_files, remove_folder, served_file
+from sessions.holdings import SessionOver
+from sessions.replay_encoder import SegmentEncoder, source_name
+from sessions.replay_run import ReplayRun
+from sessions.replay_segments import MadeSegment, ReplayLine
+
+
+class ReplayHoldings:
+    """Safe between threads; only its session's thread takes a line and writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._is_released = False
+        self._line: ReplayLine | None = None
+        self._encoder: SegmentEncoder | None = None
+
+    @property
+    def line(self) -> ReplayLine | None:
+        """The one that is open."""
+        return self._line
+
+    def take_line(self, open_line: Callable[[], ReplayLine]) -> ReplayLine:
+        with self._lock:
+            self._check()
+            self._line = open_line()
+            return self._line
+
+    def close_line(self) -> None:
+        with self._lock:
+            line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
+    # ---- files -----------------------------------------------------------------------------------
+
+    @property
+    def is_encoding(self) -> bool:
+        return self._encoder is not None
+
+    def encode_with(self, encoder: SegmentEncoder | None) -> None:
+        """From now on segments are made by it when a player asks for them; None: they are served as they are."""
+        with self._lock:
+            self._check()
+            old, self._encoder = self._encoder, encoder
+        if old is not None:
+            old.close()
+
+    def write(self, run: ReplayRun, made: MadeSegment) -> ReplaySegment:
+        """Puts a segment into the folder, which is made at the first. OSError, StorageFull."""
+        with self._lock:
+            self._check()
+            make_folder(self.folder)
+            if self._encoder is None:
+                return run.write(self.folder, made, str)
+            segment = run.write(self.folder, made, source_name)
+            self._encoder.note(segment.name, segment.init_name)
+            return segment
+
+    def remove(self, names: tuple[str, ...]) -> None:
+        """Deletes files of the folder, encoded and not."""
+        with self._lock:
+            if self._encoder is not None:
+                self._encoder.forget(names)
+            if not self._is_released:
+                remove_files(self.folder, (*names, *map(source_name, names)))
+
+    def served(self, name: str) -> Path:
+        """A file that a player may have; one that is still to be encoded may take a second. NotFound."""
+        encoder = self._encoder
+        if encoder is not None:
+            encoder.make(name)
+        return served_file(self.folder, name)
+
+    def empty(self) -> None:
+        with self._lock:
+            if not self._is_released:
+                empty_folder(self.folder)
+
+    def release(self) -> None:
+        """Gives back everything. Encoders are gone and the folder removed when it answers."""
+        with self._lock:
+            if self._is_released:
+                return
+            self._is_released = True
+        self.close_line()
+        if self._encoder is not None:
+            self._encoder.close()
+        with self._lock:
+            remove_folder(self.folder)
+
+    def _check(self) -> None:
+        if self._is_released:
+            raise SessionOver

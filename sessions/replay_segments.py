@@ -1,0 +1,60 @@
+"""What a replay session needs of the gateway and of the container, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from core.errors import DeviceError
+from core.records import AudioFormat, VideoFormat
+from media.access_unit import AccessUnit
+
+
+class ReplayConsumer(Protocol):
+    """Told what one PLAY brings, on the gateway's thread: must be quick."""
+
+    def on_description(
+        self, video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
+    ) -> None: ...
+    def on_units(self, units: Sequence[AccessUnit]) -> None: ...
+    def on_end(self, reason: str) -> None: ...
+    def on_failed(self, error: DeviceError) -> None: ...
+
+
+class ReplayLine(Protocol):
+    """One held session with a recorder. Safe between threads; nothing in it blocks."""
+
+    def play(self, start_device_s: float, consumer: ReplayConsumer, *, end_device_s: float | None = None) -> None:
+        """The newest play wins: the consumer of the one before is told nothing more."""
+        ...
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class MadeSegment(Protocol):
+    """A segment that begins at a key frame; `init` where its parameter sets are not those before."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def init(self) -> bytes | None: ...
+    @property
+    def start_device_s(self) -> float | None: ...
+    @property
+    def duration_s(self) -> float: ...
+    @property
+    def starts_discontinuity(self) -> bool: ...
+
+
+class SegmentMaker(Protocol):
+    """Access units in, segments out."""
+
+    def push(self, unit: AccessUnit) -> Sequence[MadeSegment]: ...
+    def flush(self) -> Sequence[MadeSegment]:
+        """What is left, whole or not."""
+        ...
+
+
+MakeSegments = Callable[[VideoFormat, AudioFormat | None, tuple[bytes, ...], bytes], SegmentMaker]

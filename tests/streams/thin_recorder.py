@@ -1,0 +1,173 @@
+"""A thin recorder: lines that a test drives, as fast as they are let, over a made-up archive.
+
+Tests of sessions are about what happens when; most of it (a refusal on the third PLAY, silence in
+mid-play, a picture that comes late) no real recorder can be made to do on time. What real ones send
+is tested with the gateway, the pretend recorder and GStreamer's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from core.errors import CameraBusy, DeviceError
+from core.recordings import ReplaySource
+from core.records import AudioFormat, Credential, VideoFormat
+from core.secrets import Secret
+from media.access_unit import VIDEO, AccessUnit
+from sessions.replay_segments import ReplayConsumer
+
+FPS = 5
+CLOCK_RATE = 90_000
+H264 = VideoFormat("h264", 320, 180, float(FPS))
+
+
+@dataclass
+class ThinRecorder:
+    """`spans`: device time in seconds in which there is a key frame each whole second."""
+
+    spans: list[tuple[float, float]]
+    video: VideoFormat = H264
+    audio: AudioFormat | None = None
+    ahead_s: float = 0.0  # of its clock
+    opening_s: float = 0.0
+    key_frame_late_s: float = 0.0
+    picture_bytes: int = 500
+    places: int = 2
+    fails_after: list[tuple[int, DeviceError]] = field(default_factory=list)  # pictures of a PLAY, then this
+    plays: list[float] = field(default_factory=list)
+    lines: list[ThinLine] = field(default_factory=list)
+    found: int = 0
+    silent: bool = False
+
+    def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
+        self.found += 1
+        source = ReplaySource(
+            camera_id, recording_token, "rtsp://127.0.0.1/r", "camera1", Credential("admin", Secret("x"))
+        )
+        return source, self.ahead_s
+
+    def open(self, source: ReplaySource) -> ThinLine:
+        self.lines.append(ThinLine(self, is_refused=self.open_lines() >= self.places))
+        return self.lines[-1]
+
+    def open_lines(self) -> int:
+        return sum(not line.is_closed for line in self.lines)
+
+
+@dataclass(eq=False)
+class ThinLine:
+    recorder: ThinRecorder
+    is_refused: bool = False
+    is_closed: bool = False
+    is_opened: bool = False
+    sent: int = 0
+
+    def __post_init__(self) -> None:
+        self._may_send = threading.Event()
+        self._play = 0
+
+    def play(self, start_device_s: float, consumer: ReplayConsumer, *, end_device_s: float | None = None) -> None:
+        self._play += 1
+        self._may_send.set()
+        self.recorder.plays.append(start_device_s)
+        threading.Thread(target=self._send, args=(self._play, start_device_s, consumer), daemon=True).start()
+
+    def pause(self) -> None:
+        self._may_send.clear()
+
+    def resume(self) -> None:
+        self._may_send.set()
+
+    def close(self) -> None:
+        self.is_closed = True
+        self._may_send.set()
+
+    @property
+    def is_paused(self) -> bool:
+        return not self._may_send.is_set()
+
+    def _send(self, play: int, start_s: float, consumer: ReplayConsumer) -> None:
+        recorder = self.recorder
+        if not self.is_opened:
+            time.sleep(recorder.opening_s)
+            self.is_opened = True
+        if self.is_refused:
+            consumer.on_failed(CameraBusy("It plays no more."))
+            return
+        consumer.on_description(recorder.video, recorder.audio, (b"\x67\x42", b"\x68\xce"), b"")
+        time.sleep(recorder.key_frame_late_s)
+        limit, error = recorder.fails_after.pop(0) if recorder.fails_after else (None, None)
+        count = 0
+        for units in self._units(start_s):
+            while not self._may_send.wait(0.05) or recorder.silent:
+                if self.is_closed or play != self._play:
+                    return
+                time.sleep(0.01)
+            if self.is_closed or play != self._play:
+                return
+            if limit is not None and error is not None and count >= limit:
+                consumer.on_failed(error)
+                return
+            consumer.on_units(units)
+            count += len(units)
+            self.sent += len(units)
+            time.sleep(0)
+        consumer.on_end("end_of_recording" if count else "no_data")
+
+    def _units(self, start_s: float) -> Iterator[list[AccessUnit]]:
+        """A second of pictures at a time, from the key frame at or before start_s on."""
+        ticks = 1_000_000
+        began = False
+        for first_s, last_s in self.recorder.spans:
+            second = float(int(max(first_s, start_s)))
+            is_seam = began
+            while start_s < last_s and second < last_s:
+                yield [self._unit(second, place, ticks, is_seam=is_seam) for place in range(FPS)]
+                began, is_seam = True, False
+                ticks += CLOCK_RATE
+                second += 1.0
+
+    def _unit(self, second: float, place: int, ticks: int, *, is_seam: bool) -> AccessUnit:
+        is_key = place == 0
+        device_s = second + place / FPS
+        data = (b"\x65" if is_key else b"\x41") + f"{device_s:.1f}|".encode() + bytes(self.recorder.picture_bytes)
+        ticks += place * CLOCK_RATE // FPS
+        return AccessUnit(VIDEO, (data,), ticks, CLOCK_RATE, is_key, device_s, is_seam and is_key)
+
+
+@dataclass
+class ThinSegment:
+    data: bytes
+    init: bytes | None
+    start_device_s: float | None
+    duration_s: float
+    starts_discontinuity: bool
+
+
+class ThinMaker:
+    """Two seconds a segment, its data the pictures' bytes: what is in a container is tested elsewhere."""
+
+    def __init__(self) -> None:
+        self._units: list[AccessUnit] = []
+        self._is_first = True
+
+    def push(self, unit: AccessUnit) -> list[ThinSegment]:
+        made = []
+        is_full = len(self._units) >= 2 * FPS
+        if unit.is_key and self._units and (is_full or unit.is_discontinuous):
+            made = self.flush()
+        self._units.append(unit)
+        return made
+
+    def flush(self) -> list[ThinSegment]:
+        units, self._units = self._units, []
+        if not units:
+            return []
+        init = b"init" if self._is_first else None
+        self._is_first = False
+        data = b"".join(part for unit in units for part in unit.parts)
+        seam = units[0].is_discontinuous
+        return [ThinSegment(data, init, units[0].device_s, len(units) / FPS, seam)]

@@ -1,0 +1,51 @@
+"""/api/playback: recordings as streams that a browser plays, from any time on."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from core.clock import rfc3339
+from core.errors import InvalidRequest
+from web.api import answers, playback_models
+from web.api.described import answers_with
+from web.services import services
+
+blueprint = APIBlueprint("api_playback", __name__, url_prefix="/api/playback", abp_tags=[Tag(name="playback")])
+
+
+@blueprint.post("/start", responses=answers_with({201: playback_models.StartedPlayback}, 404, 415, 429, 503))
+def start_playback(body: playback_models.PlaybackStart) -> Response:
+    """Starts a session that plays a recording from `start_time`. Answers at once, without waiting for the device.
+
+    Every call makes a session of its own; others join one by its address. 429 `replay_limit` when
+    all of the recorder's replay sessions are being watched: `used_by` says which.
+    """
+    if body.end_time is not None and body.end_time <= body.start_time:
+        raise InvalidRequest.of_field("end_time", "later than start_time")
+    view, viewer_id = services().streams.start_replay(
+        body.camera_id, body.recording_token, body.start_time, end_utc=body.end_time, accept=tuple(body.accept)
+    )
+    return answers.answer(answers.started(view, viewer_id), 201)
+
+
+@blueprint.post(
+    "/seek",
+    responses=answers_with({200: playback_models.SoughtPlayback}, 404, 409, 415, 422, 429, 502, 503, 504),
+)
+def seek_playback(body: playback_models.PlaybackSeek) -> Response:
+    """Plays from another time on, under a new address. Answers once the first picture is there, within 6 s.
+
+    404 `no_recording` when nothing is recorded from there on; 409 `superseded` when another seek
+    came meanwhile; 503 `not_ready` when the recorder takes longer: the session goes on trying.
+    """
+    with services().device_room.place():
+        view = services().streams.seek(body.stream_id, body.time)
+    return answers.answer(
+        playback_models.SoughtPlayback(
+            stream_id=view.stream_id,
+            playlist_url=view.playlist_url,
+            start_time=rfc3339(view.start_time or body.time),
+        )
+    )

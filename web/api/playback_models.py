@@ -1,0 +1,41 @@
+"""What the playback calls take and give. `web.api.playback` fills them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from web.api.models import Codec, StartedStream, Time
+from web.fields import BodyId, Moment, RequestModel, StreamId, printable
+
+RecordingToken = Annotated[
+    str, Field(min_length=1, max_length=256, description="ONVIF recording token"), AfterValidator(printable)
+]
+
+
+class PlaybackStart(RequestModel):
+    """Which recording to play, from when (and, if given, until when), and which codecs this player decodes."""
+
+    camera_id: BodyId
+    recording_token: RecordingToken
+    start_time: Moment
+    end_time: Moment | None = None
+    accept: Annotated[list[Codec], Field(min_length=1, max_length=8, default_factory=lambda: list[Codec](("h264",)))]
+
+
+class PlaybackSeek(RequestModel):
+    """From when to play on, in a session that `/api/playback/start` gave out."""
+
+    stream_id: StreamId
+    time: Moment
+
+
+class StartedPlayback(StartedStream):
+    """A stream of kind `replay`. `start_time` is the one asked for until the first picture is there."""
+
+
+class SoughtPlayback(BaseModel):
+    stream_id: str
+    playlist_url: str = Field(description="of the new run; the one before is no longer continued")
+    start_time: Time = Field(description="when the first picture was filmed: at or before the time asked for")

@@ -43,26 +43,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--demo", action="store_true", help="add the pretend recorder if there is no camera yet")
     is_demo = parser.parse_args(arguments).demo
     os.umask(0o077)
+    locks: list[InstanceLock] = []
     try:
         settings = Settings.from_environ()
-        check_listening(settings)
+        check_host(settings)
         check_folders(settings)
-        locks = [InstanceLock(settings.data_dir), InstanceLock(settings.streams_dir)]
-        for lock in locks:
-            lock.acquire()
+        for folder in (settings.data_dir, settings.streams_dir):
+            locks.append(InstanceLock(folder))
+            locks[-1].acquire()
+        check_port(settings)  # after the locks: they can name the process that is in the way
     except SettingsError as error:
+        for lock in locks:
+            lock.release()
         sys.stderr.write(f"{error}\n")
         return EXIT_CANNOT_START
     return Server(settings, lambda: make_rooms(settings, is_demo=is_demo)).serve()
 
 
-def check_listening(settings: Settings) -> None:
-    """SettingsError where HOST is not loopback, or the port is taken."""
+def check_host(settings: Settings) -> None:
+    """SettingsError where HOST is not loopback."""
     if not is_loopback(settings.host):
         raise SettingsError(
             f"HOST={settings.host} is refused: without accounts, everyone who reaches this address could watch\n"
             "and change the cameras. Use 127.0.0.1, localhost or ::1."
         )
+
+
+def check_port(settings: Settings) -> None:
+    """SettingsError where the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

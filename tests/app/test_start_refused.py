@@ -12,6 +12,7 @@ import pytest
 
 import app
 from core.settings import Settings, SettingsError
+from web.instance_lock import InstanceLock
 
 Start = Callable[..., str]
 
@@ -44,7 +45,8 @@ def test_a_host_that_others_can_reach_is_refused(refused: Start, host: str) -> N
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
 def test_a_loopback_host_is_taken(host: str, free_port: Callable[[], int]) -> None:
-    app.check_listening(Settings(host=host, port=free_port()))
+    app.check_host(Settings(host=host))
+    app.check_port(Settings(host=host, port=free_port()))
 
 
 def test_all_settings_that_cannot_be_used_are_named_at_once(refused: Start) -> None:
@@ -66,6 +68,16 @@ def test_a_port_in_use_is_said(refused: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"Port {port} on 127.0.0.1 cannot be used" in refused(PORT=port)
+
+
+def test_a_second_start_names_the_process_in_the_way_though_the_port_is_taken_too(
+    refused: Start, tmp_path: Path
+) -> None:
+    lock = InstanceLock(tmp_path / "d")
+    lock.acquire()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert f"process {os.getpid()}" in refused(PORT=str(taken.getsockname()[1]))
+    lock.release()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.simulator.process import PASSWORD, Simulator, wait_until
@@ -68,6 +70,7 @@ def test_a_stale_nonce_is_said_to_be_stale_and_is_no_attempt(simulator: Simulato
     before = simulator.logins()["failed"]
     challenge = post(simulator, INFORMATION).all("www-authenticate")[0]
     simulator.fault("stale_nonce", 0.001)
+    time.sleep(0.01)
     refused = post(simulator, INFORMATION, headers={"Authorization": digest_header(challenge)})
     assert "stale=true" in refused.all("www-authenticate")[0]
     assert simulator.logins()["failed"] == before

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -55,7 +56,7 @@ def recorder() -> ThinRecorder:
 def make(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -> Iterator[MakeManager]:
     made: list[StreamManager] = []
 
-    def no_feed(*_: object) -> object:
+    def no_feed(*_: object) -> NoReturn:
         raise AssertionError("a replay opens no live feed")
 
     def make(**changed: object) -> StreamManager:
@@ -63,8 +64,8 @@ def make(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -> Iterat
             settings=replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
             clock=SystemClock(),
             spawner=spawner,
-            open_feed=no_feed,  # type: ignore[arg-type]  # never called
-            resolve_source=no_feed,  # type: ignore[arg-type]  # never called
+            open_feed=no_feed,
+            resolve_source=no_feed,
             find_replay=recorder.find,
             open_replay=recorder.open,
             make_segments=lambda *_: ThinMaker(),

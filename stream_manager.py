@@ -152,7 +152,7 @@ class StreamManager:
         with self._lock:
             self._check_room()
             replays = [session for session in self._sessions.values() if isinstance(session, ReplaySession)]
-            active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and not one.is_over)
+            active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and one.uses_device)
             places = self._settings.device_replay_sessions
             if len(active) >= places:
                 raise LimitReached(

@@ -94,6 +94,8 @@ class ReplayPlaylist:
             "#EXTM3U",
             "#EXT-X-VERSION:7",
             "#EXT-X-INDEPENDENT-SEGMENTS",
+            # Without it a player takes a list that grows for live, and begins near its end.
+            "#EXT-X-START:TIME-OFFSET=0.0,PRECISE=YES",
             f"#EXT-X-TARGETDURATION:{self._target_s}",
             f"#EXT-X-MEDIA-SEQUENCE:{self._gone}",
             f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._seams_gone}",

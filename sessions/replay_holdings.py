@@ -23,6 +23,7 @@ class ReplayHoldings:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
+        self._releasing = threading.Lock()
         self._is_released = False
         self._line: ReplayLine | None = None
         self._encoder: SegmentEncoder | None = None
@@ -91,15 +92,14 @@ class ReplayHoldings:
 
     def release(self) -> None:
         """Gives back everything. Encoders are gone and the folder removed when it answers."""
-        with self._lock:
-            if self._is_released:
-                return
-            self._is_released = True
-        self.close_line()
-        if self._encoder is not None:
-            self._encoder.close()
-        with self._lock:
-            remove_folder(self.folder)
+        with self._releasing:
+            with self._lock:
+                self._is_released = True
+            self.close_line()
+            if self._encoder is not None:
+                self._encoder.close()
+            with self._lock:
+                remove_folder(self.folder)
 
     def _check(self) -> None:
         if self._is_released:

@@ -76,6 +76,7 @@ class ReplaySession:
         self._last_wanted_s = self._started_s
         self._correction_s = 0.0
         self._is_over = False
+        self._is_resting = False
         self._again = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=self.stream_id, daemon=True)
@@ -183,6 +184,11 @@ class ReplaySession:
     def is_over(self) -> bool:
         return self._is_over
 
+    @property
+    def uses_device(self) -> bool:
+        """Whether the recorder plays for it, or soon will; not once it has given its line back at rest."""
+        return not self._is_over and not self._is_resting
+
     # ---- its thread ------------------------------------------------------------------------------
 
     def _serve(self) -> None:
@@ -204,6 +210,7 @@ class ReplaySession:
         if run.playlist.is_ended or isinstance(run.error, NothingRecorded):
             self._rest()
             return
+        self._is_resting = False
         play: ReplayPlay | None = None
         wait_s = 0.0
         try:
@@ -269,6 +276,7 @@ class ReplaySession:
         self._wake.clear()
         self._check_over()
         if self._now_s() - self._last_wanted_s > self._tools.settings.idle_end_s:
+            self._is_resting = True
             self._holdings.close_line()
 
     def _pause_play(self, run: ReplayRun, wait_s: float) -> None:

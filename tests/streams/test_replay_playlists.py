@@ -30,7 +30,8 @@ def playlist(*segments: ReplaySegment) -> ReplayPlaylist:
 def test_each_segment_carries_the_moment_it_was_filmed() -> None:
     text = playlist(segment(0, at_s=0), segment(1, at_s=2.0)).render()
     assert text == (
-        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:2\n"
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+        "#EXT-X-START:TIME-OFFSET=0.0,PRECISE=YES\n#EXT-X-TARGETDURATION:2\n"
         "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n"
         '#EXT-X-MAP:URI="run1_init0.mp4"\n'
         "#EXT-X-PROGRAM-DATE-TIME:2026-11-22T02:13:04.200Z\n#EXTINF:2.000000,\nrun1_0.m4s\n"

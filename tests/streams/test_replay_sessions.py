@@ -405,11 +405,15 @@ def test_a_recording_that_was_played_to_its_end_can_be_looked_at_for_longer(
     make: MakeManager, recorder: ThinRecorder
 ) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
-    manager = make(idle_end_s=1.0, unwatched_end_s=60.0)  # a player fetches nothing any more after ENDLIST
+    manager = make(
+        idle_end_s=1.0, unwatched_end_s=60.0, device_replay_sessions=1
+    )  # a player fetches nothing any more after ENDLIST
     view = play(manager)
     assert until(lambda: text_of(manager, view).endswith("#EXT-X-ENDLIST\n"))
     assert until(lambda: recorder.open_lines() == 0, 5)  # but the recorder has its session back
     assert manager.status(view.stream_id).status is StreamState.RUNNING
+    other = play(manager)  # for somebody else
+    manager.stop(other.stream_id)
     assert manager.seek(view.stream_id, at(2)).start_time == at(2)
 
 

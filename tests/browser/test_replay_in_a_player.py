@@ -1,0 +1,154 @@
+"""What a real player makes of a replay: true times, a gap crossed, a seek, an end. The pictures are ffmpeg's,
+cut beforehand; the path from a recorder to segments has tests of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import pytest
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+from core.clock import SystemClock
+from core.settings import Settings
+from media.access_unit import AccessUnit
+from media.process import Spawner
+from stream_manager import StreamManager
+from tests.browser.watching import Watched
+from tests.streams.thin_recorder import FPS, ThinRecorder, ThinSegment
+from web.application import build_web
+from web.services import Services
+
+pytestmark = pytest.mark.browser
+
+NIGHT = datetime(2026, 11, 22, 2, 0, 0, tzinfo=UTC)
+GAP_S = 1000.0
+PIECES = 8
+
+_PLAY = """async (url) => {
+  const { default: Hls } = await import('/static/vendor/hls.mjs');
+  window.hls?.destroy();
+  document.querySelector('video')?.remove();
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  const hls = new Hls({ enableWorker: false });
+  Object.assign(window, { hls, video, faults: [], dates: [] });
+  hls.on(Hls.Events.ERROR, (_, fault) => window.faults.push(fault.details));
+  video.addEventListener('timeupdate', () => {
+    if (window.hls === hls && hls.playingDate) window.dates.push(hls.playingDate.toISOString());
+  });
+  hls.loadSource(url);
+  hls.attachMedia(video);
+  await video.play();
+}"""
+
+
+class PieceMaker:
+    """A piece of two seconds for every ten pictures, and a seam where they have one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._units: list[AccessUnit] = []
+        self._made = 0
+
+    def push(self, unit: AccessUnit) -> list[ThinSegment]:
+        made = self.flush() if len(self._units) == 2 * FPS else []
+        self._units.append(unit)
+        return made
+
+    def flush(self) -> list[ThinSegment]:
+        units, self._units = self._units, []
+        if not units:
+            return []
+        data = (self._folder / f"{self._made}.m4s").read_bytes()
+        init = None if self._made else (self._folder / "init.mp4").read_bytes()
+        self._made += 1
+        return [ThinSegment(data, init, units[0].device_s, 2.0, units[0].is_discontinuous)]
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pieces")
+    make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s=320x180:r={FPS}", "-f", "lavfi", "-i"]
+    make += ["sine=r=8000", "-t", str(2 * PIECES), "-c:v", "libx264", "-preset", "ultrafast", "-g", "5", "-bf", "0"]
+    make += ["-pix_fmt", "yuv420p", "-c:a", "flac", "-strict", "-2", "-f", "hls", "-hls_segment_type", "fmp4"]
+    make += ["-hls_time", "2", "-hls_list_size", "0", "-hls_fmp4_init_filename", "init.mp4"]
+    subprocess.run([*make, "-hls_segment_filename", "%d.m4s", "out.m3u8"], cwd=folder, check=True)
+    return folder
+
+
+@dataclass
+class Playing:
+    url: str
+    manager: StreamManager
+
+    def start(self, at_s: float) -> str:
+        view, _ = self.manager.start_replay(1, "Rec0", NIGHT + timedelta(seconds=at_s))
+        return view.stream_id
+
+
+@pytest.fixture
+def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
+    settings = Settings(data_dir=tmp_path / "data", streams_dir=tmp_path / "streams", min_free_bytes=0)
+    start_s = NIGHT.timestamp()
+    recorder = ThinRecorder([(start_s, start_s + 4), (start_s + GAP_S, start_s + GAP_S + 12)])
+    spawner = Spawner()
+    manager = StreamManager(
+        settings=settings,
+        clock=SystemClock(),
+        spawner=spawner,
+        open_feed=_never,
+        resolve_source=_never,
+        find_replay=recorder.find,
+        open_replay=recorder.open,
+        make_segments=lambda *_: PieceMaker(pieces),
+    )
+    manager.start_rooms()
+    web = build_web(Services(settings, cast(Any, None), manager, lambda: True))
+    server = make_server("127.0.0.1", 0, web, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Playing(f"http://127.0.0.1:{server.server_port}", manager)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    manager.stop_rooms()
+
+
+def _never(*_: object) -> NoReturn:
+    raise AssertionError("a replay opens no live feed")
+
+
+def seconds(page: Page) -> list[float]:
+    """The times the player said it was at, in seconds after NIGHT."""
+    dates: list[str] = page.evaluate("window.dates")
+    return [(datetime.fromisoformat(item) - NIGHT).total_seconds() for item in dates]
+
+
+def test_a_player_begins_at_the_time_crosses_the_gap_and_follows_a_seek(
+    playing: Playing, open_page: Callable[..., Watched]
+) -> None:
+    page = open_page(f"{playing.url}/api/docs").page
+    stream_id = playing.start(0.0)
+    page.evaluate(_PLAY, f"/static/streams/{stream_id}/run1.m3u8")
+    page.evaluate("video.playbackRate = 4")
+    page.wait_for_function("() => dates.at(-1) > '2026-11-22T02:16:4'")  # behind the gap
+    seen = seconds(page)
+    assert 0.0 <= seen[0] < 1.5
+    assert seen == sorted(seen)
+    assert not [moment for moment in seen if 4.3 < moment < GAP_S]
+    page.wait_for_function("() => video.ended")
+    assert seconds(page)[-1] == pytest.approx(GAP_S + 12, abs=1.0)
+    moved = playing.manager.seek(stream_id, NIGHT + timedelta(seconds=GAP_S + 5.4))
+    page.evaluate(_PLAY, moved.playlist_url)
+    page.wait_for_function("() => dates.length > 2")
+    assert GAP_S + 5.0 <= seconds(page)[0] < GAP_S + 6.5
+    assert page.evaluate("faults") == []
+    page.evaluate("hls.destroy()")

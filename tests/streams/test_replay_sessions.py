@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import threading
 import time
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
 import pytest
 
 from core.clock import SystemClock
@@ -452,3 +454,28 @@ def test_sixty_seeks_leave_two_runs_and_one_line(manager: StreamManager, recorde
     assert runs <= {"run60", "run61"}
     assert len(recorder.lines) == 1
     assert until(lambda: threading.active_count() <= before)
+
+
+@pytest.mark.stress
+def test_two_thousand_seeks_leave_nothing_behind(manager: StreamManager, recorder: ThinRecorder) -> None:
+    recorder.picture_bytes = 5000
+    view = play(manager)
+    here = psutil.Process()
+    chance = random.Random(7)
+
+    def seek(count: int) -> tuple[int, int]:
+        for _ in range(count):
+            second = chance.randrange(3500)
+            moved = manager.seek(view.stream_id, at(second))
+            assert moved.start_time == at(second)
+            if chance.random() < 0.2:
+                text_of(manager, moved)
+            time.sleep(chance.random() * 0.02)
+        return here.num_fds(), here.memory_info().rss
+
+    fds, rss = seek(200)
+    fds_after, rss_after = seek(1800)
+    assert fds_after <= fds + 2
+    assert rss_after - rss < 10_000_000
+    assert len(recorder.lines) == 1
+    assert until(lambda: threading.active_count() < 10)

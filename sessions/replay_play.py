@@ -67,6 +67,7 @@ class ReplayPlay:
         self._last_segment_s = 0.0
         self._disk_checked_s = -_DISK_EVERY_S
         self._is_ended = False
+        self._key_frames = 0
 
     @property
     def healthy_s(self) -> float:
@@ -141,7 +142,16 @@ class ReplayPlay:
             return
         if self._maker is not None:
             self._board.note_unit(self._run, unit)
+            if self._is_first_gop_whole(unit):
+                self._write(self._maker.flush())
             self._write(self._maker.push(unit))
+
+    def _is_first_gop_whole(self, unit: AccessUnit) -> bool:
+        """The first segment is as short as can be: a recorder that keeps to real time lets a player wait for it."""
+        if self._first_segment_s is not None or unit.track != VIDEO or not unit.is_key:
+            return False
+        self._key_frames += 1
+        return self._key_frames > 1
 
     def _finish(self) -> None:
         if self._maker is not None:

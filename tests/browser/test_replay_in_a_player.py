@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 
 NIGHT = datetime(2026, 11, 22, 2, 0, 0, tzinfo=UTC)
 GAP_S = 1000.0
-PIECES = 8
+PIECES_S = 16
 
 _PLAY = """async (url) => {
   const { default: Hls } = await import('/static/vendor/hls.mjs');
@@ -51,7 +51,7 @@ _PLAY = """async (url) => {
 
 
 class PieceMaker:
-    """A piece of two seconds for every ten pictures, and a seam where they have one."""
+    """A piece of one second for every five pictures, and a seam where they have one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -59,7 +59,7 @@ class PieceMaker:
         self._made = 0
 
     def push(self, unit: AccessUnit) -> list[ThinSegment]:
-        made = self.flush() if len(self._units) == 2 * FPS else []
+        made = self.flush() if len(self._units) == FPS else []
         self._units.append(unit)
         return made
 
@@ -70,16 +70,16 @@ class PieceMaker:
         data = (self._folder / f"{self._made}.m4s").read_bytes()
         init = None if self._made else (self._folder / "init.mp4").read_bytes()
         self._made += 1
-        return [ThinSegment(data, init, units[0].device_s, 2.0, units[0].is_discontinuous)]
+        return [ThinSegment(data, init, units[0].device_s, 1.0, units[0].is_discontinuous)]
 
 
 @pytest.fixture(scope="module")
 def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pieces")
     make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s=320x180:r={FPS}", "-f", "lavfi", "-i"]
-    make += ["sine=r=8000", "-t", str(2 * PIECES), "-c:v", "libx264", "-preset", "ultrafast", "-g", "5", "-bf", "0"]
+    make += ["sine=r=8000", "-t", str(PIECES_S), "-c:v", "libx264", "-preset", "ultrafast", "-g", "5", "-bf", "0"]
     make += ["-pix_fmt", "yuv420p", "-c:a", "flac", "-strict", "-2", "-f", "hls", "-hls_segment_type", "fmp4"]
-    make += ["-hls_time", "2", "-hls_list_size", "0", "-hls_fmp4_init_filename", "init.mp4"]
+    make += ["-hls_time", "1", "-hls_list_size", "0", "-hls_fmp4_init_filename", "init.mp4"]
     subprocess.run([*make, "-hls_segment_filename", "%d.m4s", "out.m3u8"], cwd=folder, check=True)
     return folder
 

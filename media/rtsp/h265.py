@@ -50,7 +50,7 @@ def _picture_size(bits: BitReader) -> tuple[int, int] | None:
     bits.u(4)
     sub_layers = bits.u(3)
     bits.u(1)
-    _skip_profile_tier_level(bits, sub_layers)
+    skip_profile_tier_level(bits, sub_layers)
     bits.ue()  # sps_seq_parameter_set_id
     chroma = bits.ue()
     if chroma == 3:
@@ -65,7 +65,7 @@ def _picture_size(bits: BitReader) -> tuple[int, int] | None:
     return (width, height) if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE else None
 
 
-def _skip_profile_tier_level(bits: BitReader, sub_layers: int) -> None:
+def skip_profile_tier_level(bits: BitReader, sub_layers: int) -> None:
     """Section 7.3.3."""
     bits.u(88)
     bits.u(8)

@@ -1,0 +1,24 @@
+"""Boxes (ISO/IEC 14496-12 section 4.2): a length, four letters, and what is in it."""
+
+from __future__ import annotations
+
+import struct
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    """A plain box."""
+    body = b"".join(content)
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+def full_box(kind: bytes, version: int, flags: int, *content: bytes) -> bytes:
+    """A box with a version and flags."""
+    return box(kind, struct.pack(">I", version << 24 | flags), *content)
+
+
+def u16(*numbers: int) -> bytes:
+    return struct.pack(f">{len(numbers)}H", *numbers)
+
+
+def u32(*numbers: int) -> bytes:
+    return struct.pack(f">{len(numbers)}I", *numbers)

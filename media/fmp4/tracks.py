@@ -1,0 +1,186 @@
+"""What an init section says of each track: sample entries, codec strings, decoder configurations.
+
+H.264 as avc1 and H.265 as hvc1 (ISO/IEC 14496-15), AAC as mp4a (14496-14), G.711 as fLaC
+(the FLAC project's mapping into ISO BMFF).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.records import AudioFormat, VideoFormat
+from media import flac
+from media.fmp4.boxes import box, full_box, u16, u32
+from media.rtsp import h264, h265
+from media.rtsp.bits import BitReader, BitsEnded
+
+VIDEO_ID, AUDIO_ID = 1, 2
+_G711 = {"pcm_alaw", "pcm_mulaw"}
+_HIGH_PROFILES = {100, 110, 122, 144}
+
+
+class TrackError(ValueError):
+    """These parameter sets describe nothing that can be put into a container. The text is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One track of an init section. `codec_string` is RFC 6381's; times are in units of 1/`timescale` s."""
+
+    track_id: int
+    timescale: int
+    codec_string: str
+    sample_entry: bytes
+    is_video: bool
+    width: int = 0
+    height: int = 0
+
+
+def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale: int = 90_000) -> Track:
+    """H.264 (sps, pps) or H.265 (vps, sps, pps). Raises TrackError."""
+    if video.codec == "h264":
+        slot_of, picture_size = h264.set_slot, h264.picture_size
+    elif video.codec == "hevc":
+        slot_of, picture_size = h265.set_slot, h265.picture_size
+    else:
+        raise TrackError("neither H.264 nor H.265")
+    sets: dict[str, list[bytes]] = {"vps": [], "sps": [], "pps": []}
+    for nal in parameter_sets:
+        if slot := slot_of(nal):
+            sets[slot].append(nal)
+    if not sets["sps"] or not sets["pps"] or (video.codec == "hevc" and not sets["vps"]):
+        raise TrackError("parameter sets are missing")
+    width, height = picture_size(sets["sps"][0]) or (video.width or 0, video.height or 0)
+    if not 0 < width < 65536 or not 0 < height < 65536:
+        raise TrackError("the size of the picture is not known")
+    try:
+        if video.codec == "h264":
+            kind, config, name = b"avc1", box(b"avcC", _avc_configuration(sets)), _avc_name(sets["sps"][0])
+        else:
+            general = _hevc_general(sets["sps"][0])
+            kind, config, name = b"hvc1", box(b"hvcC", _hevc_configuration(sets, general)), _hevc_name(general)
+    except (BitsEnded, IndexError) as error:
+        raise TrackError("the parameter sets cannot be read") from error
+    entry = box(
+        kind,
+        bytes(6) + u16(1) + bytes(16) + u16(width, height) + u32(0x480000, 0x480000, 0) + u16(1),
+        bytes(32) + u16(24, 0xFFFF),
+        config,
+    )
+    return Track(VIDEO_ID, timescale, name, entry, is_video=True, width=width, height=height)
+
+
+def audio_track(audio: AudioFormat, audio_config: bytes = b"") -> Track | None:
+    """AAC (`audio_config` is its AudioSpecificConfig) or G.711; None for what we cannot carry."""
+    rate, channels = audio.sample_rate or 8000, audio.channels or 1
+    if audio.codec in _G711:
+        streaminfo = bytes([0x80]) + (34).to_bytes(3, "big") + flac.stream_info(rate, 1)
+        entry = _audio_entry(b"fLaC", 1, rate, full_box(b"dfLa", 0, 0, streaminfo))
+        return Track(AUDIO_ID, rate, "flac", entry, is_video=False)
+    if audio.codec == "aac" and 2 <= len(audio_config) <= 64:
+        entry = _audio_entry(b"mp4a", channels, rate, _esds(audio_config))
+        object_type = audio_config[0] >> 3
+        return Track(AUDIO_ID, rate, f"mp4a.40.{object_type}", entry, is_video=False)
+    return None
+
+
+def _audio_entry(kind: bytes, channels: int, rate: int, config: bytes) -> bytes:
+    shown_rate = rate << 16 if rate < 65536 else 0
+    return box(kind, bytes(6) + u16(1) + bytes(8) + u16(channels, 16, 0, 0) + u32(shown_rate), config)
+
+
+def _esds(config: bytes) -> bytes:
+    """ISO/IEC 14496-1 section 7.2.6: ES, decoder configuration, decoder specific information, SL."""
+    specific = bytes([0x05, len(config)]) + config
+    decoder = bytes([0x04, 13 + len(specific), 0x40, 0x15]) + bytes(3) + u32(0, 0) + specific
+    stream = u16(AUDIO_ID) + bytes([0]) + decoder + bytes([0x06, 1, 2])
+    return full_box(b"esds", 0, 0, bytes([0x03, len(stream)]) + stream)
+
+
+# -- H.264 -----------------------------------------------------------------------------------------
+
+
+def _avc_name(sps: bytes) -> str:
+    return f"avc1.{sps[1]:02X}{sps[2]:02X}{sps[3]:02X}"
+
+
+def _avc_configuration(sets: dict[str, list[bytes]]) -> bytes:
+    """AVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 5.3.3.1)."""
+    sps = sets["sps"][0]
+    parts = [bytes([1, sps[1], sps[2], sps[3], 0xFF, 0xE1]), u16(len(sps)), sps, bytes([min(len(sets["pps"]), 255)])]
+    for pps in sets["pps"][:255]:
+        parts += [u16(len(pps)), pps]
+    if sps[1] in _HIGH_PROFILES:
+        bits = BitReader(sps[4:64])
+        bits.ue()
+        chroma = bits.ue()
+        if chroma == 3:
+            bits.u(1)
+        parts.append(bytes([0xFC | chroma & 3, 0xF8 | bits.ue() & 7, 0xF8 | bits.ue() & 7, 0]))
+    return b"".join(parts)
+
+
+# -- H.265 -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _HevcGeneral:
+    """What hvcC repeats of an sps (ITU-T H.265 section 7.3.2.2.1): its first twelve bytes as they are, and more."""
+
+    profile_tier_level: bytes
+    sub_layers: int
+    is_nested: bool
+    chroma: int
+    luma_depth: int
+    chroma_depth: int
+
+
+def _hevc_general(sps: bytes) -> _HevcGeneral:
+    plain = sps[2:256].replace(b"\0\0\3", b"\0\0")
+    bits = BitReader(sps[2:256])
+    bits.u(4)
+    sub_layers = bits.u(3)
+    is_nested = bool(bits.u(1))
+    h265.skip_profile_tier_level(bits, sub_layers)
+    bits.ue()
+    chroma = bits.ue()
+    if chroma == 3:
+        bits.u(1)
+    bits.ue()
+    bits.ue()
+    if bits.u(1):
+        for _ in range(4):
+            bits.ue()
+    return _HevcGeneral(plain[1:13], sub_layers + 1, is_nested, chroma & 3, bits.ue() & 7, bits.ue() & 7)
+
+
+def _hevc_name(general: _HevcGeneral) -> str:
+    """ISO/IEC 14496-15 annex E: profile, compatibility with its bits reversed, tier and level, constraints."""
+    first = general.profile_tier_level[0]
+    space = ("", "A", "B", "C")[first >> 6]
+    compatible = int(f"{int.from_bytes(general.profile_tier_level[1:5], 'big'):032b}"[::-1], 2)
+    tier = "H" if first & 0x20 else "L"
+    constraints = re.sub(r"(\.0)+$", "", "".join(f".{byte:X}" for byte in general.profile_tier_level[5:11]))
+    return f"hvc1.{space}{first & 0x1F}.{compatible:X}.{tier}{general.profile_tier_level[11]}{constraints}"
+
+
+def _hevc_configuration(sets: dict[str, list[bytes]], general: _HevcGeneral) -> bytes:
+    """HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 8.3.3.1); NAL lengths are four bytes."""
+    head = bytes([1]) + general.profile_tier_level + u16(0xF000) + bytes([0xFC, 0xFC | general.chroma])
+    head += bytes([0xF8 | general.luma_depth, 0xF8 | general.chroma_depth]) + u16(0)
+    head += bytes([general.sub_layers << 3 | general.is_nested << 2 | 3, 3])
+    arrays = []
+    for kind, slot in ((32, "vps"), (33, "sps"), (34, "pps")):
+        arrays += [bytes([0x80 | kind]), u16(len(sets[slot]))]
+        for nal in sets[slot]:
+            arrays += [u16(len(nal)), nal]
+    return head + b"".join(arrays)
+
+
+def sound_box() -> bytes:
+    return full_box(b"smhd", 0, 0, u16(0, 0))
+
+
+def picture_box() -> bytes:
+    return full_box(b"vmhd", 0, 1, u16(0, 0, 0, 0))

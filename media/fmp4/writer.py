@@ -1,0 +1,111 @@
+"""Init sections and fragments (ISO/IEC 14496-12 sections 8.8 and 8.16)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from media.fmp4.boxes import box, full_box, u16, u32
+from media.fmp4.tracks import Track, picture_box, sound_box
+
+_MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+_KEY, _NOT_KEY = 0x02000000, 0x01010000  # sample_depends_on 2, and 1 with sample_is_non_sync_sample
+_SIZES, _FLAGS, _DURATIONS, _OFFSETS = 0x200, 0x400, 0x100, 0x800
+_BASE_IS_MOOF = 0x020000
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture or frame of sound, in units of its track's timescale. `offset`: shown so much after decoding."""
+
+    data: bytes
+    duration: int
+    is_key: bool = True
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRun:
+    """Samples that follow each other without a hole, the first one decoded at `start`."""
+
+    track: Track
+    start: int
+    samples: Sequence[Sample]
+
+
+def init_section(tracks: Sequence[Track]) -> bytes:
+    """ftyp and moov, with nothing in it but what the tracks are."""
+    brands = box(b"ftyp", b"iso5", u32(512), b"iso5", b"iso6", b"mp41")
+    head = full_box(
+        b"mvhd", 0, 0, u32(0, 0, 1000, 0, 0x10000), u16(0x100, 0), bytes(8), _MATRIX, bytes(24), u32(len(tracks) + 1)
+    )
+    extends = [full_box(b"trex", 0, 0, u32(track.track_id, 1, 0, 0, 0)) for track in tracks]
+    return brands + box(b"moov", head, *map(_trak, tracks), box(b"mvex", *extends))
+
+
+def _trak(track: Track) -> bytes:
+    volume = 0 if track.is_video else 0x100
+    head = full_box(
+        b"tkhd",
+        0,
+        3,
+        u32(0, 0, track.track_id, 0, 0),
+        bytes(8),
+        u16(0, 0, volume, 0),
+        _MATRIX,
+        u32(track.width << 16, track.height << 16),
+    )
+    media_head = full_box(b"mdhd", 0, 0, u32(0, 0, track.timescale, 0), u16(0x55C4, 0))
+    kind, name = (b"vide", b"Video\0") if track.is_video else (b"soun", b"Sound\0")
+    handler = full_box(b"hdlr", 0, 0, bytes(4), kind, bytes(12), name)
+    data = box(b"dinf", full_box(b"dref", 0, 0, u32(1), full_box(b"url ", 0, 1)))
+    table = box(
+        b"stbl",
+        full_box(b"stsd", 0, 0, u32(1), track.sample_entry),
+        full_box(b"stts", 0, 0, u32(0)),
+        full_box(b"stsc", 0, 0, u32(0)),
+        full_box(b"stsz", 0, 0, u32(0, 0)),
+        full_box(b"stco", 0, 0, u32(0)),
+    )
+    information = box(b"minf", picture_box() if track.is_video else sound_box(), data, table)
+    return box(b"trak", head, box(b"mdia", media_head, handler, information))
+
+
+def fragment(sequence_number: int, runs: Sequence[TrackRun]) -> bytes:
+    """moof and mdat; runs without samples are left out. At least one must have some."""
+    runs = [run for run in runs if run.samples]
+    if not runs:
+        raise ValueError("a fragment needs a sample")
+    moof_bytes = len(_moof(sequence_number, runs, [0] * len(runs)))
+    offsets = []
+    position = moof_bytes + 8
+    for run in runs:
+        offsets.append(position)
+        position += sum(len(sample.data) for sample in run.samples)
+    content = b"".join(sample.data for run in runs for sample in run.samples)
+    return _moof(sequence_number, runs, offsets) + box(b"mdat", content)
+
+
+def _moof(sequence_number: int, runs: Sequence[TrackRun], offsets: Sequence[int]) -> bytes:
+    return box(
+        b"moof",
+        full_box(b"mfhd", 0, 0, u32(sequence_number)),
+        *(_traf(run, offset) for run, offset in zip(runs, offsets, strict=True)),
+    )
+
+
+def _traf(run: TrackRun, data_offset: int) -> bytes:
+    has_offsets = any(sample.offset for sample in run.samples)
+    flags = 1 | _DURATIONS | _SIZES | _FLAGS | (_OFFSETS if has_offsets else 0)
+    entries = bytearray()
+    for sample in run.samples:
+        entries += u32(sample.duration, len(sample.data), _KEY if sample.is_key else _NOT_KEY)
+        if has_offsets:
+            entries += struct.pack(">i", sample.offset)
+    return box(
+        b"traf",
+        full_box(b"tfhd", 0, _BASE_IS_MOOF, u32(run.track.track_id)),
+        full_box(b"tfdt", 1, 0, struct.pack(">Q", run.start)),
+        full_box(b"trun", 1, flags, struct.pack(">Ii", len(run.samples), data_offset), bytes(entries)),
+    )

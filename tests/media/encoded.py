@@ -1,0 +1,113 @@
+"""Pictures encoded by ffmpeg, and a small RTP sender for them: what a device would put on the wire."""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+
+from media.ffmpeg import find_ffmpeg
+from media.rtsp import h264, h265
+from media.rtsp.rtp import AUDIO, VIDEO, RtpPacket
+
+FPS = 10
+CLOCK_RATE = 90_000
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """`pictures`: the NAL units of each, without parameter sets; `keys`: which begin a GOP of one second."""
+
+    codec: str
+    sets: tuple[bytes, ...]
+    pictures: tuple[tuple[bytes, ...], ...]
+    keys: frozenset[int]
+
+    def named_sets(self) -> dict[str, bytes]:
+        slot_of = (h264 if self.codec == "h264" else h265).set_slot
+        return {slot_of(nal) or "": nal for nal in self.sets}
+
+
+@lru_cache(maxsize=8)
+def encoded(codec: str, seconds: int = 6, size: str = "320x180", slices: int = 1) -> Encoded:
+    """A moving test picture, 10 pictures a second, a key frame each second, `slices` NAL units a picture."""
+    options = {
+        "h264": ["-c:v", "libx264", "-x264-params", f"slices={slices}:sliced-threads=0:bframes=0:scenecut=0:aud=1"],
+        "hevc": ["-c:v", "libx265", "-x265-params", "log-level=error:bframes=0:scenecut=0:aud=1:open-gop=0"],
+    }[codec]
+    source = f"testsrc=size={size}:rate={FPS}:duration={seconds}"
+    asked = ("-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-g", str(FPS), *options)
+    command = [str(find_ffmpeg()), *asked, "-preset", "ultrafast", "-f", codec, "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    slot_of = (h264 if codec == "h264" else h265).set_slot
+    sets: dict[bytes, None] = {}
+    pictures: list[list[bytes]] = []
+    keys: set[int] = set()
+    for nal in re.split(rb"\x00\x00\x00?\x01", raw)[1:]:
+        kind = nal[0] & 0x1F if codec == "h264" else nal[0] >> 1 & 0x3F
+        if kind == (9 if codec == "h264" else 35):
+            pictures.append([])
+        elif slot_of(nal):
+            sets[nal] = None
+        elif kind in ({1, 5} if codec == "h264" else set(range(22))):
+            pictures[-1].append(nal)
+            if kind == 5 or (codec == "hevc" and 16 <= kind <= 21):
+                keys.add(len(pictures) - 1)
+    return Encoded(codec, tuple(sets), tuple(map(tuple, pictures)), frozenset(keys))
+
+
+class RtpSender:
+    """Packets of one track, in order. `limit_bytes` is the largest payload."""
+
+    def __init__(self, codec: str, limit_bytes: int = 1400, first_timestamp: int = 0xFFFF_0000) -> None:
+        self._is_h264 = codec == "h264"
+        self._limit = limit_bytes
+        self._first = first_timestamp
+        self._sequence = 0
+
+    def picture(self, index: int, nals: tuple[bytes, ...], extension: bytes = b"") -> list[RtpPacket]:
+        payloads = [payload for nal in nals for payload in self._payloads(nal)]
+        stamp = (self._first + index * CLOCK_RATE // FPS) & 0xFFFF_FFFF
+        return [
+            self._packet(payload, stamp, number == len(payloads) - 1, extension if number == 0 else b"")
+            for number, payload in enumerate(payloads)
+        ]
+
+    def aggregate(self, index: int, nals: tuple[bytes, ...]) -> RtpPacket:
+        """All in one packet: STAP-A, or H.265's AP."""
+        head = b"\x78" if self._is_h264 else b"\x60\x01"
+        stamp = (self._first + index * CLOCK_RATE // FPS) & 0xFFFF_FFFF
+        return self._packet(head + b"".join(struct.pack(">H", len(nal)) + nal for nal in nals), stamp, True, b"")
+
+    def _packet(self, payload: bytes, timestamp: int, marker: bool, extension: bytes) -> RtpPacket:
+        self._sequence += 1
+        return RtpPacket(VIDEO, 96, marker, self._sequence & 0xFFFF, timestamp, payload, extension, 0.0)
+
+    def _payloads(self, nal: bytes) -> list[bytes]:
+        if len(nal) <= self._limit:
+            return [nal]
+        head = 1 if self._is_h264 else 2
+        body, step = nal[head:], self._limit - head - 1
+        parts = [body[at : at + step] for at in range(0, len(body), step)]
+        found = []
+        for number, part in enumerate(parts):
+            ends = (0x80 if number == 0 else 0) | (0x40 if number == len(parts) - 1 else 0)
+            if self._is_h264:
+                found.append(bytes([nal[0] & 0xE0 | 28, ends | nal[0] & 0x1F]) + part)
+            else:
+                kind = nal[0] >> 1 & 0x3F
+                found.append(bytes([nal[0] & 0x81 | 49 << 1, nal[1], ends | kind]) + part)
+        return found
+
+
+def sound_packet(payload: bytes, timestamp: int, *, marker: bool = True) -> RtpPacket:
+    return RtpPacket(AUDIO, 97, marker, 0, timestamp, payload, b"", 0.0)
+
+
+def replay_extension(device_s: float, *, bits: int = 0, cseq: int = 0) -> bytes:
+    """ONVIF Streaming Specification, "Replay": 0xABAC, three words."""
+    whole = int(device_s)
+    fraction = int((device_s - whole) * 4_294_967_296)
+    return struct.pack(">HHIIBBH", 0xABAC, 3, (whole + 2_208_988_800) & 0xFFFF_FFFF, fraction, bits, cseq, 0)

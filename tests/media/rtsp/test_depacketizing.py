@@ -1,0 +1,167 @@
+"""RTP packets into access units, from what ffmpeg encodes and from what nobody should send."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.records import AudioFormat
+from media.access_unit import AccessUnit
+from media.rtsp.codecs import H264, HEVC
+from media.rtsp.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.onvif_replay_extension import read_stamp
+from media.rtsp.rtp import VIDEO, RtpPacket
+from media.rtsp.sdp import AudioTrack
+from tests.media.encoded import CLOCK_RATE, FPS, RtpSender, encoded, replay_extension, sound_packet
+
+CODECS = {"h264": H264, "hevc": HEVC}
+AAC = AudioTrack(
+    AudioFormat("aac", 16000, 1), 97, 16000, "", "mpeg4-generic/16000", "sizelength=13;indexlength=3;indexdeltalength=3"
+)
+
+
+def sent(codec: str, limit_bytes: int = 1400, in_band: bool = True) -> tuple[VideoDepacketizer, list[AccessUnit]]:
+    film, sender = encoded(codec, slices=3), RtpSender(codec, limit_bytes)
+    depacketizer = VideoDepacketizer(CODECS[codec], {} if in_band else film.named_sets(), CLOCK_RATE)
+    units = []
+    for index, nals in enumerate(film.pictures):
+        with_sets = (*film.sets, *nals) if in_band and index in film.keys else nals
+        units += depacketizer.push(sender.picture(index, with_sets))
+    return depacketizer, units
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("limit_bytes", [60, 1400, 60_000])
+@pytest.mark.parametrize("in_band", [True, False])
+def test_what_was_sent_comes_out_whole(codec: str, limit_bytes: int, in_band: bool) -> None:
+    film = encoded(codec, slices=3)
+    depacketizer, units = sent(codec, limit_bytes, in_band)
+    assert [unit.parts for unit in units] == list(film.pictures)
+    assert {index for index, unit in enumerate(units) if unit.is_key} == film.keys
+    assert set(depacketizer.parameter_sets) == set(film.sets)
+    assert depacketizer.is_described
+    steps = {after.ticks - before.ticks for before, after in pairwise(units)}
+    assert steps == {CLOCK_RATE // FPS}, "through the wrap of the 32-bit time stamp"
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_several_units_in_one_packet_are_taken_apart(codec: str) -> None:
+    film, sender = encoded(codec), RtpSender(codec)
+    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
+    [unit] = depacketizer.push([sender.aggregate(0, (*film.sets, *film.pictures[0]))])
+    assert unit.parts == film.pictures[0]
+    assert unit.is_key
+    assert depacketizer.is_described
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_picture_without_one_of_its_packets_is_left_out_and_the_next_one_is_there(codec: str) -> None:
+    film, sender = encoded(codec), RtpSender(codec, 100)
+    depacketizer = VideoDepacketizer(CODECS[codec], film.named_sets(), CLOCK_RATE)
+    units = []
+    for index in range(4):
+        packets = sender.picture(index, film.pictures[index])
+        if index == 1:
+            lost = len(packets) // 2
+            del packets[lost]
+            packets[min(lost, len(packets) - 1)].lost_before = 1
+        units += depacketizer.push(packets)
+    assert [unit.parts for unit in units] == [film.pictures[index] for index in (0, 2, 3)]
+
+
+def test_a_lost_marker_ends_the_picture_with_the_next_time_stamp() -> None:
+    film, sender = encoded("h264"), RtpSender("h264")
+    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    first = sender.picture(0, film.pictures[0])
+    first[-1].marker = False
+    assert depacketizer.push(first) == []
+    units = depacketizer.push(sender.picture(1, film.pictures[1]))
+    assert [unit.parts for unit in units] == list(film.pictures[:2])
+
+
+def test_parameter_sets_that_change_are_counted_and_several_pps_kept() -> None:
+    depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
+    sps, first, second = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\x4e\x3c"
+    sender = RtpSender("h264")
+    depacketizer.push(sender.picture(0, (sps, first, second)))
+    assert depacketizer.parameter_sets == (sps, first, second)
+    before = depacketizer.sets_changed
+    depacketizer.push(sender.picture(1, (sps, first, second)))
+    assert depacketizer.sets_changed == before
+    depacketizer.push(sender.picture(2, (b"\x67\x42\x00\x0b",)))
+    assert depacketizer.sets_changed == before + 1
+    assert depacketizer.parameter_sets == (b"\x67\x42\x00\x0b", first, second)
+
+
+def test_the_device_s_time_is_stamped_on_and_carried_on() -> None:
+    film, sender = encoded("h264"), RtpSender("h264", 200)
+    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    units = depacketizer.push(sender.picture(0, film.pictures[0], replay_extension(1_800_000_000.25, bits=0xA0)))
+    units += depacketizer.push(sender.picture(1, film.pictures[1]))
+    units += depacketizer.push(sender.picture(2, film.pictures[2], replay_extension(1_800_000_100.5, bits=0x40)))
+    assert [unit.device_s for unit in units] == pytest.approx([1_800_000_000.25, 1_800_000_000.35, 1_800_000_100.5])
+    assert [unit.is_discontinuous for unit in units] == [True, False, False]
+    assert [unit.ends_section for unit in units] == [False, False, True]
+
+
+def test_a_stamp_is_read_bit_by_bit_and_other_extensions_are_not() -> None:
+    stamp = read_stamp(replay_extension(1_600_000_000.5, bits=0x90, cseq=7))
+    assert stamp is not None
+    assert stamp.device_s == pytest.approx(1_600_000_000.5)
+    assert (stamp.is_clean, stamp.ends_section, stamp.is_discontinuous, stamp.is_terminal) == (True, False, False, True)
+    assert stamp.play_cseq == 7
+    after_2036 = read_stamp(replay_extension(2_200_000_000.0))
+    assert after_2036 is not None
+    assert after_2036.device_s == 2_200_000_000.0
+    for other in (b"", b"\xab\xac", b"\xbe\xde\x00\x03" + bytes(12), b"\xab\xac\x00\x01" + bytes(12)):
+        assert read_stamp(other) is None
+
+
+def test_aac_frames_are_taken_out_of_a_packet_and_joined_over_several() -> None:
+    depacketizer = AudioDepacketizer(AAC)
+    frames = [bytes([number]) * (100 + number) for number in range(3)]
+    heads = b"".join((len(frame) << 3).to_bytes(2, "big") for frame in frames)
+    units = depacketizer.push([sound_packet((48).to_bytes(2, "big") + heads + b"".join(frames), 5000)])
+    assert [unit.parts[0] for unit in units] == frames
+    assert [unit.ticks for unit in units] == [5000, 6024, 7048]
+    long = bytes(range(250)) * 4
+    head = b"\x00\x10" + (len(long) << 3).to_bytes(2, "big")
+    parts = [sound_packet(head + long[:600], 9000, marker=False), sound_packet(head + long[600:], 9000)]
+    assert [unit.parts[0] for unit in depacketizer.push(parts)] == [long]
+
+
+def test_g711_is_passed_on_as_it_is() -> None:
+    track = AudioTrack(AudioFormat("pcm_alaw", 8000, 1), 8, 8000, "", "PCMA/8000")
+    units = AudioDepacketizer(track).push([sound_packet(b"\xd5" * 160, at * 160) for at in range(3)])
+    assert [(unit.ticks, len(unit.parts[0])) for unit in units] == [(0, 160), (160, 160), (320, 160)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(payloads=st.lists(st.binary(min_size=1, max_size=80), max_size=12), codec=st.sampled_from(["h264", "hevc"]))
+def test_hostile_payloads_bring_no_exception_and_nothing_endless(payloads: list[bytes], codec: str) -> None:
+    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
+    for number, payload in enumerate(payloads):
+        packet = RtpPacket(VIDEO, 96, number % 3 == 0, number, number // 2, payload, payload[:20], 0.0)
+        for unit in depacketizer.push([packet]):
+            assert sum(map(len, unit.parts)) <= sum(map(len, payloads)) * 2
+    AudioDepacketizer(AAC).push([sound_packet(payload, 0) for payload in payloads])
+
+
+def test_a_picture_that_never_ends_is_given_up() -> None:
+    depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
+    start = RtpPacket(VIDEO, 96, False, 0, 1, b"\x7c\x85" + bytes(60_000), b"", 0.0)
+    more = [RtpPacket(VIDEO, 96, False, at, 1, b"\x7c\x05" + bytes(60_000), b"", 0.0) for at in range(400)]
+    assert depacketizer.push([start, *more]) == []
+    assert depacketizer._bytes < 17 * 1024 * 1024
+
+
+def test_shuffled_packets_of_a_picture_are_no_picture() -> None:
+    film, sender = encoded("h264"), RtpSender("h264", 100)
+    packets = sender.picture(0, film.pictures[0])
+    random.Random(3).shuffle(packets)
+    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    assert all(unit.parts != film.pictures[0] for unit in depacketizer.push(packets))

@@ -214,4 +214,5 @@ class _Sound:
         if self._codec == "aac":
             return unit.parts[0], _AAC_FRAME
         pcm = flac.pcm_of_g711(self._codec, unit.parts[0][:8000])
-        return flac.frame(pcm, self._end, self.track.timescale), len(pcm) // 2
+        number = self._end & 0x7FFF_FFFF  # what decoders read; three days of sound at 8 kHz
+        return flac.frame(pcm, number, self.track.timescale), len(pcm) // 2

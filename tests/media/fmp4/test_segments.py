@@ -1,0 +1,225 @@
+"""Segments of access units, judged by ffmpeg."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.records import AudioFormat, VideoFormat
+from media import flac
+from media.access_unit import AUDIO, VIDEO, AccessUnit
+from media.ffmpeg import find_ffmpeg
+from media.fmp4.segments import Segment, SegmentBuilder
+from media.fmp4.tracks import TrackError, video_track
+from tests.media.encoded import CLOCK_RATE, FPS, encoded
+
+START_S = 1_790_000_000.0
+ALAW = AudioFormat("pcm_alaw", 8000, 1)
+STEP = CLOCK_RATE // FPS
+
+
+def builder(codec: str = "h264", audio: AudioFormat | None = None, config: bytes = b"") -> SegmentBuilder:
+    return SegmentBuilder(VideoFormat(codec, 320, 180), audio, encoded(codec).sets, config)
+
+
+def picture(index: int, codec: str = "h264", *, device_s: float | None = None, ticks: int | None = None) -> AccessUnit:
+    film = encoded(codec)
+    return AccessUnit(
+        VIDEO,
+        film.pictures[index],
+        1_000_000 + index * STEP if ticks is None else ticks,
+        CLOCK_RATE,
+        is_key=index in film.keys,
+        device_s=START_S + index / FPS if device_s is None else device_s,
+    )
+
+
+VALUES = struct.unpack(">256h", flac.pcm_of_g711("pcm_alaw", bytes(range(256))))
+TONE = bytes(VALUES.index(min(VALUES, key=lambda value: abs(value - 8000 * math.sin(at / 4)))) for at in range(8000))
+
+
+def sound(index: int, samples: int = 160) -> AccessUnit:
+    at = index * samples % 8000
+    return AccessUnit(
+        AUDIO, (TONE[at : at + samples],), 777 + index * samples, 8000, True, START_S + index * samples / 8000
+    )
+
+
+def made(units: Sequence[AccessUnit], build: SegmentBuilder) -> list[Segment]:
+    segments = [segment for unit in units for segment in build.push(unit)]
+    return segments + build.flush()
+
+
+def joined(segments: Sequence[Segment]) -> bytes:
+    return b"".join((segment.init or b"") + segment.data for segment in segments)
+
+
+def decoded(tmp_path: Path, content: bytes, stream: str = "v") -> list[tuple[float, float, str]]:
+    """Time and duration in seconds of each frame, and its checksum, as ffmpeg reads it. Fails on any complaint."""
+    (tmp_path / "film.mp4").write_bytes(content)
+    options = [*("-v", "warning", "-xerror", "-i", str(tmp_path / "film.mp4"), "-map", f"0:{stream}"), "-fps_mode"]
+    run = subprocess.run(
+        [str(find_ffmpeg()), *options, "passthrough", "-f", "framemd5", "-"], capture_output=True, text=True, check=True
+    )
+    assert not run.stderr
+    base = re.search(r"#tb 0: (\d+)/(\d+)", run.stdout)
+    assert base
+    rows = [line.split(",") for line in run.stdout.splitlines() if not line.startswith("#")]
+    unit_s = int(base[1]) / int(base[2])
+    return [(int(row[2]) * unit_s, int(row[3]) * unit_s, row[5].strip()) for row in rows]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_every_picture_is_there_at_its_time(tmp_path: Path, codec: str) -> None:
+    film = encoded(codec)
+    segments = made([picture(index, codec) for index in range(len(film.pictures))], builder(codec))
+    assert [segment.duration_s for segment in segments] == pytest.approx([2.0, 2.0, 2.0])
+    assert [segment.start_device_s for segment in segments] == [START_S, START_S + 2, START_S + 4]
+    assert [segment.init is not None for segment in segments] == [True, False, False]
+    frames = decoded(tmp_path, joined(segments))
+    assert [time for time, _, _ in frames] == pytest.approx([index / FPS for index in range(60)])
+    assert len({checksum for _, _, checksum in frames}) == 60
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_each_segment_can_be_decoded_without_those_before(tmp_path: Path, codec: str) -> None:
+    film = encoded(codec)
+    segments = made([picture(index, codec) for index in range(len(film.pictures))], builder(codec))
+    init = segments[0].init or b""
+    for segment in segments[1:]:
+        assert len(decoded(tmp_path, init + segment.data)) == 2 * FPS
+
+
+def test_pictures_before_the_first_key_frame_are_dropped() -> None:
+    [segment, *_] = made([picture(index) for index in range(7, 60)], builder())
+    assert segment.start_device_s == START_S + 1
+
+
+def test_a_gap_is_a_seam_and_the_time_line_goes_on(tmp_path: Path) -> None:
+    later = [picture(index, device_s=START_S + 3600 + index / FPS) for index in range(30, 60)]
+    segments = made([picture(index) for index in range(25)] + later, builder())
+    assert [segment.starts_discontinuity for segment in segments] == [False, False, True, False]
+    assert segments[2].start_device_s == START_S + 3603
+    times = [time for time, _, _ in decoded(tmp_path, joined(segments))]
+    assert times == pytest.approx([index / FPS for index in range(55)])
+
+
+@pytest.mark.parametrize("mark", ["ends_section", "is_discontinuous"])
+def test_the_device_s_own_marks_are_seams_although_no_time_is_missing(mark: str) -> None:
+    def marked(index: int) -> AccessUnit:
+        unit = picture(index)
+        is_it = index == (29 if mark == "ends_section" else 30)
+        return AccessUnit(**{**{name: getattr(unit, name) for name in unit.__slots__}, mark: is_it})
+
+    segments = made([marked(index) for index in range(60)], builder())
+    assert [segment.starts_discontinuity for segment in segments] == [False, False, True, False]
+    assert segments[2].start_device_s == START_S + 3
+
+
+@pytest.mark.parametrize("jump", [-(2**31), -900_000, 900_000, 2**40])
+def test_time_stamps_that_jump_break_nothing(tmp_path: Path, jump: int) -> None:
+    units = [picture(index) for index in range(30)]
+    units += [picture(index, ticks=1_000_000 + index * STEP + jump) for index in range(30, 60)]
+    segments = made(units, builder())
+    assert sum(segment.duration_s for segment in segments) == pytest.approx(6.0)
+    assert len(decoded(tmp_path, joined(segments))) == 60
+
+
+def test_pictures_with_the_same_time_stamp_still_have_a_duration(tmp_path: Path) -> None:
+    segments = made([picture(index, ticks=5000) for index in range(10)], builder())
+    assert all(segment.duration_s > 0 for segment in segments)
+    assert len(decoded(tmp_path, joined(segments))) == 10
+
+
+def test_g711_becomes_flac_sample_for_sample(tmp_path: Path) -> None:
+    units: list[AccessUnit] = []
+    for index in range(60):
+        units.append(picture(index))
+        units += [sound(index * 5 + part) for part in range(5)]
+    content = joined(made(units, builder(audio=ALAW)))
+    (tmp_path / "film.mp4").write_bytes(content)
+    raw = b"".join(sound(index).parts[0] for index in range(300))
+    (tmp_path / "raw.al").write_bytes(raw)
+
+    def samples(*options: str) -> bytes:
+        command = [str(find_ffmpeg()), "-v", "error", "-xerror", *options, "-f", "s16be", "-"]
+        run = subprocess.run(command, capture_output=True, check=True)
+        assert not run.stderr
+        return run.stdout
+
+    ours = samples("-i", str(tmp_path / "film.mp4"), "-map", "0:a")
+    assert ours == samples("-f", "alaw", "-ar", "8000", "-i", str(tmp_path / "raw.al"))
+    assert ours == flac.pcm_of_g711("pcm_alaw", raw)
+
+
+def test_sound_lies_where_its_own_time_belongs(tmp_path: Path) -> None:
+    units: list[AccessUnit] = [picture(0)]
+    units += [sound(index) for index in range(100, 300)]  # two seconds late
+    units += [picture(index) for index in range(1, 60)]
+    times = [time for time, _, _ in decoded(tmp_path, joined(made(units, builder(audio=ALAW))), "a")]
+    assert times[0] == pytest.approx(2.0, abs=0.001)
+
+
+def test_a_hole_in_the_sound_stays_a_hole(tmp_path: Path) -> None:
+    units: list[AccessUnit] = []
+    for index in range(60):
+        units.append(picture(index))
+        if not 20 <= index < 40:
+            units += [sound(index * 5 + part) for part in range(5)]
+    times = [time for time, _, _ in decoded(tmp_path, joined(made(units, builder(audio=ALAW))), "a")]
+    assert max(times) == pytest.approx(5.98, abs=0.01)
+    assert not [time for time in times if 2.01 < time < 3.99]
+
+
+def test_sound_never_holds_pictures_up() -> None:
+    segments = made([picture(index) for index in range(60)], builder(audio=ALAW))
+    assert [segment.duration_s for segment in segments] == pytest.approx([2.0, 2.0, 2.0])
+
+
+def test_sound_that_cannot_be_carried_is_left_out() -> None:
+    assert len(builder(audio=AudioFormat("adpcm_g722", 8000, 1)).tracks) == 1
+    assert [track.codec_string for track in builder(audio=AudioFormat("aac", 16000, 1), config=b"\x14\x08").tracks][
+        1
+    ] == "mp4a.40.2"
+
+
+def test_codec_strings_are_those_of_the_parameter_sets() -> None:
+    assert re.fullmatch(r"avc1\.(42|4D|64|F4)[0-9A-F]{4}", builder().tracks[0].codec_string)
+    assert re.fullmatch(r"hvc1\.1\.6\.L\d+(\.[0-9A-F]+)*", builder("hevc").tracks[0].codec_string)
+
+
+@pytest.mark.parametrize(
+    "sets", [(), (b"\x67",), (b"\x67\x42\x00\x0a", b"\x68\xce"), (b"\x67" + bytes(40), b"\x68\xce")]
+)
+def test_parameter_sets_that_describe_nothing_are_refused(sets: tuple[bytes, ...]) -> None:
+    with pytest.raises(TrackError):
+        video_track(VideoFormat("h264"), sets)
+
+
+@pytest.mark.parametrize("codec", ["pcm_alaw", "pcm_mulaw"])
+def test_every_code_of_g711_has_ffmpeg_s_value(tmp_path: Path, codec: str) -> None:
+    codes = bytes(range(256))
+    (tmp_path / "codes").write_bytes(codes)
+    kind = {"pcm_alaw": "alaw", "pcm_mulaw": "mulaw"}[codec]
+    command = [*(str(find_ffmpeg()), "-v", "error", "-f", kind, "-ar", "8000"), "-i", str(tmp_path / "codes")]
+    wanted = subprocess.run([*command, "-f", "s16be", "-"], capture_output=True, check=True).stdout
+    assert flac.pcm_of_g711(codec, codes) == wanted
+
+
+@pytest.mark.parametrize("number", [0, 127, 128, 2047, 2048, 65_535, 65_536, 2**21, 2**26, 2**31 - 1])
+def test_frames_are_numbered_as_flac_wants_it(tmp_path: Path, number: int) -> None:
+    """By ffmpeg's own parser: a frame whose head or checksum is wrong is complained about."""
+    pcm = struct.pack(">160h", *range(160))
+    stream = b"fLaC" + bytes([0x80]) + (34).to_bytes(3, "big") + flac.stream_info(8000, 1)
+    (tmp_path / "one.flac").write_bytes(stream + flac.frame(pcm, number, 8000))
+    command = [str(find_ffmpeg()), "-v", "warning", "-err_detect", "explode+crccheck", "-xerror"]
+    run = subprocess.run(
+        [*command, "-i", str(tmp_path / "one.flac"), "-f", "s16be", "-"], capture_output=True, check=True
+    )
+    assert run.stdout == pcm

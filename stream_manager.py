@@ -22,7 +22,7 @@ from media.process import Spawner
 from sessions.folders import remove_leftovers
 from sessions.ids import stream_id_of
 from sessions.plan import needs_transcode
-from sessions.replay_segments import MakeSegments
+from sessions.replay_segments import MakeSegments, make_segments
 from sessions.replay_session import ReplaySession
 from sessions.session import Session
 from sessions.snapshots import SnapshotTaker
@@ -38,7 +38,6 @@ from sessions.tools import (
     TranscodeSlots,
     no_replay_line,
     no_replay_source,
-    no_segments,
 )
 from sessions.view import StreamView
 from sessions.watchable import Watchable
@@ -71,7 +70,7 @@ class StreamManager:
         known_video: KnownVideo = lambda _camera_id, _token: None,
         find_replay: FindReplay = no_replay_source,
         open_replay: OpenReplay = no_replay_line,
-        make_segments: MakeSegments = no_segments,
+        make_segments: MakeSegments = make_segments,
         ffmpeg: Callable[[], Path] | None = None,
     ) -> None:
         self._settings = settings

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from core.errors import DeviceError
+from core.errors import CameraBadAnswer, DeviceError
 from core.records import AudioFormat, VideoFormat
 from media.access_unit import AccessUnit
+from media.fmp4.segments import SegmentBuilder
+from media.fmp4.tracks import TrackError
 
 
 class ReplayConsumer(Protocol):
@@ -58,3 +60,13 @@ class SegmentMaker(Protocol):
 
 
 MakeSegments = Callable[[VideoFormat, AudioFormat | None, tuple[bytes, ...], bytes], SegmentMaker]
+
+
+def make_segments(
+    video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
+) -> SegmentMaker:
+    """Segments of fragmented MP4. CameraBadAnswer where the device describes its pictures wrongly."""
+    try:
+        return SegmentBuilder(video, audio, parameter_sets, audio_config)
+    except TrackError as error:
+        raise CameraBadAnswer("The recording's pictures are not described in a way that can be played.") from error

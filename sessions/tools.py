@@ -10,11 +10,11 @@ from pathlib import Path
 from core.clock import Clock
 from core.errors import CameraUnsupported, LimitReached
 from core.recordings import ReplaySource
-from core.records import AudioFormat, Problem, StreamSource, VideoFormat
+from core.records import Problem, StreamSource, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.feed import Feed
-from sessions.replay_segments import MakeSegments, ReplayLine, SegmentMaker
+from sessions.replay_segments import MakeSegments, ReplayLine
 
 OpenFeed = Callable[[StreamSource], Feed]
 ResolveSource = Callable[[int, str], StreamSource]
@@ -32,13 +32,6 @@ def no_replay_source(_camera_id: int, _recording_token: str) -> tuple[ReplaySour
 
 def no_replay_line(_source: ReplaySource) -> ReplayLine:
     """Where nobody can play recordings."""
-    raise CameraUnsupported("Recordings cannot be played.", service="replay")
-
-
-def no_segments(
-    _video: VideoFormat, _audio: AudioFormat | None, _parameter_sets: tuple[bytes, ...], _audio_config: bytes
-) -> SegmentMaker:
-    """Where nobody can make segments."""
     raise CameraUnsupported("Recordings cannot be played.", service="replay")
 
 

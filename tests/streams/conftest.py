@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,8 +19,11 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from sessions.backoff import LOOK_AGAIN_S
+from sessions.replay_segments import make_segments
 from stream_manager import StreamManager
+from tests.streams.replaying import HOUR_S, NIGHT_S
 from tests.streams.thin_device import SERVER, TOKEN, Device, is_running, until
+from tests.streams.thin_recorder import ThinMaker, ThinRecorder
 
 
 @pytest.fixture
@@ -161,3 +165,41 @@ def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[Hous
     yield made[0]
     manager.stop_rooms()
     gateway.stop()
+
+
+@pytest.fixture
+def recorder() -> ThinRecorder:
+    return ThinRecorder([(NIGHT_S, NIGHT_S + HOUR_S)])
+
+
+@pytest.fixture
+def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -> Iterator[MakeManager]:
+    made: list[StreamManager] = []
+
+    def no_feed(*_: object) -> NoReturn:
+        raise AssertionError("a replay opens no live feed")
+
+    def make(**changed: object) -> StreamManager:
+        manager = StreamManager(
+            settings=replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
+            clock=SystemClock(),
+            spawner=spawner,
+            open_feed=no_feed,
+            resolve_source=no_feed,
+            find_replay=recorder.find,
+            open_replay=recorder.open,
+            make_segments=make_segments if recorder.pictures else lambda *_: ThinMaker(),
+        )
+        manager.start_rooms()
+        made.append(manager)
+        return manager
+
+    yield make
+    for manager in made:
+        manager.stop_rooms()
+    assert recorder.open_lines() == 0
+
+
+@pytest.fixture
+def replays(make_replays: MakeManager) -> StreamManager:
+    return make_replays()

@@ -13,8 +13,11 @@ import pytest
 
 from core.settings import Settings
 from media.process import Spawner
+from stream_manager import StreamManager
 from tests.streams.conftest import House
+from tests.streams.replaying import at, play, text_of
 from tests.streams.thin_device import until
+from tests.streams.thin_recorder import ThinRecorder
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.stress]
 
@@ -72,3 +75,27 @@ def _is_our_zombie(pid: str) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return fields[0] == "Z" and int(fields[1]) == os.getpid()
+
+
+def test_two_thousand_seeks_leave_nothing_behind(replays: StreamManager, recorder: ThinRecorder) -> None:
+    recorder.picture_bytes = 5000
+    view = play(replays)
+    here = psutil.Process()
+    chance = random.Random(7)
+
+    def seek(count: int) -> tuple[int, int]:
+        for _ in range(count):
+            second = chance.randrange(3500)
+            moved = replays.seek(view.stream_id, at(second))
+            assert moved.start_time == at(second)
+            if chance.random() < 0.2:
+                text_of(replays, moved)
+            time.sleep(chance.random() * 0.02)
+        return here.num_fds(), here.memory_info().rss
+
+    fds, rss = seek(200)
+    fds_after, rss_after = seek(1800)
+    assert fds_after <= fds + 2
+    assert rss_after - rss < 10_000_000
+    assert len(recorder.lines) == 1
+    assert until(lambda: threading.active_count() < 10)

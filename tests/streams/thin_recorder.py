@@ -41,6 +41,8 @@ class ThinRecorder:
     lines: list[ThinLine] = field(default_factory=list)
     found: int = 0
     silent: bool = False
+    pictures: tuple[tuple[bytes, ...], ...] = ()  # of one GOP, in the place of made-up ones
+    parameter_sets: tuple[bytes, ...] = (b"\x67\x42", b"\x68\xce")
 
     def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         self.found += 1
@@ -97,7 +99,7 @@ class ThinLine:
         if self.is_refused:
             consumer.on_failed(CameraBusy("It plays no more."))
             return
-        consumer.on_description(recorder.video, recorder.audio, (b"\x67\x42", b"\x68\xce"), b"")
+        consumer.on_description(recorder.video, recorder.audio, recorder.parameter_sets, b"")
         time.sleep(recorder.key_frame_late_s)
         limit, error = recorder.fails_after.pop(0) if recorder.fails_after else (None, None)
         count = 0
@@ -134,8 +136,9 @@ class ThinLine:
         is_key = place == 0
         device_s = second + place / FPS
         data = (b"\x65" if is_key else b"\x41") + f"{device_s:.1f}|".encode() + bytes(self.recorder.picture_bytes)
+        parts = self.recorder.pictures[place] if self.recorder.pictures else (data,)
         ticks += place * CLOCK_RATE // FPS
-        return AccessUnit(VIDEO, (data,), ticks, CLOCK_RATE, is_key, device_s, is_seam and is_key)
+        return AccessUnit(VIDEO, parts, ticks, CLOCK_RATE, is_key, device_s, is_seam and is_key)
 
 
 @dataclass

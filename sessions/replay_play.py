@@ -62,6 +62,7 @@ class ReplayPlay:
         self._holdings = holdings
         self._pause = pause
         self._news = news
+        self._described: Description | None = None
         self._maker: SegmentMaker | None = None
         self._first_segment_s: float | None = None
         self._last_segment_s = 0.0
@@ -118,6 +119,10 @@ class ReplayPlay:
             self._take(news)
 
     def _describe(self, described: Description) -> None:
+        """What was said before is said again when a recorder goes on after a pause: nothing is new then."""
+        if described == self._described:
+            return
+        self._described = described
         codec = described.video.codec
         if codec not in _COPIED:
             raise CameraUnsupported("This recording's video cannot be shown: neither H.264 nor H.265.", service="video")

@@ -100,6 +100,8 @@ def test_at_most_a_minute_is_fetched_ahead_of_what_a_player_asked_for(
     replays.segment_path(view.stream_id, names[10])
     assert until(lambda: line.is_paused and line.sent >= (22 + 55) * 5)
     assert line.sent <= (22 + 60) * 5
+    assert until(lambda: len(segments_of(text_of(replays, view))) >= 38)
+    assert "DISCONTINUITY\n" not in text_of(replays, view)  # a pause leaves no seam
 
 
 def test_a_seek_goes_on_although_the_line_was_held_back(replays: StreamManager, recorder: ThinRecorder) -> None:

@@ -104,6 +104,9 @@ class ThinLine:
         limit, error = recorder.fails_after.pop(0) if recorder.fails_after else (None, None)
         count = 0
         for units in self._units(start_s):
+            if self.is_paused:  # the gateway describes anew what goes on after a pause
+                self._may_send.wait()
+                consumer.on_description(recorder.video, recorder.audio, recorder.parameter_sets, b"")
             while not self._may_send.wait(0.05) or recorder.silent:
                 if self.is_closed or play != self._play:
                     return

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from core.errors import AppError, DeviceError, NotFound
+from core.errors import AppError, CameraUnreachable, DeviceError, NotFound
 from core.records import StreamKind, StreamState
 from sessions.backoff import LOOK_AGAIN_S, Backoff
 from sessions.holdings import SessionOver
@@ -212,6 +212,7 @@ class ReplaySession:
             return
         self._is_resting = False
         play: ReplayPlay | None = None
+        was_held = self._holdings.line is not None
         wait_s = 0.0
         try:
             self._check_over()
@@ -223,6 +224,9 @@ class ReplaySession:
         except NothingRecorded as error:
             self._board.set_trouble(run, StreamState.FAILED, error)
         except AppError as error:
+            if was_held and isinstance(error, CameraUnreachable) and run.key_frame_device_s is None:
+                self._holdings.close_line()  # it had gone dead while it was held: a new one may do
+                return
             wait_s = self._trouble(run, error, play.healthy_s if play is not None else 0.0)
         except OSError as error:  # the folder was taken away, or cannot be written
             log.warning("%s: %s", self.stream_id, error)

@@ -252,14 +252,24 @@ def test_a_recorder_that_is_gone_is_asked_again_and_again(
     assert (StreamState.RECONNECTING, "camera_unreachable") in states
 
 
-def test_a_seek_says_why_it_cannot_be_done(make_replays: MakeManager, recorder: ThinRecorder) -> None:
-    replays = make_replays()
+def test_a_seek_says_why_it_cannot_be_done(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     text_of(replays, view)
-    for error in (CameraUnreachable("Gone."), CameraBusy("Full."), CameraAuthFailed("No.")):
+    for error in (CameraBusy("Full."), CameraAuthFailed("No."), CameraUnreachable("Gone.")):
         recorder.fails_after = [(0, error)]
         with pytest.raises(type(error)):
             replays.seek(view.stream_id, at(50))
+
+
+def test_a_line_that_had_died_while_it_was_held_is_opened_anew_for_the_seek(
+    replays: StreamManager, recorder: ThinRecorder
+) -> None:
+    view = play(replays)
+    text_of(replays, view)
+    recorder.fails_after = [(0, CameraUnreachable("It stopped sending."))]
+    assert replays.seek(view.stream_id, at(50)).start_time == at(50)
+    assert len(recorder.lines) == 2
+    assert replays.status(view.stream_id).error is None
 
 
 def test_a_recorder_that_refuses_one_more_session_says_so(make_replays: MakeManager, recorder: ThinRecorder) -> None:

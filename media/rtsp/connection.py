@@ -10,6 +10,8 @@ from media.rtsp.framing import Frame, FramingError, Splitter
 from media.rtsp.messages import MessageError, Request, Response, request_bytes, response_bytes
 
 _MAX_UNSENT_BYTES = 64 * 1024
+
+OnAnswer = Callable[[str, Response, int], None]  # the method asked, the answer, its CSeq
 _KNOWN_TO_US = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE"})
 
 
@@ -21,6 +23,7 @@ class DeviceConnection(asyncio.BufferedProtocol):
         self._splitter = Splitter()
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[int, asyncio.Future[Response]] = {}
+        self._told: dict[int, tuple[str, OnAnswer]] = {}
         self._sequence = 0
         self.ended: asyncio.Future[DeviceError] = asyncio.get_running_loop().create_future()
 
@@ -66,8 +69,13 @@ class DeviceConnection(asyncio.BufferedProtocol):
     def is_open(self) -> bool:
         return self._transport is not None and not self.ended.done()
 
-    def ask(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> asyncio.Future[Response]:
-        """Sends a request; the future gets the answer, or the DeviceError the connection ended with."""
+    def ask(
+        self, method: str, uri: str, headers: Iterable[tuple[str, str]], on_answer: OnAnswer | None = None
+    ) -> asyncio.Future[Response]:
+        """Sends a request; the future gets the answer, or the DeviceError the connection ended with.
+
+        `on_answer` is called at once, before the frames that follow the answer are handed on.
+        """
         self._sequence += 1
         number = self._sequence
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -81,7 +89,9 @@ class DeviceConnection(asyncio.BufferedProtocol):
             answer.set_exception(CameraBadAnswer("The device's words cannot be sent back to it."))
             return answer
         self._waiting[number] = answer
-        answer.add_done_callback(lambda _: self._waiting.pop(number, None))
+        if on_answer:
+            self._told[number] = (method, on_answer)
+        answer.add_done_callback(lambda _: self._forget(number))
         self.send(message)
         return answer
 
@@ -108,8 +118,23 @@ class DeviceConnection(asyncio.BufferedProtocol):
         if number is None:  # some firmware forgets it: answers come in order
             number = next(iter(self._waiting), None)
         answer = self._waiting.get(number) if number is not None else None
-        if answer and not answer.done():
+        if number is not None and answer and not answer.done():
+            if told := self._told.get(number):
+                told[1](told[0], message, number)
             answer.set_result(message)
+
+    def _forget(self, number: int) -> None:
+        self._waiting.pop(number, None)
+        self._told.pop(number, None)
+
+    def set_reading(self, is_reading: bool) -> None:
+        """Whether to take what the device sends; what is not taken holds the device up."""
+        if self._transport is None or self.ended.done():
+            return
+        if is_reading and not self._transport.is_reading():
+            self._transport.resume_reading()
+        elif not is_reading and self._transport.is_reading():
+            self._transport.pause_reading()
 
     def _end(self, reason: DeviceError) -> None:
         if not self.ended.done():

@@ -43,8 +43,9 @@ class _Ticks:
 class _DeviceTime:
     """The device's own time of each unit: as stamped, and carried on by the ticks where it is not."""
 
-    def __init__(self, clock_rate: int) -> None:
+    def __init__(self, clock_rate: int, start_device_s: float | None = None) -> None:
         self._clock_rate = clock_rate
+        self._start_s = start_device_s
         self._known: tuple[int, float] | None = None
 
     def of(self, stamp: ReplayStamp | None, ticks: int) -> float | None:
@@ -52,7 +53,9 @@ class _DeviceTime:
             self._known = (ticks, stamp.device_s)
             return stamp.device_s
         if self._known is None:
-            return None
+            if self._start_s is None:
+                return None
+            self._known = (ticks, self._start_s)
         return self._known[1] + (ticks - self._known[0]) / self._clock_rate
 
 
@@ -60,16 +63,19 @@ class VideoDepacketizer:
     """One track of H.264 or H.265, from its first packet on. `sets` are those its SDP names.
 
     `parameter_sets` grows and changes as they come in band; `sets_changed` counts how often.
+    `start_device_s`: the first unit's time, where the device stamps none.
     """
 
-    def __init__(self, codec: VideoCodec, sets: ParameterSets, clock_rate: int) -> None:
+    def __init__(
+        self, codec: VideoCodec, sets: ParameterSets, clock_rate: int, start_device_s: float | None = None
+    ) -> None:
         self._codec = codec
         self._is_h264 = codec.name == "h264"
         self._header_bytes = 1 if self._is_h264 else 2
         self._dropped = _H264_DROPPED if self._is_h264 else _H265_DROPPED
         self._clock_rate = clock_rate
         self._ticks = _Ticks()
-        self._device_time = _DeviceTime(clock_rate)
+        self._device_time = _DeviceTime(clock_rate, start_device_s)
         self._sets: dict[tuple[str, bytes], bytes] = {}
         self.sets_changed = 0
         for nal in sets.values():
@@ -222,11 +228,11 @@ class VideoDepacketizer:
 class AudioDepacketizer:
     """One track of AAC or G.711. `can_carry` says whether a track is one of these."""
 
-    def __init__(self, track: AudioTrack) -> None:
+    def __init__(self, track: AudioTrack, start_device_s: float | None = None) -> None:
         self._clock_rate = track.clock_rate
         self._is_aac = track.format.codec == "aac"
         self._ticks = _Ticks()
-        self._device_time = _DeviceTime(track.clock_rate)
+        self._device_time = _DeviceTime(track.clock_rate, start_device_s)
         self._fragments: list[bytes] = []
         numbers = dict(re.findall(r"(\w+)=(\d+)", track.fmtp.lower()))
         self._size_bits = int(numbers.get("sizelength", 13))

@@ -145,6 +145,9 @@ class DeviceSession:
         base = pinned(address, base) or address.uri
         await self._set_up_tracks(address, base, description, description.video)
         self._control = control_uri(address, base, description.control)
+        await self._begin()
+
+    async def _begin(self) -> None:
         await self._ask("PLAY", self._control, [*self._play.headers, *self._require()])
 
     async def _set_up_tracks(
@@ -196,9 +199,12 @@ class DeviceSession:
     async def _exchange(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> Response:
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._connection.ask(method, uri, self._dressed(method, uri, headers))
+                return await self._connection.ask(method, uri, self._dressed(method, uri, headers), self._on_answer)
         except TimeoutError:
             raise CameraUnreachable(f"The device did not answer {method} in time.") from None
+
+    def _on_answer(self, method: str, answer: Response, number: int) -> None:
+        """Called between the frames before an answer and those after it."""
 
     def _dressed(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         dressed = [*headers, _USER_AGENT]
@@ -254,7 +260,7 @@ class DeviceSession:
             if self._connection.ended.done():
                 raise self._connection.ended.result()
             if self._goodbye:
-                raise CameraUnreachable("The device ended the stream.")
+                self._take_goodbye()
             self._sink.on_tick()
             now_s = self._clock.monotonic_s()
             if now_s >= next_report_s:
@@ -270,6 +276,9 @@ class DeviceSession:
                     self._end_attempt()
                 dressed = self._dressed(self._keep_alive_method, self._control, ())
                 pending = self._connection.ask(self._keep_alive_method, self._control, dressed)
+
+    def _take_goodbye(self) -> None:
+        raise CameraUnreachable("The device ended the stream.")
 
     def _keep_alive_every_s(self) -> float:
         timeout_s = self._session.timeout_s if self._session else 60.0
@@ -360,6 +369,10 @@ class DeviceSession:
             connection.close()
 
 
+class NoSuchRange(CameraBadAnswer):
+    """457: nothing is recorded at the time asked for."""
+
+
 def problem_of(method: str, status: int) -> DeviceError:
     """What an answer other than 2xx means to a person. Pure; see run() for the table in words."""
     if 300 <= status < 400:
@@ -370,6 +383,8 @@ def problem_of(method: str, status: int) -> DeviceError:
         return CameraNoSignal("The device has no stream at this address: the input is probably not connected.")
     if status == 453:
         return CameraBusy("The device refuses one more session.")
+    if status == 457:
+        return NoSuchRange("The device has nothing to play at this time.")
     if status == 503:
         return CameraUnreachable("The device cannot serve this stream at the moment.")
     if status == 454:

@@ -21,12 +21,15 @@ from datetime import datetime
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
 from core.login_gate import LoginGate
+from core.recordings import ReplaySource
 from core.records import StreamSource
 from core.settings import Settings
 from media.rtsp.budget import SessionBudget
 from media.rtsp.device import DeviceSession
 from media.rtsp.feed import Feed, FeedStatus, MediaDescription
 from media.rtsp.loopback import LoopbackReader, LoopbackServer
+from media.rtsp.replay import HeldLine, ReplayTools
+from media.rtsp.replay_line import ReplayAbilities
 from media.rtsp.source import SharedSource
 from media.rtsp.timeline import WallClock
 
@@ -118,6 +121,15 @@ class RtspGateway:
         self._timeout_s = settings.rtsp_timeout_s
         self._linger_s = linger_s
         self._budget = SessionBudget(settings.device_live_sessions, clock)
+        self._replay = ReplayTools(
+            gate=login_gate,
+            clock=clock,
+            timeout_s=settings.rtsp_timeout_s,
+            budget=SessionBudget(settings.device_replay_sessions, clock),
+            abilities={},
+            ways={},
+        )
+        self._replays: dict[HeldLine, asyncio.Task[None]] = {}  # the thread's own
         self._wall = WallClock(clock)
         self._lock = threading.Lock()
         self._lines: dict[_Key, _Line] = {}
@@ -172,6 +184,28 @@ class RtspGateway:
             self._feeds[feed.token] = feed
         return feed
 
+    def open_replay(self, source: ReplaySource) -> HeldLine:
+        """A line to a recorder's recording (replay_line.ReplayLine). Nothing is asked before its first play().
+
+        Raises Unavailable while the gateway is not running.
+        """
+        with self._lock:
+            loop = self._loop
+        if loop is None:
+            raise Unavailable("The media gateway is not running.")
+        line = HeldLine(self._replay, source, loop, self._forget_line)
+        loop.call_soon_threadsafe(self._serve, line)
+        return line
+
+    def replay_abilities(self, device_key: str) -> ReplayAbilities:
+        """What a recorder was seen to do when it replayed."""
+        return self._replay.abilities.get(device_key, ReplayAbilities())
+
+    def forget_replay(self, device_key: str) -> None:
+        """A device was edited or deleted: what it can is found out anew."""
+        self._replay.abilities.pop(device_key, None)
+        self._replay.ways.pop(device_key, None)
+
     def close_feed(self, feed: GatewayFeed) -> None:
         """Feed.close()."""
         with self._lock:
@@ -195,6 +229,12 @@ class RtspGateway:
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
+
+    def _forget_line(self, line: HeldLine) -> None:
+        self._replays.pop(line, None)
+
+    def _serve(self, line: HeldLine) -> None:
+        self._replays[line] = asyncio.get_running_loop().create_task(line.serve())
 
     def _find_outlet(self, token: str) -> GatewayFeed | None:
         with self._lock:
@@ -278,6 +318,9 @@ class RtspGateway:
             self._lines.clear()
         for task in tasks:
             task.cancel()
+        for replay in list(self._replays):
+            replay.close()  # not cancelled: each says goodbye to its recorder
+        tasks.update(self._replays.values())
         await self._server.stop()
         if tasks:
             await asyncio.wait(tasks, timeout=_STOP_S / 2)

@@ -1,0 +1,404 @@
+"""Replay lines: a held session with a recorder, sought in as long as it lets us.
+
+Opening a replay session takes recorders two or three seconds, another PLAY in an open one some
+hundredths: so a session stays open between plays, kept alive, until its line is closed. Where a
+recorder cannot do ONVIF's replay, its address is played as plain RTSP, and then the maker's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from core.clock import Clock
+from core.errors import (
+    CameraBadAnswer,
+    CameraBusy,
+    CameraNoSignal,
+    CameraUnreachable,
+    CameraUnsupported,
+    DeviceError,
+)
+from core.login_gate import LoginGate
+from core.recordings import PlainReplay, ReplaySource
+from core.records import StreamSource
+from media.rtsp.budget import SessionBudget
+from media.rtsp.device import NoSuchRange
+from media.rtsp.replay_line import ReplayAbilities, ReplayConsumer
+from media.rtsp.replay_play import ReplayPlay
+from media.rtsp.replay_session import ONVIF_REPLAY, PLAIN, ReplaySession, play_headers, run_until_opened
+from media.rtsp.rtp import RtpPacket
+from media.rtsp.sdp import AudioTrack, VideoTrack
+
+log = logging.getLogger(__name__)
+
+_CANNOT = (CameraUnsupported, CameraBadAnswer, CameraNoSignal)
+_FAST_FROM = 2.0  # times real time
+_JUDGED_AFTER_S = 2.0
+_FAR_END_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a recording is asked for. `kind` as in ReplayAbilities.way; `plain` for a maker's own address."""
+
+    kind: str
+    plain: PlainReplay | None = None
+
+    @property
+    def is_onvif(self) -> bool:
+        return self.kind == "onvif"
+
+
+def ways_of(source: ReplaySource) -> tuple[Way, ...]:
+    """In the order to be tried."""
+    return (Way("onvif"), Way("plain"), *(Way(plain.kind, plain) for plain in source.plain_uris))
+
+
+def plain_uri(plain: PlainReplay, start_device_s: float, end_device_s: float) -> str:
+    """A maker's address with its times written as the maker does."""
+    pattern = "%Y_%m_%d_%H_%M_%S" if plain.kind == "dahua" else "%Y%m%dT%H%M%SZ"
+    zone_s = plain.zone_s if plain.kind == "dahua" else 0.0
+    start, end = (
+        datetime.fromtimestamp(int(moment_s + zone_s), UTC).strftime(pattern)
+        for moment_s in (start_device_s, end_device_s)
+    )
+    return plain.uri.replace("{start}", start).replace("{end}", end)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayTools:
+    """What every line is given. `abilities` and `ways` are by device key and shared by all lines."""
+
+    gate: LoginGate
+    clock: Clock
+    timeout_s: float
+    budget: SessionBudget
+    abilities: dict[str, ReplayAbilities]
+    ways: dict[str, str]
+
+
+class HeldLine:
+    """The gateway's ReplayLine; see replay_line.ReplayLine for what each method promises."""
+
+    def __init__(
+        self,
+        tools: ReplayTools,
+        source: ReplaySource,
+        loop: asyncio.AbstractEventLoop,
+        on_closed: Callable[[HeldLine], None],
+    ) -> None:
+        self._tools = tools
+        self._source = source
+        self._loop = loop
+        self._on_closed = on_closed
+        self._changed = asyncio.Event()
+        self._wanted: ReplayPlay | None = None
+        self._wants_pause = False
+        self._is_closed = False
+        self._served: ReplayPlay | None = None
+        self._is_paused = False
+        self._is_held_up = False  # paused by not reading
+        self._session: ReplaySession | None = None
+        self._run: asyncio.Task[None] | None = None
+        self._way: Way | None = None
+        self._tracks: tuple[VideoTrack, AudioTrack | None] | None = None
+        self._has_place = False
+        self._plays_in_session = 0
+        self._delivered_at_loss = -1
+        self._unpaused_at_s = 0.0
+
+    # -- any thread --------------------------------------------------------------------------------
+
+    def play(
+        self,
+        start_device_s: float,
+        consumer: ReplayConsumer,
+        *,
+        end_device_s: float | None = None,
+        fast: bool = True,
+        key_frames_only: bool = False,
+        scale: float = 1.0,
+    ) -> None:
+        before = self._wanted
+        if before is not None:
+            before.is_over = True
+        self._wanted = ReplayPlay(start_device_s, consumer, end_device_s, fast, key_frames_only, scale)
+        self._wants_pause = False
+        self._wake()
+
+    def pause(self) -> None:
+        self._wants_pause = True
+        self._wake()
+
+    def resume(self) -> None:
+        self._wants_pause = False
+        self._wake()
+
+    def abilities(self) -> ReplayAbilities:
+        return self._tools.abilities.get(self._source.device_key, ReplayAbilities())
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._wanted is not None:
+            self._wanted.is_over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # the gateway has stopped
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    # -- the gateway's thread: what the session delivers -------------------------------------------
+
+    def on_tracks(self, video: VideoTrack, audio: AudioTrack | None) -> None:
+        self._tracks = (video, audio)
+
+    def on_play_answered(self, cseq: int) -> None:
+        del cseq  # what was before the answer is gone already
+        if self._served is not None and self._tracks is not None:
+            now_s = self._tools.clock.monotonic_s()
+            self._unpaused_at_s = now_s
+            self._served.begin(*self._tracks, now_s)
+
+    def on_packets(self, packets: list[RtpPacket]) -> None:
+        if self._served is not None:
+            self._served.take(packets, self._tools.clock.monotonic_s())
+
+    def on_goodbye(self) -> None:
+        if self._served is not None:
+            self._served.end()
+
+    def on_tick(self) -> None:
+        play = self._served
+        if play is None or play.is_over or self._is_paused:
+            return
+        now_s = self._tools.clock.monotonic_s()
+        self._judge(play, now_s)
+        play.tick(now_s, self._tools.timeout_s)
+
+    def _judge(self, play: ReplayPlay, now_s: float) -> None:
+        """What the recorder has shown so far."""
+        if play.delivered:
+            self._learn(has_times=play.stamped)
+        took_s = now_s - self._unpaused_at_s
+        if not (play.fast and play.stamped) or play.first_s is None or play.reached_s is None:
+            return
+        speed = (play.reached_s - play.first_s) / max(took_s, 0.01)
+        if speed > _FAST_FROM:
+            self._learn(beats_real_time=True)
+        elif took_s > _JUDGED_AFTER_S and self.abilities().beats_real_time is None:
+            self._learn(beats_real_time=False)
+
+    def _learn(self, *, has_times: bool | None = None, beats_real_time: bool | None = None, **more: object) -> None:
+        known = self.abilities()
+        if has_times is not None:
+            known = replace(known, has_times=has_times)
+        if beats_real_time is not None:
+            known = replace(known, beats_real_time=beats_real_time)
+        if isinstance(seeks := more.get("seeks_in_session"), bool):
+            known = replace(known, seeks_in_session=seeks)
+        if isinstance(way := more.get("way"), str):
+            known = replace(known, way=way)
+        self._tools.abilities[self._source.device_key] = known
+
+    # -- the gateway's thread: what is to be done --------------------------------------------------
+
+    async def serve(self) -> None:
+        """The line's task: brings what is into agreement with what is wanted, until it is closed."""
+        try:
+            while not self._is_closed:
+                await self._changed.wait()
+                self._changed.clear()
+                await self._step()
+        finally:
+            await self._end_session()
+            self._give_place_back()
+            self._on_closed(self)
+
+    async def _step(self) -> None:
+        if self._is_closed:
+            return
+        if self._run is not None and self._run.done():
+            await self._take_loss()
+        wanted = self._wanted
+        if wanted is not None and wanted is not self._served and not wanted.is_over:
+            self._is_paused = False
+            self._delivered_at_loss = -1
+            await self._start(wanted)
+        served = self._served
+        if served is None or served.is_over:
+            return
+        if self._wants_pause and not self._is_paused:
+            await self._pause()
+        elif not self._wants_pause and self._is_paused:
+            await self._resume(served)
+
+    async def _take_loss(self) -> None:
+        """The session ended by itself: once more from where it was, if it had come any further since."""
+        run, self._run, self._session = self._run, None, None
+        error = run.exception() if run else None
+        self._plays_in_session = 0
+        served = self._served
+        if served is None or served.is_over or served is not self._wanted or self._is_paused:
+            return
+        if served.delivered > self._delivered_at_loss and served.delivered:
+            self._delivered_at_loss = served.delivered
+            await self._start(served)
+            return
+        served.fail(error if isinstance(error, DeviceError) else CameraUnreachable("The recorder ended the session."))
+
+    async def _start(self, play: ReplayPlay) -> None:
+        """PLAY, in the open session where there is one; through the ways that may work."""
+        if self._served is not None:
+            self._judge(self._served, self._tools.clock.monotonic_s())
+        self._served = play
+        try:
+            self._take_place()
+            if self._session is not None and self._way is not None and self._way.plain is None:
+                if await self._seek(play):
+                    return
+                await self._end_session()
+            await self._open_and_play(play)
+        except NoSuchRange:
+            play.end()
+        except DeviceError as error:
+            if isinstance(error, CameraBusy) and self._has_place:
+                self._tools.budget.refused_by_device(self._source.device_key)
+            await self._end_session()
+            self._give_place_back()
+            log.info("%s: replay failed: %s (%s)", self._source.device_key, error.detail, error.code)
+            play.fail(error)
+
+    async def _seek(self, play: ReplayPlay) -> bool:
+        """Whether the open session takes another PLAY."""
+        assert self._session is not None  # noqa: S101 - asked before
+        assert self._way is not None  # noqa: S101 - asked before
+        try:
+            await self._session.play(self._headers(play, self._way))
+        except NoSuchRange:
+            raise
+        except (*_CANNOT, CameraUnreachable):
+            self._learn(seeks_in_session=False)
+            return False
+        self._plays_in_session += 1
+        if self._plays_in_session > 1:
+            self._learn(seeks_in_session=True)
+        return True
+
+    async def _open_and_play(self, play: ReplayPlay) -> None:
+        """In a new session, the way that worked before first."""
+        worked = self._tools.ways.get(self._source.device_key, "onvif")
+        ways = sorted(ways_of(self._source), key=lambda way: way.kind != worked)
+        refused: DeviceError | None = None
+        for way in ways:
+            try:
+                await self._open(play, way)
+                assert self._session is not None  # noqa: S101 - _open made it
+                await self._session.play(self._headers(play, way))
+            except NoSuchRange:
+                self._found(way)
+                raise
+            except _CANNOT as error:
+                refused = refused or error
+                await self._end_session()
+                continue
+            self._found(way)
+            return
+        if refused is not None:
+            raise refused
+
+    def _found(self, way: Way) -> None:
+        self._way = way
+        self._plays_in_session = 1
+        self._tools.ways[self._source.device_key] = way.kind
+        self._learn(way=way.kind)
+
+    async def _open(self, play: ReplayPlay, way: Way) -> None:
+        end_s = play.end_device_s or play.resume_s + _FAR_END_S
+        uri = self._source.uri if way.plain is None else plain_uri(way.plain, play.resume_s, end_s)
+        source = StreamSource(
+            self._source.camera_id, self._source.recording_token, uri, self._source.device_key, self._source.credential
+        )
+        session = ReplaySession(
+            source,
+            self,
+            login_gate=self._tools.gate,
+            clock=self._tools.clock,
+            timeout_s=self._tools.timeout_s,
+            play=ONVIF_REPLAY if way.is_onvif else PLAIN,
+        )
+
+        def begin() -> asyncio.Task[None]:
+            self._run = asyncio.get_running_loop().create_task(session.run())
+            self._run.add_done_callback(self._on_run_over)
+            return self._run
+
+        self._session = session
+        await run_until_opened(session, begin)
+
+    def _on_run_over(self, run: asyncio.Task[None]) -> None:
+        if not run.cancelled():
+            run.exception()  # seen; _take_loss says what follows
+        self._changed.set()
+
+    def _headers(self, play: ReplayPlay, way: Way) -> list[tuple[str, str]]:
+        if way.plain is not None:
+            return [("Range", "npt=0.000-")]
+        return play_headers(
+            play.resume_s,
+            fast=play.fast,
+            key_frames_only=play.key_frames_only,
+            scale=play.scale,
+            is_onvif=way.is_onvif,
+        )
+
+    async def _pause(self) -> None:
+        self._is_paused = True
+        if self._session is None:
+            return
+        if self._way is not None and self._way.is_onvif:
+            try:
+                await self._session.pause()
+                return
+            except _CANNOT:
+                log.info("%s cannot pause", self._source.device_key)
+            except DeviceError:
+                return  # the session is ending; _take_loss says what follows
+        self._is_held_up = True
+        self._session.set_reading(False)
+
+    async def _resume(self, play: ReplayPlay) -> None:
+        """Where it can pause: another PLAY from the picture reached. What came before is dropped."""
+        self._is_paused = False
+        if self._is_held_up and self._session is not None:
+            self._is_held_up = False
+            play.last_packet_s = self._tools.clock.monotonic_s()
+            self._session.set_reading(True)
+            return
+        await self._start(play)
+
+    # -- ends --------------------------------------------------------------------------------------
+
+    def _take_place(self) -> None:
+        if not self._has_place:
+            if not self._tools.budget.try_take(self._source.device_key):
+                limit = self._tools.budget.limit_of(self._source.device_key)
+                raise CameraBusy(f"All {limit} replay sessions that this recorder may be asked for are in use.")
+            self._has_place = True
+
+    def _give_place_back(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self._tools.budget.give_back(self._source.device_key)
+
+    async def _end_session(self) -> None:
+        run, self._run, self._session = self._run, None, None
+        self._is_held_up = False
+        self._plays_in_session = 0
+        if run is not None:
+            run.cancel()
+            await asyncio.wait({run})

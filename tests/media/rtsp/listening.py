@@ -1,0 +1,55 @@
+"""A consumer of replays that remembers what it was told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.errors import DeviceError
+from core.recordings import PlainReplay, ReplaySource
+from core.records import AudioFormat, Credential, VideoFormat
+from core.secrets import Secret
+from media.access_unit import VIDEO, AccessUnit
+from tests.media.rtsp.asking import PASSWORD, until
+
+
+def recording(
+    uri: str, *, token: str = "Recording1", password: str = PASSWORD, plain: tuple[PlainReplay, ...] = ()
+) -> ReplaySource:
+    return ReplaySource(1, token, uri, "camera1", Credential("admin", Secret(password)), plain_uris=plain)
+
+
+@dataclass
+class Listener:
+    descriptions: list[tuple[VideoFormat, AudioFormat | None, tuple[bytes, ...], bytes]] = field(default_factory=list)
+    units: list[AccessUnit] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    errors: list[DeviceError] = field(default_factory=list)
+    first_at_s: float = 0.0
+
+    def on_description(
+        self, video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
+    ) -> None:
+        self.descriptions.append((video, audio, parameter_sets, audio_config))
+
+    def on_units(self, units: Sequence[AccessUnit]) -> None:
+        self.first_at_s = self.first_at_s or time.monotonic()
+        self.units += units
+
+    def on_end(self, reason: str) -> None:
+        self.ends.append(reason)
+
+    def on_failed(self, error: DeviceError) -> None:
+        self.errors.append(error)
+
+    def pictures(self) -> list[AccessUnit]:
+        return [unit for unit in self.units if unit.track == VIDEO]
+
+    def times(self) -> list[float]:
+        return [unit.device_s or 0.0 for unit in self.pictures()]
+
+    def until_pictures(self, count: int, timeout_s: float = 8.0) -> list[AccessUnit]:
+        until(lambda: len(self.pictures()) >= count or self.errors or self.ends, timeout_s)
+        assert not self.errors, self.errors
+        return self.pictures()

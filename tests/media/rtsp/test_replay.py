@@ -1,0 +1,200 @@
+"""Replay lines and recorders that do not do what the specification says."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from core.errors import CameraAuthFailed, CameraBusy, CameraNoSignal, CameraUnsupported, DeviceError
+from core.recordings import PlainReplay
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.replay import plain_uri
+from media.rtsp.replay_session import clock_time
+from tests.media.rtsp.asking import until
+from tests.media.rtsp.camera_peer import Asked, PeerCamera
+from tests.media.rtsp.listening import Listener, recording
+
+Start = Callable[..., PeerCamera]
+NIGHT_S = datetime(2026, 11, 22, 2, 13, 0, 250_000, UTC).timestamp()
+
+
+def play(gateway: RtspGateway, peer: PeerCamera, **options: object) -> Listener:
+    listener = Listener()
+    line = gateway.open_replay(recording(peer.uri("/recording"), **options))  # type: ignore[arg-type] # of recording
+    line.play(NIGHT_S, listener)
+    return listener
+
+
+def until_error(listener: Listener) -> DeviceError:
+    until(lambda: listener.errors)
+    return listener.errors[0]
+
+
+def refuse(status: str, unless: Callable[[Asked], bool] = lambda _: False) -> Callable[[Asked], bytes]:
+    return lambda asked: asked.camera.usual(asked) if unless(asked) else asked.reply(status)
+
+
+def is_plain(asked: Asked) -> bool:
+    return "require" not in asked.headers
+
+
+def test_what_is_asked_is_what_the_specification_says(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera()
+    play(gateway, peer).until_pictures(3)
+    text = peer.received.decode()
+    for method in ("DESCRIBE", "SETUP", "PLAY"):
+        [message] = re.findall(rf"{method} .*?\r\n\r\n", text, re.DOTALL)
+        assert "Require: onvif-replay" in message
+    assert "Range: clock=20261122T021300.250Z-\r\n" in text
+    assert "Rate-Control: no\r\n" in text
+    assert "Immediate: yes\r\n" in text
+
+
+def test_a_device_without_replay_headers_is_asked_without_them(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
+    first = play(gateway, peer).until_pictures(3)[0]
+    assert first.device_s == pytest.approx(NIGHT_S)
+    abilities = gateway.replay_abilities("camera1")
+    assert (abilities.way, abilities.has_times) == ("plain", None)
+    asked = peer.asked["DESCRIBE"]
+    play(gateway, peer).until_pictures(3)
+    assert peer.asked["DESCRIBE"] == asked + 1, "what worked is remembered"
+
+
+def test_the_maker_s_own_address_is_the_last_resort(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(answers={"DESCRIBE": refuse("404 Not Found", lambda asked: "/cam/playback" in asked.uri)})
+    own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua", 3600.0)
+    play(gateway, peer, plain=(own,)).until_pictures(3)
+    assert b"starttime=2026_11_22_03_13_00&endtime=2026_11_23_03_13_00" in peer.received
+    assert gateway.replay_abilities("camera1").way == "dahua"
+
+
+def test_hikvision_s_address_is_in_utc() -> None:
+    plain = PlainReplay("rtsp://h/Streaming/tracks/101?starttime={start}&endtime={end}", "hikvision", 3600.0)
+    assert plain_uri(plain, NIGHT_S, NIGHT_S + 60).endswith("?starttime=20261122T021300Z&endtime=20261122T021400Z")
+
+
+def test_a_device_that_can_nothing_of_it_says_so_in_its_first_words(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(answers={"DESCRIBE": refuse("551 Option not supported")})
+    assert isinstance(until_error(play(gateway, peer)), CameraUnsupported)
+    assert isinstance(until_error(play(gateway, camera(answers={"DESCRIBE": refuse("404 No")}))), CameraNoSignal)
+
+
+def test_nothing_recorded_at_that_time_is_no_fault(gateway: RtspGateway, camera: Start) -> None:
+    listener = play(gateway, camera(answers={"PLAY": refuse("457 Invalid Range")}))
+    until(lambda: listener.ends)
+    assert (listener.ends, listener.errors) == (["no_data"], [])
+
+
+def test_a_full_recorder_is_busy_and_asked_for_less_from_then_on(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(most_sessions=1)
+    play(gateway, peer).until_pictures(3)
+    assert isinstance(until_error(play(gateway, peer)), CameraBusy)
+    asked = peer.asked["SETUP"]
+    assert isinstance(until_error(play(gateway, peer)), CameraBusy)
+    assert peer.asked["SETUP"] == asked, "its limit is known now"
+
+
+def test_two_lines_are_held_and_a_third_is_not_opened(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera()
+    lines = [gateway.open_replay(recording(peer.uri("/recording"))) for _ in range(3)]
+    listeners = [Listener() for _ in lines]
+    for line, listener in zip(lines[:2], listeners, strict=False):
+        line.play(NIGHT_S, listener)
+        listener.until_pictures(2)
+    lines[2].play(NIGHT_S, listeners[2])
+    assert isinstance(until_error(listeners[2]), CameraBusy)
+    lines[0].close()
+    until(lambda: peer.open_connections == 1)
+    again = Listener()
+    lines[2].play(NIGHT_S, again)
+    again.until_pictures(2)
+
+
+def test_a_device_that_seeks_only_in_a_new_session_gets_one(gateway: RtspGateway, camera: Start) -> None:
+    plays: list[Asked] = []
+
+    def once_a_session(asked: Asked) -> bytes:
+        is_second = any(before.writer is asked.writer for before in plays)
+        plays.append(asked)
+        return asked.reply("455 Method Not Valid in This State") if is_second else asked.camera.usual(asked)
+
+    peer = camera(answers={"PLAY": once_a_session})
+    line = gateway.open_replay(recording(peer.uri("/recording")))
+    for number in range(3):
+        listener = Listener()
+        line.play(NIGHT_S + number, listener)
+        listener.until_pictures(2)
+    assert line.abilities().seeks_in_session is False
+    until(lambda: peer.open_connections == 1)
+    line.close()
+    until(lambda: peer.open_connections == 0)
+
+
+def test_a_session_lost_in_mid_play_is_opened_again_where_it_was(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(has_audio=True)
+    listener = play(gateway, peer)
+    listener.until_pictures(5)
+    reached_s = listener.times()[-1]
+    for writer in list(peer._writers.values()):
+        peer._loop.call_soon_threadsafe(writer.transport.abort)
+    until(lambda: peer.connections == 2)
+    count = len(listener.pictures())
+    listener.until_pictures(count + 3)
+    ranges = re.findall(r"Range: clock=(\S+)-", peer.received.decode())
+    assert ranges[0] == clock_time(NIGHT_S)
+    assert ranges[1] >= clock_time(reached_s - 0.001)
+    assert not listener.errors
+
+
+def test_a_device_that_falls_silent_is_given_up(gateway: RtspGateway, camera: Start) -> None:
+    listener = play(gateway, camera(stop_after=5, answers={"DESCRIBE": refuse("551 No", is_plain)}))
+    until(lambda: listener.ends or listener.errors, 8)
+    assert listener.ends == ["end_of_recording"], "plain RTSP has no other way to say that it is over"
+
+
+def test_sixteen_wrong_passwords_are_two_logins(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(login="md5")
+    listeners = [Listener() for _ in range(16)]
+    source = recording(peer.uri("/recording"), password="wrong")
+    threads = [threading.Thread(target=gateway.open_replay(source).play, args=(NIGHT_S, item)) for item in listeners]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    until(lambda: all(listener.errors for listener in listeners))
+    assert {type(listener.errors[0]) for listener in listeners} <= {CameraAuthFailed, CameraBusy}
+    assert peer.logins <= 2
+
+
+def test_a_device_that_cannot_pause_is_held_up_by_not_reading(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(answers={"PAUSE": refuse("405 Method Not Allowed")})
+    line, listener = gateway.open_replay(recording(peer.uri("/recording"))), Listener()
+    line.play(NIGHT_S, listener)
+    listener.until_pictures(3)
+    line.pause()
+    until(lambda: peer.asked["PAUSE"])
+    threading.Event().wait(0.2)
+    held = len(listener.units)
+    threading.Event().wait(0.5)
+    assert len(listener.units) == held
+    line.resume()
+    listener.until_pictures(held + 10)
+    assert peer.asked["PLAY"] == 1
+
+
+def test_closing_ends_the_session_with_the_device(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera()
+    line, listener = gateway.open_replay(recording(peer.uri("/recording"))), Listener()
+    line.play(NIGHT_S, listener)
+    listener.until_pictures(2)
+    line.close()
+    line.close()
+    until(lambda: peer.open_connections == 0)
+    assert peer.asked["TEARDOWN"] == 1
+    told = len(listener.units)
+    assert (len(listener.units), listener.ends, listener.errors) == (told, [], [])

@@ -70,7 +70,15 @@ def stream_info(sample_rate: int, channels: int) -> bytes:
 
 def frame(pcm: bytes, first_sample: int, sample_rate: int) -> bytes:
     """One frame of mono samples, 16-bit big-endian (RFC 9639 section 9). `first_sample` counts from 0."""
-    block = len(pcm) // 2
+    return _frame(b"\x02" + pcm, len(pcm) // 2, first_sample, sample_rate)
+
+
+def silent_frame(samples: int, first_sample: int, sample_rate: int) -> bytes:
+    """One frame of so many zeros: a constant subframe, some 15 bytes."""
+    return _frame(b"\0\0\0", samples, first_sample, sample_rate)
+
+
+def _frame(subframe: bytes, block: int, first_sample: int, sample_rate: int) -> bytes:
     if not 0 < block <= _MAX_BLOCK:
         raise ValueError("a block of 1 to 65535 samples")
     head = bytes([0xFF, 0xF9, 0x70 | _RATE_CODES.get(sample_rate, 0), 0x08])
@@ -78,7 +86,7 @@ def frame(pcm: bytes, first_sample: int, sample_rate: int) -> bytes:
     checksum = 0
     for byte in head:
         checksum = _CRC8[checksum ^ byte]
-    body = b"".join((head, bytes([checksum, 0x02]), pcm))
+    body = b"".join((head, bytes([checksum]), subframe))
     return body + struct.pack(">H", _crc16(body))
 
 

@@ -10,14 +10,15 @@ import re
 from dataclasses import dataclass
 
 from core.records import AudioFormat, VideoFormat
-from media import flac
+from media import aac, flac
 from media.fmp4.boxes import box, full_box, u16, u32
 from media.rtsp import h264, h265
 from media.rtsp.bits import BitReader, BitsEnded
 
 VIDEO_ID, AUDIO_ID = 1, 2
+_MAX_SET_BYTES = 65_535
 _G711 = {"pcm_alaw", "pcm_mulaw"}
-_HIGH_PROFILES = {100, 110, 122, 144}
+_PLAIN_PROFILES = {66, 77, 88}
 
 
 class TrackError(ValueError):
@@ -47,7 +48,7 @@ def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale
         raise TrackError("neither H.264 nor H.265")
     sets: dict[str, list[bytes]] = {"vps": [], "sps": [], "pps": []}
     for nal in parameter_sets:
-        if slot := slot_of(nal):
+        if len(nal) <= _MAX_SET_BYTES and (slot := slot_of(nal)):
             sets[slot].append(nal)
     if not sets["sps"] or not sets["pps"] or (video.codec == "hevc" and not sets["vps"]):
         raise TrackError("parameter sets are missing")
@@ -72,16 +73,17 @@ def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale
 
 
 def audio_track(audio: AudioFormat, audio_config: bytes = b"") -> Track | None:
-    """AAC (`audio_config` is its AudioSpecificConfig) or G.711; None for what we cannot carry."""
+    """AAC (`audio_config` is its AudioSpecificConfig) or G.711 in mono; None for what we cannot carry."""
     rate, channels = audio.sample_rate or 8000, audio.channels or 1
-    if audio.codec in _G711:
+    if not 4000 <= rate <= 192_000:
+        return None
+    if audio.codec in _G711 and channels == 1:
         streaminfo = bytes([0x80]) + (34).to_bytes(3, "big") + flac.stream_info(rate, 1)
         entry = _audio_entry(b"fLaC", 1, rate, full_box(b"dfLa", 0, 0, streaminfo))
         return Track(AUDIO_ID, rate, "flac", entry, is_video=False)
-    if audio.codec == "aac" and 2 <= len(audio_config) <= 64:
-        entry = _audio_entry(b"mp4a", channels, rate, _esds(audio_config))
-        object_type = audio_config[0] >> 3
-        return Track(AUDIO_ID, rate, f"mp4a.40.{object_type}", entry, is_video=False)
+    if audio.codec == "aac" and len(audio_config) <= 64 and (config := aac.read_config(audio_config)):
+        entry = _audio_entry(b"mp4a", config.channels or channels, rate, _esds(audio_config))
+        return Track(AUDIO_ID, rate, f"mp4a.40.{config.object_type}", entry, is_video=False)
     return None
 
 
@@ -111,7 +113,7 @@ def _avc_configuration(sets: dict[str, list[bytes]]) -> bytes:
     parts = [bytes([1, sps[1], sps[2], sps[3], 0xFF, 0xE1]), u16(len(sps)), sps, bytes([min(len(sets["pps"]), 255)])]
     for pps in sets["pps"][:255]:
         parts += [u16(len(pps)), pps]
-    if sps[1] in _HIGH_PROFILES:
+    if sps[1] not in _PLAIN_PROFILES:
         bits = BitReader(sps[4:64])
         bits.ue()
         chroma = bits.ue()

@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,10 @@ def joined(segments: Sequence[Segment]) -> bytes:
 def decoded(tmp_path: Path, content: bytes, stream: str = "v") -> list[tuple[float, float, str]]:
     """Time and duration in seconds of each frame, and its checksum, as ffmpeg reads it. Fails on any complaint."""
     (tmp_path / "film.mp4").write_bytes(content)
-    options = [*("-v", "warning", "-xerror", "-i", str(tmp_path / "film.mp4"), "-map", f"0:{stream}"), "-fps_mode"]
+    options = [
+        *("-v", "warning", "-xerror", "-copyts", "-i", str(tmp_path / "film.mp4"), "-map", f"0:{stream}"),
+        "-fps_mode",
+    ]
     run = subprocess.run(
         [str(find_ffmpeg()), *options, "passthrough", "-f", "framemd5", "-"], capture_output=True, text=True, check=True
     )
@@ -113,9 +117,12 @@ def test_a_gap_is_a_seam_and_the_time_line_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mark", ["ends_section", "is_discontinuous"])
 def test_the_device_s_own_marks_are_seams_although_no_time_is_missing(mark: str) -> None:
     def marked(index: int) -> AccessUnit:
-        unit = picture(index)
         is_it = index == (29 if mark == "ends_section" else 30)
-        return AccessUnit(**{**{name: getattr(unit, name) for name in unit.__slots__}, mark: is_it})
+        return (
+            replace(picture(index), ends_section=is_it)
+            if mark == "ends_section"
+            else replace(picture(index), is_discontinuous=is_it)
+        )
 
     segments = made([marked(index) for index in range(60)], builder())
     assert [segment.starts_discontinuity for segment in segments] == [False, False, True, False]
@@ -137,44 +144,141 @@ def test_pictures_with_the_same_time_stamp_still_have_a_duration(tmp_path: Path)
     assert len(decoded(tmp_path, joined(segments))) == 10
 
 
+def heard(tmp_path: Path, content: bytes) -> list[int]:
+    """The samples of the sound, as ffmpeg decodes it. Fails on any complaint."""
+    (tmp_path / "film.mp4").write_bytes(content)
+    command = [str(find_ffmpeg()), "-v", "warning", "-xerror", "-i", str(tmp_path / "film.mp4"), "-map", "0:a"]
+    run = subprocess.run([*command, "-f", "s16be", "-"], capture_output=True, check=True)
+    assert not run.stderr
+    return list(struct.unpack(f">{len(run.stdout) // 2}h", run.stdout))
+
+
+def g711(units: Sequence[AccessUnit]) -> list[int]:
+    return [VALUES[code] for unit in units for code in unit.parts[0]]
+
+
 def test_g711_becomes_flac_sample_for_sample(tmp_path: Path) -> None:
     units: list[AccessUnit] = []
     for index in range(60):
         units.append(picture(index))
         units += [sound(index * 5 + part) for part in range(5)]
     content = joined(made(units, builder(audio=ALAW)))
-    (tmp_path / "film.mp4").write_bytes(content)
-    raw = b"".join(sound(index).parts[0] for index in range(300))
-    (tmp_path / "raw.al").write_bytes(raw)
-
-    def samples(*options: str) -> bytes:
-        command = [str(find_ffmpeg()), "-v", "error", "-xerror", *options, "-f", "s16be", "-"]
-        run = subprocess.run(command, capture_output=True, check=True)
-        assert not run.stderr
-        return run.stdout
-
-    ours = samples("-i", str(tmp_path / "film.mp4"), "-map", "0:a")
-    assert ours == samples("-f", "alaw", "-ar", "8000", "-i", str(tmp_path / "raw.al"))
-    assert ours == flac.pcm_of_g711("pcm_alaw", raw)
+    assert heard(tmp_path, content) == g711([sound(index) for index in range(300)])
 
 
-def test_sound_lies_where_its_own_time_belongs(tmp_path: Path) -> None:
+def test_sound_lies_where_its_own_time_belongs_behind_silence(tmp_path: Path) -> None:
     units: list[AccessUnit] = [picture(0)]
     units += [sound(index) for index in range(100, 300)]  # two seconds late
     units += [picture(index) for index in range(1, 60)]
-    times = [time for time, _, _ in decoded(tmp_path, joined(made(units, builder(audio=ALAW))), "a")]
-    assert times[0] == pytest.approx(2.0, abs=0.001)
+    samples = heard(tmp_path, joined(made(units, builder(audio=ALAW))))
+    assert samples == [0] * 16_000 + g711([sound(index) for index in range(100, 300)])
 
 
-def test_a_hole_in_the_sound_stays_a_hole(tmp_path: Path) -> None:
+def test_a_hole_in_the_sound_is_silence_to_the_sample(tmp_path: Path) -> None:
     units: list[AccessUnit] = []
     for index in range(60):
         units.append(picture(index))
         if not 20 <= index < 40:
             units += [sound(index * 5 + part) for part in range(5)]
-    times = [time for time, _, _ in decoded(tmp_path, joined(made(units, builder(audio=ALAW))), "a")]
-    assert max(times) == pytest.approx(5.98, abs=0.01)
-    assert not [time for time in times if 2.01 < time < 3.99]
+    samples = heard(tmp_path, joined(made(units, builder(audio=ALAW))))
+    assert len(samples) == 48_000
+    assert samples[:16_000] == g711([sound(index) for index in range(100)])
+    assert not any(samples[16_000:32_000])
+    assert samples[32_000:] == g711([sound(index) for index in range(200, 300)])
+
+
+def test_sound_that_was_announced_and_never_comes_is_silence(tmp_path: Path) -> None:
+    """Else a player would wait for it for ever."""
+    samples = heard(tmp_path, joined(made([picture(index) for index in range(60)], builder(audio=ALAW))))
+    assert not any(samples)
+    assert len(samples) / 8000 == pytest.approx(5.75, abs=0.01)
+
+
+def test_every_segment_but_its_last_second_has_its_sound_in_it(tmp_path: Path) -> None:
+    segments = made([picture(index) for index in range(60)], builder(audio=ALAW))
+    init = segments[0].init or b""
+    heard_in = [decoded(tmp_path, init + segment.data, "a") for segment in segments]
+    ends = [max(time + length for time, length, _ in frames) for frames in heard_in]
+    assert ends == pytest.approx([1.0, 3.0, 5.75], abs=0.01)
+
+
+@pytest.mark.parametrize("jump_s", [-1000, 1000])
+def test_sound_whose_clock_jumps_is_placed_anew(tmp_path: Path, jump_s: int) -> None:
+    units: list[AccessUnit] = []
+    for index in range(60):
+        units.append(picture(index))
+        for part in range(5):
+            unit = sound(index * 5 + part)
+            units.append(replace(unit, ticks=unit.ticks + (jump_s * 8000 if index >= 30 else 0)))
+    content = joined(made(units, builder(audio=ALAW)))
+    assert heard(tmp_path, content) == g711([sound(index) for index in range(300)])
+
+
+def test_behind_a_seam_sound_begins_with_the_pictures(tmp_path: Path) -> None:
+    units: list[AccessUnit] = []
+    for index in range(60):
+        gap_s = 3600.0 if index >= 30 else 0.0
+        units.append(picture(index, device_s=START_S + gap_s + index / FPS))
+        for part in range(5):
+            unit = sound(index * 5 + part)
+            units.append(replace(unit, device_s=(unit.device_s or 0.0) + gap_s))
+    segments = made(units, builder(audio=ALAW))
+    assert [segment.starts_discontinuity for segment in segments] == [False, False, True, False]
+    assert heard(tmp_path, joined(segments)) == g711([sound(index) for index in range(300)])
+    frames = decoded(tmp_path, (segments[0].init or b"") + segments[2].data, "a")
+    assert frames[0][0] == pytest.approx(3.0, abs=0.001)
+
+
+def test_sound_of_another_clock_than_its_rate_lies_right(tmp_path: Path) -> None:
+    units: list[AccessUnit] = []
+    for index in range(60):
+        units.append(picture(index))
+        for part in range(5):
+            unit = sound(index * 5 + part)
+            units.append(replace(unit, ticks=unit.ticks * 6, clock_rate=48_000))
+    samples = heard(tmp_path, joined(made(units, builder(audio=ALAW))))
+    assert samples == g711([sound(index) for index in range(300)])
+
+
+def test_without_a_key_frame_segments_are_cut_all_the_same() -> None:
+    film = encoded("h264")
+    units = [replace(picture(0), ticks=index * STEP, device_s=None, is_key=index == 0) for index in range(500)]
+    segments = made(units, builder())
+    assert [segment.duration_s for segment in segments] == pytest.approx([20.0, 20.0, 10.0])
+    assert film.keys
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_aac_is_carried_as_it_is_and_its_holes_are_silent(tmp_path: Path, channels: int) -> None:
+    frames = aac_frames(channels)
+    config = bytes([0x14, channels << 3])  # LC, 16 kHz
+    audio = AudioFormat("aac", 16_000, channels)
+    units: list[AccessUnit] = []
+    for index in range(60):
+        units.append(picture(index))
+        for number in range(len(frames)):
+            start_s = number * 1024 / 16_000
+            if index / FPS <= start_s < (index + 1) / FPS and not 2.0 <= start_s < 4.0:
+                units.append(AccessUnit(AUDIO, (frames[number],), 99 + number * 1024, 16_000, True, START_S + start_s))
+    samples = heard(tmp_path, joined(made(units, builder(audio=audio, config=config))))
+    assert len(samples) / channels / 16_000 == pytest.approx(6.0, abs=0.2)
+    second = 16_000 * channels
+    assert not any(samples[int(2.2 * second) : int(3.9 * second)])
+    assert max(samples[second : 2 * second]) > 1000
+    assert max(samples[int(4.5 * second) : int(5.5 * second)]) > 1000
+
+
+def aac_frames(channels: int) -> list[bytes]:
+    """Six seconds of a tone, out of ADTS."""
+    source = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=16000:duration=6", "-ac", str(channels)]
+    command = [str(find_ffmpeg()), "-v", "error", *source, "-c:a", "aac", "-f", "adts", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    frames = []
+    while raw:
+        size = (raw[3] & 3) << 11 | raw[4] << 3 | raw[5] >> 5
+        frames.append(raw[7 if raw[1] & 1 else 9 : size])
+        raw = raw[size:]
+    return frames
 
 
 def test_sound_never_holds_pictures_up() -> None:

@@ -1,0 +1,114 @@
+"""Our init sections and fragments in Chromium: pictures, G.711 as FLAC, AAC, sound that never comes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from core.records import AudioFormat, VideoFormat
+from media.access_unit import AUDIO, VIDEO, AccessUnit
+from media.fmp4.segments import Segment, SegmentBuilder
+from tests.browser.watching import Watched
+from tests.media.encoded import CLOCK_RATE, FPS, encoded
+
+pytestmark = pytest.mark.browser
+
+START_S = 1_790_000_000.0
+SILENT_AAC = b"\x01\x00\x00\x07"
+
+_PLAY = """async ([mime, pieces]) => {
+  if (!MediaSource.isTypeSupported(mime)) return { refused: mime };
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const once = (target, name) => new Promise((done) => target.addEventListener(name, done, { once: true }));
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  const source = new MediaSource();
+  video.src = URL.createObjectURL(source);
+  await once(source, 'sourceopen');
+  const buffer = source.addSourceBuffer(mime);
+  for (const piece of pieces) {
+    buffer.appendBuffer(bytes(piece));
+    await once(buffer, 'updateend');
+    if (video.error) return { error: video.error.message };
+  }
+  const ranges = [];
+  for (let at = 0; at < video.buffered.length; at += 1) ranges.push([video.buffered.start(at), video.buffered.end(at)]);
+  source.endOfStream();
+  video.playbackRate = 4;
+  await video.play();
+  const how = await Promise.race([once(video, 'ended').then(() => 'ended'), once(video, 'error').then(() => 'error')]);
+  const quality = video.getVideoPlaybackQuality();
+  return {
+    how, ranges, error: video.error?.message ?? null, width: video.videoWidth, height: video.videoHeight,
+    heard: video.webkitAudioDecodedByteCount, seen: quality.totalVideoFrames, at: video.currentTime,
+  };
+}"""
+
+
+def picture(index: int, codec: str) -> AccessUnit:
+    film = encoded(codec)
+    ticks = 5000 + index * CLOCK_RATE // FPS
+    return AccessUnit(VIDEO, film.pictures[index], ticks, CLOCK_RATE, index in film.keys, START_S + index / FPS)
+
+
+def g711(index: int) -> list[AccessUnit]:
+    """What belongs to a picture: a tenth of a second of a square wave."""
+    wave = (b"\xaa" * 10 + b"\x2a" * 10) * 40
+    return [AccessUnit(AUDIO, (wave,), index * 800, 8000, True, START_S + index / FPS)]
+
+
+def aac(index: int) -> list[AccessUnit]:
+    """What begins in a picture's tenth of a second."""
+    numbers = [number for number in range(100) if index / FPS <= number * 1024 / 16_000 < (index + 1) / FPS]
+    return [AccessUnit(AUDIO, (SILENT_AAC,), n * 1024, 16_000, True, START_S + n * 1024 / 16_000) for n in numbers]
+
+
+def nothing(_index: int) -> list[AccessUnit]:
+    return []
+
+
+@pytest.mark.parametrize(
+    ("codec", "audio", "config", "sound"),
+    [
+        ("h264", None, b"", nothing),
+        ("h264", AudioFormat("pcm_alaw", 8000, 1), b"", g711),
+        ("h264", AudioFormat("pcm_mulaw", 8000, 1), b"", nothing),
+        ("h264", AudioFormat("aac", 16_000, 1), b"\x14\x08", aac),
+        ("h264", AudioFormat("aac", 16_000, 2), b"\x14\x10", nothing),
+    ],
+    ids=["pictures", "g711", "g711 that never comes", "aac", "aac that never comes"],
+)
+def test_chromium_plays_our_fragments_to_their_end(
+    open_page: Callable[..., Watched],
+    codec: str,
+    audio: AudioFormat | None,
+    config: bytes,
+    sound: Callable[[int], list[AccessUnit]],
+) -> None:
+    build = SegmentBuilder(VideoFormat(codec), audio, encoded(codec).sets, config)
+    segments: list[Segment] = []
+    for index in range(60):
+        for unit in (picture(index, codec), *sound(index)):
+            segments += build.push(unit)
+    segments += build.flush()
+    played = play(open_page, build, segments)
+    assert played["how"] == "ended", played
+    assert played["error"] is None
+    assert (played["width"], played["height"]) == (320, 180)
+    [[start, end]] = played["ranges"]
+    assert start == pytest.approx(0.0, abs=0.05)
+    assert end == pytest.approx(6.0, abs=0.3), "sound included: the player has no hole to wait at"
+    assert played["at"] == pytest.approx(6.0, abs=0.1)
+    assert played["seen"] >= 55
+    assert (played["heard"] > 0) == (audio is not None)
+
+
+def play(open_page: Callable[..., Watched], build: SegmentBuilder, segments: Sequence[Segment]) -> dict[str, Any]:
+    mime = f'video/mp4; codecs="{", ".join(track.codec_string for track in build.tracks)}"'
+    pieces = [base64.b64encode((segment.init or b"") + segment.data).decode() for segment in segments]
+    result: dict[str, Any] = open_page("about:blank").page.evaluate(_PLAY, [mime, pieces])
+    return result

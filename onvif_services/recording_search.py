@@ -1,0 +1,329 @@
+"""The Search service (ver10/search): recordings, their summary, and events, whatever the device makes of them.
+
+Search is asked first and the Recording service where it cannot say. All times are UTC by the device's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from lxml import etree
+
+from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError
+from core.recordings import DeviceRecording, RecordingEvent, RecordingSummary
+from onvif_services import answers, recording_control, searches
+from onvif_services.answers import Element, child, children, is_true, raw_text
+from onvif_services.connection import DeviceConnection
+from onvif_services.device_times import read_hint, read_moment
+from onvif_services.events import EventMessage, read_message
+from onvif_services.faults import SoapFault, unsupported
+from onvif_services.recording_control import MAX_RECORDINGS, in_order
+
+MAX_EVENTS = 200_000
+RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
+TRACK_STATE = "tns1:RecordingHistory/Track/State"
+HISTORY = (RECORDING_STATE, TRACK_STATE)
+EVERYTHING: tuple[str, ...] = ()
+
+_TOPICS = "http://www.onvif.org/ver10/topics"
+_NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
+_CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
+
+# What a device may answer instead of doing it; anything else would happen to the other service too.
+_CANNOT = (SoapFault, CameraUnsupported, CameraBadAnswer)
+
+
+@dataclass(frozen=True, slots=True)
+class EventSearch:
+    """What FindEvents gave: sorted, inside the window, each once.
+
+    `complete` is False where time, `should_stop` or the limit of 200,000 ended it first.
+    `has_start_states`: the device told states at the beginning of the window (IncludeStartState), or sent
+    earlier changes from which they follow; False means that they must be inferred from the changes.
+    """
+
+    events: tuple[RecordingEvent, ...]
+    complete: bool
+    has_start_states: bool
+
+
+def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> tuple[tuple[DeviceRecording, ...], str]:
+    """All recordings, in the device's order, and which service told: "search" or "recording".
+
+    `deadline_s`: seconds from now that searching may take. `job_source` is filled where GetRecordingJobs
+    says it. Raises CameraUnsupported (service "search") where neither service can be asked.
+    """
+    recordings, service = _listed(conn, deadline_s)
+    sources = _job_sources(conn) if recordings else {}
+    return tuple(replace(item, job_source=sources.get(item.recording_token, "")) for item in recordings), service
+
+
+def _listed(conn: DeviceConnection, deadline_s: float) -> tuple[tuple[DeviceRecording, ...], str]:
+    refusal: DeviceError = unsupported("search")
+    found: tuple[DeviceRecording, ...] | None = None
+    if "search" in conn.services:
+        try:
+            with conn.checking("search"):
+                found = _search_recordings(conn, deadline_s)
+        except _CANNOT as error:
+            refusal = error
+    if found or "recording" not in conn.services:
+        if found is None:
+            raise refusal
+        return found, "search"
+    try:
+        with conn.checking("recording"):
+            recordings = recording_control.read_recordings(conn)
+    except _CANNOT:
+        if found is None:
+            raise refusal from None
+        return found, "search"
+    if found is not None and not recordings:
+        return found, "search"
+    return _with_information(conn, recordings), "recording"
+
+
+def _search_recordings(conn: DeviceConnection, deadline_s: float) -> tuple[DeviceRecording, ...]:
+    search = searches.Search("FindRecordings", {"Scope": {}}, "GetRecordingSearchResults", _read_page, MAX_RECORDINGS)
+    merged: dict[str, DeviceRecording] = {}
+    for item in searches.run(conn, search, deadline_s=deadline_s).found:
+        known = merged.get(item.recording_token)
+        merged[item.recording_token] = _merged(known, item) if known else item
+    return tuple(merged.values())
+
+
+def _merged(one: DeviceRecording, other: DeviceRecording) -> DeviceRecording:
+    """Some devices list a recording once for every piece of it."""
+    tracks = {track.track_token: track for track in (*other.tracks, *one.tracks)}
+    return replace(
+        one,
+        source_id=one.source_id or other.source_id,
+        source_name=one.source_name or other.source_name,
+        earliest=min((moment for item in (one, other) if (moment := item.earliest)), default=None),
+        latest=max((moment for item in (one, other) if (moment := item.latest)), default=None),
+        tracks=tuple(tracks.values())[: recording_control.MAX_TRACKS],
+    )
+
+
+def _read_page(page: Element) -> Iterator[DeviceRecording]:
+    for item in children(page, "RecordingInformation"):
+        if recording := _read_recording(item):
+            yield recording
+
+
+def _read_recording(item: Element) -> DeviceRecording | None:
+    """tt:RecordingInformation. Where its own dates say nothing, those of its tracks do."""
+    token = answers.checked_token(raw_text(item, "RecordingToken"))
+    if not token:
+        return None
+    source_id, source_name = recording_control.read_source(child(item, "Source"))
+    tracks = tuple(recording_control.read_tracks(item))
+    own = read_hint(raw_text(item, "EarliestRecording")), read_hint(raw_text(item, "LatestRecording"))
+    earliest, latest = in_order(*own)
+    earliest, latest = in_order(
+        earliest or min((track.data_from for track in tracks if track.data_from), default=None),
+        latest or max((track.data_until for track in tracks if track.data_until), default=None),
+    )
+    return DeviceRecording(token, source_id, source_name, earliest, latest, tracks)
+
+
+def _with_information(conn: DeviceConnection, recordings: tuple[DeviceRecording, ...]) -> tuple[DeviceRecording, ...]:
+    """GetRecordings tells no times; GetRecordingInformation does, where Search has at least that."""
+    if "search" not in conn.services:
+        return recordings
+    found = list(recordings)
+    for index, recording in enumerate(recordings):
+        try:
+            params = {"RecordingToken": recording.recording_token}
+            answer = conn.call("search", "GetRecordingInformation", params)
+        except _CANNOT:
+            break  # it would say so for each of them
+        information = child(answer, "RecordingInformation")
+        told = _read_recording(information) if information is not None else None
+        if told and told.recording_token == recording.recording_token:
+            found[index] = _merged(recording, told)
+    return tuple(found)
+
+
+def _job_sources(conn: DeviceConnection) -> dict[str, str]:
+    if "recording" not in conn.services:
+        return {}
+    try:
+        with conn.checking("recording"):
+            return recording_control.read_job_sources(conn)
+    except _CANNOT:
+        return {}
+
+
+def summary(
+    conn: DeviceConnection, *, recordings: Sequence[DeviceRecording] | None = None, deadline_s: float = 30.0
+) -> RecordingSummary:
+    """GetRecordingSummary (ONVIF Recording Search 5.2); what it leaves open, the recordings themselves tell.
+
+    `recordings` are those of `list_recordings` if the caller has them: they are asked for only where needed.
+    """
+    told = RecordingSummary(None, None, 0, "")
+    if "search" in conn.services:
+        try:
+            with conn.checking("recording summary"):
+                told = _read_summary(conn.call("search", "GetRecordingSummary"))
+        except _CANNOT:
+            pass  # Uniview: optional action not implemented
+    if told.data_from and told.data_until and told.number_recordings:
+        return told
+    service = told.service
+    if recordings is None:
+        recordings, listed_by = list_recordings(conn, deadline_s=deadline_s)
+        service = service or listed_by
+    return RecordingSummary(
+        told.data_from or min((item.earliest for item in recordings if item.earliest), default=None),
+        told.data_until or max((item.latest for item in recordings if item.latest), default=None),
+        told.number_recordings or len(recordings),
+        service or "recording",
+    )
+
+
+def _read_summary(answer: Element) -> RecordingSummary:
+    holder = child(answer, "Summary")
+    own = read_hint(raw_text(holder, "DataFrom")), read_hint(raw_text(holder, "DataUntil"))
+    data_from, data_until = in_order(*own)
+    number = answers.whole(raw_text(holder, "NumberRecordings")) or 0
+    return RecordingSummary(data_from, data_until, number, "search")
+
+
+def find_events(
+    conn: DeviceConnection,
+    *,
+    start: datetime,
+    end: datetime,
+    recording_tokens: Sequence[str] = (),
+    topics: Sequence[str] = EVERYTHING,
+    include_start_state: bool = True,
+    deadline_s: float = 60.0,
+    on_progress: Callable[[int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> EventSearch:
+    """FindEvents in [start, end] (aware datetimes, UTC by the device's clock), all recordings unless some are named.
+
+    `topics` as `tns1:RecordingHistory/Track/State`, each with what lies below it; none means everything.
+    What the device ignores of this is filtered here. `deadline_s`: seconds from now; `on_progress` is told
+    how many events were found so far. Raises CameraUnsupported (service "search") without event search.
+    """
+    if "search" not in conn.services:
+        raise unsupported("search")
+
+    def search(filter_: dict[str, Any]) -> searches.Search[RecordingEvent]:
+        params = {
+            "StartPoint": start,
+            "EndPoint": end,
+            "Scope": {"IncludedRecordings": list(recording_tokens)} if recording_tokens else {},
+            "SearchFilter": filter_,
+            "IncludeStartState": include_start_state,
+        }
+        return searches.Search(
+            "FindEvents", params, "GetEventSearchResults", _read_events, MAX_EVENTS, on_progress, should_stop
+        )
+
+    with conn.checking("event search"):
+        try:
+            results = searches.run(conn, search(_topic_filter(topics)), deadline_s=deadline_s)
+        except SoapFault:
+            if not topics:
+                raise
+            results = searches.run(conn, search({}), deadline_s=deadline_s)  # it may not know the topics
+    wanted = _Wanted(start, end, frozenset(recording_tokens), tuple(bare_topic(topic) for topic in topics))
+    events = sorted(wanted.of(results.found), key=lambda event: (event.time, not event.is_start_state))
+    return EventSearch(tuple(events), results.complete, any(event.is_start_state for event in events))
+
+
+def bare_topic(topic: str) -> str:
+    """A topic without prefixes (`RecordingHistory/Track/State`): which prefix stands for ONVIF's is the device's choice."""
+    parts = topic.removesuffix("//.").strip("/").split("/")
+    return "/".join(part.rpartition(":")[2] for part in parts)
+
+
+def is_history(topic: str) -> bool:
+    """Whether an event tells what is recorded, and not what was seen."""
+    return bare_topic(topic).startswith("RecordingHistory/")
+
+
+def _topic_filter(topics: Sequence[str]) -> dict[str, Any]:
+    """wsnt:FilterType with one TopicExpression (ONVIF Core, "Topic filter"), which names its prefix by itself."""
+    if not topics:
+        return {}
+    names = {"wsnt": _NOTIFICATION, "tns1": _TOPICS}
+    expression = etree.Element(f"{{{_NOTIFICATION}}}TopicExpression", {"Dialect": _CONCRETE_SET}, names)
+    expression.text = "|".join(topics)
+    return {"_value_1": [expression]}
+
+
+def _read_events(page: Element) -> Iterator[RecordingEvent]:
+    for result in children(page, "Result"):
+        event = child(result, "Event")
+        message = read_message(event if event is not None else result)
+        moment = read_moment(raw_text(result, "Time")) or message.at_utc
+        named = answers.checked_token(raw_text(result, "RecordingToken")) or _item(message, "RecordingToken")
+        if moment and message.topic:
+            yield RecordingEvent(
+                time=moment,
+                topic=message.topic,
+                recording_token=named,
+                track_token=answers.checked_token(raw_text(result, "TrackToken")),
+                active=_first_boolean(message),
+                is_start_state=is_true(raw_text(result, "StartStateEvent")),
+            )
+
+
+def _item(message: EventMessage, name: str) -> str:
+    return next((value for key, value in message.source if key == name), "")
+
+
+def _first_boolean(message: EventMessage) -> bool | None:
+    """The first boolean of an event's data: IsRecording, IsDataPresent, IsMotion, State."""
+    for _, value in message.data:
+        if is_true(value):
+            return True
+        if value.strip().lower() in {"false", "0"}:
+            return False
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What was asked for, since devices ignore one part of it or another."""
+
+    start: datetime
+    end: datetime
+    recording_tokens: frozenset[str]
+    topics: tuple[str, ...]
+
+    def of(self, events: Iterable[RecordingEvent]) -> Iterator[RecordingEvent]:
+        """Those of the window, and for each line of history its state where the window begins."""
+        told: dict[tuple[str, str, str], RecordingEvent] = {}
+        for event in events:
+            if not self._is_asked_for(event):
+                continue
+            if self.start <= event.time <= self.end and not event.is_start_state:
+                yield event
+            elif event.is_start_state or (event.time < self.start and is_history(event.topic)):
+                line = (event.recording_token, event.track_token, event.topic)
+                if line not in told or _tells_more(event, told[line]):
+                    told[line] = event
+        for event in told.values():
+            yield replace(event, time=min(max(event.time, self.start), self.end), is_start_state=True)
+
+    def _is_asked_for(self, event: RecordingEvent) -> bool:
+        if self.recording_tokens and event.recording_token not in self.recording_tokens:
+            return False
+        topic = bare_topic(event.topic)
+        return not self.topics or any(topic == name or topic.startswith(name + "/") for name in self.topics)
+
+
+def _tells_more(event: RecordingEvent, known: RecordingEvent) -> bool:
+    """A state told as such counts more than a change before it; of two changes the later one."""
+    if event.is_start_state != known.is_start_state:
+        return event.is_start_state
+    return event.time > known.time

@@ -1,0 +1,53 @@
+"""The Replay service (ver10/replay): where a recording is played from; and vendors' own addresses for it."""
+
+from __future__ import annotations
+
+import re
+
+from core.errors import CameraBadAnswer, InvalidRequest
+from core.recordings import PlainReplay
+from onvif_services import answers
+from onvif_services.addresses import authority, rewrite_rtsp
+from onvif_services.connection import DeviceConnection
+from onvif_services.faults import unsupported
+
+# Makers, and the names their devices are sold under.
+_DAHUA = re.compile(r"\b(dahua|amcrest|imou)\b", re.IGNORECASE)
+_HIKVISION = re.compile(r"\b(hikvision|hiwatch|hilook)\b", re.IGNORECASE)
+
+
+def replay_uri(conn: DeviceConnection, recording_token: str) -> str:
+    """GetReplayUri: the RTSP address of a recording, at the configured host, without user-info.
+
+    Its query is kept whole: Axis puts the recording's name and session_timeout there. The time to play
+    from is no part of it but of PLAY (ONVIF Streaming, Replay). Raises CameraUnsupported (service
+    "replay"), SoapFault, CameraBadAnswer, CameraUnreachable or CameraAuthFailed.
+    """
+    if not answers.checked_token(recording_token):
+        raise InvalidRequest.of_field("recording_token", "not a token")
+    with conn.checking("replay"):
+        if "replay" not in conn.services:
+            raise unsupported("replay")
+        setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+        answer = conn.call("replay", "GetReplayUri", {"StreamSetup": setup, "RecordingToken": recording_token})
+        uri = answers.raw_text(answer, "Uri") or answers.raw_text(answer, "MediaUri", "Uri")
+        if not uri:
+            raise CameraBadAnswer("The device answers with an empty address.")
+        return rewrite_rtsp(uri, conn.host)
+
+
+def plain_replays(
+    manufacturer: str, channel_number: int, host: str, rtsp_port: int, zone_s: float = 0.0
+) -> tuple[PlainReplay, ...]:
+    """A known maker's own addresses for a channel's recordings; none for other makers.
+
+    `channel_number` counts from 1, `zone_s` is the device's local time minus UTC. `{start}` and `{end}`
+    are left to be filled in.
+    """
+    place = f"rtsp://{authority(host, rtsp_port)}"
+    times = "starttime={start}&endtime={end}"
+    if _DAHUA.search(manufacturer):
+        return (PlainReplay(f"{place}/cam/playback?channel={channel_number}&{times}", "dahua", zone_s),)
+    if _HIKVISION.search(manufacturer):
+        return (PlainReplay(f"{place}/Streaming/tracks/{channel_number}01?{times}", "hikvision", zone_s),)
+    return ()

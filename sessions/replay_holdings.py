@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from media.replay_playlists import ReplaySegment
+from media.rtsp.replay_line import ReplayLine
 from sessions.folders import empty_folder, make_folder, remove_files, remove_folder, served_file
 from sessions.holdings import SessionOver
 from sessions.replay_encoder import SegmentEncoder, source_name
 from sessions.replay_run import ReplayRun
-from sessions.replay_segments import MadeSegment, ReplayLine
+from sessions.replay_segments import MadeSegment
 
 
 class ReplayHoldings:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.errors import DeviceError
 from core.records import AudioFormat, VideoFormat
 from media.access_unit import VIDEO, AccessUnit
-from sessions.replay_segments import ReplayLine
+from media.rtsp.replay_line import ReplayLine
 
 _LONGEST_STEP_S = 5.0
 

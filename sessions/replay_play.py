@@ -13,13 +13,14 @@ from dataclasses import replace
 from core.errors import CameraUnsupported, DeviceError, NotFound
 from core.records import AudioFormat
 from media.access_unit import VIDEO, AccessUnit
+from media.rtsp.replay_line import ReplayLine
 from sessions.folders import require_free_disk
 from sessions.replay_board import ReplayBoard
 from sessions.replay_encoder import SegmentEncoder
 from sessions.replay_holdings import ReplayHoldings
 from sessions.replay_intake import Description, Ended, Intake
 from sessions.replay_run import ReplayRun
-from sessions.replay_segments import MadeSegment, ReplayLine, SegmentMaker
+from sessions.replay_segments import MadeSegment, SegmentMaker
 from sessions.run import Stalled
 from sessions.tools import Tools
 
@@ -68,7 +69,6 @@ class ReplayPlay:
         self._last_segment_s = 0.0
         self._disk_checked_s = -_DISK_EVERY_S
         self._is_ended = False
-        self._key_frames = 0
 
     @property
     def healthy_s(self) -> float:
@@ -147,16 +147,7 @@ class ReplayPlay:
             return
         if self._maker is not None:
             self._board.note_unit(self._run, unit)
-            if self._is_first_gop_whole(unit):
-                self._write(self._maker.flush())
             self._write(self._maker.push(unit))
-
-    def _is_first_gop_whole(self, unit: AccessUnit) -> bool:
-        """The first segment is as short as can be: a recorder that keeps to real time lets a player wait for it."""
-        if self._first_segment_s is not None or unit.track != VIDEO or not unit.is_key:
-            return False
-        self._key_frames += 1
-        return self._key_frames > 1
 
     def _finish(self) -> None:
         if self._maker is not None:

@@ -1,38 +1,15 @@
-"""What a replay session needs of the gateway and of the container, and no more."""
+"""What a replay session needs of the container, and no more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from core.errors import CameraBadAnswer, DeviceError
+from core.errors import CameraBadAnswer
 from core.records import AudioFormat, VideoFormat
 from media.access_unit import AccessUnit
 from media.fmp4.segments import SegmentBuilder
 from media.fmp4.tracks import TrackError
-
-
-class ReplayConsumer(Protocol):
-    """Told what one PLAY brings, on the gateway's thread: must be quick."""
-
-    def on_description(
-        self, video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
-    ) -> None: ...
-    def on_units(self, units: Sequence[AccessUnit]) -> None: ...
-    def on_end(self, reason: str) -> None: ...
-    def on_failed(self, error: DeviceError) -> None: ...
-
-
-class ReplayLine(Protocol):
-    """One held session with a recorder. Safe between threads; nothing in it blocks."""
-
-    def play(self, start_device_s: float, consumer: ReplayConsumer, *, end_device_s: float | None = None) -> None:
-        """The newest play wins: the consumer of the one before is told nothing more."""
-        ...
-
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class MadeSegment(Protocol):
@@ -65,8 +42,10 @@ MakeSegments = Callable[[VideoFormat, AudioFormat | None, tuple[bytes, ...], byt
 def make_segments(
     video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
 ) -> SegmentMaker:
-    """Segments of fragmented MP4. CameraBadAnswer where the device describes its pictures wrongly."""
+    """Segments of fragmented MP4, the first of one GOP: a recorder that keeps to real time lets a player wait for it.
+
+    CameraBadAnswer where the device describes its pictures wrongly."""
     try:
-        return SegmentBuilder(video, audio, parameter_sets, audio_config)
+        return SegmentBuilder(video, audio, parameter_sets, audio_config, first_target_s=0.0)
     except TrackError as error:
         raise CameraBadAnswer("The recording's pictures are not described in a way that can be played.") from error

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from core.errors import AppError, CameraUnreachable, DeviceError, NotFound
 from core.records import StreamKind, StreamState
+from media.rtsp.replay_line import ReplayLine
 from sessions.backoff import LOOK_AGAIN_S, Backoff
 from sessions.holdings import SessionOver
 from sessions.ids import new_replay_id
@@ -25,7 +26,6 @@ from sessions.replay_board import ReplayBoard
 from sessions.replay_holdings import ReplayHoldings
 from sessions.replay_play import NothingRecorded, ReplayPlay
 from sessions.replay_run import ReplayRun
-from sessions.replay_segments import ReplayLine
 from sessions.run import Stalled
 from sessions.tools import Tools
 from sessions.view import StreamView

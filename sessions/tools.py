@@ -14,7 +14,8 @@ from core.records import Problem, StreamSource, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.feed import Feed
-from sessions.replay_segments import MakeSegments, ReplayLine
+from media.rtsp.replay_line import ReplayLine
+from sessions.replay_segments import MakeSegments
 
 OpenFeed = Callable[[StreamSource], Feed]
 ResolveSource = Callable[[int, str], StreamSource]

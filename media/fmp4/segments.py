@@ -44,7 +44,8 @@ class SegmentBuilder:
     """For one description: when parameter sets change, flush() this one and make another.
 
     Sound that cannot be carried (`audio` None, G.722, G.726) is left out. Raises tracks.TrackError
-    when the parameter sets describe no picture.
+    when the parameter sets describe no picture. `first_target_s`: the first segment may be shorter
+    than the others, for somebody waits for it.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class SegmentBuilder:
         audio_config: bytes = b"",
         *,
         target_s: float = TARGET_S,
+        first_target_s: float | None = None,
         clock_rate: int = 90_000,
     ) -> None:
         self._video = video_track(video, parameter_sets, clock_rate)
         self._sound = sound_line(audio, audio_config)
         self._target = target_s * clock_rate
+        self._first_target = self._target if first_target_s is None else first_target_s * clock_rate
         self._init: bytes | None = init_section(self.tracks)
         self._pictures: list[AccessUnit] = []
         self._bytes = 0
@@ -114,7 +117,7 @@ class SegmentBuilder:
         """A key frame begins a segment; where none comes, any picture does, for a player waits for whole ones."""
         length = self._since(self._pictures[0], unit)
         if unit.is_key:
-            return length >= self._target - self._usual_step / 2
+            return length >= (self._target if self._number else self._first_target) - self._usual_step / 2
         return self._bytes > _MAX_BYTES or length >= _LONGEST_SEGMENT_S * self._video.timescale
 
     def _since(self, first: AccessUnit, unit: AccessUnit) -> int:

@@ -17,7 +17,7 @@ from core.recordings import ReplaySource
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.access_unit import VIDEO, AccessUnit
-from sessions.replay_segments import ReplayConsumer
+from media.rtsp.replay_line import ReplayAbilities, ReplayConsumer
 
 FPS = 5
 CLOCK_RATE = 90_000
@@ -71,7 +71,16 @@ class ThinLine:
         self._may_send = threading.Event()
         self._play = 0
 
-    def play(self, start_device_s: float, consumer: ReplayConsumer, *, end_device_s: float | None = None) -> None:
+    def play(
+        self,
+        start_device_s: float,
+        consumer: ReplayConsumer,
+        *,
+        end_device_s: float | None = None,
+        fast: bool = True,
+        key_frames_only: bool = False,
+        scale: float = 1.0,
+    ) -> None:
         self._play += 1
         self._may_send.set()
         self.recorder.plays.append(start_device_s)
@@ -82,6 +91,9 @@ class ThinLine:
 
     def resume(self) -> None:
         self._may_send.set()
+
+    def abilities(self) -> ReplayAbilities:
+        return ReplayAbilities()
 
     def close(self) -> None:
         self.is_closed = True
@@ -162,7 +174,7 @@ class ThinMaker:
 
     def push(self, unit: AccessUnit) -> list[ThinSegment]:
         made = []
-        is_full = len(self._units) >= 2 * FPS
+        is_full = len(self._units) >= (FPS if self._is_first else 2 * FPS)
         if unit.is_key and self._units and (is_full or unit.is_discontinuous):
             made = self.flush()
         self._units.append(unit)

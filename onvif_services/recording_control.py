@@ -64,7 +64,7 @@ def read_job_sources(conn: DeviceConnection) -> dict[str, str]:
 
 
 def read_source(source: Element | None) -> tuple[str, str]:
-    """Token and name of tt:RecordingSourceInformation. SourceId may be anything; VideoSourceToken is newer and exact."""
+    """Token and name of tt:RecordingSourceInformation: VideoSourceToken is exact, SourceId may be anything."""
     token = answers.checked_token(raw_text(source, "VideoSourceToken"))
     return token or answers.checked_token(raw_text(source, "SourceId")), text(source, "Name")
 

@@ -240,7 +240,7 @@ def find_events(
 
 
 def bare_topic(topic: str) -> str:
-    """A topic without prefixes (`RecordingHistory/Track/State`): which prefix stands for ONVIF's is the device's choice."""
+    """A topic without its prefixes (`RecordingHistory/Track/State`): which ones it uses is the device's choice."""
     parts = topic.removesuffix("//.").strip("/").split("/")
     return "/".join(part.rpartition(":")[2] for part in parts)
 

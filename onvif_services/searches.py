@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError
 from onvif_services import answers
 from onvif_services.answers import Element
 from onvif_services.connection import DeviceConnection
@@ -139,8 +139,3 @@ def _keep(results: Results[_Found], search: Search[_Found], page: Element) -> in
             break
         results.found.setdefault(item)
     return len(results.found) - before
-
-
-def is_gone(error: DeviceError) -> bool:
-    """Whether the device cannot be asked anything now, so that another service would not help."""
-    return isinstance(error, CameraUnreachable)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from media.access_unit import AUDIO, VIDEO, AccessUnit
+from media.rtsp.bits import BitReader, BitsEnded
 from media.rtsp.codecs import ParameterSets, VideoCodec
 from media.rtsp.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.rtp import RtpPacket
@@ -76,8 +77,9 @@ class VideoDepacketizer:
         self._clock_rate = clock_rate
         self._ticks = _Ticks()
         self._device_time = _DeviceTime(clock_rate, start_device_s)
-        self._sets: dict[tuple[str, bytes], bytes] = {}
+        self._sets: dict[tuple[str, int], bytes] = {}
         self.sets_changed = 0
+        self._is_seam = False
         for nal in sets.values():
             self._take_set(nal)
         self._begin_unit(None)
@@ -98,6 +100,8 @@ class VideoDepacketizer:
         units: list[AccessUnit] = []
         for packet in packets:
             if self._timestamp is not None and packet.timestamp != self._timestamp:
+                if packet.lost_before:
+                    self._is_damaged = True  # its end may be what is missing
                 self._end_unit(units)
             if self._timestamp is None:
                 self._begin_unit(packet.timestamp)
@@ -106,7 +110,7 @@ class VideoDepacketizer:
             if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
                 self._take_stamp(stamp)
             self._take_payload(packet.payload)
-            if packet.marker:
+            if packet.marker and (self._has_picture or self._is_damaged):  # some mark what leads to a picture too
                 self._end_unit(units)
         return units
 
@@ -115,6 +119,7 @@ class VideoDepacketizer:
         self._parts: list[bytes] = []
         self._bytes = 0
         self._fragments: list[bytes] | None = None
+        self._has_picture = False
         self._is_key = False
         self._is_damaged = False
         self._stamp: ReplayStamp | None = None
@@ -130,7 +135,11 @@ class VideoDepacketizer:
             return
         ticks = self._ticks.place(self._timestamp)
         device_s = self._device_time.of(self._stamp, ticks)
-        if self._parts and not self._is_damaged and self._fragments is None:
+        is_discontinuous = self._is_seam or (self._stamp is not None and self._stamp.is_discontinuous)
+        if not self._has_picture or self._is_damaged or self._fragments is not None:
+            self._is_seam = is_discontinuous or self._ends_section  # told with the next one that is whole
+        else:
+            self._is_seam = False
             units.append(
                 AccessUnit(
                     VIDEO,
@@ -139,7 +148,7 @@ class VideoDepacketizer:
                     self._clock_rate,
                     is_key=self._is_key,
                     device_s=device_s,
-                    is_discontinuous=self._stamp is not None and self._stamp.is_discontinuous,
+                    is_discontinuous=is_discontinuous,
                     ends_section=self._ends_section,
                 )
             )
@@ -212,17 +221,25 @@ class VideoDepacketizer:
             self._is_damaged = True
             return
         self._parts.append(nal)
+        self._has_picture = self._has_picture or (1 <= kind <= 5 if self._is_h264 else kind < 32)
         self._is_key = self._is_key or (kind == 5 if self._is_h264 else 16 <= kind <= 21)
 
     def _take_set(self, nal: bytes) -> None:
-        """Several pps are kept apart by the bits their number lies in; of the others the newest counts."""
+        """Several pps are kept apart by their numbers; of the others the newest counts."""
         slot = self._codec.set_slot(nal)
         if slot is None or len(nal) > 4096:
             return
-        key = (slot, nal[self._header_bytes : self._header_bytes + 1] if slot == "pps" else b"")
+        key = (slot, self._number_of_pps(nal) if slot == "pps" else 0)
         if self._sets.get(key) != nal and (key in self._sets or len(self._sets) < _MAX_SETS):
             self._sets[key] = nal
             self.sets_changed += 1
+
+    def _number_of_pps(self, nal: bytes) -> int:
+        """pps_pic_parameter_set_id comes first in both; 0 where it cannot be read."""
+        try:
+            return BitReader(nal[self._header_bytes : self._header_bytes + 8]).ue()
+        except BitsEnded:
+            return 0
 
 
 class AudioDepacketizer:
@@ -234,6 +251,7 @@ class AudioDepacketizer:
         self._ticks = _Ticks()
         self._device_time = _DeviceTime(track.clock_rate, start_device_s)
         self._fragments: list[bytes] = []
+        self._joining: int | None = None  # the time stamp they have
         numbers = dict(re.findall(r"(\w+)=(\d+)", track.fmtp.lower()))
         self._size_bits = int(numbers.get("sizelength", 13))
         self._index_bits = int(numbers.get("indexlength", 3))
@@ -287,7 +305,7 @@ class AudioDepacketizer:
             left -= width
             sizes.append((headers >> left & (1 << width) - 1) >> (width - self._size_bits))
         if len(sizes) == 1 and sizes[0] > len(payload) - position:
-            return self._join(payload[position:], sizes[0], is_last=packet.marker)
+            return self._join(packet.timestamp, payload[position:], sizes[0], is_last=packet.marker)
         frames = []
         for size in sizes:
             if not 0 < size <= len(payload) - position:
@@ -296,7 +314,10 @@ class AudioDepacketizer:
             position += size
         return frames
 
-    def _join(self, part: bytes, size: int, *, is_last: bool) -> list[bytes]:
+    def _join(self, timestamp: int, part: bytes, size: int, *, is_last: bool) -> list[bytes]:
+        if timestamp != self._joining:
+            self._joining = timestamp
+            self._fragments.clear()
         self._fragments.append(part)
         if not is_last and len(self._fragments) < 64:
             return []

@@ -165,3 +165,57 @@ def test_shuffled_packets_of_a_picture_are_no_picture() -> None:
     random.Random(3).shuffle(packets)
     depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
     assert all(unit.parts != film.pictures[0] for unit in depacketizer.push(packets))
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_marker_on_what_leads_to_a_picture_makes_no_picture_of_it(codec: str) -> None:
+    film, sender = encoded(codec), RtpSender(codec)
+    message = b"\x06\x05\x01\x00" if codec == "h264" else b"\x4e\x01\x05\x01\x00"
+    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
+    packets = sender.picture(0, (*film.sets, message, *film.pictures[0]))
+    for packet in packets:
+        packet.marker = packet.marker or len(packet.payload) < 100
+    assert [unit.parts for unit in depacketizer.push(packets)] == [(message, *film.pictures[0])]
+    assert depacketizer.push(sender.picture(1, (message,))) == []
+    assert [unit.parts for unit in depacketizer.push(sender.picture(2, film.pictures[2]))] == [film.pictures[2]]
+
+
+def test_a_picture_whose_end_was_lost_with_the_next_one_s_beginning_is_left_out() -> None:
+    film, sender = encoded("h264", slices=3), RtpSender("h264", 60_000)
+    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    cut = sender.picture(0, film.pictures[0])[:-1]
+    following = sender.picture(1, film.pictures[1])
+    following[0].lost_before = 1
+    units = depacketizer.push([*cut, *following])
+    units += depacketizer.push(sender.picture(2, film.pictures[2]))
+    assert [unit.parts for unit in units] == [film.pictures[2]]
+
+
+def test_a_seam_on_a_picture_that_got_lost_is_told_with_the_next() -> None:
+    film, sender = encoded("h264"), RtpSender("h264", 100)
+    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    units = depacketizer.push(sender.picture(0, film.pictures[0]))
+    lost = sender.picture(1, film.pictures[1], replay_extension(1_800_000_000.0, bits=0x20))
+    lost[1].lost_before = 1
+    units += depacketizer.push(lost)
+    for index in (2, 3):
+        units += depacketizer.push(sender.picture(index, film.pictures[index]))
+    assert [unit.is_discontinuous for unit in units] == [False, True, False]
+
+
+def test_a_pps_takes_the_place_of_the_one_with_its_number() -> None:
+    depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
+    sps, cavlc, cabac = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\xee\x3c"  # both number 0
+    sender = RtpSender("h264")
+    for index, pps in enumerate((cavlc, cabac, cavlc)):
+        depacketizer.push(sender.picture(index, (sps, pps)))
+        assert depacketizer.parameter_sets == (sps, pps)
+
+
+def test_a_part_of_an_aac_frame_is_not_joined_to_another_frame() -> None:
+    depacketizer = AudioDepacketizer(AAC)
+    long = bytes(range(250)) * 4
+    head = b"\x00\x10" + (len(long) << 3).to_bytes(2, "big")
+    assert depacketizer.push([sound_packet(head + long[:600], 9000, marker=False)]) == []
+    parts = [sound_packet(head + long[:600], 10_024, marker=False), sound_packet(head + long[600:], 10_024)]
+    assert [unit.parts[0] for unit in depacketizer.push(parts)] == [long]

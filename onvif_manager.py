@@ -30,6 +30,7 @@ from cameras.store import CameraStore, StoredCamera, StoredChannel
 from core.clock import Clock
 from core.errors import Conflict, Unavailable
 from core.login_gate import LoginGate
+from core.recordings import ReplaySource
 from core.records import CameraStatus, Channel, Problem, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
@@ -281,6 +282,13 @@ class OnvifManager:
         Waits at most about twice settings.device_timeout_s. NotFound, or the DeviceError.
         """
         return self._pictures.stream_source(camera_id, profile_token)
+
+    def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
+        """Where a recording is played from, and what the device's clock is ahead of true time, in seconds.
+
+        Waits at most about twice settings.device_timeout_s. NotFound, InvalidRequest, or the DeviceError.
+        """
+        return self._pictures.replay_source(camera_id, recording_token)
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Asks for a key frame now (SetSynchronizationPoint). NotFound, or the DeviceError."""

@@ -51,6 +51,7 @@ class Rooms:
             request_key_frame=self.onvif.request_key_frame,
             note_stream=self.onvif.note_stream,
             known_video=self._known_video,
+            find_replay=self.onvif.replay_source,
             open_replay=self.gateway.open_replay,
         )
         self.onvif.on_delete(self.streams.stop_camera)

@@ -59,6 +59,10 @@ class Device(Protocol):
         """rtsp:// or rtsps:// at the configured host, without user-info."""
         ...
 
+    def replay_uri(self, recording_token: str) -> str:
+        """rtsp:// of a recording at the configured host, without user-info. InvalidRequest for what is no token."""
+        ...
+
     def snapshot(self, profile: MediaProfile) -> bytes:
         """The device's own still, a JPEG."""
         ...

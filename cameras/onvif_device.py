@@ -9,7 +9,7 @@ from core.clock import Clock
 from core.login_gate import LoginGate
 from core.records import Channel, ClockOffset, DeviceInfo, FoundDevice, MediaProfile, ServiceCheck
 from core.settings import Settings
-from onvif_services import discovery, events, media, probe, snapshot
+from onvif_services import discovery, events, media, probe, replay, snapshot
 from onvif_services.connection import DeviceConnection
 
 _SHORT_PROBE_S = 4.0
@@ -63,6 +63,9 @@ class OnvifDevice:
 
     def stream_uri(self, profile: MediaProfile) -> str:
         return media.stream_uri(self._connection, profile.profile_token, profile.service)
+
+    def replay_uri(self, recording_token: str) -> str:
+        return replay.replay_uri(self._connection, recording_token)
 
     def snapshot(self, profile: MediaProfile) -> bytes:
         return snapshot.fetch_snapshot(self._connection, profile.profile_token, profile.service)

@@ -16,6 +16,7 @@ from cameras.registry import Registry, credential_of, device_key
 from cameras.snapshot_shelf import SnapshotShelf
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, NotFound
+from core.recordings import ReplaySource, correction_s
 from core.records import Channel, MediaProfile, Problem, ProfileRole, StreamSource
 from core.settings import Settings
 
@@ -69,6 +70,25 @@ class Pictures:
             if entry.device is device:
                 entry.uris[profile_token] = (uri, now_s)
             return self._source(camera_id, profile, uri)
+
+    def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
+        """The RTSP address of a recording, and what the device's clock is ahead of true time, in seconds.
+
+        NotFound, InvalidRequest, or any DeviceError.
+        """
+        device = self._connector.device(camera_id, self._settings.device_timeout_s)
+        uri = self._ask(camera_id, device, lambda: device.replay_uri(recording_token))
+        with self._registry.changed:
+            stored = self._registry.entry(camera_id).stored
+        source = ReplaySource(
+            camera_id=camera_id,
+            recording_token=recording_token,
+            uri=uri,
+            device_key=device_key(camera_id),
+            credential=credential_of(stored),
+            manufacturer=device.info.manufacturer,
+        )
+        return source, correction_s(device.clock_offset)
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Asks the device for a key frame now; a device that cannot is none the worse."""

@@ -134,6 +134,10 @@ class Connection:
             raise self._device.signals_problem
         return self._device.signals
 
+    def replay_uri(self, recording_token: str) -> str:
+        self._answer()
+        return f"rtsp://{self._target.host}:554/recorded/{recording_token}"
+
     def stream_uri(self, profile: MediaProfile) -> str:
         self._device.uris += 1
         self._answer()

@@ -1,0 +1,35 @@
+"""Where a recording is played from."""
+
+from __future__ import annotations
+
+import pytest
+
+from cameras.records import CameraDraft
+from core.errors import CameraUnreachable, NotFound
+from core.records import CameraStatus
+from core.secrets import Secret
+from onvif_manager import OnvifManager
+from tests.cameras.doubles import House
+
+
+def test_a_replay_source_holds_all_a_session_needs(house: House, manager: OnvifManager) -> None:
+    house.device()
+    camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    source, ahead_s = manager.replay_source(camera_id, "Rec0")
+    assert source.uri == "rtsp://cam:554/recorded/Rec0"
+    assert (source.camera_id, source.recording_token, source.device_key) == (camera_id, "Rec0", "camera1")
+    assert source.credential.password == Secret("right")
+    assert source.manufacturer == "Dahua"
+    assert ahead_s == 0
+
+
+def test_a_device_that_is_gone_or_never_was_is_said(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    device.problem = CameraUnreachable("Gone.")
+    with pytest.raises(CameraUnreachable):
+        manager.replay_source(camera_id, "Rec0")
+    with pytest.raises(NotFound):
+        manager.replay_source(99, "Rec0")

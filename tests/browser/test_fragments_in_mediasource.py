@@ -12,7 +12,7 @@ from core.records import AudioFormat, VideoFormat
 from media.access_unit import AUDIO, VIDEO, AccessUnit
 from media.fmp4.segments import Segment, SegmentBuilder
 from tests.browser.watching import Watched
-from tests.media.encoded import CLOCK_RATE, FPS, encoded
+from tests.media.encoded import CLOCK_RATE, FPS, encoded, with_b_frames
 
 pytestmark = pytest.mark.browser
 
@@ -105,6 +105,20 @@ def test_chromium_plays_our_fragments_to_their_end(
     assert played["at"] == pytest.approx(6.0, abs=0.1)
     assert played["seen"] >= 55
     assert (played["heard"] > 0) == (audio is not None)
+
+
+def test_chromium_shows_pictures_that_are_sent_in_another_order(open_page: Callable[..., Watched]) -> None:
+    film, shown = with_b_frames()
+    build = SegmentBuilder(VideoFormat("h264"), None, film.sets)
+    segments: list[Segment] = []
+    for index, (nals, place) in enumerate(zip(film.pictures, shown, strict=True)):
+        segments += build.push(AccessUnit(VIDEO, nals, place * CLOCK_RATE // FPS, CLOCK_RATE, index in film.keys))
+    segments += build.flush()
+    played = play(open_page, build, segments)
+    assert (played["how"], played["error"]) == ("ended", None)
+    [[start, end]] = played["ranges"]
+    assert (start, end) == (pytest.approx(0.0, abs=0.01), pytest.approx(6.0, abs=0.01))
+    assert played["seen"] >= 55
 
 
 def play(open_page: Callable[..., Watched], build: SegmentBuilder, segments: Sequence[Segment]) -> dict[str, Any]:

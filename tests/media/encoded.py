@@ -40,7 +40,25 @@ def encoded(codec: str, seconds: int = 6, size: str = "320x180", slices: int = 1
     source = f"testsrc=size={size}:rate={FPS}:duration={seconds}"
     asked = ("-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-g", str(FPS), *options)
     command = [str(find_ffmpeg()), *asked, "-preset", "ultrafast", "-f", codec, "-"]
-    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return _apart(codec, subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+@lru_cache(maxsize=1)
+def with_b_frames(seconds: int = 6) -> tuple[Encoded, tuple[int, ...]]:
+    """H.264 whose pictures are sent in another order than shown; the second value is each one's place when shown."""
+    source = f"testsrc=size=320x180:rate={FPS}:duration={seconds}"
+    options = ("-c:v", "libx264", "-bf", "2", "-x264-params", "b-adapt=0:scenecut=0:aud=1", "-g", str(FPS))
+    start = [str(find_ffmpeg()), "-v", "error"]
+    encode = [*start, "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", *options, "-f", "mpegts", "-"]
+    film = subprocess.run(encode, capture_output=True, check=True).stdout
+    copy = [*start, "-i", "-", "-c", "copy", "-f"]
+    raw = subprocess.run([*copy, "h264", "-"], input=film, capture_output=True, check=True).stdout
+    rows = subprocess.run([*copy, "framecrc", "-"], input=film, capture_output=True, check=True).stdout.decode()
+    shown = [int(row.split(",")[2]) for row in rows.splitlines() if not row.startswith("#")]
+    return _apart("h264", raw), tuple((at - min(shown)) * FPS // CLOCK_RATE for at in shown)
+
+
+def _apart(codec: str, raw: bytes) -> Encoded:
     slot_of = (h264 if codec == "h264" else h265).set_slot
     sets: dict[bytes, None] = {}
     pictures: list[list[bytes]] = []

@@ -18,7 +18,7 @@ from media.access_unit import AUDIO, VIDEO, AccessUnit
 from media.ffmpeg import find_ffmpeg
 from media.fmp4.segments import Segment, SegmentBuilder
 from media.fmp4.tracks import TrackError, video_track
-from tests.media.encoded import CLOCK_RATE, FPS, encoded
+from tests.media.encoded import CLOCK_RATE, FPS, encoded, with_b_frames
 
 START_S = 1_790_000_000.0
 ALAW = AudioFormat("pcm_alaw", 8000, 1)
@@ -98,6 +98,26 @@ def test_each_segment_can_be_decoded_without_those_before(tmp_path: Path, codec:
     init = segments[0].init or b""
     for segment in segments[1:]:
         assert len(decoded(tmp_path, init + segment.data)) == 2 * FPS
+
+
+def test_pictures_sent_in_another_order_than_shown_are_shown_in_theirs(tmp_path: Path) -> None:
+    film, shown = with_b_frames()
+    assert list(shown) != sorted(shown)
+    units = [
+        AccessUnit(VIDEO, nals, place * STEP, CLOCK_RATE, index in film.keys, START_S + place / FPS)
+        for index, (nals, place) in enumerate(zip(film.pictures, shown, strict=True))
+    ]
+    segments = made(units, SegmentBuilder(VideoFormat("h264"), None, film.sets))
+    assert [segment.duration_s for segment in segments] == pytest.approx([2.0, 2.0, 2.0])
+    frames = decoded(tmp_path, joined(segments))
+    first_s = frames[0][0]  # ffmpeg puts all of a track back by its largest negative offset
+    assert [time - first_s for time, _, _ in frames] == pytest.approx([index / FPS for index in range(60)])
+    sent = b"".join(b"\0\0\0\1" + nal for nals in (film.sets, *film.pictures) for nal in nals)
+    (tmp_path / "sent.264").write_bytes(sent)
+    command = [str(find_ffmpeg()), "-v", "error", "-i", str(tmp_path / "sent.264"), "-fps_mode", "passthrough"]
+    wanted = subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, check=True, text=True).stdout
+    checksums = [line.split(",")[5].strip() for line in wanted.splitlines() if not line.startswith("#")]
+    assert [checksum for _, _, checksum in frames] == checksums
 
 
 def test_pictures_before_the_first_key_frame_are_dropped() -> None:

@@ -60,7 +60,7 @@ class Device(Protocol):
         ...
 
     def replay_uri(self, recording_token: str) -> str:
-        """rtsp:// of a recording at the configured host, without user-info. InvalidRequest for what is no token."""
+        """rtsp:// of a recording at the configured host, without user-info. NotFound, InvalidRequest."""
         ...
 
     def snapshot(self, profile: MediaProfile) -> bytes:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from cameras.device import Connect, Device, Target
 from core.clock import Clock
+from core.errors import NotFound
 from core.login_gate import LoginGate
 from core.records import Channel, ClockOffset, DeviceInfo, FoundDevice, MediaProfile, ServiceCheck
 from core.settings import Settings
 from onvif_services import discovery, events, media, probe, replay, snapshot
 from onvif_services.connection import DeviceConnection
+from onvif_services.faults import SoapFault
 
 _SHORT_PROBE_S = 4.0
 _PULL_S = 1.0  # the states of now are there at once (Initialized); what comes later is not waited for
@@ -65,7 +67,12 @@ class OnvifDevice:
         return media.stream_uri(self._connection, profile.profile_token, profile.service)
 
     def replay_uri(self, recording_token: str) -> str:
-        return replay.replay_uri(self._connection, recording_token)
+        try:
+            return replay.replay_uri(self._connection, recording_token)
+        except SoapFault as fault:
+            if "NoRecording" in fault.codes:  # ONVIF Replay, GetReplayUri: ter:NoRecording
+                raise NotFound("This device has no such recording.") from fault
+            raise
 
     def snapshot(self, profile: MediaProfile) -> bytes:
         return snapshot.fetch_snapshot(self._connection, profile.profile_token, profile.service)

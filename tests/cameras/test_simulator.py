@@ -10,7 +10,7 @@ import pytest
 
 from cameras.connecting import Pace
 from cameras.records import CameraChange, CameraDraft
-from core.errors import CameraAuthFailed, DeviceError
+from core.errors import CameraAuthFailed, DeviceError, NotFound
 from core.records import CameraStatus, ProfileRole
 from core.secrets import Secret
 from media.process import Spawner
@@ -67,6 +67,11 @@ def test_one_entry_brings_every_channel_of_a_recorder(
     assert source.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
     assert manager.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
     manager.request_key_frame(camera_id, "MediaProfile00000")
+    played, ahead_s = manager.replay_source(camera_id, "RecordMediaProfile00000")
+    assert played.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
+    assert ahead_s == 0
+    with pytest.raises(NotFound):
+        manager.replay_source(camera_id, "no-such-recording")
     assert simulator.get("/state")["subscriptions"] == 0, "none is left behind"
     assert PASSWORD not in manager.health(camera_id).as_text()
 

@@ -109,6 +109,8 @@ class ReplayPlay:
             self._pause(_TICK_S)
 
     def _handle(self, news: Description | AccessUnit | Ended | DeviceError) -> None:
+        if isinstance(news, CameraUnsupported) and news.service == "media":
+            raise CameraUnsupported(news.detail, service="replay")  # that is what it lacks here
         if isinstance(news, DeviceError):
             raise news
         if isinstance(news, Description):

@@ -261,6 +261,15 @@ def test_a_seek_says_why_it_cannot_be_done(replays: StreamManager, recorder: Thi
             replays.seek(view.stream_id, at(50))
 
 
+def test_a_device_that_cannot_replay_lacks_replay_and_not_media(replays: StreamManager, recorder: ThinRecorder) -> None:
+    view = play(replays)
+    text_of(replays, view)
+    recorder.fails_after = [(0, CameraUnsupported("551.", service="media"))]
+    with pytest.raises(CameraUnsupported) as caught:
+        replays.seek(view.stream_id, at(0))
+    assert caught.value.service == "replay"
+
+
 def test_a_line_that_had_died_while_it_was_held_is_opened_anew_for_the_seek(
     replays: StreamManager, recorder: ThinRecorder
 ) -> None:

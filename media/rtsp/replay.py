@@ -40,6 +40,7 @@ _CANNOT = (CameraUnsupported, CameraBadAnswer, CameraNoSignal)
 _FAST_FROM = 2.0  # times real time
 _JUDGED_AFTER_S = 2.0
 _FAR_END_S = 86_400.0
+_SEEK_PATIENCE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class HeldLine:
         self._tracks: tuple[VideoTrack, AudioTrack | None] | None = None
         self._has_place = False
         self._plays_in_session = 0
+        self._is_seek = False  # the newest PLAY was one in an open session
+        self._is_lost_seek = False
         self._delivered_at_loss = -1
         self._unpaused_at_s = 0.0
 
@@ -178,6 +181,13 @@ class HeldLine:
             return
         now_s = self._tools.clock.monotonic_s()
         self._judge(play, now_s)
+        if (
+            self._is_seek
+            and not play.is_heard
+            and now_s - play.last_packet_s > min(_SEEK_PATIENCE_S, self._tools.timeout_s)
+        ):
+            self._is_lost_seek = True
+            raise CameraUnreachable("The recorder took another time to play from, and sends nothing.")
         play.tick(now_s, self._tools.timeout_s)
 
     def _judge(self, play: ReplayPlay, now_s: float) -> None:
@@ -242,8 +252,12 @@ class HeldLine:
         run, self._run, self._session = self._run, None, None
         error = run.exception() if run else None
         self._plays_in_session = 0
+        is_lost_seek, self._is_lost_seek = self._is_lost_seek, False
         served = self._served
         if served is None or served.is_over or served is not self._wanted or self._is_paused:
+            return
+        if is_lost_seek:  # GStreamer's server does that once in a hundred seeks: a new session plays
+            await self._start(served)
             return
         if served.delivered > self._delivered_at_loss and served.delivered:
             self._delivered_at_loss = served.delivered
@@ -284,6 +298,7 @@ class HeldLine:
         except (*_CANNOT, CameraUnreachable):
             self._learn(seeks_in_session=False)
             return False
+        self._is_seek = True
         self._plays_in_session += 1
         if self._plays_in_session > 1:
             self._learn(seeks_in_session=True)
@@ -313,6 +328,7 @@ class HeldLine:
 
     def _found(self, way: Way) -> None:
         self._way = way
+        self._is_seek = False
         self._plays_in_session = 1
         self._tools.ways[self._source.device_key] = way.kind
         self._learn(way=way.kind)

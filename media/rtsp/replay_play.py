@@ -69,6 +69,7 @@ class ReplayPlay:
     reached_s: float | None = None  # the newest picture handed on
     first_s: float | None = None
     stamped: bool = False
+    is_heard: bool = False  # a packet has come since the last PLAY
     last_packet_s: float = 0.0  # our monotonic clock
     _line: dict[int, _TimeLine] = field(default_factory=dict)  # by track
     _video: VideoDepacketizer | None = None
@@ -97,7 +98,7 @@ class ReplayPlay:
             self._line.setdefault(track, _TimeLine()).begin()
         self._is_running = False
         self._sequences.clear()
-        self._ends_section = self._is_terminal = False
+        self._ends_section = self._is_terminal = self.is_heard = False
         self.last_packet_s = now_s
 
     def take(self, packets: Sequence[RtpPacket], now_s: float) -> None:
@@ -105,6 +106,7 @@ class ReplayPlay:
         if self.is_over or self._video is None:
             return
         self.last_packet_s = now_s
+        self.is_heard = True
         units: list[AccessUnit] = []
         for packet in packets:
             packet.lost_before = self._lost_before(packet)

@@ -135,6 +135,17 @@ def test_a_device_that_seeks_only_in_a_new_session_gets_one(gateway: RtspGateway
     until(lambda: peer.open_connections == 0)
 
 
+def test_a_seek_after_which_nothing_comes_is_done_again_in_a_new_session(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(stop_after=5)
+    line, first, second = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
+    line.play(NIGHT_S, first)
+    first.until_pictures(5)
+    line.play(NIGHT_S + 100, second)  # the camera answers, and has sent all it will send in this session
+    second.until_pictures(3)
+    assert peer.connections == 2
+    assert not second.errors
+
+
 def test_a_session_lost_in_mid_play_is_opened_again_where_it_was(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(has_audio=True)
     listener = play(gateway, peer)

@@ -91,5 +91,5 @@ def _codec(kind: TrackType, description: str) -> str | None:
 
 
 def in_order(earliest: datetime | None, latest: datetime | None) -> tuple[datetime | None, datetime | None]:
-    """Both, or neither where they contradict each other: then nothing says which is wrong."""
-    return (None, None) if earliest and latest and latest < earliest else (earliest, latest)
+    """Both, changed over where the device has them the wrong way round."""
+    return (latest, earliest) if earliest and latest and latest < earliest else (earliest, latest)

@@ -26,7 +26,7 @@ PAGE = 500
 _FEWEST = 100
 _WAIT_S = 2.0  # below our own limit, and short enough for a stop to be noticed
 _KEPT_ALIVE_S = 30.0
-_QUIET_S = 20.0  # so long may a device say Searching and give nothing
+_QUIET_S = 10.0  # so long may a device say Searching and give nothing
 _PAUSE_S = 0.25  # between two questions where the device does not wait by itself
 _END_TIMEOUT_S = 3.0
 

@@ -20,7 +20,7 @@ class AccessUnit:
     within a track. `device_s` is the picture's own UTC time by the device in seconds since 1970
     (header extension 0xABAC, else carried on from the last one that had it); None in live.
     `is_key`: decoding can begin here. `is_discontinuous`: what was before is not connected to this
-    (the D bit, or lost packets). `ends_section`: nothing follows for a while (the E bit).
+    (the D bit; single lost pictures are no seam). `ends_section`: nothing follows for a while (the E bit).
     """
 
     track: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import re
 import struct
 import subprocess
@@ -347,3 +348,24 @@ def test_frames_are_numbered_as_flac_wants_it(tmp_path: Path, number: int) -> No
         [*command, "-i", str(tmp_path / "one.flac"), "-f", "s16be", "-"], capture_output=True, check=True
     )
     assert run.stdout == pcm
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_hostile_times_bring_no_exception_and_no_endless_segment(seed: int) -> None:
+    dice = random.Random(seed)
+    audio = dice.choice([None, ALAW, AudioFormat("aac", 16_000, 1)])
+    build = builder(audio=audio, config=b"\x14\x08")
+    steps = [3600] * 20 + [0, -3600, 9000, 400_000, 440_000, 2**31, -(2**31), 2**40, -(2**40)]
+    ticks = sound_ticks = 0
+    for _ in range(200):
+        ticks += dice.choice(steps)
+        sound_ticks += dice.choice(steps)
+        device_s = dice.choice([None, 0.0, START_S + ticks / CLOCK_RATE, dice.uniform(-1e12, 1e12)])
+        marks = [dice.random() < share for share in (0.2, 0.02, 0.02)]
+        units = [
+            AccessUnit(VIDEO, (bytes(9),), ticks, CLOCK_RATE, marks[0], device_s, marks[1], marks[2]),
+            AccessUnit(AUDIO, (bytes(dice.choice([0, 1, 320, 9000])),), sound_ticks, 8000, True, device_s),
+        ]
+        for segment in (segment for unit in units for segment in build.push(unit)):
+            assert 0 < segment.duration_s < 30
+            assert len(segment.data) < 1_000_000

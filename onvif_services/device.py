@@ -41,6 +41,19 @@ def read_time_utc(answer: Element) -> datetime | None:
     return local - timedelta(seconds=posix_zone_offset_s(raw_text(found, "TimeZone", "TZ")))
 
 
+def read_zone_s(answer: Element) -> float:
+    """The device's local time minus UTC, in seconds, from GetSystemDateAndTime, summer time counted in.
+
+    By its two clocks where it tells both, else by its time zone; 0 where neither can be read. For
+    vendors' own addresses, which take local time.
+    """
+    found = child(answer, "SystemDateAndTime")
+    utc, local = _moment(child(found, "UTCDateTime")), _moment(child(found, "LocalDateTime"))
+    if utc is not None and local is not None:
+        return quarter_hours_s((local - utc).total_seconds())
+    return posix_zone_offset_s(raw_text(found, "TimeZone", "TZ"))
+
+
 def _moment(found: Element | None) -> datetime | None:
     date, time = child(found, "Date"), child(found, "Time")
     values = [whole(raw_text(date, name), high=9999) for name in ("Year", "Month", "Day")]

@@ -9,6 +9,7 @@ from core.recordings import PlainReplay
 from onvif_services import answers
 from onvif_services.addresses import authority, rewrite_rtsp
 from onvif_services.connection import DeviceConnection
+from onvif_services.device import read_zone_s
 from onvif_services.faults import unsupported
 
 # Makers, and the names their devices are sold under.
@@ -34,6 +35,11 @@ def replay_uri(conn: DeviceConnection, recording_token: str) -> str:
         if not uri:
             raise CameraBadAnswer("The device answers with an empty address.")
         return rewrite_rtsp(uri, conn.host)
+
+
+def zone_s(conn: DeviceConnection) -> float:
+    """The device's local time minus UTC now, in seconds; 0 where it does not tell."""
+    return read_zone_s(conn.call("device", "GetSystemDateAndTime"))
 
 
 def plain_replays(

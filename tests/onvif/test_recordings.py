@@ -25,7 +25,7 @@ from tests.onvif.recorder_answers import (
     state,
     summary,
 )
-from tests.onvif.soap_device import Reply, SoapDevice, fault
+from tests.onvif.soap_device import Reply, SoapDevice, fault, system_time
 
 NOT_IMPLEMENTED = fault("ter:ActionNotSupported", "Optional Action Not Implemented")
 
@@ -225,6 +225,22 @@ def test_hostile_lists_are_bounded_and_cleaned(device: SoapDevice, recorder: Dev
     assert (one.recording_token, one.source_name) == ("R1", "G e")
     device.answers["GetRecordingSearchResults"] = recordings(*(recording(f"R{at}") for at in range(300)))
     assert len(_tokens(recorder)) == 300
+
+
+@pytest.mark.parametrize(
+    ("utc", "local", "zone", "found_s"),
+    [(10, 18, "UTC0", 28800.0), (10, None, "CST-8", 28800.0), (10, 5, "EST5EDT", -18000.0), (10, None, "?", 0.0)],
+)
+def test_a_devices_zone_is_told_by_its_two_clocks_or_by_its_name(
+    device: SoapDevice, recorder: DeviceConnection, utc: int, local: int | None, zone: str, found_s: float
+) -> None:
+    answer = system_time(datetime(2026, 11, 22, utc, tzinfo=UTC), zone=zone)
+    if local is not None:
+        clocks = system_time(datetime(2026, 11, 22, local, 0, 1, tzinfo=UTC), element="LocalDateTime")
+        found = clocks[clocks.index("<tt:LocalDateTime>") : clocks.index("</tds:SystemDateAndTime>")]
+        answer = answer.replace("</tds:SystemDateAndTime>", found + "</tds:SystemDateAndTime>")
+    device.answers["GetSystemDateAndTime"] = answer
+    assert replay.zone_s(recorder) == found_s
 
 
 def test_makers_own_addresses() -> None:

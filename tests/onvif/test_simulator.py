@@ -10,13 +10,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
-from onvif_services import discovery, events, media, ptz
+from onvif_services import discovery, events, media, ptz, recording_search, replay
 from onvif_services.connection import DeviceConnection
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
 from tests.onvif.conftest import Connect
@@ -255,3 +256,24 @@ def test_a_second_device_opens_and_is_read_in_a_moment(recorder: Recorder, conne
 def test_it_is_found_on_the_network(recorder: Recorder) -> None:
     found = discovery.discover(1.0)
     assert recorder.onvif_port in {item.port for item in found if item.host == "127.0.0.1"}
+
+
+def test_its_recordings_events_and_replay_addresses_are_found(recorder: Recorder, connect: Connect) -> None:
+    conn = _open(recorder, connect)
+    recordings, service = recording_search.list_recordings(conn)
+    told = recording_search.summary(conn, recordings=recordings)
+    assert (service, told.service, told.number_recordings) == ("search", "search", len(recordings))
+    assert told.data_until is not None
+    first = recordings[0]
+    assert first.tracks
+    found = recording_search.find_events(
+        conn,
+        start=told.data_until - timedelta(days=1),
+        end=told.data_until,
+        recording_tokens=(first.recording_token,),
+        topics=recording_search.HISTORY,
+    )
+    assert found.complete
+    assert found.has_start_states
+    assert {event.recording_token for event in found.events} == {first.recording_token}
+    assert replay.replay_uri(conn, first.recording_token).startswith(f"rtsp://127.0.0.1:{recorder.rtsp_port}/")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from cameras.registry import device_key
 from core.clock import SystemClock
 from core.errors import AppError, NotFound
 from core.login_gate import LoginGate
@@ -56,6 +57,8 @@ class Rooms:
         )
         self.onvif.on_delete(self.streams.stop_camera)
         self.onvif.on_change(self.streams.restart_camera)
+        for happened in (self.onvif.on_delete, self.onvif.on_change):
+            happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
         self.web = build_web(Services(settings, self.onvif, self.streams, self.is_ready))
         self.web.extensions["rooms"] = self
 

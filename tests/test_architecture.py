@@ -17,6 +17,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "app": frozenset({"rooms", "web", "core"}),
     "rooms": frozenset({"web", "workers", "onvif", "stream", "onvif_services", "media", "database", "core"}),
     "web": frozenset({"onvif", "stream", "core"}),
+    "recordings": frozenset({"onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "core"}),
     "onvif": frozenset({"onvif_services", "database", "core"}),
     "stream": frozenset({"media", "database", "core"}),

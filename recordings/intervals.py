@@ -1,0 +1,38 @@
+"""Sets of time: sorted stretches [start, end) that neither touch nor overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+Interval = tuple[datetime, datetime]
+
+
+def united(intervals: Iterable[Interval]) -> list[Interval]:
+    """All of them as one set; empty and reversed ones are nothing."""
+    found: list[Interval] = []
+    for start, end in sorted(interval for interval in intervals if interval[0] < interval[1]):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
+
+
+def clipped(intervals: Iterable[Interval], window: Interval) -> list[Interval]:
+    """What of a set lies inside the window."""
+    start, end = window
+    return [(max(begin, start), min(until, end)) for begin, until in intervals if begin < end and until > start]
+
+
+def without(window: Interval, intervals: Iterable[Interval]) -> list[Interval]:
+    """What of the window lies outside a set."""
+    found: list[Interval] = []
+    at, end = window
+    for begin, until in clipped(intervals, window):
+        if begin > at:
+            found.append((at, begin))
+        at = max(at, until)
+    if at < end:
+        found.append((at, end))
+    return found

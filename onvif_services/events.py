@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 
 from lxml import etree
@@ -14,6 +14,7 @@ from onvif_services import answers
 from onvif_services.addresses import rewrite_http
 from onvif_services.answers import Element
 from onvif_services.connection import DeviceConnection
+from onvif_services.device_times import read_moment
 
 # Below the 30 s for which the login gate lets calls pass side by side: a longer pull could hold up others.
 MAX_PULL_S = 20.0
@@ -114,7 +115,7 @@ def read_message(notification: Element) -> EventMessage:
     message = next((item for item in answers.descendants(notification, "Message") if item.get("UtcTime")), None)
     return EventMessage(
         topic=answers.text(notification, "Topic"),
-        at_utc=read_utc(message.get("UtcTime")) if message is not None else None,
+        at_utc=read_moment(message.get("UtcTime")) if message is not None else None,
         operation=answers.clean(message.get("PropertyOperation") or "") if message is not None else "",
         source=_items(answers.child(message, "Source")),
         data=_items(answers.child(message, "Data")),
@@ -124,12 +125,3 @@ def read_message(notification: Element) -> EventMessage:
 def _items(holder: Element | None) -> tuple[tuple[str, str], ...]:
     items = list(answers.children(holder, "SimpleItem"))[:64]
     return tuple((answers.clean(item.get("Name") or ""), answers.clean(item.get("Value") or "")) for item in items)
-
-
-def read_utc(value: str | None) -> datetime | None:
-    """xsd:dateTime; without a zone it is UTC, as UtcTime is and as some devices write it."""
-    try:
-        found = datetime.fromisoformat((value or "").strip()[:40])
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.recordings import DeviceRecording, RecordingEvent, Span, SpanState, TrackType
+from onvif_services.recording_search import RECORDING_STATE, TRACK_STATE, bare_topic
 from recordings.intervals import Interval, clipped, united, without
 
-_TRACK_STATE = "RecordingHistory/Track/State"
-_RECORDING_STATE = "RecordingHistory/Recording/State"
+_TRACK_STATE, _RECORDING_STATE = bare_topic(TRACK_STATE), bare_topic(RECORDING_STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ def history_of(recording: DeviceRecording, events: Iterable[RecordingEvent], win
     videos = {track.track_token for track in recording.tracks if track.type is TrackType.VIDEO}
     lines: dict[str, list[RecordingEvent]] = {}
     for event in mine:
-        topic = _bare(event.topic)
+        topic = bare_topic(event.topic)
         if topic == _TRACK_STATE and (not videos or event.track_token in videos):
             lines.setdefault(event.track_token, []).append(event)
     if not lines:
-        lines[""] = [event for event in mine if _bare(event.topic) == _RECORDING_STATE]
+        lines[""] = [event for event in mine if bare_topic(event.topic) == _RECORDING_STATE]
     told = [_line(line, window) for line in lines.values()]
     recorded = united(interval for history in told for interval in history.recorded)
     unknown = united(interval for history in told for interval in history.unknown)
@@ -114,8 +114,3 @@ def hinted(window: Interval, earliest: datetime | None, latest: datetime | None,
     return drawn(
         window, asked=[window], recorded=(), unknown=[stretch] if stretch[0] < stretch[1] else (), now=max(now, end)
     )
-
-
-def _bare(topic: str) -> str:
-    """Which prefix stands for ONVIF's topics is the device's choice."""
-    return "/".join(part.rpartition(":")[2] for part in topic.removesuffix("//.").strip("/").split("/"))

@@ -65,6 +65,13 @@ def remove_files(folder: Path, names: tuple[str, ...]) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Whole or not at all for whoever reads it meanwhile. OSError."""
+    part = path.with_name(path.name + ".tmp")
+    part.write_bytes(data)
+    part.replace(path)
+
+
 def served_file(folder: Path, name: str) -> Path:
     """The path of a segment or init section that exists; NotFound for everything else."""
     path = folder / name

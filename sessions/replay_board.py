@@ -163,7 +163,7 @@ class ReplayBoard:
                 self._state, self._error = state, Problem(error.code, error.detail)
             self._changed.notify_all()
 
-    def stop(self) -> None:
+    def end(self) -> None:
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()

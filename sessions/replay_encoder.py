@@ -19,6 +19,7 @@ from core.errors import Unavailable
 from media.commands import recode_segment_command
 from media.ffmpeg import FfmpegMissing
 from media.process import ProgramMissing, Spawner, SupervisedProcess
+from sessions.folders import write_file
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class SegmentEncoder:
                 raise Unavailable("This part could not be encoded.", code="ffmpeg_failed")
             init, segment = parts
             for target, data in ((init_name, init), (name, segment)):
-                _write(self._folder / target, data)
+                write_file(self._folder / target, data)
 
 
 def split_init(data: bytes) -> tuple[bytes, bytes] | None:
@@ -131,9 +132,3 @@ def split_init(data: bytes) -> tuple[bytes, bytes] | None:
             return None
         place += size
     return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".tmp")
-    part.write_bytes(data)
-    part.replace(path)

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from media.fmp4.segments import Segment
 from media.replay_playlists import ReplaySegment
 from media.rtsp.replay_line import ReplayLine
-from sessions.folders import empty_folder, make_folder, remove_files, remove_folder, served_file
+from sessions.folders import make_folder, remove_files, remove_folder, served_file
 from sessions.holdings import SessionOver
 from sessions.replay_encoder import SegmentEncoder, source_name
 from sessions.replay_run import ReplayRun
-from sessions.replay_segments import MadeSegment
 
 
 class ReplayHoldings:
@@ -60,7 +60,7 @@ class ReplayHoldings:
         if old is not None:
             old.close()
 
-    def write(self, run: ReplayRun, made: MadeSegment) -> ReplaySegment:
+    def write(self, run: ReplayRun, made: Segment) -> ReplaySegment:
         """Puts a segment into the folder, which is made at the first. OSError, StorageFull."""
         with self._lock:
             self._check()
@@ -85,11 +85,6 @@ class ReplayHoldings:
         if encoder is not None:
             encoder.make(name)
         return served_file(self.folder, name)
-
-    def empty(self) -> None:
-        with self._lock:
-            if not self._is_released:
-                empty_folder(self.folder)
 
     def release(self) -> None:
         """Gives back everything. Encoders are gone and the folder removed when it answers."""

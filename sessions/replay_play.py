@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from core.errors import CameraUnsupported, DeviceError, NotFound
 from core.records import AudioFormat
-from media.access_unit import VIDEO, AccessUnit
+from media.access_unit import AccessUnit
+from media.fmp4.segments import Segment
 from media.rtsp.replay_line import ReplayLine
 from sessions.folders import require_free_disk
 from sessions.replay_board import ReplayBoard
@@ -20,7 +21,7 @@ from sessions.replay_encoder import SegmentEncoder
 from sessions.replay_holdings import ReplayHoldings
 from sessions.replay_intake import Description, Ended, Intake
 from sessions.replay_run import ReplayRun
-from sessions.replay_segments import MadeSegment, SegmentMaker
+from sessions.replay_segments import SegmentMaker
 from sessions.run import Stalled
 from sessions.tools import Tools
 
@@ -143,10 +144,6 @@ class ReplayPlay:
         self._board.describe(video, _heard(described.audio), codec)
 
     def _take(self, unit: AccessUnit) -> None:
-        end_device_s = self._run.end_device_s
-        if end_device_s is not None and unit.track == VIDEO and (unit.device_s or 0.0) >= end_device_s:
-            self._finish()  # not every recorder stops at the end it was told
-            return
         if self._maker is not None:
             self._board.note_unit(self._run, unit)
             self._write(self._maker.push(unit))
@@ -158,7 +155,7 @@ class ReplayPlay:
             raise NothingRecorded("Nothing is recorded at this time or after it.")
         self._is_ended = True
 
-    def _write(self, made: Sequence[MadeSegment]) -> None:
+    def _write(self, made: Sequence[Segment]) -> None:
         for segment in made:
             self._board.add(self._run, self._holdings.write(self._run, segment))
             self._last_segment_s = self._tools.clock.monotonic_s()

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from core.errors import AppError
 from media.access_unit import VIDEO, AccessUnit
+from media.fmp4.segments import Segment
 from media.replay_playlists import ReplayPlaylist, ReplaySegment
-from sessions.replay_segments import MadeSegment
+from sessions.folders import write_file
 
 SEGMENT_S = 2.0
 
@@ -99,7 +100,7 @@ class ReplayRun:
             if (self.playlist.end_s_of(segment.name) or 0.0) > self.asked_end_s
         )
 
-    def write(self, folder: Path, made: MadeSegment, rename: Callable[[str], str]) -> ReplaySegment:
+    def write(self, folder: Path, made: Segment, rename: Callable[[str], str]) -> ReplaySegment:
         """Puts a segment into the folder, with its init section where that is new. OSError.
 
         `rename`: the name of the file that stands behind the name in the playlist.
@@ -108,9 +109,9 @@ class ReplayRun:
         if made.init is not None:
             self._init_name = f"run{self.number}_init{self._inits}.mp4"
             self._inits += 1
-            _write(folder / rename(self._init_name), made.init)
+            write_file(folder / rename(self._init_name), made.init)
         name = f"run{self.number}_{self._segments}.m4s"
-        _write(folder / rename(name), made.data)
+        write_file(folder / rename(name), made.data)
         start_s = self.resume_device_s if made.start_device_s is None else made.start_device_s
         is_seam = made.starts_discontinuity or self._continues or (is_new_init and self._segments > 0)
         self._reached_device_s = start_s + made.duration_s
@@ -127,9 +128,3 @@ class ReplayRun:
 
     def _utc(self, device_s: float) -> datetime:
         return datetime.fromtimestamp(device_s - self.correction_s, UTC)
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".tmp")
-    part.write_bytes(data)
-    part.replace(path)

@@ -8,30 +8,15 @@ from typing import Protocol
 from core.errors import CameraBadAnswer
 from core.records import AudioFormat, VideoFormat
 from media.access_unit import AccessUnit
-from media.fmp4.segments import SegmentBuilder
+from media.fmp4.segments import Segment, SegmentBuilder
 from media.fmp4.tracks import TrackError
-
-
-class MadeSegment(Protocol):
-    """A segment that begins at a key frame; `init` where its parameter sets are not those before."""
-
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def init(self) -> bytes | None: ...
-    @property
-    def start_device_s(self) -> float | None: ...
-    @property
-    def duration_s(self) -> float: ...
-    @property
-    def starts_discontinuity(self) -> bool: ...
 
 
 class SegmentMaker(Protocol):
     """Access units in, segments out."""
 
-    def push(self, unit: AccessUnit) -> Sequence[MadeSegment]: ...
-    def flush(self) -> Sequence[MadeSegment]:
+    def push(self, unit: AccessUnit) -> Sequence[Segment]: ...
+    def flush(self) -> Sequence[Segment]:
         """What is left, whole or not."""
         ...
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from core.clock import Clock
 from core.errors import (
@@ -29,8 +30,8 @@ from core.records import StreamSource
 from media.rtsp.budget import SessionBudget
 from media.rtsp.device import NoSuchRange
 from media.rtsp.replay_line import ReplayAbilities, ReplayConsumer
-from media.rtsp.replay_play import ReplayPlay
-from media.rtsp.replay_session import ONVIF_REPLAY, PLAIN, ReplaySession, play_headers, run_until_opened
+from media.rtsp.replay_play import AnsweredPlay
+from media.rtsp.replay_session import ONVIF_REPLAY, PLAIN, ReplayDeviceSession, play_headers, run_until_opened
 from media.rtsp.rtp import RtpPacket
 from media.rtsp.sdp import AudioTrack, VideoTrack
 
@@ -98,13 +99,13 @@ class HeldLine:
         self._loop = loop
         self._on_closed = on_closed
         self._changed = asyncio.Event()
-        self._wanted: ReplayPlay | None = None
+        self._wanted: AnsweredPlay | None = None
         self._wants_pause = False
         self._is_closed = False
-        self._served: ReplayPlay | None = None
+        self._served: AnsweredPlay | None = None
         self._is_paused = False
         self._is_held_up = False  # paused by not reading
-        self._session: ReplaySession | None = None
+        self._session: ReplayDeviceSession | None = None
         self._run: asyncio.Task[None] | None = None
         self._way: Way | None = None
         self._tracks: tuple[VideoTrack, AudioTrack | None] | None = None
@@ -130,7 +131,7 @@ class HeldLine:
         before = self._wanted
         if before is not None:
             before.is_over = True
-        self._wanted = ReplayPlay(start_device_s, consumer, end_device_s, fast, key_frames_only, scale)
+        self._wanted = AnsweredPlay(start_device_s, consumer, end_device_s, fast, key_frames_only, scale)
         self._wants_pause = False
         self._wake()
 
@@ -160,8 +161,7 @@ class HeldLine:
     def on_tracks(self, video: VideoTrack, audio: AudioTrack | None) -> None:
         self._tracks = (video, audio)
 
-    def on_play_answered(self, cseq: int) -> None:
-        del cseq  # what was before the answer is gone already
+    def on_play_answered(self) -> None:
         if self._served is not None and self._tracks is not None:
             now_s = self._tools.clock.monotonic_s()
             self._unpaused_at_s = now_s
@@ -190,7 +190,7 @@ class HeldLine:
             raise CameraUnreachable("The recorder took another time to play from, and sends nothing.")
         play.tick(now_s, self._tools.timeout_s)
 
-    def _judge(self, play: ReplayPlay, now_s: float) -> None:
+    def _judge(self, play: AnsweredPlay, now_s: float) -> None:
         """What the recorder has shown so far."""
         if play.delivered:
             self._learn(has_times=play.stamped)
@@ -203,17 +203,9 @@ class HeldLine:
         elif took_s > _JUDGED_AFTER_S and self.abilities().beats_real_time is None:
             self._learn(beats_real_time=False)
 
-    def _learn(self, *, has_times: bool | None = None, beats_real_time: bool | None = None, **more: object) -> None:
-        known = self.abilities()
-        if has_times is not None:
-            known = replace(known, has_times=has_times)
-        if beats_real_time is not None:
-            known = replace(known, beats_real_time=beats_real_time)
-        if isinstance(seeks := more.get("seeks_in_session"), bool):
-            known = replace(known, seeks_in_session=seeks)
-        if isinstance(way := more.get("way"), str):
-            known = replace(known, way=way)
-        self._tools.abilities[self._source.device_key] = known
+    def _learn(self, **seen: Any) -> None:
+        """Fields of ReplayAbilities."""
+        self._tools.abilities[self._source.device_key] = replace(self.abilities(), **seen)
 
     # -- the gateway's thread: what is to be done --------------------------------------------------
 
@@ -265,7 +257,7 @@ class HeldLine:
             return
         served.fail(error if isinstance(error, DeviceError) else CameraUnreachable("The recorder ended the session."))
 
-    async def _start(self, play: ReplayPlay) -> None:
+    async def _start(self, play: AnsweredPlay) -> None:
         """PLAY, in the open session where there is one; through the ways that may work."""
         if self._served is not None:
             self._judge(self._served, self._tools.clock.monotonic_s())
@@ -287,7 +279,7 @@ class HeldLine:
             log.info("%s: replay failed: %s (%s)", self._source.device_key, error.detail, error.code)
             play.fail(error)
 
-    async def _seek(self, play: ReplayPlay) -> bool:
+    async def _seek(self, play: AnsweredPlay) -> bool:
         """Whether the open session takes another PLAY."""
         assert self._session is not None  # noqa: S101 - asked before
         assert self._way is not None  # noqa: S101 - asked before
@@ -304,7 +296,7 @@ class HeldLine:
             self._learn(seeks_in_session=True)
         return True
 
-    async def _open_and_play(self, play: ReplayPlay) -> None:
+    async def _open_and_play(self, play: AnsweredPlay) -> None:
         """In a new session, the way that worked before first."""
         worked = self._tools.ways.get(self._source.device_key, "onvif")
         ways = sorted(ways_of(self._source), key=lambda way: way.kind != worked)
@@ -333,13 +325,13 @@ class HeldLine:
         self._tools.ways[self._source.device_key] = way.kind
         self._learn(way=way.kind)
 
-    async def _open(self, play: ReplayPlay, way: Way) -> None:
+    async def _open(self, play: AnsweredPlay, way: Way) -> None:
         end_s = play.end_device_s or play.resume_s + _FAR_END_S
         uri = self._source.uri if way.plain is None else plain_uri(way.plain, play.resume_s, end_s)
         source = StreamSource(
             self._source.camera_id, self._source.recording_token, uri, self._source.device_key, self._source.credential
         )
-        session = ReplaySession(
+        session = ReplayDeviceSession(
             source,
             self,
             login_gate=self._tools.gate,
@@ -361,7 +353,7 @@ class HeldLine:
             run.exception()  # seen; _take_loss says what follows
         self._changed.set()
 
-    def _headers(self, play: ReplayPlay, way: Way) -> list[tuple[str, str]]:
+    def _headers(self, play: AnsweredPlay, way: Way) -> list[tuple[str, str]]:
         if way.plain is not None:
             return [("Range", "npt=0.000-")]
         return play_headers(
@@ -387,7 +379,7 @@ class HeldLine:
         self._is_held_up = True
         self._session.set_reading(False)
 
-    async def _resume(self, play: ReplayPlay) -> None:
+    async def _resume(self, play: AnsweredPlay) -> None:
         """Where it can pause: another PLAY from the picture reached. What came before is dropped."""
         self._is_paused = False
         if self._is_held_up and self._session is not None:

@@ -55,7 +55,7 @@ class _TimeLine:
 
 
 @dataclass(eq=False)
-class ReplayPlay:
+class AnsweredPlay:
     """`start_device_s`: the time asked for. Over when its end, its failure or a newer play() has come."""
 
     start_device_s: float

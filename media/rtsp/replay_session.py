@@ -39,8 +39,8 @@ class ReplaySink(Protocol):
     """Where it delivers; all calls come from the gateway's thread."""
 
     def on_tracks(self, video: VideoTrack, audio: AudioTrack | None) -> None: ...
-    def on_play_answered(self, cseq: int) -> None:
-        """What comes from now on belongs to the PLAY with this CSeq."""
+    def on_play_answered(self) -> None:
+        """What comes from now on belongs to the newest PLAY."""
         ...
 
     def on_packets(self, packets: list[RtpPacket]) -> None: ...
@@ -73,7 +73,7 @@ class _Relay:
         self.is_waiting, self._is_sorting = False, True
         self._answered_at = len(self._held) if self._cseq else 0  # before the first PLAY nothing is old
         self._cseq, self._first_sequence = cseq, first_sequence
-        self._sink.on_play_answered(cseq)
+        self._sink.on_play_answered()
         self._sort()
 
     def on_description(self, video: VideoTrack, audio: AudioTrack | None) -> None:
@@ -170,7 +170,7 @@ def first_video_sequence(rtp_info: str) -> int | None:
     return int(found[1]) & 0xFFFF if found else None
 
 
-class ReplaySession(DeviceSession):
+class ReplayDeviceSession(DeviceSession):
     """run() as every session; play() and pause() once `opened` is set. In the gateway's thread only."""
 
     def __init__(
@@ -220,7 +220,7 @@ class ReplaySession(DeviceSession):
         return every_s if self._said_timeout_s is None else min(every_s, max(1.0, self._said_timeout_s * 0.4))
 
 
-async def run_until_opened(session: ReplaySession, begin: Callable[[], asyncio.Task[None]]) -> asyncio.Task[None]:
+async def run_until_opened(session: ReplayDeviceSession, begin: Callable[[], asyncio.Task[None]]) -> asyncio.Task[None]:
     """Starts its run() and waits until it is open. Raises the DeviceError it ended with instead."""
     task = begin()
     opened = asyncio.ensure_future(session.opened.wait())

@@ -17,11 +17,10 @@ from werkzeug.serving import make_server
 
 from core.clock import SystemClock
 from core.settings import Settings
-from media.access_unit import AccessUnit
 from media.process import Spawner
 from stream_manager import StreamManager
 from tests.browser.watching import Watched
-from tests.streams.thin_recorder import FPS, ThinRecorder, ThinSegment
+from tests.streams.thin_recorder import FPS, PieceMaker, ThinRecorder
 from web.application import build_web
 from web.services import Services
 
@@ -48,29 +47,6 @@ _PLAY = """async (url) => {
   hls.attachMedia(video);
   await video.play();
 }"""
-
-
-class PieceMaker:
-    """A piece of one second for every five pictures, and a seam where they have one."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._units: list[AccessUnit] = []
-        self._made = 0
-
-    def push(self, unit: AccessUnit) -> list[ThinSegment]:
-        made = self.flush() if len(self._units) == FPS else []
-        self._units.append(unit)
-        return made
-
-    def flush(self) -> list[ThinSegment]:
-        units, self._units = self._units, []
-        if not units:
-            return []
-        data = (self._folder / f"{self._made}.m4s").read_bytes()
-        init = None if self._made else (self._folder / "init.mp4").read_bytes()
-        self._made += 1
-        return [ThinSegment(data, init, units[0].device_s, 1.0, units[0].is_discontinuous)]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +84,7 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
         resolve_source=_never,
         find_replay=recorder.find,
         open_replay=recorder.open,
-        make_segments=lambda *_: PieceMaker(pieces),
+        make_segments=lambda *_: PieceMaker(pieces, pictures=FPS),
     )
     manager.start_rooms()
     web = build_web(Services(settings, cast(Any, None), manager, lambda: True))

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.errors import CameraBadAnswer, DeviceError, InvalidRequest
-from onvif_services import ptz
+from core.errors import CameraBadAnswer, DeviceError
 from onvif_services.connection import DeviceConnection
-from onvif_services.events import PullPoint, read_utc
+from onvif_services.events import PullPoint
 from tests.onvif.conftest import Connect
 from tests.onvif.soap_device import SoapDevice, fault
 
@@ -85,33 +84,3 @@ def test_a_subscription_address_that_cannot_be_one_is_refused(device: SoapDevice
     device.answers["CreatePullPointSubscription"] = SUBSCRIBED.replace("http://192.168.5.5:8080/", "gopher://x/")
     with pytest.raises(CameraBadAnswer):
         PullPoint(conn).open()
-
-
-@pytest.mark.parametrize("value", ["", "yesterday", "2026-13-01T00:00:00Z", "9999-12-31T23:59:59-14:00", None])
-def test_times_that_are_none(value: str | None) -> None:
-    assert read_utc(value) is None
-
-
-def test_a_time_without_zone_is_utc() -> None:
-    assert read_utc("2026-11-22T10:00:00") == datetime(2026, 11, 22, 10, tzinfo=UTC)
-
-
-def test_ptz_moves_stops_and_reads_presets(device: SoapDevice, connect: Connect) -> None:
-    conn = _opened(device, connect)
-    device.answers["ContinuousMove"] = "<tptz:ContinuousMoveResponse/>"
-    device.answers["Stop"] = "<tptz:StopResponse/>"
-    device.answers["GetPresets"] = (
-        '<tptz:GetPresetsResponse><tptz:Preset token="1"><tt:Name>Gate\u202e</tt:Name></tptz:Preset>'
-        '<tptz:Preset token="2"/></tptz:GetPresetsResponse>'
-    )
-    ptz.continuous_move(conn, "P", pan=-0.5, tilt=0.25, timeout_s=2)
-    ptz.continuous_move(conn, "P", zoom=1.0)
-    ptz.stop(conn, "P")
-    first, second = device.asked("ContinuousMove")
-    assert 'x="-0.5"' in first.text
-    assert "Zoom" not in first.text
-    assert first.value("Timeout") == "PT2S"
-    assert "PanTilt" not in second.text
-    assert [(item.preset_token, item.name) for item in ptz.read_presets(conn, "P")] == [("1", "Gate"), ("2", "2")]
-    with pytest.raises(InvalidRequest):
-        ptz.continuous_move(conn, "P", pan=1.5)

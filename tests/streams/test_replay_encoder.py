@@ -19,14 +19,13 @@ from core.clock import SystemClock
 from core.errors import AppError, NotFound, Unavailable
 from core.records import AudioFormat, StreamState, VideoFormat
 from core.settings import Settings
-from media.access_unit import AccessUnit
 from media.commands import recode_segment_command
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from sessions.replay_encoder import SegmentEncoder, source_name, split_init
 from stream_manager import StreamManager
 from tests.streams.thin_device import until
-from tests.streams.thin_recorder import FPS, ThinRecorder, ThinSegment
+from tests.streams.thin_recorder import FPS, PieceMaker, ThinRecorder
 
 HEVC = VideoFormat("hevc", 320, 180, float(FPS))
 NIGHT = datetime(2026, 11, 22, 2, 0, 0, tzinfo=UTC)
@@ -162,29 +161,6 @@ def test_ffmpeg_is_told_nothing_that_did_not_come_from_us() -> None:
             recode_segment_command(Path("/ffmpeg"), "run1_init0.hevc.mp4", name)
 
 
-class PieceMaker:
-    """Gives out what ffmpeg has cut, one piece for every ten pictures."""
-
-    def __init__(self, pieces: Path) -> None:
-        self._pieces = pieces
-        self._units: list[AccessUnit] = []
-        self._made = 0
-
-    def push(self, unit: AccessUnit) -> list[ThinSegment]:
-        made = self.flush() if len(self._units) == 2 * FPS else []
-        self._units.append(unit)
-        return made
-
-    def flush(self) -> list[ThinSegment]:
-        units, self._units = self._units, []
-        if not units or self._made == SEGMENTS:
-            return []
-        data = (self._pieces / f"{self._made}.m4s").read_bytes()
-        init = None if self._made else (self._pieces / "init.mp4").read_bytes()
-        self._made += 1
-        return [ThinSegment(data, init, units[0].device_s, 2.0, starts_discontinuity=False)]
-
-
 @pytest.fixture
 def manager(settings: Settings, spawner: Spawner, pieces: Path) -> StreamManager:
     start_s = NIGHT.timestamp()
@@ -197,7 +173,7 @@ def manager(settings: Settings, spawner: Spawner, pieces: Path) -> StreamManager
         resolve_source=_never,
         find_replay=recorder.find,
         open_replay=recorder.open,
-        make_segments=lambda *_: PieceMaker(pieces),
+        make_segments=lambda *_: PieceMaker(pieces, pictures=2 * FPS),
     )
     manager.start_rooms()
     return manager

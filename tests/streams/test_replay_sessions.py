@@ -270,17 +270,6 @@ def test_a_device_that_cannot_replay_lacks_replay_and_not_media(replays: StreamM
     assert caught.value.service == "replay"
 
 
-def test_a_line_that_had_died_while_it_was_held_is_opened_anew_for_the_seek(
-    replays: StreamManager, recorder: ThinRecorder
-) -> None:
-    view = play(replays)
-    text_of(replays, view)
-    recorder.fails_after = [(0, CameraUnreachable("It stopped sending."))]
-    assert replays.seek(view.stream_id, at(50)).start_time == at(50)
-    assert len(recorder.lines) == 2
-    assert replays.status(view.stream_id).error is None
-
-
 def test_a_recorder_that_refuses_one_more_session_says_so(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     recorder.places = 0
     replays = make_replays()

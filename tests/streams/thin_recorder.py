@@ -10,13 +10,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from core.errors import CameraBusy, DeviceError
 from core.recordings import ReplaySource
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.access_unit import VIDEO, AccessUnit
+from media.fmp4.segments import Segment
 from media.rtsp.replay_line import ReplayAbilities, ReplayConsumer
 
 FPS = 5
@@ -84,7 +86,9 @@ class ThinLine:
         self._play += 1
         self._may_send.set()
         self.recorder.plays.append(start_device_s)
-        threading.Thread(target=self._send, args=(self._play, start_device_s, consumer), daemon=True).start()
+        threading.Thread(
+            target=self._send, args=(self._play, start_device_s, end_device_s, consumer), daemon=True
+        ).start()
 
     def pause(self) -> None:
         self._may_send.clear()
@@ -103,7 +107,7 @@ class ThinLine:
     def is_paused(self) -> bool:
         return not self._may_send.is_set()
 
-    def _send(self, play: int, start_s: float, consumer: ReplayConsumer) -> None:
+    def _send(self, play: int, start_s: float, end_s: float | None, consumer: ReplayConsumer) -> None:
         recorder = self.recorder
         if not self.is_opened:
             time.sleep(recorder.opening_s)
@@ -115,7 +119,7 @@ class ThinLine:
         time.sleep(recorder.key_frame_late_s)
         limit, error = recorder.fails_after.pop(0) if recorder.fails_after else (None, None)
         count = 0
-        for units in self._units(start_s):
+        for units in self._units(start_s, end_s):
             if self.is_paused:  # the gateway describes anew what goes on after a pause
                 self._may_send.wait()
                 consumer.on_description(recorder.video, recorder.audio, recorder.parameter_sets, b"")
@@ -134,15 +138,16 @@ class ThinLine:
             time.sleep(0)
         consumer.on_end("end_of_recording" if count else "no_data")
 
-    def _units(self, start_s: float) -> Iterator[list[AccessUnit]]:
-        """A second of pictures at a time, from the key frame at or before start_s on."""
+    def _units(self, start_s: float, end_s: float | None) -> Iterator[list[AccessUnit]]:
+        """A second of pictures at a time, from the key frame at or before start_s on, up to end_s."""
         ticks = 1_000_000
         began = False
         for first_s, last_s in self.recorder.spans:
             second = float(int(max(first_s, start_s)))
             is_seam = began
             while start_s < last_s and second < last_s:
-                yield [self._unit(second, place, ticks, is_seam=is_seam) for place in range(FPS)]
+                units = [self._unit(second, place, ticks, is_seam=is_seam) for place in range(FPS)]
+                yield [unit for unit in units if end_s is None or (unit.device_s or 0.0) < end_s]
                 began, is_seam = True, False
                 ticks += CLOCK_RATE
                 second += 1.0
@@ -156,15 +161,6 @@ class ThinLine:
         return AccessUnit(VIDEO, parts, ticks, CLOCK_RATE, is_key, device_s, is_seam and is_key)
 
 
-@dataclass
-class ThinSegment:
-    data: bytes
-    init: bytes | None
-    start_device_s: float | None
-    duration_s: float
-    starts_discontinuity: bool
-
-
 class ThinMaker:
     """Two seconds a segment, its data the pictures' bytes: what is in a container is tested elsewhere."""
 
@@ -172,7 +168,7 @@ class ThinMaker:
         self._units: list[AccessUnit] = []
         self._is_first = True
 
-    def push(self, unit: AccessUnit) -> list[ThinSegment]:
+    def push(self, unit: AccessUnit) -> list[Segment]:
         made = []
         is_full = len(self._units) >= (FPS if self._is_first else 2 * FPS)
         if unit.is_key and self._units and (is_full or unit.is_discontinuous):
@@ -180,7 +176,7 @@ class ThinMaker:
         self._units.append(unit)
         return made
 
-    def flush(self) -> list[ThinSegment]:
+    def flush(self) -> list[Segment]:
         units, self._units = self._units, []
         if not units:
             return []
@@ -188,4 +184,30 @@ class ThinMaker:
         self._is_first = False
         data = b"".join(part for unit in units for part in unit.parts)
         seam = units[0].is_discontinuous
-        return [ThinSegment(data, init, units[0].device_s, len(units) / FPS, seam)]
+        return [Segment(data, init, units[0].ticks, units[0].device_s, len(units) / FPS, seam)]
+
+
+class PieceMaker(ThinMaker):
+    """Gives out what ffmpeg has cut, `init.mp4` and `0.m4s` on, one piece for every so many pictures."""
+
+    def __init__(self, pieces: Path, *, pictures: int) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._pictures = pictures
+        self._made = 0
+
+    def push(self, unit: AccessUnit) -> list[Segment]:
+        made = self.flush() if len(self._units) == self._pictures else []
+        self._units.append(unit)
+        return made
+
+    def flush(self) -> list[Segment]:
+        number, piece = self._made, self._pieces / f"{self._made}.m4s"
+        made = super().flush()
+        self._made += len(made)
+        return [
+            replace(segment, data=piece.read_bytes(), init=self._init(number)) for segment in made if piece.exists()
+        ]
+
+    def _init(self, number: int) -> bytes | None:
+        return None if number else (self._pieces / "init.mp4").read_bytes()

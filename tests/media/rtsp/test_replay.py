@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -208,4 +209,5 @@ def test_closing_ends_the_session_with_the_device(gateway: RtspGateway, camera: 
     until(lambda: peer.open_connections == 0)
     assert peer.asked["TEARDOWN"] == 1
     told = len(listener.units)
+    time.sleep(0.3)
     assert (len(listener.units), listener.ends, listener.errors) == (told, [], [])

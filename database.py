@@ -136,6 +136,53 @@ class ChannelRow(Base):
     position: Mapped[int | None] = mapped_column(Integer)  # NULL: never ordered, after those that were
 
 
+class RecordingRow(Base):
+    """A recording as its device listed it last; times by the device's clock. `position`: the device's order."""
+
+    __tablename__ = "recordings"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    recording_token: Mapped[str] = mapped_column(String(255), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer)
+    source_id: Mapped[str] = mapped_column(String(255))
+    source_name: Mapped[str] = mapped_column(String(128))
+    job_source: Mapped[str] = mapped_column(String(255))
+    earliest: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    latest: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tracks: Mapped[str] = mapped_column(Text)  # JSON, see recordings/stored.py
+
+
+class RecordingAskedRow(Base):
+    """A stretch of time in which the device was asked for a recording's events: those below are all there are."""
+
+    __tablename__ = "recording_asked"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    recording_token: Mapped[str] = mapped_column(String(255), primary_key=True)
+    start: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    end: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RecordingEventRow(Base):
+    """An event of a recording by the device's clock: its history (what is recorded), or what was seen."""
+
+    __tablename__ = "recording_events"
+    __table_args__ = (
+        Index("ix_recording_events_place", "camera_id", "recording_token", "is_history", "time"),
+        Index("ix_recording_events_time", "camera_id", "time"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"))
+    recording_token: Mapped[str] = mapped_column(String(255))
+    time: Mapped[datetime] = mapped_column(UtcDateTime)
+    topic: Mapped[str] = mapped_column(String(255))
+    track_token: Mapped[str] = mapped_column(String(255))
+    active: Mapped[bool | None] = mapped_column(Boolean)
+    is_history: Mapped[bool] = mapped_column(Boolean)
+    is_start_state: Mapped[bool] = mapped_column(Boolean)
+
+
 class VaultRow(Base):
     """One row: a known text encrypted with the key, to tell a wrong key before anything is written."""
 

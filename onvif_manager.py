@@ -13,6 +13,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from cameras.addresses import check_credential, check_name
 from cameras.channels import change_channel, order_channels
@@ -30,13 +31,15 @@ from cameras.store import CameraStore, StoredCamera, StoredChannel
 from core.clock import Clock
 from core.errors import Conflict, Unavailable
 from core.login_gate import LoginGate
-from core.recordings import ReplaySource
+from core.recordings import RecordingDevice, ReplaySource
 from core.records import CameraStatus, Channel, Problem, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
 
 log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 __all__ = ["Launcher", "OnvifManager", "Pace"]
 
@@ -289,6 +292,13 @@ class OnvifManager:
         Waits at most about twice settings.device_timeout_s. NotFound, InvalidRequest, or the DeviceError.
         """
         return self._pictures.replay_source(camera_id, recording_token)
+
+    def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
+        """What `call` gives for the open device, which is waited for as long as one call may take.
+
+        NotFound, or the DeviceError, which then counts for the camera's state.
+        """
+        return self._pictures.ask_recorder(camera_id, call)
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Asks for a key frame now (SetSynchronizationPoint). NotFound, or the DeviceError."""

@@ -17,6 +17,7 @@ from database import Database
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
+from recording_manager import RecordingManager
 from stream_manager import StreamManager
 from web.application import build_web
 from web.logs import start_logging
@@ -43,6 +44,15 @@ class Rooms:
             frame_snapshot=lambda source: self.streams.snapshot(source),
             launcher=self.spawner,
         )
+        self.recordings = RecordingManager(
+            self.database,
+            settings,
+            clock,
+            ask=self.onvif.ask_recorder,
+            channels=self.onvif.channels,
+            clock_offset_s=lambda camera_id: self.onvif.get_camera(camera_id).clock_offset_s,
+            find_replay=self.onvif.replay_source,
+        )
         self.streams = StreamManager(
             settings=settings,
             clock=clock,
@@ -52,14 +62,15 @@ class Rooms:
             request_key_frame=self.onvif.request_key_frame,
             note_stream=self.onvif.note_stream,
             known_video=self._known_video,
-            find_replay=self.onvif.replay_source,
+            find_replay=self.recordings.replay_source,
             open_replay=self.gateway.open_replay,
         )
         self.onvif.on_delete(self.streams.stop_camera)
         self.onvif.on_change(self.streams.restart_camera)
         for happened in (self.onvif.on_delete, self.onvif.on_change):
+            happened(self.recordings.forget_camera)
             happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
-        self.web = build_web(Services(settings, self.onvif, self.streams, self.is_ready))
+        self.web = build_web(Services(settings, self.onvif, self.streams, self.recordings, self.is_ready))
         self.web.extensions["rooms"] = self
 
     def start(self) -> None:
@@ -72,6 +83,7 @@ class Rooms:
                 (self.spawner.start, self.spawner.stop),
                 (self.gateway.start, self.gateway.stop),
                 (self.onvif.start, self.onvif.stop),
+                (self.recordings.start, self.recordings.stop),
                 (self.streams.start_rooms, self.streams.stop_rooms),
             ):
                 rooms.callback(stop)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.records import Channel, ClockOffset, Credential, DeviceInfo, FoundDevice, MediaProfile, ServiceCheck
+from core.recordings import RecordingDevice
+from core.records import Channel, Credential, FoundDevice, MediaProfile, ServiceCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,12 @@ class Target:
     device_key: str
 
 
-class Device(Protocol):
+class Device(RecordingDevice, Protocol):
     """An ONVIF device. Nothing happens before `open()`; every call may raise core.errors.DeviceError
     and ends within the device timeout. Safe between threads."""
 
     @property
-    def info(self) -> DeviceInfo: ...
-
-    @property
     def services(self) -> tuple[str, ...]: ...
-
-    @property
-    def clock_offset(self) -> ClockOffset | None: ...
 
     @property
     def checks(self) -> tuple[ServiceCheck, ...]: ...
@@ -57,10 +52,6 @@ class Device(Protocol):
 
     def stream_uri(self, profile: MediaProfile) -> str:
         """rtsp:// or rtsps:// at the configured host, without user-info."""
-        ...
-
-    def replay_uri(self, recording_token: str) -> str:
-        """rtsp:// of a recording at the configured host, without user-info. NotFound, InvalidRequest."""
         ...
 
     def snapshot(self, profile: MediaProfile) -> bytes:

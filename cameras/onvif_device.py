@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from cameras.device import Connect, Device, Target
 from core.clock import Clock
 from core.errors import NotFound
 from core.login_gate import LoginGate
+from core.recordings import DeviceRecording, EventSearch, PlainReplay, RecordingSummary
 from core.records import Channel, ClockOffset, DeviceInfo, FoundDevice, MediaProfile, ServiceCheck
 from core.settings import Settings
-from onvif_services import discovery, events, media, probe, replay, snapshot
+from onvif_services import discovery, events, media, probe, recording_search, replay, snapshot
 from onvif_services.connection import DeviceConnection
 from onvif_services.faults import SoapFault
 
@@ -73,6 +76,25 @@ class OnvifDevice:
             if "NoRecording" in fault.codes:  # ONVIF Replay, GetReplayUri: ter:NoRecording
                 raise NotFound("This device has no such recording.") from fault
             raise
+
+    def recordings(self) -> tuple[tuple[DeviceRecording, ...], str]:
+        return recording_search.list_recordings(self._connection)
+
+    def recording_summary(self, recordings: Sequence[DeviceRecording]) -> RecordingSummary:
+        return recording_search.summary(self._connection, recordings=recordings)
+
+    def recording_events(
+        self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]
+    ) -> EventSearch:
+        return recording_search.find_events(
+            self._connection, start=start, end=end, deadline_s=deadline_s, should_stop=should_stop
+        )
+
+    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+        conn = self._connection
+        found = replay.plain_replays(self.info.manufacturer, channel_number, conn.host, rtsp_port)
+        zone_s = replay.zone_s(conn) if found else 0.0
+        return tuple(dataclasses.replace(address, zone_s=zone_s) for address in found)
 
     def snapshot(self, profile: MediaProfile) -> bytes:
         return snapshot.fetch_snapshot(self._connection, profile.profile_token, profile.service)

@@ -16,7 +16,7 @@ from cameras.registry import Registry, credential_of, device_key
 from cameras.snapshot_shelf import SnapshotShelf
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, NotFound
-from core.recordings import ReplaySource, correction_s
+from core.recordings import RecordingDevice, ReplaySource, correction_s
 from core.records import Channel, MediaProfile, Problem, ProfileRole, StreamSource
 from core.settings import Settings
 
@@ -88,7 +88,12 @@ class Pictures:
             credential=credential_of(stored),
             manufacturer=device.info.manufacturer,
         )
-        return source, correction_s(device.clock_offset)
+        return source, correction_s(device.clock_offset.offset_s if device.clock_offset else None)
+
+    def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
+        """What the call gives, once the device is open. NotFound, or any DeviceError."""
+        device = self._connector.device(camera_id, self._settings.device_timeout_s)
+        return self._ask(camera_id, device, lambda: call(device))
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Asks the device for a key frame now; a device that cannot is none the worse."""

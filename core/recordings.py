@@ -6,11 +6,13 @@ and gets is corrected by `correction_s`: the recordings room does that at its fa
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
-from core.records import ClockOffset, Credential
+from core.records import ClockOffset, Credential, DeviceInfo
 
 _CLOCK_IS_RIGHT_WITHIN_S = 5.0
 
@@ -89,6 +91,20 @@ class RecordingEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class EventSearch:
+    """What FindEvents gave: sorted, inside the window, each once.
+
+    `complete` is False where time, `should_stop` or the limit of 200,000 ended it first.
+    `has_start_states`: the device told states at the beginning of the window (IncludeStartState), or sent
+    earlier changes from which they follow; False means that they must be inferred from the changes.
+    """
+
+    events: tuple[RecordingEvent, ...]
+    complete: bool
+    has_start_states: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of time, from `start` up to, not including, `end`."""
 
@@ -125,12 +141,42 @@ class PlainReplay:
     zone_s: float = 0.0
 
 
-def correction_s(offset: ClockOffset | None) -> int:
+def correction_s(offset_s: float | None) -> int:
     """What to add to true time to get the device's, in whole seconds; 0 where its clock is right within 5 s.
 
     Offsets are known to half a second only: applying small ones would blur every boundary that the
     device itself gives exactly.
     """
-    if offset is None or abs(offset.offset_s) <= _CLOCK_IS_RIGHT_WITHIN_S:
+    if offset_s is None or abs(offset_s) <= _CLOCK_IS_RIGHT_WITHIN_S:
         return 0
-    return round(offset.offset_s)
+    return round(offset_s)
+
+
+class RecordingDevice(Protocol):
+    """A device as the recordings room sees it. Every call waits for it and may raise core.errors.DeviceError."""
+
+    @property
+    def info(self) -> DeviceInfo: ...
+
+    @property
+    def clock_offset(self) -> ClockOffset | None: ...
+
+    def recordings(self) -> tuple[tuple[DeviceRecording, ...], str]:
+        """All of them, and which service told: "search" or "recording". CameraUnsupported without Profile G."""
+        ...
+
+    def recording_summary(self, recordings: Sequence[DeviceRecording]) -> RecordingSummary: ...
+
+    def recording_events(
+        self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]
+    ) -> EventSearch:
+        """Everything that happened to any recording in [start, end]. CameraUnsupported without event search."""
+        ...
+
+    def replay_uri(self, recording_token: str) -> str:
+        """rtsp:// of a recording at the configured host, without user-info. NotFound, InvalidRequest."""
+        ...
+
+    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+        """The maker's own addresses for a channel's recordings, where it is known to have them."""
+        ...

@@ -52,6 +52,9 @@ class Settings:
     rtsp_timeout_s: float = _setting(10.0, "Time for an RTSP answer, and without media.", low=1, high=120)
     device_live_sessions: int = _setting(32, "Live RTSP sessions at once with one device.", low=1, high=512)
     device_replay_sessions: int = _setting(2, "Replay RTSP sessions at once with one device.", low=1, high=64)
+    vendor_replay: bool = _setting(
+        True, "Try a maker's own replay addresses (Dahua, Hikvision) where ONVIF replay does not work."
+    )
     login_retry_s: float = _setting(300.0, "A refused password is tried again after this.", low=1, high=86400)
     discovery_s: float = _setting(3.0, "How long a network search listens.", low=0.5, high=30)
 
@@ -88,11 +91,18 @@ class Settings:
         return cls(**values)
 
 
-def _parse(kind: str, raw: str, limits: Mapping[str, Any]) -> str | int | float | Path:
+_WORDS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
+
+
+def _parse(kind: str, raw: str, limits: Mapping[str, Any]) -> str | int | float | bool | Path:
     if kind.startswith("Path"):
         return Path(raw).expanduser().resolve()
     if kind == "str":
         return raw
+    if kind == "bool":
+        if raw.lower() not in _WORDS:
+            raise ValueError("yes or no")
+        return _WORDS[raw.lower()]
     number: int | float
     try:
         number = int(raw) if kind == "int" else float(raw)

@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError
-from core.recordings import DeviceRecording, RecordingEvent, RecordingSummary
+from core.recordings import DeviceRecording, EventSearch, RecordingEvent, RecordingSummary
 from onvif_services import answers, recording_control, searches
 from onvif_services.answers import Element, child, children, is_true, raw_text
 from onvif_services.connection import DeviceConnection
@@ -34,20 +34,6 @@ _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 
 # What a device may answer instead of doing it; anything else would happen to the other service too.
 _CANNOT = (SoapFault, CameraUnsupported, CameraBadAnswer)
-
-
-@dataclass(frozen=True, slots=True)
-class EventSearch:
-    """What FindEvents gave: sorted, inside the window, each once.
-
-    `complete` is False where time, `should_stop` or the limit of 200,000 ended it first.
-    `has_start_states`: the device told states at the beginning of the window (IncludeStartState), or sent
-    earlier changes from which they follow; False means that they must be inferred from the changes.
-    """
-
-    events: tuple[RecordingEvent, ...]
-    complete: bool
-    has_start_states: bool
 
 
 def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> tuple[tuple[DeviceRecording, ...], str]:

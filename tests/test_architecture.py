@@ -15,8 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # room -> the rooms it may import. A top-level file is a room of its own unless ROOM_OF says otherwise.
 ARROWS: dict[str, frozenset[str]] = {
     "app": frozenset({"rooms", "web", "core"}),
-    "rooms": frozenset({"web", "workers", "onvif", "stream", "onvif_services", "media", "database", "core"}),
-    "web": frozenset({"onvif", "stream", "core"}),
+    "rooms": frozenset(
+        {"web", "workers", "onvif", "stream", "recordings", "onvif_services", "media", "database", "core"}
+    ),
+    "web": frozenset({"onvif", "stream", "recordings", "core"}),
     "recordings": frozenset({"onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "core"}),
     "onvif": frozenset({"onvif_services", "database", "core"}),
@@ -34,6 +36,7 @@ ROOM_OF = {
     "cameras": "onvif",
     "stream_manager": "stream",
     "sessions": "stream",
+    "recording_manager": "recordings",
     "migrations": "database",
 }
 

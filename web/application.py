@@ -10,7 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from core.settings import ROOT
 from web import pages, static_files, streams
 from web.api import cameras as api_cameras
-from web.api import models, playback, system
+from web.api import models, playback, recordings, system
 from web.api import streams as api_streams
 from web.fields import refuse
 from web.guard import install_guard
@@ -47,7 +47,8 @@ def build_web(services: Services) -> OpenAPI:
     app.jinja_env.globals["modules_of"] = modules_of
     install_guard(app)
     install_problems(app)
-    for blueprint in (api_cameras.blueprint, api_streams.blueprint, playback.blueprint, system.blueprint):
+    apis = (api_cameras.blueprint, api_streams.blueprint, playback.blueprint, recordings.blueprint, system.blueprint)
+    for blueprint in apis:
         app.register_api(blueprint)
     for plain in (system.described, pages.blueprint, static_files.blueprint, streams.blueprint):
         app.register_blueprint(plain)

@@ -20,6 +20,7 @@ from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCam
 from core.errors import Unavailable
 from core.records import Channel, StreamState
 from core.settings import Settings
+from recordings.views import Coverage, Found, Playback, Summary
 from sessions.view import StreamView
 
 EXTENSION = "web.services"
@@ -76,6 +77,29 @@ class Streams(Protocol):
     def segment_path(self, stream_id: str, file: str, viewer_id: str | None = None) -> Path: ...
 
 
+class Recordings(Protocol):
+    """recording_manager.RecordingManager, as the web uses it."""
+
+    def coverage(self, camera_id: int, start: datetime, end: datetime, *, channel: int | None = None) -> Coverage: ...
+    def stop_indexing(self, camera_id: int) -> None: ...
+    def resume_indexing(self, camera_id: int) -> None: ...
+    def search(
+        self,
+        camera_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        recording_token: str | None = None,
+        channel: int | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Found: ...
+    def summary(self, camera_id: int) -> Summary: ...
+    def playback_uri(
+        self, camera_id: int, recording_token: str, start: datetime | None = None, end: datetime | None = None
+    ) -> Playback: ...
+
+
 class WaitingRoom:
     """Bounds how many requests wait at once, so that plain ones always find a thread.
 
@@ -105,6 +129,7 @@ class Services:
     settings: Settings
     cameras: Cameras
     streams: Streams
+    recordings: Recordings
     is_ready: Callable[[], bool]
     playlist_room: WaitingRoom = field(init=False)
     device_room: WaitingRoom = field(init=False)

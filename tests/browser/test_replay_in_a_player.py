@@ -87,7 +87,7 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
         make_segments=lambda *_: PieceMaker(pieces, pictures=FPS),
     )
     manager.start_rooms()
-    web = build_web(Services(settings, cast(Any, None), manager, lambda: True))
+    web = build_web(Services(settings, cast(Any, None), manager, cast(Any, None), lambda: True))
     server = make_server("127.0.0.1", 0, web, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

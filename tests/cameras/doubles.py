@@ -8,7 +8,7 @@ be made to happen with those, or not within a second.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from cameras.pretend import Launcher
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
+from core.recordings import DeviceRecording, EventSearch, PlainReplay, RecordingSummary
 from core.records import (
     CameraStatus,
     Channel,
@@ -137,6 +138,20 @@ class Connection:
     def replay_uri(self, recording_token: str) -> str:
         self._answer()
         return f"rtsp://{self._target.host}:554/recorded/{recording_token}"
+
+    def recordings(self) -> tuple[tuple[DeviceRecording, ...], str]:
+        raise CameraUnsupported("It records nothing.", service="search")
+
+    def recording_summary(self, recordings: Sequence[DeviceRecording]) -> RecordingSummary:
+        return RecordingSummary(None, None, len(recordings), "search")
+
+    def recording_events(
+        self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]
+    ) -> EventSearch:
+        raise CameraUnsupported("It records nothing.", service="search")
+
+    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+        return ()
 
     def stream_uri(self, profile: MediaProfile) -> str:
         self._device.uris += 1

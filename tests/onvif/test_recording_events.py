@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.recordings import EventSearch
 from onvif_services import recording_search, searches
 from onvif_services.connection import DeviceConnection
-from onvif_services.recording_search import HISTORY, EventSearch, bare_topic, is_history
+from onvif_services.recording_search import HISTORY, bare_topic, is_history
 from tests.onvif.conftest import Connect
 from tests.onvif.recorder_answers import begun, event, events, make_recorder, one_after_another, state
 from tests.onvif.soap_device import Reply, Request, SoapDevice, fault, soap

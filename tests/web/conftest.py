@@ -35,6 +35,7 @@ from core.records import (
 )
 from core.settings import Settings
 from sessions.view import StreamView
+from tests.recordings.recorder import Archive
 from web.application import build_web
 from web.services import Services
 
@@ -299,8 +300,16 @@ def streams(settings: Settings) -> StandInStreams:
 
 
 @pytest.fixture
-def web_app(settings: Settings, cameras: StandInCameras, streams: StandInStreams) -> OpenAPI:
-    return build_web(Services(settings, cameras, streams, lambda: True))
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    """The real manager of recordings, over a recorder that a test tells what to say: camera 1."""
+    made = Archive(tmp_path / "archive")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def web_app(settings: Settings, cameras: StandInCameras, streams: StandInStreams, archive: Archive) -> OpenAPI:
+    return build_web(Services(settings, cameras, streams, archive.manager, lambda: True))
 
 
 @pytest.fixture

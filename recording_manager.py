@@ -1,0 +1,309 @@
+"""What recorders hold on their own disks: the face of the recordings room.
+
+`coverage` answers from memory and the database at once and has the device asked in the background.
+`search`, `summary`, `playback_uri` and `replay_source` wait for the device, each with a bound. Times
+in and out are true UTC; inside they are the device's. Errors are those of core.errors: a device
+without Profile G is CameraUnsupported, which names the service that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from core.clock import Clock
+from core.errors import InvalidRequest, NotFound
+from core.recordings import DeviceRecording, RecordingDevice, ReplaySource, SpanState
+from core.records import Channel
+from core.settings import Settings
+from database import Database
+from recordings.device_clock import DeviceClock, range_clock
+from recordings.indexing import AskDevice, Indexer, missing_of
+from recordings.intervals import Interval
+from recordings.matching import Match, match_channels
+from recordings.rows import Known, Row, rows_of, spans_of
+from recordings.store import RecordingStore
+from recordings.views import ChannelCoverage, Coverage, Found, FoundRecording, KnownRecording, Playback, Summary
+
+__all__ = ["RecordingManager"]
+
+LONGEST_WINDOW = timedelta(days=400)
+SEARCH_WAIT_S = 25.0
+MOST_EVENTS = 2000  # of one channel in one answer
+_RTSP_PORT = 554
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+FindReplay = Callable[[int, str], tuple[ReplaySource, float]]
+
+
+class RecordingManager:
+    """Safe between threads. `ask`, `channels`, `clock_offset_s` and `find_replay` are the camera room's.
+
+    The database must be open between start() and stop().
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Clock,
+        *,
+        ask: AskDevice,
+        channels: Callable[[int], Sequence[Channel]],
+        clock_offset_s: Callable[[int], float | None],
+        find_replay: FindReplay,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._ask = ask
+        self._channels = channels
+        self._clock_offset_s = clock_offset_s
+        self._find_replay = find_replay
+        self._store = RecordingStore(database)
+        self._indexer = Indexer(self._store, clock, ask)
+
+    def start(self) -> None:
+        self._indexer.start()
+
+    def stop(self) -> None:
+        """Ends the asking within 3 s. May be called twice."""
+        self._indexer.stop()
+
+    def forget_camera(self, camera_id: int) -> None:
+        """It was deleted, or has another address or credential: nothing of it is known any more."""
+        self._indexer.forget(camera_id)
+        self._store.forget(camera_id)
+
+    # ---- at once ---------------------------------------------------------------------------------
+
+    def coverage(self, camera_id: int, start: datetime, end: datetime, *, channel: int | None = None) -> Coverage:
+        """What is known of [start, end), for every channel that has recordings; what is not is asked meanwhile.
+
+        InvalidRequest for a window that is empty or longer than 400 days; NotFound for the camera; where
+        nothing at all is known yet, what the device answered instead (CameraUnsupported, CameraUnreachable, ...).
+        """
+        clock = self._device_clock(camera_id)
+        window = _window(clock, start, end)
+        now = clock.told(self._clock.now_utc())
+        self._indexer.want(camera_id, window, now)
+        recordings = self._store.recordings(camera_id)
+        problem = self._indexer.problem(camera_id)
+        if not recordings and problem is not None:
+            raise problem.with_traceback(None)
+        rows = rows_of(recordings, self._channels(camera_id))
+        rows = [row for row in rows if channel in (None, row.channel)]
+        return Coverage(
+            channels=tuple(self._covered(camera_id, rows, window, now, clock)),
+            indexing=self._indexer.progress(camera_id),
+            event_search=self._indexer.tells_events(camera_id),
+            clock_offset_s=self._clock_offset_s(camera_id),
+            problem=problem,
+        )
+
+    def stop_indexing(self, camera_id: int) -> None:
+        """The device is not asked any more for what is being asked now, until `resume_indexing`."""
+        self._channels(camera_id)
+        self._indexer.decline(camera_id)
+
+    def resume_indexing(self, camera_id: int) -> None:
+        """What was stopped is asked again with the next `coverage`."""
+        self._channels(camera_id)
+        self._indexer.resume(camera_id)
+
+    # ---- waiting for the device ------------------------------------------------------------------
+
+    def search(
+        self,
+        camera_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        recording_token: str | None = None,
+        channel: int | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Found:
+        """The recordings that hold something of [start, end), by channel and time; waits 25 s at most.
+
+        `cursor` is a `next_cursor` of an earlier page; InvalidRequest for one that fits nothing.
+        """
+        clock = self._device_clock(camera_id)
+        window = _window(clock, start, end)
+        now = clock.told(self._clock.now_utc())
+        self._indexer.resume(camera_id)
+        self._indexer.want(camera_id, window, now)
+        is_done = self._indexer.wait(camera_id, window, SEARCH_WAIT_S)
+        recordings = self._store.recordings(camera_id)
+        problem = self._indexer.problem(camera_id)
+        if problem is not None:
+            raise problem.with_traceback(None)
+        if recording_token is not None and all(item.recording_token != recording_token for item in recordings):
+            raise NotFound("This device has no such recording.")
+        matches = match_channels(recordings, self._channels(camera_id))
+        wanted = [
+            item
+            for item in recordings
+            if recording_token in (None, item.recording_token)
+            and channel in (None, matches[item.recording_token].channel)
+        ]
+        found = self._found(camera_id, wanted, matches, window, now, clock)
+        page, next_cursor = _page(found, limit, cursor)
+        is_asked = not self._indexer.tells_events(camera_id) or not missing_of(
+            wanted, self._store.asked(camera_id), window, now - timedelta(seconds=SEARCH_WAIT_S)
+        )
+        return Found(tuple(page), is_done and is_asked, next_cursor)
+
+    def summary(self, camera_id: int) -> Summary:
+        """What the device says of all it holds; which service told is in `service`."""
+        recordings = self._indexer.listed(camera_id)
+        told = self._ask(camera_id, lambda device: device.recording_summary(recordings))
+        clock = self._device_clock(camera_id)
+        matches = match_channels(recordings, self._channels(camera_id))
+        names = self._names(camera_id)
+        return Summary(
+            data_from=clock.true_or_none(told.data_from),
+            data_until=clock.true_or_none(told.data_until),
+            number_recordings=told.number_recordings,
+            service=told.service,
+            recordings=tuple(_known(item, matches[item.recording_token], names, clock) for item in recordings),
+            clock_offset_s=self._clock_offset_s(camera_id),
+        )
+
+    def playback_uri(
+        self, camera_id: int, recording_token: str, start: datetime | None = None, end: datetime | None = None
+    ) -> Playback:
+        """For other RTSP clients (ONVIF Streaming, 6.4 "RTSP usage"): the Range is by the device's clock."""
+        if start is not None and end is not None and end <= start:
+            raise InvalidRequest.of_field("end_time", "later than start_time")
+
+        def ask(device: RecordingDevice) -> tuple[str, DeviceRecording | None]:
+            uri = device.replay_uri(recording_token)
+            known = self._store.recordings(camera_id)
+            return uri, next((item for item in known if item.recording_token == recording_token), None)
+
+        uri, recording = self._ask(camera_id, ask)
+        clock = self._device_clock(camera_id)
+        earliest = recording.earliest if recording is not None else None
+        begins = clock.told(start) if start is not None else earliest or _EPOCH
+        until = range_clock(clock.told(end)) if end is not None else ""
+        return Playback(uri, f"clock={range_clock(begins)}-{until}", ("onvif-replay",))
+
+    def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
+        """Where a recording is played from, and what the device's clock is ahead of true time, in seconds.
+
+        With the maker's own addresses where the setting allows them: for devices that know ONVIF's not.
+        """
+        source, ahead_s = self._find_replay(camera_id, recording_token)
+        if not self._settings.vendor_replay:
+            return source, ahead_s
+        matches = match_channels(self._store.recordings(camera_id), self._channels(camera_id))
+        number = matches[recording_token].channel if recording_token in matches else None
+        if number is None:
+            return source, ahead_s
+        port = urlsplit(source.uri).port or _RTSP_PORT
+        return replace(source, plain_uris=self._ask(camera_id, lambda it: it.plain_replays(number, port))), ahead_s
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _device_clock(self, camera_id: int) -> DeviceClock:
+        return DeviceClock.of_offset(self._clock_offset_s(camera_id))
+
+    def _known(self, camera_id: int, recordings: Sequence[DeviceRecording], window: Interval) -> Known:
+        if not self._indexer.tells_events(camera_id):
+            return Known(tells_events=False, asked={}, histories={})
+        asked = self._store.asked(camera_id)
+        return Known(
+            tells_events=True,
+            asked=asked,
+            histories=self._store.histories(camera_id, recordings, asked, window),
+        )
+
+    def _names(self, camera_id: int) -> dict[int, str]:
+        return {channel.number: channel.name for channel in self._channels(camera_id)}
+
+    def _covered(
+        self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock
+    ) -> list[ChannelCoverage]:
+        known = self._known(camera_id, [recording for row in rows for recording in row.recordings], window)
+        found = []
+        for row in rows:
+            tokens = [recording.recording_token for recording in row.recordings]
+            events = self._store.seen(camera_id, window, tokens, MOST_EVENTS + 1)
+            spans = spans_of(row, window, known, now)
+            found.append(
+                ChannelCoverage(
+                    channel=row.channel,
+                    name=row.name,
+                    matched_by=row.matched_by,
+                    recording_token=row.newest_token,
+                    spans=tuple(
+                        replace(span, start=clock.true(span.start), end=clock.true(span.end)) for span in spans
+                    ),
+                    events=tuple(clock.true_event(event) for event in events[:MOST_EVENTS]),
+                    events_truncated=len(events) > MOST_EVENTS,
+                )
+            )
+        return found
+
+    def _found(
+        self,
+        camera_id: int,
+        recordings: Sequence[DeviceRecording],
+        matches: dict[str, Match],
+        window: Interval,
+        now: datetime,
+        clock: DeviceClock,
+    ) -> list[FoundRecording]:
+        known = self._known(camera_id, recordings, window)
+        names = self._names(camera_id)
+        found = []
+        for item in recordings:
+            match = matches[item.recording_token]
+            row = Row(match.channel, "", match.by, (item,))
+            spans = spans_of(row, window, known, now)
+            held = [span for span in spans if span.recording_token is not None]
+            if held:
+                found.append(
+                    FoundRecording(
+                        recording=_known(item, match, names, clock),
+                        spans=tuple((clock.true(span.start), clock.true(span.end)) for span in held),
+                        is_known=all(span.state is SpanState.RECORDED for span in held),
+                    )
+                )
+        return sorted(found, key=lambda item: (item.recording.channel or 2**31, item.spans[0][0]))
+
+
+def _window(clock: DeviceClock, start: datetime, end: datetime) -> Interval:
+    """By the device's clock."""
+    if end <= start:
+        raise InvalidRequest.of_field("end_time", "later than start_time")
+    if end - start > LONGEST_WINDOW:
+        raise InvalidRequest.of_field("end_time", f"at most {LONGEST_WINDOW.days} days after start_time")
+    return clock.told(start), clock.told(end)
+
+
+def _page(
+    found: Sequence[FoundRecording], limit: int, cursor: str | None
+) -> tuple[Sequence[FoundRecording], str | None]:
+    if cursor is not None:
+        places = [place for place, item in enumerate(found) if item.recording.recording_token == cursor]
+        if not places:
+            raise InvalidRequest.of_field("cursor", "unknown; begin again without it")
+        found = found[places[0] + 1 :]
+    page = found[:limit]
+    return page, page[-1].recording.recording_token if len(found) > limit else None
+
+
+def _known(item: DeviceRecording, match: Match, names: dict[int, str], clock: DeviceClock) -> KnownRecording:
+    own_name = names.get(match.channel, "") if match.channel is not None else ""
+    return KnownRecording(
+        recording_token=item.recording_token,
+        channel=match.channel,
+        matched_by=match.by,
+        source_name=item.source_name or own_name,
+        earliest=clock.true_or_none(item.earliest),
+        latest=clock.true_or_none(item.latest),
+        tracks=item.tracks,
+    )

@@ -1,0 +1,300 @@
+"""Asks devices for what they have recorded, in the background, and keeps it.
+
+A thread for each device that is being asked, which ends when nothing is wanted any more. The newest
+is asked first, in pieces: a day at the beginning, more where little happened. What is kept is not
+asked again, apart from its open end: up to now things still change. Times here are UTC by the
+device's clock.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from core.clock import Clock
+from core.errors import AppError, CameraUnsupported, Unavailable
+from core.recordings import DeviceRecording, RecordingDevice
+from recordings.intervals import Interval, clipped, united, without
+from recordings.store import RecordingStore
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+OPEN_END_S = 10.0
+_LATE_S = 60.0  # devices write an event down a while after it happened
+_LISTED_FOR_S = 60.0
+_AFTER_TROUBLE_S = 15.0
+_SEARCH_S = 60.0
+_FIRST_PIECE = timedelta(days=1)
+_LARGEST_PIECE = timedelta(days=8)
+_SMALLEST_PIECE = timedelta(minutes=15)
+_FEW_EVENTS = 1500
+
+
+class AskDevice(Protocol):
+    """Calls with the open device; waits for it. NotFound for a camera that is not there, or a DeviceError."""
+
+    def __call__(self, camera_id: int, call: Callable[[RecordingDevice], _T], /) -> _T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` hours of the device's time are asked."""
+
+    done: int
+    total: int
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is wanted of one device, and how it goes. Guarded by the indexer's lock."""
+
+    wanted: list[Interval] = field(default_factory=list)
+    declined: list[Interval] = field(default_factory=list)  # the user has stopped asking for these
+    total_s: float = 0.0
+    piece: timedelta = _FIRST_PIECE
+    is_running: bool = False
+    is_stopped: bool = False
+    is_forgotten: bool = False
+    listed_s: float | None = None
+    list_wanted: bool = False
+    tells_events: bool = True
+    problem: AppError | None = None
+    problem_s: float = 0.0
+
+    def left_s(self) -> float:
+        return sum((end - start).total_seconds() for start, end in self.wanted)
+
+
+class Indexer:
+    """Safe between threads. Nothing runs before something is wanted, and nothing after stop()."""
+
+    def __init__(self, store: RecordingStore, clock: Clock, ask: AskDevice) -> None:
+        self._store = store
+        self._clock = clock
+        self._ask = ask
+        self._changed = threading.Condition()
+        self._works: dict[int, _Work] = {}
+        self._threads: set[threading.Thread] = set()
+        self._is_open = False
+
+    def start(self) -> None:
+        with self._changed:
+            self._is_open = True
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """Ends what is under way; a call that a device does not answer is left behind."""
+        with self._changed:
+            self._is_open = False
+            for work in self._works.values():
+                work.is_stopped = True
+            threads = tuple(self._threads)
+            self._changed.notify_all()
+        until_s = self._clock.monotonic_s() + timeout_s
+        for thread in threads:
+            thread.join(max(0.0, until_s - self._clock.monotonic_s()))
+
+    # ---- what callers want -----------------------------------------------------------------------
+
+    def want(self, camera_id: int, window: Interval, now: datetime) -> None:
+        """What of the window was not asked yet is asked. `now` is the device's time."""
+        recordings = self._store.recordings(camera_id)
+        missing = missing_of(recordings, self._store.asked(camera_id), window, now)
+        with self._changed:
+            work = self._works.setdefault(camera_id, _Work())
+            work.list_wanted = work.list_wanted or not self._is_listed(work)
+            if work.tells_events:
+                wanted = [part for piece in missing for part in without(piece, work.declined)]
+                work.wanted = united([*work.wanted, *wanted])
+                work.total_s = max(work.total_s, work.left_s())
+            self._begin(camera_id, work)
+
+    def decline(self, camera_id: int) -> None:
+        """Stops asking this device. The same is not asked again until `resume`."""
+        with self._changed:
+            work = self._works.get(camera_id)
+            if work is not None:
+                work.declined = united([*work.declined, *work.wanted])
+                work.wanted = []
+                work.is_stopped = work.is_running
+                self._changed.notify_all()
+
+    def resume(self, camera_id: int) -> None:
+        """Whatever was declined may be asked again, and a device in trouble at once."""
+        with self._changed:
+            if (work := self._works.get(camera_id)) is not None:
+                work.declined = []
+                work.problem = None
+
+    def forget(self, camera_id: int) -> None:
+        """The camera is gone, or another device: nothing that is under way is kept."""
+        with self._changed:
+            if (work := self._works.pop(camera_id, None)) is not None:
+                work.is_stopped = work.is_forgotten = True
+                work.wanted = []
+                self._changed.notify_all()
+
+    def wait(self, camera_id: int, window: Interval, wait_s: float) -> bool:
+        """Until nothing of the window is wanted any more; False when that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._is_busy(camera_id, window), wait_s)
+
+    # ---- how it goes -----------------------------------------------------------------------------
+
+    def progress(self, camera_id: int) -> Progress | None:
+        """None when nothing is being asked."""
+        with self._changed:
+            work = self._works.get(camera_id)
+            if work is None or not work.is_running:
+                return None
+            total = max(1, round(work.total_s / 3600))
+            return Progress(min(total, max(0, total - round(work.left_s() / 3600))), total)
+
+    def problem(self, camera_id: int) -> AppError | None:
+        """Why the last asking ended before its end, if it did."""
+        with self._changed:
+            work = self._works.get(camera_id)
+            return work.problem if work is not None else None
+
+    def tells_events(self, camera_id: int) -> bool:
+        """False for a device that has no event search: it cannot say what lies between earliest and latest."""
+        with self._changed:
+            work = self._works.get(camera_id)
+            return work is None or work.tells_events
+
+    def listed(self, camera_id: int) -> tuple[DeviceRecording, ...]:
+        """The recordings, asked now. Waits for the device; raises what it raises."""
+        recordings, _ = self._ask(camera_id, lambda device: device.recordings())
+        with self._changed:
+            work = self._works.setdefault(camera_id, _Work())
+        self._keep_list(camera_id, work, recordings)
+        return recordings
+
+    # ---- the threads -----------------------------------------------------------------------------
+
+    def _is_listed(self, work: _Work) -> bool:
+        return work.listed_s is not None and self._clock.monotonic_s() - work.listed_s < _LISTED_FOR_S
+
+    def _is_busy(self, camera_id: int, window: Interval) -> bool:
+        work = self._works.get(camera_id)
+        return work is not None and work.is_running and (work.list_wanted or bool(clipped(work.wanted, window)))
+
+    def _begin(self, camera_id: int, work: _Work) -> None:
+        is_resting = work.problem is not None and self._clock.monotonic_s() - work.problem_s < _AFTER_TROUBLE_S
+        if work.is_running or not self._is_open or is_resting or not (work.wanted or work.list_wanted):
+            if not work.is_running:
+                work.wanted = []
+            return
+        work.is_running, work.is_stopped, work.problem = True, False, None
+        work.total_s = work.left_s()
+        thread = threading.Thread(target=self._run, args=(camera_id, work), name=f"index-{camera_id}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _run(self, camera_id: int, work: _Work) -> None:
+        try:
+            while self._step(camera_id, work):
+                pass
+        except AppError as error:
+            log.info("camera %d: what it has recorded was not told (%s)", camera_id, error.code)
+            self._fail(work, error)
+        except Exception:
+            log.exception("camera %d: indexing ended by a fault of ours", camera_id)
+            self._fail(work, AppError("Something unexpected went wrong; the log says what."))
+        finally:
+            with self._changed:
+                self._threads.discard(threading.current_thread())
+
+    def _fail(self, work: _Work, problem: AppError) -> None:
+        with self._changed:
+            work.is_running = work.list_wanted = False
+            work.wanted = []
+            work.problem, work.problem_s = problem, self._clock.monotonic_s()
+            self._changed.notify_all()
+
+    def _step(self, camera_id: int, work: _Work) -> bool:
+        """Asks one piece. False when nothing is wanted any more."""
+        with self._changed:
+            if work.is_stopped or not (work.wanted or work.list_wanted):
+                work.is_running = False  # here, under the lock: who wants more from now on begins anew
+                self._changed.notify_all()
+                return False
+            needs_list = not self._is_listed(work)
+        if needs_list:
+            self._keep_list(camera_id, work, self._ask(camera_id, lambda device: device.recordings())[0])
+        with self._changed:
+            work.list_wanted = False
+            piece = _newest(work.wanted, work.piece)
+            self._changed.notify_all()
+        if piece is not None:
+            self._ask_piece(camera_id, work, piece)
+        return True
+
+    def _ask_piece(self, camera_id: int, work: _Work, piece: Interval) -> None:
+        recordings = self._store.recordings(camera_id)
+        if not recordings:
+            with self._changed:
+                work.wanted = []
+            return
+        start, end = piece
+        begins = start - timedelta(seconds=_LATE_S)
+        try:
+            found = self._ask(
+                camera_id,
+                lambda device: device.recording_events(
+                    begins, end, deadline_s=_SEARCH_S, should_stop=lambda: work.is_stopped
+                ),
+            )
+        except CameraUnsupported:
+            with self._changed:
+                work.tells_events, work.wanted = False, []
+            return
+        if work.is_stopped:
+            return
+        if not found.complete:
+            if end - start <= _SMALLEST_PIECE:
+                raise Unavailable("The device takes too long to tell what it has recorded.", code="search_timeout")
+            with self._changed:
+                work.piece = max(_SMALLEST_PIECE, (end - start) / 4)
+            return
+        tokens = [recording.recording_token for recording in recordings]
+        if not work.is_forgotten:
+            self._store.save_events(camera_id, tokens, (begins, end), found.events)
+        with self._changed:
+            work.wanted = [part for wanted in work.wanted for part in without(wanted, [piece])]
+            if len(found.events) < _FEW_EVENTS and end - start >= work.piece:
+                work.piece = min(2 * work.piece, _LARGEST_PIECE)
+            self._changed.notify_all()
+
+    def _keep_list(self, camera_id: int, work: _Work, recordings: Sequence[DeviceRecording]) -> None:
+        if not work.is_forgotten:
+            self._store.save_recordings(camera_id, recordings)
+        with self._changed:
+            work.listed_s = self._clock.monotonic_s()
+
+
+def missing_of(
+    recordings: Sequence[DeviceRecording], asked: dict[str, list[Interval]], window: Interval, now: datetime
+) -> list[Interval]:
+    """What of the window some recording was not asked for yet. A few seconds before now are no reason to ask."""
+    end = min(window[1], now)
+    if window[0] >= end:
+        return []
+    past = (window[0], end)
+    holes = [past] if not recordings else []
+    for recording in recordings:
+        holes += without(past, asked.get(recording.recording_token, []))
+    is_fresh = now - timedelta(seconds=OPEN_END_S)
+    return [(begin, until) for begin, until in united(holes) if begin < is_fresh]
+
+
+def _newest(wanted: Sequence[Interval], length: timedelta) -> Interval | None:
+    if not wanted:
+        return None
+    start, end = wanted[-1]
+    return max(start, end - length), end

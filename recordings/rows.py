@@ -1,0 +1,113 @@
+"""From recordings to what a person looks at: one row a channel, with every moment of the window in one state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from core.recordings import DeviceRecording, SpanState
+from core.records import Channel
+from recordings.intervals import Interval, clipped, united, without
+from recordings.matching import MatchedBy, match_channels
+from recordings.spans import History, drawn, hinted
+from recordings.views import ChannelSpan
+
+_GOES_ON_S = 600.0  # a latest that is no older than this: it is still being recorded
+_FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A channel and its recordings, in the device's order; or one recording that belongs to no channel."""
+
+    channel: int | None
+    name: str
+    matched_by: MatchedBy
+    recordings: tuple[DeviceRecording, ...]
+
+    @property
+    def newest_token(self) -> str:
+        """The recording that reaches furthest; one without a latest goes on."""
+        return max(self.recordings, key=lambda item: item.latest or _FAR).recording_token
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a device's recordings: which time was asked, by recording token, and what was told of it.
+
+    `tells_events` False: it has no event search, so that there are only the recordings' own dates.
+    """
+
+    tells_events: bool
+    asked: Mapping[str, Sequence[Interval]]
+    histories: Mapping[str, History]
+
+
+def rows_of(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> list[Row]:
+    """Visible channels that have recordings, in the user's order; then what belongs to none."""
+    matches = match_channels(recordings, channels)
+    of_channel: dict[int, list[DeviceRecording]] = {}
+    others: list[Row] = []
+    for recording in recordings:
+        number = matches[recording.recording_token].channel
+        if number is None:
+            others.append(Row(None, recording.source_name, MatchedBy.NOTHING, (recording,)))
+        else:
+            of_channel.setdefault(number, []).append(recording)
+    rows = [
+        Row(channel.number, channel.name, matches[of_it[0].recording_token].by, tuple(of_it))
+        for channel in sorted(channels, key=lambda channel: channel.position)
+        if not channel.hidden and (of_it := of_channel.get(channel.number))
+    ]
+    return rows + others
+
+
+def spans_of(row: Row, window: Interval, known: Known, now: datetime) -> tuple[ChannelSpan, ...]:
+    """The window without holes. Where several recordings hold a moment, the device's first of them plays it."""
+    recorded: list[ChannelSpan] = []
+    unknown: list[ChannelSpan] = []
+    not_asked: list[Interval] = []
+    for recording in row.recordings:
+        token = recording.recording_token
+        for span in _drawn(recording, window, known, now):
+            part = (span.start, span.end)
+            if span.state is SpanState.RECORDED:
+                taken = united((item.start, item.end) for item in recorded)
+                recorded += [ChannelSpan(*piece, SpanState.RECORDED, token) for piece in without(part, taken)]
+            elif span.state is SpanState.UNKNOWN:
+                unknown.append(ChannelSpan(*part, SpanState.UNKNOWN, token))
+            elif span.state is SpanState.NOT_ASKED:
+                not_asked.append(part)
+    taken = united((item.start, item.end) for item in recorded)
+    spans = list(recorded)
+    for item in unknown:
+        spans += [
+            ChannelSpan(*piece, SpanState.UNKNOWN, item.recording_token)
+            for piece in without((item.start, item.end), taken)
+        ]
+        taken = united([*taken, (item.start, item.end)])
+    for part in united(not_asked):
+        spans += [ChannelSpan(*piece, SpanState.NOT_ASKED) for piece in without(part, taken)]
+    taken = united([*taken, *not_asked])
+    spans += [ChannelSpan(*piece, SpanState.NOT_RECORDED) for piece in without(window, taken)]
+    return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def _drawn(recording: DeviceRecording, window: Interval, known: Known, now: datetime) -> Sequence[ChannelSpan]:
+    latest = recording.latest
+    if latest is not None and latest > now - timedelta(seconds=_GOES_ON_S):
+        latest = None
+    if not known.tells_events:
+        found = hinted(window, recording.earliest, latest, now)
+    else:
+        history = known.histories.get(recording.recording_token, History())
+        hints = (recording.earliest or window[0], latest or max(now, window[1]))
+        found = drawn(
+            window,
+            asked=known.asked.get(recording.recording_token, ()),
+            recorded=history.recorded,
+            unknown=clipped(history.unknown, hints) if hints[0] < hints[1] else history.unknown,
+            now=now,
+        )
+    return [ChannelSpan(span.start, span.end, span.state) for span in found]

@@ -1,0 +1,191 @@
+"""A recorder that tells what a test has it record, counts how often it is asked, and fails when told to.
+
+What real devices answer is tested in tests/onvif and with the pretend recorder; here it is about what
+is asked again and what is not, which needs a device that counts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from core.errors import CameraUnsupported, DeviceError, NotFound
+from core.recordings import (
+    DeviceRecording,
+    EventSearch,
+    PlainReplay,
+    RecordingDevice,
+    RecordingEvent,
+    RecordingSummary,
+    RecordingTrack,
+    ReplaySource,
+    TrackType,
+)
+from core.records import Channel, ClockOffset, Credential, DeviceInfo
+from core.secrets import Secret
+from core.settings import Settings
+from database import CameraRow, Database
+from recording_manager import RecordingManager
+
+_T = TypeVar("_T")
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+TRACK = "tns1:RecordingHistory/Track/State"
+MOTION = "tns1:RuleEngine/CellMotionDetector/Motion"
+
+
+class HandClock:
+    """Wall time stands where a test puts it; waiting takes real time."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+        self.ahead_s = 0.0
+
+    def now_utc(self) -> datetime:
+        return self.now
+
+    def monotonic_s(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+def recording(number: int, **more: object) -> DeviceRecording:
+    tracks = (RecordingTrack(f"V{number}", TrackType.VIDEO, "h264"), RecordingTrack(f"A{number}", TrackType.AUDIO))
+    return DeviceRecording(f"Rec{number}", f"Source{number}", f"Gate {number}", tracks=tracks, **more)  # type: ignore[arg-type] # a test's own fields
+
+
+def channel(number: int, **more: object) -> Channel:
+    return Channel(number, f"Cam {number}", f"Source{number}", position=number, **more)  # type: ignore[arg-type] # a test's own fields
+
+
+@dataclass
+class Recorder:
+    """`spans`: by recording token, when it recorded. Times by its own clock."""
+
+    recordings_: tuple[DeviceRecording, ...] = field(default_factory=lambda: (recording(1), recording(2)))
+    spans: dict[str, list[tuple[datetime, datetime]]] = field(default_factory=dict)
+    motion: list[tuple[str, datetime]] = field(default_factory=list)
+    start_states: bool = True
+    event_search: bool = True
+    problem: DeviceError | None = None
+    event_problem: DeviceError | None = None
+    most_events: int = 10**9  # more than that is not told in time
+    hold: threading.Event | None = None
+    asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+    lists: int = 0
+    offset_s: float = 0.0
+    info: DeviceInfo = DeviceInfo("Dahua", "XVR")
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        return ClockOffset(self.offset_s, NOON)
+
+    def recordings(self) -> tuple[tuple[DeviceRecording, ...], str]:
+        self.lists += 1
+        if self.problem is not None:
+            raise self.problem
+        return self.recordings_, "search"
+
+    def recording_summary(self, recordings: Sequence[DeviceRecording]) -> RecordingSummary:
+        return RecordingSummary(NOON - 30 * DAY, NOON, len(recordings), "search")
+
+    def recording_events(
+        self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]
+    ) -> EventSearch:
+        self.asked.append((start, end))
+        if not self.event_search:
+            raise CameraUnsupported("It searches no events.", service="search")
+        if self.event_problem is not None:
+            raise self.event_problem
+        while self.hold is not None and not self.hold.wait(0.01):
+            if should_stop():
+                return EventSearch((), complete=False, has_start_states=False)
+        events = [event for token in self.spans for event in self._history(token, start, end)]
+        events += [RecordingEvent(at, MOTION, token, "", True) for token, at in self.motion if start <= at <= end]
+        if len(events) > self.most_events:
+            return EventSearch(tuple(events[: self.most_events]), complete=False, has_start_states=False)
+        return EventSearch(tuple(sorted(events, key=lambda it: it.time)), True, self.start_states)
+
+    def _history(self, token: str, start: datetime, end: datetime) -> list[RecordingEvent]:
+        track = f"V{token.removeprefix('Rec')}"
+        found = []
+        if self.start_states:
+            is_on = any(begin < start < until for begin, until in self.spans[token])
+            found.append(RecordingEvent(start, TRACK, token, track, is_on, is_start_state=True))
+        for begin, until in self.spans[token]:
+            found += [
+                RecordingEvent(at, TRACK, token, track, active)
+                for at, active in ((begin, True), (until, False))
+                if start <= at <= end
+            ]
+        return found
+
+    def replay_uri(self, recording_token: str) -> str:
+        if self.problem is not None:
+            raise self.problem
+        if all(item.recording_token != recording_token for item in self.recordings_):
+            raise NotFound("This device has no such recording.")
+        return f"rtsp://recorder:8554/recording/{recording_token}"
+
+    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+        return (PlainReplay(f"rtsp://recorder:{rtsp_port}/cam/playback?channel={channel_number}", "dahua"),)
+
+
+class Archive:
+    """A manager over a database in a folder, and its recorder as camera 1 with two channels."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.settings = Settings(data_dir=folder / "data", streams_dir=folder / "streams", **settings)  # type: ignore[arg-type] # a test's own
+        self.clock = HandClock()
+        self.recorder = Recorder()
+        self.channels = [channel(1), channel(2)]
+        self.database = Database(self.settings.database_file)
+        self.database.open()
+        with self.database.write() as session:
+            session.add(
+                CameraRow(
+                    name="R",
+                    host="recorder",
+                    port_found=False,
+                    username="u",
+                    password_box=b"",
+                    pretend=False,
+                    added_at=NOON,
+                )
+            )
+        self.manager = self.make_manager()
+        self.manager.start()
+
+    def make_manager(self) -> RecordingManager:
+        return RecordingManager(
+            self.database,
+            self.settings,
+            self.clock,
+            ask=self.ask,
+            channels=self.known_channels,
+            clock_offset_s=lambda _: self.recorder.offset_s,
+            find_replay=self.find_replay,
+        )
+
+    def ask(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
+        self.known_channels(camera_id)
+        return call(self.recorder)
+
+    def known_channels(self, camera_id: int) -> list[Channel]:
+        if camera_id != 1:
+            raise NotFound("There is no such camera.")
+        return self.channels
+
+    def find_replay(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
+        uri = self.ask(camera_id, lambda device: device.replay_uri(recording_token))
+        return ReplaySource(camera_id, recording_token, uri, "camera1", Credential("u", Secret("p"))), 0.0
+
+    def close(self) -> None:
+        self.manager.stop()
+        self.database.close()

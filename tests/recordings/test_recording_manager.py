@@ -1,0 +1,355 @@
+"""What the manager tells of a recorder's disks, what it asks for it, and what it does not ask twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound, Unavailable
+from core.recordings import SpanState
+from recordings.views import ChannelCoverage, Coverage
+from tests.recordings.recorder import DAY, HOUR, NOON, Archive, channel, recording
+
+RECORDED, NOT_RECORDED = SpanState.RECORDED, SpanState.NOT_RECORDED
+NOT_ASKED, UNKNOWN = SpanState.NOT_ASKED, SpanState.UNKNOWN
+MIDNIGHT = NOON - 12 * HOUR
+
+
+def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+    ends_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < ends_s, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def asked(archive: Archive, start: datetime, end: datetime) -> Coverage:
+    """The coverage once nothing more is being asked."""
+    archive.manager.coverage(1, start, end)
+    until(lambda: archive.manager.coverage(1, start, end).indexing is None)
+    return archive.manager.coverage(1, start, end)
+
+
+def states(row: ChannelCoverage) -> list[tuple[float, float, SpanState]]:
+    """Hours after noon."""
+    return [((span.start - NOON) / HOUR, (span.end - NOON) / HOUR, span.state) for span in row.spans]
+
+
+def test_coverage_answers_at_once_and_fills_in(archive: Archive) -> None:
+    archive.recorder.hold = threading.Event()
+    archive.recorder.spans["Rec1"] = [(NOON - 5 * HOUR, NOON - 2 * HOUR)]
+    first = archive.manager.coverage(1, NOON - 12 * HOUR, NOON)
+    assert first.indexing is not None
+    until(lambda: archive.manager.coverage(1, NOON - 12 * HOUR, NOON).channels)
+    meanwhile = archive.manager.coverage(1, NOON - 12 * HOUR, NOON)
+    assert [states(row) for row in meanwhile.channels] == [[(-12, 0, NOT_ASKED)], [(-12, 0, NOT_ASKED)]]
+    archive.recorder.hold.set()
+    done = asked(archive, NOON - 12 * HOUR, NOON)
+    assert [(row.channel, row.name, row.recording_token) for row in done.channels] == [
+        (1, "Cam 1", "Rec1"),
+        (2, "Cam 2", "Rec2"),
+    ]
+    assert states(done.channels[0]) == [(-12, -5, NOT_RECORDED), (-5, -2, RECORDED), (-2, 0, NOT_RECORDED)]
+    assert done.channels[0].spans[1].recording_token == "Rec1"
+
+
+def test_a_day_is_asked_once_and_only_its_open_end_again(archive: Archive) -> None:
+    archive.recorder.spans["Rec1"] = [(NOON - 5 * HOUR, NOON + 9 * DAY)]
+    asked(archive, MIDNIGHT, NOON)
+    count = len(archive.recorder.asked)
+    asked(archive, MIDNIGHT, MIDNIGHT + DAY)
+    assert len(archive.recorder.asked) == count
+    archive.clock.now += timedelta(minutes=10)
+    row = asked(archive, MIDNIGHT, MIDNIGHT + DAY).channels[0]
+    start, end = archive.recorder.asked[-1]
+    assert len(archive.recorder.asked) == count + 1
+    assert end - start < timedelta(minutes=15)
+    assert row.spans[1].state is RECORDED
+    assert (row.spans[1].start, row.spans[1].end) == (NOON - 5 * HOUR, NOON + timedelta(minutes=10))
+    assert states(row)[-1][2] is NOT_RECORDED  # the rest of today is yet to come
+
+
+def test_what_was_asked_outlives_the_app(archive: Archive) -> None:
+    archive.recorder.spans["Rec2"] = [(NOON - 30 * HOUR, NOON - 28 * HOUR)]
+    before = asked(archive, NOON - 2 * DAY, NOON)
+    archive.manager.stop()
+    archive.recorder.problem = CameraUnreachable("It is off.")
+    archive.manager = archive.make_manager()
+    archive.manager.start()
+    after = asked(archive, NOON - 2 * DAY, NOON)
+    assert [states(row) for row in after.channels] == [states(row) for row in before.channels]
+    assert after.problem is not None
+    assert after.problem.code == "camera_unreachable"
+
+
+def test_the_newest_is_asked_first(archive: Archive) -> None:
+    asked(archive, NOON - 30 * DAY, NOON)
+    ends = [end for _, end in archive.recorder.asked]
+    assert ends == sorted(ends, reverse=True)
+    assert len(ends) < 12  # where little happens, pieces grow
+
+
+def test_a_piece_that_is_too_much_is_asked_in_smaller_ones(archive: Archive) -> None:
+    archive.recorder.most_events = 40
+    archive.recorder.motion = [("Rec1", NOON - timedelta(minutes=10 * number)) for number in range(300)]
+    row = asked(archive, NOON - 2 * DAY, NOON).channels[0]
+    assert len(row.events) == 288
+    assert all(event.topic.endswith("Motion") for event in row.events)
+
+
+def test_a_recorder_that_is_too_slow_is_said_to_be(archive: Archive) -> None:
+    archive.recorder.most_events = 0
+    archive.recorder.motion = [("Rec1", NOON - HOUR)]
+    with pytest.raises(Unavailable) as caught:
+        archive.manager.search(1, NOON - DAY, NOON)
+    assert caught.value.code == "search_timeout"
+
+
+def test_a_recorder_that_gives_no_start_state_is_understood_from_its_neighbours(archive: Archive) -> None:
+    archive.recorder.start_states = False
+    archive.recorder.spans["Rec1"] = [(NOON - 60 * HOUR, NOON - 3 * HOUR)]
+    row = asked(archive, NOON - 3 * DAY, NOON).channels[0]
+    assert states(row) == [(-72, -60, NOT_RECORDED), (-60, -3, RECORDED), (-3, 0, NOT_RECORDED)]
+    yesterday = asked(archive, NOON - 48 * HOUR, NOON - 24 * HOUR).channels[0]
+    assert states(yesterday) == [(-48, -24, RECORDED)]  # nothing changed on that day
+    nothing_known = asked(archive, NOON - 3 * DAY, NOON).channels[1]
+    assert states(nothing_known) == [(-72, 0, UNKNOWN)]
+
+
+def test_time_that_was_not_asked_says_nothing_about_its_neighbours(archive: Archive) -> None:
+    archive.recorder.start_states = False
+    archive.recorder.spans["Rec1"] = [(NOON - 60 * HOUR, NOON - 3 * HOUR)]
+    asked(archive, NOON - 72 * HOUR, NOON - 48 * HOUR)
+    row = asked(archive, NOON - 10 * HOUR, NOON - 6 * HOUR).channels[0]
+    assert states(row) == [(-10, -6, UNKNOWN)]
+
+
+def test_a_device_without_event_search_cannot_tell_what_lies_between(archive: Archive) -> None:
+    archive.recorder.event_search = False
+    archive.recorder.recordings_ = (recording(1, earliest=NOON - 20 * HOUR, latest=NOON - 2 * HOUR), recording(2))
+    found = asked(archive, NOON - DAY, NOON)
+    assert not found.event_search
+    assert states(found.channels[0]) == [(-24, -20, NOT_RECORDED), (-20, -2, UNKNOWN), (-2, 0, NOT_RECORDED)]
+    assert states(found.channels[1]) == [(-24, 0, UNKNOWN)]
+    [one, other] = archive.manager.search(1, NOON - DAY, NOON).recordings
+    assert (one.is_known, one.spans) == (False, ((NOON - 20 * HOUR, NOON - 2 * HOUR),))
+    assert other.spans == ((NOON - DAY, NOON),)
+    assert len(archive.recorder.asked) == 1  # it is not asked for what it cannot do again and again
+
+
+def test_a_device_without_recordings_of_its_own_is_unsupported(archive: Archive) -> None:
+    archive.recorder.problem = CameraUnsupported("It has no Search service.", service="search")
+    assert isinstance(_refused(archive), CameraUnsupported)
+    with pytest.raises(CameraUnsupported):
+        archive.manager.search(1, MIDNIGHT, NOON)
+    with pytest.raises(CameraUnsupported):
+        archive.manager.summary(1)
+
+
+def test_a_search_gives_what_lies_in_the_window_and_nothing_else(archive: Archive) -> None:
+    archive.recorder.spans = {
+        "Rec1": [(NOON - 40 * DAY, NOON - 5 * HOUR), (NOON - 4 * HOUR, NOON + DAY)],
+        "Rec2": [(NOON - 40 * DAY, NOON - 30 * DAY)],
+    }
+    found = archive.manager.search(1, NOON - 6 * HOUR, NOON - HOUR)
+    assert found.complete
+    [one] = found.recordings
+    assert one.recording.recording_token == "Rec1"
+    assert one.recording.matched_by == "video_source"
+    assert one.spans == ((NOON - 6 * HOUR, NOON - 5 * HOUR), (NOON - 4 * HOUR, NOON - HOUR))
+    assert one.is_known
+
+
+def test_a_search_can_be_for_one_recording_or_one_channel(archive: Archive) -> None:
+    whole = [(NOON - 40 * DAY, NOON + DAY)]
+    archive.recorder.spans = {"Rec1": whole, "Rec2": whole}
+
+    def tokens(**more: str | int) -> list[str]:
+        found = archive.manager.search(1, MIDNIGHT, NOON, **more)  # type: ignore[arg-type] # one filter each
+        return [item.recording.recording_token for item in found.recordings]
+
+    assert tokens() == ["Rec1", "Rec2"]
+    assert tokens(recording_token="Rec2") == ["Rec2"]
+    assert tokens(channel=1) == ["Rec1"]
+    assert tokens(channel=9) == []
+    with pytest.raises(NotFound):
+        tokens(recording_token="Rec9")
+
+
+def test_more_than_the_limit_pages_on(archive: Archive) -> None:
+    archive.recorder.recordings_ = tuple(recording(number) for number in range(1, 251))
+    archive.recorder.spans = {f"Rec{number}": [(MIDNIGHT, NOON)] for number in range(1, 251)}
+    archive.channels = [channel(number) for number in range(1, 251)]
+    tokens: list[str] = []
+    cursor = None
+    for _ in range(3):
+        page = archive.manager.search(1, MIDNIGHT, NOON, cursor=cursor)
+        tokens += [item.recording.recording_token for item in page.recordings]
+        cursor = page.next_cursor
+    assert tokens == [f"Rec{number}" for number in range(1, 251)]
+    assert cursor is None
+    with pytest.raises(InvalidRequest):
+        archive.manager.search(1, MIDNIGHT, NOON, cursor="Rec999")
+
+
+def test_a_clock_that_is_wrong_is_corrected_for_on_the_way_in_and_out(archive: Archive) -> None:
+    archive.recorder.offset_s = 3600.4
+    archive.recorder.spans["Rec1"] = [(NOON - HOUR, NOON)]  # by its clock; in truth an hour before that
+    archive.recorder.spans["Rec2"] = []
+    archive.recorder.motion = [("Rec1", NOON - HOUR / 2)]
+    found = asked(archive, NOON - 6 * HOUR, NOON)
+    assert states(found.channels[0]) == [(-6, -2, NOT_RECORDED), (-2, -1, RECORDED), (-1, 0, NOT_RECORDED)]
+    assert [event.time for event in found.channels[0].events] == [NOON - 1.5 * HOUR]
+    assert found.clock_offset_s == pytest.approx(3600.4)
+    [one] = archive.manager.search(1, NOON - 6 * HOUR, NOON).recordings
+    assert one.spans == ((NOON - 2 * HOUR, NOON - HOUR),)
+    playback = archive.manager.playback_uri(1, "Rec1", NOON - 2 * HOUR)
+    assert playback.range == "clock=20261122T110000Z-"
+
+
+def test_several_recordings_of_a_channel_are_one_row(archive: Archive) -> None:
+    archive.recorder.recordings_ = tuple(
+        replace(recording(number, latest=NOON - (number - 1) * HOUR), source_id="Source1") for number in (1, 2, 3)
+    )
+    archive.recorder.spans = {"Rec1": [(NOON - HOUR, NOON)], "Rec3": [(NOON - 3 * HOUR, NOON - 2 * HOUR)]}
+    archive.recorder.spans["Rec2"] = [(NOON - 2.5 * HOUR, NOON - 1.5 * HOUR)]
+    [row] = asked(archive, NOON - 4 * HOUR, NOON).channels
+    assert [(span.state, span.recording_token) for span in row.spans] == [
+        (NOT_RECORDED, None),
+        (RECORDED, "Rec3"),
+        (RECORDED, "Rec2"),
+        (NOT_RECORDED, None),
+        (RECORDED, "Rec1"),
+    ]
+    assert row.recording_token == "Rec1"
+
+
+def test_hidden_channels_have_no_row_and_the_users_order_is_kept(archive: Archive) -> None:
+    archive.recorder.recordings_ = (recording(1), recording(2), recording(7))
+    archive.channels = [channel(1, hidden=True), channel(2)]
+    rows = asked(archive, MIDNIGHT, NOON).channels
+    assert [(row.channel, row.name, row.matched_by) for row in rows] == [
+        (2, "Cam 2", "video_source"),
+        (None, "Gate 7", "nothing"),
+    ]
+
+
+def test_asking_can_be_stopped_and_goes_on_when_it_is_wanted_again(archive: Archive) -> None:
+    archive.recorder.hold = threading.Event()
+    archive.manager.coverage(1, NOON - 30 * DAY, NOON)
+    until(lambda: archive.recorder.asked)
+    archive.manager.stop_indexing(1)
+    until(lambda: archive.manager.coverage(1, NOON - 30 * DAY, NOON).indexing is None)
+    archive.recorder.hold.set()
+    count = len(archive.recorder.asked)
+    row = archive.manager.coverage(1, NOON - 30 * DAY, NOON).channels[0]
+    assert {state for *_, state in states(row)} == {NOT_ASKED}
+    assert len(archive.recorder.asked) == count
+    archive.manager.resume_indexing(1)
+    assert {state for *_, state in states(asked(archive, NOON - 30 * DAY, NOON).channels[0])} == {UNKNOWN}
+
+
+def test_what_the_recorder_has_overwritten_is_forgotten_and_asked_again(archive: Archive) -> None:
+    archive.recorder.recordings_ = (recording(1, earliest=NOON - 10 * DAY),)
+    archive.recorder.spans = {"Rec1": [(NOON - 10 * DAY, NOON + DAY)]}
+    asked(archive, NOON - 12 * DAY, NOON)
+    archive.recorder.recordings_ = (recording(1, earliest=NOON - 5 * DAY),)
+    archive.recorder.spans = {"Rec1": [(NOON - 5 * DAY, NOON + DAY)]}
+    archive.manager.summary(1)
+    row = asked(archive, NOON - 12 * DAY, NOON).channels[0]
+    assert states(row) == [(-288, -120, NOT_RECORDED), (-120, 0, RECORDED)]
+
+
+def test_nothing_of_a_camera_that_is_another_device_now_is_kept(archive: Archive) -> None:
+    archive.recorder.spans["Rec1"] = [(MIDNIGHT, NOON)]
+    asked(archive, MIDNIGHT, NOON)
+    archive.manager.forget_camera(1)
+    archive.recorder.spans = {}
+    row = asked(archive, MIDNIGHT, NOON).channels[0]
+    assert {state for *_, state in states(row)} == {UNKNOWN}
+
+
+def test_a_camera_that_is_forgotten_in_the_middle_of_a_search_is_not_written_down(archive: Archive) -> None:
+    archive.recorder.hold = threading.Event()
+    archive.manager.coverage(1, MIDNIGHT, NOON)
+    until(lambda: archive.recorder.asked)
+    archive.manager.forget_camera(1)
+    archive.recorder.hold.set()
+    time.sleep(0.1)
+    archive.recorder.problem = CameraUnreachable("It is off.")
+    assert isinstance(_refused(archive), CameraUnreachable)
+
+
+def test_trouble_is_shown_and_not_tried_again_at_every_look(archive: Archive) -> None:
+    archive.recorder.problem = CameraUnreachable("It is off.")
+    assert isinstance(_refused(archive), CameraUnreachable)
+    for _ in range(20):
+        with pytest.raises(CameraUnreachable):
+            archive.manager.coverage(1, MIDNIGHT, NOON)
+    assert archive.recorder.lists == 1
+    archive.recorder.problem = None
+    archive.clock.ahead_s += 60
+    archive.recorder.spans["Rec1"] = [(MIDNIGHT, NOON)]
+    row = asked(archive, MIDNIGHT, NOON).channels[0]
+    assert states(row) == [(-12, 0, RECORDED)]
+
+
+def _refused(archive: Archive) -> AppError:
+    """What the coverage of a device in trouble ends with."""
+    found: list[AppError] = []
+
+    def ask() -> list[AppError]:
+        try:
+            archive.manager.coverage(1, MIDNIGHT, NOON)
+        except AppError as error:
+            found.append(error)
+        return found
+
+    until(ask)
+    return found[0]
+
+
+def test_the_summary_names_the_channels_and_who_told_it(archive: Archive) -> None:
+    found = archive.manager.summary(1)
+    assert (found.number_recordings, found.service) == (2, "search")
+    assert [(item.recording_token, item.channel, item.source_name) for item in found.recordings] == [
+        ("Rec1", 1, "Gate 1"),
+        ("Rec2", 2, "Gate 2"),
+    ]
+
+
+def test_how_to_play_elsewhere_is_told_without_a_password(archive: Archive) -> None:
+    found = archive.manager.playback_uri(1, "Rec1", NOON - HOUR, NOON + timedelta(milliseconds=500))
+    assert found.uri == "rtsp://recorder:8554/recording/Rec1"
+    assert found.range == "clock=20261122T110000Z-20261122T120000.5Z"
+    assert found.requires == ("onvif-replay",)
+    with pytest.raises(NotFound):
+        archive.manager.playback_uri(1, "Rec9")
+
+
+def test_a_makers_own_address_is_for_the_channel_at_the_recordings_port(archive: Archive) -> None:
+    archive.manager.summary(1)
+    source, _ = archive.manager.replay_source(1, "Rec2")
+    assert [plain.uri for plain in source.plain_uris] == ["rtsp://recorder:8554/cam/playback?channel=2"]
+
+
+@pytest.mark.parametrize(("start", "end"), [(NOON, NOON), (NOON, MIDNIGHT), (NOON - 500 * DAY, NOON)])
+def test_windows_that_make_no_sense_are_refused(archive: Archive, start: datetime, end: datetime) -> None:
+    with pytest.raises(InvalidRequest):
+        archive.manager.coverage(1, start, end)
+    with pytest.raises(InvalidRequest):
+        archive.manager.search(1, start, end)
+
+
+def test_stopping_ends_a_search_under_way_within_a_second(archive: Archive) -> None:
+    archive.recorder.hold = threading.Event()
+    archive.manager.coverage(1, NOON - DAY, NOON)
+    until(lambda: archive.recorder.asked)
+    began_s = time.monotonic()
+    archive.manager.stop()
+    assert time.monotonic() - began_s < 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("index-")]

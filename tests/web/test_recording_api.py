@@ -1,0 +1,183 @@
+"""The recording calls: their shapes, to the letter of what scripts rely on, and what is refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from core.errors import CameraAuthFailed, CameraBusy, CameraUnreachable, CameraUnsupported, DeviceError
+from tests.recordings.recorder import HOUR, NOON, Archive
+
+DAY = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-22T12:00:00Z"}
+
+
+@pytest.fixture
+def recorded(archive: Archive) -> Archive:
+    """Two hours of the morning on the first channel, motion in between; nothing on the second."""
+    archive.recorder.spans = {"Rec1": [(NOON - 4 * HOUR, NOON - 2 * HOUR)], "Rec2": []}
+    archive.recorder.motion = [("Rec1", NOON - 3 * HOUR)]
+    return archive
+
+
+def test_a_search(client: FlaskClient, recorded: Archive) -> None:
+    answer = client.post("/api/cameras/1/recordings/search", json=DAY)
+    assert answer.status_code == 200
+    assert answer.get_json() == {
+        "recordings": [
+            {
+                "recording_token": "Rec1",
+                "channel": 1,
+                "matched_by": "video_source",
+                "source_name": "Gate 1",
+                "start_time": "2026-11-22T08:00:00.000Z",
+                "end_time": "2026-11-22T10:00:00.000Z",
+                "tracks": [
+                    {"track_token": "V1", "type": "video", "codec": "h264"},
+                    {"track_token": "A1", "type": "audio", "codec": None},
+                ],
+                "spans": [{"start_time": "2026-11-22T08:00:00.000Z", "end_time": "2026-11-22T10:00:00.000Z"}],
+                "coverage": "known",
+            }
+        ],
+        "complete": True,
+        "next_cursor": None,
+    }
+
+
+def test_the_summary(client: FlaskClient, recorded: Archive) -> None:
+    document = client.get("/api/cameras/1/recordings/summary").get_json()
+    assert document["number_recordings"] == 2
+    assert document["data_from"] == "2026-10-23T12:00:00.000Z"
+    assert document["data_until"] == "2026-11-22T12:00:00.000Z"
+    assert document["service"] == "search"
+    assert document["clock_offset_s"] == 0
+    assert [item["channel"] for item in document["recordings"]] == [1, 2]
+    assert set(document["recordings"][0]) == {
+        "recording_token",
+        "channel",
+        "matched_by",
+        "source_name",
+        "earliest",
+        "latest",
+        "tracks",
+    }
+
+
+def test_the_coverage_has_no_holes(client: FlaskClient, recorded: Archive) -> None:
+    document = _covered(client)
+    first, second = document["channels"]
+    assert [(span["start_time"][11:16], span["end_time"][11:16], span["state"]) for span in first["spans"]] == [
+        ("00:00", "08:00", "not_recorded"),
+        ("08:00", "10:00", "recorded"),
+        ("10:00", "12:00", "not_recorded"),
+    ]
+    assert first["events"] == [
+        {
+            "time": "2026-11-22T09:00:00.000Z",
+            "topic": "tns1:RuleEngine/CellMotionDetector/Motion",
+            "active": True,
+        }
+    ]
+    assert (first["channel"], first["name"], first["recording_token"]) == (1, "Cam 1", "Rec1")
+    assert [span["state"] for span in second["spans"]] == ["not_recorded"]
+    assert (document["indexing"], document["event_search"], document["error"]) == (None, True, None)
+
+
+def test_the_coverage_of_one_channel(client: FlaskClient, recorded: Archive) -> None:
+    assert [item["channel"] for item in _covered(client, channel="2")["channels"]] == [2]
+
+
+def test_stopping_and_going_on(client: FlaskClient, recorded: Archive) -> None:
+    assert client.post("/api/cameras/1/recordings/coverage/stop").status_code == 204
+    assert client.post("/api/cameras/1/recordings/coverage/resume").status_code == 204
+    assert client.post("/api/cameras/2/recordings/coverage/stop").status_code == 404
+
+
+def test_where_another_client_plays_it(client: FlaskClient, recorded: Archive) -> None:
+    body = {"camera_id": 1, "recording_token": "Rec1", "start_time": "2026-11-22T11:00:00+01:00"}
+    assert client.post("/api/recordings/playback-uri", json=body).get_json() == {
+        "uri": "rtsp://recorder:8554/recording/Rec1",
+        "range": "clock=20261122T100000Z-",
+        "requires": ["onvif-replay"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [
+        (CameraUnsupported("It has no Search service.", service="search"), 422),
+        (CameraAuthFailed("It refuses the password."), 502),
+        (CameraUnreachable("It does not answer."), 504),
+        (CameraBusy("It searches already."), 503),
+    ],
+)
+def test_what_the_device_refuses_is_said(
+    client: FlaskClient,
+    recorded: Archive,
+    assert_problem: Callable[..., dict[str, Any]],
+    problem: DeviceError,
+    status: int,
+) -> None:
+    recorded.recorder.problem = problem
+    assert_problem(client.get("/api/cameras/1/recordings/summary"), status, problem.code)
+    assert_problem(client.post("/api/cameras/1/recordings/search", json=DAY), status, problem.code)
+    body = {"camera_id": 1, "recording_token": "Rec1"}
+    assert_problem(client.post("/api/recordings/playback-uri", json=body), status, problem.code)
+    answer = client.get("/api/cameras/1/recordings/coverage", query_string=DAY)
+    assert_problem(answer, status, problem.code)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("start_time", "2026-11-22T00:00:00"),
+        ("start_time", "yesterday"),
+        ("start_time", None),
+        ("end_time", "2026-11-21T00:00:00Z"),
+        ("end_time", "2028-11-21T00:00:00Z"),
+        ("recording_token", ""),
+        ("recording_token", "a\u202eb"),
+        ("channel", 0),
+        ("channel", "1"),
+        ("limit", 0),
+        ("limit", 100_000),
+        ("cursor", "Rec9"),
+        ("cursor", 7),
+    ],
+)
+def test_what_is_wrong_is_named(
+    client: FlaskClient, recorded: Archive, assert_problem: Callable[..., dict[str, Any]], field: str, value: object
+) -> None:
+    answer = client.post("/api/cameras/1/recordings/search", json={**DAY, field: value})
+    document = assert_problem(answer, 400, "invalid_request")
+    assert [error["field"] for error in document["errors"]] == [field]
+
+
+def test_a_coverage_without_a_window_names_what_is_missing(
+    client: FlaskClient, assert_problem: Callable[..., dict[str, Any]]
+) -> None:
+    answer = client.get("/api/cameras/1/recordings/coverage", query_string={"start_time": DAY["start_time"]})
+    document = assert_problem(answer, 400, "invalid_request")
+    assert [error["field"] for error in document["errors"]] == ["end_time"]
+
+
+def test_a_camera_that_is_not_there(client: FlaskClient, assert_problem: Callable[..., dict[str, Any]]) -> None:
+    assert_problem(client.post("/api/cameras/9/recordings/search", json=DAY), 404, "not_found")
+    assert_problem(client.get("/api/cameras/9/recordings/coverage", query_string=DAY), 404, "not_found")
+    assert_problem(client.get("/api/cameras/9/recordings/summary"), 404, "not_found")
+
+
+def _covered(client: FlaskClient, **more: str) -> dict[str, Any]:
+    """The coverage once nothing more is being asked."""
+    for _ in range(500):
+        answer = client.get("/api/cameras/1/recordings/coverage", query_string={**DAY, **more})
+        assert answer.status_code == 200
+        document: dict[str, Any] = answer.get_json()
+        if document["indexing"] is None:
+            return document
+        time.sleep(0.01)
+    raise AssertionError("it is still being asked")

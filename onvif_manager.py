@@ -32,7 +32,7 @@ from core.clock import Clock
 from core.errors import Conflict, Unavailable
 from core.login_gate import LoginGate
 from core.recordings import RecordingDevice, ReplaySource
-from core.records import CameraStatus, Channel, Problem, StreamSource
+from core.records import CameraStatus, Channel, Problem, ServiceCheck, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
@@ -49,7 +49,8 @@ class OnvifManager:
 
     `connect`, `probe` and `search` are ONVIF's unless others are handed in. `frame_snapshot` takes
     a still from a stream where a device gives none; `launcher` (media.process.Spawner) starts the
-    pretend recorder. Both must be running before start() and until after stop().
+    pretend recorder. Both must be running before start() and until after stop(). `more_checks` gives
+    lines for a device's health card by its key.
     """
 
     def __init__(
@@ -64,9 +65,11 @@ class OnvifManager:
         search: Search | None = None,
         frame_snapshot: FrameSnapshot | None = None,
         launcher: Launcher | None = None,
+        more_checks: Callable[[str], Sequence[ServiceCheck]] = lambda _device_key: (),
         pace: Pace | None = None,
     ) -> None:
         self._gate = login_gate
+        self._more_checks = more_checks
         self._clock = clock
         self._store = CameraStore(database, settings.key_file)
         self._registry = Registry(clock)
@@ -142,7 +145,8 @@ class OnvifManager:
 
     def health(self, camera_id: int) -> HealthCard:
         """What was tried with this device and how it ended. NotFound."""
-        return make_health_card(self._registry, camera_id, self._clock.now_utc())
+        more = tuple(self._more_checks(device_key(camera_id)))
+        return make_health_card(self._registry, camera_id, self._clock.now_utc(), more)
 
     def last_snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot | None:
         """The last still known: of the media profile or its channel; without one, of the first channel."""

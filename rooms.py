@@ -43,6 +43,7 @@ class Rooms:
             clock,
             frame_snapshot=lambda source: self.streams.snapshot(source),
             launcher=self.spawner,
+            more_checks=lambda device: self.gateway.replay_abilities(device).checks(),
         )
         self.recordings = RecordingManager(
             self.database,
@@ -64,6 +65,7 @@ class Rooms:
             known_video=self._known_video,
             find_replay=self.recordings.replay_source,
             open_replay=self.gateway.open_replay,
+            replay_places=lambda camera_id: self.gateway.replay_places(device_key(camera_id)),
         )
         self.onvif.on_delete(self.streams.stop_camera)
         self.onvif.on_change(self.streams.restart_camera)

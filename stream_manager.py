@@ -70,11 +70,13 @@ class StreamManager:
         known_video: KnownVideo = lambda _camera_id, _token: None,
         find_replay: FindReplay = no_replay_source,
         open_replay: OpenReplay = no_replay_line,
+        replay_places: Callable[[int], int] | None = None,
         make_segments: MakeSegments = make_segments,
         ffmpeg: Callable[[], Path] | None = None,
     ) -> None:
         self._settings = settings
         self._known_video = known_video
+        self._replay_places = replay_places or (lambda _camera_id: settings.device_replay_sessions)
         self._slots = TranscodeSlots(settings.max_transcodes)
         self._tools = Tools(
             settings=settings,
@@ -152,10 +154,11 @@ class StreamManager:
             self._check_room()
             replays = [session for session in self._sessions.values() if isinstance(session, ReplaySession)]
             active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and one.uses_device)
-            places = self._settings.device_replay_sessions
+            places = self._replay_places(camera_id)
             if len(active) >= places:
+                what = "one recording" if places == 1 else f"{places} recordings"
                 raise LimitReached(
-                    f"This recorder plays {places} recordings at once, and they are being watched.",
+                    f"This recorder plays {what} at once, and others are watching.",
                     code="replay_limit",
                     used_by=active,
                 )

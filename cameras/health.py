@@ -7,10 +7,13 @@ from datetime import datetime
 from cameras.hiding import Hiding
 from cameras.records import HealthCard
 from cameras.registry import Registry
+from core.records import ServiceCheck
 
 
-def make_health_card(registry: Registry, camera_id: int, now_utc: datetime) -> HealthCard:
-    """The card as of now. NotFound."""
+def make_health_card(
+    registry: Registry, camera_id: int, now_utc: datetime, more: tuple[ServiceCheck, ...] = ()
+) -> HealthCard:
+    """The card as of now, with `more` lines of others. NotFound."""
     with registry.changed:
         entry = registry.entry(camera_id)
         view, channels = registry.view(camera_id), registry.channels(camera_id)
@@ -22,7 +25,7 @@ def make_health_card(registry: Registry, camera_id: int, now_utc: datetime) -> H
     return HealthCard(
         camera=view,
         made_at=now_utc,
-        checks=Hiding(stored.password).checks(checks),
+        checks=Hiding(stored.password).checks((*checks, *more)),
         channels=channels,
         clock_measured_at=stored.clock_offset.measured_at if stored.clock_offset else None,
         next_try_at=next_try_at,

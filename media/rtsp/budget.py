@@ -23,6 +23,11 @@ class SessionBudget:
     def limit_of(self, device_key: str) -> int:
         return min(self._limit, self._lowered.get(device_key, (self._limit, 0.0))[0])
 
+    def places(self, device_key: str) -> int:
+        """How many may be taken now, counted with the one more that is due. From any thread."""
+        limit, again_s = self._lowered.get(device_key, (self._limit, 0.0))
+        return min(self._limit, limit + (self._clock.monotonic_s() >= again_s))
+
     def try_take(self, device_key: str) -> bool:
         taken = self._taken.get(device_key, 0)
         if taken >= self._limit:

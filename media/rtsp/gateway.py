@@ -201,6 +201,10 @@ class RtspGateway:
         """What a recorder was seen to do when it replayed."""
         return self._replay.abilities.get(device_key, ReplayAbilities())
 
+    def replay_places(self, device_key: str) -> int:
+        """How many recordings a recorder plays at once: the setting, or fewer once it has refused one (453)."""
+        return self._replay.budget.places(device_key)
+
     def forget_replay(self, device_key: str) -> None:
         """A device was edited or deleted: what it can is found out anew."""
         self._replay.abilities.pop(device_key, None)

@@ -234,6 +234,7 @@ class House:
             frame_snapshot=self.frame,
             launcher=self.launcher,
             pace=self.pace,
+            more_checks=lambda key: (ServiceCheck("replay: seeks in an open session", "ok", f"of {key}"),),
         )
         return self.manager
 

@@ -38,6 +38,7 @@ def test_the_card_says_what_is_known_of_a_camera(house: House, manager: OnvifMan
         "Services: device, media",
         "Device clock minus ours: +1.5 s",
         "clock: ok in 3 ms",
+        "replay: seeks in an open session: ok (of camera1)",
         "Channels: 2",
         "1 Cam 1",
         "main MediaProfile00000 (media), hevc, 640x360, 25 fps, 4096 kbit/s, GOP 50, audio pcm_alaw",

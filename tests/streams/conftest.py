@@ -179,7 +179,7 @@ def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -
     def no_feed(*_: object) -> NoReturn:
         raise AssertionError("a replay opens no live feed")
 
-    def make(**changed: object) -> StreamManager:
+    def make(*, replay_places: Callable[[int], int] | None = None, **changed: object) -> StreamManager:
         manager = StreamManager(
             settings=replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
             clock=SystemClock(),
@@ -187,6 +187,7 @@ def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -
             open_feed=no_feed,
             resolve_source=no_feed,
             find_replay=recorder.find,
+            replay_places=replay_places,
             open_replay=recorder.open,
             make_segments=make_segments if recorder.pictures else lambda *_: ThinMaker(),
         )

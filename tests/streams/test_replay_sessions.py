@@ -304,6 +304,16 @@ def test_a_recorder_that_says_nothing_is_stalled(
     assert error.code == "stream_stalled"
 
 
+def test_a_recorder_that_has_shown_a_lower_limit_is_not_asked_for_more(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    replays = make_replays(replay_places=lambda _camera_id: 1)
+    first = play(replays, 0)
+    with pytest.raises(LimitReached, match="one recording at once") as caught:
+        play(replays, 600)
+    assert caught.value.used_by == (first.stream_id,)
+
+
 def test_a_third_time_on_one_recorder_is_refused_and_nobodys_picture_taken(
     replays: StreamManager, recorder: ThinRecorder
 ) -> None:

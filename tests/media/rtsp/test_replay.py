@@ -72,6 +72,9 @@ def test_the_maker_s_own_address_is_the_last_resort(gateway: RtspGateway, camera
     play(gateway, peer, plain=(own,)).until_pictures(3)
     assert b"starttime=2026_11_22_03_13_00&endtime=2026_11_23_03_13_00" in peer.received
     assert gateway.replay_abilities("camera1").way == "dahua"
+    [told, *_] = gateway.replay_abilities("camera1").checks()
+    assert (told.name, told.outcome, told.detail) == ("replay by ONVIF", "no", "played by Dahua's own address")
+    assert gateway.replay_abilities("camera2").checks() == ()
 
 
 def test_hikvision_s_address_is_in_utc() -> None:
@@ -98,6 +101,8 @@ def test_a_full_recorder_is_busy_and_asked_for_less_from_then_on(gateway: RtspGa
     asked = peer.asked["SETUP"]
     assert isinstance(until_error(play(gateway, peer)), CameraBusy)
     assert peer.asked["SETUP"] == asked, "its limit is known now"
+    assert gateway.replay_places("camera1") == 1
+    assert gateway.replay_places("camera2") == 2
 
 
 def test_two_lines_are_held_and_a_third_is_not_opened(gateway: RtspGateway, camera: Start) -> None:

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from simulator import faults, makes
 from simulator.clips import default_cache_dir
-from simulator.faults import table_text
 from simulator.layout import DEAD_KINDS, MAX_CHANNELS, PROFILES, Dead, make_layout
 from simulator.lifetime import die_with_parent
 from simulator.recorder import Config, Recorder
@@ -43,7 +43,10 @@ control port (JSON): GET /state, /faults, /logins, /frames?channel=1&role=main; 
 /fault with {{"name": ..., "value": ..., "channel": n, "after_s": s, "for_s": s}}; a value of null ends a fault.
 
 faults:
-{table_text()}
+{faults.table_text()}
+
+makes:
+{makes.table_text()}
 """
 
 
@@ -78,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--rtsp-port", type=int, default=0, help="RTSP; 0 takes a free one")
     add("--control-port", type=int, default=0, help="control; 0 takes a free one")
     add("--channels", type=_channels_option, default=16, help=f"1 to {MAX_CHANNELS} (default 16)")
-    add("--make", default="dahua-like", choices=["dahua-like"], help="whose tokens and addresses to use")
+    add("--make", default="dahua-like", choices=sorted(makes.MAKES), help="how it does recordings (see below)")
+    add("--replay-clip", action="store_true", help="replay the main stream's loop instead of pictures with their time")
     add("--profile", default="full", choices=sorted(PROFILES), help="sizes of the pictures (see below)")
     add("--dead", type=_dead_option, metavar="N:KIND,...", help="which channels are dead, or none (see below)")
     add("--username", default="admin")
@@ -160,6 +164,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             clock_window_s=options.clock_window_s,
             session_timeout_s=options.session_timeout_s,
             utc_offset_s=options.utc_offset_s,
+            make=options.make,
+            replay_clip=options.replay_clip,
         )
         asyncio.run(_run(config, show_password=made_up))
     except (OSError, IndexError, OverflowError) as error:

@@ -1,12 +1,20 @@
-"""What the recorder has recorded: one recording a living channel, from a month before its start until now.
+"""What the recorder has recorded: 30 days of every living channel, with gaps and motion that a seed decides.
 
-It is the catalogue only: nothing of it can be played yet (the RTSP door answers 551 to `Require: onvif-replay`).
+Times are seconds since 1970 by the device's clock. The same seed gives the same gaps and motion for the same day:
+
+- every fourth channel (1, 5, 9, ...) lacks one whole hour each day, the others now and then some minutes;
+- the whole recorder was off on the 9th and 10th day before its start;
+- channel 11 stopped recording an hour before the start;
+- thirty times a day something moves for 5 to 90 s.
 """
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from simulator.layout import ChannelSpec
@@ -14,20 +22,38 @@ from simulator.layout import ChannelSpec
 if TYPE_CHECKING:
     from simulator.recorder import Recorder
 
-KEPT = timedelta(days=30)
+KEPT_DAYS = 30
+DAY_S = 86_400
+HOUR_S = 3600
+MOTIONS_A_DAY = 30
+ENDED_CHANNEL = 11
+_OFF_DAYS_AGO = (9, 10)
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A container of tracks; `earliest` and `latest` are times of the device's clock."""
+    """A container of tracks. `is_active`: it is still recording."""
 
     channel: ChannelSpec
-    earliest: datetime
-    latest: datetime
+    seed: int
+    started_day: int
+    earliest_s: float
+    latest_s: float
+    is_active: bool = True
 
     @property
     def token(self) -> str:
         return self.channel.recording_token
+
+    @property
+    def earliest(self) -> datetime:
+        return datetime.fromtimestamp(self.earliest_s, UTC)
+
+    @property
+    def latest(self) -> datetime:
+        return datetime.fromtimestamp(self.latest_s, UTC)
 
     def tracks(self) -> list[tuple[str, str]]:
         """Token and type of each track."""
@@ -35,16 +61,107 @@ class Recording:
         found = [(f"VideoTrack{number:03d}", "Video")]
         return [*found, (f"AudioTrack{number:03d}", "Audio")] if self.channel.audio else found
 
+    def spans(self, start_s: float, end_s: float) -> list[Interval]:
+        """When there is data in [start_s, end_s): sorted, apart, cut off at the window."""
+        found: list[Interval] = []
+        for day in _days(start_s, end_s):
+            at = float(day * DAY_S)
+            for begin, until in (*_gaps(self.seed, self.channel.number, day, self.started_day), (at + DAY_S, at)):
+                part = (max(at, start_s, self.earliest_s), min(begin, end_s, self.latest_s))
+                if part[0] < part[1]:
+                    if found and found[-1][1] == part[0]:
+                        part = (found.pop()[0], part[1])
+                    found.append(part)
+                at = until
+        return found
+
+    def span_at(self, moment_s: float) -> Interval | None:
+        """The span that holds this moment, else the next one; cut off two days on. None after the last."""
+        at = max(moment_s, self.earliest_s)
+        while at < self.latest_s:
+            if found := self.spans(at, at + 2 * DAY_S):
+                return found[0]
+            at += 2 * DAY_S
+        return None
+
+    def motion(self, start_s: float, end_s: float) -> list[Interval]:
+        """From when until when something moved, for what began in [start_s, end_s)."""
+        kept = self.spans(start_s - HOUR_S, end_s + HOUR_S)
+        return [
+            (begin, until)
+            for day in _days(start_s, end_s)
+            for begin, until in _motion(self.seed, self.channel.number, day)
+            if start_s <= begin < end_s and any(first <= begin and until <= last for first, last in kept)
+        ]
+
+    def changes(self, start_s: float, end_s: float) -> list[tuple[float, bool]]:
+        """When it began (True) and ceased to have data, in [start_s, end_s]."""
+        found: list[tuple[float, bool]] = []
+        for begin, until in self.spans(start_s - 1, end_s + 1):
+            found += [(at, state) for at, state in ((begin, True), (until, False)) if start_s <= at <= end_s]
+        is_now = not self.is_active or end_s < self.latest_s
+        return [change for change in found if change[1] or is_now or change[0] < self.latest_s]
+
+    def has_data(self, moment_s: float) -> bool:
+        return bool(self.spans(moment_s - 0.001, moment_s))
+
+
+def _days(start_s: float, end_s: float) -> Iterator[int]:
+    yield from range(int(start_s // DAY_S), int(end_s // DAY_S) + 1)
+
+
+@lru_cache(maxsize=4096)
+def _gaps(seed: int, channel: int, day: int, started_day: int) -> tuple[Interval, ...]:
+    """Sorted, inside the day."""
+    begin = float(day * DAY_S)
+    if started_day - day in _OFF_DAYS_AGO:
+        return ((begin, begin + DAY_S),)
+    dice = random.Random(f"gaps/{seed}/{channel}/{day}")
+    if channel % 4 == 1:
+        hour = begin + dice.randrange(1, 23) * HOUR_S
+        return ((hour, hour + HOUR_S),)
+    if dice.random() > 0.4:
+        return ()
+    at = begin + dice.randrange(600, DAY_S - HOUR_S)
+    return ((at, at + dice.randrange(60, 2400)),)
+
+
+@lru_cache(maxsize=4096)
+def _motion(seed: int, channel: int, day: int) -> tuple[Interval, ...]:
+    dice = random.Random(f"motion/{seed}/{channel}/{day}")
+    begins = sorted(dice.randrange(DAY_S // 120) * 120 + dice.randrange(20) for _ in range(MOTIONS_A_DAY))
+    return tuple((float(day * DAY_S + at), float(day * DAY_S + at + dice.randrange(5, 90))) for at in begins)
+
 
 def recordings(recorder: Recorder) -> list[Recording]:
-    """All recordings, as they are now; the whole seconds keep the catalogue still from one question to the next."""
+    """All recordings, as they are now; whole seconds keep the catalogue still from one question to the next."""
+    if not recorder.make.has_profile_g:
+        return []
     clock = recorder.clock
-    shift = clock.epoch_s() - datetime.now(UTC).timestamp()
-    begin = datetime.fromtimestamp(int(clock.started_s + shift), UTC) - KEPT
-    latest = clock.utc().replace(microsecond=0)
-    return [Recording(channel, begin, latest) for channel in recorder.layout if not channel.dead]
+    started_s = int(clock.started_s + clock.epoch_s() - datetime.now(UTC).timestamp())
+    now_s = float(int(clock.epoch_s()))
+    found = []
+    for channel in recorder.layout:
+        if not channel.dead:
+            is_ended = channel.number == ENDED_CHANNEL
+            found.append(
+                Recording(
+                    channel=channel,
+                    seed=recorder.config.seed,
+                    started_day=started_s // DAY_S,
+                    earliest_s=float(started_s - KEPT_DAYS * DAY_S),
+                    latest_s=float(started_s - HOUR_S) if is_ended else now_s,
+                    is_active=not is_ended,
+                )
+            )
+    return found
 
 
 def find(recorder: Recorder, token: str) -> Recording | None:
     """A recording by its token."""
     return next((recording for recording in recordings(recorder) if recording.token == token), None)
+
+
+def find_channel(recorder: Recorder, number: int) -> Recording | None:
+    """A channel's recording."""
+    return next((recording for recording in recordings(recorder) if recording.channel.number == number), None)

@@ -1,18 +1,22 @@
 """The tester's door: faults on and off, who is connected, which picture is sent when, who tried to log in.
 
 JSON over HTTP on loopback: ``GET /state``, ``GET /faults``, ``POST /fault``, ``POST /clear``, ``POST /prepare``,
-``GET /frames?channel=1&role=main``, ``GET /logins``. Requests that name another host than this one are refused, so that
-a web page cannot use the door by way of a name that points here.
+``GET /frames?channel=1&role=main``, ``GET /logins``, ``GET /archive?channel=1&start=TIME&end=TIME``. Requests that name
+another host than this one are refused, so that a web page cannot use the door by way of a name that points here.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from simulator.archive import find_channel
+from simulator.clock import as_xml_time
 from simulator.faults import KINDS, BadFault
 from simulator.layout import ROLES
+from simulator.soap.xml import parse_time
 from simulator.web import Request, Response
 
 if TYPE_CHECKING:
@@ -27,6 +31,10 @@ def _json(value: object, status: int = 200) -> Response:
 
 def _problem(status: int, text: str) -> Response:
     return _json({"error": text}, status)
+
+
+def _time(epoch_s: float) -> str:
+    return as_xml_time(datetime.fromtimestamp(epoch_s, UTC))
 
 
 class ControlPort:
@@ -45,6 +53,7 @@ class ControlPort:
             ("GET", "/faults"): self._faults,
             ("GET", "/frames"): self._frames,
             ("GET", "/logins"): self._logins,
+            ("GET", "/archive"): self._archive,
             ("POST", "/fault"): self._fault,
             ("POST", "/clear"): self._clear,
             ("POST", "/prepare"): self._prepare,
@@ -98,6 +107,24 @@ class ControlPort:
         role = request.query("role") or "main"
         stream = self._recorder.stream(int(number) if number.isascii() and number.isdigit() else 0, role)
         return _json(stream.as_json()) if stream else _problem(404, "no such channel or role (main, sub)")
+
+    def _archive(self, request: Request) -> Response:
+        """The truth about a recording, to compare answers with: spans and motion between two times."""
+        number = request.query("channel")
+        kept = find_channel(self._recorder, int(number) if number.isascii() and number.isdigit() else 0)
+        start, end = (parse_time(request.query(name)) for name in ("start", "end"))
+        if kept is None or start is None or end is None:
+            return _problem(404, "channel, start and end (RFC 3339) of a channel that records are wanted")
+        window = start.timestamp(), end.timestamp()
+        return _json(
+            {
+                "recording_token": kept.token,
+                "earliest": _time(kept.earliest_s),
+                "latest": _time(kept.latest_s),
+                "spans": [{"start": _time(begin), "end": _time(until)} for begin, until in kept.spans(*window)],
+                "motion": [{"start": _time(begin), "end": _time(until)} for begin, until in kept.motion(*window)],
+            }
+        )
 
     def _logins(self, _request: Request) -> Response:
         return _json(self._recorder.login.as_json())

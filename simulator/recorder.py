@@ -18,6 +18,7 @@ from simulator.faults import Fault, Faults
 from simulator.layout import ROLES, ChannelSpec, Role, picture_spec
 from simulator.live import LiveStream
 from simulator.login import Login
+from simulator.makes import MAKES, Make
 from simulator.ptz import PtzHead
 from simulator.rtsp import RtspServer
 from simulator.searches import SearchDesk
@@ -47,6 +48,8 @@ class Config:
     clock_window_s: float = 60.0
     session_timeout_s: float = 60.0
     utc_offset_s: int = 3600
+    make: str = "dahua-like"
+    replay_clip: bool = False
 
 
 class Recorder:
@@ -55,6 +58,7 @@ class Recorder:
     def __init__(self, config: Config) -> None:
         self.config, self.layout = config, config.layout
         self.session_timeout_s = config.session_timeout_s
+        self.make: Make = MAKES[config.make]
         self.faults = Faults(time.monotonic)
         self.clock = DeviceClock(self.faults, config.utc_offset_s)
         self.login = Login(config.username, config.password, self.faults, self.clock, config.clock_window_s)
@@ -206,7 +210,10 @@ class Recorder:
         return f"rtsp://{self._authority(self.rtsp_port)}/cam/realmonitor?{query}"
 
     def replay_url(self, channel: ChannelSpec) -> str:
-        return f"rtsp://{self._authority(self.rtsp_port)}/cam/replay?channel={channel.number}&proto=Onvif"
+        query = f"channel={channel.number}&proto=Onvif"
+        if self.make.session_timeout_s:
+            query = f"recordingid={channel.recording_token}&{query}&session_timeout={self.make.session_timeout_s:.0f}"
+        return f"rtsp://{self._authority(self.rtsp_port)}/cam/replay?{query}"
 
     def snapshot_url(self, channel: ChannelSpec, role: Role) -> str:
         return self.onvif_url(f"/onvif/snapshot?channel={channel.number}&subtype={0 if role == 'main' else 1}")

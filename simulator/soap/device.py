@@ -34,6 +34,9 @@ def _services(recorder: Recorder) -> dict[str, Callable[[], Element]]:
     }
     if recorder.faults.is_on("no_media2"):
         del services["tr2"]
+    if not recorder.make.has_profile_g:
+        for prefix in ("trc", "tse", "trp"):
+            del services[prefix]
     return services
 
 
@@ -124,7 +127,7 @@ def scopes(recorder: Recorder) -> list[str]:
     base = "onvif://www.onvif.org"
     name = quote(recorder.shown_name(f"{MANUFACTURER} {MODEL}"), safe="")
     kinds = ("type/video_encoder", "type/audio_encoder", "type/ptz", "type/Network_Video_Transmitter")
-    profiles = ("Profile/Streaming", "Profile/G", "Profile/T")
+    profiles = ("Profile/Streaming", *(("Profile/G",) if recorder.make.has_profile_g else ()), "Profile/T")
     said = (*kinds, *profiles, f"hardware/{MODEL}", f"name/{name}", "location/loopback")
     return [f"{base}/{part}" for part in said]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.archive import KEPT, Recording, find, recordings
+from simulator.archive import KEPT_DAYS, Recording, find, recordings
 from simulator.clock import as_xml_time
 from simulator.soap import capabilities
 from simulator.soap.service import Call, SoapFault, done, no_such, operation
@@ -42,7 +42,7 @@ def _configuration(call: Call, recording: Recording, name: str) -> Element:
         name,
         source_information(call, recording),
         el("tt:Content", "Continuous"),
-        el("tt:MaximumRetentionTime", f"P{KEPT.days}D"),
+        el("tt:MaximumRetentionTime", f"P{KEPT_DAYS}D"),
     )
 
 

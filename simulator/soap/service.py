@@ -117,6 +117,8 @@ async def answer(recorder: Recorder, request: Request) -> Response:
 
 
 def _is_hidden(recorder: Recorder, path: str) -> bool:
+    if not recorder.make.has_profile_g and path in (PATHS["trc"], PATHS["tse"], PATHS["trp"]):
+        return True
     return path == PATHS["tr2"] and recorder.faults.is_on("no_media2")
 
 

@@ -190,12 +190,15 @@ def test_a_search_for_recordings_is_handed_out_in_portions(simulator: Simulator,
 
 
 def test_the_history_tells_the_state_at_the_start_of_a_search(simulator: Simulator, schema: etree.XMLSchema) -> None:
-    for start, is_start_state in ((PAST, False), (datetime.datetime.now(datetime.UTC), True)):
+    day = datetime.timedelta(days=1)
+    now = datetime.datetime.now(datetime.UTC)
+    for start, is_recorded in ((now - 40 * day, "false"), (now - day / 1000, "true")):
         token = call(
             simulator,
             "tse",
             "FindEvents",
             StartPoint=start,
+            EndPoint=start + day,
             Scope={"IncludedRecordings": [RECORDING]},
             SearchFilter={},
             IncludeStartState=True,
@@ -204,7 +207,9 @@ def test_the_history_tells_the_state_at_the_start_of_a_search(simulator: Simulat
         _hold_against(schema, "tse")
         page = call(simulator, "tse", "GetEventSearchResults", SearchToken=token)
         _hold_against(schema, "tse")
-        assert [row.StartStateEvent for row in page.Result] == [is_start_state] * 3  # the recording, video, audio
+        mine = [row for row in page.Result if row.RecordingToken == RECORDING and row.StartStateEvent]
+        assert len(mine) == 3  # the recording, video, audio
+        assert {row.Event.Message._value_1.Data.SimpleItem[0].Value for row in mine} == {is_recorded}
         call(simulator, "tse", "EndSearch", SearchToken=token)
 
 

@@ -1,0 +1,61 @@
+"""The makes of recorder it can pretend to be: what each does in its own way with recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """`conformant` is the default of every field.
+
+    `replay`: "onvif", "plain" (551 to Require: onvif-replay, its address plays as plain RTSP).
+    `summary`: "full", "empty" (all dates 1970, no number), "none" (optional action not implemented).
+    """
+
+    name: str
+    text: str
+    has_profile_g: bool = True
+    honours_filters: bool = True
+    gives_start_states: bool = True
+    summary: str = "full"
+    has_wrong_dates: bool = False  # earliest is 1970, summary and tracks say other dates
+    is_never_completed: bool = False  # the state stays Searching until an empty page
+    writes_loosely: bool = False  # TRUE for true, times without Z, unsorted
+    replay: str = "onvif"
+    honours_rate_control: bool = True
+    seeks_in_session: bool = True
+    session_timeout_s: float | None = None  # in the replay address, too
+
+
+MAKES = {
+    make.name: make
+    for make in (
+        Make("conformant", "all as the specifications say"),
+        Make("dahua-like", "filters ignored, a summary without details", honours_filters=False, summary="empty"),
+        Make(
+            "hikvision-like",
+            "1970 and dates at odds, Searching with results, no start states, TRUE and times without Z, "
+            "seeks in a new session only",
+            gives_start_states=False,
+            has_wrong_dates=True,
+            is_never_completed=True,
+            writes_loosely=True,
+            seeks_in_session=False,
+        ),
+        Make(
+            "uniview-like",
+            "no summary, Rate-Control ignored",
+            summary="none",
+            honours_rate_control=False,
+        ),
+        Make("axis-like", "a query and session_timeout=30 in the replay address", session_timeout_s=30.0),
+        Make("no-replay-headers", "551 to Require: onvif-replay; plays as plain RTSP", replay="plain"),
+        Make("no-profile-g", "no Recording, Search and Replay services", has_profile_g=False),
+    )
+}
+
+
+def table_text() -> str:
+    """The makes for `--help`."""
+    return "\n".join(f"  {make.name:18} {make.text}" for make in MAKES.values())

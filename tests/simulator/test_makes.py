@@ -1,0 +1,125 @@
+"""What the archive holds, and how each make tells of it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zeep.exceptions
+
+from tests.simulator.process import Simulator
+from tests.simulator.services import call
+
+UTC = datetime.UTC
+DAY = datetime.timedelta(days=1)
+TEN = datetime.timedelta(seconds=10)
+MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
+
+
+@pytest.fixture(scope="module")
+def makes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Simulator]]:
+    """One of each, started when first asked for."""
+    folder = tmp_path_factory.mktemp("makes")
+    started = _Started(folder)
+    yield started
+    for simulator in started.values():
+        simulator.stop()
+
+
+class _Started(dict[str, Simulator]):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def __missing__(self, make: str) -> Simulator:
+        self[make] = Simulator(self._folder, "--make", make, "--channels", "16")
+        return self[make]
+
+
+def results(simulator: Simulator, start: datetime.datetime, end: datetime.datetime, **more: Any) -> list[Any]:
+    """Everything FindEvents gives."""
+    asked = {"Scope": {}, "SearchFilter": {}, "IncludeStartState": True, **more}
+    token = call(simulator, "tse", "FindEvents", StartPoint=start, EndPoint=end, KeepAliveTime=TEN, **asked)
+    found: list[Any] = []
+    while True:
+        page = call(simulator, "tse", "GetEventSearchResults", SearchToken=token)
+        found += page.Result
+        if not page.Result:
+            call(simulator, "tse", "EndSearch", SearchToken=token)
+            return found
+
+
+def test_the_archive_has_gaps_and_motion_and_is_the_same_each_time(makes: dict[str, Simulator], tmp_path: Path) -> None:
+    now = datetime.datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    window = f"start={(midnight - DAY).strftime('%Y-%m-%dT%H:%M:%SZ')}&end={midnight.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+    first = makes["conformant"].get(f"/archive?channel=1&{window}")
+    lengths = [_length_s(span) for span in first["spans"]]
+    assert len(lengths) == 2
+    assert sum(lengths) == 23 * 3600  # one seeded hour is missing
+    assert len(first["motion"]) > 20
+    another = Simulator(tmp_path, "--make", "hikvision-like", "--channels", "2")
+    try:
+        assert another.get(f"/archive?channel=1&{window}")["spans"] == first["spans"]
+    finally:
+        another.stop()
+
+
+def _length_s(span: dict[str, str]) -> float:
+    start, end = (datetime.datetime.fromisoformat(span[name]) for name in ("start", "end"))
+    return (end - start).total_seconds()
+
+
+def test_a_month_of_sixteen_channels_is_about_25_000_events(makes: dict[str, Simulator]) -> None:
+    now = datetime.datetime.now(UTC)
+    week = len(results(makes["conformant"], now - 7 * DAY, now))
+    assert 25_000 * 7 / 30 * 0.9 < week < 25_000 * 7 / 30 * 1.2
+
+
+def test_filters_are_honoured_by_the_conformant_one_only(makes: dict[str, Simulator]) -> None:
+    now = datetime.datetime.now(UTC)
+    scope = {"IncludedRecordings": ["RecordMediaProfile00000"]}
+
+    def tokens(make: str) -> set[str]:
+        return {row.RecordingToken for row in results(makes[make], now - DAY, now, Scope=scope)}
+
+    assert tokens("conformant") == {"RecordMediaProfile00000"}
+    assert len(tokens("dahua-like")) == 13
+
+
+def test_start_states_come_where_they_are_known(makes: dict[str, Simulator]) -> None:
+    now = datetime.datetime.now(UTC)
+    assert any(row.StartStateEvent for row in results(makes["conformant"], now - DAY, now))
+    assert not any(row.StartStateEvent for row in results(makes["hikvision-like"], now - DAY, now))
+
+
+def test_summaries_differ(makes: dict[str, Simulator]) -> None:
+    full = call(makes["conformant"], "tse", "GetRecordingSummary")
+    assert (full.NumberRecordings, full.DataFrom.year >= 2026) == (13, True)
+    empty = call(makes["dahua-like"], "tse", "GetRecordingSummary")
+    assert (empty.NumberRecordings, empty.DataFrom.year) == (0, 1970)
+    with pytest.raises(zeep.exceptions.Fault, match="Optional Action Not Implemented"):
+        call(makes["uniview-like"], "tse", "GetRecordingSummary")
+
+
+def test_replay_addresses_differ(makes: dict[str, Simulator]) -> None:
+    setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+
+    def address(make: str) -> str:
+        asked = {"StreamSetup": setup, "RecordingToken": "RecordMediaProfile00000"}
+        return str(call(makes[make], "trp", "GetReplayUri", **asked))
+
+    assert address("conformant").endswith("/cam/replay?channel=1&proto=Onvif")
+    assert address("axis-like").endswith("session_timeout=30")
+
+
+def test_a_recorder_without_profile_g_has_none_of_its_services(makes: dict[str, Simulator]) -> None:
+    simulator = makes["no-profile-g"]
+    spaces = [service.Namespace for service in call(simulator, "tds", "GetServices", IncludeCapability=False)]
+    assert not [space for space in spaces if space.rpartition("/ver10/")[2] in ("search/wsdl", "replay/wsdl")]
+    assert not [space for space in spaces if "recording" in space]
+    with pytest.raises(zeep.exceptions.Fault):
+        call(simulator, "tse", "GetRecordingSummary")

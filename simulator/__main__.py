@@ -20,8 +20,8 @@ from simulator.lifetime import die_with_parent
 from simulator.recorder import Config, Recorder
 
 _DESCRIPTION = """\
-A pretend ONVIF recorder on loopback: up to 64 channels, live video over RTSP, snapshots, events, PTZ, a catalogue of
-recordings, WS-Discovery. Pictures are drawn and encoded on demand and kept in a cache folder.
+A pretend ONVIF recorder on loopback: up to 64 channels, live video over RTSP, snapshots, events, PTZ, 30 days of
+recordings with replay, WS-Discovery. Pictures are drawn and encoded on demand and kept in a cache folder.
 
 When it is ready it prints one line of JSON: {"ready": true, "onvif_port": n, "rtsp_port": n, "control_port": n,
 "username": "admin"}; with "password" when it made one up. Then e.g.:
@@ -36,10 +36,14 @@ one never answers DESCRIBE.
 picture: the top sixteenth holds 20 equal cells: white, black, 16 bits of the frame number (most significant first),
 even parity, odd parity.
 
+replay: 320x180, 5 pictures a second, a key frame a second, channel 2 in H.265; the top sixteen lines hold 40 cells of 8
+pixels (white, black, 36 bits of the time in tenths of a second since 1970, even parity, odd parity) and the time as text.
+
 profiles: full is what a recorder sends (1080p25 at 4 Mbit/s and 640x360 at 15/s, GOP 2 s); small is for test suites
 (640x360 and 320x180, GOP 1 s): each stream is encoded in under a second when it is first asked for.
 
-control port (JSON): GET /state, /faults, /logins, /frames?channel=1&role=main; POST /clear, /prepare?role=main,
+control port (JSON): GET /state, /faults, /logins, /replay, /frames?channel=1&role=main,
+/archive?channel=1&start=TIME&end=TIME; POST /clear, /prepare?role=main,
 /fault with {{"name": ..., "value": ..., "channel": n, "after_s": s, "for_s": s}}; a value of null ends a fault.
 
 faults:

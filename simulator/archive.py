@@ -76,12 +76,13 @@ class Recording:
         return found
 
     def span_at(self, moment_s: float) -> Interval | None:
-        """The span that holds this moment, else the next one; cut off two days on. None after the last."""
+        """The span that holds this moment, else the next one; None after the last. Cut off a day around the moment."""
         at = max(moment_s, self.earliest_s)
         while at < self.latest_s:
-            if found := self.spans(at, at + 2 * DAY_S):
+            found = [span for span in self.spans(at - DAY_S, at + DAY_S) if span[1] > at]
+            if found:
                 return found[0]
-            at += 2 * DAY_S
+            at += DAY_S
         return None
 
     def motion(self, start_s: float, end_s: float) -> list[Interval]:

@@ -117,6 +117,10 @@ class ClipStore:
             self._spawn(self._wake())
         return clip
 
+    def forget(self, spec: PictureSpec) -> None:
+        """Nobody needs it any more; one that is being made is thrown away when it is done."""
+        self._clips.pop(spec.file_name, None)
+
     def progress(self) -> dict[str, int]:
         """How many loops are ready and how many wait or are being made."""
         ready = sum(clip.is_complete for clip in self._clips.values())
@@ -204,6 +208,8 @@ class ClipStore:
         if code != 0 or not _is_whole(clip):
             raise EncodeError(f"{self.ffmpeg} ended with {code} after {len(clip.pictures)} pictures")
         self._complete(clip)
+        if spec.kind == "moment":
+            return
         with contextlib.suppress(OSError):  # a full disk costs the cache, not the pictures
             await asyncio.to_thread(self._write, self.cache_dir / spec.file_name, data)
 
@@ -212,17 +218,17 @@ class ClipStore:
         assert process.stdout is not None  # noqa: S101 (PIPE was asked for)
         process.stdin.write(clip.spec.as_json().encode())
         process.stdin.close()
-        cutter = StreamCutter(clip.spec.stream.codec, clip.sets)
+        cutter = StreamCutter(clip.spec.stream.codec, clip.sets, packs=clip.spec.kind != "scene")
         head_start = min(_HEAD_START_FRAMES, clip.spec.stream.gop_frames)
         pieces = []
         while piece := await process.stdout.read(_PIECE_BYTES):
             pieces.append(piece)
-            if clip.spec.kind == "clip":
+            if clip.spec.kind != "stills":
                 clip.pictures += cutter.feed(piece)
                 if len(clip.pictures) >= head_start:
                     clip.started.set()
         data = b"".join(pieces)
-        if clip.spec.kind == "clip":
+        if clip.spec.kind != "stills":
             clip.pictures += cutter.finish()
         else:
             clip.stills = split_jpegs(data)
@@ -282,7 +288,7 @@ def _load(clip: Clip, path: Path) -> bool:
     if clip.spec.kind == "stills":
         clip.stills = split_jpegs(data)
     else:
-        cutter = StreamCutter(clip.spec.stream.codec, clip.sets)
+        cutter = StreamCutter(clip.spec.stream.codec, clip.sets, packs=clip.spec.kind != "scene")
         clip.pictures = [*cutter.feed(data), *cutter.finish()]
     if _is_whole(clip):
         return True

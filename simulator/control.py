@@ -1,7 +1,8 @@
 """The tester's door: faults on and off, who is connected, which picture is sent when, who tried to log in.
 
 JSON over HTTP on loopback: ``GET /state``, ``GET /faults``, ``POST /fault``, ``POST /clear``, ``POST /prepare``,
-``GET /frames?channel=1&role=main``, ``GET /logins``, ``GET /archive?channel=1&start=TIME&end=TIME``. Requests that name
+``GET /frames?channel=1&role=main``, ``GET /logins``, ``GET /archive?channel=1&start=TIME&end=TIME``,
+``GET /replay``. Requests that name
 another host than this one are refused, so that a web page cannot use the door by way of a name that points here.
 """
 
@@ -54,6 +55,7 @@ class ControlPort:
             ("GET", "/frames"): self._frames,
             ("GET", "/logins"): self._logins,
             ("GET", "/archive"): self._archive,
+            ("GET", "/replay"): self._replay,
             ("POST", "/fault"): self._fault,
             ("POST", "/clear"): self._clear,
             ("POST", "/prepare"): self._prepare,
@@ -107,6 +109,10 @@ class ControlPort:
         role = request.query("role") or "main"
         stream = self._recorder.stream(int(number) if number.isascii() and number.isdigit() else 0, role)
         return _json(stream.as_json()) if stream else _problem(404, "no such channel or role (main, sub)")
+
+    def _replay(self, _request: Request) -> Response:
+        players = [connection.replay.player for connection in self._recorder.rtsp.connections]
+        return _json({"sessions": [player.as_json() for player in players if player is not None]})
 
     def _archive(self, request: Request) -> Response:
         """The truth about a recording, to compare answers with: spans and motion between two times."""

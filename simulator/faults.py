@@ -88,6 +88,8 @@ _KINDS = (
     FaultKind("rtsp_redirect", "RTSP requests are answered with 302", "target URL", _is_text),
     FaultKind("rtsp_slow", "RTSP answers come late", "seconds", _is_positive, per_channel=True),
     FaultKind("rtsp_silent", "RTSP connections stay open and nothing is sent", "true", _is_true, per_channel=True),
+    FaultKind("replay_setup_delay", "a recorder takes its time to open a replay session", "seconds", _is_positive),
+    FaultKind("replay_seek_delay", "and to seek in an open one", "seconds", _is_positive),
     FaultKind("rtcp_only", "sender reports flow, media does not", "true", _is_true, per_channel=True),
     FaultKind("drop_connections", "RTSP connections are closed, new ones too", "true", _is_true, per_channel=True),
     FaultKind("dead", "the channel fails", ", ".join(DEAD_KINDS), _one_of(*DEAD_KINDS), per_channel=True),

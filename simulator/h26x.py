@@ -72,11 +72,12 @@ def split_nals(data: bytes) -> tuple[list[bytes], bytes]:
 class StreamCutter:
     """Turns an Annex B stream that arrives in pieces into pictures.
 
-    A picture is complete when the next begins, or at `finish`.
+    A picture is complete when the next begins, or at `finish`. Without `packs` its payloads are whole NAL units.
     """
 
     codec: Codec
     sets: ParameterSets = field(default_factory=ParameterSets)
+    packs: bool = True
     _rest: bytes = b""
     _pending: list[bytes] = field(default_factory=list)
     _has_slice: bool = False
@@ -117,6 +118,8 @@ class StreamCutter:
     def _close(self) -> Picture:
         nals, self._pending, self._has_slice = self._pending, [], False
         is_key = any(_is_key(self.codec, nal_type(self.codec, nal)) for nal in nals)
+        if not self.packs:
+            return Picture(tuple(nals), is_key)
         return Picture(tuple(payload for nal in nals for payload in packetize(self.codec, nal)), is_key)
 
 

@@ -14,6 +14,9 @@ from typing import Literal
 Codec = Literal["h264", "h265"]
 AudioCodec = Literal["pcma", "pcmu", "aac"]
 Role = Literal["main", "sub"]
+# clip: a live loop; stills: JPEGs of it; scene: the archive's loop, whose pictures get their time later, a slice a row;
+# moment: pictures of one moment, with their time in them.
+Kind = Literal["clip", "stills", "scene", "moment"]
 Dead = Literal["not_found", "no_signal", "silence"]
 
 ROLES: tuple[Role, Role] = ("main", "sub")
@@ -50,6 +53,8 @@ _AUDIO: tuple[AudioCodec | None, ...] = (
 )  # fmt: skip
 
 LONG_GOP_CHANNEL = 3
+ARCHIVE_H265_CHANNEL = 2
+ARCHIVE_LOOP_S = 10
 # Some recorders add a track of ONVIF metadata to every stream; players that look at it open seconds later.
 METADATA_EVERY = 4
 PTZ_CHANNEL = 1
@@ -122,12 +127,13 @@ class ChannelSpec:
 class PictureSpec:
     """All that decides the bytes of a clip or of a channel's stills; its digest names the file in the cache."""
 
-    kind: Literal["clip", "stills"]
+    kind: Kind
     title: str
     scene: str
     night: bool
     seed: int
     stream: StreamSpec
+    begins_s: int = 0
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -144,10 +150,19 @@ class PictureSpec:
         return cls(**{**values, "stream": StreamSpec(**values["stream"])})
 
 
-def picture_spec(channel: ChannelSpec, role: Role, kind: Literal["clip", "stills"] = "clip") -> PictureSpec:
+def picture_spec(channel: ChannelSpec, role: Role, kind: Kind = "clip") -> PictureSpec:
     """What the painter needs to know of one stream."""
     title = f"CH {channel.number:02d}  {channel.name.upper()}"
     return PictureSpec(kind, title, channel.scene, channel.night, channel.seed, channel.stream(role))
+
+
+def archive_spec(channel: ChannelSpec, *, begins_s: int = 0) -> PictureSpec:
+    """The archive's pictures: 320x180, 5 a second, a key frame a second. In H.265 they are encoded for each moment."""
+    codec: Codec = "h265" if channel.number == ARCHIVE_H265_CHANNEL else "h264"
+    stream = StreamSpec(codec, 320, 180, 5, 1, ARCHIVE_LOOP_S, 120)
+    title = f"CH {channel.number:02d}  {channel.name.upper()}"
+    kind: Kind = "moment" if codec == "h265" else "scene"
+    return PictureSpec(kind, title, channel.scene, channel.night, channel.seed, stream, begins_s)
 
 
 @dataclass(frozen=True, slots=True)

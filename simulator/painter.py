@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from simulator.actors import WHITE, Cutter
+from simulator.burnt_time import ROWS, put_time
 from simulator.canvas import GREY, Canvas, Sprite
 from simulator.font import GLYPH_HEIGHT, text_cells, text_columns
 from simulator.layout import PictureSpec, StreamSpec
@@ -74,8 +75,14 @@ class Painter:
         seconds = number / self.spec.stream.fps
         for actor in self._actors:
             actor.put(frame, self.width, self.height, seconds, self.spec.stream.loop_s)
-        self._title.put(frame, self.width, self.height, self.width // 64, self.height // 16 + self.height // 40)
-        self._put_code(frame, number)
+        top = ROWS if self.spec.kind in ("scene", "moment") else self.height // 16
+        self._title.put(frame, self.width, self.height, self.width // 64, top + self.height // 40)
+        if self.spec.kind == "moment":
+            put_time(frame, self.width, self.height, self.spec.begins_s * 10 + number * 10 // self.spec.stream.fps)
+        elif self.spec.kind == "scene":
+            put_time(frame, self.width, self.height, 0)
+        else:
+            self._put_code(frame, number)
         return frame
 
     def _put_code(self, frame: bytearray, number: int) -> None:
@@ -113,13 +120,28 @@ def encode_command(ffmpeg: str, spec: PictureSpec, encoder: str, threads: int) -
             "pipe:1",
         ]
     rate = ["-b:v", f"{stream.kbps}k", "-maxrate", f"{stream.kbps}k", "-bufsize", f"{stream.kbps}k"]
-    return [*command, "-g", str(stream.gop_frames), *rate, *_encoder_options(stream, encoder, threads), "pipe:1"]
+    options = _encoder_options(stream, encoder, threads, is_by_rows=spec.kind == "scene")
+    return [*command, "-g", str(stream.gop_frames), *rate, *options, "pipe:1"]
 
 
-def _encoder_options(stream: StreamSpec, encoder: str, threads: int) -> Sequence[str]:
+def _encoder_options(stream: StreamSpec, encoder: str, threads: int, *, is_by_rows: bool) -> Sequence[str]:
     gop = f"keyint={stream.gop_frames}:min-keyint={stream.gop_frames}:scenecut=0:bframes=0:rc-lookahead=0:open-gop=0"
     if encoder == "libx264":
         params = f"{gop}:threads={threads}:sliced-threads=0:slices=1:repeat-headers=1:aud=0:sync-lookahead=0"
+        if is_by_rows:
+            params = f"{params}:slice-max-mbs={stream.width // 16}:cabac=0:8x8dct=0:weightp=0:no-deblock=1"
+            return [
+                "-c:v",
+                encoder,
+                "-profile:v",
+                "baseline",
+                "-preset",
+                "ultrafast",
+                "-x264-params",
+                params,
+                "-f",
+                "h264",
+            ]
         return ["-c:v", encoder, "-preset", "ultrafast", "-x264-params", params, "-f", "h264"]
     if encoder == "libx265":
         quick = (

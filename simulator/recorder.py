@@ -57,8 +57,8 @@ class Recorder:
 
     def __init__(self, config: Config) -> None:
         self.config, self.layout = config, config.layout
-        self.session_timeout_s = config.session_timeout_s
         self.make: Make = MAKES[config.make]
+        self.session_timeout_s = min(config.session_timeout_s, self.make.session_timeout_s or config.session_timeout_s)
         self.faults = Faults(time.monotonic)
         self.clock = DeviceClock(self.faults, config.utc_offset_s)
         self.login = Login(config.username, config.password, self.faults, self.clock, config.clock_window_s)

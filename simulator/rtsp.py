@@ -1,4 +1,4 @@
-"""The RTSP door: live streams over TCP, interleaved (RFC 2326), behind Digest.
+"""The RTSP door: live streams and replay over TCP, interleaved (RFC 2326), behind Digest.
 
 Addresses look like a Dahua recorder's: ``/cam/realmonitor?channel=1&subtype=0&unicast=true&proto=Onvif``. Only TCP is
 offered (461 for anything else). A session belongs to its connection, and ends when nothing is heard from the client for
@@ -19,6 +19,8 @@ from simulator.clips import EncodeError
 from simulator.h26x import sdp_format
 from simulator.live import AUDIO, METADATA, METADATA_PAYLOAD_TYPE, VIDEO, VIDEO_PAYLOAD_TYPE, LiveStream
 from simulator.login import Outcome
+from simulator.replay_door import ReplayDoor
+from simulator.rtsp_messages import Reply, Request, interleaved_channels
 
 if TYPE_CHECKING:
     from simulator.recorder import Recorder
@@ -32,49 +34,13 @@ _PUBLIC = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_P
 _REASONS = {
     200: "OK", 302: "Moved Temporarily", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
     405: "Method Not Allowed", 453: "Not Enough Bandwidth", 454: "Session Not Found",
-    455: "Method Not Valid in This State", 461: "Unsupported Transport", 503: "Service Unavailable",
-    551: "Option not supported",
+    455: "Method Not Valid in This State", 457: "Invalid Range", 461: "Unsupported Transport",
+    503: "Service Unavailable", 551: "Option not supported",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One RTSP request; header names are lower case."""
-
-    method: str
-    url: str
-    headers: dict[str, str]
-
-    def number(self, name: str) -> int | None:
-        """A number from the URL, such as ``channel=3`` or ``trackID=0``."""
-        found = re.search(rf"\b{name}=(\d{{1,6}})\b", self.url)
-        return int(found[1]) if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    status: int
-    headers: tuple[str, ...] = ()
-    body: str = ""
 
 
 class _Gone(Exception):
     """The connection is to be closed without an answer."""
-
-
-def interleaved_channels(transport: str, free: int) -> tuple[int, int] | None:
-    """The channel pair of the first TCP offer in a Transport header, None when there is none."""
-    for offer in transport.split(","):
-        parts = [part.strip() for part in offer.split(";")]
-        if parts[0].upper() != "RTP/AVP/TCP":
-            continue
-        asked = next((part for part in parts if part.lower().startswith("interleaved=")), None)
-        if asked is None:
-            return free, free + 1
-        found = re.fullmatch(r"interleaved=(\d{1,3})-(\d{1,3})", asked.lower())
-        if found and int(found[1]) + 1 == int(found[2]) < 256:
-            return int(found[1]), int(found[2])
-    return None
 
 
 def describe(stream: LiveStream) -> str:
@@ -112,6 +78,9 @@ class Connection:
     user_agent: str = ""
     since: float = field(default_factory=time.time)
 
+    def __post_init__(self) -> None:
+        self.replay = ReplayDoor(self)
+
     def channel_of(self, stream: LiveStream, track: int) -> int | None:
         return self.channels.get(track) if stream is self.stream else None
 
@@ -128,12 +97,14 @@ class Connection:
         self.writer.transport.abort()
 
     def stop_playing(self) -> None:
+        self.replay.close()
         if self.stream:
             self.stream.remove(self)
         self.is_playing = False
 
     def channel_number(self) -> int | None:
-        return self.stream.channel.number if self.stream else None
+        player = self.replay.player
+        return self.stream.channel.number if self.stream else player.channel.number if player else None
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -214,12 +185,14 @@ class Connection:
             return Reply(302, (f"Location: {target}",))
         if "cseq" not in request.headers:
             return Reply(400)
-        if "require" in request.headers:  # nothing optional is offered, replay neither
-            return Reply(551, (f"Unsupported: {request.headers['require']}",))
+        if unsupported := self.replay.refused(request):
+            return unsupported
         if request.method == "OPTIONS":
             return Reply(200, (f"Public: {_PUBLIC}",))
         if refused := self._refused(request):
             return refused
+        if self.replay.answers(request):
+            return await self.replay.answer(request)
         handler = {
             "DESCRIBE": self._describe,
             "SETUP": self._setup,
@@ -305,7 +278,7 @@ class Connection:
 
     def _session_problem(self, request: Request) -> Reply | None:
         sent = request.headers.get("session", "").partition(";")[0].strip()
-        return None if self.session and sent == self.session else Reply(454)
+        return None if sent and sent in (self.session, self.replay.session) else Reply(454)
 
     async def _play(self, request: Request) -> Reply:
         if problem := self._session_problem(request):
@@ -346,7 +319,9 @@ class Connection:
     async def _keep_alive(self, request: Request) -> Reply:
         if "session" in request.headers and (problem := self._session_problem(request)):
             return problem
-        return Reply(200, (self._session_header(),) if self.session else ())
+        if session := self.session or self.replay.session:
+            return Reply(200, (f"Session: {session};timeout={self.recorder.session_timeout_s:.0f}",))
+        return Reply(200)
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -394,3 +369,7 @@ class RtspServer:
     def sessions(self) -> int:
         """How many connections have set something up."""
         return sum(bool(connection.session) for connection in self.connections)
+
+    def replays(self) -> int:
+        """How many replay sessions there are."""
+        return sum(bool(connection.replay.session) for connection in self.connections)

@@ -136,18 +136,16 @@ def first_of_answer(held: Sequence[RtpPacket], cseq: int, last_s: float | None) 
     the newest picture before these.
     """
     jump: int | None = None
-    is_from_here = True
-    begins = 0  # parameter sets in packets of their own have no stamp and go with what follows
+    begins, timestamp = 0, -1  # of a picture: parameter sets in packets of their own have no stamp
     for index, packet in enumerate(held):
         if packet.track != VIDEO:
             continue
+        if packet.timestamp != timestamp:
+            begins, timestamp = index, packet.timestamp
         stamp = read_stamp(packet.extension) if packet.extension else None
         if stamp is None:
-            begins = index if is_from_here else begins
-            is_from_here = False
             continue
-        start = begins if not is_from_here else index
-        is_from_here = True
+        start = begins
         if stamp.play_cseq and stamp.play_cseq == cseq & 0xFF:
             return start
         if last_s is not None:

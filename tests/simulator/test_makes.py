@@ -109,8 +109,8 @@ def test_replay_addresses_differ(makes: dict[str, Simulator]) -> None:
     setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
 
     def address(make: str) -> str:
-        asked = {"StreamSetup": setup, "RecordingToken": "RecordMediaProfile00000"}
-        return str(call(makes[make], "trp", "GetReplayUri", **asked))
+        token = "RecordMediaProfile00000"
+        return str(call(makes[make], "trp", "GetReplayUri", StreamSetup=setup, RecordingToken=token))
 
     assert address("conformant").endswith("/cam/replay?channel=1&proto=Onvif")
     assert address("axis-like").endswith("session_timeout=30")

@@ -78,7 +78,9 @@ class RecordingManager:
 
     # ---- at once ---------------------------------------------------------------------------------
 
-    def coverage(self, camera_id: int, start: datetime, end: datetime, *, channel: int | None = None) -> Coverage:
+    def coverage(
+        self, camera_id: int, start: datetime, end: datetime, *, channel: int | None = None, with_events: bool = True
+    ) -> Coverage:
         """What is known of [start, end), for every channel that has recordings; what is not is asked meanwhile.
 
         InvalidRequest for a window that is empty or longer than 400 days; NotFound for the camera; where
@@ -95,7 +97,7 @@ class RecordingManager:
         rows = rows_of(recordings, self._channels(camera_id))
         rows = [row for row in rows if channel in (None, row.channel)]
         return Coverage(
-            channels=tuple(self._covered(camera_id, rows, window, now, clock)),
+            channels=tuple(self._covered(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)),
             indexing=self._indexer.progress(camera_id),
             event_search=self._indexer.tells_events(camera_id),
             clock_offset_s=self._clock_offset_s(camera_id),
@@ -224,13 +226,13 @@ class RecordingManager:
         return {channel.number: channel.name for channel in self._channels(camera_id)}
 
     def _covered(
-        self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock
+        self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock, *, limit: int
     ) -> list[ChannelCoverage]:
         known = self._known(camera_id, [recording for row in rows for recording in row.recordings], window)
         found = []
         for row in rows:
             tokens = [recording.recording_token for recording in row.recordings]
-            events = self._store.seen(camera_id, window, tokens, MOST_EVENTS + 1)
+            events = self._store.seen(camera_id, window, tokens, limit + 1) if limit else []
             spans = spans_of(row, window, known, now)
             found.append(
                 ChannelCoverage(
@@ -241,8 +243,8 @@ class RecordingManager:
                     spans=tuple(
                         replace(span, start=clock.true(span.start), end=clock.true(span.end)) for span in spans
                     ),
-                    events=tuple(clock.true_event(event) for event in events[:MOST_EVENTS]),
-                    events_truncated=len(events) > MOST_EVENTS,
+                    events=tuple(clock.true_event(event) for event in events[:limit]),
+                    events_truncated=len(events) > limit,
                 )
             )
         return found

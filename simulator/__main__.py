@@ -36,8 +36,8 @@ one never answers DESCRIBE.
 picture: the top sixteenth holds 20 equal cells: white, black, 16 bits of the frame number (most significant first),
 even parity, odd parity.
 
-replay: 320x180, 5 pictures a second, a key frame a second, channel 2 in H.265; the top sixteen lines hold 40 cells of 8
-pixels (white, black, 36 bits of the time in tenths of a second since 1970, even parity, odd parity) and the time as text.
+replay: 320x180, 5 pictures a second, a key frame a second, channel 2 in H.265; the top sixteen lines hold 40 cells of
+8 pixels (white, black, 36 bits of the time in tenths of a second since 1970, even parity, odd parity) and it as text.
 
 profiles: full is what a recorder sends (1080p25 at 4 Mbit/s and 640x360 at 15/s, GOP 2 s); small is for test suites
 (640x360 and 320x180, GOP 1 s): each stream is encoded in under a second when it is first asked for.

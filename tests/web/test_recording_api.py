@@ -87,6 +87,12 @@ def test_the_coverage_has_no_holes(client: FlaskClient, recorded: Archive) -> No
     assert (document["indexing"], document["event_search"], document["error"]) == (None, True, None)
 
 
+def test_the_coverage_without_events(client: FlaskClient, recorded: Archive) -> None:
+    first, _ = _covered(client, events="0")["channels"]
+    assert (first["events"], first["events_truncated"]) == ([], False)
+    assert len(first["spans"]) == 3
+
+
 def test_the_coverage_of_one_channel(client: FlaskClient, recorded: Archive) -> None:
     assert [item["channel"] for item in _covered(client, channel="2")["channels"]] == [2]
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from web.api.models import Problem, Time
 from web.api.playback_models import RecordingToken
-from web.fields import BodyId, Moment, PathId, QueryModel, RequestModel
+from web.fields import BodyId, Flag, Moment, PathId, QueryModel, RequestModel
 
 MatchedBy = Literal["job", "video_source", "name", "order", "nothing"]
 Channel = Annotated[
@@ -33,6 +33,7 @@ class CoverageQuery(QueryModel):
     start_time: Moment
     end_time: Moment
     channel: PathId | None = None
+    events: Annotated[Flag, Field(description="0 leaves the events out")] = True
 
 
 class PlaybackUriRequest(RequestModel):

@@ -86,7 +86,9 @@ def recording_summary(path: models.CameraPath) -> Response:
 )
 def recording_coverage(path: models.CameraPath, query: recording_models.CoverageQuery) -> Response:
     """What is known of the window, at once. What is not is asked in the background: ask again while `indexing`."""
-    found = services().recordings.coverage(path.camera_id, query.start_time, query.end_time, channel=query.channel)
+    found = services().recordings.coverage(
+        path.camera_id, query.start_time, query.end_time, channel=query.channel, with_events=query.events
+    )
     problem = Problem(found.problem.code, found.problem.detail) if found.problem is not None else None
     return answers.answer(
         recording_models.Coverage(

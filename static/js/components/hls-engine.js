@@ -63,8 +63,20 @@ const CONFIG = {
   fragLoadPolicy: SEGMENT_LOAD,
 };
 
+/** For recordings: from the beginning of the list on, never towards its end, and no more ahead than is seen soon. */
+export const REPLAY_CONFIG = {
+  liveSyncDurationCount: 3,
+  liveMaxLatencyDurationCount: Infinity,
+  maxLiveSyncPlaybackRate: 1,
+  startPosition: 0,
+  backBufferLength: 60,
+  maxBufferLength: 20,
+  maxMaxBufferLength: 30,
+};
+
 export class HlsEngine {
   #video;
+  #config;
   #onFatal;
   /** @type {Hls|null} */
   #hls = null;
@@ -76,10 +88,11 @@ export class HlsEngine {
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void}} outcome
+   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void, config?: Partial<import('hls.js').HlsConfig>}} outcome
    */
-  constructor(video, { onFatal }) {
+  constructor(video, { onFatal, config = {} }) {
     this.#video = video;
+    this.#config = config;
     this.#onFatal = onFatal;
   }
 
@@ -89,7 +102,7 @@ export class HlsEngine {
     if (this.#closed) return;
     this.#module = module;
     if (module.default.isSupported()) {
-      this.#attach(new module.default({ ...CONFIG, workerPath: workerAddress }), url);
+      this.#attach(new module.default({ ...CONFIG, ...this.#config, workerPath: workerAddress }), url);
     } else if (this.#video.canPlayType('application/vnd.apple.mpegurl')) {
       this.#native = true;
       this.#video.src = url;
@@ -106,6 +119,25 @@ export class HlsEngine {
       return Number.isNaN(startMs) ? null : new Date(startMs + this.#video.currentTime * 1000);
     }
     return this.#hls?.playingDate ?? null;
+  }
+
+  /**
+   * Where on the video's own clock a moment is, if it is loaded; null else. By the list's own times, so that gaps count.
+   *
+   * @param {number} atMs
+   */
+  loadedTimeOf(atMs) {
+    const fragment = this.#hls?.latestLevelDetails?.fragments.find(
+      ({ programDateTime, duration }) =>
+        programDateTime !== null && programDateTime <= atMs && atMs < programDateTime + duration * 1000,
+    );
+    if (!fragment || fragment.programDateTime === null) return null;
+    const time = fragment.start + (atMs - fragment.programDateTime) / 1000;
+    const { buffered } = this.#video;
+    for (let index = 0; index < buffered.length; index += 1) {
+      if (buffered.start(index) <= time && time < buffered.end(index) - 0.1) return time;
+    }
+    return null;
   }
 
   /** To the newest picture there is. */

@@ -27,7 +27,23 @@ import { ServerClock } from './server-clock.js';
  *   playlist_url: string, waiting_for?: 'connecting'|'key_frame'|'buffering'|null, source_codec?: string|null}} Stream
  * @typedef {{host: string, port: number, name: string, hardware: string, already_added: boolean}} FoundDevice
  * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string}} CameraDraft
- * @typedef {{cameras: string, discovery: string, streams: string}} Addresses
+ * @typedef {'recorded'|'not_recorded'|'not_asked'|'unknown'} SpanState
+ * @typedef {{start_time: string, end_time: string, state: SpanState, recording_token: string|null}} CoverageSpan
+ * @typedef {{time: string, topic: string, active: boolean|null}} RecordingEvent
+ * @typedef {{channel: number|null, name: string, recording_token: string, spans: CoverageSpan[], events: RecordingEvent[],
+ *   events_truncated: boolean}} ChannelCoverage
+ * @typedef {{channels: ChannelCoverage[], indexing: {done: number, total: number}|null, event_search: boolean,
+ *   clock_offset_s: number|null, error: Problem|null}} Coverage
+ * @typedef {{track_token: string, type: string, codec: string|null}} Track
+ * @typedef {{recording_token: string, channel: number|null, source_name: string, earliest: string|null,
+ *   latest: string|null, tracks: Track[]}} KnownRecording
+ * @typedef {{data_from: string|null, data_until: string|null, number_recordings: number, service: string,
+ *   recordings: KnownRecording[], clock_offset_s: number|null}} RecordingSummary
+ * @typedef {{recording_token: string, channel: number|null, source_name: string, start_time: string, end_time: string,
+ *   tracks: Track[], spans: {start_time: string, end_time: string}[], coverage: 'known'|'unknown'}} FoundRecording
+ * @typedef {{recordings: FoundRecording[], complete: boolean, next_cursor: string|null}} FoundRecordings
+ * @typedef {{stream_id: string, playlist_url: string, start_time: string}} Sought
+ * @typedef {{cameras: string, discovery: string, streams: string, playback?: string}} Addresses
  */
 
 /** A request that did not succeed. `code` is for programs, `message` for people. */
@@ -174,6 +190,53 @@ export class Api {
     return this.#json('GET', `${this.#addresses.streams}/status/${encodeURIComponent(streamId)}`, undefined, {
       timeoutMs: 6000,
     });
+  }
+
+  /** @param {number} id @returns {Promise<RecordingSummary>} */
+  recordingSummary(id) {
+    return this.#json('GET', `${this.#camera(id)}/recordings/summary`, undefined, { timeoutMs: 60_000 });
+  }
+
+  /**
+   * @param {number} id
+   * @param {{start: Date, end: Date, channel?: number|null, cursor?: string|null}} what
+   * @returns {Promise<FoundRecordings>}
+   */
+  searchRecordings(id, { start, end, channel, cursor }) {
+    const body = {
+      start_time: start.toISOString(),
+      end_time: end.toISOString(),
+      ...(channel ? { channel } : {}),
+      ...(cursor ? { cursor } : {}),
+    };
+    return this.#json('POST', `${this.#camera(id)}/recordings/search`, body, { timeoutMs: 60_000 });
+  }
+
+  /** @param {number} id @param {{start: Date, end: Date, events: boolean}} what @returns {Promise<Coverage>} */
+  coverage(id, { start, end, events }) {
+    const query = new URLSearchParams({ start_time: start.toISOString(), end_time: end.toISOString() });
+    if (!events) query.set('events', '0');
+    return this.#json('GET', `${this.#camera(id)}/recordings/coverage?${query}`, undefined, { timeoutMs: 30_000 });
+  }
+
+  /** @param {number} id @param {'stop'|'resume'} what */
+  async indexing(id, what) {
+    await this.#json('POST', `${this.#camera(id)}/recordings/coverage/${what}`);
+  }
+
+  /**
+   * @param {{cameraId: number, recordingToken: string, time: Date, accept: string[]}} what
+   * @returns {Promise<Stream & {start_time: string}>}
+   */
+  startPlayback({ cameraId, recordingToken, time, accept }) {
+    const body = { camera_id: cameraId, recording_token: recordingToken, start_time: time.toISOString(), accept };
+    return this.#json('POST', `${this.#addresses.playback}/start`, body);
+  }
+
+  /** @param {string} streamId @param {Date} time @returns {Promise<Sought>} */
+  seekPlayback(streamId, time) {
+    const body = { stream_id: streamId, time: time.toISOString() };
+    return this.#json('POST', `${this.#addresses.playback}/seek`, body);
   }
 
   /** @param {number} id */

@@ -19,6 +19,9 @@ const CODECS = {
   pcm_mulaw: 'G.711 µ-law',
   adpcm_g722: 'G.722',
   g726: 'G.726',
+  video: 'Video',
+  audio: 'Sound',
+  metadata: 'Metadata',
 };
 
 /** @param {string|null|undefined} codec as FFmpeg names it */

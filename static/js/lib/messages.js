@@ -50,6 +50,30 @@ const MESSAGES = {
     tone: 'warn',
     actions: ['retry'],
   },
+  replay_limit: {
+    title: 'This recorder plays no more recordings at once',
+    advice: 'Others are watching recordings of it. Ask again when they are done, or watch along with them.',
+    tone: 'warn',
+    actions: ['retry'],
+  },
+  no_recording: {
+    title: 'Nothing is recorded at this time or after it',
+    advice: 'Choose an earlier time.',
+    tone: 'quiet',
+    actions: [],
+  },
+  not_ready: {
+    title: 'The recorder takes its time',
+    advice: 'It has not sent a picture yet.',
+    tone: 'quiet',
+    actions: ['retry'],
+  },
+  search_timeout: {
+    title: 'The recorder takes too long to tell what it has recorded',
+    advice: 'Playing a time that is known works all the same.',
+    tone: 'warn',
+    actions: ['retry'],
+  },
   transcode_limit: {
     title: 'Too many conversions at once',
     advice: 'Converting H.265 takes a lot of computing power, so only a few run side by side.',
@@ -114,7 +138,7 @@ export function messageOf(code) {
 }
 
 /** Codes whose message tells all there is: the server's detail would say it a second time. */
-const COMPLETE = new Set(['camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'server_unreachable', 'storage_full']);
+const COMPLETE = new Set(['replay_limit', 'no_recording', 'camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'server_unreachable', 'storage_full']);
 
 /** @param {string} code */
 export function saysItAll(code) {

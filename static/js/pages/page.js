@@ -17,8 +17,8 @@ export function byId(id, kind) {
 }
 
 export function pageApi() {
-  const { cameras = '', discovery = '', streams = '' } = document.body.dataset;
-  return new Api({ cameras, discovery, streams });
+  const { cameras = '', discovery = '', streams = '', playback = '' } = document.body.dataset;
+  return new Api({ cameras, discovery, streams, playback });
 }
 
 /** @param {string} text @param {'good'|'bad'} [tone] */

@@ -1,0 +1,131 @@
+// @ts-check
+/**
+ * Keeps the timeline and the calendar supplied: asks for what is in sight, again and again while the recorder is still
+ * being asked, and now and then for the open end. Tells 'rows', 'days', 'indexing' and 'failed'.
+ */
+
+import { problemOf } from './api.js';
+import { daysOf, rowOf } from './coverage.js';
+import { Poller } from './poller.js';
+
+/** @typedef {import('./timeline-scale.js').Span} Span @typedef {import('./api.js').Coverage} Coverage */
+
+const BUSY_MS = 1000;
+const CALM_MS = 10_000;
+const FAILED_MS = 15_000;
+const MONTH_BUSY_MS = 4000;
+const MONTH_CALM_MS = 60_000;
+const SETTLE_MS = 150;
+const EVENTS_UP_TO_MS = 4 * 86_400_000;
+
+export class CoverageLoader extends EventTarget {
+  #api;
+  #cameraId;
+  /** @type {Span} */
+  #view;
+  /** @type {Span|null} */
+  #loaded = null;
+  /** @type {Span|null} */
+  #month = null;
+  #monthDueMs = 0;
+  #wasBusy = false;
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  #settling = null;
+  #poller = new Poller(() => this.#turn());
+
+  /**
+   * @param {Pick<import('./api.js').Api, 'coverage'|'indexing'>} api
+   * @param {number} cameraId
+   * @param {Span} view
+   */
+  constructor(api, cameraId, view) {
+    super();
+    this.#api = api;
+    this.#cameraId = cameraId;
+    this.#view = view;
+  }
+
+  start() {
+    this.#poller.start();
+  }
+
+  stop() {
+    if (this.#settling !== null) clearTimeout(this.#settling);
+    this.#poller.stop();
+  }
+
+  /** What is in sight now. @param {Span} view */
+  look(view) {
+    this.#view = view;
+    const loaded = this.#loaded;
+    if (loaded && loaded.startMs <= view.startMs && view.endMs <= loaded.endMs && !zoomedFar(loaded, view)) return;
+    if (this.#settling !== null) clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#poller.soon(), SETTLE_MS);
+  }
+
+  /** Which month the calendar shows. @param {Span} month */
+  lookAtMonth(month) {
+    this.#month = month;
+    this.#monthDueMs = 0;
+    this.#poller.soon();
+  }
+
+  /** @param {'stop'|'resume'} what */
+  async indexing(what) {
+    await this.#api.indexing(this.#cameraId, what);
+    this.#monthDueMs = 0;
+    this.#poller.soon();
+  }
+
+  async #turn() {
+    const wanted = padded(this.#view);
+    try {
+      const events = wanted.endMs - wanted.startMs <= EVENTS_UP_TO_MS;
+      const coverage = await this.#ask(wanted, events);
+      this.#loaded = wanted;
+      this.#tell('rows', coverage.channels.map(rowOf));
+      const busy = await this.#turnMonth(coverage);
+      return busy ? BUSY_MS : CALM_MS;
+    } catch (error) {
+      this.#tell('failed', problemOf(error));
+      return FAILED_MS;
+    }
+  }
+
+  /** @param {Coverage} coverage of the view @returns {Promise<boolean>} whether the recorder is being asked */
+  async #turnMonth(coverage) {
+    let last = coverage;
+    const month = this.#month;
+    const isDone = this.#wasBusy && coverage.indexing === null;
+    if (month && (isDone || Date.now() >= this.#monthDueMs)) {
+      last = await this.#ask(month, false);
+      this.#monthDueMs = Date.now() + (last.indexing ? MONTH_BUSY_MS : MONTH_CALM_MS);
+      if (month === this.#month) this.#tell('days', daysOf(last.channels.map(rowOf)));
+    }
+    this.#tell('indexing', last);
+    this.#wasBusy = last.indexing !== null;
+    return last.indexing !== null;
+  }
+
+  /** @param {Span} span @param {boolean} events */
+  #ask(span, events) {
+    return this.#api.coverage(this.#cameraId, { start: new Date(span.startMs), end: new Date(span.endMs), events });
+  }
+
+  /** @param {string} type @param {unknown} detail */
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** Some more on both sides, so that a small move shows no hole. @param {Span} view @returns {Span} */
+function padded(view) {
+  const more = (view.endMs - view.startMs) / 2;
+  return { startMs: view.startMs - more, endMs: view.endMs + more };
+}
+
+/** Whether so little of what is loaded is in sight that its events may be missing. @param {Span} loaded @param {Span} view */
+function zoomedFar(loaded, view) {
+  const hasEvents = loaded.endMs - loaded.startMs <= EVENTS_UP_TO_MS;
+  return !hasEvents && 2 * (view.endMs - view.startMs) <= EVENTS_UP_TO_MS;
+}

@@ -1,0 +1,126 @@
+// @ts-check
+/** What is recorded when: one channel's row read as a person asks for it. Times are milliseconds since 1970. */
+
+/**
+ * @typedef {import('./api.js').ChannelCoverage} ChannelCoverage @typedef {import('./api.js').SpanState} SpanState
+ * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null}} RowSpan
+ * @typedef {{atMs: number, topic: string, isOn: boolean}} RowEvent
+ * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[]}} Row
+ */
+
+/** @param {ChannelCoverage} covered @returns {Row} */
+export function rowOf(covered) {
+  return {
+    channel: covered.channel,
+    name: covered.name,
+    recordingToken: covered.recording_token,
+    spans: covered.spans.map((span) => ({
+      startMs: Date.parse(span.start_time),
+      endMs: Date.parse(span.end_time),
+      state: span.state,
+      recordingToken: span.recording_token,
+    })),
+    events: covered.events
+      .filter((event) => event.active !== null)
+      .map((event) => ({ atMs: Date.parse(event.time), topic: event.topic, isOn: event.active === true })),
+  };
+}
+
+/** The name of a row. @param {Row} row */
+export function rowName(row) {
+  if (row.channel === null) return row.name || 'Recording';
+  return `${row.channel} ${row.name}`;
+}
+
+/** @param {Row} row @param {number} atMs @returns {RowSpan|null} */
+export function spanAt(row, atMs) {
+  return row.spans.find((span) => span.startMs <= atMs && atMs < span.endMs) ?? null;
+}
+
+/** Which recording plays this moment: its span's own, else the channel's newest. @param {Row} row @param {number} atMs */
+export function tokenAt(row, atMs) {
+  return spanAt(row, atMs)?.recordingToken ?? row.recordingToken;
+}
+
+/** @param {RowSpan} span whether there may be something to play */
+export function isPlayable(span) {
+  return span.state === 'recorded' || span.state === 'unknown';
+}
+
+/** @type {Record<SpanState, string>} */
+const WORDS = {
+  recorded: 'recorded',
+  not_recorded: 'not recorded',
+  not_asked: 'not asked yet',
+  unknown: 'unknown, the device cannot tell',
+};
+
+/** @param {SpanState} state */
+export function stateName(state) {
+  return WORDS[state];
+}
+
+/**
+ * The beginning of the next or previous event of a row; null where there is none.
+ *
+ * @param {Row} row
+ * @param {number} atMs
+ * @param {1|-1} direction
+ */
+export function eventBeside(row, atMs, direction) {
+  const begins = row.events.filter((event) => event.isOn).map((event) => event.atMs);
+  // A moment before the mark itself counts as on it, or the previous event could never be left.
+  if (direction > 0) return begins.find((ms) => ms > atMs + 500) ?? null;
+  return begins.findLast((ms) => ms < atMs - 2500) ?? null;
+}
+
+/** @param {Date} day @returns {string} `2026-11-22`, local */
+export function dayKey(day) {
+  const two = (/** @type {number} */ value) => String(value).padStart(2, '0');
+  return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+}
+
+/**
+ * The local days on which something is, or may be, recorded.
+ *
+ * @param {Row[]} rows
+ * @returns {Map<string, 'recorded'|'unknown'>}
+ */
+export function daysOf(rows) {
+  /** @type {Map<string, 'recorded'|'unknown'>} */
+  const days = new Map();
+  for (const row of rows) {
+    for (const span of row.spans) {
+      if (!isPlayable(span)) continue;
+      const first = new Date(span.startMs);
+      for (
+        let day = new Date(first.getFullYear(), first.getMonth(), first.getDate());
+        day.getTime() < span.endMs;
+        day = new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1)
+      ) {
+        const key = dayKey(day);
+        if (span.state === 'recorded' || !days.has(key)) days.set(key, span.state === 'recorded' ? 'recorded' : 'unknown');
+      }
+    }
+  }
+  return days;
+}
+
+/**
+ * What a search found as lines of a table: one a stretch, the newest first within a channel.
+ *
+ * @param {import('./api.js').FoundRecording[]} recordings
+ */
+export function linesOf(recordings) {
+  return recordings.flatMap((found) =>
+    found.spans.map((span) => ({
+      channel: found.channel,
+      name: found.source_name,
+      recordingToken: found.recording_token,
+      startMs: Date.parse(span.start_time),
+      endMs: Date.parse(span.end_time),
+      isKnown: found.coverage === 'known',
+      codecs: found.tracks.map((track) => track.codec ?? track.type),
+    })),
+  );
+}

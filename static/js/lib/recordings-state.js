@@ -1,0 +1,34 @@
+// @ts-check
+/** What the recordings page looks at, as its address says it: `?channel=3&t=2026-11-22T02:13:00.000Z&from=...&to=...`. */
+
+/**
+ * @typedef {{channel: number|null, atMs: number|null, fromMs: number|null, toMs: number|null}} RecordingsState
+ */
+
+/** @param {string} search @returns {RecordingsState} anything odd in the address counts as not said */
+export function readRecordingsState(search) {
+  const query = new URLSearchParams(search);
+  const channel = /^[1-9]\d{0,3}$/.test(query.get('channel') ?? '') ? Number(query.get('channel')) : null;
+  const fromMs = momentOf(query.get('from'));
+  const toMs = momentOf(query.get('to'));
+  const isWindow = fromMs !== null && toMs !== null && fromMs < toMs;
+  return { channel, atMs: momentOf(query.get('t')), fromMs: isWindow ? fromMs : null, toMs: isWindow ? toMs : null };
+}
+
+/** @param {RecordingsState} state @returns {string} '' or `?...` */
+export function writeRecordingsState({ channel, atMs, fromMs, toMs }) {
+  const query = new URLSearchParams();
+  if (channel !== null) query.set('channel', String(channel));
+  for (const [name, ms] of /** @type {const} */ ([['t', atMs], ['from', fromMs], ['to', toMs]])) {
+    if (ms !== null) query.set(name, new Date(Math.round(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z'));
+  }
+  const text = query.toString().replaceAll('%3A', ':');
+  return text ? `?${text}` : '';
+}
+
+/** @param {string|null} text */
+function momentOf(text) {
+  if (!text || !/^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.test(text)) return null;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? null : ms;
+}

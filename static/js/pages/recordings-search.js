@@ -1,0 +1,209 @@
+// @ts-check
+/** The search form and its results. */
+import { problemOf } from '../lib/api.js';
+import { linesOf } from '../lib/coverage.js';
+import { codecName, counted, duration, localStamp } from '../lib/format.js';
+import { messageOf, saysItAll } from '../lib/messages.js';
+import { fromInput, inputValue, rangeOf } from '../lib/ranges.js';
+import { icon } from '../components/dom.js';
+import { byId } from './page.js';
+
+/** @typedef {ReturnType<typeof linesOf>[number]} Line @typedef {import('../lib/timeline-scale.js').Span} Span */
+
+const SHOWN_AT_ONCE = 100;
+
+/** Tells 'play' with the line to be played, 'window' with the time that is searched. */
+export class RecordingsSearch extends EventTarget {
+  #api;
+  #cameraId = 0;
+  /** @type {Line[]} */
+  #lines = [];
+  #shown = 0;
+  #turn = 0;
+  #from = byId('from', HTMLInputElement);
+  #to = byId('to', HTMLInputElement);
+  #channel = byId('search-channel', HTMLSelectElement);
+
+  /** @param {import('../lib/api.js').Api} api */
+  constructor(api) {
+    super();
+    this.#api = api;
+    byId('search', HTMLFormElement).addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#search();
+    });
+    for (const button of document.querySelectorAll('[data-range]')) {
+      button.addEventListener('click', () => {
+        const range = /** @type {import('../lib/ranges.js').Range} */ (/** @type {HTMLElement} */ (button).dataset.range);
+        this.window = rangeOf(range, new Date());
+        for (const other of document.querySelectorAll('[data-range]')) {
+          other.setAttribute('aria-pressed', String(other === button));
+        }
+        this.dispatchEvent(new CustomEvent('window', { detail: this.window }));
+      });
+    }
+    for (const input of [this.#from, this.#to]) input.addEventListener('input', () => this.#unpress());
+    byId('results-more', HTMLButtonElement).addEventListener('click', () => this.#more());
+    byId('results', HTMLElement).addEventListener('click', (event) => {
+      const button = event.target instanceof Element ? event.target.closest('button') : null;
+      const line = button ? this.#lines[Number(button.dataset.line)] : undefined;
+      if (line) this.dispatchEvent(new CustomEvent('play', { detail: line }));
+    });
+    this.window = rangeOf('day', new Date());
+  }
+
+  /** @param {number} cameraId */
+  set cameraId(cameraId) {
+    this.#cameraId = cameraId;
+    this.#turn += 1;
+    this.#lines = [];
+    byId('results-frame', HTMLElement).hidden = true;
+    byId('results-more', HTMLElement).hidden = true;
+    byId('search-state', HTMLElement).textContent = '';
+    this.#say('');
+  }
+
+  /** @param {{channel: number|null, name: string}[]} rows */
+  set rows(rows) {
+    const wanted = ['', ...rows.filter((row) => row.channel !== null).map((row) => String(row.channel))];
+    if (wanted.join() === [...this.#channel.options].map((option) => option.value).join()) return;
+    const chosen = this.#channel.value;
+    this.#channel.replaceChildren(
+      ...wanted.map((value) => {
+        const option = document.createElement('option');
+        const row = rows.find((item) => String(item.channel) === value);
+        option.value = value;
+        option.textContent = row ? `${value} ${row.name}` : 'All';
+        return option;
+      }),
+    );
+    this.#channel.value = wanted.includes(chosen) ? chosen : '';
+  }
+
+  /** @returns {Span|null} */
+  get window() {
+    const startMs = fromInput(this.#from.value);
+    const endMs = fromInput(this.#to.value);
+    return startMs !== null && endMs !== null ? { startMs, endMs } : null;
+  }
+
+  /** @param {Span|null} span */
+  set window(span) {
+    if (!span) return;
+    this.#from.value = inputValue(span.startMs);
+    this.#to.value = inputValue(span.endMs);
+    this.#unpress();
+  }
+
+  #unpress() {
+    for (const button of document.querySelectorAll('[data-range]')) button.setAttribute('aria-pressed', 'false');
+  }
+
+  async #search() {
+    const span = this.window;
+    if (!span || span.startMs >= span.endMs) {
+      this.#say('The end must be later than the beginning.');
+      return;
+    }
+    this.#say('');
+    const turn = ++this.#turn;
+    const go = byId('search-go', HTMLButtonElement);
+    const state = byId('search-state', HTMLElement);
+    go.disabled = true;
+    state.textContent = 'Asking the recorder';
+    try {
+      const channel = this.#channel.value ? Number(this.#channel.value) : null;
+      const what = { start: new Date(span.startMs), end: new Date(span.endMs), channel };
+      /** @type {import('../lib/api.js').FoundRecording[]} */
+      const found = [];
+      let complete = true;
+      /** @type {string|null} */
+      let cursor = null;
+      do {
+        const page = await this.#api.searchRecordings(this.#cameraId, { ...what, cursor });
+        found.push(...page.recordings);
+        complete &&= page.complete;
+        cursor = page.next_cursor;
+        if (turn !== this.#turn) return;
+      } while (cursor);
+      this.#show(linesOf(found), complete);
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      const problem = problemOf(error);
+      const { title } = messageOf(problem.code);
+      state.textContent = '';
+      this.#say(saysItAll(problem.code) ? title : `${title}. ${problem.detail}`);
+    } finally {
+      if (turn === this.#turn) go.disabled = false;
+    }
+  }
+
+  /** @param {Line[]} lines @param {boolean} complete */
+  #show(lines, complete) {
+    this.#lines = lines;
+    this.#shown = 0;
+    const channels = new Set(lines.map((line) => line.channel ?? line.recordingToken)).size;
+    const found = lines.length
+      ? `${counted(lines.length, 'stretch', 'stretches')} on ${counted(channels, 'channel')}`
+      : 'Nothing is recorded in this time';
+    const note = complete ? '' : '. The recorder has not told all of it yet; search again in a while.';
+    byId('search-state', HTMLElement).textContent = `${found}${note}`;
+    byId('results', HTMLElement).replaceChildren();
+    byId('results-frame', HTMLElement).hidden = !lines.length;
+    this.#more();
+  }
+
+  #more() {
+    const next = this.#lines.slice(this.#shown, this.#shown + SHOWN_AT_ONCE);
+    byId('results', HTMLElement).append(...next.map((line, index) => rowOfLine(line, this.#shown + index)));
+    this.#shown += next.length;
+    byId('results-more', HTMLElement).hidden = this.#shown >= this.#lines.length;
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    const place = byId('search-error', HTMLElement);
+    place.textContent = text;
+    place.hidden = !text;
+  }
+}
+
+/** The name of what a line is of. @param {Line} line */
+export function lineName(line) {
+  return [line.channel === null ? '' : String(line.channel), line.name].filter(Boolean).join(' ') || 'Recording';
+}
+
+/** @param {Line} line @param {number} index */
+function rowOfLine(line, index) {
+  const row = document.createElement('tr');
+  const cells = [
+    lineName(line),
+    localStamp(new Date(line.startMs)),
+    localStamp(new Date(line.endMs)),
+    duration((line.endMs - line.startMs) / 1000),
+    line.codecs.map((codec) => codecName(codec)).join(', '),
+  ];
+  cells.forEach((text, place) => {
+    const cell = document.createElement('td');
+    cell.textContent = text;
+    if (place === 3) cell.className = 'number';
+    if (place === 2 || place === 4) cell.className = 'wide-only';
+    row.append(cell);
+  });
+  if (!line.isKnown) {
+    const note = document.createElement('span');
+    note.className = 'cell-sub unknown';
+    note.textContent = 'unknown: may have gaps';
+    row.cells[0]?.append(note);
+  }
+  const last = document.createElement('td');
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'button small';
+  button.dataset.line = String(index);
+  button.append(icon('play'), 'Play');
+  button.setAttribute('aria-label', `Play ${lineName(line)} from ${localStamp(new Date(line.startMs))}`);
+  last.append(button);
+  row.append(last);
+  return row;
+}

@@ -1,0 +1,384 @@
+// @ts-check
+/** What a recorder holds: when which channel was recorded, and the player that follows the timeline. */
+import { AppDialog } from '../components/app-dialog.js';
+import { RecordingCalendar } from '../components/recording-calendar.js';
+import { RecordingTimeline } from '../components/recording-timeline.js';
+import { ReplayPlayer } from '../components/replay-player.js';
+import { part } from '../components/dom.js';
+import { problemOf } from '../lib/api.js';
+import { isPlayable, rowName, spanAt, tokenAt } from '../lib/coverage.js';
+import { CoverageLoader } from '../lib/coverage-loader.js';
+import { clockNote, counted, duration, localStamp } from '../lib/format.js';
+import { messageOf, saysItAll } from '../lib/messages.js';
+import { dayOf, fromInput, inputValue } from '../lib/ranges.js';
+import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
+import { byId, pageApi, remember, remembered, say } from './page.js';
+import { RecordingsSearch, lineName } from './recordings-search.js';
+
+/** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/coverage.js').Row} Row */
+
+const DAY_MS = 86_400_000;
+const SCRUB_MS = 250;
+const CLOCK_MATTERS_S = 5;
+
+const api = pageApi();
+const timeline = byId('timeline', RecordingTimeline);
+const calendar = byId('calendar', RecordingCalendar);
+const player = byId('player', ReplayPlayer);
+const modal = byId('modal-player', ReplayPlayer);
+const playDialog = byId('play-dialog', AppDialog);
+const keysDialog = byId('keys-dialog', AppDialog);
+const search = new RecordingsSearch(api);
+const state = readRecordingsState(window.location.search);
+
+/** @type {Camera|null} */
+let camera = null;
+/** @type {CoverageLoader|null} */
+let loader = null;
+/** @type {number|null} */
+let markInMs = null;
+/** @type {ReturnType<typeof setTimeout>|null} */
+let scrubTimer = null;
+let offsetS = 0;
+
+player.api = api;
+modal.api = api;
+
+// ── Which recorder ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function begin() {
+  /** @type {Camera[]} */
+  let cameras;
+  try {
+    cameras = await api.listCameras();
+  } catch (error) {
+    showProblem(problemOf(error));
+    return;
+  }
+  byId('empty', HTMLElement).hidden = cameras.length > 0;
+  byId('recordings', HTMLElement).hidden = !cameras.length;
+  if (!cameras.length) return;
+  const select = byId('camera', HTMLSelectElement);
+  select.replaceChildren(
+    ...cameras.map((item) => {
+      const option = document.createElement('option');
+      option.value = String(item.id);
+      option.textContent = item.name || item.host;
+      return option;
+    }),
+  );
+  const wanted = Number(document.body.dataset.cameraId || remembered('recordings-camera') || 0);
+  const recorders = cameras.filter((item) => item.services.includes('search') || item.services.includes('recording'));
+  camera = cameras.find((item) => item.id === wanted) ?? recorders[0] ?? cameras[0] ?? null;
+  select.addEventListener('change', () => {
+    remember('recordings-camera', select.value);
+    window.location.assign(`${document.body.dataset.recordings ?? ''}${select.value}`);
+  });
+  if (camera) openCamera(camera);
+}
+
+/** @param {Camera} chosen */
+function openCamera(chosen) {
+  byId('camera', HTMLSelectElement).value = String(chosen.id);
+  document.title = `${chosen.name || chosen.host} · Recordings · ONVIF Web Viewer`;
+  const live = `${document.body.dataset.viewer ?? ''}${chosen.id}`;
+  byId('to-live', HTMLAnchorElement).href = state.channel ? `${live}?channel=${state.channel}` : live;
+  search.cameraId = chosen.id;
+  const aroundMs = state.atMs ?? Date.now();
+  const isOld = state.atMs !== null && Date.now() - state.atMs > DAY_MS / 2;
+  timeline.view =
+    state.fromMs !== null && state.toMs !== null
+      ? { startMs: state.fromMs, endMs: state.toMs }
+      : isOld
+        ? { startMs: aroundMs - DAY_MS / 2, endMs: aroundMs + DAY_MS / 2 }
+        : { startMs: Date.now() - DAY_MS * 0.97, endMs: Date.now() + DAY_MS * 0.03 };
+  timeline.atMs = state.atMs;
+  calendar.chosen = state.atMs === null ? null : new Date(state.atMs);
+  byId('goto-time', HTMLInputElement).value = inputValue(state.atMs ?? Date.now() - 3_600_000);
+  loader = new CoverageLoader(api, chosen.id, timeline.view);
+  loader.addEventListener('rows', (event) => showRows(/** @type {CustomEvent<Row[]>} */ (event).detail));
+  loader.addEventListener('days', (event) => (calendar.days = /** @type {CustomEvent} */ (event).detail));
+  loader.addEventListener('indexing', (event) => showIndexing(/** @type {CustomEvent} */ (event).detail));
+  loader.addEventListener('failed', (event) => showProblem(/** @type {CustomEvent} */ (event).detail));
+  loader.lookAtMonth(monthSpan());
+  loader.start();
+  void showSummary(chosen);
+}
+
+function monthSpan() {
+  const { month } = calendar;
+  const next = new Date(month.getFullYear(), month.getMonth() + 1, 1);
+  return { startMs: month.getTime(), endMs: Math.max(month.getTime() + DAY_MS, Math.min(next.getTime(), Date.now())) };
+}
+
+/** @param {Camera} chosen */
+async function showSummary(chosen) {
+  try {
+    const told = await api.recordingSummary(chosen.id);
+    const fact = (/** @type {string} */ name, /** @type {string} */ text) => {
+      const place = document.querySelector(`[data-fact="${name}"]`);
+      if (place) place.textContent = text;
+    };
+    const tracks = told.recordings.reduce((count, item) => count + item.tracks.length, 0);
+    fact('holds', `${counted(told.number_recordings, 'recording')}, ${counted(tracks, 'track')}`);
+    fact('from', told.data_from ? localStamp(new Date(told.data_from)) : 'not told');
+    fact('until', told.data_until ? localStamp(new Date(told.data_until)) : 'not told');
+    fact('clock', clockNote(told.clock_offset_s) || 'right');
+  } catch {
+    // The coverage tells what is wrong; the summary stays empty.
+  }
+}
+
+// ── What is known ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** @param {Row[]} rows */
+function showRows(rows) {
+  const isFirst = !timeline.rows.length && rows.length > 0;
+  timeline.rows = rows;
+  search.rows = rows;
+  if (!isFirst) return;
+  timeline.chooseChannel(state.channel ?? rows[0]?.channel ?? null);
+  if (state.atMs !== null) play(timeline.row, state.atMs);
+}
+
+/** @param {import('../lib/api.js').Coverage} coverage */
+function showIndexing(coverage) {
+  showProblem(coverage.error);
+  const bar = byId('indexing', HTMLElement);
+  bar.hidden = coverage.indexing === null;
+  if (coverage.indexing) {
+    const { done, total } = coverage.indexing;
+    byId('indexing-progress', HTMLProgressElement).value = done / total;
+    byId('indexing-text', HTMLElement).textContent = `Asking the recorder: ${Math.round((100 * done) / total)} %`;
+    byId('indexing-resume', HTMLElement).hidden = true;
+  }
+  offsetS = coverage.clock_offset_s ?? 0;
+  const isWrong = Math.abs(offsetS) > CLOCK_MATTERS_S;
+  byId('device-clock-label', HTMLElement).hidden = !isWrong;
+  byId('clock-notice', HTMLElement).hidden = !isWrong;
+  byId('clock-text', HTMLElement).textContent = isWrong
+    ? `The recorder’s clock is ${duration(Math.abs(offsetS))} ${offsetS > 0 ? 'ahead' : 'behind'}. All times here are corrected for that.`
+    : '';
+  showZone();
+}
+
+function showZone() {
+  const isOn = byId('device-clock', HTMLInputElement).checked && Math.abs(offsetS) > CLOCK_MATTERS_S;
+  const zoneMs = isOn ? Math.round(offsetS) * 1000 : 0;
+  timeline.zoneMs = zoneMs;
+  player.zoneMs = zoneMs;
+  modal.zoneMs = zoneMs;
+}
+
+/** @param {import('../lib/api.js').Problem|null} problem */
+function showProblem(problem) {
+  const place = byId('problem', HTMLElement);
+  place.hidden = problem === null;
+  const live = byId('problem-live', HTMLAnchorElement);
+  const isUnsupported = problem?.code === 'camera_unsupported';
+  byId('problem-retry', HTMLElement).hidden = isUnsupported;
+  live.hidden = !isUnsupported || !camera;
+  if (!problem) return;
+  if (camera) live.href = `${document.body.dataset.viewer ?? ''}${camera.id}`;
+  const { title, advice } = messageOf(problem.code);
+  byId('problem-text', HTMLElement).textContent = isUnsupported
+    ? `This device does not tell over ONVIF what it has recorded (${problem.detail.replace(/\.$/, '')}). It may record all the same: its own page shows that. Live video works here.`
+    : `${title}. ${saysItAll(problem.code) ? advice : problem.detail}`;
+}
+
+// ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** @param {Row|null} row @param {number} atMs */
+function play(row, atMs) {
+  if (!row || !camera) return;
+  byId('gap-note', HTMLElement).textContent = '';
+  const span = spanAt(row, atMs);
+  if (span && !isPlayable(span)) {
+    const next = row.spans.find((item) => item.startMs >= atMs && isPlayable(item));
+    byId('gap-note', HTMLElement).textContent = next
+      ? `Nothing was recorded at ${localStamp(new Date(atMs))}; playing goes on at ${localStamp(new Date(next.startMs))}.`
+      : `Nothing was recorded at ${localStamp(new Date(atMs))}.`;
+    if (next) atMs = next.startMs;
+  }
+  const names = [camera.name || camera.host, row.name].filter(Boolean);
+  player.names = names;
+  part(player, 'channel', HTMLElement).textContent = rowName(row);
+  timeline.atMs = atMs;
+  calendar.chosen = new Date(atMs);
+  player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs), atMs });
+  go(row.channel, atMs);
+}
+
+/** @param {number|null} channel @param {number} atMs */
+function go(channel, atMs) {
+  state.channel = channel;
+  state.atMs = atMs;
+  const isToday = timeline.view.endMs >= Date.now();
+  state.fromMs = isToday ? null : Math.round(timeline.view.startMs);
+  state.toMs = isToday ? null : Math.round(timeline.view.endMs);
+  const path = `${document.body.dataset.recordings ?? ''}${camera?.id ?? ''}`;
+  window.history.replaceState(null, '', `${path}${writeRecordingsState(state)}`);
+  if (camera && channel) byId('to-live', HTMLAnchorElement).href = `${document.body.dataset.viewer ?? ''}${camera.id}?channel=${channel}`;
+  byId('goto-time', HTMLInputElement).value = inputValue(atMs);
+}
+
+player.addEventListener('replay-time', (event) => {
+  timeline.atMs = /** @type {CustomEvent<number>} */ (event).detail;
+});
+player.addEventListener('replay-gap', (event) => {
+  const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
+  byId('gap-note', HTMLElement).textContent =
+    `Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${localStamp(new Date(fromMs))} to ${localStamp(new Date(toMs))}.`;
+});
+player.addEventListener('replay-phase', (event) => {
+  const phase = /** @type {CustomEvent<string>} */ (event).detail;
+  if ((phase === 'playing' || phase === 'paused') && player.atMs !== null) go(state.channel, player.atMs);
+});
+player.addEventListener('replay-wanted', () => {
+  const row = timeline.row;
+  const last = row?.spans.findLast(isPlayable);
+  const atMs = timeline.atMs ?? (last ? Math.max(last.startMs, last.endMs - 600_000) : null);
+  if (row && atMs !== null) play(row, atMs);
+  else say('Nothing is known to be recorded here', 'bad');
+});
+for (const one of [player, modal]) {
+  one.chooseSpeed(Number(remembered('replay-speed') ?? 1));
+  one.addEventListener('replay-speed', (event) => remember('replay-speed', String(/** @type {CustomEvent} */ (event).detail)));
+}
+
+timeline.addEventListener('timeline-seek', (event) => {
+  if (scrubTimer !== null) clearTimeout(scrubTimer);
+  const { row, atMs } = /** @type {CustomEvent<{row: Row, atMs: number}>} */ (event).detail;
+  play(row, atMs);
+});
+timeline.addEventListener('timeline-scrub', (event) => {
+  // While the finger moves, the picture follows where it rests.
+  const { row, atMs } = /** @type {CustomEvent<{row: Row, atMs: number}>} */ (event).detail;
+  if (scrubTimer !== null) clearTimeout(scrubTimer);
+  scrubTimer = setTimeout(() => camera && row && player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs), atMs }), SCRUB_MS);
+});
+timeline.addEventListener('timeline-view', (event) => loader?.look(/** @type {CustomEvent} */ (event).detail));
+timeline.addEventListener('timeline-row', (event) => {
+  const row = /** @type {CustomEvent<Row>} */ (event).detail;
+  if (player.isOpen && player.atMs !== null) play(row, player.atMs);
+});
+calendar.addEventListener('calendar-day', (event) => {
+  const span = dayOf(/** @type {CustomEvent<Date>} */ (event).detail);
+  calendar.chosen = new Date(span.startMs);
+  timeline.view = { startMs: span.startMs, endMs: span.endMs };
+  search.window = { startMs: span.startMs, endMs: Math.min(span.endMs, Date.now()) };
+});
+calendar.addEventListener('calendar-month', () => loader?.lookAtMonth(monthSpan()));
+byId('goto', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  const atMs = fromInput(byId('goto-time', HTMLInputElement).value);
+  if (atMs !== null) {
+    timeline.view = { startMs: atMs - DAY_MS / 2, endMs: atMs + DAY_MS / 2 };
+    play(timeline.row, Math.min(atMs, Date.now()));
+  }
+});
+search.addEventListener('window', (event) => {
+  const span = /** @type {CustomEvent<import('../lib/timeline-scale.js').Span>} */ (event).detail;
+  const more = (span.endMs - span.startMs) * 0.02;
+  timeline.view = { startMs: span.startMs - more, endMs: span.endMs + more };
+});
+search.addEventListener('play', (event) => {
+  const line = /** @type {CustomEvent} */ (event).detail;
+  if (!camera) return;
+  player.close();
+  modal.names = [camera.name || camera.host, line.name].filter(Boolean);
+  part(modal, 'channel', HTMLElement).textContent = lineName(line);
+  byId('play-title', HTMLElement).textContent = `${lineName(line)}, from ${localStamp(new Date(line.startMs))}`;
+  playDialog.show();
+  modal.go({ cameraId: camera.id, recordingToken: line.recordingToken, atMs: line.startMs });
+});
+playDialog.addEventListener('dialog-closed', () => modal.close());
+
+// ── Buttons and keys ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/** @param {1|-1} direction */
+function toEvent(direction) {
+  const atMs = timeline.eventBeside(direction);
+  if (atMs === null) say(direction > 0 ? 'No later event is known here' : 'No earlier event is known here');
+  else play(timeline.row, atMs - 2000);
+}
+
+/** @param {'in'|'out'} which */
+function setMark(which) {
+  const atMs = player.atMs ?? timeline.atMs;
+  if (atMs === null) return;
+  if (which === 'in') markInMs = atMs;
+  const startMs = markInMs ?? atMs - 60_000;
+  const endMs = which === 'out' ? atMs : Math.max(search.window?.endMs ?? 0, startMs + 60_000);
+  if (endMs <= startMs) {
+    say('The end must be later than the beginning', 'bad');
+    return;
+  }
+  timeline.marked = { startMs, endMs };
+  search.window = { startMs, endMs };
+  say(which === 'in' ? `Begins at ${localStamp(new Date(startMs))}` : `Ends at ${localStamp(new Date(endMs))}`);
+}
+
+/** @type {Record<string, () => void>} */
+const KEYS = {
+  ' ': () => active().togglePlay(),
+  k: () => active().togglePlay(),
+  j: () => active().skip(-10_000),
+  l: () => active().skip(10_000),
+  ',': () => active().step(-1),
+  '.': () => active().step(1),
+  '<': () => active().changeSpeed(-1),
+  '>': () => active().changeSpeed(1),
+  f: () => void active().toggleFullscreen(),
+  m: () => active().toggleSound(),
+  s: () => active().saveSnapshot(),
+  n: () => toEvent(1),
+  p: () => toEvent(-1),
+  '[': () => setMark('in'),
+  ']': () => setMark('out'),
+  '+': () => timeline.zoomBy(1.5),
+  '=': () => timeline.zoomBy(1.5),
+  '-': () => timeline.zoomBy(1 / 1.5),
+  '?': () => keysDialog.show(),
+};
+
+function active() {
+  return playDialog.dialog.open ? modal : player;
+}
+
+document.addEventListener('keydown', (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+  if (keysDialog.dialog.open || target?.closest('input, textarea, select')) return;
+  if (event.key === ' ' && target?.closest('button, a')) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (!Object.hasOwn(KEYS, key)) return;
+  event.preventDefault();
+  KEYS[key]?.();
+});
+
+for (const [id, work] of /** @type {[string, () => void][]} */ ([
+  ['event-before', () => toEvent(-1)],
+  ['event-after', () => toEvent(1)],
+  ['zoom-in', () => timeline.zoomBy(1.5)],
+  ['zoom-out', () => timeline.zoomBy(1 / 1.5)],
+  ['keys', () => keysDialog.show()],
+  ['indexing-stop', () => void index('stop')],
+  ['indexing-resume', () => void index('resume')],
+  ['problem-retry', () => void index('resume')],
+  ['device-clock', showZone],
+])) {
+  byId(id, HTMLElement).addEventListener('click', work);
+}
+
+/** @param {'stop'|'resume'} what */
+async function index(what) {
+  try {
+    await loader?.indexing(what);
+    byId('indexing-resume', HTMLElement).hidden = what === 'resume';
+  } catch (error) {
+    say(problemOf(error).detail, 'bad');
+  }
+}
+
+void begin();

@@ -1,0 +1,167 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { daysOf, dayKey, eventBeside, linesOf, rowOf, spanAt, stateName, tokenAt } from '../../static/js/lib/coverage.js';
+import { dayOf, fromInput, inputValue, rangeOf, weeksOf } from '../../static/js/lib/ranges.js';
+import { readRecordingsState, writeRecordingsState } from '../../static/js/lib/recordings-state.js';
+import { LONGEST_MS, SHORTEST_MS, fractionOf, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../../static/js/lib/timeline-scale.js';
+
+process.env.TZ = 'Europe/Berlin';
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const NOW = Date.parse('2026-11-22T12:00:00Z');
+const VIEW = { startMs: NOW - DAY, endMs: NOW };
+
+/** @param {string} text */
+const at = (text) => Date.parse(text);
+
+test('zooming keeps the time under the pointer where it is', () => {
+  for (const factor of [1.3, 4, 0.5]) {
+    const zoomed = zoomedAround(VIEW, factor, 0.25, NOW + 40 * DAY);
+    assert.ok(Math.abs(timeAt(zoomed, 0.25) - timeAt(VIEW, 0.25)) < 1);
+    assert.ok(Math.abs((zoomed.endMs - zoomed.startMs) * factor - DAY) < 1);
+  }
+});
+
+test('it zooms from a month to ten seconds and no further', () => {
+  const out = zoomedAround(VIEW, 1e-6, 0.5, NOW);
+  assert.equal(out.endMs - out.startMs, LONGEST_MS);
+  const near = zoomedAround(VIEW, 1e9, 0.5, NOW);
+  assert.equal(near.endMs - near.startMs, SHORTEST_MS);
+});
+
+test('it does not pan into the future', () => {
+  const late = pannedBy(VIEW, 5, NOW);
+  assert.ok(late.endMs <= NOW + DAY * 0.05 + 1);
+  assert.equal(late.endMs - late.startMs, DAY);
+  assert.equal(pannedBy(VIEW, -1, NOW).endMs, NOW - DAY);
+});
+
+test('what plays stays in sight without moving the rest needlessly', () => {
+  assert.equal(keptInSight(VIEW, NOW - HOUR, NOW), VIEW);
+  const moved = keptInSight(VIEW, NOW - 3 * DAY, NOW);
+  assert.ok(Math.abs(fractionOf(moved, NOW - 3 * DAY) - 0.5) < 1e-6);
+});
+
+test('marks are at round local times', () => {
+  const ticks = ticksOf(VIEW, 10);
+  assert.deepEqual(
+    ticks.map((tick) => tick.label),
+    ['15:00', '18:00', '21:00', 'Sun 22', '03:00', '06:00', '09:00', '12:00'],
+  );
+  assert.ok(ticks[3]?.isMajor);
+});
+
+test('a day of 25 hours has its marks at the clock times all the same', () => {
+  const day = dayOf(new Date(at('2026-10-25T12:00:00+01:00')));
+  assert.equal(day.endMs - day.startMs, 25 * HOUR);
+  const labels = ticksOf({ startMs: day.startMs, endMs: day.endMs - 1 }, 10).map((tick) => tick.label);
+  assert.deepEqual(labels, ['Sun 25', '03:00', '06:00', '09:00', '12:00', '15:00', '18:00', '21:00']);
+  const spring = dayOf(new Date(at('2026-03-29T12:00:00+02:00')));
+  assert.equal(spring.endMs - spring.startMs, 23 * HOUR);
+  const hours = ticksOf({ startMs: spring.startMs, endMs: spring.endMs - 1 }, 30).map((tick) => tick.label);
+  assert.equal(new Set(hours).size, hours.length);
+  assert.ok(!hours.includes('02:00'), 'there is no two o’clock on that day');
+});
+
+test('a month is marked by days, seconds by seconds', () => {
+  const month = ticksOf({ startMs: NOW - 30 * DAY, endMs: NOW }, 10);
+  assert.ok(month.length >= 5 && month.length <= 10, String(month.length));
+  const seconds = ticksOf({ startMs: NOW, endMs: NOW + 10_000 }, 12).map((tick) => tick.label);
+  assert.deepEqual(seconds.slice(0, 3), ['13:00:00', '13:00:01', '13:00:02']);
+});
+
+test('the device’s clock can be shown instead', () => {
+  const [first] = ticksOf({ startMs: NOW, endMs: NOW + HOUR }, 3, 10 * 60_000);
+  assert.equal(first?.label, '13:30');
+  assert.equal(first?.atMs, NOW + 20 * 60_000);
+});
+
+/** @param {[string, string, import('../../static/js/lib/api.js').SpanState, string?][]} spans @param {string[]} [motion] */
+function row(spans, motion = []) {
+  return rowOf({
+    channel: 1, name: 'Gate', recording_token: 'newest', events_truncated: false,
+    spans: spans.map(([start, end, state, token]) => ({ start_time: start, end_time: end, state, recording_token: token ?? null })),
+    events: motion.map((time) => ({ time, topic: 'tns1:RuleEngine/CellMotionDetector/Motion', active: true })),
+  });
+}
+
+test('the four states stay four', () => {
+  const one = row([
+    ['2026-11-22T00:00:00Z', '2026-11-22T01:00:00Z', 'recorded', 'R1'],
+    ['2026-11-22T01:00:00Z', '2026-11-22T02:00:00Z', 'not_recorded'],
+    ['2026-11-22T02:00:00Z', '2026-11-22T03:00:00Z', 'unknown', 'R2'],
+    ['2026-11-22T03:00:00Z', '2026-11-22T04:00:00Z', 'not_asked'],
+  ]);
+  const names = [0.5, 1.5, 2.5, 3.5].map((hours) => stateName(spanAt(one, at('2026-11-22T00:00:00Z') + hours * HOUR)?.state ?? 'not_asked'));
+  assert.equal(new Set(names).size, 4);
+  assert.equal(tokenAt(one, at('2026-11-22T00:30:00Z')), 'R1');
+  assert.equal(tokenAt(one, at('2026-11-22T03:30:00Z')), 'newest');
+  assert.equal(spanAt(one, at('2026-11-22T05:00:00Z')), null);
+});
+
+test('next and previous event are found, also from right behind one', () => {
+  const one = row([], ['2026-11-22T01:00:00Z', '2026-11-22T02:00:00Z', '2026-11-22T03:00:00Z']);
+  assert.equal(eventBeside(one, at('2026-11-22T01:00:00Z'), 1), at('2026-11-22T02:00:00Z'));
+  assert.equal(eventBeside(one, at('2026-11-22T02:00:01Z'), -1), at('2026-11-22T01:00:00Z'));
+  assert.equal(eventBeside(one, at('2026-11-22T03:00:00Z'), 1), null);
+});
+
+test('days are marked that have, or may have, recordings', () => {
+  const days = daysOf([
+    row([['2026-11-20T22:30:00Z', '2026-11-20T23:30:00Z', 'recorded']]),
+    row([['2026-11-18T10:00:00Z', '2026-11-19T10:00:00Z', 'unknown']]),
+    row([['2026-11-01T10:00:00Z', '2026-11-02T10:00:00Z', 'not_recorded']]),
+  ]);
+  assert.deepEqual(
+    [...days].sort(),
+    [['2026-11-18', 'unknown'], ['2026-11-19', 'unknown'], ['2026-11-20', 'recorded'], ['2026-11-21', 'recorded']],
+  );
+});
+
+test('what was found is a line a stretch', () => {
+  const lines = linesOf([
+    {
+      recording_token: 'R', channel: 2, source_name: 'Gate', start_time: '', end_time: '', coverage: 'unknown',
+      tracks: [{ track_token: 'v', type: 'video', codec: 'hevc' }, { track_token: 'a', type: 'audio', codec: null }],
+      spans: [
+        { start_time: '2026-11-22T00:00:00Z', end_time: '2026-11-22T01:00:00Z' },
+        { start_time: '2026-11-22T02:00:00Z', end_time: '2026-11-22T03:00:00Z' },
+      ],
+    },
+  ]);
+  assert.equal(lines.length, 2);
+  assert.deepEqual(lines[1]?.codecs, ['hevc', 'audio']);
+  assert.equal(lines[1]?.isKnown, false);
+});
+
+test('ranges are those of the local calendar', () => {
+  const now = new Date(at('2026-10-26T08:00:00Z')); // the day after the clocks went back
+  assert.equal(rangeOf('yesterday', now).endMs - rangeOf('yesterday', now).startMs, 25 * HOUR);
+  assert.equal(rangeOf('today', now).startMs, at('2026-10-25T23:00:00Z'));
+  assert.equal(rangeOf('day', now).endMs - rangeOf('day', now).startMs, DAY);
+  assert.equal(dayKey(new Date(rangeOf('week', now).startMs)), '2026-10-20');
+  assert.equal(dayKey(new Date(rangeOf('month', now).startMs)), '2026-09-27');
+});
+
+test('times go into the picker and come back', () => {
+  assert.equal(inputValue(at('2026-11-22T02:13:04Z')), '2026-11-22T03:13:04');
+  assert.equal(fromInput('2026-11-22T03:13:04'), at('2026-11-22T02:13:04Z'));
+  assert.equal(fromInput(''), null);
+});
+
+test('a month has whole weeks from Monday on', () => {
+  const weeks = weeksOf(new Date(2026, 10, 22));
+  assert.deepEqual(weeks[0]?.map((day) => day?.getDate() ?? null), [null, null, null, null, null, null, 1]);
+  assert.equal(weeks.flat().filter(Boolean).length, 30);
+  assert.ok(weeks.every((week) => week.length === 7));
+});
+
+test('the address says what is looked at, and comes back the same', () => {
+  const state = readRecordingsState('?channel=3&t=2026-11-22T02:13:00Z&from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z');
+  assert.deepEqual(state, { channel: 3, atMs: at('2026-11-22T02:13:00Z'), fromMs: at('2026-11-22T00:00:00Z'), toMs: at('2026-11-23T00:00:00Z') });
+  assert.deepEqual(readRecordingsState(writeRecordingsState(state)), state);
+  assert.deepEqual(readRecordingsState('?channel=x&t=tomorrow&from=2026-11-23T00:00:00Z&to=2026-11-22T00:00:00Z'), {
+    channel: null, atMs: null, fromMs: null, toMs: null,
+  });
+});

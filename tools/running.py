@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,14 @@ class Recorder:
 
     def clear_fault(self, name: str, channel: int | None = None) -> None:
         self.set_fault(name, None, channel)
+
+    def archive(self, channel: int, start: datetime, end: datetime) -> dict[str, Any]:
+        """The truth about a channel's recording: its spans and motion between two times."""
+        times = "&".join(
+            f"{name}={at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for name, at in (("start", start), ("end", end))
+        )
+        answer: dict[str, Any] = self.control("GET", f"/archive?channel={channel}&{times}")
+        return answer
 
     def frames(self, channel: int, role: str) -> dict[str, Any]:
         """Which picture is sent when: see the rule in the answer."""

@@ -14,7 +14,7 @@ const STATUS = {
 };
 
 /** The attributes a card is told by. */
-const TOLD = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy', 'note'];
+const TOLD = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy', 'note', 'recordings'];
 
 /**
  * One camera in the list. Told by attributes (see `attributesOfCamera`); tells 'camera-refresh', 'camera-health',
@@ -66,6 +66,10 @@ export class CameraCard extends HTMLElement {
       setAttribute(target, 'href', this.getAttribute('href'));
     }
     setAttribute(part(this, 'view', HTMLElement), 'aria-label', `View ${name}`);
+    const recordings = part(this, 'recordings', HTMLAnchorElement);
+    recordings.hidden = !this.hasAttribute('recordings');
+    setAttribute(recordings, 'href', this.getAttribute('recordings'));
+    setAttribute(recordings, 'aria-label', `Recordings of ${name}`);
     for (const [action, label] of [['refresh', 'Refresh'], ['health', 'Health card of'], ['edit', 'Edit'], ['delete', 'Delete']]) {
       setAttribute(part(this, /** @type {string} */ (action), HTMLElement), 'aria-label', `${label} ${name}`);
     }
@@ -104,9 +108,9 @@ export class CameraCard extends HTMLElement {
  *
  * @param {CameraCard} card
  * @param {Camera} camera
- * @param {{href: string, twinName: string|null}} also `twinName`: another camera that seems to be the same device
+ * @param {{href: string, recordings: string, twinName: string|null}} also `twinName`: another camera that seems to be the same device
  */
-export function tellCard(card, camera, { href, twinName }) {
+export function tellCard(card, camera, { href, recordings, twinName }) {
   const device = [camera.manufacturer, camera.model].filter(Boolean).join(' ');
   const values = {
     'camera-id': camera.id,
@@ -121,6 +125,7 @@ export function tellCard(card, camera, { href, twinName }) {
     pretend: camera.pretend ?? false,
     note: twinName === null ? null : `The same device as ${twinName}, by its serial number.`,
     href,
+    recordings: camera.services.some((service) => service === 'search' || service === 'recording') ? recordings : null,
   };
   for (const [name, value] of Object.entries(values)) setAttribute(card, name, value);
 }

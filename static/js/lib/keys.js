@@ -2,7 +2,7 @@
 /** Which key does what in the viewer. */
 
 /**
- * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'|'zoom_in'|'zoom_out'|'zoom_reset'} KeyAction
+ * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'|'zoom_in'|'zoom_out'|'zoom_reset'|'recordings'|'ago'} KeyAction
  * @typedef {{key: string, ctrlKey?: boolean, altKey?: boolean, metaKey?: boolean}} Pressed
  */
 
@@ -26,6 +26,8 @@ const ACTIONS = {
   '=': 'zoom_in',
   '-': 'zoom_out',
   z: 'zoom_reset',
+  r: 'recordings',
+  b: 'ago',
 };
 
 /** @param {Pressed} event @returns {KeyAction|null} keys of the browser (with Ctrl, Alt, Meta) stay its own */

@@ -62,6 +62,7 @@ function show(cameras) {
     const twin = cameras.find((other) => other.id === camera.same_device_as);
     tellCard(entry.card, camera, {
       href: `${document.body.dataset.viewer}${camera.id}`,
+      recordings: `${document.body.dataset.recordings}${camera.id}`,
       twinName: twin ? twin.name || twin.host : null,
     });
     if (list.children[index] !== entry.item) list.insertBefore(entry.item, list.children[index] ?? null);

@@ -123,6 +123,11 @@ export class ViewerStage extends EventTarget {
     this.#show();
   }
 
+  /** When the picture on screen was taken; now, where there is none. */
+  get pictureMs() {
+    return (this.#player.pictureDate ?? new Date(this.#api.clock.nowMs())).getTime();
+  }
+
   /** @param {number} factor */
   zoomBy(factor) {
     this.#zoom.zoomBy(factor);

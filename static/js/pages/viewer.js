@@ -13,6 +13,7 @@ import { counted } from '../lib/format.js';
 import { DigitKeys, actionOf } from '../lib/keys.js';
 import { messageOf, saysItAll } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
+import { writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
 import { byId, pageApi, remember, remembered, say } from './page.js';
 import { ViewerStage } from './viewer-stage.js';
@@ -24,6 +25,9 @@ const POLL_MS = 15_000;
 const TILE_MS = 60_000;
 const TILE_OVERVIEW_MS = 20_000;
 const DIGIT_MS = 900;
+const AGO_MS = 30_000;
+// Recorders write a moment late: what is on screen now can be played only a little later.
+const MOMENT_MS = 5000;
 
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
@@ -148,6 +152,8 @@ function follow() {
 
 /** @param {Channel} channel */
 function showNames(channel) {
+  const records = camera?.services.some((name) => name === 'search' || name === 'recording') ?? false;
+  byId('recorded', HTMLElement).hidden = !records;
   const name = camera?.name || camera?.host || '';
   byId('stage-channel', HTMLElement).textContent = `${channel.channel} · ${channel.name}`;
   document.title = `${channel.name} · ${name} · ONVIF Web Viewer`;
@@ -295,7 +301,24 @@ const ACTIONS = {
   zoom_in: () => stage.zoomBy(1.4),
   zoom_out: () => stage.zoomBy(1 / 1.4),
   zoom_reset: () => void stage.leaveZoom(),
+  recordings: () => openRecordings(MOMENT_MS),
+  ago: () => openRecordings(AGO_MS),
 };
+
+/** What the recorder has of this channel, so long before the picture on screen. @param {number} beforeMs */
+function openRecordings(beforeMs) {
+  if (byId('recorded', HTMLElement).hidden) return;
+  const atMs = stage.pictureMs - beforeMs;
+  const query = writeRecordingsState({ channel: state.channel, atMs, fromMs: null, toMs: null });
+  window.location.assign(`${document.body.dataset.recordings ?? ''}${cameraId}${query}`);
+}
+
+for (const [id, beforeMs] of /** @type {[string, number][]} */ ([['ago', AGO_MS], ['moment', MOMENT_MS]])) {
+  byId(id, HTMLAnchorElement).addEventListener('click', (event) => {
+    event.preventDefault();
+    openRecordings(beforeMs);
+  });
+}
 
 document.addEventListener('keydown', (event) => {
   const target = event.target instanceof Element ? event.target : null;

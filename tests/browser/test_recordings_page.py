@@ -1,0 +1,359 @@
+"""The recordings page: what its user does, and that the picture is of the time that was asked for."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.watching import Open
+from tools.running import App, Recorder, running_recorder
+
+pytestmark = pytest.mark.browser
+
+PLAYING = "#player [data-part=stage][data-phase=playing]"
+MODAL_PLAYING = "#modal-player [data-part=stage][data-phase=playing]"
+GOP_S = 1.0
+
+# The time burnt into the picture: 40 cells of 8 pixels, 36 of them tenths of a second (simulator.burnt_time).
+_BURNT = """(id) => {
+  const video = document.querySelector(`#${id} video`);
+  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(video, 0, 0);
+  const cells = [...Array(40).keys()].map((cell) => context.getImageData(8 * cell + 4, 4, 1, 1).data[0] > 128);
+  if (!cells[0] || cells[1]) return null;
+  let tenths = 0;
+  for (const cell of cells.slice(2, 38)) tenths = 2 * tenths + Number(cell);
+  return tenths / 10;
+}"""
+
+
+def burnt_s(page: Page, player: str = "player") -> float:
+    shown: float | None = page.evaluate(_BURNT, player)
+    assert shown is not None, "no picture with a time in it"
+    return shown
+
+
+ROWS = "document.querySelector('recording-timeline').rows.length > 0"
+
+
+def wait(page: Page, expression: str, within_s: float = 30.0) -> None:
+    """Until it is so. Not the page's own polling: that needs eval, which the pages' policy forbids."""
+    ends_s = time.monotonic() + within_s
+    while not page.evaluate(expression):
+        assert time.monotonic() < ends_s, f"it did not become so: {expression[-80:]}"
+        page.wait_for_timeout(50)
+
+
+@pytest.fixture
+def recordings(app: App, camera_id: int, open_page: Open) -> Page:
+    page = open_page(f"{app.url}/recordings/{camera_id}").page
+    wait(page, ROWS)
+    return page
+
+
+@pytest.fixture(scope="module")
+def plain_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    running = App(tmp_path_factory.mktemp("plain"), SEGMENT_S="1")
+    running.start()
+    yield running
+    running.stop()
+
+
+def click_time(page: Page, at: datetime, row: int = 0) -> None:
+    """Clicks on the timeline where this moment is."""
+    wait(page, ROWS)
+    page.locator(".timeline-frame").scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """([atMs, row]) => {
+          const timeline = document.querySelector('recording-timeline');
+          const box = timeline.canvas.getBoundingClientRect();
+          const label = timeline.slider.clientWidth < 600 ? 84 : 148;
+          const { startMs, endMs } = timeline.view;
+          const fraction = (atMs - startMs) / (endMs - startMs);
+          return [box.left + label + fraction * (box.width - label), box.top + 30 + 26 * row + 13];
+        }""",
+        [at.timestamp() * 1000, row],
+    )
+    page.mouse.click(x, y)
+
+
+def test_the_users_way_from_the_search_to_a_playing_modal(recordings: Page) -> None:
+    recordings.get_by_role("button", name="Last 24 h").click()
+    recordings.get_by_role("button", name="Search", exact=True).click()
+    rows = recordings.locator("#results tr")
+    expect(rows.first).to_be_visible()
+    expect(recordings.locator("#search-state")).to_have_text(re.compile(r"\d+ stretch(es)? on 5 channels"))
+    rows.first.get_by_role("button").click()
+    recordings.wait_for_selector(MODAL_PLAYING)
+    asked_s = recordings.evaluate("Date.parse(new Date(document.querySelector('#from').value).toISOString()) / 1000")
+    assert asked_s - GOP_S <= burnt_s(recordings, "modal-player") <= asked_s + 5
+    before_s = burnt_s(recordings, "modal-player")
+    recordings.wait_for_timeout(1500)
+    assert burnt_s(recordings, "modal-player") > before_s
+    recordings.keyboard.press("Escape")
+    expect(recordings.locator("#play-dialog dialog")).to_be_hidden()
+
+
+def test_the_picture_is_of_the_time_that_was_clicked_and_follows(recordings: Page, recorder: Recorder) -> None:
+    now = datetime.now(UTC)
+    spans = recorder.archive(1, now - timedelta(hours=23), now - timedelta(hours=1))["spans"]
+    dice = random.Random(7)
+    for _ in range(5):
+        span = dice.choice(spans)
+        start, end = (datetime.fromisoformat(span[name]) for name in ("start", "end"))
+        at = start + (end - start) * dice.uniform(0.05, 0.9)
+        click_time(recordings, at)
+        recordings.wait_for_selector(PLAYING)
+        asked_s: float = recordings.evaluate("Date.parse(new URLSearchParams(location.search).get('t')) / 1000")
+        assert abs(asked_s - at.timestamp()) < 180, "a pixel is a minute and a half"
+        assert -GOP_S - 0.5 <= burnt_s(recordings) - asked_s <= 4, "it has played for a moment"
+    shown = recordings.locator("#player [data-part=clock]").inner_text()
+    clock_s = recordings.evaluate("(text) => new Date(text.replace(' ', 'T')).getTime() / 1000", shown)
+    assert abs(clock_s - burnt_s(recordings)) <= 1.5
+    slider = recordings.get_by_role("slider", name="Time")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"1 .+, recorded$"))
+
+
+def test_the_timeline_draws_what_the_recorder_has_and_the_calendar_marks_its_days(
+    recordings: Page, recorder: Recorder
+) -> None:
+    now = datetime.now(UTC)
+    start = now - timedelta(hours=20)
+    truth = [
+        (datetime.fromisoformat(span["start"]).timestamp(), datetime.fromisoformat(span["end"]).timestamp())
+        for span in recorder.archive(1, start, now - timedelta(minutes=5))["spans"]
+    ]
+    drawn = recordings.evaluate(
+        """([startMs, endMs]) => document.querySelector('recording-timeline').rows[0].spans
+          .filter((span) => span.state === 'recorded' && span.endMs > startMs && span.startMs < endMs)
+          .map((span) => [Math.max(span.startMs, startMs) / 1000, Math.min(span.endMs, endMs) / 1000])""",
+        [start.timestamp() * 1000, (now - timedelta(minutes=5)).timestamp() * 1000],
+    )
+    assert len(drawn) == len(truth)
+    for (drawn_from, drawn_to), (true_from, true_to) in zip(drawn, truth, strict=True):
+        assert abs(drawn_from - true_from) < 2
+        assert abs(drawn_to - true_to) < 2
+    wait(recordings, "document.querySelectorAll('#calendar [data-state=recorded]').length > 1")
+    today = recordings.locator("#calendar [aria-current=date]")
+    expect(today).to_have_attribute("data-state", "recorded")
+    expect(recordings.locator("#calendar button[data-day]:disabled")).to_have_count(_days_left())
+
+
+def _days_left() -> int:
+    today = datetime.now().astimezone().date()
+    following = (today.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return (following - today).days - 1
+
+
+def test_everything_by_keyboard(recordings: Page) -> None:
+    slider = recordings.get_by_role("slider", name="Time")
+    slider.focus()
+    recordings.keyboard.press("End")
+    for _ in range(10):
+        recordings.keyboard.press("ArrowLeft")
+    recordings.keyboard.press("ArrowDown")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(", 2 "))
+    recordings.keyboard.press("ArrowUp")
+    recordings.keyboard.press("Enter")
+    recordings.wait_for_selector(PLAYING)
+    recordings.keyboard.press("k")
+    badge = recordings.locator("#player [data-part=badge-text]")
+    expect(badge).to_have_text("PAUSED")
+    at_s = burnt_s(recordings)
+    for _ in range(5):
+        recordings.keyboard.press(".")
+    wait(recordings, f"({_BURNT})('player') >= {at_s + 0.3}")
+    recordings.keyboard.press(">")
+    recordings.keyboard.press("k")
+    expect(badge).to_have_text("PLAYBACK 2×")
+    assert recordings.evaluate("document.querySelector('#player video').playbackRate") == 2
+    recordings.keyboard.press("<")
+    before_s = burnt_s(recordings)
+    recordings.keyboard.press("j")
+    wait(recordings, f"({_BURNT})('player') < {before_s - 4}")
+    recordings.wait_for_selector(PLAYING)
+    recordings.keyboard.press("n")
+    recordings.wait_for_timeout(300)
+    recordings.wait_for_selector(PLAYING)
+    recordings.keyboard.press("[")
+    recordings.wait_for_timeout(600)
+    recordings.keyboard.press("]")
+    expect(recordings.locator("toast-area")).to_contain_text("Ends at")
+    recordings.keyboard.press("?")
+    expect(recordings.get_by_role("heading", name="Keys")).to_be_visible()
+
+
+def test_it_plays_over_a_gap_and_says_so(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
+    now = datetime.now(UTC)
+    spans = recorder.archive(1, now - timedelta(days=2), now)["spans"]
+    gap = datetime.fromisoformat(spans[0]["end"])
+    goes_on = datetime.fromisoformat(spans[1]["start"])
+    at = (gap - timedelta(seconds=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    page = open_page(f"{app.url}/recordings/{camera_id}?channel=1&t={at}").page
+    page.wait_for_selector(PLAYING)
+    expect(page.locator("#gap-note")).to_contain_text("Skipped", timeout=20_000)
+    wait(page, f"({_BURNT})('player') >= {goes_on.timestamp()}")
+    in_gap = (gap + (goes_on - gap) / 2).strftime("%Y-%m-%dT%H:%M:%SZ")
+    page.goto(f"{app.url}/recordings/{camera_id}?channel=1&t={in_gap}")
+    page.wait_for_selector(PLAYING)
+    expect(page.locator("#gap-note")).to_contain_text("Nothing was recorded at")
+    assert goes_on.timestamp() - 0.1 <= burnt_s(page) <= goes_on.timestamp() + 5
+
+
+def test_dragging_moves_the_time_and_wheeling_zooms_around_the_pointer(recordings: Page) -> None:
+    frame = recordings.locator(".timeline-frame")
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] * 0.6, box["y"] + 60
+
+    def view() -> dict[str, float]:
+        found: dict[str, float] = recordings.evaluate("document.querySelector('recording-timeline').view")
+        return found
+
+    def at(x_px: float) -> float:
+        inside: float = recordings.evaluate(
+            """(x) => { const timeline = document.querySelector('recording-timeline');
+              const box = timeline.canvas.getBoundingClientRect();
+              const { startMs, endMs } = timeline.view;
+              return startMs + (x - box.left - 148) / (box.width - 148) * (endMs - startMs); }""",
+            x_px,
+        )
+        return inside
+
+    before = at(x)
+    recordings.mouse.move(x, y)
+    recordings.mouse.wheel(0, -400)
+    assert abs(at(x) - before) < 60_000
+    assert view()["endMs"] - view()["startMs"] < 20 * 3_600_000
+    start = view()["startMs"]
+    recordings.mouse.down()
+    recordings.mouse.move(x + 200, y, steps=5)
+    recordings.mouse.up()
+    assert view()["startMs"] < start - 600_000
+    assert recordings.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle", "a drag plays nothing"
+    axis_y = box["y"] + 10
+    recordings.mouse.move(x, axis_y)
+    recordings.mouse.down()
+    recordings.mouse.move(x - 150, axis_y, steps=5)
+    wanted_s = at(x - 150) / 1000
+    recordings.mouse.up()
+    recordings.wait_for_selector(PLAYING)
+    assert abs(burnt_s(recordings) - wanted_s) < 90 or recordings.locator("#gap-note").inner_text()
+
+
+def test_a_device_without_profile_g_is_told_apart_and_live_is_offered(plain_app: App, open_page: Open) -> None:
+    with running_recorder("--channels", "1", "--profile", "small", "--make", "no-profile-g") as recorder:
+        camera_id = plain_app.add_camera(recorder, name="Plain camera")
+        watched = open_page(f"{plain_app.url}/recordings/{camera_id}")
+        watched.forgive("422")
+        page = watched.page
+        expect(page.locator("#problem")).to_contain_text("does not tell over ONVIF what it has recorded")
+        expect(page.locator("#problem-live")).to_have_attribute("href", f"/viewer/{camera_id}")
+        page.goto(f"{plain_app.url}/viewer/{camera_id}")
+        page.wait_for_selector("#stage[data-phase=playing]")
+        expect(page.locator("#recorded")).to_be_hidden()
+
+
+def test_a_clock_that_is_wrong_is_said_and_corrected_for(plain_app: App, open_page: Open) -> None:
+    with running_recorder("--channels", "1", "--profile", "small") as recorder:
+        recorder.set_fault("clock_offset", 600)
+        camera_id = plain_app.add_camera(recorder, name="Wrong clock")
+        page = open_page(f"{plain_app.url}/recordings/{camera_id}").page
+        expect(page.locator("#clock-text")).to_contain_text("10 min ahead")
+        click_time(page, datetime.now(UTC) - timedelta(hours=3, minutes=7))
+        page.wait_for_selector(PLAYING)
+        shown_s: float = page.evaluate("document.querySelector('#player').atMs / 1000")
+        assert abs(burnt_s(page) - 600 - shown_s) < 1.5
+        clock = page.locator("#player [data-part=clock]")
+        true_text = clock.inner_text()
+        page.get_by_label("Show the recorder’s own clock").check()
+        expect(clock).not_to_have_text(true_text[:-3], timeout=5000)
+
+
+def test_two_viewers_of_one_recorder_and_a_third_who_is_told(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    at = datetime.now(UTC) - timedelta(hours=5)
+    pages: list[Page] = []
+    for number, channel in enumerate((1, 3)):
+        text = (at - timedelta(hours=number)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        page = open_page(f"{app.url}/recordings/{camera_id}?channel={channel}&t={text}").page
+        page.wait_for_selector(PLAYING)
+        pages.append(page)
+    third = open_page(f"{app.url}/recordings/{camera_id}?channel=5&t={at.strftime('%Y-%m-%dT%H:%M:%SZ')}")
+    third.forgive("429")
+    expect(third.page.locator("#player")).to_contain_text("plays no more recordings at once")
+    for page in pages:
+        before_s = burnt_s(page)
+        wait(page, f"({_BURNT})('player') > {before_s}")
+    pages[0].goto("about:blank")
+    third.page.wait_for_timeout(500)
+    third.page.locator("#player").get_by_role("button", name="Try again").click()
+    third.page.wait_for_selector(PLAYING)
+
+
+def test_from_the_live_picture_to_the_recording_of_it(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    page.wait_for_selector("#stage[data-phase=playing]")
+    now_s = datetime.now(UTC).timestamp()
+    page.keyboard.press("b")
+    page.wait_for_url(f"**/recordings/{camera_id}?channel=1&t=*")
+    page.wait_for_selector(PLAYING)
+    assert 10 < now_s - burnt_s(page) < 45
+
+
+def test_a_snapshot_is_named_after_camera_channel_and_the_pictures_own_time(
+    recordings: Page, recorder: Recorder, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    span = recorder.archive(1, now - timedelta(hours=20), now - timedelta(hours=10))["spans"][0]
+    click_time(recordings, datetime.fromisoformat(span["start"]) + timedelta(minutes=20))
+    recordings.wait_for_selector(PLAYING)
+    recordings.keyboard.press("k")
+    shown = recordings.locator("#player [data-part=clock]").inner_text()
+    with recordings.expect_download() as download:
+        recordings.keyboard.press("s")
+    name = download.value.suggested_filename
+    assert re.fullmatch(r"Recorder .+ \d{4}-\d\d-\d\d \d\d-\d\d-\d\d\.jpg", name)
+    assert shown.replace(":", "-")[:-1] in name
+
+
+def test_a_recorder_that_goes_away_while_it_is_asked_is_said(plain_app: App, open_page: Open) -> None:
+    with running_recorder("--channels", "1", "--profile", "small") as recorder:
+        camera_id = plain_app.add_camera(recorder, name="Goes away")
+        recorder.set_fault("soap_silent")
+        watched = open_page(f"{plain_app.url}/recordings/{camera_id}")
+        watched.forgive("504", "503")
+        expect(watched.page.locator("#problem")).to_contain_text("does not answer", timeout=40_000)
+        recorder.clear_fault("soap_silent")
+        watched.page.get_by_role("button", name="Try again").first.click()
+        wait(watched.page, ROWS)
+        expect(watched.page.locator("#problem")).to_be_hidden(timeout=30_000)
+
+
+def test_an_empty_app_says_what_to_do(plain_app: App, empty_app: App, open_page: Open) -> None:
+    page = open_page(f"{empty_app.url}/recordings").page
+    expect(page.get_by_role("heading", name="No recorder is added yet")).to_be_visible()
+    assert_no_overflow(page)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_sticks_out(app: App, camera_id: int, open_page: Open, width: int) -> None:
+    more: dict[str, Any] = {"is_mobile": True, "has_touch": True} if width < 600 else {}
+    page = open_page(f"{app.url}/recordings/{camera_id}", width, 844, **more).page
+    wait(page, ROWS)
+    assert_no_overflow(page)
+
+
+def assert_no_overflow(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

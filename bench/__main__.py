@@ -13,6 +13,7 @@ import statistics
 import time
 import urllib.request
 
+from bench import recordings
 from bench.load import app_cost, plain_cost, ratio, start_times_ms, stream_urls
 from bench.meter import median_and_range
 from bench.pictures import app_pictures, browser, plain_pictures
@@ -22,12 +23,12 @@ from bench.setting import App, Recorder, app, recorder
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default 3)")
-    parser.add_argument("--only", choices=["pictures", "load", "list"], help="one part instead of all")
+    parser.add_argument("--only", choices=["pictures", "load", "list", "recordings"], help="one part instead of all")
     parser.add_argument("--window", type=float, default=20, help="seconds of load measured a run (default 20)")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| What | Plain ffmpeg | This app |\n|---|---|---|", flush=True)
-    if options.only != "list":
+    if options.only not in ("list", "recordings"):
         with recorder("--channels", "16", "--dead", "none") as device, app(MAX_SESSIONS="64") as running:
             camera_id = running.add_recorder(device)
             prepare(device, "main")
@@ -37,6 +38,8 @@ def main() -> None:
                 print_load(device, running, camera_id, options.runs, options.window)
     if options.only in (None, "list"):
         print_list_with_dead_cameras()
+    if options.only in (None, "recordings"):
+        print_recordings(options.runs)
 
 
 def print_first_pictures(device: Recorder, running: App, camera_id: int, runs: int) -> None:
@@ -79,6 +82,24 @@ def print_list_with_dead_cameras() -> None:
             running.call("GET", "/api/cameras")
             times.append(1000 * (time.monotonic() - begun_s))
         print(f"| GET /api/cameras with 64 cameras that do not answer | - | {median_and_range(times, 'ms')} |")
+
+
+def print_recordings(runs: int) -> None:
+    for make in recordings.MAKES:
+        with recorder("--channels", "16", "--make", make) as device, app() as running, browser() as context:
+            recordings.set_delays(device)
+            camera_id = running.add_recorder(device)
+            if make == "conformant":
+                took_s, events = recordings.month_s(running, camera_id)
+                print(f"| a month of 16 channels ({events} events) known | - | {took_s:.1f} s |")
+                times = recordings.day_ms(running, camera_id, 20)
+                print(f"| a day that is known, over HTTP | - | {median_and_range(times, 'ms')} |", flush=True)
+            found = recordings.seek_times(context, running, camera_id, runs, 10)
+            print(
+                f"| click to picture, {make} | - | first {median_and_range(found.first_ms, 'ms')}, "
+                f"open session {median_and_range(found.open_ms, 'ms')} |",
+                flush=True,
+            )
 
 
 def prepare(device: Recorder, role: str) -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -89,6 +90,7 @@ def main(folder: Path) -> None:
         camera_id = app.add_camera(recorder, name="Garage recorder")
         _lists(studio, app, recorder)
         _viewer(studio, f"{app.url}/viewer/{camera_id}")
+        _recordings(studio, app, camera_id)
         _failures(studio, f"{app.url}/viewer/{camera_id}", recorder)
 
 
@@ -123,6 +125,38 @@ def _viewer(studio: Studio, viewer: str) -> None:
     studio.take("viewer-4k", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((3840, 2160),))
     studio.take("viewer-landscape", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((844, 390),))
     studio.take("viewer-tablet", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((820, 1180),))
+
+
+def _recordings(studio: Studio, app: App, camera_id: int) -> None:
+    address = f"{app.url}/recordings/{camera_id}"
+    night = datetime.now(UTC) - timedelta(hours=9)
+    at = f"{address}?channel=1&t={night:%Y-%m-%dT%H:%M:%SZ}"
+    playing = "#player [data-phase=playing]"
+    marked = "#calendar [data-state=recorded]"
+    studio.take("recordings", at, until=playing, rest_ms=9000)
+    studio.take("recordings-idle", address, until=marked)
+    studio.take("recordings-found", address, until=marked, then=_search)
+    studio.take("recordings-modal", address, until=marked, then=_play_found)
+    studio.take("recordings-keys", at, until=playing, then=lambda page: page.keyboard.press("?"))
+    for make in ("no-profile-g", "hikvision-like"):
+        with running_recorder("--channels", "4", "--make", make) as other:
+            other.set_fault("clock_offset", 420)
+            number = app.add_camera(other, name=make)
+            until = "#problem:not([hidden])" if make == "no-profile-g" else marked
+            studio.take(f"recordings-{make}", f"{app.url}/recordings/{number}", until=until)
+            app.call("DELETE", f"/api/cameras/{number}")
+
+
+def _search(page: Page) -> None:
+    page.click("#search-go")
+    page.wait_for_selector("#results tr")
+    page.locator("#search-title").scroll_into_view_if_needed()
+
+
+def _play_found(page: Page) -> None:
+    _search(page)
+    page.click("#results tr:first-child button")
+    page.wait_for_selector("#modal-player [data-phase=playing]")
 
 
 def _keys(page: Page) -> None:

@@ -262,6 +262,7 @@ class HeldLine:
         if self._served is not None:
             self._judge(self._served, self._tools.clock.monotonic_s())
         self._served = play
+        play.last_packet_s = self._tools.clock.monotonic_s()  # the wait begins now, not before time began
         try:
             self._take_place()
             if self._session is not None and self._way is not None and self._way.plain is None:

@@ -189,8 +189,8 @@ def test_two_are_played_at_once_and_a_third_is_refused(recorder: Simulator, gate
 
 
 def test_opening_takes_recorders_long_and_seeking_does_not(recorder: Simulator, gateway: RtspGateway) -> None:
-    recorder.fault("replay_setup_delay", 1.0)
-    recorder.fault("replay_seek_delay", 0.06)
+    recorder.fault("replay_setup_delay", 1.6)
+    recorder.fault("replay_seek_delay", 0.8)  # longer than the gateway's looks are apart: it must not give up meanwhile
     asked_s = spans(recorder, 1)[0][0] + 10
     line = gateway.open_replay(source_of(recorder))
     took_s = []
@@ -199,7 +199,7 @@ def test_opening_takes_recorders_long_and_seeking_does_not(recorder: Simulator, 
         line.play(asked_s + 100 * number, listener)
         listener.until_pictures(1)
         took_s.append(listener.first_at_s - began_s)
-    assert took_s[0] > 1.0
-    assert max(took_s[1:]) < 1.0, "the session is held"
+    assert took_s[0] > 1.6
+    assert max(took_s[1:]) < 1.5, "the session is held"
     assert recorder.get("/replay")["sessions"][0]["plays"] == 5
     line.close()

@@ -1,0 +1,129 @@
+"""Recordings: from a click in the timeline to its picture, for each make, and how long a month takes to be learned.
+
+The pretend recorder takes 2.5 s to open a replay session and 60 ms to seek in an open one, as real ones do.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import BrowserContext, Page
+
+from bench.setting import App, Recorder
+
+MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
+_DELAYS = {"replay_setup_delay": 2.5, "replay_seek_delay": 0.06}
+
+# The click is what the timeline's own click handler tells the page; the picture is a frame of the run that it began.
+_SEEK = """([row, atMs]) => new Promise((resolve, reject) => {
+  const timeline = document.querySelector('recording-timeline');
+  const player = document.querySelector('#player');
+  const begun = performance.now();
+  const atS = atMs / 1000;
+  setTimeout(() => reject(new Error('no picture in 20 s')), 20000);
+  const look = () => {
+    const shown = player.atMs;
+    const isThere = !player.querySelector('[data-phase=loading]') && Math.abs(shown / 1000 - atS) < 6;
+    if (isThere) resolve(performance.now() - begun);
+    else player.video.requestVideoFrameCallback(look);
+  };
+  const detail = { row: timeline.rows[row], atMs };
+  timeline.dispatchEvent(new CustomEvent('timeline-seek', { bubbles: true, detail }));
+  player.video.requestVideoFrameCallback(look);
+})"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeks:
+    """Milliseconds from click to picture: the first, which opens a session, and those in an open one."""
+
+    first_ms: list[float]
+    open_ms: list[float]
+
+
+def set_delays(device: Recorder) -> None:
+    for name, value in _DELAYS.items():
+        body = json.dumps({"name": name, "value": value}).encode()
+        address = f"http://127.0.0.1:{device.control_port}/fault"
+        urllib.request.urlopen(urllib.request.Request(address, body, method="POST"), timeout=10).close()
+
+
+def seek_times(context: BrowserContext, app: App, camera_id: int, runs: int, seeks: int) -> Seeks:
+    """`runs` pages, each with a first click and `seeks` more at other times of the last day."""
+    found = Seeks([], [])
+    dice = random.Random(1)
+    for _ in range(runs):
+        page = context.new_page()
+        try:
+            page.goto(f"{app.url}/recordings/{camera_id}")
+            _until(page, "document.querySelector('recording-timeline').rows.length > 0")
+            moments = _moments(page, dice, seeks + 1)
+            times = [float(page.evaluate(_SEEK, [0, at_ms])) for at_ms in moments]
+            found.first_ms.append(times[0])
+            found.open_ms.extend(times[1:])
+        finally:
+            page.close()
+        for stream in app.call("GET", "/api/streams/all")["streams"]:
+            app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+    return found
+
+
+def _moments(page: Page, dice: random.Random, count: int) -> list[float]:
+    """Recorded moments of the first row, each at least a quarter of an hour from the one before."""
+    spans = page.evaluate(
+        """document.querySelector('recording-timeline').rows[0].spans
+          .filter((span) => span.state === 'recorded' && span.endMs - span.startMs > 1200000)
+          .map((span) => [span.startMs, span.endMs])"""
+    )
+    found: list[float] = []
+    while len(found) < count:
+        start, end = dice.choice(spans)
+        at_ms = dice.uniform(start, end - 600_000)
+        if not found or abs(found[-1] - at_ms) > 900_000:
+            found.append(at_ms)
+    return found
+
+
+def _until(page: Page, expression: str) -> None:
+    ends_s = time.monotonic() + 60
+    while not page.evaluate(expression):
+        if time.monotonic() > ends_s:
+            raise RuntimeError("the timeline stays empty")
+        page.wait_for_timeout(50)
+
+
+def month_s(app: App, camera_id: int) -> tuple[float, int]:
+    """Seconds until a month of all channels is known, and how many events that were."""
+    now = datetime.now(UTC)
+    begun_s = time.monotonic()
+    while True:
+        coverage = _coverage(app, camera_id, now - timedelta(days=30), now)
+        if coverage["channels"] and coverage["indexing"] is None:
+            return time.monotonic() - begun_s, sum(len(channel["events"]) for channel in coverage["channels"])
+        time.sleep(0.5)
+
+
+def day_ms(app: App, camera_id: int, runs: int) -> list[float]:
+    """Milliseconds for a day that is known, over HTTP."""
+    now = datetime.now(UTC)
+    times = []
+    for number in range(runs):
+        end = now - timedelta(days=number % 20)
+        begun_s = time.monotonic()
+        _coverage(app, camera_id, end - timedelta(days=1), end)
+        times.append(1000 * (time.monotonic() - begun_s))
+    return times
+
+
+def _coverage(app: App, camera_id: int, start: datetime, end: datetime) -> dict[str, list[dict[str, list[object]]]]:
+    query = urllib.parse.urlencode({"start_time": start.isoformat(), "end_time": end.isoformat()})
+    found: dict[str, list[dict[str, list[object]]]] = app.call(
+        "GET", f"/api/cameras/{camera_id}/recordings/coverage?{query}"
+    )
+    return found

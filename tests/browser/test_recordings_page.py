@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
@@ -249,6 +249,57 @@ def test_dragging_moves_the_time_and_wheeling_zooms_around_the_pointer(recording
     recordings.mouse.up()
     recordings.wait_for_selector(PLAYING)
     assert abs(burnt_s(recordings) - wanted_s) < 90 or recordings.locator("#gap-note").inner_text()
+
+
+def test_by_touch_a_tap_plays_and_two_fingers_zoom(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/recordings/{camera_id}", 390, 844, is_mobile=True, has_touch=True).page
+    wait(page, ROWS)
+    frame = page.locator(".timeline-frame")
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 84 + (box["width"] - 84) / 2, box["y"] + 43
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *places: float) -> None:
+        points = [{"x": place, "y": y, "id": number} for number, place in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    view = "document.querySelector('recording-timeline').view"
+    length = f"{view}.endMs - {view}.startMs"
+    before_ms: float = page.evaluate(length)
+    fingers("touchStart", x - 20, x + 20)
+    for spread in (30, 45, 60, 80):
+        fingers("touchMove", x - spread, x + spread)
+    fingers("touchEnd")
+    assert page.evaluate(length) < before_ms / 2
+    assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
+    page.touchscreen.tap(x, y)
+    page.wait_for_selector(PLAYING)
+
+
+def test_a_device_that_cannot_tell_when_it_recorded_is_drawn_as_unknown(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+
+    def hatch(route: Route) -> None:
+        answer = route.fetch()
+        document = answer.json()
+        document["event_search"] = False
+        for channel in document["channels"]:
+            for span in channel["spans"]:
+                span["state"] = "unknown" if span["state"] == "recorded" else span["state"]
+        route.fulfill(response=answer, json=document)
+
+    page.route("**/coverage?*", hatch)
+    page.goto(f"{app.url}/recordings/{camera_id}")
+    wait(page, ROWS)
+    expect(page.locator("#unknown-note")).to_be_visible()
+    assert "recorded" not in page.evaluate(
+        "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans.map((span) => span.state))"
+    )
+    expect(page.locator("#calendar [data-state=unknown]").first).to_be_visible()
 
 
 def test_a_device_without_profile_g_is_told_apart_and_live_is_offered(plain_app: App, open_page: Open) -> None:

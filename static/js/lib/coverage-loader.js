@@ -11,7 +11,7 @@ import { Poller } from './poller.js';
 /** @typedef {import('./timeline-scale.js').Span} Span @typedef {import('./api.js').Coverage} Coverage */
 
 const BUSY_MS = 1000;
-const CALM_MS = 10_000;
+const CALM_MS = 15_000;
 const FAILED_MS = 15_000;
 const MONTH_BUSY_MS = 4000;
 const MONTH_CALM_MS = 60_000;

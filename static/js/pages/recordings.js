@@ -152,6 +152,7 @@ function showIndexing(coverage) {
     byId('indexing-text', HTMLElement).textContent = `Asking the recorder: ${Math.round((100 * done) / total)} %`;
     byId('indexing-resume', HTMLElement).hidden = true;
   }
+  byId('unknown-note', HTMLElement).hidden = coverage.event_search;
   offsetS = coverage.clock_offset_s ?? 0;
   const isWrong = Math.abs(offsetS) > CLOCK_MATTERS_S;
   byId('device-clock-label', HTMLElement).hidden = !isWrong;
@@ -380,5 +381,8 @@ async function index(what) {
     say(problemOf(error).detail, 'bad');
   }
 }
+
+// A page that nobody looks at asks the recorder nothing.
+document.addEventListener('visibilitychange', () => (document.hidden ? loader?.stop() : loader?.start()));
 
 void begin();

@@ -141,6 +141,13 @@ class App:
             _end(self._process)
         self._process = None
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started; its worker is a child of it."""
+        if self._process is None:
+            raise RuntimeError("the app does not run")
+        return self._process.pid
+
     def ffmpegs(self) -> list[psutil.Process]:
         """The ffmpeg processes that this app has started."""
         if self._process is None:

@@ -310,6 +310,8 @@ def test_a_device_without_profile_g_is_told_apart_and_live_is_offered(plain_app:
         page = watched.page
         expect(page.locator("#problem")).to_contain_text("does not tell over ONVIF what it has recorded")
         expect(page.locator("#problem-live")).to_have_attribute("href", f"/viewer/{camera_id}")
+        expect(page.locator("#timeline")).to_be_hidden()
+        expect(page.locator("#camera")).to_be_visible()
         page.goto(f"{plain_app.url}/viewer/{camera_id}")
         page.wait_for_selector("#stage[data-phase=playing]")
         expect(page.locator("#recorded")).to_be_hidden()

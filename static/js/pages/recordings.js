@@ -178,6 +178,7 @@ function showProblem(problem) {
   const live = byId('problem-live', HTMLAnchorElement);
   const isUnsupported = problem?.code === 'camera_unsupported';
   byId('problem-retry', HTMLElement).hidden = isUnsupported;
+  byId('recordings', HTMLElement).toggleAttribute('data-unsupported', isUnsupported && !timeline.rows.length);
   live.hidden = !isUnsupported || !camera;
   if (!problem) return;
   if (camera) live.href = `${document.body.dataset.viewer ?? ''}${camera.id}`;

@@ -82,6 +82,10 @@ def times_in(listener: Listener, count: int = 1) -> list[float]:
     return [_time_of(gray[at : at + 320 * 180]) for at in range(0, len(gray), 320 * 180)]
 
 
+def steps(times: list[float]) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
 def _time_of(gray: bytes) -> float:
     """simulator.burnt_time: 40 cells of 8 pixels in the upper eight lines, 36 of them tenths of a second."""
     cells = [gray[4 * 320 + 8 * cell + 4] > 128 for cell in range(40)]
@@ -124,7 +128,7 @@ def test_h265_is_replayed_too(recorder: Simulator, gateway: RtspGateway) -> None
     assert listener.descriptions[0][0].codec == "hevc"
     shown = times_in(listener, 12)
     assert asked_s - GOP_S <= shown[0] <= asked_s
-    assert [later - earlier for earlier, later in pairwise(shown)] == pytest.approx([0.2] * 11, abs=0.01)
+    assert steps(shown) == pytest.approx([0.2] * 11, abs=0.01)
     line.close()
 
 
@@ -203,3 +207,26 @@ def test_opening_takes_recorders_long_and_seeking_does_not(recorder: Simulator, 
     assert max(took_s[1:]) < 1.5, "the session is held"
     assert recorder.get("/replay")["sessions"][0]["plays"] == 5
     line.close()
+
+
+def test_key_frames_alone_are_sent_where_they_are_asked_for(recorder: Simulator, gateway: RtspGateway) -> None:
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(spans(recorder, 1)[0][0] + 10, listener, key_frames_only=True)
+    pictures = listener.until_pictures(30)
+    assert all(unit.is_key for unit in pictures)
+    assert steps(listener.times()[:30]) == pytest.approx([1.0] * 29, abs=0.01)
+    line.close()
+
+
+def test_a_loop_of_the_main_stream_can_be_replayed_for_load(tmp_path: Path, gateway: RtspGateway) -> None:
+    recorder = Simulator(tmp_path, "--channels", "1", "--replay-clip")
+    try:
+        line, listener = gateway.open_replay(source_of(recorder)), Listener()
+        line.play(spans(recorder, 1)[0][0] + 10, listener)
+        listener.until_pictures(100, 30)
+        assert (listener.descriptions[0][0].width, listener.descriptions[0][0].height) == (640, 360)
+        times = listener.times()
+        assert steps(times) == pytest.approx([0.04] * (len(times) - 1), abs=0.01)
+        line.close()
+    finally:
+        recorder.stop()

@@ -169,14 +169,14 @@ class RecordingManager:
             data_until=clock.true_or_none(told.data_until),
             number_recordings=told.number_recordings,
             service=told.service,
-            recordings=tuple(_known(item, matches[item.recording_token], names, clock) for item in recordings),
+            recordings=tuple(_with_channel(item, matches[item.recording_token], names, clock) for item in recordings),
             clock_offset_s=self._clock_offset_s(camera_id),
         )
 
     def playback_uri(
         self, camera_id: int, recording_token: str, start: datetime | None = None, end: datetime | None = None
     ) -> Playback:
-        """For other RTSP clients (ONVIF Streaming, 6.4 "RTSP usage"): the Range is by the device's clock."""
+        """For other RTSP clients (ONVIF Streaming Specification, "Replay"): the Range is by the device's clock."""
         if start is not None and end is not None and end <= start:
             raise InvalidRequest.of_field("end_time", "later than start_time")
 
@@ -212,7 +212,7 @@ class RecordingManager:
     def _device_clock(self, camera_id: int) -> DeviceClock:
         return DeviceClock.of_offset(self._clock_offset_s(camera_id))
 
-    def _known(self, camera_id: int, recordings: Sequence[DeviceRecording], window: Interval) -> Known:
+    def _what_is_known(self, camera_id: int, recordings: Sequence[DeviceRecording], window: Interval) -> Known:
         if not self._indexer.tells_events(camera_id):
             return Known(tells_events=False, asked={}, histories={})
         asked = self._store.asked(camera_id)
@@ -228,7 +228,7 @@ class RecordingManager:
     def _covered(
         self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock, *, limit: int
     ) -> list[ChannelCoverage]:
-        known = self._known(camera_id, [recording for row in rows for recording in row.recordings], window)
+        known = self._what_is_known(camera_id, [recording for row in rows for recording in row.recordings], window)
         found = []
         for row in rows:
             tokens = [recording.recording_token for recording in row.recordings]
@@ -258,7 +258,7 @@ class RecordingManager:
         now: datetime,
         clock: DeviceClock,
     ) -> list[FoundRecording]:
-        known = self._known(camera_id, recordings, window)
+        known = self._what_is_known(camera_id, recordings, window)
         names = self._names(camera_id)
         found = []
         for item in recordings:
@@ -269,7 +269,7 @@ class RecordingManager:
             if held:
                 found.append(
                     FoundRecording(
-                        recording=_known(item, match, names, clock),
+                        recording=_with_channel(item, match, names, clock),
                         spans=tuple((clock.true(span.start), clock.true(span.end)) for span in held),
                         is_known=all(span.state is SpanState.RECORDED for span in held),
                     )
@@ -298,7 +298,7 @@ def _page(
     return page, page[-1].recording.recording_token if len(found) > limit else None
 
 
-def _known(item: DeviceRecording, match: Match, names: dict[int, str], clock: DeviceClock) -> KnownRecording:
+def _with_channel(item: DeviceRecording, match: Match, names: dict[int, str], clock: DeviceClock) -> KnownRecording:
     own_name = names.get(match.channel, "") if match.channel is not None else ""
     return KnownRecording(
         recording_token=item.recording_token,

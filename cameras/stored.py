@@ -1,4 +1,4 @@
-"""Media profiles as JSON text in the database, and back. Read leniently: our own older versions wrote it."""
+"""Media profiles as JSON text in the database, and back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.records import AudioFormat, MediaProfile, ProfileRole, VideoFormat
+from core.stored_lists import read_list
 
 
 def profiles_to_json(profiles: tuple[MediaProfile, ...]) -> str:
@@ -16,27 +17,18 @@ def profiles_to_json(profiles: tuple[MediaProfile, ...]) -> str:
 
 def profiles_from_json(text: str) -> tuple[MediaProfile, ...]:
     """What profiles_to_json wrote; an entry that cannot be read is left out, the device is asked again anyway."""
-    try:
-        items = json.loads(text)
-    except ValueError:
-        return ()
-    if not isinstance(items, list):
-        return ()
-    return tuple(profile for item in items if (profile := _profile(item)) is not None)
+    return read_list(text, _profile)
 
 
-def _profile(item: Any) -> MediaProfile | None:
-    try:
-        video, audio = item.get("video"), item.get("audio")
-        return MediaProfile(
-            profile_token=str(item["profile_token"]),
-            name=str(item["name"]),
-            video_source_token=str(item["video_source_token"]),
-            video=VideoFormat(**video) if video else None,
-            audio=AudioFormat(**audio) if audio else None,
-            has_ptz=bool(item.get("has_ptz", False)),
-            service=str(item.get("service", "media")),
-            role=ProfileRole(item.get("role", "other")),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
+def _profile(item: Any) -> MediaProfile:
+    video, audio = item.get("video"), item.get("audio")
+    return MediaProfile(
+        profile_token=str(item["profile_token"]),
+        name=str(item["name"]),
+        video_source_token=str(item["video_source_token"]),
+        video=VideoFormat(**video) if video else None,
+        audio=AudioFormat(**audio) if audio else None,
+        has_ptz=bool(item.get("has_ptz", False)),
+        service=str(item.get("service", "media")),
+        role=ProfileRole(item.get("role", "other")),
+    )

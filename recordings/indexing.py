@@ -289,8 +289,8 @@ def missing_of(
     holes = [past] if not recordings else []
     for recording in recordings:
         holes += without(past, asked.get(recording.recording_token, []))
-    is_fresh = now - timedelta(seconds=OPEN_END_S)
-    return [(begin, until) for begin, until in united(holes) if begin < is_fresh]
+    fresh_from = now - timedelta(seconds=OPEN_END_S)
+    return [(begin, until) for begin, until in united(holes) if begin < fresh_from]
 
 
 def _newest(wanted: Sequence[Interval], length: timedelta) -> Interval | None:

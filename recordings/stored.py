@@ -1,4 +1,4 @@
-"""Tracks as JSON text in the database, and back. Read leniently: our own older versions wrote it."""
+"""Tracks as JSON text in the database, and back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from core.recordings import RecordingTrack, TrackType
+from core.stored_lists import read_list
 
 
 def tracks_to_json(tracks: tuple[RecordingTrack, ...]) -> str:
@@ -28,22 +29,19 @@ def tracks_to_json(tracks: tuple[RecordingTrack, ...]) -> str:
 
 def tracks_from_json(text: str) -> tuple[RecordingTrack, ...]:
     """What tracks_to_json wrote; an entry that cannot be read is left out."""
-    try:
-        items = json.loads(text)
-    except ValueError:
-        return ()
-    if not isinstance(items, list):
-        return ()
-    return tuple(track for item in items if (track := _track(item)) is not None)
+    return read_list(text, _track)
 
 
-def _track(item: Any) -> RecordingTrack | None:
-    try:
-        times = [datetime.fromisoformat(value) if (value := item.get(key)) else None for key in _TIMES]
-        codec = item.get("codec")
-        return RecordingTrack(str(item["track_token"]), TrackType(item["type"]), codec and str(codec), *times)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
+def _track(item: Any) -> RecordingTrack:
+    codec = item.get("codec")
+    return RecordingTrack(
+        str(item["track_token"]),
+        TrackType(item["type"]),
+        codec and str(codec),
+        _moment(item.get("data_from")),
+        _moment(item.get("data_until")),
+    )
 
 
-_TIMES = ("data_from", "data_until")
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

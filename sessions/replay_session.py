@@ -76,11 +76,8 @@ class ReplaySession(Watchable):
 
     def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
         """As ReplayBoard.playlist; counts as watching, while it waits too."""
-        self._see(viewer_id)
-        with self._waits():
-            text = self._board.playlist(name, wait_s)
-        self._see(viewer_id)
-        return text
+        with self._watches(viewer_id):
+            return self._board.playlist(name, wait_s)
 
     def file(self, name: str, viewer_id: str | None) -> Path:
         """NotFound unless it is a segment or init section of this session; counts as watching."""

@@ -77,11 +77,8 @@ class Session(Watchable):
         """As Board.playlist; counts as watching, while it waits too. NotFound for another name."""
         if name != PLAYLIST_NAME:
             raise NotFound("There is no such playlist.")
-        self._see(viewer_id)
-        with self._waits():
-            text = self._board.playlist(wait_s)
-        self._see(viewer_id)
-        return text
+        with self._watches(viewer_id):
+            return self._board.playlist(wait_s)
 
     def file(self, name: str, viewer_id: str | None) -> Path:
         """NotFound unless it is a segment or init section of this session; counts as watching."""
@@ -126,12 +123,6 @@ class Session(Watchable):
 
     # ---- its thread ------------------------------------------------------------------------------
 
-    def _serve(self) -> None:
-        if self._after is not None:
-            self._after.stop()
-            self._after = None
-        super()._serve()
-
     def _release(self) -> None:
         self._board.end()
         self.holdings.release()
@@ -139,6 +130,9 @@ class Session(Watchable):
 
     def _attempt(self) -> None:
         """One run and the wait after it. SessionOver when there is to be no other."""
+        if self._after is not None:
+            self._after.stop()
+            self._after = None
         self._again.clear()
         self._tried_s = self._now_s()
         self._board.begin_attempt()

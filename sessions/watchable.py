@@ -173,6 +173,16 @@ class Watchable(ABC):
             self._viewers.touch(viewer_id, self._last_wanted_s)
 
     @contextlib.contextmanager
+    def _watches(self, viewer_id: str | None) -> Iterator[None]:
+        """That viewer watches, for as long as it waits and from its answer on."""
+        self._see(viewer_id)
+        try:
+            with self._waits():
+                yield
+        finally:
+            self._see(viewer_id)
+
+    @contextlib.contextmanager
     def _waits(self) -> Iterator[None]:
         """Whoever waits for a picture keeps the session alive."""
         with self._lock:

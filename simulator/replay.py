@@ -14,7 +14,7 @@ import re
 import struct
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from simulator.archive import Recording, find_channel
 from simulator.burnt_time import SliceWriter, time_lines
 from simulator.clips import Clip, EncodeError
-from simulator.h26x import ParameterSets, Picture, nal_type, packetize
+from simulator.h26x import ParameterSets, Picture, nal_type, packetize, sdp_format
 from simulator.layout import ARCHIVE_LOOP_S, ChannelSpec, PictureSpec, archive_spec, picture_spec
 from simulator.live import AUDIO, VIDEO, VIDEO_PAYLOAD_TYPE, Track
 from simulator.sound import Sound
@@ -202,7 +202,7 @@ class ReplayPlayer:
         """From now on this is played, in the place of what was."""
         self.stop()
         self.plays += 1
-        for track in self.tracks.values():
+        for track in self.tracks.values():  # recorders number anew; a hole of one is enough to be noticed
             track.sequence = (track.sequence + 1) & 0xFFFF
         self.position_s = play.start_s
         self._task = asyncio.create_task(self._run(play))
@@ -328,12 +328,13 @@ def _extension(at_s: float, bits: int, cseq: int) -> bytes:
     return _EXTENSION.pack(0xABAC, 3, int(ntp), int(ntp % 1 * 2**32), bits, cseq & 0xFF, 0)
 
 
-def describe(player: ReplayPlayer, format_of: Callable[[ReplayPlayer], tuple[str, str]]) -> str:
+def describe(player: ReplayPlayer) -> str:
     """SDP (RFC 4566) with the span of the recording as its range."""
-    return "\r\n".join(_sdp_lines(player, *format_of(player))) + "\r\n"
+    return "\r\n".join(_sdp_lines(player)) + "\r\n"
 
 
-def _sdp_lines(player: ReplayPlayer, rtpmap: str, fmtp: str) -> Iterator[str]:
+def _sdp_lines(player: ReplayPlayer) -> Iterator[str]:
+    rtpmap, fmtp = sdp_format(player.pictures.spec.codec, player.pictures.sets)
     recording = player.recording()
     latest_s = recording.latest_s if recording else 0.0
     earliest_s = recording.earliest_s if recording else 0.0

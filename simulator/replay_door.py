@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from simulator.clips import EncodeError
-from simulator.h26x import sdp_format
 from simulator.live import VIDEO
 from simulator.replay import MAX_SESSIONS, Play, ReplayPlayer, clock_range, clock_text, describe
 from simulator.rtsp_messages import Reply, Request, interleaved_channels
@@ -92,7 +91,7 @@ class ReplayDoor:
 
     def _described(self, request: Request, player: ReplayPlayer) -> Reply:
         headers = ("Content-Type: application/sdp", f"Content-Base: {request.url.rstrip('/')}/")
-        return Reply(200, headers, describe(player, lambda it: sdp_format(it.pictures.spec.codec, it.pictures.sets)))
+        return Reply(200, headers, describe(player))
 
     async def _setup(self, request: Request, player: ReplayPlayer) -> Reply:
         number = request.number("trackID")

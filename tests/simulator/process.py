@@ -106,3 +106,20 @@ class Simulator:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate(timeout=10)
+
+
+class Makes(dict[str, Simulator]):
+    """One recorder of each make, started when it is first asked for. `stop` ends them."""
+
+    def __init__(self, folder: Path, *, channels: int) -> None:
+        super().__init__()
+        self._folder = folder
+        self._channels = channels
+
+    def __missing__(self, make: str) -> Simulator:
+        self[make] = Simulator(self._folder, "--make", make, "--channels", str(self._channels))
+        return self[make]
+
+    def stop(self) -> None:
+        for simulator in self.values():
+            simulator.stop()

@@ -10,33 +10,19 @@ from typing import Any
 import pytest
 import zeep.exceptions
 
-from tests.simulator.process import Simulator
+from tests.simulator.process import Makes, Simulator
 from tests.simulator.services import call
 
 UTC = datetime.UTC
 DAY = datetime.timedelta(days=1)
 TEN = datetime.timedelta(seconds=10)
-MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
 
 
 @pytest.fixture(scope="module")
-def makes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Simulator]]:
-    """One of each, started when first asked for."""
-    folder = tmp_path_factory.mktemp("makes")
-    started = _Started(folder)
+def makes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
+    started = Makes(tmp_path_factory.mktemp("makes"), channels=16)
     yield started
-    for simulator in started.values():
-        simulator.stop()
-
-
-class _Started(dict[str, Simulator]):
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def __missing__(self, make: str) -> Simulator:
-        self[make] = Simulator(self._folder, "--make", make, "--channels", "16")
-        return self[make]
+    started.stop()
 
 
 def results(simulator: Simulator, start: datetime.datetime, end: datetime.datetime, **more: Any) -> list[Any]:
@@ -52,7 +38,7 @@ def results(simulator: Simulator, start: datetime.datetime, end: datetime.dateti
             return found
 
 
-def test_the_archive_has_gaps_and_motion_and_is_the_same_each_time(makes: dict[str, Simulator], tmp_path: Path) -> None:
+def test_the_archive_has_gaps_and_motion_and_is_the_same_each_time(makes: Makes, tmp_path: Path) -> None:
     now = datetime.datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     window = f"start={(midnight - DAY).strftime('%Y-%m-%dT%H:%M:%SZ')}&end={midnight.strftime('%Y-%m-%dT%H:%M:%SZ')}"
@@ -73,13 +59,13 @@ def _length_s(span: dict[str, str]) -> float:
     return (end - start).total_seconds()
 
 
-def test_a_month_of_sixteen_channels_is_about_25_000_events(makes: dict[str, Simulator]) -> None:
+def test_a_month_of_sixteen_channels_is_about_25_000_events(makes: Makes) -> None:
     now = datetime.datetime.now(UTC)
     week = len(results(makes["conformant"], now - 7 * DAY, now))
     assert 25_000 * 7 / 30 * 0.9 < week < 25_000 * 7 / 30 * 1.2
 
 
-def test_filters_are_honoured_by_the_conformant_one_only(makes: dict[str, Simulator]) -> None:
+def test_filters_are_honoured_by_the_conformant_one_only(makes: Makes) -> None:
     now = datetime.datetime.now(UTC)
     scope = {"IncludedRecordings": ["RecordMediaProfile00000"]}
 
@@ -90,13 +76,13 @@ def test_filters_are_honoured_by_the_conformant_one_only(makes: dict[str, Simula
     assert len(tokens("dahua-like")) == 13
 
 
-def test_start_states_come_where_they_are_known(makes: dict[str, Simulator]) -> None:
+def test_start_states_come_where_they_are_known(makes: Makes) -> None:
     now = datetime.datetime.now(UTC)
     assert any(row.StartStateEvent for row in results(makes["conformant"], now - DAY, now))
     assert not any(row.StartStateEvent for row in results(makes["hikvision-like"], now - DAY, now))
 
 
-def test_summaries_differ(makes: dict[str, Simulator]) -> None:
+def test_summaries_differ(makes: Makes) -> None:
     full = call(makes["conformant"], "tse", "GetRecordingSummary")
     assert (full.NumberRecordings, full.DataFrom.year >= 2026) == (13, True)
     empty = call(makes["dahua-like"], "tse", "GetRecordingSummary")
@@ -105,7 +91,7 @@ def test_summaries_differ(makes: dict[str, Simulator]) -> None:
         call(makes["uniview-like"], "tse", "GetRecordingSummary")
 
 
-def test_replay_addresses_differ(makes: dict[str, Simulator]) -> None:
+def test_replay_addresses_differ(makes: Makes) -> None:
     setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
 
     def address(make: str) -> str:
@@ -116,7 +102,7 @@ def test_replay_addresses_differ(makes: dict[str, Simulator]) -> None:
     assert address("axis-like").endswith("session_timeout=30")
 
 
-def test_a_recorder_without_profile_g_has_none_of_its_services(makes: dict[str, Simulator]) -> None:
+def test_a_recorder_without_profile_g_has_none_of_its_services(makes: Makes) -> None:
     simulator = makes["no-profile-g"]
     spaces = [service.Namespace for service in call(simulator, "tds", "GetServices", IncludeCapability=False)]
     assert not [space for space in spaces if space.rpartition("/ver10/")[2] in ("search/wsdl", "replay/wsdl")]

@@ -1,5 +1,5 @@
 // @ts-check
-import { eventBeside, isPlayable, rowName, spanAt, stateName } from '../lib/coverage.js';
+import { eventBeside, rowName, spanAt, stateName } from '../lib/coverage.js';
 import { fractionOf, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
 import { part, tell } from './dom.js';
 import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timeline-drawing.js';
@@ -36,6 +36,7 @@ export class RecordingTimeline extends HTMLElement {
   #press = null;
   /** @type {ResizeObserver|null} */
   #observer = null;
+  #themes = new MutationObserver(() => this.#redraw());
 
   get canvas() {
     return part(this, 'canvas', HTMLCanvasElement);
@@ -58,7 +59,7 @@ export class RecordingTimeline extends HTMLElement {
     slider.addEventListener('pointerleave', () => this.#hover(null), { signal });
     slider.addEventListener('keydown', (event) => this.#key(event), { signal });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#redraw(), { signal });
-    new MutationObserver(() => this.#redraw()).observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
+    this.#themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
     this.#observer = new ResizeObserver(() => this.#redraw());
     this.#observer.observe(slider);
     this.#redraw();
@@ -67,6 +68,7 @@ export class RecordingTimeline extends HTMLElement {
   disconnectedCallback() {
     this.#wires?.abort();
     this.#observer?.disconnect();
+    this.#themes.disconnect();
     cancelAnimationFrame(this.#drawn);
   }
 
@@ -272,7 +274,6 @@ export class RecordingTimeline extends HTMLElement {
     this.#atMs = Math.min(Date.now(), (this.#atMs ?? this.#view.endMs) + byMs);
     this.view = keptInSight(this.#view, this.#atMs, Date.now());
     this.#redraw();
-    tell(this, 'timeline-point', this.#atMs);
   }
 
   /** @param {1|-1} direction */
@@ -329,7 +330,6 @@ export class RecordingTimeline extends HTMLElement {
     slider.setAttribute('aria-valuemax', String(Math.round(this.#view.endMs / 1000)));
     slider.setAttribute('aria-valuenow', String(Math.round(atMs / 1000)));
     slider.setAttribute('aria-valuetext', `${this.#clock(atMs)}, ${row ? rowName(row) : 'no channel'}, ${state}`);
-    slider.dataset.playable = String(span !== null && isPlayable(span));
   }
 
   /** @param {number} atMs */

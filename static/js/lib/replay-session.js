@@ -23,7 +23,7 @@ export class ReplaySession extends EventTarget {
   #source = null;
   /** @type {Place|null} */
   #wanted = null;
-  /** @type {Problem & {usedBy?: string[]}|null} */
+  /** @type {Problem|null} */
   #problem = null;
   #busy = false;
   #closed = true;

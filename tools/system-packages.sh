@@ -6,8 +6,8 @@ missing=()
 command -v chromium >/dev/null || missing+=(chromium)
 command -v ffmpeg >/dev/null || missing+=(ffmpeg)
 command -v ps >/dev/null || missing+=(procps)
-/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer' \
-  2>/dev/null || missing+=(python3-gi gir1.2-gst-rtsp-server-1.0)
+/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer
+import gi.overrides.Gst' 2>/dev/null || missing+=(python3-gi python3-gst-1.0 gir1.2-gst-rtsp-server-1.0)
 for plugin in x264enc:ugly alawenc:good rtph264pay:good h264parse:bad avenc_aac:libav videotestsrc:base; do
   command -v gst-inspect-1.0 >/dev/null || { missing+=(gstreamer1.0-tools); }
   gst-inspect-1.0 --exists "${plugin%%:*}" 2>/dev/null || case "${plugin##*:}" in

@@ -9,6 +9,7 @@ sorted once the answer is there.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ _OLD_PACKETS = 4096
 _SORTED_PACKETS = 400
 _JUMP_S = 1.5
 _REORDERED_S = 0.2
+_FLOAT_NOISE_MS = 0.001  # 0.449 s since 1970 is a little less in a float
 _SEQUENCE = re.compile(r";\s*seq=(\d{1,5})\b")
 _SESSION_TIMEOUT = re.compile(r"[?&]session_timeout=(\d{1,5})\b")
 
@@ -235,7 +237,7 @@ async def run_until_opened(session: ReplayDeviceSession, begin: Callable[[], asy
 def play_headers(
     start_device_s: float, *, fast: bool, key_frames_only: bool, scale: float, is_onvif: bool
 ) -> list[tuple[str, str]]:
-    """PLAY's own headers. Times in hundredths as RFC 2326 section 3.7 writes them."""
+    """PLAY's own headers; times as RFC 2326 section 3.7 writes them."""
     headers = [("Range", f"clock={clock_time(start_device_s)}-")]
     if scale != 1.0:
         headers.append(("Scale", f"{scale:.3f}"))
@@ -247,6 +249,6 @@ def play_headers(
 
 
 def clock_time(device_s: float) -> str:
-    """`20261122T100000.250Z`: UTC, to the millisecond."""
-    moment = datetime.fromtimestamp(round(device_s, 3), UTC)
-    return f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z"
+    """`20261122T100000.250Z`: UTC, to the millisecond, never later than was asked."""
+    whole_s, milliseconds = divmod(math.floor(device_s * 1000 + _FLOAT_NOISE_MS), 1000)
+    return f"{datetime.fromtimestamp(whole_s, UTC):%Y%m%dT%H%M%S}.{milliseconds:03d}Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import time
@@ -9,9 +10,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
@@ -207,6 +210,40 @@ def test_it_plays_over_a_gap_and_says_so(app: App, camera_id: int, recorder: Rec
     page.wait_for_selector(PLAYING)
     expect(page.locator("#gap-note")).to_contain_text("Nothing was recorded at")
     assert goes_on.timestamp() - 0.1 <= burnt_s(page) <= goes_on.timestamp() + 5
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [("2026-11-01", 25), ("2026-03-08", 23), ("2026-07-01", 24)], ids=["autumn", "spring", "summer"]
+)
+def test_days_of_twenty_three_and_twenty_five_hours_are_whole(
+    app: App, camera_id: int, open_page: Open, day: str, hours: int
+) -> None:
+    page = open_page(f"{app.url}/recordings/{camera_id}", timezone_id="America/New_York").page
+    wait(page, ROWS)
+    choice = page.locator(f"#calendar button[data-day='{day}']")
+    for _ in range(36):
+        if choice.count():
+            break
+        page.locator("#calendar [data-part=before]").click()
+    midnight = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("America/New_York"))
+
+    def is_of_the_day(asked: Request) -> bool:
+        query = parse_qs(urlsplit(asked.url).query)
+        if "/coverage?" not in asked.url or "events" in query:  # a month's is without events
+            return False
+        start, end = (datetime.fromisoformat(query[name][0]) for name in ("start_time", "end_time"))
+        return start <= midnight and midnight + timedelta(days=1) <= end <= midnight + timedelta(days=3)
+
+    with page.expect_request(is_of_the_day):
+        choice.click()
+    view = page.evaluate("document.querySelector('recording-timeline').view")
+    assert (view["endMs"] - view["startMs"]) / 3_600_000 == hours
+    with page.expect_request("**/search") as asked:
+        page.get_by_role("button", name="Search", exact=True).click()
+    document = json.loads(asked.value.post_data or "")
+    begins, ends = (datetime.fromisoformat(document[name]) for name in ("start_time", "end_time"))
+    assert begins == midnight
+    assert ends - begins == timedelta(hours=hours)
 
 
 def test_dragging_moves_the_time_and_wheeling_zooms_around_the_pointer(recordings: Page) -> None:

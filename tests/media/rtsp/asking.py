@@ -61,7 +61,7 @@ class Reader:
             answer += data
         for line in answer.split(b"\r\n"):
             if line.lower().startswith(b"content-length:"):
-                answer += self.socket.recv(int(line.split(b":")[1]), socket.MSG_WAITALL)
+                answer += self._exactly(int(line.split(b":")[1]))
         return answer
 
     def play(self) -> Reader:
@@ -71,10 +71,18 @@ class Reader:
         return self
 
     def packet(self) -> tuple[int, bytes]:
-        head = self.socket.recv(4, socket.MSG_WAITALL)
-        if len(head) < 4:
-            raise EOFError
-        return head[1], self.socket.recv(head[2] << 8 | head[3], socket.MSG_WAITALL)
+        head = self._exactly(4)
+        return head[1], self._exactly(head[2] << 8 | head[3])
+
+    def _exactly(self, wanted: int) -> bytes:
+        """In a loop: with a timeout the system's "wait for all" gives what happens to be there."""
+        data = b""
+        while len(data) < wanted:
+            piece = self.socket.recv(wanted - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
 
     def read_to_the_end(self) -> None:
         """Returns when the other side has ended the connection."""

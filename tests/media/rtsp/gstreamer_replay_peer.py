@@ -1,12 +1,14 @@
 """A recorder's replay server that is not ours: GStreamer's ONVIF classes, on a free port of loopback.
 
-It has recorded a test picture since 1900 and until for ever. Run with the interpreter of the system
-(`/usr/bin/python3`), where its bindings are. Prints one line of JSON with the port, ends with its
-standard input.
+It has recorded a test picture since 1900 and until for ever, and writes into each picture when that
+was: 40 cells of 8 pixels in the upper eight lines, as simulator.burnt_time has them, made here before
+the encoder sees it. Run with the interpreter of the system (`/usr/bin/python3`), where its bindings
+are. Prints one line of JSON with the port, ends with its standard input.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import threading
@@ -14,34 +16,61 @@ import threading
 import gi  # type: ignore[import-not-found]  # only the system's interpreter has it
 
 gi.require_version("Gst", "1.0")
+gi.require_version("GstBase", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # as gi asks
+from gi.repository import GLib, GObject, Gst, GstBase, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # as gi asks
 
-PICTURE = (
-    "videotestsrc pattern=ball ! video/x-raw,width=320,height=240,framerate=10/1"
-    " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 bitrate=300"
-)
+Gst.init(None)
+
+WIDTH = 320
+RAW = f"video/x-raw,format=I420,width={WIDTH},height=240,framerate=10/1"
+CAMERA = f"videotestsrc pattern=ball ! {RAW} ! identity"
+ENCODER = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 bitrate=300"
 PACKETS = (
     "queue ! h264parse ! rtph264pay pt=96 config-interval=1"
     " ! rtponviftimestamp ntp-offset=0 set-e-bit=true set-t-bit=true drop-out-of-segment=false"
 )
 
 
+NTP_TO_UNIX_S = 2_208_988_800
+
+
+class BurnTime(GstBase.BaseTransform):  # type: ignore[misc] # gi has no types
+    """Writes a picture's time (its place since 1900, in tenths of a second since 1970) into its upper lines."""
+
+    __gstmetadata__ = ("Burn time", "Filter/Video", "Writes the time into the picture", "us")
+    __gsttemplates__ = tuple(
+        Gst.PadTemplate.new(name, direction, Gst.PadPresence.ALWAYS, Gst.Caps.from_string(RAW))
+        for name, direction in (("sink", Gst.PadDirection.SINK), ("src", Gst.PadDirection.SRC))
+    )
+
+    def do_transform_ip(self, picture: object) -> object:
+        tenths = round(picture.pts / Gst.SECOND * 10) - 10 * NTP_TO_UNIX_S  # type: ignore[attr-defined]
+        bits = [tenths >> (35 - place) & 1 for place in range(36)]
+        cells = [1, 0, *bits, sum(bits) % 2, 1 - sum(bits) % 2]
+        line = b"".join(bytes([235 if cell else 16]) * 8 for cell in cells)
+        picture.fill(0, line * 8)  # type: ignore[attr-defined]
+        return Gst.FlowReturn.OK
+
+
 class Archive(GstRtspServer.RTSPOnvifMediaFactory):  # type: ignore[misc] # gi has no types
     def do_create_element(self, _url: object) -> object:
         whole = Gst.Bin.new(None)
-        pictures = Gst.parse_bin_from_description(PICTURE, True)
-        packets = Gst.parse_bin_from_description(PACKETS, True)
+        described = [Gst.parse_bin_from_description(part, True) for part in (CAMERA, ENCODER, PACKETS)]
+        camera, encoder, packets = described
         packets.set_name("pay0")
-        whole.add(pictures)
-        whole.add(packets)
-        pictures.link(packets)
+        chain = [camera, BurnTime(), encoder, packets]
+        for element in chain:
+            whole.add(element)
+        for before, after in itertools.pairwise(chain):
+            if not before.link(after):
+                raise SystemExit("the pipeline does not fit together")
         return whole
 
 
 def main() -> None:
-    Gst.init(None)
+    GObject.type_register(BurnTime)
     server = GstRtspServer.RTSPOnvifServer()
     server.set_address("127.0.0.1")
     server.set_service("0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from core.recordings import PlainReplay, ReplaySource
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.access_unit import VIDEO, AccessUnit
+from media.ffmpeg import find_ffmpeg
 from tests.media.rtsp.asking import PASSWORD, until
 
 
@@ -53,3 +55,25 @@ class Listener:
         until(lambda: len(self.pictures()) >= count or self.errors or self.ends, timeout_s)
         assert not self.errors, self.errors
         return self.pictures()
+
+
+def times_in(listener: Listener, count: int = 1) -> list[float]:
+    """The times burnt into the first pictures, in seconds since 1970, decoded by ffmpeg."""
+    video, _, sets, _ = listener.descriptions[0]
+    parts = [*sets, *(part for unit in listener.pictures()[:count] for part in unit.parts)]
+    kind = "hevc" if video.codec == "hevc" else "h264"
+    command = [str(find_ffmpeg()), "-v", "error", "-f", kind, "-i", "-", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    stream = b"".join(b"\0\0\0\1" + part for part in parts)
+    gray = subprocess.run(command, input=stream, check=True, capture_output=True, timeout=30).stdout
+    assert video.width
+    assert video.height
+    size = video.width * video.height
+    return [_time_of(gray[at : at + size], video.width) for at in range(0, len(gray), size)]
+
+
+def _time_of(gray: bytes, width: int) -> float:
+    """simulator.burnt_time: 40 cells of 8 pixels in the upper eight lines, 36 of them tenths of a second."""
+    cells = [gray[4 * width + 8 * cell + 4] > 128 for cell in range(40)]
+    assert cells[:2] == [True, False]
+    assert (cells[38], cells[39]) == (sum(cells[2:38]) % 2 == 1, sum(cells[2:38]) % 2 == 0)
+    return sum(bit << (35 - place) for place, bit in enumerate(cells[2:38])) / 10

@@ -43,6 +43,19 @@ def is_plain(asked: Asked) -> bool:
     return "require" not in asked.headers
 
 
+@pytest.mark.parametrize(
+    ("device_s", "text"),
+    [
+        (1_795_477_097.999714, "20261123T233817.999Z"),
+        (1_795_477_097.25, "20261123T233817.250Z"),
+        (1_795_477_097.449, "20261123T233817.449Z"),
+        (1_795_477_098.0, "20261123T233818.000Z"),
+    ],
+)
+def test_a_time_is_never_asked_for_later_than_it_is(device_s: float, text: str) -> None:
+    assert clock_time(device_s) == text
+
+
 def test_what_is_asked_is_what_the_specification_says(gateway: RtspGateway, camera: Start) -> None:
     peer = camera()
     play(gateway, peer).until_pictures(3)

@@ -14,7 +14,7 @@ import pytest
 from core.errors import CameraAuthFailed
 from media.rtsp.gateway import RtspGateway
 from tests.media.rtsp.asking import until
-from tests.media.rtsp.listening import Listener, recording
+from tests.media.rtsp.listening import Listener, recording, times_in
 
 pytestmark = pytest.mark.gstreamer
 PEER = Path(__file__).with_name("gstreamer_replay_peer.py")
@@ -56,6 +56,8 @@ def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, ga
         took_ms.append(1000 * (listener.first_at_s - begun_s))
         assert first.is_key
         assert asked_s - 1.01 <= (first.device_s or 0) <= asked_s + 0.001  # NTP fractions
+        [shown_s] = times_in(listener)
+        assert asked_s - 1.01 <= shown_s <= asked_s + 0.001
         told = len(before.units)
         time.sleep(0.02)
         assert len(before.units) == told, "the play before is told nothing more"

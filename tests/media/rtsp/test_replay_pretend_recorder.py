@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,11 +14,10 @@ import pytest
 from core.errors import CameraBusy
 from core.recordings import ReplaySource
 from media.access_unit import AUDIO
-from media.ffmpeg import find_ffmpeg
 from media.rtsp.gateway import RtspGateway
 from tests.media.rtsp.asking import until
-from tests.media.rtsp.listening import Listener, recording
-from tests.simulator.process import PASSWORD, Simulator
+from tests.media.rtsp.listening import Listener, recording, times_in
+from tests.simulator.process import PASSWORD, Makes, Simulator
 
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
 GOP_S = 1.0
@@ -27,27 +25,14 @@ DAY_S = 86_400
 
 
 @pytest.fixture(scope="module")
-def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Simulator]]:
-    started = _Recorders(tmp_path_factory.mktemp("archive"))
+def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
+    started = Makes(tmp_path_factory.mktemp("archive"), channels=4)
     yield started
-    for simulator in started.values():
-        simulator.stop()
-
-
-class _Recorders(dict[str, Simulator]):
-    """One of each make, started when first asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def __missing__(self, make: str) -> Simulator:
-        self[make] = Simulator(self._folder, "--make", make, "--channels", "4")
-        return self[make]
+    started.stop()
 
 
 @pytest.fixture
-def recorder(recorders: dict[str, Simulator]) -> Iterator[Simulator]:
+def recorder(recorders: Makes) -> Iterator[Simulator]:
     yield recorders["conformant"]
     recorders["conformant"].clear()
 
@@ -71,33 +56,12 @@ def spans(recorder: Simulator, channel: int, days: int = 6) -> list[tuple[float,
     ]
 
 
-def times_in(listener: Listener, count: int = 1) -> list[float]:
-    """The times burnt into the first pictures, decoded by ffmpeg."""
-    video, _, sets, _ = listener.descriptions[0]
-    parts = [*sets, *(part for unit in listener.pictures()[:count] for part in unit.parts)]
-    kind = "hevc" if video.codec == "hevc" else "h264"
-    command = [str(find_ffmpeg()), "-v", "error", "-f", kind, "-i", "-", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
-    stream = b"".join(b"\0\0\0\1" + part for part in parts)
-    gray = subprocess.run(command, input=stream, check=True, capture_output=True, timeout=30).stdout
-    return [_time_of(gray[at : at + 320 * 180]) for at in range(0, len(gray), 320 * 180)]
-
-
 def steps(times: list[float]) -> list[float]:
     return [later - earlier for earlier, later in pairwise(times)]
 
 
-def _time_of(gray: bytes) -> float:
-    """simulator.burnt_time: 40 cells of 8 pixels in the upper eight lines, 36 of them tenths of a second."""
-    cells = [gray[4 * 320 + 8 * cell + 4] > 128 for cell in range(40)]
-    assert cells[:2] == [True, False]
-    assert (cells[38], cells[39]) == (sum(cells[2:38]) % 2 == 1, sum(cells[2:38]) % 2 == 0)
-    return sum(bit << (35 - place) for place, bit in enumerate(cells[2:38])) / 10
-
-
 @pytest.mark.parametrize("make", MAKES)
-def test_each_of_twenty_seeks_shows_the_time_asked_for(
-    recorders: dict[str, Simulator], gateway: RtspGateway, make: str
-) -> None:
+def test_each_of_twenty_seeks_shows_the_time_asked_for(recorders: Makes, gateway: RtspGateway, make: str) -> None:
     recorder = recorders[make]
     kept = [span for span in spans(recorder, 1) if span[1] - span[0] > 60]
     line = gateway.open_replay(source_of(recorder))

@@ -99,13 +99,14 @@ class RecordingManager:
         return Coverage(
             channels=tuple(self._covered(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)),
             indexing=self._indexer.progress(camera_id),
+            is_stopped=self._indexer.is_declined(camera_id),
             event_search=self._indexer.tells_events(camera_id),
             clock_offset_s=self._clock_offset_s(camera_id),
             problem=problem,
         )
 
     def stop_indexing(self, camera_id: int) -> None:
-        """The device is not asked any more for what is being asked now, until `resume_indexing`."""
+        """The device is not asked what it has recorded any more, until `resume_indexing` or a search."""
         self._channels(camera_id)
         self._indexer.decline(camera_id)
 

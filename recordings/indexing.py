@@ -9,6 +9,7 @@ device's clock.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Protocol, TypeVar
 from core.clock import Clock
 from core.errors import AppError, CameraUnsupported, Unavailable
 from core.recordings import DeviceRecording, RecordingDevice
+from onvif_services.faults import SoapFault
 from recordings.intervals import Interval, clipped, united, without
 from recordings.store import RecordingStore
 
@@ -29,6 +31,7 @@ OPEN_END_S = 10.0
 _LATE_S = 60.0  # devices write an event down a while after it happened
 _LISTED_FOR_S = 60.0
 _AFTER_TROUBLE_S = 15.0
+_AFTER_REFUSAL_S = 600.0  # of event search by a device that has never told any
 _SEARCH_S = 60.0
 _FIRST_PIECE = timedelta(days=1)
 _LARGEST_PIECE = timedelta(days=8)
@@ -55,7 +58,7 @@ class _Work:
     """What is wanted of one device, and how it goes. Guarded by the indexer's lock."""
 
     wanted: list[Interval] = field(default_factory=list)
-    declined: list[Interval] = field(default_factory=list)  # the user has stopped asking for these
+    is_declined: bool = False  # the user has stopped the asking
     total_s: float = 0.0
     piece: timedelta = _FIRST_PIECE
     is_running: bool = False
@@ -63,7 +66,7 @@ class _Work:
     is_forgotten: bool = False
     listed_s: float | None = None
     list_wanted: bool = False
-    tells_events: bool = True
+    mute_until_s: float = -math.inf  # it cannot tell events before then
     problem: AppError | None = None
     problem_s: float = 0.0
 
@@ -107,28 +110,27 @@ class Indexer:
         missing = missing_of(recordings, self._store.asked(camera_id), window, now)
         with self._changed:
             work = self._works.setdefault(camera_id, _Work())
+            if work.is_declined and work.listed_s is not None:
+                return
             work.list_wanted = work.list_wanted or not self._is_listed(work)
-            if work.tells_events:
-                wanted = [part for piece in missing for part in without(piece, work.declined)]
-                work.wanted = united([*work.wanted, *wanted])
+            if self._tells(work) and not work.is_declined:
+                work.wanted = united([*work.wanted, *missing])
                 work.total_s = max(work.total_s, work.left_s())
             self._begin(camera_id, work)
 
     def decline(self, camera_id: int) -> None:
-        """Stops asking this device. The same is not asked again until `resume`."""
+        """Stops asking this device, until `resume`; only its list is read if it never was."""
         with self._changed:
-            work = self._works.get(camera_id)
-            if work is not None:
-                work.declined = united([*work.declined, *work.wanted])
-                work.wanted = []
-                work.is_stopped = work.is_running
-                self._changed.notify_all()
+            work = self._works.setdefault(camera_id, _Work())
+            work.is_declined, work.wanted = True, []
+            work.is_stopped = work.is_running
+            self._changed.notify_all()
 
     def resume(self, camera_id: int) -> None:
-        """Whatever was declined may be asked again, and a device in trouble at once."""
+        """What was declined may be asked again, and a device in trouble at once."""
         with self._changed:
             if (work := self._works.get(camera_id)) is not None:
-                work.declined = []
+                work.is_declined = False
                 work.problem = None
 
     def forget(self, camera_id: int) -> None:
@@ -150,10 +152,16 @@ class Indexer:
         """None when nothing is being asked."""
         with self._changed:
             work = self._works.get(camera_id)
-            if work is None or not work.is_running:
-                return None
+            if work is None or not work.is_running or work.is_declined:
+                return None  # what a declined device still answers is not waited for
             total = max(1, round(work.total_s / 3600))
             return Progress(min(total, max(0, total - round(work.left_s() / 3600))), total)
+
+    def is_declined(self, camera_id: int) -> bool:
+        """Whether the user has stopped the asking."""
+        with self._changed:
+            work = self._works.get(camera_id)
+            return work is not None and work.is_declined
 
     def problem(self, camera_id: int) -> AppError | None:
         """Why the last asking ended before its end, if it did."""
@@ -162,10 +170,10 @@ class Indexer:
             return work.problem if work is not None else None
 
     def tells_events(self, camera_id: int) -> bool:
-        """False for a device that has no event search: it cannot say what lies between earliest and latest."""
+        """False for a device without event search, or that refuses its: it cannot say what lies between its dates."""
         with self._changed:
             work = self._works.get(camera_id)
-            return work is None or work.tells_events
+            return work is None or self._tells(work)
 
     def listed(self, camera_id: int) -> tuple[DeviceRecording, ...]:
         """The recordings, asked now. Waits for the device; raises what it raises."""
@@ -179,6 +187,9 @@ class Indexer:
 
     def _is_listed(self, work: _Work) -> bool:
         return work.listed_s is not None and self._clock.monotonic_s() - work.listed_s < _LISTED_FOR_S
+
+    def _tells(self, work: _Work) -> bool:
+        return self._clock.monotonic_s() >= work.mute_until_s
 
     def _is_busy(self, camera_id: int, window: Interval) -> bool:
         work = self._works.get(camera_id)
@@ -250,9 +261,14 @@ class Indexer:
                     begins, end, deadline_s=_SEARCH_S, should_stop=lambda: work.is_stopped
                 ),
             )
-        except CameraUnsupported:
+        except (CameraUnsupported, SoapFault) as error:
+            is_lasting = isinstance(error, CameraUnsupported)
+            if not is_lasting and self._store.asked(camera_id):
+                raise  # it has told some before: trouble, and what it told still holds
+            log.info("camera %d: its event search is refused (%s)", camera_id, error.code)
             with self._changed:
-                work.tells_events, work.wanted = False, []
+                work.mute_until_s = math.inf if is_lasting else self._clock.monotonic_s() + _AFTER_REFUSAL_S
+                work.wanted = []
             return
         if work.is_stopped:
             return

@@ -39,10 +39,14 @@ class ChannelCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`indexing`: how far the asking is, None when nothing is being asked. `problem`: why it ended early."""
+    """`indexing`: how far the asking is, None when nothing is being asked. `problem`: why it ended early.
+
+    `is_stopped`: a user has stopped the asking.
+    """
 
     channels: tuple[ChannelCoverage, ...]
     indexing: Progress | None
+    is_stopped: bool
     event_search: bool
     clock_offset_s: float | None
     problem: AppError | None

@@ -431,6 +431,26 @@ def test_a_recorder_that_goes_away_while_it_is_asked_is_said(plain_app: App, ope
         expect(watched.page.locator("#problem")).to_be_hidden(timeout=30_000)
 
 
+def test_asking_a_recorder_can_be_stopped_and_taken_up_again(plain_app: App, open_page: Open) -> None:
+    with running_recorder("--channels", "1", "--profile", "small") as recorder:
+        camera_id = plain_app.add_camera(recorder, name="Slow to tell")
+        recorder.set_fault("slow", 1.0)
+        page = open_page(f"{plain_app.url}/recordings/{camera_id}").page
+        stop, resume = (page.get_by_role("button", name=name, exact=True) for name in ("Stop", "Go on asking"))
+        stop.click(timeout=30_000)
+        expect(resume).to_be_visible()
+        expect(stop).to_be_hidden()
+        spans = "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans)"
+        left = f"{spans}.filter((span) => span.state === 'not_asked')"
+        wait(page, ROWS)
+        page.wait_for_timeout(2500)
+        assert page.evaluate(f"{left}.length") > 0, "what was stopped is not asked behind the user's back"
+        recorder.clear_fault("slow")
+        resume.click()
+        expect(resume).to_be_hidden()
+        wait(page, f"{left}.every((span) => span.endMs > Date.now() - 60000)")
+
+
 def test_an_empty_app_says_what_to_do(plain_app: App, empty_app: App, open_page: Open) -> None:
     page = open_page(f"{empty_app.url}/recordings").page
     expect(page.get_by_role("heading", name="No recorder is added yet")).to_be_visible()

@@ -12,6 +12,8 @@ import pytest
 
 from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound, Unavailable
 from core.recordings import SpanState
+from onvif_services.answers import Fault
+from onvif_services.faults import SoapFault
 from recordings.views import ChannelCoverage, Coverage
 from tests.recordings.recorder import DAY, HOUR, NOON, Archive, channel, recording
 
@@ -141,6 +143,36 @@ def test_a_device_without_event_search_cannot_tell_what_lies_between(archive: Ar
     assert len(archive.recorder.asked) == 1  # it is not asked for what it cannot do again and again
 
 
+def test_a_device_that_refuses_its_event_search_cannot_tell_and_is_asked_again_later(
+    archive: Archive,
+) -> None:
+    archive.recorder.event_problem = SoapFault("FindEvents", Fault(("Receiver",), "error"))
+    archive.recorder.recordings_ = (recording(1, earliest=NOON - 20 * HOUR, latest=NOON - 2 * HOUR),)
+    archive.recorder.spans["Rec1"] = [(NOON - 20 * HOUR, NOON - 2 * HOUR)]
+    found = asked(archive, NOON - DAY, NOON)
+    assert not found.event_search
+    assert states(found.channels[0]) == [(-24, -20, NOT_RECORDED), (-20, -2, UNKNOWN), (-2, 0, NOT_RECORDED)]
+    assert [item.is_known for item in archive.manager.search(1, NOON - DAY, NOON).recordings] == [False]
+    assert len(archive.recorder.asked) == 1
+    archive.recorder.event_problem = None
+    archive.clock.ahead_s += 601
+    found = asked(archive, NOON - DAY, NOON)
+    assert found.event_search
+    assert states(found.channels[0]) == [(-24, -20, NOT_RECORDED), (-20, -2, RECORDED), (-2, 0, NOT_RECORDED)]
+
+
+def test_a_device_that_has_told_events_and_refuses_once_is_in_trouble(archive: Archive) -> None:
+    archive.recorder.spans["Rec1"] = [(MIDNIGHT, NOON)]
+    asked(archive, NOON - HOUR, NOON)
+    archive.recorder.event_problem = SoapFault("FindEvents", Fault(("Receiver",), "error"))
+    found = asked(archive, NOON - DAY, NOON)
+    assert isinstance(found.problem, SoapFault)
+    assert found.event_search
+    assert [state for _, _, state in states(found.channels[0])] == [NOT_ASKED, RECORDED]
+    with pytest.raises(SoapFault):
+        archive.manager.search(1, NOON - DAY, NOON)
+
+
 def test_a_device_without_recordings_of_its_own_is_unsupported(archive: Archive) -> None:
     archive.recorder.problem = CameraUnsupported("It has no Search service.", service="search")
     assert isinstance(_refused(archive), CameraUnsupported)
@@ -238,7 +270,7 @@ def test_hidden_channels_have_no_row_and_the_users_order_is_kept(archive: Archiv
     ]
 
 
-def test_asking_can_be_stopped_and_goes_on_when_it_is_wanted_again(archive: Archive) -> None:
+def test_asking_can_be_stopped_and_taken_up_again(archive: Archive) -> None:
     archive.recorder.hold = threading.Event()
     archive.manager.coverage(1, NOON - 30 * DAY, NOON)
     until(lambda: archive.recorder.asked)
@@ -248,8 +280,15 @@ def test_asking_can_be_stopped_and_goes_on_when_it_is_wanted_again(archive: Arch
     count = len(archive.recorder.asked)
     row = archive.manager.coverage(1, NOON - 30 * DAY, NOON).channels[0]
     assert {state for *_, state in states(row)} == {NOT_ASKED}
-    assert len(archive.recorder.asked) == count
+    other = archive.manager.coverage(1, NOON - 60 * DAY, NOON - 50 * DAY)
+    assert other.is_stopped, "whoever opens the page later must see it, too"
+    archive.clock.now += HOUR
+    time.sleep(0.1)
+    assert archive.manager.coverage(1, NOON, NOON + HOUR).indexing is None
+    assert len(archive.recorder.asked) == count, "stopped is stopped: no other time is asked for either"
+    archive.clock.now -= HOUR
     archive.manager.resume_indexing(1)
+    assert not archive.manager.coverage(1, NOON - 30 * DAY, NOON).is_stopped
     assert {state for *_, state in states(asked(archive, NOON - 30 * DAY, NOON).channels[0])} == {UNKNOWN}
 
 

@@ -85,6 +85,7 @@ def test_the_coverage_has_no_holes(client: FlaskClient, recorded: Archive) -> No
     assert (first["channel"], first["name"], first["recording_token"]) == (1, "Cam 1", "Rec1")
     assert [span["state"] for span in second["spans"]] == ["not_recorded"]
     assert (document["indexing"], document["event_search"], document["error"]) == (None, True, None)
+    assert document["indexing_stopped"] is False
 
 
 def test_the_coverage_without_events(client: FlaskClient, recorded: Archive) -> None:

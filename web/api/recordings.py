@@ -98,6 +98,7 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
                 if found.indexing is not None
                 else None
             ),
+            indexing_stopped=found.is_stopped,
             event_search=found.event_search,
             clock_offset_s=found.clock_offset_s,
             error=answers.problem(problem),

@@ -32,7 +32,8 @@ import { ServerClock } from './server-clock.js';
  * @typedef {{time: string, topic: string, active: boolean|null}} RecordingEvent
  * @typedef {{channel: number|null, name: string, recording_token: string, spans: CoverageSpan[], events: RecordingEvent[],
  *   events_truncated: boolean}} ChannelCoverage
- * @typedef {{channels: ChannelCoverage[], indexing: {done: number, total: number}|null, event_search: boolean,
+ * @typedef {{channels: ChannelCoverage[], indexing: {done: number, total: number}|null,
+ *   indexing_stopped: boolean, event_search: boolean,
  *   clock_offset_s: number|null, error: Problem|null}} Coverage
  * @typedef {{track_token: string, type: string, codec: string|null}} Track
  * @typedef {{recording_token: string, channel: number|null, source_name: string, earliest: string|null,

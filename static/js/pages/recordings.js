@@ -150,8 +150,8 @@ function showIndexing(coverage) {
     const { done, total } = coverage.indexing;
     byId('indexing-progress', HTMLProgressElement).value = done / total;
     byId('indexing-text', HTMLElement).textContent = `Asking the recorder: ${Math.round((100 * done) / total)} %`;
-    byId('indexing-resume', HTMLElement).hidden = true;
   }
+  byId('indexing-resume', HTMLElement).hidden = !coverage.indexing_stopped;
   byId('unknown-note', HTMLElement).hidden = coverage.event_search;
   offsetS = coverage.clock_offset_s ?? 0;
   const isWrong = Math.abs(offsetS) > CLOCK_MATTERS_S;
@@ -377,7 +377,6 @@ for (const [id, work] of /** @type {[string, () => void][]} */ ([
 async function index(what) {
   try {
     await loader?.indexing(what);
-    byId('indexing-resume', HTMLElement).hidden = what === 'resume';
   } catch (error) {
     say(problemOf(error).detail, 'bad');
   }

@@ -12,6 +12,7 @@ import itertools
 import json
 import sys
 import threading
+from typing import Any
 
 import gi  # type: ignore[import-not-found]  # only the system's interpreter has it
 
@@ -45,12 +46,12 @@ class BurnTime(GstBase.BaseTransform):  # type: ignore[misc] # gi has no types
         for name, direction in (("sink", Gst.PadDirection.SINK), ("src", Gst.PadDirection.SRC))
     )
 
-    def do_transform_ip(self, picture: object) -> object:
-        tenths = round(picture.pts / Gst.SECOND * 10) - 10 * NTP_TO_UNIX_S  # type: ignore[attr-defined]
+    def do_transform_ip(self, picture: Any) -> object:
+        tenths = round(picture.pts / Gst.SECOND * 10) - 10 * NTP_TO_UNIX_S
         bits = [tenths >> (35 - place) & 1 for place in range(36)]
         cells = [1, 0, *bits, sum(bits) % 2, 1 - sum(bits) % 2]
         line = b"".join(bytes([235 if cell else 16]) * 8 for cell in cells)
-        picture.fill(0, line * 8)  # type: ignore[attr-defined]
+        picture.fill(0, line * 8)
         return Gst.FlowReturn.OK
 
 

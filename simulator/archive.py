@@ -4,7 +4,8 @@ Times are seconds since 1970 by the device's clock. The same seed gives the same
 
 - every fourth channel (1, 5, 9, ...) lacks one whole hour each day, the others now and then some minutes;
 - the whole recorder was off on the 9th and 10th day before its start;
-- channel 11 stopped recording an hour before the start;
+- channel 11 stopped recording an hour before the start; all others record from then on, until six hours after it:
+  what is live can be found in the archive, whatever the time of day;
 - thirty times a day something moves for 5 to 90 s.
 """
 
@@ -28,6 +29,7 @@ HOUR_S = 3600
 MOTIONS_A_DAY = 30
 ENDED_CHANNEL = 11
 _OFF_DAYS_AGO = (9, 10)
+_WHOLE_BEFORE_S, _WHOLE_AFTER_S = HOUR_S, 6 * HOUR_S  # of the start
 
 Interval = tuple[float, float]
 
@@ -38,7 +40,7 @@ class Recording:
 
     channel: ChannelSpec
     seed: int
-    started_day: int
+    started_s: int
     earliest_s: float
     latest_s: float
     is_active: bool = True
@@ -66,7 +68,7 @@ class Recording:
         found: list[Interval] = []
         for day in _days(start_s, end_s):
             at = float(day * DAY_S)
-            for begin, until in (*_gaps(self.seed, self.channel.number, day, self.started_day), (at + DAY_S, at)):
+            for begin, until in (*_gaps(self.seed, self.channel.number, day, self.started_s), (at + DAY_S, at)):
                 part = (max(at, start_s, self.earliest_s), min(begin, end_s, self.latest_s))
                 if part[0] < part[1]:
                     if found and found[-1][1] == part[0]:
@@ -112,11 +114,17 @@ def _days(start_s: float, end_s: float) -> Iterator[int]:
 
 
 @lru_cache(maxsize=4096)
-def _gaps(seed: int, channel: int, day: int, started_day: int) -> tuple[Interval, ...]:
+def _gaps(seed: int, channel: int, day: int, started_s: int) -> tuple[Interval, ...]:
     """Sorted, inside the day."""
     begin = float(day * DAY_S)
-    if started_day - day in _OFF_DAYS_AGO:
+    if started_s // DAY_S - day in _OFF_DAYS_AGO:
         return ((begin, begin + DAY_S),)
+    whole = (started_s - _WHOLE_BEFORE_S, started_s + _WHOLE_AFTER_S)
+    return tuple(gap for gap in _seeded_gaps(seed, channel, day) if gap[1] <= whole[0] or whole[1] <= gap[0])
+
+
+def _seeded_gaps(seed: int, channel: int, day: int) -> tuple[Interval, ...]:
+    begin = float(day * DAY_S)
     dice = random.Random(f"gaps/{seed}/{channel}/{day}")
     if channel % 4 == 1:
         hour = begin + dice.randrange(1, 23) * HOUR_S
@@ -149,7 +157,7 @@ def recordings(recorder: Recorder) -> list[Recording]:
                 Recording(
                     channel=channel,
                     seed=recorder.config.seed,
-                    started_day=started_s // DAY_S,
+                    started_s=started_s,
                     earliest_s=float(started_s - KEPT_DAYS * DAY_S),
                     latest_s=float(started_s - HOUR_S) if is_ended else now_s,
                     is_active=not is_ended,

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import zeep.exceptions
 
+from simulator.archive import Recording
+from simulator.layout import make_layout
 from tests.simulator.process import Makes, Simulator
 from tests.simulator.services import call
 
@@ -52,6 +54,15 @@ def test_the_archive_has_gaps_and_motion_and_is_the_same_each_time(makes: Makes,
         assert another.get(f"/archive?channel=1&{window}")["spans"] == first["spans"]
     finally:
         another.stop()
+
+
+def test_it_records_whenever_it_is_started() -> None:
+    for channel in make_layout(16):
+        for half_hours in range(2 * 24 * 7):
+            started_s = 1_795_478_400 + 1800 * half_hours
+            recording = Recording(channel, 1, started_s, started_s - 20 * 86_400, started_s + 3 * 3600)
+            around = (started_s - 3600, started_s + 3 * 3600)
+            assert recording.spans(*around) == [around]
 
 
 def _length_s(span: dict[str, str]) -> float:

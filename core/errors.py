@@ -2,6 +2,8 @@
 
 AppError                        code                      what happened
 ├── InvalidRequest              invalid_request           the request itself is wrong; names the fields
+├── NotLoggedIn                 login_needed, ...         nobody is logged in, or not with that password
+├── Forbidden                   forbidden                 somebody is, and may not do this
 ├── NotFound                    not_found                 no such camera, channel, media profile, session
 ├── Conflict                    conflict, already_added   the request clashes with what there is
 ├── LimitReached                stream_limit, ...         one of our own limits; says who uses it
@@ -60,6 +62,18 @@ class InvalidRequest(AppError):
     @classmethod
     def of_field(cls, field: str, message: str) -> InvalidRequest:
         return cls(f"{field}: {message}", (FieldError(field, message),))
+
+
+class NotLoggedIn(AppError):
+    """Nobody is logged in, or name and password do not belong together."""
+
+    code = "login_needed"
+
+
+class Forbidden(AppError):
+    """The account is not allowed to do this."""
+
+    code = "forbidden"
 
 
 class NotFound(AppError):

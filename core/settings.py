@@ -56,6 +56,8 @@ class Settings:
         True, "Try a maker's own replay addresses (Dahua, Hikvision) where ONVIF replay does not work."
     )
     login_retry_s: float = _setting(300.0, "A refused password is tried again after this.", low=1, high=86400)
+    login_idle_s: float = _setting(7 * 86400.0, "A login ends after this long without use.", low=60, high=366 * 86400)
+    login_max_s: float = _setting(30 * 86400.0, "A login ends after this in any case.", low=60, high=366 * 86400)
     discovery_s: float = _setting(3.0, "How long a network search listens.", low=0.5, high=30)
 
     @property

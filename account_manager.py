@@ -1,0 +1,322 @@
+"""Who may use the app: users, who is logged in, tokens for scripts, and the choice to do without for now.
+
+While there is no account, everybody on this machine may do everything (`LOCAL`), and nobody else anything.
+A login is remembered on the server: its id is new at each login, kept hashed, and gone at once when it is ended
+by logout, a new password, disabling or another role. Whoever asked to be told (`on_ended`) then ends what runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from accounts.audit import AuditLog
+from accounts.login_limits import LoginLimits
+from accounts.passwords import Passwords, check_password
+from accounts.records import ApiToken, LoginSession, TokenDraft, User, UserChange, UserDraft, Visitor
+from accounts.store import AccountStore, name_key
+from core.access import Principal, Role, lesser
+from core.clock import Clock
+from core.errors import AppError, InvalidRequest, NotLoggedIn
+from core.secrets import Secret
+from core.settings import Settings
+from database import Database
+
+log = logging.getLogger(__name__)
+
+TOKEN_PREFIX = "ovw_"  # noqa: S105 - by which a token is known in a log or a repository
+_REMEMBERED_S = 1.0
+_SEEN_EVERY_S = 60.0
+_MAX_REMEMBERED = 2000
+_LONGEST_TOKEN = 100
+
+
+class AccountManager:
+    """`start()` first. Safe between threads; every call may wait for the disk."""
+
+    def __init__(
+        self, database: Database, settings: Settings, clock: Clock, *, passwords: Passwords | None = None
+    ) -> None:
+        self._store = AccountStore(database)
+        self._clock = clock
+        self._passwords = passwords or Passwords()
+        self._idle = timedelta(seconds=settings.login_idle_s)
+        self._longest = timedelta(seconds=settings.login_max_s)
+        self._limits: LoginLimits | None = None
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[Principal, float]] = {}
+        self._seen_s: dict[str, float] = {}
+        self._has_accounts = False
+        self._changes = 0
+        self._ended: list[Callable[[frozenset[str]], None]] = []
+        self.audit = AuditLog(Path(settings.data_dir) / "logs", clock)
+
+    def start(self) -> None:
+        """Opens the database and forgets logins that have run out."""
+        self._store.open()
+        self._limits = LoginLimits()
+        self.audit.start()
+        now = self._clock.now_utc()
+        self._store.forget_sessions(seen_before=now - self._idle, made_before=now - self._longest)
+
+    def stop(self) -> None:
+        self.audit.stop()
+
+    def on_ended(self, callback: Callable[[frozenset[str]], None]) -> None:
+        """Called with the keys of principals (`Principal.key`) whose sessions or tokens have ended."""
+        self._ended.append(callback)
+
+    # ---- the first visit -------------------------------------------------------------------------
+
+    def has_accounts(self) -> bool:
+        """Whether there is an account. Once there is one, there always will be: the last admin cannot go."""
+        if not self._has_accounts:
+            self._has_accounts = self._store.count() > 0
+        return self._has_accounts
+
+    def is_postponed(self) -> bool:
+        """Whether somebody chose "only on this machine"."""
+        return self._store.is_postponed()
+
+    def postpone(self) -> None:
+        self._store.postpone(self._clock.now_utc())
+
+    def create_first(self, name: str, password: Secret) -> User:
+        """The first account, an admin. Conflict (accounts_exist) when there is one; InvalidRequest."""
+        return self._add(UserDraft(name, password, Role.ADMIN), only_first=True)
+
+    # ---- logging in ------------------------------------------------------------------------------
+
+    def log_in(self, name: str, password: Secret, visitor: Visitor) -> tuple[str, Principal]:
+        """A new session's token, for the cookie, and who it is.
+
+        NotLoggedIn (login_failed) is the same for an unknown name, a wrong password and a disabled account, and
+        takes as long; LimitReached (too_many_logins) after too many of them.
+        """
+        assert self._limits is not None, "start() first"  # noqa: S101
+        account = name_key(name)[:64]
+        self._limits.check(visitor.address, account)
+        kept = self._store.find(name)
+        is_right = self._passwords.verify(kept.password_hash if kept else None, password)
+        if kept is None or not is_right or kept.user.disabled:
+            self._limits.failed(visitor.address, account)
+            raise NotLoggedIn("The name or the password is wrong.", code="login_failed")
+        self._limits.succeeded(visitor.address, account)
+        if self._passwords.is_outdated(kept.password_hash):
+            self._store.set_password(kept.user.id, self._passwords.hash(password), None)
+        return self._new_session(kept.user, visitor)
+
+    def principal_of_session(self, token: str) -> Principal | None:
+        """Who a cookie belongs to; None when nobody is logged in with it any more."""
+        return self._principal(token, self._look_up_session)
+
+    def principal_of_token(self, token: str) -> Principal | None:
+        """Who an API token belongs to; None when it is unknown, has run out or its owner is disabled."""
+        if not token.startswith(TOKEN_PREFIX):
+            return None
+        return self._principal(token, self._look_up_token)
+
+    def log_out(self, principal: Principal) -> None:
+        if principal.kind == "session":
+            self.end_session(int(principal.key.partition(":")[2]))
+
+    def change_own_password(
+        self, principal: Principal, old: Secret, new: Secret, visitor: Visitor
+    ) -> tuple[str, Principal]:
+        """Ends all of the user's logins; returns a new one. NotLoggedIn (login_failed) for a wrong old password."""
+        assert self._limits is not None, "start() first"  # noqa: S101
+        if principal.user_id is None or principal.kind != "session":
+            raise InvalidRequest("A password belongs to an account that is logged in.")
+        kept = self._store.get(principal.user_id)
+        self._limits.check(visitor.address, name_key(kept.user.name))
+        if not self._passwords.verify(kept.password_hash, old):
+            self._limits.failed(visitor.address, name_key(kept.user.name))
+            raise InvalidRequest.of_field("current_password", "that is not the current password")
+        check_password(new, field="new_password", known=(kept.user.name,))
+        self._set_password(kept.user.id, new)
+        return self._new_session(kept.user, visitor)
+
+    # ---- managing --------------------------------------------------------------------------------
+
+    def users(self) -> list[User]:
+        return self._store.users()
+
+    def find_user(self, name: str) -> User | None:
+        kept = self._store.find(name)
+        return None if kept is None else kept.user
+
+    def add_user(self, draft: UserDraft) -> User:
+        """InvalidRequest names the field; Conflict (name_taken)."""
+        return self._add(draft, only_first=False)
+
+    def change_user(self, user_id: int, change: UserChange) -> User:
+        """A new password, role, limit or disabling ends the user's logins. NotFound, Conflict (last_admin)."""
+        before = self._store.get(user_id).user
+        name = None if change.name is None else check_user_name(change.name)
+        if change.password is not None:
+            check_password(change.password, known=(name or before.name,))
+        role, scope = change.role or before.role, change.scope if change.scope is not None else before.scope
+        if role is Role.ADMIN and scope.is_limited:
+            raise InvalidRequest.of_field("cameras", "an admin cannot be limited to cameras")
+        after = self._store.change(user_id, name=name, role=role, scope=scope, disabled=change.disabled)
+        if change.password is not None:
+            self._set_password(user_id, change.password)
+        if (before.role, before.scope, before.disabled) != (after.role, after.scope, after.disabled):
+            self._end_all_of(user_id)
+        self._forget_known()
+        return self._store.get(user_id).user
+
+    def remove_user(self, user_id: int) -> None:
+        """With logins and tokens. NotFound, Conflict (last_admin)."""
+        keys = {f"token:{token_id}" for token_id in self._store.token_ids_of(user_id)}
+        keys |= {f"session:{item.id}" for item in self._store.sessions() if item.user_id == user_id}
+        self._store.remove(user_id)
+        self._tell_ended(keys)
+
+    def sessions(self) -> list[LoginSession]:
+        """Who is logged in, the last seen first."""
+        return [item for item in self._store.sessions() if not self._has_run_out(item)]
+
+    def end_session(self, session_id: int) -> None:
+        """NotFound."""
+        self._store.end_session(session_id)
+        self._tell_ended({f"session:{session_id}"})
+
+    def tokens(self) -> list[ApiToken]:
+        return self._store.tokens()
+
+    def add_token(self, principal: Principal, draft: TokenDraft) -> tuple[str, ApiToken]:
+        """The token itself, which nobody can read again, and what is kept of it.
+
+        It can do no more than its owner, now and later. InvalidRequest names the field.
+        """
+        if principal.user_id is None:
+            raise InvalidRequest("A token belongs to an account; make one first.")
+        if not draft.name.strip():
+            raise InvalidRequest.of_field("name", "must not be empty")
+        if draft.expires_at is not None and draft.expires_at <= self._clock.now_utc():
+            raise InvalidRequest.of_field("expires_at", "a time to come")
+        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        return token, self._store.add_token(token, principal.user_id, draft, self._clock.now_utc())
+
+    def remove_token(self, token_id: int) -> None:
+        """NotFound."""
+        self._store.remove_token(token_id)
+        self._tell_ended({f"token:{token_id}"})
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _add(self, draft: UserDraft, *, only_first: bool) -> User:
+        name = check_user_name(draft.name)
+        if draft.role is Role.ADMIN and draft.scope.is_limited:
+            raise InvalidRequest.of_field("cameras", "an admin cannot be limited to cameras")
+        check_password(draft.password, known=(name,))
+        if not only_first and not self.has_accounts() and draft.role is not Role.ADMIN:
+            raise InvalidRequest.of_field("role", "the first account is an admin")
+        hashed = self._passwords.hash(draft.password)
+        user = self._store.add(name, hashed, draft.role, draft.scope, self._clock.now_utc(), only_first=only_first)
+        self._has_accounts = True
+        self._tell_ended(set())
+        return user
+
+    def _set_password(self, user_id: int, password: Secret) -> None:
+        self._store.set_password(user_id, self._passwords.hash(password), self._clock.now_utc())
+        self._end_all_of(user_id, with_tokens=False)
+
+    def _end_all_of(self, user_id: int, *, with_tokens: bool = True) -> None:
+        """Logins are over; tokens stay, but what is being watched with them is looked at anew."""
+        keys = {f"session:{session_id}" for session_id in self._store.end_sessions_of(user_id)}
+        if with_tokens:
+            keys |= {f"token:{token_id}" for token_id in self._store.token_ids_of(user_id)}
+        self._tell_ended(keys)
+
+    def _tell_ended(self, keys: Iterable[str]) -> None:
+        self._forget_known()
+        ended = frozenset(keys)
+        for callback in self._ended if ended else ():
+            try:
+                callback(ended)
+            except AppError as error:
+                log.warning("what ran for an ended login could not be ended: %s", error.detail)
+
+    def _forget_known(self) -> None:
+        with self._lock:
+            self._changes += 1
+            self._known.clear()
+
+    def _new_session(self, user: User, visitor: Visitor) -> tuple[str, Principal]:
+        token = secrets.token_urlsafe(32)
+        session_id = self._store.add_session(token, user.id, visitor, self._clock.now_utc())
+        return token, Principal("session", user.name, user.role, user.scope, user.id, f"session:{session_id}")
+
+    def _principal(self, token: str, look_up: Callable[[str], Principal | None]) -> Principal | None:
+        if not 20 <= len(token) <= _LONGEST_TOKEN or not token.isascii():
+            return None
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            known = self._known.get(token)
+            changes = self._changes
+        if known is not None and now_s - known[1] < _REMEMBERED_S:
+            return known[0]
+        principal = look_up(token)
+        with self._lock:
+            if len(self._known) >= _MAX_REMEMBERED:
+                self._known.clear()
+            if principal is not None and changes == self._changes:  # else it was ended meanwhile
+                self._known[token] = (principal, now_s)
+            else:
+                self._known.pop(token, None)
+        return principal
+
+    def _look_up_session(self, token: str) -> Principal | None:
+        found = self._store.session_of(token)
+        if found is None or found[1].disabled or self._has_run_out(found[0]):
+            return None
+        item, user = found
+        key = f"session:{item.id}"
+        self._note_seen(key, lambda: self._store.see_session(item.id, self._clock.now_utc()))
+        return Principal("session", user.name, user.role, user.scope, user.id, key)
+
+    def _look_up_token(self, token: str) -> Principal | None:
+        found = self._store.token_of(token)
+        if found is None or found[1].disabled:
+            return None
+        item, user = found
+        if item.expires_at is not None and item.expires_at <= self._clock.now_utc():
+            return None
+        key = f"token:{item.id}"
+        self._note_seen(key, lambda: self._store.see_token(item.id, self._clock.now_utc()))
+        scope = item.scope.within(user.scope)
+        return Principal("token", f"{user.name}/{item.name}", lesser(item.role, user.role), scope, user.id, key)
+
+    def _has_run_out(self, item: LoginSession) -> bool:
+        now = self._clock.now_utc()
+        return now - item.last_seen_at > self._idle or now - item.created_at > self._longest
+
+    def _note_seen(self, key: str, write: Callable[[], None]) -> None:
+        """Once a minute, and never in the way of the request: a full disk must not log everybody out."""
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            if now_s - self._seen_s.get(key, -_SEEN_EVERY_S) < _SEEN_EVERY_S:
+                return
+            if len(self._seen_s) >= _MAX_REMEMBERED:
+                self._seen_s.clear()
+            self._seen_s[key] = now_s
+        try:
+            write()
+        except AppError as error:
+            log.warning("when a login was last seen could not be kept: %s", error.detail)
+
+
+def check_user_name(name: str) -> str:
+    """A user's name as it is kept. InvalidRequest."""
+    name = name.strip()
+    if not 1 <= len(name) <= 64:
+        raise InvalidRequest.of_field("name", "from 1 to 64 characters")
+    if not name.isprintable() or not name_key(name):
+        raise InvalidRequest.of_field("name", "no control, direction or invisible characters")
+    return name

@@ -1,0 +1,305 @@
+"""Users, login sessions and tokens in the database: rows in here, frozen values outside.
+
+The only module of this room that writes SQL. Every call is one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from accounts.records import ApiToken, LoginSession, TokenDraft, User, Visitor
+from accounts.stored import scope_from_json, scope_to_json
+from core.access import Role, Scope
+from core.errors import Conflict, NotFound
+from database import ApiTokenRow, ChoiceRow, Database, LoginSessionRow, UserRow
+
+_POSTPONED = "accounts_postponed"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A user with the hash of the password."""
+
+    user: User
+    password_hash: str
+
+
+def name_key(name: str) -> str:
+    """The name as it is compared: two that look the same are the same."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def hash_of(token: str) -> bytes:
+    """SHA-256: a token is 256 random bits, which nobody finds by trying, so a slow hash gains nothing."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+class AccountStore:
+    """Reads and writes accounts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self) -> None:
+        self._database.open()
+
+    # ---- users -----------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(UserRow)) or 0
+
+    def users(self) -> list[User]:
+        with self._database.read() as session:
+            return [_user(row) for row in session.scalars(select(UserRow).order_by(UserRow.id))]
+
+    def find(self, name: str) -> Kept | None:
+        with self._database.read() as session:
+            row = session.scalars(select(UserRow).where(UserRow.name_key == name_key(name))).first()
+            return None if row is None else Kept(_user(row), row.password_hash)
+
+    def get(self, user_id: int) -> Kept:
+        with self._database.read() as session:
+            row = _row(session, user_id)
+            return Kept(_user(row), row.password_hash)
+
+    def add(
+        self, name: str, password_hash: str, role: Role, scope: Scope, now: datetime, *, only_first: bool = False
+    ) -> User:
+        """Conflict where the name is taken, or with `only_first` where there is an account already."""
+        try:
+            with self._database.write() as session:
+                if only_first and session.scalars(select(UserRow.id).limit(1)).first() is not None:
+                    raise Conflict("There is an account already: log in with it.", code="accounts_exist")
+                row = UserRow(
+                    name=name,
+                    name_key=name_key(name),
+                    password_hash=password_hash,
+                    role=role.value,
+                    scope=scope_to_json(scope),
+                    disabled=False,
+                    created_at=now,
+                    password_changed_at=now,
+                )
+                session.add(row)
+                session.flush()
+                return _user(row)
+        except IntegrityError:
+            raise Conflict("There is a user of this name already.", code="name_taken") from None
+
+    def change(
+        self,
+        user_id: int,
+        *,
+        name: str | None = None,
+        role: Role | None = None,
+        scope: Scope | None = None,
+        disabled: bool | None = None,
+    ) -> User:
+        """NotFound; Conflict where the name is taken, or nobody could manage accounts any more."""
+        try:
+            with self._database.write() as session:
+                row = _row(session, user_id)
+                if name is not None:
+                    row.name, row.name_key = name, name_key(name)
+                if role is not None:
+                    row.role = role.value
+                if scope is not None:
+                    row.scope = scope_to_json(scope)
+                if disabled is not None:
+                    row.disabled = disabled
+                session.flush()
+                _keep_an_admin(session)
+                return _user(row)
+        except IntegrityError:
+            raise Conflict("There is a user of this name already.", code="name_taken") from None
+
+    def set_password(self, user_id: int, password_hash: str, now: datetime | None) -> None:
+        """`now` None: the same password, hashed anew."""
+        with self._database.write() as session:
+            row = _row(session, user_id)
+            row.password_hash = password_hash
+            if now is not None:
+                row.password_changed_at = now
+
+    def remove(self, user_id: int) -> None:
+        """Sessions and tokens go with it. NotFound; Conflict for the last admin."""
+        with self._database.write() as session:
+            session.delete(_row(session, user_id))
+            session.flush()
+            _keep_an_admin(session)
+
+    # ---- login sessions --------------------------------------------------------------------------
+
+    def add_session(self, token: str, user_id: int, visitor: Visitor, now: datetime) -> int:
+        with self._database.write() as session:
+            row = LoginSessionRow(
+                token_hash=hash_of(token),
+                user_id=user_id,
+                created_at=now,
+                last_seen_at=now,
+                address=visitor.address[:64],
+                agent=visitor.agent[:200],
+            )
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def session_of(self, token: str) -> tuple[LoginSession, User] | None:
+        with self._database.read() as session:
+            found = session.execute(
+                select(LoginSessionRow, UserRow)
+                .join(UserRow, UserRow.id == LoginSessionRow.user_id)
+                .where(LoginSessionRow.token_hash == hash_of(token))
+            ).first()
+            return None if found is None else (_login(found[0], found[1].name), _user(found[1]))
+
+    def sessions(self) -> list[LoginSession]:
+        with self._database.read() as session:
+            found = session.execute(
+                select(LoginSessionRow, UserRow.name)
+                .join(UserRow, UserRow.id == LoginSessionRow.user_id)
+                .order_by(LoginSessionRow.last_seen_at.desc())
+            )
+            return [_login(row, name) for row, name in found]
+
+    def see_session(self, session_id: int, now: datetime) -> None:
+        with self._database.write() as session:
+            session.execute(update(LoginSessionRow).where(LoginSessionRow.id == session_id).values(last_seen_at=now))
+
+    def end_session(self, session_id: int) -> None:
+        """NotFound."""
+        with self._database.write() as session:
+            row = session.get(LoginSessionRow, session_id)
+            if row is None:
+                raise NotFound("There is no such session.")
+            session.delete(row)
+
+    def end_sessions_of(self, user_id: int) -> list[int]:
+        with self._database.write() as session:
+            ids = list(session.scalars(select(LoginSessionRow.id).where(LoginSessionRow.user_id == user_id)))
+            session.execute(delete(LoginSessionRow).where(LoginSessionRow.user_id == user_id))
+            return ids
+
+    def forget_sessions(self, *, seen_before: datetime, made_before: datetime) -> None:
+        """Those that have run out."""
+        with self._database.write() as session:
+            session.execute(
+                delete(LoginSessionRow).where(
+                    (LoginSessionRow.last_seen_at < seen_before) | (LoginSessionRow.created_at < made_before)
+                )
+            )
+
+    # ---- tokens ----------------------------------------------------------------------------------
+
+    def add_token(self, token: str, user_id: int, draft: TokenDraft, now: datetime) -> ApiToken:
+        with self._database.write() as session:
+            row = ApiTokenRow(
+                token_hash=hash_of(token),
+                user_id=user_id,
+                name=draft.name,
+                role=draft.role.value,
+                scope=scope_to_json(draft.scope),
+                created_at=now,
+                expires_at=draft.expires_at,
+            )
+            session.add(row)
+            session.flush()
+            return _token(row, _row(session, user_id).name)
+
+    def token_of(self, token: str) -> tuple[ApiToken, User] | None:
+        with self._database.read() as session:
+            found = session.execute(
+                select(ApiTokenRow, UserRow)
+                .join(UserRow, UserRow.id == ApiTokenRow.user_id)
+                .where(ApiTokenRow.token_hash == hash_of(token))
+            ).first()
+            return None if found is None else (_token(found[0], found[1].name), _user(found[1]))
+
+    def tokens(self) -> list[ApiToken]:
+        with self._database.read() as session:
+            found = session.execute(
+                select(ApiTokenRow, UserRow.name)
+                .join(UserRow, UserRow.id == ApiTokenRow.user_id)
+                .order_by(ApiTokenRow.id)
+            )
+            return [_token(row, name) for row, name in found]
+
+    def token_ids_of(self, user_id: int) -> list[int]:
+        with self._database.read() as session:
+            return list(session.scalars(select(ApiTokenRow.id).where(ApiTokenRow.user_id == user_id)))
+
+    def see_token(self, token_id: int, now: datetime) -> None:
+        with self._database.write() as session:
+            session.execute(update(ApiTokenRow).where(ApiTokenRow.id == token_id).values(last_used_at=now))
+
+    def remove_token(self, token_id: int) -> None:
+        """NotFound."""
+        with self._database.write() as session:
+            row = session.get(ApiTokenRow, token_id)
+            if row is None:
+                raise NotFound("There is no such token.")
+            session.delete(row)
+
+    # ---- choices ---------------------------------------------------------------------------------
+
+    def is_postponed(self) -> bool:
+        with self._database.read() as session:
+            return session.get(ChoiceRow, _POSTPONED) is not None
+
+    def postpone(self, now: datetime) -> None:
+        with self._database.write() as session:
+            if session.get(ChoiceRow, _POSTPONED) is None:
+                session.add(ChoiceRow(name=_POSTPONED, value=now.isoformat()))
+
+
+def _row(session: Session, user_id: int) -> UserRow:
+    row = session.get(UserRow, user_id)
+    if row is None:
+        raise NotFound("There is no such user.")
+    return row
+
+
+def _keep_an_admin(session: Session) -> None:
+    admins = select(UserRow.id).where(
+        UserRow.role == Role.ADMIN.value, UserRow.disabled.is_(False), UserRow.scope.is_(None)
+    )
+    if session.scalars(admins.limit(1)).first() is None:
+        raise Conflict("Nobody could manage accounts any more: this is the last admin.", code="last_admin")
+
+
+def _user(row: UserRow) -> User:
+    return User(
+        id=row.id,
+        name=row.name,
+        role=Role(row.role),
+        scope=scope_from_json(row.scope),
+        disabled=row.disabled,
+        created_at=row.created_at,
+        password_changed_at=row.password_changed_at,
+    )
+
+
+def _login(row: LoginSessionRow, user_name: str) -> LoginSession:
+    return LoginSession(row.id, row.user_id, user_name, row.created_at, row.last_seen_at, row.address, row.agent)
+
+
+def _token(row: ApiTokenRow, user_name: str) -> ApiToken:
+    return ApiToken(
+        id=row.id,
+        name=row.name,
+        user_id=row.user_id,
+        user_name=user_name,
+        role=Role(row.role),
+        scope=scope_from_json(row.scope),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+    )

@@ -98,6 +98,10 @@ bench: install-dev ## measure against plain ffmpeg, print a table
 screenshots: install-dev ## every page at 1280 and 390 px, light and dark, into build/screenshots
 	$(BIN)/python tools/screenshots.py
 
+.PHONY: certificate
+certificate: install ## a self-signed certificate for HTTPS in data/tls; NAMES="nas.local 192.168.1.5"
+	@$(BIN)/python tools/certificate.py data/tls $(NAMES)
+
 .PHONY: format
 format: install-dev ## let the formatters rewrite the sources
 	$(BIN)/ruff check --fix .

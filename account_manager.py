@@ -51,6 +51,7 @@ class AccountManager:
         self._known: dict[str, tuple[Principal, float]] = {}
         self._seen_s: dict[str, float] = {}
         self._has_accounts = False
+        self._counted_s = -_REMEMBERED_S
         self._changes = 0
         self._ended: list[Callable[[frozenset[str]], None]] = []
         self.audit = AuditLog(Path(settings.data_dir) / "logs", clock)
@@ -74,8 +75,10 @@ class AccountManager:
 
     def has_accounts(self) -> bool:
         """Whether there is an account. Once there is one, there always will be: the last admin cannot go."""
-        if not self._has_accounts:
+        now_s = self._clock.monotonic_s()
+        if not self._has_accounts and now_s - self._counted_s >= _REMEMBERED_S:
             self._has_accounts = self._store.count() > 0
+            self._counted_s = now_s
         return self._has_accounts
 
     def is_postponed(self) -> bool:

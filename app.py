@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ipaddress
 import os
 import socket
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,12 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description="ONVIF cameras and recorders in the browser.")
     parser.add_argument("--demo", action="store_true", help="add the pretend recorder if there is no camera yet")
     is_demo = parser.parse_args(arguments).demo
-    os.umask(0o077)
     locks: list[InstanceLock] = []
     try:
         settings = Settings.from_environ()
-        check_host(settings)
+        # With ACCEL_PREFIX nginx reads segments, as a member of our group; all else lies in folders of 0700.
+        os.umask(0o027 if settings.accel_prefix else 0o077)
         check_folders(settings)
+        check_accounts(settings)
         for folder in (settings.data_dir, settings.streams_dir):
             locks.append(InstanceLock(folder))
             locks[-1].acquire()
@@ -60,12 +61,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return Server(settings, lambda: make_rooms(settings, is_demo=is_demo)).serve()
 
 
-def check_host(settings: Settings) -> None:
-    """SettingsError where HOST is not loopback."""
-    if not is_loopback(settings.host):
+def check_accounts(settings: Settings) -> None:
+    """SettingsError where others could reach the app and there is no account. rooms.py looks again."""
+    if settings.is_loopback:
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(f"{settings.database_file.as_uri()}?mode=ro", uri=True)) as database:
+            has_account = database.execute("SELECT 1 FROM users LIMIT 1").fetchone() is not None
+    except sqlite3.Error:  # no database yet, or an older one
+        has_account = False
+    if not has_account:
         raise SettingsError(
-            f"HOST={settings.host} is refused: without accounts, everyone who reaches this address could watch\n"
-            "and change the cameras. Use 127.0.0.1, localhost or ::1."
+            f"HOST={settings.host} is refused: without an account, everyone who reaches this address could watch\n"
+            "and change the cameras. Make one first:  .venv/bin/flask --app app users add NAME\n"
+            "or set HOST to 127.0.0.1."
         )
 
 
@@ -90,15 +99,6 @@ def check_folders(settings: Settings) -> None:
             f"STREAMS_DIR={streams} is refused: old streams in it are deleted at start, so it must be a folder\n"
             f"of its own, apart from DATA_DIR={data}."
         )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 if __name__ == "__main__":

@@ -313,7 +313,7 @@ class Database:
     @contextmanager
     def _session(self, begin: str) -> Iterator[Session]:
         if self._engine is None:
-            raise RuntimeError("the database is not open")
+            raise Unavailable("The app is starting or stopping.")
         try:
             with (
                 self._engine.connect().execution_options(sqlite_begin=begin) as connection,

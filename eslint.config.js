@@ -18,7 +18,7 @@ export default [
     languageOptions: { ecmaVersion: 2024, sourceType: 'module', globals: globals.browser },
     rules: {
       'no-restricted-syntax': ['error', ...markupSinks],
-      'no-restricted-globals': ['error', { name: 'fetch', message: 'lib/api.js is the only place that fetches.' }],
+      'no-restricted-globals': ['error', { name: 'fetch', message: 'lib/http.js is the only place that fetches.' }],
       'no-eval': 'error',
       'no-implied-eval': 'error',
       'no-var': 'error',
@@ -38,13 +38,13 @@ export default [
         'error',
         ...['document', 'window', 'navigator', 'HTMLElement', 'localStorage', 'location', 'fetch'].map((name) => ({
           name,
-          message: 'lib/ has no DOM; lib/api.js alone fetches.',
+          message: 'lib/ has no DOM; lib/http.js alone fetches.',
         })),
       ],
     },
   },
   {
-    files: ['static/js/lib/api.js'],
+    files: ['static/js/lib/http.js'],
     rules: { 'no-restricted-globals': 'off' },
   },
   {

@@ -115,6 +115,11 @@ class RecordingManager:
         self._channels(camera_id)
         self._indexer.resume(camera_id)
 
+    def channel_of(self, camera_id: int, recording_token: str) -> int | None:
+        """The channel that a recording is of, as far as it is known already; else None."""
+        match = match_channels(self._store.recordings(camera_id), self._channels(camera_id)).get(recording_token)
+        return match.channel if match is not None else None
+
     # ---- waiting for the device ------------------------------------------------------------------
 
     def search(

@@ -5,12 +5,18 @@ Apart from `app.py` because of the memory: gunicorn's master needs none of this,
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
+from account_manager import AccountManager
+from accounts.commands import users_commands
+from cameras.commands import secrets_commands
 from cameras.registry import device_key
+from cameras.rotation import rotate_key
 from core.clock import SystemClock
-from core.errors import AppError, NotFound
+from core.errors import AppError, NotFound, StartRefused
 from core.login_gate import LoginGate
+from core.outward import outward
 from core.records import VideoFormat
 from core.settings import Settings
 from database import Database
@@ -20,6 +26,7 @@ from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
 from web.application import build_web
+from web.instance_lock import InstanceLock
 from web.logs import start_logging
 from web.services import Services
 
@@ -34,6 +41,7 @@ class Rooms:
         clock = SystemClock()
         login_gate = LoginGate(clock, retry_after_s=settings.login_retry_s)
         self.database = Database(settings.database_file)
+        self.accounts = AccountManager(self.database, settings, clock)
         self.spawner = Spawner()
         self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings)
         self.onvif = OnvifManager(
@@ -72,16 +80,22 @@ class Rooms:
         for happened in (self.onvif.on_delete, self.onvif.on_change):
             happened(self.recordings.forget_camera)
             happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
-        self.web = build_web(Services(settings, self.onvif, self.streams, self.recordings, self.is_ready))
+        self.web = build_web(
+            Services(settings, self.onvif, self.streams, self.recordings, self.is_ready, self.accounts)
+        )
         self.web.extensions["rooms"] = self
+        self.web.cli.add_command(users_commands(self._opened_accounts))
+        self.web.cli.add_command(secrets_commands(self._rotate_key))
 
     def start(self) -> None:
         """Raises StartRefused, with nothing left running, where a room cannot start."""
         if self._running is not None:
             return
         start_logging(self.settings)
+        outward.allow_loopback(self.settings.allow_loopback_devices)
         with ExitStack() as rooms:
             for start, stop in (
+                (self._start_accounts, self.accounts.stop),
                 (self.spawner.start, self.spawner.stop),
                 (self.gateway.start, self.gateway.stop),
                 (self.onvif.start, self.onvif.stop),
@@ -93,6 +107,35 @@ class Rooms:
             if self._is_demo and not self.onvif.list_cameras():
                 self.onvif.add_pretend_recorder()
             self._running = rooms.pop_all()
+
+    @contextmanager
+    def _opened_accounts(self) -> Iterator[AccountManager]:
+        """For the command line: the app may be running."""
+        self.accounts.start()
+        try:
+            yield self.accounts
+        finally:
+            self.accounts.stop()
+            self.database.close()
+
+    def _rotate_key(self) -> int:
+        """For the command line: the app must not be running."""
+        lock = InstanceLock(self.settings.data_dir)
+        lock.acquire()
+        try:
+            return rotate_key(self.database, self.settings.key_file)
+        finally:
+            self.database.close()
+            lock.release()
+
+    def _start_accounts(self) -> None:
+        self.accounts.start()
+        if not self.settings.is_loopback and not self.accounts.has_accounts():
+            raise StartRefused(
+                f"HOST={self.settings.host} is refused: without an account, everyone who reaches this address could\n"
+                "watch and change the cameras. Make one first:  .venv/bin/flask --app app users add NAME\n"
+                "or set HOST to 127.0.0.1."
+            )
 
     def stop(self) -> None:
         """Ends streams, connections and children. May be called twice."""

@@ -101,7 +101,9 @@ class StreamManager:
 
     def start_rooms(self) -> None:
         """Makes the folder for streams and removes what an earlier run left in it."""
-        self._settings.streams_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = 0o750 if self._settings.accel_prefix else 0o700
+        self._settings.streams_dir.mkdir(mode=mode, parents=True, exist_ok=True)
+        self._settings.streams_dir.chmod(mode)
         remove_leftovers(self._settings.streams_dir)
         with self._lock:
             self._is_open = True

@@ -20,6 +20,7 @@ from typing import Literal, Protocol
 
 from core.clock import Clock
 from core.errors import AppError, CameraUnreachable
+from core.outward import outward
 from core.records import Problem
 from core.secrets import Secret
 from core.settings import ROOT, Settings
@@ -163,28 +164,30 @@ class PretendRecorder:
             with self._lock:
                 self._child = child
             try:
-                port = self._wait_ready(child, stopping)
+                ports = self._wait_ready(child, stopping)
             finally:
                 password_file.unlink(missing_ok=True)
-            if port is not None:
-                self._on_ready(port)
+            if ports is not None:
+                outward.set_own(frozenset((HOST, port) for port in ports))
+                self._on_ready(ports[0])
                 while child.wait(3600.0) is None and not stopping.is_set():
                     pass
                 if not stopping.is_set():
                     log.warning("the pretend recorder ended with %s: %s", child.poll(), child.stderr_tail()[-2000:])
         finally:
+            outward.set_own(frozenset())
             password_file.unlink(missing_ok=True)
             if self._child is not None:
                 self._child.stop()
             self._child = None
 
-    def _wait_ready(self, child: Child, stopping: threading.Event) -> int | None:
-        """Its ONVIF port; None when it is to be stopped. CameraUnreachable when it does not come up."""
+    def _wait_ready(self, child: Child, stopping: threading.Event) -> tuple[int, int] | None:
+        """Its ONVIF and its RTSP port; None when it is to be stopped. CameraUnreachable when it does not come up."""
         deadline_s = self._clock.monotonic_s() + _READY_WITHIN_S
         while not stopping.is_set():
             line = child.stdout_line(_LOOK_EVERY_S)
             if line is not None:
-                return _port_of(line)
+                return _ports_of(line)
             if child.poll() is not None:
                 log.warning("the pretend recorder said: %s", child.stderr_tail()[-2000:])
                 raise CameraUnreachable(f"it ended with {child.poll()} before it was ready")
@@ -193,12 +196,12 @@ class PretendRecorder:
         return None
 
 
-def _port_of(line: str) -> int:
+def _ports_of(line: str) -> tuple[int, int]:
     try:
         told = json.loads(line)
-        port = told["onvif_port"]
-        if told["ready"] is True and isinstance(port, int) and 1 <= port <= 65535:
-            return port
+        ports = (told["onvif_port"], told["rtsp_port"])
+        if told["ready"] is True and all(isinstance(port, int) and 1 <= port <= 65535 for port in ports):
+            return ports
     except (ValueError, KeyError, TypeError):
         pass
     raise CameraUnreachable("its first line is not what was agreed")

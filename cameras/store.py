@@ -123,7 +123,7 @@ class CameraStore:
             )
             session.add(row)
             session.flush()  # gives the id that the password is bound to
-            row.password_box = self._vault.lock(password, _place(row))
+            row.password_box = self._vault.lock(password, place_of(row))
             session.flush()
             return self._camera(row)
 
@@ -149,7 +149,7 @@ class CameraStore:
                 _refuse_same_address(session, host, port, own_id=camera_id)
             row.name, row.host, row.port, row.port_found, row.username = name, host, port, port_found, username
             if password is not None:
-                row.password_box = self._vault.lock(password, _place(row))
+                row.password_box = self._vault.lock(password, place_of(row))
             if forget_device:
                 _write_knowledge(row, DeviceInfo(), (), None, None)
                 session.execute(delete(ChannelRow).where(ChannelRow.camera_id == camera_id))
@@ -198,7 +198,7 @@ class CameraStore:
     def _camera(self, row: CameraRow) -> StoredCamera:
         password: Secret | None
         try:
-            password = self._vault.unlock(row.password_box, _place(row))
+            password = self._vault.unlock(row.password_box, place_of(row))
         except BoxDoesNotOpen as error:
             log.error("camera %d: the stored password does not open (%s)", row.id, error)
             password = None
@@ -249,7 +249,7 @@ def _row(session: Session, camera_id: int) -> CameraRow:
     return row
 
 
-def _place(row: CameraRow) -> tuple[str | int, ...]:
+def place_of(row: CameraRow) -> tuple[str | int, ...]:
     # Host and user name are part of it: whoever can write to the database, but has no key, cannot
     # have the password sent to an address of his own.
     return "cameras", row.id, row.host, row.username, "password"

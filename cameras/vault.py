@@ -74,6 +74,8 @@ def open_vault(key_file: Path, check: bytes | None) -> Vault:
     """
     try:
         key = _read_key(key_file)
+        if check is not None:
+            key = _finish_rotation(key_file, key, check)
         if key is None and check is None:
             key = _make_key(key_file)
     except OSError as error:
@@ -93,6 +95,46 @@ def open_vault(key_file: Path, check: bytes | None) -> Vault:
             "Put the right one back, or set SECRET_KEY_FILE to where it is. Nothing was changed."
         )
     return vault
+
+
+def make_next_key(key_file: Path) -> bytes:
+    """A new key in `<key file>.next`; one that a crash left there is thrown away. StartRefused."""
+    draft = _next_of(key_file)
+    try:
+        draft.unlink(missing_ok=True)
+        return _make_key(draft)
+    except OSError as error:
+        raise StartRefused(f"{draft} cannot be written: {error.strerror}. Nothing was changed.") from error
+
+
+def adopt_next_key(key_file: Path) -> None:
+    """The next key takes the place of the key, whole or not at all."""
+    _next_of(key_file).replace(key_file)
+    folder = os.open(key_file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _finish_rotation(key_file: Path, key: bytes | None, check: bytes) -> bytes | None:
+    """After a crash while the key was being changed: the one of the two that opens the passwords."""
+    draft = _next_of(key_file)
+    if not draft.exists():
+        return key
+    if key is not None and Vault(key).opens(check):
+        draft.unlink()
+        return key
+    next_key = _read_key(draft)
+    if next_key is None or not Vault(next_key).opens(check):
+        return key
+    log.warning("the key was being changed when the app ended; that is finished now")
+    adopt_next_key(key_file)
+    return next_key
+
+
+def _next_of(key_file: Path) -> Path:
+    return key_file.with_name(key_file.name + ".next")
 
 
 def _read_key(key_file: Path) -> bytes | None:

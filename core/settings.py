@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,8 +28,13 @@ def _setting(default: Any, text: str, *, low: float | None = None, high: float |
 class Settings:
     """Each field is the setting of the same name in capitals; lengths are in the unit named."""
 
-    host: str = _setting("127.0.0.1", "Address to listen on. Only loopback while there are no accounts.")
+    host: str = _setting("127.0.0.1", "Address to listen on. Only loopback while there is no account.")
     port: int = _setting(5001, "Port to listen on.", low=1, high=65535)
+    trusted_hosts: str = _setting("", "Names by which the app may be asked, besides those of this machine.")
+    trusted_proxies: str = _setting("", "Addresses or networks of reverse proxies whose X-Forwarded-For is believed.")
+    tls_cert: Path | None = _setting(None, "Certificate (PEM) to serve HTTPS with; TLS_KEY belongs to it.")
+    tls_key: Path | None = _setting(None, "Private key (PEM) of TLS_CERT.")
+    accel_prefix: str = _setting("", "Address prefix under which nginx itself sends segments (X-Accel-Redirect).")
     data_dir: Path = _setting(ROOT / "data", "Folder for the database, caches and logs.")
     streams_dir: Path = _setting(ROOT / "static" / "streams", "Folder for playlists and segments.")
     secret_key_file: Path | None = _setting(
@@ -52,6 +59,9 @@ class Settings:
     rtsp_timeout_s: float = _setting(10.0, "Time for an RTSP answer, and without media.", low=1, high=120)
     device_live_sessions: int = _setting(32, "Live RTSP sessions at once with one device.", low=1, high=512)
     device_replay_sessions: int = _setting(2, "Replay RTSP sessions at once with one device.", low=1, high=64)
+    allow_loopback_devices: bool = _setting(
+        False, "Let cameras be added that run on this machine; the pretend recorder needs it not."
+    )
     vendor_replay: bool = _setting(
         True, "Try a maker's own replay addresses (Dahua, Hikvision) where ONVIF replay does not work."
     )
@@ -59,6 +69,21 @@ class Settings:
     login_idle_s: float = _setting(7 * 86400.0, "A login ends after this long without use.", low=60, high=366 * 86400)
     login_max_s: float = _setting(30 * 86400.0, "A login ends after this in any case.", low=60, high=366 * 86400)
     discovery_s: float = _setting(3.0, "How long a network search listens.", low=0.5, high=30)
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """TRUSTED_HOSTS in lower case."""
+        return frozenset(self.trusted_hosts.lower().replace(",", " ").split())
+
+    @property
+    def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """TRUSTED_PROXIES. ValueError for what is no address and no network."""
+        return tuple(ipaddress.ip_network(text) for text in self.trusted_proxies.replace(",", " ").split())
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the app."""
+        return is_loopback(self.host)
 
     @property
     def database_file(self) -> Path:
@@ -88,11 +113,48 @@ class Settings:
                 wrong.append(f"{item.name.upper()}={raw!r}: {error}")
         if values.get("log_level", "INFO") not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             wrong.append("LOG_LEVEL: one of DEBUG, INFO, WARNING, ERROR")
+        wrong += _clashes(values)
         if wrong:
             raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(wrong))
         return cls(**values)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address means this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _clashes(values: Mapping[str, Any]) -> list[str]:
+    """What each setting alone may be, but not so or not together."""
+    wrong = []
+    if ("tls_cert" in values) != ("tls_key" in values):
+        wrong.append("TLS_CERT and TLS_KEY: both or none")
+    wrong += [
+        f"{name.upper()}={values[name]}: no such file"
+        for name in ("tls_cert", "tls_key")
+        if name in values and not values[name].is_file()
+    ]
+    for text in values.get("trusted_proxies", "").replace(",", " ").split():
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            wrong.append(f"TRUSTED_PROXIES: {text!r} is no address and no network")
+    wrong += [
+        f"TRUSTED_HOSTS: {text!r} is no host name (without port, without *)"
+        for text in values.get("trusted_hosts", "").lower().replace(",", " ").split()
+        if not _HOST_NAME.fullmatch(text)
+    ]
+    if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
+        wrong.append("ACCEL_PREFIX: a name between two slashes, such as /streams-by-nginx/")
+    return wrong
+
+
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]")
 _WORDS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
 
 

@@ -27,6 +27,7 @@ from lxml import etree
 from zeep.transports import Transport
 
 from core.errors import CameraBadAnswer, CameraUnreachable
+from core.outward import outward
 from core.records import Credential
 from onvif_services import http_digest
 from onvif_services.addresses import bracketed
@@ -90,6 +91,7 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         problem: OSError = OSError("no address")
         for family, kind, proto, _, address in resolve(self._transport.host, self._transport.port, self._deadline_s):
+            outward.check(str(address[0]), self._transport.port)
             sock = _DeadlineSocket(family, kind, proto)
             sock.deadline_s = self._deadline_s
             sock.allowance_bytes = self._cap_bytes + _HEADER_ALLOWANCE_BYTES

@@ -62,6 +62,14 @@ def test_the_settings_page_lists_exactly_the_settings_there_are() -> None:
     assert sorted(listed) == sorted(item.name.upper() for item in fields(Settings))
 
 
+def test_what_the_security_page_names_exists() -> None:
+    text = (ROOT / "docs" / "SECURITY.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:[\w.]+/)*[\w.]+\.(?:py|js))`|`((?:[\w]+/)+)`", text))
+    places = {first or second for first, second in named}
+    assert len(places) > 30
+    assert not [place for place in places if not (ROOT / place).exists()]
+
+
 def test_no_lock_file_holds_a_download_address() -> None:
     assert "http" not in re.sub(r'"(funding|url|homepage)": "[^"]*"', "", (ROOT / "package-lock.json").read_text())
     for name in ("requirements.txt", "requirements-dev.txt", "requirements-specs.txt", "constraints.txt"):

@@ -101,9 +101,13 @@ def running_recorder(*options: str) -> Iterator[Recorder]:
 
 
 class App:
-    """The app as `make run` starts it. `start()` again after `stop()` or `kill()` keeps its data and its port."""
+    """The app as `make run` starts it. `start()` again after `stop()` or `kill()` keeps its data and its port.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    `is_chosen`: "only on this machine" is chosen at once, so that pages do not begin with the first visit.
+    """
+
+    def __init__(self, folder: Path, *, is_chosen: bool = True, **settings: str) -> None:
+        self._is_chosen = is_chosen
         self._folder = folder
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,6 +123,7 @@ class App:
             "PORT": str(self.port),
             "DATA_DIR": str(self._folder / "data"),
             "STREAMS_DIR": str(self._folder / "streams"),
+            "ALLOW_LOOPBACK_DEVICES": "yes",
             "SECRET_KEY_FILE": str(self._folder / "keys" / "secret.key"),
             **self._settings,
         }
@@ -130,11 +135,13 @@ class App:
         while True:
             try:
                 ask("GET", f"{self.url}/api/health", timeout_s=5)
-                return
+                break
             except (OSError, urllib.error.URLError):
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"the app did not start:\n{self.log.read_text()[-3000:]}") from None
                 time.sleep(0.1)
+        if self._is_chosen:
+            ask("POST", f"{self.url}/api/setup/postpone", timeout_s=5)
 
     def stop(self) -> None:
         if self._process is not None:

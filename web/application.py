@@ -9,6 +9,8 @@ from flask_openapi3.openapi import OpenAPI
 
 from core.settings import ROOT
 from web import pages, static_files, streams
+from web.access import install_access
+from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
 from web.api import models, playback, recordings, system
 from web.api import streams as api_streams
@@ -17,6 +19,7 @@ from web.guard import install_guard
 from web.modules import modules_of
 from web.problems import install_problems
 from web.services import EXTENSION, Services
+from web.slow_clients import slow_clients
 from web.strict_json import StrictRequest
 
 API_VERSION = "1.0.0"
@@ -45,10 +48,17 @@ def build_web(services: Services) -> OpenAPI:
     app.url_map.merge_slashes = False  # else `//host/..` is answered with a redirect
     app.extensions[EXTENSION] = services
     app.jinja_env.globals["modules_of"] = modules_of
-    install_guard(app)
+    install_guard(app, services.settings)
+    install_access(app)
     install_problems(app)
-    apis = (api_cameras.blueprint, api_streams.blueprint, playback.blueprint, recordings.blueprint, system.blueprint)
-    for blueprint in apis:
+    for blueprint in (
+        api_cameras.blueprint,
+        api_streams.blueprint,
+        playback.blueprint,
+        recordings.blueprint,
+        api_accounts.blueprint,
+        system.blueprint,
+    ):
         app.register_api(blueprint)
     for plain in (system.described, pages.blueprint, static_files.blueprint, streams.blueprint):
         app.register_blueprint(plain)
@@ -66,6 +76,7 @@ def _with_socket_timeout(inner: Any) -> Any:
     def layer(environ: dict[str, Any], start_response: Any) -> Any:
         connection = environ.get("gunicorn.socket")
         if connection is not None:
+            slow_clients.heard(connection.fileno())
             connection.settimeout(_SOCKET_TIMEOUT_S)
         return inner(environ, start_response)
 

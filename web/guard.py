@@ -1,24 +1,26 @@
-"""Who may ask: a browser or a program on this machine, and no web site that the browser visits.
+"""What holds for every request before anybody asks who sent it: no web site that a browser visits may ask here.
 
-While there are no accounts, the loopback address is the only wall. A page from elsewhere can still
-make the browser send requests here, and a name that resolves to 127.0.0.1 can make them look like
-our own. So the Host must be a loopback name (DNS rebinding), Origin and Sec-Fetch-Site must be
-ours (cross-site requests), bodies must be JSON (no form can send that), and anything that came
-through a proxy is refused, because then the wall is somewhere else.
+A page from elsewhere can make the browser send requests here, and a name that resolves to our address can make
+them look like our own. So the Host must be a name we know (DNS rebinding), Origin and Sec-Fetch-Site must be ours
+(cross-site requests), and bodies must be JSON (no form can send that). What came through a proxy is refused unless
+the proxy is in TRUSTED_PROXIES: else nobody could tell this machine from the world.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 
 from flask import Flask, Request, Response, request
 
 from core.errors import AppError
+from core.settings import Settings
+from web.client import client, find_client, names_a_proxy, remember_client
 
 _HOST = re.compile(r"(?P<name>localhost|\[::1\]|127(?:\.[0-9]{1,3}){3})(?::[0-9]{1,5})?", re.IGNORECASE)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_PROXY_HEADERS = ("Forwarded", "Via", "X-Real-Ip")
+_NAME_AND_PORT = re.compile(r"(?P<name>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -62,23 +64,62 @@ def is_loopback_host(host: str) -> bool:
     return True
 
 
-def install_guard(app: Flask) -> None:
+def is_allowed_host(host: str, settings: Settings) -> bool:
+    """Whether the app may be asked by this name: a loopback name, one of TRUSTED_HOSTS, or, where the app listens
+    beyond loopback, an address or this machine's own name. (An address cannot be rebound; a name can.)
+    """
+    if is_loopback_host(host):
+        return True
+    match = _NAME_AND_PORT.fullmatch(host.lower())
+    if match is None:
+        return False
+    name = match["name"].removesuffix(".")
+    if name in settings.host_names:
+        return True
+    if settings.is_loopback:
+        return False
+    own = socket.gethostname().lower()
+    return name in (own, f"{own}.local") or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return str(address) == name.strip("[]") and not address.is_unspecified
+
+
+def install_guard(app: Flask, settings: Settings) -> None:
     """Puts the guard before every request and the headers on every answer, errors included."""
-    app.before_request(_check_request)
+
+    def check_request() -> None:
+        _check_client(request, settings)
+        _check_host(request, settings)
+        _check_same_site(request)
+        _check_media_type(request)
+
+    app.before_request(check_request)
     app.after_request(add_security_headers)
 
 
-def _check_request() -> None:
-    _check_host(request)
-    _check_not_proxied(request)
-    _check_same_site(request)
-    _check_media_type(request)
-
-
-def _check_host(req: Request) -> None:
-    if not is_loopback_host(req.headers.get("Host", "")):
+def _check_client(req: Request, settings: Settings) -> None:
+    found = find_client(req, settings)
+    if found is None:
+        raise Refused("The proxy's X-Forwarded-For or X-Forwarded-Proto makes no sense.", code="proxied")
+    remember_client(found)
+    if found.is_direct and (header := names_a_proxy(req)):
         raise Refused(
-            "This app answers on this machine only: open it as localhost or 127.0.0.1.", code="host_not_allowed"
+            f"Requests that came through a proxy are refused ({header}), unless it is in TRUSTED_PROXIES.",
+            code="proxied",
+        )
+
+
+def _check_host(req: Request, settings: Settings) -> None:
+    if not is_allowed_host(req.headers.get("Host", ""), settings):
+        known = "this machine only: open it as localhost or 127.0.0.1" if settings.is_loopback else "names it knows"
+        raise Refused(
+            f"This app answers to {known}. Other names are added with TRUSTED_HOSTS.", code="host_not_allowed"
         )
     # A proxy is spoken to with a whole address in the request line; we are not one.
     raw = str(req.environ.get("RAW_URI", "/"))
@@ -86,16 +127,10 @@ def _check_host(req: Request) -> None:
         raise Refused("The request line must hold a path.", code="host_not_allowed")
 
 
-def _check_not_proxied(req: Request) -> None:
-    for name, _ in req.headers:
-        if name.title() in _PROXY_HEADERS or name.title().startswith("X-Forwarded"):
-            raise Refused(f"Requests that came through a proxy are refused ({name.title()}).", code="proxied")
-
-
 def _check_same_site(req: Request) -> None:
     origin = req.headers.get("Origin")
     site = req.headers.get("Sec-Fetch-Site")
-    if origin is not None and origin.lower() != f"http://{req.headers['Host']}".lower():
+    if origin is not None and origin.lower() != f"{client().scheme}://{req.headers['Host']}".lower():
         raise Refused("The request comes from another web site.", code="cross_site")
     if site in (None, "same-origin", "none"):
         return
@@ -104,7 +139,7 @@ def _check_same_site(req: Request) -> None:
         req.method == "GET"
         and req.headers.get("Sec-Fetch-Mode") == "navigate"
         and req.headers.get("Sec-Fetch-Dest") == "document"
-        and not req.path.startswith(("/api/cameras", "/api/streams", "/static/"))
+        and (req.path == "/api/docs" or not req.path.startswith(("/api/", "/static/")))
     )
     if not is_link:
         raise Refused("The request comes from another web site.", code="cross_site")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response
 
 from core.errors import NotFound
+from web.access import is_open, principal_or_none
 from web.fields import parse_id
 from web.services import services
 
@@ -29,6 +33,51 @@ def viewer(camera_id: str) -> str:
 def recordings(camera_id: str = "") -> str:
     """What recorders hold on their own disks; without an id, of the one that was looked at last."""
     return render_template("recordings.html", page="recordings", camera_id=_known(camera_id) if camera_id else "")
+
+
+@blueprint.get("/login")
+def login() -> str | Response:
+    """Name and password; then on to `next`, if that is a page of ours."""
+    target = safe_next(request.args.get("next", ""))
+    if principal_or_none() is not None:
+        return redirect(target)
+    return render_template("login.html", page="login", next=target, has_accounts=services().accounts.has_accounts())
+
+
+@blueprint.get("/welcome")
+def welcome() -> str:
+    """The first visit: an account, or only on this machine for now."""
+    return render_template("welcome.html", page="welcome", is_postponed=services().accounts.is_postponed())
+
+
+@blueprint.get("/account")
+def account() -> str | Response:
+    """Who one is, one's password, and the way out."""
+    if is_open():
+        return redirect("/welcome")
+    return render_template("account.html", page="account")
+
+
+@blueprint.get("/access")
+def access() -> str | Response:
+    """Users, who is logged in, and tokens."""
+    if is_open():
+        return redirect("/welcome")
+    return render_template("access.html", page="access")
+
+
+def safe_next(target: str) -> str:
+    """The address if it leads to a page of this app, else the first page.
+
+    `//evil.example`, `/\\evil.example` and `/\t/evil.example` lead elsewhere in some browsers.
+    """
+    is_plain = target.startswith("/") and target.isascii() and target.isprintable() and "\\" not in target
+    if not is_plain or target.startswith("//") or len(target) > 1000:
+        return "/cameras"
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or parts.path.startswith(("/api/", "/static/", "/login", "/welcome")):
+        return "/cameras"
+    return target
 
 
 def _known(camera_id: str) -> int:

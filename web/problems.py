@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, Response, json, render_template, request
+from flask import Flask, Response, g, json, render_template, request
 from jinja2 import TemplateNotFound
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
@@ -24,9 +24,11 @@ from core.errors import (
     CameraUnsupported,
     Conflict,
     DeviceError,
+    Forbidden,
     InvalidRequest,
     LimitReached,
     NotFound,
+    NotLoggedIn,
     StorageFull,
     Unavailable,
 )
@@ -39,7 +41,9 @@ PROBLEM_TYPE = "application/problem+json"
 # The first match counts, so a class stands before its base. (status, title, seconds to wait or None)
 STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (InvalidRequest, 400, "The request is not valid", None),
+    (NotLoggedIn, 401, "Nobody is logged in", None),
     (Refused, 403, "Refused", None),
+    (Forbidden, 403, "Not allowed", None),
     (NotFound, 404, "Not found", None),
     (Conflict, 409, "That clashes with what there is", None),
     (UnsupportedMediaType, 415, "JSON is needed", None),
@@ -57,12 +61,20 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
 
 # Codes that an error is given instead of its class's own.
 _FINER_CODES = (
-    (403, "host_not_allowed", "The app was not asked by a name of this machine"),
+    (401, "login_failed", "The name or the password is wrong"),
+    (403, "csrf", "The request lacks the page's own token; load the page again"),
+    (403, "accounts_exist", "There is an account already"),
+    (403, "not_this_machine", "The first account is made on the machine that the app runs on"),
+    (403, "host_not_allowed", "The app was not asked by a name it knows; see TRUSTED_HOSTS"),
     (403, "cross_site", "The request comes from another web site"),
-    (403, "proxied", "The request came through a proxy"),
+    (403, "proxied", "The request came through a proxy that is not in TRUSTED_PROXIES"),
     (404, "no_recording", "Nothing is recorded from the time asked for on"),
+    (504, "address_refused", "The app does not connect to this address"),
+    (409, "last_admin", "Nobody could manage accounts any more"),
+    (409, "name_taken", "There is a user of this name already"),
     (409, "superseded", "A later seek took this one's place"),
     (409, "already_added", "This device is among the cameras; `camera_id` says which"),
+    (429, "too_many_logins", "Too many failed logins from here or for this account"),
     (429, "replay_limit", "All of the recorder's replay sessions are being watched"),
     (429, "transcode_limit", "Too many streams are being transcoded"),
     (503, "busy", "Too many requests wait for devices or first segments"),
@@ -119,7 +131,10 @@ def answer_app_error(error: AppError) -> Response:
     if status >= 500:
         log.debug("%s %s: %s %s", request.method, request.path[:200], status, error.code)
     document = problem(status, title, error.code, error.detail, **_extras(error))
-    return _answer(document, {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {})
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="ONVIF Web Viewer"'  # RFC 6750, section 3
+    return _answer(document, headers)
 
 
 def _extras(error: AppError) -> dict[str, Any]:
@@ -153,7 +168,8 @@ def answer_unexpected(error: Exception) -> Response:
 
 def _answer(document: dict[str, Any], headers: dict[str, str]) -> Response:
     status = int(document["status"])
-    if _wants_page():
+    g.problem_code = document["code"]
+    if wants_page():
         response = Response(_error_page(document), status, mimetype="text/html")
     else:
         response = Response(json.dumps(document), status, content_type=PROBLEM_TYPE)
@@ -161,7 +177,8 @@ def _answer(document: dict[str, Any], headers: dict[str, str]) -> Response:
     return response
 
 
-def _wants_page() -> bool:
+def wants_page() -> bool:
+    """Whether whoever asks is a person with a browser who opens an address, and not a program."""
     if request.path.startswith(("/api/", "/static/")) and request.path != "/api/docs":
         return False
     best = request.accept_mimetypes.best_match((PROBLEM_TYPE, "text/html"))

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from core.errors import AppError, StartRefused
 from core.settings import Settings, SettingsError
 from web.guard import SECURITY_HEADERS
 from web.problems import PROBLEM_TYPE, problem
+from web.slow_clients import slow_clients
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,12 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         """
         if not conn.initialized and not conn.data_ready and not conn.wait_for_data(0.0):
             return _DEFER
-        return super().handle(conn)
+        descriptor = conn.sock.fileno()
+        slow_clients.reading(conn)
+        try:
+            return super().handle(conn)
+        finally:
+            slow_clients.left(descriptor, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         del req, addr
@@ -132,6 +139,10 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             "post_worker_init": self._start_app,
             "worker_exit": self._stop_app,
         }
+        if self._settings.tls_cert is not None and self._settings.tls_key is not None:
+            options["certfile"] = str(self._settings.tls_cert)
+            options["keyfile"] = str(self._settings.tls_key)
+            options["ssl_context"] = _tls_1_2_or_later
         for name, value in options.items():
             self.cfg.set(name, value)
 
@@ -159,8 +170,10 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             sys.exit(_WORKER_FAILED)
         # In this process only: here nobody waits for open requests, the master waits for us.
         self.cfg.set("graceful_timeout", 0)
+        slow_clients.start()
         if worker.age == 1:
-            _say(f"Open http://{_shown_host(self._settings.host)}:{self._settings.port}  (Ctrl-C ends the app)")
+            scheme = "https" if self._settings.tls_cert is not None else "http"
+            _say(f"Open {scheme}://{_shown_host(self._settings.host)}:{self._settings.port}  (Ctrl-C ends the app)")
 
     def _stop_app(self, _server: Any, worker: Any) -> None:
         if os.getpid() != worker.pid:
@@ -188,8 +201,16 @@ def _die_with_parent(_server: Any, worker: Any) -> None:
         os._exit(1)
 
 
+def _tls_1_2_or_later(_config: Any, make_default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    context = make_default()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 def _shown_host(host: str) -> str:
-    return "localhost" if host in ("127.0.0.1", "::1") else host
+    if host in ("127.0.0.1", "::1", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound to
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 def _say(text: str) -> None:

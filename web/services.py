@@ -16,12 +16,14 @@ from typing import Protocol, cast
 
 from flask import current_app
 
+from account_manager import AccountManager
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from core.errors import Unavailable
 from core.records import Channel, StreamState
 from core.settings import Settings
 from recordings.views import Coverage, Found, Playback, Summary
 from sessions.view import StreamView
+from web.watching import Watching
 
 EXTENSION = "web.services"
 
@@ -97,6 +99,7 @@ class Recordings(Protocol):
         cursor: str | None = None,
     ) -> Found: ...
     def summary(self, camera_id: int) -> Summary: ...
+    def channel_of(self, camera_id: int, recording_token: str) -> int | None: ...
     def playback_uri(
         self, camera_id: int, recording_token: str, start: datetime | None = None, end: datetime | None = None
     ) -> Playback: ...
@@ -133,10 +136,14 @@ class Services:
     streams: Streams
     recordings: Recordings
     is_ready: Callable[[], bool]
+    accounts: AccountManager
+    watching: Watching = field(init=False)
     playlist_room: WaitingRoom = field(init=False)
     device_room: WaitingRoom = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "watching", Watching(self.streams.stop))
+        self.accounts.on_ended(self.watching.end)
         places = max(2, self.settings.request_threads // 4)
         object.__setattr__(self, "playlist_room", WaitingRoom(places, "playlists are waited for"))
         object.__setattr__(self, "device_room", WaitingRoom(places, "answers of devices are waited for"))

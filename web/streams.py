@@ -7,10 +7,12 @@ the folder. Fetching counts as watching.
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request, send_file
 
 from core.errors import InvalidRequest, NotFound, Unavailable
+from web.client import client
 from web.services import services
 
 blueprint = Blueprint("streams", __name__)
@@ -34,6 +36,12 @@ def stream_file(stream_id: str, file: str) -> Response:
     if match[1] == "m3u8":
         return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
     path = services().streams.segment_path(stream_id, file, viewer_id)
+    prefix = services().settings.accel_prefix
+    if prefix and not client().is_direct:  # nginx sends it: the way there is ours, decided above
+        return Response(
+            content_type=_TYPES[match[1]],
+            headers={"X-Accel-Redirect": f"{prefix}{quote(stream_id)}/{quote(path.name)}", "Cache-Control": "no-store"},
+        )
     try:
         # Numbers begin again after a restart of the app, so a cached segment may be another one.
         response = send_file(path, mimetype=_TYPES[match[1]], conditional=True, etag=False, max_age=0)

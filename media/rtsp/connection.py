@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
+from core.outward import outward
 from media.rtsp.framing import Frame, FramingError, Splitter
 from media.rtsp.messages import MessageError, Request, Response, request_bytes, response_bytes
 
@@ -152,6 +155,24 @@ def _mark_seen(answer: asyncio.Future[Response]) -> None:
         answer.exception()
 
 
+async def _first_that_answers(
+    found: list[Any], port: int, on_frames: Callable[[list[Frame]], None]
+) -> DeviceConnection:
+    """The addresses one after another, each looked at before; OSError of the last."""
+    problem: OSError = OSError("no address")
+    for family, _, _, _, address in found:
+        outward.check(str(address[0]), port)
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: DeviceConnection(on_frames), str(address[0]), port, family=family
+            )
+        except OSError as error:
+            problem = error
+            continue
+        return connection
+    raise problem
+
+
 async def connect(
     host: str, port: int, on_frames: Callable[[list[Frame]], None], *, timeout_s: float
 ) -> DeviceConnection:
@@ -159,7 +180,8 @@ async def connect(
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
-            _, connection = await loop.create_connection(lambda: DeviceConnection(on_frames), host, port)
+            found = await loop.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+            connection = await _first_that_answers(found, port, on_frames)
     except TimeoutError:
         raise CameraUnreachable("The device does not answer on its RTSP port.") from None
     except (OSError, UnicodeError):

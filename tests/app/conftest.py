@@ -46,6 +46,7 @@ class RunningApp:
             "PORT": str(port),
             "DATA_DIR": str(folder / "data"),
             "STREAMS_DIR": str(folder / "streams"),
+            "ALLOW_LOOPBACK_DEVICES": "yes",
             **environ,
         }
         (folder / "home").mkdir(exist_ok=True)

@@ -15,8 +15,10 @@ import pytest
 from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
+from account_manager import AccountManager
 from core.clock import SystemClock
 from core.settings import Settings
+from database import Database
 from media.process import Spawner
 from stream_manager import StreamManager
 from tests.browser.watching import Watched
@@ -87,7 +89,11 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
         make_segments=lambda *_: PieceMaker(pieces, pictures=FPS),
     )
     manager.start_rooms()
-    web = build_web(Services(settings, cast(Any, None), manager, cast(Any, None), lambda: True))
+    database = Database(settings.database_file)
+    accounts = AccountManager(database, settings, SystemClock())
+    accounts.start()
+    accounts.postpone()
+    web = build_web(Services(settings, cast(Any, None), manager, cast(Any, None), lambda: True, accounts))
     server = make_server("127.0.0.1", 0, web, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -96,6 +102,8 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
     thread.join()
     server.server_close()
     manager.stop_rooms()
+    accounts.stop()
+    database.close()
 
 
 def _never(*_: object) -> NoReturn:

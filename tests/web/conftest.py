@@ -18,7 +18,10 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 
+from account_manager import AccountManager
+from accounts.passwords import Passwords
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
+from core.clock import SystemClock
 from core.errors import AppError, Conflict, NotFound, Unavailable
 from core.records import (
     AudioFormat,
@@ -34,8 +37,11 @@ from core.records import (
     VideoFormat,
 )
 from core.settings import Settings
+from database import Database
 from sessions.view import StreamView
+from tests.accounts.conftest import CHEAP
 from tests.recordings.recorder import Archive
+from tests.web.house import PASSWORD, House
 from web.application import build_web
 from web.services import Services
 
@@ -68,6 +74,7 @@ class StandInCameras:
     channel_lists: dict[int, list[Channel]] = field(default_factory=dict)
     fail_with: Exception | None = None
     snapshot_gate: threading.Event | None = None
+    at_the_gate: int = 0
     waited: list[tuple[int, float]] = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -164,6 +171,7 @@ class StandInCameras:
         self.get_camera(camera_id)
         self._device()
         if self.snapshot_gate is not None:
+            self.at_the_gate += 1
             assert self.snapshot_gate.wait(20)
         return TimedSnapshot(b"\xff\xd8\xff\xd9", NOON)
 
@@ -308,8 +316,22 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 @pytest.fixture
-def web_app(settings: Settings, cameras: StandInCameras, streams: StandInStreams, archive: Archive) -> OpenAPI:
-    return build_web(Services(settings, cameras, streams, archive.manager, lambda: True))
+def accounts(settings: Settings) -> Iterator[AccountManager]:
+    """The real accounts over SQLite, with cheap hashes. None yet, and "only on this machine" is chosen."""
+    database = Database(settings.database_file)
+    manager = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
+    manager.start()
+    manager.postpone()
+    yield manager
+    manager.stop()
+    database.close()
+
+
+@pytest.fixture
+def web_app(
+    settings: Settings, cameras: StandInCameras, streams: StandInStreams, archive: Archive, accounts: AccountManager
+) -> OpenAPI:
+    return build_web(Services(settings, cameras, streams, archive.manager, lambda: True, accounts))
 
 
 @pytest.fixture
@@ -337,3 +359,27 @@ def assert_problem() -> Callable[..., dict[str, Any]]:
         return document
 
     return check
+
+
+@pytest.fixture
+def house(web_app: OpenAPI, accounts: AccountManager, cameras: StandInCameras, streams: StandInStreams) -> House:
+    accounts.create_first("Anna", PASSWORD)
+    cameras.add_camera(CameraDraft("127.0.0.8"))
+    cameras.add_camera(CameraDraft("127.0.0.9"))
+    streams.ready.set()
+    for camera_id in (1, 2):
+        for number in (1, 2):
+            stream_id = f"camera{camera_id}_MediaProfile{number - 1:03}00"
+            streams.sessions[stream_id] = _session(stream_id, camera_id, f"MediaProfile{number - 1:03}00")
+            (streams.folder / stream_id).mkdir(parents=True, exist_ok=True)
+            (streams.folder / stream_id / "s1.ts").write_bytes(b"segment")
+        replay = f"replay{camera_id}_{camera_id:016x}"
+        streams.sessions[replay] = replace(
+            _session(replay, camera_id, ""), kind=StreamKind.REPLAY, recording_token="Recording1"
+        )
+    return House(web_app, accounts)
+
+
+@pytest.fixture
+def browser(house: House) -> FlaskClient:
+    return house.app.test_client()

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from cameras.records import CameraView, DiscoveredCamera, HealthCard
 from core import records
+from core.access import LOCAL, Permission, Principal
 from core.clock import rfc3339
 from sessions.view import StreamView
 from web.api import models
@@ -32,13 +33,14 @@ def problem(value: records.Problem | None) -> models.Problem | None:
     return models.Problem(code=value.code, detail=value.detail) if value else None
 
 
-def camera(view: CameraView) -> models.Camera:
+def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
+    """`who` asks: the user name that opens the device is nobody's business but the admin's."""
     return models.Camera(
         id=view.id,
         name=view.name,
         host=view.host,
         port=view.port,
-        username=view.username,
+        username=view.username if who.may(Permission.MANAGE) else "",
         status=view.status,
         error=problem(view.error),
         manufacturer=view.info.manufacturer,

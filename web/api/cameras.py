@@ -8,8 +8,9 @@ from flask_openapi3.models.tag import Tag
 
 from cameras.records import CameraChange, CameraDraft
 from core.clock import rfc3339
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, NotFound
 from core.secrets import Secret
+from web.access import audit_about, principal
 from web.api import answers, models
 from web.api.described import JPEG, NO_CONTENT, NO_PICTURE, answers_with
 from web.services import services
@@ -20,7 +21,8 @@ blueprint = APIBlueprint("api_cameras", __name__, url_prefix="/api", abp_tags=[T
 @blueprint.get("/cameras", responses=answers_with({200: models.CameraList}))
 def list_cameras(query: models.ListQuery) -> Response:
     """All cameras, as far as they are known; no device is asked."""
-    views = list(services().cameras.list_cameras())
+    scope = principal().scope
+    views = [view for view in services().cameras.list_cameras() if scope.has_camera(view.id)]
     if query.cursor is not None:
         position = next((i for i, view in enumerate(views) if str(view.id) == query.cursor), None)
         if position is None:
@@ -29,7 +31,7 @@ def list_cameras(query: models.ListQuery) -> Response:
     page = views[: query.limit]
     return answers.answer(
         models.CameraList(
-            cameras=[answers.camera(view) for view in page],
+            cameras=[answers.camera(view, principal()) for view in page],
             next_cursor=str(page[-1].id) if len(views) > len(page) else None,
         )
     )
@@ -62,6 +64,7 @@ def add_pretend_recorder() -> Response:
 
 
 def _created(camera: models.Camera) -> Response:
+    audit_about(camera_id=camera.id)
     response = answers.answer(camera, 201)
     response.headers["Location"] = url_for("api_cameras.get_camera", camera_id=camera.id)
     return response
@@ -70,7 +73,7 @@ def _created(camera: models.Camera) -> Response:
 @blueprint.get("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404))
 def get_camera(path: models.CameraPath) -> Response:
     """One camera, as far as it is known."""
-    return answers.answer(answers.camera(services().cameras.get_camera(path.camera_id)))
+    return answers.answer(answers.camera(services().cameras.get_camera(path.camera_id), principal()))
 
 
 @blueprint.patch("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404, 409, 415))
@@ -96,7 +99,7 @@ def delete_camera(path: models.CameraPath) -> Response:
 @blueprint.post("/cameras/<camera_id>/refresh", responses=answers_with({200: models.Camera}, 404))
 def refresh_camera(path: models.CameraPath) -> Response:
     """Connects again and reads everything anew; answers at once, the status follows."""
-    return answers.answer(answers.camera(services().cameras.refresh(path.camera_id)))
+    return answers.answer(answers.camera(services().cameras.refresh(path.camera_id), principal()))
 
 
 @blueprint.get("/cameras/<camera_id>/profiles", responses=answers_with({200: models.ChannelList}, 404))
@@ -124,7 +127,10 @@ def order_channels(path: models.CameraPath, body: models.ChannelOrder) -> Respon
 
 
 def _channel_list(camera_id: int) -> Response:
-    channels = services().cameras.channels(camera_id)
+    allowed = principal().scope.channels_of(camera_id)
+    channels = [
+        channel for channel in services().cameras.channels(camera_id) if allowed is None or channel.number in allowed
+    ]
     return answers.answer(models.ChannelList(channels=[answers.channel(channel) for channel in channels]))
 
 
@@ -134,17 +140,29 @@ def _channel_list(camera_id: int) -> Response:
 def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
     """A still as JPEG: the device's own, else a frame of the stream. X-Snapshot-Taken-At says when."""
     cameras = services().cameras
+    profile_token = query.profile_token or _first_allowed(path.camera_id)
     if query.cached:
-        last = cameras.last_snapshot(path.camera_id, query.profile_token)
+        last = cameras.last_snapshot(path.camera_id, profile_token)
         if last is None:
             return Response(status=204)  # not a 404: each would be a red line in the browser's console
         picture = last
     else:
         with services().device_room.place():
-            picture = cameras.snapshot(path.camera_id, query.profile_token)
+            picture = cameras.snapshot(path.camera_id, profile_token)
     response = Response(picture.jpeg, mimetype="image/jpeg")
     response.headers["X-Snapshot-Taken-At"] = rfc3339(picture.taken_at)
     return response
+
+
+def _first_allowed(camera_id: int) -> str | None:
+    """For who may not see every channel: a media profile of the first one they may see. NotFound."""
+    allowed = principal().scope.channels_of(camera_id)
+    if allowed is None:
+        return None
+    for channel in services().cameras.channels(camera_id):
+        if channel.number in allowed and channel.profiles:
+            return channel.profiles[-1].profile_token
+    raise NotFound("There is no channel that you may see.")
 
 
 @blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 404))

@@ -8,6 +8,7 @@ from flask_openapi3.models.tag import Tag
 
 from core.clock import rfc3339
 from core.errors import InvalidRequest
+from web.access import principal
 from web.api import answers, playback_models
 from web.api.described import answers_with
 from web.services import services
@@ -27,6 +28,7 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
     view, viewer_id = services().streams.start_replay(
         body.camera_id, body.recording_token, body.start_time, end_utc=body.end_time, accept=tuple(body.accept)
     )
+    services().watching.note(principal().key, view.stream_id, viewer_id)
     return answers.answer(answers.started(view, viewer_id), 201)
 
 

@@ -12,6 +12,7 @@ from core.clock import rfc3339
 from core.recordings import RecordingTrack
 from core.records import Problem
 from recordings import views
+from web.access import principal
 from web.api import answers, models, recording_models
 from web.api.described import NO_CONTENT, answers_with
 from web.services import services
@@ -42,7 +43,11 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
         )
     return answers.answer(
         recording_models.FoundRecordings(
-            recordings=[_found(item) for item in found.recordings],
+            recordings=[
+                _found(item)
+                for item in found.recordings
+                if principal().scope.has_channel(path.camera_id, item.recording.channel)
+            ],
             complete=found.complete,
             next_cursor=found.next_cursor,
         )
@@ -57,11 +62,14 @@ def recording_summary(path: models.CameraPath) -> Response:
     """All that the device says it holds, asked now."""
     with services().device_room.place():
         found = services().recordings.summary(path.camera_id)
+    scope = principal().scope
+    recordings = [item for item in found.recordings if scope.has_channel(path.camera_id, item.channel)]
+    is_limited = scope.channels_of(path.camera_id) is not None
     return answers.answer(
         recording_models.RecordingSummary(
             data_from=_time(found.data_from),
             data_until=_time(found.data_until),
-            number_recordings=found.number_recordings,
+            number_recordings=len(recordings) if is_limited else found.number_recordings,
             service=found.service,
             recordings=[
                 recording_models.KnownRecording(
@@ -73,7 +81,7 @@ def recording_summary(path: models.CameraPath) -> Response:
                     latest=_time(item.latest),
                     tracks=_tracks(item.tracks),
                 )
-                for item in found.recordings
+                for item in recordings
             ],
             clock_offset_s=found.clock_offset_s,
         )
@@ -92,7 +100,9 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
     problem = Problem(found.problem.code, found.problem.detail) if found.problem is not None else None
     return answers.answer(
         recording_models.Coverage(
-            channels=[_covered(item) for item in found.channels],
+            channels=[
+                _covered(item) for item in found.channels if principal().scope.has_channel(path.camera_id, item.channel)
+            ],
             indexing=(
                 recording_models.IndexingProgress(done=found.indexing.done, total=found.indexing.total)
                 if found.indexing is not None

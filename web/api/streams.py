@@ -7,6 +7,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from core.records import StreamState
+from web.access import may_see, principal
 from web.api import answers, models
 from web.api.described import answers_with
 from web.services import services
@@ -21,6 +22,7 @@ blueprint = APIBlueprint("api_streams", __name__, url_prefix="/api/streams", abp
 def start_stream(body: models.StreamStart) -> Response:
     """Starts a session (201) or joins one that runs (200). Answers at once, without waiting for video."""
     view, viewer_id, is_new = services().streams.start(body.camera_id, body.profile_token, tuple(body.accept))
+    services().watching.note(principal().key, view.stream_id, viewer_id)
     return answers.answer(answers.started(view, viewer_id), 201 if is_new else 200)
 
 
@@ -28,6 +30,8 @@ def start_stream(body: models.StreamStart) -> Response:
 def stop_stream(body: models.StreamStop) -> Response:
     """Ends a session for all, or with `viewer_id` only if that was its last viewer."""
     state = services().streams.stop(body.stream_id, body.viewer_id)
+    if body.viewer_id is not None:
+        services().watching.forget(body.stream_id, body.viewer_id)
     return answers.answer(
         models.StoppedStream(stream_id=body.stream_id, status="stopped" if state is StreamState.STOPPED else "running")
     )
@@ -41,5 +45,6 @@ def stream_status(path: models.StreamPath) -> Response:
 
 @blueprint.get("/all", responses=answers_with({200: models.StreamList}))
 def all_streams() -> Response:
-    """All sessions as they are now."""
-    return answers.answer(models.StreamList(streams=[answers.stream(view) for view in services().streams.all()]))
+    """All sessions as they are now, of the cameras and channels that you may see."""
+    views = [view for view in services().streams.all() if may_see(view)]
+    return answers.answer(models.StreamList(streams=[answers.stream(view) for view in views]))

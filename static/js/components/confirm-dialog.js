@@ -18,9 +18,10 @@ export class ConfirmDialog extends AppDialog {
     );
   }
 
-  /** @param {string} title @param {string} text @returns {Promise<boolean>} */
-  ask(title, text) {
+  /** @param {string} title @param {string} text @param {string} [yes] @returns {Promise<boolean>} */
+  ask(title, text, yes = 'Delete') {
     this.#yes = false;
+    setText(part(this, 'yes', HTMLElement), yes);
     setText(part(this, 'title', HTMLElement), title);
     setText(part(this, 'text', HTMLElement), text);
     this.show();

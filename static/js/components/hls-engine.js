@@ -167,6 +167,7 @@ export class HlsEngine {
     const { Events, ErrorTypes } = /** @type {HlsModule} */ (this.#module);
     this.#hls = hls;
     hls.on(Events.ERROR, (_, data) => {
+      if (data.response?.code === 401) document.dispatchEvent(new Event('login-needed'));
       if (!data.fatal || this.#closed) return;
       if (data.type === ErrorTypes.MEDIA_ERROR && this.#mediaErrors < 2) {
         this.#mediaErrors += 1;

@@ -70,7 +70,9 @@ export class StageOverlay extends HTMLElement {
     setText(part(this, 'users', HTMLElement), users);
     this.#retryAtMs = phase === 'failed' ? view.retryAtMs : null;
     this.#count();
-    const actions = (phase === 'failed' ? (message?.actions ?? []) : []).filter((action) => action !== 'use_sub' || subPossible);
+    const actions = (phase === 'failed' ? (message?.actions ?? []) : []).filter(
+      (action) => (action !== 'use_sub' || subPossible) && (action !== 'edit_camera' || mayManage()),
+    );
     this.#setActions(actions);
   }
 
@@ -114,6 +116,11 @@ export class StageOverlay extends HTMLElement {
 function reasonOf({ phase, problem, stream }) {
   if (phase === 'failed') return problem;
   return phase === 'reconnecting' || phase === 'stalled' ? (stream?.error ?? null) : null;
+}
+
+/** Whether who is logged in may change a camera's address and password. */
+function mayManage() {
+  return (document.body.dataset.may ?? '').split(' ').includes('manage');
 }
 
 customElements.define('stage-overlay', StageOverlay);

@@ -1,12 +1,14 @@
 // @ts-check
 /**
- * The only place that talks to the server.
+ * What the pages ask of the server about cameras, streams and recordings.
  *
  * Shapes are those of /api/openapi.json; every failure is an ApiError with the server's machine-readable `code`
  * (or `server_unreachable` when nothing answered).
  */
 
-import { ServerClock } from './server-clock.js';
+import { ApiError, JsonHttp, problemOf } from './http.js';
+
+export { ApiError, problemOf };
 
 /**
  * @typedef {{code: string, detail: string}} Problem
@@ -47,105 +49,81 @@ import { ServerClock } from './server-clock.js';
  * @typedef {{cameras: string, discovery: string, streams: string, playback?: string}} Addresses
  */
 
-/** A request that did not succeed. `code` is for programs, `message` for people. */
-export class ApiError extends Error {
-  /**
-   * @param {string} code
-   * @param {string} detail
-   * @param {{status?: number, errors?: {field: string, message: string}[], retryAfterS?: number|null, cameraId?: number|null, usedBy?: string[]}} [more]
-   */
-  constructor(code, detail, more = {}) {
-    super(detail);
-    this.name = 'ApiError';
-    this.code = code;
-    this.status = more.status ?? 0;
-    this.errors = more.errors ?? [];
-    this.retryAfterS = more.retryAfterS ?? null;
-    this.cameraId = more.cameraId ?? null;
-    this.usedBy = more.usedBy ?? [];
-  }
-}
-
-/** @param {unknown} error @returns {Problem} */
-export function problemOf(error) {
-  if (error instanceof ApiError) return { code: error.code, detail: error.message };
-  return { code: 'internal_error', detail: error instanceof Error ? error.message : String(error) };
-}
-
 export class Api {
   #addresses;
-  #fetch;
-  /** The server's clock as its answers' Date headers tell it. */
-  clock;
+  #http;
 
   /**
    * @param {Addresses} addresses from the page's data attributes
-   * @param {{fetch?: typeof fetch, clock?: ServerClock}} [parts]
+   * @param {import('./http.js').HttpParts} [parts]
    */
   constructor(addresses, parts = {}) {
     this.#addresses = addresses;
-    this.#fetch = parts.fetch ?? ((input, init) => fetch(input, init));
-    this.clock = parts.clock ?? new ServerClock();
+    this.#http = new JsonHttp(parts);
+  }
+
+  get clock() {
+    return this.#http.clock;
   }
 
   /** @returns {Promise<Camera[]>} */
   async listCameras() {
-    return (await this.#json('GET', this.#addresses.cameras)).cameras;
+    return (await this.#http.json('GET', this.#addresses.cameras)).cameras;
   }
 
   /** @param {number} id @returns {Promise<Camera>} */
   getCamera(id) {
-    return this.#json('GET', this.#camera(id));
+    return this.#http.json('GET', this.#camera(id));
   }
 
   /** @param {CameraDraft} draft @returns {Promise<Camera>} */
   addCamera(draft) {
-    return this.#json('POST', this.#addresses.cameras, draft);
+    return this.#http.json('POST', this.#addresses.cameras, draft);
   }
 
   /** @returns {Promise<Camera>} */
   addPretendRecorder() {
-    return this.#json('POST', `${this.#addresses.cameras}/pretend`, undefined, { timeoutMs: 60_000 });
+    return this.#http.json('POST', `${this.#addresses.cameras}/pretend`, undefined, { timeoutMs: 60_000 });
   }
 
   /** @param {number} id @param {CameraDraft} change @returns {Promise<Camera>} */
   updateCamera(id, change) {
-    return this.#json('PATCH', this.#camera(id), change);
+    return this.#http.json('PATCH', this.#camera(id), change);
   }
 
   /** @param {number} id */
   async deleteCamera(id) {
-    await this.#json('DELETE', this.#camera(id));
+    await this.#http.json('DELETE', this.#camera(id));
   }
 
   /** @param {number} id */
   async refreshCamera(id) {
-    return this.#json('POST', `${this.#camera(id)}/refresh`, undefined, { timeoutMs: 60_000 });
+    return this.#http.json('POST', `${this.#camera(id)}/refresh`, undefined, { timeoutMs: 60_000 });
   }
 
   /** @param {number} id @returns {Promise<Record<string, any>>} */
   health(id) {
-    return this.#json('GET', `${this.#camera(id)}/health`, undefined, { timeoutMs: 60_000 });
+    return this.#http.json('GET', `${this.#camera(id)}/health`, undefined, { timeoutMs: 60_000 });
   }
 
   /** @param {number} id @returns {Promise<Channel[]>} in the user's order */
   async channels(id) {
-    return (await this.#json('GET', `${this.#camera(id)}/profiles`)).channels;
+    return (await this.#http.json('GET', `${this.#camera(id)}/profiles`)).channels;
   }
 
   /** @param {number} id @param {number} channel @param {{name?: string, hidden?: boolean}} change */
   async updateChannel(id, channel, change) {
-    await this.#json('PATCH', `${this.#camera(id)}/channels/${channel}`, change);
+    await this.#http.json('PATCH', `${this.#camera(id)}/channels/${channel}`, change);
   }
 
   /** @param {number} id @param {number[]} channels */
   async orderChannels(id, channels) {
-    await this.#json('PUT', `${this.#camera(id)}/channels/order`, { channels });
+    await this.#http.json('PUT', `${this.#camera(id)}/channels/order`, { channels });
   }
 
   /** @param {AbortSignal} [signal] @returns {Promise<FoundDevice[]>} */
   async discover(signal) {
-    return (await this.#json('POST', this.#addresses.discovery, undefined, { timeoutMs: 60_000, signal })).devices;
+    return (await this.#http.json('POST', this.#addresses.discovery, undefined, { timeoutMs: 60_000, signal })).devices;
   }
 
   /**
@@ -161,7 +139,7 @@ export class Api {
     if (ask.cached) query.set('cached', '1');
     const text = query.toString();
     const url = `${this.#camera(id)}/snapshot${text ? `?${text}` : ''}`;
-    const answer = await this.#send('GET', url, undefined, { timeoutMs: 45_000, signal: ask.signal });
+    const answer = await this.#http.send('GET', url, undefined, { timeoutMs: 45_000, signal: ask.signal });
     if (answer.status === 204) throw new ApiError('not_found', 'There is no picture yet.', { status: 204 });
     const taken = Date.parse(answer.headers.get('X-Snapshot-Taken-At') ?? '');
     return { blob: await answer.blob(), takenAt: Number.isNaN(taken) ? null : new Date(taken) };
@@ -169,7 +147,7 @@ export class Api {
 
   /** @param {{cameraId: number, profileToken: string, accept: string[]}} source @returns {Promise<Stream>} */
   startStream(source) {
-    return this.#json('POST', `${this.#addresses.streams}/start`, {
+    return this.#http.json('POST', `${this.#addresses.streams}/start`, {
       camera_id: source.cameraId,
       profile_token: source.profileToken,
       accept: source.accept,
@@ -183,19 +161,19 @@ export class Api {
    */
   async stopStream({ streamId, viewerId, keepalive }) {
     const body = viewerId ? { stream_id: streamId, viewer_id: viewerId } : { stream_id: streamId };
-    await this.#json('POST', `${this.#addresses.streams}/stop`, body, { keepalive });
+    await this.#http.json('POST', `${this.#addresses.streams}/stop`, body, { keepalive });
   }
 
   /** @param {string} streamId @returns {Promise<Stream>} */
   streamStatus(streamId) {
-    return this.#json('GET', `${this.#addresses.streams}/status/${encodeURIComponent(streamId)}`, undefined, {
+    return this.#http.json('GET', `${this.#addresses.streams}/status/${encodeURIComponent(streamId)}`, undefined, {
       timeoutMs: 6000,
     });
   }
 
   /** @param {number} id @returns {Promise<RecordingSummary>} */
   recordingSummary(id) {
-    return this.#json('GET', `${this.#camera(id)}/recordings/summary`, undefined, { timeoutMs: 60_000 });
+    return this.#http.json('GET', `${this.#camera(id)}/recordings/summary`, undefined, { timeoutMs: 60_000 });
   }
 
   /**
@@ -210,19 +188,19 @@ export class Api {
       ...(channel ? { channel } : {}),
       ...(cursor ? { cursor } : {}),
     };
-    return this.#json('POST', `${this.#camera(id)}/recordings/search`, body, { timeoutMs: 60_000 });
+    return this.#http.json('POST', `${this.#camera(id)}/recordings/search`, body, { timeoutMs: 60_000 });
   }
 
   /** @param {number} id @param {{start: Date, end: Date, events: boolean}} what @returns {Promise<Coverage>} */
   coverage(id, { start, end, events }) {
     const query = new URLSearchParams({ start_time: start.toISOString(), end_time: end.toISOString() });
     if (!events) query.set('events', '0');
-    return this.#json('GET', `${this.#camera(id)}/recordings/coverage?${query}`, undefined, { timeoutMs: 30_000 });
+    return this.#http.json('GET', `${this.#camera(id)}/recordings/coverage?${query}`, undefined, { timeoutMs: 30_000 });
   }
 
   /** @param {number} id @param {'stop'|'resume'} what */
   async indexing(id, what) {
-    await this.#json('POST', `${this.#camera(id)}/recordings/coverage/${what}`);
+    await this.#http.json('POST', `${this.#camera(id)}/recordings/coverage/${what}`);
   }
 
   /**
@@ -231,85 +209,17 @@ export class Api {
    */
   startPlayback({ cameraId, recordingToken, time, accept }) {
     const body = { camera_id: cameraId, recording_token: recordingToken, start_time: time.toISOString(), accept };
-    return this.#json('POST', `${this.#addresses.playback}/start`, body);
+    return this.#http.json('POST', `${this.#addresses.playback}/start`, body);
   }
 
   /** @param {string} streamId @param {Date} time @returns {Promise<Sought>} */
   seekPlayback(streamId, time) {
     const body = { stream_id: streamId, time: time.toISOString() };
-    return this.#json('POST', `${this.#addresses.playback}/seek`, body);
+    return this.#http.json('POST', `${this.#addresses.playback}/seek`, body);
   }
 
   /** @param {number} id */
   #camera(id) {
     return `${this.#addresses.cameras}/${id}`;
   }
-
-  /**
-   * @param {string} method
-   * @param {string} url
-   * @param {unknown} [body]
-   * @param {{timeoutMs?: number, signal?: AbortSignal, keepalive?: boolean}} [how]
-   * @returns {Promise<any>}
-   */
-  async #json(method, url, body, how = {}) {
-    const answer = await this.#send(method, url, body, how);
-    if (answer.status === 204) return null;
-    try {
-      return await answer.json();
-    } catch {
-      throw new ApiError('internal_error', 'The server sent an answer that cannot be read.', { status: answer.status });
-    }
-  }
-
-  /**
-   * @param {string} method
-   * @param {string} url
-   * @param {unknown} body
-   * @param {{timeoutMs?: number, signal?: AbortSignal, keepalive?: boolean}} how
-   */
-  async #send(method, url, body, { timeoutMs = 15_000, signal, keepalive = false }) {
-    const limit = AbortSignal.timeout(timeoutMs);
-    /** @type {RequestInit} */
-    const init = { method, cache: 'no-store', keepalive, signal: signal ? AbortSignal.any([signal, limit]) : limit };
-    if (body !== undefined) {
-      init.body = JSON.stringify(body);
-      init.headers = { 'Content-Type': 'application/json' };
-    }
-    const sentMs = Date.now();
-    /** @type {Response} */
-    let answer;
-    try {
-      answer = await this.#fetch(url, init);
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      throw new ApiError('server_unreachable', 'The server does not answer.');
-    }
-    this.clock.observe(answer.headers.get('Date'), sentMs, Date.now());
-    if (!answer.ok) throw await errorOf(answer);
-    return answer;
-  }
-}
-
-/** @param {Response} answer */
-async function errorOf(answer) {
-  /** @type {Record<string, any>} */
-  let body = {};
-  try {
-    body = await answer.json();
-  } catch {
-    // Not from the app itself (a proxy's page, say): the status alone has to do.
-  }
-  const retry = Number(answer.headers.get('Retry-After'));
-  return new ApiError(
-    String(body.code ?? (answer.status === 404 ? 'not_found' : 'internal_error')),
-    String(body.detail ?? body.title ?? `The server answered ${answer.status}.`),
-    {
-      status: answer.status,
-      errors: Array.isArray(body.errors) ? body.errors : [],
-      retryAfterS: Number.isFinite(retry) && retry > 0 ? retry : null,
-      cameraId: typeof body.camera_id === 'number' ? body.camera_id : null,
-      usedBy: Array.isArray(body.used_by) ? body.used_by : [],
-    },
-  );
 }

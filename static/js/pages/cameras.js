@@ -9,7 +9,7 @@ import { PictureFeeder } from '../components/picture-feeder.js';
 import { problemOf } from '../lib/api.js';
 import { ago, counted } from '../lib/format.js';
 import { Poller } from '../lib/poller.js';
-import { byId, pageApi, say } from './page.js';
+import { byId, may, pageApi, say } from './page.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera */
 
@@ -74,6 +74,7 @@ function show(cameras) {
     });
   });
   byId('count', HTMLElement).textContent = shown.length ? String(shown.length) : '';
+  byId('empty-for-others', HTMLElement).hidden = may('manage');
   byId('empty', HTMLElement).hidden = shown.length > 0;
   byId('head', HTMLElement).hidden = shown.length === 0;
   byId('head-actions', HTMLElement).hidden = shown.length === 0;

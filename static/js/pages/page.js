@@ -1,5 +1,6 @@
 // @ts-check
 /** What every page needs. */
+import '../components/log-out.js';
 import '../components/theme-toggle.js';
 import { Api } from '../lib/api.js';
 import { ToastArea } from '../components/toast-area.js';
@@ -18,7 +19,27 @@ export function byId(id, kind) {
 
 export function pageApi() {
   const { cameras = '', discovery = '', streams = '', playback = '' } = document.body.dataset;
-  return new Api({ cameras, discovery, streams, playback });
+  return new Api({ cameras, discovery, streams, playback }, httpParts());
+}
+
+/** How this page talks to the server. @returns {import('../lib/http.js').HttpParts} */
+export function httpParts() {
+  return { csrf: document.body.dataset.csrf ?? '', onLoginNeeded: toLogin };
+}
+
+/** The login has ended: to the login page, and back here afterwards. */
+export function toLogin() {
+  const here = window.location.pathname + window.location.search;
+  window.location.assign(`${document.body.dataset.login}?next=${encodeURIComponent(here)}`);
+}
+
+// A stream says so first; another tab that logs out, too.
+document.addEventListener('login-needed', toLogin);
+new BroadcastChannel('access').addEventListener('message', ({ data }) => data === 'logged-out' && toLogin());
+
+/** Whether who is logged in may do this. @param {'live'|'recordings'|'operate'|'manage'} permission */
+export function may(permission) {
+  return (document.body.dataset.may ?? '').split(' ').includes(permission);
 }
 
 /** @param {string} text @param {'good'|'bad'} [tone] */

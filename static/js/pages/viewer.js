@@ -15,7 +15,7 @@ import { messageOf, saysItAll } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
-import { byId, pageApi, remember, remembered, say } from './page.js';
+import { byId, may, pageApi, remember, remembered, say } from './page.js';
 import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
@@ -307,7 +307,7 @@ const ACTIONS = {
 
 /** What the recorder has of this channel, so long before the picture on screen. @param {number} beforeMs */
 function openRecordings(beforeMs) {
-  if (byId('recorded', HTMLElement).hidden) return;
+  if (byId('recorded', HTMLElement).hidden || !may('recordings')) return;
   const atMs = stage.pictureMs - beforeMs;
   const query = writeRecordingsState({ channel: state.channel, atMs, fromMs: null, toMs: null });
   window.location.assign(`${document.body.dataset.recordings ?? ''}${cameraId}${query}`);

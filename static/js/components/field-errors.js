@@ -1,0 +1,75 @@
+// @ts-check
+/** What the server said against a form, beside the field it is about. */
+import { ApiError } from '../lib/http.js';
+import { part, setText } from './dom.js';
+
+/**
+ * Puts each message beside the field `[name]` that it names (`data-error`), the rest into the part "error".
+ *
+ * @param {HTMLFormElement} form
+ * @param {unknown} error
+ */
+export function showErrors(form, error) {
+  clearErrors(form);
+  const named = error instanceof ApiError ? error.errors : [];
+  let isPlaced = false;
+  for (const { field, message } of named) {
+    const place = form.querySelector(`[data-error="${CSS.escape(field.split('.')[0] ?? '')}"]`);
+    if (!(place instanceof HTMLElement)) continue;
+    setText(place, sentence(message));
+    place.hidden = false;
+    const input = form.elements.namedItem(field);
+    if (input instanceof HTMLElement) {
+      input.setAttribute('aria-invalid', 'true');
+      if (!isPlaced) input.focus();
+    }
+    isPlaced = true;
+  }
+  if (isPlaced) return;
+  const general = part(form, 'error', HTMLElement);
+  setText(general, error instanceof ApiError ? error.message : 'Something went wrong. Please try again.');
+  general.hidden = false;
+}
+
+/** @param {HTMLFormElement} form */
+export function clearErrors(form) {
+  for (const place of form.querySelectorAll('[data-error], [data-part="error"]')) {
+    if (place instanceof HTMLElement) place.hidden = true;
+  }
+  for (const input of form.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid');
+}
+
+/**
+ * Sends a form once at a time, and shows what is wrong with it.
+ *
+ * @param {HTMLFormElement} form
+ * @param {(form: HTMLFormElement) => Promise<void>} send
+ */
+export function onSubmit(form, send) {
+  const submit = part(form, 'submit', HTMLButtonElement);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (submit.disabled) return;
+    submit.disabled = true;
+    submit.classList.add('busy');
+    clearErrors(form);
+    send(form)
+      .catch((error) => showErrors(form, error))
+      .finally(() => {
+        submit.disabled = false;
+        submit.classList.remove('busy');
+      });
+  });
+}
+
+/** @param {HTMLFormElement} form @param {string} name */
+export function textOf(form, name) {
+  const field = form.elements.namedItem(name);
+  if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) return field.value;
+  throw new Error(`The form has no field "${name}".`);
+}
+
+/** @param {string} message */
+function sentence(message) {
+  return message.charAt(0).toUpperCase() + message.slice(1);
+}

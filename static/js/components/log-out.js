@@ -1,0 +1,30 @@
+// @ts-check
+import { JsonHttp } from '../lib/http.js';
+
+/** A button that logs out, in every tab of this browser. */
+export class LogOut extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener('click', this);
+  }
+
+  disconnectedCallback() {
+    this.removeEventListener('click', this);
+  }
+
+  handleEvent() {
+    void this.#logOut();
+  }
+
+  async #logOut() {
+    const { csrf = '', session = '', login = '' } = document.body.dataset;
+    try {
+      await new JsonHttp({ csrf }).json('DELETE', session);
+    } catch {
+      // Logged out already, or the server is gone: the login page shows which.
+    }
+    new BroadcastChannel('access').postMessage('logged-out');
+    window.location.assign(login);
+  }
+}
+
+customElements.define('log-out', LogOut);

@@ -1,0 +1,86 @@
+// @ts-check
+/** What the pages ask of the server about accounts. Shapes are those of /api/openapi.json. */
+import { JsonHttp } from './http.js';
+
+/**
+ * @typedef {'viewer'|'reviewer'|'operator'|'admin'} Role
+ * @typedef {{camera_id: number, channels: number[]|null}} CameraLimit
+ * @typedef {{id: number, name: string, role: Role, cameras: CameraLimit[]|null, disabled: boolean, created_at: string}} User
+ * @typedef {{id: number, user: string, created_at: string, last_seen_at: string, address: string, agent: string,
+ *   is_this: boolean}} LoginSession
+ * @typedef {{id: number, name: string, user: string, role: Role, cameras: CameraLimit[]|null, created_at: string,
+ *   expires_at: string|null, last_used_at: string|null}} Token
+ */
+
+export class AccountsApi {
+  #http;
+
+  /** @param {import('./http.js').HttpParts} [parts] */
+  constructor(parts) {
+    this.#http = new JsonHttp(parts);
+  }
+
+  /** @param {string} name @param {string} password */
+  logIn(name, password) {
+    return this.#http.json('POST', '/api/session', { name, password });
+  }
+
+  /** @param {string} current @param {string} wanted @returns {Promise<{csrf_token: string}>} */
+  changeOwnPassword(current, wanted) {
+    return this.#http.json('PUT', '/api/session/password', { current_password: current, new_password: wanted });
+  }
+
+  /** @param {string} name @param {string} password */
+  createFirst(name, password) {
+    return this.#http.json('POST', '/api/setup', { name, password });
+  }
+
+  postpone() {
+    return this.#http.json('POST', '/api/setup/postpone');
+  }
+
+  /** @returns {Promise<User[]>} */
+  async users() {
+    return (await this.#http.json('GET', '/api/users')).users;
+  }
+
+  /** @param {Record<string, unknown>} draft @returns {Promise<User>} */
+  addUser(draft) {
+    return this.#http.json('POST', '/api/users', draft);
+  }
+
+  /** @param {number} id @param {Record<string, unknown>} change @returns {Promise<User>} */
+  changeUser(id, change) {
+    return this.#http.json('PATCH', `/api/users/${id}`, change);
+  }
+
+  /** @param {number} id */
+  removeUser(id) {
+    return this.#http.json('DELETE', `/api/users/${id}`);
+  }
+
+  /** @returns {Promise<LoginSession[]>} */
+  async sessions() {
+    return (await this.#http.json('GET', '/api/sessions')).sessions;
+  }
+
+  /** @param {number} id */
+  endSession(id) {
+    return this.#http.json('DELETE', `/api/sessions/${id}`);
+  }
+
+  /** @returns {Promise<Token[]>} */
+  async tokens() {
+    return (await this.#http.json('GET', '/api/tokens')).tokens;
+  }
+
+  /** @param {Record<string, unknown>} draft @returns {Promise<Token & {token: string}>} */
+  addToken(draft) {
+    return this.#http.json('POST', '/api/tokens', draft);
+  }
+
+  /** @param {number} id */
+  removeToken(id) {
+    return this.#http.json('DELETE', `/api/tokens/${id}`);
+  }
+}

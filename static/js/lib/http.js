@@ -1,0 +1,126 @@
+// @ts-check
+/** JSON over fetch: our headers out, errors with the server's machine-readable `code` in. */
+
+import { ServerClock } from './server-clock.js';
+
+/** @typedef {{code: string, detail: string}} Problem */
+
+/** A request that did not succeed. `code` is for programs, `message` for people. */
+export class ApiError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} detail
+   * @param {{status?: number, errors?: {field: string, message: string}[], retryAfterS?: number|null, cameraId?: number|null, usedBy?: string[]}} [more]
+   */
+  constructor(code, detail, more = {}) {
+    super(detail);
+    this.name = 'ApiError';
+    this.code = code;
+    this.status = more.status ?? 0;
+    this.errors = more.errors ?? [];
+    this.retryAfterS = more.retryAfterS ?? null;
+    this.cameraId = more.cameraId ?? null;
+    this.usedBy = more.usedBy ?? [];
+  }
+}
+
+/** @param {unknown} error @returns {Problem} */
+export function problemOf(error) {
+  if (error instanceof ApiError) return { code: error.code, detail: error.message };
+  return { code: 'internal_error', detail: error instanceof Error ? error.message : String(error) };
+}
+
+/**
+ * @typedef {{fetch?: typeof fetch, clock?: ServerClock, csrf?: string, onLoginNeeded?: () => void}} HttpParts
+ *   `csrf`: the page's token; `onLoginNeeded`: nobody is logged in any more
+ */
+
+export class JsonHttp {
+  #fetch;
+  #csrf;
+  #onLoginNeeded;
+  /** The server's clock as its answers' Date headers tell it. */
+  clock;
+
+  /** @param {HttpParts} [parts] */
+  constructor(parts = {}) {
+    this.#fetch = parts.fetch ?? ((input, init) => fetch(input, init));
+    this.clock = parts.clock ?? new ServerClock();
+    this.#csrf = parts.csrf ?? '';
+    this.#onLoginNeeded = parts.onLoginNeeded ?? (() => {});
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} url
+   * @param {unknown} [body]
+   * @param {{timeoutMs?: number, signal?: AbortSignal, keepalive?: boolean}} [how]
+   * @returns {Promise<any>}
+   */
+  async json(method, url, body, how = {}) {
+    const answer = await this.send(method, url, body, how);
+    if (answer.status === 204) return null;
+    try {
+      return await answer.json();
+    } catch {
+      throw new ApiError('internal_error', 'The server sent an answer that cannot be read.', { status: answer.status });
+    }
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} url
+   * @param {unknown} body
+   * @param {{timeoutMs?: number, signal?: AbortSignal, keepalive?: boolean}} how
+   */
+  async send(method, url, body, { timeoutMs = 15_000, signal, keepalive = false }) {
+    const limit = AbortSignal.timeout(timeoutMs);
+    /** @type {RequestInit} */
+    const init = { method, cache: 'no-store', keepalive, signal: signal ? AbortSignal.any([signal, limit]) : limit };
+    /** @type {Record<string, string>} */
+    const headers = {};
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+      headers['Content-Type'] = 'application/json';
+    }
+    if (this.#csrf && method !== 'GET') headers['X-CSRF-Token'] = this.#csrf;
+    if (Object.keys(headers).length) init.headers = headers;
+    const sentMs = Date.now();
+    /** @type {Response} */
+    let answer;
+    try {
+      answer = await this.#fetch(url, init);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new ApiError('server_unreachable', 'The server does not answer.');
+    }
+    this.clock.observe(answer.headers.get('Date'), sentMs, Date.now());
+    if (answer.ok) return answer;
+    const error = await errorOf(answer);
+    if (error.code === 'login_needed') this.#onLoginNeeded();
+    throw error;
+  }
+}
+
+/** @param {Response} answer */
+async function errorOf(answer) {
+  /** @type {Record<string, any>} */
+  let body = {};
+  try {
+    body = await answer.json();
+  } catch {
+    // Not from the app itself (a proxy's page, say): the status alone has to do.
+  }
+  const retry = Number(answer.headers.get('Retry-After'));
+  return new ApiError(
+    String(body.code ?? (answer.status === 404 ? 'not_found' : 'internal_error')),
+    String(body.detail ?? body.title ?? `The server answered ${answer.status}.`),
+    {
+      status: answer.status,
+      errors: Array.isArray(body.errors) ? body.errors : [],
+      retryAfterS: Number.isFinite(retry) && retry > 0 ? retry : null,
+      cameraId: typeof body.camera_id === 'number' ? body.camera_id : null,
+      usedBy: Array.isArray(body.used_by) ? body.used_by : [],
+    },
+  );
+}

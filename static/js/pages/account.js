@@ -1,0 +1,15 @@
+// @ts-check
+/** One's own account: the password. */
+import { onSubmit, textOf } from '../components/field-errors.js';
+import { AccountsApi } from '../lib/accounts-api.js';
+import { byId, httpParts, say } from './page.js';
+
+const form = byId('own-password', HTMLFormElement);
+
+onSubmit(form, async () => {
+  const api = new AccountsApi(httpParts());
+  const { csrf_token: csrf } = await api.changeOwnPassword(textOf(form, 'current_password'), textOf(form, 'new_password'));
+  document.body.dataset.csrf = csrf;
+  form.reset();
+  say('Password changed. You are logged out everywhere else.');
+});

@@ -1,0 +1,21 @@
+// @ts-check
+/** Name and password, then on to where one wanted to go. */
+import { wireReveal } from '../components/app-dialog.js';
+import { onSubmit, textOf } from '../components/field-errors.js';
+import { part } from '../components/dom.js';
+import { AccountsApi } from '../lib/accounts-api.js';
+import { byId } from './page.js';
+
+const form = byId('login', HTMLFormElement);
+const api = new AccountsApi();
+
+wireReveal(part(form, 'reveal', HTMLElement), byId('login-password', HTMLInputElement), new AbortController().signal);
+onSubmit(form, async () => {
+  try {
+    await api.logIn(textOf(form, 'name'), textOf(form, 'password'));
+  } catch (error) {
+    byId('login-password', HTMLInputElement).select();
+    throw error;
+  }
+  window.location.assign(document.body.dataset.next || '/');
+});

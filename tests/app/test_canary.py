@@ -1,0 +1,88 @@
+"""Passwords go in and come out nowhere: everything the app does is done once, and everything it leaves is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import requests
+
+from tests.app.conftest import CANARY
+from tests.leaks import holds, leaks_in, leaks_of, spellings
+
+ACCOUNT = "canary-åccount/pass+word 9"
+WRONG = "canary-wrong-password-5d"
+CHANGED = "canary-changed:pass@word-2c"
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    for secret in (CANARY, ACCOUNT, CHANGED):
+        for spelling in spellings(secret):
+            assert holds(b"before " + spelling + b" after", [secret]) == [secret]
+        assert not holds(b"nothing of it", [secret])
+
+
+def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], recorder: Any) -> None:
+    app = make_app(LOG_LEVEL="DEBUG").start()
+    said: list[bytes] = []
+    secrets = [CANARY, ACCOUNT, WRONG, CHANGED]
+    session = requests.Session()
+
+    def ask(method: str, path: str, body: object = None, **headers: str) -> Any:
+        answer = session.request(method, app.url + path, json=body, headers=headers, timeout=30)
+        said.append(answer.content + str(answer.headers).encode())
+        return answer
+
+    made = ask("POST", "/api/setup", {"name": "Anna", "password": ACCOUNT})
+    assert made.status_code == 201, made.text
+    session.headers["X-CSRF-Token"] = made.json()["csrf_token"]
+    ask("POST", "/api/session", {"name": "Anna", "password": WRONG})
+    ask("POST", "/api/session", {"name": WRONG, "password": ACCOUNT})
+    ask("POST", "/api/setup", {"name": "Eve", "password": CHANGED})
+    ask("POST", "/api/users", {"name": "Ben", "password": CHANGED, "role": "viewer", "oops": CHANGED})
+    assert ask("POST", "/api/users", {"name": "Ben", "password": CHANGED, "role": "viewer"}).status_code == 201
+    token = session.post(f"{app.url}/api/tokens", json={"name": "one", "role": "admin"}, timeout=10).json()["token"]
+    secrets.append(token)
+    camera = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
+    assert ask("POST", "/api/cameras?wait=1", camera).json()["status"] == "online"
+    ask("POST", "/api/cameras", {**camera, "password": CHANGED})
+    ask("POST", "/api/cameras", {**camera, "host": f"admin:{CHANGED}@127.0.0.1"})
+    ask("PATCH", "/api/cameras/1", {"password": CANARY, "port": "x"})
+    start = {"camera_id": 1, "profile_token": "MediaProfile00000"}
+    started = ask("POST", "/api/streams/start", start).json()
+    assert ask("GET", started["playlist_url"]).status_code == 200
+    for path in (
+        "/",
+        "/cameras",
+        "/viewer/1",
+        "/recordings/1",
+        "/access",
+        "/account",
+        "/api/docs",
+        "/api/openapi.json",
+        "/api/cameras",
+        "/api/cameras/1",
+        "/api/cameras/1/profiles",
+        "/api/cameras/1/snapshot",
+        "/api/cameras/1/health",
+        "/api/cameras/1/recordings/summary",
+        "/api/streams/all",
+        f"/api/streams/status/{started['stream_id']}",
+        "/api/users",
+        "/api/sessions",
+        "/api/tokens",
+        "/api/session",
+    ):
+        assert ask("GET", path, Accept="text/html" if not path.startswith("/api/") else "*/*").status_code == 200, path
+    ask("GET", "/api/cameras", Authorization=f"Bearer {token}")
+    ask("GET", "/api/cameras", Authorization=f"Bearer {token}x")
+    family = [psutil.Process(app.process.pid), *app.family()]
+    assert any("ffmpeg" in process.name() for process in family)
+    assert not leaks_of(family, secrets)
+    assert not [answer[:300] for answer in said if holds(answer, secrets)]
+    assert not leaks_in(app.folder, secrets)  # database and WAL while it runs, logs, streams, its standard error
+    ask("PATCH", "/api/cameras/1", {"password": WRONG})  # one that the device refuses, and says so
+    ask("POST", "/api/cameras/1/refresh")
+    app.close()
+    assert not leaks_in(app.folder, secrets)

@@ -1,0 +1,120 @@
+"""A new key: every password moves to it, and a crash at any point loses nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cameras.rotation import rotate_key
+from cameras.store import CameraStore
+from core.errors import StartRefused
+from core.secrets import Secret
+from database import Database
+
+PASSWORDS = ["first-pässword", "second", "", "x" * 200]
+
+
+class Crash(BaseException):
+    """The power goes."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    store = _store(tmp_path)
+    store.open()
+    for number, password in enumerate(PASSWORDS):
+        store.add(
+            name="",
+            host=f"cam{number}",
+            port=80,
+            username="admin",
+            password=Secret(password),
+            pretend=False,
+            added_at=datetime.now(UTC),
+        )
+    store.close()
+    return tmp_path
+
+
+def _store(folder: Path) -> CameraStore:
+    return CameraStore(Database(folder / "data" / "cameras.sqlite3"), folder / "keys" / "secret.key")
+
+
+def _rotate(folder: Path) -> int:
+    database = Database(folder / "data" / "cameras.sqlite3")
+    try:
+        return rotate_key(database, folder / "keys" / "secret.key")
+    finally:
+        database.close()
+
+
+def _passwords(folder: Path) -> list[str]:
+    store = _store(folder)
+    store.open()
+    try:
+        return [camera.password.reveal() if camera.password is not None else "(lost)" for camera, _ in store.load()]
+    finally:
+        store.close()
+
+
+def test_every_password_opens_with_the_new_key_and_none_with_the_old(folder: Path) -> None:
+    key_file = folder / "keys" / "secret.key"
+    old = key_file.read_bytes()
+    assert _rotate(folder) == len(PASSWORDS)
+    assert key_file.read_bytes() != old
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    assert _passwords(folder) == PASSWORDS
+    assert [file.name for file in key_file.parent.iterdir()] == ["secret.key"]
+    key_file.write_bytes(old)
+    before = (folder / "data" / "cameras.sqlite3").read_bytes()
+    with pytest.raises(StartRefused, match="is not the one"):
+        _passwords(folder)
+    assert (folder / "data" / "cameras.sqlite3").read_bytes() == before
+
+
+def test_it_can_be_done_again_and_again(folder: Path) -> None:
+    for _ in range(3):
+        _rotate(folder)
+    assert _passwords(folder) == PASSWORDS
+
+
+def test_a_wrong_key_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    store = _store(other)
+    store.open()
+    store.close()
+    shutil.copy(other / "keys" / "secret.key", folder / "keys" / "secret.key")
+    with pytest.raises(StartRefused, match="is not the one"):
+        _rotate(folder)
+    assert not (folder / "keys" / "secret.key.next").exists()
+
+
+def _crash(*_: object) -> None:
+    raise Crash
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        lambda patch: patch.setattr("cameras.rotation.Vault", _crash),  # the draft is written, nothing else
+        lambda patch: patch.setattr("cameras.rotation.Vault.make_check", _crash),  # in the transaction
+        lambda patch: patch.setattr("cameras.rotation.adopt_next_key", _crash),  # committed, the file not yet moved
+    ],
+    ids=["drafted", "locking", "committed"],
+)
+def test_a_crash_in_the_middle_loses_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, where: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    with monkeypatch.context() as patch:
+        where(patch)
+        with pytest.raises(Crash):
+            _rotate(folder)
+    assert (folder / "keys" / "secret.key.next").exists()
+    assert _passwords(folder) == PASSWORDS
+    assert not (folder / "keys" / "secret.key.next").exists()
+    _rotate(folder)
+    assert _passwords(folder) == PASSWORDS

@@ -1,0 +1,164 @@
+"""A house with accounts: the app over stand-ins, two cameras, and doors to ask at."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
+
+from account_manager import AccountManager
+from accounts.records import TokenDraft, UserDraft, Visitor
+from core.access import EVERYTHING, Role, Scope
+from core.secrets import Secret
+
+PASSWORD = Secret("correct-horse-battery")
+HERE = Visitor("127.0.0.1")
+OPEN = {
+    "/login",
+    "/api/health",
+    "/static/<path:name>",
+    "/api/session GET",
+    "/api/session POST",
+}
+SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
+LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}
+VIEWER = {
+    "/",
+    "/cameras",
+    "/viewer/<camera_id>",
+    "/static/streams/<stream_id>/<file>",
+    "/api/cameras GET",
+    "/api/cameras/<camera_id> GET",
+    "/api/cameras/<camera_id>/profiles",
+    "/api/cameras/<camera_id>/snapshot",
+    "/api/streams/start",
+    "/api/streams/stop",
+    "/api/streams/status/<stream_id>",
+    "/api/streams/all",
+}
+REVIEWER = {
+    "/recordings",
+    "/recordings/<camera_id>",
+    "/api/playback/start",
+    "/api/playback/seek",
+    "/api/recordings/playback-uri",
+    "/api/cameras/<camera_id>/recordings/search",
+    "/api/cameras/<camera_id>/recordings/summary",
+    "/api/cameras/<camera_id>/recordings/coverage",
+    "/api/cameras/<camera_id>/recordings/coverage/stop",
+    "/api/cameras/<camera_id>/recordings/coverage/resume",
+}
+OPERATOR = {"/api/cameras/<camera_id>/refresh"}
+ROLES = list(Role)
+
+
+def routes(app: OpenAPI) -> list[tuple[str, str, str]]:
+    return [
+        (method, rule.rule, rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def least_role(method: str, rule: str) -> Role | None:
+    """Of this file's own list; None: everybody who is logged in, or everybody."""
+    names = {rule, f"{rule} {method}"}
+    for wanted, role in ((VIEWER, Role.VIEWER), (REVIEWER, Role.REVIEWER), (OPERATOR, Role.OPERATOR)):
+        if names & wanted:
+            return role
+    return None if names & (OPEN | SETUP | LOGGED_IN) else Role.ADMIN
+
+
+@dataclass
+class Door:
+    """Somebody with a token, and what they ask."""
+
+    client: FlaskClient
+    headers: dict[str, str]
+
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        return self.client.open(path, method=method, headers=self.headers, **more)
+
+
+@dataclass
+class House:
+    """The app with accounts, two cameras, a live and a replay session on each."""
+
+    app: OpenAPI
+    accounts: AccountManager
+
+    def door(self, role: Role, scope: Scope = EVERYTHING) -> Door:
+        """A token's: the same check as for sessions, without a cookie's CSRF token."""
+        name = f"user{len(self.accounts.users())}"
+        self.accounts.add_user(UserDraft(name, PASSWORD, role, scope))
+        _, who = self.accounts.log_in(name, PASSWORD, HERE)
+        token, _ = self.accounts.add_token(who, TokenDraft("test", role, scope, None))
+        return Door(self.app.test_client(), {"Authorization": f"Bearer {token}"})
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "/api/streams/start": {"camera_id": 1, "profile_token": "MediaProfile00000"},
+    "/api/streams/stop": {"stream_id": "camera1_MediaProfile00000", "viewer_id": "not-the-last"},
+    "/api/playback/start": {"camera_id": 1, "recording_token": "Recording1", "start_time": "2026-11-22T10:00:00Z"},
+    "/api/playback/seek": {"stream_id": "replay1_0000000000000001", "time": "2026-11-22T10:00:00Z"},
+    "/api/recordings/playback-uri": {"camera_id": 1, "recording_token": "Recording1"},
+    "/api/cameras/<camera_id>/recordings/search": {
+        "start_time": "2026-11-22T10:00:00Z",
+        "end_time": "2026-11-22T11:00:00Z",
+    },
+    "/api/cameras/<camera_id>/channels/order": {"channels": [1]},
+}
+
+
+def ask(door: Door, method: str, rule: str, camera_id: int = 1) -> Any:
+    """A request that would be answered, about this camera."""
+    path = rule
+    values = {
+        "camera_id": str(camera_id),
+        "number": "1",
+        "user_id": "999",
+        "session_id": "999",
+        "token_id": "999",
+        "stream_id": f"camera{camera_id}_MediaProfile00000",
+        "file": "stream.m3u8",
+        "path:name": "css/base.css",
+    }
+    for name, value in values.items():
+        path = path.replace(f"<{name}>", value)
+    assert "<" not in path, f"say what a {path} is asked with"
+    body = json.loads(json.dumps(BODIES.get(rule, {})))
+    if "camera_id" in body:
+        body["camera_id"] = camera_id
+    if "stream_id" in body:
+        body["stream_id"] = (
+            body["stream_id"]
+            .replace("camera1", f"camera{camera_id}")
+            .replace("replay1_0000000000000001", f"replay{camera_id}_{camera_id:016x}")
+        )
+    return door.ask(method, path, json=body if method != "GET" else None)
+
+
+def is_denied(answer: Any) -> bool:
+    """By the access rules, not by what the view makes of the request."""
+    if answer.status_code in (401, 302):
+        return True
+    return bool(answer.status_code == 403 and answer.get_json()["code"] == "forbidden")
+
+
+def log_in(client: FlaskClient, name: str = "Anna") -> str:
+    """The CSRF token."""
+    answer = client.post("/api/session", json={"name": name, "password": PASSWORD.reveal()})
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    token: str = answer.get_json()["csrf_token"]
+    return token
+
+
+def wait_until(is_so: Any, within_s: float = 5.0) -> None:
+    ends_s = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < ends_s, "it did not become so"
+        time.sleep(0.02)

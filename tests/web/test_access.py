@@ -1,0 +1,190 @@
+"""Who gets in where: the matrix of routes, roles and cameras is made from the app itself, and asked.
+
+What must come out is written here a second time, by hand and by path, so that a slip in the table shows.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask_openapi3.openapi import OpenAPI
+
+from core.access import Role, Scope
+from core.records import StreamState
+from core.settings import Settings
+from tests.web.conftest import StandInCameras, StandInStreams
+from tests.web.house import (
+    BODIES,
+    HERE,
+    OPEN,
+    PASSWORD,
+    ROLES,
+    SETUP,
+    Door,
+    House,
+    ask,
+    is_denied,
+    least_role,
+    routes,
+)
+from web.access import RULES
+
+
+def test_every_route_has_a_row_and_every_row_a_route(web_app: OpenAPI) -> None:
+    assert {endpoint for _, _, endpoint in routes(web_app)} == set(RULES)
+
+
+def test_nobody_gets_anything_but_the_way_in(house: House) -> None:
+    nobody = Door(house.app.test_client(), {})
+    asked = 0
+    for method, rule, _ in routes(house.app):
+        answer = ask(nobody, method, rule)
+        if {rule, f"{rule} {method}"} & OPEN:
+            assert not is_denied(answer) or answer.get_json()["code"] == "login_failed", (method, rule)
+        elif {rule, f"{rule} {method}"} & SETUP:
+            assert answer.status_code in (302, 403), (method, rule)
+        else:
+            assert answer.status_code == 401, (method, rule)
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+            asked += 1
+        answer.close()
+    assert asked > 40
+
+
+def test_a_wrong_token_is_nobody_even_with_a_right_cookie(house: House) -> None:
+    client = house.app.test_client()
+    token, _ = house.accounts.log_in("Anna", PASSWORD, HERE)
+    client.set_cookie("onvif_session", token)
+    assert client.get("/api/cameras").status_code == 200
+    for header in ("Bearer ovw_" + "x" * 43, "Basic QW5uYTpjb3JyZWN0", "Bearer", "", f"Bearer {token}"):
+        assert client.get("/api/cameras", headers={"Authorization": header}).status_code == 401
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_gets_what_it_is_for_and_nothing_else(house: House, role: Role) -> None:
+    door = house.door(role)
+    for method, rule, _ in routes(house.app):
+        if {rule, f"{rule} {method}"} & (SETUP | {"/login", "/api/session DELETE"}):
+            continue
+        least = least_role(method, rule)
+        may = least is None or ROLES.index(role) >= ROLES.index(least)
+        answer = ask(door, method, rule)
+        assert is_denied(answer) != may or (answer.status_code == 401 and rule == "/api/session"), (
+            method,
+            rule,
+            answer.status_code,
+            answer.get_data(as_text=True)[:200],
+        )
+        answer.close()
+
+
+@pytest.mark.parametrize("role", ROLES[:-1])
+def test_who_is_limited_to_a_camera_finds_no_other(house: House, role: Role) -> None:
+    """Asked for every route that names a camera, in its path, its body or through a stream."""
+    door = house.door(role, Scope({1: None}))
+    asked = 0
+    for method, rule, _ in routes(house.app):
+        least = least_role(method, rule)
+        is_about_one = re.search(r"<(camera_id|stream_id)>", rule) or {"camera_id", "stream_id"} & set(
+            BODIES.get(rule, {})
+        )
+        if least is None or not is_about_one or ROLES.index(role) < ROLES.index(least):
+            continue
+        own, other = ask(door, method, rule, 1), ask(door, method, rule, 2)
+        assert other.status_code == 404, (method, rule, other.status_code)
+        assert b"127.0.0.9" not in other.data
+        assert not is_denied(own), (method, rule)
+        if own.status_code == 404:  # what is not known of camera 1's recordings
+            assert "recording" in rule or "playback" in rule, (method, rule)
+        own.close()
+        other.close()
+        asked += 1
+    assert asked >= 8
+
+
+def test_lists_leave_out_what_one_may_not_see(house: House) -> None:
+    door = house.door(Role.OPERATOR, Scope({2: frozenset({2, 3})}))
+    assert [camera["id"] for camera in door.ask("GET", "/api/cameras").get_json()["cameras"]] == [2]
+    channels = door.ask("GET", "/api/cameras/2/profiles").get_json()["channels"]
+    assert [channel["channel"] for channel in channels] == [2, 3]
+    streams = door.ask("GET", "/api/streams/all").get_json()["streams"]
+    assert [stream["stream_id"] for stream in streams] == ["camera2_MediaProfile00100"]
+    viewer = house.door(Role.VIEWER)
+    streams = viewer.ask("GET", "/api/streams/all").get_json()["streams"]
+    assert {stream["kind"] for stream in streams} == {"live"}
+    assert len(streams) == 4
+
+
+def test_a_channel_one_may_not_see_is_closed_at_every_address(house: House) -> None:
+    door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
+    other, own = "camera1_MediaProfile00000", "camera1_MediaProfile00100"
+    for file in ("stream.m3u8", "s1.ts", "init.mp4"):
+        assert door.ask("GET", f"/static/streams/{other}/{file}").status_code == 404
+    assert door.ask("GET", f"/static/streams/{own}/stream.m3u8").status_code == 200
+    with door.ask("GET", f"/static/streams/{own}/s1.ts") as segment:
+        assert segment.data == b"segment"
+    assert door.ask("GET", f"/api/streams/status/{other}").status_code == 404
+    assert door.ask("POST", "/api/streams/stop", json={"stream_id": other, "viewer_id": "x"}).status_code == 404
+    for token, status in (("MediaProfile00000", 404), ("MediaProfile00100", 200), ("invented", 404)):
+        body = {"camera_id": 1, "profile_token": token}
+        assert door.ask("POST", "/api/streams/start", json=body).status_code == status
+        assert door.ask("GET", f"/api/cameras/1/snapshot?profile_token={token}").status_code == status
+    assert door.ask("GET", "/api/cameras/1/snapshot").status_code == 200  # its own first channel
+    body = {"camera_id": 1, "recording_token": "Recording1", "start_time": "2026-11-22T10:00:00Z"}
+    assert door.ask("POST", "/api/playback/start", json=body).status_code == 404
+    search = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z", "channel": 1}
+    assert door.ask("POST", "/api/cameras/1/recordings/search", json=search).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"camera_id": "1"}, {"camera_id": True}, {"camera_id": 1}, {"camera_id": 1, "profile_token": 7}]
+)
+def test_who_is_limited_is_refused_what_cannot_be_read(house: House, body: dict[str, Any]) -> None:
+    answer = house.door(Role.VIEWER, Scope({1: None})).ask("POST", "/api/streams/start", json=body)
+    assert answer.status_code == 400
+    assert answer.get_json()["errors"][0]["field"] in ("camera_id", "profile_token")
+
+
+def test_the_way_round_the_check_is_no_way(house: House) -> None:
+    door = house.door(Role.VIEWER, Scope({1: None}))
+    stream = "camera2_MediaProfile00000"
+    for path in (
+        f"/static/css/../streams/{stream}/stream.m3u8",
+        f"/static/./streams/{stream}/stream.m3u8",
+        f"/static/x%2f..%2fstreams/{stream}/stream.m3u8",
+        f"//static/streams/{stream}/stream.m3u8",
+        f"/static/streams/camera1_MediaProfile00000/..%2f{stream}%2fstream.m3u8",
+        f"/static/streams/{stream}/./stream.m3u8",
+        f"/STATIC/streams/{stream}/stream.m3u8",
+        "/viewer/2",
+        "/viewer/02",
+        "/api/cameras/2/",
+        "/api/cameras/%32",
+    ):
+        assert door.ask("GET", path).status_code in (400, 403, 404, 308), path
+
+
+def test_the_user_name_of_a_device_is_the_admins_business(house: House, cameras: StandInCameras) -> None:
+    cameras.views[1] = replace(cameras.views[1], username="onvif-user")
+    for role in ROLES:
+        shown = house.door(role).ask("GET", "/api/cameras/1").get_data(as_text=True)
+        assert ("onvif-user" in shown) == (role is Role.ADMIN)
+
+
+def test_ending_a_stream_for_all_takes_more_than_watching_it(house: House, streams: StandInStreams) -> None:
+    body = {"stream_id": "camera1_MediaProfile00000"}
+    assert house.door(Role.REVIEWER).ask("POST", "/api/streams/stop", json=body).status_code == 403
+    assert streams.sessions[body["stream_id"]].status is not StreamState.STOPPED
+    assert house.door(Role.OPERATOR).ask("POST", "/api/streams/stop", json=body).status_code == 200
+
+
+def test_a_new_route_without_a_row_is_refused(settings: Settings, house: House) -> None:
+    house.app._got_first_request = False
+    house.app.add_url_rule("/api/forgotten", "forgotten", lambda: "secret")
+    for door in (house.door(Role.ADMIN), Door(house.app.test_client(), {})):
+        answer = door.ask("GET", "/api/forgotten")
+        assert answer.status_code == 403
+        assert b"secret" not in answer.data

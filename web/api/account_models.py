@@ -1,0 +1,152 @@
+"""What the API about accounts takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from web.api.models import Time
+from web.fields import BodyId, Moment, Name, PathId, RequestModel, printable
+
+RoleName = Literal["viewer", "reviewer", "operator", "admin"]
+PermissionName = Literal["live", "recordings", "operate", "manage"]
+UserName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
+Password = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class CameraLimit(RequestModel):
+    """A camera that may be seen, and which of its channels (null: all)."""
+
+    camera_id: BodyId
+    channels: Annotated[list[BodyId], Field(max_length=1024)] | None = None
+
+
+Cameras = Annotated[list[CameraLimit], Field(max_length=1024, description="null: all cameras")]
+
+
+class UserPath(BaseModel):
+    user_id: PathId
+
+
+class SessionPath(BaseModel):
+    session_id: PathId
+
+
+class TokenPath(BaseModel):
+    token_id: PathId
+
+
+class Login(RequestModel):
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    password: Password = Field(repr=False)
+
+
+class FirstAccount(RequestModel):
+    """The first account; it is an admin."""
+
+    name: UserName
+    password: Password = Field(repr=False)
+
+
+class OwnPassword(RequestModel):
+    current_password: Password = Field(repr=False)
+    new_password: Password = Field(repr=False)
+
+
+class NewUser(RequestModel):
+    """An account to make. The password: 12 characters or more, and no common one."""
+
+    name: UserName
+    password: Password = Field(repr=False)
+    role: RoleName
+    cameras: Cameras | None = None
+
+
+class UserEdit(RequestModel):
+    """What to change; a field that is absent stays. `all_cameras`: takes a limit off."""
+
+    name: UserName | None = None
+    password: Annotated[Password | None, Field(repr=False)] = None
+    role: RoleName | None = None
+    cameras: Cameras | None = None
+    all_cameras: bool = False
+    disabled: bool | None = None
+
+
+class NewToken(RequestModel):
+    """A token for a script. It can do no more than you can."""
+
+    name: Name
+    role: RoleName
+    cameras: Cameras | None = None
+    expires_at: Moment | None = None
+
+
+# --- answers
+
+
+class AllowedCamera(BaseModel):
+    camera_id: int
+    channels: list[int] | None
+
+
+class User(BaseModel):
+    id: int
+    name: str
+    role: RoleName
+    cameras: list[AllowedCamera] | None
+    disabled: bool
+    created_at: Time
+    password_changed_at: Time
+
+
+class UserList(BaseModel):
+    users: list[User]
+
+
+class Session(BaseModel):
+    """Who is asking. `user` null: nobody. `accounts`: whether there are any; `csrf_token`: for X-CSRF-Token."""
+
+    accounts: bool
+    user: str | None
+    role: RoleName | None
+    permissions: list[PermissionName]
+    cameras: list[AllowedCamera] | None
+    csrf_token: str | None
+
+
+class LoginSession(BaseModel):
+    id: int
+    user_id: int
+    user: str
+    created_at: Time
+    last_seen_at: Time
+    address: str
+    agent: str
+    is_this: bool
+
+
+class LoginSessionList(BaseModel):
+    sessions: list[LoginSession]
+
+
+class Token(BaseModel):
+    id: int
+    name: str
+    user: str
+    role: RoleName
+    cameras: list[AllowedCamera] | None
+    created_at: Time
+    expires_at: Time | None
+    last_used_at: Time | None
+
+
+class MadeToken(Token):
+    """With the token itself, which is not shown again."""
+
+    token: str
+
+
+class TokenList(BaseModel):
+    tokens: list[Token]

@@ -1,0 +1,247 @@
+"""/api/session, /api/setup, /api/users, /api/sessions, /api/tokens: who may use the app."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from accounts import records
+from core.access import EVERYTHING, Permission, Principal, Role, Scope, scope_of
+from core.clock import rfc3339
+from core.errors import NotLoggedIn
+from core.secrets import Secret
+from web.access import audit_about, audit_who, principal, principal_or_none
+from web.api import account_models as shapes
+from web.api.answers import answer
+from web.api.described import NO_CONTENT, answers_with
+from web.client import agent, client
+from web.services import services
+from web.sessions import clear_cookie, csrf_token, set_cookie
+
+blueprint = APIBlueprint("api_accounts", __name__, url_prefix="/api", abp_tags=[Tag(name="accounts")])
+
+
+# --- one's own session
+
+
+@blueprint.get("/session", responses=answers_with({200: shapes.Session}))
+def get_session() -> Response:
+    """Who is asking, and what they may do."""
+    return answer(_session(principal_or_none(), None))
+
+
+@blueprint.post("/session", responses=answers_with({200: shapes.Session}, 401, 415, 429, 503))
+def log_in(body: shapes.Login) -> Response:
+    """Logs in: the answer sets a cookie. 401 `login_failed`; 429 `too_many_logins` after too many of those."""
+    accounts = services().accounts
+    try:
+        token, who = accounts.log_in(body.name, Secret(body.password), _visitor())
+    except NotLoggedIn:
+        known = accounts.find_user(body.name)  # an unknown name may be a password typed into the wrong field
+        audit_who(known.name if known else "(unknown)")
+        raise
+    audit_who(who.name)
+    return _logged_in(token, who)
+
+
+@blueprint.delete("/session", responses=answers_with({204: NO_CONTENT}))
+def log_out() -> Response:
+    """Logs out: the cookie is worth nothing from now on, and what is watched with it ends."""
+    services().accounts.log_out(principal())
+    response = Response(status=204)
+    clear_cookie(response)
+    return response
+
+
+@blueprint.put("/session/password", responses=answers_with({200: shapes.Session}, 415, 429, 503))
+def change_own_password(body: shapes.OwnPassword) -> Response:
+    """Changes one's own password. All other logins of this account end; this one goes on with a new cookie."""
+    token, who = services().accounts.change_own_password(
+        principal(), Secret(body.current_password), Secret(body.new_password), _visitor()
+    )
+    return _logged_in(token, who)
+
+
+# --- the first visit
+
+
+@blueprint.post("/setup", responses=answers_with({201: shapes.Session}, 409, 415, 503))
+def create_first(body: shapes.FirstAccount) -> Response:
+    """Makes the first account, an admin, and logs in with it. On the app's own machine only."""
+    password = Secret(body.password)
+    audit_who(services().accounts.create_first(body.name, password).name)
+    token, who = services().accounts.log_in(body.name, password, _visitor())
+    return _logged_in(token, who, 201)
+
+
+@blueprint.post("/setup/postpone", responses=answers_with({204: NO_CONTENT}))
+def postpone() -> Response:
+    """ "Only on this machine": no account for now. The app then answers on loopback only, to everybody there."""
+    services().accounts.postpone()
+    return Response(status=204)
+
+
+# --- users
+
+
+@blueprint.get("/users", responses=answers_with({200: shapes.UserList}))
+def list_users() -> Response:
+    """All users."""
+    return answer(shapes.UserList(users=[_user(user) for user in services().accounts.users()]))
+
+
+@blueprint.post("/users", responses=answers_with({201: shapes.User}, 409, 415, 503))
+def add_user(body: shapes.NewUser) -> Response:
+    """Makes an account."""
+    draft = records.UserDraft(body.name, Secret(body.password), Role(body.role), _scope(body.cameras) or EVERYTHING)
+    user = services().accounts.add_user(draft)
+    audit_about(user=user.name, role=user.role.value)
+    return answer(_user(user), 201)
+
+
+@blueprint.patch("/users/<user_id>", responses=answers_with({200: shapes.User}, 404, 409, 415, 503))
+def change_user(path: shapes.UserPath, body: shapes.UserEdit) -> Response:
+    """Changes an account. Another password, role or limit, and disabling it, end its logins and what they watch."""
+    change = records.UserChange(
+        name=body.name,
+        password=Secret(body.password) if body.password is not None else None,
+        role=Role(body.role) if body.role is not None else None,
+        scope=EVERYTHING if body.all_cameras else _scope(body.cameras),
+        disabled=body.disabled,
+    )
+    user = services().accounts.change_user(path.user_id, change)
+    audit_about(user=user.name, changed=sorted(body.model_fields_set))
+    return answer(_user(user))
+
+
+@blueprint.delete("/users/<user_id>", responses=answers_with({204: NO_CONTENT}, 404, 409))
+def remove_user(path: shapes.UserPath) -> Response:
+    """Removes an account with its logins and tokens. The last admin stays."""
+    audit_about(user_id=path.user_id)
+    services().accounts.remove_user(path.user_id)
+    return Response(status=204)
+
+
+# --- who is logged in
+
+
+@blueprint.get("/sessions", responses=answers_with({200: shapes.LoginSessionList}))
+def list_sessions() -> Response:
+    """Who is logged in: from where, since when."""
+    own = principal().key
+    return answer(
+        shapes.LoginSessionList(
+            sessions=[
+                shapes.LoginSession(
+                    id=item.id,
+                    user_id=item.user_id,
+                    user=item.user_name,
+                    created_at=rfc3339(item.created_at),
+                    last_seen_at=rfc3339(item.last_seen_at),
+                    address=item.address,
+                    agent=item.agent,
+                    is_this=own == f"session:{item.id}",
+                )
+                for item in services().accounts.sessions()
+            ]
+        )
+    )
+
+
+@blueprint.delete("/sessions/<session_id>", responses=answers_with({204: NO_CONTENT}, 404))
+def end_session(path: shapes.SessionPath) -> Response:
+    """Logs somebody out, and ends what they watch."""
+    audit_about(session_id=path.session_id)
+    services().accounts.end_session(path.session_id)
+    return Response(status=204)
+
+
+# --- tokens
+
+
+@blueprint.get("/tokens", responses=answers_with({200: shapes.TokenList}))
+def list_tokens() -> Response:
+    """All tokens, without what makes them work."""
+    return answer(shapes.TokenList(tokens=[_token(item) for item in services().accounts.tokens()]))
+
+
+@blueprint.post("/tokens", responses=answers_with({201: shapes.MadeToken}, 415))
+def add_token(body: shapes.NewToken) -> Response:
+    """Makes a token for a script: `Authorization: Bearer <token>`. This answer alone holds it."""
+    draft = records.TokenDraft(body.name, Role(body.role), _scope(body.cameras) or EVERYTHING, body.expires_at)
+    token, kept = services().accounts.add_token(principal(), draft)
+    audit_about(token=kept.name, role=kept.role.value)
+    return answer(shapes.MadeToken(**_token(kept).model_dump(), token=token), 201)
+
+
+@blueprint.delete("/tokens/<token_id>", responses=answers_with({204: NO_CONTENT}, 404))
+def remove_token(path: shapes.TokenPath) -> Response:
+    """The token is worth nothing from now on, and what is watched with it ends."""
+    audit_about(token_id=path.token_id)
+    services().accounts.remove_token(path.token_id)
+    return Response(status=204)
+
+
+# --- shapes
+
+
+def _visitor() -> records.Visitor:
+    return records.Visitor(client().address, agent())
+
+
+def _logged_in(token: str, who: Principal, status: int = 200) -> Response:
+    response = answer(_session(who, token), status)
+    set_cookie(response, token, services().settings.login_max_s)
+    return response
+
+
+def _session(who: Principal | None, token: str | None) -> shapes.Session:
+    return shapes.Session(
+        accounts=services().accounts.has_accounts(),
+        user=who.name if who is not None else None,
+        role=who.role.value if who is not None else None,
+        permissions=[permission.value for permission in Permission if who is not None and who.may(permission)],
+        cameras=_cameras(who.scope) if who is not None else None,
+        csrf_token=csrf_token(token) if token is not None else None,
+    )
+
+
+def _scope(cameras: Sequence[shapes.CameraLimit] | None) -> Scope | None:
+    return None if cameras is None else scope_of([(item.camera_id, item.channels) for item in cameras])
+
+
+def _cameras(scope: Scope) -> list[shapes.AllowedCamera] | None:
+    if scope.cameras is None:
+        return None
+    return [
+        shapes.AllowedCamera(camera_id=camera_id, channels=None if chosen is None else sorted(chosen))
+        for camera_id, chosen in sorted(scope.cameras.items())
+    ]
+
+
+def _user(user: records.User) -> shapes.User:
+    return shapes.User(
+        id=user.id,
+        name=user.name,
+        role=user.role.value,
+        cameras=_cameras(user.scope),
+        disabled=user.disabled,
+        created_at=rfc3339(user.created_at),
+        password_changed_at=rfc3339(user.password_changed_at),
+    )
+
+
+def _token(item: records.ApiToken) -> shapes.Token:
+    return shapes.Token(
+        id=item.id,
+        name=item.name,
+        user=item.user_name,
+        role=item.role.value,
+        cameras=_cameras(item.scope),
+        created_at=rfc3339(item.created_at),
+        expires_at=rfc3339(item.expires_at) if item.expires_at else None,
+        last_used_at=rfc3339(item.last_used_at) if item.last_used_at else None,
+    )

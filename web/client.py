@@ -1,0 +1,95 @@
+"""Who is at the other end of a request: its address, and whether it came straight or through a proxy.
+
+A proxy's headers are believed from the addresses in TRUSTED_PROXIES and from nobody else (`web.guard` refuses
+them). A trusted proxy that does not say whom it speaks for is never taken for somebody on this machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from flask import Request, g, request
+
+from core.settings import Settings
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+PROXY_HEADERS = ("Forwarded", "Via", "X-Real-Ip")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """`address`: of the browser or program, as far as we know it. `is_direct`: no proxy has a part in it."""
+
+    address: str
+    scheme: str
+    is_direct: bool
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        address = _address(self.address)
+        return self.is_direct and address is not None and address.is_loopback
+
+    @property
+    def is_secure(self) -> bool:
+        return self.scheme == "https"
+
+
+def client() -> Client:
+    """Of the request at hand; web.guard has found it out."""
+    found: Client = g.client
+    return found
+
+
+def find_client(req: Request, settings: Settings) -> Client | None:
+    """None where a trusted proxy's X-Forwarded-For makes no sense."""
+    peer = req.environ.get("REMOTE_ADDR", "")
+    scheme = str(req.environ.get("wsgi.url_scheme", "http"))
+    if not _is_in(peer, settings.proxy_networks):
+        return Client(peer, scheme, is_direct=True)
+    named = [part.strip() for part in ",".join(req.headers.getlist("X-Forwarded-For")).split(",") if part.strip()]
+    told_scheme = req.headers.get("X-Forwarded-Proto", scheme).strip().lower()
+    if told_scheme not in ("http", "https"):
+        return None
+    if not named:
+        return Client(peer, told_scheme, is_direct=False)
+    address = peer
+    for text in reversed(named):  # the last was written by our proxy, those before it by whoever asked
+        parsed = _address(text)
+        if parsed is None:
+            return None
+        address = str(parsed)
+        if not _is_in(address, settings.proxy_networks):
+            break
+    return Client(address, told_scheme, is_direct=False)
+
+
+def names_a_proxy(req: Request) -> str | None:
+    """The header that says so, or None."""
+    for name, _ in req.headers:
+        if name.title() in PROXY_HEADERS or name.title().startswith("X-Forwarded"):
+            return name.title()
+    return None
+
+
+def remember_client(found: Client) -> None:
+    g.client = found
+
+
+def agent() -> str:
+    """What the browser calls itself: printable, cut."""
+    return "".join(letter for letter in request.headers.get("User-Agent", "") if letter.isprintable())[:200]
+
+
+def _is_in(text: str, networks: tuple[_Network, ...]) -> bool:
+    address = _address(text)
+    return address is not None and any(address in network for network in networks)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

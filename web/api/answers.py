@@ -34,7 +34,10 @@ def problem(value: records.Problem | None) -> models.Problem | None:
 
 
 def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
-    """`who` asks: the user name that opens the device is nobody's business but the admin's."""
+    """`who` asks: the user name that opens the device is nobody's business but the admin's, and channels that
+    somebody may not see are not counted for them.
+    """
+    allowed = who.scope.channels_of(view.id)
     return models.Camera(
         id=view.id,
         name=view.name,
@@ -46,7 +49,7 @@ def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
         manufacturer=view.info.manufacturer,
         model=view.info.model,
         firmware=view.info.firmware,
-        channels=view.channel_count,
+        channels=view.channel_count if allowed is None else min(view.channel_count, len(allowed)),
         services=list(view.services),
         clock_offset_s=_number(view.clock_offset_s, 3),
         last_seen_at=_time(view.last_seen_at),

@@ -17,6 +17,7 @@ export class LogOut extends HTMLElement {
 
   async #logOut() {
     const { csrf = '', session = '', login = '' } = document.body.dataset;
+    document.body.dataset.leaving = 'true';
     try {
       await new JsonHttp({ csrf }).json('DELETE', session);
     } catch {

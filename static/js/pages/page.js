@@ -35,7 +35,9 @@ export function toLogin() {
 
 // A stream says so first; another tab that logs out, too.
 document.addEventListener('login-needed', toLogin);
-new BroadcastChannel('access').addEventListener('message', ({ data }) => data === 'logged-out' && toLogin());
+new BroadcastChannel('access').addEventListener('message', ({ data }) => {
+  if (data === 'logged-out' && !document.body.dataset.leaving) toLogin();
+});
 
 /** Whether who is logged in may do this. @param {'live'|'recordings'|'operate'|'manage'} permission */
 export function may(permission) {

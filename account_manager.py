@@ -61,8 +61,7 @@ class AccountManager:
         self._store.open()
         self._limits = LoginLimits()
         self.audit.start()
-        now = self._clock.now_utc()
-        self._store.forget_sessions(seen_before=now - self._idle, made_before=now - self._longest)
+        self._forget_run_out()
 
     def stop(self) -> None:
         self.audit.stop()
@@ -109,6 +108,7 @@ class AccountManager:
             self._limits.failed(visitor.address, account)
             raise NotLoggedIn("The name or the password is wrong.", code="login_failed")
         self._limits.succeeded(visitor.address, account)
+        self._forget_run_out()
         if self._passwords.is_outdated(kept.password_hash):
             self._store.set_password(kept.user.id, self._passwords.hash(password), None)
         return self._new_session(kept.user, visitor)
@@ -295,6 +295,10 @@ class AccountManager:
         self._note_seen(key, lambda: self._store.see_token(item.id, self._clock.now_utc()))
         scope = item.scope.within(user.scope)
         return Principal("token", f"{user.name}/{item.name}", lesser(item.role, user.role), scope, user.id, key)
+
+    def _forget_run_out(self) -> None:
+        now = self._clock.now_utc()
+        self._store.forget_sessions(seen_before=now - self._idle, made_before=now - self._longest)
 
     def _has_run_out(self, item: LoginSession) -> bool:
         now = self._clock.now_utc()

@@ -114,6 +114,7 @@ def app(**settings: str) -> Iterator[App]:
                 PORT=str(port),
                 DATA_DIR=str(folder / "data"),
                 STREAMS_DIR=str(folder / "streams"),
+                ALLOW_LOOPBACK_DEVICES="yes",
                 SECRET_KEY_FILE=str(folder / "key" / "secret.key"),
                 **settings,
             ),
@@ -122,6 +123,7 @@ def app(**settings: str) -> Iterator[App]:
         try:
             running = App(process.pid, port, folder)
             _wait_until_healthy(running, process)
+            running.call("POST", "/api/setup/postpone")  # pages do not begin with the first visit
             yield running
         finally:
             _end(process)

@@ -108,7 +108,7 @@ class App:
 
     def __init__(self, folder: Path, *, is_chosen: bool = True, **settings: str) -> None:
         self._is_chosen = is_chosen
-        self._folder = folder
+        self.folder = folder
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.closing(socket.socket()) as probe:
@@ -121,10 +121,10 @@ class App:
         environment = {
             **_environment(),
             "PORT": str(self.port),
-            "DATA_DIR": str(self._folder / "data"),
-            "STREAMS_DIR": str(self._folder / "streams"),
+            "DATA_DIR": str(self.folder / "data"),
+            "STREAMS_DIR": str(self.folder / "streams"),
             "ALLOW_LOOPBACK_DEVICES": "yes",
-            "SECRET_KEY_FILE": str(self._folder / "keys" / "secret.key"),
+            "SECRET_KEY_FILE": str(self.folder / "keys" / "secret.key"),
             **self._settings,
         }
         with self.log.open("ab") as log:

@@ -381,10 +381,11 @@ def _check_target(who: Principal, rule: Rule) -> None:
 def _audit(response: Response) -> Response:
     rule: Rule | None = g.get("rule")
     who: Principal | None = g.get("principal")
-    if rule is None or (not rule.action and response.status_code != 403):
+    action: str = g.get("audit_action") or (rule.action if rule else "")
+    if rule is None or (not action and response.status_code != 403):
         return response
     services().accounts.audit.write(
-        rule.action or request.endpoint or "",
+        action or request.endpoint or "",
         who=g.get("audit_who") or (who.name if who else ""),
         kind=who.kind if who else "nobody",
         address=client().address,
@@ -397,6 +398,12 @@ def _audit(response: Response) -> Response:
 def audit_about(**about: object) -> None:
     """More for this request's line in the audit log."""
     g.audit_about = {**g.get("audit_about", {}), **about}
+
+
+def audit_as(action: str, **about: object) -> None:
+    """This request has a line of its own in the audit log, though its route has none."""
+    g.audit_action = action
+    audit_about(**about)
 
 
 def audit_who(name: str) -> None:

@@ -36,6 +36,7 @@ def build_web(services: Services) -> OpenAPI:
             description="Errors are application/problem+json with a `code`; times are RFC 3339 in UTC.",
         ),
         doc_ui=False,
+        security_schemes={"token": {"type": "http", "scheme": "bearer", "description": "Made at /access"}},
         validation_error_status=400,
         validation_error_model=models.ProblemDocument,
         validation_error_callback=refuse,

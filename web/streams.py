@@ -12,6 +12,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request, send_file
 
 from core.errors import InvalidRequest, NotFound, Unavailable
+from web.access import audit_as, principal
 from web.client import client
 from web.services import services
 
@@ -34,6 +35,8 @@ def stream_file(stream_id: str, file: str) -> Response:
     if viewer_id is not None and _VIEWER.fullmatch(viewer_id) is None:
         raise InvalidRequest.of_field("viewer", "as it was given at start")
     if match[1] == "m3u8":
+        if services().watching.is_first_look(principal().key, stream_id):
+            audit_as("watch", stream_id=stream_id)  # somebody joins by the address alone
         return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
     path = services().streams.segment_path(stream_id, file, viewer_id)
     prefix = services().settings.accel_prefix

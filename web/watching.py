@@ -21,15 +21,30 @@ class Watching:
         self._stop = stop
         self._lock = threading.Lock()
         self._viewers: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._looked: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def note(self, key: str, stream_id: str, viewer_id: str) -> None:
         """The oldest is forgotten when there are too many; its session then ends when nobody fetches from it."""
-        if not key:
-            return
         with self._lock:
+            self._look(key, stream_id)
+            if not key:
+                return
             self._viewers[(stream_id, viewer_id)] = key
             while len(self._viewers) > _MOST:
                 self._viewers.popitem(last=False)
+
+    def is_first_look(self, key: str, stream_id: str) -> bool:
+        """Whether somebody fetches from a stream that they have not started: once for each."""
+        with self._lock:
+            return self._look(key, stream_id)
+
+    def _look(self, key: str, stream_id: str) -> bool:
+        is_first = (key, stream_id) not in self._looked
+        self._looked[(key, stream_id)] = None
+        self._looked.move_to_end((key, stream_id))
+        while len(self._looked) > _MOST:
+            self._looked.popitem(last=False)
+        return is_first
 
     def forget(self, stream_id: str, viewer_id: str) -> None:
         with self._lock:

@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from core.settings import ROOT
+from tests.leaks import leaks_in
 
 CANARY = "canary-password-7f3a"
 
@@ -144,6 +145,7 @@ def make_app(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[
     yield make
     for app in made:
         app.close()
+    assert not [leak for app in made for leak in leaks_in(app.folder, [CANARY])]
 
 
 class Recorder:

@@ -158,3 +158,38 @@ def test_a_refusal_is_ascii_whatever_was_sent(client: FlaskClient) -> None:
     answer = client.post("/api/cameras", json={"host": "a", "\u202e<b>\n": 1})
     assert answer.status_code == 400
     assert json.loads(answer.data)["errors"][0]["field"] == "<b>"
+
+
+_USER = {"name": "Ben", "password": "correct-horse-battery", "role": "viewer"}
+_TOKEN = {"name": "one", "role": "viewer"}
+_BAD_NAMES: list[Any] = [*BAD_TEXTS, 1, None, [], "   "]
+_BAD_PASSWORDS: list[Any] = ["", "short", "x" * 2000, 1, None, "nul\x00" * 4]
+_BAD_ROLES: list[Any] = ["", "root", "ADMIN", 1, None, []]
+_BAD_TIMES: list[Any] = ["tomorrow", "2027-01-01", "2027-01-01T00:00:00", 5, "9999-12-31T00:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        *(("/api/users", {**_USER, "name": text}, "name") for text in _BAD_NAMES),
+        *(("/api/users", {**_USER, "password": text}, "password") for text in _BAD_PASSWORDS),
+        *(("/api/users", {**_USER, "role": role}, "role") for role in _BAD_ROLES),
+        ("/api/users", {**_USER, "is_admin": True}, "is_admin"),
+        *(("/api/users", {**_USER, "cameras": [{"camera_id": bad}]}, "cameras.0.camera_id") for bad in BAD_JSON_IDS),
+        ("/api/users", {**_USER, "cameras": [{"camera_id": 1, "channels": [0]}]}, "cameras.0.channels.0"),
+        ("/api/users", {**_USER, "cameras": "all"}, "cameras"),
+        ("/api/users", {**_USER, "role": "admin", "cameras": [{"camera_id": 1}]}, "cameras"),
+        ("/api/setup", {"name": "\u202e", "password": "correct-horse-battery"}, "name"),
+        ("/api/setup", {"name": "Anna", "password": "correct"}, "password"),
+        *(("/api/tokens", {**_TOKEN, "name": text}, "name") for text in _BAD_NAMES),
+        *(("/api/tokens", {**_TOKEN, "expires_at": text}, "expires_at") for text in _BAD_TIMES),
+        ("/api/session", {"name": "Anna"}, "password"),
+    ],
+    ids=repr,
+)
+def test_a_bad_account_is_refused_with_its_field(
+    client: FlaskClient, assert_problem: Any, path: str, body: dict[str, Any], field: str
+) -> None:
+    document = assert_problem(client.post(path, json=body), 400, "invalid_request")
+    assert field in [error["field"] for error in document["errors"]]
+    assert "x" * 100 not in json.dumps(document)

@@ -73,7 +73,9 @@ def test_the_login_leads_nowhere_else(browser: FlaskClient, target: str) -> None
     assert 'data-next="/cameras"' in page.get_data(as_text=True)
 
 
-def test_the_cookie_is_not_for_scripts_nor_for_other_sites_and_new_at_each_login(browser: FlaskClient) -> None:
+def test_the_cookie_is_not_for_scripts_nor_for_other_sites_and_new_at_each_login(
+    browser: FlaskClient, accounts: AccountManager
+) -> None:
     values = set()
     for _ in range(2):
         answer = browser.post("/api/session", json={"name": "anna", "password": PASSWORD.reveal()})
@@ -84,6 +86,7 @@ def test_the_cookie_is_not_for_scripts_nor_for_other_sites_and_new_at_each_login
         assert "Path=/" in cookie
         values.add(cookie.split(";")[0])
     assert len(values) == 2
+    assert len(accounts.sessions()) == 1  # the first one's cookie is worth nothing any more
 
 
 def test_over_https_the_cookie_is_bound_to_the_host(house: House) -> None:
@@ -299,6 +302,9 @@ def test_the_audit_log_says_who_did_what_and_no_secret(house: House, browser: Fl
     browser.post("/api/streams/start", json=BODIES["/api/streams/start"], headers=headers)
     browser.post("/api/cameras", json={"host": "127.0.0.7", "password": "device-password-z"}, headers=headers)
     browser.delete("/api/cameras/2", headers=headers)
+    joined = house.door(Role.VIEWER)
+    for _ in range(3):
+        assert joined.ask("GET", "/static/streams/camera1_MediaProfile00100/stream.m3u8").status_code == 200
     house.door(Role.VIEWER).ask("GET", "/api/users")
     text = (settings.data_dir / "logs" / AUDIT_FILE).read_text()
     lines = [json.loads(line) for line in text.splitlines()]
@@ -307,6 +313,9 @@ def test_the_audit_log_says_who_did_what_and_no_secret(house: House, browser: Fl
     assert ("Anna", "log_in", "login_failed") in told
     assert ("(unknown)", "log_in", "login_failed") in told
     assert ("Anna", "watch", "ok") in told
+    assert [line["stream_id"] for line in lines if line["kind"] == "token" and line["action"] == "watch"] == [
+        "camera1_MediaProfile00100"
+    ]
     assert ("Anna", "add_camera", "ok") in told
     assert any(line["action"] == "delete_camera" and line["camera_id"] == 2 for line in lines)
     assert any(line["outcome"] == "forbidden" and line["kind"] == "token" for line in lines)

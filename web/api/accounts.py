@@ -36,7 +36,7 @@ def get_session() -> Response:
 @blueprint.post("/session", responses=answers_with({200: shapes.Session}, 401, 415, 429, 503))
 def log_in(body: shapes.Login) -> Response:
     """Logs in: the answer sets a cookie. 401 `login_failed`; 429 `too_many_logins` after too many of those."""
-    accounts = services().accounts
+    accounts, before = services().accounts, principal_or_none()
     try:
         token, who = accounts.log_in(body.name, Secret(body.password), _visitor())
     except NotLoggedIn:
@@ -44,6 +44,8 @@ def log_in(body: shapes.Login) -> Response:
         audit_who(known.name if known else "(unknown)")
         raise
     audit_who(who.name)
+    if before is not None and before.kind == "session":
+        accounts.log_out(before)  # this browser forgets that cookie: nobody else shall use it
     return _logged_in(token, who)
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Protocol
 
-HEAD_WITHIN_S = 10.0
+HEAD_WITHIN_S = 8.0
 _LOOK_EVERY_S = 2.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -12,61 +13,78 @@ from core.errors import AppError
 log = logging.getLogger(__name__)
 
 _MOST = 5000
+_SIDE_BY_SIDE = 64
+_FRESH_S = 30.0  # who has fetched nothing for so long does not watch any more: as for sessions
 
 
 class Watching:
-    """Viewers by the key of who watches (`Principal.key`). Safe between threads."""
+    """Viewers and fetches by the key of who watches (`Principal.key`). Safe between threads.
 
-    def __init__(self, stop: Callable[[str, str], object]) -> None:
+    `stop(stream_id, viewer_id)` leaves a stream as that viewer, or ends it for all where the viewer is None.
+    """
+
+    def __init__(
+        self, stop: Callable[[str, str | None], object], *, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stop = stop
+        self._now_s = now_s
         self._lock = threading.Lock()
         self._viewers: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._looked: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._looked_s: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def note(self, key: str, stream_id: str, viewer_id: str) -> None:
-        """The oldest is forgotten when there are too many; its session then ends when nobody fetches from it."""
+        """A stream was started. The oldest is forgotten when there are too many."""
         with self._lock:
             self._look(key, stream_id)
-            if not key:
-                return
             self._viewers[(stream_id, viewer_id)] = key
             while len(self._viewers) > _MOST:
                 self._viewers.popitem(last=False)
 
-    def is_first_look(self, key: str, stream_id: str) -> bool:
-        """Whether somebody fetches from a stream that they have not started: once for each."""
+    def look(self, key: str, stream_id: str) -> bool:
+        """Something was fetched; whether it is the first time, from a stream that they have not started."""
         with self._lock:
             return self._look(key, stream_id)
 
-    def _look(self, key: str, stream_id: str) -> bool:
-        is_first = (key, stream_id) not in self._looked
-        self._looked[(key, stream_id)] = None
-        self._looked.move_to_end((key, stream_id))
-        while len(self._looked) > _MOST:
-            self._looked.popitem(last=False)
-        return is_first
-
     def forget(self, stream_id: str, viewer_id: str) -> None:
+        """That viewer has left."""
         with self._lock:
             self._viewers.pop((stream_id, viewer_id), None)
 
     def end(self, keys: frozenset[str]) -> None:
-        """Ends what is watched with these, in the background: a session may take a second to stop."""
+        """Ends what is watched with these and by nobody else, in the background: stopping may take a second."""
         with self._lock:
-            ended = [viewer for viewer, key in self._viewers.items() if key in keys]
-            for viewer in ended:
+            fresh_s = self._now_s() - _FRESH_S
+            mine = {stream_id for key, stream_id in self._looked_s if key in keys}
+            shared = {
+                stream_id
+                for (key, stream_id), at_s in self._looked_s.items()
+                if key not in keys and stream_id in mine and at_s > fresh_s
+            }
+            leaving: list[tuple[str, str | None]] = [(stream_id, None) for stream_id in sorted(mine - shared)]
+            viewers = [viewer for viewer, key in self._viewers.items() if key in keys]
+            leaving += [viewer for viewer in viewers if viewer[0] not in mine or viewer[0] in shared]
+            for viewer in viewers:
                 del self._viewers[viewer]
-        if ended:
-            threading.Thread(target=self._end, args=(ended,), name="end-watching", daemon=True).start()
+            for looked in [looked for looked in self._looked_s if looked[0] in keys]:
+                del self._looked_s[looked]
+        if leaving:
+            threading.Thread(target=self._end, args=(leaving,), name="end-watching", daemon=True).start()
 
-    def _end(self, viewers: list[tuple[str, str]]) -> None:
-        threads = [threading.Thread(target=self._end_one, args=viewer, daemon=True) for viewer in viewers[:64]]
-        for thread in threads:
-            thread.start()
-        for viewer in viewers[64:]:
-            self._end_one(*viewer)
+    def _look(self, key: str, stream_id: str) -> bool:
+        is_first = (key, stream_id) not in self._looked_s
+        self._looked_s[(key, stream_id)] = self._now_s()
+        self._looked_s.move_to_end((key, stream_id))
+        while len(self._looked_s) > _MOST:
+            self._looked_s.popitem(last=False)
+        return is_first
 
-    def _end_one(self, stream_id: str, viewer_id: str) -> None:
+    def _end(self, leaving: list[tuple[str, str | None]]) -> None:
+        for item in leaving[:_SIDE_BY_SIDE]:
+            threading.Thread(target=self._end_one, args=item, name="end-watching", daemon=True).start()
+        for item in leaving[_SIDE_BY_SIDE:]:
+            self._end_one(*item)
+
+    def _end_one(self, stream_id: str, viewer_id: str | None) -> None:
         try:
             self._stop(stream_id, viewer_id)
         except AppError as error:

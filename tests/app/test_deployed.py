@@ -209,7 +209,7 @@ def _hold_and_ask(port: int, begun: bytes, url: str, *, verify: Any) -> None:
     time.sleep(0.3)
     began_s = time.monotonic()
     assert requests.get(f"{url}/api/health", timeout=60, verify=verify).status_code == 200
-    assert time.monotonic() - began_s < 45  # 20 of them, 8 at a time, each for 10 to 12 s
+    assert time.monotonic() - began_s < 45  # 20 of them, 8 at a time, each for 8 to 10 s
     for connection in held:
         connection.close()
 

@@ -229,6 +229,7 @@ def test_users_and_tokens_are_managed_on_one_page(new_app: App, recorder: Record
     token = field.input_value()
     page.get_by_role("button", name="Done").click()
     expect(page.locator("#tokens .access-row")).to_contain_text("Snapshots")
+    expect(page.locator("#made-example")).to_be_empty()
     assert token not in page.content()
     page.get_by_role("button", name="Remove Ben").click()
     page.locator("#confirm").get_by_role("button", name="Remove").click()

@@ -29,15 +29,15 @@ export function httpParts() {
 
 /** The login has ended: to the login page, and back here afterwards. */
 export function toLogin() {
+  if (document.body.dataset.leaving) return; // told twice, by another tab and by the server: one way is enough
+  document.body.dataset.leaving = 'true';
   const here = window.location.pathname + window.location.search;
   window.location.assign(`${document.body.dataset.login}?next=${encodeURIComponent(here)}`);
 }
 
 // A stream says so first; another tab that logs out, too.
 document.addEventListener('login-needed', toLogin);
-new BroadcastChannel('access').addEventListener('message', ({ data }) => {
-  if (data === 'logged-out' && !document.body.dataset.leaving) toLogin();
-});
+new BroadcastChannel('access').addEventListener('message', ({ data }) => data === 'logged-out' && toLogin());
 
 /** Whether who is logged in may do this. @param {'live'|'recordings'|'operate'|'manage'} permission */
 export function may(permission) {

@@ -162,7 +162,7 @@ def test_logging_out_ends_a_playing_stream_in_every_tab_within_five_seconds(
     other.goto(f"{new_app.url}/account")
     other.get_by_role("button", name="Log out").click()
     began_s = time.monotonic()
-    page.wait_for_url(re.compile(r"/login\?next=%2Fviewer%2F1"), timeout=5000)
+    page.wait_for_url(re.compile(r"/login\?next=%2Fviewer%2F1"), timeout=5000, wait_until="commit")
     while new_app.ffmpegs():
         assert time.monotonic() - began_s < 5
         page.wait_for_timeout(50)
@@ -184,7 +184,7 @@ def test_an_admin_who_ends_a_login_ends_its_stream_within_five_seconds(
     admin.goto(f"{new_app.url}/access")
     admin.get_by_role("button", name="Log Ben out").click()
     began_s = time.monotonic()
-    page.wait_for_url(re.compile(r"/login\?next="), timeout=5000)
+    page.wait_for_url(re.compile(r"/login\?next="), timeout=5000, wait_until="commit")
     while new_app.ffmpegs():
         assert time.monotonic() - began_s < 5
         page.wait_for_timeout(50)

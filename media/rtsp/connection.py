@@ -155,6 +155,13 @@ def _mark_seen(answer: asyncio.Future[Response]) -> None:
         answer.exception()
 
 
+async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[Any]:
+    try:  # an address needs no asking and so no thread
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
 async def _first_that_answers(
     found: list[Any], port: int, on_frames: Callable[[list[Frame]], None]
 ) -> DeviceConnection:
@@ -180,7 +187,7 @@ async def connect(
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
-            found = await loop.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+            found = await _resolve(loop, host.strip("[]"), port)
             connection = await _first_that_answers(found, port, on_frames)
     except TimeoutError:
         raise CameraUnreachable("The device does not answer on its RTSP port.") from None

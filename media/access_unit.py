@@ -21,6 +21,7 @@ class AccessUnit:
     (header extension 0xABAC, else carried on from the last one that had it); None in live.
     `is_key`: decoding can begin here. `is_discontinuous`: what was before is not connected to this
     (the D bit; single lost pictures are no seam). `ends_section`: nothing follows for a while (the E bit).
+    `time_s` is its place on the source's time line (rtp.RtpPacket); 0 in replay.
     """
 
     track: int
@@ -31,3 +32,4 @@ class AccessUnit:
     device_s: float | None = None
     is_discontinuous: bool = False
     ends_section: bool = False
+    time_s: float = 0.0

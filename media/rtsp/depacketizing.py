@@ -104,7 +104,7 @@ class VideoDepacketizer:
                     self._is_damaged = True  # its end may be what is missing
                 self._end_unit(units)
             if self._timestamp is None:
-                self._begin_unit(packet.timestamp)
+                self._begin_unit(packet.timestamp, packet.time_s)
             if packet.lost_before:
                 self._is_damaged = True
             if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
@@ -114,8 +114,9 @@ class VideoDepacketizer:
                 self._end_unit(units)
         return units
 
-    def _begin_unit(self, timestamp: int | None) -> None:
+    def _begin_unit(self, timestamp: int | None, time_s: float = 0.0) -> None:
         self._timestamp = timestamp
+        self._time_s = time_s
         self._parts: list[bytes] = []
         self._bytes = 0
         self._fragments: list[bytes] | None = None
@@ -150,6 +151,7 @@ class VideoDepacketizer:
                     device_s=device_s,
                     is_discontinuous=is_discontinuous,
                     ends_section=self._ends_section,
+                    time_s=self._time_s,
                 )
             )
         self._begin_unit(None)
@@ -281,6 +283,7 @@ class AudioDepacketizer:
                         is_key=True,
                         device_s=None if device_s is None else device_s + shift / self._clock_rate,
                         is_discontinuous=index == 0 and stamp is not None and stamp.is_discontinuous,
+                        time_s=packet.time_s + shift / self._clock_rate,
                     )
                 )
         return units

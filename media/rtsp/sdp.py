@@ -21,6 +21,7 @@ _MAX_MEDIA = 16
 _MAX_SET_BYTES = 4096
 _STATIC = {0: ("pcmu", 8000, 1), 8: ("pcma", 8000, 1), 9: ("g722", 8000, 1)}  # RFC 3551 table 4
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_CONFIG = re.compile(r"\bconfig=([0-9A-Fa-f]{4,128})\b")
 _RTPMAP = re.compile(r"(\d{1,3})\s+([A-Za-z0-9.+_-]{1,32})/(\d{1,7})(?:/(\d{1,2}))?")
 
 
@@ -49,6 +50,12 @@ class AudioTrack:
     control: str
     encoding: str
     fmtp: str = ""
+
+    @property
+    def config(self) -> bytes:
+        """AAC's AudioSpecificConfig; empty for other codecs."""
+        found = _CONFIG.search(self.fmtp)
+        return bytes.fromhex(found[1]) if found and len(found[1]) % 2 == 0 else b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,237 @@
+"""Fragments of one picture each, judged by ffmpeg, and by what MediaSource asks of their times."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.records import AudioFormat
+from media.fmp4.live import TIMESCALE, LiveFragment, LiveFragments, LiveInit
+from media.rtsp.codecs import H264, HEVC
+from media.rtsp.rtp import AUDIO, RtpPacket
+from media.rtsp.sdp import AudioTrack
+from tests.media.encoded import FPS, RtpSender, encoded, with_b_frames
+from tests.media.fmp4.test_segments import TONE, decoded
+
+BEGAN_UTC = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+START_S = 5000.0
+ALAW = AudioTrack(AudioFormat("pcm_alaw", 8000, 1), 8, 8000, "", "PCMA/8000")
+CODECS = {"h264": H264, "hevc": HEVC}
+
+
+@dataclass
+class Player:
+    """Keeps what it is sent, as a player would."""
+
+    inits: list[LiveInit] = field(default_factory=list)
+    fragments: list[LiveFragment] = field(default_factory=list)
+    is_over: bool = False
+
+    def on_init(self, init: LiveInit) -> None:
+        self.inits.append(init)
+
+    def on_fragments(self, fragments: Sequence[LiveFragment]) -> None:
+        self.fragments.extend(fragments)
+
+    def on_end(self) -> None:
+        self.is_over = True
+
+    def film(self, *, with_sound: bool = False) -> bytes:
+        init = self.inits[-1].data_with_sound if with_sound else self.inits[-1].data
+        return init + b"".join(piece.picture + (piece.sound if with_sound else b"") for piece in self.fragments)
+
+
+def live(codec: str = "h264", audio: AudioTrack | None = None, *, sets: bool = True) -> tuple[LiveFragments, Player]:
+    player = Player()
+    named = encoded(codec).named_sets() if sets else {}
+    fragments = LiveFragments(
+        CODECS[codec], named, audio, player, utc_of=lambda time_s: BEGAN_UTC + timedelta(seconds=time_s - START_S)
+    )
+    return fragments, player
+
+
+def timed(packets: Sequence[RtpPacket], time_s: float) -> list[RtpPacket]:
+    for packet in packets:
+        packet.time_s = time_s
+    return list(packets)
+
+
+def pictures(codec: str = "h264", first: int = 0, count: int = 30) -> list[list[RtpPacket]]:
+    """Packets picture by picture, `FPS` a second."""
+    film, sender = encoded(codec), RtpSender(codec)
+    return [
+        timed(sender.picture(index, film.pictures[index]), START_S + index / FPS)
+        for index in range(first, first + count)
+    ]
+
+
+def times(fragments: Sequence[LiveFragment]) -> list[tuple[int, int]]:
+    """(decoding time, duration) of each picture, in ticks, as its boxes say them."""
+    found = []
+    for piece in fragments:
+        tfdt, trun = piece.picture.index(b"tfdt"), piece.picture.index(b"trun")
+        (decoded_at,) = struct.unpack_from(">Q", piece.picture, tfdt + 8)
+        (duration,) = struct.unpack_from(">I", piece.picture, trun + 16)
+        found.append((decoded_at, duration))
+    return found
+
+
+def shown_after(piece: LiveFragment) -> int:
+    """How many ticks after its decoding a picture is shown (trun's composition time offset)."""
+    trun = piece.picture.index(b"trun")
+    (flags,) = struct.unpack_from(">I", piece.picture, trun + 4)
+    return int(struct.unpack_from(">i", piece.picture, trun + 28)[0]) if flags & 0x800 else 0
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_what_is_made_is_what_ffmpeg_reads(codec: str, tmp_path: Path) -> None:
+    fragments, player = live(codec)
+    for packets in pictures(codec):
+        fragments.on_packets(packets)
+    rows = decoded(tmp_path, player.film())
+    assert len(player.fragments) == len(rows) == 30
+    assert [piece.is_key for piece in player.fragments] == [index % FPS == 0 for index in range(30)]
+    assert player.inits[0].codecs.startswith("avc1." if codec == "h264" else "hvc1.")
+    assert (player.inits[0].video.width, player.inits[0].video.height) == (320, 180)
+    for index, (at, _) in enumerate(times(player.fragments)):
+        length_was_guessed = index < 2
+        assert at / TIMESCALE == pytest.approx(index / FPS, abs=0.07 if length_was_guessed else 0.001)
+
+
+def test_a_picture_leaves_the_moment_it_is_whole() -> None:
+    fragments, player = live()
+    for index, packets in enumerate(pictures(count=3)):
+        fragments.on_packets(packets[:-1])
+        assert len(player.fragments) == index
+        fragments.on_packets(packets[-1:])
+        assert len(player.fragments) == index + 1
+
+
+def test_it_begins_with_a_key_frame_wherever_it_was_joined(tmp_path: Path) -> None:
+    fragments, player = live()
+    for packets in pictures(first=7, count=10):
+        fragments.on_packets(packets)
+    assert player.fragments[0].is_key
+    assert len(player.fragments) == 7
+    assert player.fragments[0].start_s == 0.0
+    assert player.fragments[0].taken_utc == BEGAN_UTC + timedelta(seconds=1.0)
+    assert len(decoded(tmp_path, player.film())) == 7
+
+
+def test_parameter_sets_that_come_in_band_only_are_waited_for(tmp_path: Path) -> None:
+    fragments, player = live(sets=False)
+    for packets in pictures(count=12):
+        fragments.on_packets(packets)
+    assert not player.inits, "nobody has described the pictures"
+    film, sender = encoded("h264"), RtpSender("h264")
+    for index in range(20, 25):
+        units = film.sets + film.pictures[index] if index == 20 else film.pictures[index]
+        fragments.on_packets(timed(sender.picture(index, units), START_S + index / FPS))
+    assert len(player.inits) == 1
+    assert len(decoded(tmp_path, player.film())) == 5
+
+
+def test_other_parameter_sets_in_mid_stream_begin_anew_with_a_key_frame() -> None:
+    fragments, player = live()
+    for packets in pictures(count=5):
+        fragments.on_packets(packets)
+    other, sender = encoded("h264", 6, "640x360"), RtpSender("h264")
+    for index in range(10, 13):
+        units = other.sets + other.pictures[index] if index == 10 else other.pictures[index]
+        fragments.on_packets(timed(sender.picture(index, units), START_S + index / FPS))
+    assert [init.video.width for init in player.inits] == [320, 640]
+    assert [piece.is_key for piece in player.fragments[5:]] == [True, False, False]
+    assert player.fragments[5].start_s > player.fragments[4].start_s
+
+
+def test_a_damaged_picture_is_left_out_and_leaves_no_hole() -> None:
+    fragments, player = live()
+    for index, packets in enumerate(pictures(count=20)):
+        if index == 5:
+            packets = packets[1:]
+            if packets:
+                packets[0].lost_before = 1
+        if packets:
+            fragments.on_packets(packets)
+    for (at, duration), (following, _) in pairwise(times(player.fragments)):
+        assert at + duration == following
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.floats(0.001, 0.4), st.floats(0.03, 0.05)), min_size=2, max_size=60), st.integers(0, 9))
+def test_decoding_times_never_leap_and_never_drift_away_from_the_pictures_own(steps: list[float], jump: int) -> None:
+    """Media Source Extensions drop pictures up to the next key frame where they do."""
+    fragments, player = live()
+    film, sender = encoded("h264"), RtpSender("h264")
+    time_s, shown_s = START_S, []
+    for number, step_s in enumerate(steps):
+        time_s += step_s * (8 if number % 10 == jump else 1)
+        shown_s.append(time_s)
+        fragments.on_packets(timed(sender.picture(number, film.pictures[number % 60]), time_s))
+    found = times(player.fragments)
+    for (at, duration), (following, _) in pairwise(found):
+        assert at + duration == following
+        assert duration > 0
+    usual_s = max(step_s * 8 for step_s in steps)
+    for (at, _), own_s in zip(found, shown_s, strict=True):
+        assert abs(at / TIMESCALE - (own_s - shown_s[0])) <= usual_s + 0.05
+
+
+def test_pictures_sent_in_another_order_than_shown_come_out_in_order(tmp_path: Path) -> None:
+    film, places = with_b_frames()
+    player, sender = Player(), RtpSender("h264")
+    fragments = LiveFragments(H264, film.named_sets(), None, player, utc_of=lambda _: BEGAN_UTC)
+    for nals, place in zip(film.pictures, places, strict=True):
+        fragments.on_packets(timed(sender.picture(place, nals), START_S + place / FPS))
+    assert len(decoded(tmp_path, player.film())) == len(film.pictures)
+    shown = [at + shown_after(piece) for (at, _), piece in zip(times(player.fragments), player.fragments, strict=True)]
+    settled = [place for place in range(len(places)) if place >= 10]
+    for place in settled:
+        index = places.index(place)
+        assert shown[index] / TIMESCALE == pytest.approx(place / FPS, abs=0.001)
+
+
+def sound(index: int, time_s: float, samples: int = 320) -> RtpPacket:
+    at = index * samples % 8000
+    return RtpPacket(AUDIO, 8, True, index, index * samples, TONE[at : at + samples], b"", 0.0, time_s)
+
+
+def test_sound_is_made_once_somebody_listens_and_lasts_as_long_as_the_pictures(tmp_path: Path) -> None:
+    fragments, player = live(audio=ALAW)
+    for index, packets in enumerate(pictures(count=30)):
+        if index == 10:
+            assert not any(piece.sound for piece in player.fragments)
+            fragments.want_sound()
+        for number in range(3):
+            fragments.on_packets([sound(index * 3 + number, START_S + index / FPS + number * 0.04)])
+        fragments.on_packets(packets)
+    assert player.inits[0].codecs_with_sound == f"{player.inits[0].codecs},flac"
+    assert player.inits[0].sound == ALAW.format
+    rows = decoded(tmp_path, player.film(with_sound=True), "a")
+    heard_s = sum(length_s for _, length_s, _ in rows)
+    assert 1.4 <= heard_s <= 2.2, "from the eleventh picture on"
+    assert rows[0][0] == pytest.approx(1.0, abs=0.15)
+    assert len(decoded(tmp_path, player.film(), "v")) == 30, "who does not listen gets pictures alone"
+
+
+def test_sound_that_was_announced_and_never_comes_is_silence_and_holds_nobody_up(tmp_path: Path) -> None:
+    fragments, player = live(audio=ALAW)
+    fragments.want_sound()
+    for packets in pictures(count=30):
+        fragments.on_packets(packets)
+    rows = decoded(tmp_path, player.film(with_sound=True), "a")
+    assert rows[-1][0] + rows[-1][1] >= 3.0 - 0.5
+
+
+def test_the_end_of_the_source_is_told() -> None:
+    fragments, player = live()
+    fragments.on_end()
+    assert player.is_over

@@ -21,6 +21,7 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from sessions.folders import remove_leftovers
 from sessions.ids import stream_id_of
+from sessions.live_hub import LiveListener
 from sessions.plan import needs_transcode
 from sessions.replay_segments import MakeSegments, make_segments
 from sessions.replay_session import ReplaySession
@@ -132,10 +133,39 @@ class StreamManager:
             is_hevc_variant = "hevc" in accept and codec == "hevc"
             stream_id = stream_id_of(camera_id, profile_token, is_hevc=is_hevc_variant)
             old = self._sessions.get(stream_id)
+            if isinstance(old, Session) and needs_transcode(codec, is_hevc_variant=is_hevc_variant):
+                self._slots.take(stream_id, old.holdings)  # it may have run without ffmpeg until now
             viewer_id = old.add_viewer() if old is not None else None
             if old is not None and viewer_id is not None:
                 return old.view(), viewer_id, False
-            return self._start_new(camera_id, profile_token, codec, is_hevc_variant=is_hevc_variant, after=old)
+            session = self._new_session(camera_id, profile_token, codec, is_hevc_variant=is_hevc_variant, after=old)
+            if needs_transcode(codec, is_hevc_variant=is_hevc_variant):
+                self._slots.take(session.stream_id, session.holdings)
+            viewer_id = session.add_viewer()
+            self._begin(session)
+        return session.view(), viewer_id or "", True
+
+    def watch_live(
+        self, camera_id: int, profile_token: str, listener: LiveListener, *, wants_sound: bool = False
+    ) -> tuple[str, str]:
+        """Has a live session's fragments sent to `listener`: its stream_id and a viewer's id. Answers at once.
+
+        The session is the one that start() would share, with whatever the device sends; ffmpeg runs only while
+        somebody wants HLS as well. Left with stop(stream_id, viewer_id). LimitReached, NotFound.
+        """
+        video = self._known_video(camera_id, profile_token)
+        with self._lock:
+            codec = self._codec(camera_id, profile_token, video)
+            stream_id = stream_id_of(camera_id, profile_token)
+            old = self._sessions.get(stream_id)
+            if isinstance(old, Session):
+                viewer_id = old.add_live(listener, wants_sound=wants_sound)
+                if viewer_id is not None:
+                    return stream_id, viewer_id
+            session = self._new_session(camera_id, profile_token, codec, is_hevc_variant=False, after=old)
+            viewer_id = session.add_live(listener, wants_sound=wants_sound)
+            self._begin(session)
+        return stream_id, viewer_id or ""
 
     def start_replay(
         self,
@@ -255,12 +285,12 @@ class StreamManager:
 
     # ---- inside ----------------------------------------------------------------------------------
 
-    def _start_new(
+    def _new_session(
         self, camera_id: int, profile_token: str, codec: str | None, *, is_hevc_variant: bool, after: Watchable | None
-    ) -> tuple[StreamView, str, bool]:
+    ) -> Session:
         """With the lock held."""
         self._check_room()
-        session = Session(
+        return Session(
             self._tools,
             camera_id,
             profile_token,
@@ -269,13 +299,12 @@ class StreamManager:
             on_end=self._forget,
             after=after,
         )
-        if needs_transcode(codec, is_hevc_variant=is_hevc_variant):
-            self._slots.take(session.stream_id, session.holdings)
-        viewer_id = session.add_viewer()
+
+    def _begin(self, session: Session) -> None:
+        """With the lock held."""
         self._sessions.pop(session.stream_id, None)
         self._sessions[session.stream_id] = session
         session.start()
-        return session.view(), viewer_id or "", True
 
     def _check_room(self) -> None:
         """With the lock held."""

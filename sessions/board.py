@@ -9,7 +9,7 @@ from datetime import datetime
 
 from core.clock import Clock
 from core.errors import NotFound, Unavailable
-from core.records import Problem, StreamState, VideoFormat
+from core.records import AudioFormat, Problem, StreamState, VideoFormat
 from media.playlists import LiveTimeline, WrittenPlaylist
 from media.rtsp.feed import FeedState, FeedStatus
 from sessions.backoff import RETRY_AFTER_S
@@ -25,8 +25,10 @@ class Shown:
 
     state: StreamState
     error: Problem | None
-    plan: Plan | None
+    is_transcoding: bool
+    makes_segments: bool
     video: VideoFormat | None
+    audio: AudioFormat | None
     bitrate_kbps: int | None
     last_segment_age_s: float | None
     restarts: int
@@ -45,7 +47,10 @@ class Board:
         self._error: Problem | None = None
         self._plan: Plan | None = None
         self._feed: FeedStatus | None = None
+        self._makes_segments = False
+        self._segments_problem: Problem | None = None
         self._last_segment_s: float | None = None
+        self._last_fragment_s: float | None = None
         self._written_kbps: int | None = None
         self._runs = 0
 
@@ -56,13 +61,28 @@ class Board:
         with self._changed:
             self._feed = None
 
-    def begin_run(self, plan: Plan) -> int:
-        """ffmpeg is about to start; the number its first segment must have."""
+    def set_plan(self, plan: Plan) -> None:
+        """The source of a new run is described."""
         with self._changed:
             self._plan = plan
             self._runs += 1
+
+    def begin_run(self) -> int:
+        """ffmpeg is about to start; the number its first segment must have."""
+        with self._changed:
+            self._makes_segments = True
+            self._segments_problem = None
             self._timeline.begin_run()
             return self._timeline.next_number
+
+    def end_segments(self, problem: Problem | None = None) -> None:
+        """ffmpeg was ended and its files deleted: nobody wants segments any more, or `problem` is in the way."""
+        with self._changed:
+            self._makes_segments = False
+            self._segments_problem = problem
+            self._changed.notify_all()
+            self._last_segment_s = self._written_kbps = None
+            self._forget_segments()
 
     @property
     def run_number(self) -> int:
@@ -98,11 +118,17 @@ class Board:
                 self._changed.notify_all()
             return added, gone
 
+    def fragments_flow(self, fragment_s: float) -> None:
+        """The last fragment came then, by our monotonic clock."""
+        with self._changed:
+            if fragment_s != self._last_fragment_s:
+                self._last_fragment_s = fragment_s
+                self._state, self._error = StreamState.RUNNING, None
+
     def forget_segments(self) -> None:
         """Their files were deleted."""
         with self._changed:
-            self._timeline.forget_all()
-            self._text = self._timeline.render()
+            self._forget_segments()
 
     def set_written_kbps(self, rate_kbps: int) -> None:
         with self._changed:
@@ -127,42 +153,59 @@ class Board:
             self._changed.wait_for(self._is_decided, wait_s)
             if self._state is StreamState.STOPPED:
                 raise NotFound("This stream has ended.")
-            if self._state is StreamState.FAILED and self._error is not None:
-                code = self._error.code
-                raise Unavailable(self._error.detail, code=code, retry_after_s=RETRY_AFTER_S.get(code, 5))
+            problem = self._error if self._state is StreamState.FAILED else self._segments_problem
+            if problem is not None:
+                raise Unavailable(problem.detail, code=problem.code, retry_after_s=RETRY_AFTER_S.get(problem.code, 5))
             if self._timeline.is_empty():
                 raise Unavailable("The stream is starting; there is no segment yet.")
             return self._text
 
     def shown(self) -> Shown:
         with self._changed:
-            age_s = None if self._last_segment_s is None else self._clock.monotonic_s() - self._last_segment_s
+            last_s = max(self._last_segment_s or 0.0, self._last_fragment_s or 0.0)
+            age_s = self._clock.monotonic_s() - last_s if last_s else None
             return Shown(
                 state=self._state,
                 error=self._error,
-                plan=self._plan,
+                is_transcoding=self._is_transcoding(),
+                makes_segments=self._makes_segments,
                 video=self._video(),
+                audio=self._audio(),
                 bitrate_kbps=self._bitrate_kbps(),
                 last_segment_age_s=age_s,
                 restarts=max(0, self._runs - 1),
                 segment_wait=self._segment_wait(),
             )
 
+    def _forget_segments(self) -> None:
+        self._timeline.forget_all()
+        self._text = self._timeline.render()
+
     def _is_decided(self) -> bool:
-        return self._state in (StreamState.STOPPED, StreamState.FAILED) or not self._timeline.is_empty()
+        is_over = self._state in (StreamState.STOPPED, StreamState.FAILED) or self._segments_problem is not None
+        return is_over or not self._timeline.is_empty()
 
     def _video(self) -> VideoFormat | None:
         """What the player gets, as precisely as the picture itself has told it by now."""
         if self._plan is None:
             return None
-        video, seen = self._plan.out_video, self._feed.video if self._feed is not None else None
+        planned = self._plan.out_video if self._makes_segments else self._plan.source_video
+        video, seen = planned, self._feed.video if self._feed is not None else None
         fps = self._feed.fps if self._feed is not None else None
         if seen is not None:
             video = replace(video, width=seen.width or video.width, height=seen.height or video.height)
         return replace(video, fps=fps or video.fps)
 
+    def _is_transcoding(self) -> bool:
+        return self._makes_segments and self._plan is not None and self._plan.is_transcoding
+
+    def _audio(self) -> AudioFormat | None:
+        if self._plan is None:
+            return None
+        return self._plan.out_audio if self._makes_segments else self._plan.source_audio
+
     def _bitrate_kbps(self) -> int | None:
-        if self._plan is not None and self._plan.is_transcoding:
+        if self._is_transcoding():
             return self._written_kbps
         if self._feed is not None and self._feed.bitrate_kbps is not None:
             return self._feed.bitrate_kbps

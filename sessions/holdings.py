@@ -49,6 +49,15 @@ class Holdings:
             self._process = spawn()
             return self._process
 
+    def end_process(self) -> None:
+        """Gives back the process and empties the folder; the feed goes on."""
+        with self._lock:
+            process, self._process = self._process, None
+            if process is not None:
+                process.stop(_STOP_GRACE_S)
+            if not self._is_released:
+                empty_folder(self.folder)
+
     def end_run(self, *, empty: bool = False) -> None:
         """Gives back feed and process; `empty`: the segments as well."""
         with self._lock:

@@ -14,12 +14,13 @@ _ENCODED_AUDIO = "aac"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done with a source. `out_video` and `out_audio` are what the player gets."""
+    """What HLS is made of a source. `out_video` and `out_audio` are what its players get."""
 
     video: VideoHandling
     audio: AudioHandling
     container: Container
     source_video: VideoFormat
+    source_audio: AudioFormat | None
     out_video: VideoFormat
     out_audio: AudioFormat | None
 
@@ -42,11 +43,11 @@ def plan_for(described: MediaDescription, *, is_hevc_variant: bool) -> Plan:
     if is_hevc_variant:
         if video.codec != "hevc":
             raise CameraUnsupported("This media profile does not send H.265 any more: start it again.", service="hevc")
-        return Plan(VideoHandling.COPY, audio, Container.FMP4, video, video, out_audio)
+        return Plan(VideoHandling.COPY, audio, Container.FMP4, video, described.audio, video, out_audio)
     if video.codec == "h264":
-        return Plan(VideoHandling.COPY, audio, Container.TS, video, video, out_audio)
+        return Plan(VideoHandling.COPY, audio, Container.TS, video, described.audio, video, out_audio)
     out_video = replace(video, codec="h264", bitrate_kbps=None, gop=None)
-    return Plan(VideoHandling.TRANSCODE, audio, Container.TS, video, out_video, out_audio)
+    return Plan(VideoHandling.TRANSCODE, audio, Container.TS, video, described.audio, out_video, out_audio)
 
 
 def _audio(audio: AudioFormat | None) -> tuple[AudioHandling, AudioFormat | None]:

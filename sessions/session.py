@@ -7,6 +7,7 @@ down. A failed session lives on and heals by itself, as long as somebody asks fo
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from sessions.board import Board
 from sessions.folders import served_file
 from sessions.holdings import Holdings
 from sessions.ids import stream_id_of
-from sessions.run import RestartWanted, Run, Stalled
+from sessions.live_hub import LiveHub, LiveListener
+from sessions.run import RestartWanted, Run, Stalled, Wants
 from sessions.tools import Tools
 from sessions.view import StreamView
 from sessions.watchable import Watchable
@@ -54,6 +56,9 @@ class Session(Watchable):
         self._known_codec = known_codec
         self._after = after
         self._board = Board(tools.clock, LiveTimeline(kept=settings.playlist_segments, segment_s=settings.segment_s))
+        self._hub = LiveHub(tools.clock)
+        self._wants_segments = False  # somebody has asked for HLS, and fetches it
+        self._told: tuple[object, ...] = ()
         self._was_full = False
         self._tried_s = self._started_s
 
@@ -67,16 +72,47 @@ class Session(Watchable):
         viewer_id = super().add_viewer()
         if viewer_id is None:
             return None
+        self._want_segments()
+        self._try_again_for_a_new_viewer()
+        return viewer_id
+
+    def add_live(self, listener: LiveListener, *, wants_sound: bool) -> str | None:
+        """A viewer who is sent fragments: its id, or None when this session is ending."""
+        with self._lock:
+            if self._is_over:
+                return None
+            viewer_id = secrets.token_urlsafe(12)
+            self._hub.join(listener, viewer_id, wants_sound=wants_sound)
+        listener.on_live_state(self.view())
+        self._try_again_for_a_new_viewer()
+        self._wake.set()
+        return viewer_id
+
+    def leave(self, viewer_id: str) -> bool:
+        """True when that was the last viewer, of HLS and of fragments."""
+        self._hub.drop(viewer_id)
+        is_last = super().leave(viewer_id)
+        if is_last:
+            self._wants_segments = False
+        self._wake.set()
+        return is_last and self._hub.count() == 0
+
+    def _want_segments(self) -> None:
+        if not self._wants_segments:
+            self._wants_segments = True
+            self._wake.set()
+
+    def _try_again_for_a_new_viewer(self) -> None:
         error = self._board.shown().error
         is_password = error is not None and error.code == "camera_auth_failed"
         if self._board.state is StreamState.FAILED and not is_password and self._now_s() - self._tried_s > _SOON_S:
             self.retry()
-        return viewer_id
 
     def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
         """As Board.playlist; counts as watching, while it waits too. NotFound for another name."""
         if name != PLAYLIST_NAME:
             raise NotFound("There is no such playlist.")
+        self._want_segments()
         with self._watches(viewer_id):
             return self._board.playlist(wait_s)
 
@@ -91,8 +127,7 @@ class Session(Watchable):
     def view(self) -> StreamView:
         shown = self._board.shown()
         with self._lock:
-            viewers = self._viewers.count(self._now_s())
-        plan = shown.plan
+            viewers = self._viewers.count(self._now_s()) + self._hub.count()
         return StreamView(
             stream_id=self.stream_id,
             camera_id=self.camera_id,
@@ -105,8 +140,8 @@ class Session(Watchable):
             viewers=viewers,
             restarts=shown.restarts,
             video=shown.video,
-            audio=plan.out_audio if plan is not None else None,
-            transcoding=plan is not None and plan.is_transcoding,
+            audio=shown.audio,
+            transcoding=shown.is_transcoding,
             bitrate_kbps=shown.bitrate_kbps,
             last_segment_age_s=shown.last_segment_age_s,
             playlist_url=f"/static/streams/{self.stream_id}/{PLAYLIST_NAME}",
@@ -123,8 +158,29 @@ class Session(Watchable):
 
     # ---- its thread ------------------------------------------------------------------------------
 
+    def _is_unwatched(self, *, is_complete: bool) -> bool:
+        if not self._wants_segments or super()._is_unwatched(is_complete=is_complete):
+            self._wants_segments = False
+            return self._hub.count() == 0
+        return False
+
+    def _wants(self) -> Wants:
+        return Wants(segments=self._wants_segments, fragments=self._hub.count() > 0)
+
+    def _tell_listeners(self) -> None:
+        """Those who are sent fragments are told how it goes, where that has changed."""
+        if self._hub.count() == 0:
+            return
+        view = self.view()
+        told = (view.status, view.error, view.segment_wait, view.source_codec)
+        if told != self._told:
+            self._told = told
+            self._hub.tell(view)
+
     def _release(self) -> None:
         self._board.end()
+        self._hub.detach()
+        self._tell_listeners()
         self.holdings.release()
         self._tools.slots.give_back(self.stream_id, self.holdings)
 
@@ -143,7 +199,9 @@ class Session(Watchable):
             profile_token=self.profile_token,
             is_hevc_variant=self._is_hevc_variant,
             board=self._board,
+            hub=self._hub,
             holdings=self.holdings,
+            wants=self._wants,
             pause=self._pause_run,
             known_codec=self._known_codec,
             learn_codec=self._learn_codec,
@@ -154,17 +212,21 @@ class Session(Watchable):
             self._check_over()
             run.run_once()
         except RestartWanted:
-            self.holdings.end_run()
+            self._end_run()
             if not self._again.is_set() and run.healthy_s < _FLAPPING_S:
                 wait_s = self._backoff.failed_after(run.healthy_s)
         except AppError as error:
-            self.holdings.end_run(empty=error.code == "storage_full")
+            self._end_run(empty=error.code == "storage_full")
             wait_s = self._trouble(error, run.healthy_s)
         except OSError as error:  # the folder was taken away, or cannot be written
-            self.holdings.end_run()
+            self._end_run()
             log.warning("%s: %s", self.stream_id, error)
             wait_s = self._trouble(AppError("The folder for segments cannot be used.", code="storage_full"), 0.0)
         self._wait_for_next(wait_s)
+
+    def _end_run(self, *, empty: bool = False) -> None:
+        self._hub.detach()
+        self.holdings.end_run(empty=empty)
 
     def _learn_codec(self, codec: str) -> None:
         self._known_codec = codec
@@ -197,9 +259,11 @@ class Session(Watchable):
                 wait_s,
             )
             self._board.set_trouble(state, problem)
+            self._tell_listeners()
 
     def _pause_run(self, wait_s: float) -> None:
         """Between two looks of a run."""
+        self._tell_listeners()
         self._sleep(wait_s)
         if self._again.is_set():
             raise RestartWanted

@@ -155,10 +155,14 @@ class Watchable(ABC):
 
     def _check_over(self, *, is_complete: bool = False) -> None:
         with self._lock:
-            if not self._waiting and self._viewers.is_over(self._now_s(), is_complete=is_complete):
+            if not self._waiting and self._is_unwatched(is_complete=is_complete):
                 self._is_over = True
         if self._is_over:
             raise SessionOver
+
+    def _is_unwatched(self, *, is_complete: bool) -> bool:
+        """Whether nobody has watched for so long that it may end; with the lock held."""
+        return self._viewers.is_over(self._now_s(), is_complete=is_complete)
 
     def _see(self, viewer_id: str | None) -> None:
         """That viewer, or whoever it is, watches."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from core.records import AudioFormat, Problem, VideoFormat
+from media.fmp4.live import FragmentSink
 
 
 class FeedState(StrEnum):
@@ -88,6 +89,21 @@ class Feed(Protocol):
         Corrected for the drift between the device's clock and ours and for steps of our own wall
         clock. The answer for a given media_s, once it has been received, does not change.
         """
+        ...
+
+    def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
+        """Has the source's pictures made into fragments for `sink` (fmp4.live), beginning with the last key frame.
+
+        Once a feed; until close(). `origin_s`: the source's time that is 0 on their time line (fragments_origin_s).
+        """
+        ...
+
+    def want_sound(self) -> None:
+        """Fragments have sound from now on, where the source has any that they can carry."""
+        ...
+
+    def fragments_origin_s(self) -> float | None:
+        """The source's time that is 0 on the time line of the fragments; None before the first of them."""
         ...
 
     def close(self) -> None:

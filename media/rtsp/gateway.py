@@ -12,6 +12,7 @@ import asyncio
 import logging
 import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -24,6 +25,7 @@ from core.login_gate import LoginGate
 from core.recordings import ReplaySource
 from core.records import StreamSource
 from core.settings import Settings
+from media.fmp4.live import FragmentSink, LiveFragments
 from media.rtsp.budget import SessionBudget
 from media.rtsp.device import DeviceSession
 from media.rtsp.feed import Feed, FeedStatus, MediaDescription
@@ -64,6 +66,9 @@ class GatewayFeed:
         self._reader: LoopbackReader | None = None
         self._start_s: float | None = None
         self._is_closed = False
+        self._wants_sound = False
+        self._fragments: LiveFragments | None = None
+        self._fragments_begin: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -87,6 +92,16 @@ class GatewayFeed:
         start_s = self._start_s
         return None if start_s is None else self._line.source.arrived_utc(start_s + media_s)
 
+    def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
+        self._gateway.in_thread(self._begin_fragments, sink, origin_s)
+
+    def want_sound(self) -> None:
+        self._wants_sound = True
+        self._gateway.in_thread(self._pass_on_want)
+
+    def fragments_origin_s(self) -> float | None:
+        return self._fragments.origin_s if self._fragments else None
+
     def close(self) -> None:
         self._is_closed = True
         self._line.source.wake_waiters()
@@ -106,10 +121,34 @@ class GatewayFeed:
     def on_started(self, start_s: float) -> None:
         self._start_s = start_s
 
-    def end_reader(self) -> None:
+    def end_consumers(self) -> None:
         if self._reader:
             self._reader.close()
             self._reader = None
+        if self._fragments_begin:
+            self._fragments_begin.cancel()
+        if self._fragments:
+            self.source.detach(self._fragments)
+
+    def _begin_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
+        if self._fragments_begin is None and not self._is_closed:
+            self._fragments_begin = asyncio.get_running_loop().create_task(self._attach_fragments(sink, origin_s))
+
+    async def _attach_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
+        """The parameter sets may come with the first key frame only, so all that is waited for is the codec."""
+        source = self.source
+        if not await source.until_announced() or source.codec is None:
+            sink.on_end()
+            return
+        self._fragments = LiveFragments(
+            source.codec, source.sets, source.announced_audio, sink, utc_of=source.arrived_utc, origin_s=origin_s
+        )
+        self._pass_on_want()
+        source.attach(self._fragments)
+
+    def _pass_on_want(self) -> None:
+        if self._fragments and self._wants_sound:
+            self._fragments.want_sound()
 
 
 class RtspGateway:
@@ -210,6 +249,12 @@ class RtspGateway:
         self._replay.abilities.pop(device_key, None)
         self._replay.ways.pop(device_key, None)
 
+    def in_thread(self, work: Callable[..., None], *arguments: object) -> None:
+        """Has the gateway's thread do it; nothing where the gateway has stopped."""
+        with self._lock:
+            if self._loop:
+                self._loop.call_soon_threadsafe(work, *arguments)
+
     def close_feed(self, feed: GatewayFeed) -> None:
         """Feed.close()."""
         with self._lock:
@@ -295,7 +340,7 @@ class RtspGateway:
             return next((line for line in same if not line.feeds), None)
 
     def _after_close(self, feed: GatewayFeed) -> None:
-        feed.end_reader()
+        feed.end_consumers()
         if feed.line.source.error:
             self._forget_if_unused(feed.line)
         else:

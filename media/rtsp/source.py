@@ -94,6 +94,7 @@ class SharedSource:
         if audio:
             self._clocks[AUDIO] = TrackClock(audio.clock_rate)
         self._review_description()
+        self._notify()
 
     def on_playing(self) -> None:
         self._playing_since_s = self._clock.monotonic_s()
@@ -338,6 +339,12 @@ class SharedSource:
                     await self._changed.wait()
         except TimeoutError:
             return False
+        return self.error is None
+
+    async def until_announced(self) -> bool:
+        """For the event loop: True once the device has said what it sends; False when the session failed before."""
+        while self._codec is None and self.error is None:
+            await self._changed.wait()
         return self.error is None
 
     def wait_described(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> MediaDescription:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from core.errors import AppError
 from core.records import AudioFormat, Credential, Problem, StreamSource, StreamState, VideoFormat
 from core.secrets import Secret
+from media.fmp4.live import FragmentSink
 from media.rtsp.feed import FeedState, FeedStatus, MediaDescription
 from stream_manager import StreamManager
 
@@ -109,6 +110,8 @@ class ThinFeed:
     device: Device
     opened_utc: datetime = field(default_factory=lambda: datetime.now(UTC))
     is_closed: bool = False
+    sink: FragmentSink | None = None
+    has_sound: bool = False
 
     @property
     def url(self) -> str:
@@ -136,6 +139,15 @@ class ThinFeed:
 
     def wall_time_of(self, media_s: float) -> datetime | None:
         return self.opened_utc + timedelta(seconds=media_s)
+
+    def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
+        self.sink = sink
+
+    def want_sound(self) -> None:
+        self.has_sound = True
+
+    def fragments_origin_s(self) -> float | None:
+        return None
 
     def close(self) -> None:
         self.is_closed = True

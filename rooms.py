@@ -80,9 +80,9 @@ class Rooms:
         for happened in (self.onvif.on_delete, self.onvif.on_change):
             happened(self.recordings.forget_camera)
             happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
-        self.web = build_web(
-            Services(settings, self.onvif, self.streams, self.recordings, self.is_ready, self.accounts)
-        )
+        services = Services(settings, self.onvif, self.streams, self.recordings, self.is_ready, self.accounts)
+        self.sockets = services.sockets
+        self.web = build_web(services)
         self.web.extensions["rooms"] = self
         self.web.cli.add_command(users_commands(self._opened_accounts))
         self.web.cli.add_command(secrets_commands(self._rotate_key))
@@ -101,6 +101,7 @@ class Rooms:
                 (self.onvif.start, self.onvif.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.streams.start_rooms, self.streams.stop_rooms),
+                (self.sockets.start, self.sockets.stop),
             ):
                 rooms.callback(stop)
                 start()

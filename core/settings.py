@@ -47,6 +47,7 @@ class Settings:
     playlist_segments: int = _setting(10, "Segments kept in a live playlist.", low=3, high=100)
     playlist_wait_s: float = _setting(10.0, "How long the playlist of a starting session may wait.", low=0, high=30)
     max_sessions: int = _setting(32, "Sessions at once, live and replay together.", low=1, high=512)
+    max_sockets: int = _setting(256, "Pages at once that watch live over a WebSocket.", low=1, high=4096)
     max_transcodes: int = _setting(2, "Sessions at once that encode video.", low=0, high=64)
     idle_end_s: float = _setting(30.0, "A session ends this long after its last viewer.", low=1, high=86400)
     unwatched_end_s: float = _setting(300.0, "A session that nobody ever watched ends after this.", low=1, high=86400)

@@ -17,6 +17,8 @@ from media.fmp4.live import LiveFragment, LiveInit
 from media.rtsp.feed import Feed
 from sessions.view import StreamView
 
+__all__ = ["LiveFragment", "LiveHub", "LiveInit", "LiveListener"]
+
 _MAX_HELD_BYTES = 12 * 1024 * 1024
 
 

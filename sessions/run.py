@@ -103,7 +103,9 @@ class Run:
     def run_once(self) -> NoReturn:
         wants = self._wants()
         if wants.segments and not wants.fragments:
-            self._ffmpeg = self._prepare_segments()  # what needs no device comes first: a full disk is no reason to knock
+            self._ffmpeg = (
+                self._prepare_segments()
+            )  # what needs no device comes first: a full disk is no reason to knock
         source = self._tools.resolve_source(self._camera_id, self._profile_token)
         feed = self._holdings.take_feed(lambda: self._tools.open_feed(source))
         if wants.fragments:

@@ -136,6 +136,11 @@ def _live() -> Target:
     return Target(camera_id, _known_channel(camera_id, _text(_body(), "profile_token")))
 
 
+def _live_in_path() -> Target:
+    camera_id = _path_camera()
+    return Target(camera_id, _known_channel(camera_id, str((request.view_args or {})["profile_token"])))
+
+
 def _recording(camera_id: int, recording_token: str) -> Target:
     channel = services().recordings.channel_of(camera_id, recording_token) if _is_limited(camera_id) else None
     return Target(camera_id, channel)
@@ -236,6 +241,8 @@ RULES: dict[str, Rule] = {
     "api_cameras.camera_health": Rule(Permission.MANAGE, _whole_camera),
     "api_cameras.discover": Rule(Permission.MANAGE, action="discover"),
     # live and replay
+    "live.socket_for_one": Rule(Permission.LIVE, _live_in_path),
+    "live.socket_for_many": Rule(Permission.LIVE),  # each channel is checked when it is asked for
     "api_streams.start_stream": Rule(Permission.LIVE, _live, "watch"),
     "api_streams.stop_stream": Rule(Permission.LIVE, _stream_to_stop),
     "api_streams.stream_status": Rule(Permission.LIVE, _stream_in_path),
@@ -304,16 +311,22 @@ def _decide() -> BaseResponse | None:
 
 
 def _who() -> Principal | None:
+    return who_asks_later()()
+
+
+def who_asks_later() -> Callable[[], Principal | None]:
+    """Who sent this request, to be asked again as long as its connection lasts: a login may end meanwhile."""
     accounts = services().accounts
-    header = request.headers.get("Authorization")
-    if header is not None:
-        scheme, _, token = header.partition(" ")
-        return accounts.principal_of_token(token.strip()) if scheme.lower() == "bearer" else None
-    cookie = cookie_of(request)
-    found = accounts.principal_of_session(cookie) if cookie else None
-    if found is None and is_open():
-        return LOCAL
-    return found
+    header, cookie, is_here = request.headers.get("Authorization"), cookie_of(request), client().is_on_this_machine
+
+    def who() -> Principal | None:
+        if header is not None:
+            scheme, _, token = header.partition(" ")
+            return accounts.principal_of_token(token.strip()) if scheme.lower() == "bearer" else None
+        found = accounts.principal_of_session(cookie) if cookie else None
+        return LOCAL if found is None and is_here and not accounts.has_accounts() else found
+
+    return who
 
 
 def _ask_to_log_in() -> BaseResponse:

@@ -16,6 +16,7 @@ from web.api import models, playback, recordings, system
 from web.api import streams as api_streams
 from web.fields import refuse
 from web.guard import install_guard
+from web.live import route as live
 from web.modules import modules_of
 from web.problems import install_problems
 from web.services import EXTENSION, Services
@@ -61,7 +62,7 @@ def build_web(services: Services) -> OpenAPI:
         system.blueprint,
     ):
         app.register_api(blueprint)
-    for plain in (system.described, pages.blueprint, static_files.blueprint, streams.blueprint):
+    for plain in (system.described, pages.blueprint, static_files.blueprint, streams.blueprint, live.blueprint):
         app.register_blueprint(plain)
     app.wsgi_app = _with_socket_timeout(app.wsgi_app)  # type: ignore[method-assign] # Flask's own way to add a layer
     return app

@@ -50,6 +50,12 @@ class UnsupportedMediaType(AppError):
     code = "unsupported_media_type"
 
 
+class UpgradeRequired(AppError):
+    """An address that is spoken to over a WebSocket was asked for by other means: 426."""
+
+    code = "upgrade_required"
+
+
 def is_loopback_host(host: str) -> bool:
     """Whether a Host header names this machine: localhost, 127.0.0.0/8, [::1], with or without a port."""
     match = _HOST.fullmatch(host)

@@ -32,7 +32,7 @@ from core.errors import (
     StorageFull,
     Unavailable,
 )
-from web.guard import Refused, UnsupportedMediaType
+from web.guard import Refused, UnsupportedMediaType, UpgradeRequired
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (Conflict, 409, "That clashes with what there is", None),
     (UnsupportedMediaType, 415, "JSON is needed", None),
     (CameraUnsupported, 422, "The device cannot do this", None),
+    (UpgradeRequired, 426, "A WebSocket is needed", None),
     (LimitReached, 429, "Too many at once", 10),
     (CameraAuthFailed, 502, "The device refuses the password", None),
     (CameraBadAnswer, 502, "The device's answer cannot be used", None),

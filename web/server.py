@@ -26,6 +26,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 from core.errors import AppError, StartRefused
 from core.settings import Settings, SettingsError
 from web.guard import SECURITY_HEADERS
+from web.live.handover import handover
 from web.problems import PROBLEM_TYPE, problem
 from web.slow_clients import slow_clients
 
@@ -35,6 +36,7 @@ EXIT_CANNOT_START = 2
 _CLOSE_WITHIN_S = 3.5
 _KILLED_AFTER_S = 4
 _PR_SET_PDEATHSIG = 1
+_TAKEN_OVER = object()
 _WORKER_FAILED = 4  # gunicorn's own code for "do not start another worker"
 
 
@@ -68,9 +70,17 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         descriptor = conn.sock.fileno()
         slow_clients.reading(conn)
         try:
-            return super().handle(conn)
+            is_kept = super().handle(conn)
         finally:
             slow_clients.left(descriptor, conn)
+        return _TAKEN_OVER if handover.was_taken(conn.sock) else is_kept
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """A connection that became a WebSocket is not ours any more, and stays open."""
+        if not fs.cancelled() and fs.exception() is None and fs.result() is _TAKEN_OVER:
+            self.nr_conns -= 1
+            return
+        super().finish_request(conn, fs)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         del req, addr

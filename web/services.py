@@ -22,7 +22,9 @@ from core.errors import Unavailable
 from core.records import Channel, StreamState
 from core.settings import Settings
 from recordings.views import Coverage, Found, Playback, Summary
+from sessions.live_hub import LiveListener
 from sessions.view import StreamView
+from web.live.sockets import Sockets
 from web.watching import Watching
 
 EXTENSION = "web.services"
@@ -71,6 +73,9 @@ class Streams(Protocol):
         end_utc: datetime | None = None,
         accept: tuple[str, ...] = ...,
     ) -> tuple[StreamView, str]: ...
+    def watch_live(
+        self, camera_id: int, profile_token: str, listener: LiveListener, *, wants_sound: bool = ...
+    ) -> tuple[str, str]: ...
     def seek(self, stream_id: str, time_utc: datetime) -> StreamView: ...
     def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState: ...
     def status(self, stream_id: str) -> StreamView: ...
@@ -140,10 +145,13 @@ class Services:
     watching: Watching = field(init=False)
     playlist_room: WaitingRoom = field(init=False)
     device_room: WaitingRoom = field(init=False)
+    sockets: Sockets = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "watching", Watching(self.streams.stop))
+        object.__setattr__(self, "sockets", Sockets(self.settings.max_sockets))
         self.accounts.on_ended(self.watching.end)
+        self.accounts.on_ended(self.sockets.end_logins)
         places = max(2, self.settings.request_threads // 4)
         object.__setattr__(self, "playlist_room", WaitingRoom(places, "playlists are waited for"))
         object.__setattr__(self, "device_room", WaitingRoom(places, "answers of devices are waited for"))

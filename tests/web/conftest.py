@@ -38,6 +38,7 @@ from core.records import (
 )
 from core.settings import Settings
 from database import Database
+from sessions.live_hub import LiveListener
 from sessions.view import StreamView
 from tests.accounts.conftest import CHEAP
 from tests.recordings.recorder import Archive
@@ -258,6 +259,13 @@ class StandInStreams:
         )
         self.sessions[stream_id] = view
         return view, "viewer-1"
+
+    def watch_live(
+        self, camera_id: int, profile_token: str, listener: LiveListener, *, wants_sound: bool = False
+    ) -> tuple[str, str]:
+        view, viewer_id, _ = self.start(camera_id, profile_token)
+        listener.on_live_state(view)
+        return view.stream_id, viewer_id
 
     def seek(self, stream_id: str, time_utc: datetime) -> StreamView:
         view = self.status(stream_id)

@@ -31,6 +31,8 @@ VIEWER = {
     "/cameras",
     "/viewer/<camera_id>",
     "/static/streams/<stream_id>/<file>",
+    "/live",
+    "/live/<camera_id>/<profile_token>",
     "/api/cameras GET",
     "/api/cameras/<camera_id> GET",
     "/api/cameras/<camera_id>/profiles",
@@ -125,6 +127,7 @@ def ask(door: Door, method: str, rule: str, camera_id: int = 1) -> Any:
         "token_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
+        "profile_token": "MediaProfile00000",
         "path:name": "css/base.css",
     }
     for name, value in values.items():

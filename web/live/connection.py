@@ -1,0 +1,220 @@
+"""One WebSocket (RFC 6455) in the loop of the sockets: bytes in, messages out, and what to do about slow ones.
+
+The protocol itself is the `websockets` package's, without its input and output. Sockets are read and written as they
+are, because asyncio takes over no TLS connection whose handshake somebody else has made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+import typing
+from collections import deque
+from collections.abc import Iterable
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import Protocol, Side, State
+
+log = logging.getLogger(__name__)
+
+_QUIET = logging.getLogger("websockets.quiet")  # it would tell of every connection
+_QUIET.setLevel(logging.ERROR)
+
+MAX_MESSAGE_BYTES = 16 * 1024
+_READ_BYTES = 16 * 1024
+_KERNEL_BYTES = 64 * 1024  # what the kernel holds for a slow reader is late, too
+_MOST_UNSENT_BYTES = 24 * 1024 * 1024
+_LATE_AFTER_S = 1.0
+_LATE_BYTES = 8 * 1024
+_STUCK_AFTER_S = 15.0
+_PING_EVERY_S = 10.0
+_SILENT_AFTER_S = 30.0
+_CLOSE_WITHIN_S = 2.0
+
+
+class MessageTaker(typing.Protocol):
+    """What a connection is for. Called in the loop; must not block."""
+
+    def on_text(self, data: bytes) -> None: ...
+    def on_caught_up(self) -> None:
+        """All that was late is sent."""
+        ...
+
+    def on_closed(self) -> None:
+        """Once."""
+        ...
+
+
+class Connection:
+    """All methods belong to the loop's thread. `on_closed` of the taker is called once, whoever ends it."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        taker: MessageTaker,
+    ) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=MAX_MESSAGE_BYTES, logger=_QUIET)
+        self._taker = taker
+        self._unsent: deque[tuple[float, memoryview]] = deque()
+        self._unsent_bytes = 0
+        self._is_writing = False
+        self._is_late = False
+        self._is_closed = False
+        self._is_last_said = False
+        self._heard_s = self._pinged_s = loop.time()
+        self._closing_s: float | None = None
+
+    def begin(self, response: Response) -> None:
+        """Sends the handshake's answer and begins to read."""
+        self._sock.setblocking(False)
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_BYTES)
+        self._loop.add_reader(self._sock, self._on_readable)
+        self._put(response.serialize())
+        self._write()
+
+    # ---- out -------------------------------------------------------------------------------------
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it reads more slowly than things are sent to it: what can be left out should be."""
+        return self._is_late
+
+    def send_text(self, data: bytes) -> None:
+        if self._protocol.state is State.OPEN and not self._is_closed:
+            self._protocol.send_text(data)
+            self._flush()
+
+    def send_binary(self, data: bytes) -> None:
+        if self._protocol.state is State.OPEN and not self._is_closed:
+            self._protocol.send_binary(data)
+            self._flush()
+
+    def close(self, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
+        """Says goodbye; the connection goes when the other side has said so too, or after a moment."""
+        if self._is_closed or self._closing_s is not None:
+            return
+        self._closing_s = self._loop.time()
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code, reason)
+            self._flush()
+        self._loop.call_later(_CLOSE_WITHIN_S, self.drop)
+
+    def drop(self) -> None:
+        """Ends it at once."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._loop.remove_reader(self._sock)
+        if self._is_writing:
+            self._loop.remove_writer(self._sock)
+        self._unsent.clear()
+        with contextlib.suppress(OSError):
+            self._sock.close()
+        self._taker.on_closed()
+
+    def tick(self) -> None:
+        """Every second or so: pings, and ends what says nothing or takes nothing any more."""
+        now_s = self._loop.time()
+        is_stuck = bool(self._unsent) and now_s - self._unsent[0][0] > _STUCK_AFTER_S
+        if is_stuck or now_s - self._heard_s > _SILENT_AFTER_S:
+            self.drop()
+        elif now_s - self._pinged_s > _PING_EVERY_S and self._protocol.state is State.OPEN:
+            self._pinged_s = now_s
+            self._protocol.send_ping(b"")
+            self._flush()
+
+    def _flush(self) -> None:
+        """What the protocol has to send, and as much of it as goes."""
+        for data in self._protocol.data_to_send():
+            if data:
+                self._put(data)
+            else:  # the protocol's way to say that nothing follows
+                self._loop.call_later(_CLOSE_WITHIN_S, self.drop)
+                self._is_last_said = True
+        if self._is_writing:
+            self._note_lateness()
+        else:
+            self._write()
+
+    def _put(self, data: bytes) -> None:
+        self._unsent.append((self._loop.time(), memoryview(data)))
+        self._unsent_bytes += len(data)
+
+    def _write(self) -> None:
+        try:
+            while self._unsent:
+                at_s, data = self._unsent[0]
+                sent = self._sock.send(data)
+                self._unsent_bytes -= sent
+                if sent == len(data):
+                    self._unsent.popleft()
+                else:
+                    self._unsent[0] = (at_s, data[sent:])
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
+            pass
+        except OSError as error:
+            log.debug("a socket is gone: %s", error)
+            self.drop()
+            return
+        self._note_lateness()
+        if self._is_last_said and not self._unsent:
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
+        if bool(self._unsent) is not self._is_writing:
+            self._is_writing = bool(self._unsent)
+            if self._is_writing:
+                self._loop.add_writer(self._sock, self._write)
+            else:
+                self._loop.remove_writer(self._sock)
+
+    def _note_lateness(self) -> None:
+        if self._unsent_bytes > _MOST_UNSENT_BYTES:
+            self.drop()
+        elif not self._unsent:
+            if self._is_late:
+                self._is_late = False
+                self._taker.on_caught_up()
+        elif self._unsent_bytes > _LATE_BYTES and self._loop.time() - self._unsent[0][0] > _LATE_AFTER_S:
+            self._is_late = True
+
+    # ---- in --------------------------------------------------------------------------------------
+
+    def _on_readable(self) -> None:
+        try:
+            while not self._is_closed:
+                data = self._sock.recv(_READ_BYTES)
+                if not data:
+                    self._protocol.receive_eof()
+                    self.drop()
+                    return
+                self._heard_s = self._loop.time()
+                self._protocol.receive_data(data)
+                self._take(self._protocol.events_received())
+                if len(data) < _READ_BYTES and not isinstance(self._sock, ssl.SSLSocket):
+                    break
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError, InterruptedError):
+            pass
+        except OSError as error:
+            log.debug("a socket is gone: %s", error)
+            self.drop()
+            return
+        if not self._is_closed:
+            self._flush()
+
+    def _take(self, events: Iterable[object]) -> None:
+        for event in events:
+            if not isinstance(event, Frame):
+                continue
+            if event.opcode is Opcode.TEXT and event.fin:
+                self._taker.on_text(bytes(event.data))
+            elif event.opcode in (Opcode.BINARY, Opcode.CONT, Opcode.TEXT):
+                self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "one text frame a message")

@@ -1,0 +1,272 @@
+"""What is said over a live socket: which channels a page wants, and their pictures.
+
+The page asks with JSON, one text frame a message:
+
+    {"type": "watch", "id": 3, "camera_id": 1, "profile_token": "MediaProfile00001", "sound": false}
+    {"type": "leave", "id": 3}
+    {"type": "clock", "sent": 12.5}
+
+and gets JSON: `watching` (the session it joined), `state` (how that fares), `init` (the codec string; the init section
+follows as a binary frame), `problem` (why there is nothing to watch), `clock` (what was sent, and the server's time).
+A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: begins with a key
+frame), id (16 bits), where it lies on the time line of the fragments (double, seconds), and when its first picture
+arrived here (double, milliseconds since 1970; NaN where that is not said).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.access import Principal
+from core.errors import AppError, InvalidRequest, LimitReached
+from sessions.live_hub import LiveFragment, LiveInit
+from sessions.view import StreamView
+from web.api import answers
+from web.live.connection import Connection
+from web.live.sockets import Sockets
+from web.strict_json import parse_object
+
+INIT, FRAGMENTS = 1, 2
+STARTS_WITH_KEY = 1
+HEAD = struct.Struct(">BBHdd")
+MOST_WATCHES = 64
+_MESSAGES_A_SECOND = 100
+_MAX_TOKEN = 512
+_ASK_AGAIN_S = 3.0
+LOGIN_ENDED = 4401  # close codes of our own (RFC 6455 section 7.4.2)
+TOO_MUCH = 4429
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a desk asks of the app. All of it may be called from any thread, and may block for a moment.
+
+    `watch` checks, joins and writes down; it raises an AppError. `who` is asked again while the socket is open.
+    """
+
+    watch: Callable[[Principal, int, str, LiveWatch], tuple[str, str]]
+    leave: Callable[[str, str], None]
+    who: Callable[[], Principal | None]
+
+
+@dataclass(eq=False, slots=True)
+class LiveWatch:
+    """One channel that a page watches: a sessions.live_hub.LiveListener, which passes everything on to the loop."""
+
+    desk: LiveDesk
+    number: int
+    wants_sound: bool
+    stream_id: str = ""
+    viewer_id: str = ""
+    is_over: bool = False
+    is_skipping: bool = field(default=False)
+
+    def on_live_init(self, init: LiveInit) -> None:
+        self.desk.sockets.post(self.desk.send_init, self, init)
+
+    def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
+        self.desk.sockets.post(self.desk.send_fragments, self, fragments)
+
+    def on_live_state(self, view: StreamView) -> None:
+        self.desk.sockets.post(self.desk.send_state, self, view)
+
+
+class LiveDesk:
+    """One socket's. Methods belong to the loop's thread, apart from those of LiveWatch."""
+
+    def __init__(self, sockets: Sockets, principal: Principal, house: House, first: tuple[int, str] | None) -> None:
+        self.sockets = sockets
+        self.principal = principal
+        self._house = house
+        self._first = first
+        self._connection: Connection | None = None
+        self._watches: dict[int, LiveWatch] = {}
+        self._asked_s = time.monotonic()
+        self._is_asking = False
+        self._messages = 0
+
+    # ---- sockets.Desk ----------------------------------------------------------------------------
+
+    def on_open(self, connection: Connection) -> None:
+        self._connection = connection
+        if self._first is not None:
+            self._watch(0, *self._first, wants_sound=False)
+
+    def on_text(self, data: bytes) -> None:
+        self._messages += 1
+        if self._messages > _MESSAGES_A_SECOND:
+            self._close(TOO_MUCH, "too many messages")
+            return
+        try:
+            self._take(parse_object(data))
+        except InvalidRequest as error:
+            self._send("problem", id=None, problem=_problem(error))
+
+    def on_caught_up(self) -> None:
+        """Late pictures were left out; each channel goes on at its next key frame."""
+
+    def on_tick(self) -> None:
+        self._messages = 0
+        if time.monotonic() - self._asked_s > _ASK_AGAIN_S and not self._is_asking:
+            self._is_asking = True
+            self.sockets.work(self._ask_who)
+
+    def on_closed(self) -> None:
+        self._connection = None
+        for number in list(self._watches):
+            self._leave(number)
+
+    # ---- what the page says ----------------------------------------------------------------------
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "clock":
+            sent = message.get("sent")
+            is_number = isinstance(sent, int | float) and not isinstance(sent, bool) and math.isfinite(sent)
+            self._send("clock", sent=sent if is_number else None, now_ms=round(time.time() * 1000, 1))
+            return
+        if kind not in ("watch", "leave"):
+            raise InvalidRequest.of_field("type", "watch, leave or clock")
+        number = message.get("id")
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 65536:
+            raise InvalidRequest.of_field("id", "a whole number from 0 to 65535")
+        if kind == "leave":
+            self._leave(number)
+            return
+        camera_id, profile_token = message.get("camera_id"), message.get("profile_token")
+        if isinstance(camera_id, bool) or not isinstance(camera_id, int) or not 0 < camera_id < 2**63:
+            raise InvalidRequest.of_field("camera_id", "the number of a camera")
+        if not isinstance(profile_token, str) or not 0 < len(profile_token) <= _MAX_TOKEN:
+            raise InvalidRequest.of_field("profile_token", "the token of a media profile")
+        self._watch(number, camera_id, profile_token, wants_sound=message.get("sound") is True)
+
+    def _watch(self, number: int, camera_id: int, profile_token: str, *, wants_sound: bool) -> None:
+        self._leave(number)
+        if len(self._watches) >= MOST_WATCHES:
+            error = LimitReached(f"One page watches {MOST_WATCHES} channels at most.", code="stream_limit")
+            self._send("problem", id=number, problem=_problem(error))
+            return
+        watch = self._watches[number] = LiveWatch(self, number, wants_sound)
+        self.sockets.work(lambda: self._join(watch, camera_id, profile_token))
+
+    def _leave(self, number: int) -> None:
+        watch = self._watches.pop(number, None)
+        if watch is not None:
+            watch.is_over = True
+            if watch.viewer_id:
+                self.sockets.work(lambda: self._house.leave(watch.stream_id, watch.viewer_id))
+
+    # ---- in a worker thread ----------------------------------------------------------------------
+
+    def _join(self, watch: LiveWatch, camera_id: int, profile_token: str) -> None:
+        if watch.is_over:
+            return
+        try:
+            stream_id, viewer_id = self._house.watch(self.principal, camera_id, profile_token, watch)
+        except AppError as error:
+            self.sockets.post(self._refuse, watch, error)
+            return
+        self.sockets.post(self._joined, watch, stream_id, viewer_id)
+
+    def _ask_who(self) -> None:
+        who = self._house.who()
+        self.sockets.post(self._told_who, who)
+
+    # ---- what the page is told -------------------------------------------------------------------
+
+    def _joined(self, watch: LiveWatch, stream_id: str, viewer_id: str) -> None:
+        watch.stream_id, watch.viewer_id = stream_id, viewer_id
+        if watch.is_over:  # the page has left meanwhile
+            self.sockets.work(lambda: self._house.leave(stream_id, viewer_id))
+            return
+        self._send("watching", id=watch.number, stream_id=stream_id, viewer_id=viewer_id)
+
+    def _refuse(self, watch: LiveWatch, error: AppError) -> None:
+        if not watch.is_over:
+            watch.is_over = True
+            self._watches.pop(watch.number, None)
+            self._send("problem", id=watch.number, problem=_problem(error))
+
+    def _told_who(self, who: Principal | None) -> None:
+        self._is_asking = False
+        self._asked_s = time.monotonic()
+        if who is None or (who.key, who.role, who.scope) != (
+            self.principal.key,
+            self.principal.role,
+            self.principal.scope,
+        ):
+            self.end_login()
+
+    def end_login(self) -> None:
+        """The login, or what it may see, is not what it was: the page asks anew."""
+        self._close(LOGIN_ENDED, "the login has ended")
+
+    def send_init(self, watch: LiveWatch, init: LiveInit) -> None:
+        if watch.is_over or self._connection is None:
+            return
+        has_sound = watch.wants_sound and init.sound is not None
+        sound = init.sound if has_sound else None
+        self._send(
+            "init",
+            id=watch.number,
+            codecs=init.codecs_with_sound if has_sound else init.codecs,
+            codec=init.video.codec,
+            width=init.video.width,
+            height=init.video.height,
+            sound={"codec": sound.codec, "sample_rate": sound.sample_rate, "channels": sound.channels}
+            if sound
+            else None,
+            has_sound=init.sound is not None,
+        )
+        data = init.data_with_sound if has_sound else init.data
+        self._connection.send_binary(HEAD.pack(INIT, 0, watch.number, 0.0, math.nan) + data)
+
+    def send_fragments(self, watch: LiveWatch, fragments: Sequence[LiveFragment]) -> None:
+        """One message for all of them. A page that reads too slowly goes on at a key frame, once it has caught up."""
+        connection = self._connection
+        if watch.is_over or connection is None:
+            return
+        if connection.is_late:
+            watch.is_skipping = True
+        if watch.is_skipping:
+            fragments = () if connection.is_late else _from_key_frame(fragments)
+            if not fragments:
+                return
+            watch.is_skipping = False
+        first = fragments[0]
+        taken_ms = math.nan if first.taken_utc is None else first.taken_utc.timestamp() * 1000
+        flags = STARTS_WITH_KEY if first.is_key else 0
+        parts = [HEAD.pack(FRAGMENTS, flags, watch.number, first.start_s, taken_ms)]
+        for piece in fragments:
+            parts.append(piece.picture)
+            if watch.wants_sound and piece.sound:
+                parts.append(piece.sound)
+        connection.send_binary(b"".join(parts))
+
+    def send_state(self, watch: LiveWatch, view: StreamView) -> None:
+        if not watch.is_over:
+            self._send("state", id=watch.number, stream=answers.stream(view).model_dump())
+
+    def _send(self, kind: str, **content: object) -> None:
+        if self._connection is not None:
+            self._connection.send_text(json.dumps({"type": kind, **content}, default=str).encode())
+
+    def _close(self, code: int, reason: str) -> None:
+        if self._connection is not None:
+            self._connection.close(code, reason)
+
+
+def _from_key_frame(fragments: Sequence[LiveFragment]) -> Sequence[LiveFragment]:
+    """The last key frame among them and what follows it; nothing where there is none."""
+    keys = [index for index, piece in enumerate(fragments) if piece.is_key]
+    return fragments[keys[-1] :] if keys else ()
+
+
+def _problem(error: AppError) -> dict[str, object]:
+    return {"code": error.code, "detail": error.detail}

@@ -1,0 +1,92 @@
+"""`/live`: the request that becomes a WebSocket. It is checked like every other one, before it is taken over."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterable
+
+from flask import Blueprint, Response, request
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from core.access import Permission, Principal
+from core.errors import NotFound, Unavailable
+from web.access import principal, who_asks_later
+from web.client import client
+from web.fields import parse_id
+from web.guard import UpgradeRequired
+from web.live.desk import House, LiveDesk, LiveWatch
+from web.live.handover import Upgraded
+from web.services import Services, services
+
+blueprint = Blueprint("live", __name__)
+
+
+def socket_for_many() -> Response:
+    """A socket over which any number of channels is watched."""
+    return _upgrade(None)
+
+
+def socket_for_one(camera_id: str, profile_token: str) -> Response:
+    """The same, watching this channel from the start, under the id 0."""
+    try:
+        number = parse_id(camera_id)
+    except ValueError:
+        raise NotFound("There is no such camera.") from None
+    return _upgrade((number, profile_token))
+
+
+def _upgrade(first: tuple[int, str] | None) -> Response:
+    asked = Request(request.full_path, Headers(list(request.headers.items())))
+    answer = ServerProtocol().accept(asked)
+    if answer.status_code != 101 or "gunicorn.socket" not in request.environ:
+        raise UpgradeRequired("This address speaks WebSocket (RFC 6455).")
+    sockets = services().sockets
+    if not sockets.has_room():
+        raise Unavailable("Too many pages watch at once.", code="busy", retry_after_s=5)
+    desk = LiveDesk(sockets, principal(), _house(services(), client().address), first)
+
+    def take_over(connection: socket.socket, headers: Iterable[tuple[str, str]]) -> None:
+        for name, value in headers:
+            answer.headers[name] = value
+        sockets.take(connection, answer, desk)
+
+    return Upgraded(take_over)
+
+
+def _house(app: Services, address: str) -> House:
+    def watch(who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
+        channel = next(
+            (
+                channel.number
+                for channel in app.cameras.channels(camera_id)
+                if any(profile.profile_token == profile_token for profile in channel.profiles)
+            ),
+            None,
+        )
+        if not who.may(Permission.LIVE) or not who.scope.has_channel(camera_id, channel):
+            raise NotFound("There is no such camera, channel or stream.")
+        stream_id, viewer_id = app.streams.watch_live(
+            camera_id, profile_token, listener, wants_sound=listener.wants_sound
+        )
+        app.watching.note(who.key, stream_id, viewer_id)
+        about = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token, "stream_id": stream_id}
+        app.accounts.audit.write("watch", who=who.name, kind=who.kind, address=address, outcome="ok", **about)
+        return stream_id, viewer_id
+
+    def leave(stream_id: str, viewer_id: str) -> None:
+        app.watching.forget(stream_id, viewer_id)
+        with contextlib.suppress(NotFound):  # it may have ended, and be forgotten since
+            app.streams.stop(stream_id, viewer_id)
+
+    return House(watch, leave, who_asks_later())
+
+
+# Twice each: the router tells requests to upgrade from others, and the others are to be told why they are refused.
+for is_upgrade in (True, False):
+    blueprint.add_url_rule("/live", view_func=socket_for_many, methods=["GET"], websocket=is_upgrade)
+    blueprint.add_url_rule(
+        "/live/<camera_id>/<profile_token>", view_func=socket_for_one, methods=["GET"], websocket=is_upgrade
+    )

@@ -1,0 +1,179 @@
+"""The thread of the sockets: an event loop that owns every WebSocket, and workers for what may take a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from websockets.frames import CloseCode
+from websockets.http11 import Response
+
+from core.access import Principal
+from web.live.connection import Connection, MessageTaker
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 1.0
+_STOP_S = 2.0
+_WORKERS = 8
+
+
+class Desk(MessageTaker, Protocol):
+    """What answers at the other end of a connection."""
+
+    @property
+    def principal(self) -> Principal: ...
+    def end_login(self) -> None: ...
+    def on_open(self, connection: Connection) -> None: ...
+    def on_tick(self) -> None:
+        """Every second or so."""
+        ...
+
+
+class Sockets:
+    """start(), take() as often as wanted, stop(). Both may be called twice. Safe between threads."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._workers: ThreadPoolExecutor | None = None
+        self._open: dict[Connection, Desk] = {}  # the loop's own
+        self._promised = 0
+        self._posted: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._is_woken = False
+
+    def start(self) -> None:
+        with self._lock:
+            if self._thread:
+                return
+            self._loop = asyncio.new_event_loop()
+            self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="live-work")
+            self._thread = threading.Thread(target=self._run, args=(self._loop,), name="live-sockets", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Every connection is gone when it answers."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+            thread, self._thread = self._thread, None
+            workers, self._workers = self._workers, None
+        if loop is None or thread is None or workers is None:
+            return
+        loop.call_soon_threadsafe(self._drop_all, loop)
+        thread.join(_STOP_S)
+        workers.shutdown(wait=False, cancel_futures=True)
+
+    def has_room(self) -> bool:
+        """Whether one more may come."""
+        return self._loop is not None and self._promised < self._places
+
+    def take(self, sock: socket.socket, response: Response, desk: Desk) -> None:
+        """Takes a connection over, with the answer to its handshake."""
+        with self._lock:
+            if self._loop is None:
+                sock.close()
+                return
+            self._promised += 1
+            self._loop.call_soon_threadsafe(self._begin, sock, response, desk)
+
+    def post(self, work: Callable[..., None], *arguments: object) -> None:
+        """Has the loop do it. Cheap however often it is called: the loop is woken once for all that waits."""
+        self._posted.append((work, arguments))
+        if self._is_woken:
+            return
+        with self._lock:
+            if self._loop is None:
+                self._posted.clear()
+            elif not self._is_woken:
+                self._is_woken = True
+                self._loop.call_soon_threadsafe(self._do_posted)
+
+    def work(self, job: Callable[[], None]) -> None:
+        """Has a worker thread do what may block; nothing once stopped."""
+        with self._lock:
+            if self._workers is not None:
+                self._workers.submit(_logged, job)
+
+    def end_logins(self, keys: frozenset[str]) -> None:
+        """Closes the connections of principals with these keys."""
+
+        def end() -> None:
+            for desk in list(self._open.values()):
+                if desk.principal.key in keys:
+                    desk.end_login()
+
+        self.post(end)
+
+    # ---- the loop --------------------------------------------------------------------------------
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.call_later(_TICK_S, self._tick)
+        try:
+            loop.run_forever()
+        finally:
+            loop.close()
+
+    def _begin(self, sock: socket.socket, response: Response, desk: Desk) -> None:
+        connection = Connection(asyncio.get_running_loop(), sock, _Counted(self, desk))
+        self._open[connection] = desk
+        try:
+            connection.begin(response)
+            desk.on_open(connection)
+        except OSError:
+            connection.drop()
+
+    def _do_posted(self) -> None:
+        self._is_woken = False
+        while self._posted:
+            work, arguments = self._posted.popleft()
+            work(*arguments)
+
+    def _tick(self) -> None:
+        for connection, desk in list(self._open.items()):
+            connection.tick()
+            desk.on_tick()
+        asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    def forget(self, desk: Desk) -> None:
+        """Its connection is gone."""
+        for connection in [one for one, its in self._open.items() if its is desk]:
+            del self._open[connection]
+            with self._lock:
+                self._promised -= 1
+
+    def _drop_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        for connection in list(self._open):
+            connection.close(CloseCode.GOING_AWAY, "the app is stopping")
+        for connection in list(self._open):
+            connection.drop()
+        loop.stop()
+
+
+class _Counted:
+    """A desk, and its place among the sockets."""
+
+    def __init__(self, sockets: Sockets, desk: Desk) -> None:
+        self._sockets = sockets
+        self._desk = desk
+        self.on_text = desk.on_text
+        self.on_caught_up = desk.on_caught_up
+
+    def on_closed(self) -> None:
+        self._sockets.forget(self._desk)
+        self._desk.on_closed()
+
+
+def _logged(job: Callable[[], None]) -> None:
+    try:
+        job()
+    except Exception:  # the top of a worker: nobody waits for what it would raise
+        log.exception("work for a live socket broke off")

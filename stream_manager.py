@@ -146,12 +146,19 @@ class StreamManager:
         return session.view(), viewer_id or "", True
 
     def watch_live(
-        self, camera_id: int, profile_token: str, listener: LiveListener, *, wants_sound: bool = False
+        self,
+        camera_id: int,
+        profile_token: str,
+        listener: LiveListener,
+        *,
+        wants_sound: bool = False,
+        wants_held: bool = True,
     ) -> tuple[str, str]:
         """Has a live session's fragments sent to `listener`: its stream_id and a viewer's id. Answers at once.
 
         The session is the one that start() would share, with whatever the device sends; ffmpeg runs only while
-        somebody wants HLS as well. Left with stop(stream_id, viewer_id). LimitReached, NotFound.
+        somebody wants HLS as well. It begins with the last key frame, or (not wants_held) with whatever comes next.
+        Left with stop(stream_id, viewer_id). LimitReached, NotFound.
         """
         video = self._known_video(camera_id, profile_token)
         with self._lock:
@@ -159,11 +166,11 @@ class StreamManager:
             stream_id = stream_id_of(camera_id, profile_token)
             old = self._sessions.get(stream_id)
             if isinstance(old, Session):
-                viewer_id = old.add_live(listener, wants_sound=wants_sound)
+                viewer_id = old.add_live(listener, wants_sound=wants_sound, wants_held=wants_held)
                 if viewer_id is not None:
                     return stream_id, viewer_id
             session = self._new_session(camera_id, profile_token, codec, is_hevc_variant=False, after=old)
-            viewer_id = session.add_live(listener, wants_sound=wants_sound)
+            viewer_id = session.add_live(listener, wants_sound=wants_sound, wants_held=wants_held)
             self._begin(session)
         return stream_id, viewer_id or ""
 

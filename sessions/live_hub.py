@@ -60,15 +60,15 @@ class LiveHub:
 
     # ---- viewers ---------------------------------------------------------------------------------
 
-    def join(self, listener: LiveListener, viewer_id: str, *, wants_sound: bool) -> None:
-        """It gets what is held at once, and all that comes."""
+    def join(self, listener: LiveListener, viewer_id: str, *, wants_sound: bool, wants_held: bool = True) -> None:
+        """It gets what is held at once, and all that comes. Without what is held it begins wherever that is."""
         with self._lock:
             self._listeners[listener] = _Viewer(viewer_id, wants_sound)
             if wants_sound and self._feed is not None:
                 self._feed.want_sound()
             if self._init is not None:
                 listener.on_live_init(self._init)
-                if self._held:
+                if self._held and wants_held:
                     listener.on_live_fragments(tuple(self._held))
 
     def leave(self, listener: LiveListener) -> None:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _SOON_S = 3.0
 _FLAPPING_S = 5.0
+_TELL_EVERY_S = 2.0
 
 
 class Session(Watchable):
@@ -59,6 +60,7 @@ class Session(Watchable):
         self._hub = LiveHub(tools.clock)
         self._wants_segments = False  # somebody has asked for HLS, and fetches it
         self._told: tuple[object, ...] = ()
+        self._told_s = 0.0
         self._was_full = False
         self._tried_s = self._started_s
 
@@ -76,13 +78,13 @@ class Session(Watchable):
         self._try_again_for_a_new_viewer()
         return viewer_id
 
-    def add_live(self, listener: LiveListener, *, wants_sound: bool) -> str | None:
+    def add_live(self, listener: LiveListener, *, wants_sound: bool, wants_held: bool) -> str | None:
         """A viewer who is sent fragments: its id, or None when this session is ending."""
         with self._lock:
             if self._is_over:
                 return None
             viewer_id = secrets.token_urlsafe(12)
-            self._hub.join(listener, viewer_id, wants_sound=wants_sound)
+            self._hub.join(listener, viewer_id, wants_sound=wants_sound, wants_held=wants_held)
         listener.on_live_state(self.view())
         self._try_again_for_a_new_viewer()
         self._wake.set()
@@ -168,13 +170,13 @@ class Session(Watchable):
         return Wants(segments=self._wants_segments, fragments=self._hub.count() > 0)
 
     def _tell_listeners(self) -> None:
-        """Those who are sent fragments are told how it goes, where that has changed."""
+        """Those who are sent fragments are told how it goes: at once where that has changed, else now and then."""
         if self._hub.count() == 0:
             return
         view = self.view()
         told = (view.status, view.error, view.segment_wait, view.source_codec)
-        if told != self._told:
-            self._told = told
+        if told != self._told or self._now_s() - self._told_s > _TELL_EVERY_S:
+            self._told, self._told_s = told, self._now_s()
             self._hub.tell(view)
 
     def _release(self) -> None:

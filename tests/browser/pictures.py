@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 # [number or -1, the wall clock at which it is shown in ms, what the page says it is behind].
 _READ_FRAMES = """
 (count) => new Promise((resolve) => {
-  const video = document.querySelector('video');
+  const video = document.querySelector('live-player [data-part=video]');
   const canvas = document.createElement('canvas');
   canvas.width = 200;
   canvas.height = 4;
@@ -35,6 +35,7 @@ _READ_FRAMES = """
     else video.requestVideoFrameCallback(onFrame);
   };
   video.requestVideoFrameCallback(onFrame);
+  setTimeout(() => resolve(seen), 10_000);  // the element may be replaced by another one
 })
 """
 

@@ -21,15 +21,15 @@ function stream(more) {
 }
 
 test('the address says what is looked at, and comes back the same', () => {
-  const state = readViewerState('?channel=3&quality=sub&view=grid&convert=1');
-  assert.deepEqual(state, { channel: 3, quality: 'sub', view: 'grid', convert: true });
+  const state = readViewerState('?channel=3&quality=sub&view=grid&convert=1&way=hls');
+  assert.deepEqual(state, { channel: 3, quality: 'sub', view: 'grid', convert: true, way: 'hls' });
   assert.deepEqual(readViewerState(writeViewerState(state)), state);
-  assert.equal(writeViewerState({ channel: null, quality: null, view: 'single', convert: false }), '');
+  assert.equal(writeViewerState({ channel: null, quality: null, view: 'single', convert: false, way: null }), '');
 });
 
 test('an odd address counts as not said', () => {
   for (const search of ['?channel=-1', '?channel=1e3', '?channel=<b>', '?quality=best', '?channel=99999']) {
-    assert.deepEqual(readViewerState(search), { channel: null, quality: null, view: 'single', convert: false });
+    assert.deepEqual(readViewerState(search), { channel: null, quality: null, view: 'single', convert: false, way: null });
   }
 });
 

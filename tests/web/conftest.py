@@ -261,7 +261,13 @@ class StandInStreams:
         return view, "viewer-1"
 
     def watch_live(
-        self, camera_id: int, profile_token: str, listener: LiveListener, *, wants_sound: bool = False
+        self,
+        camera_id: int,
+        profile_token: str,
+        listener: LiveListener,
+        *,
+        wants_sound: bool = False,
+        wants_held: bool = True,
     ) -> tuple[str, str]:
         view, viewer_id, _ = self.start(camera_id, profile_token)
         listener.on_live_state(view)

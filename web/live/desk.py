@@ -6,8 +6,11 @@ The page asks with JSON, one text frame a message:
     {"type": "leave", "id": 3}
     {"type": "clock", "sent": 12.5}
 
-and gets JSON: `watching` (the session it joined), `state` (how that fares), `init` (the codec string; the init section
-follows as a binary frame), `problem` (why there is nothing to watch), `clock` (what was sent, and the server's time).
+(`"fresh": true` with `watch`: not from the last key frame on but from the next one, for somebody whose decoder has
+choked on what came since) and gets JSON: `watching` (the session it joined), `state` (how that fares), `init` (the
+codec string; the init section follows as a binary frame), `problem` (why there is nothing to watch), `clock` (what
+was sent, and the server's time).
+
 A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: begins with a key
 frame), id (16 bits), where it lies on the time line of the fragments (double, seconds), and when its first picture
 arrived here (double, milliseconds since 1970; NaN where that is not said).
@@ -20,7 +23,7 @@ import math
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from core.access import Principal
@@ -65,7 +68,7 @@ class LiveWatch:
     stream_id: str = ""
     viewer_id: str = ""
     is_over: bool = False
-    is_skipping: bool = field(default=False)
+    is_skipping: bool = False  # until the next key frame
 
     def on_live_init(self, init: LiveInit) -> None:
         self.desk.sockets.post(self.desk.send_init, self, init)
@@ -96,7 +99,7 @@ class LiveDesk:
     def on_open(self, connection: Connection) -> None:
         self._connection = connection
         if self._first is not None:
-            self._watch(0, *self._first, wants_sound=False)
+            self._watch(LiveWatch(self, 0, wants_sound=False), *self._first)
 
     def on_text(self, data: bytes) -> None:
         self._messages += 1
@@ -144,15 +147,16 @@ class LiveDesk:
             raise InvalidRequest.of_field("camera_id", "the number of a camera")
         if not isinstance(profile_token, str) or not 0 < len(profile_token) <= _MAX_TOKEN:
             raise InvalidRequest.of_field("profile_token", "the token of a media profile")
-        self._watch(number, camera_id, profile_token, wants_sound=message.get("sound") is True)
+        watch = LiveWatch(self, number, message.get("sound") is True, is_skipping=message.get("fresh") is True)
+        self._watch(watch, camera_id, profile_token)
 
-    def _watch(self, number: int, camera_id: int, profile_token: str, *, wants_sound: bool) -> None:
-        self._leave(number)
+    def _watch(self, watch: LiveWatch, camera_id: int, profile_token: str) -> None:
+        self._leave(watch.number)
         if len(self._watches) >= MOST_WATCHES:
             error = LimitReached(f"One page watches {MOST_WATCHES} channels at most.", code="stream_limit")
-            self._send("problem", id=number, problem=_problem(error))
+            self._send("problem", id=watch.number, problem=_problem(error))
             return
-        watch = self._watches[number] = LiveWatch(self, number, wants_sound)
+        self._watches[watch.number] = watch
         self.sockets.work(lambda: self._join(watch, camera_id, profile_token))
 
     def _leave(self, number: int) -> None:

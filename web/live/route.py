@@ -69,7 +69,11 @@ def _house(app: Services, address: str) -> House:
         if not who.may(Permission.LIVE) or not who.scope.has_channel(camera_id, channel):
             raise NotFound("There is no such camera, channel or stream.")
         stream_id, viewer_id = app.streams.watch_live(
-            camera_id, profile_token, listener, wants_sound=listener.wants_sound
+            camera_id,
+            profile_token,
+            listener,
+            wants_sound=listener.wants_sound,
+            wants_held=not listener.is_skipping,
         )
         app.watching.note(who.key, stream_id, viewer_id)
         about = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token, "stream_id": stream_id}

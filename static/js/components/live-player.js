@@ -2,22 +2,28 @@
 import { stallStep } from '../lib/recovery.js';
 import { part, tell } from './dom.js';
 import { HlsEngine } from './hls-engine.js';
+import { MseEngine } from './mse-engine.js';
 
 const TICK_MS = 250;
+const NEXT_WITHIN_MS = 8000;
 
 /**
- * A live picture. Told by attributes: `src` (a playlist), `muted`. Tells
+ * A live picture. Told by attributes: `src` (a playlist), `muted`; or by `attachLive()`, which gives a sink for live
+ * fragments. Tells
  *   'player-shows'   the picture moves (again)
  *   'player-stands'  it has stood still for `detail` seconds although it should not
  *   'player-restart' nothing the player can do helps: the session should begin anew
  *   'player-failed'  `{code, detail}`: this browser cannot play it
  *   'player-sound'   whether there is sound: 'on', 'off' or 'blocked' (the browser wants a click first)
- * A picture that is replaced stays visible, frozen, until the next one moves.
+ * A picture that is replaced stays visible until the next one moves: fragments that follow fragments play on meanwhile,
+ * on a second `<video>`; else the last picture stands, frozen.
  */
 export class LivePlayer extends HTMLElement {
   static observedAttributes = ['src', 'muted'];
-  /** @type {HlsEngine|null} */
+  /** @type {HlsEngine|MseEngine|null} */
   #engine = null;
+  /** What takes over with its first picture. @type {{video: HTMLVideoElement, engine: MseEngine, timer: ReturnType<typeof setTimeout>}|null} */
+  #next = null;
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
   #lastTime = -1;
@@ -33,9 +39,11 @@ export class LivePlayer extends HTMLElement {
   connectedCallback() {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
-    this.video.addEventListener('playing', () => (this.#playable = true), { signal });
+    // Media events do not bubble, but they can be caught on the way down: of whichever video is the present one.
+    const heard = { signal, capture: true };
+    this.addEventListener('playing', (event) => event.target === this.video && (this.#playable = true), heard);
     // A browser may pause by itself (a sleeping tab, a lost audio device); that is not what the viewer asked for.
-    this.video.addEventListener('pause', () => this.#pausedByOthers(), { signal });
+    this.addEventListener('pause', (event) => event.target === this.video && this.#pausedByOthers(), heard);
     document.addEventListener('visibilitychange', () => !document.hidden && this.#pausedByOthers(), { signal });
     this.#setSound();
     if (this.hasAttribute('src')) this.#load();
@@ -77,7 +85,31 @@ export class LivePlayer extends HTMLElement {
 
   pause() {
     this.#paused = true;
+    if (this.#engine instanceof MseEngine) this.#engine.hold();
     this.video.pause();
+  }
+
+  /**
+   * Plays live fragments from now on. What is on screen goes on until their first picture is there.
+   *
+   * @returns {import('../lib/socket-session.js').Sink}
+   */
+  attachLive() {
+    this.#dropNext();
+    if (this.#engine instanceof MseEngine && this.#moving && !this.#paused && !document.hidden) return this.#prepareNext();
+    this.#freeze();
+    this.#unload();
+    const engine = this.#liveEngine(this.video);
+    this.#begin(engine);
+    return sinkOf(engine);
+  }
+
+  /** The same as without `src`: nothing is played any more. */
+  detachLive() {
+    if (this.#engine instanceof MseEngine || this.#next) {
+      this.#freeze();
+      this.#unload();
+    }
   }
 
   /** Goes on, with the newest picture. */
@@ -119,26 +151,92 @@ export class LivePlayer extends HTMLElement {
     if (!src) return;
     const { hls, hlsWorker } = document.body.dataset;
     const engine = new HlsEngine(this.video, { onFatal: (why, detail) => this.#fatal(engine, why, detail) });
-    this.#engine = engine;
-    this.#paused = false;
-    this.#steps = 0;
-    this.#stoodSinceMs = Date.now();
-    this.#timer = setInterval(() => this.#watch(), TICK_MS);
+    this.#begin(engine);
     engine.load(src, { hlsAddress: hls ?? '', workerAddress: hlsWorker ?? '' }).then(
       () => (engine === this.#engine ? this.#play() : undefined),
       () => (engine === this.#engine ? tell(this, 'player-restart') : undefined),
     );
   }
 
+  /** @param {HlsEngine|MseEngine} engine */
+  #begin(engine) {
+    this.#engine = engine;
+    this.#paused = false;
+    this.#steps = 0;
+    this.#stoodSinceMs = Date.now();
+    this.#timer ??= setInterval(() => this.#watch(), TICK_MS);
+  }
+
   #unload() {
+    this.#dropNext();
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     this.#engine?.close();
     this.#engine = null;
+    this.#forgetMoves();
+  }
+
+  #forgetMoves() {
     this.#moving = false;
     this.#playable = false;
     this.#lastTime = -1;
     this.#lastFrames = -1;
+  }
+
+  /** @param {HTMLVideoElement} video */
+  #liveEngine(video) {
+    const engine = new MseEngine(video, {
+      onFatal: (why, detail) => {
+        if (engine === this.#next?.engine) this.#takeNext();
+        this.#fatal(engine, why, detail);
+      },
+    });
+    return engine;
+  }
+
+  // ── Taking over without a gap ────────────────────────────────────────────────────────────────────────────────────
+
+  #prepareNext() {
+    const video = /** @type {HTMLVideoElement} */ (this.video.cloneNode());
+    video.removeAttribute('src');
+    video.removeAttribute('data-part');
+    video.muted = true;
+    video.dataset.next = '';
+    this.video.before(video); // below the present one
+    const engine = this.#liveEngine(video);
+    const timer = setTimeout(() => this.#takeNext(), NEXT_WITHIN_MS);
+    this.#next = { video, engine, timer };
+    const take = () => video.isConnected && engine === this.#next?.engine && this.#takeNext();
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(take);
+    else video.addEventListener('timeupdate', take, { once: true });
+    return sinkOf(engine);
+  }
+
+  #takeNext() {
+    const next = this.#next;
+    if (!next) return;
+    this.#next = null;
+    clearTimeout(next.timer);
+    const old = this.video;
+    this.#engine?.close();
+    old.remove();
+    delete next.video.dataset.next;
+    next.video.dataset.part = 'video';
+    next.video.muted = this.hasAttribute('muted');
+    this.#engine = next.engine;
+    this.#forgetMoves();
+    this.#playable = next.video.readyState >= 2;
+    this.#steps = 0;
+    this.#stoodSinceMs = Date.now();
+  }
+
+  #dropNext() {
+    const next = this.#next;
+    if (!next) return;
+    this.#next = null;
+    clearTimeout(next.timer);
+    next.engine.close();
+    next.video.remove();
   }
 
   async #play() {
@@ -197,7 +295,7 @@ export class LivePlayer extends HTMLElement {
     if (step === 'edge') {
       this.#engine?.nudge();
       void this.#play();
-    } else if (step === 'reload') {
+    } else if (step === 'reload' && this.#engine instanceof HlsEngine) {
       const taken = this.#steps;
       const since = this.#stoodSinceMs;
       const shown = this.#playable;
@@ -210,7 +308,7 @@ export class LivePlayer extends HTMLElement {
     }
   }
 
-  /** @param {HlsEngine} engine @param {'network'|'media'|'unsupported'} why @param {string} detail */
+  /** @param {HlsEngine|MseEngine} engine @param {'network'|'media'|'unsupported'} why @param {string} detail */
   #fatal(engine, why, detail) {
     if (engine !== this.#engine) return;
     if (why === 'network') tell(this, 'player-restart');
@@ -234,6 +332,11 @@ export class LivePlayer extends HTMLElement {
     context.drawImage(video, 0, 0);
     return true;
   }
+}
+
+/** @param {MseEngine} engine @returns {import('../lib/socket-session.js').Sink} */
+function sinkOf(engine) {
+  return { init: (codecs, data) => engine.init(codecs, data), append: (fragments) => engine.append(fragments) };
 }
 
 customElements.define('live-player', LivePlayer);

@@ -25,10 +25,10 @@ export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
 
 /**
  * @param {import('./api.js').Stream|null} stream
- * @param {{behindS: number|null}} player
+ * @param {{behindS: number|null, way?: 'socket'|'hls'}} player
  * @returns {Record<string, string>} each '' or '–' where nothing is known
  */
-export function streamFacts(stream, { behindS }) {
+export function streamFacts(stream, { behindS, way = 'socket' }) {
   const none = '–';
   if (!stream) {
     return Object.fromEntries(['resolution', 'codec', 'audio', 'bitrate', 'behind', 'viewers', 'restarts', 'uptime'].map((name) => [name, none]));
@@ -40,7 +40,7 @@ export function streamFacts(stream, { behindS }) {
     codec: known ? `${source}${codecName(stream.video?.codec)}${stream.transcoding ? ' (converted)' : ''}` : none,
     audio: stream.audio ? codecName(stream.audio.codec) : known ? 'None' : none,
     bitrate: bitrate(stream.bitrate_kbps) || none,
-    behind: behindS === null ? none : duration(behindS),
+    behind: behindS === null ? none : `${behindS < 1 ? `${behindS.toFixed(2)} s` : duration(behindS)}${way === 'hls' ? ' (HLS)' : ''}`,
     viewers: counted(stream.viewers, 'viewer').replace(/ viewers?$/, ''),
     restarts: String(stream.restarts),
     uptime: stream.uptime_s === null ? none : duration(stream.uptime_s),

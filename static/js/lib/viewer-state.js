@@ -1,10 +1,13 @@
 // @ts-check
-/** What the viewer looks at, as its address says it: `?channel=3&quality=sub`, so that it can be linked. */
+/**
+ * What the viewer looks at, as its address says it: `?channel=3&quality=sub`, so that it can be linked.
+ * `way=hls` shows it as HLS although the socket would do: to compare, and where something is wrong with the other way.
+ */
 
 /**
  * @typedef {'main'|'sub'} Quality
  * @typedef {'single'|'grid'} View
- * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean}} ViewerState
+ * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean, way: 'hls'|null}} ViewerState
  */
 
 /** @param {string} search @returns {ViewerState} anything odd in the address counts as not said */
@@ -17,6 +20,7 @@ export function readViewerState(search) {
     quality: quality === 'main' || quality === 'sub' ? quality : null,
     view: query.get('view') === 'grid' ? 'grid' : 'single',
     convert: query.get('convert') === '1',
+    way: query.get('way') === 'hls' ? 'hls' : null,
   };
 }
 
@@ -27,6 +31,7 @@ export function writeViewerState(state) {
   if (state.quality) query.set('quality', state.quality);
   if (state.convert) query.set('convert', '1');
   if (state.view === 'grid') query.set('view', 'grid');
+  if (state.way) query.set('way', state.way);
   const text = query.toString();
   return text ? `?${text}` : '';
 }

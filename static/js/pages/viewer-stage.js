@@ -5,9 +5,13 @@ import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
 import { snapshotFileName } from '../lib/format.js';
+import { hasMediaSource, playsFragments } from '../components/mse-engine.js';
 import { LiveSession } from '../lib/live-session.js';
+import { LiveSocket } from '../lib/live-socket.js';
+import { LiveTransport } from '../lib/live-transport.js';
+import { SocketSession } from '../lib/socket-session.js';
 import { badgeOf, streamFacts } from '../lib/stream-facts.js';
-import { byId, remember, remembered, say } from './page.js';
+import { byId, remember, remembered, say, toLogin } from './page.js';
 
 const HIDDEN_END_MS = 60_000;
 
@@ -20,6 +24,7 @@ const HIDDEN_END_MS = 60_000;
  */
 export class ViewerStage extends EventTarget {
   #api;
+  #socket;
   #session;
   #stage = byId('stage', HTMLElement);
   #player = byId('player', LivePlayer);
@@ -42,7 +47,11 @@ export class ViewerStage extends EventTarget {
   constructor(api) {
     super();
     this.#api = api;
-    this.#session = new LiveSession(api);
+    this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+    this.#session = new LiveTransport({
+      socketSession: this.#socket && new SocketSession(this.#socket, { plays: playsFragments }),
+      hlsSession: new LiveSession(api),
+    });
     this.#player.toggleAttribute('muted', remembered('sound') !== 'on');
     this.#wireSession();
     this.#wirePage();
@@ -79,17 +88,19 @@ export class ViewerStage extends EventTarget {
   }
 
   /**
-   * @param {import('../lib/live-session.js').Source} source
+   * @param {import('../lib/live-transport.js').Wish} source
    * @param {{sameChannel?: boolean}} [how] another quality of what is shown already keeps the picture, frozen
    */
   play(source, { sameChannel = false } = {}) {
     this.#player.removeAttribute('src');
     if (!sameChannel) {
       this.#zoom.reset();
+      this.#player.detachLive();
       this.#player.forget();
       this.#showStill(source.cameraId, source.profileToken);
+      this.#session.leave();
     }
-    this.#session.play(source);
+    this.#session.play({ ...source, sound: !this.#player.hasAttribute('muted') });
   }
 
   stop() {
@@ -115,6 +126,7 @@ export class ViewerStage extends EventTarget {
     const sounding = this.#player.hasAttribute('muted');
     this.#player.toggleAttribute('muted', !sounding);
     remember('sound', sounding ? 'on' : 'off');
+    this.#session.hear(sounding);
   }
 
   toLive() {
@@ -125,7 +137,7 @@ export class ViewerStage extends EventTarget {
 
   /** When the picture on screen was taken; now, where there is none. */
   get pictureMs() {
-    return (this.#player.pictureDate ?? new Date(this.#api.clock.nowMs())).getTime();
+    return (this.#player.pictureDate ?? new Date(this.#nowMs())).getTime();
   }
 
   /** @param {number} factor */
@@ -143,7 +155,7 @@ export class ViewerStage extends EventTarget {
   saveSnapshot() {
     const canvas = this.#player.capture();
     if (!canvas) return;
-    const name = snapshotFileName(this.names, this.#player.pictureDate ?? new Date(this.#api.clock.nowMs()));
+    const name = snapshotFileName(this.names, this.#player.pictureDate ?? new Date(this.#nowMs()));
     canvas.toBlob(
       (blob) => {
         if (!blob) return;
@@ -213,6 +225,7 @@ export class ViewerStage extends EventTarget {
     window.addEventListener('online', () => this.#wake());
     window.addEventListener('pagehide', () => {
       this.#session.leave();
+      this.#socket?.close();
       this.dispatchEvent(new Event('asleep'));
     });
     window.addEventListener('pageshow', (event) => event.persisted && this.#wake());
@@ -247,8 +260,13 @@ export class ViewerStage extends EventTarget {
   }
 
   #open() {
-    const { playlistUrl } = this.#session.view;
+    const { playlistUrl, way } = this.#session.view;
+    if (way === 'socket') {
+      this.#session.sink = this.#player.attachLive();
+      return;
+    }
     if (!playlistUrl) return;
+    this.#player.detachLive();
     if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
     else this.#player.setAttribute('src', playlistUrl);
   }
@@ -270,7 +288,10 @@ export class ViewerStage extends EventTarget {
   #show() {
     const view = this.#viewNow();
     const gone = view.phase === 'idle' || view.phase === 'ended' || view.phase === 'failed';
-    if (gone && this.#player.hasAttribute('src')) this.#player.removeAttribute('src');
+    if (gone) {
+      if (this.#player.hasAttribute('src')) this.#player.removeAttribute('src');
+      this.#player.detachLive();
+    }
     if (view.phase === 'playing') {
       this.#shownStill = '';
       this.#still.clear();
@@ -301,7 +322,7 @@ export class ViewerStage extends EventTarget {
     const { view } = this.#session;
     const player = this.#player;
     const date = player.pictureDate;
-    const behindS = date ? Math.max(0, (this.#api.clock.nowMs() - date.getTime()) / 1000) : null;
+    const behindS = date ? Math.max(0, (this.#nowMs() - date.getTime()) / 1000) : null;
     const badge = byId('badge', HTMLElement);
     const { text, tone } = badgeOf(view.phase, { ...view, paused: player.isPaused, behindS });
     badge.hidden = !text;
@@ -312,10 +333,18 @@ export class ViewerStage extends EventTarget {
     setText(time, shown ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) : '');
     if (shown) time.dateTime = date.toISOString();
     byId('snapshot', HTMLButtonElement).disabled = !player.hasPicture;
-    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null });
+    const { way } = view;
+    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null, way });
+    byId('facts', HTMLElement).dataset.way = way;
+    byId('facts', HTMLElement).title = view.wayReason ? `Shown as HLS, some seconds behind: ${view.wayReason}` : '';
     for (const place of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
       setText(place, facts[/** @type {HTMLElement} */ (place).dataset.fact ?? ''] ?? '');
     }
+  }
+
+  /** The server's clock: over the socket it is known to the millisecond. */
+  #nowMs() {
+    return this.#socket?.isUp && this.#socket.clock.isKnown ? this.#socket.clock.nowMs() : this.#api.clock.nowMs();
   }
 
   #showSound() {
@@ -328,6 +357,13 @@ export class ViewerStage extends EventTarget {
     button.setAttribute('aria-label', silent ? 'This channel has no sound' : muted ? 'Sound on' : 'Sound off');
     button.dataset.tip = silent ? 'No sound on this channel' : 'Sound  M';
   }
+}
+
+/** Where the page's socket leads to. */
+function liveUrl() {
+  const url = new URL(document.body.dataset.live ?? '/live', window.location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
 }
 
 /** @param {Element} place @param {string} text */

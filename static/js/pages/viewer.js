@@ -145,7 +145,8 @@ function follow() {
   if (wanted === playing) return;
   const sameChannel = playing.split(' ')[0] === String(channel.channel);
   playing = wanted;
-  const source = { cameraId, profileToken: playback?.profile.profile_token ?? '', accept: decodes };
+  const { profile, converting = false } = playback ?? {};
+  const source = { cameraId, profileToken: profile?.profile_token ?? '', accept: decodes, converting, way: state.way };
   if (wanted) stage.play(source, { sameChannel });
   else if (stage.isWanted) stage.stop();
 }

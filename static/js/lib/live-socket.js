@@ -1,0 +1,261 @@
+// @ts-check
+/**
+ * The page's WebSocket to the server's `/live`: any number of channels over one connection, which comes back by itself.
+ *
+ * A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: begins with a key
+ * frame), id (16 bits), the place on the fragments' time line (double, s), when its first picture arrived at the
+ * server (double, ms; NaN where it is not said).
+ */
+import { SocketClock } from './socket-clock.js';
+
+/**
+ * @typedef {import('./api.js').Problem} Problem
+ * @typedef {import('./api.js').Stream} Stream
+ * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasSound: boolean,
+ *   sound: {codec: string}|null}} LiveInit `sound`: what this watch gets; `hasSound`: whether there is any to ask for
+ * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} LiveFragments
+ * @typedef {{cameraId: number, profileToken: string, sound: boolean, fresh?: boolean}} LiveSource `fresh`: from the next key frame on
+ * @typedef {{
+ *   onInit: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void,
+ *   onFragments: (fragments: LiveFragments) => void,
+ *   onStream: (stream: Stream) => void,
+ *   onProblem: (problem: Problem) => void,
+ *   onLink: (isUp: boolean) => void,
+ * }} LiveListener `onLink`: the connection was lost, or is back; the server then begins anew with an init section
+ * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
+ *   nowMs?: () => number}} SocketParts
+ */
+
+const HEAD_BYTES = 20;
+const KIND_INIT = 1;
+const STARTS_WITH_KEY = 1;
+const LOGIN_ENDED = 4401;
+const CLOCK_EVERY_MS = 15_000;
+const CLOCK_FIRST_MS = 400;
+/** The server pings every 10 s, which pages do not see; what they see is pictures and clocks. */
+const SILENT_MS = 6000;
+const OPEN_WITHIN_MS = 5000;
+const WAKE_WITHIN_MS = 1500;
+
+/** @param {number} attempt counts from 0 @param {number} random 0 to 1 @returns {number} ms: soon, and never later than every two seconds */
+export function reopenDelayMs(attempt, random) {
+  return Math.min(2000, attempt === 0 ? 50 : 250 * 2 ** (attempt - 1)) * (0.8 + 0.4 * random);
+}
+
+/**
+ * Tells 'up' and 'down'. `failures`: how often in a row it could not be opened.
+ */
+export class LiveSocket extends EventTarget {
+  #url;
+  #WebSocket;
+  #onLoginEnded;
+  #random;
+  /** @type {WebSocket|null} */
+  #socket = null;
+  #isUp = false;
+  #wasEverUp = false;
+  #lastId = 0;
+  #heardMs = 0;
+  /** @type {Map<number, {source: LiveSource, listener: LiveListener, init: LiveInit|null}>} */
+  #watches = new Map();
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  #reopening = null;
+  /** @type {ReturnType<typeof setInterval>|null} */
+  #ticking = null;
+  #clockAskedMs = 0;
+  failures = 0;
+  clock = new SocketClock();
+
+  /** @param {SocketParts} parts */
+  constructor({ url, WebSocket: Kind = globalThis.WebSocket, onLoginEnded = () => {}, random = Math.random }) {
+    super();
+    this.#url = url;
+    this.#WebSocket = Kind;
+    this.#onLoginEnded = onLoginEnded;
+    this.#random = random;
+  }
+
+  get isUp() {
+    return this.#isUp;
+  }
+
+  /** Whether it was open at any time: what fails after that is the network, not the way there. */
+  get wasEverUp() {
+    return this.#wasEverUp;
+  }
+
+  /** @param {LiveSource} source @param {LiveListener} listener @returns {number} what to leave with */
+  watch(source, listener) {
+    this.#lastId = (this.#lastId % 65_535) + 1;
+    while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
+    this.#watches.set(this.#lastId, { source, listener, init: null });
+    if (this.#isUp) this.#ask(this.#lastId);
+    else this.#open();
+    return this.#lastId;
+  }
+
+  /** @param {number} id */
+  leave(id) {
+    if (!this.#watches.delete(id)) return;
+    if (this.#isUp) this.#say({ type: 'leave', id });
+  }
+
+  /** The network is back, or the machine woke: looks at once whether the connection still is one. */
+  wake() {
+    if (!this.#watches.size) return;
+    if (!this.#isUp) {
+      this.#open({ atOnce: true });
+      return;
+    }
+    const socket = this.#socket;
+    const askedMs = performance.now();
+    this.#askClock();
+    setTimeout(() => {
+      if (socket && socket === this.#socket && this.#heardMs < askedMs) this.#lost(socket, 0);
+    }, WAKE_WITHIN_MS);
+  }
+
+  /** The page goes. */
+  close() {
+    this.#watches.clear();
+    this.#drop();
+    if (this.#reopening !== null) clearTimeout(this.#reopening);
+    this.#reopening = null;
+  }
+
+  /** @param {{atOnce?: boolean}} [how] */
+  #open({ atOnce = false } = {}) {
+    if (this.#reopening !== null) {
+      if (!atOnce) return;
+      clearTimeout(this.#reopening);
+      this.#reopening = null;
+    }
+    if (this.#socket) return;
+    const socket = new this.#WebSocket(this.#url);
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    const patience = setTimeout(() => socket === this.#socket && !this.#isUp && this.#lost(socket, 0), OPEN_WITHIN_MS);
+    socket.addEventListener('open', () => {
+      clearTimeout(patience);
+      if (socket === this.#socket) this.#opened();
+    });
+    socket.addEventListener('message', (event) => socket === this.#socket && this.#take(event.data));
+    socket.addEventListener('close', (event) => {
+      clearTimeout(patience);
+      this.#lost(socket, event.code);
+    });
+  }
+
+  #opened() {
+    this.#isUp = this.#wasEverUp = true;
+    this.failures = 0;
+    this.#heardMs = performance.now();
+    this.clock.forget();
+    this.#askClock();
+    setTimeout(() => this.#isUp && this.#askClock(), CLOCK_FIRST_MS);
+    this.#ticking ??= setInterval(() => this.#tick(), 1000);
+    for (const id of this.#watches.keys()) this.#ask(id);
+    for (const { listener } of this.#watches.values()) listener.onLink(true);
+    this.dispatchEvent(new Event('up'));
+  }
+
+  /** @param {WebSocket} socket @param {number} code */
+  #lost(socket, code) {
+    if (socket !== this.#socket) return;
+    const wasUp = this.#isUp;
+    this.#drop();
+    if (code === LOGIN_ENDED) {
+      this.#onLoginEnded();
+      return;
+    }
+    if (!wasUp) this.failures += 1;
+    for (const watch of this.#watches.values()) watch.init = null;
+    for (const { listener } of [...this.#watches.values()]) listener.onLink(false);
+    this.dispatchEvent(new Event('down'));
+    if (!this.#watches.size || this.#socket) return;
+    this.#reopening = setTimeout(() => {
+      this.#reopening = null;
+      if (this.#watches.size) this.#open();
+    }, reopenDelayMs(this.failures, this.#random()));
+  }
+
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#isUp = false;
+    if (this.#ticking !== null) clearInterval(this.#ticking);
+    this.#ticking = null;
+    socket?.close();
+  }
+
+  #tick() {
+    const now = performance.now();
+    const waits = this.#clockAskedMs > this.#heardMs;
+    if (waits && now - this.#clockAskedMs > SILENT_MS && this.#socket) {
+      this.#lost(this.#socket, 0); // a connection that died in silence
+    } else if (now - this.#clockAskedMs > (now - this.#heardMs > 2000 ? 2000 : CLOCK_EVERY_MS)) {
+      this.#askClock();
+    }
+  }
+
+  /** @param {number} id */
+  #ask(id) {
+    const watch = this.#watches.get(id);
+    if (!watch) return;
+    const { cameraId, profileToken, sound, fresh = false } = watch.source;
+    this.#say({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound, fresh });
+  }
+
+  #askClock() {
+    this.#clockAskedMs = performance.now();
+    this.#say({ type: 'clock', sent: Date.now() });
+  }
+
+  /** @param {object} message */
+  #say(message) {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** @param {string|ArrayBuffer} data */
+  #take(data) {
+    this.#heardMs = performance.now();
+    if (typeof data === 'string') this.#takeText(JSON.parse(data));
+    else this.#takeBinary(data);
+  }
+
+  /** @param {any} message */
+  #takeText(message) {
+    if (message.type === 'clock') {
+      this.clock.observe(message.sent, message.now_ms, Date.now());
+      return;
+    }
+    const watch = this.#watches.get(message.id);
+    if (!watch) return;
+    if (message.type === 'state') watch.listener.onStream(message.stream);
+    else if (message.type === 'problem') watch.listener.onProblem(message.problem);
+    else if (message.type === 'init') {
+      const { codecs, codec, width, height, sound, has_sound: hasSound } = message;
+      watch.init = { codecs, codec, width, height, sound, hasSound };
+    }
+  }
+
+  /** @param {ArrayBuffer} data */
+  #takeBinary(data) {
+    if (data.byteLength < HEAD_BYTES) return;
+    const head = new DataView(data);
+    const watch = this.#watches.get(head.getUint16(2));
+    if (!watch?.init) return;
+    const content = new Uint8Array(data, HEAD_BYTES);
+    if (head.getUint8(0) === KIND_INIT) {
+      watch.listener.onInit(watch.init, content);
+      return;
+    }
+    const takenMs = head.getFloat64(12);
+    watch.listener.onFragments({
+      data: content,
+      isKey: (head.getUint8(1) & STARTS_WITH_KEY) !== 0,
+      startS: head.getFloat64(4),
+      takenMs: Number.isNaN(takenMs) ? null : takenMs,
+    });
+  }
+}

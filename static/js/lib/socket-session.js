@@ -1,0 +1,321 @@
+// @ts-check
+/**
+ * One viewer's wish to see one channel over the page's socket. It has the face of LiveSession: a view, the same
+ * commands, 'change' and 'open'. On 'open' the page hands in a `sink` for the pictures; `view.run` says which they are.
+ *
+ * Tells 'unplayable' with a reason where this channel has to be shown by other means.
+ */
+import { retryDelayS } from './recovery.js';
+import { phaseOf } from './stream-phase.js';
+
+/**
+ * @typedef {import('./api.js').Problem} Problem
+ * @typedef {import('./api.js').Stream} Stream
+ * @typedef {import('./live-socket.js').LiveInit} LiveInit
+ * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
+ * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: LiveFragments) => void}} Sink
+ * @typedef {{cameraId: number, profileToken: string, sound?: boolean}} Wish
+ * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
+ * @typedef {'codec'|'socket'|'no_key_frame'} Reason
+ */
+
+const FAILURES_ENOUGH = 3;
+const LEAVE_OLD_AFTER_MS = 8000;
+const BROKE_FIRST_MS = 400;
+const BROKE_MOST_MS = 8000;
+
+/** One watch: what it was asked for, and where its pictures go. */
+class Watch {
+  id = 0;
+  /** @type {Sink|null} */
+  sink = null;
+  opened = false;
+  /** @type {LiveInit|null} */
+  init = null;
+}
+
+export class SocketSession extends EventTarget {
+  #socket;
+  #plays;
+  #random;
+  /** @type {Wish|null} */
+  #wish = null;
+  /** @type {Watch|null} */
+  #watch = null;
+  /** What is shown until the pictures of the present watch are there. @type {Watch|null} */
+  #old = null;
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  #leavingOld = null;
+  /** @type {Stream|null} */
+  #stream = null;
+  /** @type {Problem|null} */
+  #problem = null;
+  #run = 0;
+  #attempt = 0;
+  #ended = false;
+  #offline = false;
+  #shown = false;
+  #stalledS = 0;
+  /** @type {number|null} */
+  #retryAtMs = null;
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  #timer = null;
+
+  /** @param {Socket} socket @param {{plays: (codecs: string) => boolean, random?: () => number}} parts */
+  constructor(socket, { plays, random = Math.random }) {
+    super();
+    this.#socket = socket;
+    this.#plays = plays;
+    this.#random = random;
+  }
+
+  get view() {
+    return {
+      phase: phaseOf({
+        wanted: this.#wish !== null,
+        ended: this.#ended,
+        offline: this.#offline,
+        problem: this.#problem,
+        stream: this.#stream,
+        shown: this.#shown || this.#old !== null,
+        stalledS: this.#stalledS,
+      }),
+      problem: this.#problem,
+      usedBy: /** @type {string[]} */ ([]),
+      stream: this.#stream,
+      playlistUrl: null,
+      run: this.#run,
+      retryAtMs: this.#retryAtMs,
+      stalledS: this.#stalledS,
+      shown: this.#shown,
+      hasSound: this.#watch?.init?.hasSound ?? null,
+    };
+  }
+
+  get isWanted() {
+    return this.#wish !== null;
+  }
+
+  /** Where the pictures of the present run go. @param {Sink} sink */
+  set sink(sink) {
+    if (this.#watch) this.#watch.sink = sink;
+  }
+
+  /** @param {Wish} wish what was shown before goes on until the pictures of this are there */
+  play(wish) {
+    this.#wish = wish;
+    this.#attempt = 0;
+    this.#begin();
+  }
+
+  /** The same channel with or without its sound. @param {boolean} sound */
+  hear(sound) {
+    if (this.#wish && Boolean(this.#wish.sound) !== sound) this.play({ ...this.#wish, sound });
+  }
+
+  stop() {
+    this.#giveUp();
+    this.#changed();
+  }
+
+  leave() {
+    this.#giveUp();
+  }
+
+  /** Starts over at once, whatever it is waiting for. */
+  retry() {
+    if (!this.#wish) return;
+    this.#attempt = 0;
+    this.#begin();
+  }
+
+  wake() {
+    if (!this.#wish) return;
+    this.#socket.wake();
+    if (this.#problem && this.#retryAtMs !== null) this.retry();
+  }
+
+  playerShows() {
+    const before = this.view.phase;
+    this.#shown = true;
+    this.#stalledS = 0;
+    this.#attempt = 0;
+    this.#leaveOld();
+    if (this.view.phase !== before) this.#changed();
+  }
+
+  /** @param {number} seconds */
+  playerStands(seconds) {
+    const before = this.view.phase;
+    this.#stalledS = seconds;
+    const now = this.view.phase;
+    if (now !== before || now === 'stalled') this.#changed();
+  }
+
+  /** The player has lost this run: begin anew. */
+  playerBroke() {
+    if (!this.#wish || this.#problem || this.#offline) return;
+    const delayMs = this.#attempt === 0 ? 0 : Math.min(BROKE_MOST_MS, BROKE_FIRST_MS * 2 ** (this.#attempt - 1));
+    this.#attempt += 1;
+    this.#later(delayMs * (0.85 + 0.3 * this.#random()), () => this.#begin({ fresh: true }));
+  }
+
+  /** @param {Problem} problem */
+  playerFailed(problem) {
+    if (this.#wish && !this.#problem) this.#fail(problem);
+  }
+
+  /** @param {{fresh?: boolean}} [how] not with the pictures that are in the server's memory: they broke the decoder */
+  #begin({ fresh = false } = {}) {
+    const wish = this.#wish;
+    if (!wish) return;
+    this.#clearTimer();
+    if (fresh) this.#shown = false;
+    this.#keepOld();
+    this.#run += 1;
+    this.#ended = false;
+    this.#shown = false;
+    this.#stalledS = 0;
+    this.#problem = null;
+    this.#retryAtMs = null;
+    this.#stream = null;
+    this.#offline = !this.#socket.isUp && this.#socket.wasEverUp;
+    const watch = new Watch();
+    this.#watch = watch;
+    watch.id = this.#socket.watch(
+      { cameraId: wish.cameraId, profileToken: wish.profileToken, sound: Boolean(wish.sound), fresh },
+      {
+        onInit: (init, data) => this.#onInit(watch, init, data),
+        onFragments: (fragments) => watch.sink?.append(fragments),
+        onStream: (stream) => watch === this.#watch && this.#onStream(stream),
+        onProblem: (problem) => watch === this.#watch && this.#fail(problem),
+        onLink: (isUp) => this.#onLink(watch, isUp),
+      },
+    );
+    this.#changed();
+  }
+
+  /** @param {Watch} watch @param {LiveInit} init @param {Uint8Array<ArrayBuffer>} data */
+  #onInit(watch, init, data) {
+    watch.init = init;
+    if (watch === this.#watch && !watch.opened) {
+      if (!this.#plays(init.codecs)) {
+        if (init.sound) this.hear(false); // the pictures alone, then
+        else this.#unplayable('codec');
+        return;
+      }
+      watch.opened = true;
+      this.dispatchEvent(new Event('open'));
+      this.#changed();
+    }
+    watch.sink?.init(init.codecs, data);
+  }
+
+  /** @param {Stream} stream */
+  #onStream(stream) {
+    const wasFailed = this.#problem !== null;
+    this.#stream = stream;
+    if (stream.status === 'stopped') {
+      this.#giveUp();
+      this.#ended = true;
+    } else if (stream.status === 'failed' && stream.error) {
+      // The server tries again by itself as long as somebody watches.
+      this.#problem = stream.error;
+      this.#retryAtMs = null;
+    } else {
+      if (wasFailed) this.#problem = null;
+      if (stream.status === 'stalled' && !this.#watch?.opened) {
+        this.#unplayable('no_key_frame');
+        return;
+      }
+    }
+    this.#changed();
+  }
+
+  /** @param {Watch} watch @param {boolean} isUp */
+  #onLink(watch, isUp) {
+    if (watch !== this.#watch) {
+      if (!isUp) this.#leaveOld();
+      return;
+    }
+    if (!isUp) {
+      this.#offline = true;
+      // What comes once it is back begins anew, maybe on another time line.
+      watch.opened = false;
+      watch.sink = null;
+      if (!this.#socket.wasEverUp && this.#socket.failures >= FAILURES_ENOUGH) {
+        this.#unplayable('socket');
+        return;
+      }
+    } else {
+      this.#offline = false;
+      this.#run += 1;
+      this.#problem = null;
+    }
+    this.#changed();
+  }
+
+  /** @param {Problem} problem */
+  #fail(problem) {
+    this.#clearTimer();
+    this.#problem = problem;
+    const delayS = retryDelayS(problem.code, this.#attempt++, this.#random);
+    this.#retryAtMs = delayS === null ? null : Date.now() + delayS * 1000;
+    this.#changed();
+    if (delayS !== null) this.#later(delayS * 1000, () => this.#begin());
+  }
+
+  /** @param {Reason} reason */
+  #unplayable(reason) {
+    this.dispatchEvent(new CustomEvent('unplayable', { detail: reason }));
+  }
+
+  #giveUp() {
+    this.#clearTimer();
+    this.#leaveOld();
+    if (this.#watch) this.#socket.leave(this.#watch.id);
+    this.#watch = null;
+    this.#wish = null;
+    this.#run += 1;
+    this.#ended = this.#offline = this.#shown = false;
+    this.#stalledS = 0;
+    this.#problem = null;
+    this.#retryAtMs = null;
+  }
+
+  /** What is on screen goes on until the next pictures are there, but not for ever. */
+  #keepOld() {
+    const watch = this.#watch;
+    if (!watch) return;
+    if (!watch.opened || !this.#shown || this.#offline) {
+      this.#socket.leave(watch.id);
+      return;
+    }
+    this.#leaveOld();
+    this.#old = watch;
+    this.#leavingOld = setTimeout(() => this.#leaveOld(), LEAVE_OLD_AFTER_MS);
+  }
+
+  #leaveOld() {
+    if (this.#leavingOld !== null) clearTimeout(this.#leavingOld);
+    this.#leavingOld = null;
+    if (!this.#old) return;
+    this.#socket.leave(this.#old.id);
+    this.#old = null;
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event('change'));
+  }
+
+  /** @param {number} ms @param {() => void} work */
+  #later(ms, work) {
+    this.#clearTimer();
+    this.#timer = setTimeout(work, ms);
+  }
+
+  #clearTimer() {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}

@@ -1,0 +1,196 @@
+"""The low-latency way: how far behind it is, what happens to it, and what takes its place."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pictures import assert_pictures_move, read_frames, seconds_behind, wait_playing
+from tests.browser.relay import relayed
+from tests.browser.watching import Open
+from tools.running import App, Recorder
+
+pytestmark = pytest.mark.browser
+
+# Whether any picture on screen was black while the quality changed: brightness of the middle, picture by picture.
+_WATCH_BRIGHTNESS = """
+() => {
+  window.brightness = [];
+  const canvas = new OffscreenCanvas(16, 9);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const look = () => {
+    const videos = [...document.querySelectorAll('live-player video')];
+    const top = videos.at(-1);
+    if (top && top.readyState >= 2) {
+      context.drawImage(top, 0, 0, 16, 9);
+      const { data } = context.getImageData(0, 0, 16, 9);
+      window.brightness.push([data.reduce((sum, value) => sum + value, 0), top.videoWidth]);
+    } else window.brightness.push([0, 0]);
+    window.looking = requestAnimationFrame(look);
+  };
+  look();
+}
+"""
+
+
+def streams_fetched(page: Page) -> list[str]:
+    names: list[str] = page.evaluate(
+        "performance.getEntriesByType('resource').map((r) => r.name).filter((n) => n.includes('/static/streams/'))"
+    )
+    return names
+
+
+def test_the_picture_is_less_than_a_second_behind_without_ffmpeg(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
+    wait_playing(page)
+    page.wait_for_timeout(2000)
+    timing = recorder.frames(1, "main")
+    behind = [seconds_behind(number, at_ms, timing) for number, at_ms, _ in read_frames(page, 50) if number >= 0]
+    assert len(behind) >= 40
+    assert statistics.median(behind) < 0.8, behind
+    expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
+    assert streams_fetched(page) == []
+    assert app.ffmpegs() == []
+
+
+def test_without_a_websocket_it_is_shown_as_hls_and_says_so(app: App, camera_id: int, open_page: Open) -> None:
+    watched = open_page("about:blank")
+    watched.forgive("WebSocket")
+    page = watched.page
+
+    page.add_init_script(
+        "window.WebSocket = class extends EventTarget { constructor() { super();"
+        " setTimeout(() => this.dispatchEvent(new CloseEvent('close', { code: 1006 })), 5); } close() {} send() {} };"
+    )
+    page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    wait_playing(page)
+    expect(page.locator("#facts")).to_have_attribute("data-way", "hls")
+    expect(page.locator("#facts")).to_have_attribute("title", re.compile("no WebSocket could be opened"))
+    expect(page.locator("[data-fact=behind]")).to_have_text(re.compile(r"\(HLS\)"))
+    assert streams_fetched(page)
+    assert_pictures_move(page)
+
+
+def test_the_address_can_ask_for_hls(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub&way=hls").page
+    wait_playing(page)
+    expect(page.locator("#facts")).to_have_attribute("data-way", "hls")
+    assert_pictures_move(page)
+
+
+@pytest.mark.parametrize("way", ["cut", "hushed"])
+def test_a_network_that_was_away_brings_the_picture_back_within_three_seconds(
+    app: App, camera_id: int, open_page: Open, way: str
+) -> None:
+    with relayed(app.port) as relay:
+        watched = open_page(f"{relay.url}/viewer/{camera_id}?channel=1&quality=sub")
+        watched.forgive("ERR_", "WebSocket", "status of 50", "status of 404")
+        page = watched.page
+        wait_playing(page)
+        (relay.cut if way == "cut" else relay.hush)()
+        expect(page.locator("#overlay [data-part=title]")).not_to_be_empty(timeout=20_000)
+        page.wait_for_timeout(6000)
+        before = read_number(page)
+        (relay.mend if way == "cut" else relay.speak)()
+        began_s = time.monotonic()
+        wait_playing(page, 10)
+        while read_number(page) == before:
+            assert time.monotonic() - began_s < 3.0, "the same picture still stands"
+            page.wait_for_timeout(20)
+        assert time.monotonic() - began_s < 3.0
+        assert_pictures_move(page)
+
+
+def read_number(page: Page) -> int:
+    """The number of the picture that is on screen now, moving or not; -1 where none can be read."""
+    number: int = page.evaluate(
+        """() => {
+          const video = document.querySelector('live-player [data-part=video]');
+          if (!video || video.readyState < 2) return -1;
+          const canvas = new OffscreenCanvas(200, 4);
+          const context = canvas.getContext('2d', { willReadFrequently: true });
+          context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
+          const { data } = context.getImageData(0, 0, 200, 4);
+          const bits = Array.from({ length: 20 }, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
+          return bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
+        }"""
+    )
+    return number
+
+
+def test_another_quality_takes_over_without_a_black_picture(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+    page.wait_for_timeout(500)
+    page.evaluate(_WATCH_BRIGHTNESS)
+    page.get_by_role("button", name="Main", exact=True).click()
+    expect(page.locator("[data-quality=main]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("live-player video")).to_have_count(1)
+    page.wait_for_timeout(3000)
+    seen: list[tuple[float, int]] = [(value, width) for value, width in page.evaluate("window.brightness")]
+    assert len(seen) > 50
+    assert min(value for value, _ in seen) > 0.5 * max(value for value, _ in seen), "a black picture"
+    widths = [width for _, width in seen]
+    assert widths[-1] > widths[0]
+    assert sum(before != after for before, after in pairwise(widths)) == 1
+    assert_pictures_move(page)
+    (stream,) = app.call("GET", "/api/streams/all")["streams"]
+    assert stream["profile_token"] == "MediaProfile00000"
+
+
+def test_sound_is_fetched_once_somebody_listens(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
+    wait_playing(page)
+    heard = "document.querySelector('live-player [data-part=video]').webkitAudioDecodedByteCount"
+    page.wait_for_timeout(1000)
+    assert page.evaluate(heard) == 0
+    page.keyboard.press("m")
+    deadline = time.monotonic() + 10
+    while not page.evaluate(heard):
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+    assert page.evaluate("document.querySelector('live-player [data-part=video]').muted") is False
+    wait_playing(page)
+    assert_pictures_move(page)
+    page.keyboard.press("m")
+    wait_playing(page)
+    assert_pictures_move(page)
+
+
+def test_a_restarted_server_brings_the_picture_back(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+    camera_id = empty_app.add_camera(recorder)
+    watched = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    watched.forgive("ERR_", "WebSocket", "status of 50")
+    page = watched.page
+    wait_playing(page)
+    empty_app.stop()
+    expect(page.locator("#overlay [data-part=title]")).to_have_text("The server does not answer", timeout=20_000)
+    empty_app.start()
+    wait_playing(page, 30)
+    assert_pictures_move(page)
+
+
+def test_paused_stands_and_goes_on_at_the_present(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+    page.keyboard.press("k")
+    expect(page.locator("#badge-text")).to_contain_text("PAUSED")
+    page.wait_for_timeout(300)
+    before = read_number(page)
+    page.wait_for_timeout(4000)
+    assert read_number(page) == before
+    page.keyboard.press("k")
+    wait_playing(page)
+    page.wait_for_timeout(1000)
+    timing = recorder.frames(1, "sub")
+    behind = [seconds_behind(number, at_ms, timing) for number, at_ms, _ in read_frames(page, 20) if number >= 0]
+    assert statistics.median(behind) < 1.0, behind

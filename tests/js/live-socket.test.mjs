@@ -1,0 +1,233 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+import { LiveSocket, reopenDelayMs } from '../../static/js/lib/live-socket.js';
+import { SocketClock } from '../../static/js/lib/socket-clock.js';
+import { SocketSession } from '../../static/js/lib/socket-session.js';
+
+/** The other end of a WebSocket: the network is the only thing that is played here. */
+class Wire extends EventTarget {
+  /** @type {Wire[]} */
+  static made = [];
+  readyState = 0;
+  binaryType = '';
+  /** @type {any[]} */
+  said = [];
+
+  constructor() {
+    super();
+    Wire.made.push(this);
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.said.push(JSON.parse(text));
+  }
+
+  close() {
+    this.readyState = 3;
+  }
+
+  open() {
+    this.readyState = 1;
+    this.dispatchEvent(new Event('open'));
+  }
+
+  /** @param {number} [code] */
+  break(code = 1006) {
+    this.readyState = 3;
+    this.dispatchEvent(Object.assign(new Event('close'), { code }));
+  }
+
+  /** @param {object} message */
+  tell(message) {
+    this.dispatchEvent(Object.assign(new Event('message'), { data: JSON.stringify(message) }));
+  }
+
+  /** @param {number} kind @param {number} id @param {{isKey?: boolean, startS?: number, takenMs?: number}} [about] */
+  send_binary(kind, id, { isKey = true, startS = 0, takenMs = NaN } = {}) {
+    const head = new DataView(new ArrayBuffer(23));
+    head.setUint8(0, kind);
+    head.setUint8(1, isKey ? 1 : 0);
+    head.setUint16(2, id);
+    head.setFloat64(4, startS);
+    head.setFloat64(12, takenMs);
+    this.dispatchEvent(Object.assign(new Event('message'), { data: head.buffer }));
+  }
+}
+
+const WISH = { cameraId: 1, profileToken: 'a' };
+
+function socket(more = {}) {
+  return new LiveSocket({ url: 'ws://x/live', WebSocket: /** @type {any} */ (Wire), random: () => 0.5, ...more });
+}
+
+function latest() {
+  const wire = Wire.made.at(-1);
+  assert.ok(wire);
+  return wire;
+}
+
+/** A session that has its first pictures. */
+function begun() {
+  const link = socket();
+  const session = new SocketSession(link, { plays: (codecs) => codecs.startsWith('avc1'), random: () => 0.5 });
+  /** @type {string[]} */
+  const heard = [];
+  /** @type {any[]} */
+  const sunk = [];
+  session.addEventListener('open', () => {
+    heard.push('open');
+    const run = session.view.run;
+    session.sink = { init: (codecs) => sunk.push([run, 'init', codecs]), append: () => sunk.push([run, 'pictures']) };
+  });
+  session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail));
+  session.play(WISH);
+  latest().open();
+  return { link, session, heard, sunk };
+}
+
+/** @param {Wire} wire */
+const asked = (wire) => wire.said.filter((message) => message.type === 'watch');
+
+/** @param {Wire} wire @param {number} id @param {string} [codecs] */
+function start(wire, id, codecs = 'avc1.42') {
+  wire.tell({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound: null, has_sound: true });
+  wire.send_binary(1, id);
+  wire.send_binary(2, id, { startS: 1, takenMs: 5 });
+}
+
+beforeEach(() => {
+  Wire.made = [];
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
+});
+afterEach(() => mock.timers.reset());
+
+test('it opens again soon, and never later than in two seconds and a bit', () => {
+  assert.ok(reopenDelayMs(0, 1) < 61);
+  for (let attempt = 0; attempt < 40; attempt += 1) assert.ok(reopenDelayMs(attempt, 1) <= 2400);
+});
+
+test('pictures go to the one who watches, and to nobody who has left', () => {
+  const { session, sunk } = begun();
+  const [{ id }] = asked(latest());
+  start(latest(), id);
+  assert.deepEqual(sunk.map(([, what]) => what), ['init', 'pictures']);
+  session.stop();
+  latest().send_binary(2, id);
+  assert.equal(sunk.length, 2);
+  assert.deepEqual(latest().said.at(-1), { type: 'leave', id });
+});
+
+test('a lost connection comes back by itself and asks again for what was watched', () => {
+  const { session, heard } = begun();
+  start(latest(), asked(latest())[0].id);
+  session.playerShows();
+  latest().break();
+  session.playerStands(3);
+  assert.equal(session.view.phase, 'offline');
+  mock.timers.tick(100);
+  assert.equal(Wire.made.length, 2);
+  latest().open();
+  start(latest(), asked(latest())[0].id);
+  assert.deepEqual(heard, ['open', 'open']);
+});
+
+test('what is shown goes on until the pictures of another quality are there', () => {
+  const { session, sunk } = begun();
+  const wire = latest();
+  const [first] = asked(wire);
+  start(wire, first.id);
+  session.playerShows();
+  session.play({ ...WISH, profileToken: 'b' });
+  const second = asked(wire).at(-1);
+  assert.equal(second.profile_token, 'b');
+  wire.send_binary(2, first.id);
+  assert.equal(sunk.at(-1)[0], sunk[0][0], 'to the run before');
+  assert.equal(session.view.phase, 'playing');
+  start(wire, second.id);
+  session.playerShows();
+  assert.deepEqual(wire.said.at(-1), { type: 'leave', id: first.id });
+});
+
+test('pictures that broke the decoder are not asked for again', () => {
+  const { session } = begun();
+  start(latest(), asked(latest())[0].id);
+  session.playerBroke();
+  mock.timers.tick(10);
+  assert.equal(asked(latest()).at(-1).fresh, true);
+});
+
+test('what this browser cannot play is said', () => {
+  const { heard } = begun();
+  const [{ id }] = asked(latest());
+  start(latest(), id, 'hvc1.1');
+  assert.deepEqual(heard, ['codec']);
+});
+
+test('a socket that never opens is given up after three tries', () => {
+  const link = socket();
+  const session = new SocketSession(link, { plays: () => true });
+  let reason = '';
+  session.addEventListener('unplayable', (event) => (reason = /** @type {CustomEvent} */ (event).detail));
+  session.play(WISH);
+  for (let count = 0; count < 3; count += 1) {
+    assert.equal(reason, '');
+    latest().break();
+    mock.timers.tick(2500);
+  }
+  assert.equal(reason, 'socket');
+});
+
+test('a login that has ended is no reason to try again', () => {
+  let ended = 0;
+  const link = socket({ onLoginEnded: () => (ended += 1) });
+  new SocketSession(link, { plays: () => true }).play(WISH);
+  latest().open();
+  latest().break(4401);
+  mock.timers.tick(5000);
+  assert.equal(ended, 1);
+  assert.equal(Wire.made.length, 1);
+});
+
+test('a problem is shown and tried again as its code says; a wrong password is not', () => {
+  const { session } = begun();
+  const [{ id }] = asked(latest());
+  latest().tell({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full' } });
+  assert.equal(session.view.phase, 'failed');
+  assert.ok(session.view.retryAtMs);
+  mock.timers.tick(16_000);
+  assert.equal(asked(latest()).length, 2);
+  latest().tell({ type: 'problem', id: asked(latest())[1].id, problem: { code: 'camera_auth_failed', detail: 'no' } });
+  assert.equal(session.view.retryAtMs, null);
+});
+
+test('a stream that somebody stopped for all has ended, and is not begun again', () => {
+  const { session } = begun();
+  const [{ id }] = asked(latest());
+  latest().tell({ type: 'state', id, stream: { status: 'stopped', error: null } });
+  assert.equal(session.view.phase, 'ended');
+  mock.timers.tick(60_000);
+  assert.equal(asked(latest()).length, 1);
+});
+
+test('odd frames are passed over', () => {
+  const { sunk } = begun();
+  const [{ id }] = asked(latest());
+  latest().dispatchEvent(Object.assign(new Event('message'), { data: new ArrayBuffer(3) }));
+  latest().send_binary(2, id);
+  latest().send_binary(2, 999);
+  assert.equal(sunk.length, 0, 'nothing was described yet');
+});
+
+test('the clock is as good as the quickest answer', () => {
+  const clock = new SocketClock();
+  clock.observe(1000, 51_100, 1200);
+  assert.equal(clock.nowMs(2000), 52_000);
+  clock.observe(2000, 52_015, 2010);
+  assert.equal(clock.nowMs(3000), 53_010);
+  clock.observe(3000, 53_500, 3900);
+  assert.equal(clock.nowMs(4000), 54_010, 'a slow answer is worth less');
+  clock.observe(4000, 90_005, 4010);
+  assert.equal(clock.nowMs(5000), 91_000, 'the server was set');
+});

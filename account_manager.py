@@ -195,10 +195,13 @@ class AccountManager:
     def add_token(self, principal: Principal, draft: TokenDraft) -> tuple[str, ApiToken]:
         """The token itself, which nobody can read again, and what is kept of it.
 
-        It can do no more than its owner, now and later. InvalidRequest names the field.
+        It can do no more than its owner, now and later, and makes no token itself: that one would outlive it.
+        InvalidRequest names the field.
         """
-        if principal.user_id is None:
-            raise InvalidRequest("A token belongs to an account; make one first.")
+        if principal.user_id is None or principal.kind != "session":
+            raise InvalidRequest("A token is made by somebody who is logged in.")
+        if draft.role is Role.ADMIN and draft.scope.is_limited:
+            raise InvalidRequest.of_field("cameras", "an admin cannot be limited to cameras")
         if not draft.name.strip():
             raise InvalidRequest.of_field("name", "must not be empty")
         if draft.expires_at is not None and draft.expires_at <= self._clock.now_utc():

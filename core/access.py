@@ -109,6 +109,9 @@ class Principal:
     key: str = ""
 
     def may(self, permission: Permission) -> bool:
+        """Managing is for all cameras or not at all: it makes users, tokens and cameras that no limit would hold."""
+        if permission is Permission.MANAGE and self.scope.is_limited:
+            return False
         return permission in permissions_of(self.role)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from flask import Flask, Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from core.access import LOCAL, Permission, Principal
+from core.access import LOCAL, Permission, Principal, permissions_of
 from core.errors import Forbidden, InvalidRequest, NotFound, NotLoggedIn
 from core.records import StreamKind
 from sessions.view import StreamView
@@ -51,11 +51,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row. `target` finds the camera and channel (None: about no camera); `action` is its word in the audit log."""
+    """A row. `target` finds the camera and channel (None: about no camera); `action` is its word in the audit log.
+
+    `is_for_people`: not with a token, which could else make users and tokens that outlive it.
+    """
 
     needs: Permission | Open
     target: Callable[[], Target | None] | None = None
     action: str = ""
+    is_for_people: bool = False
 
 
 class _Unreadable(Exception):
@@ -101,6 +105,14 @@ def _channel_of_profile(camera_id: int, profile_token: str) -> int | None:
 
 def _whole_camera() -> Target:
     return Target(_path_camera(), is_whole=True)
+
+
+def _every_channel() -> Target:
+    """What changes something for all channels takes all of them."""
+    target = _whole_camera()
+    if _is_limited(target.camera_id):
+        raise Forbidden("This concerns every channel of the camera, and you may see some of them only.")
+    return target
 
 
 def _channel_in_path() -> Target:
@@ -218,14 +230,14 @@ RULES: dict[str, Rule] = {
     "api_accounts.create_first": Rule(Open.SETUP, action="create_first_account"),
     "api_accounts.postpone": Rule(Open.SETUP, action="postpone_accounts"),
     "api_accounts.list_users": Rule(Permission.MANAGE),
-    "api_accounts.add_user": Rule(Permission.MANAGE, action="add_user"),
-    "api_accounts.change_user": Rule(Permission.MANAGE, action="change_user"),
-    "api_accounts.remove_user": Rule(Permission.MANAGE, action="remove_user"),
+    "api_accounts.add_user": Rule(Permission.MANAGE, action="add_user", is_for_people=True),
+    "api_accounts.change_user": Rule(Permission.MANAGE, action="change_user", is_for_people=True),
+    "api_accounts.remove_user": Rule(Permission.MANAGE, action="remove_user", is_for_people=True),
     "api_accounts.list_sessions": Rule(Permission.MANAGE),
-    "api_accounts.end_session": Rule(Permission.MANAGE, action="end_session"),
+    "api_accounts.end_session": Rule(Permission.MANAGE, action="end_session", is_for_people=True),
     "api_accounts.list_tokens": Rule(Permission.MANAGE),
-    "api_accounts.add_token": Rule(Permission.MANAGE, action="add_token"),
-    "api_accounts.remove_token": Rule(Permission.MANAGE, action="remove_token"),
+    "api_accounts.add_token": Rule(Permission.MANAGE, action="add_token", is_for_people=True),
+    "api_accounts.remove_token": Rule(Permission.MANAGE, action="remove_token", is_for_people=True),
     # cameras
     "api_cameras.list_cameras": Rule(Permission.LIVE),
     "api_cameras.add_camera": Rule(Permission.MANAGE, action="add_camera"),
@@ -233,7 +245,7 @@ RULES: dict[str, Rule] = {
     "api_cameras.get_camera": Rule(Permission.LIVE, _whole_camera),
     "api_cameras.edit_camera": Rule(Permission.MANAGE, _whole_camera, "change_camera"),
     "api_cameras.delete_camera": Rule(Permission.MANAGE, _whole_camera, "delete_camera"),
-    "api_cameras.refresh_camera": Rule(Permission.OPERATE, _whole_camera),
+    "api_cameras.refresh_camera": Rule(Permission.OPERATE, _every_channel),
     "api_cameras.list_channels": Rule(Permission.LIVE, _whole_camera),
     "api_cameras.edit_channel": Rule(Permission.MANAGE, _channel_in_path, "change_channel"),
     "api_cameras.order_channels": Rule(Permission.MANAGE, _whole_camera, "change_channel"),
@@ -253,8 +265,8 @@ RULES: dict[str, Rule] = {
     "api_recordings.search_recordings": Rule(Permission.RECORDINGS, _search, "search_recordings"),
     "api_recordings.recording_summary": Rule(Permission.RECORDINGS, _whole_camera),
     "api_recordings.recording_coverage": Rule(Permission.RECORDINGS, _whole_camera),
-    "api_recordings.stop_indexing": Rule(Permission.RECORDINGS, _whole_camera),
-    "api_recordings.resume_indexing": Rule(Permission.RECORDINGS, _whole_camera),
+    "api_recordings.stop_indexing": Rule(Permission.RECORDINGS, _every_channel),
+    "api_recordings.resume_indexing": Rule(Permission.RECORDINGS, _every_channel),
     "api_recordings.playback_uri": Rule(Permission.RECORDINGS, _replay, "playback_uri"),
 }
 
@@ -304,6 +316,8 @@ def _decide() -> BaseResponse | None:
     if _is_first_visit():
         return redirect(url_for("pages.welcome"))
     _check_csrf(g.principal)
+    if rule.is_for_people and g.principal.kind == "token":
+        raise Forbidden("Accounts are managed by who is logged in, not with a token.")
     if isinstance(rule.needs, Permission):
         _check_permission(g.principal, rule.needs)
     _check_target(g.principal, rule)
@@ -361,6 +375,8 @@ def _check_csrf(who: Principal) -> None:
 
 def _check_permission(who: Principal, needs: Permission) -> None:
     if not who.may(needs):
+        if who.scope.is_limited and needs in permissions_of(who.role):
+            raise Forbidden("Who is limited to cameras may not do this.")
         raise Forbidden(f"The role {who.role.value} may not do this.")
 
 

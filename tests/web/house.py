@@ -14,6 +14,7 @@ from account_manager import AccountManager
 from accounts.records import TokenDraft, UserDraft, Visitor
 from core.access import EVERYTHING, Role, Scope
 from core.secrets import Secret
+from web.sessions import CSRF_HEADER
 
 PASSWORD = Secret("correct-horse-battery")
 HERE = Visitor("127.0.0.1")
@@ -55,6 +56,14 @@ REVIEWER = {
     "/api/cameras/<camera_id>/recordings/coverage/resume",
 }
 OPERATOR = {"/api/cameras/<camera_id>/refresh"}
+PEOPLE = {  # with a login, not with a token
+    "/api/users POST",
+    "/api/users/<user_id> PATCH",
+    "/api/users/<user_id> DELETE",
+    "/api/sessions/<session_id> DELETE",
+    "/api/tokens POST",
+    "/api/tokens/<token_id> DELETE",
+}
 ROLES = list(Role)
 
 
@@ -100,6 +109,13 @@ class House:
         _, who = self.accounts.log_in(name, PASSWORD, HERE)
         token, _ = self.accounts.add_token(who, TokenDraft("test", role, scope, None))
         return Door(self.app.test_client(), {"Authorization": f"Bearer {token}"})
+
+    def seat(self, role: Role) -> Door:
+        """Somebody's who is logged in with a browser."""
+        name = f"user{len(self.accounts.users())}"
+        self.accounts.add_user(UserDraft(name, PASSWORD, role))
+        client = self.app.test_client()
+        return Door(client, {CSRF_HEADER: log_in(client, name)})
 
 
 BODIES: dict[str, dict[str, Any]] = {

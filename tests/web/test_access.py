@@ -21,6 +21,7 @@ from tests.web.house import (
     HERE,
     OPEN,
     PASSWORD,
+    PEOPLE,
     ROLES,
     SETUP,
     Door,
@@ -65,13 +66,16 @@ def test_a_wrong_token_is_nobody_even_with_a_right_cookie(house: House) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_gets_what_it_is_for_and_nothing_else(house: House, role: Role) -> None:
-    door = house.door(role)
+    with_token, logged_in = house.door(role), house.seat(role)
     for method, rule, _ in routes(house.app):
         if {rule, f"{rule} {method}"} & (SETUP | {"/login", "/api/session DELETE"}):
             continue
         least = least_role(method, rule)
         may = least is None or ROLES.index(role) >= ROLES.index(least)
-        answer = ask(door, method, rule)
+        is_for_people = f"{rule} {method}" in PEOPLE
+        if is_for_people:
+            assert is_denied(ask(with_token, method, rule)), (method, rule)
+        answer = ask(logged_in if is_for_people else with_token, method, rule)
         assert is_denied(answer) != may or (answer.status_code == 401 and rule == "/api/session"), (
             method,
             rule,

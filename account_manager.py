@@ -18,7 +18,7 @@ from accounts.audit import AuditLog
 from accounts.login_limits import LoginLimits
 from accounts.passwords import Passwords, check_password
 from accounts.records import ApiToken, LoginSession, TokenDraft, User, UserChange, UserDraft, Visitor
-from accounts.store import AccountStore, name_key
+from accounts.store import AccountStore, Kept, name_key
 from core.access import Principal, Role, lesser
 from core.clock import Clock
 from core.errors import AppError, InvalidRequest, NotLoggedIn
@@ -33,6 +33,7 @@ _REMEMBERED_S = 1.0
 _SEEN_EVERY_S = 60.0
 _MAX_REMEMBERED = 2000
 _LONGEST_TOKEN = 100
+_READ_AGAIN = 2  # another login may have kept the same password with newer parameters meanwhile
 
 
 class AccountManager:
@@ -59,7 +60,7 @@ class AccountManager:
     def start(self) -> None:
         """Opens the database and forgets logins that have run out."""
         self._store.open()
-        self._limits = LoginLimits()
+        self._limits = LoginLimits((item.address, name_key(item.user_name)) for item in self._store.sessions())
         self.audit.start()
         self._forget_run_out()
 
@@ -100,18 +101,20 @@ class AccountManager:
         takes as long; LimitReached (too_many_logins) after too many of them.
         """
         assert self._limits is not None, "start() first"  # noqa: S101
-        account = name_key(name)[:64]
-        self._limits.check(visitor.address, account)
-        kept = self._store.find(name)
-        is_right = self._passwords.verify(kept.password_hash if kept else None, password)
-        if kept is None or not is_right or kept.user.disabled:
-            self._limits.failed(visitor.address, account)
-            raise NotLoggedIn("The name or the password is wrong.", code="login_failed")
-        self._limits.succeeded(visitor.address, account)
-        self._forget_run_out()
-        if self._passwords.is_outdated(kept.password_hash):
-            self._store.set_password(kept.user.id, self._passwords.hash(password), None)
-        return self._new_session(kept.user, visitor)
+        with self._limits.one_try(visitor.address, name_key(name)[:64]) as attempt:
+            for _ in range(_READ_AGAIN):
+                kept = self._store.find(name)
+                is_right = self._passwords.verify(kept.password_hash if kept else None, password)
+                if kept is None or not is_right or kept.user.disabled:
+                    break
+                is_old = self._passwords.is_outdated(kept.password_hash)
+                made = self._new_session(kept, visitor, rehashed=self._passwords.hash(password) if is_old else None)
+                if made is not None:
+                    attempt.succeeded()
+                    self._forget_run_out()
+                    return made
+            attempt.failed()
+        raise NotLoggedIn("The name or the password is wrong.", code="login_failed")
 
     def principal_of_session(self, token: str) -> Principal | None:
         """Who a cookie belongs to; None when nobody is logged in with it any more."""
@@ -135,13 +138,22 @@ class AccountManager:
         if principal.user_id is None or principal.kind != "session":
             raise InvalidRequest("A password belongs to an account that is logged in.")
         kept = self._store.get(principal.user_id)
-        self._limits.check(visitor.address, name_key(kept.user.name))
-        if not self._passwords.verify(kept.password_hash, old):
-            self._limits.failed(visitor.address, name_key(kept.user.name))
-            raise InvalidRequest.of_field("current_password", "that is not the current password")
-        check_password(new, field="new_password", known=(kept.user.name,))
-        self._set_password(kept.user.id, new)
-        return self._new_session(kept.user, visitor)
+        with self._limits.one_try(visitor.address, name_key(kept.user.name)[:64]) as attempt:
+            is_right = self._passwords.verify(kept.password_hash, old)
+            if is_right:
+                attempt.succeeded()
+            else:
+                attempt.failed()
+        if is_right:
+            check_password(new, field="new_password", known=(kept.user.name,))
+            hashed = self._passwords.hash(new)
+            changed = self._store.change_password(kept, hashed, self._clock.now_utc())
+            if changed is not None:
+                self._tell_ended(changed.ended)
+                made = self._new_session(Kept(changed.user, hashed), visitor)
+                if made is not None:
+                    return made
+        raise InvalidRequest.of_field("current_password", "that is not the current password")
 
     # ---- managing --------------------------------------------------------------------------------
 
@@ -160,18 +172,21 @@ class AccountManager:
         """A new password, role, limit or disabling ends the user's logins. NotFound, Conflict (last_admin)."""
         before = self._store.get(user_id).user
         name = None if change.name is None else check_user_name(change.name)
+        hashed = None
         if change.password is not None:
             check_password(change.password, known=(name or before.name,))
-        role, scope = change.role or before.role, change.scope if change.scope is not None else before.scope
-        if role is Role.ADMIN and scope.is_limited:
-            raise InvalidRequest.of_field("cameras", "an admin cannot be limited to cameras")
-        after = self._store.change(user_id, name=name, role=role, scope=scope, disabled=change.disabled)
-        if change.password is not None:
-            self._set_password(user_id, change.password)
-        if (before.role, before.scope, before.disabled) != (after.role, after.scope, after.disabled):
-            self._end_all_of(user_id)
-        self._forget_known()
-        return self._store.get(user_id).user
+            hashed = self._passwords.hash(change.password)  # first: where no place is free, nothing is changed
+        changed = self._store.change(
+            user_id,
+            self._clock.now_utc(),
+            name=name,
+            role=change.role,
+            scope=change.scope,
+            disabled=change.disabled,
+            password_hash=hashed,
+        )
+        self._tell_ended(changed.ended)
+        return changed.user
 
     def remove_user(self, user_id: int) -> None:
         """With logins and tokens. NotFound, Conflict (last_admin)."""
@@ -229,17 +244,6 @@ class AccountManager:
         self._tell_ended(set())
         return user
 
-    def _set_password(self, user_id: int, password: Secret) -> None:
-        self._store.set_password(user_id, self._passwords.hash(password), self._clock.now_utc())
-        self._end_all_of(user_id, with_tokens=False)
-
-    def _end_all_of(self, user_id: int, *, with_tokens: bool = True) -> None:
-        """Logins are over; tokens stay, but what is being watched with them is looked at anew."""
-        keys = {f"session:{session_id}" for session_id in self._store.end_sessions_of(user_id)}
-        if with_tokens:
-            keys |= {f"token:{token_id}" for token_id in self._store.token_ids_of(user_id)}
-        self._tell_ended(keys)
-
     def _tell_ended(self, keys: Iterable[str]) -> None:
         self._forget_known()
         ended = frozenset(keys)
@@ -254,9 +258,14 @@ class AccountManager:
             self._changes += 1
             self._known.clear()
 
-    def _new_session(self, user: User, visitor: Visitor) -> tuple[str, Principal]:
-        token = secrets.token_urlsafe(32)
-        session_id = self._store.add_session(token, user.id, visitor, self._clock.now_utc())
+    def _new_session(
+        self, kept: Kept, visitor: Visitor, *, rehashed: str | None = None
+    ) -> tuple[str, Principal] | None:
+        """None where password or account are no longer as they were read."""
+        token, user = secrets.token_urlsafe(32), kept.user
+        session_id = self._store.add_session(token, kept, visitor, self._clock.now_utc(), rehashed=rehashed)
+        if session_id is None:
+            return None
         return token, Principal("session", user.name, user.role, user.scope, user.id, f"session:{session_id}")
 
     def _principal(self, token: str, look_up: Callable[[str], Principal | None]) -> Principal | None:

@@ -48,7 +48,6 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._places = threading.BoundedSemaphore(_SIDE_BY_SIDE)
-        self._nobody: str | None = None
 
     def hash(self, password: Secret) -> str:
         """Unavailable when too many wait."""
@@ -56,22 +55,16 @@ class Passwords:
             return self._hasher.hash(_normal(password))
 
     def verify(self, kept: str | None, password: Secret) -> bool:
-        """Whether it is the password; for an unknown user (None) False, after the same work."""
+        """Whether it is the password; for an unknown user (None) False, after the same work: a hash is made."""
         with _Place(self._places):
             if kept is None:
-                if self._nobody is None:
-                    self._nobody = self._hasher.hash("nobody's password")
-                _verified(self._hasher, self._nobody, password)
+                self._hasher.hash(_normal(password))
                 return False
             return _verified(self._hasher, kept, password)
 
     def is_outdated(self, kept: str) -> bool:
         """Whether the hash was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(kept)
-
-    def warm_up(self) -> None:
-        """So that the first unknown user is answered as fast as the second."""
-        self.verify(None, Secret("x"))
 
 
 def _normal(password: Secret) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from accounts.records import ApiToken, LoginSession, TokenDraft, User, Visitor
 from accounts.stored import scope_from_json, scope_to_json
 from core.access import Role, Scope
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, InvalidRequest, NotFound
 from database import ApiTokenRow, ChoiceRow, Database, LoginSessionRow, UserRow
 
 _POSTPONED = "accounts_postponed"
@@ -29,6 +29,14 @@ class Kept:
 
     user: User
     password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A user as it is now, and the keys (`Principal.key`) of what has ended."""
+
+    user: User
+    ended: frozenset[str]
 
 
 def name_key(name: str) -> str:
@@ -97,16 +105,23 @@ class AccountStore:
     def change(
         self,
         user_id: int,
+        now: datetime,
         *,
         name: str | None = None,
         role: Role | None = None,
         scope: Scope | None = None,
         disabled: bool | None = None,
-    ) -> User:
-        """NotFound; Conflict where the name is taken, or nobody could manage accounts any more."""
+        password_hash: str | None = None,
+    ) -> Changed:
+        """All of it or nothing, with the end of the logins that it ends.
+
+        NotFound; InvalidRequest for an admin with a limit; Conflict where the name is taken, or nobody could manage
+        accounts any more.
+        """
         try:
             with self._database.write() as session:
                 row = _row(session, user_id)
+                before = _user(row)
                 if name is not None:
                     row.name, row.name_key = name, name_key(name)
                 if role is not None:
@@ -115,19 +130,34 @@ class AccountStore:
                     row.scope = scope_to_json(scope)
                 if disabled is not None:
                     row.disabled = disabled
+                if password_hash is not None:
+                    row.password_hash, row.password_changed_at = password_hash, now
                 session.flush()
+                after = _user(row)
+                if after.role is Role.ADMIN and after.scope.is_limited:
+                    raise InvalidRequest.of_field("cameras", "an admin cannot be limited to cameras")
                 _keep_an_admin(session)
-                return _user(row)
+                has_other_rights = (before.role, before.scope, before.disabled) != (
+                    after.role,
+                    after.scope,
+                    after.disabled,
+                )
+                keys = _end_sessions(session, user_id) if has_other_rights or password_hash is not None else []
+                if has_other_rights:  # tokens stay, but what is being watched with them is looked at anew
+                    ids = session.scalars(select(ApiTokenRow.id).where(ApiTokenRow.user_id == user_id))
+                    keys += [f"token:{token_id}" for token_id in ids]
+                return Changed(after, frozenset(keys))
         except IntegrityError:
             raise Conflict("There is a user of this name already.", code="name_taken") from None
 
-    def set_password(self, user_id: int, password_hash: str, now: datetime | None) -> None:
-        """`now` None: the same password, hashed anew."""
+    def change_password(self, kept: Kept, password_hash: str, now: datetime) -> Changed | None:
+        """Ends the logins, too. None where `kept` is no longer what is kept: whoever knew the password is late."""
         with self._database.write() as session:
-            row = _row(session, user_id)
-            row.password_hash = password_hash
-            if now is not None:
-                row.password_changed_at = now
+            row = session.get(UserRow, kept.user.id)
+            if row is None or row.password_hash != kept.password_hash:
+                return None
+            row.password_hash, row.password_changed_at = password_hash, now
+            return Changed(_user(row), frozenset(_end_sessions(session, row.id)))
 
     def remove(self, user_id: int) -> None:
         """Sessions and tokens go with it. NotFound; Conflict for the last admin."""
@@ -138,11 +168,22 @@ class AccountStore:
 
     # ---- login sessions --------------------------------------------------------------------------
 
-    def add_session(self, token: str, user_id: int, visitor: Visitor, now: datetime) -> int:
+    def add_session(
+        self, token: str, kept: Kept, visitor: Visitor, now: datetime, *, rehashed: str | None = None
+    ) -> int | None:
+        """None where the password is another than `kept`, or the account disabled, by now.
+
+        `rehashed`: the same password with today's parameters, to be kept from now on.
+        """
         with self._database.write() as session:
+            user = session.get(UserRow, kept.user.id)
+            if user is None or user.disabled or user.password_hash != kept.password_hash:
+                return None
+            if rehashed is not None:
+                user.password_hash = rehashed
             row = LoginSessionRow(
                 token_hash=hash_of(token),
-                user_id=user_id,
+                user_id=user.id,
                 created_at=now,
                 last_seen_at=now,
                 address=visitor.address[:64],
@@ -181,12 +222,6 @@ class AccountStore:
             if row is None:
                 raise NotFound("There is no such session.")
             session.delete(row)
-
-    def end_sessions_of(self, user_id: int) -> list[int]:
-        with self._database.write() as session:
-            ids = list(session.scalars(select(LoginSessionRow.id).where(LoginSessionRow.user_id == user_id)))
-            session.execute(delete(LoginSessionRow).where(LoginSessionRow.user_id == user_id))
-            return ids
 
     def forget_sessions(self, *, seen_before: datetime, made_before: datetime) -> None:
         """Those that have run out."""
@@ -265,6 +300,13 @@ def _row(session: Session, user_id: int) -> UserRow:
     if row is None:
         raise NotFound("There is no such user.")
     return row
+
+
+def _end_sessions(session: Session, user_id: int) -> list[str]:
+    """Their keys."""
+    ids = list(session.scalars(select(LoginSessionRow.id).where(LoginSessionRow.user_id == user_id)))
+    session.execute(delete(LoginSessionRow).where(LoginSessionRow.user_id == user_id))
+    return [f"session:{session_id}" for session_id in ids]
 
 
 def _keep_an_admin(session: Session) -> None:

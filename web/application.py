@@ -20,8 +20,8 @@ from web.live import route as live
 from web.modules import modules_of
 from web.problems import install_problems
 from web.services import EXTENSION, Services
-from web.slow_clients import slow_clients
-from web.strict_json import StrictRequest
+from web.slow_clients import TimedBody, slow_clients
+from web.strict_json import MAX_BODY_BYTES, StrictRequest
 
 API_VERSION = "1.0.0"
 _SOCKET_TIMEOUT_S = 30.0
@@ -64,22 +64,33 @@ def build_web(services: Services) -> OpenAPI:
         app.register_api(blueprint)
     for plain in (system.described, pages.blueprint, static_files.blueprint, streams.blueprint, live.blueprint):
         app.register_blueprint(plain)
-    app.wsgi_app = _with_socket_timeout(app.wsgi_app)  # type: ignore[method-assign] # Flask's own way to add a layer
+    app.wsgi_app = _with_deadlines(app.wsgi_app)  # type: ignore[method-assign] # Flask's own way to add a layer
     return app
 
 
-def _with_socket_timeout(inner: Any) -> Any:
-    """A client that reads or sends nothing for long gives its thread back.
+def _with_deadlines(inner: Any) -> Any:
+    """A client that reads or sends nothing for long, or next to nothing for ever, gives its thread back.
 
     gunicorn's gthread worker puts the connection into blocking mode without a limit; a page that
-    stops reading a segment would keep a thread until it goes away.
+    stops reading a segment would keep a thread until it goes away. `web.slow_clients` ends who only trickles.
     """
 
     def layer(environ: dict[str, Any], start_response: Any) -> Any:
         connection = environ.get("gunicorn.socket")
-        if connection is not None:
-            slow_clients.heard(connection.fileno())
-            connection.settimeout(_SOCKET_TIMEOUT_S)
-        return inner(environ, start_response)
+        if connection is None:
+            return inner(environ, start_response)
+        descriptor: int = connection.fileno()
+        slow_clients.heard(descriptor)
+        connection.settimeout(_SOCKET_TIMEOUT_S)
+        size = min(int(environ.get("CONTENT_LENGTH") or MAX_BODY_BYTES), MAX_BODY_BYTES)
+        environ["wsgi.input"] = TimedBody(environ["wsgi.input"], slow_clients, descriptor, size)
+
+        def start_answer(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            length = next((value for name, value in headers if name.lower() == "content-length"), None)
+            if length is not None:
+                slow_clients.sending(descriptor, int(length))
+            return start_response(status, headers, *more)
+
+        return inner(environ, start_answer)
 
     return layer

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -198,6 +199,37 @@ def test_clients_that_never_finish_their_handshake_do_not_hold_the_app(
     secure: Any, certificate: tuple[Path, Path]
 ) -> None:
     _hold_and_ask(secure.port, b"\x16\x03\x01\x02\x00\x01", secure.secure_url, verify=str(certificate[0]))
+
+
+def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Make) -> None:
+    app = make_app(REQUEST_THREADS="8").start()
+    begun = (
+        b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 1000\r\n\r\n{"
+    )
+    senders = [socket.create_connection(("127.0.0.1", app.port), 5) for _ in range(8)]
+    for connection in senders:
+        connection.sendall(begun)
+    over = threading.Event()
+
+    def trickle() -> None:
+        while not over.wait(1.0):
+            for connection in senders:
+                with contextlib.suppress(OSError):
+                    connection.send(b" ")
+
+    client = threading.Thread(target=trickle, daemon=True)
+    client.start()
+    with pytest.raises(requests.Timeout):  # every thread is held
+        requests.get(f"{app.url}/api/health", timeout=2)
+    began_s = time.monotonic()
+    assert requests.get(f"{app.url}/api/health", timeout=60).status_code == 200
+    assert time.monotonic() - began_s < 15  # the bodies have 8 s
+    over.set()
+    client.join()
+    assert senders[0].recv(13) == b"HTTP/1.1 400 "
+    for connection in senders:
+        connection.close()
 
 
 def _hold_and_ask(port: int, begun: bytes, url: str, *, verify: Any) -> None:

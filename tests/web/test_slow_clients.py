@@ -1,0 +1,159 @@
+"""What a client may take its time for, and how long; over real sockets, with a server that serves one of them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask_openapi3.openapi import OpenAPI
+
+from web import application
+from web.slow_clients import SlowClients, TimedBody
+
+
+@dataclass
+class Connection:
+    """What gunicorn keeps of one."""
+
+    sock: socket.socket
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Ours, theirs: over TCP, as shutdown is not the same on others; theirs takes little at a time."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        theirs.connect(listener.getsockname())
+        ours, _ = listener.accept()
+        with ours:
+            ours.settimeout(30)
+            yield ours, theirs
+
+
+@contextmanager
+def trickling(act: Callable[[], object], every_s: float = 0.05) -> Iterator[None]:
+    """The client does a little, again and again, for as long as it can."""
+    over = threading.Event()
+
+    def go() -> None:
+        while not over.wait(every_s):
+            try:
+                act()
+            except OSError:
+                return
+
+    client = threading.Thread(target=go)
+    client.start()
+    yield
+    over.set()
+    client.join()
+
+
+def _took_s(work: Callable[[], Any]) -> tuple[float, Any]:
+    began_s = time.monotonic()
+    try:
+        outcome = work()
+    except OSError as error:
+        outcome = type(error)
+    return time.monotonic() - began_s, outcome
+
+
+def test_a_body_that_comes_byte_by_byte_has_one_deadline_for_all_of_it(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    clients = SlowClients(body_within_s=0.4, least_body_bytes_s=1000)
+    clients.start()
+    clients.reading(Connection(ours))
+    body = TimedBody(ours.makefile("rb", buffering=0), clients, ours.fileno(), size=200)
+
+    def read() -> bytes:
+        whole = b""
+        while len(whole) < 200 and (got := body.read(200 - len(whole))):
+            whole += got
+        return whole
+
+    with trickling(lambda: theirs.send(b"x")):
+        took_s, got = _took_s(read)
+    assert 0.4 < took_s < 3
+    assert 0 < len(got) < 200
+    ours.sendall(b"HTTP/1.1 400 Bad Request\r\n")  # it can still be told
+    assert theirs.recv(12) == b"HTTP/1.1 400"
+
+
+def test_a_body_that_has_come_may_be_answered_late(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    clients = SlowClients(body_within_s=0.1)
+    clients.reading(Connection(ours))
+    theirs.sendall(b"{}")
+    assert TimedBody(ours.makefile("rb", buffering=0), clients, ours.fileno(), size=2).read(2) == b"{}"
+    assert clients.end_late(time.monotonic() + 3600) == 0  # a playlist is waited for, a device is searched for
+
+
+def test_an_answer_that_is_taken_byte_by_byte_has_a_deadline_by_its_size(
+    pair: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
+    ours, theirs = pair
+    clients = SlowClients(answer_within_s=0.4, least_answer_bytes_s=10_000_000)
+    clients.start()
+    clients.reading(Connection(ours))
+    (tmp_path / "segment.ts").write_bytes(b"s" * 8_000_000)
+    clients.sending(ours.fileno(), 8_000_000)
+    with trickling(lambda: theirs.recv(100)), (tmp_path / "segment.ts").open("rb") as segment:
+        took_s, outcome = _took_s(lambda: ours.sendfile(segment))
+    assert 1.2 < took_s < 6
+    assert issubclass(outcome, OSError)
+
+
+def test_who_reads_at_a_slow_phones_pace_gets_all_of_a_segment(
+    pair: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
+    ours, theirs = pair
+    clients = SlowClients(answer_within_s=0.2, least_answer_bytes_s=500_000)
+    clients.start()
+    clients.reading(Connection(ours))
+    (tmp_path / "segment.ts").write_bytes(b"s" * 1_000_000)
+    clients.sending(ours.fileno(), 1_000_000)
+    with trickling(lambda: theirs.recv(100_000), 0.001), (tmp_path / "segment.ts").open("rb") as segment:
+        assert ours.sendfile(segment) == 1_000_000
+
+
+def test_what_is_over_is_not_watched_and_a_descriptor_that_is_used_again_is_another(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    clients = SlowClients()
+    first, second = Connection(ours), Connection(ours)
+    clients.reading(first)
+    clients.left(ours.fileno(), first)
+    assert clients.end_late(time.monotonic() + 3600) == 0
+    clients.sending(ours.fileno(), 10)  # of nobody that is known
+    assert clients.end_late(time.monotonic() + 3600) == 0
+    clients.reading(second)
+    clients.left(ours.fileno(), first)
+    assert clients.end_late(time.monotonic() + 7) == 0
+    assert clients.end_late(time.monotonic() + 9) == 1
+    assert theirs.recv(1) == b""
+
+
+def test_the_app_sets_the_deadline_of_each_answer_by_its_size(
+    web_app: OpenAPI, pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, _ = pair
+    clients = SlowClients(answer_within_s=10, least_answer_bytes_s=1000)
+    monkeypatch.setattr(application, "slow_clients", clients)
+    clients.reading(Connection(ours))
+    answer = web_app.test_client().get("/static/css/components.css", environ_overrides={"gunicorn.socket": ours})
+    size = int(answer.headers["Content-Length"])
+    answer.close()
+    assert size > 5000
+    began_s = time.monotonic()
+    assert clients.end_late(began_s + 9 + size / 1000) == 0
+    assert clients.end_late(began_s + 11 + size / 1000) == 1

@@ -123,9 +123,14 @@ class Rooms:
         """For the command line: the app must not be running."""
         lock = InstanceLock(self.settings.data_dir)
         lock.acquire()
+        audit = self.accounts.audit
         try:
-            return rotate_key(self.database, self.settings.key_file)
+            count = rotate_key(self.database, self.settings.key_file)
+            audit.start()
+            audit.write("rotate_secrets", who="command line", kind="local", address="", count=count)
+            return count
         finally:
+            audit.stop()
             self.database.close()
             lock.release()
 

@@ -29,6 +29,7 @@ from web.sessions import CSRF_HEADER, cookie_of, csrf_token, is_csrf_token
 log = logging.getLogger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OFTEN = frozenset({"snapshot"})  # a page asks for some every few seconds
 
 
 class Open(StrEnum):
@@ -96,7 +97,8 @@ def _text(source: dict[str, Any], name: str) -> str:
     return value
 
 
-def _channel_of_profile(camera_id: int, profile_token: str) -> int | None:
+def channel_of_profile(camera_id: int, profile_token: str) -> int | None:
+    """The channel's number; None for a media profile that is not known. NotFound for the camera."""
     for channel in services().cameras.channels(camera_id):
         if any(profile.profile_token == profile_token for profile in channel.profiles):
             return channel.number
@@ -135,7 +137,7 @@ def _snapshot() -> Target:
 
 def _known_channel(camera_id: int, profile_token: str) -> int | None:
     """Asked only where it matters, so that others hear of an unknown media profile from the view."""
-    return _channel_of_profile(camera_id, profile_token) if _is_limited(camera_id) else None
+    return channel_of_profile(camera_id, profile_token) if _is_limited(camera_id) else None
 
 
 def _is_limited(camera_id: int) -> bool:
@@ -180,7 +182,9 @@ def may_see(view: StreamView) -> bool:
 
 def _stream(stream_id: str) -> Target:
     """A session's camera, channel and kind: what is not a session is nobody's, and does not exist."""
-    return _target_of(services().streams.status(stream_id))
+    view = services().streams.status(stream_id)
+    audit_about(profile_token=view.profile_token or None, recording_token=view.recording_token, stream_id=stream_id)
+    return _target_of(view)
 
 
 def _target_of(view: StreamView) -> Target:
@@ -201,8 +205,10 @@ def _stream_in_body() -> Target:
 def _stream_to_stop() -> Target:
     """Ending one for everybody else as well is more than leaving it."""
     target = _stream_in_body()
-    if _body().get("viewer_id") is None and not principal().may(Permission.OPERATE):
-        raise Forbidden("With this role a stream is ended for yourself only: name your viewer_id.")
+    if _body().get("viewer_id") is None:
+        audit_as("stop_stream")
+        if not principal().may(Permission.OPERATE):
+            raise Forbidden("With this role a stream is ended for yourself only: name your viewer_id.")
     return target
 
 
@@ -245,11 +251,11 @@ RULES: dict[str, Rule] = {
     "api_cameras.get_camera": Rule(Permission.LIVE, _whole_camera),
     "api_cameras.edit_camera": Rule(Permission.MANAGE, _whole_camera, "change_camera"),
     "api_cameras.delete_camera": Rule(Permission.MANAGE, _whole_camera, "delete_camera"),
-    "api_cameras.refresh_camera": Rule(Permission.OPERATE, _every_channel),
+    "api_cameras.refresh_camera": Rule(Permission.OPERATE, _every_channel, "refresh_camera"),
     "api_cameras.list_channels": Rule(Permission.LIVE, _whole_camera),
     "api_cameras.edit_channel": Rule(Permission.MANAGE, _channel_in_path, "change_channel"),
     "api_cameras.order_channels": Rule(Permission.MANAGE, _whole_camera, "change_channel"),
-    "api_cameras.snapshot": Rule(Permission.LIVE, _snapshot),
+    "api_cameras.snapshot": Rule(Permission.LIVE, _snapshot, "snapshot"),
     "api_cameras.camera_health": Rule(Permission.MANAGE, _whole_camera),
     "api_cameras.discover": Rule(Permission.MANAGE, action="discover"),
     # live and replay
@@ -260,13 +266,13 @@ RULES: dict[str, Rule] = {
     "api_streams.stream_status": Rule(Permission.LIVE, _stream_in_path),
     "api_streams.all_streams": Rule(Permission.LIVE),
     "api_playback.start_playback": Rule(Permission.RECORDINGS, _replay, "play_recording"),
-    "api_playback.seek_playback": Rule(Permission.RECORDINGS, _stream_in_body),
+    "api_playback.seek_playback": Rule(Permission.RECORDINGS, _stream_in_body, "seek"),
     # recordings
     "api_recordings.search_recordings": Rule(Permission.RECORDINGS, _search, "search_recordings"),
     "api_recordings.recording_summary": Rule(Permission.RECORDINGS, _whole_camera),
     "api_recordings.recording_coverage": Rule(Permission.RECORDINGS, _whole_camera),
-    "api_recordings.stop_indexing": Rule(Permission.RECORDINGS, _every_channel),
-    "api_recordings.resume_indexing": Rule(Permission.RECORDINGS, _every_channel),
+    "api_recordings.stop_indexing": Rule(Permission.RECORDINGS, _every_channel, "stop_indexing"),
+    "api_recordings.resume_indexing": Rule(Permission.RECORDINGS, _every_channel, "resume_indexing"),
     "api_recordings.playback_uri": Rule(Permission.RECORDINGS, _replay, "playback_uri"),
 }
 
@@ -404,6 +410,7 @@ def _check_target(who: Principal, rule: Rule) -> None:
         else who.scope.has_channel(target.camera_id, target.channel)
     )
     if not is_allowed:
+        g.is_out_of_scope = True
         raise NotFound("There is no such camera, channel or stream.")
 
 
@@ -411,15 +418,19 @@ def _audit(response: Response) -> Response:
     rule: Rule | None = g.get("rule")
     who: Principal | None = g.get("principal")
     action: str = g.get("audit_action") or (rule.action if rule else "")
-    if rule is None or (not action and response.status_code != 403):
+    is_refused = response.status_code == 403 or g.get("is_out_of_scope", False)
+    if rule is None or not (action or is_refused):
         return response
-    services().accounts.audit.write(
+    audit = services().accounts.audit
+    write = audit.write_seldom if is_refused or action in _OFTEN else audit.write
+    about = {"camera_id": None, **g.get("about", {}), **g.get("audit_about", {})}
+    write(
         action or request.endpoint or "",
         who=g.get("audit_who") or (who.name if who else ""),
         kind=who.kind if who else "nobody",
         address=client().address,
         outcome="ok" if response.status_code < 400 else g.get("problem_code", str(response.status_code)),
-        **{**g.get("about", {}), **g.get("audit_about", {})},
+        **about,
     )
     return response
 

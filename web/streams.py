@@ -35,7 +35,7 @@ def stream_file(stream_id: str, file: str) -> Response:
     if viewer_id is not None and _VIEWER.fullmatch(viewer_id) is None:
         raise InvalidRequest.of_field("viewer", "as it was given at start")
     if services().watching.look(principal().key, stream_id):
-        audit_as("watch", stream_id=stream_id)  # somebody joins by the address alone
+        audit_as("watch")  # somebody joins by the address alone
     if match[1] == "m3u8":
         return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
     path = services().streams.segment_path(stream_id, file, viewer_id)

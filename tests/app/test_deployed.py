@@ -117,6 +117,7 @@ def test_a_new_key_is_made_while_the_app_stands_and_it_opens_every_camera(make_a
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("1 passwords")
     assert key_file.read_bytes() != before
+    assert '"action": "rotate_secrets"' in (app.folder / "data" / "logs" / "audit.jsonl").read_text()
     app.start()
     wait_until(lambda: requests.get(f"{app.url}/api/cameras/1", timeout=5).json()["status"] == "online", 20)
 

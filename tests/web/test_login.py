@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 
 from account_manager import AccountManager
-from accounts.audit import AUDIT_FILE
+from accounts.audit import AUDIT_FILE, STRANGERS_FILE
 from accounts.passwords import Passwords
 from accounts.records import UserChange, UserDraft
 from core.access import Role
@@ -306,7 +306,7 @@ def test_the_audit_log_says_who_did_what_and_no_secret(house: House, browser: Fl
     for _ in range(3):
         assert joined.ask("GET", "/static/streams/camera1_MediaProfile00100/stream.m3u8").status_code == 200
     house.door(Role.VIEWER).ask("GET", "/api/users")
-    text = (settings.data_dir / "logs" / AUDIT_FILE).read_text()
+    text = "".join((settings.data_dir / "logs" / name).read_text() for name in (AUDIT_FILE, STRANGERS_FILE))
     lines = [json.loads(line) for line in text.splitlines()]
     told = [(line["who"], line["action"], line["outcome"]) for line in lines]
     assert ("Anna", "log_in", "ok") in told

@@ -79,6 +79,7 @@ def get_camera(path: models.CameraPath) -> Response:
 @blueprint.patch("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404, 409, 415))
 def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
     """Changes name, address or credential. A new address or credential is tried at once."""
+    audit_about(changed=sorted(body.model_fields_set))
     change = CameraChange(
         name=body.name,
         host=body.host,

@@ -8,7 +8,7 @@ from flask_openapi3.models.tag import Tag
 
 from core.clock import rfc3339
 from core.errors import InvalidRequest
-from web.access import principal
+from web.access import audit_about, principal
 from web.api import answers, playback_models
 from web.api.described import answers_with
 from web.services import services
@@ -25,10 +25,16 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
     """
     if body.end_time is not None and body.end_time <= body.start_time:
         raise InvalidRequest.of_field("end_time", "later than start_time")
+    audit_about(
+        recording_token=body.recording_token,
+        start_time=rfc3339(body.start_time),
+        end_time=rfc3339(body.end_time) if body.end_time is not None else None,
+    )
     view, viewer_id = services().streams.start_replay(
         body.camera_id, body.recording_token, body.start_time, end_utc=body.end_time, accept=tuple(body.accept)
     )
     services().watching.note(principal().key, view.stream_id, viewer_id)
+    audit_about(stream_id=view.stream_id)
     return answers.answer(answers.started(view, viewer_id), 201)
 
 
@@ -42,6 +48,7 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     404 `no_recording` when nothing is recorded from there on; 409 `superseded` when another seek
     came meanwhile; 503 `not_ready` when the recorder takes longer: the session goes on trying.
     """
+    audit_about(seek_time=rfc3339(body.time))
     with services().device_room.place():
         view = services().streams.seek(body.stream_id, body.time)
     return answers.answer(

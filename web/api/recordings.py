@@ -12,7 +12,7 @@ from core.clock import rfc3339
 from core.recordings import RecordingTrack
 from core.records import Problem
 from recordings import views
-from web.access import principal
+from web.access import audit_about, principal
 from web.api import answers, models, recording_models
 from web.api.described import NO_CONTENT, answers_with
 from web.services import services
@@ -31,6 +31,12 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
 
     422 `camera_unsupported` names the service that a device without Profile G lacks.
     """
+    audit_about(
+        start_time=rfc3339(body.start_time),
+        end_time=rfc3339(body.end_time),
+        channel=body.channel,
+        recording_token=body.recording_token,
+    )
     with services().device_room.place():
         found = services().recordings.search(
             path.camera_id,
@@ -136,6 +142,7 @@ def resume_indexing(path: models.CameraPath) -> Response:
 )
 def playback_uri(body: recording_models.PlaybackUriRequest) -> Response:
     """Where another RTSP client plays a recording, and the headers it needs (ONVIF Streaming, Replay)."""
+    audit_about(recording_token=body.recording_token, start_time=_time(body.start_time), end_time=_time(body.end_time))
     with services().device_room.place():
         found = services().recordings.playback_uri(body.camera_id, body.recording_token, body.start_time, body.end_time)
     return answers.answer(recording_models.PlaybackUri(uri=found.uri, range=found.range, requires=list(found.requires)))

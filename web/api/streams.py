@@ -7,7 +7,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from core.records import StreamState
-from web.access import may_see, principal
+from web.access import audit_about, channel_of_profile, may_see, principal
 from web.api import answers, models
 from web.api.described import answers_with
 from web.services import services
@@ -23,6 +23,11 @@ def start_stream(body: models.StreamStart) -> Response:
     """Starts a session (201) or joins one that runs (200). Answers at once, without waiting for video."""
     view, viewer_id, is_new = services().streams.start(body.camera_id, body.profile_token, tuple(body.accept))
     services().watching.note(principal().key, view.stream_id, viewer_id)
+    audit_about(
+        channel=channel_of_profile(body.camera_id, body.profile_token),
+        profile_token=body.profile_token,
+        stream_id=view.stream_id,
+    )
     return answers.answer(answers.started(view, viewer_id), 201 if is_new else 200)
 
 

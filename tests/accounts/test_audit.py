@@ -1,0 +1,87 @@
+"""The audit log under those who would fill it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts import audit as audit_module
+from accounts.audit import AUDIT_FILE, STRANGERS_FILE, AuditLog
+from tests.accounts.conftest import HandClock
+
+
+def _lines(folder: Path, name: str) -> list[dict[str, Any]]:
+    files = sorted(folder.glob(f"{name}*"), reverse=True)
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_strangers_push_nothing_out_however_often_they_fail(
+    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_module, "_MAX_BYTES", 20_000)
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    audit.write("delete_camera", who="Anna", kind="session", address="10.0.0.1", camera_id=3)
+    for number in range(5_000):
+        clock.move(seconds=1)
+        audit.write("log_in", who="(unknown)", kind="nobody", address=f"10.1.0.{number % 250}", outcome="login_failed")
+    audit.stop()
+    assert [line["action"] for line in _lines(tmp_path, AUDIT_FILE)] == ["delete_camera"]
+    assert len(list(tmp_path.glob(f"{STRANGERS_FILE}*"))) == 2
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 50_000
+
+
+def test_of_many_failures_a_minute_some_are_told_and_the_others_counted(tmp_path: Path, clock: HandClock) -> None:
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    for minute in range(2):
+        for _ in range(1000):
+            audit.write("log_in", who="Anna", kind="nobody", address="10.0.0.9", outcome="login_failed")
+        clock.move(seconds=61 + minute)
+    audit.write("watch", who="", kind="nobody", address="10.0.0.9", outcome="login_needed")
+    audit.stop()
+    lines = _lines(tmp_path, STRANGERS_FILE)
+    assert [line["action"] for line in lines] == [*(["log_in"] * 30), "left_out"] * 2 + ["watch"]
+    assert [line["count"] for line in lines if line["action"] == "left_out"] == [970, 970]
+
+
+def test_what_is_left_out_is_told_at_the_end(tmp_path: Path, clock: HandClock) -> None:
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    for _ in range(31):
+        audit.write("log_in", who="", kind="nobody", address="10.0.0.9", outcome="login_failed")
+    audit.stop()
+    assert _lines(tmp_path, STRANGERS_FILE)[-1]["count"] == 1
+
+
+def test_a_login_that_succeeds_is_told_among_what_people_did(tmp_path: Path, clock: HandClock) -> None:
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    audit.write("log_in", who="Anna", kind="nobody", address="10.0.0.9")
+    audit.stop()
+    assert [line["who"] for line in _lines(tmp_path, AUDIT_FILE)] == ["Anna"]
+
+
+def test_what_comes_again_and_again_is_told_once_a_minute_with_how_often(tmp_path: Path, clock: HandClock) -> None:
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    for _ in range(3):
+        for camera_id in (1, 2):
+            for who in ("Anna", "Ben"):
+                audit.write_seldom(
+                    "snapshot", who=who, kind="session", address="::1", outcome="ok", camera_id=camera_id
+                )
+    clock.move(seconds=61)
+    audit.write_seldom("snapshot", who="Ben", kind="session", address="::1", outcome="ok", camera_id=2)
+    audit.stop()
+    lines = _lines(tmp_path, AUDIT_FILE)
+    assert [(line["who"], line["camera_id"], line.get("left_out")) for line in lines] == [
+        ("Anna", 1, None),
+        ("Ben", 1, None),
+        ("Anna", 2, None),
+        ("Ben", 2, None),
+        ("Ben", 2, 2),
+    ]

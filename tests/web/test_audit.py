@@ -1,0 +1,143 @@
+"""What the audit log tells of requests: who, what exactly, and what was refused; no secret, no line but its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from accounts.audit import AUDIT_FILE, STRANGERS_FILE
+from core.access import Role, Scope
+from core.settings import Settings
+from tests.web.house import BODIES, Door, House
+
+WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
+
+
+class Told:
+    """The log's lines since it was made."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data_dir / "logs"
+        self._before = {name: len(self._read(name)) for name in (AUDIT_FILE, STRANGERS_FILE)}
+
+    def _read(self, name: str) -> list[str]:
+        file = self._folder / name
+        return file.read_text().splitlines() if file.exists() else []
+
+    def lines(self, name: str = AUDIT_FILE) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._read(name)[self._before[name] :]]
+
+    def one(self, action: str) -> dict[str, Any]:
+        (found,) = [line for line in self.lines() if line["action"] == action]
+        return {name: value for name, value in found.items() if name not in ("time", "who", "kind", "from", "action")}
+
+
+@pytest.fixture
+def told(house: House, settings: Settings) -> Told:
+    return Told(settings)
+
+
+def test_what_is_watched_played_and_searched_is_told_exactly(house: House, told: Told) -> None:
+    door = house.door(Role.OPERATOR)
+    door.ask("POST", "/api/streams/start", json=BODIES["/api/streams/start"])
+    assert told.one("watch") == {
+        "outcome": "ok",
+        "camera_id": 1,
+        "channel": 1,
+        "profile_token": "MediaProfile00000",
+        "stream_id": "camera1_MediaProfile00000",
+    }
+    play = {**BODIES["/api/playback/start"], "end_time": "2026-11-22T10:30:00Z"}
+    stream_id = door.ask("POST", "/api/playback/start", json=play).get_json()["stream_id"]
+    assert told.one("play_recording") == {
+        "outcome": "ok",
+        "camera_id": 1,
+        "recording_token": "Recording1",
+        "start_time": "2026-11-22T10:00:00.000Z",
+        "end_time": "2026-11-22T10:30:00.000Z",
+        "stream_id": stream_id,
+    }
+    door.ask("POST", "/api/playback/seek", json={"stream_id": stream_id, "time": "2026-11-22T10:05:00Z"})
+    assert told.one("seek") == {
+        "outcome": "ok",
+        "camera_id": 1,
+        "recording_token": "Recording1",
+        "stream_id": stream_id,
+        "seek_time": "2026-11-22T10:05:00.000Z",
+    }
+    door.ask("POST", "/api/cameras/1/recordings/search", json={**WINDOW, "channel": 2})
+    searched = told.one("search_recordings")
+    assert (searched["start_time"], searched["end_time"], searched["channel"]) == (
+        "2026-11-22T10:00:00.000Z",
+        "2026-11-22T11:00:00.000Z",
+        2,
+    )
+
+
+def test_what_concerns_others_is_told(house: House, told: Told) -> None:
+    door = house.door(Role.OPERATOR)
+    own = {"stream_id": "camera1_MediaProfile00000", "viewer_id": "not-the-last"}
+    door.ask("POST", "/api/streams/stop", json=own)
+    door.ask("POST", "/api/streams/stop", json={"stream_id": "camera1_MediaProfile00100"})
+    assert told.one("stop_stream")["stream_id"] == "camera1_MediaProfile00100"
+    for action, path in (
+        ("refresh_camera", "/api/cameras/1/refresh"),
+        ("stop_indexing", "/api/cameras/1/recordings/coverage/stop"),
+        ("resume_indexing", "/api/cameras/1/recordings/coverage/resume"),
+    ):
+        door.ask("POST", path)
+        assert told.one(action) == {"outcome": "ok", "camera_id": 1}
+    house.door(Role.ADMIN).ask("PATCH", "/api/cameras/1", json={"name": "Gate", "password": "device-password-z"})
+    assert told.one("change_camera")["changed"] == ["name", "password"]
+    assert "device-password-z" not in json.dumps(told.lines())
+
+
+def test_pictures_are_told_once_a_minute_for_each_camera(house: House, told: Told) -> None:
+    door = house.door(Role.VIEWER)
+    for _ in range(5):
+        for camera_id in (1, 2):
+            door.ask("GET", f"/api/cameras/{camera_id}/snapshot")
+    found = [line["camera_id"] for line in told.lines() if line["action"] == "snapshot"]
+    assert found == [1, 2]
+
+
+def test_who_looks_for_what_they_may_not_see_is_told_and_cannot_fill_the_log(house: House, told: Told) -> None:
+    door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
+    for _ in range(5):
+        for path in ("/api/cameras/2", "/static/streams/camera1_MediaProfile00000/stream.m3u8"):
+            assert door.ask("GET", path).status_code == 404
+        assert door.ask("GET", "/api/users").status_code == 403
+        assert door.ask("POST", "/api/cameras/1/refresh").status_code == 403
+    found = [(line["action"], line["outcome"], line.get("camera_id")) for line in told.lines()]
+    assert ("api_cameras.get_camera", "not_found", 2) in found
+    assert ("streams.stream_file", "not_found", 1) in found
+    assert ("api_accounts.list_users", "forbidden", None) in found
+    assert ("refresh_camera", "forbidden", None) in found
+    assert len(found) == 4
+
+
+def test_a_stranger_is_told_of_elsewhere(house: House, told: Told) -> None:
+    nobody = Door(house.app.test_client(), {})
+    nobody.ask("POST", "/api/session", json={"name": "anna", "password": "wrong-password-x"})
+    nobody.ask("DELETE", "/api/cameras/1")
+    assert told.lines() == []
+    found = [(line["action"], line["outcome"]) for line in told.lines(STRANGERS_FILE)]
+    assert found == [("log_in", "login_failed"), ("delete_camera", "login_needed")]
+
+
+def test_no_text_of_anybody_makes_a_line_of_its_own(house: House, told: Told) -> None:
+    hostile = 'x"}\u2028{"who": "Anna"}\u0085'
+    door = house.door(Role.OPERATOR)
+    for token in (hostile, "a\nb", "\x1b[2J", "y" * 5000):
+        door.ask("POST", "/api/streams/start", json={"camera_id": 1, "profile_token": token})
+        door.ask("POST", "/api/playback/start", json={**BODIES["/api/playback/start"], "recording_token": token})
+        door.ask("POST", "/api/playback/seek", json={"stream_id": token, "time": "2026-11-22T10:05:00Z"})
+    house.app.test_client().post(
+        "/api/session", json={"name": hostile, "password": "wrong"}, environ_overrides={"REMOTE_ADDR": 'x"\n{}'}
+    )
+    for name in (AUDIT_FILE, STRANGERS_FILE):
+        for line in told.lines(name):
+            assert set(line) >= {"time", "who", "action", "outcome"}
+            assert len(json.dumps(line)) < 1500

@@ -180,6 +180,19 @@ def may_see(view: StreamView) -> bool:
     return may and who.scope.has_channel(target.camera_id, target.channel)
 
 
+def may_see_stream(stream_id: str) -> bool:
+    """The same by its id. Of no use to who is nobody yet."""
+    who = principal_or_none()
+    if who is None:
+        return False
+    if not who.scope.is_limited and who.may(Permission.RECORDINGS):
+        return True
+    try:
+        return may_see(services().streams.status(stream_id))
+    except NotFound:
+        return False
+
+
 def _stream(stream_id: str) -> Target:
     """A session's camera, channel and kind: what is not a session is nobody's, and does not exist."""
     view = services().streams.status(stream_id)

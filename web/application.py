@@ -9,7 +9,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from core.settings import ROOT
 from web import pages, static_files, streams
-from web.access import install_access
+from web.access import install_access, may_see_stream
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
 from web.api import models, playback, recordings, system
@@ -52,7 +52,7 @@ def build_web(services: Services) -> OpenAPI:
     app.jinja_env.globals["modules_of"] = modules_of
     install_guard(app, services.settings)
     install_access(app)
-    install_problems(app)
+    install_problems(app, may_see_stream)
     for blueprint in (
         api_cameras.blueprint,
         api_streams.blueprint,

@@ -7,6 +7,7 @@ page. Neither ever shows a stack trace, a device's own text or a credential.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, g, json, render_template, request
@@ -95,9 +96,13 @@ _HTTP_CODES = {
 }
 
 
-def install_problems(app: Flask) -> None:
-    """Registers the three handlers through which every error leaves."""
-    app.register_error_handler(AppError, answer_app_error)
+def install_problems(app: Flask, may_see_stream: Callable[[str], bool]) -> None:
+    """Registers the three handlers through which every error leaves.
+
+    `may_see_stream`: whether who asks may hear of a session. Handed in, since gunicorn's master imports this module
+    and must not import the managers with it.
+    """
+    app.register_error_handler(AppError, lambda error: answer_app_error(error, may_see_stream))
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, answer_unexpected)
 
@@ -127,22 +132,22 @@ def problem(status: int, title: str, code: str, detail: str, **more: Any) -> dic
     return {"type": f"/api/docs#{code}", "title": title, "status": status, "code": code, "detail": detail, **more}
 
 
-def answer_app_error(error: AppError) -> Response:
+def answer_app_error(error: AppError, may_see_stream: Callable[[str], bool]) -> Response:
     status, title, retry_after_s = status_of(error)
     if status >= 500:
         log.debug("%s %s: %s %s", request.method, request.path[:200], status, error.code)
-    document = problem(status, title, error.code, error.detail, **_extras(error))
+    document = problem(status, title, error.code, error.detail, **_extras(error, may_see_stream))
     headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="ONVIF Web Viewer"'  # RFC 6750, section 3
     return _answer(document, headers)
 
 
-def _extras(error: AppError) -> dict[str, Any]:
+def _extras(error: AppError, may_see_stream: Callable[[str], bool]) -> dict[str, Any]:
     if isinstance(error, InvalidRequest) and error.errors:
         return {"errors": [{"field": item.field, "message": item.message} for item in error.errors]}
     if isinstance(error, LimitReached):
-        return {"used_by": list(error.used_by)}
+        return {"used_by": [stream_id for stream_id in error.used_by if may_see_stream(stream_id)]}
     if isinstance(error, CameraUnsupported):
         return {"service": error.service}
     if isinstance(error, Conflict) and error.existing_id is not None:

@@ -34,10 +34,10 @@ def problem(value: records.Problem | None) -> models.Problem | None:
 
 
 def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
-    """`who` asks: the user name that opens the device is nobody's business but the admin's, and channels that
-    somebody may not see are not counted for them.
+    """`who` asks: the user name that opens the device is nobody's business but the admin's, and channels and
+    cameras that somebody may not see are not counted or named for them.
     """
-    allowed = who.scope.channels_of(view.id)
+    allowed, other = who.scope.channels_of(view.id), view.same_device_as
     return models.Camera(
         id=view.id,
         name=view.name,
@@ -54,7 +54,7 @@ def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
         clock_offset_s=_number(view.clock_offset_s, 3),
         last_seen_at=_time(view.last_seen_at),
         pretend=view.pretend,
-        same_device_as=view.same_device_as,
+        same_device_as=other if other is not None and who.scope.has_camera(other) else None,
     )
 
 

@@ -1,0 +1,47 @@
+"""Nothing that one may not see is named on the way: not by a full house, not by a card of another camera."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from core.access import Role, Scope
+from core.errors import LimitReached
+from tests.web.conftest import StandInCameras, StandInStreams
+from tests.web.house import BODIES, House
+
+ALL = (
+    "camera1_MediaProfile00000",
+    "camera1_MediaProfile00100",
+    "camera2_MediaProfile00000",
+    "replay1_0000000000000001",
+)
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "named"),
+    [
+        (Role.OPERATOR, Scope({1: frozenset({2})}), {"camera1_MediaProfile00100"}),
+        (Role.VIEWER, Scope({1: None}), {"camera1_MediaProfile00000", "camera1_MediaProfile00100"}),
+        (Role.REVIEWER, Scope(), {*ALL, "camera9_gone"}),
+    ],
+)
+def test_who_is_told_that_all_places_are_taken_hears_only_of_streams_they_may_see(
+    house: House, streams: StandInStreams, role: Role, scope: Scope, named: set[str]
+) -> None:
+    streams.fail_with = LimitReached("Only 4 streams can run at once.", used_by=(*ALL, "camera9_gone"))
+    body = {**BODIES["/api/streams/start"], "profile_token": "MediaProfile00100"}
+    answer = house.door(role, scope).ask("POST", "/api/streams/start", json=body)
+    assert answer.status_code == 429
+    assert set(answer.get_json()["used_by"]) == named
+
+
+def test_a_camera_that_is_another_one_too_is_not_told_to_who_may_not_see_that(
+    house: House, cameras: StandInCameras
+) -> None:
+    cameras.views[1] = replace(cameras.views[1], same_device_as=2)
+    limited, other = house.door(Role.VIEWER, Scope({1: None})), house.door(Role.VIEWER)
+    for path in ("/api/cameras", "/api/cameras/1"):
+        assert '"same_device_as": null' in limited.ask("GET", path).get_data(as_text=True)
+        assert '"same_device_as": 2' in other.ask("GET", path).get_data(as_text=True)

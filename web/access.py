@@ -362,7 +362,17 @@ def who_asks_later() -> Callable[[], Principal | None]:
     return who
 
 
+def _check_no_hidden_proxy() -> None:
+    if client().is_http_1_0 and not services().accounts.has_accounts():
+        raise Forbidden(
+            "Without an account the app answers to this machine only, and HTTP/1.0 is how proxies ask for others: "
+            "make an account first (flask --app app users add), then name the proxy in TRUSTED_PROXIES.",
+            code="proxied",
+        )
+
+
 def _ask_to_log_in() -> BaseResponse:
+    _check_no_hidden_proxy()
     if request.method == "GET" and wants_page():
         return redirect(url_for("pages.login", next=request.full_path.removesuffix("?")))
     raise NotLoggedIn("Log in first, or send a token: Authorization: Bearer ...")
@@ -375,6 +385,7 @@ def _only_for_setup() -> BaseResponse | None:
         return redirect(url_for("pages.cameras"))
     if services().accounts.has_accounts():
         raise Forbidden("There is an account already: log in with it.", code="accounts_exist")
+    _check_no_hidden_proxy()
     raise Forbidden("The first account is made on the machine that the app runs on.", code="not_this_machine")
 
 

@@ -19,16 +19,21 @@ PROXY_HEADERS = ("Forwarded", "Via", "X-Real-Ip")
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """`address`: of the browser or program, as far as we know it. `is_direct`: no proxy has a part in it."""
+    """`address`: of the browser or program, as far as we know it. `is_direct`: no proxy has a part in it.
+
+    `is_http_1_0`: what nginx speaks to what is behind it unless told otherwise, with a loopback peer and Host and no
+    header that names it. Browsers and curl have spoken 1.1 for twenty years.
+    """
 
     address: str
     scheme: str
     is_direct: bool
+    is_http_1_0: bool = False
 
     @property
     def is_on_this_machine(self) -> bool:
         address = _address(self.address)
-        return self.is_direct and address is not None and address.is_loopback
+        return self.is_direct and not self.is_http_1_0 and address is not None and address.is_loopback
 
     @property
     def is_secure(self) -> bool:
@@ -46,7 +51,7 @@ def find_client(req: Request, settings: Settings) -> Client | None:
     peer = req.environ.get("REMOTE_ADDR", "")
     scheme = str(req.environ.get("wsgi.url_scheme", "http"))
     if not _is_in(peer, settings.proxy_networks):
-        return Client(peer, scheme, is_direct=True)
+        return Client(peer, scheme, is_direct=True, is_http_1_0=req.environ.get("SERVER_PROTOCOL") == "HTTP/1.0")
     named = [part.strip() for part in ",".join(req.headers.getlist("X-Forwarded-For")).split(",") if part.strip()]
     told_scheme = req.headers.get("X-Forwarded-Proto", scheme).strip().lower()
     if told_scheme not in ("http", "https"):

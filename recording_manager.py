@@ -116,9 +116,12 @@ class RecordingManager:
         self._indexer.resume(camera_id)
 
     def channel_of(self, camera_id: int, recording_token: str) -> int | None:
-        """The channel that a recording is of, as far as it is known already; else None."""
+        """The channel that a recording is of by the device's own word, as far as it is known already; else None.
+
+        Who may see it follows from it, so that what is only guessed by name or order is not among it.
+        """
         match = match_channels(self._store.recordings(camera_id), self._channels(camera_id)).get(recording_token)
-        return match.channel if match is not None else None
+        return match.channel if match is not None and match.by.is_sure else None
 
     # ---- waiting for the device ------------------------------------------------------------------
 

@@ -19,6 +19,11 @@ class MatchedBy(StrEnum):
     ORDER = "order"  # as many recordings as channels, and nothing else to go by
     NOTHING = "nothing"
 
+    @property
+    def is_sure(self) -> bool:
+        """The device says so itself. Names and order are guesses: good enough to sort by, not to give rights by."""
+        return self in (MatchedBy.JOB, MatchedBy.VIDEO_SOURCE)
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

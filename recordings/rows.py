@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,10 @@ _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A channel and its recordings, in the device's order; or one recording that belongs to no channel."""
+    """A channel and its recordings, in the device's order; or one recording that belongs to no channel.
+
+    `matched_by` is the least sure of theirs.
+    """
 
     channel: int | None
     name: str
@@ -56,11 +59,15 @@ def rows_of(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) 
         else:
             of_channel.setdefault(number, []).append(recording)
     rows = [
-        Row(channel.number, channel.name, matches[of_it[0].recording_token].by, tuple(of_it))
+        Row(channel.number, channel.name, _least_sure(matches[item.recording_token].by for item in of_it), tuple(of_it))
         for channel in sorted(channels, key=lambda channel: channel.position)
         if not channel.hidden and (of_it := of_channel.get(channel.number))
     ]
     return rows + others
+
+
+def _least_sure(found: Iterable[MatchedBy]) -> MatchedBy:
+    return max(found, key=list(MatchedBy).index)
 
 
 def spans_of(row: Row, window: Interval, known: Known, now: datetime) -> tuple[ChannelSpan, ...]:

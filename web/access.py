@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from core.access import LOCAL, Permission, Principal, permissions_of
 from core.errors import Forbidden, InvalidRequest, NotFound, NotLoggedIn
 from core.records import StreamKind
+from recordings.matching import MatchedBy
 from sessions.view import StreamView
 from web.client import client
 from web.fields import parse_id
@@ -167,6 +168,11 @@ def _replay() -> Target:
 def _search() -> Target:
     camera_id, channel = _path_camera(), _body().get("channel")
     return Target(camera_id, channel) if isinstance(channel, int) else Target(camera_id, is_whole=True)
+
+
+def may_see_recording(camera_id: int, channel: int | None, matched_by: MatchedBy) -> bool:
+    """Whether a recording is one that who asks may hear of: a channel that was only guessed opens nothing."""
+    return principal().scope.has_channel(camera_id, channel if matched_by.is_sure else None)
 
 
 def may_see(view: StreamView) -> bool:

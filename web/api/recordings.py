@@ -12,7 +12,7 @@ from core.clock import rfc3339
 from core.recordings import RecordingTrack
 from core.records import Problem
 from recordings import views
-from web.access import audit_about, principal
+from web.access import audit_about, may_see_recording, principal
 from web.api import answers, models, recording_models
 from web.api.described import NO_CONTENT, answers_with
 from web.services import services
@@ -52,7 +52,7 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
             recordings=[
                 _found(item)
                 for item in found.recordings
-                if principal().scope.has_channel(path.camera_id, item.recording.channel)
+                if may_see_recording(path.camera_id, item.recording.channel, item.recording.matched_by)
             ],
             complete=found.complete,
             next_cursor=found.next_cursor,
@@ -68,9 +68,8 @@ def recording_summary(path: models.CameraPath) -> Response:
     """All that the device says it holds, asked now."""
     with services().device_room.place():
         found = services().recordings.summary(path.camera_id)
-    scope = principal().scope
-    recordings = [item for item in found.recordings if scope.has_channel(path.camera_id, item.channel)]
-    is_limited = scope.channels_of(path.camera_id) is not None
+    recordings = [item for item in found.recordings if may_see_recording(path.camera_id, item.channel, item.matched_by)]
+    is_limited = principal().scope.channels_of(path.camera_id) is not None
     return answers.answer(
         recording_models.RecordingSummary(
             data_from=_time(found.data_from),
@@ -107,7 +106,9 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
     return answers.answer(
         recording_models.Coverage(
             channels=[
-                _covered(item) for item in found.channels if principal().scope.has_channel(path.camera_id, item.channel)
+                _covered(item)
+                for item in found.channels
+                if may_see_recording(path.camera_id, item.channel, item.matched_by)
             ],
             indexing=(
                 recording_models.IndexingProgress(done=found.indexing.done, total=found.indexing.total)

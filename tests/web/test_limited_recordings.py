@@ -1,0 +1,94 @@
+"""Recordings for who is limited to channels: their own channel's, by the device's own word and not by a guess."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core.access import Role, Scope
+from recordings.matching import MatchedBy
+from tests.recordings.recorder import HOUR, NOON, Archive
+from tests.web.house import Door, House, wait_until
+
+DAY = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-22T12:00:00Z"}
+
+
+@pytest.fixture
+def recorded(archive: Archive) -> Archive:
+    archive.recorder.spans = {
+        "Rec1": [(NOON - 4 * HOUR, NOON - 2 * HOUR)],
+        "Rec2": [(NOON - 3 * HOUR, NOON - HOUR)],
+    }
+    return archive
+
+
+def _guessed(archive: Archive, by: MatchedBy) -> None:
+    """The device says neither job nor source; names or order are all there is."""
+    named = {MatchedBy.NAME: "Cam ", MatchedBy.ORDER: "Nobody's "}[by]
+    archive.recorder.recordings_ = tuple(
+        replace(item, source_id="", source_name=f"{named}{number}")
+        for number, item in enumerate(archive.recorder.recordings_, 1)
+    )
+
+
+def _told(door: Door) -> dict[str, list[Any]]:
+    """Channels by address that tells of recordings."""
+    search = door.ask("POST", "/api/cameras/1/recordings/search", json=DAY).get_json()
+    summary = door.ask("GET", "/api/cameras/1/recordings/summary").get_json()
+
+    def coverage() -> dict[str, Any]:
+        answer: dict[str, Any] = door.ask(
+            "GET", "/api/cameras/1/recordings/coverage", query_string={**DAY, "events": "1"}
+        ).get_json()
+        return answer
+
+    wait_until(lambda: coverage()["indexing"] is None)
+    return {
+        "search": [item["channel"] for item in search["recordings"]],
+        "summary": [item["channel"] for item in summary["recordings"]],
+        "coverage": [item["channel"] for item in coverage()["channels"]],
+    }
+
+
+def _plays(door: Door, recording_token: str) -> int:
+    body = {"camera_id": 1, "recording_token": recording_token, "start_time": "2026-11-22T09:00:00Z"}
+    uri = {"camera_id": 1, "recording_token": recording_token}
+    first = door.ask("POST", "/api/playback/start", json=body)
+    assert door.ask("POST", "/api/recordings/playback-uri", json=uri).status_code == (
+        200 if first.status_code == 201 else 404
+    )
+    if first.status_code == 201:
+        view = first.get_json()
+        assert door.ask("GET", f"/api/streams/status/{view['stream_id']}").status_code == 200
+        assert door.ask("GET", view["playlist_url"]).status_code == 200
+    return int(first.status_code)
+
+
+def test_a_reviewer_of_one_channel_finds_and_plays_its_recording_and_no_other(house: House, recorded: Archive) -> None:
+    door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
+    assert _told(door) == {"search": [2], "summary": [2], "coverage": [2]}
+    assert (_plays(door, "Rec2"), _plays(door, "Rec1")) == (201, 404)
+
+
+@pytest.mark.parametrize("by", [MatchedBy.NAME, MatchedBy.ORDER])
+def test_a_guess_opens_nothing_to_who_is_limited_and_serves_everybody_else(
+    house: House, recorded: Archive, by: MatchedBy
+) -> None:
+    _guessed(recorded, by)
+    whole = house.door(Role.REVIEWER, Scope({1: None}))
+    assert _told(whole) == {"search": [1, 2], "summary": [1, 2], "coverage": [1, 2]}
+    assert _plays(whole, "Rec2") == 201
+    limited = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
+    assert _told(limited) == {"search": [], "summary": [], "coverage": []}
+    assert (_plays(limited, "Rec2"), _plays(limited, "Rec1")) == (404, 404)
+
+
+def test_a_channel_with_one_guessed_recording_is_a_guess(house: House, recorded: Archive) -> None:
+    """A coverage shows both in one row, so it is no surer than the less sure of them."""
+    first, second = recorded.recorder.recordings_
+    recorded.recorder.recordings_ = (first, replace(second, source_id="", source_name="Cam 1"))
+    limited = house.door(Role.REVIEWER, Scope({1: frozenset({1})}))
+    assert _told(limited) == {"search": [1], "summary": [1], "coverage": []}
+    assert (_plays(limited, "Rec1"), _plays(limited, "Rec2")) == (201, 404)

@@ -55,21 +55,41 @@ class AccountManager:
         self._counted_s = -_REMEMBERED_S
         self._changes = 0
         self._ended: list[Callable[[frozenset[str]], None]] = []
+        self._is_stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
         self.audit = AuditLog(Path(settings.data_dir) / "logs", clock)
 
-    def start(self) -> None:
-        """Opens the database and forgets logins that have run out."""
+    def start(self, *, watches: bool = False) -> None:
+        """Opens the database and forgets logins that have run out.
+
+        `watches`: looks every second whether a login in use was ended elsewhere, as the command line does.
+        """
         self._store.open()
         self._limits = LoginLimits((item.address, name_key(item.user_name)) for item in self._store.sessions())
         self.audit.start()
         self._forget_run_out()
+        if watches and self._watcher is None:
+            self._is_stopping.clear()
+            self._watcher = threading.Thread(target=self._watch, name="logins", daemon=True)
+            self._watcher.start()
 
     def stop(self) -> None:
+        self._is_stopping.set()
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.join()
         self.audit.stop()
 
     def on_ended(self, callback: Callable[[frozenset[str]], None]) -> None:
         """Called with the keys of principals (`Principal.key`) whose sessions or tokens have ended."""
         self._ended.append(callback)
+
+    def end_what_is_over(self) -> None:
+        """Tells of logins and tokens in use that another process has ended, and of tokens that have run out."""
+        with self._lock:
+            used = frozenset(self._seen_s)
+        if used and (gone := used - self._store.living_keys(self._clock.now_utc())):
+            self._tell_ended(gone)
 
     # ---- the first visit -------------------------------------------------------------------------
 
@@ -244,19 +264,28 @@ class AccountManager:
         self._tell_ended(set())
         return user
 
+    def _watch(self) -> None:
+        while not self._is_stopping.wait(_REMEMBERED_S):
+            try:
+                self.end_what_is_over()
+            except AppError as error:
+                log.debug("whether logins have ended could not be read: %s", error.detail)
+
     def _tell_ended(self, keys: Iterable[str]) -> None:
-        self._forget_known()
         ended = frozenset(keys)
+        self._forget_known(ended)
         for callback in self._ended if ended else ():
             try:
                 callback(ended)
             except AppError as error:
                 log.warning("what ran for an ended login could not be ended: %s", error.detail)
 
-    def _forget_known(self) -> None:
+    def _forget_known(self, ended: frozenset[str]) -> None:
         with self._lock:
             self._changes += 1
             self._known.clear()
+            for key in ended:
+                self._seen_s.pop(key, None)
 
     def _new_session(
         self, kept: Kept, visitor: Visitor, *, rehashed: str | None = None

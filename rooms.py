@@ -135,7 +135,7 @@ class Rooms:
             lock.release()
 
     def _start_accounts(self) -> None:
-        self.accounts.start()
+        self.accounts.start(watches=True)
         if not self.settings.is_loopback and not self.accounts.has_accounts():
             raise StartRefused(
                 f"HOST={self.settings.host} is refused: without an account, everyone who reaches this address could\n"

@@ -267,6 +267,19 @@ class AccountStore:
             )
             return [_token(row, name) for row, name in found]
 
+    def living_keys(self, now: datetime) -> frozenset[str]:
+        """Of all logins and tokens of accounts that are not disabled (`Principal.key`)."""
+        with self._database.read() as session:
+            enabled = select(UserRow.id).where(UserRow.disabled.is_(False))
+            logins = session.scalars(select(LoginSessionRow.id).where(LoginSessionRow.user_id.in_(enabled)))
+            tokens = session.scalars(
+                select(ApiTokenRow.id).where(
+                    ApiTokenRow.user_id.in_(enabled),
+                    ApiTokenRow.expires_at.is_(None) | (ApiTokenRow.expires_at > now),
+                )
+            )
+            return frozenset([*(f"session:{it}" for it in logins), *(f"token:{it}" for it in tokens)])
+
     def token_ids_of(self, user_id: int) -> list[int]:
         with self._database.read() as session:
             return list(session.scalars(select(ApiTokenRow.id).where(ApiTokenRow.user_id == user_id)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Literal
 
 import pytest
@@ -11,7 +12,7 @@ from argon2 import PasswordHasher
 from account_manager import AccountManager
 from accounts import passwords as passwords_module
 from accounts.passwords import Passwords
-from accounts.records import UserChange, UserDraft, Visitor
+from accounts.records import TokenDraft, UserChange, UserDraft, Visitor
 from core.access import EVERYTHING, Role, Scope
 from core.errors import InvalidRequest, NotLoggedIn, Unavailable
 from core.secrets import Secret
@@ -139,3 +140,36 @@ def test_two_changes_at_once_do_not_make_an_admin_who_is_limited(
     ben = accounts.find_user("Ben")
     assert ben is not None
     assert (ben.role, ben.scope) == (Role.ADMIN, EVERYTHING)
+
+
+@pytest.mark.parametrize("what", ["disable", "password", "remove", "expire"])
+def test_what_ended_on_the_command_line_or_ran_out_is_told_to_who_ends_what_runs(
+    accounts: AccountManager, slow: AccountManager, clock: HandClock, what: str
+) -> None:
+    admin, _ = accounts.log_in("Anna", GOOD, HERE)
+    session, who = accounts.log_in("Ben", GOOD, HERE)
+    expires_at = clock.now + timedelta(minutes=1)
+    token, kept = accounts.add_token(who, TokenDraft("script", Role.VIEWER, EVERYTHING, expires_at))
+    for principal in (accounts.principal_of_session(admin), accounts.principal_of_session(session)):
+        assert principal is not None
+    assert accounts.principal_of_token(token) is not None
+    ended: list[frozenset[str]] = []
+    accounts.on_ended(ended.append)
+    accounts.end_what_is_over()
+    assert ended == []
+    if what == "expire":
+        clock.move(minutes=2)
+    elif what == "remove":
+        slow.remove_user(2)
+    else:
+        slow.change_user(2, UserChange(disabled=True) if what == "disable" else UserChange(password=OTHER))
+    accounts.end_what_is_over()
+    expected = {
+        "disable": {who.key, f"token:{kept.id}"},
+        "password": {who.key},
+        "remove": {who.key, f"token:{kept.id}"},
+        "expire": {f"token:{kept.id}"},
+    }
+    assert ended == [frozenset(expected[what])]
+    accounts.end_what_is_over()
+    assert len(ended) == 1

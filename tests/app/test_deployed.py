@@ -104,6 +104,23 @@ def test_the_command_makes_accounts_that_a_running_app_knows_within_a_second(mak
             assert PASSWORD.encode() not in file.read_bytes(), file
 
 
+@pytest.mark.parametrize("command", [("disable", "ben"), ("password", "ben"), ("remove", "ben")], ids=lambda it: it[0])
+def test_what_a_command_ends_stops_running_within_seconds_although_nobody_asks_any_more(
+    make_app: Make, recorder: Any, command: tuple[str, str]
+) -> None:
+    app = make_app().start()
+    recorder.add_to(app)
+    add_user(app)
+    add_user(app, "ben", "--role", "viewer")
+    ben = log_in(app.url, "ben")
+    started = ben.post(f"{app.url}/api/streams/start", json=START, timeout=10).json()
+    assert ben.get(app.url + started["playlist_url"], timeout=20).status_code == 200
+    assert app.ffmpegs()
+    done = flask(app, "users", *command, said="another-horse-stapled\n")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: not app.ffmpegs(), 5)
+
+
 def test_a_new_key_is_made_while_the_app_stands_and_it_opens_every_camera(make_app: Make, recorder: Any) -> None:
     app = make_app().start()
     recorder.add_to(app)

@@ -123,15 +123,36 @@ def test_what_changes_something_needs_the_pages_own_token(house: House, browser:
     assert browser.post("/api/cameras/1/refresh", headers={CSRF_HEADER: csrf}).status_code == 200
 
 
-def test_nothing_changes_on_a_get(house: House, browser: FlaskClient) -> None:
+def test_nothing_changes_on_a_get(
+    house: House, browser: FlaskClient, cameras: StandInCameras, streams: StandInStreams
+) -> None:
+    """Asked for every address, with what would do it by another method in query, body and method override."""
     log_in(browser)
-    before = house.accounts.users(), len(house.accounts.sessions()), house.accounts.tokens()
+
+    def all_there_is() -> str:
+        accounts = house.accounts
+        logins = [(item.id, item.user_id) for item in accounts.sessions()]
+        of_cameras = cameras.views, cameras.channel_lists, cameras.passwords
+        of_streams = sorted(streams.sessions.items()), streams.replays
+        return repr((accounts.users(), logins, accounts.tokens(), of_cameras, of_streams))
+
+    before, asked = all_there_is(), 0
     for method, rule, _ in routes(house.app):
-        if method != "GET":
-            path = re.sub(r"<[^>]+>", "1", rule)
-            answer = browser.get(path)
-            assert answer.status_code in (200, 400, 404, 405), path
-    assert (house.accounts.users(), len(house.accounts.sessions()), house.accounts.tokens()) == before
+        for camera_id in (1, 2):
+            door = Door(browser, {"X-HTTP-Method-Override": method})
+            body = BODIES.get(rule, {})
+            for answer in (
+                ask(door, "GET", rule, camera_id),
+                browser.get(re.sub(r"<[^>]+>", "1", rule), query_string={**body, "_method": method}),
+                browser.get(re.sub(r"<[^>]+>", "1", rule), json=body),
+            ):
+                assert answer.status_code in (200, 204, 302, 400, 404, 405), rule
+                answer.close()
+                asked += 1
+    assert asked > 250
+    assert all_there_is() == before
+    ask(Door(browser, {CSRF_HEADER: log_in(browser)}), "DELETE", "/api/cameras/<camera_id>")
+    assert all_there_is() != before  # else nothing was compared
 
 
 def test_logging_out_ends_the_session_and_what_is_watched_with_it(

@@ -78,12 +78,13 @@ class AuditLog:
     def write_seldom(
         self, action: str, *, who: str, kind: str, address: str, outcome: str, camera_id: int | None, **about: object
     ) -> None:
-        """For what comes again and again: once a minute for each person, camera, action and outcome.
+        """For what comes again and again: once a minute for each person, action and outcome, and camera if it is ok.
 
-        `left_out` is how many lines there would have been since the last one.
+        (What was refused may name as many cameras as there are numbers.) `left_out` is how many lines there would
+        have been since the last one.
         """
         now_s = self._clock.monotonic_s()
-        key = (who, kind, action, outcome, camera_id)
+        key = (who, kind, action, outcome, camera_id if outcome == "ok" else None)
         with self._lock:
             told_s, since = self._seldom.get(key, (-_MINUTE_S, 0))
             if now_s - told_s < _MINUTE_S:

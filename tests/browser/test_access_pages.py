@@ -223,6 +223,9 @@ def test_users_and_tokens_are_managed_on_one_page(new_app: App, recorder: Record
     page.get_by_role("button", name="Add token").click()
     token_dialog = page.locator("#token-dialog dialog")
     token_dialog.get_by_label("What it is for").fill("Snapshots")
+    for role, is_limitable in (("admin", False), ("viewer", True)):
+        token_dialog.get_by_label("Role").select_option(role)
+        expect(token_dialog.locator("#token-limits")).to_be_visible(visible=is_limitable)
     token_dialog.get_by_role("button", name="Make the token").click()
     field = page.get_by_label("Token", exact=True)
     expect(field).to_have_value(re.compile(r"^ovw_[\w-]{43}$"))

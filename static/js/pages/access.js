@@ -179,8 +179,13 @@ byId('add-token', HTMLElement).addEventListener('click', () => {
   tokenForm.reset();
   clearErrors(tokenForm);
   tokenLimits.show(cameras, null);
+  tokenLimits.possible = byId('token-role', HTMLSelectElement).value !== 'admin';
   tokenDialog.show();
   byId('token-name', HTMLInputElement).focus();
+});
+
+byId('token-role', HTMLSelectElement).addEventListener('change', () => {
+  tokenLimits.possible = byId('token-role', HTMLSelectElement).value !== 'admin';
 });
 
 onSubmit(tokenForm, async (form) => {

@@ -1,9 +1,10 @@
 """Replay over RTSP: the archive's pictures and sound from any time on (ONVIF Streaming Specification, Replay).
 
-One player a connection. Each picture's first packet carries the header extension 0xABAC with its time by the device's
-clock and the bits C (key frame), E (a gap follows), D (what was before is not connected) and T (the last). Playing goes
-on behind a gap at once; it ends with the recording, or at the end that was asked for. Clients that do not require
-onvif-replay get the same without the extension, in real time.
+One player a connection. A PLAY while it plays waits for the end of what is playing, unless it says `Immediate: yes`.
+Each picture's first packet carries the header extension 0xABAC with its time by the device's clock and the bits C (key
+frame), E (a gap follows), D (what was before is not connected) and T (the last). Playing goes on behind a gap at once;
+it ends with the recording, or at the end that was asked for. Clients that do not require onvif-replay get the same
+without the extension, in real time, and cannot ask for Immediate.
 """
 
 from __future__ import annotations
@@ -170,6 +171,7 @@ class ReplayPlayer:
         self.position_s: float | None = None
         self.plays = 0
         self._task: asyncio.Task[None] | None = None
+        self._waiting: list[Play] = []
 
     async def prepare(self) -> None:
         """EncodeError when there is nothing to send."""
@@ -199,15 +201,21 @@ class ReplayPlayer:
         return None
 
     def start(self, play: Play) -> None:
-        """From now on this is played, in the place of what was."""
+        """From now on this is played, in the place of what was and of what waits."""
         self.stop()
         self.plays += 1
         for track in self.tracks.values():  # recorders number anew; a hole of one is enough to be noticed
             track.sequence = (track.sequence + 1) & 0xFFFF
-        self.position_s = play.start_s
         self._task = asyncio.create_task(self._run(play))
 
+    def queue(self, play: Play) -> None:
+        """Played once what is playing now, and what waits already, has come to its end (RFC 2326, 10.5)."""
+        self.plays += 1
+        self._waiting.append(play)
+
     def stop(self) -> None:
+        """What waits is dropped, too (RFC 2326, 10.6)."""
+        self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -224,6 +232,8 @@ class ReplayPlayer:
     async def _run(self, play: Play) -> None:
         try:
             await self._send(play)
+            while self._waiting:
+                await self._send(self._waiting.pop(0))
         except EncodeError as error:
             self.recorder.log(f"replay of channel {self.channel.number}: {error}")
         except ConnectionError:
@@ -231,6 +241,7 @@ class ReplayPlayer:
 
     async def _send(self, play: Play) -> None:
         began_s = time.monotonic()
+        self.position_s = play.start_s
         played_s = 0.0
         last_key_s = -math.inf
         is_seam = True

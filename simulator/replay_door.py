@@ -119,6 +119,8 @@ class ReplayDoor:
         make = self._recorder.make
         if not player.channels or (player.plays and "range" in request.headers and not make.seeks_in_session):
             return Reply(455)
+        if player.is_playing and "range" not in request.headers:
+            return Reply(200, (self._session_header(),))  # no more than a sign of life (RFC 2326, 10.5)
         if player.plays and (delay_s := self._recorder.faults.number("replay_seek_delay")):
             await asyncio.sleep(delay_s)
         asked = clock_range(request.headers["range"]) if "range" in request.headers else (None, None)
@@ -142,14 +144,14 @@ class ReplayDoor:
         )
         base = re.sub(r"/?trackID=\d+$", "", request.url).rstrip("/")
         until = clock_text(asked[1]) if asked[1] is not None else ""
-        answer = (
-            self._session_header(),
-            f"Range: clock={clock_text(start_s)}-{until}",
-            f"RTP-Info: {player.rtp_info(base, start_s)}",
-        )
+        answer = (self._session_header(), f"Range: clock={clock_text(start_s)}-{until}")
+        if player.is_playing and not (is_onvif and headers.get("immediate", "no").lower() == "yes"):
+            player.queue(play)
+            return Reply(200, answer)  # which packet will be its first is not known yet
+        rtp_info = f"RTP-Info: {player.rtp_info(base, start_s)}"
         player.stop()
         asyncio.get_running_loop().call_soon(self._begin, player, play)
-        return Reply(200, answer)
+        return Reply(200, (*answer, rtp_info))
 
     def _begin(self, player: ReplayPlayer, play: Play) -> None:
         if player is self.player and not self._connection.writer.is_closing():

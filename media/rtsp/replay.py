@@ -284,7 +284,13 @@ class HeldLine:
         """Whether the open session takes another PLAY."""
         assert self._session is not None  # noqa: S101 - asked before
         assert self._way is not None  # noqa: S101 - asked before
+        if self._is_held_up:
+            self._is_held_up = False
+            self._session.set_reading(True)  # else its answer is never seen
         try:
+            if not self._way.is_onvif:
+                # Nothing says Immediate there: without a PAUSE the present PLAY goes first (RFC 2326, 10.5).
+                await self._session.pause()
             await self._session.play(self._headers(play, self._way))
         except NoSuchRange:
             raise

@@ -217,6 +217,47 @@ def test_a_device_that_cannot_pause_is_held_up_by_not_reading(gateway: RtspGatew
     assert peer.asked["PLAY"] == 1
 
 
+def test_a_seek_while_it_is_held_up_needs_no_new_session(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(answers={"PAUSE": refuse("405 Method Not Allowed")})
+    line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
+    line.play(NIGHT_S, before)
+    before.until_pictures(3)
+    line.pause()
+    until(lambda: peer.asked["PAUSE"])
+    threading.Event().wait(0.3)
+    line.play(NIGHT_S + 100, after)
+    after.until_pictures(3)
+    assert (peer.connections, peer.asked["PLAY"]) == (1, 2)
+    assert line.abilities().seeks_in_session is True
+
+
+def test_a_seek_without_replay_headers_is_a_pause_and_a_play(gateway: RtspGateway, camera: Start) -> None:
+    """RFC 2326, 10.5: without one, the present PLAY would be played to its end first."""
+    peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
+    line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
+    line.play(NIGHT_S, before)
+    before.until_pictures(3)
+    line.play(NIGHT_S + 100, after)
+    after.until_pictures(3)
+    methods = re.findall(r"^(PLAY|PAUSE) ", peer.received.decode(), re.MULTILINE)
+    assert methods == ["PLAY", "PAUSE", "PLAY"]
+    assert peer.connections == 2  # one was refused, one plays
+
+
+def test_a_device_that_can_neither_seek_at_once_nor_pause_plays_in_a_new_session(
+    gateway: RtspGateway, camera: Start
+) -> None:
+    no_pause = {"DESCRIBE": refuse("551 Option not supported", is_plain), "PAUSE": refuse("405 Method Not Allowed")}
+    peer = camera(answers=no_pause)
+    line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
+    line.play(NIGHT_S, before)
+    before.until_pictures(3)
+    line.play(NIGHT_S + 100, after)
+    after.until_pictures(3)
+    assert peer.connections == 3
+    assert line.abilities().seeks_in_session is False
+
+
 def test_closing_ends_the_session_with_the_device(gateway: RtspGateway, camera: Start) -> None:
     peer = camera()
     line, listener = gateway.open_replay(recording(peer.uri("/recording"))), Listener()

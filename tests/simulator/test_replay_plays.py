@@ -1,0 +1,104 @@
+"""What becomes of a PLAY while another one is playing (ONVIF Streaming, "Immediate"; RFC 2326, 10.5 and 10.6)."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.simulator.process import Simulator
+from tests.simulator.rtsp_client import Answer, RtspClient
+
+_REQUIRE = {"Require": "onvif-replay"}
+_NTP_EPOCH_S = 2_208_988_800
+HOUR_S = 3600.0
+
+
+class Replay(RtspClient):
+    """A replay session of channel 1; ranges are seconds after `base_s`, which is recorded."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        super().__init__(f"rtsp://127.0.0.1:{simulator.rtsp_port}/cam/replay?channel=1&proto=Onvif", timeout_s=20)
+        self.base_s = float(int(time.time() - HOUR_S / 2))
+        assert self.ask("DESCRIBE", headers={"Accept": "application/sdp", **_REQUIRE}).status == 200
+        transport = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
+        answer = self.ask("SETUP", f"{self.url}/trackID=0", headers={**transport, **_REQUIRE})
+        self.session = answer.header("session").partition(";")[0]
+
+    def play_range(self, start_s: float, end_s: float, **more: str) -> Answer:
+        start, end = (
+            datetime.fromtimestamp(self.base_s + at, UTC).strftime("%Y%m%dT%H%M%SZ") for at in (start_s, end_s)
+        )
+        answer = self.ask("PLAY", headers={"Range": f"clock={start}-{end}", **_REQUIRE, **more})
+        assert answer.status == 200
+        return answer
+
+    def shown(self, for_s: float) -> list[float]:
+        """The stamps of the pictures that come, in seconds after `base_s`."""
+        found = []
+        for packet in self.packets(for_s):
+            if packet.channel == 0 and packet.data[0] & 0x10:
+                profile, _, seconds, fraction = struct.unpack(">HHII", packet.data[12:24])
+                assert profile == 0xABAC
+                found.append(round(seconds + fraction / 2**32 - _NTP_EPOCH_S - self.base_s, 1))
+        return found
+
+
+@pytest.fixture
+def replay(simulator: Simulator) -> Iterator[Replay]:
+    client = Replay(simulator)
+    yield client
+    client.close()
+
+
+def second(start_s: int) -> list[float]:
+    """Five pictures."""
+    return [round(start_s + number / 5, 1) for number in range(5)]
+
+
+def test_an_immediate_play_takes_the_place_of_the_present_one(replay: Replay) -> None:
+    replay.play_range(0, 60)
+    assert replay.shown(0.7)[:2] == [0.0, 0.2]
+    replay.play_range(100, 101, Immediate="yes")
+    shown = replay.shown(2.0)
+    place = shown.index(100.0)
+    assert shown[place:] == second(100)
+    assert max(shown[:place], default=0.0) < 2.0
+
+
+@pytest.mark.parametrize("more", [{}, {"Immediate": "no"}])
+def test_any_other_play_waits_until_the_present_one_has_ended(replay: Replay, more: dict[str, str]) -> None:
+    replay.play_range(0, 2, Immediate="yes")
+    replay.play_range(100, 101, **more)
+    replay.play_range(200, 201, **more)
+    assert replay.shown(5.0) == [*second(0), *second(1), *second(100), *second(200)]
+
+
+def test_an_immediate_play_and_a_pause_drop_those_that_wait(replay: Replay) -> None:
+    replay.play_range(0, 2)
+    replay.play_range(100, 101)
+    replay.play_range(200, 201, Immediate="yes")
+    shown = replay.shown(2.0)
+    assert 100.0 not in shown
+    assert shown[-5:] == second(200)
+    replay.play_range(0, 2)
+    replay.play_range(100, 101)
+    assert replay.ask("PAUSE", headers=_REQUIRE).status == 200
+    assert 100.0 not in replay.shown(2.5)
+
+
+def test_a_play_without_a_range_changes_nothing_while_it_plays(replay: Replay) -> None:
+    replay.play_range(0, 2)
+    assert replay.ask("PLAY", headers=_REQUIRE).status == 200
+    assert replay.shown(2.5) == [*second(0), *second(1)]
+
+
+def test_what_was_paused_goes_on_at_once(replay: Replay) -> None:
+    replay.play_range(0, 60)
+    assert replay.ask("PAUSE", headers=_REQUIRE).status == 200
+    replay.shown(0.3)
+    replay.play_range(100, 101)
+    assert replay.shown(1.5) == second(100)

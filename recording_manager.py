@@ -168,8 +168,8 @@ class RecordingManager:
 
     def summary(self, camera_id: int) -> Summary:
         """What the device says of all it holds; which service told is in `service`."""
-        recordings = self._indexer.listed(camera_id)
-        told = self._ask(camera_id, lambda device: device.recording_summary(recordings))
+        recordings, _ = listed = self._indexer.listed(camera_id)
+        told = self._ask(camera_id, lambda device: device.recording_summary(listed))
         clock = self._device_clock(camera_id)
         matches = match_channels(recordings, self._channels(camera_id))
         names = self._names(camera_id)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from cameras.device import Connect, Device, Target
 from core.clock import Clock
 from core.errors import NotFound
 from core.login_gate import LoginGate
-from core.recordings import DeviceRecording, EventSearch, PlainReplay, RecordingSummary
+from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
 from core.records import Channel, ClockOffset, DeviceInfo, FoundDevice, MediaProfile, ServiceCheck
 from core.settings import Settings
 from onvif_services import discovery, events, media, probe, recording_search, replay, snapshot
@@ -77,11 +77,11 @@ class OnvifDevice:
                 raise NotFound("This device has no such recording.") from fault
             raise
 
-    def recordings(self) -> tuple[tuple[DeviceRecording, ...], str]:
+    def recordings(self) -> Listed:
         return recording_search.list_recordings(self._connection)
 
-    def recording_summary(self, recordings: Sequence[DeviceRecording]) -> RecordingSummary:
-        return recording_search.summary(self._connection, recordings=recordings)
+    def recording_summary(self, listed: Listed) -> RecordingSummary:
+        return recording_search.summary(self._connection, listed=listed)
 
     def recording_events(
         self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]

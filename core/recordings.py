@@ -6,7 +6,7 @@ and gets is corrected by `correction_s`: the recordings room does that at its fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -60,6 +60,10 @@ class DeviceRecording:
     latest: datetime | None = None
     tracks: tuple[RecordingTrack, ...] = ()
     job_source: str = ""
+
+
+Listed = tuple[tuple[DeviceRecording, ...], str]
+"""All recordings of a device in its order, and which service told: "search" or "recording"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +165,13 @@ class RecordingDevice(Protocol):
     @property
     def clock_offset(self) -> ClockOffset | None: ...
 
-    def recordings(self) -> tuple[tuple[DeviceRecording, ...], str]:
-        """All of them, and which service told: "search" or "recording". CameraUnsupported without Profile G."""
+    def recordings(self) -> Listed:
+        """CameraUnsupported without Profile G."""
         ...
 
-    def recording_summary(self, recordings: Sequence[DeviceRecording]) -> RecordingSummary: ...
+    def recording_summary(self, listed: Listed) -> RecordingSummary:
+        """`listed` is what `recordings` gave: it tells what the device's own summary leaves open."""
+        ...
 
     def recording_events(
         self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]

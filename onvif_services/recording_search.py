@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError
-from core.recordings import DeviceRecording, EventSearch, RecordingEvent, RecordingSummary
+from core.recordings import DeviceRecording, EventSearch, Listed, RecordingEvent, RecordingSummary
 from onvif_services import answers, recording_control, searches
 from onvif_services.answers import Element, child, children, is_true, raw_text
 from onvif_services.connection import DeviceConnection
@@ -36,7 +36,7 @@ _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 _CANNOT = (SoapFault, CameraUnsupported, CameraBadAnswer)
 
 
-def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> tuple[tuple[DeviceRecording, ...], str]:
+def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> Listed:
     """All recordings, in the device's order, and which service told: "search" or "recording".
 
     `deadline_s`: seconds from now that searching may take. `job_source` is filled where GetRecordingJobs
@@ -47,7 +47,7 @@ def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> tupl
     return tuple(replace(item, job_source=sources.get(item.recording_token, "")) for item in recordings), service
 
 
-def _listed(conn: DeviceConnection, deadline_s: float) -> tuple[tuple[DeviceRecording, ...], str]:
+def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:
     refusal: DeviceError = unsupported("search")
     found: tuple[DeviceRecording, ...] | None = None
     if "search" in conn.services:
@@ -144,12 +144,10 @@ def _job_sources(conn: DeviceConnection) -> dict[str, str]:
         return {}
 
 
-def summary(
-    conn: DeviceConnection, *, recordings: Sequence[DeviceRecording] | None = None, deadline_s: float = 30.0
-) -> RecordingSummary:
+def summary(conn: DeviceConnection, *, listed: Listed | None = None, deadline_s: float = 30.0) -> RecordingSummary:
     """GetRecordingSummary (ONVIF Recording Search 5.2); what it leaves open, the recordings themselves tell.
 
-    `recordings` are those of `list_recordings` if the caller has them: they are asked for only where needed.
+    `listed` is what `list_recordings` gave if the caller has it: it is asked for only where needed.
     """
     told = RecordingSummary(None, None, 0, "")
     if "search" in conn.services:
@@ -160,15 +158,12 @@ def summary(
             pass  # Uniview: optional action not implemented
     if told.data_from and told.data_until and told.number_recordings:
         return told
-    service = told.service
-    if recordings is None:
-        recordings, listed_by = list_recordings(conn, deadline_s=deadline_s)
-        service = service or listed_by
+    recordings, listed_by = listed or list_recordings(conn, deadline_s=deadline_s)
     return RecordingSummary(
         told.data_from or min((item.earliest for item in recordings if item.earliest), default=None),
         told.data_until or max((item.latest for item in recordings if item.latest), default=None),
         told.number_recordings or len(recordings),
-        service or "recording",
+        told.service or listed_by,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 from core.clock import Clock
 from core.errors import AppError, CameraUnsupported, Unavailable
-from core.recordings import DeviceRecording, RecordingDevice
+from core.recordings import DeviceRecording, Listed, RecordingDevice
 from onvif_services.faults import SoapFault
 from recordings.intervals import Interval, clipped, united, without
 from recordings.store import RecordingStore
@@ -175,13 +175,13 @@ class Indexer:
             work = self._works.get(camera_id)
             return work is None or self._tells(work)
 
-    def listed(self, camera_id: int) -> tuple[DeviceRecording, ...]:
+    def listed(self, camera_id: int) -> Listed:
         """The recordings, asked now. Waits for the device; raises what it raises."""
-        recordings, _ = self._ask(camera_id, lambda device: device.recordings())
+        listed = self._ask(camera_id, lambda device: device.recordings())
         with self._changed:
             work = self._works.setdefault(camera_id, _Work())
-        self._keep_list(camera_id, work, recordings)
-        return recordings
+        self._keep_list(camera_id, work, listed[0])
+        return listed
 
     # ---- the threads -----------------------------------------------------------------------------
 

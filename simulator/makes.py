@@ -16,6 +16,7 @@ class Make:
     name: str
     text: str
     has_profile_g: bool = True
+    searches_events: bool = True  # else FindEvents is an optional action that is not implemented
     honours_filters: bool = True
     gives_start_states: bool = True
     summary: str = "full"
@@ -51,6 +52,7 @@ MAKES = {
         ),
         Make("axis-like", "a query and session_timeout=30 in the replay address", session_timeout_s=30.0),
         Make("no-replay-headers", "551 to Require: onvif-replay; plays as plain RTSP", replay="plain"),
+        Make("no-event-search", "FindEvents is not implemented", searches_events=False),
         Make("no-profile-g", "no Recording, Search and Replay services", has_profile_g=False),
     )
 }

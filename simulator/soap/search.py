@@ -65,6 +65,10 @@ def _information(call: Call, recording: Recording, name: str) -> Element:
     )
 
 
+def _not_implemented() -> SoapFault:
+    return SoapFault("Receiver", "ter:ActionNotSupported", reason="Optional Action Not Implemented")
+
+
 @operation("tse:GetServiceCapabilities", pre_auth=True)
 def get_service_capabilities(_call: Call) -> Element:
     return el("tse:GetServiceCapabilitiesResponse", capabilities.search())
@@ -74,7 +78,7 @@ def get_service_capabilities(_call: Call) -> Element:
 def get_recording_summary(call: Call) -> Element:
     make = call.recorder.make
     if make.summary == "none":
-        raise SoapFault("Receiver", "ter:ActionNotSupported", reason="Optional Action Not Implemented")
+        raise _not_implemented()
     kept = recordings(call.recorder) if make.summary == "full" else []
     now = call.recorder.clock.utc() if kept else _RESET
     summary = el(
@@ -180,6 +184,8 @@ def _motion(recording: Recording, start_s: float, end_s: float) -> Iterator[Arch
 
 @operation("tse:FindEvents")
 def find_events(call: Call) -> Element:
+    if not call.recorder.make.searches_events:
+        raise _not_implemented()
     start, end = parse_time(call.text("tse:StartPoint")), parse_time(call.text("tse:EndPoint"))
     if start is None:
         raise SoapFault("Sender", "ter:InvalidArgVal", reason="StartPoint is missing")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
@@ -327,28 +327,18 @@ def test_by_touch_a_tap_plays_and_two_fingers_zoom(app: App, camera_id: int, ope
     page.wait_for_selector(PLAYING)
 
 
-def test_a_device_that_cannot_tell_when_it_recorded_is_drawn_as_unknown(
-    app: App, camera_id: int, open_page: Open
-) -> None:
-    page = open_page("about:blank").page
-
-    def hatch(route: Route) -> None:
-        answer = route.fetch()
-        document = answer.json()
-        document["event_search"] = False
-        for channel in document["channels"]:
-            for span in channel["spans"]:
-                span["state"] = "unknown" if span["state"] == "recorded" else span["state"]
-        route.fulfill(response=answer, json=document)
-
-    page.route("**/coverage?*", hatch)
-    page.goto(f"{app.url}/recordings/{camera_id}")
-    wait(page, ROWS)
-    expect(page.locator("#unknown-note")).to_be_visible()
-    assert "recorded" not in page.evaluate(
-        "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans.map((span) => span.state))"
-    )
-    expect(page.locator("#calendar [data-state=unknown]").first).to_be_visible()
+def test_a_device_that_cannot_tell_when_it_recorded_is_drawn_as_unknown(plain_app: App, open_page: Open) -> None:
+    with running_recorder("--channels", "1", "--profile", "small", "--make", "no-event-search") as recorder:
+        camera_id = plain_app.add_camera(recorder, name="Without event search")
+        page = open_page(f"{plain_app.url}/recordings/{camera_id}").page
+        wait(page, ROWS)
+        expect(page.locator("#unknown-note")).to_be_visible()
+        states = page.evaluate(
+            "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans.map((span) => span.state))"
+        )
+        assert "unknown" in states
+        assert "recorded" not in states
+        expect(page.locator("#calendar [data-state=unknown]").first).to_be_visible()
 
 
 def test_a_device_without_profile_g_is_told_apart_and_live_is_offered(plain_app: App, open_page: Open) -> None:

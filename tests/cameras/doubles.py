@@ -8,7 +8,7 @@ be made to happen with those, or not within a second.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from cameras.pretend import Launcher
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
-from core.recordings import DeviceRecording, EventSearch, PlainReplay, RecordingSummary
+from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
 from core.records import (
     CameraStatus,
     Channel,
@@ -139,11 +139,12 @@ class Connection:
         self._answer()
         return f"rtsp://{self._target.host}:554/recorded/{recording_token}"
 
-    def recordings(self) -> tuple[tuple[DeviceRecording, ...], str]:
+    def recordings(self) -> Listed:
         raise CameraUnsupported("It records nothing.", service="search")
 
-    def recording_summary(self, recordings: Sequence[DeviceRecording]) -> RecordingSummary:
-        return RecordingSummary(None, None, len(recordings), "search")
+    def recording_summary(self, listed: Listed) -> RecordingSummary:
+        recordings, service = listed
+        return RecordingSummary(None, None, len(recordings), service)
 
     def recording_events(
         self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]

@@ -160,6 +160,7 @@ def test_a_summary_is_added_up_where_it_is_an_optional_action_not_implemented(
     device.answers["GetRecordings"] = recording_item()
     added = recording_search.summary(recorder)
     assert (added.number_recordings, added.data_from, added.service) == (1, None, "recording")
+    assert recording_search.summary(recorder, listed=((), "search")).service == "search", "it is who listed them"
 
 
 def test_a_device_without_profile_g_names_what_is_missing(device: SoapDevice, connect: Connect) -> None:

@@ -260,8 +260,8 @@ def test_it_is_found_on_the_network(recorder: Recorder) -> None:
 
 def test_its_recordings_events_and_replay_addresses_are_found(recorder: Recorder, connect: Connect) -> None:
     conn = _open(recorder, connect)
-    recordings, service = recording_search.list_recordings(conn)
-    told = recording_search.summary(conn, recordings=recordings)
+    recordings, service = listed = recording_search.list_recordings(conn)
+    told = recording_search.summary(conn, listed=listed)
     assert (service, told.service, told.number_recordings) == ("search", "search", len(recordings))
     assert told.data_until is not None
     first = recordings[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from core.errors import CameraUnsupported, DeviceError, NotFound
 from core.recordings import (
     DeviceRecording,
     EventSearch,
+    Listed,
     PlainReplay,
     RecordingDevice,
     RecordingEvent,
@@ -69,6 +70,7 @@ class Recorder:
     """`spans`: by recording token, when it recorded. Times by its own clock."""
 
     recordings_: tuple[DeviceRecording, ...] = field(default_factory=lambda: (recording(1), recording(2)))
+    listed_by: str = "search"
     spans: dict[str, list[tuple[datetime, datetime]]] = field(default_factory=dict)
     motion: list[tuple[str, datetime]] = field(default_factory=list)
     start_states: bool = True
@@ -86,14 +88,15 @@ class Recorder:
     def clock_offset(self) -> ClockOffset | None:
         return ClockOffset(self.offset_s, NOON)
 
-    def recordings(self) -> tuple[tuple[DeviceRecording, ...], str]:
+    def recordings(self) -> Listed:
         self.lists += 1
         if self.problem is not None:
             raise self.problem
-        return self.recordings_, "search"
+        return self.recordings_, self.listed_by
 
-    def recording_summary(self, recordings: Sequence[DeviceRecording]) -> RecordingSummary:
-        return RecordingSummary(NOON - 30 * DAY, NOON, len(recordings), "search")
+    def recording_summary(self, listed: Listed) -> RecordingSummary:
+        recordings, service = listed
+        return RecordingSummary(NOON - 30 * DAY, NOON, len(recordings), service)
 
     def recording_events(
         self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]

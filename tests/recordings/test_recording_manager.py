@@ -359,6 +359,8 @@ def test_the_summary_names_the_channels_and_who_told_it(archive: Archive) -> Non
         ("Rec1", 1, "Gate 1"),
         ("Rec2", 2, "Gate 2"),
     ]
+    archive.recorder.listed_by = "recording"
+    assert archive.manager.summary(1).service == "recording"
 
 
 def test_how_to_play_elsewhere_is_told_without_a_password(archive: Archive) -> None:

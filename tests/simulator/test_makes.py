@@ -93,6 +93,13 @@ def test_start_states_come_where_they_are_known(makes: Makes) -> None:
     assert not any(row.StartStateEvent for row in results(makes["hikvision-like"], now - DAY, now))
 
 
+def test_a_recorder_without_event_search_has_all_the_rest_of_it(makes: Makes) -> None:
+    now = datetime.datetime.now(UTC)
+    with pytest.raises(zeep.exceptions.Fault, match="Optional Action Not Implemented"):
+        results(makes["no-event-search"], now - DAY, now)
+    assert call(makes["no-event-search"], "tse", "GetRecordingSummary").NumberRecordings == 13
+
+
 def test_summaries_differ(makes: Makes) -> None:
     full = call(makes["conformant"], "tse", "GetRecordingSummary")
     assert (full.NumberRecordings, full.DataFrom.year >= 2026) == (13, True)

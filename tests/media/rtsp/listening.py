@@ -68,11 +68,12 @@ def times_in(listener: Listener, count: int = 1) -> list[float]:
     assert video.width
     assert video.height
     size = video.width * video.height
-    return [_time_of(gray[at : at + size], video.width) for at in range(0, len(gray), size)]
+    return [burnt_time(gray[at : at + size], video.width) for at in range(0, len(gray), size)]
 
 
-def _time_of(gray: bytes, width: int) -> float:
-    """simulator.burnt_time: 40 cells of 8 pixels in the upper eight lines, 36 of them tenths of a second."""
+def burnt_time(gray: bytes, width: int) -> float:
+    """The time in the upper eight lines of a decoded picture, in seconds since 1970: simulator.burnt_time has
+    40 cells of 8 pixels, 36 of them tenths of a second."""
     cells = [gray[4 * width + 8 * cell + 4] > 128 for cell in range(40)]
     assert cells[:2] == [True, False]
     assert (cells[38], cells[39]) == (sum(cells[2:38]) % 2 == 1, sum(cells[2:38]) % 2 == 0)

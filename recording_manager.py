@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
-from core.recordings import DeviceRecording, RecordingDevice, ReplaySource, SpanState
+from core.recordings import DeviceRecording, PlainReplay, RecordingDevice, ReplaySource, SpanState
 from core.records import Channel
 from core.settings import Settings
 from database import Database
@@ -204,7 +204,7 @@ class RecordingManager:
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         """Where a recording is played from, and what the device's clock is ahead of true time, in seconds.
 
-        With the maker's own addresses where the setting allows them: for devices that know ONVIF's not.
+        With a way to the maker's own addresses where the setting allows them: for devices that know ONVIF's not.
         """
         source, ahead_s = self._find_replay(camera_id, recording_token)
         if not self._settings.vendor_replay:
@@ -214,7 +214,11 @@ class RecordingManager:
         if number is None:
             return source, ahead_s
         port = urlsplit(source.uri).port or _RTSP_PORT
-        return replace(source, plain_uris=self._ask(camera_id, lambda it: it.plain_replays(number, port))), ahead_s
+
+        def find_plain() -> tuple[PlainReplay, ...]:
+            return self._ask(camera_id, lambda device: device.plain_replays(number, port))
+
+        return replace(source, find_plain=find_plain), ahead_s
 
     # ---- inside ----------------------------------------------------------------------------------
 

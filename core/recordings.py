@@ -7,7 +7,7 @@ and gets is corrected by `correction_s`: the recordings room does that at its fa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -118,12 +118,31 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class PlainReplay:
+    """A vendor's own replay address, in which `{start}` and `{end}` stand for times in the form of its `kind`:
+    "dahua" (local time by the device, 2026_11_22_10_00_00) or "hikvision" (20261122T100000Z).
+    `zone_s`: the device's local time minus UTC."""
+
+    uri: str
+    kind: str
+    zone_s: float = 0.0
+
+
+FindPlain = Callable[[], tuple[PlainReplay, ...]]
+
+
+def no_plain_replays() -> tuple[PlainReplay, ...]:
+    """Where no maker's addresses are known, or allowed."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaySource:
     """Where a recording is played from: an RTSP address without user-info, and how to get in.
 
-    `device_key` names the device for its replay budget and its login attempts. `plain_uris` are
+    `device_key` names the device for its replay budget and its login attempts. `find_plain` gives
     addresses to play without ONVIF's headers when the device cannot do those, in the order to be
-    tried; `{start}` and `{end}` in them stand for times in the form their `kind` has.
+    tried; it may wait for the device, and raise a DeviceError.
     """
 
     camera_id: int
@@ -132,17 +151,7 @@ class ReplaySource:
     device_key: str
     credential: Credential
     manufacturer: str = ""
-    plain_uris: tuple[PlainReplay, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PlainReplay:
-    """A vendor's own replay address. `kind`: "dahua" (local time by the device, 2026_11_22_10_00_00) or
-    "hikvision" (20261122T100000Z). `zone_s`: the device's local time minus UTC."""
-
-    uri: str
-    kind: str
-    zone_s: float = 0.0
+    find_plain: FindPlain = field(default=no_plain_replays, compare=False)
 
 
 def correction_s(offset_s: float | None) -> int:

@@ -373,6 +373,14 @@ class NoSuchRange(CameraBadAnswer):
     """457: nothing is recorded at the time asked for."""
 
 
+class NotOffered(CameraUnsupported):
+    """405, 461, 501 or 551: it does not do this, whenever it is asked."""
+
+
+class NotNow(CameraBadAnswer):
+    """455: it does not do this in the state that the session is in."""
+
+
 def problem_of(method: str, status: int) -> DeviceError:
     """What an answer other than 2xx means to a person. Pure; see run() for the table in words."""
     if 300 <= status < 400:
@@ -390,5 +398,7 @@ def problem_of(method: str, status: int) -> DeviceError:
     if status == 454:
         return CameraUnreachable("The device has forgotten the session.")
     if status in {461, 551} or (status in {405, 501} and method != "GET_PARAMETER"):
-        return CameraUnsupported(f"The device cannot do what is asked ({method}, status {status}).", service="media")
+        return NotOffered(f"The device cannot do what is asked ({method}, status {status}).", service="media")
+    if status == 455:
+        return NotNow(f"The device answered {method} with status {status}.")
     return CameraBadAnswer(f"The device answered {method} with status {status}.")

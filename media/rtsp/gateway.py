@@ -166,7 +166,6 @@ class RtspGateway:
             timeout_s=settings.rtsp_timeout_s,
             budget=SessionBudget(settings.device_replay_sessions, clock),
             abilities={},
-            ways={},
         )
         self._replays: dict[HeldLine, asyncio.Task[None]] = {}  # the thread's own
         self._wall = WallClock(clock)
@@ -247,7 +246,6 @@ class RtspGateway:
     def forget_replay(self, device_key: str) -> None:
         """A device was edited or deleted: what it can is found out anew."""
         self._replay.abilities.pop(device_key, None)
-        self._replay.ways.pop(device_key, None)
 
     def in_thread(self, work: Callable[..., None], *arguments: object) -> None:
         """Has the gateway's thread do it; nothing where the gateway has stopped."""

@@ -9,35 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from core.clock import Clock
-from core.errors import (
-    CameraBadAnswer,
-    CameraBusy,
-    CameraNoSignal,
-    CameraUnreachable,
-    CameraUnsupported,
-    DeviceError,
-)
+from core.errors import CameraBusy, CameraUnreachable, DeviceError
 from core.login_gate import LoginGate
-from core.recordings import PlainReplay, ReplaySource
+from core.recordings import ReplaySource
 from core.records import StreamSource
 from media.rtsp.budget import SessionBudget
 from media.rtsp.device import NoSuchRange
 from media.rtsp.replay_line import ReplayAbilities, ReplayConsumer
 from media.rtsp.replay_play import AnsweredPlay
 from media.rtsp.replay_session import ONVIF_REPLAY, PLAIN, ReplayDeviceSession, play_headers, run_until_opened
+from media.rtsp.replay_ways import CANNOT, NEVER, Way, plain_uri, ways_of
 from media.rtsp.rtp import RtpPacket
 from media.rtsp.sdp import AudioTrack, VideoTrack
 
 log = logging.getLogger(__name__)
 
-_CANNOT = (CameraUnsupported, CameraBadAnswer, CameraNoSignal)
 _FAST_FROM = 2.0  # times real time
 _JUDGED_AFTER_S = 2.0
 _FAR_END_S = 86_400.0
@@ -45,43 +37,14 @@ _SEEK_PATIENCE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How a recording is asked for. `kind` as in ReplayAbilities.way; `plain` for a maker's own address."""
-
-    kind: str
-    plain: PlainReplay | None = None
-
-    @property
-    def is_onvif(self) -> bool:
-        return self.kind == "onvif"
-
-
-def ways_of(source: ReplaySource) -> tuple[Way, ...]:
-    """In the order to be tried."""
-    return (Way("onvif"), Way("plain"), *(Way(plain.kind, plain) for plain in source.plain_uris))
-
-
-def plain_uri(plain: PlainReplay, start_device_s: float, end_device_s: float) -> str:
-    """A maker's address with its times written as the maker does."""
-    pattern = "%Y_%m_%d_%H_%M_%S" if plain.kind == "dahua" else "%Y%m%dT%H%M%SZ"
-    zone_s = plain.zone_s if plain.kind == "dahua" else 0.0
-    start, end = (
-        datetime.fromtimestamp(int(moment_s + zone_s), UTC).strftime(pattern)
-        for moment_s in (start_device_s, end_device_s)
-    )
-    return plain.uri.replace("{start}", start).replace("{end}", end)
-
-
-@dataclass(frozen=True, slots=True)
 class ReplayTools:
-    """What every line is given. `abilities` and `ways` are by device key and shared by all lines."""
+    """What every line is given. `abilities` are by device key and shared by all lines."""
 
     gate: LoginGate
     clock: Clock
     timeout_s: float
     budget: SessionBudget
     abilities: dict[str, ReplayAbilities]
-    ways: dict[str, str]
 
 
 class HeldLine:
@@ -204,8 +167,10 @@ class HeldLine:
             self._learn(beats_real_time=False)
 
     def _learn(self, **seen: Any) -> None:
-        """Fields of ReplayAbilities."""
-        self._tools.abilities[self._source.device_key] = replace(self.abilities(), **seen)
+        """Fields of ReplayAbilities, of the way that is remembered: what goes another way for once shows nothing."""
+        known = self.abilities()
+        if self._way is not None and self._way.kind == known.way:
+            self._tools.abilities[self._source.device_key] = replace(known, **seen)
 
     # -- the gateway's thread: what is to be done --------------------------------------------------
 
@@ -265,10 +230,9 @@ class HeldLine:
         play.last_packet_s = self._tools.clock.monotonic_s()  # the wait begins now, not before time began
         try:
             self._take_place()
-            if self._session is not None and self._way is not None and self._way.plain is None:
-                if await self._seek(play):
-                    return
-                await self._end_session()
+            if self._can_seek() and await self._seek(play):
+                return
+            await self._end_session()
             await self._open_and_play(play)
         except NoSuchRange:
             play.end()
@@ -279,6 +243,11 @@ class HeldLine:
             self._give_place_back()
             log.info("%s: replay failed: %s (%s)", self._source.device_key, error.detail, error.code)
             play.fail(error)
+
+    def _can_seek(self) -> bool:
+        """Whether another PLAY in the open session is worth a try. A maker's address has its times in itself."""
+        is_open = self._session is not None and self._way is not None and self._way.plain is None
+        return is_open and self.abilities().seeks_in_session is not False
 
     async def _seek(self, play: AnsweredPlay) -> bool:
         """Whether the open session takes another PLAY."""
@@ -294,8 +263,9 @@ class HeldLine:
             await self._session.play(self._headers(play, self._way))
         except NoSuchRange:
             raise
-        except (*_CANNOT, CameraUnreachable):
-            self._learn(seeks_in_session=False)
+        except (*CANNOT, CameraUnreachable) as error:
+            if isinstance(error, NEVER):
+                self._learn(seeks_in_session=False)
             return False
         self._is_seek = True
         self._plays_in_session += 1
@@ -305,32 +275,32 @@ class HeldLine:
 
     async def _open_and_play(self, play: AnsweredPlay) -> None:
         """In a new session, the way that worked before first."""
-        worked = self._tools.ways.get(self._source.device_key, "onvif")
-        ways = sorted(ways_of(self._source), key=lambda way: way.kind != worked)
-        refused: DeviceError | None = None
-        for way in ways:
+        refusals: list[DeviceError] = []
+        async for way in ways_of(self._source, self.abilities().way):
             try:
                 await self._open(play, way)
                 assert self._session is not None  # noqa: S101 - _open made it
                 await self._session.play(self._headers(play, way))
             except NoSuchRange:
-                self._found(way)
+                self._found(way, refusals)
                 raise
-            except _CANNOT as error:
-                refused = refused or error
+            except CANNOT as error:
+                refusals.append(error)
                 await self._end_session()
                 continue
-            self._found(way)
+            self._found(way, refusals)
             return
-        if refused is not None:
-            raise refused
+        raise refusals[0]
 
-    def _found(self, way: Way) -> None:
+    def _found(self, way: Way, refusals: Sequence[DeviceError]) -> None:
+        """This way works. It is remembered, unless one before it failed for another reason than that it is not offered:
+        that one may work again."""
         self._way = way
         self._is_seek = False
         self._plays_in_session = 1
-        self._tools.ways[self._source.device_key] = way.kind
-        self._learn(way=way.kind)
+        is_lasting = way.is_onvif or all(isinstance(error, NEVER) for error in refusals)
+        if is_lasting and self.abilities().way != way.kind:
+            self._tools.abilities[self._source.device_key] = ReplayAbilities(way=way.kind)
 
     async def _open(self, play: AnsweredPlay, way: Way) -> None:
         end_s = play.end_device_s or play.resume_s + _FAR_END_S
@@ -379,7 +349,7 @@ class HeldLine:
             try:
                 await self._session.pause()
                 return
-            except _CANNOT:
+            except CANNOT:
                 log.info("%s cannot pause", self._source.device_key)
             except DeviceError:
                 return  # the session is ending; _take_loss says what follows

@@ -375,7 +375,7 @@ def test_how_to_play_elsewhere_is_told_without_a_password(archive: Archive) -> N
 def test_a_makers_own_address_is_for_the_channel_at_the_recordings_port(archive: Archive) -> None:
     archive.manager.summary(1)
     source, _ = archive.manager.replay_source(1, "Rec2")
-    assert [plain.uri for plain in source.plain_uris] == ["rtsp://recorder:8554/cam/playback?channel=2"]
+    assert [plain.uri for plain in source.find_plain()] == ["rtsp://recorder:8554/cam/playback?channel=2"]
 
 
 @pytest.mark.parametrize(("start", "end"), [(NOON, NOON), (NOON, MIDNIGHT), (NOON - 500 * DAY, NOON)])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.errors import DeviceError
-from core.recordings import PlainReplay, ReplaySource
+from core.recordings import FindPlain, ReplaySource, no_plain_replays
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.access_unit import VIDEO, AccessUnit
@@ -17,9 +17,9 @@ from tests.media.rtsp.asking import PASSWORD, until
 
 
 def recording(
-    uri: str, *, token: str = "Recording1", password: str = PASSWORD, plain: tuple[PlainReplay, ...] = ()
+    uri: str, *, token: str = "Recording1", password: str = PASSWORD, find_plain: FindPlain = no_plain_replays
 ) -> ReplaySource:
-    return ReplaySource(1, token, uri, "camera1", Credential("admin", Secret(password)), plain_uris=plain)
+    return ReplaySource(1, token, uri, "camera1", Credential("admin", Secret(password)), find_plain=find_plain)
 
 
 @dataclass

@@ -13,8 +13,8 @@ import pytest
 from core.errors import CameraAuthFailed, CameraBusy, CameraNoSignal, CameraUnsupported, DeviceError
 from core.recordings import PlainReplay
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.replay import plain_uri
 from media.rtsp.replay_session import clock_time
+from media.rtsp.replay_ways import plain_uri
 from tests.media.rtsp.asking import until
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.listening import Listener, recording
@@ -79,15 +79,64 @@ def test_a_device_without_replay_headers_is_asked_without_them(gateway: RtspGate
     assert peer.asked["DESCRIBE"] == asked + 1, "what worked is remembered"
 
 
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "404 Not Found", "400 Bad Request"])
+def test_an_answer_that_says_nothing_about_replay_does_not_turn_it_off(
+    gateway: RtspGateway, camera: Start, status: str
+) -> None:
+    bad_once = iter([True])
+    peer = camera(answers={"DESCRIBE": refuse(status, lambda _: not next(bad_once, False))})
+    play(gateway, peer).until_pictures(3)
+    assert peer.received.count(b"Require: onvif-replay") == 1, "this time it was played as plain RTSP"
+    assert gateway.replay_abilities("camera1").checks() == ()
+    play(gateway, peer).until_pictures(3)
+    assert gateway.replay_abilities("camera1").way == "onvif"
+
+
+@pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented", "455 Method Not Valid"])
+def test_an_answer_that_says_it_cannot_is_remembered(gateway: RtspGateway, camera: Start, status: str) -> None:
+    peer = camera(answers={"PLAY": refuse(status, is_plain)})
+    play(gateway, peer).until_pictures(3)
+    assert gateway.replay_abilities("camera1").way == "plain"
+
+
 def test_the_maker_s_own_address_is_the_last_resort(gateway: RtspGateway, camera: Start) -> None:
-    peer = camera(answers={"DESCRIBE": refuse("404 Not Found", lambda asked: "/cam/playback" in asked.uri)})
+    peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", lambda asked: "/cam/playback" in asked.uri)})
     own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua", 3600.0)
-    play(gateway, peer, plain=(own,)).until_pictures(3)
+    play(gateway, peer, find_plain=lambda: (own,)).until_pictures(3)
     assert b"starttime=2026_11_22_03_13_00&endtime=2026_11_23_03_13_00" in peer.received
     assert gateway.replay_abilities("camera1").way == "dahua"
     [told, *_] = gateway.replay_abilities("camera1").checks()
     assert (told.name, told.outcome, told.detail) == ("replay by ONVIF", "no", "played by Dahua's own address")
     assert gateway.replay_abilities("camera2").checks() == ()
+
+
+def test_a_seek_by_the_maker_s_own_address_leaves_no_session_behind(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", lambda asked: "/cam/playback" in asked.uri)})
+    own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua")
+    line = gateway.open_replay(recording(peer.uri("/recording"), find_plain=lambda: (own,)))
+    for number in range(3):
+        listener = Listener()
+        line.play(NIGHT_S + 60 * number, listener)
+        listener.until_pictures(2)
+    assert b"starttime=2026_11_22_02_15_00" in peer.received
+    until(lambda: peer.open_connections == 1)
+    line.close()
+
+
+def test_the_maker_s_own_address_is_found_only_where_it_is_needed(gateway: RtspGateway, camera: Start) -> None:
+    found_by: list[str] = []
+
+    def find_plain() -> tuple[PlainReplay, ...]:
+        found_by.append(threading.current_thread().name)
+        raise CameraAuthFailed("Its clock is not told to just anybody.")
+
+    play(gateway, camera(), find_plain=find_plain).until_pictures(3)
+    assert found_by == []
+    refuses = camera(answers={"DESCRIBE": refuse("551 Option not supported")})
+    error = until_error(play(gateway, refuses, find_plain=find_plain))
+    assert isinstance(error, CameraUnsupported), "what the recorder itself said first"
+    assert len(found_by) == 1
+    assert found_by != ["rtsp-gateway"], "it waits for the device"
 
 
 def test_hikvision_s_address_is_in_utc() -> None:
@@ -149,9 +198,24 @@ def test_a_device_that_seeks_only_in_a_new_session_gets_one(gateway: RtspGateway
         line.play(NIGHT_S + number, listener)
         listener.until_pictures(2)
     assert line.abilities().seeks_in_session is False
+    assert len(plays) == 4, "known by then: the third one is not tried in the open session"
     until(lambda: peer.open_connections == 1)
     line.close()
     until(lambda: peer.open_connections == 0)
+
+
+def test_a_seek_that_fails_once_is_done_in_a_new_session_and_says_nothing_about_the_next(
+    gateway: RtspGateway, camera: Start
+) -> None:
+    bad = iter([False, True])
+    peer = camera(answers={"PLAY": refuse("500 Internal Server Error", lambda _: not next(bad, False))})
+    line = gateway.open_replay(recording(peer.uri("/recording")))
+    for number in range(3):
+        listener = Listener()
+        line.play(NIGHT_S + number, listener)
+        listener.until_pictures(2)
+    assert peer.connections == 2
+    assert line.abilities().seeks_in_session is True
 
 
 def test_a_seek_after_which_nothing_comes_is_done_again_in_a_new_session(gateway: RtspGateway, camera: Start) -> None:

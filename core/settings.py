@@ -64,7 +64,7 @@ class Settings:
         False, "Let cameras be added that run on this machine; the pretend recorder needs it not."
     )
     vendor_replay: bool = _setting(
-        True, "Try a maker's own replay addresses (Dahua, Hikvision) where ONVIF replay does not work."
+        False, "Try a maker's own replay addresses (Dahua, Hikvision) where ONVIF replay does not work."
     )
     login_retry_s: float = _setting(300.0, "A refused password is tried again after this.", low=1, high=86400)
     login_idle_s: float = _setting(7 * 86400.0, "A login ends after this long without use.", low=60, high=366 * 86400)

@@ -372,9 +372,17 @@ def test_how_to_play_elsewhere_is_told_without_a_password(archive: Archive) -> N
         archive.manager.playback_uri(1, "Rec9")
 
 
-def test_a_makers_own_address_is_for_the_channel_at_the_recordings_port(archive: Archive) -> None:
+def test_a_makers_own_address_is_not_used_unless_it_is_allowed(archive: Archive) -> None:
     archive.manager.summary(1)
     source, _ = archive.manager.replay_source(1, "Rec2")
+    assert source.find_plain() == ()
+
+
+def test_a_makers_own_address_is_for_the_channel_at_the_recordings_port(archive: Archive) -> None:
+    archive.settings = replace(archive.settings, vendor_replay=True)
+    manager = archive.make_manager()
+    manager.summary(1)
+    source, _ = manager.replay_source(1, "Rec2")
     assert [plain.uri for plain in source.find_plain()] == ["rtsp://recorder:8554/cam/playback?channel=2"]
 
 

@@ -19,6 +19,7 @@ class AccessUnit:
     `ticks` is the RTP timestamp made 64 bits long without jumps, in units of `clock_rate`, comparable
     within a track. `device_s` is the picture's own UTC time by the device in seconds since 1970
     (header extension 0xABAC, else carried on from the last one that had it); None in live.
+    `is_time_confirmed` False: it is counted from the time asked for, and nothing the device said bears that out.
     `is_key`: decoding can begin here. `is_discontinuous`: what was before is not connected to this
     (the D bit; single lost pictures are no seam). `ends_section`: nothing follows for a while (the E bit).
     `time_s` is its place on the source's time line (rtp.RtpPacket); 0 in replay.
@@ -33,3 +34,4 @@ class AccessUnit:
     is_discontinuous: bool = False
     ends_section: bool = False
     time_s: float = 0.0
+    is_time_confirmed: bool = True

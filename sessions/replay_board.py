@@ -33,6 +33,7 @@ class ReplayShown:
     segment_wait: SegmentWait | None
     playlist_name: str
     start_utc: datetime
+    time_confirmed: bool | None
 
 
 class ReplayBoard:
@@ -220,6 +221,7 @@ class ReplayBoard:
                 segment_wait=self._segment_wait(run),
                 playlist_name=run.playlist_name,
                 start_utc=run.start_utc,
+                time_confirmed=run.time_confirmed,
             )
 
     def _is_decided(self, run: ReplayRun) -> bool:

@@ -25,7 +25,8 @@ class ReplayRun:
     """Guarded by its board's lock, apart from `write`, which only the session's thread calls.
 
     `*_device_s` are seconds since 1970 by the device; `correction_s` is what they are ahead of true
-    UTC, known once the device was asked for. `error` is why there is no picture (yet).
+    UTC, known once the device was asked for. `time_confirmed`: whether the device bears out the times of
+    the newest pictures, None while there are none. `error` is why there is no picture (yet).
     """
 
     number: int
@@ -33,6 +34,7 @@ class ReplayRun:
     end_utc: datetime | None
     correction_s: float = 0.0
     key_frame_device_s: float | None = None
+    time_confirmed: bool | None = None
     error: AppError | None = None
     asked_end_s: float = 0.0
 
@@ -69,10 +71,13 @@ class ReplayRun:
 
     def note_unit(self, unit: AccessUnit) -> bool:
         """True for the first picture that can be shown. Devices that give no time get the asked one."""
-        if self.key_frame_device_s is None and unit.track == VIDEO and unit.is_key:
-            self.key_frame_device_s = unit.device_s if unit.device_s is not None else self.resume_device_s
-            return True
-        return False
+        if unit.track != VIDEO or not unit.is_key:
+            return False
+        self.time_confirmed = unit.is_time_confirmed and unit.device_s is not None
+        if self.key_frame_device_s is not None:
+            return False
+        self.key_frame_device_s = unit.device_s if unit.device_s is not None else self.resume_device_s
+        return True
 
     def break_off(self) -> None:
         """The PLAY is over before its end; what comes next is joined on after a seam."""

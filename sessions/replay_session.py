@@ -113,6 +113,7 @@ class ReplaySession(Watchable):
             source_codec=shown.source_codec,
             recording_token=self.recording_token,
             start_time=shown.start_utc,
+            time_confirmed=shown.time_confirmed,
         )
 
     # ---- for whoever governs it ------------------------------------------------------------------

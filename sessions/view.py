@@ -21,6 +21,7 @@ class StreamView:
     `error` says what is wrong now: always when the state is failed, and while reconnecting.
     A replay has a `recording_token` in the place of a media profile, and the true UTC time of the
     first picture of what it plays now, or the time asked for until that is there (`start_time`).
+    `time_confirmed` False: the recorder gave its pictures no time, and they are labelled with the one asked for.
     """
 
     stream_id: str
@@ -43,3 +44,4 @@ class StreamView:
     source_codec: str | None = None
     recording_token: str | None = None
     start_time: datetime | None = None
+    time_confirmed: bool | None = None

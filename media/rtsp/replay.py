@@ -25,7 +25,7 @@ from media.rtsp.replay_line import ReplayAbilities, ReplayConsumer
 from media.rtsp.replay_play import AnsweredPlay
 from media.rtsp.replay_session import ONVIF_REPLAY, PLAIN, ReplayDeviceSession, play_headers, run_until_opened
 from media.rtsp.replay_ways import CANNOT, NEVER, Way, plain_uri, ways_of
-from media.rtsp.rtp import RtpPacket
+from media.rtsp.rtp import VIDEO, RtpPacket, SenderReport
 from media.rtsp.sdp import AudioTrack, VideoTrack
 
 log = logging.getLogger(__name__)
@@ -124,15 +124,19 @@ class HeldLine:
     def on_tracks(self, video: VideoTrack, audio: AudioTrack | None) -> None:
         self._tracks = (video, audio)
 
-    def on_play_answered(self) -> None:
+    def on_play_answered(self, begins_s: float | None) -> None:
         if self._served is not None and self._tracks is not None:
             now_s = self._tools.clock.monotonic_s()
             self._unpaused_at_s = now_s
-            self._served.begin(*self._tracks, now_s)
+            self._served.begin(*self._tracks, now_s, begins_s)
 
     def on_packets(self, packets: list[RtpPacket]) -> None:
         if self._served is not None:
             self._served.take(packets, self._tools.clock.monotonic_s())
+
+    def on_report(self, track: int, report: SenderReport) -> None:
+        if self._served is not None and track == VIDEO:
+            self._served.take_report(report)
 
     def on_goodbye(self) -> None:
         if self._served is not None:

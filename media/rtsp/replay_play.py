@@ -12,11 +12,13 @@ from media.access_unit import AUDIO, VIDEO, AccessUnit
 from media.rtsp.depacketizing import AudioDepacketizer, VideoDepacketizer
 from media.rtsp.onvif_replay_extension import read_stamp
 from media.rtsp.replay_line import END_OF_RECORDING, NO_DATA, ReplayConsumer
-from media.rtsp.rtp import RtpPacket
+from media.rtsp.rtp import RtpPacket, SenderReport
 from media.rtsp.sdp import AudioTrack, VideoTrack
 
 _SECTION_PATIENCE_S = 5.0
 _SAME_PICTURE_S = 0.0005
+_SAME_TIME_S = 10.0  # a GOP, and what a clock may be off
+_NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 _CONFIG = re.compile(r"\bconfig=([0-9A-Fa-f]{4,128})\b")
 
 
@@ -80,17 +82,20 @@ class AnsweredPlay:
     _ends_section: bool = False
     _is_terminal: bool = False
     _sequences: dict[int, int] = field(default_factory=dict)
+    _is_confirmed: bool = False  # the device has said when it began
+    _report: SenderReport | None = None
 
     @property
     def resume_s(self) -> float:
         """Where to go on after a pause or a loss."""
         return self.start_device_s if self.reached_s is None else self.reached_s
 
-    def begin(self, video: VideoTrack, audio: AudioTrack | None, now_s: float) -> None:
-        """The device has answered PLAY: what comes now is this play's."""
+    def begin(self, video: VideoTrack, audio: AudioTrack | None, now_s: float, begins_s: float | None = None) -> None:
+        """The device has answered PLAY: what comes now is this play's, from `begins_s` on if it says so."""
         sound = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
         known = dict(video.sets)
-        start_s = self.resume_s
+        start_s = self.resume_s if begins_s is None else begins_s
+        self._is_confirmed, self._report = begins_s is not None, None
         self._tracks = (video, sound)
         self._video = VideoDepacketizer(video.codec, known, video.clock_rate, start_s)
         self._audio = AudioDepacketizer(sound, start_s) if sound else None
@@ -124,6 +129,10 @@ class AnsweredPlay:
         self._hand_on(units)
         if self._is_terminal and packets[-1].marker:
             self.end(END_OF_RECORDING)
+
+    def take_report(self, report: SenderReport) -> None:
+        """Of the video, since PLAY was answered."""
+        self._report = report
 
     def tick(self, now_s: float, timeout_s: float) -> None:
         """Twice a second while it plays. Raises CameraUnreachable when the device has fallen silent."""
@@ -168,6 +177,9 @@ class AnsweredPlay:
             self._hand_on(units)
             units.clear()
             self._describe()
+        if not self.stamped and not self._is_confirmed:
+            self._is_confirmed = unit.is_key and self._is_reported(unit)
+            unit = replace(unit, is_time_confirmed=self._is_confirmed)
         placed = self._line[VIDEO].place(unit)
         if placed is None:
             return
@@ -181,6 +193,15 @@ class AnsweredPlay:
             self.reached_s = unit.device_s
             self.first_s = unit.device_s if self.first_s is None else self.first_s
         units.append(placed)
+
+    def _is_reported(self, unit: AccessUnit) -> bool:
+        """Whether the sender's clock says the time asked for. Many say what time it is now, which tells nothing."""
+        report = self._report
+        if report is None or unit.device_s is None:
+            return False
+        ticks = ((unit.ticks - report.rtp_timestamp + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
+        said_s = report.ntp_s - _NTP_EPOCH_S + ticks / unit.clock_rate
+        return abs(said_s - unit.device_s) <= _SAME_TIME_S
 
     def _take_sound(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
         if self._is_running and (placed := self._line[AUDIO].place(unit)) is not None:

@@ -34,6 +34,8 @@ _JUMP_S = 1.5
 _REORDERED_S = 0.2
 _FLOAT_NOISE_MS = 0.001  # 0.449 s since 1970 is a little less in a float
 _SEQUENCE = re.compile(r";\s*seq=(\d{1,5})\b")
+_CLOCK_RANGE = re.compile(r"\s*clock\s*=\s*(\d{8}T\d{6})(\.\d{1,9})?Z?\s*-", re.IGNORECASE | re.ASCII)
+_NO_TIME = datetime(1971, 1, 1, tzinfo=UTC)
 _SESSION_TIMEOUT = re.compile(r"[?&]session_timeout=(\d{1,5})\b")
 
 
@@ -41,11 +43,12 @@ class ReplaySink(Protocol):
     """Where it delivers; all calls come from the gateway's thread."""
 
     def on_tracks(self, video: VideoTrack, audio: AudioTrack | None) -> None: ...
-    def on_play_answered(self) -> None:
-        """What comes from now on belongs to the newest PLAY."""
+    def on_play_answered(self, begins_s: float | None) -> None:
+        """What comes from now on belongs to the newest PLAY, which begins then as the answer has it."""
         ...
 
     def on_packets(self, packets: list[RtpPacket]) -> None: ...
+    def on_report(self, track: int, report: SenderReport) -> None: ...
     def on_goodbye(self) -> None: ...
     def on_tick(self) -> None: ...
 
@@ -70,12 +73,12 @@ class _Relay:
         self._held.clear()
         self._held_bytes = 0
 
-    def answered(self, cseq: int, first_sequence: int | None) -> None:
+    def answered(self, cseq: int, first_sequence: int | None, begins_s: float | None) -> None:
         """`first_sequence`: of the first video packet, as RTP-Info says (RFC 2326 section 12.33)."""
         self.is_waiting, self._is_sorting = False, True
         self._answered_at = len(self._held) if self._cseq else 0  # before the first PLAY nothing is old
         self._cseq, self._first_sequence = cseq, first_sequence
-        self._sink.on_play_answered()
+        self._sink.on_play_answered(begins_s)
         self._sort()
 
     def on_description(self, video: VideoTrack, audio: AudioTrack | None) -> None:
@@ -96,7 +99,8 @@ class _Relay:
         self._pass_on(packets)
 
     def on_report(self, track: int, report: SenderReport) -> None:
-        del track, report  # pictures carry their own time
+        if not self.is_waiting:
+            self._sink.on_report(track, report)
 
     def on_tick(self) -> None:
         if self._is_sorting and len(self._held) > self._answered_at:
@@ -159,6 +163,19 @@ def first_of_answer(held: Sequence[RtpPacket], cseq: int, last_s: float | None) 
     return jump
 
 
+def begin_of_range(text: str) -> float | None:
+    """Seconds since 1970 at which `clock=20261122T100000.5Z-...` begins (RFC 2326, 3.7); None where it says none.
+
+    1970 is what recorders say that do not know.
+    """
+    found = _CLOCK_RANGE.match(text)
+    try:
+        moment = datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else _NO_TIME
+    except ValueError:
+        return None
+    return moment.timestamp() + float(f"0{found[2] or ''}") if found and moment > _NO_TIME else None
+
+
 def _is_from(packet: RtpPacket, first_sequence: int) -> bool:
     """Whether it is that one or a later one; a wrong RTP-Info holds nothing up for long."""
     return (packet.sequence - first_sequence) & 0xFFFF < 0x10000 - _OLD_PACKETS
@@ -208,7 +225,8 @@ class ReplayDeviceSession(DeviceSession):
     def _on_answer(self, method: str, answer: Response, number: int) -> None:
         if method == "PLAY" and 200 <= answer.status < 300:
             self._goodbye = False
-            self._relay.answered(number, first_video_sequence(answer.headers.get("rtp-info")))
+            sequence = first_video_sequence(answer.headers.get("rtp-info"))
+            self._relay.answered(number, sequence, begin_of_range(answer.headers.get("range")))
 
     def _take_goodbye(self) -> None:
         self._goodbye = False

@@ -189,8 +189,8 @@ def test_each_of_twenty_seeks_shows_the_time_that_was_asked_for(device: Device) 
             wanted = {"stream_id": stream["stream_id"], "time": asked.isoformat()}
             sought = device.app.call("POST", "/api/playback/seek", wanted)
             shown_s = _check_picture(device, sought["playlist_url"], asked)
-            within_s = GOP_S if device.make == "no-replay-headers" else 0.05
-            assert _moment(sought["start_time"]).timestamp() == pytest.approx(shown_s, abs=within_s)
+            assert _moment(sought["start_time"]).timestamp() == pytest.approx(shown_s, abs=0.05)
+            assert sought["time_confirmed"] is True
     finally:
         device.app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
 

@@ -51,6 +51,17 @@ def test_a_recording_plays_from_the_time_asked_for(replays: StreamManager, setti
     assert status.video is not None
     assert (status.video.codec, status.transcoding, status.source_codec) == ("h264", False, "h264")
     assert replays.all()[0].stream_id == view.stream_id
+    assert (view.time_confirmed, status.time_confirmed) == (None, True)
+
+
+def test_it_is_said_where_a_recorder_does_not_tell_the_time(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+    recorder.tells_time = False
+    replays = make_replays()
+    view = play(replays, 780.4)
+    text_of(replays, view)
+    assert replays.status(view.stream_id).time_confirmed is False
+    recorder.tells_time = True
+    assert replays.seek(view.stream_id, at(900)).time_confirmed is True
 
 
 def test_times_are_true_although_the_recorders_clock_is_an_hour_ahead(

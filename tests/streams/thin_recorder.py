@@ -43,6 +43,7 @@ class ThinRecorder:
     lines: list[ThinLine] = field(default_factory=list)
     found: int = 0
     silent: bool = False
+    tells_time: bool = True
     pictures: tuple[tuple[bytes, ...], ...] = ()  # of one GOP, in the place of made-up ones
     parameter_sets: tuple[bytes, ...] = (b"\x67\x42", b"\x68\xce")
 
@@ -158,7 +159,16 @@ class ThinLine:
         data = (b"\x65" if is_key else b"\x41") + f"{device_s:.1f}|".encode() + bytes(self.recorder.picture_bytes)
         parts = self.recorder.pictures[place] if self.recorder.pictures else (data,)
         ticks += place * CLOCK_RATE // FPS
-        return AccessUnit(VIDEO, parts, ticks, CLOCK_RATE, is_key, device_s, is_seam and is_key)
+        return AccessUnit(
+            VIDEO,
+            parts,
+            ticks,
+            CLOCK_RATE,
+            is_key,
+            device_s,
+            is_seam and is_key,
+            is_time_confirmed=self.recorder.tells_time,
+        )
 
 
 class ThinMaker:

@@ -90,6 +90,7 @@ def test_a_seek_answers_the_new_address_and_the_first_pictures_time(client: Flas
             "stream_id": stream_id,
             "playlist_url": f"/static/streams/{stream_id}/run2.m3u8",
             "start_time": "2026-11-22T03:00:00.000Z",
+            "time_confirmed": None,
         },
     )
 

@@ -158,6 +158,7 @@ def stream(view: StreamView) -> models.StreamStatus:
         source_codec=view.source_codec,
         recording_token=view.recording_token,
         start_time=_time(view.start_time),
+        time_confirmed=view.time_confirmed,
     )
 
 

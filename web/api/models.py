@@ -252,6 +252,10 @@ class StreamStatus(BaseModel):
     source_codec: str | None
     recording_token: str | None = Field(description="kind replay; `profile_token` is empty then")
     start_time: Time | None = Field(description="kind replay: when the first picture of what it plays was filmed")
+    time_confirmed: bool | None = Field(
+        description="kind replay; false: the recorder tells no time, and pictures are labelled with the one asked for; "
+        "null until there is a picture"
+    )
 
 
 class StartedStream(StreamStatus):

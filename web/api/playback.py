@@ -56,5 +56,6 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
             stream_id=view.stream_id,
             playlist_url=view.playlist_url,
             start_time=rfc3339(view.start_time or body.time),
+            time_confirmed=view.time_confirmed,
         )
     )

@@ -39,3 +39,4 @@ class SoughtPlayback(BaseModel):
     stream_id: str
     playlist_url: str = Field(description="of the new run; the one before is no longer continued")
     start_time: Time = Field(description="when the first picture was filmed: at or before the time asked for")
+    time_confirmed: bool | None = Field(description="false: the recorder tells no time, so that it may be another one")

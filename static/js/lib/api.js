@@ -26,7 +26,8 @@ export { ApiError, problemOf };
  *   status: 'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped', error: Problem|null,
  *   started_at: string|null, uptime_s: number|null, viewers: number, restarts: number, video: VideoFormat|null,
  *   audio: AudioFormat|null, transcoding: boolean, bitrate_kbps: number|null, last_segment_age_s: number|null,
- *   playlist_url: string, waiting_for?: 'connecting'|'key_frame'|'buffering'|null, source_codec?: string|null}} Stream
+ *   playlist_url: string, waiting_for?: 'connecting'|'key_frame'|'buffering'|null, source_codec?: string|null,
+ *   time_confirmed?: boolean|null}} Stream
  * @typedef {{host: string, port: number, name: string, hardware: string, already_added: boolean}} FoundDevice
  * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string}} CameraDraft
  * @typedef {'recorded'|'not_recorded'|'not_asked'|'unknown'} SpanState
@@ -45,7 +46,7 @@ export { ApiError, problemOf };
  * @typedef {{recording_token: string, channel: number|null, source_name: string, start_time: string, end_time: string,
  *   tracks: Track[], spans: {start_time: string, end_time: string}[], coverage: 'known'|'unknown'}} FoundRecording
  * @typedef {{recordings: FoundRecording[], complete: boolean, next_cursor: string|null}} FoundRecordings
- * @typedef {{stream_id: string, playlist_url: string, start_time: string}} Sought
+ * @typedef {{stream_id: string, playlist_url: string, start_time: string, time_confirmed: boolean|null}} Sought
  * @typedef {{cameras: string, discovery: string, streams: string, playback?: string}} Addresses
  */
 

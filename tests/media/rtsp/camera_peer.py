@@ -76,6 +76,7 @@ class PeerCamera:
     names_sets: bool = True
     sends_sets: bool = True
     sends_reports: bool = True
+    reports_from_s: float = 1000.0  # the NTP time of the first picture
     session: str = "4711;timeout=60"
     most_sessions: int = 1000
     stop_after: int | None = None  # pictures; RTCP goes on
@@ -244,7 +245,8 @@ class PeerCamera:
         return (0xFFFF0000 + int(number * 90000 / self.fps) + (ticks if after and number >= after else 0)) & 0xFFFFFFFF
 
     def _report(self, number: int) -> bytes:
-        report = struct.pack(">BBHIIIIII", 0x80, 200, 6, 77, 1000 + number, 0, self.timestamp(number), 0, 0)
+        ntp_s = int(self.reports_from_s + number / self.fps)
+        report = struct.pack(">BBHIIIIII", 0x80, 200, 6, 77, ntp_s, 0, self.timestamp(number), 0, 0)
         return struct.pack(">BBH", 0x24, 1, len(report)) + report
 
     def _send_picture(self, writer: asyncio.StreamWriter, picture: list[bytes], number: int, sequence: int) -> int:

@@ -79,6 +79,44 @@ def test_a_device_without_replay_headers_is_asked_without_them(gateway: RtspGate
     assert peer.asked["DESCRIBE"] == asked + 1, "what worked is remembered"
 
 
+def says_range(value: str) -> Callable[[Asked], bytes]:
+    return lambda asked: asked.reply("200 OK", "Session: 4711", f"Range: {value}")
+
+
+@pytest.mark.parametrize(
+    ("value", "begins_s"),
+    [
+        ("clock=20261122T021258.5Z-", NIGHT_S - 1.75),
+        ("clock=20261122T021258.5Z-20261122T030000Z;time=20261122T021300Z", NIGHT_S - 1.75),
+        ("clock=20261023T000000Z-", datetime(2026, 10, 23, tzinfo=UTC).timestamp()),  # the recording's beginning
+    ],
+)
+def test_what_is_not_stamped_begins_when_the_answer_says(
+    gateway: RtspGateway, camera: Start, value: str, begins_s: float
+) -> None:
+    first = play(gateway, camera(answers={"PLAY": says_range(value)})).until_pictures(1)[0]
+    assert first.device_s == pytest.approx(begins_s)
+    assert first.is_time_confirmed
+
+
+@pytest.mark.parametrize(
+    "value", ["npt=0.000-", "clock=-", "clock=19700101T000000Z-", "clock=20269999T000000Z-", "\u00fc"]
+)
+def test_what_nothing_confirms_is_said_to_be_so(gateway: RtspGateway, camera: Start, value: str) -> None:
+    first = play(gateway, camera(answers={"PLAY": says_range(value)})).until_pictures(1)[0]
+    assert first.device_s == pytest.approx(NIGHT_S)
+    assert not first.is_time_confirmed
+
+
+@pytest.mark.parametrize(("off_s", "is_confirmed"), [(-2.0, True), (900.0, False)])
+def test_sender_reports_confirm_the_time_that_was_asked_for(
+    gateway: RtspGateway, camera: Start, off_s: float, is_confirmed: bool
+) -> None:
+    ntp_s = NIGHT_S + 2_208_988_800 + off_s
+    pictures = play(gateway, camera(reports_from_s=ntp_s)).until_pictures(30)
+    assert [unit.is_time_confirmed for unit in pictures if unit.is_key][-1] is is_confirmed
+
+
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "404 Not Found", "400 Bad Request"])
 def test_an_answer_that_says_nothing_about_replay_does_not_turn_it_off(
     gateway: RtspGateway, camera: Start, status: str

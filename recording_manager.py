@@ -21,7 +21,7 @@ from core.settings import Settings
 from database import Database
 from recordings.device_clock import DeviceClock, range_clock
 from recordings.indexing import AskDevice, Indexer, missing_of
-from recordings.intervals import Interval
+from recordings.intervals import Interval, clipped
 from recordings.matching import Match, match_channels
 from recordings.rows import Known, Row, rows_of, spans_of
 from recordings.store import RecordingStore
@@ -138,20 +138,18 @@ class RecordingManager:
     ) -> Found:
         """The recordings that hold something of [start, end), by channel and time; waits 25 s at most.
 
-        `cursor` is a `next_cursor` of an earlier page; InvalidRequest for one that fits nothing.
+        What is known is told although the device is in trouble, with the trouble where it leaves something open; what
+        the device answered is raised where nothing is known. `cursor` is a `next_cursor` of an earlier page;
+        InvalidRequest for one that fits nothing.
         """
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
         now = clock.told(self._clock.now_utc())
-        self._indexer.resume(camera_id)
-        self._indexer.want(camera_id, window, now)
-        is_done = self._indexer.wait(camera_id, window, SEARCH_WAIT_S)
+        is_done = self._asked_for(camera_id, window, now)
         recordings = self._store.recordings(camera_id)
         problem = self._indexer.problem(camera_id)
-        if problem is not None:
-            raise problem.with_traceback(None)
         if recording_token is not None and all(item.recording_token != recording_token for item in recordings):
-            raise NotFound("This device has no such recording.")
+            raise problem.with_traceback(None) if problem else NotFound("This device has no such recording.")
         matches = match_channels(recordings, self._channels(camera_id))
         wanted = [
             item
@@ -159,12 +157,18 @@ class RecordingManager:
             if recording_token in (None, item.recording_token)
             and channel in (None, matches[item.recording_token].channel)
         ]
+        asked = self._store.asked(camera_id)
+        tells_events = self._indexer.tells_events(camera_id)
+        is_known = any(clipped(asked.get(item.recording_token, ()), window) for item in wanted or recordings)
+        if problem is not None and (not recordings or (tells_events and not is_known)):
+            raise problem.with_traceback(None)
+        # What came while it was asked is not missing.
+        until = now - timedelta(seconds=SEARCH_WAIT_S)
+        missing = missing_of(wanted or recordings, asked, window, until) if tells_events else []
         found = self._found(camera_id, wanted, matches, window, now, clock)
         page, next_cursor = _page(found, limit, cursor)
-        is_asked = not self._indexer.tells_events(camera_id) or not missing_of(
-            wanted, self._store.asked(camera_id), window, now - timedelta(seconds=SEARCH_WAIT_S)
-        )
-        return Found(tuple(page), is_done and is_asked, next_cursor)
+        complete = is_done and not missing
+        return Found(tuple(page), complete, next_cursor, None if complete else problem)
 
     def summary(self, camera_id: int) -> Summary:
         """What the device says of all it holds; which service told is in `service`."""
@@ -221,6 +225,20 @@ class RecordingManager:
         return replace(source, find_plain=find_plain), ahead_s
 
     # ---- inside ----------------------------------------------------------------------------------
+
+    def _asked_for(self, camera_id: int, window: Interval, now: datetime) -> bool:
+        """Has the device asked for all of the window; False when it takes longer than it may.
+
+        Once more where it was in trouble with another time, and this one was dropped for that.
+        """
+        ends_s = self._clock.monotonic_s() + SEARCH_WAIT_S
+        for _ in range(2):
+            self._indexer.resume(camera_id)
+            self._indexer.want(camera_id, window, now)
+            is_done = self._indexer.wait(camera_id, window, max(0.0, ends_s - self._clock.monotonic_s()))
+            if not (is_done and self._indexer.is_in_trouble_elsewhere(camera_id, window)):
+                break
+        return is_done
 
     def _device_clock(self, camera_id: int) -> DeviceClock:
         return DeviceClock.of_offset(self._clock_offset_s(camera_id))

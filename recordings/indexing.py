@@ -67,6 +67,7 @@ class _Work:
     listed_s: float | None = None
     list_wanted: bool = False
     mute_until_s: float = -math.inf  # it cannot tell events before then
+    asking: Interval | None = None  # the piece that is asked for, or was last
     problem: AppError | None = None
     problem_s: float = 0.0
 
@@ -169,6 +170,14 @@ class Indexer:
             work = self._works.get(camera_id)
             return work.problem if work is not None else None
 
+    def is_in_trouble_elsewhere(self, camera_id: int, window: Interval) -> bool:
+        """Whether the last asking ended before its end, at a piece that has nothing to do with the window."""
+        with self._changed:
+            work = self._works.get(camera_id)
+            if work is None or work.problem is None or work.asking is None:
+                return False
+            return not clipped([work.asking], window)
+
     def tells_events(self, camera_id: int) -> bool:
         """False for a device without event search, or that refuses its: it cannot say what lies between its dates."""
         with self._changed:
@@ -236,11 +245,12 @@ class Indexer:
                 self._changed.notify_all()
                 return False
             needs_list = not self._is_listed(work)
+            work.asking = None
         if needs_list:
             self._keep_list(camera_id, work, self._ask(camera_id, lambda device: device.recordings())[0])
         with self._changed:
             work.list_wanted = False
-            piece = _newest(work.wanted, work.piece)
+            piece = work.asking = _newest(work.wanted, work.piece)
             self._changed.notify_all()
         if piece is not None:
             self._ask_piece(camera_id, work, piece)

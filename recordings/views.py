@@ -89,11 +89,12 @@ class FoundRecording:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of a search. `complete` False: not all of the window could be asked in time."""
+    """A page of a search. `complete` False: not all of the window could be asked; `problem`: why, if not for time."""
 
     recordings: tuple[FoundRecording, ...]
     complete: bool
     next_cursor: str | None
+    problem: AppError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from core.errors import CameraUnsupported, DeviceError, NotFound
+from core.errors import CameraUnreachable, CameraUnsupported, DeviceError, NotFound
 from core.recordings import (
     DeviceRecording,
     EventSearch,
@@ -77,6 +77,7 @@ class Recorder:
     event_search: bool = True
     problem: DeviceError | None = None
     event_problem: DeviceError | None = None
+    trouble_before: datetime | None = None  # it breaks off when it is asked for such a time
     most_events: int = 10**9  # more than that is not told in time
     hold: threading.Event | None = None
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -109,6 +110,8 @@ class Recorder:
         while self.hold is not None and not self.hold.wait(0.01):
             if should_stop():
                 return EventSearch((), complete=False, has_start_states=False)
+        if self.trouble_before is not None and start < self.trouble_before:
+            raise CameraUnreachable("It broke off.")
         events = [event for token in self.spans for event in self._history(token, start, end)]
         events += [RecordingEvent(at, MOTION, token, "", True) for token, at in self.motion if start <= at <= end]
         if len(events) > self.most_events:

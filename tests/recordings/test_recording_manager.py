@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ from tests.recordings.recorder import DAY, HOUR, NOON, Archive, channel, recordi
 RECORDED, NOT_RECORDED = SpanState.RECORDED, SpanState.NOT_RECORDED
 NOT_ASKED, UNKNOWN = SpanState.NOT_ASKED, SpanState.UNKNOWN
 MIDNIGHT = NOON - 12 * HOUR
+LATE = timedelta(minutes=1)  # so much before a window is asked for, too
 
 
 def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
@@ -106,9 +108,10 @@ def test_a_piece_that_is_too_much_is_asked_in_smaller_ones(archive: Archive) -> 
 def test_a_recorder_that_is_too_slow_is_said_to_be(archive: Archive) -> None:
     archive.recorder.most_events = 0
     archive.recorder.motion = [("Rec1", NOON - HOUR)]
-    with pytest.raises(Unavailable) as caught:
-        archive.manager.search(1, NOON - DAY, NOON)
-    assert caught.value.code == "search_timeout"
+    found = archive.manager.search(1, NOON - DAY, NOON)
+    assert not found.complete
+    assert isinstance(found.problem, Unavailable)
+    assert found.problem.code == "search_timeout"
 
 
 def test_a_recorder_that_gives_no_start_state_is_understood_from_its_neighbours(archive: Archive) -> None:
@@ -169,8 +172,11 @@ def test_a_device_that_has_told_events_and_refuses_once_is_in_trouble(archive: A
     assert isinstance(found.problem, SoapFault)
     assert found.event_search
     assert [state for _, _, state in states(found.channels[0])] == [NOT_ASKED, RECORDED]
+    partly = archive.manager.search(1, NOON - DAY, NOON)
+    assert partly.recordings[0].spans == ((NOON - HOUR - LATE, NOON),)
+    assert (partly.complete, partly.problem) == (False, archive.recorder.event_problem)
     with pytest.raises(SoapFault):
-        archive.manager.search(1, NOON - DAY, NOON)
+        archive.manager.search(1, NOON - 3 * DAY, NOON - 2 * DAY)
 
 
 def test_a_device_without_recordings_of_its_own_is_unsupported(archive: Archive) -> None:
@@ -196,6 +202,43 @@ def test_a_search_gives_what_lies_in_the_window_and_nothing_else(archive: Archiv
     assert one.is_known
 
 
+def test_what_is_known_is_found_while_the_recorder_is_off(archive: Archive) -> None:
+    archive.recorder.spans = {"Rec1": [(NOON - 40 * DAY, NOON - 3 * DAY)], "Rec2": [(NOON - 5 * DAY, NOON - 4 * DAY)]}
+    window = (NOON - 8 * DAY, NOON - DAY)
+    before = archive.manager.search(1, *window)
+    archive.manager.stop()
+    archive.recorder.problem = CameraUnreachable("It is off.")
+    archive.manager = archive.make_manager()
+    archive.manager.start()
+    after = archive.manager.search(1, *window)
+    assert len(after.recordings) == 2
+    assert (after.recordings, after.complete, after.problem) == (before.recordings, True, None)
+    [one] = archive.manager.search(1, *window, recording_token="Rec2").recordings
+    assert one.spans == ((NOON - 5 * DAY, NOON - 4 * DAY),)
+    partly = archive.manager.search(1, NOON - 10 * DAY, NOON - 4.5 * DAY)
+    assert partly.recordings[0].spans == ((NOON - 8 * DAY - LATE, NOON - 4.5 * DAY),)
+    assert (partly.complete, partly.problem) == (False, archive.recorder.problem)
+    for unknown in ({"start": NOON - 30 * DAY, "end": NOON - 20 * DAY}, {"recording_token": "Rec9"}):
+        with pytest.raises(CameraUnreachable):
+            archive.manager.search(1, **{"start": window[0], "end": window[1], **unknown})  # type: ignore[arg-type] # either
+
+
+def test_trouble_with_another_time_does_not_end_a_search(archive: Archive) -> None:
+    archive.recorder.hold = threading.Event()
+    archive.recorder.trouble_before = NOON - 15 * DAY
+    archive.recorder.spans = {"Rec1": [(NOON - 40 * DAY, NOON)], "Rec2": []}
+    archive.manager.coverage(1, NOON - 21 * DAY, NOON - 20 * DAY)
+    until(lambda: archive.recorder.asked)
+    with ThreadPoolExecutor(1) as threads:
+        search = threads.submit(archive.manager.search, 1, NOON - 3 * DAY, NOON - 2 * DAY)
+        until(lambda: archive.manager.coverage(1, NOON - 3 * DAY, NOON).indexing)
+        time.sleep(0.1)  # the search waits
+        archive.recorder.hold.set()
+        found = search.result(10)
+    assert found.complete
+    assert [item.spans for item in found.recordings] == [((NOON - 3 * DAY, NOON - 2 * DAY),)]
+
+
 def test_a_search_can_be_for_one_recording_or_one_channel(archive: Archive) -> None:
     whole = [(NOON - 40 * DAY, NOON + DAY)]
     archive.recorder.spans = {"Rec1": whole, "Rec2": whole}
@@ -208,6 +251,7 @@ def test_a_search_can_be_for_one_recording_or_one_channel(archive: Archive) -> N
     assert tokens(recording_token="Rec2") == ["Rec2"]
     assert tokens(channel=1) == ["Rec1"]
     assert tokens(channel=9) == []
+    assert archive.manager.search(1, MIDNIGHT, NOON, channel=9).complete
     with pytest.raises(NotFound):
         tokens(recording_token="Rec9")
 

@@ -45,6 +45,7 @@ def test_a_search(client: FlaskClient, recorded: Archive) -> None:
         ],
         "complete": True,
         "next_cursor": None,
+        "error": None,
     }
 
 

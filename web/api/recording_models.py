@@ -72,8 +72,9 @@ class FoundRecording(BaseModel):
 
 class FoundRecordings(BaseModel):
     recordings: list[FoundRecording]
-    complete: bool = Field(description="false: the device could not be asked about all of the window in time")
+    complete: bool = Field(description="false: the device could not be asked about all of the window")
     next_cursor: str | None
+    error: Problem | None = Field(description="why it is not complete, if not for lack of time")
 
 
 class KnownRecording(BaseModel):

@@ -9,6 +9,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from core.clock import rfc3339
+from core.errors import AppError
 from core.recordings import RecordingTrack
 from core.records import Problem
 from recordings import views
@@ -28,6 +29,8 @@ _DEVICE_ERRORS = (404, 422, 502, 503, 504)
 )
 def search_recordings(path: models.CameraPath, body: recording_models.RecordingSearch) -> Response:
     """What there is inside the window, by channel and time; waits for the device, 25 s at most.
+
+    What is known already is answered although the device cannot be asked; only where nothing is, its error is.
 
     422 `camera_unsupported` names the service that a device without Profile G lacks.
     """
@@ -56,6 +59,7 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
             ],
             complete=found.complete,
             next_cursor=found.next_cursor,
+            error=answers.problem(_problem(found.problem)),
         )
     )
 
@@ -102,7 +106,6 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
     found = services().recordings.coverage(
         path.camera_id, query.start_time, query.end_time, channel=query.channel, with_events=query.events
     )
-    problem = Problem(found.problem.code, found.problem.detail) if found.problem is not None else None
     return answers.answer(
         recording_models.Coverage(
             channels=[
@@ -118,7 +121,7 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
             indexing_stopped=found.is_stopped,
             event_search=found.event_search,
             clock_offset_s=found.clock_offset_s,
-            error=answers.problem(problem),
+            error=answers.problem(_problem(found.problem)),
         )
     )
 
@@ -192,6 +195,10 @@ def _tracks(tracks: tuple[RecordingTrack, ...]) -> list[recording_models.Track]:
         recording_models.Track(track_token=track.track_token, type=track.type.value, codec=track.codec)
         for track in tracks
     ]
+
+
+def _problem(error: AppError | None) -> Problem | None:
+    return None if error is None else Problem(error.code, error.detail)
 
 
 def _time(moment: datetime | None) -> str | None:

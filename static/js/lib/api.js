@@ -45,7 +45,8 @@ export { ApiError, problemOf };
  *   recordings: KnownRecording[], clock_offset_s: number|null}} RecordingSummary
  * @typedef {{recording_token: string, channel: number|null, source_name: string, start_time: string, end_time: string,
  *   tracks: Track[], spans: {start_time: string, end_time: string}[], coverage: 'known'|'unknown'}} FoundRecording
- * @typedef {{recordings: FoundRecording[], complete: boolean, next_cursor: string|null}} FoundRecordings
+ * @typedef {{recordings: FoundRecording[], complete: boolean, next_cursor: string|null,
+ *   error?: Problem|null}} FoundRecordings
  * @typedef {{stream_id: string, playlist_url: string, start_time: string, time_confirmed: boolean|null}} Sought
  * @typedef {{cameras: string, discovery: string, streams: string, playback?: string}} Addresses
  */

@@ -183,6 +183,18 @@ class RecordingEventRow(Base):
     is_start_state: Mapped[bool] = mapped_column(Boolean)
 
 
+class ReplayAbilitiesRow(Base):
+    """What a device was seen to do when it replayed, as core.recordings.ReplayAbilities; NULL: not seen yet."""
+
+    __tablename__ = "replay_abilities"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    way: Mapped[str] = mapped_column(String(16))
+    seeks_in_session: Mapped[bool | None] = mapped_column(Boolean)
+    has_times: Mapped[bool | None] = mapped_column(Boolean)
+    beats_real_time: Mapped[bool | None] = mapped_column(Boolean)
+
+
 class UserRow(Base):
     """An account. `name_key` is the name as it is compared; `scope` is JSON, see accounts/stored.py; NULL: all."""
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
-from core.recordings import DeviceRecording, PlainReplay, RecordingDevice, ReplaySource, SpanState
+from core.recordings import DeviceRecording, PlainReplay, RecordingDevice, ReplayAbilities, ReplaySource, SpanState
 from core.records import Channel
 from core.settings import Settings
 from database import Database
@@ -122,6 +122,14 @@ class RecordingManager:
         """
         match = match_channels(self._store.recordings(camera_id), self._channels(camera_id)).get(recording_token)
         return match.channel if match is not None and match.by.is_sure else None
+
+    def replay_abilities(self) -> dict[int, ReplayAbilities]:
+        """By camera, what was seen of its replay, in earlier runs too."""
+        return self._store.abilities()
+
+    def keep_replay_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
+        """They are known again at the next start, until `forget_camera`. Waits for the disk."""
+        self._store.save_abilities(camera_id, abilities)
 
     # ---- waiting for the device ------------------------------------------------------------------
 

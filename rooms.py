@@ -43,7 +43,12 @@ class Rooms:
         self.database = Database(settings.database_file)
         self.accounts = AccountManager(self.database, settings, clock)
         self.spawner = Spawner()
-        self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings)
+        self.gateway = RtspGateway(
+            login_gate=login_gate,
+            clock=clock,
+            settings=settings,
+            keep_abilities=lambda camera_id, abilities: self.recordings.keep_replay_abilities(camera_id, abilities),
+        )
         self.onvif = OnvifManager(
             self.database,
             settings,
@@ -78,8 +83,8 @@ class Rooms:
         self.onvif.on_delete(self.streams.stop_camera)
         self.onvif.on_change(self.streams.restart_camera)
         for happened in (self.onvif.on_delete, self.onvif.on_change):
-            happened(self.recordings.forget_camera)
             happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
+            happened(self.recordings.forget_camera)
         services = Services(settings, self.onvif, self.streams, self.recordings, self.is_ready, self.accounts)
         self.sockets = services.sockets
         self.web = build_web(services)
@@ -99,7 +104,7 @@ class Rooms:
                 (self.spawner.start, self.spawner.stop),
                 (self.gateway.start, self.gateway.stop),
                 (self.onvif.start, self.onvif.stop),
-                (self.recordings.start, self.recordings.stop),
+                (self._start_recordings, self.recordings.stop),
                 (self.streams.start_rooms, self.streams.stop_rooms),
                 (self.sockets.start, self.sockets.stop),
             ):
@@ -142,6 +147,11 @@ class Rooms:
                 "watch and change the cameras. Make one first:  .venv/bin/flask --app app users add NAME\n"
                 "or set HOST to 127.0.0.1."
             )
+
+    def _start_recordings(self) -> None:
+        self.recordings.start()
+        for camera_id, abilities in self.recordings.replay_abilities().items():
+            self.gateway.remember_replay(device_key(camera_id), abilities)
 
     def stop(self) -> None:
         """Ends streams, connections and children. May be called twice."""

@@ -12,9 +12,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from core.records import ClockOffset, Credential, DeviceInfo
+from core.records import ClockOffset, Credential, DeviceInfo, ServiceCheck
 
 _CLOCK_IS_RIGHT_WITHIN_S = 5.0
+_WAYS = {
+    "plain": "its replay address is played as plain RTSP",
+    "dahua": "played by Dahua's own address",
+    "hikvision": "played by Hikvision's own address",
+}
 
 
 class TrackType(StrEnum):
@@ -152,6 +157,37 @@ class ReplaySource:
     credential: Credential
     manufacturer: str = ""
     find_plain: FindPlain = field(default=no_plain_replays, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayAbilities:
+    """What a recorder was seen to do; None where it has not shown yet.
+
+    `way`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua",
+    "hikvision"; "" before anything was played. `seeks_in_session`: it takes another PLAY in an open
+    session. `has_times`: its packets carry the device's time. `beats_real_time`: it sends faster
+    than the recording plays when it is asked to (Rate-Control: no).
+    """
+
+    way: str = ""
+    seeks_in_session: bool | None = None
+    has_times: bool | None = None
+    beats_real_time: bool | None = None
+
+    def checks(self) -> tuple[ServiceCheck, ...]:
+        """As lines of the health card; nothing for what has not been seen."""
+        lines: list[ServiceCheck] = []
+        if self.way:
+            is_onvif = self.way == "onvif"
+            lines.append(ServiceCheck("replay by ONVIF", "ok" if is_onvif else "no", _WAYS.get(self.way, "")))
+        for name, seen in (
+            ("replay: seeks in an open session", self.seeks_in_session),
+            ("replay: times with the pictures", self.has_times),
+            ("replay: faster than real time", self.beats_real_time),
+        ):
+            if seen is not None:
+                lines.append(ServiceCheck(name, "ok" if seen else "no"))
+        return tuple(lines)
 
 
 def correction_s(offset_s: float | None) -> int:

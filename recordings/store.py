@@ -9,13 +9,14 @@ module of this room that writes SQL; every call is one transaction and may wait 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
 from sqlalchemy.orm import Session
 
-from core.recordings import DeviceRecording, RecordingEvent
-from database import CameraRow, Database, RecordingAskedRow, RecordingEventRow, RecordingRow
+from core.recordings import DeviceRecording, RecordingEvent, ReplayAbilities
+from database import CameraRow, Database, RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 from onvif_services.recording_search import is_history
 from recordings.intervals import Interval, united, without
 from recordings.spans import History, history_of
@@ -81,6 +82,15 @@ class RecordingStore:
         with self._database.read() as session:
             return [_event(row) for row in session.execute(query.order_by(_Event.time, _Event.id).limit(limit))]
 
+    def abilities(self) -> dict[int, ReplayAbilities]:
+        """By camera, what was seen of its replay."""
+        names = [item.name for item in fields(ReplayAbilities)]
+        with self._database.read() as session:
+            return {
+                row.camera_id: ReplayAbilities(**{name: getattr(row, name) for name in names})
+                for row in session.scalars(select(ReplayAbilitiesRow))
+            }
+
     # ---- what is learned -------------------------------------------------------------------------
 
     def save_recordings(self, camera_id: int, recordings: Sequence[DeviceRecording]) -> None:
@@ -139,10 +149,16 @@ class RecordingStore:
             for token, intervals in asked.items():
                 _set_asked(session, camera_id, token, united([*intervals, window]))
 
+    def save_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
+        """In the place of those before."""
+        with self._database.write() as session:
+            if session.get(CameraRow, camera_id) is not None:
+                session.merge(ReplayAbilitiesRow(camera_id=camera_id, **asdict(abilities)))
+
     def forget(self, camera_id: int) -> None:
         """Everything of this camera: it may be another device now."""
         with self._database.write() as session:
-            for table in (RecordingRow, RecordingAskedRow, RecordingEventRow):
+            for table in (RecordingRow, RecordingAskedRow, RecordingEventRow, ReplayAbilitiesRow):
                 session.execute(delete(table).where(table.camera_id == camera_id))
 
 

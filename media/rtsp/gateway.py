@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.clock import Clock
-from core.errors import CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
+from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
 from core.login_gate import LoginGate
-from core.recordings import ReplaySource
+from core.recordings import ReplayAbilities, ReplaySource
 from core.records import StreamSource
 from core.settings import Settings
 from media.fmp4.live import FragmentSink, LiveFragments
@@ -31,7 +31,6 @@ from media.rtsp.device import DeviceSession
 from media.rtsp.feed import Feed, FeedStatus, MediaDescription
 from media.rtsp.loopback import LoopbackReader, LoopbackServer
 from media.rtsp.replay import HeldLine, ReplayTools
-from media.rtsp.replay_line import ReplayAbilities
 from media.rtsp.source import SharedSource
 from media.rtsp.timeline import WallClock
 
@@ -40,6 +39,8 @@ log = logging.getLogger(__name__)
 LINGER_S = 5.0
 _START_S = 5.0
 _STOP_S = 4.0
+
+KeepAbilities = Callable[[int, ReplayAbilities], None]
 
 _Key = tuple[int, str, str, str, str]
 
@@ -152,9 +153,20 @@ class GatewayFeed:
 
 
 class RtspGateway:
-    """start(), open_feed() as often as wanted, stop(). Both may be called twice."""
+    """start(), open_feed() as often as wanted, stop(). Both may be called twice.
 
-    def __init__(self, *, login_gate: LoginGate, clock: Clock, settings: Settings, linger_s: float = LINGER_S) -> None:
+    `keep_abilities` is told, by a thread that may wait, what a camera was seen to do when it replayed.
+    """
+
+    def __init__(
+        self,
+        *,
+        login_gate: LoginGate,
+        clock: Clock,
+        settings: Settings,
+        keep_abilities: KeepAbilities = lambda _camera_id, _abilities: None,
+        linger_s: float = LINGER_S,
+    ) -> None:
         self._gate = login_gate
         self._clock = clock
         self._timeout_s = settings.rtsp_timeout_s
@@ -166,7 +178,10 @@ class RtspGateway:
             timeout_s=settings.rtsp_timeout_s,
             budget=SessionBudget(settings.device_replay_sessions, clock),
             abilities={},
+            learned=self._keep_soon,
         )
+        self._keep_abilities = keep_abilities
+        self._keeping = threading.Lock()
         self._replays: dict[HeldLine, asyncio.Task[None]] = {}  # the thread's own
         self._wall = WallClock(clock)
         self._lock = threading.Lock()
@@ -239,13 +254,18 @@ class RtspGateway:
         """What a recorder was seen to do when it replayed."""
         return self._replay.abilities.get(device_key, ReplayAbilities())
 
+    def remember_replay(self, device_key: str, abilities: ReplayAbilities) -> None:
+        """What a recorder was seen to do in an earlier run; what this one has seen counts more."""
+        self._replay.abilities.setdefault(device_key, abilities)
+
     def replay_places(self, device_key: str) -> int:
         """How many recordings a recorder plays at once: the setting, or fewer once it has refused one (453)."""
         return self._replay.budget.places(device_key)
 
     def forget_replay(self, device_key: str) -> None:
         """A device was edited or deleted: what it can is found out anew."""
-        self._replay.abilities.pop(device_key, None)
+        with self._keeping:
+            self._replay.abilities.pop(device_key, None)
 
     def in_thread(self, work: Callable[..., None], *arguments: object) -> None:
         """Has the gateway's thread do it; nothing where the gateway has stopped."""
@@ -276,6 +296,19 @@ class RtspGateway:
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
+
+    def _keep_soon(self, source: ReplaySource) -> None:
+        asyncio.get_running_loop().run_in_executor(None, self._keep, source)
+
+    def _keep(self, source: ReplaySource) -> None:
+        """What is known by then, one at a time: an older state never overwrites a newer one."""
+        with self._keeping:
+            abilities = self._replay.abilities.get(source.device_key)
+            try:
+                if abilities is not None:
+                    self._keep_abilities(source.camera_id, abilities)
+            except AppError as error:
+                log.info("%s: what it was seen to do is not kept (%s)", source.device_key, error.code)
 
     def _forget_line(self, line: HeldLine) -> None:
         self._replays.pop(line, None)

@@ -17,11 +17,11 @@ from typing import Any
 from core.clock import Clock
 from core.errors import CameraBusy, CameraUnreachable, DeviceError
 from core.login_gate import LoginGate
-from core.recordings import ReplaySource
+from core.recordings import ReplayAbilities, ReplaySource
 from core.records import StreamSource
 from media.rtsp.budget import SessionBudget
 from media.rtsp.device import NoSuchRange
-from media.rtsp.replay_line import ReplayAbilities, ReplayConsumer
+from media.rtsp.replay_line import ReplayConsumer
 from media.rtsp.replay_play import AnsweredPlay
 from media.rtsp.replay_session import ONVIF_REPLAY, PLAIN, ReplayDeviceSession, play_headers, run_until_opened
 from media.rtsp.replay_ways import CANNOT, NEVER, Way, plain_uri, ways_of
@@ -38,13 +38,14 @@ _SEEK_PATIENCE_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class ReplayTools:
-    """What every line is given. `abilities` are by device key and shared by all lines."""
+    """What every line is given. `abilities` are by device key, shared by all; `learned` is told of each change."""
 
     gate: LoginGate
     clock: Clock
     timeout_s: float
     budget: SessionBudget
     abilities: dict[str, ReplayAbilities]
+    learned: Callable[[ReplaySource], None]
 
 
 class HeldLine:
@@ -174,7 +175,12 @@ class HeldLine:
         """Fields of ReplayAbilities, of the way that is remembered: what goes another way for once shows nothing."""
         known = self.abilities()
         if self._way is not None and self._way.kind == known.way:
-            self._tools.abilities[self._source.device_key] = replace(known, **seen)
+            self._remember(replace(known, **seen))
+
+    def _remember(self, abilities: ReplayAbilities) -> None:
+        if abilities != self.abilities():
+            self._tools.abilities[self._source.device_key] = abilities
+            self._tools.learned(self._source)
 
     # -- the gateway's thread: what is to be done --------------------------------------------------
 
@@ -304,7 +310,7 @@ class HeldLine:
         self._plays_in_session = 1
         is_lasting = way.is_onvif or all(isinstance(error, NEVER) for error in refusals)
         if is_lasting and self.abilities().way != way.kind:
-            self._tools.abilities[self._source.device_key] = ReplayAbilities(way=way.kind)
+            self._remember(ReplayAbilities(way=way.kind))
 
     async def _open(self, play: AnsweredPlay, way: Way) -> None:
         end_s = play.end_device_s or play.resume_s + _FAR_END_S

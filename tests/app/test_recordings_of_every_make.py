@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,6 +194,32 @@ def test_each_of_twenty_seeks_shows_the_time_that_was_asked_for(device: Device) 
             assert sought["time_confirmed"] is True
     finally:
         device.app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+
+
+def test_how_a_recorder_replays_is_known_after_a_restart(tmp_path: Path) -> None:
+    with running_recorder("--channels", "1", "--profile", "small", "--make", "no-replay-headers") as recorder:
+        app = App(tmp_path)
+        app.start()
+        try:
+            camera_id = app.add_camera(recorder)
+            start = datetime.now(UTC) - timedelta(minutes=20)
+            body = {"camera_id": camera_id, "recording_token": TOKEN, "start_time": start.isoformat()}
+            stream = app.call("POST", "/api/playback/start", body)
+            _first_time(app.url + stream["playlist_url"])
+            known = _replay_checks(app, camera_id)
+            assert known["replay by ONVIF"] == "no"
+            app.stop()
+            app.start()
+            assert _replay_checks(app, camera_id) == known
+            app.call("PATCH", f"/api/cameras/{camera_id}", {"password": PASSWORD})
+            assert _replay_checks(app, camera_id) == {}, "it may be another one now"
+        finally:
+            app.stop()
+
+
+def _replay_checks(app: App, camera_id: int) -> dict[str, str]:
+    checks = app.call("GET", f"/api/cameras/{camera_id}/health")["checks"]
+    return {check["name"]: check["outcome"] for check in checks if check["name"].startswith(("replay by", "replay:"))}
 
 
 def _check_picture(device: Device, playlist_url: str, asked: datetime) -> float:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound, Unavailable
-from core.recordings import SpanState
+from core.recordings import ReplayAbilities, SpanState
 from onvif_services.answers import Fault
 from onvif_services.faults import SoapFault
 from recordings.views import ChannelCoverage, Coverage
@@ -365,6 +365,16 @@ def test_a_camera_that_is_forgotten_in_the_middle_of_a_search_is_not_written_dow
     time.sleep(0.1)
     archive.recorder.problem = CameraUnreachable("It is off.")
     assert isinstance(_refused(archive), CameraUnreachable)
+
+
+def test_what_a_recorder_was_seen_to_do_is_kept_until_it_is_another_one(archive: Archive) -> None:
+    seen = ReplayAbilities("plain", seeks_in_session=True, has_times=False)
+    archive.manager.keep_replay_abilities(1, ReplayAbilities("plain"))
+    archive.manager.keep_replay_abilities(1, seen)
+    archive.manager.keep_replay_abilities(2, seen)  # deleted meanwhile
+    assert archive.make_manager().replay_abilities() == {1: seen}
+    archive.manager.forget_camera(1)
+    assert archive.make_manager().replay_abilities() == {}
 
 
 def test_trouble_is_shown_and_not_tried_again_at_every_look(archive: Archive) -> None:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import CameraBusy, DeviceError
-from core.recordings import ReplaySource
+from core.recordings import ReplayAbilities, ReplaySource
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Segment
-from media.rtsp.replay_line import ReplayAbilities, ReplayConsumer
+from media.rtsp.replay_line import ReplayConsumer
 
 FPS = 5
 CLOCK_RATE = 90_000

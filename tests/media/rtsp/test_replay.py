@@ -10,8 +10,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraBusy, CameraNoSignal, CameraUnsupported, DeviceError
-from core.recordings import PlainReplay
+from core.login_gate import LoginGate
+from core.recordings import PlainReplay, ReplayAbilities
+from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay_session import clock_time
 from media.rtsp.replay_ways import plain_uri
@@ -186,6 +189,34 @@ def test_a_device_that_can_nothing_of_it_says_so_in_its_first_words(gateway: Rts
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported")})
     assert isinstance(until_error(play(gateway, peer)), CameraUnsupported)
     assert isinstance(until_error(play(gateway, camera(answers={"DESCRIBE": refuse("404 No")}))), CameraNoSignal)
+
+
+def test_what_was_seen_is_kept_and_used_by_the_next_run(gate: LoginGate, camera: Start) -> None:
+    kept: list[tuple[int, ReplayAbilities]] = []
+    peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
+
+    def run() -> RtspGateway:
+        settings = Settings(rtsp_timeout_s=2.0)
+        return RtspGateway(
+            login_gate=gate, clock=SystemClock(), settings=settings, keep_abilities=lambda *seen: kept.append(seen)
+        )
+
+    gateway = run()
+    gateway.start()
+    play(gateway, peer).until_pictures(3)
+    until(lambda: kept)
+    gateway.stop()
+    assert kept[-1] == (1, ReplayAbilities("plain"))
+    gateway = run()
+    gateway.remember_replay("camera1", kept[-1][1])
+    assert gateway.replay_abilities("camera1").checks()
+    gateway.start()
+    asked = peer.asked["DESCRIBE"]
+    play(gateway, peer).until_pictures(3)
+    assert peer.asked["DESCRIBE"] == asked + 1
+    gateway.forget_replay("camera1")
+    assert gateway.replay_abilities("camera1") == ReplayAbilities()
+    gateway.stop()
 
 
 def test_nothing_recorded_at_that_time_is_no_fault(gateway: RtspGateway, camera: Start) -> None:

@@ -30,6 +30,7 @@ _T = TypeVar("_T")
 OPEN_END_S = 10.0
 _LATE_S = 60.0  # devices write an event down a while after it happened
 _LISTED_FOR_S = 60.0
+_CHECKED_EVERY_S = 86_400.0
 _AFTER_TROUBLE_S = 15.0
 _AFTER_REFUSAL_S = 600.0  # of event search by a device that has never told any
 _SEARCH_S = 60.0
@@ -68,6 +69,7 @@ class _Work:
     list_wanted: bool = False
     mute_until_s: float = -math.inf  # it cannot tell events before then
     asking: Interval | None = None  # the piece that is asked for, or was last
+    checked_s: float | None = None  # when it was last looked whether the oldest is still there
     problem: AppError | None = None
     problem_s: float = 0.0
 
@@ -248,6 +250,7 @@ class Indexer:
             work.asking = None
         if needs_list:
             self._keep_list(camera_id, work, self._ask(camera_id, lambda device: device.recordings())[0])
+            self._check_oldest(camera_id, work)
         with self._changed:
             work.list_wanted = False
             piece = work.asking = _newest(work.wanted, work.piece)
@@ -255,6 +258,24 @@ class Indexer:
         if piece is not None:
             self._ask_piece(camera_id, work, piece)
         return True
+
+    def _check_oldest(self, camera_id: int, work: _Work) -> None:
+        """Once a day, for recordings that their device gives no dates: what it has overwritten since is known by them
+        else. The oldest that is known is asked again; where nothing of it is left, what follows, until something is."""
+        now_s = self._clock.monotonic_s()
+        if not self._tells(work) or (work.checked_s is not None and now_s - work.checked_s < _CHECKED_EVERY_S):
+            return
+        work.checked_s = now_s
+        tokens = [item.recording_token for item in self._store.recordings(camera_id) if item.earliest is None]
+        start = self._store.first_recorded(camera_id, tokens)
+        asked = united(part for parts in self._store.asked(camera_id).values() for part in parts)
+        while start is not None and not work.is_stopped and self._tells(work):
+            piece = next(iter(clipped(asked, (start, start + _FIRST_PIECE))), None)
+            if piece is None:
+                return
+            self._ask_piece(camera_id, work, piece)
+            first = self._store.first_recorded(camera_id, tokens)
+            start = piece[1] if first is None or first > piece[1] else None
 
     def _ask_piece(self, camera_id: int, work: _Work, piece: Interval) -> None:
         recordings = self._store.recordings(camera_id)

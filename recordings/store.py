@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from core.recordings import DeviceRecording, RecordingEvent, ReplayAbilities
@@ -50,6 +51,17 @@ class RecordingStore:
             for row in session.scalars(_asked_rows(camera_id)):
                 found.setdefault(row.recording_token, []).append((row.start, row.end))
         return found
+
+    def first_recorded(self, camera_id: int, recording_tokens: Sequence[str]) -> datetime | None:
+        """The earliest moment at which one of these is known to have had data."""
+        query = select(func.min(_Event.time)).where(
+            _Event.camera_id == camera_id,
+            _Event.recording_token.in_(recording_tokens),
+            _Event.is_history.is_(True),
+            _Event.active.is_(True),
+        )
+        with self._database.read() as session:
+            return session.scalar(query)
 
     def histories(
         self, camera_id: int, recordings: Sequence[DeviceRecording], asked: Asked, window: Interval

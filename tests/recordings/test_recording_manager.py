@@ -347,6 +347,27 @@ def test_what_the_recorder_has_overwritten_is_forgotten_and_asked_again(archive:
     assert states(row) == [(-288, -120, NOT_RECORDED), (-120, 0, RECORDED)]
 
 
+@pytest.mark.parametrize("start_states", [True, False])
+def test_what_was_overwritten_is_noticed_where_the_recorder_tells_no_dates(
+    archive: Archive, start_states: bool
+) -> None:
+    archive.recorder.start_states = start_states
+    newest = (NOON - 4 * DAY, NOON - DAY)
+    archive.recorder.spans = {"Rec1": [(NOON - 10 * DAY, NOON - 7.5 * DAY), (NOON - 6 * DAY, NOON - 5 * DAY), newest]}
+    asked(archive, NOON - 12 * DAY, NOON)
+    archive.recorder.spans["Rec1"] = [newest]
+    archive.clock.ahead_s += DAY.total_seconds() + 1
+    row = asked(archive, NOON - 12 * DAY, NOON).channels[0]
+    assert states(row) == [(-288, -96, NOT_RECORDED), (-96, -24, RECORDED), (-24, 0, NOT_RECORDED)]
+    count = len(archive.recorder.asked)
+    archive.clock.ahead_s += 3600
+    asked(archive, NOON - 12 * DAY, NOON)
+    assert len(archive.recorder.asked) == count, "once a day"
+    archive.clock.ahead_s += DAY.total_seconds()
+    asked(archive, NOON - 12 * DAY, NOON)
+    assert len(archive.recorder.asked) == count + 1, "its oldest is still there"
+
+
 def test_nothing_of_a_camera_that_is_another_device_now_is_kept(archive: Archive) -> None:
     archive.recorder.spans["Rec1"] = [(MIDNIGHT, NOON)]
     asked(archive, MIDNIGHT, NOON)

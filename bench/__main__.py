@@ -86,7 +86,11 @@ def print_list_with_dead_cameras() -> None:
 
 def print_recordings(runs: int) -> None:
     for make in recordings.MAKES:
-        with recorder("--channels", "16", "--make", make) as device, app() as running, browser() as context:
+        with (
+            recorder("--channels", "16", "--dead", "none", "--make", make) as device,
+            app() as running,
+            browser() as context,
+        ):
             recordings.set_delays(device)
             camera_id = running.add_recorder(device)
             if make == "conformant":

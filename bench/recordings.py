@@ -20,23 +20,34 @@ from bench.setting import App, Recorder
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
 _DELAYS = {"replay_setup_delay": 2.5, "replay_seek_delay": 0.06}
 
-# The click is what the timeline's own click handler tells the page; the picture is a frame of the run that it began.
-_SEEK = """([row, atMs]) => new Promise((resolve, reject) => {
+# Where the timeline shows a moment of a row, in the page's pixels.
+_PLACE = """([row, atMs]) => {
   const timeline = document.querySelector('recording-timeline');
+  timeline.scrollIntoView({ block: 'center' });
+  const box = timeline.canvas.getBoundingClientRect();
+  const label = timeline.slider.clientWidth < 600 ? 84 : 148;
+  const { startMs, endMs } = timeline.view;
+  const fraction = (atMs - startMs) / (endMs - startMs);
+  return [box.left + label + fraction * (box.width - label), box.top + 30 + 26 * row + 13];
+}"""
+
+# From the pointer's press to a frame of the run that the click began.
+_WATCH = """() => {
   const player = document.querySelector('#player');
-  const begun = performance.now();
-  const atS = atMs / 1000;
-  setTimeout(() => reject(new Error('no picture in 20 s')), 20000);
-  const look = () => {
-    const shown = player.atMs;
-    const isThere = !player.querySelector('[data-phase=loading]') && Math.abs(shown / 1000 - atS) < 6;
-    if (isThere) resolve(performance.now() - begun);
-    else player.video.requestVideoFrameCallback(look);
-  };
-  const detail = { row: timeline.rows[row], atMs };
-  timeline.dispatchEvent(new CustomEvent('timeline-seek', { bubbles: true, detail }));
-  player.video.requestVideoFrameCallback(look);
-})"""
+  window.clickToPicture = new Promise((resolve, reject) => {
+    let begun = 0;
+    let atS = Infinity;
+    addEventListener('pointerdown', () => { begun = performance.now(); }, { capture: true, once: true });
+    addEventListener('timeline-seek', ({ detail }) => { atS = detail.atMs / 1000; }, { once: true });
+    setTimeout(() => reject(new Error('no picture in 20 s')), 20000);
+    const look = () => {
+      const isThere = !player.querySelector('[data-phase=loading]') && Math.abs(player.atMs / 1000 - atS) < 6;
+      if (isThere) resolve(performance.now() - begun);
+      else player.video.requestVideoFrameCallback(look);
+    };
+    player.video.requestVideoFrameCallback(look);
+  });
+}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +73,12 @@ def seek_times(context: BrowserContext, app: App, camera_id: int, runs: int, see
         page = context.new_page()
         try:
             page.goto(f"{app.url}/recordings/{camera_id}")
-            _until(page, "document.querySelector('recording-timeline').rows.length > 0")
+            _until(
+                page,
+                "!!document.querySelector('recording-timeline').rows[0]?.spans.some((it) => it.state === 'recorded')",
+            )
             moments = _moments(page, dice, seeks + 1)
-            times = [float(page.evaluate(_SEEK, [0, at_ms])) for at_ms in moments]
+            times = [_click_ms(page, at_ms) for at_ms in moments]
             found.first_ms.append(times[0])
             found.open_ms.extend(times[1:])
         finally:
@@ -74,12 +88,25 @@ def seek_times(context: BrowserContext, app: App, camera_id: int, runs: int, see
     return found
 
 
+def _click_ms(page: Page, at_ms: float) -> float:
+    """Clicks there in the first row, as a person does; how long its picture takes."""
+    x, y = page.evaluate(_PLACE, [0, at_ms])
+    page.mouse.move(x, y)
+    page.evaluate(_WATCH)
+    page.mouse.click(x, y)
+    return float(page.evaluate("window.clickToPicture"))
+
+
 def _moments(page: Page, dice: random.Random, count: int) -> list[float]:
-    """Recorded moments of the first row, each at least a quarter of an hour from the one before."""
+    """Recorded moments of the first row that are in sight, each at least a quarter of an hour from the one before."""
     spans = page.evaluate(
-        """document.querySelector('recording-timeline').rows[0].spans
-          .filter((span) => span.state === 'recorded' && span.endMs - span.startMs > 1200000)
-          .map((span) => [span.startMs, span.endMs])"""
+        """(() => {
+          const { rows, view } = document.querySelector('recording-timeline');
+          return rows[0].spans
+            .filter((span) => span.state === 'recorded')
+            .map((span) => [Math.max(span.startMs, view.startMs), Math.min(span.endMs, view.endMs)])
+            .filter(([startMs, endMs]) => endMs - startMs > 1200000);
+        })()"""
     )
     found: list[float] = []
     while len(found) < count:

@@ -331,13 +331,12 @@ def test_a_device_that_cannot_tell_when_it_recorded_is_drawn_as_unknown(plain_ap
     with running_recorder("--channels", "1", "--profile", "small", "--make", "no-event-search") as recorder:
         camera_id = plain_app.add_camera(recorder, name="Without event search")
         page = open_page(f"{plain_app.url}/recordings/{camera_id}").page
-        wait(page, ROWS)
         expect(page.locator("#unknown-note")).to_be_visible()
-        states = page.evaluate(
-            "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans.map((span) => span.state))"
+        states = (
+            "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans.map(({ state }) => state))"
         )
-        assert "unknown" in states
-        assert "recorded" not in states
+        wait(page, f"{states}.includes('unknown')")
+        assert "recorded" not in page.evaluate(states)
         expect(page.locator("#calendar [data-state=unknown]").first).to_be_visible()
 
 

@@ -48,6 +48,7 @@ def test_a_start_is_201_and_a_second_one_shares_it_with_200(client: FlaskClient,
         "source_codec": None,
         "recording_token": None,
         "start_time": None,
+        "time_confirmed": None,
         "viewer_id": "viewer-0",
     }
 

@@ -90,6 +90,7 @@ class RecordingManager:
         window = _window(clock, start, end)
         now = clock.told(self._clock.now_utc())
         self._indexer.want(camera_id, window, now)
+        indexing = self._indexer.progress(camera_id)  # before what is known: who hears "done" has it all
         recordings = self._store.recordings(camera_id)
         problem = self._indexer.problem(camera_id)
         if not recordings and problem is not None:
@@ -98,7 +99,7 @@ class RecordingManager:
         rows = [row for row in rows if channel in (None, row.channel)]
         return Coverage(
             channels=tuple(self._covered(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)),
-            indexing=self._indexer.progress(camera_id),
+            indexing=indexing,
             is_stopped=self._indexer.is_declined(camera_id),
             event_search=self._indexer.tells_events(camera_id),
             clock_offset_s=self._clock_offset_s(camera_id),

@@ -7,13 +7,15 @@ Times are seconds since 1970 by the device's clock. The same seed gives the same
 - channel 11 stopped recording an hour before the start; all others record from then on, until six hours after it:
   what is live can be found in the archive, whatever the time of day;
 - thirty times a day something moves for 5 to 90 s.
+
+A make may cut a channel's time into several recordings (`Make.recording_hours`); each then ends where the next begins.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -36,7 +38,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A container of tracks. `is_active`: it is still recording."""
+    """A container of tracks. `is_active`: it is still recording. `part`: which of its channel's, if not the only one."""
 
     channel: ChannelSpec
     seed: int
@@ -44,10 +46,11 @@ class Recording:
     earliest_s: float
     latest_s: float
     is_active: bool = True
+    part: str = ""
 
     @property
     def token(self) -> str:
-        return self.channel.recording_token
+        return self.channel.recording_token + self.part
 
     @property
     def earliest(self) -> datetime:
@@ -108,6 +111,19 @@ class Recording:
     def has_data(self, moment_s: float) -> bool:
         return bool(self.spans(moment_s - 0.001, moment_s))
 
+    def cut(self, hours: int) -> Iterator[Recording]:
+        """The recordings of so many hours that hold something of it."""
+        length_s = hours * HOUR_S
+        at = self.earliest_s // length_s * length_s
+        while at < self.latest_s:
+            begin, end = max(at, self.earliest_s), min(at + length_s, self.latest_s)
+            part = datetime.fromtimestamp(at, UTC).strftime("_%Y%m%d%H")
+            is_active = self.is_active and end == self.latest_s
+            piece = replace(self, earliest_s=begin, latest_s=end, is_active=is_active, part=part)
+            if piece.spans(begin, end):
+                yield piece
+            at += length_s
+
 
 def _days(start_s: float, end_s: float) -> Iterator[int]:
     yield from range(int(start_s // DAY_S), int(end_s // DAY_S) + 1)
@@ -143,7 +159,13 @@ def _motion(seed: int, channel: int, day: int) -> tuple[Interval, ...]:
 
 
 def recordings(recorder: Recorder) -> list[Recording]:
-    """All recordings, as they are now; whole seconds keep the catalogue still from one question to the next."""
+    """All recordings, as they are now."""
+    hours = recorder.make.recording_hours
+    return [piece for kept in channels(recorder) for piece in (kept.cut(hours) if hours else (kept,))]
+
+
+def channels(recorder: Recorder) -> list[Recording]:
+    """All that each channel has, as one; whole seconds keep the catalogue still from one question to the next."""
     if not recorder.make.has_profile_g:
         return []
     clock = recorder.clock
@@ -172,5 +194,5 @@ def find(recorder: Recorder, token: str) -> Recording | None:
 
 
 def find_channel(recorder: Recorder, number: int) -> Recording | None:
-    """A channel's recording."""
-    return next((recording for recording in recordings(recorder) if recording.channel.number == number), None)
+    """All that a channel has recorded."""
+    return next((recording for recording in channels(recorder) if recording.channel.number == number), None)

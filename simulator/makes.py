@@ -27,6 +27,7 @@ class Make:
     honours_rate_control: bool = True
     seeks_in_session: bool = True
     session_timeout_s: float | None = None  # in the replay address, too
+    recording_hours: int = 0  # a channel's time is cut into recordings of so many hours, from midnight on; 0: one
 
 
 MAKES = {
@@ -53,6 +54,7 @@ MAKES = {
         Make("axis-like", "a query and session_timeout=30 in the replay address", session_timeout_s=30.0),
         Make("no-replay-headers", "551 to Require: onvif-replay; plays as plain RTSP", replay="plain"),
         Make("no-event-search", "FindEvents is not implemented", searches_events=False),
+        Make("many-recordings", "a recording for every six hours of a channel", recording_hours=6),
         Make("no-profile-g", "no Recording, Search and Replay services", has_profile_g=False),
     )
 }

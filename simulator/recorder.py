@@ -209,10 +209,12 @@ class Recorder:
         query = f"channel={channel.number}&subtype={0 if role == 'main' else 1}&unicast=true&proto=Onvif"
         return f"rtsp://{self._authority(self.rtsp_port)}/cam/realmonitor?{query}"
 
-    def replay_url(self, channel: ChannelSpec) -> str:
+    def replay_url(self, channel: ChannelSpec, recording_token: str) -> str:
         query = f"channel={channel.number}&proto=Onvif"
+        if self.make.session_timeout_s or self.make.recording_hours:
+            query = f"recordingid={recording_token}&{query}"
         if self.make.session_timeout_s:
-            query = f"recordingid={channel.recording_token}&{query}&session_timeout={self.make.session_timeout_s:.0f}"
+            query = f"{query}&session_timeout={self.make.session_timeout_s:.0f}"
         return f"rtsp://{self._authority(self.rtsp_port)}/cam/replay?{query}"
 
     def snapshot_url(self, channel: ChannelSpec, role: Role) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from simulator.archive import Recording, find_channel
+from simulator.archive import Recording, find, find_channel
 from simulator.burnt_time import SliceWriter, time_lines
 from simulator.clips import Clip, EncodeError
 from simulator.h26x import ParameterSets, Picture, nal_type, packetize, sdp_format
@@ -159,10 +159,13 @@ class ArchivePictures:
 
 
 class ReplayPlayer:
-    """What one connection plays of one channel. `send` gives bytes to the client, `drained` waits until they left."""
+    """What one connection plays of one channel, or of one of its recordings where it has several."""
 
-    def __init__(self, recorder: Recorder, channel: ChannelSpec, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, recorder: Recorder, channel: ChannelSpec, writer: asyncio.StreamWriter, recording_token: str | None
+    ) -> None:
         self.recorder, self.channel = recorder, channel
+        self._token = recording_token
         self._writer = writer
         self.pictures = ArchivePictures(recorder, channel)
         self.sound: Sound | None = None
@@ -186,6 +189,8 @@ class ReplayPlayer:
 
     def recording(self) -> Recording | None:
         """As it is now: a recording that goes on has a later end each time."""
+        if self._token is not None and self.recorder.make.recording_hours:
+            return find(self.recorder, self._token)
         return find_channel(self.recorder, self.channel.number)
 
     def key_frame_at(self, moment_s: float) -> float | None:

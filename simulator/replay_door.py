@@ -80,7 +80,8 @@ class ReplayDoor:
             return Reply(455)
         if channel is None or channel.dead or not self._recorder.make.has_profile_g:
             return Reply(404)
-        player = ReplayPlayer(self._recorder, channel, self._connection.writer)
+        token = re.search(r"\brecordingid=(\w+)", request.url)
+        player = ReplayPlayer(self._recorder, channel, self._connection.writer, token[1] if token else None)
         try:
             await player.prepare()
         except EncodeError as error:

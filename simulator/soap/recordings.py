@@ -107,7 +107,7 @@ def get_replay_uri(call: Call) -> Element:
     setup = child(call.body, "trp:StreamSetup")
     if text_of(setup, "tt:Stream") == "RTP-Multicast":
         raise SoapFault("Sender", "ter:InvalidArgVal", "ter:InvalidStreamSetup", reason="No multicast here")
-    return el("trp:GetReplayUriResponse", el("trp:Uri", call.recorder.replay_url(recording.channel)))
+    return el("trp:GetReplayUriResponse", el("trp:Uri", call.recorder.replay_url(recording.channel, recording.token)))
 
 
 @operation("trp:GetReplayConfiguration")

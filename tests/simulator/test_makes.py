@@ -127,3 +127,17 @@ def test_a_recorder_without_profile_g_has_none_of_its_services(makes: Makes) -> 
     assert not [space for space in spaces if "recording" in space]
     with pytest.raises(zeep.exceptions.Fault):
         call(simulator, "tse", "GetRecordingSummary")
+
+
+def test_many_recordings_hold_what_one_would_and_each_is_found_by_itself(makes: Makes) -> None:
+    now = datetime.datetime.now(UTC)
+    noon = (now - DAY).replace(hour=12, minute=0, second=0, microsecond=0)
+    simulator = makes["many-recordings"]
+    events = [row for row in results(simulator, noon - DAY, noon) if row.TrackToken == "VideoTrack001"]
+    tokens = {row.RecordingToken for row in events}
+    assert len(tokens) > 100  # a month of one channel
+    begun = sorted({row.RecordingToken for row in events if not row.StartStateEvent})
+    assert len(begun) == 6  # noon is an end and a beginning on both days
+    setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+    uri = str(call(simulator, "trp", "GetReplayUri", StreamSetup=setup, RecordingToken=begun[0]))
+    assert f"recordingid={begun[0]}&channel=2" in uri

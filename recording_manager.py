@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
-from core.recordings import DeviceRecording, PlainReplay, RecordingDevice, ReplayAbilities, ReplaySource, SpanState
+from core.recordings import (
+    DeviceRecording,
+    PlainReplay,
+    RecordedPlace,
+    RecordingDevice,
+    ReplayAbilities,
+    ReplaySource,
+    SpanState,
+)
 from core.records import Channel
 from core.settings import Settings
 from database import Database
@@ -23,7 +31,7 @@ from recordings.device_clock import DeviceClock, range_clock
 from recordings.indexing import AskDevice, Indexer, missing_of
 from recordings.intervals import Interval, clipped
 from recordings.matching import Match, match_channels
-from recordings.rows import Known, Row, rows_of, spans_of
+from recordings.rows import Known, Row, beginning_with, places_of, rows_of, spans_of
 from recordings.store import RecordingStore
 from recordings.views import ChannelCoverage, Coverage, Found, FoundRecording, KnownRecording, Playback, Summary
 
@@ -31,6 +39,8 @@ __all__ = ["RecordingManager"]
 
 LONGEST_WINDOW = timedelta(days=400)
 SEARCH_WAIT_S = 25.0
+_NEXT_WINDOWS = (timedelta(days=2), LONGEST_WINDOW)
+_OPEN_END = timedelta(hours=1)
 MOST_EVENTS = 2000  # of one channel in one answer
 _RTSP_PORT = 554
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -131,6 +141,31 @@ class RecordingManager:
     def keep_replay_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
         """They are known again at the next start, until `forget_camera`. Waits for the disk."""
         self._store.save_abilities(camera_id, abilities)
+
+    def recorded_from(self, camera_id: int, recording_token: str, moment: datetime) -> tuple[RecordedPlace, ...]:
+        """Where the channel of a recording goes on from a moment, whatever recordings that is in; in order of time.
+
+        At once, from what is known: empty where that is nothing. The open end is asked for meanwhile.
+        """
+        clock = self._device_clock(camera_id)
+        begins, now = clock.told(moment), clock.told(self._clock.now_utc())
+        if now - begins < _OPEN_END:
+            self._indexer.want(camera_id, (min(begins, now) - _OPEN_END, now), now)
+        rows = rows_of(self._store.recordings(camera_id), self._channels(camera_id))
+        row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
+        if row is None:
+            return ()
+        row = beginning_with(row, recording_token)
+        for length in _NEXT_WINDOWS:
+            window = (begins, min(now, begins + length))
+            if window[0] >= window[1]:
+                break
+            known = self._what_is_known(camera_id, row.recordings, window)
+            if places := places_of(row, spans_of(row, window, known, now), now):
+                return tuple(
+                    RecordedPlace(it.recording_token, clock.true(it.start), clock.true(it.end)) for it in places
+                )
+        return ()
 
     # ---- waiting for the device ------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ class Rooms:
             note_stream=self.onvif.note_stream,
             known_video=self._known_video,
             find_replay=self.recordings.replay_source,
+            find_recorded=self.recordings.recorded_from,
             open_replay=self.gateway.open_replay,
             replay_places=lambda camera_id: self.gateway.replay_places(device_key(camera_id)),
         )

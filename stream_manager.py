@@ -28,6 +28,7 @@ from sessions.replay_session import ReplaySession
 from sessions.session import Session
 from sessions.snapshots import SnapshotTaker
 from sessions.tools import (
+    FindRecorded,
     FindReplay,
     KnownVideo,
     NoteStream,
@@ -39,6 +40,7 @@ from sessions.tools import (
     TranscodeSlots,
     no_replay_line,
     no_replay_source,
+    nothing_known,
 )
 from sessions.view import StreamView
 from sessions.watchable import Watchable
@@ -70,6 +72,7 @@ class StreamManager:
         note_stream: NoteStream = lambda _camera_id, _token, _problem: None,
         known_video: KnownVideo = lambda _camera_id, _token: None,
         find_replay: FindReplay = no_replay_source,
+        find_recorded: FindRecorded = nothing_known,
         open_replay: OpenReplay = no_replay_line,
         replay_places: Callable[[int], int] | None = None,
         make_segments: MakeSegments = make_segments,
@@ -90,6 +93,7 @@ class StreamManager:
             find_ffmpeg=ffmpeg or (lambda: find_ffmpeg(settings.ffmpeg)),
             slots=self._slots,
             find_replay=find_replay,
+            find_recorded=find_recorded,
             open_replay=open_replay,
             make_segments=make_segments,
         )

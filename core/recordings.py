@@ -142,6 +142,18 @@ def no_plain_replays() -> tuple[PlainReplay, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedPlace:
+    """A stretch of a channel's time, and the recording that plays it, as far as its device can tell.
+
+    By true UTC, unlike the rest of this file: it leaves the recordings room.
+    """
+
+    recording_token: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaySource:
     """Where a recording is played from: an RTSP address without user-info, and how to get in.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from core.recordings import DeviceRecording, SpanState
+from core.recordings import DeviceRecording, RecordedPlace, SpanState
 from core.records import Channel
 from recordings.intervals import Interval, clipped, united, without
 from recordings.matching import MatchedBy, match_channels
@@ -101,10 +101,34 @@ def spans_of(row: Row, window: Interval, known: Known, now: datetime) -> tuple[C
     return tuple(sorted(spans, key=lambda span: span.start))
 
 
-def _drawn(recording: DeviceRecording, window: Interval, known: Known, now: datetime) -> Sequence[ChannelSpan]:
+def beginning_with(row: Row, recording_token: str) -> Row:
+    """The row with this recording first, so that it plays whatever it holds."""
+    return replace(row, recordings=tuple(sorted(row.recordings, key=lambda it: it.recording_token != recording_token)))
+
+
+def places_of(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> list[RecordedPlace]:
+    """What of the spans can be played, in order; where the device was not asked yet, by its recordings' own dates."""
+    found = []
+    for span in spans:
+        if span.recording_token is not None:
+            found.append(RecordedPlace(span.recording_token, span.start, span.end))
+        elif span.state is SpanState.NOT_ASKED:
+            found += [
+                RecordedPlace(item.recording_token, *part)
+                for item in row.recordings
+                for part in clipped([(item.earliest or span.start, _latest(item, now) or now)], (span.start, span.end))
+            ]
+    return sorted(found, key=lambda place: place.start)
+
+
+def _latest(recording: DeviceRecording, now: datetime) -> datetime | None:
+    """Where it ends; None where it goes on."""
     latest = recording.latest
-    if latest is not None and latest > now - timedelta(seconds=_GOES_ON_S):
-        latest = None
+    return None if latest is None or latest > now - timedelta(seconds=_GOES_ON_S) else latest
+
+
+def _drawn(recording: DeviceRecording, window: Interval, known: Known, now: datetime) -> Sequence[ChannelSpan]:
+    latest = _latest(recording, now)
     if not known.tells_events:
         found = hinted(window, recording.earliest, latest, now)
     else:

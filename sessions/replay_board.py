@@ -52,6 +52,7 @@ class ReplayBoard:
         self._last_segment_s: float | None = None
         self._lines_opened = 0
         self._is_connected = False
+        self._is_caught_up = False
 
     # ---- runs ------------------------------------------------------------------------------------
 
@@ -76,6 +77,7 @@ class ReplayBoard:
             self._runs.append(run)
             gone = [name for old in self._runs[:-_RUNS_KEPT] for name in old.file_names()]
             del self._runs[:-_RUNS_KEPT]
+            self._is_caught_up = False
             if self._state is not StreamState.RUNNING:  # what went wrong there need not go wrong here
                 self._state, self._error = StreamState.STARTING, None
             self._changed.notify_all()
@@ -132,6 +134,12 @@ class ReplayBoard:
             if run is self._runs[-1] and self._state is not StreamState.STOPPED:
                 self._state, self._error = StreamState.RUNNING, None
             self._changed.notify_all()
+
+    def set_caught_up(self, run: ReplayRun, *, is_so: bool) -> None:
+        """All that is recorded so far was sent, and more may come."""
+        with self._changed:
+            if run is self._runs[-1]:
+                self._is_caught_up = is_so
 
     def end_run(self, run: ReplayRun) -> None:
         """The recording is over: what there is of it is complete."""
@@ -229,6 +237,8 @@ class ReplayBoard:
         return bool(run.playlist.segments) or is_failed or run is not self._runs[-1]
 
     def _segment_wait(self, run: ReplayRun) -> SegmentWait | None:
+        if self._is_caught_up and self._state is not StreamState.STOPPED:
+            return "recording"
         if run.playlist.segments or self._state in (StreamState.FAILED, StreamState.STOPPED):
             return None
         if not self._is_connected:

@@ -1,8 +1,11 @@
-"""One PLAY of one run: what the recorder sends becomes segments, until the recording ends.
+"""One recording of one run: what the recorder sends becomes segments, until the recording ends.
 
-`run_once` returns at that end. It raises the AppError that broke it off, and whatever `pause`
-raises when another run is wanted or none. It never asks for more than AHEAD_S beyond what players
-have asked for.
+`run_once` returns at that end, and says what follows. It raises the AppError that broke it off, and
+whatever `pause` raises when another run is wanted or none. It never asks for more than AHEAD_S beyond
+what players have asked for.
+
+A recording that is still being written has no end: what it has more is asked for every LOOK_AGAIN_S,
+by another PLAY from the last picture, and joined without a seam.
 """
 
 from __future__ import annotations
@@ -12,12 +15,13 @@ from dataclasses import replace
 
 from core.errors import CameraUnsupported, DeviceError, NotFound
 from core.records import AudioFormat
-from media.access_unit import AccessUnit
+from media.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Segment
 from media.rtsp.replay_line import ReplayLine
 from sessions.folders import require_free_disk
 from sessions.replay_board import ReplayBoard
 from sessions.replay_encoder import SegmentEncoder
+from sessions.replay_end import End
 from sessions.replay_holdings import ReplayHoldings
 from sessions.replay_intake import Description, Ended, Intake
 from sessions.replay_run import ReplayRun
@@ -26,10 +30,12 @@ from sessions.run import Stalled
 from sessions.tools import Tools
 
 AHEAD_S = 60.0
+LOOK_AGAIN_S = 2.0
 _AHEAD_MARGIN_S = 3.0  # what is on its way when the recorder is told to wait
 _TICK_S = 0.25
 _QUEUE_BYTES = 16_000_000
 _DISK_EVERY_S = 1.0
+_SAME_PICTURE_S = 0.0005
 _COPIED = ("h264", "hevc")
 
 
@@ -40,7 +46,10 @@ class NothingRecorded(NotFound):
 
 
 class ReplayPlay:
-    """`pause(s)` waits for news or so long; `news()` ends such a wait, from any thread."""
+    """`pause(s)` waits for news or so long; `news()` ends such a wait, from any thread.
+
+    `at_end(device_s)`: what follows there.
+    """
 
     def __init__(
         self,
@@ -54,6 +63,7 @@ class ReplayPlay:
         holdings: ReplayHoldings,
         pause: Callable[[float], None],
         news: Callable[[], None],
+        at_end: Callable[[float], End],
     ) -> None:
         self._tools = tools
         self._line = line
@@ -64,50 +74,69 @@ class ReplayPlay:
         self._holdings = holdings
         self._pause = pause
         self._news = news
+        self._at_end = at_end
         self._described: Description | None = None
         self._maker: SegmentMaker | None = None
         self._first_segment_s: float | None = None
         self._last_segment_s = 0.0
         self._disk_checked_s = -_DISK_EVERY_S
-        self._is_ended = False
+        self._end: End | None = None
+        self._again_s: float | None = None  # when to ask for what has come meanwhile
+        self._taken_s: dict[int, float] = {}  # the newest of each track, by the device
+        self._skip_to_s: dict[int, float] = {}
+        self._is_untimed = False
 
     @property
     def healthy_s(self) -> float:
         """From the first to the last segment of this PLAY."""
         return 0.0 if self._first_segment_s is None else self._last_segment_s - self._first_segment_s
 
-    def run_once(self) -> None:
+    def run_once(self) -> End:
         self._check_disk()
-        run = self._run
+        intake = self._play(self._run.resume_device_s)
+        try:
+            heard_s = self._tools.clock.monotonic_s()
+            while True:
+                for news in intake.take():
+                    heard_s = self._tools.clock.monotonic_s()
+                    self._handle(news)
+                    if self._end is not None:
+                        return self._end
+                now_s = self._tools.clock.monotonic_s()
+                if self._again_s is not None and now_s >= self._again_s:
+                    intake.retire()
+                    intake = self._play_again()
+                heard_s = self._look(intake, heard_s)
+        finally:
+            intake.retire()
+            self._board.break_off(self._run)
+
+    def _play(self, start_device_s: float) -> Intake:
         intake = Intake(
             self._line,
-            begins_s=run.playlist.length_s,
+            begins_s=self._run.playlist.length_s,
             allowed_s=self._allowed_s(),
             queue_bytes=min(_QUEUE_BYTES, self._tools.settings.replay_session_bytes // 8),
             news=self._news,
         )
-        try:
-            self._line.play(run.resume_device_s, intake, end_device_s=run.end_device_s)
-            self._follow(intake)
-        finally:
-            intake.retire()
-            self._board.break_off(run)
+        self._line.play(start_device_s, intake, end_device_s=self._run.end_device_s)
+        return intake
 
-    def _follow(self, intake: Intake) -> None:
-        heard_s = self._tools.clock.monotonic_s()
-        while True:
-            for news in intake.take():
-                heard_s = self._tools.clock.monotonic_s()
-                self._handle(news)
-                if self._is_ended:
-                    self._board.end_run(self._run)
-                    return
-            intake.allow(self._allowed_s())
-            self._check_disk()
-            if intake.is_paused:
-                heard_s = self._tools.clock.monotonic_s()
-            self._check_silence(heard_s)
-            self._pause(_TICK_S)
+    def _play_again(self) -> Intake:
+        """What follows the last picture: it comes from the key frame before on, and what was taken is passed over."""
+        self._again_s = None
+        self._skip_to_s = dict(self._taken_s)
+        return self._play(self._taken_s.get(VIDEO, self._run.resume_device_s))
+
+    def _look(self, intake: Intake, heard_s: float) -> float:
+        """Between two looks at the news: when something was last heard, or nothing was to be."""
+        intake.allow(self._allowed_s())
+        self._check_disk()
+        if intake.is_paused or self._again_s is not None:
+            heard_s = self._tools.clock.monotonic_s()
+        self._check_silence(heard_s)
+        self._pause(_TICK_S)
+        return heard_s
 
     def _handle(self, news: Description | AccessUnit | Ended | DeviceError) -> None:
         if isinstance(news, CameraUnsupported) and news.service == "media":
@@ -144,16 +173,39 @@ class ReplayPlay:
         self._board.describe(video, _heard(described.audio), codec)
 
     def _take(self, unit: AccessUnit) -> None:
-        if self._maker is not None:
-            self._board.note_unit(self._run, unit)
-            self._write(self._maker.push(unit))
+        if self._maker is None or self._was_taken(unit):
+            return
+        if unit.device_s is not None:
+            self._taken_s[unit.track] = unit.device_s
+        elif unit.track == VIDEO:
+            self._is_untimed = True
+        self._board.set_caught_up(self._run, is_so=False)
+        self._board.note_unit(self._run, unit)
+        self._write(self._maker.push(unit))
+
+    def _was_taken(self, unit: AccessUnit) -> bool:
+        """Before the last PLAY. Sound that does not tell its time comes with pictures that were."""
+        if unit.device_s is None:
+            return VIDEO in self._skip_to_s
+        if unit.track in self._skip_to_s:
+            if unit.device_s <= self._skip_to_s[unit.track] + _SAME_PICTURE_S:
+                return True
+            del self._skip_to_s[unit.track]
+        return False
 
     def _finish(self) -> None:
+        """The recorder has no more of it. Without times nobody could tell what follows from what was there before."""
+        end = self._at_end(self._taken_s.get(VIDEO, self._run.resume_device_s))
+        if end is End.LATER and not self._is_untimed:
+            self._again_s = self._tools.clock.monotonic_s() + LOOK_AGAIN_S
+            self._board.set_caught_up(self._run, is_so=True)
+            return
+        self._board.set_caught_up(self._run, is_so=False)
         if self._maker is not None:
             self._write(self._maker.flush())
-        if not self._run.playlist.segments:
+        if end is not End.ELSEWHERE and not self._run.playlist.segments:
             raise NothingRecorded("Nothing is recorded at this time or after it.")
-        self._is_ended = True
+        self._end = End.OVER if end is End.LATER else end
 
     def _write(self, made: Sequence[Segment]) -> None:
         for segment in made:

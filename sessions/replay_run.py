@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import AppError
+from core.recordings import RecordedPlace
 from media.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Segment
 from media.replay_playlists import ReplayPlaylist, ReplaySegment
 from sessions.folders import write_file
 
 SEGMENT_S = 2.0
+_MOST_MOVES = 8
 
 
 @dataclass(eq=False)
@@ -26,7 +28,8 @@ class ReplayRun:
 
     `*_device_s` are seconds since 1970 by the device; `correction_s` is what they are ahead of true
     UTC, known once the device was asked for. `time_confirmed`: whether the device bears out the times of
-    the newest pictures, None while there are none. `error` is why there is no picture (yet).
+    the newest pictures, None while there are none. `error` is why there is no picture (yet). `recording_token`:
+    what plays it, once that was chosen; a run may go on in another recording of the same channel.
     """
 
     number: int
@@ -37,6 +40,7 @@ class ReplayRun:
     time_confirmed: bool | None = None
     error: AppError | None = None
     asked_end_s: float = 0.0
+    recording_token: str | None = None
 
     def __post_init__(self) -> None:
         self.playlist = ReplayPlaylist(target_s=SEGMENT_S)
@@ -45,6 +49,8 @@ class ReplayRun:
         self._inits = 0
         self._init_name = ""
         self._continues = False
+        self._goes_on_utc: datetime | None = None
+        self._moves = 0
 
     @property
     def playlist_name(self) -> str:
@@ -53,7 +59,7 @@ class ReplayRun:
     @property
     def start_utc(self) -> datetime:
         """The first picture's time as the API tells time; before it is there, the time asked for."""
-        return self.asked_utc if self.key_frame_device_s is None else self._utc(self.key_frame_device_s)
+        return self.asked_utc if self.key_frame_device_s is None else self.true_utc(self.key_frame_device_s)
 
     @property
     def resume_device_s(self) -> float:
@@ -61,13 +67,28 @@ class ReplayRun:
 
         A millisecond on, so that rounding never leads to the key frame before.
         """
-        if self._reached_device_s is not None:
-            return self._reached_device_s + 0.001
-        return self.asked_utc.timestamp() + self.correction_s
+        at_s = self._told_s(self.asked_utc) if self._reached_device_s is None else self._reached_device_s + 0.001
+        return at_s if self._goes_on_utc is None else max(at_s, self._told_s(self._goes_on_utc))
 
     @property
     def end_device_s(self) -> float | None:
-        return None if self.end_utc is None else self.end_utc.timestamp() + self.correction_s
+        return None if self.end_utc is None else self._told_s(self.end_utc)
+
+    def move(self, place: RecordedPlace) -> None:
+        """It goes on there, where nothing of it was played yet."""
+        self.recording_token, self._goes_on_utc = place.recording_token, place.start
+        self._moves += 1
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether place after place had nothing to play."""
+        return self._moves >= _MOST_MOVES
+
+    def true_utc(self, device_s: float) -> datetime:
+        return datetime.fromtimestamp(device_s - self.correction_s, UTC)
+
+    def _told_s(self, moment: datetime) -> float:
+        return moment.timestamp() + self.correction_s
 
     def note_unit(self, unit: AccessUnit) -> bool:
         """True for the first picture that can be shown. Devices that give no time get the asked one."""
@@ -121,15 +142,13 @@ class ReplayRun:
         is_seam = made.starts_discontinuity or self._continues or (is_new_init and self._segments > 0)
         self._reached_device_s = start_s + made.duration_s
         self._segments += 1
+        self._moves = 0
         self._continues = False
         return ReplaySegment(
             name=name,
             init_name=self._init_name,
-            began_utc=self._utc(start_s),
+            began_utc=self.true_utc(start_s),
             duration_s=made.duration_s,
             size_bytes=len(made.data),
             is_discontinuous=is_seam,
         )
-
-    def _utc(self, device_s: float) -> datetime:
-        return datetime.fromtimestamp(device_s - self.correction_s, UTC)

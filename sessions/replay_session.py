@@ -2,23 +2,26 @@
 
 Its thread holds one line to the recorder, and with it one of the few replay sessions that recorders
 allow. A seek is a new PLAY on that line and a new run; opening a line takes recorders seconds, so it
-is kept while somebody watches. Viewers of one session see the same time: whoever wants another one
+is kept while somebody watches. Where the channel goes on in another recording, so does the session,
+on a line of its own to that. Viewers of one session see the same time: whoever wants another one
 starts another session.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from core.errors import AppError, DeviceError, NotFound
+from core.recordings import RecordedPlace
 from core.records import StreamKind, StreamState
 from media.rtsp.replay_line import ReplayLine
 from sessions.ids import new_replay_id
 from sessions.replay_board import ReplayBoard
+from sessions.replay_end import End, may_grow, place_after
 from sessions.replay_holdings import ReplayHoldings
 from sessions.replay_play import NothingRecorded, ReplayPlay
 from sessions.replay_run import ReplayRun
@@ -51,11 +54,12 @@ class ReplaySession(Watchable):
         on_end: Callable[[Watchable], None],
     ) -> None:
         super().__init__(tools, new_replay_id(camera_id), camera_id, "", on_end=on_end)
-        self.recording_token = recording_token
+        self._recording_token = recording_token
         self._accepts_hevc = accepts_hevc
         self._board = ReplayBoard(tools.clock, ReplayRun(1, start_utc, end_utc))
         self._holdings = ReplayHoldings(tools.settings.streams_dir / self.stream_id)
         self._correction_s = 0.0
+        self._line_token = ""
         self._is_resting = False
 
     # ---- for viewers -----------------------------------------------------------------------------
@@ -87,6 +91,11 @@ class ReplaySession(Watchable):
         self._board.note_asked(name)
         self._wake.set()
         return self._holdings.served(name)
+
+    @property
+    def recording_token(self) -> str:
+        """What plays now, or will."""
+        return self._board.run.recording_token or self._recording_token
 
     def view(self) -> StreamView:
         shown = self._board.shown()
@@ -148,7 +157,8 @@ class ReplaySession(Watchable):
         try:
             self._check_over()
             play = self._play_of(run)
-            play.run_once()
+            if play.run_once() is End.OVER:
+                self._board.end_run(run)
         except _Again:
             if self._again.is_set():
                 self._holdings.close_line()
@@ -164,7 +174,12 @@ class ReplaySession(Watchable):
         self._wait_for_next(wait_s, lambda: self._board.run is run)
 
     def _play_of(self, run: ReplayRun) -> ReplayPlay:
-        line = self._holdings.line or self._open_line()
+        token = run.recording_token = run.recording_token or self._choose(run)
+        self._recording_token = token
+        line = self._holdings.line
+        if line is None or token != self._line_token:
+            self._holdings.close_line()  # first: recorders allow few
+            line = self._open_line(token)
         if not run.playlist.segments:
             run.correction_s = self._correction_s
         return ReplayPlay(
@@ -177,12 +192,38 @@ class ReplaySession(Watchable):
             holdings=self._holdings,
             pause=lambda wait_s: self._pause_play(run, wait_s),
             news=self._wake.set,
+            at_end=lambda device_s: self._at_end(run, run.true_utc(device_s)),
         )
 
-    def _open_line(self) -> ReplayLine:
+    def _choose(self, run: ReplayRun) -> str:
+        """Which recording of the channel plays it."""
+        place = next(iter(self._places(self._recording_token, run.asked_utc)), None)
+        is_other = place is not None and place.recording_token != self._recording_token
+        if place is not None and is_other and _is_before(place, run):
+            run.move(place)
+            return place.recording_token
+        return self._recording_token
+
+    def _at_end(self, run: ReplayRun, reached: datetime) -> End:
+        """The recorder says that nothing follows in this recording."""
+        token = run.recording_token or ""
+        place = place_after(self._places(token, reached), token, reached)
+        if place is not None and _is_before(place, run) and not run.is_lost:
+            run.move(place)
+            return End.ELSEWHERE
+        return End.LATER if may_grow(reached, run.end_utc, self._tools.clock.now_utc()) else End.OVER
+
+    def _places(self, recording_token: str, moment: datetime) -> Sequence[RecordedPlace]:
+        try:
+            return self._tools.find_recorded(self.camera_id, recording_token, moment)
+        except AppError:  # without it, the recorder's own answers decide
+            return ()
+
+    def _open_line(self, recording_token: str) -> ReplayLine:
         """NotFound for a recording that is not there; a DeviceError when its address cannot be asked."""
         self._board.begin_line()
-        source, self._correction_s = self._tools.find_replay(self.camera_id, self.recording_token)
+        source, self._correction_s = self._tools.find_replay(self.camera_id, recording_token)
+        self._line_token = recording_token
         return self._holdings.take_line(lambda: self._tools.open_replay(source))
 
     def _trouble(self, run: ReplayRun, error: AppError, healthy_s: float) -> float:
@@ -217,3 +258,8 @@ class ReplaySession(Watchable):
 
     def _url(self, playlist_name: str) -> str:
         return f"/static/streams/{self.stream_id}/{playlist_name}"
+
+
+def _is_before(place: RecordedPlace, run: ReplayRun) -> bool:
+    """Whether it begins before the run is to end."""
+    return run.end_utc is None or place.start < run.end_utc

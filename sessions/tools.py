@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from core.clock import Clock
 from core.errors import CameraUnsupported, LimitReached
-from core.recordings import ReplaySource
+from core.recordings import RecordedPlace, ReplaySource
 from core.records import Problem, StreamSource, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
@@ -22,6 +23,7 @@ ResolveSource = Callable[[int, str], StreamSource]
 RequestKeyFrame = Callable[[int, str], None]
 NoteStream = Callable[[int, str, Problem | None], None]
 FindReplay = Callable[[int, str], tuple[ReplaySource, float]]
+FindRecorded = Callable[[int, str, datetime], Sequence[RecordedPlace]]
 OpenReplay = Callable[[ReplaySource], ReplayLine]
 KnownVideo = Callable[[int, str], VideoFormat | None]
 
@@ -29,6 +31,11 @@ KnownVideo = Callable[[int, str], VideoFormat | None]
 def no_replay_source(_camera_id: int, _recording_token: str) -> tuple[ReplaySource, float]:
     """Where nobody knows recordings."""
     raise CameraUnsupported("Recordings are not looked for.", service="replay")
+
+
+def nothing_known(_camera_id: int, _recording_token: str, _moment: datetime) -> Sequence[RecordedPlace]:
+    """Where nobody knows what is recorded when."""
+    return ()
 
 
 def no_replay_line(_source: ReplaySource) -> ReplayLine:
@@ -69,7 +76,8 @@ class Tools:
     """`find_ffmpeg` raises FfmpegMissing; `resolve_source` and `request_key_frame` may block.
 
     `find_replay` gives a recording's source and what the device's clock is ahead of true time, in
-    seconds; it may block. `note_stream` is told how a channel fares: a problem, or None when its pictures are there.
+    seconds; it may block. `find_recorded` answers at once where a recording's channel goes on from a moment,
+    as far as that is known. `note_stream` is told how a channel fares: a problem, or None when its pictures are there.
     """
 
     settings: Settings
@@ -82,5 +90,6 @@ class Tools:
     find_ffmpeg: Callable[[], Path]
     slots: TranscodeSlots
     find_replay: FindReplay
+    find_recorded: FindRecorded
     open_replay: OpenReplay
     make_segments: MakeSegments

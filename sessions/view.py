@@ -8,8 +8,10 @@ from typing import Literal
 
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 
-SegmentWait = Literal["connecting", "key_frame", "buffering"]
-"""What a session that shows no picture yet is waiting for."""
+SegmentWait = Literal["connecting", "key_frame", "buffering", "recording"]
+"""What a session that shows no picture yet is waiting for.
+
+"recording": a replay has sent all that is recorded so far, whatever it shows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A container of tracks. `is_active`: it is still recording. `part`: which of its channel's, if not the only one."""
+    """A container of tracks. `is_active`: it is still recording. `part`: which of its channel's, if not the only."""
 
     channel: ChannelSpec
     seed: int

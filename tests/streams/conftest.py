@@ -20,6 +20,7 @@ from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from sessions.backoff import LOOK_AGAIN_S
 from sessions.replay_segments import make_segments
+from sessions.tools import nothing_known
 from stream_manager import StreamManager
 from tests.streams.replaying import HOUR_S, NIGHT_S
 from tests.streams.thin_device import SERVER, TOKEN, Device, is_running, until
@@ -187,6 +188,7 @@ def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -
             open_feed=no_feed,
             resolve_source=no_feed,
             find_replay=recorder.find,
+            find_recorded=recorder.recorded if recorder.others else nothing_known,
             replay_places=replay_places,
             open_replay=recorder.open,
             make_segments=make_segments if recorder.pictures else lambda *_: ThinMaker(),

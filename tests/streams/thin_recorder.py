@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import CameraBusy, DeviceError
-from core.recordings import ReplayAbilities, ReplaySource
+from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.access_unit import VIDEO, AccessUnit
@@ -28,11 +29,16 @@ H264 = VideoFormat("h264", 320, 180, float(FPS))
 
 @dataclass
 class ThinRecorder:
-    """`spans`: device time in seconds in which there is a key frame each whole second."""
+    """`spans`: device time in seconds in which there is a key frame each whole second; `others`: the same
+    of recordings other than Rec0.
+    """
 
     spans: list[tuple[float, float]]
     video: VideoFormat = H264
     audio: AudioFormat | None = None
+    others: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    empty: set[str] = field(default_factory=set)  # recordings of `others` that are told of and not there
+    crosses_gaps: bool = True
     ahead_s: float = 0.0  # of its clock
     opening_s: float = 0.0
     key_frame_late_s: float = 0.0
@@ -55,8 +61,25 @@ class ThinRecorder:
         return source, self.ahead_s
 
     def open(self, source: ReplaySource) -> ThinLine:
-        self.lines.append(ThinLine(self, is_refused=self.open_lines() >= self.places))
+        token = source.recording_token
+        self.lines.append(ThinLine(self, token, is_refused=self.open_lines() >= self.places))
         return self.lines[-1]
+
+    def spans_of(self, recording_token: str) -> list[tuple[float, float]]:
+        return self.others.get(recording_token, self.spans)
+
+    def recorded(self, camera_id: int, recording_token: str, moment: datetime) -> list[RecordedPlace]:
+        """What the recordings room would know of it."""
+        del camera_id
+        at_s = moment.timestamp()
+        tokens = sorted({"Rec0", *self.others}, key=lambda token: token != recording_token)
+        found = [
+            RecordedPlace(token, _utc(max(start_s, at_s)), _utc(end_s))
+            for token in tokens
+            for start_s, end_s in self.spans_of(token)
+            if end_s > at_s
+        ]
+        return sorted(found, key=lambda place: place.start)
 
     def open_lines(self) -> int:
         return sum(not line.is_closed for line in self.lines)
@@ -65,6 +88,7 @@ class ThinRecorder:
 @dataclass(eq=False)
 class ThinLine:
     recorder: ThinRecorder
+    recording_token: str = "Rec0"
     is_refused: bool = False
     is_closed: bool = False
     is_opened: bool = False
@@ -143,7 +167,10 @@ class ThinLine:
         """A second of pictures at a time, from the key frame at or before start_s on, up to end_s."""
         ticks = 1_000_000
         began = False
-        for first_s, last_s in self.recorder.spans:
+        is_there = self.recording_token not in self.recorder.empty
+        for first_s, last_s in self.recorder.spans_of(self.recording_token) if is_there else ():
+            if began and not self.recorder.crosses_gaps:
+                return
             second = float(int(max(first_s, start_s)))
             is_seam = began
             while start_s < last_s and second < last_s:
@@ -169,6 +196,10 @@ class ThinLine:
             is_seam and is_key,
             is_time_confirmed=self.recorder.tells_time,
         )
+
+
+def _utc(epoch_s: float) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC)
 
 
 class ThinMaker:

@@ -248,9 +248,11 @@ class StreamStatus(BaseModel):
     bitrate_kbps: float | None
     last_segment_age_s: float | None
     playlist_url: str
-    waiting_for: SegmentWait | None
+    waiting_for: SegmentWait | None = Field(
+        description="what there is no picture for yet; `recording`: a replay has all that is recorded so far"
+    )
     source_codec: str | None
-    recording_token: str | None = Field(description="kind replay; `profile_token` is empty then")
+    recording_token: str | None = Field(description="kind replay: what plays now; `profile_token` is empty then")
     start_time: Time | None = Field(description="kind replay: when the first picture of what it plays was filmed")
     time_confirmed: bool | None = Field(
         description="kind replay; false: the recorder tells no time, and pictures are labelled with the one asked for; "

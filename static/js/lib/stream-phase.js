@@ -28,7 +28,8 @@ export function phaseOf({ wanted, ended, offline, problem, stream, shown, stalle
   if (stream.status === 'reconnecting') return 'reconnecting';
   if (stream.status === 'stalled') return 'stalled';
   if (shown) return 'stalled';
-  if (stream.status === 'starting') return stream.waiting_for ?? 'connecting';
+  const { waiting_for: waits } = stream;
+  if (stream.status === 'starting') return waits && waits !== 'recording' ? waits : 'connecting';
   return 'buffering';
 }
 

@@ -70,6 +70,7 @@ _FINER_CODES = (
     (403, "host_not_allowed", "The app was not asked by a name it knows; see TRUSTED_HOSTS"),
     (403, "cross_site", "The request comes from another web site"),
     (403, "proxied", "The request came through a proxy that is not in TRUSTED_PROXIES"),
+    (403, "not_yours", "Somebody else has started this replay; start one of your own"),
     (404, "no_recording", "Nothing is recorded from the time asked for on"),
     (504, "address_refused", "The app does not connect to this address"),
     (409, "last_admin", "Nobody could manage accounts any more"),

@@ -45,6 +45,11 @@ class Watching:
         with self._lock:
             return self._look(key, stream_id)
 
+    def has_started(self, key: str, stream_id: str) -> bool:
+        """Whether a stream was started with this login."""
+        with self._lock:
+            return any(found == key and name == stream_id for (name, _), found in self._viewers.items())
+
     def forget(self, stream_id: str, viewer_id: str) -> None:
         """That viewer has left."""
         with self._lock:

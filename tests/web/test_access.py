@@ -193,3 +193,18 @@ def test_a_new_route_without_a_row_is_refused(settings: Settings, house: House) 
         answer = door.ask("GET", "/api/forgotten")
         assert answer.status_code == 403
         assert b"secret" not in answer.data
+
+
+def test_a_replay_is_moved_by_who_started_it_or_an_operator_and_by_nobody_else(house: House) -> None:
+    anna, bert, operator = house.door(Role.REVIEWER), house.door(Role.REVIEWER), house.door(Role.OPERATOR)
+    started = anna.ask("POST", "/api/playback/start", json=BODIES["/api/playback/start"]).get_json()
+    stream_id = started["stream_id"]
+    body = {"stream_id": stream_id, "time": "2026-11-22T11:00:00Z"}
+    refused = bert.ask("POST", "/api/playback/seek", json=body)
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "not_yours")
+    assert bert.ask("GET", f"/api/streams/status/{stream_id}").status_code == 200, "watching along is allowed"
+    for door in (anna, operator):
+        assert door.ask("POST", "/api/playback/seek", json=body).status_code == 200
+    leave = {"stream_id": stream_id, "viewer_id": started["viewer_id"]}
+    anna.ask("POST", "/api/streams/stop", json=leave)
+    assert anna.ask("POST", "/api/playback/seek", json=body).status_code == 403, "who has left it has nothing to move"

@@ -6,8 +6,9 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from core.access import Permission
 from core.clock import rfc3339
-from core.errors import InvalidRequest
+from core.errors import Forbidden, InvalidRequest
 from web.access import audit_about, principal
 from web.api import answers, playback_models
 from web.api.described import answers_with
@@ -40,15 +41,21 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
 
 @blueprint.post(
     "/seek",
-    responses=answers_with({200: playback_models.SoughtPlayback}, 404, 409, 415, 422, 429, 502, 503, 504),
+    responses=answers_with({200: playback_models.SoughtPlayback}, 403, 404, 409, 415, 422, 429, 502, 503, 504),
 )
 def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     """Plays from another time on, under a new address. Answers once the first picture is there, within 6 s.
 
-    404 `no_recording` when nothing is recorded from there on; 409 `superseded` when another seek
-    came meanwhile; 503 `not_ready` when the recorder takes longer: the session goes on trying.
+    403 `not_yours` for a session that somebody else has started, while your role is below operator: they would
+    lose their picture. 404 `no_recording` when nothing is recorded from there on; 409 `superseded` when
+    another seek came meanwhile; 503 `not_ready` when the recorder takes longer: the session goes on trying.
     """
     audit_about(seek_time=rfc3339(body.time))
+    who = principal()
+    if not who.may(Permission.OPERATE) and not services().watching.has_started(who.key, body.stream_id):
+        raise Forbidden(
+            "Somebody else has started this stream and watches it: start one of your own.", code="not_yours"
+        )
     with services().device_room.place():
         view = services().streams.seek(body.stream_id, body.time)
     return answers.answer(

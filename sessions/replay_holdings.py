@@ -17,6 +17,8 @@ from sessions.holdings import SessionOver
 from sessions.replay_encoder import SegmentEncoder, source_name
 from sessions.replay_run import ReplayRun
 
+GIVE_BACK_S = 1.5
+
 
 class ReplayHoldings:
     """Safe between threads; only its session's thread takes a line and writes."""
@@ -40,11 +42,12 @@ class ReplayHoldings:
             self._line = open_line()
             return self._line
 
-    def close_line(self) -> None:
+    def close_line(self, wait_s: float = 0.0) -> None:
+        """Where another is to be opened: the recorder has this one's place back when it answers, or after so long."""
         with self._lock:
             line, self._line = self._line, None
         if line is not None:
-            line.close()
+            line.close(wait_s)
 
     # ---- files -----------------------------------------------------------------------------------
 
@@ -91,7 +94,7 @@ class ReplayHoldings:
         with self._releasing:
             with self._lock:
                 self._is_released = True
-            self.close_line()
+            self.close_line(wait_s=GIVE_BACK_S)
             if self._encoder is not None:
                 self._encoder.close()
             with self._lock:

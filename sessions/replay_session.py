@@ -22,7 +22,7 @@ from media.rtsp.replay_line import ReplayLine
 from sessions.ids import new_replay_id
 from sessions.replay_board import ReplayBoard
 from sessions.replay_end import End, may_grow, place_after
-from sessions.replay_holdings import ReplayHoldings
+from sessions.replay_holdings import GIVE_BACK_S, ReplayHoldings
 from sessions.replay_play import NothingRecorded, ReplayPlay
 from sessions.replay_run import ReplayRun
 from sessions.run import Stalled
@@ -99,6 +99,7 @@ class ReplaySession(Watchable):
 
     def view(self) -> StreamView:
         shown = self._board.shown()
+        line = self._holdings.line
         with self._lock:
             viewers = self._viewers.count(self._now_s())
         return StreamView(
@@ -123,6 +124,7 @@ class ReplaySession(Watchable):
             recording_token=self.recording_token,
             start_time=shown.start_utc,
             time_confirmed=shown.time_confirmed,
+            beats_real_time=line.abilities().beats_real_time if line is not None else None,
         )
 
     # ---- for whoever governs it ------------------------------------------------------------------
@@ -178,7 +180,7 @@ class ReplaySession(Watchable):
         self._recording_token = token
         line = self._holdings.line
         if line is None or token != self._line_token:
-            self._holdings.close_line()  # first: recorders allow few
+            self._holdings.close_line(wait_s=GIVE_BACK_S)  # first: recorders allow few
             line = self._open_line(token)
         if not run.playlist.segments:
             run.correction_s = self._correction_s

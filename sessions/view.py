@@ -24,6 +24,7 @@ class StreamView:
     A replay has a `recording_token` in the place of a media profile, and the true UTC time of the
     first picture of what it plays now, or the time asked for until that is there (`start_time`).
     `time_confirmed` False: the recorder gave its pictures no time, and they are labelled with the one asked for.
+    `beats_real_time`: whether its recorder sends faster than it recorded, None where that is not known.
     """
 
     stream_id: str
@@ -47,3 +48,4 @@ class StreamView:
     recording_token: str | None = None
     start_time: datetime | None = None
     time_confirmed: bool | None = None
+    beats_real_time: bool | None = None

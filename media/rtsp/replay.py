@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -66,6 +67,7 @@ class HeldLine:
         self._wanted: AnsweredPlay | None = None
         self._wants_pause = False
         self._is_closed = False
+        self._is_gone = threading.Event()
         self._served: AnsweredPlay | None = None
         self._is_paused = False
         self._is_held_up = False  # paused by not reading
@@ -110,11 +112,12 @@ class HeldLine:
     def abilities(self) -> ReplayAbilities:
         return self._tools.abilities.get(self._source.device_key, ReplayAbilities())
 
-    def close(self) -> None:
+    def close(self, wait_s: float = 0.0) -> None:
         self._is_closed = True
         if self._wanted is not None:
             self._wanted.is_over = True
         self._wake()
+        self._is_gone.wait(wait_s)
 
     def _wake(self) -> None:
         with suppress(RuntimeError):  # the gateway has stopped
@@ -194,6 +197,7 @@ class HeldLine:
         finally:
             await self._end_session()
             self._give_place_back()
+            self._is_gone.set()
             self._on_closed(self)
 
     async def _step(self) -> None:

@@ -67,6 +67,6 @@ class ReplayLine(Protocol):
         """What this recorder was seen to do, over all lines."""
         ...
 
-    def close(self) -> None:
-        """Gives the device session back. May be called twice."""
+    def close(self, wait_s: float = 0.0) -> None:
+        """Gives the device session back, and waits up to so long until the device has it. May be called twice."""
         ...

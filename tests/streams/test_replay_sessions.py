@@ -64,6 +64,16 @@ def test_it_is_said_where_a_recorder_does_not_tell_the_time(make_replays: MakeMa
     assert replays.seek(view.stream_id, at(900)).time_confirmed is True
 
 
+def test_whether_the_recorder_sends_faster_than_it_recorded_is_told_once_it_is_known(
+    replays: StreamManager, recorder: ThinRecorder
+) -> None:
+    view = play(replays)
+    text_of(replays, view)
+    assert replays.status(view.stream_id).beats_real_time is None
+    recorder.beats_real_time = False
+    assert replays.status(view.stream_id).beats_real_time is False
+
+
 def test_times_are_true_although_the_recorders_clock_is_an_hour_ahead(
     make_replays: MakeManager, recorder: ThinRecorder
 ) -> None:

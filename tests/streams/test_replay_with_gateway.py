@@ -157,6 +157,16 @@ def test_two_viewers_of_one_recorder_and_a_third_who_is_refused(house: House) ->
     assert house.manager.status(second.stream_id).status is StreamState.RUNNING
 
 
+def test_the_recorder_has_its_session_back_when_a_stop_answers(house: House) -> None:
+    other = play(house.manager, 3600.0)
+    text_of(house.manager, other)
+    for number in range(5):
+        view = play(house.manager, 60.0 * number)
+        text_of(house.manager, view)
+        assert house.manager.status(view.stream_id).restarts == 0, "it was refused at first"
+        house.manager.stop(view.stream_id)
+
+
 def test_a_wrong_password_is_said_at_once(house: House) -> None:
     house.password = "wrong"
     view = play(house.manager)

@@ -50,6 +50,7 @@ class ThinRecorder:
     found: int = 0
     silent: bool = False
     tells_time: bool = True
+    beats_real_time: bool | None = None
     pictures: tuple[tuple[bytes, ...], ...] = ()  # of one GOP, in the place of made-up ones
     parameter_sets: tuple[bytes, ...] = (b"\x67\x42", b"\x68\xce")
 
@@ -122,9 +123,9 @@ class ThinLine:
         self._may_send.set()
 
     def abilities(self) -> ReplayAbilities:
-        return ReplayAbilities()
+        return ReplayAbilities(beats_real_time=self.recorder.beats_real_time)
 
-    def close(self) -> None:
+    def close(self, wait_s: float = 0.0) -> None:
         self.is_closed = True
         self._may_send.set()
 

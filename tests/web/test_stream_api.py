@@ -49,6 +49,7 @@ def test_a_start_is_201_and_a_second_one_shares_it_with_200(client: FlaskClient,
         "recording_token": None,
         "start_time": None,
         "time_confirmed": None,
+        "beats_real_time": None,
         "viewer_id": "viewer-0",
     }
 

@@ -159,6 +159,7 @@ def stream(view: StreamView) -> models.StreamStatus:
         recording_token=view.recording_token,
         start_time=_time(view.start_time),
         time_confirmed=view.time_confirmed,
+        beats_real_time=view.beats_real_time,
     )
 
 

@@ -259,6 +259,10 @@ class StreamStatus(BaseModel):
         "null until there is a picture"
     )
 
+    beats_real_time: bool | None = Field(
+        description="kind replay: whether the recorder sends faster than it recorded; null: not known (yet)"
+    )
+
 
 class StartedStream(StreamStatus):
     viewer_id: str

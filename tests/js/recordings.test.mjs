@@ -107,6 +107,55 @@ test('another recording gives the place of the first one back before it begins',
   assert.equal(server.asked.at(-1), 'stop replay2');
 });
 
+test('another recording of the same channel is played in the session that is open', async () => {
+  const server = new Server();
+  const { made } = session(server);
+  made.go({ ...PLACE, channel: 3 });
+  await settle();
+  made.go({ ...PLACE, recordingToken: 'R2', channel: 3, atMs: PLACE.atMs + 1000 });
+  await settle();
+  made.go({ ...PLACE, recordingToken: 'R3', channel: null, atMs: PLACE.atMs + 2000 });
+  await settle();
+  assert.deepEqual(server.asked, ['start R1 02:13:00', 'seek replay1 02:13:01', 'stop replay1', 'start R3 02:13:02']);
+  made.close();
+});
+
+test('another player of the page asks when the first one has given its session back, even one that is just being opened', async () => {
+  const server = new Server();
+  const [first, second] = [session(server), session(server)];
+  server.holds = true;
+  first.made.go(PLACE);
+  await settle();
+  first.made.close();
+  second.made.go({ ...PLACE, recordingToken: 'R2' });
+  await settle();
+  assert.deepEqual(server.asked, ['start R1 02:13:00']);
+  server.letGo();
+  await settle();
+  assert.deepEqual(server.asked, ['start R1 02:13:00', 'stop replay1', 'start R2 02:13:00']);
+  assert.deepEqual(second.loads, ['/replay2/run1.m3u8?viewer=me']);
+  second.made.close();
+  first.made.go(PLACE);
+  await settle();
+  assert.deepEqual(server.asked.slice(3), ['stop replay2', 'start R1 02:13:00']);
+  first.made.close();
+});
+
+test('a player that is closed and used again at once waits for nobody, least of all itself', async () => {
+  const server = new Server();
+  const { made, loads } = session(server);
+  server.holds = true;
+  made.go(PLACE);
+  await settle();
+  made.close();
+  made.go({ ...PLACE, recordingToken: 'R2' });
+  server.letGo();
+  await settle();
+  assert.deepEqual(server.asked, ['start R1 02:13:00', 'stop replay1', 'start R2 02:13:00']);
+  assert.deepEqual(loads, ['/replay2/run1.m3u8?viewer=me']);
+  made.close();
+});
+
 test('a session that has ended meanwhile is started anew', async () => {
   const server = new Server();
   const { made, loads } = session(server);

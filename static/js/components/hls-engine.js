@@ -1,10 +1,13 @@
 // @ts-check
+import { SAME_PICTURE_S, besideIn, pictureTimesOf, videoTrackOf } from '../lib/picture-times.js';
+
 /**
  * Plays an HLS address on a `<video>`: hls.js wherever it works, the browser's own HLS only where it does not (an
  * iPhone). Chromium says "maybe" to native HLS and then fails cold starts, so hls.js is asked first.
  */
 
 /** @typedef {typeof import('hls.js')} HlsModule @typedef {import('hls.js').default} Hls */
+/** @typedef {import('../lib/picture-times.js').VideoTrack} VideoTrack */
 
 /** @type {Promise<HlsModule>|null} */
 let loading = null;
@@ -74,6 +77,9 @@ export const REPLAY_CONFIG = {
   maxMaxBufferLength: 30,
 };
 
+/** Whose pictures' times are kept: more than is ever buffered. */
+const SEGMENTS_KEPT = 120;
+
 export class HlsEngine {
   #video;
   #config;
@@ -85,14 +91,26 @@ export class HlsEngine {
   #native = false;
   #mediaErrors = 0;
   #closed = false;
+  #keepsTimes;
+  /** @type {VideoTrack|null} */
+  #track = null;
+  /** By segment number, when its pictures are shown on the stream's own time line. @type {Map<number, {seam: number, times: number[]}>} */
+  #pictures = new Map();
+  /** What that time line is ahead of the video's, by the seams before. @type {Map<number, number>} */
+  #aheadS = new Map();
+  /** A time within the picture on screen. The video's own clock may be a picture ahead of it, or behind. */
+  #onScreen = 0;
 
   /**
+   * `keepsTimes`: so that it can be moved by single pictures.
+   *
    * @param {HTMLVideoElement} video
-   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void, config?: Partial<import('hls.js').HlsConfig>}} outcome
+   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void, config?: Partial<import('hls.js').HlsConfig>, keepsTimes?: boolean}} outcome
    */
-  constructor(video, { onFatal, config = {} }) {
+  constructor(video, { onFatal, config = {}, keepsTimes = false }) {
     this.#video = video;
     this.#config = config;
+    this.#keepsTimes = keepsTimes;
     this.#onFatal = onFatal;
   }
 
@@ -122,11 +140,13 @@ export class HlsEngine {
   }
 
   /**
-   * Where on the video's own clock a moment is, if it is loaded; null else. By the list's own times, so that gaps count.
+   * Where on the video's own clock a moment is, if it is loaded and so much beyond; null else. By the list's own times,
+   * so that gaps count.
    *
    * @param {number} atMs
+   * @param {number} [beyondS]
    */
-  loadedTimeOf(atMs) {
+  loadedTimeOf(atMs, beyondS = 0.1) {
     const fragment = this.#hls?.latestLevelDetails?.fragments.find(
       ({ programDateTime, duration }) =>
         programDateTime !== null && programDateTime <= atMs && atMs < programDateTime + duration * 1000,
@@ -135,9 +155,49 @@ export class HlsEngine {
     const time = fragment.start + (atMs - fragment.programDateTime) / 1000;
     const { buffered } = this.#video;
     for (let index = 0; index < buffered.length; index += 1) {
-      if (buffered.start(index) <= time && time < buffered.end(index) - 0.1) return time;
+      if (buffered.start(index) <= time && time < buffered.end(index) - beyondS) return time;
     }
     return null;
+  }
+
+  /**
+   * Moves by exactly one picture; false where that is not loaded.
+   *
+   * @param {1|-1} direction
+   */
+  step(direction) {
+    const beside = besideIn(this.#shownTimes(), this.#onScreen, direction);
+    if (beside !== null) this.moveTo(beside);
+    return beside !== null;
+  }
+
+  /** To the picture of a time. @param {number} time on the video's own clock */
+  moveTo(time) {
+    const inside = besideIn(this.#shownTimes(), time, 0) ?? time;
+    this.#video.currentTime = inside;
+    this.#onScreen = inside;
+  }
+
+  /** When the first picture of the list was taken, ms; null before there is one. */
+  get beginsMs() {
+    return this.#hls?.latestLevelDetails?.fragments[0]?.programDateTime ?? null;
+  }
+
+  /** When the picture on screen was taken, ms; null where that is not known. */
+  get shownMs() {
+    const time = this.#shownTimes().findLast((shown) => shown <= this.#onScreen + SAME_PICTURE_S);
+    if (time === undefined) return null;
+    const fragment = this.#hls?.latestLevelDetails?.fragments.findLast(({ start }) => start <= time + 0.001);
+    return fragment?.programDateTime ? fragment.programDateTime + (time - fragment.start) * 1000 : null;
+  }
+
+  #shownTimes() {
+    const { buffered } = this.#video;
+    const loaded = [...Array(buffered.length).keys()].map((index) => [buffered.start(index), buffered.end(index)]);
+    const times = [...this.#pictures.values()]
+      .flatMap(({ seam, times: shown }) => shown.map((time) => time - (this.#aheadS.get(seam) ?? 0)))
+      .filter((time) => loaded.some(([start = 0, end = 0]) => start - 0.001 <= time && time < end - 0.001));
+    return times.sort((one, other) => one - other);
   }
 
   /** To the newest picture there is. */
@@ -178,8 +238,38 @@ export class HlsEngine {
       this.#onFatal(data.type === ErrorTypes.NETWORK_ERROR ? 'network' : 'media', data.details);
     });
     hls.on(Events.FRAG_BUFFERED, () => (this.#mediaErrors = 0));
+    if (this.#keepsTimes) {
+      this.#watchPictures();
+      hls.on(Events.INIT_PTS_FOUND, (_, { frag, initPTS, timescale }) => this.#aheadS.set(frag.cc, initPTS / timescale));
+      hls.on(Events.BUFFER_APPENDING, (_, { type, data, frag }) => type !== 'audio' && this.#note(data, frag));
+    }
     hls.loadSource(url);
     hls.attachMedia(this.#video);
+  }
+
+  #watchPictures() {
+    const video = this.#video;
+    if (!('requestVideoFrameCallback' in video)) {
+      const note = () => (this.#onScreen = this.#video.currentTime);
+      for (const name of ['timeupdate', 'pause', 'seeked']) this.#video.addEventListener(name, note);
+      return;
+    }
+    /** @param {number} _ @param {VideoFrameCallbackMetadata} picture */
+    const look = (_, { mediaTime }) => {
+      if (this.#closed) return;
+      if (!video.seeking) this.#onScreen = mediaTime;
+      video.requestVideoFrameCallback(look);
+    };
+    video.requestVideoFrameCallback(look);
+  }
+
+  /** @param {Uint8Array} data an init section or a segment @param {{sn: number|'initSegment', cc: number}} fragment */
+  #note(data, { sn, cc }) {
+    this.#track = videoTrackOf(data) ?? this.#track;
+    const times = this.#track ? pictureTimesOf(data, this.#track) : [];
+    if (!times.length || typeof sn !== 'number') return;
+    this.#pictures.set(sn, { seam: cc, times });
+    for (const old of [...this.#pictures.keys()].slice(0, -SEGMENTS_KEPT)) this.#pictures.delete(old);
   }
 
   #seekableEnd() {

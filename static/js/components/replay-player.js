@@ -1,16 +1,24 @@
 // @ts-check
 import { localStamp, snapshotFileName } from '../lib/format.js';
-import { messageOf, saysItAll } from '../lib/messages.js';
-import { ReplaySession } from '../lib/replay-session.js';
-import { part, setText, tell } from './dom.js';
+import { ReplayRest } from '../lib/replay-rest.js';
+import { ReplaySession, isOneSource } from '../lib/replay-session.js';
+import { replayText } from '../lib/replay-text.js';
+import { part, setAttribute, setText, tell } from './dom.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
 import { ZoomView } from './zoom-view.js';
 
-/** @typedef {import('../lib/replay-session.js').Place} Place */
+/** @typedef {import('../lib/replay-session.js').Place} Place @typedef {import('../lib/replay-text.js').Phase} Phase */
+/** @typedef {import('../lib/api.js').Problem} Problem */
 
 const TICK_MS = 200;
 const GAP_MS = 3000;
 const STALL_MS = 2500;
+const CAUGHT_UP_MS = 700;
+/** A picture that was asked for exactly is there by then, or never. */
+const EXACT_MS = 8000;
+/** From here on before the end it is asked whether there is more by now. */
+const LAST_MS = 250;
+const BEFORE_MS = 5;
 export const SPEEDS = [0.25, 0.5, 1, 2, 4];
 
 /**
@@ -37,7 +45,17 @@ export class ReplayPlayer extends HTMLElement {
   #speed = 1;
   #movedAtMs = 0;
   #lastTime = -1;
+  /** @type {Phase} */
   #phase = 'idle';
+  /** The picture to be shown first, where it is not the first one there. @type {number|null} */
+  #exactMs = null;
+  /** @type {Problem|null} */
+  #broken = null;
+  #isHeldTo1 = false;
+  #isResting = false;
+  /** The next picture was asked for, and is not loaded yet. */
+  #owesStep = false;
+  #rest = new ReplayRest();
   /** What a snapshot is named after. @type {string[]} */
   names = [];
   /** What is added to times that are shown. */
@@ -57,6 +75,7 @@ export class ReplayPlayer extends HTMLElement {
     video.addEventListener('ended', () => this.#end(), { signal });
     window.addEventListener('pagehide', () => this.#session?.close({ keepalive: true }), { signal });
     document.addEventListener('fullscreenchange', () => this.#show(), { signal });
+    document.addEventListener('visibilitychange', () => !document.hidden && !this.#paused && this.#wake(), { signal });
     for (const [name, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
       ['big-play', () => this.togglePlay()],
@@ -86,6 +105,11 @@ export class ReplayPlayer extends HTMLElement {
     return part(this, 'video', HTMLVideoElement);
   }
 
+  /** When it lets the recorder go. @param {import('../lib/replay-rest.js').Limits} limits */
+  set restAfter(limits) {
+    this.#rest.limits = limits;
+  }
+
   /** When the picture on screen was taken, ms; before there is one, the time asked for. */
   get atMs() {
     return this.#pictureMs ?? this.#place?.atMs ?? null;
@@ -95,26 +119,40 @@ export class ReplayPlayer extends HTMLElement {
     return this.#place !== null;
   }
 
-  /** Plays from there; what is loaded already is played at once. @param {Place} place @param {{paused?: boolean}} [how] */
-  go(place, { paused = false } = {}) {
-    const before = this.#place;
-    const isSame = before?.cameraId === place.cameraId && before.recordingToken === place.recordingToken;
+  /**
+   * Plays from there; what is loaded already is played at once. `exact`: asked for anew, and shown from the very picture
+   * on, not from the key frame before it.
+   *
+   * @param {Place} place
+   * @param {{paused?: boolean, exact?: boolean}} [how]
+   */
+  go(place, { paused = false, exact = false } = {}) {
+    const isSame = isOneSource(this.#place, place);
     this.#place = place;
     this.#paused = paused;
-    this.#ended = false;
-    this.#movedAtMs = Date.now();
-    const inside = isSame && !this.#session?.problem ? this.#engine?.loadedTimeOf(place.atMs) : null;
+    this.#begin();
+    const inside = isSame && !exact && !this.#session?.problem ? this.#engine?.loadedTimeOf(place.atMs) : null;
     if (inside !== null && inside !== undefined && !this.#session?.isBusy) {
       this.video.currentTime = inside;
       this.#pictureMs = place.atMs;
       void this.#play();
     } else {
       this.#freeze();
+      this.#exactMs = exact ? place.atMs : null;
       this.#pictureMs = null;
       this.video.pause();
       this.#session?.go(place);
     }
     this.#show();
+  }
+
+  #begin() {
+    this.#ended = this.#isHeldTo1 = this.#isResting = false;
+    this.#exactMs = null;
+    this.#owesStep = false;
+    this.#broken = null;
+    this.#movedAtMs = Date.now();
+    this.#rest.begin();
   }
 
   /** Ends it, and gives the recorder's session back. */
@@ -124,12 +162,23 @@ export class ReplayPlayer extends HTMLElement {
     this.#engine = null;
     this.#place = null;
     this.#pictureMs = null;
+    this.#begin();
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
     this.#show();
   }
 
   retry() {
-    if (this.#place) this.go({ ...this.#place, atMs: this.atMs ?? this.#place.atMs });
+    this.#goOn(0, {});
+  }
+
+  /** From the picture on screen, or a little before. @param {number} beforeMs @param {{paused?: boolean, exact?: boolean}} how */
+  #goOn(beforeMs, how) {
+    if (this.#place) this.go({ ...this.#place, atMs: (this.atMs ?? this.#place.atMs) - beforeMs }, how);
+  }
+
+  /** Takes up again what was let go. */
+  #wake() {
+    if (this.#isResting) this.#goOn(0, { paused: this.#paused, exact: true });
   }
 
   togglePlay() {
@@ -141,6 +190,16 @@ export class ReplayPlayer extends HTMLElement {
       this.retry();
       return;
     }
+    if (this.#phase === 'ended') {
+      this.#goOn(LAST_MS, { exact: true }); // perhaps there is more by now
+      return;
+    }
+    if (this.#isResting) {
+      this.#paused = false;
+      this.#wake();
+      return;
+    }
+    this.#movedAtMs = Date.now();
     this.#paused = !this.video.paused || (!this.#paused && this.#phase === 'loading');
     if (this.#paused) this.video.pause();
     else void this.#play();
@@ -156,26 +215,42 @@ export class ReplayPlayer extends HTMLElement {
 
   /** One picture on or back, while paused. @param {1|-1} direction */
   step(direction) {
-    if (!this.#place || !this.#engine) return;
+    const { video } = this;
     this.#paused = true;
-    this.video.pause();
-    const fps = this.#session?.stream?.video?.fps || 10;
-    this.video.currentTime = Math.max(0, this.video.currentTime + direction / fps);
+    video.pause();
+    this.#wake();
+    const engine = this.#engine;
+    if (!this.#place || !engine || this.#exactMs !== null) return;
+    const shownMs = engine.shownMs;
+    this.#owesStep = false;
+    if (engine.step(direction)) this.#show();
+    else if (direction > 0) this.#owesStep = !video.ended;
+    else if (shownMs !== null) this.go({ ...this.#place, atMs: shownMs - BEFORE_MS }, { paused: true, exact: true });
     this.#show();
   }
 
   /** @param {number} speed */
   chooseSpeed(speed) {
     this.#speed = SPEEDS.includes(speed) ? speed : 1;
-    this.video.playbackRate = this.#speed;
+    this.#isHeldTo1 = false;
     part(this, 'speed', HTMLSelectElement).value = String(this.#speed);
     tell(this, 'replay-speed', this.#speed);
+    this.#show();
   }
 
   /** @param {1|-1} direction */
   changeSpeed(direction) {
     const next = SPEEDS[SPEEDS.indexOf(this.#speed) + direction];
     if (next) this.chooseSpeed(next);
+  }
+
+  /** Whether the recorder is known to send no faster than it recorded. */
+  get #isSlow() {
+    return this.#session?.stream?.beats_real_time === false;
+  }
+
+  get #rate() {
+    return this.#isSlow || this.#isHeldTo1 ? Math.min(1, this.#speed) : this.#speed;
   }
 
   toggleSound() {
@@ -222,12 +297,14 @@ export class ReplayPlayer extends HTMLElement {
     const engine = new HlsEngine(this.video, {
       onFatal: (why) => engine === this.#engine && this.#fatal(why),
       config: REPLAY_CONFIG,
+      keepsTimes: true,
     });
     this.#engine = engine;
+    this.#pictureMs = null;
     this.#lastTime = -1;
     this.#movedAtMs = Date.now();
     this.#ended = false;
-    if (this.#place) this.#place = { ...this.#place, atMs: startMs };
+    if (this.#place && this.#exactMs === null) this.#place = { ...this.#place, atMs: startMs };
     engine.load(url, { hlsAddress: hls, workerAddress: hlsWorker }).then(
       () => (engine === this.#engine ? this.#play() : undefined),
       () => (engine === this.#engine ? this.#fatal('network') : undefined),
@@ -236,8 +313,8 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   async #play() {
-    this.video.playbackRate = this.#speed;
-    if (this.#paused) return;
+    this.video.playbackRate = this.#rate;
+    if (this.#paused || this.#exactMs !== null) return;
     await this.video.play().catch(async (error) => {
       if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
       this.video.muted = true;
@@ -248,8 +325,8 @@ export class ReplayPlayer extends HTMLElement {
   /** @param {'network'|'media'|'unsupported'} why */
   #fatal(why) {
     if (why === 'network' && this.#session?.problem) return; // the session says why
-    this.#setPhase('broken');
-    this.#say(messageOf(why === 'network' ? 'server_unreachable' : 'cannot_play').title, '');
+    this.#broken = { code: why === 'network' ? 'server_unreachable' : 'cannot_play', detail: '' };
+    this.#show();
   }
 
   #end() {
@@ -259,8 +336,11 @@ export class ReplayPlayer extends HTMLElement {
 
   #tick() {
     const { video } = this;
+    this.#reachExact();
+    if (this.#owesStep && this.#paused) this.step(1);
     const playing = this.#engine?.playingDate?.getTime() ?? null;
-    if (playing !== null && video.readyState >= 2) {
+    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isBusy && this.#exactMs === null;
+    if (playing !== null && isThere) {
       const before = this.#pictureMs;
       const passed = video.currentTime - this.#lastTime;
       if (before !== null && this.#lastTime >= 0 && passed >= 0 && passed < 8 && playing - before > passed * 1000 + GAP_MS) {
@@ -268,6 +348,7 @@ export class ReplayPlayer extends HTMLElement {
       }
       if (video.currentTime !== this.#lastTime) {
         this.#movedAtMs = Date.now();
+        this.#broken = null;
         if (this.#lastTime >= 0 || this.#paused) part(this, 'frozen', HTMLCanvasElement).hidden = true;
       }
       this.#lastTime = video.currentTime;
@@ -276,6 +357,32 @@ export class ReplayPlayer extends HTMLElement {
         tell(this, 'replay-time', playing);
       }
     }
+    this.#show();
+    this.#restIfDue();
+  }
+
+  /** Goes to the very picture that was asked for, once it is there. */
+  #reachExact() {
+    const engine = this.#engine;
+    if (this.#exactMs === null || !engine || this.#session?.isBusy) return;
+    const time = engine.loadedTimeOf(this.#exactMs, 0);
+    const isPast = (engine.beginsMs ?? 0) > this.#exactMs;
+    if (time === null && !isPast && Date.now() - this.#movedAtMs < EXACT_MS) return;
+    this.#exactMs = null;
+    if (time !== null) engine.moveTo(time);
+    void this.#play();
+  }
+
+  #restIfDue() {
+    const stands = this.#paused || this.#phase === 'ended' || this.#phase === 'problem';
+    const isHeard = !this.video.muted && Boolean(this.#session?.stream?.audio);
+    const facts = { nowMs: Date.now(), stands, isHidden: document.hidden, isHeard };
+    if (!this.#place || this.#isResting || this.#session?.isBusy || !this.#rest.isDue(facts)) return;
+    this.#isResting = true;
+    this.#freeze();
+    this.#session?.close();
+    this.#engine?.close();
+    this.#engine = null;
     this.#show();
   }
 
@@ -286,16 +393,11 @@ export class ReplayPlayer extends HTMLElement {
     const { video } = this;
     const session = this.#session;
     const problem = session?.problem ?? null;
-    const stands = Date.now() - this.#movedAtMs > STALL_MS;
     const hasPicture = this.#pictureMs !== null;
-    if (!this.#place) this.#setPhase('idle');
-    else if (problem) this.#setPhase('problem');
-    else if (this.#phase === 'broken' && stands && !session?.isBusy) this.#setPhase('broken');
-    else if (this.#ended || video.ended) this.#setPhase('ended');
-    else if (session?.isBusy || !hasPicture) this.#setPhase('loading');
-    else if (this.#paused || video.paused) this.#setPhase('paused');
-    else this.#setPhase(stands ? 'stalled' : 'playing');
-    this.#explain(problem);
+    this.#setPhase(this.#phaseNow(problem, hasPicture));
+    if (this.#phase === 'caught-up') this.#isHeldTo1 = true;
+    if (video.playbackRate !== this.#rate) video.playbackRate = this.#rate;
+    this.#explain(this.#phase === 'problem' ? problem : this.#broken);
     const stage = part(this, 'stage', HTMLElement);
     stage.dataset.running = String(!video.paused && this.#phase !== 'paused');
     stage.dataset.muted = String(video.muted);
@@ -305,35 +407,56 @@ export class ReplayPlayer extends HTMLElement {
     const badge = part(this, 'badge', HTMLElement);
     badge.hidden = this.#phase === 'idle';
     badge.dataset.state = this.#phase === 'stalled' || this.#phase === 'problem' ? 'stalled' : this.#phase;
-    const speed = this.#speed === 1 ? '' : ` ${this.#speed}×`;
+    const speed = this.#rate === 1 ? '' : ` ${this.#rate}×`;
     setText(part(this, 'badge-text', HTMLElement), this.#phase === 'paused' ? 'PAUSED' : `PLAYBACK${speed}`);
     for (const name of ['back', 'forward', 'snapshot', 'mute']) {
       part(this, name, HTMLButtonElement).disabled = !hasPicture || (name === 'mute' && !session?.stream?.audio);
     }
   }
 
-  /** @param {import('../lib/api.js').Problem|null} problem */
+  /** @param {Problem|null} problem @param {boolean} hasPicture @returns {Phase} */
+  #phaseNow(problem, hasPicture) {
+    const session = this.#session;
+    const stoodMs = Date.now() - this.#movedAtMs;
+    if (!this.#place) return 'idle';
+    if (this.#isResting) return 'paused';
+    if (problem && !(hasPicture && stoodMs < CAUGHT_UP_MS)) return 'problem'; // what is there already plays on meanwhile
+    if (this.#broken && !session?.isBusy) return 'broken';
+    if (this.#ended || this.video.ended) return 'ended';
+    if (session?.isBusy || !hasPicture || this.#exactMs !== null) return 'loading';
+    if (this.#paused || this.video.paused) return 'paused';
+    if (stoodMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
+    return stoodMs > STALL_MS ? 'stalled' : 'playing';
+  }
+
+  /** @param {Problem|null} problem */
   #explain(problem) {
     const phase = this.#phase;
-    part(this, 'spinner', HTMLElement).hidden = !(phase === 'loading' || phase === 'stalled');
+    part(this, 'spinner', HTMLElement).hidden = !(phase === 'loading' || phase === 'stalled' || phase === 'caught-up');
     part(this, 'big-play', HTMLElement).hidden = phase !== 'idle';
     part(this, 'icon', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
     part(this, 'retry', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
-    if (problem) {
-      const { title, advice } = messageOf(problem.code);
-      this.#say(title, saysItAll(problem.code) ? advice : problem.detail);
-    } else if (phase === 'stalled') this.#say('The picture stands still', 'Waiting for the recorder');
-    else if (phase === 'ended') this.#say('The recording ends here', '');
-    else if (phase !== 'broken') this.#say('', '');
+    const waitedS = (Date.now() - this.#movedAtMs) / 1000;
+    const behindS = (Date.now() - (this.atMs ?? 0)) / 1000;
+    const waitingFor = this.#session?.isBusy ? null : (this.#session?.stream?.waiting_for ?? null);
+    const isTried = this.#session?.isTried ?? false;
+    const said = replayText({ phase, problem, waitingFor, waitedS, isTried, behindS });
+    setText(part(this, 'title', HTMLElement), said.title);
+    setText(part(this, 'advice', HTMLElement), said.advice);
+    const live = part(this, 'live', HTMLAnchorElement);
+    live.hidden = !said.offersLive || !this.#place;
+    const channel = this.#place?.channel ? `?channel=${this.#place.channel}` : '';
+    setAttribute(live, 'href', `${document.body.dataset.viewer ?? ''}${this.#place?.cameraId ?? ''}${channel}`);
+    this.#explainSpeed();
   }
 
-  /** @param {string} title @param {string} advice */
-  #say(title, advice) {
-    setText(part(this, 'title', HTMLElement), title);
-    setText(part(this, 'advice', HTMLElement), advice);
+  #explainSpeed() {
+    for (const option of part(this, 'speed', HTMLSelectElement).options) option.disabled = this.#isSlow && Number(option.value) > 1;
+    const isHeld = this.#rate !== this.#speed;
+    setText(part(this, 'note', HTMLElement), isHeld ? (this.#isSlow ? 'This recorder sends no faster than 1×' : 'At 1×: caught up with now') : '');
   }
 
-  /** @param {string} phase */
+  /** @param {Phase} phase */
   #setPhase(phase) {
     if (phase === this.#phase) return;
     this.#phase = phase;

@@ -27,7 +27,7 @@ export { ApiError, problemOf };
  *   started_at: string|null, uptime_s: number|null, viewers: number, restarts: number, video: VideoFormat|null,
  *   audio: AudioFormat|null, transcoding: boolean, bitrate_kbps: number|null, last_segment_age_s: number|null,
  *   playlist_url: string, waiting_for?: 'connecting'|'key_frame'|'buffering'|'recording'|null, source_codec?: string|null,
- *   time_confirmed?: boolean|null}} Stream
+ *   time_confirmed?: boolean|null, beats_real_time?: boolean|null}} Stream
  * @typedef {{host: string, port: number, name: string, hardware: string, already_added: boolean}} FoundDevice
  * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string}} CameraDraft
  * @typedef {'recorded'|'not_recorded'|'not_asked'|'unknown'} SpanState

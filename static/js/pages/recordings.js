@@ -20,6 +20,8 @@ import { RecordingsSearch, lineName } from './recordings-search.js';
 const DAY_MS = 86_400_000;
 const SCRUB_MS = 250;
 const CLOCK_MATTERS_S = 5;
+/** What was recorded so lately may not be known yet, and plays. */
+const OPEN_END_MS = 60_000;
 
 const api = pageApi();
 const timeline = byId('timeline', RecordingTimeline);
@@ -195,7 +197,7 @@ function play(row, atMs) {
   if (!row || !camera) return;
   byId('gap-note', HTMLElement).textContent = '';
   const span = spanAt(row, atMs);
-  if (span && !isPlayable(span)) {
+  if (span && !isPlayable(span) && atMs < Date.now() - OPEN_END_MS) {
     const next = row.spans.find((item) => item.startMs >= atMs && isPlayable(item));
     byId('gap-note', HTMLElement).textContent = next
       ? `Nothing was recorded at ${localStamp(new Date(atMs))}; playing goes on at ${localStamp(new Date(next.startMs))}.`
@@ -207,7 +209,7 @@ function play(row, atMs) {
   part(player, 'channel', HTMLElement).textContent = rowName(row);
   timeline.atMs = atMs;
   calendar.chosen = new Date(atMs);
-  player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs), atMs });
+  player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs), channel: row.channel, atMs });
   go(row.channel, atMs);
 }
 
@@ -257,7 +259,7 @@ timeline.addEventListener('timeline-scrub', (event) => {
   // While the finger moves, the picture follows where it rests.
   const { row, atMs } = /** @type {CustomEvent<{row: Row, atMs: number}>} */ (event).detail;
   if (scrubTimer !== null) clearTimeout(scrubTimer);
-  scrubTimer = setTimeout(() => camera && row && player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs), atMs }), SCRUB_MS);
+  scrubTimer = setTimeout(() => camera && row && player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs), channel: row.channel, atMs }), SCRUB_MS);
 });
 timeline.addEventListener('timeline-view', (event) => loader?.look(/** @type {CustomEvent} */ (event).detail));
 timeline.addEventListener('timeline-row', (event) => {
@@ -292,7 +294,7 @@ search.addEventListener('play', (event) => {
   part(modal, 'channel', HTMLElement).textContent = lineName(line);
   byId('play-title', HTMLElement).textContent = `${lineName(line)}, from ${localStamp(new Date(line.startMs))}`;
   playDialog.show();
-  modal.go({ cameraId: camera.id, recordingToken: line.recordingToken, atMs: line.startMs });
+  modal.go({ cameraId: camera.id, recordingToken: line.recordingToken, channel: line.channel, atMs: line.startMs });
 });
 playDialog.addEventListener('dialog-closed', () => modal.close());
 

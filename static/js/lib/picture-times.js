@@ -1,0 +1,123 @@
+// @ts-check
+/**
+ * When the pictures in fragmented MP4 are shown (ISO/IEC 14496-12, 8.8): what a player needs to move by exactly one,
+ * whatever the frame rate, and where that changes.
+ */
+
+/** @typedef {{id: number, timescale: number, duration: number}} VideoTrack `duration`: of a sample that does not say its own */
+/** @typedef {{type: string, from: number, end: number}} Box `from`: where its content begins */
+
+/** What rounding may make of the time of one picture. */
+export const SAME_PICTURE_S = 0.0005;
+
+/** The video track of an init section; null where there is none. @param {Uint8Array} bytes @returns {VideoTrack|null} */
+export function videoTrackOf(bytes) {
+  const view = viewOf(bytes);
+  for (const track of within(view, whole(view), 'moov', 'trak')) {
+    const [head] = within(view, track, 'tkhd');
+    const [media] = within(view, track, 'mdia', 'mdhd');
+    const [handler] = within(view, track, 'mdia', 'hdlr');
+    if (!head || !media || !handler || nameAt(view, handler.from + 8) !== 'vide') continue;
+    const id = view.getUint32(head.from + (view.getUint8(head.from) ? 20 : 12));
+    const timescale = view.getUint32(media.from + (view.getUint8(media.from) ? 20 : 12));
+    const extend = within(view, whole(view), 'moov', 'mvex', 'trex').find((box) => view.getUint32(box.from + 4) === id);
+    return { id, timescale, duration: extend ? view.getUint32(extend.from + 12) : 0 };
+  }
+  return null;
+}
+
+/**
+ * When each picture of a segment is shown, in seconds by its own time line, sorted. Empty for anything else.
+ *
+ * @param {Uint8Array} bytes
+ * @param {VideoTrack} track
+ */
+export function pictureTimesOf(bytes, track) {
+  const view = viewOf(bytes);
+  /** @type {number[]} */
+  const times = [];
+  for (const run of within(view, whole(view), 'moof', 'traf')) {
+    const [head] = within(view, run, 'tfhd');
+    const [begin] = within(view, run, 'tfdt');
+    if (!head || !begin || view.getUint32(head.from + 4) !== track.id) continue;
+    const flags = view.getUint32(head.from) & 0xffffff;
+    const at = head.from + 8 + (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0);
+    const duration = flags & 8 ? view.getUint32(at) : track.duration;
+    let ticks = view.getUint8(begin.from) ? Number(view.getBigUint64(begin.from + 4)) : view.getUint32(begin.from + 4);
+    for (const samples of within(view, run, 'trun')) ticks = readRun(view, samples, ticks, duration, (shown) => times.push(shown / track.timescale));
+  }
+  return times.sort((one, other) => one - other);
+}
+
+/**
+ * Where to go for the picture that is shown at a time (0), the next (1) or the one before (-1): its middle, so that no
+ * rounding leads to its neighbour. Null where it is not among them.
+ *
+ * @param {number[]} times when pictures are shown, sorted
+ * @param {number} at
+ * @param {0|1|-1} direction
+ */
+export function besideIn(times, at, direction) {
+  const shown = times.findLastIndex((time) => time <= at + SAME_PICTURE_S);
+  const begin = times[shown + direction];
+  if (shown < 0 || begin === undefined) return null;
+  const end = times[shown + direction + 1] ?? begin + 0.002;
+  return begin + (end - begin) / 2;
+}
+
+/**
+ * @param {DataView} view
+ * @param {Box} run
+ * @param {number} ticks when its first sample is decoded
+ * @param {number} usual
+ * @param {(shown: number) => void} take
+ * @returns {number} when the next one would be
+ */
+function readRun(view, run, ticks, usual, take) {
+  const flags = view.getUint32(run.from) & 0xffffff;
+  const count = view.getUint32(run.from + 4);
+  let at = run.from + 8 + (flags & 0x1 ? 4 : 0) + (flags & 0x4 ? 4 : 0);
+  for (let sample = 0; sample < count; sample += 1) {
+    const duration = flags & 0x100 ? view.getUint32(at) : usual;
+    at += (flags & 0x100 ? 4 : 0) + (flags & 0x200 ? 4 : 0) + (flags & 0x400 ? 4 : 0);
+    take(ticks + (flags & 0x800 ? view.getInt32(at) : 0));
+    at += flags & 0x800 ? 4 : 0;
+    ticks += duration;
+  }
+  return ticks;
+}
+
+/** @param {Uint8Array} bytes */
+function viewOf(bytes) {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** @param {DataView} view @returns {Box} */
+function whole(view) {
+  return { type: '', from: 0, end: view.byteLength };
+}
+
+/** The boxes at a path of types. @param {DataView} view @param {Box} box @param {...string} path @returns {Box[]} */
+function within(view, box, ...path) {
+  const [type, ...rest] = path;
+  const found = [...children(view, box)].filter((child) => child.type === type);
+  return rest.length ? found.flatMap((child) => within(view, child, ...rest)) : found;
+}
+
+/** @param {DataView} view @param {Box} box @returns {Generator<Box>} */
+function* children(view, box) {
+  let at = box.from;
+  while (at + 8 <= box.end) {
+    const short = view.getUint32(at);
+    const isLong = short === 1 && at + 16 <= box.end;
+    const size = isLong ? Number(view.getBigUint64(at + 8)) : short || box.end - at;
+    if (size < 8 || at + size > box.end) return;
+    yield { type: nameAt(view, at + 4), from: at + (isLong ? 16 : 8), end: at + size };
+    at += size;
+  }
+}
+
+/** @param {DataView} view @param {number} at */
+function nameAt(view, at) {
+  return String.fromCharCode(...[0, 1, 2, 3].map((place) => view.getUint8(at + place)));
+}

@@ -1,0 +1,77 @@
+"""What the tests of the recordings' player share: the time in the picture, the player's state, and how to begin."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.browser.watching import Open, Watched
+from tools.running import App
+
+PLAYING = "#player [data-part=stage][data-phase=playing]"
+
+# The time burnt into the picture: 40 cells of 8 pixels, 36 of them tenths of a second (simulator.burnt_time).
+BURNT = """(id) => {
+  const video = document.querySelector(`#${id} video`);
+  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(video, 0, 0);
+  const cells = [...Array(40).keys()].map((cell) => context.getImageData(8 * cell + 4, 4, 1, 1).data[0] > 128);
+  if (!cells[0] || cells[1]) return null;
+  let tenths = 0;
+  for (const cell of cells.slice(2, 38)) tenths = 2 * tenths + Number(cell);
+  return tenths / 10;
+}"""
+
+# The number in a picture of the recorder's loop: white, black, sixteen bits, highest first (tests/browser/pictures.py).
+NUMBER = """() => {
+  const video = document.querySelector('#player video');
+  const canvas = new OffscreenCanvas(200, 4);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
+  const { data } = context.getImageData(0, 0, 200, 4);
+  const bits = [...Array(18).keys()].map((cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
+  return bits.slice(2).reduce((sum, bit) => sum * 2 + bit, 0);
+}"""
+
+# What a player that stands still is doing.
+STATE = """(() => {
+  const video = document.querySelector('#player video');
+  const { currentTime, paused, seeking, readyState, buffered } = video;
+  const loaded = [...Array(buffered.length).keys()].map((at) => [buffered.start(at), buffered.end(at)]);
+  const { phase } = document.querySelector('#player [data-part=stage]').dataset;
+  return JSON.stringify({ currentTime, paused, seeking, readyState, loaded, phase });
+})()"""
+
+
+def burnt_s(page: Page, player: str = "player") -> float:
+    shown: float | None = page.evaluate(BURNT, player)
+    assert shown is not None, "no picture with a time in it"
+    return shown
+
+
+def wait(page: Page, expression: str, within_s: float = 30.0) -> None:
+    """Until it is so. Not the page's own polling: that needs eval, which the pages' policy forbids."""
+    ends_s = time.monotonic() + within_s
+    while not page.evaluate(expression):
+        assert time.monotonic() < ends_s, f"it did not become so: {expression[-80:]}; {page.evaluate(STATE)}"
+        page.wait_for_timeout(50)
+
+
+def open_at(app: App, camera_id: int, open_page: Open, at: datetime, channel: int = 1, **options: Any) -> Watched:
+    """The recordings page at a moment of a channel, playing."""
+    text = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    watched = open_page(f"{app.url}/recordings/{camera_id}?channel={channel}&t={text}", **options)
+    watched.page.wait_for_selector(PLAYING)
+    return watched
+
+
+def phase(page: Page, player: str = "player") -> str | None:
+    return page.locator(f"#{player} [data-part=stage]").get_attribute("data-phase")
+
+
+def no_longer_seeks(page: Page) -> None:
+    wait(page, "(({ video }) => !video.seeking && video.readyState > 1)(document.querySelector('#player'))")

@@ -1,0 +1,309 @@
+"""The recordings' player: single pictures, what is still written, the next recording, and letting a recorder go."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.replaying import BURNT, NUMBER, PLAYING, STATE, burnt_s, no_longer_seeks, open_at, wait
+from tests.browser.watching import Open
+from tools.running import App, Recorder, running_recorder
+
+pytestmark = pytest.mark.browser
+
+
+def earlier(minutes: float) -> datetime:
+    return datetime.now(UTC) - timedelta(minutes=minutes)
+
+
+def pause(page: Page) -> None:
+    page.keyboard.press("k")
+    expect(page.locator("#player [data-part=badge-text]")).to_have_text("PAUSED")
+    no_longer_seeks(page)
+
+
+def sessions(recorder: Recorder) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = recorder.control("GET", "/replay")["sessions"]
+    return found
+
+
+# ---- single pictures -----------------------------------------------------------------------------
+
+
+def test_each_press_moves_exactly_one_picture_of_five_a_second(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_at(app, camera_id, open_page, earlier(40)).page
+    page.wait_for_timeout(3000)  # so that there is something behind it
+    pause(page)
+    at_s = burnt_s(page)
+    for step in range(1, 13):
+        page.keyboard.press(".")
+        no_longer_seeks(page)
+        assert burnt_s(page) == pytest.approx(at_s + step / 5, abs=0.01), page.evaluate(STATE)
+    for step in range(11, -13, -1):
+        page.keyboard.press(",")
+        no_longer_seeks(page)
+        assert burnt_s(page) == pytest.approx(at_s + step / 5, abs=0.01), page.evaluate(STATE)
+
+
+def test_a_step_back_from_the_first_picture_leads_to_the_one_before_it(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    at = earlier(45).replace(microsecond=0)
+    page = open_at(app, camera_id, open_page, at).page
+    pause(page)
+    at_s = at.timestamp()  # a key frame each second: the run's first picture
+    while burnt_s(page) > at_s:
+        page.keyboard.press(",")
+        no_longer_seeks(page)
+    page.keyboard.press(",")
+    wait(page, f"Math.abs(({BURNT})('player') - {at_s - 0.2}) < 0.01", 5)
+    page.wait_for_selector("#player [data-phase=paused]")
+    page.keyboard.press(".")
+    wait(page, f"Math.abs(({BURNT})('player') - {at_s}) < 0.01")
+
+
+@pytest.fixture(scope="module")
+def clip_page(app: App) -> Iterator[int]:
+    with running_recorder("--channels", "1", "--profile", "small", "--replay-clip") as recorder:
+        yield app.add_camera(recorder, name="25 a second")
+
+
+def test_each_press_moves_exactly_one_picture_of_twenty_five_a_second(
+    app: App, clip_page: int, open_page: Open
+) -> None:
+    page = open_at(app, clip_page, open_page, earlier(40)).page
+    page.wait_for_timeout(1500)
+    pause(page)
+    loop = 25 * 16
+    at: int = page.evaluate(NUMBER)
+    for step in (*range(1, 31), *range(29, -3, -1)):
+        before = page.evaluate(NUMBER)
+        page.keyboard.press("." if (step - (before - at)) % loop == 1 else ",")
+        no_longer_seeks(page)
+        assert (page.evaluate(NUMBER) - at) % loop == step % loop, (step, before, page.evaluate(NUMBER), at)
+
+
+# ---- ends, and what is no end --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def many(app: App) -> Iterator[tuple[Recorder, int]]:
+    """A recorder with a recording for every six hours, and its camera."""
+    with running_recorder("--channels", "2", "--profile", "small", "--make", "many-recordings") as recorder:
+        yield recorder, app.add_camera(recorder, name="Many recordings")
+
+
+def boundary(recorder: Recorder) -> datetime:
+    """A time in the last day at which channel 1 goes on from one recording in the next, without a gap."""
+    now = datetime.now(UTC)
+    at = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
+    while True:
+        around = recorder.archive(1, at - timedelta(minutes=10), at + timedelta(minutes=10))["spans"]
+        if len(around) == 1 and now - at > timedelta(minutes=15):
+            return at
+        at -= timedelta(hours=6)
+
+
+def test_playing_and_seeking_go_on_in_the_channels_next_recording(
+    app: App, many: tuple[Recorder, int], open_page: Open
+) -> None:
+    recorder, camera_id = many
+    cut = boundary(recorder)
+    page = open_at(app, camera_id, open_page, cut - timedelta(seconds=8)).page
+    token = "() => fetch('/api/streams/all').then((it) => it.json()).then((it) => it.streams.at(-1).recording_token)"
+    wait(page, f"({BURNT})('player') > {cut.timestamp() + 3}")
+    expect(page.locator("#player [data-part=title]")).to_have_text("")
+    expect(page.locator("#gap-note")).to_have_text("")
+    later = page.evaluate(token)
+    assert later.endswith(cut.strftime("_%Y%m%d%H"))
+    for _ in range(3):
+        page.keyboard.press("j")
+    wait(page, f"({BURNT})('player') < {cut.timestamp()}")
+    page.wait_for_selector(PLAYING)
+    assert len(sessions(recorder)) == 1
+
+
+def test_what_is_still_being_recorded_plays_up_to_now_and_on(app: App, camera_id: int, open_page: Open) -> None:
+    began = earlier(0.3)
+    page = open_at(app, camera_id, open_page, began).page
+    page.keyboard.press(">")
+    page.keyboard.press(">")
+    title = page.locator("#player [data-part=title]")
+    expect(title).to_have_text("Caught up with now", timeout=40_000)
+    expect(page.locator("#player [data-part=live]")).to_have_attribute("href", f"/viewer/{camera_id}?channel=1")
+    reached_s = burnt_s(page)
+    assert datetime.now(UTC).timestamp() - reached_s < 12
+    wait(page, f"({BURNT})('player') > {reached_s + 8}")
+    assert "/recordings/" in page.url, "it never goes to live by itself"
+    assert page.evaluate("document.querySelector('#player video').playbackRate") == 1
+    expect(page.locator("#player [data-part=note]")).to_contain_text("caught up with now")
+
+
+@pytest.fixture(scope="module")
+def ended(recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, int, datetime]]:
+    """An app, a camera whose channel stopped recording an hour before, and when."""
+    with running_recorder("--channels", "16", "--profile", "small") as other:
+        running = App(tmp_path_factory.mktemp("ended"), SEGMENT_S="1")
+        running.start()
+        camera_id = running.add_camera(other, name="Ended")
+        now = datetime.now(UTC)
+        end = datetime.fromisoformat(other.archive(11, now - timedelta(hours=3), now)["latest"])
+        yield running, camera_id, end
+        running.stop()
+
+
+def test_play_at_the_end_asks_for_more_and_never_begins_at_the_beginning(
+    ended: tuple[App, int, datetime], open_page: Open
+) -> None:
+    app, camera_id, end = ended
+    page = open_at(app, camera_id, open_page, end - timedelta(seconds=9), channel=11).page
+    title = page.locator("#player [data-part=title]")
+    expect(title).to_have_text("The recording ends here", timeout=20_000)
+    last_s = burnt_s(page)
+    assert last_s == pytest.approx(end.timestamp(), abs=0.5)
+    page.evaluate(f"""setInterval(() => (window.seen ??= []).push(({BURNT})('player')), 20)""")
+    with page.expect_request("**/api/playback/seek") as asked:
+        page.keyboard.press("k")
+    assert asked.value.post_data
+    page.wait_for_selector("#player [data-phase=loading]")
+    expect(title).to_have_text("The recording ends here")
+    still = page.locator("#player [data-part=frozen]")
+    expect(still).to_be_hidden()
+    shown = [value for value in page.evaluate("window.seen") if value is not None]
+    assert burnt_s(page) == pytest.approx(last_s, abs=0.3)
+    assert min(shown) > last_s - 1.5, "what is decoded up to the last picture lies below its still"
+    page.keyboard.press("j")
+    page.wait_for_selector(PLAYING)
+
+
+# ---- waits ---------------------------------------------------------------------------------------
+
+
+def test_opening_says_what_it_waits_for_and_how_long_and_a_stall_does_too(app: App, open_page: Open) -> None:
+    # It sends no faster than real time, so that little is loaded when it falls silent.
+    with running_recorder("--channels", "1", "--profile", "small", "--make", "uniview-like") as recorder:
+        camera_id = app.add_camera(recorder, name="Slow")
+        recorder.set_fault("replay_setup_delay", 4.0)
+        text = earlier(30).strftime("%Y-%m-%dT%H:%M:%SZ")
+        page = open_page(f"{app.url}/recordings/{camera_id}?channel=1&t={text}").page
+        advice = page.locator("#player [data-part=advice]")
+        expect(page.locator("#player [data-part=title]")).to_have_text("Opening the recording")
+        expect(advice).to_have_text(re.compile(r"The recorder takes a moment: [23] s"))
+        page.wait_for_selector(PLAYING)
+        expect(advice).to_have_text("")
+        recorder.set_fault("rtsp_silent")
+        expect(page.locator("#player [data-part=title]")).to_have_text("The picture stands still")
+        expect(advice).to_have_text(re.compile(r"Waiting for the recorder: \d s"))
+        recorder.clear_fault("rtsp_silent")
+        page.wait_for_selector(PLAYING)
+        expect(advice).to_have_text("")
+
+
+def test_a_recorder_that_sends_no_faster_than_real_time_is_not_asked_to(app: App, open_page: Open) -> None:
+    with running_recorder("--channels", "1", "--profile", "small", "--make", "uniview-like") as recorder:
+        camera_id = app.add_camera(recorder, name="Real time only")
+        page = open_at(app, camera_id, open_page, earlier(30)).page
+        fast = page.locator("#player [data-part=speed] option[value='4']")
+        expect(fast).to_be_disabled(timeout=15_000)
+        expect(page.locator("#player [data-part=note]")).to_have_text("")
+        page.keyboard.press(">")
+        expect(page.locator("#player [data-part=note]")).to_have_text("This recorder sends no faster than 1×")
+        assert page.evaluate("document.querySelector('#player video').playbackRate") == 1
+        page.keyboard.press("<")
+        page.keyboard.press("<")
+        expect(page.locator("#player [data-part=badge-text]")).to_have_text("PLAYBACK 0.5×")
+
+
+# ---- a recorder's session is given back ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory, recorder: Recorder) -> Iterator[tuple[App, int]]:
+    """An app that plays one recording of a recorder at once."""
+    running = App(tmp_path_factory.mktemp("single"), SEGMENT_S="1", DEVICE_REPLAY_SESSIONS="1")
+    running.start()
+    yield running, running.add_camera(recorder, name="One at a time")
+    running.stop()
+
+
+def test_the_modal_player_and_another_channel_take_the_place_of_the_one_before(
+    single: tuple[App, int], open_page: Open
+) -> None:
+    app, camera_id = single
+    page = open_at(app, camera_id, open_page, earlier(60)).page
+    page.get_by_role("button", name="Last 24 h").click()
+    page.get_by_role("button", name="Search", exact=True).click()
+    row = page.locator("#results tr").first.get_by_role("button")
+    page.evaluate(
+        """window.problems = 0; document.addEventListener('replay-phase', (event) => {
+          if (event.detail === 'problem') window.problems += 1; })"""
+    )
+    for _ in range(2):
+        row.click()
+        page.wait_for_selector("#modal-player [data-phase=playing]")
+        page.keyboard.press("Escape")
+        page.evaluate("document.querySelector('#player').dispatchEvent(new Event('replay-wanted', { bubbles: true }))")
+        page.wait_for_selector(PLAYING)
+    slider = page.get_by_role("slider", name="Time")
+    slider.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#player [data-part=channel]")).to_contain_text("2 ")
+    page.wait_for_timeout(300)
+    page.wait_for_selector(PLAYING)
+    assert page.evaluate("window.problems") == 0
+    assert len(app.call("GET", "/api/streams/all")["streams"]) == 1
+
+
+def test_a_player_that_is_paused_for_long_lets_go_and_takes_up_again_at_the_same_picture(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    page = open_at(app, camera_id, open_page, earlier(50)).page
+    page.wait_for_timeout(1500)
+    pause(page)
+    at_s = burnt_s(page)
+    mine = "() => fetch('/api/streams/all').then((it) => it.json()).then((it) => it.streams.length)"
+    assert page.evaluate(mine) == 1
+    page.evaluate("document.querySelector('#player').restAfter = { pausedMs: 300, hiddenMs: 60000 }")
+    ends_s = time.monotonic() + 15
+    while page.evaluate(mine):
+        assert time.monotonic() < ends_s, "the recorder's session is held"
+        page.wait_for_timeout(100)
+    still = page.locator("#player [data-part=frozen]")
+    expect(still).to_be_visible()
+    assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "paused"
+    page.evaluate("document.querySelector('#player').restAfter = { pausedMs: 300000, hiddenMs: 60000 }")
+    page.keyboard.press(".")
+    expect(still).to_be_hidden()
+    no_longer_seeks(page)
+    assert burnt_s(page) == pytest.approx(at_s, abs=0.01)
+    assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "paused"
+    page.keyboard.press("k")
+    page.wait_for_selector(PLAYING)
+    assert burnt_s(page) >= at_s
+
+
+def test_a_tab_out_of_sight_lets_go_of_what_nobody_hears_and_plays_on_when_it_is_seen(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    page = open_at(app, camera_id, open_page, earlier(55)).page
+    page.evaluate(
+        """document.querySelector('#player').restAfter = { pausedMs: 300000, hiddenMs: 300 };
+        window.hide = (isHidden) => {
+          Object.defineProperty(document, 'hidden', { configurable: true, get: () => isHidden });
+          document.dispatchEvent(new Event('visibilitychange'));
+        };"""
+    )
+    page.evaluate("window.hide(true)")
+    still = page.locator("#player [data-part=frozen]")
+    expect(still).to_be_visible()
+    at_ms = page.evaluate("document.querySelector('#player').atMs")
+    page.evaluate("window.hide(false)")
+    page.wait_for_selector(PLAYING)
+    expect(still).to_be_hidden()
+    assert 0 <= burnt_s(page) - at_ms / 1000 + 0.2 < 3

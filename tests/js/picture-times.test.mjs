@@ -1,0 +1,69 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { besideIn, pictureTimesOf, videoTrackOf } from '../../static/js/lib/picture-times.js';
+
+/** @param {...number} values */
+const u32 = (...values) => values.flatMap((value) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]);
+
+/** @param {string} type @param {...number[]} content */
+function box(type, ...content) {
+  const inside = content.flat();
+  return [...u32(inside.length + 8), ...[...type].map((letter) => letter.charCodeAt(0)), ...inside];
+}
+
+const zeros = (/** @type {number} */ count) => new Array(count).fill(0);
+
+/** @param {number} id @param {string} kind @param {number} timescale */
+function trak(id, kind, timescale) {
+  const handler = box('hdlr', zeros(8), [...kind].map((letter) => letter.charCodeAt(0)), zeros(12));
+  return box('trak', box('tkhd', zeros(12), u32(id)), box('mdia', box('mdhd', zeros(12), u32(timescale)), handler));
+}
+
+const INIT = new Uint8Array([
+  ...box('ftyp', zeros(8)),
+  ...box('moov', trak(1, 'soun', 8000), trak(2, 'vide', 1000), box('mvex', box('trex', u32(0, 2, 1, 40)))),
+]);
+const TRACK = { id: 2, timescale: 1000, duration: 40 };
+
+/** @param {number[]} head of the track fragment @param {number[]} run */
+const segment = (head, run) =>
+  new Uint8Array([
+    ...box('moof', box('traf', box('tfhd', u32(0x020000, 1)), box('tfdt', u32(0, 7))), box('traf', head, box('tfdt', u32(0x01000000, 0, 2000)), run)),
+    ...box('mdat', zeros(16)),
+  ]);
+
+test('the video track of an init section is found among others', () => {
+  assert.deepEqual(videoTrackOf(INIT), TRACK);
+  assert.equal(videoTrackOf(new Uint8Array(box('ftyp', zeros(8)))), null);
+});
+
+test('pictures that each say how long they are shown', () => {
+  const run = box('trun', u32(0x701, 3, 0), u32(200, 9, 0), u32(40, 9, 0), u32(40, 9, 0));
+  assert.deepEqual(pictureTimesOf(segment(box('tfhd', u32(0x020000, 2)), run), TRACK), [2, 2.2, 2.24]);
+});
+
+test('pictures that leave it to the fragment, or to the track, and are shown in another order than sent', () => {
+  const run = box('trun', u32(0x01000a00, 3), u32(9, 0), u32(9, 80), u32(9, -40));
+  assert.deepEqual(pictureTimesOf(segment(box('tfhd', u32(0x020008, 2, 100)), run), TRACK), [2, 2.16, 2.18]);
+  assert.deepEqual(pictureTimesOf(segment(box('tfhd', u32(0x020000, 2)), run), TRACK), [2, 2.04, 2.12]);
+});
+
+test('what is cut off, or no segment at all, has no pictures', () => {
+  const run = box('trun', u32(0x100, 1), u32(40));
+  const good = segment(box('tfhd', u32(0x020000, 2)), run);
+  assert.deepEqual(pictureTimesOf(good.subarray(0, 40), TRACK), []);
+  assert.deepEqual(pictureTimesOf(INIT, TRACK), []);
+  assert.deepEqual(pictureTimesOf(new Uint8Array(5), TRACK), []);
+});
+
+test('a step leads into the middle of the next picture, or of the one before', () => {
+  const times = [0, 0.2, 0.4, 0.44, 0.48];
+  assert.equal(besideIn(times, 0.25, 1)?.toFixed(3), '0.420');
+  assert.equal(besideIn(times, 0.2, -1)?.toFixed(3), '0.100');
+  assert.equal(besideIn(times, 0.43, -1)?.toFixed(3), '0.300');
+  assert.equal(besideIn(times, 0.45, 1)?.toFixed(3), '0.481');
+  assert.equal(besideIn(times, 0.1, -1), null);
+  assert.equal(besideIn(times, 0.5, 1), null);
+  assert.equal(besideIn(times, -1, 1), null);
+});

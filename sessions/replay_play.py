@@ -31,6 +31,7 @@ from sessions.tools import Tools
 
 AHEAD_S = 60.0
 LOOK_AGAIN_S = 2.0
+LOOK_AGAIN_BY_OPENING_S = 10.0
 _AHEAD_MARGIN_S = 3.0  # what is on its way when the recorder is told to wait
 _TICK_S = 0.25
 _QUEUE_BYTES = 16_000_000
@@ -197,7 +198,8 @@ class ReplayPlay:
         """The recorder has no more of it. Without times nobody could tell what follows from what was there before."""
         end = self._at_end(self._taken_s.get(VIDEO, self._run.resume_device_s))
         if end is End.LATER and not self._is_untimed:
-            self._again_s = self._tools.clock.monotonic_s() + LOOK_AGAIN_S
+            is_cheap = self._line.abilities().seeks_in_session is not False  # else each PLAY is a session of its own
+            self._again_s = self._tools.clock.monotonic_s() + (LOOK_AGAIN_S if is_cheap else LOOK_AGAIN_BY_OPENING_S)
             self._board.set_caught_up(self._run, is_so=True)
             return
         self._board.set_caught_up(self._run, is_so=False)

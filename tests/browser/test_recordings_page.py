@@ -16,54 +16,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from tests.browser.replaying import BURNT, PLAYING, STATE, burnt_s, wait
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 
-PLAYING = "#player [data-part=stage][data-phase=playing]"
 MODAL_PLAYING = "#modal-player [data-part=stage][data-phase=playing]"
 GOP_S = 1.0
 
-# The time burnt into the picture: 40 cells of 8 pixels, 36 of them tenths of a second (simulator.burnt_time).
-_BURNT = """(id) => {
-  const video = document.querySelector(`#${id} video`);
-  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
-  const context = canvas.getContext('2d', { willReadFrequently: true });
-  context.drawImage(video, 0, 0);
-  const cells = [...Array(40).keys()].map((cell) => context.getImageData(8 * cell + 4, 4, 1, 1).data[0] > 128);
-  if (!cells[0] || cells[1]) return null;
-  let tenths = 0;
-  for (const cell of cells.slice(2, 38)) tenths = 2 * tenths + Number(cell);
-  return tenths / 10;
-}"""
-
-
-# What a player that stands still is doing.
-_STATE = """(() => {
-  const video = document.querySelector('#player video');
-  const { currentTime, paused, seeking, readyState, buffered } = video;
-  const loaded = [...Array(buffered.length).keys()].map((at) => [buffered.start(at), buffered.end(at)]);
-  const { phase } = document.querySelector('#player [data-part=stage]').dataset;
-  return JSON.stringify({ currentTime, paused, seeking, readyState, loaded, phase });
-})()"""
-
-
-def burnt_s(page: Page, player: str = "player") -> float:
-    shown: float | None = page.evaluate(_BURNT, player)
-    assert shown is not None, "no picture with a time in it"
-    return shown
-
-
 ROWS = "document.querySelector('recording-timeline').rows.length > 0"
-
-
-def wait(page: Page, expression: str, within_s: float = 30.0) -> None:
-    """Until it is so. Not the page's own polling: that needs eval, which the pages' policy forbids."""
-    ends_s = time.monotonic() + within_s
-    while not page.evaluate(expression):
-        assert time.monotonic() < ends_s, f"it did not become so: {expression[-80:]}"
-        page.wait_for_timeout(50)
 
 
 @pytest.fixture
@@ -184,7 +146,7 @@ def test_everything_by_keyboard(recordings: Page) -> None:
     at_s = burnt_s(recordings)
     until_s = time.monotonic() + 30
     while burnt_s(recordings) < at_s + 0.3:
-        assert time.monotonic() < until_s, recordings.evaluate(_STATE)
+        assert time.monotonic() < until_s, recordings.evaluate(STATE)
         recordings.keyboard.press(".")
         recordings.wait_for_timeout(100)
     recordings.keyboard.press(">")
@@ -194,7 +156,7 @@ def test_everything_by_keyboard(recordings: Page) -> None:
     recordings.keyboard.press("<")
     before_s = burnt_s(recordings)
     recordings.keyboard.press("j")
-    wait(recordings, f"({_BURNT})('player') < {before_s - 4}")
+    wait(recordings, f"({BURNT})('player') < {before_s - 4}")
     recordings.wait_for_selector(PLAYING)
     recordings.keyboard.press("n")
     recordings.wait_for_timeout(300)
@@ -216,7 +178,7 @@ def test_it_plays_over_a_gap_and_says_so(app: App, camera_id: int, recorder: Rec
     page = open_page(f"{app.url}/recordings/{camera_id}?channel=1&t={at}").page
     page.wait_for_selector(PLAYING)
     expect(page.locator("#gap-note")).to_contain_text("Skipped", timeout=20_000)
-    wait(page, f"({_BURNT})('player') >= {goes_on.timestamp()}")
+    wait(page, f"({BURNT})('player') >= {goes_on.timestamp()}")
     in_gap = (gap + (goes_on - gap) / 2).strftime("%Y-%m-%dT%H:%M:%SZ")
     page.goto(f"{app.url}/recordings/{camera_id}?channel=1&t={in_gap}")
     page.wait_for_selector(PLAYING)
@@ -386,7 +348,7 @@ def test_two_viewers_of_one_recorder_and_a_third_who_is_told(
     expect(third.page.locator("#player")).to_contain_text("plays no more recordings at once")
     for page in pages:
         before_s = burnt_s(page)
-        wait(page, f"({_BURNT})('player') > {before_s}")
+        wait(page, f"({BURNT})('player') > {before_s}")
     pages[0].goto("about:blank")
     third.page.wait_for_timeout(500)
     third.page.locator("#player").get_by_role("button", name="Try again").click()

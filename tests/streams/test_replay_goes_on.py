@@ -151,11 +151,20 @@ def test_a_recording_that_grows_no_more_ends_in_the_end(
 
 def test_no_more_is_fetched_ahead_because_a_recording_grows(writing: StreamManager, recorder: ThinRecorder) -> None:
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][0]))
-    assert until(lambda: recorder.lines and recorder.lines[0].is_paused)
-    asked = len(recorder.plays)
+    assert until(lambda: recorder.lines and recorder.lines[0].sent and recorder.lines[0].is_paused)
     time.sleep(0.3)
-    assert len(recorder.plays) == asked
+    assert len(recorder.plays) == 1
     assert name_of(view) == "run1.m3u8"
+
+
+def test_a_recorder_that_needs_a_new_session_for_each_time_is_asked_more_rarely(
+    writing: StreamManager, recorder: ThinRecorder
+) -> None:
+    recorder.seeks_in_session = False
+    view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
+    assert until(lambda: writing.status(view.stream_id).segment_wait == "recording")
+    time.sleep(0.3)
+    assert len(recorder.plays) == 1
 
 
 def test_a_seek_beyond_now_finds_nothing_at_once(writing: StreamManager, recorder: ThinRecorder) -> None:

@@ -51,6 +51,7 @@ class ThinRecorder:
     silent: bool = False
     tells_time: bool = True
     beats_real_time: bool | None = None
+    seeks_in_session: bool | None = None
     pictures: tuple[tuple[bytes, ...], ...] = ()  # of one GOP, in the place of made-up ones
     parameter_sets: tuple[bytes, ...] = (b"\x67\x42", b"\x68\xce")
 
@@ -123,7 +124,9 @@ class ThinLine:
         self._may_send.set()
 
     def abilities(self) -> ReplayAbilities:
-        return ReplayAbilities(beats_real_time=self.recorder.beats_real_time)
+        return ReplayAbilities(
+            seeks_in_session=self.recorder.seeks_in_session, beats_real_time=self.recorder.beats_real_time
+        )
 
     def close(self, wait_s: float = 0.0) -> None:
         self.is_closed = True

@@ -77,6 +77,8 @@ export const REPLAY_CONFIG = {
   maxMaxBufferLength: 30,
 };
 
+const NATIVE_STEP_S = 0.04;
+
 /** Whose pictures' times are kept: more than is ever buffered. */
 const SEGMENTS_KEPT = 120;
 
@@ -161,14 +163,16 @@ export class HlsEngine {
   }
 
   /**
-   * Moves by exactly one picture; false where that is not loaded.
+   * Moves by exactly one picture; false where that is not loaded. The browser's own HLS tells no pictures' times: there by
+   * so little that none is left out.
    *
    * @param {1|-1} direction
    */
   step(direction) {
     const beside = besideIn(this.#shownTimes(), this.#onScreen, direction);
     if (beside !== null) this.moveTo(beside);
-    return beside !== null;
+    else if (this.#native) this.#video.currentTime += direction * NATIVE_STEP_S;
+    return beside !== null || this.#native;
   }
 
   /** To the picture of a time. @param {number} time on the video's own clock */

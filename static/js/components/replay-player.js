@@ -18,7 +18,8 @@ const CAUGHT_UP_MS = 700;
 const EXACT_MS = 8000;
 /** From here on before the end it is asked whether there is more by now. */
 const LAST_MS = 250;
-const BEFORE_MS = 5;
+/** So much before a picture is the one before it, and so much after its beginning still it. */
+const INSIDE_MS = 5;
 export const SPEEDS = [0.25, 0.5, 1, 2, 4];
 
 /**
@@ -223,9 +224,9 @@ export class ReplayPlayer extends HTMLElement {
     if (!this.#place || !engine || this.#exactMs !== null) return;
     const shownMs = engine.shownMs;
     this.#owesStep = false;
-    if (engine.step(direction)) this.#show();
+    if (engine.step(direction)) this.#ended = false;
     else if (direction > 0) this.#owesStep = !video.ended;
-    else if (shownMs !== null) this.go({ ...this.#place, atMs: shownMs - BEFORE_MS }, { paused: true, exact: true });
+    else if (shownMs !== null) this.go({ ...this.#place, atMs: shownMs - INSIDE_MS }, { paused: true, exact: true });
     this.#show();
   }
 
@@ -374,12 +375,14 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   #restIfDue() {
-    const stands = this.#paused || this.#phase === 'ended' || this.#phase === 'problem';
+    const stands = this.#paused || this.#phase === 'ended';
     const isHeard = !this.video.muted && Boolean(this.#session?.stream?.audio);
     const facts = { nowMs: Date.now(), stands, isHidden: document.hidden, isHeard };
     if (!this.#place || this.#isResting || this.#session?.isBusy || !this.#rest.isDue(facts)) return;
     this.#isResting = true;
     this.#freeze();
+    const shownMs = this.#engine?.shownMs ?? null;
+    if (shownMs !== null) this.#pictureMs = shownMs + INSIDE_MS;
     this.#session?.close();
     this.#engine?.close();
     this.#engine = null;
@@ -419,10 +422,10 @@ export class ReplayPlayer extends HTMLElement {
     const session = this.#session;
     const stoodMs = Date.now() - this.#movedAtMs;
     if (!this.#place) return 'idle';
+    if (this.#ended || this.video.ended) return 'ended';
     if (this.#isResting) return 'paused';
     if (problem && !(hasPicture && stoodMs < CAUGHT_UP_MS)) return 'problem'; // what is there already plays on meanwhile
     if (this.#broken && !session?.isBusy) return 'broken';
-    if (this.#ended || this.video.ended) return 'ended';
     if (session?.isBusy || !hasPicture || this.#exactMs !== null) return 'loading';
     if (this.#paused || this.video.paused) return 'paused';
     if (stoodMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';

@@ -197,7 +197,7 @@ function play(row, atMs) {
   if (!row || !camera) return;
   byId('gap-note', HTMLElement).textContent = '';
   const span = spanAt(row, atMs);
-  if (span && !isPlayable(span) && atMs < Date.now() - OPEN_END_MS) {
+  if (span?.state === 'not_recorded' && atMs < Date.now() - OPEN_END_MS) {
     const next = row.spans.find((item) => item.startMs >= atMs && isPlayable(item));
     byId('gap-note', HTMLElement).textContent = next
       ? `Nothing was recorded at ${localStamp(new Date(atMs))}; playing goes on at ${localStamp(new Date(next.startMs))}.`

@@ -24,7 +24,8 @@ def address_of(host_text: str, port: int | None) -> tuple[str, int | None]:
 def changed(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     """The camera as wanted. InvalidRequest names the field.
 
-    A port that was only found is looked for again at a new host; one that the user gave stays.
+    A port that was only found is looked for again at a new host; one that the user gave stays. The
+    stored password belongs to the stored address: for another one it must come along.
     """
     if camera.pretend:
         _refuse_pretend(change)
@@ -39,6 +40,8 @@ def changed(camera: StoredCamera, change: CameraChange) -> StoredCamera:
         port, port_found = check_port(change.port), False
     if port == camera.port and host == camera.host:
         port_found = camera.port_found and change.port is None
+    if (host, port) != (camera.host, camera.port) and change.password is None and camera.password:
+        raise InvalidRequest.of_field("password", "type it again: a stored password is not sent to another address")
     username = camera.username
     if change.username is not None:
         username = check_credential(change.username, field="username")

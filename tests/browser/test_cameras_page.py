@@ -107,6 +107,33 @@ def test_a_wrong_password_is_said_and_can_be_put_right(empty_app: App, recorder:
     expect(card).to_contain_text("Online", timeout=20_000)
 
 
+def test_another_address_asks_for_the_password_again(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+    watched = open_page(empty_app.url)
+    watched.forgive("400")
+    page = watched.page
+    empty_app.add_camera(recorder, name="Barn")
+    card = page.locator("camera-card")
+    expect(card).to_contain_text("Online", timeout=20_000)
+    card.get_by_role("button", name="Edit").click()
+    form = page.locator("#camera-form")
+    password = form.get_by_label("Password", exact=True)
+    expect(form.locator("#hint-password")).to_contain_text("Leave the password empty to keep")
+    with running_recorder("--channels", "1", "--profile", "small") as other:
+        form.get_by_label("Address").fill(f"127.0.0.1:{other.onvif_port}")
+        expect(form.locator("#hint-password")).to_contain_text("type the password again")
+        expect(password).to_have_attribute("placeholder", "")
+        form.get_by_label("Address").fill(f"127.0.0.1:{recorder.onvif_port}")
+        expect(password).to_have_attribute("placeholder", "Unchanged")
+        form.get_by_label("Address").fill(f"127.0.0.1:{other.onvif_port}")
+        form.get_by_role("button", name="Save").click()
+        expect(form.locator("#error-password")).to_contain_text("type it again")
+        expect(password).to_be_focused()
+        password.fill(PASSWORD)
+        form.get_by_role("button", name="Save").click()
+        expect(card).to_contain_text("1 channel", timeout=20_000)
+        expect(card).to_contain_text("Online")
+
+
 def test_what_a_device_calls_itself_is_text_and_never_more(empty_app: App, recorder: Recorder, open_page: Open) -> None:
     recorder.set_fault("names", SCRIPT_NAME)
     try:

@@ -222,12 +222,53 @@ def test_a_new_name_disturbs_nothing(house: House, manager: OnvifManager) -> Non
     assert (device.opens, changed) == (1, [])
 
 
-def test_a_new_address_forgets_the_old_device_and_keeps_the_password(house: House, manager: OnvifManager) -> None:
+@pytest.mark.parametrize(
+    "move",
+    [
+        CameraChange(host="thief"),
+        CameraChange(host="cam:8000"),
+        CameraChange(port=8000),
+        CameraChange(host="thief", port=80, username="admin", name="Shed"),
+    ],
+)
+def test_a_stored_password_is_not_sent_to_another_address(
+    house: House, manager: OnvifManager, move: CameraChange
+) -> None:
+    """Who may edit a camera may not read its password: moved to a machine of theirs it would come along."""
+    house.device()
+    thieves = [house.device("thief"), house.device("thief", 8000), house.device("cam", 8000)]
+    camera_id = add(manager)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    before = manager.get_camera(camera_id)
+    with pytest.raises(InvalidRequest) as refused:
+        manager.update_camera(camera_id, move)
+    assert [error.field for error in refused.value.errors] == ["password"]
+    now = manager.get_camera(camera_id)
+    assert (now.host, now.port, now.name) == (before.host, before.port, before.name)
+    assert not [thief for thief in thieves if thief.opens]
+    assert manager.update_camera(camera_id, replace(move, password=RIGHT)).status is CameraStatus.CONNECTING
+
+
+def test_the_same_address_written_again_needs_no_password(house: House, manager: OnvifManager) -> None:
+    device = house.device()
+    camera_id = add(manager)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
+    for same in (CameraChange(host="CAM"), CameraChange(host="cam:80"), CameraChange(port=80)):
+        assert manager.update_camera(camera_id, same).status is CameraStatus.ONLINE
+    assert device.opens == 1
+
+
+def test_a_camera_without_a_password_moves_without_one(house: House, manager: OnvifManager) -> None:
+    camera_id = add(manager, password="")
+    assert manager.update_camera(camera_id, CameraChange(host="new")).host == "new"
+
+
+def test_a_new_address_forgets_the_old_device(house: House, manager: OnvifManager) -> None:
     house.device("cam")
     house.device("new", 8000, channels=(channel(1),), info=DeviceInfo("Axis", "M1", "9", "SN9", ""))
     camera_id = add(manager)
     house.wait_status(camera_id, CameraStatus.ONLINE)
-    view = manager.update_camera(camera_id, CameraChange(host="new", port=8000))
+    view = manager.update_camera(camera_id, CameraChange(host="new", port=8000, password=RIGHT))
     assert (view.status, view.channel_count, view.info) == (CameraStatus.CONNECTING, 0, DeviceInfo())
     house.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.get_camera(camera_id).name == "Axis M1"
@@ -239,7 +280,7 @@ def test_an_edit_onto_another_cameras_address_is_refused_and_changes_nothing(
 ) -> None:
     first, second = add(manager, "a"), add(manager, "b")
     with pytest.raises(Conflict) as refused:
-        manager.update_camera(second, CameraChange(host="a", name="x"))
+        manager.update_camera(second, CameraChange(host="a", name="x", password=RIGHT))
     assert refused.value.existing_id == first
     assert manager.get_camera(second).host == "b"
     assert manager.get_camera(second).name == "b"
@@ -250,7 +291,7 @@ def test_an_edit_does_not_wait_for_the_attempt_under_way(house: House, manager: 
     house.device("new", channels=(channel(1), channel(2), channel(3)))
     camera_id = add(manager)
     wait_until(lambda: old.opens == 1)
-    manager.update_camera(camera_id, CameraChange(host="new"))
+    manager.update_camera(camera_id, CameraChange(host="new", password=RIGHT))
     house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=2.0)
     assert manager.get_camera(camera_id).channel_count == 3
 
@@ -261,7 +302,7 @@ def test_what_an_older_attempt_brings_home_late_is_thrown_away(house: House, man
     camera_id = add(manager, port=None)
     wait_until(lambda: old.opens == 1)
     old.ignores_close = True
-    manager.update_camera(camera_id, CameraChange(host="new", port=80))
+    manager.update_camera(camera_id, CameraChange(host="new", port=80, password=RIGHT))
     house.wait_status(camera_id, CameraStatus.ONLINE)
     wait_until(lambda: old.closes >= 1)
     view = manager.get_camera(camera_id)

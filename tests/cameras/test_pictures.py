@@ -278,7 +278,7 @@ def test_another_address_has_none_of_the_old_pictures(house: House, manager: Onv
     house.device("new")
     camera_id = online(house, manager)
     manager.snapshot(camera_id, MAIN)
-    manager.update_camera(camera_id, CameraChange(host="new"))
+    manager.update_camera(camera_id, CameraChange(host="new", password=Secret("right")))
     house.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.last_snapshot(camera_id, MAIN) is None
 

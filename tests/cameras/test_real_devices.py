@@ -100,7 +100,7 @@ def test_a_device_that_reboots_is_seen_gone_and_back(real: House) -> None:
         device = SoapDevice()
         device.start()
         try:
-            manager.update_camera(camera_id, CameraChange(port=device.port))
+            manager.update_camera(camera_id, CameraChange(port=device.port, password=Secret(device.password)))
             real.wait_status(camera_id, CameraStatus.ONLINE)
             assert manager.get_camera(camera_id).port != port
         finally:

@@ -50,7 +50,10 @@ class NewCamera(RequestModel):
 
 
 class CameraEdit(RequestModel):
-    """What to change; a field that is absent or null stays. An empty name: the device's own again."""
+    """What to change; a field that is absent or null stays. An empty name: the device's own again.
+
+    For another host or port the password must come along: the stored one is not sent there.
+    """
 
     name: Annotated[str, Field(max_length=80), AfterValidator(printable)] | None = None
     host: Host | None = None

@@ -29,6 +29,7 @@ export class CameraForm extends AppDialog {
     form.addEventListener('input', (event) => event.target instanceof HTMLInputElement && this.#error(event.target.name, ''), { signal });
     wireReveal(part(this, 'reveal', HTMLElement), this.#input('password'), signal);
     this.#input('address').addEventListener('change', () => this.#takeUserInfo(), { signal });
+    this.#input('address').addEventListener('input', () => this.#showPasswordHint(), { signal });
   }
 
   /** @param {{host?: string}} [known] */
@@ -45,8 +46,7 @@ export class CameraForm extends AppDialog {
     this.#input('address').value = camera.port ? `${host}:${camera.port}` : host;
     this.#input('username').value = camera.username;
     this.#input('name').value = camera.name;
-    this.#input('password').placeholder = 'Unchanged';
-    setText(part(this, 'password-hint', HTMLElement), 'Leave the password empty to keep the one that is stored.');
+    this.#showPasswordHint();
     const first = camera.status === 'auth_failed' ? 'password' : 'address';
     this.#input(first).focus();
   }
@@ -82,15 +82,23 @@ export class CameraForm extends AppDialog {
     setText(part(this, 'title', HTMLElement), title);
     setText(part(this, 'submit', HTMLElement), submit);
     this.#input('password').type = 'password';
-    this.#input('password').placeholder = '';
-    setText(
-      part(this, 'password-hint', HTMLElement),
-      'Those of the device itself; many recorders want an ONVIF user of their own.',
-    );
+    this.#showPasswordHint();
     for (const name of ['address', 'username', 'password', 'name']) this.#error(name, '');
     part(this, 'error', HTMLElement).hidden = true;
     this.#busy(false);
     this.show();
+  }
+
+  /** A stored password stays with its address: the server sends it to no other. */
+  #showPasswordHint() {
+    const camera = this.#camera;
+    const address = parseCameraAddress(this.#input('address').value);
+    const isThere = !!camera && !('error' in address) && address.host.toLowerCase() === camera.host && (address.port ?? camera.port) === camera.port;
+    this.#input('password').placeholder = isThere ? 'Unchanged' : '';
+    const hint = part(this, 'password-hint', HTMLElement);
+    if (!camera) setText(hint, 'Those of the device itself; many recorders want an ONVIF user of their own.');
+    else if (isThere) setText(hint, 'Leave the password empty to keep the one that is stored.');
+    else setText(hint, 'Another address: type the password again, the stored one is not sent there.');
   }
 
   #submit() {

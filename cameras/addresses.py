@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 from core.errors import InvalidRequest
-from core.outward import LOOPBACK_REFUSED, outward
+from core.outward import LOOPBACK_REFUSED, outward, why_not_port
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 # What inet_aton reads as a number: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
@@ -51,6 +51,8 @@ def check_port(port: int, *, field: str = "port") -> int:
     """The port itself, or InvalidRequest naming the field."""
     if not 1 <= port <= 65535:
         raise InvalidRequest.of_field(field, "a port is a number from 1 to 65535")
+    if why := why_not_port(port):
+        raise InvalidRequest.of_field(field, why)
     return port
 
 

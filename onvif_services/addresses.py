@@ -11,6 +11,7 @@ import ipaddress
 from urllib.parse import quote, urlsplit
 
 from core.errors import CameraBadAnswer
+from core.outward import why_not_port
 
 MAX_ADDRESS = 2048
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
@@ -53,6 +54,8 @@ def rewrite_rtsp(address: str, host: str) -> str:
         raise CameraBadAnswer("The device names a stream address with an impossible port.") from error
     if port == 0:
         raise CameraBadAnswer("The device names a stream address with an impossible port.")
+    if port and (why := why_not_port(port)):
+        raise CameraBadAnswer(f"The device names a stream address that is not used: {why}.")
     return f"{parts.scheme}://{authority(host, port or RTSP_PORTS[parts.scheme])}{_path_and_query(parts)}"
 
 

@@ -89,9 +89,23 @@ class _Connection(http.client.HTTPConnection):
         self._cap_bytes = cap_bytes
 
     def connect(self) -> None:
-        problem: OSError = OSError("no address")
-        for family, kind, proto, _, address in resolve(self._transport.host, self._transport.port, self._deadline_s):
+        host = self._transport.host
+        place = outward.place_of(host)
+        try:
+            self._connect_to(place or host)
+        except OSError:
+            if place is None:
+                raise
+            outward.forget(host)  # the device may have moved
+            self._connect_to(host)
+
+    def _connect_to(self, host: str) -> None:
+        """The addresses one after another, all of them looked at before; OSError of the last."""
+        found = resolve(host, self._transport.port, self._deadline_s)
+        for *_, address in found:
             outward.check(str(address[0]), self._transport.port)
+        problem: OSError = OSError("no address")
+        for family, kind, proto, _, address in found:
             sock = _DeadlineSocket(family, kind, proto)
             sock.deadline_s = self._deadline_s
             sock.allowance_bytes = self._cap_bytes + _HEADER_ALLOWANCE_BYTES
@@ -106,6 +120,7 @@ class _Connection(http.client.HTTPConnection):
                 problem = error
                 continue
             self.sock = sock
+            self._transport.reached(str(address[0]))
             return
         raise problem
 
@@ -250,6 +265,11 @@ class CappedTransport(Transport):
             if self._closed:
                 raise ConnectionAbortedError
 
+    def reached(self, address: str) -> None:
+        with self._lock:
+            if not self._closed:
+                outward.reached(self.host, address)
+
     def closed(self, sock: socket.socket) -> None:
         with self._lock:
             self._sockets.discard(sock)
@@ -259,6 +279,7 @@ class CappedTransport(Transport):
         with self._lock:
             self._closed = True
             sockets = list(self._sockets)
+            outward.forget(self.host)
         for sock in sockets:
             _shut(sock)
 

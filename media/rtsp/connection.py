@@ -162,15 +162,16 @@ async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> lis
         return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-async def _first_that_answers(
-    found: list[Any], port: int, on_frames: Callable[[list[Frame]], None]
-) -> DeviceConnection:
-    """The addresses one after another, each looked at before; OSError of the last."""
+async def _connect_to(host: str, port: int, on_frames: Callable[[list[Frame]], None]) -> DeviceConnection:
+    """The addresses one after another, all of them looked at before; OSError of the last."""
+    loop = asyncio.get_running_loop()
+    found = await _resolve(loop, host, port)
+    for *_, address in found:
+        outward.check(str(address[0]), port)
     problem: OSError = OSError("no address")
     for family, _, _, _, address in found:
-        outward.check(str(address[0]), port)
         try:
-            _, connection = await asyncio.get_running_loop().create_connection(
+            _, connection = await loop.create_connection(
                 lambda: DeviceConnection(on_frames), str(address[0]), port, family=family
             )
         except OSError as error:
@@ -183,14 +184,21 @@ async def _first_that_answers(
 async def connect(
     host: str, port: int, on_frames: Callable[[list[Frame]], None], *, timeout_s: float
 ) -> DeviceConnection:
-    """Raises CameraUnreachable."""
-    loop = asyncio.get_running_loop()
+    """To where ONVIF has reached the device; where that is not known or does not answer, to its name.
+
+    Raises CameraUnreachable.
+    """
+    name = host.strip("[]")
+    place = outward.place_of(name)
     try:
         async with asyncio.timeout(timeout_s):
-            found = await _resolve(loop, host.strip("[]"), port)
-            connection = await _first_that_answers(found, port, on_frames)
+            try:
+                return await _connect_to(place or name, port, on_frames)
+            except OSError:
+                if place is None:
+                    raise
+                return await _connect_to(name, port, on_frames)
     except TimeoutError:
         raise CameraUnreachable("The device does not answer on its RTSP port.") from None
     except (OSError, UnicodeError):
         raise CameraUnreachable("The device cannot be reached on its RTSP port.") from None
-    return connection

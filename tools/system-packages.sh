@@ -6,6 +6,7 @@ missing=()
 command -v chromium >/dev/null || missing+=(chromium)
 command -v ffmpeg >/dev/null || missing+=(ffmpeg)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
+command -v caddy >/dev/null || missing+=(caddy)
 command -v ps >/dev/null || missing+=(procps)
 /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer
 import gi.overrides.Gst' 2>/dev/null || missing+=(python3-gi python3-gst-1.0 gir1.2-gst-rtsp-server-1.0)
@@ -22,7 +23,14 @@ mapfile -t packages < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   echo "Installing for the tests: ${packages[*]}"
   apt-get update -qq
+  # nginx and Caddy come as services on port 80 of every interface. The tests start their own on loopback: nothing else may.
+  services=()
+  for name in nginx caddy; do
+    [[ -d /run/systemd/system && " ${packages[*]} " == *" $name"* ]] && services+=("$name.service")
+  done
+  [ ${#services[@]} -eq 0 ] || systemctl --quiet mask "${services[@]}"
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  [ ${#services[@]} -eq 0 ] || { systemctl --quiet unmask "${services[@]}" && systemctl --quiet disable "${services[@]}"; }
 else
   echo "The tests need these system packages (Debian's names): ${packages[*]}" >&2
   exit 1

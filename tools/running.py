@@ -23,8 +23,10 @@ from typing import Any
 
 import psutil
 
+from tools.leaks import holds, leaks_in, leaks_of
+
 ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "pretend-password-1"  # noqa: S105 - of a recorder that lives as long as the test
+PASSWORD = "canary/of:the@recorder+1"  # noqa: S105 - of a recorder that lives as long as the test
 START_S = 60.0
 CHROMIUM_OPTIONS = (
     "--headless=new",
@@ -103,7 +105,9 @@ def running_recorder(*options: str) -> Iterator[Recorder]:
 class App:
     """The app as `make run` starts it. `start()` again after `stop()` or `kill()` keeps its data and its port.
 
-    `is_chosen`: "only on this machine" is chosen at once, so that pages do not begin with the first visit.
+    `is_chosen`: "only on this machine" is chosen at once, so that pages do not begin with the first visit. Whatever it
+    is used for, the recorder's password must not come out of it: `stop()` raises RuntimeError if it is in an answer
+    that `call()` got, in the command line or environment of a process, or in a file of the app's.
     """
 
     def __init__(self, folder: Path, *, is_chosen: bool = True, **settings: str) -> None:
@@ -111,6 +115,7 @@ class App:
         self.folder = folder
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._leaks: list[str] = []
         with contextlib.closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -144,9 +149,16 @@ class App:
             ask("POST", f"{self.url}/api/setup/postpone", timeout_s=5)
 
     def stop(self) -> None:
-        if self._process is not None:
-            _end(self._process)
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            master = psutil.Process(self._process.pid)
+            self._leaks += leaks_of([master, *master.children(recursive=True)], [PASSWORD])
+        _end(self._process)
         self._process = None
+        self._leaks += leaks_in(self.folder, [PASSWORD])
+        if self._leaks:
+            raise RuntimeError(f"the recorder's password came out: {self._leaks}")
 
     @property
     def pid(self) -> int:
@@ -163,7 +175,10 @@ class App:
         return [child for child in children if _name(child).startswith("ffmpeg")]
 
     def call(self, method: str, path: str, body: object | None = None) -> Any:
-        return ask(method, self.url + path, body, timeout_s=60)
+        answer = ask(method, self.url + path, body, timeout_s=60)
+        if holds(json.dumps(answer, ensure_ascii=False).encode(), [PASSWORD]):
+            self._leaks.append(f"the answer to {method} {path}")
+        return answer
 
     def add_camera(self, recorder: Recorder, **more: object) -> int:
         """The id of the recorder as a camera, once the app has connected to it."""

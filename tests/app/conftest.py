@@ -19,9 +19,27 @@ import pytest
 import requests
 
 from core.settings import ROOT
-from tests.leaks import leaks_in
+from tools.leaks import holds, leaks_in, leaks_of
 
-CANARY = "canary-password-7f3a"
+CANARY = "canary:pass/word@7f3a+1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_answer_holds_the_canary() -> Iterator[None]:
+    """Every answer that these tests get, API and pages, is searched for the recorder's password."""
+    leaks: list[str] = []
+    send = requests.Session.send
+
+    def searched(session: requests.Session, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        answer = send(session, request, **more)
+        if not more.get("stream") and holds(answer.content + str(answer.headers).encode(), [CANARY]):
+            leaks.append(f"{request.method} {request.url}")
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests.Session, "send", searched)
+        yield
+    assert not leaks
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +54,11 @@ def free_port() -> Callable[[], int]:
 
 
 class RunningApp:
-    """The real app as a user starts it: its own process, folders and port."""
+    """The real app as a user starts it: its own process, folders and port.
+
+    Whatever a test does with it, `close()` fails if the recorder's password is in the command line or environment of
+    one of its processes, or in one of its files.
+    """
 
     def __init__(self, folder: Path, port: int, **environ: str) -> None:
         self.folder = folder
@@ -108,11 +130,13 @@ class RunningApp:
         return worker
 
     def close(self) -> None:
-        """Ends what is left of it, by id."""
+        """Ends what is left of it, by id. May be called twice."""
+        leaks: list[str] = []
         if self.process is not None:
             family: list[psutil.Process] = []
             with contextlib.suppress(psutil.NoSuchProcess):
                 family = self.family()
+                leaks = leaks_of([psutil.Process(self.process.pid), *family], [CANARY])
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGINT)
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -125,6 +149,7 @@ class RunningApp:
             self.process.wait(5)
         if self._errors is not None:
             self._errors.close()
+        assert not leaks + leaks_in(self.folder, [CANARY])
 
 
 @pytest.fixture(scope="session")
@@ -143,9 +168,9 @@ def make_app(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[
         return made[-1]
 
     yield make
-    for app in made:
-        app.close()
-    assert not [leak for app in made for leak in leaks_in(app.folder, [CANARY])]
+    with contextlib.ExitStack() as ending:  # all of them, also where one fails
+        for app in made:
+            ending.callback(app.close)
 
 
 class Recorder:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode, urljoin
 
 import psutil
 import requests
 
 from tests.app.conftest import CANARY
-from tests.leaks import holds, leaks_in, leaks_of, spellings
+from tests.web.house import wait_until
+from tools.leaks import holds, leaks_in, leaks_of, spellings
 
 ACCOUNT = "canary-åccount/pass+word 9"
 WRONG = "canary-wrong-password-5d"
@@ -77,12 +80,47 @@ def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], reco
         assert ask("GET", path, Accept="text/html" if not path.startswith("/api/") else "*/*").status_code == 200, path
     ask("GET", "/api/cameras", Authorization=f"Bearer {token}")
     ask("GET", "/api/cameras", Authorization=f"Bearer {token}x")
+    replayed = _use_the_recordings(ask)
     family = [psutil.Process(app.process.pid), *app.family()]
     assert any("ffmpeg" in process.name() for process in family)
     assert not leaks_of(family, secrets)
-    assert not [answer[:300] for answer in said if holds(answer, secrets)]
     assert not leaks_in(app.folder, secrets)  # database and WAL while it runs, logs, streams, its standard error
-    ask("PATCH", "/api/cameras/1", {"password": WRONG})  # one that the device refuses, and says so
-    ask("POST", "/api/cameras/1/refresh")
+    assert ask("POST", "/api/streams/stop", {"stream_id": replayed}).status_code == 200
+    assert ask("PATCH", "/api/cameras/1", {"password": WRONG}).status_code == 200
+    for _ in range(2):  # one that the device refuses, and says so; then asked for again
+        wait_until(lambda: ask("GET", "/api/cameras/1").json()["status"] == "auth_failed", 20)
+        health = ask("GET", "/api/cameras/1/health").json()
+        assert health["camera"]["error"]["code"] == "camera_auth_failed"
+        assert "camera_auth_failed" in [check["outcome"] for check in health["checks"]], health["checks"]
+        failed = ask("POST", "/api/streams/start", {**start, "profile_token": "MediaProfile00100"})
+        assert failed.status_code in (200, 201), failed.text
+        assert ask("POST", "/api/cameras/1/refresh").status_code == 200
+    wait_until(lambda: ask("GET", "/api/cameras/1").json()["status"] == "auth_failed", 20)
+    assert not leaks_of([psutil.Process(app.process.pid), *app.family()], secrets)
     app.close()
     assert not leaks_in(app.folder, secrets)
+    assert not [answer[:300] for answer in said if holds(answer, secrets)]
+
+
+def _use_the_recordings(ask: Callable[..., Any]) -> str:
+    """Search, coverage, the address for another player, and a replay with a seek in it, whose stream id it gives."""
+    recording = ask("GET", "/api/cameras/1/recordings/summary").json()["recordings"][0]
+    end = datetime.fromisoformat(recording["latest"])
+    window = {"start_time": (end - timedelta(hours=2)).isoformat(), "end_time": end.isoformat()}
+    found = ask("POST", "/api/cameras/1/recordings/search", window).json()["recordings"]
+    span = next(item for item in found if item["spans"])["spans"][0]
+    assert ask("GET", f"/api/cameras/1/recordings/coverage?{urlencode(window)}").status_code == 200
+    wanted = {"camera_id": 1, "recording_token": recording["recording_token"]}
+    address = ask("POST", "/api/recordings/playback-uri", wanted)
+    assert address.json()["uri"].startswith("rtsp://127.0.0.1:"), address.text
+    started = ask("POST", "/api/playback/start", {**wanted, "start_time": span["start_time"]})
+    assert started.status_code == 201, started.text
+    stream_id: str = started.json()["stream_id"]
+    playlist = ask("GET", started.json()["playlist_url"])
+    assert playlist.status_code == 200, playlist.text
+    segment = next(line for line in playlist.text.splitlines() if line and not line.startswith("#"))
+    assert ask("GET", urljoin(started.json()["playlist_url"], segment)).status_code == 200
+    sought = ask("POST", "/api/playback/seek", {"stream_id": stream_id, "time": span["start_time"]})
+    assert sought.status_code == 200, sought.text
+    assert ask("GET", f"/api/streams/status/{stream_id}").status_code == 200
+    return stream_id

@@ -20,6 +20,7 @@ import requests
 import urllib3
 
 from core.settings import ROOT
+from tests.app.conftest import CANARY
 from tools.certificate import make_certificate
 from web.guard import SECURITY_HEADERS
 
@@ -397,7 +398,7 @@ def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_
         assert stranger.get(f"{proxy.url}/api/cameras", headers=spoofed, timeout=10).status_code == 401
     session = log_in(proxy.url, verify=str(certificate[0]))
     assert [cookie.name for cookie in session.cookies] == ["__Host-onvif_session"]
-    body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": "canary-password-7f3a"}
+    body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
     made = session.post(f"{proxy.url}/api/cameras?wait=1", json=body, timeout=30)
     assert made.json()["status"] == "online", made.text
     page = session.get(f"{proxy.url}/viewer/1", headers={"Accept": "text/html"}, timeout=10)

@@ -15,8 +15,9 @@ import psutil
 import pytest
 import requests
 
+from tests.app.conftest import CANARY
+
 SUB = "MediaProfile00001"
-CANARY = "canary-password-7f3a"
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.watching import Watched
-from tests.leaks import leaks_in
-from tools.running import CHROMIUM, CHROMIUM_OPTIONS, PASSWORD, App, Recorder, running_recorder
+from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 
 # Tells the test of everything that the content security policy refused.
 _REPORT_VIOLATIONS = """
@@ -45,7 +44,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         yield running
     finally:
         running.stop()
-    assert not leaks_in(running.folder, [PASSWORD])
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.watching import Open
+from tools.running import PASSWORD as RECORDER_PASSWORD
 from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -59,7 +60,7 @@ def fetch(page: Page, method: str, path: str, body: object = None) -> Any:
 
 
 def add_recorder(page: Page, recorder: Recorder) -> None:
-    body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": "pretend-password-1"}
+    body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": RECORDER_PASSWORD}
     status, camera = fetch(page, "POST", "/api/cameras?wait=1", body)
     assert (status, camera["status"]) == (201, "online"), camera
 

@@ -40,6 +40,10 @@ export class AppDialog extends HTMLElement {
       'close',
       () => {
         this.removeAttribute('open');
+        // A password that was typed is not left behind for whoever opens the dialog, or the page's source, next.
+        for (const input of this.querySelectorAll('input[autocomplete$="password"]')) {
+          if (input instanceof HTMLInputElement) input.value = '';
+        }
         tell(this, 'dialog-closed');
       },
       { signal },

@@ -1,8 +1,10 @@
-"""Looks for secrets where none may be: raw, quoted for an address, and as base64."""
+"""Looks for secrets where none may be: raw, quoted for an address, JSON or HTML, and as base64."""
 
 from __future__ import annotations
 
 import base64
+import html
+import json
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ def spellings(secret: str) -> list[bytes]:
     """How a secret may be written. Base64 in all three alignments, without what its neighbours change."""
     raw = secret.encode()
     found = {raw, quote(secret, safe="").encode(), quote(secret).encode(), secret.encode("utf-16-le")}
+    found |= {json.dumps(secret)[1:-1].encode(), html.escape(secret).encode(), repr(raw)[2:-1].encode()}
     for shift in range(3):
         encoded = base64.b64encode(b"\x00" * shift + raw)
         found.add(encoded[4 if shift else 0 : -4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
 
@@ -89,10 +90,14 @@ def refuse(error: ValidationError) -> NoReturn:
     raise InvalidRequest("; ".join(f"{item.field}: {item.message}" for item in found), found) from None
 
 
+def field_name(parts: Iterable[object]) -> str:
+    """`cameras.0.camera_id`: where in a body a field is; cut and printable, since a stranger's word is repeated."""
+    name = ".".join(str(part)[:60] for part in parts)
+    return "".join(char for char in name if char.isprintable()) or "body"
+
+
 def _field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    errors = []
-    for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]:
-        field = ".".join(str(part)[:60] for part in item["loc"]) or "body"
-        message = item["msg"].removeprefix("Value error, ")
-        errors.append(FieldError("".join(c for c in field if c.isprintable()), message))
-    return tuple(errors)
+    return tuple(
+        FieldError(field_name(item["loc"]), item["msg"].removeprefix("Value error, "))
+        for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+    )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn
+from typing import Any
 
 from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from core.errors import InvalidRequest
+from core.errors import FieldError, InvalidRequest
+from web.fields import field_name
 
 MAX_BODY_BYTES = 64 * 1024
 _MAX_DEPTH = 16
@@ -32,34 +33,37 @@ class StrictRequest(Request):
         try:
             data = self.get_data(cache=True)
         except (OSError, ParseException, ClientDisconnected):  # too slow, cut off, or no chunks as promised
-            raise InvalidRequest("The body did not arrive whole.") from None
+            raise _of_body("The body did not arrive whole.") from None
         if len(data) > MAX_BODY_BYTES:
             raise RequestEntityTooLarge
         return parse_object(data) if data else {}
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """One JSON object; InvalidRequest on anything else, on doubles, NaN, surrogates and great depth."""
+    """One JSON object; InvalidRequest, with the field, on anything else, on doubles, NaN, surrogates, great depth."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidRequest("The body is not UTF-8.") from None
+        raise _of_body("The body is not UTF-8.") from None
     if _depth(text) > _MAX_DEPTH:
-        raise InvalidRequest(f"The body is nested deeper than {_MAX_DEPTH} levels.")
+        raise _of_body(f"The body is nested deeper than {_MAX_DEPTH} levels.")
     try:
         value = json.loads(
             text,
             object_pairs_hook=_object,
-            parse_constant=_no_constant,
+            parse_constant=lambda _: math.nan,  # named below, where it is known which field holds it
             parse_int=_integer,
-            parse_float=_number,
         )
     except json.JSONDecodeError as error:
-        raise InvalidRequest(f"The body is not JSON: line {error.lineno}, column {error.colno}.") from None
+        raise _of_body(f"The body is not JSON: line {error.lineno}, column {error.colno}.") from None
     if not isinstance(value, dict):
-        raise InvalidRequest("The body must be a JSON object.")
-    _refuse_surrogates(value)
+        raise _of_body("The body must be a JSON object.")
+    _refuse_unusable(value, ())
     return value
+
+
+def _of_body(detail: str) -> InvalidRequest:
+    return InvalidRequest(detail, (FieldError("body", detail),))
 
 
 def _depth(text: str) -> int:
@@ -87,39 +91,32 @@ def _depth(text: str) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise InvalidRequest("The body names a field twice.")
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in result:
+            raise InvalidRequest.of_field("body" if _has_surrogate(name) else field_name([name]), "it is named twice")
+        result[name] = value
     return result
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise InvalidRequest(f"The body is not JSON: {name} is no JSON number.")
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits.lstrip("-")) <= _MAX_INTEGER_DIGITS else math.inf
 
 
-def _integer(digits: str) -> int:
-    if len(digits.lstrip("-")) > _MAX_INTEGER_DIGITS:
-        raise InvalidRequest("The body holds a number that is too large.")
-    return int(digits)
-
-
-def _number(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise InvalidRequest("The body holds a number that is too large.")
-    return value
-
-
-def _refuse_surrogates(value: Any) -> None:
-    if isinstance(value, str):
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InvalidRequest("The body holds half a character (a lone surrogate).") from None
-    elif isinstance(value, dict):
+def _refuse_unusable(value: Any, place: tuple[object, ...]) -> None:
+    """What may stand in JSON's text and nowhere in our answers, database and headers."""
+    if isinstance(value, str) and _has_surrogate(value):
+        raise InvalidRequest.of_field(field_name(place), "half a character (a lone surrogate)")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidRequest.of_field(field_name(place), "no JSON number" if math.isnan(value) else "it is too large")
+    if isinstance(value, dict):
         for key, item in value.items():
-            _refuse_surrogates(key)
-            _refuse_surrogates(item)
+            _refuse_unusable(key, place)
+            _refuse_unusable(item, (*place, key))
     elif isinstance(value, list):
-        for item in value:
-            _refuse_surrogates(item)
+        for index, item in enumerate(value):
+            _refuse_unusable(item, (*place, index))
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)

@@ -51,6 +51,35 @@ def test_what_is_not_one_sane_object_is_refused(client: FlaskClient, assert_prob
         assert_problem(client.post(path, data=body, content_type="application/json"), 400, "invalid_request")
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"b": 1, "a": NaN}', "a"),
+        (b'{"a": -Infinity}', "a"),
+        (b'{"a": 1e999}', "a"),
+        (b'{"a": ' + b"9" * 30 + b"}", "a"),
+        (b'{"a": -' + b"9" * 5000 + b"}", "a"),
+        (b'{"a": "\\ud800"}', "a"),
+        (b'{"a": {"b": [1, "\\udfff"]}}', "a.b.1"),
+        (b'{"a": 1, "a": 2}', "a"),
+        (b'{"\\udfff": 1}', "body"),
+        (b'{"\\udfff": 1, "\\udfff": 2}', "body"),
+        (b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}", "body"),
+        (b"\xff", "body"),
+        (b"[]", "body"),
+        (b"{", "body"),
+    ],
+    ids=range(14),
+)
+def test_what_no_field_may_hold_is_refused_with_the_field_named(
+    client: FlaskClient, assert_problem: Any, body: bytes, field: str
+) -> None:
+    answer = client.post("/api/cameras", data=body, content_type="application/json")
+    document = assert_problem(answer, 400, "invalid_request")
+    assert [error["field"] for error in document["errors"]] == [field]
+    assert answer.data.isascii()
+
+
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"]), max_size=5),

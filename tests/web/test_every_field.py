@@ -1,0 +1,329 @@
+"""Every field of every call, out of the app's own description: what it may not hold is refused with its name.
+
+The cameras are the real manager's, over devices that are not there; so are accounts and recordings. A field that comes
+along later fails here until it is said what kind it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from flask_openapi3.openapi import OpenAPI
+
+from account_manager import AccountManager
+from core.settings import Settings
+from tests.cameras.doubles import House as Network
+from tests.recordings.recorder import Archive
+from tests.web.conftest import StandInStreams
+from tests.web.house import BODIES, PASSWORD, Door, log_in
+from web.application import build_web
+from web.services import Services
+
+MARKUP = ("<img src=x onerror=alert(1)>", "{{7*7}}", "-i", "user@host", "80a", "01", "１")
+PATHS = ("../../etc", "file:///etc/passwd", "a/b?c..", "%2e%2e%2f")
+ADDRESSES = ("0x7f000001", "2130706433", "[::ffff:127.0.0.1]", "127.0.0.1:0", "127.0.0.1:65536", "10.0.0.5:22")
+REPLACED = "\ufffd"  # what bytes that are no UTF-8 become in an address
+UNSEEN = ("nul\x00", "line\r\nSet-Cookie: a=b", "\u202egnp.exe", "zero\u200bwidth", "esc\x1b[2J")
+TEXTS = (*MARKUP, *PATHS, *ADDRESSES, *UNSEEN, "", "a" * 10_000, str(2**63), "-1", "2027-01-01T00:00:00")
+NUMBERS = (0, -1, 65536, 2**63, 10**18, 1.5)
+DEEP: Any = [[[[[[[[[[["x"]]]]]]]]]]]
+OTHERS: tuple[Any, ...] = (None, True, [], {}, ["x"], [0], {"x": 1}, DEEP)
+
+ONE_LINE = (*MARKUP, *PATHS, *ADDRESSES, str(2**63), "-1", "2027-01-01T00:00:00")
+LONG_ENOUGH = tuple(text for text in ONE_LINE if len(text) >= 12)
+
+# What each kind of field may hold of all this. A name of nothing (a token, a stream) is a 404, not a field's fault.
+FINE: dict[str, tuple[Any, ...]] = {
+    "id": (10**18, 65536),
+    "position": (0,),
+    "limit": (),
+    "host": ("80a",),
+    "port": (),
+    "name": ONE_LINE,
+    "name or none": (*ONE_LINE, ""),
+    "credential": (*ONE_LINE, ""),
+    "login": tuple(text for text in TEXTS if len(text) not in (0, 10_000)),
+    "new password": LONG_ENOUGH,
+    "token": (*ONE_LINE, REPLACED),
+    "word": ("-i", "80a", "01", "0x7f000001", "2130706433", str(2**63), "-1"),
+    "time": (),
+    "flag": (True,),
+    "choice": (),
+    "choices": (),
+    "ids": (),
+    "limits": ([],),
+    "cursor": (),
+}
+KINDS = {
+    "camera_id": "id",
+    "channel": "id",
+    "host": "host",
+    "port": "port",
+    "username": "credential",
+    "profile_token": "token",
+    "recording_token": "token",
+    "stream_id": "token",
+    "viewer_id": "word",
+    "accept": "choices",
+    "start_time": "time",
+    "end_time": "time",
+    "time": "time",
+    "expires_at": "time",
+    "limit": "limit",
+    "cursor": "cursor",
+    "role": "choice",
+    "cameras": "limits",
+    "all_cameras": "flag",
+    "disabled": "flag",
+    "hidden": "flag",
+    "position": "position",
+    "channels": "ids",
+    "name": "name",
+    "password": "credential",
+    "current_password": "login",
+    "new_password": "new password",
+}
+# Where the same word means something else.
+KINDS_AT = {
+    ("/api/session", "name"): "login",
+    ("/api/session", "password"): "login",
+    ("/api/setup", "password"): "new password",
+    ("/api/users", "password"): "new password",
+    ("/api/users/{user_id}", "password"): "new password",
+    ("/api/cameras/{camera_id}", "name"): "name or none",
+    ("/api/cameras/{camera_id}/channels/{number}", "name"): "name or none",
+}
+USER = {"name": "Ben", "password": "correct-horse-battery", "role": "viewer"}
+VALID: dict[str, dict[str, Any]] = {
+    **{path.replace("<", "{").replace(">", "}"): body for path, body in BODIES.items()},
+    "/api/cameras": {"host": "10.0.0.77"},
+    "/api/session": {"name": "Nobody", "password": "of no account"},
+    "/api/session/password": {"current_password": PASSWORD.reveal(), "new_password": "correct-horse-battery-2"},
+    "/api/setup": {"name": "Eve", "password": "correct-horse-battery"},
+    "/api/cameras/{camera_id}": {"name": "Barn"},
+    "/api/users/{user_id}": {"name": "Ben"},
+    "/api/users": {**USER, "name": "Cleo"},
+    "/api/tokens": {"name": "one", "role": "viewer"},
+}
+WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
+VALID_QUERIES = {"/api/cameras/{camera_id}/recordings/coverage": WINDOW}
+QUERY_KINDS = {"wait": "flag", "cached": "flag", "events": "flag"}
+IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}
+# What is fine there changes who asks, and is not tried.
+ONCE = {"/api/session/password", "/api/setup"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation. `fields`: of its body, and whether null is one of their values."""
+
+    method: str
+    path: str
+    parameters: tuple[tuple[str, str], ...]
+    fields: dict[str, bool]
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    return Network(tmp_path / "network")
+
+
+@pytest.fixture
+def app(
+    network: Network, settings: Settings, streams: StandInStreams, archive: Archive, accounts: AccountManager
+) -> Iterator[OpenAPI]:
+    """Over the real managers of cameras, recordings and accounts; "only on this machine" is chosen."""
+    with network.running() as manager:
+        network.device("10.0.0.9")
+        yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts))
+
+
+@pytest.fixture
+def real(app: OpenAPI, accounts: AccountManager) -> Door:
+    """An admin who is logged in, a second account, and a camera."""
+    accounts.create_first("Anna", PASSWORD)
+    client = app.test_client()
+    door = Door(client, {"X-CSRF-Token": log_in(client)})
+    assert door.ask("POST", "/api/users", json=USER).get_json()["id"] == 2
+    body = {"host": "10.0.0.9", "port": 80, "username": "admin", "password": "right"}
+    assert door.ask("POST", "/api/cameras?wait=1", json=body).get_json()["status"] == "online"
+    return door
+
+
+def calls(door: Door) -> list[Call]:
+    document = door.ask("GET", "/api/openapi.json").get_json()
+    schemas = document["components"]["schemas"]
+    found = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            body = operation.get("requestBody")
+            name = body and body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            parameters = tuple((item["in"], item["name"]) for item in operation.get("parameters", []))
+            found.append(Call(method.upper(), path, parameters, _fields(schemas[name]) if name else {}))
+    # Logging in wrongly comes last: after some times every try is refused for a while.
+    return sorted(found, key=lambda call: call.path == "/api/session")
+
+
+def _fields(schema: dict[str, Any]) -> dict[str, bool]:
+    return {name: {"type": "null"} in field.get("anyOf", ()) for name, field in schema["properties"].items()}
+
+
+def filled(path: str) -> str:
+    """The path about what is there."""
+    for part in ("camera_id", "number", "user_id", "session_id", "token_id", "stream_id"):
+        path = path.replace(f"{{{part}}}", "2" if part == "user_id" else "1")
+    assert "{" not in path, path
+    return path
+
+
+def verdict(answer: Any, field: str, *, is_fine: bool) -> str | None:
+    """What is wrong with an answer; None: nothing. What is fine may still be refused for another reason (409, 429)."""
+    document = answer.get_json(silent=True) or {}
+    status, data = answer.status_code, answer.get_data()
+    answer.close()
+    if status >= 500 and status not in (502, 504):  # a device that is not there
+        return f"{status}"
+    if not data.isascii():
+        return "the answer is not ASCII"
+    named = [error["field"] for error in document.get("errors", [])]
+    is_named = any(name == field or name.startswith(f"{field}.") for name in named)
+    if is_fine:
+        return f"{status} although it is fine: {document.get('detail')}" if is_named else None
+    if status != 400 or answer.content_type != "application/problem+json" or not is_named:
+        return f"{status}, named {named}: {document.get('detail')}"
+    return None
+
+
+def values_of(call: Call) -> Iterator[tuple[str, Any, bool]]:
+    """Each field with each value, and whether it may hold that."""
+    for field, is_nullable in call.fields.items():
+        fine = FINE[KINDS_AT.get((call.path, field), KINDS[field])]
+        for value in (*TEXTS, *NUMBERS, *OTHERS):
+            is_known = any(value == item and type(value) is type(item) for item in fine)
+            yield field, value, is_known or (value is None and is_nullable)
+
+
+def shown(value: Any) -> str:
+    return repr(value)[:40]
+
+
+def test_whatever_a_body_holds_in_a_field_is_taken_or_refused_with_its_name(real: Door) -> None:
+    wrong, tried = [], 0
+    for call in calls(real):
+        if call.path == "/api/setup":
+            continue  # it has a test of its own
+        for field, value, is_fine in values_of(call):
+            if is_fine and call.path in ONCE:
+                continue
+            answer = real.ask(call.method, filled(call.path), json={**VALID.get(call.path, {}), field: value})
+            if why := verdict(answer, field, is_fine=is_fine):
+                wrong.append(f"{call.method} {call.path} {field}={shown(value)}: {why}")
+            tried += 1
+    assert not wrong, "\n".join(wrong)
+    assert tried > 1000
+
+
+def test_whatever_the_first_account_is_given_is_refused_with_its_name(app: OpenAPI) -> None:
+    door = Door(app.test_client(), {})
+    (call,) = [item for item in calls(door) if item.path == "/api/setup"]
+    for field, value, is_fine in values_of(call):
+        if not is_fine:
+            answer = door.ask(call.method, call.path, json={**VALID[call.path], field: value})
+            assert verdict(answer, field, is_fine=False) is None, (field, shown(value))
+    assert door.ask("POST", call.path, json=VALID[call.path]).status_code == 201
+
+
+BODIES_OF_NOTHING = (
+    (b"[" * 60_000, "body"),
+    (b'{"a": NaN}', "a"),
+    (b'{"a": ' + b"9" * 30 + b"}", "a"),
+    (b'{"a": "\\ud800"}', "a"),
+    (b'{"a": ' + b"[" * 20 + b"]" * 20 + b"}", "body"),
+    (b"\x00", "body"),
+    (b"nonsense", "body"),
+    (b"[]", "body"),
+    (b"null", "body"),
+)
+
+
+def test_a_body_that_is_no_sane_object_is_refused_with_what_is_wrong(real: Door) -> None:
+    asked = [call for call in calls(real) if call.fields and call.path != "/api/setup"]
+    assert len(asked) > 10
+    for call in asked:
+        for body, field in BODIES_OF_NOTHING:
+            answer = real.ask(call.method, filled(call.path), data=body, content_type="application/json")
+            assert verdict(answer, field, is_fine=False) is None, (call, body[:20])
+
+
+def test_whatever_a_query_holds_is_taken_or_refused_with_its_name(real: Door) -> None:
+    wrong, tried = [], 0
+    for call in calls(real):
+        for where, name in call.parameters:
+            if where != "query":
+                continue
+            kind = QUERY_KINDS.get(name) or KINDS[name]
+            for value in TEXTS:
+                query = {**VALID_QUERIES.get(call.path, {}), name: value}
+                answer = real.ask(call.method, filled(call.path), query_string=query, json=VALID.get(call.path))
+                if why := verdict(answer, name, is_fine=value in IN_QUERIES.get(kind, FINE[kind])):
+                    wrong.append(f"{call.method} {call.path}?{name}={shown(value)}: {why}")
+                tried += 1
+            for raw in ("%ff", "%ed%a0%80"):  # no UTF-8, half a character
+                others = {key: value for key, value in VALID_QUERIES.get(call.path, {}).items() if key != name}
+                address = f"{filled(call.path)}?{urlencode(others)}&{name}={raw}"
+                answer = real.ask(call.method, address, json=VALID.get(call.path))
+                if why := verdict(answer, name, is_fine=REPLACED in FINE[kind]):
+                    wrong.append(f"{call.method} {address}: {why}")
+    assert not wrong, "\n".join(wrong)
+    assert tried > 150
+
+
+def test_whatever_stands_in_a_path_is_refused_with_its_name_or_leads_nowhere(real: Door) -> None:
+    wrong, tried = [], 0
+    for call in calls(real):
+        for where, name in call.parameters:
+            if where != "path":
+                continue
+            for value in (*TEXTS, str(2**63), "9" * 30, "+1", "1.0", "1e3", " 1", "1 ", "٣", "null", "\udcff"):
+                part = value.encode("utf-8", "surrogateescape")
+                address = call.path.replace(f"{{{name}}}", quote(part, safe=""))
+                query = VALID_QUERIES.get(call.path)
+                answer = real.ask(call.method, filled(address), query_string=query, json=VALID.get(call.path))
+                leads_nowhere = answer.status_code in (404, 405)
+                if not leads_nowhere and (why := verdict(answer, name, is_fine=False)):
+                    wrong.append(f"{call.method} {address[:80]}: {why}")
+                if answer.content_type != "application/problem+json":
+                    wrong.append(f"{call.method} {address[:80]}: {answer.content_type}")
+                tried += 1
+    assert not wrong, "\n".join(wrong)
+    assert tried > 500
+
+
+def test_pages_and_files_of_strange_names_are_not_there(real: Door) -> None:
+    for rule in (
+        "/viewer/{}",
+        "/recordings/{}",
+        "/static/{}",
+        "/static/streams/{}/stream.m3u8",
+        "/static/streams/x/{}",
+    ):
+        for value in (*TEXTS, "01", "0", str(2**63), "\udcff"):
+            part = quote(value.encode("utf-8", "surrogateescape"), safe="")
+            answer = real.ask("GET", rule.format(part))
+            assert answer.status_code == 404, (rule, shown(value))
+            answer.close()
+
+
+def test_a_password_is_repeated_by_no_refusal(real: Door) -> None:
+    for call in calls(real):
+        for field in call.fields:
+            if "password" in field:
+                body = {**VALID.get(call.path, {}), field: "canary\x00pass", "oops": 1}
+                answer = real.ask(call.method, filled(call.path), json=body)
+                assert answer.status_code == (400 if call.path != "/api/setup" else 403)
+                assert b"canary" not in answer.get_data(), call

@@ -41,6 +41,7 @@ from database import Database
 from sessions.live_hub import LiveListener
 from sessions.view import StreamView
 from tests.accounts.conftest import CHEAP
+from tests.cameras.doubles import House as Network
 from tests.recordings.recorder import Archive
 from tests.web.house import PASSWORD, House
 from web.application import build_web
@@ -346,6 +347,22 @@ def web_app(
     settings: Settings, cameras: StandInCameras, streams: StandInStreams, archive: Archive, accounts: AccountManager
 ) -> OpenAPI:
     return build_web(Services(settings, cameras, streams, archive.manager, lambda: True, accounts))
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    """Devices for the real camera manager."""
+    return Network(tmp_path / "network")
+
+
+@pytest.fixture
+def real_app(
+    network: Network, settings: Settings, streams: StandInStreams, archive: Archive, accounts: AccountManager
+) -> Iterator[OpenAPI]:
+    """Over the real managers of cameras, recordings and accounts; "only on this machine" is chosen."""
+    with network.running() as manager:
+        network.device("10.0.0.9")
+        yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts))
 
 
 @pytest.fixture

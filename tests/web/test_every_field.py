@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,13 +15,8 @@ import pytest
 from flask_openapi3.openapi import OpenAPI
 
 from account_manager import AccountManager
-from core.settings import Settings
-from tests.cameras.doubles import House as Network
-from tests.recordings.recorder import Archive
-from tests.web.conftest import StandInStreams
-from tests.web.house import BODIES, PASSWORD, Door, log_in
-from web.application import build_web
-from web.services import Services
+from tests.web.house import PASSWORD, Door, log_in
+from tests.web.well_formed import USER, VALID, VALID_QUERIES, filled
 
 MARKUP = ("<img src=x onerror=alert(1)>", "{{7*7}}", "-i", "user@host", "80a", "01", "１")
 PATHS = ("../../etc", "file:///etc/passwd", "a/b?c..", "%2e%2e%2f")
@@ -98,20 +92,6 @@ KINDS_AT = {
     ("/api/cameras/{camera_id}", "name"): "name or none",
     ("/api/cameras/{camera_id}/channels/{number}", "name"): "name or none",
 }
-USER = {"name": "Ben", "password": "correct-horse-battery", "role": "viewer"}
-VALID: dict[str, dict[str, Any]] = {
-    **{path.replace("<", "{").replace(">", "}"): body for path, body in BODIES.items()},
-    "/api/cameras": {"host": "10.0.0.77"},
-    "/api/session": {"name": "Nobody", "password": "of no account"},
-    "/api/session/password": {"current_password": PASSWORD.reveal(), "new_password": "correct-horse-battery-2"},
-    "/api/setup": {"name": "Eve", "password": "correct-horse-battery"},
-    "/api/cameras/{camera_id}": {"name": "Barn"},
-    "/api/users/{user_id}": {"name": "Ben"},
-    "/api/users": {**USER, "name": "Cleo"},
-    "/api/tokens": {"name": "one", "role": "viewer"},
-}
-WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
-VALID_QUERIES = {"/api/cameras/{camera_id}/recordings/coverage": WINDOW}
 QUERY_KINDS = {"wait": "flag", "cached": "flag", "events": "flag"}
 IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}
 # What is fine there changes who asks, and is not tried.
@@ -129,25 +109,10 @@ class Call:
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Network:
-    return Network(tmp_path / "network")
-
-
-@pytest.fixture
-def app(
-    network: Network, settings: Settings, streams: StandInStreams, archive: Archive, accounts: AccountManager
-) -> Iterator[OpenAPI]:
-    """Over the real managers of cameras, recordings and accounts; "only on this machine" is chosen."""
-    with network.running() as manager:
-        network.device("10.0.0.9")
-        yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts))
-
-
-@pytest.fixture
-def real(app: OpenAPI, accounts: AccountManager) -> Door:
+def real(real_app: OpenAPI, accounts: AccountManager) -> Door:
     """An admin who is logged in, a second account, and a camera."""
     accounts.create_first("Anna", PASSWORD)
-    client = app.test_client()
+    client = real_app.test_client()
     door = Door(client, {"X-CSRF-Token": log_in(client)})
     assert door.ask("POST", "/api/users", json=USER).get_json()["id"] == 2
     body = {"host": "10.0.0.9", "port": 80, "username": "admin", "password": "right"}
@@ -171,14 +136,6 @@ def calls(door: Door) -> list[Call]:
 
 def _fields(schema: dict[str, Any]) -> dict[str, bool]:
     return {name: {"type": "null"} in field.get("anyOf", ()) for name, field in schema["properties"].items()}
-
-
-def filled(path: str) -> str:
-    """The path about what is there."""
-    for part in ("camera_id", "number", "user_id", "session_id", "token_id", "stream_id"):
-        path = path.replace(f"{{{part}}}", "2" if part == "user_id" else "1")
-    assert "{" not in path, path
-    return path
 
 
 def verdict(answer: Any, field: str, *, is_fine: bool) -> str | None:
@@ -228,8 +185,8 @@ def test_whatever_a_body_holds_in_a_field_is_taken_or_refused_with_its_name(real
     assert tried > 1000
 
 
-def test_whatever_the_first_account_is_given_is_refused_with_its_name(app: OpenAPI) -> None:
-    door = Door(app.test_client(), {})
+def test_whatever_the_first_account_is_given_is_refused_with_its_name(real_app: OpenAPI) -> None:
+    door = Door(real_app.test_client(), {})
     (call,) = [item for item in calls(door) if item.path == "/api/setup"]
     for field, value, is_fine in values_of(call):
         if not is_fine:

@@ -47,6 +47,21 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"], reference
 
 
+def test_whatever_takes_a_body_says_that_it_may_be_too_large_or_no_json(
+    client: FlaskClient, document: dict[str, Any], assert_described: Callable[[Any, str, str], None]
+) -> None:
+    with_body = [
+        (path, method) for path, item in document["paths"].items() for method in item if "requestBody" in item[method]
+    ]
+    assert len(with_body) > 10
+    for path, method in with_body:
+        address = re.sub(r"\{\w+\}", "1", path)
+        for data, content_type, status in ((b"x" * 70_000, "application/json", 413), (b"x", "text/plain", 415)):
+            answer = client.open(address, method=method.upper(), data=data, content_type=content_type)
+            assert answer.status_code == status, path
+            assert_described(answer, method, path)
+
+
 def test_every_route_of_the_api_is_described_with_its_methods(web_app: OpenAPI, document: dict[str, Any]) -> None:
     routes = {
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())

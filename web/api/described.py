@@ -22,9 +22,12 @@ NO_CONTENT: dict[str, Any] = {"description": "Done"}
 
 
 def answers_with(good: dict[int, type[BaseModel] | dict[str, Any]], *errors: int) -> dict[Any, Any]:
-    """`responses` of an operation: its good answers, the problems it is known for, and those any may have."""
+    """`responses` of an operation: its good answers, the problems it is known for, and those any may have.
+
+    415 says that it takes a body, which may also be too large: 413.
+    """
     problems = {
         status: {"description": HTTPStatus(status).phrase, **PROBLEM}
-        for status in sorted({400, 401, 403, *errors, 500})
+        for status in sorted({400, 401, 403, *errors, *({413} if 415 in errors else ()), 500})
     }
     return {**{status: dict(item) if isinstance(item, dict) else item for status, item in good.items()}, **problems}

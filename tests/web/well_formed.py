@@ -1,0 +1,43 @@
+"""A request that would be answered, for every call of the API: path, query and body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.web.house import BODIES, PASSWORD
+
+USER = {"name": "Ben", "password": "correct-horse-battery", "role": "viewer"}
+VALID: dict[str, dict[str, Any]] = {
+    **{path.replace("<", "{").replace(">", "}"): body for path, body in BODIES.items()},
+    "/api/cameras": {"host": "10.0.0.77"},
+    "/api/session": {"name": "Nobody", "password": "of no account"},
+    "/api/session/password": {"current_password": PASSWORD.reveal(), "new_password": "correct-horse-battery-2"},
+    "/api/setup": {"name": "Eve", "password": "correct-horse-battery"},
+    "/api/cameras/{camera_id}": {"name": "Barn"},
+    "/api/cameras/{camera_id}/channels/{number}": {"name": "Door"},
+    "/api/cameras/{camera_id}/channels/order": {"channels": [2, 1]},
+    "/api/recordings/playback-uri": {"camera_id": 1, "recording_token": "Rec1"},
+    "/api/users/{user_id}": {"name": "Ben"},
+    "/api/users": {**USER, "name": "Cleo"},
+    "/api/tokens": {"name": "one", "role": "viewer"},
+}
+WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
+VALID_QUERIES = {"/api/cameras/{camera_id}/recordings/coverage": WINDOW}
+
+
+PATH_PARTS: dict[str, Any] = {
+    "camera_id": 1,
+    "number": 1,
+    "user_id": 2,
+    "session_id": 1,
+    "token_id": 1,
+    "stream_id": "camera1_MediaProfile00000",
+}
+
+
+def filled(path: str) -> str:
+    """The path about what is there."""
+    for name, value in PATH_PARTS.items():
+        path = path.replace(f"{{{name}}}", str(value))
+    assert "{" not in path, path
+    return path

@@ -261,8 +261,9 @@ def test_ones_own_password_is_changed_and_the_page_works_on(new_app: App, open_p
 
 
 def test_hostile_text_is_text_wherever_it_is_shown(new_app: App, recorder: Recorder, open_page: Open) -> None:
-    """Of users, tokens, cameras and channels; the device's own is in test_cameras_page.py. No script runs, no policy
-    is broken (`open_page` fails the test on any report of either)."""
+    """Of users, their browsers, tokens, cameras and channels; a device's own is in test_cameras_page.py, all that the
+    API can say in test_hostile_strings.py. No script runs, no policy is broken (`open_page` fails the test on any
+    report of either)."""
     page = open_page(f"{new_app.url}/").page
     make_first(page, new_app)
     add_recorder(page, recorder)
@@ -277,9 +278,12 @@ def test_hostile_text_is_text_wherever_it_is_shown(new_app: App, recorder: Recor
     page.get_by_role("button", name=f"Edit {HOSTILE}").click()
     expect(page.locator("#user-title")).to_have_text(f"Edit {HOSTILE}")
     page.keyboard.press("Escape")
-    guest = open_page(f"{new_app.url}/login").page
+    guest = open_page(f"{new_app.url}/login", user_agent=HOSTILE).page
     log_in(guest, HOSTILE)
     guest.wait_for_url(f"{new_app.url}/cameras")
+    page.goto(f"{new_app.url}/access")
+    expect(page.locator("#sessions [data-part=agent]").filter(has_text=HOSTILE)).to_have_count(1)
+    assert page.locator("img[src=x]").count() == 0
     guest.goto(f"{new_app.url}/account")
     expect(guest.get_by_role("heading", level=1)).to_have_text(HOSTILE)
 

@@ -1,0 +1,110 @@
+"""Whatever the API answers as a name, a topic or a reason, every page shows it as text and as nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.watching import Open, Watched
+from tools.running import App, Recorder
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>{{7*7}}\u202e\" onload=\"hacked=1"
+SHOWN = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>{{7*7}}"
+# What a person or a device has written; the rest are ids, codes, times and numbers of our own.
+_WRITTEN = {
+    *("name", "source_name", "topic", "detail", "text", "username", "user", "agent"),
+    *("manufacturer", "model", "firmware", "serial", "hardware"),
+}
+
+
+def _poisoned(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _poisoned(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_poisoned(item, key) for item in value]
+    return HOSTILE if isinstance(value, str) and key in _WRITTEN else value
+
+
+def _poison(route: Route) -> None:
+    """No device can be made to say this in every field at once, and no user could: it is put into the answers."""
+    answer = route.fetch()
+    if "json" not in answer.headers.get("content-type", ""):
+        route.fulfill(response=answer)
+        return
+    route.fulfill(response=answer, body=json.dumps(_poisoned(answer.json())))
+
+
+@pytest.fixture
+def poisoned(empty_app: App, recorder: Recorder, open_page: Open) -> Iterator[Watched]:
+    empty_app.add_camera(recorder, name="Barn")
+    watched = open_page(f"{empty_app.url}/cameras")
+    watched.page.route("**/api/**", _poison)
+    yield watched
+    watched.page.unroute_all(behavior="ignoreErrors")
+
+
+def _assert_text_only(page: Page) -> None:
+    assert page.evaluate("window.hacked") is None
+    assert page.evaluate("document.querySelectorAll('img[src=x], [onerror], [onload], script:not([src])').length") == 0
+
+
+def test_on_the_list_of_cameras_its_dialogs_and_the_viewer(poisoned: Watched, empty_app: App) -> None:
+    page = poisoned.page
+    page.goto(f"{empty_app.url}/cameras")
+    card = page.locator("camera-card")
+    expect(card).to_contain_text(SHOWN)
+    card.locator("[data-part=health]").click()
+    expect(page.locator("#health-card")).to_contain_text(SHOWN)
+    page.keyboard.press("Escape")
+    card.locator("[data-part=edit]").click()
+    expect(page.locator("#camera-form-title")).to_contain_text(SHOWN)
+    page.keyboard.press("Escape")
+    card.locator("[data-part=delete]").click()
+    expect(page.locator("#confirm")).to_contain_text(SHOWN)
+    page.keyboard.press("Escape")
+    _assert_text_only(page)
+    for view in ("channel=1&quality=sub", "channel=8", "view=grid"):  # one that plays, a dead one, all
+        page.goto(f"{empty_app.url}/viewer/1?{view}")
+        expect(page.locator("#channels")).to_contain_text(SHOWN)
+        _assert_text_only(page)
+
+
+def test_on_the_page_of_recordings(poisoned: Watched, empty_app: App) -> None:
+    """Names of sources, topics of events, reasons why something cannot be had."""
+    page = poisoned.page
+    topics: list[str] = []
+
+    def note(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        topics.extend(event["topic"] for channel in body.get("channels", []) for event in channel["events"])
+        route.fulfill(response=answer, body=json.dumps(_poisoned(body)))
+
+    page.route("**/recordings/coverage*", note)
+    page.goto(f"{empty_app.url}/recordings/1")
+    expect(page.locator("#camera")).to_contain_text(SHOWN)
+    page.get_by_role("button", name="Last 24 h").click()
+    page.get_by_role("button", name="Search", exact=True).click()
+    row = page.locator("#results tr").first
+    expect(row).to_contain_text(SHOWN)
+    row.get_by_role("button").first.click()
+    page.wait_for_selector("#modal-player [data-part=stage][data-phase=playing]")
+    page.keyboard.press("Escape")
+    assert any("Motion" in topic for topic in topics), "topics of events were among what was shown"
+    _assert_text_only(page)
+    poisoned.forgive("status of 409")
+    refusal = {"code": "said_by_nobody", "title": HOSTILE, "detail": HOSTILE, "status": 409, "type": "about:blank"}
+    for part in ("summary", "coverage*"):
+        page.route(
+            f"**/recordings/{part}",
+            lambda route: route.fulfill(status=409, content_type="application/problem+json", body=json.dumps(refusal)),
+        )
+    page.goto(f"{empty_app.url}/recordings/1")
+    expect(page.locator("#problem-text")).to_contain_text(SHOWN)
+    _assert_text_only(page)

@@ -83,6 +83,12 @@ def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], reco
     replayed = _use_the_recordings(ask)
     family = [psutil.Process(app.process.pid), *app.family()]
     assert any("ffmpeg" in process.name() for process in family)
+    for process in family:
+        if "ffmpeg" in process.name():  # it reads from this machine's gateway, and knows of no device
+            told = " ".join(process.cmdline())
+            assert "rtsp://127.0.0.1:" in told
+            assert f":{recorder.rtsp_port}" not in told
+            assert "realmonitor" not in told
     assert not leaks_of(family, secrets)
     assert not leaks_in(app.folder, secrets)  # database and WAL while it runs, logs, streams, its standard error
     assert ask("POST", "/api/streams/stop", {"stream_id": replayed}).status_code == 200

@@ -85,6 +85,17 @@ def test_the_search_ends_in_time_even_if_answers_never_do(respond: Respond) -> N
     assert len(found) <= 512
 
 
+def test_what_is_found_is_only_listed_and_not_spoken_to(respond: Respond) -> None:
+    """No credential, and not even a question: where an answer leads is looked at once a user adds it."""
+    with socket.create_server(("127.0.0.1", 0)) as named:
+        port = named.getsockname()[1]
+        target = respond(lambda _: [_match(f"http://127.0.0.1:{port}/onvif/device_service")])
+        assert [item.port for item in discover(0.5, targets=(target,))] == [port]
+        named.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            named.accept()
+
+
 def test_hostile_answers_are_passed_over_and_the_honest_one_is_kept(respond: Respond) -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "b">]>' + _match()
     target = respond(lambda _: [b"", b"\0" * 60_000, bomb, b"<a>" * 20_000, _match()[:300], _match()])

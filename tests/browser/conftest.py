@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.recordings import ROWS, wait
 from tests.browser.watching import Watched
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 
@@ -85,3 +86,18 @@ def empty_app(tmp_path: Path) -> Iterator[App]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def recordings(app: App, camera_id: int, open_page: Callable[..., Watched]) -> Page:
+    page = open_page(f"{app.url}/recordings/{camera_id}").page
+    wait(page, ROWS)
+    return page
+
+
+@pytest.fixture(scope="module")
+def plain_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    running = App(tmp_path_factory.mktemp("plain"), SEGMENT_S="1")
+    running.start()
+    yield running
+    running.stop()

@@ -6,7 +6,6 @@ import json
 import random
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,49 +15,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from tests.browser.recordings import GOP_S, MODAL_PLAYING, ROWS, click_time
 from tests.browser.replaying import BURNT, PLAYING, STATE, burnt_s, wait
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 
-MODAL_PLAYING = "#modal-player [data-part=stage][data-phase=playing]"
-GOP_S = 1.0
-
-ROWS = "document.querySelector('recording-timeline').rows.length > 0"
-
-
-@pytest.fixture
-def recordings(app: App, camera_id: int, open_page: Open) -> Page:
-    page = open_page(f"{app.url}/recordings/{camera_id}").page
-    wait(page, ROWS)
-    return page
-
-
-@pytest.fixture(scope="module")
-def plain_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    running = App(tmp_path_factory.mktemp("plain"), SEGMENT_S="1")
-    running.start()
-    yield running
-    running.stop()
-
-
-def click_time(page: Page, at: datetime, row: int = 0) -> None:
-    """Clicks on the timeline where this moment is."""
-    wait(page, ROWS)
-    page.locator(".timeline-frame").scroll_into_view_if_needed()
-    x, y = page.evaluate(
-        """([atMs, row]) => {
-          const timeline = document.querySelector('recording-timeline');
-          const box = timeline.canvas.getBoundingClientRect();
-          const label = timeline.slider.clientWidth < 600 ? 84 : 148;
-          const { startMs, endMs } = timeline.view;
-          const fraction = (atMs - startMs) / (endMs - startMs);
-          return [box.left + label + fraction * (box.width - label), box.top + 30 + 26 * row + 13];
-        }""",
-        [at.timestamp() * 1000, row],
-    )
-    page.mouse.click(x, y)
 
 
 def test_the_users_way_from_the_search_to_a_playing_modal(recordings: Page) -> None:

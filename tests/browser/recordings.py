@@ -1,0 +1,33 @@
+"""What tests of the recordings page share: clicks at a time, and what the player's tests share as well."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from playwright.sync_api import Page
+
+from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
+
+__all__ = ["BURNT", "GOP_S", "MODAL_PLAYING", "PLAYING", "ROWS", "burnt_s", "click_time", "wait"]
+
+MODAL_PLAYING = "#modal-player [data-part=stage][data-phase=playing]"
+GOP_S = 1.0
+ROWS = "document.querySelector('recording-timeline').rows.length > 0"
+
+
+def click_time(page: Page, at: datetime, row: int = 0) -> None:
+    """Clicks on the timeline where this moment is."""
+    wait(page, ROWS)
+    page.locator(".timeline-frame").scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """([atMs, row]) => {
+          const timeline = document.querySelector('recording-timeline');
+          const box = timeline.canvas.getBoundingClientRect();
+          const label = timeline.slider.clientWidth < 600 ? 84 : 148;
+          const { startMs, endMs } = timeline.view;
+          const fraction = (atMs - startMs) / (endMs - startMs);
+          return [box.left + label + fraction * (box.width - label), box.top + 30 + 26 * row + 13];
+        }""",
+        [at.timestamp() * 1000, row],
+    )
+    page.mouse.click(x, y)

@@ -193,10 +193,15 @@ export class Api {
     return this.#http.json('POST', `${this.#camera(id)}/recordings/search`, body, { timeoutMs: 60_000 });
   }
 
-  /** @param {number} id @param {{start: Date, end: Date, events: boolean}} what @returns {Promise<Coverage>} */
-  coverage(id, { start, end, events }) {
+  /**
+   * @param {number} id
+   * @param {{start: Date, end: Date, events: boolean, channel?: number|null}} what
+   * @returns {Promise<Coverage>}
+   */
+  coverage(id, { start, end, events, channel }) {
     const query = new URLSearchParams({ start_time: start.toISOString(), end_time: end.toISOString() });
     if (!events) query.set('events', '0');
+    if (channel) query.set('channel', String(channel));
     return this.#http.json('GET', `${this.#camera(id)}/recordings/coverage?${query}`, undefined, { timeoutMs: 30_000 });
   }
 

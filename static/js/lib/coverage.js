@@ -8,6 +8,8 @@
  * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[]}} Row
  */
 
+const OPEN_END_MS = 120_000;
+
 /** @param {ChannelCoverage} covered @returns {Row} */
 export function rowOf(covered) {
   return {
@@ -37,9 +39,50 @@ export function spanAt(row, atMs) {
   return row.spans.find((span) => span.startMs <= atMs && atMs < span.endMs) ?? null;
 }
 
-/** Which recording plays this moment: its span's own, else the channel's newest. @param {Row} row @param {number} atMs */
-export function tokenAt(row, atMs) {
-  return spanAt(row, atMs)?.recordingToken ?? row.recordingToken;
+/** Whether two rows are of the same channel, or of the same recording where there is none. @param {Row} one @param {Row} other */
+export function sameRow(one, other) {
+  return one.channel === other.channel && (one.channel !== null || one.recordingToken === other.recordingToken);
+}
+
+/**
+ * Which recording plays this moment: its span's own, else the channel's whose time it is, else its newest.
+ *
+ * @param {Row} row
+ * @param {number} atMs
+ * @param {import('./api.js').KnownRecording[]} [held] what the recorder holds, as far as it is known
+ */
+export function tokenAt(row, atMs, held = []) {
+  const own = spanAt(row, atMs)?.recordingToken;
+  if (own) return own;
+  const around = held.find(
+    ({ channel, earliest, latest }) =>
+      row.channel !== null && channel === row.channel && earliest !== null && Date.parse(earliest) <= atMs &&
+      (latest === null || atMs < Date.parse(latest)),
+  );
+  return around?.recording_token ?? row.recordingToken;
+}
+
+/**
+ * What comes of playing from there, as far as it is known: it plays; the recording goes on later, from `atMs`; nothing
+ * follows; or the recorder has to be asked about `atMs` first.
+ *
+ * @param {Row} row
+ * @param {number} atMs
+ * @param {number} nowMs
+ * @returns {{way: 'plays'|'later'|'nothing'|'ask', atMs: number}}
+ */
+export function placeAt(row, atMs, nowMs) {
+  let edgeMs = atMs;
+  let span = spanAt(row, edgeMs);
+  while (span?.state === 'not_recorded') {
+    edgeMs = span.endMs;
+    span = spanAt(row, edgeMs);
+  }
+  const isMoved = edgeMs > atMs;
+  if (span && isPlayable(span)) return { way: isMoved ? 'later' : 'plays', atMs: edgeMs };
+  // The last minutes are never told yet: to ask for them would be to wait for ever.
+  if (edgeMs > nowMs - OPEN_END_MS) return { way: isMoved ? 'nothing' : 'plays', atMs };
+  return { way: 'ask', atMs: edgeMs };
 }
 
 /** @param {RowSpan} span whether there may be something to play */

@@ -5,12 +5,13 @@ import { RecordingCalendar } from '../components/recording-calendar.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { ReplayPlayer } from '../components/replay-player.js';
 import { part } from '../components/dom.js';
-import { problemOf } from '../lib/api.js';
-import { isPlayable, rowName, spanAt, tokenAt } from '../lib/coverage.js';
+import { ApiError, problemOf } from '../lib/api.js';
+import { isPlayable, placeAt, rowName, tokenAt } from '../lib/coverage.js';
 import { CoverageLoader } from '../lib/coverage-loader.js';
 import { clockNote, counted, duration, localStamp } from '../lib/format.js';
 import { messageOf, saysItAll } from '../lib/messages.js';
 import { dayOf, fromInput, inputValue } from '../lib/ranges.js';
+import { PlaceFinder } from '../lib/place-finder.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
 import { byId, pageApi, remember, remembered, say } from './page.js';
 import { RecordingsSearch, lineName } from './recordings-search.js';
@@ -37,6 +38,10 @@ const state = readRecordingsState(window.location.search);
 let camera = null;
 /** @type {CoverageLoader|null} */
 let loader = null;
+/** @type {PlaceFinder|null} */
+let places = null;
+/** While the recorder is asked what there is to play. @type {AbortController|null} */
+let asking = null;
 /** @type {number|null} */
 let markInMs = null;
 /** @type {ReturnType<typeof setTimeout>|null} */
@@ -97,6 +102,7 @@ function openCamera(chosen) {
   timeline.atMs = state.atMs;
   calendar.chosen = state.atMs === null ? null : new Date(state.atMs);
   byId('goto-time', HTMLInputElement).value = inputValue(state.atMs ?? Date.now() - 3_600_000);
+  places = new PlaceFinder(api, chosen.id);
   loader = new CoverageLoader(api, chosen.id, timeline.view);
   loader.addEventListener('rows', (event) => showRows(/** @type {CustomEvent<Row[]>} */ (event).detail));
   loader.addEventListener('days', (event) => (calendar.days = /** @type {CustomEvent} */ (event).detail));
@@ -117,6 +123,7 @@ function monthSpan() {
 async function showSummary(chosen) {
   try {
     const told = await api.recordingSummary(chosen.id);
+    if (places) places.held = told.recordings;
     const fact = (/** @type {string} */ name, /** @type {string} */ text) => {
       const place = document.querySelector(`[data-fact="${name}"]`);
       if (place) place.textContent = text;
@@ -140,7 +147,7 @@ function showRows(rows) {
   search.rows = rows;
   if (!isFirst) return;
   timeline.chooseChannel(state.channel ?? rows[0]?.channel ?? null);
-  if (state.atMs !== null) play(timeline.row, state.atMs);
+  if (state.atMs !== null) void play(timeline.row, state.atMs);
 }
 
 /** @param {import('../lib/api.js').Coverage} coverage */
@@ -192,25 +199,51 @@ function showProblem(problem) {
 
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** @param {Row|null} row @param {number} atMs */
-function play(row, atMs) {
-  if (!row || !camera) return;
-  byId('gap-note', HTMLElement).textContent = '';
-  const span = spanAt(row, atMs);
-  if (span?.state === 'not_recorded' && atMs < Date.now() - OPEN_END_MS) {
-    const next = row.spans.find((item) => item.startMs >= atMs && isPlayable(item));
-    byId('gap-note', HTMLElement).textContent = next
-      ? `Nothing was recorded at ${localStamp(new Date(atMs))}; playing goes on at ${localStamp(new Date(next.startMs))}.`
-      : `Nothing was recorded at ${localStamp(new Date(atMs))}.`;
-    if (next) atMs = next.startMs;
-  }
-  const names = [camera.name || camera.host, row.name].filter(Boolean);
-  player.names = names;
+/** @param {Row|null} row @param {number} wantedMs */
+async function play(row, wantedMs) {
+  if (!row || !camera || !places) return;
+  asking?.abort();
+  const wish = new AbortController();
+  asking = wish;
+  note('');
+  timeline.atMs = wantedMs;
+  const place = await placeOf(row, wantedMs, wish.signal);
+  if (wish.signal.aborted) return;
+  asking = null;
+  note(noteOf(place.way, wantedMs, place.atMs));
+  player.names = [camera.name || camera.host, row.name].filter(Boolean);
   part(player, 'channel', HTMLElement).textContent = rowName(row);
-  timeline.atMs = atMs;
-  calendar.chosen = new Date(atMs);
-  player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs), channel: row.channel, atMs });
-  go(row.channel, atMs);
+  timeline.atMs = place.atMs;
+  calendar.chosen = new Date(place.atMs);
+  player.go({ cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs });
+  go(row.channel, place.atMs);
+}
+
+/** What there is to play; the recorder is asked where that is not known. @param {Row} row @param {number} atMs @param {AbortSignal} signal */
+async function placeOf(row, atMs, signal) {
+  const { held } = /** @type {PlaceFinder} */ (places);
+  const place = placeAt(row, atMs, Date.now());
+  if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(row, place.atMs, held) };
+  note(`Asking the recorder what it has recorded at ${localStamp(new Date(place.atMs))}`);
+  try {
+    return await /** @type {PlaceFinder} */ (places).find(row, atMs, signal);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return { way: /** @type {const} */ ('untold'), atMs, recordingToken: tokenAt(row, atMs, held) };
+  }
+}
+
+/** @param {import('../lib/place-finder.js').FoundPlace['way']} way @param {number} wantedMs @param {number} atMs where it plays */
+function noteOf(way, wantedMs, atMs) {
+  const wanted = localStamp(new Date(wantedMs));
+  if (way === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${localStamp(new Date(atMs))}.`;
+  if (way === 'nothing') return `Nothing was recorded at ${wanted}.`;
+  return way === 'untold' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
+}
+
+/** Below the player. @param {string} text */
+function note(text) {
+  byId('gap-note', HTMLElement).textContent = text;
 }
 
 /** @param {number|null} channel @param {number} atMs */
@@ -227,22 +260,21 @@ function go(channel, atMs) {
 }
 
 player.addEventListener('replay-time', (event) => {
-  timeline.atMs = /** @type {CustomEvent<number>} */ (event).detail;
+  if (!asking) timeline.atMs = /** @type {CustomEvent<number>} */ (event).detail;
 });
 player.addEventListener('replay-gap', (event) => {
   const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
-  byId('gap-note', HTMLElement).textContent =
-    `Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${localStamp(new Date(fromMs))} to ${localStamp(new Date(toMs))}.`;
+  note(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${localStamp(new Date(fromMs))} to ${localStamp(new Date(toMs))}.`);
 });
 player.addEventListener('replay-phase', (event) => {
   const phase = /** @type {CustomEvent<string>} */ (event).detail;
-  if ((phase === 'playing' || phase === 'paused') && player.atMs !== null) go(state.channel, player.atMs);
+  if ((phase === 'playing' || phase === 'paused') && player.atMs !== null && !asking) go(state.channel, player.atMs);
 });
 player.addEventListener('replay-wanted', () => {
   const row = timeline.row;
   const last = row?.spans.findLast(isPlayable);
   const atMs = timeline.atMs ?? (last ? Math.max(last.startMs, last.endMs - 600_000) : null);
-  if (row && atMs !== null) play(row, atMs);
+  if (row && atMs !== null) void play(row, atMs);
   else say('Nothing is known to be recorded here', 'bad');
 });
 for (const one of [player, modal]) {
@@ -253,7 +285,7 @@ for (const one of [player, modal]) {
 timeline.addEventListener('timeline-seek', (event) => {
   if (scrubTimer !== null) clearTimeout(scrubTimer);
   const { row, atMs } = /** @type {CustomEvent<{row: Row, atMs: number}>} */ (event).detail;
-  play(row, atMs);
+  void play(row, atMs);
 });
 timeline.addEventListener('timeline-scrub', (event) => {
   // While the finger moves, the picture follows where it rests.
@@ -264,7 +296,7 @@ timeline.addEventListener('timeline-scrub', (event) => {
 timeline.addEventListener('timeline-view', (event) => loader?.look(/** @type {CustomEvent} */ (event).detail));
 timeline.addEventListener('timeline-row', (event) => {
   const row = /** @type {CustomEvent<Row>} */ (event).detail;
-  if (player.isOpen && player.atMs !== null) play(row, player.atMs);
+  if (player.isOpen && player.atMs !== null) void play(row, player.atMs);
 });
 calendar.addEventListener('calendar-day', (event) => {
   const span = dayOf(/** @type {CustomEvent<Date>} */ (event).detail);
@@ -278,7 +310,7 @@ byId('goto', HTMLFormElement).addEventListener('submit', (event) => {
   const atMs = fromInput(byId('goto-time', HTMLInputElement).value);
   if (atMs !== null) {
     timeline.view = { startMs: atMs - DAY_MS / 2, endMs: atMs + DAY_MS / 2 };
-    play(timeline.row, Math.min(atMs, Date.now()));
+    void play(timeline.row, Math.min(atMs, Date.now()));
   }
 });
 search.addEventListener('window', (event) => {
@@ -304,7 +336,7 @@ playDialog.addEventListener('dialog-closed', () => modal.close());
 function toEvent(direction) {
   const atMs = timeline.eventBeside(direction);
   if (atMs === null) say(direction > 0 ? 'No later event is known here' : 'No earlier event is known here');
-  else play(timeline.row, atMs - 2000);
+  else void play(timeline.row, atMs - 2000);
 }
 
 /** @param {'in'|'out'} which */

@@ -8,15 +8,18 @@ from playwright.sync_api import Page
 
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
 
-__all__ = ["BURNT", "GOP_S", "MODAL_PLAYING", "PLAYING", "ROWS", "burnt_s", "click_time", "wait"]
+__all__ = ["BURNT", "GOP_S", "MODAL_PLAYING", "PLAYING", "ROWS", "SEEN", "burnt_s", "click_time", "place_of", "wait"]
 
 MODAL_PLAYING = "#modal-player [data-part=stage][data-phase=playing]"
 GOP_S = 1.0
+
+# The same of what is seen: while a player waits, that is its last picture. Null where there is none.
+SEEN = f"({BURNT})('player', true)"
 ROWS = "document.querySelector('recording-timeline').rows.length > 0"
 
 
-def click_time(page: Page, at: datetime, row: int = 0) -> None:
-    """Clicks on the timeline where this moment is."""
+def place_of(page: Page, at: datetime, row: int = 0) -> tuple[float, float]:
+    """Where on the page this moment of a row is; -1 is the axis."""
     wait(page, ROWS)
     page.locator(".timeline-frame").scroll_into_view_if_needed()
     x, y = page.evaluate(
@@ -30,4 +33,17 @@ def click_time(page: Page, at: datetime, row: int = 0) -> None:
         }""",
         [at.timestamp() * 1000, row],
     )
-    page.mouse.click(x, y)
+    return x, y
+
+
+def click_time(page: Page, at: datetime, row: int = 0) -> None:
+    """Clicks on the timeline where this moment is."""
+    page.mouse.click(*place_of(page, at, row))
+
+
+def look_at(page: Page, start: datetime, end: datetime) -> None:
+    """Shows this stretch on the timeline, as if somebody had moved it there."""
+    page.evaluate(
+        "([startMs, endMs]) => { document.querySelector('recording-timeline').view = { startMs, endMs }; }",
+        [start.timestamp() * 1000, end.timestamp() * 1000],
+    )

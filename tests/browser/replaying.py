@@ -14,11 +14,12 @@ from tools.running import App
 PLAYING = "#player [data-part=stage][data-phase=playing]"
 
 # The time burnt into the picture: 40 cells of 8 pixels, 36 of them tenths of a second (simulator.burnt_time).
-BURNT = """(id) => {
+BURNT = """(id, isSeen = false) => {
   const video = document.querySelector(`#${id} video`);
-  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+  const frozen = document.querySelector(`#${id} [data-part=frozen]`);
+  const canvas = new OffscreenCanvas(video.videoWidth || 320, video.videoHeight || 240);
   const context = canvas.getContext('2d', { willReadFrequently: true });
-  context.drawImage(video, 0, 0);
+  context.drawImage(isSeen && !frozen.hidden ? frozen : video, 0, 0);
   const cells = [...Array(40).keys()].map((cell) => context.getImageData(8 * cell + 4, 4, 1, 1).data[0] > 128);
   if (!cells[0] || cells[1]) return null;
   let tenths = 0;

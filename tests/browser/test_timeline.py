@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page, Route, expect
 
-from tests.browser.recordings import GOP_S, PLAYING, ROWS, burnt_s, click_time, wait
+from tests.browser.recordings import BURNT, GOP_S, PLAYING, ROWS, SEEN, burnt_s, click_time, look_at, place_of, wait
 from tests.browser.watching import Open
 from tools.running import App, Recorder
 
@@ -135,4 +136,78 @@ def test_a_time_that_is_not_loaded_is_played_from_the_recording_it_is_in(
     page.locator("#goto-time").fill(text)
     with page.expect_request("**/playback/start") as asked:
         page.get_by_role("button", name="Go", exact=True).click()
-    assert asked.value.post_data_json["recording_token"] == "AnOlderOne"
+    assert json.loads(asked.value.post_data or "")["recording_token"] == "AnOlderOne"
+
+
+VIEW = "document.querySelector('recording-timeline').view"
+SHOWS_NEEDLE = (
+    "(({ view, atMs }) => view.startMs <= atMs && atMs <= view.endMs)(document.querySelector('recording-timeline'))"
+)
+
+
+def test_what_plays_does_not_take_back_where_one_looks_until_one_goes_back_to_it(
+    recordings: Page, recorder: Recorder
+) -> None:
+    click_time(recordings, recorded_at(recorder))
+    recordings.wait_for_selector(PLAYING)
+    back = recordings.get_by_role("button", name="To the playhead")
+    expect(back).to_be_hidden()
+    recordings.get_by_role("button", name="Yesterday").click()
+    now = datetime.now(UTC)
+    look_at(recordings, now - timedelta(days=4), now - timedelta(days=3))
+    looked_at = recordings.evaluate(VIEW)
+    before_s = burnt_s(recordings)
+    wait(recordings, f"document.querySelector('#player').atMs / 1000 > {before_s + 1}")
+    assert recordings.evaluate(VIEW) == looked_at, "it plays on, and one still sees what one chose"
+    back.click()
+    assert recordings.evaluate(SHOWS_NEEDLE)
+    expect(back).to_be_hidden()
+    x, y = place_of(recordings, recorded_at(recorder), row=2)
+    recordings.mouse.move(x, y)
+    recordings.mouse.down()
+    recordings.mouse.move(x + 3000, y, steps=8)
+    recordings.mouse.move(x, y)
+    recordings.mouse.up()
+    recordings.mouse.wheel(-2500, 0)
+    expect(back).to_be_visible()
+    recordings.keyboard.press("h")
+    expect(back).to_be_hidden()
+    assert recordings.evaluate(SHOWS_NEEDLE)
+
+
+def test_a_seek_takes_the_timeline_along_again(recordings: Page, recorder: Recorder) -> None:
+    click_time(recordings, recorded_at(recorder))
+    recordings.wait_for_selector(PLAYING)
+    now = datetime.now(UTC)
+    look_at(recordings, now - timedelta(days=4), now - timedelta(days=3))
+    expect(recordings.get_by_role("button", name="To the playhead")).to_be_visible()
+    click_time(recordings, now - timedelta(days=3, hours=12))
+    expect(recordings.get_by_role("button", name="To the playhead")).to_be_hidden()
+
+
+def test_a_drag_of_the_playhead_shows_pictures_while_the_pointer_moves(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    watched = open_page(f"{app.url}/recordings/{camera_id}")
+    watched.forgive("404")  # of the place before: its segments are gone with the next seek but one
+    recordings = watched.page
+    wait(recordings, ROWS)
+    at = recorded_at(recorder)
+    look_at(recordings, at - timedelta(minutes=12), at + timedelta(minutes=12))
+    start, end = at - timedelta(minutes=9), at + timedelta(minutes=9)
+    (x, y), (last, _) = place_of(recordings, start, -1), place_of(recordings, end, -1)
+    recordings.mouse.move(x, y)
+    recordings.mouse.down()
+    seen: set[float] = set()
+    step = (last - x) / 160
+    for number in range(1, 161):
+        recordings.mouse.move(x + number * step, y)
+        recordings.wait_for_timeout(40)  # a hand takes its time; it never rests
+        if (shown := recordings.evaluate(SEEN)) is not None:
+            seen.add(round(shown / 60))
+    assert len(seen) >= 4, f"minutes of which a picture was seen: {seen}"
+    assert all(start.timestamp() - 60 <= 60 * minute <= end.timestamp() + 60 for minute in seen)
+    recordings.mouse.up()
+    recordings.wait_for_selector(PLAYING)
+    wait(recordings, f"({BURNT})('player') > {end.timestamp() + 1}")
+    assert burnt_s(recordings) - end.timestamp() < 15

@@ -1,6 +1,6 @@
 // @ts-check
 import { eventBeside, rowName, spanAt, stateName } from '../lib/coverage.js';
-import { fractionOf, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
+import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
 import { part, tell } from './dom.js';
 import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timeline-drawing.js';
 
@@ -12,7 +12,10 @@ const KEY_STEP = 0.02;
 /**
  * The timeline: a row a channel, time from left to right, the same for all. Wheel and pinch zoom around the pointer, a
  * drag pans; a drag on the axis or the needle scrubs. Tells 'timeline-seek' {row, atMs} for a click, the end of a scrub
- * and Enter, 'timeline-view' with the window when it changes, 'timeline-row' when another row is chosen by key.
+ * and Enter, 'timeline-scrub' {row, atMs} while it is dragged, 'timeline-view' with the window when it changes,
+ * 'timeline-follow' when it begins or ends to follow, 'timeline-row' when another row is chosen by key.
+ *
+ * It follows the needle until somebody moves it elsewhere, and again once the needle is in sight or sought.
  *
  * For the keyboard and screen readers it is a slider whose value is the chosen time.
  */
@@ -32,8 +35,9 @@ export class RecordingTimeline extends HTMLElement {
   #drawn = 0;
   /** @type {Map<number, {x: number, y: number}>} */
   #fingers = new Map();
-  /** @type {{x: number, y: number, moved: boolean, scrubs: boolean}|null} */
+  /** @type {{x: number, y: number, moved: boolean, scrubs: boolean, fromMs: number|null}|null} */
   #press = null;
+  #follows = true;
   /** @type {ResizeObserver|null} */
   #observer = null;
   #themes = new MutationObserver(() => this.#redraw());
@@ -87,12 +91,21 @@ export class RecordingTimeline extends HTMLElement {
     return this.#view;
   }
 
-  /** @param {Span} view */
+  /** Moves it, as a person wants it: what plays does not take it back. @param {Span} view */
   set view(view) {
-    if (view.startMs === this.#view.startMs && view.endMs === this.#view.endMs) return;
-    this.#view = view;
-    this.#redraw();
-    tell(this, 'timeline-view', view);
+    this.#look(view);
+    this.#follow(this.#atMs === null || isInSight(view, this.#atMs));
+  }
+
+  /** Whether it keeps the needle in sight. */
+  get follows() {
+    return this.#follows;
+  }
+
+  /** Back to the needle, and with it from now on. */
+  toNeedle() {
+    this.#follow(true);
+    if (this.#atMs !== null) this.#look(keptInSight(this.#view, this.#atMs, Date.now()));
   }
 
   /** The chosen row. */
@@ -111,11 +124,12 @@ export class RecordingTimeline extends HTMLElement {
     return this.#atMs;
   }
 
-  /** Where the needle is; it stays in sight while nobody holds the timeline. @param {number|null} atMs */
+  /** Where the needle is; what plays moves it on. @param {number|null} atMs */
   set atMs(atMs) {
     if (this.#press?.scrubs) return;
     this.#atMs = atMs;
-    if (atMs !== null && !this.#press && this.hasAttribute('follow')) this.view = keptInSight(this.#view, atMs, Date.now());
+    if (atMs !== null && isInSight(this.#view, atMs)) this.#follow(true);
+    if (atMs !== null && !this.#press && this.#follows) this.#look(keptInSight(this.#view, atMs, Date.now()));
     this.#redraw();
   }
 
@@ -142,6 +156,21 @@ export class RecordingTimeline extends HTMLElement {
     return this.row ? eventBeside(this.row, this.#atMs ?? this.#view.endMs, direction) : null;
   }
 
+  /** @param {Span} view */
+  #look(view) {
+    if (view.startMs === this.#view.startMs && view.endMs === this.#view.endMs) return;
+    this.#view = view;
+    this.#redraw();
+    tell(this, 'timeline-view', view);
+  }
+
+  /** @param {boolean} follows */
+  #follow(follows) {
+    if (follows === this.#follows) return;
+    this.#follows = follows;
+    tell(this, 'timeline-follow');
+  }
+
   // ── Pointer ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {WheelEvent} event */
@@ -166,7 +195,7 @@ export class RecordingTimeline extends HTMLElement {
       this.#press = null;
       return;
     }
-    this.#press = { x: event.clientX, y: event.clientY, moved: false, scrubs: this.#isOnNeedle(event) };
+    this.#press = { x: event.clientX, y: event.clientY, moved: false, scrubs: this.#isOnNeedle(event), fromMs: this.#atMs };
   }
 
   /** @param {PointerEvent} event */
@@ -200,13 +229,19 @@ export class RecordingTimeline extends HTMLElement {
     this.#fingers.delete(event.pointerId);
     const press = this.#press;
     if (this.#fingers.size === 0) this.#press = null;
+    if (press?.scrubs && press.moved && event.type !== 'pointerup') {
+      // The browser has taken the finger to scroll the page by: it was no drag of ours.
+      this.#atMs = press.fromMs;
+      tell(this, 'timeline-scrub', null);
+      this.#redraw();
+    }
     if (!press || event.type !== 'pointerup' || (press.moved && !press.scrubs)) return;
     const index = rowAt(this.#rows, event.clientY - this.canvas.getBoundingClientRect().top);
     if (!press.scrubs && index !== null) this.#current = index;
     this.#seek(timeAt(this.#view, this.#fraction(event.clientX)));
   }
 
-  /** @param {PointerEvent} event the picture follows once the finger rests or lets go */
+  /** @param {PointerEvent} event the picture follows */
   #scrub(event) {
     this.#atMs = Math.min(Date.now(), timeAt(this.#view, this.#fraction(event.clientX)));
     tell(this, 'timeline-scrub', { row: this.row, atMs: this.#atMs });
@@ -272,7 +307,7 @@ export class RecordingTimeline extends HTMLElement {
   /** @param {number} byMs moves the needle without playing: Enter plays */
   #point(byMs) {
     this.#atMs = Math.min(Date.now(), (this.#atMs ?? this.#view.endMs) + byMs);
-    this.view = keptInSight(this.#view, this.#atMs, Date.now());
+    this.toNeedle();
     this.#redraw();
   }
 
@@ -288,6 +323,7 @@ export class RecordingTimeline extends HTMLElement {
   /** @param {number} atMs */
   #seek(atMs) {
     this.#atMs = Math.min(Date.now(), atMs);
+    this.toNeedle();
     this.#redraw();
     tell(this, 'timeline-seek', { row: this.row, atMs: this.#atMs });
   }

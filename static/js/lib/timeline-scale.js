@@ -55,6 +55,11 @@ export function pannedBy(view, fraction, nowMs) {
   return bounded({ startMs: view.startMs + shift, endMs: view.endMs + shift }, nowMs);
 }
 
+/** @param {Span} view @param {number} atMs */
+export function isInSight(view, atMs) {
+  return view.startMs <= atMs && atMs <= view.endMs;
+}
+
 /** Moves it only where the time would be out of sight. @param {Span} view @param {number} atMs @param {number} nowMs */
 export function keptInSight(view, atMs, nowMs) {
   const at = fractionOf(view, atMs);

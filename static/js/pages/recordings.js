@@ -13,16 +13,14 @@ import { messageOf, saysItAll } from '../lib/messages.js';
 import { dayOf, fromInput, inputValue } from '../lib/ranges.js';
 import { PlaceFinder } from '../lib/place-finder.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
+import { Scrubber } from '../lib/scrubber.js';
 import { byId, pageApi, remember, remembered, say } from './page.js';
 import { RecordingsSearch, lineName } from './recordings-search.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/coverage.js').Row} Row */
 
 const DAY_MS = 86_400_000;
-const SCRUB_MS = 250;
 const CLOCK_MATTERS_S = 5;
-/** What was recorded so lately may not be known yet, and plays. */
-const OPEN_END_MS = 60_000;
 
 const api = pageApi();
 const timeline = byId('timeline', RecordingTimeline);
@@ -44,8 +42,12 @@ let places = null;
 let asking = null;
 /** @type {number|null} */
 let markInMs = null;
-/** @type {ReturnType<typeof setTimeout>|null} */
-let scrubTimer = null;
+/** @type {Scrubber<{row: Row, atMs: number}>} */
+const scrubber = new Scrubber(({ row, atMs }) => {
+  asking?.abort();
+  asking = null;
+  if (camera) player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs, places?.held), atMs });
+});
 let offsetS = 0;
 
 player.api = api;
@@ -207,6 +209,7 @@ async function play(row, wantedMs) {
   asking = wish;
   note('');
   timeline.atMs = wantedMs;
+  timeline.toNeedle();
   const place = await placeOf(row, wantedMs, wish.signal);
   if (wish.signal.aborted) return;
   asking = null;
@@ -261,6 +264,8 @@ function go(channel, atMs) {
 
 player.addEventListener('replay-time', (event) => {
   if (!asking) timeline.atMs = /** @type {CustomEvent<number>} */ (event).detail;
+  // Until the frozen picture of the place before is taken away, nothing new is seen.
+  if (part(player, 'frozen', HTMLCanvasElement).hidden) scrubber.shown();
 });
 player.addEventListener('replay-gap', (event) => {
   const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
@@ -268,6 +273,7 @@ player.addEventListener('replay-gap', (event) => {
 });
 player.addEventListener('replay-phase', (event) => {
   const phase = /** @type {CustomEvent<string>} */ (event).detail;
+  if (phase === 'problem' || phase === 'broken') scrubber.shown();
   if ((phase === 'playing' || phase === 'paused') && player.atMs !== null && !asking) go(state.channel, player.atMs);
 });
 player.addEventListener('replay-wanted', () => {
@@ -283,16 +289,16 @@ for (const one of [player, modal]) {
 }
 
 timeline.addEventListener('timeline-seek', (event) => {
-  if (scrubTimer !== null) clearTimeout(scrubTimer);
+  scrubber.end();
   const { row, atMs } = /** @type {CustomEvent<{row: Row, atMs: number}>} */ (event).detail;
   void play(row, atMs);
 });
 timeline.addEventListener('timeline-scrub', (event) => {
-  // While the finger moves, the picture follows where it rests.
-  const { row, atMs } = /** @type {CustomEvent<{row: Row, atMs: number}>} */ (event).detail;
-  if (scrubTimer !== null) clearTimeout(scrubTimer);
-  scrubTimer = setTimeout(() => camera && row && player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs), channel: row.channel, atMs }), SCRUB_MS);
+  const wish = /** @type {CustomEvent<{row: Row|null, atMs: number}|null>} */ (event).detail;
+  if (!wish) scrubber.end();
+  else if (wish.row && placeAt(wish.row, wish.atMs, Date.now()).way === 'plays') scrubber.to({ row: wish.row, atMs: wish.atMs });
 });
+timeline.addEventListener('timeline-follow', () => (byId('to-playhead', HTMLElement).hidden = timeline.follows));
 timeline.addEventListener('timeline-view', (event) => loader?.look(/** @type {CustomEvent} */ (event).detail));
 timeline.addEventListener('timeline-row', (event) => {
   const row = /** @type {CustomEvent<Row>} */ (event).detail;
@@ -375,6 +381,7 @@ const KEYS = {
   '+': () => timeline.zoomBy(1.5),
   '=': () => timeline.zoomBy(1.5),
   '-': () => timeline.zoomBy(1 / 1.5),
+  h: () => timeline.toNeedle(),
   '?': () => keysDialog.show(),
 };
 
@@ -398,6 +405,7 @@ for (const [id, work] of /** @type {[string, () => void][]} */ ([
   ['event-after', () => toEvent(1)],
   ['zoom-in', () => timeline.zoomBy(1.5)],
   ['zoom-out', () => timeline.zoomBy(1 / 1.5)],
+  ['to-playhead', () => timeline.toNeedle()],
   ['keys', () => keysDialog.show()],
   ['indexing-stop', () => void index('stop')],
   ['indexing-resume', () => void index('resume')],

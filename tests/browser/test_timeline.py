@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page, Route, expect
 
-from tests.browser.recordings import BURNT, GOP_S, PLAYING, ROWS, SEEN, burnt_s, click_time, look_at, place_of, wait
+from tests.browser.recordings import (
+    BURNT,
+    GOP_S,
+    MODAL_PLAYING,
+    PLAYING,
+    ROWS,
+    SEEN,
+    burnt_s,
+    click_time,
+    look_at,
+    place_of,
+    wait,
+)
 from tests.browser.watching import Open
 from tools.running import App, Recorder
 
@@ -211,3 +224,93 @@ def test_a_drag_of_the_playhead_shows_pictures_while_the_pointer_moves(
     recordings.wait_for_selector(PLAYING)
     wait(recordings, f"({BURNT})('player') > {end.timestamp() + 1}")
     assert burnt_s(recordings) - end.timestamp() < 15
+
+
+def motion_of(recorder: Recorder, days: float = 6) -> list[datetime]:
+    """When motion began on the first channel."""
+    now = datetime.now(UTC)
+    return [
+        datetime.fromisoformat(one["start"]) for one in recorder.archive(1, now - timedelta(days=days), now)["motion"]
+    ]
+
+
+def test_the_next_and_the_previous_event_are_found_whatever_is_in_sight(recordings: Page, recorder: Recorder) -> None:
+    at = recorded_at(recorder)
+    click_time(recordings, at)
+    recordings.wait_for_selector(PLAYING)
+    recordings.keyboard.press("k")
+    recordings.get_by_role("button", name="Week", exact=True).click()
+    expect(recordings.locator("#events-note")).to_be_visible()
+    asked_s: float = recordings.evaluate("document.querySelector('recording-timeline').atMs / 1000")
+    motion = [began.timestamp() for began in motion_of(recorder)]
+    following = [began for began in motion if began > asked_s]
+    before = [began for began in motion if began < asked_s - 2]
+    for key, event_s in (("n", following[0]), ("n", following[1]), ("p", following[0]), ("p", before[-1])):
+        recordings.keyboard.press(key)
+        expect(recordings.locator(NOTE)).to_contain_text(f"Motion at {local_stamp(recordings, event_s)}.")
+        recordings.wait_for_selector(PLAYING)
+        lag_s = f"({BURNT})('player') - {event_s}"
+        wait(recordings, f"-2 - 1.5 <= {lag_s} && {lag_s} <= 6")
+
+
+def test_a_search_for_an_event_that_is_not_there_says_how_far_it_has_looked(
+    recordings: Page, recorder: Recorder
+) -> None:
+    last_s = motion_of(recorder)[-1].timestamp()
+    recordings.evaluate("(ms) => { document.querySelector('recording-timeline').atMs = ms; }", last_s * 1000 + 60_000)
+    recordings.locator("#event-after").click()
+    expect(recordings.locator(NOTE)).to_contain_text("No later event is known up to 20")
+    assert recordings.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
+
+
+def test_keys_act_on_the_player_that_one_sees(recordings: Page, app: App) -> None:
+    recordings.get_by_role("button", name="Search", exact=True).click()
+    recordings.locator("#results tr").first.get_by_role("button").click()
+    recordings.wait_for_selector(MODAL_PLAYING)
+    recordings.keyboard.press("n")
+    expect(recordings.locator("#modal-note")).to_contain_text("Motion at")
+    recordings.wait_for_selector(MODAL_PLAYING)
+    recordings.keyboard.press("k")
+    recordings.wait_for_selector("#modal-player [data-phase=paused]")
+    shown_s: float = recordings.evaluate("Math.round(document.querySelector('#modal-player').atMs / 1000)")
+    view = recordings.evaluate(VIEW)
+    recordings.keyboard.press("+")
+    recordings.keyboard.press("[")
+    expect(recordings.locator("toast-area")).to_contain_text("Begins at")
+    marked_s: float = recordings.evaluate("new Date(document.querySelector('#from').value).getTime() / 1000")
+    assert abs(marked_s - shown_s) <= 1
+    assert recordings.evaluate(VIEW) == view
+    assert recordings.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
+    assert len([one for one in app.call("GET", "/api/streams/all")["streams"] if one["kind"] == "replay"]) == 1
+
+
+def local_stamp(page: Page, at_s: float) -> str:
+    """`2026-11-22 02:13:04` in the browser's time zone."""
+    text: str = page.evaluate(
+        "(ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, 19).replace('T', ' ')",
+        at_s * 1000,
+    )
+    return text
+
+
+def test_what_happened_is_named_where_the_pointer_is_and_for_those_who_listen(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    at = recorded_at(recorder)
+    page = open_page("about:blank").page
+
+    def crossed(document: dict[str, Any]) -> None:
+        if document["channels"]:
+            line = {"time": stamp(at), "topic": "tns1:RuleEngine/LineDetector/Crossed", "active": None}
+            events = [*document["channels"][0]["events"], line]
+            document["channels"][0]["events"] = sorted(events, key=lambda event: datetime.fromisoformat(event["time"]))
+
+    change_coverage(page, crossed)
+    page.goto(f"{app.url}/recordings/{camera_id}")
+    wait(page, ROWS)
+    look_at(page, at - timedelta(minutes=5), at + timedelta(minutes=5))
+    page.mouse.move(*place_of(page, at))
+    expect(page.locator(".timeline-tip")).to_contain_text("Line crossed")
+    slider = page.get_by_role("slider", name="Time")
+    page.evaluate("(ms) => { document.querySelector('recording-timeline').atMs = ms; }", at.timestamp() * 1000)
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("Line crossed"))

@@ -100,10 +100,10 @@ test('the four states stay four', () => {
   assert.equal(spanAt(one, at('2026-11-22T05:00:00Z')), null);
 });
 
-test('next and previous event are found, also from right behind one', () => {
+test('the next and the previous event are those that begin after and before', () => {
   const one = row([], ['2026-11-22T01:00:00Z', '2026-11-22T02:00:00Z', '2026-11-22T03:00:00Z']);
-  assert.equal(eventBeside(one, at('2026-11-22T01:00:00Z'), 1), at('2026-11-22T02:00:00Z'));
-  assert.equal(eventBeside(one, at('2026-11-22T02:00:01Z'), -1), at('2026-11-22T01:00:00Z'));
+  assert.equal(eventBeside(one, at('2026-11-22T01:00:00Z'), 1)?.atMs, at('2026-11-22T02:00:00Z'));
+  assert.equal(eventBeside(one, at('2026-11-22T02:00:00Z'), -1)?.atMs, at('2026-11-22T01:00:00Z'));
   assert.equal(eventBeside(one, at('2026-11-22T03:00:00Z'), 1), null);
 });
 

@@ -1,5 +1,6 @@
 // @ts-check
-import { eventBeside, rowName, spanAt, stateName } from '../lib/coverage.js';
+import { rowName, spanAt, stateName } from '../lib/coverage.js';
+import { namesAt } from '../lib/marks.js';
 import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
 import { part, tell } from './dom.js';
 import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timeline-drawing.js';
@@ -8,6 +9,7 @@ import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timel
 
 const TAP_PX = 5;
 const KEY_STEP = 0.02;
+const NEAR_MS = 2500; // an event is sought from a moment before it
 
 /**
  * The timeline: a row a channel, time from left to right, the same for all. Wheel and pinch zoom around the pointer, a
@@ -151,11 +153,6 @@ export class RecordingTimeline extends HTMLElement {
     this.view = zoomedAround(this.#view, factor, at >= 0 && at <= 1 ? at : 0.5, Date.now());
   }
 
-  /** @param {1|-1} direction @returns {number|null} where it is */
-  eventBeside(direction) {
-    return this.row ? eventBeside(this.row, this.#atMs ?? this.#view.endMs, direction) : null;
-  }
-
   /** @param {Span} view */
   #look(view) {
     if (view.startMs === this.#view.startMs && view.endMs === this.#view.endMs) return;
@@ -268,7 +265,9 @@ export class RecordingTimeline extends HTMLElement {
     }
     const atMs = timeAt(this.#view, this.#fraction(event.clientX));
     const span = spanAt(row, atMs);
-    tip.textContent = `${this.#clock(atMs)} · ${rowName(row)} · ${span ? stateName(span.state) : 'not asked yet'}`;
+    const names = namesAt(row.events, atMs, (3 * (this.#view.endMs - this.#view.startMs)) / this.#plotWidth());
+    const state = span ? stateName(span.state) : 'not asked yet';
+    tip.textContent = [this.#clock(atMs), rowName(row), state, ...names].join(' · ');
     tip.hidden = false;
     const left = Math.min(event.clientX - box.left + 12, box.width - tip.offsetWidth - 4);
     tip.style.setProperty('--tip-x', `${Math.max(0, left)}px`);
@@ -365,7 +364,8 @@ export class RecordingTimeline extends HTMLElement {
     slider.setAttribute('aria-valuemin', String(Math.round(this.#view.startMs / 1000)));
     slider.setAttribute('aria-valuemax', String(Math.round(this.#view.endMs / 1000)));
     slider.setAttribute('aria-valuenow', String(Math.round(atMs / 1000)));
-    slider.setAttribute('aria-valuetext', `${this.#clock(atMs)}, ${row ? rowName(row) : 'no channel'}, ${state}`);
+    const names = row ? namesAt(row.events, atMs, NEAR_MS) : [];
+    slider.setAttribute('aria-valuetext', [this.#clock(atMs), row ? rowName(row) : 'no channel', state, ...names].join(', '));
   }
 
   /** @param {number} atMs */

@@ -1,6 +1,7 @@
 // @ts-check
 /** Draws the timeline. The four states differ in shape as well as in colour: full, empty, hatched, dotted. */
 import { rowName } from '../lib/coverage.js';
+import { marksOf } from '../lib/marks.js';
 import { fractionOf } from '../lib/timeline-scale.js';
 
 /**
@@ -113,22 +114,11 @@ function drawRow(context, scene, row, top) {
   drawEvents(context, scene, row, top);
 }
 
-/** An event lasts from its on to its off; side by side they melt together. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {Row} row @param {number} top */
+/** Marks side by side melt together. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {Row} row @param {number} top */
 function drawEvents(context, scene, row, top) {
   context.fillStyle = scene.palette.event;
   let drawnTo = -Infinity;
-  /** @type {number|null} */
-  let since = null;
-  for (const event of row.events) {
-    if (event.isOn) {
-      since ??= event.atMs;
-      continue;
-    }
-    const startMs = since ?? event.atMs;
-    since = null;
-    drawnTo = mark(context, scene, startMs, event.atMs, top, drawnTo);
-  }
-  if (since !== null) mark(context, scene, since, since + 1000, top, drawnTo);
+  for (const { startMs, endMs } of marksOf(row.events)) drawnTo = mark(context, scene, startMs, endMs, top, drawnTo);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {number} startMs @param {number} endMs @param {number} top @param {number} drawnTo */
@@ -137,7 +127,7 @@ function mark(context, scene, startMs, endMs, top, drawnTo) {
   const right = Math.max(xOf(scene, startMs) + 2, xOf(scene, endMs));
   if (right <= left || right < scene.labelWidth || left > scene.width) return drawnTo;
   context.fillRect(left, top + EVENT_TOP, right - left, EVENT_HEIGHT);
-  return right;
+  return Math.max(right, drawnTo);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {string} colour @param {number} left @param {number} top @param {number} width */

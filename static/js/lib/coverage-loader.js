@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * Keeps the timeline and the calendar supplied: asks for what is in sight, again and again while the recorder is still
- * being asked, and now and then for the open end. Tells 'rows', 'days', 'indexing' and 'failed'.
+ * being asked, and now and then for the open end. Tells 'rows', 'events' with whether all there are were told, 'days',
+ * 'indexing' and 'failed'.
  */
 
 import { problemOf } from './api.js';
@@ -28,6 +29,7 @@ export class CoverageLoader extends EventTarget {
   /** @type {Span|null} */
   #month = null;
   #monthDueMs = 0;
+  #isCut = false;
   #wasBusy = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #settling = null;
@@ -58,7 +60,7 @@ export class CoverageLoader extends EventTarget {
   look(view) {
     this.#view = view;
     const loaded = this.#loaded;
-    if (loaded && loaded.startMs <= view.startMs && view.endMs <= loaded.endMs && !zoomedFar(loaded, view)) return;
+    if (loaded && loaded.startMs <= view.startMs && view.endMs <= loaded.endMs && !this.#misses(loaded, view)) return;
     if (this.#settling !== null) clearTimeout(this.#settling);
     this.#settling = setTimeout(() => this.#poller.soon(), SETTLE_MS);
   }
@@ -83,6 +85,8 @@ export class CoverageLoader extends EventTarget {
       const events = wanted.endMs - wanted.startMs <= EVENTS_UP_TO_MS;
       const coverage = await this.#ask(wanted, events);
       this.#loaded = wanted;
+      this.#isCut = coverage.channels.some((channel) => channel.events_truncated);
+      this.#tell('events', events && !this.#isCut);
       this.#tell('rows', coverage.channels.map(rowOf));
       const busy = await this.#turnMonth(coverage);
       return busy ? BUSY_MS : CALM_MS;
@@ -107,6 +111,13 @@ export class CoverageLoader extends EventTarget {
     return last.indexing !== null;
   }
 
+  /** Whether so little of what is loaded is in sight that its events may be missing. @param {Span} loaded @param {Span} view */
+  #misses(loaded, view) {
+    const length = loaded.endMs - loaded.startMs;
+    const wanted = 2 * (view.endMs - view.startMs);
+    return (length > EVENTS_UP_TO_MS && wanted <= EVENTS_UP_TO_MS) || (this.#isCut && wanted <= length / 2);
+  }
+
   /** @param {Span} span @param {boolean} events */
   #ask(span, events) {
     return this.#api.coverage(this.#cameraId, { start: new Date(span.startMs), end: new Date(span.endMs), events });
@@ -122,10 +133,4 @@ export class CoverageLoader extends EventTarget {
 function padded(view) {
   const more = (view.endMs - view.startMs) / 2;
   return { startMs: view.startMs - more, endMs: view.endMs + more };
-}
-
-/** Whether so little of what is loaded is in sight that its events may be missing. @param {Span} loaded @param {Span} view */
-function zoomedFar(loaded, view) {
-  const hasEvents = loaded.endMs - loaded.startMs <= EVENTS_UP_TO_MS;
-  return !hasEvents && 2 * (view.endMs - view.startMs) <= EVENTS_UP_TO_MS;
 }

@@ -4,8 +4,9 @@
 /**
  * @typedef {import('./api.js').ChannelCoverage} ChannelCoverage @typedef {import('./api.js').SpanState} SpanState
  * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null}} RowSpan
- * @typedef {{atMs: number, topic: string, isOn: boolean}} RowEvent
- * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[]}} Row
+ * @typedef {{atMs: number, topic: string, isOn: boolean|null}} RowEvent `isOn` null: a moment, it has no end
+ * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[],
+ *   toldUntilMs: number|null}} Row `toldUntilMs`: there are more events after it than were told
  */
 
 const OPEN_END_MS = 120_000;
@@ -22,9 +23,8 @@ export function rowOf(covered) {
       state: span.state,
       recordingToken: span.recording_token,
     })),
-    events: covered.events
-      .filter((event) => event.active !== null)
-      .map((event) => ({ atMs: Date.parse(event.time), topic: event.topic, isOn: event.active === true })),
+    events: covered.events.map((event) => ({ atMs: Date.parse(event.time), topic: event.topic, isOn: event.active })),
+    toldUntilMs: covered.events_truncated ? Date.parse(covered.events.at(-1)?.time ?? '') || null : null,
   };
 }
 
@@ -104,17 +104,16 @@ export function stateName(state) {
 }
 
 /**
- * The beginning of the next or previous event of a row; null where there is none.
+ * The next event that begins after a moment, or the last that began before it; null where there is none.
  *
  * @param {Row} row
  * @param {number} atMs
  * @param {1|-1} direction
  */
 export function eventBeside(row, atMs, direction) {
-  const begins = row.events.filter((event) => event.isOn).map((event) => event.atMs);
-  // A moment before the mark itself counts as on it, or the previous event could never be left.
-  if (direction > 0) return begins.find((ms) => ms > atMs + 500) ?? null;
-  return begins.findLast((ms) => ms < atMs - 2500) ?? null;
+  const begins = row.events.filter((event) => event.isOn !== false);
+  if (direction > 0) return begins.find((event) => event.atMs > atMs) ?? null;
+  return begins.findLast((event) => event.atMs < atMs) ?? null;
 }
 
 /** @param {Date} day @returns {string} `2026-11-22`, local */

@@ -8,7 +8,9 @@ import { part } from '../components/dom.js';
 import { ApiError, problemOf } from '../lib/api.js';
 import { isPlayable, placeAt, rowName, tokenAt } from '../lib/coverage.js';
 import { CoverageLoader } from '../lib/coverage-loader.js';
+import { EventFinder } from '../lib/event-finder.js';
 import { clockNote, counted, duration, localStamp } from '../lib/format.js';
+import { topicName } from '../lib/marks.js';
 import { messageOf, saysItAll } from '../lib/messages.js';
 import { dayOf, fromInput, inputValue } from '../lib/ranges.js';
 import { PlaceFinder } from '../lib/place-finder.js';
@@ -17,10 +19,14 @@ import { Scrubber } from '../lib/scrubber.js';
 import { byId, pageApi, remember, remembered, say } from './page.js';
 import { RecordingsSearch, lineName } from './recordings-search.js';
 
-/** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/coverage.js').Row} Row */
+/**
+ * @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/coverage.js').Row} Row
+ * @typedef {{on: ReplayPlayer, row: Row|null}} Screen
+ */
 
 const DAY_MS = 86_400_000;
 const CLOCK_MATTERS_S = 5;
+const BEFORE_EVENT_MS = 2000; // what led to it is seen, too
 
 const api = pageApi();
 const timeline = byId('timeline', RecordingTimeline);
@@ -40,13 +46,21 @@ let loader = null;
 let places = null;
 /** While the recorder is asked what there is to play. @type {AbortController|null} */
 let asking = null;
+/** @type {EventFinder|null} */
+let events = null;
+/** While an event is searched for. @type {AbortController|null} */
+let finding = null;
+/** The event that was sought last. @type {number|null} */
+let reachedMs = null;
+/** What the modal player plays. @type {Row|null} */
+let modalRow = null;
 /** @type {number|null} */
 let markInMs = null;
 /** @type {Scrubber<{row: Row, atMs: number}>} */
 const scrubber = new Scrubber(({ row, atMs }) => {
   asking?.abort();
   asking = null;
-  if (camera) player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs, places?.held), atMs });
+  if (camera) player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs, places?.held), channel: row.channel, atMs });
 });
 let offsetS = 0;
 
@@ -105,8 +119,10 @@ function openCamera(chosen) {
   calendar.chosen = state.atMs === null ? null : new Date(state.atMs);
   byId('goto-time', HTMLInputElement).value = inputValue(state.atMs ?? Date.now() - 3_600_000);
   places = new PlaceFinder(api, chosen.id);
+  events = new EventFinder(api, chosen.id);
   loader = new CoverageLoader(api, chosen.id, timeline.view);
   loader.addEventListener('rows', (event) => showRows(/** @type {CustomEvent<Row[]>} */ (event).detail));
+  loader.addEventListener('events', (event) => (byId('events-note', HTMLElement).hidden = /** @type {CustomEvent<boolean>} */ (event).detail));
   loader.addEventListener('days', (event) => (calendar.days = /** @type {CustomEvent} */ (event).detail));
   loader.addEventListener('indexing', (event) => showIndexing(/** @type {CustomEvent} */ (event).detail));
   loader.addEventListener('failed', (event) => showProblem(/** @type {CustomEvent} */ (event).detail));
@@ -126,6 +142,7 @@ async function showSummary(chosen) {
   try {
     const told = await api.recordingSummary(chosen.id);
     if (places) places.held = told.recordings;
+    if (events && told.data_from) events.sinceMs = Date.parse(told.data_from);
     const fact = (/** @type {string} */ name, /** @type {string} */ text) => {
       const place = document.querySelector(`[data-fact="${name}"]`);
       if (place) place.textContent = text;
@@ -201,33 +218,48 @@ function showProblem(problem) {
 
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** @param {Row|null} row @param {number} wantedMs */
-async function play(row, wantedMs) {
+/** The player that one sees, and the row that it plays. @returns {Screen} */
+function seen() {
+  return playDialog.dialog.open ? { on: modal, row: modalRow } : { on: player, row: timeline.row };
+}
+
+/** @param {Row|null} row @param {number} wantedMs @param {{on?: ReplayPlayer, also?: string}} [how] on which player; what is to be said besides */
+async function play(row, wantedMs, { on = player, also = '' } = {}) {
   if (!row || !camera || !places) return;
+  finding?.abort();
   asking?.abort();
   const wish = new AbortController();
   asking = wish;
-  note('');
-  timeline.atMs = wantedMs;
-  timeline.toNeedle();
-  const place = await placeOf(row, wantedMs, wish.signal);
+  note('', on);
+  if (on === player) {
+    timeline.atMs = wantedMs;
+    timeline.toNeedle();
+  }
+  const place = await placeOf({ row, on }, wantedMs, wish.signal);
   if (wish.signal.aborted) return;
   asking = null;
-  note(noteOf(place.way, wantedMs, place.atMs));
-  player.names = [camera.name || camera.host, row.name].filter(Boolean);
-  part(player, 'channel', HTMLElement).textContent = rowName(row);
+  note(`${also} ${noteOf(place.way, wantedMs, place.atMs)}`.trim(), on);
+  on.names = [camera.name || camera.host, row.name].filter(Boolean);
+  part(on, 'channel', HTMLElement).textContent = rowName(row);
+  on.go({ cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs });
+  if (on !== player) return;
   timeline.atMs = place.atMs;
   calendar.chosen = new Date(place.atMs);
-  player.go({ cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs });
   go(row.channel, place.atMs);
 }
 
-/** What there is to play; the recorder is asked where that is not known. @param {Row} row @param {number} atMs @param {AbortSignal} signal */
-async function placeOf(row, atMs, signal) {
+/**
+ * What there is to play; the recorder is asked where that is not known.
+ *
+ * @param {{row: Row, on: ReplayPlayer}} screen
+ * @param {number} atMs
+ * @param {AbortSignal} signal
+ */
+async function placeOf({ row, on }, atMs, signal) {
   const { held } = /** @type {PlaceFinder} */ (places);
   const place = placeAt(row, atMs, Date.now());
   if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(row, place.atMs, held) };
-  note(`Asking the recorder what it has recorded at ${localStamp(new Date(place.atMs))}`);
+  note(`Asking the recorder what it has recorded at ${localStamp(new Date(place.atMs))}`, on);
   try {
     return await /** @type {PlaceFinder} */ (places).find(row, atMs, signal);
   } catch (error) {
@@ -244,9 +276,9 @@ function noteOf(way, wantedMs, atMs) {
   return way === 'untold' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
 }
 
-/** Below the player. @param {string} text */
-function note(text) {
-  byId('gap-note', HTMLElement).textContent = text;
+/** Below the player. @param {string} text @param {ReplayPlayer} on */
+function note(text, on) {
+  byId(on === modal ? 'modal-note' : 'gap-note', HTMLElement).textContent = text;
 }
 
 /** @param {number|null} channel @param {number} atMs */
@@ -267,10 +299,6 @@ player.addEventListener('replay-time', (event) => {
   // Until the frozen picture of the place before is taken away, nothing new is seen.
   if (part(player, 'frozen', HTMLCanvasElement).hidden) scrubber.shown();
 });
-player.addEventListener('replay-gap', (event) => {
-  const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
-  note(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${localStamp(new Date(fromMs))} to ${localStamp(new Date(toMs))}.`);
-});
 player.addEventListener('replay-phase', (event) => {
   const phase = /** @type {CustomEvent<string>} */ (event).detail;
   if (phase === 'problem' || phase === 'broken') scrubber.shown();
@@ -284,6 +312,10 @@ player.addEventListener('replay-wanted', () => {
   else say('Nothing is known to be recorded here', 'bad');
 });
 for (const one of [player, modal]) {
+  one.addEventListener('replay-gap', (event) => {
+    const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
+    note(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${localStamp(new Date(fromMs))} to ${localStamp(new Date(toMs))}.`, one);
+  });
   one.chooseSpeed(Number(remembered('replay-speed') ?? 1));
   one.addEventListener('replay-speed', (event) => remember('replay-speed', String(/** @type {CustomEvent} */ (event).detail)));
 }
@@ -328,26 +360,63 @@ search.addEventListener('play', (event) => {
   const line = /** @type {CustomEvent} */ (event).detail;
   if (!camera) return;
   player.close();
+  modalRow = timeline.rows.find((row) => (line.channel === null ? row.recordingToken === line.recordingToken : row.channel === line.channel)) ?? null;
+  note('', modal);
   modal.names = [camera.name || camera.host, line.name].filter(Boolean);
   part(modal, 'channel', HTMLElement).textContent = lineName(line);
   byId('play-title', HTMLElement).textContent = `${lineName(line)}, from ${localStamp(new Date(line.startMs))}`;
   playDialog.show();
   modal.go({ cameraId: camera.id, recordingToken: line.recordingToken, channel: line.channel, atMs: line.startMs });
 });
-playDialog.addEventListener('dialog-closed', () => modal.close());
+playDialog.addEventListener('dialog-closed', () => {
+  finding?.abort();
+  asking?.abort();
+  asking = null;
+  modal.close();
+});
 
 // ── Buttons and keys ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** @param {1|-1} direction */
-function toEvent(direction) {
-  const atMs = timeline.eventBeside(direction);
-  if (atMs === null) say(direction > 0 ? 'No later event is known here' : 'No earlier event is known here');
-  else void play(timeline.row, atMs - 2000);
+async function toEvent(direction) {
+  const { on, row } = seen();
+  if (!row || !events) return;
+  finding?.abort();
+  const wish = new AbortController();
+  finding = wish;
+  const atMs = (on === modal ? modal.atMs : timeline.atMs) ?? Date.now();
+  const isOnOne = reachedMs !== null && Math.abs(atMs - reachedMs) <= BEFORE_EVENT_MS + 500;
+  const fromMs = isOnOne && reachedMs !== null ? reachedMs : direction > 0 ? atMs : atMs - BEFORE_EVENT_MS;
+  note(direction > 0 ? 'Searching for the next event' : 'Searching for the previous event', on);
+  try {
+    const { event, endMs, why } = await events.find(row, fromMs, direction, wish.signal);
+    if (wish.signal.aborted) return;
+    if (!event) {
+      note(endOfSearch(why, direction, localStamp(new Date(endMs))), on);
+      return;
+    }
+    reachedMs = event.atMs;
+    const isBefore = placeAt(row, event.atMs - BEFORE_EVENT_MS, Date.now()).way !== 'later';
+    const also = `${topicName(event.topic)} at ${localStamp(new Date(event.atMs))}.`;
+    await play(row, isBefore ? event.atMs - BEFORE_EVENT_MS : event.atMs, { on, also });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (!wish.signal.aborted) note(messageOf(error.code).title, on);
+  }
+}
+
+/** @param {import('../lib/event-finder.js').Search['why']} why @param {1|-1} direction @param {string} end how far it got */
+function endOfSearch(why, direction, end) {
+  if (why === 'silent') return 'This recorder tells no events.';
+  const none = direction > 0 ? `No later event is known up to ${end}` : `No earlier event is known back to ${end}`;
+  if (why === 'stopped') return `${none}; the recorder was not asked beyond that.`;
+  return why === 'bound' ? `${none}; the recorder takes long to tell more. Search again in a while.` : `${none}.`;
 }
 
 /** @param {'in'|'out'} which */
 function setMark(which) {
-  const atMs = player.atMs ?? timeline.atMs;
+  const { on } = seen();
+  const atMs = on === modal ? modal.atMs : (player.atMs ?? timeline.atMs);
   if (atMs === null) return;
   if (which === 'in') markInMs = atMs;
   const startMs = markInMs ?? atMs - 60_000;
@@ -361,33 +430,33 @@ function setMark(which) {
   say(which === 'in' ? `Begins at ${localStamp(new Date(startMs))}` : `Ends at ${localStamp(new Date(endMs))}`);
 }
 
-/** @type {Record<string, () => void>} */
+/** What acts on the player one sees. @type {Record<string, () => void>} */
 const KEYS = {
-  ' ': () => active().togglePlay(),
-  k: () => active().togglePlay(),
-  j: () => active().skip(-10_000),
-  l: () => active().skip(10_000),
-  ',': () => active().step(-1),
-  '.': () => active().step(1),
-  '<': () => active().changeSpeed(-1),
-  '>': () => active().changeSpeed(1),
-  f: () => void active().toggleFullscreen(),
-  m: () => active().toggleSound(),
-  s: () => active().saveSnapshot(),
-  n: () => toEvent(1),
-  p: () => toEvent(-1),
+  ' ': () => seen().on.togglePlay(),
+  k: () => seen().on.togglePlay(),
+  j: () => seen().on.skip(-10_000),
+  l: () => seen().on.skip(10_000),
+  ',': () => seen().on.step(-1),
+  '.': () => seen().on.step(1),
+  '<': () => seen().on.changeSpeed(-1),
+  '>': () => seen().on.changeSpeed(1),
+  f: () => void seen().on.toggleFullscreen(),
+  m: () => seen().on.toggleSound(),
+  s: () => seen().on.saveSnapshot(),
+  n: () => void toEvent(1),
+  p: () => void toEvent(-1),
   '[': () => setMark('in'),
   ']': () => setMark('out'),
+  '?': () => keysDialog.show(),
+};
+
+/** What acts on the timeline, which a dialog hides. @type {Record<string, () => void>} */
+const TIMELINE_KEYS = {
   '+': () => timeline.zoomBy(1.5),
   '=': () => timeline.zoomBy(1.5),
   '-': () => timeline.zoomBy(1 / 1.5),
   h: () => timeline.toNeedle(),
-  '?': () => keysDialog.show(),
 };
-
-function active() {
-  return playDialog.dialog.open ? modal : player;
-}
 
 document.addEventListener('keydown', (event) => {
   const target = event.target instanceof Element ? event.target : null;
@@ -395,14 +464,15 @@ document.addEventListener('keydown', (event) => {
   if (keysDialog.dialog.open || target?.closest('input, textarea, select')) return;
   if (event.key === ' ' && target?.closest('button, a')) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (!Object.hasOwn(KEYS, key)) return;
+  const keys = playDialog.dialog.open ? KEYS : { ...KEYS, ...TIMELINE_KEYS };
+  if (!Object.hasOwn(keys, key)) return;
   event.preventDefault();
-  KEYS[key]?.();
+  keys[key]?.();
 });
 
 for (const [id, work] of /** @type {[string, () => void][]} */ ([
-  ['event-before', () => toEvent(-1)],
-  ['event-after', () => toEvent(1)],
+  ['event-before', () => void toEvent(-1)],
+  ['event-after', () => void toEvent(1)],
   ['zoom-in', () => timeline.zoomBy(1.5)],
   ['zoom-out', () => timeline.zoomBy(1 / 1.5)],
   ['to-playhead', () => timeline.toNeedle()],

@@ -1,0 +1,108 @@
+// @ts-check
+/** Finds the next or the previous event of a channel, whatever is on screen: piece by piece, from what is near to what is far. */
+
+import { eventBeside, rowOf, sameRow } from './coverage.js';
+
+/**
+ * @typedef {import('./coverage.js').Row} Row @typedef {import('./coverage.js').RowEvent} RowEvent
+ * @typedef {{event: RowEvent|null, endMs: number, why: 'found'|'edge'|'bound'|'stopped'|'silent'|'given up'}} Search
+ *   how far it got: `edge` to now, to the recorder's beginning or two months back, `bound` as long as it may take, `stopped` because the recorder is
+ *   not asked there, `silent` because it tells no events
+ */
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const FIRST_MS = 6 * HOUR_MS;
+const LARGEST_MS = 4 * DAY_MS;
+const FARTHEST_MS = 62 * DAY_MS;
+const OPEN_END_MS = 2 * MINUTE_MS;
+const PAUSE_MS = 700;
+const BOUND_MS = 30_000;
+
+export class EventFinder {
+  #api;
+  #cameraId;
+  #pauseMs;
+  #boundMs;
+  #nowMs;
+  /** Since when the recorder holds anything, as far as it is known. */
+  sinceMs = -Infinity;
+
+  /**
+   * @param {Pick<import('./api.js').Api, 'coverage'>} api
+   * @param {number} cameraId
+   * @param {{pauseMs?: number, boundMs?: number, nowMs?: () => number}} [parts]
+   */
+  constructor(api, cameraId, { pauseMs = PAUSE_MS, boundMs = BOUND_MS, nowMs = Date.now } = {}) {
+    this.#api = api;
+    this.#cameraId = cameraId;
+    this.#pauseMs = pauseMs;
+    this.#boundMs = boundMs;
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * The first event that begins after `atMs`, or the last before it. Rejects with an ApiError.
+   *
+   * @param {Row} row
+   * @param {number} atMs
+   * @param {1|-1} direction
+   * @param {AbortSignal} signal
+   * @returns {Promise<Search>}
+   */
+  async find(row, atMs, direction, signal) {
+    const beganMs = this.#nowMs();
+    const limitMs = direction > 0 ? beganMs : atMs - FARTHEST_MS;
+    let edgeMs = atMs;
+    let length = FIRST_MS;
+    while ((limitMs - edgeMs) * direction > 0) {
+      if (signal.aborted) return { event: null, endMs: edgeMs, why: 'given up' };
+      const farMs = direction > 0 ? Math.min(limitMs, edgeMs + length) : Math.max(limitMs, edgeMs - length);
+      const startMs = Math.min(edgeMs, farMs);
+      const endMs = Math.max(edgeMs, farMs);
+      const coverage = await this.#api.coverage(this.#cameraId, {
+        start: new Date(startMs), end: new Date(endMs + 1), events: true, channel: row.channel,
+      });
+      if (!coverage.event_search) return { event: null, endMs: edgeMs, why: 'silent' };
+      const told = coverage.channels.map(rowOf).find((item) => sameRow(item, row));
+      if (!told) return { event: null, endMs: edgeMs, why: 'edge' };
+      if (told.toldUntilMs !== null && direction < 0 && length > MINUTE_MS) {
+        length = Math.max(MINUTE_MS, length / 4); // only the earliest were told, and the latest is wanted
+        continue;
+      }
+      const holeMs = holeBeside(told, startMs, endMs, direction, beganMs - OPEN_END_MS);
+      const event = eventBeside(told, atMs, direction);
+      if (event && (holeMs === null || (holeMs - event.atMs) * direction > 0)) return { event, endMs: event.atMs, why: 'found' };
+      if (holeMs !== null) {
+        edgeMs = holeMs;
+        if (coverage.indexing === null) return { event: null, endMs: edgeMs, why: 'stopped' };
+        if (this.#nowMs() - beganMs > this.#boundMs) return { event: null, endMs: edgeMs, why: 'bound' };
+        await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+        continue;
+      }
+      edgeMs = direction > 0 && told.toldUntilMs !== null ? told.toldUntilMs + 1 : farMs;
+      length = Math.min(LARGEST_MS, length * 2);
+      if (direction < 0 && edgeMs <= this.sinceMs) break;
+    }
+    return { event: null, endMs: edgeMs, why: 'edge' };
+  }
+}
+
+/**
+ * The near end of the first stretch that was not asked, on the way; null where all was.
+ *
+ * @param {Row} row
+ * @param {number} startMs
+ * @param {number} endMs
+ * @param {1|-1} direction
+ * @param {number} openMs from when on nothing is told yet
+ */
+function holeBeside(row, startMs, endMs, direction, openMs) {
+  const holes = row.spans.filter(
+    (span) => span.state === 'not_asked' && span.startMs < Math.min(endMs, openMs) && span.endMs > startMs,
+  );
+  const hole = direction > 0 ? holes[0] : holes.at(-1);
+  if (!hole) return null;
+  return direction > 0 ? Math.max(startMs, hole.startMs) : Math.min(endMs, hole.endMs);
+}

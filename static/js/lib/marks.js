@@ -1,0 +1,59 @@
+// @ts-check
+/** Events as marks: from a topic's on to its own off, with a name that a person reads. */
+
+/**
+ * @typedef {import('./coverage.js').RowEvent} RowEvent
+ * @typedef {{startMs: number, endMs: number, topic: string}} Mark
+ */
+
+const MOMENT_MS = 1000; // what has no end is drawn as long
+
+/** Names of the topics that recorders tell most; the rest is read from the topic itself. @type {Record<string, string>} */
+const NAMES = {
+  'RuleEngine/CellMotionDetector/Motion': 'Motion',
+  'VideoSource/MotionAlarm': 'Motion',
+  'RuleEngine/MotionRegionDetector/Motion': 'Motion',
+  'RuleEngine/LineDetector/Crossed': 'Line crossed',
+  'RuleEngine/FieldDetector/ObjectsInside': 'Object in the field',
+  'RuleEngine/TamperDetector/Tamper': 'Tampering',
+  'VideoSource/GlobalSceneChange/ImagingService': 'Scene changed',
+  'VideoSource/SignalLoss': 'Signal lost',
+  'Device/Trigger/DigitalInput': 'Alarm input',
+  'AudioAnalytics/Audio/DetectedSound': 'Sound detected',
+};
+
+/** @param {string} topic `tns1:RuleEngine/LineDetector/Crossed` @returns {string} `Line crossed` */
+export function topicName(topic) {
+  const path = topic.split('/').map((step) => step.replace(/^.*:/, '')).filter(Boolean);
+  const known = path.join('/');
+  if (Object.hasOwn(NAMES, known)) return NAMES[known] ?? '';
+  const words = path.slice(-2).map((step) => step.replace(/([a-z\d])([A-Z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`));
+  return words.join(', ') || 'Event';
+}
+
+/** By their beginnings. What comes without on and off (a line that is crossed) is a moment. @param {RowEvent[]} events by time @returns {Mark[]} */
+export function marksOf(events) {
+  /** @type {Map<string, Mark>} */
+  const open = new Map();
+  /** @type {Mark[]} */
+  const marks = [];
+  for (const { atMs, topic, isOn } of events) {
+    const begun = open.get(topic);
+    if (isOn === false) {
+      if (begun) begun.endMs = atMs;
+      else marks.push({ startMs: atMs, endMs: atMs, topic });
+      open.delete(topic);
+    } else if (isOn === null || !begun) {
+      const mark = { startMs: atMs, endMs: atMs + MOMENT_MS, topic };
+      marks.push(mark);
+      if (isOn) open.set(topic, mark);
+    }
+  }
+  return marks;
+}
+
+/** What goes on then, each name once. @param {RowEvent[]} events @param {number} atMs @param {number} [slackMs] @returns {string[]} */
+export function namesAt(events, atMs, slackMs = 0) {
+  const there = marksOf(events).filter(({ startMs, endMs }) => startMs - slackMs <= atMs && atMs <= endMs + slackMs);
+  return [...new Set(there.map(({ topic }) => topicName(topic)))];
+}

@@ -228,6 +228,7 @@ class RecordingManager:
             service=told.service,
             recordings=tuple(_with_channel(item, matches[item.recording_token], names, clock) for item in recordings),
             clock_offset_s=self._clock_offset_s(camera_id),
+            zone_s=told.zone_s,
         )
 
     def playback_uri(

@@ -75,13 +75,15 @@ Listed = tuple[tuple[DeviceRecording, ...], str]
 class RecordingSummary:
     """GetRecordingSummary (ONVIF Recording Search 5.2), or what the recordings themselves add up to.
 
-    `service` is who answered: "search" or "recording".
+    `service` is who answered: "search" or "recording". `zone_s`: the device's local time minus UTC, now;
+    None where it does not tell.
     """
 
     data_from: datetime | None
     data_until: datetime | None
     number_recordings: int
     service: str
+    zone_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,17 @@ def read_zone_s(answer: Element) -> float:
     By its two clocks where it tells both, else by its time zone; 0 where neither can be read. For
     vendors' own addresses, which take local time.
     """
+    return read_known_zone_s(answer) or 0.0
+
+
+def read_known_zone_s(answer: Element) -> float | None:
+    """As read_zone_s; None where neither can be read."""
     found = child(answer, "SystemDateAndTime")
     utc, local = _moment(child(found, "UTCDateTime")), _moment(child(found, "LocalDateTime"))
     if utc is not None and local is not None:
         return quarter_hours_s((local - utc).total_seconds())
-    return posix_zone_offset_s(raw_text(found, "TimeZone", "TZ"))
+    zone = raw_text(found, "TimeZone", "TZ")
+    return posix_zone_offset_s(zone) if _POSIX_TZ.match(zone) else None
 
 
 def _moment(found: Element | None) -> datetime | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from core.errors import CameraBadAnswer, InvalidRequest
+from core.errors import CameraBadAnswer, CameraUnsupported, InvalidRequest
 from core.recordings import PlainReplay
 from onvif_services import answers
 from onvif_services.addresses import authority, rewrite_rtsp
 from onvif_services.connection import DeviceConnection
-from onvif_services.device import read_zone_s
-from onvif_services.faults import unsupported
+from onvif_services.device import read_known_zone_s, read_zone_s
+from onvif_services.faults import SoapFault, unsupported
 
 # Makers, and the names their devices are sold under.
 _DAHUA = re.compile(r"\b(dahua|amcrest|imou)\b", re.IGNORECASE)
@@ -40,6 +40,15 @@ def replay_uri(conn: DeviceConnection, recording_token: str) -> str:
 def zone_s(conn: DeviceConnection) -> float:
     """The device's local time minus UTC now, in seconds; 0 where it does not tell."""
     return read_zone_s(conn.call("device", "GetSystemDateAndTime"))
+
+
+def known_zone_s(conn: DeviceConnection) -> float | None:
+    """As zone_s; None where it does not tell, or refuses to."""
+    try:
+        with conn.checking("time zone"):
+            return read_known_zone_s(conn.call("device", "GetSystemDateAndTime"))
+    except (CameraBadAnswer, CameraUnsupported, SoapFault):
+        return None
 
 
 def plain_replays(

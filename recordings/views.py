@@ -67,7 +67,7 @@ class KnownRecording:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`service`: who told it, "search" or "recording"."""
+    """`service`: who told it, "search" or "recording". `zone_s`: the device's local time minus UTC, now."""
 
     data_from: datetime | None
     data_until: datetime | None
@@ -75,6 +75,7 @@ class Summary:
     service: str
     recordings: tuple[KnownRecording, ...]
     clock_offset_s: float | None
+    zone_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { daysOf, dayKey, eventBeside, linesOf, rowOf, spanAt, stateName, tokenAt } from '../../static/js/lib/coverage.js';
-import { dayOf, fromInput, inputValue, rangeOf, weeksOf } from '../../static/js/lib/ranges.js';
+import { dayOf, inputValue, rangeOf, wallOfInput, weeksOf } from '../../static/js/lib/ranges.js';
+import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/shown-clock.js';
 import { readRecordingsState, writeRecordingsState } from '../../static/js/lib/recordings-state.js';
 import { LONGEST_MS, SHORTEST_MS, fractionOf, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../../static/js/lib/timeline-scale.js';
 
@@ -53,11 +54,11 @@ test('marks are at round local times', () => {
 });
 
 test('a day of 25 hours has its marks at the clock times all the same', () => {
-  const day = dayOf(new Date(at('2026-10-25T12:00:00+01:00')));
+  const day = dayOf(Date.UTC(2026, 9, 25, 12));
   assert.equal(day.endMs - day.startMs, 25 * HOUR);
   const labels = ticksOf({ startMs: day.startMs, endMs: day.endMs - 1 }, 10).map((tick) => tick.label);
   assert.deepEqual(labels, ['Sun 25', '03:00', '06:00', '09:00', '12:00', '15:00', '18:00', '21:00']);
-  const spring = dayOf(new Date(at('2026-03-29T12:00:00+02:00')));
+  const spring = dayOf(Date.UTC(2026, 2, 29, 12));
   assert.equal(spring.endMs - spring.startMs, 23 * HOUR);
   const hours = ticksOf({ startMs: spring.startMs, endMs: spring.endMs - 1 }, 30).map((tick) => tick.label);
   assert.equal(new Set(hours).size, hours.length);
@@ -72,8 +73,8 @@ test('a month is marked by days, seconds by seconds', () => {
 });
 
 test('the device’s clock can be shown instead', () => {
-  const [first] = ticksOf({ startMs: NOW, endMs: NOW + HOUR }, 3, 10 * 60_000);
-  assert.equal(first?.label, '13:30');
+  const [first] = ticksOf({ startMs: NOW, endMs: NOW + HOUR }, 3, deviceClock(8 * 3600 + 600));
+  assert.equal(first?.label, '20:30');
   assert.equal(first?.atMs, NOW + 20 * 60_000);
 });
 
@@ -136,24 +137,24 @@ test('what was found is a line a stretch', () => {
 });
 
 test('ranges are those of the local calendar', () => {
-  const now = new Date(at('2026-10-26T08:00:00Z')); // the day after the clocks went back
+  const now = at('2026-10-26T08:00:00Z'); // the day after the clocks went back
   assert.equal(rangeOf('yesterday', now).endMs - rangeOf('yesterday', now).startMs, 25 * HOUR);
   assert.equal(rangeOf('today', now).startMs, at('2026-10-25T23:00:00Z'));
   assert.equal(rangeOf('day', now).endMs - rangeOf('day', now).startMs, DAY);
-  assert.equal(dayKey(new Date(rangeOf('week', now).startMs)), '2026-10-20');
-  assert.equal(dayKey(new Date(rangeOf('month', now).startMs)), '2026-09-27');
+  assert.equal(dayKey(LOCAL_CLOCK.wallOf(rangeOf('week', now).startMs)), '2026-10-20');
+  assert.equal(dayKey(LOCAL_CLOCK.wallOf(rangeOf('month', now).startMs)), '2026-09-27');
 });
 
 test('times go into the picker and come back', () => {
   assert.equal(inputValue(at('2026-11-22T02:13:04Z')), '2026-11-22T03:13:04');
-  assert.equal(fromInput('2026-11-22T03:13:04'), at('2026-11-22T02:13:04Z'));
-  assert.equal(fromInput(''), null);
+  assert.equal(LOCAL_CLOCK.momentOf(wallOfInput('2026-11-22T03:13:04') ?? 0), at('2026-11-22T02:13:04Z'));
+  assert.equal(wallOfInput(''), null);
 });
 
 test('a month has whole weeks from Monday on', () => {
-  const weeks = weeksOf(new Date(2026, 10, 22));
-  assert.deepEqual(weeks[0]?.map((day) => day?.getDate() ?? null), [null, null, null, null, null, null, 1]);
-  assert.equal(weeks.flat().filter(Boolean).length, 30);
+  const weeks = weeksOf(Date.UTC(2026, 10, 22));
+  assert.deepEqual(weeks[0]?.map((day) => day === null ? null : new Date(day).getUTCDate()), [null, null, null, null, null, null, 1]);
+  assert.equal(weeks.flat().filter((day) => day !== null).length, 30);
   assert.ok(weeks.every((week) => week.length === 7));
 });
 

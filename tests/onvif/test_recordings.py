@@ -242,6 +242,14 @@ def test_a_devices_zone_is_told_by_its_two_clocks_or_by_its_name(
         answer = answer.replace("</tds:SystemDateAndTime>", found + "</tds:SystemDateAndTime>")
     device.answers["GetSystemDateAndTime"] = answer
     assert replay.zone_s(recorder) == found_s
+    assert replay.known_zone_s(recorder) == (None if zone == "?" else found_s), "0 is a zone, unknown is none"
+
+
+def test_a_device_that_refuses_to_tell_its_time_has_no_known_zone(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    device.answers["GetSystemDateAndTime"] = NOT_IMPLEMENTED
+    assert replay.known_zone_s(recorder) is None
 
 
 def test_makers_own_addresses() -> None:

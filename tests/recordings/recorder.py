@@ -97,7 +97,7 @@ class Recorder:
 
     def recording_summary(self, listed: Listed) -> RecordingSummary:
         recordings, service = listed
-        return RecordingSummary(NOON - 30 * DAY, NOON, len(recordings), service)
+        return RecordingSummary(NOON - 30 * DAY, NOON, len(recordings), service, zone_s=8 * 3600.0)
 
     def recording_events(
         self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]

@@ -56,6 +56,7 @@ def test_the_summary(client: FlaskClient, recorded: Archive) -> None:
     assert document["data_until"] == "2026-11-22T12:00:00.000Z"
     assert document["service"] == "search"
     assert document["clock_offset_s"] == 0
+    assert document["zone_s"] == 8 * 3600
     assert [item["channel"] for item in document["recordings"]] == [1, 2]
     assert set(document["recordings"][0]) == {
         "recording_token",

@@ -88,7 +88,8 @@ class KnownRecording(BaseModel):
 
 
 class RecordingSummary(BaseModel):
-    """`service`: which ONVIF service told it."""
+    """`service`: which ONVIF service told it. `zone_s`: the device's local time minus UTC, now; null where it does not
+    tell."""
 
     data_from: Time | None
     data_until: Time | None
@@ -96,6 +97,7 @@ class RecordingSummary(BaseModel):
     service: str
     recordings: list[KnownRecording]
     clock_offset_s: float | None
+    zone_s: float | None
 
 
 class CoverageSpan(BaseModel):

@@ -93,6 +93,7 @@ def recording_summary(path: models.CameraPath) -> Response:
                 for item in recordings
             ],
             clock_offset_s=found.clock_offset_s,
+            zone_s=found.zone_s,
         )
     )
 

@@ -1,17 +1,21 @@
 // @ts-check
 import { dayKey } from '../lib/coverage.js';
 import { weeksOf } from '../lib/ranges.js';
+import { LOCAL_CLOCK } from '../lib/shown-clock.js';
 import { part, tell } from './dom.js';
 
+const DAY_MS = 86_400_000;
+
 /**
- * A month whose days with recordings are marked. Tells 'calendar-day' with the day that was chosen, and
- * 'calendar-month' with the first of the month when another one is shown. There are no future days to choose.
+ * A month whose days with recordings are marked. Tells 'calendar-day' with the wall time of its midnight when one is chosen, and
+ * 'calendar-month' when another month is shown. There are no future days to choose.
  */
 export class RecordingCalendar extends HTMLElement {
-  #month = new Date();
+  #clock = LOCAL_CLOCK;
+  #month = monthOf(LOCAL_CLOCK.wallOf(Date.now()));
   /** @type {Map<string, 'recorded'|'unknown'>} */
   #days = new Map();
-  /** @type {Date|null} */
+  /** @type {string|null} */
   #chosen = null;
 
   connectedCallback() {
@@ -19,15 +23,21 @@ export class RecordingCalendar extends HTMLElement {
     part(this, 'after', HTMLButtonElement).addEventListener('click', () => this.#turn(1));
     part(this, 'days', HTMLElement).addEventListener('click', (event) => {
       const button = event.target instanceof Element ? event.target.closest('button') : null;
-      if (button?.dataset.day) tell(this, 'calendar-day', new Date(`${button.dataset.day}T00:00:00`));
+      if (button?.dataset.day) tell(this, 'calendar-day', Date.parse(button.dataset.day));
     });
     part(this, 'days', HTMLElement).addEventListener('keydown', (event) => this.#key(event));
     this.#render();
   }
 
-  /** The first of the month that is shown. */
+  /** The wall times of the month's first midnight and of the next month's. */
   get month() {
-    return new Date(this.#month.getFullYear(), this.#month.getMonth(), 1);
+    return { startMs: this.#month, endMs: monthOf(this.#month + 32 * DAY_MS) };
+  }
+
+  /** The clock whose days they are. @param {import('../lib/shown-clock.js').ShownClock} clock */
+  set clock(clock) {
+    this.#clock = clock;
+    this.#render();
   }
 
   /** @param {Map<string, 'recorded'|'unknown'>} days */
@@ -36,19 +46,21 @@ export class RecordingCalendar extends HTMLElement {
     this.#render();
   }
 
-  /** @param {Date|null} day */
-  set chosen(day) {
-    if (day && this.#chosen && dayKey(day) === dayKey(this.#chosen)) return;
+  /** The moment whose day is chosen. @param {number|null} atMs */
+  set chosen(atMs) {
+    const wallMs = atMs === null ? null : this.#clock.wallOf(atMs);
+    const day = wallMs === null ? null : dayKey(wallMs);
+    if (day === this.#chosen) return;
     this.#chosen = day;
-    if (day) this.#month = day;
+    if (wallMs !== null) this.#month = monthOf(wallMs);
     this.#render();
   }
 
   /** @param {1|-1} direction */
   #turn(direction) {
-    this.#month = new Date(this.#month.getFullYear(), this.#month.getMonth() + direction, 1);
+    this.#month = monthOf(this.#month + (direction > 0 ? 32 : -1) * DAY_MS);
     this.#render();
-    tell(this, 'calendar-month', this.month);
+    tell(this, 'calendar-month');
   }
 
   /** @param {KeyboardEvent} event */
@@ -65,40 +77,50 @@ export class RecordingCalendar extends HTMLElement {
 
   #render() {
     if (!this.isConnected) return;
-    const today = new Date();
-    part(this, 'title', HTMLElement).textContent = this.#month.toLocaleDateString('en', { month: 'long', year: 'numeric' });
-    part(this, 'after', HTMLButtonElement).disabled =
-      this.#month.getFullYear() === today.getFullYear() && this.#month.getMonth() === today.getMonth();
+    const today = this.#clock.wallOf(Date.now());
+    part(this, 'title', HTMLElement).textContent = text(this.#month, { month: 'long', year: 'numeric' });
+    part(this, 'after', HTMLButtonElement).disabled = this.#month === monthOf(today);
     part(this, 'days', HTMLElement).replaceChildren(...weeksOf(this.#month).map((week) => this.#week(week, today)));
   }
 
-  /** @param {(Date|null)[]} week @param {Date} today */
+  /** @param {(number|null)[]} week @param {number} today */
   #week(week, today) {
     const row = document.createElement('tr');
     for (const day of week) {
       const cell = document.createElement('td');
-      if (day) cell.append(this.#day(day, today));
+      if (day !== null) cell.append(this.#day(day, today));
       row.append(cell);
     }
     return row;
   }
 
-  /** @param {Date} day @param {Date} today */
+  /** @param {number} day @param {number} today */
   #day(day, today) {
     const button = document.createElement('button');
     const key = dayKey(day);
     const state = this.#days.get(key);
     button.type = 'button';
     button.dataset.day = key;
-    button.textContent = String(day.getDate());
+    button.textContent = String(new Date(day).getUTCDate());
     button.disabled = key > dayKey(today);
     if (state) button.dataset.state = state;
     const words = state === 'recorded' ? ', has recordings' : state === 'unknown' ? ', may have recordings' : '';
-    button.setAttribute('aria-label', `${day.toLocaleDateString('en', { dateStyle: 'full' })}${words}`);
+    button.setAttribute('aria-label', `${text(day, { dateStyle: 'full' })}${words}`);
     if (key === dayKey(today)) button.setAttribute('aria-current', 'date');
-    if (this.#chosen && key === dayKey(this.#chosen)) button.setAttribute('aria-pressed', 'true');
+    if (key === this.#chosen) button.setAttribute('aria-pressed', 'true');
     return button;
   }
+}
+
+/** The wall time of the first midnight of its month. @param {number} wallMs */
+function monthOf(wallMs) {
+  const at = new Date(wallMs);
+  return Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1);
+}
+
+/** @param {number} wallMs @param {Intl.DateTimeFormatOptions} how */
+function text(wallMs, how) {
+  return new Date(wallMs).toLocaleDateString('en', { ...how, timeZone: 'UTC' });
 }
 
 customElements.define('recording-calendar', RecordingCalendar);

@@ -2,6 +2,7 @@
 import { rowName, spanAt, stateName } from '../lib/coverage.js';
 import { namesAt } from '../lib/marks.js';
 import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
+import { LOCAL_CLOCK } from '../lib/shown-clock.js';
 import { part, tell } from './dom.js';
 import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timeline-drawing.js';
 
@@ -33,7 +34,7 @@ export class RecordingTimeline extends HTMLElement {
   #atMs = null;
   /** @type {Span|null} */
   #marked = null;
-  #zoneMs = 0;
+  #clock = LOCAL_CLOCK;
   #drawn = 0;
   /** @type {Map<number, {x: number, y: number}>} */
   #fingers = new Map();
@@ -141,9 +142,9 @@ export class RecordingTimeline extends HTMLElement {
     this.#redraw();
   }
 
-  /** What is added to every time that is shown: 0, or how far the device's clock is ahead. @param {number} zoneMs */
-  set zoneMs(zoneMs) {
-    this.#zoneMs = zoneMs;
+  /** The clock that times are shown by. @param {import('../lib/shown-clock.js').ShownClock} clock */
+  set clock(clock) {
+    this.#clock = clock;
     this.#redraw();
   }
 
@@ -267,7 +268,7 @@ export class RecordingTimeline extends HTMLElement {
     const span = spanAt(row, atMs);
     const names = namesAt(row.events, atMs, (3 * (this.#view.endMs - this.#view.startMs)) / this.#plotWidth());
     const state = span ? stateName(span.state) : 'not asked yet';
-    tip.textContent = [this.#clock(atMs), rowName(row), state, ...names].join(' · ');
+    tip.textContent = [this.#clock.stamp(atMs), rowName(row), state, ...names].join(' · ');
     tip.hidden = false;
     const left = Math.min(event.clientX - box.left + 12, box.width - tip.offsetWidth - 4);
     tip.style.setProperty('--tip-x', `${Math.max(0, left)}px`);
@@ -350,7 +351,7 @@ export class RecordingTimeline extends HTMLElement {
     const plot = this.#plotWidth();
     drawTimeline(context, {
       width, height, labelWidth: this.#labelWidth(), rows: this.#rows, view: this.#view, current: this.#current,
-      atMs: this.#atMs, nowMs: Date.now(), marked: this.#marked, ticks: ticksOf(this.#view, Math.max(3, plot / 90), this.#zoneMs),
+      atMs: this.#atMs, nowMs: Date.now(), marked: this.#marked, ticks: ticksOf(this.#view, Math.max(3, plot / 90), this.#clock),
       palette: paletteOf(this), font: getComputedStyle(this).fontFamily,
     });
     this.#speak();
@@ -365,12 +366,7 @@ export class RecordingTimeline extends HTMLElement {
     slider.setAttribute('aria-valuemax', String(Math.round(this.#view.endMs / 1000)));
     slider.setAttribute('aria-valuenow', String(Math.round(atMs / 1000)));
     const names = row ? namesAt(row.events, atMs, NEAR_MS) : [];
-    slider.setAttribute('aria-valuetext', [this.#clock(atMs), row ? rowName(row) : 'no channel', state, ...names].join(', '));
-  }
-
-  /** @param {number} atMs */
-  #clock(atMs) {
-    return new Date(atMs + this.#zoneMs).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
+    slider.setAttribute('aria-valuetext', [this.#clock.stamp(atMs), row ? rowName(row) : 'no channel', state, ...names].join(', '));
   }
 
   #labelWidth() {

@@ -1,8 +1,9 @@
 // @ts-check
-import { localStamp, snapshotFileName } from '../lib/format.js';
+import { snapshotFileName } from '../lib/format.js';
 import { ReplayRest } from '../lib/replay-rest.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { replayText } from '../lib/replay-text.js';
+import { LOCAL_CLOCK } from '../lib/shown-clock.js';
 import { part, setAttribute, setText, tell } from './dom.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
 import { ZoomView } from './zoom-view.js';
@@ -59,8 +60,8 @@ export class ReplayPlayer extends HTMLElement {
   #rest = new ReplayRest();
   /** What a snapshot is named after. @type {string[]} */
   names = [];
-  /** What is added to times that are shown. */
-  zoneMs = 0;
+  /** The clock that times are shown by. */
+  clock = LOCAL_CLOCK;
 
   /** @param {import('../lib/api.js').Api} api */
   set api(api) {
@@ -279,7 +280,7 @@ export class ReplayPlayer extends HTMLElement {
         if (!blob) return;
         const link = document.createElement('a');
         link.href = URL.createObjectURL(blob);
-        link.download = snapshotFileName(this.names, new Date(atMs));
+        link.download = snapshotFileName(this.names, new Date(atMs), this.clock);
         link.click();
         setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
       },
@@ -406,7 +407,7 @@ export class ReplayPlayer extends HTMLElement {
     stage.dataset.muted = String(video.muted);
     stage.dataset.full = String(document.fullscreenElement === stage);
     const shownMs = this.atMs;
-    setText(part(this, 'clock', HTMLElement), shownMs === null ? '' : localStamp(new Date(shownMs + this.zoneMs)));
+    setText(part(this, 'clock', HTMLElement), shownMs === null ? '' : this.clock.stamp(shownMs));
     const badge = part(this, 'badge', HTMLElement);
     badge.hidden = this.#phase === 'idle';
     badge.dataset.state = this.#phase === 'stalled' || this.#phase === 'problem' ? 'stalled' : this.#phase;

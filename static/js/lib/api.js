@@ -42,7 +42,7 @@ export { ApiError, problemOf };
  * @typedef {{recording_token: string, channel: number|null, source_name: string, earliest: string|null,
  *   latest: string|null, tracks: Track[]}} KnownRecording
  * @typedef {{data_from: string|null, data_until: string|null, number_recordings: number, service: string,
- *   recordings: KnownRecording[], clock_offset_s: number|null}} RecordingSummary
+ *   recordings: KnownRecording[], clock_offset_s: number|null, zone_s: number|null}} RecordingSummary
  * @typedef {{recording_token: string, channel: number|null, source_name: string, start_time: string, end_time: string,
  *   tracks: Track[], spans: {start_time: string, end_time: string}[], coverage: 'known'|'unknown'}} FoundRecording
  * @typedef {{recordings: FoundRecording[], complete: boolean, next_cursor: string|null,

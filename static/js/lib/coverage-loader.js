@@ -1,12 +1,12 @@
 // @ts-check
 /**
  * Keeps the timeline and the calendar supplied: asks for what is in sight, again and again while the recorder is still
- * being asked, and now and then for the open end. Tells 'rows', 'events' with whether all there are were told, 'days',
- * 'indexing' and 'failed'.
+ * being asked, and now and then for the open end. Tells 'rows', 'events' with whether all there are were told, 'days'
+ * with the rows of the month, 'indexing' and 'failed'.
  */
 
 import { problemOf } from './api.js';
-import { daysOf, rowOf } from './coverage.js';
+import { rowOf } from './coverage.js';
 import { Poller } from './poller.js';
 
 /** @typedef {import('./timeline-scale.js').Span} Span @typedef {import('./api.js').Coverage} Coverage */
@@ -104,7 +104,7 @@ export class CoverageLoader extends EventTarget {
     if (month && (isDone || Date.now() >= this.#monthDueMs)) {
       last = await this.#ask(month, false);
       this.#monthDueMs = Date.now() + (last.indexing ? MONTH_BUSY_MS : MONTH_CALM_MS);
-      if (month === this.#month) this.#tell('days', daysOf(last.channels.map(rowOf)));
+      if (month === this.#month) this.#tell('days', last.channels.map(rowOf));
     }
     this.#tell('indexing', last);
     this.#wasBusy = last.indexing !== null;

@@ -1,6 +1,9 @@
 // @ts-check
 /** What is recorded when: one channel's row read as a person asks for it. Times are milliseconds since 1970. */
 
+import { midnightOf } from './ranges.js';
+import { LOCAL_CLOCK } from './shown-clock.js';
+
 /**
  * @typedef {import('./api.js').ChannelCoverage} ChannelCoverage @typedef {import('./api.js').SpanState} SpanState
  * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null}} RowSpan
@@ -10,6 +13,7 @@
  */
 
 const OPEN_END_MS = 120_000;
+const DAY_MS = 86_400_000;
 
 /** @param {ChannelCoverage} covered @returns {Row} */
 export function rowOf(covered) {
@@ -116,31 +120,27 @@ export function eventBeside(row, atMs, direction) {
   return begins.findLast((event) => event.atMs < atMs) ?? null;
 }
 
-/** @param {Date} day @returns {string} `2026-11-22`, local */
-export function dayKey(day) {
-  const two = (/** @type {number} */ value) => String(value).padStart(2, '0');
-  return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+/** @param {number} wallMs @returns {string} `2026-11-22` */
+export function dayKey(wallMs) {
+  return new Date(wallMs).toISOString().slice(0, 10);
 }
 
 /**
- * The local days on which something is, or may be, recorded.
+ * The days, by the clock that is shown, on which something is, or may be, recorded.
  *
  * @param {Row[]} rows
+ * @param {import('./shown-clock.js').ShownClock} [clock]
  * @returns {Map<string, 'recorded'|'unknown'>}
  */
-export function daysOf(rows) {
+export function daysOf(rows, clock = LOCAL_CLOCK) {
   /** @type {Map<string, 'recorded'|'unknown'>} */
   const days = new Map();
   for (const row of rows) {
     for (const span of row.spans) {
       if (!isPlayable(span)) continue;
-      const first = new Date(span.startMs);
-      for (
-        let day = new Date(first.getFullYear(), first.getMonth(), first.getDate());
-        day.getTime() < span.endMs;
-        day = new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1)
-      ) {
-        const key = dayKey(day);
+      let wallMs = midnightOf(clock.wallOf(span.startMs));
+      for (; clock.momentOf(wallMs) < span.endMs; wallMs += DAY_MS) {
+        const key = dayKey(wallMs);
         if (span.state === 'recorded' || !days.has(key)) days.set(key, span.state === 'recorded' ? 'recorded' : 'unknown');
       }
     }

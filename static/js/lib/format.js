@@ -1,6 +1,8 @@
 // @ts-check
 /** Numbers and times as a person reads them. */
 
+import { LOCAL_CLOCK } from './shown-clock.js';
+
 /** @param {number|null|undefined} kbps @returns {string} `4.1 Mbit/s`, `640 kbit/s`, or '' */
 export function bitrate(kbps) {
   if (!kbps || kbps < 0) return '';
@@ -67,26 +69,23 @@ export function clockNote(offsetS) {
   return `Clock ${duration(Math.abs(offsetS))} ${offsetS > 0 ? 'ahead' : 'behind'}`;
 }
 
-/** @param {number} value */
-const two = (value) => String(value).padStart(2, '0');
-
-/** @param {Date} moment @returns {string} local time, `2026-11-23 14:05:09` */
+/** @param {Date} moment @returns {string} local time, `2026-11-23 14:05:09`, with its zone in the hour that comes twice */
 export function localStamp(moment) {
-  const day = `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
-  return `${day} ${two(moment.getHours())}:${two(moment.getMinutes())}:${two(moment.getSeconds())}`;
+  return LOCAL_CLOCK.stamp(moment.getTime());
 }
 
 /**
- * The name of a saved snapshot: camera, channel and local time, with nothing a file system minds.
+ * The name of a saved snapshot: camera, channel and time, with nothing a file system minds.
  *
  * @param {string[]} names
  * @param {Date} moment
+ * @param {import('./shown-clock.js').ShownClock} [clock]
  */
-export function snapshotFileName(names, moment) {
+export function snapshotFileName(names, moment, clock = LOCAL_CLOCK) {
   const clean = names
     // eslint-disable-next-line no-control-regex -- control characters are exactly what has to go
     .map((name) => name.replace(/[\u0000-\u001f\u007f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' '))
     .map((name) => name.replace(/\s+/g, ' ').replace(/^[\s.]+|[\s.]+$/g, '').slice(0, 60).trim())
     .filter(Boolean);
-  return `${[...clean, localStamp(moment).replaceAll(':', '-')].join(' ')}.jpg`;
+  return `${[...clean, clock.stamp(moment.getTime()).replaceAll(':', '-')].join(' ')}.jpg`;
 }

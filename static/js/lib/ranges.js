@@ -1,68 +1,68 @@
 // @ts-check
-/** Stretches of time as people ask for them, in the browser's own time zone: its days may have 23 or 25 hours. */
+/** Stretches of time as people ask for them, by the clock that is shown: its days may have 23 or 25 hours. */
 
-/** @typedef {import('./timeline-scale.js').Span} Span @typedef {'today'|'yesterday'|'day'|'week'|'month'} Range */
+import { LOCAL_CLOCK } from './shown-clock.js';
+
+/**
+ * @typedef {import('./timeline-scale.js').Span} Span @typedef {'today'|'yesterday'|'day'|'week'|'month'} Range
+ * @typedef {import('./shown-clock.js').ShownClock} ShownClock
+ */
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
-/** @param {Date} day */
-export function midnight(day) {
-  return new Date(day.getFullYear(), day.getMonth(), day.getDate());
+/** The wall time of the midnight before. @param {number} wallMs */
+export function midnightOf(wallMs) {
+  return Math.floor(wallMs / DAY_MS) * DAY_MS;
 }
 
-/** @param {Date} day @param {number} count */
-export function daysLater(day, count) {
-  return new Date(day.getFullYear(), day.getMonth(), day.getDate() + count);
+/** The whole day that a wall time is of. @param {number} wallMs @param {ShownClock} [clock] @returns {Span} */
+export function dayOf(wallMs, clock = LOCAL_CLOCK) {
+  const midnight = midnightOf(wallMs);
+  return { startMs: clock.momentOf(midnight), endMs: clock.momentOf(midnight + DAY_MS) };
 }
 
-/** @param {Date} day @returns {Span} the whole local day */
-export function dayOf(day) {
-  return { startMs: midnight(day).getTime(), endMs: daysLater(day, 1).getTime() };
-}
-
-/** @param {Range} range @param {Date} now @returns {Span} */
-export function rangeOf(range, now) {
-  const nowMs = now.getTime();
+/** @param {Range} range @param {number} nowMs @param {ShownClock} [clock] @returns {Span} */
+export function rangeOf(range, nowMs, clock = LOCAL_CLOCK) {
+  const wallMs = clock.wallOf(nowMs);
   switch (range) {
     case 'today':
-      return { startMs: midnight(now).getTime(), endMs: nowMs };
+      return { startMs: dayOf(wallMs, clock).startMs, endMs: nowMs };
     case 'yesterday':
-      return dayOf(daysLater(now, -1));
+      return dayOf(wallMs - DAY_MS, clock);
     case 'week':
-      return { startMs: daysLater(now, -6).getTime(), endMs: nowMs };
+      return { startMs: dayOf(wallMs - 6 * DAY_MS, clock).startMs, endMs: nowMs };
     case 'month':
-      return { startMs: daysLater(now, -29).getTime(), endMs: nowMs };
+      return { startMs: dayOf(wallMs - 29 * DAY_MS, clock).startMs, endMs: nowMs };
     default:
-      return { startMs: nowMs - 24 * HOUR_MS, endMs: nowMs };
+      return { startMs: nowMs - DAY_MS, endMs: nowMs };
   }
 }
 
-/** @param {number} atMs @returns {string} what `<input type="datetime-local" step="1">` takes, local time */
-export function inputValue(atMs) {
-  const at = new Date(atMs);
-  const two = (/** @type {number} */ value) => String(value).padStart(2, '0');
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${day}T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+/** @param {number} atMs @param {ShownClock} [clock] @returns {string} what `<input type="datetime-local" step="1">` takes */
+export function inputValue(atMs, clock = LOCAL_CLOCK) {
+  return new Date(clock.wallOf(atMs)).toISOString().slice(0, 19);
 }
 
-/** @param {string} text @returns {number|null} */
-export function fromInput(text) {
-  const ms = text ? new Date(text).getTime() : NaN;
+/** @param {string} text of such an input @returns {number|null} the wall time */
+export function wallOfInput(text) {
+  const ms = text ? Date.parse(`${text}Z`) : NaN;
   return Number.isNaN(ms) ? null : ms;
 }
 
 /**
- * The month of a day as weeks from Monday to Sunday; null pads.
+ * The month of a day as weeks from Monday to Sunday, each day as the wall time of its midnight; null pads.
  *
- * @param {Date} month
- * @returns {(Date|null)[][]}
+ * @param {number} wallMs
+ * @returns {(number|null)[][]}
  */
-export function weeksOf(month) {
-  const first = new Date(month.getFullYear(), month.getMonth(), 1);
-  const length = new Date(month.getFullYear(), month.getMonth() + 1, 0).getDate();
-  /** @type {(Date|null)[]} */
-  const days = Array.from({ length: (first.getDay() + 6) % 7 }, () => null);
-  for (let day = 1; day <= length; day += 1) days.push(new Date(month.getFullYear(), month.getMonth(), day));
+export function weeksOf(wallMs) {
+  const at = new Date(wallMs);
+  const first = Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1);
+  const next = Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1);
+  /** @type {(number|null)[]} */
+  const days = Array.from({ length: (new Date(first).getUTCDay() + 6) % 7 }, () => null);
+  for (let day = first; day < next; day += DAY_MS) days.push(day);
   while (days.length % 7) days.push(null);
   return Array.from({ length: days.length / 7 }, (_, week) => days.slice(7 * week, 7 * week + 7));
 }

@@ -1,7 +1,10 @@
 // @ts-check
 /** The timeline's window: which stretch of time is on screen, how it zooms and pans, and where its marks are. */
 
+import { LOCAL_CLOCK } from './shown-clock.js';
+
 /**
+ * @typedef {import('./shown-clock.js').ShownClock} ShownClock
  * @typedef {{startMs: number, endMs: number}} Span
  * @typedef {{atMs: number, label: string, isMajor: boolean}} Tick
  */
@@ -11,6 +14,7 @@ export const LONGEST_MS = 31 * 86_400_000;
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 /** Steps that people count in; from a day on the local calendar decides. */
 const STEPS_MS = [
@@ -68,74 +72,61 @@ export function keptInSight(view, atMs, nowMs) {
 }
 
 /**
- * Marks at round local times, so far apart that their labels have room. `zoneMs` is added to every time before it is
- * read: 0 for local time, the device's offset for its own clock.
+ * Marks at round times of the clock that is shown, so far apart that their labels have room. The hour that comes twice
+ * has its marks twice, each with its zone; the one that is left out has none.
  *
  * @param {Span} view
  * @param {number} most how many labels have room
- * @param {number} [zoneMs]
+ * @param {ShownClock} [clock]
  * @returns {Tick[]}
  */
-export function ticksOf(view, most, zoneMs = 0) {
+export function ticksOf(view, most, clock = LOCAL_CLOCK) {
   const length = view.endMs - view.startMs;
   const step = STEPS_MS.find((ms) => length / ms <= most);
-  return step === undefined ? dayTicks(view, most, zoneMs) : clockTicks(view, step, zoneMs);
+  return step === undefined ? dayTicks(view, most, clock) : clockTicks(view, step, clock);
 }
 
-/** @param {Span} view @param {number} step @param {number} zoneMs @returns {Tick[]} */
-function clockTicks(view, step, zoneMs) {
-  /** @type {Tick[]} */
-  const ticks = [];
-  const first = new Date(view.startMs + zoneMs);
-  // Counted from local midnight, so that days of 23 and 25 hours keep their round times.
-  let day = new Date(first.getFullYear(), first.getMonth(), first.getDate());
-  while (day.getTime() - zoneMs <= view.endMs) {
-    const next = new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1);
-    for (let wall = 0; wall < 24 * HOUR; wall += step) {
-      const at = new Date(
-        day.getFullYear(), day.getMonth(), day.getDate(), Math.floor(wall / HOUR), Math.floor((wall % HOUR) / MINUTE),
-        Math.floor((wall % MINUTE) / SECOND),
-      );
-      const atMs = at.getTime() - zoneMs;
-      if (atMs > view.endMs) break;
-      if (at >= next) break;
-      if (atMs < view.startMs || ticks.at(-1)?.atMs === atMs) continue;
-      const isMajor = wall === 0;
-      ticks.push({ atMs, label: isMajor ? dayLabel(at) : clockLabel(at, step < MINUTE), isMajor });
+/** @param {Span} view @param {number} step @param {ShownClock} clock @returns {Tick[]} */
+function clockTicks(view, step, clock) {
+  const offsets = new Set([clock.offsetOf(view.startMs), clock.offsetOf(view.endMs)]);
+  /** @type {number[]} */
+  const moments = [];
+  for (const offset of offsets) {
+    const first = Math.ceil((view.startMs + offset) / step) * step;
+    for (let wallMs = first; wallMs - offset <= view.endMs; wallMs += step) {
+      if (clock.offsetOf(wallMs - offset) === offset) moments.push(wallMs - offset);
     }
-    day = next;
   }
-  return ticks;
+  moments.sort((a, b) => a - b);
+  let day = Math.floor(clock.wallOf(view.startMs - 1) / DAY);
+  return moments.map((atMs) => {
+    const wallMs = clock.wallOf(atMs);
+    const isMajor = Math.floor(wallMs / DAY) > day;
+    day = Math.max(day, Math.floor(wallMs / DAY));
+    const time = new Date(wallMs).toISOString().slice(11, step < MINUTE ? 19 : 16);
+    const label = clock.isTwice(atMs) ? `${time} ${clock.zoneOf(atMs)}` : time;
+    if (!isMajor) return { atMs, label, isMajor };
+    // A day may begin at one o'clock: where the clocks are put on at midnight.
+    return { atMs, label: wallMs % DAY ? `${dayLabel(wallMs)} ${label}` : dayLabel(wallMs), isMajor };
+  });
 }
 
-/** @param {Span} view @param {number} most @param {number} zoneMs @returns {Tick[]} */
-function dayTicks(view, most, zoneMs) {
-  const days = (view.endMs - view.startMs) / (24 * HOUR);
+/** @param {Span} view @param {number} most @param {ShownClock} clock @returns {Tick[]} */
+function dayTicks(view, most, clock) {
+  const days = (view.endMs - view.startMs) / DAY;
   const step = STEPS_DAYS.find((count) => days / count <= most) ?? 10;
   /** @type {Tick[]} */
   const ticks = [];
-  const first = new Date(view.startMs + zoneMs);
-  let day = new Date(first.getFullYear(), first.getMonth(), first.getDate());
-  while (day.getTime() - zoneMs <= view.endMs) {
-    const atMs = day.getTime() - zoneMs;
-    if (atMs >= view.startMs && (day.getDate() - 1) % step === 0) {
-      ticks.push({ atMs, label: dayLabel(day), isMajor: day.getDate() === 1 });
-    }
-    day = new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1);
+  for (let wallMs = Math.floor(clock.wallOf(view.startMs) / DAY) * DAY; ; wallMs += DAY) {
+    const atMs = clock.momentOf(wallMs);
+    if (atMs > view.endMs) return ticks;
+    const date = new Date(wallMs).getUTCDate();
+    if (atMs >= view.startMs && (date - 1) % step === 0) ticks.push({ atMs, label: dayLabel(wallMs), isMajor: date === 1 });
   }
-  return ticks;
 }
 
-/** @param {number} value */
-const two = (value) => String(value).padStart(2, '0');
-
-/** @param {Date} at @param {boolean} withSeconds */
-function clockLabel(at, withSeconds) {
-  const text = `${two(at.getHours())}:${two(at.getMinutes())}`;
-  return withSeconds ? `${text}:${two(at.getSeconds())}` : text;
-}
-
-/** @param {Date} at @returns {string} `Sun 22` */
-function dayLabel(at) {
-  return `${at.toLocaleDateString('en', { weekday: 'short' })} ${at.getDate()}`;
+/** @param {number} wallMs @returns {string} `Sun 22` */
+function dayLabel(wallMs) {
+  const at = new Date(wallMs);
+  return `${at.toLocaleDateString('en', { weekday: 'short', timeZone: 'UTC' })} ${at.getUTCDate()}`;
 }

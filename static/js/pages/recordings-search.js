@@ -2,11 +2,13 @@
 /** The search form and its results. */
 import { problemOf } from '../lib/api.js';
 import { linesOf } from '../lib/coverage.js';
-import { codecName, counted, duration, localStamp } from '../lib/format.js';
+import { codecName, counted, duration } from '../lib/format.js';
 import { messageOf, saysItAll } from '../lib/messages.js';
-import { fromInput, inputValue, rangeOf } from '../lib/ranges.js';
+import { rangeOf } from '../lib/ranges.js';
 import { icon } from '../components/dom.js';
+import { TimeField } from '../components/time-field.js';
 import { byId } from './page.js';
+import { pageClock } from './recordings-clock.js';
 
 /** @typedef {ReturnType<typeof linesOf>[number]} Line @typedef {import('../lib/timeline-scale.js').Span} Span */
 
@@ -20,8 +22,8 @@ export class RecordingsSearch extends EventTarget {
   #lines = [];
   #shown = 0;
   #turn = 0;
-  #from = byId('from', HTMLInputElement);
-  #to = byId('to', HTMLInputElement);
+  #from = byId('from-field', TimeField);
+  #to = byId('to-field', TimeField);
   #channel = byId('search-channel', HTMLSelectElement);
 
   /** @param {import('../lib/api.js').Api} api */
@@ -35,21 +37,28 @@ export class RecordingsSearch extends EventTarget {
     for (const button of document.querySelectorAll('[data-range]')) {
       button.addEventListener('click', () => {
         const range = /** @type {import('../lib/ranges.js').Range} */ (/** @type {HTMLElement} */ (button).dataset.range);
-        this.window = rangeOf(range, new Date());
+        this.window = rangeOf(range, Date.now(), pageClock.clock);
         for (const other of document.querySelectorAll('[data-range]')) {
           other.setAttribute('aria-pressed', String(other === button));
         }
         this.dispatchEvent(new CustomEvent('window', { detail: this.window }));
       });
     }
-    for (const input of [this.#from, this.#to]) input.addEventListener('input', () => this.#unpress());
+    for (const field of [this.#from, this.#to]) field.addEventListener('input', () => this.#unpress());
     byId('results-more', HTMLButtonElement).addEventListener('click', () => this.#more());
     byId('results', HTMLElement).addEventListener('click', (event) => {
       const button = event.target instanceof Element ? event.target.closest('button') : null;
       const line = button ? this.#lines[Number(button.dataset.line)] : undefined;
       if (line) this.dispatchEvent(new CustomEvent('play', { detail: line }));
     });
-    this.window = rangeOf('day', new Date());
+    pageClock.addEventListener('clock', () => {
+      for (const field of [this.#from, this.#to]) field.clock = pageClock.clock;
+      const count = this.#shown;
+      this.#shown = 0;
+      byId('results', HTMLElement).replaceChildren();
+      while (this.#shown < count) this.#more();
+    });
+    this.window = rangeOf('day', Date.now());
   }
 
   /** @param {number} cameraId */
@@ -82,16 +91,16 @@ export class RecordingsSearch extends EventTarget {
 
   /** @returns {Span|null} */
   get window() {
-    const startMs = fromInput(this.#from.value);
-    const endMs = fromInput(this.#to.value);
+    const startMs = this.#from.atMs;
+    const endMs = this.#to.atMs;
     return startMs !== null && endMs !== null ? { startMs, endMs } : null;
   }
 
   /** @param {Span|null} span */
   set window(span) {
     if (!span) return;
-    this.#from.value = inputValue(span.startMs);
-    this.#to.value = inputValue(span.endMs);
+    this.#from.atMs = span.startMs;
+    this.#to.atMs = span.endMs;
     this.#unpress();
   }
 
@@ -178,8 +187,8 @@ function rowOfLine(line, index) {
   const row = document.createElement('tr');
   const cells = [
     lineName(line),
-    localStamp(new Date(line.startMs)),
-    localStamp(new Date(line.endMs)),
+    pageClock.stamp(line.startMs),
+    pageClock.stamp(line.endMs),
     duration((line.endMs - line.startMs) / 1000),
     line.codecs.map((codec) => codecName(codec)).join(', '),
   ];
@@ -202,7 +211,7 @@ function rowOfLine(line, index) {
   button.className = 'button small';
   button.dataset.line = String(index);
   button.append(icon('play'), 'Play');
-  button.setAttribute('aria-label', `Play ${lineName(line)} from ${localStamp(new Date(line.startMs))}`);
+  button.setAttribute('aria-label', `Play ${lineName(line)} from ${pageClock.stamp(line.startMs)}`);
   last.append(button);
   row.append(last);
   return row;

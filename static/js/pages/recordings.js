@@ -4,20 +4,23 @@ import { AppDialog } from '../components/app-dialog.js';
 import { RecordingCalendar } from '../components/recording-calendar.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { ReplayPlayer } from '../components/replay-player.js';
+import { TimeField } from '../components/time-field.js';
 import { part } from '../components/dom.js';
 import { ApiError, problemOf } from '../lib/api.js';
-import { isPlayable, placeAt, rowName, tokenAt } from '../lib/coverage.js';
+import { daysOf, isPlayable, placeAt, rowName, tokenAt } from '../lib/coverage.js';
 import { CoverageLoader } from '../lib/coverage-loader.js';
 import { EventFinder } from '../lib/event-finder.js';
-import { clockNote, counted, duration, localStamp } from '../lib/format.js';
+import { duration } from '../lib/format.js';
 import { topicName } from '../lib/marks.js';
 import { messageOf, saysItAll } from '../lib/messages.js';
-import { dayOf, fromInput, inputValue } from '../lib/ranges.js';
+import { dayOf } from '../lib/ranges.js';
 import { PlaceFinder } from '../lib/place-finder.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
 import { Scrubber } from '../lib/scrubber.js';
 import { byId, pageApi, remember, remembered, say } from './page.js';
+import { pageClock } from './recordings-clock.js';
 import { RecordingsSearch, lineName } from './recordings-search.js';
+import { showSummary } from './recordings-summary.js';
 
 /**
  * @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/coverage.js').Row} Row
@@ -25,7 +28,6 @@ import { RecordingsSearch, lineName } from './recordings-search.js';
  */
 
 const DAY_MS = 86_400_000;
-const CLOCK_MATTERS_S = 5;
 const BEFORE_EVENT_MS = 2000; // what led to it is seen, too
 
 const api = pageApi();
@@ -34,6 +36,7 @@ const calendar = byId('calendar', RecordingCalendar);
 const player = byId('player', ReplayPlayer);
 const modal = byId('modal-player', ReplayPlayer);
 const playDialog = byId('play-dialog', AppDialog);
+const goto = byId('goto-field', TimeField);
 const keysDialog = byId('keys-dialog', AppDialog);
 const search = new RecordingsSearch(api);
 const state = readRecordingsState(window.location.search);
@@ -62,7 +65,8 @@ const scrubber = new Scrubber(({ row, atMs }) => {
   asking = null;
   if (camera) player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs, places?.held), channel: row.channel, atMs });
 });
-let offsetS = 0;
+/** What is known of the calendar's month. @type {Row[]} */
+let monthRows = [];
 
 player.api = api;
 modal.api = api;
@@ -116,43 +120,40 @@ function openCamera(chosen) {
         ? { startMs: aroundMs - DAY_MS / 2, endMs: aroundMs + DAY_MS / 2 }
         : { startMs: Date.now() - DAY_MS * 0.97, endMs: Date.now() + DAY_MS * 0.03 };
   timeline.atMs = state.atMs;
-  calendar.chosen = state.atMs === null ? null : new Date(state.atMs);
-  byId('goto-time', HTMLInputElement).value = inputValue(state.atMs ?? Date.now() - 3_600_000);
+  calendar.chosen = state.atMs;
+  goto.atMs = state.atMs ?? Date.now() - 3_600_000;
   places = new PlaceFinder(api, chosen.id);
   events = new EventFinder(api, chosen.id);
   loader = new CoverageLoader(api, chosen.id, timeline.view);
   loader.addEventListener('rows', (event) => showRows(/** @type {CustomEvent<Row[]>} */ (event).detail));
   loader.addEventListener('events', (event) => (byId('events-note', HTMLElement).hidden = /** @type {CustomEvent<boolean>} */ (event).detail));
-  loader.addEventListener('days', (event) => (calendar.days = /** @type {CustomEvent} */ (event).detail));
+  loader.addEventListener('days', (event) => {
+    monthRows = /** @type {CustomEvent<Row[]>} */ (event).detail;
+    calendar.days = daysOf(monthRows, pageClock.clock);
+  });
   loader.addEventListener('indexing', (event) => showIndexing(/** @type {CustomEvent} */ (event).detail));
   loader.addEventListener('failed', (event) => showProblem(/** @type {CustomEvent} */ (event).detail));
   loader.lookAtMonth(monthSpan());
   loader.start();
-  void showSummary(chosen);
+  void askSummary(chosen);
 }
 
 function monthSpan() {
-  const { month } = calendar;
-  const next = new Date(month.getFullYear(), month.getMonth() + 1, 1);
-  return { startMs: month.getTime(), endMs: Math.max(month.getTime() + DAY_MS, Math.min(next.getTime(), Date.now())) };
+  const { clock } = pageClock;
+  const startMs = clock.momentOf(calendar.month.startMs);
+  return { startMs, endMs: Math.max(startMs + DAY_MS, Math.min(clock.momentOf(calendar.month.endMs), Date.now())) };
 }
 
 /** @param {Camera} chosen */
-async function showSummary(chosen) {
+async function askSummary(chosen) {
   try {
     const told = await api.recordingSummary(chosen.id);
+    pageClock.zoneS = told.zone_s;
     if (places) places.held = told.recordings;
     if (events && told.data_from) events.sinceMs = Date.parse(told.data_from);
-    const fact = (/** @type {string} */ name, /** @type {string} */ text) => {
-      const place = document.querySelector(`[data-fact="${name}"]`);
-      if (place) place.textContent = text;
-    };
-    const tracks = told.recordings.reduce((count, item) => count + item.tracks.length, 0);
-    fact('holds', `${counted(told.number_recordings, 'recording')}, ${counted(tracks, 'track')}`);
-    fact('from', told.data_from ? localStamp(new Date(told.data_from)) : 'not told');
-    fact('until', told.data_until ? localStamp(new Date(told.data_until)) : 'not told');
-    fact('clock', clockNote(told.clock_offset_s) || 'right');
-  } catch {
+    showSummary(told);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
     // The coverage tells what is wrong; the summary stays empty.
   }
 }
@@ -181,23 +182,14 @@ function showIndexing(coverage) {
   }
   byId('indexing-resume', HTMLElement).hidden = !coverage.indexing_stopped;
   byId('unknown-note', HTMLElement).hidden = coverage.event_search;
-  offsetS = coverage.clock_offset_s ?? 0;
-  const isWrong = Math.abs(offsetS) > CLOCK_MATTERS_S;
-  byId('device-clock-label', HTMLElement).hidden = !isWrong;
-  byId('clock-notice', HTMLElement).hidden = !isWrong;
-  byId('clock-text', HTMLElement).textContent = isWrong
-    ? `The recorder’s clock is ${duration(Math.abs(offsetS))} ${offsetS > 0 ? 'ahead' : 'behind'}. All times here are corrected for that.`
-    : '';
-  showZone();
+  pageClock.offsetS = coverage.clock_offset_s;
 }
 
-function showZone() {
-  const isOn = byId('device-clock', HTMLInputElement).checked && Math.abs(offsetS) > CLOCK_MATTERS_S;
-  const zoneMs = isOn ? Math.round(offsetS) * 1000 : 0;
-  timeline.zoneMs = zoneMs;
-  player.zoneMs = zoneMs;
-  modal.zoneMs = zoneMs;
-}
+pageClock.addEventListener('clock', () => {
+  for (const one of [timeline, player, modal, calendar, goto]) one.clock = pageClock.clock;
+  calendar.chosen = state.atMs;
+  calendar.days = daysOf(monthRows, pageClock.clock);
+});
 
 /** @param {import('../lib/api.js').Problem|null} problem */
 function showProblem(problem) {
@@ -244,7 +236,7 @@ async function play(row, wantedMs, { on = player, also = '' } = {}) {
   on.go({ cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs });
   if (on !== player) return;
   timeline.atMs = place.atMs;
-  calendar.chosen = new Date(place.atMs);
+  calendar.chosen = place.atMs;
   go(row.channel, place.atMs);
 }
 
@@ -259,7 +251,7 @@ async function placeOf({ row, on }, atMs, signal) {
   const { held } = /** @type {PlaceFinder} */ (places);
   const place = placeAt(row, atMs, Date.now());
   if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(row, place.atMs, held) };
-  note(`Asking the recorder what it has recorded at ${localStamp(new Date(place.atMs))}`, on);
+  note(`Asking the recorder what it has recorded at ${pageClock.stamp(place.atMs)}`, on);
   try {
     return await /** @type {PlaceFinder} */ (places).find(row, atMs, signal);
   } catch (error) {
@@ -270,8 +262,8 @@ async function placeOf({ row, on }, atMs, signal) {
 
 /** @param {import('../lib/place-finder.js').FoundPlace['way']} way @param {number} wantedMs @param {number} atMs where it plays */
 function noteOf(way, wantedMs, atMs) {
-  const wanted = localStamp(new Date(wantedMs));
-  if (way === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${localStamp(new Date(atMs))}.`;
+  const wanted = pageClock.stamp(wantedMs);
+  if (way === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
   if (way === 'nothing') return `Nothing was recorded at ${wanted}.`;
   return way === 'untold' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
 }
@@ -291,7 +283,7 @@ function go(channel, atMs) {
   const path = `${document.body.dataset.recordings ?? ''}${camera?.id ?? ''}`;
   window.history.replaceState(null, '', `${path}${writeRecordingsState(state)}`);
   if (camera && channel) byId('to-live', HTMLAnchorElement).href = `${document.body.dataset.viewer ?? ''}${camera.id}?channel=${channel}`;
-  byId('goto-time', HTMLInputElement).value = inputValue(atMs);
+  goto.atMs = atMs;
 }
 
 player.addEventListener('replay-time', (event) => {
@@ -314,7 +306,7 @@ player.addEventListener('replay-wanted', () => {
 for (const one of [player, modal]) {
   one.addEventListener('replay-gap', (event) => {
     const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
-    note(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${localStamp(new Date(fromMs))} to ${localStamp(new Date(toMs))}.`, one);
+    note(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${pageClock.stamp(fromMs)} to ${pageClock.stamp(toMs)}.`, one);
   });
   one.chooseSpeed(Number(remembered('replay-speed') ?? 1));
   one.addEventListener('replay-speed', (event) => remember('replay-speed', String(/** @type {CustomEvent} */ (event).detail)));
@@ -337,15 +329,15 @@ timeline.addEventListener('timeline-row', (event) => {
   if (player.isOpen && player.atMs !== null) void play(row, player.atMs);
 });
 calendar.addEventListener('calendar-day', (event) => {
-  const span = dayOf(/** @type {CustomEvent<Date>} */ (event).detail);
-  calendar.chosen = new Date(span.startMs);
+  const span = dayOf(/** @type {CustomEvent<number>} */ (event).detail, pageClock.clock);
+  calendar.chosen = span.startMs;
   timeline.view = { startMs: span.startMs, endMs: span.endMs };
   search.window = { startMs: span.startMs, endMs: Math.min(span.endMs, Date.now()) };
 });
 calendar.addEventListener('calendar-month', () => loader?.lookAtMonth(monthSpan()));
 byId('goto', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
-  const atMs = fromInput(byId('goto-time', HTMLInputElement).value);
+  const { atMs } = goto;
   if (atMs !== null) {
     timeline.view = { startMs: atMs - DAY_MS / 2, endMs: atMs + DAY_MS / 2 };
     void play(timeline.row, Math.min(atMs, Date.now()));
@@ -364,7 +356,7 @@ search.addEventListener('play', (event) => {
   note('', modal);
   modal.names = [camera.name || camera.host, line.name].filter(Boolean);
   part(modal, 'channel', HTMLElement).textContent = lineName(line);
-  byId('play-title', HTMLElement).textContent = `${lineName(line)}, from ${localStamp(new Date(line.startMs))}`;
+  byId('play-title', HTMLElement).textContent = `${lineName(line)}, from ${pageClock.stamp(line.startMs)}`;
   playDialog.show();
   modal.go({ cameraId: camera.id, recordingToken: line.recordingToken, channel: line.channel, atMs: line.startMs });
 });
@@ -392,12 +384,12 @@ async function toEvent(direction) {
     const { event, endMs, why } = await events.find(row, fromMs, direction, wish.signal);
     if (wish.signal.aborted) return;
     if (!event) {
-      note(endOfSearch(why, direction, localStamp(new Date(endMs))), on);
+      note(endOfSearch(why, direction, pageClock.stamp(endMs)), on);
       return;
     }
     reachedMs = event.atMs;
     const isBefore = placeAt(row, event.atMs - BEFORE_EVENT_MS, Date.now()).way !== 'later';
-    const also = `${topicName(event.topic)} at ${localStamp(new Date(event.atMs))}.`;
+    const also = `${topicName(event.topic)} at ${pageClock.stamp(event.atMs)}.`;
     await play(row, isBefore ? event.atMs - BEFORE_EVENT_MS : event.atMs, { on, also });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -427,7 +419,7 @@ function setMark(which) {
   }
   timeline.marked = { startMs, endMs };
   search.window = { startMs, endMs };
-  say(which === 'in' ? `Begins at ${localStamp(new Date(startMs))}` : `Ends at ${localStamp(new Date(endMs))}`);
+  say(which === 'in' ? `Begins at ${pageClock.stamp(startMs)}` : `Ends at ${pageClock.stamp(endMs)}`);
 }
 
 /** What acts on the player one sees. @type {Record<string, () => void>} */
@@ -461,8 +453,8 @@ const TIMELINE_KEYS = {
 document.addEventListener('keydown', (event) => {
   const target = event.target instanceof Element ? event.target : null;
   if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
-  if (keysDialog.dialog.open || target?.closest('input, textarea, select')) return;
-  if (event.key === ' ' && target?.closest('button, a')) return;
+  if (keysDialog.dialog.open || target?.closest('input:not([type=checkbox]), textarea, select')) return;
+  if (event.key === ' ' && target?.closest('button, a, input, summary')) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const keys = playDialog.dialog.open ? KEYS : { ...KEYS, ...TIMELINE_KEYS };
   if (!Object.hasOwn(keys, key)) return;
@@ -480,7 +472,6 @@ for (const [id, work] of /** @type {[string, () => void][]} */ ([
   ['indexing-stop', () => void index('stop')],
   ['indexing-resume', () => void index('resume')],
   ['problem-retry', () => void index('resume')],
-  ['device-clock', showZone],
 ])) {
   byId(id, HTMLElement).addEventListener('click', work);
 }

@@ -1,0 +1,67 @@
+// @ts-check
+/** Which clock the page shows its times by: the browser's, or the recorder's own, with its time zone and its fault. */
+import { duration } from '../lib/format.js';
+import { LOCAL_CLOCK, ShownClock, deviceClock, utcName } from '../lib/shown-clock.js';
+import { byId } from './page.js';
+
+const MATTERS_S = 5; // as little is no fault: the server corrects for nothing below it either
+
+/** Tells 'clock' when another one is shown. */
+class PageClock extends EventTarget {
+  #aheadS = 0;
+  /** @type {number|null} */
+  #zoneS = null;
+  #clock = LOCAL_CLOCK;
+
+  constructor() {
+    super();
+    byId('device-clock', HTMLInputElement).addEventListener('change', () => this.#show());
+  }
+
+  get clock() {
+    return this.#clock;
+  }
+
+  /** How far the recorder's clock is ahead of true time; null: nobody knows. @param {number|null} offsetS */
+  set offsetS(offsetS) {
+    this.#aheadS = Math.abs(offsetS ?? 0) > MATTERS_S ? Math.round(offsetS ?? 0) : 0;
+    byId('clock-notice', HTMLElement).hidden = !this.#aheadS;
+    byId('clock-text', HTMLElement).textContent = this.#aheadS
+      ? `The recorder’s clock is ${this.#fault()}. All times here are corrected for that.`
+      : '';
+    this.#show();
+  }
+
+  /** The recorder's local time minus UTC, as it is now; null where it does not tell. @param {number|null} zoneS */
+  set zoneS(zoneS) {
+    this.#zoneS = zoneS;
+    this.#show();
+  }
+
+  /** @param {number} atMs @returns {string} `2026-11-22 02:13:04` */
+  stamp(atMs) {
+    return this.#clock.stamp(atMs);
+  }
+
+  #fault() {
+    return `${duration(Math.abs(this.#aheadS))} ${this.#aheadS > 0 ? 'ahead' : 'behind'}`;
+  }
+
+  #show() {
+    const nowMs = Date.now();
+    const zoneMs = this.#zoneS === null ? LOCAL_CLOCK.offsetOf(nowMs) : this.#zoneS * 1000;
+    const differs = this.#aheadS !== 0 || zoneMs !== LOCAL_CLOCK.offsetOf(nowMs);
+    byId('device-clock-label', HTMLElement).hidden = !differs;
+    const facts = [this.#zoneS === null ? '' : utcName(zoneMs), this.#aheadS ? this.#fault() : ''].filter(Boolean);
+    byId('device-clock-zone', HTMLElement).textContent = facts.length ? `(${facts.join(', ')})` : '';
+    const isOn = differs && byId('device-clock', HTMLInputElement).checked;
+    const before = this.#clock;
+    if (!isOn) this.#clock = LOCAL_CLOCK;
+    else if (this.#zoneS !== null) this.#clock = deviceClock(this.#zoneS + this.#aheadS);
+    else this.#clock = new ShownClock((atMs) => LOCAL_CLOCK.offsetOf(atMs) + this.#aheadS * 1000, (atMs) => LOCAL_CLOCK.zoneOf(atMs));
+    if (before === this.#clock || (isOn && before !== LOCAL_CLOCK && before.wallOf(nowMs) === this.#clock.wallOf(nowMs))) return;
+    this.dispatchEvent(new Event('clock'));
+  }
+}
+
+export const pageClock = new PageClock();

@@ -1,0 +1,51 @@
+// @ts-check
+/** What the recorder holds, as it says itself: all of it, and source by source with its tracks. */
+import { codecName, clockNote, counted } from '../lib/format.js';
+import { byId } from './page.js';
+import { pageClock } from './recordings-clock.js';
+
+/** @typedef {import('../lib/api.js').RecordingSummary} Summary @typedef {import('../lib/api.js').KnownRecording} KnownRecording */
+
+const SERVICES = { search: 'ONVIF Recording Search', recording: 'ONVIF Recording Control' };
+
+/** @type {Summary|null} */
+let shown = null;
+
+/** @param {Summary} told */
+export function showSummary(told) {
+  shown = told;
+  const tracks = told.recordings.reduce((count, item) => count + item.tracks.length, 0);
+  fact('holds', `${counted(told.number_recordings, 'recording')}, ${counted(tracks, 'track')}`);
+  fact('from', told.data_from ? pageClock.stamp(Date.parse(told.data_from)) : 'not told');
+  fact('until', told.data_until ? pageClock.stamp(Date.parse(told.data_until)) : 'not told');
+  fact('clock', told.clock_offset_s === null ? 'unknown' : clockNote(told.clock_offset_s) || 'right');
+  fact('service', SERVICES[/** @type {keyof typeof SERVICES} */ (told.service)] ?? told.service);
+  byId('sources', HTMLElement).hidden = !told.recordings.length;
+  byId('sources-list', HTMLElement).replaceChildren(...told.recordings.map(sourceOf));
+}
+
+pageClock.addEventListener('clock', () => shown && showSummary(shown));
+
+/** @param {string} name @param {string} text */
+function fact(name, text) {
+  const place = document.querySelector(`[data-fact="${name}"]`);
+  if (place) place.textContent = text;
+}
+
+/** @param {KnownRecording} recording */
+function sourceOf({ channel, source_name: name, recording_token: token, tracks, earliest, latest }) {
+  const item = document.createElement('li');
+  const title = document.createElement('strong');
+  title.textContent = [channel === null ? '' : String(channel), name].filter(Boolean).join(' ') || 'Recording';
+  const lines = [
+    token,
+    tracks.map(({ type, codec }) => [codecName(type), codecName(codec)].filter(Boolean).join(' ')).join(', ') || 'no tracks',
+    `${earliest ? pageClock.stamp(Date.parse(earliest)) : 'not told'} – ${latest ? pageClock.stamp(Date.parse(latest)) : 'now'}`,
+  ].map((text) => {
+    const line = document.createElement('span');
+    line.textContent = text;
+    return line;
+  });
+  item.append(title, ...lines);
+  return item;
+}

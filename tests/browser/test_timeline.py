@@ -403,3 +403,34 @@ def test_in_the_hour_that_comes_twice_both_can_be_named(app: App, camera_id: int
     expect(page.locator("#goto-field [role=status]")).to_have_text(
         "There is no such time on that day; 03:30:00 is taken."
     )
+
+
+def test_a_finger_scrolls_the_page_by_the_timeline_and_works_it_sideways(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/recordings/{camera_id}", 390, 844, is_mobile=True, has_touch=True).page
+    wait(page, ROWS)
+    page.locator(".timeline-frame").scroll_into_view_if_needed()
+    box = page.locator(".timeline-frame").bounding_box()
+    assert box is not None
+    touch = page.context.new_cdp_session(page)
+
+    def swipe(x_px: int, y_px: int) -> None:
+        x, y = box["x"] + 200, box["y"] + 90
+        for step in range(11):
+            point = {"x": x + x_px * step / 10, "y": y + y_px * step / 10}
+            kind = "touchMove" if step else "touchStart"
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+            page.wait_for_timeout(30)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    before = page.evaluate(VIEW), page.evaluate("scrollY")
+    swipe(0, -200)
+    wait(page, f"scrollY > {before[1]} + 120", within_s=5)
+    assert page.evaluate(VIEW) == before[0], "the page was scrolled, not the time"
+    assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
+    page.evaluate("(y) => scrollTo(0, y)", before[1])
+    swipe(100, 0)
+    after = page.evaluate(VIEW)
+    assert after["startMs"] < before[0]["startMs"] - 3_600_000, "a drag to the right shows what was before"
+    assert page.evaluate("scrollY") == before[1]

@@ -1,7 +1,9 @@
 """Every page in every state worth looking at, at 1280 and 390 pixels, light and dark: `make screenshots`.
 
 Starts the app and a 16-channel pretend recorder in folders and on ports of their own, and writes PNG files to
-build/screenshots (or to the folder named as the only argument). They are made to be looked at.
+build/screenshots (or to the folder named as the first argument). They are made to be looked at. Further arguments
+are beginnings of names: `python tools/screenshots.py build/screenshots recordings-gap` takes those only, and keeps
+the rest.
 """
 
 from __future__ import annotations
@@ -29,9 +31,15 @@ REASON = "#overlay[data-tone=warn]"
 class Studio:
     """Takes the pictures."""
 
-    def __init__(self, browser: Browser, folder: Path) -> None:
+    def __init__(self, browser: Browser, folder: Path, only: tuple[str, ...] = ()) -> None:
         self._browser = browser
         self._folder = folder
+        self._only = only
+
+    def wants(self, *names: str) -> bool:
+        """Whether any state whose name begins like that is to be taken."""
+        pairs = [(name, only) for name in names for only in self._only]
+        return not self._only or any(name.startswith(only) or only.startswith(name) for name, only in pairs)
 
     def take(
         self,
@@ -44,9 +52,11 @@ class Studio:
         sizes: tuple[tuple[int, int], ...] = SIZES,
     ) -> None:
         """One state in all sizes and colours, once the page shows `until`."""
+        if self._only and not name.startswith(self._only):
+            return
         for width, height in sizes:
             for scheme in SCHEMES:
-                with self._page(width, height, scheme) as page:
+                with self.page(width, height, scheme) as page:
                     page.goto(url)
                     page.wait_for_selector(until, timeout=60_000)
                     if then:
@@ -56,7 +66,7 @@ class Studio:
                     print(f"{name}-{width}-{scheme}.png")  # noqa: T201 - a command's own output
 
     @contextmanager
-    def _page(self, width: int, height: int, scheme: str) -> Iterator[Page]:
+    def page(self, width: int, height: int, scheme: str) -> Iterator[Page]:
         phone = width < 600
         context = self._browser.new_context(
             viewport={"width": width, "height": height},
@@ -64,15 +74,19 @@ class Studio:
             is_mobile=phone,
             has_touch=phone,
         )
+        page = context.new_page()
         try:
-            yield context.new_page()
+            yield page
         finally:
+            page.goto("about:blank")  # a page that is left gives the recorder's session back
+            page.wait_for_timeout(300)
             context.close()
 
 
-def main(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def main(folder: Path, *only: str) -> None:
+    if not only:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         recorder = stack.enter_context(running_recorder("--channels", "16"))
@@ -84,13 +98,15 @@ def main(folder: Path) -> None:
             executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=60_000
         )
         stack.callback(browser.close)
-        studio = Studio(browser, folder)
+        studio = Studio(browser, folder, only)
         studio.take("cameras-empty", app.url, until="#empty:not([hidden])")
         studio.take("error", f"{app.url}/no-such-page")
         camera_id = app.add_camera(recorder, name="Garage recorder")
-        _lists(studio, app, recorder)
+        if studio.wants("cameras"):
+            _lists(studio, app, recorder)
         _viewer(studio, f"{app.url}/viewer/{camera_id}")
         _recordings(studio, app, camera_id)
+        _recordings_in_trouble(studio, app, camera_id, recorder)
         _failures(studio, f"{app.url}/viewer/{camera_id}", recorder)
 
 
@@ -138,13 +154,73 @@ def _recordings(studio: Studio, app: App, camera_id: int) -> None:
     studio.take("recordings-found", address, until=marked, then=_search)
     studio.take("recordings-modal", address, until=marked, then=_play_found)
     studio.take("recordings-keys", at, until=playing, then=lambda page: page.keyboard.press("?"))
+    phone = SIZES[1:]
+    studio.take("recordings-phone", at, until=playing, then=_to_timeline, rest_ms=2500, sizes=phone)
     for make in ("no-profile-g", "hikvision-like"):
+        if not studio.wants(f"recordings-{make}"):
+            continue
         with running_recorder("--channels", "4", "--make", make) as other:
             other.set_fault("clock_offset", 420)
             number = app.add_camera(other, name=make)
             until = "#problem:not([hidden])" if make == "no-profile-g" else marked
             studio.take(f"recordings-{make}", f"{app.url}/recordings/{number}", until=until)
             app.call("DELETE", f"/api/cameras/{number}")
+
+
+def _recordings_in_trouble(studio: Studio, app: App, camera_id: int, recorder: Recorder) -> None:
+    now = datetime.now(UTC)
+    address = f"{app.url}/recordings/{camera_id}"
+    playing = "#player [data-phase=playing]"
+    spans = recorder.archive(1, now - timedelta(days=2), now)["spans"]
+    gap = datetime.fromisoformat(spans[0]["end"]) + timedelta(minutes=1)
+    studio.take("recordings-gap", f"{address}?channel=1&t={gap:%Y-%m-%dT%H:%M:%SZ}", until=playing, rest_ms=1500)
+    night = f"t={now - timedelta(hours=9):%Y-%m-%dT%H:%M:%SZ}"
+
+    studio.take("recordings-stalled", f"{address}?channel=3&{night}", until=playing, then=_stall)
+    if studio.wants("recordings-too-many"):
+        with ExitStack() as others:
+            for channel in (3, 5):
+                other = others.enter_context(studio.page(800, 600, "light"))
+                other.goto(f"{address}?channel={channel}&{night}")
+                other.wait_for_selector(playing, timeout=60_000)
+            problem = "#player [data-phase=problem]"
+            studio.take("recordings-too-many", f"{address}?channel=1&{night}", until=problem)
+    if studio.wants("recordings-indexing", "recordings-stopped"):
+        _recordings_being_asked(studio, app)
+
+
+def _recordings_being_asked(studio: Studio, app: App) -> None:
+    with running_recorder("--channels", "8") as slow:
+        slow.set_fault("slow", 2.0)
+        number = app.add_camera(slow, name="Slow to tell")
+        address = f"{app.url}/recordings/{number}"
+        asked = "#indexing:not([hidden])"
+        studio.take("recordings-indexing", address, until=asked, then=_to_timeline)
+        studio.take("recordings-stopped", address, until="#timeline", then=_stop)
+        app.call("DELETE", f"/api/cameras/{number}")
+
+
+def _stall(page: Page) -> None:
+    """Nothing comes any more, and what is loaded has been played."""
+    page.route("**/*.m4s", lambda route: route.abort())
+    page.wait_for_timeout(500)
+    page.evaluate("""() => {
+      const video = document.querySelector('#player video');
+      video.currentTime = video.buffered.end(video.buffered.length - 1) - 0.3;
+    }""")
+    page.wait_for_selector("#player [data-phase=stalled]", timeout=60_000)
+
+
+def _stop(page: Page) -> None:
+    page.wait_for_selector("#indexing:not([hidden]), #indexing-resume:not([hidden])", timeout=60_000)
+    if page.is_visible("#indexing-stop"):
+        page.click("#indexing-stop")
+    page.wait_for_selector("#indexing-resume:not([hidden])")
+    _to_timeline(page)
+
+
+def _to_timeline(page: Page) -> None:
+    page.locator("#timeline").scroll_into_view_if_needed()
 
 
 def _search(page: Page) -> None:
@@ -178,4 +254,4 @@ def _failures(studio: Studio, viewer: str, recorder: Recorder) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("build/screenshots"))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("build/screenshots"), *sys.argv[2:])

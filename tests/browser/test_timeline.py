@@ -328,9 +328,9 @@ def test_what_happened_is_named_where_the_pointer_is_and_for_those_who_listen(
 
 
 def test_what_the_recorder_holds_is_told_source_by_source(recordings: Page) -> None:
-    expect(recordings.locator("[data-fact=service]")).to_have_text("ONVIF Recording Search")
     expect(recordings.locator("[data-fact=clock]")).to_have_text("right")
     recordings.get_by_text("Sources and tracks").click()
+    expect(recordings.get_by_text("Told by ONVIF Recording Search")).to_be_visible()
     sources = recordings.get_by_role("list", name="Sources and tracks").get_by_role("listitem")
     expect(sources).to_have_count(5)
     expect(sources.first).to_contain_text("RecordMediaProfile00000")
@@ -434,3 +434,24 @@ def test_a_finger_scrolls_the_page_by_the_timeline_and_works_it_sideways(
     after = page.evaluate(VIEW)
     assert after["startMs"] < before[0]["startMs"] - 3_600_000, "a drag to the right shows what was before"
     assert page.evaluate("scrollY") == before[1]
+
+
+def test_on_a_phone_the_way_back_to_the_playhead_has_room(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    at = recorded_at(recorder)
+    address = f"{app.url}/recordings/{camera_id}?channel=1&t={stamp(at)}"
+    page = open_page(address, 390, 844, is_mobile=True, has_touch=True).page
+    page.wait_for_selector(PLAYING)
+    page.locator("#timeline").scroll_into_view_if_needed()
+    expect(page.locator("#indexing")).to_be_hidden(timeout=30_000)
+    top = page.locator("#timeline canvas").bounding_box()
+    look_at(page, at - timedelta(days=3), at - timedelta(days=2))
+    back = page.get_by_role("button", name="To the playhead")
+    expect(back).to_be_visible()
+    expect(page.locator("#indexing")).to_be_hidden(timeout=30_000)
+    assert page.locator("#timeline canvas").bounding_box() == top, "nothing moves below the finger"
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    back.tap()
+    expect(back).to_be_hidden()
+    assert page.evaluate(SHOWS_NEEDLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,6 +32,14 @@ from tools.running import App, Recorder
 pytestmark = pytest.mark.browser
 
 NOTE = "#gap-note"
+
+
+@pytest.fixture(autouse=True)
+def given_back(app: App) -> Iterator[None]:
+    """A context that is closed tells the app nothing: its session would count against the next test's for a while."""
+    yield
+    for stream in app.call("GET", "/api/streams/all")["streams"]:
+        app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
 
 
 def change_coverage(page: Page, change: Callable[[dict[str, Any]], None]) -> None:

@@ -23,7 +23,6 @@ from tools.running import App, Recorder, running_recorder
 pytestmark = pytest.mark.browser
 
 
-
 def test_the_users_way_from_the_search_to_a_playing_modal(recordings: Page) -> None:
     recordings.get_by_role("button", name="Last 24 h").click()
     recordings.get_by_role("button", name="Search", exact=True).click()

@@ -1,0 +1,66 @@
+"""In which recording of a channel playing goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from tests.recordings.recorder import DAY, HOUR, NOON, Archive, recording
+from tests.recordings.test_recording_manager import asked
+
+
+def places(archive: Archive, recording_token: str, moment: datetime) -> list[tuple[str, float, float]]:
+    """Recording, and hours after noon."""
+    found = archive.manager.recorded_from(1, recording_token, moment)
+    return [(place.recording_token, (place.start - NOON) / HOUR, (place.end - NOON) / HOUR) for place in found]
+
+
+def two_of_one_channel(archive: Archive) -> None:
+    """Until eleven, and on in another recording from eleven on, with a gap after a quarter of an hour."""
+    other = replace(recording(3), source_id="Source1")
+    archive.recorder.recordings_ = (recording(1), other, recording(2))
+    archive.recorder.spans = {
+        "Rec1": [(NOON - 5 * HOUR, NOON - HOUR)],
+        "Rec3": [(NOON - HOUR, NOON - HOUR * 0.75), (NOON - HOUR * 0.5, NOON)],
+        "Rec2": [(NOON - 5 * HOUR, NOON)],
+    }
+
+
+def test_a_channel_goes_on_in_its_next_recording(archive: Archive) -> None:
+    two_of_one_channel(archive)
+    assert places(archive, "Rec1", NOON - 2 * HOUR) == []  # nothing is known yet
+    asked(archive, NOON - DAY, NOON)
+    assert places(archive, "Rec1", NOON - 2 * HOUR) == [
+        ("Rec1", -2, -1),
+        ("Rec3", -1, -0.75),
+        ("Rec3", -0.5, 0),
+    ]
+    assert places(archive, "Rec1", NOON - HOUR)[0] == ("Rec3", -1, -0.75)
+    assert places(archive, "Rec3", NOON - 3 * HOUR)[0] == ("Rec1", -3, -1)
+    assert places(archive, "Rec1", NOON) == []
+    assert places(archive, "Rec9", NOON - HOUR) == []
+
+
+def test_where_two_recordings_hold_a_moment_the_one_that_is_played_goes_on(archive: Archive) -> None:
+    two_of_one_channel(archive)
+    archive.recorder.spans["Rec3"] = [(NOON - 4 * HOUR, NOON)]
+    asked(archive, NOON - DAY, NOON)
+    assert places(archive, "Rec1", NOON - 2 * HOUR) == [("Rec1", -2, -1), ("Rec3", -1, 0)]
+    assert places(archive, "Rec3", NOON - 2 * HOUR) == [("Rec3", -2, 0)]
+
+
+def test_before_a_day_was_asked_the_recordings_own_dates_tell_which_plays_it(archive: Archive) -> None:
+    archive.recorder.recordings_ = (
+        recording(1, earliest=NOON - 9 * DAY, latest=NOON - 8 * DAY),
+        replace(recording(3, earliest=NOON - 8 * DAY, latest=NOON), source_id="Source1"),
+    )
+    asked(archive, NOON - HOUR, NOON)
+    assert places(archive, "Rec3", NOON - 9 * DAY)[0][0] == "Rec1"
+    assert places(archive, "Rec1", NOON - 7 * DAY)[0][0] == "Rec3"
+
+
+def test_times_of_places_are_true_although_the_recorders_clock_is_wrong(archive: Archive) -> None:
+    archive.recorder.offset_s = 3600.0
+    archive.recorder.spans["Rec1"] = [(NOON - 3 * HOUR, NOON + HOUR)]
+    asked(archive, NOON - DAY, NOON)
+    assert places(archive, "Rec1", NOON - 6 * HOUR) == [("Rec1", -4, 0)]

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import requests
 import urllib3
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from core.settings import ROOT
 from tests.app.conftest import CANARY
@@ -418,9 +420,25 @@ def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_
     if proxy.access_log.exists():  # nginx's own: it has carried the segment itself
         assert "/streams-by-nginx/" in proxy.access_log.read_text()
     assert stranger.get(proxy.url + address, timeout=10).status_code == 401
+    watch_over_a_socket(proxy, session, certificate[0])
     assert session.delete(f"{proxy.url}/api/session", timeout=10).status_code == 204
     assert session.get(proxy.url + address, timeout=10).status_code == 401
     wait_until(lambda: not app.ffmpegs(), 5)
+
+
+def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Path) -> None:
+    """Live pictures by the same way, and nothing without the cookie."""
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    address = f"{proxy.url.replace('https', 'wss')}/live/1/{START['profile_token']}"
+    cookie = "; ".join(f"{one.name}={one.value}" for one in session.cookies)
+    with pytest.raises(InvalidStatus) as refused, connect(address, ssl=trusting, proxy=None):
+        pass
+    assert refused.value.response.status_code == 401
+    headers = {"Cookie": cookie, "Origin": proxy.url}
+    with connect(address, ssl=trusting, proxy=None, additional_headers=headers, max_size=None) as client:
+        frames = 0
+        while frames < 5:
+            frames += isinstance(client.recv(15), bytes)
 
 
 def test_what_a_proxy_answers_by_itself_has_every_header_too(

@@ -29,6 +29,7 @@ from web.application import build_web
 from web.instance_lock import InstanceLock
 from web.logs import start_logging
 from web.services import Services
+from workers.keeper import Keeper, parse_favourites
 
 
 class Rooms:
@@ -81,9 +82,17 @@ class Rooms:
             open_replay=self.gateway.open_replay,
             replay_places=lambda camera_id: self.gateway.replay_places(device_key(camera_id)),
         )
+        self.keeper = Keeper(
+            parse_favourites(settings.keep_connected),
+            clock=clock,
+            channels=self.onvif.channels,
+            source=self.onvif.stream_source,
+            open_feed=self.gateway.open_feed,
+        )
         self.onvif.on_delete(self.streams.stop_camera)
         self.onvif.on_change(self.streams.restart_camera)
         for happened in (self.onvif.on_delete, self.onvif.on_change):
+            happened(self.keeper.forget_camera)
             happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
             happened(self.recordings.forget_camera)
         services = Services(settings, self.onvif, self.streams, self.recordings, self.is_ready, self.accounts)
@@ -108,6 +117,7 @@ class Rooms:
                 (self._start_recordings, self.recordings.stop),
                 (self.streams.start_rooms, self.streams.stop_rooms),
                 (self.sockets.start, self.sockets.stop),
+                (self.keeper.start, self.keeper.stop),
             ):
                 rooms.callback(stop)
                 start()

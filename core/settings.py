@@ -66,6 +66,9 @@ class Settings:
     vendor_replay: bool = _setting(
         False, "Try a maker's own replay addresses (Dahua, Hikvision) where ONVIF replay does not work."
     )
+    keep_connected: str = _setting(
+        "", "Channels kept connected for a first picture at once: 1:3 (camera 1, channel 3), 1:*, 1:3/main; else sub."
+    )
     login_retry_s: float = _setting(300.0, "A refused password is tried again after this.", low=1, high=86400)
     login_idle_s: float = _setting(7 * 86400.0, "A login ends after this long without use.", low=60, high=366 * 86400)
     login_max_s: float = _setting(30 * 86400.0, "A login ends after this in any case.", low=60, high=366 * 86400)
@@ -150,12 +153,18 @@ def _clashes(values: Mapping[str, Any]) -> list[str]:
         for text in values.get("trusted_hosts", "").lower().replace(",", " ").split()
         if not _HOST_NAME.fullmatch(text)
     ]
+    wrong += [
+        f"KEEP_CONNECTED: {text!r} is none; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
+        for text in values.get("keep_connected", "").replace(",", " ").split()
+        if not _KEPT.fullmatch(text)
+    ]
     if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
         wrong.append("ACCEL_PREFIX: a name between two slashes, such as /streams-by-nginx/")
     return wrong
 
 
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]")
+_KEPT = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
 _WORDS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
 
 

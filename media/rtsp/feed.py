@@ -79,6 +79,10 @@ class Feed(Protocol):
         """How the source does. Never blocks."""
         ...
 
+    def is_failed(self) -> bool:
+        """Whether the source is over; a new feed is needed then."""
+        ...
+
     def first_frame_utc(self) -> datetime | None:
         """When the key frame arrived that the present reader was started with; None before that."""
         ...

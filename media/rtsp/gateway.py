@@ -86,6 +86,9 @@ class GatewayFeed:
     def status(self) -> FeedStatus:
         return self._line.source.status()
 
+    def is_failed(self) -> bool:
+        return self._line.source.error is not None
+
     def first_frame_utc(self) -> datetime | None:
         return self.wall_time_of(0.0)
 

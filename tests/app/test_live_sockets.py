@@ -407,3 +407,21 @@ def test_the_app_ends_while_sockets_are_open(make_app: Any, recorder: Any) -> No
     thread.join(5)
     assert "Traceback" not in app.errors()
     assert sys.platform == "linux"
+
+
+def test_a_channel_kept_connected_shows_its_picture_at_once(make_app: Any, recorder: Any) -> None:
+    app = make_app(KEEP_CONNECTED="1:1").start()
+    camera_id = recorder.add_to(app)
+
+    def is_connected() -> bool:
+        links = psutil.Process(app.worker().pid).net_connections(kind="tcp")
+        return any(link.raddr and link.raddr.port == recorder.rtsp_port for link in links)
+
+    wait(is_connected, 10)
+    time.sleep(3)  # until a key frame has come
+    assert requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"] == []
+    with opened(app) as client:
+        began_s = time.monotonic()
+        say(client, type="watch", id=1, camera_id=camera_id, profile_token=SUB)
+        binary(client, 1, FRAGMENTS)
+        assert time.monotonic() - began_s < 1.0

@@ -134,6 +134,9 @@ class ThinFeed:
             key_frame_interval_s=device.key_frame_interval_s,
         )
 
+    def is_failed(self) -> bool:
+        return self.device.state is FeedState.FAILED
+
     def first_frame_utc(self) -> datetime | None:
         return self.opened_utc
 

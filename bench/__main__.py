@@ -13,9 +13,11 @@ import statistics
 import time
 import urllib.request
 
-from bench import recordings
+import psutil
+
+from bench import live, recordings
 from bench.load import app_cost, plain_cost, ratio, start_times_ms, stream_urls
-from bench.meter import median_and_range
+from bench.meter import family, measure, median_and_range
 from bench.pictures import app_pictures, browser, plain_pictures
 from bench.setting import App, Recorder, app, recorder
 
@@ -23,7 +25,9 @@ from bench.setting import App, Recorder, app, recorder
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default 3)")
-    parser.add_argument("--only", choices=["pictures", "load", "list", "recordings"], help="one part instead of all")
+    parser.add_argument(
+        "--only", choices=["pictures", "live", "load", "list", "recordings"], help="one part instead of all"
+    )
     parser.add_argument("--window", type=float, default=20, help="seconds of load measured a run (default 20)")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
@@ -32,9 +36,12 @@ def main() -> None:
         with recorder("--channels", "16", "--dead", "none") as device, app(MAX_SESSIONS="64") as running:
             camera_id = running.add_recorder(device)
             prepare(device, "main")
-            if options.only != "load":
+            if options.only in (None, "pictures"):
                 print_first_pictures(device, running, camera_id, options.runs)
-            if options.only != "pictures":
+            if options.only in (None, "live"):
+                print_behind(device, running, camera_id, options.runs)
+                print_sockets(running, camera_id, options.runs, options.window)
+            if options.only in (None, "load"):
                 print_load(device, running, camera_id, options.runs, options.window)
     if options.only in (None, "list"):
         print_list_with_dead_cameras()
@@ -55,6 +62,48 @@ def print_first_pictures(device: Recorder, running: App, camera_id: int, runs: i
         )
     times = start_times_ms(running, camera_id, token, 20)
     print(f"| POST /api/streams/start, new session | - | {median_and_range(times, 'ms')} |", flush=True)
+
+
+def print_behind(device: Recorder, running: App, camera_id: int, runs: int) -> None:
+    channel, token, _ = next(item for item in running.profiles(camera_id, "main") if item[2] == "h264")
+    rule = live.timing(device, channel, "main")
+    [url] = stream_urls(device, [token])
+    address = f"{running.url}/viewer/{camera_id}?channel={channel}&quality=main"
+    plain, sockets, hls = [], [], []
+    with browser() as context:
+        for _ in range(runs):
+            plain.append(live.plain_behind(context, url, rule, 150))
+            sockets.append(live.app_behind(context, address, rule, 150))
+            hls.append(live.app_behind(context, f"{address}&way=hls", rule, 150))
+    for name, ours in (("behind reality, over the socket", sockets), ("behind reality, HLS", hls)):
+        print(f"| {name}; median of {runs} runs | {middle(plain)} | {middle(ours)} |", flush=True)
+
+
+def middle(found: list[live.Behind]) -> live.Behind:
+    return live.Behind(
+        statistics.median(item.median_ms for item in found), statistics.median(item.p95_ms for item in found)
+    )
+
+
+def print_sockets(running: App, camera_id: int, runs: int, window_s: float) -> None:
+    tokens = [token for _, token, codec in running.profiles(camera_id, "main") if codec == "h264"]
+    idle = measure(lambda: family(psutil.Process(running.pid)), 5)
+    costs = [live.sockets_cost(running, camera_id, tokens, window_s, settle_s=6) for _ in range(runs)]
+    cpu = statistics.median(cost.cpu_percent for cost in costs)
+    memory = statistics.median(cost.pss_mb for cost in costs) - idle.pss_mb
+    each = f"{cpu / len(tokens):.2f} % of a core and {memory / len(tokens):.1f} MB each"
+    print(f"| {len(tokens)} main streams over sockets, no ffmpeg | - | {cpu:.0f} % of a core: {each} |", flush=True)
+    token = running.profiles(camera_id, "sub")[0][1]
+    crowds = [live.crowd(running, camera_id, token, 100, window_s) for _ in range(runs)]
+    cpu = statistics.median(crowd.cost.cpu_percent for crowd in crowds)
+    late = statistics.median(crowd.late["median_ms"] for crowd in crowds)
+    worst = statistics.median(crowd.late["worst_viewer_ms"] for crowd in crowds)
+    requests = [ms for crowd in crowds for ms in crowd.request_ms]
+    print(
+        f"| 100 viewers of one sub stream | - | {cpu:.0f} % of a core; pictures reach them {late:.0f} ms after they "
+        f"reached the app (worst viewer {worst:.0f}); a plain request {median_and_range(requests, 'ms')} |",
+        flush=True,
+    )
 
 
 def print_load(device: Recorder, running: App, camera_id: int, runs: int, window_s: float) -> None:

@@ -3,55 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from playwright.sync_api import Page
 
-# Twenty cells: white, black, sixteen bits with the highest first, even parity, odd parity. For each frame shown:
-# [number or -1, the wall clock at which it is shown in ms, what the page says it is behind].
-_READ_FRAMES = """
-(count) => new Promise((resolve) => {
-  const video = document.querySelector('live-player [data-part=video]');
-  const canvas = document.createElement('canvas');
-  canvas.width = 200;
-  canvas.height = 4;
-  const context = canvas.getContext('2d', { willReadFrequently: true });
-  const seen = [];
-  const read = () => {
-    context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
-    const { data } = context.getImageData(0, 0, 200, 4);
-    const bits = Array.from({ length: 20 }, (_, cell) => {
-      const at = (2 * 200 + cell * 10 + 5) * 4;
-      return data[at] + data[at + 1] + data[at + 2] > 384 ? 1 : 0;
-    });
-    const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
-    const parity = bits.slice(2, 18).reduce((sum, bit) => sum ^ bit, 0);
-    return bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity ? number : -1;
-  };
-  const onFrame = (now, meta) => {
-    const behind = document.querySelector('[data-fact=behind]')?.textContent ?? '';
-    seen.push([read(), performance.timeOrigin + (meta.expectedDisplayTime || now), behind]);
-    if (seen.length >= count) resolve(seen);
-    else video.requestVideoFrameCallback(onFrame);
-  };
-  video.requestVideoFrameCallback(onFrame);
-  setTimeout(() => resolve(seen), 10_000);  // the element may be replaced by another one
-})
-"""
+from tools.frames import READ_FRAMES, seconds_behind
+
+__all__ = ["assert_pictures_move", "read_frames", "seconds_behind", "wait_playing"]
 
 
 def read_frames(page: Page, count: int) -> list[tuple[int, float, str]]:
     """The next `count` pictures on screen: frame number (-1: unreadable), epoch ms, what the page says it is behind."""
-    return [(number, at_ms, behind) for number, at_ms, behind in page.evaluate(_READ_FRAMES, count)]
-
-
-def seconds_behind(number: int, at_ms: float, timing: dict[str, Any]) -> float:
-    """How long ago the recorder sent this picture, by its time rule; the newest sending that fits."""
-    fps, frames = float(timing["fps"]), int(timing["frames"])
-    now_tick = int(at_ms / 1000 * fps - timing["phase"])
-    wanted = (number - timing["offset"]) % frames
-    tick = now_tick - (now_tick - wanted) % frames
-    return float(at_ms / 1000 - (tick + timing["phase"]) / fps)
+    return [(number, at_ms, behind) for number, at_ms, behind in page.evaluate(READ_FRAMES, count)]
 
 
 def assert_pictures_move(page: Page, timeout_s: float = 10) -> None:

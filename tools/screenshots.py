@@ -208,7 +208,7 @@ def _stall(page: Page) -> None:
       const video = document.querySelector('#player video');
       video.currentTime = video.buffered.end(video.buffered.length - 1) - 0.3;
     }""")
-    page.wait_for_selector("#player [data-phase=stalled]", timeout=60_000)
+    page.wait_for_selector("#player :is([data-phase=stalled], [data-phase=broken])", timeout=60_000)
 
 
 def _stop(page: Page) -> None:

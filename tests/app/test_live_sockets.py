@@ -24,13 +24,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from media.ffmpeg import find_ffmpeg
+from tests.app.conftest import CANARY
 from tests.app.test_deployed import add_user, log_in
 from tools.certificate import make_certificate
 
 SUB, OTHER_SUB = "MediaProfile00001", "MediaProfile00101"
 HEAD = struct.Struct(">BBHdd")
 INIT, FRAGMENTS = 1, 2
-CANARY = "canary-password-7f3a"
 
 
 @pytest.fixture(scope="module")

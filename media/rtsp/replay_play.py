@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +18,6 @@ _SECTION_PATIENCE_S = 5.0
 _SAME_PICTURE_S = 0.0005
 _SAME_TIME_S = 10.0  # a GOP, and what a clock may be off
 _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
-_CONFIG = re.compile(r"\bconfig=([0-9A-Fa-f]{4,128})\b")
 
 
 @dataclass(slots=True)
@@ -214,10 +212,7 @@ class AnsweredPlay:
         sets = self._told_sets = self._video.parameter_sets
         named = {slot: nal for nal in sets if (slot := video.codec.set_slot(nal))}
         sound: AudioFormat | None = audio.format if audio else None
-        found = _CONFIG.search(audio.fmtp) if audio else None
-        self.consumer.on_description(
-            video.codec.video_format(named), sound, sets, bytes.fromhex(found[1]) if found else b""
-        )
+        self.consumer.on_description(video.codec.video_format(named), sound, sets, audio.config if audio else b"")
 
     def _hand_on(self, units: list[AccessUnit]) -> None:
         if units and not self.is_over:

@@ -68,10 +68,11 @@ def test_everything_can_be_done_by_keyboard(app: App, camera_id: int, open_page:
     page.wait_for_function("document.fullscreenElement?.id === 'stage'")
     page.keyboard.press("f")
     page.wait_for_function("document.fullscreenElement === null")
-    assert page.evaluate("document.querySelector('video').muted")
+    assert page.evaluate("document.querySelector('live-player [data-part=video]').muted")
     page.keyboard.press("m")
     expect(page.locator("#mute")).to_have_attribute("aria-label", "Sound off")
-    assert not page.evaluate("document.querySelector('video').muted")
+    expect(page.locator("live-player video")).to_have_count(1)  # the one with sound has taken over
+    assert not page.evaluate("document.querySelector('live-player [data-part=video]').muted")
     page.keyboard.press("m")
     page.keyboard.press("+")
     expect(page.locator("#zoom-level")).to_have_text("1.4×")

@@ -15,7 +15,7 @@ import { problemOf } from './api.js';
 
 const STATUS_MS = 1000;
 
-const RETURN_MS = 3000;
+const RETURN_MS = 8000;
 
 /**
  * What the players of this page are giving back: a recorder that plays one recording has to have it before it is asked

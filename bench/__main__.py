@@ -86,7 +86,7 @@ def middle(found: list[live.Behind]) -> live.Behind:
 
 
 def print_sockets(running: App, camera_id: int, runs: int, window_s: float) -> None:
-    tokens = [token for _, token, codec in running.profiles(camera_id, "main") if codec == "h264"]
+    tokens = [token for _, token, _ in running.profiles(camera_id, "main")]
     idle = measure(lambda: family(psutil.Process(running.pid)), 5)
     costs = [live.sockets_cost(running, camera_id, tokens, window_s, settle_s=6) for _ in range(runs)]
     cpu = statistics.median(cost.cpu_percent for cost in costs)

@@ -244,6 +244,19 @@ class ApiTokenRow(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class WallRow(Base):
+    """A layout of the wall. `user_id` NULL: made while there were no accounts. `tiles` is JSON, see walls/stored.py."""
+
+    __tablename__ = "walls"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    layout: Mapped[int] = mapped_column(Integer)  # how many tiles it has
+    tiles: Mapped[str] = mapped_column(Text)
+
+
 class ChoiceRow(Base):
     """A choice that the app remembers, such as: accounts are for later."""
 

@@ -25,6 +25,7 @@ from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
+from wall_manager import WallManager
 from web.application import build_web
 from web.instance_lock import InstanceLock
 from web.logs import start_logging
@@ -95,7 +96,15 @@ class Rooms:
             happened(self.keeper.forget_camera)
             happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
             happened(self.recordings.forget_camera)
-        services = Services(settings, self.onvif, self.streams, self.recordings, self.is_ready, self.accounts)
+        services = Services(
+            settings,
+            self.onvif,
+            self.streams,
+            self.recordings,
+            self.is_ready,
+            self.accounts,
+            WallManager(self.database),
+        )
         self.sockets = services.sockets
         self.web = build_web(services)
         self.web.extensions["rooms"] = self

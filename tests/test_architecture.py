@@ -16,10 +16,23 @@ ROOT = Path(__file__).resolve().parent.parent
 ARROWS: dict[str, frozenset[str]] = {
     "app": frozenset({"rooms", "web", "core"}),
     "rooms": frozenset(
-        {"web", "workers", "accounts", "onvif", "stream", "recordings", "onvif_services", "media", "database", "core"}
+        {
+            "web",
+            "workers",
+            "accounts",
+            "walls",
+            "onvif",
+            "stream",
+            "recordings",
+            "onvif_services",
+            "media",
+            "database",
+            "core",
+        }
     ),
-    "web": frozenset({"accounts", "onvif", "stream", "recordings", "core"}),
+    "web": frozenset({"accounts", "walls", "onvif", "stream", "recordings", "core"}),
     "accounts": frozenset({"database", "core"}),
+    "walls": frozenset({"database", "core"}),
     "recordings": frozenset({"onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "core"}),
     "onvif": frozenset({"onvif_services", "database", "core"}),
@@ -34,6 +47,7 @@ ARROWS: dict[str, frozenset[str]] = {
 # The managers are thin faces over packages: face and package are one room.
 ROOM_OF = {
     "account_manager": "accounts",
+    "wall_manager": "walls",
     "onvif_manager": "onvif",
     "cameras": "onvif",
     "stream_manager": "stream",

@@ -286,6 +286,12 @@ RULES: dict[str, Rule] = {
     "api_streams.all_streams": Rule(Permission.LIVE),
     "api_playback.start_playback": Rule(Permission.RECORDINGS, _replay, "play_recording"),
     "api_playback.seek_playback": Rule(Permission.RECORDINGS, _stream_in_body, "seek"),
+    # named layouts of the wall: whose they are, the manager knows
+    "api_walls.list_walls": Rule(Permission.LIVE),
+    "api_walls.add_wall": Rule(Permission.LIVE),
+    "api_walls.get_wall": Rule(Permission.LIVE),
+    "api_walls.change_wall": Rule(Permission.LIVE),
+    "api_walls.remove_wall": Rule(Permission.LIVE),
     # recordings
     "api_recordings.search_recordings": Rule(Permission.RECORDINGS, _search, "search_recordings"),
     "api_recordings.recording_summary": Rule(Permission.RECORDINGS, _whole_camera),

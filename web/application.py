@@ -12,7 +12,7 @@ from web import pages, static_files, streams
 from web.access import install_access, may_see_stream
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
-from web.api import models, playback, recordings, system
+from web.api import models, playback, recordings, system, walls
 from web.api import streams as api_streams
 from web.fields import refuse
 from web.guard import install_guard
@@ -59,6 +59,7 @@ def build_web(services: Services) -> OpenAPI:
         playback.blueprint,
         recordings.blueprint,
         api_accounts.blueprint,
+        walls.blueprint,
         system.blueprint,
     ):
         app.register_api(blueprint)

@@ -24,6 +24,7 @@ from core.settings import Settings
 from recordings.views import Coverage, Found, Playback, Summary
 from sessions.live_hub import LiveListener
 from sessions.view import StreamView
+from wall_manager import WallManager
 from web.live.sockets import Sockets
 from web.watching import Watching
 
@@ -148,6 +149,7 @@ class Services:
     recordings: Recordings
     is_ready: Callable[[], bool]
     accounts: AccountManager
+    walls: WallManager
     watching: Watching = field(init=False)
     playlist_room: WaitingRoom = field(init=False)
     device_room: WaitingRoom = field(init=False)

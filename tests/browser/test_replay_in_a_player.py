@@ -93,7 +93,9 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
     accounts = AccountManager(database, settings, SystemClock())
     accounts.start()
     accounts.postpone()
-    web = build_web(Services(settings, cast(Any, None), manager, cast(Any, None), lambda: True, accounts))
+    web = build_web(
+        Services(settings, cast(Any, None), manager, cast(Any, None), lambda: True, accounts, cast(Any, None))
+    )
     server = make_server("127.0.0.1", 0, web, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -44,6 +44,7 @@ from tests.accounts.conftest import CHEAP
 from tests.cameras.doubles import House as Network
 from tests.recordings.recorder import Archive
 from tests.web.house import PASSWORD, House
+from wall_manager import WallManager
 from web.application import build_web
 from web.services import Services
 
@@ -331,22 +332,37 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 @pytest.fixture
-def accounts(settings: Settings) -> Iterator[AccountManager]:
+def database(settings: Settings) -> Iterator[Database]:
+    made = Database(settings.database_file)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def walls(database: Database) -> WallManager:
+    return WallManager(database)
+
+
+@pytest.fixture
+def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]:
     """The real accounts over SQLite, with cheap hashes. None yet, and "only on this machine" is chosen."""
-    database = Database(settings.database_file)
     manager = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     manager.start()
     manager.postpone()
     yield manager
     manager.stop()
-    database.close()
 
 
 @pytest.fixture
 def web_app(
-    settings: Settings, cameras: StandInCameras, streams: StandInStreams, archive: Archive, accounts: AccountManager
+    settings: Settings,
+    cameras: StandInCameras,
+    streams: StandInStreams,
+    archive: Archive,
+    accounts: AccountManager,
+    walls: WallManager,
 ) -> OpenAPI:
-    return build_web(Services(settings, cameras, streams, archive.manager, lambda: True, accounts))
+    return build_web(Services(settings, cameras, streams, archive.manager, lambda: True, accounts, walls))
 
 
 @pytest.fixture

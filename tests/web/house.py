@@ -42,6 +42,8 @@ VIEWER = {
     "/api/streams/stop",
     "/api/streams/status/<stream_id>",
     "/api/streams/all",
+    "/api/walls",
+    "/api/walls/<wall_id>",
 }
 REVIEWER = {
     "/recordings",
@@ -141,6 +143,7 @@ def ask(door: Door, method: str, rule: str, camera_id: int = 1) -> Any:
         "user_id": "999",
         "session_id": "999",
         "token_id": "999",
+        "wall_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "profile_token": "MediaProfile00000",

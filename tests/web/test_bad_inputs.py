@@ -60,7 +60,7 @@ def _assert_refused(answer: Any, *context: object) -> None:
 def test_a_bad_id_in_any_path_is_refused(web_app: OpenAPI, client: FlaskClient) -> None:
     tried = 0
     for method, rule, arguments in _routes(web_app):
-        for name in set(arguments) & {"camera_id", "number"}:
+        for name in set(arguments) & {"camera_id", "number", "wall_id"}:
             for bad in BAD_IDS:
                 path = rule
                 for argument in arguments:
@@ -132,6 +132,10 @@ _TOKEN = {"name": "one", "role": "viewer"}
 _BAD_NAMES: list[Any] = [*BAD_TEXTS, 1, None, [], "   "]
 _BAD_PASSWORDS: list[Any] = ["", "short", "x" * 2000, 1, None, "nul\x00" * 4]
 _BAD_ROLES: list[Any] = ["", "root", "ADMIN", 1, None, []]
+_WALL = {"name": "Gates", "layout": 4, "tiles": []}
+_TILE = {"camera_id": 1, "channel": 1}
+_BAD_LAYOUTS: list[Any] = [0, 2, 5, 17, "4", 4.0, True, None, []]
+_BAD_TILES: list[Any] = [None, 1, "1.1", {}, [_TILE] * 17, [_TILE] * 5]
 _BAD_TIMES: list[Any] = ["tomorrow", "2027-01-01", "2027-01-01T00:00:00", 5, "9999-12-31T00:00:00Z"]
 
 
@@ -151,10 +155,23 @@ _BAD_TIMES: list[Any] = ["tomorrow", "2027-01-01", "2027-01-01T00:00:00", 5, "99
         *(("/api/tokens", {**_TOKEN, "name": text}, "name") for text in _BAD_NAMES),
         *(("/api/tokens", {**_TOKEN, "expires_at": text}, "expires_at") for text in _BAD_TIMES),
         ("/api/session", {"name": "Anna"}, "password"),
+        *(("/api/walls", {**_WALL, "name": text}, "name") for text in _BAD_NAMES),
+        *(("/api/walls", {**_WALL, "layout": bad}, "layout") for bad in _BAD_LAYOUTS),
+        *(("/api/walls", {**_WALL, "tiles": bad}, "tiles") for bad in _BAD_TILES),
+        *(
+            ("/api/walls", {**_WALL, "tiles": [None, {**_TILE, "camera_id": bad}]}, "tiles.1.camera_id")
+            for bad in BAD_JSON_IDS
+        ),
+        *(
+            ("/api/walls", {**_WALL, "tiles": [{**_TILE, "channel": bad}]}, "tiles.0.channel")
+            for bad in (*BAD_JSON_IDS, 10_000)
+        ),
+        ("/api/walls", {**_WALL, "tiles": [[1, 1]]}, "tiles.0"),
+        ("/api/walls", {**_WALL, "user_id": 1}, "user_id"),
     ],
     ids=repr,
 )
-def test_a_bad_account_is_refused_with_its_field(
+def test_a_bad_account_or_layout_is_refused_with_its_field(
     client: FlaskClient, assert_problem: Any, path: str, body: dict[str, Any], field: str
 ) -> None:
     document = assert_problem(client.post(path, json=body), 400, "invalid_request")

@@ -232,7 +232,9 @@ def test_the_first_visit_asks_and_the_choice_is_kept(
     database = Database(settings.data_dir / "fresh.sqlite3")
     fresh = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     fresh.start()
-    client = build_web(Services(settings, cameras, old.streams, old.recordings, lambda: True, fresh)).test_client()
+    client = build_web(
+        Services(settings, cameras, old.streams, old.recordings, lambda: True, fresh, old.walls)
+    ).test_client()
     html = {"Accept": "text/html"}
     for path in ("/", "/cameras", "/recordings"):
         assert client.get(path, headers=html).headers["Location"] == "/welcome"

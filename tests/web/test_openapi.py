@@ -92,6 +92,7 @@ def test_real_answers_keep_to_the_description(
     camera = "/api/cameras/{camera_id}"
     start = {"camera_id": 1, "profile_token": "MediaProfile00000"}
     stop = {"stream_id": "camera1_MediaProfile00000"}
+    wall = {"name": "Gates", "layout": 4, "tiles": [None, {"camera_id": 1, "channel": 1}]}
     calls: list[tuple[Any, str, str]] = [
         (client.post("/api/cameras", json={"host": "127.0.0.9", "name": "One"}), "post", "/api/cameras"),
         (client.post("/api/cameras", json={"host": "127.0.0.9"}), "post", "/api/cameras"),
@@ -114,6 +115,12 @@ def test_real_answers_keep_to_the_description(
         (client.get("/api/streams/all"), "get", "/api/streams/all"),
         (client.get("/api/streams/status/camera1_MediaProfile00000"), "get", "/api/streams/status/{stream_id}"),
         (client.post("/api/streams/stop", json=stop), "post", "/api/streams/stop"),
+        (client.post("/api/walls", json=wall), "post", "/api/walls"),
+        (client.post("/api/walls", json=wall), "post", "/api/walls"),
+        (client.get("/api/walls"), "get", "/api/walls"),
+        (client.get("/api/walls/1"), "get", "/api/walls/{wall_id}"),
+        (client.patch("/api/walls/1", json={"layout": 9}), "patch", "/api/walls/{wall_id}"),
+        (client.get("/api/walls/9"), "get", "/api/walls/{wall_id}"),
         (client.get("/api/health"), "get", "/api/health"),
         (client.get("/api/health", headers={"Host": "evil.example"}), "get", "/api/health"),
     ]

@@ -13,6 +13,7 @@ from account_manager import AccountManager
 from core.settings import Settings, SettingsError
 from tests.web.conftest import StandInCameras, StandInStreams
 from tests.web.house import PASSWORD
+from wall_manager import WallManager
 from web.application import build_web
 from web.guard import is_allowed_host
 from web.services import Services
@@ -23,13 +24,18 @@ Make = Callable[..., FlaskClient]
 
 @pytest.fixture
 def behind(
-    settings: Settings, cameras: StandInCameras, streams: StandInStreams, archive: Any, accounts: AccountManager
+    settings: Settings,
+    cameras: StandInCameras,
+    streams: StandInStreams,
+    archive: Any,
+    accounts: AccountManager,
+    walls: WallManager,
 ) -> Make:
     """The app behind a proxy at 127.0.0.1, asked as cams.example."""
 
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
-        web = build_web(Services(changed, cameras, streams, archive.manager, lambda: True, accounts))
+        web = build_web(Services(changed, cameras, streams, archive.manager, lambda: True, accounts, walls))
         return web.test_client()
 
     return make

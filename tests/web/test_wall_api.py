@@ -1,0 +1,76 @@
+"""/api/walls over HTTP: shapes, whose they are, and names that are text only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from core.access import LOCAL, Role
+from tests.web.house import House
+from wall_manager import WallManager
+from walls.records import WallDraft
+
+GATES: dict[str, Any] = {
+    "name": "Gates",
+    "layout": 4,
+    "tiles": [{"camera_id": 1, "channel": 2}, None, {"camera_id": 2, "channel": 16}],
+}
+
+
+def test_a_layout_is_kept_listed_changed_and_forgotten(client: FlaskClient, assert_problem: Any) -> None:
+    assert client.get("/api/walls").get_json() == {"walls": []}
+    made = client.post("/api/walls", json=GATES)
+    assert made.status_code == 201
+    kept = made.get_json()
+    assert kept == {**GATES, "tiles": [*GATES["tiles"], None], "id": 1, "everybodys": True, "may_change": True}
+    assert client.get("/api/walls").get_json() == {"walls": [kept]}
+    assert client.get("/api/walls/1").get_json() == kept
+    changed = client.patch("/api/walls/1", json={"name": "  Doors  ", "layout": 6, "tiles": [None] * 6})
+    assert (changed.get_json()["name"], changed.get_json()["tiles"]) == ("Doors", [None] * 6)
+    assert client.patch("/api/walls/1", json={"layout": 9}).get_json()["name"] == "Doors"
+    assert client.delete("/api/walls/1").status_code == 204
+    assert_problem(client.get("/api/walls/1"), 404, "not_found")
+    assert_problem(client.delete("/api/walls/1"), 404, "not_found")
+
+
+def test_a_clash_says_which(client: FlaskClient, assert_problem: Any) -> None:
+    client.post("/api/walls", json=GATES)
+    assert_problem(client.post("/api/walls", json=GATES), 409, "wall_name_taken")
+    for number in range(49):
+        client.post("/api/walls", json={**GATES, "name": f"Wall {number}"})
+    assert_problem(client.post("/api/walls", json={**GATES, "name": "One more"}), 409, "too_many_walls")
+
+
+def test_a_change_to_fewer_places_than_tiles_names_the_tiles(client: FlaskClient, assert_problem: Any) -> None:
+    client.post("/api/walls", json=GATES)
+    for body in ({"layout": 1}, {"tiles": [None] * 5}):
+        document = assert_problem(client.patch("/api/walls/1", json=body), 400, "invalid_request")
+        assert [error["field"] for error in document["errors"]] == ["tiles"]
+
+
+def test_each_user_has_their_own_and_finds_no_others(house: House) -> None:
+    anna, ben = house.door(Role.VIEWER), house.door(Role.ADMIN)
+    wall_id = anna.ask("POST", "/api/walls", json=GATES).get_json()["id"]
+    assert ben.ask("GET", "/api/walls").get_json() == {"walls": []}
+    for method, body in (("GET", None), ("PATCH", {"name": "Mine"}), ("DELETE", None)):
+        assert ben.ask(method, f"/api/walls/{wall_id}", json=body).status_code == 404
+    (kept,) = anna.ask("GET", "/api/walls").get_json()["walls"]
+    assert (kept["name"], kept["everybodys"], kept["may_change"]) == ("Gates", False, True)
+
+
+def test_what_was_made_without_accounts_says_whose_it_is(house: House, walls: WallManager) -> None:
+    walls.add(LOCAL, WallDraft("Gates", 4))
+    for role, may in ((Role.OPERATOR, False), (Role.ADMIN, True)):
+        door = house.door(role)
+        (kept,) = door.ask("GET", "/api/walls").get_json()["walls"]
+        assert (kept["everybodys"], kept["may_change"]) == (True, may)
+        answer = door.ask("PATCH", f"/api/walls/{kept['id']}", json={"name": f"By {role.value}"})
+        assert answer.status_code == (200 if may else 403)
+
+
+def test_a_hostile_name_is_text_and_comes_back_as_it_was(client: FlaskClient) -> None:
+    for name in ("<img src=x onerror=alert(1)>", "{{7*7}}", "../../etc", "'; drop table walls; --", "a" * 80, "１"):
+        answer = client.post("/api/walls", json={**GATES, "name": name})
+        assert answer.status_code == 201
+        assert client.get(f"/api/walls/{answer.get_json()['id']}").get_json()["name"] == name

@@ -1,0 +1,75 @@
+"""What the API about named layouts takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from web.fields import BodyId, Name, PathId, RequestModel
+
+
+def _whole(value: object) -> object:
+    """Literal compares: to it, true and 1.0 are 1."""
+    if type(value) is not int:
+        raise ValueError("a whole number")
+    return value
+
+
+Layout = Annotated[Literal[1, 4, 6, 9, 16], BeforeValidator(_whole), Field(description="How many tiles it has")]
+
+
+class WallPath(BaseModel):
+    wall_id: PathId
+
+
+class WallTile(RequestModel):
+    """A channel in its place."""
+
+    camera_id: BodyId
+    channel: Annotated[int, Field(ge=1, le=9999)]
+
+
+Tiles = Annotated[
+    list[WallTile | None],
+    Field(max_length=16, description="One a place, null where it is empty; no more than `layout`"),
+]
+
+
+class NewWall(RequestModel):
+    """A layout to keep. Places beyond its tiles are empty."""
+
+    name: Name
+    layout: Layout
+    tiles: Tiles
+
+
+class WallEdit(RequestModel):
+    """What to change; a field that is absent or null stays."""
+
+    name: Name | None = None
+    layout: Layout | None = None
+    tiles: Tiles | None = None
+
+
+# --- answers
+
+
+class Tile(BaseModel):
+    camera_id: int
+    channel: int
+
+
+class Wall(BaseModel):
+    """A named layout. `everybodys`: made while there were no accounts; `may_change`: whether it is yours to change."""
+
+    id: int
+    name: str
+    layout: Layout
+    tiles: list[Tile | None]
+    everybodys: bool
+    may_change: bool
+
+
+class WallList(BaseModel):
+    walls: list[Wall]

@@ -1,0 +1,70 @@
+"""/api/walls: named layouts of the wall. Everybody has their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from wall_manager import may_change
+from walls import records
+from web.access import principal
+from web.api import wall_models as shapes
+from web.api.answers import answer
+from web.api.described import NO_CONTENT, answers_with
+from web.services import services
+
+blueprint = APIBlueprint("api_walls", __name__, url_prefix="/api/walls", abp_tags=[Tag(name="walls")])
+
+
+@blueprint.get("", responses=answers_with({200: shapes.WallList}))
+def list_walls() -> Response:
+    """Your layouts, and those that were made while there were no accounts."""
+    return answer(shapes.WallList(walls=[_wall(item) for item in services().walls.walls(principal())]))
+
+
+@blueprint.post("", responses=answers_with({201: shapes.Wall}, 409, 415, 503))
+def add_wall(body: shapes.NewWall) -> Response:
+    """Keeps a layout. 409 `wall_name_taken`; `too_many_walls` beyond 50."""
+    draft = records.WallDraft(body.name, body.layout, _tiles(body.tiles))
+    return answer(_wall(services().walls.add(principal(), draft)), 201)
+
+
+@blueprint.get("/<wall_id>", responses=answers_with({200: shapes.Wall}, 404))
+def get_wall(path: shapes.WallPath) -> Response:
+    """One layout; another user's does not exist."""
+    return answer(_wall(services().walls.get(principal(), path.wall_id)))
+
+
+@blueprint.patch("/<wall_id>", responses=answers_with({200: shapes.Wall}, 404, 409, 415, 503))
+def change_wall(path: shapes.WallPath, body: shapes.WallEdit) -> Response:
+    """Renames it, or keeps other tiles under its name."""
+    tiles = None if body.tiles is None else _tiles(body.tiles)
+    change = records.WallChange(body.name, body.layout, tiles)
+    return answer(_wall(services().walls.change(principal(), path.wall_id, change)))
+
+
+@blueprint.delete("/<wall_id>", responses=answers_with({204: NO_CONTENT}, 404, 503))
+def remove_wall(path: shapes.WallPath) -> Response:
+    """Forgets it."""
+    services().walls.remove(principal(), path.wall_id)
+    return Response(status=204)
+
+
+def _tiles(tiles: Sequence[shapes.WallTile | None]) -> tuple[records.Tile | None, ...]:
+    return tuple(None if tile is None else records.Tile(tile.camera_id, tile.channel) for tile in tiles)
+
+
+def _wall(wall: records.Wall) -> shapes.Wall:
+    return shapes.Wall.model_validate(
+        {
+            "id": wall.id,
+            "name": wall.name,
+            "layout": wall.layout,
+            "tiles": [tile and {"camera_id": tile.camera_id, "channel": tile.channel} for tile in wall.tiles],
+            "everybodys": wall.user_id is None,
+            "may_change": may_change(principal(), wall),
+        }
+    )

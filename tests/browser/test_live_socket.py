@@ -145,6 +145,30 @@ def test_another_quality_takes_over_without_a_black_picture(app: App, camera_id:
     assert stream["profile_token"] == "MediaProfile00000"
 
 
+def test_a_quality_that_takes_its_time_leaves_the_other_one_moving(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+    page.wait_for_timeout(500)
+    recorder.set_fault("rtsp_slow", 1, channel=1)  # to each request: some seconds until it plays
+    try:
+        page.get_by_role("button", name="Main", exact=True).click()
+        before, stood_s, since_s = read_number(page), 0.0, time.monotonic()
+        deadline = time.monotonic() + 20
+        while page.evaluate("document.querySelector('live-player [data-part=video]').videoWidth") < 640:
+            assert time.monotonic() < deadline
+            number = read_number(page)
+            if number != before:
+                before, since_s = number, time.monotonic()
+            stood_s = max(stood_s, time.monotonic() - since_s)
+            page.wait_for_timeout(50)
+        assert stood_s < 1.5
+    finally:
+        recorder.clear_fault("rtsp_slow", channel=1)
+    assert_pictures_move(page)
+
+
 def test_sound_is_fetched_once_somebody_listens(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
     wait_playing(page)

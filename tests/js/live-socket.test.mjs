@@ -145,6 +145,8 @@ test('what is shown goes on until the pictures of another quality are there', ()
   wire.send_binary(2, first.id);
   assert.equal(sunk.at(-1)[0], sunk[0][0], 'to the run before');
   assert.equal(session.view.phase, 'playing');
+  session.playerShows(); // the old ones still move
+  assert.notEqual(wire.said.at(-1).type, 'leave', 'the old pictures are left before the new ones are there');
   start(wire, second.id);
   session.playerShows();
   assert.deepEqual(wire.said.at(-1), { type: 'leave', id: first.id });

@@ -10,7 +10,7 @@ const NEXT_WITHIN_MS = 8000;
 /**
  * A live picture. Told by attributes: `src` (a playlist), `muted`; or by `attachLive()`, which gives a sink for live
  * fragments. Tells
- *   'player-shows'   the picture moves (again)
+ *   'player-shows'   the picture moves (again); `detail` 'before' while it is the one that another will take over from
  *   'player-stands'  it has stood still for `detail` seconds although it should not
  *   'player-restart' nothing the player can do helps: the session should begin anew
  *   'player-failed'  `{code, detail}`: this browser cannot play it
@@ -67,6 +67,11 @@ export class LivePlayer extends HTMLElement {
 
   get isPaused() {
     return this.#paused;
+  }
+
+  /** Whether the last picture stands in the place of the next one. */
+  get isFrozen() {
+    return !part(this, 'frozen', HTMLCanvasElement).hidden;
   }
 
   get hasPicture() {
@@ -206,9 +211,17 @@ export class LivePlayer extends HTMLElement {
     const engine = this.#liveEngine(video);
     const timer = setTimeout(() => this.#takeNext(), NEXT_WITHIN_MS);
     this.#next = { video, engine, timer };
-    const take = () => video.isConnected && engine === this.#next?.engine && this.#takeNext();
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(take);
-    else video.addEventListener('timeupdate', take, { once: true });
+    const wait = () => {
+      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(take);
+      else video.addEventListener('timeupdate', take, { once: true });
+    };
+    const take = () => {
+      if (!video.isConnected || engine !== this.#next?.engine) return;
+      // The first picture that is decoded may be one that is skipped: it is black for a moment while it seeks.
+      if (video.paused || video.seeking) wait();
+      else this.#takeNext();
+    };
+    wait();
     return sinkOf(engine);
   }
 
@@ -278,7 +291,7 @@ export class LivePlayer extends HTMLElement {
       this.#steps = 0;
       if (!this.#moving) this.forget();
       this.#moving = true;
-      tell(this, 'player-shows');
+      tell(this, 'player-shows', this.#next ? 'before' : 'present');
       return;
     }
     const stoodS = (Date.now() - this.#stoodSinceMs) / 1000;

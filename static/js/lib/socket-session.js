@@ -135,10 +135,12 @@ export class SocketSession extends EventTarget {
     if (this.#problem && this.#retryAtMs !== null) this.retry();
   }
 
+  /** The picture moves: that of this run, or of the one before, which goes on until this one is there. */
   playerShows() {
     const before = this.view.phase;
-    this.#shown = true;
     this.#stalledS = 0;
+    if (this.#old && !this.#watch?.opened) return;
+    this.#shown = true;
     this.#attempt = 0;
     this.#leaveOld();
     if (this.view.phase !== before) this.#changed();

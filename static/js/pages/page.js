@@ -50,6 +50,23 @@ export function say(text, tone = 'good') {
   if (area instanceof ToastArea) area.say(text, { tone });
 }
 
+/** Where the page's socket leads to. */
+export function liveUrl() {
+  const url = new URL(document.body.dataset.live ?? '/live', window.location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}
+
+/** Hands a file to the browser's downloads, and says so. @param {Blob} blob @param {string} name */
+export function saveFile(blob, name) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 30_000);
+  say(`Saved ${name}`);
+}
+
 /** What was remembered on this machine; null where storage is forbidden. @param {string} key */
 export function remembered(key) {
   try {

@@ -11,9 +11,8 @@ import { LiveSocket } from '../lib/live-socket.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { badgeOf, streamFacts } from '../lib/stream-facts.js';
-import { byId, remember, remembered, say, toLogin } from './page.js';
-
-const HIDDEN_END_MS = 60_000;
+import { Attention, wireRest } from './attention.js';
+import { byId, liveUrl, remember, remembered, saveFile, say, toLogin } from './page.js';
 
 /**
  * Tells
@@ -31,10 +30,7 @@ export class ViewerStage extends EventTarget {
   #overlay = byId('overlay', StageOverlay);
   #still = byId('still', SnapshotImage);
   #zoom = byId('zoom', ZoomView);
-  #wokenAtMs = Date.now();
   #shownStill = '';
-  /** @type {ReturnType<typeof setTimeout>|null} */
-  #hiddenTimer = null;
   /** Whether the overlay may offer the sub stream; the page knows. */
   subPossible = false;
   /** Why there is no channel to play at all. @type {import('../lib/api.js').Problem|null} */
@@ -67,7 +63,7 @@ export class ViewerStage extends EventTarget {
     ])) {
       byId(id, HTMLElement).addEventListener('click', work);
     }
-    setInterval(() => this.#tick(), 500);
+    setInterval(() => this.#showClock(), 500);
     this.#show();
   }
 
@@ -156,19 +152,7 @@ export class ViewerStage extends EventTarget {
     const canvas = this.#player.capture();
     if (!canvas) return;
     const name = snapshotFileName(this.names, this.#player.pictureDate ?? new Date(this.#nowMs()));
-    canvas.toBlob(
-      (blob) => {
-        if (!blob) return;
-        const link = document.createElement('a');
-        link.href = URL.createObjectURL(blob);
-        link.download = name;
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 30_000);
-        say(`Saved ${name}`);
-      },
-      'image/jpeg',
-      0.95,
-    );
+    canvas.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
   }
 
   async toggleFullscreen() {
@@ -187,7 +171,7 @@ export class ViewerStage extends EventTarget {
     const player = this.#player;
     session.addEventListener('open', () => this.#open());
     session.addEventListener('change', () => this.#show());
-    player.addEventListener('player-shows', () => session.playerShows());
+    player.addEventListener('player-shows', (event) => /** @type {CustomEvent} */ (event).detail !== 'before' && session.playerShows());
     player.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail));
     player.addEventListener('player-restart', () => session.playerBroke());
     player.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail));
@@ -209,54 +193,26 @@ export class ViewerStage extends EventTarget {
   }
 
   #wirePage() {
-    document.addEventListener('visibilitychange', () => {
-      if (this.#hiddenTimer !== null) clearTimeout(this.#hiddenTimer);
-      if (!document.hidden) this.#wake();
-      else if (this.#player.hasAttribute('muted')) {
-        // Nobody sees it and nobody hears it: the device gets its session back until somebody looks again.
-        this.#hiddenTimer = setTimeout(() => this.dispatchEvent(new Event('asleep')), HIDDEN_END_MS);
-      }
+    const attention = new Attention({ isHeard: () => !this.#player.hasAttribute('muted') });
+    attention.addEventListener('asleep', () => this.dispatchEvent(new Event('asleep')));
+    attention.addEventListener('awake', () => this.#wake());
+    attention.addEventListener('leaving', () => {
+      this.#session.leave();
+      this.#socket?.close();
+      this.dispatchEvent(new Event('asleep'));
     });
     document.addEventListener('fullscreenchange', () => {
       const full = document.fullscreenElement === this.#stage;
       this.#stage.dataset.full = String(full);
       byId('fullscreen', HTMLElement).setAttribute('aria-label', full ? 'Leave full screen' : 'Full screen');
     });
-    window.addEventListener('online', () => this.#wake());
-    window.addEventListener('pagehide', () => {
-      this.#session.leave();
-      this.#socket?.close();
-      this.dispatchEvent(new Event('asleep'));
-    });
-    window.addEventListener('pageshow', (event) => event.persisted && this.#wake());
-    this.#wireIdlePointer();
-  }
-
-  /** In full screen the bars leave when the pointer rests. */
-  #wireIdlePointer() {
-    /** @type {ReturnType<typeof setTimeout>|null} */
-    let timer = null;
-    const awake = () => {
-      if (timer !== null) clearTimeout(timer);
-      delete this.#stage.dataset.resting;
-      timer = setTimeout(() => (this.#stage.dataset.resting = ''), 3000);
-    };
-    for (const type of ['pointermove', 'pointerdown', 'keydown', 'focusin']) this.#stage.addEventListener(type, awake);
-    document.addEventListener('fullscreenchange', awake);
+    wireRest(this.#stage);
   }
 
   #wake() {
     this.dispatchEvent(new Event('awake'));
     this.#session.wake();
     this.#player.wake();
-  }
-
-  #tick() {
-    // A clock that jumped means that the machine slept.
-    const now = Date.now();
-    if (now - this.#wokenAtMs > 10_000 && !document.hidden) this.#wake();
-    this.#wokenAtMs = now;
-    this.#showClock();
   }
 
   #open() {
@@ -357,13 +313,6 @@ export class ViewerStage extends EventTarget {
     button.setAttribute('aria-label', silent ? 'This channel has no sound' : muted ? 'Sound on' : 'Sound off');
     button.dataset.tip = silent ? 'No sound on this channel' : 'Sound  M';
   }
-}
-
-/** Where the page's socket leads to. */
-function liveUrl() {
-  const url = new URL(document.body.dataset.live ?? '/live', window.location.href);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  return url.href;
 }
 
 /** @param {Element} place @param {string} text */

@@ -101,10 +101,12 @@ def main(folder: Path, *only: str) -> None:
         studio = Studio(browser, folder, only)
         studio.take("cameras-empty", app.url, until="#empty:not([hidden])")
         studio.take("error", f"{app.url}/no-such-page")
+        studio.take("wall-empty", f"{app.url}/wall", until="#wall-empty:not([hidden])")
         camera_id = app.add_camera(recorder, name="Garage recorder")
         if studio.wants("cameras"):
             _lists(studio, app, recorder)
         _viewer(studio, f"{app.url}/viewer/{camera_id}")
+        _wall(studio, app, camera_id)
         _recordings(studio, app, camera_id)
         _recordings_in_trouble(studio, app, camera_id, recorder)
         _failures(studio, f"{app.url}/viewer/{camera_id}", recorder)
@@ -141,6 +143,37 @@ def _viewer(studio: Studio, viewer: str) -> None:
     studio.take("viewer-4k", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((3840, 2160),))
     studio.take("viewer-landscape", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((844, 390),))
     studio.take("viewer-tablet", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((820, 1180),))
+
+
+def _wall(studio: Studio, app: App, camera_id: int) -> None:
+    with running_recorder("--channels", "16", "--dead", "none") as alive:
+        number = app.add_camera(alive, name="Town")
+        address = f"{app.url}/wall?tiles={','.join(f'{number}.{channel}' for channel in range(1, 17))}"
+        playing = "live-tile[data-phase=playing]"
+        studio.take("wall", address, until=playing, rest_ms=6000)
+        studio.take("wall-full", f"{address}&full=2", until=playing, rest_ms=4000)
+        studio.take("wall-menu", address, until=playing, then=_tile_menu, rest_ms=5000)
+        six = address.replace("?", "?layout=6&")
+        studio.take("wall-picker", six, until=playing, then=lambda page: page.click("#toggle-picker"), rest_ms=6000)
+        studio.take("wall-layouts", six, until=playing, then=lambda page: page.click("#open-walls"), rest_ms=3000)
+        studio.take("wall-keys", six, until=playing, then=_keys, rest_ms=2000)
+        broken = (
+            f"{app.url}/wall?layout=9&tiles={number}.1,{number}.2,{camera_id}.14,{camera_id}.15,{camera_id}.16,999.1"
+        )
+        studio.take("wall-broken", broken, until=playing, then=lambda page: _freeze(page, alive), rest_ms=1500)
+        app.call("DELETE", f"/api/cameras/{number}")
+
+
+def _tile_menu(page: Page) -> None:
+    page.wait_for_timeout(3000)
+    page.keyboard.press("3")
+    page.keyboard.press("ContextMenu")
+
+
+def _freeze(page: Page, recorder: Recorder) -> None:
+    page.wait_for_selector('live-tile[data-place="2"][data-phase=playing]', timeout=20_000)
+    recorder.control("POST", "/fault", {"name": "rtcp_only", "value": True, "channel": 2, "for_s": 6})
+    page.wait_for_selector("live-tile[data-frozen]", timeout=20_000)
 
 
 def _recordings(studio: Studio, app: App, camera_id: int) -> None:

@@ -235,6 +235,7 @@ RULES: dict[str, Rule] = {
     # pages
     "pages.cameras": Rule(Permission.LIVE),
     "pages.viewer": Rule(Permission.LIVE, _page_camera),
+    "pages.wall": Rule(Permission.LIVE),
     "pages.recordings": Rule(Permission.RECORDINGS, _page_camera),
     "pages.login": Rule(Open.ALL),
     "pages.welcome": Rule(Open.SETUP),

@@ -28,6 +28,12 @@ def viewer(camera_id: str) -> str:
     return render_template("viewer.html", page="viewer", camera_id=_known(camera_id))
 
 
+@blueprint.get("/wall")
+def wall() -> str:
+    """Channels of all cameras side by side, live."""
+    return render_template("wall.html", page="wall")
+
+
 @blueprint.get("/recordings")
 @blueprint.get("/recordings/<camera_id>")
 def recordings(camera_id: str = "") -> str:

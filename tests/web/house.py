@@ -31,6 +31,7 @@ VIEWER = {
     "/",
     "/cameras",
     "/viewer/<camera_id>",
+    "/wall",
     "/static/streams/<stream_id>/<file>",
     "/live",
     "/live/<camera_id>/<profile_token>",

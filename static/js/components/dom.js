@@ -56,6 +56,24 @@ export function icon(name) {
   return svg;
 }
 
+/** To the clipboard. @param {string} text @returns {Promise<boolean>} whether it is there */
+export async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Without clipboard permission (plain HTTP to another machine): by way of a selection.
+    const area = document.createElement('textarea');
+    area.value = text;
+    area.className = 'visually-hidden';
+    (document.querySelector('dialog[open]') ?? document.body).append(area);
+    area.select();
+    const done = document.execCommand('copy');
+    area.remove();
+    return done;
+  }
+}
+
 /**
  * Tells the outside: an event that bubbles.
  *

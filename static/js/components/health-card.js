@@ -3,7 +3,7 @@ import { problemOf } from '../lib/api.js';
 import { clockNote, codecName, frameRate, resolution } from '../lib/format.js';
 import { messageOf } from '../lib/messages.js';
 import { AppDialog } from './app-dialog.js';
-import { part, setText } from './dom.js';
+import { copied, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').Channel} Channel @typedef {import('../lib/api.js').Profile} Profile */
 
@@ -132,24 +132,6 @@ function formatOf(channel, role) {
   const gop = video?.gop ? `GOP ${video.gop}` : '';
   const parts = [codecName(video?.codec), resolution(video), frameRate(video?.fps), gop, codecName(profile.audio?.codec)];
   return parts.filter(Boolean).join(', ');
-}
-
-/** @param {string} text */
-async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // Without clipboard permission (plain HTTP to another machine): by way of a selection.
-    const area = document.createElement('textarea');
-    area.value = text;
-    area.className = 'visually-hidden';
-    (document.querySelector('dialog[open]') ?? document.body).append(area);
-    area.select();
-    const done = document.execCommand('copy');
-    area.remove();
-    return done;
-  }
 }
 
 customElements.define('health-card', HealthCard);

@@ -1,8 +1,9 @@
 // @ts-check
-/** Which key does what in the viewer. */
+/** Which key does what in the viewer and on the wall. */
 
 /**
  * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'|'zoom_in'|'zoom_out'|'zoom_reset'|'recordings'|'ago'} KeyAction
+ * @typedef {'full'|'escape'|'left'|'right'|'up'|'down'|'remove'|'mute'|'snapshot'|'ago'|'recordings'|'fullscreen'|'picker'|'help'} WallAction
  * @typedef {{key: string, ctrlKey?: boolean, altKey?: boolean, metaKey?: boolean}} Pressed
  */
 
@@ -30,11 +31,39 @@ const ACTIONS = {
   b: 'ago',
 };
 
+/** @type {Record<string, WallAction>} */
+const WALL_ACTIONS = {
+  Enter: 'full',
+  Escape: 'escape',
+  ArrowLeft: 'left',
+  ArrowRight: 'right',
+  ArrowUp: 'up',
+  ArrowDown: 'down',
+  Delete: 'remove',
+  m: 'mute',
+  s: 'snapshot',
+  b: 'ago',
+  r: 'recordings',
+  f: 'fullscreen',
+  l: 'picker',
+  '?': 'help',
+};
+
 /** @param {Pressed} event @returns {KeyAction|null} keys of the browser (with Ctrl, Alt, Meta) stay its own */
 export function actionOf(event) {
+  return lookedUp(ACTIONS, event);
+}
+
+/** @param {Pressed} event @returns {WallAction|null} */
+export function wallActionOf(event) {
+  return lookedUp(WALL_ACTIONS, event);
+}
+
+/** @template {string} T @param {Record<string, T>} actions @param {Pressed} event @returns {T|null} */
+function lookedUp(actions, event) {
   if (event.ctrlKey || event.altKey || event.metaKey) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  return Object.hasOwn(ACTIONS, key) ? /** @type {KeyAction} */ (ACTIONS[key]) : null;
+  return Object.hasOwn(actions, key) ? /** @type {T} */ (actions[key]) : null;
 }
 
 /**

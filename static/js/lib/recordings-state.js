@@ -5,6 +5,15 @@
  * @typedef {{channel: number|null, atMs: number|null, fromMs: number|null, toMs: number|null}} RecordingsState
  */
 
+export const AGO_MS = 30_000;
+/** Recorders write a moment late: what is on screen now can be played only a little later. */
+export const MOMENT_MS = 5000;
+
+/** Whether a device records at all. @param {{services: readonly string[]}|null} camera */
+export function isRecorder(camera) {
+  return camera?.services.some((name) => name === 'search' || name === 'recording') ?? false;
+}
+
 /** @param {string} search @returns {RecordingsState} anything odd in the address counts as not said */
 export function readRecordingsState(search) {
   const query = new URLSearchParams(search);

@@ -13,7 +13,7 @@ import { counted } from '../lib/format.js';
 import { DigitKeys, actionOf } from '../lib/keys.js';
 import { messageOf, saysItAll } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
-import { writeRecordingsState } from '../lib/recordings-state.js';
+import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
 import { byId, may, pageApi, remember, remembered, say } from './page.js';
 import { ViewerStage } from './viewer-stage.js';
@@ -25,9 +25,6 @@ const POLL_MS = 15_000;
 const TILE_MS = 60_000;
 const TILE_OVERVIEW_MS = 20_000;
 const DIGIT_MS = 900;
-const AGO_MS = 30_000;
-// Recorders write a moment late: what is on screen now can be played only a little later.
-const MOMENT_MS = 5000;
 
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
@@ -153,8 +150,7 @@ function follow() {
 
 /** @param {Channel} channel */
 function showNames(channel) {
-  const records = camera?.services.some((name) => name === 'search' || name === 'recording') ?? false;
-  byId('recorded', HTMLElement).hidden = !records;
+  byId('recorded', HTMLElement).hidden = !isRecorder(camera);
   const name = camera?.name || camera?.host || '';
   byId('stage-channel', HTMLElement).textContent = `${channel.channel} · ${channel.name}`;
   document.title = `${channel.name} · ${name} · ONVIF Web Viewer`;

@@ -1,0 +1,96 @@
+// @ts-check
+import { part, setAttribute, setText, tell } from './dom.js';
+
+/**
+ * @typedef {{hidden?: boolean, disabled?: boolean, checked?: boolean, text?: string}} ItemState
+ */
+
+/**
+ * A menu over the page: its buttons and links carry `data-action`. `openAt()` shows it; a chosen one is told by
+ * 'menu-action' with the action. Arrow keys move in it; it closes by Esc and by a press beside it.
+ */
+export class TileMenu extends HTMLElement {
+  /** @type {AbortController|null} */
+  #wires = null;
+
+  connectedCallback() {
+    this.#wires = new AbortController();
+    const { signal } = this.#wires;
+    this.addEventListener('click', (event) => this.#click(event), { signal });
+    this.addEventListener('keydown', (event) => this.#key(event), { signal });
+    this.addEventListener('contextmenu', (event) => event.preventDefault(), { signal });
+    this.addEventListener('toggle', (event) => /** @type {ToggleEvent} */ (event).newState === 'closed' && tell(this, 'menu-closed'), { signal });
+  }
+
+  disconnectedCallback() {
+    this.#wires?.abort();
+  }
+
+  get isOpen() {
+    return this.matches(':popover-open');
+  }
+
+  /**
+   * @param {{x: number, y: number}} at
+   * @param {string} title whose menu it is
+   * @param {Record<string, ItemState>} items by action; one that is not named stays as it is
+   * @param {string} note
+   */
+  openAt({ x, y }, title, items, note) {
+    setText(part(this, 'title', HTMLElement), title);
+    setAttribute(this, 'aria-label', title);
+    for (const item of this.#items()) {
+      const state = items[item.dataset.action ?? ''];
+      if (!state) continue;
+      item.hidden = state.hidden ?? false;
+      setAttribute(item, 'aria-disabled', state.disabled ? 'true' : null);
+      if (state.checked !== undefined) setAttribute(item, 'aria-checked', String(state.checked));
+      if (state.text !== undefined) setText(part(item, 'text', HTMLElement), state.text);
+    }
+    setText(part(this, 'note', HTMLElement), note);
+    if (!this.isOpen) this.showPopover();
+    const { width, height } = this.getBoundingClientRect();
+    this.style.left = `${Math.max(8, Math.min(x, window.innerWidth - width - 8))}px`;
+    this.style.top = `${Math.max(8, Math.min(y, window.innerHeight - height - 8))}px`;
+    this.#shown()[0]?.focus();
+  }
+
+  close() {
+    if (this.isOpen) this.hidePopover();
+  }
+
+  #items() {
+    return /** @type {HTMLElement[]} */ ([...this.querySelectorAll('[data-action]')]);
+  }
+
+  #shown() {
+    return this.#items().filter((item) => item.offsetParent !== null || item.getClientRects().length > 0);
+  }
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const item = event.target instanceof Element ? event.target.closest('[data-action]') : null;
+    if (!(item instanceof HTMLElement)) return;
+    if (item.getAttribute('aria-disabled') === 'true') {
+      event.preventDefault();
+      return;
+    }
+    this.close();
+    tell(this, 'menu-action', item.dataset.action);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const items = this.#shown();
+    const at = items.findIndex((item) => item === document.activeElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? items.length - 1 : at - 1, Home: 0, End: items.length - 1 }[event.key];
+    // What is pressed in here is not for the wall behind it.
+    event.stopPropagation();
+    if (event.key === 'Tab') event.preventDefault();
+    if (to === undefined) return;
+    event.preventDefault();
+    items[(to + items.length) % items.length]?.focus();
+  }
+}
+
+customElements.define('tile-menu', TileMenu);

@@ -1,0 +1,112 @@
+// @ts-check
+/** What a tile of the wall plays, and what it says: pure decisions. */
+import { canDecode, choosePlayback, profileOf } from './channels.js';
+import { duration } from './format.js';
+import { messageOf, saysItAll } from './messages.js';
+import { PHASE_TEXT, STALL_SHOWN_S } from './stream-phase.js';
+import { badgeOf, LATE_S } from './stream-facts.js';
+
+/**
+ * @typedef {import('./api.js').Camera} Camera
+ * @typedef {import('./api.js').Channel} Channel
+ * @typedef {import('./api.js').Problem} Problem
+ * @typedef {import('./wall-state.js').Tile} Tile
+ * @typedef {'auto'|'main'|'sub'} TileQuality
+ * @typedef {{tile: Tile, camera: Camera|null, channel: Channel|null, missing: Problem|null}} TileContent
+ *   `missing`: why there is no channel to play
+ * @typedef {import('./live-session.js').View} View
+ */
+
+/** Codes of a device or server that has no room for one more, or for one that large. */
+const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'busy', 'crash_loop', 'camera_unsupported', 'cannot_play']);
+
+/**
+ * @param {Tile} tile
+ * @param {readonly {camera: Camera, channels: Channel[]|null}[]} known `channels` null: not asked yet
+ * @returns {TileContent}
+ */
+export function contentOf(tile, known) {
+  const found = known.find(({ camera }) => camera.id === tile.cameraId);
+  if (!found) {
+    const detail = 'There is no such camera, or it is not yours to see.';
+    return { tile, camera: null, channel: null, missing: { code: 'tile_unknown', detail } };
+  }
+  const { camera, channels } = found;
+  const channel = channels?.find((each) => each.channel === tile.channel) ?? null;
+  if (channel) return { tile, camera, channel, missing: null };
+  if (camera.error && camera.status !== 'online' && !channels?.length) return { tile, camera, channel, missing: camera.error };
+  if (!channels?.length) return { tile, camera, channel, missing: { code: 'tile_asking', detail: '' } };
+  const detail = `${camera.name || camera.host} has no channel ${tile.channel}, or it is not yours to see.`;
+  return { tile, camera, channel, missing: { code: 'tile_unknown', detail } };
+}
+
+/**
+ * The main stream where the tile is large, unless it was refused there; what the user chose comes first.
+ *
+ * @param {Channel} channel
+ * @param {{quality: TileQuality, isLarge: boolean, isRefused: boolean, decodes: readonly string[]}} wish
+ */
+export function tilePlayback(channel, { quality, isLarge, isRefused, decodes }) {
+  const wanted = quality === 'auto' ? (isLarge ? 'main' : 'sub') : quality;
+  return choosePlayback(channel, { quality: isRefused ? 'sub' : wanted, convert: false, decodes });
+}
+
+/**
+ * Whether a main stream that failed so should give way to the sub stream.
+ *
+ * @param {Channel} channel
+ * @param {{quality: string|null, problem: Problem|null, decodes: readonly string[]}} playing
+ */
+export function givesWay(channel, { quality, problem, decodes }) {
+  const sub = profileOf(channel, 'sub');
+  return quality === 'main' && problem !== null && REFUSALS.has(problem.code) && sub !== null && canDecode(sub, decodes);
+}
+
+/**
+ * What lies over the picture, or in its place.
+ *
+ * @param {TileContent} content
+ * @param {View} view
+ * @param {{isActive: boolean}} how `isActive`: it is to play now
+ * @returns {{title: string, reason: string, busy: boolean, tone: 'warn'|'bad'|'quiet'|''}} title '': nothing
+ */
+export function tileMessage({ channel, missing }, view, { isActive }) {
+  const nothing = /** @type {const} */ ({ title: '', reason: '', busy: false, tone: '' });
+  if (missing?.code === 'tile_asking') return { title: 'Connecting', reason: 'Asking the device for its channels', busy: true, tone: '' };
+  if (missing?.code === 'tile_unknown') return { title: 'Nothing to show', reason: missing.detail, busy: false, tone: 'quiet' };
+  if (missing) return said(missing, false);
+  if (channel && !channel.profiles.length) return said(channel.problem ?? { code: 'camera_unsupported', detail: '' }, false);
+  if (!isActive || view.phase === 'playing') return nothing;
+  if (view.phase === 'failed' && view.problem) return said(view.problem, false);
+  const { title, detail, busy } = PHASE_TEXT[view.phase];
+  // Why it is waited for is known: from the stream, or from what the device said of this channel.
+  const why = view.stream?.error ?? (view.phase === 'offline' || view.phase === 'ended' ? null : channel?.problem);
+  if (!why) return { title, reason: detail, busy, tone: '' };
+  return said(why, true);
+}
+
+/** @param {Problem} problem @param {boolean} isTried */
+function said({ code, detail }, isTried) {
+  const message = messageOf(code);
+  const reason = saysItAll(code) || !detail ? message.advice : detail;
+  return { title: message.title, reason: isTried ? `${reason} It is tried again by itself.` : reason, busy: false, tone: message.tone };
+}
+
+/**
+ * The small text in a tile's corner.
+ *
+ * @param {View} view
+ * @param {{behindS: number|null, stoodS: number|null, isActive: boolean}} picture `stoodS`: how long it has stood still; null: there is none
+ * @returns {{text: string, tone: 'live'|'late'|'frozen'|'off', label: string}} `label`: the same in words
+ */
+export function tileBadge(view, { behindS, stoodS, isActive }) {
+  if (!isActive) return { text: '', tone: 'off', label: stoodS === null ? '' : 'Not playing' };
+  if (stoodS !== null && stoodS > STALL_SHOWN_S) {
+    const long = duration(stoodS).replace(/\.\d s$/, ' s');
+    return { text: `Stands ${long}`, tone: 'frozen', label: `The picture has stood still for ${long}` };
+  }
+  const { tone } = badgeOf(view.phase, { paused: false, behindS, stalledS: 0, shown: false });
+  if (tone === 'off' || behindS === null) return { text: '', tone: 'off', label: '' };
+  const text = behindS < 10 ? `${behindS.toFixed(1)} s` : duration(behindS);
+  return { text, tone: behindS > LATE_S ? 'late' : 'live', label: `Live, ${text} behind` };
+}

@@ -1,0 +1,87 @@
+// @ts-check
+/**
+ * What the wall shows, as its address says it: `?layout=9&tiles=1.1,1.2,-,2.5` (camera.channel; `-`: empty), `full=3`
+ * (the third fills the page), `wall=7` (a layout that was kept; tiles beside it are what was changed of it since).
+ */
+import { isLayout, layoutFor, MOST_TILES } from './wall-layout.js';
+import { visibleChannels } from './channels.js';
+
+/**
+ * @typedef {import('./api.js').Channel} Channel
+ * @typedef {import('./wall-layout.js').Layout} Layout
+ * @typedef {{cameraId: number, channel: number}} Tile
+ * @typedef {{layout: Layout|null, tiles: (Tile|null)[]|null, full: number|null, wallId: number|null}} WallState
+ *   `layout`, `tiles` null: not said; `full`: a place, from 0
+ */
+
+/** @param {string} search @returns {WallState} anything odd in the address counts as not said, an odd tile as empty */
+export function readWallState(search) {
+  const query = new URLSearchParams(search);
+  const text = query.get('tiles');
+  const tiles = text === null ? null : text.split(',').slice(0, MOST_TILES).map(tileOf);
+  const asked = numberOf(query.get('layout'));
+  const layout = isLayout(asked) ? asked : tiles ? layoutFor(tiles.length) : null;
+  const full = numberOf(query.get('full'));
+  return {
+    layout,
+    tiles: tiles && layout ? tiles.slice(0, layout) : tiles,
+    full: full !== null && full <= (layout ?? MOST_TILES) ? full - 1 : null,
+    wallId: numberOf(query.get('wall')),
+  };
+}
+
+/** @param {WallState} state @returns {string} '' or `?...` */
+export function writeWallState({ layout, tiles, full, wallId }) {
+  const query = new URLSearchParams();
+  if (wallId !== null) query.set('wall', String(wallId));
+  if (layout !== null) query.set('layout', String(layout));
+  if (tiles !== null) query.set('tiles', withoutEnd(tiles).map(textOf).join(','));
+  if (full !== null) query.set('full', String(full + 1));
+  const text = query.toString().replaceAll('%2C', ',');
+  return text ? `?${text}` : '';
+}
+
+/**
+ * What is shown where nothing else was said: every channel one may see and has not hidden, in order.
+ *
+ * @param {readonly {id: number, channels: Channel[]}[]} cameras
+ * @returns {Tile[]}
+ */
+export function defaultTiles(cameras) {
+  return cameras
+    .flatMap(({ id, channels }) => visibleChannels(channels).map(({ channel }) => ({ cameraId: id, channel })))
+    .slice(0, MOST_TILES);
+}
+
+/** @param {Tile|null|undefined} one @param {Tile|null|undefined} other */
+export function isSameTile(one, other) {
+  return one?.cameraId === other?.cameraId && one?.channel === other?.channel;
+}
+
+/** @param {readonly (Tile|null)[]} one @param {readonly (Tile|null)[]} other empty places at the end do not count */
+export function areSameTiles(one, other) {
+  return Array.from({ length: Math.max(one.length, other.length) }, (_, place) => place).every((place) =>
+    isSameTile(one[place], other[place]),
+  );
+}
+
+/** @param {string} text @returns {Tile|null} */
+function tileOf(text) {
+  const found = /^([1-9]\d{0,14})\.([1-9]\d{0,3})$/.exec(text);
+  return found ? { cameraId: Number(found[1]), channel: Number(found[2]) } : null;
+}
+
+/** @param {Tile|null} tile */
+function textOf(tile) {
+  return tile ? `${tile.cameraId}.${tile.channel}` : '-';
+}
+
+/** @param {string|null} text */
+function numberOf(text) {
+  return /^[1-9]\d{0,14}$/.test(text ?? '') ? Number(text) : null;
+}
+
+/** @param {readonly (Tile|null)[]} tiles */
+function withoutEnd(tiles) {
+  return tiles.slice(0, tiles.findLastIndex((tile) => tile !== null) + 1);
+}

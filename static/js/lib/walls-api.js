@@ -1,0 +1,59 @@
+// @ts-check
+/** What the wall asks of the server about named layouts. Shapes are those of /api/openapi.json. */
+import { JsonHttp } from './http.js';
+
+/**
+ * @typedef {import('./wall-layout.js').Layout} Layout
+ * @typedef {import('./wall-state.js').Tile} Tile
+ * @typedef {{id: number, name: string, layout: Layout, tiles: (Tile|null)[], everybodys: boolean, mayChange: boolean}} Wall
+ * @typedef {{name: string, layout: Layout, tiles: (Tile|null)[]}} WallDraft
+ */
+
+export class WallsApi {
+  #url;
+  #http;
+
+  /** @param {string} url @param {import('./http.js').HttpParts} [parts] */
+  constructor(url, parts) {
+    this.#url = url;
+    this.#http = new JsonHttp(parts);
+  }
+
+  /** @returns {Promise<Wall[]>} by name */
+  async walls() {
+    return (await this.#http.json('GET', this.#url)).walls.map(wallOf);
+  }
+
+  /** @param {number} id @returns {Promise<Wall>} */
+  async wall(id) {
+    return wallOf(await this.#http.json('GET', `${this.#url}/${id}`));
+  }
+
+  /** @param {WallDraft} draft @returns {Promise<Wall>} */
+  async add(draft) {
+    return wallOf(await this.#http.json('POST', this.#url, bodyOf(draft)));
+  }
+
+  /** @param {number} id @param {Partial<WallDraft>} change @returns {Promise<Wall>} */
+  async change(id, change) {
+    return wallOf(await this.#http.json('PATCH', `${this.#url}/${id}`, bodyOf(change)));
+  }
+
+  /** @param {number} id */
+  async remove(id) {
+    await this.#http.json('DELETE', `${this.#url}/${id}`);
+  }
+}
+
+/** @param {any} answer @returns {Wall} */
+function wallOf({ id, name, layout, tiles, everybodys, may_change: mayChange }) {
+  /** @param {any} tile */
+  const tileOf = (tile) => tile && { cameraId: tile.camera_id, channel: tile.channel };
+  return { id, name, layout, tiles: tiles.map(tileOf), everybodys, mayChange };
+}
+
+/** @param {Partial<WallDraft>} draft */
+function bodyOf({ tiles, ...draft }) {
+  if (!tiles) return draft;
+  return { ...draft, tiles: tiles.map((tile) => tile && { camera_id: tile.cameraId, channel: tile.channel }) };
+}

@@ -1,0 +1,285 @@
+// @ts-check
+/** The wall's tiles: which element is in which place, which of them play, which one is chosen, sounds or is full. */
+import { decodableCodecs } from '../components/hls-engine.js';
+import '../components/live-tile.js';
+import { hasMediaSource } from '../components/mse-engine.js';
+import { setAttribute } from '../components/dom.js';
+import { LiveSocket } from '../lib/live-socket.js';
+import { PictureQueue } from '../lib/picture-queue.js';
+import { contentOf } from '../lib/tile-facts.js';
+import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
+import { isSameTile } from '../lib/wall-state.js';
+import { Attention } from './attention.js';
+import { byId, liveUrl, say, toLogin } from './page.js';
+
+/**
+ * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
+ * @typedef {import('../lib/wall-layout.js').Layout} Layout
+ * @typedef {import('../lib/wall-state.js').Tile} Tile
+ * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
+ * @typedef {{layout: Layout, tiles: readonly (Tile|null)[], full: number|null}} Shown `tiles`: one a place
+ * @typedef {readonly {camera: import('../lib/api.js').Camera, channels: import('../lib/api.js').Channel[]|null}[]} Known
+ */
+
+const TICK_MS = 500;
+/** Behind one that is full the others go on for a moment: it may have been a slip. */
+const FULL_REST_MS = 5000;
+/** Scrolled past quickly, a tile is not worth a session. */
+const OUT_OF_SIGHT_MS = 1500;
+const SIGHT_MARGIN = '120px';
+const STILLS_AT_ONCE = 3;
+
+/** Tells 'chosen' when another place is, 'looked' when somebody looks again after a while. */
+export class WallBoard extends EventTarget {
+  #api;
+  #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+  #stills = new PictureQueue(STILLS_AT_ONCE);
+  #decodes = decodableCodecs();
+  #grid = byId('wall-grid', HTMLElement);
+  /** @type {LiveTile[]} */
+  #elements = [];
+  /** @type {Shown} */
+  #shown = { layout: 1, tiles: [], full: null };
+  /** @type {Known} */
+  #known = [];
+  /** By channel, for as long as the page is open. @type {Map<string, TileQuality>} */
+  #qualities = new Map();
+  /** @type {LiveTile|null} */
+  #sounding = null;
+  #chosen = 0;
+  #isAsleep = false;
+  #isFullForLong = false;
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  #fullTimer = null;
+  /** In sight, and why not at once otherwise. @type {Map<Element, true|ReturnType<typeof setTimeout>>} */
+  #sight = new Map();
+  #observer;
+
+  /** @param {import('../lib/api.js').Api} api */
+  constructor(api) {
+    super();
+    this.#api = api;
+    this.#observer = new IntersectionObserver((changes) => this.#looked(changes), { rootMargin: SIGHT_MARGIN });
+    const attention = new Attention({ isHeard: () => this.#sounding !== null });
+    attention.addEventListener('asleep', () => this.#sleep());
+    attention.addEventListener('awake', () => this.#wake());
+    attention.addEventListener('leaving', () => {
+      this.#sleep();
+      this.#socket?.close();
+    });
+    this.#grid.addEventListener('tile-sound-blocked', () => {
+      this.sound(null);
+      say('The browser allows sound only after a click. Press M, or use the menu.');
+    });
+    this.#grid.addEventListener('focusin', (event) => {
+      const place = this.placeOf(/** @type {Element} */ (event.target));
+      if (place !== null) this.choose(place);
+    });
+    setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** The server's clock: over the socket it is known to the millisecond. */
+  get nowMs() {
+    return this.#socket?.isUp && this.#socket.clock.isKnown ? this.#socket.clock.nowMs() : this.#api.clock.nowMs();
+  }
+
+  /** @param {Known} known */
+  set known(known) {
+    this.#known = known;
+    this.#tellAll();
+  }
+
+  /** @param {Shown} shown a tile that was there before goes on, wherever it is now */
+  show(shown) {
+    const { layout, tiles, full } = shown;
+    const hadFocus = this.#grid.contains(document.activeElement);
+    if (full !== this.#shown.full) this.#setFull(full);
+    this.#shown = shown;
+    this.#arrange(tiles);
+    this.#grid.dataset.layout = String(layout);
+    this.#grid.style.setProperty('--columns', String(columnsOf(layout)));
+    setAttribute(document.body, 'data-full', full !== null);
+    const cells = cellsOf(layout);
+    this.#elements.forEach((element, place) => {
+      const { column, row, span } = cells[place] ?? { column: 1, row: 1, span: 1 };
+      for (const [name, value] of Object.entries({ column, row, span, place })) element.style.setProperty(`--${name}`, String(value));
+      setAttribute(element, 'data-place', place + 1);
+      setAttribute(element, 'data-large', isLarge(layout, place));
+      setAttribute(element, 'data-full', place === full);
+      element.inert = full !== null && place !== full;
+    });
+    if (this.#sounding && !this.#elements.includes(this.#sounding)) this.#sounding = null;
+    this.#tellAll();
+    this.choose(full ?? Math.min(this.#chosen, layout - 1), { focus: hadFocus });
+  }
+
+  // ── One tile ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get chosen() {
+    return this.#chosen;
+  }
+
+  /** @param {number} place @param {{focus?: boolean}} [how] */
+  choose(place, { focus = false } = {}) {
+    const before = this.#chosen;
+    this.#chosen = place;
+    this.#elements.forEach((element, each) => {
+      setAttribute(element, 'tabindex', each === place ? '0' : '-1');
+      setAttribute(element, 'aria-current', each === place ? 'true' : null);
+    });
+    if (focus) this.#elements[place]?.focus({ preventScroll: this.#shown.full !== null });
+    if (place !== before) this.dispatchEvent(new Event('chosen'));
+  }
+
+  /** @param {number} place @returns {LiveTile|null} */
+  at(place) {
+    return this.#elements[place] ?? null;
+  }
+
+  /** @param {Element|null} inside @returns {number|null} */
+  placeOf(inside) {
+    const place = this.#elements.findIndex((element) => element.contains(inside));
+    return place < 0 ? null : place;
+  }
+
+  /** @param {LiveTile} tile */
+  qualityOf(tile) {
+    return this.#qualities.get(keyOf(tile.content?.tile)) ?? 'auto';
+  }
+
+  /** @param {LiveTile} tile @param {TileQuality} quality */
+  setQuality(tile, quality) {
+    this.#qualities.set(keyOf(tile.content?.tile), quality);
+    this.#tellAll();
+    tile.retry();
+  }
+
+  get sounding() {
+    return this.#sounding;
+  }
+
+  /** One tile at a time has sound. @param {LiveTile|null} tile */
+  sound(tile) {
+    this.#sounding = tile;
+    this.#tellAll();
+  }
+
+  // ── Which element where ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param {readonly (Tile|null)[]} tiles */
+  #arrange(tiles) {
+    const free = new Set(this.#elements);
+    /** @param {Tile|null} tile @param {LiveTile|undefined} element */
+    const has = (tile, element) => element !== undefined && free.has(element) && isSameTile(tile, element.content?.tile);
+    // First whoever stays, then whoever moves: a picture that plays is not made anew.
+    const found = tiles.map((tile, place) => {
+      const element = this.#elements[place];
+      if (!element || !has(tile, element)) return null;
+      free.delete(element);
+      return element;
+    });
+    const elements = tiles.map((tile, place) => {
+      const element = found[place] ?? [...free].find((each) => has(tile, each)) ?? this.#make();
+      free.delete(element);
+      return element;
+    });
+    for (const element of free) this.#drop(element);
+    this.#elements = elements;
+  }
+
+  #make() {
+    const tile = /** @type {LiveTile} */ (document.createElement('live-tile'));
+    tile.setAttribute('role', 'group');
+    tile.parts = { socket: this.#socket, api: this.#api, stills: this.#stills, decodes: this.#decodes };
+    this.#grid.append(tile);
+    this.#observer.observe(tile);
+    return tile;
+  }
+
+  /** @param {LiveTile} tile */
+  #drop(tile) {
+    this.#observer.unobserve(tile);
+    const seen = this.#sight.get(tile);
+    if (seen !== undefined && seen !== true) clearTimeout(seen);
+    this.#sight.delete(tile);
+    tile.remove();
+  }
+
+  #tellAll() {
+    const { layout, tiles, full } = this.#shown;
+    this.#elements.forEach((element, place) => {
+      const tile = tiles[place] ?? null;
+      element.show({
+        content: tile && contentOf(tile, this.#known),
+        quality: this.#qualities.get(keyOf(tile)) ?? 'auto',
+        isActive: this.#isActive(element, place),
+        isLarge: full === place || isLarge(layout, place),
+        isSounding: element === this.#sounding,
+      });
+    });
+  }
+
+  // ── Which of them play ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param {LiveTile} element @param {number} place */
+  #isActive(element, place) {
+    if (this.#isAsleep) return false;
+    const { full } = this.#shown;
+    if (full !== null) return place === full || !this.#isFullForLong;
+    return this.#sight.has(element) || element === this.#sounding;
+  }
+
+  /** @param {number|null} full */
+  #setFull(full) {
+    if (this.#fullTimer !== null) clearTimeout(this.#fullTimer);
+    this.#fullTimer = null;
+    if (full === null) {
+      this.#isFullForLong = false;
+      return;
+    }
+    this.#fullTimer = setTimeout(() => {
+      this.#isFullForLong = true;
+      this.#tellAll();
+    }, FULL_REST_MS);
+  }
+
+  /** @param {IntersectionObserverEntry[]} changes */
+  #looked(changes) {
+    for (const { target, isIntersecting } of changes) {
+      const seen = this.#sight.get(target);
+      if (seen !== undefined && seen !== true) clearTimeout(seen);
+      if (isIntersecting) this.#sight.set(target, true);
+      else if (seen !== undefined) {
+        const timer = setTimeout(() => {
+          this.#sight.delete(target);
+          this.#tellAll();
+        }, OUT_OF_SIGHT_MS);
+        this.#sight.set(target, timer);
+      }
+    }
+    this.#tellAll();
+  }
+
+  #sleep() {
+    this.#isAsleep = true;
+    this.#tellAll();
+  }
+
+  #wake() {
+    this.#isAsleep = false;
+    this.#tellAll();
+    for (const element of this.#elements) element.wake();
+    this.dispatchEvent(new Event('looked'));
+  }
+
+  #tick() {
+    const { nowMs } = this;
+    for (const element of this.#elements) element.tick(nowMs);
+  }
+}
+
+/** @param {Tile|null|undefined} tile */
+function keyOf(tile) {
+  return tile ? `${tile.cameraId}.${tile.channel}` : '';
+}
+

@@ -1,0 +1,136 @@
+// @ts-check
+/** What can be done with one tile, from its menu and by keys: snapshot, sound, quality, recordings, viewer. */
+import { nameOf } from '../components/live-tile.js';
+import { TileMenu } from '../components/tile-menu.js';
+import { problemOf } from '../lib/api.js';
+import { profileOf } from '../lib/channels.js';
+import { snapshotFileName } from '../lib/format.js';
+import { messageOf } from '../lib/messages.js';
+import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
+import { writeViewerState } from '../lib/viewer-state.js';
+import { byId, may, saveFile, say } from './page.js';
+
+/**
+ * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
+ * @typedef {import('./wall-board.js').WallBoard} WallBoard
+ */
+
+/** Tells 'full', 'pick' and 'remove' with the place, which are the page's to do. */
+export class WallMenu extends EventTarget {
+  #api;
+  #board;
+  #menu = byId('tile-menu', TileMenu);
+  #place = 0;
+
+  /** @param {import('../lib/api.js').Api} api @param {WallBoard} board */
+  constructor(api, board) {
+    super();
+    this.#api = api;
+    this.#board = board;
+    this.#menu.addEventListener('menu-action', (event) => this.#do(/** @type {CustomEvent<string>} */ (event).detail));
+    this.#menu.addEventListener('menu-closed', () => this.#board.at(this.#place)?.focus({ preventScroll: true }));
+  }
+
+  /** @param {number} place @param {{x: number, y: number}} at @param {{isFull: boolean}} how */
+  open(place, at, { isFull }) {
+    const tile = this.#board.at(place);
+    if (!tile) return;
+    this.#place = place;
+    const { content, hasPicture, hasSound, playing } = tile;
+    const channel = content?.channel ?? null;
+    const noChannel = channel === null;
+    const isSounding = this.#board.sounding === tile;
+    const quality = this.#board.qualityOf(tile);
+    const records = !noChannel && isRecorder(content?.camera ?? null) && may('recordings');
+    const isOver = playing.phase === 'failed' || playing.phase === 'ended';
+    const items = {
+      full: { hidden: !content, text: isFull ? 'Back to all' : 'Fill the page' },
+      retry: { hidden: noChannel || !isOver },
+      snapshot: { hidden: noChannel, disabled: !hasPicture },
+      sound: {
+        hidden: noChannel,
+        disabled: hasSound === false,
+        checked: isSounding,
+        text: hasSound === false ? 'No sound on this channel' : isSounding ? 'Sound off' : 'Sound on',
+      },
+      auto: { hidden: noChannel, checked: quality === 'auto' },
+      main: { hidden: noChannel || !channel || !profileOf(channel, 'main'), checked: quality === 'main' },
+      sub: { hidden: noChannel || !channel || !profileOf(channel, 'sub'), checked: quality === 'sub' },
+      ago: { hidden: !records },
+      recordings: { hidden: !records },
+      viewer: { hidden: noChannel },
+      pick: { text: content ? 'Another channel here' : 'Choose a channel' },
+      remove: { hidden: !content },
+    };
+    this.#menu.openAt(at, nameOf(content) || `Place ${place + 1}`, items, qualityNote(tile));
+  }
+
+  /** @param {number} place @param {number} beforeMs what the recorder has, so long before the picture on screen */
+  openRecordings(place, beforeMs) {
+    const tile = this.#board.at(place);
+    const { camera, channel } = tile?.content ?? {};
+    if (!tile || !camera || !channel || !isRecorder(camera) || !may('recordings')) return;
+    const atMs = (tile.pictureMs ?? this.#board.nowMs) - beforeMs;
+    const query = writeRecordingsState({ channel: channel.channel, atMs, fromMs: null, toMs: null });
+    window.location.assign(`${document.body.dataset.recordings ?? ''}${camera.id}${query}`);
+  }
+
+  /** @param {number} place */
+  toggleSound(place) {
+    const tile = this.#board.at(place);
+    if (!tile?.content?.channel || tile.hasSound === false) return;
+    this.#board.sound(this.#board.sounding === tile ? null : tile);
+  }
+
+  /** In full resolution: the main stream's picture, whatever the tile shows. @param {number} place */
+  async saveSnapshot(place) {
+    const tile = this.#board.at(place);
+    const { camera, channel } = tile?.content ?? {};
+    if (!tile?.hasPicture || !camera || !channel) return;
+    const names = [camera.name || camera.host, channel.name].filter((name, at, all) => all.indexOf(name) === at);
+    const main = profileOf(channel, 'main');
+    const nowMs = tile.pictureMs ?? this.#board.nowMs;
+    const shown = tile.capture();
+    if (main && tile.playing.quality !== 'main') {
+      try {
+        const { blob, takenAt } = await this.#api.snapshot(camera.id, { profileToken: main.profile_token });
+        saveFile(blob, snapshotFileName(names, takenAt ?? new Date(nowMs)));
+        return;
+      } catch (error) {
+        say(`${problemOf(error).detail} The picture on screen is saved instead.`, 'bad');
+      }
+    }
+    shown?.toBlob((blob) => blob && saveFile(blob, snapshotFileName(names, new Date(nowMs))), 'image/jpeg', 0.95);
+  }
+
+  /** @param {number} place */
+  openViewer(place) {
+    const { camera, channel } = this.#board.at(place)?.content ?? {};
+    if (!camera || !channel) return;
+    const query = writeViewerState({ channel: channel.channel, quality: null, view: 'single', convert: false, way: null });
+    window.location.assign(`${document.body.dataset.viewer ?? ''}${camera.id}${query}`);
+  }
+
+  /** @param {string} action */
+  #do(action) {
+    const place = this.#place;
+    const tile = this.#board.at(place);
+    if (!tile) return;
+    if (action === 'snapshot') void this.saveSnapshot(place);
+    else if (action === 'sound') this.toggleSound(place);
+    else if (action === 'auto' || action === 'main' || action === 'sub') this.#board.setQuality(tile, action);
+    else if (action === 'ago') this.openRecordings(place, AGO_MS);
+    else if (action === 'recordings') this.openRecordings(place, MOMENT_MS);
+    else if (action === 'viewer') this.openViewer(place);
+    else if (action === 'retry') tile.retry();
+    else this.dispatchEvent(new CustomEvent(action, { detail: place }));
+  }
+}
+
+/** Why it is not the main stream where that was to be. @param {LiveTile} tile */
+function qualityNote({ playing }) {
+  if (playing.refusal) return `Main stream: ${messageOf(playing.refusal.code).title}`;
+  if (playing.gaveWay) return 'Main stream: H.265, which this browser cannot play';
+  if (playing.converting) return 'Converted to H.264 for this browser';
+  return playing.quality ? `Now: ${playing.quality}` : '';
+}

@@ -1,0 +1,152 @@
+// @ts-check
+/** Layouts that are kept by name: the dialog that lists, keeps, renames and deletes them. */
+import { AppDialog } from '../components/app-dialog.js';
+import { ConfirmDialog } from '../components/confirm-dialog.js';
+import { clearErrors, showErrors } from '../components/field-errors.js';
+import { WallList } from '../components/wall-list.js';
+import { problemOf } from '../lib/api.js';
+import { areSameTiles } from '../lib/wall-state.js';
+import { byId, say } from './page.js';
+
+/**
+ * @typedef {import('../lib/walls-api.js').Wall} Wall
+ * @typedef {import('../lib/walls-api.js').WallsApi} WallsApi
+ * @typedef {import('./wall-board.js').Shown} Shown
+ */
+
+/**
+ * Tells 'open' with the layout to show (null: all channels), 'kept' with the one that is now what is on screen, and
+ * 'gone' when the one on screen was deleted.
+ */
+export class SavedWalls extends EventTarget {
+  #api;
+  #shown;
+  #dialog = byId('walls-dialog', AppDialog);
+  #list = byId('walls', WallList);
+  #form = byId('save-wall', HTMLFormElement);
+  #confirm = byId('confirm', ConfirmDialog);
+  /** @type {Wall[]} */
+  #walls = [];
+  /** The one on screen, as it is kept. @type {Wall|null} */
+  #current = null;
+
+  /** @param {WallsApi} api @param {() => Shown} shown what is on screen */
+  constructor(api, shown) {
+    super();
+    this.#api = api;
+    this.#shown = shown;
+    this.#list.addEventListener('wall-open', (event) => this.#open(/** @type {CustomEvent<Wall>} */ (event).detail));
+    this.#list.addEventListener('wall-delete', (event) => void this.#delete(/** @type {CustomEvent<Wall>} */ (event).detail));
+    this.#list.addEventListener('wall-rename', (event) => void this.#rename(/** @type {CustomEvent<{wall: Wall, name: string}>} */ (event).detail));
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#add(byId('wall-name', HTMLInputElement).value);
+    });
+    byId('save-changes', HTMLElement).addEventListener('click', () => void this.#keepChanges());
+    byId('all-channels', HTMLElement).addEventListener('click', () => this.#open(null));
+  }
+
+  /** @param {Wall|null} wall */
+  set current(wall) {
+    this.#current = wall;
+    this.#draw();
+  }
+
+  get current() {
+    return this.#current;
+  }
+
+  get isChanged() {
+    const { layout, tiles } = this.#shown();
+    return this.#current !== null && (layout !== this.#current.layout || !areSameTiles(tiles, this.#current.tiles));
+  }
+
+  show() {
+    clearErrors(this.#form);
+    byId('wall-name', HTMLInputElement).value = '';
+    this.#draw();
+    this.#dialog.show();
+    void this.#refresh();
+  }
+
+  async #refresh() {
+    try {
+      this.#walls = await this.#api.walls();
+    } catch (error) {
+      say(problemOf(error).detail, 'bad');
+    }
+    this.#draw();
+  }
+
+  #draw() {
+    this.#list.show({ walls: this.#walls, currentId: this.#current?.id ?? null });
+    const keep = byId('save-changes', HTMLElement);
+    keep.hidden = !this.#current?.mayChange || !this.isChanged;
+    keep.textContent = `Save the changes to “${this.#current?.name ?? ''}”`;
+  }
+
+  /** @param {Wall|null} wall */
+  #open(wall) {
+    this.#dialog.close();
+    this.#current = wall;
+    this.dispatchEvent(new CustomEvent('open', { detail: wall }));
+  }
+
+  /** @param {string} name */
+  async #add(name) {
+    const { layout, tiles } = this.#shown();
+    try {
+      this.#kept(await this.#api.add({ name: name.trim(), layout, tiles: [...tiles] }));
+    } catch (error) {
+      showErrors(this.#form, error);
+    }
+  }
+
+  async #keepChanges() {
+    const { layout, tiles } = this.#shown();
+    if (!this.#current) return;
+    try {
+      this.#kept(await this.#api.change(this.#current.id, { layout, tiles: [...tiles] }));
+    } catch (error) {
+      say(problemOf(error).detail, 'bad');
+    }
+  }
+
+  /** @param {Wall} wall */
+  #kept(wall) {
+    this.#dialog.close();
+    this.#current = wall;
+    say(`Saved “${wall.name}”`);
+    this.dispatchEvent(new CustomEvent('kept', { detail: wall }));
+  }
+
+  /** @param {{wall: Wall, name: string}} change */
+  async #rename({ wall, name }) {
+    try {
+      const renamed = await this.#api.change(wall.id, { name });
+      if (this.#current?.id === wall.id) {
+        this.#current = renamed;
+        this.dispatchEvent(new CustomEvent('renamed', { detail: renamed }));
+      }
+    } catch (error) {
+      say(problemOf(error).detail, 'bad');
+    }
+    await this.#refresh();
+  }
+
+  /** @param {Wall} wall */
+  async #delete(wall) {
+    const isSure = await this.#confirm.ask(`Delete “${wall.name}”?`, 'The layout is forgotten. Cameras and channels stay.');
+    if (!isSure) return;
+    try {
+      await this.#api.remove(wall.id);
+      if (this.#current?.id === wall.id) {
+        this.#current = null;
+        this.dispatchEvent(new Event('gone'));
+      }
+    } catch (error) {
+      say(problemOf(error).detail, 'bad');
+    }
+    await this.#refresh();
+  }
+}

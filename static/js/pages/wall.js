@@ -1,0 +1,409 @@
+// @ts-check
+/** Channels of all cameras side by side, live: what is where, the address that says so, the picker, the keys. */
+import { AppDialog } from '../components/app-dialog.js';
+import { ChannelPicker } from '../components/channel-picker.js';
+import { copied, setAttribute, setText } from '../components/dom.js';
+import { nameOf } from '../components/live-tile.js';
+import { PictureFeeder } from '../components/picture-feeder.js';
+import { TileDrag } from '../components/tile-drag.js';
+import { problemOf } from '../lib/api.js';
+import { DigitKeys, wallActionOf } from '../lib/keys.js';
+import { Poller } from '../lib/poller.js';
+import { AGO_MS, MOMENT_MS } from '../lib/recordings-state.js';
+import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, placeBeside, placed, swapped } from '../lib/wall-layout.js';
+import { defaultTiles, readWallState, writeWallState } from '../lib/wall-state.js';
+import { WallsApi } from '../lib/walls-api.js';
+import { wireRest } from './attention.js';
+import { byId, httpParts, pageApi, remember, remembered, say } from './page.js';
+import { WallBoard } from './wall-board.js';
+import { WallMenu } from './wall-menu.js';
+import { SavedWalls } from './wall-saved.js';
+
+/**
+ * @typedef {import('../lib/wall-state.js').Tile} Tile
+ * @typedef {import('../lib/wall-layout.js').Direction} Direction
+ * @typedef {{tile: Tile, place: number|null}} Taken `place`: where it was on the wall
+ */
+
+const POLL_BUSY_MS = 1000;
+const POLL_MS = 15_000;
+const PICTURE_MS = 60_000;
+const DIGIT_MS = 900;
+const TAP_MS = 350;
+const LAST_WALL = 'wall';
+
+const api = pageApi();
+const wallsApi = new WallsApi(document.body.dataset.walls ?? '', httpParts());
+const board = new WallBoard(api);
+const menu = new WallMenu(api, board);
+const saved = new SavedWalls(wallsApi, () => shownNow());
+const picker = byId('picker', ChannelPicker);
+const keysDialog = byId('keys-dialog', AppDialog);
+const digits = new DigitKeys();
+picker.feeder = new PictureFeeder(api, { refreshMs: PICTURE_MS });
+
+let state = readWallState(window.location.search || remembered(LAST_WALL) || '');
+/** All that somebody put somewhere, also beyond a smaller layout: a larger one shows it again. @type {(Tile|null)[]} */
+let tiles = state.tiles ?? [];
+/** @type {import('./wall-board.js').Known} */
+let known = [];
+let isKnown = false;
+/** @type {ReturnType<typeof setTimeout>|null} */
+let digitTimer = null;
+let tappedMs = -TAP_MS;
+
+// ── What the server says ───────────────────────────────────────────────────────────────────────────────────────────
+
+const poller = new Poller(async () => {
+  const cameras = await api.listCameras();
+  known = await Promise.all(
+    cameras.map(async (camera) => {
+      const before = known.find((each) => each.camera.id === camera.id)?.channels ?? null;
+      return { camera, channels: await api.channels(camera.id).catch(() => before) };
+    }),
+  );
+  isKnown = true;
+  void openKept();
+  board.known = known;
+  picker.known = known;
+  show();
+  if (document.hidden) return POLL_MS * 4;
+  const busy = known.some(({ camera, channels }) => camera.status === 'connecting' && !channels?.length);
+  return busy ? POLL_BUSY_MS : POLL_MS;
+});
+
+async function openKept() {
+  if (state.wallId === null || saved.current?.id === state.wallId) return;
+  try {
+    const wall = await wallsApi.wall(state.wallId);
+    saved.current = wall;
+    if (!state.tiles) tiles = wall.tiles;
+  } catch (error) {
+    const isGone = problemOf(error).code === 'not_found';
+    if (!isGone) return; // asked again with the next list
+    say('There is no such layout, or it is another user’s.', 'bad');
+    state.wallId = null;
+  }
+  show();
+}
+
+// ── What is shown ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** @returns {import('./wall-board.js').Shown} */
+function shownNow() {
+  const all = state.tiles ? tiles : (saved.current?.tiles ?? defaultTiles(known.map(({ camera, channels }) => ({ id: camera.id, channels: channels ?? [] }))));
+  const layout = state.layout ?? saved.current?.layout ?? layoutFor(all.length);
+  const full = state.full !== null && state.full < layout ? state.full : null;
+  return { layout, tiles: fitted(all, layout), full };
+}
+
+function show() {
+  // Without a list of its own the wall is all channels: wait for them rather than show it empty.
+  const isWaiting = !state.tiles && !saved.current && (!isKnown || state.wallId !== null);
+  const isEmpty = isKnown && !known.length;
+  byId('wall-waiting', HTMLElement).hidden = !isWaiting;
+  byId('wall-empty', HTMLElement).hidden = !isEmpty;
+  byId('wall-grid', HTMLElement).hidden = isWaiting || isEmpty;
+  if (isWaiting) return;
+  const shown = shownNow();
+  board.show(shown);
+  for (const button of byId('layouts', HTMLElement).querySelectorAll('button')) {
+    button.setAttribute('aria-pressed', String(Number(button.dataset.layout) === shown.layout));
+  }
+  setText(byId('wall-name-shown', HTMLElement), saved.current ? `${saved.current.name}${saved.isChanged ? ' *' : ''}` : 'Layouts');
+  setAttribute(byId('open-walls', HTMLElement), 'data-plain', saved.current === null);
+  const full = shown.full === null ? null : board.at(shown.full);
+  document.title = `${[full && nameOf(full.content), saved.current?.name, 'Wall'].filter(Boolean).join(' · ')} · ONVIF Web Viewer`;
+}
+
+/** @param {Partial<import('../lib/wall-state.js').WallState>} change @param {{push?: boolean}} [how] */
+function go(change, { push = false } = {}) {
+  state = { ...state, ...change };
+  const search = writeWallState({ ...state, tiles: state.tiles && fitted(tiles, shownNow().layout) });
+  if (search !== window.location.search) {
+    const address = `${window.location.pathname}${search}`;
+    if (push) window.history.pushState(null, '', address);
+    else window.history.replaceState(null, '', address);
+  }
+  remember(LAST_WALL, writeWallState({ ...readWallState(search), full: null }));
+  show();
+}
+
+/** @param {(Tile|null)[]} next @param {Partial<import('../lib/wall-state.js').WallState>} [also] */
+function arrange(next, also = {}) {
+  const { layout } = shownNow();
+  tiles = next.slice(0, MOST_TILES);
+  go({ layout, tiles, ...also });
+}
+
+/** Every place there is, those beyond the layout included. */
+function allTiles() {
+  return state.tiles ? tiles : [...shownNow().tiles];
+}
+
+/** @param {number} layout */
+function chooseLayout(layout) {
+  if (!isLayout(layout)) return;
+  const whole = state.tiles ?? saved.current?.tiles ?? null;
+  if (whole && !state.tiles) tiles = [...whole];
+  go({ layout, tiles: whole && tiles, full: null }, { push: true });
+}
+
+/** @param {number|null} place */
+function setFull(place) {
+  if (place === shownNow().full || (place !== null && !board.at(place)?.content)) return;
+  go({ full: place }, { push: true });
+}
+
+/** @param {number} place */
+function toggleFull(place) {
+  setFull(shownNow().full === null ? place : null);
+}
+
+/** @param {Tile} tile @param {number} place */
+function put(tile, place) {
+  arrange(placed(allTiles(), place, tile));
+}
+
+/** @param {number} place */
+function remove(place) {
+  if (shownNow().tiles[place]) arrange(placed(allTiles(), place, null), { full: null });
+}
+
+// ── Choosing, dragging, the menu ───────────────────────────────────────────────────────────────────────────────────
+
+function togglePicker(open = picker.hidden) {
+  if (open) {
+    setFull(null);
+    picker.open();
+  } else {
+    const hadFocus = picker.contains(document.activeElement);
+    picker.hidden = true;
+    if (hadFocus) board.choose(board.chosen, { focus: true });
+  }
+  setAttribute(byId('wall', HTMLElement), 'data-picking', open);
+  byId('toggle-picker', HTMLElement).setAttribute('aria-pressed', String(open));
+}
+
+picker.addEventListener('channel-picked', (event) => {
+  const place = board.chosen;
+  put(/** @type {CustomEvent<Tile>} */ (event).detail, place);
+  board.choose(nextPlace(shownNow().tiles, place));
+});
+picker.addEventListener('picker-closed', () => togglePicker(false));
+
+/** @param {number} place @param {{x: number, y: number}} at */
+function openMenu(place, at) {
+  board.choose(place);
+  menu.open(place, at, { isFull: shownNow().full !== null });
+}
+
+new TileDrag(byId('wall', HTMLElement), {
+  take(pressed) {
+    if (pressed.closest('[data-part="menu"], input')) return null;
+    const picked = picker.contains(pressed) ? picker.channelAt(pressed) : null;
+    if (picked) return { source: picked.source, label: picked.label, what: /** @type {Taken} */ ({ tile: picked.tile, place: null }) };
+    const place = board.placeOf(pressed);
+    const source = place === null ? null : board.at(place);
+    if (place === null || !source?.content) return null;
+    return { source, label: nameOf(source.content), what: { tile: source.content.tile, place } };
+  },
+  targetAt(under) {
+    const place = board.placeOf(under);
+    return place === null || shownNow().full !== null ? null : board.at(place);
+  },
+  onDrop({ tile, place }, under) {
+    const to = board.placeOf(under);
+    if (shownNow().full !== null) return;
+    if (to !== null && place !== null) arrange(swapped(allTiles(), place, to));
+    else if (to !== null) put(tile, to);
+    else if (place !== null && !byId('wall-grid', HTMLElement).contains(under)) remove(place);
+    if (to !== null) board.choose(to);
+  },
+  onHold({ place }, at) {
+    if (place !== null) openMenu(place, at);
+  },
+});
+
+const grid = byId('wall-grid', HTMLElement);
+grid.addEventListener('contextmenu', (event) => {
+  const place = board.placeOf(/** @type {Element} */ (event.target));
+  if (place === null) return;
+  event.preventDefault();
+  // A finger's long press is told by TileDrag, where it may become a drag.
+  if (event instanceof PointerEvent && event.pointerType === 'touch') return;
+  const box = board.at(place)?.getBoundingClientRect() ?? new DOMRect();
+  const byKey = event.clientX === 0 && event.clientY === 0;
+  openMenu(place, byKey ? { x: box.left + 16, y: box.top + 32 } : { x: event.clientX, y: event.clientY });
+});
+grid.addEventListener('click', (event) => {
+  const target = /** @type {Element} */ (event.target);
+  const place = board.placeOf(target);
+  if (place === null) return;
+  const button = target.closest('[data-part="menu"]');
+  if (button) {
+    const box = button.getBoundingClientRect();
+    openMenu(place, { x: box.left, y: box.bottom + 4 });
+    return;
+  }
+  board.choose(place, { focus: true });
+  if (target.closest('[data-part="empty"]')) togglePicker(true);
+  else if (event instanceof PointerEvent && event.pointerType === 'touch' && picker.hidden) tap(place, event.timeStamp);
+});
+grid.addEventListener('dblclick', (event) => {
+  const place = board.placeOf(/** @type {Element} */ (event.target));
+  const isTouch = event instanceof PointerEvent && event.pointerType === 'touch';
+  if (place !== null && !isTouch && performance.now() - tappedMs > TAP_MS) toggleFull(place);
+});
+
+/** A finger fills the page with one tap; the second one of a double tap is not the way back. @param {number} place @param {number} ms */
+function tap(place, ms) {
+  if (ms - tappedMs < TAP_MS) return;
+  tappedMs = ms;
+  toggleFull(place);
+}
+
+menu.addEventListener('full', (event) => toggleFull(/** @type {CustomEvent<number>} */ (event).detail));
+menu.addEventListener('remove', (event) => remove(/** @type {CustomEvent<number>} */ (event).detail));
+menu.addEventListener('pick', () => togglePicker(true));
+
+// ── Layouts that are kept ──────────────────────────────────────────────────────────────────────────────────────────
+
+saved.addEventListener('open', (event) => {
+  const wall = /** @type {CustomEvent<import('../lib/walls-api.js').Wall|null>} */ (event).detail;
+  tiles = [...(wall?.tiles ?? [])];
+  go({ layout: null, tiles: null, full: null, wallId: wall?.id ?? null }, { push: true });
+});
+saved.addEventListener('kept', (event) => {
+  const { id } = /** @type {CustomEvent<import('../lib/walls-api.js').Wall>} */ (event).detail;
+  go({ layout: null, tiles: null, wallId: id });
+});
+saved.addEventListener('renamed', show);
+saved.addEventListener('gone', () => arrange(allTiles(), { wallId: null }));
+
+async function copyLink() {
+  // What is on screen, spelt out: a layout that was kept is its own user's.
+  const shown = shownNow();
+  const url = new URL(window.location.pathname, window.location.href);
+  url.search = writeWallState({ ...shown, tiles: [...shown.tiles], wallId: null });
+  if (await copied(url.href.replaceAll('%2C', ','))) say('The link is copied: it shows these channels to whoever may see them');
+  else say('Copy it from the address bar: the browser does not allow it', 'bad');
+}
+
+// ── Keys and buttons ───────────────────────────────────────────────────────────────────────────────────────────────
+
+async function toggleFullscreen() {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await byId('wall', HTMLElement).requestFullscreen();
+  } catch {
+    say('The browser does not allow full screen here.', 'bad');
+  }
+}
+
+function escape() {
+  if (shownNow().full !== null) setFull(null);
+  else if (!picker.hidden) togglePicker(false);
+}
+
+/** @param {Direction} direction @param {boolean} takesAlong the tile moves with it */
+function walk(direction, takesAlong) {
+  const { layout, full } = shownNow();
+  if (full !== null && takesAlong) return;
+  const from = board.chosen;
+  const to = placeBeside(layout, from, direction);
+  if (to === from) return;
+  if (takesAlong) arrange(swapped(allTiles(), from, to));
+  if (full !== null && board.at(to)?.content) go({ full: to });
+  else if (full === null) board.choose(to, { focus: true });
+}
+
+/** @type {Record<Exclude<import('../lib/keys.js').WallAction, Direction>, () => void>} */
+const ACTIONS = {
+  full: () => toggleFull(board.chosen),
+  escape,
+  remove: () => remove(board.chosen),
+  mute: () => menu.toggleSound(board.chosen),
+  snapshot: () => void menu.saveSnapshot(board.chosen),
+  ago: () => menu.openRecordings(board.chosen, AGO_MS),
+  recordings: () => menu.openRecordings(board.chosen, MOMENT_MS),
+  fullscreen: () => void toggleFullscreen(),
+  picker: () => togglePicker(),
+  help: () => keysDialog.show(),
+};
+
+document.addEventListener('keydown', (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  if (document.querySelector('dialog[open]') || event.defaultPrevented) return;
+  if (event.key === 'Escape' && target?.closest('channel-picker')) {
+    togglePicker(false);
+    return;
+  }
+  if (target?.closest('input, textarea, select')) return;
+  if (/^\d$/.test(event.key) && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    typeDigit(event.key);
+    return;
+  }
+  const action = wallActionOf(event);
+  // Enter on a button or a link is theirs.
+  if (!action || (event.key === 'Enter' && target?.closest('button, a'))) return;
+  if (action === 'left' || action === 'right' || action === 'up' || action === 'down') {
+    event.preventDefault();
+    walk(action, event.shiftKey);
+    return;
+  }
+  if (event.repeat) return;
+  event.preventDefault();
+  ACTIONS[action]();
+});
+
+/** @param {string} digit */
+function typeDigit(digit) {
+  if (digitTimer !== null) clearTimeout(digitTimer);
+  const places = Array.from({ length: shownNow().layout }, (_, place) => place + 1);
+  const wanted = digits.feed(digit, places);
+  if (wanted !== null) choosePlace(wanted);
+  else digitTimer = setTimeout(() => choosePlace(digits.due(places)), DIGIT_MS);
+}
+
+/** @param {number|null} number from 1 */
+function choosePlace(number) {
+  if (number === null) return;
+  const place = number - 1;
+  if (shownNow().full !== null && board.at(place)?.content) go({ full: place });
+  else board.choose(place, { focus: true });
+}
+
+byId('layouts', HTMLElement).addEventListener('click', (event) => {
+  const button = event.target instanceof Element ? event.target.closest('button') : null;
+  if (button) chooseLayout(Number(button.dataset.layout));
+});
+for (const [id, work] of /** @type {[string, () => void][]} */ ([
+  ['toggle-picker', () => togglePicker()],
+  ['open-walls', () => saved.show()],
+  ['copy-link', () => void copyLink()],
+  ['keys', () => keysDialog.show()],
+  ['fullscreen', () => void toggleFullscreen()],
+  ['back-to-all', () => setFull(null)],
+])) {
+  byId(id, HTMLElement).addEventListener('click', work);
+}
+document.addEventListener('fullscreenchange', () => {
+  const isFull = document.fullscreenElement !== null;
+  setAttribute(byId('wall', HTMLElement), 'data-fullscreen', isFull);
+  byId('fullscreen', HTMLElement).setAttribute('aria-label', isFull ? 'Leave full screen' : 'Full screen');
+});
+wireRest(byId('wall', HTMLElement));
+board.addEventListener('looked', () => poller.soon());
+window.addEventListener('popstate', () => {
+  state = readWallState(window.location.search);
+  tiles = state.tiles ?? [];
+  if (state.wallId !== saved.current?.id) saved.current = null;
+  show();
+  void openKept();
+});
+
+if (!window.location.search) go({});
+show();
+void openKept();
+poller.start();

@@ -1,0 +1,464 @@
+"""The wall: sixteen channels at once, moved, filled, kept, and what each says when it has nothing to show."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.pictures import seconds_behind
+from tests.browser.watching import Open
+from tools.running import App, Recorder, running_recorder
+
+pytestmark = pytest.mark.browser
+
+# The number in each tile's picture now (-1: none that can be read), when it was read, its width, and what the tile says
+# it is behind.
+_READ_TILES = """
+() => [...document.querySelectorAll('live-tile')].map((tile) => {
+  const video = tile.querySelector('live-player [data-part=video]');
+  const behind = tile.querySelector('[data-part=badge]').textContent;
+  if (!video || video.readyState < 2) return [-1, Date.now(), 0, behind];
+  const canvas = new OffscreenCanvas(200, 4);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
+  const { data } = context.getImageData(0, 0, 200, 4);
+  const bits = Array.from({ length: 20 }, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
+  const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
+  const parity = bits.slice(2, 18).reduce((sum, bit) => sum ^ bit, 0);
+  const isWhole = bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity;
+  return [isWhole ? number : -1, Date.now(), video.videoWidth, behind];
+})
+"""
+
+
+@pytest.fixture(scope="module")
+def sixteen() -> Iterator[Recorder]:
+    with running_recorder("--channels", "16", "--dead", "none", "--profile", "small") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def wall_id(app: App, sixteen: Recorder) -> int:
+    """The recorder with sixteen channels, as a camera."""
+    return app.add_camera(sixteen, name="Garage")
+
+
+def tiles(page: Page) -> Locator:
+    return page.locator("live-tile")
+
+
+def at(page: Page, place: int) -> Locator:
+    """Places count from 1, as they do for people."""
+    return page.locator(f'live-tile[data-place="{place}"]')
+
+
+def channel_at(page: Page, place: int) -> Locator:
+    return at(page, place).locator("[data-part=channel]")
+
+
+def wait_all_playing(page: Page, count: int, timeout_s: float = 40) -> None:
+    expect(page.locator("live-tile[data-phase=playing]")).to_have_count(count, timeout=timeout_s * 1000)
+
+
+def read(page: Page) -> list[tuple[int, float, int, str]]:
+    return [(number, at_ms, width, behind) for number, at_ms, width, behind in page.evaluate(_READ_TILES)]
+
+
+def assert_all_move(page: Page, timeout_s: float = 15) -> None:
+    """Every tile shows one picture after the other."""
+    seen: dict[int, set[int]] = {}
+    deadline = time.monotonic() + timeout_s
+    while not seen or min(len(numbers) for numbers in seen.values()) < 3:
+        assert time.monotonic() < deadline, seen
+        for place, (number, _, width, _) in enumerate(read(page)):
+            if width:
+                seen.setdefault(place, set()).update({number} - {-1})
+        page.wait_for_timeout(100)
+
+
+def four(app: App, camera_id: int) -> str:
+    return f"{app.url}/wall?layout=4&tiles={camera_id}.1,{camera_id}.2,{camera_id}.3"
+
+
+def expect_address(page: Page, end: str) -> None:
+    expect(page).to_have_url(re.compile(rf"[?&]{re.escape(end)}$"))
+
+
+def centre(place: Locator) -> tuple[float, float]:
+    box = place.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
+    page.mouse.move(*end, steps=4)
+    page.mouse.up()
+
+
+def test_sixteen_channels_move_at_once_over_one_socket_and_without_ffmpeg(
+    app: App, sixteen: Recorder, wall_id: int, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.goto(f"{app.url}/wall?tiles={','.join(f'{wall_id}.{number}' for number in range(1, 17))}")
+    wait_all_playing(page, 16)
+    assert_all_move(page)
+    assert len(sockets) == 1
+    assert app.ffmpegs() == []
+    fetched = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/static/streams/')).length"
+    assert page.evaluate(fetched) == 0
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "it does not fit the window"
+    page.wait_for_timeout(2000)
+    timings = [sixteen.frames(number, "sub") for number in range(1, 17)]
+    behind, wrong = [], []
+    for _ in range(10):
+        for (number, at_ms, _, said), timing in zip(read(page), timings, strict=True):
+            assert re.fullmatch(r"\d\.\d s", said), said
+            if number >= 0:
+                behind.append(seconds_behind(number, at_ms, timing))
+                wrong.append(abs(float(said.removesuffix(" s")) - behind[-1]))
+        page.wait_for_timeout(150)
+    assert len(behind) > 100
+    assert statistics.median(behind) < 1.0, behind
+    assert statistics.median(wrong) < 0.3, list(zip(behind, wrong, strict=True))
+
+
+def test_one_that_is_full_is_the_main_stream_and_the_others_rest_until_it_is_left(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    sub_width = read(page)[0][2]
+    at(page, 1).dblclick()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    expect_address(page, "full=1")
+    expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
+    expect(at(page, 1).locator("live-player video")).to_have_count(1)
+    deadline = time.monotonic() + 10
+    while not (width := read(page)[0][2]) > sub_width:
+        assert width, "a black picture between the two"
+        assert time.monotonic() < deadline
+    box = at(page, 1).bounding_box()
+    assert box is not None
+    assert box["width"] > 1200
+    expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=8000)
+    expect(page.locator("live-tile[data-phase=playing]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    wait_all_playing(page, 3, 5)
+    assert "full" not in page.url
+    deadline = time.monotonic() + 10
+    while read(page)[0][2] != sub_width:
+        assert time.monotonic() < deadline
+    page.go_back()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    page.keyboard.press("2")
+    expect(at(page, 2)).to_have_attribute("data-full", "")
+
+
+def test_tiles_are_dragged_onto_each_other_out_and_in_without_starting_anew(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    first, second = channel_at(page, 1).inner_text(), channel_at(page, 2).inner_text()
+    page.evaluate("document.querySelectorAll('live-player video').forEach((video, at) => { video.marked = at; })")
+    drag(page, centre(at(page, 1)), centre(at(page, 2)))
+    expect(channel_at(page, 1)).to_have_text(second)
+    expect(channel_at(page, 2)).to_have_text(first)
+    expect_address(page, f"tiles={wall_id}.2,{wall_id}.1,{wall_id}.3")
+    marks = "[1, 2].map((place) => document.querySelector(`live-tile[data-place='${place}'] video`).marked)"
+    assert page.evaluate(marks) == [1, 0]
+    drag(page, centre(at(page, 3)), centre(at(page, 4)))
+    expect_address(page, f"tiles={wall_id}.2,{wall_id}.1,-,{wall_id}.3")
+    x, _ = centre(at(page, 2))
+    drag(page, centre(at(page, 2)), (x, 70))
+    expect(at(page, 2)).to_have_attribute("data-phase", "empty")
+    expect_address(page, f"tiles={wall_id}.2,-,-,{wall_id}.3")
+    page.keyboard.press("l")
+    page.get_by_label("Search cameras and channels").fill("garage 7")
+    found = page.locator(".picker .tile-item")
+    expect(found).to_have_count(1)
+    drag(page, centre(found), centre(at(page, 3)))
+    expect(at(page, 3)).to_have_attribute("data-phase", "playing", timeout=20_000)
+    expect_address(page, f"tiles={wall_id}.2,-,{wall_id}.7,{wall_id}.3")
+
+
+def test_a_wall_is_made_by_keyboard_alone(app: App, wall_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/wall?layout=4&tiles={wall_id}.1").page
+    wait_all_playing(page, 1)
+    page.keyboard.press("4")
+    expect(at(page, 4)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(at(page, 2)).to_be_focused()
+    page.keyboard.press("l")
+    page.get_by_label("Search cameras and channels").fill("garage 5")
+    expect(page.locator(".picker .tile-item")).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(at(page, 2)).to_have_attribute("data-phase", "playing", timeout=20_000)
+    page.keyboard.press("Escape")
+    expect(page.locator("#picker")).to_be_hidden()
+    expect(at(page, 3)).to_have_attribute("aria-current", "true")  # the next empty place
+    page.keyboard.press("2")
+    page.keyboard.press("Shift+ArrowLeft")
+    expect_address(page, f"tiles={wall_id}.5,{wall_id}.1")
+    expect(at(page, 1)).to_be_focused()
+    page.keyboard.press("Delete")
+    expect_address(page, f"tiles=-,{wall_id}.1")
+    page.keyboard.press("?")
+    expect(page.locator("#keys-dialog dialog")).to_be_visible()
+
+
+def test_the_menu_saves_a_whole_picture_and_leads_to_the_recordings(app: App, wall_id: int, open_page: Open) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    channel = channel_at(page, 1).inner_text()
+    at(page, 1).click(button="right")
+    menu = page.get_by_role("menu")
+    expect(menu.get_by_role("menuitemradio", name="Quality by size")).to_have_attribute("aria-checked", "true")
+    with page.expect_download() as saved:
+        menu.get_by_role("menuitem", name="Snapshot").click()
+    name = re.escape(f"Garage {channel} ") + r"\d{4}-\d\d-\d\d \d\d-\d\d-\d\d\.jpg"
+    assert re.fullmatch(name, saved.value.suggested_filename)
+    assert jpeg_width(saved.value.path().read_bytes()) == 640  # the tile itself plays 320
+    at(page, 1).hover()
+    at(page, 1).get_by_role("button", name="What can be done with this tile").click()
+    menu.get_by_role("menuitemradio", name="Main stream").click()
+    expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
+    expect(at(page, 1)).to_be_focused()
+    page.keyboard.press("ContextMenu")
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(at(page, 1)).to_be_visible()
+    before_s = time.time()
+    page.keyboard.press("b")
+    page.wait_for_url(re.compile(rf"/recordings/{wall_id}\?channel=1&t="))
+    asked = re.search(r"t=([\d:TZ-]+)", page.url)
+    assert asked is not None
+    at_s = time.mktime(time.strptime(asked[1], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+    assert 28 < before_s - at_s < 36
+
+
+def test_one_tile_at_a_time_has_sound(app: App, wall_id: int, open_page: Open) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    muted = "[...document.querySelectorAll('live-player [data-part=video]')].slice(0, 2).map((video) => video.muted)"
+    assert page.evaluate(muted) == [True, True]
+    for place in (1, 2):
+        page.keyboard.press(str(place))
+        page.keyboard.press("m")
+        sounding = at(page, place).locator("[data-part=sound]")
+        expect(sounding).to_be_visible()
+        expect(page.locator("[data-part=sound]:visible")).to_have_count(1)
+        heard = f"document.querySelectorAll('live-player [data-part=video]')[{place - 1}].webkitAudioDecodedByteCount"
+        deadline = time.monotonic() + 15
+        while not page.evaluate(heard):
+            assert time.monotonic() < deadline, "nothing is heard"
+            page.wait_for_timeout(100)
+    assert page.evaluate(muted) == [True, False]
+    page.keyboard.press("m")
+    expect(page.locator("[data-part=sound]:visible")).to_have_count(0)
+
+
+def test_a_finger_taps_holds_and_drags(app: App, wall_id: int, open_page: Open) -> None:
+    page = open_page(four(app, wall_id), 390, 844, has_touch=True, is_mobile=True).page
+    wait_all_playing(page, 3)
+    at(page, 1).tap()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    page.get_by_role("button", name="Back to all").tap()
+    expect(at(page, 1)).not_to_have_attribute("data-full", "")
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *point: float) -> None:
+        points = [{"x": point[0], "y": point[1]}] if point else []
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    start, end = centre(at(page, 1)), centre(at(page, 2))
+    touch("touchStart", *start)
+    expect(at(page, 1)).to_have_attribute("data-lifted", "")
+    touch("touchEnd")
+    expect(page.get_by_role("menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menu")).to_be_hidden()
+    touch("touchStart", *start)
+    expect(at(page, 1)).to_have_attribute("data-lifted", "")
+    for step in range(1, 6):
+        touch("touchMove", start[0], start[1] + (end[1] - start[1]) * step / 5)
+    touch("touchEnd")
+    expect(page).to_have_url(re.compile(f"tiles={wall_id}.2,{wall_id}.1,"))
+    assert page.evaluate("scrollY") == 0
+
+
+def test_what_is_out_of_sight_stops_and_starts_again(app: App, wall_id: int, open_page: Open) -> None:
+    channels = ",".join(f"{wall_id}.{number}" for number in range(1, 5))
+    page = open_page(f"{app.url}/wall?layout=4&tiles={channels}", 390, 420).page
+    expect(at(page, 1)).to_have_attribute("data-phase", "playing", timeout=20_000)
+    expect(at(page, 4)).to_have_attribute("data-phase", "idle")
+    page.evaluate("scrollTo(0, 9999)")
+    expect(at(page, 4)).to_have_attribute("data-phase", "playing", timeout=20_000)
+    expect(at(page, 1)).to_have_attribute("data-resting", "", timeout=5000)
+    page.evaluate("scrollTo(0, 0)")
+    expect(at(page, 1)).to_have_attribute("data-phase", "playing", timeout=10_000)
+
+
+def test_a_tab_that_nobody_looks_at_gives_its_sessions_back_after_a_minute(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+    # The minute is made short, and the tab hidden by its own word: a headless one is never hidden.
+    page.add_init_script(
+        "const real = window.setTimeout; window.minutes = 0;"
+        "window.setTimeout = (work, ms, ...more) => {"
+        " if (ms === 60000) window.minutes += 1; return real(work, ms === 60000 ? 400 : ms, ...more); };"
+        "Object.defineProperty(document, 'hidden', { get: () => window.isAway === true });"
+    )
+    page.goto(four(app, wall_id))
+    wait_all_playing(page, 3)
+    look = "(away) => { window.isAway = away; document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(look, True)
+    expect(page.locator("live-tile[data-resting]")).to_have_count(3, timeout=5000)
+    assert page.evaluate("window.minutes") == 1
+    page.evaluate(look, False)
+    wait_all_playing(page, 3, 5)
+    assert_all_move(page)
+
+
+def test_a_dead_channel_and_one_that_is_not_there_say_why(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/wall?layout=4&tiles={camera_id}.7,999.1,{camera_id}.99").page
+    title, reason = "[data-part=title]", "[data-part=reason]"
+    expect(at(page, 1).locator(title)).to_have_text("No signal", timeout=30_000)
+    expect(at(page, 1).locator("[data-part=spinner]")).to_be_hidden()
+    expect(at(page, 2).locator(title)).to_have_text("Nothing to show")
+    expect(at(page, 2).locator(reason)).to_contain_text("not yours to see")
+    expect(at(page, 3).locator(reason)).to_contain_text("Recorder has no channel 99")
+    expect(at(page, 4)).to_have_attribute("data-phase", "empty")
+
+
+def test_a_picture_that_stands_is_red_and_says_for_how_long(
+    app: App, sixteen: Recorder, wall_id: int, open_page: Open
+) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    sixteen.set_fault("rtcp_only", channel=2)
+    try:
+        expect(at(page, 2)).to_have_attribute("data-frozen", "", timeout=6000)
+        expect(at(page, 2).locator("[data-part=badge]")).to_have_text(re.compile(r"^Stands \d+ s$"))
+        expect(at(page, 2).locator("[data-part=title]")).not_to_be_empty()
+        expect(page.locator("live-tile[data-frozen]")).to_have_count(1)
+    finally:
+        sixteen.clear_fault("rtcp_only", channel=2)
+    expect(page.locator("live-tile[data-frozen]")).to_have_count(0, timeout=30_000)
+    wait_all_playing(page, 3)
+
+
+def test_a_main_stream_that_the_recorder_refuses_leaves_the_sub_stream_on(app: App, open_page: Open) -> None:
+    with running_recorder("--channels", "2", "--dead", "none", "--profile", "small") as small:
+        camera_id = app.add_camera(small, name="Small")
+        page = open_page(f"{app.url}/wall?layout=4&tiles={camera_id}.1").page
+        wait_all_playing(page, 1)
+        small.set_fault("session_limit", 1)
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+        expect(at(page, 1)).to_have_attribute("data-full", "")
+        page.keyboard.press("ContextMenu")
+        note = page.locator("#tile-menu [data-part=note]")
+        deadline = time.monotonic() + 15
+        while "too many sessions" not in note.inner_text():
+            assert time.monotonic() < deadline, note.inner_text()
+            page.keyboard.press("Escape")
+            page.wait_for_timeout(200)
+            page.keyboard.press("ContextMenu")
+        page.keyboard.press("Escape")
+        expect(at(page, 1)).to_have_attribute("data-phase", "playing")
+        assert_all_move(page)
+        small.clear_fault("session_limit")
+        app.call("DELETE", f"/api/cameras/{camera_id}")
+
+
+def test_a_layout_is_kept_opened_by_its_address_renamed_and_forgotten(app: App, wall_id: int, open_page: Open) -> None:
+    watched = open_page(four(app, wall_id), permissions=["clipboard-read", "clipboard-write"])
+    watched.forgive("status of 404", "status of 409")
+    page = watched.page
+    wait_all_playing(page, 3)
+    page.click("#open-walls")
+    name = "<img src=x onerror=alert(1)>"
+    page.fill("#wall-name", name)
+    page.keyboard.press("Enter")
+    expect(page.locator("#wall-name-shown")).to_have_text(name)
+    kept = app.call("GET", "/api/walls")["walls"][0]
+    expect_address(page, f"wall={kept['id']}")
+    page.reload()
+    wait_all_playing(page, 3)
+    expect(page.locator("#wall-name-shown")).to_have_text(name)
+    page.keyboard.press("1")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("#wall-name-shown")).to_have_text(f"{name} *")
+    page.click("#open-walls")
+    page.fill("#wall-name", name)
+    page.keyboard.press("Enter")
+    expect(page.locator("#save-wall [data-part=error]")).to_have_text("There is a layout of this name already.")
+    page.click("#save-changes")
+    expect(page.locator("#wall-name-shown")).to_have_text(name)
+    assert app.call("GET", "/api/walls")["walls"][0]["tiles"][0]["channel"] == 2
+    page.click("#copy-link")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == f"{app.url}/wall?layout=4&tiles={wall_id}.2,{wall_id}.1,{wall_id}.3"
+    page.click("#open-walls")
+    page.click(".wall-row [data-part=rename]")
+    page.fill(".wall-row input", "Gates")
+    page.keyboard.press("Enter")
+    expect(page.locator("#wall-name-shown")).to_have_text("Gates")
+    page.click(".wall-row [data-part=delete]")
+    page.locator("#confirm [data-part=yes]").click()
+    expect(page.locator(".wall-row")).to_have_count(0)
+    assert app.call("GET", "/api/walls") == {"walls": []}
+    page.goto(f"{app.url}/wall?wall={kept['id']}")
+    expect(page.locator("toast-area")).to_contain_text("There is no such layout")
+
+
+def test_it_begins_with_all_channels_and_a_restarted_server_brings_them_back(
+    empty_app: App, sixteen: Recorder, open_page: Open
+) -> None:
+    watched = open_page(f"{empty_app.url}/wall")
+    watched.forgive("ERR_", "WebSocket", "status of 50")
+    page = watched.page
+    expect(page.get_by_role("heading", name="There is no camera yet")).to_be_visible()
+    empty_app.add_camera(sixteen)
+    page.reload()
+    wait_all_playing(page, 16)
+    page.click("#layouts [data-layout='4']")
+    expect(tiles(page)).to_have_count(4)
+    expect_address(page, "layout=4")
+    page.click("#layouts [data-layout='16']")
+    wait_all_playing(page, 16)
+    empty_app.stop()
+    expect(page.locator("live-tile[data-frozen]")).to_have_count(16, timeout=20_000)
+    empty_app.start()
+    wait_all_playing(page, 16, 30)
+    expect(page.locator("live-tile[data-frozen]")).to_have_count(0, timeout=10_000)
+    assert_all_move(page)
+
+
+def jpeg_width(data: bytes) -> int:
+    """Of its start-of-frame segment (ITU-T T.81, B.2.2)."""
+    place = 2
+    while data[place + 1] not in (0xC0, 0xC1, 0xC2):
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return int.from_bytes(data[place + 7 : place + 9], "big")
+
+
+def test_the_other_pages_lead_here(app: App, wall_id: int, open_page: Open) -> None:
+    for path in ("/cameras", f"/viewer/{wall_id}?view=grid"):
+        page = open_page(app.url + path).page
+        page.get_by_role("link", name="Wall", exact=True).click()
+        page.wait_for_url(f"{app.url}/wall**")

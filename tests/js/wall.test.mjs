@@ -1,0 +1,252 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { wallActionOf } from '../../static/js/lib/keys.js';
+import { isRecorder } from '../../static/js/lib/recordings-state.js';
+import { contentOf, givesWay, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
+import {
+  LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, placeBeside, placed, swapped,
+} from '../../static/js/lib/wall-layout.js';
+import { areSameTiles, defaultTiles, readWallState, writeWallState } from '../../static/js/lib/wall-state.js';
+import { WallsApi } from '../../static/js/lib/walls-api.js';
+
+/** @typedef {import('../../static/js/lib/api.js').Camera} Camera @typedef {import('../../static/js/lib/api.js').Channel} Channel */
+
+const DECODES = ['h264'];
+const NOTHING = { layout: null, tiles: null, full: null, wallId: null };
+
+/** @param {number} number @param {Partial<Channel>} [more] @param {string} [mainCodec] @returns {Channel} */
+function channel(number, more = {}, mainCodec = 'h264') {
+  return {
+    channel: number, name: `Door ${number}`, video_source_token: `v${number}`, hidden: false, position: number, problem: null,
+    profiles: [
+      { profile_token: `main${number}`, name: '', role: 'main', video: { codec: mainCodec }, audio: null },
+      { profile_token: `sub${number}`, name: '', role: 'sub', video: { codec: 'h264' }, audio: null },
+    ],
+    ...more,
+  };
+}
+
+/** @param {number} id @param {Partial<Camera>} [more] @returns {Camera} */
+function camera(id, more = {}) {
+  return /** @type {Camera} */ ({ id, name: `Recorder ${id}`, host: 'h', status: 'online', error: null, services: [], channels: 2, ...more });
+}
+
+/** @param {Partial<import('../../static/js/lib/live-session.js').View>} more */
+function view(more = {}) {
+  return /** @type {import('../../static/js/lib/live-session.js').View} */ ({
+    phase: 'playing', problem: null, usedBy: [], stream: null, playlistUrl: null, run: 1, retryAtMs: null, stalledS: 0, shown: true, ...more,
+  });
+}
+
+// ── The address ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test('the address says what is where, and comes back the same', () => {
+  const search = '?layout=9&tiles=1.1,1.2,-,2.5&full=4';
+  const state = readWallState(search);
+  assert.deepEqual(state, {
+    layout: 9,
+    tiles: [{ cameraId: 1, channel: 1 }, { cameraId: 1, channel: 2 }, null, { cameraId: 2, channel: 5 }],
+    full: 3,
+    wallId: null,
+  });
+  assert.equal(writeWallState(state), search);
+  assert.deepEqual(readWallState('?wall=7'), { ...NOTHING, wallId: 7 });
+  assert.equal(writeWallState(NOTHING), '');
+  assert.deepEqual(readWallState(''), NOTHING);
+});
+
+test('a layout that is not said is the smallest that holds the tiles', () => {
+  assert.equal(readWallState('?tiles=1.1,1.2').layout, 4);
+  assert.equal(readWallState(`?tiles=${Array.from({ length: 12 }, (_, at) => `1.${at + 1}`)}`).layout, 16);
+  assert.equal(readWallState('?layout=4').tiles, null);
+});
+
+test('more tiles than places are left out, and empty places at the end are not written', () => {
+  assert.equal(readWallState('?layout=1&tiles=1.1,1.2').tiles?.length, 1);
+  assert.equal(writeWallState({ ...NOTHING, layout: 4, tiles: [{ cameraId: 1, channel: 2 }, null, null, null] }), '?layout=4&tiles=1.2');
+  assert.deepEqual(readWallState(writeWallState({ ...NOTHING, layout: 4, tiles: [null, null] })), { ...NOTHING, layout: 4, tiles: [null] });
+});
+
+test('an odd address counts as not said, an odd tile as empty', () => {
+  for (const search of ['?layout=5', '?layout=04', '?layout=<b>', '?full=0', '?full=17', '?wall=-1', '?wall=1e3', '?layout=']) {
+    assert.deepEqual(readWallState(search), NOTHING, search);
+  }
+  for (const odd of ['1', '1.', '.1', '0.1', '01.1', '1.0', '1.1.1', '１.1', '1.99999', '<img src=x>', ' 1.1', '9999999999999999.1']) {
+    assert.deepEqual(readWallState(`?layout=4&tiles=${encodeURIComponent(odd)},1.1`).tiles, [null, { cameraId: 1, channel: 1 }], odd);
+  }
+  assert.equal(readWallState(`?tiles=${'1.1,'.repeat(1000)}`).tiles?.length, 16);
+});
+
+test('without anything said it is the channels that are not hidden, in order, sixteen at most', () => {
+  const hidden = channel(2, { hidden: true });
+  const moved = channel(3, { position: 0 });
+  assert.deepEqual(defaultTiles([{ id: 1, channels: [channel(1), hidden, moved] }, { id: 2, channels: [channel(1)] }]), [
+    { cameraId: 1, channel: 3 }, { cameraId: 1, channel: 1 }, { cameraId: 2, channel: 1 },
+  ]);
+  assert.equal(defaultTiles([{ id: 1, channels: Array.from({ length: 40 }, (_, at) => channel(at + 1)) }]).length, 16);
+});
+
+test('tiles are the same whatever empty places follow', () => {
+  const one = { cameraId: 1, channel: 1 };
+  assert.equal(areSameTiles([one, null], [{ ...one }]), true);
+  assert.equal(areSameTiles([one], [null, one]), false);
+  assert.equal(areSameTiles([one], [{ cameraId: 1, channel: 2 }]), false);
+});
+
+// ── Layouts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test('every layout fills its square of cells without a hole or an overlap', () => {
+  for (const layout of LAYOUTS) {
+    const cells = cellsOf(layout);
+    assert.equal(cells.length, layout);
+    const covered = cells.flatMap(({ column, row, span }) =>
+      Array.from({ length: span * span }, (_, at) => `${column + (at % span)},${row + Math.floor(at / span)}`),
+    );
+    assert.equal(new Set(covered).size, covered.length);
+    assert.equal(covered.length, columnsOf(layout) ** 2);
+    assert.ok(cells.every(({ column, row, span }) => Math.max(column, row) + span - 1 <= columnsOf(layout)));
+  }
+});
+
+test('the smallest layout that holds them is taken', () => {
+  assert.deepEqual([0, 1, 2, 4, 5, 6, 7, 9, 10, 16, 99].map(layoutFor), [1, 1, 4, 4, 6, 6, 9, 9, 16, 16, 16]);
+});
+
+test('arrows go to the tile beside, across the large one and not over the edge', () => {
+  assert.equal(placeBeside(16, 5, 'left'), 4);
+  assert.equal(placeBeside(16, 5, 'down'), 9);
+  assert.equal(placeBeside(16, 3, 'right'), 3);
+  assert.equal(placeBeside(16, 0, 'up'), 0);
+  assert.equal(placeBeside(6, 0, 'right'), 1);
+  assert.equal(placeBeside(6, 0, 'down'), 3);
+  assert.equal(placeBeside(6, 2, 'left'), 0);
+  assert.equal(placeBeside(6, 4, 'up'), 0);
+  for (const direction of /** @type {const} */ (['left', 'right', 'up', 'down'])) assert.equal(placeBeside(1, 0, direction), 0);
+});
+
+test('what is moved changes places, what is put takes one, and nothing is lost in between', () => {
+  assert.deepEqual(swapped(['a', 'b', null], 0, 2), [null, 'b', 'a']);
+  assert.deepEqual(swapped(['a'], 0, 3), [null, null, null, 'a']);
+  assert.deepEqual(placed(['a'], 2, 'c'), ['a', null, 'c']);
+  assert.deepEqual(placed(['a', 'b'], 0, null), [null, 'b']);
+  assert.deepEqual(fitted(['a', 'b', 'c', 'd', 'e'], 4), ['a', 'b', 'c', 'd']);
+  assert.deepEqual(fitted(['a'], 4), ['a', null, null, null]);
+});
+
+test('the next channel goes to the next empty place, else to the one behind', () => {
+  assert.equal(nextPlace([{}, {}, null, {}], 0), 2);
+  assert.equal(nextPlace([null, {}, {}, {}], 3), 0);
+  assert.equal(nextPlace([{}, {}, {}, {}], 3), 0);
+});
+
+// ── What a tile plays ──────────────────────────────────────────────────────────────────────────────────────────────
+
+test('a large tile plays the main stream, a small one the sub stream, and the user has the last word', () => {
+  /** @param {Partial<Parameters<typeof tilePlayback>[1]>} wish */
+  const played = (wish) =>
+    tilePlayback(channel(1), { quality: 'auto', isLarge: false, isRefused: false, decodes: DECODES, ...wish })?.profile.profile_token;
+  assert.equal(played({}), 'sub1');
+  assert.equal(played({ isLarge: true }), 'main1');
+  assert.equal(played({ quality: 'main' }), 'main1');
+  assert.equal(played({ isLarge: true, quality: 'sub' }), 'sub1');
+  assert.equal(played({ isLarge: true, isRefused: true }), 'sub1');
+  assert.equal(played({ quality: 'main', isRefused: true }), 'sub1');
+  assert.equal(isLarge(1, 0) && isLarge(6, 0), true);
+  assert.equal(isLarge(6, 1) || isLarge(4, 0), false);
+});
+
+test('a main stream that the browser does not decode gives way, and is not converted unasked', () => {
+  const playback = tilePlayback(channel(1, {}, 'hevc'), { quality: 'auto', isLarge: true, isRefused: false, decodes: DECODES });
+  assert.deepEqual([playback?.quality, playback?.gaveWay, playback?.converting], ['sub', true, false]);
+});
+
+test('a refused main stream gives way where there is a sub stream to take its place', () => {
+  const busy = { code: 'camera_busy', detail: '' };
+  assert.equal(givesWay(channel(1), { quality: 'main', problem: busy, decodes: DECODES }), true);
+  assert.equal(givesWay(channel(1), { quality: 'sub', problem: busy, decodes: DECODES }), false);
+  assert.equal(givesWay(channel(1), { quality: 'main', problem: { code: 'camera_auth_failed', detail: '' }, decodes: DECODES }), false);
+  assert.equal(givesWay(channel(1), { quality: 'main', problem: null, decodes: DECODES }), false);
+  const alone = channel(1, { profiles: channel(1).profiles.slice(0, 1) });
+  assert.equal(givesWay(alone, { quality: 'main', problem: busy, decodes: DECODES }), false);
+});
+
+// ── What a tile says ───────────────────────────────────────────────────────────────────────────────────────────────
+
+test('a tile that has nothing to show says why: unknown, not asked yet, or the device itself', () => {
+  const tile = { cameraId: 1, channel: 3 };
+  const known = [{ camera: camera(1), channels: [channel(1)] }];
+  assert.equal(contentOf({ cameraId: 2, channel: 1 }, known).missing?.code, 'tile_unknown');
+  assert.match(contentOf(tile, known).missing?.detail ?? '', /Recorder 1 has no channel 3/);
+  assert.equal(contentOf({ ...tile, channel: 1 }, known).missing, null);
+  assert.equal(contentOf(tile, [{ camera: camera(1), channels: null }]).missing?.code, 'tile_asking');
+  const away = camera(1, { status: 'offline', error: { code: 'camera_unreachable', detail: 'no route' } });
+  assert.equal(contentOf(tile, [{ camera: away, channels: [] }]).missing?.code, 'camera_unreachable');
+  const said = tileMessage(contentOf(tile, known), view({ phase: 'idle' }), { isActive: true });
+  assert.deepEqual([said.title, said.busy], ['Nothing to show', false]);
+});
+
+test('what is waited for has a spinner, what is known to be wrong its reason instead', () => {
+  const content = contentOf({ cameraId: 1, channel: 1 }, [{ camera: camera(1), channels: [channel(1)] }]);
+  const how = { isActive: true };
+  assert.deepEqual(tileMessage(content, view(), how).title, '');
+  assert.deepEqual(tileMessage(content, view({ phase: 'connecting', shown: false }), { isActive: false }).title, '');
+  assert.equal(tileMessage(content, view({ phase: 'connecting' }), how).busy, true);
+  assert.equal(tileMessage(content, view({ phase: 'key_frame' }), how).title, 'Waiting for a key frame');
+  const failed = tileMessage(content, view({ phase: 'failed', problem: { code: 'camera_busy', detail: '' } }), how);
+  assert.deepEqual([failed.title, failed.busy, failed.tone], ['Refused by the recorder: too many sessions', false, 'warn']);
+  const dead = { ...content, channel: channel(1, { problem: { code: 'camera_no_signal', detail: 'x' } }) };
+  const waiting = tileMessage(dead, view({ phase: 'connecting' }), how);
+  assert.deepEqual([waiting.title, waiting.busy], ['No signal', false]);
+  assert.match(waiting.reason, /tried again/);
+  // The server itself is away: that is not the channel's doing.
+  assert.equal(tileMessage(dead, view({ phase: 'offline' }), how).title, 'The server does not answer');
+});
+
+test('the corner says how far behind it is, and how long it has stood still', () => {
+  const moving = { behindS: 0.26, stoodS: 0.1, isActive: true };
+  assert.deepEqual(tileBadge(view(), moving), { text: '0.3 s', tone: 'live', label: 'Live, 0.3 s behind' });
+  assert.equal(tileBadge(view(), { ...moving, behindS: 14 }).tone, 'late');
+  assert.equal(tileBadge(view(), { ...moving, stoodS: 2.4 }).tone, 'live');
+  assert.deepEqual(tileBadge(view({ phase: 'stalled' }), { ...moving, stoodS: 3.4 }), {
+    text: 'Stands 3 s', tone: 'frozen', label: 'The picture has stood still for 3 s',
+  });
+  assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stoodS: 75 }).text, 'Stands 75 s');
+  assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stoodS: null, isActive: true }).text, '');
+  assert.equal(tileBadge(view(), { ...moving, stoodS: 99, isActive: false }).text, '');
+});
+
+// ── Keys, recordings, layouts that are kept ────────────────────────────────────────────────────────────────────────
+
+test('keys of the wall are its own, and those of the browser stay the browser’s', () => {
+  assert.equal(wallActionOf({ key: 'Enter' }), 'full');
+  assert.equal(wallActionOf({ key: 'L' }), 'picker');
+  assert.equal(wallActionOf({ key: 'l', ctrlKey: true }), null);
+  assert.equal(wallActionOf({ key: 'constructor' }), null);
+});
+
+test('a recorder is known by its services', () => {
+  assert.equal(isRecorder({ services: ['media', 'search'] }), true);
+  assert.equal(isRecorder({ services: ['media'] }), false);
+  assert.equal(isRecorder(null), false);
+});
+
+test('layouts are sent and read in the server’s words', async () => {
+  /** @type {any[]} */
+  const asked = [];
+  const wall = { id: 1, name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, null, null, null], everybodys: false, may_change: true };
+  const api = new WallsApi('/api/walls', {
+    fetch: async (url, init) => {
+      asked.push([init?.method, url, init?.body ? JSON.parse(String(init.body)) : null]);
+      return new Response(JSON.stringify(init?.method === 'GET' && url === '/api/walls' ? { walls: [wall] } : wall), { status: 200 });
+    },
+  });
+  const [kept] = await api.walls();
+  assert.deepEqual(kept, { id: 1, name: 'Gates', layout: 4, tiles: [{ cameraId: 1, channel: 2 }, null, null, null], everybodys: false, mayChange: true });
+  await api.add({ name: 'Gates', layout: 4, tiles: [{ cameraId: 1, channel: 2 }, null] });
+  await api.change(1, { name: 'Doors' });
+  assert.deepEqual(asked.slice(1), [
+    ['POST', '/api/walls', { name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, null] }],
+    ['PATCH', '/api/walls/1', { name: 'Doors' }],
+  ]);
+});

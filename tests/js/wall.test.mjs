@@ -195,6 +195,9 @@ test('what is waited for has a spinner, what is known to be wrong its reason ins
   assert.equal(tileMessage(content, view({ phase: 'key_frame' }), how).title, 'Waiting for a key frame');
   const failed = tileMessage(content, view({ phase: 'failed', problem: { code: 'camera_busy', detail: '' } }), how);
   assert.deepEqual([failed.title, failed.busy, failed.tone], ['Refused by the recorder: too many sessions', false, 'warn']);
+  const error = { code: 'stream_stalled', detail: 'The device has stopped sending video.' };
+  const stream = /** @type {import('../../static/js/lib/api.js').Stream} */ ({ status: 'stalled', error });
+  assert.equal(tileMessage(content, view({ phase: 'stalled', stream }), how).title, 'The picture has stopped');
   const dead = { ...content, channel: channel(1, { problem: { code: 'camera_no_signal', detail: 'x' } }) };
   const waiting = tileMessage(dead, view({ phase: 'connecting' }), how);
   assert.deepEqual([waiting.title, waiting.busy], ['No signal', false]);

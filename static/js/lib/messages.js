@@ -44,6 +44,18 @@ const MESSAGES = {
     tone: 'bad',
     actions: ['retry'],
   },
+  stream_stalled: {
+    title: 'The picture has stopped',
+    advice: 'No new video arrives. The picture goes on by itself as soon as some does.',
+    tone: 'warn',
+    actions: ['retry'],
+  },
+  busy: {
+    title: 'The server is busy',
+    advice: 'It is asked again in a moment.',
+    tone: 'warn',
+    actions: ['retry'],
+  },
   stream_limit: {
     title: 'Too many streams at once',
     advice: 'Close other pages that show live video, then try again.',

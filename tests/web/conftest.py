@@ -373,12 +373,17 @@ def network(tmp_path: Path) -> Network:
 
 @pytest.fixture
 def real_app(
-    network: Network, settings: Settings, streams: StandInStreams, archive: Archive, accounts: AccountManager
+    network: Network,
+    settings: Settings,
+    streams: StandInStreams,
+    archive: Archive,
+    accounts: AccountManager,
+    walls: WallManager,
 ) -> Iterator[OpenAPI]:
     """Over the real managers of cameras, recordings and accounts; "only on this machine" is chosen."""
     with network.running() as manager:
         network.device("10.0.0.9")
-        yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts))
+        yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts, walls))
 
 
 @pytest.fixture

@@ -76,6 +76,8 @@ KINDS = {
     "disabled": "flag",
     "hidden": "flag",
     "position": "position",
+    "layout": "choice",
+    "tiles": "limits",
     "channels": "ids",
     "name": "name",
     "password": "credential",

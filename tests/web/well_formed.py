@@ -20,6 +20,8 @@ VALID: dict[str, dict[str, Any]] = {
     "/api/users/{user_id}": {"name": "Ben"},
     "/api/users": {**USER, "name": "Cleo"},
     "/api/tokens": {"name": "one", "role": "viewer"},
+    "/api/walls": {"name": "Yard", "layout": 4, "tiles": [{"camera_id": 1, "channel": 1}, None]},
+    "/api/walls/{wall_id}": {"name": "Yard by night"},
 }
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 VALID_QUERIES = {"/api/cameras/{camera_id}/recordings/coverage": WINDOW}
@@ -31,6 +33,7 @@ PATH_PARTS: dict[str, Any] = {
     "user_id": 2,
     "session_id": 1,
     "token_id": 1,
+    "wall_id": 1,
     "stream_id": "camera1_MediaProfile00000",
 }
 

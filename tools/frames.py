@@ -32,7 +32,13 @@ READ_FRAMES = """
     else video.requestVideoFrameCallback(onFrame);
   };
   video.requestVideoFrameCallback(onFrame);
-  setTimeout(() => resolve(seen), 10_000);  // the element may be replaced by another one
+  // The element may be replaced by another one, which takes over.
+  const watch = setInterval(() => {
+    if (video.isConnected && seen.length < count) return;
+    clearInterval(watch);
+    resolve(seen);
+  }, 100);
+  setTimeout(() => resolve(seen), 10_000);
 })
 """
 

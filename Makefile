@@ -82,9 +82,16 @@ lint: install-dev ## ruff, mypy, eslint, tsc
 test-js: install-dev ## the pure modules of the front end
 	node --test tests/js/*.test.mjs
 
+# Those in Chromium run beside the others: both mostly wait. What they say comes last, whole.
 .PHONY: test-python
 test-python: install-dev ## all Python tests, those in Chromium included
-	$(BIN)/pytest -q -m 'not stress' --durations=15
+	@mkdir -p build
+	@$(BIN)/pytest -q -m 'not stress' --durations=15 -p no:cacheprovider tests/browser > build/browser-tests.log 2>&1 & \
+	browser=$$!; \
+	$(BIN)/pytest -q -m 'not stress' --durations=15 --ignore=tests/browser; others=$$?; \
+	wait $$browser; browser=$$?; \
+	echo; echo "In Chromium:"; cat build/browser-tests.log; \
+	exit $$(( others > browser ? others : browser ))
 
 .PHONY: stress
 stress: install-dev ## long loads and thousands of cycles; not part of CI

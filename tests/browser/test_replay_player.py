@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.replaying import BURNT, NUMBER, PLAYING, STATE, burnt_s, no_longer_seeks, open_at, wait
 from tests.browser.watching import Open
@@ -310,3 +310,27 @@ def test_a_tab_out_of_sight_lets_go_of_what_nobody_hears_and_plays_on_when_it_is
     page.wait_for_selector(PLAYING)
     expect(still).to_be_hidden()
     assert 0 <= burnt_s(page) - at_ms / 1000 + 0.2 < 3
+
+
+def changed(route: Route, **fields: object) -> None:
+    """The server's answer, with other values in some fields: what no recorder here can be made to do."""
+    answer = route.fetch()
+    route.fulfill(response=answer, json={**answer.json(), **fields})
+
+
+def test_a_time_that_the_recorder_does_not_bear_out_is_said_to_be_unconfirmed(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    page = open_at(app, camera_id, open_page, earlier(45)).page
+    clock = page.locator("#player [data-part=clock]")
+    expect(clock).not_to_contain_text("not confirmed")
+    page.route("**/api/streams/status/*", lambda route: changed(route, time_confirmed=False))
+    expect(clock).to_contain_text("(not confirmed by the recorder)", timeout=10_000)
+
+
+def test_a_search_that_is_not_complete_says_why(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/recordings/{camera_id}").page
+    error = {"code": "camera_unreachable", "detail": "It does not answer."}
+    page.route("**/recordings/search", lambda route: changed(route, complete=False, error=error))
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator("#search-state")).to_contain_text("has not told all of it: ", timeout=20_000)

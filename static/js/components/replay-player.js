@@ -407,7 +407,9 @@ export class ReplayPlayer extends HTMLElement {
     stage.dataset.muted = String(video.muted);
     stage.dataset.full = String(document.fullscreenElement === stage);
     const shownMs = this.atMs;
-    setText(part(this, 'clock', HTMLElement), shownMs === null ? '' : this.clock.stamp(shownMs));
+    // A recorder that gives its pictures no time may play something else than was asked for.
+    const doubt = session?.stream?.time_confirmed === false ? ' (not confirmed by the recorder)' : '';
+    setText(part(this, 'clock', HTMLElement), shownMs === null ? '' : `${this.clock.stamp(shownMs)}${doubt}`);
     const badge = part(this, 'badge', HTMLElement);
     badge.hidden = this.#phase === 'idle';
     badge.dataset.state = this.#phase === 'stalled' || this.#phase === 'problem' ? 'stalled' : this.#phase;

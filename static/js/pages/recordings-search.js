@@ -126,16 +126,19 @@ export class RecordingsSearch extends EventTarget {
       /** @type {import('../lib/api.js').FoundRecording[]} */
       const found = [];
       let complete = true;
+      /** Why it is not. @type {import('../lib/api.js').Problem|null} */
+      let problem = null;
       /** @type {string|null} */
       let cursor = null;
       do {
         const page = await this.#api.searchRecordings(this.#cameraId, { ...what, cursor });
         found.push(...page.recordings);
         complete &&= page.complete;
+        problem ??= page.error ?? null;
         cursor = page.next_cursor;
         if (turn !== this.#turn) return;
       } while (cursor);
-      this.#show(linesOf(found), complete);
+      this.#show(linesOf(found), complete, problem);
     } catch (error) {
       if (turn !== this.#turn) return;
       const problem = problemOf(error);
@@ -147,15 +150,18 @@ export class RecordingsSearch extends EventTarget {
     }
   }
 
-  /** @param {Line[]} lines @param {boolean} complete */
-  #show(lines, complete) {
+  /** @param {Line[]} lines @param {boolean} complete @param {import('../lib/api.js').Problem|null} problem */
+  #show(lines, complete, problem) {
     this.#lines = lines;
     this.#shown = 0;
     const channels = new Set(lines.map((line) => line.channel ?? line.recordingToken)).size;
     const found = lines.length
       ? `${counted(lines.length, 'stretch', 'stretches')} on ${counted(channels, 'channel')}`
-      : 'Nothing is recorded in this time';
-    const note = complete ? '' : '. The recorder has not told all of it yet; search again in a while.';
+      : complete
+        ? 'Nothing is recorded in this time'
+        : 'Nothing is known of this time';
+    const why = problem ? `: ${messageOf(problem.code).title}` : '';
+    const note = complete ? '' : `. The recorder has not told all of it${why}. Search again in a while.`;
     byId('search-state', HTMLElement).textContent = `${found}${note}`;
     byId('results', HTMLElement).replaceChildren();
     byId('results-frame', HTMLElement).hidden = !lines.length;

@@ -79,10 +79,6 @@ class LiveHub:
     def count(self) -> int:
         return len(self._listeners)
 
-    def is_viewer(self, viewer_id: str) -> bool:
-        with self._lock:
-            return any(viewer.viewer_id == viewer_id for viewer in self._listeners.values())
-
     def drop(self, viewer_id: str) -> None:
         """That viewer's listeners hear nothing more."""
         with self._lock:

@@ -9,7 +9,6 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -91,7 +90,8 @@ def test_a_channel_in_the_address_plays_at_once(app: Any, camera_id: int, tmp_pa
         assert abs(first[2] / 1000 - time.time()) < 6
         film += first[3]
         for _ in range(20):
-            _, _, taken_ms, data = binary(client, 0, FRAGMENTS)
+            flags, _, taken_ms, data = binary(client, 0, FRAGMENTS)
+            assert math.isnan(taken_ms) == (flags == 0), "key frames say when they were taken, and they alone"
             film += data
         (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"]
         assert (stream["stream_id"], stream["viewers"]) == (f"camera{camera_id}_{SUB}", 1)
@@ -104,7 +104,6 @@ def test_a_channel_in_the_address_plays_at_once(app: Any, camera_id: int, tmp_pa
     )
     assert not run.stderr
     wait(lambda: requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"] == [])
-    assert math.isnan(taken_ms) or taken_ms > 0
 
 
 def wait(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
@@ -290,8 +289,7 @@ def places_of(sock: socket.socket, for_s: float) -> list[tuple[int, float]]:
     return found
 
 
-def test_a_socket_that_says_nothing_more_is_noticed(app: Any, camera_id: int) -> None:
-    """Vanished without a goodbye: answers no ping any more. (The limit is 30 s; here it stops reading, too.)"""
+def test_a_handshake_that_is_broken_off_leaves_no_connection(app: Any, camera_id: int) -> None:
     before = len(psutil.Process(app.worker().pid).net_connections())
     gone = socket.create_connection(("127.0.0.1", app.port))
     gone.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n")
@@ -406,7 +404,6 @@ def test_the_app_ends_while_sockets_are_open(make_app: Any, recorder: Any) -> No
     assert closed.wait(5)
     thread.join(5)
     assert "Traceback" not in app.errors()
-    assert sys.platform == "linux"
 
 
 def test_a_channel_kept_connected_shows_its_picture_at_once(make_app: Any, recorder: Any) -> None:

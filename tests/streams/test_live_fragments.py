@@ -67,7 +67,6 @@ def test_a_tab_sees_pictures_and_no_ffmpeg_runs(house: House, spawner: Spawner, 
     assert until(lambda: (StreamState.RUNNING, None) in tab.states)
     assert house.manager.stop("camera1_plain", tab.viewer_id) is StreamState.STOPPED
     assert house.manager.all() == []
-    assert until(lambda: tab.states[-1][0] is StreamState.STOPPED) or tab.states
 
 
 def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) -> None:
@@ -94,7 +93,7 @@ def test_hls_joins_the_same_session_and_leaves_it(house: House, spawner: Spawner
     assert house.manager.status(view.stream_id).viewers == 2
     assert house.manager.stop(view.stream_id, viewer_id) is StreamState.RUNNING
     assert until(lambda: not spawner.running(), 5)
-    assert list((settings.streams_dir / "camera1_plain").glob("*")) == []
+    assert until(lambda: not list((settings.streams_dir / "camera1_plain").glob("*")), 2)
     seen = len(tab.fragments)
     assert until(lambda: len(tab.fragments) > seen + 10, 3)
     assert house.manager.status(view.stream_id).status is StreamState.RUNNING

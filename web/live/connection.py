@@ -40,10 +40,6 @@ class MessageTaker(typing.Protocol):
     """What a connection is for. Called in the loop; must not block."""
 
     def on_text(self, data: bytes) -> None: ...
-    def on_caught_up(self) -> None:
-        """All that was late is sent."""
-        ...
-
     def on_closed(self) -> None:
         """Once."""
         ...
@@ -180,9 +176,7 @@ class Connection:
         if self._unsent_bytes > _MOST_UNSENT_BYTES:
             self.drop()
         elif not self._unsent:
-            if self._is_late:
-                self._is_late = False
-                self._taker.on_caught_up()
+            self._is_late = False
         elif self._unsent_bytes > _LATE_BYTES and self._loop.time() - self._unsent[0][0] > _LATE_AFTER_S:
             self._is_late = True
 

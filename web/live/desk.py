@@ -111,9 +111,6 @@ class LiveDesk:
         except InvalidRequest as error:
             self._send("problem", id=None, problem=_problem(error))
 
-    def on_caught_up(self) -> None:
-        """Late pictures were left out; each channel goes on at its next key frame."""
-
     def on_tick(self) -> None:
         self._messages = 0
         if time.monotonic() - self._asked_s > _ASK_AGAIN_S and not self._is_asking:

@@ -165,7 +165,6 @@ class _Counted:
         self._sockets = sockets
         self._desk = desk
         self.on_text = desk.on_text
-        self.on_caught_up = desk.on_caught_up
 
     def on_closed(self) -> None:
         self._sockets.forget(self._desk)

@@ -155,7 +155,7 @@ export class LivePlayer extends HTMLElement {
     const src = this.getAttribute('src');
     if (!src) return;
     const { hls, hlsWorker } = document.body.dataset;
-    const engine = new HlsEngine(this.video, { onFatal: (why, detail) => this.#fatal(engine, why, detail) });
+    const engine = new HlsEngine(this.video, { onFatal: (why, detail) => engine === this.#engine && this.#fatal(why, detail) });
     this.#begin(engine);
     engine.load(src, { hlsAddress: hls ?? '', workerAddress: hlsWorker ?? '' }).then(
       () => (engine === this.#engine ? this.#play() : undefined),
@@ -192,8 +192,9 @@ export class LivePlayer extends HTMLElement {
   #liveEngine(video) {
     const engine = new MseEngine(video, {
       onFatal: (why, detail) => {
-        if (engine === this.#next?.engine) this.#takeNext();
-        this.#fatal(engine, why, detail);
+        if (engine === this.#next?.engine) this.#dropNext(); // what is on screen goes on until another try
+        else if (engine !== this.#engine) return;
+        this.#fatal(why, detail);
       },
     });
     return engine;
@@ -321,9 +322,8 @@ export class LivePlayer extends HTMLElement {
     }
   }
 
-  /** @param {HlsEngine|MseEngine} engine @param {'network'|'media'|'unsupported'} why @param {string} detail */
-  #fatal(engine, why, detail) {
-    if (engine !== this.#engine) return;
+  /** @param {'network'|'media'|'unsupported'} why @param {string} detail */
+  #fatal(why, detail) {
     if (why === 'network') tell(this, 'player-restart');
     else if (why === 'unsupported') tell(this, 'player-failed', { code: 'cannot_play', detail });
     else if (/codec|incompatible/i.test(detail)) tell(this, 'player-failed', { code: 'cannot_play', detail: '' });

@@ -109,9 +109,9 @@ class Indexer:
 
     def want(self, camera_id: int, window: Interval, now: datetime) -> None:
         """What of the window was not asked yet is asked. `now` is the device's time."""
-        recordings = self._store.recordings(camera_id)
-        missing = missing_of(recordings, self._store.asked(camera_id), window, now)
-        with self._changed:
+        with self._changed:  # from the reading on: what is answered meanwhile would be asked again
+            recordings = self._store.recordings(camera_id)
+            missing = missing_of(recordings, self._store.asked(camera_id), window, now)
             work = self._works.setdefault(camera_id, _Work())
             if work.is_declined and work.listed_s is not None:
                 return

@@ -15,6 +15,8 @@ from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidR
 from core.recordings import ReplayAbilities, SpanState
 from onvif_services.answers import Fault
 from onvif_services.faults import SoapFault
+from recordings.intervals import Interval
+from recordings.store import RecordingStore
 from recordings.views import ChannelCoverage, Coverage
 from tests.recordings.recorder import DAY, HOUR, NOON, Archive, channel, recording
 
@@ -95,6 +97,27 @@ def test_the_newest_is_asked_first(archive: Archive) -> None:
     ends = [end for _, end in archive.recorder.asked]
     assert ends == sorted(ends, reverse=True)
     assert len(ends) < 12  # where little happens, pieces grow
+
+
+def test_what_is_answered_while_more_is_wanted_is_not_asked_again(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = archive.recorder.hold = threading.Event()
+    window = (NOON - 2 * DAY, NOON)
+    archive.manager.coverage(1, *window)
+    until(lambda: archive.recorder.asked)
+    read = RecordingStore.asked
+
+    def answered_meanwhile(store: RecordingStore, camera_id: int) -> dict[str, list[Interval]]:
+        known = read(store, camera_id)
+        if not hold.is_set():
+            hold.set()
+            time.sleep(0.3)  # the piece under way is answered and kept, and with it all that was wanted
+        return known
+
+    monkeypatch.setattr(RecordingStore, "asked", answered_meanwhile)
+    asked(archive, *window)
+    assert len(archive.recorder.asked) == len({end for _, end in archive.recorder.asked}) == 2
 
 
 def test_a_piece_that_is_too_much_is_asked_in_smaller_ones(archive: Archive) -> None:

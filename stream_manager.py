@@ -23,6 +23,7 @@ from sessions.folders import remove_leftovers
 from sessions.ids import stream_id_of
 from sessions.live_hub import LiveListener
 from sessions.plan import needs_transcode
+from sessions.replay_hub import ReplayListener
 from sessions.replay_segments import MakeSegments, make_segments
 from sessions.replay_session import ReplaySession
 from sessions.session import Session
@@ -221,10 +222,21 @@ class StreamManager:
 
     def seek(self, stream_id: str, time_utc: datetime) -> StreamView:
         """Plays a replay from another time on: as ReplaySession.seek, which may block for some seconds."""
-        session = self._session(stream_id)
-        if not isinstance(session, ReplaySession):
-            raise InvalidRequest.of_field("stream_id", "one that /api/playback/start gave out")
-        return session.seek(time_utc)
+        return self._replay(stream_id).seek(time_utc)
+
+    def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
+        """Has a replay's pictures sent to `listener` as they come: whether from the present run's beginning on, else
+        from the next seek on. The viewer stays until stop(stream_id, viewer_id). NotFound, InvalidRequest.
+        """
+        return self._replay(stream_id).add_listener(listener, viewer_id)
+
+    def unwatch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> None:
+        """Nothing more is sent to `listener`."""
+        self._replay(stream_id).remove_listener(listener, viewer_id)
+
+    def want_replay(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
+        """Such a viewer is to be sent a run up to there, in seconds of its playing time. NotFound, InvalidRequest."""
+        self._replay(stream_id).want(viewer_id, run, until_s)
 
     def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str:
         """The playlist. While there is no segment yet it waits, then raises Unavailable.
@@ -331,6 +343,12 @@ class StreamManager:
             if (session.camera_id, session.profile_token) == (camera_id, profile_token) and session.source_codec:
                 return session.source_codec
         return said.codec if said is not None else self._codecs.get((camera_id, profile_token))
+
+    def _replay(self, stream_id: str) -> ReplaySession:
+        session = self._session(stream_id)
+        if not isinstance(session, ReplaySession):
+            raise InvalidRequest.of_field("stream_id", "one that /api/playback/start gave out")
+        return session
 
     def _session(self, stream_id: str) -> Watchable:
         with self._lock:

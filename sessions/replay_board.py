@@ -190,6 +190,7 @@ class ReplayBoard:
             run = next((run for run in self._runs if run.playlist_name == name), None)
             if run is None:
                 raise NotFound("There is no such run of this stream, or no longer.")
+            run.asked_end_s = run.asked_end_s or 0.0
             self._changed.wait_for(lambda: self._is_decided(run), wait_s)
             if self._state is StreamState.STOPPED:
                 raise NotFound("This stream has ended.")
@@ -208,8 +209,16 @@ class ReplayBoard:
             for run in self._runs:
                 run.note_asked(name)
 
-    def asked(self, run: ReplayRun) -> tuple[float, int]:
-        """How far into the run players have asked, in seconds, and how many bytes lie ready beyond."""
+    def note_watched(self, number: int, until_s: float) -> None:
+        """A player that is sent everything has this run up to there."""
+        with self._changed:
+            for run in self._runs:
+                if run.number == number:
+                    run.note_watched(until_s)
+
+    def asked(self, run: ReplayRun) -> tuple[float | None, int]:
+        """How far into the run segments were asked for, in seconds (None before its playlist was), and how many bytes
+        lie ready that nobody has."""
         with self._changed:
             return run.asked_end_s, run.unasked_bytes()
 

@@ -16,13 +16,14 @@ from dataclasses import replace
 from core.errors import CameraUnsupported, DeviceError, NotFound
 from core.records import AudioFormat
 from media.access_unit import VIDEO, AccessUnit
-from media.fmp4.segments import Segment
+from media.fmp4.segments import Part, Segment
 from media.rtsp.replay_line import ReplayLine
 from sessions.folders import require_free_disk
 from sessions.replay_board import ReplayBoard
 from sessions.replay_encoder import SegmentEncoder
 from sessions.replay_end import End
 from sessions.replay_holdings import ReplayHoldings
+from sessions.replay_hub import ReplayHub, ReplayInit, ReplayPart, SegmentsOnly
 from sessions.replay_intake import Description, Ended, Intake
 from sessions.replay_run import ReplayRun
 from sessions.replay_segments import SegmentMaker
@@ -62,6 +63,7 @@ class ReplayPlay:
         accepts_hevc: bool,
         board: ReplayBoard,
         holdings: ReplayHoldings,
+        hub: ReplayHub,
         pause: Callable[[float], None],
         news: Callable[[], None],
         at_end: Callable[[float], End],
@@ -73,6 +75,8 @@ class ReplayPlay:
         self._accepts_hevc = accepts_hevc
         self._board = board
         self._holdings = holdings
+        self._hub = hub
+        self._offset_s = 0.0  # where on the run's time line the maker's begins
         self._pause = pause
         self._news = news
         self._at_end = at_end
@@ -167,11 +171,28 @@ class ReplayPlay:
             )
         if self._maker is not None:
             self._write(self._maker.flush())
+        self._offset_s = self._run.playlist.length_s
         self._maker = self._tools.make_segments(
-            described.video, described.audio, described.parameter_sets, described.audio_config
+            described.video, described.audio, described.parameter_sets, described.audio_config, self._pass_on
         )
         video = replace(described.video, codec="h264") if needs_encoder else described.video
-        self._board.describe(video, _heard(described.audio), codec)
+        audio = _heard(described.audio)
+        self._board.describe(video, audio, codec)
+        number, maker = self._run.number, self._maker
+        self._hub.tell(
+            SegmentsOnly(number)
+            if self._holdings.is_encoding
+            else ReplayInit(number, maker.codecs, video, audio, self._offset_s, maker.init)
+        )
+
+    def _pass_on(self, part: Part) -> None:
+        """To whoever does not wait for whole segments."""
+        if self._holdings.is_encoding:
+            return
+        run, start_s = self._run, self._offset_s + part.start_s
+        device_s = part.start_device_s
+        taken_utc = run.true_utc(run.device_s_at(start_s) if device_s is None else device_s)
+        self._hub.tell(ReplayPart(run.number, part.data, start_s, taken_utc, part.is_key))
 
     def _take(self, unit: AccessUnit) -> None:
         if self._maker is None or self._was_taken(unit):
@@ -221,9 +242,12 @@ class ReplayPlay:
     def _allowed_s(self) -> float:
         """Up to which playing time may come: less while unseen segments fill the half of what may be kept."""
         asked_end_s, unasked_bytes = self._board.asked(self._run)
+        wanted_s = self._hub.wanted_s(self._run.number)
+        if asked_end_s is None:
+            return wanted_s
         if 2 * unasked_bytes > self._tools.settings.replay_session_bytes:
             return 0.0
-        return asked_end_s + AHEAD_S - _AHEAD_MARGIN_S
+        return max(asked_end_s + AHEAD_S - _AHEAD_MARGIN_S, wanted_s)
 
     def _check_disk(self) -> None:
         now_s = self._tools.clock.monotonic_s()

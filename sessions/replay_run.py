@@ -29,7 +29,8 @@ class ReplayRun:
     `*_device_s` are seconds since 1970 by the device; `correction_s` is what they are ahead of true
     UTC, known once the device was asked for. `time_confirmed`: whether the device bears out the times of
     the newest pictures, None while there are none. `error` is why there is no picture (yet). `recording_token`:
-    what plays it, once that was chosen; a run may go on in another recording of the same channel.
+    what plays it, once that was chosen; a run may go on in another recording of the same channel. `asked_end_s`: how
+    far segments were fetched (None: nor its playlist), `watched_end_s`: how far anybody has it, by its playing time.
     """
 
     number: int
@@ -39,7 +40,8 @@ class ReplayRun:
     key_frame_device_s: float | None = None
     time_confirmed: bool | None = None
     error: AppError | None = None
-    asked_end_s: float = 0.0
+    asked_end_s: float | None = None
+    watched_end_s: float = 0.0
     recording_token: str | None = None
 
     def __post_init__(self) -> None:
@@ -87,6 +89,10 @@ class ReplayRun:
     def true_utc(self, device_s: float) -> datetime:
         return datetime.fromtimestamp(device_s - self.correction_s, UTC)
 
+    def device_s_at(self, playing_s: float) -> float:
+        """When a picture was taken that does not say so: it follows what was written last."""
+        return self.resume_device_s + playing_s - self.playlist.length_s
+
     def _told_s(self, moment: datetime) -> float:
         return moment.timestamp() + self.correction_s
 
@@ -106,7 +112,13 @@ class ReplayRun:
 
     def note_asked(self, name: str) -> None:
         """A player fetches this segment."""
-        self.asked_end_s = max(self.asked_end_s, self.playlist.end_s_of(name) or 0.0)
+        if (end_s := self.playlist.end_s_of(name)) is not None:
+            self.asked_end_s = max(self.asked_end_s or 0.0, end_s)
+            self.note_watched(end_s)
+
+    def note_watched(self, until_s: float) -> None:
+        """A player has it up to there."""
+        self.watched_end_s = max(self.watched_end_s, until_s)
 
     def file_names(self) -> tuple[str, ...]:
         """Of all that is in the playlist, encoded and not."""
@@ -116,14 +128,14 @@ class ReplayRun:
     def has_seen_first(self) -> bool:
         """Whether a player has gone past the oldest segment."""
         segments = self.playlist.segments
-        return len(segments) > 1 and (self.playlist.end_s_of(segments[0].name) or 0.0) < self.asked_end_s
+        return len(segments) > 1 and (self.playlist.end_s_of(segments[0].name) or 0.0) < self.watched_end_s
 
     def unasked_bytes(self) -> int:
-        """What lies ready and no player has asked for yet."""
+        """What lies ready and no player has yet."""
         return sum(
             segment.size_bytes
             for segment in self.playlist.segments
-            if (self.playlist.end_s_of(segment.name) or 0.0) > self.asked_end_s
+            if (self.playlist.end_s_of(segment.name) or 0.0) > self.watched_end_s
         )
 
     def write(self, folder: Path, made: Segment, rename: Callable[[str], str]) -> ReplaySegment:

@@ -23,6 +23,7 @@ from sessions.ids import new_replay_id
 from sessions.replay_board import ReplayBoard
 from sessions.replay_end import End, may_grow, place_after
 from sessions.replay_holdings import GIVE_BACK_S, ReplayHoldings
+from sessions.replay_hub import FIRST_S, ReplayEnd, ReplayHub, ReplayListener
 from sessions.replay_play import NothingRecorded, ReplayPlay
 from sessions.replay_run import ReplayRun
 from sessions.run import Stalled
@@ -58,6 +59,7 @@ class ReplaySession(Watchable):
         self._accepts_hevc = accepts_hevc
         self._board = ReplayBoard(tools.clock, ReplayRun(1, start_utc, end_utc))
         self._holdings = ReplayHoldings(tools.settings.streams_dir / self.stream_id)
+        self._hub = ReplayHub()
         self._correction_s = 0.0
         self._line_token = ""
         self._is_resting = False
@@ -71,12 +73,35 @@ class ReplaySession(Watchable):
         another seek comes meanwhile; Unavailable after wait_s, while it is still tried.
         """
         run, gone = self._board.begin_run(time_utc)
+        self._hub.begin_run(run.number)
         self._touch(None)
         self._holdings.remove(gone)
         self._wake.set()
         with self._waits():
             self._board.wait_first_picture(run, wait_s)
         return replace(self.view(), playlist_url=self._url(run.playlist_name), start_time=run.start_utc)
+
+    def add_listener(self, listener: ReplayListener, viewer_id: str) -> bool:
+        """Has everything sent there from now on; whether that begins where the present run does. NotFound once over."""
+        if self._is_over:
+            raise NotFound("This stream has ended.")
+        self._touch(viewer_id)
+        return self._hub.join(listener, viewer_id)
+
+    def want(self, viewer_id: str, run: int, until_s: float) -> None:
+        """That viewer wants to be sent a run up to there, by its playing time, and has it to FIRST_S before."""
+        self._touch(viewer_id)
+        self._hub.want(run, until_s)
+        self._board.note_watched(run, until_s - FIRST_S)
+        self._wake.set()
+
+    def remove_listener(self, listener: ReplayListener, viewer_id: str) -> None:
+        """Nothing more is sent there; the viewer stays one."""
+        self._hub.leave(viewer_id, listener)
+
+    def leave(self, viewer_id: str) -> bool:
+        self._hub.leave(viewer_id)
+        return super().leave(viewer_id)
 
     def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
         """As ReplayBoard.playlist; counts as watching, while it waits too."""
@@ -161,6 +186,7 @@ class ReplaySession(Watchable):
             play = self._play_of(run)
             if play.run_once() is End.OVER:
                 self._board.end_run(run)
+                self._hub.tell(ReplayEnd(run.number))
         except _Again:
             if self._again.is_set():
                 self._holdings.close_line()
@@ -192,6 +218,7 @@ class ReplaySession(Watchable):
             accepts_hevc=self._accepts_hevc,
             board=self._board,
             holdings=self._holdings,
+            hub=self._hub,
             pause=lambda wait_s: self._pause_play(run, wait_s),
             news=self._wake.set,
             at_end=lambda device_s: self._at_end(run, run.true_utc(device_s)),

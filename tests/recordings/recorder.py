@@ -25,6 +25,7 @@ from core.recordings import (
     RecordingSummary,
     RecordingTrack,
     ReplaySource,
+    SpanState,
     TrackType,
 )
 from core.records import Channel, ClockOffset, Credential, DeviceInfo
@@ -32,6 +33,7 @@ from core.secrets import Secret
 from core.settings import Settings
 from database import CameraRow, Database
 from recording_manager import RecordingManager
+from recordings.views import ChannelCoverage, Coverage
 
 _T = TypeVar("_T")
 
@@ -195,3 +197,22 @@ class Archive:
     def close(self) -> None:
         self.manager.stop()
         self.database.close()
+
+
+def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+    ends_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < ends_s, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def asked(archive: Archive, start: datetime, end: datetime) -> Coverage:
+    """The coverage once nothing more is being asked."""
+    archive.manager.coverage(1, start, end)
+    until(lambda: archive.manager.coverage(1, start, end).indexing is None)
+    return archive.manager.coverage(1, start, end)
+
+
+def states(row: ChannelCoverage) -> list[tuple[float, float, SpanState]]:
+    """Hours after noon."""
+    return [((span.start - NOON) / HOUR, (span.end - NOON) / HOUR, span.state) for span in row.spans]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from tests.recordings.recorder import DAY, HOUR, NOON, Archive, recording
-from tests.recordings.test_recording_manager import asked
+from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, recording
 
 
 def places(archive: Archive, recording_token: str, moment: datetime) -> list[tuple[str, float, float]]:

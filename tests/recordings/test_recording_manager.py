@@ -4,45 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound, Unavailable
+from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
 from core.recordings import ReplayAbilities, SpanState
 from onvif_services.answers import Fault
 from onvif_services.faults import SoapFault
-from recordings.intervals import Interval
-from recordings.store import RecordingStore
-from recordings.views import ChannelCoverage, Coverage
-from tests.recordings.recorder import DAY, HOUR, NOON, Archive, channel, recording
+from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, channel, recording, states, until
 
 RECORDED, NOT_RECORDED = SpanState.RECORDED, SpanState.NOT_RECORDED
 NOT_ASKED, UNKNOWN = SpanState.NOT_ASKED, SpanState.UNKNOWN
 MIDNIGHT = NOON - 12 * HOUR
 LATE = timedelta(minutes=1)  # so much before a window is asked for, too
-
-
-def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
-    ends_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < ends_s, "it did not happen in time"
-        time.sleep(0.005)
-
-
-def asked(archive: Archive, start: datetime, end: datetime) -> Coverage:
-    """The coverage once nothing more is being asked."""
-    archive.manager.coverage(1, start, end)
-    until(lambda: archive.manager.coverage(1, start, end).indexing is None)
-    return archive.manager.coverage(1, start, end)
-
-
-def states(row: ChannelCoverage) -> list[tuple[float, float, SpanState]]:
-    """Hours after noon."""
-    return [((span.start - NOON) / HOUR, (span.end - NOON) / HOUR, span.state) for span in row.spans]
 
 
 def test_coverage_answers_at_once_and_fills_in(archive: Archive) -> None:
@@ -90,51 +67,6 @@ def test_what_was_asked_outlives_the_app(archive: Archive) -> None:
     assert [states(row) for row in after.channels] == [states(row) for row in before.channels]
     assert after.problem is not None
     assert after.problem.code == "camera_unreachable"
-
-
-def test_the_newest_is_asked_first(archive: Archive) -> None:
-    asked(archive, NOON - 30 * DAY, NOON)
-    ends = [end for _, end in archive.recorder.asked]
-    assert ends == sorted(ends, reverse=True)
-    assert len(ends) < 12  # where little happens, pieces grow
-
-
-def test_what_is_answered_while_more_is_wanted_is_not_asked_again(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hold = archive.recorder.hold = threading.Event()
-    window = (NOON - 2 * DAY, NOON)
-    archive.manager.coverage(1, *window)
-    until(lambda: archive.recorder.asked)
-    read = RecordingStore.asked
-
-    def answered_meanwhile(store: RecordingStore, camera_id: int) -> dict[str, list[Interval]]:
-        known = read(store, camera_id)
-        if not hold.is_set():
-            hold.set()
-            time.sleep(0.3)  # the piece under way is answered and kept, and with it all that was wanted
-        return known
-
-    monkeypatch.setattr(RecordingStore, "asked", answered_meanwhile)
-    asked(archive, *window)
-    assert len(archive.recorder.asked) == len({end for _, end in archive.recorder.asked}) == 2
-
-
-def test_a_piece_that_is_too_much_is_asked_in_smaller_ones(archive: Archive) -> None:
-    archive.recorder.most_events = 40
-    archive.recorder.motion = [("Rec1", NOON - timedelta(minutes=10 * number)) for number in range(300)]
-    row = asked(archive, NOON - 2 * DAY, NOON).channels[0]
-    assert len(row.events) == 288
-    assert all(event.topic.endswith("Motion") for event in row.events)
-
-
-def test_a_recorder_that_is_too_slow_is_said_to_be(archive: Archive) -> None:
-    archive.recorder.most_events = 0
-    archive.recorder.motion = [("Rec1", NOON - HOUR)]
-    found = archive.manager.search(1, NOON - DAY, NOON)
-    assert not found.complete
-    assert isinstance(found.problem, Unavailable)
-    assert found.problem.code == "search_timeout"
 
 
 def test_a_recorder_that_gives_no_start_state_is_understood_from_its_neighbours(archive: Archive) -> None:

@@ -111,6 +111,7 @@ def utc(epoch_s: float) -> datetime:
 def test_what_is_still_being_written_plays_on_as_it_comes(writing: StreamManager, recorder: ThinRecorder) -> None:
     start_s = recorder.spans[0][1] - 20.5
     view, _ = writing.start_replay(1, "Rec0", utc(start_s))
+    text_of(writing, view)
     assert until(lambda: writing.status(view.stream_id).segment_wait == "recording")
     assert not text_of(writing, view).endswith(ENDED)
     for by_s in (0.4, 2.1, 3.0):  # none of them a whole number of key frames

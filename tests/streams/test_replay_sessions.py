@@ -131,7 +131,9 @@ def test_a_seek_goes_on_although_the_line_was_held_back(replays: StreamManager, 
     assert replays.seek(view.stream_id, at(2000)).start_time == at(2000)
 
 
-def test_what_is_too_much_is_dropped_at_the_old_end(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+def test_what_is_too_much_is_dropped_at_the_old_end(
+    make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
+) -> None:
     recorder.picture_bytes = 100_000  # a segment is 1 MB
     replays = make_replays(replay_session_bytes=20_000_000)
     view = play(replays)
@@ -149,7 +151,7 @@ def test_what_is_too_much_is_dropped_at_the_old_end(make_replays: MakeManager, r
     first = int(re.findall(r"MEDIA-SEQUENCE:(\d+)", text)[0])
     assert segments_of(text)[0] == f"run1_{first}.m4s"
     assert first > 0
-    folder = replays.segment_path(view.stream_id, segments_of(text)[0]).parent
+    folder = settings.streams_dir / view.stream_id
     assert until(lambda: len(list(folder.glob("*.m4s"))) <= 21)
     assert not (folder / "run1_0.m4s").exists()
     assert (folder / "run1_init0.mp4").exists()

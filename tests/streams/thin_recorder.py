@@ -209,6 +209,9 @@ def _utc(epoch_s: float) -> datetime:
 class ThinMaker:
     """Two seconds a segment, its data the pictures' bytes: what is in a container is tested elsewhere."""
 
+    init = b"init"
+    codecs = "avc1.64001F"
+
     def __init__(self) -> None:
         self._units: list[AccessUnit] = []
         self._is_first = True

@@ -39,6 +39,7 @@ from core.records import (
 from core.settings import Settings
 from database import Database
 from sessions.live_hub import LiveListener
+from sessions.replay_hub import ReplayListener
 from sessions.view import StreamView
 from tests.accounts.conftest import CHEAP
 from tests.cameras.doubles import House as Network
@@ -280,6 +281,16 @@ class StandInStreams:
         if self.fail_with is not None:
             raise self.fail_with
         return replace(view, start_time=time_utc, playlist_url=f"/static/streams/{stream_id}/run2.m3u8")
+
+    def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
+        self.status(stream_id)
+        return bool(viewer_id and listener)
+
+    def unwatch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> None:
+        self.status(stream_id)
+
+    def want_replay(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
+        self.status(stream_id)
 
     def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
         self.status(stream_id)

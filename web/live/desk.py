@@ -9,7 +9,7 @@ The page asks with JSON, one text frame a message:
 (`"fresh": true` with `watch`: not from the last key frame on but from the next one, for somebody whose decoder has
 choked on what came since) and gets JSON: `watching` (the session it joined), `state` (how that fares), `init` (the
 codec string; the init section follows as a binary frame), `problem` (why there is nothing to watch), `clock` (what
-was sent, and the server's time).
+was sent, and the server's time). Replays: see web.live.replay.
 
 A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: begins with a key
 frame), id (16 bits), where it lies on the time line of the fragments (double, seconds), and when its first picture
@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,18 +28,17 @@ from typing import Any
 from core.access import Principal
 from core.errors import AppError, InvalidRequest, LimitReached
 from sessions.live_hub import LiveFragment, LiveInit
+from sessions.replay_hub import ReplayNews
 from sessions.view import StreamView
 from web.api import answers
 from web.live.connection import Connection
+from web.live.replay import ReplayWatch, binary, told
 from web.live.sockets import Sockets
+from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, a_number, a_text, a_whole_number
 from web.strict_json import parse_object
 
-INIT, FRAGMENTS = 1, 2
-STARTS_WITH_KEY = 1
-HEAD = struct.Struct(">BBHdd")
 MOST_WATCHES = 64
 _MESSAGES_A_SECOND = 100
-_MAX_TOKEN = 512
 _ASK_AGAIN_S = 3.0
 LOGIN_ENDED = 4401  # close codes of our own (RFC 6455 section 7.4.2)
 TOO_MUCH = 4429
@@ -50,11 +48,15 @@ TOO_MUCH = 4429
 class House:
     """What a desk asks of the app. All of it may be called from any thread, and may block for a moment.
 
-    `watch` checks, joins and writes down; it raises an AppError. `who` is asked again while the socket is open.
+    `watch` checks, joins and writes down; it raises an AppError, as does `replay`, which answers whether the run is
+    sent from its beginning on. `who` is asked again while the socket is open.
     """
 
     watch: Callable[[Principal, int, str, LiveWatch], tuple[str, str]]
     leave: Callable[[str, str], None]
+    replay: Callable[[Principal, ReplayWatch], bool]
+    leave_replay: Callable[[ReplayWatch], None]
+    want: Callable[[ReplayWatch, int, float], None]
     who: Callable[[], Principal | None]
 
 
@@ -89,7 +91,7 @@ class LiveDesk:
         self._house = house
         self._first = first
         self._connection: Connection | None = None
-        self._watches: dict[int, LiveWatch] = {}
+        self._watches: dict[int, LiveWatch | ReplayWatch] = {}
         self._asked_s = time.monotonic()
         self._is_asking = False
         self._messages = 0
@@ -99,7 +101,7 @@ class LiveDesk:
     def on_open(self, connection: Connection) -> None:
         self._connection = connection
         if self._first is not None:
-            self._watch(LiveWatch(self, 0, wants_sound=False), *self._first)
+            self._watch_live(0, {}, *self._first)
 
     def on_text(self, data: bytes) -> None:
         self._messages += 1
@@ -131,37 +133,51 @@ class LiveDesk:
             is_number = isinstance(sent, int | float) and not isinstance(sent, bool) and math.isfinite(sent)
             self._send("clock", sent=sent if is_number else None, now_ms=round(time.time() * 1000, 1))
             return
-        if kind not in ("watch", "leave"):
-            raise InvalidRequest.of_field("type", "watch, leave or clock")
-        number = message.get("id")
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 65536:
-            raise InvalidRequest.of_field("id", "a whole number from 0 to 65535")
+        if kind not in ("watch", "replay", "want", "leave"):
+            raise InvalidRequest.of_field("type", "watch, replay, want, leave or clock")
+        number = a_whole_number(message, "id", 0, 65535)
         if kind == "leave":
             self._leave(number)
-            return
-        camera_id, profile_token = message.get("camera_id"), message.get("profile_token")
-        if isinstance(camera_id, bool) or not isinstance(camera_id, int) or not 0 < camera_id < 2**63:
-            raise InvalidRequest.of_field("camera_id", "the number of a camera")
-        if not isinstance(profile_token, str) or not 0 < len(profile_token) <= _MAX_TOKEN:
-            raise InvalidRequest.of_field("profile_token", "the token of a media profile")
-        watch = LiveWatch(self, number, message.get("sound") is True, is_skipping=message.get("fresh") is True)
-        self._watch(watch, camera_id, profile_token)
+        elif kind == "want":
+            self._want(number, a_whole_number(message, "run", 1, 2**53), a_number(message, "until_s", 0, 1e9))
+        elif kind == "replay":
+            watch = ReplayWatch(self, number, a_text(message, "stream_id"), a_text(message, "viewer_id"))
+            self._watch(watch, lambda: self._join_replay(watch))
+        else:
+            camera_id, profile_token = (
+                a_whole_number(message, "camera_id", 1, 2**63 - 1),
+                a_text(message, "profile_token"),
+            )
+            self._watch_live(number, message, camera_id, profile_token)
 
-    def _watch(self, watch: LiveWatch, camera_id: int, profile_token: str) -> None:
+    def _watch_live(self, number: int, message: dict[str, Any], camera_id: int, profile_token: str) -> None:
+        watch = LiveWatch(self, number, message.get("sound") is True, is_skipping=message.get("fresh") is True)
+        self._watch(watch, lambda: self._join(watch, camera_id, profile_token))
+
+    def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None]) -> None:
+        """`join` is done in a worker thread."""
         self._leave(watch.number)
         if len(self._watches) >= MOST_WATCHES:
             error = LimitReached(f"One page watches {MOST_WATCHES} channels at most.", code="stream_limit")
             self._send("problem", id=watch.number, problem=_problem(error))
             return
         self._watches[watch.number] = watch
-        self.sockets.work(lambda: self._join(watch, camera_id, profile_token))
+        self.sockets.work(join)
 
     def _leave(self, number: int) -> None:
         watch = self._watches.pop(number, None)
-        if watch is not None:
-            watch.is_over = True
-            if watch.viewer_id:
-                self.sockets.work(lambda: self._house.leave(watch.stream_id, watch.viewer_id))
+        if watch is None:
+            return
+        watch.is_over = True
+        if isinstance(watch, ReplayWatch):
+            self.sockets.work(lambda: self._house.leave_replay(watch))
+        elif watch.viewer_id:
+            self.sockets.work(lambda: self._house.leave(watch.stream_id, watch.viewer_id))
+
+    def _want(self, number: int, run: int, until_s: float) -> None:
+        watch = self._watches.get(number)
+        if isinstance(watch, ReplayWatch):
+            self.sockets.work(lambda: self._house.want(watch, run, until_s))
 
     # ---- in a worker thread ----------------------------------------------------------------------
 
@@ -174,6 +190,16 @@ class LiveDesk:
             self.sockets.post(self._refuse, watch, error)
             return
         self.sockets.post(self._joined, watch, stream_id, viewer_id)
+
+    def _join_replay(self, watch: ReplayWatch) -> None:
+        if watch.is_over:
+            return
+        try:
+            from_start = self._house.replay(self.principal, watch)
+        except AppError as error:
+            self.sockets.post(self._refuse, watch, error)
+            return
+        self.sockets.post(self._joined_replay, watch, from_start)
 
     def _ask_who(self) -> None:
         who = self._house.who()
@@ -188,7 +214,15 @@ class LiveDesk:
             return
         self._send("watching", id=watch.number, stream_id=stream_id, viewer_id=viewer_id)
 
-    def _refuse(self, watch: LiveWatch, error: AppError) -> None:
+    def _joined_replay(self, watch: ReplayWatch, from_start: bool) -> None:
+        if watch.is_over:
+            self.sockets.work(lambda: self._house.leave_replay(watch))
+            return
+        self._send(
+            "watching", id=watch.number, stream_id=watch.stream_id, viewer_id=watch.viewer_id, from_start=from_start
+        )
+
+    def _refuse(self, watch: LiveWatch | ReplayWatch, error: AppError) -> None:
         if not watch.is_over:
             watch.is_over = True
             self._watches.pop(watch.number, None)
@@ -249,6 +283,15 @@ class LiveDesk:
             if watch.wants_sound and piece.sound:
                 parts.append(piece.sound)
         connection.send_binary(b"".join(parts))
+
+    def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
+        """Everything: the recorder is not asked for more than the page wants."""
+        if watch.is_over or self._connection is None:
+            return
+        if text := told(news):
+            self._send(text.pop("type"), id=watch.number, **text)
+        if data := binary(watch.number, news):
+            self._connection.send_binary(data)
 
     def send_state(self, watch: LiveWatch, view: StreamView) -> None:
         if not watch.is_over:

@@ -19,6 +19,7 @@ from web.fields import parse_id
 from web.guard import UpgradeRequired
 from web.live.desk import House, LiveDesk, LiveWatch
 from web.live.handover import Upgraded
+from web.live.replay import ReplayWatch
 from web.services import Services, services
 
 blueprint = Blueprint("live", __name__)
@@ -85,7 +86,21 @@ def _house(app: Services, address: str) -> House:
         with contextlib.suppress(NotFound):  # it may have ended, and be forgotten since
             app.streams.stop(stream_id, viewer_id)
 
-    return House(watch, leave, who_asks_later())
+    def replay(who: Principal, listener: ReplayWatch) -> bool:
+        """Only who has started it: others would see where in a recording somebody is, and hold up who seeks."""
+        if not app.watching.has_started(who.key, listener.stream_id):
+            raise NotFound("There is no such stream.")
+        return app.streams.watch_replay(listener.stream_id, listener.viewer_id, listener)
+
+    def leave_replay(listener: ReplayWatch) -> None:
+        with contextlib.suppress(NotFound):
+            app.streams.unwatch_replay(listener.stream_id, listener.viewer_id, listener)
+
+    def want(listener: ReplayWatch, run: int, until_s: float) -> None:
+        with contextlib.suppress(NotFound):
+            app.streams.want_replay(listener.stream_id, listener.viewer_id, run, until_s)
+
+    return House(watch, leave, replay, leave_replay, want, who_asks_later())
 
 
 # Twice each: the router tells requests to upgrade from others, and the others are to be told why they are refused.

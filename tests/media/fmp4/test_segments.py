@@ -9,6 +9,7 @@ import struct
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,24 @@ from core.records import AudioFormat, VideoFormat
 from media import flac
 from media.access_unit import AUDIO, VIDEO, AccessUnit
 from media.ffmpeg import find_ffmpeg
-from media.fmp4.segments import Segment, SegmentBuilder
+from media.fmp4.segments import Part, Segment, SegmentBuilder
 from media.fmp4.tracks import TrackError, video_track
 from tests.media.encoded import CLOCK_RATE, FPS, encoded, with_b_frames
 
 START_S = 1_790_000_000.0
 ALAW = AudioFormat("pcm_alaw", 8000, 1)
 STEP = CLOCK_RATE // FPS
+
+
+PARTS: list[Part] = []
+
+
+@pytest.fixture(autouse=True, params=["whole", "in parts"])
+def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of this holds whether or not somebody takes the parts."""
+    PARTS.clear()
+    if request.param == "in parts":
+        monkeypatch.setitem(globals(), "SegmentBuilder", partial(SegmentBuilder, on_part=PARTS.append))
 
 
 def builder(codec: str = "h264", audio: AudioFormat | None = None, config: bytes = b"") -> SegmentBuilder:
@@ -55,7 +67,23 @@ def sound(index: int, samples: int = 160) -> AccessUnit:
 
 def made(units: Sequence[AccessUnit], build: SegmentBuilder) -> list[Segment]:
     segments = [segment for unit in units for segment in build.push(unit)]
-    return segments + build.flush()
+    segments += build.flush()
+    assert not PARTS or [part.data for part in PARTS] == pieces(segments)
+    return segments
+
+
+def pieces(segments: Sequence[Segment]) -> list[bytes]:
+    """What segments are made of: a moof with its mdat each."""
+    content = b"".join(segment.data for segment in segments)
+    found, place = [], 0
+    while place < len(content):
+        end = place
+        for kind in (b"moof", b"mdat"):
+            assert content[end + 4 : end + 8] == kind
+            end += int.from_bytes(content[end : end + 4], "big")
+        found.append(content[place:end])
+        place = end
+    return found
 
 
 def joined(segments: Sequence[Segment]) -> bytes:
@@ -369,3 +397,69 @@ def test_hostile_times_bring_no_exception_and_no_endless_segment(seed: int) -> N
         for segment in (segment for unit in units for segment in build.push(unit)):
             assert 0 < segment.duration_s < 30
             assert len(segment.data) < 1_000_000
+
+
+# ---- parts ---------------------------------------------------------------------------------------
+
+
+def parts_of(units: Sequence[AccessUnit], build: SegmentBuilder) -> list[Part]:
+    made(units, build)
+    return list(PARTS)
+
+
+in_parts = pytest.mark.parametrize("cut", ["in parts"], indirect=True)
+
+
+@in_parts
+def test_the_first_picture_is_there_once_it_is_sure_when_it_ends() -> None:
+    build = builder()
+    build.push(picture(0))
+    build.push(picture(1))
+    assert not PARTS  # a picture to be shown between these may follow
+    build.push(picture(2))
+    assert [(part.start_s, part.start_device_s, part.is_key) for part in PARTS] == [(0.0, START_S, True)]
+
+
+@in_parts
+def test_parts_follow_each_other_without_a_hole_and_say_when_they_were_taken() -> None:
+    later = [picture(index, device_s=START_S + 3600 + index / FPS) for index in range(30, 60)]
+    parts = parts_of([picture(index) for index in range(25)] + later, builder())
+    times, at_s = [], 0.0
+    for part in parts:
+        frames = pictures_in(part)
+        assert part.start_s == pytest.approx(at_s)
+        at_s += frames / FPS
+        times += [(part.start_device_s or 0.0) + number / FPS for number in range(frames)]
+    assert at_s == pytest.approx(5.5)
+    assert max(map(pictures_in, parts)) <= 0.2 * FPS + 1
+    told = [START_S + index / FPS for index in range(25)] + [START_S + 3600 + index / FPS for index in range(30, 60)]
+    assert times == pytest.approx(told)
+
+
+def pictures_in(part: Part) -> int:
+    """By the count of samples (ISO/IEC 14496-12, 8.8.8): without a key frame it cannot be decoded alone."""
+    place = part.data.index(b"trun") + 8
+    return int.from_bytes(part.data[place : place + 4], "big")
+
+
+@in_parts
+def test_pictures_in_another_order_are_not_torn_apart() -> None:
+    film, shown = with_b_frames()
+    units = [
+        AccessUnit(VIDEO, nals, place * STEP, CLOCK_RATE, index in film.keys, START_S + place / FPS)
+        for index, (nals, place) in enumerate(zip(film.pictures, shown, strict=True))
+    ]
+    parts = parts_of(units, SegmentBuilder(VideoFormat("h264"), None, film.sets))
+    assert [part.start_s for part in parts] == pytest.approx([0.0, 2.0, 4.0])
+
+
+@in_parts
+def test_the_sound_of_a_part_s_pictures_is_there_with_them(tmp_path: Path) -> None:
+    units: list[AccessUnit] = []
+    for index in range(60):
+        units += [sound(index * 5 + part) for part in range(5)] if index else []
+        units.append(picture(index))
+    build = builder(audio=ALAW)
+    parts = parts_of(units, build)
+    first = decoded(tmp_path, build.init + b"".join(part.data for part in parts[:3]), "a")
+    assert parts[3].start_s <= first[-1][0] + first[-1][1] <= parts[3].start_s + 0.3

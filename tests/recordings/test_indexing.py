@@ -1,0 +1,59 @@
+"""In which pieces a recorder is asked for what it has recorded, and what is not asked twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from core.errors import Unavailable
+from recordings.intervals import Interval
+from recordings.store import RecordingStore
+from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, until
+
+
+def test_the_newest_is_asked_first(archive: Archive) -> None:
+    asked(archive, NOON - 30 * DAY, NOON)
+    ends = [end for _, end in archive.recorder.asked]
+    assert ends == sorted(ends, reverse=True)
+    assert len(ends) < 12  # where little happens, pieces grow
+
+
+def test_what_is_answered_while_more_is_wanted_is_not_asked_again(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = archive.recorder.hold = threading.Event()
+    window = (NOON - 2 * DAY, NOON)
+    archive.manager.coverage(1, *window)
+    until(lambda: archive.recorder.asked)
+    read = RecordingStore.asked
+
+    def answered_meanwhile(store: RecordingStore, camera_id: int) -> dict[str, list[Interval]]:
+        known = read(store, camera_id)
+        if not hold.is_set():
+            hold.set()
+            time.sleep(0.3)  # the piece under way is answered and kept, and with it all that was wanted
+        return known
+
+    monkeypatch.setattr(RecordingStore, "asked", answered_meanwhile)
+    asked(archive, *window)
+    assert len(archive.recorder.asked) == len({end for _, end in archive.recorder.asked}) == 2
+
+
+def test_a_piece_that_is_too_much_is_asked_in_smaller_ones(archive: Archive) -> None:
+    archive.recorder.most_events = 40
+    archive.recorder.motion = [("Rec1", NOON - timedelta(minutes=10 * number)) for number in range(300)]
+    row = asked(archive, NOON - 2 * DAY, NOON).channels[0]
+    assert len(row.events) == 288
+    assert all(event.topic.endswith("Motion") for event in row.events)
+
+
+def test_a_recorder_that_is_too_slow_is_said_to_be(archive: Archive) -> None:
+    archive.recorder.most_events = 0
+    archive.recorder.motion = [("Rec1", NOON - HOUR)]
+    found = archive.manager.search(1, NOON - DAY, NOON)
+    assert not found.complete
+    assert isinstance(found.problem, Unavailable)
+    assert found.problem.code == "search_timeout"

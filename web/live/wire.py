@@ -1,0 +1,37 @@
+"""What the messages of a live socket are made of."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from core.errors import InvalidRequest
+
+INIT, FRAGMENTS = 1, 2
+STARTS_WITH_KEY = 1
+HEAD = struct.Struct(">BBHdd")
+_MAX_TEXT = 512
+
+
+def a_whole_number(message: dict[str, Any], name: str, least: int, most: int) -> int:
+    """InvalidRequest for anything else."""
+    value = message.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidRequest.of_field(name, f"a whole number from {least} to {most}")
+    return value
+
+
+def a_number(message: dict[str, Any], name: str, least: float, most: float) -> float:
+    """InvalidRequest for anything else."""
+    value = message.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:  # nor NaN
+        raise InvalidRequest.of_field(name, f"a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def a_text(message: dict[str, Any], name: str) -> str:
+    """InvalidRequest for anything else."""
+    value = message.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT:
+        raise InvalidRequest.of_field(name, f"a text of 1 to {_MAX_TEXT} characters")
+    return value

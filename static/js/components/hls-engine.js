@@ -1,5 +1,6 @@
 // @ts-check
 import { SAME_PICTURE_S, besideIn, pictureTimesOf, videoTrackOf } from '../lib/picture-times.js';
+import { ShownPicture } from './shown-picture.js';
 
 /**
  * Plays an HLS address on a `<video>`: hls.js wherever it works, the browser's own HLS only where it does not (an
@@ -100,8 +101,8 @@ export class HlsEngine {
   #pictures = new Map();
   /** What that time line is ahead of the video's, by the seams before. @type {Map<number, number>} */
   #aheadS = new Map();
-  /** A time within the picture on screen. The video's own clock may be a picture ahead of it, or behind. */
-  #onScreen = 0;
+  /** @type {ShownPicture|null} */
+  #shown = null;
 
   /**
    * `keepsTimes`: so that it can be moved by single pictures.
@@ -169,7 +170,7 @@ export class HlsEngine {
    * @param {1|-1} direction
    */
   step(direction) {
-    const beside = besideIn(this.#shownTimes(), this.#onScreen, direction);
+    const beside = besideIn(this.#shownTimes(), this.#shown?.atS ?? 0, direction);
     if (beside !== null) this.moveTo(beside);
     else if (this.#native) this.#video.currentTime += direction * NATIVE_STEP_S;
     return beside !== null || this.#native;
@@ -178,8 +179,8 @@ export class HlsEngine {
   /** To the picture of a time. @param {number} time on the video's own clock */
   moveTo(time) {
     const inside = besideIn(this.#shownTimes(), time, 0) ?? time;
-    this.#video.currentTime = inside;
-    this.#onScreen = inside;
+    if (this.#shown) this.#shown.moveTo(inside);
+    else this.#video.currentTime = inside;
   }
 
   /** When the first picture of the list was taken, ms; null before there is one. */
@@ -189,7 +190,8 @@ export class HlsEngine {
 
   /** When the picture on screen was taken, ms; null where that is not known. */
   get shownMs() {
-    const time = this.#shownTimes().findLast((shown) => shown <= this.#onScreen + SAME_PICTURE_S);
+    const at = (this.#shown?.atS ?? 0) + SAME_PICTURE_S;
+    const time = this.#shownTimes().findLast((shown) => shown <= at);
     if (time === undefined) return null;
     const fragment = this.#hls?.latestLevelDetails?.fragments.findLast(({ start }) => start <= time + 0.001);
     return fragment?.programDateTime ? fragment.programDateTime + (time - fragment.start) * 1000 : null;
@@ -218,6 +220,7 @@ export class HlsEngine {
 
   close() {
     this.#closed = true;
+    this.#shown?.close();
     this.#hls?.destroy();
     this.#hls = null;
     if (this.#native) {
@@ -243,28 +246,12 @@ export class HlsEngine {
     });
     hls.on(Events.FRAG_BUFFERED, () => (this.#mediaErrors = 0));
     if (this.#keepsTimes) {
-      this.#watchPictures();
+      this.#shown = new ShownPicture(this.#video);
       hls.on(Events.INIT_PTS_FOUND, (_, { frag, initPTS, timescale }) => this.#aheadS.set(frag.cc, initPTS / timescale));
       hls.on(Events.BUFFER_APPENDING, (_, { type, data, frag }) => type !== 'audio' && this.#note(data, frag));
     }
     hls.loadSource(url);
     hls.attachMedia(this.#video);
-  }
-
-  #watchPictures() {
-    const video = this.#video;
-    if (!('requestVideoFrameCallback' in video)) {
-      const note = () => (this.#onScreen = this.#video.currentTime);
-      for (const name of ['timeupdate', 'pause', 'seeked']) this.#video.addEventListener(name, note);
-      return;
-    }
-    /** @param {number} _ @param {VideoFrameCallbackMetadata} picture */
-    const look = (_, { mediaTime }) => {
-      if (this.#closed) return;
-      if (!video.seeking) this.#onScreen = mediaTime;
-      video.requestVideoFrameCallback(look);
-    };
-    video.requestVideoFrameCallback(look);
   }
 
   /** @param {Uint8Array} data an init section or a segment @param {{sn: number|'initSegment', cc: number}} fragment */

@@ -6,7 +6,7 @@ import { SocketSession } from '../lib/socket-session.js';
 import { givesWay, tileBadge, tileMessage, tilePlayback } from '../lib/tile-facts.js';
 import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
 import { LivePlayer } from './live-player.js';
-import { playsFragments } from './mse-engine.js';
+import { playsFragments } from './fragment-source.js';
 import { SnapshotImage } from './snapshot-image.js';
 
 /**

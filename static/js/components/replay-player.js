@@ -2,10 +2,11 @@
 import { snapshotFileName } from '../lib/format.js';
 import { ReplayRest } from '../lib/replay-rest.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
-import { replayText } from '../lib/replay-text.js';
 import { LOCAL_CLOCK } from '../lib/shown-clock.js';
-import { part, setAttribute, setText, tell } from './dom.js';
+import { part, tell } from './dom.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
+import { showReplay } from './replay-face.js';
+import { RunEngine } from './run-engine.js';
 import { ZoomView } from './zoom-view.js';
 
 /** @typedef {import('../lib/replay-session.js').Place} Place @typedef {import('../lib/replay-text.js').Phase} Phase */
@@ -27,12 +28,12 @@ export const SPEEDS = [0.25, 0.5, 1, 2, 4];
  * Plays a recording. Tells 'replay-time' with the picture's time (ms), 'replay-gap' {fromMs, toMs} when it has skipped
  * time without a recording, 'replay-phase' with what it does, 'replay-speed' with a speed that was chosen.
  *
- * The last picture stays on screen until the next one is there. `api` and `names` are set by the page.
+ * The last picture stays on screen until the next one is there. `connect` and `names` are the page's.
  */
 export class ReplayPlayer extends HTMLElement {
   /** @type {ReplaySession|null} */
   #session = null;
-  /** @type {HlsEngine|null} */
+  /** @type {HlsEngine|RunEngine|null} */
   #engine = null;
   /** @type {AbortController|null} */
   #wires = null;
@@ -63,11 +64,13 @@ export class ReplayPlayer extends HTMLElement {
   /** The clock that times are shown by. */
   clock = LOCAL_CLOCK;
 
-  /** @param {import('../lib/api.js').Api} api */
-  set api(api) {
-    this.#session = new ReplaySession(api, decodableCodecs());
-    this.#session.addEventListener('load', (event) => this.#load(/** @type {CustomEvent} */ (event).detail));
-    this.#session.addEventListener('changed', () => this.#show());
+  /** @param {import('../lib/api.js').Api} api @param {import('../lib/live-socket.js').LiveSocket|null} socket null: by HLS */
+  connect(api, socket) {
+    const session = new ReplaySession(api, decodableCodecs(), socket);
+    this.#session = session;
+    session.addEventListener('load', (event) => this.#load(/** @type {CustomEvent} */ (event).detail));
+    session.addEventListener('missed', () => this.#goOn(0, { paused: this.#paused, exact: true }));
+    session.addEventListener('changed', () => this.#show());
   }
 
   connectedCallback() {
@@ -135,7 +138,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#begin();
     const inside = isSame && !exact && !this.#session?.problem ? this.#engine?.loadedTimeOf(place.atMs) : null;
     if (inside !== null && inside !== undefined && !this.#session?.isBusy) {
-      this.video.currentTime = inside;
+      this.#engine?.moveTo(inside);
       this.#pictureMs = place.atMs;
       void this.#play();
     } else {
@@ -292,26 +295,45 @@ export class ReplayPlayer extends HTMLElement {
   // ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {import('../lib/replay-session.js').Load} load */
-  #load({ url, startMs }) {
-    const { hls = '', hlsWorker = '' } = document.body.dataset;
+  #load({ url, run, startMs }) {
     this.#freeze();
     this.#engine?.close();
+    this.#pictureMs = null;
+    this.#lastTime = -1;
+    this.#movedAtMs = Date.now();
+    this.#ended = false;
+    if (this.#place && this.#exactMs === null) this.#place = { ...this.#place, atMs: startMs };
+    if (run) this.#loadRun(run);
+    else if (url) this.#loadUrl(url);
+    this.#show();
+  }
+
+  /** @param {import('../lib/replay-feed.js').ReplayRun} run */
+  #loadRun(run) {
+    const engine = new RunEngine(this.video, run, {
+      onFatal: () => {
+        if (engine !== this.#engine) return;
+        this.#session?.avoidSocket();
+        this.#goOn(0, { paused: this.#paused, exact: true });
+      },
+    });
+    this.#engine = engine;
+    void this.#play();
+  }
+
+  /** @param {string} url */
+  #loadUrl(url) {
+    const { hls = '', hlsWorker = '' } = document.body.dataset;
     const engine = new HlsEngine(this.video, {
       onFatal: (why) => engine === this.#engine && this.#fatal(why),
       config: REPLAY_CONFIG,
       keepsTimes: true,
     });
     this.#engine = engine;
-    this.#pictureMs = null;
-    this.#lastTime = -1;
-    this.#movedAtMs = Date.now();
-    this.#ended = false;
-    if (this.#place && this.#exactMs === null) this.#place = { ...this.#place, atMs: startMs };
     engine.load(url, { hlsAddress: hls, workerAddress: hlsWorker }).then(
       () => (engine === this.#engine ? this.#play() : undefined),
       () => (engine === this.#engine ? this.#fatal('network') : undefined),
     );
-    this.#show();
   }
 
   async #play() {
@@ -401,23 +423,21 @@ export class ReplayPlayer extends HTMLElement {
     this.#setPhase(this.#phaseNow(problem, hasPicture));
     if (this.#phase === 'caught-up') this.#isHeldTo1 = true;
     if (video.playbackRate !== this.#rate) video.playbackRate = this.#rate;
-    this.#explain(this.#phase === 'problem' ? problem : this.#broken);
-    const stage = part(this, 'stage', HTMLElement);
-    stage.dataset.running = String(!video.paused && this.#phase !== 'paused');
-    stage.dataset.muted = String(video.muted);
-    stage.dataset.full = String(document.fullscreenElement === stage);
-    const shownMs = this.atMs;
-    // A recorder that gives its pictures no time may play something else than was asked for.
-    const doubt = session?.stream?.time_confirmed === false ? ' (not confirmed by the recorder)' : '';
-    setText(part(this, 'clock', HTMLElement), shownMs === null ? '' : `${this.clock.stamp(shownMs)}${doubt}`);
-    const badge = part(this, 'badge', HTMLElement);
-    badge.hidden = this.#phase === 'idle';
-    badge.dataset.state = this.#phase === 'stalled' || this.#phase === 'problem' ? 'stalled' : this.#phase;
-    const speed = this.#rate === 1 ? '' : ` ${this.#rate}×`;
-    setText(part(this, 'badge-text', HTMLElement), this.#phase === 'paused' ? 'PAUSED' : `PLAYBACK${speed}`);
-    for (const name of ['back', 'forward', 'snapshot', 'mute']) {
-      part(this, name, HTMLButtonElement).disabled = !hasPicture || (name === 'mute' && !session?.stream?.audio);
-    }
+    showReplay(this, {
+      phase: this.#phase,
+      problem: this.#phase === 'problem' ? problem : this.#broken,
+      isTried: session?.isTried ?? false,
+      stream: session?.stream ?? null,
+      isBusy: session?.isBusy ?? false,
+      place: this.#place,
+      atMs: this.atMs,
+      hasPicture,
+      clock: this.clock,
+      rate: this.#rate,
+      speed: this.#speed,
+      isSlow: this.#isSlow,
+      waitedS: (Date.now() - this.#movedAtMs) / 1000,
+    });
   }
 
   /** @param {Problem|null} problem @param {boolean} hasPicture @returns {Phase} */
@@ -433,33 +453,6 @@ export class ReplayPlayer extends HTMLElement {
     if (this.#paused || this.video.paused) return 'paused';
     if (stoodMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
     return stoodMs > STALL_MS ? 'stalled' : 'playing';
-  }
-
-  /** @param {Problem|null} problem */
-  #explain(problem) {
-    const phase = this.#phase;
-    part(this, 'spinner', HTMLElement).hidden = !(phase === 'loading' || phase === 'stalled' || phase === 'caught-up');
-    part(this, 'big-play', HTMLElement).hidden = phase !== 'idle';
-    part(this, 'icon', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
-    part(this, 'retry', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
-    const waitedS = (Date.now() - this.#movedAtMs) / 1000;
-    const behindS = (Date.now() - (this.atMs ?? 0)) / 1000;
-    const waitingFor = this.#session?.isBusy ? null : (this.#session?.stream?.waiting_for ?? null);
-    const isTried = this.#session?.isTried ?? false;
-    const said = replayText({ phase, problem, waitingFor, waitedS, isTried, behindS });
-    setText(part(this, 'title', HTMLElement), said.title);
-    setText(part(this, 'advice', HTMLElement), said.advice);
-    const live = part(this, 'live', HTMLAnchorElement);
-    live.hidden = !said.offersLive || !this.#place;
-    const channel = this.#place?.channel ? `?channel=${this.#place.channel}` : '';
-    setAttribute(live, 'href', `${document.body.dataset.viewer ?? ''}${this.#place?.cameraId ?? ''}${channel}`);
-    this.#explainSpeed();
-  }
-
-  #explainSpeed() {
-    for (const option of part(this, 'speed', HTMLSelectElement).options) option.disabled = this.#isSlow && Number(option.value) > 1;
-    const isHeld = this.#rate !== this.#speed;
-    setText(part(this, 'note', HTMLElement), isHeld ? (this.#isSlow ? 'This recorder sends no faster than 1×' : 'At 1×: caught up with now') : '');
   }
 
   /** @param {Phase} phase */

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * The page's WebSocket to the server's `/live`: any number of channels over one connection, which comes back by itself.
+ * The page's WebSocket to the server's `/live`: any number of channels, and replays, over one connection, which comes
+ * back by itself.
  *
  * A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: begins with a key
  * frame), id (16 bits), the place on the fragments' time line (double, s), when its first picture arrived at the
@@ -12,16 +13,21 @@ import { SocketClock } from './socket-clock.js';
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasSound: boolean,
- *   sound: {codec: string}|null}} LiveInit `sound`: what this watch gets; `hasSound`: whether there is any to ask for
+ *   sound: {codec: string}|null, run: number, offsetS: number}} LiveInit `sound`: what this watch gets; `hasSound`: whether there
+ *   is any to ask for; `run`, `offsetS`: of a replay, which run it is, and where on its time line these pictures begin
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} LiveFragments
  * @typedef {{cameraId: number, profileToken: string, sound: boolean, fresh?: boolean}} LiveSource `fresh`: from the next key frame on
+ * @typedef {{streamId: string, viewerId: string}} ReplaySource a replay session of this page's
+ * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} Told
  * @typedef {{
  *   onInit: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void,
  *   onFragments: (fragments: LiveFragments) => void,
  *   onStream: (stream: Stream) => void,
  *   onProblem: (problem: Problem) => void,
  *   onLink: (isUp: boolean) => void,
- * }} LiveListener `onLink`: the connection was lost, or is back; the server then begins anew with an init section
+ *   onTold?: (told: Told) => void,
+ * }} LiveListener `onLink`: the connection was lost, or is back; the server then begins anew with an init section, or tells
+ *   of a replay that its beginning was missed (`watching`)
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
  *   nowMs?: () => number}} SocketParts
  */
@@ -56,7 +62,7 @@ export class LiveSocket extends EventTarget {
   #wasEverUp = false;
   #lastId = 0;
   #heardMs = 0;
-  /** @type {Map<number, {source: LiveSource, listener: LiveListener, init: LiveInit|null}>} */
+  /** @type {Map<number, {source: LiveSource|ReplaySource, listener: LiveListener, init: LiveInit|null}>} */
   #watches = new Map();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #reopening = null;
@@ -84,7 +90,7 @@ export class LiveSocket extends EventTarget {
     return this.#wasEverUp;
   }
 
-  /** @param {LiveSource} source @param {LiveListener} listener @returns {number} what to leave with */
+  /** @param {LiveSource|ReplaySource} source @param {LiveListener} listener @returns {number} what to leave with */
   watch(source, listener) {
     this.#lastId = (this.#lastId % 65_535) + 1;
     while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
@@ -98,6 +104,11 @@ export class LiveSocket extends EventTarget {
   leave(id) {
     if (!this.#watches.delete(id)) return;
     if (this.#isUp) this.#say({ type: 'leave', id });
+  }
+
+  /** A replay is to be sent up to there. @param {number} id @param {number} run @param {number} untilS by its time line */
+  want(id, run, untilS) {
+    if (this.#isUp) this.#say({ type: 'want', id, run, until_s: untilS });
   }
 
   /** The network is back, or the machine woke: looks at once whether the connection still is one. */
@@ -202,6 +213,10 @@ export class LiveSocket extends EventTarget {
   #ask(id) {
     const watch = this.#watches.get(id);
     if (!watch) return;
+    if ('streamId' in watch.source) {
+      this.#say({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
+      return;
+    }
     const { cameraId, profileToken, sound, fresh = false } = watch.source;
     this.#say({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound, fresh });
   }
@@ -234,9 +249,9 @@ export class LiveSocket extends EventTarget {
     if (message.type === 'state') watch.listener.onStream(message.stream);
     else if (message.type === 'problem') watch.listener.onProblem(message.problem);
     else if (message.type === 'init') {
-      const { codecs, codec, width, height, sound, has_sound: hasSound } = message;
-      watch.init = { codecs, codec, width, height, sound, hasSound };
-    }
+      const { codecs, codec, width, height, sound, has_sound: hasSound, run = 0, offset_s: offsetS = 0 } = message;
+      watch.init = { codecs, codec, width, height, sound, hasSound, run, offsetS };
+    } else watch.listener.onTold?.(message);
   }
 
   /** @param {ArrayBuffer} data */

@@ -116,6 +116,12 @@ const MESSAGES = {
     tone: 'bad',
     actions: ['open_cameras'],
   },
+  stream_ended: {
+    title: 'This playback was ended',
+    advice: 'Somebody has stopped it, or the app was started anew.',
+    tone: 'warn',
+    actions: ['retry'],
+  },
   server_unreachable: {
     title: 'The server does not answer',
     advice: 'It may be restarting, or the network is gone. The picture comes back by itself.',
@@ -150,7 +156,7 @@ export function messageOf(code) {
 }
 
 /** Codes whose message tells all there is: the server's detail would say it a second time. */
-const COMPLETE = new Set(['replay_limit', 'no_recording', 'camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'server_unreachable', 'storage_full']);
+const COMPLETE = new Set(['replay_limit', 'no_recording', 'camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'stream_ended', 'server_unreachable', 'storage_full']);
 
 /** @param {string} code */
 export function saysItAll(code) {

@@ -1,8 +1,12 @@
 // @ts-check
-/** What the recordings page looks at, as its address says it: `?channel=3&t=2026-11-22T02:13:00.000Z&from=...&to=...`. */
+/**
+ * What the recordings page looks at, as its address says it: `?channel=3&t=2026-11-22T02:13:00.000Z&from=...&to=...`.
+ * `way=hls` plays it as HLS although the socket would do, as in the viewer.
+ */
 
 /**
- * @typedef {{channel: number|null, atMs: number|null, fromMs: number|null, toMs: number|null}} RecordingsState
+ * @typedef {{channel: number|null, atMs: number|null, fromMs: number|null, toMs: number|null,
+ *   way: 'hls'|null}} RecordingsState
  */
 
 export const AGO_MS = 30_000;
@@ -21,16 +25,18 @@ export function readRecordingsState(search) {
   const fromMs = momentOf(query.get('from'));
   const toMs = momentOf(query.get('to'));
   const isWindow = fromMs !== null && toMs !== null && fromMs < toMs;
-  return { channel, atMs: momentOf(query.get('t')), fromMs: isWindow ? fromMs : null, toMs: isWindow ? toMs : null };
+  const way = query.get('way') === 'hls' ? 'hls' : null;
+  return { channel, atMs: momentOf(query.get('t')), fromMs: isWindow ? fromMs : null, toMs: isWindow ? toMs : null, way };
 }
 
-/** @param {RecordingsState} state @returns {string} '' or `?...` */
-export function writeRecordingsState({ channel, atMs, fromMs, toMs }) {
+/** @param {Omit<RecordingsState, 'way'> & {way?: 'hls'|null}} state @returns {string} '' or `?...` */
+export function writeRecordingsState({ channel, atMs, fromMs, toMs, way = null }) {
   const query = new URLSearchParams();
   if (channel !== null) query.set('channel', String(channel));
   for (const [name, ms] of /** @type {const} */ ([['t', atMs], ['from', fromMs], ['to', toMs]])) {
     if (ms !== null) query.set(name, new Date(Math.round(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z'));
   }
+  if (way) query.set('way', way);
   const text = query.toString().replaceAll('%3A', ':');
   return text ? `?${text}` : '';
 }

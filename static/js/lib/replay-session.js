@@ -1,21 +1,29 @@
 // @ts-check
 /**
  * One channel's recordings being played: at most one session on the server, and of many wishes in a row (a drag) only
- * the last is carried out. Tells 'load' with the address to play and when its first picture was taken, and 'changed' for the rest.
+ * the last is carried out. Its pictures come over the page's socket, or by HLS where there is none.
+ *
+ * Tells 'load' with what to play (a run, or an address) and when its first picture was taken; 'missed' when pictures were
+ * lost on their way and are to be sought anew; 'changed' for the rest.
  */
 
-import { problemOf } from './api.js';
+import { ApiError, problemOf } from './api.js';
+import { ReplayFeed } from './replay-feed.js';
 
 /**
  * @typedef {import('./api.js').Api} Api @typedef {import('./api.js').Problem} Problem @typedef {import('./api.js').Stream} Stream
  * @typedef {{cameraId: number, recordingToken: string, channel?: number|null, atMs: number}} Place `channel`: of whose
  *   recordings the server finds the right one by the time
- * @typedef {{url: string, startMs: number}} Load
+ * @typedef {{url: string|null, run: import('./replay-feed.js').ReplayRun|null, startMs: number}} Load one of `url`, `run`
+ * @typedef {import('./live-socket.js').LiveSocket} Socket
  */
 
 const STATUS_MS = 1000;
 
 const RETURN_MS = 8000;
+
+/** A socket that is not open by then is not waited for. */
+const SOCKET_MS = 1500;
 
 /**
  * What the players of this page are giving back: a recorder that plays one recording has to have it before it is asked
@@ -44,11 +52,20 @@ export class ReplaySession extends EventTarget {
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
 
-  /** @param {Pick<Api, 'startPlayback'|'seekPlayback'|'stopStream'|'streamStatus'>} api @param {string[]} accept */
-  constructor(api, accept) {
+  #socket;
+  /** @type {ReplayFeed|null} */
+  #feed = null;
+
+  /**
+   * @param {Pick<Api, 'startPlayback'|'seekPlayback'|'stopStream'|'streamStatus'>} api
+   * @param {string[]} accept
+   * @param {Socket|null} [socket] null: by HLS
+   */
+  constructor(api, accept, socket = null) {
     super();
     this.#api = api;
     this.#accept = accept;
+    this.#socket = socket;
   }
 
   /** What is wrong, null while nothing is. */
@@ -81,6 +98,12 @@ export class ReplaySession extends EventTarget {
     this.#changed();
   }
 
+  /** This browser does not play what comes over the socket: by HLS from the next wish on. */
+  avoidSocket() {
+    this.#socket = null;
+    this.#leaveFeed();
+  }
+
   /** Gives the recorder's session back. @param {{keepalive?: boolean}} [how] `keepalive`: the page is being closed */
   close({ keepalive = false } = {}) {
     this.#closed = true;
@@ -109,7 +132,7 @@ export class ReplaySession extends EventTarget {
       this.#wanted = null;
       try {
         const load = await this.#carryOut(place);
-        if (!this.#wanted && !this.#closed) this.dispatchEvent(new CustomEvent('load', { detail: load }));
+        if (load) this.#load(load);
       } catch (error) {
         if (!this.#wanted && !this.#closed) this.#problem = problemOf(error);
       }
@@ -119,13 +142,19 @@ export class ReplaySession extends EventTarget {
     this.#changed();
   }
 
-  /** @param {Place} place @returns {Promise<Load>} */
+  /** @param {Load} load */
+  #load(load) {
+    if (!this.#wanted && !this.#closed) this.dispatchEvent(new CustomEvent('load', { detail: load }));
+  }
+
+  /** @param {Place} place @returns {Promise<Load|null>} null: its pictures come over the socket */
   async #carryOut(place) {
     if (this.#stream && isOneSource(this.#source, place)) {
       try {
         const sought = await this.#api.seekPlayback(this.#stream.stream_id, new Date(place.atMs));
         this.#stream = { ...this.#stream, waiting_for: null }; // it waited at another place
-        return { url: this.#named(sought.playlist_url), startMs: Date.parse(sought.start_time) };
+        this.#source = place;
+        return this.#byUrl(sought.playlist_url, Date.parse(sought.start_time));
       } catch (error) {
         const { code } = problemOf(error);
         // It has ended meanwhile (nobody watched for a while): then a new one.
@@ -140,13 +169,56 @@ export class ReplaySession extends EventTarget {
     const started = await this.#api.startPlayback({ cameraId, recordingToken, time: new Date(atMs), accept: this.#accept });
     this.#stream = started;
     this.#source = place;
-    return { url: this.#named(started.playlist_url), startMs: place.atMs };
+    this.#join(started);
+    return this.#byUrl(started.playlist_url, place.atMs);
   }
 
-  /** The recorder takes its time: the address is there already, and its playlist waits. @param {Place} place @returns {Promise<Load>} */
+  /** @param {string} playlistUrl @param {number} startMs @returns {Load|null} */
+  #byUrl(playlistUrl, startMs) {
+    return this.#feed ? null : { url: this.#named(playlistUrl), run: null, startMs };
+  }
+
+  /** Has its pictures sent here, where a socket can be had. @param {Stream} stream */
+  #join(stream) {
+    const socket = this.#socket;
+    if (!socket || !stream.viewer_id || (socket.failures > 0 && !socket.wasEverUp)) return;
+    const feed = new ReplayFeed(socket, { streamId: stream.stream_id, viewerId: stream.viewer_id });
+    this.#feed = feed;
+    /** @param {string} type @param {(event: Event) => void} work */
+    const on = (type, work) => feed.addEventListener(type, (event) => feed === this.#feed && work(event));
+    on('run', (event) => {
+      const run = /** @type {CustomEvent<import('./replay-feed.js').ReplayRun>} */ (event).detail;
+      this.#load({ url: null, run, startMs: run.startMs });
+    });
+    on('segments', () => this.#goOverToHls());
+    on('refused', () => this.#goOverToHls());
+    on('missed', () => this.dispatchEvent(new Event('missed')));
+    setTimeout(() => feed === this.#feed && !feed.hasJoined && this.#goOverToHls(), SOCKET_MS);
+  }
+
+  /** From now on this session is watched by its playlist. */
+  #goOverToHls() {
+    this.#leaveFeed();
+    const stream = this.#stream;
+    if (this.#busy || !stream || !this.#source) return; // what is under way has an address in the end
+    const { atMs } = this.#source;
+    void this.#api.streamStatus(stream.stream_id).then(
+      ({ playlist_url: url }) => {
+        if (stream.stream_id === this.#stream?.stream_id) this.#load({ url: this.#named(url), run: null, startMs: atMs });
+      },
+      () => {}, // the next look tells why
+    );
+  }
+
+  #leaveFeed() {
+    this.#feed?.leave();
+    this.#feed = null;
+  }
+
+  /** The recorder takes its time: the address is there already, and its playlist waits. @param {Place} place */
   async #waited(place) {
     const status = await this.#api.streamStatus(/** @type {Stream} */ (this.#stream).stream_id);
-    return { url: this.#named(status.playlist_url), startMs: place.atMs };
+    return this.#byUrl(status.playlist_url, place.atMs);
   }
 
   /** Who fetches: else a player without a name would count as one more viewer. @param {string} url */
@@ -160,6 +232,7 @@ export class ReplaySession extends EventTarget {
     const stream = this.#stream;
     this.#stream = null;
     this.#source = null;
+    this.#leaveFeed();
     if (!stream) return;
     try {
       await this.#api.stopStream({ streamId: stream.stream_id, viewerId: stream.viewer_id, keepalive });
@@ -174,16 +247,24 @@ export class ReplaySession extends EventTarget {
     try {
       const status = await this.#api.streamStatus(stream.stream_id);
       if (stream !== this.#stream || this.#busy) return;
+      if (status.status === 'stopped') throw new ApiError('not_found', '');
       this.#stream = { ...status, viewer_id: stream.viewer_id };
       this.#problem = ['failed', 'reconnecting', 'stalled'].includes(status.status) ? status.error : null;
       this.#isTried = true;
     } catch (error) {
       if (stream !== this.#stream || this.#busy) return;
       const problem = problemOf(error);
-      if (problem.code === 'not_found') this.#stream = null;
+      if (problem.code === 'not_found') this.#ended();
       else this.#problem = problem;
     }
     this.#changed();
+  }
+
+  /** Its session is no more. What is here of the run may be all of it, and a player of segments finds out by itself. */
+  #ended() {
+    this.#stream = null;
+    this.#isTried = false;
+    if (this.#feed && !this.#feed.isComplete) this.#problem = { code: 'stream_ended', detail: '' };
   }
 
   #changed() {

@@ -1,6 +1,7 @@
 // @ts-check
 /** What a recorder holds: when which channel was recorded, and the player that follows the timeline. */
 import { AppDialog } from '../components/app-dialog.js';
+import { hasMediaSource } from '../components/fragment-source.js';
 import { RecordingCalendar } from '../components/recording-calendar.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { ReplayPlayer } from '../components/replay-player.js';
@@ -12,12 +13,13 @@ import { CoverageLoader } from '../lib/coverage-loader.js';
 import { EventFinder } from '../lib/event-finder.js';
 import { duration } from '../lib/format.js';
 import { topicName } from '../lib/marks.js';
+import { LiveSocket } from '../lib/live-socket.js';
 import { messageOf, saysItAll } from '../lib/messages.js';
 import { dayOf } from '../lib/ranges.js';
 import { PlaceFinder } from '../lib/place-finder.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
 import { Scrubber } from '../lib/scrubber.js';
-import { byId, pageApi, remember, remembered, say } from './page.js';
+import { byId, liveUrl, pageApi, remember, remembered, say, toLogin } from './page.js';
 import { pageClock } from './recordings-clock.js';
 import { RecordingsSearch, lineName } from './recordings-search.js';
 import { showSummary } from './recordings-summary.js';
@@ -68,8 +70,10 @@ const scrubber = new Scrubber(({ row, atMs }) => {
 /** What is known of the calendar's month. @type {Row[]} */
 let monthRows = [];
 
-player.api = api;
-modal.api = api;
+const socket = hasMediaSource() && state.way !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+player.connect(api, socket);
+modal.connect(api, socket);
+window.addEventListener('online', () => socket?.wake());
 
 // ── Which recorder ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,7 +5,7 @@ import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
 import { snapshotFileName } from '../lib/format.js';
-import { hasMediaSource, playsFragments } from '../components/mse-engine.js';
+import { hasMediaSource, playsFragments } from '../components/fragment-source.js';
 import { LiveSession } from '../lib/live-session.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { LiveTransport } from '../lib/live-transport.js';

@@ -2,7 +2,7 @@
 /** The wall's tiles: which element is in which place, which of them play, which one is chosen, sounds or is full. */
 import { decodableCodecs } from '../components/hls-engine.js';
 import '../components/live-tile.js';
-import { hasMediaSource } from '../components/mse-engine.js';
+import { hasMediaSource } from '../components/fragment-source.js';
 import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { PictureQueue } from '../lib/picture-queue.js';

@@ -1,0 +1,126 @@
+// @ts-check
+/**
+ * Plays one run of a replay on a `<video>` as its pictures come over the socket, with the face of HlsEngine: what a
+ * recordings' player needs of either.
+ */
+import { PictureLine } from '../lib/picture-line.js';
+import { pictureTimesOf, videoTrackOf } from '../lib/picture-times.js';
+import { FragmentSource } from './fragment-source.js';
+import { ShownPicture } from './shown-picture.js';
+
+/** @typedef {import('../lib/replay-feed.js').ReplayRun} ReplayRun @typedef {import('../lib/picture-times.js').VideoTrack} VideoTrack */
+
+const TICK_MS = 200;
+const KEPT = { keptS: 30, trimmedAboveS: 40, waitsWhenFull: true };
+/** So much is loaded ahead of what is shown, and no more asked for at once. */
+const AHEAD_S = 30;
+const AT_ONCE_S = 10;
+const WAITING_BYTES = 8 * 1024 * 1024;
+
+export class RunEngine {
+  #video;
+  #run;
+  #source;
+  #shown;
+  #line = new PictureLine();
+  /** @type {VideoTrack|null} */
+  #track = null;
+  #offsetS = 0;
+  #timer;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {ReplayRun} run
+   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void}} outcome
+   */
+  constructor(video, run, { onFatal }) {
+    this.#video = video;
+    this.#run = run;
+    this.#source = new FragmentSource(video, KEPT, { onFatal, onPut: () => this.#want() });
+    this.#shown = new ShownPicture(video);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    run.sink = {
+      init: (init, data) => {
+        this.#track = videoTrackOf(data) ?? this.#track;
+        this.#offsetS = init.offsetS;
+        this.#line.dropFrom(init.offsetS);
+        this.#source.init(init.codecs, data, { offsetS: init.offsetS });
+      },
+      append: ({ data, startS, takenMs }) => {
+        const times = this.#track ? pictureTimesOf(data, this.#track).map((time) => time + this.#offsetS) : [];
+        if (takenMs !== null) this.#line.add({ startS, takenMs, times });
+        this.#source.append(data);
+      },
+      end: () => this.#source.end(),
+    };
+  }
+
+  /** When the picture on screen was taken; null before there is one. */
+  get playingDate() {
+    const ms = this.#line.dateAt(this.#video.currentTime);
+    return ms === null ? null : new Date(ms);
+  }
+
+  /** As HlsEngine's. @param {number} atMs @param {number} [beyondS] */
+  loadedTimeOf(atMs, beyondS = 0.1) {
+    const time = this.#line.placeOf(atMs);
+    return time !== null && this.#isLoaded(time, beyondS) ? time : null;
+  }
+
+  /** Moves by exactly one picture; false where that is not loaded. @param {1|-1} direction */
+  step(direction) {
+    const beside = this.#line.beside(this.#shown.atS, direction, (time) => this.#isLoaded(time, 0.001));
+    if (beside !== null) this.#shown.moveTo(beside);
+    return beside !== null;
+  }
+
+  /** To the picture of a time. @param {number} time on the video's own clock */
+  moveTo(time) {
+    this.#shown.moveTo(this.#line.beside(time, 0, (begin) => this.#isLoaded(begin, 0.001)) ?? time);
+  }
+
+  /** When the first picture there is was taken, ms; null before there is one. */
+  get beginsMs() {
+    return this.#line.beginsMs;
+  }
+
+  /** When the picture on screen was taken, ms; null where that is not known. */
+  get shownMs() {
+    const begin = this.#line.beginOf(this.#shown.atS);
+    return begin === null ? null : this.#line.dateAt(begin);
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.#run.sink = null;
+    this.#shown.close();
+    this.#source.close();
+  }
+
+  #tick() {
+    this.#source.pump();
+    this.#want();
+    this.#line.forget(this.#loadedFromS() - 1);
+  }
+
+  /** Tells the server how far to go on. */
+  #want() {
+    const { currentTime } = this.#video;
+    const loadedS = this.#source.waitingBytes > WAITING_BYTES ? currentTime : (this.#line.reachedS ?? 0);
+    this.#run.want(Math.min(currentTime + AHEAD_S, loadedS + AT_ONCE_S));
+  }
+
+  #loadedFromS() {
+    const { buffered } = this.#video;
+    return buffered.length ? buffered.start(0) : 0;
+  }
+
+  /** @param {number} time @param {number} beyondS and so much after it */
+  #isLoaded(time, beyondS) {
+    const { buffered } = this.#video;
+    for (let index = 0; index < buffered.length; index += 1) {
+      if (buffered.start(index) - 0.001 <= time && time < buffered.end(index) - beyondS) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,290 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PictureLine } from '../../static/js/lib/picture-line.js';
+import { ReplayFeed } from '../../static/js/lib/replay-feed.js';
+import { ReplaySession } from '../../static/js/lib/replay-session.js';
+
+const NIGHT = Date.parse('2026-11-22T02:00:00Z');
+const HOUR = 3_600_000;
+
+/** Pieces of five pictures a second. @param {number} startS @param {number} takenMs @param {number} [pictures] */
+const piece = (startS, takenMs, pictures = 5) => ({
+  startS,
+  takenMs,
+  times: [...Array(pictures).keys()].map((at) => startS + at / 5),
+});
+
+function lineWithAGap() {
+  const line = new PictureLine();
+  for (const second of [0, 1, 2]) line.add(piece(second, NIGHT + second * 1000));
+  for (const second of [3, 4]) line.add(piece(second, NIGHT + HOUR + second * 1000));
+  return line;
+}
+
+const everywhere = () => true;
+
+/** @typedef {import('../../static/js/lib/replay-feed.js').ReplayRun} ReplayRun */
+
+// ── Where pictures lie ───────────────────────────────────────────────────────────────────────────────────────────────
+
+test('a place has its time and a time its place, on either side of a gap', () => {
+  const line = lineWithAGap();
+  assert.equal(line.dateAt(2.4), NIGHT + 2400);
+  assert.equal(line.dateAt(3), NIGHT + HOUR + 3000);
+  assert.equal(line.placeOf(NIGHT + 2400), 2.4);
+  assert.equal(line.placeOf(NIGHT + HOUR + 3500), 3.5);
+  assert.equal(line.placeOf(NIGHT + HOUR / 2), null);
+  assert.equal(line.placeOf(NIGHT - 1), null);
+  assert.equal(line.placeOf(NIGHT + HOUR + 5100), null, 'behind its end');
+});
+
+test('there is no time before there is a picture', () => {
+  const line = new PictureLine();
+  assert.deepEqual([line.dateAt(0), line.placeOf(NIGHT), line.beginsMs, line.reachedS, line.beginOf(1)], [null, null, null, null, null]);
+});
+
+test('the picture beside is the next one, whatever piece it is in, and only where it is loaded', () => {
+  const line = lineWithAGap();
+  const close = (/** @type {number|null} */ found, /** @type {number} */ wanted) => assert.ok(found !== null && Math.abs(found - wanted) < 1e-9, `${found}`);
+  close(line.beside(0.85, 1, everywhere), 1.1);
+  close(line.beside(1.05, -1, everywhere), 0.9);
+  close(line.beside(2.85, 1, everywhere), 3.1);
+  assert.equal(line.beside(0.1, -1, everywhere), null);
+  assert.equal(line.beside(1.05, -1, (time) => time >= 1), null);
+  assert.equal(line.beginOf(1.35), 1.2);
+});
+
+test('what is sent once more takes the place of what was there', () => {
+  const line = lineWithAGap();
+  line.dropFrom(2);
+  assert.equal(line.reachedS, 1);
+  line.add(piece(2, NIGHT + 7000));
+  assert.equal(line.dateAt(2.2), NIGHT + 7200);
+  assert.equal(line.placeOf(NIGHT + HOUR + 3500), null);
+});
+
+test('what is behind is forgotten, but for the piece that reaches further', () => {
+  const line = lineWithAGap();
+  line.forget(1.5);
+  assert.equal(line.beginsMs, NIGHT + 1000);
+  line.forget(100);
+  assert.equal(line.reachedS, 4);
+});
+
+// ── What comes over the socket ───────────────────────────────────────────────────────────────────────────────────────
+
+class Socket {
+  isUp = true;
+  wasEverUp = true;
+  failures = 0;
+  /** @type {any[]} */
+  said = [];
+  /** @type {any} */
+  listener = null;
+
+  /** @param {object} source @param {object} listener */
+  watch(source, listener) {
+    this.said.push(['watch', source]);
+    this.listener = listener;
+    return 7;
+  }
+
+  /** @param {number} id */
+  leave(id) {
+    this.said.push(['leave', id]);
+  }
+
+  /** @param {number} id @param {number} run @param {number} untilS */
+  want(id, run, untilS) {
+    this.said.push(['want', id, run, untilS]);
+  }
+
+  /** @param {number} run @param {number} [offsetS] */
+  init(run, offsetS = 0) {
+    this.listener.onInit({ codecs: 'avc1', run, offsetS }, new Uint8Array([run]));
+  }
+
+  /** @param {number} startS @param {number|null} takenMs */
+  part(startS, takenMs = NIGHT + startS * 1000) {
+    this.listener.onFragments({ data: new Uint8Array([9]), isKey: true, startS, takenMs });
+  }
+}
+
+function feedOf(socket = new Socket()) {
+  const feed = new ReplayFeed(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' });
+  /** @type {string[]} */
+  const told = [];
+  /** @type {ReplayRun[]} */
+  const runs = [];
+  for (const type of ['segments', 'missed', 'refused']) feed.addEventListener(type, () => told.push(type));
+  feed.addEventListener('run', (event) => runs.push(/** @type {CustomEvent} */ (event).detail));
+  return { socket, feed, told, runs };
+}
+
+/** @param {ReplayRun} run */
+function taken(run) {
+  /** @type {string[]} */
+  const got = [];
+  run.sink = {
+    init: ({ offsetS }) => got.push(`init ${offsetS}`),
+    append: ({ startS }) => got.push(`part ${startS}`),
+    end: () => got.push('end'),
+  };
+  return got;
+}
+
+test('a run begins with its first picture, and keeps what comes until somebody takes it', () => {
+  const { socket, runs } = feedOf();
+  assert.deepEqual(socket.said, [['watch', { streamId: 'replay1', viewerId: 'me' }]]);
+  socket.init(1);
+  assert.equal(runs.length, 0);
+  socket.part(0);
+  socket.part(0.2);
+  assert.deepEqual([runs.length, runs[0]?.number, runs[0]?.startMs], [1, 1, NIGHT]);
+  const got = taken(/** @type {ReplayRun} */ (runs[0]));
+  socket.part(0.4);
+  socket.init(1, 0.6);
+  socket.listener.onTold({ type: 'end', run: 1 });
+  assert.deepEqual(got, ['init 0', 'part 0', 'part 0.2', 'part 0.4', 'init 0.6', 'end']);
+});
+
+test('after a seek the run before gets nothing more', () => {
+  const { socket, runs } = feedOf();
+  socket.init(1);
+  socket.part(0);
+  const first = taken(/** @type {ReplayRun} */ (runs[0]));
+  socket.init(2);
+  socket.part(0, NIGHT + HOUR);
+  socket.listener.onTold({ type: 'end', run: 1 });
+  assert.deepEqual(first, ['init 0', 'part 0']);
+  assert.deepEqual([runs[1]?.number, runs[1]?.startMs, runs[1]?.isEnded], [2, NIGHT + HOUR, false]);
+});
+
+test('what is wanted is said where it changes, and now and then in any case', () => {
+  const { socket, runs } = feedOf();
+  socket.init(3);
+  socket.part(0);
+  const run = /** @type {ReplayRun} */ (runs[0]);
+  socket.said = [];
+  for (const [untilS, nowMs] of /** @type {[number, number][]} */ ([[10, 0], [10.5, 100], [11.2, 200], [4, 300], [11.2, 5300]])) run.want(untilS, nowMs);
+  assert.deepEqual(socket.said, [['want', 7, 3, 10], ['want', 7, 3, 11.2], ['want', 7, 3, 11.2]]);
+  socket.listener.onTold({ type: 'end', run: 3 });
+  run.want(40, 60_000);
+  assert.equal(socket.said.length, 3, 'nothing follows');
+});
+
+test('who has missed the beginning, cannot join, or has to fetch segments is told', () => {
+  for (const [message, said] of /** @type {[object, string[]][]} */ ([
+    [{ type: 'watching', from_start: true }, []],
+    [{ type: 'watching', from_start: false }, ['missed']],
+    [{ type: 'segments_only', run: 1 }, ['segments']],
+  ])) {
+    const { socket, told } = feedOf();
+    socket.listener.onTold(message);
+    assert.deepEqual(told, said);
+  }
+  const { socket, feed, told } = feedOf();
+  socket.listener.onProblem({ code: 'not_found' });
+  socket.listener.onTold({ type: 'watching', from_start: true });
+  assert.ok(feed.hasJoined);
+  socket.isUp = false;
+  assert.ok(!feed.hasJoined);
+  socket.listener.onProblem({ code: 'not_found' });
+  assert.deepEqual(told, ['refused', 'missed']);
+  feed.leave();
+  socket.listener.onProblem({ code: 'not_found' });
+  assert.equal(told.length, 2);
+});
+
+test('a run that is here to its end is not sought again after a break', () => {
+  const { socket, told } = feedOf();
+  socket.init(1);
+  socket.part(0);
+  socket.listener.onTold({ type: 'end', run: 1 });
+  socket.listener.onTold({ type: 'watching', from_start: false });
+  assert.deepEqual(told, []);
+});
+
+// ── The session ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: NIGHT };
+const settle = (ms = 5) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function sessionOver(socket = new Socket()) {
+  let status = /** @type {any} */ ({ stream_id: 'replay1', status: 'running', error: null, playlist_url: '/replay1/run3.m3u8' });
+  const api = /** @type {any} */ ({
+    startPlayback: async () => ({ stream_id: 'replay1', viewer_id: 'me', playlist_url: '/replay1/run1.m3u8' }),
+    seekPlayback: async () => ({ playlist_url: '/replay1/run2.m3u8', start_time: '2026-11-22T03:00:00Z' }),
+    stopStream: async () => {},
+    streamStatus: async () => status,
+  });
+  const session = new ReplaySession(api, ['h264'], /** @type {any} */ (socket));
+  /** @type {(string|number)[]} */
+  const loads = [];
+  session.addEventListener('load', (event) => {
+    const { url, run } = /** @type {CustomEvent} */ (event).detail;
+    loads.push(url ?? run.number);
+  });
+  return { session, socket, loads, answer: (/** @type {object} */ more) => (status = { ...status, ...more }) };
+}
+
+test('over a socket a session is started and sought, and its runs are what is loaded', async (context) => {
+  const { session, socket, loads } = sessionOver();
+  context.after(() => session.close());
+  session.go(PLACE);
+  await settle();
+  assert.deepEqual(loads, []);
+  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.init(1);
+  socket.part(0);
+  session.go({ ...PLACE, atMs: NIGHT + HOUR });
+  socket.init(2);
+  socket.part(0, NIGHT + HOUR);
+  await settle();
+  assert.deepEqual(loads, [1, 2]);
+});
+
+test('without a socket, with one that never opened, or one that says nothing it is HLS', async (context) => {
+  const never = Object.assign(new Socket(), { failures: 1, wasEverUp: false });
+  const refused = sessionOver(never);
+  const silent = sessionOver();
+  for (const { session } of [refused, silent]) {
+    context.after(() => session.close());
+    session.go(PLACE);
+  }
+  await settle();
+  assert.deepEqual(refused.loads, ['/replay1/run1.m3u8?viewer=me']);
+  assert.deepEqual(silent.loads, []);
+  await settle(1700);
+  assert.deepEqual(silent.loads, ['/replay1/run3.m3u8?viewer=me']);
+  assert.deepEqual(silent.socket.said.at(-1), ['leave', 7]);
+});
+
+test('what is encoded segment by segment is loaded by its address, seeks too', async (context) => {
+  const { session, socket, loads } = sessionOver();
+  context.after(() => session.close());
+  session.go(PLACE);
+  await settle();
+  socket.listener.onTold({ type: 'segments_only', run: 1 });
+  await settle();
+  session.go({ ...PLACE, atMs: NIGHT + HOUR });
+  await settle();
+  assert.deepEqual(loads, ['/replay1/run3.m3u8?viewer=me', '/replay1/run2.m3u8?viewer=me']);
+});
+
+test('a session that was ended is said, unless all of it is here', async (context) => {
+  for (const isComplete of [false, true]) {
+    const { session, socket, answer } = sessionOver();
+    context.after(() => session.close());
+    session.go(PLACE);
+    await settle();
+    socket.listener.onTold({ type: 'watching', from_start: true });
+    socket.init(1);
+    socket.part(0);
+    if (isComplete) socket.listener.onTold({ type: 'end', run: 1 });
+    answer({ status: 'stopped' });
+    await settle(1300);
+    assert.equal(session.problem?.code, isComplete ? undefined : 'stream_ended');
+  }
+});

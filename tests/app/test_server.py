@@ -149,7 +149,7 @@ def test_ipv6_loopback_may_be_listened_on(make_app: Make) -> None:
         try:
             assert requests.get(f"http://[::1]:{app.port}/api/health", timeout=2).ok
             break
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             assert time.monotonic() < deadline_s
             assert app.process.poll() is None, app.errors()
             time.sleep(0.1)

@@ -65,6 +65,7 @@ def test_what_is_loaded_is_played_at_once_and_goes_on(app: App, camera_id: int, 
     page.on("request", lambda request: seeks.append(request.url) if "seek" in request.url else None)
     for _ in range(2):
         page.keyboard.press("l")
+    no_longer_seeks(page)
     assert burnt_s(page) - at.timestamp() > 15
     moves(page)
     for _ in range(2):

@@ -56,6 +56,8 @@ export class ReplayPlayer extends HTMLElement {
   #broken = null;
   #isHeldTo1 = false;
   #isResting = false;
+  /** A picture of what was loaded last was on screen. */
+  #isPictureThere = false;
   /** The next picture was asked for, and is not loaded yet. */
   #owesStep = false;
   #rest = new ReplayRest();
@@ -70,7 +72,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#session = session;
     session.addEventListener('load', (event) => this.#load(/** @type {CustomEvent} */ (event).detail));
     session.addEventListener('missed', () => this.#goOn(0, { paused: this.#paused, exact: true }));
-    session.addEventListener('changed', () => this.#show());
+    session.addEventListener('changed', () => this.#tick());
   }
 
   connectedCallback() {
@@ -305,7 +307,19 @@ export class ReplayPlayer extends HTMLElement {
     if (this.#place && this.#exactMs === null) this.#place = { ...this.#place, atMs: startMs };
     if (run) this.#loadRun(run);
     else if (url) this.#loadUrl(url);
+    this.#awaitPicture();
     this.#show();
+  }
+
+  /** A new picture is shown when it is there, not at the next tick. */
+  #awaitPicture() {
+    const engine = this.#engine;
+    this.#isPictureThere = false;
+    this.video.requestVideoFrameCallback?.(() => {
+      if (engine !== this.#engine) return;
+      this.#isPictureThere = true;
+      this.#tick();
+    });
   }
 
   /** @param {import('../lib/replay-feed.js').ReplayRun} run */
@@ -373,7 +387,7 @@ export class ReplayPlayer extends HTMLElement {
       if (video.currentTime !== this.#lastTime) {
         this.#movedAtMs = Date.now();
         this.#broken = null;
-        if (this.#lastTime >= 0 || this.#paused) part(this, 'frozen', HTMLCanvasElement).hidden = true;
+        if (this.#lastTime >= 0 || this.#paused || this.#isPictureThere) part(this, 'frozen', HTMLCanvasElement).hidden = true;
       }
       this.#lastTime = video.currentTime;
       if (playing !== before) {

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from core.records import AudioFormat, VideoFormat
 
-FIRST_S = 10.0
+FIRST_S = 30.0
 _MAX_HELD_BYTES = 8 * 1024 * 1024
 
 
@@ -67,6 +67,10 @@ class ReplayListener(Protocol):
         """In order, and never of an earlier run than before. A part comes after the init it needs."""
         ...
 
+    def is_full(self) -> bool:
+        """Whether more waits on its way to the viewer than should: it is waited for, and the recorder with it."""
+        ...
+
 
 class ReplayHub:
     """Safe between threads. One listener a viewer."""
@@ -106,6 +110,11 @@ class ReplayHub:
         """How far into the run its viewers want it; FIRST_S before anybody has said so."""
         with self._lock:
             return self._wanted_s if run == self._run else FIRST_S
+
+    def is_full(self) -> bool:
+        """Whether a viewer takes what it was sent more slowly than that comes."""
+        with self._lock:
+            return any(listener.is_full() for listener in self._listeners.values())
 
     # ---- the session -----------------------------------------------------------------------------
 

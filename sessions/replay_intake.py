@@ -17,6 +17,7 @@ from media.access_unit import VIDEO, AccessUnit
 from media.rtsp.replay_line import ReplayLine
 
 _LONGEST_STEP_S = 5.0
+_RESUMED_AFTER_S = 15.0  # to pause and go on costs a recorder a request each, some of them a new session
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Intake:
         self._allowed_s = allowed_s
         self._last_ticks: int | None = None
         self._is_paused = False
+        self._is_far = False  # as far as is allowed
         self._is_retired = False
 
     # ---- the gateway's thread --------------------------------------------------------------------
@@ -133,9 +135,10 @@ class Intake:
         if self._is_retired:
             return
         is_full = self._queued_bytes > self._queue_bytes
-        if not self._is_paused and (is_full or self._received_s >= self._allowed_s):
+        self._is_far = self._received_s >= self._allowed_s - (_RESUMED_AFTER_S if self._is_far else 0.0)
+        if not self._is_paused and (is_full or self._is_far):
             self._is_paused = True
             self._line.pause()
-        elif self._is_paused and not is_full and self._received_s < self._allowed_s - _LONGEST_STEP_S:
+        elif self._is_paused and not is_full and not self._is_far:
             self._is_paused = False
             self._line.resume()

@@ -35,6 +35,7 @@ LOOK_AGAIN_S = 2.0
 LOOK_AGAIN_BY_OPENING_S = 10.0
 _AHEAD_MARGIN_S = 3.0  # what is on its way when the recorder is told to wait
 _TICK_S = 0.25
+_VIEWER_TICK_S = 0.05
 _QUEUE_BYTES = 16_000_000
 _DISK_EVERY_S = 1.0
 _SAME_PICTURE_S = 0.0005
@@ -103,6 +104,8 @@ class ReplayPlay:
             heard_s = self._tools.clock.monotonic_s()
             while True:
                 for news in intake.take():
+                    while self._hub.is_full():
+                        self._pause(_VIEWER_TICK_S)
                     heard_s = self._tools.clock.monotonic_s()
                     self._handle(news)
                     if self._end is not None:

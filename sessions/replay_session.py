@@ -89,7 +89,7 @@ class ReplaySession(Watchable):
         return self._hub.join(listener, viewer_id)
 
     def want(self, viewer_id: str, run: int, until_s: float) -> None:
-        """That viewer wants to be sent a run up to there, by its playing time, and has it to FIRST_S before."""
+        """That viewer wants to be sent a run up to there, by its playing time, and has seen it to FIRST_S before."""
         self._touch(viewer_id)
         self._hub.want(run, until_s)
         self._board.note_watched(run, until_s - FIRST_S)

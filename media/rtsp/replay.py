@@ -359,7 +359,9 @@ class HeldLine:
         self._is_paused = True
         if self._session is None:
             return
-        if self._way is not None and self._way.is_onvif:
+        # Where each PLAY takes a session of its own, going on after a PAUSE would take one, too.
+        goes_on = self.abilities().seeks_in_session is not False
+        if self._way is not None and self._way.is_onvif and goes_on:
             try:
                 await self._session.pause()
                 return

@@ -102,9 +102,9 @@ def test_it_sends_as_much_as_is_wanted_and_no_more(app: App, camera_id: int) -> 
     stream = started(app, camera_id, an_hour_ago())
     with opened(app) as client:
         join(client, stream)
-        assert reached_s(client) < 20
-        say(client, type="want", id=1, run=1, until_s=40)
-        assert 35 < reached_s(client) < 50
+        assert 25 < reached_s(client) < 40
+        say(client, type="want", id=1, run=1, until_s=60)
+        assert 50 < reached_s(client) < 75
     stop(app, stream)
 
 

@@ -84,6 +84,11 @@ class Connection:
         """Whether it reads more slowly than things are sent to it: what can be left out should be."""
         return self._is_late
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits here for the reader."""
+        return self._unsent_bytes
+
     def send_text(self, data: bytes) -> None:
         if self._protocol.state is State.OPEN and not self._is_closed:
             self._protocol.send_text(data)

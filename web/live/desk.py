@@ -32,7 +32,7 @@ from sessions.replay_hub import ReplayNews
 from sessions.view import StreamView
 from web.api import answers
 from web.live.connection import Connection
-from web.live.replay import ReplayWatch, binary, told
+from web.live.replay import ReplayWatch, binary, size_of, told
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, a_number, a_text, a_whole_number
 from web.strict_json import parse_object
@@ -95,6 +95,12 @@ class LiveDesk:
         self._asked_s = time.monotonic()
         self._is_asking = False
         self._messages = 0
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits for the page to read it."""
+        connection = self._connection
+        return 0 if connection is None else connection.unsent_bytes
 
     # ---- sockets.Desk ----------------------------------------------------------------------------
 
@@ -285,7 +291,8 @@ class LiveDesk:
         connection.send_binary(b"".join(parts))
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
-        """Everything: the recorder is not asked for more than the page wants."""
+        """Everything: the recorder is not asked for more than the page wants, and takes."""
+        watch.taken_bytes += size_of(news)
         if watch.is_over or self._connection is None:
             return
         if text := told(news):

@@ -9,8 +9,9 @@ follow begin (what had come for later places comes again), the init section, and
 line (in themselves they begin at 0 with each init) and the true time of their first picture. `end`: the run is
 complete. `segments_only`: it has to be watched by its playlist, for each segment is encoded when it is asked for.
 
-`want` is how far into the run the page wants to be sent it, by playing time; it has it to 10 s before that. A run is
-sent for its first 10 s without. Seeks are made by `POST /api/playback/seek`; what comes then is the next run.
+`want` is how far into the run the page wants to be sent it, by playing time; it shows what lies 30 s before that. A run
+is sent for its first 30 s without. A page that takes it more slowly is waited for. Seeks are made by
+`POST /api/playback/seek`; what comes then is the next run.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from sessions.replay_hub import ReplayEnd, ReplayInit, ReplayNews, ReplayPart, S
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY
 
+MOST_WAITING_BYTES = 8 * 1024 * 1024
+
 
 class _Desk(Protocol):
     sockets: Sockets
 
+    @property
+    def unsent_bytes(self) -> int: ...
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None: ...
 
 
@@ -39,9 +44,20 @@ class ReplayWatch:
     stream_id: str
     viewer_id: str
     is_over: bool = False
+    posted_bytes: int = 0  # counted by the session's thread
+    taken_bytes: int = 0  # counted by the loop's
 
     def on_replay_news(self, news: ReplayNews) -> None:
+        self.posted_bytes += size_of(news)
         self.desk.sockets.post(self.desk.send_replay, self, news)
+
+    def is_full(self) -> bool:
+        waiting = self.posted_bytes - self.taken_bytes + self.desk.unsent_bytes
+        return not self.is_over and waiting > MOST_WAITING_BYTES
+
+
+def size_of(news: ReplayNews) -> int:
+    return len(news.data) if isinstance(news, ReplayInit | ReplayPart) else 0
 
 
 def told(news: ReplayNews) -> dict[str, Any] | None:

@@ -74,15 +74,6 @@ export class FragmentSource {
     return this.#codecs !== '';
   }
 
-  /** What the browser has not taken yet. */
-  get waitingBytes() {
-    return this.#waitingBytes;
-  }
-
-  get hasBuffer() {
-    return this.#buffer !== null;
-  }
-
   /** @param {string} codecs @param {Uint8Array<ArrayBuffer>} data @param {{offsetS?: number|null, dropsWaiting?: boolean}} [how] */
   init(codecs, data, { offsetS = null, dropsWaiting = false } = {}) {
     if (this.#closed) return;

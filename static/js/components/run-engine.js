@@ -12,10 +12,8 @@ import { ShownPicture } from './shown-picture.js';
 
 const TICK_MS = 200;
 const KEPT = { keptS: 30, trimmedAboveS: 40, waitsWhenFull: true };
-/** So much is loaded ahead of what is shown, and no more asked for at once. */
+/** So much is loaded ahead of what is shown. */
 const AHEAD_S = 30;
-const AT_ONCE_S = 10;
-const WAITING_BYTES = 8 * 1024 * 1024;
 
 export class RunEngine {
   #video;
@@ -36,7 +34,7 @@ export class RunEngine {
   constructor(video, run, { onFatal }) {
     this.#video = video;
     this.#run = run;
-    this.#source = new FragmentSource(video, KEPT, { onFatal, onPut: () => this.#want() });
+    this.#source = new FragmentSource(video, KEPT, { onFatal });
     this.#shown = new ShownPicture(video);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     run.sink = {
@@ -99,15 +97,8 @@ export class RunEngine {
 
   #tick() {
     this.#source.pump();
-    this.#want();
+    this.#run.want(this.#video.currentTime + AHEAD_S);
     this.#line.forget(this.#loadedFromS() - 1);
-  }
-
-  /** Tells the server how far to go on. */
-  #want() {
-    const { currentTime } = this.#video;
-    const loadedS = this.#source.waitingBytes > WAITING_BYTES ? currentTime : (this.#line.reachedS ?? 0);
-    this.#run.want(Math.min(currentTime + AHEAD_S, loadedS + AT_ONCE_S));
   }
 
   #loadedFromS() {

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -245,22 +246,23 @@ def test_two_lines_are_held_and_a_third_is_not_opened(gateway: RtspGateway, came
         listener.until_pictures(2)
     lines[2].play(NIGHT_S, listeners[2])
     assert isinstance(until_error(listeners[2]), CameraBusy)
-    lines[0].close()
+    lines[0].close(wait_s=5.0)
     until(lambda: peer.open_connections == 1)
     again = Listener()
     lines[2].play(NIGHT_S, again)
     again.until_pictures(2)
 
 
+def once_a_session(plays: list[Asked], asked: Asked) -> bytes:
+    """A device that plays from one time only in each session."""
+    is_second = any(before.writer is asked.writer for before in plays)
+    plays.append(asked)
+    return asked.reply("455 Method Not Valid in This State") if is_second else asked.camera.usual(asked)
+
+
 def test_a_device_that_seeks_only_in_a_new_session_gets_one(gateway: RtspGateway, camera: Start) -> None:
     plays: list[Asked] = []
-
-    def once_a_session(asked: Asked) -> bytes:
-        is_second = any(before.writer is asked.writer for before in plays)
-        plays.append(asked)
-        return asked.reply("455 Method Not Valid in This State") if is_second else asked.camera.usual(asked)
-
-    peer = camera(answers={"PLAY": once_a_session})
+    peer = camera(answers={"PLAY": partial(once_a_session, plays)})
     line = gateway.open_replay(recording(peer.uri("/recording")))
     for number in range(3):
         listener = Listener()
@@ -348,6 +350,28 @@ def test_a_device_that_cannot_pause_is_held_up_by_not_reading(gateway: RtspGatew
     line.resume()
     listener.until_pictures(held + 10)
     assert peer.asked["PLAY"] == 1
+
+
+def test_a_device_that_seeks_in_a_new_session_only_is_held_up_too_for_going_on_would_take_one(
+    gateway: RtspGateway, camera: Start
+) -> None:
+    plays: list[Asked] = []
+    peer = camera(answers={"PLAY": partial(once_a_session, plays)})
+    line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
+    line.play(NIGHT_S, before)
+    before.until_pictures(3)
+    line.play(NIGHT_S + 100, after)
+    after.until_pictures(3)
+    assert line.abilities().seeks_in_session is False
+    connections, asked = peer.connections, peer.asked["PAUSE"]
+    line.pause()
+    threading.Event().wait(0.3)
+    held = len(after.units)
+    threading.Event().wait(0.4)
+    assert len(after.units) == held
+    line.resume()
+    after.until_pictures(held + 10)
+    assert (peer.connections, peer.asked["PAUSE"]) == (connections, asked)
 
 
 def test_a_seek_while_it_is_held_up_needs_no_new_session(gateway: RtspGateway, camera: Start) -> None:

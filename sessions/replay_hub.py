@@ -13,7 +13,7 @@ from typing import Protocol
 
 from core.records import AudioFormat, VideoFormat
 
-FIRST_S = 30.0
+FIRST_S = 40.0
 _MAX_HELD_BYTES = 8 * 1024 * 1024
 
 
@@ -82,6 +82,7 @@ class ReplayHub:
         self._held: list[ReplayNews] | None = []  # None: what came first is gone
         self._held_bytes = 0
         self._wanted_s = FIRST_S
+        self._reached_s = 0.0
 
     # ---- viewers ---------------------------------------------------------------------------------
 
@@ -111,6 +112,16 @@ class ReplayHub:
         with self._lock:
             return self._wanted_s if run == self._run else FIRST_S
 
+    def viewers(self) -> tuple[str, ...]:
+        """Who is there: a viewer for as long as its socket is open."""
+        with self._lock:
+            return tuple(self._listeners)
+
+    @property
+    def reached_s(self) -> float:
+        """How far into the present run it was sent."""
+        return self._reached_s
+
     def is_full(self) -> bool:
         """Whether a viewer takes what it was sent more slowly than that comes."""
         with self._lock:
@@ -128,6 +139,8 @@ class ReplayHub:
             self._begin(news.run)
             if news.run != self._run:
                 return
+            if isinstance(news, ReplayPart):
+                self._reached_s = news.start_s
             for listener in self._listeners.values():
                 listener.on_replay_news(news)
             if self._held is not None:
@@ -138,5 +151,5 @@ class ReplayHub:
 
     def _begin(self, run: int) -> None:
         if run > self._run:
-            self._run, self._wanted_s = run, FIRST_S
+            self._run, self._wanted_s, self._reached_s = run, FIRST_S, 0.0
             self._held, self._held_bytes = (None if self._listeners else []), 0

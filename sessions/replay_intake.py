@@ -93,10 +93,14 @@ class Intake:
         self._queued_bytes += sum(map(len, unit.parts))
         if unit.track != VIDEO:
             return
-        if self._last_ticks is not None:
-            step_s = (unit.ticks - self._last_ticks) / unit.clock_rate
-            if 0.0 < step_s < _LONGEST_STEP_S:  # else a gap, which costs no playing time
-                self._received_s += step_s
+        if self._last_ticks is None or unit.is_discontinuous:
+            self._last_ticks = unit.ticks
+            return
+        step_s = (unit.ticks - self._last_ticks) / unit.clock_rate
+        if -_LONGEST_STEP_S < step_s <= 0.0:  # sent after one that is shown later, which has counted for it
+            return
+        if step_s < _LONGEST_STEP_S:  # else a gap, which costs no playing time
+            self._received_s += max(0.0, step_s)
         self._last_ticks = unit.ticks
 
     # ---- the session's thread --------------------------------------------------------------------

@@ -89,10 +89,10 @@ class ReplaySession(Watchable):
         return self._hub.join(listener, viewer_id)
 
     def want(self, viewer_id: str, run: int, until_s: float) -> None:
-        """That viewer wants to be sent a run up to there, by its playing time, and has seen it to FIRST_S before."""
+        """That viewer wants to be sent a run up to there, by its playing time, and shows what lies FIRST_S before."""
         self._touch(viewer_id)
         self._hub.want(run, until_s)
-        self._board.note_watched(run, until_s - FIRST_S)
+        self._board.note_watched(run, min(until_s - FIRST_S, self._hub.reached_s))
         self._wake.set()
 
     def remove_listener(self, listener: ReplayListener, viewer_id: str) -> None:
@@ -283,6 +283,10 @@ class ReplaySession(Watchable):
             raise _Again
 
     def _check_over(self, *, is_complete: bool = False) -> None:
+        if viewers := self._hub.viewers():
+            with self._lock:
+                for viewer_id in viewers:
+                    self._viewers.watch(viewer_id, self._now_s())
         super()._check_over(is_complete=is_complete or self._board.run.playlist.is_ended)
 
     def _url(self, playlist_name: str) -> str:

@@ -27,6 +27,7 @@ _LONGEST_SEGMENT_S = 20.0
 _MAX_BYTES = 64 * 1024 * 1024
 _USUAL_STEP_S = 0.04
 _SOUND_MAY_LAG_S = 1.0
+_SOUND_MAY_LAG_WITHIN_S = 2 * _LONGEST_SEGMENT_S  # a segment: what has not come yet still may
 _SOUND_MAY_LAG_AT_THE_END_S = 0.25
 
 
@@ -182,7 +183,7 @@ class SegmentBuilder:
             return
         if pictures and self._since(pictures[0], last) >= (self._part if self._fragments else 0):
             self._pictures = pictures
-            self._make_part(last, _SOUND_MAY_LAG_S)
+            self._make_part(last, _SOUND_MAY_LAG_WITHIN_S)
             self._pictures = [last]
 
     def _close(self, following: AccessUnit | None, sound_may_lag_s: float = _SOUND_MAY_LAG_S) -> list[Segment]:

@@ -209,6 +209,22 @@ def test_a_picture_that_the_browser_chokes_on_is_played_by_hls(app: App, camera_
     assert fetched(page)
 
 
+def test_codecs_that_the_browser_takes_apart_but_not_together_are_played_by_hls(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    watched = open_page("about:blank")
+    page = watched.page
+    page.add_init_script(
+        """const asks = MediaSource.isTypeSupported;
+        MediaSource.isTypeSupported = (type) => !(type.includes('avc1') && type.includes('flac')) && asks(type);"""
+    )
+    text = earlier(40).strftime("%Y-%m-%dT%H:%M:%SZ")
+    page.goto(f"{app.url}/recordings/{camera_id}?channel=1&t={text}")
+    page.wait_for_selector(PLAYING)
+    moves(page)
+    assert fetched(page)
+
+
 def test_a_recorder_that_keeps_to_real_time_shows_its_picture_before_a_segment_is_there(
     app: App, open_page: Open
 ) -> None:

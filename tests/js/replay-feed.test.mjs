@@ -199,10 +199,12 @@ test('who has missed the beginning, cannot join, or has to fetch segments is tol
 
 test('a run that is here to its end is not sought again after a break', () => {
   const { socket, told } = feedOf();
+  socket.listener.onTold({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
   socket.listener.onTold({ type: 'end', run: 1 });
   socket.listener.onTold({ type: 'watching', from_start: false });
+  socket.listener.onProblem({ code: 'not_found' });
   assert.deepEqual(told, []);
 });
 
@@ -243,6 +245,56 @@ test('over a socket a session is started and sought, and its runs are what is lo
   socket.part(0, NIGHT + HOUR);
   await settle();
   assert.deepEqual(loads, [1, 2]);
+});
+
+test('a seek is on its way until its own run is there, and an older run is not taken for it', async (context) => {
+  const { session, socket, loads } = sessionOver();
+  context.after(() => session.close());
+  session.go(PLACE);
+  await settle();
+  assert.ok(session.isOnItsWay && !session.isBusy);
+  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.init(1);
+  socket.part(0);
+  assert.ok(!session.isOnItsWay);
+  session.go({ ...PLACE, atMs: NIGHT + HOUR });
+  await settle();
+  assert.ok(session.isOnItsWay, 'the answer is there, and the pictures are not');
+  socket.part(0.2);
+  assert.deepEqual(loads, [1]);
+  socket.init(2);
+  socket.part(0, NIGHT + HOUR);
+  assert.ok(!session.isOnItsWay);
+  assert.deepEqual(loads, [1, 2]);
+});
+
+test('a run that comes while a later wish is carried out is passed over', async (context) => {
+  const { session, socket, loads } = sessionOver();
+  context.after(() => session.close());
+  session.go(PLACE);
+  await settle();
+  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.init(1);
+  session.go({ ...PLACE, atMs: NIGHT + HOUR });
+  socket.part(0); // of run 1
+  socket.init(2);
+  socket.part(0, NIGHT + HOUR); // before the answer to the seek
+  await settle();
+  assert.deepEqual(loads, [2]);
+});
+
+test('after a few misses in a row it is HLS', async (context) => {
+  const { session, socket, loads } = sessionOver();
+  context.after(() => session.close());
+  session.addEventListener('missed', () => session.go({ ...PLACE, atMs: NIGHT + HOUR }));
+  session.go(PLACE);
+  await settle();
+  socket.listener.onTold({ type: 'watching', from_start: true });
+  for (let miss = 0; miss < 4; miss += 1) {
+    socket.listener.onTold({ type: 'watching', from_start: false });
+    await settle();
+  }
+  assert.deepEqual(loads, ['/replay1/run2.m3u8?viewer=me']);
 });
 
 test('without a socket, with one that never opened, or one that says nothing it is HLS', async (context) => {

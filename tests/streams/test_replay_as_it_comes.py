@@ -12,6 +12,7 @@ import pytest
 from core.errors import CameraUnreachable, InvalidRequest, NotFound
 from core.records import AudioFormat, StreamState, VideoFormat
 from core.settings import Settings
+from media.access_unit import AccessUnit
 from media.ffmpeg import find_ffmpeg
 from sessions.replay_hub import FIRST_S, ReplayEnd, ReplayInit, ReplayListener, ReplayNews, ReplayPart, SegmentsOnly
 from stream_manager import StreamManager
@@ -19,7 +20,7 @@ from tests.media.encoded import encoded
 from tests.streams.conftest import MakeManager
 from tests.streams.replaying import HOUR_S, NIGHT, NIGHT_S, at, text_of, times_of
 from tests.streams.thin_device import until
-from tests.streams.thin_recorder import FPS, ThinLine, ThinRecorder
+from tests.streams.thin_recorder import CLOCK_RATE, FPS, ThinLine, ThinRecorder
 
 LIMIT = 64 * 1024 * 1024
 
@@ -133,7 +134,7 @@ def test_what_nobody_has_joined_for_is_not_held_for_long(real: ThinRecorder, rep
     text_of(replays, view)
     real.pictures = tuple((part + bytes(400_000),) for (part, *_) in real.pictures)
     sought = replays.seek(view.stream_id, at(60))
-    until(lambda: len(times_of(text_of(replays, sought))) > 4)  # more than 8 MB
+    assert until(lambda: len(times_of(text_of(replays, sought))) > 4)  # more than 8 MB
     assert not replays.watch_replay(view.stream_id, viewer_id, Viewer())
 
 
@@ -241,6 +242,56 @@ def test_a_viewer_that_leaves_hears_nothing_more(real: ThinRecorder, replays: St
     replays.seek(stream_id, at(600))
     assert len(viewer.news) == count
     assert replays.stop(stream_id, viewer_id) is StreamState.STOPPED
+
+
+def test_a_page_that_has_joined_is_a_viewer_while_the_recorder_is_awaited(
+    real: ThinRecorder, make_replays: MakeManager
+) -> None:
+    real.silent = True
+    replays = make_replays(idle_end_s=0.6)
+    stream_id, viewer_id, viewer = watched(replays)
+    assert not until(lambda: replays.status(stream_id).status is StreamState.STOPPED, 2.0)
+    real.silent = False
+    assert until(lambda: viewer.reached_s(1) > 2)
+    replays.unwatch_replay(stream_id, viewer_id, viewer)
+    assert until(lambda: replays.status(stream_id).status is StreamState.STOPPED, 3.0)
+
+
+@pytest.mark.parametrize("order", [(0, 3, 1, 2), (0, 2, 1)], ids=["IPBB", "IPB"])
+def test_pictures_in_another_order_take_no_more_of_what_is_wanted_than_they_last(
+    real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch, order: tuple[int, ...]
+) -> None:
+    told = ThinLine._unit
+
+    def reordered(self: ThinLine, second: float, place: int, ticks: int, *, is_seam: bool) -> AccessUnit:
+        group, within = divmod(place, len(order))
+        shown = group * len(order) + order[within]
+        unit = told(self, second, place, ticks, is_seam=is_seam)
+        return replace(unit, ticks=ticks + shown * CLOCK_RATE // FPS, device_s=second + shown / FPS)
+
+    monkeypatch.setattr(ThinLine, "_unit", reordered)
+    stream_id, viewer_id, viewer = watched(replays)
+    for second in range(40, 160, 10):
+        replays.want_replay(stream_id, viewer_id, 1, float(second))
+        assert until(partial(reached, viewer, second - 22.0))
+
+
+def test_short_gaps_take_nothing_of_what_is_wanted(
+    real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds, four seconds nothing, ten seconds, ... in the time stamps, too."""
+    told = ThinLine._unit
+
+    def with_gaps(self: ThinLine, second: float, place: int, ticks: int, *, is_seam: bool) -> AccessUnit:
+        gaps, within = divmod(int(second - NIGHT_S), 10)
+        unit = told(self, second, place, ticks + gaps * 4 * CLOCK_RATE, is_seam=within == 0 and gaps > 0)
+        return replace(unit, device_s=(unit.device_s or 0.0) + 4 * gaps)
+
+    monkeypatch.setattr(ThinLine, "_unit", with_gaps)
+    stream_id, viewer_id, viewer = watched(replays)
+    for second in range(40, 160, 10):
+        replays.want_replay(stream_id, viewer_id, 1, float(second))
+        assert until(partial(reached, viewer, second - 18.0))
 
 
 def test_what_is_encoded_segment_by_segment_is_not_sent(recorder: ThinRecorder, make_replays: MakeManager) -> None:

@@ -64,7 +64,7 @@ class Connection:
         self._is_late = False
         self._is_closed = False
         self._is_last_said = False
-        self._heard_s = self._pinged_s = loop.time()
+        self._heard_s = self._pinged_s = self._taken_s = loop.time()
         self._closing_s: float | None = None
 
     def begin(self, response: Response) -> None:
@@ -125,7 +125,7 @@ class Connection:
     def tick(self) -> None:
         """Every second or so: pings, and ends what says nothing or takes nothing any more."""
         now_s = self._loop.time()
-        is_stuck = bool(self._unsent) and now_s - self._unsent[0][0] > _STUCK_AFTER_S
+        is_stuck = bool(self._unsent) and now_s - max(self._taken_s, self._unsent[0][0]) > _STUCK_AFTER_S
         if is_stuck or now_s - self._heard_s > _SILENT_AFTER_S:
             self.drop()
         elif now_s - self._pinged_s > _PING_EVERY_S and self._protocol.state is State.OPEN:
@@ -155,6 +155,7 @@ class Connection:
             while self._unsent:
                 at_s, data = self._unsent[0]
                 sent = self._sock.send(data)
+                self._taken_s = self._loop.time()
                 self._unsent_bytes -= sent
                 if sent == len(data):
                     self._unsent.popleft()

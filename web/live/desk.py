@@ -182,7 +182,7 @@ class LiveDesk:
 
     def _want(self, number: int, run: int, until_s: float) -> None:
         watch = self._watches.get(number)
-        if isinstance(watch, ReplayWatch):
+        if isinstance(watch, ReplayWatch) and watch.is_joined:
             self.sockets.work(lambda: self._house.want(watch, run, until_s))
 
     # ---- in a worker thread ----------------------------------------------------------------------
@@ -224,6 +224,7 @@ class LiveDesk:
         if watch.is_over:
             self.sockets.work(lambda: self._house.leave_replay(watch))
             return
+        watch.is_joined = True
         self._send(
             "watching", id=watch.number, stream_id=watch.stream_id, viewer_id=watch.viewer_id, from_start=from_start
         )

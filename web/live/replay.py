@@ -1,6 +1,6 @@
 """What is said over a live socket about a replay: a session that `POST /api/playback/start` has made for this page.
 
-    {"type": "replay", "id": 4, "stream_id": "1-r-5f3a...", "viewer_id": "..."}
+    {"type": "replay", "id": 4, "stream_id": "replay1_5f3a...", "viewer_id": "..."}
     {"type": "want", "id": 4, "run": 1, "until_s": 31.5}
 
 The page hears `watching` (`from_start`: the present run comes from its beginning on; else it has missed that, and
@@ -9,8 +9,8 @@ follow begin (what had come for later places comes again), the init section, and
 line (in themselves they begin at 0 with each init) and the true time of their first picture. `end`: the run is
 complete. `segments_only`: it has to be watched by its playlist, for each segment is encoded when it is asked for.
 
-`want` is how far into the run the page wants to be sent it, by playing time; it shows what lies 30 s before that. A run
-is sent for its first 30 s without. A page that takes it more slowly is waited for. Seeks are made by
+`want` is how far into the run the page wants to be sent it, by playing time; it shows what lies 40 s before that. A run
+is sent for its first 40 s without. A page that takes it more slowly is waited for. Seeks are made by
 `POST /api/playback/seek`; what comes then is the next run.
 """
 
@@ -24,7 +24,7 @@ from sessions.replay_hub import ReplayEnd, ReplayInit, ReplayNews, ReplayPart, S
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY
 
-MOST_WAITING_BYTES = 8 * 1024 * 1024
+MOST_WAITING_BYTES = 1024 * 1024  # more would have to go before what comes after a seek
 
 
 class _Desk(Protocol):
@@ -44,6 +44,7 @@ class ReplayWatch:
     stream_id: str
     viewer_id: str
     is_over: bool = False
+    is_joined: bool = False  # it may be watched, and is
     posted_bytes: int = 0  # counted by the session's thread
     taken_bytes: int = 0  # counted by the loop's
 

@@ -139,7 +139,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#paused = paused;
     this.#begin();
     const inside = isSame && !exact && !this.#session?.problem ? this.#engine?.loadedTimeOf(place.atMs) : null;
-    if (inside !== null && inside !== undefined && !this.#session?.isBusy) {
+    if (inside !== null && inside !== undefined && !this.#session?.isOnItsWay) {
       this.#engine?.moveTo(inside);
       this.#pictureMs = place.atMs;
       void this.#play();
@@ -332,6 +332,7 @@ export class ReplayPlayer extends HTMLElement {
       },
     });
     this.#engine = engine;
+    engine.start();
     void this.#play();
   }
 
@@ -377,7 +378,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#reachExact();
     if (this.#owesStep && this.#paused) this.step(1);
     const playing = this.#engine?.playingDate?.getTime() ?? null;
-    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isBusy && this.#exactMs === null;
+    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isOnItsWay && this.#exactMs === null;
     if (playing !== null && isThere) {
       const before = this.#pictureMs;
       const passed = video.currentTime - this.#lastTime;
@@ -402,7 +403,7 @@ export class ReplayPlayer extends HTMLElement {
   /** Goes to the very picture that was asked for, once it is there. */
   #reachExact() {
     const engine = this.#engine;
-    if (this.#exactMs === null || !engine || this.#session?.isBusy) return;
+    if (this.#exactMs === null || !engine || this.#session?.isOnItsWay) return;
     const time = engine.loadedTimeOf(this.#exactMs, 0);
     const isPast = (engine.beginsMs ?? 0) > this.#exactMs;
     if (time === null && !isPast && Date.now() - this.#movedAtMs < EXACT_MS) return;
@@ -463,7 +464,7 @@ export class ReplayPlayer extends HTMLElement {
     if (this.#isResting) return 'paused';
     if (problem && !(hasPicture && stoodMs < CAUGHT_UP_MS)) return 'problem'; // what is there already plays on meanwhile
     if (this.#broken && !session?.isBusy) return 'broken';
-    if (session?.isBusy || !hasPicture || this.#exactMs !== null) return 'loading';
+    if (this.#session?.isOnItsWay || !hasPicture || this.#exactMs !== null) return 'loading';
     if (this.#paused || this.video.paused) return 'paused';
     if (stoodMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
     return stoodMs > STALL_MS ? 'stalled' : 'playing';

@@ -13,7 +13,7 @@ import { ShownPicture } from './shown-picture.js';
 const TICK_MS = 200;
 const KEPT = { keptS: 30, trimmedAboveS: 40, waitsWhenFull: true };
 /** So much is loaded ahead of what is shown. */
-const AHEAD_S = 30;
+const AHEAD_S = 40;
 
 export class RunEngine {
   #video;
@@ -37,7 +37,11 @@ export class RunEngine {
     this.#source = new FragmentSource(video, KEPT, { onFatal });
     this.#shown = new ShownPicture(video);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    run.sink = {
+  }
+
+  /** Takes what has come, and what comes. Not before who made it knows it: what cannot be played is told at once. */
+  start() {
+    this.#run.sink = {
       init: (init, data) => {
         this.#track = videoTrackOf(data) ?? this.#track;
         this.#offsetS = init.offsetS;

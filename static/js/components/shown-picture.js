@@ -4,6 +4,7 @@
  */
 export class ShownPicture {
   #video;
+  #wires = new AbortController();
   #isClosed = false;
   /** It stands where it was moved to: what a late callback says of the picture before does not count. */
   #isMoved = false;
@@ -26,6 +27,7 @@ export class ShownPicture {
 
   close() {
     this.#isClosed = true;
+    this.#wires.abort();
   }
 
   #watch() {
@@ -39,8 +41,6 @@ export class ShownPicture {
 
   /** @param {string} name */
   #listen(name) {
-    this.#video.addEventListener(name, () => {
-      if (!this.#isClosed) this.atS = this.#video.currentTime;
-    });
+    this.#video.addEventListener(name, () => (this.atS = this.#video.currentTime), { signal: this.#wires.signal });
   }
 }

@@ -76,7 +76,7 @@ export class ReplayFeed extends EventTarget {
       onInit: (init, data) => this.#init(init, data),
       onFragments: (fragments) => this.#append(fragments),
       onStream: () => {},
-      onProblem: () => this.#told(this.#hasJoined ? 'missed' : 'refused'),
+      onProblem: () => this.#refused(),
       onLink: () => {},
       onTold: (told) => this.#hear(told),
     });
@@ -128,6 +128,11 @@ export class ReplayFeed extends EventTarget {
       this.#run.isEnded = true;
       this.#run.take((sink) => sink.end());
     }
+  }
+
+  #refused() {
+    if (!this.#hasJoined) this.#told('refused');
+    else if (!this.isComplete) this.#told('missed');
   }
 
   /** @param {'missed'|'refused'|'segments'} what */

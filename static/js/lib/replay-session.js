@@ -25,6 +25,10 @@ const RETURN_MS = 8000;
 /** A socket that is not open by then is not waited for. */
 const SOCKET_MS = 1500;
 
+/** Pictures that were lost so often in so long are not sought over it any more. */
+const MISSES = 3;
+const MISSES_MS = 60_000;
+
 /**
  * What the players of this page are giving back: a recorder that plays one recording has to have it before it is asked
  * for another.
@@ -55,6 +59,11 @@ export class ReplaySession extends EventTarget {
   #socket;
   /** @type {ReplayFeed|null} */
   #feed = null;
+  /** The newest run that was loaded, and the one that the last wish began. */
+  #loadedRun = 0;
+  #wishedRun = 0;
+  /** @type {number[]} */
+  #missedMs = [];
 
   /**
    * @param {Pick<Api, 'startPlayback'|'seekPlayback'|'stopStream'|'streamStatus'>} api
@@ -81,6 +90,11 @@ export class ReplaySession extends EventTarget {
   /** Whether a wish is being carried out. */
   get isBusy() {
     return this.#busy;
+  }
+
+  /** Whether what was loaded last is not what was wished last: that is being carried out, or its pictures are to come. */
+  get isOnItsWay() {
+    return this.#busy || (this.#feed !== null && this.#loadedRun < this.#wishedRun);
   }
 
   get stream() {
@@ -175,6 +189,7 @@ export class ReplaySession extends EventTarget {
 
   /** @param {string} playlistUrl @param {number} startMs @returns {Load|null} */
   #byUrl(playlistUrl, startMs) {
+    this.#wishedRun = Number(/\/run(\d+)\.m3u8/.exec(playlistUrl)?.[1] ?? 0);
     return this.#feed ? null : { url: this.#named(playlistUrl), run: null, startMs };
   }
 
@@ -184,15 +199,19 @@ export class ReplaySession extends EventTarget {
     if (!socket || !stream.viewer_id || (socket.failures > 0 && !socket.wasEverUp)) return;
     const feed = new ReplayFeed(socket, { streamId: stream.stream_id, viewerId: stream.viewer_id });
     this.#feed = feed;
+    this.#loadedRun = this.#wishedRun = 0;
     /** @param {string} type @param {(event: Event) => void} work */
     const on = (type, work) => feed.addEventListener(type, (event) => feed === this.#feed && work(event));
     on('run', (event) => {
       const run = /** @type {CustomEvent<import('./replay-feed.js').ReplayRun>} */ (event).detail;
+      if (run.number < this.#wishedRun || (this.#busy && run.number === this.#wishedRun)) return; // of a wish before
+      this.#loadedRun = run.number;
       this.#load({ url: null, run, startMs: run.startMs });
+      this.#changed();
     });
     on('segments', () => this.#goOverToHls());
     on('refused', () => this.#goOverToHls());
-    on('missed', () => this.dispatchEvent(new Event('missed')));
+    on('missed', () => this.#missed());
     setTimeout(() => feed === this.#feed && !feed.hasJoined && this.#goOverToHls(), SOCKET_MS);
   }
 
@@ -206,8 +225,18 @@ export class ReplaySession extends EventTarget {
       ({ playlist_url: url }) => {
         if (stream.stream_id === this.#stream?.stream_id) this.#load({ url: this.#named(url), run: null, startMs: atMs });
       },
-      () => {}, // the next look tells why
+      (error) => {
+        this.#problem = problemOf(error);
+        this.#changed();
+      },
     );
+  }
+
+  #missed() {
+    const nowMs = Date.now();
+    this.#missedMs = [...this.#missedMs.filter((ms) => nowMs - ms < MISSES_MS), nowMs];
+    if (this.#missedMs.length > MISSES) this.avoidSocket();
+    this.dispatchEvent(new Event('missed'));
   }
 
   #leaveFeed() {

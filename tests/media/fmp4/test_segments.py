@@ -453,6 +453,16 @@ def test_pictures_in_another_order_are_not_torn_apart() -> None:
     assert [part.start_s for part in parts] == pytest.approx([0.0, 2.0, 4.0])
 
 
+def test_sound_that_comes_two_seconds_at_a_time_is_whole(tmp_path: Path) -> None:
+    """As recorders that write pictures and sound in turns send it."""
+    units: list[AccessUnit] = []
+    for begin in range(0, 60, 20):
+        units += [picture(index) for index in range(begin, begin + 20)]
+        units += [sound(index) for index in range(begin * 5, begin * 5 + 100)]
+    samples = heard(tmp_path, joined(made(units, builder(audio=ALAW))))
+    assert samples == g711([sound(index) for index in range(300)])
+
+
 @in_parts
 def test_the_sound_of_a_part_s_pictures_is_there_with_them(tmp_path: Path) -> None:
     units: list[AccessUnit] = []

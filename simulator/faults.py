@@ -94,6 +94,9 @@ _KINDS = (
     FaultKind("drop_connections", "RTSP connections are closed, new ones too", "true", _is_true, per_channel=True),
     FaultKind("dead", "the channel fails", ", ".join(DEAD_KINDS), _one_of(*DEAD_KINDS), per_channel=True),
     FaultKind("no_key_frames", "key frames are left out", "true", _is_true, per_channel=True),
+    FaultKind(
+        "no_key_on_request", "SetSynchronizationPoint is answered and ignored", "true", _is_true, per_channel=True
+    ),
     FaultKind("packet_loss", "RTP packets are left out", "percent", _is_positive, per_channel=True),
     FaultKind("corrupt", "RTP packets have wrong bytes", "percent", _is_positive, per_channel=True),
     FaultKind(

@@ -149,8 +149,8 @@ class LiveStream:
         self.listeners.discard(listener)
 
     def request_key(self) -> None:
-        """Jump to the next key picture with the next tick."""
-        self._wants_key = True
+        """Jump to the next key picture with the next tick, unless it is to be a device that does not care."""
+        self._wants_key = not self._faults.is_on("no_key_on_request", self.channel.number)
 
     async def stop(self) -> None:
         """End sending; may be called twice."""

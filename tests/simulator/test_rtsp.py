@@ -100,6 +100,17 @@ def test_a_requested_key_frame_comes_with_the_next_pictures(simulator: Simulator
     assert simulator.frames(3)["offset"] != before
 
 
+def test_a_recorder_may_not_care_for_requests_of_key_frames(simulator: Simulator) -> None:
+    simulator.fault("no_key_on_request")
+    with RtspClient(simulator.live_url(3)) as client:
+        client.play()
+        before = simulator.frames(3)["offset"]
+        for prefix in ("trt", "tr2"):
+            call(simulator, prefix, "SetSynchronizationPoint", ProfileToken="MediaProfile00200")
+        client.packets(0.3)
+    assert simulator.frames(3)["offset"] == before
+
+
 def test_a_wrong_order_or_session_is_refused(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(1, "sub")) as client:
         assert client.ask("DESCRIBE").status == 200

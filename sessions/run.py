@@ -90,6 +90,7 @@ class Run:
         self._segments_again_s = 0.0
         self._ffmpeg: Path | None = None
         self._is_noted = False
+        self._has_wanted_key_frame = False
 
     @property
     def healthy_s(self) -> float:
@@ -110,11 +111,12 @@ class Run:
         feed = self._holdings.take_feed(lambda: self._tools.open_feed(source))
         if wants.fragments:
             self._hub.attach(feed)
-        self._describe(feed, source)
+        self._describe(feed)
         while True:
             status = feed.status()
             self._board.set_feed(status)
             self._check_source(status)
+            self._want_key_frame(status, source)
             wants = self._wants()
             self._look_at_segments(wants, feed, status)
             self._look_at_fragments(wants, feed, status)
@@ -135,7 +137,7 @@ class Run:
         else:
             self._tools.slots.give_back(self._stream_id, self._holdings)
 
-    def _describe(self, feed: Feed, source: StreamSource) -> None:
+    def _describe(self, feed: Feed) -> None:
         described = feed.wait_described(2 * self._tools.settings.rtsp_timeout_s)
         self._board.set_feed(feed.status())
         if described.video is not None:
@@ -144,7 +146,13 @@ class Run:
         self._plan = plan_for(described, is_hevc_variant=self._is_hevc_variant)
         self._board.set_plan(self._plan)
         self._seen_video = self._plan.source_video
-        if feed.status().state is FeedState.WAITING_KEY_FRAME:
+
+    def _want_key_frame(self, status: FeedStatus, source: StreamSource) -> None:
+        """Once, as soon as the device plays: what is sent before that reaches nobody."""
+        if self._has_wanted_key_frame or status.state is FeedState.CONNECTING:
+            return
+        self._has_wanted_key_frame = True
+        if status.state is FeedState.WAITING_KEY_FRAME:
             threading.Thread(
                 target=self._ask_for_key_frame, args=(source,), name=f"key-frame-{self._stream_id}", daemon=True
             ).start()

@@ -27,6 +27,20 @@ def test_a_long_gop_is_no_stall(make_manager: MakeManager, device: Device) -> No
     assert manager.status(ID).restarts == 0
 
 
+def test_a_key_frame_is_asked_for_once_when_the_device_plays_and_not_before(
+    make_manager: MakeManager, device: Device
+) -> None:
+    device.state = FeedState.CONNECTING  # described already, and not playing yet: nobody would get the key frame
+    manager = make_manager()
+    manager.start(1, TOKEN)
+    time.sleep(0.5)
+    assert device.key_frames_asked == 0
+    device.state = FeedState.WAITING_KEY_FRAME
+    assert until(lambda: device.key_frames_asked == 1, 1.0)
+    time.sleep(0.5)
+    assert device.key_frames_asked == 1
+
+
 def test_a_device_that_goes_and_comes_back_is_found_again(running: MakeManager, device: Device) -> None:
     manager = running()
     device.refuse(CameraUnreachable("The device does not answer."))

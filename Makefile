@@ -98,7 +98,7 @@ stress: install-dev ## long loads and thousands of cycles; not part of CI
 	$(BIN)/pytest -q -m stress --timeout=3600 -s
 
 .PHONY: bench
-bench: install-dev ## measure against plain ffmpeg, print a table
+bench: install-dev ## measure beside plain ffmpeg; table and plot into docs/performance
 	$(BIN)/python -m bench
 
 .PHONY: screenshots

@@ -1,26 +1,24 @@
-"""How far behind reality the picture is, what many sockets cost, and a wall of sixteen; plain HLS beside it."""
+"""Glass to glass: how far behind reality the picture on screen is, by the frame number in it; plain HLS beside it."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import statistics
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 from playwright.sync_api import BrowserContext, Page
 
-from bench.meter import Cost, family, measure
-from bench.pictures import PlainServer
-from bench.setting import ROOT, App, Recorder
+from bench.figures import Figure, percentile
+from bench.load import stream_urls
+from bench.pictures import browser, wait_shown
+from bench.plain import PlainServer
+from bench.setting import App, Recorder
 from tools.frames import READ_FRAMES, seconds_behind
 
+# Which picture is sent when, asked once all run: a key frame that is asked for moves the loop.
+Timing = Callable[[], dict[str, Any]]
+FRAMES = 150
 _SETTLE_MS = 8000
 
 
@@ -31,96 +29,75 @@ class Behind:
     median_ms: float
     p95_ms: float
 
-    def __str__(self) -> str:
-        return f"{self.median_ms:.0f} ms (p95 {self.p95_ms:.0f})"
 
-
-def timing(device: Recorder, channel: int, role: str) -> dict[str, Any]:
-    address = f"http://127.0.0.1:{device.control_port}/frames?channel={channel}&role={role}"
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
-
-
-def behind(page: Page, rule: dict[str, Any], frames: int) -> Behind:
-    """Reads the frame number from so many pictures on screen."""
-    seen = page.evaluate(READ_FRAMES, frames)
-    late = sorted(1000 * seconds_behind(number, at_ms, rule) for number, at_ms, _ in seen if number >= 0)
+def behind_of(seen: list[tuple[int, float]], rule: dict[str, Any], frames: int) -> Behind:
+    """Of (frame number or -1, shown at epoch ms). RuntimeError where most of `frames` pictures could not be read."""
+    late = [1000 * seconds_behind(number, at_ms, rule) for number, at_ms in seen if number >= 0]
     if len(late) < frames / 3:
         raise RuntimeError(f"only {len(late)} of {frames} pictures could be read")
-    return Behind(statistics.median(late), late[int(len(late) * 0.95)])
+    return Behind(statistics.median(late), percentile(late, 0.95))
 
 
-def app_behind(context: BrowserContext, address: str, rule: dict[str, Any], frames: int) -> Behind:
+def page_behind(page: Page, timing: Timing, frames: int) -> Behind:
+    """Once the page plays and its player has settled."""
+    wait_shown(page)
+    page.wait_for_timeout(_SETTLE_MS)
+    return behind_of([(number, at_ms) for number, at_ms, _ in page.evaluate(READ_FRAMES, frames)], timing(), frames)
+
+
+def app_behind(context: BrowserContext, address: str, timing: Timing, frames: int) -> Behind:
     page = context.new_page()
     try:
         page.goto(address)
-        page.wait_for_selector("[data-phase=playing]", timeout=30_000)
-        page.wait_for_timeout(_SETTLE_MS)
-        return behind(page, rule, frames)
+        return page_behind(page, timing, frames)
     finally:
         page.close()
 
 
-def plain_behind(context: BrowserContext, rtsp_url: str, rule: dict[str, Any], frames: int) -> Behind:
-    server = PlainServer(rtsp_url)
-    page = context.new_page()
-    try:
-        page.goto(server.url)
-        for _ in range(600):
-            if page.evaluate("document.querySelector('video').readyState") >= 2:
-                break
-            page.wait_for_timeout(100)
-        page.wait_for_timeout(_SETTLE_MS)
-        return behind(page, rule, frames)
-    finally:
-        page.close()
-        server.close()
+def plain_behind(context: BrowserContext, rtsp_url: str, timing: Timing, frames: int) -> Behind:
+    with PlainServer([rtsp_url]) as server:
+        return app_behind(context, f"{server.url}?play=0", timing, frames)
 
 
-@contextlib.contextmanager
-def viewers(app: App, camera_id: int, token: str, count: int, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "bench.viewers", app.url, str(camera_id), token, str(count), str(seconds)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
+    """Of the pretend recorder's main stream."""
+    channel, token, _ = next(item for item in app.profiles(camera_id, "main") if item[2] == "h264")
+    [url] = stream_urls(device, [token])
+    address = f"{app.url}/viewer/{camera_id}?channel={channel}&quality=main"
+    yield from compared(address, url, lambda: device.timing(channel, "main"), runs, with_hls=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """What a crowd of viewers got, what it cost, and how long a plain request took meanwhile (ms)."""
+def compared(
+    address: str, rtsp_url: str, timing: Timing, runs: int, *, source: str = "", with_hls: bool = False
+) -> Iterator[Figure]:
+    """The viewer page at `address` beside a plain page that shows `rtsp_url`, in turns. `source`: who sends."""
+    plain, sockets, hls = [], [], []
+    with browser() as context:
+        for _ in range(runs):
+            plain.append(plain_behind(context, rtsp_url, timing, FRAMES))
+            sockets.append(app_behind(context, address, timing, FRAMES))
+            if with_hls:
+                hls.append(app_behind(context, f"{address}&way=hls", timing, FRAMES))
+    label = ", ".join(filter(None, ["live", source]))
+    what = ", ".join(filter(None, ["behind reality, viewer page, over the socket", source]))
+    medians, late = _medians(plain), _p95s(plain)
+    yield Figure(what, "ms", _medians(sockets), medians, 350, label, "behind")
+    yield Figure("the same, 95th percentile", "ms", _p95s(sockets), late, 450, f"{label}, 95th percentile", "behind")
+    if with_hls:
+        yield Figure(
+            "the same page as HLS (`way=hls`)",
+            "ms",
+            _medians(hls),
+            medians,
+            None,
+            "live as HLS",
+            "behind",
+        )
 
-    late: dict[str, float]
-    cost: Cost
-    request_ms: list[float]
+
+def _medians(found: list[Behind]) -> list[float]:
+    return [each.median_ms for each in found]
 
 
-def crowd(app: App, camera_id: int, token: str, count: int, window_s: float) -> Crowd:
-    with viewers(app, camera_id, token, count, window_s + 8) as process:
-        time.sleep(5)
-        request_ms: list[float] = []
-
-        def processes() -> list[psutil.Process]:
-            return family(psutil.Process(app.pid))
-
-        before = time.monotonic()
-        cost = measure(processes, window_s / 2)
-        while time.monotonic() - before < window_s:
-            begun_s = time.monotonic()
-            app.call("GET", "/api/cameras")
-            request_ms.append(1000 * (time.monotonic() - begun_s))
-            time.sleep(0.2)
-        output, _ = process.communicate(timeout=60)
-        return Crowd(json.loads(output), cost, request_ms)
-
-
-def sockets_cost(app: App, camera_id: int, tokens: list[str], window_s: float, settle_s: float) -> Cost:
-    """As many streams, each watched over a socket by one reader that is a program of its own; no ffmpeg."""
-    with contextlib.ExitStack() as stack:
-        for token in tokens:
-            stack.enter_context(viewers(app, camera_id, token, 1, settle_s + window_s + 20))
-        time.sleep(settle_s)
-        return measure(lambda: family(psutil.Process(app.pid)), window_s)
+def _p95s(found: list[Behind]) -> list[float]:
+    return [each.p95_ms for each in found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
 import subprocess
 import tempfile
 import time
@@ -12,8 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from bench.figures import Figure
 from bench.meter import Cost, family, measure
-from bench.setting import PASSWORD, App, Recorder
+from bench.setting import PASSWORD, App, Recorder, app, recorder
 from core.clock import SystemClock
 from core.login_gate import LoginGate
 from core.records import Credential
@@ -21,6 +21,46 @@ from core.secrets import Secret
 from media.ffmpeg import find_ffmpeg
 from onvif_services.connection import DeviceConnection
 from onvif_services.media import stream_uri
+
+
+def figures(device: Recorder, running: App, camera_id: int, runs: int, window_s: float) -> Iterator[Figure]:
+    """Of all main streams as HLS."""
+    tokens = [token for _, token, _ in running.profiles(camera_id, "main")]
+    urls = stream_urls(device, tokens)
+    plain, ours = [], []
+    for _ in range(runs):
+        plain.append(plain_cost(urls, window_s, settle_s=8))
+        ours.append(app_cost(running, camera_id, tokens, window_s, settle_s=4))
+    what = f"{len(tokens)} main streams as HLS"
+    yield Figure(
+        f"{what}: CPU of one core",
+        "%",
+        [cost.cpu_percent for cost in ours],
+        [cost.cpu_percent for cost in plain],
+        label=what,
+        axis="cpu",
+    )
+    yield Figure(
+        "the same: proportional memory, each",
+        "MB",
+        [cost.pss_mb / len(tokens) for cost in ours],
+        [cost.pss_mb / len(tokens) for cost in plain],
+    )
+
+
+def list_figures() -> Iterator[Figure]:
+    """The list of cameras while most of them do not answer."""
+    with recorder("--channels", "2", "--dead", "none", "--profile", "small") as device, app() as running:
+        for number in range(64):
+            host = "127.0.0.1" if number % 2 == 0 else f"127.0.9.{number}"
+            port = device.onvif_port if number == 0 else 61_001 + number
+            running.call("POST", "/api/cameras", {"host": host, "port": port, "username": "a", "password": "b"})
+        times = []
+        for _ in range(20):
+            begun_s = time.monotonic()
+            running.call("GET", "/api/cameras")
+            times.append(1000 * (time.monotonic() - begun_s))
+        yield Figure("GET /api/cameras with 64 cameras that do not answer", "ms", times)
 
 
 def plain_command(ffmpeg: str, url: str, folder: Path) -> list[str]:
@@ -58,10 +98,10 @@ def plain_cost(urls: list[str], window_s: float, settle_s: float) -> Cost:
         return measure(lambda: processes, window_s)
 
 
-def app_cost(app: App, camera_id: int, tokens: list[str], window_s: float, settle_s: float) -> Cost:
+def app_cost(running: App, camera_id: int, tokens: list[str], window_s: float, settle_s: float) -> Cost:
     """The app's master, worker and every ffmpeg together, while the same streams run in it."""
     started = [
-        app.call(
+        running.call(
             "POST",
             "/api/streams/start",
             {"camera_id": camera_id, "profile_token": token, "accept": ["h264", "hevc"]},
@@ -69,19 +109,19 @@ def app_cost(app: App, camera_id: int, tokens: list[str], window_s: float, settl
         for token in tokens
     ]
     try:
-        wait_until_running(app, started)
+        wait_until_running(running, started)
         time.sleep(settle_s)
-        return measure(lambda: family(psutil.Process(app.pid)), window_s)
+        return measure(lambda: family(psutil.Process(running.pid)), window_s)
     finally:
         for stream_id in started:
-            app.call("POST", "/api/streams/stop", {"stream_id": stream_id})
+            running.call("POST", "/api/streams/stop", {"stream_id": stream_id})
 
 
-def wait_until_running(app: App, stream_ids: list[str], timeout_s: float = 60.0) -> None:
+def wait_until_running(running: App, stream_ids: list[str], timeout_s: float = 60.0) -> None:
     """A channel with a key frame every 10 s has no segment before that."""
     deadline_s = time.monotonic() + timeout_s
     while True:
-        states = [app.call("GET", f"/api/streams/status/{stream_id}")["status"] for stream_id in stream_ids]
+        states = [running.call("GET", f"/api/streams/status/{stream_id}")["status"] for stream_id in stream_ids]
         if all(state == "running" for state in states):
             return
         if time.monotonic() > deadline_s:
@@ -89,14 +129,14 @@ def wait_until_running(app: App, stream_ids: list[str], timeout_s: float = 60.0)
         time.sleep(0.5)
 
 
-def start_times_ms(app: App, camera_id: int, token: str, runs: int) -> list[float]:
+def start_times_ms(running: App, camera_id: int, token: str, runs: int) -> list[float]:
     """How long POST /api/streams/start takes to answer, each time for a new session."""
     times = []
     for _ in range(runs):
         begun_s = time.monotonic()
-        answer = app.call("POST", "/api/streams/start", {"camera_id": camera_id, "profile_token": token})
+        answer = running.call("POST", "/api/streams/start", {"camera_id": camera_id, "profile_token": token})
         times.append(1000 * (time.monotonic() - begun_s))
-        app.call("POST", "/api/streams/stop", {"stream_id": answer["stream_id"]})
+        running.call("POST", "/api/streams/stop", {"stream_id": answer["stream_id"]})
     return times
 
 
@@ -111,8 +151,3 @@ def stream_urls(device: Recorder, tokens: list[str]) -> list[str]:
         return [device.rtsp_url(stream_uri(connection, token)) for token in tokens]
     finally:
         connection.close()
-
-
-def ratio(ours: list[Cost], plain: list[Cost]) -> float:
-    """CPU of ours over plain, run by run, the median."""
-    return statistics.median(a.cpu_percent / b.cpu_percent for a, b in zip(ours, plain, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -48,11 +47,3 @@ def _pss_mb(process: psutil.Process) -> float:
         return float(process.memory_full_info().pss) / 1e6
     except psutil.NoSuchProcess:
         return 0.0
-
-
-def median_and_range(values: list[float], unit: str) -> str:
-    """`320 ms (280 to 410, 5 runs)`."""
-    if not values:
-        return "none"
-    middle = statistics.median(values)
-    return f"{middle:.0f} {unit} ({min(values):.0f} to {max(values):.0f}, {len(values)} runs)"

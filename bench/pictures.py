@@ -1,48 +1,63 @@
-"""From opening a page to its first picture in Chromium: plain ffmpeg with hls.js as it comes, and this app."""
+"""From opening a page, or from a click in one that is open, to the first moving picture in Chromium."""
 
 from __future__ import annotations
 
 import contextlib
-import http.server
 import shutil
-import subprocess
 import tempfile
-import threading
 import time
-import urllib.parse
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from bench.load import plain_command
-from bench.setting import ROOT, App
-from media.ffmpeg import find_ffmpeg
+from bench.figures import Figure
+from bench.load import start_times_ms, stream_urls
+from bench.plain import PlainServer
+from bench.setting import App, Recorder
 
 _FLAGS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
     *("--disable-component-update", "--no-first-run", "--disable-quic"),
     "--autoplay-policy=no-user-gesture-required",
 ]
-_WATCH_FIRST_FRAME = """
-const watch = setInterval(() => {
-  const video = document.querySelector('video');
-  if (!video) return;
-  clearInterval(watch);
-  video.requestVideoFrameCallback(() => { window.firstPictureMs = performance.now(); });
-}, 5);
+# `shown`: for each player the moment of its first picture that another one followed, of whatever it plays. Pictures of
+# what it played before do not count, nor those that are decoded only to be skipped. `pressedMs`: the last click.
+_WATCH = """
+window.shown = new Map();
+window.pressedMs = 0;
+addEventListener('pointerdown', () => { window.pressedMs = performance.now(); }, true);
+addEventListener('loadstart', ({ target: video }) => {
+  if (!(video instanceof HTMLVideoElement)) return;
+  const run = video.benchRun = (video.benchRun ?? 0) + 1;
+  let first = null;
+  const look = (now, picture) => {
+    if (run !== video.benchRun) return;
+    const isPlaying = !video.paused && !video.seeking;
+    if (isPlaying && first && picture.mediaTime > first.mediaTime) {
+      const player = video.closest('live-player') ?? video;
+      if (!window.shown.has(player)) window.shown.set(player, first.atMs);
+      return;
+    }
+    first = isPlaying ? first ?? { mediaTime: picture.mediaTime, atMs: picture.expectedDisplayTime || now } : null;
+    video.requestVideoFrameCallback(look);
+  };
+  video.requestVideoFrameCallback(look);
+}, true);
 """
-# no-store: an unread answer otherwise keeps Chromium's cache entry locked, and the playlist waits 20 s for it
-_PLAIN_PAGE = """<!doctype html><video muted autoplay></video><script type="module">
-import Hls from '/hls.mjs';
-await fetch('/start', {method: 'POST'});
-const there = () => fetch('/live/stream.m3u8', {method: 'HEAD', cache: 'no-store'});
-while (!(await there()).ok) await new Promise((r) => setTimeout(r, 200));
-const hls = new Hls();
-hls.loadSource('/live/stream.m3u8');
-hls.attachMedia(document.querySelector('video'));
-</script>"""
+
+
+def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
+    """From the opening of a page."""
+    channel, token, _ = next(item for item in app.profiles(camera_id, "main") if item[2] == "h264")
+    [url] = stream_urls(device, [token])
+    with browser() as context:
+        plain = plain_pictures(context, url, runs)
+        ours = app_pictures(context, app, camera_id, channel, token, runs)
+    for name, beside, times in zip(("cold", "warm"), plain, ours, strict=True):
+        yield Figure(
+            f"page opened to moving picture, {name}", "ms", times, beside, label=f"page opened, {name}", axis="first"
+        )
+    yield Figure("POST /api/streams/start, new session", "ms", start_times_ms(app, camera_id, token, 20))
 
 
 @contextlib.contextmanager
@@ -51,128 +66,63 @@ def browser() -> Iterator[BrowserContext]:
         context = play.chromium.launch_persistent_context(
             profile, executable_path=shutil.which("chromium"), headless=False, args=_FLAGS
         )
-        context.add_init_script(_WATCH_FIRST_FRAME)
+        context.add_init_script(_WATCH)
         yield context
         context.close()
 
 
-def first_picture_ms(context: BrowserContext, address: str) -> float:
+def first_picture_ms(context: BrowserContext, address: str, players: int = 1) -> float:
+    """Until the last of so many players shows moving pictures, from the opening of the page."""
     page = context.new_page()
     try:
         page.goto(address)
-        deadline_s = time.monotonic() + 60
-        while time.monotonic() < deadline_s:  # the page's policy forbids what wait_for_function would do
-            first_ms = float(page.evaluate("window.firstPictureMs ?? 0"))
-            if first_ms > 0:
-                return first_ms
-            page.wait_for_timeout(50)
-        raise RuntimeError(f"no picture in 60 s at {address}")
+        return wait_shown(page, players)
     finally:
         page.close()
 
 
-class PlainServer:
-    """What somebody builds in an evening: a page, hls.js with its defaults, one ffmpeg started by a POST."""
+def wait_shown(page: Page, players: int = 1) -> float:
+    """Milliseconds on the page's clock at which the last of so many players began to move. RuntimeError after 90 s."""
+    deadline_s = time.monotonic() + 90
+    while time.monotonic() < deadline_s:  # the page's policy forbids what wait_for_function would do
+        shown: list[float] = page.evaluate("[...window.shown.values()]")
+        if len(shown) >= players:
+            return sorted(shown)[players - 1]
+        page.wait_for_timeout(50)
+    raise RuntimeError(f"{len(shown)} of {players} pictures move after 90 s at {page.url}")
 
-    def __init__(self, rtsp_url: str) -> None:
-        self._rtsp_url = rtsp_url
-        self._folder = tempfile.TemporaryDirectory(prefix="bench-plain-")
-        self.root = Path(self._folder.name)
-        self._ffmpeg: subprocess.Popen[bytes] | None = None
-        plain = self
 
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                plain.start_ffmpeg()
-                self.send_response(204)
-                self.end_headers()
-
-            def do_GET(self) -> None:
-                """One read, one length: a file may grow while it is sent, and then the page hangs for 20 s."""
-                file = Path(self.translate_path(self.path))
-                if not file.is_file():
-                    self.send_error(404)
-                    return
-                content = file.read_bytes()
-                self.send_response(200)
-                self.send_header("Content-Type", self.guess_type(str(file)))
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def end_headers(self) -> None:
-                self.send_header("Cache-Control", "no-store")  # else Chromium keeps the playlist for itself
-                super().end_headers()
-
-            def translate_path(self, path: str) -> str:
-                name = urllib.parse.urlsplit(path).path.lstrip("/")
-                return str(ROOT / "static" / "vendor" / name if name == "hls.mjs" else plain.root / name)
-
-            def guess_type(self, path: Any) -> str:
-                kinds = {".mjs": "text/javascript", ".m3u8": "application/vnd.apple.mpegurl", ".html": "text/html"}
-                return kinds.get(Path(path).suffix, "video/mp2t")
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it
-                del format, args
-
-        class QuietServer(http.server.ThreadingHTTPServer):
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A page that closes in mid-segment is no news."""
-                del request, client_address
-
-        (self.root / "index.html").write_text(_PLAIN_PAGE)
-        self._server = QuietServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://localhost:{self._server.server_address[1]}/index.html"
-
-    def start_ffmpeg(self) -> None:
-        if self._ffmpeg is None:
-            (self.root / "live").mkdir()
-            command = plain_command(str(find_ffmpeg()), self._rtsp_url, self.root / "live")
-            self._ffmpeg = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def stop_ffmpeg(self) -> None:
-        if self._ffmpeg is not None:
-            self._ffmpeg.kill()
-            self._ffmpeg.wait()
-            self._ffmpeg = None
-            shutil.rmtree(self.root / "live")
-
-    def close(self) -> None:
-        self.stop_ffmpeg()
-        self._server.shutdown()
-        self._server.server_close()
-        self._folder.cleanup()
+def click_ms(page: Page, selector: str) -> tuple[float, float]:
+    """Clicks there as a person does: (milliseconds from the press to the picture, the press in epoch seconds)."""
+    page.evaluate("window.shown.clear()")
+    page.click(selector)
+    shown_ms = wait_shown(page)
+    pressed_ms, origin_ms = page.evaluate("[window.pressedMs, performance.timeOrigin]")
+    return shown_ms - pressed_ms, (origin_ms + pressed_ms) / 1000
 
 
 def plain_pictures(context: BrowserContext, rtsp_url: str, runs: int) -> tuple[list[float], list[float]]:
-    """(cold, warm) milliseconds to the first picture."""
-    server = PlainServer(rtsp_url)
-    try:
+    """(cold, warm) milliseconds from opening the plain page."""
+    with PlainServer([rtsp_url]) as server:
+        address = f"{server.url}?play=0"
         cold = []
         for _ in range(runs):
-            cold.append(first_picture_ms(context, server.url))
+            cold.append(first_picture_ms(context, address))
             server.stop_ffmpeg()
-        server.start_ffmpeg()
+        server.start_ffmpeg(0)
         time.sleep(8)
-        return cold, [first_picture_ms(context, server.url) for _ in range(runs)]
-    finally:
-        server.close()
+        return cold, [first_picture_ms(context, address) for _ in range(runs)]
 
 
 def app_pictures(
     context: BrowserContext, app: App, camera_id: int, channel: int, token: str, runs: int
 ) -> tuple[list[float], list[float]]:
-    """(cold, warm) milliseconds to the first picture on the viewer page."""
+    """(cold, warm) milliseconds from opening the viewer page."""
     address = f"{app.url}/viewer/{camera_id}?channel={channel}&quality=main"
     cold = []
     for _ in range(runs):
         cold.append(first_picture_ms(context, address))
-        for stream in app.call("GET", "/api/streams/all")["streams"]:
-            app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
-        time.sleep(7)  # the gateway keeps a device session for a few seconds; cold means without it
+        app.stop_streams()
     app.call("POST", "/api/streams/start", {"camera_id": camera_id, "profile_token": token})
     time.sleep(8)
     return cold, [first_picture_ms(context, address) for _ in range(runs)]

@@ -5,17 +5,18 @@ The pretend recorder takes 2.5 s to open a replay session and 60 ms to seek in a
 
 from __future__ import annotations
 
-import json
 import random
 import time
 import urllib.parse
-import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import BrowserContext, Page
 
-from bench.setting import App, Recorder
+from bench.figures import Figure
+from bench.pictures import browser
+from bench.setting import App, Recorder, app, recorder
 
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
 _DELAYS = {"replay_setup_delay": 2.5, "replay_seek_delay": 0.06}
@@ -58,21 +59,39 @@ class Seeks:
     open_ms: list[float]
 
 
+def figures(runs: int) -> Iterator[Figure]:
+    """For each make a recorder and an app of their own."""
+    for make in MAKES:
+        with (
+            recorder("--channels", "16", "--dead", "none", "--make", make) as device,
+            app() as running,
+            browser() as context,
+        ):
+            set_delays(device)
+            camera_id = running.add_recorder(device)
+            if make == "conformant":
+                took_s, events = month_s(running, camera_id)
+                yield Figure(f"a month of 16 channels ({events} events) known", "s", [took_s])
+                yield Figure("a day that is known, over HTTP", "ms", day_ms(running, camera_id, 20))
+            found = seek_times(context, running, camera_id, runs, 10)
+            what = f"recording, click to picture, {make}"
+            yield Figure(f"{what}: the first", "ms", found.first_ms)
+            yield Figure(f"{what}: in an open session", "ms", found.open_ms, label=what, axis="first")
+
+
 def set_delays(device: Recorder) -> None:
     for name, value in _DELAYS.items():
-        body = json.dumps({"name": name, "value": value}).encode()
-        address = f"http://127.0.0.1:{device.control_port}/fault"
-        urllib.request.urlopen(urllib.request.Request(address, body, method="POST"), timeout=10).close()
+        device.set_fault(name, value)
 
 
-def seek_times(context: BrowserContext, app: App, camera_id: int, runs: int, seeks: int) -> Seeks:
+def seek_times(context: BrowserContext, running: App, camera_id: int, runs: int, seeks: int) -> Seeks:
     """`runs` pages, each with a first click and `seeks` more at other times of the last day."""
     found = Seeks([], [])
     dice = random.Random(1)
     for _ in range(runs):
         page = context.new_page()
         try:
-            page.goto(f"{app.url}/recordings/{camera_id}")
+            page.goto(f"{running.url}/recordings/{camera_id}")
             _until(
                 page,
                 "!!document.querySelector('recording-timeline').rows[0]?.spans.some((it) => it.state === 'recorded')",
@@ -83,8 +102,8 @@ def seek_times(context: BrowserContext, app: App, camera_id: int, runs: int, see
             found.open_ms.extend(times[1:])
         finally:
             page.close()
-        for stream in app.call("GET", "/api/streams/all")["streams"]:
-            app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+        for stream in running.call("GET", "/api/streams/all")["streams"]:
+            running.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
     return found
 
 
@@ -125,32 +144,32 @@ def _until(page: Page, expression: str) -> None:
         page.wait_for_timeout(50)
 
 
-def month_s(app: App, camera_id: int) -> tuple[float, int]:
+def month_s(running: App, camera_id: int) -> tuple[float, int]:
     """Seconds until a month of all channels is known, and how many events that were."""
     now = datetime.now(UTC)
     begun_s = time.monotonic()
     while True:
-        coverage = _coverage(app, camera_id, now - timedelta(days=30), now)
+        coverage = _coverage(running, camera_id, now - timedelta(days=30), now)
         if coverage["channels"] and coverage["indexing"] is None:
             return time.monotonic() - begun_s, sum(len(channel["events"]) for channel in coverage["channels"])
         time.sleep(0.5)
 
 
-def day_ms(app: App, camera_id: int, runs: int) -> list[float]:
+def day_ms(running: App, camera_id: int, runs: int) -> list[float]:
     """Milliseconds for a day that is known, over HTTP."""
     now = datetime.now(UTC)
     times = []
     for number in range(runs):
         end = now - timedelta(days=number % 20)
         begun_s = time.monotonic()
-        _coverage(app, camera_id, end - timedelta(days=1), end)
+        _coverage(running, camera_id, end - timedelta(days=1), end)
         times.append(1000 * (time.monotonic() - begun_s))
     return times
 
 
-def _coverage(app: App, camera_id: int, start: datetime, end: datetime) -> dict[str, list[dict[str, list[object]]]]:
+def _coverage(running: App, camera_id: int, start: datetime, end: datetime) -> dict[str, list[dict[str, list[object]]]]:
     query = urllib.parse.urlencode({"start_time": start.isoformat(), "end_time": end.isoformat()})
-    found: dict[str, list[dict[str, list[object]]]] = app.call(
+    found: dict[str, list[dict[str, list[object]]]] = running.call(
         "GET", f"/api/cameras/{camera_id}/recordings/coverage?{query}"
     )
     return found

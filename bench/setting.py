@@ -17,9 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "bench-password-1"
+_LINGER_S = 7.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "XDG_CACHE_HOME")
+
+
+def ask(method: str, url: str, body: object | None = None, timeout_s: float = 60.0) -> Any:
+    """The answer's JSON, None for an empty one; urllib's HTTPError for anything but 2xx."""
+    data = json.dumps(body).encode() if body is not None else None
+    headers = {"Content-Type": "application/json"} if data is not None else {}
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)
+    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+        text = answer.read().decode()
+    return json.loads(text) if text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,25 @@ class Recorder:
     def rtsp_url(self, uri: str) -> str:
         """The stream's address with user and password, for a plain ffmpeg."""
         return uri.replace("rtsp://", f"rtsp://{self.username}:{PASSWORD}@", 1)
+
+    def control(self, method: str, path: str, body: object | None = None) -> Any:
+        """What its control port answers."""
+        return ask(method, f"http://127.0.0.1:{self.control_port}{path}", body)
+
+    def set_fault(self, name: str, value: object) -> None:
+        """None ends it."""
+        self.control("POST", "/fault", {"name": name, "value": value})
+
+    def timing(self, channel: int, role: str) -> dict[str, Any]:
+        """Which picture is sent when: see the rule in the answer, and `tools.frames`."""
+        found: dict[str, Any] = self.control("GET", f"/frames?channel={channel}&role={role}")
+        return found
+
+    def prepare(self, role: str) -> None:
+        """Has it encode its loops now, so that no measurement waits for its encoder."""
+        self.control("POST", f"/prepare?role={role}")
+        while self.control("GET", "/state")["clips"]["pending"]:
+            time.sleep(1)
 
 
 @contextlib.contextmanager
@@ -65,12 +97,23 @@ class App:
 
     def call(self, method: str, path: str, body: object | None = None, timeout_s: float = 60.0) -> Any:
         """The answer's JSON; urllib's HTTPError for anything but 2xx."""
-        data = json.dumps(body).encode() if body is not None else None
-        headers = {"Content-Type": "application/json"} if data is not None else {}
-        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            text = answer.read().decode()
-        return json.loads(text) if text else None
+        return ask(method, self.url + path, body, timeout_s)
+
+    def page_ms(self, path: str) -> float:
+        """How long a plain page takes to be answered, in milliseconds."""
+        begun_s = time.monotonic()
+        urllib.request.urlopen(self.url + path, timeout=60).read()
+        return 1000 * (time.monotonic() - begun_s)
+
+    def stop_streams(self) -> None:
+        """Ends every session and waits until the gateway has given the device its own back: then a start is cold."""
+        for stream in self.call("GET", "/api/streams/all")["streams"]:
+            self.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+        time.sleep(_LINGER_S)
+
+    def ffmpegs(self) -> list[psutil.Process]:
+        """The ffmpeg processes that it has started."""
+        return [child for child in psutil.Process(self.pid).children(recursive=True) if "ffmpeg" in child.name()]
 
     def add_recorder(self, device: Recorder) -> int:
         """The camera's id, once the app has connected to it."""

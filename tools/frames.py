@@ -4,42 +4,66 @@ from __future__ import annotations
 
 from typing import Any
 
-# Twenty cells: white, black, sixteen bits with the highest first, even parity, odd parity. For each frame shown:
-# [number or -1, the wall clock at which it is shown in ms, what the page says it is behind].
-READ_FRAMES = """
-(count) => new Promise((resolve) => {
+# Twenty cells: white, black, sixteen bits with the highest first, even parity, odd parity. The number, or -1.
+_READ = """
+const canvas = document.createElement('canvas');
+canvas.width = 200;
+canvas.height = 4;
+const context = canvas.getContext('2d', { willReadFrequently: true });
+const read = (video) => {
+  context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
+  const { data } = context.getImageData(0, 0, 200, 4);
+  const bits = Array.from({ length: 20 }, (_, cell) => {
+    const at = (2 * 200 + cell * 10 + 5) * 4;
+    return data[at] + data[at + 1] + data[at + 2] > 384 ? 1 : 0;
+  });
+  const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
+  const parity = bits.slice(2, 18).reduce((sum, bit) => sum ^ bit, 0);
+  return bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity ? number : -1;
+};
+const shownAt = (now, meta) => performance.timeOrigin + (meta.expectedDisplayTime || now);
+"""
+
+# For each frame shown: [number or -1, the wall clock at which it is shown in ms, what the page says it is behind].
+READ_FRAMES = f"""
+(count) => new Promise((resolve) => {{
+  {_READ}
   const video = document.querySelector('live-player [data-part=video]') ?? document.querySelector('video');
-  const canvas = document.createElement('canvas');
-  canvas.width = 200;
-  canvas.height = 4;
-  const context = canvas.getContext('2d', { willReadFrequently: true });
   const seen = [];
-  const read = () => {
-    context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
-    const { data } = context.getImageData(0, 0, 200, 4);
-    const bits = Array.from({ length: 20 }, (_, cell) => {
-      const at = (2 * 200 + cell * 10 + 5) * 4;
-      return data[at] + data[at + 1] + data[at + 2] > 384 ? 1 : 0;
-    });
-    const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
-    const parity = bits.slice(2, 18).reduce((sum, bit) => sum ^ bit, 0);
-    return bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity ? number : -1;
-  };
-  const onFrame = (now, meta) => {
+  const onFrame = (now, meta) => {{
     const behind = document.querySelector('[data-fact=behind]')?.textContent ?? '';
-    seen.push([read(), performance.timeOrigin + (meta.expectedDisplayTime || now), behind]);
+    seen.push([read(video), shownAt(now, meta), behind]);
     if (seen.length >= count) resolve(seen);
     else video.requestVideoFrameCallback(onFrame);
-  };
+  }};
   video.requestVideoFrameCallback(onFrame);
   // The element may be replaced by another one, which takes over.
-  const watch = setInterval(() => {
+  const watch = setInterval(() => {{
     if (video.isConnected && seen.length < count) return;
     clearInterval(watch);
     resolve(seen);
-  }, 100);
+  }}, 100);
   setTimeout(() => resolve(seen), 10_000);
-})
+}})
+"""
+
+# All videos of the page for so many seconds, a frame of each a second, so that reading them costs the page little. For
+# each video, in the page's order: [number or -1, the wall clock at which it is shown in ms] of what was read.
+READ_ALL_VIDEOS = f"""
+(seconds) => new Promise((resolve) => {{
+  {_READ}
+  const videos = [...document.querySelectorAll('video')];
+  const seen = videos.map(() => []);
+  const look = () => videos.forEach((video, index) => video.requestVideoFrameCallback((now, meta) => {{
+    seen[index].push([read(video), shownAt(now, meta)]);
+  }}));
+  look();
+  const timer = setInterval(look, 1000);
+  setTimeout(() => {{
+    clearInterval(timer);
+    resolve(seen);
+  }}, 1000 * seconds);
+}})
 """
 
 

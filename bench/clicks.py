@@ -1,0 +1,152 @@
+"""From a click on another channel, in a page that shows one already, to that channel's first moving picture.
+
+Warm: somebody else watches that channel. Cold: nobody does, and the app has no session with the device; then most of
+it is the wait for a key frame, unless the device sends one when it is asked to (SetSynchronizationPoint).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+from bench.figures import Figure
+from bench.load import stream_urls
+from bench.pictures import browser, click_ms, wait_shown
+from bench.plain import PlainServer
+from bench.setting import App, Recorder
+from bench.sockets import viewers
+
+_BUTTON = "#channels [data-channel='{}'] [data-part=button]"
+_PLAIN_BUTTON = "button[data-channel='{}']"
+_WARM_CLICKS = 3  # a run: they are quick, and each comes at another place between two key frames
+_DEAF = "no_key_on_request"
+# The clicks come so long before a key frame. Closer to it no session could be there in time, and the next key frame
+# would be the one that is waited for.
+_SHORTEST_MS, _SPREAD_MS = 250, 1750
+
+
+def key_frame_wait_ms(at_s: float, rule: dict[str, Any]) -> float:
+    """From a moment (epoch seconds) to the next key frame that the recorder sends, by its time rule."""
+    fps, phase, gop = float(rule["fps"]), float(rule["phase"]), int(rule["gop_frames"])
+    tick = math.ceil(at_s * fps - phase)
+    tick += -((tick + int(rule["offset"])) % int(rule["frames"])) % gop
+    return 1000 * ((tick + phase) / fps - at_s)
+
+
+def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
+    """Of main streams in H.264 with a key frame every 2 s."""
+    profiles = [
+        (channel, token)
+        for channel, token, codec in app.profiles(camera_id, "main")
+        if codec == "h264" and device.timing(channel, "main")["gop_frames"] == 50
+    ]
+    channels, tokens = [channel for channel, _ in profiles], [token for _, token in profiles]
+    with browser() as context, PlainServer(stream_urls(device, tokens)) as server:
+        yield _warm(context, server, app, camera_id, channels, tokens, runs)
+        yield from _cold(context, server, device, app, camera_id, channels, runs)
+
+
+def _warm(
+    context: BrowserContext,
+    server: PlainServer,
+    app: App,
+    camera_id: int,
+    channels: list[int],
+    tokens: list[str],
+    runs: int,
+) -> Figure:
+    """Between the first channel and the second, which another viewer watches all the time."""
+    plain, ours = [], []
+    server.start_ffmpeg(1)
+    with viewers(app, camera_id, tokens[1:2], 1, 3600):
+        for _ in range(_WARM_CLICKS * runs):
+            page = _plain_page(context, server, 2)
+            page.wait_for_timeout(3000)
+            plain.append(click_ms(page, _PLAIN_BUTTON.format(1))[0])
+            page.close()
+            page = _page(context, app, camera_id, channels[0])
+            page.wait_for_timeout(3000)
+            ours.append(click_ms(page, _BUTTON.format(channels[1]))[0])
+            page.close()
+    server.stop_ffmpeg()
+    app.stop_streams()
+    what = "click on another channel to its moving picture, warm: somebody watches it already"
+    return Figure(what, "ms", ours, plain, goal=200, label="click, warm", axis="first")
+
+
+def _cold(
+    context: BrowserContext,
+    server: PlainServer,
+    device: Recorder,
+    app: App,
+    camera_id: int,
+    channels: list[int],
+    runs: int,
+) -> Iterator[Figure]:
+    """Each run with the next channel but the first, which the page shows before the click."""
+    plain, obeyed, total, waited, rest = [], [], [], [], []
+    for run in range(runs):
+        number = 1 + run % (len(channels) - 1)
+        channel = channels[number]
+        page = _plain_page(context, server, len(channels))
+        page.wait_for_timeout(1000)
+        plain.append(click_ms(page, _PLAIN_BUTTON.format(number))[0])
+        page.close()
+        server.stop_ffmpeg()
+        for is_deaf in (False, True):
+            device.set_fault(_DEAF, True if is_deaf else None)
+            page = _page(context, app, camera_id, channels[0])
+            page.wait_for_timeout(1000)
+            if is_deaf:
+                _wait_before_key_frame(device.timing(channel, "main"), _SHORTEST_MS + _SPREAD_MS * (run + 0.5) / runs)
+            took_ms, pressed_s = click_ms(page, _BUTTON.format(channel))
+            page.close()
+            if is_deaf:
+                wait_ms = key_frame_wait_ms(pressed_s, device.timing(channel, "main"))
+                total.append(took_ms)
+                waited.append(wait_ms)
+                rest.append(took_ms - wait_ms)
+            else:
+                obeyed.append(took_ms)
+            app.stop_streams()
+    device.set_fault(_DEAF, None)
+    what, name = "the same, cold: nobody watches it;", "click, cold"
+    yield Figure(
+        f"{what} the recorder sends a key frame when asked",
+        "ms",
+        obeyed,
+        plain,
+        goal=700,
+        label=f"{name}, key frame when asked",
+        axis="first",
+    )
+    yield Figure(
+        f"{what} the recorder does not", "ms", total, plain, label=f"{name}, key frame every 2 s", axis="first"
+    )
+    yield Figure("of that, from the click to the next key frame that the recorder sends", "ms", waited)
+    yield Figure("of that, all the rest", "ms", rest, goal=500, label=f"{name}, without that wait", axis="first")
+
+
+def _wait_before_key_frame(rule: dict[str, Any], before_ms: float) -> None:
+    gop_ms = 1000 * int(rule["gop_frames"]) / float(rule["fps"])
+    time.sleep((key_frame_wait_ms(time.time(), rule) - before_ms) % gop_ms / 1000)
+
+
+def _plain_page(context: BrowserContext, server: PlainServer, streams: int) -> Page:
+    """Shows the first stream."""
+    page = context.new_page()
+    page.goto(f"{server.url}?choose={','.join(str(number) for number in range(streams))}")
+    page.click(_PLAIN_BUTTON.format(0))
+    wait_shown(page)
+    return page
+
+
+def _page(context: BrowserContext, app: App, camera_id: int, channel: int) -> Page:
+    page = context.new_page()
+    page.goto(f"{app.url}/viewer/{camera_id}?channel={channel}&quality=main")
+    wait_shown(page)
+    return page

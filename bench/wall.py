@@ -1,0 +1,113 @@
+"""Sixteen sub streams side by side, cold: the app's wall beside a plain page with sixteen ffmpeg and hls.js."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import psutil
+from playwright.sync_api import BrowserContext
+
+from bench.figures import Figure
+from bench.live import Timing, behind_of
+from bench.load import stream_urls
+from bench.meter import family, measure
+from bench.pictures import browser, wait_shown
+from bench.plain import PlainServer
+from bench.setting import App, Recorder
+from tools.frames import READ_ALL_VIDEOS
+
+TILES = 16
+_SETTLE_MS = 8000
+_READ_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """One opening: until all move, how far behind the median and the worst tile are, CPU of one core, ffmpegs seen."""
+
+    shown_ms: float
+    behind_ms: float
+    worst_ms: float
+    cpu_percent: float
+    ffmpegs: int
+
+
+def figures(device: Recorder, app: App, camera_id: int, runs: int, window_s: float) -> Iterator[Figure]:
+    """RuntimeError where a tile stays dark, or an ffmpeg runs for the app's wall."""
+    profiles = app.profiles(camera_id, "sub")[:TILES]
+    urls = stream_urls(device, [token for _, token, _ in profiles])
+    places = ",".join(f"{camera_id}.{channel}" for channel, _, _ in profiles)
+    timings = [partial(device.timing, channel, "sub") for channel, _, _ in profiles]
+    plain, ours = [], []
+    with browser() as context:
+        for _ in range(runs):
+            with PlainServer(urls) as server:
+                address = f"{server.url}?play={','.join(str(number) for number in range(len(urls)))}"
+                plain.append(_opened(context, address, timings, window_s, server.ffmpegs))
+            app.stop_streams()
+            address = f"{app.url}/wall?layout={TILES}&tiles={places}"
+            ours.append(_opened(context, address, timings, window_s, lambda: family(psutil.Process(app.pid))))
+            app.stop_streams()
+    if any(wall.ffmpegs for wall in ours):
+        raise RuntimeError("an ffmpeg runs for the wall")
+    what = f"wall of {len(urls)} sub streams, cold"
+    yield Figure(
+        f"{what}: page opened until all move",
+        "ms",
+        [wall.shown_ms for wall in ours],
+        [wall.shown_ms for wall in plain],
+        2500,
+        "wall of 16, cold, opened until all move",
+        "first",
+    )
+    yield Figure(
+        "the same: behind reality, the tiles' median",
+        "ms",
+        [wall.behind_ms for wall in ours],
+        [wall.behind_ms for wall in plain],
+        350,
+        "wall of 16",
+        "behind",
+    )
+    yield Figure(
+        "the same: behind reality, the last of the tiles",
+        "ms",
+        [wall.worst_ms for wall in ours],
+        [wall.worst_ms for wall in plain],
+        None,
+        "wall of 16, the last tile",
+        "behind",
+    )
+    yield Figure(
+        "the same: CPU of one core; ours: the server, no ffmpeg runs; plain: its 16 ffmpeg alone",
+        "%",
+        [wall.cpu_percent for wall in ours],
+        [wall.cpu_percent for wall in plain],
+        25,
+        "wall of 16",
+        "cpu",
+    )
+
+
+def _opened(
+    context: BrowserContext,
+    address: str,
+    timings: Sequence[Timing],
+    window_s: float,
+    processes: Callable[[], list[psutil.Process]],
+) -> Wall:
+    page = context.new_page()
+    try:
+        page.goto(address)
+        shown_ms = wait_shown(page, len(timings))
+        page.wait_for_timeout(_SETTLE_MS)
+        cost = measure(processes, window_s)
+        ffmpegs = sum("ffmpeg" in process.name() for process in processes())
+        seen = page.evaluate(READ_ALL_VIDEOS, _READ_S)
+    finally:
+        page.close()
+    tiles = [behind_of(each, timing(), _READ_S - 2).median_ms for each, timing in zip(seen, timings, strict=True)]
+    return Wall(shown_ms, statistics.median(tiles), max(tiles), cost.cpu_percent, ffmpegs)

@@ -95,6 +95,34 @@ def test_everything_can_be_done_by_keyboard(app: App, camera_id: int, open_page:
     page.wait_for_url("**channel=2*")
 
 
+def test_notes_are_seen_in_full_screen(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+
+    def is_seen_after_saving() -> bool:
+        toast = page.locator("toast-area .toast")
+        with page.expect_download():
+            page.keyboard.press("s")
+        expect(toast).to_have_count(1)
+        seen: bool = toast.evaluate(
+            """(toast) => {
+              toast.style.pointerEvents = 'auto';
+              const { x, y, width, height } = toast.getBoundingClientRect();
+              return document.elementFromPoint(x + width / 2, y + height / 2) === toast;
+            }"""
+        )
+        expect(toast).to_have_count(0, timeout=10_000)  # they leave by themselves
+        return seen
+
+    assert is_seen_after_saving()
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement?.id === 'stage'")
+    assert is_seen_after_saving()
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement === null")
+    assert is_seen_after_saving()
+
+
 def test_a_snapshot_has_the_whole_resolution_and_is_named_after_place_and_time(
     app: App, camera_id: int, open_page: Open, tmp_path: Path
 ) -> None:

@@ -1,11 +1,21 @@
 // @ts-check
 
-/** Short notes at the edge of the page, read out by screen readers. They leave by themselves. */
+/**
+ * Short notes at the edge of the page, read out by screen readers. They leave by themselves.
+ *
+ * In full screen it stands in the element that fills it: all else is neither seen nor, being inert, read out.
+ */
 export class ToastArea extends HTMLElement {
   /** @type {Set<ReturnType<typeof setTimeout>>} */
   #timers = new Set();
 
+  connectedCallback() {
+    document.addEventListener('fullscreenchange', this.#follow);
+  }
+
   disconnectedCallback() {
+    if (this.isConnected) return; // it has moved
+    document.removeEventListener('fullscreenchange', this.#follow);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -23,6 +33,8 @@ export class ToastArea extends HTMLElement {
     }, forMs);
     this.#timers.add(timer);
   }
+
+  #follow = () => (document.fullscreenElement ?? document.body).append(this);
 }
 
 customElements.define('toast-area', ToastArea);

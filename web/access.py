@@ -113,7 +113,7 @@ def _whole_camera() -> Target:
 def _every_channel() -> Target:
     """What changes something for all channels takes all of them."""
     target = _whole_camera()
-    if _is_limited(target.camera_id):
+    if is_limited(target.camera_id):
         raise Forbidden("This concerns every channel of the camera, and you may see some of them only.")
     return target
 
@@ -138,10 +138,11 @@ def _snapshot() -> Target:
 
 def _known_channel(camera_id: int, profile_token: str) -> int | None:
     """Asked only where it matters, so that others hear of an unknown media profile from the view."""
-    return channel_of_profile(camera_id, profile_token) if _is_limited(camera_id) else None
+    return channel_of_profile(camera_id, profile_token) if is_limited(camera_id) else None
 
 
-def _is_limited(camera_id: int) -> bool:
+def is_limited(camera_id: int) -> bool:
+    """Whether who asks may see some of the camera's channels only."""
     scope = principal().scope
     return scope.has_camera(camera_id) and scope.channels_of(camera_id) is not None
 
@@ -157,7 +158,7 @@ def _live_in_path() -> Target:
 
 
 def _recording(camera_id: int, recording_token: str) -> Target:
-    channel = services().recordings.channel_of(camera_id, recording_token) if _is_limited(camera_id) else None
+    channel = services().recordings.channel_of(camera_id, recording_token) if is_limited(camera_id) else None
     return Target(camera_id, channel)
 
 

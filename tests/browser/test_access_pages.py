@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.watching import Open
 from tools.running import PASSWORD as RECORDER_PASSWORD
-from tools.running import App, Recorder
+from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 
@@ -156,6 +156,24 @@ def watches(app: App, recorder: Recorder) -> bool:
     links = [link for process in family for link in process.net_connections("tcp") if link.raddr]
     rtsp = listening - {recorder.onvif_port, recorder.control_port}
     return any(link.raddr.port in rtsp and link.status == psutil.CONN_ESTABLISHED for link in links)
+
+
+def test_who_sees_some_channels_is_not_offered_to_stop_asking_the_recorder(new_app: App, open_page: Open) -> None:
+    admin = open_page(f"{new_app.url}/").page
+    make_first(admin, new_app)
+    with running_recorder("--channels", "2", "--profile", "small") as recorder:
+        add_recorder(admin, recorder)
+        recorder.set_fault("slow", 1.0)
+        add_user(admin, "Ben", "reviewer", [{"camera_id": 1, "channels": [2]}])
+        page = open_page(f"{new_app.url}/recordings/1").page
+        log_in(page, "Ben")
+        expect(page.locator("#indexing-text")).to_contain_text("Asking the recorder:")
+        expect(page.locator("#indexing-stop")).to_be_hidden()
+        admin.goto(f"{new_app.url}/recordings/1")
+        admin.locator("#indexing-stop").click()
+        expect(admin.locator("#indexing-resume")).to_be_visible()
+        expect(page.locator("#indexing")).to_be_hidden()
+        expect(page.locator("#indexing-resume")).to_be_hidden()
 
 
 @pytest.mark.parametrize("way", ["socket", "hls"])

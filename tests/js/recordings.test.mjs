@@ -207,7 +207,7 @@ test('the month is asked for again as soon as the recorder has told all', async 
       asked.push(events ? 'view' : 'month');
       turns += 1;
       const indexing = turns < 3 ? { done: 1, total: 2 } : null;
-      return { channels: [], indexing, indexing_stopped: false, event_search: true, clock_offset_s: 0, error: null };
+      return { channels: [], indexing, indexing_stopped: false, may_stop_indexing: true, event_search: true, clock_offset_s: 0, error: null };
     },
     async indexing() {},
   };

@@ -92,3 +92,12 @@ def test_a_channel_with_one_guessed_recording_is_a_guess(house: House, recorded:
     limited = house.door(Role.REVIEWER, Scope({1: frozenset({1})}))
     assert _told(limited) == {"search": [1], "summary": [1], "coverage": []}
     assert (_plays(limited, "Rec1"), _plays(limited, "Rec2")) == (201, 404)
+
+
+def test_who_sees_some_channels_is_told_that_the_asking_is_not_theirs_to_stop(house: House, recorded: Archive) -> None:
+    for scope, status in ((Scope({1: frozenset({2})}), 403), (Scope({1: None}), 204)):
+        door = house.door(Role.REVIEWER, scope)
+        told = door.ask("GET", "/api/cameras/1/recordings/coverage", query_string=DAY).get_json()
+        assert told["may_stop_indexing"] is (status == 204)
+        for what in ("stop", "resume"):
+            assert door.ask("POST", f"/api/cameras/1/recordings/coverage/{what}").status_code == status

@@ -136,6 +136,7 @@ class Coverage(BaseModel):
     channels: list[ChannelCoverage]
     indexing: IndexingProgress | None = Field(description="null when the device is not being asked")
     indexing_stopped: bool = Field(description="true: stopped by a user, until it is resumed or a search is made")
+    may_stop_indexing: bool = Field(description="false: stopping and resuming take all channels, and you see some")
     event_search: bool = Field(description="false: the device cannot tell when it recorded")
     clock_offset_s: float | None
     error: Problem | None = Field(description="why the asking ended before its end")

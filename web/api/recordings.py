@@ -13,7 +13,7 @@ from core.errors import AppError
 from core.recordings import RecordingTrack
 from core.records import Problem
 from recordings import views
-from web.access import audit_about, may_see_recording, principal
+from web.access import audit_about, is_limited, may_see_recording, principal
 from web.api import answers, models, recording_models
 from web.api.described import NO_CONTENT, answers_with
 from web.services import services
@@ -120,6 +120,7 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
                 else None
             ),
             indexing_stopped=found.is_stopped,
+            may_stop_indexing=not is_limited(path.camera_id),
             event_search=found.event_search,
             clock_offset_s=found.clock_offset_s,
             error=answers.problem(_problem(found.problem)),

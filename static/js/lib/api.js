@@ -36,7 +36,7 @@ export { ApiError, problemOf };
  * @typedef {{channel: number|null, name: string, recording_token: string, spans: CoverageSpan[], events: RecordingEvent[],
  *   events_truncated: boolean}} ChannelCoverage
  * @typedef {{channels: ChannelCoverage[], indexing: {done: number, total: number}|null,
- *   indexing_stopped: boolean, event_search: boolean,
+ *   indexing_stopped: boolean, may_stop_indexing: boolean, event_search: boolean,
  *   clock_offset_s: number|null, error: Problem|null}} Coverage
  * @typedef {{track_token: string, type: string, codec: string|null}} Track
  * @typedef {{recording_token: string, channel: number|null, source_name: string, earliest: string|null,

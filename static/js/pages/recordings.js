@@ -185,6 +185,7 @@ function showIndexing(coverage) {
     byId('indexing-text', HTMLElement).textContent = `Asking the recorder: ${Math.round((100 * done) / total)} %`;
   }
   byId('indexing-resume', HTMLElement).hidden = !coverage.indexing_stopped;
+  document.body.toggleAttribute('data-sees-some', !coverage.may_stop_indexing);
   byId('unknown-note', HTMLElement).hidden = coverage.event_search;
   pageClock.offsetS = coverage.clock_offset_s;
 }

@@ -1,7 +1,8 @@
 // @ts-check
 /** Finds the next or the previous event of a channel, whatever is on screen: piece by piece, from what is near to what is far. */
 
-import { eventBeside, rowOf, sameRow } from './coverage.js';
+import { eventBeside } from './coverage.js';
+import { Finder } from './finder.js';
 
 /**
  * @typedef {import('./coverage.js').Row} Row @typedef {import('./coverage.js').RowEvent} RowEvent
@@ -17,29 +18,15 @@ const FIRST_MS = 6 * HOUR_MS;
 const LARGEST_MS = 4 * DAY_MS;
 const FARTHEST_MS = 62 * DAY_MS;
 const OPEN_END_MS = 2 * MINUTE_MS;
-const PAUSE_MS = 700;
 const BOUND_MS = 30_000;
 
-export class EventFinder {
-  #api;
-  #cameraId;
-  #pauseMs;
-  #boundMs;
-  #nowMs;
+export class EventFinder extends Finder {
   /** Since when the recorder holds anything, as far as it is known. */
   sinceMs = -Infinity;
 
-  /**
-   * @param {Pick<import('./api.js').Api, 'coverage'>} api
-   * @param {number} cameraId
-   * @param {{pauseMs?: number, boundMs?: number, nowMs?: () => number}} [parts]
-   */
-  constructor(api, cameraId, { pauseMs = PAUSE_MS, boundMs = BOUND_MS, nowMs = Date.now } = {}) {
-    this.#api = api;
-    this.#cameraId = cameraId;
-    this.#pauseMs = pauseMs;
-    this.#boundMs = boundMs;
-    this.#nowMs = nowMs;
+  /** @param {Pick<import('./api.js').Api, 'coverage'>} api @param {number} cameraId @param {import('./finder.js').FinderParts} [parts] */
+  constructor(api, cameraId, parts) {
+    super(api, cameraId, { boundMs: BOUND_MS, ...parts });
   }
 
   /**
@@ -52,7 +39,7 @@ export class EventFinder {
    * @returns {Promise<Search>}
    */
   async find(row, atMs, direction, signal) {
-    const beganMs = this.#nowMs();
+    const beganMs = this.nowMs();
     const limitMs = direction > 0 ? beganMs : atMs - FARTHEST_MS;
     let edgeMs = atMs;
     let length = FIRST_MS;
@@ -61,11 +48,8 @@ export class EventFinder {
       const farMs = direction > 0 ? Math.min(limitMs, edgeMs + length) : Math.max(limitMs, edgeMs - length);
       const startMs = Math.min(edgeMs, farMs);
       const endMs = Math.max(edgeMs, farMs);
-      const coverage = await this.#api.coverage(this.#cameraId, {
-        start: new Date(startMs), end: new Date(endMs + 1), events: true, channel: row.channel,
-      });
+      const { coverage, told } = await this.ask(row, startMs, endMs + 1, true);
       if (!coverage.event_search) return { event: null, endMs: edgeMs, why: 'silent' };
-      const told = coverage.channels.map(rowOf).find((item) => sameRow(item, row));
       if (!told) return { event: null, endMs: edgeMs, why: 'edge' };
       if (told.toldUntilMs !== null && direction < 0 && length > MINUTE_MS) {
         length = Math.max(MINUTE_MS, length / 4); // only the earliest were told, and the latest is wanted
@@ -77,8 +61,8 @@ export class EventFinder {
       if (holeMs !== null) {
         edgeMs = holeMs;
         if (coverage.indexing === null) return { event: null, endMs: edgeMs, why: 'stopped' };
-        if (this.#nowMs() - beganMs > this.#boundMs) return { event: null, endMs: edgeMs, why: 'bound' };
-        await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+        if (this.isOverdue(beganMs)) return { event: null, endMs: edgeMs, why: 'bound' };
+        await this.pause();
         continue;
       }
       edgeMs = direction > 0 && told.toldUntilMs !== null ? told.toldUntilMs + 1 : farMs;

@@ -1,7 +1,8 @@
 // @ts-check
 /** Finds out what there is to play at a moment that the timeline does not know: the recorder is asked about it first. */
 
-import { placeAt, rowOf, sameRow, tokenAt } from './coverage.js';
+import { placeAt, tokenAt } from './coverage.js';
+import { Finder } from './finder.js';
 
 /**
  * `untold`: the recorder is not asked any more, or takes too long; what plays it is a guess then.
@@ -13,29 +14,15 @@ import { placeAt, rowOf, sameRow, tokenAt } from './coverage.js';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const FARTHEST_MS = 31 * DAY_MS;
-const PAUSE_MS = 700;
 const BOUND_MS = 20_000;
 
-export class PlaceFinder {
-  #api;
-  #cameraId;
-  #pauseMs;
-  #boundMs;
-  #nowMs;
+export class PlaceFinder extends Finder {
   /** What the recorder holds, as far as it is known. @type {KnownRecording[]} */
   held = [];
 
-  /**
-   * @param {Pick<import('./api.js').Api, 'coverage'>} api
-   * @param {number} cameraId
-   * @param {{pauseMs?: number, boundMs?: number, nowMs?: () => number}} [parts]
-   */
-  constructor(api, cameraId, { pauseMs = PAUSE_MS, boundMs = BOUND_MS, nowMs = Date.now } = {}) {
-    this.#api = api;
-    this.#cameraId = cameraId;
-    this.#pauseMs = pauseMs;
-    this.#boundMs = boundMs;
-    this.#nowMs = nowMs;
+  /** @param {Pick<import('./api.js').Api, 'coverage'>} api @param {number} cameraId @param {import('./finder.js').FinderParts} [parts] */
+  constructor(api, cameraId, parts) {
+    super(api, cameraId, { boundMs: BOUND_MS, ...parts });
   }
 
   /**
@@ -47,21 +34,20 @@ export class PlaceFinder {
    * @returns {Promise<FoundPlace>}
    */
   async find(row, atMs, signal) {
-    const untilMs = this.#nowMs() + this.#boundMs;
+    const beganMs = this.nowMs();
     let known = row;
     let askedMs = atMs;
     for (;;) {
-      const endMs = Math.min(askedMs + DAY_MS, Math.max(this.#nowMs(), askedMs + HOUR_MS));
-      const span = { start: new Date(atMs - HOUR_MS), end: new Date(endMs) };
-      const coverage = await this.#api.coverage(this.#cameraId, { ...span, events: false, channel: row.channel });
-      known = coverage.channels.map(rowOf).find((item) => sameRow(item, row)) ?? known;
-      const place = placeAt(known, atMs, this.#nowMs());
+      const endMs = Math.min(askedMs + DAY_MS, Math.max(this.nowMs(), askedMs + HOUR_MS));
+      const { coverage, told } = await this.ask(row, atMs - HOUR_MS, endMs, false);
+      known = told ?? known;
+      const place = placeAt(known, atMs, this.nowMs());
       if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(known, place.atMs, this.held) };
       const isBeyond = place.atMs >= endMs; // nothing is recorded in all of what was asked about
       if (isBeyond && place.atMs - atMs > FARTHEST_MS) return this.#left(known, atMs, 'nothing');
-      if (!isBeyond && (coverage.indexing === null || this.#nowMs() >= untilMs)) return this.#left(known, place.atMs, 'untold');
+      if (!isBeyond && (coverage.indexing === null || this.isOverdue(beganMs))) return this.#left(known, place.atMs, 'untold');
       askedMs = place.atMs;
-      if (!isBeyond) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+      if (!isBeyond) await this.pause();
       if (signal.aborted) return this.#left(known, atMs, 'untold');
     }
   }

@@ -11,6 +11,7 @@ import { phaseOf } from './stream-phase.js';
 /**
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./api.js').Stream} Stream
+ * @typedef {import('./live-session.js').View} View
  * @typedef {import('./live-socket.js').LiveInit} LiveInit
  * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: LiveFragments) => void}} Sink
@@ -69,6 +70,7 @@ export class SocketSession extends EventTarget {
     this.#random = random;
   }
 
+  /** @returns {View & {hasSound: boolean|null}} */
   get view() {
     return {
       phase: phaseOf({
@@ -81,7 +83,7 @@ export class SocketSession extends EventTarget {
         stalledS: this.#stalledS,
       }),
       problem: this.#problem,
-      usedBy: /** @type {string[]} */ ([]),
+      usedBy: [],
       stream: this.#stream,
       playlistUrl: null,
       run: this.#run,

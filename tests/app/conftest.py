@@ -227,6 +227,27 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
             process.wait(5)
 
 
+@pytest.fixture(scope="module")
+def app(free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """One for all tests of a module; few threads and short waits, so that what they hold up shows."""
+    running = RunningApp(
+        tmp_path_factory.mktemp("app"),
+        free_port(),
+        DEVICE_TIMEOUT_S="4",
+        REQUEST_THREADS="8",
+        SEGMENT_S="1",
+        MAX_SOCKETS="24",
+    ).start()
+    yield running
+    running.close()
+    assert "Traceback" not in running.errors()
+
+
+@pytest.fixture(scope="module")
+def camera_id(app: RunningApp, recorder: Recorder) -> int:
+    return recorder.add_to(app)
+
+
 @pytest.fixture(scope="session")
 def left_after() -> Callable[[list[psutil.Process], float], list[psutil.Process]]:
     """Which of these processes still run after so many seconds; it returns as soon as none does.

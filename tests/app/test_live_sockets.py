@@ -32,22 +32,6 @@ HEAD = struct.Struct(">BBHdd")
 INIT, FRAGMENTS = 1, 2
 
 
-@pytest.fixture(scope="module")
-def app(running_app_type: Any, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    running = running_app_type(
-        tmp_path_factory.mktemp("sockets"), free_port(), DEVICE_TIMEOUT_S="4", REQUEST_THREADS="8", MAX_SOCKETS="24"
-    ).start()
-    yield running
-    running.close()
-    assert "Traceback" not in running.errors()
-
-
-@pytest.fixture(scope="module")
-def camera_id(app: Any, recorder: Any) -> int:
-    number: int = recorder.add_to(app)
-    return number
-
-
 @contextlib.contextmanager
 def opened(app: Any, path: str = "/live", **more: Any) -> Iterator[ClientConnection]:
     with connect(app.url.replace("http", "ws", 1) + path, max_size=None, compression=None, **more) as client:

@@ -7,33 +7,16 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 import requests
 
 from tests.app.conftest import CANARY
 
 SUB = "MediaProfile00001"
-
-
-@pytest.fixture(scope="module")
-def app(running_app_type: Any, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    running = running_app_type(
-        tmp_path_factory.mktemp("whole"), free_port(), DEVICE_TIMEOUT_S="4", REQUEST_THREADS="8", SEGMENT_S="1"
-    ).start()
-    yield running
-    running.close()
-    assert "Traceback" not in running.errors()
-
-
-@pytest.fixture(scope="module")
-def camera_id(app: Any, recorder: Any) -> int:
-    number: int = recorder.add_to(app)
-    return number
 
 
 def _get_playlist(app: Any, url: str, viewer_id: str | None = None) -> str:

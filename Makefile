@@ -94,7 +94,7 @@ test-python: install-dev ## all Python tests, those in Chromium included
 	exit $$(( others > browser ? others : browser ))
 
 .PHONY: stress
-stress: install-dev ## long loads and thousands of cycles; not part of CI
+stress: install-dev ## long loads, thousands of cycles, a soak of half an hour (SOAK_MINUTES=30); not part of CI
 	$(BIN)/pytest -q -m stress --timeout=3600 -s
 
 .PHONY: bench

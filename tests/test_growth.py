@@ -1,0 +1,41 @@
+"""What the soak judges by: a leak is told from noise."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+from tools.growth import Held, growth, growths, held_by, table
+
+TIMES_S = [10.0 * number for number in range(150)]
+
+
+def test_noise_and_outliers_are_no_growth() -> None:
+    dice = random.Random(3)
+    values = [100 + dice.gauss(0, 2) + (40 if dice.random() < 0.1 else 0) for _ in TIMES_S]
+    found = growth("memory_mb", TIMES_S, values)
+    assert abs(found.an_hour) < 3
+    assert abs(found.rise) < 1.5
+
+
+def test_a_slow_leak_in_noise_is_growth() -> None:
+    dice = random.Random(3)
+    values = [100 + 30 * at_s / 3600 + dice.gauss(0, 2) for at_s in TIMES_S]
+    found = growth("memory_mb", TIMES_S, values)
+    assert 26 < found.an_hour < 34
+    assert found.rise > 7
+
+
+def test_what_is_held_is_counted_and_told(tmp_path: Path) -> None:
+    (tmp_path / "camera1_x").mkdir()
+    before = held_by(os.getpid(), tmp_path)
+    (tmp_path / "camera1_x" / "segment.ts").write_bytes(b"x")
+    with (tmp_path / "other").open("wb"):
+        after = held_by(os.getpid(), tmp_path)
+    assert (after.descriptors - before.descriptors, after.files - before.files) == (1, 1)
+    assert after.memory_mb > 5
+    found = growths([0, 1, 2], [Held(50, 9, 4, 0, 0), Held(51, 9, 4, 1, 0), Held(52, 9, 4, 0, 0)])
+    assert found["memory_mb"].rise == 2
+    assert "| memory, MB | 50.0 | 52.0 | +3600.0 | 52.0 |" in table(found)
+    assert "| children | 0.0 | 0.0 | +0.0 | 1.0 |" in table(found)

@@ -1,0 +1,94 @@
+"""Does something grow? What a running program holds, sampled over time, and what that says in the long run."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from itertools import combinations
+from pathlib import Path
+
+import psutil
+
+_UNITS = {"memory_mb": "memory, MB"}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the app holds at a moment. Of the master and its worker, apart from `children`: those of the worker.
+
+    `memory_mb` is proportional: what they share counts once. `files` are those below the streams folder.
+    """
+
+    memory_mb: float
+    descriptors: int
+    threads: int
+    children: int
+    files: int
+
+
+def held_by(master_pid: int, streams_dir: Path) -> Held:
+    master = psutil.Process(master_pid)
+    own = [master, *master.children()]
+    return Held(
+        sum(process.memory_full_info().pss for process in own) / 1e6,
+        sum(process.num_fds() for process in own),
+        sum(process.num_threads() for process in own),
+        len(master.children(recursive=True)) - len(own) + 1,
+        _count_files(streams_dir),
+    )
+
+
+def _count_files(folder: Path) -> int:
+    count = 0
+    with contextlib.suppress(FileNotFoundError):  # a session's folder, gone meanwhile
+        for session in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                count += sum(1 for _ in session.iterdir())
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One kind of thing over time: medians of the first and the last third, and the slope (Theil-Sen) in an hour."""
+
+    name: str
+    first: float
+    last: float
+    an_hour: float
+    most: float
+
+    @property
+    def rise(self) -> float:
+        return self.last - self.first
+
+
+def growth(name: str, times_s: Sequence[float], values: Sequence[float]) -> Growth:
+    """At least three samples. The slope is the median of those between any two samples: outliers do not move it."""
+    third = len(values) // 3
+    slopes = [
+        (values[later] - values[earlier]) / (times_s[later] - times_s[earlier])
+        for earlier, later in combinations(range(len(values)), 2)
+    ]
+    return Growth(
+        name,
+        statistics.median(values[:third]),
+        statistics.median(values[-third:]),
+        3600 * statistics.median(slopes),
+        max(values),
+    )
+
+
+def growths(times_s: Sequence[float], samples: Sequence[Held]) -> dict[str, Growth]:
+    columns = zip(*map(astuple, samples), strict=True)
+    names = [item.name for item in fields(Held)]
+    return {name: growth(name, times_s, column) for name, column in zip(names, columns, strict=True)}
+
+
+def table(found: dict[str, Growth]) -> str:
+    rows = ["| What the app holds | first third | last third | an hour | most |", "|---|---|---|---|---|"]
+    for name, item in found.items():
+        figures = f"{item.first:.1f} | {item.last:.1f} | {item.an_hour:+.1f} | {item.most:.1f}"
+        rows.append(f"| {_UNITS.get(name, name)} | {figures} |")
+    return "\n".join(rows)

@@ -87,7 +87,7 @@ def test_no_more_is_loaded_than_is_seen_soon(app: App, camera_id: int, open_page
     loaded_s = page.evaluate(
         "(({ currentTime, buffered }) => buffered.end(0) - currentTime)(document.querySelector('#player video'))"
     )
-    assert 20 < loaded_s < 45
+    assert 30 < loaded_s < 60
 
 
 def test_the_address_can_ask_for_hls(app: App, camera_id: int, open_page: Open) -> None:
@@ -135,10 +135,9 @@ def test_a_connection_that_breaks_is_taken_up_again_at_the_same_picture(
         relay.cut()
         page.wait_for_timeout(2500)
         assert burnt_s(page) > at_s + 1, "what is loaded plays on"
-        relay.mend()
-        began_s = time.monotonic()
         with page.expect_request("**/api/playback/seek", timeout=10_000):
-            pass
+            relay.mend()
+            began_s = time.monotonic()
         page.wait_for_selector(PLAYING)
         now_s = burnt_s(page)
         assert at_s < now_s < at_s + 2.5 + (time.monotonic() - began_s) + 2
@@ -171,7 +170,9 @@ def test_a_session_that_somebody_ends_is_said_and_can_be_taken_up_again(
     for stream in app.call("GET", "/api/streams/all")["streams"]:
         if stream["kind"] == "replay":
             app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
-    expect(page.locator("#player [data-part=retry]")).to_be_visible(timeout=50_000)
+    page.keyboard.press(">")
+    page.keyboard.press(">")  # what is loaded is played first, at four times its speed
+    expect(page.locator("#player [data-part=title]")).to_have_text("This playback was ended", timeout=40_000)
     page.locator("#player [data-part=retry]").click()
     page.wait_for_selector(PLAYING)
     moves(page)

@@ -188,8 +188,6 @@ test('who has missed the beginning, cannot join, or has to fetch segments is tol
   socket.listener.onProblem({ code: 'not_found' });
   socket.listener.onTold({ type: 'watching', from_start: true });
   assert.ok(feed.hasJoined);
-  socket.isUp = false;
-  assert.ok(!feed.hasJoined);
   socket.listener.onProblem({ code: 'not_found' });
   assert.deepEqual(told, ['refused', 'missed']);
   feed.leave();
@@ -281,6 +279,17 @@ test('a run that comes while a later wish is carried out is passed over', async 
   socket.part(0, NIGHT + HOUR); // before the answer to the seek
   await settle();
   assert.deepEqual(loads, [2]);
+});
+
+test('a connection that breaks just after it has joined is waited for', async (context) => {
+  const { session, socket, loads } = sessionOver();
+  context.after(() => session.close());
+  session.go(PLACE);
+  await settle();
+  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.isUp = false;
+  await settle(1700);
+  assert.deepEqual([loads, socket.said.length], [[], 1]);
 });
 
 test('after a few misses in a row it is HLS', async (context) => {

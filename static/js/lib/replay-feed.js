@@ -10,7 +10,7 @@
  * @typedef {import('./live-socket.js').LiveInit} LiveInit
  * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
  * @typedef {{init: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: LiveFragments) => void, end: () => void}} Sink
- * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'want'|'isUp'>} Socket
+ * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'want'>} Socket
  * @typedef {(sink: Sink) => void} Delivery
  */
 
@@ -82,9 +82,9 @@ export class ReplayFeed extends EventTarget {
     });
   }
 
-  /** Whether it is being sent what there is. */
+  /** Whether the server has taken it in; a connection that breaks after that comes back. */
   get hasJoined() {
-    return this.#hasJoined && this.#socket.isUp;
+    return this.#hasJoined;
   }
 
   /** Whether the present run is here to its end. */

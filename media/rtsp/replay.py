@@ -397,6 +397,8 @@ class HeldLine:
             self._tools.budget.give_back(self._source.device_key)
 
     async def _end_session(self) -> None:
+        if self._is_held_up and self._session is not None:
+            self._session.release()
         run, self._run, self._session = self._run, None, None
         self._is_held_up = False
         self._plays_in_session = 0

@@ -219,6 +219,11 @@ class ReplayDeviceSession(DeviceSession):
         """Holds the device up by not taking what it sends; for those that cannot pause."""
         self._connection.set_reading(is_reading)
 
+    def release(self) -> None:
+        """Before it ends while it is held up: its answer to that is read, and what it has sent before is dropped."""
+        self._relay.wait_for_answer()
+        self._connection.set_reading(True)
+
     async def _begin(self) -> None:
         self.opened.set()
 

@@ -374,6 +374,29 @@ def test_a_device_that_seeks_in_a_new_session_only_is_held_up_too_for_going_on_w
     assert (peer.connections, peer.asked["PAUSE"]) == (connections, asked)
 
 
+def test_a_session_that_is_held_up_is_ended_without_delay_and_what_it_had_sent_is_dropped(
+    gateway: RtspGateway, camera: Start
+) -> None:
+    plays: list[Asked] = []
+    peer = camera(answers={"PLAY": partial(once_a_session, plays)})
+    line, before, after, last = (
+        gateway.open_replay(recording(peer.uri("/recording"))),
+        Listener(),
+        Listener(),
+        Listener(),
+    )
+    for number, listener in enumerate((before, after)):
+        line.play(NIGHT_S + 100 * number, listener)
+        listener.until_pictures(3)
+    line.pause()
+    threading.Event().wait(0.5)
+    began_s = time.monotonic()
+    line.play(NIGHT_S + 200, last)
+    last.until_pictures(3)
+    assert time.monotonic() - began_s < 0.9, "the answer to TEARDOWN was waited for, and not read"
+    assert peer.asked["TEARDOWN"] == 2
+
+
 def test_a_seek_while_it_is_held_up_needs_no_new_session(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PAUSE": refuse("405 Method Not Allowed")})
     line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()

@@ -32,7 +32,8 @@ _PLACE = """([row, atMs]) => {
   return [box.left + label + fraction * (box.width - label), box.top + 30 + 26 * row + 13];
 }"""
 
-# From the pointer's press to a frame of the run that the click began.
+# From the pointer's press to the screen's first refresh that shows a picture of the run that the click began: the last
+# one, which stays until then, is gone.
 _WATCH = """() => {
   const player = document.querySelector('#player');
   window.clickToPicture = new Promise((resolve, reject) => {
@@ -41,12 +42,13 @@ _WATCH = """() => {
     addEventListener('pointerdown', () => { begun = performance.now(); }, { capture: true, once: true });
     addEventListener('timeline-seek', ({ detail }) => { atS = detail.atMs / 1000; }, { once: true });
     setTimeout(() => reject(new Error('no picture in 20 s')), 20000);
+    const frozen = player.querySelector('[data-part=frozen]');
     const look = () => {
-      const isThere = !player.querySelector('[data-phase=loading]') && Math.abs(player.atMs / 1000 - atS) < 6;
-      if (isThere) resolve(performance.now() - begun);
-      else player.video.requestVideoFrameCallback(look);
+      const isThere = !player.querySelector('[data-phase=loading]') && frozen.hidden && player.video.readyState > 1;
+      if (isThere && Math.abs(player.atMs / 1000 - atS) < 6) resolve(performance.now() - begun);
+      else requestAnimationFrame(look);
     };
-    player.video.requestVideoFrameCallback(look);
+    requestAnimationFrame(look);
   });
 }"""
 

@@ -31,6 +31,36 @@ test('each stall makes the distance larger, up to an end; while the pictures flo
   assert.equal(pace.targetS, LEAST_TARGET_S);
 });
 
+/** Plays pictures that come regularly, after some bad moments. @param {LivePace} pace @param {number} fromS @param {number} untilS */
+function flow(pace, fromS, untilS) {
+  let aheadS = pace.targetS;
+  for (let nowS = fromS; nowS < untilS; nowS += 0.05) {
+    const { rate, jumpToS } = pace.next(nowS, aheadS);
+    aheadS = jumpToS ?? aheadS - 0.05 * (rate - 1);
+  }
+}
+
+test('after one bad moment, however bad, it is close again within a quarter of a minute', () => {
+  const pace = new LivePace();
+  pace.next(0, 0.2);
+  for (let count = 0; count < 12; count += 1) pace.stalled();
+  assert.ok(pace.targetS > 0.7);
+  flow(pace, 0.05, 15);
+  assert.ok(pace.targetS < 0.25, `${pace.targetS}`);
+});
+
+test('where pictures run out every few seconds the distance that this takes is kept for longer', () => {
+  const pace = new LivePace();
+  for (let time = 0; time < 60; time += 6) {
+    flow(pace, time, time + 6);
+    pace.stalled();
+  }
+  const before = pace.targetS;
+  assert.ok(before > 0.3, `${before}`);
+  flow(pace, 60, 80);
+  assert.ok(before - pace.targetS < 0.1);
+});
+
 test('a clock that leaps does not make the distance leap', () => {
   const pace = new LivePace();
   pace.stalled();

@@ -96,8 +96,8 @@ def _draw_row(axes: Axes, number: int, figure: Figure, scheme: Colours) -> None:
     if figure.goal is not None:
         axes.plot([figure.goal] * 2, [number - 0.36, number + 0.36], color=scheme.ink, linewidth=1.2)
     for values, colour, mark, place in (
-        (figure.plain, scheme.plain, "s", number + 0.12),
-        (figure.ours, scheme.ours, "o", number - 0.12 if figure.plain else number),
+        (figure.plain, scheme.plain, "s", number + 0.21),
+        (figure.ours, scheme.ours, "o", number - 0.21 if figure.plain else number),
     ):
         if not values:
             continue
@@ -114,7 +114,7 @@ def _draw_row(axes: Axes, number: int, figure: Figure, scheme: Colours) -> None:
             va="center",
             fontsize=7.5,
             color=colour,
-            bbox={"facecolor": scheme.paper, "edgecolor": "none", "pad": 0.6},
+            bbox={"facecolor": scheme.paper, "edgecolor": "none", "pad": 0.2},
         )
 
 

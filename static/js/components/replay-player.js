@@ -7,6 +7,7 @@ import { part, tell } from './dom.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
 import { showReplay } from './replay-face.js';
 import { RunEngine } from './run-engine.js';
+import { drawStill, saveStill } from './still.js';
 import { ZoomView } from './zoom-view.js';
 
 /** @typedef {import('../lib/replay-session.js').Place} Place @typedef {import('../lib/replay-text.js').Phase} Phase */
@@ -208,9 +209,17 @@ export class ReplayPlayer extends HTMLElement {
     }
     this.#movedAtMs = Date.now();
     this.#paused = !this.video.paused || (!this.#paused && this.#phase === 'loading');
-    if (this.#paused) this.video.pause();
+    if (this.#paused) this.#stand();
     else void this.#play();
     this.#show();
+  }
+
+  /** Stands at the picture that its clock says: which one was on screen last is not always told in time. */
+  #stand() {
+    const { video } = this;
+    const wasPlaying = !video.paused;
+    video.pause();
+    if (wasPlaying && this.#pictureMs !== null && !video.seeking) this.#engine?.moveTo(video.currentTime);
   }
 
   /** @param {number} byMs */
@@ -224,7 +233,7 @@ export class ReplayPlayer extends HTMLElement {
   step(direction) {
     const { video } = this;
     this.#paused = true;
-    video.pause();
+    this.#stand();
     this.#wake();
     const engine = this.#engine;
     if (!this.#place || !engine || this.#exactMs !== null) return;
@@ -277,21 +286,8 @@ export class ReplayPlayer extends HTMLElement {
 
   /** In the picture's full resolution, named after camera, channel and the picture's own time. */
   saveSnapshot() {
-    const canvas = document.createElement('canvas');
-    const atMs = this.atMs;
-    if (atMs === null || !this.#draw(canvas)) return;
-    canvas.toBlob(
-      (blob) => {
-        if (!blob) return;
-        const link = document.createElement('a');
-        link.href = URL.createObjectURL(blob);
-        link.download = snapshotFileName(this.names, new Date(atMs), this.clock);
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-      },
-      'image/jpeg',
-      0.92,
-    );
+    const { atMs } = this;
+    if (atMs !== null) saveStill(this.video, snapshotFileName(this.names, new Date(atMs), this.clock));
   }
 
   // ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -480,18 +476,7 @@ export class ReplayPlayer extends HTMLElement {
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.#pictureMs !== null && this.#draw(frozen)) frozen.hidden = false;
-  }
-
-  /** @param {HTMLCanvasElement} canvas */
-  #draw(canvas) {
-    const { video } = this;
-    if (!video.videoWidth || video.readyState < 2) return false;
-    canvas.width = video.videoWidth;
-    canvas.height = video.videoHeight;
-    const context = canvas.getContext('2d');
-    context?.drawImage(video, 0, 0);
-    return context !== null;
+    if (this.#pictureMs !== null && drawStill(this.video, frozen)) frozen.hidden = false;
   }
 }
 

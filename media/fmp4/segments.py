@@ -97,6 +97,7 @@ class SegmentBuilder:
         self._number = 0  # of the segment
         self._fragments = 0
         self._reorders = False
+        self._is_heard = False  # sound that was announced has come
         self._usual_step = round(_USUAL_STEP_S * clock_rate)
         self._last: AccessUnit | None = None
         self._is_seam = False
@@ -143,6 +144,7 @@ class SegmentBuilder:
     def _put_sound(self, unit: AccessUnit) -> None:
         if self._sound is None or not self._pictures:
             return
+        self._is_heard = True
         first, newest = self._pictures[0], self._pictures[-1]
         start_s = self._start / self._video.timescale
         own_s = None
@@ -183,7 +185,7 @@ class SegmentBuilder:
             return
         if pictures and self._since(pictures[0], last) >= (self._part if self._fragments else 0):
             self._pictures = pictures
-            self._make_part(last, _SOUND_MAY_LAG_WITHIN_S)
+            self._make_part(last, _SOUND_MAY_LAG_WITHIN_S if self._is_heard else _SOUND_MAY_LAG_S)
             self._pictures = [last]
 
     def _close(self, following: AccessUnit | None, sound_may_lag_s: float = _SOUND_MAY_LAG_S) -> list[Segment]:

@@ -87,7 +87,7 @@ def test_no_more_is_loaded_than_is_seen_soon(app: App, camera_id: int, open_page
     loaded_s = page.evaluate(
         "(({ currentTime, buffered }) => buffered.end(0) - currentTime)(document.querySelector('#player video'))"
     )
-    assert 30 < loaded_s < 60
+    assert 30 < loaded_s < 120  # what was on its way when the recorder was told to wait comes, too
 
 
 def test_the_address_can_ask_for_hls(app: App, camera_id: int, open_page: Open) -> None:

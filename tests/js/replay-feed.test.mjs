@@ -195,16 +195,6 @@ test('who has missed the beginning, cannot join, or has to fetch segments is tol
   assert.equal(told.length, 2);
 });
 
-test('a run that is here to its end is not sought again after a break', () => {
-  const { socket, told } = feedOf();
-  socket.listener.onTold({ type: 'watching', from_start: true });
-  socket.init(1);
-  socket.part(0);
-  socket.listener.onTold({ type: 'end', run: 1 });
-  socket.listener.onTold({ type: 'watching', from_start: false });
-  socket.listener.onProblem({ code: 'not_found' });
-  assert.deepEqual(told, []);
-});
 
 // ── The session ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -226,7 +216,7 @@ function sessionOver(socket = new Socket()) {
     const { url, run } = /** @type {CustomEvent} */ (event).detail;
     loads.push(url ?? run.number);
   });
-  return { session, socket, loads, answer: (/** @type {object} */ more) => (status = { ...status, ...more }) };
+  return { session, socket, loads, api, answer: (/** @type {object} */ more) => (status = { ...status, ...more }) };
 }
 
 test('over a socket a session is started and sought, and its runs are what is loaded', async (context) => {
@@ -290,6 +280,43 @@ test('a connection that breaks just after it has joined is waited for', async (c
   socket.isUp = false;
   await settle(1700);
   assert.deepEqual([loads, socket.said.length], [[], 1]);
+});
+
+test('what is here to its end is not sought again after a break, unless another time is on its way', async (context) => {
+  const { session, socket } = sessionOver();
+  context.after(() => session.close());
+  let missed = 0;
+  session.addEventListener('missed', () => (missed += 1));
+  session.go(PLACE);
+  await settle();
+  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.init(1);
+  socket.part(0);
+  socket.listener.onTold({ type: 'end', run: 1 });
+  socket.listener.onTold({ type: 'watching', from_start: false });
+  socket.listener.onProblem({ code: 'not_found' });
+  assert.equal(missed, 0);
+  session.go({ ...PLACE, atMs: NIGHT + HOUR });
+  await settle(); // the answer is there, its pictures went to a connection that died
+  socket.listener.onTold({ type: 'watching', from_start: false });
+  assert.equal(missed, 1);
+});
+
+test('a run that was passed over is played should the later wish fail', async (context) => {
+  const { session, socket, loads, api } = sessionOver();
+  context.after(() => session.close());
+  session.go(PLACE);
+  await settle();
+  socket.listener.onTold({ type: 'watching', from_start: true });
+  api.seekPlayback = async () => {
+    throw new TypeError('no network');
+  };
+  session.go({ ...PLACE, atMs: NIGHT + HOUR });
+  socket.init(1);
+  socket.part(0);
+  await settle();
+  assert.ok(session.problem);
+  assert.deepEqual([loads, session.isOnItsWay], [[1], false]);
 });
 
 test('after a few misses in a row it is HLS', async (context) => {

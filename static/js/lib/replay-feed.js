@@ -76,7 +76,7 @@ export class ReplayFeed extends EventTarget {
       onInit: (init, data) => this.#init(init, data),
       onFragments: (fragments) => this.#append(fragments),
       onStream: () => {},
-      onProblem: () => this.#refused(),
+      onProblem: () => this.#told(this.#hasJoined ? 'missed' : 'refused'),
       onLink: () => {},
       onTold: (told) => this.#hear(told),
     });
@@ -122,17 +122,12 @@ export class ReplayFeed extends EventTarget {
   #hear(told) {
     if (told.type === 'watching') {
       this.#hasJoined = true;
-      if (told.from_start === false && !this.isComplete) this.#told('missed');
+      if (told.from_start === false) this.#told('missed');
     } else if (told.type === 'segments_only') this.#told('segments');
     else if (this.#run?.number === told.run) {
       this.#run.isEnded = true;
       this.#run.take((sink) => sink.end());
     }
-  }
-
-  #refused() {
-    if (!this.#hasJoined) this.#told('refused');
-    else if (!this.isComplete) this.#told('missed');
   }
 
   /** @param {'missed'|'refused'|'segments'} what */

@@ -64,6 +64,8 @@ export class ReplaySession extends EventTarget {
   #wishedRun = 0;
   /** @type {number[]} */
   #missedMs = [];
+  /** Came while a later wish was carried out; it is played should that fail. @type {import('./replay-feed.js').ReplayRun|null} */
+  #passedOver = null;
 
   /**
    * @param {Pick<Api, 'startPlayback'|'seekPlayback'|'stopStream'|'streamStatus'>} api
@@ -148,12 +150,26 @@ export class ReplaySession extends EventTarget {
         const load = await this.#carryOut(place);
         if (load) this.#load(load);
       } catch (error) {
-        if (!this.#wanted && !this.#closed) this.#problem = problemOf(error);
+        if (!this.#wanted && !this.#closed) this.#failed(error);
       }
     }
     this.#busy = false;
     if (this.#closed) await this.#end(false);
     this.#changed();
+  }
+
+  /** @param {unknown} error of the last wish: what was on its way before is all there is */
+  #failed(error) {
+    this.#problem = problemOf(error);
+    const run = this.#passedOver;
+    if (run && this.#feed && run.number >= this.#wishedRun) this.#loadRun(run);
+  }
+
+  /** @param {import('./replay-feed.js').ReplayRun} run */
+  #loadRun(run) {
+    this.#passedOver = null;
+    this.#loadedRun = run.number;
+    this.#load({ url: null, run, startMs: run.startMs });
   }
 
   /** @param {Load} load */
@@ -200,13 +216,14 @@ export class ReplaySession extends EventTarget {
     const feed = new ReplayFeed(socket, { streamId: stream.stream_id, viewerId: stream.viewer_id });
     this.#feed = feed;
     this.#loadedRun = this.#wishedRun = 0;
+    this.#passedOver = null;
     /** @param {string} type @param {(event: Event) => void} work */
     const on = (type, work) => feed.addEventListener(type, (event) => feed === this.#feed && work(event));
     on('run', (event) => {
       const run = /** @type {CustomEvent<import('./replay-feed.js').ReplayRun>} */ (event).detail;
-      if (run.number < this.#wishedRun || (this.#busy && run.number === this.#wishedRun)) return; // of a wish before
-      this.#loadedRun = run.number;
-      this.#load({ url: null, run, startMs: run.startMs });
+      if (run.number < this.#wishedRun) return;
+      if (this.#wanted || (this.#busy && run.number === this.#wishedRun)) this.#passedOver = run; // of a wish before
+      else this.#loadRun(run);
       this.#changed();
     });
     on('segments', () => this.#goOverToHls());
@@ -232,7 +249,13 @@ export class ReplaySession extends EventTarget {
     );
   }
 
+  /** Whether all that is wanted is here: nothing was missed. */
+  get #hasAll() {
+    return (this.#feed?.isComplete ?? false) && !this.isOnItsWay;
+  }
+
   #missed() {
+    if (this.#hasAll) return;
     const nowMs = Date.now();
     this.#missedMs = [...this.#missedMs.filter((ms) => nowMs - ms < MISSES_MS), nowMs];
     if (this.#missedMs.length > MISSES) this.avoidSocket();
@@ -293,7 +316,7 @@ export class ReplaySession extends EventTarget {
   #ended() {
     this.#stream = null;
     this.#isTried = false;
-    if (this.#feed && !this.#feed.isComplete) this.#problem = { code: 'stream_ended', detail: '' };
+    if (this.#feed && !this.#hasAll) this.#problem = { code: 'stream_ended', detail: '' };
   }
 
   #changed() {

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 
 import psutil
 from playwright.sync_api import BrowserContext
@@ -22,6 +23,9 @@ from tools.frames import READ_ALL_VIDEOS
 TILES = 16
 _SETTLE_MS = 8000
 _READ_S = 10
+_OPENED = "wall of 16, cold, opened until all move"
+_SAME = "the same: behind reality,"
+_CPU = "the same: CPU of one core; ours: the server, no ffmpeg runs; plain: its 16 ffmpeg alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +58,21 @@ def figures(device: Recorder, app: App, camera_id: int, runs: int, window_s: flo
     if any(wall.ffmpegs for wall in ours):
         raise RuntimeError("an ffmpeg runs for the wall")
     what = f"wall of {len(urls)} sub streams, cold"
-    yield Figure(
-        f"{what}: page opened until all move",
-        "ms",
-        [wall.shown_ms for wall in ours],
-        [wall.shown_ms for wall in plain],
-        2500,
-        "wall of 16, cold, opened until all move",
-        "first",
-    )
-    yield Figure(
-        "the same: behind reality, the tiles' median",
-        "ms",
-        [wall.behind_ms for wall in ours],
-        [wall.behind_ms for wall in plain],
-        350,
-        "wall of 16",
-        "behind",
-    )
-    yield Figure(
-        "the same: behind reality, the last of the tiles",
-        "ms",
-        [wall.worst_ms for wall in ours],
-        [wall.worst_ms for wall in plain],
-        None,
-        "wall of 16, the last tile",
-        "behind",
-    )
-    yield Figure(
-        "the same: CPU of one core; ours: the server, no ffmpeg runs; plain: its 16 ffmpeg alone",
-        "%",
-        [wall.cpu_percent for wall in ours],
-        [wall.cpu_percent for wall in plain],
-        25,
-        "wall of 16",
-        "cpu",
+    yield from (
+        Figure(name, unit, [of(wall) for wall in ours], [of(wall) for wall in plain], goal, label, axis)
+        for name, unit, of, goal, label, axis in (
+            (f"{what}: page opened until all move", "ms", attrgetter("shown_ms"), 2500, _OPENED, "first"),
+            (f"{_SAME} the tiles' median", "ms", attrgetter("behind_ms"), 350, "wall of 16", "behind"),
+            (
+                f"{_SAME} the last of the tiles",
+                "ms",
+                attrgetter("worst_ms"),
+                None,
+                "wall of 16, the last tile",
+                "behind",
+            ),
+            (_CPU, "%", attrgetter("cpu_percent"), 25, "wall of 16", "cpu"),
+        )
     )
 
 

@@ -75,7 +75,7 @@ def _trak(track: Track) -> bytes:
 def fragment(sequence_number: int, runs: Sequence[TrackRun]) -> bytes:
     """moof and mdat; runs without samples are left out. At least one must have some.
 
-    Live makes thousands a second of one picture each: sizes are reckoned, and the boxes packed in one go.
+    Live makes hundreds a second of one picture each: sizes are reckoned, and the boxes packed in one go.
     """
     runs = [run for run in runs if run.samples]
     if not runs:

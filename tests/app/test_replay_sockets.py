@@ -198,6 +198,21 @@ def test_what_cannot_be_watched_is_said_and_the_socket_stays(app: App, camera_id
     stop(app, stream)
 
 
+def test_a_live_stream_is_no_replay_and_leaving_it_at_once_is_no_fault(app: App, camera_id: int) -> None:
+    body = {"camera_id": camera_id, "profile_token": "MediaProfile00001"}
+    live = app.call("POST", "/api/streams/start", body)
+    with opened(app) as client:
+        join(client, live)
+        assert text(client, "problem")["problem"]["code"] == "invalid_request"
+        join(client, live, 2)
+        say(client, type="leave", id=2)
+        say(client, type="clock", sent=1)
+        text(client, "clock")
+    stop(app, live)
+    time.sleep(0.5)  # the worker that leaves it is another thread
+    assert "broke off" not in app.log.read_text()
+
+
 def test_a_stream_that_somebody_else_has_started_is_none_to_watch(make_app: Any, recorder: Any) -> None:
     app = make_app().start()
     camera_id = recorder.add_to(app)

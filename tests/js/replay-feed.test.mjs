@@ -41,7 +41,7 @@ test('a place has its time and a time its place, on either side of a gap', () =>
 
 test('there is no time before there is a picture', () => {
   const line = new PictureLine();
-  assert.deepEqual([line.dateAt(0), line.placeOf(NIGHT), line.beginsMs, line.reachedS, line.beginOf(1)], [null, null, null, null, null]);
+  assert.deepEqual([line.dateAt(0), line.placeOf(NIGHT), line.beginsMs, line.beginOf(1)], [null, null, null, null]);
 });
 
 test('the picture beside is the next one, whatever piece it is in, and only where it is loaded', () => {
@@ -58,7 +58,7 @@ test('the picture beside is the next one, whatever piece it is in, and only wher
 test('what is sent once more takes the place of what was there', () => {
   const line = lineWithAGap();
   line.dropFrom(2);
-  assert.equal(line.reachedS, 1);
+  assert.equal(line.placeOf(NIGHT + 2400), null);
   line.add(piece(2, NIGHT + 7000));
   assert.equal(line.dateAt(2.2), NIGHT + 7200);
   assert.equal(line.placeOf(NIGHT + HOUR + 3500), null);
@@ -69,7 +69,7 @@ test('what is behind is forgotten, but for the piece that reaches further', () =
   line.forget(1.5);
   assert.equal(line.beginsMs, NIGHT + 1000);
   line.forget(100);
-  assert.equal(line.reachedS, 4);
+  assert.equal(line.beginsMs, NIGHT + HOUR + 4000);
 });
 
 // ── What comes over the socket ───────────────────────────────────────────────────────────────────────────────────────

@@ -150,11 +150,8 @@ class LiveDesk:
             watch = ReplayWatch(self, number, a_text(message, "stream_id"), a_text(message, "viewer_id"))
             self._watch(watch, lambda: self._join_replay(watch))
         else:
-            camera_id, profile_token = (
-                a_whole_number(message, "camera_id", 1, 2**63 - 1),
-                a_text(message, "profile_token"),
-            )
-            self._watch_live(number, message, camera_id, profile_token)
+            camera_id = a_whole_number(message, "camera_id", 1, 2**63 - 1)
+            self._watch_live(number, message, camera_id, a_text(message, "profile_token"))
 
     def _watch_live(self, number: int, message: dict[str, Any], camera_id: int, profile_token: str) -> None:
         watch = LiveWatch(self, number, message.get("sound") is True, is_skipping=message.get("fresh") is True)

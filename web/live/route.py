@@ -12,7 +12,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from core.access import Permission, Principal
-from core.errors import NotFound, Unavailable
+from core.errors import InvalidRequest, NotFound, Unavailable
 from web.access import principal, who_asks_later
 from web.client import client
 from web.fields import parse_id
@@ -93,7 +93,7 @@ def _house(app: Services, address: str) -> House:
         return app.streams.watch_replay(listener.stream_id, listener.viewer_id, listener)
 
     def leave_replay(listener: ReplayWatch) -> None:
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(NotFound, InvalidRequest):  # nor need it have been one that can be watched
             app.streams.unwatch_replay(listener.stream_id, listener.viewer_id, listener)
 
     def want(listener: ReplayWatch, run: int, until_s: float) -> None:

@@ -33,11 +33,6 @@ export class PictureLine {
     return this.#pieces[0]?.takenMs ?? null;
   }
 
-  /** Where the last piece begins; null where there is none. */
-  get reachedS() {
-    return this.#pieces.at(-1)?.startS ?? null;
-  }
-
   /** When what is shown at a place was taken; null before there is anything. @param {number} atS */
   dateAt(atS) {
     const piece = this.#pieces.findLast(({ startS }) => startS <= atS + SAME_PICTURE_S) ?? this.#pieces[0];

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -34,7 +35,10 @@ class EncodeError(Exception):
 
 @dataclass
 class Clip:
-    """A loop of pictures, complete or growing. `started` is set when it can be sent, or when it has failed."""
+    """A loop of pictures or its stills, complete or growing.
+
+    `started` is set when it can be sent, `finished` when nothing more comes; both also when it has failed.
+    """
 
     spec: PictureSpec
     pictures: list[Picture] = field(default_factory=list)
@@ -48,7 +52,8 @@ class Clip:
     async def wait_started(self, timeout_s: float) -> None:
         """Wait for the first pictures; EncodeError when they do not come."""
         try:
-            await asyncio.wait_for(self.started.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):  # wait_for would lose a cancellation (Python before 3.12)
+                await self.started.wait()
         except TimeoutError:
             raise EncodeError("the first pictures are still being encoded") from None
         if self.failure:
@@ -197,13 +202,15 @@ class ClipStore:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=_child_environment(),
+            start_new_session=True,
         )
         try:
             data = await self._collect(clip, process)
             code = await process.wait()
         finally:
             if process.returncode is None:
-                process.kill()
+                # the encoder with its painter: alone it would wait for ever for somebody to read, and we for it
+                os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         if code != 0 or not _is_whole(clip):
             raise EncodeError(f"{self.ffmpeg} ended with {code} after {len(clip.pictures)} pictures")
@@ -220,19 +227,19 @@ class ClipStore:
         process.stdin.close()
         cutter = StreamCutter(clip.spec.stream.codec, clip.sets, packs=clip.spec.kind != "scene")
         head_start = min(_HEAD_START_FRAMES, clip.spec.stream.gop_frames)
-        pieces = []
+        pieces, begun = [], b""
         while piece := await process.stdout.read(_PIECE_BYTES):
             pieces.append(piece)
-            if clip.spec.kind != "stills":
+            if clip.spec.kind == "stills":
+                *whole, begun = (begun + piece).split(_JPEG_END)
+                clip.stills += [still + _JPEG_END for still in whole]
+            else:
                 clip.pictures += cutter.feed(piece)
-                if len(clip.pictures) >= head_start:
-                    clip.started.set()
-        data = b"".join(pieces)
+            if clip.stills or len(clip.pictures) >= head_start:
+                clip.started.set()
         if clip.spec.kind != "stills":
             clip.pictures += cutter.finish()
-        else:
-            clip.stills = split_jpegs(data)
-        return data
+        return b"".join(pieces)
 
     async def _encoder(self, codec: str) -> str:
         if self._encoders is None:

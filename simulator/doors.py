@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from simulator.clips import EncodeError
 from simulator.layout import picture_spec
 from simulator.login import Outcome
+from simulator.painter import STILL_EVERY_S
 from simulator.soap import (  # noqa: F401 (importing a service registers its operations)
     device,
     events,
@@ -24,7 +27,9 @@ from simulator.web import Handler, Request, Response, Silence
 if TYPE_CHECKING:
     from simulator.recorder import Recorder
 
-_STILLS_TIMEOUT_S = 20.0
+_STILL_TIMEOUT_S = 20.0
+# So long for all of them, that of now among them; then the last that there is goes out. Clients wait some ten seconds.
+_ALL_STILLS_WITHIN_S = 3.0
 
 
 def device_handler(recorder: Recorder) -> Handler:
@@ -71,11 +76,12 @@ async def _snapshot(recorder: Recorder, request: Request) -> Response:
         return Response(503, b"no picture\n")
     clip = recorder.store.clip(picture_spec(stream.channel, "main", "stills"))
     try:
-        async with asyncio.timeout(_STILLS_TIMEOUT_S):
+        await clip.wait_started(_STILL_TIMEOUT_S)
+    except EncodeError as error:
+        return Response(503, f"{error}\n".encode())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ALL_STILLS_WITHIN_S):
             await clip.finished.wait()
-    except TimeoutError:
-        return Response(503)
-    if clip.failure:
-        return Response(503, f"{clip.failure}\n".encode())
-    index = stream.index_at(time.time()) * len(clip.stills) // stream.spec.frames
-    return Response(200, clip.stills[index], "image/jpeg", (("Cache-Control", "no-store"),))
+    place = stream.index_at(time.time()) // (STILL_EVERY_S * stream.spec.fps)
+    jpeg = clip.stills[min(place, len(clip.stills) - 1)]
+    return Response(200, jpeg, "image/jpeg", (("Cache-Control", "no-store"),))

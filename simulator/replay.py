@@ -98,15 +98,14 @@ class ArchivePictures:
     async def prepare(self, now_s: float) -> None:
         """EncodeError when there are none."""
         if self._is_loop:
-            clip = self._store.clip(picture_spec(self._channel, "main"))
-            await self._filled(clip, self.spec.frames)
-            self._loop = clip
+            clip = self._loop = self._store.clip(picture_spec(self._channel, "main"))
+            await clip.wait_started(_PIECE_TIMEOUT_S)
         elif self.spec.codec == "h265":
             clip = await self._piece(int(now_s) - int(now_s) % ARCHIVE_LOOP_S, self.spec.gop_frames)
         else:
-            clip = self._store.clip(archive_spec(self._channel))
-            await self._filled(clip, self.spec.frames)
-            self._loop, self._writer = clip, SliceWriter.of_sets(clip.sets.sps, clip.sets.pps)
+            clip = self._loop = self._store.clip(archive_spec(self._channel))
+            await clip.wait_started(_PIECE_TIMEOUT_S)
+            self._writer = SliceWriter.of_sets(clip.sets.sps, clip.sets.pps)
         self.sets = clip.sets
 
     async def group(self, start_s: int) -> list[Picture]:
@@ -118,6 +117,7 @@ class ArchivePictures:
             clip = await self._piece(begins_s, first + count)
             return clip.pictures[first : first + count]
         first = start_s % self.spec.loop_s * self.spec.fps
+        await self._filled(self._loop, first + count)
         found = self._loop.pictures[first : first + count]
         if self._writer is None:
             return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.watching import Open
 from tools.running import PASSWORD as RECORDER_PASSWORD
@@ -271,6 +271,34 @@ def test_users_and_tokens_are_managed_on_one_page(new_app: App, recorder: Record
     page.get_by_role("button", name="Remove Ben").click()
     page.locator("#confirm").get_by_role("button", name="Remove").click()
     expect(page.locator("#users .access-row")).to_have_count(1)
+
+
+def test_who_is_quick_is_offered_the_cameras_too(new_app: App, recorder: Recorder, open_page: Open) -> None:
+    watched = open_page(f"{new_app.url}/")
+    watched.forgive("ERR_FAILED")
+    page = watched.page
+    make_first(page, new_app)
+    add_recorder(page, recorder)
+    asked: list[Route] = []
+
+    def keep(route: Route) -> None:
+        asked.append(route)
+
+    page.route("**/api/cameras", keep)
+    with page.expect_request("**/api/cameras"):
+        page.goto(f"{new_app.url}/access")
+    user, token = (page.get_by_role("button", name=name) for name in ("Add user", "Add token"))
+    expect(user).to_be_disabled()
+    expect(token).to_be_disabled()
+    asked[0].abort()
+    expect(page.locator("toast-area")).to_contain_text("does not answer")
+    expect(user).to_be_disabled()
+    page.unroute("**/api/cameras")
+    page.reload()
+    user.click()
+    dialog = page.locator("#user-dialog dialog")
+    dialog.get_by_label("Only these").check()
+    expect(dialog.locator("[data-part=check]")).to_have_count(1)
 
 
 def test_ones_own_password_is_changed_and_the_page_works_on(new_app: App, open_page: Open) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -87,18 +88,50 @@ def test_a_decoded_live_picture_is_the_one_that_the_control_port_names(
     assert (last - at_start) % frames <= (at_end - at_start) + 1
 
 
-def test_a_snapshot_shows_the_channel_as_it_is_about_now(simulator: Simulator, tmp_path: Path) -> None:
+def _snapshot(simulator: Simulator, folder: Path) -> bytes:
+    """Channel 1's, by curl."""
     target = "/onvif/snapshot?channel=1&subtype=0"
-    login = f"{USERNAME}:{PASSWORD}"
-    config = tmp_path / "curl"
-    config.write_text(f'user = "{login}"\nurl = "{simulator.url}{target}"\ndigest\nfail\nsilent\n')
-    jpeg = subprocess.run(["curl", "-K", str(config)], capture_output=True, timeout=20, check=True).stdout
+    config = folder / "curl"
+    config.write_text(f'user = "{USERNAME}:{PASSWORD}"\nurl = "{simulator.url}{target}"\ndigest\nfail\nsilent\n')
+    return subprocess.run(["curl", "-K", str(config)], capture_output=True, timeout=20, check=True).stdout
+
+
+def test_a_snapshot_shows_the_channel_as_it_is_about_now(simulator: Simulator, tmp_path: Path) -> None:
+    jpeg = _snapshot(simulator, tmp_path)
     assert jpeg[:3] == b"\xff\xd8\xff"
     stream = simulator.frames(1)
     luma = _ffmpeg("-f", "mjpeg", "-i", "pipe:0", "-f", "rawvideo", "-pix_fmt", "gray", "-", data=jpeg)
     number = frame_number_of(_cells(luma, int(stream["width"]), int(stream["height"])))
     assert number is not None
     assert (stream["index"] - number) % stream["frames"] <= 2 * stream["fps"] + 25
+
+
+_SLOW_ENCODER = """#!{python}
+import pathlib, subprocess, sys, time
+made = subprocess.run(["{ffmpeg}", *sys.argv[1:]], stdout=subprocess.PIPE, check=True).stdout
+first = made.index(bytes([255, 217])) + 2
+sys.stdout.buffer.write(made[:first])
+sys.stdout.buffer.flush()
+while not pathlib.Path("{go}").exists():
+    time.sleep(0.05)
+sys.stdout.buffer.write(made[first:])
+"""
+
+
+def test_a_snapshot_does_not_wait_until_all_of_them_are_drawn(tmp_path: Path) -> None:
+    slow, go, pictures = tmp_path / "slow", tmp_path / "go", tmp_path / "pictures"
+    slow.write_text(_SLOW_ENCODER.format(python=sys.executable, ffmpeg=FFMPEG, go=go))
+    slow.chmod(0o755)
+    simulator = Simulator(pictures, "--channels", "1", "--ffmpeg", str(slow))
+    try:
+        jpeg = _snapshot(simulator, tmp_path)
+        assert jpeg[:3] == b"\xff\xd8\xff"
+        assert jpeg[-2:] == b"\xff\xd9"
+        assert not [*pictures.glob("*.mjpeg")], "the others are still being drawn"
+        go.touch()
+        wait_until(lambda: bool([*pictures.glob("*.mjpeg")]), what="the drawing of the others")
+    finally:
+        simulator.stop()
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])

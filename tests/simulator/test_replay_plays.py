@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +103,32 @@ def test_what_was_paused_goes_on_at_once(replay: Replay) -> None:
     replay.shown(0.3)
     replay.play_range(100, 101)
     assert replay.shown(1.5) == second(100)
+
+
+def test_what_is_described_waits_for_the_first_pictures_not_for_the_whole_loop(tmp_path: Path) -> None:
+    simulator = Simulator(tmp_path, "--channels", "1", "--replay-clip", profile="full")
+    try:
+        replay = Replay(simulator)
+        assert not [*tmp_path.glob("*.h264")], "the rest is still being encoded"
+        replay.play_range(0, 2)
+        shown, ends_s = replay.shown(2.0), time.monotonic() + 30
+        while len(shown) < 50 and time.monotonic() < ends_s:  # they come as they are encoded
+            shown += replay.shown(1.0)
+        assert shown == [round(place / 25, 1) for place in range(50)]
+        replay.close()
+    finally:
+        simulator.stop()
+
+
+def test_it_ends_at_once_while_pictures_are_being_encoded(tmp_path: Path) -> None:
+    simulator = Simulator(tmp_path, "--channels", "1", "--replay-clip", profile="full")
+    try:
+        replay = Replay(simulator)
+        replay.play_range(0, 2)
+        assert not [*tmp_path.glob("*.h264")], "the rest is still being encoded"
+        began_s = time.monotonic()
+        assert simulator.stop() == 0
+        assert time.monotonic() - began_s < 5
+        replay.close()
+    finally:
+        simulator.kill()

@@ -46,6 +46,8 @@ async function refresh() {
   fill('sessions', sessions.map(sessionRow));
   fill('tokens', tokens.map(tokenRow));
   byId('no-tokens', HTMLElement).hidden = tokens.length > 0;
+  // Their dialogs offer the cameras: before those are known there is nothing to choose from.
+  for (const id of ['add-user', 'add-token']) byId(id, HTMLButtonElement).disabled = false;
 }
 
 /** @param {string} id @param {DocumentFragment[]} rows */

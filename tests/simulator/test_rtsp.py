@@ -104,6 +104,7 @@ def test_a_recorder_may_not_care_for_requests_of_key_frames(simulator: Simulator
     simulator.fault("no_key_on_request")
     with RtspClient(simulator.live_url(3)) as client:
         client.play()
+        wait_until(lambda: bool(simulator.frames(3)["complete"]), what="encoding")  # until then it may begin anew
         before = simulator.frames(3)["offset"]
         for prefix in ("trt", "tr2"):
             call(simulator, prefix, "SetSynchronizationPoint", ProfileToken="MediaProfile00200")

@@ -25,6 +25,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from core.errors import AppError, StartRefused
 from core.settings import Settings, SettingsError
+from web.allocator import use_one_arena
 from web.guard import SECURITY_HEADERS
 from web.live.handover import handover
 from web.problems import PROBLEM_TYPE, problem
@@ -145,7 +146,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             "accesslog": None,
             "header_map": "refuse",
             "forwarded_allow_ips": "",
-            "post_fork": _die_with_parent,
+            "post_fork": _prepare_worker,
             "post_worker_init": self._start_app,
             "worker_exit": self._stop_app,
         }
@@ -202,7 +203,12 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             os._exit(0)
 
 
-def _die_with_parent(_server: Any, worker: Any) -> None:
+def _prepare_worker(_server: Any, worker: Any) -> None:
+    use_one_arena()
+    _die_with_parent(worker)
+
+
+def _die_with_parent(worker: Any) -> None:
     """SIGKILL for the worker when the master is gone; its children are tied to it the same way."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:

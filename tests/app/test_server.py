@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,22 @@ import requests
 
 Make = Callable[..., Any]
 LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
+
+
+_ARENA_BYTES = 64 << 20
+
+
+def _arenas(pid: int) -> int:
+    """Those that glibc made beside its first: each reserves 64 MiB at a multiple of that, and opens it bit by bit."""
+    found = re.findall(r"^(\w+)-(\w+) (\S+) (.*)$", Path(f"/proc/{pid}/maps").read_text(), re.MULTILINE)
+    spans = [(int(start, 16), int(end, 16), may, rest.split()[3:]) for start, end, may, rest in found]
+    return sum(
+        not first[0] % _ARENA_BYTES
+        and (first[2], second[2]) == ("rw-p", "---p")
+        and not first[3]
+        and second[1] == first[0] + _ARENA_BYTES
+        for first, second in pairwise(spans)
+    )
 
 
 def _open_request(port: int) -> socket.socket:
@@ -37,6 +56,16 @@ def test_it_starts_says_where_it_is_and_keeps_to_its_folders(make_app: Make) -> 
     assert not [path for path in app.folder.rglob("*") if path.is_socket()]
     for path in (app.folder / "data").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_its_threads_share_one_arena_of_memory(make_app: Make) -> None:
+    app = make_app().start()
+    with ThreadPoolExecutor(8) as pool:
+        for answer in pool.map(lambda _: requests.get(f"{app.url}/api/openapi.json", timeout=10), range(64)):
+            assert answer.status_code == 200
+    [worker] = psutil.Process(app.process.pid).children()
+    assert worker.num_threads() > 8
+    assert _arenas(worker.pid) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])

@@ -1,0 +1,46 @@
+"""Threads share one arena of the C library's allocator, as its own report says (malloc_info(3))."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Sixteen threads that allocate at the same time, then the report. Objects above 512 bytes come from the C library.
+_PROGRAM = """
+import ctypes, sys, threading
+from web.allocator import use_one_arena
+
+if sys.argv[1] == "one":
+    use_one_arena()
+together = threading.Barrier(16)
+
+def allocate():
+    together.wait()
+    kept = [bytearray(5000) for _ in range(100)]
+    together.wait()
+
+threads = [threading.Thread(target=allocate) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+
+
+@pytest.mark.parametrize(("how", "has_one"), [("one", True), ("plain", False)])
+def test_threads_share_one_arena(how: str, *, has_one: bool) -> None:
+    command = [sys.executable, "-c", _PROGRAM, how]
+    report = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    arenas = re.findall(r'<heap nr="\d+">', report)
+    assert arenas
+    assert (len(arenas) == 1) is has_one

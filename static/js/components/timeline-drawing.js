@@ -68,6 +68,7 @@ function drawAxis(context, scene) {
   const { palette } = scene;
   context.textBaseline = 'middle';
   context.textAlign = 'left';
+  let takenX = scene.labelWidth;
   for (const tick of scene.ticks) {
     const x = Math.round(xOf(scene, tick.atMs)) + 0.5;
     context.strokeStyle = palette.line;
@@ -79,7 +80,12 @@ function drawAxis(context, scene) {
     context.globalAlpha = 1;
     context.font = `${tick.isMajor ? 650 : 450} 12px ${scene.font}`;
     context.fillStyle = tick.isMajor ? palette.ink : palette.soft;
-    context.fillText(tick.label, x + 4, 11);
+    const textWidth = context.measureText(tick.label).width;
+    // The last one would be cut off at the edge: it stands on the other side of its line, or not at all.
+    const textX = x + 4 + textWidth > scene.width ? x - 4 - textWidth : x + 4;
+    if (textX < takenX) continue;
+    context.fillText(tick.label, textX, 11);
+    takenX = textX + textWidth + 8;
   }
   context.strokeStyle = palette.line;
   context.beginPath();

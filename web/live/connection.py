@@ -25,7 +25,8 @@ _QUIET = logging.getLogger("websockets.quiet")  # it would tell of every connect
 _QUIET.setLevel(logging.ERROR)
 
 MAX_MESSAGE_BYTES = 16 * 1024
-_READ_BYTES = 16 * 1024
+_READ_BYTES = 4 * 1024  # a turn of the loop: some hundred frames at most, a few milliseconds
+_FRAMES_A_SECOND = 100  # of any kind; a page says some ten when it opens a wall
 _KERNEL_BYTES = 64 * 1024  # what the kernel holds for a slow reader is late, too
 _MOST_UNSENT_BYTES = 24 * 1024 * 1024
 _LATE_AFTER_S = 1.0
@@ -34,6 +35,7 @@ _STUCK_AFTER_S = 15.0
 _PING_EVERY_S = 10.0
 _SILENT_AFTER_S = 30.0
 _CLOSE_WITHIN_S = 2.0
+TOO_MUCH = 4429  # a close code of our own (RFC 6455 section 7.4.2)
 
 
 class MessageTaker(typing.Protocol):
@@ -62,8 +64,10 @@ class Connection:
         self._unsent_bytes = 0
         self._is_writing = False
         self._is_late = False
+        self._is_reading = False
         self._is_closed = False
         self._is_last_said = False
+        self._frames = 0  # heard in this second
         self._heard_s = self._pinged_s = self._taken_s = loop.time()
         self._closing_s: float | None = None
 
@@ -74,6 +78,7 @@ class Connection:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_BYTES)
         self._loop.add_reader(self._sock, self._on_readable)
+        self._is_reading = True
         self._put(response.serialize())
         self._write()
 
@@ -114,16 +119,19 @@ class Connection:
         if self._is_closed:
             return
         self._is_closed = True
-        self._loop.remove_reader(self._sock)
+        self._stop_reading()
         if self._is_writing:
+            self._is_writing = False
             self._loop.remove_writer(self._sock)
         self._unsent.clear()
+        self._unsent_bytes = 0
         with contextlib.suppress(OSError):
             self._sock.close()
         self._taker.on_closed()
 
     def tick(self) -> None:
         """Every second or so: pings, and ends what says nothing or takes nothing any more."""
+        self._frames = 0
         now_s = self._loop.time()
         is_stuck = bool(self._unsent) and now_s - max(self._taken_s, self._unsent[0][0]) > _STUCK_AFTER_S
         if is_stuck or now_s - self._heard_s > _SILENT_AFTER_S:
@@ -138,9 +146,10 @@ class Connection:
         for data in self._protocol.data_to_send():
             if data:
                 self._put(data)
-            else:  # the protocol's way to say that nothing follows
+            else:  # the protocol's way to say that nothing follows, and that nothing more is listened to
                 self._loop.call_later(_CLOSE_WITHIN_S, self.drop)
                 self._is_last_said = True
+                self._stop_reading()
         if self._is_writing:
             self._note_lateness()
         else:
@@ -169,6 +178,9 @@ class Connection:
             return
         self._note_lateness()
         if self._is_last_said and not self._unsent:
+            if self._protocol.close_rcvd is not None:  # both have said goodbye: RFC 6455 section 7.1.1, the server goes
+                self.drop()
+                return
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_WR)
         if bool(self._unsent) is not self._is_writing:
@@ -189,32 +201,52 @@ class Connection:
     # ---- in --------------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
+        """One read, however much has come: the others have their turns in between."""
+        if not self._is_reading:
+            return
         try:
-            while not self._is_closed:
-                data = self._sock.recv(_READ_BYTES)
-                if not data:
-                    self._protocol.receive_eof()
-                    self.drop()
-                    return
-                self._heard_s = self._loop.time()
-                self._protocol.receive_data(data)
-                self._take(self._protocol.events_received())
-                if len(data) < _READ_BYTES and not isinstance(self._sock, ssl.SSLSocket):
-                    break
+            data = self._sock.recv(_READ_BYTES)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError, InterruptedError):
-            pass
+            return
         except OSError as error:
             log.debug("a socket is gone: %s", error)
             self.drop()
             return
-        if not self._is_closed:
-            self._flush()
+        if not data:
+            self._protocol.receive_eof()
+            self.drop()
+            return
+        self._heard_s = self._loop.time()
+        self._protocol.receive_data(data)
+        self._take(self._protocol.events_received())
+        if self._is_closed:
+            return
+        self._flush()
+        if isinstance(self._sock, ssl.SSLSocket) and self._is_reading and self._sock.pending():
+            self._loop.call_soon(self._on_readable)  # it is decrypted already, so nothing else would tell of it
+
+    def _stop_reading(self) -> None:
+        if self._is_reading:
+            self._is_reading = False
+            self._loop.remove_reader(self._sock)
 
     def _take(self, events: Iterable[object]) -> None:
         for event in events:
             if not isinstance(event, Frame):
                 continue
+            self._frames += 1
+            if self._frames > _FRAMES_A_SECOND:
+                self._end_flood()
+                return
             if event.opcode is Opcode.TEXT and event.fin:
                 self._taker.on_text(bytes(event.data))
             elif event.opcode in (Opcode.BINARY, Opcode.CONT, Opcode.TEXT):
                 self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "one text frame a message")
+
+    def _end_flood(self) -> None:
+        """What has come and is not read yet is left where it is: reading it would be what it is about."""
+        if self._closing_s is not None:
+            self.drop()
+            return
+        self._stop_reading()
+        self.close(TOO_MUCH, "too many messages")

@@ -19,11 +19,14 @@ arrived here (double, milliseconds since 1970; NaN where that is not said).
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from websockets.frames import CloseCode
 
 from core.access import Principal
 from core.errors import AppError, InvalidRequest, LimitReached
@@ -37,8 +40,11 @@ from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, a_number, a_text, a_whole_number
 from web.strict_json import parse_object
 
+log = logging.getLogger(__name__)
+
 MOST_WATCHES = 64
 _ASK_AGAIN_S = 3.0
+_MOST_UNTOLD = 5
 LOGIN_ENDED = 4401  # a close code of our own (RFC 6455 section 7.4.2)
 
 
@@ -90,8 +96,9 @@ class LiveDesk:
         self._first = first
         self._connection: Connection | None = None
         self._watches: dict[int, LiveWatch | ReplayWatch] = {}
-        self._asked_s = time.monotonic()
+        self._asked_s = sockets.clock.monotonic_s()
         self._is_asking = False
+        self._untold = 0  # how often in a row nobody could say whose login it is
 
     @property
     def unsent_bytes(self) -> int:
@@ -113,7 +120,7 @@ class LiveDesk:
             self._send("problem", id=None, problem=_problem(error))
 
     def on_tick(self) -> None:
-        if time.monotonic() - self._asked_s > _ASK_AGAIN_S and not self._is_asking:
+        if self.sockets.clock.monotonic_s() - self._asked_s > _ASK_AGAIN_S and not self._is_asking:
             self._is_asking = True
             self.sockets.work(self._ask_who)
 
@@ -197,8 +204,18 @@ class LiveDesk:
         self.sockets.post(self._joined_replay, watch, from_start)
 
     def _ask_who(self) -> None:
-        who = self._house.who()
-        self.sockets.post(self._told_who, who)
+        """Whatever comes of it is told: else nobody would ask again, and a login that runs out would watch for ever."""
+        is_known, who = False, None
+        try:
+            who = self._house.who()
+            is_known = True
+        except AppError as error:
+            log.warning("whose login watches cannot be looked up: %s", error.detail)
+        finally:
+            if is_known:
+                self.sockets.post(self._told_who, who)
+            else:
+                self.sockets.post(self._not_told_who)
 
     # ---- what the page is told -------------------------------------------------------------------
 
@@ -224,9 +241,17 @@ class LiveDesk:
             self._watches.pop(watch.number, None)
             self._send("problem", id=watch.number, problem=_problem(error))
 
+    def _not_told_who(self) -> None:
+        """Asked again at the next turn. For how long it holds that was known before has an end."""
+        self._is_asking = False
+        self._untold += 1
+        if self._untold >= _MOST_UNTOLD:
+            self._close(CloseCode.TRY_AGAIN_LATER, "the login cannot be looked up")
+
     def _told_who(self, who: Principal | None) -> None:
         self._is_asking = False
-        self._asked_s = time.monotonic()
+        self._untold = 0
+        self._asked_s = self.sockets.clock.monotonic_s()
         if who is None or (who.key, who.role, who.scope) != (
             self.principal.key,
             self.principal.role,

@@ -15,6 +15,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Response
 
 from core.access import Principal
+from core.clock import Clock, SystemClock
 from web.live.connection import Connection, MessageTaker
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,10 @@ class Desk(MessageTaker, Protocol):
 class Sockets:
     """start(), take() as often as wanted, stop(). Both may be called twice. Safe between threads."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, clock: Clock | None = None, *, tick_s: float = _TICK_S) -> None:
+        self.clock = clock or SystemClock()
         self._places = places
+        self._tick_s = tick_s
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -116,7 +119,7 @@ class Sockets:
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
-        loop.call_later(_TICK_S, self._tick)
+        loop.call_later(self._tick_s, self._tick)
         try:
             loop.run_forever()
         finally:
@@ -141,7 +144,7 @@ class Sockets:
         for connection, desk in list(self._open.items()):
             connection.tick()
             desk.on_tick()
-        asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+        asyncio.get_running_loop().call_later(self._tick_s, self._tick)
 
     def forget(self, desk: Desk) -> None:
         """Its connection is gone."""

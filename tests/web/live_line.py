@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from websockets.datastructures import Headers
@@ -27,8 +27,9 @@ from web.live.wire import FRAGMENTS, HEAD
 class Peer:
     """The page's end. What it has not read lies in the kernel, and behind that with the app."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, desk: LiveDesk) -> None:
         self.sock = sock
+        self.desk = desk
         self._protocol = Protocol(Side.CLIENT, state=State.OPEN, max_size=None)
         self._said: list[Frame] = []
         self._is_greeted = False
@@ -98,7 +99,7 @@ class Channels:
     hubs: dict[str, LiveHub]
     who: Callable[[], Principal | None] = lambda: LOCAL
     may_see: Callable[[Principal, str], bool] = lambda _who, _stream_id: True
-    watched: int = 0
+    watched: list[str] = field(default_factory=list)
 
     def house(self) -> House:
         return House(
@@ -111,12 +112,12 @@ class Channels:
         )
 
     def _watch(self, _who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
-        self.watched += 1
         hub = self.hubs.get(profile_token)
         if hub is None:
             raise NotFound("There is no such camera, channel or stream.")
-        viewer_id = f"viewer{self.watched}"
+        viewer_id = f"viewer{listener.number}"
         hub.join(listener, viewer_id, wants_sound=False, wants_held=not listener.is_skipping)
+        self.watched.append(profile_token)
         return f"camera{camera_id}_{profile_token}", viewer_id
 
 
@@ -130,8 +131,9 @@ def opened(sockets: Sockets, house: House, who: Principal = LOCAL, *, kernel_byt
         theirs, _ = server.accept()
         if kernel_bytes:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, kernel_bytes)
-        sockets.take(theirs, Response(101, "Switching Protocols", Headers()), LiveDesk(sockets, who, house, None))
-        yield Peer(ours)
+        desk = LiveDesk(sockets, who, house, None)
+        sockets.take(theirs, Response(101, "Switching Protocols", Headers()), desk)
+        yield Peer(ours, desk)
 
 
 def init_of(codecs: str = "avc1.64001F") -> LiveInit:

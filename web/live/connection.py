@@ -28,7 +28,9 @@ MAX_MESSAGE_BYTES = 16 * 1024
 _READ_BYTES = 4 * 1024  # a turn of the loop: some hundred frames at most, a few milliseconds
 _FRAMES_A_SECOND = 100  # of any kind; a page says some ten when it opens a wall
 _KERNEL_BYTES = 64 * 1024  # what the kernel holds for a slow reader is late, too
-_MOST_UNSENT_BYTES = 24 * 1024 * 1024
+_MOST_UNSENT_BYTES = 24 * 1024 * 1024  # of anything: what is not pictures is little, and never left out
+_MOST_PICTURES_BYTES = 16 * 1024 * 1024  # all since a rare key frame, and something else
+_SHARE_BYTES = 2 * 1024 * 1024  # a large key frame
 _LATE_AFTER_S = 1.0
 _LATE_BYTES = 8 * 1024
 _STUCK_AFTER_S = 15.0
@@ -47,6 +49,14 @@ class MessageTaker(typing.Protocol):
         ...
 
 
+class Backlog:
+    """What waits for all readers together, and how much that should be. The loop's own."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.unsent_bytes = 0
+
+
 class Connection:
     """All methods belong to the loop's thread. `on_closed` of the taker is called once, whoever ends it."""
 
@@ -55,11 +65,13 @@ class Connection:
         loop: asyncio.AbstractEventLoop,
         sock: socket.socket,
         taker: MessageTaker,
+        backlog: Backlog,
     ) -> None:
         self._loop = loop
         self._sock = sock
         self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=MAX_MESSAGE_BYTES, logger=_QUIET)
         self._taker = taker
+        self._backlog = backlog
         self._unsent: deque[tuple[float, memoryview]] = deque()
         self._unsent_bytes = 0
         self._is_writing = False
@@ -94,6 +106,13 @@ class Connection:
         """What waits here for the reader."""
         return self._unsent_bytes
 
+    def has_room_for(self, pictures_bytes: int) -> bool:
+        """Whether pictures may be added to what waits. Where too much waits for everybody, each has a small share:
+        who reads takes no harm from who does not.
+        """
+        is_full = self._backlog.unsent_bytes + pictures_bytes > self._backlog.most_bytes
+        return self._unsent_bytes + pictures_bytes <= (_SHARE_BYTES if is_full else _MOST_PICTURES_BYTES)
+
     def send_text(self, data: bytes) -> None:
         if self._protocol.state is State.OPEN and not self._is_closed:
             self._protocol.send_text(data)
@@ -124,7 +143,7 @@ class Connection:
             self._is_writing = False
             self._loop.remove_writer(self._sock)
         self._unsent.clear()
-        self._unsent_bytes = 0
+        self._count(-self._unsent_bytes)
         with contextlib.suppress(OSError):
             self._sock.close()
         self._taker.on_closed()
@@ -157,7 +176,11 @@ class Connection:
 
     def _put(self, data: bytes) -> None:
         self._unsent.append((self._loop.time(), memoryview(data)))
-        self._unsent_bytes += len(data)
+        self._count(len(data))
+
+    def _count(self, unsent_bytes: int) -> None:
+        self._unsent_bytes += unsent_bytes
+        self._backlog.unsent_bytes += unsent_bytes
 
     def _write(self) -> None:
         try:
@@ -165,7 +188,7 @@ class Connection:
                 at_s, data = self._unsent[0]
                 sent = self._sock.send(data)
                 self._taken_s = self._loop.time()
-                self._unsent_bytes -= sent
+                self._count(-sent)
                 if sent == len(data):
                     self._unsent.popleft()
                 else:

@@ -284,7 +284,9 @@ class LiveDesk:
         self._connection.send_binary(HEAD.pack(INIT, 0, watch.number, 0.0, math.nan) + data)
 
     def send_fragments(self, watch: LiveWatch, fragments: Sequence[LiveFragment]) -> None:
-        """One message for all of them. A page that reads too slowly goes on at a key frame, once it has caught up."""
+        """One message for all of them. A page that reads too slowly goes on at a key frame, once it has caught up; so
+        does one for which so much waits that there is no room: it begins at the next key frame, not at the last.
+        """
         connection = self._connection
         if watch.is_over or connection is None:
             return
@@ -292,9 +294,10 @@ class LiveDesk:
             watch.is_skipping = True
         if watch.is_skipping:
             fragments = () if connection.is_late else _from_key_frame(fragments)
-            if not fragments:
-                return
-            watch.is_skipping = False
+        size = sum(len(piece.picture) + len(piece.sound) for piece in fragments)
+        watch.is_skipping = not fragments or not connection.has_room_for(size)
+        if watch.is_skipping:
+            return
         first = fragments[0]
         taken_ms = math.nan if first.taken_utc is None else first.taken_utc.timestamp() * 1000
         flags = STARTS_WITH_KEY if first.is_key else 0

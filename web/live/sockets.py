@@ -16,13 +16,14 @@ from websockets.http11 import Response
 
 from core.access import Principal
 from core.clock import Clock, SystemClock
-from web.live.connection import Connection, MessageTaker
+from web.live.connection import Backlog, Connection, MessageTaker
 
 log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 _STOP_S = 2.0
 _WORKERS = 8
+_MOST_WAITING_BYTES = 256 * 1024 * 1024
 
 
 class Desk(MessageTaker, Protocol):
@@ -40,7 +41,14 @@ class Desk(MessageTaker, Protocol):
 class Sockets:
     """start(), take() as often as wanted, stop(). Both may be called twice. Safe between threads."""
 
-    def __init__(self, places: int, clock: Clock | None = None, *, tick_s: float = _TICK_S) -> None:
+    def __init__(
+        self,
+        places: int,
+        clock: Clock | None = None,
+        *,
+        tick_s: float = _TICK_S,
+        most_waiting_bytes: int = _MOST_WAITING_BYTES,
+    ) -> None:
         self.clock = clock or SystemClock()
         self._places = places
         self._tick_s = tick_s
@@ -49,6 +57,7 @@ class Sockets:
         self._thread: threading.Thread | None = None
         self._workers: ThreadPoolExecutor | None = None
         self._open: dict[Connection, Desk] = {}  # the loop's own
+        self._backlog = Backlog(most_waiting_bytes)
         self._promised = 0
         self._posted: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._is_woken = False
@@ -126,7 +135,7 @@ class Sockets:
             loop.close()
 
     def _begin(self, sock: socket.socket, response: Response, desk: Desk) -> None:
-        connection = Connection(asyncio.get_running_loop(), sock, _Counted(self, desk))
+        connection = Connection(asyncio.get_running_loop(), sock, _Counted(self, desk), self._backlog)
         self._open[connection] = desk
         try:
             connection.begin(response)

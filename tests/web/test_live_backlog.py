@@ -1,0 +1,126 @@
+"""What waits for those who watch: for a reader that is slow, and for all when the sockets' thread is held up."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import weakref
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from core.clock import SystemClock
+from sessions.live_hub import LiveFragment, LiveHub
+from tests.accounts.conftest import HandClock
+from tests.web.house import wait_until
+from tests.web.live_line import Channels, Peer, init_of, opened
+from web.live.sockets import Sockets
+from web.live.wire import FRAGMENTS, HEAD
+
+MB = 1_000_000
+KERNEL = 65_536
+
+
+@pytest.fixture
+def hand() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def sockets(hand: HandClock) -> Iterator[Sockets]:
+    made = Sockets(64, hand)
+    made.start()
+    yield made
+    made.stop()
+
+
+class Fragment(LiveFragment):
+    """One whose end can be seen."""
+
+
+class Camera:
+    """Makes pictures of one size into a hub: four a second, every eighth a key frame."""
+
+    def __init__(self, picture_bytes: int) -> None:
+        self.hub = LiveHub(SystemClock())
+        self.hub.on_init(init_of())
+        self._picture = bytearray(picture_bytes)
+        self._made: list[weakref.ref[Fragment]] = []
+
+    def make(self, count: int) -> None:
+        for _ in range(count):
+            number = len(self._made)
+            is_key = number % 8 == 0
+            taken_utc = datetime.now(UTC) if is_key else None
+            picture = Fragment(bytes(self._picture), b"", is_key, number / 4, taken_utc)
+            self._made.append(weakref.ref(picture))
+            self.hub.on_fragments((picture,))
+
+    @property
+    def kept(self) -> int:
+        """How many are in memory."""
+        return sum(one() is not None for one in self._made)
+
+
+def hear(peer: Peer, channels: set[int] | None) -> dict[int, int]:
+    """The flags of the next fragments of each of these channels; None: of those that come before the clock."""
+    found: dict[int, int] = {}
+    ends_s = time.monotonic() + 10
+    while channels is None or found.keys() < channels:
+        message = peer.read(ends_s - time.monotonic())
+        assert message is not None, "it was closed"
+        if isinstance(message, bytes):
+            kind, flags, number, _, _ = HEAD.unpack_from(message)
+            if kind == FRAGMENTS:
+                found.setdefault(number, flags)
+        elif channels is None and message["type"] == "clock":
+            break
+    return found
+
+
+def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: Sockets) -> None:
+    """Six times 8 MB since the last key frame: two are sent, the other channels begin at their next one."""
+    cameras = {number: Camera(MB) for number in range(1, 7)}
+    for camera in cameras.values():
+        camera.make(8)
+    channels = Channels({str(number): camera.hub for number, camera in cameras.items()})
+    with opened(sockets, channels.house(), kernel_bytes=KERNEL) as peer, opened(sockets, channels.house()) as other:
+        for number in cameras:
+            peer.say(type="watch", id=number, camera_id=1, profile_token=str(number))
+        wait_until(lambda: len(channels.watched) == 6)
+        other.say(type="clock", sent=1)
+        other.told("clock")  # what was posted before has been taken
+        assert 8 * MB < peer.desk.unsent_bytes < 17 * MB
+        peer.say(type="clock", sent=2)
+        assert list(hear(peer, None).values()) == [1, 1]
+        for camera in cameras.values():
+            camera.make(1)
+        assert hear(peer, set(cameras)) == dict.fromkeys(cameras, 1)
+        for camera in cameras.values():
+            camera.make(1)
+        assert hear(peer, set(cameras)) == dict.fromkeys(cameras, 0)
+
+
+def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
+    sockets = Sockets(64, hand, most_waiting_bytes=20 * MB)
+    sockets.start()
+    cameras = {"large": Camera(MB), "small": Camera(10_000)}
+    for camera in cameras.values():
+        camera.make(8)
+    channels = Channels({token: camera.hub for token, camera in cameras.items()})
+    with contextlib.ExitStack() as stack:
+        stack.callback(sockets.stop)
+        deaf = [stack.enter_context(opened(sockets, channels.house(), kernel_bytes=KERNEL)) for _ in range(4)]
+        for peer in deaf:
+            peer.say(type="watch", id=1, camera_id=1, profile_token="large")
+        wait_until(lambda: len(channels.watched) == 4)
+        reader = stack.enter_context(opened(sockets, channels.house()))
+        reader.say(type="watch", id=1, camera_id=1, profile_token="small")
+        assert hear(reader, {1}) == {1: 1}
+        assert sum(peer.desk.unsent_bytes for peer in deaf) < 20 * MB
+        for _ in range(20):
+            cameras["large"].make(1)
+            cameras["small"].make(1)
+            hear(reader, {1})
+        assert sum(peer.desk.unsent_bytes for peer in deaf) < 20 * MB + 4 * 2 * MB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -124,3 +125,58 @@ def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
             cameras["small"].make(1)
             hear(reader, {1})
         assert sum(peer.desk.unsent_bytes for peer in deaf) < 20 * MB + 4 * 2 * MB
+
+
+def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(sockets: Sockets, hand: HandClock) -> None:
+    camera = Camera(10_000)
+    camera.make(1)
+    channels = Channels({"one": camera.hub})
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(opened(sockets, channels.house())) for _ in range(3)]
+        for peer in peers:
+            peer.say(type="watch", id=1, camera_id=1, profile_token="one")
+            assert peer.pictures(1)[:2] == (1, 0.0)
+        goes_on = threading.Event()
+        stack.callback(goes_on.set)
+        sockets.post(goes_on.wait, 10)
+        camera.make(3)
+        hand.move(seconds=2)
+        camera.make(99)
+        assert camera.kept < 15, "three that wait, and what the hub has since the last key frame"
+        goes_on.set()
+        for peer in peers:
+            assert [peer.pictures(1)[:2] for _ in range(3)] == [(0, 0.25), (0, 0.5), (0, 0.75)]
+        camera.make(4)
+        camera.make(8)
+        for peer in peers:
+            assert [peer.pictures(1)[:2] for _ in range(8)] == [(number == 0, 26.0 + number / 4) for number in range(8)]
+
+
+def test_much_that_is_posted_leaves_turns_for_the_sockets(sockets: Sockets) -> None:
+    """Each thing that is done posts another one, as cameras do that are faster than their pictures are sent."""
+    is_over = threading.Event()
+
+    def again() -> None:
+        if not is_over.is_set():
+            sockets.post(again)
+
+    with opened(sockets, Channels({}).house()) as peer:
+        sockets.post(again)
+        try:
+            peer.say(type="clock", sent=1)
+            assert peer.told("clock")["sent"] == 1
+        finally:
+            is_over.set()
+
+
+def test_what_goes_wrong_with_one_thing_that_is_posted_holds_up_no_other(sockets: Sockets) -> None:
+    goes_on, is_done = threading.Event(), threading.Event()
+
+    def go_wrong() -> None:
+        raise RuntimeError("a mistake of ours")
+
+    sockets.post(goes_on.wait, 10)
+    sockets.post(go_wrong)
+    sockets.post(is_done.set)
+    goes_on.set()
+    assert is_done.wait(5)

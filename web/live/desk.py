@@ -75,11 +75,21 @@ class LiveWatch:
     viewer_id: str = ""
     is_over: bool = False
     is_skipping: bool = False  # until the next key frame
+    is_left_out: bool = False  # the same where nothing is posted: it belongs to who posts
 
     def on_live_init(self, init: LiveInit) -> None:
         self.desk.sockets.post(self.desk.send_init, self, init)
 
     def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
+        """Where the loop is behind with all, what it has not come to yet would only pile up."""
+        if self.desk.sockets.is_behind():
+            self.is_left_out = True
+            return
+        if self.is_left_out:
+            fragments = _from_key_frame(fragments)
+            if not fragments:
+                return
+            self.is_left_out = False
         self.desk.sockets.post(self.desk.send_fragments, self, fragments)
 
     def on_live_state(self, view: StreamView) -> None:

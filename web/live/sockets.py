@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _STOP_S = 2.0
 _WORKERS = 8
+_BEHIND_AFTER_S = 1.0
 _MOST_WAITING_BYTES = 256 * 1024 * 1024
 
 
@@ -59,7 +60,7 @@ class Sockets:
         self._open: dict[Connection, Desk] = {}  # the loop's own
         self._backlog = Backlog(most_waiting_bytes)
         self._promised = 0
-        self._posted: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._posted: deque[tuple[float, Callable[..., object], tuple[object, ...]]] = deque()
         self._is_woken = False
 
     def start(self) -> None:
@@ -96,9 +97,9 @@ class Sockets:
             self._promised += 1
             self._loop.call_soon_threadsafe(self._begin, sock, response, desk)
 
-    def post(self, work: Callable[..., None], *arguments: object) -> None:
+    def post(self, work: Callable[..., object], *arguments: object) -> None:
         """Has the loop do it. Cheap however often it is called: the loop is woken once for all that waits."""
-        self._posted.append((work, arguments))
+        self._posted.append((self.clock.monotonic_s(), work, arguments))
         if self._is_woken:
             return
         with self._lock:
@@ -107,6 +108,14 @@ class Sockets:
             elif not self._is_woken:
                 self._is_woken = True
                 self._loop.call_soon_threadsafe(self._do_posted)
+
+    def is_behind(self) -> bool:
+        """Whether the loop has not come yet to what was posted a second ago: what can be left out should be."""
+        try:
+            posted_s = self._posted[0][0]
+        except IndexError:  # the loop may take it between looking whether there is one and taking it
+            return False
+        return self.clock.monotonic_s() - posted_s > _BEHIND_AFTER_S
 
     def work(self, job: Callable[[], None]) -> None:
         """Has a worker thread do what may block; nothing once stopped."""
@@ -144,10 +153,13 @@ class Sockets:
             connection.drop()
 
     def _do_posted(self) -> None:
+        """What is there now; what is posted meanwhile has the loop woken again, and the sockets their turn before."""
         self._is_woken = False
-        while self._posted:
-            work, arguments = self._posted.popleft()
-            work(*arguments)
+        for _ in range(len(self._posted)):
+            if not self._posted:  # stopped
+                break
+            _, work, arguments = self._posted.popleft()
+            _logged(work, *arguments)
 
     def _tick(self) -> None:
         for connection, desk in list(self._open.items()):
@@ -183,8 +195,8 @@ class _Counted:
         self._desk.on_closed()
 
 
-def _logged(job: Callable[[], None]) -> None:
+def _logged(job: Callable[..., object], *arguments: object) -> None:
     try:
-        job()
-    except Exception:  # the top of a worker: nobody waits for what it would raise
+        job(*arguments)
+    except Exception:  # nobody waits for what it would raise, and what is to be done next is somebody else's
         log.exception("work for a live socket broke off")

@@ -76,15 +76,25 @@ class AuditLog:
         _append(self._strangers if kind == "nobody" and outcome != "ok" else self._handler, line)
 
     def write_seldom(
-        self, action: str, *, who: str, kind: str, address: str, outcome: str, camera_id: int | None, **about: object
+        self,
+        action: str,
+        *,
+        who: str,
+        kind: str,
+        address: str,
+        outcome: str,
+        camera_id: int | None,
+        stream_id: str | None = None,
+        **about: object,
     ) -> None:
-        """For what comes again and again: once a minute for each person, action and outcome, and camera if it is ok.
+        """For what comes again and again: once a minute for each person, action and outcome, and camera and stream if
+        it is ok.
 
         (What was refused may name as many cameras as there are numbers.) `left_out` is how many lines there would
         have been since the last one.
         """
         now_s = self._clock.monotonic_s()
-        key = (who, kind, action, outcome, camera_id if outcome == "ok" else None)
+        key = (who, kind, action, outcome, *((camera_id, stream_id) if outcome == "ok" else ()))
         with self._lock:
             told_s, since = self._seldom.get(key, (-_MINUTE_S, 0))
             if now_s - told_s < _MINUTE_S:
@@ -102,6 +112,7 @@ class AuditLog:
             outcome=outcome,
             camera_id=camera_id,
             **about,
+            stream_id=stream_id,
             left_out=left_out,
         )
 

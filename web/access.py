@@ -30,7 +30,7 @@ from web.sessions import CSRF_HEADER, cookie_of, csrf_token, is_csrf_token
 log = logging.getLogger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_OFTEN = frozenset({"snapshot"})  # a page asks for some every few seconds
+_OFTEN = frozenset({"snapshot", "watch"})  # pages ask for pictures every few seconds, and leave and come back
 
 
 class Open(StrEnum):

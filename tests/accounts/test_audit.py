@@ -85,3 +85,29 @@ def test_what_comes_again_and_again_is_told_once_a_minute_with_how_often(tmp_pat
         ("Ben", 2, None),
         ("Ben", 2, 2),
     ]
+
+
+def test_what_is_watched_again_and_again_is_told_once_a_minute_for_each_stream(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    for _ in range(3):
+        for outcome in ("ok", "stream_limit"):
+            for stream_id in ("camera1_a", "camera1_b"):
+                audit.write_seldom(
+                    "watch",
+                    who="Anna",
+                    kind="session",
+                    address="::1",
+                    outcome=outcome,
+                    camera_id=1,
+                    stream_id=stream_id,
+                )
+    audit.stop()
+    lines = _lines(tmp_path, AUDIT_FILE)
+    assert [(line["outcome"], line["stream_id"]) for line in lines] == [
+        ("ok", "camera1_a"),
+        ("ok", "camera1_b"),
+        ("stream_limit", "camera1_a"),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_live_sockets import FRAGMENTS, SUB, binary, opened
+from tests.app.test_live_sockets import FRAGMENTS, OTHER_SUB, SUB, binary, opened, say, text
 
 # Frames of a client without content: the mask's four bytes are 0.
 PING, TEXT, BINARY, CLOSE = (bytes([0x80 | opcode, 0x80, 0, 0, 0, 0]) for opcode in (9, 1, 2, 8))
@@ -67,3 +68,15 @@ def test_who_floods_a_socket_is_sent_away_and_holds_nobody_up(
         assert max(after - before for before, after in pairwise(came)) < 1.0
         assert is_sent_away.wait(0.5)
         thread.join(10)
+
+
+def test_who_asks_for_the_same_channels_again_and_again_fills_no_log(app: Any, camera_id: int) -> None:
+    log = app.folder / "data" / "logs" / "audit.jsonl"
+    before = len(log.read_text().splitlines()) if log.exists() else 0
+    with opened(app) as client:
+        for _ in range(20):
+            for number, token in ((1, SUB), (2, OTHER_SUB)):
+                say(client, type="watch", id=number, camera_id=camera_id, profile_token=token)
+                text(client, "watching")
+    told = [line for line in log.read_text().splitlines()[before:] if json.loads(line)["action"] == "watch"]
+    assert len(told) <= 2, "once a minute for each channel"

@@ -103,6 +103,15 @@ def test_pictures_are_told_once_a_minute_for_each_camera(house: House, told: Tol
     assert found == [1, 2]
 
 
+def test_what_is_watched_is_told_once_a_minute_for_each_stream(house: House, told: Told) -> None:
+    door = house.door(Role.VIEWER)
+    for _ in range(5):
+        for token in ("MediaProfile00000", "MediaProfile00100"):
+            door.ask("POST", "/api/streams/start", json={"camera_id": 1, "profile_token": token})
+    found = [line["profile_token"] for line in told.lines() if line["action"] == "watch"]
+    assert found == ["MediaProfile00000", "MediaProfile00100"]
+
+
 def test_who_looks_for_what_they_may_not_see_is_told_and_cannot_fill_the_log(house: House, told: Told) -> None:
     door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
     for _ in range(5):

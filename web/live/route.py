@@ -77,8 +77,17 @@ def _house(app: Services, address: str) -> House:
             wants_held=not listener.is_skipping,
         )
         app.watching.note(who.key, stream_id, viewer_id)
-        about = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token, "stream_id": stream_id}
-        app.accounts.audit.write("watch", who=who.name, kind=who.kind, address=address, outcome="ok", **about)
+        app.accounts.audit.write_seldom(
+            "watch",
+            who=who.name,
+            kind=who.kind,
+            address=address,
+            outcome="ok",
+            camera_id=camera_id,
+            channel=channel,
+            profile_token=profile_token,
+            stream_id=stream_id,
+        )
         return stream_id, viewer_id
 
     def leave(stream_id: str, viewer_id: str) -> None:

@@ -81,6 +81,7 @@ _FINER_CODES = (
     (409, "already_added", "This device is among the cameras; `camera_id` says which"),
     (429, "too_many_logins", "Too many failed logins from here or for this account"),
     (429, "replay_limit", "All of the recorder's replay sessions are being watched"),
+    (429, "socket_limit", "One user or token watches with too many pages at once"),
     (429, "transcode_limit", "Too many streams are being transcoded"),
     (503, "busy", "Too many requests wait for devices or first segments"),
     (503, "ffmpeg_missing", "ffmpeg was not found; see the setting FFMPEG"),

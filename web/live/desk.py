@@ -29,7 +29,7 @@ from typing import Any
 from websockets.frames import CloseCode
 
 from core.access import Principal
-from core.errors import AppError, InvalidRequest, LimitReached
+from core.errors import AppError, InvalidRequest, LimitReached, Unavailable
 from sessions.live_hub import LiveFragment, LiveInit
 from sessions.replay_hub import ReplayNews
 from sessions.view import StreamView
@@ -43,6 +43,8 @@ from web.strict_json import parse_object
 log = logging.getLogger(__name__)
 
 MOST_WATCHES = 64
+_WATCHES_AT_ONCE = 2 * MOST_WATCHES
+_WATCHES_A_SECOND = 8.0
 _ASK_AGAIN_S = 3.0
 _MOST_UNTOLD = 5
 LOGIN_ENDED = 4401  # a close code of our own (RFC 6455 section 7.4.2)
@@ -106,7 +108,8 @@ class LiveDesk:
         self._first = first
         self._connection: Connection | None = None
         self._watches: dict[int, LiveWatch | ReplayWatch] = {}
-        self._asked_s = sockets.clock.monotonic_s()
+        self._watches_left = float(_WATCHES_AT_ONCE)
+        self._watched_s = self._asked_s = sockets.clock.monotonic_s()
         self._is_asking = False
         self._untold = 0  # how often in a row nobody could say whose login it is
 
@@ -169,12 +172,27 @@ class LiveDesk:
     def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None]) -> None:
         """`join` is done in a worker thread."""
         self._leave(watch.number)
-        if len(self._watches) >= MOST_WATCHES:
-            error = LimitReached(f"One page watches {MOST_WATCHES} channels at most.", code="stream_limit")
+        try:
+            self._check_limits()
+        except AppError as error:
             self._send("problem", id=watch.number, problem=_problem(error))
             return
         self._watches[watch.number] = watch
         self.sockets.work(join)
+
+    def _check_limits(self) -> None:
+        """LimitReached, Unavailable. Each watch may begin a session with a device: a page may open some walls one after
+        another, and may not go on asking without end.
+        """
+        if len(self._watches) >= MOST_WATCHES:
+            raise LimitReached(f"One page watches {MOST_WATCHES} channels at most.", code="stream_limit")
+        now_s = self.sockets.clock.monotonic_s()
+        earned = (now_s - self._watched_s) * _WATCHES_A_SECOND
+        self._watches_left = min(self._watches_left + earned, _WATCHES_AT_ONCE)
+        self._watched_s = now_s
+        if self._watches_left < 1:
+            raise Unavailable("Channels are asked for too often.", code="busy")
+        self._watches_left -= 1
 
     def _leave(self, number: int) -> None:
         watch = self._watches.pop(number, None)

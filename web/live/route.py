@@ -12,7 +12,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from core.access import Permission, Principal
-from core.errors import InvalidRequest, NotFound, Unavailable
+from core.errors import InvalidRequest, NotFound
 from web.access import principal, who_asks_later
 from web.client import client
 from web.fields import parse_id
@@ -45,8 +45,7 @@ def _upgrade(first: tuple[int, str] | None) -> Response:
     if answer.status_code != 101 or "gunicorn.socket" not in request.environ:
         raise UpgradeRequired("This address speaks WebSocket (RFC 6455).")
     sockets = services().sockets
-    if not sockets.has_room():
-        raise Unavailable("Too many pages watch at once.", code="busy", retry_after_s=5)
+    sockets.check_room(principal())
     desk = LiveDesk(sockets, principal(), _house(services(), client().address), first)
 
     def take_over(connection: socket.socket, headers: Iterable[tuple[str, str]]) -> None:

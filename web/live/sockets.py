@@ -6,8 +6,8 @@ import asyncio
 import logging
 import socket
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from websockets.http11 import Response
 
 from core.access import Principal
 from core.clock import Clock, SystemClock
+from core.errors import LimitReached, Unavailable
 from web.live.connection import Backlog, Connection, MessageTaker
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _STOP_S = 2.0
 _WORKERS = 8
+_LEAST_OF_ONE = 16
 _BEHIND_AFTER_S = 1.0
 _MOST_WAITING_BYTES = 256 * 1024 * 1024
 
@@ -59,7 +61,7 @@ class Sockets:
         self._workers: ThreadPoolExecutor | None = None
         self._open: dict[Connection, Desk] = {}  # the loop's own
         self._backlog = Backlog(most_waiting_bytes)
-        self._promised = 0
+        self._promised: Counter[Hashable] = Counter()  # by whose they are
         self._posted: deque[tuple[float, Callable[..., object], tuple[object, ...]]] = deque()
         self._is_woken = False
 
@@ -84,9 +86,18 @@ class Sockets:
         thread.join(_STOP_S)
         workers.shutdown(wait=False, cancel_futures=True)
 
-    def has_room(self) -> bool:
-        """Whether one more may come."""
-        return self._loop is not None and self._promised < self._places
+    def check_room(self, who: Principal) -> None:
+        """Unavailable where no more may come, LimitReached where no more of theirs may: one user or token takes a
+        quarter of the places, or the few that some tabs and screens need; this machine, with whom nobody shares, all.
+        """
+        with self._lock:
+            taken, theirs = self._promised.total(), self._promised[_owner(who)]
+            is_running = self._loop is not None
+        most = max(_LEAST_OF_ONE, self._places // 4)
+        if not is_running or taken >= self._places:
+            raise Unavailable("Too many pages watch at once.", code="busy", retry_after_s=5)
+        if who.kind != "local" and theirs >= most:
+            raise LimitReached(f"{most} of your pages watch already: close some of them.", code="socket_limit")
 
     def take(self, sock: socket.socket, response: Response, desk: Desk) -> None:
         """Takes a connection over, with the answer to its handshake."""
@@ -94,7 +105,7 @@ class Sockets:
             if self._loop is None:
                 sock.close()
                 return
-            self._promised += 1
+            self._promised[_owner(desk.principal)] += 1
             self._loop.call_soon_threadsafe(self._begin, sock, response, desk)
 
     def post(self, work: Callable[..., object], *arguments: object) -> None:
@@ -172,7 +183,7 @@ class Sockets:
         for connection in [one for one, its in self._open.items() if its is desk]:
             del self._open[connection]
             with self._lock:
-                self._promised -= 1
+                self._promised[_owner(desk.principal)] -= 1
 
     def _drop_all(self, loop: asyncio.AbstractEventLoop) -> None:
         for connection in list(self._open):
@@ -180,6 +191,11 @@ class Sockets:
         for connection in list(self._open):
             connection.drop()
         loop.stop()
+
+
+def _owner(who: Principal) -> Hashable:
+    """A user, however often they have logged in, or a token; None: this machine."""
+    return who.user_id if who.kind == "session" else who.key or None
 
 
 class _Counted:

@@ -136,6 +136,17 @@ def problem(status: int, title: str, code: str, detail: str, **more: Any) -> dic
     return {"type": f"/api/docs#{code}", "title": title, "status": status, "code": code, "detail": detail, **more}
 
 
+def spoken(error: AppError, may_see_stream: Callable[[str], bool]) -> dict[str, Any]:
+    """A problem where there is no answer with a status and headers, as over a live socket: `code` and `detail`, and
+    `retry_after_s` and `used_by` where an answer would say them, too.
+    """
+    _, _, retry_after_s = status_of(error)
+    document: dict[str, Any] = {"code": error.code, "detail": error.detail}
+    if retry_after_s is not None:
+        document["retry_after_s"] = retry_after_s
+    return document | (_extras(error, may_see_stream) if isinstance(error, LimitReached) else {})
+
+
 def answer_app_error(error: AppError, may_see_stream: Callable[[str], bool]) -> Response:
     status, title, retry_after_s = status_of(error)
     if status >= 500:

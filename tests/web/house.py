@@ -14,6 +14,8 @@ from account_manager import AccountManager
 from accounts.records import TokenDraft, UserDraft, Visitor
 from core.access import EVERYTHING, Role, Scope
 from core.secrets import Secret
+from web.live.sockets import Sockets
+from web.services import EXTENSION, Services
 from web.sessions import CSRF_HEADER
 
 PASSWORD = Secret("correct-horse-battery")
@@ -104,6 +106,12 @@ class House:
 
     app: OpenAPI
     accounts: AccountManager
+
+    @property
+    def sockets(self) -> Sockets:
+        """Not started."""
+        services: Services = self.app.extensions[EXTENSION]
+        return services.sockets
 
     def door(self, role: Role, scope: Scope = EVERYTHING) -> Door:
         """A token's: the same check as for sessions, without a cookie's CSRF token."""

@@ -6,10 +6,11 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask.testing import FlaskClient
 from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
@@ -20,16 +21,23 @@ from core.errors import NotFound
 from core.records import VideoFormat
 from sessions.live_hub import LiveHub, LiveInit
 from web.live.desk import House, LiveDesk, LiveWatch
+from web.live.handover import handover
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD
+
+UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 
 
 class Peer:
     """The page's end. What it has not read lies in the kernel, and behind that with the app."""
 
-    def __init__(self, sock: socket.socket, desk: LiveDesk) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.desk = desk
         self._protocol = Protocol(Side.CLIENT, state=State.OPEN, max_size=None)
         self._said: list[Frame] = []
         self._is_greeted = False
@@ -98,7 +106,6 @@ class Channels:
 
     hubs: dict[str, LiveHub]
     who: Callable[[], Principal | None] = lambda: LOCAL
-    may_see: Callable[[Principal, str], bool] = lambda _who, _stream_id: True
     watched: list[str] = field(default_factory=list)
 
     def house(self) -> House:
@@ -109,6 +116,7 @@ class Channels:
             leave_replay=lambda _watch: None,
             want=lambda _watch, _run, _until_s: None,
             who=lambda: self.who(),
+            may_see=lambda _who, _stream_id: True,
         )
 
     def _watch(self, _who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
@@ -121,9 +129,36 @@ class Channels:
         return f"camera{camera_id}_{profile_token}", viewer_id
 
 
+class Seated(Peer):
+    """A page's end whose desk is at hand, too."""
+
+    def __init__(self, sock: socket.socket, desk: LiveDesk) -> None:
+        super().__init__(sock)
+        self.desk = desk
+
+
 @contextmanager
-def opened(sockets: Sockets, house: House, who: Principal = LOCAL, *, kernel_bytes: int = 0) -> Iterator[Peer]:
+def opened(sockets: Sockets, house: House, who: Principal = LOCAL, *, kernel_bytes: int = 0) -> Iterator[Seated]:
     """A socket that was just taken over. `kernel_bytes`: how little the kernel holds for it, each way."""
+    with _pair(kernel_bytes) as (ours, theirs):
+        desk = LiveDesk(sockets, who, house, None)
+        sockets.take(theirs, Response(101, "Switching Protocols", Headers()), desk)
+        yield Seated(ours, desk)
+
+
+@contextmanager
+def asked_for(client: FlaskClient, headers: dict[str, str]) -> Iterator[Peer]:
+    """A socket by the app's own route, of somebody whose request has these headers."""
+    with _pair(0) as (ours, theirs):
+        with suppress(StopIteration):  # how gunicorn is told that there is nothing to send
+            answer = client.get("/live", headers={**headers, **UPGRADE}, environ_overrides={"gunicorn.socket": theirs})
+            raise AssertionError(answer.get_data(as_text=True))
+        assert handover.was_taken(theirs)
+        yield Peer(ours)
+
+
+@contextmanager
+def _pair(kernel_bytes: int) -> Iterator[tuple[socket.socket, socket.socket]]:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as ours:
         if kernel_bytes:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kernel_bytes)
@@ -131,9 +166,7 @@ def opened(sockets: Sockets, house: House, who: Principal = LOCAL, *, kernel_byt
         theirs, _ = server.accept()
         if kernel_bytes:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, kernel_bytes)
-        desk = LiveDesk(sockets, who, house, None)
-        sockets.take(theirs, Response(101, "Switching Protocols", Headers()), desk)
-        yield Peer(ours, desk)
+        yield ours, theirs
 
 
 def init_of(codecs: str = "avc1.64001F") -> LiveInit:

@@ -18,20 +18,13 @@ from core.errors import LimitReached, Unavailable
 from sessions.live_hub import LiveHub
 from tests.accounts.conftest import HandClock
 from tests.web.house import House, wait_until
-from tests.web.live_line import Channels, init_of, opened
+from tests.web.live_line import UPGRADE, Channels, init_of, opened
 from web.live.sockets import Sockets
-from web.services import EXTENSION
 
 ANNA = Principal("session", "Anna", Role.VIEWER, user_id=1, key="session:1")
 ANNA_AT_HOME = replace(ANNA, key="session:2")
 ANNAS_SCRIPT = Principal("token", "Anna/script", Role.VIEWER, user_id=1, key="token:1")
 BEN = Principal("session", "Ben", Role.VIEWER, user_id=2, key="session:3")
-UPGRADE = {
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
 
 
 @pytest.fixture
@@ -92,7 +85,7 @@ def _has_room(sockets: Sockets, who: Principal) -> bool:
 
 def test_who_has_too_many_sockets_is_told_so_and_when_to_come_back(house: House) -> None:
     door = house.door(Role.VIEWER)
-    sockets: Sockets = house.app.extensions[EXTENSION].sockets
+    sockets = house.sockets
     sockets.start()
     with contextlib.ExitStack() as stack:
         stack.callback(sockets.stop)

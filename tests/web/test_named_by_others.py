@@ -10,6 +10,7 @@ from core.access import Role, Scope
 from core.errors import LimitReached
 from tests.web.conftest import StandInCameras, StandInStreams
 from tests.web.house import BODIES, House
+from tests.web.live_line import asked_for
 
 ALL = (
     "camera1_MediaProfile00000",
@@ -19,7 +20,7 @@ ALL = (
 )
 
 
-@pytest.mark.parametrize(
+MAY_HEAR = pytest.mark.parametrize(
     ("role", "scope", "named"),
     [
         (Role.OPERATOR, Scope({1: frozenset({2})}), {"camera1_MediaProfile00100"}),
@@ -27,6 +28,9 @@ ALL = (
         (Role.REVIEWER, Scope(), {*ALL, "camera9_gone"}),
     ],
 )
+
+
+@MAY_HEAR
 def test_who_is_told_that_all_places_are_taken_hears_only_of_streams_they_may_see(
     house: House, streams: StandInStreams, role: Role, scope: Scope, named: set[str]
 ) -> None:
@@ -35,6 +39,37 @@ def test_who_is_told_that_all_places_are_taken_hears_only_of_streams_they_may_se
     answer = house.door(role, scope).ask("POST", "/api/streams/start", json=body)
     assert answer.status_code == 429
     assert set(answer.get_json()["used_by"]) == named
+
+
+@MAY_HEAR
+def test_over_a_live_socket_they_hear_the_same_and_when_to_try_again(
+    house: House, streams: StandInStreams, role: Role, scope: Scope, named: set[str]
+) -> None:
+    streams.fail_with = LimitReached(
+        "Only 4 streams can run at once.", used_by=(*ALL, "camera9_gone"), retry_after_s=12
+    )
+    door = house.door(role, scope)
+    house.sockets.start()
+    try:
+        with asked_for(door.client, door.headers) as peer:
+            peer.say(type="watch", id=3, camera_id=1, profile_token="MediaProfile00100")
+            told = peer.told("problem")
+    finally:
+        house.sockets.stop()
+    problem = told["problem"]
+    assert (told["id"], problem["code"], problem["retry_after_s"]) == (3, "stream_limit", 12)
+    assert set(problem["used_by"]) == named
+
+
+def test_what_is_refused_over_a_live_socket_for_good_names_no_time(house: House) -> None:
+    door = house.door(Role.VIEWER)
+    house.sockets.start()
+    try:
+        with asked_for(door.client, door.headers) as peer:
+            peer.say(type="watch", id=3, camera_id=99, profile_token="MediaProfile00100")
+            assert peer.told("problem")["problem"].keys() == {"code", "detail"}
+    finally:
+        house.sockets.stop()
 
 
 def test_a_camera_that_is_another_one_too_is_not_told_to_who_may_not_see_that(

@@ -8,8 +8,8 @@ The page asks with JSON, one text frame a message:
 
 (`"fresh": true` with `watch`: not from the last key frame on but from the next one, for somebody whose decoder has
 choked on what came since) and gets JSON: `watching` (the session it joined), `state` (how that fares), `init` (the
-codec string; the init section follows as a binary frame), `problem` (why there is nothing to watch), `clock` (what
-was sent, and the server's time). Replays: see web.live.replay.
+codec string; the init section follows as a binary frame), `problem` (why there is nothing to watch: see
+web.problems.spoken), `clock` (what was sent, and the server's time). Replays: see web.live.replay.
 
 A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: begins with a key
 frame), id (16 bits), where it lies on the time line of the fragments (double, seconds), and when its first picture
@@ -38,6 +38,7 @@ from web.live.connection import Connection
 from web.live.replay import ReplayWatch, binary, size_of, told
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, a_number, a_text, a_whole_number
+from web.problems import spoken
 from web.strict_json import parse_object
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ class House:
     """What a desk asks of the app. All of it may be called from any thread, and may block for a moment.
 
     `watch` checks, joins and writes down; it raises an AppError, as does `replay`, which answers whether the run is
-    sent from its beginning on. `who` is asked again while the socket is open.
+    sent from its beginning on. `who` is asked again while the socket is open. `may_see`: whether somebody may hear of a
+    session, by its id.
     """
 
     watch: Callable[[Principal, int, str, LiveWatch], tuple[str, str]]
@@ -64,6 +66,7 @@ class House:
     leave_replay: Callable[[ReplayWatch], None]
     want: Callable[[ReplayWatch, int, float], None]
     who: Callable[[], Principal | None]
+    may_see: Callable[[Principal, str], bool]
 
 
 @dataclass(eq=False, slots=True)
@@ -130,7 +133,7 @@ class LiveDesk:
         try:
             self._take(parse_object(data))
         except InvalidRequest as error:
-            self._send("problem", id=None, problem=_problem(error))
+            self._send("problem", id=None, problem=self._problem(error))
 
     def on_tick(self) -> None:
         if self.sockets.clock.monotonic_s() - self._asked_s > _ASK_AGAIN_S and not self._is_asking:
@@ -175,7 +178,7 @@ class LiveDesk:
         try:
             self._check_limits()
         except AppError as error:
-            self._send("problem", id=watch.number, problem=_problem(error))
+            self._send("problem", id=watch.number, problem=self._problem(error))
             return
         self._watches[watch.number] = watch
         self.sockets.work(join)
@@ -217,7 +220,7 @@ class LiveDesk:
         try:
             stream_id, viewer_id = self._house.watch(self.principal, camera_id, profile_token, watch)
         except AppError as error:
-            self.sockets.post(self._refuse, watch, error)
+            self.sockets.post(self._refuse, watch, self._problem(error))
             return
         self.sockets.post(self._joined, watch, stream_id, viewer_id)
 
@@ -227,9 +230,13 @@ class LiveDesk:
         try:
             from_start = self._house.replay(self.principal, watch)
         except AppError as error:
-            self.sockets.post(self._refuse, watch, error)
+            self.sockets.post(self._refuse, watch, self._problem(error))
             return
         self.sockets.post(self._joined_replay, watch, from_start)
+
+    def _problem(self, error: AppError) -> dict[str, Any]:
+        """Blocks only where it names who has the places, and that is never said of what the desk itself refuses."""
+        return spoken(error, lambda stream_id: self._house.may_see(self.principal, stream_id))
 
     def _ask_who(self) -> None:
         """Whatever comes of it is told: else nobody would ask again, and a login that runs out would watch for ever."""
@@ -263,11 +270,11 @@ class LiveDesk:
             "watching", id=watch.number, stream_id=watch.stream_id, viewer_id=watch.viewer_id, from_start=from_start
         )
 
-    def _refuse(self, watch: LiveWatch | ReplayWatch, error: AppError) -> None:
+    def _refuse(self, watch: LiveWatch | ReplayWatch, problem: dict[str, Any]) -> None:
         if not watch.is_over:
             watch.is_over = True
             self._watches.pop(watch.number, None)
-            self._send("problem", id=watch.number, problem=_problem(error))
+            self._send("problem", id=watch.number, problem=problem)
 
     def _not_told_who(self) -> None:
         """Asked again at the next turn. For how long it holds that was known before has an end."""
@@ -363,7 +370,3 @@ def _from_key_frame(fragments: Sequence[LiveFragment]) -> Sequence[LiveFragment]
     """The last key frame among them and what follows it; nothing where there is none."""
     keys = [index for index, piece in enumerate(fragments) if piece.is_key]
     return fragments[keys[-1] :] if keys else ()
-
-
-def _problem(error: AppError) -> dict[str, object]:
-    return {"code": error.code, "detail": error.detail}

@@ -6,14 +6,14 @@ import contextlib
 import socket
 from collections.abc import Iterable
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, g, request
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from core.access import Permission, Principal
-from core.errors import InvalidRequest, NotFound
-from web.access import principal, who_asks_later
+from core.errors import AppError, InvalidRequest, NotFound
+from web.access import may_see_stream, principal, who_asks_later
 from web.client import client
 from web.fields import parse_id
 from web.guard import UpgradeRequired
@@ -108,7 +108,17 @@ def _house(app: Services, address: str) -> House:
         with contextlib.suppress(NotFound):
             app.streams.want_replay(listener.stream_id, listener.viewer_id, run, until_s)
 
-    return House(watch, leave, replay, leave_replay, want, who_asks_later())
+    flask_app = current_app.app_context().app  # `current_app` itself is nothing in another thread
+
+    def may_see(who: Principal, stream_id: str) -> bool:
+        with flask_app.app_context():
+            g.principal = who
+            try:
+                return may_see_stream(stream_id)
+            except AppError:  # it cannot be found out, and what is refused must be said all the same
+                return False
+
+    return House(watch, leave, replay, leave_replay, want, who_asks_later(), may_see)
 
 
 # Twice each: the router tells requests to upgrade from others, and the others are to be told why they are refused.

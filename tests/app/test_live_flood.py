@@ -33,7 +33,7 @@ def raw_socket(app: Any) -> Iterator[socket.socket]:
 
 
 def flood(sock: socket.socket, begins: bytes, frame: bytes, until_s: float) -> None:
-    """As fast as it is taken, and reads nothing. Raises OSError once the other side has gone."""
+    """As fast as it is taken, and reads nothing. Raises ConnectionError once the other side has gone."""
     sock.settimeout(10)
     sock.sendall(begins)
     many = frame * 100_000
@@ -53,8 +53,8 @@ def test_who_floods_a_socket_is_sent_away_and_holds_nobody_up(
 
     def speak(sock: socket.socket) -> None:
         try:
-            flood(sock, begins, frame, time.monotonic() + 8)
-        except OSError:
+            flood(sock, begins, frame, time.monotonic() + 10)
+        except ConnectionError:
             is_sent_away.set()
 
     with raw_socket(app) as loud, opened(app, f"/live/{camera_id}/{SUB}") as quiet:
@@ -65,8 +65,8 @@ def test_who_floods_a_socket_is_sent_away_and_holds_nobody_up(
         while came[-1] - came[0] < 4:
             binary(quiet, 0, FRAGMENTS, 3)
             came.append(time.monotonic())
-        assert max(after - before for before, after in pairwise(came)) < 1.0
-        assert is_sent_away.wait(0.5)
+        assert max(after - before for before, after in pairwise(came)) < 1.5
+        assert is_sent_away.wait(8)
         thread.join(10)
 
 

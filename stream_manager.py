@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -255,17 +255,18 @@ class StreamManager:
         ffmpeg is gone and the folder removed when it answers STOPPED. NotFound for a session that
         never was; one that has ended is stopped already.
         """
-        with self._lock:
-            session = self._sessions.get(stream_id)
-            if session is None:
-                if stream_id not in self._ended:
-                    raise NotFound("There is no such stream.")
-                return StreamState.STOPPED
-            if viewer_id is not None and not session.is_over and not session.leave(viewer_id):
-                return StreamState.RUNNING
-        session.stop()
-        self._forget(session)
-        return StreamState.STOPPED
+        if viewer_id is not None:
+            return self.leave(stream_id, (viewer_id,))
+        return self._stop(self._unless_ended(stream_id))
+
+    def leave(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState:
+        """Takes these viewers away, and ends the session if that leaves nobody; as stop(). UNNAMED: players without
+        a name. not may_end: somebody is known to watch who may not be counted.
+        """
+        session = self._unless_ended(stream_id)
+        if session is not None and not session.leave(viewer_ids, may_end=may_end):
+            return StreamState.RUNNING
+        return self._stop(session)
 
     def status(self, stream_id: str) -> StreamView:
         """One session; one that has ended is shown as it was, stopped."""
@@ -328,6 +329,20 @@ class StreamManager:
         self._sessions.pop(session.stream_id, None)
         self._sessions[session.stream_id] = session
         session.start()
+
+    def _unless_ended(self, stream_id: str) -> Watchable | None:
+        """None for a session that has ended; NotFound for one that never was."""
+        with self._lock:
+            session = self._sessions.get(stream_id)
+            if session is None and stream_id not in self._ended:
+                raise NotFound("There is no such stream.")
+            return session
+
+    def _stop(self, session: Watchable | None) -> StreamState:
+        if session is not None:
+            session.stop()
+            self._forget(session)
+        return StreamState.STOPPED
 
     def _check_room(self) -> None:
         """With the lock held."""

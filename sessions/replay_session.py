@@ -83,10 +83,11 @@ class ReplaySession(Watchable):
 
     def add_listener(self, listener: ReplayListener, viewer_id: str) -> bool:
         """Has everything sent there from now on; whether that begins where the present run does. NotFound once over."""
-        if self._is_over:
-            raise NotFound("This stream has ended.")
         self._touch(viewer_id)
-        return self._hub.join(listener, viewer_id)
+        with self._lock:
+            if self._is_over:
+                raise NotFound("This stream has ended.")
+            return self._hub.join(listener, viewer_id)
 
     def want(self, viewer_id: str, run: int, until_s: float) -> None:
         """That viewer wants to be sent a run up to there, by its playing time, and shows what lies FIRST_S before."""
@@ -98,10 +99,6 @@ class ReplaySession(Watchable):
     def remove_listener(self, listener: ReplayListener, viewer_id: str) -> None:
         """Nothing more is sent there; the viewer stays one."""
         self._hub.leave(viewer_id, listener)
-
-    def leave(self, viewer_id: str) -> bool:
-        self._hub.leave(viewer_id)
-        return super().leave(viewer_id)
 
     def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
         """As ReplayBoard.playlist; counts as watching, while it waits too."""
@@ -126,7 +123,7 @@ class ReplaySession(Watchable):
         shown = self._board.shown()
         line = self._holdings.line
         with self._lock:
-            viewers = self._viewers.count(self._now_s())
+            viewers = max(self._viewers.count(self._now_s()), len(self._hub.viewers()))
         return StreamView(
             stream_id=self.stream_id,
             camera_id=self.camera_id,
@@ -281,6 +278,13 @@ class ReplaySession(Watchable):
         self._sleep(wait_s)
         if self._again.is_set() or self._board.run is not run:
             raise _Again
+
+    def _drop(self, viewer_id: str) -> None:
+        super()._drop(viewer_id)
+        self._hub.leave(viewer_id)
+
+    def _has_viewers(self) -> bool:
+        return super()._has_viewers() or bool(self._hub.viewers())
 
     def _check_over(self, *, is_complete: bool = False) -> None:
         if viewers := self._hub.viewers():

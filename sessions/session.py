@@ -71,10 +71,11 @@ class Session(Watchable):
 
         A session that failed tries again for a new viewer, unless it is about a password.
         """
-        viewer_id = super().add_viewer()
-        if viewer_id is None:
-            return None
-        self._want_segments()
+        with self._lock:
+            if self._is_over:
+                return None
+            viewer_id = self._viewers.add(self._now_s())
+            self._want_segments()
         self._try_again_for_a_new_viewer()
         return viewer_id
 
@@ -89,15 +90,6 @@ class Session(Watchable):
         self._try_again_for_a_new_viewer()
         self._wake.set()
         return viewer_id
-
-    def leave(self, viewer_id: str) -> bool:
-        """True when that was the last viewer, of HLS and of fragments."""
-        self._hub.drop(viewer_id)
-        is_last = super().leave(viewer_id)
-        if is_last:
-            self._wants_segments = False
-        self._wake.set()
-        return is_last and self._hub.count() == 0
 
     def _want_segments(self) -> None:
         if not self._wants_segments:
@@ -159,6 +151,16 @@ class Session(Watchable):
         return self._known_codec
 
     # ---- its thread ------------------------------------------------------------------------------
+
+    def _drop(self, viewer_id: str) -> None:
+        super()._drop(viewer_id)
+        self._hub.drop(viewer_id)
+        if not super()._has_viewers():
+            self._wants_segments = False
+
+    def _has_viewers(self) -> bool:
+        """Of HLS or of fragments."""
+        return super()._has_viewers() or self._hub.count() > 0
 
     def _is_unwatched(self, *, is_complete: bool) -> bool:
         if not self._wants_segments or super()._is_unwatched(is_complete=is_complete):

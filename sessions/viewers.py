@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 MAX_COUNTED = 1000
-_UNNAMED = ""
+UNNAMED = ""  # a player that does not name itself
 
 
 class Viewers:
@@ -31,7 +31,7 @@ class Viewers:
     def watch(self, viewer_id: str | None, now_s: float) -> None:
         """A playlist was fetched. An id of an earlier session under this name counts as well."""
         self._was_watched = True
-        self._see(viewer_id or _UNNAMED, now_s)
+        self._see(viewer_id or UNNAMED, now_s)
 
     def touch(self, viewer_id: str | None, now_s: float) -> None:
         """A segment was fetched. Segments are asked for without a name, so that counts nobody new."""
@@ -41,7 +41,7 @@ class Viewers:
             self._seen[viewer_id] = now_s
 
     def leave(self, viewer_id: str, now_s: float) -> bool:
-        """That viewer is gone; True when it was the last one."""
+        """That viewer is gone, or all without a name (UNNAMED); True when nobody is left."""
         self._seen.pop(viewer_id, None)
         return self.count(now_s) == 0
 

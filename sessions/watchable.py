@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from core.errors import AppError
@@ -67,10 +67,19 @@ class Watchable(ABC):
         with self._lock:
             return None if self._is_over else self._viewers.add(self._now_s())
 
-    def leave(self, viewer_id: str) -> bool:
-        """True when that was the last viewer."""
+    def leave(self, viewer_ids: Collection[str], *, may_end: bool = True) -> bool:
+        """These are viewers no more. True when that leaves nobody: it is over then, and who comes now gets another one.
+
+        not may_end: somebody is known to watch who may not be counted.
+        """
         with self._lock:
-            return self._viewers.leave(viewer_id, self._now_s())
+            for viewer_id in viewer_ids:
+                self._drop(viewer_id)
+            if may_end and not self._has_viewers():
+                self._is_over = True
+            is_over = self._is_over
+        self._wake.set()
+        return is_over
 
     @abstractmethod
     def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
@@ -159,6 +168,14 @@ class Watchable(ABC):
                 self._is_over = True
         if self._is_over:
             raise SessionOver
+
+    def _drop(self, viewer_id: str) -> None:
+        """It is a viewer no more; with the lock held."""
+        self._viewers.leave(viewer_id, self._now_s())
+
+    def _has_viewers(self) -> bool:
+        """Whether anybody watches now; with the lock held."""
+        return self._viewers.count(self._now_s()) > 0
 
     def _is_unwatched(self, *, is_complete: bool) -> bool:
         """Whether nobody has watched for so long that it may end; with the lock held."""

@@ -12,7 +12,7 @@ import pytest
 
 from core.clock import SystemClock
 from core.login_gate import LoginGate
-from core.records import Credential, StreamSource, VideoFormat
+from core.records import AudioFormat, Credential, StreamSource, VideoFormat
 from core.secrets import Secret
 from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
@@ -22,9 +22,10 @@ from sessions.backoff import LOOK_AGAIN_S
 from sessions.replay_segments import make_segments
 from sessions.tools import nothing_known
 from stream_manager import StreamManager
+from tests.media.encoded import encoded
 from tests.streams.replaying import HOUR_S, NIGHT_S
 from tests.streams.thin_device import SERVER, TOKEN, Device, is_running, until
-from tests.streams.thin_recorder import ThinMaker, ThinRecorder
+from tests.streams.thin_recorder import FPS, ThinMaker, ThinRecorder
 
 
 @pytest.fixture
@@ -171,6 +172,15 @@ def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[Hous
 @pytest.fixture
 def recorder() -> ThinRecorder:
     return ThinRecorder([(NIGHT_S, NIGHT_S + HOUR_S)])
+
+
+@pytest.fixture
+def real(recorder: ThinRecorder) -> ThinRecorder:
+    """Its pictures are real ones, so that there is something to describe."""
+    film = encoded("h264")
+    recorder.pictures, recorder.parameter_sets = film.pictures[:FPS], film.sets
+    recorder.audio = AudioFormat("pcm_alaw", 8000, 1)
+    return recorder
 
 
 @pytest.fixture

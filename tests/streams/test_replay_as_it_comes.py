@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import CameraUnreachable, InvalidRequest, NotFound
-from core.records import AudioFormat, StreamState, VideoFormat
+from core.records import StreamState, VideoFormat
 from core.settings import Settings
 from media.access_unit import AccessUnit
 from media.ffmpeg import find_ffmpeg
@@ -51,15 +51,6 @@ class Viewer:
 
     def ended(self, run: int) -> bool:
         return ReplayEnd(run) in self.news
-
-
-@pytest.fixture
-def real(recorder: ThinRecorder) -> ThinRecorder:
-    """Its pictures are real ones, so that there is something to describe."""
-    film = encoded("h264")
-    recorder.pictures, recorder.parameter_sets = film.pictures[:FPS], film.sets
-    recorder.audio = AudioFormat("pcm_alaw", 8000, 1)
-    return recorder
 
 
 def watched(manager: StreamManager, at_s: float = 0.0) -> tuple[str, str, Viewer]:

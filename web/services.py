@@ -7,7 +7,7 @@ real managers, and the type checker compares the two there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -89,6 +89,7 @@ class Streams(Protocol):
     def unwatch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> None: ...
     def want_replay(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None: ...
     def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState: ...
+    def leave(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState: ...
     def status(self, stream_id: str) -> StreamView: ...
     def all(self) -> Sequence[StreamView]: ...
     def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str: ...
@@ -160,7 +161,7 @@ class Services:
     sockets: Sockets = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "watching", Watching(self.streams.stop))
+        object.__setattr__(self, "watching", Watching(self.streams.leave, fresh_s=self.settings.idle_end_s))
         object.__setattr__(self, "sockets", Sockets(self.settings.max_sockets))
         self.accounts.on_ended(self.watching.end)
         self.accounts.on_ended(self.sockets.end_logins)

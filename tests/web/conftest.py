@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -298,6 +298,9 @@ class StandInStreams:
             return StreamState.RUNNING
         self.sessions[stream_id] = replace(self.sessions[stream_id], status=StreamState.STOPPED)
         return StreamState.STOPPED
+
+    def leave(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState:
+        return self.stop(stream_id) if may_end and viewer_ids else StreamState.RUNNING
 
     def status(self, stream_id: str) -> StreamView:
         if stream_id not in self.sessions:

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,11 +42,13 @@ CHROMIUM_OPTIONS = (
 CHROMIUM = "/usr/bin/chromium"
 
 
-def ask(method: str, url: str, body: object | None = None, timeout_s: float = 30.0) -> Any:
+def ask(
+    method: str, url: str, body: object | None = None, timeout_s: float = 30.0, headers: Mapping[str, str] | None = None
+) -> Any:
     """The answer's JSON, None for an empty one. Raises urllib's HTTPError for anything but 2xx."""
     data = json.dumps(body).encode() if body is not None else None
-    headers = {"Content-Type": "application/json"} if data is not None else {}
-    request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - loopback only
+    sent = {**(headers or {}), **({"Content-Type": "application/json"} if data is not None else {})}
+    request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310 - loopback only
     with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - loopback only
         text = answer.read().decode()
     return json.loads(text) if text else None
@@ -107,7 +109,8 @@ class App:
 
     `is_chosen`: "only on this machine" is chosen at once, so that pages do not begin with the first visit. Whatever it
     is used for, the recorder's password must not come out of it: `stop()` raises RuntimeError if it is in an answer
-    that `call()` got, in the command line or environment of a process, or in a file of the app's.
+    that `call()` got, in the command line or environment of a process, or in a file of the app's. `headers` go with
+    every `call()`: a login's.
     """
 
     def __init__(self, folder: Path, *, is_chosen: bool = True, **settings: str) -> None:
@@ -120,6 +123,7 @@ class App:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
+        self.headers: dict[str, str] = {}
         self.log = folder / "app.log"
 
     def start(self) -> None:
@@ -175,7 +179,7 @@ class App:
         return [child for child in children if _name(child).startswith("ffmpeg")]
 
     def call(self, method: str, path: str, body: object | None = None) -> Any:
-        answer = ask(method, self.url + path, body, timeout_s=60)
+        answer = ask(method, self.url + path, body, timeout_s=60, headers=self.headers)
         if holds(json.dumps(answer, ensure_ascii=False).encode(), [PASSWORD]):
             self._leaks.append(f"the answer to {method} {path}")
         return answer

@@ -1,4 +1,5 @@
-"""Everybody who uses the app on a busy day, without a browser: walls, passers-by, a slow reader, HLS, replays, faults.
+"""Everybody who uses the app on a busy day, without a browser: walls, passers-by, a slow reader, HLS, replays over both
+ways, people who log in and out, faults.
 
 Each of them is a task that goes on until the crowd's time is over and then leaves as a person would, or worse. Whatever
 the app answers that it must never answer ends the crowd with an error.
@@ -23,15 +24,22 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tools.running import App, Recorder
+from tools.running import App, Recorder, ask
 
 CHANNELS = 16
 MAINS = (1, 2, 3)
+SEEN = (
+    *("passers-by", "slow readers", "segments", "seeks", "faults", "restarts"),
+    *("seeks on sockets", "pictures of replays", "pictures before a logout", "logins that ended"),
+)
 PASSERS_BY = 5
 _HEAD = struct.Struct(">BBHdd")
 _FRAGMENTS, _STARTS_WITH_KEY = 2, 1
 _GONE = ("stopped", "failed")
 _WATCH_AGAIN_S = 1.0
+_LOGIN_ENDED = 4401
+_ENDS_WITHIN_S = 5.0
+_USER = {"name": "otto", "password": "correct-horse-battery"}
 
 # What goes wrong with one channel (name, value, seconds). Every sixth time the recorder is restarted instead.
 _FAULTS: tuple[tuple[str, object, float], ...] = (
@@ -48,6 +56,20 @@ _EVERY_FAULT_S = 8.0
 _RESTART_S = 4.0
 
 
+def log_in(app: App, path: str, who: dict[str, str]) -> dict[str, str]:
+    """A new login's headers, as browsers send them. `path`: /api/session, or where the first account is made."""
+    body, kind = json.dumps(who).encode(), {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(app.url + path, body, kind), timeout=60) as answer:
+        cookie, csrf = answer.headers["Set-Cookie"].partition(";")[0], json.load(answer)["csrf_token"]
+    return {"Cookie": cookie, "X-CSRF-Token": csrf}
+
+
+def make_accounts(app: App) -> None:
+    """From now on `app.call()` asks as an admin, as does everybody of the crowd who does not log out."""
+    app.headers = log_in(app, "/api/setup", {**_USER, "name": "anna"})
+    app.call("POST", "/api/users", {**_USER, "role": "viewer"})
+
+
 class Page:
     """One WebSocket and what is watched over it. `seen` counts what came, `pictures` those of each id."""
 
@@ -58,6 +80,7 @@ class Page:
         self._wanted: dict[int, dict[str, object]] = {}
         self._again_s: dict[int, float] = {}
         self.pictures: Counter[int] = Counter()
+        self.run = 0
 
     async def say(self, **message: object) -> None:
         await self.client.send(json.dumps(message))
@@ -67,6 +90,9 @@ class Page:
         wanted = {"type": "watch", "id": number, "camera_id": self._camera_id, "profile_token": token, "sound": sound}
         self._wanted[number] = wanted
         await self.say(**wanted)
+
+    async def replay(self, number: int, view: dict[str, Any]) -> None:
+        await self.say(type="replay", id=number, stream_id=view["stream_id"], viewer_id=view["viewer_id"])
 
     async def read(self, until_s: float) -> None:
         """What comes until then. A channel whose session has ended is asked for again, as pages do."""
@@ -82,10 +108,16 @@ class Page:
             if isinstance(message, bytes):
                 self._take(*_HEAD.unpack_from(message)[:3])
                 continue
-            said = json.loads(message)
-            if said["type"] == "problem" or (said["type"] == "state" and said["stream"]["status"] in _GONE):
-                self._seen["watched again"] += 1
-                self._again_s.setdefault(said["id"], time.monotonic() + _WATCH_AGAIN_S)
+            self._hear(json.loads(message))
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        status = said["stream"]["status"] if said["type"] == "state" else ""
+        self._seen["told stopped"] += status == "stopped"
+        if said["type"] == "init":
+            self.run = said.get("run", 0)
+        elif (said["type"] == "problem" or status in _GONE) and said["id"] in self._wanted:
+            self._seen["watched again"] += 1
+            self._again_s.setdefault(said["id"], time.monotonic() + _WATCH_AGAIN_S)
 
     def _take(self, kind: int, flags: int, number: int) -> None:
         if kind == _FRAGMENTS:
@@ -119,6 +151,8 @@ class Crowd:
             tasks.create_task(self._repeat(self._read_slowly))
             tasks.create_task(self._repeat(self._watch_hls))
             tasks.create_task(self._repeat(self._watch_replay))
+            tasks.create_task(self._repeat(self._watch_replay_on_socket))
+            tasks.create_task(self._repeat(self._watch_and_log_out))
             tasks.create_task(self._repeat(self._look_around))
             tasks.create_task(self._repeat(self._break_something))
         await asyncio.to_thread(self._recorder.control, "POST", "/clear")
@@ -126,9 +160,10 @@ class Crowd:
     # ---- who watches over sockets ----------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _page(self, **more: Any) -> AsyncIterator[Page]:
+    async def _page(self, login: dict[str, str] | None = None, **more: Any) -> AsyncIterator[Page]:
         address = f"{self._app.url.replace('http', 'ws', 1)}/live"
-        async with connect(address, max_size=None, compression=None, **more) as client:
+        headers = {"Origin": self._app.url, **(login or self._app.headers)}
+        async with connect(address, max_size=None, compression=None, additional_headers=headers, **more) as client:
             yield Page(client, self._camera_id, self.seen)
 
     async def _watch_wall(self) -> None:
@@ -173,6 +208,53 @@ class Crowd:
             self.seen["slow readers sent away"] += 1
         self.seen["slow readers"] += 1
 
+    async def _watch_replay_on_socket(self) -> None:
+        """Is sent a recording as it comes, wants more of it, seeks, and leaves: properly, or not at all."""
+        view = await self._start_replay()
+        if view is not None:
+            async with self._page() as page:
+                await page.replay(3, view)
+                for _ in range(self._dice.randint(1, 5)):
+                    await page.read(time.monotonic() + self._dice.uniform(0.3, 3))
+                    if page.run:
+                        await page.say(type="want", id=3, run=page.run, until_s=self._dice.uniform(40, 90))
+                    wanted = {"stream_id": view["stream_id"], "time": self._some_time()}
+                    self.seen["seeks on sockets"] += await self._post("/api/playback/seek", wanted) is not None
+                await page.read(time.monotonic() + 1)
+                self.seen["pictures of replays"] += page.pictures[3]
+                if self._dice.random() < 0.7:
+                    viewer = {"stream_id": view["stream_id"], "viewer_id": view["viewer_id"]}
+                    await self._post("/api/streams/stop", viewer)
+                elif self._dice.random() < 0.5:
+                    page.client.transport.abort()
+        await self._rest(2)
+
+    async def _watch_and_log_out(self) -> None:
+        """Watches what others watch, too, and may fetch it besides; with the login everything of that ends."""
+        login = await self._answered(lambda: log_in(self._app, "/api/session", _USER))
+        if login is not None:
+            async with self._page(login) as page:
+                for number in range(self._dice.randint(1, 4)):
+                    await page.watch(number, self._dice.randint(1, CHANNELS), "sub")
+                await page.read(time.monotonic() + self._dice.uniform(0.5, 5))
+                if self._dice.random() < 0.5:
+                    token = f"MediaProfile{self._dice.randrange(CHANNELS):03d}01"
+                    await self._fetch(f"/static/streams/camera{self._camera_id}_{token}/stream.m3u8", login)
+                self.seen["pictures before a logout"] += page.pictures.total()
+                url = f"{self._app.url}/api/session"
+                await asyncio.to_thread(lambda: ask("DELETE", url, timeout_s=60, headers=login))
+                await self._see_the_end(page.client)
+        await self._rest(2)
+
+    async def _see_the_end(self, client: ClientConnection) -> None:
+        """Raises TimeoutError where the socket outlives its login."""
+        try:
+            async with asyncio.timeout(_ENDS_WITHIN_S):
+                while True:
+                    await client.recv()
+        except ConnectionClosed as closed:
+            self.seen["logins that ended"] += closed.rcvd is not None and closed.rcvd.code == _LOGIN_ENDED
+
     # ---- who uses HTTP ---------------------------------------------------------------------------
 
     async def _watch_hls(self) -> None:
@@ -186,22 +268,28 @@ class Crowd:
         await self._rest(3)
 
     async def _watch_replay(self) -> None:
-        summary = await self._get(f"/api/cameras/{self._camera_id}/recordings/summary")
-        if summary and summary["recordings"]:
-            token = self._dice.choice(summary["recordings"])["recording_token"]
-            body = {"camera_id": self._camera_id, "recording_token": token, "start_time": self._some_time()}
-            view = await self._post("/api/playback/start", body)
-            for _ in range(self._dice.randint(1, 5)):
-                if view is None:
-                    break
-                await self._play(view, self._dice.uniform(0.2, 2))
-                wanted = {"stream_id": view["stream_id"], "time": self._some_time()}
-                moved = await self._post("/api/playback/seek", wanted)
-                self.seen["seeks"] += moved is not None
-                view = moved and {**view, "playlist_url": moved["playlist_url"]}
-            if view is not None and self._dice.random() < 0.7:
-                await self._post("/api/streams/stop", {"stream_id": view["stream_id"]})
+        view = await self._start_replay()
+        for _ in range(self._dice.randint(1, 5)):
+            if view is None:
+                break
+            await self._play(view, self._dice.uniform(0.2, 2))
+            wanted = {"stream_id": view["stream_id"], "time": self._some_time()}
+            moved = await self._post("/api/playback/seek", wanted)
+            self.seen["seeks"] += moved is not None
+            view = moved and {**view, "playlist_url": moved["playlist_url"]}
+        if view is not None and self._dice.random() < 0.7:
+            await self._post("/api/streams/stop", {"stream_id": view["stream_id"]})
         await self._rest(2)
+
+    async def _start_replay(self) -> dict[str, Any] | None:
+        """Of any recording, at any time; None where that is refused."""
+        summary = await self._get(f"/api/cameras/{self._camera_id}/recordings/summary")
+        if not summary or not summary["recordings"]:
+            return None
+        token = self._dice.choice(summary["recordings"])["recording_token"]
+        body = {"camera_id": self._camera_id, "recording_token": token, "start_time": self._some_time()}
+        view: dict[str, Any] | None = await self._post("/api/playback/start", body)
+        return view
 
     def _some_time(self) -> str:
         return (datetime.now(UTC) - timedelta(seconds=self._dice.uniform(600, 3 * 86_400))).isoformat()
@@ -259,11 +347,12 @@ class Crowd:
     async def _get(self, path: str) -> Any:
         return await self._answered(lambda: self._app.call("GET", path))
 
-    async def _fetch(self, path: str) -> bytes:
+    async def _fetch(self, path: str, login: dict[str, str] | None = None) -> bytes:
         """Empty where it is refused."""
 
         def fetch() -> bytes:
-            with urllib.request.urlopen(self._app.url + path, timeout=60) as answer:
+            request = urllib.request.Request(self._app.url + path, headers=login or self._app.headers)
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 content: bytes = answer.read()
                 return content
 

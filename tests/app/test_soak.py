@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.crowd import CHANNELS, Crowd
+from tests.app.crowd import CHANNELS, SEEN, Crowd, make_accounts
 from tools.growth import Growth, Held, growths, held_by, table
 from tools.running import App, Recorder, running_recorder
 
@@ -40,6 +40,7 @@ def test_nothing_grows_while_all_sorts_of_viewers_come_and_go(tmp_path: Path) ->
         app.start()
         try:
             crowd = Crowd(app, recorder, app.add_camera(recorder))
+            make_accounts(app)
             asyncio.run(crowd.run(WARM_UP_S))
             before = _when_quiet(app, recorder)
             crowd.seen.clear()
@@ -105,7 +106,8 @@ def _judge_quiet(before: Held, after: Held, hours: float) -> None:
 
 
 def _judge_crowd(crowd: Crowd) -> None:
-    """That everybody was there."""
+    """That everybody was there, and nobody was told that what they watch was stopped, which nobody does."""
     assert min(crowd.pictures[channel] for channel in range(1, CHANNELS + 1)) > 0.5 * max(crowd.pictures.values())
-    for what in ("passers-by", "slow readers", "segments", "seeks", "faults", "restarts"):
+    for what in SEEN:
         assert crowd.seen[what], what
+    assert not crowd.seen["told stopped"]

@@ -198,6 +198,11 @@ class ReplaySession(Watchable):
             self._holdings.remove(run.file_names())
         self._wait_for_next(wait_s, lambda: self._board.run is run)
 
+    def _recover(self, error: AppError) -> None:
+        self._holdings.close_line()
+        run = self._board.run
+        self._wait_for_next(self._trouble(run, error, 0.0), lambda: self._board.run is run)
+
     def _play_of(self, run: ReplayRun) -> ReplayPlay:
         token = run.recording_token = run.recording_token or self._choose(run)
         self._recording_token = token

@@ -228,6 +228,10 @@ class Session(Watchable):
             wait_s = self._trouble(AppError("The folder for segments cannot be used.", code="storage_full"), 0.0)
         self._wait_for_next(wait_s)
 
+    def _recover(self, error: AppError) -> None:
+        self._end_run()
+        self._wait_for_next(self._trouble(error, 0.0))
+
     def _end_run(self, *, empty: bool = False) -> None:
         self._hub.detach()
         self.holdings.end_run(empty=empty)

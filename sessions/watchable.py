@@ -129,20 +129,31 @@ class Watchable(ABC):
         """One try and the wait after it. SessionOver when there is to be no other."""
 
     @abstractmethod
+    def _recover(self, error: AppError) -> None:
+        """An attempt broke off anywhere: gives back what it held, shows why, and waits for the next. SessionOver."""
+
+    @abstractmethod
     def _release(self) -> None:
         """Gives back everything; may be called twice."""
 
     def _serve(self) -> None:
         try:
             while True:
-                self._attempt()
+                self._attempt_whatever_happens()
         except SessionOver:
             pass
-        except Exception:
-            log.exception("%s ended by a fault of ours", self.stream_id)
         finally:
             self.stop()
             self._on_end(self)
+
+    def _attempt_whatever_happens(self) -> None:
+        try:
+            self._attempt()
+        except SessionOver:
+            raise
+        except Exception:  # the top of the thread: a fault of ours must not look as if somebody had stopped it
+            log.exception("%s broke off by a fault of ours", self.stream_id)
+            self._recover(AppError("Something went wrong here. It is in the app's log."))
 
     def _fixed_wait_s(self, error: AppError) -> float | None:
         """How long until it looks again, where the reason says it; None where trying again may help."""

@@ -11,9 +11,14 @@ import pytest
 from core.errors import CameraUnreachable, NotFound, Unavailable
 from core.recordings import ReplaySource
 from core.records import StreamState
+from sessions.backoff import LOOK_AGAIN_S
+from sessions.replay_end import End
+from sessions.replay_play import ReplayPlay
 from sessions.replay_session import ReplaySession
+from sessions.run import Run
 from sessions.viewers import UNNAMED
 from sessions.watchable import Watchable
+from stream_manager import StreamManager
 from tests.streams.conftest import House, MakeManager
 from tests.streams.replaying import at
 from tests.streams.test_live_fragments import Tab
@@ -174,3 +179,39 @@ def test_who_was_taken_away_is_told_nothing_and_the_others_keep_theirs(house: Ho
     assert not is_told_stopped(hers)
     with pytest.raises(NotFound):
         house.manager.leave("camera9_never", ("x",))
+
+
+def test_a_fault_of_ours_is_said_and_tried_again_not_called_a_stop(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(LOOK_AGAIN_S, "internal_error", 0.3)
+    run_once = Run.run_once
+
+    def run_badly(run: Run) -> None:
+        monkeypatch.setattr(Run, "run_once", run_once)
+        raise RuntimeError("a fault, made for this test")
+
+    monkeypatch.setattr(Run, "run_once", run_badly)
+    tab = Tab().open(house.manager, "plain")
+    assert until(lambda: (StreamState.FAILED, "internal_error") in tab.states)
+    assert "a fault, made for this test" in caplog.text
+    assert until(lambda: len(tab.fragments) > 5)
+    assert not is_told_stopped(tab)
+
+
+def test_a_fault_of_ours_ends_no_replay_and_a_seek_does_not_wait(
+    real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_once = ReplayPlay.run_once
+
+    def run_badly(play: ReplayPlay) -> End:
+        monkeypatch.setattr(ReplayPlay, "run_once", run_once)
+        raise RuntimeError("a fault, made for this test")
+
+    monkeypatch.setattr(ReplayPlay, "run_once", run_badly)
+    stream_id, _, viewer = watched(replays)
+    assert until(lambda: replays.status(stream_id).error)
+    replays.seek(stream_id, at(60))
+    assert until(lambda: viewer.reached_s(2) > 2)
+    assert replays.status(stream_id).error is None
+    assert real.open_lines() == 1

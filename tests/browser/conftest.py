@@ -52,6 +52,18 @@ def camera_id(app: App, recorder: Recorder) -> int:
     return app.add_camera(recorder, name="Recorder")
 
 
+@pytest.fixture(scope="module")
+def sixteen() -> Iterator[Recorder]:
+    with running_recorder("--channels", "16", "--dead", "none", "--profile", "small") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def wall_id(app: App, sixteen: Recorder) -> int:
+    """The recorder with sixteen channels, as a camera."""
+    return app.add_camera(sixteen, name="Garage")
+
+
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
     """Opens pages in contexts of their own; at the end none of them may have complained."""

@@ -5,102 +5,39 @@ from __future__ import annotations
 import re
 import statistics
 import time
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.pictures import seconds_behind
+from tests.browser.wall import (
+    assert_all_move,
+    at,
+    centre,
+    channel_at,
+    drag,
+    expect_address,
+    four,
+    read,
+    tiles,
+    wait_all_playing,
+)
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 
-# The number in each tile's picture now (-1: none that can be read), when it was read, its width, and what the tile says
-# it is behind.
-_READ_TILES = """
-() => [...document.querySelectorAll('live-tile')].map((tile) => {
-  const video = tile.querySelector('live-player [data-part=video]');
-  const behind = tile.querySelector('[data-part=badge]').textContent;
-  if (!video || video.readyState < 2) return [-1, Date.now(), 0, behind];
-  const canvas = new OffscreenCanvas(200, 4);
-  const context = canvas.getContext('2d', { willReadFrequently: true });
-  context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
-  const { data } = context.getImageData(0, 0, 200, 4);
-  const bits = Array.from({ length: 20 }, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
-  const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
-  const parity = bits.slice(2, 18).reduce((sum, bit) => sum ^ bit, 0);
-  const isWhole = bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity;
-  return [isWhole ? number : -1, Date.now(), video.videoWidth, behind];
-})
+# The minute is made short, and the tab hidden by its own word: a headless one is never hidden.
+SHORT_MINUTE = """
+const real = window.setTimeout;
+window.minutes = 0;
+window.setTimeout = (work, ms, ...more) => {
+  if (ms === 60000) window.minutes += 1;
+  return real(work, ms === 60000 ? 400 : ms, ...more);
+};
+Object.defineProperty(document, 'hidden', { get: () => window.isAway === true });
 """
-
-
-@pytest.fixture(scope="module")
-def sixteen() -> Iterator[Recorder]:
-    with running_recorder("--channels", "16", "--dead", "none", "--profile", "small") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def wall_id(app: App, sixteen: Recorder) -> int:
-    """The recorder with sixteen channels, as a camera."""
-    return app.add_camera(sixteen, name="Garage")
-
-
-def tiles(page: Page) -> Locator:
-    return page.locator("live-tile")
-
-
-def at(page: Page, place: int) -> Locator:
-    """Places count from 1, as they do for people."""
-    return page.locator(f'live-tile[data-place="{place}"]')
-
-
-def channel_at(page: Page, place: int) -> Locator:
-    return at(page, place).locator("[data-part=channel]")
-
-
-def wait_all_playing(page: Page, count: int, timeout_s: float = 40) -> None:
-    expect(page.locator("live-tile[data-phase=playing]")).to_have_count(count, timeout=timeout_s * 1000)
-
-
-def read(page: Page) -> list[tuple[int, float, int, str]]:
-    return [(number, at_ms, width, behind) for number, at_ms, width, behind in page.evaluate(_READ_TILES)]
-
-
-def assert_all_move(page: Page, timeout_s: float = 15) -> None:
-    """Every tile shows one picture after the other."""
-    seen: dict[int, set[int]] = {}
-    deadline = time.monotonic() + timeout_s
-    while not seen or min(len(numbers) for numbers in seen.values()) < 3:
-        assert time.monotonic() < deadline, seen
-        for place, (number, _, width, _) in enumerate(read(page)):
-            if width:
-                seen.setdefault(place, set()).update({number} - {-1})
-        page.wait_for_timeout(100)
-
-
-def four(app: App, camera_id: int) -> str:
-    return f"{app.url}/wall?layout=4&tiles={camera_id}.1,{camera_id}.2,{camera_id}.3"
-
-
-def expect_address(page: Page, end: str) -> None:
-    expect(page).to_have_url(re.compile(rf"[?&]{re.escape(end)}$"))
-
-
-def centre(place: Locator) -> tuple[float, float]:
-    box = place.bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
-    page.mouse.move(*end, steps=4)
-    page.mouse.up()
+LOOK_AWAY = "(away) => { window.isAway = away; document.dispatchEvent(new Event('visibilitychange')); }"
 
 
 def test_sixteen_channels_move_at_once_over_one_socket_and_without_ffmpeg(
@@ -315,22 +252,40 @@ def test_a_tab_that_nobody_looks_at_gives_its_sessions_back_after_a_minute(
     app: App, wall_id: int, open_page: Open
 ) -> None:
     page = open_page("about:blank").page
-    # The minute is made short, and the tab hidden by its own word: a headless one is never hidden.
-    page.add_init_script(
-        "const real = window.setTimeout; window.minutes = 0;"
-        "window.setTimeout = (work, ms, ...more) => {"
-        " if (ms === 60000) window.minutes += 1; return real(work, ms === 60000 ? 400 : ms, ...more); };"
-        "Object.defineProperty(document, 'hidden', { get: () => window.isAway === true });"
-    )
+    page.add_init_script(SHORT_MINUTE)
     page.goto(four(app, wall_id))
     wait_all_playing(page, 3)
-    look = "(away) => { window.isAway = away; document.dispatchEvent(new Event('visibilitychange')); }"
-    page.evaluate(look, True)
+    page.evaluate(LOOK_AWAY, True)
     expect(page.locator("live-tile[data-resting]")).to_have_count(3, timeout=5000)
     assert page.evaluate("window.minutes") == 1
-    page.evaluate(look, False)
+    page.evaluate(LOOK_AWAY, False)
     wait_all_playing(page, 3, 5)
     assert_all_move(page)
+
+
+def test_in_a_tab_that_nobody_looks_at_only_the_tile_that_is_heard_goes_on(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+    page.add_init_script(SHORT_MINUTE)
+    page.goto(four(app, wall_id))
+    wait_all_playing(page, 3)
+    page.keyboard.press("2")
+    page.keyboard.press("m")
+    page.evaluate(LOOK_AWAY, True)
+    expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=5000)
+    expect(at(page, 2)).to_have_attribute("data-phase", "playing")
+    page.evaluate("dispatchEvent(new Event('online'))")  # the network that comes back wakes nobody
+    assert page.locator("live-tile[data-resting]").count() == 2
+    page.evaluate(LOOK_AWAY, False)
+    wait_all_playing(page, 3, 5)
+    assert_all_move(page)
+    page.evaluate(LOOK_AWAY, True)
+    expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=5000)
+    page.keyboard.press("m")
+    expect(page.locator("live-tile[data-resting]")).to_have_count(3)
+    page.evaluate(LOOK_AWAY, False)
+    wait_all_playing(page, 3, 5)
 
 
 def test_a_dead_channel_and_one_that_is_not_there_say_why(app: App, camera_id: int, open_page: Open) -> None:

@@ -14,16 +14,18 @@ const REST_MS = 3000;
  */
 export class Attention extends EventTarget {
   #isHeard;
+  #isAsleep = false;
   #wokenAtMs = Date.now();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #hiddenTimer = null;
 
-  /** @param {{isHeard: () => boolean}} parts */
-  constructor({ isHeard }) {
+  /** @param {{isHeard?: () => boolean}} [parts] `isHeard`: whether somebody listens, so that nothing sleeps at all */
+  constructor({ isHeard = () => false } = {}) {
     super();
     this.#isHeard = isHeard;
     document.addEventListener('visibilitychange', () => this.#seen());
-    window.addEventListener('online', () => this.#tell('awake'));
+    // A tab that nobody looks at sleeps on.
+    window.addEventListener('online', () => !this.#isAsleep && this.#tell('awake'));
     window.addEventListener('pagehide', () => this.#tell('leaving'));
     window.addEventListener('pageshow', (event) => event.persisted && this.#tell('awake'));
     setInterval(() => this.#tick(), TICK_MS);
@@ -44,6 +46,7 @@ export class Attention extends EventTarget {
 
   /** @param {'asleep'|'awake'|'leaving'} type */
   #tell(type) {
+    this.#isAsleep = type !== 'awake';
     this.dispatchEvent(new Event(type));
   }
 }

@@ -47,7 +47,8 @@ export class WallBoard extends EventTarget {
   /** @type {LiveTile|null} */
   #sounding = null;
   #chosen = 0;
-  #isAsleep = false;
+  /** @type {'looks'|'away'|'left'} */
+  #viewer = 'looks';
   #isFullForLong = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #fullTimer = null;
@@ -60,11 +61,11 @@ export class WallBoard extends EventTarget {
     super();
     this.#api = api;
     this.#observer = new IntersectionObserver((changes) => this.#looked(changes), { rootMargin: SIGHT_MARGIN });
-    const attention = new Attention({ isHeard: () => this.#sounding !== null });
-    attention.addEventListener('asleep', () => this.#sleep());
+    const attention = new Attention();
+    attention.addEventListener('asleep', () => this.#sleep('away'));
     attention.addEventListener('awake', () => this.#wake());
     attention.addEventListener('leaving', () => {
-      this.#sleep();
+      this.#sleep('left');
       this.#socket?.close();
     });
     this.#grid.addEventListener('tile-sound-blocked', () => {
@@ -223,7 +224,8 @@ export class WallBoard extends EventTarget {
 
   /** @param {LiveTile} element @param {number} place */
   #isActive(element, place) {
-    if (this.#isAsleep) return false;
+    // Who looks away may go on listening.
+    if (this.#viewer !== 'looks') return this.#viewer === 'away' && element === this.#sounding;
     const { full } = this.#shown;
     if (full !== null) return place === full || !this.#isFullForLong;
     return this.#sight.has(element) || element === this.#sounding;
@@ -260,13 +262,14 @@ export class WallBoard extends EventTarget {
     this.#tellAll();
   }
 
-  #sleep() {
-    this.#isAsleep = true;
+  /** @param {'away'|'left'} viewer */
+  #sleep(viewer) {
+    this.#viewer = viewer;
     this.#tellAll();
   }
 
   #wake() {
-    this.#isAsleep = false;
+    this.#viewer = 'looks';
     this.#tellAll();
     for (const element of this.#elements) element.wake();
     this.dispatchEvent(new Event('looked'));

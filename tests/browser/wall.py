@@ -1,0 +1,84 @@
+"""What the tests of the wall share: its tiles, what they show, and a mouse that drags."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from playwright.sync_api import Locator, Page, expect
+
+from tools.running import App
+
+# The number in each tile's picture now (-1: none that can be read), when it was read, its width, and what the tile says
+# it is behind.
+_READ_TILES = """
+() => [...document.querySelectorAll('live-tile')].map((tile) => {
+  const video = tile.querySelector('live-player [data-part=video]');
+  const behind = tile.querySelector('[data-part=badge]').textContent;
+  if (!video || video.readyState < 2) return [-1, Date.now(), 0, behind];
+  const canvas = new OffscreenCanvas(200, 4);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
+  const { data } = context.getImageData(0, 0, 200, 4);
+  const bits = Array.from({ length: 20 }, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
+  const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
+  const parity = bits.slice(2, 18).reduce((sum, bit) => sum ^ bit, 0);
+  const isWhole = bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity;
+  return [isWhole ? number : -1, Date.now(), video.videoWidth, behind];
+})
+"""
+
+
+def tiles(page: Page) -> Locator:
+    return page.locator("live-tile")
+
+
+def at(page: Page, place: int) -> Locator:
+    """Places count from 1, as they do for people."""
+    return page.locator(f'live-tile[data-place="{place}"]')
+
+
+def channel_at(page: Page, place: int) -> Locator:
+    return at(page, place).locator("[data-part=channel]")
+
+
+def wait_all_playing(page: Page, count: int, timeout_s: float = 40) -> None:
+    expect(page.locator("live-tile[data-phase=playing]")).to_have_count(count, timeout=timeout_s * 1000)
+
+
+def read(page: Page) -> list[tuple[int, float, int, str]]:
+    return [(number, at_ms, width, behind) for number, at_ms, width, behind in page.evaluate(_READ_TILES)]
+
+
+def assert_all_move(page: Page, timeout_s: float = 15) -> None:
+    """Every tile shows one picture after the other."""
+    seen: dict[int, set[int]] = {}
+    deadline = time.monotonic() + timeout_s
+    while not seen or min(len(numbers) for numbers in seen.values()) < 3:
+        assert time.monotonic() < deadline, seen
+        for place, (number, _, width, _) in enumerate(read(page)):
+            if width:
+                seen.setdefault(place, set()).update({number} - {-1})
+        page.wait_for_timeout(100)
+
+
+def four(app: App, camera_id: int) -> str:
+    return f"{app.url}/wall?layout=4&tiles={camera_id}.1,{camera_id}.2,{camera_id}.3"
+
+
+def expect_address(page: Page, end: str) -> None:
+    expect(page).to_have_url(re.compile(rf"[?&]{re.escape(end)}$"))
+
+
+def centre(place: Locator) -> tuple[float, float]:
+    box = place.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
+    page.mouse.move(*end, steps=4)
+    page.mouse.up()

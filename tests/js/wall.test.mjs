@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wallActionOf } from '../../static/js/lib/keys.js';
 import { isRecorder } from '../../static/js/lib/recordings-state.js';
-import { contentOf, givesWay, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
+import { contentOf, givesWay, playingNote, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
 import {
   LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, placeBeside, placed, swapped,
 } from '../../static/js/lib/wall-layout.js';
@@ -32,10 +32,11 @@ function camera(id, more = {}) {
   return /** @type {Camera} */ ({ id, name: `Recorder ${id}`, host: 'h', status: 'online', error: null, services: [], channels: 2, ...more });
 }
 
-/** @param {Partial<import('../../static/js/lib/live-session.js').View>} more */
+/** @typedef {import('../../static/js/lib/tile-facts.js').TileView} TileView */
+/** @param {Partial<TileView>} more */
 function view(more = {}) {
-  return /** @type {import('../../static/js/lib/live-session.js').View} */ ({
-    phase: 'playing', problem: null, usedBy: [], stream: null, playlistUrl: null, run: 1, retryAtMs: null, stalledS: 0, shown: true, ...more,
+  return /** @type {TileView} */ ({
+    way: 'socket', wayReason: '', phase: 'playing', problem: null, usedBy: [], stream: null, playlistUrl: null, run: 1, retryAtMs: null, stalledS: 0, shown: true, ...more,
   });
 }
 
@@ -210,6 +211,8 @@ test('the corner says how far behind it is, and how long it has stood still', ()
   const moving = { behindS: 0.26, stoodS: 0.1, isActive: true };
   assert.deepEqual(tileBadge(view(), moving), { text: '0.3 s', tone: 'live', label: 'Live, 0.3 s behind' });
   assert.equal(tileBadge(view(), { ...moving, behindS: 14 }).tone, 'late');
+  assert.equal(tileBadge(view(), { ...moving, behindS: 1.9 }).tone, 'live');
+  assert.equal(tileBadge(view(), { ...moving, behindS: 2.4 }).tone, 'late');
   assert.equal(tileBadge(view(), { ...moving, stoodS: 2.4 }).tone, 'live');
   assert.deepEqual(tileBadge(view({ phase: 'stalled' }), { ...moving, stoodS: 3.4 }), {
     text: 'Stands 3 s', tone: 'frozen', label: 'The picture has stood still for 3 s',
@@ -217,6 +220,28 @@ test('the corner says how far behind it is, and how long it has stood still', ()
   assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stoodS: 75 }).text, 'Stands 75 s');
   assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stoodS: null, isActive: true }).text, '');
   assert.equal(tileBadge(view(), { ...moving, stoodS: 99, isActive: false }).text, '');
+});
+
+test('some seconds behind are late over the socket, and what HLS is', () => {
+  const hls = view({ way: 'hls', wayReason: 'no WebSocket could be opened' });
+  const moving = { behindS: 8, stoodS: 0.1, isActive: true };
+  assert.equal(tileBadge(view(), moving).tone, 'late');
+  assert.deepEqual(tileBadge(hls, moving), { text: '8.0 s', tone: 'live', label: 'Live over HLS, 8.0 s behind' });
+  assert.equal(tileBadge(hls, { ...moving, behindS: 14 }).tone, 'late');
+});
+
+test('the menu says what is played, and why not what was to be', () => {
+  const playing = /** @type {Parameters<typeof playingNote>[0]} */ ({
+    quality: 'sub', gaveWay: false, converting: false, refusal: null, way: 'socket', wayReason: '',
+  });
+  assert.equal(playingNote(playing), 'Now: sub');
+  assert.equal(playingNote({ ...playing, quality: null }), '');
+  assert.equal(playingNote({ ...playing, gaveWay: true }), 'Main stream: H.265, which this browser cannot play');
+  assert.equal(playingNote({ ...playing, refusal: { code: 'camera_busy', detail: '' } }), 'Main stream: Refused by the recorder: too many sessions');
+  const hls = { way: /** @type {const} */ ('hls'), wayReason: 'no WebSocket could be opened' };
+  assert.equal(playingNote({ ...playing, ...hls }), 'Now: sub. Over HLS, some seconds behind: no WebSocket could be opened');
+  const converted = { ...playing, quality: /** @type {const} */ ('main'), converting: true, ...hls, wayReason: 'the picture is converted' };
+  assert.equal(playingNote(converted), 'Converted to H.264 for this browser. Over HLS, some seconds behind: the picture is converted');
 });
 
 // ── Keys, recordings, layouts that are kept ────────────────────────────────────────────────────────────────────────

@@ -110,8 +110,11 @@ export class LiveTile extends HTMLElement {
 
   /** What it plays, and why not what was asked for. */
   get playing() {
+    const view = this.#session?.view;
     return {
-      phase: this.#session?.view.phase ?? 'idle',
+      phase: view?.phase ?? 'idle',
+      way: view && this.#playing ? view.way : /** @type {const} */ ('socket'),
+      wayReason: view?.wayReason ?? '',
       quality: this.#playback?.quality ?? null,
       gaveWay: this.#playback?.gaveWay ?? false,
       converting: this.#playback?.converting ?? false,
@@ -257,7 +260,7 @@ export class LiveTile extends HTMLElement {
     const view = this.#session?.view;
     if (!view) return;
     const { title, reason, busy, tone } = content ? tileMessage(content, view, { isActive }) : { title: '', reason: '', busy: false, tone: '' };
-    Object.assign(this.dataset, { phase: content ? view.phase : 'empty', tone, way: view.way });
+    Object.assign(this.dataset, { phase: content ? view.phase : 'empty', tone });
     setAttribute(this, 'data-resting', content !== null && !this.#playing && !content.missing);
     part(this, 'empty', HTMLElement).hidden = content !== null;
     part(this, 'message', HTMLElement).hidden = !title;
@@ -270,6 +273,7 @@ export class LiveTile extends HTMLElement {
     setText(part(this, 'camera', HTMLElement), cameraName === channelName ? '' : cameraName);
     setText(part(this, 'channel', HTMLElement), channelName);
     part(this, 'sound', HTMLElement).hidden = !isSounding;
+    setText(part(this, 'way', HTMLElement), this.playing.way === 'hls' ? 'HLS' : '');
     setText(part(this, 'quality', HTMLElement), this.#playing && this.#playback?.quality === 'main' ? 'Main' : '');
     this.#drawBadge();
   }

@@ -14,9 +14,12 @@ import { badgeOf, LATE_S } from './stream-facts.js';
  * @typedef {'auto'|'main'|'sub'} TileQuality
  * @typedef {{tile: Tile, camera: Camera|null, channel: Channel|null, missing: Problem|null}} TileContent
  *   `missing`: why there is no channel to play
- * @typedef {import('./live-session.js').View} View
+ * @typedef {import('./live-session.js').View & {way: import('./live-transport.js').Way, wayReason: string}} TileView
+ *   `wayReason`: why it is not the socket
  */
 
+/** Over the socket a picture is some tenths of a second behind: so many seconds are no longer live. */
+const SOCKET_LATE_S = 2;
 /** Codes of a device or server that has no room for one more, or for one that large. */
 const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'busy', 'crash_loop', 'camera_unsupported', 'cannot_play']);
 
@@ -66,7 +69,7 @@ export function givesWay(channel, { quality, problem, decodes }) {
  * What lies over the picture, or in its place.
  *
  * @param {TileContent} content
- * @param {View} view
+ * @param {TileView} view
  * @param {{isActive: boolean}} how `isActive`: it is to play now
  * @returns {{title: string, reason: string, busy: boolean, tone: 'warn'|'bad'|'quiet'|''}} title '': nothing
  */
@@ -95,7 +98,7 @@ function said({ code, detail }, isTried) {
 /**
  * The small text in a tile's corner.
  *
- * @param {View} view
+ * @param {TileView} view
  * @param {{behindS: number|null, stoodS: number|null, isActive: boolean}} picture `stoodS`: how long it has stood still; null: there is none
  * @returns {{text: string, tone: 'live'|'late'|'frozen'|'off', label: string}} `label`: the same in words
  */
@@ -108,5 +111,22 @@ export function tileBadge(view, { behindS, stoodS, isActive }) {
   const { tone } = badgeOf(view.phase, { paused: false, behindS, stalledS: 0, shown: false });
   if (tone === 'off' || behindS === null) return { text: '', tone: 'off', label: '' };
   const text = behindS < 10 ? `${behindS.toFixed(1)} s` : duration(behindS);
-  return { text, tone: behindS > LATE_S ? 'late' : 'live', label: `Live, ${text} behind` };
+  const isHls = view.way === 'hls';
+  return { text, tone: behindS > (isHls ? LATE_S : SOCKET_LATE_S) ? 'late' : 'live', label: `Live${isHls ? ' over HLS' : ''}, ${text} behind` };
+}
+
+/**
+ * What a tile plays, in words: why it is not the main stream where that was to be, and why it comes later than others.
+ *
+ * @param {{quality: string|null, gaveWay: boolean, converting: boolean, refusal: Problem|null, way: TileView['way'], wayReason: string}} playing
+ */
+export function playingNote({ quality, gaveWay, converting, refusal, way, wayReason }) {
+  const what = refusal
+    ? `Main stream: ${messageOf(refusal.code).title}`
+    : gaveWay
+      ? 'Main stream: H.265, which this browser cannot play'
+      : converting
+        ? 'Converted to H.264 for this browser'
+        : quality && `Now: ${quality}`;
+  return [what, way === 'hls' && `Over HLS, some seconds behind: ${wayReason}`].filter(Boolean).join('. ');
 }

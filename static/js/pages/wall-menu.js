@@ -5,8 +5,8 @@ import { TileMenu } from '../components/tile-menu.js';
 import { problemOf } from '../lib/api.js';
 import { profileOf } from '../lib/channels.js';
 import { snapshotFileName } from '../lib/format.js';
-import { messageOf } from '../lib/messages.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
+import { playingNote } from '../lib/tile-facts.js';
 import { writeViewerState } from '../lib/viewer-state.js';
 import { byId, may, saveFile, say } from './page.js';
 
@@ -62,7 +62,7 @@ export class WallMenu extends EventTarget {
       pick: { text: content ? 'Another channel here' : 'Choose a channel' },
       remove: { hidden: !content },
     };
-    this.#menu.openAt(at, nameOf(content) || `Place ${place + 1}`, items, qualityNote(tile));
+    this.#menu.openAt(at, nameOf(content) || `Place ${place + 1}`, items, playingNote(tile.playing));
   }
 
   /** @param {number} place @param {number} beforeMs what the recorder has, so long before the picture on screen */
@@ -125,12 +125,4 @@ export class WallMenu extends EventTarget {
     else if (action === 'retry') tile.retry();
     else this.dispatchEvent(new CustomEvent(action, { detail: place }));
   }
-}
-
-/** Why it is not the main stream where that was to be. @param {LiveTile} tile */
-function qualityNote({ playing }) {
-  if (playing.refusal) return `Main stream: ${messageOf(playing.refusal.code).title}`;
-  if (playing.gaveWay) return 'Main stream: H.265, which this browser cannot play';
-  if (playing.converting) return 'Converted to H.264 for this browser';
-  return playing.quality ? `Now: ${playing.quality}` : '';
 }

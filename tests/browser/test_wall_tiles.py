@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.wall import assert_all_move, at, four, wait_all_playing
+from tests.browser.wall import assert_all_move, at, centre, drag, expect_address, four, read, wait_all_playing
 from tests.browser.watching import Open
 from tools.running import App
 
@@ -44,3 +44,129 @@ def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(app: App, wall_id: 
     page.keyboard.press("ContextMenu")
     note = page.locator("#tile-menu [data-part=note]")
     expect(note).to_have_text("Now: sub. Over HLS, some seconds behind: no WebSocket could be opened")
+
+
+def shift(page: Page, place: int) -> list[float]:
+    """How large the picture is drawn, and how far it is moved, in pixels."""
+    transform = """(tile) => {
+      const { a, e, f } = new DOMMatrix(getComputedStyle(tile.querySelector('live-player')).transform);
+      return [a, e, f];
+    }"""
+    found: list[float] = at(page, place).evaluate(transform)
+    return found
+
+
+def test_a_picture_that_fills_the_page_is_zoomed_and_moved_and_esc_leaves_the_zoom_first(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    level = at(page, 1).locator("[data-part=zoom-level]")
+    page.mouse.move(*centre(at(page, 1)))
+    page.mouse.wheel(0, -200)  # beside others a tile is not zoomed
+    at(page, 1).dblclick()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    expect(level).to_be_hidden()
+    x, y = centre(at(page, 1))
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -240)
+    expect(level).to_have_text("1.8×")
+    address = page.url
+    drag(page, (x, y), (x + 80, y + 30))
+    assert shift(page, 1) == pytest.approx([1.82, 80, 30], abs=2)
+    expect(page.locator(".drag-ghost")).to_have_count(0)
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    assert page.url == address
+    page.keyboard.press("Escape")
+    expect(level).to_be_hidden()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    assert shift(page, 1) == [1, 0, 0]
+    page.keyboard.press("Escape")
+    expect(at(page, 1)).not_to_have_attribute("data-full", "")
+    page.keyboard.press("Enter")
+    for key in ("+", "+", "-"):
+        page.keyboard.press(key)
+    expect(level).to_have_text("1.4×")
+    page.keyboard.press("z")
+    expect(level).to_be_hidden()
+    page.keyboard.press("+")
+    at(page, 1).dblclick()
+    expect(at(page, 1)).not_to_have_attribute("data-full", "")
+    assert shift(page, 1) == [1, 0, 0]
+    expect(level).to_be_hidden()
+    expect_address(page, f"tiles={wall_id}.1,{wall_id}.2,{wall_id}.3")
+
+
+def test_fingers_zoom_what_fills_the_page_and_a_tap_in_it_does_not_throw_that_away(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page(four(app, wall_id), 390, 844, has_touch=True, is_mobile=True).page
+    wait_all_playing(page, 3)
+    at(page, 1).tap()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    page.wait_for_timeout(400)  # else it were a double tap
+    fingers = page.context.new_cdp_session(page)
+    x, y = centre(at(page, 1))
+
+    def touch(kind: str, *spread: float) -> None:
+        points = [{"x": x + each, "y": y, "id": number} for number, each in enumerate(spread)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", -40)
+    touch("touchStart", -40, 40)
+    for step in range(1, 6):
+        touch("touchMove", -40 - step * 8, 40 + step * 8)
+    touch("touchEnd")
+    level = at(page, 1).locator("[data-part=zoom-level]")
+    expect(level).to_have_text("2.0×")
+    assert page.evaluate("visualViewport.scale") == 1
+    at(page, 1).tap()
+    page.wait_for_timeout(400)
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    expect(level).to_have_text("2.0×")
+    before = shift(page, 1)
+    touch("touchStart", 0)
+    for step in range(1, 6):
+        touch("touchMove", step * 8)
+    touch("touchEnd")
+    scale, right, down = shift(page, 1)
+    assert 20 < right - before[1] <= 41  # the first pixels tell whether it is a tap
+    assert (scale, down) == (before[0], before[2])
+    expect(page.locator("[data-lifted]")).to_have_count(0)
+    at(page, 1).tap()
+    at(page, 1).tap()
+    expect(at(page, 1)).not_to_have_attribute("data-full", "")
+    page.wait_for_timeout(400)
+    expect(at(page, 1)).not_to_have_attribute("data-full", "")
+
+
+def test_what_fills_the_page_is_paused_and_goes_on_with_the_newest_picture(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    badge = at(page, 1).locator("[data-part=badge]")
+    page.keyboard.press("1")
+    page.keyboard.press("k")  # beside others nothing is paused
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")  # before the main stream has taken over
+    expect(badge).to_have_text(re.compile(r"^Paused −3 s$"), timeout=15_000)
+    expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
+    stands = read(page)[0][0]
+    page.wait_for_timeout(500)
+    assert read(page)[0][0] == stands
+    expect(page.locator("live-tile[data-frozen]")).to_have_count(0)
+    page.keyboard.press("k")
+    expect(badge).to_have_text(re.compile(r"^0\.\d s$"))
+    page.keyboard.press("ContextMenu")
+    page.get_by_role("menuitem", name="Pause").click()
+    play = at(page, 1).get_by_role("button", name="Play")
+    expect(play).to_be_visible()
+    play.click()
+    expect(play).to_be_hidden()
+    page.keyboard.press("k")
+    expect(play).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(play).to_be_hidden()
+    wait_all_playing(page, 3)
+    assert_all_move(page)

@@ -208,7 +208,7 @@ test('what is waited for has a spinner, what is known to be wrong its reason ins
 });
 
 test('the corner says how far behind it is, and how long it has stood still', () => {
-  const moving = { behindS: 0.26, stoodS: 0.1, isActive: true };
+  const moving = { behindS: 0.26, stoodS: 0.1, isActive: true, isPaused: false };
   assert.deepEqual(tileBadge(view(), moving), { text: '0.3 s', tone: 'live', label: 'Live, 0.3 s behind' });
   assert.equal(tileBadge(view(), { ...moving, behindS: 14 }).tone, 'late');
   assert.equal(tileBadge(view(), { ...moving, behindS: 1.9 }).tone, 'live');
@@ -218,13 +218,20 @@ test('the corner says how far behind it is, and how long it has stood still', ()
     text: 'Stands 3 s', tone: 'frozen', label: 'The picture has stood still for 3 s',
   });
   assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stoodS: 75 }).text, 'Stands 75 s');
-  assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stoodS: null, isActive: true }).text, '');
+  assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stoodS: null, isActive: true, isPaused: false }).text, '');
   assert.equal(tileBadge(view(), { ...moving, stoodS: 99, isActive: false }).text, '');
+});
+
+test('a picture that was paused says so, and is not one that stands', () => {
+  const paused = { behindS: 12.4, stoodS: 12, isActive: true, isPaused: true };
+  assert.deepEqual(tileBadge(view(), paused), { text: 'Paused −12 s', tone: 'paused', label: 'Paused, 12 s behind' });
+  assert.deepEqual(tileBadge(view(), { ...paused, behindS: null }), { text: 'Paused', tone: 'paused', label: 'Paused' });
+  assert.equal(tileBadge(view(), { ...paused, isActive: false }).text, '');
 });
 
 test('some seconds behind are late over the socket, and what HLS is', () => {
   const hls = view({ way: 'hls', wayReason: 'no WebSocket could be opened' });
-  const moving = { behindS: 8, stoodS: 0.1, isActive: true };
+  const moving = { behindS: 8, stoodS: 0.1, isActive: true, isPaused: false };
   assert.equal(tileBadge(view(), moving).tone, 'late');
   assert.deepEqual(tileBadge(hls, moving), { text: '8.0 s', tone: 'live', label: 'Live over HLS, 8.0 s behind' });
   assert.equal(tileBadge(hls, { ...moving, behindS: 14 }).tone, 'late');
@@ -249,6 +256,7 @@ test('the menu says what is played, and why not what was to be', () => {
 test('keys of the wall are its own, and those of the browser stay the browser’s', () => {
   assert.equal(wallActionOf({ key: 'Enter' }), 'full');
   assert.equal(wallActionOf({ key: 'L' }), 'picker');
+  assert.deepEqual([' ', 'K', '+', '=', '-', 'z'].map((key) => wallActionOf({ key })), ['toggle', 'toggle', 'zoom_in', 'zoom_in', 'zoom_out', 'zoom_reset']);
   assert.equal(wallActionOf({ key: 'l', ctrlKey: true }), null);
   assert.equal(wallActionOf({ key: 'constructor' }), null);
 });

@@ -8,13 +8,15 @@ import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
 import { LivePlayer } from './live-player.js';
 import { playsFragments } from './fragment-source.js';
 import { SnapshotImage } from './snapshot-image.js';
+import { ZoomView } from './zoom-view.js';
 
 /**
  * @typedef {import('../lib/tile-facts.js').TileContent} TileContent
  * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
  * @typedef {{socket: import('../lib/live-socket.js').LiveSocket|null, api: import('../lib/api.js').Api,
  *   stills: import('../lib/picture-queue.js').PictureQueue, decodes: readonly string[]}} TileParts
- * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isSounding: boolean}} TileWish
+ * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean, isSounding: boolean}} TileWish
+ *   `isAlone`: nothing else is on the page, so that its picture can be zoomed and paused
  */
 
 /**
@@ -27,7 +29,7 @@ export class LiveTile extends HTMLElement {
   /** @type {LiveTransport|null} */
   #session = null;
   /** @type {TileWish} */
-  #wish = { content: null, quality: 'auto', isActive: false, isLarge: false, isSounding: false };
+  #wish = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isSounding: false };
   /** @type {ReturnType<typeof tilePlayback>} */
   #playback = null;
   /** Why the main stream gave way here. @type {import('../lib/api.js').Problem|null} */
@@ -37,6 +39,9 @@ export class LiveTile extends HTMLElement {
   /** When the picture moved last; null before it did. @type {number|null} */
   #movedAtMs = null;
   #wantsStill = false;
+  #isPaused = false;
+  /** The picture that plays is not the one that another will take over from. */
+  #isSettled = false;
   #nowMs = Date.now();
   /** @type {AbortController|null} */
   #wires = null;
@@ -56,6 +61,7 @@ export class LiveTile extends HTMLElement {
     session.addEventListener('change', () => this.#changed(), { signal });
     this.addEventListener('player-shows', (event) => this.#moved(/** @type {CustomEvent<string>} */ (event).detail), { signal });
     this.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail), { signal });
+    this.addEventListener('zoom-changed', (event) => this.#zoomed(/** @type {CustomEvent<number>} */ (event).detail), { signal });
     this.addEventListener('player-restart', () => session.playerBroke(), { signal });
     this.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail), { signal });
     this.addEventListener(
@@ -122,6 +128,36 @@ export class LiveTile extends HTMLElement {
     };
   }
 
+  get isAlone() {
+    return this.#wish.isAlone;
+  }
+
+  get isPaused() {
+    return this.#isPaused;
+  }
+
+  get isZoomed() {
+    return this.#zoom.scale > 1;
+  }
+
+  /** @param {number} factor */
+  zoomBy(factor) {
+    if (this.isAlone) this.#zoom.zoomBy(factor);
+  }
+
+  /** @returns {boolean} whether there was something to leave */
+  leaveZoom() {
+    const { isZoomed } = this;
+    this.#zoom.reset();
+    return isZoomed;
+  }
+
+  togglePlay() {
+    const { phase } = this.playing;
+    if (phase === 'failed' || phase === 'ended') this.retry();
+    else if (this.#isPaused || (this.isAlone && this.hasPicture)) this.#pause(!this.#isPaused);
+  }
+
   /** Tries again at once, the main stream included. */
   retry() {
     this.#refusal = null;
@@ -148,10 +184,14 @@ export class LiveTile extends HTMLElement {
     return part(this, 'player', LivePlayer);
   }
 
+  get #zoom() {
+    return part(this, 'zoom', ZoomView);
+  }
+
   // ── Following what is asked for ──────────────────────────────────────────────────────────────────────────────────
 
   #follow() {
-    const { content, quality, isActive, isLarge, isSounding } = this.#wish;
+    const { content, quality, isActive, isLarge, isAlone, isSounding } = this.#wish;
     const session = this.#session;
     if (!session || !this.parts) return;
     const { decodes } = this.parts;
@@ -165,6 +205,8 @@ export class LiveTile extends HTMLElement {
     const { profile, converting = false } = this.#playback ?? {};
     const wanted = isActive && profile ? profile.profile_token : '';
     this.#player.toggleAttribute('muted', !isSounding);
+    setAttribute(this.#zoom, 'fixed', !isAlone);
+    if (this.#isPaused && !isAlone) this.#pause(false);
     if (wanted === this.#playing) {
       if (wanted) session.hear(isSounding);
     } else if (wanted && content) {
@@ -181,6 +223,7 @@ export class LiveTile extends HTMLElement {
   #clear() {
     this.#rest();
     this.#refusal = null;
+    this.#zoom.reset();
     this.#player.forget();
     part(this, 'still', SnapshotImage).clear();
   }
@@ -190,6 +233,7 @@ export class LiveTile extends HTMLElement {
     this.#playing = '';
     this.#movedAtMs = null;
     this.#wantsStill = false;
+    this.#isPaused = false;
     this.#session?.leave();
     this.#player.removeAttribute('src');
     this.#player.detachLive();
@@ -217,6 +261,7 @@ export class LiveTile extends HTMLElement {
     const session = this.#session;
     if (!session) return;
     const { playlistUrl, way } = session.view;
+    this.#isSettled = false;
     if (way === 'socket') session.sink = this.#player.attachLive();
     else if (playlistUrl) {
       this.#player.detachLive();
@@ -241,6 +286,7 @@ export class LiveTile extends HTMLElement {
       this.#player.removeAttribute('src');
       this.#player.detachLive();
       this.#movedAtMs = null;
+      this.#isPaused = false;
     }
     this.#draw();
   }
@@ -250,7 +296,27 @@ export class LiveTile extends HTMLElement {
     this.#movedAtMs = Date.now();
     this.#wantsStill = false;
     part(this, 'still', SnapshotImage).clear();
-    if (which !== 'before') this.#session?.playerShows();
+    this.#isSettled = which !== 'before';
+    if (!this.#isSettled) return;
+    this.#session?.playerShows();
+    if (this.#isPaused) this.#player.pause();
+  }
+
+  /** @param {boolean} isPaused */
+  #pause(isPaused) {
+    this.#isPaused = isPaused;
+    if (!isPaused) {
+      this.#movedAtMs = Date.now();
+      this.#player.resume();
+    } else if (this.#isSettled) this.#player.pause(); // else as soon as the next picture has taken over
+    this.#draw();
+  }
+
+  /** @param {number} scale */
+  #zoomed(scale) {
+    const level = part(this, 'zoom-level', HTMLElement);
+    level.hidden = scale === 1;
+    setText(level, `${scale.toFixed(1)}×`);
   }
 
   // ── Saying it ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,6 +339,7 @@ export class LiveTile extends HTMLElement {
     setText(part(this, 'camera', HTMLElement), cameraName === channelName ? '' : cameraName);
     setText(part(this, 'channel', HTMLElement), channelName);
     part(this, 'sound', HTMLElement).hidden = !isSounding;
+    part(this, 'play', HTMLElement).hidden = !this.#isPaused;
     setText(part(this, 'way', HTMLElement), this.playing.way === 'hls' ? 'HLS' : '');
     setText(part(this, 'quality', HTMLElement), this.#playing && this.#playback?.quality === 'main' ? 'Main' : '');
     this.#drawBadge();
@@ -284,7 +351,7 @@ export class LiveTile extends HTMLElement {
     const date = this.#player.pictureDate;
     const behindS = date ? Math.max(0, (this.#nowMs - date.getTime()) / 1000) : null;
     const stoodS = this.#movedAtMs === null ? null : (Date.now() - this.#movedAtMs) / 1000;
-    const { text, tone, label } = tileBadge(view, { behindS, stoodS, isActive: this.#playing !== '' });
+    const { text, tone, label } = tileBadge(view, { behindS, stoodS, isActive: this.#playing !== '', isPaused: this.#isPaused });
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;

@@ -33,7 +33,7 @@ export class TileDrag {
   /**
    * @param {HTMLElement} area
    * @param {{
-   *   take: (pressed: Element) => (Dragged<T> & {source: Element})|null,
+   *   take: (pressed: Element, isFinger: boolean) => (Dragged<T> & {source: Element})|null,
    *   targetAt: (under: Element|null) => Element|null,
    *   onDrop: (what: T, under: Element|null) => void,
    *   onHold: (what: T, at: {x: number, y: number}) => void,
@@ -61,10 +61,14 @@ export class TileDrag {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    if (this.#pressed || event.button !== 0 || !(event.target instanceof Element)) return;
-    const taken = this.#parts.take(event.target);
-    if (!taken) return;
+    if (event.button !== 0 || !(event.target instanceof Element)) return;
+    if (this.#pressed) {
+      if (this.#state !== 'dragging') this.#end(); // two fingers pinch
+      return;
+    }
     const isFinger = event.pointerType === 'touch';
+    const taken = this.#parts.take(event.target, isFinger);
+    if (!taken) return;
     const { source, ...dragged } = taken;
     this.#pressed = { dragged, source, id: event.pointerId, x: event.clientX, y: event.clientY, isFinger };
     this.#state = 'waiting';

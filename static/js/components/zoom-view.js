@@ -6,9 +6,10 @@ import { tell } from './dom.js';
 
 /**
  * Digital zoom of what it holds: wheel, pinch and drag. Tells 'zoom-changed' with the scale, and 'zoom-tap' for a
- * double click or double tap. At scale 1 wheel down and one finger stay the page's own.
+ * double click or double tap. At scale 1 wheel down and one finger stay the page's own; with `fixed` all of them do.
  */
 export class ZoomView extends HTMLElement {
+  static observedAttributes = ['fixed'];
   /** @type {AbortController|null} */
   #wires = null;
   /** @type {Looked} */
@@ -35,6 +36,14 @@ export class ZoomView extends HTMLElement {
     this.#fingers.clear();
   }
 
+  attributeChangedCallback() {
+    if (this.#isFixed) this.reset();
+  }
+
+  get #isFixed() {
+    return this.hasAttribute('fixed');
+  }
+
   get scale() {
     return this.#view.scale;
   }
@@ -50,7 +59,7 @@ export class ZoomView extends HTMLElement {
 
   /** @param {WheelEvent} event */
   #wheel(event) {
-    if (event.deltaY === 0 || (event.deltaY > 0 && this.#view.scale === 1)) return;
+    if (this.#isFixed || event.deltaY === 0 || (event.deltaY > 0 && this.#view.scale === 1)) return;
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 30 : event.deltaY;
     this.#set(zoomedAt(this.#view, Math.exp(-Math.max(-240, Math.min(240, lines)) / 400), this.#at(event)));
@@ -60,8 +69,8 @@ export class ZoomView extends HTMLElement {
   #down(event) {
     if (event.button !== 0) return;
     this.#fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (this.#fingers.size === 1) this.#dragged = false;
-    if (this.#view.scale > 1 || this.#fingers.size > 1) {
+    this.#dragged = this.#fingers.size > 1; // two fingers are no double tap
+    if (!this.#isFixed && (this.#view.scale > 1 || this.#fingers.size > 1)) {
       for (const id of this.#fingers.keys()) this.setPointerCapture(id);
       event.preventDefault();
     }
@@ -70,7 +79,7 @@ export class ZoomView extends HTMLElement {
   /** @param {PointerEvent} event */
   #move(event) {
     const before = this.#fingers.get(event.pointerId);
-    if (!before) return;
+    if (!before || this.#isFixed) return;
     const now = { x: event.clientX, y: event.clientY };
     const box = this.getBoundingClientRect();
     if (this.#fingers.size === 2) {

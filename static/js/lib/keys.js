@@ -3,7 +3,7 @@
 
 /**
  * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'|'zoom_in'|'zoom_out'|'zoom_reset'|'recordings'|'ago'} KeyAction
- * @typedef {'full'|'escape'|'left'|'right'|'up'|'down'|'remove'|'mute'|'snapshot'|'ago'|'recordings'|'fullscreen'|'picker'|'help'} WallAction
+ * @typedef {'full'|'escape'|'left'|'right'|'up'|'down'|'remove'|'toggle'|'mute'|'snapshot'|'ago'|'recordings'|'fullscreen'|'picker'|'zoom_in'|'zoom_out'|'zoom_reset'|'help'} WallAction
  * @typedef {{key: string, ctrlKey?: boolean, altKey?: boolean, metaKey?: boolean}} Pressed
  */
 
@@ -31,7 +31,11 @@ const ACTIONS = {
   b: 'ago',
 };
 
-/** @type {Record<string, WallAction>} */
+/**
+ * J and L are no pair here: live pictures have no way forward, and B goes back, so L is the list of channels.
+ *
+ * @type {Record<string, WallAction>}
+ */
 const WALL_ACTIONS = {
   Enter: 'full',
   Escape: 'escape',
@@ -40,12 +44,18 @@ const WALL_ACTIONS = {
   ArrowUp: 'up',
   ArrowDown: 'down',
   Delete: 'remove',
+  ' ': 'toggle',
+  k: 'toggle',
   m: 'mute',
   s: 'snapshot',
   b: 'ago',
   r: 'recordings',
   f: 'fullscreen',
   l: 'picker',
+  '+': 'zoom_in',
+  '=': 'zoom_in',
+  '-': 'zoom_out',
+  z: 'zoom_reset',
   '?': 'help',
 };
 

@@ -99,13 +99,19 @@ function said({ code, detail }, isTried) {
  * The small text in a tile's corner.
  *
  * @param {TileView} view
- * @param {{behindS: number|null, stoodS: number|null, isActive: boolean}} picture `stoodS`: how long it has stood still; null: there is none
- * @returns {{text: string, tone: 'live'|'late'|'frozen'|'off', label: string}} `label`: the same in words
+ * @param {{behindS: number|null, stoodS: number|null, isActive: boolean, isPaused: boolean}} picture `stoodS`: how long
+ *   it has stood still; null: there is none
+ * @returns {{text: string, tone: 'live'|'late'|'paused'|'frozen'|'off', label: string}} `label`: the same in words
  */
-export function tileBadge(view, { behindS, stoodS, isActive }) {
+export function tileBadge(view, { behindS, stoodS, isActive, isPaused }) {
   if (!isActive) return { text: '', tone: 'off', label: stoodS === null ? '' : 'Not playing' };
+  if (isPaused) {
+    if (behindS === null) return { text: 'Paused', tone: 'paused', label: 'Paused' };
+    const long = wholeSeconds(behindS);
+    return { text: `Paused −${long}`, tone: 'paused', label: `Paused, ${long} behind` };
+  }
   if (stoodS !== null && stoodS > STALL_SHOWN_S) {
-    const long = duration(stoodS).replace(/\.\d s$/, ' s');
+    const long = wholeSeconds(stoodS);
     return { text: `Stands ${long}`, tone: 'frozen', label: `The picture has stood still for ${long}` };
   }
   const { tone } = badgeOf(view.phase, { paused: false, behindS, stalledS: 0, shown: false });
@@ -113,6 +119,11 @@ export function tileBadge(view, { behindS, stoodS, isActive }) {
   const text = behindS < 10 ? `${behindS.toFixed(1)} s` : duration(behindS);
   const isHls = view.way === 'hls';
   return { text, tone: behindS > (isHls ? LATE_S : SOCKET_LATE_S) ? 'late' : 'live', label: `Live${isHls ? ' over HLS' : ''}, ${text} behind` };
+}
+
+/** @param {number} seconds */
+function wholeSeconds(seconds) {
+  return duration(seconds).replace(/\.\d s$/, ' s');
 }
 
 /**

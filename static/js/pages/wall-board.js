@@ -137,6 +137,11 @@ export class WallBoard extends EventTarget {
     return this.#elements[place] ?? null;
   }
 
+  /** The tile that has the page to itself. @returns {LiveTile|null} */
+  get alone() {
+    return this.#elements.find(({ isAlone }) => isAlone) ?? null;
+  }
+
   /** @param {Element|null} inside @returns {number|null} */
   placeOf(inside) {
     const place = this.#elements.findIndex((element) => element.contains(inside));
@@ -215,6 +220,7 @@ export class WallBoard extends EventTarget {
         quality: this.#qualities.get(keyOf(tile)) ?? 'auto',
         isActive: this.#isActive(element, place),
         isLarge: full === place || isLarge(layout, place),
+        isAlone: full === place || layout === 1,
         isSounding: element === this.#sounding,
       });
     });

@@ -45,6 +45,8 @@ export class WallMenu extends EventTarget {
     const isOver = playing.phase === 'failed' || playing.phase === 'ended';
     const items = {
       full: { hidden: !content, text: isFull ? 'Back to all' : 'Fill the page' },
+      pause: { hidden: !tile.isAlone || !hasPicture || isOver || tile.isPaused },
+      play: { hidden: !tile.isPaused },
       retry: { hidden: noChannel || !isOver },
       snapshot: { hidden: noChannel, disabled: !hasPicture },
       sound: {
@@ -122,6 +124,7 @@ export class WallMenu extends EventTarget {
     else if (action === 'ago') this.openRecordings(place, AGO_MS);
     else if (action === 'recordings') this.openRecordings(place, MOMENT_MS);
     else if (action === 'viewer') this.openViewer(place);
+    else if (action === 'pause' || action === 'play') tile.togglePlay();
     else if (action === 'retry') tile.retry();
     else this.dispatchEvent(new CustomEvent(action, { detail: place }));
   }

@@ -30,6 +30,7 @@ const POLL_MS = 15_000;
 const PICTURE_MS = 60_000;
 const DIGIT_MS = 900;
 const TAP_MS = 350;
+const ZOOM_STEP = 1.4;
 const LAST_WALL = 'wall';
 
 const api = pageApi();
@@ -199,13 +200,15 @@ function openMenu(place, at) {
 }
 
 new TileDrag(byId('wall', HTMLElement), {
-  take(pressed) {
-    if (pressed.closest('[data-part="menu"], input')) return null;
+  take(pressed, isFinger) {
+    if (pressed.closest('[data-part="menu"], [data-part="play"], input')) return null;
     const picked = picker.contains(pressed) ? picker.channelAt(pressed) : null;
     if (picked) return { source: picked.source, label: picked.label, what: /** @type {Taken} */ ({ tile: picked.tile, place: null }) };
     const place = board.placeOf(pressed);
     const source = place === null ? null : board.at(place);
-    if (place === null || !source?.content) return null;
+    if (place === null || !source?.content || source.isZoomed) return null;
+    // One that fills the page goes nowhere; a finger that holds it wants the menu.
+    if (shownNow().full !== null && !isFinger) return null;
     return { source, label: nameOf(source.content), what: { tile: source.content.tile, place } };
   },
   targetAt(under) {
@@ -247,18 +250,22 @@ grid.addEventListener('click', (event) => {
     return;
   }
   board.choose(place, { focus: true });
-  if (target.closest('[data-part="empty"]')) togglePicker(true);
+  if (target.closest('[data-part="play"]')) board.at(place)?.togglePlay();
+  else if (target.closest('[data-part="empty"]')) togglePicker(true);
   else if (event instanceof PointerEvent && event.pointerType === 'touch' && picker.hidden) tap(place, event.timeStamp);
 });
-grid.addEventListener('dblclick', (event) => {
+// A double click, and a double tap: which is the way back where a single one could be meant for the zoomed picture.
+grid.addEventListener('zoom-tap', (event) => {
   const place = board.placeOf(/** @type {Element} */ (event.target));
-  const isTouch = event instanceof PointerEvent && event.pointerType === 'touch';
-  if (place !== null && !isTouch && performance.now() - tappedMs > TAP_MS) toggleFull(place);
+  const nowMs = performance.now();
+  if (place === null || nowMs - tappedMs < TAP_MS) return;
+  tappedMs = nowMs;
+  toggleFull(place);
 });
 
 /** A finger fills the page with one tap; the second one of a double tap is not the way back. @param {number} place @param {number} ms */
 function tap(place, ms) {
-  if (ms - tappedMs < TAP_MS) return;
+  if (ms - tappedMs < TAP_MS || board.at(place)?.isZoomed) return;
   tappedMs = ms;
   toggleFull(place);
 }
@@ -302,6 +309,7 @@ async function toggleFullscreen() {
 }
 
 function escape() {
+  if (board.alone?.leaveZoom()) return;
   if (shownNow().full !== null) setFull(null);
   else if (!picker.hidden) togglePicker(false);
 }
@@ -323,6 +331,10 @@ const ACTIONS = {
   full: () => toggleFull(board.chosen),
   escape,
   remove: () => remove(board.chosen),
+  toggle: () => board.alone?.togglePlay(),
+  zoom_in: () => board.alone?.zoomBy(ZOOM_STEP),
+  zoom_out: () => board.alone?.zoomBy(1 / ZOOM_STEP),
+  zoom_reset: () => void board.alone?.leaveZoom(),
   mute: () => menu.toggleSound(board.chosen),
   snapshot: () => void menu.saveSnapshot(board.chosen),
   ago: () => menu.openRecordings(board.chosen, AGO_MS),
@@ -345,8 +357,9 @@ document.addEventListener('keydown', (event) => {
     return;
   }
   const action = wallActionOf(event);
-  // Enter on a button or a link is theirs.
-  if (!action || (event.key === 'Enter' && target?.closest('button, a'))) return;
+  // Enter and Space on a button or a link are theirs.
+  if (!action || (['Enter', ' '].includes(event.key) && target?.closest('button, a'))) return;
+  if (action === 'toggle' && !board.alone) return;
   if (action === 'left' || action === 'right' || action === 'up' || action === 'down') {
     event.preventDefault();
     walk(action, event.shiftKey);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 LAYOUTS = (1, 4, 6, 9, 16)
 """How many tiles a layout has."""
@@ -10,10 +11,11 @@ LAYOUTS = (1, 4, 6, 9, 16)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A channel in its place."""
+    """A channel in its place. `quality` None: by how large the tile is."""
 
     camera_id: int
     channel: int
+    quality: Literal["main", "sub"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

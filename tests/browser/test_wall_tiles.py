@@ -46,6 +46,53 @@ def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(app: App, wall_id: 
     expect(note).to_have_text("Now: sub. Over HLS, some seconds behind: no WebSocket could be opened")
 
 
+def test_the_quality_of_a_tile_is_in_its_address_its_link_and_its_layout(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page(four(app, wall_id), permissions=["clipboard-read", "clipboard-write"]).page
+    wait_all_playing(page, 3)
+    page.keyboard.press("3")
+    page.keyboard.press("ContextMenu")
+    page.get_by_role("menuitemradio", name="Main stream").click()
+    main = at(page, 3).locator("[data-part=quality]")
+    expect(main).to_have_text("Main")
+    chosen = f"tiles={wall_id}.1,{wall_id}.2,{wall_id}.3.main"
+    expect_address(page, chosen)
+    page.reload()
+    expect(main).to_have_text("Main")
+    page.click("#copy-link")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{app.url}/wall?layout=4&{chosen}"
+    page.click("#open-walls")
+    page.fill("#wall-name", "Gates")
+    page.keyboard.press("Enter")
+    expect(page.locator("#wall-name-shown")).to_have_text("Gates")
+    page.reload()
+    expect(main).to_have_text("Main")
+    page.keyboard.press("3")
+    page.keyboard.press("Shift+ArrowUp")  # it moves with its channel
+    expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
+    page.keyboard.press("ContextMenu")
+    page.get_by_role("menuitemradio", name="Quality by size").click()
+    expect(page.locator("#wall-name-shown")).to_have_text("Gates *")
+    expect_address(page, f"tiles={wall_id}.3,{wall_id}.2,{wall_id}.1")
+    (kept,) = app.call("GET", "/api/walls")["walls"]
+    app.call("DELETE", f"/api/walls/{kept['id']}")
+
+
+def test_a_wall_that_has_not_all_channels_says_how_many_and_leads_to_them(
+    app: App, camera_id: int, wall_id: int, open_page: Open
+) -> None:
+    channels = sum(camera["channels"] for camera in app.call("GET", "/api/cameras")["cameras"])
+    page = open_page(f"{app.url}/wall?layout=4").page
+    left_out = page.locator("#left-out")
+    expect(left_out).to_have_text(f"4 of {channels}")
+    left_out.click()
+    expect(page.locator("#picker")).to_be_visible()
+    page.locator(".picker .tile-item").last.click()
+    expect(left_out).to_be_hidden()  # it is as somebody wants it
+    assert re.search(r"tiles=\d+\.\d+,(\d+)\.2,\1\.3,\1\.4$", page.url)
+
+
 def shift(page: Page, place: int) -> list[float]:
     """How large the picture is drawn, and how far it is moved, in pixels."""
     transform = """(tile) => {

@@ -7,7 +7,7 @@ import { contentOf, givesWay, playingNote, tileBadge, tileMessage, tilePlayback 
 import {
   LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, placeBeside, placed, swapped,
 } from '../../static/js/lib/wall-layout.js';
-import { areSameTiles, defaultTiles, readWallState, writeWallState } from '../../static/js/lib/wall-state.js';
+import { areSameTiles, defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../../static/js/lib/wall-state.js';
 import { WallsApi } from '../../static/js/lib/walls-api.js';
 
 /** @typedef {import('../../static/js/lib/api.js').Camera} Camera @typedef {import('../../static/js/lib/api.js').Channel} Channel */
@@ -57,6 +57,18 @@ test('the address says what is where, and comes back the same', () => {
   assert.deepEqual(readWallState(''), NOTHING);
 });
 
+test('a quality that was chosen stands behind its channel', () => {
+  const search = '?layout=4&tiles=1.1.main,1.2,-,2.5.sub';
+  const state = readWallState(search);
+  assert.deepEqual(state.tiles, [
+    { cameraId: 1, channel: 1, quality: 'main' }, { cameraId: 1, channel: 2 }, null, { cameraId: 2, channel: 5, quality: 'sub' },
+  ]);
+  assert.equal(writeWallState(state), search);
+  const tile = { cameraId: 1, channel: 1 };
+  assert.deepEqual(withQuality(withQuality(tile, 'main'), 'sub'), { ...tile, quality: 'sub' });
+  assert.deepEqual(withQuality({ ...tile, quality: 'sub' }, 'auto'), tile);
+});
+
 test('a layout that is not said is the smallest that holds the tiles', () => {
   assert.equal(readWallState('?tiles=1.1,1.2').layout, 4);
   assert.equal(readWallState(`?tiles=${Array.from({ length: 12 }, (_, at) => `1.${at + 1}`)}`).layout, 16);
@@ -73,7 +85,7 @@ test('an odd address counts as not said, an odd tile as empty', () => {
   for (const search of ['?layout=5', '?layout=04', '?layout=<b>', '?full=0', '?full=17', '?wall=-1', '?wall=1e3', '?layout=']) {
     assert.deepEqual(readWallState(search), NOTHING, search);
   }
-  for (const odd of ['1', '1.', '.1', '0.1', '01.1', '1.0', '1.1.1', '１.1', '1.99999', '<img src=x>', ' 1.1', '9999999999999999.1']) {
+  for (const odd of ['1', '1.', '.1', '0.1', '01.1', '1.0', '1.1.1', '１.1', '1.99999', '1.1.auto', '1.1.MAIN', '1.1.main.sub', '1.main', '<img src=x>', ' 1.1', '9999999999999999.1']) {
     assert.deepEqual(readWallState(`?layout=4&tiles=${encodeURIComponent(odd)},1.1`).tiles, [null, { cameraId: 1, channel: 1 }], odd);
   }
   assert.equal(readWallState(`?tiles=${'1.1,'.repeat(1000)}`).tiles?.length, 16);
@@ -85,7 +97,9 @@ test('without anything said it is the channels that are not hidden, in order, si
   assert.deepEqual(defaultTiles([{ id: 1, channels: [channel(1), hidden, moved] }, { id: 2, channels: [channel(1)] }]), [
     { cameraId: 1, channel: 3 }, { cameraId: 1, channel: 1 }, { cameraId: 2, channel: 1 },
   ]);
-  assert.equal(defaultTiles([{ id: 1, channels: Array.from({ length: 40 }, (_, at) => channel(at + 1)) }]).length, 16);
+  const many = [{ id: 1, channels: [...Array.from({ length: 40 }, (_, at) => channel(at + 1)), hidden] }];
+  assert.equal(defaultTiles(many).length, 16);
+  assert.equal(visibleTiles(many).length, 40);
 });
 
 test('tiles are the same whatever empty places follow', () => {
@@ -93,6 +107,7 @@ test('tiles are the same whatever empty places follow', () => {
   assert.equal(areSameTiles([one, null], [{ ...one }]), true);
   assert.equal(areSameTiles([one], [null, one]), false);
   assert.equal(areSameTiles([one], [{ cameraId: 1, channel: 2 }]), false);
+  assert.equal(areSameTiles([one], [{ ...one, quality: 'main' }]), false);
 });
 
 // ── Layouts ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -270,7 +285,8 @@ test('a recorder is known by its services', () => {
 test('layouts are sent and read in the server’s words', async () => {
   /** @type {any[]} */
   const asked = [];
-  const wall = { id: 1, name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, null, null, null], everybodys: false, may_change: true };
+  const told = [{ camera_id: 1, channel: 2, quality: null }, { camera_id: 1, channel: 3, quality: 'sub' }, null, null];
+  const wall = { id: 1, name: 'Gates', layout: 4, tiles: told, everybodys: false, may_change: true };
   const api = new WallsApi('/api/walls', {
     fetch: async (url, init) => {
       asked.push([init?.method, url, init?.body ? JSON.parse(String(init.body)) : null]);
@@ -278,11 +294,12 @@ test('layouts are sent and read in the server’s words', async () => {
     },
   });
   const [kept] = await api.walls();
-  assert.deepEqual(kept, { id: 1, name: 'Gates', layout: 4, tiles: [{ cameraId: 1, channel: 2 }, null, null, null], everybodys: false, mayChange: true });
-  await api.add({ name: 'Gates', layout: 4, tiles: [{ cameraId: 1, channel: 2 }, null] });
+  const tiles = [{ cameraId: 1, channel: 2 }, { cameraId: 1, channel: 3, quality: /** @type {const} */ ('sub') }, null, null];
+  assert.deepEqual(kept, { id: 1, name: 'Gates', layout: 4, tiles, everybodys: false, mayChange: true });
+  await api.add({ name: 'Gates', layout: 4, tiles });
   await api.change(1, { name: 'Doors' });
   assert.deepEqual(asked.slice(1), [
-    ['POST', '/api/walls', { name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, null] }],
+    ['POST', '/api/walls', { name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, told[1], null, null] }],
     ['PATCH', '/api/walls/1', { name: 'Doors' }],
   ]);
 });

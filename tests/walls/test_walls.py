@@ -24,7 +24,7 @@ from walls.records import LAYOUTS, Tile, WallChange, WallDraft
 from walls.store import MOST_WALLS
 
 GOOD = Secret("correct-horse-battery")
-GATES = WallDraft("Gates", 4, (Tile(1, 2), None, Tile(2, 16)))
+GATES = WallDraft("Gates", 4, (Tile(1, 2, "main"), None, Tile(2, 16)))
 
 
 @pytest.fixture
@@ -178,9 +178,16 @@ def test_they_are_told_by_name(walls: WallManager) -> None:
     assert [wall.name for wall in walls.walls(LOCAL)] == ["Doors", "gates", "Yard"]
 
 
+def test_a_layout_that_was_kept_without_qualities_is_read(walls: WallManager, database: Database) -> None:
+    kept = walls.add(LOCAL, GATES)
+    with database.write() as session:
+        session.execute(update(WallRow).values(tiles="[[1, 2], null, [2, 16]]"))
+    assert walls.get(LOCAL, kept.id).tiles == (Tile(1, 2), None, Tile(2, 16), None)
+
+
 def test_a_row_that_cannot_be_read_is_a_layout_with_empty_places(walls: WallManager, database: Database) -> None:
     kept = walls.add(LOCAL, GATES)
-    for text in ("nonsense", "{}", '[[1], "x", [1, 2, 3], {"camera_id": 1}, [1, "2"]]'):
+    for text in ("nonsense", "{}", '[[1], "x", [1, 2, 3], [1, 2, "4k"], {"camera_id": 1}]', '[[1, "2"]]'):
         with database.write() as session:
             session.execute(update(WallRow).values(tiles=text))
         assert walls.get(LOCAL, kept.id).tiles == (None,) * 4

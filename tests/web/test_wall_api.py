@@ -14,7 +14,11 @@ from walls.records import WallDraft
 GATES: dict[str, Any] = {
     "name": "Gates",
     "layout": 4,
-    "tiles": [{"camera_id": 1, "channel": 2}, None, {"camera_id": 2, "channel": 16}],
+    "tiles": [
+        {"camera_id": 1, "channel": 2, "quality": "main"},
+        None,
+        {"camera_id": 2, "channel": 16, "quality": None},
+    ],
 }
 
 
@@ -47,6 +51,17 @@ def test_a_change_to_fewer_places_than_tiles_names_the_tiles(client: FlaskClient
     for body in ({"layout": 1}, {"tiles": [None] * 5}):
         document = assert_problem(client.patch("/api/walls/1", json=body), 400, "invalid_request")
         assert [error["field"] for error in document["errors"]] == ["tiles"]
+
+
+def test_a_tile_has_the_quality_it_was_given_or_none(client: FlaskClient, assert_problem: Any) -> None:
+    tiles = [{"camera_id": 1, "channel": 2, "quality": "sub"}, {"camera_id": 1, "channel": 3}]
+    made = client.post("/api/walls", json={**GATES, "layout": 4, "tiles": tiles})
+    assert [tile and tile["quality"] for tile in made.get_json()["tiles"]] == ["sub", None, None, None]
+    for quality in ("auto", "Main", "", 1, True):
+        body = {"tiles": [{"camera_id": 1, "channel": 2, "quality": quality}]}
+        document = assert_problem(client.patch("/api/walls/1", json=body), 400, "invalid_request")
+        assert document["errors"][0]["field"].startswith("tiles")
+    assert client.get("/api/walls/1").get_json() == made.get_json()
 
 
 def test_each_user_has_their_own_and_finds_no_others(house: House) -> None:

@@ -19,6 +19,9 @@ def _whole(value: object) -> object:
 Layout = Annotated[Literal[1, 4, 6, 9, 16], BeforeValidator(_whole), Field(description="How many tiles it has")]
 
 
+Quality = Annotated[Literal["main", "sub"] | None, Field(description="null: by how large the tile is")]
+
+
 class WallPath(BaseModel):
     wall_id: PathId
 
@@ -28,6 +31,7 @@ class WallTile(RequestModel):
 
     camera_id: BodyId
     channel: Annotated[int, Field(ge=1, le=9999)]
+    quality: Quality = None
 
 
 Tiles = Annotated[
@@ -58,6 +62,7 @@ class WallEdit(RequestModel):
 class Tile(BaseModel):
     camera_id: int
     channel: int
+    quality: Quality
 
 
 class Wall(BaseModel):

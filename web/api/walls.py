@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -54,7 +55,7 @@ def remove_wall(path: shapes.WallPath) -> Response:
 
 
 def _tiles(tiles: Sequence[shapes.WallTile | None]) -> tuple[records.Tile | None, ...]:
-    return tuple(None if tile is None else records.Tile(tile.camera_id, tile.channel) for tile in tiles)
+    return tuple(None if tile is None else records.Tile(tile.camera_id, tile.channel, tile.quality) for tile in tiles)
 
 
 def _wall(wall: records.Wall) -> shapes.Wall:
@@ -63,7 +64,7 @@ def _wall(wall: records.Wall) -> shapes.Wall:
             "id": wall.id,
             "name": wall.name,
             "layout": wall.layout,
-            "tiles": [tile and {"camera_id": tile.camera_id, "channel": tile.channel} for tile in wall.tiles],
+            "tiles": [tile and asdict(tile) for tile in wall.tiles],
             "everybodys": wall.user_id is None,
             "may_change": may_change(principal(), wall),
         }

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * What the wall shows, as its address says it: `?layout=9&tiles=1.1,1.2,-,2.5` (camera.channel; `-`: empty), `full=3`
- * (the third fills the page), `wall=7` (a layout that was kept; tiles beside it are what was changed of it since).
+ * What the wall shows, as its address says it: `?layout=9&tiles=1.1,1.2.main,-,2.5` (camera.channel, and the quality
+ * where one was chosen; `-`: empty), `full=3` (the third fills the page), `wall=7` (a layout that was kept; tiles beside it
+ * are what was changed of it since).
  */
 import { isLayout, layoutFor, MOST_TILES } from './wall-layout.js';
 import { visibleChannels } from './channels.js';
@@ -9,7 +10,7 @@ import { visibleChannels } from './channels.js';
 /**
  * @typedef {import('./api.js').Channel} Channel
  * @typedef {import('./wall-layout.js').Layout} Layout
- * @typedef {{cameraId: number, channel: number}} Tile
+ * @typedef {{cameraId: number, channel: number, quality?: 'main'|'sub'}} Tile `quality`: absent where its size decides
  * @typedef {{layout: Layout|null, tiles: (Tile|null)[]|null, full: number|null, wallId: number|null}} WallState
  *   `layout`, `tiles` null: not said; `full`: a place, from 0
  */
@@ -42,38 +43,48 @@ export function writeWallState({ layout, tiles, full, wallId }) {
 }
 
 /**
- * What is shown where nothing else was said: every channel one may see and has not hidden, in order.
+ * Every channel one may see and has not hidden, in order.
  *
  * @param {readonly {id: number, channels: Channel[]}[]} cameras
  * @returns {Tile[]}
  */
+export function visibleTiles(cameras) {
+  return cameras.flatMap(({ id, channels }) => visibleChannels(channels).map(({ channel }) => ({ cameraId: id, channel })));
+}
+
+/** What is shown where nothing else was said. @param {Parameters<typeof visibleTiles>[0]} cameras */
 export function defaultTiles(cameras) {
-  return cameras
-    .flatMap(({ id, channels }) => visibleChannels(channels).map(({ channel }) => ({ cameraId: id, channel })))
-    .slice(0, MOST_TILES);
+  return visibleTiles(cameras).slice(0, MOST_TILES);
+}
+
+/** @param {Tile} tile @param {import('./tile-facts.js').TileQuality} quality @returns {Tile} */
+export function withQuality({ cameraId, channel }, quality) {
+  return quality === 'auto' ? { cameraId, channel } : { cameraId, channel, quality };
 }
 
 /** @param {Tile|null|undefined} one @param {Tile|null|undefined} other */
-export function isSameTile(one, other) {
+export function isSameChannel(one, other) {
   return one?.cameraId === other?.cameraId && one?.channel === other?.channel;
 }
 
 /** @param {readonly (Tile|null)[]} one @param {readonly (Tile|null)[]} other empty places at the end do not count */
 export function areSameTiles(one, other) {
-  return Array.from({ length: Math.max(one.length, other.length) }, (_, place) => place).every((place) =>
-    isSameTile(one[place], other[place]),
+  return Array.from({ length: Math.max(one.length, other.length) }, (_, place) => place).every(
+    (place) => isSameChannel(one[place], other[place]) && one[place]?.quality === other[place]?.quality,
   );
 }
 
 /** @param {string} text @returns {Tile|null} */
 function tileOf(text) {
-  const found = /^([1-9]\d{0,14})\.([1-9]\d{0,3})$/.exec(text);
-  return found ? { cameraId: Number(found[1]), channel: Number(found[2]) } : null;
+  const found = /^([1-9]\d{0,14})\.([1-9]\d{0,3})(?:\.(main|sub))?$/.exec(text);
+  if (!found) return null;
+  const quality = /** @type {'main'|'sub'|undefined} */ (found[3]);
+  return withQuality({ cameraId: Number(found[1]), channel: Number(found[2]) }, quality ?? 'auto');
 }
 
 /** @param {Tile|null} tile */
 function textOf(tile) {
-  return tile ? `${tile.cameraId}.${tile.channel}` : '-';
+  return tile ? [tile.cameraId, tile.channel, tile.quality].filter(Boolean).join('.') : '-';
 }
 
 /** @param {string|null} text */

@@ -1,6 +1,7 @@
 // @ts-check
 /** What the wall asks of the server about named layouts. Shapes are those of /api/openapi.json. */
 import { JsonHttp } from './http.js';
+import { withQuality } from './wall-state.js';
 
 /**
  * @typedef {import('./wall-layout.js').Layout} Layout
@@ -48,12 +49,12 @@ export class WallsApi {
 /** @param {any} answer @returns {Wall} */
 function wallOf({ id, name, layout, tiles, everybodys, may_change: mayChange }) {
   /** @param {any} tile */
-  const tileOf = (tile) => tile && { cameraId: tile.camera_id, channel: tile.channel };
+  const tileOf = (tile) => tile && withQuality({ cameraId: tile.camera_id, channel: tile.channel }, tile.quality ?? 'auto');
   return { id, name, layout, tiles: tiles.map(tileOf), everybodys, mayChange };
 }
 
 /** @param {Partial<WallDraft>} draft */
 function bodyOf({ tiles, ...draft }) {
   if (!tiles) return draft;
-  return { ...draft, tiles: tiles.map((tile) => tile && { camera_id: tile.cameraId, channel: tile.channel }) };
+  return { ...draft, tiles: tiles.map((tile) => tile && { camera_id: tile.cameraId, channel: tile.channel, quality: tile.quality }) };
 }

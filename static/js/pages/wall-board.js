@@ -8,7 +8,7 @@ import { LiveSocket } from '../lib/live-socket.js';
 import { PictureQueue } from '../lib/picture-queue.js';
 import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
-import { isSameTile } from '../lib/wall-state.js';
+import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
 import { byId, liveUrl, say, toLogin } from './page.js';
 
@@ -16,7 +16,6 @@ import { byId, liveUrl, say, toLogin } from './page.js';
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
  * @typedef {import('../lib/wall-layout.js').Layout} Layout
  * @typedef {import('../lib/wall-state.js').Tile} Tile
- * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
  * @typedef {{layout: Layout, tiles: readonly (Tile|null)[], full: number|null}} Shown `tiles`: one a place
  * @typedef {readonly {camera: import('../lib/api.js').Camera, channels: import('../lib/api.js').Channel[]|null}[]} Known
  */
@@ -42,8 +41,6 @@ export class WallBoard extends EventTarget {
   #shown = { layout: 1, tiles: [], full: null };
   /** @type {Known} */
   #known = [];
-  /** By channel, for as long as the page is open. @type {Map<string, TileQuality>} */
-  #qualities = new Map();
   /** @type {LiveTile|null} */
   #sounding = null;
   #chosen = 0;
@@ -148,18 +145,6 @@ export class WallBoard extends EventTarget {
     return place < 0 ? null : place;
   }
 
-  /** @param {LiveTile} tile */
-  qualityOf(tile) {
-    return this.#qualities.get(keyOf(tile.content?.tile)) ?? 'auto';
-  }
-
-  /** @param {LiveTile} tile @param {TileQuality} quality */
-  setQuality(tile, quality) {
-    this.#qualities.set(keyOf(tile.content?.tile), quality);
-    this.#tellAll();
-    tile.retry();
-  }
-
   get sounding() {
     return this.#sounding;
   }
@@ -176,7 +161,7 @@ export class WallBoard extends EventTarget {
   #arrange(tiles) {
     const free = new Set(this.#elements);
     /** @param {Tile|null} tile @param {LiveTile|undefined} element */
-    const has = (tile, element) => element !== undefined && free.has(element) && isSameTile(tile, element.content?.tile);
+    const has = (tile, element) => element !== undefined && free.has(element) && isSameChannel(tile, element.content?.tile);
     // First whoever stays, then whoever moves: a picture that plays is not made anew.
     const found = tiles.map((tile, place) => {
       const element = this.#elements[place];
@@ -217,7 +202,7 @@ export class WallBoard extends EventTarget {
       const tile = tiles[place] ?? null;
       element.show({
         content: tile && contentOf(tile, this.#known),
-        quality: this.#qualities.get(keyOf(tile)) ?? 'auto',
+        quality: tile?.quality ?? 'auto',
         isActive: this.#isActive(element, place),
         isLarge: full === place || isLarge(layout, place),
         isAlone: full === place || layout === 1,
@@ -285,10 +270,5 @@ export class WallBoard extends EventTarget {
     const { nowMs } = this;
     for (const element of this.#elements) element.tick(nowMs);
   }
-}
-
-/** @param {Tile|null|undefined} tile */
-function keyOf(tile) {
-  return tile ? `${tile.cameraId}.${tile.channel}` : '';
 }
 

@@ -15,7 +15,7 @@ import { byId, may, saveFile, say } from './page.js';
  * @typedef {import('./wall-board.js').WallBoard} WallBoard
  */
 
-/** Tells 'full', 'pick' and 'remove' with the place, which are the page's to do. */
+/** Tells 'full', 'pick' and 'remove' with the place, 'quality' with `{place, quality}`: these are the page's to do. */
 export class WallMenu extends EventTarget {
   #api;
   #board;
@@ -40,7 +40,7 @@ export class WallMenu extends EventTarget {
     const channel = content?.channel ?? null;
     const noChannel = channel === null;
     const isSounding = this.#board.sounding === tile;
-    const quality = this.#board.qualityOf(tile);
+    const quality = content?.tile.quality ?? 'auto';
     const records = !noChannel && isRecorder(content?.camera ?? null) && may('recordings');
     const isOver = playing.phase === 'failed' || playing.phase === 'ended';
     const items = {
@@ -120,8 +120,9 @@ export class WallMenu extends EventTarget {
     if (!tile) return;
     if (action === 'snapshot') void this.saveSnapshot(place);
     else if (action === 'sound') this.toggleSound(place);
-    else if (action === 'auto' || action === 'main' || action === 'sub') this.#board.setQuality(tile, action);
-    else if (action === 'ago') this.openRecordings(place, AGO_MS);
+    else if (action === 'auto' || action === 'main' || action === 'sub') {
+      this.dispatchEvent(new CustomEvent('quality', { detail: { place, quality: action } }));
+    } else if (action === 'ago') this.openRecordings(place, AGO_MS);
     else if (action === 'recordings') this.openRecordings(place, MOMENT_MS);
     else if (action === 'viewer') this.openViewer(place);
     else if (action === 'pause' || action === 'play') tile.togglePlay();

@@ -11,7 +11,7 @@ import { DigitKeys, wallActionOf } from '../lib/keys.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS } from '../lib/recordings-state.js';
 import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, placeBeside, placed, swapped } from '../lib/wall-layout.js';
-import { defaultTiles, readWallState, writeWallState } from '../lib/wall-state.js';
+import { defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../lib/wall-state.js';
 import { WallsApi } from '../lib/walls-api.js';
 import { wireRest } from './attention.js';
 import { byId, httpParts, pageApi, remember, remembered, say } from './page.js';
@@ -90,9 +90,13 @@ async function openKept() {
 
 // ── What is shown ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+function camerasNow() {
+  return known.map(({ camera, channels }) => ({ id: camera.id, channels: channels ?? [] }));
+}
+
 /** @returns {import('./wall-board.js').Shown} */
 function shownNow() {
-  const all = state.tiles ? tiles : (saved.current?.tiles ?? defaultTiles(known.map(({ camera, channels }) => ({ id: camera.id, channels: channels ?? [] }))));
+  const all = state.tiles ? tiles : (saved.current?.tiles ?? defaultTiles(camerasNow()));
   const layout = state.layout ?? saved.current?.layout ?? layoutFor(all.length);
   const full = state.full !== null && state.full < layout ? state.full : null;
   return { layout, tiles: fitted(all, layout), full };
@@ -113,8 +117,19 @@ function show() {
   }
   setText(byId('wall-name-shown', HTMLElement), saved.current ? `${saved.current.name}${saved.isChanged ? ' *' : ''}` : 'Layouts');
   setAttribute(byId('open-walls', HTMLElement), 'data-plain', saved.current === null);
+  showLeftOut(shown);
   const full = shown.full === null ? null : board.at(shown.full);
   document.title = `${[full && nameOf(full.content), saved.current?.name, 'Wall'].filter(Boolean).join(' · ')} · ONVIF Web Viewer`;
+}
+
+/** Where nobody has arranged anything: how many of all channels these are. @param {import('./wall-board.js').Shown} shown */
+function showLeftOut({ tiles: shown }) {
+  const button = byId('left-out', HTMLElement);
+  const all = visibleTiles(camerasNow()).length;
+  const count = shown.filter(Boolean).length;
+  button.hidden = state.tiles !== null || saved.current !== null || count >= all;
+  setText(button, `${count} of ${all}`);
+  setAttribute(button, 'aria-label', `${count} of ${all} channels are shown: choose others`);
 }
 
 /** @param {Partial<import('../lib/wall-state.js').WallState>} change @param {{push?: boolean}} [how] */
@@ -273,6 +288,13 @@ function tap(place, ms) {
 menu.addEventListener('full', (event) => toggleFull(/** @type {CustomEvent<number>} */ (event).detail));
 menu.addEventListener('remove', (event) => remove(/** @type {CustomEvent<number>} */ (event).detail));
 menu.addEventListener('pick', () => togglePicker(true));
+menu.addEventListener('quality', (event) => {
+  const { place, quality } = /** @type {CustomEvent<{place: number, quality: import('../lib/tile-facts.js').TileQuality}>} */ (event).detail;
+  const tile = shownNow().tiles[place];
+  if (!tile) return;
+  arrange(placed(allTiles(), place, withQuality(tile, quality)));
+  board.at(place)?.retry();
+});
 
 // ── Layouts that are kept ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -393,6 +415,7 @@ byId('layouts', HTMLElement).addEventListener('click', (event) => {
 });
 for (const [id, work] of /** @type {[string, () => void][]} */ ([
   ['toggle-picker', () => togglePicker()],
+  ['left-out', () => togglePicker(true)],
   ['open-walls', () => saved.show()],
   ['copy-link', () => void copyLink()],
   ['keys', () => keysDialog.show()],

@@ -152,6 +152,7 @@ def _wall(studio: Studio, app: App, camera_id: int) -> None:
         playing = "live-tile[data-phase=playing]"
         studio.take("wall", address, until=playing, rest_ms=6000)
         studio.take("wall-full", f"{address}&full=2", until=playing, rest_ms=4000)
+        studio.take("wall-zoomed", f"{address}&full=1", until=playing, then=_zoom, rest_ms=1000)
         studio.take("wall-menu", address, until=playing, then=_tile_menu, rest_ms=5000)
         six = address.replace("?", "?layout=6&")
         studio.take("wall-picker", six, until=playing, then=lambda page: page.click("#toggle-picker"), rest_ms=6000)
@@ -162,6 +163,12 @@ def _wall(studio: Studio, app: App, camera_id: int) -> None:
         )
         studio.take("wall-broken", broken, until=playing, then=lambda page: _freeze(page, alive), rest_ms=1500)
         app.call("DELETE", f"/api/cameras/{number}")
+
+
+def _zoom(page: Page) -> None:
+    page.wait_for_timeout(3000)
+    for key in ("+", "+", "k"):
+        page.keyboard.press(key)
 
 
 def _tile_menu(page: Page) -> None:

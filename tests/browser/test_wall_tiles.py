@@ -25,7 +25,9 @@ window.WebSocket = class extends EventTarget {
 """
 
 
-def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(app: App, wall_id: int, open_page: Open) -> None:
+def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(
+    app: App, camera_id: int, wall_id: int, open_page: Open
+) -> None:
     page = open_page(four(app, wall_id)).page
     wait_all_playing(page, 3)
     expect(page.locator("live-tile [data-part=way]:visible")).to_have_count(0)
@@ -33,9 +35,10 @@ def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(app: App, wall_id: 
     watched.forgive("WebSocket")
     page = watched.page
     page.add_init_script(NO_WEBSOCKET)
-    page.goto(f"{app.url}/wall?layout=4&tiles={wall_id}.1,{wall_id}.3")
+    page.goto(f"{app.url}/wall?layout=4&tiles={wall_id}.1,{wall_id}.3,{camera_id}.7")
     wait_all_playing(page, 2)
-    assert_all_move(page)
+    expect(at(page, 3).locator("[data-part=title]")).to_have_text("No signal", timeout=30_000)
+    expect(page.locator("live-tile [data-part=way]:visible")).to_have_count(2)  # where there is no picture none is late
     mark = at(page, 1).locator("[data-part=way]")
     expect(mark).to_be_visible()
     expect(mark).to_have_text("HLS")
@@ -83,9 +86,14 @@ def test_a_wall_that_has_not_all_channels_says_how_many_and_leads_to_them(
     app: App, camera_id: int, wall_id: int, open_page: Open
 ) -> None:
     channels = sum(camera["channels"] for camera in app.call("GET", "/api/cameras")["cameras"])
-    page = open_page(f"{app.url}/wall?layout=4").page
+    page = open_page(f"{app.url}/wall?layout=4", 360, 740).page
     left_out = page.locator("#left-out")
     expect(left_out).to_have_text(f"4 of {channels}")
+    cut = "[...document.querySelectorAll('.wall-bar > *')].filter((each) => each.scrollWidth > each.clientWidth)"
+    assert page.evaluate(f"{cut}.map((each) => each.id)") == [], "the bar is wider than a phone"
+    box = left_out.bounding_box()
+    assert box is not None
+    assert box["height"] < 48, "it takes two lines"
     left_out.click()
     expect(page.locator("#picker")).to_be_visible()
     page.locator(".picker .tile-item").last.click()
@@ -217,3 +225,16 @@ def test_what_fills_the_page_is_paused_and_goes_on_with_the_newest_picture(
     expect(play).to_be_hidden()
     wait_all_playing(page, 3)
     assert_all_move(page)
+
+
+def test_a_narrow_tile_names_its_channel_whole_where_there_is_room(app: App, wall_id: int, open_page: Open) -> None:
+    tiles = ",".join(f"{wall_id}.{number}" for number in (1, 3, 4))
+    page = open_page(f"{app.url}/wall?layout=9&tiles={tiles}", 390, 844).page
+    wait_all_playing(page, 3)
+    whole = """(tile) => {
+      const name = tile.querySelector('[data-part=channel]');
+      const range = document.createRange();
+      range.selectNodeContents(name);
+      return name.getBoundingClientRect().width >= range.getBoundingClientRect().width;
+    }"""
+    assert [at(page, place).evaluate(whole) for place in (1, 2, 3)] == [True, True, True]

@@ -340,7 +340,6 @@ export class LiveTile extends HTMLElement {
     setText(part(this, 'channel', HTMLElement), channelName);
     part(this, 'sound', HTMLElement).hidden = !isSounding;
     part(this, 'play', HTMLElement).hidden = !this.#isPaused;
-    setText(part(this, 'way', HTMLElement), this.playing.way === 'hls' ? 'HLS' : '');
     setText(part(this, 'quality', HTMLElement), this.#playing && this.#playback?.quality === 'main' ? 'Main' : '');
     this.#drawBadge();
   }
@@ -355,6 +354,7 @@ export class LiveTile extends HTMLElement {
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;
+    setText(part(this, 'way', HTMLElement), text && this.playing.way === 'hls' ? 'HLS' : '');
     setAttribute(this, 'data-frozen', tone === 'frozen');
     badge.dataset.tone = tone;
     const message = part(this, 'title', HTMLElement).textContent;

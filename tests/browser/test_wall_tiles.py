@@ -49,6 +49,16 @@ def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(
     expect(note).to_have_text("Now: sub. Over HLS, some seconds behind: no WebSocket could be opened")
 
 
+def test_tiles_name_their_recorder_where_there_are_several(
+    app: App, camera_id: int, wall_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/wall?layout=4&tiles={wall_id}.1,{wall_id}.3").page
+    expect(at(page, 1).locator("[data-part=channel]")).to_be_visible()
+    expect(page.locator("live-tile [data-part=camera]:visible")).to_have_count(0)
+    page.goto(f"{app.url}/wall?layout=4&tiles={wall_id}.1,{camera_id}.1")
+    expect(page.locator("live-tile [data-part=camera]:visible")).to_have_count(2)
+
+
 def test_the_quality_of_a_tile_is_in_its_address_its_link_and_its_layout(
     app: App, wall_id: int, open_page: Open
 ) -> None:

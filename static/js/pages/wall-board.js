@@ -97,6 +97,8 @@ export class WallBoard extends EventTarget {
     this.#grid.dataset.layout = String(layout);
     this.#grid.style.setProperty('--columns', String(columnsOf(layout)));
     setAttribute(document.body, 'data-full', full !== null);
+    // Of one recorder alone, its name on every tile would say nothing.
+    this.#grid.toggleAttribute('data-one-camera', new Set(tiles.flatMap((tile) => tile?.cameraId ?? [])).size === 1);
     const cells = cellsOf(layout);
     this.#elements.forEach((element, place) => {
       const { column, row, span } = cells[place] ?? { column: 1, row: 1, span: 1 };

@@ -223,7 +223,10 @@ class VideoDepacketizer:
             self._is_damaged = True
             return
         self._parts.append(nal)
-        self._has_picture = self._has_picture or (1 <= kind <= 5 if self._is_h264 else kind < 32)
+        if not self._has_picture and (1 <= kind <= 5 if self._is_h264 else kind < 32):
+            self._has_picture = True
+            # first_mb_in_slice is 0, first_slice_segment_in_pic_flag is set: what came before was never seen otherwise
+            self._is_damaged = self._is_damaged or nal[self._header_bytes] < 0x80
         self._is_key = self._is_key or (kind == 5 if self._is_h264 else 16 <= kind <= 21)
 
     def _take_set(self, nal: bytes) -> None:

@@ -11,32 +11,36 @@ _LEADING = frozenset({_SEI, _SPS, _PPS, _DELIMITER})
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _NOTHING = Sighting(PacketKind.OTHER)
 _LEADS = Sighting(PacketKind.LEADING)
-_KEY = Sighting(PacketKind.KEY)
+_GOES_ON = Sighting(PacketKind.REST)
+_BEGINS = {_IDR: Sighting(PacketKind.KEY), _SLICE: Sighting(PacketKind.SLICE)}
 
 
 def look_at(payload: bytes) -> Sighting:
     """What this RTP payload begins, and the parameter sets that lie in it whole."""
     kind = payload[0] & 0x1F
     if kind == _FU_A:
-        if len(payload) > 2 and payload[1] & 0x80:
-            return _KEY if payload[1] & 0x1F == _IDR else _of_kind(payload[1] & 0x1F)
-        return _NOTHING
+        if len(payload) < 3:
+            return _NOTHING
+        return _of_kind(payload[1] & 0x1F, payload[2] if payload[1] & 0x80 else 0)
     if kind == _STAP_A:
         return look_at_aggregate(
             payload, header_bytes=1, kind_of=_kind_of_unit, is_set=lambda nal: nal[0] & 0x1F in {_SPS, _PPS}
         )
     if kind in {_SPS, _PPS}:
         return Sighting(PacketKind.LEADING, (payload,))
-    return _KEY if kind == _IDR else _of_kind(kind)
+    return _of_kind(kind, payload[1]) if len(payload) > 1 else _NOTHING
 
 
-def _of_kind(kind: int) -> Sighting:
-    return _LEADS if kind in _LEADING else Sighting(PacketKind.SLICE) if kind == _SLICE else _NOTHING
+def _of_kind(kind: int, first_byte: int) -> Sighting:
+    """`first_byte`: behind the header. Its highest bit is set where first_mb_in_slice is 0: a picture's first slice."""
+    if kind in _LEADING:
+        return _LEADS
+    begins = _BEGINS.get(kind, _NOTHING)
+    return begins if first_byte & 0x80 or begins is _NOTHING else _GOES_ON
 
 
 def _kind_of_unit(nal: bytes) -> PacketKind:
-    kind = nal[0] & 0x1F
-    return PacketKind.KEY if kind == _IDR else _of_kind(kind).kind
+    return _of_kind(nal[0] & 0x1F, nal[1] if len(nal) > 1 else 0).kind
 
 
 def set_slot(nal: bytes) -> str | None:

@@ -13,24 +13,34 @@ _KINDS = dict.fromkeys(range(10), PacketKind.SLICE)
 _KINDS |= dict.fromkeys(range(16, 22), PacketKind.KEY)  # BLA, IDR, CRA: section 7.4.2.2
 _KINDS |= dict.fromkeys(_LEADING, PacketKind.LEADING)
 _SIGHTINGS = {kind: Sighting(_KINDS.get(kind, PacketKind.OTHER)) for kind in range(64)}
+_PICTURES = frozenset({PacketKind.KEY, PacketKind.SLICE})
 _NOTHING = Sighting(PacketKind.OTHER)
+_GOES_ON = Sighting(PacketKind.REST)
 
 
 def look_at(payload: bytes) -> Sighting:
     """What this RTP payload begins, and the parameter sets that lie in it whole."""
     kind = payload[0] >> 1 & 0x3F
     if kind == _FRAGMENT:
-        if len(payload) > 3 and payload[2] & 0x80:
-            return _SIGHTINGS[payload[2] & 0x3F]
-        return _NOTHING
+        if len(payload) < 4:
+            return _NOTHING
+        return _of_kind(payload[2] & 0x3F, payload[3] if payload[2] & 0x80 else 0)
     if kind == _AGGREGATE:
         return look_at_aggregate(
             payload,
             header_bytes=2,
-            kind_of=lambda nal: _SIGHTINGS[nal[0] >> 1 & 0x3F].kind,
+            kind_of=lambda nal: _of_kind(nal[0] >> 1 & 0x3F, nal[2] if len(nal) > 2 else 0).kind,
             is_set=lambda nal: nal[0] >> 1 & 0x3F in _SETS,
         )
-    return Sighting(PacketKind.LEADING, (payload,)) if kind in _SETS else _SIGHTINGS[kind]
+    if kind in _SETS:
+        return Sighting(PacketKind.LEADING, (payload,))
+    return _of_kind(kind, payload[2]) if len(payload) > 2 else _NOTHING
+
+
+def _of_kind(kind: int, first_byte: int) -> Sighting:
+    """`first_byte`: behind the header. Its highest bit is first_slice_segment_in_pic_flag."""
+    sighting = _SIGHTINGS[kind]
+    return sighting if first_byte & 0x80 or sighting.kind not in _PICTURES else _GOES_ON
 
 
 def set_slot(nal: bytes) -> str | None:

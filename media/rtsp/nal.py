@@ -10,12 +10,16 @@ MAX_SIDE = 16384
 
 
 class PacketKind(Enum):
-    """What an RTP payload begins."""
+    """What an RTP payload begins; of several NAL units, what comes first here."""
 
-    LEADING = "leading"  # parameter sets, delimiter, SEI: they belong to the picture that follows
     KEY = "key"  # a picture that can be decoded by itself
-    SLICE = "slice"  # another picture, or a part of one
-    OTHER = "other"  # goes on with what an earlier packet began
+    SLICE = "slice"  # another picture
+    REST = "rest"  # goes on with a picture that has begun: the rest of a slice, or one more
+    LEADING = "leading"  # parameter sets, delimiter, SEI: they belong to the picture that follows
+    OTHER = "other"  # says nothing of where pictures begin
+
+
+_RANK = {kind: place for place, kind in enumerate(reversed(PacketKind))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def look_at_aggregate(
     `kind_of` and `is_set` are asked about one NAL unit. A unit cut short ends the look.
     """
     sets: list[bytes] = []
-    best = PacketKind.LEADING
+    best = PacketKind.OTHER
     position = header_bytes
     while position + 2 + header_bytes <= len(payload):
         stop = position + 2 + (payload[position] << 8 | payload[position + 1])
@@ -48,9 +52,7 @@ def look_at_aggregate(
         kind = kind_of(nal)
         if is_set(nal):
             sets.append(nal)
-        elif kind is PacketKind.KEY:
+        if _RANK[kind] > _RANK[best]:
             best = kind
-        elif kind is not PacketKind.LEADING and best is PacketKind.LEADING:
-            best = PacketKind.SLICE
         position = stop
     return Sighting(best, tuple(sets))

@@ -73,6 +73,7 @@ class SharedSource:
         self._unit_start = 0  # index in _held of the present picture's first packet
         self._unit_timestamp: int | None = None
         self._unit_has_slices = True
+        self._unit_is_marked = False
         self._unit_has_sets = False
         self._unit_is_key = False
         self._playing_since_s: float | None = None
@@ -173,15 +174,17 @@ class SharedSource:
         kind = sighting.kind
         if kind is PacketKind.OTHER:
             return False
-        if kind is PacketKind.LEADING:
-            if self._unit_has_slices:
-                self._begin_unit(packet.timestamp)
-                self._unit_has_slices = False
-        else:
-            if self._unit_has_slices and packet.timestamp != self._unit_timestamp:
-                self._begin_unit(packet.timestamp)
+        is_leading = kind is PacketKind.LEADING
+        is_other_time = packet.timestamp != self._unit_timestamp
+        # GStreamer repeats the parameter sets before every slice of a key frame: they begin no other picture.
+        begins = is_other_time or (is_leading and self._unit_is_marked)
+        if self._unit_has_slices and begins and kind is not PacketKind.REST:
+            self._begin_unit(packet.timestamp)
+            self._unit_has_slices = False
+        if not is_leading:
             self._unit_has_slices = True
             self._unit_timestamp = packet.timestamp
+        self._unit_is_marked = packet.marker and self._unit_has_slices
         if sighting.parameter_sets:
             self._learn_sets(sighting.parameter_sets, codec)
             self._unit_has_sets = True

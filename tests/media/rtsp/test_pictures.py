@@ -53,16 +53,25 @@ def test_the_size_of_an_h265_picture_is_read_from_its_sps(tmp_path: Path, size: 
 
 
 def test_key_frames_are_found_in_fragments_and_aggregates() -> None:
-    idr = b"\x65" + bytes(3000)
-    assert [h264.look_at(part).kind for part in payloads(idr)] == [PacketKind.KEY, PacketKind.OTHER, PacketKind.OTHER]
+    idr = b"\x65\x88" + bytes(3000)
+    assert [h264.look_at(part).kind for part in payloads(idr)] == [PacketKind.KEY, PacketKind.REST, PacketKind.REST]
     sps, pps = b"\x67\x42", b"\x68\xce"
-    units = b"".join(len(unit).to_bytes(2, "big") + unit for unit in (sps, pps, b"\x65x"))
+    units = b"".join(len(unit).to_bytes(2, "big") + unit for unit in (sps, pps, b"\x65\x88x"))
     sighting = h264.look_at(b"\x78" + units)
     assert (sighting.kind, sighting.parameter_sets) == (PacketKind.KEY, (sps, pps))
     sets = b"".join(len(unit).to_bytes(2, "big") + unit for unit in (b"\x42\1s", b"\x44\1p"))
     assert h265.look_at(b"\x60\1" + sets).kind is PacketKind.LEADING
-    assert h265.look_at(b"\x62\1\x93xx").kind is PacketKind.KEY  # a fragment that begins an IDR
-    assert h265.look_at(b"\x62\1\x13xx").kind is PacketKind.OTHER
+    assert h265.look_at(b"\x62\1\x93\xafx").kind is PacketKind.KEY  # a fragment that begins an IDR
+    assert h265.look_at(b"\x62\1\x13xx").kind is PacketKind.REST
+
+
+def test_a_key_frame_does_not_begin_with_its_second_slice() -> None:
+    second = b"\x65\x06x"
+    fragment, aggregate = b"\x7c\x85\x06x", b"\x78" + len(second).to_bytes(2, "big") + second
+    assert {h264.look_at(payload).kind for payload in (second, fragment, aggregate)} == {PacketKind.REST}
+    second = b"\x28\1\x2fx"
+    fragment, aggregate = b"\x62\1\x94\x2fx", b"\x60\1" + len(second).to_bytes(2, "big") + second
+    assert {h265.look_at(payload).kind for payload in (second, fragment, aggregate)} == {PacketKind.REST}
 
 
 @given(st.binary(min_size=1, max_size=300))

@@ -18,7 +18,7 @@ from media.rtsp.timeline import WallClock
 
 SPS = bytes.fromhex("6742c01ed901e08fe6f01100000303e90000ea600f162e48")
 PPS = b"\x68\xce\x38\x80"
-IDR, SLICE = b"\x65key", b"\x41slice"
+IDR, SLICE = b"\x65\x88key", b"\x41\x9aslice"
 
 
 class HandClock:
@@ -133,7 +133,7 @@ def test_several_slices_and_fragments_are_one_picture() -> None:
     camera = Camera()
     camera.picture(SPS, PPS, IDR, b"\x65more", b"\x7c\x85first", b"\x7c\x45last")
     camera.picture(SLICE)
-    camera.picture(b"\x7c\x81first", b"\x7c\x01", b"\x7c\x41last")
+    camera.picture(b"\x7c\x81\x9afirst", b"\x7c\x01", b"\x7c\x41last")
     taker = Taker()
     camera.source.attach(taker)
     assert len(taker.payloads) == 10

@@ -1,0 +1,209 @@
+"""What senders that are not ours were recorded to send (recorded/README.md), and what is in it by ffmpeg."""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from media.access_unit import AccessUnit
+from media.ffmpeg import find_ffmpeg
+from media.fmp4.live import FragmentSink, LiveFragments
+from media.rtsp.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.framing import Splitter
+from media.rtsp.rtp import AUDIO, VIDEO, RtpPacket, SenderReport, parse_rtcp, parse_rtp
+from media.rtsp.sdp import AudioTrack, SessionDescription, VideoTrack, parse_sdp
+from media.rtsp.source import SharedSource
+from media.rtsp.timeline import WallClock
+
+FOLDER = Path(__file__).with_name("recorded")
+_RECORD = struct.Struct(">IHB")
+_FROM_SENDER = 0
+_BEGAN_S = 1000.0
+# NAL unit types: of pictures, of key frames, left out
+_CODED = {
+    "h264": (frozenset(range(1, 6)), frozenset({5}), frozenset({7, 8, 9})),
+    "h265": (frozenset(range(32)), frozenset(range(16, 22)), frozenset({32, 33, 34, 35})),
+}
+_DELIMITERS = frozenset({9, 35})
+
+
+@dataclass(frozen=True)
+class Film:
+    """An elementary stream as ffmpeg took it out of what was sent.
+
+    `pictures`: the NAL units of each in sending order, without parameter sets and delimiters; `slices`: of these, what
+    is picture; `sets`: all that occur.
+    """
+
+    file: Path
+    pictures: tuple[tuple[bytes, ...], ...]
+    slices: tuple[tuple[bytes, ...], ...]
+    keys: frozenset[int]
+    sets: frozenset[bytes]
+
+
+@lru_cache
+def film(name: str) -> Film:
+    """`name`: of the file, `slices.h264`. A picture begins with its first slice and what leads to that."""
+    head = 1 if name.endswith(".h264") else 2
+    coded, keys, left_out = _CODED[name.rpartition(".")[2]]
+
+    def kind_of(nal: bytes) -> int:
+        return nal[0] & 0x1F if head == 1 else nal[0] >> 1 & 0x3F
+
+    pictures: list[list[bytes]] = []
+    leading: list[bytes] = []
+    found_keys: set[int] = set()
+    sets: set[bytes] = set()
+    for nal in re.split(rb"\x00\x00\x00?\x01", (FOLDER / name).read_bytes())[1:]:
+        kind = kind_of(nal)
+        if kind in coded:
+            if nal[head] & 0x80:  # first_mb_in_slice is 0, first_slice_segment_in_pic_flag is set
+                pictures.append([])
+            pictures[-1] += [*leading, nal]
+            leading = []
+            if kind in keys:
+                found_keys.add(len(pictures) - 1)
+        elif kind not in left_out:
+            leading.append(nal)
+        elif kind not in _DELIMITERS:
+            sets.add(nal)
+    slices = (tuple(nal for nal in picture if kind_of(nal) in coded) for picture in pictures)
+    return Film(FOLDER / name, tuple(map(tuple, pictures)), tuple(slices), frozenset(found_keys), frozenset(sets))
+
+
+def sound(name: str) -> list[bytes]:
+    """The frames of AAC (ADTS: ISO/IEC 13818-7 section 6.2), all of G.711."""
+    data = (FOLDER / name).read_bytes()
+    if not name.endswith(".aac"):
+        return [data]
+    frames = []
+    while data:
+        length = int.from_bytes(data[3:6]) >> 5 & 0x1FFF
+        frames.append(data[7:length])
+        data = data[length:]
+    return frames
+
+
+def decoded_sums(file: Path) -> list[str]:
+    """The checksum of each picture or piece of sound that ffmpeg decodes from it, which it must do without a word."""
+    command = [str(find_ffmpeg()), "-v", "warning", "-xerror", "-i", str(file), "-fps_mode", "passthrough"]
+    run = subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, text=True, check=True)
+    assert not run.stderr
+    return [line.split(",")[5].strip() for line in run.stdout.splitlines() if not line.startswith("#")]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """`video` and `audio` as the sender's SDP says; `batches`: the packets that arrived together, in order.
+
+    `reports`: (batch that came before it, track, report).
+    """
+
+    video: VideoTrack
+    audio: AudioTrack | None
+    batches: tuple[tuple[RtpPacket, ...], ...]
+    reports: tuple[tuple[int, int, SenderReport], ...]
+
+
+def recording(name: str) -> Recording:
+    """Read with the app's own parts, piece by piece as it came over the connection. Packets are new each time."""
+    data, position = (FOLDER / f"{name}.rtsp").read_bytes(), 0
+    splitter, described = Splitter(), SessionDescription("", None, None)
+    batches: list[tuple[RtpPacket, ...]] = []
+    reports: list[tuple[int, int, SenderReport]] = []
+    while position < len(data):
+        passed_us, length, whose = _RECORD.unpack_from(data, position)
+        position += _RECORD.size
+        piece, position = data[position : position + length], position + length
+        if whose != _FROM_SENDER:
+            continue
+        splitter.free_space()[:length] = piece
+        batch = []
+        for unit in splitter.received(length):
+            if isinstance(unit, tuple):
+                channel, frame = unit  # tracks lie on channels 0 and 2, their RTCP one above: so they were set up
+                packet = None if channel % 2 else parse_rtp(frame, channel // 2, _BEGAN_S + passed_us / 1e6)
+                if packet:
+                    batch.append(packet)
+                elif channel % 2 and (report := parse_rtcp(frame).report):
+                    reports.append((len(batches), channel // 2, report))
+            elif unit.body:
+                described = parse_sdp(unit.body)
+        if batch:
+            batches.append(tuple(batch))
+    assert splitter.skipped_bytes == 0
+    assert described.video
+    return Recording(described.video, described.audio, tuple(batches), tuple(reports))
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.seconds = _BEGAN_S
+
+    def now_utc(self) -> datetime:
+        return datetime.fromtimestamp(1_800_000_000 + self.seconds, UTC)
+
+    def monotonic_s(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class Viewer:
+    """All that a consumer of the source can make of it: access units, and what a player is sent."""
+
+    pictures: VideoDepacketizer
+    sounds: AudioDepacketizer | None
+    fragments: LiveFragments
+    units: list[AccessUnit] = field(default_factory=list)
+    heard: list[AccessUnit] = field(default_factory=list)
+    is_over: bool = False
+
+    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
+        self.units += self.pictures.push([packet for packet in packets if packet.track == VIDEO])
+        if self.sounds:
+            self.heard += self.sounds.push([packet for packet in packets if packet.track == AUDIO])
+        self.fragments.on_packets(packets)
+
+    def on_end(self) -> None:
+        self.is_over = True
+        self.fragments.on_end()
+
+
+def watched(take: Recording, sink: FragmentSink, *, joining_at: int = 0) -> list[Viewer]:
+    """What comes through the shared source to a viewer, and to the next one where the source ends the first.
+
+    `joining_at`: the batch before which the first one comes.
+    """
+    clock = HandClock()
+    source = SharedSource(clock, WallClock(clock), name="recorded", timeout_s=10.0)
+    source.on_description(take.video, take.audio)
+    source.on_playing()
+    viewers: list[Viewer] = []
+    reports = list(take.reports)
+    for number, batch in enumerate(take.batches):
+        while reports and reports[0][0] <= number:
+            source.on_report(*reports.pop(0)[1:])
+        if number >= joining_at and (not viewers or viewers[-1].is_over):
+            viewers.append(_viewer(source, take, sink))
+            source.attach(viewers[-1])
+        while clock.seconds + 0.5 <= batch[0].arrived_s:
+            clock.seconds += 0.5
+            source.on_tick()
+        source.on_packets(list(batch))
+    return viewers
+
+
+def _viewer(source: SharedSource, take: Recording, sink: FragmentSink) -> Viewer:
+    codec, sets = take.video.codec, dict(source.sets)
+    sound = take.audio if take.audio and AudioDepacketizer.can_carry(take.audio) else None
+    fragments = LiveFragments(codec, sets, sound, sink, utc_of=source.arrived_utc)
+    fragments.want_sound()
+    pictures = VideoDepacketizer(codec, sets, take.video.clock_rate)
+    return Viewer(pictures, AudioDepacketizer(sound) if sound else None, fragments)

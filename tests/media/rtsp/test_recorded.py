@@ -1,0 +1,276 @@
+"""What senders that are not ours put on the wire, from the bytes of the connection to pictures that ffmpeg decodes.
+
+The truth is what ffmpeg takes out of the container that the sender read: every unit must be one of those, bit by bit.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from media.rtsp.codecs import ParameterSets
+from media.rtsp.rtp import VIDEO, RtpPacket
+from tests.media.fmp4.test_live import Player, times
+from tests.media.recording import Film, Recording, Viewer, decoded_sums, film, recording, sound, watched
+
+FILMS = {
+    "gstreamer-single-units": "slices.h264",
+    "gstreamer-sets-in-sdp-only": "b-frames.h264",
+    "gstreamer-aggregates": "slices.h264",
+    "gstreamer-h265": "plain.h265",
+    "ffmpeg-h264": "slices.h264",
+    "ffmpeg-h265": "plain.h265",
+}
+SOUNDS = {
+    "gstreamer-aggregates": "slices.alaw",
+    "gstreamer-h265": "plain.aac",
+    "ffmpeg-h264": "slices.aac",
+    "ffmpeg-h265": "plain.mulaw",
+}
+IN_BAND = ("gstreamer-single-units", "gstreamer-aggregates", "gstreamer-h265")
+DELIMITER = b"\x00\x00\x00\x01\x09"
+SINGLE, AGGREGATE, FRAGMENT = "single", "aggregate", "fragment"
+every_session = pytest.mark.parametrize("name", FILMS)
+
+
+def of_video(take: Recording) -> list[RtpPacket]:
+    return [packet for batch in take.batches for packet in batch if packet.track == VIDEO]
+
+
+def kinds(take: Recording) -> set[str]:
+    """How the pictures lie in the packets (RFC 6184 section 5.2, RFC 7798 section 4.4)."""
+    aggregate, fragment = (24, 28) if take.video.codec.name == "h264" else (48, 49)
+    numbers = {unit_kind(take, packet.payload) for packet in of_video(take)}
+    named = {aggregate: AGGREGATE, fragment: FRAGMENT}
+    return {named.get(number, SINGLE) for number in numbers}
+
+
+def unit_kind(take: Recording, payload: bytes) -> int:
+    return payload[0] & 0x1F if take.video.codec.name == "h264" else payload[0] >> 1 & 0x3F
+
+
+def changed(take: Recording, change: Callable[[list[RtpPacket]], list[RtpPacket]]) -> Recording:
+    """With other video packets and no sound; each a batch of its own, so that nothing depends on what came together."""
+    batches = tuple((packet,) for packet in change(of_video(take)))
+    return replace(take, audio=None, batches=batches, reports=())
+
+
+def without_sets_in_band(take: Recording) -> Recording:
+    """Numbered anew, so that nothing is missing but the sets."""
+    is_set = {7, 8} if take.video.codec.name == "h264" else {32, 33, 34}
+
+    def change(packets: list[RtpPacket]) -> list[RtpPacket]:
+        kept: list[RtpPacket] = []
+        for packet in packets:
+            payload = packet.payload
+            if unit_kind(take, payload) in {24, 48}:
+                payload = _taken_out(take, payload, is_set)
+            if payload and unit_kind(take, payload) not in is_set:
+                kept.append(replace(packet, payload=payload, sequence=len(kept)))
+        return kept
+
+    return changed(take, change)
+
+
+def _taken_out(take: Recording, payload: bytes, out: set[int]) -> bytes:
+    """An aggregate without the units of these types; empty where nothing is left."""
+    position = head = 1 if take.video.codec.name == "h264" else 2
+    kept = b""
+    while position < len(payload):
+        stop = position + 2 + int.from_bytes(payload[position : position + 2])
+        if unit_kind(take, payload[position + 2 : stop]) not in out:
+            kept += payload[position:stop]
+        position = stop
+    return payload[:head] + kept if kept else b""
+
+
+def naming(take: Recording, sets: ParameterSets) -> Recording:
+    """The SDP names these."""
+    return replace(take, video=replace(take.video, sets=sets))
+
+
+def picture_numbers(packets: Sequence[RtpPacket]) -> list[int]:
+    """Which picture each packet belongs to, counted as they were sent."""
+    order = list(dict.fromkeys(packet.timestamp for packet in packets))
+    return [order.index(packet.timestamp) for packet in packets]
+
+
+def packets_of_pictures(packets: Sequence[RtpPacket]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for at, number in enumerate(picture_numbers(packets)):
+        found.setdefault(number, []).append(at)
+    return found
+
+
+def beginning(nal: bytes, packets: Sequence[RtpPacket]) -> int:
+    """The packet in which this unit begins; fragments leave its header away."""
+    [at] = [at for at, packet in enumerate(packets) if nal[2:40] in packet.payload]
+    return at
+
+
+def assert_decodes_as(player: Player, wanted: Sequence[str], tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    made.write_bytes(player.film())
+    assert decoded_sums(made) == list(wanted)
+
+
+def places(viewers: Sequence[Viewer], truth: Film) -> list[int]:
+    """Which picture of the film each unit is. Fails for one that is none of them, bit by bit.
+
+    Whoever comes late may have missed a message (SEI) that leads to the first picture, and cannot know of it.
+    """
+    assert len(set(truth.pictures)) == len(truth.pictures)
+    found: list[int] = []
+    for viewer in viewers:
+        for unit in viewer.units:
+            known = truth.slices if not found and unit.parts in truth.slices else truth.pictures
+            assert unit.parts in known, "a unit that is no picture of the film"
+            found.append(known.index(unit.parts))
+            assert unit.is_key == (found[-1] in truth.keys)
+    return found
+
+
+def test_the_recordings_hold_every_way_of_packing() -> None:
+    found = {name: kinds(recording(name)) for name in FILMS}
+    assert found == {
+        "gstreamer-single-units": {SINGLE, FRAGMENT},
+        "gstreamer-sets-in-sdp-only": {SINGLE, FRAGMENT},
+        "gstreamer-aggregates": {SINGLE, AGGREGATE, FRAGMENT},
+        "gstreamer-h265": {AGGREGATE, FRAGMENT},
+        "ffmpeg-h264": {SINGLE, AGGREGATE, FRAGMENT},
+        "ffmpeg-h265": {SINGLE, AGGREGATE, FRAGMENT},
+    }
+
+
+@every_session
+def test_every_picture_comes_out_bit_by_bit_and_decodes_as_it_did_before_it_was_sent(name: str, tmp_path: Path) -> None:
+    truth, player = film(FILMS[name]), Player()
+    viewers = watched(recording(name), player)
+    assert places(viewers, truth) == list(range(len(truth.pictures)))
+    assert set(viewers[0].pictures.parameter_sets) == truth.sets
+    assert_decodes_as(player, decoded_sums(truth.file), tmp_path)
+    for (at, duration), (following, _) in pairwise(times(player.fragments)):
+        assert at + duration == following
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_the_sound_is_what_ffmpeg_took_out_from_the_first_picture_on(name: str, tmp_path: Path) -> None:
+    player = Player()
+    [viewer] = watched(recording(name), player)
+    heard, sent = [unit.parts[0] for unit in viewer.heard], sound(SOUNDS[name])
+    if SOUNDS[name].endswith(".aac"):
+        first = sent.index(heard[0])
+        assert heard == sent[first : first + len(heard)]
+    assert b"".join(heard) in b"".join(sent)
+    assert sum(map(len, heard)) > 0.9 * sum(map(len, sent))
+    made = tmp_path / "made.mp4"
+    made.write_bytes(player.film(with_sound=True))
+    assert len(decoded_sums(made)) > len(viewer.units) + 10, "pictures and sound"
+
+
+@every_session
+def test_who_begins_late_begins_with_the_next_whole_key_frame(name: str) -> None:
+    """At whatever packet the first one is that is seen."""
+    truth, whole = film(FILMS[name]), of_video(recording(name))
+    begins = {key: beginning(truth.slices[key][0], whole) for key in truth.keys}
+    for first in range(1, len(whole)):
+        player, late = Player(), changed(recording(name), list)
+        found = places(watched(replace(late, batches=late.batches[first:]), player), truth)
+        keys = [key for key in truth.keys if begins[key] >= first]
+        assert found == list(range(min(keys), len(truth.pictures)) if keys else [])
+        assert len(player.fragments) == len(found)
+
+
+@every_session
+def test_who_joins_while_a_picture_is_on_its_way_begins_with_a_whole_key_frame(name: str) -> None:
+    truth, take = film(FILMS[name]), changed(recording(name), list)
+    whole = of_video(take)
+    begins = {key: beginning(truth.slices[key][0], whole) for key in truth.keys}
+    for at in range(1, len(whole)):
+        found = places(watched(take, Player(), joining_at=at), truth)
+        assert found == list(
+            range(max([key for key in truth.keys if begins[key] < at], default=0), len(truth.pictures))
+        )
+
+
+@every_session
+@pytest.mark.parametrize("seed", range(8))
+def test_of_what_is_lost_no_piece_comes_out_and_all_the_rest_does(name: str, seed: int) -> None:
+    truth, dice = film(FILMS[name]), random.Random(seed)
+    whole = of_video(recording(name))
+    lost = set(dice.sample(range(len(whole)), 3))
+    take = changed(recording(name), lambda packets: [packets[at] for at in range(len(packets)) if at not in lost])
+    found = places(watched(take, Player()), truth)
+    assert found == sorted(set(found))
+    # What is missing before a picture may be its beginning.
+    untouched = {
+        number for number, ats in packets_of_pictures(whole).items() if not lost & set(range(ats[0] - 1, ats[-1] + 1))
+    }
+    begins = min(truth.keys & untouched, default=len(truth.pictures))
+    assert set(found) >= {number for number in untouched if number >= begins}
+
+
+@every_session
+@pytest.mark.parametrize("jump_s", [-3600, 3, 3600, 23860])
+def test_a_jump_of_the_timestamps_is_bridged(name: str, jump_s: int, tmp_path: Path) -> None:
+    truth, player = film(FILMS[name]), Player()
+    # Pictures that are shown before some that were sent earlier change places with these, where the jump is between.
+    first = 10 if name == "gstreamer-sets-in-sdp-only" else 12
+
+    def change(packets: list[RtpPacket]) -> list[RtpPacket]:
+        jumps = [jump_s * 90_000 if number >= first else 0 for number in picture_numbers(packets)]
+        return [
+            replace(packet, timestamp=(packet.timestamp + jump) & 0xFFFF_FFFF)
+            for packet, jump in zip(packets, jumps, strict=True)
+        ]
+
+    assert places(watched(changed(recording(name), change), player), truth) == list(range(len(truth.pictures)))
+    assert_decodes_as(player, decoded_sums(truth.file), tmp_path)
+    for (at, duration), (following, _) in pairwise(times(player.fragments)):
+        assert at + duration == following
+    assert player.fragments[-1].start_s < len(truth.pictures) / 10 + 1.0
+
+
+@pytest.mark.parametrize("name", IN_BAND)
+def test_parameter_sets_that_only_come_in_band_are_enough(name: str, tmp_path: Path) -> None:
+    truth, player = film(FILMS[name]), Player()
+    viewers = watched(naming(recording(name), {}), player)
+    assert places(viewers, truth) == list(range(len(truth.pictures)))
+    assert set(viewers[0].pictures.parameter_sets) == truth.sets
+    assert_decodes_as(player, decoded_sums(truth.file), tmp_path)
+
+
+@every_session
+def test_parameter_sets_that_only_the_sdp_names_are_enough(name: str, tmp_path: Path) -> None:
+    truth, player = film(FILMS[name]), Player()
+    take = without_sets_in_band(recording(name))
+    assert not set(truth.sets) & {packet.payload for packet in of_video(take)}
+    viewers = watched(take, player)
+    assert places(viewers, truth) == list(range(len(truth.pictures)))
+    assert_decodes_as(player, decoded_sums(truth.file), tmp_path)
+
+
+@every_session
+def test_pictures_that_nothing_describes_are_not_shown(name: str) -> None:
+    player = Player()
+    watched(naming(without_sets_in_band(recording(name)), {}), player)
+    assert (player.inits, player.fragments) == ([], [])
+
+
+def test_another_size_in_mid_stream_ends_the_viewer_and_the_next_one_gets_the_rest(tmp_path: Path) -> None:
+    truth, player = film("other-size.h264"), Player()
+    first, second = watched(recording("ffmpeg-other-size"), player)
+    assert places([first], truth) == list(range(10))
+    assert places([second], truth) == list(range(10, 30))
+    assert player.is_over
+    assert [(init.video.width, init.video.height) for init in player.inits] == [(160, 96), (224, 128)]
+    pictures = truth.file.read_bytes().split(DELIMITER)[1:]
+    for init, span in zip(player.inits, (slice(0, 10), slice(10, 30)), strict=True):
+        sent = tmp_path / "sent.h264"
+        sent.write_bytes(b"".join(DELIMITER + picture for picture in pictures[span]))
+        assert_decodes_as(Player([init], player.fragments[span]), decoded_sums(sent), tmp_path)

@@ -125,7 +125,10 @@ class SharedSource:
             if clock is None:
                 continue
             payload_bytes = len(packet.payload)
-            packet.lost_before = self._statistics.count(packet.track, packet.sequence, payload_bytes)
+            missing = self._statistics.count(packet.track, packet.sequence, packet.timestamp, payload_bytes)
+            if missing is None:
+                continue
+            packet.lost_before = missing
             packet.time_s = clock.place(packet.timestamp, packet.arrived_s)
             if packet.track == VIDEO and self._take_video(packet, codec, batch):
                 is_restarted = True

@@ -6,6 +6,30 @@ from collections import deque
 
 _KEPT_S = 5.0
 _LARGEST_GAP = 1000
+_REMEMBERED = 100  # packets that are recognized when they come late or twice (MAX_MISORDER, RFC 3550 appendix A.1)
+
+
+class _Numbers:
+    """The sequence numbers of one track."""
+
+    def __init__(self, first: int) -> None:
+        self._expected = first
+        self._came: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+        self._missing = deque(((first - back) & 0xFFFF for back in range(_REMEMBERED, 0, -1)), _REMEMBERED)
+
+    def place(self, sequence: int, timestamp: int) -> int | None:
+        """How many are missing before it; None where it was there before, or was taken for missing."""
+        missing = (sequence - self._expected) & 0xFFFF
+        if missing > _LARGEST_GAP:
+            if sequence in self._missing or (sequence, timestamp) in self._came:
+                return None
+            self._missing.clear()  # the device began to count anew
+            missing = 0
+        elif missing:
+            self._missing.extend((sequence - back) & 0xFFFF for back in range(min(missing, _REMEMBERED), 0, -1))
+        self._came.append((sequence, timestamp))
+        self._expected = (sequence + 1) & 0xFFFF
+        return missing
 
 
 class FlowStatistics:
@@ -19,20 +43,22 @@ class FlowStatistics:
         self.key_frame_interval_s: float | None = None
         self._payload_bytes = 0
         self._frames = 0
-        self._sequences: dict[int, int] = {}
+        self._numbers: dict[int, _Numbers] = {}
         self._last_key_s: float | None = None
         self._samples: deque[tuple[float, int, int]] = deque([(now_s, 0, 0)])
 
-    def count(self, track: int, sequence: int, payload_bytes: int) -> int:
-        """One packet. Returns how many are missing between it and the one before it on its track."""
+    def count(self, track: int, sequence: int, timestamp: int, payload_bytes: int) -> int | None:
+        """One packet. Returns how many are missing between it and the one before it on its track.
+
+        None for one that comes a second time, or after those that follow it: it is not to be passed on.
+        """
         self.packets += 1
         self._payload_bytes += payload_bytes
-        expected = self._sequences.get(track, sequence)
-        self._sequences[track] = (sequence + 1) & 0xFFFF
-        missing = (sequence - expected) & 0xFFFF
-        if missing == 0 or missing > _LARGEST_GAP:  # as expected; or the device began to count anew
-            return 0
-        self.lost += missing
+        numbers = self._numbers.get(track)
+        if numbers is None:
+            numbers = self._numbers[track] = _Numbers(sequence)
+        missing = numbers.place(sequence, timestamp)
+        self.lost += missing or 0
         return missing
 
     def count_frame(self) -> None:

@@ -216,6 +216,40 @@ def test_of_what_is_lost_no_piece_comes_out_and_all_the_rest_does(name: str, see
 
 
 @every_session
+@pytest.mark.parametrize("seed", range(4))
+def test_what_comes_twice_is_taken_once(name: str, seed: int) -> None:
+    truth, dice = film(FILMS[name]), random.Random(seed)
+
+    def change(packets: list[RtpPacket]) -> list[RtpPacket]:
+        twice = set(dice.sample(range(len(packets)), 5))
+        return [replace(packet) for at, packet in enumerate(packets) for _ in range(2 if at in twice else 1)]
+
+    viewers = watched(changed(recording(name), change), Player())
+    assert places(viewers, truth) == list(range(len(truth.pictures)))
+
+
+@every_session
+@pytest.mark.parametrize("seed", range(8))
+def test_packets_in_another_order_make_no_other_pictures(name: str, seed: int) -> None:
+    truth, dice = film(FILMS[name]), random.Random(seed)
+
+    whole = of_video(recording(name))
+    late = set(dice.sample(range(len(whole)), 3))
+    order = sorted(range(len(whole)), key=lambda at: at + (1.0 + 3.0 * dice.random() if at in late else 0.0))
+    take = changed(recording(name), lambda packets: [packets[at] for at in order])
+    found = places(watched(take, Player()), truth)
+    assert found == sorted(set(found))
+    untouched = set()
+    for number, ats in packets_of_pictures(whole).items():
+        span = list(range(max(0, ats[0] - 1), ats[-1] + 1))
+        at = order.index(span[0])
+        if order[at : at + len(span)] == span and max(order[:at], default=-1) < span[0]:
+            untouched.add(number)
+    begins = min(truth.keys & untouched, default=len(truth.pictures))
+    assert set(found) >= {number for number in untouched if number >= begins}
+
+
+@every_session
 @pytest.mark.parametrize("jump_s", [-3600, 3, 3600, 23860])
 def test_a_jump_of_the_timestamps_is_bridged(name: str, jump_s: int, tmp_path: Path) -> None:
     truth, player = film(FILMS[name]), Player()

@@ -212,9 +212,10 @@ class SharedSource:
         del self._held[: self._unit_start]
         self._unit_start = 0
         if not self._unit_has_sets and codec.has_all(self._sets):
-            # named in the SDP only: TS and players that join later need them in the stream
+            # named in the SDP only: TS and players that join later need them in the stream; what is missing before the
+            # key frame is missing before them, and may be the end of the picture before
             for slot in codec.slots:
-                added = replace(packet, payload=self._sets[slot], marker=False, extension=b"", lost_before=0)
+                added = replace(packet, payload=self._sets[slot], marker=False, extension=b"")
                 self._held.append(added)
                 batch.append(added)
         self._held_bytes = sum(len(held.payload) + _NOMINAL_PACKET_BYTES for held in self._held)

@@ -143,6 +143,27 @@ def recording(name: str) -> Recording:
     return Recording(described.video, described.audio, tuple(batches), tuple(reports))
 
 
+def picture_numbers(packets: Sequence[RtpPacket]) -> list[int]:
+    """Which picture each packet belongs to, counted as they were sent."""
+    order = list(dict.fromkeys(packet.timestamp for packet in packets))
+    return [order.index(packet.timestamp) for packet in packets]
+
+
+def untouched_pictures(packets: Sequence[RtpPacket], order: Sequence[int]) -> set[int]:
+    """Those that must come out when the packets come in this order, some of them twice or not at all.
+
+    Their packets came one after the other, and so did the one before: what is missing there may be their beginning.
+    """
+    numbers, untouched = picture_numbers(packets), set()
+    for number in set(numbers):
+        first, last = numbers.index(number), len(numbers) - numbers[::-1].index(number)
+        span = list(range(max(0, first - 1), last))
+        at = order.index(span[0]) if span[0] in order else len(order)
+        if list(order[at : at + len(span)]) == span and max(order[:at], default=-1) < span[0]:
+            untouched.add(number)
+    return untouched
+
+
 class HandClock:
     def __init__(self) -> None:
         self.seconds = _BEGAN_S

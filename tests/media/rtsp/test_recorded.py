@@ -16,7 +16,18 @@ import pytest
 from media.rtsp.codecs import ParameterSets
 from media.rtsp.rtp import VIDEO, RtpPacket
 from tests.media.fmp4.test_live import Player, times
-from tests.media.recording import Film, Recording, Viewer, decoded_sums, film, recording, sound, watched
+from tests.media.recording import (
+    Film,
+    Recording,
+    Viewer,
+    decoded_sums,
+    film,
+    picture_numbers,
+    recording,
+    sound,
+    untouched_pictures,
+    watched,
+)
 
 FILMS = {
     "gstreamer-single-units": "slices.h264",
@@ -92,19 +103,6 @@ def _taken_out(take: Recording, payload: bytes, out: set[int]) -> bytes:
 def naming(take: Recording, sets: ParameterSets) -> Recording:
     """The SDP names these."""
     return replace(take, video=replace(take.video, sets=sets))
-
-
-def picture_numbers(packets: Sequence[RtpPacket]) -> list[int]:
-    """Which picture each packet belongs to, counted as they were sent."""
-    order = list(dict.fromkeys(packet.timestamp for packet in packets))
-    return [order.index(packet.timestamp) for packet in packets]
-
-
-def packets_of_pictures(packets: Sequence[RtpPacket]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for at, number in enumerate(picture_numbers(packets)):
-        found.setdefault(number, []).append(at)
-    return found
 
 
 def beginning(nal: bytes, packets: Sequence[RtpPacket]) -> int:
@@ -201,52 +199,39 @@ def test_who_joins_while_a_picture_is_on_its_way_begins_with_a_whole_key_frame(n
 @every_session
 @pytest.mark.parametrize("seed", range(8))
 def test_of_what_is_lost_no_piece_comes_out_and_all_the_rest_does(name: str, seed: int) -> None:
-    truth, dice = film(FILMS[name]), random.Random(seed)
     whole = of_video(recording(name))
-    lost = set(dice.sample(range(len(whole)), 3))
-    take = changed(recording(name), lambda packets: [packets[at] for at in range(len(packets)) if at not in lost])
-    found = places(watched(take, Player()), truth)
-    assert found == sorted(set(found))
-    # What is missing before a picture may be its beginning.
-    untouched = {
-        number for number, ats in packets_of_pictures(whole).items() if not lost & set(range(ats[0] - 1, ats[-1] + 1))
-    }
-    begins = min(truth.keys & untouched, default=len(truth.pictures))
-    assert set(found) >= {number for number in untouched if number >= begins}
+    lost = random.Random(seed).sample(range(len(whole)), 3)
+    assert_exact_or_absent(name, [at for at in range(len(whole)) if at not in lost])
 
 
 @every_session
 @pytest.mark.parametrize("seed", range(4))
 def test_what_comes_twice_is_taken_once(name: str, seed: int) -> None:
-    truth, dice = film(FILMS[name]), random.Random(seed)
-
-    def change(packets: list[RtpPacket]) -> list[RtpPacket]:
-        twice = set(dice.sample(range(len(packets)), 5))
-        return [replace(packet) for at, packet in enumerate(packets) for _ in range(2 if at in twice else 1)]
-
-    viewers = watched(changed(recording(name), change), Player())
-    assert places(viewers, truth) == list(range(len(truth.pictures)))
+    truth, whole = film(FILMS[name]), of_video(recording(name))
+    twice = random.Random(seed).sample(range(len(whole)), 5)
+    found = assert_exact_or_absent(name, sorted([*range(len(whole)), *twice]))
+    assert found == list(range(len(truth.pictures)))
 
 
 @every_session
 @pytest.mark.parametrize("seed", range(8))
 def test_packets_in_another_order_make_no_other_pictures(name: str, seed: int) -> None:
-    truth, dice = film(FILMS[name]), random.Random(seed)
+    whole, dice = of_video(recording(name)), random.Random(seed)
+    late = dice.sample(range(len(whole)), 3)
+    assert_exact_or_absent(name, sorted(range(len(whole)), key=lambda at: at + (at in late) * dice.uniform(1.0, 4.0)))
 
-    whole = of_video(recording(name))
-    late = set(dice.sample(range(len(whole)), 3))
-    order = sorted(range(len(whole)), key=lambda at: at + (1.0 + 3.0 * dice.random() if at in late else 0.0))
-    take = changed(recording(name), lambda packets: [packets[at] for at in order])
-    found = places(watched(take, Player()), truth)
+
+def assert_exact_or_absent(name: str, order: list[int]) -> list[int]:
+    """Which pictures come out when the packets come in this order, some of them twice or not at all."""
+    truth, take = film(FILMS[name]), changed(recording(name), list)
+    found = places(
+        watched(replace(take, batches=tuple((replace(take.batches[at][0]),) for at in order)), Player()), truth
+    )
     assert found == sorted(set(found))
-    untouched = set()
-    for number, ats in packets_of_pictures(whole).items():
-        span = list(range(max(0, ats[0] - 1), ats[-1] + 1))
-        at = order.index(span[0])
-        if order[at : at + len(span)] == span and max(order[:at], default=-1) < span[0]:
-            untouched.add(number)
+    untouched = untouched_pictures(of_video(take), order)
     begins = min(truth.keys & untouched, default=len(truth.pictures))
     assert set(found) >= {number for number in untouched if number >= begins}
+    return found
 
 
 @every_session

@@ -36,11 +36,13 @@ class Taker:
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
         self.times: list[float] = []
+        self.missing: list[int] = []
         self.ends = 0
 
     def on_packets(self, packets: Sequence[RtpPacket]) -> None:
         self.payloads += [packet.payload for packet in packets]
         self.times += [packet.time_s for packet in packets]
+        self.missing += [packet.lost_before for packet in packets]
 
     def on_end(self) -> None:
         self.ends += 1
@@ -115,6 +117,18 @@ def test_missing_parameter_sets_are_put_before_each_key_frame() -> None:
     camera.source.attach(taker)
     camera.picture(IDR)
     assert taker.payloads == [SPS, PPS, IDR, SLICE, SPS, PPS, IDR]
+
+
+def test_what_is_missing_before_a_key_frame_is_missing_before_the_sets_that_are_put_there() -> None:
+    camera = Camera()
+    camera.picture(IDR)
+    taker = Taker()
+    camera.picture(SLICE)
+    camera.source.attach(taker)
+    camera.sequence += 1  # the second slice, with the marker
+    camera.picture(IDR)
+    assert taker.payloads[-3:] == [SPS, PPS, IDR]
+    assert taker.missing[-3] == 1, "or the picture before would be taken for whole"
 
 
 def test_who_asks_for_the_next_key_frame_does_not_get_the_held_one() -> None:

@@ -1,0 +1,179 @@
+"""Whatever is sent, however it is cut, and whatever happens to the packets on their way: exact, or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence, Set
+from dataclasses import replace
+from functools import lru_cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.access_unit import AccessUnit
+from media.ffmpeg import find_ffmpeg
+from media.rtsp.codecs import H264, HEVC, ParameterSets
+from media.rtsp.depacketizing import AudioDepacketizer
+from media.rtsp.rtp import VIDEO, RtpPacket, parse_rtp
+from media.rtsp.sdp import VideoTrack, parse_sdp
+from tests.media.encoded import CLOCK_RATE, FPS, RtpSender, encoded, sound_packet
+from tests.media.fmp4.test_live import Player
+from tests.media.recording import FOLDER, Recording, film, untouched_pictures, watched
+
+CODECS = {"h264": H264, "hevc": HEVC}
+PAYLOADERS = {
+    "slices.h264": "h264parse ! rtph264pay config-interval=-1 aggregate-mode={mode}",
+    "plain.h265": "h265parse ! rtph265pay config-interval=-1 aggregate-mode={mode}",
+}
+# What happens on the way: (how, to which packet, how many places late), of the packets counted around and around.
+happenings = st.lists(
+    st.tuples(st.sampled_from(["lost", "twice", "late"]), st.integers(0, 10_000), st.integers(1, 90)), max_size=6
+)
+
+
+def order_of(count: int, happened: Sequence[tuple[str, int, int]]) -> list[int]:
+    """The packets as they come, by their place in what was sent."""
+    order = list(range(count))
+    for how, which, places in happened:
+        at = which % count
+        if at not in order:
+            continue
+        place = order.index(at)
+        if how != "twice":
+            del order[place]
+        if how != "lost":
+            order.insert(place + places, at)
+    return order
+
+
+def taken(
+    codec: str, sets: ParameterSets, packets: Sequence[RtpPacket], order: Sequence[int]
+) -> tuple[list[AccessUnit], Player]:
+    """What comes out. Each packet arrives when its time stamp says, whatever its place."""
+    player = Player()
+    batches = []
+    for at in order:
+        passed = (packets[at].timestamp - packets[0].timestamp) & 0xFFFF_FFFF
+        batches.append((replace(packets[at], arrived_s=1000.0 + passed / CLOCK_RATE),))
+    viewers = watched(Recording(VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", sets), None, tuple(batches), ()), player)
+    return [unit for viewer in viewers for unit in viewer.units], player
+
+
+def assert_right(found: list[int], keys: Set[int], packets: Sequence[RtpPacket], order: Sequence[int]) -> None:
+    """`found`: which pictures came out; `keys`: which are key frames."""
+    assert found == sorted(set(found))
+    untouched = untouched_pictures(packets, order)
+    begins = min(keys & untouched, default=len(packets))
+    assert set(found) >= {index for index in untouched if index >= begins}
+
+
+Pictures = list[tuple[bool, list[int]]]  # key frame or not, the size of each slice
+UNHARMED: Pictures = [
+    (False, [4])
+] * 3  # after these the time line has found its footing, and a viewer waits for a key frame
+pictures = st.lists(st.tuples(st.booleans(), st.lists(st.integers(4, 3000), min_size=1, max_size=4)), min_size=1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(pictures, st.integers(20, 60_000), st.sampled_from(["h264", "hevc"]), happenings)
+def test_made_up_pictures_come_out_exact_or_not_at_all(
+    made_up: Pictures, limit_bytes: int, codec: str, happened: list[tuple[str, int, int]]
+) -> None:
+    film = [*UNHARMED, *made_up]
+    sender, packets, sent = RtpSender(codec, limit_bytes), [], []
+    for index, (is_key, sizes) in enumerate(film):
+        nals = tuple(slice_of(codec, is_key, index, number, size) for number, size in enumerate(sizes))
+        sent.append(nals)
+        packets += sender.picture(index, nals)
+    first = len(UNHARMED)
+    order = [*range(first), *(first + at for at in order_of(len(packets) - first, happened))]
+    units, player = taken(codec, encoded(codec).named_sets(), packets, order)
+    keys = {index for index, (is_key, _) in enumerate(film) if is_key}
+    assert_right([sent.index(unit.parts) for unit in units], keys, packets, order)
+    if player.fragments:
+        assert player.fragments[0].is_key
+
+
+def slice_of(codec: str, is_key: bool, picture: int, number: int, size: int) -> bytes:
+    """A slice that says which one it is and whether its picture begins with it, and nothing else that makes sense."""
+    heads = {"h264": (b"\x41", b"\x65"), "hevc": (b"\x02\x01", b"\x26\x01")}
+    return (
+        heads[codec][is_key]
+        + (b"\x88" if number == 0 else b"\x08")
+        + bytes([picture % 256, picture // 256, number]) * size
+    )
+
+
+@lru_cache(maxsize=32)
+def cut_by_gstreamer(name: str, mtu: int, mode: str) -> tuple[RtpPacket, ...]:
+    """Packets of a whole film, through RFC 4571's framing; numbers and time stamps wrap on the way."""
+    payloader = PAYLOADERS[name].format(mode=mode).split(" ")
+    wraps = ["pt=96", f"mtu={mtu}", "seqnum-offset=65500", "timestamp-offset=4294960000"]
+    pack = [str(find_ffmpeg()), "-v", "error", "-r", str(FPS), "-i", str(FOLDER / name), "-c", "copy"]
+    packed = subprocess.run([*pack, "-f", "matroska", "-"], capture_output=True, check=True).stdout
+    command = ["/usr/bin/gst-launch-1.0", "-q", "fdsrc", "fd=0", "!", "matroskademux", "!", *payloader, *wraps]
+    command += ["!", "rtpstreampay", "!", "fdsink", "fd=1"]
+    data = subprocess.run(command, input=packed, capture_output=True, check=True).stdout
+    packets: list[RtpPacket] = []
+    while data:
+        stop = 2 + int.from_bytes(data[:2])
+        packet = parse_rtp(data[2:stop], VIDEO, 1000.0 + len(packets) * 0.01)
+        assert packet
+        packets.append(packet)
+        data = data[stop:]
+    return tuple(packets)
+
+
+@pytest.mark.gstreamer
+@pytest.mark.parametrize("name", PAYLOADERS)
+@settings(max_examples=40, deadline=None)
+@given(
+    mtu=st.sampled_from([28, 60, 200, 500, 1400, 9000]),
+    mode=st.sampled_from(["none", "zero-latency"]),
+    happened=happenings,
+)
+def test_a_film_that_gstreamer_cut_comes_out_exact_or_not_at_all(
+    name: str, mtu: int, mode: str, happened: list[tuple[str, int, int]]
+) -> None:
+    truth, packets = film(name), cut_by_gstreamer(name, mtu, mode)
+    order = order_of(len(packets), happened)
+    units, player = taken("h264" if name.endswith(".h264") else "hevc", {}, packets, order)
+    found = [truth.pictures.index(unit.parts) for unit in units[1:]]
+    if units:  # whose leading message may have been lost
+        found.insert(0, (truth.slices if units[0].parts in truth.slices else truth.pictures).index(units[0].parts))
+    assert_right(found, truth.keys, packets, order)
+    if player.fragments:
+        assert player.fragments[0].is_key
+
+
+AAC = parse_sdp(
+    b"m=audio 0 RTP/AVP 97\na=rtpmap:97 mpeg4-generic/16000/1\n"
+    b"a=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408\n"
+).audio
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.binary(min_size=1, max_size=1500), min_size=1, max_size=12, unique=True),
+    st.integers(8, 1400),
+    st.sets(st.integers(0, 100)),
+)
+def test_frames_of_aac_come_out_exact_or_not_at_all(frames: list[bytes], limit_bytes: int, lost: set[int]) -> None:
+    assert AAC
+    packets = []
+    for index, frame in enumerate(frames):
+        head = b"\x00\x10" + (len(frame) << 3).to_bytes(2)
+        parts = [frame[at : at + limit_bytes] for at in range(0, len(frame), limit_bytes)]
+        packets += [sound_packet(head + part, index * 1024, marker=part is parts[-1]) for part in parts]
+    came = [packet for at, packet in enumerate(packets) if at not in lost]
+    for packet, before in zip(came[1:], came, strict=False):
+        packet.lost_before = packets.index(packet) - packets.index(before) - 1
+    units = AudioDepacketizer(AAC).push(came)
+    found = [unit.parts[0] for unit in units]
+    whole = [
+        frame
+        for index, frame in enumerate(frames)
+        if all(at not in lost for at, packet in enumerate(packets) if packet.timestamp == index * 1024)
+    ]
+    assert found == whole

@@ -201,6 +201,26 @@ def test_a_restarted_server_brings_the_picture_back(empty_app: App, recorder: Re
     assert_pictures_move(page)
 
 
+def test_a_camera_that_was_silent_for_long_comes_back_over_the_socket(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=3&quality=sub").page
+    wait_playing(page)
+    recorder.set_fault("rtsp_silent", True, channel=3)
+    try:
+        # Whenever somebody asks anew meanwhile: for its sound, for instance.
+        until_s = time.monotonic() + 15
+        while time.monotonic() < until_s:
+            page.keyboard.press("m")
+            page.wait_for_timeout(200)
+    finally:
+        recorder.clear_fault("rtsp_silent", channel=3)
+    wait_playing(page, 30)
+    expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
+    assert_pictures_move(page)
+    assert streams_fetched(page) == []
+
+
 def test_paused_stands_and_goes_on_at_the_present(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:

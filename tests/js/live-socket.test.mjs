@@ -167,6 +167,37 @@ test('what this browser cannot play is said', () => {
   assert.deepEqual(heard, ['codec']);
 });
 
+test('a camera that is silent is no reason for another way', () => {
+  const { heard } = begun();
+  const [{ id }] = asked(latest());
+  for (let count = 0; count < 30; count += 1) {
+    latest().tell({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'connecting', bitrate_kbps: null } });
+    latest().tell({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'buffering', bitrate_kbps: 0 } });
+    latest().tell({ type: 'state', id, stream: { status: 'reconnecting', waiting_for: 'key_frame', bitrate_kbps: 900 } });
+    mock.timers.tick(2000);
+  }
+  start(latest(), id);
+  assert.deepEqual(heard, ['open']);
+});
+
+test('pictures without one to begin with are shown by other means, after a while', () => {
+  const { heard } = begun();
+  const [{ id }] = asked(latest());
+  const flows = () => latest().tell({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', bitrate_kbps: 900 } });
+  flows();
+  mock.timers.tick(3_600_000); // the machine slept
+  for (let count = 0; count < 3; count += 1) {
+    flows();
+    mock.timers.tick(2000);
+  }
+  assert.deepEqual(heard, []);
+  for (let count = 0; count < 2; count += 1) {
+    flows();
+    mock.timers.tick(2000);
+  }
+  assert.deepEqual(heard, ['no_key_frame']);
+});
+
 test('a socket that never opens is given up after three tries', () => {
   const link = socket();
   const session = new SocketSession(link, { plays: () => true });

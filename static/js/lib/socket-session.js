@@ -22,6 +22,10 @@ import { phaseOf } from './stream-phase.js';
 
 const FAILURES_ENOUGH = 3;
 const LEAVE_OLD_AFTER_MS = 8000;
+/** Some cameras refresh their picture bit by bit and send no IDR frame at all: ffmpeg plays that, MediaSource does not. */
+const NO_KEY_FRAME_MS = 12_000;
+/** The server says every other second how it goes; what is longer was a sleep. */
+const BETWEEN_STATES_MS = 4000;
 const BROKE_FIRST_MS = 400;
 const BROKE_MOST_MS = 8000;
 
@@ -33,6 +37,26 @@ class Watch {
   opened = false;
   /** @type {LiveInit|null} */
   init = null;
+  /** For how long pictures have flowed. */
+  flowedMs = 0;
+  /** @type {number|null} */
+  #flowedAtMs = null;
+
+  /** @param {Stream} stream @param {number} nowMs */
+  hears(stream, nowMs) {
+    if (this.#flowedAtMs !== null) this.flowedMs += Math.min(BETWEEN_STATES_MS, nowMs - this.#flowedAtMs);
+    this.#flowedAtMs = isFlowing(stream) ? nowMs : null;
+  }
+}
+
+/**
+ * Whether pictures come that ffmpeg can begin with. A camera that is silent says nothing about how it is to be shown, and
+ * where even the gateway waits for a key frame HLS would wait, too.
+ *
+ * @param {Stream} stream
+ */
+function isFlowing({ status, bitrate_kbps: kbps, waiting_for: waits }) {
+  return Boolean(kbps) && (status === 'running' || waits === 'buffering');
 }
 
 export class SocketSession extends EventTarget {
@@ -228,7 +252,9 @@ export class SocketSession extends EventTarget {
       this.#retryAtMs = null;
     } else {
       if (wasFailed) this.#problem = null;
-      if (stream.status === 'stalled' && !this.#watch?.opened) {
+      const watch = this.#watch;
+      watch?.hears(stream, Date.now());
+      if (watch && !watch.opened && watch.flowedMs >= NO_KEY_FRAME_MS) {
         this.#unplayable('no_key_frame');
         return;
       }
@@ -247,6 +273,7 @@ export class SocketSession extends EventTarget {
       // What comes once it is back begins anew, maybe on another time line.
       watch.opened = false;
       watch.sink = null;
+      watch.flowedMs = 0;
       if (!this.#socket.wasEverUp && this.#socket.failures >= FAILURES_ENOUGH) {
         this.#unplayable('socket');
         return;

@@ -78,6 +78,37 @@ def test_without_a_websocket_it_is_shown_as_hls_and_says_so(app: App, camera_id:
     assert_pictures_move(page)
 
 
+def test_a_channel_that_fell_back_returns_to_the_socket_once_its_camera_was_away(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    watched = open_page("about:blank")
+    watched.forgive("WebSocket", "/static/streams/")
+    page = watched.page
+    page.add_init_script(
+        "const Real = window.WebSocket;"
+        "window.WebSocket = class extends EventTarget {"
+        " constructor(url) { if (window.isMended) return new Real(url); super();"
+        " setTimeout(() => this.dispatchEvent(new CloseEvent('close', { code: 1006 })), 5); } close() {} send() {} };"
+    )
+    page.goto(f"{app.url}/viewer/{camera_id}?channel=4&quality=sub")
+    wait_playing(page)
+    expect(page.locator("#facts")).to_have_attribute("data-way", "hls")
+    page.evaluate("window.isMended = true")
+    recorder.set_fault("rtsp_silent", True, channel=4)
+    try:
+        expect(page.locator("#badge")).to_contain_text("STOPPED", timeout=30_000)
+    finally:
+        recorder.clear_fault("rtsp_silent", channel=4)
+    expect(page.locator("#facts")).to_have_attribute("data-way", "socket", timeout=40_000)
+    wait_playing(page)
+    assert_pictures_move(page)
+    expect(page.locator("#facts")).to_have_attribute("title", "")
+    deadline = time.monotonic() + 10
+    while app.ffmpegs():
+        assert time.monotonic() < deadline, "the segments are still made"
+        page.wait_for_timeout(100)
+
+
 def test_the_address_can_ask_for_hls(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub&way=hls").page
     wait_playing(page)

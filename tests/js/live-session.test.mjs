@@ -3,42 +3,12 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { ApiError } from '../../static/js/lib/api.js';
 import { LiveSession } from '../../static/js/lib/live-session.js';
+import { Server } from './stream-server.mjs';
 
 /** @typedef {import('../../static/js/lib/api.js').Stream} Stream */
 
 const SOURCE = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
 const GONE = new ApiError('server_unreachable', 'gone');
-
-/** @param {Partial<Stream>} [more] @returns {Stream} */
-const stream = (more = {}) =>
-  /** @type {Stream} */ ({ stream_id: 'camera1_a', viewer_id: 'v1', status: 'starting', error: null, playlist_url: '/p', waiting_for: 'connecting', ...more });
-
-/** A server that answers what the test last told it; the network is the only thing that is played here. */
-class Server {
-  /** @type {Partial<Stream>|Error} */
-  onStart = {};
-  /** @type {Partial<Stream>|Error} */
-  onStatus = {};
-  starts = 0;
-  /** @type {{streamId: string, viewerId?: string|null, keepalive?: boolean}[]} */
-  stops = [];
-
-  async startStream() {
-    this.starts += 1;
-    if (this.onStart instanceof Error) throw this.onStart;
-    return stream({ viewer_id: `v${this.starts}`, ...this.onStart });
-  }
-
-  async streamStatus() {
-    if (this.onStatus instanceof Error) throw this.onStatus;
-    return stream(this.onStatus);
-  }
-
-  /** @param {{streamId: string, viewerId?: string|null, keepalive?: boolean}} asked */
-  async stopStream(asked) {
-    this.stops.push(asked);
-  }
-}
 
 /** Lets promises settle and moves time. @param {number} [ms] */
 async function pass(ms = 0) {

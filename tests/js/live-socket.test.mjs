@@ -4,57 +4,7 @@ import { afterEach, beforeEach, mock, test } from 'node:test';
 import { LiveSocket, reopenDelayMs } from '../../static/js/lib/live-socket.js';
 import { SocketClock } from '../../static/js/lib/socket-clock.js';
 import { SocketSession } from '../../static/js/lib/socket-session.js';
-
-/** The other end of a WebSocket: the network is the only thing that is played here. */
-class Wire extends EventTarget {
-  /** @type {Wire[]} */
-  static made = [];
-  readyState = 0;
-  binaryType = '';
-  /** @type {any[]} */
-  said = [];
-
-  constructor() {
-    super();
-    Wire.made.push(this);
-  }
-
-  /** @param {string} text */
-  send(text) {
-    this.said.push(JSON.parse(text));
-  }
-
-  close() {
-    this.readyState = 3;
-  }
-
-  open() {
-    this.readyState = 1;
-    this.dispatchEvent(new Event('open'));
-  }
-
-  /** @param {number} [code] */
-  break(code = 1006) {
-    this.readyState = 3;
-    this.dispatchEvent(Object.assign(new Event('close'), { code }));
-  }
-
-  /** @param {object} message */
-  tell(message) {
-    this.dispatchEvent(Object.assign(new Event('message'), { data: JSON.stringify(message) }));
-  }
-
-  /** @param {number} kind @param {number} id @param {{isKey?: boolean, startS?: number, takenMs?: number}} [about] */
-  send_binary(kind, id, { isKey = true, startS = 0, takenMs = NaN } = {}) {
-    const head = new DataView(new ArrayBuffer(23));
-    head.setUint8(0, kind);
-    head.setUint8(1, isKey ? 1 : 0);
-    head.setUint16(2, id);
-    head.setFloat64(4, startS);
-    head.setFloat64(12, takenMs);
-    this.dispatchEvent(Object.assign(new Event('message'), { data: head.buffer }));
-  }
-}
+import { Wire } from './wire.mjs';
 
 const WISH = { cameraId: 1, profileToken: 'a' };
 

@@ -101,6 +101,7 @@ export class LivePlayer extends HTMLElement {
    */
   attachLive() {
     this.#dropNext();
+    this.removeAttribute('src');
     if (this.#engine instanceof MseEngine && this.#moving && !this.#paused && !document.hidden) return this.#prepareNext();
     this.#freeze();
     this.#unload();

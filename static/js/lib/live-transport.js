@@ -1,13 +1,15 @@
 // @ts-check
 /**
  * How a channel comes to this page: over the socket where that works, else by HLS. It falls back by itself, remembers
- * why, and has the face of either session.
+ * why, and has the face of either session. After a while, and when the camera was away, the socket is tried again
+ * beside what plays, and takes over with its first picture.
  */
+import { LOOK_MS, Refusals } from './refusals.js';
 
 /**
  * @typedef {import('./live-session.js').LiveSession} LiveSession
  * @typedef {import('./socket-session.js').SocketSession} SocketSession
- * @typedef {import('./socket-session.js').Reason} Reason
+ * @typedef {import('./refusals.js').Reason} Reason
  * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, sound?: boolean, way?: 'hls'|null}} Wish
  *   `converting`: this browser cannot show what the camera sends, so ffmpeg has to; `way`: asked for by the user
  * @typedef {'socket'|'hls'} Way
@@ -30,23 +32,28 @@ export class LiveTransport extends EventTarget {
   /** @type {Wish|null} */
   #wish = null;
   #reason = '';
-  /** Channels that the socket cannot show. @type {Map<string, Reason>} */
-  #refused = new Map();
-  /** No channel can be. @type {Reason|'unsupported'|null} */
-  #allRefused = null;
+  #refusals = new Refusals();
+  /** The socket is being tried again. */
+  #isLooking = false;
+  /** When to try it again, or to give the present try up. @type {ReturnType<typeof setTimeout>|null} */
+  #timer = null;
+  #wasAway = false;
+  /** Why it is not the socket, where that may change. @type {Reason|null} */
+  #refused = null;
 
   /** @param {{socketSession: SocketSession|null, hlsSession: LiveSession}} sessions */
   constructor({ socketSession, hlsSession }) {
     super();
     this.#socketSession = socketSession;
     this.#hlsSession = hlsSession;
-    if (!socketSession) this.#allRefused = 'unsupported';
+    socketSession?.addEventListener('open', () => this.#takeOver());
+    hlsSession.addEventListener('change', () => this.#lookWhenBack());
     for (const session of [socketSession, hlsSession]) {
       for (const type of ['open', 'change']) {
         session?.addEventListener(type, () => session === this.#session && this.dispatchEvent(new Event(type)));
       }
     }
-    socketSession?.addEventListener('unplayable', (event) => this.#fallBack(/** @type {CustomEvent<Reason>} */ (event).detail));
+    socketSession?.addEventListener('unplayable', (event) => this.#refuse(/** @type {CustomEvent<Reason>} */ (event).detail));
   }
 
   get #session() {
@@ -69,15 +76,19 @@ export class LiveTransport extends EventTarget {
   /** @param {Wish} wish */
   play(wish) {
     const before = this.#session;
+    this.#endLook();
     this.#wish = wish;
-    const key = keyOf(wish);
+    const refused = this.#refusalOf(wish);
     const asked = wish.way === 'hls' ? 'asked' : null;
-    const why = wish.converting ? 'converting' : (asked ?? this.#allRefused ?? this.#refused.get(key) ?? null);
+    const unsupported = this.#socketSession ? null : 'unsupported';
+    const why = wish.converting ? 'converting' : (asked ?? unsupported ?? refused?.reason ?? null);
     this.#way = why ? 'hls' : 'socket';
     this.#reason = why ? WAY_REASONS[why] : '';
     if (before !== this.#session) before.leave();
     if (this.#way === 'socket') this.#socketSession?.play(wish);
     else this.#hlsSession.play(wish);
+    this.#refused = why && why === refused?.reason ? refused.reason : null;
+    this.#lookLater();
   }
 
   /** @param {boolean} sound whether the viewer listens; HLS has its sound always */
@@ -87,10 +98,12 @@ export class LiveTransport extends EventTarget {
   }
 
   stop() {
+    this.#endLook();
     this.#session.stop();
   }
 
   leave() {
+    this.#endLook();
     this.#session.leave();
   }
 
@@ -117,19 +130,79 @@ export class LiveTransport extends EventTarget {
 
   /** @param {import('./api.js').Problem} problem */
   playerFailed(problem) {
-    if (this.#way === 'socket') this.#fallBack('codec');
+    if (this.#way === 'socket') this.#refuse('codec');
     else this.#hlsSession.playerFailed(problem);
   }
 
+  // ── What the socket cannot show, and whether it can by now ───────────────────────────────────────────────────────
+
+  /** @param {Wish} wish */
+  #refusalOf(wish) {
+    return this.#refusals.of(EVERY_CHANNEL) ?? this.#refusals.of(keyOf(wish));
+  }
+
   /** @param {Reason} reason */
-  #fallBack(reason) {
+  #refuse(reason) {
     const wish = this.#wish;
-    if (!wish || this.#way === 'hls') return;
-    if (reason === 'socket') this.#allRefused = reason;
-    else this.#refused.set(keyOf(wish), reason);
-    this.play(wish);
+    if (!wish || (this.#way === 'hls' && !this.#isLooking)) return;
+    this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(wish), reason);
+    if (this.#way === 'socket') this.play(wish);
+    else {
+      this.#endLook(); // it is no better: what plays goes on
+      this.#refused = reason;
+      this.#lookLater();
+    }
+  }
+
+  #lookLater() {
+    const leftMs = this.#refused && this.#wish ? (this.#refusalOf(this.#wish)?.leftMs ?? Infinity) : Infinity;
+    if (leftMs !== Infinity) this.#timer = setTimeout(() => this.#look(), leftMs);
+  }
+
+  /** A camera that was away may have become another one. */
+  #lookWhenBack() {
+    if (!this.#refused || this.#isLooking) return;
+    const status = this.#hlsSession.view.stream?.status;
+    if (status === 'stalled' || status === 'reconnecting' || status === 'failed') this.#wasAway = true;
+    else if (status === 'running' && this.#wasAway) this.#look();
+  }
+
+  #look() {
+    const reason = this.#refused;
+    this.#clearTimer();
+    if (!reason || !this.#wish || !this.#hlsSession.isWanted) return;
+    this.#isLooking = true;
+    this.#timer = setTimeout(() => this.#refuse(reason), LOOK_MS);
+    this.#socketSession?.play(this.#wish);
+  }
+
+  #endLook() {
+    this.#clearTimer();
+    if (this.#isLooking) this.#socketSession?.leave();
+    this.#isLooking = this.#wasAway = false;
+  }
+
+  /** The socket has its first pictures. */
+  #takeOver() {
+    const wish = this.#wish;
+    if (!wish || !this.#isLooking) return;
+    this.#isLooking = this.#wasAway = false;
+    this.#clearTimer();
+    this.#refusals.lapse(EVERY_CHANNEL);
+    this.#refusals.lapse(keyOf(wish));
+    this.#refused = null;
+    this.#way = 'socket';
+    this.#reason = '';
+    this.#hlsSession.leave();
+  }
+
+  #clearTimer() {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
   }
 }
+
+const EVERY_CHANNEL = '';
 
 /** @param {Wish} wish */
 function keyOf(wish) {

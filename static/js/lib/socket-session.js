@@ -17,7 +17,7 @@ import { phaseOf } from './stream-phase.js';
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: LiveFragments) => void}} Sink
  * @typedef {{cameraId: number, profileToken: string, sound?: boolean}} Wish
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
- * @typedef {'codec'|'socket'|'no_key_frame'} Reason
+ * @typedef {import('./refusals.js').Reason} Reason
  */
 
 const FAILURES_ENOUGH = 3;

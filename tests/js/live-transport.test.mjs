@@ -1,0 +1,152 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+import { LiveSession } from '../../static/js/lib/live-session.js';
+import { LiveSocket } from '../../static/js/lib/live-socket.js';
+import { LiveTransport } from '../../static/js/lib/live-transport.js';
+import { Refusals } from '../../static/js/lib/refusals.js';
+import { SocketSession } from '../../static/js/lib/socket-session.js';
+import { Server } from './stream-server.mjs';
+import { Wire } from './wire.mjs';
+
+const WISH = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
+
+/** Lets promises settle and moves time. @param {number} [ms] */
+async function pass(ms = 0) {
+  for (let spent = 0; spent <= ms; spent += 100) {
+    mock.timers.tick(spent === 0 ? 0 : 100);
+    for (let turn = 0; turn < 8; turn += 1) await Promise.resolve();
+  }
+}
+
+function begun() {
+  const server = Object.assign(new Server(), { onStart: { status: 'running' }, onStatus: { status: 'running' } });
+  const socket = new LiveSocket({ url: 'ws://x/live', WebSocket: /** @type {any} */ (Wire), random: () => 0.5 });
+  const socketSession = new SocketSession(socket, { plays: (codecs) => codecs.startsWith('avc1'), random: () => 0.5 });
+  const transport = new LiveTransport({ socketSession, hlsSession: new LiveSession(server, { random: () => 0.5 }) });
+  /** @type {string[]} */
+  const opened = [];
+  transport.addEventListener('open', () => {
+    opened.push(transport.view.way);
+    transport.sink = { init: () => {}, append: () => {} };
+  });
+  transport.play(WISH);
+  return { server, transport, opened };
+}
+
+function latest() {
+  const wire = Wire.made.at(-1);
+  assert.ok(wire);
+  return wire;
+}
+
+const watched = () => latest().said.filter((message) => message.type === 'watch');
+
+/** The pictures of the last watch begin. @param {string} [codecs] */
+function start(codecs = 'avc1.42') {
+  const { id } = watched().at(-1);
+  latest().tell({ type: 'init', id, codecs, codec: 'x', width: 1, height: 1, sound: null, has_sound: true });
+  latest().send_binary(1, id);
+}
+
+/** Pictures without one to begin with. */
+async function withoutKeyFrame() {
+  const { id } = watched().at(-1);
+  for (let count = 0; count < 8; count += 1) {
+    latest().tell({ type: 'state', id, stream: { status: 'running', waiting_for: null, bitrate_kbps: 900 } });
+    await pass(2000);
+  }
+}
+
+beforeEach(() => {
+  Wire.made = [];
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
+});
+afterEach(() => mock.timers.reset());
+
+test('what the socket could not show is tried again later, beside what plays, and takes over', async () => {
+  const { server, transport, opened } = begun();
+  latest().open();
+  await withoutKeyFrame();
+  assert.equal(transport.view.way, 'hls');
+  assert.equal(watched().length, 1);
+  await pass(60_000);
+  assert.equal(watched().length, 2);
+  assert.equal(transport.view.way, 'hls', 'it plays on meanwhile');
+  assert.equal(server.stops.length, 0);
+  start();
+  await pass();
+  assert.equal(transport.view.way, 'socket');
+  assert.equal(transport.view.wayReason, '');
+  assert.equal(server.stops.length, 1);
+  assert.deepEqual(opened, ['hls', 'socket']);
+});
+
+test('a try that is no better disturbs nothing and is made ever more rarely', async () => {
+  const { server, transport, opened } = begun();
+  latest().open();
+  await withoutKeyFrame();
+  await pass(70_000);
+  assert.equal(watched().length, 2);
+  assert.equal(latest().said.at(-1).type, 'leave', 'it is not kept');
+  await pass(100_000);
+  assert.equal(watched().length, 2);
+  await pass(30_000);
+  assert.equal(watched().length, 3);
+  assert.deepEqual([transport.view.way, opened, server.starts, server.stops.length], ['hls', ['hls'], 1, 0]);
+});
+
+test('a camera that was away and is back is tried over the socket at once, whatever it was refused for', async () => {
+  const { server, transport } = begun();
+  latest().open();
+  start('hvc1.1');
+  await pass(3_600_000);
+  assert.equal(watched().length, 1, 'not by time: this browser learns no codec');
+  server.onStatus = { status: 'reconnecting' };
+  await pass(3000);
+  server.onStatus = { status: 'running' };
+  await pass(3000);
+  assert.equal(watched().length, 2);
+  start();
+  assert.equal(transport.view.way, 'socket');
+  transport.play(WISH);
+  assert.equal(transport.view.way, 'socket', 'the refusal is forgotten');
+});
+
+test('a network that let no WebSocket through is tried again', async () => {
+  const { transport } = begun();
+  for (let count = 0; count < 3; count += 1) {
+    latest().break();
+    await pass(2500);
+  }
+  assert.equal(transport.view.way, 'hls');
+  const made = Wire.made.length;
+  await pass(60_000);
+  assert.equal(Wire.made.length, made + 1);
+  latest().open();
+  start();
+  assert.equal(transport.view.way, 'socket');
+});
+
+test('nothing is tried for somebody who has left', async () => {
+  const { transport } = begun();
+  latest().open();
+  await withoutKeyFrame();
+  transport.stop();
+  await pass(120_000);
+  assert.equal(watched().length, 1);
+});
+
+test('a refusal lapses, and what is refused again stays so for longer, up to a quarter of an hour', () => {
+  let nowMs = 0;
+  const refusals = new Refusals(() => nowMs);
+  const lasted = [0, 1, 2, 3, 4, 5].map(() => {
+    refusals.add('1 a', 'no_key_frame');
+    const leftMs = refusals.of('1 a')?.leftMs ?? 0;
+    nowMs += leftMs;
+    assert.equal(refusals.of('1 a'), null);
+    return leftMs / 60_000;
+  });
+  assert.deepEqual(lasted, [1, 2, 4, 8, 15, 15]);
+  assert.equal(refusals.of('1 b'), null);
+});

@@ -269,3 +269,43 @@ def test_paused_stands_and_goes_on_at_the_present(
     timing = recorder.frames(1, "sub")
     behind = [seconds_behind(number, at_ms, timing) for number, at_ms, _ in read_frames(page, 20) if number >= 0]
     assert statistics.median(behind) < 1.0, behind
+
+
+def test_who_has_paused_for_some_seconds_is_no_viewer_and_comes_back_to_the_present(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
+    wait_playing(page)
+    page.wait_for_timeout(500)
+    page.keyboard.press("k")
+    expect(page.locator("#badge-text")).to_contain_text("PAUSED")
+    page.wait_for_timeout(300)
+    before = read_number(page)
+
+    def viewers() -> int:
+        streams = app.call("GET", "/api/streams/all")["streams"]
+        return sum(one["viewers"] for one in streams if one["profile_token"] == "MediaProfile00401")
+
+    assert viewers() == 1, "who comes back soon goes on at once"
+    deadline = time.monotonic() + 20
+    while viewers():
+        assert time.monotonic() < deadline, "it is still sent to"
+        page.wait_for_timeout(200)
+    assert read_number(page) == before
+    expect(page.locator("#badge-text")).to_contain_text("PAUSED")
+    expect(page.locator("#snapshot")).to_be_enabled()
+    page.keyboard.press("m")  # only what is asked for later
+    page.keyboard.press("m")
+    page.wait_for_timeout(1000)
+    assert viewers() == 0
+    page.keyboard.press("k")
+    began_s = time.monotonic()
+    wait_playing(page, 10)
+    while read_number(page) in (before, -1):
+        assert time.monotonic() - began_s < 5.0, "the same picture still stands"
+        page.wait_for_timeout(20)
+    page.wait_for_timeout(1000)
+    timing = recorder.frames(5, "sub")
+    behind = [seconds_behind(number, at_ms, timing) for number, at_ms, _ in read_frames(page, 20) if number >= 0]
+    assert statistics.median(behind) < 1.0, behind
+    assert viewers() == 1

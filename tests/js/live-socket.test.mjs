@@ -102,6 +102,29 @@ test('what is shown goes on until the pictures of another quality are there', ()
   assert.deepEqual(wire.said.at(-1), { type: 'leave', id: first.id });
 });
 
+test('who rests is sent nothing, and asks anew once it goes on', () => {
+  const { session, sunk } = begun();
+  const [{ id }] = asked(latest());
+  start(latest(), id);
+  session.playerShows();
+  session.rest();
+  assert.deepEqual(latest().said.at(-1), { type: 'leave', id });
+  assert.deepEqual([session.isResting, session.isWanted, session.view.phase], [true, true, 'playing']);
+  session.hear(true);
+  session.wake();
+  session.playerBroke();
+  mock.timers.tick(60_000);
+  latest().break();
+  mock.timers.tick(2500);
+  assert.equal(Wire.made.length, 1, 'nor is a lost connection opened for nobody');
+  session.resume();
+  latest().open();
+  assert.equal(session.isResting, false);
+  assert.equal(asked(latest()).at(-1).sound, true);
+  start(latest(), asked(latest()).at(-1).id);
+  assert.equal(sunk.at(-1)[1], 'pictures');
+});
+
 test('pictures that broke the decoder are not asked for again', () => {
   const { session } = begun();
   start(latest(), asked(latest())[0].id);

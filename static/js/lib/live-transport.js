@@ -97,6 +97,19 @@ export class LiveTransport extends EventTarget {
     if (this.#way === 'socket') this.#socketSession?.hear(sound);
   }
 
+  /** The viewer has paused: what is sent over the socket is not sent until `resume()`. */
+  rest() {
+    if (this.#way === 'socket') this.#socketSession?.rest();
+  }
+
+  get isResting() {
+    return this.#way === 'socket' && (this.#socketSession?.isResting ?? false);
+  }
+
+  resume() {
+    if (this.#way === 'socket') this.#socketSession?.resume();
+  }
+
   stop() {
     this.#endLook();
     this.#session.stop();

@@ -79,6 +79,7 @@ export class SocketSession extends EventTarget {
   #attempt = 0;
   #ended = false;
   #offline = false;
+  #isResting = false;
   #shown = false;
   #stalledS = 0;
   /** @type {number|null} */
@@ -122,6 +123,10 @@ export class SocketSession extends EventTarget {
     return this.#wish !== null;
   }
 
+  get isResting() {
+    return this.#isResting;
+  }
+
   /** Where the pictures of the present run go. @param {Sink} sink */
   set sink(sink) {
     if (this.#watch) this.#watch.sink = sink;
@@ -136,7 +141,24 @@ export class SocketSession extends EventTarget {
 
   /** The same channel with or without its sound. @param {boolean} sound */
   hear(sound) {
-    if (this.#wish && Boolean(this.#wish.sound) !== sound) this.play({ ...this.#wish, sound });
+    if (!this.#wish || Boolean(this.#wish.sound) === sound) return;
+    if (this.#isResting) this.#wish = { ...this.#wish, sound };
+    else this.play({ ...this.#wish, sound });
+  }
+
+  /** Nothing is sent until `resume()`; what was sent stays on screen. */
+  rest() {
+    const watch = this.#watch;
+    if (!this.#wish || !watch || this.#problem) return;
+    this.#clearTimer();
+    this.#leaveOld();
+    this.#socket.leave(watch.id);
+    this.#watch = null;
+    this.#isResting = true;
+  }
+
+  resume() {
+    if (this.#isResting) this.retry();
   }
 
   stop() {
@@ -156,7 +178,7 @@ export class SocketSession extends EventTarget {
   }
 
   wake() {
-    if (!this.#wish) return;
+    if (!this.#wish || this.#isResting) return;
     this.#socket.wake();
     if (this.#problem && this.#retryAtMs !== null) this.retry();
   }
@@ -182,7 +204,7 @@ export class SocketSession extends EventTarget {
 
   /** The player has lost this run: begin anew. */
   playerBroke() {
-    if (!this.#wish || this.#problem || this.#offline) return;
+    if (!this.#wish || this.#problem || this.#offline || this.#isResting) return;
     const delayMs = this.#attempt === 0 ? 0 : Math.min(BROKE_MOST_MS, BROKE_FIRST_MS * 2 ** (this.#attempt - 1));
     this.#attempt += 1;
     this.#later(delayMs * (0.85 + 0.3 * this.#random()), () => this.#begin({ fresh: true }));
@@ -201,7 +223,7 @@ export class SocketSession extends EventTarget {
     if (fresh) this.#shown = false;
     this.#keepOld();
     this.#run += 1;
-    this.#ended = false;
+    this.#ended = this.#isResting = false;
     this.#shown = false;
     this.#stalledS = 0;
     this.#problem = null;
@@ -308,7 +330,7 @@ export class SocketSession extends EventTarget {
     this.#watch = null;
     this.#wish = null;
     this.#run += 1;
-    this.#ended = this.#offline = this.#shown = false;
+    this.#ended = this.#offline = this.#isResting = this.#shown = false;
     this.#stalledS = 0;
     this.#problem = null;
     this.#retryAtMs = null;

@@ -14,6 +14,9 @@ import { badgeOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, wireRest } from './attention.js';
 import { byId, liveUrl, remember, remembered, saveFile, say, toLogin } from './page.js';
 
+/** Who has paused for so long is no viewer any more: what stands needs no pictures. */
+const PAUSED_MS = 8000;
+
 /**
  * Tells
  *   'wanted'  somebody pressed Play while nothing was asked for
@@ -31,6 +34,8 @@ export class ViewerStage extends EventTarget {
   #still = byId('still', SnapshotImage);
   #zoom = byId('zoom', ZoomView);
   #shownStill = '';
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  #restTimer = null;
   /** Whether the overlay may offer the sub stream; the page knows. */
   subPossible = false;
   /** Why there is no channel to play at all. @type {import('../lib/api.js').Problem|null} */
@@ -112,9 +117,21 @@ export class ViewerStage extends EventTarget {
   togglePlay() {
     if (!this.#session.isWanted) this.dispatchEvent(new Event('wanted'));
     else if (this.#session.view.phase === 'failed') this.#session.retry();
-    else if (this.#player.isPaused) this.#player.resume();
-    else if (this.#player.hasPicture) this.#player.pause();
+    else if (this.#player.isPaused) this.#resume();
+    else if (this.#player.hasPicture) this.#pause();
     this.#show();
+  }
+
+  #pause() {
+    this.#player.pause();
+    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => this.#player.isPaused && this.#session.rest(), PAUSED_MS);
+  }
+
+  #resume() {
+    if (this.#session.isResting) this.#player.detachLive(); // its last picture stays until the present one is there
+    this.#player.resume();
+    this.#session.resume();
   }
 
   toggleSound() {
@@ -126,7 +143,7 @@ export class ViewerStage extends EventTarget {
   }
 
   toLive() {
-    if (this.#player.isPaused) this.#player.resume();
+    if (this.#player.isPaused) this.#resume();
     else this.#player.toLive();
     this.#show();
   }

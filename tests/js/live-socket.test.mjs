@@ -208,6 +208,27 @@ test('a problem is shown and tried again as its code says; a wrong password is n
   assert.equal(session.view.retryAtMs, null);
 });
 
+test('a refusal says who holds the places and when to ask again, where the server tells', () => {
+  const { session } = begun();
+  /** @param {object} more */
+  const refused = (more) => {
+    const { id } = asked(latest()).at(-1);
+    latest().tell({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full', ...more } });
+    return { usedBy: session.view.usedBy, inMs: (session.view.retryAtMs ?? 0) - Date.now() };
+  };
+  assert.deepEqual(refused({ used_by: ['camera1_a', 'camera2_b'], retry_after_s: 40 }), { usedBy: ['camera1_a', 'camera2_b'], inMs: 40_000 });
+  mock.timers.tick(39_000);
+  assert.equal(asked(latest()).length, 1);
+  mock.timers.tick(1000);
+  assert.equal(asked(latest()).length, 2);
+  assert.deepEqual(session.view.usedBy, [], 'not while it is asked again');
+  assert.deepEqual(refused({ used_by: 'camera1_a', retry_after_s: 'soon' }), { usedBy: [], inMs: 15_000 });
+  session.retry();
+  assert.deepEqual(refused({ used_by: [1, 'camera1_a', null], retry_after_s: -3 }), { usedBy: ['camera1_a'], inMs: 15_000 });
+  session.retry();
+  assert.deepEqual(refused({ retry_after_s: Infinity }), { usedBy: [], inMs: 15_000 });
+});
+
 test('a stream that somebody stopped for all has ended, and is not begun again', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());

@@ -12,6 +12,7 @@ import { SocketClock } from './socket-clock.js';
 /**
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./api.js').Stream} Stream
+ * @typedef {Problem & {usedBy: string[], retryAfterS: number|null}} Refusal `usedBy`: the sessions that hold the places
  * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasSound: boolean,
  *   sound: {codec: string}|null, run: number, offsetS: number}} LiveInit `sound`: what this watch gets; `hasSound`: whether there
  *   is any to ask for; `run`, `offsetS`: of a replay, which run it is, and where on its time line these pictures begin
@@ -23,7 +24,7 @@ import { SocketClock } from './socket-clock.js';
  *   onInit: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void,
  *   onFragments: (fragments: LiveFragments) => void,
  *   onStream: (stream: Stream) => void,
- *   onProblem: (problem: Problem) => void,
+ *   onProblem: (refusal: Refusal) => void,
  *   onLink: (isUp: boolean) => void,
  *   onTold?: (told: Told) => void,
  * }} LiveListener `onLink`: the connection was lost, or is back; the server then begins anew with an init section, or tells
@@ -247,7 +248,7 @@ export class LiveSocket extends EventTarget {
     const watch = this.#watches.get(message.id);
     if (!watch) return;
     if (message.type === 'state') watch.listener.onStream(message.stream);
-    else if (message.type === 'problem') watch.listener.onProblem(message.problem);
+    else if (message.type === 'problem') watch.listener.onProblem(refusalOf(message.problem));
     else if (message.type === 'init') {
       const { codecs, codec, width, height, sound, has_sound: hasSound, run = 0, offset_s: offsetS = 0 } = message;
       watch.init = { codecs, codec, width, height, sound, hasSound, run, offsetS };
@@ -273,4 +274,14 @@ export class LiveSocket extends EventTarget {
       takenMs: Number.isNaN(takenMs) ? null : takenMs,
     });
   }
+}
+
+/** @param {any} problem as the server says it, of any version @returns {Refusal} */
+function refusalOf({ code, detail, used_by: usedBy, retry_after_s: retryAfterS }) {
+  return {
+    code,
+    detail,
+    usedBy: Array.isArray(usedBy) ? usedBy.filter((streamId) => typeof streamId === 'string') : [],
+    retryAfterS: Number.isFinite(retryAfterS) && retryAfterS > 0 ? retryAfterS : null,
+  };
 }

@@ -75,6 +75,8 @@ export class SocketSession extends EventTarget {
   #stream = null;
   /** @type {Problem|null} */
   #problem = null;
+  /** @type {string[]} */
+  #usedBy = [];
   #run = 0;
   #attempt = 0;
   #ended = false;
@@ -108,7 +110,7 @@ export class SocketSession extends EventTarget {
         stalledS: this.#stalledS,
       }),
       problem: this.#problem,
-      usedBy: [],
+      usedBy: this.#problem ? this.#usedBy : [],
       stream: this.#stream,
       playlistUrl: null,
       run: this.#run,
@@ -238,7 +240,7 @@ export class SocketSession extends EventTarget {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
         onStream: (stream) => watch === this.#watch && this.#onStream(stream),
-        onProblem: (problem) => watch === this.#watch && this.#fail(problem),
+        onProblem: (refusal) => watch === this.#watch && this.#fail(refusal, refusal),
         onLink: (isUp) => this.#onLink(watch, isUp),
       },
     );
@@ -308,11 +310,13 @@ export class SocketSession extends EventTarget {
     this.#changed();
   }
 
-  /** @param {Problem} problem */
-  #fail(problem) {
+  /** @param {Problem} problem @param {Partial<import('./live-socket.js').Refusal>} [refusal] */
+  #fail({ code, detail }, { usedBy = [], retryAfterS = null } = {}) {
     this.#clearTimer();
-    this.#problem = problem;
-    const delayS = retryDelayS(problem.code, this.#attempt++, this.#random);
+    this.#problem = { code, detail };
+    this.#usedBy = usedBy;
+    const own = retryDelayS(code, this.#attempt++, this.#random);
+    const delayS = own === null ? null : Math.max(own, retryAfterS ?? 0);
     this.#retryAtMs = delayS === null ? null : Date.now() + delayS * 1000;
     this.#changed();
     if (delayS !== null) this.#later(delayS * 1000, () => this.#begin());

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser.pictures import assert_pictures_move, read_frames, seconds_behind, wait_playing
 from tests.browser.watching import Open
-from tools.running import App, Recorder
+from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 
@@ -51,6 +51,38 @@ def test_a_main_stream_in_h265_gives_way_to_the_sub_stream_and_says_so(
     wait_playing(page)
     assert_pictures_move(page)
     assert "convert=1" in page.url
+
+
+def test_h265_that_only_the_stream_reveals_gives_way_to_the_sub_stream_on_both_pages(
+    empty_app: App, open_page: Open
+) -> None:
+    with running_recorder("--channels", "2", "--dead", "none", "--profile", "small") as old:
+        # Media (version 1) has no word for H.265.
+        old.set_fault("no_media2")
+        old.set_fault("h265_as_h264")
+        camera_id = empty_app.add_camera(old)
+        (_, second) = empty_app.call("GET", f"/api/cameras/{camera_id}/profiles")["channels"]
+        assert second["profiles"][0]["video"]["codec"] == "h264"
+        page = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=2&quality=main").page
+        expect(page.locator("#codec-notice")).to_contain_text("H.265, which this browser cannot play")
+        expect(page.locator("[data-quality=sub]")).to_have_attribute("aria-pressed", "true")
+        wait_playing(page)
+        assert_pictures_move(page)
+        expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
+        wall = open_page(f"{empty_app.url}/wall?layout=1&tiles={camera_id}.2").page
+        tile = wall.locator("live-tile")
+        expect(tile).to_have_attribute("data-phase", "playing")
+        expect(tile).to_have_attribute("data-way", "socket")
+        expect(tile.locator("[data-part=quality]")).to_have_text("")
+        assert empty_app.ffmpegs() == []
+        page.get_by_role("button", name="Convert anyway").click()
+        expect(page.locator("[data-fact=codec]")).to_have_text("H.265 → H.264 (converted)", timeout=30_000)
+        wait_playing(page)
+        assert_pictures_move(page)
+        page.get_by_role("button", name="Main", exact=True).click()
+        expect(page.locator("[data-quality=sub]")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
+        wait_playing(page)
 
 
 def test_everything_can_be_done_by_keyboard(app: App, camera_id: int, open_page: Open) -> None:

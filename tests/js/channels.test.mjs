@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choosePlayback, inOrder, movedBy, neighbour, tileProfileOf, visibleChannels } from '../../static/js/lib/channels.js';
+import { acceptOf, asSeen, choosePlayback, inOrder, movedBy, neighbour, tileProfileOf, visibleChannels } from '../../static/js/lib/channels.js';
 
 /** @param {number} number @param {Partial<import('../../static/js/lib/api.js').Channel>} [more] */
 function channel(number, more = {}) {
@@ -50,6 +50,26 @@ test('an H.265 main is converted when that is what was asked for', () => {
 test('without a sub stream there is only the main to convert', () => {
   const chosen = choosePlayback(channel(1, { profiles: [profile('main', 'hevc')] }), wish);
   assert.deepEqual([chosen?.quality, chosen?.converting], ['main', true]);
+});
+
+test('what a stream turned out to be counts, whatever the device says of it', () => {
+  const seen = new Map([['main', 'hevc']]);
+  const chosen = choosePlayback(asSeen(channel(1), seen), { ...wish, quality: 'main' });
+  assert.deepEqual([chosen?.quality, chosen?.gaveWay], ['sub', true]);
+  const silent = channel(1, { profiles: [profile('main', null)] });
+  assert.equal(choosePlayback(asSeen(silent, seen), wish)?.converting, true);
+  assert.equal(asSeen(channel(1), new Map([['x', 'hevc']])).profiles[0]?.video?.codec, 'h264');
+});
+
+test('a kind of H.265 that this player does not decode is not asked for as it is', () => {
+  const decodes = ['h264', 'hevc'];
+  const seen = new Map([['main', 'hevc']]);
+  const chosen = choosePlayback(asSeen(HEVC_MAIN, seen), { quality: 'main', convert: true, decodes });
+  assert.ok(chosen?.converting);
+  assert.deepEqual(acceptOf(chosen, decodes), ['h264']);
+  const plain = choosePlayback(HEVC_MAIN, { quality: 'main', convert: false, decodes });
+  assert.ok(plain);
+  assert.deepEqual(acceptOf(plain, decodes), decodes);
 });
 
 test('a wish for a sub stream that does not exist is answered with the main', () => {

@@ -31,7 +31,7 @@ function begun() {
     const run = session.view.run;
     session.sink = { init: (codecs) => sunk.push([run, 'init', codecs]), append: () => sunk.push([run, 'pictures']) };
   });
-  session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail));
+  session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail.reason));
   session.play(WISH);
   latest().open();
   return { link, session, heard, sunk };
@@ -175,7 +175,7 @@ test('a socket that never opens is given up after three tries', () => {
   const link = socket();
   const session = new SocketSession(link, { plays: () => true });
   let reason = '';
-  session.addEventListener('unplayable', (event) => (reason = /** @type {CustomEvent} */ (event).detail));
+  session.addEventListener('unplayable', (event) => (reason = /** @type {CustomEvent} */ (event).detail.reason));
   session.play(WISH);
   for (let count = 0; count < 3; count += 1) {
     assert.equal(reason, '');

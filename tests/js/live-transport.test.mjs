@@ -42,10 +42,10 @@ function latest() {
 
 const watched = () => latest().said.filter((message) => message.type === 'watch');
 
-/** The pictures of the last watch begin. @param {string} [codecs] */
-function start(codecs = 'avc1.42') {
+/** The pictures of the last watch begin. @param {string} [codecs] @param {string} [codec] */
+function start(codecs = 'avc1.42', codec = 'h264') {
   const { id } = watched().at(-1);
-  latest().tell({ type: 'init', id, codecs, codec: 'x', width: 1, height: 1, sound: null, has_sound: true });
+  latest().tell({ type: 'init', id, codecs, codec, width: 1, height: 1, sound: null, has_sound: true });
   latest().send_binary(1, id);
 }
 
@@ -126,6 +126,42 @@ test('a network that let no WebSocket through is tried again', async () => {
   latest().open();
   start();
   assert.equal(transport.view.way, 'socket');
+});
+
+test('a codec that only the stream reveals is told to the page, which plays something else', async () => {
+  const { server, transport } = begun();
+  /** @type {any[]} */
+  const told = [];
+  transport.addEventListener('codec', (event) => {
+    told.push(/** @type {CustomEvent} */ (event).detail);
+    event.preventDefault();
+    transport.play({ ...WISH, profileToken: 'b' });
+  });
+  latest().open();
+  start('hvc1.1', 'hevc');
+  await pass(1000);
+  assert.deepEqual(told, [{ profileToken: 'a', codec: 'hevc' }]);
+  assert.deepEqual([transport.view.way, watched().at(-1).profile_token, server.starts], ['socket', 'b', 0]);
+});
+
+test('the same where the server says it, over either way, unless it is converted on purpose', async () => {
+  const { server, transport } = begun();
+  /** @type {string[]} */
+  const told = [];
+  transport.addEventListener('codec', (event) => told.push(/** @type {CustomEvent} */ (event).detail.codec));
+  latest().open();
+  const { id } = watched().at(-1);
+  latest().tell({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', source_codec: 'hevc' } });
+  assert.deepEqual(told, ['hevc']);
+  server.onStart = server.onStatus = { status: 'running', source_codec: 'hevc', transcoding: true };
+  transport.play({ ...WISH, way: 'hls' });
+  await pass(5000);
+  assert.deepEqual(told, ['hevc', 'hevc'], 'once');
+  transport.play({ ...WISH, converting: true });
+  await pass(5000);
+  transport.play({ ...WISH, way: 'hls', accept: ['h264', 'hevc'] });
+  await pass(5000);
+  assert.deepEqual(told, ['hevc', 'hevc']);
 });
 
 test('nothing is tried for somebody who has left', async () => {

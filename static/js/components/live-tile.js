@@ -1,5 +1,5 @@
 // @ts-check
-import { profileOf } from '../lib/channels.js';
+import { acceptOf, asSeen, profileOf } from '../lib/channels.js';
 import { LiveSession } from '../lib/live-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
@@ -34,6 +34,8 @@ export class LiveTile extends HTMLElement {
   #playback = null;
   /** Why the main stream gave way here. @type {import('../lib/api.js').Problem|null} */
   #refusal = null;
+  /** What its streams turned out to be that this browser does not play, by profile token. @type {Map<string, string>} */
+  #seenCodecs = new Map();
   #channelKey = '';
   #playing = '';
   /** When the picture moved last; null before it did. @type {number|null} */
@@ -59,6 +61,7 @@ export class LiveTile extends HTMLElement {
     const { signal } = this.#wires;
     session.addEventListener('open', () => this.#open(), { signal });
     session.addEventListener('change', () => this.#changed(), { signal });
+    session.addEventListener('codec', (event) => this.#learn(/** @type {CustomEvent} */ (event)), { signal });
     this.addEventListener('player-shows', (event) => this.#moved(/** @type {CustomEvent<string>} */ (event).detail), { signal });
     this.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail), { signal });
     this.addEventListener('zoom-changed', (event) => this.#zoomed(/** @type {CustomEvent<number>} */ (event).detail), { signal });
@@ -85,6 +88,7 @@ export class LiveTile extends HTMLElement {
     this.#wish = wish;
     // Somebody asks anew: what was refused may be granted now.
     if (before.isLarge !== wish.isLarge || before.quality !== wish.quality) this.#refusal = null;
+    if (before.quality !== wish.quality) this.#seenCodecs.clear();
     if (this.#session) this.#follow();
   }
 
@@ -200,23 +204,31 @@ export class LiveTile extends HTMLElement {
       this.#channelKey = channelKey;
       this.#clear();
     }
-    const channel = content?.channel ?? null;
+    const channel = content?.channel ? asSeen(content.channel, this.#seenCodecs) : null;
     this.#playback = channel && tilePlayback(channel, { quality, isLarge, isRefused: this.#refusal !== null, decodes });
     const { profile, converting = false } = this.#playback ?? {};
-    const wanted = isActive && profile ? profile.profile_token : '';
+    const wanted = isActive && profile ? `${profile.profile_token}${converting ? ' converted' : ''}` : '';
     this.#player.toggleAttribute('muted', !isSounding);
     setAttribute(this.#zoom, 'fixed', !isAlone);
     if (this.#isPaused && !isAlone) this.#pause(false);
     if (wanted === this.#playing) {
       if (wanted) session.hear(isSounding);
-    } else if (wanted && content) {
+    } else if (wanted && content && this.#playback) {
       if (!this.#playing) this.#begin(content);
       this.#playing = wanted;
-      session.play({ cameraId: content.tile.cameraId, profileToken: wanted, accept: [...decodes], converting, sound: isSounding });
+      const accept = acceptOf(this.#playback, decodes);
+      session.play({ cameraId: content.tile.cameraId, profileToken: this.#playback.profile.profile_token, accept, converting, sound: isSounding });
     } else {
       this.#rest();
     }
     this.#draw();
+  }
+
+  /** A stream is not what the device says: it is decided again what to play. @param {CustomEvent<{profileToken: string, codec: string}>} event */
+  #learn(event) {
+    event.preventDefault();
+    this.#seenCodecs.set(event.detail.profileToken, event.detail.codec);
+    this.#follow();
   }
 
   /** Another channel: nothing of the last one stays. */
@@ -224,6 +236,7 @@ export class LiveTile extends HTMLElement {
     this.#rest();
     this.#refusal = null;
     this.#zoom.reset();
+    this.#seenCodecs.clear();
     this.#player.forget();
     part(this, 'still', SnapshotImage).clear();
   }

@@ -19,7 +19,7 @@ export { ApiError, problemOf };
  *   firmware: string, channels: number, services: string[], clock_offset_s: number|null, last_seen_at: string|null,
  *   pretend?: boolean, same_device_as?: number|null}} Camera
  * @typedef {{profile_token: string, name: string, role: 'main'|'sub'|'other', video: VideoFormat|null,
- *   audio: AudioFormat|null}} Profile
+ *   audio: AudioFormat|null, isUnplayable?: boolean}} Profile `isUnplayable`: found out here
  * @typedef {{channel: number, name: string, video_source_token: string, hidden: boolean, position: number,
  *   problem: Problem|null, profiles: Profile[]}} Channel
  * @typedef {{stream_id: string, viewer_id?: string, camera_id: number, profile_token: string,

@@ -27,8 +27,24 @@ export function tileProfileOf(channel) {
   return profileOf(channel, 'sub') ?? profileOf(channel, 'main') ?? channel.profiles[0] ?? null;
 }
 
+/**
+ * A channel as its streams have shown themselves, whatever the device says of them.
+ *
+ * @param {Channel} channel
+ * @param {ReadonlyMap<string, string>} seen codecs that could not be played, by profile token
+ * @returns {Channel}
+ */
+export function asSeen(channel, seen) {
+  const profiles = channel.profiles.map((profile) => {
+    const codec = seen.get(profile.profile_token);
+    return codec ? { ...profile, video: { ...profile.video, codec }, isUnplayable: true } : profile;
+  });
+  return { ...channel, profiles };
+}
+
 /** @param {Profile|null} profile @param {readonly string[]} decodes @returns {boolean} unknown codecs count as yes */
 export function canDecode(profile, decodes) {
+  if (profile?.isUnplayable) return false;
   const codec = profile?.video?.codec;
   return !codec || decodes.includes(codec);
 }
@@ -52,6 +68,16 @@ export function choosePlayback(channel, { quality, convert, decodes }) {
     return { profile: other, quality: roleOf(other), gaveWay: true, converting: false };
   }
   return { profile: wanted, quality: roleOf(wanted), gaveWay: false, converting: true };
+}
+
+/**
+ * What the server may hand on as it is. Not what has to be converted: a browser may decode some kinds of H.265 only.
+ *
+ * @param {{profile: Profile, converting: boolean}} playback
+ * @param {readonly string[]} decodes
+ */
+export function acceptOf({ profile, converting }, decodes) {
+  return decodes.filter((codec) => codec === 'h264' || !converting || codec !== profile.video?.codec);
 }
 
 /** @param {Profile} profile @returns {Quality|null} */

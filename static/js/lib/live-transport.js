@@ -3,6 +3,9 @@
  * How a channel comes to this page: over the socket where that works, else by HLS. It falls back by itself, remembers
  * why, and has the face of either session. After a while, and when the camera was away, the socket is tried again
  * beside what plays, and takes over with its first picture.
+ *
+ * Tells 'codec' {profileToken, codec} where a stream turns out to be nothing this browser plays. A page that knows better
+ * than to have it converted plays something else, and prevents the default.
  */
 import { LOOK_MS, Refusals } from './refusals.js';
 
@@ -38,6 +41,7 @@ export class LiveTransport extends EventTarget {
   /** When to try it again, or to give the present try up. @type {ReturnType<typeof setTimeout>|null} */
   #timer = null;
   #wasAway = false;
+  #saidCodec = false;
   /** Why it is not the socket, where that may change. @type {Reason|null} */
   #refused = null;
 
@@ -50,10 +54,13 @@ export class LiveTransport extends EventTarget {
     hlsSession.addEventListener('change', () => this.#lookWhenBack());
     for (const session of [socketSession, hlsSession]) {
       for (const type of ['open', 'change']) {
-        session?.addEventListener(type, () => session === this.#session && this.dispatchEvent(new Event(type)));
+        session?.addEventListener(type, () => session === this.#session && this.#passOn(type));
       }
     }
-    socketSession?.addEventListener('unplayable', (event) => this.#refuse(/** @type {CustomEvent<Reason>} */ (event).detail));
+    socketSession?.addEventListener('unplayable', (event) => {
+      const { reason, codec } = /** @type {CustomEvent<{reason: Reason, codec: string|null}>} */ (event).detail;
+      if (this.#isLooking || !this.#isTaken(codec)) this.#refuse(reason);
+    });
   }
 
   get #session() {
@@ -77,6 +84,7 @@ export class LiveTransport extends EventTarget {
   play(wish) {
     const before = this.#session;
     this.#endLook();
+    this.#saidCodec = false;
     this.#wish = wish;
     const refused = this.#refusalOf(wish);
     const asked = wish.way === 'hls' ? 'asked' : null;
@@ -144,7 +152,22 @@ export class LiveTransport extends EventTarget {
   /** @param {import('./api.js').Problem} problem */
   playerFailed(problem) {
     if (this.#way === 'socket') this.#refuse('codec');
-    else this.#hlsSession.playerFailed(problem);
+    else if (!this.#isTaken(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerFailed(problem);
+  }
+
+  /** @param {string} type */
+  #passOn(type) {
+    const codec = this.#session.view.stream?.source_codec;
+    if (codec && !this.#wish?.accept.includes(codec) && this.#isTaken(codec)) return;
+    this.dispatchEvent(new Event(type));
+  }
+
+  /** Whether the page plays something else, now that it knows. @param {string|null|undefined} codec */
+  #isTaken(codec) {
+    const wish = this.#wish;
+    if (!codec || !wish || wish.converting || this.#saidCodec) return false;
+    this.#saidCodec = true;
+    return !this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail: { profileToken: wish.profileToken, codec } }));
   }
 
   // ── What the socket cannot show, and whether it can by now ───────────────────────────────────────────────────────

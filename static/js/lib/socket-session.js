@@ -3,7 +3,8 @@
  * One viewer's wish to see one channel over the page's socket. It has the face of LiveSession: a view, the same
  * commands, 'change' and 'open'. On 'open' the page hands in a `sink` for the pictures; `view.run` says which they are.
  *
- * Tells 'unplayable' with a reason where this channel has to be shown by other means.
+ * Tells 'unplayable' {reason, codec} where this channel has to be shown by other means; `codec`: what this browser does not
+ * play, null where that is not the reason.
  */
 import { retryDelayS } from './recovery.js';
 import { phaseOf } from './stream-phase.js';
@@ -253,7 +254,7 @@ export class SocketSession extends EventTarget {
     if (watch === this.#watch && !watch.opened) {
       if (!this.#plays(init.codecs)) {
         if (init.sound) this.hear(false); // the pictures alone, then
-        else this.#unplayable('codec');
+        else this.#unplayable('codec', init.codec);
         return;
       }
       watch.opened = true;
@@ -322,9 +323,9 @@ export class SocketSession extends EventTarget {
     if (delayS !== null) this.#later(delayS * 1000, () => this.#begin());
   }
 
-  /** @param {Reason} reason */
-  #unplayable(reason) {
-    this.dispatchEvent(new CustomEvent('unplayable', { detail: reason }));
+  /** @param {Reason} reason @param {string|null} [codec] */
+  #unplayable(reason, codec = null) {
+    this.dispatchEvent(new CustomEvent('unplayable', { detail: { reason, codec } }));
   }
 
   #giveUp() {

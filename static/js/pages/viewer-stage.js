@@ -23,6 +23,7 @@ const PAUSED_MS = 8000;
  *   'ended'   the stream was ended, by us or by others
  *   'asleep'  nobody has looked at the tab for a while: the page should let go of the stream
  *   'awake'   somebody looks again
+ *   'codec'   as LiveTransport's
  */
 export class ViewerStage extends EventTarget {
   #api;
@@ -188,6 +189,10 @@ export class ViewerStage extends EventTarget {
     const player = this.#player;
     session.addEventListener('open', () => this.#open());
     session.addEventListener('change', () => this.#show());
+    session.addEventListener('codec', (event) => {
+      const { detail } = /** @type {CustomEvent} */ (event);
+      if (!this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail }))) event.preventDefault();
+    });
     player.addEventListener('player-shows', (event) => /** @type {CustomEvent} */ (event).detail !== 'before' && session.playerShows());
     player.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail));
     player.addEventListener('player-restart', () => session.playerBroke());

@@ -8,7 +8,7 @@ import { decodableCodecs } from '../components/hls-engine.js';
 import { PictureFeeder } from '../components/picture-feeder.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
-import { canDecode, choosePlayback, inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
+import { acceptOf, asSeen, canDecode, choosePlayback, inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
 import { counted } from '../lib/format.js';
 import { DigitKeys, actionOf } from '../lib/keys.js';
 import { messageOf, saysItAll } from '../lib/messages.js';
@@ -43,6 +43,8 @@ const state = readViewerState(window.location.search);
 let camera = null;
 /** @type {Channel[]} */
 let channels = [];
+/** What streams turned out to be that this browser does not play, by profile token. @type {Map<string, string>} */
+const seenCodecs = new Map();
 /** @type {ReturnType<typeof choosePlayback>} */
 let playback = null;
 /** What the stage was last asked for, so that a refresh of the list changes nothing. */
@@ -118,7 +120,8 @@ function showChannels() {
 // ── Which channel, which stream ────────────────────────────────────────────────────────────────────────────────────
 
 function currentChannel() {
-  return channels.find((channel) => channel.channel === state.channel) ?? null;
+  const found = channels.find((channel) => channel.channel === state.channel);
+  return found ? asSeen(found, seenCodecs) : null;
 }
 
 function firstChannel() {
@@ -138,12 +141,13 @@ function follow() {
   showQuality(channel);
   showNames(channel);
   const watching = state.view === 'single' && !stopped && !asleep && playback !== null;
-  const wanted = watching ? `${channel.channel} ${playback?.profile.profile_token}` : '';
+  const { profile, converting = false } = playback ?? {};
+  const wanted = watching ? `${channel.channel} ${profile?.profile_token}${converting ? ' converted' : ''}` : '';
   if (wanted === playing) return;
   const sameChannel = playing.split(' ')[0] === String(channel.channel);
   playing = wanted;
-  const { profile, converting = false } = playback ?? {};
-  const source = { cameraId, profileToken: profile?.profile_token ?? '', accept: decodes, converting, way: state.way };
+  const accept = playback ? acceptOf(playback, decodes) : decodes;
+  const source = { cameraId, profileToken: profile?.profile_token ?? '', accept, converting, way: state.way };
   if (wanted) stage.play(source, { sameChannel });
   else if (stage.isWanted) stage.stop();
 }
@@ -171,7 +175,7 @@ function showQuality(channel) {
   const cost = 'Converting takes about half a processor core for as long as somebody watches.';
   byId('codec-text', HTMLElement).textContent = playback?.gaveWay
     ? `The main stream is H.265, which this browser cannot play, so you see the sub stream (H.264). ${cost}`
-    : `The main stream is H.265 and is converted to H.264 for this browser. ${cost}`;
+    : `This stream is H.265 and is converted to H.264 for this browser. ${cost}`;
 }
 
 /** @param {Partial<import('../lib/viewer-state.js').ViewerState>} change @param {{push?: boolean}} [how] */
@@ -197,8 +201,10 @@ function chooseChannel(number) {
 /** @param {'main'|'sub'} quality */
 function chooseQuality(quality) {
   const channel = currentChannel();
-  if (!channel || !profileOf(channel, quality)) return;
+  const profile = channel && profileOf(channel, quality);
+  if (!profile) return;
   stopped = false;
+  seenCodecs.delete(profile.profile_token); // it may send something else by now
   remember('quality', quality);
   go({ channel: channel.channel, quality, convert: false }, { push: false });
   if (playback?.gaveWay && quality === 'main') byId('convert', HTMLElement).focus();
@@ -391,6 +397,12 @@ stage.addEventListener('ended', () => {
   if (!playing) return;
   playing = '';
   stopped = true;
+});
+stage.addEventListener('codec', (event) => {
+  const { profileToken, codec } = /** @type {CustomEvent<{profileToken: string, codec: string}>} */ (event).detail;
+  seenCodecs.set(profileToken, codec);
+  event.preventDefault();
+  follow();
 });
 stage.addEventListener('asleep', () => {
   asleep = true;

@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * A MediaSource (ManagedMediaSource on iPhones) that fragments are put into, one after the other, as fast as the browser
- * takes them. Who uses it says what of the past may go.
+ * takes them. Who uses it says what of the past may go. A managed one says when it takes nothing for a while, and may drop
+ * what it has, the future included.
  */
 
 const MOST_WAITING_BYTES = 32 * 1024 * 1024;
@@ -27,8 +28,9 @@ export function playsFragments(codecs) {
  *   init section, null for fragments
  * @typedef {{keptS: number, trimmedAboveS: number, waitsWhenFull: boolean}} Policy how much of what was shown stays, above how much
  *   the rest goes; `waitsWhenFull`: what does not fit is put in later, else it is left out
- * @typedef {{onFatal: (why: 'media'|'unsupported', detail: string) => void, onPut?: () => void}} Outcome `onPut`: something was
- *   taken
+ * @typedef {{onFatal: (why: 'media'|'unsupported', detail: string) => void, onPut?: () => void,
+ *   onDropped?: (fromS: number) => void}} Outcome `onPut`: something was taken; `onDropped`: the browser has dropped what is
+ *   ahead from there on
  */
 
 export class FragmentSource {
@@ -50,6 +52,8 @@ export class FragmentSource {
   #failed = false;
   #isFull = false;
   #isEnding = false;
+  /** It wants nothing for now. Not so before it has said so: what it is to play, it learns from what is put in first. */
+  #isHalted = false;
   /** @type {AbortController} */
   #wires = new AbortController();
 
@@ -63,6 +67,8 @@ export class FragmentSource {
     this.#source = new Kind();
     const { signal } = this.#wires;
     this.#source.addEventListener('sourceopen', () => this.#opened(), { signal });
+    this.#source.addEventListener('endstreaming', () => (this.#isHalted = true), { signal });
+    this.#source.addEventListener('startstreaming', () => this.#goOn(), { signal });
     video.addEventListener('error', () => this.#fail(video.error?.message ?? ''), { signal });
     video.disableRemotePlayback = true; // without it ManagedMediaSource does not open
     this.#url = URL.createObjectURL(this.#source);
@@ -72,6 +78,11 @@ export class FragmentSource {
   /** Whether it was told what comes. */
   get isDescribed() {
     return this.#codecs !== '';
+  }
+
+  /** Whether it wants more, as far as it says so. */
+  get isTaking() {
+    return !this.#isHalted;
   }
 
   /** @param {string} codecs @param {Uint8Array<ArrayBuffer>} data @param {{offsetS?: number|null, dropsWaiting?: boolean}} [how] */
@@ -90,9 +101,10 @@ export class FragmentSource {
     this.#opened();
   }
 
-  /** @param {Uint8Array<ArrayBuffer>} data */
-  append(data) {
+  /** @param {Uint8Array<ArrayBuffer>} data @param {{isKey?: boolean}} [what] `isKey`: begins with a key frame */
+  append(data, { isKey = false } = {}) {
     if (this.#closed || this.#failed || !this.isDescribed) return;
+    if (this.#isHalted && isKey && !this.#policy.waitsWhenFull) this.#dropFragments(); // it goes on at the present
     this.#put({ data, codecs: null, offsetS: null });
     this.pump();
   }
@@ -106,7 +118,7 @@ export class FragmentSource {
   /** What can be put in is. */
   pump() {
     const buffer = this.#buffer;
-    if (this.#closed || this.#failed || !buffer || buffer.updating || this.#source.readyState !== 'open') return;
+    if (this.#closed || this.#failed || this.#isHalted || !buffer || buffer.updating || this.#source.readyState !== 'open') return;
     const { currentTime } = this.#video;
     const { buffered } = buffer;
     const { keptS, trimmedAboveS } = this.#policy;
@@ -153,12 +165,32 @@ export class FragmentSource {
     const { signal } = this.#wires;
     this.#buffer.addEventListener('updateend', () => this.#taken(), { signal });
     this.#buffer.addEventListener('error', () => this.#fail('a fragment was not taken'), { signal });
+    this.#buffer.addEventListener('bufferedchange', (event) => this.#dropped(event), { signal });
     this.pump();
   }
 
   #taken() {
     this.#outcome.onPut?.();
     this.pump();
+  }
+
+  #goOn() {
+    this.#isHalted = false;
+    this.pump();
+  }
+
+  /** What waits, but for init sections. */
+  #dropFragments() {
+    this.#waiting = this.#waiting.filter((one) => one.codecs !== null);
+    this.#waitingBytes = this.#waiting.reduce((sum, { data }) => sum + data.byteLength, 0);
+  }
+
+  /** What we take away ourselves lies behind the picture on screen. @param {Event & {removedRanges?: TimeRanges}} event */
+  #dropped({ removedRanges: removed }) {
+    const { currentTime } = this.#video;
+    for (let at = 0; at < (removed?.length ?? 0); at += 1) {
+      if (removed && removed.end(at) > currentTime) this.#outcome.onDropped?.(Math.max(currentTime, removed.start(at)));
+    }
   }
 
   /** @param {Waiting} one */

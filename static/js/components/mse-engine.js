@@ -41,9 +41,9 @@ export class MseEngine {
   }
 
   /** @param {import('../lib/live-socket.js').LiveFragments} fragments */
-  append({ data, startS, takenMs }) {
+  append({ data, isKey, startS, takenMs }) {
     if (takenMs !== null && this.#source.isDescribed) this.#stamp = { startS, takenMs };
-    this.#source.append(data);
+    this.#source.append(data, { isKey });
   }
 
   /** When the picture on screen arrived at the server; null before there is one. */

@@ -326,6 +326,7 @@ export class ReplayPlayer extends HTMLElement {
         this.#session?.avoidSocket();
         this.#goOn(0, { paused: this.#paused, exact: true });
       },
+      onLost: () => engine === this.#engine && this.#goOn(0, { paused: this.#paused, exact: true }),
     });
     this.#engine = engine;
     engine.start();

@@ -14,11 +14,17 @@ const TICK_MS = 200;
 const KEPT = { keptS: 30, trimmedAboveS: 40, waitsWhenFull: true };
 /** So much is loaded ahead of what is shown. */
 const AHEAD_S = 40;
+/** What the browser has dropped is asked for again so long before it is shown. */
+const AGAIN_S = 1;
 
 export class RunEngine {
   #video;
   #run;
   #source;
+  #onLost;
+  /** From where on something is missing. */
+  #lostS = Infinity;
+  #wantedS = 0;
   #shown;
   #line = new PictureLine();
   /** @type {VideoTrack|null} */
@@ -29,12 +35,15 @@ export class RunEngine {
   /**
    * @param {HTMLVideoElement} video
    * @param {ReplayRun} run
-   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void}} outcome
+   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void, onLost: () => void}} outcome
+   *   `onLost`: what comes next was there and is no longer
    */
-  constructor(video, run, { onFatal }) {
+  constructor(video, run, { onFatal, onLost }) {
     this.#video = video;
     this.#run = run;
-    this.#source = new FragmentSource(video, KEPT, { onFatal });
+    this.#onLost = onLost;
+    const onDropped = (/** @type {number} */ fromS) => (this.#lostS = Math.min(this.#lostS, fromS));
+    this.#source = new FragmentSource(video, KEPT, { onFatal, onDropped });
     this.#shown = new ShownPicture(video);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -101,8 +110,13 @@ export class RunEngine {
 
   #tick() {
     this.#source.pump();
-    this.#run.want(this.#video.currentTime + AHEAD_S);
+    // While the browser takes nothing, nothing more is wanted; that is said all the same.
+    if (this.#source.isTaking) this.#wantedS = this.#video.currentTime + AHEAD_S;
+    this.#run.want(this.#wantedS);
     this.#line.forget(this.#loadedFromS() - 1);
+    if (this.#video.currentTime < this.#lostS - AGAIN_S || document.hidden) return;
+    this.#lostS = Infinity;
+    this.#onLost();
   }
 
   #loadedFromS() {

@@ -1,0 +1,147 @@
+"""As on an iPhone: there is only a ManagedMediaSource, which says when it takes pictures, and may drop what it has.
+
+No browser here has one. In its place stands one made of Chromium's MediaSource, whose moods the tests bring about.
+"""
+
+from __future__ import annotations
+
+import statistics
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pictures import assert_pictures_move, read_frames, seconds_behind, wait_playing
+from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
+from tests.browser.test_replay_over_the_socket import fetched, moves
+from tests.browser.watching import Open
+from tools.running import App, Recorder
+
+pytestmark = pytest.mark.browser
+
+MANAGED = """
+const Real = window.MediaSource;
+delete window.MediaSource;
+window.taken = 0;
+const append = SourceBuffer.prototype.appendBuffer;
+SourceBuffer.prototype.appendBuffer = function (data) {
+  window.taken += 1;
+  append.call(this, data);
+};
+window.ManagedMediaSource = class extends Real {
+  streaming = false;
+  constructor() {
+    super();
+    window.managed = this;
+  }
+  addSourceBuffer(type) {
+    const buffer = super.addSourceBuffer(type);
+    queueMicrotask(() => this.stream(true));
+    return buffer;
+  }
+  stream(streaming) {
+    this.streaming = streaming;
+    this.dispatchEvent(new Event(streaming ? 'startstreaming' : 'endstreaming'));
+  }
+  async evict(fromS, untilS) {
+    const [buffer] = this.sourceBuffers;
+    const done = () => new Promise((then) => buffer.addEventListener('updateend', then, { once: true }));
+    while (buffer.updating) await done();
+    buffer.remove(fromS, untilS);
+    await done();
+    const removedRanges = { length: 1, start: () => fromS, end: () => untilS };
+    buffer.dispatchEvent(Object.assign(new Event('bufferedchange'), { removedRanges }));
+  }
+};
+"""
+
+AHEAD = """() => {
+  const { buffered, currentTime } = document.querySelector('video');
+  return buffered.length ? buffered.end(buffered.length - 1) - currentTime : 0;
+}"""
+
+
+def open_managed(open_page: Open, url: str) -> Page:
+    watched = open_page("about:blank")
+    watched.page.add_init_script(MANAGED)
+    watched.page.goto(url)
+    return watched.page
+
+
+def assert_nothing_is_taken(page: Page) -> None:
+    """While it does not stream."""
+    page.evaluate("window.managed.stream(false)")
+    before = page.evaluate("window.taken")
+    page.wait_for_timeout(4000)
+    assert page.evaluate("window.taken") == before
+
+
+def assert_live(page: Page, recorder: Recorder) -> None:
+    wait_playing(page)
+    assert_pictures_move(page)
+    timing = recorder.frames(1, "sub")
+    behind = [seconds_behind(number, at_ms, timing) for number, at_ms, _ in read_frames(page, 20) if number >= 0]
+    assert statistics.median(behind) < 1.5, behind
+
+
+def test_live_goes_on_at_the_present_once_it_takes_pictures_again(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_managed(open_page, f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    assert_live(page, recorder)
+    expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
+    source = page.evaluate("document.querySelector('live-player video').src")
+    assert_nothing_is_taken(page)
+    page.evaluate("window.managed.stream(true)")
+    assert_live(page, recorder)
+    assert page.evaluate("document.querySelector('live-player video').src") == source, "it did not begin anew"
+
+
+def test_live_goes_on_where_everything_was_dropped(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_managed(open_page, f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    assert_live(page, recorder)
+    source = page.evaluate("document.querySelector('live-player video').src")
+    page.evaluate("window.managed.evict(0, 1e9)")
+    assert_live(page, recorder)
+    assert page.evaluate("document.querySelector('live-player video').src") == source
+
+
+def open_recording(app: App, camera_id: int, open_page: Open) -> tuple[Page, datetime]:
+    at = (datetime.now(UTC) - timedelta(minutes=40)).replace(microsecond=0)
+    page = open_managed(open_page, f"{app.url}/recordings/{camera_id}?channel=1&t={at:%Y-%m-%dT%H:%M:%SZ}")
+    page.wait_for_selector(PLAYING)
+    moves(page)
+    return page, at
+
+
+def test_a_recording_goes_on_where_it_was_once_it_takes_pictures_again(
+    app: App, camera_id: int, open_page: Open
+) -> None:
+    page, at = open_recording(app, camera_id, open_page)
+    page.locator("#player [data-part=speed]").select_option("4")
+    assert_nothing_is_taken(page)
+    # It plays what it has to the end, and is sent no more than it may keep.
+    page.wait_for_selector("#player [data-part=stage][data-phase=stalled]")
+    stood_s = burnt_s(page)
+    page.evaluate("window.managed.stream(true)")
+    moves(page)
+    assert burnt_s(page) - stood_s < 10
+    assert stood_s > at.timestamp()
+    assert fetched(page) == []
+
+
+def test_what_was_dropped_of_a_recording_is_asked_for_again(app: App, camera_id: int, open_page: Open) -> None:
+    page, _ = open_recording(app, camera_id, open_page)
+    wait(page, f"({AHEAD})() > 20")
+    seeks: list[str] = []
+    page.on("request", lambda request: seeks.append(request.url) if "seek" in request.url else None)
+    at_s = burnt_s(page)
+    page.evaluate("window.managed.evict(document.querySelector('video').currentTime + 4, 1e9)")
+    page.wait_for_timeout(1500)
+    assert seeks == [], "not before it is needed"
+    wait(page, f"({BURNT})('player') > {at_s + 8}")
+    assert len(seeks) == 1
+    assert burnt_s(page) - at_s < 20, "nothing was passed over"
+    assert fetched(page) == []

@@ -275,6 +275,30 @@ def test_paused_stands_and_goes_on_at_the_present(
     assert statistics.median(behind) < 1.0, behind
 
 
+def test_who_pauses_while_another_quality_is_on_its_way_stays_paused(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
+    wait_playing(page)
+    page.wait_for_timeout(500)
+    page.evaluate(
+        """() => new Promise((resolve) => {
+          const press = (key) => document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+          new MutationObserver((_, observer) => {
+            if (!document.querySelector('live-player video[data-next]')) return;
+            observer.disconnect();
+            press('k');
+            resolve();
+          }).observe(document.body, { subtree: true, childList: true, attributes: true });
+          press('q');
+        })"""
+    )
+    expect(page.locator("live-player video[data-next]")).to_have_count(0, timeout=15_000)
+    page.wait_for_timeout(300)
+    before = read_number(page)
+    page.wait_for_timeout(700)
+    assert read_number(page) == before
+    expect(page.locator("#badge-text")).to_contain_text("PAUSED")
+
+
 def test_who_has_paused_for_some_seconds_is_no_viewer_and_comes_back_to_the_present(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:

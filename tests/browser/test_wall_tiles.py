@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -233,6 +234,32 @@ def test_what_fills_the_page_is_paused_and_goes_on_with_the_newest_picture(
     expect(play).to_be_visible()
     page.keyboard.press("Escape")
     expect(play).to_be_hidden()
+    wait_all_playing(page, 3)
+    assert_all_move(page)
+
+
+def test_what_is_paused_for_some_seconds_is_not_sent_any_more(app: App, wall_id: int, open_page: Open) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
+    page.keyboard.press("Space")
+    badge = at(page, 1).locator("[data-part=badge]")
+    expect(badge).to_have_text(re.compile("^Paused −2 s"), timeout=15_000)  # the main stream has taken over
+    stands = read(page)[0][0]
+    streams = {"streams": [{"viewers": 1}]}
+    deadline = time.monotonic() + 25
+    while any(stream["viewers"] for stream in streams["streams"]):
+        assert time.monotonic() < deadline, streams
+        page.wait_for_timeout(200)
+        streams = app.call("GET", "/api/streams/all")
+    assert read(page)[0][0] == stands
+    expect(badge).to_have_text(re.compile("^Paused"))
+    page.keyboard.press("Space")
+    expect(badge).to_have_text(re.compile(r"^\d\.\d s$"), timeout=10_000)
+    assert read(page)[0][0] != stands
+    page.keyboard.press("Escape")
     wait_all_playing(page, 3)
     assert_all_move(page)
 

@@ -6,6 +6,8 @@ import { MseEngine } from './mse-engine.js';
 
 const TICK_MS = 250;
 const NEXT_WITHIN_MS = 8000;
+/** Who has paused for so long is no viewer any more: what stands needs no pictures. */
+export const PAUSED_REST_MS = 8000;
 
 /**
  * A live picture. Told by attributes: `src` (a playlist), `muted`; or by `attachLive()`, which gives a sink for live
@@ -243,6 +245,7 @@ export class LivePlayer extends HTMLElement {
     this.#playable = next.video.readyState >= 2;
     this.#steps = 0;
     this.#stoodSinceMs = Date.now();
+    if (this.#paused) this.pause(); // meanwhile: this one stands as the other did
   }
 
   #dropNext() {

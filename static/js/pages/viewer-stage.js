@@ -1,6 +1,6 @@
 // @ts-check
 /** The stage of the viewer: the session, its picture, what lies over it, and the buttons below it. */
-import { LivePlayer } from '../components/live-player.js';
+import { LivePlayer, PAUSED_REST_MS } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
@@ -14,8 +14,6 @@ import { badgeOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, wireRest } from './attention.js';
 import { byId, liveUrl, remember, remembered, saveFile, say, toLogin } from './page.js';
 
-/** Who has paused for so long is no viewer any more: what stands needs no pictures. */
-const PAUSED_MS = 8000;
 
 /**
  * Tells
@@ -126,7 +124,7 @@ export class ViewerStage extends EventTarget {
   #pause() {
     this.#player.pause();
     if (this.#restTimer !== null) clearTimeout(this.#restTimer);
-    this.#restTimer = setTimeout(() => this.#player.isPaused && this.#session.rest(), PAUSED_MS);
+    this.#restTimer = setTimeout(() => this.#player.isPaused && this.#session.rest(), PAUSED_REST_MS);
   }
 
   #resume() {

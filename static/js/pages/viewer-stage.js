@@ -312,7 +312,8 @@ export class ViewerStage extends EventTarget {
     const { way } = view;
     const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null, way });
     byId('facts', HTMLElement).dataset.way = way;
-    byId('facts', HTMLElement).title = view.wayReason ? `Shown as HLS, some seconds behind: ${view.wayReason}` : '';
+    byId('way', HTMLElement).hidden = !view.wayReason;
+    setText(byId('way-reason', HTMLElement), view.wayReason);
     for (const place of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
       setText(place, facts[/** @type {HTMLElement} */ (place).dataset.fact ?? ''] ?? '');
     }

@@ -11,6 +11,7 @@ from accounts.audit import AUDIT_FILE, STRANGERS_FILE
 from core.access import Role, Scope
 from core.settings import Settings
 from tests.web.house import BODIES, Door, House
+from tests.web.live_line import asked_for
 
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 
@@ -20,6 +21,9 @@ class Told:
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.data_dir / "logs"
+        self.forget()
+
+    def forget(self) -> None:
         self._before = {name: len(self._read(name)) for name in (AUDIT_FILE, STRANGERS_FILE)}
 
     def _read(self, name: str) -> list[str]:
@@ -153,3 +157,31 @@ def test_no_text_of_anybody_makes_a_line_of_its_own(house: House, told: Told) ->
         for line in told.lines(name):
             assert set(line) >= {"time", "who", "action", "outcome"}
             assert len(json.dumps(line)) < 1500
+
+
+def test_what_is_refused_over_a_live_socket_is_told_as_well(house: House, told: Told) -> None:
+    owner, limited = house.door(Role.REVIEWER), house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
+    play = {**BODIES["/api/playback/start"], "end_time": "2026-11-22T10:30:00Z"}
+    replay_id = owner.ask("POST", "/api/playback/start", json=play).get_json()["stream_id"]
+    house.sockets.start()
+    try:
+        with asked_for(limited.client, limited.headers) as peer:
+            peer.say(type="watch", id=3, camera_id=1, profile_token="MediaProfile00000")
+            assert peer.told("problem")["problem"]["code"] == "not_found"
+            assert told.one("watch") == {
+                "outcome": "not_found",
+                "camera_id": 1,
+                "channel": 1,
+                "profile_token": "MediaProfile00000",
+            }
+    finally:
+        house.sockets.stop()
+    house.sockets.start()
+    try:
+        told.forget()
+        with asked_for(owner.client, house.door(Role.REVIEWER).headers) as peer:
+            peer.say(type="replay", id=4, stream_id=replay_id, viewer_id="v")
+            assert peer.told("problem")["problem"]["code"] == "not_found"
+            assert told.one("watch") == {"outcome": "not_found", "stream_id": replay_id}
+    finally:
+        house.sockets.stop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request
 from websockets.datastructures import Headers
@@ -57,6 +59,8 @@ def _upgrade(first: tuple[int, str] | None) -> Response:
 
 
 def _house(app: Services, address: str) -> House:
+    tell = partial(_tell, app, address)
+
     def watch(who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
         channel = next(
             (
@@ -66,7 +70,9 @@ def _house(app: Services, address: str) -> House:
             ),
             None,
         )
+        about: dict[str, Any] = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token}
         if not who.may(Permission.LIVE) or not who.scope.has_channel(camera_id, channel):
+            tell(who, "not_found", **about)
             raise NotFound("There is no such camera, channel or stream.")
         stream_id, viewer_id = app.streams.watch_live(
             camera_id,
@@ -76,17 +82,7 @@ def _house(app: Services, address: str) -> House:
             wants_held=not listener.is_skipping,
         )
         app.watching.note(who.key, stream_id, viewer_id)
-        app.accounts.audit.write_seldom(
-            "watch",
-            who=who.name,
-            kind=who.kind,
-            address=address,
-            outcome="ok",
-            camera_id=camera_id,
-            channel=channel,
-            profile_token=profile_token,
-            stream_id=stream_id,
-        )
+        tell(who, "ok", **about, stream_id=stream_id)
         return stream_id, viewer_id
 
     def leave(stream_id: str, viewer_id: str) -> None:
@@ -97,6 +93,8 @@ def _house(app: Services, address: str) -> House:
     def replay(who: Principal, listener: ReplayWatch) -> bool:
         """Only who has started it: others would see where in a recording somebody is, and hold up who seeks."""
         if not app.watching.has_started(who.key, listener.stream_id):
+            app.streams.status(listener.stream_id)  # NotFound where it is nobody's
+            tell(who, "not_found", stream_id=listener.stream_id)
             raise NotFound("There is no such stream.")
         return app.streams.watch_replay(listener.stream_id, listener.viewer_id, listener)
 
@@ -119,6 +117,15 @@ def _house(app: Services, address: str) -> House:
                 return False
 
     return House(watch, leave, replay, leave_replay, want, who_asks_later(), may_see)
+
+
+def _tell(
+    app: Services, address: str, who: Principal, outcome: str, *, camera_id: int | None = None, **about: Any
+) -> None:
+    """A line of the audit log, about who watches or was refused."""
+    app.accounts.audit.write_seldom(
+        "watch", who=who.name, kind=who.kind, address=address, outcome=outcome, camera_id=camera_id, **about
+    )
 
 
 # Twice each: the router tells requests to upgrade from others, and the others are to be told why they are refused.

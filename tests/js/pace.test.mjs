@@ -41,13 +41,14 @@ test('a closed queue asks for nothing more', async () => {
   assert.equal(asked, 1);
 });
 
-test('a poller takes its turns one at a time and at once when asked', async () => {
+test('a poller takes its turns one at a time and at once when asked', async (context) => {
   let turns = 0;
   const poller = new Poller(async () => {
     turns += 1;
     await turn(1);
     return 60_000;
   });
+  context.after(() => poller.stop()); // a timer of its own would keep the process
   poller.start();
   poller.soon();
   poller.soon();
@@ -59,12 +60,13 @@ test('a poller takes its turns one at a time and at once when asked', async () =
   assert.equal(turns, 2);
 });
 
-test('a poller goes on after a failure', async () => {
+test('a poller goes on after a failure', async (context) => {
   let turns = 0;
   const poller = new Poller(async () => {
     turns += 1;
     throw new ApiError('server_unreachable', '');
   });
+  context.after(() => poller.stop()); // a timer of its own would keep the process
   poller.start();
   await turn(5);
   poller.soon();

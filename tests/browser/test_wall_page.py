@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.pictures import seconds_behind
 from tests.browser.wall import (
@@ -54,19 +55,29 @@ def test_sixteen_channels_move_at_once_over_one_socket_and_without_ffmpeg(
     fetched = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/static/streams/')).length"
     assert page.evaluate(fetched) == 0
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "it does not fit the window"
-    page.wait_for_timeout(2000)
-    timings = [sixteen.frames(number, "sub") for number in range(1, 17)]
-    behind, wrong = [], []
-    for _ in range(10):
-        for (number, at_ms, _, said), timing in zip(read(page), timings, strict=True):
-            assert re.fullmatch(r"\d\.\d s", said), said
-            if number >= 0:
-                behind.append(seconds_behind(number, at_ms, timing))
-                wrong.append(abs(float(said.removesuffix(" s")) - behind[-1]))
-        page.wait_for_timeout(150)
-    assert len(behind) > 100
-    assert statistics.median(behind) < 1.0, behind
-    assert statistics.median(wrong) < 0.3, list(zip(behind, wrong, strict=True))
+    page.wait_for_timeout(2000)  # they begin with the newest picture, and then find their distance
+    assert_all_close_behind_and_say_so(page, [sixteen.frames(number, "sub") for number in range(1, 17)])
+
+
+def assert_all_close_behind_and_say_so(page: Page, timings: list[dict[str, Any]], within_s: float = 60) -> None:
+    """At some time within `within_s`, for all tiles together: sixteen decoders on a busy machine need their time.
+
+    On a quiet machine they are 0.25 s behind and say so to 0.05 s: they show tenths.
+    """
+    deadline = time.monotonic() + within_s
+    medians: list[tuple[float, float]] = []
+    while not any(behind_s < 0.5 and wrong_s < 0.15 for behind_s, wrong_s in medians):
+        assert time.monotonic() < deadline, medians
+        behind, wrong = [], []
+        for _ in range(8):
+            for (number, at_ms, _, said), timing in zip(read(page), timings, strict=True):
+                assert re.fullmatch(r"\d\.\d s", said), said
+                if number >= 0:
+                    behind.append(seconds_behind(number, at_ms, timing))
+                    wrong.append(abs(float(said.removesuffix(" s")) - behind[-1]))
+            page.wait_for_timeout(150)
+        if len(behind) > 100:
+            medians.append((statistics.median(behind), statistics.median(wrong)))
 
 
 def test_one_that_is_full_is_the_main_stream_and_the_others_rest_until_it_is_left(
@@ -399,8 +410,7 @@ def test_it_begins_with_all_channels_and_a_restarted_server_brings_them_back(
     empty_app.stop()
     expect(page.locator("live-tile[data-frozen]")).to_have_count(16, timeout=20_000)
     empty_app.start()
-    wait_all_playing(page, 16, 30)
-    expect(page.locator("live-tile[data-frozen]")).to_have_count(0, timeout=10_000)
+    expect(page.locator("live-tile[data-phase=playing]:not([data-frozen])")).to_have_count(16, timeout=5000)
     assert_all_move(page)
 
 

@@ -36,7 +36,11 @@ from tests.streams.thin_device import until
 from tests.streams.thin_recorder import ThinRecorder
 
 
-def test_a_recording_plays_from_the_time_asked_for(replays: StreamManager, settings: Settings) -> None:
+def test_a_recording_plays_from_the_time_asked_for(
+    make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
+) -> None:
+    recorder.opening_s = 0.5
+    replays = make_replays()
     view = play(replays, 780.4)
     assert (view.kind, view.recording_token, view.start_time) == (StreamKind.REPLAY, "Rec0", at(780.4))
     assert view.status is StreamState.STARTING

@@ -154,7 +154,7 @@ class Connector:
                 entry.channels_read_s = float("-inf")
             elif not isinstance(error, CameraUnreachable):
                 return
-        self._schedule.put_if_idle(camera_id)
+        self._schedule.look(camera_id)
 
     def _grow(self) -> None:
         """One more worker if all are busy: a device that hangs holds its worker for its whole time limit."""

@@ -28,6 +28,7 @@ class Schedule:
         self._changed = threading.Condition()
         self._jobs: dict[int, _Job] = {}
         self._running: dict[int, bool] = {}  # id -> patient
+        self._doubted: set[int] = set()
         self._closed = False
         self._waiting = 0
 
@@ -60,6 +61,14 @@ class Schedule:
             if camera_id not in self._running and not is_due:
                 self.put_now(camera_id)
 
+    def look(self, camera_id: int) -> None:
+        """Something looks wrong: work on it at once; if somebody does and finds nothing, once more after that."""
+        with self._changed:
+            if camera_id in self._running:
+                self._doubted.add(camera_id)
+            else:
+                self.put_if_idle(camera_id)
+
     def needs_worker(self) -> bool:
         """Whether something is due and nobody waits for it; also while nobody waits at all."""
         with self._changed:
@@ -91,9 +100,13 @@ class Schedule:
             return None
 
     def done(self, camera_id: int, next_in_s: float | None, *, patient: bool = False) -> None:
-        """Gives the camera back; what was put meanwhile comes before the next turn given here."""
+        """Gives the camera back; what was put meanwhile comes before the next turn given here. patient: it fails."""
         with self._changed:
             self._running.pop(camera_id, None)
+            if camera_id in self._doubted:
+                self._doubted.discard(camera_id)
+                if not patient and next_in_s is not None:
+                    next_in_s = 0.0
             if next_in_s is not None and camera_id not in self._jobs:
                 self.put(camera_id, next_in_s, patient=patient)
             self._changed.notify_all()

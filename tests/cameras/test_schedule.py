@@ -77,6 +77,21 @@ def test_idle_ones_are_woken_and_busy_ones_left() -> None:
     assert schedule.take() == 2
 
 
+def test_what_looks_wrong_while_it_is_worked_on_is_looked_at_once_more_if_nothing_was_found() -> None:
+    schedule = Schedule(HandClock(), patient_places=5)
+    for is_failing, then in ((False, 1), (True, 2)):
+        schedule.put_now(1)
+        assert schedule.take() == 1
+        schedule.look(1)
+        schedule.look(1)
+        schedule.done(1, 60.0, patient=is_failing)
+        schedule.put(2, 0.0, patient=True)
+        assert schedule.take() == then
+        schedule.done(then, 60.0, patient=is_failing)
+    schedule.look(1)
+    assert schedule.take() == 1
+
+
 def test_closing_lets_all_who_wait_go() -> None:
     schedule = Schedule(HandClock(), patient_places=5)
     taken: list[int | None] = []

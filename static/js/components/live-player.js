@@ -7,13 +7,14 @@ import { MseEngine } from './mse-engine.js';
 const TICK_MS = 250;
 const NEXT_WITHIN_MS = 8000;
 /** Who has paused for so long is no viewer any more: what stands needs no pictures. */
-export const PAUSED_REST_MS = 8000;
+const PAUSED_REST_MS = 8000;
 
 /**
  * A live picture. Told by attributes: `src` (a playlist), `muted`; or by `attachLive()`, which gives a sink for live
  * fragments. Tells
  *   'player-shows'   the picture moves (again); `detail` 'before' while it is the one that another will take over from
  *   'player-stands'  it has stood still for `detail` seconds although it should not
+ *   'player-rests'   it has been paused for so long that it needs no pictures
  *   'player-restart' nothing the player can do helps: the session should begin anew
  *   'player-failed'  `{code, detail}`: this browser cannot play it
  *   'player-sound'   whether there is sound: 'on', 'off' or 'blocked' (the browser wants a click first)
@@ -34,6 +35,8 @@ export class LivePlayer extends HTMLElement {
   #steps = 0;
   #moving = false;
   #paused = false;
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  #restTimer = null;
   #playable = false;
   /** @type {AbortController|null} */
   #wires = null;
@@ -92,6 +95,8 @@ export class LivePlayer extends HTMLElement {
 
   pause() {
     this.#paused = true;
+    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => this.#paused && tell(this, 'player-rests'), PAUSED_REST_MS);
     if (this.#engine instanceof MseEngine) this.#engine.hold();
     this.video.pause();
   }

@@ -5,7 +5,7 @@ import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { givesWay, tileBadge, tileMessage, tilePlayback } from '../lib/tile-facts.js';
 import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
-import { LivePlayer, PAUSED_REST_MS } from './live-player.js';
+import { LivePlayer } from './live-player.js';
 import { playsFragments } from './fragment-source.js';
 import { SnapshotImage } from './snapshot-image.js';
 import { ZoomView } from './zoom-view.js';
@@ -42,8 +42,6 @@ export class LiveTile extends HTMLElement {
   #movedAtMs = null;
   #wantsStill = false;
   #isPaused = false;
-  /** @type {ReturnType<typeof setTimeout>|null} */
-  #restTimer = null;
   /** The picture that plays is not the one that another will take over from. */
   #isSettled = false;
   #nowMs = Date.now();
@@ -67,6 +65,7 @@ export class LiveTile extends HTMLElement {
     this.addEventListener('player-shows', (event) => this.#moved(/** @type {CustomEvent<string>} */ (event).detail), { signal });
     this.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail), { signal });
     this.addEventListener('zoom-changed', (event) => this.#zoomed(/** @type {CustomEvent<number>} */ (event).detail), { signal });
+    this.addEventListener('player-rests', () => session.rest(), { signal });
     this.addEventListener('player-restart', () => session.playerBroke(), { signal });
     this.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail), { signal });
     this.addEventListener(
@@ -320,8 +319,6 @@ export class LiveTile extends HTMLElement {
   /** @param {boolean} isPaused */
   #pause(isPaused) {
     this.#isPaused = isPaused;
-    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
-    this.#restTimer = isPaused ? setTimeout(() => this.#isPaused && this.#session?.rest(), PAUSED_REST_MS) : null;
     if (!isPaused) {
       this.#movedAtMs = Date.now();
       if (this.#session?.isResting) this.#player.detachLive(); // its last picture stays until the present one is there

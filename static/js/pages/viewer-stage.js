@@ -1,6 +1,6 @@
 // @ts-check
 /** The stage of the viewer: the session, its picture, what lies over it, and the buttons below it. */
-import { LivePlayer, PAUSED_REST_MS } from '../components/live-player.js';
+import { LivePlayer } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
@@ -33,8 +33,6 @@ export class ViewerStage extends EventTarget {
   #still = byId('still', SnapshotImage);
   #zoom = byId('zoom', ZoomView);
   #shownStill = '';
-  /** @type {ReturnType<typeof setTimeout>|null} */
-  #restTimer = null;
   /** Whether the overlay may offer the sub stream; the page knows. */
   subPossible = false;
   /** Why there is no channel to play at all. @type {import('../lib/api.js').Problem|null} */
@@ -117,14 +115,8 @@ export class ViewerStage extends EventTarget {
     if (!this.#session.isWanted) this.dispatchEvent(new Event('wanted'));
     else if (this.#session.view.phase === 'failed') this.#session.retry();
     else if (this.#player.isPaused) this.#resume();
-    else if (this.#player.hasPicture) this.#pause();
+    else if (this.#player.hasPicture) this.#player.pause();
     this.#show();
-  }
-
-  #pause() {
-    this.#player.pause();
-    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
-    this.#restTimer = setTimeout(() => this.#player.isPaused && this.#session.rest(), PAUSED_REST_MS);
   }
 
   #resume() {
@@ -193,6 +185,7 @@ export class ViewerStage extends EventTarget {
     });
     player.addEventListener('player-shows', (event) => /** @type {CustomEvent} */ (event).detail !== 'before' && session.playerShows());
     player.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail));
+    player.addEventListener('player-rests', () => this.#session.rest());
     player.addEventListener('player-restart', () => session.playerBroke());
     player.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail));
     player.addEventListener('player-sound', (event) => {

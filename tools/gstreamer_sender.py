@@ -29,7 +29,7 @@ def main(launch: str) -> None:
     server.get_mount_points().add_factory("/film", factory)
     if not server.attach(None):
         raise SystemExit("no port")
-    print(json.dumps({"port": server.get_bound_port(), "version": Gst.version_string()}), flush=True)  # noqa: T201 - what starts it reads this
+    print(json.dumps({"port": server.get_bound_port(), "version": Gst.version_string()}), flush=True)
     loop = GLib.MainLoop()
     threading.Thread(target=lambda: (sys.stdin.read(), loop.quit()), daemon=True).start()
     loop.run()

@@ -95,7 +95,7 @@ def main(names: list[str]) -> None:
             taken = _from_gstreamer(session, film) if session.launch else _from_ffmpeg(film)
             (FOLDER / f"{name}.rtsp").write_bytes(b"".join(RECORD.pack(*head) + data for *head, data in taken))
             _take_out(session, film)
-        print(f"{name}: {sum(size for _, size, *_ in taken)} bytes")  # noqa: T201 - a command's own words
+        print(f"{name}: {sum(size for _, size, *_ in taken)} bytes")
 
 
 # -- what is sent --------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def _encoded(session: Session, size: str, start_s: int, seconds: int, container:
         command += ["-c:v", "libx264", "-preset", "veryfast", "-x264-params", options]
     else:
         command += ["-c:v", "libx265", "-preset", "veryfast", "-x265-params", _X265]
-    made = subprocess.run([*command, "-f", container, "-"], capture_output=True, check=True)  # noqa: S603 - our own words
+    made = subprocess.run([*command, "-f", container, "-"], capture_output=True, check=True)
     return made.stdout
 
 
@@ -139,7 +139,7 @@ def _take_out(session: Session, film: Path) -> None:
         muxer = {"h265": "hevc", "aac": "adts"}.get(ending, ending)
         file = FOLDER / f"{session.film}.{ending}"
         copy = [FFMPEG, "-v", "error", "-y", "-i", str(film), "-map", f"0:{stream}", "-c", "copy", "-f", muxer]
-        subprocess.run([*copy, str(file)], check=True)  # noqa: S603 - our own words
+        subprocess.run([*copy, str(file)], check=True)
 
 
 # -- who sends it --------------------------------------------------------------------------------------
@@ -188,9 +188,7 @@ class Wire:
 def _from_gstreamer(session: Session, film: Path) -> list[tuple[int, int, int, bytes]]:
     """We ask for it, as a viewer of a camera does."""
     command = [PYTHON, str(ROOT / "tools" / "gstreamer_sender.py"), session.launch.format(file=film)]
-    with subprocess.Popen(  # noqa: S603 - our own words
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None  # noqa: S101 - for the type checker
         assert process.stdout is not None  # noqa: S101 - the same
         port = json.loads(process.stdout.readline())["port"]
@@ -225,7 +223,7 @@ def _from_ffmpeg(film: Path) -> list[tuple[int, int, int, bytes]]:
         url = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/film"
         rate = ["-r", str(FPS)] if film.suffix == ".h264" else []
         command = [FFMPEG, "-v", "error", "-re", *rate, "-i", str(film), "-c", "copy"]
-        with subprocess.Popen([*command, "-rtsp_transport", "tcp", "-f", "rtsp", url]):  # noqa: S603 - our own words
+        with subprocess.Popen([*command, "-rtsp_transport", "tcp", "-f", "rtsp", url]):
             connection, _ = listener.accept()
             with connection:
                 connection.settimeout(_LONGEST_S)

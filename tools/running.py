@@ -89,7 +89,7 @@ class Recorder:
 @contextlib.contextmanager
 def running_recorder(*options: str) -> Iterator[Recorder]:
     """A pretend recorder on free ports of loopback; it ends with the block."""
-    process = subprocess.Popen(  # noqa: S603 - our own module
+    process = subprocess.Popen(
         [sys.executable, "-m", "simulator", "--username", "admin", "--no-discovery", "--die-with-parent", *options],
         cwd=ROOT,
         env={**_environment(), "SIMULATOR_PASSWORD": PASSWORD},

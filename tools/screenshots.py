@@ -63,7 +63,7 @@ class Studio:
                         then(page)
                     page.wait_for_timeout(rest_ms)
                     page.screenshot(path=self._folder / f"{name}-{width}-{scheme}.png")
-                    print(f"{name}-{width}-{scheme}.png")  # noqa: T201 - a command's own output
+                    print(f"{name}-{width}-{scheme}.png")
 
     @contextmanager
     def page(self, width: int, height: int, scheme: str) -> Iterator[Page]:

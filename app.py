@@ -1,6 +1,6 @@
 """The way in: `python app.py` serves until Ctrl-C; `--demo` adds the pretend recorder if there is no camera yet.
 
-`create_app()` is the WSGI application. The rooms behind it are wired in `rooms.py`, and imported by the worker
+`create_app()` is the WSGI application. The rooms behind it are wired in `wiring.py`, and imported by the worker
 alone: imported here, they would lie in the memory of gunicorn's master too (some 40 MB).
 """
 
@@ -23,19 +23,19 @@ from web.server import EXIT_CANNOT_START, Server
 if TYPE_CHECKING:
     from flask_openapi3.openapi import OpenAPI
 
-    from rooms import Rooms
+    from wiring import Application
 
 
-def make_rooms(settings: Settings, *, is_demo: bool = False) -> Rooms:
+def make_application(settings: Settings, *, is_demo: bool = False) -> Application:
     """Wires the rooms. Starts nothing."""
-    from rooms import Rooms  # noqa: PLC0415 - the module's own text says why
+    from wiring import Application  # noqa: PLC0415 - the module's own text says why
 
-    return Rooms(settings, is_demo=is_demo)
+    return Application(settings, is_demo=is_demo)
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
-    """Wires the rooms for these settings. Starts nothing; `app.extensions["rooms"]` starts and stops."""
-    return make_rooms(settings or Settings.from_environ()).web
+    """Wires the rooms for these settings. Starts nothing; `app.extensions["application"]` starts and stops."""
+    return make_application(settings or Settings.from_environ()).web
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,11 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lock.release()
         sys.stderr.write(f"{error}\n")
         return EXIT_CANNOT_START
-    return Server(settings, lambda: make_rooms(settings, is_demo=is_demo)).serve()
+    return Server(settings, lambda: make_application(settings, is_demo=is_demo)).serve()
 
 
 def check_accounts(settings: Settings) -> None:
-    """SettingsError where others could reach the app and there is no account. rooms.py looks again."""
+    """SettingsError where others could reach the app and there is no account. wiring.py looks again."""
     if settings.is_loopback:
         return
     try:

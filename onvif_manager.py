@@ -26,7 +26,7 @@ from cameras.pictures import FrameSnapshot, Pictures
 from cameras.pretend import HOST, USERNAME, Launcher, PretendRecorder
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry, device_key
-from cameras.snapshot_shelf import SnapshotShelf
+from cameras.snapshot_cache import SnapshotCache
 from cameras.store import CameraStore, StoredCamera, StoredChannel
 from core.clock import Clock
 from core.errors import Conflict, Unavailable
@@ -82,8 +82,8 @@ class OnvifManager:
         self._connector = Connector(
             self._registry, self._store, settings, clock, connect=connect, probe=probe, pace=pace or Pace()
         )
-        self._shelf = SnapshotShelf(settings.data_dir / "cache" / "snapshots")
-        self._pictures = Pictures(self._registry, self._connector, self._shelf, settings, clock, frame_snapshot)
+        self._cache = SnapshotCache(settings.data_dir / "cache" / "snapshots")
+        self._pictures = Pictures(self._registry, self._connector, self._cache, settings, clock, frame_snapshot)
         self._finder = Finder(self._registry, settings, search)
         self._pretend = PretendRecorder(
             launcher, settings, clock, on_ready=self._pretend_is_ready, on_down=self._pretend_is_down
@@ -103,7 +103,7 @@ class OnvifManager:
         except BaseException:
             self._store.close()
             raise
-        self._shelf.open(self._registry.ids())
+        self._cache.open(self._registry.ids())
         self._is_running = True
         self._connector.start()
         for camera_id in self._registry.ids():
@@ -217,7 +217,7 @@ class OnvifManager:
             if device is not None:
                 device.close()
             if is_moved:
-                self._shelf.drop_camera(camera_id)
+                self._cache.drop_camera(camera_id)
             self._connect_anew(camera_id)
         return self.get_camera(camera_id)
 
@@ -236,7 +236,7 @@ class OnvifManager:
         if device is not None:
             device.close()
         self._gate.forget(device_key(camera_id))
-        self._shelf.drop_camera(camera_id)
+        self._cache.drop_camera(camera_id)
 
     def refresh(self, camera_id: int) -> CameraView:
         """Connects again and reads everything anew, in the background; a refused password is tried again."""

@@ -19,16 +19,8 @@ from core.records import StreamSource, StreamState, VideoFormat
 from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
-from sessions.folders import remove_leftovers
-from sessions.ids import stream_id_of
-from sessions.live_hub import LiveListener
-from sessions.plan import needs_transcode
-from sessions.replay_hub import ReplayListener
-from sessions.replay_segments import MakeSegments, make_segments
-from sessions.replay_session import ReplaySession
-from sessions.session import Session
-from sessions.snapshots import SnapshotTaker
-from sessions.tools import (
+from sessions.base import BaseSession
+from sessions.context import (
     FindRecorded,
     FindReplay,
     KnownVideo,
@@ -37,14 +29,22 @@ from sessions.tools import (
     OpenReplay,
     RequestKeyFrame,
     ResolveSource,
-    Tools,
+    SessionContext,
     TranscodeSlots,
-    no_replay_line,
+    no_replay_connection,
     no_replay_source,
     nothing_known,
 )
+from sessions.folders import remove_leftovers
+from sessions.ids import stream_id_of
+from sessions.live.broadcast import LiveListener
+from sessions.live.plan import needs_transcode
+from sessions.live.session import Session
+from sessions.replay.broadcast import ReplayListener
+from sessions.replay.session import ReplaySession
+from sessions.replay_segments import MakeSegments, make_segments
+from sessions.snapshots import SnapshotTaker
 from sessions.view import StreamView
-from sessions.watchable import Watchable
 
 __all__ = ["StreamManager", "StreamView"]
 
@@ -74,7 +74,7 @@ class StreamManager:
         known_video: KnownVideo = lambda _camera_id, _token: None,
         find_replay: FindReplay = no_replay_source,
         find_recorded: FindRecorded = nothing_known,
-        open_replay: OpenReplay = no_replay_line,
+        open_replay: OpenReplay = no_replay_connection,
         replay_places: Callable[[int], int] | None = None,
         make_segments: MakeSegments = make_segments,
         ffmpeg: Callable[[], Path] | None = None,
@@ -83,7 +83,7 @@ class StreamManager:
         self._known_video = known_video
         self._replay_places = replay_places or (lambda _camera_id: settings.device_replay_sessions)
         self._slots = TranscodeSlots(settings.max_transcodes)
-        self._tools = Tools(
+        self._context = SessionContext(
             settings=settings,
             clock=clock,
             spawner=spawner,
@@ -98,10 +98,10 @@ class StreamManager:
             open_replay=open_replay,
             make_segments=make_segments,
         )
-        self._snapshots = SnapshotTaker(self._tools)
+        self._snapshots = SnapshotTaker(self._context)
         self._lock = threading.Lock()
         self._is_open = False
-        self._sessions: dict[str, Watchable] = {}
+        self._sessions: dict[str, BaseSession] = {}
         self._ended: OrderedDict[str, StreamView] = OrderedDict()
         self._codecs: dict[tuple[int, str], str] = {}
 
@@ -139,13 +139,13 @@ class StreamManager:
             stream_id = stream_id_of(camera_id, profile_token, is_hevc=is_hevc_variant)
             old = self._sessions.get(stream_id)
             if isinstance(old, Session) and needs_transcode(codec, is_hevc_variant=is_hevc_variant):
-                self._slots.take(stream_id, old.holdings)  # it may have run without ffmpeg until now
+                self._slots.take(stream_id, old.resources)  # it may have run without ffmpeg until now
             viewer_id = old.add_viewer() if old is not None else None
             if old is not None and viewer_id is not None:
                 return old.view(), viewer_id, False
             session = self._new_session(camera_id, profile_token, codec, is_hevc_variant=is_hevc_variant, after=old)
             if needs_transcode(codec, is_hevc_variant=is_hevc_variant):
-                self._slots.take(session.stream_id, session.holdings)
+                self._slots.take(session.stream_id, session.resources)
             viewer_id = session.add_viewer()
             self._begin(session)
         return session.view(), viewer_id or "", True
@@ -207,7 +207,7 @@ class StreamManager:
                     used_by=active,
                 )
             session = ReplaySession(
-                self._tools,
+                self._context,
                 camera_id,
                 recording_token,
                 start_utc,
@@ -310,12 +310,12 @@ class StreamManager:
     # ---- inside ----------------------------------------------------------------------------------
 
     def _new_session(
-        self, camera_id: int, profile_token: str, codec: str | None, *, is_hevc_variant: bool, after: Watchable | None
+        self, camera_id: int, profile_token: str, codec: str | None, *, is_hevc_variant: bool, after: BaseSession | None
     ) -> Session:
         """With the lock held."""
         self._check_room()
         return Session(
-            self._tools,
+            self._context,
             camera_id,
             profile_token,
             is_hevc_variant=is_hevc_variant,
@@ -330,7 +330,7 @@ class StreamManager:
         self._sessions[session.stream_id] = session
         session.start()
 
-    def _unless_ended(self, stream_id: str) -> Watchable | None:
+    def _unless_ended(self, stream_id: str) -> BaseSession | None:
         """None for a session that has ended; NotFound for one that never was."""
         with self._lock:
             session = self._sessions.get(stream_id)
@@ -338,7 +338,7 @@ class StreamManager:
                 raise NotFound("There is no such stream.")
             return session
 
-    def _stop(self, session: Watchable | None) -> StreamState:
+    def _stop(self, session: BaseSession | None) -> StreamState:
         if session is not None:
             session.stop()
             self._forget(session)
@@ -365,14 +365,14 @@ class StreamManager:
             raise InvalidRequest.of_field("stream_id", "one that /api/playback/start gave out")
         return session
 
-    def _session(self, stream_id: str) -> Watchable:
+    def _session(self, stream_id: str) -> BaseSession:
         with self._lock:
             session = self._sessions.get(stream_id)
         if session is None:
             raise NotFound("There is no such stream.")
         return session
 
-    def _forget(self, session: Watchable) -> None:
+    def _forget(self, session: BaseSession) -> None:
         """Called when a session has ended, by its thread and by who stopped it."""
         view = replace(session.view(), status=StreamState.STOPPED, error=None, viewers=0)
         with self._lock:
@@ -392,7 +392,7 @@ def _check_accept(accept: tuple[str, ...]) -> None:
         raise InvalidRequest.of_field("accept", "a list of h264 and hevc")
 
 
-def _stop_all(sessions: list[Watchable]) -> None:
+def _stop_all(sessions: list[BaseSession]) -> None:
     """Side by side: each may take a second."""
     threads = [threading.Thread(target=session.stop, name="stop-session") for session in sessions]
     for thread in threads:

@@ -10,11 +10,11 @@ import sys
 import time
 
 from core.records import AudioFormat, VideoFormat
+from media.codecs.video import H264
 from media.fmp4.segments import SegmentBuilder
-from media.rtsp.codecs import H264
-from media.rtsp.depacketizing import AudioDepacketizer, VideoDepacketizer
-from media.rtsp.rtp import AUDIO, VIDEO, RtpPacket
-from media.rtsp.sdp import AudioTrack
+from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
+from media.rtsp.client.sdp import AudioTrack
 
 FPS = 25
 PAYLOAD_BYTES = 1400

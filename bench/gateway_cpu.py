@@ -24,8 +24,8 @@ from core.records import Credential, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
-from media.rtsp.feed import Feed, FeedState
 from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import Feed, FeedState
 
 
 def living_mains(device: Recorder) -> list[tuple[str, str]]:

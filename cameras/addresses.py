@@ -6,8 +6,8 @@ import ipaddress
 import re
 import unicodedata
 
+from core.allowed_addresses import LOOPBACK_REFUSED, allowed_addresses, why_not_port
 from core.errors import InvalidRequest
-from core.outward import LOOPBACK_REFUSED, outward, why_not_port
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 # What inet_aton reads as a number: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
@@ -94,7 +94,7 @@ def _allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
             raise InvalidRequest.of_field("host", "an address without a zone (the part from % on)")
         if address.ipv4_mapped is not None:
             raise InvalidRequest.of_field("host", f"write it as {address.ipv4_mapped}")
-    if why := outward.why_not(str(address)):
+    if why := allowed_addresses.why_not(str(address)):
         raise InvalidRequest.of_field("host", why)
     return str(address)
 
@@ -108,7 +108,7 @@ def _checked_name(host: str) -> str:
     labels = host.removesuffix(".").split(".")
     if len(host) > _HOST_LENGTH or not all(_LABEL.fullmatch(label) for label in labels):
         raise InvalidRequest.of_field("host", "this is no host name and no IP address")
-    if labels[-1] == "localhost" and outward.why_not("127.0.0.1"):
+    if labels[-1] == "localhost" and allowed_addresses.why_not("127.0.0.1"):
         raise InvalidRequest.of_field("host", LOOPBACK_REFUSED)
     if _NUMBER.fullmatch(labels[-1]):
         raise InvalidRequest.of_field("host", "write an IP address as four numbers from 0 to 255")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from cameras.addresses import authority
 from cameras.channels import merge_channels
 from cameras.device import Connect, Device, Probe, Target
-from cameras.hiding import Hiding
+from cameras.redactor import Redactor
 from cameras.registry import Entry, Registry, credential_of, device_key
 from cameras.schedule import Schedule
 from cameras.store import CameraStore, StoredCamera
@@ -272,10 +272,10 @@ class Connector:
                     return False
                 known = entry.channels
                 before = entry.stored
-            hiding = Hiding(before.password)
+            redactor = Redactor(before.password)
             channels = None
             if read_channels is not None:
-                channels = merge_channels(known, [hiding.channel(channel) for channel in read_channels])
+                channels = merge_channels(known, [redactor.channel(channel) for channel in read_channels])
             if not self._registry.learn(camera_id, generation, device, channels):
                 return False
             self._save(camera_id, before, channels is not None and channels != known)

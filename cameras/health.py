@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cameras.hiding import Hiding
 from cameras.records import HealthCard
+from cameras.redactor import Redactor
 from cameras.registry import Registry
 from core.records import ServiceCheck
 
@@ -25,7 +25,7 @@ def make_health_card(
     return HealthCard(
         camera=view,
         made_at=now_utc,
-        checks=Hiding(stored.password).checks((*checks, *more)),
+        checks=Redactor(stored.password).checks((*checks, *more)),
         channels=channels,
         clock_measured_at=stored.clock_offset.measured_at if stored.clock_offset else None,
         next_try_at=next_try_at,

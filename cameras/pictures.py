@@ -13,7 +13,7 @@ from cameras.connecting import Connector
 from cameras.device import Device
 from cameras.records import TimedSnapshot
 from cameras.registry import Registry, credential_of, device_key
-from cameras.snapshot_shelf import SnapshotShelf
+from cameras.snapshot_cache import SnapshotCache
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, NotFound
 from core.recordings import RecordingDevice, ReplaySource, correction_s
@@ -38,14 +38,14 @@ class Pictures:
         self,
         registry: Registry,
         connector: Connector,
-        shelf: SnapshotShelf,
+        cache: SnapshotCache,
         settings: Settings,
         clock: Clock,
         frame_snapshot: FrameSnapshot | None,
     ) -> None:
         self._registry = registry
         self._connector = connector
-        self._shelf = shelf
+        self._cache = cache
         self._settings = settings
         self._clock = clock
         self._frame_snapshot = frame_snapshot
@@ -141,7 +141,7 @@ class Pictures:
             if profile_token is not None:
                 tokens.sort(key=lambda token: token != profile_token)
             for token in tokens:
-                if (kept := self._shelf.get(camera_id, token)) is not None:
+                if (kept := self._cache.get(camera_id, token)) is not None:
                     return kept
         return None
 
@@ -160,9 +160,9 @@ class Pictures:
                 raise CameraUnsupported("The device gives no snapshots.", service="snapshot")
             jpeg = self._frame(camera_id, profile_token, self._frame_snapshot)
         taken = TimedSnapshot(jpeg, self._clock.now_utc())
-        self._shelf.put(camera_id, profile_token, taken)
+        self._cache.put(camera_id, profile_token, taken)
         if self._registry.find(camera_id) is None:  # removed meanwhile: nothing of it is kept
-            self._shelf.drop_camera(camera_id)
+            self._cache.drop_camera(camera_id)
         return taken
 
     def _frame(self, camera_id: int, profile_token: str, frame_snapshot: FrameSnapshot) -> bytes:

@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+from core.allowed_addresses import allowed_addresses
 from core.clock import Clock
 from core.errors import AppError, CameraUnreachable
-from core.outward import outward
 from core.records import Problem
 from core.secrets import Secret
 from core.settings import ROOT, Settings
@@ -168,14 +168,14 @@ class PretendRecorder:
             finally:
                 password_file.unlink(missing_ok=True)
             if ports is not None:
-                outward.set_own(frozenset((HOST, port) for port in ports))
+                allowed_addresses.set_own(frozenset((HOST, port) for port in ports))
                 self._on_ready(ports[0])
                 while child.wait(3600.0) is None and not stopping.is_set():
                     pass
                 if not stopping.is_set():
                     log.warning("the pretend recorder ended with %s: %s", child.poll(), child.stderr_tail()[-2000:])
         finally:
-            outward.set_own(frozenset())
+            allowed_addresses.set_own(frozenset())
             password_file.unlink(missing_ok=True)
             if self._child is not None:
                 self._child.stop()

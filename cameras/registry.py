@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from cameras.channels import shown_channels
 from cameras.device import Device, Target
-from cameras.hiding import Hiding
 from cameras.records import CameraView
+from cameras.redactor import Redactor
 from cameras.store import StoredCamera, StoredChannel
 from core.clock import Clock
 from core.errors import NotFound
@@ -233,7 +233,7 @@ class Registry:
                 entry.channels, entry.channels_read_s = channels, now_s
             entry.stored = replace(
                 entry.stored,
-                info=Hiding(entry.stored.password).info(device.info),
+                info=Redactor(entry.stored.password).info(device.info),
                 services=device.services,
                 clock_offset=device.clock_offset,
                 last_seen_at=self._clock.now_utc(),

@@ -10,8 +10,8 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import quote, urlsplit
 
+from core.allowed_addresses import why_not_port
 from core.errors import CameraBadAnswer
-from core.outward import why_not_port
 
 MAX_ADDRESS = 2048
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}

@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 from lxml import etree
 from zeep.transports import Transport
 
+from core.allowed_addresses import allowed_addresses
 from core.errors import CameraBadAnswer, CameraUnreachable
-from core.outward import outward
 from core.records import Credential
 from onvif_services import http_digest
 from onvif_services.addresses import bracketed
@@ -90,20 +90,20 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         host = self._transport.host
-        place = outward.place_of(host)
+        place = allowed_addresses.place_of(host)
         try:
             self._connect_to(place or host)
         except OSError:
             if place is None:
                 raise
-            outward.forget(host)  # the device may have moved
+            allowed_addresses.forget(host)  # the device may have moved
             self._connect_to(host)
 
     def _connect_to(self, host: str) -> None:
         """The addresses one after another, all of them looked at before; OSError of the last."""
         found = resolve(host, self._transport.port, self._deadline_s)
         for *_, address in found:
-            outward.check(str(address[0]), self._transport.port)
+            allowed_addresses.check(str(address[0]), self._transport.port)
         problem: OSError = OSError("no address")
         for family, kind, proto, _, address in found:
             sock = _DeadlineSocket(family, kind, proto)
@@ -268,7 +268,7 @@ class CappedTransport(Transport):
     def reached(self, address: str) -> None:
         with self._lock:
             if not self._closed:
-                outward.reached(self.host, address)
+                allowed_addresses.reached(self.host, address)
 
     def closed(self, sock: socket.socket) -> None:
         with self._lock:
@@ -279,7 +279,7 @@ class CappedTransport(Transport):
         with self._lock:
             self._closed = True
             sockets = list(self._sockets)
-            outward.forget(self.host)
+            allowed_addresses.forget(self.host)
         for sock in sockets:
             _shut(sock)
 

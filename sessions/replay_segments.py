@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core.errors import CameraBadAnswer
 from core.records import AudioFormat, VideoFormat
-from media.access_unit import AccessUnit
+from media.codecs.access_unit import AccessUnit
 from media.fmp4.segments import Part, Segment, SegmentBuilder
 from media.fmp4.tracks import TrackError
 

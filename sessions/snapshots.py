@@ -10,7 +10,7 @@ from core.records import StreamSource
 from media.commands import snapshot_command
 from media.ffmpeg import FfmpegMissing
 from media.process import ProgramMissing
-from sessions.tools import Tools
+from sessions.context import SessionContext
 
 AT_ONCE = 2
 _MAX_BYTES = 4_000_000
@@ -19,18 +19,18 @@ _MAX_BYTES = 4_000_000
 class SnapshotTaker:
     """Each costs the decoding of one key frame; only AT_ONCE are made side by side."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
         self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def take(self, source: StreamSource) -> bytes:
         """A JPEG. Blocks for at most three times device_timeout_s; raises a DeviceError or Unavailable."""
-        timeout_s = self._tools.settings.device_timeout_s
+        timeout_s = self._context.settings.device_timeout_s
         if not self._places.acquire(timeout=timeout_s):
             raise Unavailable("Too many snapshots are being made.", code="busy", retry_after_s=5)
         try:
-            ffmpeg = self._tools.find_ffmpeg()
-            feed = self._tools.open_feed(source)
+            ffmpeg = self._context.find_ffmpeg()
+            feed = self._context.open_feed(source)
             try:
                 feed.wait_described(timeout_s)
                 return self._take(ffmpeg, feed.url, timeout_s)
@@ -41,7 +41,7 @@ class SnapshotTaker:
 
     def _take(self, ffmpeg: Path, url: str, timeout_s: float) -> bytes:
         try:
-            child = self._tools.spawner.spawn(snapshot_command(ffmpeg, url), name="ffmpeg snapshot", stdout="pipe")
+            child = self._context.spawner.spawn(snapshot_command(ffmpeg, url), name="ffmpeg snapshot", stdout="pipe")
         except ProgramMissing as error:
             raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
         jpeg = child.stdout_bytes(timeout_s)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.outward import outward
+from core.allowed_addresses import allowed_addresses
 
-outward.allow_loopback(True)  # fixtures of a whole session connect before the one below
+allowed_addresses.allow_loopback(True)  # fixtures of a whole session connect before the one below
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,6 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _devices_on_loopback() -> Iterator[None]:
     """The devices of the tests run on this machine; a test about the rule sets it itself."""
-    outward.allow_loopback(True)
+    allowed_addresses.allow_loopback(True)
     yield
-    outward.allow_loopback(True)
+    allowed_addresses.allow_loopback(True)

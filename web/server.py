@@ -1,7 +1,7 @@
 """gunicorn around the app: one worker process with threads, which dies with its parent.
 
 One worker, because sessions, connections and ffmpeg belong to one process: with four, 9 of 40
-requests saw the stream. Rooms start after the fork (a thread made before it would be dead in the
+requests saw the stream. Application start after the fork (a thread made before it would be dead in the
 worker) and stop before the worker ends. The worker ends hard once its rooms are closed: a thread
 that still waits for a device must not keep it.
 """

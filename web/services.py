@@ -22,8 +22,8 @@ from core.errors import Unavailable
 from core.records import Channel, StreamState
 from core.settings import Settings
 from recordings.views import Coverage, Found, Playback, Summary
-from sessions.live_hub import LiveListener
-from sessions.replay_hub import ReplayListener
+from sessions.live.broadcast import LiveListener
+from sessions.replay.broadcast import ReplayListener
 from sessions.view import StreamView
 from wall_manager import WallManager
 from web.live.sockets import Sockets
@@ -122,7 +122,7 @@ class Recordings(Protocol):
     ) -> Playback: ...
 
 
-class WaitingRoom:
+class RequestLimit:
     """Bounds how many requests wait at once, so that plain ones always find a thread.
 
     Full means Unavailable at once: the caller is told when to come back instead of holding a
@@ -156,8 +156,8 @@ class Services:
     accounts: AccountManager
     walls: WallManager
     watching: Watching = field(init=False)
-    playlist_room: WaitingRoom = field(init=False)
-    device_room: WaitingRoom = field(init=False)
+    playlist_limit: RequestLimit = field(init=False)
+    device_limit: RequestLimit = field(init=False)
     sockets: Sockets = field(init=False)
 
     def __post_init__(self) -> None:
@@ -166,8 +166,8 @@ class Services:
         self.accounts.on_ended(self.watching.end)
         self.accounts.on_ended(self.sockets.end_logins)
         places = max(2, self.settings.request_threads // 4)
-        object.__setattr__(self, "playlist_room", WaitingRoom(places, "playlists are waited for"))
-        object.__setattr__(self, "device_room", WaitingRoom(places, "answers of devices are waited for"))
+        object.__setattr__(self, "playlist_limit", RequestLimit(places, "playlists are waited for"))
+        object.__setattr__(self, "device_limit", RequestLimit(places, "answers of devices are waited for"))
 
 
 def services() -> Services:

@@ -63,5 +63,5 @@ def _playlist(stream_id: str, name: str, viewer_id: str | None) -> str:
     except Unavailable:
         if wait_s <= 0:
             raise
-    with services().playlist_room.place():
+    with services().playlist_limit.place():
         return streams.playlist(stream_id, name, wait_s, viewer_id)

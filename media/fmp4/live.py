@@ -16,14 +16,14 @@ from datetime import datetime
 from typing import Protocol
 
 from core.records import AudioFormat, VideoFormat
-from media.access_unit import VIDEO, AccessUnit
+from media.codecs.access_unit import VIDEO, AccessUnit
+from media.codecs.video import ParameterSets, VideoCodec
 from media.fmp4.sound import SoundLine, sound_line
 from media.fmp4.tracks import Track, TrackError, video_track
 from media.fmp4.writer import Sample, TrackRun, fragment, init_section
-from media.rtsp.codecs import ParameterSets, VideoCodec
-from media.rtsp.depacketizing import AudioDepacketizer, VideoDepacketizer
-from media.rtsp.rtp import RtpPacket
-from media.rtsp.sdp import AudioTrack
+from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.rtp import RtpPacket
+from media.rtsp.client.sdp import AudioTrack
 
 TIMESCALE = 90_000
 _USUAL_STEP = TIMESCALE // 25

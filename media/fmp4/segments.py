@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.records import AudioFormat, VideoFormat
-from media.access_unit import VIDEO, AccessUnit
+from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.sound import sound_line
 from media.fmp4.tracks import Track, video_track
 from media.fmp4.writer import Sample, TrackRun, fragment, init_section

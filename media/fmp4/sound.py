@@ -7,8 +7,8 @@ late or has holes would hold the pictures up for ever.
 from __future__ import annotations
 
 from core.records import AudioFormat
-from media import aac, flac
-from media.access_unit import AccessUnit
+from media.codecs import aac, flac
+from media.codecs.access_unit import AccessUnit
 from media.fmp4.tracks import Track, audio_track
 from media.fmp4.writer import Sample, TrackRun
 

@@ -10,10 +10,9 @@ import re
 from dataclasses import dataclass
 
 from core.records import AudioFormat, VideoFormat
-from media import aac, flac
+from media.codecs import aac, flac, h264, h265
+from media.codecs.bits import BitReader, BitsEnded
 from media.fmp4.boxes import box, full_box, u16, u32
-from media.rtsp import h264, h265
-from media.rtsp.bits import BitReader, BitsEnded
 
 VIDEO_ID, AUDIO_ID = 1, 2
 _MAX_SET_BYTES = 65_535

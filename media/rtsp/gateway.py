@@ -26,13 +26,13 @@ from core.recordings import ReplayAbilities, ReplaySource
 from core.records import StreamSource
 from core.settings import Settings
 from media.fmp4.live import FragmentSink, LiveFragments
-from media.rtsp.budget import SessionBudget
-from media.rtsp.device import DeviceSession
-from media.rtsp.feed import Feed, FeedStatus, MediaDescription
-from media.rtsp.loopback import LoopbackReader, LoopbackServer
-from media.rtsp.replay import HeldLine, ReplayTools
-from media.rtsp.source import SharedSource
-from media.rtsp.timeline import WallClock
+from media.rtsp.client.budget import SessionBudget
+from media.rtsp.client.session import DeviceSession
+from media.rtsp.live.feed import Feed, FeedStatus, MediaDescription
+from media.rtsp.live.loopback import LoopbackReader, LoopbackServer
+from media.rtsp.live.source import SharedSource
+from media.rtsp.live.timeline import WallClock
+from media.rtsp.replay.held_session import HeldReplayConnection, ReplayContext
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +175,7 @@ class RtspGateway:
         self._timeout_s = settings.rtsp_timeout_s
         self._linger_s = linger_s
         self._budget = SessionBudget(settings.device_live_sessions, clock)
-        self._replay = ReplayTools(
+        self._replay = ReplayContext(
             gate=login_gate,
             clock=clock,
             timeout_s=settings.rtsp_timeout_s,
@@ -185,7 +185,7 @@ class RtspGateway:
         )
         self._keep_abilities = keep_abilities
         self._keeping = threading.Lock()
-        self._replays: dict[HeldLine, asyncio.Task[None]] = {}  # the thread's own
+        self._replays: dict[HeldReplayConnection, asyncio.Task[None]] = {}  # the thread's own
         self._wall = WallClock(clock)
         self._lock = threading.Lock()
         self._lines: dict[_Key, _Line] = {}
@@ -240,8 +240,8 @@ class RtspGateway:
             self._feeds[feed.token] = feed
         return feed
 
-    def open_replay(self, source: ReplaySource) -> HeldLine:
-        """A line to a recorder's recording (replay_line.ReplayLine). Nothing is asked before its first play().
+    def open_replay(self, source: ReplaySource) -> HeldReplayConnection:
+        """A line to a recorder's recording (replay_line.ReplayConnection). Nothing is asked before its first play().
 
         Raises Unavailable while the gateway is not running.
         """
@@ -249,7 +249,7 @@ class RtspGateway:
             loop = self._loop
         if loop is None:
             raise Unavailable("The media gateway is not running.")
-        line = HeldLine(self._replay, source, loop, self._forget_line)
+        line = HeldReplayConnection(self._replay, source, loop, self._forget_line)
         loop.call_soon_threadsafe(self._serve, line)
         return line
 
@@ -313,10 +313,10 @@ class RtspGateway:
             except AppError as error:
                 log.info("%s: what it was seen to do is not kept (%s)", source.device_key, error.code)
 
-    def _forget_line(self, line: HeldLine) -> None:
+    def _forget_line(self, line: HeldReplayConnection) -> None:
         self._replays.pop(line, None)
 
-    def _serve(self, line: HeldLine) -> None:
+    def _serve(self, line: HeldReplayConnection) -> None:
         self._replays[line] = asyncio.get_running_loop().create_task(line.serve())
 
     def _find_outlet(self, token: str) -> GatewayFeed | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.records import AudioFormat, VideoFormat
-from media.access_unit import AUDIO, VIDEO, AccessUnit
+from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.fmp4.segments import Segment, SegmentBuilder
 from tests.browser.watching import Watched
 from tests.media.encoded import CLOCK_RATE, FPS, encoded, with_b_frames

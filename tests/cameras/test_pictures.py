@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cameras.records import CameraChange, CameraDraft, TimedSnapshot
-from cameras.snapshot_shelf import SnapshotShelf
+from cameras.snapshot_cache import SnapshotCache
 from core.clock import SystemClock
 from core.errors import (
     CameraAuthFailed,
@@ -291,7 +291,7 @@ def snapshot_of(size_bytes: int) -> TimedSnapshot:
 
 
 def test_the_shelf_holds_no_more_than_it_may_and_drops_the_oldest(tmp_path: Path) -> None:
-    shelf = SnapshotShelf(tmp_path, disk_bytes=10_000, memory_bytes=3_000)
+    shelf = SnapshotCache(tmp_path, disk_bytes=10_000, memory_bytes=3_000)
     shelf.open([1])
     for number in range(30):
         shelf.put(1, f"token{number}", snapshot_of(1_000))
@@ -300,7 +300,7 @@ def test_the_shelf_holds_no_more_than_it_may_and_drops_the_oldest(tmp_path: Path
 
 
 def test_the_shelf_takes_any_token(tmp_path: Path) -> None:
-    shelf = SnapshotShelf(tmp_path)
+    shelf = SnapshotCache(tmp_path)
     shelf.open([1])
     tokens = ["../../etc/passwd", "a/b", "", "x" * 10_000, "\x00", "\ud800", "A", "a"]
     for number, token in enumerate(tokens):
@@ -313,13 +313,13 @@ def test_the_shelf_takes_any_token(tmp_path: Path) -> None:
 
 
 def test_the_shelf_clears_away_what_belongs_to_nobody(tmp_path: Path) -> None:
-    shelf = SnapshotShelf(tmp_path)
+    shelf = SnapshotCache(tmp_path)
     shelf.open([1, 2])
     shelf.put(1, "a", snapshot_of(100))
     shelf.put(2, "a", snapshot_of(100))
     (tmp_path / ".camera1_half.jpg").write_bytes(b"half")
     (tmp_path / "notes.txt").write_bytes(b"?")
-    again = SnapshotShelf(tmp_path)
+    again = SnapshotCache(tmp_path)
     again.open([2])
     assert again.get(1, "a") is None
     assert again.get(2, "a") is not None
@@ -328,7 +328,7 @@ def test_the_shelf_clears_away_what_belongs_to_nobody(tmp_path: Path) -> None:
 
 def test_a_shelf_that_cannot_write_still_remembers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "in the way").write_bytes(b"")
-    shelf = SnapshotShelf(tmp_path / "in the way")
+    shelf = SnapshotCache(tmp_path / "in the way")
     shelf.open([1])
     shelf.put(1, "a", snapshot_of(100))
     shelf.put(1, "b", snapshot_of(100))

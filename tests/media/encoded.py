@@ -8,9 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
 
+from media.codecs import h264, h265
 from media.ffmpeg import find_ffmpeg
-from media.rtsp import h264, h265
-from media.rtsp.rtp import AUDIO, VIDEO, RtpPacket
+from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
 
 FPS = 10
 CLOCK_RATE = 90_000

@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from media.access_unit import AccessUnit
+from media.codecs.access_unit import AccessUnit
 from media.ffmpeg import find_ffmpeg
 from media.fmp4.live import FragmentSink, LiveFragments
-from media.rtsp.depacketizing import AudioDepacketizer, VideoDepacketizer
-from media.rtsp.framing import Splitter
-from media.rtsp.rtp import AUDIO, VIDEO, RtpPacket, SenderReport, parse_rtcp, parse_rtp
-from media.rtsp.sdp import AudioTrack, SessionDescription, VideoTrack, parse_sdp
-from media.rtsp.source import SharedSource
-from media.rtsp.timeline import WallClock
+from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.framing import Splitter
+from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket, SenderReport, parse_rtcp, parse_rtp
+from media.rtsp.client.sdp import AudioTrack, SessionDescription, VideoTrack, parse_sdp
+from media.rtsp.live.source import SharedSource
+from media.rtsp.live.timeline import WallClock
 
 FOLDER = Path(__file__).with_name("recorded")
 _RECORD = struct.Struct(">IHB")

@@ -19,8 +19,8 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from sessions.backoff import LOOK_AGAIN_S
+from sessions.context import nothing_known
 from sessions.replay_segments import make_segments
-from sessions.tools import nothing_known
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.streams.replaying import HOUR_S, NIGHT_S

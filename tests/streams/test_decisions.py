@@ -20,10 +20,10 @@ from media.commands import (
     snapshot_command,
 )
 from media.ffmpeg import FfmpegMissing, find_ffmpeg
-from media.rtsp.feed import MediaDescription
+from media.rtsp.live.feed import MediaDescription
 from sessions.backoff import BREAK_AFTER, BROKEN_S, LONGEST_S, Backoff
-from sessions.plan import needs_transcode, plan_for
-from sessions.tools import TranscodeSlots
+from sessions.context import TranscodeSlots
+from sessions.live.plan import needs_transcode, plan_for
 from sessions.viewers import MAX_COUNTED, Viewers
 
 FFMPEG = Path("/usr/bin/ffmpeg")

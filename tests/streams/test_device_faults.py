@@ -10,7 +10,7 @@ from core.errors import CameraAuthFailed, CameraBusy, CameraNoSignal, CameraUnre
 from core.records import Problem, StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
-from media.rtsp.feed import FeedState
+from media.rtsp.live.feed import FeedState
 from tests.streams.conftest import MakeManager
 from tests.streams.thin_device import ID, TOKEN, Device, is_running, seen, until
 

@@ -12,12 +12,12 @@ from core.errors import CameraUnreachable, NotFound, Unavailable
 from core.recordings import ReplaySource
 from core.records import StreamState
 from sessions.backoff import LOOK_AGAIN_S
+from sessions.base import BaseSession
+from sessions.live.run import Run
+from sessions.replay.play import ReplayPlay
+from sessions.replay.session import ReplaySession
 from sessions.replay_end import End
-from sessions.replay_play import ReplayPlay
-from sessions.replay_session import ReplaySession
-from sessions.run import Run
 from sessions.viewers import UNNAMED
-from sessions.watchable import Watchable
 from stream_manager import StreamManager
 from tests.streams.conftest import House, MakeManager
 from tests.streams.replaying import at
@@ -35,14 +35,14 @@ Meanwhile = Callable[[Callable[[], object]], None]
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meanwhile]:
     """Has something happen once it is decided that a session ends, before anything of it is gone."""
     waiting: list[Callable[[], object]] = []
-    stop = Watchable.stop
+    stop = BaseSession.stop
 
-    def stop_after_that(session: Watchable) -> None:
+    def stop_after_that(session: BaseSession) -> None:
         while waiting:
             waiting.pop()()
         stop(session)
 
-    monkeypatch.setattr(Watchable, "stop", stop_after_that)
+    monkeypatch.setattr(BaseSession, "stop", stop_after_that)
     yield waiting.append
     assert not waiting, "nothing has ended"
 
@@ -116,11 +116,11 @@ def test_a_page_that_joins_a_replay_just_as_that_ends_is_told_so(
 def test_a_page_on_a_socket_is_a_viewer_of_a_replay_also_while_its_thread_waits_for_the_recorder(
     real: ThinRecorder, make_replays: MakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_open, open_line = threading.Event(), real.open
+    may_open, open_connection = threading.Event(), real.open
 
     def open_slowly(source: ReplaySource) -> ThinLine:
         may_open.wait(10)
-        return open_line(source)
+        return open_connection(source)
 
     monkeypatch.setattr(real, "open", open_slowly)
     replays = make_replays(idle_end_s=0.3)

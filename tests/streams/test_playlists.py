@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.playlists import LiveTimeline, Segment, WrittenPlaylist, parse_playlist
+from media.hls.live_playlist import LiveTimeline, Segment, WrittenPlaylist, parse_playlist
 
 BEGAN = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 

@@ -12,9 +12,17 @@ import pytest
 from core.errors import CameraUnreachable, InvalidRequest, NotFound
 from core.records import StreamState, VideoFormat
 from core.settings import Settings
-from media.access_unit import AccessUnit
+from media.codecs.access_unit import AccessUnit
 from media.ffmpeg import find_ffmpeg
-from sessions.replay_hub import FIRST_S, ReplayEnd, ReplayInit, ReplayListener, ReplayNews, ReplayPart, SegmentsOnly
+from sessions.replay.broadcast import (
+    FIRST_S,
+    ReplayEnd,
+    ReplayInit,
+    ReplayListener,
+    ReplayNews,
+    ReplayPart,
+    SegmentsOnly,
+)
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.streams.conftest import MakeManager

@@ -22,7 +22,7 @@ from core.settings import Settings
 from media.commands import recode_segment_command
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
-from sessions.replay_encoder import SegmentEncoder, source_name, split_init
+from sessions.replay.encoder import SegmentEncoder, source_name, split_init
 from stream_manager import StreamManager
 from tests.streams.thin_device import until
 from tests.streams.thin_recorder import FPS, PieceMaker, ThinRecorder

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import NotFound, Unavailable
 from core.records import StreamState
-from sessions.replay_session import ReplaySession
+from sessions.replay.session import ReplaySession
 from sessions.view import StreamView
 from stream_manager import StreamManager
 from tests.streams.conftest import MakeManager
@@ -91,7 +91,7 @@ def test_what_is_said_to_be_recorded_and_is_not_ends_the_search_for_it(
 @pytest.fixture
 def writing(make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch) -> StreamManager:
     """It has recorded from two minutes ago until six and a half seconds ago, with a second between key frames."""
-    monkeypatch.setattr("sessions.replay_play.LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr("sessions.replay.play.LOOK_AGAIN_S", 0.05)
     now_s = float(int(time.time()))
     recorder.spans = [(now_s - 120, now_s - 6.5)]
     return make_replays()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import NotFound
-from media.replay_playlists import ReplayPlaylist, ReplaySegment
+from media.hls.replay_playlist import ReplayPlaylist, ReplaySegment
 from sessions.folders import empty_folder, remove_leftovers, served_file
 from sessions.ids import is_stream_id, new_replay_id, stream_id_of
 

@@ -26,8 +26,8 @@ from core.recordings import ReplaySource
 from core.records import StreamKind, StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
-from sessions.replay_session import ReplaySession
-from sessions.run import Stalled
+from sessions.live.run import Stalled
+from sessions.replay.session import ReplaySession
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.streams.conftest import MakeManager
@@ -410,7 +410,7 @@ def test_without_recordings_it_says_what_is_missing(
     settings: Settings, spawner: Spawner, make_replays: MakeManager
 ) -> None:
     replays = make_replays()
-    replays._tools = replace(replays._tools, find_replay=_refuse)
+    replays._context = replace(replays._context, find_replay=_refuse)
     view = play(replays)
     with pytest.raises(CameraUnsupported):
         replays.seek(view.stream_id, at(0))

@@ -16,7 +16,7 @@ from core.errors import AppError
 from core.records import AudioFormat, Credential, Problem, StreamSource, StreamState, VideoFormat
 from core.secrets import Secret
 from media.fmp4.live import FragmentSink
-from media.rtsp.feed import FeedState, FeedStatus, MediaDescription
+from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
 from stream_manager import StreamManager
 
 # GStreamer's Python bindings belong to the system's Python, so the server is a program of its own.

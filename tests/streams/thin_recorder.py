@@ -18,9 +18,9 @@ from core.errors import CameraBusy, DeviceError
 from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
-from media.access_unit import VIDEO, AccessUnit
+from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Segment
-from media.rtsp.replay_line import ReplayConsumer
+from media.rtsp.replay.interface import ReplayConsumer
 
 FPS = 5
 CLOCK_RATE = 90_000

@@ -38,8 +38,8 @@ from core.records import (
 )
 from core.settings import Settings
 from database import Database
-from sessions.live_hub import LiveListener
-from sessions.replay_hub import ReplayListener
+from sessions.live.broadcast import LiveListener
+from sessions.replay.broadcast import ReplayListener
 from sessions.view import StreamView
 from tests.accounts.conftest import CHEAP
 from tests.cameras.doubles import House as Network

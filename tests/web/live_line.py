@@ -1,4 +1,4 @@
-"""A live socket by itself: the thread of the sockets, a connection over loopback, and a house made to order."""
+"""A live socket by itself: the thread of the sockets, a connection over loopback, and a backend made to order."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from websockets.protocol import Protocol, Side, State
 from core.access import LOCAL, Principal
 from core.errors import NotFound
 from core.records import VideoFormat
-from sessions.live_hub import LiveHub, LiveInit
-from web.live.desk import House, LiveDesk, LiveWatch
+from sessions.live.broadcast import FragmentBroadcaster, LiveInit
 from web.live.handover import handover
+from web.live.socket_handler import LiveBackend, LiveSocketHandler, LiveWatch
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD
 
@@ -104,12 +104,12 @@ class Peer:
 class Channels:
     """What can be watched: hubs by the media profile's token. `who` answers whose login it is."""
 
-    hubs: dict[str, LiveHub]
+    hubs: dict[str, FragmentBroadcaster]
     who: Callable[[], Principal | None] = lambda: LOCAL
     watched: list[str] = field(default_factory=list)
 
-    def house(self) -> House:
-        return House(
+    def backend(self) -> LiveBackend:
+        return LiveBackend(
             watch=self._watch,
             leave=lambda _stream_id, _viewer_id: None,
             replay=lambda _who, _watch: False,
@@ -120,30 +120,32 @@ class Channels:
         )
 
     def _watch(self, _who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
-        hub = self.hubs.get(profile_token)
-        if hub is None:
+        broadcaster = self.hubs.get(profile_token)
+        if broadcaster is None:
             raise NotFound("There is no such camera, channel or stream.")
         viewer_id = f"viewer{listener.number}"
-        hub.join(listener, viewer_id, wants_sound=False, wants_held=not listener.is_skipping)
+        broadcaster.join(listener, viewer_id, wants_sound=False, wants_held=not listener.is_skipping)
         self.watched.append(profile_token)
         return f"camera{camera_id}_{profile_token}", viewer_id
 
 
 class Seated(Peer):
-    """A page's end whose desk is at hand, too."""
+    """A page's end whose handler is at hand, too."""
 
-    def __init__(self, sock: socket.socket, desk: LiveDesk) -> None:
+    def __init__(self, sock: socket.socket, handler: LiveSocketHandler) -> None:
         super().__init__(sock)
-        self.desk = desk
+        self.handler = handler
 
 
 @contextmanager
-def opened(sockets: Sockets, house: House, who: Principal = LOCAL, *, kernel_bytes: int = 0) -> Iterator[Seated]:
+def opened(
+    sockets: Sockets, backend: LiveBackend, who: Principal = LOCAL, *, kernel_bytes: int = 0
+) -> Iterator[Seated]:
     """A socket that was just taken over. `kernel_bytes`: how little the kernel holds for it, each way."""
     with _pair(kernel_bytes) as (ours, theirs):
-        desk = LiveDesk(sockets, who, house, None)
-        sockets.take(theirs, Response(101, "Switching Protocols", Headers()), desk)
-        yield Seated(ours, desk)
+        handler = LiveSocketHandler(sockets, who, backend, None)
+        sockets.take(theirs, Response(101, "Switching Protocols", Headers()), handler)
+        yield Seated(ours, handler)
 
 
 @contextmanager

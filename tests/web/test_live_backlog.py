@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core.clock import SystemClock
-from sessions.live_hub import LiveFragment, LiveHub
+from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
 from tests.accounts.conftest import HandClock
 from tests.web.house import wait_until
 from tests.web.live_line import Channels, Peer, init_of, opened
@@ -41,11 +41,11 @@ class Fragment(LiveFragment):
 
 
 class Camera:
-    """Makes pictures of one size into a hub: four a second, every eighth a key frame."""
+    """Makes pictures of one size into a broadcaster: four a second, every eighth a key frame."""
 
     def __init__(self, picture_bytes: int) -> None:
-        self.hub = LiveHub(SystemClock())
-        self.hub.on_init(init_of())
+        self.broadcaster = FragmentBroadcaster(SystemClock())
+        self.broadcaster.on_init(init_of())
         self._picture = bytearray(picture_bytes)
         self._made: list[weakref.ref[Fragment]] = []
 
@@ -56,7 +56,7 @@ class Camera:
             taken_utc = datetime.now(UTC) if is_key else None
             picture = Fragment(bytes(self._picture), b"", is_key, number / 4, taken_utc)
             self._made.append(weakref.ref(picture))
-            self.hub.on_fragments((picture,))
+            self.broadcaster.on_fragments((picture,))
 
     @property
     def kept(self) -> int:
@@ -85,14 +85,14 @@ def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: 
     cameras = {number: Camera(MB) for number in range(1, 7)}
     for camera in cameras.values():
         camera.make(8)
-    channels = Channels({str(number): camera.hub for number, camera in cameras.items()})
-    with opened(sockets, channels.house(), kernel_bytes=KERNEL) as peer, opened(sockets, channels.house()) as other:
+    channels = Channels({str(number): camera.broadcaster for number, camera in cameras.items()})
+    with opened(sockets, channels.backend(), kernel_bytes=KERNEL) as peer, opened(sockets, channels.backend()) as other:
         for number in cameras:
             peer.say(type="watch", id=number, camera_id=1, profile_token=str(number))
         wait_until(lambda: len(channels.watched) == 6)
         other.say(type="clock", sent=1)
         other.told("clock")  # what was posted before has been taken
-        assert 8 * MB < peer.desk.unsent_bytes < 17 * MB
+        assert 8 * MB < peer.handler.unsent_bytes < 17 * MB
         peer.say(type="clock", sent=2)
         assert list(hear(peer, None).values()) == [1, 1]
         for camera in cameras.values():
@@ -109,30 +109,30 @@ def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
     cameras = {"large": Camera(MB), "small": Camera(10_000)}
     for camera in cameras.values():
         camera.make(8)
-    channels = Channels({token: camera.hub for token, camera in cameras.items()})
+    channels = Channels({token: camera.broadcaster for token, camera in cameras.items()})
     with contextlib.ExitStack() as stack:
         stack.callback(sockets.stop)
-        deaf = [stack.enter_context(opened(sockets, channels.house(), kernel_bytes=KERNEL)) for _ in range(4)]
+        deaf = [stack.enter_context(opened(sockets, channels.backend(), kernel_bytes=KERNEL)) for _ in range(4)]
         for peer in deaf:
             peer.say(type="watch", id=1, camera_id=1, profile_token="large")
         wait_until(lambda: len(channels.watched) == 4)
-        reader = stack.enter_context(opened(sockets, channels.house()))
+        reader = stack.enter_context(opened(sockets, channels.backend()))
         reader.say(type="watch", id=1, camera_id=1, profile_token="small")
         assert hear(reader, {1}) == {1: 1}
-        assert sum(peer.desk.unsent_bytes for peer in deaf) < 20 * MB
+        assert sum(peer.handler.unsent_bytes for peer in deaf) < 20 * MB
         for _ in range(20):
             cameras["large"].make(1)
             cameras["small"].make(1)
             hear(reader, {1})
-        assert sum(peer.desk.unsent_bytes for peer in deaf) < 20 * MB + 4 * 2 * MB
+        assert sum(peer.handler.unsent_bytes for peer in deaf) < 20 * MB + 4 * 2 * MB
 
 
 def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(sockets: Sockets, hand: HandClock) -> None:
     camera = Camera(10_000)
     camera.make(1)
-    channels = Channels({"one": camera.hub})
+    channels = Channels({"one": camera.broadcaster})
     with contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(opened(sockets, channels.house())) for _ in range(3)]
+        peers = [stack.enter_context(opened(sockets, channels.backend())) for _ in range(3)]
         for peer in peers:
             peer.say(type="watch", id=1, camera_id=1, profile_token="one")
             assert peer.pictures(1)[:2] == (1, 0.0)
@@ -142,7 +142,7 @@ def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(soc
         camera.make(3)
         hand.move(seconds=2)
         camera.make(99)
-        assert camera.kept < 15, "three that wait, and what the hub has since the last key frame"
+        assert camera.kept < 15, "three that wait, and what the broadcaster has since the last key frame"
         goes_on.set()
         for peer in peers:
             assert [peer.pictures(1)[:2] for _ in range(3)] == [(0, 0.25), (0, 0.5), (0, 0.75)]
@@ -160,7 +160,7 @@ def test_much_that_is_posted_leaves_turns_for_the_sockets(sockets: Sockets) -> N
         if not is_over.is_set():
             sockets.post(again)
 
-    with opened(sockets, Channels({}).house()) as peer:
+    with opened(sockets, Channels({}).backend()) as peer:
         sockets.post(again)
         try:
             peer.say(type="clock", sent=1)

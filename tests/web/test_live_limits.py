@@ -15,7 +15,7 @@ import pytest
 from core.access import LOCAL, Principal, Role
 from core.clock import SystemClock
 from core.errors import LimitReached, Unavailable
-from sessions.live_hub import LiveHub
+from sessions.live.broadcast import FragmentBroadcaster
 from tests.accounts.conftest import HandClock
 from tests.web.house import House, wait_until
 from tests.web.live_line import UPGRADE, Channels, init_of, opened
@@ -41,13 +41,13 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
 
 
 def test_one_user_or_token_takes_a_quarter_of_the_places_and_this_machine_all(sockets: Sockets) -> None:
-    house = Channels({}).house()
+    backend = Channels({}).backend()
     with contextlib.ExitStack() as stack:
         for who in (ANNA, ANNA_AT_HOME):
             for _ in range(10):
                 sockets.check_room(who)
                 last = stack.enter_context(contextlib.ExitStack())
-                last.enter_context(opened(sockets, house, who))
+                last.enter_context(opened(sockets, backend, who))
         for who in (ANNA, ANNA_AT_HOME):
             with pytest.raises(LimitReached) as refused:
                 sockets.check_room(who)
@@ -58,7 +58,7 @@ def test_one_user_or_token_takes_a_quarter_of_the_places_and_this_machine_all(so
         wait_until(lambda: _has_room(sockets, ANNA))
         for _ in range(61):
             sockets.check_room(LOCAL)
-            stack.enter_context(opened(sockets, house))
+            stack.enter_context(opened(sockets, backend))
         with pytest.raises(Unavailable) as full:
             sockets.check_room(BEN)
         assert full.value.code == "busy"
@@ -71,7 +71,7 @@ def test_where_there_are_few_places_one_user_takes_sixteen() -> None:
         stack.callback(sockets.stop)
         for _ in range(16):
             sockets.check_room(ANNA)
-            stack.enter_context(opened(sockets, Channels({}).house(), ANNA))
+            stack.enter_context(opened(sockets, Channels({}).backend(), ANNA))
         assert not _has_room(sockets, ANNA)
 
 
@@ -91,7 +91,7 @@ def test_who_has_too_many_sockets_is_told_so_and_when_to_come_back(house: House)
         stack.callback(sockets.stop)
         key = f"token:{house.accounts.tokens()[0].id}"
         for _ in range(64):
-            stack.enter_context(opened(sockets, Channels({}).house(), replace(ANNAS_SCRIPT, key=key)))
+            stack.enter_context(opened(sockets, Channels({}).backend(), replace(ANNAS_SCRIPT, key=key)))
         ours = stack.enter_context(socket.socket())
         asked = {"headers": {**door.headers, **UPGRADE}, "environ_overrides": {"gunicorn.socket": ours}}
         answer = door.client.get("/live", **asked)
@@ -100,20 +100,20 @@ def test_who_has_too_many_sockets_is_told_so_and_when_to_come_back(house: House)
 
 
 def test_who_asks_for_channels_again_and_again_is_told_to_wait(sockets: Sockets, hand: HandClock) -> None:
-    hub = LiveHub(SystemClock())
-    hub.on_init(init_of())
-    channels = Channels({"one": hub})
+    broadcaster = FragmentBroadcaster(SystemClock())
+    broadcaster.on_init(init_of())
+    channels = Channels({"one": broadcaster})
     numbers = count()
 
     def ask() -> dict[str, Any]:
         wanted = {"type": "watch", "id": next(numbers) % 7, "camera_id": 1, "profile_token": "one"}
-        sockets.post(peer.desk.on_text, json.dumps(wanted).encode())  # past the limit of messages
+        sockets.post(peer.handler.on_text, json.dumps(wanted).encode())  # past the limit of messages
         while True:
             message = peer.read()
             if isinstance(message, dict) and message["type"] in ("watching", "problem"):
                 return message
 
-    with opened(sockets, channels.house()) as peer:
+    with opened(sockets, channels.backend()) as peer:
         assert all(ask()["type"] == "watching" for _ in range(128))
         refused = ask()
         assert refused["problem"]["code"] == "busy"

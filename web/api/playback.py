@@ -56,7 +56,7 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
         raise Forbidden(
             "Somebody else has started this stream and watches it: start one of your own.", code="not_yours"
         )
-    with services().device_room.place():
+    with services().device_limit.place():
         view = services().streams.seek(body.stream_id, body.time)
     return answers.answer(
         playback_models.SoughtPlayback(

@@ -20,14 +20,14 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sessions.replay_hub import ReplayEnd, ReplayInit, ReplayNews, ReplayPart, SegmentsOnly
+from sessions.replay.broadcast import ReplayEnd, ReplayInit, ReplayNews, ReplayPart, SegmentsOnly
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY
 
 MOST_WAITING_BYTES = 1024 * 1024  # more would have to go before what comes after a seek
 
 
-class _Desk(Protocol):
+class _SocketHandler(Protocol):
     sockets: Sockets
 
     @property
@@ -37,9 +37,9 @@ class _Desk(Protocol):
 
 @dataclass(eq=False, slots=True)
 class ReplayWatch:
-    """One replay that a page watches: a sessions.replay_hub.ReplayListener, which passes everything on to the loop."""
+    """One replay that a page watches: a ReplayListener, which passes everything on to the loop."""
 
-    desk: _Desk
+    handler: _SocketHandler
     number: int
     stream_id: str
     viewer_id: str
@@ -50,10 +50,10 @@ class ReplayWatch:
 
     def on_replay_news(self, news: ReplayNews) -> None:
         self.posted_bytes += size_of(news)
-        self.desk.sockets.post(self.desk.send_replay, self, news)
+        self.handler.sockets.post(self.handler.send_replay, self, news)
 
     def is_full(self) -> bool:
-        waiting = self.posted_bytes - self.taken_bytes + self.desk.unsent_bytes
+        waiting = self.posted_bytes - self.taken_bytes + self.handler.unsent_bytes
         return not self.is_over and waiting > MOST_WAITING_BYTES
 
 

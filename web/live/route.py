@@ -19,9 +19,9 @@ from web.access import may_see_stream, principal, who_asks_later
 from web.client import client
 from web.fields import parse_id
 from web.guard import UpgradeRequired
-from web.live.desk import House, LiveDesk, LiveWatch
 from web.live.handover import Upgraded
 from web.live.replay import ReplayWatch
+from web.live.socket_handler import LiveBackend, LiveSocketHandler, LiveWatch
 from web.services import Services, services
 
 blueprint = Blueprint("live", __name__)
@@ -48,17 +48,17 @@ def _upgrade(first: tuple[int, str] | None) -> Response:
         raise UpgradeRequired("This address speaks WebSocket (RFC 6455).")
     sockets = services().sockets
     sockets.check_room(principal())
-    desk = LiveDesk(sockets, principal(), _house(services(), client().address), first)
+    handler = LiveSocketHandler(sockets, principal(), _backend(services(), client().address), first)
 
     def take_over(connection: socket.socket, headers: Iterable[tuple[str, str]]) -> None:
         for name, value in headers:
             answer.headers[name] = value
-        sockets.take(connection, answer, desk)
+        sockets.take(connection, answer, handler)
 
     return Upgraded(take_over)
 
 
-def _house(app: Services, address: str) -> House:
+def _backend(app: Services, address: str) -> LiveBackend:
     tell = partial(_tell, app, address)
 
     def watch(who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
@@ -116,7 +116,7 @@ def _house(app: Services, address: str) -> House:
             except AppError:  # it cannot be found out, and what is refused must be said all the same
                 return False
 
-    return House(watch, leave, replay, leave_replay, want, who_asks_later(), may_see)
+    return LiveBackend(watch, leave, replay, leave_replay, want, who_asks_later(), may_see)
 
 
 def _tell(

@@ -29,7 +29,7 @@ _BEHIND_AFTER_S = 1.0
 _MOST_WAITING_BYTES = 256 * 1024 * 1024
 
 
-class Desk(MessageTaker, Protocol):
+class SocketHandler(MessageTaker, Protocol):
     """What answers at the other end of a connection."""
 
     @property
@@ -59,7 +59,7 @@ class Sockets:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._workers: ThreadPoolExecutor | None = None
-        self._open: dict[Connection, Desk] = {}  # the loop's own
+        self._open: dict[Connection, SocketHandler] = {}  # the loop's own
         self._backlog = Backlog(most_waiting_bytes)
         self._promised: Counter[Hashable] = Counter()  # by whose they are
         self._posted: deque[tuple[float, Callable[..., object], tuple[object, ...]]] = deque()
@@ -99,14 +99,14 @@ class Sockets:
         if who.kind != "local" and theirs >= most:
             raise LimitReached(f"{most} of your pages watch already: close some of them.", code="socket_limit")
 
-    def take(self, sock: socket.socket, response: Response, desk: Desk) -> None:
+    def take(self, sock: socket.socket, response: Response, handler: SocketHandler) -> None:
         """Takes a connection over, with the answer to its handshake."""
         with self._lock:
             if self._loop is None:
                 sock.close()
                 return
-            self._promised[_owner(desk.principal)] += 1
-            self._loop.call_soon_threadsafe(self._begin, sock, response, desk)
+            self._promised[_owner(handler.principal)] += 1
+            self._loop.call_soon_threadsafe(self._begin, sock, response, handler)
 
     def post(self, work: Callable[..., object], *arguments: object) -> None:
         """Has the loop do it. Cheap however often it is called: the loop is woken once for all that waits."""
@@ -138,9 +138,9 @@ class Sockets:
         """Closes the connections of principals with these keys."""
 
         def end() -> None:
-            for desk in list(self._open.values()):
-                if desk.principal.key in keys:
-                    desk.end_login()
+            for handler in list(self._open.values()):
+                if handler.principal.key in keys:
+                    handler.end_login()
 
         self.post(end)
 
@@ -154,12 +154,12 @@ class Sockets:
         finally:
             loop.close()
 
-    def _begin(self, sock: socket.socket, response: Response, desk: Desk) -> None:
-        connection = Connection(asyncio.get_running_loop(), sock, _Counted(self, desk), self._backlog)
-        self._open[connection] = desk
+    def _begin(self, sock: socket.socket, response: Response, handler: SocketHandler) -> None:
+        connection = Connection(asyncio.get_running_loop(), sock, _Counted(self, handler), self._backlog)
+        self._open[connection] = handler
         try:
             connection.begin(response)
-            desk.on_open(connection)
+            handler.on_open(connection)
         except OSError:
             connection.drop()
 
@@ -173,17 +173,17 @@ class Sockets:
             _logged(work, *arguments)
 
     def _tick(self) -> None:
-        for connection, desk in list(self._open.items()):
+        for connection, handler in list(self._open.items()):
             connection.tick()
-            desk.on_tick()
+            handler.on_tick()
         asyncio.get_running_loop().call_later(self._tick_s, self._tick)
 
-    def forget(self, desk: Desk) -> None:
+    def forget(self, handler: SocketHandler) -> None:
         """Its connection is gone."""
-        for connection in [one for one, its in self._open.items() if its is desk]:
+        for connection in [one for one, its in self._open.items() if its is handler]:
             del self._open[connection]
             with self._lock:
-                self._promised[_owner(desk.principal)] -= 1
+                self._promised[_owner(handler.principal)] -= 1
 
     def _drop_all(self, loop: asyncio.AbstractEventLoop) -> None:
         for connection in list(self._open):
@@ -199,16 +199,16 @@ def _owner(who: Principal) -> Hashable:
 
 
 class _Counted:
-    """A desk, and its place among the sockets."""
+    """A handler, and its place among the sockets."""
 
-    def __init__(self, sockets: Sockets, desk: Desk) -> None:
+    def __init__(self, sockets: Sockets, handler: SocketHandler) -> None:
         self._sockets = sockets
-        self._desk = desk
-        self.on_text = desk.on_text
+        self._handler = handler
+        self.on_text = handler.on_text
 
     def on_closed(self) -> None:
-        self._sockets.forget(self._desk)
-        self._desk.on_closed()
+        self._sockets.forget(self._handler)
+        self._handler.on_closed()
 
 
 def _logged(job: Callable[..., object], *arguments: object) -> None:

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import AudioFormat
+from media.codecs.video import H264, HEVC
 from media.fmp4.live import TIMESCALE, LiveFragment, LiveFragments, LiveInit
-from media.rtsp.codecs import H264, HEVC
-from media.rtsp.rtp import AUDIO, RtpPacket
-from media.rtsp.sdp import AudioTrack
+from media.rtsp.client.rtp import AUDIO, RtpPacket
+from media.rtsp.client.sdp import AudioTrack
 from tests.media.encoded import FPS, RtpSender, encoded, with_b_frames
 from tests.media.fmp4.test_segments import TONE, decoded
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from core.records import AudioFormat, VideoFormat
-from media import flac
-from media.access_unit import AUDIO, VIDEO, AccessUnit
+from media.codecs import flac
+from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.ffmpeg import find_ffmpeg
 from media.fmp4.segments import Part, Segment, SegmentBuilder
 from media.fmp4.tracks import TrackError, video_track

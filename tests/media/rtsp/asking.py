@@ -12,7 +12,7 @@ from pathlib import Path
 from core.records import Credential, StreamSource
 from core.secrets import Secret
 from media.ffmpeg import find_ffmpeg
-from media.rtsp.feed import Feed, FeedState, FeedStatus
+from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 
 PASSWORD = "pass 12"
 

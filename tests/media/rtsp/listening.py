@@ -11,7 +11,7 @@ from core.errors import DeviceError
 from core.recordings import FindPlain, ReplaySource, no_plain_replays
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
-from media.access_unit import VIDEO, AccessUnit
+from media.codecs.access_unit import VIDEO, AccessUnit
 from media.ffmpeg import find_ffmpeg
 from tests.media.rtsp.asking import PASSWORD, until
 

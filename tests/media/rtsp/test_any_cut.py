@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.access_unit import AccessUnit
+from media.codecs.access_unit import AccessUnit
+from media.codecs.video import H264, HEVC, ParameterSets
 from media.ffmpeg import find_ffmpeg
-from media.rtsp.codecs import H264, HEVC, ParameterSets
-from media.rtsp.depacketizing import AudioDepacketizer
-from media.rtsp.rtp import VIDEO, RtpPacket, parse_rtp
-from media.rtsp.sdp import VideoTrack, parse_sdp
+from media.rtsp.client.depacketizing import AudioDepacketizer
+from media.rtsp.client.rtp import VIDEO, RtpPacket, parse_rtp
+from media.rtsp.client.sdp import VideoTrack, parse_sdp
 from tests.media.encoded import CLOCK_RATE, FPS, RtpSender, encoded, sound_packet
 from tests.media.fmp4.test_live import Player
 from tests.media.recording import FOLDER, Recording, film, untouched_pictures, watched

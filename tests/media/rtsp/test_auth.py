@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.records import Credential
 from core.secrets import Secret
-from media.rtsp.auth import choose_challenge
+from media.rtsp.client.auth import choose_challenge
 
 MUFASA = Credential("Mufasa", Secret("Circle of Life"))
 RFC7616 = (

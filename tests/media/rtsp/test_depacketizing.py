@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import AudioFormat
-from media.access_unit import AccessUnit
-from media.rtsp.codecs import H264, HEVC
-from media.rtsp.depacketizing import AudioDepacketizer, VideoDepacketizer
-from media.rtsp.onvif_replay_extension import read_stamp
-from media.rtsp.rtp import VIDEO, RtpPacket
-from media.rtsp.sdp import AudioTrack
+from media.codecs.access_unit import AccessUnit
+from media.codecs.video import H264, HEVC
+from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.onvif_replay_extension import read_stamp
+from media.rtsp.client.rtp import VIDEO, RtpPacket
+from media.rtsp.client.sdp import AudioTrack
 from tests.media.encoded import CLOCK_RATE, FPS, RtpSender, encoded, replay_extension, sound_packet
 
 CODECS = {"h264": H264, "hevc": HEVC}

@@ -15,8 +15,8 @@ import pytest
 
 from core.errors import DeviceError, Unavailable
 from media.ffmpeg import find_ffmpeg
-from media.rtsp.feed import Feed, FeedState
 from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import Feed, FeedState
 from tests.media.rtsp.asking import Reader, read, source, until, until_state
 from tests.media.rtsp.camera_peer import PeerCamera, nal_units
 from tests.media.rtsp.conftest import encode
@@ -176,8 +176,8 @@ def test_a_picture_of_another_size_ends_the_readers_and_is_described_anew(
 def test_a_reader_that_does_not_read_slows_nobody_and_goes_on_at_a_key_frame(
     camera: Cameras, gateway: RtspGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("media.rtsp.loopback._UNSENT_HIGH_BYTES", 200_000)
-    monkeypatch.setattr("media.rtsp.loopback._UNSENT_LOW_BYTES", 50_000)
+    monkeypatch.setattr("media.rtsp.live.loopback._UNSENT_HIGH_BYTES", 200_000)
+    monkeypatch.setattr("media.rtsp.live.loopback._UNSENT_LOW_BYTES", 50_000)
     peer = camera(stream=encode("320x240", 25, 2, "-b:v", "8M"), fps=400)
     feeds = [gateway.open_feed(source(peer.uri())) for _ in range(2)]
     with Reader(feeds[0].url).play() as slow, Reader(feeds[1].url).play() as quick:

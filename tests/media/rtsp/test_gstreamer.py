@@ -12,8 +12,8 @@ import pytest
 
 from core.errors import CameraAuthFailed, CameraNoSignal, CameraUnsupported
 from core.login_gate import LoginGate
-from media.rtsp.feed import FeedState
 from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import read, source, until, until_state
 
 pytestmark = pytest.mark.gstreamer

@@ -12,8 +12,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from media.rtsp.feed import FeedState
 from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import Reader, read, source, until, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 

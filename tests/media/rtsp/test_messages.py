@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import CameraUnsupported, DeviceError
-from media.rtsp.address import control_uri, parse_address, pinned
-from media.rtsp.framing import Frame, FramingError, Splitter
-from media.rtsp.messages import (
+from media.rtsp.client.address import control_uri, parse_address, pinned
+from media.rtsp.client.framing import Frame, FramingError, Splitter
+from media.rtsp.client.messages import (
     Headers,
     MessageError,
     Request,

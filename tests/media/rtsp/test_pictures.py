@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.codecs import h264, h265
+from media.codecs.nal import PacketKind
 from media.ffmpeg import find_ffmpeg
-from media.rtsp import h264, h265
-from media.rtsp.nal import PacketKind
-from media.rtsp.rtp import ntp_of, parse_rtcp, parse_rtp, receiver_report, sender_report
+from media.rtsp.client.rtp import ntp_of, parse_rtcp, parse_rtp, receiver_report, sender_report
 from tests.media.rtsp.camera_peer import nal_units, payloads
 
 HEADER = struct.pack(">BBHII", 0x80, 0xE0, 7, 90000, 5)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from core.records import StreamSource
-from media.rtsp.feed import Feed, FeedState
 from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import Feed, FeedState
 from tests.media.rtsp.asking import read, source, until, until_state
 from tests.simulator.process import PASSWORD, Simulator
 

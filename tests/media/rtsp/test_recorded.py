@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from media.rtsp.codecs import ParameterSets
-from media.rtsp.rtp import VIDEO, RtpPacket
+from media.codecs.video import ParameterSets
+from media.rtsp.client.rtp import VIDEO, RtpPacket
 from tests.media.fmp4.test_live import Player, times
 from tests.media.recording import (
     Film,

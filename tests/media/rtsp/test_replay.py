@@ -17,8 +17,8 @@ from core.login_gate import LoginGate
 from core.recordings import PlainReplay, ReplayAbilities
 from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.replay_session import clock_time
-from media.rtsp.replay_ways import plain_uri
+from media.rtsp.replay.device_session import clock_time
+from media.rtsp.replay.methods import plain_uri
 from tests.media.rtsp.asking import until
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.listening import Listener, recording

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import CameraBusy
 from core.recordings import ReplaySource
-from media.access_unit import AUDIO
+from media.codecs.access_unit import AUDIO
 from media.rtsp.gateway import RtspGateway
 from tests.media.rtsp.asking import until
 from tests.media.rtsp.listening import Listener, recording, times_in

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from media.access_unit import VIDEO
-from media.rtsp.replay_session import first_of_answer
-from media.rtsp.rtp import RtpPacket
+from media.codecs.access_unit import VIDEO
+from media.rtsp.client.rtp import RtpPacket
+from media.rtsp.replay.device_session import first_of_answer
 from tests.media.encoded import replay_extension
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import AudioFormat
-from media.rtsp.codecs import H264, HEVC
-from media.rtsp.sdp import SdpError, SessionDescription, build_sdp, parse_sdp
+from media.codecs.video import H264, HEVC
+from media.rtsp.client.sdp import SdpError, SessionDescription, build_sdp, parse_sdp
 
 SPS = bytes.fromhex("6742c01ed901e08fe6f01100000303e90000ea600f162e48")
 PPS = bytes.fromhex("68cb83cb20")

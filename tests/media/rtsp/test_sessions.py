@@ -10,8 +10,8 @@ import pytest
 
 from core.errors import CameraAuthFailed, CameraBusy, DeviceError
 from core.login_gate import LoginGate
-from media.rtsp.feed import FeedState
 from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import source, until, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 

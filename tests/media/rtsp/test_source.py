@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable
-from media.rtsp import source as source_module
-from media.rtsp.budget import SessionBudget
-from media.rtsp.codecs import H264
-from media.rtsp.rtp import AUDIO, VIDEO, RtpPacket
-from media.rtsp.sdp import AudioTrack, VideoTrack, parse_sdp
-from media.rtsp.source import SharedSource
-from media.rtsp.timeline import WallClock
+from media.codecs.video import H264
+from media.rtsp.client.budget import SessionBudget
+from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
+from media.rtsp.client.sdp import AudioTrack, VideoTrack, parse_sdp
+from media.rtsp.live import source as source_module
+from media.rtsp.live.source import SharedSource
+from media.rtsp.live.timeline import WallClock
 
 SPS = bytes.fromhex("6742c01ed901e08fe6f01100000303e90000ea600f162e48")
 PPS = b"\x68\xce\x38\x80"

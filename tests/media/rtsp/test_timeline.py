@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from media.rtsp.timeline import TrackClock, WallClock
+from media.rtsp.live.timeline import TrackClock, WallClock
 
 RATE = 90_000
 MASK = 0xFFFFFFFF

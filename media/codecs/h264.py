@@ -1,0 +1,117 @@
+"""H.264 as it lies in RTP (RFC 6184): where a picture begins, which one is a key frame, its size."""
+
+from __future__ import annotations
+
+from media.codecs.bits import BitReader, BitsEnded
+from media.codecs.nal import MAX_SIDE, PacketKind, Sighting, look_at_aggregate
+
+_SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER = 1, 5, 6, 7, 8, 9
+_STAP_A, _FU_A = 24, 28
+_LEADING = frozenset({_SEI, _SPS, _PPS, _DELIMITER})
+_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+_NOTHING = Sighting(PacketKind.OTHER)
+_LEADS = Sighting(PacketKind.LEADING)
+_GOES_ON = Sighting(PacketKind.REST)
+_BEGINS = {_IDR: Sighting(PacketKind.KEY), _SLICE: Sighting(PacketKind.SLICE)}
+
+
+def look_at(payload: bytes) -> Sighting:
+    """What this RTP payload begins, and the parameter sets that lie in it whole."""
+    kind = payload[0] & 0x1F
+    if kind == _FU_A:
+        if len(payload) < 3:
+            return _NOTHING
+        return _of_kind(payload[1] & 0x1F, payload[2] if payload[1] & 0x80 else 0)
+    if kind == _STAP_A:
+        return look_at_aggregate(
+            payload, header_bytes=1, kind_of=_kind_of_unit, is_set=lambda nal: nal[0] & 0x1F in {_SPS, _PPS}
+        )
+    if kind in {_SPS, _PPS}:
+        return Sighting(PacketKind.LEADING, (payload,))
+    return _of_kind(kind, payload[1]) if len(payload) > 1 else _NOTHING
+
+
+def _of_kind(kind: int, first_byte: int) -> Sighting:
+    """`first_byte`: behind the header. Its highest bit is set where first_mb_in_slice is 0: a picture's first slice."""
+    if kind in _LEADING:
+        return _LEADS
+    begins = _BEGINS.get(kind, _NOTHING)
+    return begins if first_byte & 0x80 or begins is _NOTHING else _GOES_ON
+
+
+def _kind_of_unit(nal: bytes) -> PacketKind:
+    return _of_kind(nal[0] & 0x1F, nal[1] if len(nal) > 1 else 0).kind
+
+
+def set_slot(nal: bytes) -> str | None:
+    """Which parameter set a NAL unit is: "sps", "pps", or None."""
+    return {_SPS: "sps", _PPS: "pps"}.get(nal[0] & 0x1F) if nal else None
+
+
+def picture_size(sps: bytes) -> tuple[int, int] | None:
+    """Width and height of the cropped picture (section 7.3.2.1.1); None when it cannot be read."""
+    try:
+        return _picture_size(BitReader(sps[1:256]))
+    except BitsEnded:
+        return None
+
+
+def _picture_size(bits: BitReader) -> tuple[int, int] | None:
+    profile = bits.u(8)
+    bits.u(16)
+    bits.ue()
+    chroma = _skip_high_profile(bits) if profile in _HIGH_PROFILES else 1
+    bits.ue()  # log2_max_frame_num_minus4
+    _skip_order_count(bits)
+    bits.ue()  # max_num_ref_frames
+    bits.u(1)
+    width = (bits.ue() + 1) * 16
+    map_height = (bits.ue() + 1) * 16
+    frames_only = bits.u(1)
+    if not frames_only:
+        bits.u(1)
+    bits.u(1)  # direct_8x8_inference_flag
+    height = map_height * (2 - frames_only)
+    if bits.u(1):
+        across = 1 if chroma in {0, 3} else 2
+        down = (2 if chroma == 1 else 1) * (2 - frames_only)
+        width -= (bits.ue() + bits.ue()) * across
+        height -= (bits.ue() + bits.ue()) * down
+    return (width, height) if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE else None
+
+
+def _skip_high_profile(bits: BitReader) -> int:
+    chroma = bits.ue()
+    if chroma == 3:
+        bits.u(1)
+    bits.ue()
+    bits.ue()
+    bits.u(1)
+    if bits.u(1):  # seq_scaling_matrix_present_flag
+        for index in range(12 if chroma == 3 else 8):
+            if bits.u(1):
+                _skip_scaling_list(bits, 16 if index < 6 else 64)
+    return chroma
+
+
+def _skip_scaling_list(bits: BitReader, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.se()) & 0xFF
+        last = following or last
+
+
+def _skip_order_count(bits: BitReader) -> None:
+    kind = bits.ue()
+    if kind == 0:
+        bits.ue()
+    elif kind == 1:
+        bits.u(1)
+        bits.se()
+        bits.se()
+        cycle = bits.ue()
+        if cycle > 255:
+            raise BitsEnded("no such cycle")
+        for _ in range(cycle):
+            bits.se()

@@ -1,0 +1,1 @@
+"""HLS playlists: of a live session, of a replay."""

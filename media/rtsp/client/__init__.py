@@ -1,0 +1,1 @@
+"""The RTSP client: messages, digest login, RTP, SDP, one session with a device."""

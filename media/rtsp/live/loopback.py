@@ -1,0 +1,316 @@
+"""The RTSP server on loopback from which ffmpeg reads: a consumer of shared sources.
+
+It speaks for itself: its description is built from checked values, its sequence numbers, SSRCs and
+time stamps are its own. Time stamps follow the source's time line, so what a device's clock does
+never reaches ffmpeg, and sender reports keep sound and picture together from the first packet on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from core.clock import Clock
+from media.rtsp.client.framing import FramingError, Splitter
+from media.rtsp.client.messages import Request, parse_interleaved, response_bytes
+from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket, framed, framed_rtp_header, ntp_of, sender_report
+from media.rtsp.client.sdp import OUR_AUDIO_TYPE, OUR_VIDEO_RATE, OUR_VIDEO_TYPE, build_sdp
+from media.rtsp.live.source import SharedSource
+
+log = logging.getLogger(__name__)
+
+_MAX_READERS = 256
+_MAX_QUEUED_REQUESTS = 16
+_IDLE_S = 15.0
+_DESCRIBE_S = 60.0
+_REPORT_EVERY_S = 5.0
+_UNSENT_HIGH_BYTES = 16 * 1024 * 1024  # above what a source holds, so that a first burst always fits
+_UNSENT_LOW_BYTES = 256 * 1024
+_METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
+
+
+class Outlet(Protocol):
+    """What a path of the server leads to: a feed."""
+
+    @property
+    def source(self) -> SharedSource: ...
+    def take_reader(self, reader: LoopbackReader) -> None:
+        """This reader plays now; an earlier one is ended."""
+        ...
+
+    def on_started(self, start_s: float) -> None:
+        """Its first packet lies at this place of the source's time line."""
+        ...
+
+
+@dataclass(slots=True)
+class _OutTrack:
+    channel: int
+    payload_type: int
+    rate: int
+    ssrc: int
+    sequence: int
+    base: int
+    time_s: float = float("nan")
+    timestamp: int = 0
+    packets: int = 0
+    octets: int = 0
+
+
+class LoopbackReader(asyncio.BufferedProtocol):
+    """One connection. Until PLAY it must ask something every 15 s; after that it may just read."""
+
+    def __init__(self, find_outlet: Callable[[str], Outlet | None], clock: Clock) -> None:
+        self._find_outlet = find_outlet
+        self._clock = clock
+        self._splitter = Splitter()
+        self._transport: asyncio.Transport | None = None
+        self._requests: asyncio.Queue[Request | None] = asyncio.Queue(_MAX_QUEUED_REQUESTS)
+        self._outlet: Outlet | None = None
+        self._tracks: dict[int, _OutTrack] = {}
+        self._session_id = secrets.token_hex(8)
+        self._is_playing = False
+        self._is_lagging = False
+        self._start_s: float | None = None
+        self._start_ntp = (0, 0)
+        self._reported_s = 0.0
+        self.task: asyncio.Task[None] | None = None
+
+    # what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+            transport.set_write_buffer_limits(_UNSENT_HIGH_BYTES, _UNSENT_LOW_BYTES)
+            self.task = asyncio.get_running_loop().create_task(self._serve())
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio's name, not used
+        return self._splitter.free_space()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        try:
+            for unit in self._splitter.received(nbytes):
+                if isinstance(unit, Request):
+                    self._requests.put_nowait(unit)
+        except (FramingError, asyncio.QueueFull):
+            self.close()
+
+    def pause_writing(self) -> None:
+        """It reads too slowly: nothing more until it has caught up, then from a key frame on."""
+        self._is_lagging = True
+        if self._outlet and self._is_playing:
+            log.info("a reader on loopback is too slow; it goes on at the next key frame")
+            self._outlet.source.detach(self)
+
+    def resume_writing(self) -> None:
+        self._is_lagging = False
+        if self._outlet and self._is_playing:
+            for track in self._tracks.values():
+                track.sequence += 1  # the hole must show
+            self._outlet.source.attach(self, at_next_key=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        log.debug("a reader on loopback is gone: %s", exc)
+        self._transport = None
+        if self._outlet:
+            self._outlet.source.detach(self)
+        if self.task:
+            self.task.cancel()
+
+    # requests
+
+    async def _serve(self) -> None:
+        try:
+            while self._transport:
+                async with asyncio.timeout(None if self._is_playing else _IDLE_S):
+                    request = await self._requests.get()
+                if request is None or not await self._answer(request):
+                    break
+        except TimeoutError:
+            pass
+        finally:
+            if self._transport:
+                self._transport.close()  # what was written still goes out
+
+    async def _answer(self, request: Request) -> bool:
+        """False when the connection is over."""
+        path, _, track = urlsplit(request.uri).path.strip("/").partition("/")
+        if request.method == "OPTIONS":
+            return self._reply(request, 200, "OK", ("Public", _METHODS))
+        outlet = self._find_outlet(path)
+        if outlet is None or (self._outlet is not None and outlet is not self._outlet):
+            self._reply(request, 404, "Not Found")
+            return False
+        self._outlet = outlet
+        if request.method == "DESCRIBE":
+            return await self._describe(request, outlet.source)
+        if request.method == "SETUP":
+            return self._set_up(request, outlet.source, track)
+        if request.method == "PLAY":
+            return self._play(request, outlet)
+        if request.method in {"GET_PARAMETER", "SET_PARAMETER"}:
+            return self._reply(request, 200, "OK", *self._session())
+        if request.method == "TEARDOWN":
+            self._reply(request, 200, "OK", *self._session())
+            return False
+        return self._reply(request, 405, "Method Not Allowed", ("Allow", _METHODS))
+
+    async def _describe(self, request: Request, source: SharedSource) -> bool:
+        is_described = await source.until_described(_DESCRIBE_S)
+        if not is_described or not source.codec:
+            self._reply(request, 503, "Service Unavailable")
+            return False
+        body = build_sdp(source.codec, source.sets, source.audio)
+        base = request.uri.rstrip("/") + "/"
+        return self._reply(request, 200, "OK", ("Content-Type", "application/sdp"), ("Content-Base", base), body=body)
+
+    def _set_up(self, request: Request, source: SharedSource, track: str) -> bool:
+        channels = parse_interleaved(request.headers.get("transport"))
+        audio = source.announced_audio
+        if self._is_playing or (track == "track1" and not audio) or track not in {"track0", "track1"}:
+            return self._reply(request, 455, "Method Not Valid in This State")
+        if channels is None or channels[1] != channels[0] + 1:
+            return self._reply(request, 461, "Unsupported Transport")
+        ssrc, base, sequence = secrets.randbits(32), secrets.randbits(32), secrets.randbits(16)
+        if track == "track0":
+            self._tracks[VIDEO] = _OutTrack(channels[0], OUR_VIDEO_TYPE, OUR_VIDEO_RATE, ssrc, sequence, base)
+        elif audio:
+            self._tracks[AUDIO] = _OutTrack(channels[0], OUR_AUDIO_TYPE, audio.clock_rate, ssrc, sequence, base)
+        transport = f"RTP/AVP/TCP;unicast;interleaved={channels[0]}-{channels[1]};ssrc={ssrc:08X}"
+        return self._reply(request, 200, "OK", ("Transport", transport), *self._session())
+
+    def _play(self, request: Request, outlet: Outlet) -> bool:
+        if VIDEO not in self._tracks:
+            return self._reply(request, 455, "Method Not Valid in This State")
+        self._reply(request, 200, "OK", ("Range", "npt=now-"), *self._session())
+        if not self._is_playing:
+            self._is_playing = True
+            outlet.take_reader(self)
+            outlet.source.attach(self)
+        return True
+
+    def _session(self) -> tuple[tuple[str, str], ...]:
+        return (("Session", f"{self._session_id};timeout=60"),)
+
+    def _reply(self, request: Request, status: int, reason: str, *headers: tuple[str, str], body: bytes = b"") -> bool:
+        cseq = request.headers.get("cseq")
+        numbered = [("CSeq", cseq)] if re.fullmatch(r"\d{1,10}", cseq) else []
+        if self._transport:
+            self._transport.write(response_bytes(status, reason, [*numbered, *headers], body))
+        return True
+
+    # packets
+
+    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
+        if self._transport is None:
+            return
+        parts: list[bytes] = []
+        if self._start_s is None:
+            self._begin(packets[0].time_s)
+        start_s = self._start_s or 0.0
+        if packets[-1].time_s - self._reported_s >= _REPORT_EVERY_S:
+            self._append_reports(parts, packets[-1].time_s)
+        for packet in packets:
+            track = self._tracks.get(packet.track)
+            if track is None:
+                continue
+            if packet.time_s != track.time_s:
+                if packet.time_s < start_s and packet.track == AUDIO:
+                    continue  # sound from before the first picture
+                track.time_s = packet.time_s
+                track.timestamp = (track.base + round((packet.time_s - start_s) * track.rate)) & 0xFFFFFFFF
+            track.sequence = (track.sequence + (2 if packet.lost_before else 1)) & 0xFFFF
+            payload = packet.payload
+            track.packets += 1
+            track.octets += len(payload)
+            parts.append(
+                framed_rtp_header(
+                    track.channel,
+                    track.payload_type,
+                    packet.marker,
+                    track.sequence,
+                    track.timestamp,
+                    track.ssrc,
+                    len(payload),
+                )
+            )
+            parts.append(payload)
+        self._transport.write(b"".join(parts))
+
+    def on_end(self) -> None:
+        self._is_playing = False
+        if self._transport:
+            self._transport.close()
+
+    def close(self) -> None:
+        """Drops the connection at once."""
+        if self._transport:
+            self._transport.abort()
+
+    def _begin(self, start_s: float) -> None:
+        self._start_s = start_s
+        self._reported_s = start_s - _REPORT_EVERY_S  # reports go before the first packet
+        self._start_ntp = ntp_of(self._clock.now_utc())
+        if self._outlet:
+            self._outlet.on_started(start_s)
+
+    def _append_reports(self, parts: list[bytes], time_s: float) -> None:
+        """All tracks at the same moment: at the start the first picture's, then the latest."""
+        is_first = self._reported_s < (self._start_s or 0.0)
+        at_s = 0.0 if is_first else time_s - (self._start_s or 0.0)
+        self._reported_s = time_s
+        seconds, fraction = self._start_ntp
+        moment = (seconds << 32 | fraction) + int(at_s * 2**32)
+        ntp = moment >> 32 & 0xFFFFFFFF, moment & 0xFFFFFFFF
+        for track in self._tracks.values():
+            timestamp = (track.base + round(at_s * track.rate)) & 0xFFFFFFFF
+            report = sender_report(track.ssrc, ntp, timestamp, track.packets, track.octets, "gateway")
+            parts.append(framed(track.channel + 1, report))
+
+
+class LoopbackServer:
+    """Listens on a free port of 127.0.0.1. Lives in the event loop."""
+
+    def __init__(self, find_outlet: Callable[[str], Outlet | None], clock: Clock) -> None:
+        self._find_outlet = find_outlet
+        self._clock = clock
+        self._server: asyncio.Server | None = None
+        self._readers: set[LoopbackReader] = set()
+        self.port = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def _accept(self) -> asyncio.BaseProtocol:
+        self._readers = {reader for reader in self._readers if reader.task is None or not reader.task.done()}
+        if len(self._readers) >= _MAX_READERS:
+            return _Refused()
+        reader = LoopbackReader(self._find_outlet, self._clock)
+        self._readers.add(reader)
+        return reader
+
+    async def stop(self) -> None:
+        if self._server:
+            self._server.close()
+        tasks = [reader.task for reader in self._readers if reader.task]
+        for reader in self._readers:
+            reader.close()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
+        if self._server:
+            await self._server.wait_closed()
+
+
+class _Refused(asyncio.Protocol):
+    """One connection too many: dropped before it says a word."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()

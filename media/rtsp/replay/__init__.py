@@ -1,0 +1,1 @@
+"""Replay connections: one held session with a recorder, in which players seek."""

@@ -1,0 +1,158 @@
+"""Where a session's fragments go: to everybody who watches it over a socket, from the last key frame on.
+
+It outlives the session's runs, so that a viewer stays through a reconnect; what is held lets one who joins see a
+picture at once. What it calls returns at once and must not come back to it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.clock import Clock
+from media.fmp4.live import LiveFragment, LiveInit
+from media.rtsp.live.feed import Feed
+from sessions.view import StreamView
+
+__all__ = ["FragmentBroadcaster", "LiveFragment", "LiveInit", "LiveListener"]
+
+_MAX_HELD_BYTES = 12 * 1024 * 1024
+
+
+class LiveListener(Protocol):
+    """One viewer. Called from any thread; must return at once."""
+
+    def on_live_init(self, init: LiveInit) -> None:
+        """Before the first fragment, and again where the pictures are described anew."""
+        ...
+
+    def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
+        """In order. The first ones, and those after an init, begin with a key frame."""
+        ...
+
+    def on_live_state(self, view: StreamView) -> None:
+        """How the session fares, where that has changed; the last one says stopped."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Viewer:
+    viewer_id: str
+    wants_sound: bool
+
+
+class FragmentBroadcaster:
+    """A feed's FragmentSink. Safe between threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._listeners: dict[LiveListener, _Viewer] = {}
+        self._init: LiveInit | None = None
+        self._held: deque[LiveFragment] = deque()
+        self._held_bytes = 0
+        self._feed: Feed | None = None
+        self._origin_s: float | None = None
+        self._fragment_s: float | None = None
+
+    # ---- viewers ---------------------------------------------------------------------------------
+
+    def join(self, listener: LiveListener, viewer_id: str, *, wants_sound: bool, wants_held: bool = True) -> None:
+        """It gets what is held at once, and all that comes. Without what is held it begins wherever that is."""
+        with self._lock:
+            self._listeners[listener] = _Viewer(viewer_id, wants_sound)
+            if wants_sound and self._feed is not None:
+                self._feed.want_sound()
+            if self._init is not None:
+                listener.on_live_init(self._init)
+                if self._held and wants_held:
+                    listener.on_live_fragments(tuple(self._held))
+
+    def leave(self, listener: LiveListener) -> None:
+        """Unknown ones are fine."""
+        with self._lock:
+            self._listeners.pop(listener, None)
+
+    def count(self) -> int:
+        return len(self._listeners)
+
+    def drop(self, viewer_id: str) -> None:
+        """That viewer's listeners hear nothing more."""
+        with self._lock:
+            for listener in [one for one, viewer in self._listeners.items() if viewer.viewer_id == viewer_id]:
+                del self._listeners[listener]
+
+    def tell(self, view: StreamView) -> None:
+        with self._lock:
+            for listener in self._listeners:
+                listener.on_live_state(view)
+
+    # ---- the session's thread --------------------------------------------------------------------
+
+    @property
+    def fragment_s(self) -> float | None:
+        """Our monotonic clock when the last fragment came."""
+        return self._fragment_s
+
+    def attach(self, feed: Feed) -> None:
+        """Has this feed's pictures made into fragments, on the same time line as those of the feed before."""
+        with self._lock:
+            if self._feed is feed:
+                return
+            self._feed = feed
+            self._fragment_s = None
+            wants_sound = any(viewer.wants_sound for viewer in self._listeners.values())
+        feed.open_fragments(self, origin_s=self._origin_s)
+        if wants_sound:
+            feed.want_sound()
+
+    def detach(self) -> None:
+        """The feed is being closed. What is held is old from now on."""
+        with self._lock:
+            if self._feed is not None:
+                self._origin_s = self._feed.fragments_origin_s() or self._origin_s
+            self._feed = None
+            self._forget()
+
+    # ---- fmp4.live.FragmentSink, in the gateway's thread -----------------------------------------
+
+    def on_init(self, init: LiveInit) -> None:
+        with self._lock:
+            self._init = init
+            self._held.clear()
+            self._held_bytes = 0
+            for listener in self._listeners:
+                listener.on_live_init(init)
+
+    def on_fragments(self, fragments: Sequence[LiveFragment]) -> None:
+        with self._lock:
+            self._fragment_s = self._clock.monotonic_s()
+            for piece in fragments:
+                self._hold(piece)
+            for listener in self._listeners:
+                listener.on_live_fragments(fragments)
+
+    def on_end(self) -> None:
+        with self._lock:
+            self._forget()
+
+    # ---- inside, with the lock held --------------------------------------------------------------
+
+    def _hold(self, piece: LiveFragment) -> None:
+        if piece.is_key:
+            self._held.clear()
+            self._held_bytes = 0
+        elif not self._held:
+            return  # too much without a key frame: who joins now waits for the next one
+        self._held.append(piece)
+        self._held_bytes += len(piece.picture) + len(piece.sound)
+        if self._held_bytes > _MAX_HELD_BYTES:
+            self._held.clear()
+
+    def _forget(self) -> None:
+        self._init = None
+        self._held.clear()
+        self._held_bytes = 0

@@ -1,0 +1,58 @@
+"""Copy or transcode: from what a source is and what the stream id promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core.errors import CameraUnsupported
+from core.records import AudioFormat, VideoFormat
+from media.commands import AudioHandling, Container, VideoHandling
+from media.rtsp.live.feed import MediaDescription
+
+_ENCODED_AUDIO = "aac"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What HLS is made of a source. `out_video` and `out_audio` are what its players get."""
+
+    video: VideoHandling
+    audio: AudioHandling
+    container: Container
+    source_video: VideoFormat
+    source_audio: AudioFormat | None
+    out_video: VideoFormat
+    out_audio: AudioFormat | None
+
+    @property
+    def is_transcoding(self) -> bool:
+        return self.video is VideoHandling.TRANSCODE
+
+
+def needs_transcode(codec: str | None, *, is_hevc_variant: bool) -> bool:
+    """Whether a source of this codec costs an encoder; not for one that is not known yet."""
+    return codec not in (None, "h264") and not is_hevc_variant
+
+
+def plan_for(described: MediaDescription, *, is_hevc_variant: bool) -> Plan:
+    """CameraUnsupported where the source cannot become what the stream id promises."""
+    video = described.video
+    if video is None:
+        raise CameraUnsupported("This media profile carries no video that can be shown.", service="video")
+    audio, out_audio = _audio(described.audio)
+    if is_hevc_variant:
+        if video.codec != "hevc":
+            raise CameraUnsupported("This media profile does not send H.265 any more: start it again.", service="hevc")
+        return Plan(VideoHandling.COPY, audio, Container.FMP4, video, described.audio, video, out_audio)
+    if video.codec == "h264":
+        return Plan(VideoHandling.COPY, audio, Container.TS, video, described.audio, video, out_audio)
+    out_video = replace(video, codec="h264", bitrate_kbps=None, gop=None)
+    return Plan(VideoHandling.TRANSCODE, audio, Container.TS, video, described.audio, out_video, out_audio)
+
+
+def _audio(audio: AudioFormat | None) -> tuple[AudioHandling, AudioFormat | None]:
+    if audio is None:
+        return AudioHandling.NONE, None
+    if audio.codec == "aac":
+        return AudioHandling.COPY, audio
+    return AudioHandling.ENCODE, replace(audio, codec=_ENCODED_AUDIO, channels=1)

@@ -1,0 +1,1 @@
+"""Replay sessions: one recording, played from any time."""

@@ -1,0 +1,154 @@
+"""Channels that are kept connected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from core.errors import CameraUnreachable, NotFound
+from core.records import Channel, Credential, MediaProfile, Problem, ProfileRole, StreamSource
+from core.secrets import Secret
+from workers.pinned_channels import PinnedChannel, PinnedChannels, parse_pinned_channels
+
+
+@dataclass
+class Feed:
+    source: StreamSource
+    failed: bool = False
+    closed: bool = False
+
+    def is_failed(self) -> bool:
+        return self.failed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class House:
+    """Two cameras, a clock moved by hand, and what was opened."""
+
+    now_s: float = 1000.0
+    opened: list[Feed] = field(default_factory=list)
+    problem: Problem | None = None
+    is_away: bool = False
+
+    def now_utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def channels(self, camera_id: int) -> list[Channel]:
+        if camera_id > 2:
+            raise NotFound("no such camera")
+        return [
+            Channel(
+                number=number,
+                name=f"Cam {number}",
+                video_source_token=f"V{number}",
+                profiles=(
+                    MediaProfile(f"m{number}", "main", f"V{number}", None, role=ProfileRole.MAIN),
+                    MediaProfile(f"s{number}", "sub", f"V{number}", None, role=ProfileRole.SUB),
+                ),
+                problem=self.problem if number == 2 else None,
+            )
+            for number in (1, 2)
+        ]
+
+    def source(self, camera_id: int, profile_token: str) -> StreamSource:
+        if self.is_away:
+            raise CameraUnreachable("It is off.")
+        return StreamSource(camera_id, profile_token, "rtsp://192.0.2.1/", "x", Credential("a", Secret("b")))
+
+    def open_feed(self, source: StreamSource) -> Feed:
+        self.opened.append(Feed(source))
+        return self.opened[-1]
+
+    def pinned_channels(self, text: str) -> PinnedChannels:
+        return PinnedChannels(
+            parse_pinned_channels(text),
+            clock=self,
+            channels=self.channels,
+            source=self.source,
+            open_feed=self.open_feed,
+        )
+
+    def held(self) -> list[tuple[int, str]]:
+        return [(feed.source.camera_id, feed.source.profile_token) for feed in self.opened if not feed.closed]
+
+
+def test_favourites_are_channels_of_cameras_their_sub_stream_unless_said_otherwise() -> None:
+    assert parse_pinned_channels("1:3, 2:*/main") == (
+        PinnedChannel(1, 3, ProfileRole.SUB),
+        PinnedChannel(2, None, ProfileRole.MAIN),
+    )
+    for odd in ("1", "1:0", "x:1", "1:1/other", "1:1:1", "01:1"):
+        with pytest.raises(ValueError, match="no favourite"):
+            parse_pinned_channels(odd)
+
+
+def test_each_is_opened_once_and_held() -> None:
+    house = House()
+    pinned_channels = house.pinned_channels("1:1 2:*/main 3:1")
+    pinned_channels.look()
+    pinned_channels.look()
+    assert house.held() == [(1, "s1"), (2, "m1"), (2, "m2")]
+    pinned_channels.stop()
+    assert house.held() == []
+
+
+def test_one_that_failed_is_opened_again_with_growing_pauses() -> None:
+    house = House()
+    pinned_channels = house.pinned_channels("1:1")
+    pinned_channels.look()
+    for pause_s in (5.0, 10.0, 20.0):
+        house.opened[-1].failed = True
+        count = len(house.opened)
+        pinned_channels.look()
+        house.now_s += pause_s - 0.1
+        pinned_channels.look()
+        assert len(house.opened) == count
+        house.now_s += 0.2
+        pinned_channels.look()
+        assert len(house.opened) == count + 1
+    house.now_s += 1000
+    house.opened[-1].failed = True
+    pinned_channels.look()
+    house.now_s += 5.1
+    pinned_channels.look()
+    assert len(house.held()) == 1, "after a long healthy time the first pause is short again"
+
+
+def test_a_device_that_is_away_is_not_asked_at_every_look() -> None:
+    house = House(is_away=True)
+    pinned_channels = house.pinned_channels("1:1")
+    pinned_channels.look()
+    house.is_away = False
+    pinned_channels.look()
+    assert house.held() == []
+    house.now_s += 5.1
+    pinned_channels.look()
+    assert house.held() == [(1, "s1")]
+
+
+def test_a_dead_channel_is_left_alone_and_an_edited_camera_connected_anew() -> None:
+    house = House()
+    pinned_channels = house.pinned_channels("1:*")
+    pinned_channels.look()
+    house.problem = Problem("camera_no_signal", "no camera there")
+    pinned_channels.look()
+    assert house.held() == [(1, "s1")]
+    pinned_channels.forget_camera(1)
+    assert house.held() == []
+    pinned_channels.look()
+    assert house.held() == [(1, "s1")]
+
+
+def test_nothing_to_keep_takes_no_thread() -> None:
+    pinned_channels = House().pinned_channels("")
+    pinned_channels.start()
+    assert pinned_channels._thread is None
+    pinned_channels.stop()

@@ -1,0 +1,201 @@
+"""The composition root: puts the rooms together, starts and stops them. Nobody imports it but `app.py`.
+
+Apart from `app.py` because of the memory: gunicorn's master needs none of this, and only the worker imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from account_manager import AccountManager
+from accounts.commands import users_commands
+from cameras.commands import secrets_commands
+from cameras.registry import device_key
+from cameras.rotation import rotate_key
+from core.allowed_addresses import allowed_addresses
+from core.clock import SystemClock
+from core.errors import AppError, NotFound, StartRefused
+from core.login_gate import LoginGate
+from core.records import VideoFormat
+from core.settings import Settings
+from database import Database
+from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
+from onvif_manager import OnvifManager
+from recording_manager import RecordingManager
+from stream_manager import StreamManager
+from wall_manager import WallManager
+from web.application import build_web
+from web.instance_lock import InstanceLock
+from web.logs import start_logging
+from web.services import Services
+from workers.pinned_channels import PinnedChannels, parse_pinned_channels
+
+
+class Application:
+    """All that runs. `start()` goes from the ground up, `stop()` back down; nothing runs before."""
+
+    def __init__(self, settings: Settings, *, is_demo: bool = False) -> None:
+        self.settings = settings
+        self._is_demo = is_demo
+        self._running: ExitStack | None = None
+        clock = SystemClock()
+        login_gate = LoginGate(clock, retry_after_s=settings.login_retry_s)
+        self.database = Database(settings.database_file)
+        self.accounts = AccountManager(self.database, settings, clock)
+        self.spawner = Spawner()
+        self.gateway = RtspGateway(
+            login_gate=login_gate,
+            clock=clock,
+            settings=settings,
+            keep_abilities=lambda camera_id, abilities: self.recordings.keep_replay_abilities(camera_id, abilities),
+        )
+        self.onvif = OnvifManager(
+            self.database,
+            settings,
+            login_gate,
+            clock,
+            frame_snapshot=lambda source: self.streams.snapshot(source),
+            launcher=self.spawner,
+            more_checks=lambda device: self.gateway.replay_abilities(device).checks(),
+        )
+        self.recordings = RecordingManager(
+            self.database,
+            settings,
+            clock,
+            ask=self.onvif.ask_recorder,
+            channels=self.onvif.channels,
+            clock_offset_s=lambda camera_id: self.onvif.get_camera(camera_id).clock_offset_s,
+            find_replay=self.onvif.replay_source,
+        )
+        self.streams = StreamManager(
+            settings=settings,
+            clock=clock,
+            spawner=self.spawner,
+            open_feed=self.gateway.open_feed,
+            resolve_source=self.onvif.stream_source,
+            request_key_frame=self.onvif.request_key_frame,
+            note_stream=self.onvif.note_stream,
+            known_video=self._known_video,
+            find_replay=self.recordings.replay_source,
+            find_recorded=self.recordings.recorded_from,
+            open_replay=self.gateway.open_replay,
+            replay_places=lambda camera_id: self.gateway.replay_places(device_key(camera_id)),
+        )
+        self.pinned_channels = PinnedChannels(
+            parse_pinned_channels(settings.keep_connected),
+            clock=clock,
+            channels=self.onvif.channels,
+            source=self.onvif.stream_source,
+            open_feed=self.gateway.open_feed,
+        )
+        self.onvif.on_delete(self.streams.stop_camera)
+        self.onvif.on_change(self.streams.restart_camera)
+        for happened in (self.onvif.on_delete, self.onvif.on_change):
+            happened(self.pinned_channels.forget_camera)
+            happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
+            happened(self.recordings.forget_camera)
+        services = Services(
+            settings,
+            self.onvif,
+            self.streams,
+            self.recordings,
+            self.is_ready,
+            self.accounts,
+            WallManager(self.database),
+        )
+        self.sockets = services.sockets
+        self.web = build_web(services)
+        self.web.extensions["application"] = self
+        self.web.cli.add_command(users_commands(self._opened_accounts))
+        self.web.cli.add_command(secrets_commands(self._rotate_key))
+
+    def start(self) -> None:
+        """Raises StartRefused, with nothing left running, where a room cannot start."""
+        if self._running is not None:
+            return
+        start_logging(self.settings)
+        allowed_addresses.allow_loopback(self.settings.allow_loopback_devices)
+        with ExitStack() as rooms:
+            for start, stop in (
+                (self._start_accounts, self.accounts.stop),
+                (self.spawner.start, self.spawner.stop),
+                (self.gateway.start, self.gateway.stop),
+                (self.onvif.start, self.onvif.stop),
+                (self._start_recordings, self.recordings.stop),
+                (self.streams.start_rooms, self.streams.stop_rooms),
+                (self.sockets.start, self.sockets.stop),
+                (self.pinned_channels.start, self.pinned_channels.stop),
+            ):
+                rooms.callback(stop)
+                start()
+            if self._is_demo and not self.onvif.list_cameras():
+                self.onvif.add_pretend_recorder()
+            self._running = rooms.pop_all()
+
+    @contextmanager
+    def _opened_accounts(self) -> Iterator[AccountManager]:
+        """For the command line: the app may be running."""
+        self.accounts.start()
+        try:
+            yield self.accounts
+        finally:
+            self.accounts.stop()
+            self.database.close()
+
+    def _rotate_key(self) -> int:
+        """For the command line: the app must not be running."""
+        lock = InstanceLock(self.settings.data_dir)
+        lock.acquire()
+        audit = self.accounts.audit
+        try:
+            count = rotate_key(self.database, self.settings.key_file)
+            audit.start()
+            audit.write("rotate_secrets", who="command line", kind="local", address="", count=count)
+            return count
+        finally:
+            audit.stop()
+            self.database.close()
+            lock.release()
+
+    def _start_accounts(self) -> None:
+        self.accounts.start(watches=True)
+        if not self.settings.is_loopback and not self.accounts.has_accounts():
+            raise StartRefused(
+                f"HOST={self.settings.host} is refused: without an account, everyone who reaches this address could\n"
+                "watch and change the cameras. Make one first:  .venv/bin/flask --app app users add NAME\n"
+                "or set HOST to 127.0.0.1."
+            )
+
+    def _start_recordings(self) -> None:
+        self.recordings.start()
+        for camera_id, abilities in self.recordings.replay_abilities().items():
+            self.gateway.remember_replay(device_key(camera_id), abilities)
+
+    def stop(self) -> None:
+        """Ends streams, connections and children. May be called twice."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    def is_ready(self) -> bool:
+        """Whether the app can do its work: its rooms run and its database answers."""
+        if self._running is None:
+            return False
+        try:
+            with self.database.read():
+                return True
+        except AppError:
+            return False
+
+    def _known_video(self, camera_id: int, profile_token: str) -> VideoFormat | None:
+        """What the camera says of a media profile; None for one that was never reached. NotFound."""
+        channels = self.onvif.channels(camera_id)
+        for channel in channels:
+            for profile in channel.profiles:
+                if profile.profile_token == profile_token:
+                    return profile.video
+        if channels:
+            raise NotFound("profile_token: this camera has no such media profile.")
+        return None

@@ -1,0 +1,162 @@
+"""Keeps chosen channels connected, so that their first picture is there at once.
+
+What is kept is a feed of the gateway: the session with the device and the pictures since the last key frame, neither
+ffmpeg nor fragments. A feed that fails is opened again with growing pauses; a refused password is left to the login
+gate, which lets one try through in five minutes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.clock import Clock
+from core.errors import AppError
+from core.records import Channel, ProfileRole, StreamSource
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 2.0
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 300.0
+_FAVOURITE = re.compile(r"([1-9]\d{0,9}):([1-9]\d{0,3}|\*)(?:/(main|sub))?")
+
+
+class KeptFeed(Protocol):
+    """What is asked of a feed here."""
+
+    def is_failed(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedChannel:
+    """A channel of a camera (None: all of them) and which of its media profiles: "sub" or "main"."""
+
+    camera_id: int
+    channel: int | None
+    role: ProfileRole
+
+
+def parse_pinned_channels(text: str) -> tuple[PinnedChannel, ...]:
+    """`1:3 2:*/main`: camera and channel, the sub stream unless it says main. ValueError names what is none."""
+    found = []
+    for word in text.replace(",", " ").split():
+        match = _FAVOURITE.fullmatch(word)
+        if match is None:
+            raise ValueError(f"{word!r} is no favourite; write 1:3, 1:*, or 1:3/main")
+        found.append(
+            PinnedChannel(int(match[1]), None if match[2] == "*" else int(match[2]), ProfileRole(match[3] or "sub"))
+        )
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class _Kept:
+    feed: KeptFeed | None = None
+    pause_s: float = 0.0
+    not_before_s: float = 0.0
+
+
+class PinnedChannels:
+    """start() once, stop() may be called twice. Starts no thread where there is nothing to keep.
+
+    `channels` and `source` are the onvif manager's, `open_feed` the gateway's.
+    """
+
+    def __init__(
+        self,
+        favourites: Sequence[PinnedChannel],
+        *,
+        clock: Clock,
+        channels: Callable[[int], Iterable[Channel]],
+        source: Callable[[int, str], StreamSource],
+        open_feed: Callable[[StreamSource], KeptFeed],
+    ) -> None:
+        self._favourites = favourites
+        self._clock = clock
+        self._channels = channels
+        self._source = source
+        self._open_feed = open_feed
+        self._kept: dict[tuple[int, str], _Kept] = {}
+        self._is_stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self._favourites and self._thread is None:
+            self._is_stopping.clear()
+            self._thread = threading.Thread(target=self._serve, name="pinned_channels", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._is_stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(2.0)
+        self._close(set(self._kept))
+
+    def forget_camera(self, camera_id: int) -> None:
+        """Address or password are others now, or the camera is gone: it is connected anew, if at all."""
+        self._close({key for key in self._kept if key[0] == camera_id})
+
+    def look(self) -> None:
+        """One look at everything that is to be kept."""
+        wanted = {(item.camera_id, token) for item in self._favourites for token in self._tokens_of(item)}
+        self._close(set(self._kept) - wanted)
+        for key in sorted(wanted):
+            if not self._is_stopping.is_set():
+                self._keep(key)
+
+    def _serve(self) -> None:
+        while not self._is_stopping.wait(_LOOK_EVERY_S):
+            try:
+                self.look()
+            except Exception:  # the top of a thread
+                log.exception("a look at the favourites broke off")
+
+    def _tokens_of(self, item: PinnedChannel) -> list[str]:
+        """Nothing for a camera or channel that is not there (yet)."""
+        try:
+            channels = [one for one in self._channels(item.camera_id) if item.channel in (None, one.number)]
+        except AppError:
+            return []
+        tokens = []
+        for channel in channels:
+            by_role = {profile.role: profile.profile_token for profile in channel.profiles}
+            token = by_role.get(item.role) or by_role.get(ProfileRole.MAIN)
+            if token and channel.problem is None:
+                tokens.append(token)
+        return tokens
+
+    def _keep(self, key: tuple[int, str]) -> None:
+        kept = self._kept.setdefault(key, _Kept())
+        now_s = self._clock.monotonic_s()
+        if kept.feed is not None:
+            if not kept.feed.is_failed():
+                return
+            kept.feed.close()
+            kept.feed = None
+            self._pause(kept, now_s)
+        if now_s < kept.not_before_s:
+            return
+        try:
+            kept.feed = self._open_feed(self._source(*key))
+        except AppError as error:
+            log.debug("camera %d, %s is not kept connected: %s", *key, error.code)
+            self._pause(kept, now_s)
+
+    def _pause(self, kept: _Kept, now_s: float) -> None:
+        since_last_s = now_s - kept.not_before_s
+        is_long_ago = kept.not_before_s and since_last_s > _LONGEST_PAUSE_S
+        kept.pause_s = _FIRST_PAUSE_S if is_long_ago or not kept.pause_s else min(_LONGEST_PAUSE_S, 2 * kept.pause_s)
+        kept.not_before_s = now_s + kept.pause_s
+
+    def _close(self, keys: set[tuple[int, str]]) -> None:
+        for key in keys:
+            kept = self._kept.pop(key, None)
+            if kept is not None and kept.feed is not None:
+                kept.feed.close()

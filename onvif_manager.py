@@ -22,17 +22,18 @@ from cameras.device import Connect, Probe, Search
 from cameras.drafts import address_of, changed
 from cameras.finding import Finder
 from cameras.health import make_health_card
-from cameras.pictures import FrameSnapshot, Pictures
 from cameras.pretend import HOST, USERNAME, Launcher, PretendRecorder
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry, device_key
 from cameras.snapshot_cache import SnapshotCache
+from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera, StoredChannel
+from cameras.stream_addresses import StreamAddresses
 from core.clock import Clock
-from core.errors import Conflict, Unavailable
+from core.errors import Conflict, NotFound, Unavailable
 from core.login_gate import LoginGate
 from core.recordings import RecordingDevice, ReplaySource
-from core.records import CameraStatus, Channel, Problem, ServiceCheck, StreamSource
+from core.records import CameraStatus, Channel, Problem, ServiceCheck, StreamSource, VideoFormat, channel_of_profile
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
@@ -47,10 +48,9 @@ __all__ = ["Launcher", "OnvifManager", "Pace"]
 class OnvifManager:
     """Cameras: kept in the database, connected in the background, shown from memory.
 
-    `connect`, `probe` and `search` are ONVIF's unless others are handed in. `frame_snapshot` takes
-    a still from a stream where a device gives none; `launcher` (media.process.Spawner) starts the
-    pretend recorder. Both must be running before start() and until after stop(). `more_checks` gives
-    lines for a device's health card by its key.
+    `connect`, `probe` and `search` are ONVIF's unless others are handed in. `launcher`
+    (media.process.Spawner) starts the pretend recorder; it must run before start() and until after stop().
+    `more_checks` gives lines for a device's health card by its key.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class OnvifManager:
         connect: Connect | None = None,
         probe: Probe | None = None,
         search: Search | None = None,
-        frame_snapshot: FrameSnapshot | None = None,
         launcher: Launcher | None = None,
         more_checks: Callable[[str], Sequence[ServiceCheck]] = lambda _device_key: (),
         pace: Pace | None = None,
@@ -83,7 +82,8 @@ class OnvifManager:
             self._registry, self._store, settings, clock, connect=connect, probe=probe, pace=pace or Pace()
         )
         self._cache = SnapshotCache(settings.data_dir / "cache" / "snapshots")
-        self._pictures = Pictures(self._registry, self._connector, self._cache, settings, clock, frame_snapshot)
+        self._addresses = StreamAddresses(self._registry, self._connector, settings, clock)
+        self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, search)
         self._pretend = PretendRecorder(
             launcher, settings, clock, on_ready=self._pretend_is_ready, on_down=self._pretend_is_down
@@ -150,7 +150,24 @@ class OnvifManager:
 
     def last_snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot | None:
         """The last still known: of the media profile or its channel; without one, of the first channel."""
-        return self._pictures.last_snapshot(camera_id, profile_token)
+        return self._snapshots.last(camera_id, profile_token)
+
+    def known_video(self, camera_id: int, profile_token: str) -> VideoFormat | None:
+        """Return the video format that the device states for a media profile; None if it is not known yet.
+
+        Raise NotFound if there is no such camera, or if its channels are known and have no such media profile.
+        """
+        channels = self.channels(camera_id)
+        channel = channel_of_profile(channels, profile_token)
+        if channel is None:
+            if channels:
+                raise NotFound("profile_token: this camera has no such media profile.")
+            return None
+        return next(item.video for item in channel.profiles if item.profile_token == profile_token)
+
+    def clock_offset_s(self, camera_id: int) -> float | None:
+        """Return how far the device's clock is ahead of true time, in seconds; None if not measured. Raise NotFound."""
+        return self.get_camera(camera_id).clock_offset_s
 
     # ---- what changes ----------------------------------------------------------------------------
 
@@ -228,7 +245,7 @@ class OnvifManager:
             self._store.delete(camera_id)
             device = self._registry.remove(camera_id)
         self._connector.forget(camera_id)
-        self._pictures.forget(camera_id)
+        self._snapshots.forget(camera_id)
         for callback in self._on_delete:
             callback(camera_id)
         if was_pretend:
@@ -246,7 +263,7 @@ class OnvifManager:
                 entry.stored = replace(entry.stored, port=None)  # it may have moved: look for it again
             self._registry.say_connecting(camera_id)
         self._gate.forget(device_key(camera_id))
-        self._pictures.forget(camera_id)
+        self._snapshots.forget(camera_id)
         self._connector.connect_now(camera_id)
         return self.get_camera(camera_id)
 
@@ -288,29 +305,36 @@ class OnvifManager:
 
         Waits at most about twice settings.device_timeout_s. NotFound, or the DeviceError.
         """
-        return self._pictures.stream_source(camera_id, profile_token)
+        return self._addresses.stream_source(camera_id, profile_token)
 
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         """Where a recording is played from, and what the device's clock is ahead of true time, in seconds.
 
         Waits at most about twice settings.device_timeout_s. NotFound, InvalidRequest, or the DeviceError.
         """
-        return self._pictures.replay_source(camera_id, recording_token)
+        return self._addresses.replay_source(camera_id, recording_token)
 
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         """What `call` gives for the open device, which is waited for as long as one call may take.
 
         NotFound, or the DeviceError, which then counts for the camera's state.
         """
-        return self._pictures.ask_recorder(camera_id, call)
+        return self._addresses.ask_recorder(camera_id, call)
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Asks for a key frame now (SetSynchronizationPoint). NotFound, or the DeviceError."""
-        self._pictures.request_key_frame(camera_id, profile_token)
+        self._addresses.request_key_frame(camera_id, profile_token)
 
-    def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
-        """A still taken now; without a media profile, of the first channel. NotFound, or the DeviceError."""
-        return self._pictures.snapshot(camera_id, profile_token)
+    def device_snapshot(self, camera_id: int, profile_token: str) -> bytes | None:
+        """Return the device's own still, a JPEG. Return None if a frame of the stream has to do.
+
+        Raise NotFound, or CameraAuthFailed.
+        """
+        return self._snapshots.from_device(camera_id, profile_token)
+
+    def first_profile(self, camera_id: int) -> str:
+        """Return the best media profile of the first channel that works. Raise NotFound, or the DeviceError."""
+        return self._snapshots.first_profile(camera_id)
 
     def discover(self) -> list[DiscoveredCamera]:
         """Searches the local network for settings.discovery_s."""
@@ -319,6 +343,10 @@ class OnvifManager:
     def note_stream(self, camera_id: int, profile_token: str, problem: Problem | None) -> None:
         """How a session's attempt to get pictures ended (None: well): marks a dead channel as such, and alive again."""
         self._registry.note_stream(camera_id, profile_token, problem)
+
+    def keep_snapshot(self, camera_id: int, profile_token: str, jpeg: bytes) -> TimedSnapshot:
+        """Keep a still that was taken now as the last one of its media profile, and return it with its time."""
+        return self._snapshots.keep(camera_id, profile_token, jpeg)
 
     # ---- inside ----------------------------------------------------------------------------------
 
@@ -340,7 +368,7 @@ class OnvifManager:
 
     def _connect_anew(self, camera_id: int) -> None:
         self._gate.forget(device_key(camera_id))
-        self._pictures.forget(camera_id)
+        self._snapshots.forget(camera_id)
         self._connector.connect_now(camera_id)
         for callback in self._on_change:
             callback(camera_id)

@@ -8,7 +8,7 @@ without Profile G is CameraUnsupported, which names the service that is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -24,11 +24,11 @@ from core.recordings import (
     ReplaySource,
     SpanState,
 )
-from core.records import Channel
 from core.settings import Settings
 from database import Database
+from onvif_manager import OnvifManager
 from recordings.device_clock import DeviceClock, range_clock
-from recordings.indexing import AskDevice, Indexer, missing_of
+from recordings.indexing import Indexer, missing_of
 from recordings.intervals import Interval, clipped
 from recordings.matching import Match, match_channels
 from recordings.rows import Known, Row, beginning_with, places_of, rows_of, spans_of
@@ -45,34 +45,22 @@ MOST_EVENTS = 2000  # of one channel in one answer
 _RTSP_PORT = 554
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-FindReplay = Callable[[int, str], tuple[ReplaySource, float]]
-
 
 class RecordingManager:
-    """Safe between threads. `ask`, `channels`, `clock_offset_s` and `find_replay` are the camera room's.
-
-    The database must be open between start() and stop().
-    """
+    """Safe between threads. The database must be open between start() and stop()."""
 
     def __init__(
         self,
         database: Database,
         settings: Settings,
         clock: Clock,
-        *,
-        ask: AskDevice,
-        channels: Callable[[int], Sequence[Channel]],
-        clock_offset_s: Callable[[int], float | None],
-        find_replay: FindReplay,
+        cameras: OnvifManager,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._ask = ask
-        self._channels = channels
-        self._clock_offset_s = clock_offset_s
-        self._find_replay = find_replay
+        self._cameras = cameras
         self._store = RecordingStore(database)
-        self._indexer = Indexer(self._store, clock, ask)
+        self._indexer = Indexer(self._store, clock, cameras)
 
     def start(self) -> None:
         self._indexer.start()
@@ -105,25 +93,25 @@ class RecordingManager:
         problem = self._indexer.problem(camera_id)
         if not recordings and problem is not None:
             raise problem.with_traceback(None)
-        rows = rows_of(recordings, self._channels(camera_id))
+        rows = rows_of(recordings, self._cameras.channels(camera_id))
         rows = [row for row in rows if channel in (None, row.channel)]
         return Coverage(
             channels=tuple(self._covered(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)),
             indexing=indexing,
             is_stopped=self._indexer.is_declined(camera_id),
             event_search=self._indexer.tells_events(camera_id),
-            clock_offset_s=self._clock_offset_s(camera_id),
+            clock_offset_s=self._cameras.clock_offset_s(camera_id),
             problem=problem,
         )
 
     def stop_indexing(self, camera_id: int) -> None:
         """The device is not asked what it has recorded any more, until `resume_indexing` or a search."""
-        self._channels(camera_id)
+        self._cameras.channels(camera_id)
         self._indexer.decline(camera_id)
 
     def resume_indexing(self, camera_id: int) -> None:
         """What was stopped is asked again with the next `coverage`."""
-        self._channels(camera_id)
+        self._cameras.channels(camera_id)
         self._indexer.resume(camera_id)
 
     def channel_of(self, camera_id: int, recording_token: str) -> int | None:
@@ -131,7 +119,9 @@ class RecordingManager:
 
         Who may see it follows from it, so that what is only guessed by name or order is not among it.
         """
-        match = match_channels(self._store.recordings(camera_id), self._channels(camera_id)).get(recording_token)
+        match = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id)).get(
+            recording_token
+        )
         return match.channel if match is not None and match.by.is_sure else None
 
     def replay_abilities(self) -> dict[int, ReplayAbilities]:
@@ -151,7 +141,7 @@ class RecordingManager:
         begins, now = clock.told(moment), clock.told(self._clock.now_utc())
         if now - begins < _OPEN_END:
             self._indexer.want(camera_id, (min(begins, now) - _OPEN_END, now), now)
-        rows = rows_of(self._store.recordings(camera_id), self._channels(camera_id))
+        rows = rows_of(self._store.recordings(camera_id), self._cameras.channels(camera_id))
         row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
         if row is None:
             return ()
@@ -194,7 +184,7 @@ class RecordingManager:
         problem = self._indexer.problem(camera_id)
         if recording_token is not None and all(item.recording_token != recording_token for item in recordings):
             raise problem.with_traceback(None) if problem else NotFound("This device has no such recording.")
-        matches = match_channels(recordings, self._channels(camera_id))
+        matches = match_channels(recordings, self._cameras.channels(camera_id))
         wanted = [
             item
             for item in recordings
@@ -217,9 +207,9 @@ class RecordingManager:
     def summary(self, camera_id: int) -> Summary:
         """What the device says of all it holds; which service told is in `service`."""
         recordings, _ = listed = self._indexer.listed(camera_id)
-        told = self._ask(camera_id, lambda device: device.recording_summary(listed))
+        told = self._cameras.ask_recorder(camera_id, lambda device: device.recording_summary(listed))
         clock = self._device_clock(camera_id)
-        matches = match_channels(recordings, self._channels(camera_id))
+        matches = match_channels(recordings, self._cameras.channels(camera_id))
         names = self._names(camera_id)
         return Summary(
             data_from=clock.true_or_none(told.data_from),
@@ -227,7 +217,7 @@ class RecordingManager:
             number_recordings=told.number_recordings,
             service=told.service,
             recordings=tuple(_with_channel(item, matches[item.recording_token], names, clock) for item in recordings),
-            clock_offset_s=self._clock_offset_s(camera_id),
+            clock_offset_s=self._cameras.clock_offset_s(camera_id),
             zone_s=told.zone_s,
         )
 
@@ -243,7 +233,7 @@ class RecordingManager:
             known = self._store.recordings(camera_id)
             return uri, next((item for item in known if item.recording_token == recording_token), None)
 
-        uri, recording = self._ask(camera_id, ask)
+        uri, recording = self._cameras.ask_recorder(camera_id, ask)
         clock = self._device_clock(camera_id)
         earliest = recording.earliest if recording is not None else None
         begins = clock.told(start) if start is not None else earliest or _EPOCH
@@ -255,17 +245,17 @@ class RecordingManager:
 
         With a way to the maker's own addresses where the setting allows them: for devices that know ONVIF's not.
         """
-        source, ahead_s = self._find_replay(camera_id, recording_token)
+        source, ahead_s = self._cameras.replay_source(camera_id, recording_token)
         if not self._settings.vendor_replay:
             return source, ahead_s
-        matches = match_channels(self._store.recordings(camera_id), self._channels(camera_id))
+        matches = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id))
         number = matches[recording_token].channel if recording_token in matches else None
         if number is None:
             return source, ahead_s
         port = urlsplit(source.uri).port or _RTSP_PORT
 
         def find_plain() -> tuple[PlainReplay, ...]:
-            return self._ask(camera_id, lambda device: device.plain_replays(number, port))
+            return self._cameras.ask_recorder(camera_id, lambda device: device.plain_replays(number, port))
 
         return replace(source, find_plain=find_plain), ahead_s
 
@@ -286,7 +276,7 @@ class RecordingManager:
         return is_done
 
     def _device_clock(self, camera_id: int) -> DeviceClock:
-        return DeviceClock.of_offset(self._clock_offset_s(camera_id))
+        return DeviceClock.of_offset(self._cameras.clock_offset_s(camera_id))
 
     def _what_is_known(self, camera_id: int, recordings: Sequence[DeviceRecording], window: Interval) -> Known:
         if not self._indexer.tells_events(camera_id):
@@ -299,7 +289,7 @@ class RecordingManager:
         )
 
     def _names(self, camera_id: int) -> dict[int, str]:
-        return {channel.number: channel.name for channel in self._channels(camera_id)}
+        return {channel.number: channel.name for channel in self._cameras.channels(camera_id)}
 
     def _covered(
         self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock, *, limit: int

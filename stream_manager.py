@@ -8,33 +8,23 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from cameras.records import TimedSnapshot
+from cameras.registry import device_key
 from core.clock import Clock
 from core.errors import InvalidRequest, LimitReached, NotFound, Unavailable
-from core.records import StreamSource, StreamState, VideoFormat
+from core.records import StreamState, VideoFormat
 from core.settings import Settings
-from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
+from onvif_manager import OnvifManager
+from recording_manager import RecordingManager
 from sessions.base import BaseSession
-from sessions.context import (
-    FindRecorded,
-    FindReplay,
-    KnownVideo,
-    NoteStream,
-    OpenFeed,
-    OpenReplay,
-    RequestKeyFrame,
-    ResolveSource,
-    SessionContext,
-    TranscodeSlots,
-    no_replay_connection,
-    no_replay_source,
-    nothing_known,
-)
+from sessions.context import SessionContext, TranscodeSlots
 from sessions.folders import remove_leftovers
 from sessions.ids import stream_id_of
 from sessions.live.broadcast import LiveListener
@@ -43,7 +33,7 @@ from sessions.live.session import Session
 from sessions.replay.broadcast import ReplayListener
 from sessions.replay.session import ReplaySession
 from sessions.replay_segments import MakeSegments, make_segments
-from sessions.snapshots import SnapshotTaker
+from sessions.snapshots import FrameGrabber, Snapshots
 from sessions.view import StreamView
 
 __all__ = ["StreamManager", "StreamView"]
@@ -54,51 +44,34 @@ _STOP_ALL_S = 4.0
 
 
 class StreamManager:
-    """`start_rooms()` once before anything else; `stop_rooms()` may be called twice.
-
-    `known_video` answers from memory what a media profile is said to be made of (None: not known
-    yet) and raises NotFound where there is none; with it the first start() already knows whether a
-    stream is to be transcoded.
-    """
+    """All live and replay sessions. Call `start_rooms()` first; `stop_rooms()` may be called twice."""
 
     def __init__(
         self,
-        *,
         settings: Settings,
         clock: Clock,
         spawner: Spawner,
-        open_feed: OpenFeed,
-        resolve_source: ResolveSource,
-        request_key_frame: RequestKeyFrame = lambda _camera_id, _token: None,
-        note_stream: NoteStream = lambda _camera_id, _token, _problem: None,
-        known_video: KnownVideo = lambda _camera_id, _token: None,
-        find_replay: FindReplay = no_replay_source,
-        find_recorded: FindRecorded = nothing_known,
-        open_replay: OpenReplay = no_replay_connection,
-        replay_places: Callable[[int], int] | None = None,
+        gateway: RtspGateway,
+        cameras: OnvifManager,
+        recordings: RecordingManager,
+        *,
         make_segments: MakeSegments = make_segments,
-        ffmpeg: Callable[[], Path] | None = None,
     ) -> None:
         self._settings = settings
-        self._known_video = known_video
-        self._replay_places = replay_places or (lambda _camera_id: settings.device_replay_sessions)
+        self._gateway = gateway
+        self._cameras = cameras
         self._slots = TranscodeSlots(settings.max_transcodes)
         self._context = SessionContext(
             settings=settings,
             clock=clock,
             spawner=spawner,
-            open_feed=open_feed,
-            resolve_source=resolve_source,
-            request_key_frame=request_key_frame,
-            note_stream=note_stream,
-            find_ffmpeg=ffmpeg or (lambda: find_ffmpeg(settings.ffmpeg)),
+            gateway=gateway,
+            cameras=cameras,
+            recordings=recordings,
             slots=self._slots,
-            find_replay=find_replay,
-            find_recorded=find_recorded,
-            open_replay=open_replay,
             make_segments=make_segments,
         )
-        self._snapshots = SnapshotTaker(self._context)
+        self._snapshots = Snapshots(cameras, FrameGrabber(self._context), settings)
         self._lock = threading.Lock()
         self._is_open = False
         self._sessions: dict[str, BaseSession] = {}
@@ -132,7 +105,7 @@ class StreamManager:
         or none may be transcoded any more (code transcode_limit).
         """
         _check_accept(accept)
-        video = self._known_video(camera_id, profile_token)
+        video = self._cameras.known_video(camera_id, profile_token)
         with self._lock:
             codec = self._codec(camera_id, profile_token, video)
             is_hevc_variant = "hevc" in accept and codec == "hevc"
@@ -165,7 +138,7 @@ class StreamManager:
         somebody wants HLS as well. It begins with the last key frame, or (not wants_held) with whatever comes next.
         Left with stop(stream_id, viewer_id). LimitReached, NotFound.
         """
-        video = self._known_video(camera_id, profile_token)
+        video = self._cameras.known_video(camera_id, profile_token)
         with self._lock:
             codec = self._codec(camera_id, profile_token, video)
             stream_id = stream_id_of(camera_id, profile_token)
@@ -198,7 +171,7 @@ class StreamManager:
             self._check_room()
             replays = [session for session in self._sessions.values() if isinstance(session, ReplaySession)]
             active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and one.uses_device)
-            places = self._replay_places(camera_id)
+            places = self._gateway.replay_places(device_key(camera_id))
             if len(active) >= places:
                 what = "one recording" if places == 1 else f"{places} recordings"
                 raise LimitReached(
@@ -284,9 +257,13 @@ class StreamManager:
             sessions = list(self._sessions.values())
         return [session.view() for session in sessions]
 
-    def snapshot(self, source: StreamSource) -> bytes:
-        """One frame as JPEG. May block for some seconds; raises a DeviceError or Unavailable."""
-        return self._snapshots.take(source)
+    def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
+        """Return a still taken now: the device's own, otherwise a frame of the stream.
+
+        Without a media profile, of the camera's first channel. May block for some seconds. Raise NotFound,
+        Unavailable, or the DeviceError.
+        """
+        return self._snapshots.take(camera_id, profile_token)
 
     # ---- for the devices' side -------------------------------------------------------------------
 

@@ -15,9 +15,8 @@ from cameras.registry import device_key
 from cameras.rotation import rotate_key
 from core.allowed_addresses import allowed_addresses
 from core.clock import SystemClock
-from core.errors import AppError, NotFound, StartRefused
+from core.errors import AppError, StartRefused
 from core.login_gate import LoginGate
-from core.records import VideoFormat
 from core.settings import Settings
 from database import Database
 from media.process import Spawner
@@ -51,54 +50,28 @@ class Application:
             settings=settings,
             keep_abilities=lambda camera_id, abilities: self.recordings.keep_replay_abilities(camera_id, abilities),
         )
-        self.onvif = OnvifManager(
+        self.cameras = OnvifManager(
             self.database,
             settings,
             login_gate,
             clock,
-            frame_snapshot=lambda source: self.streams.snapshot(source),
             launcher=self.spawner,
             more_checks=lambda device: self.gateway.replay_abilities(device).checks(),
         )
-        self.recordings = RecordingManager(
-            self.database,
-            settings,
-            clock,
-            ask=self.onvif.ask_recorder,
-            channels=self.onvif.channels,
-            clock_offset_s=lambda camera_id: self.onvif.get_camera(camera_id).clock_offset_s,
-            find_replay=self.onvif.replay_source,
-        )
-        self.streams = StreamManager(
-            settings=settings,
-            clock=clock,
-            spawner=self.spawner,
-            open_feed=self.gateway.open_feed,
-            resolve_source=self.onvif.stream_source,
-            request_key_frame=self.onvif.request_key_frame,
-            note_stream=self.onvif.note_stream,
-            known_video=self._known_video,
-            find_replay=self.recordings.replay_source,
-            find_recorded=self.recordings.recorded_from,
-            open_replay=self.gateway.open_replay,
-            replay_places=lambda camera_id: self.gateway.replay_places(device_key(camera_id)),
-        )
+        self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
+        self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pinned_channels = PinnedChannels(
-            parse_pinned_channels(settings.keep_connected),
-            clock=clock,
-            channels=self.onvif.channels,
-            source=self.onvif.stream_source,
-            open_feed=self.gateway.open_feed,
+            parse_pinned_channels(settings.keep_connected), clock, self.cameras, self.gateway
         )
-        self.onvif.on_delete(self.streams.stop_camera)
-        self.onvif.on_change(self.streams.restart_camera)
-        for happened in (self.onvif.on_delete, self.onvif.on_change):
+        self.cameras.on_delete(self.streams.stop_camera)
+        self.cameras.on_change(self.streams.restart_camera)
+        for happened in (self.cameras.on_delete, self.cameras.on_change):
             happened(self.pinned_channels.forget_camera)
             happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
             happened(self.recordings.forget_camera)
         services = Services(
             settings,
-            self.onvif,
+            self.cameras,
             self.streams,
             self.recordings,
             self.is_ready,
@@ -122,7 +95,7 @@ class Application:
                 (self._start_accounts, self.accounts.stop),
                 (self.spawner.start, self.spawner.stop),
                 (self.gateway.start, self.gateway.stop),
-                (self.onvif.start, self.onvif.stop),
+                (self.cameras.start, self.cameras.stop),
                 (self._start_recordings, self.recordings.stop),
                 (self.streams.start_rooms, self.streams.stop_rooms),
                 (self.sockets.start, self.sockets.stop),
@@ -130,8 +103,8 @@ class Application:
             ):
                 rooms.callback(stop)
                 start()
-            if self._is_demo and not self.onvif.list_cameras():
-                self.onvif.add_pretend_recorder()
+            if self._is_demo and not self.cameras.list_cameras():
+                self.cameras.add_pretend_recorder()
             self._running = rooms.pop_all()
 
     @contextmanager
@@ -188,14 +161,3 @@ class Application:
                 return True
         except AppError:
             return False
-
-    def _known_video(self, camera_id: int, profile_token: str) -> VideoFormat | None:
-        """What the camera says of a media profile; None for one that was never reached. NotFound."""
-        channels = self.onvif.channels(camera_id)
-        for channel in channels:
-            for profile in channel.profiles:
-                if profile.profile_token == profile_token:
-                    return profile.video
-        if channels:
-            raise NotFound("profile_token: this camera has no such media profile.")
-        return None

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from cameras.addresses import authority
 from cameras.channels import merge_channels
@@ -35,6 +37,8 @@ from core.records import CameraStatus, Problem
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _INTERNAL = Problem("internal_error", "Something unexpected went wrong with this camera; the log says what.")
 
@@ -142,6 +146,20 @@ class Connector:
                 if left_s <= 0:
                     raise CameraUnreachable("The device has not answered yet.")
                 registry.changed.wait(left_s)
+
+    def device_with(self, camera_id: int, profile_token: str) -> Device:
+        """As device(), within the time limit of a call. An unknown media profile raises NotFound without a wait."""
+        if self._registry.channels(camera_id):
+            self._registry.channel_of(camera_id, profile_token)
+        return self.device(camera_id, self._settings.device_timeout_s)
+
+    def ask(self, camera_id: int, device: Device, call: Callable[[], _T]) -> _T:
+        """Return the result of `call`, which asks the open device; a DeviceError counts for the camera's state."""
+        try:
+            return call()
+        except DeviceError as error:
+            self.note_failure(camera_id, device, error)
+            raise
 
     def note_failure(self, camera_id: int, device: Device, error: DeviceError) -> None:
         """A call on an open device failed: a refused password or no answer is worth a look at once."""

@@ -19,7 +19,16 @@ from cameras.redactor import Redactor
 from cameras.store import StoredCamera, StoredChannel
 from core.clock import Clock
 from core.errors import NotFound
-from core.records import CameraStatus, Channel, ClockOffset, Credential, Problem, ServiceCheck
+from core.records import (
+    CameraStatus,
+    Channel,
+    ClockOffset,
+    Credential,
+    MediaProfile,
+    Problem,
+    ServiceCheck,
+    channel_of_profile,
+)
 from core.secrets import Secret
 
 NO_SIGNAL = Problem("camera_no_signal", "The device has no picture from this input.")
@@ -151,6 +160,18 @@ class Registry:
         with self.changed:
             entry = self.entry(camera_id)
             return shown_channels(entry.channels, entry.trouble)
+
+    def channel_of(self, camera_id: int, profile_token: str) -> Channel:
+        """Return the channel that has this media profile. Raise NotFound."""
+        channel = channel_of_profile(self.channels(camera_id), profile_token)
+        if channel is None:
+            raise NotFound(f"Camera {camera_id} has no such media profile.")
+        return channel
+
+    def profile(self, camera_id: int, profile_token: str) -> MediaProfile:
+        """Return a media profile of the camera. Raise NotFound."""
+        profiles = self.channel_of(camera_id, profile_token).profiles
+        return next(profile for profile in profiles if profile.profile_token == profile_token)
 
     def set_stored(self, camera_id: int, change: Callable[[StoredCamera], StoredCamera]) -> None:
         with self.changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -119,6 +120,14 @@ class Channel:
     hidden: bool = False
     position: int = 0
     problem: Problem | None = None
+
+
+def channel_of_profile(channels: Iterable[Channel], profile_token: str) -> Channel | None:
+    """Return the channel that has this media profile, or None."""
+    for channel in channels:
+        if any(profile.profile_token == profile_token for profile in channel.profiles):
+            return channel
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,19 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
 
 from core.clock import Clock
 from core.errors import AppError, CameraUnsupported, Unavailable
-from core.recordings import DeviceRecording, Listed, RecordingDevice
+from core.recordings import DeviceRecording, Listed
+from onvif_manager import OnvifManager
 from onvif_services.faults import SoapFault
 from recordings.intervals import Interval, clipped, united, without
 from recordings.store import RecordingStore
 
 log = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 OPEN_END_S = 10.0
 _LATE_S = 60.0  # devices write an event down a while after it happened
@@ -38,12 +36,6 @@ _FIRST_PIECE = timedelta(days=1)
 _LARGEST_PIECE = timedelta(days=8)
 _SMALLEST_PIECE = timedelta(minutes=15)
 _FEW_EVENTS = 1500
-
-
-class AskDevice(Protocol):
-    """Calls with the open device; waits for it. NotFound for a camera that is not there, or a DeviceError."""
-
-    def __call__(self, camera_id: int, call: Callable[[RecordingDevice], _T], /) -> _T: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +72,10 @@ class _Work:
 class Indexer:
     """Safe between threads. Nothing runs before something is wanted, and nothing after stop()."""
 
-    def __init__(self, store: RecordingStore, clock: Clock, ask: AskDevice) -> None:
+    def __init__(self, store: RecordingStore, clock: Clock, cameras: OnvifManager) -> None:
         self._store = store
         self._clock = clock
-        self._ask = ask
+        self._cameras = cameras
         self._changed = threading.Condition()
         self._works: dict[int, _Work] = {}
         self._threads: set[threading.Thread] = set()
@@ -188,7 +180,7 @@ class Indexer:
 
     def listed(self, camera_id: int) -> Listed:
         """The recordings, asked now. Waits for the device; raises what it raises."""
-        listed = self._ask(camera_id, lambda device: device.recordings())
+        listed = self._cameras.ask_recorder(camera_id, lambda device: device.recordings())
         with self._changed:
             work = self._works.setdefault(camera_id, _Work())
         self._keep_list(camera_id, work, listed[0])
@@ -249,7 +241,9 @@ class Indexer:
             needs_list = not self._is_listed(work)
             work.asking = None
         if needs_list:
-            self._keep_list(camera_id, work, self._ask(camera_id, lambda device: device.recordings())[0])
+            self._keep_list(
+                camera_id, work, self._cameras.ask_recorder(camera_id, lambda device: device.recordings())[0]
+            )
             self._check_oldest(camera_id, work)
         with self._changed:
             work.list_wanted = False
@@ -286,7 +280,7 @@ class Indexer:
         start, end = piece
         begins = start - timedelta(seconds=_LATE_S)
         try:
-            found = self._ask(
+            found = self._cameras.ask_recorder(
                 camera_id,
                 lambda device: device.recording_events(
                     begins, end, deadline_s=_SEARCH_S, should_stop=lambda: work.is_stopped

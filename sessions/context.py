@@ -1,46 +1,20 @@
-"""What every session is given: settings, clock, and the ways to devices and processes."""
+"""The parts of the app that sessions work with: settings, clock, gateway, managers, processes."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from core.clock import Clock
-from core.errors import CameraUnsupported, LimitReached
-from core.recordings import RecordedPlace, ReplaySource
-from core.records import Problem, StreamSource, VideoFormat
+from core.errors import LimitReached
 from core.settings import Settings
+from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
-from media.rtsp.live.feed import Feed
-from media.rtsp.replay.interface import ReplayConnection
+from media.rtsp.gateway import RtspGateway
+from onvif_manager import OnvifManager
+from recording_manager import RecordingManager
 from sessions.replay_segments import MakeSegments
-
-OpenFeed = Callable[[StreamSource], Feed]
-ResolveSource = Callable[[int, str], StreamSource]
-RequestKeyFrame = Callable[[int, str], None]
-NoteStream = Callable[[int, str, Problem | None], None]
-FindReplay = Callable[[int, str], tuple[ReplaySource, float]]
-FindRecorded = Callable[[int, str, datetime], Sequence[RecordedPlace]]
-OpenReplay = Callable[[ReplaySource], ReplayConnection]
-KnownVideo = Callable[[int, str], VideoFormat | None]
-
-
-def no_replay_source(_camera_id: int, _recording_token: str) -> tuple[ReplaySource, float]:
-    """Where nobody knows recordings."""
-    raise CameraUnsupported("Recordings are not looked for.", service="replay")
-
-
-def nothing_known(_camera_id: int, _recording_token: str, _moment: datetime) -> Sequence[RecordedPlace]:
-    """Where nobody knows what is recorded when."""
-    return ()
-
-
-def no_replay_connection(_source: ReplaySource) -> ReplayConnection:
-    """Where nobody can play recordings."""
-    raise CameraUnsupported("Recordings cannot be played.", service="replay")
 
 
 class TranscodeSlots:
@@ -73,23 +47,17 @@ class TranscodeSlots:
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """`find_ffmpeg` raises FfmpegMissing; `resolve_source` and `request_key_frame` may block.
-
-    `find_replay` gives a recording's source and what the device's clock is ahead of true time, in
-    seconds; it may block. `find_recorded` answers at once where a recording's channel goes on from a moment,
-    as far as that is known. `note_stream` is told how a channel fares: a problem, or None when its pictures are there.
-    """
+    """The same for all sessions of a StreamManager."""
 
     settings: Settings
     clock: Clock
     spawner: Spawner
-    open_feed: OpenFeed
-    resolve_source: ResolveSource
-    request_key_frame: RequestKeyFrame
-    note_stream: NoteStream
-    find_ffmpeg: Callable[[], Path]
+    gateway: RtspGateway
+    cameras: OnvifManager
+    recordings: RecordingManager
     slots: TranscodeSlots
-    find_replay: FindReplay
-    find_recorded: FindRecorded
-    open_replay: OpenReplay
     make_segments: MakeSegments
+
+    def find_ffmpeg(self) -> Path:
+        """Return the ffmpeg to start. Raise FfmpegMissing if there is none."""
+        return find_ffmpeg(self.settings.ffmpeg)

@@ -1,45 +1,111 @@
-"""A single frame from a stream, for devices that give no picture of their own."""
+"""Stills: the device's own snapshot, otherwise a frame of the stream."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
-from core.errors import CameraNoSignal, Unavailable
-from core.records import StreamSource
+from cameras.records import TimedSnapshot
+from cameras.snapshots import is_jpeg
+from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError, Unavailable
+from core.records import Problem, StreamSource
+from core.settings import Settings
 from media.commands import snapshot_command
 from media.ffmpeg import FfmpegMissing
 from media.process import ProgramMissing
+from onvif_manager import OnvifManager
 from sessions.context import SessionContext
 
 AT_ONCE = 2
 _MAX_BYTES = 4_000_000
 
 
-class SnapshotTaker:
-    """Each costs the decoding of one key frame; only AT_ONCE are made side by side."""
+class Snapshots:
+    """Takes stills. Safe between threads; callers that ask for the same still at the same time share one."""
+
+    def __init__(self, cameras: OnvifManager, frames: FrameGrabber, settings: Settings) -> None:
+        self._cameras = cameras
+        self._frames = frames
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._under_way: dict[tuple[int, str], Future[TimedSnapshot]] = {}
+
+    def take(self, camera_id: int, profile_token: str | None) -> TimedSnapshot:
+        """Return a still taken now; without a media profile, of the first channel.
+
+        Raise NotFound, Unavailable, or the DeviceError.
+        """
+        if profile_token is None:
+            profile_token = self._cameras.first_profile(camera_id)
+        key = (camera_id, profile_token)
+        with self._lock:
+            future = self._under_way.get(key)
+            is_mine = future is None
+            if future is None:
+                future = self._under_way[key] = Future()
+        if not is_mine:
+            try:
+                return future.result(3 * self._settings.device_timeout_s)
+            except FutureTimeout:
+                raise CameraUnreachable("The device has not sent a picture in time.") from None
+        try:
+            taken = self._take(camera_id, profile_token)
+        except BaseException as error:
+            future.set_exception(error)
+            raise
+        else:
+            future.set_result(taken)
+            return taken
+        finally:
+            with self._lock:
+                del self._under_way[key]
+
+    def _take(self, camera_id: int, profile_token: str) -> TimedSnapshot:
+        jpeg = self._cameras.device_snapshot(camera_id, profile_token)
+        if jpeg is None:
+            jpeg = self._frame(camera_id, profile_token)
+        return self._cameras.keep_snapshot(camera_id, profile_token, jpeg)
+
+    def _frame(self, camera_id: int, profile_token: str) -> bytes:
+        """Return a frame of the stream, and note with the camera whether its channel is alive."""
+        source = self._cameras.stream_source(camera_id, profile_token)
+        try:
+            jpeg = self._frames.grab(source)
+            if not is_jpeg(jpeg):
+                raise CameraBadAnswer("The stream gave no picture.")
+        except DeviceError as error:
+            self._cameras.note_stream(camera_id, profile_token, Problem(error.code, error.detail))
+            raise
+        self._cameras.note_stream(camera_id, profile_token, None)
+        return jpeg
+
+
+class FrameGrabber:
+    """Decodes one key frame of a stream to a JPEG; at most AT_ONCE ffmpeg run at the same time."""
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
         self._places = threading.BoundedSemaphore(AT_ONCE)
 
-    def take(self, source: StreamSource) -> bytes:
-        """A JPEG. Blocks for at most three times device_timeout_s; raises a DeviceError or Unavailable."""
+    def grab(self, source: StreamSource) -> bytes:
+        """Return a JPEG. Block for at most three times device_timeout_s. Raise a DeviceError or Unavailable."""
         timeout_s = self._context.settings.device_timeout_s
         if not self._places.acquire(timeout=timeout_s):
             raise Unavailable("Too many snapshots are being made.", code="busy", retry_after_s=5)
         try:
             ffmpeg = self._context.find_ffmpeg()
-            feed = self._context.open_feed(source)
+            feed = self._context.gateway.open_feed(source)
             try:
                 feed.wait_described(timeout_s)
-                return self._take(ffmpeg, feed.url, timeout_s)
+                return self._decode(ffmpeg, feed.url, timeout_s)
             finally:
                 feed.close()
         finally:
             self._places.release()
 
-    def _take(self, ffmpeg: Path, url: str, timeout_s: float) -> bytes:
+    def _decode(self, ffmpeg: Path, url: str, timeout_s: float) -> bytes:
         try:
             child = self._context.spawner.spawn(snapshot_command(ffmpeg, url), name="ffmpeg snapshot", stdout="pipe")
         except ProgramMissing as error:

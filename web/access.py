@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from core.access import LOCAL, Permission, Principal, permissions_of
 from core.errors import Forbidden, InvalidRequest, NotFound, NotLoggedIn
 from core.records import StreamKind
+from core.records import channel_of_profile as find_channel
 from recordings.matching import MatchedBy
 from sessions.view import StreamView
 from web.client import client
@@ -100,10 +101,8 @@ def _text(source: dict[str, Any], name: str) -> str:
 
 def channel_of_profile(camera_id: int, profile_token: str) -> int | None:
     """The channel's number; None for a media profile that is not known. NotFound for the camera."""
-    for channel in services().cameras.channels(camera_id):
-        if any(profile.profile_token == profile_token for profile in channel.profiles):
-            return channel.number
-    return None
+    channel = find_channel(services().cameras.channels(camera_id), profile_token)
+    return None if channel is None else channel.number
 
 
 def _whole_camera() -> Target:

@@ -10,27 +10,22 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from core.clock import Clock
 from core.errors import AppError
-from core.records import Channel, ProfileRole, StreamSource
+from core.records import ProfileRole
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import Feed
+from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 2.0
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
-_FAVOURITE = re.compile(r"([1-9]\d{0,9}):([1-9]\d{0,3}|\*)(?:/(main|sub))?")
-
-
-class KeptFeed(Protocol):
-    """What is asked of a feed here."""
-
-    def is_failed(self) -> bool: ...
-    def close(self) -> None: ...
+_PINNED = re.compile(r"([1-9]\d{0,9}):([1-9]\d{0,3}|\*)(?:/(main|sub))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +41,9 @@ def parse_pinned_channels(text: str) -> tuple[PinnedChannel, ...]:
     """`1:3 2:*/main`: camera and channel, the sub stream unless it says main. ValueError names what is none."""
     found = []
     for word in text.replace(",", " ").split():
-        match = _FAVOURITE.fullmatch(word)
+        match = _PINNED.fullmatch(word)
         if match is None:
-            raise ValueError(f"{word!r} is no favourite; write 1:3, 1:*, or 1:3/main")
+            raise ValueError(f"{word!r} is no pinned channel; write 1:3, 1:*, or 1:3/main")
         found.append(
             PinnedChannel(int(match[1]), None if match[2] == "*" else int(match[2]), ProfileRole(match[3] or "sub"))
         )
@@ -57,37 +52,31 @@ def parse_pinned_channels(text: str) -> tuple[PinnedChannel, ...]:
 
 @dataclass(slots=True)
 class _Kept:
-    feed: KeptFeed | None = None
+    feed: Feed | None = None
     pause_s: float = 0.0
     not_before_s: float = 0.0
 
 
 class PinnedChannels:
-    """start() once, stop() may be called twice. Starts no thread where there is nothing to keep.
-
-    `channels` and `source` are the onvif manager's, `open_feed` the gateway's.
-    """
+    """Call start() once; stop() may be called twice. Without a pinned channel no thread is started."""
 
     def __init__(
         self,
-        favourites: Sequence[PinnedChannel],
-        *,
+        pinned: Sequence[PinnedChannel],
         clock: Clock,
-        channels: Callable[[int], Iterable[Channel]],
-        source: Callable[[int, str], StreamSource],
-        open_feed: Callable[[StreamSource], KeptFeed],
+        cameras: OnvifManager,
+        gateway: RtspGateway,
     ) -> None:
-        self._favourites = favourites
+        self._pinned = pinned
         self._clock = clock
-        self._channels = channels
-        self._source = source
-        self._open_feed = open_feed
+        self._cameras = cameras
+        self._gateway = gateway
         self._kept: dict[tuple[int, str], _Kept] = {}
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if self._favourites and self._thread is None:
+        if self._pinned and self._thread is None:
             self._is_stopping.clear()
             self._thread = threading.Thread(target=self._serve, name="pinned_channels", daemon=True)
             self._thread.start()
@@ -105,7 +94,7 @@ class PinnedChannels:
 
     def look(self) -> None:
         """One look at everything that is to be kept."""
-        wanted = {(item.camera_id, token) for item in self._favourites for token in self._tokens_of(item)}
+        wanted = {(item.camera_id, token) for item in self._pinned for token in self._tokens_of(item)}
         self._close(set(self._kept) - wanted)
         for key in sorted(wanted):
             if not self._is_stopping.is_set():
@@ -116,12 +105,12 @@ class PinnedChannels:
             try:
                 self.look()
             except Exception:  # the top of a thread
-                log.exception("a look at the favourites broke off")
+                log.exception("opening the pinned channels failed")
 
     def _tokens_of(self, item: PinnedChannel) -> list[str]:
         """Nothing for a camera or channel that is not there (yet)."""
         try:
-            channels = [one for one in self._channels(item.camera_id) if item.channel in (None, one.number)]
+            channels = [one for one in self._cameras.channels(item.camera_id) if item.channel in (None, one.number)]
         except AppError:
             return []
         tokens = []
@@ -144,7 +133,7 @@ class PinnedChannels:
         if now_s < kept.not_before_s:
             return
         try:
-            kept.feed = self._open_feed(self._source(*key))
+            kept.feed = self._gateway.open_feed(self._cameras.stream_source(*key))
         except AppError as error:
             log.debug("camera %d, %s is not kept connected: %s", *key, error.code)
             self._pause(kept, now_s)

@@ -107,8 +107,8 @@ class Run:
             self._ffmpeg = (
                 self._prepare_segments()
             )  # what needs no device comes first: a full disk is no reason to knock
-        source = self._context.resolve_source(self._camera_id, self._profile_token)
-        feed = self._resources.take_feed(lambda: self._context.open_feed(source))
+        source = self._context.cameras.stream_source(self._camera_id, self._profile_token)
+        feed = self._resources.take_feed(lambda: self._context.gateway.open_feed(source))
         if wants.fragments:
             self._broadcaster.attach(feed)
         self._describe(feed)
@@ -159,7 +159,7 @@ class Run:
 
     def _ask_for_key_frame(self, source: StreamSource) -> None:
         try:
-            self._context.request_key_frame(source.camera_id, source.profile_token)
+            self._context.cameras.request_key_frame(source.camera_id, source.profile_token)
         except AppError as error:
             log.debug("%s: no key frame on demand: %s", self._stream_id, error.code)
 
@@ -228,7 +228,7 @@ class Run:
         """The channel is told that it shows pictures."""
         if shown_s is not None and not self._is_noted:
             self._is_noted = True
-            self._context.note_stream(self._camera_id, self._profile_token, None)
+            self._context.cameras.note_stream(self._camera_id, self._profile_token, None)
 
     def _patience_s(self, longest_s: float) -> float:
         """How long nothing may come where key frames are so far apart."""

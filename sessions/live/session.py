@@ -244,7 +244,7 @@ class Session(BaseSession):
     def _trouble(self, error: AppError, healthy_s: float) -> float:
         """Shows what is wrong; how long to wait before the next try."""
         problem = Problem(error.code, error.detail)
-        self._context.note_stream(self.camera_id, self.profile_token, problem)
+        self._context.cameras.note_stream(self.camera_id, self.profile_token, problem)
         self._was_full = error.code == "storage_full"
         if error.code == "storage_full":
             self._status.forget_segments()

@@ -246,16 +246,16 @@ class ReplaySession(BaseSession):
 
     def _places(self, recording_token: str, moment: datetime) -> Sequence[RecordedPlace]:
         try:
-            return self._context.find_recorded(self.camera_id, recording_token, moment)
+            return self._context.recordings.recorded_from(self.camera_id, recording_token, moment)
         except AppError:  # without it, the recorder's own answers decide
             return ()
 
     def _open_line(self, recording_token: str) -> ReplayConnection:
         """NotFound for a recording that is not there; a DeviceError when its address cannot be asked."""
         self._status.begin_connection()
-        source, self._correction_s = self._context.find_replay(self.camera_id, recording_token)
+        source, self._correction_s = self._context.recordings.replay_source(self.camera_id, recording_token)
         self._line_token = recording_token
-        return self._resources.take_line(lambda: self._context.open_replay(source))
+        return self._resources.take_line(lambda: self._context.gateway.open_replay(source))
 
     def _trouble(self, run: ReplayRun, error: AppError, healthy_s: float) -> float:
         """Shows what is wrong; how long to wait before the next try."""

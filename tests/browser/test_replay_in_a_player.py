@@ -22,6 +22,7 @@ from database import Database
 from media.process import Spawner
 from stream_manager import StreamManager
 from tests.browser.watching import Watched
+from tests.streams.stand_ins import NoCameras, ThinRecordings, ThinReplays
 from tests.streams.thin_recorder import FPS, PieceMaker, ThinRecorder
 from web.application import build_web
 from web.services import Services
@@ -79,13 +80,12 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
     recorder = ThinRecorder([(start_s, start_s + 4), (start_s + GAP_S, start_s + GAP_S + 12)])
     spawner = Spawner()
     manager = StreamManager(
-        settings=settings,
-        clock=SystemClock(),
-        spawner=spawner,
-        open_feed=_never,
-        resolve_source=_never,
-        find_replay=recorder.find,
-        open_replay=recorder.open,
+        settings,
+        SystemClock(),
+        spawner,
+        ThinReplays(recorder),
+        NoCameras(),
+        ThinRecordings(recorder),
         make_segments=lambda *_: PieceMaker(pieces, pictures=FPS),
     )
     manager.start_rooms()

@@ -17,6 +17,7 @@ from pathlib import Path
 from cameras.connecting import Pace
 from cameras.device import Device, Target
 from cameras.pretend import Launcher
+from cameras.records import TimedSnapshot
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
@@ -36,6 +37,7 @@ from core.records import (
 from core.settings import Settings
 from database import Database
 from onvif_manager import OnvifManager
+from sessions.snapshots import FrameGrabber, Snapshots
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 QUICK = Pace(check_s=0.1, signals_again_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, kick_again_s=0.02)
@@ -202,6 +204,17 @@ class Connection:
         raise CameraAuthFailed("The device refuses this user name or password.")
 
 
+class Frames(FrameGrabber):
+    """Frames of streams, as the test gives them."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def grab(self, source: StreamSource) -> bytes:
+        assert self.house.frame is not None, "no frame of the stream is needed here"
+        return self.house.frame(source)
+
+
 class House:
     """A manager on a folder of its own, and a network of Device4Tests. May be stopped and started."""
 
@@ -232,12 +245,16 @@ class House:
             connect=None if self.is_real else self._connect,
             probe=None if self.is_real else self._probe,
             search=None if self.is_real else self._search,
-            frame_snapshot=self.frame,
             launcher=self.launcher,
             pace=self.pace,
             more_checks=lambda key: (ServiceCheck("replay: seeks in an open session", "ok", f"of {key}"),),
         )
+        self.snapshots = Snapshots(self.manager, Frames(self), self.settings)
         return self.manager
+
+    def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
+        """A still taken now, as StreamManager.snapshot takes it."""
+        return self.snapshots.take(camera_id, profile_token)
 
     @contextmanager
     def running(self) -> Iterator[OnvifManager]:

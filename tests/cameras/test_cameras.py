@@ -316,7 +316,7 @@ def test_deleting_ends_streams_and_leaves_nothing(house: House, manager: OnvifMa
     camera_id = add(manager)
     house.wait_status(camera_id, CameraStatus.ONLINE)
     token = manager.channels(camera_id)[0].profiles[0].profile_token
-    manager.snapshot(camera_id, token)
+    house.snapshot(camera_id, token)
     manager.delete_camera(camera_id)
     assert ended == [camera_id]
     assert manager.list_cameras() == []

@@ -17,7 +17,6 @@ from core.errors import (
     CameraBadAnswer,
     CameraNoSignal,
     CameraUnreachable,
-    CameraUnsupported,
     DeviceError,
     NotFound,
 )
@@ -69,7 +68,7 @@ def test_an_unknown_media_profile_is_refused_without_asking_the_device(house: Ho
         with pytest.raises(NotFound):
             manager.stream_source(camera_id, token)
         with pytest.raises(NotFound):
-            manager.snapshot(camera_id, token)
+            house.snapshot(camera_id, token)
         with pytest.raises(NotFound):
             manager.request_key_frame(camera_id, token)
     assert (device.uris, device.snapshots, device.key_frames) == (0, 0, 0)
@@ -92,7 +91,7 @@ def test_a_stream_source_of_a_refused_camera_fails_at_once_and_logs_in_nowhere(
         with pytest.raises(CameraAuthFailed):
             manager.stream_source(camera_id, MAIN)
         with pytest.raises(CameraAuthFailed):
-            manager.snapshot(camera_id)
+            house.snapshot(camera_id)
     assert time.monotonic() - began_s < 0.5
     assert device.logins == 1
 
@@ -140,7 +139,7 @@ def test_a_key_frame_is_asked_for(house: House, manager: OnvifManager) -> None:
 
 def test_a_snapshot_is_the_devices_own(house: House, manager: OnvifManager) -> None:
     house.device()
-    taken = manager.snapshot(online(house, manager), MAIN)
+    taken = house.snapshot(online(house, manager), MAIN)
     assert taken.jpeg == JPEG
     assert abs((SystemClock().now_utc() - taken.taken_at).total_seconds()) < 5
 
@@ -161,8 +160,8 @@ def test_without_one_it_is_a_frame_of_the_stream_and_the_device_is_left_in_peace
     device = house.device(snapshot_problem=problem)
     with house.running() as manager:
         camera_id = online(house, manager)
-        assert manager.snapshot(camera_id, SUB).jpeg == FRAME
-        assert manager.snapshot(camera_id, SUB).jpeg == FRAME
+        assert house.snapshot(camera_id, SUB).jpeg == FRAME
+        assert house.snapshot(camera_id, SUB).jpeg == FRAME
         assert [source.profile_token for source in sources] == [SUB, SUB]
         assert device.snapshots == 1
 
@@ -180,12 +179,12 @@ def test_a_channel_that_gives_no_frame_is_marked_until_it_gives_one(house: House
     with house.running() as manager:
         camera_id = online(house, manager)
         with pytest.raises(CameraNoSignal):
-            manager.snapshot(camera_id, SECOND)
+            house.snapshot(camera_id, SECOND)
         marked = manager.channels(camera_id)[1].problem
         assert marked is not None
         assert marked.code == "camera_no_signal"
         problem.clear()
-        manager.snapshot(camera_id, SECOND)
+        house.snapshot(camera_id, SECOND)
         assert manager.channels(camera_id)[1].problem is None
 
 
@@ -195,14 +194,8 @@ def test_what_is_no_picture_is_never_given_out(house: House) -> None:
     with house.running() as manager:
         camera_id = online(house, manager)
         with pytest.raises(CameraBadAnswer):
-            manager.snapshot(camera_id, MAIN)
+            house.snapshot(camera_id, MAIN)
         assert manager.last_snapshot(camera_id, MAIN) is None
-
-
-def test_without_any_way_to_a_picture_it_is_said(house: House, manager: OnvifManager) -> None:
-    house.device(snapshot_problem=no_snapshots())
-    with pytest.raises(CameraUnsupported):
-        manager.snapshot(online(house, manager), MAIN)
 
 
 def test_many_who_ask_at_once_share_one_snapshot(house: House, manager: OnvifManager) -> None:
@@ -210,7 +203,7 @@ def test_many_who_ask_at_once_share_one_snapshot(house: House, manager: OnvifMan
     camera_id = online(house, manager)
     device.takes_s = 0.2
     taken: list[TimedSnapshot] = []
-    threads = [threading.Thread(target=lambda: taken.append(manager.snapshot(camera_id, MAIN))) for _ in range(12)]
+    threads = [threading.Thread(target=lambda: taken.append(house.snapshot(camera_id, MAIN))) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -227,7 +220,7 @@ def test_who_shares_a_snapshot_that_fails_is_told_so_too(house: House, manager: 
 
     def ask() -> None:
         try:
-            manager.snapshot(camera_id, MAIN)
+            house.snapshot(camera_id, MAIN)
         except CameraAuthFailed as error:
             errors.append(error)
 
@@ -244,7 +237,7 @@ def test_the_last_snapshot_is_there_at_once_even_after_a_restart(house: House) -
     with house.running() as manager:
         camera_id = online(house, manager)
         assert manager.last_snapshot(camera_id) is None
-        taken = manager.snapshot(camera_id, SUB)
+        taken = house.snapshot(camera_id, SUB)
         assert manager.last_snapshot(camera_id, SUB) == taken
     device.problem = CameraUnreachable("gone")
     with house.running() as manager:
@@ -261,9 +254,9 @@ def test_the_picture_of_a_camera_is_that_of_its_first_shown_channel(house: House
     device = house.device(channels=(channel(1), channel(2)))
     camera_id = online(house, manager)
     device.jpeg = JPEG + b"1"
-    manager.snapshot(camera_id, MAIN)
+    house.snapshot(camera_id, MAIN)
     device.jpeg = JPEG + b"2"
-    manager.snapshot(camera_id, SECOND)
+    house.snapshot(camera_id, SECOND)
     last = manager.last_snapshot(camera_id)
     assert last is not None
     assert last.jpeg == JPEG + b"1"
@@ -277,7 +270,7 @@ def test_another_address_has_none_of_the_old_pictures(house: House, manager: Onv
     house.device()
     house.device("new")
     camera_id = online(house, manager)
-    manager.snapshot(camera_id, MAIN)
+    house.snapshot(camera_id, MAIN)
     manager.update_camera(camera_id, CameraChange(host="new", password=Secret("right")))
     house.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.last_snapshot(camera_id, MAIN) is None
@@ -339,7 +332,7 @@ def test_a_shelf_that_cannot_write_still_remembers(tmp_path: Path, caplog: pytes
 def test_a_picture_that_someone_removed_is_simply_not_there(house: House, manager: OnvifManager) -> None:
     house.device()
     camera_id = online(house, manager)
-    manager.snapshot(camera_id, MAIN)
+    house.snapshot(camera_id, MAIN)
     with house.running() as again:
         for file in (house.settings.data_dir / "cache" / "snapshots").iterdir():
             file.unlink()

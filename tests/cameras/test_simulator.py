@@ -65,7 +65,7 @@ def test_one_entry_brings_every_channel_of_a_recorder(
     wait_until(lambda: [item.number for item in manager.channels(camera_id) if item.problem] == [14, 15, 16])
     source = manager.stream_source(camera_id, "MediaProfile00101")
     assert source.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
-    assert manager.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
+    assert house.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
     manager.request_key_frame(camera_id, "MediaProfile00000")
     played, ahead_s = manager.replay_source(camera_id, "RecordMediaProfile00000")
     assert played.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
@@ -85,7 +85,7 @@ def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(
 
     def ask() -> None:
         with pytest.raises(CameraAuthFailed):
-            manager.snapshot(camera_id)
+            house.snapshot(camera_id)
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
@@ -166,7 +166,7 @@ def test_the_app_starts_its_own_pretend_recorder_and_ends_it(house: House, tmp_p
             camera_id = manager.add_pretend_recorder().id
             house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=30.0)
             assert manager.get_camera(camera_id).channel_count == 16
-            assert manager.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
+            assert house.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
             (child,) = spawner.running()
         assert child.poll() is not None
         with house.running() as manager:

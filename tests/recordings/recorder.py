@@ -32,6 +32,7 @@ from core.records import Channel, ClockOffset, Credential, DeviceInfo
 from core.secrets import Secret
 from core.settings import Settings
 from database import CameraRow, Database
+from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
 
@@ -145,6 +146,25 @@ class Recorder:
         return (PlainReplay(f"rtsp://recorder:{rtsp_port}/cam/playback?channel={channel_number}", "dahua"),)
 
 
+class ArchiveCameras(OnvifManager):
+    """The one camera of an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+
+    def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
+        return self.archive.ask(camera_id, call)
+
+    def channels(self, camera_id: int) -> list[Channel]:
+        return self.archive.known_channels(camera_id)
+
+    def clock_offset_s(self, camera_id: int) -> float | None:
+        return self.archive.recorder.offset_s
+
+    def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
+        return self.archive.find_replay(camera_id, recording_token)
+
+
 class Archive:
     """A manager over a database in a folder, and its recorder as camera 1 with two channels."""
 
@@ -171,15 +191,7 @@ class Archive:
         self.manager.start()
 
     def make_manager(self) -> RecordingManager:
-        return RecordingManager(
-            self.database,
-            self.settings,
-            self.clock,
-            ask=self.ask,
-            channels=self.known_channels,
-            clock_offset_s=lambda _: self.recorder.offset_s,
-            find_replay=self.find_replay,
-        )
+        return RecordingManager(self.database, self.settings, self.clock, ArchiveCameras(self))
 
     def ask(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         self.known_channels(camera_id)

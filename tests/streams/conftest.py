@@ -6,24 +6,30 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from core.clock import SystemClock
 from core.login_gate import LoginGate
-from core.records import AudioFormat, Credential, StreamSource, VideoFormat
+from core.records import AudioFormat, Credential, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
-from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from sessions.backoff import LOOK_AGAIN_S
-from sessions.context import nothing_known
 from sessions.replay_segments import make_segments
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.streams.replaying import HOUR_S, NIGHT_S
+from tests.streams.stand_ins import (
+    AddressedCameras,
+    NoCameras,
+    NoRecordings,
+    ThinCameras,
+    ThinFeeds,
+    ThinRecordings,
+    ThinReplays,
+)
 from tests.streams.thin_device import SERVER, TOKEN, Device, is_running, until
 from tests.streams.thin_recorder import FPS, ThinMaker, ThinRecorder
 
@@ -74,22 +80,23 @@ MakeManager = Callable[..., StreamManager]
 
 
 @pytest.fixture
-def make_manager(settings: Settings, spawner: Spawner, device: Device) -> Iterator[MakeManager]:
+def make_manager(
+    settings: Settings, spawner: Spawner, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeManager]:
     made: list[StreamManager] = []
 
     def make(
         *, ffmpeg: Callable[[], Path] | None = None, known_codec: str | None = None, **changed: object
     ) -> StreamManager:
+        if ffmpeg is not None:
+            monkeypatch.setattr("sessions.context.find_ffmpeg", lambda _setting: ffmpeg())
         manager = StreamManager(
-            settings=replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
-            clock=SystemClock(),
-            spawner=spawner,
-            open_feed=device.open_feed,
-            resolve_source=device.resolve,
-            request_key_frame=device.request_key_frame,
-            note_stream=device.note_stream,
-            known_video=lambda _camera_id, _token: VideoFormat(known_codec) if known_codec else None,
-            ffmpeg=ffmpeg or find_ffmpeg,
+            replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
+            SystemClock(),
+            spawner,
+            ThinFeeds(device),
+            ThinCameras(device, known_codec),
+            NoRecordings(),
         )
         manager.start_rooms()
         made.append(manager)
@@ -155,13 +162,8 @@ def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[Hous
     gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
     gateway.start()
     made: list[House] = []
-    manager = StreamManager(
-        settings=settings,
-        clock=clock,
-        spawner=spawner,
-        open_feed=gateway.open_feed,
-        resolve_source=lambda camera_id, path: made[0].source(camera_id, path),
-    )
+    cameras = AddressedCameras(lambda camera_id, path: made[0].source(camera_id, path))
+    manager = StreamManager(settings, clock, spawner, gateway, cameras, NoRecordings())
     made.append(House(manager, gateway, rtsp_port))
     manager.start_rooms()
     yield made[0]
@@ -187,20 +189,14 @@ def real(recorder: ThinRecorder) -> ThinRecorder:
 def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -> Iterator[MakeManager]:
     made: list[StreamManager] = []
 
-    def no_feed(*_: object) -> NoReturn:
-        raise AssertionError("a replay opens no live feed")
-
     def make(*, replay_places: Callable[[int], int] | None = None, **changed: object) -> StreamManager:
         manager = StreamManager(
-            settings=replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
-            clock=SystemClock(),
-            spawner=spawner,
-            open_feed=no_feed,
-            resolve_source=no_feed,
-            find_replay=recorder.find,
-            find_recorded=recorder.recorded if recorder.others else nothing_known,
-            replay_places=replay_places,
-            open_replay=recorder.open,
+            replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
+            SystemClock(),
+            spawner,
+            ThinReplays(recorder, replay_places),
+            NoCameras(),
+            ThinRecordings(recorder),
             make_segments=make_segments if recorder.pictures else lambda *_: ThinMaker(),
         )
         manager.start_rooms()

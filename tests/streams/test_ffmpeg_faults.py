@@ -17,6 +17,7 @@ from core.records import StreamState
 from core.settings import Settings
 from media.ffmpeg import FfmpegMissing, find_ffmpeg
 from media.process import Spawner
+from sessions.snapshots import FrameGrabber
 from tests.streams.conftest import MakeManager
 from tests.streams.thin_device import ID, TOKEN, Device, is_running, seen, until
 
@@ -65,7 +66,7 @@ def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, de
     assert until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_missing"), 2)
     assert device.resolved == 0  # no reason to knock at the device
     with pytest.raises(FfmpegMissing):
-        manager.snapshot(device.resolve(1, TOKEN))
+        FrameGrabber(manager._context).grab(device.resolve(1, TOKEN))
     present[0] = True
     manager.restart_camera(1)
     assert until(lambda: is_running(manager))

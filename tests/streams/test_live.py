@@ -17,6 +17,7 @@ from core.settings import Settings
 from media.commands import AudioHandling, Container, LiveOptions, VideoHandling, live_command
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
+from sessions.snapshots import FrameGrabber
 from stream_manager import StreamManager
 from tests.streams.conftest import MakeManager
 from tests.streams.thin_device import HEVC, ID, TOKEN, Device, until
@@ -209,7 +210,8 @@ def test_a_session_nobody_ever_watched_ends_too(make_manager: MakeManager, spawn
 
 
 def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spawner: Spawner) -> None:
-    jpeg = make_manager().snapshot(device.resolve(1, TOKEN))
+    source = device.resolve(1, TOKEN)
+    jpeg = FrameGrabber(make_manager()._context).grab(source)
     assert jpeg[:2] == b"\xff\xd8"
     assert jpeg[-2:] == b"\xff\xd9"
     assert all(feed.is_closed for feed in device.opened)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -24,6 +23,7 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from sessions.replay.encoder import SegmentEncoder, source_name, split_init
 from stream_manager import StreamManager
+from tests.streams.stand_ins import NoCameras, ThinRecordings, ThinReplays
 from tests.streams.thin_device import until
 from tests.streams.thin_recorder import FPS, PieceMaker, ThinRecorder
 
@@ -166,21 +166,16 @@ def manager(settings: Settings, spawner: Spawner, pieces: Path) -> StreamManager
     start_s = NIGHT.timestamp()
     recorder = ThinRecorder([(start_s, start_s + 2 * SEGMENTS)], HEVC, AudioFormat("pcm_alaw", 8000, 1))
     manager = StreamManager(
-        settings=replace(settings, max_transcodes=1),
-        clock=SystemClock(),
-        spawner=spawner,
-        open_feed=_never,
-        resolve_source=_never,
-        find_replay=recorder.find,
-        open_replay=recorder.open,
+        replace(settings, max_transcodes=1),
+        SystemClock(),
+        spawner,
+        ThinReplays(recorder),
+        NoCameras(),
+        ThinRecordings(recorder),
         make_segments=lambda *_: PieceMaker(pieces, pictures=2 * FPS),
     )
     manager.start_rooms()
     return manager
-
-
-def _never(*_: object) -> NoReturn:
-    raise AssertionError("a replay opens no live feed")
 
 
 def is_complete(manager: StreamManager, stream_id: str) -> bool:

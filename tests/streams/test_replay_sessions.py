@@ -32,6 +32,7 @@ from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.streams.conftest import MakeManager
 from tests.streams.replaying import HOUR_S, NIGHT_S, at, pictures_in, play, segments_of, text_of, times_of
+from tests.streams.stand_ins import ThinRecordings
 from tests.streams.thin_device import until
 from tests.streams.thin_recorder import ThinRecorder
 
@@ -410,7 +411,7 @@ def test_without_recordings_it_says_what_is_missing(
     settings: Settings, spawner: Spawner, make_replays: MakeManager
 ) -> None:
     replays = make_replays()
-    replays._context = replace(replays._context, find_replay=_refuse)
+    replays._context = replace(replays._context, recordings=ThinRecordings(find=_refuse))
     view = play(replays)
     with pytest.raises(CameraUnsupported):
         replays.seek(view.stream_id, at(0))

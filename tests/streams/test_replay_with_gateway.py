@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
 
 import psutil
 import pytest
@@ -28,6 +27,7 @@ from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from stream_manager import StreamManager
 from tests.streams.replaying import at, play, segments_of, text_of, times_of
+from tests.streams.stand_ins import NoCameras, ThinRecordings
 from tests.streams.thin_device import until
 
 pytestmark = pytest.mark.gstreamer
@@ -79,24 +79,13 @@ def house(settings: Settings, spawner: Spawner, peer: Peer) -> Iterator[House]:
     gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
     gateway.start()
     houses: list[House] = []
-    manager = StreamManager(
-        settings=settings,
-        clock=clock,
-        spawner=spawner,
-        open_feed=_never,
-        resolve_source=_never,
-        find_replay=lambda camera_id, token: houses[0].find(camera_id, token),
-        open_replay=gateway.open_replay,
-    )
+    recordings = ThinRecordings(find=lambda camera_id, token: houses[0].find(camera_id, token))
+    manager = StreamManager(settings, clock, spawner, gateway, NoCameras(), recordings)
     houses.append(House(manager, gateway, peer.port))
     manager.start_rooms()
     yield houses[0]
     manager.stop_rooms()
     gateway.stop()
-
-
-def _never(*_: object) -> NoReturn:
-    raise AssertionError("a replay opens no live feed")
 
 
 def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from core.records import StreamState
 from media.process import Spawner
+from sessions.snapshots import FrameGrabber
 from tests.streams.conftest import CANARY, House
 from tests.streams.thin_device import until
 
@@ -69,7 +70,7 @@ def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(hous
 def test_a_snapshot_comes_from_the_running_session(house: House) -> None:
     house.manager.start(1, "plain")
     assert until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING, 15)
-    assert house.manager.snapshot(house.source(1, "plain")).startswith(b"\xff\xd8")
+    assert FrameGrabber(house.manager._context).grab(house.source(1, "plain")).startswith(b"\xff\xd8")
 
 
 def test_a_channel_that_does_not_exist_says_so_and_leaves_nothing(house: House, spawner: Spawner) -> None:

@@ -171,7 +171,7 @@ class StandInCameras:
         channels.sort(key=lambda channel: numbers.index(channel.number) if channel.number in numbers else 99)
         return channels
 
-    def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
+    def take_snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
         self.get_camera(camera_id)
         self._device()
         if self.snapshot_gate is not None:
@@ -222,6 +222,7 @@ class StandInStreams:
     """Sessions in a dict; `ready` says when a playlist is there."""
 
     folder: Path
+    cameras: StandInCameras
     sessions: dict[str, StreamView] = field(default_factory=dict)
     fail_with: AppError | None = None
     ready: threading.Event = field(default_factory=threading.Event)
@@ -239,6 +240,9 @@ class StandInStreams:
         is_new = stream_id not in self.sessions
         view = self.sessions.setdefault(stream_id, _session(stream_id, camera_id, profile_token))
         return view, f"viewer-{len(self.viewers_seen)}", is_new
+
+    def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
+        return self.cameras.take_snapshot(camera_id, profile_token)
 
     def start_replay(
         self,
@@ -333,8 +337,8 @@ def cameras() -> StandInCameras:
 
 
 @pytest.fixture
-def streams(settings: Settings) -> StandInStreams:
-    return StandInStreams(settings.streams_dir)
+def streams(settings: Settings, cameras: StandInCameras) -> StandInStreams:
+    return StandInStreams(settings.streams_dir, cameras)
 
 
 @pytest.fixture
@@ -397,6 +401,7 @@ def real_app(
     """Over the real managers of cameras, recordings and accounts; "only on this machine" is chosen."""
     with network.running() as manager:
         network.device("10.0.0.9")
+        streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
         yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts, walls))
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from core.errors import CameraUnreachable, NotFound
 from core.records import Channel, Credential, MediaProfile, Problem, ProfileRole, StreamSource
 from core.secrets import Secret
+from media.rtsp.gateway import RtspGateway
+from onvif_manager import OnvifManager
 from workers.pinned_channels import PinnedChannel, PinnedChannels, parse_pinned_channels
 
 
@@ -68,16 +71,29 @@ class House:
         return self.opened[-1]
 
     def pinned_channels(self, text: str) -> PinnedChannels:
-        return PinnedChannels(
-            parse_pinned_channels(text),
-            clock=self,
-            channels=self.channels,
-            source=self.source,
-            open_feed=self.open_feed,
-        )
+        return PinnedChannels(parse_pinned_channels(text), self, Cameras(self), Gateway(self))
 
     def held(self) -> list[tuple[int, str]]:
         return [(feed.source.camera_id, feed.source.profile_token) for feed in self.opened if not feed.closed]
+
+
+class Cameras(OnvifManager):
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def channels(self, camera_id: int) -> list[Channel]:
+        return self.house.channels(camera_id)
+
+    def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
+        return self.house.source(camera_id, profile_token)
+
+
+class Gateway(RtspGateway):
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def open_feed(self, stream: StreamSource) -> Any:
+        return self.house.open_feed(stream)
 
 
 def test_favourites_are_channels_of_cameras_their_sub_stream_unless_said_otherwise() -> None:
@@ -86,7 +102,7 @@ def test_favourites_are_channels_of_cameras_their_sub_stream_unless_said_otherwi
         PinnedChannel(2, None, ProfileRole.MAIN),
     )
     for odd in ("1", "1:0", "x:1", "1:1/other", "1:1:1", "01:1"):
-        with pytest.raises(ValueError, match="no favourite"):
+        with pytest.raises(ValueError, match="no pinned channel"):
             parse_pinned_channels(odd)
 
 

@@ -149,7 +149,7 @@ def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
         picture = last
     else:
         with services().device_limit.place():
-            picture = cameras.snapshot(path.camera_id, profile_token)
+            picture = services().streams.snapshot(path.camera_id, profile_token)
     response = Response(picture.jpeg, mimetype="image/jpeg")
     response.headers["X-Snapshot-Taken-At"] = rfc3339(picture.taken_at)
     return response

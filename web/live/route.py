@@ -15,6 +15,7 @@ from websockets.server import ServerProtocol
 
 from core.access import Permission, Principal
 from core.errors import AppError, InvalidRequest, NotFound
+from core.records import channel_of_profile
 from web.access import may_see_stream, principal, who_asks_later
 from web.client import client
 from web.fields import parse_id
@@ -62,14 +63,8 @@ def _backend(app: Services, address: str) -> LiveBackend:
     tell = partial(_tell, app, address)
 
     def watch(who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
-        channel = next(
-            (
-                channel.number
-                for channel in app.cameras.channels(camera_id)
-                if any(profile.profile_token == profile_token for profile in channel.profiles)
-            ),
-            None,
-        )
+        found = channel_of_profile(app.cameras.channels(camera_id), profile_token)
+        channel = None if found is None else found.number
         about: dict[str, Any] = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token}
         if not who.may(Permission.LIVE) or not who.scope.has_channel(camera_id, channel):
             tell(who, "not_found", **about)

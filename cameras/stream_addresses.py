@@ -1,0 +1,90 @@
+"""RTSP addresses of media profiles and recordings, and calls to the device that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from cameras.connecting import Connector
+from cameras.registry import Registry, credential_of, device_key
+from core.clock import Clock
+from core.recordings import RecordingDevice, ReplaySource, correction_s
+from core.records import MediaProfile, StreamSource
+from core.settings import Settings
+
+_URI_KEPT_S = 600.0  # a reboot may make a URI invalid (ONVIF: InvalidAfterReboot), and no device announces that
+
+_T = TypeVar("_T")
+
+
+class StreamAddresses:
+    """Asks devices for addresses and key frames. Each call waits for the device, at most its time limit."""
+
+    def __init__(self, registry: Registry, connector: Connector, settings: Settings, clock: Clock) -> None:
+        self._registry = registry
+        self._connector = connector
+        self._settings = settings
+        self._clock = clock
+
+    def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
+        """Return RTSP address and credential of a media profile. Raise NotFound, or any DeviceError."""
+        registry = self._registry
+        with registry.changed:
+            entry = registry.entry(camera_id)
+            cached = entry.uris.get(profile_token) if entry.device is not None else None
+        now_s = self._clock.monotonic_s()
+        if cached is not None and now_s - cached[1] < _URI_KEPT_S:
+            return self._source(camera_id, self._registry.profile(camera_id, profile_token), cached[0])
+        device = self._connector.device_with(camera_id, profile_token)
+        profile = self._registry.profile(camera_id, profile_token)
+        uri = self._connector.ask(camera_id, device, lambda: device.stream_uri(profile))
+        with registry.changed:
+            entry = registry.entry(camera_id)
+            if entry.device is device:
+                entry.uris[profile_token] = (uri, now_s)
+            return self._source(camera_id, profile, uri)
+
+    def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
+        """Return the RTSP address of a recording, and how far the device's clock is ahead of true time, in seconds.
+
+        Raise NotFound, InvalidRequest, or any DeviceError.
+        """
+        device = self._connector.device(camera_id, self._settings.device_timeout_s)
+        uri = self._connector.ask(camera_id, device, lambda: device.replay_uri(recording_token))
+        with self._registry.changed:
+            stored = self._registry.entry(camera_id).stored
+        source = ReplaySource(
+            camera_id=camera_id,
+            recording_token=recording_token,
+            uri=uri,
+            device_key=device_key(camera_id),
+            credential=credential_of(stored),
+            manufacturer=device.info.manufacturer,
+        )
+        return source, correction_s(device.clock_offset.offset_s if device.clock_offset else None)
+
+    def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
+        """Return the result of `call`, once the device is open. Raise NotFound, or any DeviceError."""
+        device = self._connector.device(camera_id, self._settings.device_timeout_s)
+        return self._connector.ask(camera_id, device, lambda: call(device))
+
+    def request_key_frame(self, camera_id: int, profile_token: str) -> None:
+        """Ask the device for a key frame now; do nothing if the device is not connected."""
+        profile = self._registry.profile(camera_id, profile_token)
+        with self._registry.changed:
+            device = self._registry.entry(camera_id).device
+        if device is not None:
+            self._connector.ask(camera_id, device, lambda: device.request_key_frame(profile))
+
+    def _source(self, camera_id: int, profile: MediaProfile, uri: str) -> StreamSource:
+        with self._registry.changed:
+            stored = self._registry.entry(camera_id).stored
+        return StreamSource(
+            camera_id=camera_id,
+            profile_token=profile.profile_token,
+            uri=uri,
+            device_key=device_key(camera_id),
+            credential=credential_of(stored),
+            video=profile.video,
+            audio=profile.audio,
+        )

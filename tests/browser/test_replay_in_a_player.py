@@ -22,7 +22,7 @@ from database import Database
 from media.process import Spawner
 from stream_manager import StreamManager
 from tests.browser.watching import Watched
-from tests.streams.thin_recorder import FPS, PieceMaker, ThinRecorder
+from tests.sessions.replay.thin_recorder import FPS, PieceMaker, ThinRecorder
 from web.application import build_web
 from web.services import Services
 

@@ -1,6 +1,6 @@
 """A device that does what a test tells it, at once.
 
-Real devices of several kinds stand in tests/onvif and in test_real_devices.py; this one exists
+Real devices of several kinds stand in tests/onvif_services and in test_real_devices.py; this one exists
 because counting log-ins, hanging for a chosen time and changing its mind between two calls cannot
 be made to happen with those, or not within a second.
 """

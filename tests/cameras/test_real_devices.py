@@ -17,7 +17,7 @@ from core.records import CameraStatus
 from core.secrets import Secret
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import House, wait_until
-from tests.onvif.soap_device import SoapDevice
+from tests.onvif_services.soap_device import SoapDevice
 
 WRONG = Secret("wrong password")
 

@@ -1,6 +1,6 @@
 """A recorder that tells what a test has it record, counts how often it is asked, and fails when told to.
 
-What real devices answer is tested in tests/onvif and with the pretend recorder; here it is about what
+What real devices answer is tested in tests/onvif_services and with the pretend recorder; here it is about what
 is asked again and what is not, which needs a device that counts.
 """
 

@@ -43,6 +43,15 @@ def encoded(codec: str, seconds: int = 6, size: str = "320x180", slices: int = 1
     return _apart(codec, subprocess.run(command, capture_output=True, check=True).stdout)
 
 
+def encode_h264(size: str = "320x240", gop: int = 25, seconds: int = 2, *options: str) -> bytes:
+    """A moving H.264 test picture, 25 pictures a second, one slice each, a key frame every `gop` pictures."""
+    source = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}")
+    x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p")
+    one_slice = ("-x264-params", f"sliced-threads=0:slices=1:keyint={gop}:scenecut=0:bitrate=600:vbv-bufsize=600")
+    command = [str(find_ffmpeg()), "-v", "error", *source, *x264, *one_slice, *options, "-f", "h264", "-"]
+    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+
 @lru_cache(maxsize=1)
 def with_b_frames(seconds: int = 6) -> tuple[Encoded, tuple[int, ...]]:
     """H.264 whose pictures are sent in another order than shown; the second value is each one's place when shown."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,12 +12,11 @@ from core.records import Credential
 from core.secrets import Secret
 from onvif_services.connection import DeviceConnection
 from tests.ipycam_peer import ipycam
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.raw_server import Handle, RawServer, Serve
 from tests.onvif_services.soap_device import SoapDevice
 
 __all__ = ["ipycam"]
-
-Connect = Callable[..., DeviceConnection]
-Serve = Callable[[Callable[[socket.socket], None]], int]
 
 
 @pytest.fixture
@@ -67,38 +64,12 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serves every connection to a free port with a function of the raw socket; gives the port."""
-    listeners: list[socket.socket] = []
-    threads: list[threading.Thread] = []
+    made: list[RawServer] = []
 
-    def start(handle: Callable[[socket.socket], None]) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-
-        def answer(sock: socket.socket) -> None:
-            with sock:
-                try:
-                    handle(sock)
-                except OSError:
-                    return  # the client had enough
-
-        def accept() -> None:
-            while True:
-                try:
-                    sock, _ = listener.accept()
-                except OSError:
-                    return
-                thread = threading.Thread(target=answer, args=(sock,), daemon=True)
-                threads.append(thread)
-                thread.start()
-
-        thread = threading.Thread(target=accept, daemon=True)
-        threads.append(thread)
-        thread.start()
-        return int(listener.getsockname()[1])
+    def start(handle: Handle) -> int:
+        made.append(RawServer(handle))
+        return made[-1].port
 
     yield start
-    for listener in listeners:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-    for thread in threads:
-        thread.join(5)
+    for server in made:
+        server.close()

@@ -13,7 +13,7 @@ from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, Ca
 from core.login_gate import LoginGate
 from core.records import DeviceInfo
 from onvif_services.faults import SoapFault
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import PRE_AUTH, Reply, Request, SoapDevice, fault, service, soap, system_time
 
 

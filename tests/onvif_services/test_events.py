@@ -9,7 +9,7 @@ import pytest
 from core.errors import CameraBadAnswer, DeviceError
 from onvif_services.connection import DeviceConnection
 from onvif_services.events import PullPoint
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import SoapDevice, fault
 
 SUBSCRIBED = (

@@ -12,7 +12,7 @@ from onvif_services import media, ptz
 from onvif_services.connection import DeviceConnection
 from onvif_services.probe import probe_address
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 
 
 def _opened(camera: IPCamera, connect: Connect) -> DeviceConnection:

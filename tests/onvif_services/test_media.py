@@ -10,7 +10,7 @@ from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, D
 from core.records import Channel, MediaProfile, ProfileRole, VideoFormat
 from onvif_services import media
 from onvif_services.connection import DeviceConnection
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import Request, SoapDevice, fault, profile, profile2
 
 

@@ -10,7 +10,8 @@ import pytest
 from core.errors import CameraBadAnswer, CameraUnreachable
 from onvif_services.media import stream_uri
 from onvif_services.probe import probe_address
-from tests.onvif_services.conftest import Connect, Serve
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.raw_server import Serve
 from tests.onvif_services.soap_device import SoapDevice, fault
 
 

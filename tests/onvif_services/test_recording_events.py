@@ -14,7 +14,7 @@ from core.recordings import EventSearch
 from onvif_services import recording_search, searches
 from onvif_services.connection import DeviceConnection
 from onvif_services.recording_search import HISTORY, bare_topic, is_history
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 from tests.onvif_services.recorder_answers import begun, event, events, make_recorder, one_after_another, state
 from tests.onvif_services.soap_device import Reply, Request, SoapDevice, fault, soap
 

@@ -11,7 +11,7 @@ from core.recordings import TrackType
 from onvif_services import recording_search, replay
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_times import read_hint, read_moment
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 from tests.onvif_services.recorder_answers import (
     SEARCH,
     job,

@@ -8,7 +8,7 @@ import sys
 from lxml import etree
 
 from onvif_services import wsdl
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import SoapDevice
 
 _IMPORTING = """

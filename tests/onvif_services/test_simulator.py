@@ -20,7 +20,7 @@ from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, Ca
 from onvif_services import discovery, events, media, ptz, recording_search, replay
 from onvif_services.connection import DeviceConnection
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "Kn0w&<ü"

@@ -10,7 +10,7 @@ from PIL import Image
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnsupported
 from onvif_services.connection import DeviceConnection
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
-from tests.onvif_services.conftest import Connect
+from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import Reply, SoapDevice
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
 from onvif_services.transport import MAX_ANSWER_BYTES
-from tests.onvif_services.conftest import Connect, Serve
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.raw_server import Serve
 from tests.onvif_services.soap_device import ENVELOPE, Reply, SoapDevice
 
 Handle = Callable[[socket.socket], None]

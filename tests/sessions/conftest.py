@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,8 +12,7 @@ import pytest
 
 from core.clock import SystemClock
 from core.login_gate import LoginGate
-from core.records import AudioFormat, Credential, StreamSource, VideoFormat
-from core.secrets import Secret
+from core.records import AudioFormat, VideoFormat
 from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
@@ -23,9 +22,10 @@ from sessions.context import nothing_known
 from sessions.replay_segments import make_segments
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
+from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import HOUR_S, NIGHT_S
 from tests.sessions.replay.thin_recorder import FPS, ThinMaker, ThinRecorder
-from tests.sessions.thin_device import SERVER, TOKEN, Device, is_running, until
+from tests.sessions.thin_device import SERVER, TOKEN, Device, MakeManager, is_running, until
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +60,6 @@ def settings(tmp_path: Path) -> Settings:
         playlist_segments=4,
         min_free_bytes=0,
     )
-
-
-MakeManager = Callable[..., StreamManager]
 
 
 @pytest.fixture
@@ -123,22 +120,6 @@ def script(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
-
-
-CANARY = "canary-password-7291"
-
-
-@dataclass
-class House:
-    """A manager over a gateway, and where its streams come from."""
-
-    manager: StreamManager
-    gateway: RtspGateway
-    port: int
-
-    def source(self, camera_id: int, path: str) -> StreamSource:
-        uri = f"rtsp://127.0.0.1:{self.port}/{path}"
-        return StreamSource(camera_id, path, uri, f"camera{camera_id}", Credential("admin", Secret(CANARY)))
 
 
 @pytest.fixture

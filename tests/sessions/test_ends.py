@@ -19,12 +19,12 @@ from sessions.replay.session import ReplaySession
 from sessions.replay_end import End
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
-from tests.sessions.conftest import House, MakeManager
 from tests.sessions.live.test_fragments import Tab
+from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import at
 from tests.sessions.replay.test_fragments import Viewer, watched
 from tests.sessions.replay.thin_recorder import ThinLine, ThinRecorder
-from tests.sessions.thin_device import ID, TOKEN, Device, until
+from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, until
 
 pytestmark = pytest.mark.gstreamer
 

@@ -14,7 +14,7 @@ import pytest
 from core.settings import Settings
 from media.process import Spawner
 from stream_manager import StreamManager
-from tests.sessions.conftest import House
+from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import at, play, text_of
 from tests.sessions.replay.thin_recorder import ThinRecorder
 from tests.sessions.thin_device import until

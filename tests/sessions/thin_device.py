@@ -50,6 +50,8 @@ HEVC = VideoFormat("hevc", 192, 108, 10.0)
 ALAW = AudioFormat("pcm_alaw", 8000, 1)
 AAC = AudioFormat("aac", 44100, 1)
 
+MakeManager = Callable[..., StreamManager]
+
 
 TOKEN = "MediaProfile00000"
 ID = "camera1_MediaProfile00000"

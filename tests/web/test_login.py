@@ -20,8 +20,7 @@ from core.records import StreamState
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
-from tests.accounts.conftest import CHEAP
-from tests.web.conftest import StandInCameras, StandInStreams
+from tests.accounts.hashing import CHEAP
 from tests.web.house import (
     BODIES,
     OPEN,
@@ -34,6 +33,8 @@ from tests.web.house import (
     routes,
     wait_until,
 )
+from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_streams import StandInStreams
 from web.application import build_web
 from web.services import Services, services
 from web.sessions import CSRF_HEADER, csrf_token

@@ -11,7 +11,7 @@ import psutil
 import requests
 
 from tests.web.house import wait_until
-from tests.whole_app.conftest import CANARY
+from tests.whole_app.running_app import CANARY
 from tools.leaks import holds, leaks_in, leaks_of, spellings
 
 ACCOUNT = "canary-åccount/pass+word 9"

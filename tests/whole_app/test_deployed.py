@@ -22,7 +22,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from core.settings import ROOT
-from tests.whole_app.conftest import CANARY
+from tests.whole_app.running_app import CANARY
 from tools.certificate import make_certificate
 from web.guard import SECURITY_HEADERS
 

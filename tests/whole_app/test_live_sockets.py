@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from media.ffmpeg import find_ffmpeg
-from tests.whole_app.conftest import CANARY
+from tests.whole_app.running_app import CANARY
 from tests.whole_app.test_deployed import add_user, log_in
 from tools.certificate import make_certificate
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 from websockets.sync.client import ClientConnection
 
-from tests.whole_app.conftest import Recorder, RunningApp
+from tests.whole_app.running_app import Recorder, RunningApp
 from tests.whole_app.test_deployed import add_user, log_in
 from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, opened, say, until_closed, wait
 from tests.whole_app.test_replay_sockets import TOKEN, an_hour_ago, join

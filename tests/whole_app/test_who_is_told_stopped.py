@@ -12,7 +12,7 @@ import requests
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.whole_app.conftest import CANARY, Recorder, RunningApp
+from tests.whole_app.running_app import CANARY, Recorder, RunningApp
 from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, INIT, SUB, opened, say
 
 

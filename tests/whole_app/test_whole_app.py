@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import requests
 
-from tests.whole_app.conftest import CANARY
+from tests.whole_app.running_app import CANARY
 
 SUB = "MediaProfile00001"
 

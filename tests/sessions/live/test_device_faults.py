@@ -11,8 +11,7 @@ from core.records import Problem, StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.live.feed import FeedState
-from tests.sessions.conftest import MakeManager
-from tests.sessions.thin_device import ID, TOKEN, Device, is_running, seen, until
+from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen, until
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 

@@ -17,8 +17,7 @@ from core.records import StreamState
 from core.settings import Settings
 from media.ffmpeg import FfmpegMissing, find_ffmpeg
 from media.process import Spawner
-from tests.sessions.conftest import MakeManager
-from tests.sessions.thin_device import ID, TOKEN, Device, is_running, seen, until
+from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen, until
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 

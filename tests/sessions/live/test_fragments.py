@@ -18,8 +18,8 @@ from media.fmp4.live import LiveFragment, LiveInit
 from media.process import Spawner
 from sessions.view import StreamView
 from stream_manager import StreamManager
-from tests.sessions.conftest import House, MakeManager
-from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, until
+from tests.sessions.over_gateway import House
+from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager, until
 
 pytestmark = pytest.mark.gstreamer
 

@@ -18,8 +18,7 @@ from media.commands import AudioHandling, Container, LiveOptions, VideoHandling,
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from stream_manager import StreamManager
-from tests.sessions.conftest import MakeManager
-from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, until
+from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager, until
 
 pytestmark = pytest.mark.gstreamer
 

@@ -12,7 +12,7 @@ import pytest
 
 from core.records import StreamState
 from media.process import Spawner
-from tests.sessions.conftest import CANARY, House
+from tests.sessions.over_gateway import CANARY, House
 from tests.sessions.thin_device import until
 
 pytestmark = pytest.mark.gstreamer

@@ -25,10 +25,9 @@ from sessions.replay.broadcast import (
 )
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
-from tests.sessions.conftest import MakeManager
 from tests.sessions.replay.replaying import HOUR_S, NIGHT, NIGHT_S, at, text_of, times_of
 from tests.sessions.replay.thin_recorder import CLOCK_RATE, FPS, ThinLine, ThinRecorder
-from tests.sessions.thin_device import until
+from tests.sessions.thin_device import MakeManager, until
 
 LIMIT = 64 * 1024 * 1024
 

@@ -13,7 +13,6 @@ from core.records import StreamState
 from sessions.replay.session import ReplaySession
 from sessions.view import StreamView
 from stream_manager import StreamManager
-from tests.sessions.conftest import MakeManager
 from tests.sessions.replay.replaying import (
     NIGHT,
     NIGHT_S,
@@ -26,7 +25,7 @@ from tests.sessions.replay.replaying import (
     times_of,
 )
 from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
-from tests.sessions.thin_device import until
+from tests.sessions.thin_device import MakeManager, until
 
 ENDED = "#EXT-X-ENDLIST\n"
 

@@ -30,10 +30,9 @@ from sessions.live.run import Stalled
 from sessions.replay.session import ReplaySession
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
-from tests.sessions.conftest import MakeManager
 from tests.sessions.replay.replaying import HOUR_S, NIGHT_S, at, pictures_in, play, segments_of, text_of, times_of
 from tests.sessions.replay.thin_recorder import ThinRecorder
-from tests.sessions.thin_device import until
+from tests.sessions.thin_device import MakeManager, until
 
 
 def test_a_recording_plays_from_the_time_asked_for(

@@ -13,7 +13,7 @@ import pytest
 
 from core.clock import SystemClock
 from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
-from tests.accounts.conftest import HandClock
+from tests.hand_clock import HandClock
 from tests.web.house import wait_until
 from tests.web.live.live_line import Channels, Peer, init_of, opened
 from web.live.sockets import Sockets

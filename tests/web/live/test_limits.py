@@ -16,7 +16,7 @@ from core.access import LOCAL, Principal, Role
 from core.clock import SystemClock
 from core.errors import LimitReached, Unavailable
 from sessions.live.broadcast import FragmentBroadcaster
-from tests.accounts.conftest import HandClock
+from tests.hand_clock import HandClock
 from tests.web.house import House, wait_until
 from tests.web.live.live_line import UPGRADE, Channels, init_of, opened
 from web.live.sockets import Sockets

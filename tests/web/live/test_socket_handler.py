@@ -8,7 +8,7 @@ import pytest
 
 from core.access import LOCAL, Principal
 from core.errors import Unavailable
-from tests.accounts.conftest import HandClock
+from tests.hand_clock import HandClock
 from tests.web.house import wait_until
 from tests.web.live.live_line import Channels, opened
 from web.live.sockets import Sockets

@@ -19,6 +19,7 @@ from core.secrets import Secret
 from media.rtsp.client.connection import connect
 from onvif_services.addresses import rewrite_rtsp
 from onvif_services.transport import CappedTransport
+from tests.patience import LIMIT_S
 
 _REAL_GETADDRINFO = socket.getaddrinfo
 
@@ -85,7 +86,7 @@ class HttpDevice:
                 continue
             self.asked += 1
             with connection:
-                connection.settimeout(2)
+                connection.settimeout(LIMIT_S)
                 if connection.recv(4096):
                     body = self._address.encode()
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))

@@ -11,6 +11,7 @@ from core.errors import CameraAuthFailed
 from core.login_gate import LoginGate
 from core.records import Credential
 from core.secrets import Secret
+from tests.patience import LIMIT_S
 
 WRONG = Credential("admin", Secret("wrong"))
 RIGHT = Credential("admin", Secret("right"))
@@ -47,7 +48,7 @@ def test_sixteen_threads_with_a_wrong_password_try_once() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(LIMIT_S)
     assert len(tried) == 1
     assert len(refused) == 15
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from media.codecs import h264, h265
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
+from tests.patience import LIMIT_S
 
 FPS = 10
 CLOCK_RATE = 90_000
@@ -49,7 +50,7 @@ def encode_h264(size: str = "320x240", gop: int = 25, seconds: int = 2, *options
     x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p")
     one_slice = ("-x264-params", f"sliced-threads=0:slices=1:keyint={gop}:scenecut=0:bitrate=600:vbv-bufsize=600")
     command = [str(find_ffmpeg()), "-v", "error", *source, *x264, *one_slice, *options, "-f", "h264", "-"]
-    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_S).stdout
 
 
 @lru_cache(maxsize=1)

@@ -9,12 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from media.process import STDERR_TAIL_BYTES, ProgramMissing, Spawner, SupervisedProcess
+from tests.patience import LIMIT_S, until
 
 ROOT = Path(__file__).resolve().parents[2]
 SH = "/bin/sh"
@@ -27,24 +27,15 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def until(claim: Callable[[], bool], timeout_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if claim():
-            return True
-        time.sleep(0.01)
-    return claim()
-
-
 def sh(spawner: Spawner, script: str, **options: object) -> SupervisedProcess:
     return spawner.spawn([SH, "-c", script], name="test", **options)  # type: ignore[arg-type]  # passed through
 
 
 def test_a_child_runs_speaks_and_is_reaped(spawner: Spawner) -> None:
     child = sh(spawner, "echo ready; echo trouble >&2; exit 3", stdout="pipe")
-    assert child.stdout_line(5) == "ready"
-    assert child.wait(5) == 3
-    assert child.stdout_bytes(1) == b"ready\n"
+    assert child.stdout_line(LIMIT_S) == "ready"
+    assert child.wait(LIMIT_S) == 3
+    assert child.stdout_bytes(LIMIT_S) == b"ready\n"
     assert child.stderr_tail() == "trouble\n"
     assert not Path(f"/proc/{child.pid}").exists()
 
@@ -54,7 +45,7 @@ def test_a_child_sees_nothing_of_our_environment_but_what_it_is_given(
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "canary")
     child = spawner.spawn(["/usr/bin/env"], name="env", stdout="pipe", extra_env={"SIMULATOR_PASSWORD": "given"})
-    seen = dict(line.split("=", 1) for line in (child.stdout_bytes(5) or b"").decode().splitlines())
+    seen = dict(line.split("=", 1) for line in (child.stdout_bytes(LIMIT_S) or b"").decode().splitlines())
     assert seen.pop("SIMULATOR_PASSWORD") == "given"
     assert set(seen) <= {"PATH", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "LANG", "LC_CTYPE"}
 
@@ -63,7 +54,7 @@ def test_a_child_inherits_no_descriptor_and_no_ignored_signal(spawner: Spawner) 
     with Path(__file__).open("rb") as opened:
         os.set_inheritable(opened.fileno(), True)
         child = sh(spawner, "ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status", stdout="pipe")
-        lines = (child.stdout_bytes(5) or b"").decode().split()
+        lines = (child.stdout_bytes(LIMIT_S) or b"").decode().split()
     assert int(lines[0]) <= 4  # three, and ls's own
     # Python ignores SIGPIPE, children must not. What these tests were started with (nohup, a shell's
     # background) children have too. Signals 32 and up are the C library's own.
@@ -75,13 +66,13 @@ def test_a_child_inherits_no_descriptor_and_no_ignored_signal(spawner: Spawner) 
 def test_the_name_seen_by_ps_is_the_program_s(spawner: Spawner) -> None:
     child = spawner.spawn(["/bin/sleep", "30"], name="sleep")
     command = Path(f"/proc/{child.pid}/cmdline")
-    assert until(lambda: command.read_bytes() == b"/bin/sleep\x0030\x00")
+    until(lambda: command.read_bytes() == b"/bin/sleep\x0030\x00")
     child.stop()
 
 
 def test_stop_is_polite_first(spawner: Spawner) -> None:
     child = sh(spawner, "trap 'echo bye >&2; exit 0' TERM; echo up; while :; do sleep 0.05; done", stdout="pipe")
-    child.stdout_line(5)
+    child.stdout_line(LIMIT_S)
     child.stop()
     assert child.poll() == 0
     assert "bye" in child.stderr_tail()
@@ -90,19 +81,19 @@ def test_stop_is_polite_first(spawner: Spawner) -> None:
 
 def test_a_child_deaf_to_sigterm_is_killed_with_its_children(spawner: Spawner) -> None:
     child = sh(spawner, "trap '' TERM; sleep 60 & echo $!; while :; do sleep 1; done", stdout="pipe")
-    grandchild = int(child.stdout_line(5) or 0)
+    grandchild = int(child.stdout_line(LIMIT_S) or 0)
     began = time.monotonic()
     child.stop(grace_s=0.2)
     assert time.monotonic() - began < 2
     assert child.poll() == -signal.SIGKILL
-    assert until(lambda: not is_alive(grandchild))
+    until(lambda: not is_alive(grandchild))
 
 
 def test_what_a_child_leaves_behind_ends_with_it(spawner: Spawner) -> None:
     child = sh(spawner, "sleep 60 & echo $!", stdout="pipe")
-    grandchild = int(child.stdout_line(5) or 0)
-    child.wait(5)
-    assert until(lambda: not is_alive(grandchild))
+    grandchild = int(child.stdout_line(LIMIT_S) or 0)
+    child.wait(LIMIT_S)
+    until(lambda: not is_alive(grandchild))
 
 
 def test_a_flood_on_stderr_is_drained_kept_short_and_costs_little(spawner: Spawner) -> None:
@@ -114,7 +105,7 @@ def test_a_flood_on_stderr_is_drained_kept_short_and_costs_little(spawner: Spawn
     assert child._stderr_bytes < 3 * 65_536
     assert share < 0.2
     other = sh(spawner, "exit 0")
-    assert other.wait(2) == 0
+    assert other.wait(LIMIT_S) == 0
     child.stop(grace_s=0.1)
     assert not is_alive(child.pid)
 
@@ -122,7 +113,7 @@ def test_a_flood_on_stderr_is_drained_kept_short_and_costs_little(spawner: Spawn
 def test_stdout_is_bounded(spawner: Spawner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("media.process.STDOUT_LIMIT_BYTES", 1000)
     child = sh(spawner, "head -c 5000 /dev/zero", stdout="pipe")
-    assert child.stdout_bytes(5) == bytes(1000)
+    assert child.stdout_bytes(LIMIT_S) == bytes(1000)
     assert child.stdout_overflowed
 
 
@@ -155,7 +146,7 @@ def test_stopping_the_spawner_ends_all_and_leaks_nothing() -> None:
     spawner.start()
     children = [sh(spawner, "trap '' TERM; echo up; sleep 60; sleep 60", stdout="pipe") for _ in range(3)]
     for child in children:
-        child.stdout_line(5)
+        child.stdout_line(LIMIT_S)
     began = time.monotonic()
     spawner.stop()
     spawner.stop()
@@ -167,13 +158,15 @@ def test_stopping_the_spawner_ends_all_and_leaks_nothing() -> None:
 
 def test_many_children_side_by_side_from_many_threads(spawner: Spawner) -> None:
     codes: list[int | None] = []
-    threads = [threading.Thread(target=lambda n=n: codes.append(sh(spawner, f"exit {n}").wait(10))) for n in range(24)]
+    threads = [
+        threading.Thread(target=lambda n=n: codes.append(sh(spawner, f"exit {n}").wait(LIMIT_S))) for n in range(24)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(code for code in codes if code is not None) == list(range(24))
-    assert until(lambda: not spawner.running())
+    until(lambda: not spawner.running())
 
 
 CHILD_APP = """
@@ -201,4 +194,4 @@ def test_kill_9_of_the_app_leaves_no_child() -> None:
         time.sleep(0.2)  # past the shim: the promise is about the program itself
         app.kill()
         app.wait()
-    assert until(lambda: not is_alive(pid), 2.0)
+    until(lambda: not is_alive(pid))

@@ -6,6 +6,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+from tests.patience import LIMIT_S
+
 Handle = Callable[[socket.socket], None]
 Serve = Callable[[Handle], int]
 
@@ -24,7 +26,7 @@ class RawServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(LIMIT_S)
 
     def _run(self, target: Callable[..., None], *args: socket.socket) -> None:
         self._threads.append(threading.Thread(target=target, args=args, daemon=True))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from core.records import FoundDevice
 from onvif_services.discovery import discover, read_answer
+from tests.patience import LIMIT_S
 
 MATCH = (
     '<?xml version="1.0"?><e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"'
@@ -63,7 +64,7 @@ def respond() -> Iterator[Respond]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
         last.sendto(b"", sock.getsockname())
     for thread in threads:
-        thread.join(5)
+        thread.join(LIMIT_S)
     sock.close()
 
 

@@ -13,6 +13,7 @@ from onvif_services.probe import probe_address
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Serve
 from tests.onvif_services.soap_device import SoapDevice, fault
+from tests.patience import LIMIT_S
 
 
 def _closed_port() -> int:
@@ -31,7 +32,7 @@ def _guarded(sock: socket.socket) -> None:
 
 
 def _silent(sock: socket.socket) -> None:
-    sock.settimeout(10)
+    sock.settimeout(LIMIT_S)
     while sock.recv(65536):
         pass
 

@@ -10,6 +10,7 @@ from lxml import etree
 from onvif_services import wsdl
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import SoapDevice
+from tests.patience import LIMIT_S
 
 _IMPORTING = """
 import logging, os
@@ -33,7 +34,7 @@ assert wsdl.documents_loaded() == 0
 
 def test_importing_and_constructing_touch_neither_logging_nor_proxies_and_parse_nothing() -> None:
     """In a process of its own: here everything is imported already."""
-    subprocess.run([sys.executable, "-c", _IMPORTING], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", _IMPORTING], check=True, timeout=LIMIT_S)
 
 
 def test_opening_a_second_device_parses_nothing_again(device: SoapDevice, connect: Connect) -> None:

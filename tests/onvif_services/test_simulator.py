@@ -21,6 +21,7 @@ from onvif_services import discovery, events, media, ptz, recording_search, repl
 from onvif_services.connection import DeviceConnection
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
 from tests.onvif_services.connecting import Connect
+from tests.patience import LIMIT_S
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "Kn0w&<ü"
@@ -35,12 +36,12 @@ class Recorder:
         self._control = f"http://127.0.0.1:{ready['control_port']}"
 
     def get(self, path: str) -> dict[str, Any]:
-        with urllib.request.urlopen(self._control + path, timeout=5) as answer:
+        with urllib.request.urlopen(self._control + path, timeout=LIMIT_S) as answer:
             return dict(json.load(answer))
 
     def post(self, path: str, **body: object) -> None:
         asked = urllib.request.Request(self._control + path, json.dumps(body).encode(), method="POST")
-        with urllib.request.urlopen(asked, timeout=5):
+        with urllib.request.urlopen(asked, timeout=LIMIT_S):
             pass
 
     def fault(self, name: str, value: object) -> None:
@@ -74,7 +75,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
         yield Recorder(json.loads(process.stdout.readline()))
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(LIMIT_S)
         process.stdout.close()
 
 

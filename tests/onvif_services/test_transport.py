@@ -17,12 +17,13 @@ from onvif_services.transport import MAX_ANSWER_BYTES
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Serve
 from tests.onvif_services.soap_device import ENVELOPE, Reply, SoapDevice
+from tests.patience import LIMIT_S
 
 Handle = Callable[[socket.socket], None]
 
 
 def _read_request(sock: socket.socket) -> bytes:
-    sock.settimeout(5)
+    sock.settimeout(LIMIT_S)
     data = b""
     while b"</soap-env:Envelope>" not in data:
         chunk = sock.recv(65536)
@@ -55,7 +56,7 @@ def _drips(first: bytes, drop: bytes) -> Handle:
 
 
 def _says_nothing(sock: socket.socket) -> None:
-    sock.settimeout(20)
+    sock.settimeout(LIMIT_S)
     while sock.recv(65536):
         pass
 

@@ -34,6 +34,7 @@ from core.settings import Settings
 from database import CameraRow, Database
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
+from tests.patience import until
 
 _T = TypeVar("_T")
 
@@ -124,12 +125,12 @@ class Recorder:
         track = f"V{token.removeprefix('Rec')}"
         found = []
         if self.start_states:
-            is_on = any(begin < start < until for begin, until in self.spans[token])
+            is_on = any(begin < start < ended for begin, ended in self.spans[token])
             found.append(RecordingEvent(start, TRACK, token, track, is_on, is_start_state=True))
-        for begin, until in self.spans[token]:
+        for begin, ended in self.spans[token]:
             found += [
                 RecordingEvent(at, TRACK, token, track, active)
-                for at, active in ((begin, True), (until, False))
+                for at, active in ((begin, True), (ended, False))
                 if start <= at <= end
             ]
         return found
@@ -197,13 +198,6 @@ class Archive:
     def close(self) -> None:
         self.manager.stop()
         self.database.close()
-
-
-def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
-    ends_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < ends_s, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def asked(archive: Archive, start: datetime, end: datetime) -> Coverage:

@@ -22,10 +22,11 @@ from sessions.context import nothing_known
 from sessions.replay_segments import make_segments
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
+from tests.patience import until
 from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import HOUR_S, NIGHT_S
 from tests.sessions.replay.thin_recorder import FPS, ThinMaker, ThinRecorder
-from tests.sessions.thin_device import SERVER, TOKEN, Device, MakeManager, is_running, until
+from tests.sessions.thin_device import SERVER, TOKEN, Device, MakeManager, is_running
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +97,7 @@ def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
     def make(**changed: object) -> StreamManager:
         manager = make_manager(**changed)
         manager.start(1, TOKEN)
-        assert until(lambda: is_running(manager))
+        until(lambda: is_running(manager))
         return manager
 
     return make

@@ -19,12 +19,13 @@ from sessions.replay.session import ReplaySession
 from sessions.replay_end import End
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
+from tests.patience import LIMIT_S, stays, until
 from tests.sessions.live.test_fragments import Tab
 from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import at
 from tests.sessions.replay.test_fragments import Viewer, watched
 from tests.sessions.replay.thin_recorder import ThinLine, ThinRecorder
-from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, until
+from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager
 
 pytestmark = pytest.mark.gstreamer
 
@@ -56,11 +57,11 @@ def is_told_stopped(tab: Tab) -> bool:
 
 def test_a_tab_that_comes_while_the_last_one_leaves_has_pictures(house: House, meanwhile: Meanwhile) -> None:
     first, second = Tab().open(house.manager, "plain"), Tab()
-    assert until(lambda: first.fragments)
+    until(lambda: first.fragments)
     meanwhile(lambda: second.open(house.manager, "plain"))
     assert house.manager.stop(first.stream_id, first.viewer_id) is StreamState.STOPPED
     seen = len(second.fragments)
-    assert until(lambda: len(second.fragments) > seen + 10)
+    until(lambda: len(second.fragments) > seen + 10)
     assert not is_told_stopped(second)
     assert house.manager.status(second.stream_id).viewers == 1
     assert house.manager.stop(second.stream_id, second.viewer_id) is StreamState.STOPPED
@@ -89,9 +90,9 @@ def test_who_comes_while_a_session_ends_that_nobody_watches_any_more_gets_anothe
     meanwhile(lambda: tab.open(manager, TOKEN))
     meanwhile(lambda: started.append(manager.start(1, TOKEN)[2]))
     manager.start(1, TOKEN)
-    assert until(lambda: tab.viewer_id)
+    until(lambda: tab.viewer_id)
     assert started == [True]
-    assert not until(lambda: is_told_stopped(tab), 1.0)
+    stays(lambda: not is_told_stopped(tab), 1.0)
     assert manager.status(ID).viewers == 1
     assert manager.stop(ID, tab.viewer_id) is StreamState.STOPPED
 
@@ -119,7 +120,7 @@ def test_a_page_on_a_socket_is_a_viewer_of_a_replay_also_while_its_thread_waits_
     may_open, open_connection = threading.Event(), real.open
 
     def open_slowly(source: ReplaySource) -> ThinLine:
-        may_open.wait(10)
+        may_open.wait(LIMIT_S)
         return open_connection(source)
 
     monkeypatch.setattr(real, "open", open_slowly)
@@ -131,7 +132,7 @@ def test_a_page_on_a_socket_is_a_viewer_of_a_replay_also_while_its_thread_waits_
     assert replays.status(stream_id).viewers == 1
     assert replays.stop(stream_id, "another") is StreamState.RUNNING
     may_open.set()
-    assert until(lambda: viewer.reached_s(1) > 2)
+    until(lambda: viewer.reached_s(1) > 2)
 
 
 # --- who is told
@@ -145,11 +146,11 @@ def test_who_watches_when_somebody_stops_it_for_all_is_told(house: House) -> Non
 
 def test_another_address_or_password_of_a_camera_stops_nothing(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
-    assert until(lambda: tab.fragments)
+    until(lambda: tab.fragments)
     house.manager.restart_camera(1)
-    assert until(lambda: len(tab.inits) > 1)
+    until(lambda: len(tab.inits) > 1)
     seen = len(tab.fragments)
-    assert until(lambda: len(tab.fragments) > seen + 5)
+    until(lambda: len(tab.fragments) > seen + 5)
     assert not is_told_stopped(tab)
 
 
@@ -159,12 +160,12 @@ def test_a_device_that_goes_and_comes_back_stops_nothing(
     del impatient
     manager, tab = make_manager(), Tab()
     tab.open(manager, TOKEN)
-    assert until(lambda: manager.status(ID).status is not StreamState.STARTING or device.opened)
+    until(lambda: manager.status(ID).status is not StreamState.STARTING or device.opened)
     device.refuse(CameraUnreachable("It is being restarted."))
-    assert until(lambda: (StreamState.RECONNECTING, "camera_unreachable") in tab.states)
+    until(lambda: (StreamState.RECONNECTING, "camera_unreachable") in tab.states)
     connected = len(device.opened)
     device.refuse(None)
-    assert until(lambda: len(device.opened) > connected)
+    until(lambda: len(device.opened) > connected)
     assert not is_told_stopped(tab)
 
 
@@ -193,9 +194,9 @@ def test_a_fault_of_ours_is_said_and_tried_again_not_called_a_stop(
 
     monkeypatch.setattr(Run, "run_once", run_badly)
     tab = Tab().open(house.manager, "plain")
-    assert until(lambda: (StreamState.FAILED, "internal_error") in tab.states)
+    until(lambda: (StreamState.FAILED, "internal_error") in tab.states)
     assert "a fault, made for this test" in caplog.text
-    assert until(lambda: len(tab.fragments) > 5)
+    until(lambda: len(tab.fragments) > 5)
     assert not is_told_stopped(tab)
 
 
@@ -210,8 +211,8 @@ def test_a_fault_of_ours_ends_no_replay_and_a_seek_does_not_wait(
 
     monkeypatch.setattr(ReplayPlay, "run_once", run_badly)
     stream_id, _, viewer = watched(replays)
-    assert until(lambda: replays.status(stream_id).error)
+    until(lambda: replays.status(stream_id).error)
     replays.seek(stream_id, at(60))
-    assert until(lambda: viewer.reached_s(2) > 2)
+    until(lambda: viewer.reached_s(2) > 2)
     assert replays.status(stream_id).error is None
     assert real.open_lines() == 1

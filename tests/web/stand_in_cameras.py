@@ -25,6 +25,7 @@ from core.records import (
     ServiceCheck,
     VideoFormat,
 )
+from tests.patience import LIMIT_S
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -152,7 +153,7 @@ class StandInCameras:
         self._device()
         if self.snapshot_gate is not None:
             self.at_the_gate += 1
-            assert self.snapshot_gate.wait(20)
+            assert self.snapshot_gate.wait(LIMIT_S)
         return TimedSnapshot(b"\xff\xd8\xff\xd9", NOON)
 
     def last_snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot | None:

@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from core.settings import ROOT
+from tests.patience import LIMIT_S
 from tests.whole_app.running_app import CANARY, Recorder, RunningApp
 from tools.leaks import holds
 
@@ -102,10 +103,10 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
         yield Recorder(process, json.loads(line))
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(5)
+            process.wait(LIMIT_S)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.patience import LIMIT_S
 from tools.running import App, Recorder, ask
 
 CHANNELS = 16
@@ -59,7 +60,7 @@ _RESTART_S = 4.0
 def log_in(app: App, path: str, who: dict[str, str]) -> dict[str, str]:
     """A new login's headers, as browsers send them. `path`: /api/session, or where the first account is made."""
     body, kind = json.dumps(who).encode(), {"Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(app.url + path, body, kind), timeout=60) as answer:
+    with urllib.request.urlopen(urllib.request.Request(app.url + path, body, kind), timeout=LIMIT_S) as answer:
         cookie, csrf = answer.headers["Set-Cookie"].partition(";")[0], json.load(answer)["csrf_token"]
     return {"Cookie": cookie, "X-CSRF-Token": csrf}
 
@@ -352,7 +353,7 @@ class Crowd:
 
         def fetch() -> bytes:
             request = urllib.request.Request(self._app.url + path, headers=login or self._app.headers)
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
                 content: bytes = answer.read()
                 return content
 

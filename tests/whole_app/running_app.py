@@ -15,6 +15,7 @@ import psutil
 import requests
 
 from core.settings import ROOT
+from tests.patience import LIMIT_S
 from tools.leaks import leaks_in, leaks_of
 
 CANARY = "canary:pass/word@7f3a+1"
@@ -64,13 +65,13 @@ class RunningApp:
             self.wait_until_answering()
         return self
 
-    def wait_until_answering(self, timeout_s: float = 20) -> None:
+    def wait_until_answering(self, timeout_s: float = LIMIT_S) -> None:
         assert self.process is not None
         deadline_s = time.monotonic() + timeout_s
         while time.monotonic() < deadline_s:
             assert self.process.poll() is None, self.errors()
             with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/api/health", timeout=2).ok:
+                if requests.get(f"{self.url}/api/health", timeout=LIMIT_S).ok:
                     return
             time.sleep(0.05)
         raise AssertionError(f"the app did not answer: {self.errors()}")
@@ -107,13 +108,13 @@ class RunningApp:
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGINT)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(8)
+                    self.process.wait(LIMIT_S)
             for process in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             if self.process.poll() is None:
                 self.process.kill()
-            self.process.wait(5)
+            self.process.wait(LIMIT_S)
         if self._errors is not None:
             self._errors.close()
         assert not leaks + leaks_in(self.folder, [CANARY])
@@ -131,7 +132,7 @@ class Recorder:
     def add_to(self, app: RunningApp) -> int:
         """The camera's id, once it is online."""
         body = {"host": "127.0.0.1", "port": self.onvif_port, "username": "admin", "password": CANARY}
-        answer = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=30)
+        answer = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S)
         assert answer.status_code == 201, answer.text
         assert answer.json()["status"] == "online", answer.text
         return int(answer.json()["id"])

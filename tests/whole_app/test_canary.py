@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urljoin
 import psutil
 import requests
 
-from tests.web.house import wait_until
+from tests.patience import LIMIT_S, until
 from tests.whole_app.running_app import CANARY
 from tools.leaks import holds, leaks_in, leaks_of, spellings
 
@@ -33,7 +33,7 @@ def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], reco
     session = requests.Session()
 
     def ask(method: str, path: str, body: object = None, **headers: str) -> Any:
-        answer = session.request(method, app.url + path, json=body, headers=headers, timeout=30)
+        answer = session.request(method, app.url + path, json=body, headers=headers, timeout=LIMIT_S)
         said.append(answer.content + str(answer.headers).encode())
         return answer
 
@@ -45,7 +45,9 @@ def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], reco
     ask("POST", "/api/setup", {"name": "Eve", "password": CHANGED})
     ask("POST", "/api/users", {"name": "Ben", "password": CHANGED, "role": "viewer", "oops": CHANGED})
     assert ask("POST", "/api/users", {"name": "Ben", "password": CHANGED, "role": "viewer"}).status_code == 201
-    token = session.post(f"{app.url}/api/tokens", json={"name": "one", "role": "admin"}, timeout=10).json()["token"]
+    token = session.post(f"{app.url}/api/tokens", json={"name": "one", "role": "admin"}, timeout=LIMIT_S).json()[
+        "token"
+    ]
     secrets.append(token)
     camera = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
     assert ask("POST", "/api/cameras?wait=1", camera).json()["status"] == "online"
@@ -94,14 +96,14 @@ def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], reco
     assert ask("POST", "/api/streams/stop", {"stream_id": replayed}).status_code == 200
     assert ask("PATCH", "/api/cameras/1", {"password": WRONG}).status_code == 200
     for _ in range(2):  # one that the device refuses, and says so; then asked for again
-        wait_until(lambda: ask("GET", "/api/cameras/1").json()["status"] == "auth_failed", 20)
+        until(lambda: ask("GET", "/api/cameras/1").json()["status"] == "auth_failed")
         health = ask("GET", "/api/cameras/1/health").json()
         assert health["camera"]["error"]["code"] == "camera_auth_failed"
         assert "camera_auth_failed" in [check["outcome"] for check in health["checks"]], health["checks"]
         failed = ask("POST", "/api/streams/start", {**start, "profile_token": "MediaProfile00100"})
         assert failed.status_code in (200, 201), failed.text
         assert ask("POST", "/api/cameras/1/refresh").status_code == 200
-    wait_until(lambda: ask("GET", "/api/cameras/1").json()["status"] == "auth_failed", 20)
+    until(lambda: ask("GET", "/api/cameras/1").json()["status"] == "auth_failed")
     assert not leaks_of([psutil.Process(app.process.pid), *app.family()], secrets)
     app.close()
     assert not leaks_in(app.folder, secrets)

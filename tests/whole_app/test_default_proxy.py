@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.patience import LIMIT_S
+
 Make = Callable[..., Any]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 FIRST = {"name": "Eve", "password": "correct-horse-battery"}
@@ -42,17 +44,17 @@ def proxied(app: Any, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[
     ends_s = time.monotonic() + 10
     while True:
         with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{url}/api/health", timeout=5).ok:
+            if requests.get(f"{url}/api/health", timeout=LIMIT_S).ok:
                 break
         assert time.monotonic() < ends_s
         time.sleep(0.05)
     yield url
     nginx.terminate()
-    nginx.wait(10)
+    nginx.wait(LIMIT_S)
 
 
 def test_without_an_account_nobody_gets_in_through_a_proxy_that_says_nothing(app: Any, proxied: str) -> None:
-    made = requests.post(f"{proxied}/api/setup", json=FIRST, timeout=10)
+    made = requests.post(f"{proxied}/api/setup", json=FIRST, timeout=LIMIT_S)
     assert made.status_code == 403, made.text
     assert made.json()["code"] == "proxied"
     for method, path in (
@@ -62,13 +64,13 @@ def test_without_an_account_nobody_gets_in_through_a_proxy_that_says_nothing(app
         ("POST", "/api/setup/postpone"),
         ("POST", "/api/discovery"),
     ):
-        answer = requests.request(method, proxied + path, json={} if method == "POST" else None, timeout=10)
+        answer = requests.request(method, proxied + path, json={} if method == "POST" else None, timeout=LIMIT_S)
         assert answer.status_code == 403, path
         assert answer.json()["code"] == "proxied"
-    page = requests.get(proxied, headers={"Accept": "text/html"}, timeout=10)
+    page = requests.get(proxied, headers={"Accept": "text/html"}, timeout=LIMIT_S)
     assert page.status_code == 403
     assert "TRUSTED_PROXIES" in page.text
-    assert requests.get(f"{app.url}/api/session", timeout=5).json()["accounts"] is False
+    assert requests.get(f"{app.url}/api/session", timeout=LIMIT_S).json()["accounts"] is False
 
 
 def test_the_readmes_lines_work_right_after_the_start(app: Any) -> None:
@@ -77,13 +79,13 @@ def test_the_readmes_lines_work_right_after_the_start(app: Any) -> None:
         done = subprocess.run(
             ["curl", "--silent", "--fail", app.url.replace("127.0.0.1", "localhost") + path],
             capture_output=True,
-            timeout=20,
+            timeout=LIMIT_S,
             check=False,
         )
         assert done.returncode == 0, done.stdout
 
 
 def test_who_speaks_as_old_proxies_do_is_not_on_this_machine(app: Any) -> None:
-    with socket.create_connection(("127.0.0.1", app.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", app.port), LIMIT_S) as connection:
         connection.sendall(b"GET /api/cameras HTTP/1.0\r\nHost: localhost\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.0 403"

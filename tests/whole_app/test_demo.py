@@ -9,13 +9,15 @@ from typing import Any
 import psutil
 import requests
 
+from tests.patience import LIMIT_S
+
 LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
 
-def _online(app: Any, timeout_s: float = 40) -> dict[str, Any]:
+def _online(app: Any, timeout_s: float = LIMIT_S) -> dict[str, Any]:
     deadline_s = time.monotonic() + timeout_s
     while True:
-        (camera,) = requests.get(f"{app.url}/api/cameras", timeout=5).json()["cameras"]
+        (camera,) = requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]
         if camera["status"] == "online":
             return dict(camera)
         assert time.monotonic() < deadline_s, camera
@@ -36,21 +38,21 @@ def test_demo_adds_the_pretend_recorder_once_and_it_dies_with_the_app(
     family = app.family()
     app.process.kill()
     assert not left_after(family, 2)
-    app.process.wait(2)
+    app.process.wait(LIMIT_S)
     app.start("--demo")
     assert _online(app)["id"] == camera["id"]
 
 
 def test_deleting_the_pretend_recorder_ends_it(make_app: Callable[..., Any], left_after: LeftAfter) -> None:
     app = make_app().start()
-    assert requests.get(f"{app.url}/api/cameras", timeout=5).json()["cameras"] == []
-    added = requests.post(f"{app.url}/api/cameras/pretend", timeout=5)
+    assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"] == []
+    added = requests.post(f"{app.url}/api/cameras/pretend", timeout=LIMIT_S)
     assert (added.status_code, added.json()["pretend"]) == (201, True)
-    again = requests.post(f"{app.url}/api/cameras/pretend", timeout=5)
+    again = requests.post(f"{app.url}/api/cameras/pretend", timeout=LIMIT_S)
     assert (again.status_code, again.json()["camera_id"]) == (409, added.json()["id"])
     camera = _online(app)
     children = _pretend(app)
     assert children
-    assert requests.delete(f"{app.url}/api/cameras/{camera['id']}", timeout=9).status_code == 204
+    assert requests.delete(f"{app.url}/api/cameras/{camera['id']}", timeout=LIMIT_S).status_code == 204
     assert not left_after(children, 0.1)
-    assert requests.get(f"{app.url}/api/cameras", timeout=5).json()["cameras"] == []
+    assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"] == []

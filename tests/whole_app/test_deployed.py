@@ -22,6 +22,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from core.settings import ROOT
+from tests.patience import LIMIT_S, until
 from tests.whole_app.running_app import CANARY
 from tools.certificate import make_certificate
 from web.guard import SECURITY_HEADERS
@@ -44,7 +45,7 @@ def flask(app: Any, *arguments: str, said: str = "") -> subprocess.CompletedProc
         input=said,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -60,17 +61,10 @@ def log_in(url: str, name: str = "anna", **more: Any) -> requests.Session:
     session.trust_env = False  # else a bundle of certificates named there is asked instead
     for key, value in more.items():
         setattr(session, key, value)
-    answer = session.post(f"{url}/api/session", json={"name": name, "password": PASSWORD}, timeout=20)
+    answer = session.post(f"{url}/api/session", json={"name": name, "password": PASSWORD}, timeout=LIMIT_S)
     assert answer.status_code == 200, answer.text
     session.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
     return session
-
-
-def wait_until(is_so: Callable[[], bool], within_s: float) -> None:
-    ends_s = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < ends_s, "it did not become so"
-        time.sleep(0.05)
 
 
 # --- who may be let in from elsewhere
@@ -79,28 +73,28 @@ def wait_until(is_so: Callable[[], bool], within_s: float) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
 def test_without_an_account_it_does_not_listen_where_others_reach_it(make_app: Make, host: str) -> None:
     app = make_app(HOST=host).start(is_awaited=False)
-    assert app.process.wait(20) == 2
+    assert app.process.wait(LIMIT_S) == 2
     assert f"HOST={host} is refused" in app.errors()
     assert "flask --app app users add" in app.errors()
 
 
 def test_the_command_makes_accounts_that_a_running_app_knows_within_a_second(make_app: Make) -> None:
     app = make_app().start()
-    assert requests.get(f"{app.url}/api/cameras", timeout=5).status_code == 200
+    assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
     for said, reason in (("short\n", "at least 12"), ("password1234\n", "too easy"), ("", "at least 12")):
         refused = flask(app, "users", "add", "anna", said=said)
         assert refused.returncode == 1
         assert reason in refused.stderr
         assert "Traceback" not in refused.stderr
     add_user(app)
-    wait_until(lambda: requests.get(f"{app.url}/api/cameras", timeout=5).status_code == 401, 2.5)
+    until(lambda: requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 401)
     assert "name_taken" not in flask(app, "users", "add", "Anna", said=PASSWORD).stderr
     add_user(app, "ben", "--role", "viewer")
     assert flask(app, "users", "list").stdout == "anna: admin\nben: viewer\n"
     ben = log_in(app.url, "ben")
-    assert ben.get(f"{app.url}/api/cameras", timeout=5).status_code == 200
+    assert ben.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
     assert flask(app, "users", "disable", "BEN").returncode == 0
-    wait_until(lambda: ben.get(f"{app.url}/api/cameras", timeout=5).status_code == 401, 2.5)
+    until(lambda: ben.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 401)
     last = flask(app, "users", "remove", "anna")
     assert last.returncode == 1
     assert "last admin" in last.stderr
@@ -119,12 +113,12 @@ def test_what_a_command_ends_stops_running_within_seconds_although_nobody_asks_a
     add_user(app)
     add_user(app, "ben", "--role", "viewer")
     ben = log_in(app.url, "ben")
-    started = ben.post(f"{app.url}/api/streams/start", json=START, timeout=10).json()
-    assert ben.get(app.url + started["playlist_url"], timeout=20).status_code == 200
+    started = ben.post(f"{app.url}/api/streams/start", json=START, timeout=LIMIT_S).json()
+    assert ben.get(app.url + started["playlist_url"], timeout=LIMIT_S).status_code == 200
     assert app.ffmpegs()
     done = flask(app, "users", *command, said="another-horse-stapled\n")
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: not app.ffmpegs(), 5)
+    until(lambda: not app.ffmpegs())
 
 
 def test_a_new_key_is_made_while_the_app_stands_and_it_opens_every_camera(make_app: Make, recorder: Any) -> None:
@@ -142,7 +136,7 @@ def test_a_new_key_is_made_while_the_app_stands_and_it_opens_every_camera(make_a
     assert key_file.read_bytes() != before
     assert '"action": "rotate_secrets"' in (app.folder / "data" / "logs" / "audit.jsonl").read_text()
     app.start()
-    wait_until(lambda: requests.get(f"{app.url}/api/cameras/1", timeout=5).json()["status"] == "online", 20)
+    until(lambda: requests.get(f"{app.url}/api/cameras/1", timeout=LIMIT_S).json()["status"] == "online")
 
 
 def test_a_backup_is_the_data_and_the_key_and_is_restored_by_putting_both_back(make_app: Make, recorder: Any) -> None:
@@ -153,19 +147,19 @@ def test_a_backup_is_the_data_and_the_key_and_is_restored_by_putting_both_back(m
     second = make_app("second")
     shutil.copytree(first.folder / "data", second.folder / "data")
     without_key = second.start(is_awaited=False)
-    assert without_key.process.wait(20) == 2
+    assert without_key.process.wait(LIMIT_S) == 2
     assert "key file" in second.errors()
     assert "missing" in second.errors()
     keys = second.folder / "home" / ".config" / "onvif-web-viewer"
     keys.mkdir(parents=True, exist_ok=True)
     (keys / "secret.key").write_bytes(b"A" * 43 + b"=\n")
     wrong_key = second.start(is_awaited=False)
-    assert wrong_key.process.wait(20) == 2
+    assert wrong_key.process.wait(LIMIT_S) == 2
     assert "is not the one" in second.errors()
     shutil.copy(first.folder / "home" / ".config" / "onvif-web-viewer" / "secret.key", keys / "secret.key")
     second.start()
     session = log_in(second.url)
-    wait_until(lambda: session.get(f"{second.url}/api/cameras/1", timeout=5).json()["status"] == "online", 20)
+    until(lambda: session.get(f"{second.url}/api/cameras/1", timeout=LIMIT_S).json()["status"] == "online")
 
 
 # --- HTTPS
@@ -187,10 +181,10 @@ def secure(make_app: Make, certificate: tuple[Path, Path]) -> Any:
 
     def is_there() -> bool:
         with contextlib.suppress(requests.RequestException):
-            return requests.get(f"{url}/api/health", verify=str(certificate[0]), timeout=5).ok
+            return requests.get(f"{url}/api/health", verify=str(certificate[0]), timeout=LIMIT_S).ok
         return False
 
-    wait_until(is_there, 20)
+    until(is_there)
     app.secure_url = url
     return app
 
@@ -201,15 +195,15 @@ def test_over_https_it_is_verified_and_the_cookie_is_bound_to_it(secure: Any, ce
     session = log_in(secure.secure_url, verify=str(certificate[0]))
     assert [cookie.name for cookie in session.cookies] == ["__Host-onvif_session"]
     assert all(cookie.secure for cookie in session.cookies)
-    assert session.get(f"{secure.secure_url}/api/cameras", timeout=5).status_code == 200
+    assert session.get(f"{secure.secure_url}/api/cameras", timeout=LIMIT_S).status_code == 200
     origin = {"Origin": secure.secure_url}
-    assert session.delete(f"{secure.secure_url}/api/session", headers=origin, timeout=5).status_code == 204
+    assert session.delete(f"{secure.secure_url}/api/session", headers=origin, timeout=LIMIT_S).status_code == 204
     with pytest.raises(requests.RequestException):
-        requests.get(f"http://127.0.0.1:{secure.port}/api/health", timeout=5)
+        requests.get(f"http://127.0.0.1:{secure.port}/api/health", timeout=LIMIT_S)
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     old.minimum_version = ssl.TLSVersion.TLSv1_2
-    with socket.create_connection(("127.0.0.1", secure.port), 5) as plain, old.wrap_socket(plain) as wrapped:
+    with socket.create_connection(("127.0.0.1", secure.port), LIMIT_S) as plain, old.wrap_socket(plain) as wrapped:
         assert wrapped.version() in ("TLSv1.2", "TLSv1.3")
     assert "Traceback" not in secure.errors()
 
@@ -231,7 +225,7 @@ def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Mak
         b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: 1000\r\n\r\n{"
     )
-    senders = [socket.create_connection(("127.0.0.1", app.port), 5) for _ in range(8)]
+    senders = [socket.create_connection(("127.0.0.1", app.port), LIMIT_S) for _ in range(8)]
     for connection in senders:
         connection.sendall(begun)
     over = threading.Event()
@@ -247,7 +241,7 @@ def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Mak
     with pytest.raises(requests.Timeout):  # every thread is held
         requests.get(f"{app.url}/api/health", timeout=2)
     began_s = time.monotonic()
-    assert requests.get(f"{app.url}/api/health", timeout=60).status_code == 200
+    assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).status_code == 200
     assert time.monotonic() - began_s < 15  # the bodies have 8 s
     over.set()
     client.join()
@@ -259,12 +253,12 @@ def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Mak
 def _hold_and_ask(port: int, begun: bytes, url: str, *, verify: Any) -> None:
     held = []
     for _ in range(20):
-        connection = socket.create_connection(("127.0.0.1", port), 5)
+        connection = socket.create_connection(("127.0.0.1", port), LIMIT_S)
         connection.sendall(begun)
         held.append(connection)
     time.sleep(0.3)
     began_s = time.monotonic()
-    assert requests.get(f"{url}/api/health", timeout=60, verify=verify).status_code == 200
+    assert requests.get(f"{url}/api/health", timeout=LIMIT_S, verify=verify).status_code == 200
     assert time.monotonic() - began_s < 45  # 20 of them, 8 at a time, each for 8 to 10 s
     for connection in held:
         connection.close()
@@ -287,7 +281,7 @@ class Proxy:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(LIMIT_S)
 
 
 def recipe(name: str, changes: dict[str, str]) -> str:
@@ -350,14 +344,14 @@ def proxied(
     if request.param == "nginx":
         settings["ACCEL_PREFIX"] = "/streams-by-nginx/"
     app = make_app(**settings).start(is_awaited=False)
-    wait_until(lambda: b"Open http" in (app.folder / "stderr").read_bytes(), 20)
+    until(lambda: b"Open http" in (app.folder / "stderr").read_bytes())
     add_user(app)
     folder = tmp_path / "proxy"
     folder.mkdir()
     run = run_nginx if request.param == "nginx" else run_caddy
     proxy = run(folder, free_port(), app, certificate)
     try:
-        wait_until(lambda: _answers(proxy, certificate[0]), 15)
+        until(lambda: _answers(proxy, certificate[0]))
         yield app, proxy
     finally:
         proxy.stop()
@@ -395,23 +389,23 @@ def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_
 ) -> None:
     app, proxy = proxied
     stranger = Browser(certificate[0])
-    assert stranger.get(f"{proxy.url}/api/cameras", timeout=10).status_code == 401
+    assert stranger.get(f"{proxy.url}/api/cameras", timeout=LIMIT_S).status_code == 401
     for spoofed in ({"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}, {"X-Real-IP": "127.0.0.1"}):
-        assert stranger.get(f"{proxy.url}/api/cameras", headers=spoofed, timeout=10).status_code == 401
+        assert stranger.get(f"{proxy.url}/api/cameras", headers=spoofed, timeout=LIMIT_S).status_code == 401
     session = log_in(proxy.url, verify=str(certificate[0]))
     assert [cookie.name for cookie in session.cookies] == ["__Host-onvif_session"]
     body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
-    made = session.post(f"{proxy.url}/api/cameras?wait=1", json=body, timeout=30)
+    made = session.post(f"{proxy.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S)
     assert made.json()["status"] == "online", made.text
-    page = session.get(f"{proxy.url}/viewer/1", headers={"Accept": "text/html"}, timeout=10)
+    page = session.get(f"{proxy.url}/viewer/1", headers={"Accept": "text/html"}, timeout=LIMIT_S)
     assert_whole(page, 200)
     assert "anna" in page.text
-    started = session.post(f"{proxy.url}/api/streams/start", json=START, timeout=10).json()
-    playlist = session.get(proxy.url + started["playlist_url"], timeout=20)
+    started = session.post(f"{proxy.url}/api/streams/start", json=START, timeout=LIMIT_S).json()
+    playlist = session.get(proxy.url + started["playlist_url"], timeout=LIMIT_S)
     assert_whole(playlist, 200)
     name = next(line for line in playlist.text.splitlines() if line.endswith(".ts"))
     address = started["playlist_url"].replace("stream.m3u8", name.split("?")[0])
-    segment = session.get(proxy.url + address, timeout=10)
+    segment = session.get(proxy.url + address, timeout=LIMIT_S)
     assert_whole(segment, 200)
     assert segment.headers["Content-Type"] == "video/mp2t"
     assert segment.headers["Cache-Control"] == "no-store"
@@ -419,11 +413,11 @@ def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_
     assert len(segment.content) % 188 == 0
     if proxy.access_log.exists():  # nginx's own: it has carried the segment itself
         assert "/streams-by-nginx/" in proxy.access_log.read_text()
-    assert stranger.get(proxy.url + address, timeout=10).status_code == 401
+    assert stranger.get(proxy.url + address, timeout=LIMIT_S).status_code == 401
     watch_over_a_socket(proxy, session, certificate[0])
-    assert session.delete(f"{proxy.url}/api/session", timeout=10).status_code == 204
-    assert session.get(proxy.url + address, timeout=10).status_code == 401
-    wait_until(lambda: not app.ffmpegs(), 5)
+    assert session.delete(f"{proxy.url}/api/session", timeout=LIMIT_S).status_code == 204
+    assert session.get(proxy.url + address, timeout=LIMIT_S).status_code == 401
+    until(lambda: not app.ffmpegs())
 
 
 def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Path) -> None:
@@ -438,7 +432,7 @@ def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Pa
     with connect(address, ssl=trusting, proxy=None, additional_headers=headers, max_size=None) as client:
         frames = 0
         while frames < 5:
-            frames += isinstance(client.recv(15), bytes)
+            frames += isinstance(client.recv(LIMIT_S), bytes)
 
 
 def test_what_a_proxy_answers_by_itself_has_every_header_too(
@@ -446,19 +440,21 @@ def test_what_a_proxy_answers_by_itself_has_every_header_too(
 ) -> None:
     app, proxy = proxied
     browser = Browser(certificate[0])
-    assert_whole(browser.get(f"{proxy.url}/static/css/none.css", timeout=10), 404)
-    assert_whole(browser.get(f"{proxy.url}/streams-by-nginx/x/y.ts", timeout=10), 404, 401)  # nginx's own, the app's
+    assert_whole(browser.get(f"{proxy.url}/static/css/none.css", timeout=LIMIT_S), 404)
+    assert_whole(
+        browser.get(f"{proxy.url}/streams-by-nginx/x/y.ts", timeout=LIMIT_S), 404, 401
+    )  # nginx's own, the app's
     for size_bytes in (100_000, 200_000):  # above the app's bound, above the proxy's
         too_much = b'{"name": "' + b"a" * size_bytes + b'"}'
         json_type = {"Content-Type": "application/json"}
-        refused = browser.post(f"{proxy.url}/api/session", data=too_much, headers=json_type, timeout=10)
+        refused = browser.post(f"{proxy.url}/api/session", data=too_much, headers=json_type, timeout=LIMIT_S)
         # The app says 413 by the length alone and closes; Caddy is still sending then, and may say 502 instead.
         assert_whole(refused, *([413] if proxy.access_log.exists() else [413, 502]))
     app.close()
-    assert_whole(browser.get(f"{proxy.url}/cameras", timeout=10), 502)
+    assert_whole(browser.get(f"{proxy.url}/cameras", timeout=LIMIT_S), 502)
 
 
 def _answers(proxy: Proxy, certificate: Path) -> bool:
     with contextlib.suppress(requests.RequestException):
-        return Browser(certificate).get(f"{proxy.url}/api/health", timeout=5).ok
+        return Browser(certificate).get(f"{proxy.url}/api/health", timeout=LIMIT_S).ok
     return False

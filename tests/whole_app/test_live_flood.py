@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import LIMIT_S
 from tests.whole_app.test_live_sockets import FRAGMENTS, OTHER_SUB, SUB, binary, opened, say, text
 
 # Frames of a client without content: the mask's four bytes are 0.
@@ -23,7 +24,7 @@ BEGUN_TEXT, GOES_ON = b"\x01\x80" + bytes(4), b"\x00\x80" + bytes(4)
 @contextlib.contextmanager
 def raw_socket(app: Any) -> Iterator[socket.socket]:
     """A WebSocket whose frames the test makes itself."""
-    with socket.create_connection(("127.0.0.1", app.port), 5) as sock:
+    with socket.create_connection(("127.0.0.1", app.port), LIMIT_S) as sock:
         handshake = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
         handshake |= {"Host": f"127.0.0.1:{app.port}", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
         head = "".join(f"{name}: {value}\r\n" for name, value in handshake.items())
@@ -34,7 +35,7 @@ def raw_socket(app: Any) -> Iterator[socket.socket]:
 
 def flood(sock: socket.socket, begins: bytes, frame: bytes, until_s: float) -> None:
     """As fast as it is taken, and reads nothing. Raises ConnectionError once the other side has gone."""
-    sock.settimeout(10)
+    sock.settimeout(LIMIT_S)
     sock.sendall(begins)
     many = frame * 100_000
     while time.monotonic() < until_s:
@@ -66,8 +67,8 @@ def test_who_floods_a_socket_is_sent_away_and_holds_nobody_up(
             binary(quiet, 0, FRAGMENTS, 3)
             came.append(time.monotonic())
         assert max(after - before for before, after in pairwise(came)) < 1.5
-        assert is_sent_away.wait(8)
-        thread.join(10)
+        assert is_sent_away.wait(LIMIT_S)
+        thread.join(LIMIT_S)
 
 
 def test_who_asks_for_the_same_channels_again_and_again_fills_no_log(app: Any, camera_id: int) -> None:

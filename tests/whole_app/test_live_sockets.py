@@ -11,7 +11,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from media.ffmpeg import find_ffmpeg
+from tests.patience import LIMIT_S, until
 from tests.whole_app.running_app import CANARY
 from tests.whole_app.test_deployed import add_user, log_in
 from tools.certificate import make_certificate
@@ -42,7 +43,7 @@ def say(client: ClientConnection, **message: object) -> None:
     client.send(json.dumps(message))
 
 
-def text(client: ClientConnection, kind: str, within_s: float = 15.0) -> dict[str, Any]:
+def text(client: ClientConnection, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
     """The next message of this kind; others are passed over."""
     ends_s = time.monotonic() + within_s
     while True:
@@ -51,7 +52,9 @@ def text(client: ClientConnection, kind: str, within_s: float = 15.0) -> dict[st
             return dict(found)
 
 
-def binary(client: ClientConnection, number: int, kind: int, within_s: float = 15.0) -> tuple[int, float, float, bytes]:
+def binary(
+    client: ClientConnection, number: int, kind: int, within_s: float = LIMIT_S
+) -> tuple[int, float, float, bytes]:
     """(flags, where it lies in seconds, when it was taken in ms, content) of the next such frame."""
     ends_s = time.monotonic() + within_s
     while True:
@@ -77,7 +80,7 @@ def test_a_channel_in_the_address_plays_at_once(app: Any, camera_id: int, tmp_pa
             flags, _, taken_ms, data = binary(client, 0, FRAGMENTS)
             assert math.isnan(taken_ms) == (flags == 0), "key frames say when they were taken, and they alone"
             film += data
-        (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"]
+        (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
         assert (stream["stream_id"], stream["viewers"]) == (f"camera{camera_id}_{SUB}", 1)
         assert not app.ffmpegs()
     (tmp_path / "film.mp4").write_bytes(film)
@@ -87,17 +90,10 @@ def test_a_channel_in_the_address_plays_at_once(app: Any, camera_id: int, tmp_pa
         check=True,
     )
     assert not run.stderr
-    wait(lambda: requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"] == [])
+    until(lambda: requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
 
 
-def wait(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
-    ends_s = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < ends_s, "it did not become so"
-        time.sleep(0.05)
-
-
-def until_closed(client: ClientConnection, within_s: float = 10.0) -> int | None:
+def until_closed(client: ClientConnection, within_s: float = LIMIT_S) -> int | None:
     """Reads until the server ends it; the code that it says, if it says one."""
     ends_s = time.monotonic() + within_s
     try:
@@ -113,11 +109,11 @@ def test_many_channels_share_one_socket_and_are_left_one_by_one(app: Any, camera
             say(client, type="watch", id=number, camera_id=camera_id, profile_token=token)
         seen: set[int] = set()
         while seen != {1, 7}:
-            message = client.recv(15)
+            message = client.recv(LIMIT_S)
             if isinstance(message, bytes):
                 seen.add(HEAD.unpack_from(message)[2])
         say(client, type="leave", id=1)
-        wait(lambda: len(requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"]) == 1)
+        until(lambda: len(requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]) == 1)
         binary(client, 7, FRAGMENTS)
         say(client, type="clock", sent=12.5)
         clock = text(client, "clock")
@@ -191,11 +187,11 @@ def test_a_socket_of_another_site_is_refused(
 
 def test_a_plain_request_is_told_to_upgrade(app: Any, camera_id: int) -> None:
     for path in ("/live", f"/live/{camera_id}/{SUB}"):
-        answer = requests.get(app.url + path, timeout=5)
+        answer = requests.get(app.url + path, timeout=LIMIT_S)
         assert (answer.status_code, answer.json()["code"]) == (426, "upgrade_required")
         assert answer.headers["Content-Security-Policy"]
     for path, status in ((f"/live/0{camera_id}/{SUB}", 404), ("/live/x/y", 404)):
-        assert requests.get(app.url + path, timeout=5).status_code == status
+        assert requests.get(app.url + path, timeout=LIMIT_S).status_code == status
 
 
 def test_sockets_take_no_request_threads_and_have_an_end(app: Any, camera_id: int) -> None:
@@ -205,15 +201,15 @@ def test_sockets_take_no_request_threads_and_have_an_end(app: Any, camera_id: in
         for client in clients:
             binary(client, 0, FRAGMENTS)
         began_s = time.monotonic()
-        assert requests.get(f"{app.url}/api/cameras", timeout=5).status_code == 200
+        assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
         assert time.monotonic() - began_s < 1.0
-        (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"]
+        (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
         assert stream["viewers"] == 24
         with pytest.raises(InvalidStatus) as refused, opened(app):
             pass
         assert refused.value.response.status_code == 503
         assert "Retry-After" in refused.value.response.headers
-    wait(lambda: requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"] == [])
+    until(lambda: requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
     with opened(app, f"/live/{camera_id}/{SUB}") as client:
         binary(client, 0, FRAGMENTS)
 
@@ -278,7 +274,7 @@ def test_a_handshake_that_is_broken_off_leaves_no_connection(app: Any, camera_id
     gone = socket.create_connection(("127.0.0.1", app.port))
     gone.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n")
     gone.close()
-    wait(lambda: len(psutil.Process(app.worker().pid).net_connections()) <= before, 10)
+    until(lambda: len(psutil.Process(app.worker().pid).net_connections()) <= before)
 
 
 # --- with accounts
@@ -296,7 +292,7 @@ def test_what_a_login_may_see_and_its_end_hold_for_sockets_too(make_app: Any, re
         "role": "viewer",
         "cameras": [{"camera_id": camera_id, "channels": [1]}],
     }
-    assert admin.post(f"{app.url}/api/users", json=limited, timeout=10).status_code == 201
+    assert admin.post(f"{app.url}/api/users", json=limited, timeout=LIMIT_S).status_code == 201
     otto = log_in(app.url, "otto")
     cookie = "; ".join(f"{name}={value}" for name, value in otto.cookies.items())
     with pytest.raises(InvalidStatus) as refused, opened(app):
@@ -314,10 +310,10 @@ def test_what_a_login_may_see_and_its_end_hold_for_sockets_too(make_app: Any, re
         say(client, type="watch", id=1, camera_id=camera_id, profile_token=SUB)
         binary(client, 1, FRAGMENTS)
         began_s = time.monotonic()
-        assert otto.delete(f"{app.url}/api/session", timeout=10).status_code in (200, 204)
+        assert otto.delete(f"{app.url}/api/session", timeout=LIMIT_S).status_code in (200, 204)
         assert until_closed(client) == 4401
         assert time.monotonic() - began_s < 5
-    wait(lambda: admin.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"] == [])
+    until(lambda: admin.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
     lines = [json.loads(line) for line in (app.folder / "data" / "logs" / "audit.jsonl").read_text().splitlines()]
     watched = [line for line in lines if line["action"] == "watch" and line["who"] == "otto"]
     assert watched[-1]["profile_token"] == SUB
@@ -331,12 +327,12 @@ def test_another_role_or_limit_ends_a_socket(make_app: Any, recorder: Any) -> No
     time.sleep(1.2)
     admin = log_in(app.url)
     body = {"name": "otto", "password": "correct-horse-battery", "role": "viewer"}
-    user_id = admin.post(f"{app.url}/api/users", json=body, timeout=10).json()["id"]
+    user_id = admin.post(f"{app.url}/api/users", json=body, timeout=LIMIT_S).json()["id"]
     otto = log_in(app.url, "otto")
     cookie = "; ".join(f"{name}={value}" for name, value in otto.cookies.items())
     with opened(app, f"/live/{camera_id}/{SUB}", additional_headers={"Cookie": cookie}) as client:
         binary(client, 0, FRAGMENTS)
-        changed = admin.patch(f"{app.url}/api/users/{user_id}", json={"disabled": True}, timeout=10)
+        changed = admin.patch(f"{app.url}/api/users/{user_id}", json={"disabled": True}, timeout=LIMIT_S)
         assert changed.status_code == 200, changed.text
         assert until_closed(client, 5) == 4401
 
@@ -351,12 +347,14 @@ def test_it_works_over_tls(make_app: Any, recorder: Any, tmp_path: Path) -> None
 
     def is_up() -> bool:
         with contextlib.suppress(OSError):
-            return requests.get(f"https://localhost:{app.port}/api/health", verify=str(cert), timeout=5).ok
+            return requests.get(f"https://localhost:{app.port}/api/health", verify=str(cert), timeout=LIMIT_S).ok
         return False
 
-    wait(is_up, 20)
+    until(is_up)
     body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
-    made = requests.post(f"https://localhost:{app.port}/api/cameras?wait=1", json=body, verify=str(cert), timeout=30)
+    made = requests.post(
+        f"https://localhost:{app.port}/api/cameras?wait=1", json=body, verify=str(cert), timeout=LIMIT_S
+    )
     camera_id = made.json()["id"]
     with connect(
         f"wss://localhost:{app.port}/live/{camera_id}/{SUB}", ssl=trusting, max_size=None, compression=None
@@ -375,18 +373,18 @@ def test_the_app_ends_while_sockets_are_open(make_app: Any, recorder: Any) -> No
     def watch() -> None:
         with contextlib.suppress(ConnectionClosed, OSError), opened(app, f"/live/{camera_id}/{SUB}") as client:
             while True:
-                client.recv(20)
+                client.recv(LIMIT_S)
         closed.set()
 
     thread = threading.Thread(target=watch)
     thread.start()
-    wait(lambda: requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"] != [], 10)
+    until(lambda: requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] != [])
     began_s = time.monotonic()
     app.process.terminate()
-    app.process.wait(8)
+    app.process.wait(LIMIT_S)
     assert time.monotonic() - began_s < 5
-    assert closed.wait(5)
-    thread.join(5)
+    assert closed.wait(LIMIT_S)
+    thread.join(LIMIT_S)
     assert "Traceback" not in app.errors()
 
 
@@ -398,9 +396,9 @@ def test_a_channel_kept_connected_shows_its_picture_at_once(make_app: Any, recor
         links = psutil.Process(app.worker().pid).net_connections(kind="tcp")
         return any(link.raddr and link.raddr.port == recorder.rtsp_port for link in links)
 
-    wait(is_connected, 10)
+    until(is_connected)
     time.sleep(3)  # until a key frame has come
-    assert requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"] == []
+    assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == []
     with opened(app) as client:
         began_s = time.monotonic()
         say(client, type="watch", id=1, camera_id=camera_id, profile_token=SUB)

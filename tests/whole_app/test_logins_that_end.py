@@ -12,9 +12,10 @@ import pytest
 import requests
 from websockets.sync.client import ClientConnection
 
+from tests.patience import LIMIT_S, until
 from tests.whole_app.running_app import Recorder, RunningApp
 from tests.whole_app.test_deployed import add_user, log_in
-from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, opened, say, until_closed, wait
+from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, opened, say, until_closed
 from tests.whole_app.test_replay_sockets import TOKEN, an_hour_ago, join
 
 IDLE_END_S = 2.0
@@ -42,7 +43,7 @@ def anna(app: RunningApp) -> Iterator[requests.Session]:
     session = log_in(app.url, "anna")
     yield session
     log_out(app, session)
-    wait(lambda: not streams(app), AT_ONCE_S)
+    until(lambda: not streams(app), AT_ONCE_S)
 
 
 @pytest.fixture
@@ -52,13 +53,13 @@ def otto(app: RunningApp) -> requests.Session:
 
 
 def log_out(app: RunningApp, session: requests.Session) -> None:
-    assert session.delete(f"{app.url}/api/session", timeout=10).status_code in (200, 204)
+    assert session.delete(f"{app.url}/api/session", timeout=LIMIT_S).status_code in (200, 204)
 
 
 def streams(app: RunningApp) -> list[str]:
     """The sessions that run, as one sees who logs in for that."""
     onlooker = log_in(app.url, "anna")
-    found = onlooker.get(f"{app.url}/api/streams/all", timeout=10).json()["streams"]
+    found = onlooker.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
     log_out(app, onlooker)
     return sorted(stream["stream_id"] for stream in found)
 
@@ -76,7 +77,7 @@ def watch(client: ClientConnection) -> None:
 
 
 def started(app: RunningApp, session: requests.Session, what: str, **body: object) -> dict[str, Any]:
-    answer = session.post(f"{app.url}/api/{what}/start", json={"camera_id": 1, **body}, timeout=10)
+    answer = session.post(f"{app.url}/api/{what}/start", json={"camera_id": 1, **body}, timeout=LIMIT_S)
     assert answer.status_code in (200, 201), answer.text
     return dict(answer.json())
 
@@ -104,12 +105,12 @@ def fetched_for(app: RunningApp, session: requests.Session, address: str, second
     answers = []
     ends_s = time.monotonic() + seconds
     while time.monotonic() < ends_s:
-        playlist = session.get(app.url + address, timeout=20)
+        playlist = session.get(app.url + address, timeout=LIMIT_S)
         names = [line for line in playlist.text.splitlines() if line and not line.startswith("#")]
         answers.append(playlist.status_code)
         if playlist.ok:
             segment = f"{address.rpartition('/')[0]}/{names[-1]}"
-            answers.append(session.get(app.url + segment, timeout=20).status_code)
+            answers.append(session.get(app.url + segment, timeout=LIMIT_S).status_code)
         time.sleep(0.3)
     return answers
 
@@ -138,7 +139,7 @@ def test_who_is_on_a_socket_goes_on_when_a_player_of_segments_loses_its_login(
         assert set(fetched_for(app, otto, stream["playlist_url"], IDLE_END_S + 1)) == {200}  # unnamed
         assert app.ffmpegs()
         log_out(app, otto)
-        wait(lambda: not app.ffmpegs(), AT_ONCE_S)
+        until(lambda: not app.ffmpegs(), AT_ONCE_S)
         pictures, states = read_for(hers, 3)
         assert pictures > 10
         assert "stopped" not in states
@@ -167,7 +168,7 @@ def test_what_a_login_alone_watched_ends_at_once_whichever_way(
         fetched_for(app, otto, live["playlist_url"] + "?viewer=invented", IDLE_END_S + 1)
         assert streams(app) == sorted((live["stream_id"], replay["stream_id"]))
         log_out(app, otto)
-        wait(lambda: not streams(app), AT_ONCE_S)
+        until(lambda: not streams(app), AT_ONCE_S)
 
 
 def test_a_replay_ends_with_its_login_and_others_of_the_recording_go_on(
@@ -180,7 +181,7 @@ def test_a_replay_ends_with_its_login_and_others_of_the_recording_go_on(
             binary(client, 1, FRAGMENTS)
         read_for(her_page, IDLE_END_S + 1)
         log_out(app, otto)
-        wait(lambda: streams(app) == [hers["stream_id"]], AT_ONCE_S)
+        until(lambda: streams(app) == [hers["stream_id"]], AT_ONCE_S)
         say(her_page, type="want", id=1, run=1, until_s=200)
         assert read_for(her_page, 3)[0] > 10
 

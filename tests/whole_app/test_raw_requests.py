@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import LIMIT_S
 from web.guard import SECURITY_HEADERS
 
 
@@ -28,7 +29,7 @@ def port(
 
 
 def _send(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", port), LIMIT_S) as connection:
         connection.sendall(request)
         data = b""
         while b"\r\n\r\n" not in data:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.settings import ROOT
+from tests.patience import LIMIT_S
 from tools.running import App, running_recorder
 
 Run = Callable[[str], dict[str, Any]]
@@ -41,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
         def run(line: str) -> dict[str, Any]:
             done = subprocess.run(
-                ["bash", "-c", line], env=environ, cwd=ROOT, capture_output=True, timeout=60, check=True
+                ["bash", "-c", line], env=environ, cwd=ROOT, capture_output=True, timeout=LIMIT_S, check=True
             )
             document: dict[str, Any] = json.loads(done.stdout)
             return document

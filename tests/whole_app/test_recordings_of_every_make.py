@@ -18,6 +18,7 @@ import requests
 
 from media.ffmpeg import find_ffmpeg
 from tests.media.rtsp.replay.listening import burnt_time
+from tests.patience import LIMIT_S
 from tools.running import PASSWORD, App, Recorder, running_recorder
 
 MAKES = (
@@ -231,15 +232,15 @@ def _check_picture(device: Device, playlist_url: str, asked: datetime) -> float:
 
 def _first_time(playlist_url: str) -> float:
     """Decoded by ffmpeg from what a player fetches first."""
-    playlist = requests.get(playlist_url, timeout=30)
+    playlist = requests.get(playlist_url, timeout=LIMIT_S)
     assert playlist.status_code == 200, playlist.text
     [init_name, *_] = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', playlist.text)
     name = next(line for line in playlist.text.splitlines() if line and not line.startswith("#"))
     data = b"".join(
-        requests.get(f"{playlist_url.rpartition('/')[0]}/{part}", timeout=30).content for part in (init_name, name)
+        requests.get(f"{playlist_url.rpartition('/')[0]}/{part}", timeout=LIMIT_S).content for part in (init_name, name)
     )
     only_one = ["-frames:v", "1", "-f", "image2pipe", "-c:v", "pgm", "-pix_fmt", "gray", "-"]
     command = [str(find_ffmpeg()), "-v", "error", "-f", "mp4", "-i", "-", "-an", *only_one]
-    pgm = subprocess.run(command, input=data, check=True, capture_output=True, timeout=30).stdout
+    pgm = subprocess.run(command, input=data, check=True, capture_output=True, timeout=LIMIT_S).stdout
     _, size, _, gray = pgm.split(b"\n", maxsplit=3)
     return burnt_time(gray, int(size.split()[0]))

@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from media.ffmpeg import find_ffmpeg
+from tests.patience import LIMIT_S
 from tests.whole_app.test_deployed import add_user, log_in
 from tests.whole_app.test_live_sockets import FRAGMENTS, INIT, binary, opened, say, text
 from tools.running import App, Recorder, running_recorder
@@ -223,7 +224,7 @@ def test_a_stream_that_somebody_else_has_started_is_none_to_watch(make_app: Any,
     time.sleep(1.2)
     body = {"camera_id": camera_id, "recording_token": TOKEN, "start_time": an_hour_ago().isoformat()}
     anna, otto = log_in(app.url, "anna"), log_in(app.url, "otto")
-    stream = anna.post(f"{app.url}/api/playback/start", json=body, timeout=10).json()
+    stream = anna.post(f"{app.url}/api/playback/start", json=body, timeout=LIMIT_S).json()
     for session, is_hers in ((otto, False), (anna, True)):
         cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
         with opened(app, additional_headers={"Cookie": cookie, "Origin": app.url}) as client:

@@ -17,6 +17,8 @@ import psutil
 import pytest
 import requests
 
+from tests.patience import LIMIT_S
+
 Make = Callable[..., Any]
 LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
@@ -39,7 +41,7 @@ def _arenas(pid: int) -> int:
 
 def _open_request(port: int) -> socket.socket:
     """A request that holds a thread: its body never comes."""
-    connection = socket.create_connection(("127.0.0.1", port), 5)
+    connection = socket.create_connection(("127.0.0.1", port), LIMIT_S)
     connection.sendall(
         b"POST /api/cameras HTTP/1.1\r\nHost: localhost\r\n"
         b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
@@ -61,7 +63,7 @@ def test_it_starts_says_where_it_is_and_keeps_to_its_folders(make_app: Make) -> 
 def test_its_threads_share_one_arena_of_memory(make_app: Make) -> None:
     app = make_app().start()
     with ThreadPoolExecutor(8) as pool:
-        for answer in pool.map(lambda _: requests.get(f"{app.url}/api/openapi.json", timeout=10), range(64)):
+        for answer in pool.map(lambda _: requests.get(f"{app.url}/api/openapi.json", timeout=LIMIT_S), range(64)):
             assert answer.status_code == 200
     [worker] = psutil.Process(app.process.pid).children()
     assert worker.num_threads() > 8
@@ -78,7 +80,7 @@ def test_a_signal_ends_all_in_five_seconds_even_with_open_requests(
     time.sleep(0.2)
     began_s = time.monotonic()
     app.process.send_signal(number)
-    assert app.process.wait(5) == 0
+    assert app.process.wait(LIMIT_S) == 0
     assert not left_after(family, 5 - (time.monotonic() - began_s))
     assert "Traceback" not in app.errors()
     for connection in held:
@@ -91,7 +93,7 @@ def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: 
     held = _open_request(app.port)
     os.killpg(app.process.pid, signal.SIGINT)
     os.killpg(app.process.pid, signal.SIGINT)
-    assert app.process.wait(5) == 0
+    assert app.process.wait(LIMIT_S) == 0
     assert not left_after(family, 0.5)
     assert "Traceback" not in app.errors()
     held.close()
@@ -99,9 +101,9 @@ def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: 
 
 def test_connections_that_say_nothing_take_no_thread(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
-    idle = [socket.create_connection(("127.0.0.1", app.port), 5) for _ in range(40)]
+    idle = [socket.create_connection(("127.0.0.1", app.port), LIMIT_S) for _ in range(40)]
     began_s = time.monotonic()
-    assert requests.get(f"{app.url}/api/health", timeout=10).ok
+    assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
     assert time.monotonic() - began_s < 1
     idle[0].sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert idle[0].recv(15) == b"HTTP/1.1 200 OK"
@@ -114,7 +116,7 @@ def test_the_worker_dies_with_its_master(make_app: Make, left_after: LeftAfter) 
     family = app.family()
     held = _open_request(app.port)
     app.process.kill()
-    app.process.wait(2)
+    app.process.wait(LIMIT_S)
     assert not left_after(family, 2)
     held.close()
     app.start()  # and nothing holds the folders or the port
@@ -134,10 +136,10 @@ def test_a_second_start_says_which_process_holds_the_folder(make_app: Make) -> N
     first = make_app().start()
     second = make_app()
     second.start(is_awaited=False)
-    assert second.process.wait(20) == 2
+    assert second.process.wait(LIMIT_S) == 2
     assert f"process {first.process.pid})" in second.errors()
     assert "Traceback" not in second.errors()
-    assert requests.get(f"{first.url}/api/health", timeout=2).ok
+    assert requests.get(f"{first.url}/api/health", timeout=LIMIT_S).ok
 
 
 def test_a_second_start_with_another_data_folder_still_may_not_share_the_streams(
@@ -146,17 +148,17 @@ def test_a_second_start_with_another_data_folder_still_may_not_share_the_streams
     first = make_app().start()
     second = make_app("other", STREAMS_DIR=first.environ["STREAMS_DIR"])
     second.start(is_awaited=False)
-    assert second.process.wait(20) == 2
+    assert second.process.wait(LIMIT_S) == 2
     assert f"process {first.process.pid})" in second.errors()
 
 
 def test_a_start_that_is_refused_ends_at_once_and_says_why(make_app: Make) -> None:
     app = make_app().start()
     app.process.terminate()
-    app.process.wait(5)
+    app.process.wait(LIMIT_S)
     (app.folder / "data" / "cameras.sqlite3").write_bytes(b"this is no database" * 1000)
     app.start(is_awaited=False)
-    assert app.process.wait(20) == 2
+    assert app.process.wait(LIMIT_S) == 2
     assert "cameras.sqlite3" in app.errors()
     assert "Traceback" not in app.errors()
     assert (app.folder / "data" / "cameras.sqlite3").read_bytes().startswith(b"this is no database")
@@ -165,7 +167,7 @@ def test_a_start_that_is_refused_ends_at_once_and_says_why(make_app: Make) -> No
 def test_help_names_the_flag_and_starts_nothing(make_app: Make) -> None:
     app = make_app()
     app.start("--help", is_awaited=False)
-    assert app.process.wait(20) == 0
+    assert app.process.wait(LIMIT_S) == 0
     assert "--demo" in app.errors()
     assert not (app.folder / "data").exists()
 
@@ -176,7 +178,7 @@ def test_ipv6_loopback_may_be_listened_on(make_app: Make) -> None:
     deadline_s = time.monotonic() + 20
     while True:
         try:
-            assert requests.get(f"http://[::1]:{app.port}/api/health", timeout=2).ok
+            assert requests.get(f"http://[::1]:{app.port}/api/health", timeout=LIMIT_S).ok
             break
         except (requests.ConnectionError, requests.Timeout):
             assert time.monotonic() < deadline_s

@@ -12,6 +12,8 @@ import psutil
 import pytest
 import requests
 
+from tests.patience import LIMIT_S
+
 SUB = "MediaProfile00001"
 LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
@@ -23,7 +25,7 @@ def streaming(make_app: Callable[..., Any], recorder: Any) -> tuple[Any, list[ps
     camera_id = recorder.add_to(app)
     for token in (SUB, "MediaProfile00101"):
         body = {"camera_id": camera_id, "profile_token": token}
-        assert requests.post(f"{app.url}/api/streams/start", json=body, timeout=5).status_code == 201
+        assert requests.post(f"{app.url}/api/streams/start", json=body, timeout=LIMIT_S).status_code == 201
     deadline_s = time.monotonic() + 20
     while len(app.ffmpegs()) < 2:
         assert time.monotonic() < deadline_s
@@ -34,7 +36,7 @@ def streaming(make_app: Callable[..., Any], recorder: Any) -> tuple[Any, list[ps
 def test_ctrl_c_ends_streams_and_removes_their_folders(streaming: Any, left_after: LeftAfter) -> None:
     app, family = streaming
     os.killpg(app.process.pid, signal.SIGINT)
-    assert app.process.wait(5) == 0
+    assert app.process.wait(LIMIT_S) == 0
     assert not left_after(family, 0.2)
     assert [path.name for path in (app.folder / "streams").iterdir()] == [".instance.lock"]
     assert "Traceback" not in app.errors()
@@ -44,10 +46,10 @@ def test_a_killed_master_leaves_nothing_after_two_seconds(streaming: Any, left_a
     app, family = streaming
     app.process.kill()
     assert not left_after(family, 2)
-    app.process.wait(2)
+    app.process.wait(LIMIT_S)
     app.start()
     assert [path.name for path in (app.folder / "streams").iterdir()] == [".instance.lock"]
-    assert requests.get(f"{app.url}/api/streams/all", timeout=5).json() == {"streams": []}
+    assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json() == {"streams": []}
 
 
 def test_a_killed_worker_leaves_nothing_and_is_replaced(streaming: Any, left_after: LeftAfter) -> None:
@@ -55,8 +57,8 @@ def test_a_killed_worker_leaves_nothing_and_is_replaced(streaming: Any, left_aft
     app.worker().kill()
     assert not left_after(family, 2)
     app.wait_until_answering()
-    assert requests.get(f"{app.url}/api/streams/all", timeout=5).json() == {"streams": []}
-    assert len(requests.get(f"{app.url}/api/cameras", timeout=5).json()["cameras"]) == 1
+    assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json() == {"streams": []}
+    assert len(requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]) == 1
 
 
 def test_both_killed_at_once_leave_nothing_after_two_seconds(streaming: Any, left_after: LeftAfter) -> None:
@@ -65,4 +67,4 @@ def test_both_killed_at_once_leave_nothing_after_two_seconds(streaming: Any, lef
     app.process.kill()
     worker.kill()
     assert not left_after(family, 2)
-    app.process.wait(2)
+    app.process.wait(LIMIT_S)

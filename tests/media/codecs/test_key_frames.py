@@ -16,6 +16,7 @@ from media.codecs.nal import PacketKind
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.client.rtp import ntp_of, parse_rtcp, parse_rtp, receiver_report, sender_report
 from tests.media.rtsp.camera_peer import nal_units, payloads
+from tests.patience import LIMIT_S
 
 HEADER = struct.pack(">BBHII", 0x80, 0xE0, 7, 90000, 5)
 
@@ -23,7 +24,7 @@ HEADER = struct.pack(">BBHII", 0x80, 0xE0, 7, 90000, 5)
 def encoded(tmp_path: Path, size: str, *options: str) -> list[bytes]:
     out = tmp_path / "stream"
     source = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=5:duration=1")
-    subprocess.run([str(find_ffmpeg()), "-v", "error", *source, *options, str(out)], check=True, timeout=60)
+    subprocess.run([str(find_ffmpeg()), "-v", "error", *source, *options, str(out)], check=True, timeout=LIMIT_S)
     return nal_units(out.read_bytes())
 
 

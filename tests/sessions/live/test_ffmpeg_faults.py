@@ -17,7 +17,8 @@ from core.records import StreamState
 from core.settings import Settings
 from media.ffmpeg import FfmpegMissing, find_ffmpeg
 from media.process import Spawner
-from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen, until
+from tests.patience import until
+from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 
@@ -28,7 +29,7 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
     manager = running()
     before = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
     os.kill(spawner.running()[0].pid, signal.SIGKILL)
-    assert until(lambda: "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8"))
+    until(lambda: "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8"))
     after = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
     assert after[: len(before)] == before  # still there for who plays them
     assert after == list(range(after[0], after[0] + len(after)))
@@ -41,8 +42,8 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
 def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeScript, device: Device) -> None:
     manager = make_manager(ffmpeg=lambda: script("echo oh no >&2; exit 1"))
     manager.start(1, TOKEN)
-    assert until(lambda: seen(manager) == (StreamState.RECONNECTING, "ffmpeg_failed"), 3)
-    assert until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_failed"), 10)
+    until(lambda: seen(manager) == (StreamState.RECONNECTING, "ffmpeg_failed"))
+    until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_failed"))
     tried = len(device.opened)
     assert tried == 6
     with pytest.raises(Unavailable) as refused:
@@ -61,13 +62,13 @@ def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, de
 
     manager = make_manager(ffmpeg=ffmpeg)
     manager.start(1, TOKEN)
-    assert until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_missing"), 2)
+    until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_missing"))
     assert device.resolved == 0  # no reason to knock at the device
     with pytest.raises(FfmpegMissing):
         manager.snapshot(device.resolve(1, TOKEN))
     present[0] = True
     manager.restart_camera(1)
-    assert until(lambda: is_running(manager))
+    until(lambda: is_running(manager))
 
 
 def test_a_deaf_ffmpeg_that_floods_stderr_ends_at_stop(
@@ -75,7 +76,7 @@ def test_a_deaf_ffmpeg_that_floods_stderr_ends_at_stop(
 ) -> None:
     manager = make_manager(ffmpeg=lambda: script("trap '' TERM INT\nyes 'broken' >&2 & touch $folder/up; wait; wait"))
     manager.start(1, TOKEN)
-    assert until(lambda: (settings.streams_dir / ID / "up").exists(), 3)
+    until(lambda: (settings.streams_dir / ID / "up").exists())
     (settings.streams_dir / ID / "up").unlink()
     pid = spawner.running()[0].pid
     began_s = time.monotonic()
@@ -100,9 +101,9 @@ def test_a_frozen_ffmpeg_is_noticed_by_the_age_of_its_last_segment(
     manager = make_manager(ffmpeg=lambda: frozen if len(device.opened) == 0 else find_ffmpeg(), stall_after_s=1.0)
     device.key_frame_interval_s = None
     manager.start(1, TOKEN)
-    assert until(lambda: is_running(manager), 3)
-    assert until(lambda: seen(manager) == (StreamState.STALLED, "stream_stalled"), 6)
-    assert until(lambda: is_running(manager))
+    until(lambda: is_running(manager))
+    until(lambda: seen(manager) == (StreamState.STALLED, "stream_stalled"))
+    until(lambda: is_running(manager))
     assert "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8")
 
 
@@ -114,7 +115,7 @@ def test_a_full_disk_pauses_the_session_and_room_resumes_it(
     usage = shutil.disk_usage(settings.streams_dir)
     with monkeypatch.context() as patch:
         patch.setattr("sessions.folders.shutil.disk_usage", lambda _path: usage._replace(free=999_999_999))
-        assert until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"), 3)
+        until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
         assert not spawner.running()
         assert list((settings.streams_dir / ID).iterdir()) == []  # gives back what it had
         with pytest.raises(Unavailable) as refused:
@@ -123,7 +124,7 @@ def test_a_full_disk_pauses_the_session_and_room_resumes_it(
         opened = len(device.opened)
         time.sleep(0.7)
         assert len(device.opened) == opened
-    assert until(lambda: is_running(manager), 8)
+    until(lambda: is_running(manager))
 
 
 @pytest.mark.parametrize("then", ["exit 0", "while :; do sleep 1; done"])
@@ -131,12 +132,12 @@ def test_a_disk_that_only_ffmpeg_finds_full_is_named(make_manager: MakeManager, 
     said = "echo '[hls] Failed to open file: No space left on device' >&2"
     manager = make_manager(ffmpeg=lambda: script(f"{said}\n{then}"), stall_after_s=0.3)
     manager.start(1, TOKEN)
-    assert until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"), 6)
+    until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
 
 
 def test_a_folder_taken_away_is_made_again(running: MakeManager, settings: Settings) -> None:
     manager = running(stall_after_s=1.0)
     shutil.rmtree(settings.streams_dir)
-    assert until(lambda: not is_running(manager), 6)
-    assert until(lambda: is_running(manager), 12)
+    until(lambda: not is_running(manager))
+    until(lambda: is_running(manager))
     assert (settings.streams_dir / ID / "stream.m3u8").is_file()

@@ -18,8 +18,9 @@ from media.fmp4.live import LiveFragment, LiveInit
 from media.process import Spawner
 from sessions.view import StreamView
 from stream_manager import StreamManager
+from tests.patience import until
 from tests.sessions.over_gateway import House
-from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager, until
+from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager
 
 pytestmark = pytest.mark.gstreamer
 
@@ -53,7 +54,7 @@ class Tab:
 
 def test_a_tab_sees_pictures_and_no_ffmpeg_runs(house: House, spawner: Spawner, settings: Settings) -> None:
     tab = Tab().open(house.manager, "plain")
-    assert until(lambda: len(tab.fragments) > 20)
+    until(lambda: len(tab.fragments) > 20)
     assert tab.fragments[0].is_key
     assert tab.inits[0].video.width == 192
     assert not spawner.running()
@@ -64,17 +65,17 @@ def test_a_tab_sees_pictures_and_no_ffmpeg_runs(house: House, spawner: Spawner, 
     assert view.video.codec == "h264"
     assert view.last_segment_age_s is not None
     assert view.last_segment_age_s < 1.0
-    assert until(lambda: (StreamState.RUNNING, None) in tab.states)
+    until(lambda: (StreamState.RUNNING, None) in tab.states)
     assert house.manager.stop("camera1_plain", tab.viewer_id) is StreamState.STOPPED
     assert house.manager.all() == []
 
 
 def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) -> None:
     first = Tab().open(house.manager, "slow")  # a key frame every two seconds
-    assert until(lambda: len(first.fragments) > 25)
+    until(lambda: len(first.fragments) > 25)
     second, began_s = Tab(), time.monotonic()
     second.open(house.manager, "slow")
-    assert until(lambda: second.first_s is not None, 1.0)
+    until(lambda: second.first_s is not None)
     assert (second.first_s or 0.0) - began_s < 0.2
     assert second.fragments[0].is_key
     held = [piece for piece in first.fragments if piece.start_s >= second.fragments[0].start_s]
@@ -84,7 +85,7 @@ def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) 
 
 def test_hls_joins_the_same_session_and_leaves_it(house: House, spawner: Spawner, settings: Settings) -> None:
     tab = Tab().open(house.manager, "plain")
-    assert until(lambda: tab.fragments)
+    until(lambda: tab.fragments)
     view, viewer_id, is_new = house.manager.start(1, "plain")
     assert (view.stream_id, is_new) == (tab.stream_id, False)
     house.manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
@@ -92,10 +93,10 @@ def test_hls_joins_the_same_session_and_leaves_it(house: House, spawner: Spawner
     assert house.gateway.device_sessions() == 1
     assert house.manager.status(view.stream_id).viewers == 2
     assert house.manager.stop(view.stream_id, viewer_id) is StreamState.RUNNING
-    assert until(lambda: not spawner.running(), 5)
-    assert until(lambda: not list((settings.streams_dir / "camera1_plain").glob("*")), 2)
+    until(lambda: not spawner.running())
+    until(lambda: not list((settings.streams_dir / "camera1_plain").glob("*")))
     seen = len(tab.fragments)
-    assert until(lambda: len(tab.fragments) > seen + 10, 3)
+    until(lambda: len(tab.fragments) > seen + 10)
     assert house.manager.status(view.stream_id).status is StreamState.RUNNING
 
 
@@ -104,33 +105,33 @@ def test_a_tab_joins_a_session_of_hls_and_outlives_its_viewers(house: House, spa
     house.manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
     tab, began_s = Tab(), time.monotonic()
     tab.open(house.manager, "plain")
-    assert until(lambda: tab.first_s is not None, 2.0)
+    until(lambda: tab.first_s is not None)
     assert (tab.first_s or 0.0) - began_s < 0.5
     assert house.gateway.device_sessions() == 1
     assert house.manager.stop(view.stream_id, viewer_id) is StreamState.RUNNING
-    assert until(lambda: not spawner.running(), 5)
+    until(lambda: not spawner.running())
     assert house.manager.stop(view.stream_id, tab.viewer_id) is StreamState.STOPPED
 
 
 def test_a_playlist_that_is_fetched_brings_ffmpeg_to_a_session_without_it(house: House, spawner: Spawner) -> None:
     tab = Tab().open(house.manager, "plain")
-    assert until(lambda: tab.fragments)
+    until(lambda: tab.fragments)
     assert "#EXTM3U" in house.manager.playlist("camera1_plain", "stream.m3u8", 10.0)
     assert len(spawner.running()) == 1
 
 
 def test_sound_comes_to_who_wants_it(house: House) -> None:
     deaf = Tab().open(house.manager, "alaw")
-    assert until(lambda: len(deaf.fragments) > 10)
+    until(lambda: len(deaf.fragments) > 10)
     assert not any(piece.sound for piece in deaf.fragments)
     listening = Tab().open(house.manager, "alaw", wants_sound=True)
-    assert until(lambda: sum(bool(piece.sound) for piece in listening.fragments) > 10)
+    until(lambda: sum(bool(piece.sound) for piece in listening.fragments) > 10)
     assert listening.inits[0].codecs_with_sound.endswith(",flac")
 
 
 def test_h265_goes_out_as_it_is_and_takes_no_encoders_place(house: House, spawner: Spawner) -> None:
     tab = Tab().open(house.manager, "hevc")
-    assert until(lambda: len(tab.fragments) > 5, 15)
+    until(lambda: len(tab.fragments) > 5)
     assert tab.inits[0].codecs.startswith("hvc1.")
     view = house.manager.status("camera1_hevc")
     assert (view.transcoding, view.source_codec) == (False, "hevc")
@@ -141,11 +142,11 @@ def test_h265_goes_out_as_it_is_and_takes_no_encoders_place(house: House, spawne
 
 def test_a_reconnect_goes_on_on_the_same_time_line(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
-    assert until(lambda: len(tab.fragments) > 10)
+    until(lambda: len(tab.fragments) > 10)
     before = len(tab.fragments)
     house.manager.restart_camera(1)
-    assert until(lambda: len(tab.inits) > 1, 10)
-    assert until(lambda: len(tab.fragments) > before + 10)
+    until(lambda: len(tab.inits) > 1)
+    until(lambda: len(tab.fragments) > before + 10)
     starts = [piece.start_s for piece in tab.fragments]
     assert all(after > earlier - 1.5 for earlier, after in pairwise(starts)), "what lingers may be sent once more"
     assert starts[-1] > starts[before - 1]
@@ -159,9 +160,9 @@ def test_who_is_sent_fragments_is_told_how_the_device_fares(
     tab = Tab().open(manager, TOKEN)
     assert tab.states[0] == (StreamState.STARTING, None)
     device.refuse(CameraUnreachable("It does not answer."))
-    assert until(lambda: (StreamState.RECONNECTING, "camera_unreachable") in tab.states, 5)
+    until(lambda: (StreamState.RECONNECTING, "camera_unreachable") in tab.states)
     manager.stop(ID)
-    assert until(lambda: tab.states[-1] == (StreamState.STOPPED, None), 2)
+    until(lambda: tab.states[-1] == (StreamState.STOPPED, None))
 
 
 def test_without_ffmpeg_sockets_go_on_and_playlists_say_why(
@@ -170,7 +171,7 @@ def test_without_ffmpeg_sockets_go_on_and_playlists_say_why(
     broken = script("exit 1")
     manager = make_manager(ffmpeg=lambda: broken)
     tab = Tab().open(manager, TOKEN)
-    assert until(lambda: device.opened and device.opened[0].sink is not None)
+    until(lambda: device.opened and device.opened[0].sink is not None)
     sink = device.opened[0].sink
     assert sink is not None
     piece = LiveFragment(b"picture", b"", True, 0.0, None)
@@ -186,9 +187,9 @@ def test_without_ffmpeg_sockets_go_on_and_playlists_say_why(
         with pytest.raises(Unavailable) as refused:
             manager.playlist(ID, "stream.m3u8", 10.0)
         assert refused.value.code == "ffmpeg_failed"
-        assert until(lambda: manager.status(ID).status is StreamState.RUNNING)
+        until(lambda: manager.status(ID).status is StreamState.RUNNING)
         seen = len(tab.fragments)
-        assert until(lambda: len(tab.fragments) > seen + 5)
+        until(lambda: len(tab.fragments) > seen + 5)
         assert len(device.opened) == 1, "the device is not asked again for that"
     finally:
         flowing.set()
@@ -215,13 +216,13 @@ def test_a_session_that_sends_no_picture_is_called_stalled(
 ) -> None:
     manager = make_manager(stall_after_s=0.2)
     tab = Tab().open(manager, TOKEN)
-    assert until(lambda: (StreamState.STALLED, "stream_stalled") in tab.states, 5)
-    assert until(lambda: len(device.opened) > 1, 5)
+    until(lambda: (StreamState.STALLED, "stream_stalled") in tab.states)
+    until(lambda: len(device.opened) > 1)
 
 
 def test_an_ended_session_is_gone(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
     house.manager.stop("camera1_plain")
-    assert until(lambda: tab.states[-1][0] is StreamState.STOPPED, 3)
+    until(lambda: tab.states[-1][0] is StreamState.STOPPED)
     with pytest.raises(NotFound):
         house.manager.playlist("camera1_plain", "stream.m3u8")

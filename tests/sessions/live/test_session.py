@@ -18,7 +18,8 @@ from media.commands import AudioHandling, Container, LiveOptions, VideoHandling,
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from stream_manager import StreamManager
-from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager, until
+from tests.patience import until
+from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager
 
 pytestmark = pytest.mark.gstreamer
 
@@ -59,7 +60,7 @@ def test_each_kind_of_source_becomes_what_players_take(
     for name, (*_, container, codecs) in kinds.items():
         suffix = "m4s" if container is Container.FMP4 else "ts"
         first = tmp_path / name / f"segment_00005.{suffix}"
-        assert until(lambda: (tmp_path / name / "stream.m3u8").exists(), 15), children[name].stderr_tail()  # noqa: B023 - called within this round
+        assert until(lambda: (tmp_path / name / "stream.m3u8").exists()), children[name].stderr_tail()  # noqa: B023 - called within this round
         init = [tmp_path / name / "init_3.mp4"] if container is Container.FMP4 else []
         assert codecs_of(*init, first) == codecs, name
     assert all(child.poll() is None for child in children.values())
@@ -115,7 +116,7 @@ def test_start_watch_and_stop_as_the_user_does(
 def test_old_segments_are_not_kept(make_manager: MakeManager, device: Device, settings: Settings) -> None:
     manager = make_manager(playlist_segments=3)
     manager.start(1, TOKEN)
-    assert until(lambda: "segment_00005" in (_text(manager) or ""), 12)
+    until(lambda: "segment_00005" in (_text(manager) or ""))
     segments = sorted(path.name for path in (settings.streams_dir / ID).glob("segment_*.ts"))
     assert len(segments) <= 3 + 2  # the window, one for players that are late, one being written
     assert "segment_00000.ts" not in segments
@@ -158,7 +159,7 @@ def test_a_codec_that_nobody_knew_is_held_to_the_limit_as_well(make_manager: Mak
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(max_transcodes=0)
     manager.start(1, TOKEN)
-    assert until(lambda: manager.status(ID).status is StreamState.FAILED)
+    until(lambda: manager.status(ID).status is StreamState.FAILED)
     error = manager.status(ID).error
     assert error is not None
     assert error.code == "transcode_limit"
@@ -194,8 +195,8 @@ def test_a_session_ends_when_nobody_watches_any_more(
         manager.segment_path(ID, re.findall(r"segment_\d+\.ts", _text(manager) or text)[-1])
         time.sleep(0.3)
     assert manager.status(ID).status is StreamState.RUNNING
-    assert until(lambda: manager.status(ID).status is StreamState.STOPPED, 4)
-    assert until(lambda: not (settings.streams_dir / ID).exists() and not spawner.running(), 2)
+    until(lambda: manager.status(ID).status is StreamState.STOPPED)
+    until(lambda: not (settings.streams_dir / ID).exists() and not spawner.running())
     _, _, is_new = manager.start(1, TOKEN)
     assert is_new
 
@@ -203,8 +204,8 @@ def test_a_session_ends_when_nobody_watches_any_more(
 def test_a_session_nobody_ever_watched_ends_too(make_manager: MakeManager, spawner: Spawner) -> None:
     manager = make_manager(idle_end_s=0.2, unwatched_end_s=1.0)
     manager.start(1, TOKEN)
-    assert until(lambda: manager.status(ID).status is StreamState.STOPPED, 4)
-    assert until(lambda: not spawner.running(), 2)
+    until(lambda: manager.status(ID).status is StreamState.STOPPED)
+    until(lambda: not spawner.running())
 
 
 def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spawner: Spawner) -> None:
@@ -212,7 +213,7 @@ def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spaw
     assert jpeg[:2] == b"\xff\xd8"
     assert jpeg[-2:] == b"\xff\xd9"
     assert all(feed.is_closed for feed in device.opened)
-    assert until(lambda: not spawner.running(), 2)
+    until(lambda: not spawner.running())
 
 
 def test_stop_then_start_at_once_gives_a_fresh_session(make_manager: MakeManager, settings: Settings) -> None:
@@ -242,7 +243,7 @@ def test_the_rooms_stop_quickly_and_leave_nothing(
     assert not leftover.exists()
     for token in "abcdefgh":
         manager.start(1, token)
-    assert until(lambda: len(spawner.running()) == 8, 8)
+    until(lambda: len(spawner.running()) == 8)
     began_s = time.monotonic()
     manager.stop_rooms()
     manager.stop_rooms()
@@ -258,4 +259,4 @@ def test_times_in_the_status_are_aware_and_grow(make_manager: MakeManager) -> No
     manager = make_manager()
     view = manager.start(1, TOKEN)[0]
     assert abs((view.started_at - datetime.now(UTC)).total_seconds()) < 1
-    assert until(lambda: manager.status(ID).uptime_s > 0.1, 1)
+    until(lambda: manager.status(ID).uptime_s > 0.1)

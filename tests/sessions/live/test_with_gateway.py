@@ -12,8 +12,8 @@ import pytest
 
 from core.records import StreamState
 from media.process import Spawner
+from tests.patience import until
 from tests.sessions.over_gateway import CANARY, House
-from tests.sessions.thin_device import until
 
 pytestmark = pytest.mark.gstreamer
 
@@ -49,7 +49,7 @@ def test_segments_follow_each_other_without_a_hole_in_time(house: House) -> None
             seen[name] = (datetime.fromisoformat(moment), float(length))
         return len(seen) >= 6
 
-    assert until(watch, 15)
+    until(watch)
     entries = [seen[name] for name in sorted(seen)]
     for (began, length_s), (following, _) in pairwise(entries):
         assert abs((following - began).total_seconds() - length_s) < 0.05
@@ -58,7 +58,7 @@ def test_segments_follow_each_other_without_a_hole_in_time(house: House) -> None
 
 def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(house: House) -> None:
     house.manager.start(1, "plain")
-    assert until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING, 15)
+    until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING)
     house.manager.stop("camera1_plain")
     began_s = time.monotonic()
     view, _, _ = house.manager.start(1, "plain")  # the device session lingers, its last GOP is in memory
@@ -68,13 +68,13 @@ def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(hous
 
 def test_a_snapshot_comes_from_the_running_session(house: House) -> None:
     house.manager.start(1, "plain")
-    assert until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING, 15)
+    until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING)
     assert house.manager.snapshot(house.source(1, "plain")).startswith(b"\xff\xd8")
 
 
 def test_a_channel_that_does_not_exist_says_so_and_leaves_nothing(house: House, spawner: Spawner) -> None:
     view, _, _ = house.manager.start(1, "nothing-here")
-    assert until(lambda: house.manager.status(view.stream_id).error is not None, 8)
+    until(lambda: house.manager.status(view.stream_id).error is not None)
     error = house.manager.status(view.stream_id).error
     assert error is not None
     assert error.code.startswith("camera_")

@@ -24,8 +24,8 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from sessions.replay.encoder import SegmentEncoder, source_name, split_init
 from stream_manager import StreamManager
+from tests.patience import LIMIT_S, until
 from tests.sessions.replay.thin_recorder import FPS, PieceMaker, ThinRecorder
-from tests.sessions.thin_device import until
 
 HEVC = VideoFormat("hevc", 320, 180, float(FPS))
 NIGHT = datetime(2026, 11, 22, 2, 0, 0, tzinfo=UTC)
@@ -139,9 +139,9 @@ def test_close_ends_the_ffmpeg_under_way(folder: Path, spawner: Spawner, script:
     encoder.note("run1_0.m4s", "run1_init0.mp4")
     waiting = threading.Thread(target=encoder.make, args=("run1_0.m4s",))
     waiting.start()
-    assert until(lambda: len(spawner.running()) == 1)
+    until(lambda: len(spawner.running()) == 1)
     encoder.close()
-    waiting.join(2)
+    waiting.join(LIMIT_S)
     assert not waiting.is_alive()
     assert not spawner.running()
     encoder.make("run1_0.m4s")
@@ -194,7 +194,7 @@ def test_a_player_without_h265_gets_h264_and_one_with_it_what_the_recorder_sent(
     copied, _ = manager.start_replay(1, "Rec0", NIGHT, accept=("h264", "hevc"))
     try:
         for view, codec in ((encoded, "h264"), (copied, "hevc")):
-            assert until(partial(is_complete, manager, view.stream_id))
+            until(partial(is_complete, manager, view.stream_id))
             paths = [manager.segment_path(view.stream_id, name) for name in ("run1_init0.mp4", "run1_1.m4s")]
             assert codec_of(paths[0].parent, *(path.name for path in paths)) == codec
             status = manager.status(view.stream_id)
@@ -218,6 +218,6 @@ def test_one_more_than_may_be_encoded_is_told_so(manager: StreamManager, spawner
         assert caught.value.code == "transcode_limit"
         manager.stop(first.stream_id)
         assert manager.seek(second.stream_id, NIGHT).playlist_url.endswith("run2.m3u8")
-        assert until(lambda: manager.status(second.stream_id).status is StreamState.RUNNING)
+        until(lambda: manager.status(second.stream_id).status is StreamState.RUNNING)
     finally:
         manager.stop_rooms()

@@ -13,6 +13,7 @@ from core.records import StreamState
 from sessions.replay.session import ReplaySession
 from sessions.view import StreamView
 from stream_manager import StreamManager
+from tests.patience import until
 from tests.sessions.replay.replaying import (
     NIGHT,
     NIGHT_S,
@@ -25,7 +26,7 @@ from tests.sessions.replay.replaying import (
     times_of,
 )
 from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
-from tests.sessions.thin_device import MakeManager, until
+from tests.sessions.thin_device import MakeManager
 
 ENDED = "#EXT-X-ENDLIST\n"
 
@@ -47,7 +48,7 @@ def pictures(manager: StreamManager, view: StreamView) -> list[float]:
 
 def test_playing_goes_on_in_the_channels_next_recording(hourly: StreamManager, recorder: ThinRecorder) -> None:
     view = play(hourly, 2.0)
-    assert until(lambda: text_of(hourly, view).endswith(ENDED))
+    until(lambda: text_of(hourly, view).endswith(ENDED))
     steps = [*range(2 * FPS, 8 * FPS), *range(1000 * FPS, 1004 * FPS)]
     assert pictures(hourly, view) == [round(step / FPS, 1) for step in steps]
     assert text_of(hourly, view).count("#EXT-X-DISCONTINUITY\n") == 2
@@ -71,14 +72,14 @@ def test_a_recorder_that_stops_at_a_gap_is_asked_for_what_follows_it(
     recorder.others = {"Elsewhere": []}
     recorder.crosses_gaps = False
     view = play(replays := make_replays())
-    assert until(lambda: text_of(replays, view).endswith(ENDED))
+    until(lambda: text_of(replays, view).endswith(ENDED))
     assert times_of(text_of(replays, view))[-1] == 63.0
     assert len(recorder.lines) == 1
 
 
 def test_a_range_that_was_asked_for_ends_although_the_channel_goes_on(hourly: StreamManager) -> None:
     view, _ = hourly.start_replay(1, "Rec0", at(2), end_utc=at(6))
-    assert until(lambda: text_of(hourly, view).endswith(ENDED))
+    until(lambda: text_of(hourly, view).endswith(ENDED))
     assert pictures(hourly, view)[-1] == 5.8
 
 
@@ -89,7 +90,7 @@ def test_what_is_said_to_be_recorded_and_is_not_ends_the_search_for_it(
     recorder.others = {f"Rec{hour}": [(NIGHT_S + 3600 * hour, NIGHT_S + 3600 * hour + 60)] for hour in range(1, 99)}
     recorder.empty = set(recorder.others)
     view = play(replays := make_replays())
-    assert until(lambda: text_of(replays, view).endswith(ENDED))
+    until(lambda: text_of(replays, view).endswith(ENDED))
     assert pictures(replays, view)[-1] == 3.8
     assert len(recorder.lines) < 12
 
@@ -121,12 +122,12 @@ def test_what_is_still_being_written_plays_on_as_it_comes(writing: StreamManager
     start_s = recorder.spans[0][1] - 20.5
     view, _ = writing.start_replay(1, "Rec0", utc(start_s))
     text_of(writing, view)
-    assert until(lambda: writing.status(view.stream_id).segment_wait == "recording")
+    until(lambda: writing.status(view.stream_id).segment_wait == "recording")
     assert not text_of(writing, view).endswith(ENDED)
     for by_s in (0.4, 2.1, 3.0):  # none of them a whole number of key frames
         grow(recorder, by_s)
     end_s = recorder.spans[0][1]
-    assert until(lambda: pictures(writing, view)[-1] >= int(end_s) - 3 - NIGHT_S)
+    until(lambda: pictures(writing, view)[-1] >= int(end_s) - 3 - NIGHT_S)
     shown = [round(second + NIGHT_S - start_s, 1) for second in pictures(writing, view)]
     assert shown == [round(step / FPS, 1) for step in range(len(shown))], "each picture once, and none is missing"
     assert "#EXT-X-DISCONTINUITY\n" not in text_of(writing, view)
@@ -144,7 +145,7 @@ def test_a_seek_to_what_is_not_written_yet_waits_for_it(writing: StreamManager, 
         session.seek(wanted, wait_s=0.3)
     assert writing.status(view.stream_id).segment_wait == "recording"
     grow(recorder, 5.5)
-    assert until(lambda: writing.status(view.stream_id).status is StreamState.RUNNING)
+    until(lambda: writing.status(view.stream_id).status is StreamState.RUNNING)
     first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text_of(writing, writing.status(view.stream_id)))[0])
     assert timedelta(0) <= wanted - first <= timedelta(seconds=1)
 
@@ -154,14 +155,14 @@ def test_a_recording_that_grows_no_more_ends_in_the_end(
 ) -> None:
     monkeypatch.setattr("sessions.replay_end.MAY_GROW", timedelta(seconds=8))
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
-    assert until(lambda: text_of(writing, view).endswith(ENDED))
+    until(lambda: text_of(writing, view).endswith(ENDED))
     assert pictures(writing, view)[-1] == pytest.approx(recorder.spans[0][1] - NIGHT_S, abs=0.5)
     assert writing.status(view.stream_id).segment_wait is None
 
 
 def test_no_more_is_fetched_ahead_because_a_recording_grows(writing: StreamManager, recorder: ThinRecorder) -> None:
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][0]))
-    assert until(lambda: recorder.lines and recorder.lines[0].sent and recorder.lines[0].is_paused)
+    until(lambda: recorder.lines and recorder.lines[0].sent and recorder.lines[0].is_paused)
     time.sleep(0.3)
     assert len(recorder.plays) == 1
     assert name_of(view) == "run1.m3u8"
@@ -172,7 +173,7 @@ def test_a_recorder_that_needs_a_new_session_for_each_time_is_asked_more_rarely(
 ) -> None:
     recorder.seeks_in_session = False
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
-    assert until(lambda: writing.status(view.stream_id).segment_wait == "recording")
+    until(lambda: writing.status(view.stream_id).segment_wait == "recording")
     time.sleep(0.3)
     assert len(recorder.plays) == 1
 

@@ -30,9 +30,10 @@ from sessions.live.run import Stalled
 from sessions.replay.session import ReplaySession
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
+from tests.patience import LIMIT_S, until
 from tests.sessions.replay.replaying import HOUR_S, NIGHT_S, at, pictures_in, play, segments_of, text_of, times_of
 from tests.sessions.replay.thin_recorder import ThinRecorder
-from tests.sessions.thin_device import MakeManager, until
+from tests.sessions.thin_device import MakeManager
 
 
 def test_a_recording_plays_from_the_time_asked_for(
@@ -115,22 +116,22 @@ def test_at_most_a_minute_is_fetched_ahead_of_what_a_player_asked_for(
     view = play(replays)
     line = recorder.lines[0] if until(lambda: recorder.lines) else None
     assert line is not None
-    assert until(lambda: line.is_paused)
-    assert until(lambda: len(segments_of(text_of(replays, view))) >= 28)
+    until(lambda: line.is_paused)
+    until(lambda: len(segments_of(text_of(replays, view))) >= 28)
     sent = line.sent
     time.sleep(0.3)
     assert line.sent == sent <= 60 * 5
     names = segments_of(text_of(replays, view))
     replays.segment_path(view.stream_id, names[10])
-    assert until(lambda: line.is_paused and line.sent >= (22 + 55) * 5)
+    until(lambda: line.is_paused and line.sent >= (22 + 55) * 5)
     assert line.sent <= (22 + 60) * 5
-    assert until(lambda: len(segments_of(text_of(replays, view))) >= 38)
+    until(lambda: len(segments_of(text_of(replays, view))) >= 38)
     assert "DISCONTINUITY\n" not in text_of(replays, view)  # a pause leaves no seam
 
 
 def test_a_seek_goes_on_although_the_line_was_held_back(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
-    assert until(lambda: recorder.lines and recorder.lines[0].is_paused)
+    until(lambda: recorder.lines and recorder.lines[0].is_paused)
     assert replays.seek(view.stream_id, at(2000)).start_time == at(2000)
 
 
@@ -149,13 +150,13 @@ def test_what_is_too_much_is_dropped_at_the_old_end(
                 replays.segment_path(view.stream_id, name)
         return len(seen)
 
-    assert until(lambda: watch() >= 40)
+    until(lambda: watch() >= 40)
     text = text_of(replays, view)
     first = int(re.findall(r"MEDIA-SEQUENCE:(\d+)", text)[0])
     assert segments_of(text)[0] == f"run1_{first}.m4s"
     assert first > 0
     folder = settings.streams_dir / view.stream_id
-    assert until(lambda: len(list(folder.glob("*.m4s"))) <= 21)
+    until(lambda: len(list(folder.glob("*.m4s"))) <= 21)
     assert not (folder / "run1_0.m4s").exists()
     assert (folder / "run1_init0.mp4").exists()
 
@@ -166,7 +167,7 @@ def test_what_nobody_has_seen_yet_is_not_dropped_but_waited_with(
     recorder.picture_bytes = 100_000
     replays = make_replays(replay_session_bytes=20_000_000)
     view = play(replays)
-    assert until(lambda: recorder.lines and recorder.lines[0].is_paused)
+    until(lambda: recorder.lines and recorder.lines[0].is_paused)
     time.sleep(0.3)
     assert "MEDIA-SEQUENCE:0\n" in text_of(replays, view)
 
@@ -175,7 +176,7 @@ def test_playing_goes_on_across_a_gap_and_marks_it(make_replays: MakeManager, re
     recorder.spans = [(NIGHT_S, NIGHT_S + 5), (NIGHT_S + 1000, NIGHT_S + 1004)]
     replays = make_replays()
     view = play(replays)
-    assert until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     text = text_of(replays, view)
     assert times_of(text) == [0.0, 1.0, 3.0, 1000.0, 1002.0]  # the first is short: it is waited for
     assert text.count("#EXT-X-DISCONTINUITY\n") == 1
@@ -200,13 +201,13 @@ def test_a_seek_behind_the_end_finds_nothing_and_the_session_lives_on(
     assert status.error is not None
     assert (status.status, status.error.code) == (StreamState.FAILED, "no_recording")
     assert replays.seek(view.stream_id, at(7)).start_time == at(7)
-    assert until(lambda: replays.status(view.stream_id).status is StreamState.RUNNING)
+    until(lambda: replays.status(view.stream_id).status is StreamState.RUNNING)
     assert len(recorder.lines) == 1
 
 
 def test_it_ends_at_the_end_asked_for_although_the_recorder_goes_on(replays: StreamManager) -> None:
     view, _ = replays.start_replay(1, "Rec0", at(10), end_utc=at(14))
-    assert until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     assert times_of(text_of(replays, view)) == [10.0, 11.0, 13.0]
 
 
@@ -224,9 +225,9 @@ def test_a_later_seek_takes_the_place_of_one_that_waits(make_replays: MakeManage
 
     waiting = threading.Thread(target=seek_first)
     waiting.start()
-    assert until(lambda: replays.status(view.stream_id).playlist_url.endswith("run2.m3u8"))
+    until(lambda: replays.status(view.stream_id).playlist_url.endswith("run2.m3u8"))
     assert replays.seek(view.stream_id, at(200)).start_time == at(200)
-    waiting.join(5)
+    waiting.join(LIMIT_S)
     assert codes == ["superseded"]
 
 
@@ -241,7 +242,7 @@ def test_a_recorder_that_takes_its_time_is_waited_for_and_then_goes_on(
     with pytest.raises(Unavailable) as caught:
         session.seek(at(100), wait_s=0.2)
     assert caught.value.code == "not_ready"
-    assert until(lambda: replays.status(view.stream_id).start_time == at(100))
+    until(lambda: replays.status(view.stream_id).start_time == at(100))
     assert times_of(text_of(replays, replays.status(view.stream_id)))[0] == 100.0
 
 
@@ -252,7 +253,7 @@ def test_a_session_lost_in_mid_play_is_joined_on_without_a_picture_twice_or_miss
     recorder.fails_after = [(27, CameraUnreachable("Gone."))]
     replays = make_replays()
     view = play(replays)
-    assert until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     text = text_of(replays, view)
     assert text.count("#EXT-X-DISCONTINUITY\n") == 1
     seen = [moment for name in segments_of(text) for moment in pictures_in(replays.segment_path(view.stream_id, name))]
@@ -274,7 +275,7 @@ def test_a_recorder_that_is_gone_is_asked_again_and_again(
         states.add((status.status, status.error.code if status.error else None))
         return status.status is StreamState.RUNNING
 
-    assert until(look)
+    until(look)
     assert (StreamState.RECONNECTING, "camera_unreachable") in states
 
 
@@ -374,7 +375,7 @@ def test_a_session_that_nobody_watches_ends(
     replays = make_replays(idle_end_s=1.0, unwatched_end_s=1.0)
     view = play(replays)
     text_of(replays, view)
-    assert until(lambda: replays.all() == [], 5)
+    until(lambda: replays.all() == [])
     assert recorder.open_lines() == 0
     assert list(settings.streams_dir.iterdir()) == []
 
@@ -387,8 +388,8 @@ def test_a_recording_that_was_played_to_its_end_can_be_looked_at_for_longer(
         idle_end_s=1.0, unwatched_end_s=60.0, device_replay_sessions=1
     )  # a player fetches nothing any more after ENDLIST
     view = play(replays)
-    assert until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
-    assert until(lambda: recorder.open_lines() == 0, 5)  # but the recorder has its session back
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    until(lambda: recorder.open_lines() == 0)  # but the recorder has its session back
     assert replays.status(view.stream_id).status is StreamState.RUNNING
     other = play(replays)  # for somebody else
     replays.stop(other.stream_id)
@@ -431,7 +432,7 @@ def test_sixty_seeks_leave_two_runs_and_one_line(replays: StreamManager, recorde
     runs = {path.name.partition("_")[0] for path in folder.iterdir()}
     assert runs <= {"run60", "run61"}
     assert len(recorder.lines) == 1
-    assert until(lambda: threading.active_count() <= before)
+    until(lambda: threading.active_count() <= before)
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
@@ -444,7 +445,7 @@ def test_real_pictures_become_segments_that_decode_across_a_gap(
     recorder.pictures, recorder.parameter_sets = pictures.pictures[:5], pictures.sets
     replays = make_replays()
     view, _ = replays.start_replay(1, "Rec0", at(0), accept=("h264", "hevc"))
-    assert until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     names = segments_of(text_of(replays, view))
     folder = replays.segment_path(view.stream_id, names[0]).parent
     whole = folder.parent.parent / "whole.mp4"

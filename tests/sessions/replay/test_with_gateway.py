@@ -27,8 +27,8 @@ from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from stream_manager import StreamManager
+from tests.patience import until
 from tests.sessions.replay.replaying import at, play, segments_of, text_of, times_of
-from tests.sessions.thin_device import until
 
 pytestmark = pytest.mark.gstreamer
 PEER = Path(__file__).parents[2] / "media" / "rtsp" / "replay" / "gstreamer_peer.py"
@@ -136,7 +136,7 @@ def test_a_minute_ahead_and_on_without_a_seam_as_the_player_goes_on(house: House
             house.manager.segment_path(view.stream_id, names[asked])
         return len(names)
 
-    assert until(lambda: watch() >= 60, 15)
+    until(lambda: watch() >= 60)
     text = text_of(house.manager, view)
     ahead_s = times_of(text)[-1] - times_of(text)[asked]
     assert ahead_s <= 62
@@ -189,7 +189,7 @@ def test_a_recorder_that_goes_away_and_comes_back_plays_on(house: House) -> None
     assert house.manager.status(view.stream_id).status is StreamState.RECONNECTING
     back = Peer()
     house.port = back.port
-    assert until(lambda: house.manager.status(view.stream_id).status is StreamState.RUNNING, 15)
+    until(lambda: house.manager.status(view.stream_id).status is StreamState.RUNNING)
     assert times_of(text_of(house.manager, house.manager.status(view.stream_id)))[0] == pytest.approx(100.0, abs=0.01)
     house.manager.stop(view.stream_id)
     back.end()

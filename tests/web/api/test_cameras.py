@@ -10,6 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 
+from tests.patience import LIMIT_S
+
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
 
 
@@ -157,7 +159,7 @@ def test_slow_snapshots_leave_threads_for_everything_else(
     assert web_app.test_client().get(f"{url}?cached=1").status_code == 200
     cameras.snapshot_gate.set()
     for thread in waiting:
-        thread.join(5)
+        thread.join(LIMIT_S)
     assert statuses == [200, 200]
 
 

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 
 from core.settings import Settings
+from tests.patience import LIMIT_S
 
 TOKEN = "MediaProfile00000"
 
@@ -127,7 +128,7 @@ def test_only_a_quarter_of_the_threads_wait_for_playlists(
     assert_problem(web_app.test_client().get(url), 503, "busy")
     streams.ready.set()
     for thread in waiting:
-        thread.join(5)
+        thread.join(LIMIT_S)
     assert statuses == [200] * places
     assert web_app.test_client().get(url).status_code == 200
 

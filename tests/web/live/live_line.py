@@ -20,6 +20,7 @@ from core.access import LOCAL, Principal
 from core.errors import NotFound
 from core.records import VideoFormat
 from sessions.live.broadcast import FragmentBroadcaster, LiveInit
+from tests.patience import LIMIT_S
 from web.live.handover import handover
 from web.live.socket_handler import LiveBackend, LiveSocketHandler, LiveWatch
 from web.live.sockets import Sockets
@@ -46,7 +47,7 @@ class Peer:
         self._protocol.send_text(json.dumps(message).encode())
         self._send()
 
-    def read(self, within_s: float = 5.0) -> dict[str, Any] | bytes | None:
+    def read(self, within_s: float = LIMIT_S) -> dict[str, Any] | bytes | None:
         """The next message; None once the other side has ended it."""
         self.sock.settimeout(within_s)
         while not self._said:
@@ -64,7 +65,7 @@ class Peer:
             return None
         return bytes(frame.data) if frame.opcode is Opcode.BINARY else dict(json.loads(bytes(frame.data)))
 
-    def told(self, kind: str, within_s: float = 5.0) -> dict[str, Any]:
+    def told(self, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
         """The next message of this kind in words; others are passed over."""
         ends_s = time.monotonic() + within_s
         while time.monotonic() < ends_s:
@@ -74,7 +75,7 @@ class Peer:
                 return message
         raise AssertionError(f"nothing of {kind}")
 
-    def pictures(self, number: int, within_s: float = 5.0) -> tuple[int, float, int]:
+    def pictures(self, number: int, within_s: float = LIMIT_S) -> tuple[int, float, int]:
         """(flags, place in seconds, bytes) of this channel's next fragments."""
         ends_s = time.monotonic() + within_s
         while time.monotonic() < ends_s:
@@ -86,7 +87,7 @@ class Peer:
                     return flags, start_s, len(message) - HEAD.size
         raise AssertionError("no picture")
 
-    def closed(self, within_s: float = 5.0) -> int | None:
+    def closed(self, within_s: float = LIMIT_S) -> int | None:
         """Reads until it is ended; the code that is said."""
         ends_s = time.monotonic() + within_s
         while self.read(max(0.1, ends_s - time.monotonic())) is not None:

@@ -14,7 +14,7 @@ import pytest
 from core.clock import SystemClock
 from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
 from tests.hand_clock import HandClock
-from tests.web.house import wait_until
+from tests.patience import LIMIT_S, until
 from tests.web.live.live_line import Channels, Peer, init_of, opened
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD
@@ -89,7 +89,7 @@ def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: 
     with opened(sockets, channels.backend(), kernel_bytes=KERNEL) as peer, opened(sockets, channels.backend()) as other:
         for number in cameras:
             peer.say(type="watch", id=number, camera_id=1, profile_token=str(number))
-        wait_until(lambda: len(channels.watched) == 6)
+        until(lambda: len(channels.watched) == 6)
         other.say(type="clock", sent=1)
         other.told("clock")  # what was posted before has been taken
         assert 8 * MB < peer.handler.unsent_bytes < 17 * MB
@@ -115,7 +115,7 @@ def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
         deaf = [stack.enter_context(opened(sockets, channels.backend(), kernel_bytes=KERNEL)) for _ in range(4)]
         for peer in deaf:
             peer.say(type="watch", id=1, camera_id=1, profile_token="large")
-        wait_until(lambda: len(channels.watched) == 4)
+        until(lambda: len(channels.watched) == 4)
         reader = stack.enter_context(opened(sockets, channels.backend()))
         reader.say(type="watch", id=1, camera_id=1, profile_token="small")
         assert hear(reader, {1}) == {1: 1}
@@ -179,4 +179,4 @@ def test_what_goes_wrong_with_one_thing_that_is_posted_holds_up_no_other(sockets
     sockets.post(go_wrong)
     sockets.post(is_done.set)
     goes_on.set()
-    assert is_done.wait(5)
+    assert is_done.wait(LIMIT_S)

@@ -17,7 +17,8 @@ from core.clock import SystemClock
 from core.errors import LimitReached, Unavailable
 from sessions.live.broadcast import FragmentBroadcaster
 from tests.hand_clock import HandClock
-from tests.web.house import House, wait_until
+from tests.patience import until
+from tests.web.house import House
 from tests.web.live.live_line import UPGRADE, Channels, init_of, opened
 from web.live.sockets import Sockets
 
@@ -55,7 +56,7 @@ def test_one_user_or_token_takes_a_quarter_of_the_places_and_this_machine_all(so
         for who in (BEN, ANNAS_SCRIPT, LOCAL):
             sockets.check_room(who)
         last.close()
-        wait_until(lambda: _has_room(sockets, ANNA))
+        until(lambda: _has_room(sockets, ANNA))
         for _ in range(61):
             sockets.check_room(LOCAL)
             stack.enter_context(opened(sockets, backend))

@@ -9,7 +9,7 @@ import pytest
 from core.access import LOCAL, Principal
 from core.errors import Unavailable
 from tests.hand_clock import HandClock
-from tests.web.house import wait_until
+from tests.patience import until
 from tests.web.live.live_line import Channels, opened
 from web.live.sockets import Sockets
 
@@ -70,6 +70,6 @@ def test_lookups_that_fail_now_and_then_close_nothing(sockets: Sockets, hand: Ha
         return logins.asked >= 9
 
     with opened(sockets, Channels({}, logins).backend()) as peer:
-        wait_until(is_asked_on)
+        until(is_asked_on)
         peer.say(type="clock", sent=2)
         assert peer.told("clock")["sent"] == 2

@@ -14,7 +14,8 @@ from core.errors import CameraAuthFailed, CameraNoSignal, CameraUnsupported
 from core.login_gate import LoginGate
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
-from tests.media.rtsp.asking import read, source, until, until_state
+from tests.media.rtsp.asking import read, source, until_state
+from tests.patience import LIMIT_S, until
 
 pytestmark = pytest.mark.gstreamer
 PASSWORD = 'se"cret 12'
@@ -56,7 +57,7 @@ def test_each_codec_is_described_and_decoded(
     digest: str, gateway: RtspGateway, path: str, video: str, audio: str | None, sample_rate: int | None
 ) -> None:
     feed = gateway.open_feed(source(digest + path, password=PASSWORD))
-    description = feed.wait_described(5)
+    description = feed.wait_described(LIMIT_S)
     assert description.video
     assert (description.video.codec, description.video.width, description.video.height) == (video, 320, 240)
     assert (description.audio.codec if description.audio else None) == audio
@@ -85,7 +86,7 @@ def test_sixteen_threads_with_a_wrong_password_try_it_once(digest: str, gateway:
     def open_one(number: int) -> None:
         stream = source(digest + "/alaw", token=str(number), password="wrong")
         with pytest.raises(CameraAuthFailed) as caught:
-            gateway.open_feed(stream).wait_described(5)
+            gateway.open_feed(stream).wait_described(LIMIT_S)
         codes.append(caught.type)
 
     threads = [threading.Thread(target=open_one, args=(number % 8,)) for number in range(16)]
@@ -99,12 +100,12 @@ def test_sixteen_threads_with_a_wrong_password_try_it_once(digest: str, gateway:
 
 def test_a_stream_it_does_not_have_is_no_signal(digest: str, gateway: RtspGateway) -> None:
     with pytest.raises(CameraNoSignal):
-        gateway.open_feed(source(digest + "/nothing", password=PASSWORD)).wait_described(5)
+        gateway.open_feed(source(digest + "/nothing", password=PASSWORD)).wait_described(LIMIT_S)
 
 
 def test_a_codec_that_is_not_carried_is_named_as_such(digest: str, gateway: RtspGateway) -> None:
     with pytest.raises(CameraUnsupported):
-        gateway.open_feed(source(digest + "/mpeg4", password=PASSWORD)).wait_described(5)
+        gateway.open_feed(source(digest + "/mpeg4", password=PASSWORD)).wait_described(LIMIT_S)
 
 
 def hashes(text: str) -> dict[tuple[str, str], float]:
@@ -127,7 +128,7 @@ def test_sound_and_picture_are_as_far_apart_as_when_read_from_the_camera_itself(
     command = ["/usr/bin/ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-of", "json"]
     command += ["-show_packets", "-show_data_hash", "crc32", "-read_intervals", "%+3"]
     probing = [subprocess.Popen([*command, url], stdout=subprocess.PIPE, text=True) for url in (direct, feed.url)]
-    plain, ours = (hashes(process.communicate(timeout=20)[0]) for process in probing)
+    plain, ours = (hashes(process.communicate(timeout=LIMIT_S)[0]) for process in probing)
     common = plain.keys() & ours.keys()
     apart = {kind: [ours[key] - plain[key] for key in common if key[0] == kind] for kind in ("video", "audio")}
     assert len(apart["video"]) > 10

@@ -14,8 +14,9 @@ import pytest
 
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
-from tests.media.rtsp.asking import Reader, read, source, until, until_state
+from tests.media.rtsp.asking import Reader, read, source, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
+from tests.patience import LIMIT_S, until
 
 Cameras = Callable[..., PeerCamera]
 Talk = Callable[[socket.socket], None]
@@ -43,14 +44,14 @@ class RawServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            connection.settimeout(5)
+            connection.settimeout(LIMIT_S)
             self._talk(connection)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(6)
+            thread.join(LIMIT_S)
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_it_ends_with_a_code_in_bounded_time_and_memory(
 ) -> None:
     memory = psutil.Process().memory_info().rss
     feed = gateway.open_feed(source(f"rtsp://127.0.0.1:{server(talk).port}/"))
-    problem = until_state(feed, FeedState.FAILED, timeout_s=4).problem
+    problem = until_state(feed, FeedState.FAILED).problem
     assert problem
     assert problem.code == code
     assert "\x1b" not in problem.detail

@@ -12,8 +12,9 @@ from core.errors import CameraAuthFailed, CameraBusy, DeviceError
 from core.login_gate import LoginGate
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
-from tests.media.rtsp.asking import source, until, until_state
+from tests.media.rtsp.asking import source, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
+from tests.patience import LIMIT_S, until
 
 Cameras = Callable[..., PeerCamera]
 
@@ -36,7 +37,7 @@ def test_sixteen_feeds_with_a_wrong_password_cause_one_login(
     def open_one(number: int) -> None:
         feed = gateway.open_feed(source(peer.uri(f"/live{number}"), token=str(number), password="wrong"))
         try:
-            feed.wait_described(5)
+            feed.wait_described(LIMIT_S)
         except DeviceError as error:
             problems.append(error.code)
 
@@ -57,7 +58,7 @@ def test_a_camera_that_asks_for_a_login_gets_none_without_a_user_name(camera: Ca
     peer = camera(login="md5")
     feed = gateway.open_feed(source(peer.uri(), username=""))
     with pytest.raises(CameraAuthFailed):
-        feed.wait_described(5)
+        feed.wait_described(LIMIT_S)
     assert peer.logins == 0
 
 
@@ -83,7 +84,7 @@ def test_a_refused_session_lowers_what_the_device_is_asked_for(camera: Cameras, 
         until_state(feed, FeedState.FLOWING)
     for connections in (3, 3):
         with pytest.raises(CameraBusy):
-            gateway.open_feed(source(peer.uri(), token="more")).wait_described(5)
+            gateway.open_feed(source(peer.uri(), token="more")).wait_described(LIMIT_S)
         assert peer.connections == connections, "the second time it is not even asked"
     feeds[0].close()  # lingers, and makes room when the place is wanted
     feed = gateway.open_feed(source(peer.uri(), token="instead"))
@@ -115,7 +116,7 @@ def test_what_a_camera_refuses_has_a_code(
 
 def test_a_camera_that_plays_nothing_has_no_signal(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(stop_after=0).uri()))
-    assert feed.wait_described(2).video, "the description names the picture"
+    assert feed.wait_described(LIMIT_S).video, "the description names the picture"
     until_state(feed, FeedState.WAITING_KEY_FRAME)
     problem = until_state(feed, FeedState.FAILED).problem
     assert problem
@@ -140,7 +141,7 @@ def test_a_camera_that_goes_away_fails_its_feeds_and_comes_back_with_the_next(
     feed = gateway.open_feed(source(peer.uri()))
     until_state(feed, FeedState.FLOWING)
     peer.stop()
-    assert until_state(feed, FeedState.FAILED, timeout_s=2).problem
+    assert until_state(feed, FeedState.FAILED).problem
     again = camera()
     later = gateway.open_feed(source(again.uri()))
     until_state(later, FeedState.FLOWING)
@@ -188,7 +189,7 @@ def test_a_password_changed_while_playing_is_tried_once_more_and_no_further(
     assert problem
     assert problem.code == "camera_auth_failed"
     with pytest.raises(CameraAuthFailed):
-        gateway.open_feed(source(peer.uri(), token="again")).wait_described(3)
+        gateway.open_feed(source(peer.uri(), token="again")).wait_described(LIMIT_S)
     assert peer.logins - logins <= 3  # two keep-alives and the TEARDOWN
 
 
@@ -206,7 +207,7 @@ def test_sound_that_is_announced_and_never_sent_is_not_promised_for_long(camera:
     peer.has_audio = False
     peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", body=sdp)
     feed = gateway.open_feed(source(peer.uri()))
-    assert feed.wait_described(5).audio
+    assert feed.wait_described(LIMIT_S).audio
     until(lambda: feed.status().audio is None)
 
 

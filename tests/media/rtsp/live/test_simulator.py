@@ -9,7 +9,8 @@ import pytest
 from core.records import StreamSource
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed, FeedState
-from tests.media.rtsp.asking import read, source, until, until_state
+from tests.media.rtsp.asking import read, source, until_state
+from tests.patience import LIMIT_S, until
 from tests.simulator.process import PASSWORD, Simulator
 
 Open = Callable[..., Feed]
@@ -54,12 +55,12 @@ def test_the_wall_time_of_each_picture_is_when_the_camera_sent_it(
 ) -> None:
     channel = channel_with(recorder, codec)
     feed = open_channel(channel)
-    video = feed.wait_described(15).video
+    video = feed.wait_described(LIMIT_S).video
     assert video
     assert video.codec == ("hevc" if codec == "h265" else "h264")
     assert video.width
     assert video.height
-    until_state(feed, FeedState.FLOWING, timeout_s=15)
+    until_state(feed, FeedState.FLOWING)
     size = video.width * video.height
     raw = read(feed, "-an", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", seconds=2)
     rule = recorder.frames(channel)
@@ -101,7 +102,7 @@ def test_a_fault_in_mid_stream_fails_the_feed_and_a_new_one_plays_again(
     recorder: Simulator, open_channel: Open, fault: str
 ) -> None:
     feed = open_channel(1, "sub")
-    until_state(feed, FeedState.FLOWING, timeout_s=15)
+    until_state(feed, FeedState.FLOWING)
     recorder.fault(fault)
     problem = until_state(feed, FeedState.FAILED).problem
     assert problem
@@ -113,7 +114,7 @@ def test_a_fault_in_mid_stream_fails_the_feed_and_a_new_one_plays_again(
 def test_a_stream_without_key_frames_waits_and_starts_with_the_first(recorder: Simulator, open_channel: Open) -> None:
     recorder.fault("no_key_frames")
     feed = open_channel(2, "sub")
-    until(lambda: feed.status().packets > 20, 15)
+    until(lambda: feed.status().packets > 20)
     assert feed.status().state is FeedState.WAITING_KEY_FRAME
     recorder.clear()
     until_state(feed, FeedState.FLOWING)
@@ -121,7 +122,7 @@ def test_a_stream_without_key_frames_waits_and_starts_with_the_first(recorder: S
 
 def test_loss_and_corruption_are_survived_and_loss_is_counted(recorder: Simulator, open_channel: Open) -> None:
     feed = open_channel(2, "sub")
-    until_state(feed, FeedState.FLOWING, timeout_s=15)
+    until_state(feed, FeedState.FLOWING)
     recorder.fault("packet_loss", 10)
     recorder.fault("corrupt", 10)
     until(lambda: feed.status().lost > 5)
@@ -133,7 +134,7 @@ def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_cha
     recorder.fault("stale_nonce", 0.2)
     feeds = [open_channel(channel, "sub") for channel in (1, 2)]
     for feed in feeds:
-        until_state(feed, FeedState.FLOWING, timeout_s=15)
+        until_state(feed, FeedState.FLOWING)
     packets = feeds[0].status().packets
     until(lambda: feeds[0].status().packets > packets + 60)
     assert feeds[0].status().problem is None

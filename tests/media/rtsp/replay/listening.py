@@ -13,7 +13,8 @@ from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.ffmpeg import find_ffmpeg
-from tests.media.rtsp.asking import PASSWORD, until
+from tests.media.rtsp.asking import PASSWORD
+from tests.patience import LIMIT_S, until
 
 
 def recording(
@@ -51,7 +52,7 @@ class Listener:
     def times(self) -> list[float]:
         return [unit.device_s or 0.0 for unit in self.pictures()]
 
-    def until_pictures(self, count: int, timeout_s: float = 8.0) -> list[AccessUnit]:
+    def until_pictures(self, count: int, timeout_s: float = LIMIT_S) -> list[AccessUnit]:
         until(lambda: len(self.pictures()) >= count or self.errors or self.ends, timeout_s)
         assert not self.errors, self.errors
         return self.pictures()
@@ -64,7 +65,7 @@ def times_in(listener: Listener, count: int = 1) -> list[float]:
     kind = "hevc" if video.codec == "hevc" else "h264"
     command = [str(find_ffmpeg()), "-v", "error", "-f", kind, "-i", "-", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
     stream = b"".join(b"\0\0\0\1" + part for part in parts)
-    gray = subprocess.run(command, input=stream, check=True, capture_output=True, timeout=30).stdout
+    gray = subprocess.run(command, input=stream, check=True, capture_output=True, timeout=LIMIT_S).stdout
     assert video.width
     assert video.height
     size = video.width * video.height

@@ -13,8 +13,8 @@ import pytest
 
 from core.errors import CameraAuthFailed
 from media.rtsp.gateway import RtspGateway
-from tests.media.rtsp.asking import until
 from tests.media.rtsp.replay.listening import Listener, recording, times_in
+from tests.patience import until
 
 pytestmark = pytest.mark.gstreamer
 PEER = Path(__file__).with_name("gstreamer_peer.py")
@@ -71,7 +71,7 @@ def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, ga
 def test_it_sends_faster_than_time_and_can_be_held_back(archive: str, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(recording(archive)), Listener()
     line.play(NIGHT_S, listener)
-    listener.until_pictures(60, 4)
+    listener.until_pictures(60)
     line.pause()
     time.sleep(0.5)
     held = len(listener.units)

@@ -19,9 +19,9 @@ from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.device_session import clock_time
 from media.rtsp.replay.methods import plain_uri
-from tests.media.rtsp.asking import until
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
+from tests.patience import until
 
 Start = Callable[..., PeerCamera]
 NIGHT_S = datetime(2026, 11, 22, 2, 13, 0, 250_000, UTC).timestamp()
@@ -318,7 +318,7 @@ def test_a_session_lost_in_mid_play_is_opened_again_where_it_was(gateway: RtspGa
 
 def test_a_device_that_falls_silent_is_given_up(gateway: RtspGateway, camera: Start) -> None:
     listener = play(gateway, camera(stop_after=5, answers={"DESCRIBE": refuse("551 No", is_plain)}))
-    until(lambda: listener.ends or listener.errors, 8)
+    until(lambda: listener.ends or listener.errors)
     assert listener.ends == ["end_of_recording"], "plain RTSP has no other way to say that it is over"
 
 

@@ -15,8 +15,8 @@ from core.errors import CameraBusy
 from core.recordings import ReplaySource
 from media.codecs.access_unit import AUDIO
 from media.rtsp.gateway import RtspGateway
-from tests.media.rtsp.asking import until
 from tests.media.rtsp.replay.listening import Listener, recording, times_in
+from tests.patience import until
 from tests.simulator.process import PASSWORD, Makes, Simulator
 
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
@@ -88,7 +88,7 @@ def test_h265_is_replayed_too(recorder: Simulator, gateway: RtspGateway) -> None
     asked_s = (start_s + end_s) / 2
     line, listener = gateway.open_replay(source_of(recorder, 2)), Listener()
     line.play(asked_s, listener)
-    listener.until_pictures(12, 20)
+    listener.until_pictures(12)
     assert listener.descriptions[0][0].codec == "hevc"
     shown = times_in(listener, 12)
     assert asked_s - GOP_S <= shown[0] <= asked_s
@@ -187,7 +187,7 @@ def test_a_loop_of_the_main_stream_can_be_replayed_for_load(tmp_path: Path, gate
     try:
         line, listener = gateway.open_replay(source_of(recorder)), Listener()
         line.play(spans(recorder, 1)[0][0] + 10, listener)
-        listener.until_pictures(100, 30)
+        listener.until_pictures(100)
         assert (listener.descriptions[0][0].width, listener.descriptions[0][0].height) == (640, 360)
         times = listener.times()
         assert steps(times) == pytest.approx([0.04] * (len(times) - 1), abs=0.01)

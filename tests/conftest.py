@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.allowed_addresses import allowed_addresses
+from media.process import Spawner
 
 allowed_addresses.allow_loopback(True)  # fixtures of a whole session connect before the one below
 
@@ -22,3 +23,11 @@ def _devices_on_loopback() -> Iterator[None]:
     allowed_addresses.allow_loopback(True)
     yield
     allowed_addresses.allow_loopback(True)
+
+
+@pytest.fixture
+def spawner() -> Iterator[Spawner]:
+    spawner = Spawner()
+    spawner.start()
+    yield spawner
+    spawner.stop()

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from account_manager import AccountManager
 from accounts.passwords import Passwords
 from core.settings import Settings
 from database import Database
-
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
-@dataclass
-class HandClock:
-    """Stands still until it is moved."""
-
-    now: datetime = field(default_factory=lambda: datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
-    passed_s: float = 1000.0
-
-    def now_utc(self) -> datetime:
-        return self.now
-
-    def monotonic_s(self) -> float:
-        return self.passed_s
-
-    def move(self, **by: float) -> None:
-        step = timedelta(**by)
-        self.now += step
-        self.passed_s += step.total_seconds()
+from tests.accounts.hashing import CHEAP
+from tests.hand_clock import HandClock
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from core.errors import AppError, Conflict, InvalidRequest, LimitReached, NotFou
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
-from tests.accounts.conftest import HandClock
+from tests.hand_clock import HandClock
 
 GOOD = Secret("correct-horse-battery")
 OTHER = Secret("another-horse-stapled")

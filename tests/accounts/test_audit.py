@@ -10,7 +10,7 @@ import pytest
 
 from accounts import audit as audit_module
 from accounts.audit import AUDIT_FILE, STRANGERS_FILE, AuditLog
-from tests.accounts.conftest import HandClock
+from tests.hand_clock import HandClock
 
 
 def _lines(folder: Path, name: str) -> list[dict[str, Any]]:

@@ -18,7 +18,8 @@ from core.errors import InvalidRequest, NotLoggedIn, Unavailable
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
-from tests.accounts.conftest import CHEAP, HandClock
+from tests.accounts.hashing import CHEAP
+from tests.hand_clock import HandClock
 
 GOOD = Secret("correct-horse-battery")
 OTHER = Secret("another-horse-stapled")

@@ -22,8 +22,8 @@ from database import Database
 from media.process import Spawner
 from stream_manager import StreamManager
 from tests.browser.watching import Watched
-from tests.streams.stand_ins import NoCameras, ThinRecordings, ThinReplays
-from tests.streams.thin_recorder import FPS, PieceMaker, ThinRecorder
+from tests.sessions.replay.thin_recorder import FPS, PieceMaker, ThinRecorder
+from tests.sessions.stand_ins import NoCameras, ThinRecordings, ThinReplays
 from web.application import build_web
 from web.services import Services
 

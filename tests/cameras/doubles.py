@@ -1,6 +1,6 @@
 """A device that does what a test tells it, at once.
 
-Real devices of several kinds stand in tests/onvif and in test_real_devices.py; this one exists
+Real devices of several kinds stand in tests/onvif_services and in test_real_devices.py; this one exists
 because counting log-ins, hanging for a chosen time and changing its mind between two calls cannot
 be made to happen with those, or not within a second.
 """
@@ -38,6 +38,7 @@ from core.settings import Settings
 from database import Database
 from onvif_manager import OnvifManager
 from sessions.snapshots import FrameGrabber, Snapshots
+from tests.patience import LIMIT_S, until
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 QUICK = Pace(check_s=0.1, signals_again_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, kick_again_s=0.02)
@@ -271,8 +272,8 @@ class House:
         self.devices[host, port] = device
         return device
 
-    def wait_status(self, camera_id: int, *wanted: CameraStatus, timeout_s: float = 5.0) -> None:
-        wait_until(lambda: self.manager.get_camera(camera_id).status in wanted, timeout_s)
+    def wait_status(self, camera_id: int, *wanted: CameraStatus, timeout_s: float = LIMIT_S) -> None:
+        until(lambda: self.manager.get_camera(camera_id).status in wanted, timeout_s)
 
     def _connect(self, target: Target) -> Device:
         device = self.devices.get((target.host, target.port))
@@ -289,16 +290,6 @@ class House:
     def _search(self, timeout_s: float) -> list[FoundDevice]:
         self.searches += 1
         return self.found
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 5.0) -> None:
-    """Polls until it holds; fails the test when it does not in time."""
-    pause = threading.Event()
-    clock = SystemClock()
-    deadline_s = clock.monotonic_s() + timeout_s
-    while not holds():
-        assert clock.monotonic_s() < deadline_s, "it did not come true in time"
-        pause.wait(0.01)
 
 
 def no_snapshots() -> DeviceError:

@@ -13,7 +13,8 @@ from core.errors import CameraUnreachable, Conflict, InvalidRequest, NotFound
 from core.records import CameraStatus, DeviceInfo
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, channel, wait_until
+from tests.cameras.doubles import House, channel
+from tests.patience import until
 
 RIGHT = Secret("right")
 
@@ -88,7 +89,7 @@ def test_a_found_port_that_another_camera_has_is_said(house: House, manager: Onv
     house.device(takes_s=0.3)
     asked = add(manager, port=None)
     given = add(manager, port=80)
-    wait_until(lambda: manager.get_camera(asked).error is not None)
+    until(lambda: manager.get_camera(asked).error is not None)
     view = manager.get_camera(asked)
     assert view.status is CameraStatus.OFFLINE
     assert view.error is not None
@@ -290,9 +291,9 @@ def test_an_edit_does_not_wait_for_the_attempt_under_way(house: House, manager: 
     old = house.device("cam", takes_s=30.0)
     house.device("new", channels=(channel(1), channel(2), channel(3)))
     camera_id = add(manager)
-    wait_until(lambda: old.opens == 1)
+    until(lambda: old.opens == 1)
     manager.update_camera(camera_id, CameraChange(host="new", password=RIGHT))
-    house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=2.0)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.get_camera(camera_id).channel_count == 3
 
 
@@ -300,11 +301,11 @@ def test_what_an_older_attempt_brings_home_late_is_thrown_away(house: House, man
     old = house.device("cam", takes_s=0.3)
     house.device("new", channels=(channel(1), channel(2), channel(3)))
     camera_id = add(manager, port=None)
-    wait_until(lambda: old.opens == 1)
+    until(lambda: old.opens == 1)
     old.ignores_close = True
     manager.update_camera(camera_id, CameraChange(host="new", port=80, password=RIGHT))
     house.wait_status(camera_id, CameraStatus.ONLINE)
-    wait_until(lambda: old.closes >= 1)
+    until(lambda: old.closes >= 1)
     view = manager.get_camera(camera_id)
     assert (view.host, view.channel_count) == ("new", 3)
 
@@ -332,10 +333,10 @@ def test_deleting_ends_streams_and_leaves_nothing(house: House, manager: OnvifMa
 def test_deleting_while_it_connects_is_no_trouble(house: House, manager: OnvifManager) -> None:
     device = house.device(takes_s=5.0)
     camera_id = add(manager)
-    wait_until(lambda: device.opens == 1)
+    until(lambda: device.opens == 1)
     manager.delete_camera(camera_id)
     device.release.set()
-    wait_until(lambda: device.closes >= 1)
+    until(lambda: device.closes >= 1)
     assert manager.list_cameras() == []
 
 
@@ -381,7 +382,7 @@ def test_64_cameras_half_of_them_dead_are_listed_in_no_time(house: House, manage
         slowest_s = max(slowest_s, time.monotonic() - began_s)
         return all(view.status is CameraStatus.ONLINE for view in views if int(view.host[3:]) % 2 == 0)
 
-    wait_until(live_are_online, 10.0)
+    until(live_are_online)
     assert slowest_s < 0.2
 
 
@@ -389,7 +390,7 @@ def test_stopping_does_not_wait_for_a_device_that_hangs(house: House) -> None:
     device = house.device(takes_s=30.0)
     with house.running() as manager:
         add(manager)
-        wait_until(lambda: device.opens == 1)
+        until(lambda: device.opens == 1)
         began_s = time.monotonic()
         manager.stop()
         assert time.monotonic() - began_s < 1.0

@@ -14,7 +14,8 @@ from core.errors import CameraUnreachable, CameraUnsupported, InvalidRequest, No
 from core.records import AudioFormat, CameraStatus, Channel, Problem
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, channel, wait_until
+from tests.cameras.doubles import House, channel
+from tests.patience import until
 
 
 def stored(*channels: Channel) -> tuple[StoredChannel, ...]:
@@ -160,16 +161,16 @@ def online(house: House, manager: OnvifManager) -> int:
 def test_an_input_without_a_signal_is_marked_until_it_has_one(house: House, manager: OnvifManager) -> None:
     device = house.device(signals={"VideoSource000": True, "VideoSource001": False, "elsewhere": False})
     camera_id = online(house, manager)
-    wait_until(lambda: problems(manager, camera_id) == [None, "camera_no_signal"])
+    until(lambda: problems(manager, camera_id) == [None, "camera_no_signal"])
     device.signals = {"VideoSource000": True, "VideoSource001": True}
-    wait_until(lambda: problems(manager, camera_id) == [None, None])
+    until(lambda: problems(manager, camera_id) == [None, None])
 
 
 def test_a_recorder_that_is_well_is_not_asked_for_its_signals_all_the_time(house: House, manager: OnvifManager) -> None:
     device = house.device(signals={"VideoSource000": True, "VideoSource001": True})
     camera_id = online(house, manager)
     seen = manager.get_camera(camera_id).last_seen_at
-    wait_until(lambda: device.signal_reads == 1 and manager.get_camera(camera_id).last_seen_at != seen)
+    until(lambda: device.signal_reads == 1 and manager.get_camera(camera_id).last_seen_at != seen)
     assert device.signal_reads == 1
 
 
@@ -177,14 +178,14 @@ def test_a_single_camera_is_never_asked_for_its_signal(house: House, manager: On
     device = house.device(channels=(channel(1),))
     camera_id = online(house, manager)
     seen = manager.get_camera(camera_id).last_seen_at
-    wait_until(lambda: manager.get_camera(camera_id).last_seen_at != seen)
+    until(lambda: manager.get_camera(camera_id).last_seen_at != seen)
     assert device.signal_reads == 0
 
 
 def test_a_device_that_does_not_tell_its_signals_is_none_the_worse(house: House, manager: OnvifManager) -> None:
     device = house.device(signals_problem=CameraUnsupported("No events.", service="events"))
     camera_id = online(house, manager)
-    wait_until(lambda: device.signal_reads == 1)
+    until(lambda: device.signal_reads == 1)
     assert manager.get_camera(camera_id).status is CameraStatus.ONLINE
     assert problems(manager, camera_id) == [None, None]
 

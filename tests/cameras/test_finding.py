@@ -11,7 +11,8 @@ from core.clock import SystemClock
 from core.records import FoundDevice
 from core.settings import Settings
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, wait_until
+from tests.cameras.doubles import House
+from tests.patience import LIMIT_S, until
 
 
 def test_what_was_found_says_what_we_have(house: House, manager: OnvifManager) -> None:
@@ -38,17 +39,17 @@ def test_who_asks_during_a_search_gets_its_answer() -> None:
     def search(timeout_s: float) -> list[FoundDevice]:
         searches.append(timeout_s)
         started.set()
-        go_on.wait(5.0)
+        go_on.wait(LIMIT_S)
         return [FoundDevice("10.0.0.5", 80)]
 
     finder = Finder(Registry(SystemClock()), Settings(discovery_s=1.0), search)
     answers: list[int] = []
     threads = [threading.Thread(target=lambda: answers.append(len(finder.discover()))) for _ in range(5)]
     threads[0].start()
-    assert started.wait(5.0)
+    assert started.wait(LIMIT_S)
     for thread in threads[1:]:
         thread.start()
-    wait_until(lambda: finder.waiting == 4)
+    until(lambda: finder.waiting == 4)
     go_on.set()
     for thread in threads:
         thread.join()

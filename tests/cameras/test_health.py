@@ -11,7 +11,8 @@ from core.errors import CameraUnreachable, NotFound
 from core.records import AudioFormat, CameraStatus, DeviceInfo, Problem
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, channel, wait_until
+from tests.cameras.doubles import House, channel
+from tests.patience import until
 
 CANARY = "Zz9-canary-password"
 
@@ -52,7 +53,7 @@ def test_the_card_says_what_is_known_of_a_camera(house: House, manager: OnvifMan
 def test_the_card_of_a_camera_that_never_answered_says_what_was_tried(house: House, manager: OnvifManager) -> None:
     house.device(problem=CameraUnreachable("The device does not answer."))
     camera_id = manager.add_camera(CameraDraft("cam", port=80)).id
-    wait_until(lambda: manager.health(camera_id).failures >= 2)
+    until(lambda: manager.health(camera_id).failures >= 2)
     card = manager.health(camera_id)
     assert card.next_try_at is not None
     text = card.as_text()

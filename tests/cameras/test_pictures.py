@@ -23,7 +23,8 @@ from core.errors import (
 from core.records import CameraStatus, StreamSource
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import JPEG, House, channel, no_snapshots, wait_until
+from tests.cameras.doubles import JPEG, House, channel, no_snapshots
+from tests.patience import until
 
 MAIN, SUB, SECOND = "MediaProfile00000", "MediaProfile00001", "MediaProfile00100"
 FRAME = b"\xff\xd8\xff\xdb a frame of the stream \xff\xd9"
@@ -128,7 +129,7 @@ def test_a_call_that_finds_the_device_gone_brings_the_next_check_forward(house: 
         device.problem = CameraUnreachable("The device does not answer.")
         with pytest.raises(CameraUnreachable):
             manager.stream_source(camera_id, MAIN)
-        house.wait_status(camera_id, CameraStatus.OFFLINE, timeout_s=2.0)
+        house.wait_status(camera_id, CameraStatus.OFFLINE)
 
 
 def test_a_key_frame_is_asked_for(house: House, manager: OnvifManager) -> None:
@@ -337,4 +338,4 @@ def test_a_picture_that_someone_removed_is_simply_not_there(house: House, manage
         for file in (house.settings.data_dir / "cache" / "snapshots").iterdir():
             file.unlink()
         assert again.last_snapshot(camera_id, MAIN) is None
-        wait_until(lambda: again.get_camera(camera_id).status is CameraStatus.ONLINE)
+        until(lambda: again.get_camera(camera_id).status is CameraStatus.ONLINE)

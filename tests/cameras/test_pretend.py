@@ -18,7 +18,8 @@ from core.errors import Conflict, InvalidRequest, Unavailable
 from core.records import CameraStatus
 from core.settings import ROOT
 from media.process import Spawner
-from tests.cameras.doubles import House, wait_until
+from tests.cameras.doubles import House
+from tests.patience import until
 
 # Says what the simulator says, with the port it is told; notes how it was started; then waits.
 PROGRAM = """
@@ -82,7 +83,7 @@ def launcher(house: House, tmp_path: Path) -> Iterator[StandIn]:
 
 def use_its_password(house: House, launcher: StandIn) -> None:
     """The devices of this test take the password that the child was given."""
-    wait_until(lambda: bool(launcher.started))
+    until(lambda: bool(launcher.started))
     for device in house.devices.values():
         device.password = str(launcher.started[0]["password"])
 
@@ -109,7 +110,7 @@ def test_it_is_added_at_once_and_comes_online_by_itself(house: House, launcher: 
 def test_its_password_is_in_no_argument_and_its_file_is_gone(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         manager.add_pretend_recorder()
-        wait_until(lambda: manager.get_camera(1).port is not None)
+        until(lambda: manager.get_camera(1).port is not None)
         (started,) = launcher.started
         password = str(started["password"])
         assert len(password) >= 16
@@ -130,7 +131,7 @@ def test_there_is_at_most_one(house: House, launcher: StandIn) -> None:
         with pytest.raises(Conflict) as refused:
             manager.add_pretend_recorder()
         assert (refused.value.code, refused.value.existing_id) == ("already_added", first.id)
-        wait_until(lambda: manager.get_camera(1).port is not None)
+        until(lambda: manager.get_camera(1).port is not None)
         assert len(launcher.started) == 1
 
 
@@ -156,7 +157,7 @@ def test_a_new_run_of_the_app_starts_it_with_the_same_password(house: House, lau
     with house.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         use_its_password(house, launcher)
-        wait_until(lambda: manager.get_camera(camera_id).port is not None)
+        until(lambda: manager.get_camera(camera_id).port is not None)
     assert not is_alive(launcher.started[0]["pid"])
     with house.running() as manager:
         house.wait_status(camera_id, CameraStatus.ONLINE)
@@ -167,12 +168,12 @@ def test_a_new_run_of_the_app_starts_it_with_the_same_password(house: House, lau
 def test_deleting_its_camera_ends_it(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         camera_id = manager.add_pretend_recorder().id
-        wait_until(lambda: manager.get_camera(camera_id).port is not None)
+        until(lambda: manager.get_camera(camera_id).port is not None)
         manager.delete_camera(camera_id)
         assert not is_alive(launcher.started[0]["pid"])
         assert manager.list_cameras() == []
         again = manager.add_pretend_recorder()
-        wait_until(lambda: manager.get_camera(again.id).port is not None)
+        until(lambda: manager.get_camera(again.id).port is not None)
         assert len(launcher.started) == 2
 
 
@@ -180,7 +181,7 @@ def test_deleting_it_while_it_starts_leaves_nothing_behind(house: House, launche
     launcher.program = launcher.program.replace("print(", "time.sleep(30); print(")
     with house.running() as manager:
         camera_id = manager.add_pretend_recorder().id
-        wait_until(lambda: bool(launcher.started))
+        until(lambda: bool(launcher.started))
         manager.delete_camera(camera_id)
         assert not is_alive(launcher.started[0]["pid"])
         assert not list(house.settings.data_dir.glob(".pretend-*"))
@@ -196,7 +197,7 @@ def test_one_that_says_something_else_is_ended_and_tried_again(house: House, lau
         house.wait_status(camera_id, CameraStatus.OFFLINE)
         assert not is_alive(launcher.started[0]["pid"])
         launcher.program = PROGRAM.replace("READY", READY)
-        wait_until(lambda: manager.get_camera(camera_id).port is not None)
+        until(lambda: manager.get_camera(camera_id).port is not None)
 
 
 def test_its_name_may_be_changed_and_nothing_else(house: House, launcher: StandIn) -> None:

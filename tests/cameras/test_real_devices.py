@@ -16,8 +16,9 @@ from core.errors import CameraAuthFailed
 from core.records import CameraStatus
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, wait_until
-from tests.onvif.soap_device import SoapDevice
+from tests.cameras.doubles import House
+from tests.onvif_services.soap_device import SoapDevice
+from tests.patience import until
 
 WRONG = Secret("wrong password")
 
@@ -113,7 +114,7 @@ def test_the_credential_is_sent_while_a_device_is_only_watched_not_once(real: Ho
         real.wait_status(camera_id, CameraStatus.ONLINE)
         logins = device.good_logins
         checks = len(device.asked("GetSystemDateAndTime"))
-        wait_until(lambda: len(device.asked("GetSystemDateAndTime")) >= checks + 3)
+        until(lambda: len(device.asked("GetSystemDateAndTime")) >= checks + 3)
         assert device.good_logins == logins
 
 
@@ -126,7 +127,7 @@ def test_a_clock_that_jumps_is_noticed(real: House, device: SoapDevice) -> None:
         def offset_s() -> float:
             return manager.get_camera(camera_id).clock_offset_s or 0.0
 
-        wait_until(lambda: abs(offset_s() + 94_608_000) < 3)
+        until(lambda: abs(offset_s() + 94_608_000) < 3)
 
 
 def test_something_that_is_no_onvif_device_is_told_as_such(real: House, device: SoapDevice) -> None:

@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime
 
 from cameras.schedule import Schedule
+from tests.patience import LIMIT_S
 
 
 class HandClock:
@@ -100,7 +101,7 @@ def test_closing_lets_all_who_wait_go() -> None:
         thread.start()
     schedule.close()
     for thread in threads:
-        thread.join(5.0)
+        thread.join(LIMIT_S)
     assert taken == [None] * 4
     schedule.put_now(1)
     assert schedule.take() is None

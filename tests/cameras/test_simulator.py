@@ -15,7 +15,8 @@ from core.records import CameraStatus, ProfileRole
 from core.secrets import Secret
 from media.process import Spawner
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, wait_until
+from tests.cameras.doubles import House
+from tests.patience import until
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 
 
@@ -62,7 +63,7 @@ def test_one_entry_brings_every_channel_of_a_recorder(
         assert sub.profile_token == f"MediaProfile{channel.number - 1:03}01"
         assert main.video is not None
         assert main.video.codec == ("h264" if channel.number % 2 else "hevc")
-    wait_until(lambda: [item.number for item in manager.channels(camera_id) if item.problem] == [14, 15, 16])
+    until(lambda: [item.number for item in manager.channels(camera_id) if item.problem] == [14, 15, 16])
     source = manager.stream_source(camera_id, "MediaProfile00101")
     assert source.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
     assert house.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
@@ -122,12 +123,12 @@ def test_a_device_that_fails_is_offline_and_back_when_it_is(
     camera_id = added(manager, simulator)
     house.wait_status(camera_id, CameraStatus.ONLINE)
     simulator.fault(fault, value)
-    house.wait_status(camera_id, CameraStatus.OFFLINE, timeout_s=10.0)
+    house.wait_status(camera_id, CameraStatus.OFFLINE)
     assert len(manager.channels(camera_id)) == 16
     with pytest.raises(DeviceError):
         manager.stream_source(camera_id, "MediaProfile00000")
     simulator.clear()
-    house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=10.0)
+    house.wait_status(camera_id, CameraStatus.ONLINE)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_a_clock_that_jumps_while_connected_costs_no_login(
     house.wait_status(camera_id, CameraStatus.ONLINE)
     failed = simulator.logins()["failed"]
     simulator.fault("clock_offset", 86_400)
-    wait_until(lambda: (manager.get_camera(camera_id).clock_offset_s or 0) > 86_000)
+    until(lambda: (manager.get_camera(camera_id).clock_offset_s or 0) > 86_000)
     for number in range(8):
         manager.stream_source(camera_id, f"MediaProfile{number:03}00")
     assert manager.get_camera(camera_id).status is CameraStatus.ONLINE
@@ -164,14 +165,14 @@ def test_the_app_starts_its_own_pretend_recorder_and_ends_it(house: House, tmp_p
     try:
         with house.running() as manager:
             camera_id = manager.add_pretend_recorder().id
-            house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=30.0)
+            house.wait_status(camera_id, CameraStatus.ONLINE)
             assert manager.get_camera(camera_id).channel_count == 16
             assert house.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
             (child,) = spawner.running()
         assert child.poll() is not None
         with house.running() as manager:
-            house.wait_status(camera_id, CameraStatus.ONLINE, timeout_s=30.0)
+            house.wait_status(camera_id, CameraStatus.ONLINE)
             manager.delete_camera(camera_id)
-            wait_until(lambda: not spawner.running())
+            until(lambda: not spawner.running())
     finally:
         spawner.stop()

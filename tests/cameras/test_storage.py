@@ -28,7 +28,8 @@ from core.errors import Conflict, StartRefused, StorageFull, Unavailable
 from core.records import CameraStatus
 from core.secrets import Secret
 from database import MIGRATIONS, Base, Database
-from tests.cameras.doubles import House, wait_until
+from tests.cameras.doubles import House
+from tests.patience import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CANARY = "Zz9-canary-pässword"
@@ -423,4 +424,4 @@ def test_a_disk_that_fills_up_does_not_make_a_camera_unusable(house: House) -> N
             assert manager.list_cameras()[0].status is CameraStatus.ONLINE
             assert manager.channels(camera_id)
             assert time.monotonic() - began_s < 0.1
-        wait_until(lambda: manager.get_camera(camera_id).status is CameraStatus.ONLINE)
+        until(lambda: manager.get_camera(camera_id).status is CameraStatus.ONLINE)

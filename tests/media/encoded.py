@@ -11,6 +11,7 @@ from functools import lru_cache
 from media.codecs import h264, h265
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
+from tests.patience import LIMIT_S
 
 FPS = 10
 CLOCK_RATE = 90_000
@@ -41,6 +42,15 @@ def encoded(codec: str, seconds: int = 6, size: str = "320x180", slices: int = 1
     asked = ("-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-g", str(FPS), *options)
     command = [str(find_ffmpeg()), *asked, "-preset", "ultrafast", "-f", codec, "-"]
     return _apart(codec, subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def encode_h264(size: str = "320x240", gop: int = 25, seconds: int = 2, *options: str) -> bytes:
+    """A moving H.264 test picture, 25 pictures a second, one slice each, a key frame every `gop` pictures."""
+    source = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}")
+    x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p")
+    one_slice = ("-x264-params", f"sliced-threads=0:slices=1:keyint={gop}:scenecut=0:bitrate=600:vbv-bufsize=600")
+    command = [str(find_ffmpeg()), "-v", "error", *source, *x264, *one_slice, *options, "-f", "h264", "-"]
+    return subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_S).stdout
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 """A recorder that tells what a test has it record, counts how often it is asked, and fails when told to.
 
-What real devices answer is tested in tests/onvif and with the pretend recorder; here it is about what
+What real devices answer is tested in tests/onvif_services and with the pretend recorder; here it is about what
 is asked again and what is not, which needs a device that counts.
 """
 
@@ -35,6 +35,7 @@ from database import CameraRow, Database
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
+from tests.patience import until
 
 _T = TypeVar("_T")
 
@@ -125,12 +126,12 @@ class Recorder:
         track = f"V{token.removeprefix('Rec')}"
         found = []
         if self.start_states:
-            is_on = any(begin < start < until for begin, until in self.spans[token])
+            is_on = any(begin < start < ended for begin, ended in self.spans[token])
             found.append(RecordingEvent(start, TRACK, token, track, is_on, is_start_state=True))
-        for begin, until in self.spans[token]:
+        for begin, ended in self.spans[token]:
             found += [
                 RecordingEvent(at, TRACK, token, track, active)
-                for at, active in ((begin, True), (until, False))
+                for at, active in ((begin, True), (ended, False))
                 if start <= at <= end
             ]
         return found
@@ -209,13 +210,6 @@ class Archive:
     def close(self) -> None:
         self.manager.stop()
         self.database.close()
-
-
-def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
-    ends_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < ends_s, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def asked(archive: Archive, start: datetime, end: datetime) -> Coverage:

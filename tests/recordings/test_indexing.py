@@ -11,7 +11,8 @@ import pytest
 from core.errors import Unavailable
 from recordings.intervals import Interval
 from recordings.store import RecordingStore
-from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, until
+from tests.patience import until
+from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked
 
 
 def test_the_newest_is_asked_first(archive: Archive) -> None:

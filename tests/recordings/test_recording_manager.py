@@ -14,7 +14,8 @@ from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidR
 from core.recordings import ReplayAbilities, SpanState
 from onvif_services.answers import Fault
 from onvif_services.faults import SoapFault
-from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, channel, recording, states, until
+from tests.patience import LIMIT_S, until
+from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, channel, recording, states
 
 RECORDED, NOT_RECORDED = SpanState.RECORDED, SpanState.NOT_RECORDED
 NOT_ASKED, UNKNOWN = SpanState.NOT_ASKED, SpanState.UNKNOWN
@@ -189,7 +190,7 @@ def test_trouble_with_another_time_does_not_end_a_search(archive: Archive) -> No
         until(lambda: archive.manager.coverage(1, NOON - 3 * DAY, NOON).indexing)
         time.sleep(0.1)  # the search waits
         archive.recorder.hold.set()
-        found = search.result(10)
+        found = search.result(LIMIT_S)
     assert found.complete
     assert [item.spans for item in found.recordings] == [((NOON - 3 * DAY, NOON - 2 * DAY),)]
 

@@ -18,7 +18,7 @@ from core.errors import AppError, Conflict, Forbidden, InvalidRequest, NotFound
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database, WallRow
-from tests.accounts.conftest import CHEAP
+from tests.accounts.hashing import CHEAP
 from wall_manager import WallManager, may_change
 from walls.records import LAYOUTS, Tile, WallChange, WallDraft
 from walls.store import MOST_WALLS

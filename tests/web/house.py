@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -186,10 +185,3 @@ def log_in(client: FlaskClient, name: str = "Anna") -> str:
     assert answer.status_code == 200, answer.get_data(as_text=True)
     token: str = answer.get_json()["csrf_token"]
     return token
-
-
-def wait_until(is_so: Any, within_s: float = 5.0) -> None:
-    ends_s = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < ends_s, "it did not become so"
-        time.sleep(0.02)

@@ -15,7 +15,6 @@ from flask_openapi3.openapi import OpenAPI
 from core.access import Role, Scope
 from core.records import StreamState
 from core.settings import Settings
-from tests.web.conftest import StandInCameras, StandInStreams
 from tests.web.house import (
     BODIES,
     HERE,
@@ -31,6 +30,8 @@ from tests.web.house import (
     least_role,
     routes,
 )
+from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_streams import StandInStreams
 from web.access import RULES
 
 

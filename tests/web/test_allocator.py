@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import LIMIT_S
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Sixteen threads that allocate at the same time, then the report. Objects above 512 bytes come from the C library.
 _PROGRAM = """
@@ -40,7 +42,7 @@ libc.fflush(out)
 @pytest.mark.parametrize(("how", "has_one"), [("one", True), ("plain", False)])
 def test_threads_share_one_arena(how: str, *, has_one: bool) -> None:
     command = [sys.executable, "-c", _PROGRAM, how]
-    report = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    report = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=True).stdout
     arenas = re.findall(r'<heap nr="\d+">', report)
     assert arenas
     assert (len(arenas) == 1) is has_one

@@ -26,8 +26,9 @@ from schemathesis.specs.openapi.checks import (
 from account_manager import AccountManager
 from accounts.records import UserDraft
 from core.access import EVERYTHING, Role
-from tests.web.conftest import NOON, StandInStreams
 from tests.web.house import PASSWORD, House, log_in
+from tests.web.stand_in_cameras import NOON
+from tests.web.stand_in_streams import StandInStreams
 from tests.web.well_formed import PATH_PARTS, VALID, VALID_QUERIES
 
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)

@@ -11,7 +11,7 @@ from accounts.audit import AUDIT_FILE, STRANGERS_FILE
 from core.access import Role, Scope
 from core.settings import Settings
 from tests.web.house import BODIES, Door, House
-from tests.web.live_line import asked_for
+from tests.web.live.live_line import asked_for
 
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 

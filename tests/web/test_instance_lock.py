@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import SettingsError
+from tests.patience import LIMIT_S
 from web.instance_lock import LOCK_NAME, InstanceLock
 
 
@@ -39,7 +40,7 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
         "InstanceLock(Path(sys.argv[1])).acquire(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     root = Path(__file__).resolve().parents[2]
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, check=False, timeout=20)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, check=False, timeout=LIMIT_S)
     assert (tmp_path / LOCK_NAME).read_text().strip().isdigit()
     lock = InstanceLock(tmp_path)
     lock.acquire()

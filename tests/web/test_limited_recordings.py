@@ -9,8 +9,9 @@ import pytest
 
 from core.access import Role, Scope
 from recordings.matching import MatchedBy
+from tests.patience import until
 from tests.recordings.recorder import HOUR, NOON, Archive
-from tests.web.house import Door, House, wait_until
+from tests.web.house import Door, House
 
 DAY = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-22T12:00:00Z"}
 
@@ -44,7 +45,7 @@ def _told(door: Door) -> dict[str, list[Any]]:
         ).get_json()
         return answer
 
-    wait_until(lambda: coverage()["indexing"] is None)
+    until(lambda: coverage()["indexing"] is None)
     return {
         "search": [item["channel"] for item in search["recordings"]],
         "summary": [item["channel"] for item in summary["recordings"]],

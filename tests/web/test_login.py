@@ -20,20 +20,11 @@ from core.records import StreamState
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
-from tests.accounts.conftest import CHEAP
-from tests.web.conftest import StandInCameras, StandInStreams
-from tests.web.house import (
-    BODIES,
-    OPEN,
-    PASSWORD,
-    SETUP,
-    Door,
-    House,
-    ask,
-    log_in,
-    routes,
-    wait_until,
-)
+from tests.accounts.hashing import CHEAP
+from tests.patience import until
+from tests.web.house import BODIES, OPEN, PASSWORD, SETUP, Door, House, ask, log_in, routes
+from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_streams import StandInStreams
 from web.application import build_web
 from web.services import Services, services
 from web.sessions import CSRF_HEADER, csrf_token
@@ -172,7 +163,7 @@ def test_logging_out_ends_the_session_and_what_is_watched_with_it(
     assert browser.get(playlist).status_code == 401
     browser.set_cookie("onvif_session", cookie.value)
     assert browser.get("/api/cameras").status_code == 401
-    wait_until(lambda: streams.sessions[started["stream_id"]].status is StreamState.STOPPED)
+    until(lambda: streams.sessions[started["stream_id"]].status is StreamState.STOPPED)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +178,7 @@ def test_what_ends_a_login_ends_its_streams(house: House, streams: StandInStream
     started = client.post("/api/streams/start", json=body, headers={CSRF_HEADER: csrf}).get_json()
     house.accounts.change_user(ben.id, change)
     assert client.get(started["playlist_url"]).status_code == 401
-    wait_until(lambda: streams.sessions[started["stream_id"]].status is StreamState.STOPPED)
+    until(lambda: streams.sessions[started["stream_id"]].status is StreamState.STOPPED)
 
 
 def test_failed_logins_are_alike_and_limited(browser: FlaskClient) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from core.access import Role, Scope
 from core.errors import LimitReached
-from tests.web.conftest import StandInCameras, StandInStreams
 from tests.web.house import BODIES, House
-from tests.web.live_line import asked_for
+from tests.web.live.live_line import asked_for
+from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_streams import StandInStreams
 
 ALL = (
     "camera1_MediaProfile00000",

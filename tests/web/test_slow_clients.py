@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from flask_openapi3.openapi import OpenAPI
 
+from tests.patience import LIMIT_S
 from web import application
 from web.slow_clients import SlowClients, TimedBody
 
@@ -33,7 +34,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         theirs.connect(listener.getsockname())
         ours, _ = listener.accept()
         with ours:
-            ours.settimeout(30)
+            ours.settimeout(LIMIT_S)
             yield ours, theirs
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from core.records import Credential, StreamSource
 from core.secrets import Secret
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
+from tests.patience import LIMIT_S, until
 
 PASSWORD = "pass 12"
 
@@ -21,14 +20,7 @@ def source(uri: str, *, token: str = "main", password: str = PASSWORD, username:
     return StreamSource(1, token, uri, "camera1", Credential(username, Secret(password)))
 
 
-def until(is_so: Callable[[], object], timeout_s: float = 5.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < deadline_s, "it never became so"
-        time.sleep(0.02)
-
-
-def until_state(feed: Feed, *states: FeedState, timeout_s: float = 6.0) -> FeedStatus:
+def until_state(feed: Feed, *states: FeedState, timeout_s: float = LIMIT_S) -> FeedStatus:
     until(lambda: feed.status().state in states, timeout_s)
     return feed.status()
 
@@ -37,7 +29,7 @@ def read(feed: Feed, *options: str, seconds: float = 1.0, ffmpeg: str | Path | N
     """What ffmpeg makes of the feed, on its standard output."""
     source_options = ("-rtsp_transport", "tcp", "-i", feed.url, "-t", str(seconds))
     command = [str(ffmpeg or find_ffmpeg()), "-nostdin", "-v", "error", *source_options, *options, "-"]
-    return subprocess.run(command, capture_output=True, timeout=30, check=True).stdout
+    return subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=True).stdout
 
 
 class Reader:
@@ -46,7 +38,7 @@ class Reader:
     def __init__(self, url: str) -> None:
         host, _, port = url.split("/")[2].partition(":")
         self.url = url
-        self.socket = socket.create_connection((host, int(port)), 5)
+        self.socket = socket.create_connection((host, int(port)), LIMIT_S)
         self._number = 0
 
     def ask(self, method: str, *headers: str, track: str = "") -> bytes:

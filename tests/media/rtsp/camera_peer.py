@@ -17,6 +17,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from tests.patience import LIMIT_S
+
 Answer = Callable[["Asked"], bytes | None]
 
 
@@ -98,14 +100,14 @@ class PeerCamera:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
         self._thread.start()
-        assert ready.wait(5)
+        assert ready.wait(LIMIT_S)
         return self
 
     def stop(self) -> None:
         """Drops every connection. May be called twice."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._done.set)
-            self._thread.join(5)
+            self._thread.join(LIMIT_S)
 
     def uri(self, path: str = "/live") -> str:
         return f"rtsp://127.0.0.1:{self.port}{path}"

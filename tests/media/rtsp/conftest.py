@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,23 +10,15 @@ import pytest
 from core.clock import SystemClock
 from core.login_gate import LoginGate
 from core.settings import Settings
-from media.ffmpeg import find_ffmpeg
 from media.rtsp.gateway import RtspGateway
+from tests.media.encoded import encode_h264
 from tests.media.rtsp.camera_peer import PeerCamera
-
-
-def encode(size: str = "320x240", gop: int = 25, seconds: int = 2, *options: str) -> bytes:
-    source = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}")
-    x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p")
-    one_slice = ("-x264-params", f"sliced-threads=0:slices=1:keyint={gop}:scenecut=0:bitrate=600:vbv-bufsize=600")
-    command = [str(find_ffmpeg()), "-v", "error", *source, *x264, *one_slice, *options, "-f", "h264", "-"]
-    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
 
 
 @pytest.fixture(scope="session")
 def h264_stream() -> bytes:
     """Two seconds of 320x240 at 25 pictures a second, a key frame each second."""
-    return encode()
+    return encode_h264()
 
 
 @pytest.fixture

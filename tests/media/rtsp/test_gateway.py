@@ -17,9 +17,10 @@ from core.errors import DeviceError, Unavailable
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed, FeedState
-from tests.media.rtsp.asking import Reader, read, source, until, until_state
+from tests.media.encoded import encode_h264
+from tests.media.rtsp.asking import Reader, read, source, until_state
 from tests.media.rtsp.camera_peer import PeerCamera, nal_units
-from tests.media.rtsp.conftest import encode
+from tests.patience import LIMIT_S, until
 
 Cameras = Callable[..., PeerCamera]
 
@@ -45,7 +46,7 @@ def test_ffmpeg_gets_every_bit_of_the_cameras_pictures(camera: Cameras, gateway:
 
 def test_sound_and_picture_reach_ffmpeg_together(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(has_audio=True).uri()))
-    description = feed.wait_described(5)
+    description = feed.wait_described(LIMIT_S)
     assert description.video
     assert (description.video.codec, description.video.width, description.video.height) == ("h264", 320, 240)
     assert description.audio
@@ -58,7 +59,7 @@ def test_sound_and_picture_reach_ffmpeg_together(camera: Cameras, gateway: RtspG
 
 
 def test_a_later_reader_starts_at_once_with_the_key_frame_in_memory(camera: Cameras, gateway: RtspGateway) -> None:
-    peer = camera(stream=encode(gop=250, seconds=10))
+    peer = camera(stream=encode_h264(gop=250, seconds=10))
     first = gateway.open_feed(source(peer.uri()))
     until_state(first, FeedState.FLOWING)
     until(lambda: peer.sent_pictures > 30)
@@ -103,7 +104,7 @@ def test_a_session_without_feeds_is_taken_up_again(camera: Cameras, gateway: Rts
 
 def test_parameter_sets_may_come_in_the_stream_alone(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(names_sets=False).uri()))
-    video = feed.wait_described(5).video
+    video = feed.wait_described(LIMIT_S).video
     assert video
     assert (video.width, video.height) == (320, 240)
     assert len(read(feed, "-f", "rawvideo", "-pix_fmt", "gray")) >= 24 * 320 * 240
@@ -139,7 +140,7 @@ def test_the_wall_time_of_a_picture_is_when_it_came(camera: Cameras, gateway: Rt
 def test_pictures_held_back_by_the_camera_count_from_when_they_were_taken(
     camera: Cameras, gateway: RtspGateway
 ) -> None:
-    peer = camera(stream=encode(gop=250, seconds=10), burst=50)
+    peer = camera(stream=encode_h264(gop=250, seconds=10), burst=50)
     opened_utc = datetime.now(UTC)
     feed = gateway.open_feed(source(peer.uri()))
     with Reader(feed.url).play() as reader:
@@ -162,8 +163,8 @@ def test_a_jump_of_the_cameras_clock_does_not_reach_ffmpeg(camera: Cameras, gate
 def test_a_picture_of_another_size_ends_the_readers_and_is_described_anew(
     camera: Cameras, gateway: RtspGateway, h264_stream: bytes
 ) -> None:
-    feed = gateway.open_feed(source(camera(stream=h264_stream + encode("640x360", seconds=1)).uri()))
-    assert feed.wait_described(5).video
+    feed = gateway.open_feed(source(camera(stream=h264_stream + encode_h264("640x360", seconds=1)).uri()))
+    assert feed.wait_described(LIMIT_S).video
     with Reader(feed.url).play() as reader:
         reader.read_to_the_end()
         video = feed.status().video
@@ -178,7 +179,7 @@ def test_a_reader_that_does_not_read_slows_nobody_and_goes_on_at_a_key_frame(
 ) -> None:
     monkeypatch.setattr("media.rtsp.live.loopback._UNSENT_HIGH_BYTES", 200_000)
     monkeypatch.setattr("media.rtsp.live.loopback._UNSENT_LOW_BYTES", 50_000)
-    peer = camera(stream=encode("320x240", 25, 2, "-b:v", "8M"), fps=400)
+    peer = camera(stream=encode_h264("320x240", 25, 2, "-b:v", "8M"), fps=400)
     feeds = [gateway.open_feed(source(peer.uri())) for _ in range(2)]
     with Reader(feeds[0].url).play() as slow, Reader(feeds[1].url).play() as quick:
         deadline_s = time.monotonic() + 3.0
@@ -283,7 +284,7 @@ def test_stopping_ends_everything_and_a_stopped_gateway_opens_nothing(camera: Ca
 def test_ffprobe_sees_an_orderly_stream(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(has_audio=True).uri()))
     command = ["/usr/bin/ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_streams", "-of", "json", feed.url]
-    probed = json.loads(subprocess.run(command, capture_output=True, timeout=20, check=True).stdout)["streams"]
+    probed = json.loads(subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=True).stdout)["streams"]
     assert [(stream["codec_name"], stream.get("width")) for stream in probed] == [("h264", 320), ("pcm_alaw", None)]
 
 
@@ -292,5 +293,5 @@ def test_closing_a_feed_ends_a_wait_for_its_description(camera: Cameras, gateway
     threading.Timer(0.1, feed.close).start()
     began_s = time.monotonic()
     with pytest.raises(DeviceError):
-        feed.wait_described(5)
+        feed.wait_described(LIMIT_S)
     assert time.monotonic() - began_s < 1

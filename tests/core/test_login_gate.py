@@ -1,0 +1,92 @@
+"""Password attempts are counted, one at a time until one succeeds."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from core.errors import CameraAuthFailed
+from core.login_gate import LoginGate
+from core.records import Credential
+from core.secrets import Secret
+from tests.patience import LIMIT_S
+
+WRONG = Credential("admin", Secret("wrong"))
+RIGHT = Credential("admin", Secret("right"))
+
+
+class HandClock:
+    """Time that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def now_utc(self) -> datetime:
+        return datetime.fromtimestamp(self.now_s, UTC)
+
+
+def test_sixteen_threads_with_a_wrong_password_try_once() -> None:
+    gate = LoginGate(HandClock())
+    tried: list[int] = []
+    refused: list[CameraAuthFailed] = []
+
+    def tile(number: int) -> None:
+        try:
+            attempt = gate.begin("dev", WRONG)
+        except CameraAuthFailed as error:
+            refused.append(error)
+            return
+        tried.append(number)
+        attempt.refused()
+
+    threads = [threading.Thread(target=tile, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    assert len(tried) == 1
+    assert len(refused) == 15
+
+
+def test_an_edited_password_is_tried_at_once() -> None:
+    gate = LoginGate(HandClock())
+    gate.begin("dev", WRONG).refused()
+    gate.begin("dev", RIGHT).accepted()
+    assert gate.attempts("dev", RIGHT) == 1
+
+
+def test_a_refused_password_is_tried_again_after_five_minutes() -> None:
+    clock = HandClock()
+    gate = LoginGate(clock, retry_after_s=300)
+    gate.begin("dev", WRONG).refused()
+    clock.now_s += 299
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("dev", WRONG)
+    clock.now_s += 2
+    assert gate.try_begin("dev", WRONG) is not None
+
+
+def test_once_accepted_all_may_log_in_side_by_side_until_it_is_old() -> None:
+    clock = HandClock()
+    gate = LoginGate(clock)
+    gate.begin("dev", RIGHT).accepted()
+    assert gate.try_begin("dev", RIGHT) is not None
+    assert gate.try_begin("dev", RIGHT) is not None
+    clock.now_s += 31
+    assert gate.try_begin("dev", RIGHT) is not None
+    assert gate.try_begin("dev", RIGHT) is None
+
+
+def test_an_attempt_without_a_verdict_lets_the_next_one_try() -> None:
+    gate = LoginGate(HandClock())
+    gate.begin("dev", WRONG).unanswered()
+    assert gate.try_begin("dev", WRONG) is not None
+
+
+def test_a_secret_never_shows_itself() -> None:
+    assert "right" not in f"{RIGHT!r} {RIGHT.password} {RIGHT.password:>20}"

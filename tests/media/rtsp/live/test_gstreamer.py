@@ -1,0 +1,137 @@
+"""The gateway against an RTSP server that is not ours, with its login and every codec we carry."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import CameraAuthFailed, CameraNoSignal, CameraUnsupported
+from core.login_gate import LoginGate
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import FeedState
+from tests.media.rtsp.asking import read, source, until_state
+from tests.patience import LIMIT_S, until
+
+pytestmark = pytest.mark.gstreamer
+PASSWORD = 'se"cret 12'
+PEER = Path(__file__).with_name("gstreamer_peer.py")
+
+
+def server(login: str) -> Iterator[str]:
+    command = ["/usr/bin/python3", str(PEER), login]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        yield f"rtsp://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def digest() -> Iterator[str]:
+    yield from server("digest")
+
+
+@pytest.fixture(scope="module")
+def basic() -> Iterator[str]:
+    yield from server("basic")
+
+
+@pytest.mark.parametrize(
+    ("path", "video", "audio", "sample_rate"),
+    [
+        ("/alaw", "h264", "pcm_alaw", 8000),
+        ("/mulaw", "h264", "pcm_mulaw", 8000),
+        ("/aac", "h264", "aac", 48000),
+        ("/g722", "h264", "adpcm_g722", 16000),
+        ("/g726", "h264", "g726", 8000),
+        ("/hevc", "hevc", "pcm_alaw", 8000),
+        ("/quiet", "h264", None, None),
+    ],
+)
+def test_each_codec_is_described_and_decoded(
+    digest: str, gateway: RtspGateway, path: str, video: str, audio: str | None, sample_rate: int | None
+) -> None:
+    feed = gateway.open_feed(source(digest + path, password=PASSWORD))
+    description = feed.wait_described(LIMIT_S)
+    assert description.video
+    assert (description.video.codec, description.video.width, description.video.height) == (video, 320, 240)
+    assert (description.audio.codec if description.audio else None) == audio
+    assert (description.audio.sample_rate if description.audio else None) == sample_rate
+    sound = ("-c:a", "pcm_s16le", "-ar", "8000") if audio else ("-an",)
+    listing = read(feed, "-c:v", "rawvideo", "-pix_fmt", "gray", *sound, "-f", "framecrc", seconds=2).decode()
+    rows = [line.replace(" ", "").split(",") for line in listing.splitlines() if not line.startswith("#")]
+    pictures = [row for row in rows if row[0] == "0"]
+    samples = sum(int(row[3]) for row in rows if row[0] == "1")
+    assert len(pictures) >= 26
+    assert len({row[-1] for row in pictures}) > 20, "the pictures move"
+    assert not audio or samples > 1.4 * 8000
+    status = feed.status()
+    assert status.lost == 0
+    assert status.key_frame_interval_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_basic_login_works_too(basic: str, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(basic + "/quiet", password=PASSWORD))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+
+
+def test_sixteen_threads_with_a_wrong_password_try_it_once(digest: str, gateway: RtspGateway, gate: LoginGate) -> None:
+    codes: list[type[Exception]] = []
+
+    def open_one(number: int) -> None:
+        stream = source(digest + "/alaw", token=str(number), password="wrong")
+        with pytest.raises(CameraAuthFailed) as caught:
+            gateway.open_feed(stream).wait_described(LIMIT_S)
+        codes.append(caught.type)
+
+    threads = [threading.Thread(target=open_one, args=(number % 8,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(codes) == 16
+    assert gate.attempts("camera1", source("", password="wrong").credential) == 1
+
+
+def test_a_stream_it_does_not_have_is_no_signal(digest: str, gateway: RtspGateway) -> None:
+    with pytest.raises(CameraNoSignal):
+        gateway.open_feed(source(digest + "/nothing", password=PASSWORD)).wait_described(LIMIT_S)
+
+
+def test_a_codec_that_is_not_carried_is_named_as_such(digest: str, gateway: RtspGateway) -> None:
+    with pytest.raises(CameraUnsupported):
+        gateway.open_feed(source(digest + "/mpeg4", password=PASSWORD)).wait_described(LIMIT_S)
+
+
+def hashes(text: str) -> dict[tuple[str, str], float]:
+    """(stream, hash of the packet) -> its time; what comes twice is left out."""
+    seen: dict[tuple[str, str], list[float]] = {}
+    for packet in json.loads(text)["packets"]:
+        if "pts_time" in packet:
+            key = packet["codec_type"], packet["data_hash"]
+            seen.setdefault(key, []).append(float(packet["pts_time"]))
+    return {key: times[0] for key, times in seen.items() if len(times) == 1}
+
+
+def test_sound_and_picture_are_as_far_apart_as_when_read_from_the_camera_itself(
+    digest: str, gateway: RtspGateway
+) -> None:
+    feed = gateway.open_feed(source(digest + "/alaw", password=PASSWORD))
+    until_state(feed, FeedState.FLOWING)
+    until(lambda: feed.status().packets > 60)
+    direct = digest.replace("//", "//admin:se%22cret%2012@") + "/alaw"
+    command = ["/usr/bin/ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-of", "json"]
+    command += ["-show_packets", "-show_data_hash", "crc32", "-read_intervals", "%+3"]
+    probing = [subprocess.Popen([*command, url], stdout=subprocess.PIPE, text=True) for url in (direct, feed.url)]
+    plain, ours = (hashes(process.communicate(timeout=LIMIT_S)[0]) for process in probing)
+    common = plain.keys() & ours.keys()
+    apart = {kind: [ours[key] - plain[key] for key in common if key[0] == kind] for kind in ("video", "audio")}
+    assert len(apart["video"]) > 10
+    assert len(apart["audio"]) > 5
+    middle = {kind: sorted(times)[len(times) // 2] for kind, times in apart.items()}
+    assert middle["audio"] == pytest.approx(middle["video"], abs=0.15)

@@ -1,0 +1,146 @@
+"""The gateway against the pretend recorder: times by the frame numbers in the picture, and its faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from core.records import StreamSource
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import Feed, FeedState
+from tests.media.rtsp.asking import read, source, until_state
+from tests.patience import LIMIT_S, until
+from tests.simulator.process import PASSWORD, Simulator
+
+Open = Callable[..., Feed]
+
+
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    simulator = Simulator(tmp_path_factory.mktemp("pictures"))
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture
+def open_channel(recorder: Simulator, gateway: RtspGateway) -> Iterator[Open]:
+    recorder.clear()
+
+    def open_one(channel: int, role: str = "main") -> Feed:
+        stream: StreamSource = source(recorder.live_url(channel, role), token=f"{channel}{role}", password=PASSWORD)
+        return gateway.open_feed(stream)
+
+    yield open_one
+    recorder.clear()
+
+
+def channel_with(recorder: Simulator, codec: str) -> int:
+    channels = recorder.get("/state")["channels"]
+    fitting = (c["number"] for c in channels if not c["dead"] and c["profiles"]["main"]["codec"] == codec)
+    return int(next(fitting))
+
+
+def frame_number(gray: bytes, width: int, height: int) -> int:
+    """The simulator's own description of its picture: 20 cells in the top sixteenth."""
+    row = height // 32 * width
+    cells = [gray[row + int((cell + 0.5) * width / 20)] > 128 for cell in range(20)]
+    assert cells[:2] == [True, False]
+    return sum(int(bit) << (15 - place) for place, bit in enumerate(cells[2:18]))
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_the_wall_time_of_each_picture_is_when_the_camera_sent_it(
+    recorder: Simulator, open_channel: Open, codec: str
+) -> None:
+    channel = channel_with(recorder, codec)
+    feed = open_channel(channel)
+    video = feed.wait_described(LIMIT_S).video
+    assert video
+    assert video.codec == ("hevc" if codec == "h265" else "h264")
+    assert video.width
+    assert video.height
+    until_state(feed, FeedState.FLOWING)
+    size = video.width * video.height
+    raw = read(feed, "-an", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", seconds=2)
+    rule = recorder.frames(channel)
+    assert len(raw) >= 40 * size
+    apart_s = []
+    for index in range(len(raw) // size):
+        shown_utc = feed.wall_time_of(index / rule["fps"])
+        assert shown_utc
+        number = frame_number(raw[index * size : (index + 1) * size], video.width, video.height)
+        tick = round(shown_utc.timestamp() * rule["fps"] - rule["phase"])
+        off = (number - rule["offset"] - tick) % rule["frames"]
+        apart_s.append(min(off, rule["frames"] - off) / rule["fps"])
+    assert max(apart_s) <= 0.2
+
+
+@pytest.mark.parametrize(
+    ("fault", "value", "code"),
+    [
+        ("refuse_password", True, "camera_auth_failed"),
+        ("session_limit", 0, "camera_busy"),
+        ("rtsp_redirect", "rtsp://127.0.0.1:1/", "camera_bad_answer"),
+        ("dead", "not_found", "camera_no_signal"),
+        ("dead", "no_signal", "camera_no_signal"),
+        ("rtsp_silent", True, "camera_unreachable"),
+        ("drop_connections", True, "camera_unreachable"),
+    ],
+)
+def test_a_fault_at_the_start_has_its_code(
+    recorder: Simulator, open_channel: Open, fault: str, value: object, code: str
+) -> None:
+    recorder.fault(fault, value)
+    problem = until_state(open_channel(1, "sub"), FeedState.FAILED).problem
+    assert problem
+    assert problem.code == code
+
+
+@pytest.mark.parametrize("fault", ["rtcp_only", "rtsp_silent", "drop_connections"])
+def test_a_fault_in_mid_stream_fails_the_feed_and_a_new_one_plays_again(
+    recorder: Simulator, open_channel: Open, fault: str
+) -> None:
+    feed = open_channel(1, "sub")
+    until_state(feed, FeedState.FLOWING)
+    recorder.fault(fault)
+    problem = until_state(feed, FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "camera_unreachable"
+    recorder.clear()
+    assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED).problem is None
+
+
+def test_a_stream_without_key_frames_waits_and_starts_with_the_first(recorder: Simulator, open_channel: Open) -> None:
+    recorder.fault("no_key_frames")
+    feed = open_channel(2, "sub")
+    until(lambda: feed.status().packets > 20)
+    assert feed.status().state is FeedState.WAITING_KEY_FRAME
+    recorder.clear()
+    until_state(feed, FeedState.FLOWING)
+
+
+def test_loss_and_corruption_are_survived_and_loss_is_counted(recorder: Simulator, open_channel: Open) -> None:
+    feed = open_channel(2, "sub")
+    until_state(feed, FeedState.FLOWING)
+    recorder.fault("packet_loss", 10)
+    recorder.fault("corrupt", 10)
+    until(lambda: feed.status().lost > 5)
+    assert feed.status().state is FeedState.FLOWING
+    assert read(feed, "-c", "copy", "-f", "h264", seconds=8)  # of several key frames one comes through
+
+
+def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_channel: Open) -> None:
+    recorder.fault("stale_nonce", 0.2)
+    feeds = [open_channel(channel, "sub") for channel in (1, 2)]
+    for feed in feeds:
+        until_state(feed, FeedState.FLOWING)
+    packets = feeds[0].status().packets
+    until(lambda: feeds[0].status().packets > packets + 60)
+    assert feeds[0].status().problem is None
+
+
+@pytest.mark.parametrize("way", ["SHA-256", "both", "MD5"])
+def test_its_digests_are_answered(recorder: Simulator, open_channel: Open, way: str) -> None:
+    recorder.fault("digest_algorithm", way)
+    assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED, timeout_s=15).problem is None

@@ -1,0 +1,196 @@
+"""Replay lines against the pretend recorder in every make; each picture's own time is read from the picture."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from core.errors import CameraBusy
+from core.recordings import ReplaySource
+from media.codecs.access_unit import AUDIO
+from media.rtsp.gateway import RtspGateway
+from tests.media.rtsp.replay.listening import Listener, recording, times_in
+from tests.patience import until
+from tests.simulator.process import PASSWORD, Makes, Simulator
+
+MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
+GOP_S = 1.0
+DAY_S = 86_400
+
+
+@pytest.fixture(scope="module")
+def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
+    started = Makes(tmp_path_factory.mktemp("archive"), channels=4)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def recorder(recorders: Makes) -> Iterator[Simulator]:
+    yield recorders["conformant"]
+    recorders["conformant"].clear()
+
+
+def source_of(recorder: Simulator, channel: int = 1) -> ReplaySource:
+    return recording(
+        f"rtsp://127.0.0.1:{recorder.rtsp_port}/cam/replay?channel={channel}&proto=Onvif", password=PASSWORD
+    )
+
+
+def spans(recorder: Simulator, channel: int, days: int = 6) -> list[tuple[float, float]]:
+    """What it recorded in the last days, by its own word."""
+    now_s = time.time()
+    start, end = (
+        datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (now_s - days * DAY_S, now_s)
+    )
+    told = recorder.get(f"/archive?channel={channel}&start={start}&end={end}")["spans"]
+    return [
+        (datetime.fromisoformat(span["start"]).timestamp(), datetime.fromisoformat(span["end"]).timestamp())
+        for span in told
+    ]
+
+
+def steps(times: list[float]) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+@pytest.mark.parametrize("make", MAKES)
+def test_each_of_twenty_seeks_shows_the_time_asked_for(recorders: Makes, gateway: RtspGateway, make: str) -> None:
+    recorder = recorders[make]
+    kept = [span for span in spans(recorder, 1) if span[1] - span[0] > 60]
+    line = gateway.open_replay(source_of(recorder))
+    dice = random.Random(make)
+    for _ in range(20):
+        start_s, end_s = dice.choice(kept)
+        asked_s = dice.uniform(start_s, end_s - 30)
+        listener = Listener()
+        line.play(asked_s, listener)
+        first = listener.until_pictures(1)[0]
+        assert first.is_key
+        [shown_s] = times_in(listener)
+        assert asked_s - GOP_S <= shown_s <= asked_s
+        if make != "no-replay-headers":
+            assert first.device_s == pytest.approx(shown_s, abs=0.01)
+    abilities = line.abilities()
+    line.close()
+    assert abilities.way == ("plain" if make == "no-replay-headers" else "onvif")
+    assert abilities.seeks_in_session is (make != "hikvision-like")
+
+
+def test_h265_is_replayed_too(recorder: Simulator, gateway: RtspGateway) -> None:
+    start_s, end_s = spans(recorder, 2)[0]
+    asked_s = (start_s + end_s) / 2
+    line, listener = gateway.open_replay(source_of(recorder, 2)), Listener()
+    line.play(asked_s, listener)
+    listener.until_pictures(12)
+    assert listener.descriptions[0][0].codec == "hevc"
+    shown = times_in(listener, 12)
+    assert asked_s - GOP_S <= shown[0] <= asked_s
+    assert steps(shown) == pytest.approx([0.2] * 11, abs=0.01)
+    line.close()
+
+
+def test_it_goes_on_behind_a_gap_and_says_so(recorder: Simulator, gateway: RtspGateway) -> None:
+    (_, gap_s), (goes_on_s, _), *_ = [span for span in spans(recorder, 1) if span[1] - span[0] > 60]
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(gap_s - 5, listener)
+    pictures = listener.until_pictures(60)
+    times = listener.times()
+    place = next(index for index, at_s in enumerate(times) if at_s >= gap_s)
+    assert times[place - 1] == pytest.approx(gap_s - 0.2, abs=0.01)
+    assert times[place] == pytest.approx(goes_on_s, abs=0.01)
+    assert pictures[place - 1].ends_section
+    assert pictures[place].is_discontinuous
+    assert pictures[place].is_key
+    line.close()
+
+
+def test_a_time_in_a_gap_leads_to_what_follows(recorder: Simulator, gateway: RtspGateway) -> None:
+    (_, gap_s), (goes_on_s, _), *_ = [span for span in spans(recorder, 1) if span[1] - span[0] > 60]
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(gap_s + 60, listener)
+    assert listener.until_pictures(1)[0].device_s == pytest.approx(goes_on_s, abs=0.01)
+    line.close()
+
+
+def test_the_recording_ends_now(recorder: Simulator, gateway: RtspGateway) -> None:
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(time.time() - 20, listener)
+    until(lambda: listener.ends)
+    assert listener.ends == ["end_of_recording"]
+    assert time.time() - 5 < listener.times()[-1] < time.time()
+    line.close()
+
+
+def test_there_is_sound_where_the_channel_has_any(recorder: Simulator, gateway: RtspGateway) -> None:
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(spans(recorder, 1)[0][0] + 10, listener)
+    listener.until_pictures(25)
+    sounds = [unit for unit in listener.units if unit.track == AUDIO]
+    audio = listener.descriptions[0][1]
+    assert audio is not None
+    assert audio.codec == "pcm_alaw"
+    assert len(sounds) > 90  # of 40 ms each
+    assert [later.ticks - earlier.ticks for earlier, later in pairwise(sounds)] == [320] * (len(sounds) - 1)
+    line.close()
+
+
+def test_two_are_played_at_once_and_a_third_is_refused(recorder: Simulator, gateway: RtspGateway) -> None:
+    asked_s = spans(recorder, 3)[0][0] + 10
+    lines = [gateway.open_replay(source_of(recorder, channel)) for channel in (1, 3, 4)]
+    listeners = [Listener() for _ in lines]
+    for line, listener in zip(lines[:2], listeners, strict=False):
+        line.play(asked_s, listener)
+        listener.until_pictures(2)
+    lines[2].play(asked_s, listeners[2])
+    until(lambda: listeners[2].errors)
+    assert isinstance(listeners[2].errors[0], CameraBusy)
+    for line in lines:
+        line.close()
+    until(lambda: recorder.get("/replay")["sessions"] == [])
+
+
+def test_opening_takes_recorders_long_and_seeking_does_not(recorder: Simulator, gateway: RtspGateway) -> None:
+    recorder.fault("replay_setup_delay", 1.6)
+    recorder.fault("replay_seek_delay", 0.8)  # longer than the gateway's looks are apart: it must not give up meanwhile
+    asked_s = spans(recorder, 1)[0][0] + 10
+    line = gateway.open_replay(source_of(recorder))
+    took_s = []
+    for number in range(5):
+        listener, began_s = Listener(), time.monotonic()
+        line.play(asked_s + 100 * number, listener)
+        listener.until_pictures(1)
+        took_s.append(listener.first_at_s - began_s)
+    assert took_s[0] > 1.6
+    assert max(took_s[1:]) < 1.5, "the session is held"
+    assert recorder.get("/replay")["sessions"][0]["plays"] == 5
+    line.close()
+
+
+def test_key_frames_alone_are_sent_where_they_are_asked_for(recorder: Simulator, gateway: RtspGateway) -> None:
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(spans(recorder, 1)[0][0] + 10, listener, key_frames_only=True)
+    pictures = listener.until_pictures(30)
+    assert all(unit.is_key for unit in pictures)
+    assert steps(listener.times()[:30]) == pytest.approx([1.0] * 29, abs=0.01)
+    line.close()
+
+
+def test_a_loop_of_the_main_stream_can_be_replayed_for_load(tmp_path: Path, gateway: RtspGateway) -> None:
+    recorder = Simulator(tmp_path, "--channels", "1", "--replay-clip")
+    try:
+        line, listener = gateway.open_replay(source_of(recorder)), Listener()
+        line.play(spans(recorder, 1)[0][0] + 10, listener)
+        listener.until_pictures(100)
+        assert (listener.descriptions[0][0].width, listener.descriptions[0][0].height) == (640, 360)
+        times = listener.times()
+        assert steps(times) == pytest.approx([0.04] * (len(times) - 1), abs=0.01)
+        line.close()
+    finally:
+        recorder.stop()

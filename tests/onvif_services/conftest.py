@@ -1,0 +1,75 @@
+"""Devices on loopback, and connections to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from core.clock import SystemClock
+from core.login_gate import LoginGate
+from core.records import Credential
+from core.secrets import Secret
+from onvif_services.connection import DeviceConnection
+from tests.ipycam_peer import ipycam
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.raw_server import Handle, RawServer, Serve
+from tests.onvif_services.soap_device import SoapDevice
+
+__all__ = ["ipycam"]
+
+
+@pytest.fixture
+def device() -> Iterator[SoapDevice]:
+    made = SoapDevice()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def gate() -> LoginGate:
+    return LoginGate(SystemClock())
+
+
+@pytest.fixture
+def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
+    """Makes connections to `device`, or to another port; closed at the end."""
+    made: list[DeviceConnection] = []
+
+    def make(
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        username: str = "admin",
+        password: str = "s3cret&<",
+        timeout_s: float = 3.0,
+    ) -> DeviceConnection:
+        conn = DeviceConnection(
+            host,
+            port or device.port,
+            Credential(username, Secret(password)),
+            login_gate=gate,
+            device_key="camera1",
+            timeout_s=timeout_s,
+        )
+        made.append(conn)
+        return conn
+
+    yield make
+    for conn in made:
+        conn.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serves every connection to a free port with a function of the raw socket; gives the port."""
+    made: list[RawServer] = []
+
+    def start(handle: Handle) -> int:
+        made.append(RawServer(handle))
+        return made[-1].port
+
+    yield start
+    for server in made:
+        server.close()

@@ -1,0 +1,436 @@
+"""Opening a device: its clock, its log-in, its services."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.login_gate import LoginGate
+from core.records import DeviceInfo
+from onvif_services.faults import SoapFault
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.soap_device import PRE_AUTH, Reply, Request, SoapDevice, fault, service, soap, system_time
+
+
+def test_nothing_is_sent_before_open(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    assert device.requests == []
+    assert conn.info == DeviceInfo()
+    assert dict(conn.services) == {}
+    assert conn.clock_offset is None
+
+
+def test_open_learns_who_it_is_and_what_it_offers(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    conn.open()
+    assert conn.info == DeviceInfo("Make", "Model-16", "1.2.3", "S1", "H1")
+    assert set(conn.services) == {"device", "media"}
+    assert device.failed_logins == 0
+    assert {check.name: check.outcome for check in conn.checks} == {"clock": "ok", "login": "ok", "services": "ok"}
+
+
+def test_addresses_lead_to_the_configured_host_whatever_the_device_says(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    conn.open()
+    assert conn.services["media"] == f"http://127.0.0.1:{device.port}/onvif/media"
+    conn.call("media", "GetProfiles")
+    assert device.asked("GetProfiles")[0].path == "/onvif/media"
+
+
+def test_no_subscription_is_left_behind(device: SoapDevice, connect: Connect) -> None:
+    device.services["events"] = "http://www.onvif.org/ver10/events/wsdl"
+    connect().open()
+    assert not device.asked("CreatePullPointSubscription")
+
+
+@pytest.mark.parametrize("ahead_s", [-3 * 365 * 86400.0, -45.0, 0.0, 100_000.0])
+def test_the_clock_is_asked_without_a_credential_and_tokens_carry_its_time(
+    device: SoapDevice, connect: Connect, ahead_s: float
+) -> None:
+    device.clock_ahead_s = ahead_s
+    conn = connect()
+    conn.open()
+    assert not device.asked("GetSystemDateAndTime")[0].with_token
+    assert device.failed_logins == 0
+    assert conn.clock_offset is not None
+    assert conn.clock_offset.offset_s == pytest.approx(ahead_s, abs=0.7)
+
+
+def test_a_clock_that_gives_only_local_time_is_brought_to_utc_by_its_zone(device: SoapDevice, connect: Connect) -> None:
+    device.answers["GetSystemDateAndTime"] = lambda _: system_time(
+        datetime.now(UTC) + timedelta(hours=8), element="LocalDateTime", zone="CST-8"
+    )
+    conn = connect()
+    conn.open()
+    assert conn.clock_offset is not None
+    assert conn.clock_offset.offset_s == pytest.approx(0.0, abs=0.7)
+
+
+def test_local_time_in_the_place_of_utc_is_found_out_with_the_second_login(
+    device: SoapDevice, connect: Connect
+) -> None:
+    device.clock_ahead_s = 5.5 * 3600
+    device.token_clock_ahead_s = 0.0
+    conn = connect()
+    conn.open()
+    assert device.failed_logins == 1
+    assert conn.clock_offset is not None
+    assert conn.clock_offset.offset_s == pytest.approx(0.0, abs=0.7)
+    conn.call("media", "GetProfiles")
+    assert device.failed_logins == 1
+
+
+def test_summer_time_that_begins_on_such_a_device_is_followed(device: SoapDevice, connect: Connect) -> None:
+    device.clock_ahead_s = 3600.0
+    device.token_clock_ahead_s = 0.0
+    conn = connect()
+    conn.open()
+    device.clock_ahead_s = 7200.0
+    conn.check()
+    conn.call("media", "GetProfiles")
+    assert device.failed_logins <= 2
+
+
+def test_a_clock_that_makes_no_sense_is_no_obstacle(device: SoapDevice, connect: Connect) -> None:
+    device.answers["GetSystemDateAndTime"] = system_time(datetime(2026, 1, 1, tzinfo=UTC)).replace(
+        "<tt:Month>1</tt:Month>", "<tt:Month>13</tt:Month>"
+    )
+    conn = connect()
+    conn.open()
+    assert conn.clock_offset is None
+
+
+def test_a_device_that_tells_the_time_only_after_a_login_is_dated_by_its_http_header(
+    device: SoapDevice, connect: Connect
+) -> None:
+    device.open_operations = set()
+    conn = connect()
+    conn.open()
+    assert device.failed_logins == 0
+    assert conn.clock_offset is not None
+    assert conn.clock_offset.offset_s == pytest.approx(0.0, abs=0.7)
+
+
+def test_a_clock_that_jumped_is_measured_again_after_not_authorized_once(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    conn.open()
+    device.clock_ahead_s = 7200.0 + 600
+    conn.call("media", "GetProfiles")
+    assert device.failed_logins == 1
+    assert conn.clock_offset is not None
+    assert conn.clock_offset.offset_s == pytest.approx(7800.0, abs=0.7)
+
+
+# -- log-ins -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("login", ["token", "digest", "digest-sha256", "both"])
+def test_every_kind_of_login_works_without_a_failed_one(device: SoapDevice, connect: Connect, login: str) -> None:
+    device.login = login
+    conn = connect()
+    conn.open()
+    conn.call("media", "GetProfiles")
+    conn.call("media", "GetProfiles")
+    assert device.failed_logins == 0
+    assert device.good_logins >= 3
+
+
+@pytest.mark.parametrize("login", ["token", "digest", "both"])
+@pytest.mark.parametrize("ahead_s", [0.0, 3600.0])
+def test_sixteen_calls_at_once_with_a_wrong_password_cost_at_most_two_logins(
+    device: SoapDevice, connect: Connect, login: str, ahead_s: float
+) -> None:
+    device.login = login
+    device.clock_ahead_s = ahead_s
+
+    def attempt(_: int) -> type[Exception]:
+        with pytest.raises(DeviceError) as caught:
+            connect(password="wrong").open()
+        return type(caught.value)
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = list(pool.map(attempt, range(16)))
+    assert set(outcomes) == {CameraAuthFailed}
+    assert 1 <= device.failed_logins <= 2
+
+
+def test_a_refused_password_is_not_sent_again_until_it_is_edited(
+    device: SoapDevice, connect: Connect, gate: LoginGate
+) -> None:
+    for _ in range(3):
+        with pytest.raises(CameraAuthFailed):
+            connect(password="wrong").open()
+    assert device.failed_logins <= 2
+    connect().open()
+    gate.forget("camera1")
+    with pytest.raises(CameraAuthFailed):
+        connect(password="wrong").open()
+
+
+def test_a_wrong_password_shows_even_where_the_device_information_is_open_to_all(
+    device: SoapDevice, connect: Connect
+) -> None:
+    device.open_operations |= {"GetDeviceInformation"}
+    with pytest.raises(CameraAuthFailed):
+        connect(password="wrong").open()
+    assert device.failed_logins <= 2
+    connect().open()
+
+
+def test_an_operation_the_account_may_not_use_is_not_taken_for_a_wrong_password(
+    device: SoapDevice, connect: Connect
+) -> None:
+    conn = connect()
+    conn.open()
+    device.answers["SetSynchronizationPoint"] = fault("ter:NotAuthorized", "needs operator")
+    with pytest.raises(CameraUnsupported):
+        conn.call("media", "SetSynchronizationPoint", {"ProfileToken": "MediaProfile00000"})
+    conn.call("media", "GetProfiles")
+
+
+@pytest.mark.parametrize("login", ["token", "digest", "both"])
+@pytest.mark.parametrize("operation", ["GetProfiles", "GetVideoSources"])
+def test_a_password_changed_on_the_device_is_noticed_with_two_logins(
+    device: SoapDevice, connect: Connect, login: str, operation: str
+) -> None:
+    device.login = login
+    conn = connect()
+    conn.open()
+    device.password = "another"
+    for _ in range(4):
+        with pytest.raises(CameraAuthFailed):
+            conn.call("media", operation)
+    assert device.failed_logins <= 2
+
+
+@pytest.mark.parametrize("good_for", [1, 2, 5])
+def test_a_device_that_renews_nonces_without_saying_so_goes_on(
+    device: SoapDevice, connect: Connect, good_for: int
+) -> None:
+    device.login, device.nonces_good_for = "digest", good_for
+    conn = connect()
+    conn.open()
+    for _ in range(12):
+        conn.call("media", "GetProfiles")
+    device.answers["SetSynchronizationPoint"] = fault("ter:NotAuthorized", "needs operator")
+    with pytest.raises(CameraUnsupported):
+        conn.call("media", "SetSynchronizationPoint", {"ProfileToken": "MediaProfile00000"})
+    conn.call("media", "GetProfiles")
+
+
+def test_an_old_digest_nonce_is_renewed(device: SoapDevice, connect: Connect) -> None:
+    device.login = "digest"
+    conn = connect()
+    conn.open()
+    seen: list[str] = []
+
+    def forget_first_nonce(request: Request) -> Reply:
+        seen.append(request.headers["Authorization"])
+        if len(seen) == 1:
+            return Reply(b"", 401, {"WWW-Authenticate": device._challenge() + ", stale=true"})
+        return soap("<trt:GetProfilesResponse/>")
+
+    device.answers["GetProfiles"] = forget_first_nonce
+    conn.call("media", "GetProfiles")
+    assert len(seen) == 2
+
+
+def test_without_a_user_name_no_credential_is_sent(device: SoapDevice, connect: Connect) -> None:
+    with pytest.raises(CameraAuthFailed):
+        connect(username="", password="").open()
+    device.login = "none"
+    conn = connect(username="", password="")
+    conn.open()
+    conn.call("media", "GetProfiles")
+    assert not any(request.with_token or request.with_digest for request in device.requests)
+
+
+def test_operations_open_to_all_are_asked_without_the_credential(device: SoapDevice, connect: Connect) -> None:
+    connect().open()
+    assert not any(request.with_token for request in device.requests if request.operation in PRE_AUTH)
+
+
+def test_tokens_of_many_threads_are_all_right(device: SoapDevice, connect: Connect) -> None:
+    conn = connect(timeout_s=20.0)
+    conn.open()
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: conn.call("media", "GetProfiles"), range(120)))
+    assert device.failed_logins == 0
+    nonces = {request.value("Nonce") for request in device.asked("GetProfiles")}
+    assert len(nonces) == 120
+
+
+def test_one_device_is_asked_at_most_four_things_at_once(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    conn.open()
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def slow(_: Request) -> str:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        threading.Event().wait(0.03)
+        with lock:
+            now[0] -= 1
+        return "<trt:GetProfilesResponse/>"
+
+    device.answers["GetProfiles"] = slow
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: conn.call("media", "GetProfiles"), range(24)))
+    assert most[0] == 4
+
+
+# -- services ----------------------------------------------------------------------------------
+
+
+def test_recording_search_and_replay_come_from_get_services(device: SoapDevice, connect: Connect) -> None:
+    device.services |= {
+        name: f"http://www.onvif.org/ver10/{space}/wsdl"
+        for name, space in {
+            "recording": "recording",
+            "search": "search",
+            "replay": "replay",
+            "deviceio": "deviceIO",
+        }.items()
+    }
+    conn = connect()
+    conn.open()
+    assert {"recording", "search", "replay", "deviceio"} <= set(conn.services)
+    assert conn.services["search"] == f"http://127.0.0.1:{device.port}/onvif/search"
+
+
+def test_without_get_services_the_capabilities_and_their_extension_are_read(
+    device: SoapDevice, connect: Connect
+) -> None:
+    device.answers["GetServices"] = fault("ter:ActionNotSupported", "no")
+    device.answers["GetCapabilities"] = (
+        "<tds:GetCapabilitiesResponse><tds:Capabilities>"
+        "<tt:Media><tt:XAddr>http://192.168.1.2/onvif/media_service</tt:XAddr></tt:Media>"
+        "<tt:Extension><tt:Search><tt:XAddr>http://192.168.1.2/onvif/search_service</tt:XAddr></tt:Search>"
+        "</tt:Extension></tds:Capabilities></tds:GetCapabilitiesResponse>"
+    )
+    conn = connect()
+    conn.open()
+    assert dict(conn.services) == {
+        "media": f"http://127.0.0.1:{device.port}/onvif/media_service",
+        "search": f"http://127.0.0.1:{device.port}/onvif/search_service",
+    }
+
+
+def test_a_service_address_that_cannot_be_used_costs_that_service_only(device: SoapDevice, connect: Connect) -> None:
+    media = service("http://www.onvif.org/ver10/media/wsdl", "http://10.0.0.1/onvif/m")
+    ptz = service("http://www.onvif.org/ver20/ptz/wsdl", "file:///etc/passwd")
+    device.answers["GetServices"] = f"<tds:GetServicesResponse>{ptz}{media}</tds:GetServicesResponse>"
+    conn = connect()
+    conn.open()
+    assert set(conn.services) == {"media"}
+    with pytest.raises(CameraUnsupported):
+        conn.call("ptz", "GetNodes")
+
+
+# -- errors, told apart by their cause ---------------------------------------------------------
+
+
+def test_a_fault_is_a_device_error_that_keeps_its_code_and_hides_its_words(
+    device: SoapDevice, connect: Connect
+) -> None:
+    conn = connect()
+    conn.open()
+    device.answers["GetProfiles"] = fault("ter:NoProfile", "<b>boo</b>".replace("<", "&lt;"))
+    with pytest.raises(SoapFault) as caught:
+        conn.call("media", "GetProfiles")
+    assert caught.value.codes == ("Sender", "NoProfile")
+    assert "boo" not in caught.value.detail
+
+
+def test_a_fault_with_an_undeclared_prefix_is_understood(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    conn.open()
+    device.answers["GetProfiles"] = fault("nosuchprefix:ActionNotSupported", "x", status=500)
+    with pytest.raises(CameraUnsupported):
+        conn.call("media", "GetProfiles")
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(b"<html>404</html>", 404), CameraUnsupported),
+        (Reply(b"", 500), CameraBadAnswer),
+        (Reply(b"<html/>", 200), CameraBadAnswer),
+        (Reply(b"", 200), CameraBadAnswer),
+        (Reply(b"", 503), CameraUnreachable),
+        (Reply(b"", 302, {"Location": "http://127.0.0.1:1/"}), CameraBadAnswer),
+        (soap("<trt:SomethingElse/>"), CameraBadAnswer),
+        (soap(""), CameraBadAnswer),
+        (fault("ter:OptionalActionNotImplemented", "x"), CameraUnsupported),
+        (fault("", "Optional Action Not Implemented", sender="s:Receiver"), CameraUnsupported),
+        (fault("ter:InvalidArgVal", "x", sender="s:Sender"), SoapFault),
+    ],
+)
+def test_each_refusal_has_its_own_error(
+    device: SoapDevice, connect: Connect, reply: Reply, error: type[DeviceError]
+) -> None:
+    conn = connect()
+    conn.open()
+    device.answers["GetProfiles"] = reply
+    with pytest.raises(error):
+        conn.call("media", "GetProfiles")
+
+
+def test_no_answer_is_unreachable(connect: Connect) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(CameraUnreachable):
+        connect(port=port).open()
+
+
+def test_a_check_costs_no_login_and_follows_the_clock(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    conn.open()
+    logins = device.good_logins
+    device.clock_ahead_s = 500.0
+    conn.check()
+    assert conn.clock_offset is not None
+    assert conn.clock_offset.offset_s == pytest.approx(500.0, abs=0.7)
+    device.open_operations = set()
+    conn.check()
+    assert device.good_logins == logins
+    assert device.failed_logins == 0
+
+
+def test_a_closed_connection_asks_no_more(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    conn.open()
+    conn.close()
+    conn.close()
+    with pytest.raises(CameraUnreachable):
+        conn.call("media", "GetProfiles")
+
+
+def test_device_strings_are_cleaned(device: SoapDevice, connect: Connect) -> None:
+    device.answers["GetDeviceInformation"] = (
+        "<tds:GetDeviceInformationResponse><tds:Manufacturer>A\u202e\n&lt;img src=x&gt;</tds:Manufacturer>"
+        f"<tds:Model>{'M' * 5000}</tds:Model></tds:GetDeviceInformationResponse>"
+    )
+    conn = connect()
+    conn.open()
+    assert conn.info.manufacturer == "A <img src=x>"
+    assert conn.info.model == "M" * 128
+
+
+def test_broken_xml_is_mended_for_this_device_only_and_remembered(device: SoapDevice, connect: Connect) -> None:
+    broken = soap("<tds:GetDeviceInformationResponse><tds:Model>M & N</tds:Model></tds:GetDeviceInformationResponse>")
+    device.answers["GetDeviceInformation"] = broken
+    conn = connect()
+    conn.open()
+    assert conn.info.model.startswith("M")
+    assert "mended" in {check.outcome for check in conn.checks}
+    device.answers["GetDeviceInformation"] = "<tds:GetDeviceInformationResponse/>"
+    other = connect()
+    other.open()
+    assert "mended" not in {check.outcome for check in other.checks}

@@ -1,0 +1,141 @@
+"""WS-Discovery: honest answers are listed, hostile ones are passed over."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.records import FoundDevice
+from onvif_services.discovery import discover, read_answer
+from tests.patience import LIMIT_S
+
+MATCH = (
+    '<?xml version="1.0"?><e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"'
+    ' xmlns:w="http://schemas.xmlsoap.org/ws/2004/08/addressing"'
+    ' xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:dn="http://www.onvif.org/ver10/network/wsdl">'
+    "<e:Header><w:RelatesTo>{relates}</w:RelatesTo></e:Header><e:Body><d:ProbeMatches><d:ProbeMatch>"
+    "<w:EndpointReference><w:Address>urn:uuid:1234</w:Address></w:EndpointReference>"
+    "<d:Types>{types}</d:Types><d:Scopes>{scopes}</d:Scopes><d:XAddrs>{xaddrs}</d:XAddrs>"
+    "<d:MetadataVersion>1</d:MetadataVersion></d:ProbeMatch></d:ProbeMatches></e:Body></e:Envelope>"
+)
+SCOPES = "onvif://www.onvif.org/name/Front%20door onvif://www.onvif.org/hardware/XVR5116 onvif://www.onvif.org/type/ptz"
+
+
+def _match(
+    xaddrs: str = "http://127.0.0.1:8000/onvif/device_service",
+    scopes: str = SCOPES,
+    types: str = "dn:NetworkVideoTransmitter",
+) -> bytes:
+    return MATCH.format(relates="urn:uuid:x", types=types, scopes=scopes, xaddrs=xaddrs).encode()
+
+
+Respond = Callable[[Callable[[bytes], list[bytes]]], tuple[str, int]]
+
+
+@pytest.fixture
+def respond() -> Iterator[Respond]:
+    """A device on loopback that answers each probe with some datagrams; gives its address."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    ended = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def start(answer: Callable[[bytes], list[bytes]]) -> tuple[str, int]:
+        def loop() -> None:
+            while not ended.is_set():
+                message, sender = sock.recvfrom(65536)
+                for reply in answer(message) if not ended.is_set() else ():
+                    sock.sendto(reply, sender)
+
+        threads.append(threading.Thread(target=loop, daemon=True))
+        threads[-1].start()
+        host, port = sock.getsockname()
+        return host, port
+
+    yield start
+    ended.set()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+        last.sendto(b"", sock.getsockname())
+    for thread in threads:
+        thread.join(LIMIT_S)
+    sock.close()
+
+
+def test_a_device_that_answers_is_listed_once(respond: Respond) -> None:
+    probes: list[bytes] = []
+    target = respond(lambda message: probes.append(message) or [_match(), _match()])  # type: ignore[func-returns-value] # append gives None
+    assert discover(0.5, targets=(target,)) == [
+        FoundDevice("127.0.0.1", 8000, "Front door", "XVR5116", "urn:uuid:1234")
+    ]
+    types = {match[1] if (match := re.search(rb"<d:Types>(.*)</d:Types>", probe)) else b"" for probe in probes}
+    assert types == {b"dn:NetworkVideoTransmitter", b"tds:Device", b""}
+
+
+def test_the_search_ends_in_time_even_if_answers_never_do(respond: Respond) -> None:
+    target = respond(lambda _: [_match(f"http://127.0.0.1:{port}/x") for port in range(1, 3000)])
+    began_s = time.monotonic()
+    found = discover(0.5, targets=(target,))
+    assert time.monotonic() - began_s < 1.5
+    assert len(found) <= 512
+
+
+def test_what_is_found_is_only_listed_and_not_spoken_to(respond: Respond) -> None:
+    """No credential, and not even a question: where an answer leads is looked at once a user adds it."""
+    with socket.create_server(("127.0.0.1", 0)) as named:
+        port = named.getsockname()[1]
+        target = respond(lambda _: [_match(f"http://127.0.0.1:{port}/onvif/device_service")])
+        assert [item.port for item in discover(0.5, targets=(target,))] == [port]
+        named.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            named.accept()
+
+
+def test_hostile_answers_are_passed_over_and_the_honest_one_is_kept(respond: Respond) -> None:
+    bomb = b'<!DOCTYPE x [<!ENTITY a "b">]>' + _match()
+    target = respond(lambda _: [b"", b"\0" * 60_000, bomb, b"<a>" * 20_000, _match()[:300], _match()])
+    assert [item.port for item in discover(0.5, targets=(target,))] == [8000]
+
+
+def test_nobody_there_is_an_empty_list() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        assert discover(0.3, targets=(sock.getsockname(),)) == []
+
+
+def test_a_device_is_listed_at_the_address_its_answer_came_from() -> None:
+    (found,) = read_answer(_match("http://8.8.8.8:8080/onvif/device_service"), "192.168.1.9")
+    assert (found.host, found.port) == ("192.168.1.9", 8080)
+    both = "http://169.254.1.1/onvif/device_service http://192.168.1.9:8899/onvif/device_service"
+    (found,) = read_answer(_match(both), "192.168.1.9")
+    assert (found.host, found.port) == ("192.168.1.9", 8899)
+
+
+@pytest.mark.parametrize("xaddrs", ["", "http://", "file:///x", "http://h:99999/", "http://[::1/", "rtsp://h/"])
+def test_without_a_usable_address_nothing_is_listed(xaddrs: str) -> None:
+    assert read_answer(_match(xaddrs), "192.168.1.9") in (
+        [],
+        [FoundDevice("192.168.1.9", 80, "Front door", "XVR5116", "urn:uuid:1234")],
+    )
+
+
+def test_printers_are_no_cameras() -> None:
+    assert read_answer(_match(types="wsdp:Device pub:Computer", scopes=""), "192.168.1.9") == []
+
+
+def test_names_are_decoded_and_cleaned() -> None:
+    scopes = "onvif://www.onvif.org/name/%3Cimg%20src%3Dx%3E%00%E2%80%AE onvif://www.onvif.org/hardware/" + "x" * 1000
+    (found,) = read_answer(_match(scopes=scopes), "192.168.1.9")
+    assert found.name == "<img src=x>"
+    assert len(found.hardware) == 128
+
+
+@given(st.binary(max_size=300))
+def test_any_datagram_is_read_without_an_error(message: bytes) -> None:
+    read_answer(message, "192.168.1.9")

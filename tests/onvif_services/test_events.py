@@ -1,0 +1,86 @@
+"""PullPoint subscriptions: pulled, renewed, always ended; and PTZ, which is as small."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.errors import CameraBadAnswer, DeviceError
+from onvif_services.connection import DeviceConnection
+from onvif_services.events import PullPoint
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.soap_device import SoapDevice, fault
+
+SUBSCRIBED = (
+    "<tev:CreatePullPointSubscriptionResponse><tev:SubscriptionReference>"
+    "<wsa:Address>http://192.168.5.5:8080/onvif/subscription?Idx=7</wsa:Address>"
+    '<wsa:ReferenceParameters><axis:Id xmlns:axis="http://axis.example/event">42</axis:Id></wsa:ReferenceParameters>'
+    "</tev:SubscriptionReference><wsnt:CurrentTime>2026-11-22T10:00:00Z</wsnt:CurrentTime>"
+    "<wsnt:TerminationTime>2026-11-22T10:01:00Z</wsnt:TerminationTime></tev:CreatePullPointSubscriptionResponse>"
+)
+PULLED = (
+    "<tev:PullMessagesResponse><tev:CurrentTime>2026-11-22T10:00:01Z</tev:CurrentTime>"
+    "<tev:TerminationTime>2026-11-22T10:01:01Z</tev:TerminationTime><wsnt:NotificationMessage>"
+    '<wsnt:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">tns1:VideoSource/MotionAlarm</wsnt:Topic>'
+    '<wsnt:Message><tt:Message UtcTime="2026-11-22T10:00:00.5Z" PropertyOperation="Changed"><tt:Source>'
+    '<tt:SimpleItem Name="Source" Value="00000"/></tt:Source>'
+    '<tt:Data><tt:SimpleItem Name="State" Value="true"/></tt:Data>'
+    "</tt:Message></wsnt:Message></wsnt:NotificationMessage></tev:PullMessagesResponse>"
+)
+
+
+def _opened(device: SoapDevice, connect: Connect) -> DeviceConnection:
+    device.services["events"] = "http://www.onvif.org/ver10/events/wsdl"
+    device.services["ptz"] = "http://www.onvif.org/ver20/ptz/wsdl"
+    device.answers["CreatePullPointSubscription"] = SUBSCRIBED
+    device.answers["PullMessages"] = PULLED
+    device.answers["Renew"] = "<wsnt:RenewResponse/>"
+    device.answers["Unsubscribe"] = "<wsnt:UnsubscribeResponse/>"
+    conn = connect()
+    conn.open()
+    return conn
+
+
+def test_a_subscription_is_pulled_at_our_host_with_its_parameters_and_ended(
+    device: SoapDevice, connect: Connect
+) -> None:
+    conn = _opened(device, connect)
+    with PullPoint(conn) as events:
+        (message,) = events.pull(timeout_s=1.0)
+        (again,) = events.pull(timeout_s=1.0)
+        events.renew()
+    assert message == again
+    assert message.topic == "tns1:VideoSource/MotionAlarm"
+    assert message.at_utc == datetime(2026, 11, 22, 10, 0, 0, 500_000, UTC)
+    assert message.operation == "Changed"
+    assert message.source == (("Source", "00000"),)
+    assert message.data == (("State", "true"),)
+    for operation, times in (("PullMessages", 2), ("Renew", 1), ("Unsubscribe", 1)):
+        asked = device.asked(operation)
+        assert len(asked) == times
+        assert {request.path for request in asked} == {"/onvif/subscription?Idx=7"}
+        assert all(request.value("Id") == "42" and 'IsReferenceParameter="true"' in request.text for request in asked)
+    assert device.asked("PullMessages")[0].value("Timeout") == "PT1S"
+
+
+def test_a_subscription_is_ended_even_when_pulling_fails(device: SoapDevice, connect: Connect) -> None:
+    conn = _opened(device, connect)
+    device.answers["PullMessages"] = fault("ter:InvalidArgVal", "x")
+    events = PullPoint(conn)
+    events.open()
+    with pytest.raises(DeviceError):
+        events.pull()
+    device.answers["Unsubscribe"] = fault("", "gone", sender="s:Receiver")
+    events.close()
+    events.close()
+    assert len(device.asked("Unsubscribe")) == 1
+    with pytest.raises(CameraBadAnswer):
+        events.pull()
+
+
+def test_a_subscription_address_that_cannot_be_one_is_refused(device: SoapDevice, connect: Connect) -> None:
+    conn = _opened(device, connect)
+    device.answers["CreatePullPointSubscription"] = SUBSCRIBED.replace("http://192.168.5.5:8080/", "gopher://x/")
+    with pytest.raises(CameraBadAnswer):
+        PullPoint(conn).open()

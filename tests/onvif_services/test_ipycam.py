@@ -1,0 +1,70 @@
+"""Against ipycam, an independent virtual camera: tokens with a clock window even on the time, and
+snapshots behind Basic. Only its HTTP side is started, on loopback."""
+
+from __future__ import annotations
+
+import pytest
+from ipycam.camera import IPCamera
+
+from core.errors import CameraAuthFailed, CameraUnsupported
+from core.records import ProfileRole
+from onvif_services import media, ptz
+from onvif_services.connection import DeviceConnection
+from onvif_services.probe import probe_address
+from onvif_services.snapshot import fetch_snapshot, jpeg_size
+from tests.onvif_services.connecting import Connect
+
+
+def _opened(camera: IPCamera, connect: Connect) -> DeviceConnection:
+    conn = connect(port=camera.config.onvif_port, password=camera.config.password)
+    conn.open()
+    return conn
+
+
+def test_it_is_found_and_opened(ipycam: IPCamera, connect: Connect) -> None:
+    assert probe_address("127.0.0.1", ipycam.config.onvif_port) == ipycam.config.onvif_port
+    conn = _opened(ipycam, connect)
+    assert conn.info.manufacturer == ipycam.config.manufacturer
+    assert {"device", "media", "ptz"} == set(conn.services)
+    assert conn.clock_offset is not None
+    assert abs(conn.clock_offset.offset_s) < 2
+
+
+def test_its_channel_has_a_main_and_a_sub_profile(ipycam: IPCamera, connect: Connect) -> None:
+    conn = _opened(ipycam, connect)
+    (channel,) = media.read_channels(conn)
+    main, sub = channel.profiles
+    assert (main.profile_token, main.role, main.has_ptz) == ("Profile_Main", ProfileRole.MAIN, True)
+    assert main.video is not None
+    assert (main.video.codec, main.video.width, main.video.height) == (
+        "h264",
+        ipycam.config.main_width,
+        ipycam.config.main_height,
+    )
+    assert (sub.profile_token, sub.role) == ("Profile_Sub", ProfileRole.SUB)
+    assert media.stream_uri(conn, "Profile_Main") == ipycam.config.main_stream_rtsp
+    assert channel.problem is None
+
+
+def test_its_snapshot_behind_basic_is_fetched(ipycam: IPCamera, connect: Connect) -> None:
+    conn = _opened(ipycam, connect)
+    assert jpeg_size(fetch_snapshot(conn, "Profile_Main"))[0] > 0
+
+
+def test_its_ptz_moves_although_its_answers_use_an_undeclared_prefix(ipycam: IPCamera, connect: Connect) -> None:
+    conn = _opened(ipycam, connect)
+    ptz.continuous_move(conn, "Profile_Main", pan=0.5)
+    ptz.stop(conn, "Profile_Main")
+    token = ptz.set_preset(conn, "Profile_Main", "Gate")
+    assert token in {preset.preset_token for preset in ptz.read_presets(conn, "Profile_Main")}
+
+
+def test_what_it_does_not_know_is_unsupported(ipycam: IPCamera, connect: Connect) -> None:
+    conn = _opened(ipycam, connect)
+    with pytest.raises(CameraUnsupported):
+        media.request_key_frame(conn, "Profile_Main")
+
+
+def test_a_wrong_password_is_told_as_such(ipycam: IPCamera, connect: Connect) -> None:
+    with pytest.raises(CameraAuthFailed):
+        connect(port=ipycam.config.onvif_port, password="wrong").open()

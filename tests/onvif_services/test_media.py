@@ -1,0 +1,306 @@
+"""Channels, stream addresses and key frames from Media and Media2."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.records import Channel, MediaProfile, ProfileRole, VideoFormat
+from onvif_services import media
+from onvif_services.connection import DeviceConnection
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.soap_device import Request, SoapDevice, fault, profile, profile2
+
+
+def _opened(connect: Connect) -> DeviceConnection:
+    conn = connect()
+    conn.open()
+    return conn
+
+
+def _profiles(device: SoapDevice, *items: str) -> None:
+    device.answers["GetProfiles"] = f"<trt:GetProfilesResponse>{''.join(items)}</trt:GetProfilesResponse>"
+
+
+def _with_media2(device: SoapDevice, media1: list[str], media2: list[str]) -> None:
+    """Answers GetProfiles by the path that the request came to."""
+    device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
+
+    def answer(request: Request) -> str:
+        if request.path.endswith("media2"):
+            return f"<tr2:GetProfilesResponse>{''.join(media2)}</tr2:GetProfilesResponse>"
+        return f"<trt:GetProfilesResponse>{''.join(media1)}</trt:GetProfilesResponse>"
+
+    device.answers["GetProfiles"] = answer
+
+
+def _tokens(channel: Channel) -> list[tuple[str, str]]:
+    return [(item.profile_token, item.role.value) for item in channel.profiles]
+
+
+def test_a_recorder_with_dahua_like_tokens_becomes_channels_with_main_and_sub(
+    device: SoapDevice, connect: Connect
+) -> None:
+    listed = []
+    for n in range(16):
+        listed.append(profile(f"MediaProfile{n:03}00", f"{n:03}00", 1920, 1080))
+        listed.append(profile(f"MediaProfile{n:03}01", f"{n:03}00", 640, 360))
+    _profiles(device, *listed)
+    channels = media.read_channels(_opened(connect))
+    assert [channel.number for channel in channels] == list(range(1, 17))
+    assert [channel.name for channel in channels] == [f"Channel {n}" for n in range(1, 17)]
+    assert _tokens(channels[1]) == [("MediaProfile00100", "main"), ("MediaProfile00101", "sub")]
+    assert channels[1].video_source_token == "00100"
+    assert channels[0].profiles[0].video == VideoFormat("h264", 1920, 1080, 25.0, 4096, 50)
+    assert not any(channel.problem for channel in channels)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_elements_is_the_devices_own(device: SoapDevice, connect: Connect, seed: int) -> None:
+    """zeep gives None in silence when elements stand in another order than the schema's."""
+    shuffled = (
+        '<trt:Profiles token="P1"><tt:VideoEncoderConfiguration token="E">'
+        "<tt:H264><tt:GovLength>50</tt:GovLength></tt:H264>"
+        "<tt:RateControl><tt:BitrateLimit>4096</tt:BitrateLimit><tt:FrameRateLimit>25</tt:FrameRateLimit></tt:RateControl>"
+        "<tt:Resolution><tt:Height>1080</tt:Height><tt:Width>1920</tt:Width></tt:Resolution>"
+        "<tt:Encoding>H264</tt:Encoding><tt:Vendor>x</tt:Vendor></tt:VideoEncoderConfiguration>"
+        '<tt:VideoSourceConfiguration token="C"><tt:SourceToken>S1</tt:SourceToken></tt:VideoSourceConfiguration>'
+        "<tt:Name>Main</tt:Name></trt:Profiles>"
+    )
+    items = [shuffled, profile("P2", "S1", 640, 360), profile("P3", "S2", 1280, 720)]
+    random.Random(seed).shuffle(items)
+    _profiles(device, *items)
+    channels = {channel.video_source_token: channel for channel in media.read_channels(_opened(connect))}
+    assert _tokens(channels["S1"]) == [("P1", "main"), ("P2", "sub")]
+    assert channels["S1"].profiles[0].video == VideoFormat("h264", 1920, 1080, 25.0, 4096, 50)
+    assert _tokens(channels["S2"]) == [("P3", "main")]
+
+
+def test_profiles_that_only_media2_lists_are_found(device: SoapDevice, connect: Connect) -> None:
+    _with_media2(device, [profile("Sub", "S1", 640, 360)], [profile2("Main", "S1", 2560, 1440)])
+    (channel,) = media.read_channels(_opened(connect))
+    main, sub = channel.profiles
+    assert (main.profile_token, main.service, main.role) == ("Main", "media2", ProfileRole.MAIN)
+    assert main.video == VideoFormat("hevc", 2560, 1440, 20.0, 2048, 60)
+    assert (sub.profile_token, sub.service, sub.role) == ("Sub", "media", ProfileRole.SUB)
+
+
+@pytest.mark.parametrize("wrong", ["", "JPEG", "H264"])
+def test_where_media_cannot_name_h265_media2_is_believed(device: SoapDevice, connect: Connect, wrong: str) -> None:
+    _with_media2(device, [profile("Main", "S1", 1920, 1080, wrong)], [profile2("Main", "S1", 1920, 1080, "H265")])
+    (channel,) = media.read_channels(_opened(connect))
+    (main,) = channel.profiles
+    assert main.video is not None
+    assert (main.video.codec, main.service) == ("hevc", "media2")
+
+
+def test_a_device_with_media2_alone_is_read(device: SoapDevice, connect: Connect) -> None:
+    _with_media2(device, [], [profile2("A", "S1", 1920, 1080, "H264")])
+    del device.services["media"]
+    device.answers["GetCapabilities"] = fault("ter:ActionNotSupported", "no")
+    device.answers["GetStreamUri"] = (
+        "<tr2:GetStreamUriResponse><tr2:Uri>rtsp://1.2.3.4/a</tr2:Uri></tr2:GetStreamUriResponse>"
+    )
+    conn = _opened(connect)
+    (channel,) = media.read_channels(conn)
+    assert media.stream_uri(conn, "A", "media2") == "rtsp://127.0.0.1:554/a"
+    assert channel.problem is None
+    assert device.asked("GetStreamUri")[0].value("Protocol") == "RTSP"
+
+
+def test_one_media_service_that_fails_leaves_the_other(device: SoapDevice, connect: Connect) -> None:
+    device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
+    good = f"<trt:GetProfilesResponse>{profile('A', 'S', 1, 1)}</trt:GetProfilesResponse>"
+    device.answers["GetProfiles"] = lambda request: (
+        fault("ter:ActionNotSupported", "no") if request.path.endswith("media2") else good
+    )
+    conn = _opened(connect)
+    assert len(media.read_channels(conn)) == 1
+    outcomes = {check.name: check.outcome for check in conn.checks}
+    assert outcomes["profiles of media2"] == "camera_unsupported"
+    assert outcomes["profiles of media"] == "ok"
+
+
+def test_channels_without_an_encoder_or_without_an_address_are_marked_dead(
+    device: SoapDevice, connect: Connect
+) -> None:
+    _profiles(device, profile("A", "S1", 1920, 1080), profile("B", "S2", 0, 0, ""), profile("C", "S3", 1920, 1080))
+    device.answers["GetStreamUri"] = lambda request: (
+        fault("ter:NoSuchStream", "x")
+        if request.value("ProfileToken") == "C"
+        else "<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>rtsp://x/a</tt:Uri></trt:MediaUri></trt:GetStreamUriResponse>"
+    )
+    one, two, three = media.read_channels(_opened(connect))
+    assert one.problem is None
+    assert two.problem is not None
+    assert two.problem.code == "camera_no_signal"
+    assert three.problem is not None
+    assert three.problem.code == "camera_unreachable"
+
+
+@pytest.mark.parametrize(("sources", "channels"), [(("S1", ""), 1), (("", ""), 1), (("S1", "S2", ""), 3)])
+def test_a_profile_without_a_source_joins_the_only_one_there_is(
+    device: SoapDevice, connect: Connect, sources: tuple[str, ...], channels: int
+) -> None:
+    _profiles(device, *(profile(f"P{n}", source, 640, 360) for n, source in enumerate(sources)))
+    assert len(media.read_channels(_opened(connect))) == channels
+
+
+def test_channels_stand_in_the_order_of_the_video_sources(device: SoapDevice, connect: Connect) -> None:
+    _profiles(device, profile("A", "S10", 1, 1), profile("B", "S2", 1, 1), profile("C", "S99", 1, 1))
+    device.answers["GetVideoSources"] = (
+        '<trt:GetVideoSourcesResponse><trt:VideoSources token="S2"/><trt:VideoSources token="S10"/>'
+        '<trt:VideoSources token="S3"/></trt:GetVideoSourcesResponse>'
+    )
+    channels = media.read_channels(_opened(connect))
+    assert [channel.video_source_token for channel in channels] == ["S2", "S10", "S3", "S99"]
+    assert [channel.problem is not None for channel in channels] == [False, False, True, False]
+
+
+def _profile(token: str, pixels: tuple[int, int] | None, codec: str = "h264") -> MediaProfile:
+    video = VideoFormat(codec, *pixels) if pixels else None
+    return MediaProfile(token, token, "S", video)
+
+
+@pytest.mark.parametrize(
+    ("given", "main", "sub"),
+    [
+        ([_profile("P2", (640, 360)), _profile("P1", (1920, 1080))], "P1", "P2"),
+        ([_profile("P1", (640, 360)), _profile("P2", (1920, 1080))], "P2", "P1"),
+        ([_profile("P10", (704, 576)), _profile("P2", (704, 576)), _profile("P1", (1920, 1080))], "P1", "P2"),
+        ([_profile("P1", (1920, 1080)), _profile("P2", (1920, 1080))], "P1", "P2"),
+        ([_profile("P3", (1280, 720)), _profile("P2", (640, 360)), _profile("P1", (1920, 1080))], "P1", "P2"),
+        ([_profile("P1", (3840, 2160), "mjpeg"), _profile("P2", (1280, 720))], "P2", None),
+        ([_profile("P1", (640, 480), "mjpeg")], "P1", None),
+        ([_profile("P1", None)], None, None),
+        ([], None, None),
+    ],
+)
+def test_main_and_sub_are_told_by_pixels_and_then_by_the_order_of_tokens(
+    given: list[MediaProfile], main: str | None, sub: str | None
+) -> None:
+    found = media.with_roles(given)
+    assert len(found) == len(given)
+    roles = {item.role: item.profile_token for item in found}
+    assert roles.get(ProfileRole.MAIN) == main
+    assert roles.get(ProfileRole.SUB) == sub
+
+
+def test_a_channel_takes_the_devices_name_when_it_is_one(device: SoapDevice, connect: Connect) -> None:
+    _profiles(
+        device,
+        profile("A", "S1", 1, 1, name="Front door"),
+        profile("B", "S2", 1, 1, name="VideoSourceConfig_2"),
+        profile("C", "S3", 1, 1, name="Yard"),
+        profile("D", "S4", 1, 1, name="Yard"),
+    )
+    names = [channel.name for channel in media.read_channels(_opened(connect), check_streams=False)]
+    assert names == ["Front door", "Channel 2", "Channel 3", "Channel 4"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["VideoSource_1", "VideoSourceConfig", "VideoSourceToken", "CH1", "channel 3", "vsconf", "Channel12", "0001", ""],
+)
+def test_names_that_makers_give_to_every_input_are_generic(name: str) -> None:
+    assert media._GENERIC_NAME.fullmatch(name)
+
+
+def test_hostile_profiles_cost_no_more_than_themselves(device: SoapDevice, connect: Connect) -> None:
+    _profiles(
+        device,
+        profile("A", "S1", 1920, 1080),
+        profile("x" * 5000, "S2", 1, 1),
+        '<trt:Profiles token=""/>',
+        "<trt:Profiles/>",
+        profile("B", "S3", 10**12, -5, name="&lt;img src=x onerror=alert(1)&gt;"),
+        *(profile(f"N{n}", "S4", 1, 1) for n in range(1500)),
+    )
+    channels = media.read_channels(_opened(connect), check_streams=False)
+    assert channels[0].profiles[0].profile_token == "A"
+    assert channels[1].name == "<img src=x onerror=alert(1)>"
+    assert channels[1].profiles[0].video == VideoFormat("h264", None, None, 25.0, 4096, 50)
+    assert sum(len(channel.profiles) for channel in channels) <= media.MAX_PROFILES
+
+
+# -- stream addresses --------------------------------------------------------------------------
+
+
+def _uri(device: SoapDevice, uri: str) -> None:
+    device.answers["GetStreamUri"] = (
+        f"<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>{uri}</tt:Uri></trt:MediaUri></trt:GetStreamUriResponse>"
+    )
+
+
+def test_a_stream_address_is_at_our_host_and_the_devices_rtsp_port_without_user_info(
+    device: SoapDevice, connect: Connect
+) -> None:
+    conn = _opened(connect)
+    _uri(device, "rtsp://admin:geheim@192.168.7.7:5554/cam/realmonitor?channel=1&amp;subtype=0")
+    uri = media.stream_uri(conn, "MediaProfile00000")
+    assert uri == "rtsp://127.0.0.1:5554/cam/realmonitor?channel=1&subtype=0"
+    asked = device.asked("GetStreamUri")[-1]
+    assert (asked.value("Stream"), asked.value("Protocol")) == ("RTP-Unicast", "RTSP")
+    assert asked.value("ProfileToken") == "MediaProfile00000"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["", "file:///etc/passwd", "http://10.0.0.1/x", "concat:rtsp://a|rtsp://b", "rtsp://h/a&#10;b", "-i", "rtsp:x"],
+)
+def test_hostile_stream_addresses_are_bad_answers(device: SoapDevice, connect: Connect, uri: str) -> None:
+    conn = _opened(connect)
+    _uri(device, uri)
+    with pytest.raises(CameraBadAnswer):
+        media.stream_uri(conn, "MediaProfile00000")
+
+
+@pytest.mark.parametrize("token", ["", "a\x00b", "a\nb", "x" * 300])
+def test_a_token_that_none_can_be_is_refused_before_the_device_is_asked(
+    device: SoapDevice, connect: Connect, token: str
+) -> None:
+    conn = _opened(connect)
+    with pytest.raises(DeviceError):
+        media.stream_uri(conn, token)
+    assert not device.asked("GetStreamUri")
+
+
+@pytest.mark.parametrize("token", ["a/b", "../..", "a?b", "<x>&amp;", "Überwachung", "-i"])
+def test_odd_tokens_reach_the_device_as_they_are(device: SoapDevice, connect: Connect, token: str) -> None:
+    conn = _opened(connect)
+    media.request_key_frame(conn, token)
+    sent = device.asked("SetSynchronizationPoint")[0].value("ProfileToken")
+    assert sent.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == token
+
+
+def test_the_other_media_service_is_asked_where_the_first_cannot_say(device: SoapDevice, connect: Connect) -> None:
+    device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
+    conn = _opened(connect)
+    device.answers["GetStreamUri"] = lambda request: (
+        "<tr2:GetStreamUriResponse><tr2:Uri>rtsp://h:554/b</tr2:Uri></tr2:GetStreamUriResponse>"
+        if request.path.endswith("media2")
+        else fault("ter:NoProfile", "x")
+    )
+    assert media.stream_uri(conn, "P", "media") == "rtsp://127.0.0.1:554/b"
+
+
+def test_without_a_media_service_it_is_unsupported(device: SoapDevice, connect: Connect) -> None:
+    del device.services["media"]
+    conn = _opened(connect)
+    for call in (
+        lambda: media.read_channels(conn),
+        lambda: media.stream_uri(conn, "P"),
+        lambda: media.request_key_frame(conn, "P"),
+    ):
+        with pytest.raises(CameraUnsupported) as caught:
+            call()
+        assert caught.value.service == "media"
+
+
+def test_a_device_that_goes_away_while_channels_are_read_is_unreachable(device: SoapDevice, connect: Connect) -> None:
+    conn = _opened(connect)
+    conn.close()
+    with pytest.raises(CameraUnreachable):
+        media.read_channels(conn)

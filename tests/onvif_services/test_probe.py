@@ -1,0 +1,98 @@
+"""Finding the ONVIF port of an address."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from core.errors import CameraBadAnswer, CameraUnreachable
+from onvif_services.media import stream_uri
+from onvif_services.probe import probe_address
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.raw_server import Serve
+from tests.onvif_services.soap_device import SoapDevice, fault
+from tests.patience import LIMIT_S
+
+
+def _closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _web_server(sock: socket.socket) -> None:
+    sock.recv(65536)
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
+
+
+def _guarded(sock: socket.socket) -> None:
+    sock.recv(65536)
+    sock.sendall(b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n')
+
+
+def _silent(sock: socket.socket) -> None:
+    sock.settimeout(LIMIT_S)
+    while sock.recv(65536):
+        pass
+
+
+def test_the_port_that_speaks_onvif_is_found_among_others(device: SoapDevice, serve: Serve) -> None:
+    ports = (_closed_port(), serve(_web_server), serve(_guarded), serve(_silent), device.port)
+    began_s = time.monotonic()
+    assert probe_address("127.0.0.1", ports=ports, timeout_s=5.0) == device.port
+    assert time.monotonic() - began_s < 1.5
+
+
+def test_no_credential_is_sent_while_probing(device: SoapDevice) -> None:
+    probe_address("127.0.0.1", device.port)
+    assert not any(request.with_token or "Authorization" in request.headers for request in device.requests)
+
+
+def test_a_device_that_refuses_the_time_is_one_all_the_same(device: SoapDevice) -> None:
+    device.open_operations = set()
+    assert probe_address("127.0.0.1", device.port) == device.port
+    device.login = "digest"
+    assert probe_address("127.0.0.1", device.port) == device.port
+    device.login = "none"
+    device.answers["GetSystemDateAndTime"] = fault("ter:ActionNotSupported", "no", status=500)
+    assert probe_address("127.0.0.1", device.port) == device.port
+
+
+def test_the_earlier_port_is_taken_when_two_speak_onvif(device: SoapDevice) -> None:
+    other = SoapDevice()
+    other.start()
+    try:
+        assert probe_address("127.0.0.1", ports=(other.port, device.port)) == other.port
+        assert probe_address("127.0.0.1", ports=(device.port, other.port)) == device.port
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_ipv6_addresses_work(connect: Connect, host: str) -> None:
+    device = SoapDevice("::1")
+    device.start()
+    try:
+        assert probe_address(host, device.port) == device.port
+        conn = connect(host=host, port=device.port)
+        conn.open()
+        assert conn.services["media"] == f"http://[::1]:{device.port}/onvif/media"
+        assert stream_uri(conn, "MediaProfile00000") == "rtsp://[::1]:554/live/MediaProfile00000"
+        assert device.asked("GetProfiles") == []
+    finally:
+        device.stop()
+
+
+def test_nothing_there_is_unreachable(serve: Serve) -> None:
+    with pytest.raises(CameraUnreachable):
+        probe_address("127.0.0.1", _closed_port(), timeout_s=2.0)
+    with pytest.raises(CameraUnreachable):
+        probe_address("127.0.0.1", ports=(_closed_port(), serve(_silent)), timeout_s=0.5)
+    with pytest.raises(CameraUnreachable):
+        probe_address("no-such-host.invalid", timeout_s=3.0)
+
+
+def test_a_web_server_that_is_no_camera_is_told_so(serve: Serve) -> None:
+    with pytest.raises(CameraBadAnswer):
+        probe_address("127.0.0.1", serve(_web_server), timeout_s=2.0)

@@ -1,0 +1,288 @@
+"""FindEvents: asked page by page, bounded, always ended; what a recorder ignores of the question is done here."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.recordings import EventSearch
+from onvif_services import recording_search, searches
+from onvif_services.connection import DeviceConnection
+from onvif_services.recording_search import HISTORY, bare_topic, is_history
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.recorder_answers import begun, event, events, make_recorder, one_after_another, state
+from tests.onvif_services.soap_device import Reply, Request, SoapDevice, fault, soap
+
+DAY = datetime(2026, 11, 22, tzinfo=UTC)
+MOTION = "tns1:RuleEngine/CellMotionDetector/Motion"
+
+
+@pytest.fixture
+def recorder(device: SoapDevice, connect: Connect) -> DeviceConnection:
+    make_recorder(device)
+    conn = connect()
+    conn.open()
+    return conn
+
+
+def _find(conn: DeviceConnection, **options: Any) -> EventSearch:
+    return recording_search.find_events(conn, start=DAY, end=DAY + timedelta(days=1), **{"deadline_s": 10.0, **options})
+
+
+def _at(hour: int, minute: int = 0) -> datetime:
+    return DAY + timedelta(hours=hour, minutes=minute)
+
+
+def test_the_question_names_window_scope_topics_and_start_state(device: SoapDevice, recorder: DeviceConnection) -> None:
+    _find(recorder, topics=HISTORY, recording_tokens=("R1", "R2"))
+    (asked,) = device.asked("FindEvents")
+    assert asked.value("StartPoint").startswith("2026-11-22T00:00:00")
+    assert asked.value("EndPoint").startswith("2026-11-23T00:00:00")
+    assert asked.value("IncludeStartState") == "true"
+    assert re.findall(r"IncludedRecordings[^>]*>(R\d)<", asked.text) == ["R1", "R2"]
+    assert asked.value("TopicExpression") == "|".join(HISTORY)
+    assert 'xmlns:tns1="http://www.onvif.org/ver10/topics"' in asked.text
+    (page,) = device.asked("GetEventSearchResults")
+    assert page.value("SearchToken") == "s1"
+    assert page.value("WaitTime") == "PT2S"
+    assert len(device.asked("EndSearch")) == 1
+
+
+def test_an_event_is_read_whole(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["GetEventSearchResults"] = events(event("2026-11-22T01:00:00.5Z", start_state="FALSE"))
+    result = _find(recorder)
+    (one,) = result.events
+    assert result.complete
+    assert (one.time, one.topic) == (_at(1) + timedelta(milliseconds=500), "tns1:RecordingHistory/Track/State")
+    assert (one.recording_token, one.track_token, one.active, one.is_start_state) == ("R1", "V1", True, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "active"), [("true", True), ("TRUE", True), ("1", True), ("0", False), ("False", False), ("?", None)]
+)
+def test_states_are_read_in_every_spelling_and_times_without_zone(
+    device: SoapDevice, recorder: DeviceConnection, value: str, active: bool | None
+) -> None:
+    device.answers["GetEventSearchResults"] = events(event("2026-11-22T01:00:00", value))
+    (one,) = _find(recorder).events
+    assert (one.active, one.time) == (active, _at(1))
+
+
+def test_elements_in_another_order_are_read(device: SoapDevice, recorder: DeviceConnection) -> None:
+    turned = (
+        '<tt:Result><tt:Event><wsnt:Message><tt:Message UtcTime="2026-11-22T05:00:00Z"><tt:Data>'
+        '<tt:SimpleItem Value="TRUE" Name="IsMotion"/></tt:Data><tt:Source/></tt:Message></wsnt:Message>'
+        f"<wsnt:Topic> {MOTION} </wsnt:Topic></tt:Event><tt:RecordingToken>R2</tt:RecordingToken></tt:Result>"
+    )
+    answer = events(turned, state_="").replace("</tse:ResultList>", state("Completed") + "</tse:ResultList>")
+    device.answers["GetEventSearchResults"] = answer
+    (one,) = _find(recorder).events
+    assert (one.topic, one.recording_token, one.active, one.time) == (MOTION, "R2", True, _at(5))
+
+
+def test_pages_in_any_order_come_out_sorted_and_progress_is_told(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    moments = [_at(hour, minute) for hour in range(24) for minute in range(0, 60, 10)]
+    written = [f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in moments]
+    parts = [written[at : at + 50] for at in range(0, len(written), 50)]
+    listed = [events(*map(event, reversed(part)), state_=state("Searching")) for part in reversed(parts)]
+    device.answers["GetEventSearchResults"] = one_after_another(*listed, events())
+    counted: list[int] = []
+    result = _find(recorder, on_progress=counted.append)
+    assert result.complete
+    assert [item.time for item in result.events] == moments
+    assert counted == [44, 94, 144, 144]
+
+
+def test_a_filter_that_is_ignored_is_applied_here(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["GetEventSearchResults"] = events(
+        event("2026-11-22T01:00:00Z"),
+        event("2026-11-22T02:00:00Z", topic="onvif:RecordingHistory/onvif:Track/State"),
+        event("2026-11-22T03:00:00Z", token="R2"),
+        event("2026-11-22T04:00:00Z", topic=MOTION, name="IsMotion"),
+        event("2026-11-25T00:00:00Z"),
+        event("1970-01-01T00:00:00Z", topic=MOTION),
+    )
+    result = _find(recorder, topics=HISTORY, recording_tokens=("R1",))
+    assert [item.time for item in result.events] == [_at(1), _at(2)]
+
+
+def test_start_states_begin_the_window_whatever_their_own_time(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["GetEventSearchResults"] = events(
+        event("2026-11-22T03:00:00Z", "false"),
+        event("2026-11-10T03:00:00Z", "true", start_state="TRUE"),
+    )
+    result = _find(recorder)
+    assert result.has_start_states
+    assert [(item.time, item.active, item.is_start_state) for item in result.events] == [
+        (DAY, True, True),
+        (_at(3), False, False),
+    ]
+
+
+def test_changes_before_the_window_tell_the_state_where_it_begins(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    device.answers["GetEventSearchResults"] = events(
+        event("2026-11-20T00:00:00Z", "true"), event("2026-11-21T00:00:00Z", "false"), event("2026-11-19T00:00:00Z")
+    )
+    result = _find(recorder)
+    assert [(item.time, item.active, item.is_start_state) for item in result.events] == [(DAY, False, True)]
+    assert result.has_start_states
+
+
+def test_without_start_states_it_says_so(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["GetEventSearchResults"] = events(event("2026-11-22T03:00:00Z", "false"))
+    assert not _find(recorder).has_start_states
+
+
+def test_topics_that_the_device_does_not_know_are_left_out_of_the_question(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    def find(request: Request) -> Reply:
+        is_filtered = "TopicExpression" in request.text
+        return fault("ter:InvalidFilterFault", "topic") if is_filtered else soap(begun("FindEvents"))
+
+    device.answers["FindEvents"] = find
+    device.answers["GetEventSearchResults"] = events(
+        event("2026-11-22T01:00:00Z"), event("2026-11-22T02:00:00Z", topic=MOTION)
+    )
+    assert len(_find(recorder, topics=HISTORY).events) == 1
+
+
+@pytest.mark.parametrize("said", ["", state("Unknown"), "<tt:SearchState/>"])
+def test_without_a_state_two_pages_of_nothing_are_the_end(
+    device: SoapDevice, recorder: DeviceConnection, said: str
+) -> None:
+    device.answers["GetEventSearchResults"] = one_after_another(
+        events(state_=said), events(event("2026-11-22T01:00:00Z"), state_=said), events(state_=said)
+    )
+    result = _find(recorder)
+    assert (len(result.events), result.complete) == (1, True)
+    assert len(device.asked("GetEventSearchResults")) == 4
+
+
+def test_a_search_that_goes_on_for_ever_is_ended_in_time_and_not_asked_in_a_rush(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    device.answers["GetEventSearchResults"] = one_after_another(
+        events(event("2026-11-22T01:00:00Z"), state_=state("Searching")), events(state_=state("Searching"))
+    )
+    began_s = time.monotonic()
+    result = _find(recorder, deadline_s=0.8)
+    assert time.monotonic() - began_s < 2.0
+    assert (len(result.events), result.complete) == (1, False)
+    assert len(device.asked("GetEventSearchResults")) <= 5
+    assert device.asked("EndSearch")
+
+
+def test_a_search_that_gives_something_new_for_ever_is_capped(
+    device: SoapDevice, recorder: DeviceConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = iter(range(100_000))
+
+    def page(_: Request) -> str:
+        found = (DAY + timedelta(seconds=next(made)) for _ in range(50))
+        return events(*(event(f"{moment:%Y-%m-%dT%H:%M:%SZ}") for moment in found), state_=state("Searching"))
+
+    monkeypatch.setattr(recording_search, "MAX_EVENTS", 120)  # 200,000 take half a minute to make here
+    device.answers["GetEventSearchResults"] = page
+    result = _find(recorder)
+    assert (len(result.events), result.complete) == (120, False)
+    assert device.asked("EndSearch")
+
+
+def test_a_search_can_be_stopped(device: SoapDevice, recorder: DeviceConnection) -> None:
+    searching = state("Searching")
+    device.answers["GetEventSearchResults"] = one_after_another(
+        *(events(event(f"2026-11-22T0{hour}:00:00Z"), state_=searching) for hour in range(9))
+    )
+    counted: list[int] = []
+    result = _find(recorder, on_progress=counted.append, should_stop=lambda: len(counted) >= 3)
+    assert (len(result.events), result.complete) == (3, False)
+    assert device.asked("EndSearch")
+
+
+def test_a_search_is_ended_though_a_page_is_refused_and_though_its_end_is_refused_too(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    device.answers["GetEventSearchResults"] = fault("ter:InvalidToken", "gone")
+    device.answers["EndSearch"] = fault("ter:InvalidToken", "gone")
+    with pytest.raises(DeviceError):
+        _find(recorder)
+    assert device.asked("EndSearch")
+
+
+def test_a_search_that_the_device_forgot_once_it_was_completed_is_complete(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    pages: list[str | Reply] = [events(event("2026-11-22T01:00:00Z")), fault("ter:InvalidToken", "gone")]
+    device.answers["GetEventSearchResults"] = lambda _: pages.pop(0)
+    result = _find(recorder)
+    assert (len(result.events), result.complete) == (1, True)
+
+
+def test_a_recorder_that_goes_away_in_the_middle_is_unreachable(
+    device: SoapDevice, recorder: DeviceConnection, connect: Connect
+) -> None:
+    def close(_: Request) -> Reply:
+        recorder.close()
+        return soap(events(event("2026-11-22T01:00:00Z"), state_=state("Searching")))
+
+    device.answers["GetEventSearchResults"] = close
+    with pytest.raises(CameraUnreachable):
+        _find(recorder)
+
+
+def test_without_event_search_the_missing_service_is_named(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["FindEvents"] = fault("ter:ActionNotSupported", "Optional Action Not Implemented")
+    with pytest.raises(CameraUnsupported) as refused:
+        _find(recorder)
+    assert refused.value.service == "search"
+    assert not device.asked("EndSearch")
+
+
+def test_a_search_without_a_name_is_a_bad_answer(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["FindEvents"] = begun("FindEvents", "x" * 5000)
+    with pytest.raises(CameraBadAnswer):
+        _find(recorder)
+
+
+def test_hostile_pages_are_refused_or_read_for_what_can_be_read(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["GetEventSearchResults"] = events(
+        "<tt:Result/>",
+        event("9999-12-31T23:59:59-14:00"),
+        event("2026-11-22T01:00:00Z", token="x" * 5000, topic="tns1:A/\u202eB" + "/c" * 5000),
+    )
+    (one,) = _find(recorder).events
+    assert one.recording_token == "x" * 128  # the event's own source item, cut
+    assert one.topic.startswith("tns1:A/ B/c")
+    assert len(one.topic) <= 128
+    bomb = b'<!DOCTYPE s:Envelope [<!ENTITY a "aaaaaaaa">]>' + soap(events()).body.partition(b"?>")[2]
+    device.answers["GetEventSearchResults"] = Reply(bomb)
+    with pytest.raises(CameraBadAnswer):
+        _find(recorder)
+
+
+def test_a_day_of_many_events_is_read_fast_enough(device: SoapDevice, recorder: DeviceConnection) -> None:
+    """5,000 events in pages as large as we ask for: the share of a month's 25,000 that must be done in 12 s."""
+    moments = [DAY + timedelta(seconds=17 * at) for at in range(5000)]
+    parts = [moments[at : at + searches.PAGE] for at in range(0, 5000, searches.PAGE)]
+    listed = [events(*(event(f"{moment:%Y-%m-%dT%H:%M:%SZ}") for moment in part)) for part in parts]
+    device.answers["GetEventSearchResults"] = one_after_another(*listed, events())
+    began_s = time.monotonic()
+    result = _find(recorder)
+    assert len(result.events) == 5000
+    assert time.monotonic() - began_s < 6.0
+
+
+def test_topics_are_compared_without_prefixes() -> None:
+    assert bare_topic("tns1:RecordingHistory//.") == "RecordingHistory"
+    assert is_history("onvif:RecordingHistory/onvif:Track/State")
+    assert not is_history(MOTION)

@@ -1,0 +1,97 @@
+"""The device's own pictures: same host, logged in where asked, capped, really a JPEG."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnsupported
+from onvif_services.connection import DeviceConnection
+from onvif_services.snapshot import fetch_snapshot, jpeg_size
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.soap_device import Reply, SoapDevice
+
+
+def _jpeg(width: int = 64, height: int = 48, **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), "navy").save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+def _opened(device: SoapDevice, connect: Connect, page: Reply | None, password: str = "s3cret&<") -> DeviceConnection:
+    device.answers["GetSnapshotUri"] = (
+        "<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>http://192.168.9.9:8080/snap.jpg?channel=1&amp;x=2</tt:Uri>"
+        "</trt:MediaUri></trt:GetSnapshotUriResponse>"
+    )
+    if page is not None:
+        device.pages["/snap.jpg?channel=1&x=2"] = page
+    conn = connect(password=password)
+    conn.open()
+    return conn
+
+
+@pytest.mark.parametrize("login", ["", "basic", "digest"])
+def test_a_snapshot_is_fetched_with_whatever_login_it_wants(device: SoapDevice, connect: Connect, login: str) -> None:
+    picture = _jpeg()
+    conn = _opened(device, connect, Reply(picture, 200, {"X-Login": login}))
+    for _ in range(3):
+        assert fetch_snapshot(conn, "MediaProfile00000") == picture
+    assert device.failed_logins == 0
+    assert len(device.asked("GET")) == (4 if login else 3)
+
+
+def test_a_password_changed_on_the_device_costs_two_logins(device: SoapDevice, connect: Connect) -> None:
+    conn = _opened(device, connect, Reply(_jpeg(), 200, {"X-Login": "basic"}))
+    device.password = "changed"
+    device.open_operations |= {"GetSnapshotUri"}
+    for _ in range(5):
+        with pytest.raises(CameraAuthFailed):
+            fetch_snapshot(conn, "MediaProfile00000")
+    assert device.failed_logins == 2
+
+
+def test_a_right_password_that_opens_everything_but_snapshots_stays_right(device: SoapDevice, connect: Connect) -> None:
+    """Firmware with another account for pictures must not lock the whole device out."""
+    refusal = Reply(b"", 401, {"WWW-Authenticate": 'Basic realm="pictures"'})
+    conn = _opened(device, connect, refusal)
+    for _ in range(5):
+        with pytest.raises(CameraUnsupported):
+            fetch_snapshot(conn, "MediaProfile00000")
+    assert len([request for request in device.asked("GET") if "Authorization" in request.headers]) == 1
+    conn.call("media", "GetProfiles")
+
+
+def test_a_device_without_snapshots_is_unsupported(device: SoapDevice, connect: Connect) -> None:
+    conn = _opened(device, connect, None)
+    with pytest.raises(CameraUnsupported):
+        fetch_snapshot(conn, "MediaProfile00000")
+    del device.answers["GetSnapshotUri"]
+    with pytest.raises(CameraUnsupported):
+        fetch_snapshot(conn, "MediaProfile00000")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b"<html>log in</html>"),
+        Reply(b""),
+        Reply(_jpeg()[:200]),
+        Reply(_jpeg()[:-2]),
+        Reply(b"\xff\xd8\xff\xe0" + b"\0" * 50 + b"\xff\xd9"),
+        Reply(b"\x89PNG\r\n\x1a\n" + b"\0" * 100),
+        Reply(_jpeg(), 302, {"Location": "http://127.0.0.1:1/"}),
+        Reply(_jpeg() + b"\0" * 10_000_000),
+        Reply(b"", 500),
+    ],
+)
+def test_what_is_no_picture_is_a_bad_answer(device: SoapDevice, connect: Connect, reply: Reply) -> None:
+    conn = _opened(device, connect, reply)
+    with pytest.raises(CameraBadAnswer):
+        fetch_snapshot(conn, "MediaProfile00000")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}, {"exif": b"Exif\0\0" + b"x" * 500}])
+def test_the_size_is_read_from_all_kinds_of_jpeg(options: dict[str, object]) -> None:
+    assert jpeg_size(_jpeg(321, 123, **options)) == (321, 123)

@@ -1,0 +1,89 @@
+"""How long tests wait, and how a promised time is judged. No other file holds a number about the pace of a machine.
+
+A wait ends as soon as its condition holds, so a large limit costs time only where a test fails anyway.
+A promise ("it stops within 5 s") is behaviour and stays as it is, but it is meant for a machine that is not
+overloaded. `promised` therefore repeats a small fixed piece of work while the block runs, and stretches the
+promise by the factor by which that work is slower than on a quiet machine.
+
+`TEST_PATIENCE=3` multiplies every limit and every promise.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
+LIMIT_S = 60.0 * PATIENCE  # for a condition that a quiet machine reaches within seconds
+
+_WORK = " ".join(str(number * number) for number in range(8_000)).encode()
+_QUIET_S = 0.005  # what `_work_s` takes on an idle core of the machine that the promises were measured on
+_REST_S = 0.05
+
+
+def until(claim: Callable[[], T], within_s: float = LIMIT_S, what: str = "the condition") -> T:
+    """Return the first true value of `claim()`; fail the test if there is none within `within_s`."""
+    ends_s = time.monotonic() + within_s
+    while not (value := claim()):
+        assert time.monotonic() < ends_s, f"{what} did not come true within {within_s:g} s"
+        time.sleep(0.01)
+    return value
+
+
+def stays(claim: Callable[[], object], for_s: float) -> None:
+    """Fail the test if `claim()` becomes false within `for_s`. A slow machine looks less often, never wrongly."""
+    ends_s = time.monotonic() + for_s
+    while time.monotonic() < ends_s:
+        assert claim(), f"it did not stay so for {for_s:g} s"
+        time.sleep(0.01)
+
+
+@contextmanager
+def promised(within_s: float) -> Iterator[None]:
+    """Fail the test if the block takes longer than `within_s` on a quiet machine."""
+    with Pace() as pace:
+        began_s = time.monotonic()
+        yield
+        took_s = time.monotonic() - began_s
+    allowed_s = within_s * pace.slowness() * PATIENCE
+    assert took_s < allowed_s, f"{took_s:.2f} s, promised are {within_s:g} s, here {allowed_s:.2f} s"
+
+
+class Pace:
+    """Measures in a thread how much slower this machine is at the moment than a quiet one."""
+
+    def __init__(self) -> None:
+        self._is_over = threading.Event()
+        self._took_s = [_work_s()]
+        self._thread = threading.Thread(target=self._measure, name="pace", daemon=True)
+
+    def slowness(self) -> float:
+        """1.0 on a quiet machine, or on a faster one."""
+        return max(1.0, statistics.fmean(self._took_s) / _QUIET_S)
+
+    def __enter__(self) -> Pace:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _measure(self) -> None:
+        while not self._is_over.wait(_REST_S):
+            self._took_s.append(_work_s())
+
+
+def _work_s() -> float:
+    """Compress a text; zlib releases the interpreter's lock meanwhile, so other threads of the test go on."""
+    began_s = time.perf_counter()
+    zlib.compress(_WORK, 6)
+    return time.perf_counter() - began_s

@@ -1,0 +1,188 @@
+"""Fixtures of the stream tests."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.clock import SystemClock
+from core.login_gate import LoginGate
+from core.records import AudioFormat
+from core.settings import Settings
+from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
+from sessions.backoff import LOOK_AGAIN_S
+from sessions.replay_segments import make_segments
+from stream_manager import StreamManager
+from tests.media.encoded import encoded
+from tests.patience import until
+from tests.sessions.over_gateway import House
+from tests.sessions.replay.replaying import HOUR_S, NIGHT_S
+from tests.sessions.replay.thin_recorder import FPS, ThinMaker, ThinRecorder
+from tests.sessions.stand_ins import (
+    AddressedCameras,
+    NoCameras,
+    NoRecordings,
+    ThinCameras,
+    ThinFeeds,
+    ThinRecordings,
+    ThinReplays,
+)
+from tests.sessions.thin_device import SERVER, TOKEN, Device, MakeManager, is_running
+
+
+@pytest.fixture(scope="session")
+def rtsp_port() -> Iterator[int]:
+    with subprocess.Popen(["/usr/bin/python3", "-c", SERVER], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        # Somebody is always there, as with a camera: a factory that starts anew takes a second.
+        keep = ["ffmpeg", "-v", "quiet", "-nostdin", "-rtsp_transport", "tcp", "-i", f"rtsp://127.0.0.1:{port}/plain"]
+        keep += ["-c", "copy", "-progress", "pipe:1", "-stats_period", "1", "-f", "null", "-"]
+        with subprocess.Popen(keep, stdout=subprocess.PIPE) as keeper:
+            assert keeper.stdout is not None
+            # Two clients of a shared factory that is just starting can crash GStreamer's server (1.22).
+            assert keeper.stdout.readline()
+            yield port
+            keeper.kill()
+        server.kill()
+
+
+@pytest.fixture
+def device(rtsp_port: int) -> Device:
+    return Device(port=rtsp_port)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return replace(
+        Settings(),
+        data_dir=tmp_path / "data",
+        streams_dir=tmp_path / "streams",
+        segment_s=0.5,
+        playlist_segments=4,
+        min_free_bytes=0,
+    )
+
+
+@pytest.fixture
+def make_manager(
+    settings: Settings, spawner: Spawner, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeManager]:
+    made: list[StreamManager] = []
+
+    def make(
+        *, ffmpeg: Callable[[], Path] | None = None, known_codec: str | None = None, **changed: object
+    ) -> StreamManager:
+        if ffmpeg is not None:
+            monkeypatch.setattr("sessions.context.find_ffmpeg", lambda _setting: ffmpeg())
+        manager = StreamManager(
+            replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
+            SystemClock(),
+            spawner,
+            ThinFeeds(device),
+            ThinCameras(device, known_codec),
+            NoRecordings(),
+        )
+        manager.start_rooms()
+        made.append(manager)
+        return manager
+
+    yield make
+    for manager in made:
+        manager.stop_rooms()
+
+
+@pytest.fixture
+def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
+    """A manager with one session that shows its picture."""
+
+    def make(**changed: object) -> StreamManager:
+        manager = make_manager(**changed)
+        manager.start(1, TOKEN)
+        until(lambda: is_running(manager))
+        return manager
+
+    return make
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries again after moments instead of seconds."""
+    monkeypatch.setattr("sessions.backoff.FIRST_S", 0.05)
+    monkeypatch.setitem(LOOK_AGAIN_S, "storage_full", 0.3)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[str], Path]:
+    """A program in ffmpeg's place. `$folder` in its text is the session's folder."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "fake-ffmpeg"
+        path.write_text(f'#!/bin/sh\nfor last; do :; done\nfolder=$(dirname "$last")\n{text}\n')
+        path.chmod(0o700)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[House]:
+    clock = SystemClock()
+    gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
+    gateway.start()
+    made: list[House] = []
+    cameras = AddressedCameras(lambda camera_id, path: made[0].source(camera_id, path))
+    manager = StreamManager(settings, clock, spawner, gateway, cameras, NoRecordings())
+    made.append(House(manager, gateway, rtsp_port))
+    manager.start_rooms()
+    yield made[0]
+    manager.stop_rooms()
+    gateway.stop()
+
+
+@pytest.fixture
+def recorder() -> ThinRecorder:
+    return ThinRecorder([(NIGHT_S, NIGHT_S + HOUR_S)])
+
+
+@pytest.fixture
+def real(recorder: ThinRecorder) -> ThinRecorder:
+    """Its pictures are real ones, so that there is something to describe."""
+    film = encoded("h264")
+    recorder.pictures, recorder.parameter_sets = film.pictures[:FPS], film.sets
+    recorder.audio = AudioFormat("pcm_alaw", 8000, 1)
+    return recorder
+
+
+@pytest.fixture
+def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -> Iterator[MakeManager]:
+    made: list[StreamManager] = []
+
+    def make(*, replay_places: Callable[[int], int] | None = None, **changed: object) -> StreamManager:
+        manager = StreamManager(
+            replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
+            SystemClock(),
+            spawner,
+            ThinReplays(recorder, replay_places),
+            NoCameras(),
+            ThinRecordings(recorder),
+            make_segments=make_segments if recorder.pictures else lambda *_: ThinMaker(),
+        )
+        manager.start_rooms()
+        made.append(manager)
+        return manager
+
+    yield make
+    for manager in made:
+        manager.stop_rooms()
+    assert recorder.open_lines() == 0
+
+
+@pytest.fixture
+def replays(make_replays: MakeManager) -> StreamManager:
+    return make_replays()

@@ -1,0 +1,144 @@
+"""What a session does when ffmpeg, the disk or the folder lets it down."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import Unavailable
+from core.records import StreamState
+from core.settings import Settings
+from media.ffmpeg import FfmpegMissing, find_ffmpeg
+from media.process import Spawner
+from sessions.snapshots import FrameGrabber
+from tests.patience import until
+from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen
+
+pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
+
+MakeScript = Callable[[str], Path]
+
+
+def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spawner: Spawner) -> None:
+    manager = running()
+    before = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
+    os.kill(spawner.running()[0].pid, signal.SIGKILL)
+    until(lambda: "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8"))
+    after = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
+    assert after[: len(before)] == before  # still there for who plays them
+    assert after == list(range(after[0], after[0] + len(after)))
+    assert manager.status(ID).restarts == 1
+    assert is_running(manager)
+    for number in after:
+        assert manager.segment_path(ID, f"segment_{number:05d}.ts").stat().st_size > 0
+
+
+def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeScript, device: Device) -> None:
+    manager = make_manager(ffmpeg=lambda: script("echo oh no >&2; exit 1"))
+    manager.start(1, TOKEN)
+    until(lambda: seen(manager) == (StreamState.RECONNECTING, "ffmpeg_failed"))
+    until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_failed"))
+    tried = len(device.opened)
+    assert tried == 6
+    with pytest.raises(Unavailable) as refused:
+        manager.playlist(ID, "stream.m3u8", 10.0)
+    assert refused.value.code == "ffmpeg_failed"
+    time.sleep(0.5)
+    assert len(device.opened) == tried
+    assert all(feed.is_closed for feed in device.opened)
+
+
+def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, device: Device) -> None:
+    present = [False]
+
+    def ffmpeg() -> Path:
+        return find_ffmpeg() if present[0] else find_ffmpeg("/no/such/ffmpeg")
+
+    manager = make_manager(ffmpeg=ffmpeg)
+    manager.start(1, TOKEN)
+    until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_missing"))
+    assert device.resolved == 0  # no reason to knock at the device
+    with pytest.raises(FfmpegMissing):
+        FrameGrabber(manager._context).grab(device.resolve(1, TOKEN))
+    present[0] = True
+    manager.restart_camera(1)
+    until(lambda: is_running(manager))
+
+
+def test_a_deaf_ffmpeg_that_floods_stderr_ends_at_stop(
+    make_manager: MakeManager, script: MakeScript, spawner: Spawner, settings: Settings
+) -> None:
+    manager = make_manager(ffmpeg=lambda: script("trap '' TERM INT\nyes 'broken' >&2 & touch $folder/up; wait; wait"))
+    manager.start(1, TOKEN)
+    until(lambda: (settings.streams_dir / ID / "up").exists())
+    (settings.streams_dir / ID / "up").unlink()
+    pid = spawner.running()[0].pid
+    began_s = time.monotonic()
+    assert manager.stop(ID) is StreamState.STOPPED
+    assert time.monotonic() - began_s < 2.5
+    assert not Path(f"/proc/{pid}").exists()
+    assert not (settings.streams_dir / ID).exists()
+
+
+FREEZES = """
+printf 'x%.0s' $(seq 1000) > $folder/segment_00000.ts
+printf '#EXTM3U\\n#EXTINF:0.2,\\nsegment_00000.ts\\n' > $folder/stream.m3u8
+trap '' TERM
+while :; do sleep 1; done
+"""
+
+
+def test_a_frozen_ffmpeg_is_noticed_by_the_age_of_its_last_segment(
+    make_manager: MakeManager, script: MakeScript, device: Device
+) -> None:
+    frozen = script(FREEZES)
+    manager = make_manager(ffmpeg=lambda: frozen if len(device.opened) == 0 else find_ffmpeg(), stall_after_s=1.0)
+    device.key_frame_interval_s = None
+    manager.start(1, TOKEN)
+    until(lambda: is_running(manager))
+    until(lambda: seen(manager) == (StreamState.STALLED, "stream_stalled"))
+    until(lambda: is_running(manager))
+    assert "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8")
+
+
+def test_a_full_disk_pauses_the_session_and_room_resumes_it(
+    running: MakeManager, settings: Settings, spawner: Spawner, monkeypatch: pytest.MonkeyPatch, device: Device
+) -> None:
+    manager = running(min_free_bytes=1_000_000_000)
+    # What the system says is free is replaced: filling a real disk needs rights that a test has not.
+    usage = shutil.disk_usage(settings.streams_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr("sessions.folders.shutil.disk_usage", lambda _path: usage._replace(free=999_999_999))
+        until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
+        assert not spawner.running()
+        assert list((settings.streams_dir / ID).iterdir()) == []  # gives back what it had
+        with pytest.raises(Unavailable) as refused:
+            manager.playlist(ID, "stream.m3u8", 10.0)
+        assert refused.value.code == "storage_full"
+        opened = len(device.opened)
+        time.sleep(0.7)
+        assert len(device.opened) == opened
+    until(lambda: is_running(manager))
+
+
+@pytest.mark.parametrize("then", ["exit 0", "while :; do sleep 1; done"])
+def test_a_disk_that_only_ffmpeg_finds_full_is_named(make_manager: MakeManager, script: MakeScript, then: str) -> None:
+    said = "echo '[hls] Failed to open file: No space left on device' >&2"
+    manager = make_manager(ffmpeg=lambda: script(f"{said}\n{then}"), stall_after_s=0.3)
+    manager.start(1, TOKEN)
+    until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
+
+
+def test_a_folder_taken_away_is_made_again(running: MakeManager, settings: Settings) -> None:
+    manager = running(stall_after_s=1.0)
+    shutil.rmtree(settings.streams_dir)
+    until(lambda: not is_running(manager))
+    until(lambda: is_running(manager))
+    assert (settings.streams_dir / ID / "stream.m3u8").is_file()

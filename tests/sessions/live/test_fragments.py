@@ -1,0 +1,228 @@
+"""Live sessions watched over fragments: no ffmpeg, one device session, and HLS beside it where somebody wants it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from core.errors import CameraUnreachable, LimitReached, NotFound, Unavailable
+from core.records import StreamState
+from core.settings import Settings
+from media.fmp4.live import LiveFragment, LiveInit
+from media.process import Spawner
+from sessions.view import StreamView
+from stream_manager import StreamManager
+from tests.patience import until
+from tests.sessions.over_gateway import House
+from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager
+
+pytestmark = pytest.mark.gstreamer
+
+
+@dataclass(eq=False)
+class Tab:
+    """A browser's tab, as far as it is sent things."""
+
+    inits: list[LiveInit] = field(default_factory=list)
+    fragments: list[LiveFragment] = field(default_factory=list)
+    states: list[tuple[StreamState, str | None]] = field(default_factory=list)
+    first_s: float | None = None
+    stream_id: str = ""
+    viewer_id: str = ""
+
+    def on_live_init(self, init: LiveInit) -> None:
+        self.inits.append(init)
+
+    def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
+        if self.first_s is None:
+            self.first_s = time.monotonic()
+        self.fragments.extend(fragments)
+
+    def on_live_state(self, view: StreamView) -> None:
+        self.states.append((view.status, view.error.code if view.error else None))
+
+    def open(self, manager: StreamManager, path: str, *, wants_sound: bool = False) -> Tab:
+        self.stream_id, self.viewer_id = manager.watch_live(1, path, self, wants_sound=wants_sound)
+        return self
+
+
+def test_a_tab_sees_pictures_and_no_ffmpeg_runs(house: House, spawner: Spawner, settings: Settings) -> None:
+    tab = Tab().open(house.manager, "plain")
+    until(lambda: len(tab.fragments) > 20)
+    assert tab.fragments[0].is_key
+    assert tab.inits[0].video.width == 192
+    assert not spawner.running()
+    assert not (settings.streams_dir / "camera1_plain").exists()
+    view = house.manager.status("camera1_plain")
+    assert (view.status, view.viewers, view.transcoding) == (StreamState.RUNNING, 1, False)
+    assert view.video is not None
+    assert view.video.codec == "h264"
+    assert view.last_segment_age_s is not None
+    assert view.last_segment_age_s < 1.0
+    until(lambda: (StreamState.RUNNING, None) in tab.states)
+    assert house.manager.stop("camera1_plain", tab.viewer_id) is StreamState.STOPPED
+    assert house.manager.all() == []
+
+
+def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) -> None:
+    first = Tab().open(house.manager, "slow")  # a key frame every two seconds
+    until(lambda: len(first.fragments) > 25)
+    second, began_s = Tab(), time.monotonic()
+    second.open(house.manager, "slow")
+    until(lambda: second.first_s is not None)
+    assert (second.first_s or 0.0) - began_s < 0.2
+    assert second.fragments[0].is_key
+    held = [piece for piece in first.fragments if piece.start_s >= second.fragments[0].start_s]
+    assert [piece.picture for piece in second.fragments[: len(held)]] == [piece.picture for piece in held]
+    assert house.manager.stop("camera1_slow", first.viewer_id) is StreamState.RUNNING
+
+
+def test_hls_joins_the_same_session_and_leaves_it(house: House, spawner: Spawner, settings: Settings) -> None:
+    tab = Tab().open(house.manager, "plain")
+    until(lambda: tab.fragments)
+    view, viewer_id, is_new = house.manager.start(1, "plain")
+    assert (view.stream_id, is_new) == (tab.stream_id, False)
+    house.manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
+    assert len(spawner.running()) == 1
+    assert house.gateway.device_sessions() == 1
+    assert house.manager.status(view.stream_id).viewers == 2
+    assert house.manager.stop(view.stream_id, viewer_id) is StreamState.RUNNING
+    until(lambda: not spawner.running())
+    until(lambda: not list((settings.streams_dir / "camera1_plain").glob("*")))
+    seen = len(tab.fragments)
+    until(lambda: len(tab.fragments) > seen + 10)
+    assert house.manager.status(view.stream_id).status is StreamState.RUNNING
+
+
+def test_a_tab_joins_a_session_of_hls_and_outlives_its_viewers(house: House, spawner: Spawner) -> None:
+    view, viewer_id, _ = house.manager.start(1, "plain")
+    house.manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
+    tab, began_s = Tab(), time.monotonic()
+    tab.open(house.manager, "plain")
+    until(lambda: tab.first_s is not None)
+    assert (tab.first_s or 0.0) - began_s < 0.5
+    assert house.gateway.device_sessions() == 1
+    assert house.manager.stop(view.stream_id, viewer_id) is StreamState.RUNNING
+    until(lambda: not spawner.running())
+    assert house.manager.stop(view.stream_id, tab.viewer_id) is StreamState.STOPPED
+
+
+def test_a_playlist_that_is_fetched_brings_ffmpeg_to_a_session_without_it(house: House, spawner: Spawner) -> None:
+    tab = Tab().open(house.manager, "plain")
+    until(lambda: tab.fragments)
+    assert "#EXTM3U" in house.manager.playlist("camera1_plain", "stream.m3u8", 10.0)
+    assert len(spawner.running()) == 1
+
+
+def test_sound_comes_to_who_wants_it(house: House) -> None:
+    deaf = Tab().open(house.manager, "alaw")
+    until(lambda: len(deaf.fragments) > 10)
+    assert not any(piece.sound for piece in deaf.fragments)
+    listening = Tab().open(house.manager, "alaw", wants_sound=True)
+    until(lambda: sum(bool(piece.sound) for piece in listening.fragments) > 10)
+    assert listening.inits[0].codecs_with_sound.endswith(",flac")
+
+
+def test_h265_goes_out_as_it_is_and_takes_no_encoders_place(house: House, spawner: Spawner) -> None:
+    tab = Tab().open(house.manager, "hevc")
+    until(lambda: len(tab.fragments) > 5)
+    assert tab.inits[0].codecs.startswith("hvc1.")
+    view = house.manager.status("camera1_hevc")
+    assert (view.transcoding, view.source_codec) == (False, "hevc")
+    assert view.video is not None
+    assert view.video.codec == "hevc"
+    assert not spawner.running()
+
+
+def test_a_reconnect_goes_on_on_the_same_time_line(house: House) -> None:
+    tab = Tab().open(house.manager, "plain")
+    until(lambda: len(tab.fragments) > 10)
+    before = len(tab.fragments)
+    house.manager.restart_camera(1)
+    until(lambda: len(tab.inits) > 1)
+    until(lambda: len(tab.fragments) > before + 10)
+    starts = [piece.start_s for piece in tab.fragments]
+    assert all(after > earlier - 1.5 for earlier, after in pairwise(starts)), "what lingers may be sent once more"
+    assert starts[-1] > starts[before - 1]
+    assert house.manager.status("camera1_plain").viewers == 1
+
+
+def test_who_is_sent_fragments_is_told_how_the_device_fares(
+    make_manager: MakeManager, device: Device, impatient: None
+) -> None:
+    manager = make_manager()
+    tab = Tab().open(manager, TOKEN)
+    assert tab.states[0] == (StreamState.STARTING, None)
+    device.refuse(CameraUnreachable("It does not answer."))
+    until(lambda: (StreamState.RECONNECTING, "camera_unreachable") in tab.states)
+    manager.stop(ID)
+    until(lambda: tab.states[-1] == (StreamState.STOPPED, None))
+
+
+def test_without_ffmpeg_sockets_go_on_and_playlists_say_why(
+    make_manager: MakeManager, device: Device, script: Callable[[str], Path]
+) -> None:
+    broken = script("exit 1")
+    manager = make_manager(ffmpeg=lambda: broken)
+    tab = Tab().open(manager, TOKEN)
+    until(lambda: device.opened and device.opened[0].sink is not None)
+    sink = device.opened[0].sink
+    assert sink is not None
+    piece = LiveFragment(b"picture", b"", True, 0.0, None)
+    flowing = threading.Event()
+
+    def flow() -> None:
+        while not flowing.wait(0.05):
+            sink.on_fragments([piece])
+
+    thread = threading.Thread(target=flow)
+    thread.start()
+    try:
+        with pytest.raises(Unavailable) as refused:
+            manager.playlist(ID, "stream.m3u8", 10.0)
+        assert refused.value.code == "ffmpeg_failed"
+        until(lambda: manager.status(ID).status is StreamState.RUNNING)
+        seen = len(tab.fragments)
+        until(lambda: len(tab.fragments) > seen + 5)
+        assert len(device.opened) == 1, "the device is not asked again for that"
+    finally:
+        flowing.set()
+        thread.join()
+
+
+def test_an_encoder_that_is_not_to_be_had_refuses_hls_and_leaves_the_tab_alone(
+    make_manager: MakeManager, device: Device
+) -> None:
+    device.path, device.video = "/hevc", HEVC
+    manager = make_manager(known_codec="hevc", max_transcodes=1)
+    manager.start(2, TOKEN)
+    tab = Tab().open(manager, TOKEN)
+    with pytest.raises(LimitReached) as refused:
+        manager.start(1, TOKEN)
+    assert refused.value.code == "transcode_limit"
+    assert manager.status(ID).error is None
+    assert manager.status(ID).viewers == 1
+    assert manager.stop(ID, tab.viewer_id) is StreamState.STOPPED
+
+
+def test_a_session_that_sends_no_picture_is_called_stalled(
+    make_manager: MakeManager, device: Device, impatient: None
+) -> None:
+    manager = make_manager(stall_after_s=0.2)
+    tab = Tab().open(manager, TOKEN)
+    until(lambda: (StreamState.STALLED, "stream_stalled") in tab.states)
+    until(lambda: len(device.opened) > 1)
+
+
+def test_an_ended_session_is_gone(house: House) -> None:
+    tab = Tab().open(house.manager, "plain")
+    house.manager.stop("camera1_plain")
+    until(lambda: tab.states[-1][0] is StreamState.STOPPED)
+    with pytest.raises(NotFound):
+        house.manager.playlist("camera1_plain", "stream.m3u8")

@@ -1,0 +1,318 @@
+"""Replays for whoever is sent everything as it comes, and does not fetch segments."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from core.errors import CameraUnreachable, InvalidRequest, NotFound
+from core.records import StreamState, VideoFormat
+from core.settings import Settings
+from media.codecs.access_unit import AccessUnit
+from media.ffmpeg import find_ffmpeg
+from sessions.replay.broadcast import (
+    FIRST_S,
+    ReplayEnd,
+    ReplayInit,
+    ReplayListener,
+    ReplayNews,
+    ReplayPart,
+    SegmentsOnly,
+)
+from stream_manager import StreamManager
+from tests.media.encoded import encoded
+from tests.patience import stays, until
+from tests.sessions.replay.replaying import HOUR_S, NIGHT, NIGHT_S, at, text_of, times_of
+from tests.sessions.replay.thin_recorder import CLOCK_RATE, FPS, ThinLine, ThinRecorder
+from tests.sessions.thin_device import MakeManager
+
+LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(eq=False)
+class Viewer:
+    news: list[ReplayNews] = field(default_factory=list)
+    is_slow: bool = False
+
+    def on_replay_news(self, news: ReplayNews) -> None:
+        self.news.append(news)
+
+    def is_full(self) -> bool:
+        return self.is_slow
+
+    def inits(self, run: int) -> list[ReplayInit]:
+        return [one for one in self.news if isinstance(one, ReplayInit) and one.run == run]
+
+    def parts(self, run: int) -> list[ReplayPart]:
+        return [one for one in self.news if isinstance(one, ReplayPart) and one.run == run]
+
+    def reached_s(self, run: int) -> float:
+        return max((part.start_s for part in self.parts(run)), default=0.0)
+
+    def taken(self, run: int) -> list[float]:
+        """Seconds after NIGHT."""
+        return [round((part.taken_utc - NIGHT).total_seconds(), 3) for part in self.parts(run)]
+
+    def ended(self, run: int) -> bool:
+        return ReplayEnd(run) in self.news
+
+
+def watched(manager: StreamManager, at_s: float = 0.0) -> tuple[str, str, Viewer]:
+    view, viewer_id = manager.start_replay(1, "Rec0", at(at_s))
+    viewer = Viewer()
+    assert manager.watch_replay(view.stream_id, viewer_id, viewer)
+    return view.stream_id, viewer_id, viewer
+
+
+def frames(tmp_path: Path, content: bytes) -> int:
+    (tmp_path / "film.mp4").write_bytes(content)
+    command = [str(find_ffmpeg()), "-v", "warning", "-xerror", "-i", str(tmp_path / "film.mp4"), "-map", "0:v"]
+    run = subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, text=True, check=True)
+    assert not run.stderr
+    return sum(not line.startswith("#") for line in run.stdout.splitlines())
+
+
+def test_who_joins_right_after_the_start_gets_all_of_it(
+    real: ThinRecorder, make_replays: MakeManager, tmp_path: Path
+) -> None:
+    real.spans = [(NIGHT_S, NIGHT_S + 8)]
+    _, _, viewer = watched(make_replays(), 2.0)
+    until(partial(viewer.ended, 1))
+    [init] = viewer.inits(1)
+    assert (init.offset_s, init.video.codec, init.audio and init.audio.codec) == (0.0, "h264", "flac")
+    assert init.codecs.startswith("avc1.")
+    assert init.codecs.endswith(",flac")
+    parts = viewer.parts(1)
+    assert (parts[0].start_s, parts[0].is_key, viewer.taken(1)[0]) == (0.0, True, 2.0)
+    assert all(taken - part.start_s == pytest.approx(2.0) for part, taken in zip(parts, viewer.taken(1), strict=True))
+    assert frames(tmp_path, init.data + b"".join(part.data for part in parts)) == 6 * FPS
+    assert isinstance(viewer.news[0], ReplayInit)
+    assert viewer.news[-1] == ReplayEnd(1)
+
+
+def test_segments_are_what_is_sent_and_lie_in_the_playlist_as_ever(real: ThinRecorder, replays: StreamManager) -> None:
+    real.spans = [(NIGHT_S, NIGHT_S + 8)]
+    view, viewer_id = replays.start_replay(1, "Rec0", at(0))
+    viewer = Viewer()
+    replays.watch_replay(view.stream_id, viewer_id, viewer)
+    until(partial(viewer.ended, 1))
+    names = [line for line in text_of(replays, view).splitlines() if line.endswith(".m4s")]
+    segments = b"".join(replays.segment_path(view.stream_id, name).read_bytes() for name in names)
+    assert segments == b"".join(part.data for part in viewer.parts(1))
+
+
+def test_a_seek_begins_anew_and_nothing_older_comes_after_it(real: ThinRecorder, replays: StreamManager) -> None:
+    stream_id, _, viewer = watched(replays)
+    until(lambda: viewer.reached_s(1) > 2)
+    sought = replays.seek(stream_id, at(1800))
+    assert sought.start_time == at(1800)
+    until(lambda: viewer.reached_s(2) > 2)
+    assert viewer.taken(2)[0] == 1800.0
+    runs = [one.run for one in viewer.news]
+    assert runs == sorted(runs)
+    assert isinstance(next(one for one in viewer.news if one.run == 2), ReplayInit)
+
+
+def test_who_comes_late_is_told_so_and_gets_what_comes_after_a_seek(real: ThinRecorder, replays: StreamManager) -> None:
+    stream_id, viewer_id, first = watched(replays)
+    until(lambda: first.reached_s(1) > 2)
+    again = Viewer()
+    assert not replays.watch_replay(stream_id, viewer_id, again)
+    replays.seek(stream_id, at(600))
+    until(lambda: again.reached_s(2) > 2)
+    assert again.taken(2)[0] == 600.0
+    assert not first.parts(2), "the same viewer is not sent it twice"
+
+
+def test_what_nobody_has_joined_for_is_not_held_for_long(real: ThinRecorder, replays: StreamManager) -> None:
+    view, viewer_id = replays.start_replay(1, "Rec0", at(0))
+    text_of(replays, view)
+    real.pictures = tuple((part + bytes(400_000),) for (part, *_) in real.pictures)
+    sought = replays.seek(view.stream_id, at(60))
+    until(lambda: len(times_of(text_of(replays, sought))) > 4)  # more than 8 MB
+    assert not replays.watch_replay(view.stream_id, viewer_id, Viewer())
+
+
+def test_no_more_is_asked_of_the_recorder_than_viewers_want(real: ThinRecorder, replays: StreamManager) -> None:
+    stream_id, viewer_id, viewer = watched(replays)
+    [line] = until_there(real)
+    until(lambda: line.is_paused and viewer.reached_s(1) > FIRST_S - 2)
+    assert viewer.reached_s(1) < FIRST_S + 5
+    replays.want_replay(stream_id, viewer_id, 1, 60.0)
+    until(lambda: viewer.reached_s(1) > 57)
+    until(lambda: line.is_paused)
+    assert viewer.reached_s(1) < 65
+    replays.want_replay(stream_id, viewer_id, 7, 400.0)  # another run's
+    stays(lambda: viewer.reached_s(1) <= 80, 1.0)
+
+
+def test_a_viewer_that_takes_it_slowly_is_waited_for_and_the_recorder_with_it(
+    real: ThinRecorder, replays: StreamManager
+) -> None:
+    real.pictures = tuple((part + bytes(400_000),) for (part, *_) in real.pictures)
+    view, viewer_id = replays.start_replay(1, "Rec0", at(0))
+    viewer = Viewer(is_slow=True)
+    replays.watch_replay(view.stream_id, viewer_id, viewer)
+    [line] = until_there(real)
+    until(lambda: line.sent > 0 and line.is_paused)
+    assert line.sent < FIRST_S * FPS, "it is held back by bytes, not by time"
+    assert not viewer.parts(1)
+    viewer.is_slow = False
+    replays.seek(view.stream_id, at(60))
+    until(lambda: viewer.reached_s(2) > FIRST_S - 2)
+
+
+def until_there(recorder: ThinRecorder) -> list[ThinLine]:
+    until(lambda: bool(recorder.lines))
+    return list(recorder.lines)
+
+
+def test_a_broken_line_leaves_neither_a_hole_nor_a_picture_twice(
+    real: ThinRecorder, make_replays: MakeManager, tmp_path: Path
+) -> None:
+    real.spans = [(NIGHT_S, NIGHT_S + 9)]
+    real.fails_after = [(4 * FPS + 5, CameraUnreachable("Gone."))]
+    stream_id, _, viewer = watched(manager := make_replays())
+    until(partial(viewer.ended, 1))
+    first, second = viewer.inits(1)
+    assert first.offset_s == 0.0
+    place = viewer.news.index(second)
+    kept = [one for one in viewer.news[:place] if isinstance(one, ReplayPart) and one.start_s < second.offset_s - 0.001]
+    after = [one for one in viewer.news[place:] if isinstance(one, ReplayPart)]
+    assert after[0].start_s == pytest.approx(second.offset_s)
+    assert (after[0].taken_utc - NIGHT).total_seconds() == pytest.approx(second.offset_s)
+    count = frames(tmp_path, first.data + b"".join(part.data for part in kept))
+    assert count + frames(tmp_path, second.data + b"".join(part.data for part in after)) == 9 * FPS
+    assert manager.status(stream_id).status is StreamState.RUNNING
+
+
+def test_what_was_sent_may_leave_the_disk(real: ThinRecorder, make_replays: MakeManager, settings: Settings) -> None:
+    real.pictures = tuple((part + bytes(200_000),) for (part, *_) in real.pictures)
+    replays = make_replays(replay_session_bytes=LIMIT)
+    stream_id, viewer_id, viewer = watched(replays)
+    folder = settings.streams_dir / stream_id
+    for second in range(50, 210, 20):
+        replays.want_replay(stream_id, viewer_id, 1, float(second))
+        until(partial(reached, viewer, second - 16.0))
+    kept = sum(path.stat().st_size for path in folder.iterdir())
+    assert kept < 1.2 * LIMIT
+    assert viewer.reached_s(1) * FPS * 200_000 > 1.5 * LIMIT, "it is more than fits"
+
+
+def reached(viewer: Viewer, until_s: float) -> bool:
+    return viewer.reached_s(1) >= until_s
+
+
+def test_a_gap_takes_no_playing_time_and_its_end_has_its_own_time(
+    real: ThinRecorder, make_replays: MakeManager
+) -> None:
+    real.spans = [(NIGHT_S, NIGHT_S + 4), (NIGHT_S + HOUR_S, NIGHT_S + HOUR_S + 4)]
+    _, _, viewer = watched(make_replays())
+    until(partial(viewer.ended, 1))
+    behind = next(part for part in viewer.parts(1) if (part.taken_utc - NIGHT).total_seconds() >= HOUR_S)
+    assert behind.start_s == pytest.approx(4.0)
+    assert behind.is_key
+    assert (behind.taken_utc - NIGHT).total_seconds() == HOUR_S
+
+
+def test_pictures_without_a_time_of_their_own_follow_the_one_asked_for(
+    real: ThinRecorder, make_replays: MakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ThinLine._unit
+    monkeypatch.setattr(ThinLine, "_unit", lambda *args, **more: replace(told(*args, **more), device_s=None))
+    real.spans = [(NIGHT_S, NIGHT_S + 8)]
+    _, _, viewer = watched(make_replays(), 2.0)
+    until(partial(viewer.ended, 1))
+    assert viewer.taken(1) == pytest.approx([2.0 + part.start_s for part in viewer.parts(1)], abs=0.1)
+
+
+def test_a_viewer_that_leaves_hears_nothing_more(real: ThinRecorder, replays: StreamManager) -> None:
+    del real
+    stream_id, viewer_id, viewer = watched(replays)
+    other: ReplayListener = Viewer()
+    replays.unwatch_replay(stream_id, viewer_id, other)  # not the one that watches
+    until(lambda: viewer.reached_s(1) > 15)
+    replays.unwatch_replay(stream_id, viewer_id, viewer)
+    count = len(viewer.news)
+    replays.seek(stream_id, at(600))
+    assert len(viewer.news) == count
+    assert replays.stop(stream_id, viewer_id) is StreamState.STOPPED
+
+
+def test_a_page_that_has_joined_is_a_viewer_while_the_recorder_is_awaited(
+    real: ThinRecorder, make_replays: MakeManager
+) -> None:
+    real.silent = True
+    replays = make_replays(idle_end_s=0.6)
+    stream_id, viewer_id, viewer = watched(replays)
+    stays(lambda: replays.status(stream_id).status is not StreamState.STOPPED, 2.0)
+    real.silent = False
+    until(lambda: viewer.reached_s(1) > 2)
+    replays.unwatch_replay(stream_id, viewer_id, viewer)
+    until(lambda: replays.status(stream_id).status is StreamState.STOPPED)
+
+
+@pytest.mark.parametrize("order", [(0, 3, 1, 2), (0, 2, 1)], ids=["IPBB", "IPB"])
+def test_pictures_in_another_order_take_no_more_of_what_is_wanted_than_they_last(
+    real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch, order: tuple[int, ...]
+) -> None:
+    told = ThinLine._unit
+
+    def reordered(self: ThinLine, second: float, place: int, ticks: int, *, is_seam: bool) -> AccessUnit:
+        group, within = divmod(place, len(order))
+        shown = group * len(order) + order[within]
+        unit = told(self, second, place, ticks, is_seam=is_seam)
+        return replace(unit, ticks=ticks + shown * CLOCK_RATE // FPS, device_s=second + shown / FPS)
+
+    monkeypatch.setattr(ThinLine, "_unit", reordered)
+    stream_id, viewer_id, viewer = watched(replays)
+    for second in range(40, 160, 10):
+        replays.want_replay(stream_id, viewer_id, 1, float(second))
+        until(partial(reached, viewer, second - 22.0))
+
+
+def test_short_gaps_take_nothing_of_what_is_wanted(
+    real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds, four seconds nothing, ten seconds, ... in the time stamps, too."""
+    told = ThinLine._unit
+
+    def with_gaps(self: ThinLine, second: float, place: int, ticks: int, *, is_seam: bool) -> AccessUnit:
+        gaps, within = divmod(int(second - NIGHT_S), 10)
+        unit = told(self, second, place, ticks + gaps * 4 * CLOCK_RATE, is_seam=within == 0 and gaps > 0)
+        return replace(unit, device_s=(unit.device_s or 0.0) + 4 * gaps)
+
+    monkeypatch.setattr(ThinLine, "_unit", with_gaps)
+    stream_id, viewer_id, viewer = watched(replays)
+    for second in range(40, 160, 10):
+        replays.want_replay(stream_id, viewer_id, 1, float(second))
+        until(partial(reached, viewer, second - 18.0))
+
+
+def test_what_is_encoded_segment_by_segment_is_not_sent(recorder: ThinRecorder, make_replays: MakeManager) -> None:
+    film = encoded("hevc")
+    recorder.video, recorder.pictures, recorder.parameter_sets = VideoFormat("hevc"), film.pictures[:FPS], film.sets
+    _, _, viewer = watched(make_replays())
+    until(lambda: SegmentsOnly(1) in viewer.news)
+    assert not viewer.inits(1)
+    assert not viewer.parts(1)
+
+
+def test_a_live_session_is_none_to_be_watched_so_nor_one_that_is_over(
+    real: ThinRecorder, replays: StreamManager
+) -> None:
+    del real
+    with pytest.raises(NotFound):
+        replays.watch_replay("1-r-nothing", "v", Viewer())
+    live, _, _ = replays.start(1, "Profile1")
+    for call in (replays.watch_replay, replays.unwatch_replay):
+        with pytest.raises(InvalidRequest):
+            call(live.stream_id, "v", Viewer())
+    stream_id, viewer_id, _ = watched(replays)
+    replays.stop(stream_id)
+    with pytest.raises(NotFound):
+        replays.want_replay(stream_id, viewer_id, 1, 20.0)

@@ -1,0 +1,186 @@
+"""Where a recording ends and the channel does not: the next recording, the next stretch, and what is still written."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.errors import NotFound, Unavailable
+from core.records import StreamState
+from sessions.replay.session import ReplaySession
+from sessions.view import StreamView
+from stream_manager import StreamManager
+from tests.patience import until
+from tests.sessions.replay.replaying import (
+    NIGHT,
+    NIGHT_S,
+    at,
+    name_of,
+    pictures_in,
+    play,
+    segments_of,
+    text_of,
+    times_of,
+)
+from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
+from tests.sessions.thin_device import MakeManager
+
+ENDED = "#EXT-X-ENDLIST\n"
+
+
+@pytest.fixture
+def hourly(make_replays: MakeManager, recorder: ThinRecorder) -> StreamManager:
+    """One recording after the other: four seconds, four, a gap, and four."""
+    recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
+    recorder.others = {"Rec1": [(NIGHT_S + 4, NIGHT_S + 8)], "Rec2": [(NIGHT_S + 1000, NIGHT_S + 1004)]}
+    recorder.places = 1
+    return make_replays()
+
+
+def pictures(manager: StreamManager, view: StreamView) -> list[float]:
+    """Seconds after NIGHT, of all that is in the run's playlist."""
+    names = segments_of(text_of(manager, view))
+    return [shown for name in names for shown in pictures_in(manager.segment_path(view.stream_id, name))]
+
+
+def test_playing_goes_on_in_the_channels_next_recording(hourly: StreamManager, recorder: ThinRecorder) -> None:
+    view = play(hourly, 2.0)
+    until(lambda: text_of(hourly, view).endswith(ENDED))
+    steps = [*range(2 * FPS, 8 * FPS), *range(1000 * FPS, 1004 * FPS)]
+    assert pictures(hourly, view) == [round(step / FPS, 1) for step in steps]
+    assert text_of(hourly, view).count("#EXT-X-DISCONTINUITY\n") == 2
+    assert [line.recording_token for line in recorder.lines] == ["Rec0", "Rec1", "Rec2"]
+    assert hourly.status(view.stream_id).recording_token == "Rec2"
+
+
+def test_a_seek_leads_into_whichever_recording_plays_that_time(hourly: StreamManager, recorder: ThinRecorder) -> None:
+    view = play(hourly, 0.0)
+    assert hourly.seek(view.stream_id, at(1002.4)).start_time == at(1002)
+    assert hourly.status(view.stream_id).recording_token == "Rec2"
+    assert hourly.seek(view.stream_id, at(5.4)).start_time == at(5)
+    assert hourly.seek(view.stream_id, at(500)).start_time == at(1000)  # in the gap
+    assert recorder.open_lines() == 1
+
+
+def test_a_recorder_that_stops_at_a_gap_is_asked_for_what_follows_it(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.spans = [(NIGHT_S, NIGHT_S + 4), (NIGHT_S + 60, NIGHT_S + 64)]
+    recorder.others = {"Elsewhere": []}
+    recorder.crosses_gaps = False
+    view = play(replays := make_replays())
+    until(lambda: text_of(replays, view).endswith(ENDED))
+    assert times_of(text_of(replays, view))[-1] == 63.0
+    assert len(recorder.lines) == 1
+
+
+def test_a_range_that_was_asked_for_ends_although_the_channel_goes_on(hourly: StreamManager) -> None:
+    view, _ = hourly.start_replay(1, "Rec0", at(2), end_utc=at(6))
+    until(lambda: text_of(hourly, view).endswith(ENDED))
+    assert pictures(hourly, view)[-1] == 5.8
+
+
+def test_what_is_said_to_be_recorded_and_is_not_ends_the_search_for_it(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
+    recorder.others = {f"Rec{hour}": [(NIGHT_S + 3600 * hour, NIGHT_S + 3600 * hour + 60)] for hour in range(1, 99)}
+    recorder.empty = set(recorder.others)
+    view = play(replays := make_replays())
+    until(lambda: text_of(replays, view).endswith(ENDED))
+    assert pictures(replays, view)[-1] == 3.8
+    assert len(recorder.lines) < 12
+
+
+# ---- what is still being written -----------------------------------------------------------------
+
+
+@pytest.fixture
+def writing(make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch) -> StreamManager:
+    """It has recorded from two minutes ago until six and a half seconds ago, with a second between key frames."""
+    monkeypatch.setattr("sessions.replay.play.LOOK_AGAIN_S", 0.05)
+    now_s = float(int(time.time()))
+    recorder.spans = [(now_s - 120, now_s - 6.5)]
+    return make_replays()
+
+
+def grow(recorder: ThinRecorder, by_s: float) -> float:
+    """Where it ends now."""
+    start_s, end_s = recorder.spans[0]
+    recorder.spans = [(start_s, end_s + by_s)]
+    return end_s + by_s
+
+
+def utc(epoch_s: float) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC)
+
+
+def test_what_is_still_being_written_plays_on_as_it_comes(writing: StreamManager, recorder: ThinRecorder) -> None:
+    start_s = recorder.spans[0][1] - 20.5
+    view, _ = writing.start_replay(1, "Rec0", utc(start_s))
+    text_of(writing, view)
+    until(lambda: writing.status(view.stream_id).segment_wait == "recording")
+    assert not text_of(writing, view).endswith(ENDED)
+    for by_s in (0.4, 2.1, 3.0):  # none of them a whole number of key frames
+        grow(recorder, by_s)
+    end_s = recorder.spans[0][1]
+    until(lambda: pictures(writing, view)[-1] >= int(end_s) - 3 - NIGHT_S)
+    shown = [round(second + NIGHT_S - start_s, 1) for second in pictures(writing, view)]
+    assert shown == [round(step / FPS, 1) for step in range(len(shown))], "each picture once, and none is missing"
+    assert "#EXT-X-DISCONTINUITY\n" not in text_of(writing, view)
+    assert len(re.findall("EXT-X-MAP", text_of(writing, view))) == 1
+    assert len(recorder.lines) == 1
+
+
+def test_a_seek_to_what_is_not_written_yet_waits_for_it(writing: StreamManager, recorder: ThinRecorder) -> None:
+    view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 20))
+    text_of(writing, view)
+    wanted = utc(recorder.spans[0][1] + 3.0)
+    session = writing._sessions[view.stream_id]
+    assert isinstance(session, ReplaySession)
+    with pytest.raises(Unavailable):
+        session.seek(wanted, wait_s=0.3)
+    assert writing.status(view.stream_id).segment_wait == "recording"
+    grow(recorder, 5.5)
+    until(lambda: writing.status(view.stream_id).status is StreamState.RUNNING)
+    first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text_of(writing, writing.status(view.stream_id)))[0])
+    assert timedelta(0) <= wanted - first <= timedelta(seconds=1)
+
+
+def test_a_recording_that_grows_no_more_ends_in_the_end(
+    writing: StreamManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.replay_end.MAY_GROW", timedelta(seconds=8))
+    view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
+    until(lambda: text_of(writing, view).endswith(ENDED))
+    assert pictures(writing, view)[-1] == pytest.approx(recorder.spans[0][1] - NIGHT_S, abs=0.5)
+    assert writing.status(view.stream_id).segment_wait is None
+
+
+def test_no_more_is_fetched_ahead_because_a_recording_grows(writing: StreamManager, recorder: ThinRecorder) -> None:
+    view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][0]))
+    until(lambda: recorder.lines and recorder.lines[0].sent and recorder.lines[0].is_paused)
+    time.sleep(0.3)
+    assert len(recorder.plays) == 1
+    assert name_of(view) == "run1.m3u8"
+
+
+def test_a_recorder_that_needs_a_new_session_for_each_time_is_asked_more_rarely(
+    writing: StreamManager, recorder: ThinRecorder
+) -> None:
+    recorder.seeks_in_session = False
+    view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
+    until(lambda: writing.status(view.stream_id).segment_wait == "recording")
+    time.sleep(0.3)
+    assert len(recorder.plays) == 1
+
+
+def test_a_seek_beyond_now_finds_nothing_at_once(writing: StreamManager, recorder: ThinRecorder) -> None:
+    view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][0]))
+    with pytest.raises(NotFound):
+        writing.seek(view.stream_id, utc(time.time() + 3600))
+    with pytest.raises(NotFound):
+        writing.seek(view.stream_id, NIGHT + timedelta(days=365))

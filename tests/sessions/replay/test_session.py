@@ -1,0 +1,468 @@
+"""Replay sessions: where a seek leads, how much is fetched, what happens when the recorder refuses or goes away."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from core.errors import (
+    CameraAuthFailed,
+    CameraBadAnswer,
+    CameraBusy,
+    CameraUnreachable,
+    CameraUnsupported,
+    Conflict,
+    InvalidRequest,
+    LimitReached,
+    NotFound,
+    Unavailable,
+)
+from core.recordings import ReplaySource
+from core.records import StreamKind, StreamState, VideoFormat
+from core.settings import Settings
+from media.process import Spawner
+from sessions.live.run import Stalled
+from sessions.replay.session import ReplaySession
+from stream_manager import StreamManager
+from tests.media.encoded import encoded
+from tests.patience import LIMIT_S, until
+from tests.sessions.replay.replaying import HOUR_S, NIGHT_S, at, pictures_in, play, segments_of, text_of, times_of
+from tests.sessions.replay.thin_recorder import ThinRecorder
+from tests.sessions.stand_ins import ThinRecordings
+from tests.sessions.thin_device import MakeManager
+
+
+def test_a_recording_plays_from_the_time_asked_for(
+    make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
+) -> None:
+    recorder.opening_s = 0.5
+    replays = make_replays()
+    view = play(replays, 780.4)
+    assert (view.kind, view.recording_token, view.start_time) == (StreamKind.REPLAY, "Rec0", at(780.4))
+    assert view.status is StreamState.STARTING
+    text = text_of(replays, view)
+    assert times_of(text)[0] == 780.0  # the key frame at or before
+    path = replays.segment_path(view.stream_id, segments_of(text)[0])
+    assert path.parent == settings.streams_dir / view.stream_id
+    assert pictures_in(path)[:3] == [780.0, 780.2, 780.4]
+    assert replays.segment_path(view.stream_id, "run1_init0.mp4").read_bytes() == b"init"
+    status = replays.status(view.stream_id)
+    assert (status.status, status.error, status.start_time) == (StreamState.RUNNING, None, at(780))
+    assert status.video is not None
+    assert (status.video.codec, status.transcoding, status.source_codec) == ("h264", False, "h264")
+    assert replays.all()[0].stream_id == view.stream_id
+    assert (view.time_confirmed, status.time_confirmed) == (None, True)
+
+
+def test_it_is_said_where_a_recorder_does_not_tell_the_time(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+    recorder.tells_time = False
+    replays = make_replays()
+    view = play(replays, 780.4)
+    text_of(replays, view)
+    assert replays.status(view.stream_id).time_confirmed is False
+    recorder.tells_time = True
+    assert replays.seek(view.stream_id, at(900)).time_confirmed is True
+
+
+def test_whether_the_recorder_sends_faster_than_it_recorded_is_told_once_it_is_known(
+    replays: StreamManager, recorder: ThinRecorder
+) -> None:
+    view = play(replays)
+    text_of(replays, view)
+    assert replays.status(view.stream_id).beats_real_time is None
+    recorder.beats_real_time = False
+    assert replays.status(view.stream_id).beats_real_time is False
+
+
+def test_times_are_true_although_the_recorders_clock_is_an_hour_ahead(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.ahead_s = HOUR_S
+    recorder.spans = [(NIGHT_S + HOUR_S, NIGHT_S + HOUR_S + 30)]
+    replays = make_replays()
+    view = play(replays, 10.0)
+    assert times_of(text_of(replays, view))[0] == 10.0
+    assert recorder.plays == [NIGHT_S + HOUR_S + 10.0]
+    assert replays.seek(view.stream_id, at(20.5)).start_time == at(20)
+    assert recorder.plays[-1] == NIGHT_S + HOUR_S + 20.5
+
+
+def test_a_seek_is_a_new_run_at_a_new_address_in_the_same_session(
+    replays: StreamManager, recorder: ThinRecorder
+) -> None:
+    view = play(replays)
+    text_of(replays, view)
+    moved = replays.seek(view.stream_id, at(1800.7))
+    assert moved.start_time == at(1800)
+    assert moved.playlist_url == f"/static/streams/{view.stream_id}/run2.m3u8"
+    text = text_of(replays, moved)
+    assert times_of(text)[0] == 1800.0
+    assert all(name.startswith("run2_") for name in segments_of(text))
+    assert replays.status(view.stream_id).playlist_url == moved.playlist_url
+    assert len(recorder.lines) == 1
+    assert text_of(replays, view).endswith("#EXT-X-ENDLIST\n")  # who still plays it may finish what is there
+    replays.seek(view.stream_id, at(0))
+    with pytest.raises(NotFound):
+        text_of(replays, view)
+
+
+def test_at_most_a_minute_is_fetched_ahead_of_what_a_player_asked_for(
+    replays: StreamManager, recorder: ThinRecorder
+) -> None:
+    view = play(replays)
+    line = recorder.lines[0] if until(lambda: recorder.lines) else None
+    assert line is not None
+    until(lambda: line.is_paused)
+    until(lambda: len(segments_of(text_of(replays, view))) >= 28)
+    sent = line.sent
+    time.sleep(0.3)
+    assert line.sent == sent <= 60 * 5
+    names = segments_of(text_of(replays, view))
+    replays.segment_path(view.stream_id, names[10])
+    until(lambda: line.is_paused and line.sent >= (22 + 55) * 5)
+    assert line.sent <= (22 + 60) * 5
+    until(lambda: len(segments_of(text_of(replays, view))) >= 38)
+    assert "DISCONTINUITY\n" not in text_of(replays, view)  # a pause leaves no seam
+
+
+def test_a_seek_goes_on_although_the_line_was_held_back(replays: StreamManager, recorder: ThinRecorder) -> None:
+    view = play(replays)
+    until(lambda: recorder.lines and recorder.lines[0].is_paused)
+    assert replays.seek(view.stream_id, at(2000)).start_time == at(2000)
+
+
+def test_what_is_too_much_is_dropped_at_the_old_end(
+    make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
+) -> None:
+    recorder.picture_bytes = 100_000  # a segment is 1 MB
+    replays = make_replays(replay_session_bytes=20_000_000)
+    view = play(replays)
+    seen: set[str] = set()
+
+    def watch() -> int:
+        for name in segments_of(text_of(replays, view)):
+            if name not in seen:
+                seen.add(name)
+                replays.segment_path(view.stream_id, name)
+        return len(seen)
+
+    until(lambda: watch() >= 40)
+    text = text_of(replays, view)
+    first = int(re.findall(r"MEDIA-SEQUENCE:(\d+)", text)[0])
+    assert segments_of(text)[0] == f"run1_{first}.m4s"
+    assert first > 0
+    folder = settings.streams_dir / view.stream_id
+    until(lambda: len(list(folder.glob("*.m4s"))) <= 21)
+    assert not (folder / "run1_0.m4s").exists()
+    assert (folder / "run1_init0.mp4").exists()
+
+
+def test_what_nobody_has_seen_yet_is_not_dropped_but_waited_with(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.picture_bytes = 100_000
+    replays = make_replays(replay_session_bytes=20_000_000)
+    view = play(replays)
+    until(lambda: recorder.lines and recorder.lines[0].is_paused)
+    time.sleep(0.3)
+    assert "MEDIA-SEQUENCE:0\n" in text_of(replays, view)
+
+
+def test_playing_goes_on_across_a_gap_and_marks_it(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+    recorder.spans = [(NIGHT_S, NIGHT_S + 5), (NIGHT_S + 1000, NIGHT_S + 1004)]
+    replays = make_replays()
+    view = play(replays)
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    text = text_of(replays, view)
+    assert times_of(text) == [0.0, 1.0, 3.0, 1000.0, 1002.0]  # the first is short: it is waited for
+    assert text.count("#EXT-X-DISCONTINUITY\n") == 1
+    assert "DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-11-22T02:16:40.000Z" in text
+
+
+def test_a_seek_into_a_gap_begins_behind_it_and_says_so(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+    recorder.spans = [(NIGHT_S, NIGHT_S + 5), (NIGHT_S + 1000, NIGHT_S + 1004)]
+    replays = make_replays()
+    view = play(replays)
+    assert replays.seek(view.stream_id, at(500)).start_time == at(1000)
+
+
+def test_a_seek_behind_the_end_finds_nothing_and_the_session_lives_on(
+    replays: StreamManager, recorder: ThinRecorder
+) -> None:
+    view = play(replays)
+    with pytest.raises(NotFound) as caught:
+        replays.seek(view.stream_id, at(2 * HOUR_S))
+    assert caught.value.code == "no_recording"
+    status = replays.status(view.stream_id)
+    assert status.error is not None
+    assert (status.status, status.error.code) == (StreamState.FAILED, "no_recording")
+    assert replays.seek(view.stream_id, at(7)).start_time == at(7)
+    until(lambda: replays.status(view.stream_id).status is StreamState.RUNNING)
+    assert len(recorder.lines) == 1
+
+
+def test_it_ends_at_the_end_asked_for_although_the_recorder_goes_on(replays: StreamManager) -> None:
+    view, _ = replays.start_replay(1, "Rec0", at(10), end_utc=at(14))
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    assert times_of(text_of(replays, view)) == [10.0, 11.0, 13.0]
+
+
+def test_a_later_seek_takes_the_place_of_one_that_waits(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+    recorder.key_frame_late_s = 0.4
+    replays = make_replays()
+    view = play(replays)
+    codes: list[str] = []
+
+    def seek_first() -> None:
+        try:
+            replays.seek(view.stream_id, at(100))
+        except Conflict as error:
+            codes.append(error.code)
+
+    waiting = threading.Thread(target=seek_first)
+    waiting.start()
+    until(lambda: replays.status(view.stream_id).playlist_url.endswith("run2.m3u8"))
+    assert replays.seek(view.stream_id, at(200)).start_time == at(200)
+    waiting.join(LIMIT_S)
+    assert codes == ["superseded"]
+
+
+def test_a_recorder_that_takes_its_time_is_waited_for_and_then_goes_on(
+    make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder.opening_s = 0.8
+    replays = make_replays()
+    view = play(replays)
+    session = replays._sessions[view.stream_id]
+    assert isinstance(session, ReplaySession)
+    with pytest.raises(Unavailable) as caught:
+        session.seek(at(100), wait_s=0.2)
+    assert caught.value.code == "not_ready"
+    until(lambda: replays.status(view.stream_id).start_time == at(100))
+    assert times_of(text_of(replays, replays.status(view.stream_id)))[0] == 100.0
+
+
+def test_a_session_lost_in_mid_play_is_joined_on_without_a_picture_twice_or_missing(
+    make_replays: MakeManager, recorder: ThinRecorder, impatient: None
+) -> None:
+    recorder.spans = [(NIGHT_S, NIGHT_S + 20)]
+    recorder.fails_after = [(27, CameraUnreachable("Gone."))]
+    replays = make_replays()
+    view = play(replays)
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    text = text_of(replays, view)
+    assert text.count("#EXT-X-DISCONTINUITY\n") == 1
+    seen = [moment for name in segments_of(text) for moment in pictures_in(replays.segment_path(view.stream_id, name))]
+    assert seen == [pytest.approx(place / 5) for place in range(100)]
+    assert replays.status(view.stream_id).restarts == 1
+    assert len(recorder.lines) == 2
+
+
+def test_a_recorder_that_is_gone_is_asked_again_and_again(
+    make_replays: MakeManager, recorder: ThinRecorder, impatient: None
+) -> None:
+    recorder.fails_after = [(0, CameraUnreachable("Gone."))] * 3
+    replays = make_replays()
+    view = play(replays)
+    states: set[tuple[StreamState, str | None]] = set()
+
+    def look() -> bool:
+        status = replays.status(view.stream_id)
+        states.add((status.status, status.error.code if status.error else None))
+        return status.status is StreamState.RUNNING
+
+    until(look)
+    assert (StreamState.RECONNECTING, "camera_unreachable") in states
+
+
+def test_a_seek_says_why_it_cannot_be_done(replays: StreamManager, recorder: ThinRecorder) -> None:
+    view = play(replays)
+    text_of(replays, view)
+    for error in (CameraBusy("Full."), CameraAuthFailed("No."), CameraUnreachable("Gone.")):
+        recorder.fails_after = [(0, error)]
+        with pytest.raises(type(error)):
+            replays.seek(view.stream_id, at(50))
+
+
+def test_a_device_that_cannot_replay_lacks_replay_and_not_media(replays: StreamManager, recorder: ThinRecorder) -> None:
+    view = play(replays)
+    text_of(replays, view)
+    recorder.fails_after = [(0, CameraUnsupported("551.", service="media"))]
+    with pytest.raises(CameraUnsupported) as caught:
+        replays.seek(view.stream_id, at(0))
+    assert caught.value.service == "replay"
+
+
+def test_a_recorder_that_refuses_one_more_session_says_so(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+    recorder.places = 0
+    replays = make_replays()
+    view = play(replays)
+    with pytest.raises(Unavailable) as caught:
+        replays.playlist(view.stream_id, "run1.m3u8", 0.5)
+    assert caught.value.code == "camera_busy"
+
+
+def test_a_recording_that_carries_no_video_we_can_show_is_said_at_once(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.video = VideoFormat("mpeg4")
+    replays = make_replays()
+    view = play(replays)
+    with pytest.raises(Unavailable) as caught:
+        text_of(replays, view)
+    assert caught.value.code == "camera_unsupported"
+
+
+def test_a_recorder_that_says_nothing_is_stalled(
+    make_replays: MakeManager, recorder: ThinRecorder, impatient: None
+) -> None:
+    replays = make_replays(rtsp_timeout_s=0.2)
+    view = play(replays)
+    text_of(replays, view)
+    recorder.silent = True
+    with pytest.raises(Stalled):
+        replays.seek(view.stream_id, at(50))
+    error = replays.status(view.stream_id).error
+    assert error is not None
+    assert error.code == "stream_stalled"
+
+
+def test_a_recorder_that_has_shown_a_lower_limit_is_not_asked_for_more(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    replays = make_replays(replay_places=lambda _camera_id: 1)
+    first = play(replays, 0)
+    with pytest.raises(LimitReached, match="one recording at once") as caught:
+        play(replays, 600)
+    assert caught.value.used_by == (first.stream_id,)
+
+
+def test_a_third_time_on_one_recorder_is_refused_and_nobodys_picture_taken(
+    replays: StreamManager, recorder: ThinRecorder
+) -> None:
+    first, second = play(replays, 0), play(replays, 600)
+    with pytest.raises(LimitReached) as caught:
+        play(replays, 1200)
+    assert (caught.value.code, caught.value.used_by) == ("replay_limit", (first.stream_id, second.stream_id))
+    assert times_of(text_of(replays, first))[0] == 0.0
+    replays.stop(first.stream_id)
+    third = play(replays, 1200)
+    assert times_of(text_of(replays, third))[0] == 1200.0
+    replays.start_replay(2, "Rec0", at(0))  # another recorder has places of its own
+
+
+def test_stop_gives_everything_back(replays: StreamManager, recorder: ThinRecorder, settings: Settings) -> None:
+    view, viewer_id = replays.start_replay(1, "Rec0", at(0))
+    replays.playlist(view.stream_id, "run1.m3u8", 5.0, viewer_id)
+    assert replays.stop(view.stream_id, "somebody-else") is StreamState.RUNNING
+    assert replays.stop(view.stream_id, viewer_id) is StreamState.STOPPED
+    assert recorder.open_lines() == 0
+    assert list(settings.streams_dir.iterdir()) == []
+    assert replays.status(view.stream_id).status is StreamState.STOPPED
+    assert replays.stop(view.stream_id) is StreamState.STOPPED
+    for call in (lambda: replays.seek(view.stream_id, at(1)), lambda: text_of(replays, view)):
+        with pytest.raises(NotFound):
+            call()
+
+
+def test_a_session_that_nobody_watches_ends(
+    make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
+) -> None:
+    replays = make_replays(idle_end_s=1.0, unwatched_end_s=1.0)
+    view = play(replays)
+    text_of(replays, view)
+    until(lambda: replays.all() == [])
+    assert recorder.open_lines() == 0
+    assert list(settings.streams_dir.iterdir()) == []
+
+
+def test_a_recording_that_was_played_to_its_end_can_be_looked_at_for_longer(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
+    replays = make_replays(
+        idle_end_s=1.0, unwatched_end_s=60.0, device_replay_sessions=1
+    )  # a player fetches nothing any more after ENDLIST
+    view = play(replays)
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    until(lambda: recorder.open_lines() == 0)  # but the recorder has its session back
+    assert replays.status(view.stream_id).status is StreamState.RUNNING
+    other = play(replays)  # for somebody else
+    replays.stop(other.stream_id)
+    assert replays.seek(view.stream_id, at(2)).start_time == at(2)
+
+
+def test_only_replays_can_be_sought_in(replays: StreamManager) -> None:
+    with pytest.raises(NotFound):
+        replays.seek("replay1_0000000000000000", at(0))
+    view = play(replays)
+    with pytest.raises(NotFound):
+        replays.playlist(view.stream_id, "stream.m3u8", 0.1)
+    with pytest.raises(InvalidRequest):
+        replays.start_replay(1, "Rec0", at(0), accept=())
+
+
+def test_without_recordings_it_says_what_is_missing(
+    settings: Settings, spawner: Spawner, make_replays: MakeManager
+) -> None:
+    replays = make_replays()
+    replays._context = replace(replays._context, recordings=ThinRecordings(find=_refuse))
+    view = play(replays)
+    with pytest.raises(CameraUnsupported):
+        replays.seek(view.stream_id, at(0))
+
+
+def _refuse(_camera_id: int, _token: str) -> tuple[ReplaySource, float]:
+    raise CameraUnsupported("This device plays no recordings.", service="replay")
+
+
+def test_sixty_seeks_leave_two_runs_and_one_line(replays: StreamManager, recorder: ThinRecorder) -> None:
+    view = play(replays)
+    text_of(replays, view)
+    before = threading.active_count()
+    for number in range(60):
+        moved = replays.seek(view.stream_id, at(number * 50))
+        assert moved.start_time == at(number * 50)
+    text = text_of(replays, moved)
+    folder = replays.segment_path(view.stream_id, segments_of(text)[0]).parent
+    runs = {path.name.partition("_")[0] for path in folder.iterdir()}
+    assert runs <= {"run60", "run61"}
+    assert len(recorder.lines) == 1
+    until(lambda: threading.active_count() <= before)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_real_pictures_become_segments_that_decode_across_a_gap(
+    make_replays: MakeManager, recorder: ThinRecorder, codec: str
+) -> None:
+    recorder.spans = [(NIGHT_S, NIGHT_S + 5), (NIGHT_S + 1000, NIGHT_S + 1004)]
+    pictures = encoded(codec)
+    recorder.video = VideoFormat(codec)
+    recorder.pictures, recorder.parameter_sets = pictures.pictures[:5], pictures.sets
+    replays = make_replays()
+    view, _ = replays.start_replay(1, "Rec0", at(0), accept=("h264", "hevc"))
+    until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    names = segments_of(text_of(replays, view))
+    folder = replays.segment_path(view.stream_id, names[0]).parent
+    whole = folder.parent.parent / "whole.mp4"
+    whole.write_bytes(b"".join((folder / name).read_bytes() for name in ["run1_init0.mp4", *names]))
+    decode = ["ffmpeg", "-v", "error", "-i", str(whole), "-f", "framecrc", "-"]
+    done = subprocess.run(decode, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert len(re.findall(r"^0,", done.stdout, re.MULTILINE)) == 45
+    assert times_of(text_of(replays, view)) == [0.0, 1.0, 3.0, 1000.0, 1002.0]
+
+
+def test_parameter_sets_that_describe_nothing_are_the_devices_fault(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.pictures = ((b"\x65x",),) * 5  # made-up sets come with them
+    replays = make_replays()
+    view = play(replays)
+    with pytest.raises(CameraBadAnswer):
+        replays.seek(view.stream_id, at(0))

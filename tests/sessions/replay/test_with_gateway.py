@@ -1,0 +1,207 @@
+"""Replay sessions over the real gateway and GStreamer's ONVIF replay server: the path a recorded picture takes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.clock import SystemClock
+from core.errors import CameraAuthFailed, DeviceError, LimitReached
+from core.login_gate import LoginGate
+from core.recordings import ReplaySource
+from core.records import Credential, StreamState
+from core.secrets import Secret
+from core.settings import Settings
+from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
+from stream_manager import StreamManager
+from tests.patience import until
+from tests.sessions.replay.replaying import at, play, segments_of, text_of, times_of
+from tests.sessions.stand_ins import NoCameras, ThinRecordings
+
+pytestmark = pytest.mark.gstreamer
+PEER = Path(__file__).parents[2] / "media" / "rtsp" / "replay" / "gstreamer_peer.py"
+GOP_S = 1.0
+
+
+class Peer:
+    """GStreamer's server in a process of its own; it has recorded since 1900 and until for ever."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(["/usr/bin/python3", str(PEER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout
+        self.port = int(json.loads(self.process.stdout.readline())["port"])
+
+    def end(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+@dataclass
+class House:
+    manager: StreamManager
+    gateway: RtspGateway
+    port: int
+    password: str = "pass 12"
+
+    def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
+        uri = f"rtsp://127.0.0.1:{self.port}/recording"
+        credential = Credential("admin", Secret(self.password))
+        return ReplaySource(camera_id, recording_token, uri, f"camera{camera_id}", credential), 0.0
+
+
+@pytest.fixture(scope="module")
+def peer() -> Iterator[Peer]:
+    peer = Peer()
+    yield peer
+    peer.end()
+
+
+@pytest.fixture
+def house(settings: Settings, spawner: Spawner, peer: Peer) -> Iterator[House]:
+    clock = SystemClock()
+    settings = replace(settings, rtsp_timeout_s=3.0)
+    gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
+    gateway.start()
+    houses: list[House] = []
+    recordings = ThinRecordings(find=lambda camera_id, token: houses[0].find(camera_id, token))
+    manager = StreamManager(settings, clock, spawner, gateway, NoCameras(), recordings)
+    houses.append(House(manager, gateway, peer.port))
+    manager.start_rooms()
+    yield houses[0]
+    manager.stop_rooms()
+    gateway.stop()
+
+
+def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House) -> None:
+    view = play(house.manager)
+    took_s = []
+    for number in range(20):
+        asked = at(number * 7919 % 86_400 + 0.37)
+        began_s = time.monotonic()
+        moved = house.manager.seek(view.stream_id, asked)
+        text = text_of(house.manager, moved)
+        took_s.append(time.monotonic() - began_s)
+        assert moved.start_time is not None
+        assert timedelta(0) <= asked - moved.start_time + timedelta(milliseconds=2) <= timedelta(seconds=GOP_S + 0.01)
+        first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[0])
+        assert abs(first - moved.start_time) < timedelta(milliseconds=2)
+    assert sorted(took_s)[10] < 0.8
+    folder = house.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
+    whole = folder.parent.parent / "whole.mp4"
+    names = ["run21_init0.mp4", *segments_of(text)[:1]]
+    whole.write_bytes(b"".join((folder / name).read_bytes() for name in names))
+    decode = ["ffmpeg", "-v", "error", "-i", str(whole), "-f", "framecrc", "-"]
+    done = subprocess.run(decode, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert len(re.findall("^0,", done.stdout, re.MULTILINE)) >= 5
+    assert house.manager.status(view.stream_id).restarts == 0
+
+
+def test_a_minute_ahead_and_on_without_a_seam_as_the_player_goes_on(house: House) -> None:
+    view = play(house.manager)
+    asked = 0
+
+    def watch() -> int:
+        nonlocal asked
+        names = segments_of(text_of(house.manager, view))
+        if len(names) > asked + 5:
+            asked += 5
+            house.manager.segment_path(view.stream_id, names[asked])
+        return len(names)
+
+    until(lambda: watch() >= 60)
+    text = text_of(house.manager, view)
+    ahead_s = times_of(text)[-1] - times_of(text)[asked]
+    assert ahead_s <= 62
+    assert text.count("#EXT-X-DISCONTINUITY\n") <= 1  # GStreamer marks its first picture, cut at the time asked for
+    steps = [later - earlier for earlier, later in pairwise(times_of(text))]
+    assert all(step == pytest.approx(2.0, abs=0.15) for step in steps[2:]), steps
+
+
+def test_two_viewers_of_one_recorder_and_a_third_who_is_refused(house: House) -> None:
+    first, second = play(house.manager, 0.0), play(house.manager, 3600.0)
+    assert times_of(text_of(house.manager, first))[0] == pytest.approx(0.0, abs=0.01)
+    assert times_of(text_of(house.manager, second))[0] == pytest.approx(3600.0, abs=0.01)
+    with pytest.raises(LimitReached):
+        play(house.manager, 7200.0)
+    house.manager.stop(first.stream_id)
+    third = play(house.manager, 7200.0)
+    assert times_of(text_of(house.manager, third))[0] == pytest.approx(7200.0, abs=0.01)
+    assert house.manager.status(second.stream_id).status is StreamState.RUNNING
+
+
+def test_the_recorder_has_its_session_back_when_a_stop_answers(house: House) -> None:
+    other = play(house.manager, 3600.0)
+    text_of(house.manager, other)
+    for number in range(5):
+        view = play(house.manager, 60.0 * number)
+        text_of(house.manager, view)
+        assert house.manager.status(view.stream_id).restarts == 0, "it was refused at first"
+        house.manager.stop(view.stream_id)
+
+
+def test_a_wrong_password_is_said_at_once(house: House) -> None:
+    house.password = "wrong"
+    view = play(house.manager)
+    with pytest.raises(CameraAuthFailed):
+        house.manager.seek(view.stream_id, at(10))
+    error = house.manager.status(view.stream_id).error
+    assert error is not None
+    assert error.code == "camera_auth_failed"
+
+
+def test_a_recorder_that_goes_away_and_comes_back_plays_on(house: House) -> None:
+    other = Peer()
+    house.port = other.port
+    view = play(house.manager)
+    text_of(house.manager, view)
+    other.end()
+    with pytest.raises(DeviceError) as caught:
+        house.manager.seek(view.stream_id, at(100))
+    assert caught.value.code == "camera_unreachable"
+    assert house.manager.status(view.stream_id).status is StreamState.RECONNECTING
+    back = Peer()
+    house.port = back.port
+    until(lambda: house.manager.status(view.stream_id).status is StreamState.RUNNING)
+    assert times_of(text_of(house.manager, house.manager.status(view.stream_id)))[0] == pytest.approx(100.0, abs=0.01)
+    house.manager.stop(view.stream_id)
+    back.end()
+
+
+@pytest.mark.stress
+def test_two_hundred_seeks_over_the_gateway_leave_nothing_behind(house: House) -> None:
+    view = play(house.manager)
+    here = psutil.Process()
+
+    def seek(count: int) -> tuple[int, int, int]:
+        for number in range(count):
+            moved = house.manager.seek(view.stream_id, at(number * 7919 % 86_400))
+            if number % 5 == 0:
+                text_of(house.manager, moved)
+        return here.num_fds(), threading.active_count(), here.memory_info().rss
+
+    fds, threads, rss = seek(50)
+    fds_after, threads_after, rss_after = seek(200)
+    print(f"descriptors {fds} -> {fds_after}, threads {threads} -> {threads_after}, memory +{rss_after - rss}")
+    assert fds_after <= fds + 2  # a line that is being opened
+    assert threads_after <= threads
+    assert rss_after - rss < 20_000_000
+    text = text_of(house.manager, house.manager.status(view.stream_id))
+    folder = house.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
+    assert {path.name.partition("_")[0] for path in folder.iterdir()} <= {"run250", "run251"}

@@ -1,0 +1,188 @@
+"""The camera calls, as /api/docs describes them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
+
+from tests.patience import LIMIT_S
+
+HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
+
+
+def test_an_added_camera_is_answered_at_once_without_its_password(client: FlaskClient, cameras: Any) -> None:
+    answer = client.post(
+        "/api/cameras",
+        json={"host": "127.0.0.9", "port": 80, "username": "admin", "password": "canary", "name": "Cupboard"},
+    )
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == "/api/cameras/1"
+    assert answer.get_json() == {
+        "id": 1,
+        "name": "Cupboard",
+        "host": "127.0.0.9",
+        "port": 80,
+        "username": "admin",
+        "status": "connecting",
+        "error": None,
+        "manufacturer": "Dahua",
+        "model": "XVR5116",
+        "firmware": "4.001",
+        "channels": 3,
+        "services": ["media", "events"],
+        "clock_offset_s": -1.25,
+        "last_seen_at": "2026-11-22T12:00:00.000Z",
+        "pretend": False,
+        "same_device_as": None,
+    }
+    assert cameras.passwords[1] == "canary"
+    for path in ("/api/cameras", "/api/cameras/1", "/api/cameras/1/health", "/api/cameras/1/profiles"):
+        assert "canary" not in client.get(path).get_data(as_text=True)
+
+
+def test_with_wait_the_answer_comes_after_the_first_connection(client: FlaskClient, cameras: Any) -> None:
+    answer = client.post("/api/cameras?wait=1", json={"host": "127.0.0.9"})
+    assert (answer.status_code, answer.get_json()["status"]) == (201, "online")
+    assert cameras.waited == [(1, 10.0)]
+
+
+def test_the_same_device_again_says_which_camera_it_is(client: FlaskClient, assert_problem: Any, camera: Any) -> None:
+    document = assert_problem(client.post("/api/cameras", json={"host": camera.host}), 409, "already_added")
+    assert document["camera_id"] == camera.id
+
+
+def test_the_list_comes_in_pages(client: FlaskClient, assert_problem: Any) -> None:
+    for number in range(5):
+        client.post("/api/cameras", json={"host": f"cam{number}"})
+    first = client.get("/api/cameras?limit=2").get_json()
+    assert [camera["id"] for camera in first["cameras"]] == [1, 2]
+    second = client.get(f"/api/cameras?limit=3&cursor={first['next_cursor']}").get_json()
+    assert [camera["id"] for camera in second["cameras"]] == [3, 4, 5]
+    assert second["next_cursor"] is None
+    assert_problem(client.get("/api/cameras?cursor=99"), 400, "invalid_request")
+    assert_problem(client.get("/api/cameras?limit=0"), 400, "invalid_request")
+    assert_problem(client.get("/api/cameras?limit=many"), 400, "invalid_request")
+
+
+def test_a_camera_is_edited_and_deleted(client: FlaskClient, assert_problem: Any, camera: Any, cameras: Any) -> None:
+    answer = client.patch(f"/api/cameras/{camera.id}", json={"name": "Yard", "password": "new"})
+    assert answer.get_json()["name"] == "Yard"
+    assert cameras.passwords[camera.id] == "new"
+    assert client.patch(f"/api/cameras/{camera.id}", json={"password": None}).status_code == 200
+    assert cameras.passwords[camera.id] == "new"
+    gone = client.delete(f"/api/cameras/{camera.id}")
+    assert (gone.status_code, gone.data) == (204, b"")
+    assert_problem(client.get(f"/api/cameras/{camera.id}"), 404, "not_found")
+    assert_problem(client.delete(f"/api/cameras/{camera.id}"), 404, "not_found")
+
+
+def test_refresh_and_the_pretend_recorder_need_no_body(client: FlaskClient, camera: Any) -> None:
+    assert client.post(f"/api/cameras/{camera.id}/refresh").get_json()["id"] == camera.id
+    answer = client.post("/api/cameras/pretend")
+    assert (answer.status_code, answer.get_json()["pretend"]) == (201, True)
+
+
+def test_channels_are_listed_renamed_hidden_and_ordered(client: FlaskClient, camera: Any, assert_problem: Any) -> None:
+    base = f"/api/cameras/{camera.id}"
+    channels = client.get(f"{base}/profiles").get_json()["channels"]
+    assert channels[0] == {
+        "channel": 1,
+        "name": "Door 1",
+        "video_source_token": "00001",
+        "hidden": False,
+        "position": 0,
+        "problem": None,
+        "profiles": [
+            {
+                "profile_token": "MediaProfile00000",
+                "name": "main",
+                "role": "other",
+                "video": {
+                    "codec": "h264",
+                    "width": 1920,
+                    "height": 1080,
+                    "fps": 25.0,
+                    "bitrate_kbps": 4096,
+                    "gop": 50,
+                },
+                "audio": {"codec": "pcm_alaw", "sample_rate": 8000, "channels": None},
+            },
+            {"profile_token": "MediaProfile00001", "name": "sub", "role": "sub", "video": None, "audio": None},
+        ],
+    }
+    assert channels[2]["problem"] == {"code": "camera_no_signal", "detail": "This channel has no signal."}
+    changed = client.patch(f"{base}/channels/2", json={"name": HOSTILE, "hidden": True}).get_json()
+    assert (changed["name"], changed["hidden"]) == (HOSTILE, True)
+    ordered = client.put(f"{base}/channels/order", json={"channels": [3, 1, 2]}).get_json()["channels"]
+    assert [channel["channel"] for channel in ordered] == [3, 1, 2]
+    assert_problem(client.put(f"{base}/channels/order", json={"channels": [1, 1]}), 400, "invalid_request")
+    assert_problem(client.put(f"{base}/channels/order", json={"channels": ["1"]}), 400, "invalid_request")
+    assert_problem(client.patch(f"{base}/channels/9", json={"hidden": True}), 404, "not_found")
+    assert_problem(client.patch(f"{base}/channels/1", json={"hidden": "yes"}), 400, "invalid_request")
+
+
+def test_a_snapshot_is_a_jpeg_that_says_when_it_was_taken(
+    client: FlaskClient, camera: Any, assert_problem: Any
+) -> None:
+    answer = client.get(f"/api/cameras/{camera.id}/snapshot?profile_token=MediaProfile00000")
+    assert (answer.mimetype, answer.data[:2]) == ("image/jpeg", b"\xff\xd8")
+    assert answer.headers["X-Snapshot-Taken-At"] == "2026-11-22T12:00:00.000Z"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert b"old" in client.get(f"/api/cameras/{camera.id}/snapshot?cached=1").data
+    missing = client.get(f"/api/cameras/{camera.id}/snapshot?cached=1&profile_token=x")
+    assert (missing.status_code, missing.data) == (204, b"")
+
+
+def test_slow_snapshots_leave_threads_for_everything_else(
+    web_app: OpenAPI, camera: Any, cameras: Any, assert_problem: Any
+) -> None:
+    cameras.snapshot_gate = threading.Event()
+    url = f"/api/cameras/{camera.id}/snapshot"
+    statuses: list[int] = []
+    waiting = [
+        threading.Thread(target=lambda: statuses.append(web_app.test_client().get(url).status_code)) for _ in range(2)
+    ]
+    for thread in waiting:
+        thread.start()
+    deadline_s = time.monotonic() + 5
+    while cameras.at_the_gate < 2:  # until both hold their places
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    refused = web_app.test_client().get(url)
+    assert_problem(refused, 503, "busy")
+    assert refused.headers["Retry-After"] == "1"
+    assert web_app.test_client().get(f"{url}?cached=1").status_code == 200
+    cameras.snapshot_gate.set()
+    for thread in waiting:
+        thread.join(LIMIT_S)
+    assert statuses == [200, 200]
+
+
+def test_the_health_card_comes_with_its_text(client: FlaskClient, camera: Any) -> None:
+    card = client.get(f"/api/cameras/{camera.id}/health").get_json()
+    assert card["checks"] == [
+        {"name": "GetServices", "outcome": "ok", "detail": "", "took_ms": 12, "at": "2026-11-22T12:00:00.000Z"}
+    ]
+    assert card["camera"]["id"] == camera.id
+    assert "GetServices: ok in 12 ms" in card["text"]
+
+
+def test_discovery_marks_what_is_there_already(client: FlaskClient) -> None:
+    devices = client.post("/api/discovery").get_json()["devices"]
+    assert [(device["host"], device["already_added"], device["camera_id"]) for device in devices] == [
+        ("127.0.0.9", False, None),
+        ("cam", True, 1),
+    ]
+
+
+@pytest.mark.parametrize("page", ["/", "/cameras", "/viewer/1"])
+def test_hostile_strings_of_a_device_are_not_in_a_page(client: FlaskClient, page: str) -> None:
+    client.post("/api/cameras", json={"host": "a", "name": HOSTILE})
+    answer = client.get(page)
+    if answer.status_code == 200:
+        assert "onerror=alert" not in answer.get_data(as_text=True)

@@ -1,0 +1,176 @@
+"""A live socket by itself: the thread of the sockets, a connection over loopback, and a backend made to order."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask.testing import FlaskClient
+from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import Protocol, Side, State
+
+from core.access import LOCAL, Principal
+from core.errors import NotFound
+from core.records import VideoFormat
+from sessions.live.broadcast import FragmentBroadcaster, LiveInit
+from tests.patience import LIMIT_S
+from web.live.handover import handover
+from web.live.socket_handler import LiveBackend, LiveSocketHandler, LiveWatch
+from web.live.sockets import Sockets
+from web.live.wire import FRAGMENTS, HEAD
+
+UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+class Peer:
+    """The page's end. What it has not read lies in the kernel, and behind that with the app."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._protocol = Protocol(Side.CLIENT, state=State.OPEN, max_size=None)
+        self._said: list[Frame] = []
+        self._is_greeted = False
+
+    def say(self, **message: object) -> None:
+        self._protocol.send_text(json.dumps(message).encode())
+        self._send()
+
+    def read(self, within_s: float = LIMIT_S) -> dict[str, Any] | bytes | None:
+        """The next message; None once the other side has ended it."""
+        self.sock.settimeout(within_s)
+        while not self._said:
+            data = self.sock.recv(262_144)
+            if data and not self._is_greeted:
+                _, _, data = data.partition(b"\r\n\r\n")
+                self._is_greeted = True
+            elif not data:
+                return None
+            self._protocol.receive_data(data)
+            self._said += [frame for frame in self._protocol.events_received() if isinstance(frame, Frame)]
+            self._send()
+        frame = self._said.pop(0)
+        if frame.opcode is Opcode.CLOSE:
+            return None
+        return bytes(frame.data) if frame.opcode is Opcode.BINARY else dict(json.loads(bytes(frame.data)))
+
+    def told(self, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
+        """The next message of this kind in words; others are passed over."""
+        ends_s = time.monotonic() + within_s
+        while time.monotonic() < ends_s:
+            message = self.read(within_s)
+            assert message is not None, "it was closed"
+            if isinstance(message, dict) and message["type"] == kind:
+                return message
+        raise AssertionError(f"nothing of {kind}")
+
+    def pictures(self, number: int, within_s: float = LIMIT_S) -> tuple[int, float, int]:
+        """(flags, place in seconds, bytes) of this channel's next fragments."""
+        ends_s = time.monotonic() + within_s
+        while time.monotonic() < ends_s:
+            message = self.read(within_s)
+            assert message is not None, "it was closed"
+            if isinstance(message, bytes):
+                kind, flags, its, start_s, _ = HEAD.unpack_from(message)
+                if (kind, its) == (FRAGMENTS, number):
+                    return flags, start_s, len(message) - HEAD.size
+        raise AssertionError("no picture")
+
+    def closed(self, within_s: float = LIMIT_S) -> int | None:
+        """Reads until it is ended; the code that is said."""
+        ends_s = time.monotonic() + within_s
+        while self.read(max(0.1, ends_s - time.monotonic())) is not None:
+            assert time.monotonic() < ends_s, "it was not closed"
+        said = self._protocol.close_rcvd
+        return said.code if said else None
+
+    def _send(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self.sock.sendall(data)
+
+
+@dataclass
+class Channels:
+    """What can be watched: hubs by the media profile's token. `who` answers whose login it is."""
+
+    hubs: dict[str, FragmentBroadcaster]
+    who: Callable[[], Principal | None] = lambda: LOCAL
+    watched: list[str] = field(default_factory=list)
+
+    def backend(self) -> LiveBackend:
+        return LiveBackend(
+            watch=self._watch,
+            leave=lambda _stream_id, _viewer_id: None,
+            replay=lambda _who, _watch: False,
+            leave_replay=lambda _watch: None,
+            want=lambda _watch, _run, _until_s: None,
+            who=lambda: self.who(),
+            may_see=lambda _who, _stream_id: True,
+        )
+
+    def _watch(self, _who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
+        broadcaster = self.hubs.get(profile_token)
+        if broadcaster is None:
+            raise NotFound("There is no such camera, channel or stream.")
+        viewer_id = f"viewer{listener.number}"
+        broadcaster.join(listener, viewer_id, wants_sound=False, wants_held=not listener.is_skipping)
+        self.watched.append(profile_token)
+        return f"camera{camera_id}_{profile_token}", viewer_id
+
+
+class Seated(Peer):
+    """A page's end whose handler is at hand, too."""
+
+    def __init__(self, sock: socket.socket, handler: LiveSocketHandler) -> None:
+        super().__init__(sock)
+        self.handler = handler
+
+
+@contextmanager
+def opened(
+    sockets: Sockets, backend: LiveBackend, who: Principal = LOCAL, *, kernel_bytes: int = 0
+) -> Iterator[Seated]:
+    """A socket that was just taken over. `kernel_bytes`: how little the kernel holds for it, each way."""
+    with _pair(kernel_bytes) as (ours, theirs):
+        handler = LiveSocketHandler(sockets, who, backend, None)
+        sockets.take(theirs, Response(101, "Switching Protocols", Headers()), handler)
+        yield Seated(ours, handler)
+
+
+@contextmanager
+def asked_for(client: FlaskClient, headers: dict[str, str]) -> Iterator[Peer]:
+    """A socket by the app's own route, of somebody whose request has these headers."""
+    with _pair(0) as (ours, theirs):
+        with suppress(StopIteration):  # how gunicorn is told that there is nothing to send
+            answer = client.get("/live", headers={**headers, **UPGRADE}, environ_overrides={"gunicorn.socket": theirs})
+            raise AssertionError(answer.get_data(as_text=True))
+        assert handover.was_taken(theirs)
+        yield Peer(ours)
+
+
+@contextmanager
+def _pair(kernel_bytes: int) -> Iterator[tuple[socket.socket, socket.socket]]:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as ours:
+        if kernel_bytes:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kernel_bytes)
+        ours.connect(server.getsockname())
+        theirs, _ = server.accept()
+        if kernel_bytes:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, kernel_bytes)
+        yield ours, theirs
+
+
+def init_of(codecs: str = "avc1.64001F") -> LiveInit:
+    return LiveInit(VideoFormat("h264", 640, 360, 25.0, None, 50), None, codecs, codecs, b"init", b"init")

@@ -1,0 +1,182 @@
+"""What waits for those who watch: for a reader that is slow, and for all when the sockets' thread is held up."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from core.clock import SystemClock
+from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
+from tests.hand_clock import HandClock
+from tests.patience import LIMIT_S, until
+from tests.web.live.live_line import Channels, Peer, init_of, opened
+from web.live.sockets import Sockets
+from web.live.wire import FRAGMENTS, HEAD
+
+MB = 1_000_000
+KERNEL = 65_536
+
+
+@pytest.fixture
+def hand() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def sockets(hand: HandClock) -> Iterator[Sockets]:
+    made = Sockets(64, hand)
+    made.start()
+    yield made
+    made.stop()
+
+
+class Fragment(LiveFragment):
+    """One whose end can be seen."""
+
+
+class Camera:
+    """Makes pictures of one size into a broadcaster: four a second, every eighth a key frame."""
+
+    def __init__(self, picture_bytes: int) -> None:
+        self.broadcaster = FragmentBroadcaster(SystemClock())
+        self.broadcaster.on_init(init_of())
+        self._picture = bytearray(picture_bytes)
+        self._made: list[weakref.ref[Fragment]] = []
+
+    def make(self, count: int) -> None:
+        for _ in range(count):
+            number = len(self._made)
+            is_key = number % 8 == 0
+            taken_utc = datetime.now(UTC) if is_key else None
+            picture = Fragment(bytes(self._picture), b"", is_key, number / 4, taken_utc)
+            self._made.append(weakref.ref(picture))
+            self.broadcaster.on_fragments((picture,))
+
+    @property
+    def kept(self) -> int:
+        """How many are in memory."""
+        return sum(one() is not None for one in self._made)
+
+
+def hear(peer: Peer, channels: set[int] | None) -> dict[int, int]:
+    """The flags of the next fragments of each of these channels; None: of those that come before the clock."""
+    found: dict[int, int] = {}
+    ends_s = time.monotonic() + 10
+    while channels is None or found.keys() < channels:
+        message = peer.read(ends_s - time.monotonic())
+        assert message is not None, "it was closed"
+        if isinstance(message, bytes):
+            kind, flags, number, _, _ = HEAD.unpack_from(message)
+            if kind == FRAGMENTS:
+                found.setdefault(number, flags)
+        elif channels is None and message["type"] == "clock":
+            break
+    return found
+
+
+def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: Sockets) -> None:
+    """Six times 8 MB since the last key frame: two are sent, the other channels begin at their next one."""
+    cameras = {number: Camera(MB) for number in range(1, 7)}
+    for camera in cameras.values():
+        camera.make(8)
+    channels = Channels({str(number): camera.broadcaster for number, camera in cameras.items()})
+    with opened(sockets, channels.backend(), kernel_bytes=KERNEL) as peer, opened(sockets, channels.backend()) as other:
+        for number in cameras:
+            peer.say(type="watch", id=number, camera_id=1, profile_token=str(number))
+        until(lambda: len(channels.watched) == 6)
+        other.say(type="clock", sent=1)
+        other.told("clock")  # what was posted before has been taken
+        assert 8 * MB < peer.handler.unsent_bytes < 17 * MB
+        peer.say(type="clock", sent=2)
+        assert list(hear(peer, None).values()) == [1, 1]
+        for camera in cameras.values():
+            camera.make(1)
+        assert hear(peer, set(cameras)) == dict.fromkeys(cameras, 1)
+        for camera in cameras.values():
+            camera.make(1)
+        assert hear(peer, set(cameras)) == dict.fromkeys(cameras, 0)
+
+
+def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
+    sockets = Sockets(64, hand, most_waiting_bytes=20 * MB)
+    sockets.start()
+    cameras = {"large": Camera(MB), "small": Camera(10_000)}
+    for camera in cameras.values():
+        camera.make(8)
+    channels = Channels({token: camera.broadcaster for token, camera in cameras.items()})
+    with contextlib.ExitStack() as stack:
+        stack.callback(sockets.stop)
+        deaf = [stack.enter_context(opened(sockets, channels.backend(), kernel_bytes=KERNEL)) for _ in range(4)]
+        for peer in deaf:
+            peer.say(type="watch", id=1, camera_id=1, profile_token="large")
+        until(lambda: len(channels.watched) == 4)
+        reader = stack.enter_context(opened(sockets, channels.backend()))
+        reader.say(type="watch", id=1, camera_id=1, profile_token="small")
+        assert hear(reader, {1}) == {1: 1}
+        assert sum(peer.handler.unsent_bytes for peer in deaf) < 20 * MB
+        for _ in range(20):
+            cameras["large"].make(1)
+            cameras["small"].make(1)
+            hear(reader, {1})
+        assert sum(peer.handler.unsent_bytes for peer in deaf) < 20 * MB + 4 * 2 * MB
+
+
+def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(sockets: Sockets, hand: HandClock) -> None:
+    camera = Camera(10_000)
+    camera.make(1)
+    channels = Channels({"one": camera.broadcaster})
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(opened(sockets, channels.backend())) for _ in range(3)]
+        for peer in peers:
+            peer.say(type="watch", id=1, camera_id=1, profile_token="one")
+            assert peer.pictures(1)[:2] == (1, 0.0)
+        goes_on = threading.Event()
+        stack.callback(goes_on.set)
+        sockets.post(goes_on.wait, 10)
+        camera.make(3)
+        hand.move(seconds=2)
+        camera.make(99)
+        assert camera.kept < 15, "three that wait, and what the broadcaster has since the last key frame"
+        goes_on.set()
+        for peer in peers:
+            assert [peer.pictures(1)[:2] for _ in range(3)] == [(0, 0.25), (0, 0.5), (0, 0.75)]
+        camera.make(4)
+        camera.make(8)
+        for peer in peers:
+            assert [peer.pictures(1)[:2] for _ in range(8)] == [(number == 0, 26.0 + number / 4) for number in range(8)]
+
+
+def test_much_that_is_posted_leaves_turns_for_the_sockets(sockets: Sockets) -> None:
+    """Each thing that is done posts another one, as cameras do that are faster than their pictures are sent."""
+    is_over = threading.Event()
+
+    def again() -> None:
+        if not is_over.is_set():
+            sockets.post(again)
+
+    with opened(sockets, Channels({}).backend()) as peer:
+        sockets.post(again)
+        try:
+            peer.say(type="clock", sent=1)
+            assert peer.told("clock")["sent"] == 1
+        finally:
+            is_over.set()
+
+
+def test_what_goes_wrong_with_one_thing_that_is_posted_holds_up_no_other(sockets: Sockets) -> None:
+    goes_on, is_done = threading.Event(), threading.Event()
+
+    def go_wrong() -> None:
+        raise RuntimeError("a mistake of ours")
+
+    sockets.post(goes_on.wait, 10)
+    sockets.post(go_wrong)
+    sockets.post(is_done.set)
+    goes_on.set()
+    assert is_done.wait(LIMIT_S)

@@ -1,0 +1,123 @@
+"""How much of the live sockets one user or token may take, and what of it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from core.access import LOCAL, Principal, Role
+from core.clock import SystemClock
+from core.errors import LimitReached, Unavailable
+from sessions.live.broadcast import FragmentBroadcaster
+from tests.hand_clock import HandClock
+from tests.patience import until
+from tests.web.house import House
+from tests.web.live.live_line import UPGRADE, Channels, init_of, opened
+from web.live.sockets import Sockets
+
+ANNA = Principal("session", "Anna", Role.VIEWER, user_id=1, key="session:1")
+ANNA_AT_HOME = replace(ANNA, key="session:2")
+ANNAS_SCRIPT = Principal("token", "Anna/script", Role.VIEWER, user_id=1, key="token:1")
+BEN = Principal("session", "Ben", Role.VIEWER, user_id=2, key="session:3")
+
+
+@pytest.fixture
+def hand() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def sockets(hand: HandClock) -> Iterator[Sockets]:
+    made = Sockets(80, hand, tick_s=0.05)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_one_user_or_token_takes_a_quarter_of_the_places_and_this_machine_all(sockets: Sockets) -> None:
+    backend = Channels({}).backend()
+    with contextlib.ExitStack() as stack:
+        for who in (ANNA, ANNA_AT_HOME):
+            for _ in range(10):
+                sockets.check_room(who)
+                last = stack.enter_context(contextlib.ExitStack())
+                last.enter_context(opened(sockets, backend, who))
+        for who in (ANNA, ANNA_AT_HOME):
+            with pytest.raises(LimitReached) as refused:
+                sockets.check_room(who)
+            assert refused.value.code == "socket_limit"
+        for who in (BEN, ANNAS_SCRIPT, LOCAL):
+            sockets.check_room(who)
+        last.close()
+        until(lambda: _has_room(sockets, ANNA))
+        for _ in range(61):
+            sockets.check_room(LOCAL)
+            stack.enter_context(opened(sockets, backend))
+        with pytest.raises(Unavailable) as full:
+            sockets.check_room(BEN)
+        assert full.value.code == "busy"
+
+
+def test_where_there_are_few_places_one_user_takes_sixteen() -> None:
+    sockets = Sockets(24)
+    sockets.start()
+    with contextlib.ExitStack() as stack:
+        stack.callback(sockets.stop)
+        for _ in range(16):
+            sockets.check_room(ANNA)
+            stack.enter_context(opened(sockets, Channels({}).backend(), ANNA))
+        assert not _has_room(sockets, ANNA)
+
+
+def _has_room(sockets: Sockets, who: Principal) -> bool:
+    try:
+        sockets.check_room(who)
+    except LimitReached:
+        return False
+    return True
+
+
+def test_who_has_too_many_sockets_is_told_so_and_when_to_come_back(house: House) -> None:
+    door = house.door(Role.VIEWER)
+    sockets = house.sockets
+    sockets.start()
+    with contextlib.ExitStack() as stack:
+        stack.callback(sockets.stop)
+        key = f"token:{house.accounts.tokens()[0].id}"
+        for _ in range(64):
+            stack.enter_context(opened(sockets, Channels({}).backend(), replace(ANNAS_SCRIPT, key=key)))
+        ours = stack.enter_context(socket.socket())
+        asked = {"headers": {**door.headers, **UPGRADE}, "environ_overrides": {"gunicorn.socket": ours}}
+        answer = door.client.get("/live", **asked)
+        assert (answer.status_code, answer.get_json()["code"]) == (429, "socket_limit")
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_who_asks_for_channels_again_and_again_is_told_to_wait(sockets: Sockets, hand: HandClock) -> None:
+    broadcaster = FragmentBroadcaster(SystemClock())
+    broadcaster.on_init(init_of())
+    channels = Channels({"one": broadcaster})
+    numbers = count()
+
+    def ask() -> dict[str, Any]:
+        wanted = {"type": "watch", "id": next(numbers) % 7, "camera_id": 1, "profile_token": "one"}
+        sockets.post(peer.handler.on_text, json.dumps(wanted).encode())  # past the limit of messages
+        while True:
+            message = peer.read()
+            if isinstance(message, dict) and message["type"] in ("watching", "problem"):
+                return message
+
+    with opened(sockets, channels.backend()) as peer:
+        assert all(ask()["type"] == "watching" for _ in range(128))
+        refused = ask()
+        assert refused["problem"]["code"] == "busy"
+        assert len(channels.watched) == 128
+        hand.move(seconds=1)
+        assert [ask()["type"] for _ in range(9)] == ["watching"] * 8 + ["problem"]

@@ -1,0 +1,75 @@
+"""What a live socket's handler does about logins, limits and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from core.access import LOCAL, Principal
+from core.errors import Unavailable
+from tests.hand_clock import HandClock
+from tests.patience import until
+from tests.web.live.live_line import Channels, opened
+from web.live.sockets import Sockets
+
+
+@pytest.fixture
+def hand() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def sockets(hand: HandClock) -> Iterator[Sockets]:
+    made = Sockets(64, hand, tick_s=0.05)
+    made.start()
+    yield made
+    made.stop()
+
+
+class Logins:
+    """Answers one after another, an exception by raising it; the last one for ever."""
+
+    def __init__(self, *answers: Principal | Exception | None) -> None:
+        self._answers = list(answers)
+        self.asked = 0
+
+    def __call__(self) -> Principal | None:
+        self.asked += 1
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+LOCKED = Unavailable("The database is in use by something else for too long.", code="database_locked")
+
+
+@pytest.mark.parametrize("error", [LOCKED, RuntimeError("a mistake of ours")], ids=["told", "untold"])
+def test_a_login_that_could_not_be_looked_up_once_is_looked_up_again(
+    sockets: Sockets, hand: HandClock, error: Exception
+) -> None:
+    logins = Logins(error, error, None)
+    with opened(sockets, Channels({}, logins).backend()) as peer:
+        hand.move(seconds=4)
+        assert peer.closed() == 4401
+    assert logins.asked == 3
+
+
+def test_a_socket_whose_login_cannot_be_looked_up_again_and_again_is_closed(sockets: Sockets, hand: HandClock) -> None:
+    with opened(sockets, Channels({}, Logins(LOCKED)).backend()) as peer:
+        hand.move(seconds=4)
+        assert peer.closed() == 1013
+
+
+def test_lookups_that_fail_now_and_then_close_nothing(sockets: Sockets, hand: HandClock) -> None:
+    logins = Logins(LOCKED, LOCKED, LOCKED, LOCAL, LOCKED, LOCKED, LOCKED, LOCAL)
+
+    def is_asked_on() -> bool:
+        hand.move(seconds=4)
+        return logins.asked >= 9
+
+    with opened(sockets, Channels({}, logins).backend()) as peer:
+        until(is_asked_on)
+        peer.say(type="clock", sent=2)
+        assert peer.told("clock")["sent"] == 2

@@ -1,0 +1,138 @@
+"""The app and a pretend recorder as processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+import requests
+
+from core.settings import ROOT
+from tests.patience import LIMIT_S
+from tools.leaks import leaks_in, leaks_of
+
+CANARY = "canary:pass/word@7f3a+1"
+
+
+class RunningApp:
+    """The real app as a user starts it: its own process, folders and port.
+
+    Whatever a test does with it, `close()` fails if the recorder's password is in the command line or environment of
+    one of its processes, or in one of its files.
+    """
+
+    def __init__(self, folder: Path, port: int, **environ: str) -> None:
+        self.folder = folder
+        self.port = port
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder / "home"),
+            "PORT": str(port),
+            "DATA_DIR": str(folder / "data"),
+            "STREAMS_DIR": str(folder / "streams"),
+            "ALLOW_LOOPBACK_DEVICES": "yes",
+            **environ,
+        }
+        (folder / "home").mkdir(exist_ok=True)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *arguments: str, is_awaited: bool = True) -> RunningApp:
+        if self._errors is not None:
+            self._errors.close()
+        self._errors = (self.folder / "stderr").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=self._errors,
+            stderr=self._errors,
+            start_new_session=True,
+        )
+        if is_awaited:
+            self.wait_until_answering()
+        return self
+
+    def wait_until_answering(self, timeout_s: float = LIMIT_S) -> None:
+        assert self.process is not None
+        deadline_s = time.monotonic() + timeout_s
+        while time.monotonic() < deadline_s:
+            assert self.process.poll() is None, self.errors()
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{self.url}/api/health", timeout=LIMIT_S).ok:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"the app did not answer: {self.errors()}")
+
+    def errors(self) -> str:
+        return (self.folder / "stderr").read_text("utf-8", "replace")
+
+    def family(self) -> list[psutil.Process]:
+        """The worker and everything below it; the master is `process`."""
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def ffmpegs(self) -> list[psutil.Process]:
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "ffmpeg" in process.name():
+                    found.append(process)
+        return found
+
+    def worker(self) -> psutil.Process:
+        assert self.process is not None
+        (worker,) = psutil.Process(self.process.pid).children()
+        return worker
+
+    def close(self) -> None:
+        """Ends what is left of it, by id. May be called twice."""
+        leaks: list[str] = []
+        if self.process is not None:
+            family: list[psutil.Process] = []
+            with contextlib.suppress(psutil.NoSuchProcess):
+                family = self.family()
+                leaks = leaks_of([psutil.Process(self.process.pid), *family], [CANARY])
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(LIMIT_S)
+            for process in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            if self.process.poll() is None:
+                self.process.kill()
+            self.process.wait(LIMIT_S)
+        if self._errors is not None:
+            self._errors.close()
+        assert not leaks + leaks_in(self.folder, [CANARY])
+
+
+class Recorder:
+    """The simulator as a device of its own, outside of the app."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ready: dict[str, Any]) -> None:
+        self.process = process
+        self.onvif_port = int(ready["onvif_port"])
+        self.rtsp_port = int(ready["rtsp_port"])
+        self.control_port = int(ready["control_port"])
+
+    def add_to(self, app: RunningApp) -> int:
+        """The camera's id, once it is online."""
+        body = {"host": "127.0.0.1", "port": self.onvif_port, "username": "admin", "password": CANARY}
+        answer = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["status"] == "online", answer.text
+        return int(answer.json()["id"])

@@ -1,0 +1,58 @@
+"""`--demo` and the button of an empty list: a recorder to try, which lives and dies with the app."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import requests
+
+from tests.patience import LIMIT_S
+
+LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
+
+
+def _online(app: Any, timeout_s: float = LIMIT_S) -> dict[str, Any]:
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        (camera,) = requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]
+        if camera["status"] == "online":
+            return dict(camera)
+        assert time.monotonic() < deadline_s, camera
+        time.sleep(0.1)
+
+
+def _pretend(app: Any) -> list[psutil.Process]:
+    return [process for process in app.family() if "simulator" in process.cmdline()]
+
+
+def test_demo_adds_the_pretend_recorder_once_and_it_dies_with_the_app(
+    make_app: Callable[..., Any], left_after: LeftAfter
+) -> None:
+    app = make_app().start("--demo")
+    camera = _online(app)
+    assert (camera["pretend"], camera["channels"]) == (True, 16)
+    assert _pretend(app)
+    family = app.family()
+    app.process.kill()
+    assert not left_after(family, 2)
+    app.process.wait(LIMIT_S)
+    app.start("--demo")
+    assert _online(app)["id"] == camera["id"]
+
+
+def test_deleting_the_pretend_recorder_ends_it(make_app: Callable[..., Any], left_after: LeftAfter) -> None:
+    app = make_app().start()
+    assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"] == []
+    added = requests.post(f"{app.url}/api/cameras/pretend", timeout=LIMIT_S)
+    assert (added.status_code, added.json()["pretend"]) == (201, True)
+    again = requests.post(f"{app.url}/api/cameras/pretend", timeout=LIMIT_S)
+    assert (again.status_code, again.json()["camera_id"]) == (409, added.json()["id"])
+    camera = _online(app)
+    children = _pretend(app)
+    assert children
+    assert requests.delete(f"{app.url}/api/cameras/{camera['id']}", timeout=LIMIT_S).status_code == 204
+    assert not left_after(children, 0.1)
+    assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"] == []

@@ -1,0 +1,83 @@
+"""One client that says far too much over a live socket, beside others that only watch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.patience import LIMIT_S
+from tests.whole_app.test_live_sockets import FRAGMENTS, OTHER_SUB, SUB, binary, opened, say, text
+
+# Frames of a client without content: the mask's four bytes are 0.
+PING, TEXT, BINARY, CLOSE = (bytes([0x80 | opcode, 0x80, 0, 0, 0, 0]) for opcode in (9, 1, 2, 8))
+BEGUN_TEXT, GOES_ON = b"\x01\x80" + bytes(4), b"\x00\x80" + bytes(4)
+
+
+@contextlib.contextmanager
+def raw_socket(app: Any) -> Iterator[socket.socket]:
+    """A WebSocket whose frames the test makes itself."""
+    with socket.create_connection(("127.0.0.1", app.port), LIMIT_S) as sock:
+        handshake = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        handshake |= {"Host": f"127.0.0.1:{app.port}", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        head = "".join(f"{name}: {value}\r\n" for name, value in handshake.items())
+        sock.sendall(f"GET /live HTTP/1.1\r\n{head}\r\n".encode())
+        assert b" 101 " in sock.recv(4096)
+        yield sock
+
+
+def flood(sock: socket.socket, begins: bytes, frame: bytes, until_s: float) -> None:
+    """As fast as it is taken, and reads nothing. Raises ConnectionError once the other side has gone."""
+    sock.settimeout(LIMIT_S)
+    sock.sendall(begins)
+    many = frame * 100_000
+    while time.monotonic() < until_s:
+        sock.sendall(many)
+
+
+@pytest.mark.parametrize(
+    ("begins", "frame"),
+    [(b"", PING), (b"", TEXT), (BEGUN_TEXT, GOES_ON), (BINARY, PING), (CLOSE, PING), (b"", b"\xff")],
+    ids=["pings", "texts", "pieces", "behind what is refused", "behind a goodbye", "no frames at all"],
+)
+def test_who_floods_a_socket_is_sent_away_and_holds_nobody_up(
+    app: Any, camera_id: int, begins: bytes, frame: bytes
+) -> None:
+    is_sent_away = threading.Event()
+
+    def speak(sock: socket.socket) -> None:
+        try:
+            flood(sock, begins, frame, time.monotonic() + 10)
+        except ConnectionError:
+            is_sent_away.set()
+
+    with raw_socket(app) as loud, opened(app, f"/live/{camera_id}/{SUB}") as quiet:
+        binary(quiet, 0, FRAGMENTS)
+        thread = threading.Thread(target=speak, args=(loud,))
+        thread.start()
+        came = [time.monotonic()]
+        while came[-1] - came[0] < 4:
+            binary(quiet, 0, FRAGMENTS, 3)
+            came.append(time.monotonic())
+        assert max(after - before for before, after in pairwise(came)) < 1.5
+        assert is_sent_away.wait(LIMIT_S)
+        thread.join(LIMIT_S)
+
+
+def test_who_asks_for_the_same_channels_again_and_again_fills_no_log(app: Any, camera_id: int) -> None:
+    log = app.folder / "data" / "logs" / "audit.jsonl"
+    before = len(log.read_text().splitlines()) if log.exists() else 0
+    with opened(app) as client:
+        for _ in range(20):
+            for number, token in ((1, SUB), (2, OTHER_SUB)):
+                say(client, type="watch", id=number, camera_id=camera_id, profile_token=token)
+                text(client, "watching")
+    told = [line for line in log.read_text().splitlines()[before:] if json.loads(line)["action"] == "watch"]
+    assert len(told) <= 2, "once a minute for each channel"

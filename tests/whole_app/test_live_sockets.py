@@ -1,0 +1,406 @@
+"""Live over WebSockets: the real app, a pretend recorder, and a client that is no browser."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from media.ffmpeg import find_ffmpeg
+from tests.patience import LIMIT_S, until
+from tests.whole_app.running_app import CANARY
+from tests.whole_app.test_deployed import add_user, log_in
+from tools.certificate import make_certificate
+
+SUB, OTHER_SUB = "MediaProfile00001", "MediaProfile00101"
+HEAD = struct.Struct(">BBHdd")
+INIT, FRAGMENTS = 1, 2
+
+
+@contextlib.contextmanager
+def opened(app: Any, path: str = "/live", **more: Any) -> Iterator[ClientConnection]:
+    with connect(app.url.replace("http", "ws", 1) + path, max_size=None, compression=None, **more) as client:
+        yield client
+
+
+def say(client: ClientConnection, **message: object) -> None:
+    client.send(json.dumps(message))
+
+
+def text(client: ClientConnection, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
+    """The next message of this kind; others are passed over."""
+    ends_s = time.monotonic() + within_s
+    while True:
+        message = client.recv(ends_s - time.monotonic())
+        if isinstance(message, str) and (found := json.loads(message))["type"] == kind:
+            return dict(found)
+
+
+def binary(
+    client: ClientConnection, number: int, kind: int, within_s: float = LIMIT_S
+) -> tuple[int, float, float, bytes]:
+    """(flags, where it lies in seconds, when it was taken in ms, content) of the next such frame."""
+    ends_s = time.monotonic() + within_s
+    while True:
+        message = client.recv(ends_s - time.monotonic())
+        if isinstance(message, bytes):
+            found, flags, its, start_s, taken_ms = HEAD.unpack_from(message)
+            if (found, its) == (kind, number):
+                return flags, start_s, taken_ms, message[HEAD.size :]
+
+
+def test_a_channel_in_the_address_plays_at_once(app: Any, camera_id: int, tmp_path: Path) -> None:
+    with opened(app, f"/live/{camera_id}/{SUB}") as client:
+        told = text(client, "init")
+        assert (told["id"], told["codec"]) == (0, "h264")
+        assert told["codecs"].startswith("avc1.")
+        assert told["width"] > 0
+        film = binary(client, 0, INIT)[3]
+        first = binary(client, 0, FRAGMENTS)
+        assert first[0] == 1, "begins with a key frame"
+        assert abs(first[2] / 1000 - time.time()) < 6
+        film += first[3]
+        for _ in range(20):
+            flags, _, taken_ms, data = binary(client, 0, FRAGMENTS)
+            assert math.isnan(taken_ms) == (flags == 0), "key frames say when they were taken, and they alone"
+            film += data
+        (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
+        assert (stream["stream_id"], stream["viewers"]) == (f"camera{camera_id}_{SUB}", 1)
+        assert not app.ffmpegs()
+    (tmp_path / "film.mp4").write_bytes(film)
+    run = subprocess.run(
+        [str(find_ffmpeg()), "-v", "warning", "-i", str(tmp_path / "film.mp4"), "-f", "null", "-"],
+        capture_output=True,
+        check=True,
+    )
+    assert not run.stderr
+    until(lambda: requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
+
+
+def until_closed(client: ClientConnection, within_s: float = LIMIT_S) -> int | None:
+    """Reads until the server ends it; the code that it says, if it says one."""
+    ends_s = time.monotonic() + within_s
+    try:
+        while True:
+            client.recv(ends_s - time.monotonic())
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+
+
+def test_many_channels_share_one_socket_and_are_left_one_by_one(app: Any, camera_id: int) -> None:
+    with opened(app) as client:
+        for number, token in ((1, SUB), (7, OTHER_SUB)):
+            say(client, type="watch", id=number, camera_id=camera_id, profile_token=token)
+        seen: set[int] = set()
+        while seen != {1, 7}:
+            message = client.recv(LIMIT_S)
+            if isinstance(message, bytes):
+                seen.add(HEAD.unpack_from(message)[2])
+        say(client, type="leave", id=1)
+        until(lambda: len(requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]) == 1)
+        binary(client, 7, FRAGMENTS)
+        say(client, type="clock", sent=12.5)
+        clock = text(client, "clock")
+        assert clock["sent"] == 12.5
+        assert abs(clock["now_ms"] / 1000 - time.time()) < 1
+
+
+def test_what_cannot_be_watched_is_said_and_the_socket_stays(app: Any, camera_id: int) -> None:
+    with opened(app) as client:
+        for message, code in (
+            ({"type": "watch", "id": 1, "camera_id": 99, "profile_token": SUB}, "not_found"),
+            ({"type": "watch", "id": 2, "camera_id": camera_id, "profile_token": "invented"}, "not_found"),
+            ({"type": "watch", "id": 3, "camera_id": camera_id, "profile_token": ""}, "invalid_request"),
+            ({"type": "watch", "id": 3, "camera_id": camera_id, "profile_token": "x" * 513}, "invalid_request"),
+            ({"type": "watch", "id": -1, "camera_id": camera_id, "profile_token": SUB}, "invalid_request"),
+            ({"type": "watch", "id": True, "camera_id": camera_id, "profile_token": SUB}, "invalid_request"),
+            ({"type": "watch", "id": 4, "camera_id": 2**63, "profile_token": SUB}, "invalid_request"),
+            ({"type": "sing"}, "invalid_request"),
+        ):
+            say(client, **message)
+            assert text(client, "problem")["problem"]["code"] == code, message
+        for raw in (
+            "[" * 5000,
+            "no json",
+            "[]",
+            '{"type": NaN}',
+            '{"type": "\\ud800"}',
+            "",
+            '{"type": "clock", "sent": 1e999}',
+        ):
+            client.send(raw)
+            assert text(client, "problem")["problem"]["code"] == "invalid_request", raw[:20]
+        say(client, type="watch", id=5, camera_id=camera_id, profile_token=SUB)
+        binary(client, 5, FRAGMENTS)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\x00\x01", "x" * 20_000, ["half", "a message"]], ids=["binary", "too long", "in pieces"]
+)
+def test_what_is_no_message_of_ours_ends_the_socket(app: Any, camera_id: int, raw: Any) -> None:
+    with opened(app) as client:
+        with contextlib.suppress(ConnectionClosed):
+            client.send(raw)
+        assert until_closed(client) in (1003, 1009)
+
+
+def test_too_many_messages_end_the_socket(app: Any) -> None:
+    with opened(app) as client:
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(300):
+                say(client, type="clock", sent=1)
+        assert until_closed(client) == 4429
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Origin": "https://evil.example"}, 403, "cross_site"),
+        ({"Sec-Fetch-Site": "cross-site"}, 403, "cross_site"),
+        ({"Authorization": "Bearer ovw_no"}, 401, "login_needed"),
+    ],
+)
+def test_a_socket_of_another_site_is_refused(
+    app: Any, camera_id: int, headers: dict[str, str], status: int, code: str
+) -> None:
+    with pytest.raises(InvalidStatus) as refused, opened(app, f"/live/{camera_id}/{SUB}", additional_headers=headers):
+        pass
+    assert refused.value.response.status_code == status
+    assert json.loads(refused.value.response.body or b"")["code"] == code
+
+
+def test_a_plain_request_is_told_to_upgrade(app: Any, camera_id: int) -> None:
+    for path in ("/live", f"/live/{camera_id}/{SUB}"):
+        answer = requests.get(app.url + path, timeout=LIMIT_S)
+        assert (answer.status_code, answer.json()["code"]) == (426, "upgrade_required")
+        assert answer.headers["Content-Security-Policy"]
+    for path, status in ((f"/live/0{camera_id}/{SUB}", 404), ("/live/x/y", 404)):
+        assert requests.get(app.url + path, timeout=LIMIT_S).status_code == status
+
+
+def test_sockets_take_no_request_threads_and_have_an_end(app: Any, camera_id: int) -> None:
+    """Eight threads serve requests here, and there are places for 24 sockets."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(opened(app, f"/live/{camera_id}/{SUB}")) for _ in range(24)]
+        for client in clients:
+            binary(client, 0, FRAGMENTS)
+        began_s = time.monotonic()
+        assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
+        assert time.monotonic() - began_s < 1.0
+        (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
+        assert stream["viewers"] == 24
+        with pytest.raises(InvalidStatus) as refused, opened(app):
+            pass
+        assert refused.value.response.status_code == 503
+        assert "Retry-After" in refused.value.response.headers
+    until(lambda: requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
+    with opened(app, f"/live/{camera_id}/{SUB}") as client:
+        binary(client, 0, FRAGMENTS)
+
+
+def test_a_slow_viewer_is_moved_on_to_a_key_frame_and_slows_nobody(app: Any, recorder: Any, camera_id: int) -> None:
+    main = "MediaProfile00000"
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect(("127.0.0.1", app.port))
+    handshake = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    handshake |= {"Host": f"127.0.0.1:{app.port}", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    head = "".join(f"{name}: {value}\r\n" for name, value in handshake.items())
+    slow.sendall(f"GET /live/{camera_id}/{main} HTTP/1.1\r\n{head}\r\n".encode())
+    with slow, opened(app, f"/live/{camera_id}/{main}") as fast:
+        starts = []
+        memory = app.worker().memory_info().rss
+        ends_s = time.monotonic() + 8
+        while time.monotonic() < ends_s:
+            starts.append((binary(fast, 0, FRAGMENTS)[1], time.monotonic()))
+        gaps = [after[1] - before[1] for before, after in pairwise(starts)]
+        assert max(gaps) < 1.5, "the fast one never waits"
+        assert app.worker().memory_info().rss - memory < 40_000_000
+        # It reads again: what it finds goes on with a key frame, not with eight seconds of the past.
+        places = places_of(slow, 6.0)
+        assert places, "it is still connected"
+        leaps = [later for earlier, later in pairwise(places) if later[1] - earlier[1] > 1.0]
+        assert leaps, "nothing was left out"
+        assert all(flags == 1 for flags, _ in leaps)
+
+
+def places_of(sock: socket.socket, for_s: float) -> list[tuple[int, float]]:
+    """(flags, place in seconds) of the fragments that a raw client reads: frames of a server are not masked."""
+    data = b""
+    sock.settimeout(0.5)
+    ends_s = time.monotonic() + for_s
+    while time.monotonic() < ends_s:
+        with contextlib.suppress(TimeoutError):
+            part = sock.recv(262_144)
+            if not part:
+                break
+            data += part
+    data = data[data.index(b"\r\n\r\n") + 4 :]
+    found = []
+    position = 0
+    while position + 10 <= len(data):
+        length, head = data[position + 1] & 0x7F, 2
+        if length == 126:
+            length, head = int.from_bytes(data[position + 2 : position + 4], "big"), 4
+        elif length == 127:
+            length, head = int.from_bytes(data[position + 2 : position + 10], "big"), 10
+        body = data[position + head : position + head + length]
+        if data[position] & 0x0F == 2 and len(body) >= HEAD.size:
+            kind, flags, _, start_s, _ = HEAD.unpack_from(body)
+            if kind == FRAGMENTS:
+                found.append((flags, start_s))
+        position += head + length
+    return found
+
+
+def test_a_handshake_that_is_broken_off_leaves_no_connection(app: Any, camera_id: int) -> None:
+    before = len(psutil.Process(app.worker().pid).net_connections())
+    gone = socket.create_connection(("127.0.0.1", app.port))
+    gone.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n")
+    gone.close()
+    until(lambda: len(psutil.Process(app.worker().pid).net_connections()) <= before)
+
+
+# --- with accounts
+
+
+def test_what_a_login_may_see_and_its_end_hold_for_sockets_too(make_app: Any, recorder: Any) -> None:
+    app = make_app().start()
+    camera_id = recorder.add_to(app)
+    add_user(app, "anna", "--role", "admin")
+    time.sleep(1.2)
+    admin = log_in(app.url)
+    limited: dict[str, Any] = {
+        "name": "otto",
+        "password": "correct-horse-battery",
+        "role": "viewer",
+        "cameras": [{"camera_id": camera_id, "channels": [1]}],
+    }
+    assert admin.post(f"{app.url}/api/users", json=limited, timeout=LIMIT_S).status_code == 201
+    otto = log_in(app.url, "otto")
+    cookie = "; ".join(f"{name}={value}" for name, value in otto.cookies.items())
+    with pytest.raises(InvalidStatus) as refused, opened(app):
+        pass
+    assert refused.value.response.status_code == 401
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        opened(app, f"/live/{camera_id}/{OTHER_SUB}", additional_headers={"Cookie": cookie}),
+    ):
+        pass
+    assert refused.value.response.status_code == 404
+    with opened(app, additional_headers={"Cookie": cookie, "Origin": app.url}) as client:
+        say(client, type="watch", id=1, camera_id=camera_id, profile_token=OTHER_SUB)
+        assert text(client, "problem")["problem"]["code"] == "not_found"
+        say(client, type="watch", id=1, camera_id=camera_id, profile_token=SUB)
+        binary(client, 1, FRAGMENTS)
+        began_s = time.monotonic()
+        assert otto.delete(f"{app.url}/api/session", timeout=LIMIT_S).status_code in (200, 204)
+        assert until_closed(client) == 4401
+        assert time.monotonic() - began_s < 5
+    until(lambda: admin.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
+    lines = [json.loads(line) for line in (app.folder / "data" / "logs" / "audit.jsonl").read_text().splitlines()]
+    watched = [line for line in lines if line["action"] == "watch" and line["who"] == "otto"]
+    assert watched[-1]["profile_token"] == SUB
+    assert watched[-1]["channel"] == 1
+
+
+def test_another_role_or_limit_ends_a_socket(make_app: Any, recorder: Any) -> None:
+    app = make_app().start()
+    camera_id = recorder.add_to(app)
+    add_user(app, "anna", "--role", "admin")
+    time.sleep(1.2)
+    admin = log_in(app.url)
+    body = {"name": "otto", "password": "correct-horse-battery", "role": "viewer"}
+    user_id = admin.post(f"{app.url}/api/users", json=body, timeout=LIMIT_S).json()["id"]
+    otto = log_in(app.url, "otto")
+    cookie = "; ".join(f"{name}={value}" for name, value in otto.cookies.items())
+    with opened(app, f"/live/{camera_id}/{SUB}", additional_headers={"Cookie": cookie}) as client:
+        binary(client, 0, FRAGMENTS)
+        changed = admin.patch(f"{app.url}/api/users/{user_id}", json={"disabled": True}, timeout=LIMIT_S)
+        assert changed.status_code == 200, changed.text
+        assert until_closed(client, 5) == 4401
+
+
+def test_it_works_over_tls(make_app: Any, recorder: Any, tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    for path, content in zip((cert, key), make_certificate(["localhost", "127.0.0.1"]), strict=True):
+        path.write_bytes(content)
+    app = make_app(TLS_CERT=str(cert), TLS_KEY=str(key))
+    app.start(is_awaited=False)
+    trusting = ssl.create_default_context(cafile=str(cert))
+
+    def is_up() -> bool:
+        with contextlib.suppress(OSError):
+            return requests.get(f"https://localhost:{app.port}/api/health", verify=str(cert), timeout=LIMIT_S).ok
+        return False
+
+    until(is_up)
+    body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
+    made = requests.post(
+        f"https://localhost:{app.port}/api/cameras?wait=1", json=body, verify=str(cert), timeout=LIMIT_S
+    )
+    camera_id = made.json()["id"]
+    with connect(
+        f"wss://localhost:{app.port}/live/{camera_id}/{SUB}", ssl=trusting, max_size=None, compression=None
+    ) as client:
+        for _ in range(30):
+            binary(client, 0, FRAGMENTS)
+        say(client, type="clock", sent=1)
+        text(client, "clock")
+
+
+def test_the_app_ends_while_sockets_are_open(make_app: Any, recorder: Any) -> None:
+    app = make_app().start()
+    camera_id = recorder.add_to(app)
+    closed = threading.Event()
+
+    def watch() -> None:
+        with contextlib.suppress(ConnectionClosed, OSError), opened(app, f"/live/{camera_id}/{SUB}") as client:
+            while True:
+                client.recv(LIMIT_S)
+        closed.set()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    until(lambda: requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] != [])
+    began_s = time.monotonic()
+    app.process.terminate()
+    app.process.wait(LIMIT_S)
+    assert time.monotonic() - began_s < 5
+    assert closed.wait(LIMIT_S)
+    thread.join(LIMIT_S)
+    assert "Traceback" not in app.errors()
+
+
+def test_a_channel_kept_connected_shows_its_picture_at_once(make_app: Any, recorder: Any) -> None:
+    app = make_app(KEEP_CONNECTED="1:1").start()
+    camera_id = recorder.add_to(app)
+
+    def is_connected() -> bool:
+        links = psutil.Process(app.worker().pid).net_connections(kind="tcp")
+        return any(link.raddr and link.raddr.port == recorder.rtsp_port for link in links)
+
+    until(is_connected)
+    time.sleep(3)  # until a key frame has come
+    assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == []
+    with opened(app) as client:
+        began_s = time.monotonic()
+        say(client, type="watch", id=1, camera_id=camera_id, profile_token=SUB)
+        binary(client, 1, FRAGMENTS)
+        assert time.monotonic() - began_s < 1.0

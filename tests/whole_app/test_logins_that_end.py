@@ -1,0 +1,199 @@
+"""A login that ends takes its own viewers away and nobody else's: the real app, two people, every way to watch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from websockets.sync.client import ClientConnection
+
+from tests.patience import LIMIT_S, until
+from tests.whole_app.running_app import Recorder, RunningApp
+from tests.whole_app.test_deployed import add_user, log_in
+from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, opened, say, until_closed
+from tests.whole_app.test_replay_sockets import TOKEN, an_hour_ago, join
+
+IDLE_END_S = 2.0
+AT_ONCE_S = 5.0  # what SECURITY.md promises
+
+
+@pytest.fixture(scope="module")
+def app(
+    recorder: Recorder, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApp]:
+    """The recorder is its camera 1; anna and otto may log in."""
+    running = RunningApp(tmp_path_factory.mktemp("app"), free_port(), IDLE_END_S=str(IDLE_END_S), SEGMENT_S="1").start()
+    recorder.add_to(running)
+    add_user(running, "anna", "--role", "admin")
+    add_user(running, "otto", "--role", "reviewer")
+    time.sleep(1.2)  # a running app knows what the command line did within a second
+    yield running
+    running.close()
+    assert "Traceback" not in running.errors()
+
+
+@pytest.fixture
+def anna(app: RunningApp) -> Iterator[requests.Session]:
+    """She stays."""
+    session = log_in(app.url, "anna")
+    yield session
+    log_out(app, session)
+    until(lambda: not streams(app), AT_ONCE_S)
+
+
+@pytest.fixture
+def otto(app: RunningApp) -> requests.Session:
+    """His login ends."""
+    return log_in(app.url, "otto")
+
+
+def log_out(app: RunningApp, session: requests.Session) -> None:
+    assert session.delete(f"{app.url}/api/session", timeout=LIMIT_S).status_code in (200, 204)
+
+
+def streams(app: RunningApp) -> list[str]:
+    """The sessions that run, as one sees who logs in for that."""
+    onlooker = log_in(app.url, "anna")
+    found = onlooker.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
+    log_out(app, onlooker)
+    return sorted(stream["stream_id"] for stream in found)
+
+
+@contextlib.contextmanager
+def socket_of(app: RunningApp, session: requests.Session) -> Iterator[ClientConnection]:
+    cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
+    with opened(app, additional_headers={"Cookie": cookie, "Origin": app.url}) as client:
+        yield client
+
+
+def watch(client: ClientConnection) -> None:
+    say(client, type="watch", id=1, camera_id=1, profile_token=SUB)
+    binary(client, 1, FRAGMENTS)
+
+
+def started(app: RunningApp, session: requests.Session, what: str, **body: object) -> dict[str, Any]:
+    answer = session.post(f"{app.url}/api/{what}/start", json={"camera_id": 1, **body}, timeout=LIMIT_S)
+    assert answer.status_code in (200, 201), answer.text
+    return dict(answer.json())
+
+
+def started_replay(app: RunningApp, session: requests.Session) -> dict[str, Any]:
+    return started(app, session, "playback", recording_token=TOKEN, start_time=an_hour_ago().isoformat())
+
+
+def read_for(client: ClientConnection, seconds: float) -> tuple[int, set[str]]:
+    """How many pictures come, and how its session is said to be meanwhile."""
+    pictures, states = 0, set()
+    ends_s = time.monotonic() + seconds
+    with contextlib.suppress(TimeoutError):
+        while True:
+            message = client.recv(ends_s - time.monotonic())
+            if isinstance(message, bytes):
+                pictures += HEAD.unpack_from(message)[0] == FRAGMENTS
+            elif (said := json.loads(message))["type"] == "state":
+                states.add(said["stream"]["status"])
+    return pictures, states
+
+
+def fetched_for(app: RunningApp, session: requests.Session, address: str, seconds: float) -> list[int]:
+    """The answers to a player that fetches the playlist, and the newest segment in it, for so long."""
+    answers = []
+    ends_s = time.monotonic() + seconds
+    while time.monotonic() < ends_s:
+        playlist = session.get(app.url + address, timeout=LIMIT_S)
+        names = [line for line in playlist.text.splitlines() if line and not line.startswith("#")]
+        answers.append(playlist.status_code)
+        if playlist.ok:
+            segment = f"{address.rpartition('/')[0]}/{names[-1]}"
+            answers.append(session.get(app.url + segment, timeout=LIMIT_S).status_code)
+        time.sleep(0.3)
+    return answers
+
+
+def test_of_two_who_watch_a_channel_over_sockets_the_other_s_pictures_go_on(
+    app: RunningApp, anna: requests.Session, otto: requests.Session
+) -> None:
+    with socket_of(app, anna) as hers, socket_of(app, otto) as his:
+        watch(hers)
+        watch(his)
+        read_for(hers, IDLE_END_S + 1)
+        log_out(app, otto)
+        assert until_closed(his, AT_ONCE_S) == 4401
+        pictures, states = read_for(hers, 3)
+        assert pictures > 10
+        assert "stopped" not in states
+        assert streams(app) == [f"camera1_{SUB}"]
+
+
+def test_who_is_on_a_socket_goes_on_when_a_player_of_segments_loses_its_login(
+    app: RunningApp, anna: requests.Session, otto: requests.Session
+) -> None:
+    with socket_of(app, anna) as hers:
+        watch(hers)
+        stream = started(app, otto, "streams", profile_token=SUB)
+        assert set(fetched_for(app, otto, stream["playlist_url"], IDLE_END_S + 1)) == {200}  # unnamed
+        assert app.ffmpegs()
+        log_out(app, otto)
+        until(lambda: not app.ffmpegs(), AT_ONCE_S)
+        pictures, states = read_for(hers, 3)
+        assert pictures > 10
+        assert "stopped" not in states
+
+
+def test_a_player_of_segments_goes_on_when_who_is_on_a_socket_loses_its_login(
+    app: RunningApp, anna: requests.Session, otto: requests.Session
+) -> None:
+    with socket_of(app, otto) as his:
+        watch(his)
+        stream = started(app, anna, "streams", profile_token=SUB)
+        fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)
+        log_out(app, otto)
+        assert until_closed(his, AT_ONCE_S) == 4401
+        assert set(fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)) == {200}
+
+
+def test_what_a_login_alone_watched_ends_at_once_whichever_way(
+    app: RunningApp, anna: requests.Session, otto: requests.Session
+) -> None:
+    del anna
+    live, replay = started(app, otto, "streams", profile_token=SUB), started_replay(app, otto)
+    with socket_of(app, otto) as his:
+        join(his, replay)
+        binary(his, 1, FRAGMENTS)
+        fetched_for(app, otto, live["playlist_url"] + "?viewer=invented", IDLE_END_S + 1)
+        assert streams(app) == sorted((live["stream_id"], replay["stream_id"]))
+        log_out(app, otto)
+        until(lambda: not streams(app), AT_ONCE_S)
+
+
+def test_a_replay_ends_with_its_login_and_others_of_the_recording_go_on(
+    app: RunningApp, anna: requests.Session, otto: requests.Session
+) -> None:
+    hers, his = started_replay(app, anna), started_replay(app, otto)
+    with socket_of(app, anna) as her_page, socket_of(app, otto) as his_page:
+        for client, replay in ((her_page, hers), (his_page, his)):
+            join(client, replay)
+            binary(client, 1, FRAGMENTS)
+        read_for(her_page, IDLE_END_S + 1)
+        log_out(app, otto)
+        until(lambda: streams(app) == [hers["stream_id"]], AT_ONCE_S)
+        say(her_page, type="want", id=1, run=1, until_s=200)
+        assert read_for(her_page, 3)[0] > 10
+
+
+def test_a_replay_that_somebody_else_watches_along_goes_on_for_them(
+    app: RunningApp, anna: requests.Session, otto: requests.Session
+) -> None:
+    replay = started_replay(app, otto)
+    with socket_of(app, otto) as his:
+        join(his, replay)
+        binary(his, 1, FRAGMENTS)
+        fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)
+        log_out(app, otto)
+        assert until_closed(his, AT_ONCE_S) == 4401
+        assert set(fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)) == {200}

@@ -1,0 +1,238 @@
+"""Replays over WebSockets: the real app, a pretend recorder that writes the time into its pictures' codes, and a client
+that is no browser."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from media.ffmpeg import find_ffmpeg
+from tests.patience import LIMIT_S
+from tests.whole_app.test_deployed import add_user, log_in
+from tests.whole_app.test_live_sockets import FRAGMENTS, INIT, binary, opened, say, text
+from tools.running import App, Recorder, running_recorder
+
+TOKEN = "RecordMediaProfile00000"  # of channel 1
+HEVC_TOKEN = "RecordMediaProfile00100"
+
+
+@pytest.fixture(scope="module")
+def recorder_and_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorder, App, int]]:
+    with running_recorder("--channels", "4", "--profile", "small") as recorder:
+        app = App(tmp_path_factory.mktemp("replays"), SEGMENT_S="1")
+        app.start()
+        yield recorder, app, app.add_camera(recorder)
+        app.stop()
+
+
+@pytest.fixture
+def app(recorder_and_app: tuple[Recorder, App, int]) -> App:
+    return recorder_and_app[1]
+
+
+@pytest.fixture
+def camera_id(recorder_and_app: tuple[Recorder, App, int]) -> int:
+    return recorder_and_app[2]
+
+
+def an_hour_ago(**later: float) -> datetime:
+    return (datetime.now(UTC) - timedelta(hours=1) + timedelta(**later)).replace(microsecond=0)
+
+
+def started(app: App, camera_id: int, at: datetime, token: str = TOKEN, **more: object) -> dict[str, Any]:
+    body = {"camera_id": camera_id, "recording_token": token, "start_time": at.isoformat(), **more}
+    stream: dict[str, Any] = app.call("POST", "/api/playback/start", body)
+    return stream
+
+
+def sought(app: App, stream: dict[str, Any], at: datetime) -> dict[str, Any]:
+    answer: dict[str, Any] = app.call(
+        "POST", "/api/playback/seek", {"stream_id": stream["stream_id"], "time": at.isoformat()}
+    )
+    return answer
+
+
+def join(client: ClientConnection, stream: dict[str, Any], number: int = 1) -> None:
+    say(client, type="replay", id=number, stream_id=stream["stream_id"], viewer_id=stream["viewer_id"])
+
+
+def stop(app: App, stream: dict[str, Any]) -> None:
+    app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+
+
+def test_a_recording_comes_as_it_is_sent_and_a_seek_leads_to_its_picture(
+    app: App, camera_id: int, tmp_path: Path
+) -> None:
+    at = an_hour_ago()
+    stream = started(app, camera_id, at)
+    with opened(app) as client:
+        join(client, stream)
+        init = text(client, "init")
+        assert (init["run"], init["offset_s"], init["codec"]) == (1, 0.0, "h264")
+        film = binary(client, 1, INIT)[3]
+        flags, start_s, taken_ms, data = binary(client, 1, FRAGMENTS)
+        assert (flags, start_s) == (1, 0.0)
+        assert 0 <= at.timestamp() - taken_ms / 1000 <= 2.1, "the key frame at or before"
+        film += data
+        while start_s < 6:
+            _, start_s, its_ms, data = binary(client, 1, FRAGMENTS)
+            assert (its_ms - taken_ms) / 1000 == pytest.approx(start_s, abs=0.05)
+            film += data
+        (tmp_path / "film.mp4").write_bytes(film)
+        command = [str(find_ffmpeg()), "-v", "warning", "-i", str(tmp_path / "film.mp4"), "-f", "null", "-"]
+        assert not subprocess.run(command, capture_output=True, check=True).stderr
+        for minutes in (10, -20, 30):
+            answer = sought(app, stream, at + timedelta(minutes=minutes))
+            init = text(client, "init")
+            assert f"/run{init['run']}.m3u8" in answer["playlist_url"]
+            _, start_s, taken_ms, _ = binary(client, 1, FRAGMENTS)
+            assert start_s == 0.0
+            assert taken_ms / 1000 == pytest.approx(datetime.fromisoformat(answer["start_time"]).timestamp(), abs=0.01)
+    stop(app, stream)
+
+
+def test_it_sends_as_much_as_is_wanted_and_no_more(app: App, camera_id: int) -> None:
+    stream = started(app, camera_id, an_hour_ago())
+    with opened(app) as client:
+        join(client, stream)
+        assert reached_s(client, 35) < 50
+        say(client, type="want", id=1, run=1, until_s=80)
+        assert reached_s(client, 70) < 95
+    stop(app, stream)
+
+
+def reached_s(client: ClientConnection, least_s: float) -> float:
+    """How far it is sent, beyond `least_s`, before nothing comes for a while."""
+    start_s = 0.0
+    while start_s <= least_s:
+        start_s = binary(client, 1, FRAGMENTS)[1]
+    with contextlib.suppress(TimeoutError):
+        while True:
+            start_s = binary(client, 1, FRAGMENTS, within_s=1.5)[1]
+    return start_s
+
+
+def test_who_has_missed_the_beginning_is_told_so_and_seeks(app: App, camera_id: int) -> None:
+    at = an_hour_ago()
+    stream = started(app, camera_id, at)
+    with opened(app) as client:
+        join(client, stream)
+        assert text(client, "watching")["from_start"] is True
+        binary(client, 1, FRAGMENTS)
+    with opened(app) as client:
+        join(client, stream, 7)
+        assert text(client, "watching")["from_start"] is False
+        sought(app, stream, at + timedelta(minutes=1))
+        assert text(client, "init")["run"] == 2
+        binary(client, 7, FRAGMENTS)
+    stop(app, stream)
+
+
+def test_a_recording_s_end_is_said(app: App, camera_id: int) -> None:
+    at = an_hour_ago()
+    stream = started(app, camera_id, at, end_time=(at + timedelta(seconds=5)).isoformat())
+    with opened(app) as client:
+        join(client, stream)
+        assert text(client, "end")["run"] == 1
+    stop(app, stream)
+
+
+def test_what_has_to_be_encoded_is_left_to_the_playlist(app: App, camera_id: int) -> None:
+    stream = started(app, camera_id, an_hour_ago(), HEVC_TOKEN)
+    with opened(app) as client:
+        join(client, stream)
+        assert text(client, "segments_only")["run"] == 1
+    stop(app, stream)
+    stream = started(app, camera_id, an_hour_ago(), HEVC_TOKEN, accept=["h264", "hevc"])
+    with opened(app) as client:
+        join(client, stream)
+        assert text(client, "init")["codecs"].startswith("hvc1.")
+    stop(app, stream)
+
+
+def test_leaving_the_socket_leaves_the_recording_to_be_taken_up_again(app: App, camera_id: int) -> None:
+    at = an_hour_ago()
+    stream = started(app, camera_id, at)
+    with opened(app) as client:
+        join(client, stream)
+        binary(client, 1, FRAGMENTS)
+        say(client, type="leave", id=1)
+        say(client, type="clock", sent=1)
+        text(client, "clock")
+        sought(app, stream, at + timedelta(minutes=1))
+        with pytest.raises(TimeoutError):
+            binary(client, 1, FRAGMENTS, within_s=1.0)
+    status = app.call("GET", f"/api/streams/status/{stream['stream_id']}")
+    assert status["status"] in ("starting", "running")
+    stop(app, stream)
+
+
+def test_what_cannot_be_watched_is_said_and_the_socket_stays(app: App, camera_id: int) -> None:
+    stream = started(app, camera_id, an_hour_ago())
+    its = {"stream_id": stream["stream_id"], "viewer_id": stream["viewer_id"]}
+    with opened(app) as client:
+        for message, code in (
+            ({"type": "replay", "id": 1, **its, "stream_id": "1-r-invented"}, "not_found"),
+            ({"type": "replay", "id": 1, "viewer_id": "x"}, "invalid_request"),
+            ({"type": "replay", "id": 1, **its, "viewer_id": ""}, "invalid_request"),
+            ({"type": "replay", "id": 1, **its, "stream_id": "x" * 513}, "invalid_request"),
+            ({"type": "replay", "id": 70_000, **its}, "invalid_request"),
+            ({"type": "want", "id": 1, "run": 0, "until_s": 3}, "invalid_request"),
+            ({"type": "want", "id": 1, "run": True, "until_s": 3}, "invalid_request"),
+            ({"type": "want", "id": 1, "run": 1, "until_s": "3"}, "invalid_request"),
+            ({"type": "want", "id": 1, "run": 1, "until_s": -1}, "invalid_request"),
+            ({"type": "want", "id": 1, "run": 1, "until_s": 1e10}, "invalid_request"),
+        ):
+            say(client, **message)
+            assert text(client, "problem")["problem"]["code"] == code, message
+        say(client, type="want", id=9, run=1, until_s=5)  # nothing it watches
+        join(client, stream)
+        say(client, type="want", id=1, run=99, until_s=5)
+        binary(client, 1, FRAGMENTS)
+    stop(app, stream)
+
+
+def test_a_live_stream_is_no_replay_and_leaving_it_at_once_is_no_fault(app: App, camera_id: int) -> None:
+    body = {"camera_id": camera_id, "profile_token": "MediaProfile00001"}
+    live = app.call("POST", "/api/streams/start", body)
+    with opened(app) as client:
+        join(client, live)
+        assert text(client, "problem")["problem"]["code"] == "invalid_request"
+        join(client, live, 2)
+        say(client, type="leave", id=2)
+        say(client, type="clock", sent=1)
+        text(client, "clock")
+    stop(app, live)
+    time.sleep(0.5)  # the worker that leaves it is another thread
+    assert "broke off" not in app.log.read_text()
+
+
+def test_a_stream_that_somebody_else_has_started_is_none_to_watch(make_app: Any, recorder: Any) -> None:
+    app = make_app().start()
+    camera_id = recorder.add_to(app)
+    for name, role in (("anna", "admin"), ("otto", "reviewer")):
+        add_user(app, name, "--role", role)
+    time.sleep(1.2)
+    body = {"camera_id": camera_id, "recording_token": TOKEN, "start_time": an_hour_ago().isoformat()}
+    anna, otto = log_in(app.url, "anna"), log_in(app.url, "otto")
+    stream = anna.post(f"{app.url}/api/playback/start", json=body, timeout=LIMIT_S).json()
+    for session, is_hers in ((otto, False), (anna, True)):
+        cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
+        with opened(app, additional_headers={"Cookie": cookie, "Origin": app.url}) as client:
+            join(client, stream)
+            say(client, type="want", id=1, run=1, until_s=1000)  # before it is decided
+            if is_hers:
+                binary(client, 1, FRAGMENTS)
+            else:
+                assert text(client, "problem")["problem"]["code"] == "not_found"
+    with pytest.raises(InvalidStatus), opened(app):
+        pass

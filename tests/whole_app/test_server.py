@@ -1,0 +1,192 @@
+"""Starting, ending and dying of the real processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from tests.patience import LIMIT_S
+
+Make = Callable[..., Any]
+LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
+
+
+_ARENA_BYTES = 64 << 20
+
+
+def _arenas(pid: int) -> int:
+    """Those that glibc made beside its first: each reserves 64 MiB at a multiple of that, and opens it bit by bit."""
+    found = re.findall(r"^(\w+)-(\w+) (\S+) (.*)$", Path(f"/proc/{pid}/maps").read_text(), re.MULTILINE)
+    spans = [(int(start, 16), int(end, 16), may, rest.split()[3:]) for start, end, may, rest in found]
+    return sum(
+        not first[0] % _ARENA_BYTES
+        and (first[2], second[2]) == ("rw-p", "---p")
+        and not first[3]
+        and second[1] == first[0] + _ARENA_BYTES
+        for first, second in pairwise(spans)
+    )
+
+
+def _open_request(port: int) -> socket.socket:
+    """A request that holds a thread: its body never comes."""
+    connection = socket.create_connection(("127.0.0.1", port), LIMIT_S)
+    connection.sendall(
+        b"POST /api/cameras HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    return connection
+
+
+def test_it_starts_says_where_it_is_and_keeps_to_its_folders(make_app: Make) -> None:
+    app = make_app().start()
+    assert f"Open http://localhost:{app.port}" in app.errors()
+    assert "Traceback" not in app.errors()
+    home = app.folder / "home"
+    assert not list(home.rglob(".gunicorn"))
+    assert not [path for path in app.folder.rglob("*") if path.is_socket()]
+    for path in (app.folder / "data").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_its_threads_share_one_arena_of_memory(make_app: Make) -> None:
+    app = make_app().start()
+    with ThreadPoolExecutor(8) as pool:
+        for answer in pool.map(lambda _: requests.get(f"{app.url}/api/openapi.json", timeout=LIMIT_S), range(64)):
+            assert answer.status_code == 200
+    [worker] = psutil.Process(app.process.pid).children()
+    assert worker.num_threads() > 8
+    assert _arenas(worker.pid) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+def test_a_signal_ends_all_in_five_seconds_even_with_open_requests(
+    make_app: Make, left_after: LeftAfter, number: signal.Signals
+) -> None:
+    app = make_app().start()
+    family = app.family()
+    held = [_open_request(app.port) for _ in range(5)]
+    time.sleep(0.2)
+    began_s = time.monotonic()
+    app.process.send_signal(number)
+    assert app.process.wait(LIMIT_S) == 0
+    assert not left_after(family, 5 - (time.monotonic() - began_s))
+    assert "Traceback" not in app.errors()
+    for connection in held:
+        connection.close()
+
+
+def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: Make, left_after: LeftAfter) -> None:
+    app = make_app().start()
+    family = app.family()
+    held = _open_request(app.port)
+    os.killpg(app.process.pid, signal.SIGINT)
+    os.killpg(app.process.pid, signal.SIGINT)
+    assert app.process.wait(LIMIT_S) == 0
+    assert not left_after(family, 0.5)
+    assert "Traceback" not in app.errors()
+    held.close()
+
+
+def test_connections_that_say_nothing_take_no_thread(make_app: Make) -> None:
+    app = make_app(REQUEST_THREADS="8").start()
+    idle = [socket.create_connection(("127.0.0.1", app.port), LIMIT_S) for _ in range(40)]
+    began_s = time.monotonic()
+    assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
+    assert time.monotonic() - began_s < 1
+    idle[0].sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert idle[0].recv(15) == b"HTTP/1.1 200 OK"
+    for connection in idle:
+        connection.close()
+
+
+def test_the_worker_dies_with_its_master(make_app: Make, left_after: LeftAfter) -> None:
+    app = make_app().start()
+    family = app.family()
+    held = _open_request(app.port)
+    app.process.kill()
+    app.process.wait(LIMIT_S)
+    assert not left_after(family, 2)
+    held.close()
+    app.start()  # and nothing holds the folders or the port
+
+
+def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make, left_after: LeftAfter) -> None:
+    app = make_app().start()
+    worker = app.worker()
+    below = worker.children(recursive=True)
+    worker.kill()
+    assert not left_after([worker, *below], 2)
+    app.wait_until_answering()
+    assert app.worker().pid != worker.pid
+
+
+def test_a_second_start_says_which_process_holds_the_folder(make_app: Make) -> None:
+    first = make_app().start()
+    second = make_app()
+    second.start(is_awaited=False)
+    assert second.process.wait(LIMIT_S) == 2
+    assert f"process {first.process.pid})" in second.errors()
+    assert "Traceback" not in second.errors()
+    assert requests.get(f"{first.url}/api/health", timeout=LIMIT_S).ok
+
+
+def test_a_second_start_with_another_data_folder_still_may_not_share_the_streams(
+    make_app: Make, tmp_path: Path
+) -> None:
+    first = make_app().start()
+    second = make_app("other", STREAMS_DIR=first.environ["STREAMS_DIR"])
+    second.start(is_awaited=False)
+    assert second.process.wait(LIMIT_S) == 2
+    assert f"process {first.process.pid})" in second.errors()
+
+
+def test_a_start_that_is_refused_ends_at_once_and_says_why(make_app: Make) -> None:
+    app = make_app().start()
+    app.process.terminate()
+    app.process.wait(LIMIT_S)
+    (app.folder / "data" / "cameras.sqlite3").write_bytes(b"this is no database" * 1000)
+    app.start(is_awaited=False)
+    assert app.process.wait(LIMIT_S) == 2
+    assert "cameras.sqlite3" in app.errors()
+    assert "Traceback" not in app.errors()
+    assert (app.folder / "data" / "cameras.sqlite3").read_bytes().startswith(b"this is no database")
+
+
+def test_help_names_the_flag_and_starts_nothing(make_app: Make) -> None:
+    app = make_app()
+    app.start("--help", is_awaited=False)
+    assert app.process.wait(LIMIT_S) == 0
+    assert "--demo" in app.errors()
+    assert not (app.folder / "data").exists()
+
+
+def test_ipv6_loopback_may_be_listened_on(make_app: Make) -> None:
+    app = make_app(HOST="::1")
+    app.start(is_awaited=False)
+    deadline_s = time.monotonic() + 20
+    while True:
+        try:
+            assert requests.get(f"http://[::1]:{app.port}/api/health", timeout=LIMIT_S).ok
+            break
+        except (requests.ConnectionError, requests.Timeout):
+            assert time.monotonic() < deadline_s
+            assert app.process.poll() is None, app.errors()
+            time.sleep(0.1)
+
+
+def test_a_hook_of_gunicorn_in_the_environment_changes_nothing(make_app: Make) -> None:
+    app = make_app(GUNICORN_CMD_ARGS="--bind 0.0.0.0:1 --workers 4", FORWARDED_ALLOW_IPS="*", WEB_CONCURRENCY="4")
+    app.start()
+    assert len(psutil.Process(app.process.pid).children()) == 1

@@ -1,0 +1,192 @@
+"""The app as it is run, with a recorder, ffmpeg and the network of this machine: nothing stands in."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from tests.patience import LIMIT_S
+from tests.whole_app.running_app import CANARY
+
+SUB = "MediaProfile00001"
+
+
+def _get_playlist(app: Any, url: str, viewer_id: str | None = None) -> str:
+    """As a player does it: asks again after a 503."""
+    deadline_s = time.monotonic() + 20
+    while True:
+        answer = requests.get(app.url + url, params={"viewer": viewer_id} if viewer_id else None, timeout=LIMIT_S)
+        if answer.status_code == 200:
+            return answer.text
+        assert answer.status_code == 503, answer.text
+        assert time.monotonic() < deadline_s, answer.text
+        time.sleep(float(answer.headers["Retry-After"]))
+
+
+def test_the_users_examples_work_as_written(app: Any, camera_id: int) -> None:
+    body = f'{{"camera_id": {camera_id}, "profile_token": "{SUB}"}}'
+    curl = [shutil.which("curl") or "curl", "-s", "-X", "POST", f"http://localhost:{app.port}/api/streams/start"]
+    subprocess.run([*curl, "-H", "Content-Type: application/json", "-d", body], check=True, capture_output=True)
+    stream_id = f"camera{camera_id}_{SUB}"
+    (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
+    assert stream["stream_id"] == stream_id
+    assert stream["playlist_url"] == f"/static/streams/{stream_id}/stream.m3u8"
+    playlist = _get_playlist(app, stream["playlist_url"])
+    segment = next(line for line in playlist.splitlines() if line.endswith(".ts"))
+    data = requests.get(f"{app.url}/static/streams/{stream_id}/{segment}", timeout=LIMIT_S)
+    assert (data.headers["Content-Type"], data.content[0]) == ("video/mp2t", 0x47)
+    folder = app.folder / "streams" / stream_id
+    assert {"stream.m3u8", segment} <= {path.name for path in folder.iterdir()}
+    status = requests.get(f"{app.url}/api/streams/status/{stream_id}", timeout=LIMIT_S).json()
+    assert (status["status"], status["video"]["codec"], status["error"]) == ("running", "h264", None)
+    (ffmpeg,) = app.ffmpegs()
+    stopped = requests.post(f"{app.url}/api/streams/stop", json={"stream_id": stream_id}, timeout=LIMIT_S)
+    assert stopped.json() == {"stream_id": stream_id, "status": "stopped"}
+    assert not ffmpeg.is_running()
+    assert not folder.exists()
+    again = requests.post(f"{app.url}/api/streams/stop", json={"stream_id": stream_id}, timeout=LIMIT_S)
+    assert (again.status_code, again.json()["status"]) == (200, "stopped")
+
+
+def test_two_viewers_share_one_session_and_the_last_one_ends_it(app: Any, camera_id: int) -> None:
+    body = {"camera_id": camera_id, "profile_token": SUB}
+    first, second = (requests.post(f"{app.url}/api/streams/start", json=body, timeout=LIMIT_S) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 200)
+    viewers = [first.json()["viewer_id"], second.json()["viewer_id"]]
+    for viewer in viewers:
+        _get_playlist(app, first.json()["playlist_url"], viewer)
+    assert len(app.ffmpegs()) == 1
+    states = [
+        requests.post(
+            f"{app.url}/api/streams/stop",
+            json={"stream_id": first.json()["stream_id"], "viewer_id": viewer},
+            timeout=LIMIT_S,
+        ).json()["status"]
+        for viewer in viewers
+    ]
+    assert states == ["running", "stopped"]
+    assert not app.ffmpegs()
+
+
+def test_starting_answers_in_under_50_ms_on_a_known_camera(app: Any, camera_id: int) -> None:
+    took_ms = []
+    with requests.Session() as session:
+        for _ in range(9):
+            began_s = time.perf_counter()
+            answer = session.post(
+                f"{app.url}/api/streams/start", json={"camera_id": camera_id, "profile_token": SUB}, timeout=LIMIT_S
+            )
+            took_ms.append((time.perf_counter() - began_s) * 1000)
+            session.post(f"{app.url}/api/streams/stop", json={"stream_id": answer.json()["stream_id"]}, timeout=LIMIT_S)
+    assert sorted(took_ms)[4] < 50, took_ms
+
+
+def test_an_unknown_media_profile_is_404(app: Any, camera_id: int) -> None:
+    for token in ("MediaProfile99999", "../../etc", "-i"):
+        answer = requests.post(
+            f"{app.url}/api/streams/start", json={"camera_id": camera_id, "profile_token": token}, timeout=LIMIT_S
+        )
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_a_snapshot_is_a_picture(app: Any, camera_id: int) -> None:
+    answer = requests.get(f"{app.url}/api/cameras/{camera_id}/snapshot?profile_token={SUB}", timeout=LIMIT_S)
+    assert (answer.status_code, answer.content[:2]) == (200, b"\xff\xd8"), answer.text
+    cached = requests.get(f"{app.url}/api/cameras/{camera_id}/snapshot?profile_token={SUB}&cached=1", timeout=LIMIT_S)
+    assert cached.content == answer.content
+
+
+def test_devices_that_do_not_answer_leave_the_app_answering(app: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as deaf:
+        body = {"host": "127.0.0.1", "port": deaf.getsockname()[1], "username": "a", "password": "b"}
+        answers: list[requests.Response] = []
+        url = f"{app.url}/api/cameras?wait=1"
+        waiting = [
+            threading.Thread(target=lambda: answers.append(requests.post(url, json=body, timeout=LIMIT_S)))
+            for _ in range(8)
+        ]
+        for thread in waiting:
+            thread.start()
+        slowest_s = 0.0
+        while any(thread.is_alive() for thread in waiting):
+            began_s = time.monotonic()
+            assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
+            assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).ok
+            slowest_s = max(slowest_s, time.monotonic() - began_s)
+            time.sleep(0.1)
+    assert slowest_s < 1.0
+    statuses = sorted(answer.status_code for answer in answers)
+    assert set(statuses) <= {201, 409, 503}
+    for answer in answers:
+        if answer.status_code == 201:
+            assert answer.json()["status"] in ("offline", "connecting")
+            requests.delete(f"{app.url}/api/cameras/{answer.json()['id']}", timeout=LIMIT_S)
+
+
+def test_a_deleted_camera_takes_its_streams_with_it(app: Any, recorder: Any) -> None:
+    """Added a second time under another name of this machine: another camera to the app."""
+    body = {"host": "localhost", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
+    camera = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S).json()
+    assert camera.get("status") == "online", camera
+    started = requests.post(
+        f"{app.url}/api/streams/start", json={"camera_id": camera["id"], "profile_token": SUB}, timeout=LIMIT_S
+    ).json()
+    _get_playlist(app, started["playlist_url"])
+    assert app.ffmpegs()
+    assert requests.delete(f"{app.url}/api/cameras/{camera['id']}", timeout=LIMIT_S).status_code == 204
+    assert not app.ffmpegs()
+    assert requests.get(app.url + started["playlist_url"], timeout=LIMIT_S).status_code == 404
+
+
+def test_the_password_is_nowhere(app: Any, camera_id: int) -> None:
+    started = requests.post(
+        f"{app.url}/api/streams/start", json={"camera_id": camera_id, "profile_token": SUB}, timeout=LIMIT_S
+    ).json()
+    _get_playlist(app, started["playlist_url"])
+    pages = ["/cameras", f"/viewer/{camera_id}", "/api/cameras", "/api/streams/all", "/api/openapi.json"]
+    pages += [f"/api/cameras/{camera_id}{part}" for part in ("", "/profiles", "/health")]
+    for page in pages:
+        assert CANARY.encode() not in requests.get(app.url + page, timeout=LIMIT_S).content, page
+    processes = [psutil.Process(app.process.pid), *app.family()]
+    for process in processes:
+        assert CANARY not in " ".join(process.cmdline())
+        assert CANARY not in str(process.environ())
+    for path in app.folder.rglob("*"):
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes(), path
+    requests.post(f"{app.url}/api/streams/stop", json={"stream_id": started["stream_id"]}, timeout=LIMIT_S)
+
+
+def test_cameras_are_there_after_a_restart_and_their_key_lies_apart(
+    running_app_type: Any, free_port: Callable[[], int], tmp_path: Path, recorder: Any
+) -> None:
+    app = running_app_type(tmp_path, free_port()).start()
+    try:
+        camera_id = recorder.add_to(app)
+        app.process.terminate()
+        assert app.process.wait(LIMIT_S) == 0
+        assert not list((tmp_path / "data").rglob("*.key"))
+        assert list((tmp_path / "home").rglob("secret.key"))
+        app.start()
+        channels = requests.get(f"{app.url}/api/cameras/{camera_id}/profiles", timeout=LIMIT_S).json()["channels"]
+        assert len(channels) == 4
+        app.process.terminate()
+        app.process.wait(LIMIT_S)
+        (key,) = (tmp_path / "home").rglob("secret.key")
+        key.rename(tmp_path / "elsewhere")
+        app.start(is_awaited=False)
+        assert app.process.wait(LIMIT_S) == 2
+        assert "Traceback" not in app.errors()
+        assert "key" in app.errors()
+        assert not key.exists()
+    finally:
+        app.close()

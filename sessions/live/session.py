@@ -81,13 +81,15 @@ class Session(BaseSession):
         self._try_again_for_a_new_viewer()
         return viewer_id
 
-    def add_live(self, listener: LiveListener, *, wants_sound: bool, wants_held: bool) -> str | None:
+    def add_live(self, listener: LiveListener, *, wants_audio: bool, from_last_key_frame: bool) -> str | None:
         """A viewer who is sent fragments: its id, or None when this session is ending."""
         with self._lock:
             if self._is_over:
                 return None
             viewer_id = secrets.token_urlsafe(12)
-            self._broadcaster.join(listener, viewer_id, wants_sound=wants_sound, wants_held=wants_held)
+            self._broadcaster.join(
+                listener, viewer_id, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame
+            )
         listener.on_live_state(self.view())
         self._try_again_for_a_new_viewer()
         self._wake.set()

@@ -91,13 +91,13 @@ def make_manager(settings: Settings, spawner: Spawner, device: Device) -> Iterat
             known_video=lambda _camera_id, _token: VideoFormat(known_codec) if known_codec else None,
             ffmpeg=ffmpeg or find_ffmpeg,
         )
-        manager.start_rooms()
+        manager.start()
         made.append(manager)
         return manager
 
     yield make
     for manager in made:
-        manager.stop_rooms()
+        manager.stop()
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
 
     def make(**changed: object) -> StreamManager:
         manager = make_manager(**changed)
-        manager.start(1, TOKEN)
+        manager.start_session(1, TOKEN)
         assert until(lambda: is_running(manager))
         return manager
 
@@ -163,9 +163,9 @@ def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[Hous
         resolve_source=lambda camera_id, path: made[0].source(camera_id, path),
     )
     made.append(House(manager, gateway, rtsp_port))
-    manager.start_rooms()
+    manager.start()
     yield made[0]
-    manager.stop_rooms()
+    manager.stop()
     gateway.stop()
 
 
@@ -203,13 +203,13 @@ def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -
             open_replay=recorder.open,
             make_segments=make_segments if recorder.pictures else lambda *_: ThinMaker(),
         )
-        manager.start_rooms()
+        manager.start()
         made.append(manager)
         return manager
 
     yield make
     for manager in made:
-        manager.stop_rooms()
+        manager.stop()
     assert recorder.open_lines() == 0
 
 

@@ -17,11 +17,12 @@ from media.commands import PLAYLIST_NAME
 from media.hls.live_playlist import LiveTimeline
 from sessions.base import BaseSession
 from sessions.context import SessionContext
+from sessions.errors import RestartWanted, Stalled
 from sessions.folders import served_file
 from sessions.ids import stream_id_of
 from sessions.live.broadcast import FragmentBroadcaster, LiveListener
 from sessions.live.resources import SessionResources
-from sessions.live.run import RestartWanted, Run, Stalled, Wants
+from sessions.live.run import Run, Wants
 from sessions.live.status import SessionStatus
 from sessions.view import StreamView
 

@@ -14,9 +14,8 @@ from core.records import StreamState
 from sessions.backoff import LOOK_AGAIN_S
 from sessions.base import BaseSession
 from sessions.live.run import Run
-from sessions.replay.play import ReplayPlay
+from sessions.replay.play import End, ReplayPlay
 from sessions.replay.session import ReplaySession
-from sessions.replay_end import End
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
 from tests.streams.conftest import House, MakeManager

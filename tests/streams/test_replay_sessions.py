@@ -26,7 +26,7 @@ from core.recordings import ReplaySource
 from core.records import StreamKind, StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
-from sessions.live.run import Stalled
+from sessions.errors import Stalled
 from sessions.replay.session import ReplaySession
 from stream_manager import StreamManager
 from tests.media.encoded import encoded

@@ -44,7 +44,7 @@ _STOP_ALL_S = 4.0
 
 
 class StreamManager:
-    """All live and replay sessions. Call `start_rooms()` first; `stop_rooms()` may be called twice."""
+    """All live and replay sessions. Call `start()` first; `stop()` may be called twice."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class StreamManager:
         self._ended: OrderedDict[str, StreamView] = OrderedDict()
         self._codecs: dict[tuple[int, str], str] = {}
 
-    def start_rooms(self) -> None:
+    def start(self) -> None:
         """Makes the folder for streams and removes what an earlier run left in it."""
         mode = 0o750 if self._settings.accel_prefix else 0o700
         self._settings.streams_dir.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ class StreamManager:
         with self._lock:
             self._is_open = True
 
-    def stop_rooms(self) -> None:
+    def stop(self) -> None:
         """Ends every session; within 5 s."""
         with self._lock:
             self._is_open = False
@@ -96,7 +96,7 @@ class StreamManager:
 
     # ---- for viewers -----------------------------------------------------------------------------
 
-    def start(
+    def start_session(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
     ) -> tuple[StreamView, str, bool]:
         """Starts or joins a session: its view, a new viewer's id, and whether it is new.
@@ -129,14 +129,15 @@ class StreamManager:
         profile_token: str,
         listener: LiveListener,
         *,
-        wants_sound: bool = False,
-        wants_held: bool = True,
+        wants_audio: bool = False,
+        from_last_key_frame: bool = True,
     ) -> tuple[str, str]:
         """Has a live session's fragments sent to `listener`: its stream_id and a viewer's id. Answers at once.
 
-        The session is the one that start() would share, with whatever the device sends; ffmpeg runs only while
-        somebody wants HLS as well. It begins with the last key frame, or (not wants_held) with whatever comes next.
-        Left with stop(stream_id, viewer_id). LimitReached, NotFound.
+        This joins the session that start_session() returns for a player without HEVC, whatever codec the device sends;
+        ffmpeg runs only while a viewer uses HLS too. The first fragment is the last key frame's, or the next one
+        received if `from_last_key_frame` is False.
+        Left with stop_session(stream_id, viewer_id). LimitReached, NotFound.
         """
         video = self._cameras.known_video(camera_id, profile_token)
         with self._lock:
@@ -144,11 +145,11 @@ class StreamManager:
             stream_id = stream_id_of(camera_id, profile_token)
             old = self._sessions.get(stream_id)
             if isinstance(old, Session):
-                viewer_id = old.add_live(listener, wants_sound=wants_sound, wants_held=wants_held)
+                viewer_id = old.add_live(listener, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame)
                 if viewer_id is not None:
                     return stream_id, viewer_id
             session = self._new_session(camera_id, profile_token, codec, is_hevc_variant=False, after=old)
-            viewer_id = session.add_live(listener, wants_sound=wants_sound, wants_held=wants_held)
+            viewer_id = session.add_live(listener, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame)
             self._begin(session)
         return stream_id, viewer_id or ""
 
@@ -193,13 +194,13 @@ class StreamManager:
             session.start()
         return session.view(), viewer_id or ""
 
-    def seek(self, stream_id: str, time_utc: datetime) -> StreamView:
+    def seek_replay(self, stream_id: str, time_utc: datetime) -> StreamView:
         """Plays a replay from another time on: as ReplaySession.seek, which may block for some seconds."""
         return self._replay(stream_id).seek(time_utc)
 
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
         """Has a replay's pictures sent to `listener` as they come: whether from the present run's beginning on, else
-        from the next seek on. The viewer stays until stop(stream_id, viewer_id). NotFound, InvalidRequest.
+        from the next seek on. The viewer stays until stop_session(stream_id, viewer_id). NotFound, InvalidRequest.
         """
         return self._replay(stream_id).add_listener(listener, viewer_id)
 
@@ -207,7 +208,7 @@ class StreamManager:
         """Nothing more is sent to `listener`."""
         self._replay(stream_id).remove_listener(listener, viewer_id)
 
-    def want_replay(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
+    def request_replay_until(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
         """Such a viewer is to be sent a run up to there, in seconds of its playing time. NotFound, InvalidRequest."""
         self._replay(stream_id).want(viewer_id, run, until_s)
 
@@ -222,26 +223,28 @@ class StreamManager:
         """Where a segment or init section lies. Fetching counts as watching."""
         return self._session(stream_id).file(file, viewer_id)
 
-    def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
+    def stop_session(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
         """Ends a session for all, or with viewer_id only if that was its last viewer.
 
         ffmpeg is gone and the folder removed when it answers STOPPED. NotFound for a session that
         never was; one that has ended is stopped already.
         """
         if viewer_id is not None:
-            return self.leave(stream_id, (viewer_id,))
+            return self.leave_session(stream_id, (viewer_id,))
         return self._stop(self._unless_ended(stream_id))
 
-    def leave(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState:
-        """Takes these viewers away, and ends the session if that leaves nobody; as stop(). UNNAMED: players without
-        a name. not may_end: somebody is known to watch who may not be counted.
+    def leave_session(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState:
+        """Remove these viewers and end the session if no viewer is left, as stop_session().
+
+        UNNAMED stands for all players without an id. With `may_end` False the session continues in any case: the
+        caller knows of a viewer that the session may not count.
         """
         session = self._unless_ended(stream_id)
         if session is not None and not session.leave(viewer_ids, may_end=may_end):
             return StreamState.RUNNING
         return self._stop(session)
 
-    def status(self, stream_id: str) -> StreamView:
+    def session_status(self, stream_id: str) -> StreamView:
         """One session; one that has ended is shown as it was, stopped."""
         with self._lock:
             session = self._sessions.get(stream_id)
@@ -251,7 +254,7 @@ class StreamManager:
                 return self._ended[stream_id]
         return session.view()
 
-    def all(self) -> list[StreamView]:
+    def list_sessions(self) -> list[StreamView]:
         """All sessions that have not ended, in the order they were started."""
         with self._lock:
             sessions = list(self._sessions.values())

@@ -97,7 +97,7 @@ class Application:
                 (self.gateway.start, self.gateway.stop),
                 (self.cameras.start, self.cameras.stop),
                 (self._start_recordings, self.recordings.stop),
-                (self.streams.start_rooms, self.streams.stop_rooms),
+                (self.streams.start, self.streams.stop),
                 (self.sockets.start, self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
             ):

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.errors import AppError
 from sessions.backoff import LOOK_AGAIN_S, Backoff
 from sessions.context import SessionContext
-from sessions.live.resources import SessionOver
+from sessions.errors import SessionOver
 from sessions.view import StreamView
 from sessions.viewers import Viewers
 

@@ -78,12 +78,16 @@ def _room(path: Path) -> str:
     return ROOM_OF.get(first, first)
 
 
-def _imports(path: Path) -> Iterator[str]:
+def _imported_modules(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module.split(".")[0]
+            yield node.module
+
+
+def _imports(path: Path) -> Iterator[str]:
+    return (name.split(".")[0] for name in _imported_modules(path))
 
 
 SOURCES = [path for path in _tracked("*.py") if path.relative_to(ROOT).parts[0] not in OUTSIDE]
@@ -96,6 +100,23 @@ def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
     allowed = ARROWS[room] | {room}
     own = {ROOM_OF.get(name, name) for name in set(_imports(path)) - PACKAGES} & set(ARROWS)
     assert own <= allowed, f"{room} may not import {sorted(own - allowed)}"
+
+
+# Packages of one room that stay apart: folder -> the packages that its files may not import.
+APART = {
+    "sessions": ("sessions.live", "sessions.replay"),
+    "sessions/live": ("sessions.replay",),
+    "sessions/replay": ("sessions.live",),
+}
+
+
+def test_live_and_replay_sessions_share_only_what_lies_above_both() -> None:
+    for path in SOURCES:
+        forbidden = APART.get(path.relative_to(ROOT).parent.as_posix(), ())
+        imported = [
+            name for name in _imported_modules(path) if f"{name}.".startswith(tuple(f"{f}." for f in forbidden))
+        ]
+        assert not imported, f"{path.relative_to(ROOT)} imports {imported}"
 
 
 def test_core_needs_the_standard_library_only() -> None:

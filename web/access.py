@@ -194,14 +194,14 @@ def may_see_stream(stream_id: str) -> bool:
     if not who.scope.is_limited and who.may(Permission.RECORDINGS):
         return True
     try:
-        return may_see(services().streams.status(stream_id))
+        return may_see(services().streams.session_status(stream_id))
     except NotFound:
         return False
 
 
 def _stream(stream_id: str) -> Target:
     """A session's camera, channel and kind: what is not a session is nobody's, and does not exist."""
-    view = services().streams.status(stream_id)
+    view = services().streams.session_status(stream_id)
     audit_about(profile_token=view.profile_token or None, recording_token=view.recording_token, stream_id=stream_id)
     return _target_of(view)
 

@@ -21,7 +21,7 @@ _SIDE_BY_SIDE = 64
 
 
 class Leave(Protocol):
-    """As StreamManager.leave: the session knows who else is there, now; an AppError where it is no more."""
+    """As StreamManager.leave_session: the session knows who else is there, now; an AppError where it is no more."""
 
     def __call__(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool) -> object: ...
 

@@ -41,7 +41,7 @@ class LiveListener(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Viewer:
     viewer_id: str
-    wants_sound: bool
+    wants_audio: bool
 
 
 class FragmentBroadcaster:
@@ -60,15 +60,17 @@ class FragmentBroadcaster:
 
     # ---- viewers ---------------------------------------------------------------------------------
 
-    def join(self, listener: LiveListener, viewer_id: str, *, wants_sound: bool, wants_held: bool = True) -> None:
+    def join(
+        self, listener: LiveListener, viewer_id: str, *, wants_audio: bool, from_last_key_frame: bool = True
+    ) -> None:
         """It gets what is held at once, and all that comes. Without what is held it begins wherever that is."""
         with self._lock:
-            self._listeners[listener] = _Viewer(viewer_id, wants_sound)
-            if wants_sound and self._feed is not None:
+            self._listeners[listener] = _Viewer(viewer_id, wants_audio)
+            if wants_audio and self._feed is not None:
                 self._feed.want_sound()
             if self._init is not None:
                 listener.on_live_init(self._init)
-                if self._held and wants_held:
+                if self._held and from_last_key_frame:
                     listener.on_live_fragments(tuple(self._held))
 
     def leave(self, listener: LiveListener) -> None:
@@ -104,9 +106,9 @@ class FragmentBroadcaster:
                 return
             self._feed = feed
             self._fragment_s = None
-            wants_sound = any(viewer.wants_sound for viewer in self._listeners.values())
+            wants_audio = any(viewer.wants_audio for viewer in self._listeners.values())
         feed.open_fragments(self, origin_s=self._origin_s)
-        if wants_sound:
+        if wants_audio:
             feed.want_sound()
 
     def detach(self) -> None:

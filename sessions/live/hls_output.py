@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from core.errors import AppError, StorageFull
+from core.errors import StorageFull
 from core.records import Problem
 from media.commands import PLAYLIST_NAME, LiveOptions, live_command
 from media.ffmpeg import FfmpegMissing
@@ -19,6 +19,7 @@ from media.hls.live_playlist import parse_playlist
 from media.process import ProgramMissing, SupervisedProcess
 from media.rtsp.live.feed import Feed, FeedStatus
 from sessions.context import SessionContext
+from sessions.errors import FfmpegEnded, Stalled
 from sessions.folders import remove_files, require_free_disk
 from sessions.live.plan import Plan
 from sessions.live.resources import SessionResources
@@ -32,18 +33,6 @@ _FIRST_SEGMENT_PATIENCE = 4.0
 ROOM_TO_RESUME_BYTES = 20_000_000
 _NO_SPACE = "No space left on device"
 _DISK_FULL = "There is no room left for segments."
-
-
-class Stalled(AppError):
-    """No new segment or fragment although nothing else is known to be wrong."""
-
-    code = "stream_stalled"
-
-
-class FfmpegEnded(AppError):
-    """ffmpeg is gone and neither the device nor the disk explains it."""
-
-    code = "ffmpeg_failed"
 
 
 class HlsOutput:

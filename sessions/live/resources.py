@@ -12,13 +12,10 @@ from pathlib import Path
 
 from media.process import SupervisedProcess
 from media.rtsp.live.feed import Feed
+from sessions.errors import SessionOver
 from sessions.folders import empty_folder, make_folder, remove_folder
 
 _STOP_GRACE_S = 1.0
-
-
-class SessionOver(Exception):
-    """The session was stopped or ended by itself: unwind."""
 
 
 class SessionResources:

@@ -17,13 +17,12 @@ from core.errors import AppError
 from core.records import Problem, StreamSource, VideoFormat
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.context import SessionContext
+from sessions.errors import RestartWanted, Stalled
 from sessions.live.broadcast import FragmentBroadcaster
-from sessions.live.hls_output import ROOM_TO_RESUME_BYTES, HlsOutput, Stalled
+from sessions.live.hls_output import ROOM_TO_RESUME_BYTES, HlsOutput
 from sessions.live.plan import Plan, needs_transcode, plan_for
 from sessions.live.resources import SessionResources
 from sessions.live.status import SessionStatus
-
-__all__ = ["RestartWanted", "Run", "Stalled", "Wants"]
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +31,6 @@ _TICK_RUNNING_S = 0.25
 _GOPS_OF_PATIENCE = 2.5
 _FIRST_FRAGMENT_PATIENCE = 4.0
 _SEGMENTS_AGAIN_S = 10.0
-
-
-class RestartWanted(Exception):
-    """Another run should follow at once: the source changed, or somebody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ from media.commands import PLAYLIST_NAME
 from media.hls.live_playlist import LiveTimeline
 from sessions.base import BaseSession
 from sessions.context import SessionContext
+from sessions.errors import RestartWanted, Stalled
 from sessions.folders import served_file
 from sessions.ids import stream_id_of
 from sessions.live.broadcast import FragmentBroadcaster, LiveListener
 from sessions.live.resources import SessionResources
-from sessions.live.run import RestartWanted, Run, Stalled, Wants
+from sessions.live.run import Run, Wants
 from sessions.live.status import SessionStatus
 from sessions.view import StreamView
 
@@ -81,13 +82,15 @@ class Session(BaseSession):
         self._try_again_for_a_new_viewer()
         return viewer_id
 
-    def add_live(self, listener: LiveListener, *, wants_sound: bool, wants_held: bool) -> str | None:
+    def add_live(self, listener: LiveListener, *, wants_audio: bool, from_last_key_frame: bool) -> str | None:
         """A viewer who is sent fragments: its id, or None when this session is ending."""
         with self._lock:
             if self._is_over:
                 return None
             viewer_id = secrets.token_urlsafe(12)
-            self._broadcaster.join(listener, viewer_id, wants_sound=wants_sound, wants_held=wants_held)
+            self._broadcaster.join(
+                listener, viewer_id, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame
+            )
         listener.on_live_state(self.view())
         self._try_again_for_a_new_viewer()
         self._wake.set()

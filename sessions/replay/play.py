@@ -12,22 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
-from core.errors import CameraUnsupported, DeviceError, NotFound
+from core.errors import CameraUnsupported, DeviceError
+from core.recordings import RecordedPlace
 from core.records import AudioFormat
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Part, Segment
 from media.rtsp.replay.interface import ReplayConnection
 from sessions.context import SessionContext
+from sessions.errors import NothingRecorded, Stalled
 from sessions.folders import require_free_disk
-from sessions.live.run import Stalled
 from sessions.replay.broadcast import ReplayBroadcaster, ReplayInit, ReplayPart, SegmentsOnly
 from sessions.replay.buffer import Description, Ended, ReplayBuffer
 from sessions.replay.encoder import SegmentEncoder
 from sessions.replay.resources import ReplayResources
 from sessions.replay.run import ReplayRun
 from sessions.replay.status import ReplayStatus
-from sessions.replay_end import End
 from sessions.replay_segments import SegmentMaker
 
 AHEAD_S = 60.0
@@ -40,12 +42,17 @@ _QUEUE_BYTES = 16_000_000
 _DISK_EVERY_S = 1.0
 _SAME_PICTURE_S = 0.0005
 _COPIED = ("h264", "hevc")
+MAY_GROW = timedelta(seconds=120)
+"""An end no older than this need not be one: recorders write late, and list what they have begun later still."""
+_TAIL = timedelta(seconds=1)
 
 
-class NothingRecorded(NotFound):
-    """From the time asked for on, the recording has no picture."""
+class End(Enum):
+    """`ELSEWHERE`: in another place that is known; `LATER`: perhaps in the same one, in a while."""
 
-    code = "no_recording"
+    OVER = auto()
+    ELSEWHERE = auto()
+    LATER = auto()
 
 
 class ReplayPlay:
@@ -270,3 +277,17 @@ def _heard(audio: AudioFormat | None) -> AudioFormat | None:
     if audio is None or audio.codec == "aac":
         return audio
     return replace(audio, codec="flac") if audio.codec in ("pcm_alaw", "pcm_mulaw") else None
+
+
+def place_after(places: Sequence[RecordedPlace], recording_token: str, reached: datetime) -> RecordedPlace | None:
+    """The first that goes on where this recording has ended; its own rest there is not, whatever was told of it."""
+    for place in places:
+        is_own_rest = place.recording_token == recording_token and place.start <= reached + _TAIL
+        if not is_own_rest and place.end > reached + _TAIL:
+            return place
+    return None
+
+
+def may_grow(reached: datetime, end: datetime | None, now: datetime) -> bool:
+    """Whether more may follow: it ends about now, and is not to end there (`end`: what was asked for)."""
+    return -_TAIL <= now - reached < MAY_GROW and (end is None or end > now)

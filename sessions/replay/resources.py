@@ -12,8 +12,8 @@ from pathlib import Path
 from media.fmp4.segments import Segment
 from media.hls.replay_playlist import ReplaySegment
 from media.rtsp.replay.interface import ReplayConnection
+from sessions.errors import SessionOver
 from sessions.folders import make_folder, remove_files, remove_folder, served_file
-from sessions.live.resources import SessionOver
 from sessions.replay.encoder import SegmentEncoder, source_name
 from sessions.replay.run import ReplayRun
 

@@ -21,23 +21,18 @@ from core.records import StreamKind, StreamState
 from media.rtsp.replay.interface import ReplayConnection
 from sessions.base import BaseSession
 from sessions.context import SessionContext
+from sessions.errors import NothingRecorded, RestartWanted, Stalled
 from sessions.ids import new_replay_id
-from sessions.live.run import Stalled
 from sessions.replay.broadcast import FIRST_S, ReplayBroadcaster, ReplayEnd, ReplayListener
-from sessions.replay.play import NothingRecorded, ReplayPlay
+from sessions.replay.play import End, ReplayPlay, may_grow, place_after
 from sessions.replay.resources import GIVE_BACK_S, ReplayResources
 from sessions.replay.run import ReplayRun
 from sessions.replay.status import ReplayStatus
-from sessions.replay_end import End, may_grow, place_after
 from sessions.view import StreamView
 
 log = logging.getLogger(__name__)
 
 SEEK_WAIT_S = 6.0
-
-
-class _Again(Exception):
-    """Begin anew: another time is wanted, or the line is to be opened again."""
 
 
 class ReplaySession(BaseSession):
@@ -184,7 +179,7 @@ class ReplaySession(BaseSession):
             if play.run_once() is End.OVER:
                 self._status.end_run(run)
                 self._broadcaster.tell(ReplayEnd(run.number))
-        except _Again:
+        except RestartWanted:
             if self._again.is_set():
                 self._resources.close_line()
         except NothingRecorded as error:
@@ -282,7 +277,7 @@ class ReplaySession(BaseSession):
         """Between two looks of a play."""
         self._sleep(wait_s)
         if self._again.is_set() or self._status.run is not run:
-            raise _Again
+            raise RestartWanted
 
     def _drop(self, viewer_id: str) -> None:
         super()._drop(viewer_id)

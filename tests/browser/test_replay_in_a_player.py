@@ -88,7 +88,7 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
         ThinRecordings(recorder),
         make_segments=lambda *_: PieceMaker(pieces, pictures=FPS),
     )
-    manager.start_rooms()
+    manager.start()
     database = Database(settings.database_file)
     accounts = AccountManager(database, settings, SystemClock())
     accounts.start()
@@ -103,7 +103,7 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
     server.shutdown()
     thread.join()
     server.server_close()
-    manager.stop_rooms()
+    manager.stop()
     accounts.stop()
     database.close()
 
@@ -132,7 +132,7 @@ def test_a_player_begins_at_the_time_crosses_the_gap_and_follows_a_seek(
     assert not [moment for moment in seen if 4.3 < moment < GAP_S]
     page.wait_for_function("() => video.ended")
     assert seconds(page)[-1] == pytest.approx(GAP_S + 12, abs=1.0)
-    moved = playing.manager.seek(stream_id, NIGHT + timedelta(seconds=GAP_S + 5.4))
+    moved = playing.manager.seek_replay(stream_id, NIGHT + timedelta(seconds=GAP_S + 5.4))
     page.evaluate(_PLAY, moved.playlist_url)
     page.wait_for_function("() => dates.length > 2")
     assert GAP_S + 5.0 <= seconds(page)[0] < GAP_S + 6.5

@@ -88,13 +88,13 @@ def make_manager(
             ThinCameras(device, known_codec),
             NoRecordings(),
         )
-        manager.start_rooms()
+        manager.start()
         made.append(manager)
         return manager
 
     yield make
     for manager in made:
-        manager.stop_rooms()
+        manager.stop()
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
 
     def make(**changed: object) -> StreamManager:
         manager = make_manager(**changed)
-        manager.start(1, TOKEN)
+        manager.start_session(1, TOKEN)
         until(lambda: is_running(manager))
         return manager
 
@@ -139,9 +139,9 @@ def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[Hous
     cameras = AddressedCameras(lambda camera_id, path: made[0].source(camera_id, path))
     manager = StreamManager(settings, clock, spawner, gateway, cameras, NoRecordings())
     made.append(House(manager, gateway, rtsp_port))
-    manager.start_rooms()
+    manager.start()
     yield made[0]
-    manager.stop_rooms()
+    manager.stop()
     gateway.stop()
 
 
@@ -173,13 +173,13 @@ def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -
             ThinRecordings(recorder),
             make_segments=make_segments if recorder.pictures else lambda *_: ThinMaker(),
         )
-        manager.start_rooms()
+        manager.start()
         made.append(manager)
         return manager
 
     yield make
     for manager in made:
-        manager.stop_rooms()
+        manager.stop()
     assert recorder.open_lines() == 0
 
 

@@ -14,9 +14,8 @@ from core.records import StreamState
 from sessions.backoff import LOOK_AGAIN_S
 from sessions.base import BaseSession
 from sessions.live.run import Run
-from sessions.replay.play import ReplayPlay
+from sessions.replay.play import End, ReplayPlay
 from sessions.replay.session import ReplaySession
-from sessions.replay_end import End
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
 from tests.patience import LIMIT_S, stays, until
@@ -59,27 +58,27 @@ def test_a_tab_that_comes_while_the_last_one_leaves_has_pictures(house: House, m
     first, second = Tab().open(house.manager, "plain"), Tab()
     until(lambda: first.fragments)
     meanwhile(lambda: second.open(house.manager, "plain"))
-    assert house.manager.stop(first.stream_id, first.viewer_id) is StreamState.STOPPED
+    assert house.manager.stop_session(first.stream_id, first.viewer_id) is StreamState.STOPPED
     seen = len(second.fragments)
     until(lambda: len(second.fragments) > seen + 10)
     assert not is_told_stopped(second)
-    assert house.manager.status(second.stream_id).viewers == 1
-    assert house.manager.stop(second.stream_id, second.viewer_id) is StreamState.STOPPED
+    assert house.manager.session_status(second.stream_id).viewers == 1
+    assert house.manager.stop_session(second.stream_id, second.viewer_id) is StreamState.STOPPED
 
 
 def test_a_player_that_starts_while_the_last_one_leaves_has_segments(
     make_manager: MakeManager, meanwhile: Meanwhile
 ) -> None:
     manager = make_manager()
-    _, viewer_id, _ = manager.start(1, TOKEN)
+    _, viewer_id, _ = manager.start_session(1, TOKEN)
     manager.playlist(ID, "stream.m3u8", 10.0, viewer_id)
     started: list[tuple[str, bool]] = []
-    meanwhile(lambda: started.append(manager.start(1, TOKEN)[1:]))
-    assert manager.stop(ID, viewer_id) is StreamState.STOPPED
+    meanwhile(lambda: started.append(manager.start_session(1, TOKEN)[1:]))
+    assert manager.stop_session(ID, viewer_id) is StreamState.STOPPED
     [(second_id, is_new)] = started
     assert is_new
     assert "segment_00000" in manager.playlist(ID, "stream.m3u8", 10.0, second_id)
-    assert manager.status(ID).viewers == 1
+    assert manager.session_status(ID).viewers == 1
 
 
 def test_who_comes_while_a_session_ends_that_nobody_watches_any_more_gets_another(
@@ -88,13 +87,13 @@ def test_who_comes_while_a_session_ends_that_nobody_watches_any_more_gets_anothe
     manager = make_manager(idle_end_s=0.4, unwatched_end_s=0.4)
     tab, started = Tab(), list[bool]()
     meanwhile(lambda: tab.open(manager, TOKEN))
-    meanwhile(lambda: started.append(manager.start(1, TOKEN)[2]))
-    manager.start(1, TOKEN)
+    meanwhile(lambda: started.append(manager.start_session(1, TOKEN)[2]))
+    manager.start_session(1, TOKEN)
     until(lambda: tab.viewer_id)
     assert started == [True]
     stays(lambda: not is_told_stopped(tab), 1.0)
-    assert manager.status(ID).viewers == 1
-    assert manager.stop(ID, tab.viewer_id) is StreamState.STOPPED
+    assert manager.session_status(ID).viewers == 1
+    assert manager.stop_session(ID, tab.viewer_id) is StreamState.STOPPED
 
 
 def test_a_page_that_joins_a_replay_just_as_that_ends_is_told_so(
@@ -107,7 +106,7 @@ def test_a_page_that_joins_a_replay_just_as_that_ends_is_told_so(
 
     def touch_as_it_ends(session: ReplaySession, viewer_id: str | None) -> None:
         touch(session, viewer_id)
-        replays.stop(view.stream_id)
+        replays.stop_session(view.stream_id)
 
     monkeypatch.setattr(ReplaySession, "_touch", touch_as_it_ends)
     with pytest.raises(NotFound):
@@ -129,8 +128,8 @@ def test_a_page_on_a_socket_is_a_viewer_of_a_replay_also_while_its_thread_waits_
     with pytest.raises(Unavailable):
         replays.playlist(stream_id, "run1.m3u8", 0.0, "another")
     time.sleep(0.4)  # who fetches nothing for so long is none any more
-    assert replays.status(stream_id).viewers == 1
-    assert replays.stop(stream_id, "another") is StreamState.RUNNING
+    assert replays.session_status(stream_id).viewers == 1
+    assert replays.stop_session(stream_id, "another") is StreamState.RUNNING
     may_open.set()
     until(lambda: viewer.reached_s(1) > 2)
 
@@ -140,7 +139,7 @@ def test_a_page_on_a_socket_is_a_viewer_of_a_replay_also_while_its_thread_waits_
 
 def test_who_watches_when_somebody_stops_it_for_all_is_told(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
-    house.manager.stop(tab.stream_id)
+    house.manager.stop_session(tab.stream_id)
     assert tab.states[-1] == (StreamState.STOPPED, None)
 
 
@@ -160,7 +159,7 @@ def test_a_device_that_goes_and_comes_back_stops_nothing(
     del impatient
     manager, tab = make_manager(), Tab()
     tab.open(manager, TOKEN)
-    until(lambda: manager.status(ID).status is not StreamState.STARTING or device.opened)
+    until(lambda: manager.session_status(ID).status is not StreamState.STARTING or device.opened)
     device.refuse(CameraUnreachable("It is being restarted."))
     until(lambda: (StreamState.RECONNECTING, "camera_unreachable") in tab.states)
     connected = len(device.opened)
@@ -171,15 +170,15 @@ def test_a_device_that_goes_and_comes_back_stops_nothing(
 
 def test_who_was_taken_away_is_told_nothing_and_the_others_keep_theirs(house: House) -> None:
     mine, hers = Tab().open(house.manager, "plain"), Tab().open(house.manager, "plain")
-    _, viewer_id, _ = house.manager.start(1, "plain")
-    assert house.manager.leave(mine.stream_id, (mine.viewer_id, viewer_id, UNNAMED)) is StreamState.RUNNING
-    assert house.manager.status(mine.stream_id).viewers == 1
-    assert house.manager.leave(hers.stream_id, (hers.viewer_id,), may_end=False) is StreamState.RUNNING
-    assert house.manager.leave(hers.stream_id, ("nobody",)) is StreamState.STOPPED
+    _, viewer_id, _ = house.manager.start_session(1, "plain")
+    assert house.manager.leave_session(mine.stream_id, (mine.viewer_id, viewer_id, UNNAMED)) is StreamState.RUNNING
+    assert house.manager.session_status(mine.stream_id).viewers == 1
+    assert house.manager.leave_session(hers.stream_id, (hers.viewer_id,), may_end=False) is StreamState.RUNNING
+    assert house.manager.leave_session(hers.stream_id, ("nobody",)) is StreamState.STOPPED
     assert not is_told_stopped(mine)
     assert not is_told_stopped(hers)
     with pytest.raises(NotFound):
-        house.manager.leave("camera9_never", ("x",))
+        house.manager.leave_session("camera9_never", ("x",))
 
 
 def test_a_fault_of_ours_is_said_and_tried_again_not_called_a_stop(
@@ -211,8 +210,8 @@ def test_a_fault_of_ours_ends_no_replay_and_a_seek_does_not_wait(
 
     monkeypatch.setattr(ReplayPlay, "run_once", run_badly)
     stream_id, _, viewer = watched(replays)
-    until(lambda: replays.status(stream_id).error)
-    replays.seek(stream_id, at(60))
+    until(lambda: replays.session_status(stream_id).error)
+    replays.seek_replay(stream_id, at(60))
     until(lambda: viewer.reached_s(2) > 2)
-    assert replays.status(stream_id).error is None
+    assert replays.session_status(stream_id).error is None
     assert real.open_lines() == 1

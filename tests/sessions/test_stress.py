@@ -40,12 +40,12 @@ def test_two_thousand_starts_and_stops_leave_nothing_behind(house: House, settin
         chance = random.Random(number)
         try:
             for _ in range(count):
-                view, viewer_id, _ = manager.start(number, "plain")
+                view, viewer_id, _ = manager.start_session(number, "plain")
                 if chance.random() < 0.05:
                     manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
                 else:
                     time.sleep(chance.random() * 0.1)
-                manager.stop(view.stream_id, viewer_id)
+                manager.stop_session(view.stream_id, viewer_id)
                 assert not (settings.streams_dir / view.stream_id).exists()
         except BaseException as fault:  # noqa: BLE001 - carried to the test's own thread
             faults.append(fault)
@@ -86,7 +86,7 @@ def test_two_thousand_seeks_leave_nothing_behind(replays: StreamManager, recorde
     def seek(count: int) -> tuple[int, int]:
         for _ in range(count):
             second = chance.randrange(3500)
-            moved = replays.seek(view.stream_id, at(second))
+            moved = replays.seek_replay(view.stream_id, at(second))
             assert moved.start_time == at(second)
             if chance.random() < 0.2:
                 text_of(replays, moved)

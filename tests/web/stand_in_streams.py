@@ -55,7 +55,7 @@ class StandInStreams:
     viewers_seen: list[str | None] = field(default_factory=list)
     replays: list[tuple[str, datetime, datetime | None, tuple[str, ...]]] = field(default_factory=list)
 
-    def start(
+    def start_session(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
     ) -> tuple[StreamView, str, bool]:
         if self.fail_with is not None:
@@ -99,54 +99,54 @@ class StandInStreams:
         profile_token: str,
         listener: LiveListener,
         *,
-        wants_sound: bool = False,
-        wants_held: bool = True,
+        wants_audio: bool = False,
+        from_last_key_frame: bool = True,
     ) -> tuple[str, str]:
-        view, viewer_id, _ = self.start(camera_id, profile_token)
+        view, viewer_id, _ = self.start_session(camera_id, profile_token)
         listener.on_live_state(view)
         return view.stream_id, viewer_id
 
-    def seek(self, stream_id: str, time_utc: datetime) -> StreamView:
-        view = self.status(stream_id)
+    def seek_replay(self, stream_id: str, time_utc: datetime) -> StreamView:
+        view = self.session_status(stream_id)
         if self.fail_with is not None:
             raise self.fail_with
         return replace(view, start_time=time_utc, playlist_url=f"/static/streams/{stream_id}/run2.m3u8")
 
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
-        self.status(stream_id)
+        self.session_status(stream_id)
         return bool(viewer_id and listener)
 
     def unwatch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> None:
-        self.status(stream_id)
+        self.session_status(stream_id)
 
-    def want_replay(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
-        self.status(stream_id)
+    def request_replay_until(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
+        self.session_status(stream_id)
 
-    def stop(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
-        self.status(stream_id)
+    def stop_session(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
+        self.session_status(stream_id)
         if viewer_id == "not-the-last":
             return StreamState.RUNNING
         self.sessions[stream_id] = replace(self.sessions[stream_id], status=StreamState.STOPPED)
         return StreamState.STOPPED
 
-    def leave(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState:
-        return self.stop(stream_id) if may_end and viewer_ids else StreamState.RUNNING
+    def leave_session(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState:
+        return self.stop_session(stream_id) if may_end and viewer_ids else StreamState.RUNNING
 
-    def status(self, stream_id: str) -> StreamView:
+    def session_status(self, stream_id: str) -> StreamView:
         if stream_id not in self.sessions:
             raise NotFound("There is no such stream.")
         return self.sessions[stream_id]
 
-    def all(self) -> Sequence[StreamView]:
+    def list_sessions(self) -> Sequence[StreamView]:
         return list(self.sessions.values())
 
     def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str:
-        self.status(stream_id)
+        self.session_status(stream_id)
         self.viewers_seen.append(viewer_id)
         if not self.ready.wait(wait_s):
             raise Unavailable("The first segment is not there yet.")
         return "#EXTM3U\n"
 
     def segment_path(self, stream_id: str, file: str, viewer_id: str | None = None) -> Path:
-        self.status(stream_id)
+        self.session_status(stream_id)
         return self.folder / stream_id / file

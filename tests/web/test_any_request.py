@@ -84,7 +84,7 @@ def _of_login(path: str) -> int:
 def test_a_good_request_gets_the_good_answer_that_is_described(
     operations: list[Any], log_in_anew: LogIn, streams: StandInStreams
 ) -> None:
-    streams.start(1, "MediaProfile00000")
+    streams.start_session(1, "MediaProfile00000")
     streams.start_replay(1, "Rec1", NOON)
     for operation in operations:
         key = (operation.method.upper(), operation.path)

@@ -140,7 +140,7 @@ def test_nginx_is_told_where_a_segment_lies_and_nobody_else(
 ) -> None:
     accounts.create_first("Anna", PASSWORD)
     stream_id = "camera1_MediaProfile00000"
-    streams.start(1, "MediaProfile00000")
+    streams.start_session(1, "MediaProfile00000")
     (streams.folder / stream_id).mkdir(parents=True)
     (streams.folder / stream_id / "s1.ts").write_bytes(b"segment")
     client = behind(accel_prefix="/streams-by-nginx/")

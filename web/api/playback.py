@@ -57,7 +57,7 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
             "Somebody else has started this stream and watches it: start one of your own.", code="not_yours"
         )
     with services().device_limit.place():
-        view = services().streams.seek(body.stream_id, body.time)
+        view = services().streams.seek_replay(body.stream_id, body.time)
     return answers.answer(
         playback_models.SoughtPlayback(
             stream_id=view.stream_id,

@@ -21,7 +21,7 @@ blueprint = APIBlueprint("api_streams", __name__, url_prefix="/api/streams", abp
 )
 def start_stream(body: models.StreamStart) -> Response:
     """Starts a session (201) or joins one that runs (200). Answers at once, without waiting for video."""
-    view, viewer_id, is_new = services().streams.start(body.camera_id, body.profile_token, tuple(body.accept))
+    view, viewer_id, is_new = services().streams.start_session(body.camera_id, body.profile_token, tuple(body.accept))
     services().watching.note(principal().key, view.stream_id, viewer_id)
     audit_about(
         channel=channel_of_profile(body.camera_id, body.profile_token),
@@ -34,7 +34,7 @@ def start_stream(body: models.StreamStart) -> Response:
 @blueprint.post("/stop", responses=answers_with({200: models.StoppedStream}, 404, 415))
 def stop_stream(body: models.StreamStop) -> Response:
     """Ends a session for all, or with `viewer_id` only if that was its last viewer."""
-    state = services().streams.stop(body.stream_id, body.viewer_id)
+    state = services().streams.stop_session(body.stream_id, body.viewer_id)
     if body.viewer_id is not None:
         services().watching.forget(body.stream_id, body.viewer_id)
     return answers.answer(
@@ -45,11 +45,11 @@ def stop_stream(body: models.StreamStop) -> Response:
 @blueprint.get("/status/<stream_id>", responses=answers_with({200: models.StreamStatus}, 404))
 def stream_status(path: models.StreamPath) -> Response:
     """One session as it is now."""
-    return answers.answer(answers.stream(services().streams.status(path.stream_id)))
+    return answers.answer(answers.stream(services().streams.session_status(path.stream_id)))
 
 
 @blueprint.get("/all", responses=answers_with({200: models.StreamList}))
 def all_streams() -> Response:
     """All sessions as they are now, of the cameras and channels that you may see."""
-    views = [view for view in services().streams.all() if may_see(view)]
+    views = [view for view in services().streams.list_sessions() if may_see(view)]
     return answers.answer(models.StreamList(streams=[answers.stream(view) for view in views]))

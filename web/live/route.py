@@ -73,8 +73,8 @@ def _backend(app: Services, address: str) -> LiveBackend:
             camera_id,
             profile_token,
             listener,
-            wants_sound=listener.wants_sound,
-            wants_held=not listener.is_skipping,
+            wants_audio=listener.wants_sound,
+            from_last_key_frame=not listener.is_skipping,
         )
         app.watching.note(who.key, stream_id, viewer_id)
         tell(who, "ok", **about, stream_id=stream_id)
@@ -83,12 +83,12 @@ def _backend(app: Services, address: str) -> LiveBackend:
     def leave(stream_id: str, viewer_id: str) -> None:
         app.watching.forget(stream_id, viewer_id)
         with contextlib.suppress(NotFound):  # it may have ended, and be forgotten since
-            app.streams.stop(stream_id, viewer_id)
+            app.streams.stop_session(stream_id, viewer_id)
 
     def replay(who: Principal, listener: ReplayWatch) -> bool:
         """Only who has started it: others would see where in a recording somebody is, and hold up who seeks."""
         if not app.watching.has_started(who.key, listener.stream_id):
-            app.streams.status(listener.stream_id)  # NotFound where it is nobody's
+            app.streams.session_status(listener.stream_id)  # NotFound where it is nobody's
             tell(who, "not_found", stream_id=listener.stream_id)
             raise NotFound("There is no such stream.")
         return app.streams.watch_replay(listener.stream_id, listener.viewer_id, listener)
@@ -99,7 +99,7 @@ def _backend(app: Services, address: str) -> LiveBackend:
 
     def want(listener: ReplayWatch, run: int, until_s: float) -> None:
         with contextlib.suppress(NotFound):
-            app.streams.want_replay(listener.stream_id, listener.viewer_id, run, until_s)
+            app.streams.request_replay_until(listener.stream_id, listener.viewer_id, run, until_s)
 
     flask_app = current_app.app_context().app  # `current_app` itself is nothing in another thread
 

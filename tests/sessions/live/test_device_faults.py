@@ -20,11 +20,11 @@ pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 def test_a_long_gop_is_no_stall(make_manager: MakeManager, device: Device) -> None:
     device.path, device.key_frame_interval_s = "/slow", 2.0
     manager = make_manager(stall_after_s=0.5)
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: is_running(manager))
     time.sleep(1.0)
     assert is_running(manager)
-    assert manager.status(ID).restarts == 0
+    assert manager.session_status(ID).restarts == 0
 
 
 def test_a_key_frame_is_asked_for_once_when_the_device_plays_and_not_before(
@@ -32,7 +32,7 @@ def test_a_key_frame_is_asked_for_once_when_the_device_plays_and_not_before(
 ) -> None:
     device.state = FeedState.CONNECTING  # described already, and not playing yet: nobody would get the key frame
     manager = make_manager()
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     time.sleep(0.5)
     assert device.key_frames_asked == 0
     device.state = FeedState.WAITING_KEY_FRAME
@@ -55,7 +55,7 @@ def test_a_device_that_goes_and_comes_back_is_found_again(running: MakeManager, 
 def test_how_a_session_fares_is_told_to_who_keeps_the_channels(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraNoSignal("The device has no such stream."))
     manager = make_manager()
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: (1, TOKEN, "camera_no_signal") in device.noted)
     device.refuse(None)
     until(lambda: is_running(manager))
@@ -65,7 +65,7 @@ def test_how_a_session_fares_is_told_to_who_keeps_the_channels(make_manager: Mak
 def test_a_busy_device_shows_its_reason_and_is_asked_less_and_less(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraBusy("The device refuses one more session."))
     manager = make_manager()
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: seen(manager).code == "camera_busy")
     until(lambda: seen(manager).state is StreamState.FAILED)
     assert device.resolved == 6
@@ -74,13 +74,13 @@ def test_a_busy_device_shows_its_reason_and_is_asked_less_and_less(make_manager:
 def test_a_refused_password_is_not_tried_again_until_it_is_edited(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraAuthFailed("The device refuses this password."))
     manager = make_manager()
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "camera_auth_failed"))
     with pytest.raises(Unavailable) as refused:
         manager.playlist(ID, "stream.m3u8", 10.0)
     assert refused.value.code == "camera_auth_failed"
     time.sleep(1.0)
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     time.sleep(0.3)
     assert device.resolved == 1
     device.refuse(None)
@@ -91,7 +91,7 @@ def test_a_refused_password_is_not_tried_again_until_it_is_edited(make_manager: 
 def test_a_refused_password_is_tried_again_after_its_time(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraAuthFailed("The device refuses this password."))
     manager = make_manager(login_retry_s=1.0)
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: device.resolved == 2)
     assert seen(manager) == (StreamState.FAILED, "camera_auth_failed")
 
@@ -110,14 +110,14 @@ def test_a_silent_device_shows_as_stalled_at_once(running: MakeManager, device: 
     until(lambda: seen(manager) == (StreamState.STALLED, "camera_no_signal"))
     device.state, device.problem = FeedState.FLOWING, None
     until(lambda: is_running(manager))
-    assert manager.status(ID).restarts == 0
+    assert manager.session_status(ID).restarts == 0
 
 
 def test_another_resolution_starts_another_run(running: MakeManager, device: Device) -> None:
     manager = running()
     device.path, device.video = "/other", VideoFormat("h264", 160, 96, 10.0)
     until(lambda: "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8"))
-    video = manager.status(ID).video
+    video = manager.session_status(ID).video
     assert video is not None
     assert (video.width, video.height) == (160, 96)
     assert seen(manager).code is None
@@ -128,13 +128,13 @@ def test_stop_does_not_wait_for_a_device_that_does_not_answer(
 ) -> None:
     device.resolve_takes_s = 3.0
     manager = make_manager()
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: device.resolved == 1)
     began_s = time.monotonic()
-    assert manager.stop(ID) is StreamState.STOPPED
+    assert manager.stop_session(ID) is StreamState.STOPPED
     assert time.monotonic() - began_s < 0.2
     device.resolve_takes_s = 0.0
-    assert manager.start(1, TOKEN)[2]  # a successor need not wait either
+    assert manager.start_session(1, TOKEN)[2]  # a successor need not wait either
     until(lambda: is_running(manager))
     assert len(device.opened) == 1  # what the first one was told came too late to be used
 
@@ -142,16 +142,16 @@ def test_stop_does_not_wait_for_a_device_that_does_not_answer(
 def test_a_deleted_camera_takes_its_sessions_along(make_manager: MakeManager, spawner: Spawner) -> None:
     manager = make_manager()
     for camera_id in (1, 1, 2):
-        manager.start(camera_id, TOKEN)
-    manager.start(1, "MediaProfile00001")
+        manager.start_session(camera_id, TOKEN)
+    manager.start_session(1, "MediaProfile00001")
     until(lambda: len(spawner.running()) == 3)
     manager.stop_camera(1)
-    assert [view.stream_id for view in manager.all()] == ["camera2_MediaProfile00000"]
+    assert [view.stream_id for view in manager.list_sessions()] == ["camera2_MediaProfile00000"]
     assert len(spawner.running()) == 1
 
 
 def test_a_media_profile_that_is_gone_fails_with_its_reason(make_manager: MakeManager, device: Device) -> None:
     device.refuse(NotFound("There is no such media profile."))
     manager = make_manager()
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "not_found"))

@@ -34,7 +34,7 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
     after = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
     assert after[: len(before)] == before  # still there for who plays them
     assert after == list(range(after[0], after[0] + len(after)))
-    assert manager.status(ID).restarts == 1
+    assert manager.session_status(ID).restarts == 1
     assert is_running(manager)
     for number in after:
         assert manager.segment_path(ID, f"segment_{number:05d}.ts").stat().st_size > 0
@@ -42,7 +42,7 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
 
 def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeScript, device: Device) -> None:
     manager = make_manager(ffmpeg=lambda: script("echo oh no >&2; exit 1"))
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.RECONNECTING, "ffmpeg_failed"))
     until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_failed"))
     tried = len(device.opened)
@@ -62,7 +62,7 @@ def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, de
         return find_ffmpeg() if present[0] else find_ffmpeg("/no/such/ffmpeg")
 
     manager = make_manager(ffmpeg=ffmpeg)
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_missing"))
     assert device.resolved == 0  # no reason to knock at the device
     with pytest.raises(FfmpegMissing):
@@ -76,12 +76,12 @@ def test_a_deaf_ffmpeg_that_floods_stderr_ends_at_stop(
     make_manager: MakeManager, script: MakeScript, spawner: Spawner, settings: Settings
 ) -> None:
     manager = make_manager(ffmpeg=lambda: script("trap '' TERM INT\nyes 'broken' >&2 & touch $folder/up; wait; wait"))
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: (settings.streams_dir / ID / "up").exists())
     (settings.streams_dir / ID / "up").unlink()
     pid = spawner.running()[0].pid
     began_s = time.monotonic()
-    assert manager.stop(ID) is StreamState.STOPPED
+    assert manager.stop_session(ID) is StreamState.STOPPED
     assert time.monotonic() - began_s < 2.5
     assert not Path(f"/proc/{pid}").exists()
     assert not (settings.streams_dir / ID).exists()
@@ -101,7 +101,7 @@ def test_a_frozen_ffmpeg_is_noticed_by_the_age_of_its_last_segment(
     frozen = script(FREEZES)
     manager = make_manager(ffmpeg=lambda: frozen if len(device.opened) == 0 else find_ffmpeg(), stall_after_s=1.0)
     device.key_frame_interval_s = None
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: is_running(manager))
     until(lambda: seen(manager) == (StreamState.STALLED, "stream_stalled"))
     until(lambda: is_running(manager))
@@ -132,7 +132,7 @@ def test_a_full_disk_pauses_the_session_and_room_resumes_it(
 def test_a_disk_that_only_ffmpeg_finds_full_is_named(make_manager: MakeManager, script: MakeScript, then: str) -> None:
     said = "echo '[hls] Failed to open file: No space left on device' >&2"
     manager = make_manager(ffmpeg=lambda: script(f"{said}\n{then}"), stall_after_s=0.3)
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
 
 

@@ -47,8 +47,8 @@ class Tab:
     def on_live_state(self, view: StreamView) -> None:
         self.states.append((view.status, view.error.code if view.error else None))
 
-    def open(self, manager: StreamManager, path: str, *, wants_sound: bool = False) -> Tab:
-        self.stream_id, self.viewer_id = manager.watch_live(1, path, self, wants_sound=wants_sound)
+    def open(self, manager: StreamManager, path: str, *, wants_audio: bool = False) -> Tab:
+        self.stream_id, self.viewer_id = manager.watch_live(1, path, self, wants_audio=wants_audio)
         return self
 
 
@@ -59,15 +59,15 @@ def test_a_tab_sees_pictures_and_no_ffmpeg_runs(house: House, spawner: Spawner, 
     assert tab.inits[0].video.width == 192
     assert not spawner.running()
     assert not (settings.streams_dir / "camera1_plain").exists()
-    view = house.manager.status("camera1_plain")
+    view = house.manager.session_status("camera1_plain")
     assert (view.status, view.viewers, view.transcoding) == (StreamState.RUNNING, 1, False)
     assert view.video is not None
     assert view.video.codec == "h264"
     assert view.last_segment_age_s is not None
     assert view.last_segment_age_s < 1.0
     until(lambda: (StreamState.RUNNING, None) in tab.states)
-    assert house.manager.stop("camera1_plain", tab.viewer_id) is StreamState.STOPPED
-    assert house.manager.all() == []
+    assert house.manager.stop_session("camera1_plain", tab.viewer_id) is StreamState.STOPPED
+    assert house.manager.list_sessions() == []
 
 
 def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) -> None:
@@ -80,37 +80,37 @@ def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) 
     assert second.fragments[0].is_key
     held = [piece for piece in first.fragments if piece.start_s >= second.fragments[0].start_s]
     assert [piece.picture for piece in second.fragments[: len(held)]] == [piece.picture for piece in held]
-    assert house.manager.stop("camera1_slow", first.viewer_id) is StreamState.RUNNING
+    assert house.manager.stop_session("camera1_slow", first.viewer_id) is StreamState.RUNNING
 
 
 def test_hls_joins_the_same_session_and_leaves_it(house: House, spawner: Spawner, settings: Settings) -> None:
     tab = Tab().open(house.manager, "plain")
     until(lambda: tab.fragments)
-    view, viewer_id, is_new = house.manager.start(1, "plain")
+    view, viewer_id, is_new = house.manager.start_session(1, "plain")
     assert (view.stream_id, is_new) == (tab.stream_id, False)
     house.manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
     assert len(spawner.running()) == 1
     assert house.gateway.device_sessions() == 1
-    assert house.manager.status(view.stream_id).viewers == 2
-    assert house.manager.stop(view.stream_id, viewer_id) is StreamState.RUNNING
+    assert house.manager.session_status(view.stream_id).viewers == 2
+    assert house.manager.stop_session(view.stream_id, viewer_id) is StreamState.RUNNING
     until(lambda: not spawner.running())
     until(lambda: not list((settings.streams_dir / "camera1_plain").glob("*")))
     seen = len(tab.fragments)
     until(lambda: len(tab.fragments) > seen + 10)
-    assert house.manager.status(view.stream_id).status is StreamState.RUNNING
+    assert house.manager.session_status(view.stream_id).status is StreamState.RUNNING
 
 
 def test_a_tab_joins_a_session_of_hls_and_outlives_its_viewers(house: House, spawner: Spawner) -> None:
-    view, viewer_id, _ = house.manager.start(1, "plain")
+    view, viewer_id, _ = house.manager.start_session(1, "plain")
     house.manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
     tab, began_s = Tab(), time.monotonic()
     tab.open(house.manager, "plain")
     until(lambda: tab.first_s is not None)
     assert (tab.first_s or 0.0) - began_s < 0.5
     assert house.gateway.device_sessions() == 1
-    assert house.manager.stop(view.stream_id, viewer_id) is StreamState.RUNNING
+    assert house.manager.stop_session(view.stream_id, viewer_id) is StreamState.RUNNING
     until(lambda: not spawner.running())
-    assert house.manager.stop(view.stream_id, tab.viewer_id) is StreamState.STOPPED
+    assert house.manager.stop_session(view.stream_id, tab.viewer_id) is StreamState.STOPPED
 
 
 def test_a_playlist_that_is_fetched_brings_ffmpeg_to_a_session_without_it(house: House, spawner: Spawner) -> None:
@@ -124,7 +124,7 @@ def test_sound_comes_to_who_wants_it(house: House) -> None:
     deaf = Tab().open(house.manager, "alaw")
     until(lambda: len(deaf.fragments) > 10)
     assert not any(piece.sound for piece in deaf.fragments)
-    listening = Tab().open(house.manager, "alaw", wants_sound=True)
+    listening = Tab().open(house.manager, "alaw", wants_audio=True)
     until(lambda: sum(bool(piece.sound) for piece in listening.fragments) > 10)
     assert listening.inits[0].codecs_with_sound.endswith(",flac")
 
@@ -133,7 +133,7 @@ def test_h265_goes_out_as_it_is_and_takes_no_encoders_place(house: House, spawne
     tab = Tab().open(house.manager, "hevc")
     until(lambda: len(tab.fragments) > 5)
     assert tab.inits[0].codecs.startswith("hvc1.")
-    view = house.manager.status("camera1_hevc")
+    view = house.manager.session_status("camera1_hevc")
     assert (view.transcoding, view.source_codec) == (False, "hevc")
     assert view.video is not None
     assert view.video.codec == "hevc"
@@ -150,7 +150,7 @@ def test_a_reconnect_goes_on_on_the_same_time_line(house: House) -> None:
     starts = [piece.start_s for piece in tab.fragments]
     assert all(after > earlier - 1.5 for earlier, after in pairwise(starts)), "what lingers may be sent once more"
     assert starts[-1] > starts[before - 1]
-    assert house.manager.status("camera1_plain").viewers == 1
+    assert house.manager.session_status("camera1_plain").viewers == 1
 
 
 def test_who_is_sent_fragments_is_told_how_the_device_fares(
@@ -161,7 +161,7 @@ def test_who_is_sent_fragments_is_told_how_the_device_fares(
     assert tab.states[0] == (StreamState.STARTING, None)
     device.refuse(CameraUnreachable("It does not answer."))
     until(lambda: (StreamState.RECONNECTING, "camera_unreachable") in tab.states)
-    manager.stop(ID)
+    manager.stop_session(ID)
     until(lambda: tab.states[-1] == (StreamState.STOPPED, None))
 
 
@@ -187,7 +187,7 @@ def test_without_ffmpeg_sockets_go_on_and_playlists_say_why(
         with pytest.raises(Unavailable) as refused:
             manager.playlist(ID, "stream.m3u8", 10.0)
         assert refused.value.code == "ffmpeg_failed"
-        until(lambda: manager.status(ID).status is StreamState.RUNNING)
+        until(lambda: manager.session_status(ID).status is StreamState.RUNNING)
         seen = len(tab.fragments)
         until(lambda: len(tab.fragments) > seen + 5)
         assert len(device.opened) == 1, "the device is not asked again for that"
@@ -201,14 +201,14 @@ def test_an_encoder_that_is_not_to_be_had_refuses_hls_and_leaves_the_tab_alone(
 ) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(known_codec="hevc", max_transcodes=1)
-    manager.start(2, TOKEN)
+    manager.start_session(2, TOKEN)
     tab = Tab().open(manager, TOKEN)
     with pytest.raises(LimitReached) as refused:
-        manager.start(1, TOKEN)
+        manager.start_session(1, TOKEN)
     assert refused.value.code == "transcode_limit"
-    assert manager.status(ID).error is None
-    assert manager.status(ID).viewers == 1
-    assert manager.stop(ID, tab.viewer_id) is StreamState.STOPPED
+    assert manager.session_status(ID).error is None
+    assert manager.session_status(ID).viewers == 1
+    assert manager.stop_session(ID, tab.viewer_id) is StreamState.STOPPED
 
 
 def test_a_session_that_sends_no_picture_is_called_stalled(
@@ -222,7 +222,7 @@ def test_a_session_that_sends_no_picture_is_called_stalled(
 
 def test_an_ended_session_is_gone(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
-    house.manager.stop("camera1_plain")
+    house.manager.stop_session("camera1_plain")
     until(lambda: tab.states[-1][0] is StreamState.STOPPED)
     with pytest.raises(NotFound):
         house.manager.playlist("camera1_plain", "stream.m3u8")

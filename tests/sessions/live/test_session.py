@@ -73,7 +73,7 @@ def test_start_watch_and_stop_as_the_user_does(
     manager = make_manager()
     device.resolve_takes_s = 0.2  # a device is slow; start() does not wait for it
     began_s = time.monotonic()
-    view, viewer_id, is_new = manager.start(1, TOKEN)
+    view, viewer_id, is_new = manager.start_session(1, TOKEN)
     assert time.monotonic() - began_s < 0.05
     assert is_new
     assert (view.stream_id, view.status, view.segment_wait) == (ID, StreamState.STARTING, "connecting")
@@ -87,27 +87,27 @@ def test_start_watch_and_stop_as_the_user_does(
     path = manager.segment_path(ID, first[1])
     assert path == settings.streams_dir / ID / first[1]
     assert path.read_bytes()[0] == 0x47
-    running = manager.status(ID)
+    running = manager.session_status(ID)
     assert (running.status, running.error, running.viewers, running.restarts) == (StreamState.RUNNING, None, 1, 0)
     assert (running.transcoding, running.segment_wait, running.source_codec) == (False, None, "h264")
     assert running.video is not None
     assert (running.video.codec, running.video.width, running.video.height) == ("h264", 192, 108)
     assert running.last_segment_age_s is not None
     assert running.last_segment_age_s < 3
-    assert [view.stream_id for view in manager.all()] == [ID]
+    assert [view.stream_id for view in manager.list_sessions()] == [ID]
 
-    again, other_viewer, is_new = manager.start(1, TOKEN)
+    again, other_viewer, is_new = manager.start_session(1, TOKEN)
     assert (again.stream_id, again.viewers, is_new) == (ID, 2, False)
-    assert manager.stop(ID, viewer_id) is StreamState.RUNNING
-    assert manager.stop(ID, other_viewer) is StreamState.STOPPED
+    assert manager.stop_session(ID, viewer_id) is StreamState.RUNNING
+    assert manager.stop_session(ID, other_viewer) is StreamState.STOPPED
     assert not (settings.streams_dir / ID).exists()
     assert not spawner.running()
     assert device.opened[0].is_closed
     assert len(device.opened) == 1
-    assert manager.all() == []
-    assert manager.stop(ID) is StreamState.STOPPED
-    assert manager.status(ID).status is StreamState.STOPPED
-    for call in (manager.stop, manager.status):
+    assert manager.list_sessions() == []
+    assert manager.stop_session(ID) is StreamState.STOPPED
+    assert manager.session_status(ID).status is StreamState.STOPPED
+    for call in (manager.stop_session, manager.session_status):
         with pytest.raises(NotFound):
             call("camera9_never")
     with pytest.raises(NotFound):
@@ -116,7 +116,7 @@ def test_start_watch_and_stop_as_the_user_does(
 
 def test_old_segments_are_not_kept(make_manager: MakeManager, device: Device, settings: Settings) -> None:
     manager = make_manager(playlist_segments=3)
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     until(lambda: "segment_00005" in (_text(manager) or ""))
     segments = sorted(path.name for path in (settings.streams_dir / ID).glob("segment_*.ts"))
     assert len(segments) <= 3 + 2  # the window, one for players that are late, one being written
@@ -138,11 +138,11 @@ def test_hevc_goes_to_players_that_can_and_is_transcoded_for_others(
 ) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(known_codec="hevc", max_transcodes=1)
-    view, viewer_id, _ = manager.start(1, TOKEN, ("h264", "hevc"))
-    plain, plain_viewer, _ = manager.start(1, TOKEN, ("h264",))
+    view, viewer_id, _ = manager.start_session(1, TOKEN, ("h264", "hevc"))
+    plain, plain_viewer, _ = manager.start_session(1, TOKEN, ("h264",))
     assert (view.stream_id, plain.stream_id) == (f"{ID}.hevc", ID)
     with pytest.raises(LimitReached) as refused:
-        manager.start(1, "MediaProfile00100")
+        manager.start_session(1, "MediaProfile00100")
     assert (refused.value.code, refused.value.used_by) == ("transcode_limit", (ID,))
     copied = manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
     assert '#EXT-X-MAP:URI="init_0.mp4"' in copied
@@ -150,62 +150,62 @@ def test_hevc_goes_to_players_that_can_and_is_transcoded_for_others(
     assert codecs_of(folder / "init_0.mp4", folder / re.findall(r"segment_\d+\.m4s", copied)[0]) == ["hevc"]
     assert manager.segment_path(view.stream_id, "init_0.mp4").is_file()
     manager.playlist(ID, "stream.m3u8", 10.0, plain_viewer)
-    assert manager.status(ID).transcoding
-    assert not manager.status(view.stream_id).transcoding
-    manager.stop(ID)
-    manager.start(1, "MediaProfile00100")
+    assert manager.session_status(ID).transcoding
+    assert not manager.session_status(view.stream_id).transcoding
+    manager.stop_session(ID)
+    manager.start_session(1, "MediaProfile00100")
 
 
 def test_a_codec_that_nobody_knew_is_held_to_the_limit_as_well(make_manager: MakeManager, device: Device) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(max_transcodes=0)
-    manager.start(1, TOKEN)
-    until(lambda: manager.status(ID).status is StreamState.FAILED)
-    error = manager.status(ID).error
+    manager.start_session(1, TOKEN)
+    until(lambda: manager.session_status(ID).status is StreamState.FAILED)
+    error = manager.session_status(ID).error
     assert error is not None
     assert error.code == "transcode_limit"
-    view, _, _ = manager.start(1, TOKEN, ("hevc",))  # by now it is known
+    view, _, _ = manager.start_session(1, TOKEN, ("hevc",))  # by now it is known
     assert view.stream_id == f"{ID}.hevc"
 
 
 def test_sessions_are_limited_and_the_refusal_says_who_uses_them(make_manager: MakeManager) -> None:
     manager = make_manager(max_sessions=2)
-    manager.start(1, "a")
-    manager.start(1, "b")
-    manager.start(1, "a")
+    manager.start_session(1, "a")
+    manager.start_session(1, "b")
+    manager.start_session(1, "a")
     with pytest.raises(LimitReached) as refused:
-        manager.start(2, "a")
+        manager.start_session(2, "a")
     assert refused.value.code == "stream_limit"
     assert refused.value.used_by == ("camera1_a", "camera1_b")
-    manager.stop("camera1_a")
-    manager.start(2, "a")
+    manager.stop_session("camera1_a")
+    manager.start_session(2, "a")
     for accept in ((), ("av1",), ("h264", "")):
         with pytest.raises(InvalidRequest):
-            manager.start(2, "a", accept)
+            manager.start_session(2, "a", accept)
 
 
 def test_a_session_ends_when_nobody_watches_any_more(
     make_manager: MakeManager, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager(idle_end_s=1.5, unwatched_end_s=60.0)
-    _, viewer_id, _ = manager.start(1, TOKEN)
+    _, viewer_id, _ = manager.start_session(1, TOKEN)
     text = manager.playlist(ID, "stream.m3u8", 10.0, viewer_id)
     watching_until = time.monotonic() + 2.5
     while time.monotonic() < watching_until:  # a player that names itself, then one that only fetches segments
         manager.playlist(ID, "stream.m3u8", 0.0, viewer_id)
         manager.segment_path(ID, re.findall(r"segment_\d+\.ts", _text(manager) or text)[-1])
         time.sleep(0.3)
-    assert manager.status(ID).status is StreamState.RUNNING
-    until(lambda: manager.status(ID).status is StreamState.STOPPED)
+    assert manager.session_status(ID).status is StreamState.RUNNING
+    until(lambda: manager.session_status(ID).status is StreamState.STOPPED)
     until(lambda: not (settings.streams_dir / ID).exists() and not spawner.running())
-    _, _, is_new = manager.start(1, TOKEN)
+    _, _, is_new = manager.start_session(1, TOKEN)
     assert is_new
 
 
 def test_a_session_nobody_ever_watched_ends_too(make_manager: MakeManager, spawner: Spawner) -> None:
     manager = make_manager(idle_end_s=0.2, unwatched_end_s=1.0)
-    manager.start(1, TOKEN)
-    until(lambda: manager.status(ID).status is StreamState.STOPPED)
+    manager.start_session(1, TOKEN)
+    until(lambda: manager.session_status(ID).status is StreamState.STOPPED)
     until(lambda: not spawner.running())
 
 
@@ -220,13 +220,13 @@ def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spaw
 
 def test_stop_then_start_at_once_gives_a_fresh_session(make_manager: MakeManager, settings: Settings) -> None:
     manager = make_manager()
-    manager.start(1, TOKEN)
+    manager.start_session(1, TOKEN)
     manager.playlist(ID, "stream.m3u8", 10.0)
     stopping = threading.Thread(target=manager.stop, args=(ID,))
     stopping.start()
     news: list[bool] = []
     while stopping.is_alive() or not news:
-        news.append(manager.start(1, TOKEN)[2])
+        news.append(manager.start_session(1, TOKEN)[2])
         time.sleep(0.01)
     stopping.join()
     assert True in news
@@ -241,24 +241,24 @@ def test_the_rooms_stop_quickly_and_leave_nothing(
     leftover = settings.streams_dir / "camera7_old"
     leftover.mkdir()
     (leftover / "segment_00001.ts").touch()
-    manager.start_rooms()
+    manager.start()
     assert not leftover.exists()
     for token in "abcdefgh":
-        manager.start(1, token)
+        manager.start_session(1, token)
     until(lambda: len(spawner.running()) == 8)
     began_s = time.monotonic()
-    manager.stop_rooms()
-    manager.stop_rooms()
+    manager.stop()
+    manager.stop()
     assert time.monotonic() - began_s < 5
     assert list(settings.streams_dir.iterdir()) == []
     assert not spawner.running()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("session-")]
     with pytest.raises(Unavailable):
-        manager.start(1, TOKEN)
+        manager.start_session(1, TOKEN)
 
 
 def test_times_in_the_status_are_aware_and_grow(make_manager: MakeManager) -> None:
     manager = make_manager()
-    view = manager.start(1, TOKEN)[0]
+    view = manager.start_session(1, TOKEN)[0]
     assert abs((view.started_at - datetime.now(UTC)).total_seconds()) < 1
-    until(lambda: manager.status(ID).uptime_s > 0.1)
+    until(lambda: manager.session_status(ID).uptime_s > 0.1)

@@ -21,14 +21,14 @@ pytestmark = pytest.mark.gstreamer
 
 def test_a_stream_runs_and_its_times_are_when_the_pictures_came(house: House, spawner: Spawner) -> None:
     began_utc = datetime.now(UTC)
-    view, viewer_id, _ = house.manager.start(1, "alaw")
+    view, viewer_id, _ = house.manager.start_session(1, "alaw")
     text = house.manager.playlist(view.stream_id, "stream.m3u8", 15.0, viewer_id)
     got_utc = datetime.now(UTC)
     first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[-1])
     length_s = float(re.findall(r"EXTINF:([\d.]+)", text)[-1])
     assert (first - began_utc).total_seconds() > -3  # no older than a GOP kept in memory
     assert abs((got_utc - first).total_seconds() - length_s) < 1.0  # written as soon as it was whole
-    status = house.manager.status(view.stream_id)
+    status = house.manager.session_status(view.stream_id)
     assert status.status is StreamState.RUNNING
     assert status.video is not None
     assert (status.video.codec, status.video.width, status.video.height) == ("h264", 192, 108)
@@ -41,7 +41,7 @@ def test_a_stream_runs_and_its_times_are_when_the_pictures_came(house: House, sp
 
 
 def test_segments_follow_each_other_without_a_hole_in_time(house: House) -> None:
-    view, _, _ = house.manager.start(1, "plain")
+    view, _, _ = house.manager.start_session(1, "plain")
     seen: dict[str, tuple[datetime, float]] = {}
 
     def watch() -> bool:
@@ -58,35 +58,35 @@ def test_segments_follow_each_other_without_a_hole_in_time(house: House) -> None
 
 
 def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(house: House) -> None:
-    house.manager.start(1, "plain")
-    until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING)
-    house.manager.stop("camera1_plain")
+    house.manager.start_session(1, "plain")
+    until(lambda: house.manager.session_status("camera1_plain").status is StreamState.RUNNING)
+    house.manager.stop_session("camera1_plain")
     began_s = time.monotonic()
-    view, _, _ = house.manager.start(1, "plain")  # the device session lingers, its last GOP is in memory
+    view, _, _ = house.manager.start_session(1, "plain")  # the device session lingers, its last GOP is in memory
     house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
     assert time.monotonic() - began_s < 2.0
 
 
 def test_a_snapshot_comes_from_the_running_session(house: House) -> None:
-    house.manager.start(1, "plain")
-    until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING)
+    house.manager.start_session(1, "plain")
+    until(lambda: house.manager.session_status("camera1_plain").status is StreamState.RUNNING)
     assert FrameGrabber(house.manager._context).grab(house.source(1, "plain")).startswith(b"\xff\xd8")
 
 
 def test_a_channel_that_does_not_exist_says_so_and_leaves_nothing(house: House, spawner: Spawner) -> None:
-    view, _, _ = house.manager.start(1, "nothing-here")
-    until(lambda: house.manager.status(view.stream_id).error is not None)
-    error = house.manager.status(view.stream_id).error
+    view, _, _ = house.manager.start_session(1, "nothing-here")
+    until(lambda: house.manager.session_status(view.stream_id).error is not None)
+    error = house.manager.session_status(view.stream_id).error
     assert error is not None
     assert error.code.startswith("camera_")
     assert not spawner.running()
-    house.manager.stop(view.stream_id)
+    house.manager.stop_session(view.stream_id)
 
 
 def test_stop_ends_a_session_that_is_still_connecting(house: House) -> None:
     for path in ("plain", "alaw", "aac"):
-        house.manager.start(1, path)
+        house.manager.start_session(1, path)
     began_s = time.monotonic()
     house.manager.stop_camera(1)
     assert time.monotonic() - began_s < 1.0
-    assert house.manager.all() == []
+    assert house.manager.list_sessions() == []

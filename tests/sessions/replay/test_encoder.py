@@ -174,7 +174,7 @@ def manager(settings: Settings, spawner: Spawner, pieces: Path) -> StreamManager
         ThinRecordings(recorder),
         make_segments=lambda *_: PieceMaker(pieces, pictures=2 * FPS),
     )
-    manager.start_rooms()
+    manager.start()
     return manager
 
 
@@ -192,7 +192,7 @@ def test_a_player_without_h265_gets_h264_and_one_with_it_what_the_recorder_sent(
             until(partial(is_complete, manager, view.stream_id))
             paths = [manager.segment_path(view.stream_id, name) for name in ("run1_init0.mp4", "run1_1.m4s")]
             assert codec_of(paths[0].parent, *(path.name for path in paths)) == codec
-            status = manager.status(view.stream_id)
+            status = manager.session_status(view.stream_id)
             assert status.video is not None
             assert status.audio is not None
             assert (status.video.codec, status.audio.codec) == (codec, "flac")
@@ -200,7 +200,7 @@ def test_a_player_without_h265_gets_h264_and_one_with_it_what_the_recorder_sent(
         with pytest.raises(NotFound):
             manager.segment_path(encoded.stream_id, "run1_1.hevc.m4s")
     finally:
-        manager.stop_rooms()
+        manager.stop()
 
 
 def test_one_more_than_may_be_encoded_is_told_so(manager: StreamManager, spawner: Spawner) -> None:
@@ -211,8 +211,8 @@ def test_one_more_than_may_be_encoded_is_told_so(manager: StreamManager, spawner
         with pytest.raises(AppError) as caught:
             manager.playlist(second.stream_id, "run1.m3u8", 5.0)
         assert caught.value.code == "transcode_limit"
-        manager.stop(first.stream_id)
-        assert manager.seek(second.stream_id, NIGHT).playlist_url.endswith("run2.m3u8")
-        until(lambda: manager.status(second.stream_id).status is StreamState.RUNNING)
+        manager.stop_session(first.stream_id)
+        assert manager.seek_replay(second.stream_id, NIGHT).playlist_url.endswith("run2.m3u8")
+        until(lambda: manager.session_status(second.stream_id).status is StreamState.RUNNING)
     finally:
-        manager.stop_rooms()
+        manager.stop()

@@ -108,7 +108,7 @@ def test_segments_are_what_is_sent_and_lie_in_the_playlist_as_ever(real: ThinRec
 def test_a_seek_begins_anew_and_nothing_older_comes_after_it(real: ThinRecorder, replays: StreamManager) -> None:
     stream_id, _, viewer = watched(replays)
     until(lambda: viewer.reached_s(1) > 2)
-    sought = replays.seek(stream_id, at(1800))
+    sought = replays.seek_replay(stream_id, at(1800))
     assert sought.start_time == at(1800)
     until(lambda: viewer.reached_s(2) > 2)
     assert viewer.taken(2)[0] == 1800.0
@@ -122,7 +122,7 @@ def test_who_comes_late_is_told_so_and_gets_what_comes_after_a_seek(real: ThinRe
     until(lambda: first.reached_s(1) > 2)
     again = Viewer()
     assert not replays.watch_replay(stream_id, viewer_id, again)
-    replays.seek(stream_id, at(600))
+    replays.seek_replay(stream_id, at(600))
     until(lambda: again.reached_s(2) > 2)
     assert again.taken(2)[0] == 600.0
     assert not first.parts(2), "the same viewer is not sent it twice"
@@ -132,7 +132,7 @@ def test_what_nobody_has_joined_for_is_not_held_for_long(real: ThinRecorder, rep
     view, viewer_id = replays.start_replay(1, "Rec0", at(0))
     text_of(replays, view)
     real.pictures = tuple((part + bytes(400_000),) for (part, *_) in real.pictures)
-    sought = replays.seek(view.stream_id, at(60))
+    sought = replays.seek_replay(view.stream_id, at(60))
     until(lambda: len(times_of(text_of(replays, sought))) > 4)  # more than 8 MB
     assert not replays.watch_replay(view.stream_id, viewer_id, Viewer())
 
@@ -142,11 +142,11 @@ def test_no_more_is_asked_of_the_recorder_than_viewers_want(real: ThinRecorder, 
     [line] = until_there(real)
     until(lambda: line.is_paused and viewer.reached_s(1) > FIRST_S - 2)
     assert viewer.reached_s(1) < FIRST_S + 5
-    replays.want_replay(stream_id, viewer_id, 1, 60.0)
+    replays.request_replay_until(stream_id, viewer_id, 1, 60.0)
     until(lambda: viewer.reached_s(1) > 57)
     until(lambda: line.is_paused)
     assert viewer.reached_s(1) < 65
-    replays.want_replay(stream_id, viewer_id, 7, 400.0)  # another run's
+    replays.request_replay_until(stream_id, viewer_id, 7, 400.0)  # another run's
     stays(lambda: viewer.reached_s(1) <= 80, 1.0)
 
 
@@ -162,7 +162,7 @@ def test_a_viewer_that_takes_it_slowly_is_waited_for_and_the_recorder_with_it(
     assert line.sent < FIRST_S * FPS, "it is held back by bytes, not by time"
     assert not viewer.parts(1)
     viewer.is_slow = False
-    replays.seek(view.stream_id, at(60))
+    replays.seek_replay(view.stream_id, at(60))
     until(lambda: viewer.reached_s(2) > FIRST_S - 2)
 
 
@@ -187,7 +187,7 @@ def test_a_broken_line_leaves_neither_a_hole_nor_a_picture_twice(
     assert (after[0].taken_utc - NIGHT).total_seconds() == pytest.approx(second.offset_s)
     count = frames(tmp_path, first.data + b"".join(part.data for part in kept))
     assert count + frames(tmp_path, second.data + b"".join(part.data for part in after)) == 9 * FPS
-    assert manager.status(stream_id).status is StreamState.RUNNING
+    assert manager.session_status(stream_id).status is StreamState.RUNNING
 
 
 def test_what_was_sent_may_leave_the_disk(real: ThinRecorder, make_replays: MakeManager, settings: Settings) -> None:
@@ -196,7 +196,7 @@ def test_what_was_sent_may_leave_the_disk(real: ThinRecorder, make_replays: Make
     stream_id, viewer_id, viewer = watched(replays)
     folder = settings.streams_dir / stream_id
     for second in range(50, 210, 20):
-        replays.want_replay(stream_id, viewer_id, 1, float(second))
+        replays.request_replay_until(stream_id, viewer_id, 1, float(second))
         until(partial(reached, viewer, second - 16.0))
     kept = sum(path.stat().st_size for path in folder.iterdir())
     assert kept < 1.2 * LIMIT
@@ -238,9 +238,9 @@ def test_a_viewer_that_leaves_hears_nothing_more(real: ThinRecorder, replays: St
     until(lambda: viewer.reached_s(1) > 15)
     replays.unwatch_replay(stream_id, viewer_id, viewer)
     count = len(viewer.news)
-    replays.seek(stream_id, at(600))
+    replays.seek_replay(stream_id, at(600))
     assert len(viewer.news) == count
-    assert replays.stop(stream_id, viewer_id) is StreamState.STOPPED
+    assert replays.stop_session(stream_id, viewer_id) is StreamState.STOPPED
 
 
 def test_a_page_that_has_joined_is_a_viewer_while_the_recorder_is_awaited(
@@ -249,11 +249,11 @@ def test_a_page_that_has_joined_is_a_viewer_while_the_recorder_is_awaited(
     real.silent = True
     replays = make_replays(idle_end_s=0.6)
     stream_id, viewer_id, viewer = watched(replays)
-    stays(lambda: replays.status(stream_id).status is not StreamState.STOPPED, 2.0)
+    stays(lambda: replays.session_status(stream_id).status is not StreamState.STOPPED, 2.0)
     real.silent = False
     until(lambda: viewer.reached_s(1) > 2)
     replays.unwatch_replay(stream_id, viewer_id, viewer)
-    until(lambda: replays.status(stream_id).status is StreamState.STOPPED)
+    until(lambda: replays.session_status(stream_id).status is StreamState.STOPPED)
 
 
 @pytest.mark.parametrize("order", [(0, 3, 1, 2), (0, 2, 1)], ids=["IPBB", "IPB"])
@@ -271,7 +271,7 @@ def test_pictures_in_another_order_take_no_more_of_what_is_wanted_than_they_last
     monkeypatch.setattr(ThinLine, "_unit", reordered)
     stream_id, viewer_id, viewer = watched(replays)
     for second in range(40, 160, 10):
-        replays.want_replay(stream_id, viewer_id, 1, float(second))
+        replays.request_replay_until(stream_id, viewer_id, 1, float(second))
         until(partial(reached, viewer, second - 22.0))
 
 
@@ -289,7 +289,7 @@ def test_short_gaps_take_nothing_of_what_is_wanted(
     monkeypatch.setattr(ThinLine, "_unit", with_gaps)
     stream_id, viewer_id, viewer = watched(replays)
     for second in range(40, 160, 10):
-        replays.want_replay(stream_id, viewer_id, 1, float(second))
+        replays.request_replay_until(stream_id, viewer_id, 1, float(second))
         until(partial(reached, viewer, second - 18.0))
 
 
@@ -308,11 +308,11 @@ def test_a_live_session_is_none_to_be_watched_so_nor_one_that_is_over(
     del real
     with pytest.raises(NotFound):
         replays.watch_replay("1-r-nothing", "v", Viewer())
-    live, _, _ = replays.start(1, "Profile1")
+    live, _, _ = replays.start_session(1, "Profile1")
     for call in (replays.watch_replay, replays.unwatch_replay):
         with pytest.raises(InvalidRequest):
             call(live.stream_id, "v", Viewer())
     stream_id, viewer_id, _ = watched(replays)
-    replays.stop(stream_id)
+    replays.stop_session(stream_id)
     with pytest.raises(NotFound):
-        replays.want_replay(stream_id, viewer_id, 1, 20.0)
+        replays.request_replay_until(stream_id, viewer_id, 1, 20.0)

@@ -53,15 +53,15 @@ def test_playing_goes_on_in_the_channels_next_recording(hourly: StreamManager, r
     assert pictures(hourly, view) == [round(step / FPS, 1) for step in steps]
     assert text_of(hourly, view).count("#EXT-X-DISCONTINUITY\n") == 2
     assert [line.recording_token for line in recorder.lines] == ["Rec0", "Rec1", "Rec2"]
-    assert hourly.status(view.stream_id).recording_token == "Rec2"
+    assert hourly.session_status(view.stream_id).recording_token == "Rec2"
 
 
 def test_a_seek_leads_into_whichever_recording_plays_that_time(hourly: StreamManager, recorder: ThinRecorder) -> None:
     view = play(hourly, 0.0)
-    assert hourly.seek(view.stream_id, at(1002.4)).start_time == at(1002)
-    assert hourly.status(view.stream_id).recording_token == "Rec2"
-    assert hourly.seek(view.stream_id, at(5.4)).start_time == at(5)
-    assert hourly.seek(view.stream_id, at(500)).start_time == at(1000)  # in the gap
+    assert hourly.seek_replay(view.stream_id, at(1002.4)).start_time == at(1002)
+    assert hourly.session_status(view.stream_id).recording_token == "Rec2"
+    assert hourly.seek_replay(view.stream_id, at(5.4)).start_time == at(5)
+    assert hourly.seek_replay(view.stream_id, at(500)).start_time == at(1000)  # in the gap
     assert recorder.open_lines() == 1
 
 
@@ -122,7 +122,7 @@ def test_what_is_still_being_written_plays_on_as_it_comes(writing: StreamManager
     start_s = recorder.spans[0][1] - 20.5
     view, _ = writing.start_replay(1, "Rec0", utc(start_s))
     text_of(writing, view)
-    until(lambda: writing.status(view.stream_id).segment_wait == "recording")
+    until(lambda: writing.session_status(view.stream_id).segment_wait == "recording")
     assert not text_of(writing, view).endswith(ENDED)
     for by_s in (0.4, 2.1, 3.0):  # none of them a whole number of key frames
         grow(recorder, by_s)
@@ -143,10 +143,12 @@ def test_a_seek_to_what_is_not_written_yet_waits_for_it(writing: StreamManager, 
     assert isinstance(session, ReplaySession)
     with pytest.raises(Unavailable):
         session.seek(wanted, wait_s=0.3)
-    assert writing.status(view.stream_id).segment_wait == "recording"
+    assert writing.session_status(view.stream_id).segment_wait == "recording"
     grow(recorder, 5.5)
-    until(lambda: writing.status(view.stream_id).status is StreamState.RUNNING)
-    first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text_of(writing, writing.status(view.stream_id)))[0])
+    until(lambda: writing.session_status(view.stream_id).status is StreamState.RUNNING)
+    first = datetime.fromisoformat(
+        re.findall("DATE-TIME:(.*)", text_of(writing, writing.session_status(view.stream_id)))[0]
+    )
     assert timedelta(0) <= wanted - first <= timedelta(seconds=1)
 
 
@@ -157,7 +159,7 @@ def test_a_recording_that_grows_no_more_ends_in_the_end(
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
     until(lambda: text_of(writing, view).endswith(ENDED))
     assert pictures(writing, view)[-1] == pytest.approx(recorder.spans[0][1] - NIGHT_S, abs=0.5)
-    assert writing.status(view.stream_id).segment_wait is None
+    assert writing.session_status(view.stream_id).segment_wait is None
 
 
 def test_no_more_is_fetched_ahead_because_a_recording_grows(writing: StreamManager, recorder: ThinRecorder) -> None:
@@ -173,7 +175,7 @@ def test_a_recorder_that_needs_a_new_session_for_each_time_is_asked_more_rarely(
 ) -> None:
     recorder.seeks_in_session = False
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
-    until(lambda: writing.status(view.stream_id).segment_wait == "recording")
+    until(lambda: writing.session_status(view.stream_id).segment_wait == "recording")
     time.sleep(0.3)
     assert len(recorder.plays) == 1
 
@@ -181,6 +183,6 @@ def test_a_recorder_that_needs_a_new_session_for_each_time_is_asked_more_rarely(
 def test_a_seek_beyond_now_finds_nothing_at_once(writing: StreamManager, recorder: ThinRecorder) -> None:
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][0]))
     with pytest.raises(NotFound):
-        writing.seek(view.stream_id, utc(time.time() + 3600))
+        writing.seek_replay(view.stream_id, utc(time.time() + 3600))
     with pytest.raises(NotFound):
-        writing.seek(view.stream_id, NIGHT + timedelta(days=365))
+        writing.seek_replay(view.stream_id, NIGHT + timedelta(days=365))

@@ -26,7 +26,7 @@ from core.recordings import ReplaySource
 from core.records import StreamKind, StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
-from sessions.live.run import Stalled
+from sessions.errors import Stalled
 from sessions.replay.session import ReplaySession
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
@@ -51,11 +51,11 @@ def test_a_recording_plays_from_the_time_asked_for(
     assert path.parent == settings.streams_dir / view.stream_id
     assert pictures_in(path)[:3] == [780.0, 780.2, 780.4]
     assert replays.segment_path(view.stream_id, "run1_init0.mp4").read_bytes() == b"init"
-    status = replays.status(view.stream_id)
+    status = replays.session_status(view.stream_id)
     assert (status.status, status.error, status.start_time) == (StreamState.RUNNING, None, at(780))
     assert status.video is not None
     assert (status.video.codec, status.transcoding, status.source_codec) == ("h264", False, "h264")
-    assert replays.all()[0].stream_id == view.stream_id
+    assert replays.list_sessions()[0].stream_id == view.stream_id
     assert (view.time_confirmed, status.time_confirmed) == (None, True)
 
 
@@ -64,9 +64,9 @@ def test_it_is_said_where_a_recorder_does_not_tell_the_time(make_replays: MakeMa
     replays = make_replays()
     view = play(replays, 780.4)
     text_of(replays, view)
-    assert replays.status(view.stream_id).time_confirmed is False
+    assert replays.session_status(view.stream_id).time_confirmed is False
     recorder.tells_time = True
-    assert replays.seek(view.stream_id, at(900)).time_confirmed is True
+    assert replays.seek_replay(view.stream_id, at(900)).time_confirmed is True
 
 
 def test_whether_the_recorder_sends_faster_than_it_recorded_is_told_once_it_is_known(
@@ -74,9 +74,9 @@ def test_whether_the_recorder_sends_faster_than_it_recorded_is_told_once_it_is_k
 ) -> None:
     view = play(replays)
     text_of(replays, view)
-    assert replays.status(view.stream_id).beats_real_time is None
+    assert replays.session_status(view.stream_id).beats_real_time is None
     recorder.beats_real_time = False
-    assert replays.status(view.stream_id).beats_real_time is False
+    assert replays.session_status(view.stream_id).beats_real_time is False
 
 
 def test_times_are_true_although_the_recorders_clock_is_an_hour_ahead(
@@ -88,7 +88,7 @@ def test_times_are_true_although_the_recorders_clock_is_an_hour_ahead(
     view = play(replays, 10.0)
     assert times_of(text_of(replays, view))[0] == 10.0
     assert recorder.plays == [NIGHT_S + HOUR_S + 10.0]
-    assert replays.seek(view.stream_id, at(20.5)).start_time == at(20)
+    assert replays.seek_replay(view.stream_id, at(20.5)).start_time == at(20)
     assert recorder.plays[-1] == NIGHT_S + HOUR_S + 20.5
 
 
@@ -97,16 +97,16 @@ def test_a_seek_is_a_new_run_at_a_new_address_in_the_same_session(
 ) -> None:
     view = play(replays)
     text_of(replays, view)
-    moved = replays.seek(view.stream_id, at(1800.7))
+    moved = replays.seek_replay(view.stream_id, at(1800.7))
     assert moved.start_time == at(1800)
     assert moved.playlist_url == f"/static/streams/{view.stream_id}/run2.m3u8"
     text = text_of(replays, moved)
     assert times_of(text)[0] == 1800.0
     assert all(name.startswith("run2_") for name in segments_of(text))
-    assert replays.status(view.stream_id).playlist_url == moved.playlist_url
+    assert replays.session_status(view.stream_id).playlist_url == moved.playlist_url
     assert len(recorder.lines) == 1
     assert text_of(replays, view).endswith("#EXT-X-ENDLIST\n")  # who still plays it may finish what is there
-    replays.seek(view.stream_id, at(0))
+    replays.seek_replay(view.stream_id, at(0))
     with pytest.raises(NotFound):
         text_of(replays, view)
 
@@ -133,7 +133,7 @@ def test_at_most_a_minute_is_fetched_ahead_of_what_a_player_asked_for(
 def test_a_seek_goes_on_although_the_line_was_held_back(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     until(lambda: recorder.lines and recorder.lines[0].is_paused)
-    assert replays.seek(view.stream_id, at(2000)).start_time == at(2000)
+    assert replays.seek_replay(view.stream_id, at(2000)).start_time == at(2000)
 
 
 def test_what_is_too_much_is_dropped_at_the_old_end(
@@ -188,7 +188,7 @@ def test_a_seek_into_a_gap_begins_behind_it_and_says_so(make_replays: MakeManage
     recorder.spans = [(NIGHT_S, NIGHT_S + 5), (NIGHT_S + 1000, NIGHT_S + 1004)]
     replays = make_replays()
     view = play(replays)
-    assert replays.seek(view.stream_id, at(500)).start_time == at(1000)
+    assert replays.seek_replay(view.stream_id, at(500)).start_time == at(1000)
 
 
 def test_a_seek_behind_the_end_finds_nothing_and_the_session_lives_on(
@@ -196,13 +196,13 @@ def test_a_seek_behind_the_end_finds_nothing_and_the_session_lives_on(
 ) -> None:
     view = play(replays)
     with pytest.raises(NotFound) as caught:
-        replays.seek(view.stream_id, at(2 * HOUR_S))
+        replays.seek_replay(view.stream_id, at(2 * HOUR_S))
     assert caught.value.code == "no_recording"
-    status = replays.status(view.stream_id)
+    status = replays.session_status(view.stream_id)
     assert status.error is not None
     assert (status.status, status.error.code) == (StreamState.FAILED, "no_recording")
-    assert replays.seek(view.stream_id, at(7)).start_time == at(7)
-    until(lambda: replays.status(view.stream_id).status is StreamState.RUNNING)
+    assert replays.seek_replay(view.stream_id, at(7)).start_time == at(7)
+    until(lambda: replays.session_status(view.stream_id).status is StreamState.RUNNING)
     assert len(recorder.lines) == 1
 
 
@@ -220,14 +220,14 @@ def test_a_later_seek_takes_the_place_of_one_that_waits(make_replays: MakeManage
 
     def seek_first() -> None:
         try:
-            replays.seek(view.stream_id, at(100))
+            replays.seek_replay(view.stream_id, at(100))
         except Conflict as error:
             codes.append(error.code)
 
     waiting = threading.Thread(target=seek_first)
     waiting.start()
-    until(lambda: replays.status(view.stream_id).playlist_url.endswith("run2.m3u8"))
-    assert replays.seek(view.stream_id, at(200)).start_time == at(200)
+    until(lambda: replays.session_status(view.stream_id).playlist_url.endswith("run2.m3u8"))
+    assert replays.seek_replay(view.stream_id, at(200)).start_time == at(200)
     waiting.join(LIMIT_S)
     assert codes == ["superseded"]
 
@@ -243,8 +243,8 @@ def test_a_recorder_that_takes_its_time_is_waited_for_and_then_goes_on(
     with pytest.raises(Unavailable) as caught:
         session.seek(at(100), wait_s=0.2)
     assert caught.value.code == "not_ready"
-    until(lambda: replays.status(view.stream_id).start_time == at(100))
-    assert times_of(text_of(replays, replays.status(view.stream_id)))[0] == 100.0
+    until(lambda: replays.session_status(view.stream_id).start_time == at(100))
+    assert times_of(text_of(replays, replays.session_status(view.stream_id)))[0] == 100.0
 
 
 def test_a_session_lost_in_mid_play_is_joined_on_without_a_picture_twice_or_missing(
@@ -259,7 +259,7 @@ def test_a_session_lost_in_mid_play_is_joined_on_without_a_picture_twice_or_miss
     assert text.count("#EXT-X-DISCONTINUITY\n") == 1
     seen = [moment for name in segments_of(text) for moment in pictures_in(replays.segment_path(view.stream_id, name))]
     assert seen == [pytest.approx(place / 5) for place in range(100)]
-    assert replays.status(view.stream_id).restarts == 1
+    assert replays.session_status(view.stream_id).restarts == 1
     assert len(recorder.lines) == 2
 
 
@@ -272,7 +272,7 @@ def test_a_recorder_that_is_gone_is_asked_again_and_again(
     states: set[tuple[StreamState, str | None]] = set()
 
     def look() -> bool:
-        status = replays.status(view.stream_id)
+        status = replays.session_status(view.stream_id)
         states.add((status.status, status.error.code if status.error else None))
         return status.status is StreamState.RUNNING
 
@@ -286,7 +286,7 @@ def test_a_seek_says_why_it_cannot_be_done(replays: StreamManager, recorder: Thi
     for error in (CameraBusy("Full."), CameraAuthFailed("No."), CameraUnreachable("Gone.")):
         recorder.fails_after = [(0, error)]
         with pytest.raises(type(error)):
-            replays.seek(view.stream_id, at(50))
+            replays.seek_replay(view.stream_id, at(50))
 
 
 def test_a_device_that_cannot_replay_lacks_replay_and_not_media(replays: StreamManager, recorder: ThinRecorder) -> None:
@@ -294,7 +294,7 @@ def test_a_device_that_cannot_replay_lacks_replay_and_not_media(replays: StreamM
     text_of(replays, view)
     recorder.fails_after = [(0, CameraUnsupported("551.", service="media"))]
     with pytest.raises(CameraUnsupported) as caught:
-        replays.seek(view.stream_id, at(0))
+        replays.seek_replay(view.stream_id, at(0))
     assert caught.value.service == "replay"
 
 
@@ -326,8 +326,8 @@ def test_a_recorder_that_says_nothing_is_stalled(
     text_of(replays, view)
     recorder.silent = True
     with pytest.raises(Stalled):
-        replays.seek(view.stream_id, at(50))
-    error = replays.status(view.stream_id).error
+        replays.seek_replay(view.stream_id, at(50))
+    error = replays.session_status(view.stream_id).error
     assert error is not None
     assert error.code == "stream_stalled"
 
@@ -350,7 +350,7 @@ def test_a_third_time_on_one_recorder_is_refused_and_nobodys_picture_taken(
         play(replays, 1200)
     assert (caught.value.code, caught.value.used_by) == ("replay_limit", (first.stream_id, second.stream_id))
     assert times_of(text_of(replays, first))[0] == 0.0
-    replays.stop(first.stream_id)
+    replays.stop_session(first.stream_id)
     third = play(replays, 1200)
     assert times_of(text_of(replays, third))[0] == 1200.0
     replays.start_replay(2, "Rec0", at(0))  # another recorder has places of its own
@@ -359,13 +359,13 @@ def test_a_third_time_on_one_recorder_is_refused_and_nobodys_picture_taken(
 def test_stop_gives_everything_back(replays: StreamManager, recorder: ThinRecorder, settings: Settings) -> None:
     view, viewer_id = replays.start_replay(1, "Rec0", at(0))
     replays.playlist(view.stream_id, "run1.m3u8", 5.0, viewer_id)
-    assert replays.stop(view.stream_id, "somebody-else") is StreamState.RUNNING
-    assert replays.stop(view.stream_id, viewer_id) is StreamState.STOPPED
+    assert replays.stop_session(view.stream_id, "somebody-else") is StreamState.RUNNING
+    assert replays.stop_session(view.stream_id, viewer_id) is StreamState.STOPPED
     assert recorder.open_lines() == 0
     assert list(settings.streams_dir.iterdir()) == []
-    assert replays.status(view.stream_id).status is StreamState.STOPPED
-    assert replays.stop(view.stream_id) is StreamState.STOPPED
-    for call in (lambda: replays.seek(view.stream_id, at(1)), lambda: text_of(replays, view)):
+    assert replays.session_status(view.stream_id).status is StreamState.STOPPED
+    assert replays.stop_session(view.stream_id) is StreamState.STOPPED
+    for call in (lambda: replays.seek_replay(view.stream_id, at(1)), lambda: text_of(replays, view)):
         with pytest.raises(NotFound):
             call()
 
@@ -376,7 +376,7 @@ def test_a_session_that_nobody_watches_ends(
     replays = make_replays(idle_end_s=1.0, unwatched_end_s=1.0)
     view = play(replays)
     text_of(replays, view)
-    until(lambda: replays.all() == [])
+    until(lambda: replays.list_sessions() == [])
     assert recorder.open_lines() == 0
     assert list(settings.streams_dir.iterdir()) == []
 
@@ -391,15 +391,15 @@ def test_a_recording_that_was_played_to_its_end_can_be_looked_at_for_longer(
     view = play(replays)
     until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     until(lambda: recorder.open_lines() == 0)  # but the recorder has its session back
-    assert replays.status(view.stream_id).status is StreamState.RUNNING
+    assert replays.session_status(view.stream_id).status is StreamState.RUNNING
     other = play(replays)  # for somebody else
-    replays.stop(other.stream_id)
-    assert replays.seek(view.stream_id, at(2)).start_time == at(2)
+    replays.stop_session(other.stream_id)
+    assert replays.seek_replay(view.stream_id, at(2)).start_time == at(2)
 
 
 def test_only_replays_can_be_sought_in(replays: StreamManager) -> None:
     with pytest.raises(NotFound):
-        replays.seek("replay1_0000000000000000", at(0))
+        replays.seek_replay("replay1_0000000000000000", at(0))
     view = play(replays)
     with pytest.raises(NotFound):
         replays.playlist(view.stream_id, "stream.m3u8", 0.1)
@@ -414,7 +414,7 @@ def test_without_recordings_it_says_what_is_missing(
     replays._context = replace(replays._context, recordings=ThinRecordings(find=_refuse))
     view = play(replays)
     with pytest.raises(CameraUnsupported):
-        replays.seek(view.stream_id, at(0))
+        replays.seek_replay(view.stream_id, at(0))
 
 
 def _refuse(_camera_id: int, _token: str) -> tuple[ReplaySource, float]:
@@ -426,7 +426,7 @@ def test_sixty_seeks_leave_two_runs_and_one_line(replays: StreamManager, recorde
     text_of(replays, view)
     before = threading.active_count()
     for number in range(60):
-        moved = replays.seek(view.stream_id, at(number * 50))
+        moved = replays.seek_replay(view.stream_id, at(number * 50))
         assert moved.start_time == at(number * 50)
     text = text_of(replays, moved)
     folder = replays.segment_path(view.stream_id, segments_of(text)[0]).parent
@@ -465,4 +465,4 @@ def test_parameter_sets_that_describe_nothing_are_the_devices_fault(
     replays = make_replays()
     view = play(replays)
     with pytest.raises(CameraBadAnswer):
-        replays.seek(view.stream_id, at(0))
+        replays.seek_replay(view.stream_id, at(0))

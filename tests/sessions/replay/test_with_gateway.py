@@ -82,9 +82,9 @@ def house(settings: Settings, spawner: Spawner, peer: Peer) -> Iterator[House]:
     recordings = ThinRecordings(find=lambda camera_id, token: houses[0].find(camera_id, token))
     manager = StreamManager(settings, clock, spawner, gateway, NoCameras(), recordings)
     houses.append(House(manager, gateway, peer.port))
-    manager.start_rooms()
+    manager.start()
     yield houses[0]
-    manager.stop_rooms()
+    manager.stop()
     gateway.stop()
 
 
@@ -94,7 +94,7 @@ def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House
     for number in range(20):
         asked = at(number * 7919 % 86_400 + 0.37)
         began_s = time.monotonic()
-        moved = house.manager.seek(view.stream_id, asked)
+        moved = house.manager.seek_replay(view.stream_id, asked)
         text = text_of(house.manager, moved)
         took_s.append(time.monotonic() - began_s)
         assert moved.start_time is not None
@@ -110,7 +110,7 @@ def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House
     done = subprocess.run(decode, check=True, capture_output=True, text=True)
     assert done.stderr == ""
     assert len(re.findall("^0,", done.stdout, re.MULTILINE)) >= 5
-    assert house.manager.status(view.stream_id).restarts == 0
+    assert house.manager.session_status(view.stream_id).restarts == 0
 
 
 def test_a_minute_ahead_and_on_without_a_seam_as_the_player_goes_on(house: House) -> None:
@@ -140,10 +140,10 @@ def test_two_viewers_of_one_recorder_and_a_third_who_is_refused(house: House) ->
     assert times_of(text_of(house.manager, second))[0] == pytest.approx(3600.0, abs=0.01)
     with pytest.raises(LimitReached):
         play(house.manager, 7200.0)
-    house.manager.stop(first.stream_id)
+    house.manager.stop_session(first.stream_id)
     third = play(house.manager, 7200.0)
     assert times_of(text_of(house.manager, third))[0] == pytest.approx(7200.0, abs=0.01)
-    assert house.manager.status(second.stream_id).status is StreamState.RUNNING
+    assert house.manager.session_status(second.stream_id).status is StreamState.RUNNING
 
 
 def test_the_recorder_has_its_session_back_when_a_stop_answers(house: House) -> None:
@@ -152,16 +152,16 @@ def test_the_recorder_has_its_session_back_when_a_stop_answers(house: House) -> 
     for number in range(5):
         view = play(house.manager, 60.0 * number)
         text_of(house.manager, view)
-        assert house.manager.status(view.stream_id).restarts == 0, "it was refused at first"
-        house.manager.stop(view.stream_id)
+        assert house.manager.session_status(view.stream_id).restarts == 0, "it was refused at first"
+        house.manager.stop_session(view.stream_id)
 
 
 def test_a_wrong_password_is_said_at_once(house: House) -> None:
     house.password = "wrong"
     view = play(house.manager)
     with pytest.raises(CameraAuthFailed):
-        house.manager.seek(view.stream_id, at(10))
-    error = house.manager.status(view.stream_id).error
+        house.manager.seek_replay(view.stream_id, at(10))
+    error = house.manager.session_status(view.stream_id).error
     assert error is not None
     assert error.code == "camera_auth_failed"
 
@@ -173,14 +173,16 @@ def test_a_recorder_that_goes_away_and_comes_back_plays_on(house: House) -> None
     text_of(house.manager, view)
     other.end()
     with pytest.raises(DeviceError) as caught:
-        house.manager.seek(view.stream_id, at(100))
+        house.manager.seek_replay(view.stream_id, at(100))
     assert caught.value.code == "camera_unreachable"
-    assert house.manager.status(view.stream_id).status is StreamState.RECONNECTING
+    assert house.manager.session_status(view.stream_id).status is StreamState.RECONNECTING
     back = Peer()
     house.port = back.port
-    until(lambda: house.manager.status(view.stream_id).status is StreamState.RUNNING)
-    assert times_of(text_of(house.manager, house.manager.status(view.stream_id)))[0] == pytest.approx(100.0, abs=0.01)
-    house.manager.stop(view.stream_id)
+    until(lambda: house.manager.session_status(view.stream_id).status is StreamState.RUNNING)
+    assert times_of(text_of(house.manager, house.manager.session_status(view.stream_id)))[0] == pytest.approx(
+        100.0, abs=0.01
+    )
+    house.manager.stop_session(view.stream_id)
     back.end()
 
 
@@ -191,7 +193,7 @@ def test_two_hundred_seeks_over_the_gateway_leave_nothing_behind(house: House) -
 
     def seek(count: int) -> tuple[int, int, int]:
         for number in range(count):
-            moved = house.manager.seek(view.stream_id, at(number * 7919 % 86_400))
+            moved = house.manager.seek_replay(view.stream_id, at(number * 7919 % 86_400))
             if number % 5 == 0:
                 text_of(house.manager, moved)
         return here.num_fds(), threading.active_count(), here.memory_info().rss
@@ -202,6 +204,6 @@ def test_two_hundred_seeks_over_the_gateway_leave_nothing_behind(house: House) -
     assert fds_after <= fds + 2  # a line that is being opened
     assert threads_after <= threads
     assert rss_after - rss < 20_000_000
-    text = text_of(house.manager, house.manager.status(view.stream_id))
+    text = text_of(house.manager, house.manager.session_status(view.stream_id))
     folder = house.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
     assert {path.name.partition("_")[0] for path in folder.iterdir()} <= {"run250", "run251"}

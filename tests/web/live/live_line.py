@@ -125,7 +125,7 @@ class Channels:
         if broadcaster is None:
             raise NotFound("There is no such camera, channel or stream.")
         viewer_id = f"viewer{listener.number}"
-        broadcaster.join(listener, viewer_id, wants_sound=False, wants_held=not listener.is_skipping)
+        broadcaster.join(listener, viewer_id, wants_audio=False, from_last_key_frame=not listener.is_skipping)
         self.watched.append(profile_token)
         return f"camera{camera_id}_{profile_token}", viewer_id
 

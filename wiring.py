@@ -81,7 +81,7 @@ class Application:
             find_replay=self.recordings.replay_source,
             find_recorded=self.recordings.recorded_from,
             open_replay=self.gateway.open_replay,
-            replay_places=lambda camera_id: self.gateway.replay_places(device_key(camera_id)),
+            replay_places=lambda camera_id: self.gateway.replay_capacity(device_key(camera_id)),
         )
         self.pinned_channels = PinnedChannels(
             parse_pinned_channels(settings.keep_connected),

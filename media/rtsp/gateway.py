@@ -257,7 +257,7 @@ class RtspGateway:
         """What a recorder was seen to do when it replayed."""
         return self._replay.abilities.get(device_key, ReplayAbilities())
 
-    def remember_replay(self, device_key: str, abilities: ReplayAbilities) -> None:
+    def restore_replay_abilities(self, device_key: str, abilities: ReplayAbilities) -> None:
         """What a recorder was seen to do in an earlier run; what this one has seen counts more."""
         self._replay.abilities.setdefault(device_key, abilities)
 
@@ -265,7 +265,7 @@ class RtspGateway:
         """How many recordings a recorder plays at once: the setting, or fewer once it has refused one (453)."""
         return self._replay.budget.capacity(device_key)
 
-    def forget_replay(self, device_key: str) -> None:
+    def forget_replay_abilities(self, device_key: str) -> None:
         """A device was edited or deleted: what it can is found out anew."""
         with self._keeping:
             self._replay.abilities.pop(device_key, None)

@@ -209,13 +209,13 @@ def test_what_was_seen_is_kept_and_used_by_the_next_run(gate: LoginGate, camera:
     gateway.stop()
     assert kept[-1] == (1, ReplayAbilities("plain"))
     gateway = run()
-    gateway.remember_replay("camera1", kept[-1][1])
+    gateway.restore_replay_abilities("camera1", kept[-1][1])
     assert gateway.replay_abilities("camera1").checks()
     gateway.start()
     asked = peer.asked["DESCRIBE"]
     play(gateway, peer).until_pictures(3)
     assert peer.asked["DESCRIBE"] == asked + 1
-    gateway.forget_replay("camera1")
+    gateway.forget_replay_abilities("camera1")
     assert gateway.replay_abilities("camera1") == ReplayAbilities()
     gateway.stop()
 

@@ -172,7 +172,7 @@ class StreamManager:
             self._check_room()
             replays = [session for session in self._sessions.values() if isinstance(session, ReplaySession)]
             active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and one.uses_device)
-            places = self._gateway.replay_places(device_key(camera_id))
+            places = self._gateway.replay_capacity(device_key(camera_id))
             if len(active) >= places:
                 what = "one recording" if places == 1 else f"{places} recordings"
                 raise LimitReached(

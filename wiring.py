@@ -67,7 +67,7 @@ class Application:
         self.cameras.on_change(self.streams.restart_camera)
         for happened in (self.cameras.on_delete, self.cameras.on_change):
             happened(self.pinned_channels.forget_camera)
-            happened(lambda camera_id: self.gateway.forget_replay(device_key(camera_id)))
+            happened(lambda camera_id: self.gateway.forget_replay_abilities(device_key(camera_id)))
             happened(self.recordings.forget_camera)
         services = Services(
             settings,
@@ -144,7 +144,7 @@ class Application:
     def _start_recordings(self) -> None:
         self.recordings.start()
         for camera_id, abilities in self.recordings.replay_abilities().items():
-            self.gateway.remember_replay(device_key(camera_id), abilities)
+            self.gateway.restore_replay_abilities(device_key(camera_id), abilities)
 
     def stop(self) -> None:
         """Ends streams, connections and children. May be called twice."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from core.records import ClockOffset, Credential, DeviceInfo, ServiceCheck
 
 _CLOCK_IS_RIGHT_WITHIN_S = 5.0
-_WAYS = {
+_METHODS = {
     "plain": "its replay address is played as plain RTSP",
     "dahua": "played by Dahua's own address",
     "hikvision": "played by Hikvision's own address",
@@ -177,13 +177,13 @@ class ReplaySource:
 class ReplayAbilities:
     """What a recorder was seen to do; None where it has not shown yet.
 
-    `way`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua",
+    `method`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua",
     "hikvision"; "" before anything was played. `seeks_in_session`: it takes another PLAY in an open
     session. `has_times`: its packets carry the device's time. `beats_real_time`: it sends faster
     than the recording plays when it is asked to (Rate-Control: no).
     """
 
-    way: str = ""
+    method: str = ""
     seeks_in_session: bool | None = None
     has_times: bool | None = None
     beats_real_time: bool | None = None
@@ -191,9 +191,9 @@ class ReplayAbilities:
     def checks(self) -> tuple[ServiceCheck, ...]:
         """As lines of the health card; nothing for what has not been seen."""
         lines: list[ServiceCheck] = []
-        if self.way:
-            is_onvif = self.way == "onvif"
-            lines.append(ServiceCheck("replay by ONVIF", "ok" if is_onvif else "no", _WAYS.get(self.way, "")))
+        if self.method:
+            is_onvif = self.method == "onvif"
+            lines.append(ServiceCheck("replay by ONVIF", "ok" if is_onvif else "no", _METHODS.get(self.method, "")))
         for name, seen in (
             ("replay: seeks in an open session", self.seeks_in_session),
             ("replay: times with the pictures", self.has_times),

@@ -9,7 +9,7 @@ module of this room that writes SQL; every call is one transaction and may wait 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -96,10 +96,9 @@ class RecordingStore:
 
     def abilities(self) -> dict[int, ReplayAbilities]:
         """By camera, what was seen of its replay."""
-        names = [item.name for item in fields(ReplayAbilities)]
         with self._database.read() as session:
             return {
-                row.camera_id: ReplayAbilities(**{name: getattr(row, name) for name in names})
+                row.camera_id: ReplayAbilities(row.way, row.seeks_in_session, row.has_times, row.beats_real_time)
                 for row in session.scalars(select(ReplayAbilitiesRow))
             }
 
@@ -165,7 +164,8 @@ class RecordingStore:
         """In the place of those before."""
         with self._database.write() as session:
             if session.get(CameraRow, camera_id) is not None:
-                session.merge(ReplayAbilitiesRow(camera_id=camera_id, **asdict(abilities)))
+                seen = asdict(abilities)
+                session.merge(ReplayAbilitiesRow(camera_id=camera_id, way=seen.pop("method"), **seen))
 
     def forget(self, camera_id: int) -> None:
         """Everything of this camera: it may be another device now."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from media.codecs.bits import BitReader, BitsEnded
-from media.codecs.nal import MAX_SIDE, PacketKind, Sighting, look_at_aggregate
+from media.codecs.nal import MAX_SIDE, PayloadInfo, PayloadKind, inspect_aggregate
 
 _SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER = 1, 5, 6, 7, 8, 9
 _STAP_A, _FU_A = 24, 28
 _LEADING = frozenset({_SEI, _SPS, _PPS, _DELIMITER})
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-_NOTHING = Sighting(PacketKind.OTHER)
-_LEADS = Sighting(PacketKind.LEADING)
-_GOES_ON = Sighting(PacketKind.REST)
-_BEGINS = {_IDR: Sighting(PacketKind.KEY), _SLICE: Sighting(PacketKind.SLICE)}
+_NOTHING = PayloadInfo(PayloadKind.OTHER)
+_LEADS = PayloadInfo(PayloadKind.LEADING)
+_GOES_ON = PayloadInfo(PayloadKind.CONTINUATION)
+_BEGINS = {_IDR: PayloadInfo(PayloadKind.KEY), _SLICE: PayloadInfo(PayloadKind.SLICE)}
 
 
-def look_at(payload: bytes) -> Sighting:
+def inspect_payload(payload: bytes) -> PayloadInfo:
     """What this RTP payload begins, and the parameter sets that lie in it whole."""
     kind = payload[0] & 0x1F
     if kind == _FU_A:
@@ -23,15 +23,15 @@ def look_at(payload: bytes) -> Sighting:
             return _NOTHING
         return _of_kind(payload[1] & 0x1F, payload[2] if payload[1] & 0x80 else 0)
     if kind == _STAP_A:
-        return look_at_aggregate(
+        return inspect_aggregate(
             payload, header_bytes=1, kind_of=_kind_of_unit, is_set=lambda nal: nal[0] & 0x1F in {_SPS, _PPS}
         )
     if kind in {_SPS, _PPS}:
-        return Sighting(PacketKind.LEADING, (payload,))
+        return PayloadInfo(PayloadKind.LEADING, (payload,))
     return _of_kind(kind, payload[1]) if len(payload) > 1 else _NOTHING
 
 
-def _of_kind(kind: int, first_byte: int) -> Sighting:
+def _of_kind(kind: int, first_byte: int) -> PayloadInfo:
     """`first_byte`: behind the header. Its highest bit is set where first_mb_in_slice is 0: a picture's first slice."""
     if kind in _LEADING:
         return _LEADS
@@ -39,24 +39,24 @@ def _of_kind(kind: int, first_byte: int) -> Sighting:
     return begins if first_byte & 0x80 or begins is _NOTHING else _GOES_ON
 
 
-def _kind_of_unit(nal: bytes) -> PacketKind:
+def _kind_of_unit(nal: bytes) -> PayloadKind:
     return _of_kind(nal[0] & 0x1F, nal[1] if len(nal) > 1 else 0).kind
 
 
-def set_slot(nal: bytes) -> str | None:
+def parameter_set_type(nal: bytes) -> str | None:
     """Which parameter set a NAL unit is: "sps", "pps", or None."""
     return {_SPS: "sps", _PPS: "pps"}.get(nal[0] & 0x1F) if nal else None
 
 
-def picture_size(sps: bytes) -> tuple[int, int] | None:
+def frame_size(sps: bytes) -> tuple[int, int] | None:
     """Width and height of the cropped picture (section 7.3.2.1.1); None when it cannot be read."""
     try:
-        return _picture_size(BitReader(sps[1:256]))
+        return _frame_size(BitReader(sps[1:256]))
     except BitsEnded:
         return None
 
 
-def _picture_size(bits: BitReader) -> tuple[int, int] | None:
+def _frame_size(bits: BitReader) -> tuple[int, int] | None:
     profile = bits.u(8)
     bits.u(16)
     bits.ue()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from media.codecs.bits import BitReader, BitsEnded
-from media.codecs.nal import MAX_SIDE, PacketKind, Sighting, look_at_aggregate
+from media.codecs.nal import MAX_SIDE, PayloadInfo, PayloadKind, inspect_aggregate
 
 _VPS, _SPS, _PPS, _DELIMITER, _PREFIX_SEI = 32, 33, 34, 35, 39
 _AGGREGATE, _FRAGMENT = 48, 49
 _SETS = {_VPS: "vps", _SPS: "sps", _PPS: "pps"}
 _LEADING = frozenset({*_SETS, _DELIMITER, _PREFIX_SEI})
-_KINDS = dict.fromkeys(range(10), PacketKind.SLICE)
-_KINDS |= dict.fromkeys(range(16, 22), PacketKind.KEY)  # BLA, IDR, CRA: section 7.4.2.2
-_KINDS |= dict.fromkeys(_LEADING, PacketKind.LEADING)
-_SIGHTINGS = {kind: Sighting(_KINDS.get(kind, PacketKind.OTHER)) for kind in range(64)}
-_PICTURES = frozenset({PacketKind.KEY, PacketKind.SLICE})
-_NOTHING = Sighting(PacketKind.OTHER)
-_GOES_ON = Sighting(PacketKind.REST)
+_KINDS = dict.fromkeys(range(10), PayloadKind.SLICE)
+_KINDS |= dict.fromkeys(range(16, 22), PayloadKind.KEY)  # BLA, IDR, CRA: section 7.4.2.2
+_KINDS |= dict.fromkeys(_LEADING, PayloadKind.LEADING)
+_SIGHTINGS = {kind: PayloadInfo(_KINDS.get(kind, PayloadKind.OTHER)) for kind in range(64)}
+_PICTURES = frozenset({PayloadKind.KEY, PayloadKind.SLICE})
+_NOTHING = PayloadInfo(PayloadKind.OTHER)
+_GOES_ON = PayloadInfo(PayloadKind.CONTINUATION)
 
 
-def look_at(payload: bytes) -> Sighting:
+def inspect_payload(payload: bytes) -> PayloadInfo:
     """What this RTP payload begins, and the parameter sets that lie in it whole."""
     kind = payload[0] >> 1 & 0x3F
     if kind == _FRAGMENT:
@@ -26,37 +26,37 @@ def look_at(payload: bytes) -> Sighting:
             return _NOTHING
         return _of_kind(payload[2] & 0x3F, payload[3] if payload[2] & 0x80 else 0)
     if kind == _AGGREGATE:
-        return look_at_aggregate(
+        return inspect_aggregate(
             payload,
             header_bytes=2,
             kind_of=lambda nal: _of_kind(nal[0] >> 1 & 0x3F, nal[2] if len(nal) > 2 else 0).kind,
             is_set=lambda nal: nal[0] >> 1 & 0x3F in _SETS,
         )
     if kind in _SETS:
-        return Sighting(PacketKind.LEADING, (payload,))
+        return PayloadInfo(PayloadKind.LEADING, (payload,))
     return _of_kind(kind, payload[2]) if len(payload) > 2 else _NOTHING
 
 
-def _of_kind(kind: int, first_byte: int) -> Sighting:
+def _of_kind(kind: int, first_byte: int) -> PayloadInfo:
     """`first_byte`: behind the header. Its highest bit is first_slice_segment_in_pic_flag."""
-    sighting = _SIGHTINGS[kind]
-    return sighting if first_byte & 0x80 or sighting.kind not in _PICTURES else _GOES_ON
+    info = _SIGHTINGS[kind]
+    return info if first_byte & 0x80 or info.kind not in _PICTURES else _GOES_ON
 
 
-def set_slot(nal: bytes) -> str | None:
+def parameter_set_type(nal: bytes) -> str | None:
     """Which parameter set a NAL unit is: "vps", "sps", "pps", or None."""
     return _SETS.get(nal[0] >> 1 & 0x3F) if len(nal) > 2 else None
 
 
-def picture_size(sps: bytes) -> tuple[int, int] | None:
+def frame_size(sps: bytes) -> tuple[int, int] | None:
     """Width and height of the cropped picture (section 7.3.2.2.1); None when it cannot be read."""
     try:
-        return _picture_size(BitReader(sps[2:256]))
+        return _frame_size(BitReader(sps[2:256]))
     except BitsEnded:
         return None
 
 
-def _picture_size(bits: BitReader) -> tuple[int, int] | None:
+def _frame_size(bits: BitReader) -> tuple[int, int] | None:
     bits.u(4)
     sub_layers = bits.u(3)
     bits.u(1)

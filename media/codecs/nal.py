@@ -9,40 +9,40 @@ from enum import Enum
 MAX_SIDE = 16384
 
 
-class PacketKind(Enum):
+class PayloadKind(Enum):
     """What an RTP payload begins; of several NAL units, what comes first here."""
 
     KEY = "key"  # a picture that can be decoded by itself
     SLICE = "slice"  # another picture
-    REST = "rest"  # goes on with a picture that has begun: the rest of a slice, or one more
+    CONTINUATION = "continuation"  # goes on with a picture that has begun: the rest of a slice, or one more
     LEADING = "leading"  # parameter sets, delimiter, SEI: they belong to the picture that follows
     OTHER = "other"  # says nothing of where pictures begin
 
 
-_RANK = {kind: place for place, kind in enumerate(reversed(PacketKind))}
+_RANK = {kind: place for place, kind in enumerate(reversed(PayloadKind))}
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class PayloadInfo:
     """One look at a payload: what begins in it, and the parameter sets it carries whole."""
 
-    kind: PacketKind
+    kind: PayloadKind
     parameter_sets: tuple[bytes, ...] = ()
 
 
-def look_at_aggregate(
+def inspect_aggregate(
     payload: bytes,
     *,
     header_bytes: int,
-    kind_of: Callable[[bytes], PacketKind],
+    kind_of: Callable[[bytes], PayloadKind],
     is_set: Callable[[bytes], bool],
-) -> Sighting:
+) -> PayloadInfo:
     """A payload of several whole NAL units, each behind its 16-bit length (STAP-A, H.265's AP).
 
     `kind_of` and `is_set` are asked about one NAL unit. A unit cut short ends the look.
     """
     sets: list[bytes] = []
-    best = PacketKind.OTHER
+    best = PayloadKind.OTHER
     position = header_bytes
     while position + 2 + header_bytes <= len(payload):
         stop = position + 2 + (payload[position] << 8 | payload[position + 1])
@@ -55,4 +55,4 @@ def look_at_aggregate(
         if _RANK[kind] > _RANK[best]:
             best = kind
         position = stop
-    return Sighting(best, tuple(sets))
+    return PayloadInfo(best, tuple(sets))

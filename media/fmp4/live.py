@@ -18,7 +18,7 @@ from typing import Protocol
 from core.records import AudioFormat, VideoFormat
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.video import ParameterSets, VideoCodec
-from media.fmp4.sound import SoundLine, sound_line
+from media.fmp4.audio import AudioTrackBuilder, audio_track_builder
 from media.fmp4.tracks import Track, TrackError, video_track
 from media.fmp4.writer import Sample, TrackRun, fragment, init_section
 from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
@@ -31,23 +31,23 @@ _LEAST_STEP = TIMESCALE // 240
 _LONGEST_STEP = 2 * TIMESCALE
 _STEPS_KEPT = 25
 _SURE_AFTER = 8
-_SOUND_MAY_LAG_S = 0.4
+_AUDIO_MAY_LAG_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class LiveInit:
-    """What a player is told before the first picture. `sound` is None where there is none that can be carried.
+    """What a player is told before the first picture. `audio` is None where there is none that can be carried.
 
-    `data` is the init section for pictures alone, `data_with_sound` the one for both; so are the codec strings
+    `data` is the init section for pictures alone, `data_with_audio` the one for both; so are the codec strings
     (RFC 6381, `avc1.64001F,flac`).
     """
 
     video: VideoFormat
-    sound: AudioFormat | None
+    audio: AudioFormat | None
     codecs: str
-    codecs_with_sound: str
+    codecs_with_audio: str
     data: bytes
-    data_with_sound: bytes
+    data_with_audio: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class LiveFragment:
     `start_s` is its place on the time line of the fragments. `taken_utc`: when it arrived here, said of key frames.
     """
 
-    picture: bytes
-    sound: bytes
+    video: bytes
+    audio: bytes
     is_key: bool
     start_s: float
     taken_utc: datetime | None
@@ -82,7 +82,7 @@ class LiveFragments:
     """A consumer of a shared source (source.Consumer), in the gateway's thread.
 
     `origin_s`: the source's time that is 0 on the time line of the fragments; the first picture's if None.
-    `utc_of`: when what lies at a time of the source arrived. `want_sound()` once somebody listens: sound that nobody
+    `utc_of`: when what lies at a time of the source arrived. `enable_audio()` once somebody listens: sound that nobody
     hears is not made.
     """
 
@@ -99,12 +99,12 @@ class LiveFragments:
         self._codec = codec
         self._sink = sink
         self._utc_of = utc_of
-        self._pictures = VideoDepacketizer(codec, sets, TIMESCALE)
+        self._video_depacketizer = VideoDepacketizer(codec, sets, TIMESCALE)
         self._audio = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
-        self._sounds: AudioDepacketizer | None = None
-        self._sound: SoundLine | None = None
+        self._audio_depacketizer: AudioDepacketizer | None = None
+        self._audio_builder: AudioTrackBuilder | None = None
         self._video: Track | None = None
-        self._told_sets: tuple[bytes, ...] = ()
+        self._announced_sets: tuple[bytes, ...] = ()
         self.origin_s = origin_s
         self._is_waiting_for_key = True
         self._end = 0  # where the last picture ends, and the next one is decoded
@@ -132,29 +132,35 @@ class LiveFragments:
     def on_end(self) -> None:
         self._sink.on_end()
 
-    def want_sound(self) -> None:
+    def enable_audio(self) -> None:
         """From now on."""
-        if self._audio is not None and self._sounds is None:
-            self._sounds = AudioDepacketizer(self._audio)
-            self._sound = sound_line(self._audio.format, self._audio.config)
-            if self._sound:
-                self._sound.begin_anew(self._end / TIMESCALE)
+        if self._audio is not None and self._audio_depacketizer is None:
+            self._audio_depacketizer = AudioDepacketizer(self._audio)
+            self._audio_builder = audio_track_builder(self._audio.format, self._audio.config)
+            if self._audio_builder:
+                self._audio_builder.restart(self._end / TIMESCALE)
 
     # ---- inside ----------------------------------------------------------------------------------
 
     def _take(self, packets: Sequence[RtpPacket], made: list[LiveFragment]) -> None:
         if packets[0].track == VIDEO:
-            for unit in self._pictures.push(packets):
-                self._take_picture(unit, made)
-        elif self._sounds is not None and self._sound is not None and not self._is_waiting_for_key:
-            rate = self._sound.track.timescale
-            for unit in self._sounds.push(packets):
+            for unit in self._video_depacketizer.push(packets):
+                self._take_frame(unit, made)
+        elif self._audio_depacketizer is not None and self._audio_builder is not None and not self._is_waiting_for_key:
+            rate = self._audio_builder.track.timescale
+            for unit in self._audio_depacketizer.push(packets):
                 # By the source's time line, not by the device's own ticks: the two tracks' clocks drift apart.
                 at_s = unit.time_s - (self.origin_s or 0.0)
-                self._sound.put(replace(unit, ticks=round(at_s * rate), clock_rate=rate), self._end / TIMESCALE, at_s)
+                self._audio_builder.add(
+                    replace(unit, ticks=round(at_s * rate), clock_rate=rate), self._end / TIMESCALE, at_s
+                )
 
-    def _take_picture(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
-        if unit.is_key and self._pictures.is_described and self._pictures.parameter_sets != self._told_sets:
+    def _take_frame(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
+        if (
+            unit.is_key
+            and self._video_depacketizer.is_described
+            and self._video_depacketizer.parameter_sets != self._announced_sets
+        ):
             if made:  # described by the sets before
                 self._sink.on_fragments(tuple(made))
                 made.clear()
@@ -168,40 +174,40 @@ class LiveFragments:
             self._is_waiting_for_key = False
             self._end = max(self._end, shown)
             self._newest = shown
-            if self._sound:
-                self._sound.begin_anew(self._end / TIMESCALE)
+            if self._audio_builder:
+                self._audio_builder.restart(self._end / TIMESCALE)
         sample = self._sample(unit, shown)
         start = self._end
         self._end += sample.duration
         self._number += 1
         data = fragment(self._number, [TrackRun(self._video, start, [sample])])
         taken_utc = self._utc_of(unit.time_s) if unit.is_key else None
-        made.append(LiveFragment(data, self._take_sound(), unit.is_key, start / TIMESCALE, taken_utc))
+        made.append(LiveFragment(data, self._take_audio(), unit.is_key, start / TIMESCALE, taken_utc))
 
     def _describe(self) -> None:
         """A TrackError leaves things as they are: pictures that nobody can describe, nobody can show."""
-        self._told_sets = self._pictures.parameter_sets
-        video = self._codec.video_format(dict(self._named(self._told_sets)))
+        self._announced_sets = self._video_depacketizer.parameter_sets
+        video = self._codec.video_format(dict(self._named(self._announced_sets)))
         try:
-            self._video = video_track(video, self._told_sets, TIMESCALE)
+            self._video = video_track(video, self._announced_sets, TIMESCALE)
         except TrackError:
             self._video = None
             return
         audio = self._audio.format if self._audio else None
-        line = sound_line(audio, self._audio.config) if self._audio else None
-        tracks = [self._video, line.track] if line else [self._video]
+        builder = audio_track_builder(audio, self._audio.config) if self._audio else None
+        tracks = [self._video, builder.track] if builder else [self._video]
         init = LiveInit(
             video=video,
-            sound=audio if line else None,
+            audio=audio if builder else None,
             codecs=self._video.codec_string,
-            codecs_with_sound=",".join(track.codec_string for track in tracks),
+            codecs_with_audio=",".join(track.codec_string for track in tracks),
             data=init_section([self._video]),
-            data_with_sound=init_section(tracks),
+            data_with_audio=init_section(tracks),
         )
         self._sink.on_init(init)
 
     def _named(self, sets: Sequence[bytes]) -> list[tuple[str, bytes]]:
-        return [(self._codec.set_slot(nal) or "", nal) for nal in sets]
+        return [(self._codec.parameter_set_type(nal) or "", nal) for nal in sets]
 
     def _sample(self, unit: AccessUnit, shown: int) -> Sample:
         step = shown - self._newest
@@ -227,10 +233,10 @@ class LiveFragments:
         self._steps.append(step)
         self._step = min(self._steps) if self._reorders else sorted(self._steps)[len(self._steps) // 2]
 
-    def _take_sound(self) -> bytes:
-        if self._sound is None or self._video is None:
+    def _take_audio(self) -> bytes:
+        if self._audio_builder is None or self._video is None:
             return b""
-        run = self._sound.take(self._end / TIMESCALE, _SOUND_MAY_LAG_S)
+        run = self._audio_builder.take_run(self._end / TIMESCALE, _AUDIO_MAY_LAG_S)
         if run is None:
             return b""
         self._number += 1

@@ -2,7 +2,7 @@
 
 The time line starts at 0 and goes on over every gap of the recording; where that happened,
 `starts_discontinuity` says so and `start_device_s` gives the new time. Pictures decide: sound is
-put where its own time belongs, and one that is late is in the next segment (sound.py).
+put where its own time belongs, and one that is late is in the next segment (audio.py).
 
 Whoever cannot wait for a whole segment gets its parts, each a fragment of its own, as soon as it is known how long
 their pictures last; a segment is then its parts one after the other (as chunks are in CMAF, ISO/IEC 23000-19).
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from core.records import AudioFormat, VideoFormat
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.fmp4.sound import sound_line
+from media.fmp4.audio import audio_track_builder
 from media.fmp4.tracks import Track, video_track
 from media.fmp4.writer import Sample, TrackRun, fragment, init_section
 
@@ -26,9 +26,9 @@ _CLOCKS_APART_S = 1.0
 _LONGEST_SEGMENT_S = 20.0
 _MAX_BYTES = 64 * 1024 * 1024
 _USUAL_STEP_S = 0.04
-_SOUND_MAY_LAG_S = 1.0
-_SOUND_MAY_LAG_WITHIN_S = 2 * _LONGEST_SEGMENT_S  # a segment: what has not come yet still may
-_SOUND_MAY_LAG_AT_THE_END_S = 0.25
+_AUDIO_MAY_LAG_S = 1.0
+_AUDIO_MAY_LAG_WITHIN_S = 2 * _LONGEST_SEGMENT_S  # a segment: what has not come yet still may
+_AUDIO_MAY_LAG_AT_THE_END_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class SegmentBuilder:
         on_part: Callable[[Part], None] | None = None,
     ) -> None:
         self._video = video_track(video, parameter_sets, clock_rate)
-        self._sound = sound_line(audio, audio_config)
+        self._audio_builder = audio_track_builder(audio, audio_config)
         self._target = target_s * clock_rate
         self._first_target = self._target if first_target_s is None else first_target_s * clock_rate
         self.init = init_section(self.tracks)
@@ -92,7 +92,7 @@ class SegmentBuilder:
         self._begins = 0  # where the present segment begins on the time line
         self._made: list[bytes] = []  # its parts
         self._bytes = 0
-        self._pictures: list[AccessUnit] = []  # of the present part
+        self._frames: list[AccessUnit] = []  # of the present part
         self._start = 0  # where that begins
         self._number = 0  # of the segment
         self._fragments = 0
@@ -100,13 +100,13 @@ class SegmentBuilder:
         self._is_heard = False  # sound that was announced has come
         self._usual_step = round(_USUAL_STEP_S * clock_rate)
         self._last: AccessUnit | None = None
-        self._is_seam = False
+        self._is_discontinuity = False
         self._is_broken_off = False
 
     @property
     def tracks(self) -> tuple[Track, ...]:
         """Picture, and sound where it is carried."""
-        return (self._video, self._sound.track) if self._sound else (self._video,)
+        return (self._video, self._audio_builder.track) if self._audio_builder else (self._video,)
 
     @property
     def codecs(self) -> str:
@@ -116,41 +116,41 @@ class SegmentBuilder:
     def push(self, unit: AccessUnit) -> list[Segment]:
         """The segments that this unit completes. Pictures before the first key frame are dropped."""
         if unit.track != VIDEO:
-            self._put_sound(unit)
+            self._add_audio(unit)
             return []
         made: list[Segment] = []
         if self._last is not None and (self._is_broken_off or self._is_jump(self._last, unit)):
-            made = self._close(None, sound_may_lag_s=0.0)
-            self._is_seam = self._number > 0
-            if self._sound:
-                self._sound.begin_anew(self._start / self._video.timescale)
+            made = self._close(None, audio_may_lag_s=0.0)
+            self._is_discontinuity = self._number > 0
+            if self._audio_builder:
+                self._audio_builder.restart(self._start / self._video.timescale)
         self._last = unit
         self._is_broken_off = unit.ends_section
         if self._first is None and not unit.is_key:
             return made
         if self._first is not None and self._is_enough(self._first, unit):
             made += self._close(unit)
-        elif self._pictures:
+        elif self._frames:
             self._cut_before(unit)
         self._first = self._first or unit
-        self._pictures.append(unit)
+        self._frames.append(unit)
         self._bytes += sum(map(len, unit.parts))
         return made
 
     def flush(self) -> list[Segment]:
         """What is left, however short; what comes after it begins at a key frame again."""
-        return self._close(None, sound_may_lag_s=_SOUND_MAY_LAG_AT_THE_END_S)
+        return self._close(None, audio_may_lag_s=_AUDIO_MAY_LAG_AT_THE_END_S)
 
-    def _put_sound(self, unit: AccessUnit) -> None:
-        if self._sound is None or not self._pictures:
+    def _add_audio(self, unit: AccessUnit) -> None:
+        if self._audio_builder is None or not self._frames:
             return
         self._is_heard = True
-        first, newest = self._pictures[0], self._pictures[-1]
+        first, newest = self._frames[0], self._frames[-1]
         start_s = self._start / self._video.timescale
         own_s = None
         if unit.device_s is not None and first.device_s is not None:
             own_s = start_s + unit.device_s - first.device_s
-        self._sound.put(unit, start_s + (newest.ticks - first.ticks) / newest.clock_rate, own_s)
+        self._audio_builder.add(unit, start_s + (newest.ticks - first.ticks) / newest.clock_rate, own_s)
 
     def _is_enough(self, first: AccessUnit, unit: AccessUnit) -> bool:
         """A key frame begins a segment; where none comes, any picture does, for a player waits for whole ones."""
@@ -179,20 +179,20 @@ class SegmentBuilder:
         """
         if self._on_part is None or self._reorders:
             return
-        *pictures, last = self._pictures
+        *pictures, last = self._frames
         if unit.ticks <= last.ticks:
             self._reorders = True
             return
         if pictures and self._since(pictures[0], last) >= (self._part if self._fragments else 0):
-            self._pictures = pictures
-            self._make_part(last, _SOUND_MAY_LAG_WITHIN_S if self._is_heard else _SOUND_MAY_LAG_S)
-            self._pictures = [last]
+            self._frames = pictures
+            self._make_part(last, _AUDIO_MAY_LAG_WITHIN_S if self._is_heard else _AUDIO_MAY_LAG_S)
+            self._frames = [last]
 
-    def _close(self, following: AccessUnit | None, sound_may_lag_s: float = _SOUND_MAY_LAG_S) -> list[Segment]:
+    def _close(self, following: AccessUnit | None, audio_may_lag_s: float = _AUDIO_MAY_LAG_S) -> list[Segment]:
         first = self._first
         if first is None:
             return []
-        self._make_part(following, sound_may_lag_s)
+        self._make_part(following, audio_may_lag_s)
         data, length = b"".join(self._made), self._start - self._begins
         self._made, self._bytes, self._first, self._begins = [], 0, None, self._start
         self._number += 1
@@ -202,18 +202,20 @@ class SegmentBuilder:
             first.ticks,
             first.device_s,
             length / self._video.timescale,
-            starts_discontinuity=self._is_seam,
+            starts_discontinuity=self._is_discontinuity,
         )
-        self._is_init_due = self._is_seam = False
+        self._is_init_due = self._is_discontinuity = False
         return [segment]
 
-    def _make_part(self, following: AccessUnit | None, sound_may_lag_s: float) -> None:
-        pictures, self._pictures = self._pictures, []
+    def _make_part(self, following: AccessUnit | None, audio_may_lag_s: float) -> None:
+        pictures, self._frames = self._frames, []
         start, first = self._start, pictures[0]
         samples = self._samples(pictures, following)
         runs = [TrackRun(self._video, start, samples)]
         self._start += sum(sample.duration for sample in samples)
-        if self._sound and (run := self._sound.take(self._start / self._video.timescale, sound_may_lag_s)):
+        if self._audio_builder and (
+            run := self._audio_builder.take_run(self._start / self._video.timescale, audio_may_lag_s)
+        ):
             runs.append(run)
         self._fragments += 1
         data = fragment(self._fragments, runs)

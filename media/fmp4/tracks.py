@@ -40,18 +40,18 @@ class Track:
 def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale: int = 90_000) -> Track:
     """H.264 (sps, pps) or H.265 (vps, sps, pps). Raises TrackError."""
     if video.codec == "h264":
-        slot_of, picture_size = h264.set_slot, h264.picture_size
+        type_of, frame_size = h264.parameter_set_type, h264.frame_size
     elif video.codec == "hevc":
-        slot_of, picture_size = h265.set_slot, h265.picture_size
+        type_of, frame_size = h265.parameter_set_type, h265.frame_size
     else:
         raise TrackError("neither H.264 nor H.265")
     sets: dict[str, list[bytes]] = {"vps": [], "sps": [], "pps": []}
     for nal in parameter_sets:
-        if len(nal) <= _MAX_SET_BYTES and (slot := slot_of(nal)):
-            sets[slot].append(nal)
+        if len(nal) <= _MAX_SET_BYTES and (set_type := type_of(nal)):
+            sets[set_type].append(nal)
     if not sets["sps"] or not sets["pps"] or (video.codec == "hevc" and not sets["vps"]):
         raise TrackError("parameter sets are missing")
-    width, height = picture_size(sets["sps"][0]) or (video.width or 0, video.height or 0)
+    width, height = frame_size(sets["sps"][0]) or (video.width or 0, video.height or 0)
     if not 0 < width < 65536 or not 0 < height < 65536:
         raise TrackError("the size of the picture is not known")
     try:
@@ -172,16 +172,16 @@ def _hevc_configuration(sets: dict[str, list[bytes]], general: _HevcGeneral) -> 
     head += bytes([0xF8 | general.luma_depth, 0xF8 | general.chroma_depth]) + u16(0)
     head += bytes([general.sub_layers << 3 | general.is_nested << 2 | 3, 3])
     arrays = []
-    for kind, slot in ((32, "vps"), (33, "sps"), (34, "pps")):
-        arrays += [bytes([0x80 | kind]), u16(len(sets[slot]))]
-        for nal in sets[slot]:
+    for kind, set_type in ((32, "vps"), (33, "sps"), (34, "pps")):
+        arrays += [bytes([0x80 | kind]), u16(len(sets[set_type]))]
+        for nal in sets[set_type]:
             arrays += [u16(len(nal)), nal]
     return head + b"".join(arrays)
 
 
-def sound_box() -> bytes:
+def smhd_box() -> bytes:
     return full_box(b"smhd", 0, 0, u16(0, 0))
 
 
-def picture_box() -> bytes:
+def vmhd_box() -> bytes:
     return full_box(b"vmhd", 0, 1, u16(0, 0, 0, 0))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from media.fmp4.boxes import box, full_box, u16, u32
-from media.fmp4.tracks import Track, picture_box, sound_box
+from media.fmp4.tracks import Track, smhd_box, vmhd_box
 
 _MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _KEY, _NOT_KEY = 0x02000000, 0x01010000  # sample_depends_on 2, and 1 with sample_is_non_sync_sample
@@ -68,7 +68,7 @@ def _trak(track: Track) -> bytes:
         full_box(b"stsz", 0, 0, u32(0, 0)),
         full_box(b"stco", 0, 0, u32(0)),
     )
-    information = box(b"minf", picture_box() if track.is_video else sound_box(), data, table)
+    information = box(b"minf", vmhd_box() if track.is_video else smhd_box(), data, table)
     return box(b"trak", head, box(b"mdia", media_head, handler, information))
 
 

@@ -32,7 +32,7 @@ from media.rtsp.live.feed import Feed, FeedStatus, MediaDescription
 from media.rtsp.live.loopback import LoopbackReader, LoopbackServer
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
-from media.rtsp.replay.held_session import HeldReplayConnection, ReplayContext
+from media.rtsp.replay.connection import GatewayReplayConnection, ReplayContext
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ _Key = tuple[int, str, str, str, str]
 
 
 @dataclass(eq=False, slots=True)
-class _Line:
+class LiveConnection:
     """One shared source and who holds on to it. `feeds` is guarded by the gateway's lock."""
 
     key: _Key
@@ -59,15 +59,15 @@ class _Line:
 class GatewayFeed:
     """The gateway's Feed; see feed.Feed for what each method promises."""
 
-    def __init__(self, gateway: RtspGateway, line: _Line, port: int) -> None:
+    def __init__(self, gateway: RtspGateway, connection: LiveConnection, port: int) -> None:
         self._gateway = gateway
-        self._line = line
+        self._connection = connection
         self.token = secrets.token_urlsafe(24)
         self._port = port
         self._reader: LoopbackReader | None = None
         self._start_s: float | None = None
         self._is_closed = False
-        self._wants_sound = False
+        self._wants_audio = False
         self._fragments: LiveFragments | None = None
         self._fragments_begin: asyncio.Task[None] | None = None
 
@@ -78,44 +78,44 @@ class GatewayFeed:
     @property
     def source(self) -> SharedSource:
         """For consumers inside the gateway's thread."""
-        return self._line.source
+        return self._connection.source
 
     def wait_described(self, timeout_s: float) -> MediaDescription:
-        return self._line.source.wait_described(timeout_s, lambda: self._is_closed)
+        return self._connection.source.wait_described(timeout_s, lambda: self._is_closed)
 
     def status(self) -> FeedStatus:
-        return self._line.source.status()
+        return self._connection.source.status()
 
     def is_failed(self) -> bool:
-        return self._line.source.error is not None
+        return self._connection.source.error is not None
 
     def first_frame_utc(self) -> datetime | None:
         return self.wall_time_of(0.0)
 
     def wall_time_of(self, media_s: float) -> datetime | None:
         start_s = self._start_s
-        return None if start_s is None else self._line.source.arrived_utc(start_s + media_s)
+        return None if start_s is None else self._connection.source.arrived_utc(start_s + media_s)
 
     def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
         self._gateway.in_thread(self._begin_fragments, sink, origin_s)
 
-    def want_sound(self) -> None:
-        self._wants_sound = True
-        self._gateway.in_thread(self._pass_on_want)
+    def enable_audio(self) -> None:
+        self._wants_audio = True
+        self._gateway.in_thread(self._apply_audio)
 
     def fragments_origin_s(self) -> float | None:
         return self._fragments.origin_s if self._fragments else None
 
     def close(self) -> None:
         self._is_closed = True
-        self._line.source.wake_waiters()
+        self._connection.source.wake_waiters()
         self._gateway.close_feed(self)
 
     # the gateway's thread
 
     @property
-    def line(self) -> _Line:
-        return self._line
+    def connection(self) -> LiveConnection:
+        return self._connection
 
     def take_reader(self, reader: LoopbackReader) -> None:
         if self._reader and self._reader is not reader:
@@ -147,12 +147,12 @@ class GatewayFeed:
         self._fragments = LiveFragments(
             source.codec, source.sets, source.announced_audio, sink, utc_of=source.arrived_utc, origin_s=origin_s
         )
-        self._pass_on_want()
+        self._apply_audio()
         source.attach(self._fragments)
 
-    def _pass_on_want(self) -> None:
-        if self._fragments and self._wants_sound:
-            self._fragments.want_sound()
+    def _apply_audio(self) -> None:
+        if self._fragments and self._wants_audio:
+            self._fragments.enable_audio()
 
 
 class RtspGateway:
@@ -185,12 +185,12 @@ class RtspGateway:
         )
         self._keep_abilities = keep_abilities
         self._keeping = threading.Lock()
-        self._replays: dict[HeldReplayConnection, asyncio.Task[None]] = {}  # the thread's own
+        self._replays: dict[GatewayReplayConnection, asyncio.Task[None]] = {}  # the thread's own
         self._wall = WallClock(clock)
         self._lock = threading.Lock()
-        self._lines: dict[_Key, _Line] = {}
+        self._connections: dict[_Key, LiveConnection] = {}
         self._feeds: dict[str, GatewayFeed] = {}
-        self._holding: set[_Line] = set()  # those with a place in the budget; the thread's own
+        self._holding: set[LiveConnection] = set()  # those with a place in the budget; the thread's own
         self._server = LoopbackServer(self._find_outlet, clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -229,19 +229,19 @@ class RtspGateway:
         with self._lock:
             if self._loop is None:
                 raise Unavailable("The media gateway is not running.")
-            line = self._lines.get(key)
-            if line is None or line.source.error:
+            connection = self._connections.get(key)
+            if connection is None or connection.source.error:
                 name = f"{stream.device_key}/{stream.profile_token!r}"
                 source = SharedSource(self._clock, self._wall, name=name, timeout_s=self._timeout_s)
-                line = self._lines[key] = _Line(key, stream, source)
-                self._loop.call_soon_threadsafe(self._begin, line)
-            feed = GatewayFeed(self, line, self._server.port)
-            line.feeds.add(feed)
+                connection = self._connections[key] = LiveConnection(key, stream, source)
+                self._loop.call_soon_threadsafe(self._begin, connection)
+            feed = GatewayFeed(self, connection, self._server.port)
+            connection.feeds.add(feed)
             self._feeds[feed.token] = feed
         return feed
 
-    def open_replay(self, source: ReplaySource) -> HeldReplayConnection:
-        """A line to a recorder's recording (replay_line.ReplayConnection). Nothing is asked before its first play().
+    def open_replay(self, source: ReplaySource) -> GatewayReplayConnection:
+        """Return a connection that plays a recording (replay.interface.ReplayConnection); its first play() opens it.
 
         Raises Unavailable while the gateway is not running.
         """
@@ -249,23 +249,23 @@ class RtspGateway:
             loop = self._loop
         if loop is None:
             raise Unavailable("The media gateway is not running.")
-        line = HeldReplayConnection(self._replay, source, loop, self._forget_line)
-        loop.call_soon_threadsafe(self._serve, line)
-        return line
+        connection = GatewayReplayConnection(self._replay, source, loop, self._forget_replay_connection)
+        loop.call_soon_threadsafe(self._serve, connection)
+        return connection
 
     def replay_abilities(self, device_key: str) -> ReplayAbilities:
         """What a recorder was seen to do when it replayed."""
         return self._replay.abilities.get(device_key, ReplayAbilities())
 
-    def remember_replay(self, device_key: str, abilities: ReplayAbilities) -> None:
+    def restore_replay_abilities(self, device_key: str, abilities: ReplayAbilities) -> None:
         """What a recorder was seen to do in an earlier run; what this one has seen counts more."""
         self._replay.abilities.setdefault(device_key, abilities)
 
-    def replay_places(self, device_key: str) -> int:
+    def replay_capacity(self, device_key: str) -> int:
         """How many recordings a recorder plays at once: the setting, or fewer once it has refused one (453)."""
-        return self._replay.budget.places(device_key)
+        return self._replay.budget.capacity(device_key)
 
-    def forget_replay(self, device_key: str) -> None:
+    def forget_replay_abilities(self, device_key: str) -> None:
         """A device was edited or deleted: what it can is found out anew."""
         with self._keeping:
             self._replay.abilities.pop(device_key, None)
@@ -281,14 +281,14 @@ class RtspGateway:
         with self._lock:
             if self._feeds.pop(feed.token, None) is None:
                 return
-            feed.line.feeds.discard(feed)
+            feed.connection.feeds.discard(feed)
             if self._loop:
                 self._loop.call_soon_threadsafe(self._after_close, feed)
 
     def device_sessions(self) -> int:
         """How many device sessions are open or being opened, lingering ones included."""
         with self._lock:
-            return sum(line.source.error is None for line in self._lines.values())
+            return sum(connection.source.error is None for connection in self._connections.values())
 
     # the thread
 
@@ -313,92 +313,92 @@ class RtspGateway:
             except AppError as error:
                 log.info("%s: what it was seen to do is not kept (%s)", source.device_key, error.code)
 
-    def _forget_line(self, line: HeldReplayConnection) -> None:
-        self._replays.pop(line, None)
+    def _forget_replay_connection(self, connection: GatewayReplayConnection) -> None:
+        self._replays.pop(connection, None)
 
-    def _serve(self, line: HeldReplayConnection) -> None:
-        self._replays[line] = asyncio.get_running_loop().create_task(line.serve())
+    def _serve(self, connection: GatewayReplayConnection) -> None:
+        self._replays[connection] = asyncio.get_running_loop().create_task(connection.serve())
 
     def _find_outlet(self, token: str) -> GatewayFeed | None:
         with self._lock:
             return self._feeds.get(token)
 
-    def _begin(self, line: _Line) -> None:
-        line.task = asyncio.get_running_loop().create_task(self._run_line(line))
+    def _begin(self, connection: LiveConnection) -> None:
+        connection.task = asyncio.get_running_loop().create_task(self._run_connection(connection))
 
-    async def _run_line(self, line: _Line) -> None:
+    async def _run_connection(self, connection: LiveConnection) -> None:
         """One device session from its place in the budget to its end; never retried here."""
         try:
-            await self._take_place(line)
-            await self._run_session(line)
+            await self._take_slot(connection)
+            await self._run_session(connection)
         except DeviceError as error:
-            log.info("%s failed: %s (%s)", line.stream.device_key, error.detail, error.code)
-            line.source.fail(error)
+            log.info("%s failed: %s (%s)", connection.stream.device_key, error.detail, error.code)
+            connection.source.fail(error)
         except asyncio.CancelledError:
-            line.source.fail(CameraUnreachable("The session was ended."))
+            connection.source.fail(CameraUnreachable("The session was ended."))
             raise
         except Exception:  # the top of a session: a fault of ours must not leave feeds waiting
             log.exception("a device session broke off")
-            line.source.fail(CameraBadAnswer("The device sent what could not be worked with."))
+            connection.source.fail(CameraBadAnswer("The device sent what could not be worked with."))
         finally:
-            if line in self._holding:
-                self._holding.discard(line)
-                self._budget.give_back(line.stream.device_key)
-            self._forget_if_unused(line)
+            if connection in self._holding:
+                self._holding.discard(connection)
+                self._budget.give_back(connection.stream.device_key)
+            self._forget_if_unused(connection)
 
-    async def _run_session(self, line: _Line) -> None:
+    async def _run_session(self, connection: LiveConnection) -> None:
         session = DeviceSession(
-            line.stream, line.source, login_gate=self._gate, clock=self._clock, timeout_s=self._timeout_s
+            connection.stream, connection.source, login_gate=self._gate, clock=self._clock, timeout_s=self._timeout_s
         )
         try:
             await session.run()
         except CameraBusy:
-            self._budget.refused_by_device(line.stream.device_key)
+            self._budget.refused_by_device(connection.stream.device_key)
             raise
 
-    async def _take_place(self, line: _Line) -> None:
+    async def _take_slot(self, connection: LiveConnection) -> None:
         """Raises CameraBusy. Sessions that only linger make room first."""
-        device_key = line.stream.device_key
+        device_key = connection.stream.device_key
         while not self._budget.try_take(device_key):
             idle = self._lingering(device_key)
             if idle is None or idle.task is None:
-                limit = self._budget.limit_of(device_key)
+                limit = self._budget.limit(device_key)
                 raise CameraBusy(f"All {limit} sessions that this device may be asked for are in use.")
             idle.task.cancel()
             await asyncio.wait({idle.task})
-        self._holding.add(line)
+        self._holding.add(connection)
 
-    def _lingering(self, device_key: str) -> _Line | None:
+    def _lingering(self, device_key: str) -> LiveConnection | None:
         with self._lock:
-            same = (line for line in self._holding if line.stream.device_key == device_key)
-            return next((line for line in same if not line.feeds), None)
+            same = (connection for connection in self._holding if connection.stream.device_key == device_key)
+            return next((connection for connection in same if not connection.feeds), None)
 
     def _after_close(self, feed: GatewayFeed) -> None:
         feed.end_consumers()
-        if feed.line.source.error:
-            self._forget_if_unused(feed.line)
+        if feed.connection.source.error:
+            self._forget_if_unused(feed.connection)
         else:
-            asyncio.get_running_loop().call_later(self._linger_s, self._end_if_unused, feed.line)
+            asyncio.get_running_loop().call_later(self._linger_s, self._end_if_unused, feed.connection)
 
-    def _end_if_unused(self, line: _Line) -> None:
+    def _end_if_unused(self, connection: LiveConnection) -> None:
         with self._lock:
-            is_unused = not line.feeds
-            if is_unused and self._lines.get(line.key) is line:
-                del self._lines[line.key]
-        if is_unused and line.task:
-            line.task.cancel()
+            is_unused = not connection.feeds
+            if is_unused and self._connections.get(connection.key) is connection:
+                del self._connections[connection.key]
+        if is_unused and connection.task:
+            connection.task.cancel()
 
-    def _forget_if_unused(self, line: _Line) -> None:
+    def _forget_if_unused(self, connection: LiveConnection) -> None:
         with self._lock:
-            if not line.feeds and self._lines.get(line.key) is line:
-                del self._lines[line.key]
+            if not connection.feeds and self._connections.get(connection.key) is connection:
+                del self._connections[connection.key]
 
     async def _end_all(self, feeds: list[GatewayFeed]) -> None:
         for feed in feeds:
             feed.close()
         with self._lock:
-            tasks = {line.task for line in self._lines.values() if line.task}
-            self._lines.clear()
+            tasks = {connection.task for connection in self._connections.values() if connection.task}
+            self._connections.clear()
         for task in tasks:
             task.cancel()
         for replay in list(self._replays):

@@ -67,7 +67,7 @@ class FragmentBroadcaster:
         with self._lock:
             self._listeners[listener] = _Viewer(viewer_id, wants_audio)
             if wants_audio and self._feed is not None:
-                self._feed.want_sound()
+                self._feed.enable_audio()
             if self._init is not None:
                 listener.on_live_init(self._init)
                 if self._held and from_last_key_frame:
@@ -109,7 +109,7 @@ class FragmentBroadcaster:
             wants_audio = any(viewer.wants_audio for viewer in self._listeners.values())
         feed.open_fragments(self, origin_s=self._origin_s)
         if wants_audio:
-            feed.want_sound()
+            feed.enable_audio()
 
     def detach(self) -> None:
         """The feed is being closed. What is held is old from now on."""
@@ -150,7 +150,7 @@ class FragmentBroadcaster:
         elif not self._held:
             return  # too much without a key frame: who joins now waits for the next one
         self._held.append(piece)
-        self._held_bytes += len(piece.picture) + len(piece.sound)
+        self._held_bytes += len(piece.video) + len(piece.audio)
         if self._held_bytes > _MAX_HELD_BYTES:
             self._held.clear()
 

@@ -27,7 +27,7 @@ class Encoded:
     keys: frozenset[int]
 
     def named_sets(self) -> dict[str, bytes]:
-        slot_of = (h264 if self.codec == "h264" else h265).set_slot
+        slot_of = (h264 if self.codec == "h264" else h265).parameter_set_type
         return {slot_of(nal) or "": nal for nal in self.sets}
 
 
@@ -69,7 +69,7 @@ def with_b_frames(seconds: int = 6) -> tuple[Encoded, tuple[int, ...]]:
 
 
 def _apart(codec: str, raw: bytes) -> Encoded:
-    slot_of = (h264 if codec == "h264" else h265).set_slot
+    slot_of = (h264 if codec == "h264" else h265).parameter_set_type
     sets: dict[bytes, None] = {}
     pictures: list[list[bytes]] = []
     keys: set[int] = set()

@@ -225,6 +225,6 @@ def _viewer(source: SharedSource, take: Recording, sink: FragmentSink) -> Viewer
     codec, sets = take.video.codec, dict(source.sets)
     sound = take.audio if take.audio and AudioDepacketizer.can_carry(take.audio) else None
     fragments = LiveFragments(codec, sets, sound, sink, utc_of=source.arrived_utc)
-    fragments.want_sound()
+    fragments.enable_audio()
     pictures = VideoDepacketizer(codec, sets, take.video.clock_rate)
     return Viewer(pictures, AudioDepacketizer(sound) if sound else None, fragments)

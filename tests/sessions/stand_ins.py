@@ -10,7 +10,7 @@ from core.recordings import RecordedPlace, ReplaySource
 from core.records import Problem, StreamSource, VideoFormat
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed
-from media.rtsp.replay.held_session import HeldReplayConnection
+from media.rtsp.replay.connection import GatewayReplayConnection
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from tests.sessions.replay.thin_recorder import ThinRecorder
@@ -99,10 +99,10 @@ class ThinReplays(RtspGateway):
         self.recorder = recorder
         self.places = places
 
-    def open_replay(self, source: ReplaySource) -> HeldReplayConnection:
+    def open_replay(self, source: ReplaySource) -> GatewayReplayConnection:
         return self.recorder.open(source)  # type: ignore[return-value]  # a stand-in with its methods
 
-    def replay_places(self, device_key: str) -> int:
+    def replay_capacity(self, device_key: str) -> int:
         return 2 if self.places is None else self.places(int(device_key.removeprefix("camera")))
 
 

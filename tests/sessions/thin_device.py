@@ -138,7 +138,7 @@ class ThinFeed:
     def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
         self.sink = sink
 
-    def want_sound(self) -> None:
+    def enable_audio(self) -> None:
         self.has_sound = True
 
     def fragments_origin_s(self) -> float | None:

@@ -303,21 +303,21 @@ class LiveSocketHandler:
     def send_init(self, watch: LiveWatch, init: LiveInit) -> None:
         if watch.is_over or self._connection is None:
             return
-        has_sound = watch.wants_sound and init.sound is not None
-        sound = init.sound if has_sound else None
+        has_sound = watch.wants_sound and init.audio is not None
+        sound = init.audio if has_sound else None
         self._send(
             "init",
             id=watch.number,
-            codecs=init.codecs_with_sound if has_sound else init.codecs,
+            codecs=init.codecs_with_audio if has_sound else init.codecs,
             codec=init.video.codec,
             width=init.video.width,
             height=init.video.height,
             sound={"codec": sound.codec, "sample_rate": sound.sample_rate, "channels": sound.channels}
             if sound
             else None,
-            has_sound=init.sound is not None,
+            has_sound=init.audio is not None,
         )
-        data = init.data_with_sound if has_sound else init.data
+        data = init.data_with_audio if has_sound else init.data
         self._connection.send_binary(HEAD.pack(INIT, 0, watch.number, 0.0, math.nan) + data)
 
     def send_fragments(self, watch: LiveWatch, fragments: Sequence[LiveFragment]) -> None:
@@ -331,7 +331,7 @@ class LiveSocketHandler:
             watch.is_skipping = True
         if watch.is_skipping:
             fragments = () if connection.is_late else _from_key_frame(fragments)
-        size = sum(len(piece.picture) + len(piece.sound) for piece in fragments)
+        size = sum(len(piece.video) + len(piece.audio) for piece in fragments)
         watch.is_skipping = not fragments or not connection.has_room_for(size)
         if watch.is_skipping:
             return
@@ -340,9 +340,9 @@ class LiveSocketHandler:
         flags = STARTS_WITH_KEY if first.is_key else 0
         parts = [HEAD.pack(FRAGMENTS, flags, watch.number, first.start_s, taken_ms)]
         for piece in fragments:
-            parts.append(piece.picture)
-            if watch.wants_sound and piece.sound:
-                parts.append(piece.sound)
+            parts.append(piece.video)
+            if watch.wants_sound and piece.audio:
+                parts.append(piece.audio)
         connection.send_binary(b"".join(parts))
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:

@@ -20,10 +20,10 @@ class SessionBudget:
         self._taken: dict[str, int] = {}
         self._lowered: dict[str, tuple[int, float]] = {}  # the limit shown, when it may be tried again
 
-    def limit_of(self, device_key: str) -> int:
+    def limit(self, device_key: str) -> int:
         return min(self._limit, self._lowered.get(device_key, (self._limit, 0.0))[0])
 
-    def places(self, device_key: str) -> int:
+    def capacity(self, device_key: str) -> int:
         """How many may be taken now, counted with the one more that is due. From any thread."""
         limit, again_s = self._lowered.get(device_key, (self._limit, 0.0))
         return min(self._limit, limit + (self._clock.monotonic_s() >= again_s))
@@ -32,7 +32,7 @@ class SessionBudget:
         taken = self._taken.get(device_key, 0)
         if taken >= self._limit:
             return False
-        if taken >= self.limit_of(device_key):
+        if taken >= self.limit(device_key):
             now_s = self._clock.monotonic_s()
             if now_s < self._lowered[device_key][1]:
                 return False

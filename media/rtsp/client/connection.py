@@ -72,7 +72,7 @@ class DeviceConnection(asyncio.BufferedProtocol):
     def is_open(self) -> bool:
         return self._transport is not None and not self.ended.done()
 
-    def ask(
+    def request(
         self, method: str, uri: str, headers: Iterable[tuple[str, str]], on_answer: OnAnswer | None = None
     ) -> asyncio.Future[Response]:
         """Sends a request; the future gets the answer, or the DeviceError the connection ended with.

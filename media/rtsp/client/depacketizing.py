@@ -87,13 +87,13 @@ class VideoDepacketizer:
     @property
     def parameter_sets(self) -> tuple[bytes, ...]:
         """NAL units in sending order (vps, sps, pps); several pps where there are."""
-        order = {slot: index for index, slot in enumerate(self._codec.slots)}
-        return tuple(nal for (slot, _), nal in sorted(self._sets.items(), key=lambda item: order[item[0][0]]))
+        order = {set_type: index for index, set_type in enumerate(self._codec.parameter_set_types)}
+        return tuple(nal for (set_type, _), nal in sorted(self._sets.items(), key=lambda item: order[item[0][0]]))
 
     @property
     def is_described(self) -> bool:
         """Whether all kinds of parameter sets are there: before that nothing can be decoded."""
-        return {slot for slot, _ in self._sets} >= set(self._codec.slots)
+        return {set_type for set_type, _ in self._sets} >= set(self._codec.parameter_set_types)
 
     def push(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
         """The units that these packets complete. Packets of one track, in order of their sequence numbers."""
@@ -215,7 +215,7 @@ class VideoDepacketizer:
         kind = nal[0] & 0x1F if self._is_h264 else nal[0] >> 1 & 0x3F
         if kind in self._dropped:
             return
-        if self._codec.set_slot(nal) is not None:
+        if self._codec.parameter_set_type(nal) is not None:
             self._take_set(nal)
             return
         self._bytes += len(nal)
@@ -231,10 +231,10 @@ class VideoDepacketizer:
 
     def _take_set(self, nal: bytes) -> None:
         """Several pps are kept apart by their numbers; of the others the newest counts."""
-        slot = self._codec.set_slot(nal)
-        if slot is None or len(nal) > 4096:
+        set_type = self._codec.parameter_set_type(nal)
+        if set_type is None or len(nal) > 4096:
             return
-        key = (slot, self._number_of_pps(nal) if slot == "pps" else 0)
+        key = (set_type, self._number_of_pps(nal) if set_type == "pps" else 0)
         if self._sets.get(key) != nal and (key in self._sets or len(self._sets) < _MAX_SETS):
             self._sets[key] = nal
             self.sets_changed += 1

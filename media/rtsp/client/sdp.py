@@ -156,9 +156,9 @@ def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> ParameterSets:
             nal = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except (binascii.Error, ValueError):
             continue
-        slot = codec.set_slot(nal) if len(nal) <= _MAX_SET_BYTES else None
-        if slot:
-            sets.setdefault(slot, nal)
+        set_type = codec.parameter_set_type(nal) if len(nal) <= _MAX_SET_BYTES else None
+        if set_type:
+            sets.setdefault(set_type, nal)
     return sets
 
 
@@ -232,13 +232,17 @@ def build_sdp(codec: VideoCodec, sets: ParameterSets, audio: AudioTrack | None) 
     """Our own description for the reader on loopback: track 0 is video, track 1 audio."""
     lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=live", "c=IN IP4 127.0.0.1", "t=0 0", "a=control:*"]
     lines += [f"m=video 0 RTP/AVP {OUR_VIDEO_TYPE}", f"a=rtpmap:{OUR_VIDEO_TYPE} {codec.encoding}/{OUR_VIDEO_RATE}"]
-    known = {slot: base64.b64encode(sets[slot]).decode() for slot in codec.slots if slot in sets}
+    known = {
+        set_type: base64.b64encode(sets[set_type]).decode()
+        for set_type in codec.parameter_set_types
+        if set_type in sets
+    }
     if codec.encoding == "H264":
         fmtp = ["packetization-mode=1"]
         if codec.has_all(sets):
             fmtp += [f"profile-level-id={sets['sps'][1:4].hex()}", f"sprop-parameter-sets={','.join(known.values())}"]
     else:
-        fmtp = [f"sprop-{slot}={text}" for slot, text in known.items()]
+        fmtp = [f"sprop-{set_type}={text}" for set_type, text in known.items()]
     if fmtp:
         lines.append(f"a=fmtp:{OUR_VIDEO_TYPE} {';'.join(fmtp)}")
     lines.append("a=control:track0")

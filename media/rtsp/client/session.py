@@ -133,7 +133,7 @@ class DeviceSession:
     # from DESCRIBE to PLAY
 
     async def _open(self, address: StreamAddress) -> None:
-        answer = await self._ask("DESCRIBE", address.uri, [("Accept", "application/sdp"), *self._require()])
+        answer = await self._request("DESCRIBE", address.uri, [("Accept", "application/sdp"), *self._require()])
         try:
             description = parse_sdp(answer.body)
         except SdpError as error:
@@ -148,7 +148,7 @@ class DeviceSession:
         await self._begin()
 
     async def _begin(self) -> None:
-        await self._ask("PLAY", self._control, [*self._play.headers, *self._require()])
+        await self._request("PLAY", self._control, [*self._play.headers, *self._require()])
 
     async def _set_up_tracks(
         self, address: StreamAddress, base: str, description: SessionDescription, video: VideoTrack
@@ -165,7 +165,7 @@ class DeviceSession:
 
     async def _set_up(self, index: int, payload_type: int, uri: str) -> None:
         wanted = f"RTP/AVP/TCP;unicast;interleaved={2 * index}-{2 * index + 1}"
-        answer = await self._ask("SETUP", uri, [("Transport", wanted), *self._require()])
+        answer = await self._request("SETUP", uri, [("Transport", wanted), *self._require()])
         transport = answer.headers.get("transport")
         if transport and "tcp" not in transport.lower():
             raise CameraUnsupported("The device does not send its media over TCP.", service="media")
@@ -186,7 +186,7 @@ class DeviceSession:
 
     # asking, with the login
 
-    async def _ask(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> Response:
+    async def _request(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> Response:
         headers = list(headers)
         answer = await self._exchange(method, uri, headers)
         if answer.status == 401:
@@ -199,21 +199,23 @@ class DeviceSession:
     async def _exchange(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> Response:
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._connection.ask(method, uri, self._dressed(method, uri, headers), self._on_answer)
+                return await self._connection.request(
+                    method, uri, self._with_login(method, uri, headers), self._on_answer
+                )
         except TimeoutError:
             raise CameraUnreachable(f"The device did not answer {method} in time.") from None
 
     def _on_answer(self, method: str, answer: Response, number: int) -> None:
         """Called between the frames before an answer and those after it."""
 
-    def _dressed(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        dressed = [*headers, _USER_AGENT]
+    def _with_login(self, method: str, uri: str, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        headers_sent = [*headers, _USER_AGENT]
         if self._session:
-            dressed.append(("Session", self._session.session_id))
+            headers_sent.append(("Session", self._session.session_id))
         if self._challenge:
             value = self._challenge.authorization(self._source.credential, method, uri)
-            dressed.append(("Authorization", value))
-        return dressed
+            headers_sent.append(("Authorization", value))
+        return headers_sent
 
     async def _log_in(self, method: str, uri: str, headers: list[tuple[str, str]], answer: Response) -> Response:
         """Sends the credential, once more if only its nonce had become stale."""
@@ -274,8 +276,8 @@ class DeviceSession:
                 if pending:
                     pending.cancel()  # some devices never answer; media is what counts
                     self._end_attempt()
-                dressed = self._dressed(self._keep_alive_method, self._control, ())
-                pending = self._connection.ask(self._keep_alive_method, self._control, dressed)
+                headers_sent = self._with_login(self._keep_alive_method, self._control, ())
+                pending = self._connection.request(self._keep_alive_method, self._control, headers_sent)
 
     def _take_goodbye(self) -> None:
         raise CameraUnreachable("The device ended the stream.")
@@ -364,7 +366,9 @@ class DeviceSession:
             if self._session and connection.is_open:
                 with suppress(TimeoutError, DeviceError):
                     async with asyncio.timeout(_TEARDOWN_S):
-                        await connection.ask("TEARDOWN", self._control, self._dressed("TEARDOWN", self._control, ()))
+                        await connection.request(
+                            "TEARDOWN", self._control, self._with_login("TEARDOWN", self._control, ())
+                        )
         finally:
             connection.close()
 

@@ -102,7 +102,7 @@ class Feed(Protocol):
         """
         ...
 
-    def want_sound(self) -> None:
+    def enable_audio(self) -> None:
         """Fragments have sound from now on, where the source has any that they can carry."""
         ...
 

@@ -18,7 +18,7 @@ from typing import Protocol
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError
 from core.records import Problem, VideoFormat
-from media.codecs.nal import PacketKind
+from media.codecs.nal import PayloadKind
 from media.codecs.video import ParameterSets, VideoCodec
 from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
@@ -173,26 +173,26 @@ class SharedSource:
         if self._last_video_s is None:
             self._first_video_s = packet.arrived_s
         self._last_video_s = packet.arrived_s
-        sighting = codec.look_at(packet.payload)
-        kind = sighting.kind
-        if kind is PacketKind.OTHER:
+        info = codec.inspect_payload(packet.payload)
+        kind = info.kind
+        if kind is PayloadKind.OTHER:
             return False
-        is_leading = kind is PacketKind.LEADING
+        is_leading = kind is PayloadKind.LEADING
         is_other_time = packet.timestamp != self._unit_timestamp
         # GStreamer repeats the parameter sets before every slice of a key frame: they begin no other picture.
         begins = is_other_time or (is_leading and self._unit_is_marked)
-        if self._unit_has_slices and begins and kind is not PacketKind.REST:
+        if self._unit_has_slices and begins and kind is not PayloadKind.CONTINUATION:
             self._begin_unit(packet.timestamp)
             self._unit_has_slices = False
         if not is_leading:
             self._unit_has_slices = True
             self._unit_timestamp = packet.timestamp
         self._unit_is_marked = packet.marker and self._unit_has_slices
-        if sighting.parameter_sets:
-            self._learn_sets(sighting.parameter_sets, codec)
+        if info.parameter_sets:
+            self._learn_sets(info.parameter_sets, codec)
             self._unit_has_sets = True
         # Some encoders refresh without IDR; parameter sets before a slice mean: one may begin here.
-        may_enter = kind is PacketKind.KEY or (kind is PacketKind.SLICE and self._unit_has_sets)
+        may_enter = kind is PayloadKind.KEY or (kind is PayloadKind.SLICE and self._unit_has_sets)
         if not may_enter or self._unit_is_key:
             return False
         self._unit_is_key = True
@@ -214,8 +214,8 @@ class SharedSource:
         if not self._unit_has_sets and codec.has_all(self._sets):
             # named in the SDP only: TS and players that join later need them in the stream; what is missing before the
             # key frame is missing before them, and may be the end of the picture before
-            for slot in codec.slots:
-                added = replace(packet, payload=self._sets[slot], marker=False, extension=b"")
+            for set_type in codec.parameter_set_types:
+                added = replace(packet, payload=self._sets[set_type], marker=False, extension=b"")
                 self._held.append(added)
                 batch.append(added)
         self._held_bytes = sum(len(held.payload) + _NOMINAL_PACKET_BYTES for held in self._held)
@@ -225,9 +225,9 @@ class SharedSource:
     def _learn_sets(self, nals: tuple[bytes, ...], codec: VideoCodec) -> None:
         is_new = False
         for nal in nals:
-            slot = codec.set_slot(nal)
-            if slot and self._sets.get(slot) != nal:
-                self._sets[slot] = nal
+            set_type = codec.parameter_set_type(nal)
+            if set_type and self._sets.get(set_type) != nal:
+                self._sets[set_type] = nal
                 is_new = True
         if is_new:
             self._review_description()

@@ -210,10 +210,10 @@ class ReplayDeviceSession(DeviceSession):
     async def play(self, headers: list[tuple[str, str]]) -> Response:
         """Raises the DeviceError that says why the device does not; NoSuchRange where nothing is recorded."""
         self._relay.wait_for_answer()
-        return await self._ask("PLAY", self._control, [*headers, *self._require()])
+        return await self._request("PLAY", self._control, [*headers, *self._require()])
 
     async def pause(self) -> None:
-        await self._ask("PAUSE", self._control, self._require())
+        await self._request("PAUSE", self._control, self._require())
 
     def set_reading(self, is_reading: bool) -> None:
         """Holds the device up by not taking what it sends; for those that cannot pause."""

@@ -22,7 +22,7 @@ NEVER = (NotOffered, NotNow)
 
 @dataclass(frozen=True, slots=True)
 class ReplayMethod:
-    """How a recording is asked for. `kind` as in ReplayAbilities.way; `plain` for a maker's own address."""
+    """How a recording is asked for. `kind` as in ReplayAbilities.method; `plain` for a maker's own address."""
 
     kind: str
     plain: PlainReplay | None = None
@@ -36,13 +36,13 @@ async def replay_methods(source: ReplaySource, worked: str) -> AsyncIterator[Rep
     """In the order to be tried, what `worked` before first. Makers' addresses are looked up once it is their turn."""
     ours, of_maker = [ReplayMethod("onvif"), ReplayMethod("plain")], worked not in ("", "onvif", "plain")
     if of_maker:
-        for way in await _plain_methods(source):
-            yield way
-    for way in sorted(ours, key=lambda way: way.kind != worked):
-        yield way
+        for method in await _plain_methods(source):
+            yield method
+    for method in sorted(ours, key=lambda method: method.kind != worked):
+        yield method
     if not of_maker:
-        for way in await _plain_methods(source):
-            yield way
+        for method in await _plain_methods(source):
+            yield method
 
 
 async def _plain_methods(source: ReplaySource) -> list[ReplayMethod]:

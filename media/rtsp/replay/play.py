@@ -21,7 +21,7 @@ _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 
 
 @dataclass(slots=True)
-class _TimeLine:
+class _TrackTimeline:
     """One track's place: joins what comes after a pause to what came before it.
 
     A device that plays on sends the group of pictures again from its key frame, and may number its
@@ -71,11 +71,11 @@ class ReplayPlayback:
     stamped: bool = False
     is_heard: bool = False  # a packet has come since the last PLAY
     last_packet_s: float = 0.0  # our monotonic clock
-    _line: dict[int, _TimeLine] = field(default_factory=dict)  # by track
+    _timelines: dict[int, _TrackTimeline] = field(default_factory=dict)  # by track
     _video: VideoDepacketizer | None = None
     _audio: AudioDepacketizer | None = None
     _tracks: tuple[VideoTrack, AudioTrack | None] | None = None
-    _told_sets: tuple[bytes, ...] = ()
+    _announced_sets: tuple[bytes, ...] = ()
     _is_running: bool = False  # a key frame was handed on since the last PLAY, or follows what was
     _ends_section: bool = False
     _is_terminal: bool = False
@@ -90,15 +90,15 @@ class ReplayPlayback:
 
     def begin(self, video: VideoTrack, audio: AudioTrack | None, now_s: float, begins_s: float | None = None) -> None:
         """The device has answered PLAY: what comes now is this play's, from `begins_s` on if it says so."""
-        sound = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
+        carried = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
         known = dict(video.sets)
         start_s = self.resume_s if begins_s is None else begins_s
         self._is_confirmed, self._report = begins_s is not None, None
-        self._tracks = (video, sound)
+        self._tracks = (video, carried)
         self._video = VideoDepacketizer(video.codec, known, video.clock_rate, start_s)
-        self._audio = AudioDepacketizer(sound, start_s) if sound else None
+        self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):
-            self._line.setdefault(track, _TimeLine()).begin()
+            self._timelines.setdefault(track, _TrackTimeline()).begin()
         self._is_running = False
         self._sequences.clear()
         self._ends_section = self._is_terminal = self.is_heard = False
@@ -118,13 +118,13 @@ class ReplayPlayback:
                     self.stamped = True
                     self._is_terminal = self._is_terminal or stamp.is_terminal
                 for unit in self._video.push((packet,)):
-                    self._take_picture(unit, units)
+                    self._take_frame(unit, units)
             elif self._audio is not None:
                 for unit in self._audio.push((packet,)):
-                    self._take_sound(unit, units)
+                    self._take_audio(unit, units)
             if self.is_over:
                 return
-        self._hand_on(units)
+        self._deliver(units)
         if self._is_terminal and packets[-1].marker:
             self.end(END_OF_RECORDING)
 
@@ -165,26 +165,26 @@ class ReplayPlayback:
             return 0
         return (packet.sequence - last - 1) & 0xFFFF
 
-    def _take_picture(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
+    def _take_frame(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
         assert self._video is not None  # noqa: S101 - begin() came before
         if not self._is_running:
             if not unit.is_key or not self._video.is_described:
                 return
             self._is_running = True
-        if unit.is_key and self._told_sets != self._video.parameter_sets:
-            self._hand_on(units)
+        if unit.is_key and self._announced_sets != self._video.parameter_sets:
+            self._deliver(units)
             units.clear()
             self._describe()
         if not self.stamped and not self._is_confirmed:
             self._is_confirmed = unit.is_key and self._is_reported(unit)
             unit = replace(unit, is_time_confirmed=self._is_confirmed)
-        placed = self._line[VIDEO].place(unit)
+        placed = self._timelines[VIDEO].place(unit)
         if placed is None:
             return
         self._ends_section = unit.ends_section
         if unit.device_s is not None:
             if self.end_device_s is not None and unit.device_s >= self.end_device_s:
-                self._hand_on(units)
+                self._deliver(units)
                 units.clear()
                 self.end(END_OF_RECORDING)
                 return
@@ -201,20 +201,22 @@ class ReplayPlayback:
         said_s = report.ntp_s - _NTP_EPOCH_S + ticks / unit.clock_rate
         return abs(said_s - unit.device_s) <= _SAME_TIME_S
 
-    def _take_sound(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
-        if self._is_running and (placed := self._line[AUDIO].place(unit)) is not None:
+    def _take_audio(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
+        if self._is_running and (placed := self._timelines[AUDIO].place(unit)) is not None:
             units.append(placed)
 
     def _describe(self) -> None:
         assert self._video is not None  # noqa: S101 - begin() came before
         assert self._tracks is not None  # noqa: S101 - begin() came before
         video, audio = self._tracks
-        sets = self._told_sets = self._video.parameter_sets
-        named = {slot: nal for nal in sets if (slot := video.codec.set_slot(nal))}
-        sound: AudioFormat | None = audio.format if audio else None
-        self.consumer.on_description(video.codec.video_format(named), sound, sets, audio.config if audio else b"")
+        sets = self._announced_sets = self._video.parameter_sets
+        named = {set_type: nal for nal in sets if (set_type := video.codec.parameter_set_type(nal))}
+        audio_format: AudioFormat | None = audio.format if audio else None
+        self.consumer.on_description(
+            video.codec.video_format(named), audio_format, sets, audio.config if audio else b""
+        )
 
-    def _hand_on(self, units: list[AccessUnit]) -> None:
+    def _deliver(self, units: list[AccessUnit]) -> None:
         if units and not self.is_over:
             self.delivered += len(units)
             self.consumer.on_units(tuple(units))

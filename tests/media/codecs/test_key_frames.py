@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.codecs import h264, h265
-from media.codecs.nal import PacketKind
+from media.codecs.nal import PayloadKind
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.client.rtp import ntp_of, parse_rtcp, parse_rtp, receiver_report, sender_report
 from tests.media.rtsp.camera_peer import nal_units, payloads
@@ -32,55 +32,63 @@ def encoded(tmp_path: Path, size: str, *options: str) -> list[bytes]:
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p"])
 def test_the_size_of_an_h264_picture_is_read_from_its_sps(tmp_path: Path, size: str, pixels: str) -> None:
     units = encoded(tmp_path, size, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", pixels, "-f", "h264")
-    sps = next(unit for unit in units if h264.set_slot(unit) == "sps")
-    assert "{}x{}".format(*(h264.picture_size(sps) or ())) == size
+    sps = next(unit for unit in units if h264.parameter_set_type(unit) == "sps")
+    assert "{}x{}".format(*(h264.frame_size(sps) or ())) == size
 
 
 def test_the_size_of_an_interlaced_h264_picture_with_scaling_lists_is_read(tmp_path: Path) -> None:
     x264 = ("-c:v", "libx264", "-x264-params", "interlaced=1:cqm=jvt", "-flags", "+ildct", "-pix_fmt", "yuv420p")
     units = encoded(tmp_path, "720x576", *x264, "-f", "h264")
-    assert h264.picture_size(next(unit for unit in units if h264.set_slot(unit) == "sps")) == (720, 576)
+    assert h264.frame_size(next(unit for unit in units if h264.parameter_set_type(unit) == "sps")) == (720, 576)
 
 
 @pytest.mark.parametrize("size", ["640x360", "1920x1080", "852x480"])
 def test_the_size_of_an_h265_picture_is_read_from_its_sps(tmp_path: Path, size: str) -> None:
     x265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p")
     units = encoded(tmp_path, size, *x265, "-f", "hevc")
-    sps = next(unit for unit in units if h265.set_slot(unit) == "sps")
-    assert "{}x{}".format(*(h265.picture_size(sps) or ())) == size
-    kinds = [h265.look_at(unit).kind for unit in units]
-    assert kinds.count(PacketKind.KEY) == 1
-    assert kinds.count(PacketKind.SLICE) == 4
+    sps = next(unit for unit in units if h265.parameter_set_type(unit) == "sps")
+    assert "{}x{}".format(*(h265.frame_size(sps) or ())) == size
+    kinds = [h265.inspect_payload(unit).kind for unit in units]
+    assert kinds.count(PayloadKind.KEY) == 1
+    assert kinds.count(PayloadKind.SLICE) == 4
 
 
 def test_key_frames_are_found_in_fragments_and_aggregates() -> None:
     idr = b"\x65\x88" + bytes(3000)
-    assert [h264.look_at(part).kind for part in payloads(idr)] == [PacketKind.KEY, PacketKind.REST, PacketKind.REST]
+    assert [h264.inspect_payload(part).kind for part in payloads(idr)] == [
+        PayloadKind.KEY,
+        PayloadKind.CONTINUATION,
+        PayloadKind.CONTINUATION,
+    ]
     sps, pps = b"\x67\x42", b"\x68\xce"
     units = b"".join(len(unit).to_bytes(2, "big") + unit for unit in (sps, pps, b"\x65\x88x"))
-    sighting = h264.look_at(b"\x78" + units)
-    assert (sighting.kind, sighting.parameter_sets) == (PacketKind.KEY, (sps, pps))
+    info = h264.inspect_payload(b"\x78" + units)
+    assert (info.kind, info.parameter_sets) == (PayloadKind.KEY, (sps, pps))
     sets = b"".join(len(unit).to_bytes(2, "big") + unit for unit in (b"\x42\1s", b"\x44\1p"))
-    assert h265.look_at(b"\x60\1" + sets).kind is PacketKind.LEADING
-    assert h265.look_at(b"\x62\1\x93\xafx").kind is PacketKind.KEY  # a fragment that begins an IDR
-    assert h265.look_at(b"\x62\1\x13xx").kind is PacketKind.REST
+    assert h265.inspect_payload(b"\x60\1" + sets).kind is PayloadKind.LEADING
+    assert h265.inspect_payload(b"\x62\1\x93\xafx").kind is PayloadKind.KEY  # a fragment that begins an IDR
+    assert h265.inspect_payload(b"\x62\1\x13xx").kind is PayloadKind.CONTINUATION
 
 
 def test_a_key_frame_does_not_begin_with_its_second_slice() -> None:
     second = b"\x65\x06x"
     fragment, aggregate = b"\x7c\x85\x06x", b"\x78" + len(second).to_bytes(2, "big") + second
-    assert {h264.look_at(payload).kind for payload in (second, fragment, aggregate)} == {PacketKind.REST}
+    assert {h264.inspect_payload(payload).kind for payload in (second, fragment, aggregate)} == {
+        PayloadKind.CONTINUATION
+    }
     second = b"\x28\1\x2fx"
     fragment, aggregate = b"\x62\1\x94\x2fx", b"\x60\1" + len(second).to_bytes(2, "big") + second
-    assert {h265.look_at(payload).kind for payload in (second, fragment, aggregate)} == {PacketKind.REST}
+    assert {h265.inspect_payload(payload).kind for payload in (second, fragment, aggregate)} == {
+        PayloadKind.CONTINUATION
+    }
 
 
 @given(st.binary(min_size=1, max_size=300))
 def test_no_payload_and_no_parameter_set_makes_us_fail(data: bytes) -> None:
     for codec in (h264, h265):
-        codec.look_at(data)
-        codec.set_slot(data)
-        codec.picture_size(data)
+        codec.inspect_payload(data)
+        codec.parameter_set_type(data)
+        codec.frame_size(data)
 
 
 @given(st.binary(max_size=100), st.integers(0, 255))

@@ -45,8 +45,8 @@ class Player:
         self.is_over = True
 
     def film(self, *, with_sound: bool = False) -> bytes:
-        init = self.inits[-1].data_with_sound if with_sound else self.inits[-1].data
-        return init + b"".join(piece.picture + (piece.sound if with_sound else b"") for piece in self.fragments)
+        init = self.inits[-1].data_with_audio if with_sound else self.inits[-1].data
+        return init + b"".join(piece.video + (piece.audio if with_sound else b"") for piece in self.fragments)
 
 
 def live(codec: str = "h264", audio: AudioTrack | None = None, *, sets: bool = True) -> tuple[LiveFragments, Player]:
@@ -77,18 +77,18 @@ def times(fragments: Sequence[LiveFragment]) -> list[tuple[int, int]]:
     """(decoding time, duration) of each picture, in ticks, as its boxes say them."""
     found = []
     for piece in fragments:
-        tfdt, trun = piece.picture.index(b"tfdt"), piece.picture.index(b"trun")
-        (decoded_at,) = struct.unpack_from(">Q", piece.picture, tfdt + 8)
-        (duration,) = struct.unpack_from(">I", piece.picture, trun + 16)
+        tfdt, trun = piece.video.index(b"tfdt"), piece.video.index(b"trun")
+        (decoded_at,) = struct.unpack_from(">Q", piece.video, tfdt + 8)
+        (duration,) = struct.unpack_from(">I", piece.video, trun + 16)
         found.append((decoded_at, duration))
     return found
 
 
 def shown_after(piece: LiveFragment) -> int:
     """How many ticks after its decoding a picture is shown (trun's composition time offset)."""
-    trun = piece.picture.index(b"trun")
-    (flags,) = struct.unpack_from(">I", piece.picture, trun + 4)
-    return int(struct.unpack_from(">i", piece.picture, trun + 28)[0]) if flags & 0x800 else 0
+    trun = piece.video.index(b"trun")
+    (flags,) = struct.unpack_from(">I", piece.video, trun + 4)
+    return int(struct.unpack_from(">i", piece.video, trun + 28)[0]) if flags & 0x800 else 0
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
@@ -208,13 +208,13 @@ def test_sound_is_made_once_somebody_listens_and_lasts_as_long_as_the_pictures(t
     fragments, player = live(audio=ALAW)
     for index, packets in enumerate(pictures(count=30)):
         if index == 10:
-            assert not any(piece.sound for piece in player.fragments)
-            fragments.want_sound()
+            assert not any(piece.audio for piece in player.fragments)
+            fragments.enable_audio()
         for number in range(3):
             fragments.on_packets([sound(index * 3 + number, START_S + index / FPS + number * 0.04)])
         fragments.on_packets(packets)
-    assert player.inits[0].codecs_with_sound == f"{player.inits[0].codecs},flac"
-    assert player.inits[0].sound == ALAW.format
+    assert player.inits[0].codecs_with_audio == f"{player.inits[0].codecs},flac"
+    assert player.inits[0].audio == ALAW.format
     rows = decoded(tmp_path, player.film(with_sound=True), "a")
     heard_s = sum(length_s for _, length_s, _ in rows)
     assert 1.4 <= heard_s <= 2.2, "from the eleventh picture on"
@@ -224,7 +224,7 @@ def test_sound_is_made_once_somebody_listens_and_lasts_as_long_as_the_pictures(t
 
 def test_sound_that_was_announced_and_never_comes_is_silence_and_holds_nobody_up(tmp_path: Path) -> None:
     fragments, player = live(audio=ALAW)
-    fragments.want_sound()
+    fragments.enable_audio()
     for packets in pictures(count=30):
         fragments.on_packets(packets)
     rows = decoded(tmp_path, player.film(with_sound=True), "a")

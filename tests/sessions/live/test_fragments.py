@@ -79,7 +79,7 @@ def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) 
     assert (second.first_s or 0.0) - began_s < 0.2
     assert second.fragments[0].is_key
     held = [piece for piece in first.fragments if piece.start_s >= second.fragments[0].start_s]
-    assert [piece.picture for piece in second.fragments[: len(held)]] == [piece.picture for piece in held]
+    assert [piece.video for piece in second.fragments[: len(held)]] == [piece.video for piece in held]
     assert house.manager.stop_session("camera1_slow", first.viewer_id) is StreamState.RUNNING
 
 
@@ -123,10 +123,10 @@ def test_a_playlist_that_is_fetched_brings_ffmpeg_to_a_session_without_it(house:
 def test_sound_comes_to_who_wants_it(house: House) -> None:
     deaf = Tab().open(house.manager, "alaw")
     until(lambda: len(deaf.fragments) > 10)
-    assert not any(piece.sound for piece in deaf.fragments)
+    assert not any(piece.audio for piece in deaf.fragments)
     listening = Tab().open(house.manager, "alaw", wants_audio=True)
-    until(lambda: sum(bool(piece.sound) for piece in listening.fragments) > 10)
-    assert listening.inits[0].codecs_with_sound.endswith(",flac")
+    until(lambda: sum(bool(piece.audio) for piece in listening.fragments) > 10)
+    assert listening.inits[0].codecs_with_audio.endswith(",flac")
 
 
 def test_h265_goes_out_as_it_is_and_takes_no_encoders_place(house: House, spawner: Spawner) -> None:

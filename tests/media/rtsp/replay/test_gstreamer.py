@@ -63,7 +63,7 @@ def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, ga
         assert len(before.units) == told, "the play before is told nothing more"
         before = listener
     abilities = line.abilities()
-    assert (abilities.way, abilities.seeks_in_session, abilities.has_times) == ("onvif", True, True)
+    assert (abilities.method, abilities.seeks_in_session, abilities.has_times) == ("onvif", True, True)
     assert sorted(took_ms)[10] < 1000
     line.close()
 

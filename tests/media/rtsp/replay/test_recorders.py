@@ -77,7 +77,7 @@ def test_a_device_without_replay_headers_is_asked_without_them(gateway: RtspGate
     first = play(gateway, peer).until_pictures(3)[0]
     assert first.device_s == pytest.approx(NIGHT_S)
     abilities = gateway.replay_abilities("camera1")
-    assert (abilities.way, abilities.has_times) == ("plain", None)
+    assert (abilities.method, abilities.has_times) == ("plain", None)
     asked = peer.asked["DESCRIBE"]
     play(gateway, peer).until_pictures(3)
     assert peer.asked["DESCRIBE"] == asked + 1, "what worked is remembered"
@@ -131,14 +131,14 @@ def test_an_answer_that_says_nothing_about_replay_does_not_turn_it_off(
     assert peer.received.count(b"Require: onvif-replay") == 1, "this time it was played as plain RTSP"
     assert gateway.replay_abilities("camera1").checks() == ()
     play(gateway, peer).until_pictures(3)
-    assert gateway.replay_abilities("camera1").way == "onvif"
+    assert gateway.replay_abilities("camera1").method == "onvif"
 
 
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented", "455 Method Not Valid"])
 def test_an_answer_that_says_it_cannot_is_remembered(gateway: RtspGateway, camera: Start, status: str) -> None:
     peer = camera(answers={"PLAY": refuse(status, is_plain)})
     play(gateway, peer).until_pictures(3)
-    assert gateway.replay_abilities("camera1").way == "plain"
+    assert gateway.replay_abilities("camera1").method == "plain"
 
 
 def test_the_maker_s_own_address_is_the_last_resort(gateway: RtspGateway, camera: Start) -> None:
@@ -146,7 +146,7 @@ def test_the_maker_s_own_address_is_the_last_resort(gateway: RtspGateway, camera
     own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua", 3600.0)
     play(gateway, peer, find_plain=lambda: (own,)).until_pictures(3)
     assert b"starttime=2026_11_22_03_13_00&endtime=2026_11_23_03_13_00" in peer.received
-    assert gateway.replay_abilities("camera1").way == "dahua"
+    assert gateway.replay_abilities("camera1").method == "dahua"
     [told, *_] = gateway.replay_abilities("camera1").checks()
     assert (told.name, told.outcome, told.detail) == ("replay by ONVIF", "no", "played by Dahua's own address")
     assert gateway.replay_abilities("camera2").checks() == ()
@@ -209,13 +209,13 @@ def test_what_was_seen_is_kept_and_used_by_the_next_run(gate: LoginGate, camera:
     gateway.stop()
     assert kept[-1] == (1, ReplayAbilities("plain"))
     gateway = run()
-    gateway.remember_replay("camera1", kept[-1][1])
+    gateway.restore_replay_abilities("camera1", kept[-1][1])
     assert gateway.replay_abilities("camera1").checks()
     gateway.start()
     asked = peer.asked["DESCRIBE"]
     play(gateway, peer).until_pictures(3)
     assert peer.asked["DESCRIBE"] == asked + 1
-    gateway.forget_replay("camera1")
+    gateway.forget_replay_abilities("camera1")
     assert gateway.replay_abilities("camera1") == ReplayAbilities()
     gateway.stop()
 
@@ -233,8 +233,8 @@ def test_a_full_recorder_is_busy_and_asked_for_less_from_then_on(gateway: RtspGa
     asked = peer.asked["SETUP"]
     assert isinstance(until_error(play(gateway, peer)), CameraBusy)
     assert peer.asked["SETUP"] == asked, "its limit is known now"
-    assert gateway.replay_places("camera1") == 1
-    assert gateway.replay_places("camera2") == 2
+    assert gateway.replay_capacity("camera1") == 1
+    assert gateway.replay_capacity("camera2") == 2
 
 
 def test_two_lines_are_held_and_a_third_is_not_opened(gateway: RtspGateway, camera: Start) -> None:

@@ -79,7 +79,7 @@ def test_each_of_twenty_seeks_shows_the_time_asked_for(recorders: Makes, gateway
             assert first.device_s == pytest.approx(shown_s, abs=0.01)
     abilities = line.abilities()
     line.close()
-    assert abilities.way == ("plain" if make == "no-replay-headers" else "onvif")
+    assert abilities.method == ("plain" if make == "no-replay-headers" else "onvif")
     assert abilities.seeks_in_session is (make != "hikvision-like")
 
 

@@ -49,15 +49,15 @@ class ReplayContext:
     learned: Callable[[ReplaySource], None]
 
 
-class HeldReplayConnection:
-    """The gateway's ReplayConnection; see replay_line.ReplayConnection for what each method promises."""
+class GatewayReplayConnection:
+    """The gateway's ReplayConnection; see interface.ReplayConnection for what each method promises."""
 
     def __init__(
         self,
         context: ReplayContext,
         source: ReplaySource,
         loop: asyncio.AbstractEventLoop,
-        on_closed: Callable[[HeldReplayConnection], None],
+        on_closed: Callable[[GatewayReplayConnection], None],
     ) -> None:
         self._context = context
         self._source = source
@@ -75,7 +75,7 @@ class HeldReplayConnection:
         self._run: asyncio.Task[None] | None = None
         self._method: ReplayMethod | None = None
         self._tracks: tuple[VideoTrack, AudioTrack | None] | None = None
-        self._has_place = False
+        self._has_slot = False
         self._plays_in_session = 0
         self._is_seek = False  # the newest PLAY was one in an open session
         self._is_lost_seek = False
@@ -175,9 +175,9 @@ class HeldReplayConnection:
             self._learn(beats_real_time=False)
 
     def _learn(self, **seen: Any) -> None:
-        """Fields of ReplayAbilities, of the way that is remembered: what goes another way for once shows nothing."""
+        """Remember fields of ReplayAbilities, unless the open session plays by another method than the stored one."""
         known = self.abilities()
-        if self._method is not None and self._method.kind == known.way:
+        if self._method is not None and self._method.kind == known.method:
             self._remember(replace(known, **seen))
 
     def _remember(self, abilities: ReplayAbilities) -> None:
@@ -196,7 +196,7 @@ class HeldReplayConnection:
                 await self._step()
         finally:
             await self._end_session()
-            self._give_place_back()
+            self._give_slot_back()
             self._is_gone.set()
             self._on_closed(self)
 
@@ -243,7 +243,7 @@ class HeldReplayConnection:
         self._served = play
         play.last_packet_s = self._context.clock.monotonic_s()  # the wait begins now, not before time began
         try:
-            self._take_place()
+            self._take_slot()
             if self._can_seek() and await self._seek(play):
                 return
             await self._end_session()
@@ -251,10 +251,10 @@ class HeldReplayConnection:
         except NoSuchRange:
             play.end()
         except DeviceError as error:
-            if isinstance(error, CameraBusy) and self._has_place:
+            if isinstance(error, CameraBusy) and self._has_slot:
                 self._context.budget.refused_by_device(self._source.device_key)
             await self._end_session()
-            self._give_place_back()
+            self._give_slot_back()
             log.info("%s: replay failed: %s (%s)", self._source.device_key, error.detail, error.code)
             play.fail(error)
 
@@ -288,37 +288,39 @@ class HeldReplayConnection:
         return True
 
     async def _open_and_play(self, play: ReplayPlayback) -> None:
-        """In a new session, the way that worked before first."""
+        """In a new session, the method that worked before first."""
         refusals: list[DeviceError] = []
-        async for way in replay_methods(self._source, self.abilities().way):
+        async for method in replay_methods(self._source, self.abilities().method):
             try:
-                await self._open(play, way)
+                await self._open(play, method)
                 assert self._session is not None  # noqa: S101 - _open made it
-                await self._session.play(self._headers(play, way))
+                await self._session.play(self._headers(play, method))
             except NoSuchRange:
-                self._found(way, refusals)
+                self._found(method, refusals)
                 raise
             except CANNOT as error:
                 refusals.append(error)
                 await self._end_session()
                 continue
-            self._found(way, refusals)
+            self._found(method, refusals)
             return
         raise refusals[0]
 
-    def _found(self, way: ReplayMethod, refusals: Sequence[DeviceError]) -> None:
-        """This way works. It is remembered, unless one before it failed for another reason than that it is not offered:
-        that one may work again."""
-        self._method = way
+    def _found(self, method: ReplayMethod, refusals: Sequence[DeviceError]) -> None:
+        """Remember the method that works, unless an earlier method failed without saying that it is not offered.
+
+        Such an earlier method may work the next time.
+        """
+        self._method = method
         self._is_seek = False
         self._plays_in_session = 1
-        is_lasting = way.is_onvif or all(isinstance(error, NEVER) for error in refusals)
-        if is_lasting and self.abilities().way != way.kind:
-            self._remember(ReplayAbilities(way=way.kind))
+        is_lasting = method.is_onvif or all(isinstance(error, NEVER) for error in refusals)
+        if is_lasting and self.abilities().method != method.kind:
+            self._remember(ReplayAbilities(method=method.kind))
 
-    async def _open(self, play: ReplayPlayback, way: ReplayMethod) -> None:
+    async def _open(self, play: ReplayPlayback, method: ReplayMethod) -> None:
         end_s = play.end_device_s or play.resume_s + _FAR_END_S
-        uri = self._source.uri if way.plain is None else plain_uri(way.plain, play.resume_s, end_s)
+        uri = self._source.uri if method.plain is None else plain_uri(method.plain, play.resume_s, end_s)
         source = StreamSource(
             self._source.camera_id, self._source.recording_token, uri, self._source.device_key, self._source.credential
         )
@@ -328,7 +330,7 @@ class HeldReplayConnection:
             login_gate=self._context.gate,
             clock=self._context.clock,
             timeout_s=self._context.timeout_s,
-            play=ONVIF_REPLAY if way.is_onvif else PLAIN,
+            play=ONVIF_REPLAY if method.is_onvif else PLAIN,
         )
 
         def begin() -> asyncio.Task[None]:
@@ -344,15 +346,15 @@ class HeldReplayConnection:
             run.exception()  # seen; _take_loss says what follows
         self._changed.set()
 
-    def _headers(self, play: ReplayPlayback, way: ReplayMethod) -> list[tuple[str, str]]:
-        if way.plain is not None:
+    def _headers(self, play: ReplayPlayback, method: ReplayMethod) -> list[tuple[str, str]]:
+        if method.plain is not None:
             return [("Range", "npt=0.000-")]
         return play_headers(
             play.resume_s,
             fast=play.fast,
             key_frames_only=play.key_frames_only,
             scale=play.scale,
-            is_onvif=way.is_onvif,
+            is_onvif=method.is_onvif,
         )
 
     async def _pause(self) -> None:
@@ -384,16 +386,16 @@ class HeldReplayConnection:
 
     # -- ends --------------------------------------------------------------------------------------
 
-    def _take_place(self) -> None:
-        if not self._has_place:
+    def _take_slot(self) -> None:
+        if not self._has_slot:
             if not self._context.budget.try_take(self._source.device_key):
-                limit = self._context.budget.limit_of(self._source.device_key)
+                limit = self._context.budget.limit(self._source.device_key)
                 raise CameraBusy(f"All {limit} replay sessions that this recorder may be asked for are in use.")
-            self._has_place = True
+            self._has_slot = True
 
-    def _give_place_back(self) -> None:
-        if self._has_place:
-            self._has_place = False
+    def _give_slot_back(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
             self._context.budget.give_back(self._source.device_key)
 
     async def _end_session(self) -> None:

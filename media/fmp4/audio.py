@@ -20,7 +20,7 @@ _MAX_UNIT_BYTES = 8192
 _SILENT_BLOCK = 4096
 
 
-class SoundLine:
+class AudioTrackBuilder:
     """A time line without holes in units of the track's timescale; 0 is where the pictures' begins."""
 
     def __init__(self, track: Track, codec: str, config: bytes) -> None:
@@ -34,7 +34,7 @@ class SoundLine:
         self._end = 0  # where the last of them ends
         self._anchor: int | None = None  # what to add to a unit's ticks to get its place
 
-    def put(self, unit: AccessUnit, newest_s: float, own_s: float | None) -> None:
+    def add(self, unit: AccessUnit, newest_s: float, own_s: float | None) -> None:
         """`newest_s`: the newest picture's place in seconds; `own_s`: the unit's by the device's time, if known.
 
         Where both have the device's time, that decides; else sound begins with the picture it came with.
@@ -58,14 +58,14 @@ class SoundLine:
         self._samples.append(sample)
         self._end += sample.duration
 
-    def take(self, until_s: float, slack_s: float) -> TrackRun | None:
+    def take_run(self, until_s: float, slack_s: float) -> TrackRun | None:
         """All that has come. What is missing more than `slack_s` before `until_s` is not waited for any longer."""
         self._fill(round((until_s - slack_s) * self.track.timescale))
         samples, self._samples = self._samples, []
         begins, self._begins = self._begins, self._end
         return TrackRun(self.track, begins, samples) if samples else None
 
-    def begin_anew(self, at_s: float) -> None:
+    def restart(self, at_s: float) -> None:
         """Behind a seam in the pictures."""
         self._anchor = None
         self._samples = []
@@ -95,7 +95,7 @@ class SoundLine:
         return Sample(flac.frame(pcm, self._end, self.track.timescale), len(data))
 
 
-def sound_line(audio: AudioFormat | None, config: bytes) -> SoundLine | None:
+def audio_track_builder(audio: AudioFormat | None, config: bytes) -> AudioTrackBuilder | None:
     """None where there is no sound, or none that can be carried."""
     track = audio_track(audio, config) if audio else None
-    return SoundLine(track, audio.codec, config) if track and audio else None
+    return AudioTrackBuilder(track, audio.codec, config) if track and audio else None

@@ -1,9 +1,8 @@
-"""Counts password attempts per device and credential, over ONVIF and RTSP together.
+"""Limit of password attempts per device and credential, over ONVIF and RTSP together.
 
-Recorders lock an account after a few wrong passwords, and a page of sixteen tiles asks sixteen
-times at once. So while a credential is unproven one attempt is under way at a time and the others
-wait for how it ends; once refused, nobody tries again before `retry_after_s` have passed or the
-credential is edited (which makes it another one).
+Recorders lock an account after a few wrong passwords, and a page of sixteen tiles logs in sixteen times
+simultaneously. So while a credential is unproven, only one attempt is under way at a time, and the others wait for
+its outcome. A refused credential is blocked for `retry_after_s`; an edited credential counts as a new one.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class _Entry:
 
 @dataclass(slots=True)
 class Attempt:
-    """The right to send this credential to this device. End it with exactly one of its methods."""
+    """The right to send this credential to this device. Call exactly one of its methods; later calls do nothing."""
 
     _gate: LoginGate
     _key: tuple[str, str, str]
@@ -46,15 +45,15 @@ class Attempt:
     _ended: bool = field(default=False)
 
     def accepted(self) -> None:
-        """The device let us in: from now on nobody waits."""
+        """Report that the device accepted the credential: further attempts need not wait."""
         self._end(_Standing.PROVEN)
 
     def refused(self) -> None:
-        """The device refused: nobody tries this credential again for a while."""
+        """Report that the device refused the credential: it is blocked for `retry_after_s`."""
         self._end(_Standing.REFUSED)
 
     def unanswered(self) -> None:
-        """It ended without a verdict (no answer, another error): the next one may try."""
+        """Report an attempt without a verdict (no answer, another error): the next attempt may begin."""
         self._end(None)
 
     def _end(self, standing: _Standing | None) -> None:
@@ -64,7 +63,7 @@ class Attempt:
 
 
 class LoginGate:
-    """Shared by the SOAP and the RTSP client. Safe between threads; nothing in it blocks for ever."""
+    """Gate shared by the SOAP and the RTSP client. Thread-safe; every wait has a limit."""
 
     def __init__(self, clock: Clock, *, retry_after_s: float = 300.0) -> None:
         self._clock = clock
@@ -74,9 +73,9 @@ class LoginGate:
         self._numbers = 0
 
     def try_begin(self, device_key: str, credential: Credential) -> Attempt | None:
-        """An attempt, or None while another one is under way and unproven.
+        """Return an attempt, or None while another attempt with this unproven credential is under way.
 
-        Raises CameraAuthFailed while the credential counts as refused.
+        Raise CameraAuthFailed while the credential is blocked.
         """
         key = _key(device_key, credential)
         with self._changed:
@@ -99,7 +98,7 @@ class LoginGate:
             return Attempt(self, key, self._numbers)
 
     def begin(self, device_key: str, credential: Credential, *, timeout_s: float = 30.0) -> Attempt:
-        """As try_begin, but waits for the attempt under way; CameraUnreachable after timeout_s."""
+        """Wait for the attempt under way, then do as `try_begin`. Raise CameraUnreachable after `timeout_s`."""
         deadline_s = self._clock.monotonic_s() + timeout_s
         while True:
             attempt = self.try_begin(device_key, credential)
@@ -113,14 +112,14 @@ class LoginGate:
                 raise CameraUnreachable("The device did not say in time whether it lets us in.")
 
     def forget(self, device_key: str) -> None:
-        """Drops all that is known of a device: after an edit, or when the user asks to try again."""
+        """Forget all attempts at a device: after its camera was edited, or when the user wants to try again."""
         with self._changed:
             for key in [key for key in self._entries if key[0] == device_key]:
                 del self._entries[key]
             self._changed.notify_all()
 
     def attempts(self, device_key: str, credential: Credential) -> int:
-        """How often this credential was sent to this device since it was last forgotten."""
+        """Return the number of attempts with this credential at this device since the last `forget`."""
         with self._changed:
             entry = self._entries.get(_key(device_key, credential))
             return entry.attempts if entry else 0

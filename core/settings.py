@@ -1,6 +1,6 @@
 """Settings from the environment, typed, checked and documented in one place.
 
-`docs/SETTINGS.md` lists the same names; a test holds the two together.
+`docs/SETTINGS.md` lists the same names; `tests/test_docs.py` compares them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(Exception):
-    """One or more settings cannot be used; the message names each."""
+    """One or more settings are invalid; the message names each."""
 
 
 def _setting(default: Any, text: str, *, low: float | None = None, high: float | None = None) -> Any:
@@ -26,7 +26,7 @@ def _setting(default: Any, text: str, *, low: float | None = None, high: float |
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Each field is the setting of the same name in capitals; lengths are in the unit named."""
+    """All settings. A field's environment variable is its name in capitals; suffixes (`_s`, `_bytes`) are units."""
 
     host: str = _setting("127.0.0.1", "Address to listen on. Only loopback while there is no account.")
     port: int = _setting(5001, "Port to listen on.", low=1, high=65535)
@@ -76,17 +76,17 @@ class Settings:
 
     @property
     def host_names(self) -> frozenset[str]:
-        """TRUSTED_HOSTS in lower case."""
+        """Return the names of TRUSTED_HOSTS in lower case."""
         return frozenset(self.trusted_hosts.lower().replace(",", " ").split())
 
     @property
     def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        """TRUSTED_PROXIES. ValueError for what is no address and no network."""
+        """Return the networks of TRUSTED_PROXIES. Raise ValueError for an item that is neither address nor network."""
         return tuple(ipaddress.ip_network(text) for text in self.trusted_proxies.replace(",", " ").split())
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach the app."""
+        """True if only this machine can reach the app."""
         return is_loopback(self.host)
 
     @property
@@ -95,7 +95,7 @@ class Settings:
 
     @property
     def key_file(self) -> Path:
-        """Where the encryption key lives: apart from the data, so that a copy of it opens nothing."""
+        """Return the file of the encryption key: apart from the data, so that a copy of the data opens no camera."""
         if self.secret_key_file is not None:
             return self.secret_key_file
         base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -103,7 +103,7 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Reads every setting; SettingsError lists all that cannot be used, not just the first."""
+        """Read all settings. Raise SettingsError, which lists every invalid setting, not only the first."""
         source = os.environ if environ is None else environ
         values: dict[str, Any] = {}
         wrong: list[str] = []
@@ -124,7 +124,7 @@ class Settings:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address means this machine only."""
+    """True if a host name or address is "localhost" or a loopback address."""
     if host == "localhost":
         return True
     try:
@@ -134,7 +134,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _clashes(values: Mapping[str, Any]) -> list[str]:
-    """What each setting alone may be, but not so or not together."""
+    """Return complaints about values of the right type that are still invalid, alone or together."""
     wrong = []
     if ("tls_cert" in values) != ("tls_key" in values):
         wrong.append("TLS_CERT and TLS_KEY: both or none")

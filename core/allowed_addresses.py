@@ -94,7 +94,7 @@ class AllowedAddresses:
         """Raise AddressRefused if the address or port is refused. Call it immediately before connecting."""
         why = why_not_port(port) or self.why_not(address, port)
         if why is not None:
-            raise AddressRefused(f"The app does not connect there: {why}.")
+            raise AddressRefused(f"The app does not connect to this address: {why}.")
 
     # addresses at which named devices were reached
 
@@ -117,7 +117,7 @@ class AllowedAddresses:
         if address.is_loopback:
             return None if self._is_open(address, port) else LOOPBACK_REFUSED
         if address.is_link_local or _is_in(address, _METADATA):
-            return "link-local and metadata addresses are not asked"
+            return "link-local and metadata addresses are refused"
         if _is_in(address, _NO_DEVICE) or (address.version == 6 and not _is_in(address, _DEVICES_BY_IPV6)):
             return "no device can have this address"
         return None
@@ -142,4 +142,4 @@ def _ends_of(address: _Address) -> tuple[_Address, ...]:
 
 
 allowed_addresses = AllowedAddresses()
-"""Of this process: the rules hold for every connection, whoever makes it. wiring.py sets them."""
+"""The one instance of this process, because the rules hold for every connection. wiring.py configures it."""

@@ -16,7 +16,7 @@ from core.errors import CameraAuthFailed, CameraUnreachable
 from core.records import Credential
 
 _PROVEN_FOR_S = 30.0
-_REFUSED = "The device refuses this user name or password. It is not tried again for {left} s."
+_REFUSED = "The device refuses this user name or password. The app does not try it again for {left} s."
 
 
 class _Standing(Enum):
@@ -109,7 +109,7 @@ class LoginGate:
                 if entry is not None and entry.standing is _Standing.TRYING:
                     self._changed.wait(0.25)
             if self._clock.monotonic_s() >= deadline_s:
-                raise CameraUnreachable("The device did not say in time whether it lets us in.")
+                raise CameraUnreachable("The device did not answer the login in time.")
 
     def forget(self, device_key: str) -> None:
         """Forget all attempts at a device: after its camera was edited, or when the user wants to try again."""

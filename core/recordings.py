@@ -68,7 +68,7 @@ class DeviceRecording:
 
 
 Listed = tuple[tuple[DeviceRecording, ...], str]
-"""All recordings of a device in its order, and which service told: "search" or "recording"."""
+"""All recordings of a device in its order, and the ONVIF service that listed them: "search" or "recording"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "Address to listen on. Only loopback while there is no account.")
     port: int = _setting(5001, "Port to listen on.", low=1, high=65535)
-    trusted_hosts: str = _setting("", "Names by which the app may be asked, besides those of this machine.")
-    trusted_proxies: str = _setting("", "Addresses or networks of reverse proxies whose X-Forwarded-For is believed.")
+    trusted_hosts: str = _setting("", "Host names of the app, besides those of this machine.")
+    trusted_proxies: str = _setting("", "Addresses or networks of reverse proxies whose X-Forwarded-For is trusted.")
     tls_cert: Path | None = _setting(None, "Certificate (PEM) to serve HTTPS with; TLS_KEY belongs to it.")
     tls_key: Path | None = _setting(None, "Private key (PEM) of TLS_CERT.")
     accel_prefix: str = _setting("", "Address prefix under which nginx itself sends segments (X-Accel-Redirect).")
@@ -42,37 +42,37 @@ class Settings:
     )
     ffmpeg: str = _setting("", "Path of an ffmpeg to use instead of the bundled one.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
-    request_threads: int = _setting(48, "Requests answered side by side.", low=8, high=512)
+    request_threads: int = _setting(48, "Requests answered at the same time.", low=8, high=512)
     segment_s: float = _setting(2.0, "Length of a live segment; never shorter than the camera's GOP.", low=1, high=10)
     playlist_segments: int = _setting(10, "Segments kept in a live playlist.", low=3, high=100)
-    playlist_wait_s: float = _setting(10.0, "How long the playlist of a starting session may wait.", low=0, high=30)
-    max_sessions: int = _setting(32, "Sessions at once, live and replay together.", low=1, high=512)
-    max_sockets: int = _setting(256, "Pages at once that watch live over a WebSocket.", low=1, high=4096)
-    max_transcodes: int = _setting(2, "Sessions at once that encode video.", low=0, high=64)
+    playlist_wait_s: float = _setting(10.0, "Longest wait for the playlist of a starting session.", low=0, high=30)
+    max_sessions: int = _setting(32, "Most sessions at a time, live and replay together.", low=1, high=512)
+    max_sockets: int = _setting(256, "Most pages at a time that watch live over a WebSocket.", low=1, high=4096)
+    max_transcodes: int = _setting(2, "Most sessions at a time that encode video.", low=0, high=64)
     idle_end_s: float = _setting(30.0, "A session ends this long after its last viewer.", low=1, high=86400)
-    unwatched_end_s: float = _setting(300.0, "A session that nobody ever watched ends after this.", low=1, high=86400)
+    unwatched_end_s: float = _setting(300.0, "A session that never had a viewer ends after this.", low=1, high=86400)
     replay_session_bytes: int = _setting(
-        500_000_000, "Most that one replay session keeps in its folder.", low=10_000_000
+        500_000_000, "Most bytes that one replay session keeps in its folder.", low=10_000_000
     )
-    stall_after_s: float = _setting(8.0, "No new segment for this long: stalled.", low=2, high=120)
-    min_free_bytes: int = _setting(200_000_000, "Free disk below which sessions pause.", low=0)
+    stall_after_s: float = _setting(8.0, "A session without a new segment for this long is stalled.", low=2, high=120)
+    min_free_bytes: int = _setting(200_000_000, "Free disk space below which sessions pause.", low=0)
     device_timeout_s: float = _setting(10.0, "Total time for one ONVIF call.", low=1, high=120)
-    rtsp_timeout_s: float = _setting(10.0, "Time for an RTSP answer, and without media.", low=1, high=120)
-    device_live_sessions: int = _setting(32, "Live RTSP sessions at once with one device.", low=1, high=512)
-    device_replay_sessions: int = _setting(2, "Replay RTSP sessions at once with one device.", low=1, high=64)
+    rtsp_timeout_s: float = _setting(10.0, "Longest wait for an RTSP answer, and for media.", low=1, high=120)
+    device_live_sessions: int = _setting(32, "Most live RTSP sessions at a time with one device.", low=1, high=512)
+    device_replay_sessions: int = _setting(2, "Most replay RTSP sessions at a time with one device.", low=1, high=64)
     allow_loopback_devices: bool = _setting(
-        False, "Let cameras be added that run on this machine; the pretend recorder needs it not."
+        False, "Allow cameras at a loopback address of this machine; the pretend recorder does not need this."
     )
     vendor_replay: bool = _setting(
-        False, "Try a maker's own replay addresses (Dahua, Hikvision) where ONVIF replay does not work."
+        False, "Try a maker's own replay addresses (Dahua, Hikvision) if ONVIF replay does not work."
     )
     keep_connected: str = _setting(
-        "", "Channels kept connected for a first picture at once: 1:3 (camera 1, channel 3), 1:*, 1:3/main; else sub."
+        "", "Channels kept connected for an immediate picture: 1:3 (camera 1, channel 3, sub profile), 1:*, 1:3/main."
     )
-    login_retry_s: float = _setting(300.0, "A refused password is tried again after this.", low=1, high=86400)
+    login_retry_s: float = _setting(300.0, "The app tries a refused password again after this.", low=1, high=86400)
     login_idle_s: float = _setting(7 * 86400.0, "A login ends after this long without use.", low=60, high=366 * 86400)
     login_max_s: float = _setting(30 * 86400.0, "A login ends after this in any case.", low=60, high=366 * 86400)
-    discovery_s: float = _setting(3.0, "How long a network search listens.", low=0.5, high=30)
+    discovery_s: float = _setting(3.0, "Length of a search of the local network.", low=0.5, high=30)
 
     @property
     def host_names(self) -> frozenset[str]:
@@ -116,7 +116,7 @@ class Settings:
             except ValueError as error:
                 wrong.append(f"{item.name.upper()}={raw!r}: {error}")
         if values.get("log_level", "INFO") not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-            wrong.append("LOG_LEVEL: one of DEBUG, INFO, WARNING, ERROR")
+            wrong.append("LOG_LEVEL: must be DEBUG, INFO, WARNING or ERROR")
         wrong += _clashes(values)
         if wrong:
             raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(wrong))
@@ -137,7 +137,7 @@ def _clashes(values: Mapping[str, Any]) -> list[str]:
     """Return complaints about values of the right type that are still invalid, alone or together."""
     wrong = []
     if ("tls_cert" in values) != ("tls_key" in values):
-        wrong.append("TLS_CERT and TLS_KEY: both or none")
+        wrong.append("TLS_CERT and TLS_KEY: set both or none")
     wrong += [
         f"{name.upper()}={values[name]}: no such file"
         for name in ("tls_cert", "tls_key")
@@ -147,19 +147,19 @@ def _clashes(values: Mapping[str, Any]) -> list[str]:
         try:
             ipaddress.ip_network(text)
         except ValueError:
-            wrong.append(f"TRUSTED_PROXIES: {text!r} is no address and no network")
+            wrong.append(f"TRUSTED_PROXIES: {text!r} is neither an address nor a network")
     wrong += [
-        f"TRUSTED_HOSTS: {text!r} is no host name (without port, without *)"
+        f"TRUSTED_HOSTS: {text!r} is not a host name (write it without a port and without *)"
         for text in values.get("trusted_hosts", "").lower().replace(",", " ").split()
         if not _HOST_NAME.fullmatch(text)
     ]
     wrong += [
-        f"KEEP_CONNECTED: {text!r} is none; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
+        f"KEEP_CONNECTED: {text!r} is not a channel; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
         for text in values.get("keep_connected", "").replace(",", " ").split()
         if not _KEPT.fullmatch(text)
     ]
     if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
-        wrong.append("ACCEL_PREFIX: a name between two slashes, such as /streams-by-nginx/")
+        wrong.append("ACCEL_PREFIX: must be a name between two slashes, such as /streams-by-nginx/")
     return wrong
 
 
@@ -175,14 +175,14 @@ def _parse(kind: str, raw: str, limits: Mapping[str, Any]) -> str | int | float 
         return raw
     if kind == "bool":
         if raw.lower() not in _WORDS:
-            raise ValueError("yes or no")
+            raise ValueError("must be yes or no")
         return _WORDS[raw.lower()]
     number: int | float
     try:
         number = int(raw) if kind == "int" else float(raw)
     except ValueError:
-        raise ValueError("a whole number is needed" if kind == "int" else "a number is needed") from None
+        raise ValueError("must be a whole number" if kind == "int" else "must be a number") from None
     low, high = limits["low"], limits["high"]
     if number != number or (low is not None and number < low) or (high is not None and number > high):
-        raise ValueError(f"from {low} to {high}" if high is not None else f"at least {low}")
+        raise ValueError(f"must be from {low} to {high}" if high is not None else f"must be at least {low}")
     return number

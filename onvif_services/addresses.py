@@ -1,8 +1,8 @@
-"""Addresses that a device names, brought back to the host the user configured.
+"""Rewriting of addresses in a device's answers to the host that the user configured.
 
-Behind NAT, or on its wrong interface, a device names addresses that lead nowhere; a hostile one
-names somebody else. So the host is always ours, the port ours for HTTP and the device's for RTSP,
-and of the rest only path and query are taken.
+Behind NAT, or with several interfaces, a device names addresses that we cannot reach; a hostile device names another
+host. So the host is always the configured one, the port is the configured one for HTTP and the device's for RTSP, and
+only path and query are taken from the answer.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from core.errors import CameraBadAnswer
 MAX_ADDRESS = 2048
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
 
-# What may stay as it is in a path or a query (RFC 3986 pchar, "/", "?", and an existing "%").
+# Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
 _KEPT = "/?:@!$&'()*+,;=-._~%[]|"
 
 
 def authority(host: str, port: int) -> str:
-    """`host:port`, with brackets around an IPv6 address."""
+    """Return `host:port`, with brackets around an IPv6 address."""
     return f"{bracketed(host)}:{port}"
 
 
@@ -34,10 +34,10 @@ def bracketed(host: str) -> str:
 
 
 def rewrite_http(address: str, host: str, port: int) -> str:
-    """An XAddr, snapshot or subscription address at the configured host and ONVIF port.
+    """Return an XAddr, snapshot or subscription address at the configured host and ONVIF port; accept a bare path.
 
-    A bare path is taken as one. CameraBadAnswer for any other scheme than http and https, control
-    characters, or more than 2,048 characters.
+    Raise CameraBadAnswer for a scheme other than http and https, for control characters, and for an address that is
+    empty, has no host or is longer than 2,048 characters.
     """
     if address.startswith("/") and not address.startswith("//"):
         address = "http://device" + address
@@ -46,7 +46,10 @@ def rewrite_http(address: str, host: str, port: int) -> str:
 
 
 def rewrite_rtsp(address: str, host: str) -> str:
-    """A stream address at the configured host, at the device's own RTSP port, without user-info."""
+    """Return a stream address at the configured host and the device's own RTSP port, without user-info.
+
+    Raise CameraBadAnswer as `rewrite_http` does, and for a port that is invalid or belongs to another protocol.
+    """
     parts = _split(address, set(RTSP_PORTS))
     try:
         port = parts.port
@@ -60,7 +63,7 @@ def rewrite_rtsp(address: str, host: str) -> str:
 
 
 class _Parts:
-    """The pieces of an address that are looked at; urlsplit's errors are the device's."""
+    """The parts of an address; raises CameraBadAnswer if urlsplit cannot read it. `port` may raise ValueError."""
 
     def __init__(self, address: str) -> None:
         try:

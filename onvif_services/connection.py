@@ -1,7 +1,7 @@
-"""The connection to one device: built once, kept, used by many threads.
+"""The connection with one device: created once and shared by many threads.
 
-It holds what was learned of the device (services, clock, kind of log-in, quirks) and no socket:
-every call is one short HTTP exchange with a deadline. Nothing happens in the constructor.
+It keeps knowledge about the device (services, clock, kind of log-in, quirks) but no socket: every call is one short
+HTTP exchange with a deadline. The constructor sends nothing.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ CALLS_AT_ONCE = 4
 _CLOCK_MOVED_S = 2.0  # times are whole seconds; devices accept tokens some seconds off
 _HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half a second is missing
 
-# ONVIF Core, access class PRE_AUTH: a device answers these to anybody, so they are asked without a
-# credential first and cost no log-in.
+# ONVIF Core, access class PRE_AUTH: a device answers these without a log-in, so they are sent without a credential
+# first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
 
 _NEEDS_LOGIN = "The device wants a user name and password, and none is set."
@@ -51,21 +51,20 @@ _REFUSED = "The device refuses this user name or password."
 
 
 class _NotAllowed(CameraUnsupported):
-    """The password is right, but this account may not do that. Not asked again before open()."""
+    """The password is right, but the account has no permission for this operation. Not sent again before open()."""
 
     def __init__(self, service: str, operation: str) -> None:
         super().__init__(f"The account on the device may not use {operation} of {service}.", service=service)
 
 
 class DeviceConnection:
-    """One device, from its address and a credential. Thread-safe; at most four calls at once.
+    """One device, given its address and a credential. Thread-safe; at most four calls at a time.
 
-    `open()` first; then `info`, `services`, `clock_offset` and `checks` say what was found, and the
-    functions of `media`, `snapshot`, `events` and `ptz` work through `call()`. Every call ends
-    within about `timeout_s` (waiting for another thread's log-in comes on top, as long again) and
-    raises only errors of core.errors.
+    Call `open()` first. Then `info`, `services`, `clock_offset` and `checks` contain its findings, and the functions of
+    the other modules use `call()`. Every call ends within about `timeout_s`, plus at most as long again for another
+    thread's log-in, and raises a DeviceError: an error of core.errors, or faults.SoapFault.
 
-    An empty user name means that no credential is sent.
+    With an empty user name, no credential is sent.
     """
 
     def __init__(
@@ -102,42 +101,42 @@ class DeviceConnection:
         self._forbidden: set[tuple[str, str]] = set()
         self._checks: dict[str, ServiceCheck] = {}
 
-    # -- what is known -------------------------------------------------------------------------
+    # -- findings ------------------------------------------------------------------------------
 
     @property
     def info(self) -> DeviceInfo:
-        """Make, model, firmware; empty before open()."""
+        """Make, model and firmware; empty before open()."""
         return self._info
 
     @property
     def services(self) -> Mapping[str, str]:
-        """Short names (device, media, media2, events, ptz, search, ...) to addresses at our host."""
+        """Addresses at the configured host by short service name (device, media, media2, events, ptz, search, ...)."""
         return self._services
 
     @property
     def clock_offset(self) -> ClockOffset | None:
-        """Device time minus ours, to half a second; None if the device does not say its time."""
+        """Device time minus our time, to half a second; None if the device does not tell its time."""
         offset = self._offset
         return offset and ClockOffset(offset.offset_s - self._zone_in_utc_s, offset.measured_at)
 
     @property
     def checks(self) -> tuple[ServiceCheck, ...]:
-        """What was tried and how it last ended, in the order it was first tried."""
+        """Latest result of each check, in the order of their first run."""
         with self._lock:
             return tuple(self._checks.values())
 
     def device_now_utc(self) -> datetime:
-        """The time now by the device's clock: what its tokens must be dated with."""
+        """Return the present time of the device's clock, with which log-in tokens must be dated."""
         offset = self.clock_offset
         return self._clock.now_utc() + timedelta(seconds=offset.offset_s if offset else 0.0)
 
     # -- opening -------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Learns the clock without a credential, proves the log-in, and finds the services.
+        """Read the clock without a credential, check the log-in, and list the services.
 
-        May be called again to read everything anew. Raises CameraUnreachable, CameraAuthFailed,
-        CameraUnsupported or CameraBadAnswer; what was learned until then stays.
+        May be called again to read everything anew. Raise a DeviceError, or InvalidRequest if the user name or the host
+        has unprintable characters; earlier findings stay.
         """
         if not all(part.isprintable() for part in (self._credential.username, self.host)):
             raise InvalidRequest.of_field("username", "has characters that cannot be sent")
@@ -156,24 +155,24 @@ class DeviceConnection:
             self._prove_by_profiles()
 
     def check(self) -> None:
-        """Whether it is still there: asks the time without a credential and keeps the new offset.
+        """Ask the time without a credential, to see if the device still answers; keep the new clock offset.
 
-        Raises CameraUnreachable or CameraBadAnswer; a device that wants a log-in for it is there.
+        Raise CameraUnreachable or CameraBadAnswer. A device that refuses the request without a log-in still answers.
         """
         with self.checking("still there"):
             self._measure_clock()
 
     def close(self) -> None:
-        """Ends calls under way; later ones raise CameraUnreachable. May be called twice."""
+        """End the calls under way; later calls raise CameraUnreachable. May be called twice."""
         self._transport.close()
 
     def _measure_clock(self) -> bool:
-        """Asks the time without a credential; a signed question needs the answer first. False: not told."""
+        """Ask the time without a credential, because a signed request already needs it. False if not told."""
         asked_at, began_s = self._clock.now_utc(), time.monotonic()
         try:
             answer = self._send("device", "GetSystemDateAndTime", {}, with_login=False, deadline_s=self._deadline())
         except LoginRefused as refused:
-            # Some devices tell nobody the time (Axis, ipycam): the answer's own date is near it.
+            # Some devices (Axis, ipycam) tell the time only after a log-in; the answer's Date header is close to it.
             self._asks_always = True
             if self._offset is None:
                 self._take_time(device.read_http_date(refused.date), asked_at, began_s)
@@ -199,7 +198,7 @@ class DeviceConnection:
         return True
 
     def _identify(self) -> None:
-        """GetDeviceInformation: without a credential first, to learn whether it proves anything."""
+        """Call GetDeviceInformation, first without a credential: if that works, it cannot prove the password."""
         try:
             answer = self._send("device", "GetDeviceInformation", {}, with_login=False, deadline_s=self._deadline())
         except (LoginRefused, SoapFault, CameraUnsupported) as error:
@@ -212,7 +211,7 @@ class DeviceConnection:
         self._info = device.read_information(answer)
 
     def _prove_by_profiles(self) -> None:
-        """Where GetDeviceInformation is open to all, the media profiles tell whether the password is right."""
+        """Check the password with GetProfiles, for devices that answer GetDeviceInformation without a log-in."""
         service = "media" if "media" in self._services else "media2"
         if service not in self._services:
             return
@@ -220,7 +219,7 @@ class DeviceConnection:
             try:
                 self._with_login(service, "GetProfiles", {}, self._timeout_s)
             except (SoapFault, CameraUnsupported, CameraBadAnswer):
-                return  # no verdict; the profiles are read again by media.read_channels, which says more
+                return  # no verdict; media.read_channels reads the profiles again and reports the error
             self._proof = (service, "GetProfiles")
 
     def _find_services(self) -> None:
@@ -258,10 +257,9 @@ class DeviceConnection:
         address: str | None = None,
         soap_headers: list[Element] | None = None,
     ) -> Element:
-        """One operation; its raw answer element, to be read with `answers`. For this room's modules.
+        """Call an operation and return its raw response element, to be read with `answers`. For this package only.
 
-        `params` are zeep's, checked against the WSDL. `address` (already rewritten) and
-        `soap_headers` are for subscriptions.
+        zeep checks `params` against the WSDL. `address` (already rewritten) and `soap_headers` are for subscriptions.
         """
         params = dict(params or {})
         limit_s = timeout_s if timeout_s is not None else self._timeout_s
@@ -279,7 +277,7 @@ class DeviceConnection:
         return self._with_login(service, operation, params, limit_s, address)
 
     def download(self, address: str) -> HttpAnswer:
-        """GETs an address at this device (already rewritten), logging in where it asks. For `snapshot`."""
+        """GET an address at this device, with a log-in if it demands one. For `snapshot`."""
         address = rewrite_http(address, self.host, self.port)
         if not self._transport.knows_download_login:
             try:
@@ -312,7 +310,7 @@ class DeviceConnection:
         return self._attempt(service, operation, timeout_s, log_in)
 
     def _attempt(self, service: str, operation: str, timeout_s: float, log_in: Callable[[], _T]) -> _T:
-        """With the credential, if the gate lets us: at most two log-ins, whatever happens."""
+        """Run `log_in` with the gate's permission. At most two log-ins reach the device, whatever happens."""
         if (service, operation) in self._forbidden:
             raise _NotAllowed(service, operation)
         attempt = self._gate.begin(self.device_key, self._credential, timeout_s=timeout_s)
@@ -328,7 +326,7 @@ class DeviceConnection:
             attempt.refused()
             raise CameraAuthFailed(_REFUSED) from error
         finally:
-            attempt.unanswered()  # does nothing where there was a verdict
+            attempt.unanswered()  # does nothing after a verdict
         return answer
 
     def _log_in(
@@ -340,7 +338,7 @@ class DeviceConnection:
         return self._twice_at_most(service, operation, deadline_s, send)
 
     def _twice_at_most(self, service: str, operation: str, deadline_s: float, send: Callable[[], _T]) -> _T:
-        """Sends, and once more where the refusal may not be the password's fault."""
+        """Call `send`, and once more if the refusal may have another cause than the password."""
         try:
             return send()
         except LoginRefused as refused:
@@ -352,17 +350,18 @@ class DeviceConnection:
             return send()
         except LoginRefused:
             if zone_in_utc_s:
-                self._zone_in_utc_s = 0.0  # that was not it
+                self._zone_in_utc_s = 0.0  # local time in the place of UTC was not the cause
             if first.nonce_renewed and self._can_vouch_for(service, operation):
                 self._transport.renews_nonces_unsaid = False
                 raise _NotAllowed(service, operation) from None
             raise
 
     def _is_worth_another(self, refused: LoginRefused, service: str, operation: str, deadline_s: float) -> bool:
-        """Settles by at most one other log-in why this one was refused; raises LoginRefused or _NotAllowed if so.
+        """True if a second log-in may succeed. Find the cause of the refusal with at most one other log-in.
 
-        A log-in that worked before is asked again: without this one operation that the account may
-        not use would count as a wrong password for the whole device.
+        That log-in repeats the operation that proved the password: otherwise a single operation without permission
+        would count as a wrong password for the whole device. Raise LoginRefused if the password is now wrong, and
+        _NotAllowed if the account has no permission for this operation.
         """
         if refused.challenge_learned or (not refused.by_digest and self._clock_has_changed()):
             return True
@@ -377,14 +376,14 @@ class DeviceConnection:
         return self._is_proven and self._proof is not None and self._proof != (service, operation)
 
     def _clock_has_changed(self) -> bool:
-        """Whether the refusal may be the clock's fault: reads it again, once, and says if that gives another time."""
+        """Read the device's clock again. True if a changed clock or time zone may explain the refusal."""
         before = self._offset
         if not self._measure_clock() or self._offset is None:
             return False
         has_moved = before is None or abs(self._offset.offset_s - before.offset_s) > _CLOCK_MOVED_S
         if has_moved and self._zone_in_utc_s == 0.0:
             return True
-        # Perhaps local time where UTC belongs; if that was known, summer time may have begun or ended.
+        # The device may tell local time as UTC; if we already knew that, summer time may have begun or ended.
         zone_s, self._zone_in_utc_s = self._zone_in_utc_s, device.quarter_hours_s(self._offset.offset_s)
         return has_moved or self._zone_in_utc_s != zone_s
 
@@ -427,7 +426,7 @@ class DeviceConnection:
         return answers.read_payload(root, operation)
 
     def _parse(self, body: bytes) -> Element:
-        """Strict; a device that once sent broken XML which can be mended is read so from then on."""
+        """Parse strictly. After a first broken answer that can be repaired, parse this device in recover mode."""
         try:
             return answers.parse_xml(body, recover=self._recover)
         except answers.MalformedXml:
@@ -440,7 +439,7 @@ class DeviceConnection:
         self.note("xml", "mended", "The device's XML is not well-formed; it is mended as far as possible.")
         return root
 
-    # -- small things --------------------------------------------------------------------------
+    # -- helpers -------------------------------------------------------------------------------
 
     def _deadline(self, timeout_s: float | None = None) -> float:
         return time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
@@ -456,7 +455,7 @@ class DeviceConnection:
 
     @contextmanager
     def checking(self, name: str) -> Iterator[None]:
-        """Writes a line of the health card: how it ended and how long it took."""
+        """Write the outcome and the duration of the block to the health card."""
         began_s = time.monotonic()
         try:
             yield
@@ -466,7 +465,7 @@ class DeviceConnection:
         self.note(name, "ok", took_s=time.monotonic() - began_s)
 
     def note(self, name: str, outcome: str, detail: str = "", *, took_s: float | None = None) -> None:
-        """A line of the health card; a later one of the same name takes its place."""
+        """Write a line of the health card, in place of an earlier one with the same name."""
         took_ms = None if took_s is None else round(took_s * 1000)
         with self._lock:
             self._checks[name] = ServiceCheck(name, outcome, detail, took_ms, self._clock.now_utc())

@@ -1,6 +1,6 @@
-"""Finds the ONVIF port of an address by asking the usual ones for the time, side by side.
+"""Search for the ONVIF port of a host: the usual ports are asked for the time, in parallel.
 
-GetSystemDateAndTime needs no log-in, so no credential is sent to a port that may be anybody's.
+GetSystemDateAndTime needs no log-in, so no credential is sent to a port that may belong to another service.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from onvif_services.camera import DEVICE_PATH
 from onvif_services.faults import LoginRefused
 from onvif_services.transport import CappedTransport, resolve
 
-# Most makers 80; Reolink, Hikvision NVRs 8000; HiSilicon, XM 8899; Tapo 2020; Foscam 888; TP-Link, others.
+# Most makers use 80; Reolink and Hikvision NVRs 8000; HiSilicon and XM 8899; Tapo 2020; Foscam 888; TP-Link and others
+# the rest.
 USUAL_PORTS = (80, 8000, 8080, 8899, 2020, 5000, 10080, 888, 8081, 81, 85, 8090, 1018)
 
-_GRACE_S = 0.25  # a likelier port may answer a little later than the first one
+_GRACE_S = 0.25  # a more likely port may answer a little later than the first one
 _NOBODY = Credential("", Secret(""))
 _QUESTION = (
     b'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
@@ -35,26 +36,25 @@ _HEADERS = {
 
 
 class _Verdict(IntEnum):
-    """What a port turned out to be, the better the higher."""
+    """Finding about a port; a higher value is a better match."""
 
     SILENT = 0
-    OTHER = 1  # something answers that is no ONVIF device
-    GUARDED = 2  # it wants a log-in before anything: may be one
+    OTHER = 1  # another service answers
+    GUARDED = 2  # it demands a log-in before any answer, so it may be an ONVIF device
     ONVIF = 3
 
 
 def probe_address(
     host: str, port: int | None = None, *, timeout_s: float = 4.0, ports: tuple[int, ...] = USUAL_PORTS
 ) -> int:
-    """The port at which `host` speaks ONVIF; only `port` is asked if given.
+    """Return the port at which `host` speaks ONVIF. Ask only `port` if given. End within about `timeout_s`.
 
-    Raises CameraUnreachable if nothing answers, CameraBadAnswer if something does that is no ONVIF
-    device. Ends within `timeout_s`.
+    Raise CameraUnreachable if no port answers, and CameraBadAnswer if only services other than ONVIF answer.
     """
     asked = (port,) if port is not None else ports
     deadline_s = time.monotonic() + timeout_s
     try:
-        resolve(host, asked[0], deadline_s)  # once, so that a wrong name is told as such
+        resolve(host, asked[0], deadline_s)  # first, so that an unknown host name gets its own error
     except TimeoutError:
         raise CameraUnreachable("The device's host name cannot be found.") from None
     verdicts = _ask_all(host, asked, deadline_s)
@@ -80,7 +80,7 @@ def _ask_all(host: str, asked: tuple[int, ...], deadline_s: float) -> dict[int, 
         return _collect(told, asked, deadline_s)
     finally:
         for transport in transports.values():
-            transport.close()  # ends the threads that still wait
+            transport.close()  # ends the threads that are still waiting
 
 
 def _collect(told: queue.Queue[tuple[int, _Verdict]], asked: tuple[int, ...], deadline_s: float) -> dict[int, _Verdict]:

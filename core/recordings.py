@@ -195,7 +195,7 @@ class ReplayAbilities:
             lines.append(ServiceCheck("replay by ONVIF", "ok" if is_onvif else "no", _WAYS.get(self.way, "")))
         for name, seen in (
             ("replay: seeks in an open session", self.seeks_in_session),
-            ("replay: times with the pictures", self.has_times),
+            ("replay: tells the time of each picture", self.has_times),
             ("replay: faster than real time", self.beats_real_time),
         ):
             if seen is not None:

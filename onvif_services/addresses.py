@@ -54,11 +54,11 @@ def rewrite_rtsp(address: str, host: str) -> str:
     try:
         port = parts.port
     except ValueError as error:
-        raise CameraBadAnswer("The device names a stream address with an impossible port.") from error
+        raise CameraBadAnswer("The device names a stream address with an invalid port.") from error
     if port == 0:
-        raise CameraBadAnswer("The device names a stream address with an impossible port.")
+        raise CameraBadAnswer("The device names a stream address with an invalid port.")
     if port and (why := why_not_port(port)):
-        raise CameraBadAnswer(f"The device names a stream address that is not used: {why}.")
+        raise CameraBadAnswer(f"The device names a stream address that the app refuses: {why}.")
     return f"{parts.scheme}://{authority(host, port or RTSP_PORTS[parts.scheme])}{_path_and_query(parts)}"
 
 
@@ -89,7 +89,7 @@ def _split(address: str, schemes: set[str]) -> _Parts:
         raise CameraBadAnswer("The device names an address with control characters.")
     parts = _Parts(address)
     if parts.scheme not in schemes:
-        raise CameraBadAnswer(f"The device names an address that is not {' or '.join(sorted(schemes))}.")
+        raise CameraBadAnswer(f"The device names an address that does not begin with {' or '.join(sorted(schemes))}.")
     if not parts.host:
         raise CameraBadAnswer("The device names an address without a host.")
     return parts

@@ -47,7 +47,7 @@ def parse_xml(body: bytes, *, recover: bool = False) -> Element:
     except (etree.XMLSyntaxError, ValueError) as error:
         raise MalformedXml("The device's answer is not well-formed XML.") from error
     if root is None:  # recover mode found nothing at all
-        raise MalformedXml("The device's answer holds no XML.")
+        raise MalformedXml("The device's answer contains no XML.")
     # UTF-16 hides a DOCTYPE from the check of the bytes above.
     if root.getroottree().docinfo.internalDTD is not None:
         raise CameraBadAnswer("The device's answer declares a document type, which SOAP forbids.")
@@ -155,5 +155,5 @@ def read_payload(root: Element, operation: str) -> Element:
     wanted = operation + "Response"
     found = child(body, wanted)
     if found is None:
-        raise CameraBadAnswer(f"The device's answer to {operation} holds no {wanted}.")
+        raise CameraBadAnswer(f"The device's answer to {operation} contains no {wanted}.")
     return found

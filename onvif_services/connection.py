@@ -46,7 +46,7 @@ _HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half
 # first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
 
-_NEEDS_LOGIN = "The device wants a user name and password, and none is set."
+_NEEDS_LOGIN = "The device requires a user name and password, but none is set."
 _REFUSED = "The device refuses this user name or password."
 
 
@@ -54,7 +54,9 @@ class _NotAllowed(CameraUnsupported):
     """The password is right, but the account has no permission for this operation. Not sent again before open()."""
 
     def __init__(self, service: str, operation: str) -> None:
-        super().__init__(f"The account on the device may not use {operation} of {service}.", service=service)
+        super().__init__(
+            f"The account on the device has no permission for {operation} of the {service} service.", service=service
+        )
 
 
 class DeviceConnection:
@@ -139,7 +141,7 @@ class DeviceConnection:
         has unprintable characters; earlier findings stay.
         """
         if not all(part.isprintable() for part in (self._credential.username, self.host)):
-            raise InvalidRequest.of_field("username", "has characters that cannot be sent")
+            raise InvalidRequest.of_field("username", "contains characters that cannot be sent")
         with self._lock:
             self._checks.clear()
             self._forbidden.clear()
@@ -159,7 +161,7 @@ class DeviceConnection:
 
         Raise CameraUnreachable or CameraBadAnswer. A device that refuses the request without a log-in still answers.
         """
-        with self.checking("still there"):
+        with self.checking("reachable"):
             self._measure_clock()
 
     def close(self) -> None:
@@ -288,7 +290,7 @@ class DeviceConnection:
                     raise CameraAuthFailed(_NEEDS_LOGIN) from error
                 if not self._transport.knows_download_login:
                     raise CameraUnsupported(
-                        "The device wants a log-in for pictures that we do not know.", service="snapshot"
+                        "The device requires an unknown kind of log-in for snapshots.", service="snapshot"
                     ) from error
         return self._attempt("snapshot", "GET", self._timeout_s, lambda: self._download_logged_in(address))
 
@@ -436,7 +438,7 @@ class DeviceConnection:
             if answers.local_name(root) != "Envelope" or answers.child(root, "Body") is None:
                 raise
         self._recover = True
-        self.note("xml", "mended", "The device's XML is not well-formed; it is mended as far as possible.")
+        self.note("xml", "mended", "The device's XML is not well-formed; the app repairs it as far as possible.")
         return root
 
     # -- helpers -------------------------------------------------------------------------------
@@ -447,7 +449,7 @@ class DeviceConnection:
     @contextmanager
     def _slot(self, deadline_s: float) -> Iterator[None]:
         if not self._slots.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
-            raise CameraUnreachable("The device is busy with earlier questions and did not answer in time.")
+            raise CameraUnreachable("The device is busy with earlier requests and did not answer in time.")
         try:
             yield
         finally:
@@ -478,4 +480,4 @@ def _status_error(status: int, service: str) -> DeviceError:
         return unsupported(service)
     if status == 503:
         return CameraUnreachable("The device is too busy to answer.")
-    return CameraBadAnswer(f"The device answers with HTTP status {status} and nothing that can be read.")
+    return CameraBadAnswer(f"The device answers with HTTP status {status} and without readable XML.")

@@ -92,7 +92,7 @@ class PullPoint:
 
     def _ask(self, service: str, operation: str, params: dict[str, object], timeout_s: float | None) -> Element:
         if self._address is None:
-            raise CameraBadAnswer("There is no subscription with the device.")
+            raise CameraBadAnswer("There is no event subscription on the device.")
         headers = [copy.deepcopy(item) for item in self._parameters]  # zeep moves them into its envelope
         return self._conn.call(
             service, operation, params, timeout_s=timeout_s, address=self._address, soap_headers=headers
@@ -104,7 +104,7 @@ def _reference_parameters(reference: Element | None) -> list[Element]:
     holder = answers.child(reference, "ReferenceParameters")
     found = [copy.deepcopy(item) for item in holder] if holder is not None else []
     if sum(len(etree.tostring(item)) for item in found) > _MAX_PARAMETERS_BYTES:
-        raise CameraBadAnswer("The device's subscription has parameters that are too large.")
+        raise CameraBadAnswer("The parameters of the device's event subscription are too large.")
     for item in found:
         item.set(f"{{{_WSA}}}IsReferenceParameter", "true")
         item.tail = None

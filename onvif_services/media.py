@@ -144,7 +144,7 @@ def _first_that_can(conn: DeviceConnection, service: str, ask: Callable[[str], s
 
 def _check_token(profile_token: str) -> None:
     if not answers.checked_token(profile_token):
-        raise CameraUnsupported("No media profile can have this token.", service="media")
+        raise CameraUnsupported("This is not a valid token of a media profile.", service="media")
 
 
 # -- profiles ----------------------------------------------------------------------------------
@@ -353,6 +353,6 @@ def _with_stream_problem(conn: DeviceConnection, channel: Channel) -> Channel:
     except (CameraUnreachable, CameraAuthFailed):
         raise
     except DeviceError:
-        problem = Problem("camera_unreachable", "The device gives no stream address for this channel.")
+        problem = Problem("camera_unreachable", "The device returns no stream address for this channel.")
         return replace(channel, problem=problem)
     return channel

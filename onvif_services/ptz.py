@@ -36,7 +36,7 @@ def continuous_move(
     """
     for name, speed in (("pan", pan), ("tilt", tilt), ("zoom", zoom or 0.0)):
         if not -1.0 <= speed <= 1.0:
-            raise InvalidRequest.of_field(name, "a speed from -1 to 1")
+            raise InvalidRequest.of_field(name, "must be a speed from -1 to 1")
     velocity: dict[str, Any] = {}
     if pan or tilt or zoom is None:
         velocity["PanTilt"] = {"x": pan, "y": tilt}
@@ -72,7 +72,7 @@ def set_preset(conn: DeviceConnection, profile_token: str, name: str) -> str:
     answer = conn.call("ptz", "SetPreset", {"ProfileToken": profile_token, "PresetName": name})
     token = answers.checked_token(answers.raw_text(answer, "PresetToken"))
     if not token:
-        raise CameraBadAnswer("The device does not say which preset it made.")
+        raise CameraBadAnswer("The device does not return the token of the new preset.")
     return token
 
 

@@ -25,7 +25,7 @@ def replay_uri(conn: DeviceConnection, recording_token: str) -> str:
     (service "replay"), SoapFault, CameraBadAnswer, CameraUnreachable or CameraAuthFailed.
     """
     if not answers.checked_token(recording_token):
-        raise InvalidRequest.of_field("recording_token", "not a token")
+        raise InvalidRequest.of_field("recording_token", "this is not a valid token")
     with conn.checking("replay"):
         if "replay" not in conn.services:
             raise unsupported("replay")

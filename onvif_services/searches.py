@@ -66,7 +66,7 @@ def run(conn: DeviceConnection, search: Search[_Found], *, deadline_s: float) ->
     answer = conn.call("search", search.find, params)
     token = answers.checked_token(answers.raw_text(answer, "SearchToken"))
     if not token:
-        raise CameraBadAnswer(f"The device's answer to {search.find} names no search.")
+        raise CameraBadAnswer(f"The device's answer to {search.find} contains no search token.")
     try:
         return _pages(conn, search, token, ends_s)
     finally:

@@ -22,7 +22,7 @@ def fetch_snapshot(conn: DeviceConnection, profile_token: str, service: str = "m
     if answer.status in {404, 405, 501}:
         raise CameraUnsupported("The device offers no snapshot.", service="snapshot")
     if answer.status != 200:
-        raise CameraBadAnswer(f"The device answers a snapshot with HTTP status {answer.status}.")
+        raise CameraBadAnswer(f"The device answers the request for a snapshot with HTTP status {answer.status}.")
     jpeg_size(answer.body)
     return answer.body
 

@@ -205,7 +205,7 @@ class CappedTransport(Transport):
         return self._call.with_login and self._soap_login is None
 
     def load(self, url: str) -> bytes:  # noqa: ARG002 # zeep's signature
-        raise CameraBadAnswer("The device's answer wants another document to be loaded.")
+        raise CameraBadAnswer("The device's answer refers to another document, which the app does not load.")
 
     def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> HttpAnswer:
         return self.post(address, etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), headers)
@@ -325,7 +325,7 @@ class CappedTransport(Transport):
         except ConnectionRefusedError as error:
             raise CameraUnreachable("The device refuses the connection.") from error
         except (http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
-            raise CameraUnreachable("The device broke off the connection.") from error
+            raise CameraUnreachable("The device closed the connection before its answer was complete.") from error
         except (http.client.HTTPException, ValueError) as error:
             raise CameraBadAnswer("The device's answer is not HTTP.") from error
         except OSError as error:
@@ -346,7 +346,7 @@ class CappedTransport(Transport):
 
 def _read(response: http.client.HTTPResponse, cap_bytes: int) -> HttpAnswer:
     if 300 <= response.status < 400:
-        raise CameraBadAnswer("The device tries to send us to another address.")
+        raise CameraBadAnswer("The device redirects the app to another address, which the app refuses.")
     if response.length is not None and response.length > cap_bytes:
         raise _TooLarge
     body = response.read(cap_bytes + 1)
@@ -360,12 +360,12 @@ def _unpack(body: bytes, headers: Message, cap_bytes: int) -> bytes:
     if encoding == "identity" or not body:
         return body
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise CameraBadAnswer("The device's answer is packed in an unknown way.")
+        raise CameraBadAnswer("The device's answer is compressed in an unknown format.")
     unpacker = zlib.decompressobj(wbits=47)  # detects gzip or zlib
     try:
         unpacked = unpacker.decompress(body, cap_bytes + 1)
     except zlib.error as error:
-        raise CameraBadAnswer("The device's answer cannot be unpacked.") from error
+        raise CameraBadAnswer("The device's answer cannot be decompressed.") from error
     if len(unpacked) > cap_bytes:
         raise _TooLarge
     return unpacked

@@ -100,7 +100,7 @@ class _SpecsReader(Transport):
             return _root_document()
         path = Path(url).resolve()
         if not path.is_relative_to(SPECS_FOLDER.resolve()):
-            raise SpecsMissing(f"A service description wants {url}, which is not among the installed files.")
+            raise SpecsMissing(f"A service description imports {url}, which is not among the installed files.")
         content = path.read_bytes()
         return _TOPIC_TYPE.sub(_TOPIC_TYPE_AS_TEXT, content) if path.name == "b-2.xsd" else content
 

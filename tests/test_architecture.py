@@ -94,7 +94,7 @@ SOURCES = [path for path in _tracked("*.py") if path.relative_to(ROOT).parts[0] 
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
+def test_a_file_imports_only_allowed_packages(path: Path) -> None:
     room = _room(path)
     assert room in ARROWS, f"{path.relative_to(ROOT)} has no room: add it to the table with its arrows"
     allowed = ARROWS[room] | {room}
@@ -119,7 +119,7 @@ def test_live_and_replay_sessions_share_only_what_lies_above_both() -> None:
         assert not imported, f"{path.relative_to(ROOT)} imports {imported}"
 
 
-def test_core_needs_the_standard_library_only() -> None:
+def test_core_imports_only_the_standard_library() -> None:
     for path in SOURCES:
         if _room(path) == "core":
             outside = {name for name in _imports(path) if name not in sys.stdlib_module_names and name != "core"}

@@ -136,7 +136,7 @@ class HttpDevice:
         "255.255.255.255",
     ],
 )
-def test_what_no_camera_has_is_refused(strict: AllowedAddresses, address: str) -> None:
+def test_addresses_that_no_camera_has_are_refused(strict: AllowedAddresses, address: str) -> None:
     assert strict.why_not(address)
     with pytest.raises(AddressRefused):
         strict.check(address, 80)
@@ -158,7 +158,7 @@ def test_what_no_camera_has_is_refused(strict: AllowedAddresses, address: str) -
         "2002:808:808::1",
     ],
 )
-def test_what_a_camera_may_have_is_taken(strict: AllowedAddresses, address: str) -> None:
+def test_addresses_of_cameras_are_accepted(strict: AllowedAddresses, address: str) -> None:
     assert strict.why_not(address) is None
     strict.check(address, 80)
     assert parse_host(address)[0] == address
@@ -167,7 +167,7 @@ def test_what_a_camera_may_have_is_taken(strict: AllowedAddresses, address: str)
 @pytest.mark.parametrize(
     "port", [80, 81, 88, 322, 443, 554, 888, 1018, 2020, 5000, 8000, 8080, 8899, 10080, 37777, 65535]
 )
-def test_ports_of_cameras_are_taken(strict: AllowedAddresses, port: int) -> None:
+def test_ports_of_cameras_are_accepted(strict: AllowedAddresses, port: int) -> None:
     strict.check("192.168.1.108", port)
     assert parse_host(f"192.168.1.108:{port}") == ("192.168.1.108", port)
     assert rewrite_rtsp(f"rtsp://cam:{port}/x", "cam").startswith(f"rtsp://cam:{port}/")
@@ -190,13 +190,13 @@ def test_ports_of_other_protocols_are_refused_to_users_and_devices(strict: Allow
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost", "cam.localhost", "169.254.169.254", "fe80::1"])
-def test_a_user_is_told_at_once(strict: AllowedAddresses, address: str) -> None:
+def test_a_refused_address_is_reported_when_a_user_enters_it(strict: AllowedAddresses, address: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_host(address)
     assert refused.value.errors[0].field == "host"
 
 
-def test_loopback_is_open_by_setting_and_for_our_own_recorder_only(strict: AllowedAddresses) -> None:
+def test_loopback_is_allowed_by_setting_or_for_our_own_recorder(strict: AllowedAddresses) -> None:
     strict.set_own(frozenset({("127.0.0.1", 8081)}))
     strict.check("127.0.0.1", 8081)
     for address, port in (("127.0.0.1", 8082), ("127.0.0.2", 8081), ("::1", 8081)):
@@ -210,7 +210,7 @@ def test_loopback_is_open_by_setting_and_for_our_own_recorder_only(strict: Allow
 
 
 @pytest.mark.parametrize("name", ["camera.example", "127.0.0.1"])
-def test_a_name_that_leads_to_this_machine_is_not_followed_by_soap(
+def test_soap_does_not_follow_a_name_to_this_machine(
     strict: AllowedAddresses, third_port: tuple[int, list[object]], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     port, seen = third_port
@@ -223,7 +223,7 @@ def test_a_name_that_leads_to_this_machine_is_not_followed_by_soap(
 
 
 @pytest.mark.parametrize("name", ["camera.example", "127.0.0.1"])
-def test_a_name_that_leads_to_this_machine_is_not_followed_by_rtsp(
+def test_rtsp_does_not_follow_a_name_to_this_machine(
     strict: AllowedAddresses, third_port: tuple[int, list[object]], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     port, seen = third_port
@@ -250,7 +250,7 @@ def _by_rtsp(name: str, port: int) -> None:
 
 @pytest.mark.parametrize("by", [_by_soap, _by_rtsp])
 @pytest.mark.parametrize("answer", [("127.0.0.1", "169.254.169.254"), ("169.254.169.254", "127.0.0.1")])
-def test_one_of_two_addresses_that_is_refused_refuses_all(
+def test_a_name_with_one_refused_address_is_refused(
     strict: AllowedAddresses,
     third_port: tuple[int, list[object]],
     monkeypatch: pytest.MonkeyPatch,
@@ -267,7 +267,7 @@ def test_one_of_two_addresses_that_is_refused_refuses_all(
     strict.set_own(frozenset())
 
 
-def test_a_device_stays_where_its_name_first_led(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_keeps_the_first_address_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere a moment later, it takes neither SOAP nor RTSP along; a device that has moved is found."""
     with HttpDevice("127.0.0.1") as first, HttpDevice("127.0.0.2", first.port) as second:
         _resolve_to(monkeypatch, "127.0.0.1")

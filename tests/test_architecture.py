@@ -1,4 +1,4 @@
-"""The rooms and their arrows: who may import whom, one table."""
+"""Rules of the architecture: allowed imports between packages, length of files, processes, inline scripts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# room -> the rooms it may import. A top-level file is a room of its own unless ROOM_OF says otherwise.
+# package -> the packages that it may import. A top-level file is a package of its own unless ROOM_OF maps it to one.
 ARROWS: dict[str, frozenset[str]] = {
     "app": frozenset({"wiring", "web", "core"}),
     "wiring": frozenset(
@@ -44,7 +44,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
 }
 
-# The managers are thin faces over packages: face and package are one room.
+# A manager is the thin interface of a package, and counts as part of it.
 ROOM_OF = {
     "account_manager": "accounts",
     "wall_manager": "walls",
@@ -56,7 +56,7 @@ ROOM_OF = {
     "migrations": "database",
 }
 
-# A package from PyPI with the name of one of our rooms: nobody can import a room by that name.
+# Packages from PyPI with the name of a key in ARROWS. Such a name in an import statement is the PyPI package.
 PACKAGES = {"onvif"}
 
 OUTSIDE = {"tests", "bench", "tools", "docs"}

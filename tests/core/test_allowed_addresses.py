@@ -1,4 +1,4 @@
-"""The app connects to devices, and nowhere that a name or an answer would lure it."""
+"""The app connects only to addresses of devices, whatever a host name or a device's answer contains."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def strict() -> AllowedAddresses:
 
 @pytest.fixture
 def third_port() -> Iterator[tuple[int, list[object]]]:
-    """A port of this machine that must see nothing, and whom it saw."""
+    """A port of this machine to which the app must not connect, and the clients that did."""
     seen: list[object] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.05)
@@ -55,7 +55,7 @@ def third_port() -> Iterator[tuple[int, list[object]]]:
 
 
 class HttpDevice:
-    """A port at an address of this machine that answers any GET with that address; counts connections."""
+    """A server at an address of this machine that answers any GET with that address and counts connections."""
 
     def __init__(self, address: str, port: int = 0) -> None:
         self._server = socket.create_server((address, port))
@@ -177,7 +177,7 @@ def test_ports_of_cameras_are_accepted(strict: AllowedAddresses, port: int) -> N
     "port", [1, 7, 21, 22, 23, 25, 53, 110, 143, 445, 465, 587, 993, 3306, 5060, 6000, 6379, 11211]
 )
 def test_ports_of_other_protocols_are_refused_to_users_and_devices(strict: AllowedAddresses, port: int) -> None:
-    """A mail server takes lines out of HTTP and RTSP for its own: not on a user's word, and not on a device's."""
+    """A mail server takes lines of HTTP and RTSP for commands, so neither users nor devices may name its port."""
     strict.allow_loopback(True)
     with pytest.raises(AddressRefused):
         strict.check("127.0.0.1", port)
@@ -257,7 +257,7 @@ def test_a_name_with_one_refused_address_is_refused(
     by: Connects,
     answer: tuple[str, str],
 ) -> None:
-    """A name with a good and a bad address is no device's, whichever stands first."""
+    """A name with a good and a bad address, in any order, does not belong to a device."""
     port, seen = third_port
     strict.set_own(frozenset({("127.0.0.1", port)}))
     _resolve_to(monkeypatch, *answer)
@@ -268,7 +268,7 @@ def test_a_name_with_one_refused_address_is_refused(
 
 
 def test_a_device_keeps_the_first_address_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere a moment later, it takes neither SOAP nor RTSP along; a device that has moved is found."""
+    """A name with a new address redirects neither SOAP nor RTSP, but a device that has moved is found."""
     with HttpDevice("127.0.0.1") as first, HttpDevice("127.0.0.2", first.port) as second:
         _resolve_to(monkeypatch, "127.0.0.1")
         transport = CappedTransport("camera.example", first.port, Credential("", Secret("")))
@@ -291,7 +291,7 @@ def test_a_device_keeps_the_first_address_of_its_name(monkeypatch: pytest.Monkey
 
 
 def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """A name server of a stranger: what cannot be had from a real one here."""
+    """Fake a hostile name server, which cannot run for real in a test."""
 
     def resolve(host: str, port: int, *args: object, **more: object) -> object:
         if host == "camera.example":

@@ -1,4 +1,4 @@
-"""Password attempts are counted, one at a time until one succeeds."""
+"""Password attempts run one at a time until one succeeds, and stop after a refusal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RIGHT = Credential("admin", Secret("right"))
 
 
 class HandClock:
-    """Time that moves when told to."""
+    """A clock that tests move by hand."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0

@@ -1,4 +1,4 @@
-"""Addresses that a device names end at the configured host, or nowhere."""
+"""Addresses in a device's answers are rewritten to the configured host, or refused."""
 
 from __future__ import annotations
 

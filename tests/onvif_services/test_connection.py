@@ -323,7 +323,7 @@ def test_an_unusable_service_address_costs_that_service_only(device: SoapDevice,
         conn.call("ptz", "GetNodes")
 
 
-# -- errors, told apart by their cause ---------------------------------------------------------
+# -- errors by their cause ---------------------------------------------------------------------
 
 
 def test_a_fault_keeps_its_code_and_hides_the_devices_words(device: SoapDevice, connect: Connect) -> None:

@@ -1,4 +1,4 @@
-"""WS-Discovery: honest answers are listed, hostile ones are passed over."""
+"""WS-Discovery: honest answers are listed, hostile ones are ignored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Respond = Callable[[Callable[[bytes], list[bytes]]], tuple[str, int]]
 
 @pytest.fixture
 def respond() -> Iterator[Respond]:
-    """A device on loopback that answers each probe with some datagrams; gives its address."""
+    """Start a device on loopback that answers each probe with some datagrams; return its address."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 0))
     ended = threading.Event()
@@ -87,7 +87,7 @@ def test_discovery_ends_in_time_even_with_endless_answers(respond: Respond) -> N
 
 
 def test_discovered_devices_are_listed_but_not_contacted(respond: Respond) -> None:
-    """No credential, and not even a question: where an answer leads is looked at once a user adds it."""
+    """The app connects to an address of an answer only after a user adds the device."""
     with socket.create_server(("127.0.0.1", 0)) as named:
         port = named.getsockname()[1]
         target = respond(lambda _: [_match(f"http://127.0.0.1:{port}/onvif/device_service")])

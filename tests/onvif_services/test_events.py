@@ -1,4 +1,4 @@
-"""PullPoint subscriptions: pulled, renewed, always ended; and PTZ, which is as small."""
+"""PullPoint subscriptions: pulled, renewed, always ended."""
 
 from __future__ import annotations
 

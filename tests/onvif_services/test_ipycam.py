@@ -1,5 +1,5 @@
-"""Against ipycam, an independent virtual camera: tokens with a clock window even on the time, and
-snapshots behind Basic. Only its HTTP side is started, on loopback."""
+"""Tests with ipycam, an independent virtual camera. It demands a log-in token with the right time even for
+GetSystemDateAndTime, and Basic for snapshots. Only its HTTP side runs, on loopback."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def _profiles(device: SoapDevice, *items: str) -> None:
 
 
 def _with_media2(device: SoapDevice, media1: list[str], media2: list[str]) -> None:
-    """Answers GetProfiles by the path that the request came to."""
+    """Answer GetProfiles by the path of the request: that of Media or of Media2."""
     device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
 
     def answer(request: Request) -> str:
@@ -57,7 +57,7 @@ def test_dahua_like_tokens_become_channels_with_main_and_sub(device: SoapDevice,
 
 @pytest.mark.parametrize("seed", range(5))
 def test_elements_are_read_in_any_order(device: SoapDevice, connect: Connect, seed: int) -> None:
-    """zeep gives None in silence when elements stand in another order than the schema's."""
+    """zeep silently returns None for elements in another order than the schema's."""
     shuffled = (
         '<trt:Profiles token="P1"><tt:VideoEncoderConfiguration token="E">'
         "<tt:H264><tt:GovLength>50</tt:GovLength></tt:H264>"

@@ -1,4 +1,4 @@
-"""Finding the ONVIF port of an address."""
+"""Search for the ONVIF port of a host."""
 
 from __future__ import annotations
 

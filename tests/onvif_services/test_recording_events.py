@@ -1,4 +1,4 @@
-"""FindEvents: asked page by page, bounded, always ended; what a recorder ignores of the question is done here."""
+"""FindEvents: read page by page, bounded, always ended; filters that a recorder ignores are applied here."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_search_with_endless_results_stops_at_the_limit(
         found = (DAY + timedelta(seconds=next(made)) for _ in range(50))
         return events(*(event(f"{moment:%Y-%m-%dT%H:%M:%SZ}") for moment in found), state_=state("Searching"))
 
-    monkeypatch.setattr(recording_search, "MAX_EVENTS", 120)  # 200,000 take half a minute to make here
+    monkeypatch.setattr(recording_search, "MAX_EVENTS", 120)  # creating 200,000 events would take half a minute
     device.answers["GetEventSearchResults"] = page
     result = _find(recorder)
     assert (len(result.events), result.complete) == (120, False)
@@ -253,7 +253,7 @@ def test_hostile_pages_are_refused_or_read_in_part(device: SoapDevice, recorder:
         event("2026-11-22T01:00:00Z", token="x" * 5000, topic="tns1:A/\u202eB" + "/c" * 5000),
     )
     (one,) = _find(recorder).events
-    assert one.recording_token == "x" * 128  # the event's own source item, cut
+    assert one.recording_token == "x" * 128  # from the source item of the event, cut
     assert one.topic.startswith("tns1:A/ B/c")
     assert len(one.topic) <= 128
     bomb = b'<!DOCTYPE s:Envelope [<!ENTITY a "aaaaaaaa">]>' + soap(events()).body.partition(b"?>")[2]
@@ -263,7 +263,7 @@ def test_hostile_pages_are_refused_or_read_in_part(device: SoapDevice, recorder:
 
 
 def test_a_day_of_many_events_is_read_fast_enough(device: SoapDevice, recorder: DeviceConnection) -> None:
-    """5,000 events in pages as large as we ask for: the share of a month's 25,000 that must be done in 12 s."""
+    """5,000 events in pages of our size: a fifth of the 25,000 events of a month, which must be read in 12 s."""
     moments = [DAY + timedelta(seconds=17 * at) for at in range(5000)]
     parts = [moments[at : at + searches.PAGE] for at in range(0, 5000, searches.PAGE)]
     listed = [events(*(event(f"{moment:%Y-%m-%dT%H:%M:%SZ}") for moment in part)) for part in parts]

@@ -1,4 +1,4 @@
-"""Recordings, their summary and replay addresses, as recorders answer and as they really do it."""
+"""Recordings, their summary and replay addresses, from correct recorders and from those that deviate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What importing and constructing leave behind, and what is parsed how often."""
+"""Side effects of import and construction, and the one WSDL document that all devices share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ assert wsdl.documents_loaded() == 0
 
 
 def test_import_and_construction_leave_logging_and_proxies_alone() -> None:
-    """In a process of its own: here everything is imported already."""
+    """Runs in a separate process, because everything is already imported in this one."""
     subprocess.run([sys.executable, "-c", _IMPORTING], check=True, timeout=LIMIT_S)
 
 

@@ -1,4 +1,4 @@
-"""Against the pretend recorder, with the faults it can be switched to while it runs."""
+"""Tests with the pretend recorder, whose faults are switched on and off while it runs."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_clock_that_jumps_while_connected_is_followed(recorder: Recorder, conn
     before = recorder.failed_logins()
     recorder.fault("clock_offset", -5000)
     media.read_channels(conn)
-    assert recorder.failed_logins() - before <= 4  # the calls that were under way
+    assert recorder.failed_logins() - before <= 4  # of the calls under way
 
 
 def test_a_recorder_with_local_time_as_utc_or_without_utc_opens(recorder: Recorder, connect: Connect) -> None:

@@ -1,4 +1,4 @@
-"""The device's own pictures: same host, logged in where asked, capped, really a JPEG."""
+"""Snapshots of a device: from the same host, with a log-in if needed, limited in size, checked to be a JPEG."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_password_changed_on_the_device_costs_two_logins(device: SoapDevice, c
 
 
 def test_a_password_that_is_refused_for_snapshots_only_stays_valid(device: SoapDevice, connect: Connect) -> None:
-    """Firmware with another account for pictures must not lock the whole device out."""
+    """Firmware with another account for snapshots must not block the whole device."""
     refusal = Reply(b"", 401, {"WWW-Authenticate": 'Basic realm="pictures"'})
     conn = _opened(device, connect, refusal)
     for _ in range(5):

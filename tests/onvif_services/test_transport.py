@@ -1,4 +1,4 @@
-"""A device as an attacker: every answer ends in time, in bounds, and at the one host we asked."""
+"""Hostile devices: every call ends in time, reads a limited size, and stays at the configured host."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _sends(*parts: bytes) -> Handle:
 
 
 def _drips(first: bytes, drop: bytes) -> Handle:
-    """Sends `drop` again and again, never done."""
+    """Return a handler that sends `first` and then `drop` for ever."""
 
     def handle(sock: socket.socket) -> None:
         _read_request(sock)

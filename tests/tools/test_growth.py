@@ -1,4 +1,4 @@
-"""What the soak judges by: a leak is told from noise."""
+"""The criteria of the soak test distinguish a leak from noise."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def test_a_device_keeps_the_first_address_of_its_name(monkeypatch: pytest.Monkey
         _by_rtsp("camera.example", first.port)
         assert second.asked == 0
         first.stop()
-        assert get() == b"127.0.0.2", "it does not answer there any more: its name is asked again"
+        assert get() == b"127.0.0.2", "the first address does not answer any more, so the name is resolved again"
         transport.close()
         _resolve_to(monkeypatch, "127.0.0.3")
         with pytest.raises(CameraUnreachable):

@@ -32,7 +32,6 @@ PULLED = (
 
 def _opened(device: SoapDevice, connect: Connect) -> DeviceConnection:
     device.services["events"] = "http://www.onvif.org/ver10/events/wsdl"
-    device.services["ptz"] = "http://www.onvif.org/ver20/ptz/wsdl"
     device.answers["CreatePullPointSubscription"] = SUBSCRIBED
     device.answers["PullMessages"] = PULLED
     device.answers["Renew"] = "<wsnt:RenewResponse/>"

@@ -152,7 +152,7 @@ def test_a_missing_summary_is_computed_from_the_recordings(device: SoapDevice, r
     device.answers["GetRecordings"] = recording_item()
     added = recording_search.summary(recorder)
     assert (added.number_recordings, added.data_from, added.service) == (1, None, "recording")
-    assert recording_search.summary(recorder, listed=((), "search")).service == "search", "it is who listed them"
+    assert recording_search.summary(recorder, listed=((), "search")).service == "search", "as in `listed`"
 
 
 def test_without_profile_g_the_error_names_the_service(device: SoapDevice, connect: Connect) -> None:
@@ -232,7 +232,7 @@ def test_a_time_zone_is_read_from_two_clocks_or_from_its_name(
         answer = answer.replace("</tds:SystemDateAndTime>", found + "</tds:SystemDateAndTime>")
     device.answers["GetSystemDateAndTime"] = answer
     assert replay.zone_s(recorder) == found_s
-    assert replay.known_zone_s(recorder) == (None if zone == "?" else found_s), "0 is a zone, unknown is none"
+    assert replay.known_zone_s(recorder) == (None if zone == "?" else found_s), "0 is a known zone, None an unknown one"
 
 
 def test_a_device_that_refuses_the_time_has_no_known_zone(device: SoapDevice, recorder: DeviceConnection) -> None:
@@ -247,7 +247,7 @@ def test_vendors_have_their_own_replay_addresses() -> None:
     (hikvision,) = replay.plain_replays("HIKVISION", 3, "fe80::1", 554)
     assert hikvision.uri == "rtsp://[fe80::1]:554/Streaming/tracks/301?starttime={start}&endtime={end}"
     assert hikvision.kind == "hikvision"
-    assert replay.plain_replays("Somebody", 1, "h", 554) == ()
+    assert replay.plain_replays("Another Maker", 1, "h", 554) == ()
 
 
 @pytest.mark.parametrize(

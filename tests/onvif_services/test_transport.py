@@ -55,7 +55,7 @@ def _drips(first: bytes, drop: bytes) -> Handle:
     return handle
 
 
-def _says_nothing(sock: socket.socket) -> None:
+def _sends_nothing(sock: socket.socket) -> None:
     sock.settimeout(LIMIT_S)
     while sock.recv(65536):
         pass
@@ -82,13 +82,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n"
 @pytest.mark.parametrize(
     "handle",
     [
-        pytest.param(_says_nothing, id="accepts and says nothing"),
+        pytest.param(_sends_nothing, id="accepts and sends nothing"),
         pytest.param(_drips(b"", b"H"), id="a byte at a time from the start"),
         pytest.param(_drips(OK, b"X-A: b\r\n"), id="headers without end"),
         pytest.param(
             _drips(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"), id="continue for ever"
         ),
-        pytest.param(_drips(OK + b"Content-Length: 5000\r\n\r\n", b"<"), id="a body at a byte at a time"),
+        pytest.param(_drips(OK + b"Content-Length: 5000\r\n\r\n", b"<"), id="a body of one byte at a time"),
         pytest.param(_drips(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n<\r\n"), id="chunks of one byte"),
         pytest.param(_drips(OK + b"\r\n", b" "), id="a body without length that never ends"),
     ],
@@ -250,7 +250,7 @@ def test_a_wrong_host_name_is_unreachable_in_time(connect: Connect) -> None:
 
 
 def test_closing_ends_a_call_under_way_immediately(serve: Serve, connect: Connect) -> None:
-    conn = connect(port=serve(_says_nothing), timeout_s=10.0)
+    conn = connect(port=serve(_sends_nothing), timeout_s=10.0)
     timer = threading.Timer(0.2, conn.close)
     timer.start()
     began_s = time.monotonic()

@@ -30,7 +30,7 @@ class Permission(StrEnum):
 
 
 _ORDER = tuple(Role)
-_NEEDS = {
+_LEAST_ROLES = {
     Permission.LIVE: Role.VIEWER,
     Permission.RECORDINGS: Role.REVIEWER,
     Permission.OPERATE: Role.OPERATOR,
@@ -40,7 +40,7 @@ _NEEDS = {
 
 def permissions_of(role: Role) -> tuple[Permission, ...]:
     """Return all permissions of a role, the least first."""
-    return tuple(permission for permission, least in _NEEDS.items() if _ORDER.index(role) >= _ORDER.index(least))
+    return tuple(permission for permission, least in _LEAST_ROLES.items() if _ORDER.index(role) >= _ORDER.index(least))
 
 
 def lesser(one: Role, other: Role) -> Role:

@@ -88,7 +88,7 @@ class AllowedAddresses:
             address: _Address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
         except ValueError:
             return None
-        return next((why for item in _ends_of(address) if (why := self._why_not(item, port))), None)
+        return next((why for item in _destinations_of(address) if (why := self._why_not(item, port))), None)
 
     def check(self, address: str, port: int) -> None:
         """Raise AddressRefused if the address or port is refused. Call it immediately before connecting."""
@@ -130,7 +130,7 @@ def _is_in(address: _Address, networks: tuple[ipaddress.IPv4Network | ipaddress.
     return any(address in network for network in networks)
 
 
-def _ends_of(address: _Address) -> tuple[_Address, ...]:
+def _destinations_of(address: _Address) -> tuple[_Address, ...]:
     """Return the possible destinations of a packet: the IPv4 addresses that this address carries, otherwise itself."""
     if isinstance(address, IPv4Address):
         return (address,)

@@ -19,7 +19,7 @@ _PROVEN_FOR_S = 30.0
 _REFUSED = "The device refuses this user name or password. The app does not try it again for {left} s."
 
 
-class _Standing(Enum):
+class _State(Enum):
     UNPROVEN = "unproven"
     TRYING = "trying"
     PROVEN = "proven"
@@ -28,7 +28,7 @@ class _Standing(Enum):
 
 @dataclass(slots=True)
 class _Entry:
-    standing: _Standing = _Standing.UNPROVEN
+    state: _State = _State.UNPROVEN
     refused_at_s: float = 0.0
     accepted_at_s: float = 0.0
     attempts: int = 0
@@ -46,20 +46,20 @@ class Attempt:
 
     def accepted(self) -> None:
         """Report that the device accepted the credential: further attempts need not wait."""
-        self._end(_Standing.PROVEN)
+        self._end(_State.PROVEN)
 
     def refused(self) -> None:
         """Report that the device refused the credential: it is blocked for `retry_after_s`."""
-        self._end(_Standing.REFUSED)
+        self._end(_State.REFUSED)
 
     def unanswered(self) -> None:
         """Report an attempt without a verdict (no answer, another error): the next attempt may begin."""
         self._end(None)
 
-    def _end(self, standing: _Standing | None) -> None:
+    def _end(self, state: _State | None) -> None:
         if not self._ended:
             self._ended = True
-            self._gate._end(self._key, self._number, standing)
+            self._gate._end(self._key, self._number, state)
 
 
 class LoginGate:
@@ -81,18 +81,18 @@ class LoginGate:
         with self._changed:
             entry = self._entries.setdefault(key, _Entry())
             now_s = self._clock.monotonic_s()
-            if entry.standing is _Standing.REFUSED:
+            if entry.state is _State.REFUSED:
                 left_s = entry.refused_at_s + self._retry_after_s - now_s
                 if left_s > 0:
                     raise CameraAuthFailed(_REFUSED.format(left=max(1, round(left_s))))
-                entry.standing = _Standing.UNPROVEN
-            if entry.standing is _Standing.TRYING:
+                entry.state = _State.UNPROVEN
+            if entry.state is _State.TRYING:
                 return None
-            if entry.standing is _Standing.PROVEN and now_s - entry.accepted_at_s > _PROVEN_FOR_S:
-                entry.standing = _Standing.UNPROVEN  # the password may have been changed since
+            if entry.state is _State.PROVEN and now_s - entry.accepted_at_s > _PROVEN_FOR_S:
+                entry.state = _State.UNPROVEN  # the password may have been changed since
             self._numbers += 1
-            if entry.standing is _Standing.UNPROVEN:
-                entry.standing = _Standing.TRYING
+            if entry.state is _State.UNPROVEN:
+                entry.state = _State.TRYING
                 entry.holder = self._numbers
             entry.attempts += 1
             return Attempt(self, key, self._numbers)
@@ -106,7 +106,7 @@ class LoginGate:
                 return attempt
             with self._changed:
                 entry = self._entries.get(_key(device_key, credential))
-                if entry is not None and entry.standing is _Standing.TRYING:
+                if entry is not None and entry.state is _State.TRYING:
                     self._changed.wait(0.25)
             if self._clock.monotonic_s() >= deadline_s:
                 raise CameraUnreachable("The device did not answer the login in time.")
@@ -124,20 +124,20 @@ class LoginGate:
             entry = self._entries.get(_key(device_key, credential))
             return entry.attempts if entry else 0
 
-    def _end(self, key: tuple[str, str, str], number: int, standing: _Standing | None) -> None:
+    def _end(self, key: tuple[str, str, str], number: int, state: _State | None) -> None:
         with self._changed:
             entry = self._entries.get(key)
             if entry is None:
                 return
-            if standing is not None:
-                entry.standing = standing
+            if state is not None:
+                entry.state = state
                 now_s = self._clock.monotonic_s()
-                if standing is _Standing.REFUSED:
+                if state is _State.REFUSED:
                     entry.refused_at_s = now_s
                 else:
                     entry.accepted_at_s = now_s
-            elif entry.standing is _Standing.TRYING and entry.holder == number:
-                entry.standing = _Standing.UNPROVEN
+            elif entry.state is _State.TRYING and entry.holder == number:
+                entry.state = _State.UNPROVEN
             self._changed.notify_all()
 
 

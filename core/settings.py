@@ -106,7 +106,7 @@ class Settings:
         """Read all settings. Raise SettingsError, which lists every invalid setting, not only the first."""
         source = os.environ if environ is None else environ
         values: dict[str, Any] = {}
-        wrong: list[str] = []
+        problems: list[str] = []
         for item in fields(cls):
             raw = source.get(item.name.upper(), "").strip()
             if not raw:
@@ -114,12 +114,12 @@ class Settings:
             try:
                 values[item.name] = _parse(str(item.type), raw, item.metadata)
             except ValueError as error:
-                wrong.append(f"{item.name.upper()}={raw!r}: {error}")
+                problems.append(f"{item.name.upper()}={raw!r}: {error}")
         if values.get("log_level", "INFO") not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-            wrong.append("LOG_LEVEL: must be DEBUG, INFO, WARNING or ERROR")
-        wrong += _clashes(values)
-        if wrong:
-            raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(wrong))
+            problems.append("LOG_LEVEL: must be DEBUG, INFO, WARNING or ERROR")
+        problems += _invalid_values(values)
+        if problems:
+            raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(problems))
         return cls(**values)
 
 
@@ -133,12 +133,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _clashes(values: Mapping[str, Any]) -> list[str]:
+def _invalid_values(values: Mapping[str, Any]) -> list[str]:
     """Return complaints about values of the right type that are still invalid, alone or together."""
-    wrong = []
+    problems = []
     if ("tls_cert" in values) != ("tls_key" in values):
-        wrong.append("TLS_CERT and TLS_KEY: set both or none")
-    wrong += [
+        problems.append("TLS_CERT and TLS_KEY: set both or none")
+    problems += [
         f"{name.upper()}={values[name]}: no such file"
         for name in ("tls_cert", "tls_key")
         if name in values and not values[name].is_file()
@@ -147,25 +147,25 @@ def _clashes(values: Mapping[str, Any]) -> list[str]:
         try:
             ipaddress.ip_network(text)
         except ValueError:
-            wrong.append(f"TRUSTED_PROXIES: {text!r} is neither an address nor a network")
-    wrong += [
+            problems.append(f"TRUSTED_PROXIES: {text!r} is neither an address nor a network")
+    problems += [
         f"TRUSTED_HOSTS: {text!r} is not a host name (write it without a port and without *)"
         for text in values.get("trusted_hosts", "").lower().replace(",", " ").split()
         if not _HOST_NAME.fullmatch(text)
     ]
-    wrong += [
+    problems += [
         f"KEEP_CONNECTED: {text!r} is not a channel; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
         for text in values.get("keep_connected", "").replace(",", " ").split()
-        if not _KEPT.fullmatch(text)
+        if not _KEPT_CHANNEL.fullmatch(text)
     ]
     if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
-        wrong.append("ACCEL_PREFIX: must be a name between two slashes, such as /streams-by-nginx/")
-    return wrong
+        problems.append("ACCEL_PREFIX: must be a name between two slashes, such as /streams-by-nginx/")
+    return problems
 
 
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]")
-_KEPT = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
-_WORDS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
+_KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
+_BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
 
 
 def _parse(kind: str, raw: str, limits: Mapping[str, Any]) -> str | int | float | bool | Path:
@@ -174,9 +174,9 @@ def _parse(kind: str, raw: str, limits: Mapping[str, Any]) -> str | int | float 
     if kind == "str":
         return raw
     if kind == "bool":
-        if raw.lower() not in _WORDS:
+        if raw.lower() not in _BOOLEANS:
             raise ValueError("must be yes or no")
-        return _WORDS[raw.lower()]
+        return _BOOLEANS[raw.lower()]
     number: int | float
     try:
         number = int(raw) if kind == "int" else float(raw)

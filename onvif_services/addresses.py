@@ -17,7 +17,7 @@ MAX_ADDRESS = 2048
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
 
 # Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
-_KEPT = "/?:@!$&'()*+,;=-._~%[]|"
+_UNESCAPED = "/?:@!$&'()*+,;=-._~%[]|"
 
 
 def authority(host: str, port: int) -> str:
@@ -96,5 +96,5 @@ def _split(address: str, schemes: set[str]) -> _Parts:
 
 
 def _path_and_query(parts: _Parts) -> str:
-    path = quote(parts.path, safe=_KEPT) or "/"
-    return f"{path}?{quote(parts.query, safe=_KEPT)}" if parts.query else path
+    path = quote(parts.path, safe=_UNESCAPED) or "/"
+    return f"{path}?{quote(parts.query, safe=_UNESCAPED)}" if parts.query else path

@@ -96,7 +96,7 @@ class DeviceConnection:
         self._services: Mapping[str, str] = MappingProxyType({})
         self._offset: ClockOffset | None = None
         self._zone_in_utc_s = 0.0
-        self._asks_always = False
+        self._signs_pre_auth = False
         self._recover = False
         self._proof: tuple[str, str] | None = None
         self._is_proven = False
@@ -146,10 +146,10 @@ class DeviceConnection:
             self._checks.clear()
             self._forbidden.clear()
         with self.checking("clock"):
-            told = self._measure_clock()
+            is_measured = self._measure_clock()
         with self.checking("login"):
             self._identify()
-        if not told:
+        if not is_measured:
             self._measure_clock_logged_in()
         with self.checking("services"):
             self._find_services()
@@ -175,13 +175,13 @@ class DeviceConnection:
             answer = self._send("device", "GetSystemDateAndTime", {}, with_login=False, deadline_s=self._deadline())
         except LoginRefused as refused:
             # Some devices (Axis, ipycam) tell the time only after a log-in; the answer's Date header is close to it.
-            self._asks_always = True
+            self._signs_pre_auth = True
             if self._offset is None:
-                self._take_time(device.read_http_date(refused.date), asked_at, began_s)
+                self._keep_offset(device.read_http_date(refused.date), asked_at, began_s)
             return False
         except (SoapFault, CameraUnsupported):
             return False
-        return self._take_time(device.read_time_utc(answer), asked_at, began_s)
+        return self._keep_offset(device.read_time_utc(answer), asked_at, began_s)
 
     def _measure_clock_logged_in(self) -> None:
         asked_at, began_s = self._clock.now_utc(), time.monotonic()
@@ -189,9 +189,9 @@ class DeviceConnection:
             answer = self.call("device", "GetSystemDateAndTime")
         except (SoapFault, CameraUnsupported, CameraBadAnswer):
             return
-        self._take_time(device.read_time_utc(answer), asked_at, began_s)
+        self._keep_offset(device.read_time_utc(answer), asked_at, began_s)
 
-    def _take_time(self, device_utc: datetime | None, asked_at: datetime, began_s: float) -> bool:
+    def _keep_offset(self, device_utc: datetime | None, asked_at: datetime, began_s: float) -> bool:
         if device_utc is None:
             return False
         middle = asked_at + timedelta(seconds=(time.monotonic() - began_s) / 2)
@@ -268,14 +268,14 @@ class DeviceConnection:
         if soap_headers:
             params["_soapheaders"] = soap_headers
         anonymous = not self._credential.username
-        if anonymous or (operation in _PRE_AUTH and not self._asks_always):
+        if anonymous or (operation in _PRE_AUTH and not self._signs_pre_auth):
             deadline_s = self._deadline(limit_s)
             try:
                 return self._send(service, operation, params, with_login=False, deadline_s=deadline_s, address=address)
             except LoginRefused as error:
                 if anonymous:
                     raise CameraAuthFailed(_NEEDS_LOGIN) from error
-                self._asks_always = True
+                self._signs_pre_auth = True
         return self._with_login(service, operation, params, limit_s, address)
 
     def download(self, address: str) -> HttpAnswer:
@@ -299,7 +299,7 @@ class DeviceConnection:
             with self._slot(self._deadline()):
                 return self._transport.download(address, deadline_s=self._deadline(), with_login=True)
 
-        return self._twice_at_most("snapshot", "GET", self._deadline(), download)
+        return self._send_with_retry("snapshot", "GET", self._deadline(), download)
 
     def _with_login(
         self, service: str, operation: str, params: dict[str, Any], timeout_s: float, address: str | None = None
@@ -337,15 +337,15 @@ class DeviceConnection:
         def send() -> Element:
             return self._send(service, operation, params, with_login=True, deadline_s=deadline_s, address=address)
 
-        return self._twice_at_most(service, operation, deadline_s, send)
+        return self._send_with_retry(service, operation, deadline_s, send)
 
-    def _twice_at_most(self, service: str, operation: str, deadline_s: float, send: Callable[[], _T]) -> _T:
+    def _send_with_retry(self, service: str, operation: str, deadline_s: float, send: Callable[[], _T]) -> _T:
         """Call `send`, and once more if the refusal may have another cause than the password."""
         try:
             return send()
         except LoginRefused as refused:
             first = refused
-            if not self._is_worth_another(refused, service, operation, deadline_s):
+            if not self._may_retry(refused, service, operation, deadline_s):
                 raise
         zone_in_utc_s = self._zone_in_utc_s
         try:
@@ -353,12 +353,12 @@ class DeviceConnection:
         except LoginRefused:
             if zone_in_utc_s:
                 self._zone_in_utc_s = 0.0  # local time in the place of UTC was not the cause
-            if first.nonce_renewed and self._can_vouch_for(service, operation):
-                self._transport.renews_nonces_unsaid = False
+            if first.nonce_renewed and self._has_other_proof(service, operation):
+                self._transport.renews_nonces_without_stale = False
                 raise _NotAllowed(service, operation) from None
             raise
 
-    def _is_worth_another(self, refused: LoginRefused, service: str, operation: str, deadline_s: float) -> bool:
+    def _may_retry(self, refused: LoginRefused, service: str, operation: str, deadline_s: float) -> bool:
         """True if a second log-in may succeed. Find the cause of the refusal with at most one other log-in.
 
         That log-in repeats the operation that proved the password: otherwise a single operation without permission
@@ -367,14 +367,14 @@ class DeviceConnection:
         """
         if refused.challenge_learned or (not refused.by_digest and self._clock_has_changed()):
             return True
-        if self._proof and self._can_vouch_for(service, operation):
+        if self._proof and self._has_other_proof(service, operation):
             self._send(*self._proof, {}, with_login=True, deadline_s=deadline_s)
             if not refused.nonce_renewed:
                 raise _NotAllowed(service, operation)
-            self._transport.renews_nonces_unsaid = True
+            self._transport.renews_nonces_without_stale = True
         return refused.nonce_renewed
 
-    def _can_vouch_for(self, service: str, operation: str) -> bool:
+    def _has_other_proof(self, service: str, operation: str) -> bool:
         return self._is_proven and self._proof is not None and self._proof != (service, operation)
 
     def _clock_has_changed(self) -> bool:

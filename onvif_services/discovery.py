@@ -56,16 +56,16 @@ def discover(timeout_s: float = 3.0, *, targets: tuple[tuple[str, int], ...] = (
         try:
             for sock in sockets:
                 selector.register(sock, selectors.EVENT_READ)
-            _ask(sockets, targets)
+            _send_probes(sockets, targets)
             repeat_at_s = time.monotonic() + _REPEAT_AFTER_S
             for _ in range(MAX_ANSWERS):
                 now_s = time.monotonic()
                 if now_s >= deadline_s or len(found) >= MAX_DEVICES:
                     break
                 if now_s >= repeat_at_s:
-                    _ask(sockets, targets)
+                    _send_probes(sockets, targets)
                     repeat_at_s = deadline_s
-                _take(selector, min(deadline_s, repeat_at_s) - now_s, found)
+                _receive(selector, min(deadline_s, repeat_at_s) - now_s, found)
         finally:
             for sock in sockets:
                 sock.close()
@@ -90,7 +90,7 @@ def _open_sockets() -> Iterator[socket.socket]:
         yield sock
 
 
-def _ask(sockets: list[socket.socket], targets: tuple[tuple[str, int], ...]) -> None:
+def _send_probes(sockets: list[socket.socket], targets: tuple[tuple[str, int], ...]) -> None:
     for sock in sockets:
         for types in _TYPES:
             wanted = f"<d:Types>{types}</d:Types>" if types else ""
@@ -102,7 +102,7 @@ def _ask(sockets: list[socket.socket], targets: tuple[tuple[str, int], ...]) -> 
                     break  # no route by this interface
 
 
-def _take(selector: selectors.BaseSelector, wait_s: float, found: dict[tuple[str, int], FoundDevice]) -> None:
+def _receive(selector: selectors.BaseSelector, wait_s: float, found: dict[tuple[str, int], FoundDevice]) -> None:
     for key, _ in selector.select(max(0.0, wait_s)):
         sock = key.fileobj
         if not isinstance(sock, socket.socket):

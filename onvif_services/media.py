@@ -85,7 +85,7 @@ def stream_uri(conn: DeviceConnection, profile_token: str, service: str = "media
     CameraUnreachable or CameraAuthFailed.
     """
     _check_token(profile_token)
-    return _first_that_can(conn, service, lambda name: _stream_uri_of(conn, profile_token, name))
+    return _ask_services(conn, service, lambda name: _stream_uri_of(conn, profile_token, name))
 
 
 def snapshot_uri(conn: DeviceConnection, profile_token: str, service: str = "media") -> str:
@@ -96,7 +96,7 @@ def snapshot_uri(conn: DeviceConnection, profile_token: str, service: str = "med
         answer = conn.call(name, "GetSnapshotUri", {"ProfileToken": profile_token})
         return rewrite_http(_uri_in(answer), conn.host, conn.port)
 
-    return _first_that_can(conn, service, ask)
+    return _ask_services(conn, service, ask)
 
 
 def request_key_frame(conn: DeviceConnection, profile_token: str, service: str = "media") -> None:
@@ -107,7 +107,7 @@ def request_key_frame(conn: DeviceConnection, profile_token: str, service: str =
         conn.call(name, "SetSynchronizationPoint", {"ProfileToken": profile_token})
         return ""
 
-    _first_that_can(conn, service, ask)
+    _ask_services(conn, service, ask)
 
 
 def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> str:
@@ -129,7 +129,8 @@ def _uri_in(answer: Element) -> str:
     return uri
 
 
-def _first_that_can(conn: DeviceConnection, service: str, ask: Callable[[str], str]) -> str:
+def _ask_services(conn: DeviceConnection, service: str, ask: Callable[[str], str]) -> str:
+    """Return `ask(service)`, or the same of the other media service if the device refuses the first."""
     order = [service, *(name for name in _SERVICES if name != service)]
     offered = [name for name in order if name in conn.services]
     if not offered:

@@ -34,7 +34,7 @@ _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
 _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 
 # Failures of one service, after which another one may succeed. Other errors (no answer, log-in) concern them all.
-_CANNOT = (SoapFault, CameraUnsupported, CameraBadAnswer)
+_FAILED = (SoapFault, CameraUnsupported, CameraBadAnswer)
 
 
 def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> Listed:
@@ -56,7 +56,7 @@ def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:
         try:
             with conn.checking("search"):
                 found = _search_recordings(conn, deadline_s)
-        except _CANNOT as error:
+        except _FAILED as error:
             refusal = error
     if found or "recording" not in conn.services:
         if found is None:
@@ -65,7 +65,7 @@ def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:
     try:
         with conn.checking("recording"):
             recordings = recording_control.read_recordings(conn)
-    except _CANNOT:
+    except _FAILED:
         if found is None:
             raise refusal from None
         return found, "search"
@@ -127,12 +127,12 @@ def _with_information(conn: DeviceConnection, recordings: tuple[DeviceRecording,
         try:
             params = {"RecordingToken": recording.recording_token}
             answer = conn.call("search", "GetRecordingInformation", params)
-        except _CANNOT:
+        except _FAILED:
             break  # the device would refuse it for each recording
         information = child(answer, "RecordingInformation")
-        told = _read_recording(information) if information is not None else None
-        if told and told.recording_token == recording.recording_token:
-            found[index] = _merged(recording, told)
+        details = _read_recording(information) if information is not None else None
+        if details and details.recording_token == recording.recording_token:
+            found[index] = _merged(recording, details)
     return tuple(found)
 
 
@@ -142,7 +142,7 @@ def _job_sources(conn: DeviceConnection) -> dict[str, str]:
     try:
         with conn.checking("recording"):
             return recording_control.read_job_sources(conn)
-    except _CANNOT:
+    except _FAILED:
         return {}
 
 
@@ -151,21 +151,21 @@ def summary(conn: DeviceConnection, *, listed: Listed | None = None, deadline_s:
 
     `listed`: the result of `list_recordings`, if the caller has it; otherwise the device is asked if needed.
     """
-    told = RecordingSummary(None, None, 0, "")
+    own = RecordingSummary(None, None, 0, "")
     if "search" in conn.services:
         try:
             with conn.checking("recording summary"):
-                told = _read_summary(conn.call("search", "GetRecordingSummary"))
-        except _CANNOT:
+                own = _read_summary(conn.call("search", "GetRecordingSummary"))
+        except _FAILED:
             pass  # Uniview: optional action not implemented
-    if told.data_from and told.data_until and told.number_recordings:
-        return told
+    if own.data_from and own.data_until and own.number_recordings:
+        return own
     recordings, listed_by = listed or list_recordings(conn, deadline_s=deadline_s)
     return RecordingSummary(
-        told.data_from or min((item.earliest for item in recordings if item.earliest), default=None),
-        told.data_until or max((item.latest for item in recordings if item.latest), default=None),
-        told.number_recordings or len(recordings),
-        told.service or listed_by,
+        own.data_from or min((item.earliest for item in recordings if item.earliest), default=None),
+        own.data_until or max((item.latest for item in recordings if item.latest), default=None),
+        own.number_recordings or len(recordings),
+        own.service or listed_by,
     )
 
 
@@ -218,8 +218,8 @@ def find_events(
             if not topics:
                 raise
             results = searches.run(conn, search({}), deadline_s=deadline_s)  # the device may not know the topics
-    wanted = _Wanted(start, end, frozenset(recording_tokens), tuple(bare_topic(topic) for topic in topics))
-    events = sorted(wanted.of(results.found), key=lambda event: (event.time, not event.is_start_state))
+    event_filter = _EventFilter(start, end, frozenset(recording_tokens), tuple(bare_topic(topic) for topic in topics))
+    events = sorted(event_filter.apply(results.found), key=lambda event: (event.time, not event.is_start_state))
     return EventSearch(tuple(events), results.complete, any(event.is_start_state for event in events))
 
 
@@ -276,7 +276,7 @@ def _first_boolean(message: EventMessage) -> bool | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _EventFilter:
     """Filter of a search, applied here because devices ignore one part of it or another."""
 
     start: datetime
@@ -284,23 +284,23 @@ class _Wanted:
     recording_tokens: frozenset[str]
     topics: tuple[str, ...]
 
-    def of(self, events: Iterable[RecordingEvent]) -> Iterator[RecordingEvent]:
+    def apply(self, events: Iterable[RecordingEvent]) -> Iterator[RecordingEvent]:
         """Yield the wanted events inside the window, and one start state per recording, track and topic.
 
         A start state is one that the device marks as such, otherwise the last RecordingHistory change before the
         window; its time is moved into the window.
         """
-        told: dict[tuple[str, str, str], RecordingEvent] = {}
+        states: dict[tuple[str, str, str], RecordingEvent] = {}
         for event in events:
             if not self._is_asked_for(event):
                 continue
             if self.start <= event.time <= self.end and not event.is_start_state:
                 yield event
             elif event.is_start_state or (event.time < self.start and is_history(event.topic)):
-                line = (event.recording_token, event.track_token, event.topic)
-                if line not in told or _tells_more(event, told[line]):
-                    told[line] = event
-        for event in told.values():
+                key = (event.recording_token, event.track_token, event.topic)
+                if key not in states or _is_better_state(event, states[key]):
+                    states[key] = event
+        for event in states.values():
             yield replace(event, time=min(max(event.time, self.start), self.end), is_start_state=True)
 
     def _is_asked_for(self, event: RecordingEvent) -> bool:
@@ -310,7 +310,7 @@ class _Wanted:
         return not self.topics or any(topic == name or topic.startswith(name + "/") for name in self.topics)
 
 
-def _tells_more(event: RecordingEvent, known: RecordingEvent) -> bool:
+def _is_better_state(event: RecordingEvent, known: RecordingEvent) -> bool:
     """True if `event` is the better start state: a start state rather than a change, otherwise the later one."""
     if event.is_start_state != known.is_start_state:
         return event.is_start_state

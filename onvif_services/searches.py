@@ -23,9 +23,9 @@ _Found = TypeVar("_Found", bound=Hashable)
 
 # A page of 500 events is about 500 KB, well below the limit of one answer.
 PAGE = 500
-_FEWEST = 100
+_MIN_RESULTS = 100
 _WAIT_S = 2.0  # below the timeout of a call, and short enough for `should_stop` to be checked
-_KEPT_ALIVE_S = 30.0
+_KEEP_ALIVE_S = 30.0
 _QUIET_S = 10.0  # longest time that a device may report Searching without new results
 _PAUSE_S = 0.25  # between two requests, for devices that do not wait by themselves
 _END_TIMEOUT_S = 3.0
@@ -62,7 +62,7 @@ def run(conn: DeviceConnection, search: Search[_Found], *, deadline_s: float) ->
     Raise the device's error if the search cannot begin or a page fails. The search is ended on the device in any case.
     """
     ends_s = time.monotonic() + deadline_s
-    params = {**search.params, "KeepAliveTime": timedelta(seconds=_KEPT_ALIVE_S)}
+    params = {**search.params, "KeepAliveTime": timedelta(seconds=_KEEP_ALIVE_S)}
     answer = conn.call("search", search.find, params)
     token = answers.checked_token(answers.raw_text(answer, "SearchToken"))
     if not token:
@@ -85,7 +85,7 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
     results: Results[_Found] = Results()
     empty_pages = 0
     is_completed = False
-    last_news_s = time.monotonic()
+    last_new_s = time.monotonic()
     while len(results.found) < search.limit and not (search.should_stop and search.should_stop()):
         began_s = time.monotonic()
         if began_s >= ends_s:
@@ -102,7 +102,7 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
         if search.on_progress:
             search.on_progress(len(results.found))
         now_s = time.monotonic()
-        last_news_s = now_s if count else last_news_s
+        last_new_s = now_s if count else last_new_s
         empty_pages = 0 if count else empty_pages + 1
         state = answers.raw_text(page, "SearchState").rpartition(":")[2].lower()
         is_completed = is_completed or state == "completed"
@@ -111,7 +111,7 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
         if not count and (is_completed or (state not in {"searching", "queued"} and empty_pages >= 2)):
             results.complete = True
             break
-        if not count and now_s - last_news_s > _QUIET_S:
+        if not count and now_s - last_new_s > _QUIET_S:
             break
         if not count:
             threading.Event().wait(max(0.0, min(_PAUSE_S - (now_s - began_s), ends_s - now_s)))
@@ -122,7 +122,7 @@ def _page(conn: DeviceConnection, search: Search[_Found], token: str, left_s: fl
     wait_s = max(0.0, min(_WAIT_S, left_s))
     params = {
         "SearchToken": token,
-        "MinResults": _FEWEST,
+        "MinResults": _MIN_RESULTS,
         "MaxResults": PAGE,
         "WaitTime": timedelta(seconds=round(wait_s, 1)),
     }

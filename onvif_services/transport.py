@@ -185,7 +185,7 @@ class CappedTransport(Transport):
         self._soap_login: http_digest.DigestLogin | None = None
         self._download_login: http_digest.DigestLogin | None = None
         self._download_basic = False
-        self.renews_nonces_unsaid = False  # True for a device that replaces nonces without sending "stale"
+        self.renews_nonces_without_stale = False  # True for a device that replaces nonces without sending "stale"
 
     # -- SOAP requests, called by zeep ---------------------------------------------------------
 
@@ -225,7 +225,7 @@ class CappedTransport(Transport):
                 with self._lock:
                     self._soap_login = http_digest.DigestLogin(offered)
             renewed = _is_renewed(login, offered, used)
-            if not self._is_only_old(offered, login, renewed):
+            if not self._is_stale_nonce(offered, login, renewed):
                 refused = LoginRefused(
                     challenge_learned=offered is not None and login is None,
                     by_digest=login is not None,
@@ -255,7 +255,7 @@ class CappedTransport(Transport):
                 self._download_login = http_digest.DigestLogin(offer.digest) if offer.digest else None
                 self._download_basic = offer.basic and offer.digest is None
             renewed = _is_renewed(login, offer.digest, used)
-            if not self._is_only_old(offer.digest, login, renewed):
+            if not self._is_stale_nonce(offer.digest, login, renewed):
                 raise LoginRefused(by_digest=True, nonce_renewed=renewed)
         raise LoginRefused(by_digest=True)
 
@@ -287,16 +287,20 @@ class CappedTransport(Transport):
             sockets = list(self._sockets)
             allowed_addresses.forget(self.host)
         for sock in sockets:
-            _shut(sock)
+            _shut_down(sock)
 
     def _deadline_s(self) -> float:
         return self._call.deadline_s
 
-    def _is_only_old(
+    def _is_stale_nonce(
         self, offered: http_digest.Challenge | None, login: http_digest.DigestLogin | None, renewed: bool
     ) -> bool:
         """True if a 401 only rejects an old nonce, so that the next try does not count as a log-in attempt."""
-        return login is not None and offered is not None and (offered.stale or (renewed and self.renews_nonces_unsaid))
+        return (
+            login is not None
+            and offered is not None
+            and (offered.stale or (renewed and self.renews_nonces_without_stale))
+        )
 
     def _digest_header(
         self, login: http_digest.DigestLogin | None, method: str, address: str
@@ -386,7 +390,7 @@ def _basic(credential: Credential) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
-def _shut(sock: socket.socket) -> None:
+def _shut_down(sock: socket.socket) -> None:
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:

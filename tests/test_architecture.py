@@ -102,7 +102,7 @@ def test_a_file_imports_only_allowed_packages(path: Path) -> None:
     assert own <= allowed, f"{package} may not import {sorted(own - allowed)}"
 
 
-# Packages of one room that stay apart: folder -> the packages that its files may not import.
+# Independent parts of one package: folder -> the parts that its files may not import.
 APART = {
     "sessions": ("sessions.live", "sessions.replay"),
     "sessions/live": ("sessions.replay",),

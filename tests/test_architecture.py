@@ -110,7 +110,7 @@ APART = {
 }
 
 
-def test_live_and_replay_sessions_share_only_what_lies_above_both() -> None:
+def test_live_and_replay_sessions_do_not_import_each_other() -> None:
     for path in SOURCES:
         forbidden = APART.get(path.relative_to(ROOT).parent.as_posix(), ())
         imported = [

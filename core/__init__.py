@@ -1,1 +1,1 @@
-"""What every room may use: records, errors, settings, clock, secrets. Standard library only."""
+"""Records, errors, settings, clock and secrets for all packages. Imports only the standard library."""

@@ -1,6 +1,6 @@
-"""Who may do what: roles, permissions, and the cameras and channels somebody is limited to.
+"""Access control: roles, permissions, and limits to cameras and channels (scopes).
 
-The values only. Who somebody is, is known by the account manager; which request needs what, by `web.access`.
+This module only defines the values. The account manager authenticates; `web.access` maps requests to permissions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 
 
 class Role(StrEnum):
-    """What a user is for; each may do what those before it may."""
+    """Role of a user or token, the least first; each role includes the permissions of the roles before it."""
 
     VIEWER = "viewer"
     REVIEWER = "reviewer"
@@ -21,7 +21,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a request needs."""
+    """Permission that a request requires."""
 
     LIVE = "live"
     RECORDINGS = "recordings"
@@ -30,7 +30,7 @@ class Permission(StrEnum):
 
 
 _ORDER = tuple(Role)
-_NEEDS = {
+_LEAST_ROLES = {
     Permission.LIVE: Role.VIEWER,
     Permission.RECORDINGS: Role.REVIEWER,
     Permission.OPERATE: Role.OPERATOR,
@@ -39,18 +39,18 @@ _NEEDS = {
 
 
 def permissions_of(role: Role) -> tuple[Permission, ...]:
-    """All that the role may do, the least first."""
-    return tuple(permission for permission, least in _NEEDS.items() if _ORDER.index(role) >= _ORDER.index(least))
+    """Return all permissions of a role, the least first."""
+    return tuple(permission for permission, least in _LEAST_ROLES.items() if _ORDER.index(role) >= _ORDER.index(least))
 
 
 def lesser(one: Role, other: Role) -> Role:
-    """The one of two roles that may do less."""
+    """Return the role with fewer permissions."""
     return min(one, other, key=_ORDER.index)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Cameras by id, each with its channels; None in the place of either: all of them."""
+    """Allowed cameras by id, each with its allowed channels. None allows all cameras, or all channels of a camera."""
 
     cameras: Mapping[int, frozenset[int] | None] | None = None
 
@@ -62,20 +62,20 @@ class Scope:
         return self.cameras is None or camera_id in self.cameras
 
     def channels_of(self, camera_id: int) -> frozenset[int] | None:
-        """The channels of a camera that may be seen; None: all. Empty where the camera may not be seen."""
+        """Return the allowed channels of a camera: None if all are, an empty set if the camera is not allowed."""
         if self.cameras is None:
             return None
         return self.cameras.get(camera_id, frozenset())
 
     def has_channel(self, camera_id: int, channel: int | None) -> bool:
-        """Whether a channel may be seen; one that nobody knows (None) only where all are allowed."""
+        """True if the channel is allowed; an unknown channel (None) only if all channels of the camera are."""
         if not self.has_camera(camera_id):
             return False
         channels = self.channels_of(camera_id)
         return channels is None or (channel is not None and channel in channels)
 
     def within(self, other: Scope) -> Scope:
-        """What both allow."""
+        """Return the intersection of both scopes."""
         if self.cameras is None or other.cameras is None:
             return other if self.cameras is None else self
         both: dict[int, frozenset[int] | None] = {}
@@ -95,10 +95,10 @@ EVERYTHING = Scope()
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a request comes from.
+    """The sender of a request.
 
-    `local`: somebody on this machine while there are no accounts. `key` names the session or the token
-    ("session:7", "token:3"): what is watched with it ends when it ends.
+    Kind "local": any user of this machine while there are no accounts. `key` names the login session or the API
+    token ("session:7", "token:3"); its streams end when that session or token ends.
     """
 
     kind: Literal["local", "session", "token"]
@@ -109,7 +109,10 @@ class Principal:
     key: str = ""
 
     def may(self, permission: Permission) -> bool:
-        """Managing is for all cameras or not at all: it makes users, tokens and cameras that no limit would hold."""
+        """True if this principal has the permission.
+
+        MANAGE requires an unlimited scope, because it creates users, tokens and cameras outside of any limit.
+        """
         if permission is Permission.MANAGE and self.scope.is_limited:
             return False
         return permission in permissions_of(self.role)
@@ -119,7 +122,7 @@ LOCAL = Principal("local", "this machine", Role.ADMIN)
 
 
 def scope_of(cameras: Collection[tuple[int, Collection[int] | None]] | None) -> Scope:
-    """A scope from pairs of camera id and channels (None: all of them)."""
+    """Return the scope of (camera id, channels) pairs. None as channels means all, None as pairs means all cameras."""
     if cameras is None:
         return EVERYTHING
     return Scope({camera_id: None if chosen is None else frozenset(chosen) for camera_id, chosen in cameras})

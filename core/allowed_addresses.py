@@ -1,10 +1,12 @@
-"""Where the app may connect to: devices on a network, and not what a hostile name or answer would have it reach.
+"""The addresses that the app may connect to: devices on a network, never the target of a hostile name or answer.
 
-Refused are addresses no device has, in every spelling (an IPv6 address may carry an IPv4 one), link-local ones (among
-them the metadata service of every cloud, 169.254.169.254), metadata services at other addresses, loopback, and the
-ports of other protocols. A name is resolved, all its addresses looked at, and connected to as an address. Where it led
-first it leads until the device there does not answer or the connection object goes (`place_of`): one name is one
-device. Loopback is open with ALLOW_LOOPBACK_DEVICES, and for the ports of our own pretend recorder.
+- Refused are, in every spelling (an IPv6 address may carry an IPv4 address): addresses that no device can have,
+  link-local addresses (among them 169.254.169.254, the metadata service of every cloud), metadata services at other
+  addresses, loopback, and the ports of other protocols.
+- Loopback is allowed with ALLOW_LOOPBACK_DEVICES, and for the ports of our own pretend recorder.
+- The clients resolve a name, check all its addresses, and connect to an address. The address at which SOAP first
+  reached the device is used for SOAP and RTSP (`place_of`) until the device does not answer there or its connection
+  object is closed: one name is one device, so a name server that changes its answer cannot redirect the app.
 """
 
 from __future__ import annotations
@@ -33,11 +35,12 @@ _METADATA = _networks(
     "fd00:42::42",
 )
 _NO_DEVICE = _networks("0.0.0.0/8", "224.0.0.0/3")  # this network; multicast, reserved, broadcast
-_DEVICES_BY_IPV6 = _networks("2000::/3", "fc00::/7")  # all that is handed out, and what a network gives itself
+_DEVICES_BY_IPV6 = _networks("2000::/3", "fc00::/7")  # global unicast as IANA allocates it, unique local (RFC 4193)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
-# Whose servers might take a line of HTTP or RTSP for one of theirs: the ports that browsers refuse (Fetch standard,
-# "port blocking") but for RTSP's own and 10080, where cameras are; then SMB, rsync, Docker, etcd, databases, desktops.
+# Servers of other protocols may take a line of HTTP or RTSP for a command of theirs. These are the ports that browsers
+# refuse (Fetch standard, "port blocking") except RTSP's ports and 10080, which cameras use; then SMB, rsync, Docker,
+# etcd, databases, remote desktops.
 # fmt: off
 _PORTS_OF_OTHERS = frozenset({
     1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
@@ -51,18 +54,18 @@ LOOPBACK_REFUSED = "an address of the app's own machine; the setting ALLOW_LOOPB
 
 
 class AddressRefused(CameraUnreachable):
-    """The address is one that the app does not connect to."""
+    """The app does not connect to this address."""
 
     code = "address_refused"
 
 
 def why_not_port(port: int) -> str | None:
-    """Why a port is refused, whoever names it; None where it is not."""
+    """Return the reason why a port is refused, both from users and from devices; None if it is allowed."""
     return f"port {port} belongs to another protocol" if port in _PORTS_OF_OTHERS else None
 
 
 class AllowedAddresses:
-    """The rules, and where names led. Safe between threads."""
+    """The rules, and the addresses at which named devices were reached. Thread-safe."""
 
     def __init__(self) -> None:
         self._allows_loopback = False
@@ -71,42 +74,42 @@ class AllowedAddresses:
         self._places: dict[str, str] = {}
 
     def allow_loopback(self, is_allowed: bool) -> None:
-        """Whether devices may be at loopback addresses."""
+        """Allow or refuse devices at loopback addresses."""
         self._allows_loopback = is_allowed
 
     def set_own(self, places: frozenset[tuple[str, int]]) -> None:
-        """Addresses and ports of the pretend recorder, which is ours."""
+        """Set the addresses and ports of our own pretend recorder, which are always allowed."""
         with self._lock:
             self._own = places
 
     def why_not(self, text: str, port: int | None = None) -> str | None:
-        """Why an address (as text, a zone cut off) is refused; None where it is not, or where it is a name."""
+        """Return the reason why an IP address is refused, None if it is allowed or a name. Ignore its IPv6 zone."""
         try:
             address: _Address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
         except ValueError:
             return None
-        return next((why for item in _ends_of(address) if (why := self._why_not(item, port))), None)
+        return next((why for item in _destinations_of(address) if (why := self._why_not(item, port))), None)
 
     def check(self, address: str, port: int) -> None:
-        """Right before a connection: AddressRefused."""
+        """Raise AddressRefused if the address or port is refused. Call it immediately before connecting."""
         why = why_not_port(port) or self.why_not(address, port)
         if why is not None:
-            raise AddressRefused(f"The app does not connect there: {why}.")
+            raise AddressRefused(f"The app does not connect to this address: {why}.")
 
-    # where names led
+    # addresses at which named devices were reached
 
     def place_of(self, name: str) -> str | None:
-        """The address that the device of this name was reached at, while that is to hold."""
+        """Return the address at which the device of this name was reached, or None."""
         with self._lock:
             return self._places.get(name)
 
     def reached(self, name: str, address: str) -> None:
-        """A device was reached at this address of its name."""
+        """Keep the address at which the device of this name was reached."""
         with self._lock:
             self._places[name] = address
 
     def forget(self, name: str) -> None:
-        """The name is resolved anew: its device does not answer there, or its connection object goes."""
+        """Forget the address of a name, because the device does not answer there or its connection was closed."""
         with self._lock:
             self._places.pop(name, None)
 
@@ -114,7 +117,7 @@ class AllowedAddresses:
         if address.is_loopback:
             return None if self._is_open(address, port) else LOOPBACK_REFUSED
         if address.is_link_local or _is_in(address, _METADATA):
-            return "link-local and metadata addresses are not asked"
+            return "link-local and metadata addresses are refused"
         if _is_in(address, _NO_DEVICE) or (address.version == 6 and not _is_in(address, _DEVICES_BY_IPV6)):
             return "no device can have this address"
         return None
@@ -127,8 +130,8 @@ def _is_in(address: _Address, networks: tuple[ipaddress.IPv4Network | ipaddress.
     return any(address in network for network in networks)
 
 
-def _ends_of(address: _Address) -> tuple[_Address, ...]:
-    """Where a packet to this address may end: the IPv4 addresses that it carries, else itself."""
+def _destinations_of(address: _Address) -> tuple[_Address, ...]:
+    """Return the possible destinations of a packet: the IPv4 addresses that this address carries, otherwise itself."""
     if isinstance(address, IPv4Address):
         return (address,)
     if address.teredo:
@@ -139,4 +142,4 @@ def _ends_of(address: _Address) -> tuple[_Address, ...]:
 
 
 allowed_addresses = AllowedAddresses()
-"""Of this process: the rules hold for every connection, whoever makes it. wiring.py sets them."""
+"""The one instance of this process, because the rules hold for every connection. wiring.py configures it."""

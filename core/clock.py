@@ -1,4 +1,4 @@
-"""Time, passed in as an object so that tests move it by hand."""
+"""Time, passed in as an object so that tests can move it by hand."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What a room may ask about time."""
+    """Source of the current time."""
 
     def now_utc(self) -> datetime:
-        """The wall clock, aware, in UTC."""
+        """Return the wall-clock time as an aware datetime in UTC."""
         ...
 
     def monotonic_s(self) -> float:
-        """Seconds that never jump; only differences mean something."""
+        """Return seconds on a clock that never jumps; only differences are meaningful."""
         ...
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The clocks of this machine."""
 
     def now_utc(self) -> datetime:
         return datetime.now(UTC)
@@ -30,5 +30,5 @@ class SystemClock:
 
 
 def rfc3339(moment_utc: datetime) -> str:
-    """`2026-11-22T10:00:00.000Z`: how every time leaves the API (RFC 3339, UTC, milliseconds)."""
+    """Format a time for the API: RFC 3339, UTC, milliseconds (`2026-11-22T10:00:00.000Z`)."""
     return moment_utc.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,24 +1,26 @@
-"""Everything that can go wrong and that a caller is told about.
+"""Errors that reach a user or an API client.
 
-AppError                        code                      what happened
+AppError                        code                      meaning
 ├── InvalidRequest              invalid_request           the request itself is wrong; names the fields
-├── NotLoggedIn                 login_needed, ...         nobody is logged in, or not with that password
-├── Forbidden                   forbidden                 somebody is, and may not do this
+├── NotLoggedIn                 login_needed, ...         no login, or a wrong user name or password
+├── Forbidden                   forbidden                 the user has no permission to do this
 ├── NotFound                    not_found                 no such camera, channel, media profile, session
-├── Conflict                    conflict, already_added   the request clashes with what there is
-├── LimitReached                stream_limit, ...         one of our own limits; says who uses it
-├── StorageFull                 storage_full              no room left for segments
+├── Conflict                    conflict, already_added   the request conflicts with the present state
+├── LimitReached                stream_limit, ...         a limit of the app; names the sessions that use it up
+├── StorageFull                 storage_full              no disk space left for segments
 ├── Unavailable                 not_ready, ...            not now; try again after `retry_after_s`
 └── DeviceError                                           the device is the reason
     ├── CameraUnreachable       camera_unreachable        no answer, refused, reset, timed out
-    ├── CameraAuthFailed        camera_auth_failed        it refuses the user name or password
-    ├── CameraUnsupported       camera_unsupported        it lacks a service or an operation
-    ├── CameraBadAnswer         camera_bad_answer         its answer is broken, hostile or too large
-    ├── CameraBusy              camera_busy               it refuses one more session (RTSP 453)
+    ├── CameraAuthFailed        camera_auth_failed        the device refuses the user name or password
+    ├── CameraUnsupported       camera_unsupported        the device lacks a service or an operation
+    ├── CameraBadAnswer         camera_bad_answer         the answer is broken, hostile or too large
+    ├── CameraBusy              camera_busy               the device refuses one more session (RTSP 453)
     └── CameraNoSignal          camera_no_signal          the channel exists and sends nothing
 
-`detail` is written by us for a person. It never holds a device's own text, a credential or a
-stack trace; those go to the log (device text quoted and cut) and to the health card.
+Packages define subclasses of these, such as `onvif_services.faults.SoapFault`.
+
+`detail` is our own text for a person. It never holds text of the device, a credential or a stack trace: text of
+the device (quoted and cut) and stack traces go to the log, credentials go nowhere.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ from dataclasses import dataclass
 
 
 class StartRefused(Exception):
-    """The app cannot start as things are; the message tells its owner why and what to do about it."""
+    """The app cannot start; the message tells its owner the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field of a request that was refused, and why."""
+    """A refused field of a request, and the reason."""
 
     field: str
     message: str
@@ -51,7 +53,7 @@ class AppError(Exception):
 
 
 class InvalidRequest(AppError):
-    """The request cannot be understood or is not allowed; `errors` names each field."""
+    """The request is malformed or has values that are not allowed; `errors` names each such field."""
 
     code = "invalid_request"
 
@@ -65,13 +67,13 @@ class InvalidRequest(AppError):
 
 
 class NotLoggedIn(AppError):
-    """Nobody is logged in, or name and password do not belong together."""
+    """The request has no valid login, or the user name or password is wrong."""
 
     code = "login_needed"
 
 
 class Forbidden(AppError):
-    """The account is not allowed to do this."""
+    """The user has no permission to do this."""
 
     code = "forbidden"
 
@@ -81,7 +83,7 @@ class NotFound(AppError):
 
 
 class Conflict(AppError):
-    """`existing_id` is the id of what stands in the way, where there is one (a camera)."""
+    """The request conflicts with the present state; `existing_id` is the id of the conflicting camera, if any."""
 
     code = "conflict"
 
@@ -91,7 +93,7 @@ class Conflict(AppError):
 
 
 class LimitReached(AppError):
-    """One of our own limits. `used_by` names what holds the places (stream ids)."""
+    """The app reached one of its own limits; `used_by` lists the ids of the streams that use it up."""
 
     code = "stream_limit"
 
@@ -113,7 +115,7 @@ class StorageFull(AppError):
 
 
 class Unavailable(AppError):
-    """Not now: the caller may try again after `retry_after_s` seconds."""
+    """The request cannot be served now; the caller may try again after `retry_after_s` seconds."""
 
     code = "not_ready"
 
@@ -137,7 +139,7 @@ class CameraAuthFailed(DeviceError):
 
 
 class CameraUnsupported(DeviceError):
-    """The device lacks something; `service` names it ("media", "replay", "snapshot", ...)."""
+    """The device lacks a service or an operation; `service` names it ("media", "replay", "snapshot", ...)."""
 
     code = "camera_unsupported"
 

@@ -1,7 +1,7 @@
-"""What a device has recorded: the values that cross a room's edge.
+"""Recordings of a device: the records that packages exchange.
 
-Every time here is UTC by the DEVICE's clock, as its answers have it. What a person or the API asks
-and gets is corrected by `correction_s`: the recordings room does that at its face, and nobody else.
+Every time here except in RecordedPlace is UTC by the DEVICE's clock, as in its answers. Users and the API see true
+UTC: the recording manager and the replay sessions convert, by `correction_s`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _METHODS = {
 
 
 class TrackType(StrEnum):
-    """ONVIF Recording Control, tt:TrackType."""
+    """tt:TrackType (ONVIF Recording Control)."""
 
     VIDEO = "video"
     AUDIO = "audio"
@@ -31,17 +31,17 @@ class TrackType(StrEnum):
 
 
 class SpanState(StrEnum):
-    """What we know of a stretch of time: four things that must never be confused."""
+    """Knowledge about a stretch of time: four states that must never be confused."""
 
     RECORDED = "recorded"
     NOT_RECORDED = "not_recorded"
     NOT_ASKED = "not_asked"
-    UNKNOWN = "unknown"  # the device cannot say what lies between its earliest and its latest
+    UNKNOWN = "unknown"  # the device cannot tell which parts between its earliest and latest time are recorded
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingTrack:
-    """One track of a recording. `data_from`, `data_until` are hints (devices answer 1970 or nothing)."""
+    """One track of a recording. `data_from` and `data_until` are hints: devices answer 1970 or nothing."""
 
     track_token: str
     type: TrackType
@@ -52,10 +52,10 @@ class RecordingTrack:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecording:
-    """A recording as the device lists it (tt:RecordingInformation): a container of tracks, often one a channel.
+    """A recording as the device lists it (tt:RecordingInformation): a container of tracks, often one per channel.
 
-    `source_id` is the video source token, or the token of whatever the device calls its source.
-    `job_source` is what GetRecordingJobs ties to it (a media profile or receiver token), where it says so.
+    `source_id` is the video source token, or another id that the device uses for its source. `job_source` is the media
+    profile or receiver token that GetRecordingJobs connects to the recording, "" if it names none.
     """
 
     recording_token: str
@@ -68,15 +68,15 @@ class DeviceRecording:
 
 
 Listed = tuple[tuple[DeviceRecording, ...], str]
-"""All recordings of a device in its order, and which service told: "search" or "recording"."""
+"""All recordings of a device in its order, and the ONVIF service that listed them: "search" or "recording"."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingSummary:
-    """GetRecordingSummary (ONVIF Recording Search 5.2), or what the recordings themselves add up to.
+    """GetRecordingSummary (ONVIF Recording Search 5.2), or the same figures computed from the list of recordings.
 
-    `service` is who answered: "search" or "recording". `zone_s`: the device's local time minus UTC, now;
-    None where it does not tell.
+    `service`: the ONVIF service that answered, "search" or "recording". `zone_s`: the device's present local time
+    minus UTC, None if the device does not tell it.
     """
 
     data_from: datetime | None
@@ -90,7 +90,7 @@ class RecordingSummary:
 class RecordingEvent:
     """One result of FindEvents. `active` is the first boolean of its data (IsRecording, IsDataPresent, State).
 
-    `is_start_state` marks a state asked for by IncludeStartState rather than a change (tt:StartStateEvent).
+    `is_start_state` marks a state at the beginning of the window (IncludeStartState, tt:StartStateEvent), not a change.
     """
 
     time: datetime
@@ -103,11 +103,11 @@ class RecordingEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventSearch:
-    """What FindEvents gave: sorted, inside the window, each once.
+    """Results of FindEvents: sorted, inside the window, each once.
 
-    `complete` is False where time, `should_stop` or the limit of 200,000 ended it first.
-    `has_start_states`: the device told states at the beginning of the window (IncludeStartState), or sent
-    earlier changes from which they follow; False means that they must be inferred from the changes.
+    `complete` is False if the deadline, `should_stop` or the limit of 200,000 events ended the search early.
+    `has_start_states` is True if the device sent states at the beginning of the window (IncludeStartState), or earlier
+    changes from which they follow; if False, they must be inferred from the changes.
     """
 
     events: tuple[RecordingEvent, ...]
@@ -117,7 +117,7 @@ class EventSearch:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time, from `start` up to, not including, `end`."""
+    """A stretch of time [start, end)."""
 
     start: datetime
     end: datetime
@@ -126,8 +126,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class PlainReplay:
-    """A vendor's own replay address, in which `{start}` and `{end}` stand for times in the form of its `kind`:
-    "dahua" (local time by the device, 2026_11_22_10_00_00) or "hikvision" (20261122T100000Z).
+    """A vendor's own replay address with placeholders `{start}` and `{end}` for times in the format of its `kind`:
+    "dahua" (the device's local time, 2026_11_22_10_00_00) or "hikvision" (UTC, 20261122T100000Z).
     `zone_s`: the device's local time minus UTC."""
 
     uri: str
@@ -139,15 +139,15 @@ FindPlain = Callable[[], tuple[PlainReplay, ...]]
 
 
 def no_plain_replays() -> tuple[PlainReplay, ...]:
-    """Where no maker's addresses are known, or allowed."""
+    """Return none: the default of a source without vendor addresses."""
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedPlace:
-    """A stretch of a channel's time, and the recording that plays it, as far as its device can tell.
+    """A stretch of a channel's time and the recording that contains it, as far as the device can tell.
 
-    By true UTC, unlike the rest of this file: it leaves the recordings room.
+    Times are true UTC, unlike in the rest of this file, because the recording manager has already converted them.
     """
 
     recording_token: str
@@ -157,11 +157,11 @@ class RecordedPlace:
 
 @dataclass(frozen=True, slots=True)
 class ReplaySource:
-    """Where a recording is played from: an RTSP address without user-info, and how to get in.
+    """RTSP address of a recording, without user-info, and the credential for it.
 
-    `device_key` names the device for its replay budget and its login attempts. `find_plain` gives
-    addresses to play without ONVIF's headers when the device cannot do those, in the order to be
-    tried; it may wait for the device, and raise a DeviceError.
+    `device_key` names the device for its replay budget and its login attempts. `find_plain` returns vendor addresses,
+    in the order in which to try them, for devices that cannot replay with ONVIF's headers; it may wait for the device
+    and raise a DeviceError.
     """
 
     camera_id: int
@@ -175,12 +175,11 @@ class ReplaySource:
 
 @dataclass(frozen=True, slots=True)
 class ReplayAbilities:
-    """What a recorder was seen to do; None where it has not shown yet.
+    """Replay abilities that a recorder has shown; None for those that it has not shown yet.
 
-    `method`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua",
-    "hikvision"; "" before anything was played. `seeks_in_session`: it takes another PLAY in an open
-    session. `has_times`: its packets carry the device's time. `beats_real_time`: it sends faster
-    than the recording plays when it is asked to (Rate-Control: no).
+    `method`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua", "hikvision"; "" before
+    the first replay. `seeks_in_session`: it accepts another PLAY in an open session. `has_times`: its packets carry the
+    device's time. `beats_real_time`: it sends faster than real time on request (Rate-Control: no).
     """
 
     method: str = ""
@@ -189,14 +188,14 @@ class ReplayAbilities:
     beats_real_time: bool | None = None
 
     def checks(self) -> tuple[ServiceCheck, ...]:
-        """As lines of the health card; nothing for what has not been seen."""
+        """Return the known abilities as lines of the health card."""
         lines: list[ServiceCheck] = []
         if self.method:
             is_onvif = self.method == "onvif"
             lines.append(ServiceCheck("replay by ONVIF", "ok" if is_onvif else "no", _METHODS.get(self.method, "")))
         for name, seen in (
             ("replay: seeks in an open session", self.seeks_in_session),
-            ("replay: times with the pictures", self.has_times),
+            ("replay: tells the time of each picture", self.has_times),
             ("replay: faster than real time", self.beats_real_time),
         ):
             if seen is not None:
@@ -205,10 +204,9 @@ class ReplayAbilities:
 
 
 def correction_s(offset_s: float | None) -> int:
-    """What to add to true time to get the device's, in whole seconds; 0 where its clock is right within 5 s.
+    """Return the whole seconds to add to true time to get the device's; 0 if its clock is right within 5 s.
 
-    Offsets are known to half a second only: applying small ones would blur every boundary that the
-    device itself gives exactly.
+    Offsets are known only to half a second: a small one would blur every boundary that the device gives exactly.
     """
     if offset_s is None or abs(offset_s) <= _CLOCK_IS_RIGHT_WITHIN_S:
         return 0
@@ -216,7 +214,7 @@ def correction_s(offset_s: float | None) -> int:
 
 
 class RecordingDevice(Protocol):
-    """A device as the recordings room sees it. Every call waits for it and may raise core.errors.DeviceError."""
+    """A device as the recording manager uses it. Every method waits for the device and may raise a DeviceError."""
 
     @property
     def info(self) -> DeviceInfo: ...
@@ -225,23 +223,26 @@ class RecordingDevice(Protocol):
     def clock_offset(self) -> ClockOffset | None: ...
 
     def recordings(self) -> Listed:
-        """CameraUnsupported without Profile G."""
+        """Return all recordings of the device. Raise CameraUnsupported without Profile G."""
         ...
 
     def recording_summary(self, listed: Listed) -> RecordingSummary:
-        """`listed` is what `recordings` gave: it tells what the device's own summary leaves open."""
+        """Return the summary; the result of `recordings()` in `listed` supplies the values that the device omits."""
         ...
 
     def recording_events(
         self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]
     ) -> EventSearch:
-        """Everything that happened to any recording in [start, end]. CameraUnsupported without event search."""
+        """Return all events of all recordings in [start, end]. Raise CameraUnsupported without event search."""
         ...
 
     def replay_uri(self, recording_token: str) -> str:
-        """rtsp:// of a recording at the configured host, without user-info. NotFound, InvalidRequest."""
+        """Return the RTSP address of a recording at the configured host, without user-info.
+
+        Raise NotFound for an unknown recording and InvalidRequest for an impossible token.
+        """
         ...
 
     def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
-        """The maker's own addresses for a channel's recordings, where it is known to have them."""
+        """Return the vendor's own replay addresses of a channel; none for a maker without known addresses."""
         ...

@@ -1,4 +1,4 @@
-"""The values that cross a room's edge: frozen, typed, without behaviour that needs a device."""
+"""Records that packages exchange: frozen, typed, without behaviour that needs a device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.secrets import Secret
 
 
 class CameraStatus(StrEnum):
-    """What we know about a device's answering."""
+    """State of the connection with a device."""
 
     CONNECTING = "connecting"
     ONLINE = "online"
@@ -36,7 +36,7 @@ class StreamKind(StrEnum):
 
 
 class ProfileRole(StrEnum):
-    """What a media profile is for within its channel."""
+    """Role of a media profile within its channel."""
 
     MAIN = "main"
     SUB = "sub"
@@ -45,7 +45,7 @@ class ProfileRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why something is not as it should be: `code` as in core.errors, `detail` for a person."""
+    """A problem of a channel, camera or stream: `code` as in core.errors, `detail` for a person."""
 
     code: str
     detail: str
@@ -53,7 +53,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a device is asked to let us in with. An empty user name means: none is sent."""
+    """User name and password for a device. With an empty user name, no credential is sent."""
 
     username: str
     password: Secret
@@ -72,7 +72,7 @@ class DeviceInfo:
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """Codec as FFmpeg names it (h264, hevc, mjpeg, mpeg4); None where nobody has said it yet."""
+    """Video format; `codec` as FFmpeg names it (h264, hevc, mjpeg, mpeg4). None for values that are not known yet."""
 
     codec: str
     width: int | None = None
@@ -84,7 +84,7 @@ class VideoFormat:
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """Codec as FFmpeg names it (aac, pcm_alaw, pcm_mulaw, adpcm_g722, g726)."""
+    """Audio format; `codec` as FFmpeg names it (aac, pcm_alaw, pcm_mulaw, adpcm_g722, g726)."""
 
     codec: str
     sample_rate: int | None = None
@@ -93,7 +93,7 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class MediaProfile:
-    """An ONVIF media profile: one source with one encoder. `service` is media or media2."""
+    """An ONVIF media profile: one video source with its encoders. `service` is "media" or "media2"."""
 
     profile_token: str
     name: str
@@ -109,8 +109,8 @@ class MediaProfile:
 class Channel:
     """One video source of a device. `number` counts from 1 in the device's own order.
 
-    `name` is what the user calls it, else what the device does, else "Channel 3". `problem` marks
-    a dead channel: camera_no_signal, camera_unreachable (no stream address), ...
+    `name` is the user's name for it, otherwise the device's, otherwise "Channel 3". `problem` marks a dead channel:
+    camera_no_signal, camera_unreachable (no stream address), ...
     """
 
     number: int
@@ -132,7 +132,7 @@ def channel_of_profile(channels: Iterable[Channel], profile_token: str) -> Chann
 
 @dataclass(frozen=True, slots=True)
 class StreamSource:
-    """Where a session gets its media: an RTSP address without user-info, and how to get in.
+    """RTSP address of a live stream, without user-info, and the credential for it.
 
     `device_key` names the device for its session budget and its login attempts.
     """
@@ -159,7 +159,7 @@ class FoundDevice:
 
 @dataclass(frozen=True, slots=True)
 class ClockOffset:
-    """device time minus ours, in seconds, and when it was measured."""
+    """Device time minus our time in seconds, and the time of the measurement."""
 
     offset_s: float
     measured_at: datetime
@@ -167,7 +167,7 @@ class ClockOffset:
 
 @dataclass(frozen=True, slots=True)
 class ServiceCheck:
-    """One line of the health card: what was tried, how it ended, how long it took."""
+    """One line of the health card: name of the check, its outcome (such as "ok", "no" or an error code), its time."""
 
     name: str
     outcome: str

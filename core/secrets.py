@@ -10,7 +10,7 @@ _FINGERPRINT_SALT = os.urandom(16)
 
 
 class Secret:
-    """Holds a password. `str`, `repr`, f-strings and pickling show or give nothing of it."""
+    """A password that `str`, `repr` and f-strings hide and that cannot be pickled."""
 
     __slots__ = ("_value",)
 
@@ -18,11 +18,11 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself: only for the code that signs a request or encrypts a row."""
+        """Return the password: only for code that signs a request or encrypts a row."""
         return self._value
 
     def fingerprint(self) -> str:
-        """Tells two secrets apart within this process; useless outside of it."""
+        """Return a keyed hash that tells two secrets apart within this process and is useless outside of it."""
         return hmac.new(_FINGERPRINT_SALT, self._value.encode(), hashlib.sha256).hexdigest()[:16]
 
     def __repr__(self) -> str:

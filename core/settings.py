@@ -1,6 +1,6 @@
 """Settings from the environment, typed, checked and documented in one place.
 
-`docs/SETTINGS.md` lists the same names; a test holds the two together.
+`docs/SETTINGS.md` lists the same names; `tests/test_docs.py` compares them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(Exception):
-    """One or more settings cannot be used; the message names each."""
+    """One or more settings are invalid; the message names each."""
 
 
 def _setting(default: Any, text: str, *, low: float | None = None, high: float | None = None) -> Any:
@@ -26,12 +26,12 @@ def _setting(default: Any, text: str, *, low: float | None = None, high: float |
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Each field is the setting of the same name in capitals; lengths are in the unit named."""
+    """All settings. A field's environment variable is its name in capitals; suffixes (`_s`, `_bytes`) are units."""
 
     host: str = _setting("127.0.0.1", "Address to listen on. Only loopback while there is no account.")
     port: int = _setting(5001, "Port to listen on.", low=1, high=65535)
-    trusted_hosts: str = _setting("", "Names by which the app may be asked, besides those of this machine.")
-    trusted_proxies: str = _setting("", "Addresses or networks of reverse proxies whose X-Forwarded-For is believed.")
+    trusted_hosts: str = _setting("", "Host names of the app, besides those of this machine.")
+    trusted_proxies: str = _setting("", "Addresses or networks of reverse proxies whose X-Forwarded-For is trusted.")
     tls_cert: Path | None = _setting(None, "Certificate (PEM) to serve HTTPS with; TLS_KEY belongs to it.")
     tls_key: Path | None = _setting(None, "Private key (PEM) of TLS_CERT.")
     accel_prefix: str = _setting("", "Address prefix under which nginx itself sends segments (X-Accel-Redirect).")
@@ -42,51 +42,51 @@ class Settings:
     )
     ffmpeg: str = _setting("", "Path of an ffmpeg to use instead of the bundled one.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
-    request_threads: int = _setting(48, "Requests answered side by side.", low=8, high=512)
+    request_threads: int = _setting(48, "Requests answered at the same time.", low=8, high=512)
     segment_s: float = _setting(2.0, "Length of a live segment; never shorter than the camera's GOP.", low=1, high=10)
     playlist_segments: int = _setting(10, "Segments kept in a live playlist.", low=3, high=100)
-    playlist_wait_s: float = _setting(10.0, "How long the playlist of a starting session may wait.", low=0, high=30)
-    max_sessions: int = _setting(32, "Sessions at once, live and replay together.", low=1, high=512)
-    max_sockets: int = _setting(256, "Pages at once that watch live over a WebSocket.", low=1, high=4096)
-    max_transcodes: int = _setting(2, "Sessions at once that encode video.", low=0, high=64)
+    playlist_wait_s: float = _setting(10.0, "Longest wait for the playlist of a starting session.", low=0, high=30)
+    max_sessions: int = _setting(32, "Most sessions at a time, live and replay together.", low=1, high=512)
+    max_sockets: int = _setting(256, "Most pages at a time that watch live over a WebSocket.", low=1, high=4096)
+    max_transcodes: int = _setting(2, "Most sessions at a time that encode video.", low=0, high=64)
     idle_end_s: float = _setting(30.0, "A session ends this long after its last viewer.", low=1, high=86400)
-    unwatched_end_s: float = _setting(300.0, "A session that nobody ever watched ends after this.", low=1, high=86400)
+    unwatched_end_s: float = _setting(300.0, "A session that never had a viewer ends after this.", low=1, high=86400)
     replay_session_bytes: int = _setting(
-        500_000_000, "Most that one replay session keeps in its folder.", low=10_000_000
+        500_000_000, "Most bytes that one replay session keeps in its folder.", low=10_000_000
     )
-    stall_after_s: float = _setting(8.0, "No new segment for this long: stalled.", low=2, high=120)
-    min_free_bytes: int = _setting(200_000_000, "Free disk below which sessions pause.", low=0)
+    stall_after_s: float = _setting(8.0, "A session without a new segment for this long is stalled.", low=2, high=120)
+    min_free_bytes: int = _setting(200_000_000, "Free disk space below which sessions pause.", low=0)
     device_timeout_s: float = _setting(10.0, "Total time for one ONVIF call.", low=1, high=120)
-    rtsp_timeout_s: float = _setting(10.0, "Time for an RTSP answer, and without media.", low=1, high=120)
-    device_live_sessions: int = _setting(32, "Live RTSP sessions at once with one device.", low=1, high=512)
-    device_replay_sessions: int = _setting(2, "Replay RTSP sessions at once with one device.", low=1, high=64)
+    rtsp_timeout_s: float = _setting(10.0, "Longest wait for an RTSP answer, and for media.", low=1, high=120)
+    device_live_sessions: int = _setting(32, "Most live RTSP sessions at a time with one device.", low=1, high=512)
+    device_replay_sessions: int = _setting(2, "Most replay RTSP sessions at a time with one device.", low=1, high=64)
     allow_loopback_devices: bool = _setting(
-        False, "Let cameras be added that run on this machine; the pretend recorder needs it not."
+        False, "Allow cameras at a loopback address of this machine; the pretend recorder does not need this."
     )
     vendor_replay: bool = _setting(
-        False, "Try a maker's own replay addresses (Dahua, Hikvision) where ONVIF replay does not work."
+        False, "Try a maker's own replay addresses (Dahua, Hikvision) if ONVIF replay does not work."
     )
     keep_connected: str = _setting(
-        "", "Channels kept connected for a first picture at once: 1:3 (camera 1, channel 3), 1:*, 1:3/main; else sub."
+        "", "Channels kept connected for an immediate picture: 1:3 (camera 1, channel 3, sub profile), 1:*, 1:3/main."
     )
-    login_retry_s: float = _setting(300.0, "A refused password is tried again after this.", low=1, high=86400)
+    login_retry_s: float = _setting(300.0, "The app tries a refused password again after this.", low=1, high=86400)
     login_idle_s: float = _setting(7 * 86400.0, "A login ends after this long without use.", low=60, high=366 * 86400)
     login_max_s: float = _setting(30 * 86400.0, "A login ends after this in any case.", low=60, high=366 * 86400)
-    discovery_s: float = _setting(3.0, "How long a network search listens.", low=0.5, high=30)
+    discovery_s: float = _setting(3.0, "Length of a search of the local network.", low=0.5, high=30)
 
     @property
     def host_names(self) -> frozenset[str]:
-        """TRUSTED_HOSTS in lower case."""
+        """Return the names of TRUSTED_HOSTS in lower case."""
         return frozenset(self.trusted_hosts.lower().replace(",", " ").split())
 
     @property
     def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        """TRUSTED_PROXIES. ValueError for what is no address and no network."""
+        """Return the networks of TRUSTED_PROXIES. Raise ValueError for an item that is neither address nor network."""
         return tuple(ipaddress.ip_network(text) for text in self.trusted_proxies.replace(",", " ").split())
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach the app."""
+        """True if only this machine can reach the app."""
         return is_loopback(self.host)
 
     @property
@@ -95,7 +95,7 @@ class Settings:
 
     @property
     def key_file(self) -> Path:
-        """Where the encryption key lives: apart from the data, so that a copy of it opens nothing."""
+        """Return the file of the encryption key: apart from the data, so that a copy of the data opens no camera."""
         if self.secret_key_file is not None:
             return self.secret_key_file
         base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -103,10 +103,10 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Reads every setting; SettingsError lists all that cannot be used, not just the first."""
+        """Read all settings. Raise SettingsError, which lists every invalid setting, not only the first."""
         source = os.environ if environ is None else environ
         values: dict[str, Any] = {}
-        wrong: list[str] = []
+        problems: list[str] = []
         for item in fields(cls):
             raw = source.get(item.name.upper(), "").strip()
             if not raw:
@@ -114,17 +114,17 @@ class Settings:
             try:
                 values[item.name] = _parse(str(item.type), raw, item.metadata)
             except ValueError as error:
-                wrong.append(f"{item.name.upper()}={raw!r}: {error}")
+                problems.append(f"{item.name.upper()}={raw!r}: {error}")
         if values.get("log_level", "INFO") not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-            wrong.append("LOG_LEVEL: one of DEBUG, INFO, WARNING, ERROR")
-        wrong += _clashes(values)
-        if wrong:
-            raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(wrong))
+            problems.append("LOG_LEVEL: must be DEBUG, INFO, WARNING or ERROR")
+        problems += _invalid_values(values)
+        if problems:
+            raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(problems))
         return cls(**values)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address means this machine only."""
+    """True if a host name or address is "localhost" or a loopback address."""
     if host == "localhost":
         return True
     try:
@@ -133,12 +133,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _clashes(values: Mapping[str, Any]) -> list[str]:
-    """What each setting alone may be, but not so or not together."""
-    wrong = []
+def _invalid_values(values: Mapping[str, Any]) -> list[str]:
+    """Return complaints about values of the right type that are still invalid, alone or together."""
+    problems = []
     if ("tls_cert" in values) != ("tls_key" in values):
-        wrong.append("TLS_CERT and TLS_KEY: both or none")
-    wrong += [
+        problems.append("TLS_CERT and TLS_KEY: set both or none")
+    problems += [
         f"{name.upper()}={values[name]}: no such file"
         for name in ("tls_cert", "tls_key")
         if name in values and not values[name].is_file()
@@ -147,25 +147,25 @@ def _clashes(values: Mapping[str, Any]) -> list[str]:
         try:
             ipaddress.ip_network(text)
         except ValueError:
-            wrong.append(f"TRUSTED_PROXIES: {text!r} is no address and no network")
-    wrong += [
-        f"TRUSTED_HOSTS: {text!r} is no host name (without port, without *)"
+            problems.append(f"TRUSTED_PROXIES: {text!r} is neither an address nor a network")
+    problems += [
+        f"TRUSTED_HOSTS: {text!r} is not a host name (write it without a port and without *)"
         for text in values.get("trusted_hosts", "").lower().replace(",", " ").split()
         if not _HOST_NAME.fullmatch(text)
     ]
-    wrong += [
-        f"KEEP_CONNECTED: {text!r} is none; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
+    problems += [
+        f"KEEP_CONNECTED: {text!r} is not a channel; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
         for text in values.get("keep_connected", "").replace(",", " ").split()
-        if not _KEPT.fullmatch(text)
+        if not _KEPT_CHANNEL.fullmatch(text)
     ]
     if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
-        wrong.append("ACCEL_PREFIX: a name between two slashes, such as /streams-by-nginx/")
-    return wrong
+        problems.append("ACCEL_PREFIX: must be a name between two slashes, such as /streams-by-nginx/")
+    return problems
 
 
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]")
-_KEPT = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
-_WORDS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
+_KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
+_BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
 
 
 def _parse(kind: str, raw: str, limits: Mapping[str, Any]) -> str | int | float | bool | Path:
@@ -174,15 +174,15 @@ def _parse(kind: str, raw: str, limits: Mapping[str, Any]) -> str | int | float 
     if kind == "str":
         return raw
     if kind == "bool":
-        if raw.lower() not in _WORDS:
-            raise ValueError("yes or no")
-        return _WORDS[raw.lower()]
+        if raw.lower() not in _BOOLEANS:
+            raise ValueError("must be yes or no")
+        return _BOOLEANS[raw.lower()]
     number: int | float
     try:
         number = int(raw) if kind == "int" else float(raw)
     except ValueError:
-        raise ValueError("a whole number is needed" if kind == "int" else "a number is needed") from None
+        raise ValueError("must be a whole number" if kind == "int" else "must be a number") from None
     low, high = limits["low"], limits["high"]
     if number != number or (low is not None and number < low) or (high is not None and number > high):
-        raise ValueError(f"from {low} to {high}" if high is not None else f"at least {low}")
+        raise ValueError(f"must be from {low} to {high}" if high is not None else f"must be at least {low}")
     return number

@@ -1,4 +1,4 @@
-"""Lists that are kept as JSON text: read leniently, for our own older versions wrote them."""
+"""Lists stored as JSON text. Reading is lenient, because older versions of the app may have written them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _T = TypeVar("_T")
 
 
 def read_list(text: str, read: Callable[[Any], _T]) -> tuple[_T, ...]:
-    """What `read` makes of each item; one that it cannot read (AttributeError, LookupError, TypeError, ValueError)
-    is left out, and text that is no list is an empty one."""
+    """Return `read(item)` for each item of a JSON list; leave out items for which `read` raises AttributeError,
+    LookupError, TypeError or ValueError. Return () if the text is not a JSON list."""
     try:
         items = json.loads(text)
     except ValueError:

@@ -1,6 +1,11 @@
-"""ONVIF, one module a service: SOAP in, records of core out.
+"""ONVIF, one module per service: SOAP in, frozen dataclasses out.
 
-`connection.DeviceConnection` is the way to one device; `media`, `snapshot`, `events` and `ptz` read
-and steer through it; `discovery` and `probe` find devices before there is a connection. No zeep
-or lxml object and no error but those of core.errors crosses this room's edge.
+`connection.DeviceConnection` is the connection with one device. `media`, `snapshot`, `events`, `ptz`, `replay`,
+`recording_control` and `recording_search` (with `searches`) call the device through it; `discovery` and `probe` find
+devices before there is a connection.
+
+Results are records of `core.records` and `core.recordings`, and dataclasses that these modules define (such as
+`events.EventMessage` and `ptz.Preset`). No zeep object leaves the package; lxml elements do so only from
+`DeviceConnection.call`, which is meant for the modules above. Errors are those of `core.errors`, `faults.SoapFault`
+(the device refuses the request; callers read its codes), and `wsdl.SpecsMissing` (an incomplete installation).
 """

@@ -1,8 +1,8 @@
-"""Addresses that a device names, brought back to the host the user configured.
+"""Rewriting of addresses in a device's answers to the host that the user configured.
 
-Behind NAT, or on its wrong interface, a device names addresses that lead nowhere; a hostile one
-names somebody else. So the host is always ours, the port ours for HTTP and the device's for RTSP,
-and of the rest only path and query are taken.
+Behind NAT, or with several interfaces, a device names addresses that we cannot reach; a hostile device names another
+host. So the host is always the configured one, the port is the configured one for HTTP and the device's for RTSP, and
+only path and query are taken from the answer.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from core.errors import CameraBadAnswer
 MAX_ADDRESS = 2048
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
 
-# What may stay as it is in a path or a query (RFC 3986 pchar, "/", "?", and an existing "%").
-_KEPT = "/?:@!$&'()*+,;=-._~%[]|"
+# Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
+_UNESCAPED = "/?:@!$&'()*+,;=-._~%[]|"
 
 
 def authority(host: str, port: int) -> str:
-    """`host:port`, with brackets around an IPv6 address."""
+    """Return `host:port`, with brackets around an IPv6 address."""
     return f"{bracketed(host)}:{port}"
 
 
@@ -34,10 +34,10 @@ def bracketed(host: str) -> str:
 
 
 def rewrite_http(address: str, host: str, port: int) -> str:
-    """An XAddr, snapshot or subscription address at the configured host and ONVIF port.
+    """Return an XAddr, snapshot or subscription address at the configured host and ONVIF port; accept a bare path.
 
-    A bare path is taken as one. CameraBadAnswer for any other scheme than http and https, control
-    characters, or more than 2,048 characters.
+    Raise CameraBadAnswer for a scheme other than http and https, for control characters, and for an address that is
+    empty, has no host or is longer than 2,048 characters.
     """
     if address.startswith("/") and not address.startswith("//"):
         address = "http://device" + address
@@ -46,21 +46,24 @@ def rewrite_http(address: str, host: str, port: int) -> str:
 
 
 def rewrite_rtsp(address: str, host: str) -> str:
-    """A stream address at the configured host, at the device's own RTSP port, without user-info."""
+    """Return a stream address at the configured host and the device's own RTSP port, without user-info.
+
+    Raise CameraBadAnswer as `rewrite_http` does, and for a port that is invalid or belongs to another protocol.
+    """
     parts = _split(address, set(RTSP_PORTS))
     try:
         port = parts.port
     except ValueError as error:
-        raise CameraBadAnswer("The device names a stream address with an impossible port.") from error
+        raise CameraBadAnswer("The device names a stream address with an invalid port.") from error
     if port == 0:
-        raise CameraBadAnswer("The device names a stream address with an impossible port.")
+        raise CameraBadAnswer("The device names a stream address with an invalid port.")
     if port and (why := why_not_port(port)):
-        raise CameraBadAnswer(f"The device names a stream address that is not used: {why}.")
+        raise CameraBadAnswer(f"The device names a stream address that the app refuses: {why}.")
     return f"{parts.scheme}://{authority(host, port or RTSP_PORTS[parts.scheme])}{_path_and_query(parts)}"
 
 
 class _Parts:
-    """The pieces of an address that are looked at; urlsplit's errors are the device's."""
+    """The parts of an address; raises CameraBadAnswer if urlsplit cannot read it. `port` may raise ValueError."""
 
     def __init__(self, address: str) -> None:
         try:
@@ -86,12 +89,12 @@ def _split(address: str, schemes: set[str]) -> _Parts:
         raise CameraBadAnswer("The device names an address with control characters.")
     parts = _Parts(address)
     if parts.scheme not in schemes:
-        raise CameraBadAnswer(f"The device names an address that is not {' or '.join(sorted(schemes))}.")
+        raise CameraBadAnswer(f"The device names an address that does not begin with {' or '.join(sorted(schemes))}.")
     if not parts.host:
         raise CameraBadAnswer("The device names an address without a host.")
     return parts
 
 
 def _path_and_query(parts: _Parts) -> str:
-    path = quote(parts.path, safe=_KEPT) or "/"
-    return f"{path}?{quote(parts.query, safe=_KEPT)}" if parts.query else path
+    path = quote(parts.path, safe=_UNESCAPED) or "/"
+    return f"{path}?{quote(parts.query, safe=_UNESCAPED)}" if parts.query else path

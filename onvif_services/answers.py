@@ -1,8 +1,7 @@
-"""What a device answered, read as if it were written by an attacker.
+"""Reading of a device's answers, which are treated as if an attacker had written them.
 
-Answers are read from the raw XML by local name: the order of elements, the prefixes and the
-schema's cardinalities are those of the device (real ones differ from the schema, and zeep then
-gives None in silence). Requests are built by zeep from the WSDL.
+Elements are read from the raw XML by local name, in any order, with any prefix and in any number: real devices differ
+from the schema, and zeep then silently returns None. zeep is only used to build requests from the WSDL.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ MAX_TOKEN = 256  # the schema says 64 (tt:ReferenceToken); some recorders use mo
 
 
 class MalformedXml(CameraBadAnswer):
-    """Not well-formed: one device may be read in recover mode from then on."""
+    """The XML is not well-formed; DeviceConnection may read such a device in recover mode."""
 
 
 def parse_xml(body: bytes, *, recover: bool = False) -> Element:
-    """The root element of an answer.
+    """Parse an answer and return its root element.
 
-    No DTD, so no entities; nothing is fetched; at most libxml2's own depth of 256. MalformedXml if
-    it is not well-formed, CameraBadAnswer if it is hostile.
+    The parser accepts no DTD (so no entities), fetches nothing, and keeps libxml2's depth limit of 256. Raise
+    MalformedXml if the XML is not well-formed and CameraBadAnswer if it declares a document type.
     """
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise CameraBadAnswer("The device's answer declares a document type, which SOAP forbids.")
@@ -48,28 +47,28 @@ def parse_xml(body: bytes, *, recover: bool = False) -> Element:
     except (etree.XMLSyntaxError, ValueError) as error:
         raise MalformedXml("The device's answer is not well-formed XML.") from error
     if root is None:  # recover mode found nothing at all
-        raise MalformedXml("The device's answer holds no XML.")
-    # UTF-16 hides a DOCTYPE from the look at the bytes above.
+        raise MalformedXml("The device's answer contains no XML.")
+    # UTF-16 hides a DOCTYPE from the check of the bytes above.
     if root.getroottree().docinfo.internalDTD is not None:
         raise CameraBadAnswer("The device's answer declares a document type, which SOAP forbids.")
     return root
 
 
 def local_name(element: Element) -> str:
-    """The name without namespace and without an undeclared prefix; "" for what is no element."""
+    """Return the name without namespace and without an undeclared prefix; "" for a comment or an instruction."""
     if not isinstance(element.tag, str):
         return ""
     return element.tag.rpartition("}")[2].rpartition(":")[2]
 
 
 def children(element: Element | None, name: str) -> Iterator[Element]:
-    """The direct children of that local name, in the device's order."""
+    """Yield the direct children with this local name, in the device's order."""
     if element is not None:
         yield from (child for child in element if local_name(child) == name)
 
 
 def child(element: Element | None, *path: str) -> Element | None:
-    """Follows the first child of each name; None where the way ends."""
+    """Return the element at a path of local names (the first match at each step), or None."""
     for name in path:
         element = next(children(element, name), None)
     return element
@@ -81,29 +80,29 @@ def descendants(element: Element | None, name: str) -> Iterator[Element]:
 
 
 def raw_text(element: Element | None, *path: str) -> str:
-    """The text at the end of a path, surrounding space removed; "" if there is none."""
+    """Return the text of the element at a path without surrounding space; "" if there is none."""
     found = child(element, *path) if path else element
     return (found.text or "").strip() if found is not None else ""
 
 
 def text(element: Element | None, *path: str) -> str:
-    """As raw_text, fit to be shown: printable, at most 128 characters."""
+    """Return `raw_text` cleaned for display: printable, at most 128 characters."""
     return clean(raw_text(element, *path))
 
 
 def clean(value: str) -> str:
-    """Printable on one line, at most 128 characters: no control, bidi or zero-width characters."""
+    """Return one printable line of at most 128 characters, without control, bidi or zero-width characters."""
     shown = "".join(char if char.isprintable() else " " for char in value[: MAX_TEXT * 8])
     return " ".join(shown.split())[:MAX_TEXT].rstrip()
 
 
 def token(element: Element | None, name: str = "token") -> str:
-    """A reference token from an attribute, exactly as the device wrote it; "" if it cannot be used."""
+    """Return a reference token from an attribute, exactly as the device wrote it; "" if it is missing or unusable."""
     return checked_token(element.get(name) or "") if element is not None else ""
 
 
 def checked_token(value: str) -> str:
-    """The token itself, or "" when it is longer than any token or holds unprintable characters."""
+    """Return the token unchanged, or "" if it is longer than 256 characters or contains unprintable ones."""
     return value if len(value) <= MAX_TOKEN and value.isprintable() else ""
 
 
@@ -111,7 +110,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 
 
 def number(value: str | None, *, low: float = 0, high: float = 1e9) -> float | None:
-    """A number within its limits, or None: what a device writes is a hint, not a promise."""
+    """Return a number within the limits, otherwise None: figures of a device are hints, not promises."""
     if not value or not _NUMBER.fullmatch(value.strip()):
         return None
     found = float(value)
@@ -124,23 +123,23 @@ def whole(value: str | None, *, low: int = 0, high: int = 1_000_000_000) -> int 
 
 
 def is_true(value: str | None) -> bool:
-    """xsd:boolean, and the TRUE that some recorders write."""
+    """True for an xsd:boolean that is true, and for TRUE, which some recorders write."""
     return (value or "").strip().lower() in {"true", "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A SOAP fault: the codes' local names from the outside in, and the device's words, cleaned."""
+    """A SOAP fault: the local names of its codes from the outermost in, and the device's reason text, cleaned."""
 
     codes: tuple[str, ...]
     reason: str
 
 
 def read_fault(root: Element) -> Fault | None:
-    """The fault of an answer, SOAP 1.1 or 1.2, declared prefixes or not; None if there is none."""
+    """Return the SOAP 1.1 or 1.2 fault of an answer, or None. Undeclared prefixes are accepted."""
     fault = child(root, "Body", "Fault")
     if fault is None:
-        fault = child(root, "Fault")  # some firmware forgets the body
+        fault = child(root, "Fault")  # some firmware omits the Body element
     if fault is None:
         return None
     values = [raw_text(fault, "faultcode")]
@@ -151,10 +150,10 @@ def read_fault(root: Element) -> Fault | None:
 
 
 def read_payload(root: Element, operation: str) -> Element:
-    """The operation's answer element; CameraBadAnswer if the body holds something else."""
+    """Return the operation's response element. Raise CameraBadAnswer if the body contains another element."""
     body = child(root, "Body")
     wanted = operation + "Response"
     found = child(body, wanted)
     if found is None:
-        raise CameraBadAnswer(f"The device's answer to {operation} holds no {wanted}.")
+        raise CameraBadAnswer(f"The device's answer to {operation} contains no {wanted}.")
     return found

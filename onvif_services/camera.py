@@ -1,9 +1,9 @@
-"""onvif-zeep's ONVIFCamera, kept from what it does by itself.
+"""A subclass of onvif-zeep's ONVIFCamera without its side effects.
 
-As shipped it talks to the device in its constructor (and leaves a PullPoint subscription behind each
-time), reads only the top level of GetCapabilities, uses addresses as the device says them, deletes
-http_proxy from this process's environment, remembers the first device's services on the class, and
-its import configures logging. This module is the only one that imports it.
+The original talks to the device in its constructor (and leaves a PullPoint subscription behind each time), reads only
+the top level of GetCapabilities, uses the device's addresses unchanged, deletes http_proxy from this process's
+environment, stores the first device's services on the class, and configures logging when it is imported. This module
+is the only one that imports it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from onvif_services.faults import unsupported
 from onvif_services.transport import CappedTransport
 from onvif_services.username_token import StatelessToken
 
-# Importing onvif calls logging.basicConfig(INFO), which does nothing where the root has a handler,
-# and silences zeep.client; both are undone.
+# Importing onvif calls logging.basicConfig(INFO), which does nothing if the root logger has a handler, and silences
+# zeep.client. The handler here prevents the first; the level is restored afterwards.
 _guard = logging.NullHandler()
 _zeep_level = logging.getLogger("zeep.client").level
 logging.getLogger().addHandler(_guard)
@@ -37,13 +37,13 @@ DEVICE_PATH = "/onvif/device_service"  # ONVIF Core, "Device service": the fixed
 
 
 class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type hints
-    """The services of one device. Its constructor does nothing but remember.
+    """The zeep services of one device. The constructor only stores its arguments.
 
     `xaddrs` maps namespaces to addresses that are already rewritten to the configured host.
     """
 
     def __init__(self, host: str, port: int, transport: CappedTransport, token: StatelessToken) -> None:
-        # not super().__init__: see above. These are the attributes its other methods use.
+        # Not super().__init__, because it talks to the device. The other methods of ONVIFCamera use these attributes.
         self.host = host
         self.port = port
         self.user = ""
@@ -62,16 +62,16 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
         self._token = token
 
     def update_xaddrs(self) -> None:
-        """Nothing: the connection fills `xaddrs`, from GetServices first."""
+        """Do nothing: DeviceConnection sets `xaddrs`, from GetServices first."""
 
     def set_addresses(self, addresses: dict[str, str]) -> None:
-        """Short service names to addresses; services made before are made again when next used."""
+        """Set the addresses by short service name. Services created before are created anew at their next use."""
         with self.services_lock:
             self.xaddrs = {wsdl.DEFINITIONS[name].namespace: address for name, address in addresses.items()}
             self.services.clear()
 
     def get_definition(self, name: str, portType: str | None = None) -> tuple[str, str, str]:  # noqa: ARG002, N803 # as overridden
-        """Address, WSDL file and binding of a service; CameraUnsupported if the device lists none."""
+        """Return address, WSDL file and binding of a service. Raise CameraUnsupported if the device lists none."""
         definition = wsdl.DEFINITIONS["device" if name == "devicemgmt" else name]
         if definition.name == "device":
             address: str | None = f"http://{authority(self.host, self.port)}{DEVICE_PATH}"
@@ -82,7 +82,7 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
         return address, str(definition.path), definition.binding_name
 
     def create_onvif_service(self, name: str, from_template: bool = True, portType: str | None = None) -> ONVIFService:  # noqa: ARG002, N803 # as overridden
-        """The service, made once, on the documents that all devices share."""
+        """Return the service, created once, on the WSDL document that all devices share."""
         with self.services_lock:
             if name not in self.services:
                 address, file, binding = self.get_definition(name, portType)
@@ -92,9 +92,9 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
             return self.services[name]
 
     def proxy(self, name: str, address: str | None = None) -> ServiceProxy:
-        """zeep's own proxy of a service, whose calls raise what happened and not ONVIFError.
+        """Return zeep's own proxy of a service, whose calls raise the original error instead of ONVIFError.
 
-        With an address (already rewritten) for that one, as a PullPoint subscription needs.
+        `address` (already rewritten) replaces the service's own, as a PullPoint subscription needs.
         """
         if address is not None:
             return self._client().create_service(wsdl.DEFINITIONS[name].binding_name, address)  # type: ignore[no-untyped-call, no-any-return] # zeep has few type hints
@@ -108,7 +108,7 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
         return True
 
     def _client(self) -> Client:
-        # raw_response: answers are read by onvif_services.answers, from the XML itself
+        # raw_response, because onvif_services.answers reads the XML itself
         return Client(  # type: ignore[no-untyped-call] # zeep has few type hints
             wsdl.shared_document(), wsse=self._token, transport=self.transport, settings=Settings(raw_response=True)
         )

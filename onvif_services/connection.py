@@ -1,7 +1,7 @@
-"""The connection to one device: built once, kept, used by many threads.
+"""The connection with one device: created once and shared by many threads.
 
-It holds what was learned of the device (services, clock, kind of log-in, quirks) and no socket:
-every call is one short HTTP exchange with a deadline. Nothing happens in the constructor.
+It keeps knowledge about the device (services, clock, kind of log-in, quirks) but no socket: every call is one short
+HTTP exchange with a deadline. The constructor sends nothing.
 """
 
 from __future__ import annotations
@@ -42,30 +42,31 @@ CALLS_AT_ONCE = 4
 _CLOCK_MOVED_S = 2.0  # times are whole seconds; devices accept tokens some seconds off
 _HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half a second is missing
 
-# ONVIF Core, access class PRE_AUTH: a device answers these to anybody, so they are asked without a
-# credential first and cost no log-in.
+# ONVIF Core, access class PRE_AUTH: a device answers these without a log-in, so they are sent without a credential
+# first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
 
-_NEEDS_LOGIN = "The device wants a user name and password, and none is set."
+_NEEDS_LOGIN = "The device requires a user name and password, but none is set."
 _REFUSED = "The device refuses this user name or password."
 
 
 class _NotAllowed(CameraUnsupported):
-    """The password is right, but this account may not do that. Not asked again before open()."""
+    """The password is right, but the account has no permission for this operation. Not sent again before open()."""
 
     def __init__(self, service: str, operation: str) -> None:
-        super().__init__(f"The account on the device may not use {operation} of {service}.", service=service)
+        super().__init__(
+            f"The account on the device has no permission for {operation} of the {service} service.", service=service
+        )
 
 
 class DeviceConnection:
-    """One device, from its address and a credential. Thread-safe; at most four calls at once.
+    """One device, given its address and a credential. Thread-safe; at most four calls at a time.
 
-    `open()` first; then `info`, `services`, `clock_offset` and `checks` say what was found, and the
-    functions of `media`, `snapshot`, `events` and `ptz` work through `call()`. Every call ends
-    within about `timeout_s` (waiting for another thread's log-in comes on top, as long again) and
-    raises only errors of core.errors.
+    Call `open()` first. Then `info`, `services`, `clock_offset` and `checks` contain its findings, and the functions of
+    the other modules use `call()`. Every call ends within about `timeout_s`, plus at most as long again for another
+    thread's log-in, and raises a DeviceError: an error of core.errors, or faults.SoapFault.
 
-    An empty user name means that no credential is sent.
+    With an empty user name, no credential is sent.
     """
 
     def __init__(
@@ -95,60 +96,60 @@ class DeviceConnection:
         self._services: Mapping[str, str] = MappingProxyType({})
         self._offset: ClockOffset | None = None
         self._zone_in_utc_s = 0.0
-        self._asks_always = False
+        self._signs_pre_auth = False
         self._recover = False
         self._proof: tuple[str, str] | None = None
         self._is_proven = False
         self._forbidden: set[tuple[str, str]] = set()
         self._checks: dict[str, ServiceCheck] = {}
 
-    # -- what is known -------------------------------------------------------------------------
+    # -- findings ------------------------------------------------------------------------------
 
     @property
     def info(self) -> DeviceInfo:
-        """Make, model, firmware; empty before open()."""
+        """Make, model and firmware; empty before open()."""
         return self._info
 
     @property
     def services(self) -> Mapping[str, str]:
-        """Short names (device, media, media2, events, ptz, search, ...) to addresses at our host."""
+        """Addresses at the configured host by short service name (device, media, media2, events, ptz, search, ...)."""
         return self._services
 
     @property
     def clock_offset(self) -> ClockOffset | None:
-        """Device time minus ours, to half a second; None if the device does not say its time."""
+        """Device time minus our time, to half a second; None if the device does not tell its time."""
         offset = self._offset
         return offset and ClockOffset(offset.offset_s - self._zone_in_utc_s, offset.measured_at)
 
     @property
     def checks(self) -> tuple[ServiceCheck, ...]:
-        """What was tried and how it last ended, in the order it was first tried."""
+        """Latest result of each check, in the order of their first run."""
         with self._lock:
             return tuple(self._checks.values())
 
     def device_now_utc(self) -> datetime:
-        """The time now by the device's clock: what its tokens must be dated with."""
+        """Return the present time of the device's clock, with which log-in tokens must be dated."""
         offset = self.clock_offset
         return self._clock.now_utc() + timedelta(seconds=offset.offset_s if offset else 0.0)
 
     # -- opening -------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Learns the clock without a credential, proves the log-in, and finds the services.
+        """Read the clock without a credential, check the log-in, and list the services.
 
-        May be called again to read everything anew. Raises CameraUnreachable, CameraAuthFailed,
-        CameraUnsupported or CameraBadAnswer; what was learned until then stays.
+        May be called again to read everything anew. Raise a DeviceError, or InvalidRequest if the user name or the host
+        has unprintable characters; earlier findings stay.
         """
         if not all(part.isprintable() for part in (self._credential.username, self.host)):
-            raise InvalidRequest.of_field("username", "has characters that cannot be sent")
+            raise InvalidRequest.of_field("username", "contains characters that cannot be sent")
         with self._lock:
             self._checks.clear()
             self._forbidden.clear()
         with self.checking("clock"):
-            told = self._measure_clock()
+            is_measured = self._measure_clock()
         with self.checking("login"):
             self._identify()
-        if not told:
+        if not is_measured:
             self._measure_clock_logged_in()
         with self.checking("services"):
             self._find_services()
@@ -156,31 +157,31 @@ class DeviceConnection:
             self._prove_by_profiles()
 
     def check(self) -> None:
-        """Whether it is still there: asks the time without a credential and keeps the new offset.
+        """Ask the time without a credential, to see if the device still answers; keep the new clock offset.
 
-        Raises CameraUnreachable or CameraBadAnswer; a device that wants a log-in for it is there.
+        Raise CameraUnreachable or CameraBadAnswer. A device that refuses the request without a log-in still answers.
         """
-        with self.checking("still there"):
+        with self.checking("reachable"):
             self._measure_clock()
 
     def close(self) -> None:
-        """Ends calls under way; later ones raise CameraUnreachable. May be called twice."""
+        """End the calls under way; later calls raise CameraUnreachable. May be called twice."""
         self._transport.close()
 
     def _measure_clock(self) -> bool:
-        """Asks the time without a credential; a signed question needs the answer first. False: not told."""
+        """Ask the time without a credential, because a signed request already needs it. False if not told."""
         asked_at, began_s = self._clock.now_utc(), time.monotonic()
         try:
             answer = self._send("device", "GetSystemDateAndTime", {}, with_login=False, deadline_s=self._deadline())
         except LoginRefused as refused:
-            # Some devices tell nobody the time (Axis, ipycam): the answer's own date is near it.
-            self._asks_always = True
+            # Some devices (Axis, ipycam) tell the time only after a log-in; the answer's Date header is close to it.
+            self._signs_pre_auth = True
             if self._offset is None:
-                self._take_time(device.read_http_date(refused.date), asked_at, began_s)
+                self._keep_offset(device.read_http_date(refused.date), asked_at, began_s)
             return False
         except (SoapFault, CameraUnsupported):
             return False
-        return self._take_time(device.read_time_utc(answer), asked_at, began_s)
+        return self._keep_offset(device.read_time_utc(answer), asked_at, began_s)
 
     def _measure_clock_logged_in(self) -> None:
         asked_at, began_s = self._clock.now_utc(), time.monotonic()
@@ -188,9 +189,9 @@ class DeviceConnection:
             answer = self.call("device", "GetSystemDateAndTime")
         except (SoapFault, CameraUnsupported, CameraBadAnswer):
             return
-        self._take_time(device.read_time_utc(answer), asked_at, began_s)
+        self._keep_offset(device.read_time_utc(answer), asked_at, began_s)
 
-    def _take_time(self, device_utc: datetime | None, asked_at: datetime, began_s: float) -> bool:
+    def _keep_offset(self, device_utc: datetime | None, asked_at: datetime, began_s: float) -> bool:
         if device_utc is None:
             return False
         middle = asked_at + timedelta(seconds=(time.monotonic() - began_s) / 2)
@@ -199,7 +200,7 @@ class DeviceConnection:
         return True
 
     def _identify(self) -> None:
-        """GetDeviceInformation: without a credential first, to learn whether it proves anything."""
+        """Call GetDeviceInformation, first without a credential: if that works, it cannot prove the password."""
         try:
             answer = self._send("device", "GetDeviceInformation", {}, with_login=False, deadline_s=self._deadline())
         except (LoginRefused, SoapFault, CameraUnsupported) as error:
@@ -212,7 +213,7 @@ class DeviceConnection:
         self._info = device.read_information(answer)
 
     def _prove_by_profiles(self) -> None:
-        """Where GetDeviceInformation is open to all, the media profiles tell whether the password is right."""
+        """Check the password with GetProfiles, for devices that answer GetDeviceInformation without a log-in."""
         service = "media" if "media" in self._services else "media2"
         if service not in self._services:
             return
@@ -220,7 +221,7 @@ class DeviceConnection:
             try:
                 self._with_login(service, "GetProfiles", {}, self._timeout_s)
             except (SoapFault, CameraUnsupported, CameraBadAnswer):
-                return  # no verdict; the profiles are read again by media.read_channels, which says more
+                return  # no verdict; media.read_channels reads the profiles again and reports the error
             self._proof = (service, "GetProfiles")
 
     def _find_services(self) -> None:
@@ -258,28 +259,27 @@ class DeviceConnection:
         address: str | None = None,
         soap_headers: list[Element] | None = None,
     ) -> Element:
-        """One operation; its raw answer element, to be read with `answers`. For this room's modules.
+        """Call an operation and return its raw response element, to be read with `answers`. For this package only.
 
-        `params` are zeep's, checked against the WSDL. `address` (already rewritten) and
-        `soap_headers` are for subscriptions.
+        zeep checks `params` against the WSDL. `address` (already rewritten) and `soap_headers` are for subscriptions.
         """
         params = dict(params or {})
         limit_s = timeout_s if timeout_s is not None else self._timeout_s
         if soap_headers:
             params["_soapheaders"] = soap_headers
         anonymous = not self._credential.username
-        if anonymous or (operation in _PRE_AUTH and not self._asks_always):
+        if anonymous or (operation in _PRE_AUTH and not self._signs_pre_auth):
             deadline_s = self._deadline(limit_s)
             try:
                 return self._send(service, operation, params, with_login=False, deadline_s=deadline_s, address=address)
             except LoginRefused as error:
                 if anonymous:
                     raise CameraAuthFailed(_NEEDS_LOGIN) from error
-                self._asks_always = True
+                self._signs_pre_auth = True
         return self._with_login(service, operation, params, limit_s, address)
 
     def download(self, address: str) -> HttpAnswer:
-        """GETs an address at this device (already rewritten), logging in where it asks. For `snapshot`."""
+        """GET an address at this device, with a log-in if it demands one. For `snapshot`."""
         address = rewrite_http(address, self.host, self.port)
         if not self._transport.knows_download_login:
             try:
@@ -290,7 +290,7 @@ class DeviceConnection:
                     raise CameraAuthFailed(_NEEDS_LOGIN) from error
                 if not self._transport.knows_download_login:
                     raise CameraUnsupported(
-                        "The device wants a log-in for pictures that we do not know.", service="snapshot"
+                        "The device requires an unknown kind of log-in for snapshots.", service="snapshot"
                     ) from error
         return self._attempt("snapshot", "GET", self._timeout_s, lambda: self._download_logged_in(address))
 
@@ -299,7 +299,7 @@ class DeviceConnection:
             with self._slot(self._deadline()):
                 return self._transport.download(address, deadline_s=self._deadline(), with_login=True)
 
-        return self._twice_at_most("snapshot", "GET", self._deadline(), download)
+        return self._send_with_retry("snapshot", "GET", self._deadline(), download)
 
     def _with_login(
         self, service: str, operation: str, params: dict[str, Any], timeout_s: float, address: str | None = None
@@ -312,7 +312,7 @@ class DeviceConnection:
         return self._attempt(service, operation, timeout_s, log_in)
 
     def _attempt(self, service: str, operation: str, timeout_s: float, log_in: Callable[[], _T]) -> _T:
-        """With the credential, if the gate lets us: at most two log-ins, whatever happens."""
+        """Run `log_in` with the gate's permission. At most two log-ins reach the device, whatever happens."""
         if (service, operation) in self._forbidden:
             raise _NotAllowed(service, operation)
         attempt = self._gate.begin(self.device_key, self._credential, timeout_s=timeout_s)
@@ -328,7 +328,7 @@ class DeviceConnection:
             attempt.refused()
             raise CameraAuthFailed(_REFUSED) from error
         finally:
-            attempt.unanswered()  # does nothing where there was a verdict
+            attempt.unanswered()  # does nothing after a verdict
         return answer
 
     def _log_in(
@@ -337,54 +337,55 @@ class DeviceConnection:
         def send() -> Element:
             return self._send(service, operation, params, with_login=True, deadline_s=deadline_s, address=address)
 
-        return self._twice_at_most(service, operation, deadline_s, send)
+        return self._send_with_retry(service, operation, deadline_s, send)
 
-    def _twice_at_most(self, service: str, operation: str, deadline_s: float, send: Callable[[], _T]) -> _T:
-        """Sends, and once more where the refusal may not be the password's fault."""
+    def _send_with_retry(self, service: str, operation: str, deadline_s: float, send: Callable[[], _T]) -> _T:
+        """Call `send`, and once more if the refusal may have another cause than the password."""
         try:
             return send()
         except LoginRefused as refused:
             first = refused
-            if not self._is_worth_another(refused, service, operation, deadline_s):
+            if not self._may_retry(refused, service, operation, deadline_s):
                 raise
         zone_in_utc_s = self._zone_in_utc_s
         try:
             return send()
         except LoginRefused:
             if zone_in_utc_s:
-                self._zone_in_utc_s = 0.0  # that was not it
-            if first.nonce_renewed and self._can_vouch_for(service, operation):
-                self._transport.renews_nonces_unsaid = False
+                self._zone_in_utc_s = 0.0  # local time in the place of UTC was not the cause
+            if first.nonce_renewed and self._has_other_proof(service, operation):
+                self._transport.renews_nonces_without_stale = False
                 raise _NotAllowed(service, operation) from None
             raise
 
-    def _is_worth_another(self, refused: LoginRefused, service: str, operation: str, deadline_s: float) -> bool:
-        """Settles by at most one other log-in why this one was refused; raises LoginRefused or _NotAllowed if so.
+    def _may_retry(self, refused: LoginRefused, service: str, operation: str, deadline_s: float) -> bool:
+        """True if a second log-in may succeed. Find the cause of the refusal with at most one other log-in.
 
-        A log-in that worked before is asked again: without this one operation that the account may
-        not use would count as a wrong password for the whole device.
+        That log-in repeats the operation that proved the password: otherwise a single operation without permission
+        would count as a wrong password for the whole device. Raise LoginRefused if the password is now wrong, and
+        _NotAllowed if the account has no permission for this operation.
         """
         if refused.challenge_learned or (not refused.by_digest and self._clock_has_changed()):
             return True
-        if self._proof and self._can_vouch_for(service, operation):
+        if self._proof and self._has_other_proof(service, operation):
             self._send(*self._proof, {}, with_login=True, deadline_s=deadline_s)
             if not refused.nonce_renewed:
                 raise _NotAllowed(service, operation)
-            self._transport.renews_nonces_unsaid = True
+            self._transport.renews_nonces_without_stale = True
         return refused.nonce_renewed
 
-    def _can_vouch_for(self, service: str, operation: str) -> bool:
+    def _has_other_proof(self, service: str, operation: str) -> bool:
         return self._is_proven and self._proof is not None and self._proof != (service, operation)
 
     def _clock_has_changed(self) -> bool:
-        """Whether the refusal may be the clock's fault: reads it again, once, and says if that gives another time."""
+        """Read the device's clock again. True if a changed clock or time zone may explain the refusal."""
         before = self._offset
         if not self._measure_clock() or self._offset is None:
             return False
         has_moved = before is None or abs(self._offset.offset_s - before.offset_s) > _CLOCK_MOVED_S
         if has_moved and self._zone_in_utc_s == 0.0:
             return True
-        # Perhaps local time where UTC belongs; if that was known, summer time may have begun or ended.
+        # The device may tell local time as UTC; if we already knew that, summer time may have begun or ended.
         zone_s, self._zone_in_utc_s = self._zone_in_utc_s, device.quarter_hours_s(self._offset.offset_s)
         return has_moved or self._zone_in_utc_s != zone_s
 
@@ -427,7 +428,7 @@ class DeviceConnection:
         return answers.read_payload(root, operation)
 
     def _parse(self, body: bytes) -> Element:
-        """Strict; a device that once sent broken XML which can be mended is read so from then on."""
+        """Parse strictly. After a first broken answer that can be repaired, parse this device in recover mode."""
         try:
             return answers.parse_xml(body, recover=self._recover)
         except answers.MalformedXml:
@@ -437,10 +438,10 @@ class DeviceConnection:
             if answers.local_name(root) != "Envelope" or answers.child(root, "Body") is None:
                 raise
         self._recover = True
-        self.note("xml", "mended", "The device's XML is not well-formed; it is mended as far as possible.")
+        self.note("xml", "mended", "The device's XML is not well-formed; the app repairs it as far as possible.")
         return root
 
-    # -- small things --------------------------------------------------------------------------
+    # -- helpers -------------------------------------------------------------------------------
 
     def _deadline(self, timeout_s: float | None = None) -> float:
         return time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
@@ -448,7 +449,7 @@ class DeviceConnection:
     @contextmanager
     def _slot(self, deadline_s: float) -> Iterator[None]:
         if not self._slots.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
-            raise CameraUnreachable("The device is busy with earlier questions and did not answer in time.")
+            raise CameraUnreachable("The device is busy with earlier requests and did not answer in time.")
         try:
             yield
         finally:
@@ -456,7 +457,7 @@ class DeviceConnection:
 
     @contextmanager
     def checking(self, name: str) -> Iterator[None]:
-        """Writes a line of the health card: how it ended and how long it took."""
+        """Write the outcome and the duration of the block to the health card."""
         began_s = time.monotonic()
         try:
             yield
@@ -466,7 +467,7 @@ class DeviceConnection:
         self.note(name, "ok", took_s=time.monotonic() - began_s)
 
     def note(self, name: str, outcome: str, detail: str = "", *, took_s: float | None = None) -> None:
-        """A line of the health card; a later one of the same name takes its place."""
+        """Write a line of the health card, in place of an earlier one with the same name."""
         took_ms = None if took_s is None else round(took_s * 1000)
         with self._lock:
             self._checks[name] = ServiceCheck(name, outcome, detail, took_ms, self._clock.now_utc())
@@ -479,4 +480,4 @@ def _status_error(status: int, service: str) -> DeviceError:
         return unsupported(service)
     if status == 503:
         return CameraUnreachable("The device is too busy to answer.")
-    return CameraBadAnswer(f"The device answers with HTTP status {status} and nothing that can be read.")
+    return CameraBadAnswer(f"The device answers with HTTP status {status} and without readable XML.")

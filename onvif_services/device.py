@@ -1,4 +1,4 @@
-"""The Device service (ver10/device): who a device is, what time it has, which services it offers."""
+"""The Device service (ver10/device): make and model, time and time zone, services."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _QUARTER_S = 900.0
 
 
 def read_information(answer: Element) -> DeviceInfo:
-    """GetDeviceInformation, every field cleaned."""
+    """Read GetDeviceInformation; every field is cleaned."""
     return DeviceInfo(
         manufacturer=text(answer, "Manufacturer"),
         model=text(answer, "Model"),
@@ -26,11 +26,10 @@ def read_information(answer: Element) -> DeviceInfo:
 
 
 def read_time_utc(answer: Element) -> datetime | None:
-    """The device's time from GetSystemDateAndTime; None if it gives none that can be.
+    """Return the device's time from GetSystemDateAndTime, or None if it is missing or invalid.
 
-    Some devices give only their local time: it is brought to UTC by their own time zone, a POSIX TZ
-    as ONVIF demands; where that cannot be read it is taken as UTC, and `quarter_hours_s` of the
-    offset tells how far off that may be.
+    Some devices give only their local time. It is converted to UTC with the device's time zone (a POSIX TZ, as ONVIF
+    demands), or taken as UTC if that is unreadable; `quarter_hours_s` of the offset then gives the possible error.
     """
     found = child(answer, "SystemDateAndTime")
     if (utc := _moment(child(found, "UTCDateTime"))) is not None:
@@ -42,16 +41,16 @@ def read_time_utc(answer: Element) -> datetime | None:
 
 
 def read_zone_s(answer: Element) -> float:
-    """The device's local time minus UTC, in seconds, from GetSystemDateAndTime, summer time counted in.
+    """Return the device's local time minus UTC in seconds, from GetSystemDateAndTime.
 
-    By its two clocks where it tells both, else by its time zone; 0 where neither can be read. For
-    vendors' own addresses, which take local time.
+    Use its two clocks, which include summer time, if it tells both; otherwise its POSIX TZ, without summer time; 0 if
+    neither is readable. For vendors' own addresses, which take local time.
     """
     return read_known_zone_s(answer) or 0.0
 
 
 def read_known_zone_s(answer: Element) -> float | None:
-    """As read_zone_s; None where neither can be read."""
+    """Return the same as `read_zone_s`, but None if neither is readable."""
     found = child(answer, "SystemDateAndTime")
     utc, local = _moment(child(found, "UTCDateTime")), _moment(child(found, "LocalDateTime"))
     if utc is not None and local is not None:
@@ -77,7 +76,7 @@ _POSIX_TZ = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)([+-]?)([0-9]{1,2})
 
 
 def posix_zone_offset_s(zone: str) -> float:
-    """Seconds east of UTC of a POSIX TZ such as `CST-8`; its sign counts west, so `-8` is east. 0 if unreadable."""
+    """Return the seconds east of UTC of a POSIX TZ such as `CST-8` (its sign counts west); 0 if unreadable."""
     match = _POSIX_TZ.match(zone)
     if not match:
         return 0.0
@@ -86,7 +85,7 @@ def posix_zone_offset_s(zone: str) -> float:
 
 
 def read_http_date(header: str | None) -> datetime | None:
-    """The Date of an HTTP answer: what is left when a device tells its time only after a log-in."""
+    """Read the Date header of an HTTP answer, the only time of a device that tells its clock only after a log-in."""
     if not header:
         return None
     try:
@@ -97,23 +96,23 @@ def read_http_date(header: str | None) -> datetime | None:
 
 
 def quarter_hours_s(offset_s: float) -> float:
-    """The time zone an offset may be: the nearest quarter of an hour up to 14 h, if it is near one; else 0.
+    """Return the time zone that an offset looks like: a multiple of 15 min up to 14 h within 2 min, otherwise 0.
 
-    Some firmware puts local time where UTC belongs, and still checks tokens against true UTC.
+    Some firmware sends local time in the place of UTC, and still checks tokens against true UTC.
     """
     nearest = round(offset_s / _QUARTER_S) * _QUARTER_S
     return nearest if 0 < abs(nearest) <= 14 * 3600 and abs(offset_s - nearest) < 120 else 0.0
 
 
 def read_services(answer: Element) -> Iterator[tuple[str, str]]:
-    """GetServices: short name and address of each service that we know, in the device's order."""
+    """Yield short name and address of each known service in GetServices, in the device's order."""
     for service in children(answer, "Service"):
         name = BY_NAMESPACE.get(raw_text(service, "Namespace").rstrip("/").lower())
         if name and (address := raw_text(service, "XAddr")):
             yield name, address
 
 
-# GetCapabilities' element names (tt:Capabilities and tt:CapabilitiesExtension) to our short names.
+# Element names of GetCapabilities (tt:Capabilities and tt:CapabilitiesExtension) to our short names.
 _CAPABILITIES = {
     "analytics": "analytics",
     "device": "device",
@@ -130,7 +129,10 @@ _CAPABILITIES = {
 
 
 def read_capabilities(answer: Element) -> Iterator[tuple[str, str]]:
-    """GetCapabilities, its Extension included: where recording, search and replay of old devices are."""
+    """Yield short name and address of each known service in GetCapabilities.
+
+    Its Extension is included: old devices list recording, search and replay there.
+    """
     capabilities = child(answer, "Capabilities")
     for holder in (capabilities, child(capabilities, "Extension")):
         for item in holder if holder is not None else ():

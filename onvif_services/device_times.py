@@ -1,4 +1,4 @@
-"""Moments as devices write them: xs:dateTime, more or less."""
+"""Reading of times as devices write them: xs:dateTime with deviations."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _MOMENT = re.compile(
     r"\s*(?:([Zz])|([+-])([0-9]{2}):?([0-9]{2}))?"
 )
 FIRST_YEAR, LAST_YEAR = 1970, 2100
-# Profile G is of 2012; a recorder whose clock was reset dates its disks by the epoch.
+# Profile G dates from 2012; a recorder whose clock was reset dates its disks with the epoch.
 _EPOCH_RESET = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def read_moment(value: str | None) -> datetime | None:
-    """The moment in UTC; None where it cannot be read or lies outside of the years 1970 to 2100.
+    """Return the time in UTC; None if it is unreadable or outside of the years 1970 to 2100.
 
-    Without a zone it is UTC, as ONVIF's times are (Core, "Time"). Fractions of any length are cut to
-    microseconds; 24:00:00 is the next day's midnight (XML Schema 3.2.7.1), and a leap second the next minute.
+    A time without a zone is UTC, like ONVIF's times (Core, "Time"). Fractions of any length are cut to microseconds;
+    24:00:00 is the next day's midnight (XML Schema 3.2.7.1), and a leap second the next minute.
     """
     found = _MOMENT.fullmatch((value or "")[:80].strip())
     if found is None:
@@ -39,6 +39,6 @@ def read_moment(value: str | None) -> datetime | None:
 
 
 def read_hint(value: str | None) -> datetime | None:
-    """As read_moment, for an earliest or a latest: None also where a reset clock wrote it (before 2000)."""
+    """Read the earliest or latest time of a recording; also None if it lies before 2000, as of a reset clock."""
     moment = read_moment(value)
     return moment if moment and moment >= _EPOCH_RESET else None

@@ -1,7 +1,7 @@
-"""WS-Discovery: who on the local networks says it is an ONVIF device (ONVIF Core, "Device discovery").
+"""WS-Discovery of ONVIF devices on the local networks (ONVIF Core, "Device discovery").
 
-Answers come from anybody on the network: few are kept, each is read strictly, and a device is
-listed only at the address its answer came from.
+Any host on the network can answer, so the number of answers is limited, each is read strictly, and a device is listed
+only at the address from which its answer came.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ MAX_ANSWERS = 4096
 MAX_ANSWER_BYTES = 65_535
 
 _ENDPOINT_LENGTH = 128
-_REPEAT_AFTER_S = 0.4  # UDP gets lost; SOAP-over-UDP repeats
+_REPEAT_AFTER_S = 0.4  # UDP packets get lost; SOAP-over-UDP repeats them
 
-# Old firmware answers only to one of the two types, some only to none.
+# Some old firmware answers only to one of the two types, some only to a probe without types.
 _TYPES = ("dn:NetworkVideoTransmitter", "tds:Device", "")
 _PROBE = (
     '<?xml version="1.0" encoding="utf-8"?>'
@@ -45,9 +45,9 @@ _PROBE = (
 
 
 def discover(timeout_s: float = 3.0, *, targets: tuple[tuple[str, int], ...] = ((GROUP, PORT),)) -> list[FoundDevice]:
-    """The devices that answered within `timeout_s`, by address. Asks on every interface, IPv4.
+    """Probe on every IPv4 interface and return the devices that answer within `timeout_s`, sorted by address.
 
-    An empty list where there is no network; a hostile answer is passed over.
+    Return an empty list without a network. Ignore hostile answers.
     """
     deadline_s = time.monotonic() + timeout_s
     found: dict[tuple[str, int], FoundDevice] = {}
@@ -56,16 +56,16 @@ def discover(timeout_s: float = 3.0, *, targets: tuple[tuple[str, int], ...] = (
         try:
             for sock in sockets:
                 selector.register(sock, selectors.EVENT_READ)
-            _ask(sockets, targets)
+            _send_probes(sockets, targets)
             repeat_at_s = time.monotonic() + _REPEAT_AFTER_S
             for _ in range(MAX_ANSWERS):
                 now_s = time.monotonic()
                 if now_s >= deadline_s or len(found) >= MAX_DEVICES:
                     break
                 if now_s >= repeat_at_s:
-                    _ask(sockets, targets)
+                    _send_probes(sockets, targets)
                     repeat_at_s = deadline_s
-                _take(selector, min(deadline_s, repeat_at_s) - now_s, found)
+                _receive(selector, min(deadline_s, repeat_at_s) - now_s, found)
         finally:
             for sock in sockets:
                 sock.close()
@@ -73,9 +73,9 @@ def discover(timeout_s: float = 3.0, *, targets: tuple[tuple[str, int], ...] = (
 
 
 def _open_sockets() -> Iterator[socket.socket]:
-    """One socket an interface, so that the question leaves by each and not by the default one alone."""
+    """Yield one socket per interface, so that the probe leaves by each interface and not only by the default one."""
     for index, name in socket.if_nameindex():
-        # The kernel would put another interface's address on what leaves by loopback.
+        # Without an own address, the kernel gives packets on loopback the address of another interface.
         own = socket.inet_aton("127.0.0.1") if name == "lo" else bytes(4)
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -90,7 +90,7 @@ def _open_sockets() -> Iterator[socket.socket]:
         yield sock
 
 
-def _ask(sockets: list[socket.socket], targets: tuple[tuple[str, int], ...]) -> None:
+def _send_probes(sockets: list[socket.socket], targets: tuple[tuple[str, int], ...]) -> None:
     for sock in sockets:
         for types in _TYPES:
             wanted = f"<d:Types>{types}</d:Types>" if types else ""
@@ -102,7 +102,7 @@ def _ask(sockets: list[socket.socket], targets: tuple[tuple[str, int], ...]) -> 
                     break  # no route by this interface
 
 
-def _take(selector: selectors.BaseSelector, wait_s: float, found: dict[tuple[str, int], FoundDevice]) -> None:
+def _receive(selector: selectors.BaseSelector, wait_s: float, found: dict[tuple[str, int], FoundDevice]) -> None:
     for key, _ in selector.select(max(0.0, wait_s)):
         sock = key.fileobj
         if not isinstance(sock, socket.socket):
@@ -110,7 +110,7 @@ def _take(selector: selectors.BaseSelector, wait_s: float, found: dict[tuple[str
         try:
             message, sender = sock.recvfrom(MAX_ANSWER_BYTES)
         except OSError:
-            continue  # an ICMP error of an earlier question
+            continue  # an ICMP error of an earlier probe
         for device in read_answer(message, str(sender[0])):
             known = found.get((device.host, device.port))
             if known is None or (device.name and not known.name):
@@ -118,7 +118,7 @@ def _take(selector: selectors.BaseSelector, wait_s: float, found: dict[tuple[str
 
 
 def read_answer(message: bytes, sender: str) -> list[FoundDevice]:
-    """The devices of one ProbeMatches, at the address the answer came from; none if it cannot be read."""
+    """Return the devices of a ProbeMatches at the address of its sender; an empty list if it is unreadable."""
     try:
         root = answers.parse_xml(message)
     except DeviceError:
@@ -131,7 +131,7 @@ def read_answer(message: bytes, sender: str) -> list[FoundDevice]:
 def _device(match: Element, sender: str) -> FoundDevice | None:
     types, scopes = raw_text(match, "Types"), raw_text(match, "Scopes").split()[:200]
     if "onvif" not in f"{types} {' '.join(scopes)}".lower() and "NetworkVideoTransmitter" not in types:
-        return None  # printers and computers answer to a question without types
+        return None  # printers and computers answer to a probe without types
     port = _port(raw_text(match, "XAddrs").split()[:16], sender)
     if port is None:
         return None
@@ -145,7 +145,7 @@ def _device(match: Element, sender: str) -> FoundDevice | None:
 
 
 def _port(addresses: list[str], sender: str) -> int | None:
-    """The port of the address that is the sender's own, else of the first one that can be read."""
+    """Return the port of the http address at the sender's host, otherwise of the first readable http address."""
     ports: list[int] = []
     for address in addresses:
         try:
@@ -162,7 +162,7 @@ def _port(addresses: list[str], sender: str) -> int | None:
 
 
 def _scope(scopes: list[str], name: str) -> str:
-    """`onvif://www.onvif.org/name/Front%20door` -> `Front door`, cleaned."""
+    """Return the cleaned value of a scope: `onvif://www.onvif.org/name/Front%20door` -> `Front door`."""
     start = f"onvif://www.onvif.org/{name}/"
     values = (unquote(item[len(start) :]) for item in scopes if item.lower().startswith(start))
     return next((answers.clean(value) for value in values if value), "")

@@ -1,4 +1,4 @@
-"""The Events service (ver10/events): one PullPoint subscription, pulled, renewed and always ended."""
+"""The Events service (ver10/events): PullPoint subscriptions, which are always ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from onvif_services.answers import Element
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_times import read_moment
 
-# Below the 30 s for which the login gate lets calls pass side by side: a longer pull could hold up others.
+# Below the 30 s for which the login gate lets calls run in parallel: a longer pull could block others.
 MAX_PULL_S = 20.0
 MAX_MESSAGES = 1024
 _LIFETIME_S = 60
@@ -26,9 +26,10 @@ _WSA = "http://www.w3.org/2005/08/addressing"
 
 @dataclass(frozen=True, slots=True)
 class EventMessage:
-    """One notification. `topic` as sent (`tns1:VideoSource/MotionAlarm`), `operation` Initialized, Changed or Deleted.
+    """One notification. `topic` is as sent (`tns1:VideoSource/MotionAlarm`).
 
-    `source` and `data` are its simple items, cleaned; `at_utc` is the device's time, None if unreadable.
+    `operation`: Initialized, Changed or Deleted. `source` and `data`: its simple items (name, value), cleaned.
+    `at_utc`: the device's time, None if unreadable.
     """
 
     topic: str
@@ -39,9 +40,9 @@ class EventMessage:
 
 
 class PullPoint:
-    """A subscription: `open()`, `pull()` again and again, `close()`. Also a context manager.
+    """A subscription: `open()`, `pull()` repeatedly, `close()`. Also a context manager. For one thread at a time.
 
-    Devices have few of them, so it is ended even when pulling failed; one thread at a time.
+    Devices allow few subscriptions, so close it even after a failed `pull()`.
     """
 
     def __init__(self, conn: DeviceConnection) -> None:
@@ -59,7 +60,7 @@ class PullPoint:
         self.close()
 
     def open(self) -> None:
-        """CreatePullPointSubscription; it lives a minute, and longer with every pull."""
+        """Call CreatePullPointSubscription. The subscription lives for a minute, and longer with every pull."""
         params = {"InitialTerminationTime": f"PT{_LIFETIME_S}S"}
         answer = self._conn.call("events", "CreatePullPointSubscription", params)
         reference = answers.child(answer, "SubscriptionReference")
@@ -68,7 +69,7 @@ class PullPoint:
         self._parameters = _reference_parameters(reference)
 
     def pull(self, *, timeout_s: float = 5.0, limit: int = 100) -> tuple[EventMessage, ...]:
-        """The next messages; waits up to `timeout_s` (at most 20 s) for the first one, on the device's side."""
+        """Return the next messages. The device waits up to `timeout_s` (at most 20 s) for the first one."""
         wait_s = min(timeout_s, MAX_PULL_S)
         params = {"Timeout": timedelta(seconds=wait_s), "MessageLimit": min(limit, MAX_MESSAGES)}
         answer = self._ask("pullpoint", "PullMessages", params, wait_s + 5.0)
@@ -76,11 +77,11 @@ class PullPoint:
         return tuple(found[:MAX_MESSAGES])
 
     def renew(self) -> None:
-        """Another minute, for devices that do not count pulling as interest."""
+        """Extend the subscription by a minute, for devices on which a pull does not extend it."""
         self._ask("subscription", "Renew", {"TerminationTime": f"PT{_LIFETIME_S}S"}, None)
 
     def close(self) -> None:
-        """Unsubscribe. A device that refuses forgets the subscription by itself; may be called twice."""
+        """Call Unsubscribe. If the device refuses, the subscription expires by itself. May be called twice."""
         if self._address is None:
             return
         try:
@@ -91,7 +92,7 @@ class PullPoint:
 
     def _ask(self, service: str, operation: str, params: dict[str, object], timeout_s: float | None) -> Element:
         if self._address is None:
-            raise CameraBadAnswer("There is no subscription with the device.")
+            raise CameraBadAnswer("There is no event subscription on the device.")
         headers = [copy.deepcopy(item) for item in self._parameters]  # zeep moves them into its envelope
         return self._conn.call(
             service, operation, params, timeout_s=timeout_s, address=self._address, soap_headers=headers
@@ -99,11 +100,11 @@ class PullPoint:
 
 
 def _reference_parameters(reference: Element | None) -> list[Element]:
-    """What the device wants back as SOAP headers (WS-Addressing 1.0, 2.2); Axis names its subscriptions there."""
+    """Return the elements to send as SOAP headers (WS-Addressing 1.0, 2.2). Axis puts the subscription's id there."""
     holder = answers.child(reference, "ReferenceParameters")
     found = [copy.deepcopy(item) for item in holder] if holder is not None else []
     if sum(len(etree.tostring(item)) for item in found) > _MAX_PARAMETERS_BYTES:
-        raise CameraBadAnswer("The device's subscription has parameters that are too large.")
+        raise CameraBadAnswer("The parameters of the device's event subscription are too large.")
     for item in found:
         item.set(f"{{{_WSA}}}IsReferenceParameter", "true")
         item.tail = None
@@ -111,7 +112,7 @@ def _reference_parameters(reference: Element | None) -> list[Element]:
 
 
 def read_message(notification: Element) -> EventMessage:
-    """One wsnt:NotificationMessage with its tt:Message, wherever in it that stands."""
+    """Read a wsnt:NotificationMessage; its tt:Message may be at any depth."""
     message = next((item for item in answers.descendants(notification, "Message") if item.get("UtcTime")), None)
     return EventMessage(
         topic=answers.text(notification, "Topic"),

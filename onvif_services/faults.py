@@ -1,7 +1,7 @@
-"""What a device's refusal means: an error of core.errors, chosen by the cause.
+"""Translation of SOAP faults to errors, by their cause.
 
-zeep and onvif-zeep give "Unknown error" for nearly everything and fail on codes whose prefix is not
-declared, so faults are read from the raw answer.
+zeep and onvif-zeep report "Unknown error" for most faults and fail on codes with an undeclared prefix, so faults are
+read from the raw answer.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from onvif_services.answers import Fault
 
 
 class LoginRefused(CameraAuthFailed):
-    """The device wants another login, or one at all. Stays inside this room until that is settled.
+    """The device refuses the log-in or demands one. DeviceConnection handles it; it does not leave this package.
 
-    `challenge_learned`: it asked for HTTP Digest, which it had not done before. `by_digest`: what it
-    refused was a Digest, in which no clock plays a part. `nonce_renewed`: it refused a nonce that had
-    been good before and offers another one, without saying that this was why (RFC 7616, 3.3, stale).
+    `challenge_learned`: the device asked for HTTP Digest for the first time. `by_digest`: it refused a Digest, which
+    does not depend on the clock. `nonce_renewed`: it refused a nonce that it had accepted before and offers a new one,
+    without saying that the old one is stale (RFC 7616, 3.3).
     """
 
     def __init__(
@@ -31,7 +31,10 @@ class LoginRefused(CameraAuthFailed):
 
 
 class SoapFault(DeviceError):
-    """The device understood the request and says no. `codes` are its own; `reason` is for the log."""
+    """The device refuses an operation with a fault. `codes` are the device's own; `reason` is only for the log.
+
+    This error leaves the package: callers read `codes` to tell refusals apart.
+    """
 
     def __init__(self, operation: str, fault: Fault) -> None:
         super().__init__(f"The device refuses {operation}.")
@@ -39,7 +42,7 @@ class SoapFault(DeviceError):
         self.reason = fault.reason
 
 
-# ONVIF Core, "Common faults", and WS-Security's own. Some firmware gives only the words.
+# Codes of ONVIF Core ("Common faults") and of WS-Security. Some firmware sends only the words.
 _LOGIN_CODES = {
     "NotAuthorized",
     "FailedAuthentication",
@@ -69,7 +72,7 @@ _MISSING_WORDS = re.compile(
 
 
 def error_of(fault: Fault, service: str, operation: str) -> DeviceError:
-    """LoginRefused, CameraUnsupported or SoapFault: the codes decide, the words only where they are silent."""
+    """Return LoginRefused, CameraUnsupported or SoapFault: by the fault's codes, otherwise by its words."""
     codes = set(fault.codes)
     if codes & _LOGIN_CODES:
         return LoginRefused()

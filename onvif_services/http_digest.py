@@ -1,6 +1,6 @@
 """HTTP Digest (RFC 7616, and RFC 2069 for old firmware): MD5 and SHA-256, with and without qop.
 
-Challenges come from a device and are read strictly; what we answer is ours.
+Challenges come from a device and are read strictly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SCHEME = re.compile(r"\s*([A-Za-z0-9_-]+)(?:\s+|$)")
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One Digest challenge that we can answer. `algorithm` is as the device wrote it, or ""."""
+    """One Digest challenge that this module can answer. `algorithm` is as the device wrote it, or ""."""
 
     realm: str
     nonce: str
@@ -33,14 +33,14 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a 401 asks for: the best Digest challenge we can answer, and whether Basic would do."""
+    """Log-ins that a 401 offers: the best Digest challenge that this module can answer, and Basic."""
 
     digest: Challenge | None
     basic: bool
 
 
 def read_offer(headers: Iterable[str]) -> Offer:
-    """Reads WWW-Authenticate headers, several challenges in one line included. Prefers SHA-256."""
+    """Read WWW-Authenticate headers, also with several challenges in one line. Prefer SHA-256."""
     found: list[Challenge] = []
     basic = False
     for scheme, parameters in _challenges(headers):
@@ -85,7 +85,7 @@ def _challenge(parameters: dict[str, str]) -> Challenge | None:
 
 
 class DigestLogin:
-    """Answers one challenge any number of times, counting; safe between threads."""
+    """Answers to one challenge, with a request counter. Thread-safe."""
 
     def __init__(self, challenge: Challenge) -> None:
         self.challenge = challenge
@@ -93,7 +93,7 @@ class DigestLogin:
         self._count = 0
 
     def header(self, method: str, target: str, credential: Credential) -> tuple[str, int]:
-        """The Authorization header, and how often this nonce has now been used."""
+        """Return the Authorization header, and the number of times this nonce has now been used."""
         with self._lock:
             self._count += 1
             count = self._count
@@ -101,7 +101,7 @@ class DigestLogin:
 
 
 def _authorization(asked: Challenge, method: str, target: str, credential: Credential, count: int, cnonce: str) -> str:
-    # MD5 is what RFC 2617 devices ask for; it protects nothing but their own log-in.
+    # Devices of RFC 2617 demand MD5; it protects nothing but their own log-in.
     algorithm = hashlib.sha256 if asked.algorithm.upper().startswith("SHA-256") else hashlib.md5
 
     def digest(value: str) -> str:

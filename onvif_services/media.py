@@ -1,7 +1,7 @@
 """The Media services (ver10/media and ver20/media): channels, stream addresses, key frames.
 
-Both are asked and merged: Media shows no profile that is H.265 only, Media2 is missing on older
-devices, and where both list a profile Media often names a wrong codec for H.265.
+The profiles of both are merged: Media lists no profile that is H.265 only, Media2 is missing on older devices, and if
+both list a profile, Media often names a wrong codec for H.265.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from onvif_services.faults import SoapFault, unsupported
 
 MAX_PROFILES = 1024
 _SERVICES = ("media", "media2")
-_ONLY_SOURCE = "video"  # our name for the source of a device that names none
+_ONLY_SOURCE = "video"  # our token for the source of a device that names none
 
-# tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's names.
+# tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's codec names.
 _VIDEO_CODECS = {
     "H264": "h264",
     "H265": "hevc",
@@ -39,7 +39,7 @@ _VIDEO_CODECS = {
     "MPEG4": "mpeg4",
     "MPV4-ES": "mpeg4",
 }
-# Media's G711 does not say which law; the SDP does, later.
+# G711 of Media may be A-law or mu-law; the SDP of the stream tells which.
 _AUDIO_CODECS = {
     "G711": "pcm_mulaw",
     "PCMU": "pcm_mulaw",
@@ -54,17 +54,17 @@ _AUDIO_CODECS = {
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A media profile as one service lists it, and the name of its video source configuration."""
+    """A media profile of one service, and the name of its video source configuration."""
 
     profile: MediaProfile
     source_name: str
 
 
 def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tuple[Channel, ...]:
-    """All channels of a device, in its own order, numbered from 1; each with its profiles, main first.
+    """Return all channels of a device in its own order, numbered from 1; each with its profiles, main first.
 
-    Dead ones are marked: no encoder (camera_no_signal), or, with `check_streams`, no address for the
-    main stream (camera_unreachable). Raises CameraUnsupported when the device has no media service.
+    Mark dead channels: without an encoder (camera_no_signal), or, with `check_streams`, without an address of the main
+    stream (camera_unreachable). Raise CameraUnsupported if the device has no media service.
     """
     if not set(_SERVICES) & set(conn.services):
         raise unsupported("media")
@@ -79,35 +79,35 @@ def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tupl
 
 
 def stream_uri(conn: DeviceConnection, profile_token: str, service: str = "media") -> str:
-    """The RTSP address of a media profile, at the configured host, without user-info.
+    """Return the RTSP address of a media profile, at the configured host, without user-info.
 
-    Asks `service` first and the other one where that cannot say. Raises CameraUnsupported,
-    CameraBadAnswer, SoapFault, CameraUnreachable or CameraAuthFailed.
+    Ask `service` first, and the other media service if that fails. Raise CameraUnsupported, CameraBadAnswer, SoapFault,
+    CameraUnreachable or CameraAuthFailed.
     """
     _check_token(profile_token)
-    return _first_that_can(conn, service, lambda name: _stream_uri_of(conn, profile_token, name))
+    return _ask_services(conn, service, lambda name: _stream_uri_of(conn, profile_token, name))
 
 
 def snapshot_uri(conn: DeviceConnection, profile_token: str, service: str = "media") -> str:
-    """The address of a JPEG of a media profile, at the configured host and ONVIF port."""
+    """Return the address of a media profile's JPEG snapshot, at the configured host and ONVIF port."""
     _check_token(profile_token)
 
     def ask(name: str) -> str:
         answer = conn.call(name, "GetSnapshotUri", {"ProfileToken": profile_token})
         return rewrite_http(_uri_in(answer), conn.host, conn.port)
 
-    return _first_that_can(conn, service, ask)
+    return _ask_services(conn, service, ask)
 
 
 def request_key_frame(conn: DeviceConnection, profile_token: str, service: str = "media") -> None:
-    """SetSynchronizationPoint: asks the device to send a key frame now. A hint; devices may ignore it."""
+    """Ask the device to send a key frame now (SetSynchronizationPoint). Devices may ignore this."""
     _check_token(profile_token)
 
     def ask(name: str) -> str:
         conn.call(name, "SetSynchronizationPoint", {"ProfileToken": profile_token})
         return ""
 
-    _first_that_can(conn, service, ask)
+    _ask_services(conn, service, ask)
 
 
 def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> str:
@@ -120,7 +120,7 @@ def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> 
 
 
 def _uri_in(answer: Element) -> str:
-    """tt:MediaUri/tt:Uri of Media, the bare Uri of Media2."""
+    """Return tt:MediaUri/tt:Uri of Media or the bare Uri of Media2. Raise CameraBadAnswer if it is empty."""
     uri = raw_text(answer, "MediaUri", "Uri") or raw_text(answer, "Uri")
     if not uri:
         uri = next((raw_text(item) for item in descendants(answer, "Uri")), "")
@@ -129,7 +129,8 @@ def _uri_in(answer: Element) -> str:
     return uri
 
 
-def _first_that_can(conn: DeviceConnection, service: str, ask: Callable[[str], str]) -> str:
+def _ask_services(conn: DeviceConnection, service: str, ask: Callable[[str], str]) -> str:
+    """Return `ask(service)`, or the same of the other media service if the device refuses the first."""
     order = [service, *(name for name in _SERVICES if name != service)]
     offered = [name for name in order if name in conn.services]
     if not offered:
@@ -144,14 +145,14 @@ def _first_that_can(conn: DeviceConnection, service: str, ask: Callable[[str], s
 
 def _check_token(profile_token: str) -> None:
     if not answers.checked_token(profile_token):
-        raise CameraUnsupported("No media profile can have this token.", service="media")
+        raise CameraUnsupported("This is not a valid token of a media profile.", service="media")
 
 
 # -- profiles ----------------------------------------------------------------------------------
 
 
 def _read_profiles(conn: DeviceConnection) -> list[_Found]:
-    """The profiles of both services, merged by token, in Media's order and then Media2's."""
+    """Return the profiles of both services, merged by token: those of Media first, then those of Media2 only."""
     found: dict[str, _Found] = {}
     problem: DeviceError | None = None
     for service in (name for name in _SERVICES if name in conn.services):
@@ -171,7 +172,7 @@ def _read_profiles(conn: DeviceConnection) -> list[_Found]:
 
 
 def _with_sources(found: list[_Found]) -> list[_Found]:
-    """Profiles that name no video source belong to the only one there is; among several, to none but themselves."""
+    """Assign profiles without a video source to the device's only source; if it has several, to one of their own."""
     named = {item.profile.video_source_token for item in found} - {""}
 
     def source_of(profile: MediaProfile) -> str:
@@ -194,7 +195,7 @@ def _profiles_of(conn: DeviceConnection, service: str) -> list[_Found]:
 
 
 def _merged(first: _Found, second: _Found) -> _Found:
-    """A profile that both services list. Media2 knows codecs that Media cannot name."""
+    """Merge a profile that both services list. Take a differing codec from Media2, which can name more codecs."""
     profile, newer = first.profile, second.profile
     if newer.video and (profile.video is None or profile.video.codec != newer.video.codec):
         profile = replace(profile, video=newer.video, service="media2")
@@ -218,7 +219,7 @@ def _profile(item: Element, service: str) -> _Found | None:
     source = child(inside, "VideoSource" + suffix)
     encoder = child(inside, "VideoEncoder" + suffix)
     if source is None and encoder is None:
-        return None  # audio or metadata alone: nothing to see
+        return None  # audio or metadata only
     source_token = answers.checked_token(raw_text(source, "SourceToken"))
     profile = MediaProfile(
         profile_token=token,
@@ -259,7 +260,7 @@ def _audio(encoder: Element | None) -> AudioFormat | None:
 
 
 def _source_order(conn: DeviceConnection, found: Sequence[_Found]) -> list[str]:
-    """Video source tokens in the device's own order: GetVideoSources, then as the profiles name them."""
+    """Return the video source tokens in the device's own order: of GetVideoSources, then of the profiles."""
     order: dict[str, None] = {}
     if "media" in conn.services:
         try:
@@ -284,10 +285,11 @@ def _channel(number_: int, source_token: str, found: Sequence[_Found]) -> Channe
 
 
 def with_roles(profiles: Iterable[MediaProfile]) -> tuple[MediaProfile, ...]:
-    """Main first, then sub, then the others. Main has the most pixels among the codecs we can show.
+    """Return the profiles with roles: main, sub, then the others.
 
-    Sub is the next in the order of tokens that has fewer pixels, as vendors number them
-    (`MediaProfile00000`, `00001`, `00002`); failing that, the next one at all.
+    Main has the most pixels, among H.264 and H.265 if there are such profiles. Sub is the first other profile with
+    fewer pixels, in the order in which vendors number tokens (`MediaProfile00000`, `00001`, `00002`); otherwise the
+    first other profile.
     """
     ordered = sorted(profiles, key=lambda profile: _natural(profile.profile_token))
     playable = [item for item in ordered if item.video and item.video.codec in {"h264", "hevc"}]
@@ -309,12 +311,12 @@ def _pixels(profile: MediaProfile) -> int:
 
 
 def _natural(token: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorts Profile_2 before Profile_10, and never compares a number with a text."""
+    """Return a sort key that puts Profile_2 before Profile_10. It never compares a number with a text."""
     parts = re.findall(r"[0-9]{1,18}|[^0-9]+", token)
     return tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts)
 
 
-# Names that makers give to every input and that tell a person nothing.
+# Names that makers give to every input and that mean nothing to a person.
 _GENERIC_NAME = re.compile(
     r"(user)?[\s_-]*(v(ideo)?[\s_-]*s((ou)?rce?)?|vsc|channel|ch|input|source|video[\s_-]*in(put)?)?"
     r"[\s_-]*(conf(ig(uration)?)?|token|ch(annel)?)?[\s_-]*\d*",
@@ -323,7 +325,7 @@ _GENERIC_NAME = re.compile(
 
 
 def _with_names(channels: tuple[Channel, ...], found: Sequence[_Found]) -> tuple[Channel, ...]:
-    """The device's own name for a channel where it is one: not generic, not the token, not shared."""
+    """Name channels as the device does, unless its name is generic, equals the token or is used more than once."""
     names: dict[str, str] = {}
     for item in found:
         names.setdefault(item.profile.video_source_token, item.source_name)
@@ -338,7 +340,7 @@ def _with_names(channels: tuple[Channel, ...], found: Sequence[_Found]) -> tuple
 
 
 def _with_stream_problems(conn: DeviceConnection, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """Asks for the address of every main stream, a few at a time."""
+    """Ask for the address of every main stream, a few at a time, and mark channels without one."""
     with conn.checking("stream addresses"), ThreadPoolExecutor(CALLS_AT_ONCE, "onvif-streams") as pool:
         return tuple(pool.map(lambda channel: _with_stream_problem(conn, channel), channels))
 
@@ -352,6 +354,6 @@ def _with_stream_problem(conn: DeviceConnection, channel: Channel) -> Channel:
     except (CameraUnreachable, CameraAuthFailed):
         raise
     except DeviceError:
-        problem = Problem("camera_unreachable", "The device gives no stream address for this channel.")
+        problem = Problem("camera_unreachable", "The device returns no stream address for this channel.")
         return replace(channel, problem=problem)
     return channel

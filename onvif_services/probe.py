@@ -1,6 +1,6 @@
-"""Finds the ONVIF port of an address by asking the usual ones for the time, side by side.
+"""Search for the ONVIF port of a host: the usual ports are asked for the time, in parallel.
 
-GetSystemDateAndTime needs no log-in, so no credential is sent to a port that may be anybody's.
+GetSystemDateAndTime needs no log-in, so no credential is sent to a port that may belong to another service.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from onvif_services.camera import DEVICE_PATH
 from onvif_services.faults import LoginRefused
 from onvif_services.transport import CappedTransport, resolve
 
-# Most makers 80; Reolink, Hikvision NVRs 8000; HiSilicon, XM 8899; Tapo 2020; Foscam 888; TP-Link, others.
+# Most makers use 80; Reolink and Hikvision NVRs 8000; HiSilicon and XM 8899; Tapo 2020; Foscam 888; TP-Link and others
+# the rest.
 USUAL_PORTS = (80, 8000, 8080, 8899, 2020, 5000, 10080, 888, 8081, 81, 85, 8090, 1018)
 
-_GRACE_S = 0.25  # a likelier port may answer a little later than the first one
-_NOBODY = Credential("", Secret(""))
-_QUESTION = (
+_GRACE_S = 0.25  # a more likely port may answer a little later than the first one
+_NO_CREDENTIAL = Credential("", Secret(""))
+_REQUEST = (
     b'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
     b'<GetSystemDateAndTime xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'
 )
@@ -35,65 +36,66 @@ _HEADERS = {
 
 
 class _Verdict(IntEnum):
-    """What a port turned out to be, the better the higher."""
+    """Finding about a port; a higher value is a better match."""
 
     SILENT = 0
-    OTHER = 1  # something answers that is no ONVIF device
-    GUARDED = 2  # it wants a log-in before anything: may be one
+    OTHER = 1  # another service answers
+    GUARDED = 2  # it demands a log-in before any answer, so it may be an ONVIF device
     ONVIF = 3
 
 
 def probe_address(
     host: str, port: int | None = None, *, timeout_s: float = 4.0, ports: tuple[int, ...] = USUAL_PORTS
 ) -> int:
-    """The port at which `host` speaks ONVIF; only `port` is asked if given.
+    """Return the port at which `host` speaks ONVIF. Ask only `port` if given. End within about `timeout_s`.
 
-    Raises CameraUnreachable if nothing answers, CameraBadAnswer if something does that is no ONVIF
-    device. Ends within `timeout_s`.
+    Raise CameraUnreachable if no port answers, and CameraBadAnswer if only services other than ONVIF answer.
     """
-    asked = (port,) if port is not None else ports
+    candidates = (port,) if port is not None else ports
     deadline_s = time.monotonic() + timeout_s
     try:
-        resolve(host, asked[0], deadline_s)  # once, so that a wrong name is told as such
+        resolve(host, candidates[0], deadline_s)  # first, so that an unknown host name gets its own error
     except TimeoutError:
         raise CameraUnreachable("The device's host name cannot be found.") from None
-    verdicts = _ask_all(host, asked, deadline_s)
+    verdicts = _ask_all(host, candidates, deadline_s)
     best = max(verdicts.values(), default=_Verdict.SILENT)
     if best >= _Verdict.GUARDED:
-        return next(item for item in asked if verdicts.get(item) is best)
+        return next(item for item in candidates if verdicts.get(item) is best)
     if best is _Verdict.OTHER:
         raise CameraBadAnswer("Something answers at this address, but it does not speak ONVIF.")
     where = f"port {port}" if port is not None else "the usual ONVIF ports"
     raise CameraUnreachable(f"Nothing answers at this address on {where}.")
 
 
-def _ask_all(host: str, asked: tuple[int, ...], deadline_s: float) -> dict[int, _Verdict]:
-    told: queue.Queue[tuple[int, _Verdict]] = queue.Queue()
-    transports = {item: CappedTransport(host, item, _NOBODY) for item in asked}
+def _ask_all(host: str, candidates: tuple[int, ...], deadline_s: float) -> dict[int, _Verdict]:
+    results: queue.Queue[tuple[int, _Verdict]] = queue.Queue()
+    transports = {item: CappedTransport(host, item, _NO_CREDENTIAL) for item in candidates}
 
     def ask(item: int) -> None:
-        told.put((item, _ask(transports[item], deadline_s)))
+        results.put((item, _ask(transports[item], deadline_s)))
 
-    for item in asked:
+    for item in candidates:
         threading.Thread(target=ask, args=(item,), name=f"onvif-probe-{item}", daemon=True).start()
     try:
-        return _collect(told, asked, deadline_s)
+        return _collect(results, candidates, deadline_s)
     finally:
         for transport in transports.values():
-            transport.close()  # ends the threads that still wait
+            transport.close()  # ends the threads that are still waiting
 
 
-def _collect(told: queue.Queue[tuple[int, _Verdict]], asked: tuple[int, ...], deadline_s: float) -> dict[int, _Verdict]:
+def _collect(
+    results: queue.Queue[tuple[int, _Verdict]], candidates: tuple[int, ...], deadline_s: float
+) -> dict[int, _Verdict]:
     verdicts: dict[int, _Verdict] = {}
     until_s = deadline_s + _GRACE_S
-    while len(verdicts) < len(asked):
+    while len(verdicts) < len(candidates):
         try:
-            item, verdict = told.get(timeout=max(0.001, until_s - time.monotonic()))
+            item, verdict = results.get(timeout=max(0.001, until_s - time.monotonic()))
         except queue.Empty:
             break
         verdicts[item] = verdict
         if verdict is _Verdict.ONVIF:
-            if all(earlier in verdicts for earlier in asked[: asked.index(item)]):
+            if all(earlier in verdicts for earlier in candidates[: candidates.index(item)]):
                 break
             until_s = min(until_s, time.monotonic() + _GRACE_S)
     return verdicts
@@ -103,7 +105,7 @@ def _ask(transport: CappedTransport, deadline_s: float) -> _Verdict:
     address = f"http://{authority(transport.host, transport.port)}{DEVICE_PATH}"
     try:
         with transport.calling(deadline_s=deadline_s, with_login=False):
-            answer = transport.post(address, _QUESTION, _HEADERS)
+            answer = transport.post(address, _REQUEST, _HEADERS)
         root = answers.parse_xml(answer.body, recover=True)
     except LoginRefused:
         return _Verdict.GUARDED

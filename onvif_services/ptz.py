@@ -1,4 +1,4 @@
-"""The PTZ service (ver20/ptz): move while asked, stop, presets."""
+"""The PTZ service (ver20/ptz): continuous move, stop, presets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_PRESETS = 512
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A position the device remembers. The name is cleaned, the token exactly the device's."""
+    """A position stored on the device. The name is cleaned; the token is exactly the device's."""
 
     preset_token: str
     name: str
@@ -30,13 +30,13 @@ def continuous_move(
     zoom: float | None = None,
     timeout_s: float = 5.0,
 ) -> None:
-    """Moves at speeds from -1 to 1 until `stop`, or by the device itself after `timeout_s`.
+    """Move at speeds from -1 to 1 until `stop`, or until the device stops by itself after `timeout_s`.
 
-    Without `zoom` that axis is left out: cameras without it refuse a request that names it.
+    With `zoom` None, the request omits that axis: cameras without zoom refuse a request that contains it.
     """
     for name, speed in (("pan", pan), ("tilt", tilt), ("zoom", zoom or 0.0)):
         if not -1.0 <= speed <= 1.0:
-            raise InvalidRequest.of_field(name, "a speed from -1 to 1")
+            raise InvalidRequest.of_field(name, "must be a speed from -1 to 1")
     velocity: dict[str, Any] = {}
     if pan or tilt or zoom is None:
         velocity["PanTilt"] = {"x": pan, "y": tilt}
@@ -47,12 +47,12 @@ def continuous_move(
 
 
 def stop(conn: DeviceConnection, profile_token: str) -> None:
-    """Stops pan, tilt and zoom."""
+    """Stop pan, tilt and zoom."""
     conn.call("ptz", "Stop", {"ProfileToken": profile_token, "PanTilt": True, "Zoom": True})
 
 
 def read_presets(conn: DeviceConnection, profile_token: str) -> tuple[Preset, ...]:
-    """The presets of a media profile, in the device's order."""
+    """Return the presets of a media profile, in the device's order."""
     answer = conn.call("ptz", "GetPresets", {"ProfileToken": profile_token})
     found: list[Preset] = []
     for item in answers.children(answer, "Preset"):
@@ -68,11 +68,11 @@ def goto_preset(conn: DeviceConnection, profile_token: str, preset_token: str) -
 
 
 def set_preset(conn: DeviceConnection, profile_token: str, name: str) -> str:
-    """Remembers the present position; the new preset's token."""
+    """Store the present position as a preset and return the preset's token."""
     answer = conn.call("ptz", "SetPreset", {"ProfileToken": profile_token, "PresetName": name})
     token = answers.checked_token(answers.raw_text(answer, "PresetToken"))
     if not token:
-        raise CameraBadAnswer("The device does not say which preset it made.")
+        raise CameraBadAnswer("The device does not return the token of the new preset.")
     return token
 
 

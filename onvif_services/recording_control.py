@@ -1,4 +1,4 @@
-"""The Recording service (ver10/recording): what is recorded, where Search does not say it, and by which jobs."""
+"""The Recording service (ver10/recording): recordings of devices without Search, and recording jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_RECORDINGS = 4096
 MAX_TRACKS = 64
 _MAX_JOBS = 4096
 
-# Tracks have no field for their codec; some devices name it in the description.
+# Tracks have no field for the codec; some devices name it in the description.
 _CODECS = (
     (re.compile(r"\b(h\.?265|hevc)\b", re.IGNORECASE), "hevc"),
     (re.compile(r"\b(h\.?264|avc)\b", re.IGNORECASE), "h264"),
@@ -28,9 +28,9 @@ _CODECS = (
 
 
 def read_recordings(conn: DeviceConnection) -> tuple[DeviceRecording, ...]:
-    """GetRecordings (ONVIF Recording Control 5.2): containers and tracks; the answer has no times at all.
+    """Return the recordings of GetRecordings (ONVIF Recording Control 5.2) with their tracks, but without times.
 
-    Raises CameraUnsupported, SoapFault, CameraBadAnswer, CameraUnreachable or CameraAuthFailed.
+    Raise CameraUnsupported, SoapFault, CameraBadAnswer, CameraUnreachable or CameraAuthFailed.
     """
     answer = conn.call("recording", "GetRecordings")
     items = list(children(answer, "RecordingItem")) or list(children(answer, "RecordingItems"))
@@ -47,7 +47,7 @@ def read_recordings(conn: DeviceConnection) -> tuple[DeviceRecording, ...]:
 
 
 def read_job_sources(conn: DeviceConnection) -> dict[str, str]:
-    """Recording token -> source token by GetRecordingJobs; of several jobs the one that is Active.
+    """Return source tokens by recording token, from GetRecordingJobs. Of several jobs, prefer an active one.
 
     The source is a media profile's token, or a receiver's (ONVIF Recording Control, RecordingJobSource).
     """
@@ -64,13 +64,13 @@ def read_job_sources(conn: DeviceConnection) -> dict[str, str]:
 
 
 def read_source(source: Element | None) -> tuple[str, str]:
-    """Token and name of tt:RecordingSourceInformation: VideoSourceToken is exact, SourceId may be anything."""
+    """Return token and name of a tt:RecordingSourceInformation: VideoSourceToken, otherwise SourceId (any text)."""
     token = answers.checked_token(raw_text(source, "VideoSourceToken"))
     return token or answers.checked_token(raw_text(source, "SourceId")), text(source, "Name")
 
 
 def read_tracks(holder: Element | None) -> Iterator[RecordingTrack]:
-    """tt:TrackInformation, or GetRecordings' items, whose values are one level down. Other types are left out."""
+    """Yield the tracks of tt:TrackInformation, or of GetRecordings (one level deeper). Skip unknown track types."""
     for item in list(children(holder, "Track"))[:MAX_TRACKS]:
         token = answers.checked_token(raw_text(item, "TrackToken"))
         values = child(item, "Configuration")
@@ -91,5 +91,5 @@ def _codec(kind: TrackType, description: str) -> str | None:
 
 
 def in_order(earliest: datetime | None, latest: datetime | None) -> tuple[datetime | None, datetime | None]:
-    """Both, changed over where the device has them the wrong way round."""
+    """Return both times, swapped if the device has them in the wrong order."""
     return (latest, earliest) if earliest and latest and latest < earliest else (earliest, latest)

@@ -1,6 +1,7 @@
-"""The Search service (ver10/search): recordings, their summary, and events, whatever the device makes of them.
+"""The Search service (ver10/search): recordings, their summary, and events, despite the deviations of devices.
 
-Search is asked first and the Recording service where it cannot say. All times are UTC by the device's clock.
+Search is asked first, and the Recording service if Search fails or finds nothing. All times are UTC by the device's
+clock.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ _TOPICS = "http://www.onvif.org/ver10/topics"
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
 _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 
-# What a device may answer instead of doing it; anything else would happen to the other service too.
-_CANNOT = (SoapFault, CameraUnsupported, CameraBadAnswer)
+# Failures of one service, after which another one may succeed. Other errors (no answer, log-in) concern them all.
+_FAILED = (SoapFault, CameraUnsupported, CameraBadAnswer)
 
 
 def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> Listed:
-    """All recordings, in the device's order, and which service told: "search" or "recording".
+    """Return all recordings in the device's order, and the service that listed them: "search" or "recording".
 
-    `deadline_s`: seconds from now that searching may take. `job_source` is filled where GetRecordingJobs
-    says it. Raises CameraUnsupported (service "search") where neither service can be asked.
+    `deadline_s`: the longest time of the search in seconds from now. `job_source` is set if GetRecordingJobs names it.
+    If neither service lists recordings, raise the error of Search, which is CameraUnsupported (service "search") if the
+    device does not offer it.
     """
     recordings, service = _listed(conn, deadline_s)
     sources = _job_sources(conn) if recordings else {}
@@ -54,7 +56,7 @@ def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:
         try:
             with conn.checking("search"):
                 found = _search_recordings(conn, deadline_s)
-        except _CANNOT as error:
+        except _FAILED as error:
             refusal = error
     if found or "recording" not in conn.services:
         if found is None:
@@ -63,7 +65,7 @@ def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:
     try:
         with conn.checking("recording"):
             recordings = recording_control.read_recordings(conn)
-    except _CANNOT:
+    except _FAILED:
         if found is None:
             raise refusal from None
         return found, "search"
@@ -82,7 +84,7 @@ def _search_recordings(conn: DeviceConnection, deadline_s: float) -> tuple[Devic
 
 
 def _merged(one: DeviceRecording, other: DeviceRecording) -> DeviceRecording:
-    """Some devices list a recording once for every piece of it."""
+    """Merge two entries of a recording. Some devices list a recording once for every piece of it."""
     tracks = {track.track_token: track for track in (*other.tracks, *one.tracks)}
     return replace(
         one,
@@ -101,7 +103,7 @@ def _read_page(page: Element) -> Iterator[DeviceRecording]:
 
 
 def _read_recording(item: Element) -> DeviceRecording | None:
-    """tt:RecordingInformation. Where its own dates say nothing, those of its tracks do."""
+    """Read a tt:RecordingInformation. Missing dates are taken from its tracks."""
     token = answers.checked_token(raw_text(item, "RecordingToken"))
     if not token:
         return None
@@ -117,7 +119,7 @@ def _read_recording(item: Element) -> DeviceRecording | None:
 
 
 def _with_information(conn: DeviceConnection, recordings: tuple[DeviceRecording, ...]) -> tuple[DeviceRecording, ...]:
-    """GetRecordings tells no times; GetRecordingInformation does, where Search has at least that."""
+    """Add the times of GetRecordingInformation (GetRecordings has none), if Search offers at least that."""
     if "search" not in conn.services:
         return recordings
     found = list(recordings)
@@ -125,12 +127,12 @@ def _with_information(conn: DeviceConnection, recordings: tuple[DeviceRecording,
         try:
             params = {"RecordingToken": recording.recording_token}
             answer = conn.call("search", "GetRecordingInformation", params)
-        except _CANNOT:
-            break  # it would say so for each of them
+        except _FAILED:
+            break  # the device would refuse it for each recording
         information = child(answer, "RecordingInformation")
-        told = _read_recording(information) if information is not None else None
-        if told and told.recording_token == recording.recording_token:
-            found[index] = _merged(recording, told)
+        details = _read_recording(information) if information is not None else None
+        if details and details.recording_token == recording.recording_token:
+            found[index] = _merged(recording, details)
     return tuple(found)
 
 
@@ -140,30 +142,30 @@ def _job_sources(conn: DeviceConnection) -> dict[str, str]:
     try:
         with conn.checking("recording"):
             return recording_control.read_job_sources(conn)
-    except _CANNOT:
+    except _FAILED:
         return {}
 
 
 def summary(conn: DeviceConnection, *, listed: Listed | None = None, deadline_s: float = 30.0) -> RecordingSummary:
-    """GetRecordingSummary (ONVIF Recording Search 5.2); what it leaves open, the recordings themselves tell.
+    """Return GetRecordingSummary (ONVIF Recording Search 5.2), with missing values computed from the recordings.
 
-    `listed` is what `list_recordings` gave if the caller has it: it is asked for only where needed.
+    `listed`: the result of `list_recordings`, if the caller has it; otherwise the device is asked if needed.
     """
-    told = RecordingSummary(None, None, 0, "")
+    own = RecordingSummary(None, None, 0, "")
     if "search" in conn.services:
         try:
             with conn.checking("recording summary"):
-                told = _read_summary(conn.call("search", "GetRecordingSummary"))
-        except _CANNOT:
+                own = _read_summary(conn.call("search", "GetRecordingSummary"))
+        except _FAILED:
             pass  # Uniview: optional action not implemented
-    if told.data_from and told.data_until and told.number_recordings:
-        return told
+    if own.data_from and own.data_until and own.number_recordings:
+        return own
     recordings, listed_by = listed or list_recordings(conn, deadline_s=deadline_s)
     return RecordingSummary(
-        told.data_from or min((item.earliest for item in recordings if item.earliest), default=None),
-        told.data_until or max((item.latest for item in recordings if item.latest), default=None),
-        told.number_recordings or len(recordings),
-        told.service or listed_by,
+        own.data_from or min((item.earliest for item in recordings if item.earliest), default=None),
+        own.data_until or max((item.latest for item in recordings if item.latest), default=None),
+        own.number_recordings or len(recordings),
+        own.service or listed_by,
     )
 
 
@@ -187,11 +189,12 @@ def find_events(
     on_progress: Callable[[int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> EventSearch:
-    """FindEvents in [start, end] (aware datetimes, UTC by the device's clock), all recordings unless some are named.
+    """Return the results of FindEvents in [start, end] (aware datetimes, UTC by the device's clock).
 
-    `topics` as `tns1:RecordingHistory/Track/State`, each with what lies below it; none means everything.
-    What the device ignores of this is filtered here. `deadline_s`: seconds from now; `on_progress` is told
-    how many events were found so far. Raises CameraUnsupported (service "search") without event search.
+    `recording_tokens`: none means all recordings. `topics`: names like `tns1:RecordingHistory/Track/State`, each with
+    its subtopics; none means all. The result is filtered again, because devices ignore some of these. `deadline_s`:
+    seconds from now. `on_progress`: called with the number of events so far. Raise CameraUnsupported (service "search")
+    without event search.
     """
     if "search" not in conn.services:
         raise unsupported("search")
@@ -214,25 +217,25 @@ def find_events(
         except SoapFault:
             if not topics:
                 raise
-            results = searches.run(conn, search({}), deadline_s=deadline_s)  # it may not know the topics
-    wanted = _Wanted(start, end, frozenset(recording_tokens), tuple(bare_topic(topic) for topic in topics))
-    events = sorted(wanted.of(results.found), key=lambda event: (event.time, not event.is_start_state))
+            results = searches.run(conn, search({}), deadline_s=deadline_s)  # the device may not know the topics
+    event_filter = _EventFilter(start, end, frozenset(recording_tokens), tuple(bare_topic(topic) for topic in topics))
+    events = sorted(event_filter.apply(results.found), key=lambda event: (event.time, not event.is_start_state))
     return EventSearch(tuple(events), results.complete, any(event.is_start_state for event in events))
 
 
 def bare_topic(topic: str) -> str:
-    """A topic without its prefixes (`RecordingHistory/Track/State`): which ones it uses is the device's choice."""
+    """Return a topic without prefixes (`RecordingHistory/Track/State`), because devices choose their own prefixes."""
     parts = topic.removesuffix("//.").strip("/").split("/")
     return "/".join(part.rpartition(":")[2] for part in parts)
 
 
 def is_history(topic: str) -> bool:
-    """Whether an event tells what is recorded, and not what was seen."""
+    """True for the topic of a change of recording (RecordingHistory), not of a detection such as motion."""
     return bare_topic(topic).startswith("RecordingHistory/")
 
 
 def _topic_filter(topics: Sequence[str]) -> dict[str, Any]:
-    """wsnt:FilterType with one TopicExpression (ONVIF Core, "Topic filter"), which names its prefix by itself."""
+    """Return a wsnt:FilterType with one TopicExpression (ONVIF Core, "Topic filter"), which declares its own prefix."""
     if not topics:
         return {}
     names = {"wsnt": _NOTIFICATION, "tns1": _TOPICS}
@@ -263,7 +266,7 @@ def _item(message: EventMessage, name: str) -> str:
 
 
 def _first_boolean(message: EventMessage) -> bool | None:
-    """The first boolean of an event's data: IsRecording, IsDataPresent, IsMotion, State."""
+    """Return the first boolean of an event's data (IsRecording, IsDataPresent, IsMotion, State), or None."""
     for _, value in message.data:
         if is_true(value):
             return True
@@ -273,27 +276,31 @@ def _first_boolean(message: EventMessage) -> bool | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What was asked for, since devices ignore one part of it or another."""
+class _EventFilter:
+    """Filter of a search, applied here because devices ignore one part of it or another."""
 
     start: datetime
     end: datetime
     recording_tokens: frozenset[str]
     topics: tuple[str, ...]
 
-    def of(self, events: Iterable[RecordingEvent]) -> Iterator[RecordingEvent]:
-        """Those of the window, and for each line of history its state where the window begins."""
-        told: dict[tuple[str, str, str], RecordingEvent] = {}
+    def apply(self, events: Iterable[RecordingEvent]) -> Iterator[RecordingEvent]:
+        """Yield the wanted events inside the window, and one start state per recording, track and topic.
+
+        A start state is one that the device marks as such, otherwise the last RecordingHistory change before the
+        window; its time is moved into the window.
+        """
+        states: dict[tuple[str, str, str], RecordingEvent] = {}
         for event in events:
             if not self._is_asked_for(event):
                 continue
             if self.start <= event.time <= self.end and not event.is_start_state:
                 yield event
             elif event.is_start_state or (event.time < self.start and is_history(event.topic)):
-                line = (event.recording_token, event.track_token, event.topic)
-                if line not in told or _tells_more(event, told[line]):
-                    told[line] = event
-        for event in told.values():
+                key = (event.recording_token, event.track_token, event.topic)
+                if key not in states or _is_better_state(event, states[key]):
+                    states[key] = event
+        for event in states.values():
             yield replace(event, time=min(max(event.time, self.start), self.end), is_start_state=True)
 
     def _is_asked_for(self, event: RecordingEvent) -> bool:
@@ -303,8 +310,8 @@ class _Wanted:
         return not self.topics or any(topic == name or topic.startswith(name + "/") for name in self.topics)
 
 
-def _tells_more(event: RecordingEvent, known: RecordingEvent) -> bool:
-    """A state told as such counts more than a change before it; of two changes the later one."""
+def _is_better_state(event: RecordingEvent, known: RecordingEvent) -> bool:
+    """True if `event` is the better start state: a start state rather than a change, otherwise the later one."""
     if event.is_start_state != known.is_start_state:
         return event.is_start_state
     return event.time > known.time

@@ -1,4 +1,4 @@
-"""The Replay service (ver10/replay): where a recording is played from; and vendors' own addresses for it."""
+"""The Replay service (ver10/replay): RTSP addresses of recordings, also in vendors' own forms."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from onvif_services.connection import DeviceConnection
 from onvif_services.device import read_known_zone_s, read_zone_s
 from onvif_services.faults import SoapFault, unsupported
 
-# Makers, and the names their devices are sold under.
+# Makers, and brands under which their devices are sold.
 _DAHUA = re.compile(r"\b(dahua|amcrest|imou)\b", re.IGNORECASE)
 _HIKVISION = re.compile(r"\b(hikvision|hiwatch|hilook)\b", re.IGNORECASE)
 
 
 def replay_uri(conn: DeviceConnection, recording_token: str) -> str:
-    """GetReplayUri: the RTSP address of a recording, at the configured host, without user-info.
+    """Return the RTSP address of a recording (GetReplayUri), at the configured host, without user-info.
 
-    Its query is kept whole: Axis puts the recording's name and session_timeout there. The time to play
-    from is no part of it but of PLAY (ONVIF Streaming, Replay). Raises CameraUnsupported (service
-    "replay"), SoapFault, CameraBadAnswer, CameraUnreachable or CameraAuthFailed.
+    Its query is kept: Axis puts the recording's name and session_timeout there. The start time is not part of the
+    address but of PLAY (ONVIF Streaming, Replay). Raise InvalidRequest for an impossible token, CameraUnsupported
+    (service "replay"), SoapFault, CameraBadAnswer, CameraUnreachable or CameraAuthFailed.
     """
     if not answers.checked_token(recording_token):
-        raise InvalidRequest.of_field("recording_token", "not a token")
+        raise InvalidRequest.of_field("recording_token", "this is not a valid token")
     with conn.checking("replay"):
         if "replay" not in conn.services:
             raise unsupported("replay")
@@ -38,12 +38,12 @@ def replay_uri(conn: DeviceConnection, recording_token: str) -> str:
 
 
 def zone_s(conn: DeviceConnection) -> float:
-    """The device's local time minus UTC now, in seconds; 0 where it does not tell."""
+    """Return the device's present local time minus UTC in seconds; 0 if it does not tell."""
     return read_zone_s(conn.call("device", "GetSystemDateAndTime"))
 
 
 def known_zone_s(conn: DeviceConnection) -> float | None:
-    """As zone_s; None where it does not tell, or refuses to."""
+    """Return the same as `zone_s`, but None if the device does not tell it or refuses the request."""
     try:
         with conn.checking("time zone"):
             return read_known_zone_s(conn.call("device", "GetSystemDateAndTime"))
@@ -54,10 +54,10 @@ def known_zone_s(conn: DeviceConnection) -> float | None:
 def plain_replays(
     manufacturer: str, channel_number: int, host: str, rtsp_port: int, zone_s: float = 0.0
 ) -> tuple[PlainReplay, ...]:
-    """A known maker's own addresses for a channel's recordings; none for other makers.
+    """Return a known maker's own addresses of a channel's recordings; none for other makers.
 
-    `channel_number` counts from 1, `zone_s` is the device's local time minus UTC. `{start}` and `{end}`
-    are left to be filled in.
+    `channel_number` counts from 1; `zone_s` is the device's local time minus UTC. The caller fills in `{start}` and
+    `{end}`.
     """
     place = f"rtsp://{authority(host, rtsp_port)}"
     times = "starttime={start}&endtime={end}"

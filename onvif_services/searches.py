@@ -1,7 +1,7 @@
-"""A search on a device (ONVIF Recording Search, 5.1): begun, asked page by page, always ended.
+"""A search on a device (ONVIF Recording Search, 5.1): start it, read its pages, always end it.
 
-Searches run on the device's side while we ask for what was found. Devices have few places for them,
-say Completed with pages left to give, keep Searching when all is given, or say no state at all.
+The search runs on the device while we read its results. Devices allow few searches at a time. Some report Completed
+with pages left, some remain Searching after the last page, some report no state.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from onvif_services.faults import SoapFault
 
 _Found = TypeVar("_Found", bound=Hashable)
 
-# A page of 500 events is some 500 KB, well below what one answer may hold.
+# A page of 500 events is about 500 KB, well below the limit of one answer.
 PAGE = 500
-_FEWEST = 100
-_WAIT_S = 2.0  # below our own limit, and short enough for a stop to be noticed
-_KEPT_ALIVE_S = 30.0
-_QUIET_S = 10.0  # so long may a device say Searching and give nothing
-_PAUSE_S = 0.25  # between two questions where the device does not wait by itself
+_MIN_RESULTS = 100
+_WAIT_S = 2.0  # below the timeout of a call, and short enough for `should_stop` to be checked
+_KEEP_ALIVE_S = 30.0
+_QUIET_S = 10.0  # longest time that a device may report Searching without new results
+_PAUSE_S = 0.25  # between two requests, for devices that do not wait by themselves
 _END_TIMEOUT_S = 3.0
 
 
 @dataclass(slots=True)
 class Results(Generic[_Found]):
-    """What a search gave, in the device's order, each once. `complete`: it said or showed that this is all."""
+    """Results of a search, in the device's order, each once. `complete`: True if the device has no more results."""
 
     found: dict[_Found, None] = field(default_factory=dict)
     complete: bool = False
@@ -41,9 +41,10 @@ class Results(Generic[_Found]):
 
 @dataclass(frozen=True, slots=True)
 class Search(Generic[_Found]):
-    """`find` begins it, `results` asks for a page; `read` reads the page's ResultList.
+    """A search: operation `find` begins it, operation `results` returns a page, function `read` reads its ResultList.
 
-    `limit` caps what is kept. `on_progress` is told how many were found so far; `should_stop` ends it early.
+    `limit`: the most results to keep. `on_progress` is called with the number of results so far; a True of
+    `should_stop` ends the search early.
     """
 
     find: str
@@ -56,17 +57,16 @@ class Search(Generic[_Found]):
 
 
 def run(conn: DeviceConnection, search: Search[_Found], *, deadline_s: float) -> Results[_Found]:
-    """All pages of a search, for at most `deadline_s` seconds from now; what came until then where it is not done.
+    """Return the results of a search, or those of the first `deadline_s` seconds if it takes longer.
 
-    Raises what beginning it raises; a device that fails in the middle raises too, and the search is
-    ended on it all the same.
+    Raise the device's error if the search cannot begin or a page fails. The search is ended on the device in any case.
     """
     ends_s = time.monotonic() + deadline_s
-    params = {**search.params, "KeepAliveTime": timedelta(seconds=_KEPT_ALIVE_S)}
+    params = {**search.params, "KeepAliveTime": timedelta(seconds=_KEEP_ALIVE_S)}
     answer = conn.call("search", search.find, params)
     token = answers.checked_token(answers.raw_text(answer, "SearchToken"))
     if not token:
-        raise CameraBadAnswer(f"The device's answer to {search.find} names no search.")
+        raise CameraBadAnswer(f"The device's answer to {search.find} contains no search token.")
     try:
         return _pages(conn, search, token, ends_s)
     finally:
@@ -74,7 +74,7 @@ def run(conn: DeviceConnection, search: Search[_Found], *, deadline_s: float) ->
 
 
 def _end(conn: DeviceConnection, token: str) -> None:
-    """EndSearch. Whatever it says: the search dies by itself when nobody asks."""
+    """Call EndSearch. Ignore errors, because the device ends a search without requests by itself (KeepAliveTime)."""
     try:
         conn.call("search", "EndSearch", {"SearchToken": token}, timeout_s=_END_TIMEOUT_S)
     except DeviceError:
@@ -85,7 +85,7 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
     results: Results[_Found] = Results()
     empty_pages = 0
     is_completed = False
-    last_news_s = time.monotonic()
+    last_new_s = time.monotonic()
     while len(results.found) < search.limit and not (search.should_stop and search.should_stop()):
         began_s = time.monotonic()
         if began_s >= ends_s:
@@ -93,7 +93,7 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
         try:
             page = _page(conn, search, token, ends_s - began_s)
         except (SoapFault, CameraUnsupported, CameraBadAnswer):
-            # The end was said already: the device has forgotten the search before we asked for the rest.
+            # After Completed, a device may forget the search before we ask for the rest.
             if not is_completed:
                 raise
             results.complete = True
@@ -102,16 +102,16 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
         if search.on_progress:
             search.on_progress(len(results.found))
         now_s = time.monotonic()
-        last_news_s = now_s if count else last_news_s
+        last_new_s = now_s if count else last_new_s
         empty_pages = 0 if count else empty_pages + 1
         state = answers.raw_text(page, "SearchState").rpartition(":")[2].lower()
         is_completed = is_completed or state == "completed"
-        # Completed with results may be the last page or not: only one with nothing new is the end. Without
-        # a state one such page may have come too early, two have not.
+        # A Completed page with results may not be the last one; only a page without new results is the end. Without a
+        # state, the first page without new results may have come too early, so two in a row are the end.
         if not count and (is_completed or (state not in {"searching", "queued"} and empty_pages >= 2)):
             results.complete = True
             break
-        if not count and now_s - last_news_s > _QUIET_S:
+        if not count and now_s - last_new_s > _QUIET_S:
             break
         if not count:
             threading.Event().wait(max(0.0, min(_PAUSE_S - (now_s - began_s), ends_s - now_s)))
@@ -122,7 +122,7 @@ def _page(conn: DeviceConnection, search: Search[_Found], token: str, left_s: fl
     wait_s = max(0.0, min(_WAIT_S, left_s))
     params = {
         "SearchToken": token,
-        "MinResults": _FEWEST,
+        "MinResults": _MIN_RESULTS,
         "MaxResults": PAGE,
         "WaitTime": timedelta(seconds=round(wait_s, 1)),
     }
@@ -132,7 +132,7 @@ def _page(conn: DeviceConnection, search: Search[_Found], token: str, left_s: fl
 
 
 def _keep(results: Results[_Found], search: Search[_Found], page: Element) -> int:
-    """How many of a page are new."""
+    """Keep the new results of a page, up to the limit, and return their number."""
     before = len(results.found)
     for item in search.read(page):
         if len(results.found) >= search.limit:

@@ -1,4 +1,4 @@
-"""A device's own still picture: fetched from the same host, capped, and looked at before use."""
+"""Snapshots that a device itself takes: fetched from the configured host, limited in size, checked to be a JPEG."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}
 
 
 def fetch_snapshot(conn: DeviceConnection, profile_token: str, service: str = "media") -> bytes:
-    """A JPEG of at most 10 MB. CameraUnsupported if the device offers none, CameraBadAnswer if it is none."""
+    """Return a JPEG of at most 10 MB. Raise CameraUnsupported without snapshots, CameraBadAnswer if it is no JPEG."""
     answer = conn.download(snapshot_uri(conn, profile_token, service))
     if answer.status in {404, 405, 501}:
         raise CameraUnsupported("The device offers no snapshot.", service="snapshot")
     if answer.status != 200:
-        raise CameraBadAnswer(f"The device answers a snapshot with HTTP status {answer.status}.")
+        raise CameraBadAnswer(f"The device answers the request for a snapshot with HTTP status {answer.status}.")
     jpeg_size(answer.body)
     return answer.body
 
 
 def jpeg_size(picture: bytes) -> tuple[int, int]:
-    """Width and height of a JPEG, read from its frame header; CameraBadAnswer if it is not one."""
+    """Return width and height from a JPEG's frame header. Raise CameraBadAnswer if the bytes are not a JPEG."""
     if picture[:3] != b"\xff\xd8\xff" or b"\xff\xd9" not in picture[-1024:]:
         raise CameraBadAnswer(_NO_JPEG)
     position = 2
@@ -36,7 +36,7 @@ def jpeg_size(picture: bytes) -> tuple[int, int]:
         if picture[position] != 0xFF:
             break
         marker = picture[position + 1]
-        if marker == 0xFF:  # fill bytes may stand before a marker
+        if marker == 0xFF:  # fill bytes may precede a marker
             position += 1
         elif marker in _BARE_MARKERS:
             position += 2

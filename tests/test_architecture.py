@@ -1,4 +1,4 @@
-"""The rooms and their arrows: who may import whom, one table."""
+"""Rules of the architecture: allowed imports between packages, length of files, processes, inline scripts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# room -> the rooms it may import. A top-level file is a room of its own unless ROOM_OF says otherwise.
+# package -> the packages that it may import. A top-level file is a package of its own unless PACKAGE_OF maps it to one.
 ARROWS: dict[str, frozenset[str]] = {
     "app": frozenset({"wiring", "web", "core"}),
     "wiring": frozenset(
@@ -44,8 +44,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
 }
 
-# The managers are thin faces over packages: face and package are one room.
-ROOM_OF = {
+# A manager is the thin interface of a package, and counts as part of it.
+PACKAGE_OF = {
     "account_manager": "accounts",
     "wall_manager": "walls",
     "onvif_manager": "onvif",
@@ -56,8 +56,8 @@ ROOM_OF = {
     "migrations": "database",
 }
 
-# A package from PyPI with the name of one of our rooms: nobody can import a room by that name.
-PACKAGES = {"onvif"}
+# Packages from PyPI with the name of a key in ARROWS. Such a name in an import statement is the PyPI package.
+PYPI_PACKAGES = {"onvif"}
 
 OUTSIDE = {"tests", "bench", "tools", "docs"}
 
@@ -73,9 +73,9 @@ def _tracked(*patterns: str) -> list[Path]:
     return [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
 
 
-def _room(path: Path) -> str:
+def _package(path: Path) -> str:
     first = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    return ROOM_OF.get(first, first)
+    return PACKAGE_OF.get(first, first)
 
 
 def _imported_modules(path: Path) -> Iterator[str]:
@@ -94,15 +94,15 @@ SOURCES = [path for path in _tracked("*.py") if path.relative_to(ROOT).parts[0] 
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
-    room = _room(path)
-    assert room in ARROWS, f"{path.relative_to(ROOT)} has no room: add it to the table with its arrows"
-    allowed = ARROWS[room] | {room}
-    own = {ROOM_OF.get(name, name) for name in set(_imports(path)) - PACKAGES} & set(ARROWS)
-    assert own <= allowed, f"{room} may not import {sorted(own - allowed)}"
+def test_a_file_imports_only_allowed_packages(path: Path) -> None:
+    package = _package(path)
+    assert package in ARROWS, f"{path.relative_to(ROOT)} belongs to no package: add it to ARROWS"
+    allowed = ARROWS[package] | {package}
+    own = {PACKAGE_OF.get(name, name) for name in set(_imports(path)) - PYPI_PACKAGES} & set(ARROWS)
+    assert own <= allowed, f"{package} may not import {sorted(own - allowed)}"
 
 
-# Packages of one room that stay apart: folder -> the packages that its files may not import.
+# Independent parts of one package: folder -> the parts that its files may not import.
 APART = {
     "sessions": ("sessions.live", "sessions.replay"),
     "sessions/live": ("sessions.replay",),
@@ -110,7 +110,7 @@ APART = {
 }
 
 
-def test_live_and_replay_sessions_share_only_what_lies_above_both() -> None:
+def test_live_and_replay_sessions_do_not_import_each_other() -> None:
     for path in SOURCES:
         forbidden = APART.get(path.relative_to(ROOT).parent.as_posix(), ())
         imported = [
@@ -119,9 +119,9 @@ def test_live_and_replay_sessions_share_only_what_lies_above_both() -> None:
         assert not imported, f"{path.relative_to(ROOT)} imports {imported}"
 
 
-def test_core_needs_the_standard_library_only() -> None:
+def test_core_imports_only_the_standard_library() -> None:
     for path in SOURCES:
-        if _room(path) == "core":
+        if _package(path) == "core":
             outside = {name for name in _imports(path) if name not in sys.stdlib_module_names and name != "core"}
             assert not outside, f"{path.name} imports {sorted(outside)}"
 
@@ -139,7 +139,7 @@ def test_only_one_file_starts_processes() -> None:
     starters = {
         str(path.relative_to(ROOT))
         for path in SOURCES
-        if _room(path) != "simulator" and {"subprocess", "multiprocessing"} & set(_imports(path))
+        if _package(path) != "simulator" and {"subprocess", "multiprocessing"} & set(_imports(path))
     }
     assert starters <= {"media/process.py"}
 

@@ -29,14 +29,14 @@ def _prose(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
-def test_a_relative_link_leads_somewhere(path: Path) -> None:
+def test_relative_links_in_documents_exist(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", _prose(path)):
         if "://" not in target and not target.startswith("mailto:"):
             assert (path.parent / target).exists(), f"{_name(path)} links to {target}"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
-def test_a_make_target_that_is_named_exists(path: Path) -> None:
+def test_make_targets_in_documents_exist(path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)`", _prose(path)))
     named |= set(re.findall(r"^make ([a-z-]+)", _prose(path), re.MULTILINE))
@@ -44,7 +44,7 @@ def test_a_make_target_that_is_named_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
-def test_a_route_that_is_named_exists(path: Path, url_rules: UrlRules) -> None:
+def test_routes_in_documents_exist(path: Path, url_rules: UrlRules) -> None:
     for method, route in _ROUTE.findall(_prose(path)):
         assert url_rules.has(method, route), f"{_name(path)} names {method} {route}"
     for route in _CURL.findall(_prose(path)):
@@ -57,12 +57,12 @@ def test_every_api_route_is_in_the_streaming_guide_or_the_api_page(url_rules: Ur
     assert not missing
 
 
-def test_the_settings_page_lists_exactly_the_settings_there_are() -> None:
+def test_the_settings_page_lists_exactly_the_existing_settings() -> None:
     listed = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "SETTINGS.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(item.name.upper() for item in fields(Settings))
 
 
-def test_what_the_security_page_names_exists() -> None:
+def test_files_named_on_the_security_page_exist() -> None:
     text = (ROOT / "docs" / "SECURITY.md").read_text("utf-8")
     named = set(re.findall(r"`((?:[\w.]+/)*[\w.]+\.(?:py|js))`|`((?:[\w]+/)+)`", text))
     places = {first or second for first, second in named}
@@ -76,7 +76,7 @@ def test_no_lock_file_holds_a_download_address() -> None:
         assert "://" not in (ROOT / name).read_text("utf-8"), name
 
 
-def test_no_document_holds_a_path_of_somebodys_machine() -> None:
+def test_no_document_contains_a_path_of_a_private_machine() -> None:
     listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
     for line in listed.stdout.splitlines():
         assert not re.search(r"(?<![\w.])/(home|root|Users|tmp)/\w", (ROOT / line).read_text("utf-8")), line

@@ -1,4 +1,4 @@
-"""The app connects to devices, and nowhere that a name or an answer would lure it."""
+"""The app connects only to addresses of devices, whatever a host name or a device's answer contains."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def strict() -> AllowedAddresses:
 
 @pytest.fixture
 def third_port() -> Iterator[tuple[int, list[object]]]:
-    """A port of this machine that must see nothing, and whom it saw."""
+    """A port of this machine to which the app must not connect, and the clients that did."""
     seen: list[object] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.05)
@@ -55,7 +55,7 @@ def third_port() -> Iterator[tuple[int, list[object]]]:
 
 
 class HttpDevice:
-    """A port at an address of this machine that answers any GET with that address; counts connections."""
+    """A server at an address of this machine that answers any GET with that address and counts connections."""
 
     def __init__(self, address: str, port: int = 0) -> None:
         self._server = socket.create_server((address, port))
@@ -136,7 +136,7 @@ class HttpDevice:
         "255.255.255.255",
     ],
 )
-def test_what_no_camera_has_is_refused(strict: AllowedAddresses, address: str) -> None:
+def test_addresses_that_no_camera_has_are_refused(strict: AllowedAddresses, address: str) -> None:
     assert strict.why_not(address)
     with pytest.raises(AddressRefused):
         strict.check(address, 80)
@@ -158,7 +158,7 @@ def test_what_no_camera_has_is_refused(strict: AllowedAddresses, address: str) -
         "2002:808:808::1",
     ],
 )
-def test_what_a_camera_may_have_is_taken(strict: AllowedAddresses, address: str) -> None:
+def test_addresses_of_cameras_are_accepted(strict: AllowedAddresses, address: str) -> None:
     assert strict.why_not(address) is None
     strict.check(address, 80)
     assert parse_host(address)[0] == address
@@ -167,7 +167,7 @@ def test_what_a_camera_may_have_is_taken(strict: AllowedAddresses, address: str)
 @pytest.mark.parametrize(
     "port", [80, 81, 88, 322, 443, 554, 888, 1018, 2020, 5000, 8000, 8080, 8899, 10080, 37777, 65535]
 )
-def test_ports_of_cameras_are_taken(strict: AllowedAddresses, port: int) -> None:
+def test_ports_of_cameras_are_accepted(strict: AllowedAddresses, port: int) -> None:
     strict.check("192.168.1.108", port)
     assert parse_host(f"192.168.1.108:{port}") == ("192.168.1.108", port)
     assert rewrite_rtsp(f"rtsp://cam:{port}/x", "cam").startswith(f"rtsp://cam:{port}/")
@@ -177,7 +177,7 @@ def test_ports_of_cameras_are_taken(strict: AllowedAddresses, port: int) -> None
     "port", [1, 7, 21, 22, 23, 25, 53, 110, 143, 445, 465, 587, 993, 3306, 5060, 6000, 6379, 11211]
 )
 def test_ports_of_other_protocols_are_refused_to_users_and_devices(strict: AllowedAddresses, port: int) -> None:
-    """A mail server takes lines out of HTTP and RTSP for its own: not on a user's word, and not on a device's."""
+    """A mail server takes lines of HTTP and RTSP for commands, so neither users nor devices may name its port."""
     strict.allow_loopback(True)
     with pytest.raises(AddressRefused):
         strict.check("127.0.0.1", port)
@@ -190,13 +190,13 @@ def test_ports_of_other_protocols_are_refused_to_users_and_devices(strict: Allow
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost", "cam.localhost", "169.254.169.254", "fe80::1"])
-def test_a_user_is_told_at_once(strict: AllowedAddresses, address: str) -> None:
+def test_a_refused_address_is_reported_when_a_user_enters_it(strict: AllowedAddresses, address: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_host(address)
     assert refused.value.errors[0].field == "host"
 
 
-def test_loopback_is_open_by_setting_and_for_our_own_recorder_only(strict: AllowedAddresses) -> None:
+def test_loopback_is_allowed_by_setting_or_for_our_own_recorder(strict: AllowedAddresses) -> None:
     strict.set_own(frozenset({("127.0.0.1", 8081)}))
     strict.check("127.0.0.1", 8081)
     for address, port in (("127.0.0.1", 8082), ("127.0.0.2", 8081), ("::1", 8081)):
@@ -210,7 +210,7 @@ def test_loopback_is_open_by_setting_and_for_our_own_recorder_only(strict: Allow
 
 
 @pytest.mark.parametrize("name", ["camera.example", "127.0.0.1"])
-def test_a_name_that_leads_to_this_machine_is_not_followed_by_soap(
+def test_soap_does_not_follow_a_name_to_this_machine(
     strict: AllowedAddresses, third_port: tuple[int, list[object]], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     port, seen = third_port
@@ -223,7 +223,7 @@ def test_a_name_that_leads_to_this_machine_is_not_followed_by_soap(
 
 
 @pytest.mark.parametrize("name", ["camera.example", "127.0.0.1"])
-def test_a_name_that_leads_to_this_machine_is_not_followed_by_rtsp(
+def test_rtsp_does_not_follow_a_name_to_this_machine(
     strict: AllowedAddresses, third_port: tuple[int, list[object]], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     port, seen = third_port
@@ -250,14 +250,14 @@ def _by_rtsp(name: str, port: int) -> None:
 
 @pytest.mark.parametrize("by", [_by_soap, _by_rtsp])
 @pytest.mark.parametrize("answer", [("127.0.0.1", "169.254.169.254"), ("169.254.169.254", "127.0.0.1")])
-def test_one_of_two_addresses_that_is_refused_refuses_all(
+def test_a_name_with_one_refused_address_is_refused(
     strict: AllowedAddresses,
     third_port: tuple[int, list[object]],
     monkeypatch: pytest.MonkeyPatch,
     by: Connects,
     answer: tuple[str, str],
 ) -> None:
-    """A name with a good and a bad address is no device's, whichever stands first."""
+    """A name with a good and a bad address, in any order, does not belong to a device."""
     port, seen = third_port
     strict.set_own(frozenset({("127.0.0.1", port)}))
     _resolve_to(monkeypatch, *answer)
@@ -267,8 +267,8 @@ def test_one_of_two_addresses_that_is_refused_refuses_all(
     strict.set_own(frozenset())
 
 
-def test_a_device_stays_where_its_name_first_led(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere a moment later, it takes neither SOAP nor RTSP along; a device that has moved is found."""
+def test_a_device_keeps_the_first_address_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with a new address redirects neither SOAP nor RTSP, but a device that has moved is found."""
     with HttpDevice("127.0.0.1") as first, HttpDevice("127.0.0.2", first.port) as second:
         _resolve_to(monkeypatch, "127.0.0.1")
         transport = CappedTransport("camera.example", first.port, Credential("", Secret("")))
@@ -283,7 +283,7 @@ def test_a_device_stays_where_its_name_first_led(monkeypatch: pytest.MonkeyPatch
         _by_rtsp("camera.example", first.port)
         assert second.asked == 0
         first.stop()
-        assert get() == b"127.0.0.2", "it does not answer there any more: its name is asked again"
+        assert get() == b"127.0.0.2", "the first address does not answer any more, so the name is resolved again"
         transport.close()
         _resolve_to(monkeypatch, "127.0.0.3")
         with pytest.raises(CameraUnreachable):
@@ -291,7 +291,7 @@ def test_a_device_stays_where_its_name_first_led(monkeypatch: pytest.MonkeyPatch
 
 
 def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """A name server of a stranger: what cannot be had from a real one here."""
+    """Fake a hostile name server, which cannot run for real in a test."""
 
     def resolve(host: str, port: int, *args: object, **more: object) -> object:
         if host == "camera.example":

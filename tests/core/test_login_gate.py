@@ -1,4 +1,4 @@
-"""Password attempts are counted, one at a time until one succeeds."""
+"""Password attempts run one at a time until one succeeds, and stop after a refusal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RIGHT = Credential("admin", Secret("right"))
 
 
 class HandClock:
-    """Time that moves when told to."""
+    """A clock that tests move by hand."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -53,7 +53,7 @@ def test_sixteen_threads_with_a_wrong_password_try_once() -> None:
     assert len(refused) == 15
 
 
-def test_an_edited_password_is_tried_at_once() -> None:
+def test_an_edited_password_is_tried_immediately() -> None:
     gate = LoginGate(HandClock())
     gate.begin("dev", WRONG).refused()
     gate.begin("dev", RIGHT).accepted()
@@ -71,7 +71,7 @@ def test_a_refused_password_is_tried_again_after_five_minutes() -> None:
     assert gate.try_begin("dev", WRONG) is not None
 
 
-def test_once_accepted_all_may_log_in_side_by_side_until_it_is_old() -> None:
+def test_an_accepted_password_allows_parallel_logins_for_30_seconds() -> None:
     clock = HandClock()
     gate = LoginGate(clock)
     gate.begin("dev", RIGHT).accepted()
@@ -82,11 +82,11 @@ def test_once_accepted_all_may_log_in_side_by_side_until_it_is_old() -> None:
     assert gate.try_begin("dev", RIGHT) is None
 
 
-def test_an_attempt_without_a_verdict_lets_the_next_one_try() -> None:
+def test_an_attempt_without_a_verdict_allows_the_next_one() -> None:
     gate = LoginGate(HandClock())
     gate.begin("dev", WRONG).unanswered()
     assert gate.try_begin("dev", WRONG) is not None
 
 
-def test_a_secret_never_shows_itself() -> None:
+def test_a_secret_is_never_printed() -> None:
     assert "right" not in f"{RIGHT!r} {RIGHT.password} {RIGHT.password:>20}"

@@ -34,7 +34,7 @@ def gate() -> LoginGate:
 
 @pytest.fixture
 def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
-    """Makes connections to `device`, or to another port; closed at the end."""
+    """Create connections to `device`, or to another port; close them after the test."""
     made: list[DeviceConnection] = []
 
     def make(
@@ -63,7 +63,7 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Serves every connection to a free port with a function of the raw socket; gives the port."""
+    """Handle every connection to a free port with a function of the raw socket; return the port."""
     made: list[RawServer] = []
 
     def start(handle: Handle) -> int:

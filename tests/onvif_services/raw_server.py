@@ -1,4 +1,4 @@
-"""A server of raw sockets on loopback, for answers that no HTTP server gives."""
+"""A server of raw sockets on loopback, for answers that an HTTP server cannot send."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Serve = Callable[[Handle], int]
 
 
 class RawServer:
-    """Calls `handle` in a thread for each connection to `port`."""
+    """A server that calls `handle` in a thread for each connection to `port`."""
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
@@ -45,4 +45,4 @@ class RawServer:
             try:
                 self._handle(sock)
             except OSError:
-                return  # the client had enough
+                return  # the client closed the connection

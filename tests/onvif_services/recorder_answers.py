@@ -14,7 +14,7 @@ ENDED = f"<tse:EndSearchResponse {SEARCH}><tse:Endpoint>2026-11-22T00:00:00Z</ts
 
 
 def make_recorder(device: SoapDevice) -> None:
-    """Gives a device the three services of Profile G; each search begins, finds nothing and can be ended."""
+    """Add the three services of Profile G to a device; each search begins, finds nothing and can be ended."""
     device.services |= {name: f"{V10}/{name}/wsdl" for name in ("search", "recording", "replay")}
     device.answers |= {
         "FindRecordings": begun("FindRecordings"),
@@ -80,7 +80,7 @@ def events(*items: str, state_: str = state("Completed")) -> str:
 
 
 def one_after_another(*answers: str) -> Callable[[Request], str]:
-    """Each once, the last one for ever."""
+    """Return each answer once, and then always the last one."""
     left = list(answers)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
@@ -94,7 +94,7 @@ def summary(first: str, last: str, number: str) -> str:
 
 
 def recording_item(token: str = "R7") -> str:
-    """An answer of the Recording service to GetRecordings."""
+    """Return an answer of the Recording service to GetRecordings."""
     return (
         f"<trc:GetRecordingsResponse {RECORDING}><trc:RecordingItem><tt:RecordingToken>{token}</tt:RecordingToken>"
         "<tt:Configuration><tt:Source><tt:SourceId>urn:7</tt:SourceId><tt:Name>Yard</tt:Name>"

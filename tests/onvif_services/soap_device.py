@@ -1,7 +1,7 @@
-"""A small ONVIF device for tests, its answers written by hand from the specification.
+"""A small ONVIF device for tests, with answers written by hand from the specification.
 
-It knows nothing of our code nor of the simulator: it reads requests with regular expressions and
-checks log-ins by itself, so that both can be wrong only where the specification was misread.
+It uses neither our code nor the simulator: it reads requests with regular expressions and checks log-ins itself, so
+that it can share an error with them only by misreading the specification.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ENVELOPE = (
 
 @dataclass
 class Request:
-    """What a client sent: the operation, its path, its text, and what it logged in with."""
+    """A request of a client: operation, path, text, headers, and the kind of its log-in."""
 
     operation: str
     path: str
@@ -40,7 +40,7 @@ class Request:
     with_digest: bool
 
     def value(self, name: str) -> str:
-        """The text of the first element of that local name."""
+        """Return the text of the first element with this local name."""
         match = re.search(rf"<(?:[\w-]+:)?{name}\b[^>]*>([^<]*)<", self.text)
         return match[1] if match else ""
 
@@ -76,7 +76,7 @@ def service(namespace: str, address: str) -> str:
 
 
 def profile(token: str, source: str, width: int, height: int, encoding: str = "H264", *, name: str = "") -> str:
-    """A Media (ver10) profile; an empty encoding leaves the encoder out."""
+    """Return a Media (ver10) profile; an empty encoding omits the encoder."""
     encoder = (
         f'<tt:VideoEncoderConfiguration token="E{token}"><tt:Name>e</tt:Name><tt:UseCount>1</tt:UseCount>'
         f"<tt:Encoding>{encoding}</tt:Encoding><tt:Resolution><tt:Width>{width}</tt:Width>"
@@ -96,7 +96,7 @@ def profile(token: str, source: str, width: int, height: int, encoding: str = "H
 
 
 def profile2(token: str, source: str, width: int, height: int, encoding: str = "H265") -> str:
-    """A Media2 (ver20) profile."""
+    """Return a Media2 (ver20) profile."""
     return (
         f'<tr2:Profiles token="{token}" fixed="true"><tr2:Name>{token}</tr2:Name><tr2:Configurations>'
         f'<tr2:VideoSource token="C{source}"><tt:Name>VideoSourceConfig</tt:Name><tt:UseCount>2</tt:UseCount>'
@@ -127,10 +127,10 @@ Answer = str | Reply | Callable[[Request], "str | Reply"]
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128  # many clients at once must not wait for TCP's second try
+    request_queue_size = 128  # many parallel clients must not wait for TCP to retransmit their SYN
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up early is part of these tests."""
+        """Ignore clients that close the connection early, because some tests do so."""
 
 
 class _Server6(_Server):
@@ -138,7 +138,7 @@ class _Server6(_Server):
 
 
 class SoapDevice:
-    """Listens on loopback. Change its attributes and `answers` before or while it is asked."""
+    """A device on loopback. Tests change its attributes and `answers` before or between requests."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.username = "admin"
@@ -147,7 +147,7 @@ class SoapDevice:
         self.open_operations = set(PRE_AUTH)
         self.clock_ahead_s = 0.0
         self.token_window_s = 10.0
-        self.token_clock_ahead_s: float | None = None  # where the check uses another clock than is told
+        self.token_clock_ahead_s: float | None = None  # of the clock that checks log-ins, if another one
         self.host_told = "10.11.12.13:8000"
         self.services = {
             "device": "http://www.onvif.org/ver10/device/wsdl",
@@ -181,7 +181,7 @@ class SoapDevice:
         self.failed_logins = 0
         self.good_logins = 0
         self._nonces = 0
-        self.nonces_good_for: int | None = None  # requests; it then offers another without saying `stale`
+        self.nonces_good_for: int | None = None  # requests; then it sends another nonce without `stale`
         self._lock = threading.Lock()
         self._server = (_Server6 if ":" in host else _Server)((host, 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))

@@ -1,4 +1,4 @@
-"""Addresses that a device names end at the configured host, or nowhere."""
+"""Addresses in a device's answers are rewritten to the configured host, or refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from onvif_services.addresses import authority, rewrite_http, rewrite_rtsp
         ("http://10.0.0.9/a%20b#frag", "http://cam:8000/a%20b"),
     ],
 )
-def test_http_addresses_are_brought_to_the_onvif_port(address: str, expected: str) -> None:
+def test_http_addresses_are_rewritten_to_the_onvif_port(address: str, expected: str) -> None:
     assert rewrite_http(address, "cam", 8000) == expected
 
 
@@ -82,7 +82,7 @@ def test_hostile_service_addresses_are_refused(address: str) -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "rtsp://", "http://", "rtsp://h/", "http://h/", "rtsp://u@"]))
-def test_whatever_a_device_writes_the_host_is_ours(rest: str, start: str) -> None:
+def test_any_address_of_a_device_gets_our_host(rest: str, start: str) -> None:
     for is_http in (True, False):
         try:
             address = rewrite_http(start + rest, "cam", 80) if is_http else rewrite_rtsp(start + rest, "cam")
@@ -96,7 +96,7 @@ def test_whatever_a_device_writes_the_host_is_ours(rest: str, start: str) -> Non
         assert " " not in address
 
 
-def test_ipv6_hosts_get_their_brackets() -> None:
+def test_ipv6_hosts_get_brackets() -> None:
     assert authority("::1", 80) == "[::1]:80"
     assert authority("[::1]", 80) == "[::1]:80"
     assert rewrite_rtsp("rtsp://10.0.0.9:554/x", "::1") == "rtsp://[::1]:554/x"

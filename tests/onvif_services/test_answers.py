@@ -34,11 +34,11 @@ def test_text_is_cleaned_as_expected(value: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "abc", "1e999", "9" * 400, "-1", "0x10", "１２", "nan", "inf", None])
-def test_a_number_that_is_none_is_left_out(value: str | None) -> None:
+def test_an_unreadable_number_is_none(value: str | None) -> None:
     assert answers.whole(value) is None
 
 
-def test_tokens_stay_as_they_are_or_are_refused() -> None:
+def test_tokens_are_kept_unchanged_or_refused() -> None:
     assert answers.checked_token("Profile 1/..?x&<") == "Profile 1/..?x&<"
     assert answers.checked_token("a\nb") == ""
     assert answers.checked_token("a" * 257) == ""
@@ -98,7 +98,7 @@ def _fault(inner: str) -> answers.Fault:
         ("", SoapFault),
     ],
 )
-def test_a_fault_is_told_apart_by_its_codes_then_its_words(inner: str, error: type[DeviceError]) -> None:
+def test_faults_are_distinguished_by_codes_then_by_words(inner: str, error: type[DeviceError]) -> None:
     assert isinstance(error_of(_fault(inner), "media", "GetProfiles"), error)
 
 

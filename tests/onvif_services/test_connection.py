@@ -25,7 +25,7 @@ def test_nothing_is_sent_before_open(device: SoapDevice, connect: Connect) -> No
     assert conn.clock_offset is None
 
 
-def test_open_learns_who_it_is_and_what_it_offers(device: SoapDevice, connect: Connect) -> None:
+def test_open_reads_device_information_and_services(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     assert conn.info == DeviceInfo("Make", "Model-16", "1.2.3", "S1", "H1")
@@ -34,7 +34,7 @@ def test_open_learns_who_it_is_and_what_it_offers(device: SoapDevice, connect: C
     assert {check.name: check.outcome for check in conn.checks} == {"clock": "ok", "login": "ok", "services": "ok"}
 
 
-def test_addresses_lead_to_the_configured_host_whatever_the_device_says(device: SoapDevice, connect: Connect) -> None:
+def test_service_addresses_lead_to_the_configured_host(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     assert conn.services["media"] == f"http://127.0.0.1:{device.port}/onvif/media"
@@ -42,14 +42,14 @@ def test_addresses_lead_to_the_configured_host_whatever_the_device_says(device: 
     assert device.asked("GetProfiles")[0].path == "/onvif/media"
 
 
-def test_no_subscription_is_left_behind(device: SoapDevice, connect: Connect) -> None:
+def test_opening_creates_no_subscription(device: SoapDevice, connect: Connect) -> None:
     device.services["events"] = "http://www.onvif.org/ver10/events/wsdl"
     connect().open()
     assert not device.asked("CreatePullPointSubscription")
 
 
 @pytest.mark.parametrize("ahead_s", [-3 * 365 * 86400.0, -45.0, 0.0, 100_000.0])
-def test_the_clock_is_asked_without_a_credential_and_tokens_carry_its_time(
+def test_the_clock_is_read_without_a_login_and_dates_the_tokens(
     device: SoapDevice, connect: Connect, ahead_s: float
 ) -> None:
     device.clock_ahead_s = ahead_s
@@ -61,7 +61,7 @@ def test_the_clock_is_asked_without_a_credential_and_tokens_carry_its_time(
     assert conn.clock_offset.offset_s == pytest.approx(ahead_s, abs=0.7)
 
 
-def test_a_clock_that_gives_only_local_time_is_brought_to_utc_by_its_zone(device: SoapDevice, connect: Connect) -> None:
+def test_a_clock_with_only_local_time_is_converted_by_its_zone(device: SoapDevice, connect: Connect) -> None:
     device.answers["GetSystemDateAndTime"] = lambda _: system_time(
         datetime.now(UTC) + timedelta(hours=8), element="LocalDateTime", zone="CST-8"
     )
@@ -71,9 +71,7 @@ def test_a_clock_that_gives_only_local_time_is_brought_to_utc_by_its_zone(device
     assert conn.clock_offset.offset_s == pytest.approx(0.0, abs=0.7)
 
 
-def test_local_time_in_the_place_of_utc_is_found_out_with_the_second_login(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_local_time_sent_as_utc_is_detected_with_the_second_login(device: SoapDevice, connect: Connect) -> None:
     device.clock_ahead_s = 5.5 * 3600
     device.token_clock_ahead_s = 0.0
     conn = connect()
@@ -85,7 +83,7 @@ def test_local_time_in_the_place_of_utc_is_found_out_with_the_second_login(
     assert device.failed_logins == 1
 
 
-def test_summer_time_that_begins_on_such_a_device_is_followed(device: SoapDevice, connect: Connect) -> None:
+def test_summer_time_is_followed_on_a_device_with_local_time_as_utc(device: SoapDevice, connect: Connect) -> None:
     device.clock_ahead_s = 3600.0
     device.token_clock_ahead_s = 0.0
     conn = connect()
@@ -96,7 +94,7 @@ def test_summer_time_that_begins_on_such_a_device_is_followed(device: SoapDevice
     assert device.failed_logins <= 2
 
 
-def test_a_clock_that_makes_no_sense_is_no_obstacle(device: SoapDevice, connect: Connect) -> None:
+def test_an_invalid_clock_does_not_prevent_opening(device: SoapDevice, connect: Connect) -> None:
     device.answers["GetSystemDateAndTime"] = system_time(datetime(2026, 1, 1, tzinfo=UTC)).replace(
         "<tt:Month>1</tt:Month>", "<tt:Month>13</tt:Month>"
     )
@@ -105,9 +103,7 @@ def test_a_clock_that_makes_no_sense_is_no_obstacle(device: SoapDevice, connect:
     assert conn.clock_offset is None
 
 
-def test_a_device_that_tells_the_time_only_after_a_login_is_dated_by_its_http_header(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_a_clock_behind_the_login_is_read_from_the_http_date(device: SoapDevice, connect: Connect) -> None:
     device.open_operations = set()
     conn = connect()
     conn.open()
@@ -116,7 +112,7 @@ def test_a_device_that_tells_the_time_only_after_a_login_is_dated_by_its_http_he
     assert conn.clock_offset.offset_s == pytest.approx(0.0, abs=0.7)
 
 
-def test_a_clock_that_jumped_is_measured_again_after_not_authorized_once(device: SoapDevice, connect: Connect) -> None:
+def test_a_clock_that_jumped_is_measured_again_after_a_refusal(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     device.clock_ahead_s = 7200.0 + 600
@@ -130,7 +126,7 @@ def test_a_clock_that_jumped_is_measured_again_after_not_authorized_once(device:
 
 
 @pytest.mark.parametrize("login", ["token", "digest", "digest-sha256", "both"])
-def test_every_kind_of_login_works_without_a_failed_one(device: SoapDevice, connect: Connect, login: str) -> None:
+def test_every_kind_of_login_works_without_a_failed_attempt(device: SoapDevice, connect: Connect, login: str) -> None:
     device.login = login
     conn = connect()
     conn.open()
@@ -142,7 +138,7 @@ def test_every_kind_of_login_works_without_a_failed_one(device: SoapDevice, conn
 
 @pytest.mark.parametrize("login", ["token", "digest", "both"])
 @pytest.mark.parametrize("ahead_s", [0.0, 3600.0])
-def test_sixteen_calls_at_once_with_a_wrong_password_cost_at_most_two_logins(
+def test_sixteen_calls_with_a_wrong_password_log_in_at_most_twice(
     device: SoapDevice, connect: Connect, login: str, ahead_s: float
 ) -> None:
     device.login = login
@@ -172,9 +168,7 @@ def test_a_refused_password_is_not_sent_again_until_it_is_edited(
         connect(password="wrong").open()
 
 
-def test_a_wrong_password_shows_even_where_the_device_information_is_open_to_all(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_a_wrong_password_shows_even_if_device_information_needs_none(device: SoapDevice, connect: Connect) -> None:
     device.open_operations |= {"GetDeviceInformation"}
     with pytest.raises(CameraAuthFailed):
         connect(password="wrong").open()
@@ -182,9 +176,7 @@ def test_a_wrong_password_shows_even_where_the_device_information_is_open_to_all
     connect().open()
 
 
-def test_an_operation_the_account_may_not_use_is_not_taken_for_a_wrong_password(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_a_missing_permission_does_not_count_as_a_wrong_password(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     device.answers["SetSynchronizationPoint"] = fault("ter:NotAuthorized", "needs operator")
@@ -209,7 +201,7 @@ def test_a_password_changed_on_the_device_is_noticed_with_two_logins(
 
 
 @pytest.mark.parametrize("good_for", [1, 2, 5])
-def test_a_device_that_renews_nonces_without_saying_so_goes_on(
+def test_a_device_that_renews_nonces_without_stale_still_works(
     device: SoapDevice, connect: Connect, good_for: int
 ) -> None:
     device.login, device.nonces_good_for = "digest", good_for
@@ -250,12 +242,12 @@ def test_without_a_user_name_no_credential_is_sent(device: SoapDevice, connect: 
     assert not any(request.with_token or request.with_digest for request in device.requests)
 
 
-def test_operations_open_to_all_are_asked_without_the_credential(device: SoapDevice, connect: Connect) -> None:
+def test_operations_without_login_are_called_without_the_credential(device: SoapDevice, connect: Connect) -> None:
     connect().open()
     assert not any(request.with_token for request in device.requests if request.operation in PRE_AUTH)
 
 
-def test_tokens_of_many_threads_are_all_right(device: SoapDevice, connect: Connect) -> None:
+def test_login_tokens_of_parallel_calls_are_valid(device: SoapDevice, connect: Connect) -> None:
     conn = connect(timeout_s=20.0)
     conn.open()
     with ThreadPoolExecutor(12) as pool:
@@ -265,7 +257,7 @@ def test_tokens_of_many_threads_are_all_right(device: SoapDevice, connect: Conne
     assert len(nonces) == 120
 
 
-def test_one_device_is_asked_at_most_four_things_at_once(device: SoapDevice, connect: Connect) -> None:
+def test_one_device_gets_at_most_four_calls_at_a_time(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     lock, now, most = threading.Lock(), [0], [0]
@@ -304,9 +296,7 @@ def test_recording_search_and_replay_come_from_get_services(device: SoapDevice, 
     assert conn.services["search"] == f"http://127.0.0.1:{device.port}/onvif/search"
 
 
-def test_without_get_services_the_capabilities_and_their_extension_are_read(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_without_get_services_the_capabilities_are_read(device: SoapDevice, connect: Connect) -> None:
     device.answers["GetServices"] = fault("ter:ActionNotSupported", "no")
     device.answers["GetCapabilities"] = (
         "<tds:GetCapabilitiesResponse><tds:Capabilities>"
@@ -322,7 +312,7 @@ def test_without_get_services_the_capabilities_and_their_extension_are_read(
     }
 
 
-def test_a_service_address_that_cannot_be_used_costs_that_service_only(device: SoapDevice, connect: Connect) -> None:
+def test_an_unusable_service_address_costs_that_service_only(device: SoapDevice, connect: Connect) -> None:
     media = service("http://www.onvif.org/ver10/media/wsdl", "http://10.0.0.1/onvif/m")
     ptz = service("http://www.onvif.org/ver20/ptz/wsdl", "file:///etc/passwd")
     device.answers["GetServices"] = f"<tds:GetServicesResponse>{ptz}{media}</tds:GetServicesResponse>"
@@ -333,12 +323,10 @@ def test_a_service_address_that_cannot_be_used_costs_that_service_only(device: S
         conn.call("ptz", "GetNodes")
 
 
-# -- errors, told apart by their cause ---------------------------------------------------------
+# -- errors by their cause ---------------------------------------------------------------------
 
 
-def test_a_fault_is_a_device_error_that_keeps_its_code_and_hides_its_words(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_a_fault_keeps_its_code_and_hides_the_devices_words(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     device.answers["GetProfiles"] = fault("ter:NoProfile", "<b>boo</b>".replace("<", "&lt;"))
@@ -382,14 +370,14 @@ def test_each_refusal_has_its_own_error(
         conn.call("media", "GetProfiles")
 
 
-def test_no_answer_is_unreachable(connect: Connect) -> None:
+def test_a_device_without_answer_is_unreachable(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(CameraUnreachable):
         connect(port=port).open()
 
 
-def test_a_check_costs_no_login_and_follows_the_clock(device: SoapDevice, connect: Connect) -> None:
+def test_a_check_needs_no_login_and_follows_the_clock(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     logins = device.good_logins
@@ -403,7 +391,7 @@ def test_a_check_costs_no_login_and_follows_the_clock(device: SoapDevice, connec
     assert device.failed_logins == 0
 
 
-def test_a_closed_connection_asks_no_more(device: SoapDevice, connect: Connect) -> None:
+def test_a_closed_connection_sends_no_more_requests(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     conn.close()
@@ -423,7 +411,7 @@ def test_device_strings_are_cleaned(device: SoapDevice, connect: Connect) -> Non
     assert conn.info.model == "M" * 128
 
 
-def test_broken_xml_is_mended_for_this_device_only_and_remembered(device: SoapDevice, connect: Connect) -> None:
+def test_broken_xml_is_repaired_for_this_device_only(device: SoapDevice, connect: Connect) -> None:
     broken = soap("<tds:GetDeviceInformationResponse><tds:Model>M & N</tds:Model></tds:GetDeviceInformationResponse>")
     device.answers["GetDeviceInformation"] = broken
     conn = connect()

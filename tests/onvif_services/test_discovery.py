@@ -1,4 +1,4 @@
-"""WS-Discovery: honest answers are listed, hostile ones are passed over."""
+"""WS-Discovery: honest answers are listed, hostile ones are ignored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Respond = Callable[[Callable[[bytes], list[bytes]]], tuple[str, int]]
 
 @pytest.fixture
 def respond() -> Iterator[Respond]:
-    """A device on loopback that answers each probe with some datagrams; gives its address."""
+    """Start a device on loopback that answers each probe with some datagrams; return its address."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 0))
     ended = threading.Event()
@@ -78,7 +78,7 @@ def test_a_device_that_answers_is_listed_once(respond: Respond) -> None:
     assert types == {b"dn:NetworkVideoTransmitter", b"tds:Device", b""}
 
 
-def test_the_search_ends_in_time_even_if_answers_never_do(respond: Respond) -> None:
+def test_discovery_ends_in_time_even_with_endless_answers(respond: Respond) -> None:
     target = respond(lambda _: [_match(f"http://127.0.0.1:{port}/x") for port in range(1, 3000)])
     began_s = time.monotonic()
     found = discover(0.5, targets=(target,))
@@ -86,8 +86,8 @@ def test_the_search_ends_in_time_even_if_answers_never_do(respond: Respond) -> N
     assert len(found) <= 512
 
 
-def test_what_is_found_is_only_listed_and_not_spoken_to(respond: Respond) -> None:
-    """No credential, and not even a question: where an answer leads is looked at once a user adds it."""
+def test_discovered_devices_are_listed_but_not_contacted(respond: Respond) -> None:
+    """The app connects to an address of an answer only after a user adds the device."""
     with socket.create_server(("127.0.0.1", 0)) as named:
         port = named.getsockname()[1]
         target = respond(lambda _: [_match(f"http://127.0.0.1:{port}/onvif/device_service")])
@@ -97,19 +97,19 @@ def test_what_is_found_is_only_listed_and_not_spoken_to(respond: Respond) -> Non
             named.accept()
 
 
-def test_hostile_answers_are_passed_over_and_the_honest_one_is_kept(respond: Respond) -> None:
+def test_hostile_answers_are_ignored_and_the_honest_one_is_kept(respond: Respond) -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "b">]>' + _match()
     target = respond(lambda _: [b"", b"\0" * 60_000, bomb, b"<a>" * 20_000, _match()[:300], _match()])
     assert [item.port for item in discover(0.5, targets=(target,))] == [8000]
 
 
-def test_nobody_there_is_an_empty_list() -> None:
+def test_discovery_without_answers_is_empty() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         assert discover(0.3, targets=(sock.getsockname(),)) == []
 
 
-def test_a_device_is_listed_at_the_address_its_answer_came_from() -> None:
+def test_a_device_is_listed_at_the_sender_address_of_its_answer() -> None:
     (found,) = read_answer(_match("http://8.8.8.8:8080/onvif/device_service"), "192.168.1.9")
     assert (found.host, found.port) == ("192.168.1.9", 8080)
     both = "http://169.254.1.1/onvif/device_service http://192.168.1.9:8899/onvif/device_service"
@@ -118,7 +118,7 @@ def test_a_device_is_listed_at_the_address_its_answer_came_from() -> None:
 
 
 @pytest.mark.parametrize("xaddrs", ["", "http://", "file:///x", "http://h:99999/", "http://[::1/", "rtsp://h/"])
-def test_without_a_usable_address_nothing_is_listed(xaddrs: str) -> None:
+def test_an_answer_without_a_usable_address_lists_nothing_or_port_80(xaddrs: str) -> None:
     assert read_answer(_match(xaddrs), "192.168.1.9") in (
         [],
         [FoundDevice("192.168.1.9", 80, "Front door", "XVR5116", "urn:uuid:1234")],

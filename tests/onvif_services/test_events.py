@@ -1,4 +1,4 @@
-"""PullPoint subscriptions: pulled, renewed, always ended; and PTZ, which is as small."""
+"""PullPoint subscriptions: pulled, renewed, always ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ PULLED = (
 
 def _opened(device: SoapDevice, connect: Connect) -> DeviceConnection:
     device.services["events"] = "http://www.onvif.org/ver10/events/wsdl"
-    device.services["ptz"] = "http://www.onvif.org/ver20/ptz/wsdl"
     device.answers["CreatePullPointSubscription"] = SUBSCRIBED
     device.answers["PullMessages"] = PULLED
     device.answers["Renew"] = "<wsnt:RenewResponse/>"
@@ -42,9 +41,7 @@ def _opened(device: SoapDevice, connect: Connect) -> DeviceConnection:
     return conn
 
 
-def test_a_subscription_is_pulled_at_our_host_with_its_parameters_and_ended(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_a_subscription_is_pulled_at_our_host_and_ended(device: SoapDevice, connect: Connect) -> None:
     conn = _opened(device, connect)
     with PullPoint(conn) as events:
         (message,) = events.pull(timeout_s=1.0)
@@ -79,7 +76,7 @@ def test_a_subscription_is_ended_even_when_pulling_fails(device: SoapDevice, con
         events.pull()
 
 
-def test_a_subscription_address_that_cannot_be_one_is_refused(device: SoapDevice, connect: Connect) -> None:
+def test_an_invalid_subscription_address_is_refused(device: SoapDevice, connect: Connect) -> None:
     conn = _opened(device, connect)
     device.answers["CreatePullPointSubscription"] = SUBSCRIBED.replace("http://192.168.5.5:8080/", "gopher://x/")
     with pytest.raises(CameraBadAnswer):

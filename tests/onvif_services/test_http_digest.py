@@ -35,7 +35,7 @@ def test_the_example_of_rfc_7616_section_3_9_1(header: str, response: str) -> No
     assert "nc=00000001" in sent
 
 
-def test_sha_256_is_preferred_in_whatever_order_and_form_they_come() -> None:
+def test_sha_256_is_preferred_in_any_order_of_challenges() -> None:
     for headers in (RFC7616, RFC7616[::-1], [", ".join(RFC7616)], ['Basic realm="x", ' + ", ".join(RFC7616[::-1])]):
         challenge = read_offer(headers).digest
         assert challenge is not None
@@ -70,11 +70,11 @@ def test_a_nonce_is_counted() -> None:
         "Negotiate abc",
     ],
 )
-def test_challenges_that_cannot_be_answered_are_passed_over(header: str) -> None:
+def test_challenges_that_cannot_be_answered_are_ignored(header: str) -> None:
     assert read_offer([header]).digest is None
 
 
-def test_basic_is_seen() -> None:
+def test_a_basic_challenge_is_recognized() -> None:
     assert read_offer(['Basic realm="a, b"']).basic
     assert not read_offer(['Digest realm="Basic", nonce="n"']).basic
 

@@ -1,5 +1,5 @@
-"""Against ipycam, an independent virtual camera: tokens with a clock window even on the time, and
-snapshots behind Basic. Only its HTTP side is started, on loopback."""
+"""Tests with ipycam, an independent virtual camera. It demands a log-in token with the right time even for
+GetSystemDateAndTime, and Basic for snapshots. Only its HTTP side runs, on loopback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _opened(camera: IPCamera, connect: Connect) -> DeviceConnection:
     return conn
 
 
-def test_it_is_found_and_opened(ipycam: IPCamera, connect: Connect) -> None:
+def test_ipycam_is_found_and_opened(ipycam: IPCamera, connect: Connect) -> None:
     assert probe_address("127.0.0.1", ipycam.config.onvif_port) == ipycam.config.onvif_port
     conn = _opened(ipycam, connect)
     assert conn.info.manufacturer == ipycam.config.manufacturer
@@ -30,7 +30,7 @@ def test_it_is_found_and_opened(ipycam: IPCamera, connect: Connect) -> None:
     assert abs(conn.clock_offset.offset_s) < 2
 
 
-def test_its_channel_has_a_main_and_a_sub_profile(ipycam: IPCamera, connect: Connect) -> None:
+def test_an_ipycam_channel_has_a_main_and_a_sub_profile(ipycam: IPCamera, connect: Connect) -> None:
     conn = _opened(ipycam, connect)
     (channel,) = media.read_channels(conn)
     main, sub = channel.profiles
@@ -46,12 +46,12 @@ def test_its_channel_has_a_main_and_a_sub_profile(ipycam: IPCamera, connect: Con
     assert channel.problem is None
 
 
-def test_its_snapshot_behind_basic_is_fetched(ipycam: IPCamera, connect: Connect) -> None:
+def test_an_ipycam_snapshot_behind_basic_is_fetched(ipycam: IPCamera, connect: Connect) -> None:
     conn = _opened(ipycam, connect)
     assert jpeg_size(fetch_snapshot(conn, "Profile_Main"))[0] > 0
 
 
-def test_its_ptz_moves_although_its_answers_use_an_undeclared_prefix(ipycam: IPCamera, connect: Connect) -> None:
+def test_ipycam_ptz_moves_although_its_prefix_is_undeclared(ipycam: IPCamera, connect: Connect) -> None:
     conn = _opened(ipycam, connect)
     ptz.continuous_move(conn, "Profile_Main", pan=0.5)
     ptz.stop(conn, "Profile_Main")
@@ -59,12 +59,12 @@ def test_its_ptz_moves_although_its_answers_use_an_undeclared_prefix(ipycam: IPC
     assert token in {preset.preset_token for preset in ptz.read_presets(conn, "Profile_Main")}
 
 
-def test_what_it_does_not_know_is_unsupported(ipycam: IPCamera, connect: Connect) -> None:
+def test_an_operation_that_ipycam_lacks_is_unsupported(ipycam: IPCamera, connect: Connect) -> None:
     conn = _opened(ipycam, connect)
     with pytest.raises(CameraUnsupported):
         media.request_key_frame(conn, "Profile_Main")
 
 
-def test_a_wrong_password_is_told_as_such(ipycam: IPCamera, connect: Connect) -> None:
+def test_a_wrong_password_is_an_auth_error(ipycam: IPCamera, connect: Connect) -> None:
     with pytest.raises(CameraAuthFailed):
         connect(port=ipycam.config.onvif_port, password="wrong").open()

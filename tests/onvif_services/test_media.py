@@ -25,7 +25,7 @@ def _profiles(device: SoapDevice, *items: str) -> None:
 
 
 def _with_media2(device: SoapDevice, media1: list[str], media2: list[str]) -> None:
-    """Answers GetProfiles by the path that the request came to."""
+    """Answer GetProfiles by the path of the request: that of Media or of Media2."""
     device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
 
     def answer(request: Request) -> str:
@@ -40,9 +40,7 @@ def _tokens(channel: Channel) -> list[tuple[str, str]]:
     return [(item.profile_token, item.role.value) for item in channel.profiles]
 
 
-def test_a_recorder_with_dahua_like_tokens_becomes_channels_with_main_and_sub(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_dahua_like_tokens_become_channels_with_main_and_sub(device: SoapDevice, connect: Connect) -> None:
     listed = []
     for n in range(16):
         listed.append(profile(f"MediaProfile{n:03}00", f"{n:03}00", 1920, 1080))
@@ -58,8 +56,8 @@ def test_a_recorder_with_dahua_like_tokens_becomes_channels_with_main_and_sub(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_order_of_elements_is_the_devices_own(device: SoapDevice, connect: Connect, seed: int) -> None:
-    """zeep gives None in silence when elements stand in another order than the schema's."""
+def test_elements_are_read_in_any_order(device: SoapDevice, connect: Connect, seed: int) -> None:
+    """zeep silently returns None for elements in another order than the schema's."""
     shuffled = (
         '<trt:Profiles token="P1"><tt:VideoEncoderConfiguration token="E">'
         "<tt:H264><tt:GovLength>50</tt:GovLength></tt:H264>"
@@ -88,7 +86,7 @@ def test_profiles_that_only_media2_lists_are_found(device: SoapDevice, connect: 
 
 
 @pytest.mark.parametrize("wrong", ["", "JPEG", "H264"])
-def test_where_media_cannot_name_h265_media2_is_believed(device: SoapDevice, connect: Connect, wrong: str) -> None:
+def test_media2_is_believed_if_media_cannot_name_h265(device: SoapDevice, connect: Connect, wrong: str) -> None:
     _with_media2(device, [profile("Main", "S1", 1920, 1080, wrong)], [profile2("Main", "S1", 1920, 1080, "H265")])
     (channel,) = media.read_channels(_opened(connect))
     (main,) = channel.profiles
@@ -110,7 +108,7 @@ def test_a_device_with_media2_alone_is_read(device: SoapDevice, connect: Connect
     assert device.asked("GetStreamUri")[0].value("Protocol") == "RTSP"
 
 
-def test_one_media_service_that_fails_leaves_the_other(device: SoapDevice, connect: Connect) -> None:
+def test_one_failing_media_service_does_not_affect_the_other(device: SoapDevice, connect: Connect) -> None:
     device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
     good = f"<trt:GetProfilesResponse>{profile('A', 'S', 1, 1)}</trt:GetProfilesResponse>"
     device.answers["GetProfiles"] = lambda request: (
@@ -123,9 +121,7 @@ def test_one_media_service_that_fails_leaves_the_other(device: SoapDevice, conne
     assert outcomes["profiles of media"] == "ok"
 
 
-def test_channels_without_an_encoder_or_without_an_address_are_marked_dead(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_channels_without_encoder_or_address_are_marked_dead(device: SoapDevice, connect: Connect) -> None:
     _profiles(device, profile("A", "S1", 1920, 1080), profile("B", "S2", 0, 0, ""), profile("C", "S3", 1920, 1080))
     device.answers["GetStreamUri"] = lambda request: (
         fault("ter:NoSuchStream", "x")
@@ -141,14 +137,14 @@ def test_channels_without_an_encoder_or_without_an_address_are_marked_dead(
 
 
 @pytest.mark.parametrize(("sources", "channels"), [(("S1", ""), 1), (("", ""), 1), (("S1", "S2", ""), 3)])
-def test_a_profile_without_a_source_joins_the_only_one_there_is(
+def test_a_profile_without_a_source_joins_the_only_source(
     device: SoapDevice, connect: Connect, sources: tuple[str, ...], channels: int
 ) -> None:
     _profiles(device, *(profile(f"P{n}", source, 640, 360) for n, source in enumerate(sources)))
     assert len(media.read_channels(_opened(connect))) == channels
 
 
-def test_channels_stand_in_the_order_of_the_video_sources(device: SoapDevice, connect: Connect) -> None:
+def test_channels_follow_the_order_of_the_video_sources(device: SoapDevice, connect: Connect) -> None:
     _profiles(device, profile("A", "S10", 1, 1), profile("B", "S2", 1, 1), profile("C", "S99", 1, 1))
     device.answers["GetVideoSources"] = (
         '<trt:GetVideoSourcesResponse><trt:VideoSources token="S2"/><trt:VideoSources token="S10"/>'
@@ -178,7 +174,7 @@ def _profile(token: str, pixels: tuple[int, int] | None, codec: str = "h264") ->
         ([], None, None),
     ],
 )
-def test_main_and_sub_are_told_by_pixels_and_then_by_the_order_of_tokens(
+def test_main_and_sub_follow_from_pixels_and_the_order_of_tokens(
     given: list[MediaProfile], main: str | None, sub: str | None
 ) -> None:
     found = media.with_roles(given)
@@ -188,7 +184,7 @@ def test_main_and_sub_are_told_by_pixels_and_then_by_the_order_of_tokens(
     assert roles.get(ProfileRole.SUB) == sub
 
 
-def test_a_channel_takes_the_devices_name_when_it_is_one(device: SoapDevice, connect: Connect) -> None:
+def test_a_channel_takes_a_meaningful_name_of_the_device(device: SoapDevice, connect: Connect) -> None:
     _profiles(
         device,
         profile("A", "S1", 1, 1, name="Front door"),
@@ -208,7 +204,7 @@ def test_names_that_makers_give_to_every_input_are_generic(name: str) -> None:
     assert media._GENERIC_NAME.fullmatch(name)
 
 
-def test_hostile_profiles_cost_no_more_than_themselves(device: SoapDevice, connect: Connect) -> None:
+def test_hostile_profiles_do_not_affect_the_others(device: SoapDevice, connect: Connect) -> None:
     _profiles(
         device,
         profile("A", "S1", 1920, 1080),
@@ -234,9 +230,7 @@ def _uri(device: SoapDevice, uri: str) -> None:
     )
 
 
-def test_a_stream_address_is_at_our_host_and_the_devices_rtsp_port_without_user_info(
-    device: SoapDevice, connect: Connect
-) -> None:
+def test_a_stream_address_gets_our_host_and_loses_its_user_info(device: SoapDevice, connect: Connect) -> None:
     conn = _opened(connect)
     _uri(device, "rtsp://admin:geheim@192.168.7.7:5554/cam/realmonitor?channel=1&amp;subtype=0")
     uri = media.stream_uri(conn, "MediaProfile00000")
@@ -258,7 +252,7 @@ def test_hostile_stream_addresses_are_bad_answers(device: SoapDevice, connect: C
 
 
 @pytest.mark.parametrize("token", ["", "a\x00b", "a\nb", "x" * 300])
-def test_a_token_that_none_can_be_is_refused_before_the_device_is_asked(
+def test_an_invalid_token_is_refused_before_the_device_is_asked(
     device: SoapDevice, connect: Connect, token: str
 ) -> None:
     conn = _opened(connect)
@@ -275,7 +269,7 @@ def test_odd_tokens_reach_the_device_as_they_are(device: SoapDevice, connect: Co
     assert sent.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == token
 
 
-def test_the_other_media_service_is_asked_where_the_first_cannot_say(device: SoapDevice, connect: Connect) -> None:
+def test_the_other_media_service_is_asked_if_the_first_fails(device: SoapDevice, connect: Connect) -> None:
     device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
     conn = _opened(connect)
     device.answers["GetStreamUri"] = lambda request: (
@@ -286,7 +280,7 @@ def test_the_other_media_service_is_asked_where_the_first_cannot_say(device: Soa
     assert media.stream_uri(conn, "P", "media") == "rtsp://127.0.0.1:554/b"
 
 
-def test_without_a_media_service_it_is_unsupported(device: SoapDevice, connect: Connect) -> None:
+def test_a_device_without_media_service_is_unsupported(device: SoapDevice, connect: Connect) -> None:
     del device.services["media"]
     conn = _opened(connect)
     for call in (
@@ -299,7 +293,7 @@ def test_without_a_media_service_it_is_unsupported(device: SoapDevice, connect: 
         assert caught.value.service == "media"
 
 
-def test_a_device_that_goes_away_while_channels_are_read_is_unreachable(device: SoapDevice, connect: Connect) -> None:
+def test_a_device_that_goes_away_during_reading_is_unreachable(device: SoapDevice, connect: Connect) -> None:
     conn = _opened(connect)
     conn.close()
     with pytest.raises(CameraUnreachable):

@@ -1,4 +1,4 @@
-"""Finding the ONVIF port of an address."""
+"""Search for the ONVIF port of a host."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_no_credential_is_sent_while_probing(device: SoapDevice) -> None:
     assert not any(request.with_token or "Authorization" in request.headers for request in device.requests)
 
 
-def test_a_device_that_refuses_the_time_is_one_all_the_same(device: SoapDevice) -> None:
+def test_a_device_that_refuses_the_time_is_still_found(device: SoapDevice) -> None:
     device.open_operations = set()
     assert probe_address("127.0.0.1", device.port) == device.port
     device.login = "digest"
@@ -59,7 +59,7 @@ def test_a_device_that_refuses_the_time_is_one_all_the_same(device: SoapDevice) 
     assert probe_address("127.0.0.1", device.port) == device.port
 
 
-def test_the_earlier_port_is_taken_when_two_speak_onvif(device: SoapDevice) -> None:
+def test_the_earlier_of_two_onvif_ports_is_taken(device: SoapDevice) -> None:
     other = SoapDevice()
     other.start()
     try:
@@ -84,7 +84,7 @@ def test_ipv6_addresses_work(connect: Connect, host: str) -> None:
         device.stop()
 
 
-def test_nothing_there_is_unreachable(serve: Serve) -> None:
+def test_a_host_without_answer_is_unreachable(serve: Serve) -> None:
     with pytest.raises(CameraUnreachable):
         probe_address("127.0.0.1", _closed_port(), timeout_s=2.0)
     with pytest.raises(CameraUnreachable):
@@ -93,6 +93,6 @@ def test_nothing_there_is_unreachable(serve: Serve) -> None:
         probe_address("no-such-host.invalid", timeout_s=3.0)
 
 
-def test_a_web_server_that_is_no_camera_is_told_so(serve: Serve) -> None:
+def test_a_web_server_without_onvif_is_a_bad_answer(serve: Serve) -> None:
     with pytest.raises(CameraBadAnswer):
         probe_address("127.0.0.1", serve(_web_server), timeout_s=2.0)

@@ -1,4 +1,4 @@
-"""FindEvents: asked page by page, bounded, always ended; what a recorder ignores of the question is done here."""
+"""FindEvents: read page by page, bounded, always ended; filters that a recorder ignores are applied here."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def _at(hour: int, minute: int = 0) -> datetime:
     return DAY + timedelta(hours=hour, minutes=minute)
 
 
-def test_the_question_names_window_scope_topics_and_start_state(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_a_search_request_has_window_scope_topics_and_start_state(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
     _find(recorder, topics=HISTORY, recording_tokens=("R1", "R2"))
     (asked,) = device.asked("FindEvents")
     assert asked.value("StartPoint").startswith("2026-11-22T00:00:00")
@@ -53,7 +55,7 @@ def test_the_question_names_window_scope_topics_and_start_state(device: SoapDevi
     assert len(device.asked("EndSearch")) == 1
 
 
-def test_an_event_is_read_whole(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_all_fields_of_an_event_are_read(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = events(event("2026-11-22T01:00:00.5Z", start_state="FALSE"))
     result = _find(recorder)
     (one,) = result.events
@@ -65,7 +67,7 @@ def test_an_event_is_read_whole(device: SoapDevice, recorder: DeviceConnection) 
 @pytest.mark.parametrize(
     ("value", "active"), [("true", True), ("TRUE", True), ("1", True), ("0", False), ("False", False), ("?", None)]
 )
-def test_states_are_read_in_every_spelling_and_times_without_zone(
+def test_states_in_any_spelling_and_times_without_zone_are_read(
     device: SoapDevice, recorder: DeviceConnection, value: str, active: bool | None
 ) -> None:
     device.answers["GetEventSearchResults"] = events(event("2026-11-22T01:00:00", value))
@@ -85,9 +87,7 @@ def test_elements_in_another_order_are_read(device: SoapDevice, recorder: Device
     assert (one.topic, one.recording_token, one.active, one.time) == (MOTION, "R2", True, _at(5))
 
 
-def test_pages_in_any_order_come_out_sorted_and_progress_is_told(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_pages_in_any_order_are_sorted_and_progress_is_reported(device: SoapDevice, recorder: DeviceConnection) -> None:
     moments = [_at(hour, minute) for hour in range(24) for minute in range(0, 60, 10)]
     written = [f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in moments]
     parts = [written[at : at + 50] for at in range(0, len(written), 50)]
@@ -100,7 +100,7 @@ def test_pages_in_any_order_come_out_sorted_and_progress_is_told(
     assert counted == [44, 94, 144, 144]
 
 
-def test_a_filter_that_is_ignored_is_applied_here(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_a_filter_that_the_device_ignores_is_applied_here(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = events(
         event("2026-11-22T01:00:00Z"),
         event("2026-11-22T02:00:00Z", topic="onvif:RecordingHistory/onvif:Track/State"),
@@ -113,7 +113,7 @@ def test_a_filter_that_is_ignored_is_applied_here(device: SoapDevice, recorder: 
     assert [item.time for item in result.events] == [_at(1), _at(2)]
 
 
-def test_start_states_begin_the_window_whatever_their_own_time(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_start_states_are_moved_to_the_beginning_of_the_window(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = events(
         event("2026-11-22T03:00:00Z", "false"),
         event("2026-11-10T03:00:00Z", "true", start_state="TRUE"),
@@ -126,9 +126,7 @@ def test_start_states_begin_the_window_whatever_their_own_time(device: SoapDevic
     ]
 
 
-def test_changes_before_the_window_tell_the_state_where_it_begins(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_a_change_before_the_window_becomes_its_start_state(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = events(
         event("2026-11-20T00:00:00Z", "true"), event("2026-11-21T00:00:00Z", "false"), event("2026-11-19T00:00:00Z")
     )
@@ -137,12 +135,12 @@ def test_changes_before_the_window_tell_the_state_where_it_begins(
     assert result.has_start_states
 
 
-def test_without_start_states_it_says_so(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_a_result_without_start_states_is_marked(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = events(event("2026-11-22T03:00:00Z", "false"))
     assert not _find(recorder).has_start_states
 
 
-def test_topics_that_the_device_does_not_know_are_left_out_of_the_question(
+def test_a_search_is_repeated_without_topics_if_the_device_refuses_them(
     device: SoapDevice, recorder: DeviceConnection
 ) -> None:
     def find(request: Request) -> Reply:
@@ -157,7 +155,7 @@ def test_topics_that_the_device_does_not_know_are_left_out_of_the_question(
 
 
 @pytest.mark.parametrize("said", ["", state("Unknown"), "<tt:SearchState/>"])
-def test_without_a_state_two_pages_of_nothing_are_the_end(
+def test_without_a_state_two_empty_pages_end_the_search(
     device: SoapDevice, recorder: DeviceConnection, said: str
 ) -> None:
     device.answers["GetEventSearchResults"] = one_after_another(
@@ -168,9 +166,7 @@ def test_without_a_state_two_pages_of_nothing_are_the_end(
     assert len(device.asked("GetEventSearchResults")) == 4
 
 
-def test_a_search_that_goes_on_for_ever_is_ended_in_time_and_not_asked_in_a_rush(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_an_endless_search_ends_in_time_and_is_polled_slowly(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = one_after_another(
         events(event("2026-11-22T01:00:00Z"), state_=state("Searching")), events(state_=state("Searching"))
     )
@@ -182,7 +178,7 @@ def test_a_search_that_goes_on_for_ever_is_ended_in_time_and_not_asked_in_a_rush
     assert device.asked("EndSearch")
 
 
-def test_a_search_that_gives_something_new_for_ever_is_capped(
+def test_a_search_with_endless_results_stops_at_the_limit(
     device: SoapDevice, recorder: DeviceConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = iter(range(100_000))
@@ -191,7 +187,7 @@ def test_a_search_that_gives_something_new_for_ever_is_capped(
         found = (DAY + timedelta(seconds=next(made)) for _ in range(50))
         return events(*(event(f"{moment:%Y-%m-%dT%H:%M:%SZ}") for moment in found), state_=state("Searching"))
 
-    monkeypatch.setattr(recording_search, "MAX_EVENTS", 120)  # 200,000 take half a minute to make here
+    monkeypatch.setattr(recording_search, "MAX_EVENTS", 120)  # creating 200,000 events would take half a minute
     device.answers["GetEventSearchResults"] = page
     result = _find(recorder)
     assert (len(result.events), result.complete) == (120, False)
@@ -209,9 +205,7 @@ def test_a_search_can_be_stopped(device: SoapDevice, recorder: DeviceConnection)
     assert device.asked("EndSearch")
 
 
-def test_a_search_is_ended_though_a_page_is_refused_and_though_its_end_is_refused_too(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_a_search_is_ended_even_if_the_device_refuses_a_page(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = fault("ter:InvalidToken", "gone")
     device.answers["EndSearch"] = fault("ter:InvalidToken", "gone")
     with pytest.raises(DeviceError):
@@ -219,16 +213,14 @@ def test_a_search_is_ended_though_a_page_is_refused_and_though_its_end_is_refuse
     assert device.asked("EndSearch")
 
 
-def test_a_search_that_the_device_forgot_once_it_was_completed_is_complete(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_a_completed_search_that_the_device_forgets_is_complete(device: SoapDevice, recorder: DeviceConnection) -> None:
     pages: list[str | Reply] = [events(event("2026-11-22T01:00:00Z")), fault("ter:InvalidToken", "gone")]
     device.answers["GetEventSearchResults"] = lambda _: pages.pop(0)
     result = _find(recorder)
     assert (len(result.events), result.complete) == (1, True)
 
 
-def test_a_recorder_that_goes_away_in_the_middle_is_unreachable(
+def test_a_recorder_that_goes_away_during_a_search_is_unreachable(
     device: SoapDevice, recorder: DeviceConnection, connect: Connect
 ) -> None:
     def close(_: Request) -> Reply:
@@ -240,7 +232,7 @@ def test_a_recorder_that_goes_away_in_the_middle_is_unreachable(
         _find(recorder)
 
 
-def test_without_event_search_the_missing_service_is_named(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_without_event_search_the_error_names_the_service(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["FindEvents"] = fault("ter:ActionNotSupported", "Optional Action Not Implemented")
     with pytest.raises(CameraUnsupported) as refused:
         _find(recorder)
@@ -248,20 +240,20 @@ def test_without_event_search_the_missing_service_is_named(device: SoapDevice, r
     assert not device.asked("EndSearch")
 
 
-def test_a_search_without_a_name_is_a_bad_answer(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_a_search_without_a_usable_token_is_a_bad_answer(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["FindEvents"] = begun("FindEvents", "x" * 5000)
     with pytest.raises(CameraBadAnswer):
         _find(recorder)
 
 
-def test_hostile_pages_are_refused_or_read_for_what_can_be_read(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_hostile_pages_are_refused_or_read_in_part(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = events(
         "<tt:Result/>",
         event("9999-12-31T23:59:59-14:00"),
         event("2026-11-22T01:00:00Z", token="x" * 5000, topic="tns1:A/\u202eB" + "/c" * 5000),
     )
     (one,) = _find(recorder).events
-    assert one.recording_token == "x" * 128  # the event's own source item, cut
+    assert one.recording_token == "x" * 128  # from the source item of the event, cut
     assert one.topic.startswith("tns1:A/ B/c")
     assert len(one.topic) <= 128
     bomb = b'<!DOCTYPE s:Envelope [<!ENTITY a "aaaaaaaa">]>' + soap(events()).body.partition(b"?>")[2]
@@ -271,7 +263,7 @@ def test_hostile_pages_are_refused_or_read_for_what_can_be_read(device: SoapDevi
 
 
 def test_a_day_of_many_events_is_read_fast_enough(device: SoapDevice, recorder: DeviceConnection) -> None:
-    """5,000 events in pages as large as we ask for: the share of a month's 25,000 that must be done in 12 s."""
+    """5,000 events in pages of our size: a fifth of the 25,000 events of a month, which must be read in 12 s."""
     moments = [DAY + timedelta(seconds=17 * at) for at in range(5000)]
     parts = [moments[at : at + searches.PAGE] for at in range(0, 5000, searches.PAGE)]
     listed = [events(*(event(f"{moment:%Y-%m-%dT%H:%M:%SZ}") for moment in part)) for part in parts]

@@ -1,4 +1,4 @@
-"""Recordings, their summary and replay addresses, as recorders answer and as they really do it."""
+"""Recordings, their summary and replay addresses, from correct recorders and from those that deviate."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def test_recordings_are_read_with_their_tracks_and_the_search_is_ended(
 
 
 @pytest.mark.parametrize("said", [state("Searching"), state("Unknown"), "", "<tt:SearchState/>"])
-def test_results_count_whatever_state_stands_beside_them(
-    device: SoapDevice, recorder: DeviceConnection, said: str
-) -> None:
+def test_results_count_with_any_search_state(device: SoapDevice, recorder: DeviceConnection, said: str) -> None:
     device.answers["GetRecordingSearchResults"] = one_after_another(
         recordings(recording("R1"), state_=said, state_last=True),
         recordings(recording("R2"), state_=said),
@@ -67,24 +65,20 @@ def test_results_count_whatever_state_stands_beside_them(
     assert _tokens(recorder) == ["R1", "R2"]
 
 
-def test_more_pages_are_asked_for_though_the_search_is_completed(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_a_completed_search_may_have_more_pages(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetRecordingSearchResults"] = one_after_another(
         recordings(recording("R1")), recordings(recording("R2")), recordings()
     )
     assert _tokens(recorder) == ["R1", "R2"]
 
 
-def test_a_recorder_that_repeats_its_only_page_for_ever_is_asked_twice(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_a_recorder_that_always_repeats_its_page_is_asked_twice(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetRecordingSearchResults"] = recordings(recording("R1"), recording("R2"))
     assert _tokens(recorder) == ["R1", "R2"]
     assert len(device.asked("GetRecordingSearchResults")) == 2
 
 
-def test_a_recording_listed_in_pieces_is_one(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_a_recording_listed_in_pieces_is_merged(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetRecordingSearchResults"] = recordings(
         recording("R1", "2026-11-02T00:00:00Z", "2026-11-03T00:00:00Z"),
         recording("R1", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"),
@@ -94,7 +88,7 @@ def test_a_recording_listed_in_pieces_is_one(device: SoapDevice, recorder: Devic
     assert len(one.tracks) == 1
 
 
-def test_dates_at_odds_are_changed_over_and_1970_is_no_date(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_swapped_dates_are_put_in_order_and_1970_is_no_date(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetRecordingSearchResults"] = recordings(
         recording("A", "2026-11-22T00:00:00", "2026-11-01T00:00:00"),
         recording("B", "1970-01-01T00:00:00Z", "2026-11-01T00:00:00Z"),
@@ -105,7 +99,7 @@ def test_dates_at_odds_are_changed_over_and_1970_is_no_date(device: SoapDevice, 
 
 
 @pytest.mark.parametrize("answer", [NOT_IMPLEMENTED, fault("ter:InvalidArgVal", "no"), recordings()])
-def test_the_recording_service_helps_where_search_cannot(
+def test_the_recording_service_is_asked_if_search_fails(
     device: SoapDevice, recorder: DeviceConnection, answer: Reply | str
 ) -> None:
     device.answers["GetRecordingSearchResults" if isinstance(answer, str) else "FindRecordings"] = answer
@@ -116,7 +110,7 @@ def test_the_recording_service_helps_where_search_cannot(
     assert one.earliest is None
 
 
-def test_a_recording_listed_without_times_gets_them_where_the_device_tells_one_by_one(
+def test_a_recording_without_times_gets_them_from_its_information(
     device: SoapDevice, recorder: DeviceConnection
 ) -> None:
     device.answers["FindRecordings"] = NOT_IMPLEMENTED
@@ -129,14 +123,14 @@ def test_a_recording_listed_without_times_gets_them_where_the_device_tells_one_b
     assert one.earliest == datetime(2026, 10, 1, tzinfo=UTC)
 
 
-def test_the_active_job_says_what_a_recording_records(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_the_active_job_names_the_source_of_a_recording(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetRecordingSearchResults"] = recordings(recording("R1"), recording("R2"))
     device.answers["GetRecordingJobs"] = jobs(job("R1", "P9", "Idle"), job("R1", "P0"), job("R1", "P1"))
     (first, second), _ = recording_search.list_recordings(recorder)
     assert (first.job_source, second.job_source) == ("P0", "")
 
 
-def test_a_summary_is_told_by_search(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_search_returns_the_summary(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetRecordingSummary"] = summary("2026-08-01T00:00:00Z", "2026-11-22T00:00:00Z", "16")
     told = recording_search.summary(recorder)
     assert (told.number_recordings, told.service) == (16, "search")
@@ -144,7 +138,7 @@ def test_a_summary_is_told_by_search(device: SoapDevice, recorder: DeviceConnect
     assert not device.asked("FindRecordings")
 
 
-def test_what_a_summary_leaves_open_the_recordings_tell(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_missing_values_of_a_summary_come_from_the_recordings(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetRecordingSearchResults"] = recordings(recording("A"), recording("B", "2026-09-01T00:00:00Z"))
     device.answers["GetRecordingSummary"] = summary("2026-08-01T00:00:00Z", "1970-01-01T00:00:00Z", "0")
     told = recording_search.summary(recorder)
@@ -152,18 +146,16 @@ def test_what_a_summary_leaves_open_the_recordings_tell(device: SoapDevice, reco
     assert told.data_until == datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
-def test_a_summary_is_added_up_where_it_is_an_optional_action_not_implemented(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_a_missing_summary_is_computed_from_the_recordings(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetRecordingSummary"] = NOT_IMPLEMENTED
     device.answers["FindRecordings"] = NOT_IMPLEMENTED
     device.answers["GetRecordings"] = recording_item()
     added = recording_search.summary(recorder)
     assert (added.number_recordings, added.data_from, added.service) == (1, None, "recording")
-    assert recording_search.summary(recorder, listed=((), "search")).service == "search", "it is who listed them"
+    assert recording_search.summary(recorder, listed=((), "search")).service == "search", "as in `listed`"
 
 
-def test_a_device_without_profile_g_names_what_is_missing(device: SoapDevice, connect: Connect) -> None:
+def test_without_profile_g_the_error_names_the_service(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     for ask, service in (
@@ -176,14 +168,14 @@ def test_a_device_without_profile_g_names_what_is_missing(device: SoapDevice, co
         assert refused.value.service == service
 
 
-def test_a_wrong_password_is_not_taken_for_a_missing_service(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_a_wrong_password_does_not_look_like_a_missing_service(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.password = "changed"
     with pytest.raises(CameraAuthFailed):
         recording_search.list_recordings(recorder)
     assert not device.asked("GetRecordings")
 
 
-def test_the_health_card_says_how_it_went(device: SoapDevice, recorder: DeviceConnection) -> None:
+def test_the_health_card_shows_the_outcome_of_each_service(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["FindRecordings"] = NOT_IMPLEMENTED
     device.answers["GetRecordings"] = recording_item()
     device.answers["GetReplayUri"] = replay_address("rtsp://h/x")
@@ -205,9 +197,7 @@ def test_a_replay_address_keeps_its_query_and_gets_our_host(device: SoapDevice, 
 
 
 @pytest.mark.parametrize("address", ["", "http://10.9.9.9/x", "rtsp://", "rtsp://h:99999/x"])
-def test_a_replay_address_that_cannot_be_one_is_refused(
-    device: SoapDevice, recorder: DeviceConnection, address: str
-) -> None:
+def test_an_invalid_replay_address_is_refused(device: SoapDevice, recorder: DeviceConnection, address: str) -> None:
     device.answers["GetReplayUri"] = replay_address(address)
     with pytest.raises(CameraBadAnswer):
         replay.replay_uri(recorder, "R1")
@@ -232,7 +222,7 @@ def test_hostile_lists_are_bounded_and_cleaned(device: SoapDevice, recorder: Dev
     ("utc", "local", "zone", "found_s"),
     [(10, 18, "UTC0", 28800.0), (10, None, "CST-8", 28800.0), (10, 5, "EST5EDT", -18000.0), (10, None, "?", 0.0)],
 )
-def test_a_devices_zone_is_told_by_its_two_clocks_or_by_its_name(
+def test_a_time_zone_is_read_from_two_clocks_or_from_its_name(
     device: SoapDevice, recorder: DeviceConnection, utc: int, local: int | None, zone: str, found_s: float
 ) -> None:
     answer = system_time(datetime(2026, 11, 22, utc, tzinfo=UTC), zone=zone)
@@ -242,24 +232,22 @@ def test_a_devices_zone_is_told_by_its_two_clocks_or_by_its_name(
         answer = answer.replace("</tds:SystemDateAndTime>", found + "</tds:SystemDateAndTime>")
     device.answers["GetSystemDateAndTime"] = answer
     assert replay.zone_s(recorder) == found_s
-    assert replay.known_zone_s(recorder) == (None if zone == "?" else found_s), "0 is a zone, unknown is none"
+    assert replay.known_zone_s(recorder) == (None if zone == "?" else found_s), "0 is a known zone, None an unknown one"
 
 
-def test_a_device_that_refuses_to_tell_its_time_has_no_known_zone(
-    device: SoapDevice, recorder: DeviceConnection
-) -> None:
+def test_a_device_that_refuses_the_time_has_no_known_zone(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetSystemDateAndTime"] = NOT_IMPLEMENTED
     assert replay.known_zone_s(recorder) is None
 
 
-def test_makers_own_addresses() -> None:
+def test_vendors_have_their_own_replay_addresses() -> None:
     (dahua,) = replay.plain_replays("Dahua Technology", 3, "10.0.0.5", 554, 3600.0)
     assert dahua.uri == "rtsp://10.0.0.5:554/cam/playback?channel=3&starttime={start}&endtime={end}"
     assert (dahua.kind, dahua.zone_s) == ("dahua", 3600.0)
     (hikvision,) = replay.plain_replays("HIKVISION", 3, "fe80::1", 554)
     assert hikvision.uri == "rtsp://[fe80::1]:554/Streaming/tracks/301?starttime={start}&endtime={end}"
     assert hikvision.kind == "hikvision"
-    assert replay.plain_replays("Somebody", 1, "h", 554) == ()
+    assert replay.plain_replays("Another Maker", 1, "h", 554) == ()
 
 
 @pytest.mark.parametrize(
@@ -297,10 +285,10 @@ def test_times_are_read_as_devices_write_them(written: str, read: str) -> None:
         "0" * 99,
     ],
 )
-def test_what_is_no_time_is_none(written: str | None) -> None:
+def test_an_unreadable_time_is_none(written: str | None) -> None:
     assert read_moment(written) is None
 
 
-def test_the_date_of_a_clock_that_was_reset_is_no_hint() -> None:
+def test_the_date_of_a_reset_clock_is_no_hint() -> None:
     assert read_hint("1970-01-01T08:00:00Z") is None
     assert read_hint("2026-11-22T10:00:00Z") == datetime(2026, 11, 22, 10, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What importing and constructing leave behind, and what is parsed how often."""
+"""Side effects of import and construction, and the one WSDL document that all devices share."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ assert wsdl.documents_loaded() == 0
 """
 
 
-def test_importing_and_constructing_touch_neither_logging_nor_proxies_and_parse_nothing() -> None:
-    """In a process of its own: here everything is imported already."""
+def test_import_and_construction_leave_logging_and_proxies_alone() -> None:
+    """Runs in a separate process, because everything is already imported in this one."""
     subprocess.run([sys.executable, "-c", _IMPORTING], check=True, timeout=LIMIT_S)
 
 
@@ -55,7 +55,7 @@ def test_every_service_has_its_binding_in_the_shared_document() -> None:
     assert {item.binding_name for item in wsdl.DEFINITIONS.values()} <= set(bindings)
 
 
-def test_the_text_of_a_topic_survives_in_both_directions() -> None:
+def test_the_text_of_a_topic_is_kept_in_both_directions() -> None:
     topic = wsdl.shared_document().types.get_element("{http://docs.oasis-open.org/wsn/b-2}TopicExpression")
     written = etree.Element("parent")
     topic.render(written, topic("tns1:RecordingHistory//.", Dialect="d"))  # type: ignore[no-untyped-call] # zeep's

@@ -1,4 +1,4 @@
-"""Against the pretend recorder, with the faults it can be switched to while it runs."""
+"""Tests with the pretend recorder, whose faults are switched on and off while it runs."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_sixteen_channels_with_main_and_sub_are_read(recorder: Recorder, connect
     assert recorder.failed_logins() == 0
 
 
-def test_stream_addresses_lead_to_its_rtsp_port(recorder: Recorder, connect: Connect) -> None:
+def test_stream_addresses_lead_to_the_recorders_rtsp_port(recorder: Recorder, connect: Connect) -> None:
     conn = _open(recorder, connect)
     uris = {media.stream_uri(conn, token) for token in ("MediaProfile00000", "MediaProfile00001", "MediaProfile00100")}
     assert len(uris) == 3
@@ -114,7 +114,7 @@ def test_stream_addresses_lead_to_its_rtsp_port(recorder: Recorder, connect: Con
 
 
 @pytest.mark.parametrize("told", ["192.168.77.77", "192.168.77.77:9999"])
-def test_addresses_of_another_host_are_brought_home(recorder: Recorder, connect: Connect, told: str) -> None:
+def test_addresses_of_another_host_are_rewritten(recorder: Recorder, connect: Connect, told: str) -> None:
     recorder.fault("other_host", told)
     conn = _open(recorder, connect)
     assert len(media.read_channels(conn)) == 16
@@ -144,10 +144,10 @@ def test_a_clock_that_jumps_while_connected_is_followed(recorder: Recorder, conn
     before = recorder.failed_logins()
     recorder.fault("clock_offset", -5000)
     media.read_channels(conn)
-    assert recorder.failed_logins() - before <= 4  # the calls that were under way
+    assert recorder.failed_logins() - before <= 4  # of the calls under way
 
 
-def test_local_time_in_the_place_of_utc_and_no_utc_at_all(recorder: Recorder, connect: Connect) -> None:
+def test_a_recorder_with_local_time_as_utc_or_without_utc_opens(recorder: Recorder, connect: Connect) -> None:
     recorder.fault("local_time_in_utc", 19800)
     assert len(media.read_channels(_open(recorder, connect))) == 16
     recorder.post("/clear")
@@ -157,7 +157,7 @@ def test_local_time_in_the_place_of_utc_and_no_utc_at_all(recorder: Recorder, co
 
 
 @pytest.mark.parametrize("sixteen", range(2))
-def test_sixteen_at_once_with_a_wrong_password_do_not_lock_the_account(
+def test_sixteen_logins_with_a_wrong_password_do_not_lock_the_account(
     recorder: Recorder, connect: Connect, sixteen: int
 ) -> None:
     recorder.fault("lock_out", 3)
@@ -174,9 +174,7 @@ def test_sixteen_at_once_with_a_wrong_password_do_not_lock_the_account(
     _open(recorder, connect)
 
 
-def test_without_media2_the_h265_profiles_are_missing_and_the_rest_is_there(
-    recorder: Recorder, connect: Connect
-) -> None:
+def test_without_media2_only_the_h265_profiles_are_missing(recorder: Recorder, connect: Connect) -> None:
     recorder.fault("no_media2", True)
     conn = _open(recorder, connect)
     assert "media2" not in conn.services
@@ -184,7 +182,7 @@ def test_without_media2_the_h265_profiles_are_missing_and_the_rest_is_there(
     assert sum(len(channel.profiles) for channel in channels) == 24
 
 
-def test_h265_that_media_calls_h264_is_told_by_media2(recorder: Recorder, connect: Connect) -> None:
+def test_h265_that_media_calls_h264_is_corrected_by_media2(recorder: Recorder, connect: Connect) -> None:
     recorder.fault("h265_as_h264", True)
     channels = media.read_channels(_open(recorder, connect))
     main = channels[1].profiles[0]
@@ -192,7 +190,7 @@ def test_h265_that_media_calls_h264_is_told_by_media2(recorder: Recorder, connec
     assert main.video.codec == "hevc"
 
 
-def test_snapshots_are_fetched_with_digest_and_told_when_there_are_none(recorder: Recorder, connect: Connect) -> None:
+def test_snapshots_are_fetched_with_digest_or_unsupported(recorder: Recorder, connect: Connect) -> None:
     conn = _open(recorder, connect)
     assert jpeg_size(fetch_snapshot(conn, "MediaProfile00000"))[0] > 0
     recorder.fault("stale_nonce", 0.01)
@@ -247,19 +245,19 @@ def test_the_channel_with_ptz_moves(recorder: Recorder, connect: Connect) -> Non
     ptz.remove_preset(conn, profile.profile_token, token)
 
 
-def test_a_second_device_opens_and_is_read_in_a_moment(recorder: Recorder, connect: Connect) -> None:
+def test_a_second_device_opens_and_is_read_within_a_second(recorder: Recorder, connect: Connect) -> None:
     _open(recorder, connect)
     began_s = time.monotonic()
     media.read_channels(_open(recorder, connect))
     assert time.monotonic() - began_s < 1.0
 
 
-def test_it_is_found_on_the_network(recorder: Recorder) -> None:
+def test_the_recorder_is_found_by_discovery(recorder: Recorder) -> None:
     found = discovery.discover(1.0)
     assert recorder.onvif_port in {item.port for item in found if item.host == "127.0.0.1"}
 
 
-def test_its_recordings_events_and_replay_addresses_are_found(recorder: Recorder, connect: Connect) -> None:
+def test_recordings_events_and_replay_addresses_are_found(recorder: Recorder, connect: Connect) -> None:
     conn = _open(recorder, connect)
     recordings, service = listed = recording_search.list_recordings(conn)
     told = recording_search.summary(conn, listed=listed)

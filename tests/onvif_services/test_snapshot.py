@@ -1,4 +1,4 @@
-"""The device's own pictures: same host, logged in where asked, capped, really a JPEG."""
+"""Snapshots of a device: from the same host, with a log-in if needed, limited in size, checked to be a JPEG."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _opened(device: SoapDevice, connect: Connect, page: Reply | None, password: 
 
 
 @pytest.mark.parametrize("login", ["", "basic", "digest"])
-def test_a_snapshot_is_fetched_with_whatever_login_it_wants(device: SoapDevice, connect: Connect, login: str) -> None:
+def test_a_snapshot_is_fetched_with_any_kind_of_login(device: SoapDevice, connect: Connect, login: str) -> None:
     picture = _jpeg()
     conn = _opened(device, connect, Reply(picture, 200, {"X-Login": login}))
     for _ in range(3):
@@ -52,8 +52,8 @@ def test_a_password_changed_on_the_device_costs_two_logins(device: SoapDevice, c
     assert device.failed_logins == 2
 
 
-def test_a_right_password_that_opens_everything_but_snapshots_stays_right(device: SoapDevice, connect: Connect) -> None:
-    """Firmware with another account for pictures must not lock the whole device out."""
+def test_a_password_that_is_refused_for_snapshots_only_stays_valid(device: SoapDevice, connect: Connect) -> None:
+    """Firmware with another account for snapshots must not block the whole device."""
     refusal = Reply(b"", 401, {"WWW-Authenticate": 'Basic realm="pictures"'})
     conn = _opened(device, connect, refusal)
     for _ in range(5):
@@ -86,7 +86,7 @@ def test_a_device_without_snapshots_is_unsupported(device: SoapDevice, connect: 
         Reply(b"", 500),
     ],
 )
-def test_what_is_no_picture_is_a_bad_answer(device: SoapDevice, connect: Connect, reply: Reply) -> None:
+def test_a_snapshot_that_is_no_jpeg_is_a_bad_answer(device: SoapDevice, connect: Connect, reply: Reply) -> None:
     conn = _opened(device, connect, reply)
     with pytest.raises(CameraBadAnswer):
         fetch_snapshot(conn, "MediaProfile00000")

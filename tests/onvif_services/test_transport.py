@@ -1,4 +1,4 @@
-"""A device as an attacker: every answer ends in time, in bounds, and at the one host we asked."""
+"""Hostile devices: every call ends in time, reads a limited size, and stays at the configured host."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _sends(*parts: bytes) -> Handle:
 
 
 def _drips(first: bytes, drop: bytes) -> Handle:
-    """Sends `drop` again and again, never done."""
+    """Return a handler that sends `first` and then `drop` for ever."""
 
     def handle(sock: socket.socket) -> None:
         _read_request(sock)
@@ -55,7 +55,7 @@ def _drips(first: bytes, drop: bytes) -> Handle:
     return handle
 
 
-def _says_nothing(sock: socket.socket) -> None:
+def _sends_nothing(sock: socket.socket) -> None:
     sock.settimeout(LIMIT_S)
     while sock.recv(65536):
         pass
@@ -82,13 +82,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n"
 @pytest.mark.parametrize(
     "handle",
     [
-        pytest.param(_says_nothing, id="accepts and says nothing"),
+        pytest.param(_sends_nothing, id="accepts and sends nothing"),
         pytest.param(_drips(b"", b"H"), id="a byte at a time from the start"),
         pytest.param(_drips(OK, b"X-A: b\r\n"), id="headers without end"),
         pytest.param(
             _drips(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"), id="continue for ever"
         ),
-        pytest.param(_drips(OK + b"Content-Length: 5000\r\n\r\n", b"<"), id="a body at a byte at a time"),
+        pytest.param(_drips(OK + b"Content-Length: 5000\r\n\r\n", b"<"), id="a body of one byte at a time"),
         pytest.param(_drips(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n<\r\n"), id="chunks of one byte"),
         pytest.param(_drips(OK + b"\r\n", b" "), id="a body without length that never ends"),
     ],
@@ -123,7 +123,9 @@ def test_a_huge_answer_is_cut_off(serve: Serve, connect: Connect, handle: Handle
 
 
 @pytest.mark.parametrize(("name", "wbits"), [("gzip", 31), ("deflate", 15)])
-def test_a_packed_bomb_is_cut_off_at_its_unpacked_size(serve: Serve, connect: Connect, name: str, wbits: int) -> None:
+def test_a_compressed_bomb_is_cut_off_at_its_unpacked_size(
+    serve: Serve, connect: Connect, name: str, wbits: int
+) -> None:
     packer = zlib.compressobj(1, wbits=wbits)
     bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(300)) + packer.flush()
     assert len(bomb) < 2_000_000
@@ -134,7 +136,7 @@ def test_a_packed_bomb_is_cut_off_at_its_unpacked_size(serve: Serve, connect: Co
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 60_000
 
 
-def test_an_honest_packed_answer_is_read(device: SoapDevice, connect: Connect) -> None:
+def test_an_honest_compressed_answer_is_read(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     packed = gzip.compress(ENVELOPE.format(body="<trt:GetProfilesResponse/>").encode())
@@ -167,7 +169,7 @@ def test_a_redirect_is_refused_and_the_other_port_sees_nothing(serve: Serve, con
     assert seen == []
 
 
-def test_no_other_host_or_port_is_spoken_to_whatever_a_caller_asks(device: SoapDevice, connect: Connect) -> None:
+def test_a_call_to_another_host_or_port_is_refused(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
     for address in (f"http://127.0.0.2:{device.port}/", "http://127.0.0.1:1/", f"https://127.0.0.1:{device.port}/"):
@@ -233,7 +235,7 @@ def test_hostile_xml_is_a_typed_error_in_bounded_memory_and_time(serve: Serve, c
         b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="a\x01", nonce="b"\r\nContent-Length: 0\r\n\r\n',
     ],
 )
-def test_what_is_not_http_is_a_typed_error(serve: Serve, connect: Connect, answer: bytes) -> None:
+def test_an_answer_that_is_not_http_is_a_typed_error(serve: Serve, connect: Connect, answer: bytes) -> None:
     with pytest.raises(DeviceError):
         connect(port=serve(_sends(answer)), timeout_s=1.0).open()
 
@@ -247,8 +249,8 @@ def test_a_wrong_host_name_is_unreachable_in_time(connect: Connect) -> None:
     assert time.monotonic() - began_s < 3
 
 
-def test_closing_ends_a_call_under_way_at_once(serve: Serve, connect: Connect) -> None:
-    conn = connect(port=serve(_says_nothing), timeout_s=10.0)
+def test_closing_ends_a_call_under_way_immediately(serve: Serve, connect: Connect) -> None:
+    conn = connect(port=serve(_sends_nothing), timeout_s=10.0)
     timer = threading.Timer(0.2, conn.close)
     timer.start()
     began_s = time.monotonic()

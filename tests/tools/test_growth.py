@@ -1,4 +1,4 @@
-"""What the soak judges by: a leak is told from noise."""
+"""The criteria of the soak test distinguish a leak from noise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_slow_leak_in_noise_is_growth() -> None:
     assert found.rise > 7
 
 
-def test_what_is_held_is_counted_and_told(tmp_path: Path) -> None:
+def test_resources_of_a_process_are_counted_and_reported(tmp_path: Path) -> None:
     (tmp_path / "camera1_x").mkdir()
     before = held_by(os.getpid(), tmp_path)
     (tmp_path / "camera1_x" / "segment.ts").write_bytes(b"x")

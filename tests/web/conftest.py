@@ -1,7 +1,7 @@
-"""Stand-ins for the managers, so that the web is tested by itself; the real wiring has tests of its own.
+"""Stand-ins for the managers, so that the web package is tested alone; tests/app covers the real wiring.
 
-They hold what a test puts in and raise what a test tells them to: an answer of a real device cannot
-be made to order for each line of the status table.
+A test sets the contents and the errors of a stand-in, because a real device cannot be made to produce every line
+of the status table.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _channel(number: int) -> Channel:
 
 @dataclass
 class StandInCameras:
-    """Cameras in a dict. `fail_with` is raised by whatever would ask a device."""
+    """Cameras in a dict. Methods that would send a request to a device raise `fail_with`."""
 
     views: dict[int, CameraView] = field(default_factory=dict)
     passwords: dict[int, str] = field(default_factory=dict)
@@ -219,7 +219,7 @@ def _session(stream_id: str, camera_id: int, profile_token: str) -> StreamView:
 
 @dataclass
 class StandInStreams:
-    """Sessions in a dict; `ready` says when a playlist is there."""
+    """Sessions in a dict; playlists exist once `ready` is set."""
 
     folder: Path
     sessions: dict[str, StreamView] = field(default_factory=dict)
@@ -339,7 +339,7 @@ def streams(settings: Settings) -> StandInStreams:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
-    """The real manager of recordings, over a recorder that a test tells what to say: camera 1."""
+    """The real recording manager over a recorder with scripted answers, which is camera 1."""
     made = Archive(tmp_path / "archive")
     yield made
     made.close()
@@ -359,7 +359,7 @@ def walls(database: Database) -> WallManager:
 
 @pytest.fixture
 def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]:
-    """The real accounts over SQLite, with cheap hashes. None yet, and "only on this machine" is chosen."""
+    """The real account manager over SQLite, with cheap hashes. No account exists; "only on this machine" is chosen."""
     manager = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     manager.start()
     manager.postpone()
@@ -381,7 +381,7 @@ def web_app(
 
 @pytest.fixture
 def network(tmp_path: Path) -> Network:
-    """Devices for the real camera manager."""
+    """Simulated devices for the real camera manager."""
     return Network(tmp_path / "network")
 
 
@@ -394,7 +394,7 @@ def real_app(
     accounts: AccountManager,
     walls: WallManager,
 ) -> Iterator[OpenAPI]:
-    """Over the real managers of cameras, recordings and accounts; "only on this machine" is chosen."""
+    """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
         network.device("10.0.0.9")
         yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts, walls))
@@ -407,13 +407,13 @@ def client(web_app: OpenAPI) -> FlaskClient:
 
 @pytest.fixture
 def camera(cameras: StandInCameras) -> CameraView:
-    """One camera that is there already."""
+    """A camera that was added before the test."""
     return cameras.add_camera(CameraDraft("127.0.0.9"))
 
 
 @pytest.fixture
 def assert_problem() -> Callable[..., dict[str, Any]]:
-    """Checks that an answer is a whole problem document, and returns it."""
+    """Check that a response is a complete problem document, and return the document."""
 
     def check(response: Any, status: int, code: str) -> dict[str, Any]:
         assert response.status_code == status, response.get_data(as_text=True)

@@ -1,6 +1,7 @@
-"""Who gets in where: the matrix of routes, roles and cameras is made from the app itself, and asked.
+"""Access rules: every route is called with every role and camera. The app supplies the list of routes.
 
-What must come out is written here a second time, by hand and by path, so that a slip in the table shows.
+The expected results are written a second time in tests/web/house.py, by hand and by path, so that a slip in the
+product's table shows.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def test_a_role_gets_what_it_is_for_and_nothing_else(house: House, role: Role) -
 
 @pytest.mark.parametrize("role", ROLES[:-1])
 def test_who_is_limited_to_a_camera_finds_no_other(house: House, role: Role) -> None:
-    """Asked for every route that names a camera, in its path, its body or through a stream."""
+    """Call every route that names a camera in its path, in its body or through a stream."""
     door = house.door(role, Scope({1: None}))
     asked = 0
     for method, rule, _ in routes(house.app):
@@ -101,7 +102,7 @@ def test_who_is_limited_to_a_camera_finds_no_other(house: House, role: Role) -> 
         assert other.status_code == 404, (method, rule, other.status_code)
         assert b"127.0.0.9" not in other.data
         assert not is_denied(own), (method, rule)
-        if own.status_code == 404:  # what is not known of camera 1's recordings
+        if own.status_code == 404:  # camera 1 has no such recording
             assert "recording" in rule or "playback" in rule, (method, rule)
         own.close()
         other.close()
@@ -137,7 +138,7 @@ def test_a_channel_one_may_not_see_is_closed_at_every_address(house: House) -> N
         body = {"camera_id": 1, "profile_token": token}
         assert door.ask("POST", "/api/streams/start", json=body).status_code == status
         assert door.ask("GET", f"/api/cameras/1/snapshot?profile_token={token}").status_code == status
-    assert door.ask("GET", "/api/cameras/1/snapshot").status_code == 200  # its own first channel
+    assert door.ask("GET", "/api/cameras/1/snapshot").status_code == 200  # of the first channel in the user's scope
     body = {"camera_id": 1, "recording_token": "Recording1", "start_time": "2026-11-22T10:00:00Z"}
     assert door.ask("POST", "/api/playback/start", json=body).status_code == 404
     search = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z", "channel": 1}

@@ -1,4 +1,4 @@
-"""What the audit log tells of requests: who, what exactly, and what was refused; no secret, no line but its own."""
+"""The audit log of requests: user, action, target and outcome, without secrets and one line per entry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00
 
 
 class Told:
-    """The log's lines since it was made."""
+    """The lines of the audit log since this object was made or forget() was called."""
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.data_dir / "logs"

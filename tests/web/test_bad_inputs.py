@@ -1,7 +1,7 @@
-"""Bad input at every address: 4xx with the field named, never a 500 and never a success.
+"""Bad input at every address gets a 4xx that names the field, never a 500 and never a success.
 
-The routes come from the app itself, so a new one is tried from its first day. Every field with every value is in
-test_every_field.py; here is what needs more than one field, and what stands in no description.
+The routes come from the app itself, so that new routes are covered. test_every_field.py tries every field with
+every value; this file has the cases that need more than one field or that the API description does not show.
 """
 
 from __future__ import annotations

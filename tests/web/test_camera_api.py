@@ -1,4 +1,4 @@
-"""The camera calls, as /api/docs describes them."""
+"""The API calls for cameras, as /api/docs describes them."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_slow_snapshots_leave_threads_for_everything_else(
     for thread in waiting:
         thread.start()
     deadline_s = time.monotonic() + 5
-    while cameras.at_the_gate < 2:  # until both hold their places
+    while cameras.at_the_gate < 2:  # until both requests hold a slot
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
     refused = web_app.test_client().get(url)

@@ -1,7 +1,7 @@
-"""Every field of every call, out of the app's own description: what it may not hold is refused with its name.
+"""Every field of every call in the API description: an invalid value is refused and the field is named.
 
-The cameras are the real manager's, over devices that are not there; so are accounts and recordings. A field that comes
-along later fails here until it is said what kind it is.
+The camera, account and recording managers are the real ones, over simulated devices. A new field fails here until
+KINDS has an entry for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.web.well_formed import USER, VALID, VALID_QUERIES, filled
 MARKUP = ("<img src=x onerror=alert(1)>", "{{7*7}}", "-i", "user@host", "80a", "01", "１")
 PATHS = ("../../etc", "file:///etc/passwd", "a/b?c..", "%2e%2e%2f")
 ADDRESSES = ("0x7f000001", "2130706433", "[::ffff:127.0.0.1]", "127.0.0.1:0", "127.0.0.1:65536", "10.0.0.5:22")
-REPLACED = "\ufffd"  # what bytes that are no UTF-8 become in an address
+REPLACED = "\ufffd"  # the decoder puts it in place of bytes that are not UTF-8
 UNSEEN = ("nul\x00", "line\r\nSet-Cookie: a=b", "\u202egnp.exe", "zero\u200bwidth", "esc\x1b[2J")
 TEXTS = (*MARKUP, *PATHS, *ADDRESSES, *UNSEEN, "", "a" * 10_000, str(2**63), "-1", "2027-01-01T00:00:00")
 NUMBERS = (0, -1, 65536, 2**63, 10**18, 1.5)
@@ -31,7 +31,7 @@ OTHERS: tuple[Any, ...] = (None, True, [], {}, ["x"], [0], {"x": 1}, DEEP)
 ONE_LINE = (*MARKUP, *PATHS, *ADDRESSES, str(2**63), "-1", "2027-01-01T00:00:00")
 LONG_ENOUGH = tuple(text for text in ONE_LINE if len(text) >= 12)
 
-# What each kind of field may hold of all this. A name of nothing (a token, a stream) is a 404, not a field's fault.
+# The values above that each kind of field accepts. An unknown token or stream is a 404, not an invalid field.
 FINE: dict[str, tuple[Any, ...]] = {
     "id": (10**18, 65536),
     "position": (0,),
@@ -84,7 +84,7 @@ KINDS = {
     "current_password": "login",
     "new_password": "new password",
 }
-# Where the same word means something else.
+# Fields whose kind depends on the path.
 KINDS_AT = {
     ("/api/session", "name"): "login",
     ("/api/session", "password"): "login",
@@ -96,13 +96,13 @@ KINDS_AT = {
 }
 QUERY_KINDS = {"wait": "flag", "cached": "flag", "events": "flag"}
 IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}
-# What is fine there changes who asks, and is not tried.
+# Valid values are not tried at these paths: they would change the caller's own login.
 ONCE = {"/api/session/password", "/api/setup"}
 
 
 @dataclass(frozen=True)
 class Call:
-    """An operation. `fields`: of its body, and whether null is one of their values."""
+    """An operation. `fields` maps each field of the body to True if it may be null."""
 
     method: str
     path: str
@@ -112,7 +112,7 @@ class Call:
 
 @pytest.fixture
 def real(real_app: OpenAPI, accounts: AccountManager) -> Door:
-    """An admin who is logged in, a second account, and a camera."""
+    """A logged-in admin; a second account and a camera exist."""
     accounts.create_first("Anna", PASSWORD)
     client = real_app.test_client()
     door = Door(client, {"X-CSRF-Token": log_in(client)})
@@ -132,7 +132,7 @@ def calls(door: Door) -> list[Call]:
             name = body and body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
             parameters = tuple((item["in"], item["name"]) for item in operation.get("parameters", []))
             found.append(Call(method.upper(), path, parameters, _fields(schemas[name]) if name else {}))
-    # Logging in wrongly comes last: after some times every try is refused for a while.
+    # Failed logins come last: after some of them the app refuses every login for a while.
     return sorted(found, key=lambda call: call.path == "/api/session")
 
 
@@ -141,11 +141,11 @@ def _fields(schema: dict[str, Any]) -> dict[str, bool]:
 
 
 def verdict(answer: Any, field: str, *, is_fine: bool) -> str | None:
-    """What is wrong with an answer; None: nothing. What is fine may still be refused for another reason (409, 429)."""
+    """Return the fault of a response, or None. A valid value may still be refused for another reason (409, 429)."""
     document = answer.get_json(silent=True) or {}
     status, data = answer.status_code, answer.get_data()
     answer.close()
-    if status >= 500 and status not in (502, 504):  # a device that is not there
+    if status >= 500 and status not in (502, 504):  # these two stand for a device that does not answer
         return f"{status}"
     if not data.isascii():
         return "the answer is not ASCII"
@@ -159,7 +159,7 @@ def verdict(answer: Any, field: str, *, is_fine: bool) -> str | None:
 
 
 def values_of(call: Call) -> Iterator[tuple[str, Any, bool]]:
-    """Each field with each value, and whether it may hold that."""
+    """Yield (field, value, True if the value is valid) for each field and value."""
     for field, is_nullable in call.fields.items():
         fine = FINE[KINDS_AT.get((call.path, field), KINDS[field])]
         for value in (*TEXTS, *NUMBERS, *OTHERS):
@@ -175,7 +175,7 @@ def test_whatever_a_body_holds_in_a_field_is_taken_or_refused_with_its_name(real
     wrong, tried = [], 0
     for call in calls(real):
         if call.path == "/api/setup":
-            continue  # it has a test of its own
+            continue  # see test_invalid_setup_fields_are_refused_by_name
         for field, value, is_fine in values_of(call):
             if is_fine and call.path in ONCE:
                 continue
@@ -232,7 +232,7 @@ def test_whatever_a_query_holds_is_taken_or_refused_with_its_name(real: Door) ->
                 if why := verdict(answer, name, is_fine=value in IN_QUERIES.get(kind, FINE[kind])):
                     wrong.append(f"{call.method} {call.path}?{name}={shown(value)}: {why}")
                 tried += 1
-            for raw in ("%ff", "%ed%a0%80"):  # no UTF-8, half a character
+            for raw in ("%ff", "%ed%a0%80"):  # not UTF-8; a surrogate
                 others = {key: value for key, value in VALID_QUERIES.get(call.path, {}).items() if key != name}
                 address = f"{filled(call.path)}?{urlencode(others)}&{name}={raw}"
                 answer = real.ask(call.method, address, json=VALID.get(call.path))

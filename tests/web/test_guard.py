@@ -1,4 +1,4 @@
-"""The guard lets in what this machine asks, and nothing that a web site makes its browser ask."""
+"""The guard admits requests of this machine and refuses requests that a web site makes the browser send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One running app per folder; the second one is told who holds it."""
+"""Only one app runs per data folder; the error of a second one names the process that holds the lock."""
 
 from __future__ import annotations
 

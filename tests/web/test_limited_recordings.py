@@ -1,4 +1,4 @@
-"""Recordings for who is limited to channels: their own channel's, by the device's own word and not by a guess."""
+"""A user limited to channels gets only recordings that the device itself assigns to them, not guessed matches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def recorded(archive: Archive) -> Archive:
 
 
 def _guessed(archive: Archive, by: MatchedBy) -> None:
-    """The device says neither job nor source; names or order are all there is."""
+    """Remove the recording jobs and sources, so that recordings match channels only by name or by order."""
     named = {MatchedBy.NAME: "Cam ", MatchedBy.ORDER: "Nobody's "}[by]
     archive.recorder.recordings_ = tuple(
         replace(item, source_id="", source_name=f"{named}{number}")
@@ -34,7 +34,7 @@ def _guessed(archive: Archive, by: MatchedBy) -> None:
 
 
 def _told(door: Door) -> dict[str, list[Any]]:
-    """Channels by address that tells of recordings."""
+    """Return the channels in the response of each call that lists recordings."""
     search = door.ask("POST", "/api/cameras/1/recordings/search", json=DAY).get_json()
     summary = door.ask("GET", "/api/cameras/1/recordings/summary").get_json()
 
@@ -86,7 +86,7 @@ def test_a_guess_opens_nothing_to_who_is_limited_and_serves_everybody_else(
 
 
 def test_a_channel_with_one_guessed_recording_is_a_guess(house: House, recorded: Archive) -> None:
-    """A coverage shows both in one row, so it is no surer than the less sure of them."""
+    """A coverage row shows both recordings, so a limited user sees it only if both are certain."""
     first, second = recorded.recorder.recordings_
     recorded.recorder.recordings_ = (first, replace(second, source_id="", source_name="Cam 1"))
     limited = house.door(Role.REVIEWER, Scope({1: frozenset({1})}))

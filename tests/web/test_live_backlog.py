@@ -1,4 +1,4 @@
-"""What waits for those who watch: for a reader that is slow, and for all when the sockets' thread is held up."""
+"""The backlog of live sockets: for a slow reader, and for all readers if the sockets' thread is blocked."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
 
 
 class Fragment(LiveFragment):
-    """One whose end can be seen."""
+    """A fragment with weak references, so that the test sees when it is freed."""
 
 
 class Camera:
-    """Makes pictures of one size into a hub: four a second, every eighth a key frame."""
+    """Produce frames of one size into a broadcaster: four per second, every eighth one a key frame."""
 
     def __init__(self, picture_bytes: int) -> None:
         self.hub = LiveHub(SystemClock())
@@ -60,12 +60,12 @@ class Camera:
 
     @property
     def kept(self) -> int:
-        """How many are in memory."""
+        """The number of fragments that are still in memory."""
         return sum(one() is not None for one in self._made)
 
 
 def hear(peer: Peer, channels: set[int] | None) -> dict[int, int]:
-    """The flags of the next fragments of each of these channels; None: of those that come before the clock."""
+    """Return the flags of the next fragments of each channel; with None, of all that come before the clock message."""
     found: dict[int, int] = {}
     ends_s = time.monotonic() + 10
     while channels is None or found.keys() < channels:
@@ -81,7 +81,7 @@ def hear(peer: Peer, channels: set[int] | None) -> dict[int, int]:
 
 
 def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: Sockets) -> None:
-    """Six times 8 MB since the last key frame: two are sent, the other channels begin at their next one."""
+    """Six channels hold 8 MB each since their key frame: two are sent, the others begin at their next key frame."""
     cameras = {number: Camera(MB) for number in range(1, 7)}
     for camera in cameras.values():
         camera.make(8)
@@ -91,7 +91,7 @@ def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: 
             peer.say(type="watch", id=number, camera_id=1, profile_token=str(number))
         wait_until(lambda: len(channels.watched) == 6)
         other.say(type="clock", sent=1)
-        other.told("clock")  # what was posted before has been taken
+        other.told("clock")  # so that the loop has handled everything that was posted before
         assert 8 * MB < peer.desk.unsent_bytes < 17 * MB
         peer.say(type="clock", sent=2)
         assert list(hear(peer, None).values()) == [1, 1]
@@ -153,7 +153,7 @@ def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(soc
 
 
 def test_much_that_is_posted_leaves_turns_for_the_sockets(sockets: Sockets) -> None:
-    """Each thing that is done posts another one, as cameras do that are faster than their pictures are sent."""
+    """Each callback posts another one, like cameras that are faster than their frames are sent."""
     is_over = threading.Event()
 
     def again() -> None:

@@ -1,4 +1,4 @@
-"""What a live socket's desk does about logins, limits and refusals."""
+"""How the handler of a live socket looks up its login again, and handles failed look-ups."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
 
 
 class Logins:
-    """Answers one after another, an exception by raising it; the last one for ever."""
+    """Return or raise the given answers in order; the last one repeats."""
 
     def __init__(self, *answers: Principal | Exception | None) -> None:
         self._answers = list(answers)

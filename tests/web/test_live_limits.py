@@ -1,4 +1,4 @@
-"""How much of the live sockets one user or token may take, and what of it is told."""
+"""Limits on live sockets and watch requests per user and token, and the errors they cause."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_who_asks_for_channels_again_and_again_is_told_to_wait(sockets: Sockets,
 
     def ask() -> dict[str, Any]:
         wanted = {"type": "watch", "id": next(numbers) % 7, "camera_id": 1, "profile_token": "one"}
-        sockets.post(peer.desk.on_text, json.dumps(wanted).encode())  # past the limit of messages
+        sockets.post(peer.desk.on_text, json.dumps(wanted).encode())  # bypasses the limit on messages
         while True:
             message = peer.read()
             if isinstance(message, dict) and message["type"] in ("watching", "problem"):

@@ -1,4 +1,4 @@
-"""The browser's way in: cookie, the page's own token, pages, logout; users, sessions and tokens over HTTP."""
+"""Login in the browser: cookie, CSRF token, pages, logout; users, sessions and tokens over HTTP."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_cookie_is_not_for_scripts_nor_for_other_sites_and_new_at_each_login
         assert "Path=/" in cookie
         values.add(cookie.split(";")[0])
     assert len(values) == 2
-    assert len(accounts.sessions()) == 1  # the first one's cookie is worth nothing any more
+    assert len(accounts.sessions()) == 1  # the second login ended the first session
 
 
 def test_over_https_the_cookie_is_bound_to_the_host(house: House) -> None:
@@ -126,7 +126,7 @@ def test_what_changes_something_needs_the_pages_own_token(house: House, browser:
 def test_nothing_changes_on_a_get(
     house: House, browser: FlaskClient, cameras: StandInCameras, streams: StandInStreams
 ) -> None:
-    """Asked for every address, with what would do it by another method in query, body and method override."""
+    """GET every address, with the parameters of the unsafe method in query, body and method override."""
     log_in(browser)
 
     def all_there_is() -> str:
@@ -152,7 +152,7 @@ def test_nothing_changes_on_a_get(
     assert asked > 250
     assert all_there_is() == before
     ask(Door(browser, {CSRF_HEADER: log_in(browser)}), "DELETE", "/api/cameras/<camera_id>")
-    assert all_there_is() != before  # else nothing was compared
+    assert all_there_is() != before  # proves that the comparison notices a change
 
 
 def test_logging_out_ends_the_session_and_what_is_watched_with_it(
@@ -239,7 +239,7 @@ def test_the_first_visit_asks_and_the_choice_is_kept(
     for path in ("/", "/cameras", "/recordings"):
         assert client.get(path, headers=html).headers["Location"] == "/welcome"
     assert client.get("/welcome", headers=html).status_code == 200
-    assert client.get("/api/cameras").status_code == 200  # scripts on this machine go on as ever
+    assert client.get("/api/cameras").status_code == 200  # scripts on this machine still work
     assert client.post("/api/setup/postpone").status_code == 204
     assert client.get("/cameras", headers=html).status_code == 200
     assert client.get("/access", headers=html).headers["Location"] == "/welcome"

@@ -1,4 +1,4 @@
-"""The terminal gets short lines, the file whole ones, and neither gets a credential."""
+"""The terminal gets short lines, the file complete ones, and neither gets a credential."""
 
 from __future__ import annotations
 

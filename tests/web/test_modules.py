@@ -1,4 +1,4 @@
-"""A page asks for every module it needs at once."""
+"""A page preloads every module that it imports."""
 
 from __future__ import annotations
 

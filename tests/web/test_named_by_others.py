@@ -1,4 +1,4 @@
-"""Nothing that one may not see is named on the way: not by a full house, not by a card of another camera."""
+"""Responses name no stream or camera that the user may not see: neither limit errors nor other cameras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description is made from the code, is valid, covers every route, and real answers keep to it."""
+"""The OpenAPI description is made from the code, is valid and covers every route; responses follow it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def document(client: FlaskClient) -> dict[str, Any]:
 
 @pytest.fixture
 def assert_described(document: dict[str, Any]) -> Callable[[Any, str, str], None]:
-    """Validates an answer against what the description says of that operation and status."""
+    """Return a function that validates a response against the described schema of its operation and status."""
 
     def check(response: Any, method: str, path: str) -> None:
         responses = document["paths"][path][method]["responses"]

@@ -1,4 +1,4 @@
-"""The two playback calls: what they take, what they answer, and what is refused."""
+"""The two playback calls: parameters, responses and errors."""
 
 from __future__ import annotations
 

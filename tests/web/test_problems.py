@@ -1,4 +1,4 @@
-"""Every error leaves as a problem document, or as a page where a page was asked for."""
+"""Every error becomes a problem document, or an HTML page if the request was for a page."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_error_of_the_tree_has_a_line_in_the_table() -> None:
         if issubclass(kind, AppError) and kind is not AppError
     }
     assert kinds == {kind for kind, *_ in STATUS_OF}
-    for kind, status, *_ in STATUS_OF:  # and no line hides behind one above it
+    for kind, status, *_ in STATUS_OF:  # a line for a base class would hide the lines below it
         assert status_of(kind.__new__(kind))[0] == status
 
 

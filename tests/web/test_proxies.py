@@ -1,4 +1,4 @@
-"""Proxies and names: believed where they were named, refused from anybody else."""
+"""Proxy headers and host names: accepted from configured proxies and for configured names, otherwise refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def behind(
     accounts: AccountManager,
     walls: WallManager,
 ) -> Make:
-    """The app behind a proxy at 127.0.0.1, asked as cams.example."""
+    """Return a function that makes the app behind a proxy at 127.0.0.1, with the host name cams.example."""
 
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
@@ -50,7 +50,7 @@ def test_behind_a_proxy_nobody_is_on_this_machine(behind: Make) -> None:
     client = behind()
     assert ask(client, X_Forwarded_For="192.0.2.7", X_Forwarded_Proto="https").status_code == 401
     assert ask(client, X_Forwarded_For="127.0.0.1").status_code == 401
-    assert ask(client).status_code == 401  # a proxy that does not say for whom it asks
+    assert ask(client).status_code == 401  # a proxy that sends no client address
 
 
 def test_the_address_is_the_one_our_proxy_wrote(behind: Make, accounts: AccountManager) -> None:

@@ -1,4 +1,4 @@
-"""The recording calls: their shapes, to the letter of what scripts rely on, and what is refused."""
+"""The recording calls: the exact responses that scripts rely on, and errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-22T12:00:00Z"}
 
 @pytest.fixture
 def recorded(archive: Archive) -> Archive:
-    """Two hours of the morning on the first channel, motion in between; nothing on the second."""
+    """Two hours of recording with a motion event on the first channel; no recording on the second."""
     archive.recorder.spans = {"Rec1": [(NOON - 4 * HOUR, NOON - 2 * HOUR)], "Rec2": []}
     archive.recorder.motion = [("Rec1", NOON - 3 * HOUR)]
     return archive
@@ -181,7 +181,7 @@ def test_a_camera_that_is_not_there(client: FlaskClient, assert_problem: Callabl
 
 
 def _covered(client: FlaskClient, **more: str) -> dict[str, Any]:
-    """The coverage once nothing more is being asked."""
+    """Return the coverage once indexing is finished."""
     for _ in range(500):
         answer = client.get("/api/cameras/1/recordings/coverage", query_string={**DAY, **more})
         assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""The static view gives out the front end and nothing beside it, however the address is spelt."""
+"""The static view serves the front end's files and nothing else, for any spelling of the address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The five stream calls, and playlists and segments at the addresses they give out."""
+"""The five stream calls, and the playlists and segments at the addresses they return."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_only_a_quarter_of_the_threads_wait_for_playlists(
     for thread in waiting:
         thread.start()
     deadline_s = time.monotonic() + 4
-    while len(streams.viewers_seen) < 2 * places:  # each asks without waiting, then waits
+    while len(streams.viewers_seen) < 2 * places:  # each request first tries without a wait, then waits
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
     assert_problem(web_app.test_client().get(url), 503, "busy")

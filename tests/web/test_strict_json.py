@@ -1,4 +1,4 @@
-"""A body is one JSON object of sane size and shape, or a 400 that says what is wrong."""
+"""A body is one JSON object of limited size and depth; otherwise a 400 names the fault."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_refused_password_is_not_repeated(client: FlaskClient) -> None:
 
 
 def test_a_body_that_stops_half_way_takes_no_thread_for_long(web_app: OpenAPI) -> None:
-    """The wait is cut to a tenth of a second here; in the app it is half a minute."""
+    """The test shortens the time-out to 0.1 s; the app's is 30 s."""
     ours, theirs = socket.socketpair()
     with ours, theirs, ours.makefile("rb") as body:
         ours.settimeout(0.1)

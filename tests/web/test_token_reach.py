@@ -1,4 +1,4 @@
-"""A token hands out no more than it has, and whoever is limited reaches only what they are limited to."""
+"""A token grants no more than its own rights, and a limited user reaches only the cameras in their scope."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ACCOUNT_CHANGES = [
 
 
 def _limited_admin(house: House) -> Door:
-    """As an older database may hold one: today such a token is refused when it is made."""
+    """Return a client with a limited admin token, which an older database may hold; new ones are refused."""
     kept = TokenDraft("old", Role.ADMIN, Scope({1: None}), None)
     token = "ovw_" + "t" * 43
     house.accounts._store.add_token(token, 1, kept, datetime(2026, 11, 1, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""/api/walls over HTTP: shapes, whose they are, and names that are text only."""
+"""/api/walls over HTTP: responses, ownership, and names that remain plain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a login ends, its viewers are taken away and nobody else's; whether that ends a stream, its session knows."""
+"""A login that ends takes away its own viewers only; the session decides if the stream ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Told = tuple[str, frozenset[str], bool]
 
 @dataclass
 class Leavings:
-    """Who was taken away from where and whether that may end it, in any order; `now_s` is the time."""
+    """Records the calls of StreamManager.leave, in any order; `now_s` is the time."""
 
     told: list[Told] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -31,7 +31,7 @@ class Leavings:
         return Watching(self, fresh_s=FRESH_S, now_s=lambda: self.now_s)
 
     def after(self, end: Callable[[], None], count: int) -> set[Told]:
-        """What is told because of that."""
+        """Return the calls that `end` causes; there must be exactly `count`."""
         self.told.clear()
         end()
         ends_s = time.monotonic() + 5
@@ -69,7 +69,7 @@ def test_who_fetches_too_stays_and_so_does_the_stream() -> None:
     watching = leavings.watching()
     watching.note("session:1", "camera1_a", "viewer-1")
     watching.look("session:1", "camera1_a")
-    watching.look("", "camera1_a")  # somebody on this machine, before there was an account
+    watching.look("", "camera1_a")  # a local viewer from the time before the first account
     assert leavings.after(end(watching, "session:1"), 1) == {left("camera1_a", "viewer-1", may_end=False)}
 
 

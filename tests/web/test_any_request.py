@@ -35,7 +35,7 @@ ANSWERS = (status_code_conformance, content_type_conformance, response_schema_co
 EXAMPLES = 20
 # Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, and no user has
 # the name Nobody.
-NOT_GOOD = {
+REFUSED_HERE = {
     ("POST", "/api/cameras/pretend"): 503,
     ("POST", "/api/setup"): 403,
     ("POST", "/api/setup/postpone"): 403,
@@ -87,7 +87,7 @@ def _of_login(path: str) -> int:
     return {"/api/session": 1, "/api/session/password": 2}.get(path, 0)
 
 
-def test_a_good_request_gets_the_good_answer_that_is_described(
+def test_a_well_formed_request_gets_the_described_response(
     operations: list[Any], log_in_anew: LogIn, streams: StandInStreams
 ) -> None:
     streams.start(1, "MediaProfile00000")
@@ -100,7 +100,7 @@ def test_a_good_request_gets_the_good_answer_that_is_described(
             **({"body": VALID[operation.path], "media_type": "application/json"} if len(operation.body) else {}),
         )
         answer = case.call(**log_in_anew())
-        expected = NOT_GOOD.get(key)
+        expected = REFUSED_HERE.get(key)
         assert answer.status_code == expected or (expected is None and answer.status_code < 300), (key, answer.text)
         case.validate_response(answer, checks=ANSWERS)
 

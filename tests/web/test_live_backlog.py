@@ -64,7 +64,7 @@ class Camera:
         return sum(one() is not None for one in self._made)
 
 
-def hear(peer: Peer, channels: set[int] | None) -> dict[int, int]:
+def next_flags(peer: Peer, channels: set[int] | None) -> dict[int, int]:
     """Return the flags of the next fragments of each channel; with None, of all that come before the clock message."""
     found: dict[int, int] = {}
     ends_s = time.monotonic() + 10
@@ -80,7 +80,7 @@ def hear(peer: Peer, channels: set[int] | None) -> dict[int, int]:
     return found
 
 
-def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: Sockets) -> None:
+def test_a_wall_of_large_frames_and_rare_key_frames_keeps_its_socket(sockets: Sockets) -> None:
     """Six channels hold 8 MB each since their key frame: two are sent, the others begin at their next key frame."""
     cameras = {number: Camera(MB) for number in range(1, 7)}
     for camera in cameras.values():
@@ -94,16 +94,16 @@ def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: 
         other.told("clock")  # so that the loop has handled everything that was posted before
         assert 8 * MB < peer.desk.unsent_bytes < 17 * MB
         peer.say(type="clock", sent=2)
-        assert list(hear(peer, None).values()) == [1, 1]
+        assert list(next_flags(peer, None).values()) == [1, 1]
         for camera in cameras.values():
             camera.make(1)
-        assert hear(peer, set(cameras)) == dict.fromkeys(cameras, 1)
+        assert next_flags(peer, set(cameras)) == dict.fromkeys(cameras, 1)
         for camera in cameras.values():
             camera.make(1)
-        assert hear(peer, set(cameras)) == dict.fromkeys(cameras, 0)
+        assert next_flags(peer, set(cameras)) == dict.fromkeys(cameras, 0)
 
 
-def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
+def test_sockets_that_do_not_read_leave_memory_for_readers(hand: HandClock) -> None:
     sockets = Sockets(64, hand, most_waiting_bytes=20 * MB)
     sockets.start()
     cameras = {"large": Camera(MB), "small": Camera(10_000)}
@@ -112,22 +112,22 @@ def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
     channels = Channels({token: camera.hub for token, camera in cameras.items()})
     with contextlib.ExitStack() as stack:
         stack.callback(sockets.stop)
-        deaf = [stack.enter_context(opened(sockets, channels.house(), kernel_bytes=KERNEL)) for _ in range(4)]
-        for peer in deaf:
+        idle = [stack.enter_context(opened(sockets, channels.house(), kernel_bytes=KERNEL)) for _ in range(4)]
+        for peer in idle:
             peer.say(type="watch", id=1, camera_id=1, profile_token="large")
         wait_until(lambda: len(channels.watched) == 4)
         reader = stack.enter_context(opened(sockets, channels.house()))
         reader.say(type="watch", id=1, camera_id=1, profile_token="small")
-        assert hear(reader, {1}) == {1: 1}
-        assert sum(peer.desk.unsent_bytes for peer in deaf) < 20 * MB
+        assert next_flags(reader, {1}) == {1: 1}
+        assert sum(peer.desk.unsent_bytes for peer in idle) < 20 * MB
         for _ in range(20):
             cameras["large"].make(1)
             cameras["small"].make(1)
-            hear(reader, {1})
-        assert sum(peer.desk.unsent_bytes for peer in deaf) < 20 * MB + 4 * 2 * MB
+            next_flags(reader, {1})
+        assert sum(peer.desk.unsent_bytes for peer in idle) < 20 * MB + 4 * 2 * MB
 
 
-def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(sockets: Sockets, hand: HandClock) -> None:
+def test_all_sockets_resume_at_a_key_frame_after_a_blocked_loop(sockets: Sockets, hand: HandClock) -> None:
     camera = Camera(10_000)
     camera.make(1)
     channels = Channels({"one": camera.hub})
@@ -152,7 +152,7 @@ def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(soc
             assert [peer.pictures(1)[:2] for _ in range(8)] == [(number == 0, 26.0 + number / 4) for number in range(8)]
 
 
-def test_much_that_is_posted_leaves_turns_for_the_sockets(sockets: Sockets) -> None:
+def test_a_flood_of_posted_callbacks_does_not_starve_the_sockets(sockets: Sockets) -> None:
     """Each callback posts another one, like cameras that are faster than their frames are sent."""
     is_over = threading.Event()
 
@@ -169,7 +169,7 @@ def test_much_that_is_posted_leaves_turns_for_the_sockets(sockets: Sockets) -> N
             is_over.set()
 
 
-def test_what_goes_wrong_with_one_thing_that_is_posted_holds_up_no_other(sockets: Sockets) -> None:
+def test_an_error_in_a_posted_callback_does_not_stop_the_next(sockets: Sockets) -> None:
     goes_on, is_done = threading.Event(), threading.Event()
 
     def go_wrong() -> None:

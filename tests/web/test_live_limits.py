@@ -40,7 +40,7 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
     made.stop()
 
 
-def test_one_user_or_token_takes_a_quarter_of_the_places_and_this_machine_all(sockets: Sockets) -> None:
+def test_a_user_gets_a_quarter_of_the_sockets_and_localhost_all(sockets: Sockets) -> None:
     house = Channels({}).house()
     with contextlib.ExitStack() as stack:
         for who in (ANNA, ANNA_AT_HOME):
@@ -64,7 +64,7 @@ def test_one_user_or_token_takes_a_quarter_of_the_places_and_this_machine_all(so
         assert full.value.code == "busy"
 
 
-def test_where_there_are_few_places_one_user_takes_sixteen() -> None:
+def test_a_user_gets_at_least_sixteen_sockets() -> None:
     sockets = Sockets(24)
     sockets.start()
     with contextlib.ExitStack() as stack:
@@ -83,7 +83,7 @@ def _has_room(sockets: Sockets, who: Principal) -> bool:
     return True
 
 
-def test_who_has_too_many_sockets_is_told_so_and_when_to_come_back(house: House) -> None:
+def test_a_socket_beyond_the_limit_is_429_with_retry_after(house: House) -> None:
     door = house.door(Role.VIEWER)
     sockets = house.sockets
     sockets.start()
@@ -99,7 +99,7 @@ def test_who_has_too_many_sockets_is_told_so_and_when_to_come_back(house: House)
         assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_who_asks_for_channels_again_and_again_is_told_to_wait(sockets: Sockets, hand: HandClock) -> None:
+def test_watch_requests_are_limited_in_rate(sockets: Sockets, hand: HandClock) -> None:
     hub = LiveHub(SystemClock())
     hub.on_init(init_of())
     channels = Channels({"one": hub})

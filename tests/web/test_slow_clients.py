@@ -41,7 +41,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @contextmanager
-def trickling(act: Callable[[], object], every_s: float = 0.05) -> Iterator[None]:
+def repeating(act: Callable[[], object], every_s: float = 0.05) -> Iterator[None]:
     """Let the client call `act` every `every_s` until the block ends or the connection fails."""
     over = threading.Event()
 
@@ -68,7 +68,7 @@ def _took_s(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.monotonic() - began_s, outcome
 
 
-def test_a_body_that_comes_byte_by_byte_has_one_deadline_for_all_of_it(
+def test_a_body_sent_byte_by_byte_has_one_deadline_in_total(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = pair
@@ -83,7 +83,7 @@ def test_a_body_that_comes_byte_by_byte_has_one_deadline_for_all_of_it(
             whole += got
         return whole
 
-    with trickling(lambda: theirs.send(b"x")):
+    with repeating(lambda: theirs.send(b"x")):
         took_s, got = _took_s(read)
     assert 0.4 < took_s < 3
     assert 0 < len(got) < 200
@@ -91,7 +91,7 @@ def test_a_body_that_comes_byte_by_byte_has_one_deadline_for_all_of_it(
     assert theirs.recv(12) == b"HTTP/1.1 400"
 
 
-def test_a_body_that_has_come_may_be_answered_late(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_complete_body_may_be_answered_late(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     clients = SlowClients(body_within_s=0.1)
     clients.reading(Connection(ours))
@@ -100,7 +100,7 @@ def test_a_body_that_has_come_may_be_answered_late(pair: tuple[socket.socket, so
     assert clients.end_late(time.monotonic() + 3600) == 0  # playlists and device searches may take long
 
 
-def test_an_answer_that_is_taken_byte_by_byte_has_a_deadline_by_its_size(
+def test_a_response_read_byte_by_byte_has_a_deadline_by_its_size(
     pair: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     ours, theirs = pair
@@ -109,13 +109,13 @@ def test_an_answer_that_is_taken_byte_by_byte_has_a_deadline_by_its_size(
     clients.reading(Connection(ours))
     (tmp_path / "segment.ts").write_bytes(b"s" * 8_000_000)
     clients.sending(ours.fileno(), 8_000_000)
-    with trickling(lambda: theirs.recv(100)), (tmp_path / "segment.ts").open("rb") as segment:
+    with repeating(lambda: theirs.recv(100)), (tmp_path / "segment.ts").open("rb") as segment:
         took_s, outcome = _took_s(lambda: ours.sendfile(segment))
     assert 1.2 < took_s < 6
     assert issubclass(outcome, OSError)
 
 
-def test_who_reads_at_a_slow_phones_pace_gets_all_of_a_segment(
+def test_a_client_as_slow_as_a_phone_gets_the_whole_segment(
     pair: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     ours, theirs = pair
@@ -124,11 +124,11 @@ def test_who_reads_at_a_slow_phones_pace_gets_all_of_a_segment(
     clients.reading(Connection(ours))
     (tmp_path / "segment.ts").write_bytes(b"s" * 1_000_000)
     clients.sending(ours.fileno(), 1_000_000)
-    with trickling(lambda: theirs.recv(100_000), 0.001), (tmp_path / "segment.ts").open("rb") as segment:
+    with repeating(lambda: theirs.recv(100_000), 0.001), (tmp_path / "segment.ts").open("rb") as segment:
         assert ours.sendfile(segment) == 1_000_000
 
 
-def test_what_is_over_is_not_watched_and_a_descriptor_that_is_used_again_is_another(
+def test_a_closed_connection_has_no_deadline_for_its_reused_descriptor(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = pair

@@ -1,4 +1,4 @@
-"""The real account manager over a real SQLite file; only its clock is moved by hand, and its hashes are cheap."""
+"""The real account manager over a real SQLite file, with a clock that the test moves and cheap hashes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @dataclass
 class HandClock:
-    """Stands still until it is moved."""
+    """A clock that stands still until the test moves it."""
 
     now: datetime = field(default_factory=lambda: datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
     passed_s: float = 1000.0

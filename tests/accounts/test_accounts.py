@@ -1,4 +1,4 @@
-"""Accounts: made, logged in, limited, ended; against SQLite."""
+"""Accounts: creation, login, limits and the end of logins; over SQLite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit log under those who would fill it."""
+"""The audit log under floods of failed logins and repeated requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guessing at passwords: counted before the slow work, by network, and without locking the owner out."""
+"""Limits on password guesses: counted before the slow hash, per network, and without a lock-out of the owner."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def admin(accounts: AccountManager) -> int:
 
 
 class CountingHasher(PasswordHasher):
-    """Cheap, counts what costs, and can take its time."""
+    """A cheap hasher that counts hashes and verifications, each delayed by `takes_s`."""
 
     def __init__(self, takes_s: float = 0.0) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
@@ -51,14 +51,14 @@ class CountingHasher(PasswordHasher):
 
 
 def _side_by_side(count: int, ask: object) -> Counter[str]:
-    """The codes of the errors of so many calls at once; "" for one that succeeded."""
+    """Make `count` concurrent calls and count their error codes; "" stands for success."""
     codes: list[str] = []
     begin = threading.Barrier(count)
 
     def call(number: int) -> None:
         begin.wait()
         try:
-            ask(number)  # type: ignore[operator] # a function of a test's own
+            ask(number)  # type: ignore[operator] # a function of the test
             codes.append("")
         except AppError as error:
             codes.append(error.code)
@@ -148,7 +148,7 @@ def test_strangers_who_guess_at_an_account_do_not_lock_out_where_its_owner_has_b
     restarted.start()
     guess(restarted)
     restarted.log_in("Anna", GOOD, HERE)
-    for _ in range(5):  # it may guess no more than anybody else
+    for _ in range(5):  # the limit of address and account together holds for the owner too
         with pytest.raises(NotLoggedIn):
             restarted.log_in("Anna", OTHER, HERE)
     with pytest.raises(LimitReached):
@@ -174,7 +174,7 @@ def test_the_first_unknown_name_costs_what_every_name_costs(
 def test_an_unknown_name_takes_as_long_as_a_wrong_password(
     database: Database, settings: Settings, clock: HandClock
 ) -> None:
-    manager = AccountManager(database, settings, clock)  # with real hashes
+    manager = AccountManager(database, settings, clock)  # with hashes of the real cost
     manager.start()
     manager.create_first("Anna", GOOD)
 
@@ -184,7 +184,8 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(
             manager.log_in(name, OTHER, Visitor(f"10.0.{number}.1"))
         return time.perf_counter() - began_s
 
-    took = [(took_s("Nobody", number), took_s("Anna", number)) for number in range(9)]  # in turn: the machine is shared
+    # Both names in turn, so that other load on the machine affects both alike.
+    took = [(took_s("Nobody", number), took_s("Anna", number)) for number in range(9)]
     manager.stop()
     unknown, known = (statistics.median(each) for each in zip(*took, strict=True))
     assert 0.6 < unknown / known < 1.6

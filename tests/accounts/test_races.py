@@ -1,4 +1,4 @@
-"""What happens between reading a password and acting on it; and nothing is half done."""
+"""Changes between the check of a password and the action that follows; no change is half done."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HERE = Visitor("192.168.1.7", "Firefox")
 
 
 class InterruptedHasher(PasswordHasher):
-    """Something happens while a password is looked at, or made a hash of; once."""
+    """A hasher that calls `meanwhile` once, during the next verification or hash."""
 
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
@@ -60,7 +60,7 @@ def hasher() -> InterruptedHasher:
 def slow(
     accounts: AccountManager, database: Database, settings: Settings, clock: HandClock, hasher: InterruptedHasher
 ) -> Iterator[AccountManager]:
-    """Another face of the same accounts, as the command line is."""
+    """A second manager over the same database, like that of the command line."""
     accounts.create_first("Anna", GOOD)
     accounts.add_user(UserDraft("Ben", GOOD, Role.REVIEWER))
     manager = AccountManager(database, settings, clock, passwords=Passwords(hasher))

@@ -1,4 +1,4 @@
-"""Named layouts: whose they are, how many, what of them is left; against SQLite."""
+"""Named walls: owner, number, changes and unreadable rows; over SQLite."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def accounts(database: Database, tmp_path: Path) -> Iterator[AccountManager]:
 
 @pytest.fixture
 def anna(accounts: AccountManager) -> Principal:
-    """An admin."""
+    """The principal of an admin."""
     accounts.create_first("Anna", GOOD)
     return accounts.log_in("Anna", GOOD, Visitor("127.0.0.1"))[1]
 
@@ -90,7 +90,8 @@ def test_a_layout_holds_no_more_tiles_than_it_has_places(walls: WallManager) -> 
         walls.change(LOCAL, kept.id, WallChange(layout=1))
     assert walls.get(LOCAL, kept.id) == kept
     walls.change(LOCAL, kept.id, WallChange(tiles=(Tile(1, 2),)))
-    assert walls.change(LOCAL, kept.id, WallChange(layout=1)).tiles == (Tile(1, 2),)  # empty places are no loss
+    # A smaller layout is accepted if it drops only empty places.
+    assert walls.change(LOCAL, kept.id, WallChange(layout=1)).tiles == (Tile(1, 2),)
 
 
 def test_another_users_layout_does_not_exist(walls: WallManager, anna: Principal, ben: Principal) -> None:
@@ -104,9 +105,9 @@ def test_another_users_layout_does_not_exist(walls: WallManager, anna: Principal
         with pytest.raises(NotFound):
             ask()
     assert walls.walls(anna) == [kept]
-    own = walls.add(ben, GATES)  # the same name is no clash: it is another user's
+    own = walls.add(ben, GATES)  # names are unique per user
     with pytest.raises(NotFound):
-        walls.get(anna, own.id)  # not even the admin's
+        walls.get(anna, own.id)  # an admin may not read it either
 
 
 def test_what_was_made_without_accounts_is_everybodys_to_see_and_the_admins_to_change(
@@ -148,7 +149,7 @@ def test_a_name_is_used_once_by_each_user(walls: WallManager) -> None:
     other = walls.add(LOCAL, WallDraft("Doors", 4))
     with pytest.raises(Conflict):
         walls.change(LOCAL, other.id, WallChange(name="Gates"))
-    walls.change(LOCAL, kept.id, WallChange(name="Gates"))  # its own name is no clash
+    walls.change(LOCAL, kept.id, WallChange(name="Gates"))  # a wall may keep its name
 
 
 def test_there_are_fifty_at_most_even_when_many_are_made_at_once(walls: WallManager, anna: Principal) -> None:
@@ -169,7 +170,7 @@ def test_there_are_fifty_at_most_even_when_many_are_made_at_once(walls: WallMana
         thread.join()
     assert outcomes.count("too_many_walls") == 3
     assert len(walls.walls(LOCAL)) == MOST_WALLS
-    walls.add(anna, GATES)  # each user has as many
+    walls.add(anna, GATES)  # the limit holds per user
 
 
 def test_they_are_told_by_name(walls: WallManager) -> None:

@@ -1,4 +1,4 @@
-"""Channels that are kept connected."""
+"""Favourite channels stay connected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Feed:
 
 @dataclass
 class House:
-    """Two cameras, a clock moved by hand, and what was opened."""
+    """Two cameras, a clock that the test moves, and the feeds that were opened."""
 
     now_s: float = 1000.0
     opened: list[Feed] = field(default_factory=list)

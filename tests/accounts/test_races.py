@@ -88,7 +88,7 @@ def test_a_login_with_the_old_password_does_not_outlive_its_change(
             accounts.log_in("Ben", GOOD, HERE)
 
 
-def test_two_logins_that_both_renew_the_hash_both_succeed(
+def test_two_concurrent_logins_that_renew_the_hash_both_succeed(
     accounts: AccountManager, slow: AccountManager, hasher: InterruptedHasher
 ) -> None:
     hasher.is_outdated = True
@@ -97,7 +97,7 @@ def test_two_logins_that_both_renew_the_hash_both_succeed(
     assert len(accounts.sessions()) == 2
 
 
-def test_of_two_changes_of_ones_own_password_the_second_knows_no_old_one_any_more(
+def test_the_second_of_two_password_changes_has_a_wrong_old_password(
     accounts: AccountManager, slow: AccountManager, hasher: InterruptedHasher
 ) -> None:
     _, who = slow.log_in("Ben", GOOD, HERE)
@@ -109,7 +109,7 @@ def test_of_two_changes_of_ones_own_password_the_second_knows_no_old_one_any_mor
     accounts.log_in("Ben", OTHER, HERE)
 
 
-def test_a_change_for_which_no_hash_can_be_made_now_changes_nothing(
+def test_a_change_without_a_free_slot_for_its_hash_changes_nothing(
     accounts: AccountManager, slow: AccountManager, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, _ = accounts.log_in("Ben", GOOD, HERE)
@@ -130,7 +130,7 @@ def test_a_change_for_which_no_hash_can_be_made_now_changes_nothing(
     assert accounts.principal_of_session(token) is None
 
 
-def test_two_changes_at_once_do_not_make_an_admin_who_is_limited(
+def test_concurrent_changes_do_not_make_a_limited_admin(
     accounts: AccountManager, slow: AccountManager, hasher: InterruptedHasher
 ) -> None:
     hasher.meanwhile = lambda: accounts.change_user(2, UserChange(role=Role.ADMIN))
@@ -143,7 +143,7 @@ def test_two_changes_at_once_do_not_make_an_admin_who_is_limited(
 
 
 @pytest.mark.parametrize("what", ["disable", "password", "remove", "expire"])
-def test_what_ended_on_the_command_line_or_ran_out_is_told_to_who_ends_what_runs(
+def test_logins_ended_elsewhere_or_expired_are_reported_to_listeners(
     accounts: AccountManager, slow: AccountManager, clock: HandClock, what: str
 ) -> None:
     admin, _ = accounts.log_in("Anna", GOOD, HERE)

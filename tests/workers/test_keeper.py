@@ -27,7 +27,7 @@ class Feed:
 
 
 @dataclass
-class House:
+class Cameras:
     """Two cameras, a clock that the test moves, and the feeds that were opened."""
 
     now_s: float = 1000.0
@@ -76,72 +76,72 @@ class House:
         return [(feed.source.camera_id, feed.source.profile_token) for feed in self.opened if not feed.closed]
 
 
-def test_favourites_are_channels_of_cameras_their_sub_stream_unless_said_otherwise() -> None:
+def test_a_favourite_is_a_channel_with_the_sub_stream_as_default() -> None:
     assert parse_favourites("1:3, 2:*/main") == (Favourite(1, 3, ProfileRole.SUB), Favourite(2, None, ProfileRole.MAIN))
     for odd in ("1", "1:0", "x:1", "1:1/other", "1:1:1", "01:1"):
         with pytest.raises(ValueError, match="no favourite"):
             parse_favourites(odd)
 
 
-def test_each_is_opened_once_and_held() -> None:
-    house = House()
-    keeper = house.keeper("1:1 2:*/main 3:1")
+def test_each_favourite_is_opened_once_and_held() -> None:
+    cameras = Cameras()
+    keeper = cameras.keeper("1:1 2:*/main 3:1")
     keeper.look()
     keeper.look()
-    assert house.held() == [(1, "s1"), (2, "m1"), (2, "m2")]
+    assert cameras.held() == [(1, "s1"), (2, "m1"), (2, "m2")]
     keeper.stop()
-    assert house.held() == []
+    assert cameras.held() == []
 
 
-def test_one_that_failed_is_opened_again_with_growing_pauses() -> None:
-    house = House()
-    keeper = house.keeper("1:1")
+def test_a_failed_feed_is_opened_again_with_growing_pauses() -> None:
+    cameras = Cameras()
+    keeper = cameras.keeper("1:1")
     keeper.look()
     for pause_s in (5.0, 10.0, 20.0):
-        house.opened[-1].failed = True
-        count = len(house.opened)
+        cameras.opened[-1].failed = True
+        count = len(cameras.opened)
         keeper.look()
-        house.now_s += pause_s - 0.1
+        cameras.now_s += pause_s - 0.1
         keeper.look()
-        assert len(house.opened) == count
-        house.now_s += 0.2
+        assert len(cameras.opened) == count
+        cameras.now_s += 0.2
         keeper.look()
-        assert len(house.opened) == count + 1
-    house.now_s += 1000
-    house.opened[-1].failed = True
+        assert len(cameras.opened) == count + 1
+    cameras.now_s += 1000
+    cameras.opened[-1].failed = True
     keeper.look()
-    house.now_s += 5.1
+    cameras.now_s += 5.1
     keeper.look()
-    assert len(house.held()) == 1, "after a long healthy time the first pause is short again"
+    assert len(cameras.held()) == 1, "after a long healthy time the first pause is short again"
 
 
-def test_a_device_that_is_away_is_not_asked_at_every_look() -> None:
-    house = House(is_away=True)
-    keeper = house.keeper("1:1")
+def test_an_unreachable_device_is_not_asked_at_every_look() -> None:
+    cameras = Cameras(is_away=True)
+    keeper = cameras.keeper("1:1")
     keeper.look()
-    house.is_away = False
+    cameras.is_away = False
     keeper.look()
-    assert house.held() == []
-    house.now_s += 5.1
+    assert cameras.held() == []
+    cameras.now_s += 5.1
     keeper.look()
-    assert house.held() == [(1, "s1")]
+    assert cameras.held() == [(1, "s1")]
 
 
-def test_a_dead_channel_is_left_alone_and_an_edited_camera_connected_anew() -> None:
-    house = House()
-    keeper = house.keeper("1:*")
+def test_a_dead_channel_stays_closed_and_an_edited_camera_reconnects() -> None:
+    cameras = Cameras()
+    keeper = cameras.keeper("1:*")
     keeper.look()
-    house.problem = Problem("camera_no_signal", "no camera there")
+    cameras.problem = Problem("camera_no_signal", "no camera there")
     keeper.look()
-    assert house.held() == [(1, "s1")]
+    assert cameras.held() == [(1, "s1")]
     keeper.forget_camera(1)
-    assert house.held() == []
+    assert cameras.held() == []
     keeper.look()
-    assert house.held() == [(1, "s1")]
+    assert cameras.held() == [(1, "s1")]
 
 
-def test_nothing_to_keep_takes_no_thread() -> None:
-    keeper = House().keeper("")
+def test_an_empty_list_of_favourites_starts_no_thread() -> None:
+    keeper = Cameras().keeper("")
     keeper.start()
     assert keeper._thread is None
     keeper.stop()

@@ -1,4 +1,4 @@
-"""The app as processes: started, asked and ended from outside, as its user does."""
+"""The app as real processes, which the tests start, call and end from outside, like a user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CANARY = "canary:pass/word@7f3a+1"
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_answer_holds_the_canary() -> Iterator[None]:
-    """Every answer that these tests get, API and pages, is searched for the recorder's password."""
+    """Search every response to these tests, API and pages, for the recorder's password."""
     leaks: list[str] = []
     send = requests.Session.send
 
@@ -56,8 +56,8 @@ def free_port() -> Callable[[], int]:
 class RunningApp:
     """The real app as a user starts it: its own process, folders and port.
 
-    Whatever a test does with it, `close()` fails if the recorder's password is in the command line or environment of
-    one of its processes, or in one of its files.
+    `close()` fails if the recorder's password is in the command line or environment of one of the app's processes, or
+    in one of its files.
     """
 
     def __init__(self, folder: Path, port: int, **environ: str) -> None:
@@ -112,7 +112,7 @@ class RunningApp:
         return (self.folder / "stderr").read_text("utf-8", "replace")
 
     def family(self) -> list[psutil.Process]:
-        """The worker and everything below it; the master is `process`."""
+        """Return the worker and all its descendants; the master is `process`."""
         assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)
 
@@ -130,7 +130,7 @@ class RunningApp:
         return worker
 
     def close(self) -> None:
-        """Ends what is left of it, by id. May be called twice."""
+        """End the remaining processes by id. May be called twice."""
         leaks: list[str] = []
         if self.process is not None:
             family: list[psutil.Process] = []
@@ -159,7 +159,7 @@ def running_app_type() -> type[RunningApp]:
 
 @pytest.fixture
 def make_app(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., RunningApp]]:
-    """Makes apps that end with the test."""
+    """Return a function that makes apps; they end with the test."""
     made: list[RunningApp] = []
 
     def make(folder: str = "app", **environ: str) -> RunningApp:
@@ -168,13 +168,13 @@ def make_app(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[
         return made[-1]
 
     yield make
-    with contextlib.ExitStack() as ending:  # all of them, also where one fails
+    with contextlib.ExitStack() as ending:  # closes every app even if one close() fails
         for app in made:
             ending.callback(app.close)
 
 
 class Recorder:
-    """The simulator as a device of its own, outside of the app."""
+    """The simulator as a separate device, outside the app."""
 
     def __init__(self, process: subprocess.Popen[bytes], ready: dict[str, Any]) -> None:
         self.process = process
@@ -183,7 +183,7 @@ class Recorder:
         self.control_port = int(ready["control_port"])
 
     def add_to(self, app: RunningApp) -> int:
-        """The camera's id, once it is online."""
+        """Add the recorder to an app, wait until it is online, and return the camera's id."""
         body = {"host": "127.0.0.1", "port": self.onvif_port, "username": "admin", "password": CANARY}
         answer = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=30)
         assert answer.status_code == 201, answer.text
@@ -193,7 +193,7 @@ class Recorder:
 
 @pytest.fixture(scope="session")
 def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
-    """One pretend recorder for all tests of the whole app; its password is the canary."""
+    """One simulated recorder for all tests of the whole app; its password is the canary."""
     log = (tmp_path_factory.mktemp("recorder") / "stderr").open("wb")
     process = subprocess.Popen(
         [
@@ -229,7 +229,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
 
 @pytest.fixture(scope="module")
 def app(free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """One for all tests of a module; few threads and short waits, so that what they hold up shows."""
+    """One app for all tests of a module, with few threads and short time-outs, so that blocked threads show."""
     running = RunningApp(
         tmp_path_factory.mktemp("app"),
         free_port(),
@@ -250,9 +250,9 @@ def camera_id(app: RunningApp, recorder: Recorder) -> int:
 
 @pytest.fixture(scope="session")
 def left_after() -> Callable[[list[psutil.Process], float], list[psutil.Process]]:
-    """Which of these processes still run after so many seconds; it returns as soon as none does.
+    """Return a function that waits until the processes have ended, and returns those that still run at the time-out.
 
-    One that is dead and not yet reaped by the machine's init has ended.
+    A zombie that init has not reaped yet counts as ended.
     """
 
     def runs(process: psutil.Process) -> bool:

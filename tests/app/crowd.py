@@ -1,8 +1,8 @@
-"""Everybody who uses the app on a busy day, without a browser: walls, passers-by, a slow reader, HLS, replays over both
-ways, people who log in and out, faults.
+"""All kinds of clients at a time, without a browser: a wall, short visits, a slow reader, HLS, replays over playlists
+and sockets, logins and logouts, and device faults.
 
-Each of them is a task that goes on until the crowd's time is over and then leaves as a person would, or worse. Whatever
-the app answers that it must never answer ends the crowd with an error.
+Each client is a task that runs until the crowd's time is over and then leaves, properly or by a broken connection. A
+500 from the app ends the crowd with an error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LOGIN_ENDED = 4401
 _ENDS_WITHIN_S = 5.0
 _USER = {"name": "otto", "password": "correct-horse-battery"}
 
-# What goes wrong with one channel (name, value, seconds). Every sixth time the recorder is restarted instead.
+# Faults of one channel (name, value, seconds). Every sixth time the recorder restarts instead.
 _FAULTS: tuple[tuple[str, object, float], ...] = (
     ("drop_connections", True, 2),
     ("rtsp_silent", True, 6),
@@ -57,7 +57,7 @@ _RESTART_S = 4.0
 
 
 def log_in(app: App, path: str, who: dict[str, str]) -> dict[str, str]:
-    """A new login's headers, as browsers send them. `path`: /api/session, or where the first account is made."""
+    """Log in and return the headers that a browser sends. `path`: /api/session, or /api/setup for the first account."""
     body, kind = json.dumps(who).encode(), {"Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(app.url + path, body, kind), timeout=60) as answer:
         cookie, csrf = answer.headers["Set-Cookie"].partition(";")[0], json.load(answer)["csrf_token"]
@@ -65,13 +65,13 @@ def log_in(app: App, path: str, who: dict[str, str]) -> dict[str, str]:
 
 
 def make_accounts(app: App) -> None:
-    """From now on `app.call()` asks as an admin, as does everybody of the crowd who does not log out."""
+    """Create an admin and a viewer. `app.call()` and all clients that do not log out use the admin's login."""
     app.headers = log_in(app, "/api/setup", {**_USER, "name": "anna"})
     app.call("POST", "/api/users", {**_USER, "role": "viewer"})
 
 
 class Page:
-    """One WebSocket and what is watched over it. `seen` counts what came, `pictures` those of each id."""
+    """One WebSocket and its channels. `seen` counts events of all clients, `pictures` the fragments of each id."""
 
     def __init__(self, client: ClientConnection, camera_id: int, seen: Counter[str]) -> None:
         self.client = client
@@ -95,7 +95,7 @@ class Page:
         await self.say(type="replay", id=number, stream_id=view["stream_id"], viewer_id=view["viewer_id"])
 
     async def read(self, until_s: float) -> None:
-        """What comes until then. A channel whose session has ended is asked for again, as pages do."""
+        """Read messages until `until_s`. Watch a channel again if its session has ended, as pages do."""
         while (left_s := until_s - time.monotonic()) > 0:
             for number in [number for number, at_s in self._again_s.items() if at_s < time.monotonic()]:
                 del self._again_s[number]
@@ -127,7 +127,10 @@ class Page:
 
 
 class Crowd:
-    """`run()` as often as wanted. `seen` counts what everybody got; `pictures` those of each place on the wall."""
+    """Runs the clients. `seen` counts events of all clients; `pictures` counts the fragments of each wall tile.
+
+    `run()` may be called several times.
+    """
 
     def __init__(self, app: App, recorder: Recorder, camera_id: int, seed: int = 1) -> None:
         self._app = app
@@ -140,7 +143,7 @@ class Crowd:
         self.answers: Counter[int] = Counter()
 
     async def run(self, seconds: float) -> None:
-        """Returns once all have left."""
+        """Run all clients for `seconds`, and return once all have left."""
         self._ends_s = time.monotonic() + seconds
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_wall())
@@ -157,7 +160,7 @@ class Crowd:
             tasks.create_task(self._repeat(self._break_something))
         await asyncio.to_thread(self._recorder.control, "POST", "/clear")
 
-    # ---- who watches over sockets ----------------------------------------------------------------
+    # ---- clients on sockets ----------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def _page(self, login: dict[str, str] | None = None, **more: Any) -> AsyncIterator[Page]:
@@ -179,7 +182,7 @@ class Crowd:
             await page.read(self._ends_s)
 
     async def _pass_by(self) -> None:
-        """Comes, watches for a moment, may look at another quality, and leaves: properly, or not at all."""
+        """Watch briefly, perhaps change the quality, and leave: properly or by a broken connection."""
         channel = self._dice.randint(1, CHANNELS)
         async with self._page() as page:
             for role in self._dice.sample(("sub", "main"), self._dice.randint(1, 2)):
@@ -192,7 +195,7 @@ class Crowd:
                 await page.say(type="leave", id=7)
 
     async def _read_slowly(self) -> None:
-        """Less than is sent; the app may end that, too."""
+        """Read more slowly than the app sends; the app may close the socket."""
         narrow = socket.socket()
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
         narrow.setblocking(False)
@@ -209,7 +212,7 @@ class Crowd:
         self.seen["slow readers"] += 1
 
     async def _watch_replay_on_socket(self) -> None:
-        """Is sent a recording as it comes, wants more of it, seeks, and leaves: properly, or not at all."""
+        """Receive a replay over the socket, ask for more, seek, and leave: properly or by a broken connection."""
         view = await self._start_replay()
         if view is not None:
             async with self._page() as page:
@@ -230,7 +233,7 @@ class Crowd:
         await self._rest(2)
 
     async def _watch_and_log_out(self) -> None:
-        """Watches what others watch, too, and may fetch it besides; with the login everything of that ends."""
+        """Watch channels that others also watch, perhaps fetch a playlist, and log out, which ends the socket."""
         login = await self._answered(lambda: log_in(self._app, "/api/session", _USER))
         if login is not None:
             async with self._page(login) as page:
@@ -247,7 +250,7 @@ class Crowd:
         await self._rest(2)
 
     async def _see_the_end(self, client: ClientConnection) -> None:
-        """Raises TimeoutError where the socket outlives its login."""
+        """Wait until the socket is closed. Raise TimeoutError if it outlives its login."""
         try:
             async with asyncio.timeout(_ENDS_WITHIN_S):
                 while True:
@@ -255,7 +258,7 @@ class Crowd:
         except ConnectionClosed as closed:
             self.seen["logins that ended"] += closed.rcvd is not None and closed.rcvd.code == _LOGIN_ENDED
 
-    # ---- who uses HTTP ---------------------------------------------------------------------------
+    # ---- clients over HTTP -----------------------------------------------------------------------
 
     async def _watch_hls(self) -> None:
         token = f"MediaProfile{self._dice.randrange(CHANNELS):03d}01"
@@ -263,7 +266,7 @@ class Crowd:
         if view is not None:
             await self._play(view, self._dice.uniform(2, 8))
             viewer = {"stream_id": view["stream_id"], "viewer_id": view["viewer_id"]}
-            if self._dice.random() < 0.7:  # the others just go
+            if self._dice.random() < 0.7:  # the others leave without a request
                 await self._post("/api/streams/stop", viewer)
         await self._rest(3)
 
@@ -282,7 +285,7 @@ class Crowd:
         await self._rest(2)
 
     async def _start_replay(self) -> dict[str, Any] | None:
-        """Of any recording, at any time; None where that is refused."""
+        """Start a replay of a random recording at a random time; return None if the app refuses it."""
         summary = await self._get(f"/api/cameras/{self._camera_id}/recordings/summary")
         if not summary or not summary["recordings"]:
             return None
@@ -295,7 +298,7 @@ class Crowd:
         return (datetime.now(UTC) - timedelta(seconds=self._dice.uniform(600, 3 * 86_400))).isoformat()
 
     async def _play(self, view: dict[str, Any], seconds: float) -> None:
-        """Fetches the playlist as players do, and the newest segment in it."""
+        """Fetch the playlist and its newest segment again and again, like a player."""
         until_s = time.monotonic() + seconds
         address = f"{view['playlist_url']}?viewer={view['viewer_id']}"
         while time.monotonic() < until_s:
@@ -317,7 +320,7 @@ class Crowd:
     async def _rest(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, min(seconds, self._ends_s - time.monotonic())))
 
-    # ---- what goes wrong -------------------------------------------------------------------------
+    # ---- faults ----------------------------------------------------------------------------------
 
     async def _break_something(self) -> None:
         await self._rest(_EVERY_FAULT_S)
@@ -335,7 +338,7 @@ class Crowd:
     async def _fault(self, fault: dict[str, object]) -> None:
         await asyncio.to_thread(self._recorder.control, "POST", "/fault", fault)
 
-    # ---- asking ----------------------------------------------------------------------------------
+    # ---- requests --------------------------------------------------------------------------------
 
     async def _repeat(self, visit: Callable[[], Any]) -> None:
         while time.monotonic() < self._ends_s:
@@ -348,7 +351,7 @@ class Crowd:
         return await self._answered(lambda: self._app.call("GET", path))
 
     async def _fetch(self, path: str, login: dict[str, str] | None = None) -> bytes:
-        """Empty where it is refused."""
+        """Return the content; empty if the app refuses the request."""
 
         def fetch() -> bytes:
             request = urllib.request.Request(self._app.url + path, headers=login or self._app.headers)
@@ -360,7 +363,7 @@ class Crowd:
         return content or b""
 
     async def _answered(self, ask: Callable[[], Any]) -> Any:
-        """The answer; None where it is refused, which faults explain. What the app must never answer is raised."""
+        """Return the response; None if the app refuses the request, which faults explain. Raise on a 500."""
         try:
             return await asyncio.to_thread(ask)
         except urllib.error.HTTPError as refused:

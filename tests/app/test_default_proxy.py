@@ -1,4 +1,4 @@
-"""A proxy in front of an app without an account, as its package configures it: nobody gets in through it."""
+"""An app without accounts refuses all requests through a proxy with its package's default configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def app(make_app: Make) -> Any:
 
 @pytest.fixture
 def proxied(app: Any, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """`proxy_pass` and nothing else: the Host is the app's own, the peer is loopback, no header names a proxy."""
+    """nginx with only `proxy_pass`: the Host is the app's own, the peer is loopback, and no header names a proxy."""
     folder, port = tmp_path / "nginx", free_port()
     folder.mkdir()
     temp = "".join(
@@ -72,7 +72,7 @@ def test_without_an_account_nobody_gets_in_through_a_proxy_that_says_nothing(app
 
 
 def test_the_readmes_lines_work_right_after_the_start(app: Any) -> None:
-    """With curl itself, in the protocol it speaks by itself."""
+    """Uses curl itself with its default HTTP version."""
     for path in ("/api/streams/all", "/api/cameras"):
         done = subprocess.run(
             ["curl", "--silent", "--fail", app.url.replace("127.0.0.1", "localhost") + path],

@@ -1,4 +1,4 @@
-"""`--demo` and the button of an empty list: a recorder to try, which lives and dies with the app."""
+"""`--demo` and the button of an empty list add a pretend recorder, whose processes end with the app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put on a network: HTTPS, nginx, Caddy, commands, backups, slow clients; the real app each time."""
+"""Deployment on a network: HTTPS, nginx, Caddy, commands, backups, slow clients; with the real app."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequ
 
 
 def flask(app: Any, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    """`flask --app app ...` with the settings of this app."""
+    """Run `flask --app app ...` with the settings of this app; `said` is its standard input."""
     return subprocess.run(
         [sys.executable, "-m", "flask", "--app", "app", *arguments],
         cwd=ROOT,
@@ -55,9 +55,9 @@ def add_user(app: Any, name: str = "anna", *options: str) -> None:
 
 
 def log_in(url: str, name: str = "anna", **more: Any) -> requests.Session:
-    """A browser's session: cookie and CSRF token."""
+    """Log in like a browser; the session returned holds cookie and CSRF token."""
     session = requests.Session()
-    session.trust_env = False  # else a bundle of certificates named there is asked instead
+    session.trust_env = False  # otherwise a certificate bundle named in the environment overrides `verify`
     for key, value in more.items():
         setattr(session, key, value)
     answer = session.post(f"{url}/api/session", json={"name": name, "password": PASSWORD}, timeout=20)
@@ -73,7 +73,7 @@ def wait_until(is_so: Callable[[], bool], within_s: float) -> None:
         time.sleep(0.05)
 
 
-# --- who may be let in from elsewhere
+# --- access from other machines, and commands
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
@@ -244,7 +244,7 @@ def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Mak
 
     client = threading.Thread(target=trickle, daemon=True)
     client.start()
-    with pytest.raises(requests.Timeout):  # every thread is held
+    with pytest.raises(requests.Timeout):  # every request thread is blocked
         requests.get(f"{app.url}/api/health", timeout=2)
     began_s = time.monotonic()
     assert requests.get(f"{app.url}/api/health", timeout=60).status_code == 200
@@ -274,7 +274,7 @@ def _hold_and_ask(port: int, begun: bytes, url: str, *, verify: Any) -> None:
 
 
 class Proxy:
-    """A proxy as its recipe has it, on a port of loopback and with folders of its own."""
+    """A proxy with the recipe's configuration, on a loopback port and with its own folders."""
 
     def __init__(self, command: list[str], folder: Path, port: int, **environ: str) -> None:
         self.access_log = folder / "access.log"
@@ -323,7 +323,7 @@ def run_nginx(folder: Path, port: int, app: Any, certificate: tuple[Path, Path])
 
 
 def run_caddy(folder: Path, port: int, app: Any, certificate: tuple[Path, Path]) -> Proxy:
-    """Without what would reach out of the test: its own authority, port 80, the API for its administrator."""
+    """Run Caddy without the parts that reach out of the test: its own CA, port 80 and the admin API."""
     site = recipe(
         "Caddyfile",
         {
@@ -364,7 +364,7 @@ def proxied(
 
 
 class Browser(requests.Session):
-    """Finds cams.example on this machine."""
+    """A client that trusts the test's certificate."""
 
     def __init__(self, certificate: Path) -> None:
         super().__init__()
@@ -374,7 +374,7 @@ class Browser(requests.Session):
 
 @pytest.fixture(autouse=True)
 def _resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """cams.example is here: the test's own client has no name server to ask."""
+    """Resolve cams.example to loopback, as no name server knows it."""
     real = socket.getaddrinfo
     monkeypatch.setattr(
         socket,
@@ -385,7 +385,7 @@ def _resolved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_whole(answer: requests.Response, *statuses: int) -> None:
-    """Each of the app's headers once and as the app has it (twice would be "a, a")."""
+    """Assert that each security header is there once with the app's value (a header sent twice reads "a, a")."""
     assert answer.status_code in statuses, answer.text[:500]
     assert [(name, answer.headers.get(name)) for name, _ in SECURITY_HEADERS] == list(SECURITY_HEADERS)
 
@@ -417,7 +417,7 @@ def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_
     assert segment.headers["Cache-Control"] == "no-store"
     assert segment.content[:1] == b"\x47"
     assert len(segment.content) % 188 == 0
-    if proxy.access_log.exists():  # nginx's own: it has carried the segment itself
+    if proxy.access_log.exists():  # only nginx has one: it sent the segment's file itself
         assert "/streams-by-nginx/" in proxy.access_log.read_text()
     assert stranger.get(proxy.url + address, timeout=10).status_code == 401
     watch_over_a_socket(proxy, session, certificate[0])
@@ -427,7 +427,7 @@ def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_
 
 
 def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Path) -> None:
-    """Live pictures by the same way, and nothing without the cookie."""
+    """Watch live over a WebSocket through the proxy; without the cookie it is refused."""
     trusting = ssl.create_default_context(cafile=str(certificate))
     address = f"{proxy.url.replace('https', 'wss')}/live/1/{START['profile_token']}"
     cookie = "; ".join(f"{one.name}={one.value}" for one in session.cookies)
@@ -447,12 +447,13 @@ def test_what_a_proxy_answers_by_itself_has_every_header_too(
     app, proxy = proxied
     browser = Browser(certificate[0])
     assert_whole(browser.get(f"{proxy.url}/static/css/none.css", timeout=10), 404)
-    assert_whole(browser.get(f"{proxy.url}/streams-by-nginx/x/y.ts", timeout=10), 404, 401)  # nginx's own, the app's
-    for size_bytes in (100_000, 200_000):  # above the app's bound, above the proxy's
+    # nginx itself answers 404; behind Caddy the app answers 401.
+    assert_whole(browser.get(f"{proxy.url}/streams-by-nginx/x/y.ts", timeout=10), 404, 401)
+    for size_bytes in (100_000, 200_000):  # above the app's limit, above the proxy's limit
         too_much = b'{"name": "' + b"a" * size_bytes + b'"}'
         json_type = {"Content-Type": "application/json"}
         refused = browser.post(f"{proxy.url}/api/session", data=too_much, headers=json_type, timeout=10)
-        # The app says 413 by the length alone and closes; Caddy is still sending then, and may say 502 instead.
+        # The app answers 413 by the length alone and closes; Caddy is still sending then, and may answer 502 instead.
         assert_whole(refused, *([413] if proxy.access_log.exists() else [413, 502]))
     app.close()
     assert_whole(browser.get(f"{proxy.url}/cameras", timeout=10), 502)

@@ -1,4 +1,4 @@
-"""One client that says far too much over a live socket, beside others that only watch."""
+"""One client floods a live socket with frames, while another one only watches."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 
 from tests.app.test_live_sockets import FRAGMENTS, OTHER_SUB, SUB, binary, opened, say, text
 
-# Frames of a client without content: the mask's four bytes are 0.
+# Empty frames of a client; the four mask bytes are 0.
 PING, TEXT, BINARY, CLOSE = (bytes([0x80 | opcode, 0x80, 0, 0, 0, 0]) for opcode in (9, 1, 2, 8))
 BEGUN_TEXT, GOES_ON = b"\x01\x80" + bytes(4), b"\x00\x80" + bytes(4)
 
 
 @contextlib.contextmanager
 def raw_socket(app: Any) -> Iterator[socket.socket]:
-    """A WebSocket whose frames the test makes itself."""
+    """Open a WebSocket as a plain socket, so that the test can send any bytes."""
     with socket.create_connection(("127.0.0.1", app.port), 5) as sock:
         handshake = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
         handshake |= {"Host": f"127.0.0.1:{app.port}", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
@@ -33,7 +33,7 @@ def raw_socket(app: Any) -> Iterator[socket.socket]:
 
 
 def flood(sock: socket.socket, begins: bytes, frame: bytes, until_s: float) -> None:
-    """As fast as it is taken, and reads nothing. Raises ConnectionError once the other side has gone."""
+    """Send frames as fast as the server takes them, without reading. Raise ConnectionError once the server closes."""
     sock.settimeout(10)
     sock.sendall(begins)
     many = frame * 100_000

@@ -1,4 +1,4 @@
-"""Live over WebSockets: the real app, a pretend recorder, and a client that is no browser."""
+"""Live streams over WebSockets: the real app, a simulated recorder and a client without a browser."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def say(client: ClientConnection, **message: object) -> None:
 
 
 def text(client: ClientConnection, kind: str, within_s: float = 15.0) -> dict[str, Any]:
-    """The next message of this kind; others are passed over."""
+    """Return the next JSON message of this type; other messages are skipped."""
     ends_s = time.monotonic() + within_s
     while True:
         message = client.recv(ends_s - time.monotonic())
@@ -52,7 +52,7 @@ def text(client: ClientConnection, kind: str, within_s: float = 15.0) -> dict[st
 
 
 def binary(client: ClientConnection, number: int, kind: int, within_s: float = 15.0) -> tuple[int, float, float, bytes]:
-    """(flags, where it lies in seconds, when it was taken in ms, content) of the next such frame."""
+    """Return (flags, position in s, capture time in ms, content) of the next binary message of this id and kind."""
     ends_s = time.monotonic() + within_s
     while True:
         message = client.recv(ends_s - time.monotonic())
@@ -98,7 +98,7 @@ def wait(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
 
 
 def until_closed(client: ClientConnection, within_s: float = 10.0) -> int | None:
-    """Reads until the server ends it; the code that it says, if it says one."""
+    """Read until the server closes the socket; return the close code, or None if there was none."""
     ends_s = time.monotonic() + within_s
     try:
         while True:
@@ -199,7 +199,7 @@ def test_a_plain_request_is_told_to_upgrade(app: Any, camera_id: int) -> None:
 
 
 def test_sockets_take_no_request_threads_and_have_an_end(app: Any, camera_id: int) -> None:
-    """Eight threads serve requests here, and there are places for 24 sockets."""
+    """This app has eight request threads and allows 24 sockets."""
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(opened(app, f"/live/{camera_id}/{SUB}")) for _ in range(24)]
         for client in clients:
@@ -236,7 +236,7 @@ def test_a_slow_viewer_is_moved_on_to_a_key_frame_and_slows_nobody(app: Any, rec
         gaps = [after[1] - before[1] for before, after in pairwise(starts)]
         assert max(gaps) < 1.5, "the fast one never waits"
         assert app.worker().memory_info().rss - memory < 40_000_000
-        # It reads again: what it finds goes on with a key frame, not with eight seconds of the past.
+        # The slow viewer reads again: it continues at a key frame instead of with an eight-second backlog.
         places = places_of(slow, 6.0)
         assert places, "it is still connected"
         leaps = [later for earlier, later in pairwise(places) if later[1] - earlier[1] > 1.0]
@@ -245,7 +245,7 @@ def test_a_slow_viewer_is_moved_on_to_a_key_frame_and_slows_nobody(app: Any, rec
 
 
 def places_of(sock: socket.socket, for_s: float) -> list[tuple[int, float]]:
-    """(flags, place in seconds) of the fragments that a raw client reads: frames of a server are not masked."""
+    """Return (flags, position in s) of each fragments message that a raw socket reads; server frames have no mask."""
     data = b""
     sock.settimeout(0.5)
     ends_s = time.monotonic() + for_s
@@ -399,7 +399,7 @@ def test_a_channel_kept_connected_shows_its_picture_at_once(make_app: Any, recor
         return any(link.raddr and link.raddr.port == recorder.rtsp_port for link in links)
 
     wait(is_connected, 10)
-    time.sleep(3)  # until a key frame has come
+    time.sleep(3)  # until the first key frame has arrived
     assert requests.get(f"{app.url}/api/streams/all", timeout=5).json()["streams"] == []
     with opened(app) as client:
         began_s = time.monotonic()

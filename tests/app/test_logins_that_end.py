@@ -1,4 +1,4 @@
-"""A login that ends takes its own viewers away and nobody else's: the real app, two people, every way to watch."""
+"""A login that ends takes away its own viewers only: the real app, two users, every transport."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, opened, sa
 from tests.app.test_replay_sockets import TOKEN, an_hour_ago, join
 
 IDLE_END_S = 2.0
-AT_ONCE_S = 5.0  # what SECURITY.md promises
+AT_ONCE_S = 5.0  # the limit that SECURITY.md promises
 
 
 @pytest.fixture(scope="module")
 def app(
     recorder: Recorder, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
-    """The recorder is its camera 1; anna and otto may log in."""
+    """An app with the recorder as camera 1 and the users anna and otto."""
     running = RunningApp(tmp_path_factory.mktemp("app"), free_port(), IDLE_END_S=str(IDLE_END_S), SEGMENT_S="1").start()
     recorder.add_to(running)
     add_user(running, "anna", "--role", "admin")
     add_user(running, "otto", "--role", "reviewer")
-    time.sleep(1.2)  # a running app knows what the command line did within a second
+    time.sleep(1.2)  # a running app notices changes of the command line within a second
     yield running
     running.close()
     assert "Traceback" not in running.errors()
@@ -38,7 +38,7 @@ def app(
 
 @pytest.fixture
 def anna(app: RunningApp) -> Iterator[requests.Session]:
-    """She stays."""
+    """The login that remains."""
     session = log_in(app.url, "anna")
     yield session
     log_out(app, session)
@@ -47,7 +47,7 @@ def anna(app: RunningApp) -> Iterator[requests.Session]:
 
 @pytest.fixture
 def otto(app: RunningApp) -> requests.Session:
-    """His login ends."""
+    """The login that ends."""
     return log_in(app.url, "otto")
 
 
@@ -56,7 +56,7 @@ def log_out(app: RunningApp, session: requests.Session) -> None:
 
 
 def streams(app: RunningApp) -> list[str]:
-    """The sessions that run, as one sees who logs in for that."""
+    """Return the ids of the running sessions, read with a separate login."""
     onlooker = log_in(app.url, "anna")
     found = onlooker.get(f"{app.url}/api/streams/all", timeout=10).json()["streams"]
     log_out(app, onlooker)
@@ -86,7 +86,7 @@ def started_replay(app: RunningApp, session: requests.Session) -> dict[str, Any]
 
 
 def read_for(client: ClientConnection, seconds: float) -> tuple[int, set[str]]:
-    """How many pictures come, and how its session is said to be meanwhile."""
+    """Return the number of fragments messages in this time, and the session states that arrived."""
     pictures, states = 0, set()
     ends_s = time.monotonic() + seconds
     with contextlib.suppress(TimeoutError):
@@ -100,7 +100,7 @@ def read_for(client: ClientConnection, seconds: float) -> tuple[int, set[str]]:
 
 
 def fetched_for(app: RunningApp, session: requests.Session, address: str, seconds: float) -> list[int]:
-    """The answers to a player that fetches the playlist, and the newest segment in it, for so long."""
+    """Fetch the playlist and its newest segment for this time, like a player; return the status codes."""
     answers = []
     ends_s = time.monotonic() + seconds
     while time.monotonic() < ends_s:

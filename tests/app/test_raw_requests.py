@@ -1,4 +1,4 @@
-"""Requests byte for byte, as no well-behaved client would send them, against the real server."""
+"""Malformed requests, sent byte by byte to the real server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def port(
     running_app_type: Any, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[int]:
     app = running_app_type(tmp_path_factory.mktemp("raw"), free_port()).start()
-    # Were a folder of streams reachable past its guard, this is what would come out.
+    # These files would leak if a path reached the streams folder past the access check.
     folder = app.folder / "streams" / "camera1_MediaProfile00000"
     folder.mkdir(parents=True)
     (folder / "stream.m3u8").write_text("#EXTM3U leaked")

@@ -1,4 +1,4 @@
-"""Recordings over HTTP through the whole app, with a recorder of every make."""
+"""Recordings over HTTP through the whole app, with a simulated recorder of every make."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TOKEN = "RecordMediaProfile00000"  # of channel 1
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A recorder as the app's camera. `start` and `end` are a window that ended a while ago, with days off in it."""
+    """A recorder that is a camera of the app. `start` and `end`: a window of twelve days, up to five minutes ago."""
 
     make: str
     recorder: Recorder
@@ -51,7 +51,7 @@ class Device:
         return self.make != "no-event-search"
 
     def truth(self, channel: int) -> list[tuple[datetime, datetime]]:
-        """What the recorder itself says that it recorded in the window."""
+        """Return the spans of the window from the simulator's control interface."""
         spans = self.recorder.archive(channel, self.start, self.end)["spans"]
         return [(_moment(span["start"]), _moment(span["end"])) for span in spans]
 
@@ -223,14 +223,14 @@ def _replay_checks(app: App, camera_id: int) -> dict[str, str]:
 
 
 def _check_picture(device: Device, playlist_url: str, asked: datetime) -> float:
-    """The time burnt into the first picture, which is at or before the time asked for, by a GOP at most."""
+    """Return the time burnt into the first frame; assert that it is at most one GOP before the time asked for."""
     shown_s = _first_time(device.app.url + playlist_url)
     assert asked.timestamp() - GOP_S <= shown_s <= asked.timestamp()
     return shown_s
 
 
 def _first_time(playlist_url: str) -> float:
-    """Decoded by ffmpeg from what a player fetches first."""
+    """Return the time burnt into the first frame of the first segment, decoded by ffmpeg."""
     playlist = requests.get(playlist_url, timeout=30)
     assert playlist.status_code == 200, playlist.text
     [init_name, *_] = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', playlist.text)

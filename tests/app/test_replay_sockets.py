@@ -1,5 +1,6 @@
-"""Replays over WebSockets: the real app, a pretend recorder that writes the time into its pictures' codes, and a client
-that is no browser."""
+"""Replays over WebSockets: the real app, a simulated recorder that burns the time into its frames, and a client without
+a browser.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +111,7 @@ def test_it_sends_as_much_as_is_wanted_and_no_more(app: App, camera_id: int) -> 
 
 
 def reached_s(client: ClientConnection, least_s: float) -> float:
-    """How far it is sent, beyond `least_s`, before nothing comes for a while."""
+    """Read beyond `least_s` until nothing arrives for 1.5 s; return the last position in seconds."""
     start_s = 0.0
     while start_s <= least_s:
         start_s = binary(client, 1, FRAGMENTS)[1]
@@ -193,7 +194,7 @@ def test_what_cannot_be_watched_is_said_and_the_socket_stays(app: App, camera_id
         ):
             say(client, **message)
             assert text(client, "problem")["problem"]["code"] == code, message
-        say(client, type="want", id=9, run=1, until_s=5)  # nothing it watches
+        say(client, type="want", id=9, run=1, until_s=5)  # an id without a watch
         join(client, stream)
         say(client, type="want", id=1, run=99, until_s=5)
         binary(client, 1, FRAGMENTS)
@@ -211,7 +212,7 @@ def test_a_live_stream_is_no_replay_and_leaving_it_at_once_is_no_fault(app: App,
         say(client, type="clock", sent=1)
         text(client, "clock")
     stop(app, live)
-    time.sleep(0.5)  # the worker that leaves it is another thread
+    time.sleep(0.5)  # a worker thread handles the leave message
     assert "broke off" not in app.log.read_text()
 
 
@@ -228,7 +229,7 @@ def test_a_stream_that_somebody_else_has_started_is_none_to_watch(make_app: Any,
         cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
         with opened(app, additional_headers={"Cookie": cookie, "Origin": app.url}) as client:
             join(client, stream)
-            say(client, type="want", id=1, run=1, until_s=1000)  # before it is decided
+            say(client, type="want", id=1, run=1, until_s=1000)  # before the app has answered the join
             if is_hers:
                 binary(client, 1, FRAGMENTS)
             else:

@@ -1,4 +1,4 @@
-"""Two hundred seeks through the whole app, as a long evening at the timeline would bring them."""
+"""Two hundred seeks in one replay through the whole app."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_nothing_grows_over_two_hundred_seeks(tmp_path: Path) -> None:
 
 
 def _sizes(app: App) -> tuple[int, int, int, int]:
-    """Descriptors, threads, processes and memory of the app and its children."""
+    """Return descriptors, threads, processes and memory in bytes of the app and its children."""
     master = psutil.Process(app.pid)
     family = [master, *master.children(recursive=True)]
     return (

@@ -1,4 +1,4 @@
-"""Starting, ending and dying of the real processes."""
+"""Start, end and death of the real processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _ARENA_BYTES = 64 << 20
 
 
 def _arenas(pid: int) -> int:
-    """Those that glibc made beside its first: each reserves 64 MiB at a multiple of that, and opens it bit by bit."""
+    """Count glibc's arenas besides the main one.
+
+    Each reserves 64 MiB at a multiple of 64 MiB and makes it accessible bit by bit.
+    """
     found = re.findall(r"^(\w+)-(\w+) (\S+) (.*)$", Path(f"/proc/{pid}/maps").read_text(), re.MULTILINE)
     spans = [(int(start, 16), int(end, 16), may, rest.split()[3:]) for start, end, may, rest in found]
     return sum(
@@ -38,7 +41,7 @@ def _arenas(pid: int) -> int:
 
 
 def _open_request(port: int) -> socket.socket:
-    """A request that holds a thread: its body never comes."""
+    """Send a request that blocks a thread: its body never arrives."""
     connection = socket.create_connection(("127.0.0.1", port), 5)
     connection.sendall(
         b"POST /api/cameras HTTP/1.1\r\nHost: localhost\r\n"
@@ -117,7 +120,7 @@ def test_the_worker_dies_with_its_master(make_app: Make, left_after: LeftAfter) 
     app.process.wait(2)
     assert not left_after(family, 2)
     held.close()
-    app.start()  # and nothing holds the folders or the port
+    app.start()  # proves that the folders and the port are free
 
 
 def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make, left_after: LeftAfter) -> None:

@@ -1,4 +1,4 @@
-"""What cannot work is said before anything starts: in plain words, with exit code 2."""
+"""A start with unusable settings ends before any process starts, with a plain message and exit code 2."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Start = Callable[..., str]
 def refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
 ) -> Iterator[Start]:
-    """Starts with these settings, sees it refused, and returns what was said."""
+    """Return a function that starts the app with settings, expects exit code 2, and returns standard error."""
     umask = os.umask(0o077)
     for name, value in {"PORT": str(free_port()), "DATA_DIR": tmp_path / "d", "STREAMS_DIR": tmp_path / "s"}.items():
         monkeypatch.setenv(name, str(value))

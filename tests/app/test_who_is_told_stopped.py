@@ -1,4 +1,4 @@
-"""Pages on a socket are told "stopped", which is final there, only where somebody has stopped it: the real app."""
+"""A page on a socket gets the state "stopped", which is final, only if a user stops the stream; with the real app."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.app.test_live_sockets import FRAGMENTS, HEAD, INIT, SUB, opened, say
 
 
 class Page:
-    """Watches a channel over a socket. `states` are those it was told, once where one comes several times in a row."""
+    """Watches a channel over a socket. `states` lists the session states received, without repeats in a row."""
 
     def __init__(self, client: ClientConnection, camera_id: int) -> None:
         self.client = client

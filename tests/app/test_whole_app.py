@@ -1,4 +1,4 @@
-"""The app as it is run, with a recorder, ffmpeg and the network of this machine: nothing stands in."""
+"""The real app with a simulated recorder, ffmpeg and this machine's network; no stand-ins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUB = "MediaProfile00001"
 
 
 def _get_playlist(app: Any, url: str, viewer_id: str | None = None) -> str:
-    """As a player does it: asks again after a 503."""
+    """Fetch a playlist like a player, which tries again after a 503."""
     deadline_s = time.monotonic() + 20
     while True:
         answer = requests.get(app.url + url, params={"viewer": viewer_id} if viewer_id else None, timeout=15)
@@ -129,7 +129,7 @@ def test_devices_that_do_not_answer_leave_the_app_answering(app: Any) -> None:
 
 
 def test_a_deleted_camera_takes_its_streams_with_it(app: Any, recorder: Any) -> None:
-    """Added a second time under another name of this machine: another camera to the app."""
+    """The recorder is added again under another name of this machine, so the app treats it as another camera."""
     body = {"host": "localhost", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
     camera = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=30).json()
     assert camera.get("status") == "online", camera

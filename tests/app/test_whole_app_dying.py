@@ -1,4 +1,4 @@
-"""However the app ends, no worker and no ffmpeg stay behind."""
+"""No worker and no ffmpeg outlive the app, by whichever signal it ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
 @pytest.fixture
 def streaming(make_app: Callable[..., Any], recorder: Any) -> tuple[Any, list[psutil.Process]]:
-    """An app with two streams running; and the worker with all that is below it."""
+    """Return an app with two running streams, and its worker with all descendants."""
     app = make_app(SEGMENT_S="1").start()
     camera_id = recorder.add_to(app)
     for token in (SUB, "MediaProfile00101"):

@@ -19,14 +19,14 @@ WRONG = "canary-wrong-password-5d"
 CHANGED = "canary-changed:pass@word-2c"
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
+def test_the_leak_search_finds_every_spelling_of_a_secret() -> None:
     for secret in (CANARY, ACCOUNT, CHANGED):
         for spelling in spellings(secret):
             assert holds(b"before " + spelling + b" after", [secret]) == [secret]
         assert not holds(b"nothing of it", [secret])
 
 
-def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], recorder: Any) -> None:
+def test_passwords_and_tokens_are_in_no_response_file_or_process(make_app: Callable[..., Any], recorder: Any) -> None:
     app = make_app(LOG_LEVEL="DEBUG").start()
     said: list[bytes] = []
     secrets = [CANARY, ACCOUNT, WRONG, CHANGED]

@@ -51,7 +51,7 @@ def proxied(app: Any, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[
     nginx.wait(10)
 
 
-def test_without_an_account_nobody_gets_in_through_a_proxy_that_says_nothing(app: Any, proxied: str) -> None:
+def test_a_silent_proxy_is_refused_while_no_account_exists(app: Any, proxied: str) -> None:
     made = requests.post(f"{proxied}/api/setup", json=FIRST, timeout=10)
     assert made.status_code == 403, made.text
     assert made.json()["code"] == "proxied"
@@ -71,7 +71,7 @@ def test_without_an_account_nobody_gets_in_through_a_proxy_that_says_nothing(app
     assert requests.get(f"{app.url}/api/session", timeout=5).json()["accounts"] is False
 
 
-def test_the_readmes_lines_work_right_after_the_start(app: Any) -> None:
+def test_the_readmes_curl_calls_work_right_after_the_start(app: Any) -> None:
     """Uses curl itself with its default HTTP version."""
     for path in ("/api/streams/all", "/api/cameras"):
         done = subprocess.run(
@@ -83,7 +83,7 @@ def test_the_readmes_lines_work_right_after_the_start(app: Any) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_who_speaks_as_old_proxies_do_is_not_on_this_machine(app: Any) -> None:
+def test_an_http_1_0_request_does_not_count_as_local(app: Any) -> None:
     with socket.create_connection(("127.0.0.1", app.port), 5) as connection:
         connection.sendall(b"GET /api/cameras HTTP/1.0\r\nHost: localhost\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.0 403"

@@ -26,7 +26,7 @@ def _pretend(app: Any) -> list[psutil.Process]:
     return [process for process in app.family() if "simulator" in process.cmdline()]
 
 
-def test_demo_adds_the_pretend_recorder_once_and_it_dies_with_the_app(
+def test_demo_adds_the_pretend_recorder_once_and_it_ends_with_the_app(
     make_app: Callable[..., Any], left_after: LeftAfter
 ) -> None:
     app = make_app().start("--demo")

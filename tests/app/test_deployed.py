@@ -35,13 +35,13 @@ START = {"camera_id": 1, "profile_token": "MediaProfile00000"}
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 
 
-def flask(app: Any, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `flask --app app ...` with the settings of this app; `said` is its standard input."""
+def flask(app: Any, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `flask --app app ...` with the settings of this app; `stdin` is its standard input."""
     return subprocess.run(
         [sys.executable, "-m", "flask", "--app", "app", *arguments],
         cwd=ROOT,
         env=app.environ,
-        input=said,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=60,
@@ -50,7 +50,7 @@ def flask(app: Any, *arguments: str, said: str = "") -> subprocess.CompletedProc
 
 
 def add_user(app: Any, name: str = "anna", *options: str) -> None:
-    done = flask(app, "users", "add", name, *options, said=PASSWORD + "\n")
+    done = flask(app, "users", "add", name, *options, stdin=PASSWORD + "\n")
     assert done.returncode == 0, done.stderr
 
 
@@ -77,24 +77,24 @@ def wait_until(is_so: Callable[[], bool], within_s: float) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
-def test_without_an_account_it_does_not_listen_where_others_reach_it(make_app: Make, host: str) -> None:
+def test_the_app_refuses_to_listen_beyond_loopback_without_accounts(make_app: Make, host: str) -> None:
     app = make_app(HOST=host).start(is_awaited=False)
     assert app.process.wait(20) == 2
     assert f"HOST={host} is refused" in app.errors()
     assert "flask --app app users add" in app.errors()
 
 
-def test_the_command_makes_accounts_that_a_running_app_knows_within_a_second(make_app: Make) -> None:
+def test_a_running_app_knows_a_new_account_within_a_second(make_app: Make) -> None:
     app = make_app().start()
     assert requests.get(f"{app.url}/api/cameras", timeout=5).status_code == 200
-    for said, reason in (("short\n", "at least 12"), ("password1234\n", "too easy"), ("", "at least 12")):
-        refused = flask(app, "users", "add", "anna", said=said)
+    for stdin, reason in (("short\n", "at least 12"), ("password1234\n", "too easy"), ("", "at least 12")):
+        refused = flask(app, "users", "add", "anna", stdin=stdin)
         assert refused.returncode == 1
         assert reason in refused.stderr
         assert "Traceback" not in refused.stderr
     add_user(app)
     wait_until(lambda: requests.get(f"{app.url}/api/cameras", timeout=5).status_code == 401, 2.5)
-    assert "name_taken" not in flask(app, "users", "add", "Anna", said=PASSWORD).stderr
+    assert "name_taken" not in flask(app, "users", "add", "Anna", stdin=PASSWORD).stderr
     add_user(app, "ben", "--role", "viewer")
     assert flask(app, "users", "list").stdout == "anna: admin\nben: viewer\n"
     ben = log_in(app.url, "ben")
@@ -111,7 +111,7 @@ def test_the_command_makes_accounts_that_a_running_app_knows_within_a_second(mak
 
 
 @pytest.mark.parametrize("command", [("disable", "ben"), ("password", "ben"), ("remove", "ben")], ids=lambda it: it[0])
-def test_what_a_command_ends_stops_running_within_seconds_although_nobody_asks_any_more(
+def test_streams_of_a_login_ended_by_command_stop_within_seconds(
     make_app: Make, recorder: Any, command: tuple[str, str]
 ) -> None:
     app = make_app().start()
@@ -122,12 +122,12 @@ def test_what_a_command_ends_stops_running_within_seconds_although_nobody_asks_a
     started = ben.post(f"{app.url}/api/streams/start", json=START, timeout=10).json()
     assert ben.get(app.url + started["playlist_url"], timeout=20).status_code == 200
     assert app.ffmpegs()
-    done = flask(app, "users", *command, said="another-horse-stapled\n")
+    done = flask(app, "users", *command, stdin="another-horse-stapled\n")
     assert done.returncode == 0, done.stderr
     wait_until(lambda: not app.ffmpegs(), 5)
 
 
-def test_a_new_key_is_made_while_the_app_stands_and_it_opens_every_camera(make_app: Make, recorder: Any) -> None:
+def test_the_key_is_rotated_while_the_app_is_stopped(make_app: Make, recorder: Any) -> None:
     app = make_app().start()
     recorder.add_to(app)
     running = flask(app, "secrets", "rotate")
@@ -145,7 +145,7 @@ def test_a_new_key_is_made_while_the_app_stands_and_it_opens_every_camera(make_a
     wait_until(lambda: requests.get(f"{app.url}/api/cameras/1", timeout=5).json()["status"] == "online", 20)
 
 
-def test_a_backup_is_the_data_and_the_key_and_is_restored_by_putting_both_back(make_app: Make, recorder: Any) -> None:
+def test_a_backup_of_data_and_key_is_restored_by_copying_both_back(make_app: Make, recorder: Any) -> None:
     first = make_app("first").start()
     recorder.add_to(first)
     add_user(first)
@@ -195,7 +195,7 @@ def secure(make_app: Make, certificate: tuple[Path, Path]) -> Any:
     return app
 
 
-def test_over_https_it_is_verified_and_the_cookie_is_bound_to_it(secure: Any, certificate: tuple[Path, Path]) -> None:
+def test_https_works_and_binds_the_cookie_to_the_host(secure: Any, certificate: tuple[Path, Path]) -> None:
     add_user(secure)
     assert f"Open https://localhost:{secure.port}" in secure.errors()
     session = log_in(secure.secure_url, verify=str(certificate[0]))
@@ -214,18 +214,16 @@ def test_over_https_it_is_verified_and_the_cookie_is_bound_to_it(secure: Any, ce
     assert "Traceback" not in secure.errors()
 
 
-def test_clients_that_never_say_what_they_want_do_not_hold_the_app(make_app: Make) -> None:
+def test_clients_with_unfinished_headers_do_not_block_the_app(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
-    _hold_and_ask(app.port, b"GET /api/health HTTP/1.1\r\nHost: loc", app.url, verify=True)
+    _assert_answers_despite(app.port, b"GET /api/health HTTP/1.1\r\nHost: loc", app.url, verify=True)
 
 
-def test_clients_that_never_finish_their_handshake_do_not_hold_the_app(
-    secure: Any, certificate: tuple[Path, Path]
-) -> None:
-    _hold_and_ask(secure.port, b"\x16\x03\x01\x02\x00\x01", secure.secure_url, verify=str(certificate[0]))
+def test_clients_with_unfinished_handshakes_do_not_block_the_app(secure: Any, certificate: tuple[Path, Path]) -> None:
+    _assert_answers_despite(secure.port, b"\x16\x03\x01\x02\x00\x01", secure.secure_url, verify=str(certificate[0]))
 
 
-def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Make) -> None:
+def test_clients_that_send_a_body_byte_by_byte_do_not_block_the_app(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
     begun = (
         b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -256,7 +254,7 @@ def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Mak
         connection.close()
 
 
-def _hold_and_ask(port: int, begun: bytes, url: str, *, verify: Any) -> None:
+def _assert_answers_despite(port: int, begun: bytes, url: str, *, verify: Any) -> None:
     held = []
     for _ in range(20):
         connection = socket.create_connection(("127.0.0.1", port), 5)
@@ -390,7 +388,7 @@ def assert_whole(answer: requests.Response, *statuses: int) -> None:
     assert [(name, answer.headers.get(name)) for name, _ in SECURITY_HEADERS] == list(SECURITY_HEADERS)
 
 
-def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_logged_in(
+def test_a_proxy_with_its_recipe_serves_logged_in_users_only(
     proxied: tuple[Any, Proxy], recorder: Any, certificate: tuple[Path, Path]
 ) -> None:
     app, proxy = proxied
@@ -441,7 +439,7 @@ def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Pa
             frames += isinstance(client.recv(15), bytes)
 
 
-def test_what_a_proxy_answers_by_itself_has_every_header_too(
+def test_a_proxys_own_responses_have_every_header_too(
     proxied: tuple[Any, Proxy], certificate: tuple[Path, Path]
 ) -> None:
     app, proxy = proxied

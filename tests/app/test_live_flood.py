@@ -44,33 +44,33 @@ def flood(sock: socket.socket, begins: bytes, frame: bytes, until_s: float) -> N
 @pytest.mark.parametrize(
     ("begins", "frame"),
     [(b"", PING), (b"", TEXT), (BEGUN_TEXT, GOES_ON), (BINARY, PING), (CLOSE, PING), (b"", b"\xff")],
-    ids=["pings", "texts", "pieces", "behind what is refused", "behind a goodbye", "no frames at all"],
+    ids=["pings", "texts", "continuations", "after a refused frame", "after a close frame", "no valid frames"],
 )
-def test_who_floods_a_socket_is_sent_away_and_holds_nobody_up(
+def test_a_flooding_client_is_disconnected_and_delays_no_other(
     app: Any, camera_id: int, begins: bytes, frame: bytes
 ) -> None:
-    is_sent_away = threading.Event()
+    is_disconnected = threading.Event()
 
     def speak(sock: socket.socket) -> None:
         try:
             flood(sock, begins, frame, time.monotonic() + 10)
         except ConnectionError:
-            is_sent_away.set()
+            is_disconnected.set()
 
-    with raw_socket(app) as loud, opened(app, f"/live/{camera_id}/{SUB}") as quiet:
-        binary(quiet, 0, FRAGMENTS)
-        thread = threading.Thread(target=speak, args=(loud,))
+    with raw_socket(app) as flooding, opened(app, f"/live/{camera_id}/{SUB}") as watching:
+        binary(watching, 0, FRAGMENTS)
+        thread = threading.Thread(target=speak, args=(flooding,))
         thread.start()
         came = [time.monotonic()]
         while came[-1] - came[0] < 4:
-            binary(quiet, 0, FRAGMENTS, 3)
+            binary(watching, 0, FRAGMENTS, 3)
             came.append(time.monotonic())
         assert max(after - before for before, after in pairwise(came)) < 1.5
-        assert is_sent_away.wait(8)
+        assert is_disconnected.wait(8)
         thread.join(10)
 
 
-def test_who_asks_for_the_same_channels_again_and_again_fills_no_log(app: Any, camera_id: int) -> None:
+def test_repeated_watch_requests_do_not_fill_the_log(app: Any, camera_id: int) -> None:
     log = app.folder / "data" / "logs" / "audit.jsonl"
     before = len(log.read_text().splitlines()) if log.exists() else 0
     with opened(app) as client:

@@ -18,7 +18,7 @@ from tests.app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, opened, sa
 from tests.app.test_replay_sockets import TOKEN, an_hour_ago, join
 
 IDLE_END_S = 2.0
-AT_ONCE_S = 5.0  # the limit that SECURITY.md promises
+ENDS_WITHIN_S = 5.0  # the limit that SECURITY.md promises
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def anna(app: RunningApp) -> Iterator[requests.Session]:
     session = log_in(app.url, "anna")
     yield session
     log_out(app, session)
-    wait(lambda: not streams(app), AT_ONCE_S)
+    wait(lambda: not streams(app), ENDS_WITHIN_S)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def fetched_for(app: RunningApp, session: requests.Session, address: str, second
     return answers
 
 
-def test_of_two_who_watch_a_channel_over_sockets_the_other_s_pictures_go_on(
+def test_a_socket_viewer_keeps_its_stream_when_another_one_logs_out(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     with socket_of(app, anna) as hers, socket_of(app, otto) as his:
@@ -122,14 +122,14 @@ def test_of_two_who_watch_a_channel_over_sockets_the_other_s_pictures_go_on(
         watch(his)
         read_for(hers, IDLE_END_S + 1)
         log_out(app, otto)
-        assert until_closed(his, AT_ONCE_S) == 4401
+        assert until_closed(his, ENDS_WITHIN_S) == 4401
         pictures, states = read_for(hers, 3)
         assert pictures > 10
         assert "stopped" not in states
         assert streams(app) == [f"camera1_{SUB}"]
 
 
-def test_who_is_on_a_socket_goes_on_when_a_player_of_segments_loses_its_login(
+def test_a_socket_viewer_keeps_its_stream_when_an_hls_viewer_logs_out(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     with socket_of(app, anna) as hers:
@@ -138,13 +138,13 @@ def test_who_is_on_a_socket_goes_on_when_a_player_of_segments_loses_its_login(
         assert set(fetched_for(app, otto, stream["playlist_url"], IDLE_END_S + 1)) == {200}  # unnamed
         assert app.ffmpegs()
         log_out(app, otto)
-        wait(lambda: not app.ffmpegs(), AT_ONCE_S)
+        wait(lambda: not app.ffmpegs(), ENDS_WITHIN_S)
         pictures, states = read_for(hers, 3)
         assert pictures > 10
         assert "stopped" not in states
 
 
-def test_a_player_of_segments_goes_on_when_who_is_on_a_socket_loses_its_login(
+def test_an_hls_viewer_keeps_its_stream_when_a_socket_viewer_logs_out(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     with socket_of(app, otto) as his:
@@ -152,11 +152,11 @@ def test_a_player_of_segments_goes_on_when_who_is_on_a_socket_loses_its_login(
         stream = started(app, anna, "streams", profile_token=SUB)
         fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)
         log_out(app, otto)
-        assert until_closed(his, AT_ONCE_S) == 4401
+        assert until_closed(his, ENDS_WITHIN_S) == 4401
         assert set(fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)) == {200}
 
 
-def test_what_a_login_alone_watched_ends_at_once_whichever_way(
+def test_all_streams_of_a_login_alone_end_with_it(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     del anna
@@ -167,10 +167,10 @@ def test_what_a_login_alone_watched_ends_at_once_whichever_way(
         fetched_for(app, otto, live["playlist_url"] + "?viewer=invented", IDLE_END_S + 1)
         assert streams(app) == sorted((live["stream_id"], replay["stream_id"]))
         log_out(app, otto)
-        wait(lambda: not streams(app), AT_ONCE_S)
+        wait(lambda: not streams(app), ENDS_WITHIN_S)
 
 
-def test_a_replay_ends_with_its_login_and_others_of_the_recording_go_on(
+def test_a_replay_ends_with_its_login_and_other_replays_go_on(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     hers, his = started_replay(app, anna), started_replay(app, otto)
@@ -180,12 +180,12 @@ def test_a_replay_ends_with_its_login_and_others_of_the_recording_go_on(
             binary(client, 1, FRAGMENTS)
         read_for(her_page, IDLE_END_S + 1)
         log_out(app, otto)
-        wait(lambda: streams(app) == [hers["stream_id"]], AT_ONCE_S)
+        wait(lambda: streams(app) == [hers["stream_id"]], ENDS_WITHIN_S)
         say(her_page, type="want", id=1, run=1, until_s=200)
         assert read_for(her_page, 3)[0] > 10
 
 
-def test_a_replay_that_somebody_else_watches_along_goes_on_for_them(
+def test_a_replay_goes_on_for_a_second_viewer_after_a_logout(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     replay = started_replay(app, otto)
@@ -194,5 +194,5 @@ def test_a_replay_that_somebody_else_watches_along_goes_on_for_them(
         binary(his, 1, FRAGMENTS)
         fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)
         log_out(app, otto)
-        assert until_closed(his, AT_ONCE_S) == 4401
+        assert until_closed(his, ENDS_WITHIN_S) == 4401
         assert set(fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)) == {200}

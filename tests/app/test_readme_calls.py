@@ -57,7 +57,7 @@ def at_yesterday(line: str) -> str:
     return re.sub(r"\d{4}-\d\d-\d\d(?=T)", lambda day: f"{now - timedelta(days=days[day[0]]):%Y-%m-%d}", line)
 
 
-def test_the_summary(run: Run) -> None:
+def test_the_summary_call_lists_the_recordings(run: Run) -> None:
     document = run(call_of(SUMMARY))
     assert document.keys() >= {"data_from", "data_until", "number_recordings", "recordings", "clock_offset_s"}
     assert document["number_recordings"] == 2
@@ -66,7 +66,7 @@ def test_the_summary(run: Run) -> None:
         assert all(track.keys() >= TRACK for track in item["tracks"])
 
 
-def test_a_search_as_it_stands_and_for_a_day_that_there_is(run: Run) -> None:
+def test_the_search_call_works_unchanged_and_for_a_recorded_day(run: Run) -> None:
     assert run(call_of(SEARCH)).keys() >= {"recordings", "complete"}
     document = run(at_yesterday(call_of(SEARCH)))
     assert document["complete"] is True
@@ -81,7 +81,7 @@ def test_a_search_as_it_stands_and_for_a_day_that_there_is(run: Run) -> None:
         assert {"recording_token", "source_name"} <= item.keys()
 
 
-def test_where_a_recording_is_played_from(run: Run) -> None:
+def test_the_playback_uri_call_returns_an_rtsp_address(run: Run) -> None:
     assert run(call_of(PLAYBACK_URI))["code"] == "not_found"  # "..." is a placeholder in the README
     [token, *_] = [item["recording_token"] for item in run(call_of(SUMMARY))["recordings"]]
     document = run(call_of(PLAYBACK_URI).replace('"..."', f'"{token}"'))

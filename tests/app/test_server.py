@@ -50,7 +50,7 @@ def _open_request(port: int) -> socket.socket:
     return connection
 
 
-def test_it_starts_says_where_it_is_and_keeps_to_its_folders(make_app: Make) -> None:
+def test_the_app_prints_its_address_and_writes_only_to_its_folders(make_app: Make) -> None:
     app = make_app().start()
     assert f"Open http://localhost:{app.port}" in app.errors()
     assert "Traceback" not in app.errors()
@@ -61,7 +61,7 @@ def test_it_starts_says_where_it_is_and_keeps_to_its_folders(make_app: Make) -> 
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_its_threads_share_one_arena_of_memory(make_app: Make) -> None:
+def test_the_apps_threads_share_one_memory_arena(make_app: Make) -> None:
     app = make_app().start()
     with ThreadPoolExecutor(8) as pool:
         for answer in pool.map(lambda _: requests.get(f"{app.url}/api/openapi.json", timeout=10), range(64)):
@@ -72,7 +72,7 @@ def test_its_threads_share_one_arena_of_memory(make_app: Make) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
-def test_a_signal_ends_all_in_five_seconds_even_with_open_requests(
+def test_a_signal_ends_all_processes_in_five_seconds(
     make_app: Make, left_after: LeftAfter, number: signal.Signals
 ) -> None:
     app = make_app().start()
@@ -100,7 +100,7 @@ def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: 
     held.close()
 
 
-def test_connections_that_say_nothing_take_no_thread(make_app: Make) -> None:
+def test_silent_connections_use_no_thread(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
     idle = [socket.create_connection(("127.0.0.1", app.port), 5) for _ in range(40)]
     began_s = time.monotonic()
@@ -133,7 +133,7 @@ def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make, l
     assert app.worker().pid != worker.pid
 
 
-def test_a_second_start_says_which_process_holds_the_folder(make_app: Make) -> None:
+def test_a_second_start_names_the_process_that_holds_the_folder(make_app: Make) -> None:
     first = make_app().start()
     second = make_app()
     second.start(is_awaited=False)
@@ -143,9 +143,7 @@ def test_a_second_start_says_which_process_holds_the_folder(make_app: Make) -> N
     assert requests.get(f"{first.url}/api/health", timeout=2).ok
 
 
-def test_a_second_start_with_another_data_folder_still_may_not_share_the_streams(
-    make_app: Make, tmp_path: Path
-) -> None:
+def test_two_apps_may_not_share_a_streams_folder(make_app: Make, tmp_path: Path) -> None:
     first = make_app().start()
     second = make_app("other", STREAMS_DIR=first.environ["STREAMS_DIR"])
     second.start(is_awaited=False)
@@ -153,7 +151,7 @@ def test_a_second_start_with_another_data_folder_still_may_not_share_the_streams
     assert f"process {first.process.pid})" in second.errors()
 
 
-def test_a_start_that_is_refused_ends_at_once_and_says_why(make_app: Make) -> None:
+def test_a_refused_start_ends_with_a_reason(make_app: Make) -> None:
     app = make_app().start()
     app.process.terminate()
     app.process.wait(5)
@@ -165,7 +163,7 @@ def test_a_start_that_is_refused_ends_at_once_and_says_why(make_app: Make) -> No
     assert (app.folder / "data" / "cameras.sqlite3").read_bytes().startswith(b"this is no database")
 
 
-def test_help_names_the_flag_and_starts_nothing(make_app: Make) -> None:
+def test_help_names_the_demo_flag_and_starts_nothing(make_app: Make) -> None:
     app = make_app()
     app.start("--help", is_awaited=False)
     assert app.process.wait(20) == 0
@@ -173,7 +171,7 @@ def test_help_names_the_flag_and_starts_nothing(make_app: Make) -> None:
     assert not (app.folder / "data").exists()
 
 
-def test_ipv6_loopback_may_be_listened_on(make_app: Make) -> None:
+def test_the_app_can_listen_on_ipv6_loopback(make_app: Make) -> None:
     app = make_app(HOST="::1")
     app.start(is_awaited=False)
     deadline_s = time.monotonic() + 20
@@ -187,7 +185,7 @@ def test_ipv6_loopback_may_be_listened_on(make_app: Make) -> None:
             time.sleep(0.1)
 
 
-def test_a_hook_of_gunicorn_in_the_environment_changes_nothing(make_app: Make) -> None:
+def test_gunicorn_variables_in_the_environment_are_ignored(make_app: Make) -> None:
     app = make_app(GUNICORN_CMD_ARGS="--bind 0.0.0.0:1 --workers 4", FORWARDED_ALLOW_IPS="*", WEB_CONCURRENCY="4")
     app.start()
     assert len(psutil.Process(app.process.pid).children()) == 1

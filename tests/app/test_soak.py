@@ -33,7 +33,7 @@ TOLERATED = {"descriptors": 15, "threads": 8, "children": 3, "files": 150}
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(MINUTES * 60 + 900)]
 
 
-def test_nothing_grows_while_all_sorts_of_viewers_come_and_go(tmp_path: Path) -> None:
+def test_half_an_hour_of_mixed_load_leaks_no_resources(tmp_path: Path) -> None:
     with running_recorder("--channels", str(CHANNELS), "--dead", "none") as recorder:
         _prepare(recorder)
         app = App(tmp_path, IDLE_END_S="3", REQUEST_THREADS="16", RTSP_TIMEOUT_S="4", MAX_SESSIONS="64")
@@ -44,7 +44,7 @@ def test_nothing_grows_while_all_sorts_of_viewers_come_and_go(tmp_path: Path) ->
             asyncio.run(crowd.run(WARM_UP_S))
             before = _when_quiet(app, recorder)
             crowd.seen.clear()
-            crowd.pictures.clear()
+            crowd.fragments.clear()
             times_s, samples = asyncio.run(_sampled(app, crowd, MINUTES * 60 - WARM_UP_S))
             after = _when_quiet(app, recorder)
             found = growths(times_s, samples)
@@ -52,9 +52,9 @@ def test_nothing_grows_while_all_sorts_of_viewers_come_and_go(tmp_path: Path) ->
             print(f"\n{len(samples)} samples in {hours * 60:.0f} minutes, under load\n{table(found)}")
             print(f"quiet before: {before}\nquiet after:  {after}")
             print(f"seen: {dict(crowd.seen)}, refused: {dict(crowd.answers)}")
-            _judge(found, hours)
-            _judge_quiet(before, after, hours)
-            _judge_crowd(crowd)
+            _check_load(found, hours)
+            _check_quiet(before, after, hours)
+            _check_crowd(crowd)
         finally:
             app.stop()
         assert "Traceback" not in app.log.read_text()
@@ -91,13 +91,13 @@ def _when_quiet(app: App, recorder: Recorder) -> Held:
     return held_by(app.pid, app.folder / "streams")
 
 
-def _judge(found: dict[str, Growth], hours: float) -> None:
+def _check_load(found: dict[str, Growth], hours: float) -> None:
     assert found["memory_mb"].rise < MEMORY_NOISE_MB + MEMORY_MB_AN_HOUR * hours
     for name, tolerated in TOLERATED.items():
         assert found[name].rise <= tolerated, found[name]
 
 
-def _judge_quiet(before: Held, after: Held, hours: float) -> None:
+def _check_quiet(before: Held, after: Held, hours: float) -> None:
     """Compare the samples without viewers. Request threads and their descriptors are made on demand and then kept."""
     assert after.children == after.files == 0
     assert after.threads <= before.threads + 6
@@ -105,9 +105,9 @@ def _judge_quiet(before: Held, after: Held, hours: float) -> None:
     assert after.memory_mb - before.memory_mb < MEMORY_NOISE_MB + MEMORY_MB_AN_HOUR * hours
 
 
-def _judge_crowd(crowd: Crowd) -> None:
+def _check_crowd(crowd: Crowd) -> None:
     """Assert that every kind of client ran, and that no client got the state "stopped": no client stops a stream."""
-    assert min(crowd.pictures[channel] for channel in range(1, CHANNELS + 1)) > 0.5 * max(crowd.pictures.values())
+    assert min(crowd.fragments[channel] for channel in range(1, CHANNELS + 1)) > 0.5 * max(crowd.fragments.values())
     for what in SEEN:
         assert crowd.seen[what], what
-    assert not crowd.seen["told stopped"]
+    assert not crowd.seen["stopped states"]

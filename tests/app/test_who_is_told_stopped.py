@@ -54,13 +54,13 @@ def fault(recorder: Recorder, **fault: object) -> None:
     assert answer.ok, answer.text
 
 
-def test_who_watches_when_somebody_stops_it_for_all_is_told(app: RunningApp, camera_id: int, page: Page) -> None:
+def test_a_page_gets_stopped_when_a_user_stops_the_stream(app: RunningApp, camera_id: int, page: Page) -> None:
     stream = {"stream_id": f"camera{camera_id}_{SUB}"}
     assert requests.post(f"{app.url}/api/streams/stop", json=stream, timeout=10).json()["status"] == "stopped"
     page.read_until(lambda: page.states[-1:] == ["stopped"])
 
 
-def test_another_password_of_the_camera_stops_nothing(app: RunningApp, camera_id: int, page: Page) -> None:
+def test_a_changed_camera_password_does_not_send_stopped(app: RunningApp, camera_id: int, page: Page) -> None:
     for password, is_right in (("wrong", False), (CANARY, True)):
         edited = requests.patch(f"{app.url}/api/cameras/{camera_id}", json={"password": password}, timeout=20)
         assert edited.ok, edited.text
@@ -71,7 +71,7 @@ def test_another_password_of_the_camera_stops_nothing(app: RunningApp, camera_id
     assert "stopped" not in page.states
 
 
-def test_another_address_of_the_camera_stops_nothing(app: RunningApp, camera_id: int, page: Page) -> None:
+def test_a_changed_camera_address_does_not_send_stopped(app: RunningApp, camera_id: int, page: Page) -> None:
     for host in ("localhost", "127.0.0.1"):
         inits, body = page.inits, {"host": host, "password": CANARY}
         edited = requests.patch(f"{app.url}/api/cameras/{camera_id}", json=body, timeout=20)
@@ -81,7 +81,7 @@ def test_another_address_of_the_camera_stops_nothing(app: RunningApp, camera_id:
     assert "stopped" not in page.states
 
 
-def test_a_recorder_s_restart_stops_nothing(recorder: Recorder, page: Page) -> None:
+def test_a_restart_of_the_recorder_does_not_send_stopped(recorder: Recorder, page: Page) -> None:
     fault(recorder, name="reboot", value=True, for_s=3)
     page.read_until(lambda: page.states[-1:] != ["running"])
     page.read_until(lambda: page.states[-1:] == ["running"], 40)
@@ -89,7 +89,7 @@ def test_a_recorder_s_restart_stops_nothing(recorder: Recorder, page: Page) -> N
     assert "stopped" not in page.states
 
 
-def test_the_app_s_own_end_stops_nothing(make_app: Any, recorder: Recorder) -> None:
+def test_the_end_of_the_app_does_not_send_stopped(make_app: Any, recorder: Recorder) -> None:
     app = make_app().start()
     with opened(app) as client:
         page = Page(client, recorder.add_to(app))

@@ -59,7 +59,7 @@ def test_a_killed_worker_leaves_nothing_and_is_replaced(streaming: Any, left_aft
     assert len(requests.get(f"{app.url}/api/cameras", timeout=5).json()["cameras"]) == 1
 
 
-def test_both_killed_at_once_leave_nothing_after_two_seconds(streaming: Any, left_after: LeftAfter) -> None:
+def test_a_killed_master_and_worker_leave_nothing_after_two_seconds(streaming: Any, left_after: LeftAfter) -> None:
     app, family = streaming
     worker = app.worker()
     app.process.kill()

@@ -133,7 +133,7 @@ def test_transcodes_are_limited_and_say_who_holds_the_places() -> None:
         slots.take("c", object())
     assert refused.value.code == "transcode_limit"
     assert refused.value.used_by == ("a", "b")
-    slots.give_back("a", one)  # its place went to its successor
+    slots.give_back("a", one)  # no effect: the slot belongs to the successor
     with pytest.raises(LimitReached):
         slots.take("c", object())
     slots.give_back("a", successor)

@@ -1,4 +1,4 @@
-"""What a session does when the device lets it down."""
+"""How a session handles faults of the device."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_long_gop_is_no_stall(make_manager: MakeManager, device: Device) -> No
 def test_a_key_frame_is_asked_for_once_when_the_device_plays_and_not_before(
     make_manager: MakeManager, device: Device
 ) -> None:
-    device.state = FeedState.CONNECTING  # described already, and not playing yet: nobody would get the key frame
+    device.state = FeedState.CONNECTING  # described, but not playing yet: a key frame would be lost
     manager = make_manager()
     manager.start(1, TOKEN)
     time.sleep(0.5)
@@ -45,7 +45,7 @@ def test_a_device_that_goes_and_comes_back_is_found_again(running: MakeManager, 
     manager = running()
     device.refuse(CameraUnreachable("The device does not answer."))
     assert until(lambda: seen(manager) == (StreamState.RECONNECTING, "camera_unreachable"), 3)
-    assert manager.playlist(ID, "stream.m3u8")  # players keep what they have
+    assert manager.playlist(ID, "stream.m3u8")  # players keep the existing segments
     assert until(lambda: len(device.opened) >= 3, 5)
     device.refuse(None)
     assert until(lambda: is_running(manager))
@@ -134,9 +134,9 @@ def test_stop_does_not_wait_for_a_device_that_does_not_answer(
     assert manager.stop(ID) is StreamState.STOPPED
     assert time.monotonic() - began_s < 0.2
     device.resolve_takes_s = 0.0
-    assert manager.start(1, TOKEN)[2]  # a successor need not wait either
+    assert manager.start(1, TOKEN)[2]  # a new session does not wait either
     assert until(lambda: is_running(manager), 6)
-    assert len(device.opened) == 1  # what the first one was told came too late to be used
+    assert len(device.opened) == 1  # the late answer to the first session is discarded
 
 
 def test_a_deleted_camera_takes_its_sessions_along(make_manager: MakeManager, spawner: Spawner) -> None:

@@ -1,4 +1,4 @@
-"""Who comes while a session ends gets one that goes on, and nobody is told "stopped" whom nobody has stopped."""
+"""A viewer that joins while a session ends gets a new session; the state "stopped" is sent only after a stop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Meanwhile = Callable[[Callable[[], object]], None]
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meanwhile]:
-    """Has something happen once it is decided that a session ends, before anything of it is gone."""
+    """Return a function that registers a callback; it runs when a session is about to stop, before any cleanup."""
     waiting: list[Callable[[], object]] = []
     stop = Watchable.stop
 
@@ -51,7 +51,7 @@ def is_told_stopped(tab: Tab) -> bool:
     return any(state is StreamState.STOPPED for state, _ in tab.states)
 
 
-# --- who comes meanwhile
+# --- viewers that join during the end
 
 
 def test_a_tab_that_comes_while_the_last_one_leaves_has_pictures(house: House, meanwhile: Meanwhile) -> None:
@@ -127,14 +127,14 @@ def test_a_page_on_a_socket_is_a_viewer_of_a_replay_also_while_its_thread_waits_
     stream_id, _, viewer = watched(replays)
     with pytest.raises(Unavailable):
         replays.playlist(stream_id, "run1.m3u8", 0.0, "another")
-    time.sleep(0.4)  # who fetches nothing for so long is none any more
+    time.sleep(0.4)  # longer than idle_end_s, so that the HLS viewer has gone
     assert replays.status(stream_id).viewers == 1
     assert replays.stop(stream_id, "another") is StreamState.RUNNING
     may_open.set()
     assert until(lambda: viewer.reached_s(1) > 2)
 
 
-# --- who is told
+# --- the state "stopped"
 
 
 def test_who_watches_when_somebody_stops_it_for_all_is_told(house: House) -> None:

@@ -1,4 +1,4 @@
-"""What a session does when ffmpeg, the disk or the folder lets it down."""
+"""How a session handles faults of ffmpeg, a full disk and a missing folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
     os.kill(spawner.running()[0].pid, signal.SIGKILL)
     assert until(lambda: "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8"))
     after = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
-    assert after[: len(before)] == before  # still there for who plays them
+    assert after[: len(before)] == before  # still there for players
     assert after == list(range(after[0], after[0] + len(after)))
     assert manager.status(ID).restarts == 1
     assert is_running(manager)
@@ -63,7 +63,7 @@ def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, de
     manager = make_manager(ffmpeg=ffmpeg)
     manager.start(1, TOKEN)
     assert until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_missing"), 2)
-    assert device.resolved == 0  # no reason to knock at the device
+    assert device.resolved == 0  # no request to the device without ffmpeg
     with pytest.raises(FfmpegMissing):
         manager.snapshot(device.resolve(1, TOKEN))
     present[0] = True
@@ -111,13 +111,13 @@ def test_a_full_disk_pauses_the_session_and_room_resumes_it(
     running: MakeManager, settings: Settings, spawner: Spawner, monkeypatch: pytest.MonkeyPatch, device: Device
 ) -> None:
     manager = running(min_free_bytes=1_000_000_000)
-    # What the system says is free is replaced: filling a real disk needs rights that a test has not.
+    # The reported free space is replaced: filling a real disk needs rights that a test does not have.
     usage = shutil.disk_usage(settings.streams_dir)
     with monkeypatch.context() as patch:
         patch.setattr("sessions.folders.shutil.disk_usage", lambda _path: usage._replace(free=999_999_999))
         assert until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"), 3)
         assert not spawner.running()
-        assert list((settings.streams_dir / ID).iterdir()) == []  # gives back what it had
+        assert list((settings.streams_dir / ID).iterdir()) == []  # the session's own files are removed
         with pytest.raises(Unavailable) as refused:
             manager.playlist(ID, "stream.m3u8", 10.0)
         assert refused.value.code == "storage_full"

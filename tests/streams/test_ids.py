@@ -1,4 +1,4 @@
-"""Stream ids: plain tokens stay, odd ones become names that any folder may have, one to one."""
+"""Stream ids: plain tokens stay unchanged, others are encoded one to one as valid folder names."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.gstreamer
 
 
 def codecs_of(*files: Path) -> list[str]:
-    """What ffprobe finds in these files, one after the other."""
+    """Return the codecs that ffprobe finds in the concatenated files."""
     probe = subprocess.run(
         ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", "-"],
         input=b"".join(path.read_bytes() for path in files),
@@ -70,7 +70,7 @@ def test_start_watch_and_stop_as_the_user_does(
     make_manager: MakeManager, device: Device, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager()
-    device.resolve_takes_s = 0.2  # a device is slow; start() does not wait for it
+    device.resolve_takes_s = 0.2  # a slow device, for which start() must not wait
     began_s = time.monotonic()
     view, viewer_id, is_new = manager.start(1, TOKEN)
     assert time.monotonic() - began_s < 0.05
@@ -118,7 +118,7 @@ def test_old_segments_are_not_kept(make_manager: MakeManager, device: Device, se
     manager.start(1, TOKEN)
     assert until(lambda: "segment_00005" in (_text(manager) or ""), 12)
     segments = sorted(path.name for path in (settings.streams_dir / ID).glob("segment_*.ts"))
-    assert len(segments) <= 3 + 2  # the window, one for players that are late, one being written
+    assert len(segments) <= 3 + 2  # the window, one for late players, one being written
     assert "segment_00000.ts" not in segments
     listed = re.findall(r"segment_\d+\.ts", _text(manager) or "")
     assert len(listed) == 3
@@ -163,7 +163,7 @@ def test_a_codec_that_nobody_knew_is_held_to_the_limit_as_well(make_manager: Mak
     error = manager.status(ID).error
     assert error is not None
     assert error.code == "transcode_limit"
-    view, _, _ = manager.start(1, TOKEN, ("hevc",))  # by now it is known
+    view, _, _ = manager.start(1, TOKEN, ("hevc",))  # the codec is known now
     assert view.stream_id == f"{ID}.hevc"
 
 
@@ -190,7 +190,7 @@ def test_a_session_ends_when_nobody_watches_any_more(
     _, viewer_id, _ = manager.start(1, TOKEN)
     text = manager.playlist(ID, "stream.m3u8", 10.0, viewer_id)
     watching_until = time.monotonic() + 2.5
-    while time.monotonic() < watching_until:  # a player that names itself, then one that only fetches segments
+    while time.monotonic() < watching_until:  # with a viewer id, and only segments without one
         manager.playlist(ID, "stream.m3u8", 0.0, viewer_id)
         manager.segment_path(ID, re.findall(r"segment_\d+\.ts", _text(manager) or text)[-1])
         time.sleep(0.3)

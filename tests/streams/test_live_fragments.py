@@ -1,4 +1,4 @@
-"""Live sessions watched over fragments: no ffmpeg, one device session, and HLS beside it where somebody wants it."""
+"""Live sessions over fragments: no ffmpeg, one session with the device, and HLS in addition if a viewer asks for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.gstreamer
 
 @dataclass(eq=False)
 class Tab:
-    """A browser's tab, as far as it is sent things."""
+    """A browser tab that records the init sections, fragments and states it receives."""
 
     inits: list[LiveInit] = field(default_factory=list)
     fragments: list[LiveFragment] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Our playlist from ffmpeg's: true times, seams marked, numbers that only grow."""
+"""The live playlist made from ffmpeg's: true times, marked discontinuities, numbers that only grow."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_restart_shows_as_a_seam_and_numbers_go_on() -> None:
     assert "#EXT-X-DISCONTINUITY-SEQUENCE:0" in lines
     timeline.add(written(2, 2, 2, 2), at)
     timeline.forget_old()
-    assert "#EXT-X-DISCONTINUITY\n" in timeline.render()  # the seam's own segment is still there
+    assert "#EXT-X-DISCONTINUITY\n" in timeline.render()  # the first segment after it is still listed
     timeline.add(written(2, 2, 2, 2, 2), at)
     timeline.forget_old()
     assert "#EXT-X-DISCONTINUITY\n" not in timeline.render()

@@ -1,4 +1,4 @@
-"""Children: started clean, listened to, ended for certain."""
+"""Child processes: started with a clean environment, drained, and always ended."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def test_a_child_inherits_no_descriptor_and_no_ignored_signal(spawner: Spawner) 
         os.set_inheritable(opened.fileno(), True)
         child = sh(spawner, "ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status", stdout="pipe")
         lines = (child.stdout_bytes(5) or b"").decode().split()
-    assert int(lines[0]) <= 4  # three, and ls's own
-    # Python ignores SIGPIPE, children must not. What these tests were started with (nohup, a shell's
-    # background) children have too. Signals 32 and up are the C library's own.
+    assert int(lines[0]) <= 4  # stdin, stdout, stderr, and the one that ls opens
+    # Python ignores SIGPIPE, children must not. Signals ignored by the test's own parent (nohup, a shell's
+    # background job) are inherited. Signals 32 and up belong to the C library.
     own = re.search(r"SigIgn:\s*(\w+)", Path("/proc/self/status").read_text())
     inherited = int(own[1], 16) & ~(1 << (signal.SIGPIPE - 1)) if own else 0
     assert int(lines[2], 16) & 0x7FFF_FFFF & ~inherited == 0
@@ -85,7 +85,7 @@ def test_stop_is_polite_first(spawner: Spawner) -> None:
     child.stop()
     assert child.poll() == 0
     assert "bye" in child.stderr_tail()
-    child.stop()  # a second time changes nothing
+    child.stop()  # a second call has no effect
 
 
 def test_a_child_deaf_to_sigterm_is_killed_with_its_children(spawner: Spawner) -> None:
@@ -198,7 +198,7 @@ def test_kill_9_of_the_app_leaves_no_child() -> None:
         assert app.stdout is not None
         pid = int(app.stdout.readline())
         assert is_alive(pid)
-        time.sleep(0.2)  # past the shim: the promise is about the program itself
+        time.sleep(0.2)  # until the shim has replaced itself by the program
         app.kill()
         app.wait()
     assert until(lambda: not is_alive(pid), 2.0)

@@ -1,4 +1,4 @@
-"""Replays for whoever is sent everything as it comes, and does not fetch segments."""
+"""Replays over sockets: a viewer receives parts as they arrive instead of fetching segments."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Viewer:
         return max((part.start_s for part in self.parts(run)), default=0.0)
 
     def taken(self, run: int) -> list[float]:
-        """Seconds after NIGHT."""
+        """Return the capture time of each part in seconds after NIGHT."""
         return [round((part.taken_utc - NIGHT).total_seconds(), 3) for part in self.parts(run)]
 
     def ended(self, run: int) -> bool:
@@ -138,7 +138,7 @@ def test_no_more_is_asked_of_the_recorder_than_viewers_want(real: ThinRecorder, 
     assert until(lambda: viewer.reached_s(1) > 57)
     assert until(lambda: line.is_paused)
     assert viewer.reached_s(1) < 65
-    replays.want_replay(stream_id, viewer_id, 7, 400.0)  # another run's
+    replays.want_replay(stream_id, viewer_id, 7, 400.0)  # of a run that does not exist
     assert not until(lambda: viewer.reached_s(1) > 80, 1.0)
 
 
@@ -226,7 +226,7 @@ def test_a_viewer_that_leaves_hears_nothing_more(real: ThinRecorder, replays: St
     del real
     stream_id, viewer_id, viewer = watched(replays)
     other: ReplayListener = Viewer()
-    replays.unwatch_replay(stream_id, viewer_id, other)  # not the one that watches
+    replays.unwatch_replay(stream_id, viewer_id, other)  # a listener that never joined
     assert until(lambda: viewer.reached_s(1) > 15)
     replays.unwatch_replay(stream_id, viewer_id, viewer)
     count = len(viewer.news)
@@ -270,7 +270,7 @@ def test_pictures_in_another_order_take_no_more_of_what_is_wanted_than_they_last
 def test_short_gaps_take_nothing_of_what_is_wanted(
     real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten seconds, four seconds nothing, ten seconds, ... in the time stamps, too."""
+    """Ten seconds of video, a gap of four seconds, and so on; the RTP timestamps have the gaps too."""
     told = ThinLine._unit
 
     def with_gaps(self: ThinLine, second: float, place: int, ticks: int, *, is_seam: bool) -> AccessUnit:

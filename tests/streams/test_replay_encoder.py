@@ -1,4 +1,4 @@
-"""H.265 for players that cannot: each segment becomes H.264 when it is asked for, and they still belong together."""
+"""H.265 for players without it: each segment is encoded to H.264 on request, and the segments still fit together."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SEGMENTS = 4
 
 @pytest.fixture(scope="session")
 def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """H.265 with pictures out of order and FLAC, cut into segments of two seconds by ffmpeg."""
+    """H.265 with B-frames and FLAC, cut into two-second segments by ffmpeg."""
     folder = tmp_path_factory.mktemp("hevc")
     make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s=320x180:r={FPS}", "-f", "lavfi"]
     make += ["-i", "sine=r=8000", "-t", str(2 * SEGMENTS), "-c:v", "libx265", "-preset", "ultrafast", "-x265-params"]
@@ -62,7 +62,7 @@ def encoder(folder: Path, spawner: Spawner) -> SegmentEncoder:
 
 
 def probe(folder: Path, *names: str) -> list[tuple[str, float]]:
-    """Codec and time of each packet, in the order of time."""
+    """Return (media type, time in s) of each packet, sorted."""
     whole = folder / "whole.mp4"
     whole.write_bytes(b"".join((folder / name).read_bytes() for name in names))
     ask = ["ffprobe", "-v", "error", "-show_entries", "packet=codec_type,pts_time", "-of", "csv=p=0", str(whole)]

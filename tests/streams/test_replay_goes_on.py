@@ -1,4 +1,4 @@
-"""Where a recording ends and the channel does not: the next recording, the next stretch, and what is still written."""
+"""Replays beyond the end of a recording: the channel's next recording, the next span, and growing recordings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDED = "#EXT-X-ENDLIST\n"
 
 @pytest.fixture
 def hourly(make_replays: MakeManager, recorder: ThinRecorder) -> StreamManager:
-    """One recording after the other: four seconds, four, a gap, and four."""
+    """Three recordings of four seconds; a gap lies before the third."""
     recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
     recorder.others = {"Rec1": [(NIGHT_S + 4, NIGHT_S + 8)], "Rec2": [(NIGHT_S + 1000, NIGHT_S + 1004)]}
     recorder.places = 1
@@ -31,7 +31,7 @@ def hourly(make_replays: MakeManager, recorder: ThinRecorder) -> StreamManager:
 
 
 def pictures(manager: StreamManager, view: StreamView) -> list[float]:
-    """Seconds after NIGHT, of all that is in the run's playlist."""
+    """Return the times of all frames in the run's playlist, in seconds after NIGHT."""
     names = segments_of(text_of(manager, view))
     return [shown for name in names for shown in pictures_in(manager.segment_path(view.stream_id, name))]
 
@@ -85,12 +85,12 @@ def test_what_is_said_to_be_recorded_and_is_not_ends_the_search_for_it(
     assert len(recorder.lines) < 12
 
 
-# ---- what is still being written -----------------------------------------------------------------
+# ---- growing recordings --------------------------------------------------------------------------
 
 
 @pytest.fixture
 def writing(make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch) -> StreamManager:
-    """It has recorded from two minutes ago until six and a half seconds ago, with a second between key frames."""
+    """A recording from 120 s to 6.5 s ago that still grows, with a key frame each second."""
     monkeypatch.setattr("sessions.replay_play.LOOK_AGAIN_S", 0.05)
     now_s = float(int(time.time()))
     recorder.spans = [(now_s - 120, now_s - 6.5)]
@@ -98,7 +98,7 @@ def writing(make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pyte
 
 
 def grow(recorder: ThinRecorder, by_s: float) -> float:
-    """Where it ends now."""
+    """Extend the recording and return its new end in epoch seconds."""
     start_s, end_s = recorder.spans[0]
     recorder.spans = [(start_s, end_s + by_s)]
     return end_s + by_s
@@ -114,7 +114,7 @@ def test_what_is_still_being_written_plays_on_as_it_comes(writing: StreamManager
     text_of(writing, view)
     assert until(lambda: writing.status(view.stream_id).segment_wait == "recording")
     assert not text_of(writing, view).endswith(ENDED)
-    for by_s in (0.4, 2.1, 3.0):  # none of them a whole number of key frames
+    for by_s in (0.4, 2.1, 3.0):  # the ends fall between key frames
         grow(recorder, by_s)
     end_s = recorder.spans[0][1]
     assert until(lambda: pictures(writing, view)[-1] >= int(end_s) - 3 - NIGHT_S)

@@ -1,4 +1,4 @@
-"""The playlist of a replay: true times, seams at gaps, an end, and numbers that only go forwards."""
+"""The playlist of a replay: true times, discontinuities at gaps, an end, and numbers that only grow."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def test_what_is_dropped_at_the_front_is_counted_and_its_files_named() -> None:
     assert made.size_bytes == 300
     assert made.drop_oldest() == ("run1_0.m4s", "run1_init0.mp4")
     text = made.render()
-    assert "MEDIA-SEQUENCE:1\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-MAP" in text  # the seam went with it
+    # The discontinuity counts as dropped as soon as its segment is the first one.
+    assert "MEDIA-SEQUENCE:1\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-MAP" in text
     assert made.drop_oldest() == ("run1_1.m4s",)
     assert made.size_bytes == 100
     assert made.length_s == 6.0

@@ -1,4 +1,4 @@
-"""Replay sessions: where a seek leads, how much is fetched, what happens when the recorder refuses or goes away."""
+"""Replay sessions: targets of seeks, read-ahead, and recorders that refuse or go away."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_seek_is_a_new_run_at_a_new_address_in_the_same_session(
     assert all(name.startswith("run2_") for name in segments_of(text))
     assert replays.status(view.stream_id).playlist_url == moved.playlist_url
     assert len(recorder.lines) == 1
-    assert text_of(replays, view).endswith("#EXT-X-ENDLIST\n")  # who still plays it may finish what is there
+    assert text_of(replays, view).endswith("#EXT-X-ENDLIST\n")  # a player of the old run may finish its segments
     replays.seek(view.stream_id, at(0))
     with pytest.raises(NotFound):
         text_of(replays, view)
@@ -126,7 +126,7 @@ def test_at_most_a_minute_is_fetched_ahead_of_what_a_player_asked_for(
     assert until(lambda: line.is_paused and line.sent >= (22 + 55) * 5)
     assert line.sent <= (22 + 60) * 5
     assert until(lambda: len(segments_of(text_of(replays, view))) >= 38)
-    assert "DISCONTINUITY\n" not in text_of(replays, view)  # a pause leaves no seam
+    assert "DISCONTINUITY\n" not in text_of(replays, view)  # a pause causes no discontinuity
 
 
 def test_a_seek_goes_on_although_the_line_was_held_back(replays: StreamManager, recorder: ThinRecorder) -> None:
@@ -178,7 +178,7 @@ def test_playing_goes_on_across_a_gap_and_marks_it(make_replays: MakeManager, re
     view = play(replays)
     assert until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     text = text_of(replays, view)
-    assert times_of(text) == [0.0, 1.0, 3.0, 1000.0, 1002.0]  # the first is short: it is waited for
+    assert times_of(text) == [0.0, 1.0, 3.0, 1000.0, 1002.0]  # the first segment is short, as the player waits for it
     assert text.count("#EXT-X-DISCONTINUITY\n") == 1
     assert "DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-11-22T02:16:40.000Z" in text
 
@@ -352,7 +352,7 @@ def test_a_third_time_on_one_recorder_is_refused_and_nobodys_picture_taken(
     replays.stop(first.stream_id)
     third = play(replays, 1200)
     assert times_of(text_of(replays, third))[0] == 1200.0
-    replays.start_replay(2, "Rec0", at(0))  # another recorder has places of its own
+    replays.start_replay(2, "Rec0", at(0))  # the limit holds per recorder
 
 
 def test_stop_gives_everything_back(replays: StreamManager, recorder: ThinRecorder, settings: Settings) -> None:
@@ -386,12 +386,12 @@ def test_a_recording_that_was_played_to_its_end_can_be_looked_at_for_longer(
     recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
     replays = make_replays(
         idle_end_s=1.0, unwatched_end_s=60.0, device_replay_sessions=1
-    )  # a player fetches nothing any more after ENDLIST
+    )  # after ENDLIST a player fetches nothing, so the longer time-out applies
     view = play(replays)
     assert until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
-    assert until(lambda: recorder.open_lines() == 0, 5)  # but the recorder has its session back
+    assert until(lambda: recorder.open_lines() == 0, 5)  # the recorder's session is closed early
     assert replays.status(view.stream_id).status is StreamState.RUNNING
-    other = play(replays)  # for somebody else
+    other = play(replays)  # another viewer can use the recorder's session
     replays.stop(other.stream_id)
     assert replays.seek(view.stream_id, at(2)).start_time == at(2)
 
@@ -460,7 +460,7 @@ def test_real_pictures_become_segments_that_decode_across_a_gap(
 def test_parameter_sets_that_describe_nothing_are_the_devices_fault(
     make_replays: MakeManager, recorder: ThinRecorder
 ) -> None:
-    recorder.pictures = ((b"\x65x",),) * 5  # made-up sets come with them
+    recorder.pictures = ((b"\x65x",),) * 5  # with parameter sets that cannot be parsed
     replays = make_replays()
     view = play(replays)
     with pytest.raises(CameraBadAnswer):

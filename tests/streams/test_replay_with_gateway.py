@@ -1,4 +1,4 @@
-"""Replay sessions over the real gateway and GStreamer's ONVIF replay server: the path a recorded picture takes."""
+"""Replay sessions over the real gateway and GStreamer's ONVIF replay server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GOP_S = 1.0
 
 
 class Peer:
-    """GStreamer's server in a process of its own; it has recorded since 1900 and until for ever."""
+    """GStreamer's replay server in its own process; its recording begins in 1900 and never ends."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(["/usr/bin/python3", str(PEER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -140,7 +140,8 @@ def test_a_minute_ahead_and_on_without_a_seam_as_the_player_goes_on(house: House
     text = text_of(house.manager, view)
     ahead_s = times_of(text)[-1] - times_of(text)[asked]
     assert ahead_s <= 62
-    assert text.count("#EXT-X-DISCONTINUITY\n") <= 1  # GStreamer marks its first picture, cut at the time asked for
+    # GStreamer marks the first frame, which it cuts at the requested time.
+    assert text.count("#EXT-X-DISCONTINUITY\n") <= 1
     steps = [later - earlier for earlier, later in pairwise(times_of(text))]
     assert all(step == pytest.approx(2.0, abs=0.15) for step in steps[2:]), steps
 
@@ -210,7 +211,7 @@ def test_two_hundred_seeks_over_the_gateway_leave_nothing_behind(house: House) -
     fds, threads, rss = seek(50)
     fds_after, threads_after, rss_after = seek(200)
     print(f"descriptors {fds} -> {fds_after}, threads {threads} -> {threads_after}, memory +{rss_after - rss}")
-    assert fds_after <= fds + 2  # a line that is being opened
+    assert fds_after <= fds + 2  # a connection that is being opened
     assert threads_after <= threads
     assert rss_after - rss < 20_000_000
     text = text_of(house.manager, house.manager.status(view.stream_id))

@@ -1,4 +1,4 @@
-"""Long loads: thousands of cycles leave nothing behind."""
+"""Long loads: thousands of cycles leak no resources."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ AT_ONCE = 4
 
 
 def left_open() -> tuple[int, int, int]:
-    """Descriptors, threads and children of this process."""
+    """Return the number of descriptors, threads and children of this process."""
     here = psutil.Process()
     return here.num_fds(), threading.active_count(), len(here.children())
 
 
 def test_two_thousand_starts_and_stops_leave_nothing_behind(house: House, settings: Settings, spawner: Spawner) -> None:
-    # Over the gateway: hundreds of readers killed in mid-stream lock up GStreamer's own server (1.22).
+    # Through the gateway, because hundreds of readers killed in mid-stream lock up GStreamer's server (1.22).
     manager = house.manager
     faults: list[BaseException] = []
 
@@ -50,7 +50,7 @@ def test_two_thousand_starts_and_stops_leave_nothing_behind(house: House, settin
         except BaseException as fault:  # noqa: BLE001 - carried to the test's own thread
             faults.append(fault)
 
-    cycle(99, 10)  # what is opened once and kept
+    cycle(99, 10)  # warm-up: opens everything that is kept afterwards
     before = left_open()
     memory_before = psutil.Process().memory_info().rss
     workers = [threading.Thread(target=cycle, args=(number,)) for number in range(AT_ONCE)]

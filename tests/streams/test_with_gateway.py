@@ -1,4 +1,4 @@
-"""Sessions over the real gateway: the path that a picture takes in the app."""
+"""Live sessions over the real gateway, as in the app."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def test_a_stream_runs_and_its_times_are_when_the_pictures_came(house: House, sp
     got_utc = datetime.now(UTC)
     first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[-1])
     length_s = float(re.findall(r"EXTINF:([\d.]+)", text)[-1])
-    assert (first - began_utc).total_seconds() > -3  # no older than a GOP kept in memory
-    assert abs((got_utc - first).total_seconds() - length_s) < 1.0  # written as soon as it was whole
+    assert (first - began_utc).total_seconds() > -3  # no older than the GOP kept in memory
+    assert abs((got_utc - first).total_seconds() - length_s) < 1.0  # written as soon as the segment was complete
     status = house.manager.status(view.stream_id)
     assert status.status is StreamState.RUNNING
     assert status.video is not None
@@ -61,7 +61,7 @@ def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(hous
     assert until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING, 15)
     house.manager.stop("camera1_plain")
     began_s = time.monotonic()
-    view, _, _ = house.manager.start(1, "plain")  # the device session lingers, its last GOP is in memory
+    view, _, _ = house.manager.start(1, "plain")  # the device session is kept for a while, with its last GOP in memory
     house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
     assert time.monotonic() - began_s < 2.0
 

@@ -54,7 +54,7 @@ def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeS
     assert all(feed.is_closed for feed in device.opened)
 
 
-def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, device: Device) -> None:
+def test_a_missing_ffmpeg_is_reported_and_found_after_a_restart(make_manager: MakeManager, device: Device) -> None:
     present = [False]
 
     def ffmpeg() -> Path:
@@ -71,7 +71,7 @@ def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, de
     assert until(lambda: is_running(manager))
 
 
-def test_a_deaf_ffmpeg_that_floods_stderr_ends_at_stop(
+def test_an_ffmpeg_that_ignores_signals_and_floods_stderr_ends_at_stop(
     make_manager: MakeManager, script: MakeScript, spawner: Spawner, settings: Settings
 ) -> None:
     manager = make_manager(ffmpeg=lambda: script("trap '' TERM INT\nyes 'broken' >&2 & touch $folder/up; wait; wait"))
@@ -107,7 +107,7 @@ def test_a_frozen_ffmpeg_is_noticed_by_the_age_of_its_last_segment(
     assert "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8")
 
 
-def test_a_full_disk_pauses_the_session_and_room_resumes_it(
+def test_a_full_disk_pauses_the_session_and_free_space_resumes_it(
     running: MakeManager, settings: Settings, spawner: Spawner, monkeypatch: pytest.MonkeyPatch, device: Device
 ) -> None:
     manager = running(min_free_bytes=1_000_000_000)
@@ -128,14 +128,16 @@ def test_a_full_disk_pauses_the_session_and_room_resumes_it(
 
 
 @pytest.mark.parametrize("then", ["exit 0", "while :; do sleep 1; done"])
-def test_a_disk_that_only_ffmpeg_finds_full_is_named(make_manager: MakeManager, script: MakeScript, then: str) -> None:
+def test_a_full_disk_that_only_ffmpeg_notices_is_reported(
+    make_manager: MakeManager, script: MakeScript, then: str
+) -> None:
     said = "echo '[hls] Failed to open file: No space left on device' >&2"
     manager = make_manager(ffmpeg=lambda: script(f"{said}\n{then}"), stall_after_s=0.3)
     manager.start(1, TOKEN)
     assert until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"), 6)
 
 
-def test_a_folder_taken_away_is_made_again(running: MakeManager, settings: Settings) -> None:
+def test_a_deleted_streams_folder_is_made_again(running: MakeManager, settings: Settings) -> None:
     manager = running(stall_after_s=1.0)
     shutil.rmtree(settings.streams_dir)
     assert until(lambda: not is_running(manager), 6)

@@ -36,7 +36,7 @@ def codecs_of(*files: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("ffmpeg", [find_ffmpeg(), Path("/usr/bin/ffmpeg")], ids=["bundled", "debian"])
-def test_each_kind_of_source_becomes_what_players_take(
+def test_each_kind_of_source_becomes_playable_segments(
     ffmpeg: Path, spawner: Spawner, rtsp_port: int, tmp_path: Path
 ) -> None:
     copy, transcode = VideoHandling.COPY, VideoHandling.TRANSCODE
@@ -66,7 +66,7 @@ def test_each_kind_of_source_becomes_what_players_take(
     assert all(child.poll() is None for child in children.values())
 
 
-def test_start_watch_and_stop_as_the_user_does(
+def test_a_session_starts_plays_and_stops(
     make_manager: MakeManager, device: Device, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager()
@@ -113,7 +113,7 @@ def test_start_watch_and_stop_as_the_user_does(
         manager.playlist(ID, "stream.m3u8")
 
 
-def test_old_segments_are_not_kept(make_manager: MakeManager, device: Device, settings: Settings) -> None:
+def test_old_segments_are_deleted(make_manager: MakeManager, device: Device, settings: Settings) -> None:
     manager = make_manager(playlist_segments=3)
     manager.start(1, TOKEN)
     assert until(lambda: "segment_00005" in (_text(manager) or ""), 12)
@@ -132,7 +132,7 @@ def _text(manager: StreamManager) -> str | None:
         return None
 
 
-def test_hevc_goes_to_players_that_can_and_is_transcoded_for_others(
+def test_hevc_is_copied_for_players_with_it_and_transcoded_for_others(
     make_manager: MakeManager, device: Device, settings: Settings
 ) -> None:
     device.path, device.video = "/hevc", HEVC
@@ -155,7 +155,7 @@ def test_hevc_goes_to_players_that_can_and_is_transcoded_for_others(
     manager.start(1, "MediaProfile00100")
 
 
-def test_a_codec_that_nobody_knew_is_held_to_the_limit_as_well(make_manager: MakeManager, device: Device) -> None:
+def test_a_codec_found_late_counts_for_the_transcode_limit(make_manager: MakeManager, device: Device) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(max_transcodes=0)
     manager.start(1, TOKEN)
@@ -167,7 +167,7 @@ def test_a_codec_that_nobody_knew_is_held_to_the_limit_as_well(make_manager: Mak
     assert view.stream_id == f"{ID}.hevc"
 
 
-def test_sessions_are_limited_and_the_refusal_says_who_uses_them(make_manager: MakeManager) -> None:
+def test_sessions_are_limited_and_the_error_names_them(make_manager: MakeManager) -> None:
     manager = make_manager(max_sessions=2)
     manager.start(1, "a")
     manager.start(1, "b")
@@ -183,7 +183,7 @@ def test_sessions_are_limited_and_the_refusal_says_who_uses_them(make_manager: M
             manager.start(2, "a", accept)
 
 
-def test_a_session_ends_when_nobody_watches_any_more(
+def test_a_session_ends_after_its_last_viewer_has_gone(
     make_manager: MakeManager, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager(idle_end_s=1.5, unwatched_end_s=60.0)
@@ -201,7 +201,7 @@ def test_a_session_ends_when_nobody_watches_any_more(
     assert is_new
 
 
-def test_a_session_nobody_ever_watched_ends_too(make_manager: MakeManager, spawner: Spawner) -> None:
+def test_a_session_that_was_never_watched_ends(make_manager: MakeManager, spawner: Spawner) -> None:
     manager = make_manager(idle_end_s=0.2, unwatched_end_s=1.0)
     manager.start(1, TOKEN)
     assert until(lambda: manager.status(ID).status is StreamState.STOPPED, 4)
@@ -216,7 +216,7 @@ def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spaw
     assert until(lambda: not spawner.running(), 2)
 
 
-def test_stop_then_start_at_once_gives_a_fresh_session(make_manager: MakeManager, settings: Settings) -> None:
+def test_a_start_during_a_stop_gives_a_new_session(make_manager: MakeManager, settings: Settings) -> None:
     manager = make_manager()
     manager.start(1, TOKEN)
     manager.playlist(ID, "stream.m3u8", 10.0)
@@ -232,7 +232,7 @@ def test_stop_then_start_at_once_gives_a_fresh_session(make_manager: MakeManager
     assert (settings.streams_dir / ID).is_dir()
 
 
-def test_the_rooms_stop_quickly_and_leave_nothing(
+def test_the_manager_stops_quickly_and_leaves_nothing_behind(
     make_manager: MakeManager, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager()
@@ -255,7 +255,7 @@ def test_the_rooms_stop_quickly_and_leave_nothing(
         manager.start(1, TOKEN)
 
 
-def test_times_in_the_status_are_aware_and_grow(make_manager: MakeManager) -> None:
+def test_times_in_the_status_are_aware_and_the_uptime_grows(make_manager: MakeManager) -> None:
     manager = make_manager()
     view = manager.start(1, TOKEN)[0]
     assert abs((view.started_at - datetime.now(UTC)).total_seconds()) < 1

@@ -124,7 +124,7 @@ def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House
     assert house.manager.status(view.stream_id).restarts == 0
 
 
-def test_a_minute_ahead_and_on_without_a_seam_as_the_player_goes_on(house: House) -> None:
+def test_read_ahead_follows_the_player_without_a_discontinuity(house: House) -> None:
     view = play(house.manager)
     asked = 0
 
@@ -146,7 +146,7 @@ def test_a_minute_ahead_and_on_without_a_seam_as_the_player_goes_on(house: House
     assert all(step == pytest.approx(2.0, abs=0.15) for step in steps[2:]), steps
 
 
-def test_two_viewers_of_one_recorder_and_a_third_who_is_refused(house: House) -> None:
+def test_a_third_replay_of_one_real_recorder_is_refused(house: House) -> None:
     first, second = play(house.manager, 0.0), play(house.manager, 3600.0)
     assert times_of(text_of(house.manager, first))[0] == pytest.approx(0.0, abs=0.01)
     assert times_of(text_of(house.manager, second))[0] == pytest.approx(3600.0, abs=0.01)
@@ -158,7 +158,7 @@ def test_two_viewers_of_one_recorder_and_a_third_who_is_refused(house: House) ->
     assert house.manager.status(second.stream_id).status is StreamState.RUNNING
 
 
-def test_the_recorder_has_its_session_back_when_a_stop_answers(house: House) -> None:
+def test_the_recorders_session_is_closed_before_a_stop_returns(house: House) -> None:
     other = play(house.manager, 3600.0)
     text_of(house.manager, other)
     for number in range(5):
@@ -168,7 +168,7 @@ def test_the_recorder_has_its_session_back_when_a_stop_answers(house: House) -> 
         house.manager.stop(view.stream_id)
 
 
-def test_a_wrong_password_is_said_at_once(house: House) -> None:
+def test_a_wrong_password_fails_the_seek(house: House) -> None:
     house.password = "wrong"
     view = play(house.manager)
     with pytest.raises(CameraAuthFailed):
@@ -197,7 +197,7 @@ def test_a_recorder_that_goes_away_and_comes_back_plays_on(house: House) -> None
 
 
 @pytest.mark.stress
-def test_two_hundred_seeks_over_the_gateway_leave_nothing_behind(house: House) -> None:
+def test_two_hundred_seeks_over_the_gateway_leak_no_resources(house: House) -> None:
     view = play(house.manager)
     here = psutil.Process()
 

@@ -18,7 +18,7 @@ from tests.streams.thin_device import until
 pytestmark = pytest.mark.gstreamer
 
 
-def test_a_stream_runs_and_its_times_are_when_the_pictures_came(house: House, spawner: Spawner) -> None:
+def test_a_stream_has_the_arrival_times_of_its_frames(house: House, spawner: Spawner) -> None:
     began_utc = datetime.now(UTC)
     view, viewer_id, _ = house.manager.start(1, "alaw")
     text = house.manager.playlist(view.stream_id, "stream.m3u8", 15.0, viewer_id)
@@ -39,7 +39,7 @@ def test_a_stream_runs_and_its_times_are_when_the_pictures_came(house: House, sp
         assert CANARY not in process.stderr_tail()
 
 
-def test_segments_follow_each_other_without_a_hole_in_time(house: House) -> None:
+def test_segments_follow_each_other_without_a_gap(house: House) -> None:
     view, _, _ = house.manager.start(1, "plain")
     seen: dict[str, tuple[datetime, float]] = {}
 
@@ -56,7 +56,7 @@ def test_segments_follow_each_other_without_a_hole_in_time(house: House) -> None
         assert length_s == pytest.approx(0.5, abs=0.11)
 
 
-def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(house: House) -> None:
+def test_a_restarted_session_shows_its_first_segment_within_two_seconds(house: House) -> None:
     house.manager.start(1, "plain")
     assert until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING, 15)
     house.manager.stop("camera1_plain")
@@ -66,13 +66,13 @@ def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(hous
     assert time.monotonic() - began_s < 2.0
 
 
-def test_a_snapshot_comes_from_the_running_session(house: House) -> None:
+def test_a_snapshot_is_taken_from_the_running_session(house: House) -> None:
     house.manager.start(1, "plain")
     assert until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING, 15)
     assert house.manager.snapshot(house.source(1, "plain")).startswith(b"\xff\xd8")
 
 
-def test_a_channel_that_does_not_exist_says_so_and_leaves_nothing(house: House, spawner: Spawner) -> None:
+def test_an_unknown_channel_gets_an_error_and_leaves_nothing(house: House, spawner: Spawner) -> None:
     view, _, _ = house.manager.start(1, "nothing-here")
     assert until(lambda: house.manager.status(view.stream_id).error is not None, 8)
     error = house.manager.status(view.stream_id).error

@@ -1,4 +1,4 @@
-"""First visit, login, roles and logout as a person meets them, in Chromium."""
+"""First visit, login, roles and logout in Chromium."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
 
 @pytest.fixture
 def new_app(tmp_path: Path) -> Iterator[App]:
-    """As on the very first visit."""
+    """An app in the state of the very first visit."""
     running = App(tmp_path, is_chosen=False, SEGMENT_S="1")
     running.start()
     try:
@@ -48,7 +48,7 @@ def log_in(page: Page, name: str = "Anna", password: str = PASSWORD) -> None:
 
 
 def fetch(page: Page, method: str, path: str, body: object = None) -> Any:
-    """A call as a script of the page would make it."""
+    """Make an API call like a script of the page; return (status, JSON document)."""
     return page.evaluate(
         """async ([method, path, body]) => {
           const headers = { 'X-CSRF-Token': document.body.dataset.csrf };
@@ -73,7 +73,7 @@ def add_user(page: Page, name: str, role: str, cameras: object = None) -> None:
 
 
 def forgive(watched: Any) -> None:
-    """What a browser writes into its console about every refused call."""
+    """Ignore the console messages that Chromium writes about refused calls."""
     watched.forgive("status of 400", "status of 401", "status of 403", "status of 409", "status of 503")
 
 
@@ -150,7 +150,7 @@ def test_what_a_role_may_not_do_is_not_offered(new_app: App, recorder: Recorder,
 
 
 def watches(app: App, recorder: Recorder) -> bool:
-    """Whether the app has an RTSP session with the recorder."""
+    """True if the app has an RTSP session with the recorder."""
     listening = {link.laddr.port for link in psutil.Process(recorder.pid).net_connections("tcp") if not link.raddr}
     family = [psutil.Process(app.pid), *psutil.Process(app.pid).children(recursive=True)]
     links = [link for process in family for link in process.net_connections("tcp") if link.raddr]
@@ -197,7 +197,7 @@ def test_logging_out_ends_a_playing_stream_in_every_tab_within_five_seconds(
     while new_app.ffmpegs():
         assert time.monotonic() - began_s < 5
         page.wait_for_timeout(50)
-    while watches(new_app, recorder):  # the gateway keeps a device's session for some seconds, for whoever comes back
+    while watches(new_app, recorder):  # the gateway keeps a device's session for some seconds
         assert time.monotonic() - began_s < 12
         page.wait_for_timeout(100)
     other.wait_for_url(re.compile("/login$"))
@@ -322,9 +322,11 @@ def test_ones_own_password_is_changed_and_the_page_works_on(new_app: App, open_p
 
 
 def test_hostile_text_is_text_wherever_it_is_shown(new_app: App, recorder: Recorder, open_page: Open) -> None:
-    """Of users, their browsers, tokens, cameras and channels; a device's own is in test_cameras_page.py, all that the
-    API can say in test_hostile_strings.py. No script runs, no policy is broken (`open_page` fails the test on any
-    report of either)."""
+    """Names of users, user agents, tokens, cameras and channels.
+
+    Strings of a device are in test_cameras_page.py, all fields of the API in test_hostile_strings.py. `open_page`
+    fails the test if a script runs or the content security policy is violated.
+    """
     page = open_page(f"{new_app.url}/").page
     make_first(page, new_app)
     add_recorder(page, recorder)

@@ -1,4 +1,4 @@
-"""The list of cameras, seen in Chromium."""
+"""The cameras page in Chromium."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_an_address_that_does_not_exist_has_a_page(app: App, open_page: Open) ->
     expect(watched.page.get_by_role("link", name="All cameras", exact=True)).to_be_visible()
 
 
-# What a person who does not see the page hears: each control has a name, each field a label.
+# Controls without a name and fields without a label, which a screen reader cannot announce.
 _NAMELESS = """
 () => [...document.querySelectorAll('button, a[href], input, summary')]
   .filter((element) => element.checkVisibility() && !element.closest('[aria-hidden=true]'))
@@ -236,7 +236,7 @@ def test_every_control_has_a_name(app: App, camera_id: int, open_page: Open) -> 
     assert page.evaluate(_NAMELESS) == []
 
 
-# The sum of all layout shifts, as browsers measure it (Cumulative Layout Shift).
+# The sum of all layout shifts (Cumulative Layout Shift).
 _SHIFTS = """
 () => new Promise((resolve) => {
   let sum = 0;

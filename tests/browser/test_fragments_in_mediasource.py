@@ -1,4 +1,4 @@
-"""Our init sections and fragments in Chromium: pictures, G.711 as FLAC, AAC, sound that never comes."""
+"""Our init sections and fragments in Chromium: video, G.711 as FLAC, AAC, announced audio without data."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def picture(index: int, codec: str) -> AccessUnit:
 
 
 def g711(index: int) -> list[AccessUnit]:
-    """What belongs to a picture: a tenth of a second of a square wave."""
+    """Return the G.711 audio of one frame: 0.1 s of a square wave."""
     wave = (b"\xaa" * 10 + b"\x2a" * 10) * 40
     return [AccessUnit(AUDIO, (wave,), index * 800, 8000, True, START_S + index / FPS)]
 
 
 def aac(index: int) -> list[AccessUnit]:
-    """What begins in a picture's tenth of a second."""
+    """Return the AAC frames that begin within one video frame's 0.1 s."""
     numbers = [number for number in range(100) if index / FPS <= number * 1024 / 16_000 < (index + 1) / FPS]
     return [AccessUnit(AUDIO, (SILENT_AAC,), n * 1024, 16_000, True, START_S + n * 1024 / 16_000) for n in numbers]
 

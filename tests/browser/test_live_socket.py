@@ -1,4 +1,4 @@
-"""The low-latency way: how far behind it is, what happens to it, and what takes its place."""
+"""Live video over the WebSocket: its delay, its recovery from faults, and the fallback to HLS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
 
-# Whether any picture on screen was black while the quality changed: brightness of the middle, picture by picture.
+# Records brightness and width of each frame on screen, to find black frames while the quality changes.
 _WATCH_BRIGHTNESS = """
 () => {
   window.brightness = [];
@@ -55,7 +55,7 @@ def test_the_picture_is_nearly_the_present_without_ffmpeg(
 ) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
     wait_playing(page)
-    page.wait_for_timeout(2000)  # it begins with the newest picture, and then finds its distance
+    page.wait_for_timeout(2000)  # the player begins with the newest frame, then settles on its buffer
     assert_close_behind(page, recorder.frames(1, "main"))
     expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
     assert streams_fetched(page) == []
@@ -103,7 +103,7 @@ def test_a_channel_that_fell_back_returns_to_the_socket_once_its_camera_was_away
         while app.call("GET", f"/api/streams/status/camera{camera_id}_MediaProfile00301")["status"] == "running":
             assert time.monotonic() < deadline, "the server has not noticed"
             page.wait_for_timeout(200)
-        page.wait_for_timeout(3000)  # the page asks every other second how it goes
+        page.wait_for_timeout(3000)  # the page polls the session's state every two seconds
     finally:
         recorder.clear_fault("rtsp_silent", channel=4)
     expect(page.locator("#facts")).to_have_attribute("data-way", "socket", timeout=40_000)
@@ -167,7 +167,7 @@ def test_a_quality_that_takes_its_time_leaves_the_other_one_moving(
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
     page.wait_for_timeout(500)
-    recorder.set_fault("rtsp_slow", 1, channel=1)  # to each request: some seconds until it plays
+    recorder.set_fault("rtsp_slow", 1, channel=1)  # delays each RTSP request, so that playing takes some seconds
     try:
         page.get_by_role("button", name="Main", exact=True).click()
         before, stood_s, since_s = read_number(page), 0.0, time.monotonic()
@@ -225,7 +225,7 @@ def test_a_camera_that_was_silent_for_long_comes_back_over_the_socket(
     wait_playing(page)
     recorder.set_fault("rtsp_silent", True, channel=3)
     try:
-        # Whenever somebody asks anew meanwhile: for its sound, for instance.
+        # Toggling the audio makes the page send new watch requests during the silence.
         until_s = time.monotonic() + 15
         while time.monotonic() < until_s:
             page.keyboard.press("m")
@@ -303,7 +303,7 @@ def test_who_has_paused_for_some_seconds_is_no_viewer_and_comes_back_to_the_pres
     assert read_number(page) == before
     expect(page.locator("#badge-text")).to_contain_text("PAUSED")
     expect(page.locator("#snapshot")).to_be_enabled()
-    page.keyboard.press("m")  # only what is asked for later
+    page.keyboard.press("m")  # takes effect only after the pause
     page.keyboard.press("m")
     page.wait_for_timeout(1000)
     assert viewers() == 0

@@ -1,6 +1,6 @@
-"""As on an iPhone: there is only a ManagedMediaSource, which says when it takes pictures, and may drop what it has.
+"""Playback with ManagedMediaSource, the only kind on an iPhone: it tells when it wants data and may evict its buffer.
 
-No browser here has one. In its place stands one made of Chromium's MediaSource, whose moods the tests bring about.
+Chromium has none, so the tests use a stand-in made of its MediaSource and trigger the events.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def open_managed(open_page: Open, url: str) -> Page:
 
 
 def assert_nothing_is_taken(page: Page) -> None:
-    """While it does not stream."""
+    """Send `endstreaming` and assert that the player appends no data."""
     page.evaluate("window.managed.stream(false)")
     before = page.evaluate("window.taken")
     page.wait_for_timeout(4000)
@@ -122,7 +122,7 @@ def test_a_recording_goes_on_where_it_was_once_it_takes_pictures_again(
     page, at = open_recording(app, camera_id, open_page)
     page.locator("#player [data-part=speed]").select_option("4")
     assert_nothing_is_taken(page)
-    # It plays what it has to the end, and is sent no more than it may keep.
+    # The player plays its buffer to the end, and the app sends no more than the player may buffer.
     page.wait_for_selector("#player [data-part=stage][data-phase=stalled]")
     stood_s = burnt_s(page)
     page.evaluate("window.managed.stream(true)")

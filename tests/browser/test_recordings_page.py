@@ -1,4 +1,4 @@
-"""The recordings page: what its user does, and that the picture is of the time that was asked for."""
+"""The recordings page: search, timeline, keys and touch, and frames of the requested time."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_days_of_twenty_three_and_twenty_five_hours_are_whole(
 
     def is_of_the_day(asked: Request) -> bool:
         query = parse_qs(urlsplit(asked.url).query)
-        if "/coverage?" not in asked.url or "events" in query:  # a month's is without events
+        if "/coverage?" not in asked.url or "events" in query:  # the calendar asks for a month without events
             return False
         start, end = (datetime.fromisoformat(query[name][0]) for name in ("start_time", "end_time"))
         return start <= midnight and midnight + timedelta(days=1) <= end <= midnight + timedelta(days=3)
@@ -187,7 +187,7 @@ def test_dragging_moves_the_time_and_wheeling_zooms_around_the_pointer(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     watched = open_page(f"{app.url}/recordings/{camera_id}")
-    watched.forgive("404")  # of a place that was dragged over: it is gone when the next one is sought
+    watched.forgive("404")  # segments of an intermediate seek are deleted by the next one
     recordings = watched.page
     wait(recordings, ROWS)
     frame = recordings.locator(".timeline-frame")
@@ -309,7 +309,7 @@ def test_a_clock_that_is_wrong_is_said_and_corrected_for(plain_app: App, open_pa
         paused_s: float = page.evaluate("Math.floor(document.querySelector('#player').atMs / 1000)")
         expect(clock).to_have_text(f"{datetime.fromtimestamp(paused_s, UTC):%Y-%m-%d %H:%M:%S}")
         page.get_by_label("Show the recorder’s own clock").check()
-        own = datetime.fromtimestamp(paused_s + 600 + 3600, UTC)  # the pretend recorder lives an hour east of UTC
+        own = datetime.fromtimestamp(paused_s + 600 + 3600, UTC)  # the simulator's time zone is UTC+1
         expect(clock).to_have_text(f"{own:%Y-%m-%d %H:%M:%S}")
 
 

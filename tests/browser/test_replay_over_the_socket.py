@@ -1,4 +1,4 @@
-"""Recordings over the page's WebSocket: without segments, where it cannot be had, and when it breaks."""
+"""Recordings over the page's WebSocket: without segments, the fallback to HLS, and broken connections."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def earlier(minutes: float) -> datetime:
 
 
 def play_at(page: Page, url: str, camera_id: int, more: str = "") -> None:
-    """Forty minutes ago, in a page that was made ready before."""
+    """Play a recording from forty minutes ago in a prepared page."""
     page.goto(f"{url}/recordings/{camera_id}?channel=1&t={earlier(40):%Y-%m-%dT%H:%M:%SZ}{more}")
     page.wait_for_selector(PLAYING)
     moves(page)
 
 
 def fetched(page: Page) -> list[str]:
-    """Playlists and segments."""
+    """Return the addresses of all playlists and segments that the page fetched."""
     found: list[str] = page.evaluate(
         "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => /[.](m3u8|m4s)/.test(name))"
     )
@@ -83,7 +83,7 @@ def test_what_is_loaded_is_played_at_once_and_goes_on(app: App, camera_id: int, 
     assert seeks == []
     state = page.evaluate(STATE)
     page.wait_for_timeout(6000)
-    wait(page, "document.querySelector('#player video').buffered.end(0) > 30")  # it is asked for more on its way
+    wait(page, "document.querySelector('#player video').buffered.end(0) > 30")  # the player asks for more as it plays
     assert page.evaluate("document.querySelector('#player video').buffered.length") == 1, state
 
 
@@ -94,7 +94,7 @@ def test_no_more_is_loaded_than_is_seen_soon(app: App, camera_id: int, open_page
     loaded_s = page.evaluate(
         "(({ currentTime, buffered }) => buffered.end(0) - currentTime)(document.querySelector('#player video'))"
     )
-    assert 30 < loaded_s < 120  # what was on its way when the recorder was told to wait comes, too
+    assert 30 < loaded_s < 120  # data sent before the recorder's pause still arrives
 
 
 def test_the_address_can_ask_for_hls(app: App, camera_id: int, open_page: Open) -> None:
@@ -115,7 +115,7 @@ def test_without_a_websocket_it_plays_by_hls(app: App, camera_id: int, open_page
 
 def test_a_socket_that_opens_and_says_nothing_is_not_waited_for(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
-    page.route_web_socket(re.compile("/live$"), lambda _: None)  # open, and silent
+    page.route_web_socket(re.compile("/live$"), lambda _: None)  # opens and stays silent
     play_at(page, app.url, camera_id)
     assert fetched(page)
 
@@ -168,7 +168,7 @@ def test_a_session_that_somebody_ends_is_said_and_can_be_taken_up_again(
         if stream["kind"] == "replay":
             app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
     page.keyboard.press(">")
-    page.keyboard.press(">")  # what is loaded is played first, at four times its speed
+    page.keyboard.press(">")  # plays the rest of the buffer at 4×
     expect(page.locator("#player [data-part=title]")).to_have_text("This playback was ended", timeout=40_000)
     page.locator("#player [data-part=retry]").click()
     page.wait_for_selector(PLAYING)

@@ -1,4 +1,4 @@
-"""The timeline and what belongs to it: what it claims, where it looks, how it is moved, which clock it shows."""
+"""The timeline: its claims about recordings, its visible window, dragging, events, and the clock it shows."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ NOTE = "#gap-note"
 
 @pytest.fixture(autouse=True)
 def given_back(app: App) -> Iterator[None]:
-    """A context that is closed tells the app nothing: its session would count against the next test's for a while."""
+    """Stop all streams after each test: a closed browser context does not end its session, which would use a slot."""
     yield
     for stream in app.call("GET", "/api/streams/all")["streams"]:
         app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
 
 
 def change_coverage(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
-    """What a recorder tells cannot be made to come late at will: the answers of the app are changed on their way."""
+    """Change the app's coverage responses in the browser, because a recorder's answers cannot be delayed at will."""
 
     def changed(route: Route) -> None:
-        with contextlib.suppress(Error):  # the page may be gone before the answer is there
+        with contextlib.suppress(Error):  # the page may be closed before the response arrives
             answer = route.fetch()
             document = answer.json()
             change(document)
@@ -56,7 +56,7 @@ def change_coverage(page: Page, change: Callable[[dict[str, Any]], None]) -> Non
 
 
 def forget(document: dict[str, Any], start: datetime, end: datetime) -> None:
-    """As if [start, end) had not been asked yet."""
+    """Mark [start, end) as not asked yet."""
     for channel in document["channels"]:
         kept = []
         for span in channel["spans"]:
@@ -72,7 +72,7 @@ def forget(document: dict[str, Any], start: datetime, end: datetime) -> None:
 
 
 def recorded_at(recorder: Recorder, hours_ago: float = 20) -> datetime:
-    """A moment well inside of a stretch that the first channel has recorded, on the minute."""
+    """Return a full minute in the middle of a recorded span of the first channel."""
     now = datetime.now(UTC)
     for span in recorder.archive(1, now - timedelta(hours=hours_ago), now - timedelta(hours=2))["spans"]:
         start, end = (datetime.fromisoformat(span[name]) for name in ("start", "end"))
@@ -82,7 +82,7 @@ def recorded_at(recorder: Recorder, hours_ago: float = 20) -> datetime:
 
 
 def gap_at(recorder: Recorder) -> tuple[datetime, datetime]:
-    """From when to when the first channel has a gap."""
+    """Return (start, end) of a gap of the first channel."""
     now = datetime.now(UTC)
     spans = recorder.archive(1, now - timedelta(days=3), now)["spans"]
     return datetime.fromisoformat(spans[0]["end"]), datetime.fromisoformat(spans[1]["start"])
@@ -211,7 +211,7 @@ def test_a_drag_of_the_playhead_shows_pictures_while_the_pointer_moves(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     watched = open_page(f"{app.url}/recordings/{camera_id}")
-    watched.forgive("404")  # of the place before: its segments are gone with the next seek but one
+    watched.forgive("404")  # segments of a seek are deleted by the second next seek
     recordings = watched.page
     wait(recordings, ROWS)
     at = recorded_at(recorder)
@@ -224,7 +224,7 @@ def test_a_drag_of_the_playhead_shows_pictures_while_the_pointer_moves(
     step = (last - x) / 160
     for number in range(1, 161):
         recordings.mouse.move(x + number * step, y)
-        recordings.wait_for_timeout(40)  # a hand takes its time; it never rests
+        recordings.wait_for_timeout(40)  # like a hand that moves slowly without a stop
         if (shown := recordings.evaluate(SEEN)) is not None:
             seen.add(round(shown / 60))
     assert len(seen) >= 4, f"minutes of which a picture was seen: {seen}"
@@ -236,7 +236,7 @@ def test_a_drag_of_the_playhead_shows_pictures_while_the_pointer_moves(
 
 
 def motion_of(recorder: Recorder, days: float = 6) -> list[datetime]:
-    """When motion began on the first channel."""
+    """Return the starts of motion events of the first channel."""
     now = datetime.now(UTC)
     return [
         datetime.fromisoformat(one["start"]) for one in recorder.archive(1, now - timedelta(days=days), now)["motion"]
@@ -266,7 +266,7 @@ def test_the_next_and_the_previous_event_are_found_whatever_is_in_sight(recordin
         wait(recordings, f"-2 - 1.5 <= {lag_s} && {lag_s} <= 6")
         recordings.keyboard.press("k")
         recordings.wait_for_selector("#player [data-phase=paused]")
-        recordings.wait_for_timeout(400)  # the needle follows the picture five times a second
+        recordings.wait_for_timeout(400)  # the playhead follows the frame five times a second
         reached_s, asked_s = event_s, recordings.evaluate("document.querySelector('recording-timeline').atMs / 1000")
 
 
@@ -304,7 +304,7 @@ def test_keys_act_on_the_player_that_one_sees(recordings: Page) -> None:
 
 
 def local_stamp(page: Page, at_s: float) -> str:
-    """`2026-11-22 02:13:04` in the browser's time zone."""
+    """Return the time as `2026-11-22 02:13:04` in the browser's time zone."""
     text: str = page.evaluate(
         "(ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, 19).replace('T', ' ')",
         at_s * 1000,

@@ -1,4 +1,4 @@
-"""The viewer: pictures that move, states that are honest, everything by keyboard."""
+"""The viewer page: playing video, states and errors, keys, channels and zoom."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_picture_is_as_far_behind_as_the_page_says(
     assert len(compared) >= 30
     compared.sort()
     assert abs(compared[len(compared) // 2]) < 0.1, compared
-    # Each number is up to half a second old when it is read, so single ones may be that much further off.
+    # The page updates its number twice a second, so that single values may be off by 0.5 s more.
     assert max(map(abs, compared)) < 1.0, compared
 
 
@@ -57,7 +57,7 @@ def test_h265_that_only_the_stream_reveals_gives_way_to_the_sub_stream_on_both_p
     empty_app: App, open_page: Open
 ) -> None:
     with running_recorder("--channels", "2", "--dead", "none", "--profile", "small") as old:
-        # Media (version 1) has no word for H.265.
+        # The Media service (version 1) has no value for H.265.
         old.set_fault("no_media2")
         old.set_fault("h265_as_h264")
         camera_id = empty_app.add_camera(old)
@@ -72,7 +72,7 @@ def test_h265_that_only_the_stream_reveals_gives_way_to_the_sub_stream_on_both_p
         wall = open_page(f"{empty_app.url}/wall?layout=1&tiles={camera_id}.2").page
         tile = wall.locator("live-tile")
         expect(tile).to_have_attribute("data-phase", "playing")
-        expect(tile.locator("[data-part=way]")).to_have_text("")  # not over HLS
+        expect(tile.locator("[data-part=way]")).to_have_text("")  # over the socket
         expect(tile.locator("[data-part=quality]")).to_have_text("")
         assert empty_app.ffmpegs() == []
         page.get_by_role("button", name="Convert anyway").click()
@@ -103,7 +103,7 @@ def test_everything_can_be_done_by_keyboard(app: App, camera_id: int, open_page:
     assert page.evaluate("document.querySelector('live-player [data-part=video]').muted")
     page.keyboard.press("m")
     expect(page.locator("#mute")).to_have_attribute("aria-label", "Sound off")
-    expect(page.locator("live-player video")).to_have_count(1)  # the one with sound has taken over
+    expect(page.locator("live-player video")).to_have_count(1)  # the player with audio has taken over
     assert not page.evaluate("document.querySelector('live-player [data-part=video]').muted")
     page.keyboard.press("m")
     page.keyboard.press("+")
@@ -143,7 +143,7 @@ def test_notes_are_seen_in_full_screen(app: App, camera_id: int, open_page: Open
               return document.elementFromPoint(x + width / 2, y + height / 2) === toast;
             }"""
         )
-        expect(toast).to_have_count(0, timeout=10_000)  # they leave by themselves
+        expect(toast).to_have_count(0, timeout=10_000)  # notes disappear by themselves
         return seen
 
     assert is_seen_after_saving()
@@ -266,7 +266,7 @@ def test_a_damaged_or_changed_stream_plays_on(
     app: App, recorder: Recorder, camera_id: int, open_page: Open, fault: str, value: object
 ) -> None:
     watched = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=main")
-    watched.forgive("/static/streams/")  # of a session that starts anew: 503 for its playlist, 404 for old segments
+    watched.forgive("/static/streams/")  # a restarting session: 503 for its playlist, 404 for old segments
     page = watched.page
     wait_playing(page)
     recorder.set_fault(fault, value, channel=5)

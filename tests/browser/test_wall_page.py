@@ -1,4 +1,4 @@
-"""The wall: sixteen channels at once, moved, filled, kept, and what each says when it has nothing to show."""
+"""The wall: sixteen channels, moving and enlarging tiles, stored walls, and errors of single tiles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 
-# The minute is made short, and the tab hidden by its own word: a headless one is never hidden.
+# Shortens the page's minute to 400 ms and overrides document.hidden, because a headless tab is never hidden.
 SHORT_MINUTE = """
 const real = window.setTimeout;
 window.minutes = 0;
@@ -55,14 +55,15 @@ def test_sixteen_channels_move_at_once_over_one_socket_and_without_ffmpeg(
     fetched = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/static/streams/')).length"
     assert page.evaluate(fetched) == 0
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "it does not fit the window"
-    page.wait_for_timeout(2000)  # they begin with the newest picture, and then find their distance
+    page.wait_for_timeout(2000)  # the players begin with the newest frame, then settle on their buffers
     assert_all_close_behind_and_say_so(page, [sixteen.frames(number, "sub") for number in range(1, 17)])
 
 
 def assert_all_close_behind_and_say_so(page: Page, timings: list[dict[str, Any]], within_s: float = 60) -> None:
-    """At some time within `within_s`, for all tiles together: sixteen decoders on a busy machine need their time.
+    """Assert small medians of delay and of the error of the shown delay, for all tiles, at some time within `within_s`.
 
-    On a quiet machine they are 0.25 s behind and say so to 0.05 s: they show tenths.
+    Sixteen decoders on a busy machine need time. On a quiet machine the delay is 0.25 s and its error 0.05 s, as the
+    tiles show tenths.
     """
     deadline = time.monotonic() + within_s
     medians: list[tuple[float, float]] = []
@@ -178,7 +179,7 @@ def test_the_menu_saves_a_whole_picture_and_leads_to_the_recordings(app: App, wa
         menu.get_by_role("menuitem", name="Snapshot").click()
     name = re.escape(f"Garage {channel} ") + r"\d{4}-\d\d-\d\d \d\d-\d\d-\d\d\.jpg"
     assert re.fullmatch(name, saved.value.suggested_filename)
-    assert jpeg_width(saved.value.path().read_bytes()) == 640  # the tile itself plays 320
+    assert jpeg_width(saved.value.path().read_bytes()) == 640  # the tile plays the sub stream, 320 wide
     at(page, 1).hover()
     at(page, 1).get_by_role("button", name="What can be done with this tile").click()
     menu.get_by_role("menuitemradio", name="Main stream").click()
@@ -286,7 +287,7 @@ def test_in_a_tab_that_nobody_looks_at_only_the_tile_that_is_heard_goes_on(
     page.evaluate(LOOK_AWAY, True)
     expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=5000)
     expect(at(page, 2)).to_have_attribute("data-phase", "playing")
-    page.evaluate("dispatchEvent(new Event('online'))")  # the network that comes back wakes nobody
+    page.evaluate("dispatchEvent(new Event('online'))")  # a returning network wakes no hidden tile
     assert page.locator("live-tile[data-resting]").count() == 2
     page.evaluate(LOOK_AWAY, False)
     wait_all_playing(page, 3, 5)
@@ -415,7 +416,7 @@ def test_it_begins_with_all_channels_and_a_restarted_server_brings_them_back(
 
 
 def jpeg_width(data: bytes) -> int:
-    """Of its start-of-frame segment (ITU-T T.81, B.2.2)."""
+    """Return the width from the start-of-frame segment (ITU-T T.81, B.2.2)."""
     place = 2
     while data[place + 1] not in (0xC0, 0xC1, 0xC2):
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")

@@ -80,7 +80,7 @@ def nothing(_index: int) -> list[AccessUnit]:
         ("h264", AudioFormat("aac", 16_000, 1), b"\x14\x08", aac),
         ("h264", AudioFormat("aac", 16_000, 2), b"\x14\x10", nothing),
     ],
-    ids=["pictures", "g711", "g711 that never comes", "aac", "aac that never comes"],
+    ids=["video", "g711", "g711 without data", "aac", "aac without data"],
 )
 def test_chromium_plays_our_fragments_to_their_end(
     open_page: Callable[..., Watched],
@@ -107,7 +107,7 @@ def test_chromium_plays_our_fragments_to_their_end(
     assert (played["heard"] > 0) == (audio is not None)
 
 
-def test_chromium_shows_pictures_that_are_sent_in_another_order(open_page: Callable[..., Watched]) -> None:
+def test_chromium_plays_fragments_with_b_frames(open_page: Callable[..., Watched]) -> None:
     film, shown = with_b_frames()
     build = SegmentBuilder(VideoFormat("h264"), None, film.sets)
     segments: list[Segment] = []

@@ -55,7 +55,7 @@ def _assert_text_only(page: Page) -> None:
     assert page.evaluate("document.querySelectorAll('img[src=x], [onerror], [onload], script:not([src])').length") == 0
 
 
-def test_on_the_list_of_cameras_its_dialogs_and_the_viewer(poisoned: Watched, empty_app: App) -> None:
+def test_hostile_strings_stay_text_on_the_cameras_and_viewer_pages(poisoned: Watched, empty_app: App) -> None:
     page = poisoned.page
     page.goto(f"{empty_app.url}/cameras")
     card = page.locator("camera-card")
@@ -76,7 +76,7 @@ def test_on_the_list_of_cameras_its_dialogs_and_the_viewer(poisoned: Watched, em
         _assert_text_only(page)
 
 
-def test_on_the_page_of_recordings(poisoned: Watched, empty_app: App) -> None:
+def test_hostile_strings_stay_text_on_the_recordings_page(poisoned: Watched, empty_app: App) -> None:
     """Names of sources, topics of events, and reasons of errors."""
     page = poisoned.page
     topics: list[str] = []

@@ -120,9 +120,7 @@ def seconds(page: Page) -> list[float]:
     return [(datetime.fromisoformat(item) - NIGHT).total_seconds() for item in dates]
 
 
-def test_a_player_begins_at_the_time_crosses_the_gap_and_follows_a_seek(
-    playing: Playing, open_page: Callable[..., Watched]
-) -> None:
+def test_hls_js_starts_at_the_time_crosses_a_gap_and_seeks(playing: Playing, open_page: Callable[..., Watched]) -> None:
     page = open_page(f"{playing.url}/api/docs").page
     stream_id = playing.start(0.0)
     page.evaluate(_PLAY, f"/static/streams/{stream_id}/run1.m3u8")

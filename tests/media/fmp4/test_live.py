@@ -1,4 +1,4 @@
-"""Fragments of one picture each, judged by ffmpeg, and by what MediaSource asks of their times."""
+"""Fragments of one frame each, checked with ffmpeg and against the timing rules of Media Source Extensions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CODECS = {"h264": H264, "hevc": HEVC}
 
 @dataclass
 class Player:
-    """Keeps what it is sent, as a player would."""
+    """Keeps the init sections and fragments it receives, like a player."""
 
     inits: list[LiveInit] = field(default_factory=list)
     fragments: list[LiveFragment] = field(default_factory=list)
@@ -65,7 +65,7 @@ def timed(packets: Sequence[RtpPacket], time_s: float) -> list[RtpPacket]:
 
 
 def pictures(codec: str = "h264", first: int = 0, count: int = 30) -> list[list[RtpPacket]]:
-    """Packets picture by picture, `FPS` a second."""
+    """Return the packets of each frame, `FPS` frames per second."""
     film, sender = encoded(codec), RtpSender(codec)
     return [
         timed(sender.picture(index, film.pictures[index]), START_S + index / FPS)
@@ -74,7 +74,7 @@ def pictures(codec: str = "h264", first: int = 0, count: int = 30) -> list[list[
 
 
 def times(fragments: Sequence[LiveFragment]) -> list[tuple[int, int]]:
-    """(decoding time, duration) of each picture, in ticks, as its boxes say them."""
+    """Return (decoding time, duration) of each frame in ticks, from its boxes."""
     found = []
     for piece in fragments:
         tfdt, trun = piece.picture.index(b"tfdt"), piece.picture.index(b"trun")
@@ -85,7 +85,7 @@ def times(fragments: Sequence[LiveFragment]) -> list[tuple[int, int]]:
 
 
 def shown_after(piece: LiveFragment) -> int:
-    """How many ticks after its decoding a picture is shown (trun's composition time offset)."""
+    """Return the composition time offset of the frame's trun box, in ticks."""
     trun = piece.picture.index(b"trun")
     (flags,) = struct.unpack_from(">I", piece.picture, trun + 4)
     return int(struct.unpack_from(">i", piece.picture, trun + 28)[0]) if flags & 0x800 else 0
@@ -168,7 +168,7 @@ def test_a_damaged_picture_is_left_out_and_leaves_no_hole() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.floats(0.001, 0.4), st.floats(0.03, 0.05)), min_size=2, max_size=60), st.integers(0, 9))
 def test_decoding_times_never_leap_and_never_drift_away_from_the_pictures_own(steps: list[float], jump: int) -> None:
-    """Media Source Extensions drop pictures up to the next key frame where they do."""
+    """Media Source Extensions drop frames up to the next key frame if decoding times leap."""
     fragments, player = live()
     film, sender = encoded("h264"), RtpSender("h264")
     time_s, shown_s = START_S, []

@@ -1,4 +1,4 @@
-"""Segments of access units, judged by ffmpeg."""
+"""Segments made of access units, checked with ffmpeg."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARTS: list[Part] = []
 
 @pytest.fixture(autouse=True, params=["whole", "in parts"])
 def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of this holds whether or not somebody takes the parts."""
+    """Run each test with and without a consumer of parts."""
     PARTS.clear()
     if request.param == "in parts":
         monkeypatch.setitem(globals(), "SegmentBuilder", partial(SegmentBuilder, on_part=PARTS.append))
@@ -73,7 +73,7 @@ def made(units: Sequence[AccessUnit], build: SegmentBuilder) -> list[Segment]:
 
 
 def pieces(segments: Sequence[Segment]) -> list[bytes]:
-    """What segments are made of: a moof with its mdat each."""
+    """Return the fragments of the segments: a moof with its mdat each."""
     content = b"".join(segment.data for segment in segments)
     found, place = [], 0
     while place < len(content):
@@ -91,7 +91,7 @@ def joined(segments: Sequence[Segment]) -> bytes:
 
 
 def decoded(tmp_path: Path, content: bytes, stream: str = "v") -> list[tuple[float, float, str]]:
-    """Time and duration in seconds of each frame, and its checksum, as ffmpeg reads it. Fails on any complaint."""
+    """Decode with ffmpeg; return (time in s, duration in s, checksum) of each frame. Fail on any message of ffmpeg."""
     (tmp_path / "film.mp4").write_bytes(content)
     options = [
         *("-v", "warning", "-xerror", "-copyts", "-i", str(tmp_path / "film.mp4"), "-map", f"0:{stream}"),
@@ -139,7 +139,7 @@ def test_pictures_sent_in_another_order_than_shown_are_shown_in_theirs(tmp_path:
     segments = made(units, SegmentBuilder(VideoFormat("h264"), None, film.sets))
     assert [segment.duration_s for segment in segments] == pytest.approx([2.0, 2.0, 2.0])
     frames = decoded(tmp_path, joined(segments))
-    first_s = frames[0][0]  # ffmpeg puts all of a track back by its largest negative offset
+    first_s = frames[0][0]  # ffmpeg delays the whole track by its largest negative offset
     assert [time - first_s for time, _, _ in frames] == pytest.approx([index / FPS for index in range(60)])
     sent = b"".join(b"\0\0\0\1" + nal for nals in (film.sets, *film.pictures) for nal in nals)
     (tmp_path / "sent.264").write_bytes(sent)
@@ -194,7 +194,7 @@ def test_pictures_with_the_same_time_stamp_still_have_a_duration(tmp_path: Path)
 
 
 def heard(tmp_path: Path, content: bytes) -> list[int]:
-    """The samples of the sound, as ffmpeg decodes it. Fails on any complaint."""
+    """Return the audio samples that ffmpeg decodes. Fail on any message of ffmpeg."""
     (tmp_path / "film.mp4").write_bytes(content)
     command = [str(find_ffmpeg()), "-v", "warning", "-xerror", "-i", str(tmp_path / "film.mp4"), "-map", "0:a"]
     run = subprocess.run([*command, "-f", "s16be", "-"], capture_output=True, check=True)
@@ -237,7 +237,7 @@ def test_a_hole_in_the_sound_is_silence_to_the_sample(tmp_path: Path) -> None:
 
 
 def test_sound_that_was_announced_and_never_comes_is_silence(tmp_path: Path) -> None:
-    """Else a player would wait for it for ever."""
+    """Without silence a player would wait for the audio forever."""
     samples = heard(tmp_path, joined(made([picture(index) for index in range(60)], builder(audio=ALAW))))
     assert not any(samples)
     assert len(samples) / 8000 == pytest.approx(5.75, abs=0.01)
@@ -318,7 +318,7 @@ def test_aac_is_carried_as_it_is_and_its_holes_are_silent(tmp_path: Path, channe
 
 
 def aac_frames(channels: int) -> list[bytes]:
-    """Six seconds of a tone, out of ADTS."""
+    """Return the AAC frames of a six-second tone, without their ADTS headers."""
     source = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=16000:duration=6", "-ac", str(channels)]
     command = [str(find_ffmpeg()), "-v", "error", *source, "-c:a", "aac", "-f", "adts", "-"]
     raw = subprocess.run(command, capture_output=True, check=True).stdout
@@ -367,7 +367,7 @@ def test_every_code_of_g711_has_ffmpeg_s_value(tmp_path: Path, codec: str) -> No
 
 @pytest.mark.parametrize("number", [0, 127, 128, 2047, 2048, 65_535, 65_536, 2**21, 2**26, 2**31 - 1])
 def test_frames_are_numbered_as_flac_wants_it(tmp_path: Path, number: int) -> None:
-    """By ffmpeg's own parser: a frame whose head or checksum is wrong is complained about."""
+    """Checked with ffmpeg's parser, which fails on a wrong frame header or checksum."""
     pcm = struct.pack(">160h", *range(160))
     stream = b"fLaC" + bytes([0x80]) + (34).to_bytes(3, "big") + flac.stream_info(8000, 1)
     (tmp_path / "one.flac").write_bytes(stream + flac.frame(pcm, number, 8000))
@@ -415,7 +415,7 @@ def test_the_first_picture_is_there_once_it_is_sure_when_it_ends() -> None:
     build = builder()
     build.push(picture(0))
     build.push(picture(1))
-    assert not PARTS  # a picture to be shown between these may follow
+    assert not PARTS  # a B-frame between these two may follow
     build.push(picture(2))
     assert [(part.start_s, part.start_device_s, part.is_key) for part in PARTS] == [(0.0, START_S, True)]
 
@@ -437,7 +437,10 @@ def test_parts_follow_each_other_without_a_hole_and_say_when_they_were_taken() -
 
 
 def pictures_in(part: Part) -> int:
-    """By the count of samples (ISO/IEC 14496-12, 8.8.8): without a key frame it cannot be decoded alone."""
+    """Return the sample count of the trun box (ISO/IEC 14496-12, 8.8.8).
+
+    A part without a key frame cannot be decoded alone, so its frames cannot be counted with ffmpeg.
+    """
     place = part.data.index(b"trun") + 8
     return int.from_bytes(part.data[place : place + 4], "big")
 
@@ -454,14 +457,14 @@ def test_pictures_in_another_order_are_not_torn_apart() -> None:
 
 
 def test_sound_that_comes_two_seconds_at_a_time_is_whole(tmp_path: Path) -> None:
-    """As recorders that write pictures and sound in turns send it; before any has come, it is not waited for longer."""
+    """Some recorders send two seconds of video and then two seconds of audio; the first audio is awaited no longer."""
     units: list[AccessUnit] = []
     for begin in range(0, 60, 20):
         units += [picture(index) for index in range(begin, begin + 20)]
         units += [sound(index) for index in range(begin * 5, begin * 5 + 100)]
     samples = heard(tmp_path, joined(made(units, builder(audio=ALAW))))
     whole = g711([sound(index) for index in range(300)])
-    assert 0 <= len(samples) - len(whole) <= 800  # a tenth of a second is no reason to cut
+    assert 0 <= len(samples) - len(whole) <= 800  # up to 0.1 s of shift is not corrected
     assert samples[-40_000:] == whole[-40_000:]
 
 

@@ -1,4 +1,4 @@
-"""RTP packets into access units, from what ffmpeg encodes and from what nobody should send."""
+"""RTP packets become access units: streams encoded by ffmpeg, and invalid packets."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_a_seam_on_a_picture_that_got_lost_is_told_with_the_next() -> None:
 
 def test_a_pps_takes_the_place_of_the_one_with_its_number() -> None:
     depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
-    sps, cavlc, cabac = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\xee\x3c"  # both number 0
+    sps, cavlc, cabac = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\xee\x3c"  # both PPS have the id 0
     sender = RtpSender("h264")
     for index, pps in enumerate((cavlc, cabac, cavlc)):
         depacketizer.push(sender.picture(index, (sps, pps)))

@@ -1,4 +1,4 @@
-"""The gateway against an RTSP server that is not ours, with its login and every codec we carry."""
+"""The gateway with GStreamer's RTSP server: logins and every supported codec."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_codec_that_is_not_carried_is_named_as_such(digest: str, gateway: Rtsp
 
 
 def hashes(text: str) -> dict[tuple[str, str], float]:
-    """(stream, hash of the packet) -> its time; what comes twice is left out."""
+    """Return the time of each packet by (stream, hash); hashes that occur twice are left out."""
     seen: dict[tuple[str, str], list[float]] = {}
     for packet in json.loads(text)["packets"]:
         if "pts_time" in packet:

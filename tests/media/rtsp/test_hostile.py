@@ -1,4 +1,4 @@
-"""Devices that mean harm, or are broken as if they did. Each must end in a typed problem, soon, for little."""
+"""Hostile or broken devices. Each must end in a typed problem, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Talk = Callable[[socket.socket], None]
 
 
 class RawServer:
-    """Whatever a test wants to say on a socket; counts who came."""
+    """A TCP server that calls `talk` for each connection and counts connections."""
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk

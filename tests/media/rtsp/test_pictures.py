@@ -1,4 +1,4 @@
-"""RTP packets, and what lies in them: key frames, parameter sets, sizes, by streams of real encoders."""
+"""Parsing of RTP packets: key frames, parameter sets and frame sizes, with streams of real encoders."""
 
 from __future__ import annotations
 

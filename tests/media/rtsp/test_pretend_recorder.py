@@ -1,4 +1,4 @@
-"""The gateway against the pretend recorder: times by the frame numbers in the picture, and its faults."""
+"""The gateway with the simulator: times checked by the frame numbers in the video, and faults."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def channel_with(recorder: Simulator, codec: str) -> int:
 
 
 def frame_number(gray: bytes, width: int, height: int) -> int:
-    """The simulator's own description of its picture: 20 cells in the top sixteenth."""
+    """Return the number that the simulator draws as 20 cells into the top sixteenth of each frame."""
     row = height // 32 * width
     cells = [gray[row + int((cell + 0.5) * width / 20)] > 128 for cell in range(20)]
     assert cells[:2] == [True, False]
@@ -126,7 +126,7 @@ def test_loss_and_corruption_are_survived_and_loss_is_counted(recorder: Simulato
     recorder.fault("corrupt", 10)
     until(lambda: feed.status().lost > 5)
     assert feed.status().state is FeedState.FLOWING
-    assert read(feed, "-c", "copy", "-f", "h264", seconds=8)  # of several key frames one comes through
+    assert read(feed, "-c", "copy", "-f", "h264", seconds=8)  # long enough for one undamaged key frame
 
 
 def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_channel: Open) -> None:

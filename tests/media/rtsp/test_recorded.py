@@ -1,6 +1,7 @@
-"""What senders that are not ours put on the wire, from the bytes of the connection to pictures that ffmpeg decodes.
+"""Recordings of foreign senders, from the bytes of the connection to frames that ffmpeg decodes.
 
-The truth is what ffmpeg takes out of the container that the sender read: every unit must be one of those, bit by bit.
+The reference is the stream that ffmpeg extracts from the file that the sender read: every unit must equal one of its
+units bit by bit.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def of_video(take: Recording) -> list[RtpPacket]:
 
 
 def kinds(take: Recording) -> set[str]:
-    """How the pictures lie in the packets (RFC 6184 section 5.2, RFC 7798 section 4.4)."""
+    """Return the packet types of the video (RFC 6184 section 5.2, RFC 7798 section 4.4)."""
     aggregate, fragment = (24, 28) if take.video.codec.name == "h264" else (48, 49)
     numbers = {unit_kind(take, packet.payload) for packet in of_video(take)}
     named = {aggregate: AGGREGATE, fragment: FRAGMENT}
@@ -66,13 +67,15 @@ def unit_kind(take: Recording, payload: bytes) -> int:
 
 
 def changed(take: Recording, change: Callable[[list[RtpPacket]], list[RtpPacket]]) -> Recording:
-    """With other video packets and no sound; each a batch of its own, so that nothing depends on what came together."""
+    """Return the recording with changed video packets and without audio; each packet is a batch, so that batches have
+    no influence.
+    """
     batches = tuple((packet,) for packet in change(of_video(take)))
     return replace(take, audio=None, batches=batches, reports=())
 
 
 def without_sets_in_band(take: Recording) -> Recording:
-    """Numbered anew, so that nothing is missing but the sets."""
+    """Remove the parameter sets from the packets, and renumber these so that no loss shows."""
     is_set = {7, 8} if take.video.codec.name == "h264" else {32, 33, 34}
 
     def change(packets: list[RtpPacket]) -> list[RtpPacket]:
@@ -89,7 +92,7 @@ def without_sets_in_band(take: Recording) -> Recording:
 
 
 def _taken_out(take: Recording, payload: bytes, out: set[int]) -> bytes:
-    """An aggregate without the units of these types; empty where nothing is left."""
+    """Return an aggregate without the units of these types; empty if no unit is left."""
     position = head = 1 if take.video.codec.name == "h264" else 2
     kept = b""
     while position < len(payload):
@@ -101,12 +104,12 @@ def _taken_out(take: Recording, payload: bytes, out: set[int]) -> bytes:
 
 
 def naming(take: Recording, sets: ParameterSets) -> Recording:
-    """The SDP names these."""
+    """Return the recording with these parameter sets in its SDP."""
     return replace(take, video=replace(take.video, sets=sets))
 
 
 def beginning(nal: bytes, packets: Sequence[RtpPacket]) -> int:
-    """The packet in which this unit begins; fragments leave its header away."""
+    """Return the index of the packet in which this unit begins; fragments omit the unit's header."""
     [at] = [at for at, packet in enumerate(packets) if nal[2:40] in packet.payload]
     return at
 
@@ -118,9 +121,9 @@ def assert_decodes_as(player: Player, wanted: Sequence[str], tmp_path: Path) -> 
 
 
 def places(viewers: Sequence[Viewer], truth: Film) -> list[int]:
-    """Which picture of the film each unit is. Fails for one that is none of them, bit by bit.
+    """Return the index of the film's frame for each unit. Fail if a unit equals none of them bit by bit.
 
-    Whoever comes late may have missed a message (SEI) that leads to the first picture, and cannot know of it.
+    A late viewer may have missed the SEI message before the first frame, so that frame may lack it.
     """
     assert len(set(truth.pictures)) == len(truth.pictures)
     found: list[int] = []
@@ -173,7 +176,7 @@ def test_the_sound_is_what_ffmpeg_took_out_from_the_first_picture_on(name: str, 
 
 @every_session
 def test_who_begins_late_begins_with_the_next_whole_key_frame(name: str) -> None:
-    """At whatever packet the first one is that is seen."""
+    """Tried for each packet as the first one that the viewer receives."""
     truth, whole = film(FILMS[name]), of_video(recording(name))
     begins = {key: beginning(truth.slices[key][0], whole) for key in truth.keys}
     for first in range(1, len(whole)):
@@ -222,7 +225,10 @@ def test_packets_in_another_order_make_no_other_pictures(name: str, seed: int) -
 
 
 def assert_exact_or_absent(name: str, order: list[int]) -> list[int]:
-    """Which pictures come out when the packets come in this order, some of them twice or not at all."""
+    """Play the packets in this order, some of them twice or not at all; return the indexes of the frames that come out.
+
+    Assert that these are in order, and that no undamaged frame after the first undamaged key frame is missing.
+    """
     truth, take = film(FILMS[name]), changed(recording(name), list)
     found = places(
         watched(replace(take, batches=tuple((replace(take.batches[at][0]),) for at in order)), Player()), truth
@@ -238,7 +244,7 @@ def assert_exact_or_absent(name: str, order: list[int]) -> list[int]:
 @pytest.mark.parametrize("jump_s", [-3600, 3, 3600, 23860])
 def test_a_jump_of_the_timestamps_is_bridged(name: str, jump_s: int, tmp_path: Path) -> None:
     truth, player = film(FILMS[name]), Player()
-    # Pictures that are shown before some that were sent earlier change places with these, where the jump is between.
+    # A jump between reordered B-frames would change their display order, so it lies at another frame there.
     first = 10 if name == "gstreamer-sets-in-sdp-only" else 12
 
     def change(packets: list[RtpPacket]) -> list[RtpPacket]:

@@ -1,4 +1,4 @@
-"""Replay lines and recorders that do not do what the specification says."""
+"""Replay connections to recorders that deviate from the specification."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def says_range(value: str) -> Callable[[Asked], bytes]:
     [
         ("clock=20261122T021258.5Z-", NIGHT_S - 1.75),
         ("clock=20261122T021258.5Z-20261122T030000Z;time=20261122T021300Z", NIGHT_S - 1.75),
-        ("clock=20261023T000000Z-", datetime(2026, 10, 23, tzinfo=UTC).timestamp()),  # the recording's beginning
+        ("clock=20261023T000000Z-", datetime(2026, 10, 23, tzinfo=UTC).timestamp()),  # the start of the recording
     ],
 )
 def test_what_is_not_stamped_begins_when_the_answer_says(
@@ -254,7 +254,7 @@ def test_two_lines_are_held_and_a_third_is_not_opened(gateway: RtspGateway, came
 
 
 def once_a_session(plays: list[Asked], asked: Asked) -> bytes:
-    """A device that plays from one time only in each session."""
+    """Answer PLAY like a device that allows only one PLAY per session."""
     is_second = any(before.writer is asked.writer for before in plays)
     plays.append(asked)
     return asked.reply("455 Method Not Valid in This State") if is_second else asked.camera.usual(asked)
@@ -294,7 +294,7 @@ def test_a_seek_after_which_nothing_comes_is_done_again_in_a_new_session(gateway
     line, first, second = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
     line.play(NIGHT_S, first)
     first.until_pictures(5)
-    line.play(NIGHT_S + 100, second)  # the camera answers, and has sent all it will send in this session
+    line.play(NIGHT_S + 100, second)  # the camera answers but sends nothing more in this session
     second.until_pictures(3)
     assert peer.connections == 2
     assert not second.errors
@@ -412,7 +412,7 @@ def test_a_seek_while_it_is_held_up_needs_no_new_session(gateway: RtspGateway, c
 
 
 def test_a_seek_without_replay_headers_is_a_pause_and_a_play(gateway: RtspGateway, camera: Start) -> None:
-    """RFC 2326, 10.5: without one, the present PLAY would be played to its end first."""
+    """RFC 2326, 10.5: without a PAUSE the device would first finish the present PLAY."""
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
     line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
     line.play(NIGHT_S, before)
@@ -421,7 +421,7 @@ def test_a_seek_without_replay_headers_is_a_pause_and_a_play(gateway: RtspGatewa
     after.until_pictures(3)
     methods = re.findall(r"^(PLAY|PAUSE) ", peer.received.decode(), re.MULTILINE)
     assert methods == ["PLAY", "PAUSE", "PLAY"]
-    assert peer.connections == 2  # one was refused, one plays
+    assert peer.connections == 2  # a refused one and the playing one
 
 
 def test_a_device_that_can_neither_seek_at_once_nor_pause_plays_in_a_new_session(

@@ -1,4 +1,4 @@
-"""Replay lines against GStreamer's ONVIF replay server, with its login."""
+"""Replay connections to GStreamer's ONVIF replay server, with its login."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_it_plays_from_the_key_frame_at_or_before_the_time(archive: str, gateway
     assert pictures[0].is_key
     assert NIGHT_S - 0.6 < (pictures[0].device_s or 0) <= NIGHT_S + 0.45
     steps = [later - earlier for earlier, later in pairwise(listener.times()[:30])]
-    assert steps[1:] == pytest.approx([0.1] * 28, abs=0.001)  # its first picture is cut at the time asked for
+    assert steps[1:] == pytest.approx([0.1] * 28, abs=0.001)  # GStreamer cuts the first frame at the requested time
     video, audio, sets, _ = listener.descriptions[0]
     assert (video.codec, video.width, video.height, audio, len(sets)) == ("h264", 320, 240, None, 2)
     line.close()
@@ -55,7 +55,7 @@ def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, ga
         first = listener.until_pictures(1)[0]
         took_ms.append(1000 * (listener.first_at_s - begun_s))
         assert first.is_key
-        assert asked_s - 1.01 <= (first.device_s or 0) <= asked_s + 0.001  # NTP fractions
+        assert asked_s - 1.01 <= (first.device_s or 0) <= asked_s + 0.001  # rounding of NTP fractions
         [shown_s] = times_in(listener)
         assert asked_s - 1.01 <= shown_s <= asked_s + 0.001
         told = len(before.units)

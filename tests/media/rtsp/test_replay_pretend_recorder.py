@@ -1,4 +1,4 @@
-"""Replay lines against the pretend recorder in every make; each picture's own time is read from the picture."""
+"""Replay connections to the simulator in every make; the time of each frame is read from the frame."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def source_of(recorder: Simulator, channel: int = 1) -> ReplaySource:
 
 
 def spans(recorder: Simulator, channel: int, days: int = 6) -> list[tuple[float, float]]:
-    """What it recorded in the last days, by its own word."""
+    """Return the spans of the last days from the simulator's control interface."""
     now_s = time.time()
     start, end = (
         datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (now_s - days * DAY_S, now_s)
@@ -136,7 +136,7 @@ def test_there_is_sound_where_the_channel_has_any(recorder: Simulator, gateway: 
     audio = listener.descriptions[0][1]
     assert audio is not None
     assert audio.codec == "pcm_alaw"
-    assert len(sounds) > 90  # of 40 ms each
+    assert len(sounds) > 90  # 40 ms each
     assert [later.ticks - earlier.ticks for earlier, later in pairwise(sounds)] == [320] * (len(sounds) - 1)
     line.close()
 
@@ -158,7 +158,7 @@ def test_two_are_played_at_once_and_a_third_is_refused(recorder: Simulator, gate
 
 def test_opening_takes_recorders_long_and_seeking_does_not(recorder: Simulator, gateway: RtspGateway) -> None:
     recorder.fault("replay_setup_delay", 1.6)
-    recorder.fault("replay_seek_delay", 0.8)  # longer than the gateway's looks are apart: it must not give up meanwhile
+    recorder.fault("replay_seek_delay", 0.8)  # longer than the gateway's check interval, which must not give up
     asked_s = spans(recorder, 1)[0][0] + 10
     line = gateway.open_replay(source_of(recorder))
     took_s = []

@@ -1,4 +1,4 @@
-"""Which packets answer a PLAY, where those of the position before are still arriving."""
+"""Finding the first packet of a new PLAY while packets of the old position still arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A device's description is read into checked values; ours is built from those alone."""
+"""A device's SDP is parsed into checked values; our SDP is built only from these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session with a camera: logins, refusals, silence, keep-alive."""
+"""RTSP sessions with a camera: logins, refusals, silence, keep-alive."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_refused_session_lowers_what_the_device_is_asked_for(camera: Cameras, 
         with pytest.raises(CameraBusy):
             gateway.open_feed(source(peer.uri(), token="more")).wait_described(5)
         assert peer.connections == connections, "the second time it is not even asked"
-    feeds[0].close()  # lingers, and makes room when the place is wanted
+    feeds[0].close()  # its session is kept for a while, but ends if its slot is needed
     feed = gateway.open_feed(source(peer.uri(), token="instead"))
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
     assert feeds[1].status().state is FeedState.FLOWING
@@ -221,4 +221,4 @@ def test_the_password_is_nowhere_to_be_seen(
     until_state(feed, FeedState.FAILED)
     seen = caplog.text + repr(feed) + feed.url + repr(feed.status()) + repr(vars(gateway))
     assert "canary" not in seen
-    assert "Y2FuYXJ5" not in seen  # its Base64
+    assert "Y2FuYXJ5" not in seen  # Base64 of "canary"

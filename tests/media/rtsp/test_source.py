@@ -1,4 +1,4 @@
-"""The shared source by itself: what it holds, whom it starts where, what a device may be asked for."""
+"""The shared source alone: held packets, the start of new takers, and the session budget of a device."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Taker:
 
 
 class Camera:
-    """Feeds a source by hand, 25 pictures a second."""
+    """Feeds a source by hand, 25 frames per second."""
 
     def __init__(self, *, names_sets: bool = True) -> None:
         self.clock = HandClock()
@@ -104,7 +104,7 @@ def test_parameter_sets_and_picture_may_come_apart() -> None:
     camera.picture(SLICE)
     taker = Taker()
     camera.source.attach(taker)
-    for payload in (SPS, PPS, IDR):  # one read each, the same picture
+    for payload in (SPS, PPS, IDR):  # one frame in three reads
         camera.source.on_packets([camera.packet(payload)])
     assert taker.payloads == [SPS, PPS, IDR]
 
@@ -219,7 +219,7 @@ def test_a_refusal_lowers_the_budget_and_one_more_is_tried_now_and_then() -> Non
     budget.refused_by_device("a")
     budget.give_back("a")
     assert not budget.try_take("a")
-    for _ in range(2):  # the device has room again
+    for _ in range(2):  # the device accepts sessions again
         clock.seconds += 11
         assert budget.try_take("a")
     clock.seconds += 11

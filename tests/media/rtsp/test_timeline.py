@@ -1,4 +1,4 @@
-"""Device time on our clock: hours of drift, bursts, jitter, jumps, lying reports."""
+"""Device time on our clock: hours of drift, bursts, jitter, jumps and false reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MASK = 0xFFFFFFFF
 
 
 class Device:
-    """Sends pictures; its clock runs `ppm` fast, the network delays each by something."""
+    """Sends frames; its clock runs `ppm` fast, and the network delays each frame by a given time."""
 
     def __init__(self, clock: TrackClock, *, ppm: float = 0.0, fps: float = 25.0, rate: int = RATE) -> None:
         self.clock = clock
@@ -78,7 +78,7 @@ def test_what_a_device_held_in_memory_and_sends_at_once_is_older_than_its_arriva
 def test_a_network_pause_does_not_move_what_comes_after() -> None:
     device = Device(TrackClock(RATE))
     for number in range(2000):
-        in_pause = 500 <= number < 600  # four seconds arrive at the end of them, at once
+        in_pause = 500 <= number < 600  # these four seconds arrive together at their end
         device.send((600 - number) / 25 if in_pause else 0.0)
     captured_s, place_s = device.placed[-1]
     assert device.clock.arrived_s_of(place_s) == pytest.approx(captured_s, abs=0.05)

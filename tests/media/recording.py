@@ -149,7 +149,7 @@ def picture_numbers(packets: Sequence[RtpPacket]) -> list[int]:
     return [order.index(packet.timestamp) for packet in packets]
 
 
-def untouched_pictures(packets: Sequence[RtpPacket], order: Sequence[int]) -> set[int]:
+def undamaged_frames(packets: Sequence[RtpPacket], order: Sequence[int]) -> set[int]:
     """Return the frames that must come out if the packets arrive in this order, some of them twice or not at all.
 
     The packets of such a frame arrive in sequence, directly after the last packet of the frame before: a packet lost

@@ -49,7 +49,7 @@ def frame_number(gray: bytes, width: int, height: int) -> int:
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
-def test_the_wall_time_of_each_picture_is_when_the_camera_sent_it(
+def test_the_wall_time_of_each_frame_is_when_the_camera_sent_it(
     recorder: Simulator, open_channel: Open, codec: str
 ) -> None:
     channel = channel_with(recorder, codec)
@@ -87,7 +87,7 @@ def test_the_wall_time_of_each_picture_is_when_the_camera_sent_it(
         ("drop_connections", True, "camera_unreachable"),
     ],
 )
-def test_a_fault_at_the_start_has_its_code(
+def test_a_fault_at_the_start_is_reported_with_its_code(
     recorder: Simulator, open_channel: Open, fault: str, value: object, code: str
 ) -> None:
     recorder.fault(fault, value)
@@ -110,7 +110,7 @@ def test_a_fault_in_mid_stream_fails_the_feed_and_a_new_one_plays_again(
     assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED).problem is None
 
 
-def test_a_stream_without_key_frames_waits_and_starts_with_the_first(recorder: Simulator, open_channel: Open) -> None:
+def test_a_stream_without_key_frames_starts_with_the_first_one(recorder: Simulator, open_channel: Open) -> None:
     recorder.fault("no_key_frames")
     feed = open_channel(2, "sub")
     until(lambda: feed.status().packets > 20, 15)
@@ -140,6 +140,6 @@ def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_cha
 
 
 @pytest.mark.parametrize("way", ["SHA-256", "both", "MD5"])
-def test_its_digests_are_answered(recorder: Simulator, open_channel: Open, way: str) -> None:
+def test_every_digest_algorithm_of_the_simulator_works(recorder: Simulator, open_channel: Open, way: str) -> None:
     recorder.fault("digest_algorithm", way)
     assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED, timeout_s=15).problem is None

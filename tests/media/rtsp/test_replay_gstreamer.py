@@ -30,7 +30,7 @@ def archive() -> Iterator[str]:
         process.stdin.close()
 
 
-def test_it_plays_from_the_key_frame_at_or_before_the_time(archive: str, gateway: RtspGateway) -> None:
+def test_gstreamer_plays_from_the_key_frame_at_or_before_the_time(archive: str, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(recording(archive)), Listener()
     line.play(NIGHT_S + 0.45, listener)
     pictures = listener.until_pictures(30)
@@ -43,7 +43,7 @@ def test_it_plays_from_the_key_frame_at_or_before_the_time(archive: str, gateway
     line.close()
 
 
-def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, gateway: RtspGateway) -> None:
+def test_twenty_seeks_in_one_session_reach_the_requested_time(archive: str, gateway: RtspGateway) -> None:
     line = gateway.open_replay(recording(archive))
     took_ms = []
     before = Listener()
@@ -68,7 +68,7 @@ def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, ga
     line.close()
 
 
-def test_it_sends_faster_than_time_and_can_be_held_back(archive: str, gateway: RtspGateway) -> None:
+def test_gstreamer_sends_faster_than_real_time_and_can_pause(archive: str, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(recording(archive)), Listener()
     line.play(NIGHT_S, listener)
     listener.until_pictures(60, 4)
@@ -87,7 +87,7 @@ def test_it_sends_faster_than_time_and_can_be_held_back(archive: str, gateway: R
     line.close()
 
 
-def test_it_ends_where_it_was_told_to(archive: str, gateway: RtspGateway) -> None:
+def test_gstreamer_ends_at_the_requested_end(archive: str, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(recording(archive)), Listener()
     line.play(NIGHT_S, listener, end_device_s=NIGHT_S + 3)
     until(lambda: listener.ends)

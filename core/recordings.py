@@ -177,9 +177,9 @@ class ReplaySource:
 class ReplayAbilities:
     """Replay abilities that a recorder has shown; None for those that it has not shown yet.
 
-    `method`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua", "hikvision"; "" before
-    the first replay. `seeks_in_session`: it accepts another PLAY in an open session. `has_times`: its packets carry the
-    device's time. `beats_real_time`: it sends faster than real time on request (Rate-Control: no).
+    `method`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua", "hikvision"; ""
+    before the first replay. `seeks_in_session`: it accepts another PLAY in an open session. `has_times`: its packets
+    carry the device's time. `beats_real_time`: it sends faster than real time on request (Rate-Control: no).
     """
 
     method: str = ""

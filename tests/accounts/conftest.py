@@ -1,4 +1,4 @@
-"""The real account manager over a real SQLite file; only its clock is moved by hand, and its hashes are cheap."""
+"""The real account manager over a real SQLite file, with a clock that the test moves and cheap hashes."""
 
 from __future__ import annotations
 

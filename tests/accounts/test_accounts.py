@@ -1,4 +1,4 @@
-"""Accounts: made, logged in, limited, ended; against SQLite."""
+"""Accounts: creation, login, limits and the end of logins; over SQLite."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def admin(accounts: AccountManager) -> int:
     return accounts.create_first("Anna", GOOD).id
 
 
-def test_without_an_account_there_is_none_and_the_choice_is_remembered(accounts: AccountManager) -> None:
+def test_the_choice_to_postpone_accounts_is_stored(accounts: AccountManager) -> None:
     assert not accounts.has_accounts()
     assert not accounts.is_postponed()
     accounts.postpone()
@@ -38,7 +38,7 @@ def test_without_an_account_there_is_none_and_the_choice_is_remembered(accounts:
     assert accounts.is_postponed()
 
 
-def test_the_first_account_is_an_admin_and_made_once_even_by_two_at_a_time(accounts: AccountManager) -> None:
+def test_the_first_account_is_an_admin_and_is_created_only_once(accounts: AccountManager) -> None:
     outcomes: list[object] = []
 
     def make(name: str) -> None:
@@ -68,7 +68,7 @@ def test_the_first_account_is_an_admin_and_made_once_even_by_two_at_a_time(accou
         "x" * 257,
     ],
 )
-def test_a_password_that_anybody_would_try_is_refused(accounts: AccountManager, password: str) -> None:
+def test_a_common_password_is_refused(accounts: AccountManager, password: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         accounts.create_first("Anna", Secret(password))
     assert [item.field for item in refused.value.errors] == ["password"]
@@ -79,7 +79,7 @@ def test_a_password_that_anybody_would_try_is_refused(accounts: AccountManager, 
 @pytest.mark.parametrize(
     "password", ["correct horse battery", "überlange Straßenbahn", "канарейка поёт утром", "kH7$gq2!vbN4"]
 )
-def test_a_good_password_is_taken(password: str) -> None:
+def test_a_good_password_is_accepted(password: str) -> None:
     check_password(Secret(password))
 
 
@@ -112,9 +112,7 @@ def test_a_login_gives_a_new_session_and_ends_at_logout(accounts: AccountManager
     assert [item.address for item in accounts.sessions()] == ["192.168.1.7"]
 
 
-def test_a_wrong_password_an_unknown_name_and_a_disabled_account_are_told_alike(
-    accounts: AccountManager, admin: int
-) -> None:
+def test_all_failed_logins_raise_the_same_error(accounts: AccountManager, admin: int) -> None:
     user = accounts.add_user(UserDraft("Ben", OTHER, Role.VIEWER))
     accounts.change_user(user.id, UserChange(disabled=True))
     told = set()
@@ -125,7 +123,7 @@ def test_a_wrong_password_an_unknown_name_and_a_disabled_account_are_told_alike(
     assert len(told) == 1
 
 
-def test_who_guesses_has_to_wait_and_a_neighbour_has_not(accounts: AccountManager, admin: int) -> None:
+def test_an_address_that_guesses_has_to_wait_and_its_neighbour_does_not(accounts: AccountManager, admin: int) -> None:
     for _ in range(5):
         with pytest.raises(NotLoggedIn):
             accounts.log_in("Anna", OTHER, HERE)
@@ -152,7 +150,7 @@ def test_many_addresses_that_try_one_name_are_stopped(accounts: AccountManager, 
         accounts.log_in("Anna", OTHER, Visitor("10.9.9.9"))
 
 
-def test_only_two_hashes_are_made_side_by_side() -> None:
+def test_only_two_hashes_run_at_a_time() -> None:
     running, most, lock = 0, 0, threading.Lock()
 
     class Slow:
@@ -185,7 +183,7 @@ def test_only_two_hashes_are_made_side_by_side() -> None:
     ],
     ids=["password", "role", "disabled", "cameras"],
 )
-def test_what_changes_a_user_ends_the_users_logins_at_once(
+def test_a_change_of_rights_or_password_ends_the_logins_immediately(
     accounts: AccountManager, admin: int, change: UserChange
 ) -> None:
     user = accounts.add_user(UserDraft("Ben", GOOD, Role.VIEWER))
@@ -200,7 +198,7 @@ def test_what_changes_a_user_ends_the_users_logins_at_once(
     assert accounts.principal_of_session(own) is not None
 
 
-def test_a_changed_name_leaves_the_login(accounts: AccountManager, admin: int) -> None:
+def test_a_changed_name_keeps_the_login(accounts: AccountManager, admin: int) -> None:
     token, _ = accounts.log_in("Anna", GOOD, HERE)
     accounts.change_user(admin, UserChange(name="Anne"))
     principal = accounts.principal_of_session(token)
@@ -208,7 +206,7 @@ def test_a_changed_name_leaves_the_login(accounts: AccountManager, admin: int) -
     assert principal.name == "Anne"
 
 
-def test_ones_own_password_needs_the_old_one_and_ends_the_other_logins(accounts: AccountManager, admin: int) -> None:
+def test_a_password_change_needs_the_old_one_and_ends_other_logins(accounts: AccountManager, admin: int) -> None:
     elsewhere, _ = accounts.log_in("Anna", GOOD, HERE)
     here, principal = accounts.log_in("Anna", GOOD, HERE)
     with pytest.raises(InvalidRequest) as refused:
@@ -221,7 +219,7 @@ def test_ones_own_password_needs_the_old_one_and_ends_the_other_logins(accounts:
     accounts.log_in("Anna", OTHER, HERE)
 
 
-def test_the_last_admin_stays(accounts: AccountManager, admin: int) -> None:
+def test_the_last_admin_cannot_be_removed_or_limited(accounts: AccountManager, admin: int) -> None:
     accounts.add_user(UserDraft("Ben", GOOD, Role.OPERATOR))
     for change in (UserChange(role=Role.OPERATOR), UserChange(disabled=True)):
         with pytest.raises(Conflict) as refused:
@@ -236,7 +234,7 @@ def test_the_last_admin_stays(accounts: AccountManager, admin: int) -> None:
     assert [user.name for user in accounts.users()] == ["Ben", second.name]
 
 
-def test_a_login_ends_when_it_is_not_used_and_in_any_case_after_a_month(
+def test_a_login_ends_if_unused_and_always_after_a_month(
     accounts: AccountManager, admin: int, clock: HandClock
 ) -> None:
     unused, _ = accounts.log_in("Anna", GOOD, HERE)
@@ -250,7 +248,7 @@ def test_a_login_ends_when_it_is_not_used_and_in_any_case_after_a_month(
     assert accounts.sessions() == []
 
 
-def test_a_user_disabled_from_outside_is_out_within_a_second(
+def test_a_user_disabled_by_another_process_is_out_within_a_second(
     accounts: AccountManager, admin: int, clock: HandClock, database: Database, settings: Settings
 ) -> None:
     ben = accounts.add_user(UserDraft("Ben", GOOD, Role.VIEWER))
@@ -264,7 +262,7 @@ def test_a_user_disabled_from_outside_is_out_within_a_second(
     assert accounts.principal_of_session(token) is None
 
 
-def test_a_token_is_shown_once_works_until_it_runs_out_and_can_do_no_more_than_its_owner(
+def test_a_token_expires_and_has_at_most_the_rights_of_its_owner(
     accounts: AccountManager, admin: int, clock: HandClock
 ) -> None:
     second = accounts.add_user(UserDraft("Ben", GOOD, Role.ADMIN))
@@ -293,7 +291,7 @@ def test_a_token_is_shown_once_works_until_it_runs_out_and_can_do_no_more_than_i
     assert accounts.principal_of_token(token) is None
 
 
-def test_a_removed_token_and_a_removed_user_end_at_once(accounts: AccountManager, admin: int) -> None:
+def test_removed_tokens_and_users_lose_access_immediately(accounts: AccountManager, admin: int) -> None:
     second = accounts.add_user(UserDraft("Ben", GOOD, Role.ADMIN))
     session, principal = accounts.log_in("Ben", GOOD, HERE)
     token, kept = accounts.add_token(principal, TokenDraft("one", Role.VIEWER, EVERYTHING, None))
@@ -315,12 +313,12 @@ def test_a_removed_token_and_a_removed_user_end_at_once(accounts: AccountManager
 @pytest.mark.parametrize(
     "token", ["", "x" * 43, TOKEN_PREFIX, TOKEN_PREFIX + "y" * 43, "x" * 5000, "ü" * 43, "\x00" * 43]
 )
-def test_an_invented_token_is_nobody(accounts: AccountManager, admin: int, token: str) -> None:
+def test_an_invented_token_has_no_principal(accounts: AccountManager, admin: int, token: str) -> None:
     assert accounts.principal_of_session(token) is None
     assert accounts.principal_of_token(token) is None
 
 
-def test_nothing_that_opens_a_door_is_in_the_database(
+def test_the_database_holds_no_usable_credential(
     accounts: AccountManager, admin: int, settings: Settings, database: Database
 ) -> None:
     session, principal = accounts.log_in("Anna", GOOD, HERE)
@@ -332,7 +330,7 @@ def test_nothing_that_opens_a_door_is_in_the_database(
     assert any(b"$argon2id$" in content for content in files)
 
 
-def test_a_scope_that_cannot_be_read_allows_nothing(accounts: AccountManager, admin: int, database: Database) -> None:
+def test_an_unreadable_scope_allows_nothing(accounts: AccountManager, admin: int, database: Database) -> None:
     ben = accounts.add_user(UserDraft("Ben", GOOD, Role.VIEWER, Scope({1: None})))
     for broken in ("[]", "{", '{"a": 1}', "7"):
         with database.write() as session:
@@ -342,7 +340,7 @@ def test_a_scope_that_cannot_be_read_allows_nothing(accounts: AccountManager, ad
         assert not scope.has_camera(1)
 
 
-def test_the_audit_log_is_one_json_object_a_line_whatever_the_text(tmp_path: Path, clock: HandClock) -> None:
+def test_the_audit_log_is_one_json_object_per_line_for_any_text(tmp_path: Path, clock: HandClock) -> None:
     audit = AuditLog(tmp_path / "logs", clock)
     audit.write("before it is open", who="x", kind="local", address="::1")
     audit.start()

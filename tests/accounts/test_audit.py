@@ -1,4 +1,4 @@
-"""The audit log under those who would fill it."""
+"""The audit log under floods of failed logins and repeated requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _lines(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
-def test_strangers_push_nothing_out_however_often_they_fail(
+def test_failed_logins_push_no_line_out_of_the_audit_log(
     tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_module, "_MAX_BYTES", 20_000)
@@ -34,7 +34,7 @@ def test_strangers_push_nothing_out_however_often_they_fail(
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 50_000
 
 
-def test_of_many_failures_a_minute_some_are_told_and_the_others_counted(tmp_path: Path, clock: HandClock) -> None:
+def test_some_failures_a_minute_are_logged_and_the_others_counted(tmp_path: Path, clock: HandClock) -> None:
     audit = AuditLog(tmp_path, clock)
     audit.start()
     for minute in range(2):
@@ -48,7 +48,7 @@ def test_of_many_failures_a_minute_some_are_told_and_the_others_counted(tmp_path
     assert [line["count"] for line in lines if line["action"] == "left_out"] == [970, 970]
 
 
-def test_what_is_left_out_is_told_at_the_end(tmp_path: Path, clock: HandClock) -> None:
+def test_the_count_of_unlogged_failures_is_written_at_stop(tmp_path: Path, clock: HandClock) -> None:
     audit = AuditLog(tmp_path, clock)
     audit.start()
     for _ in range(31):
@@ -57,7 +57,7 @@ def test_what_is_left_out_is_told_at_the_end(tmp_path: Path, clock: HandClock) -
     assert _lines(tmp_path, STRANGERS_FILE)[-1]["count"] == 1
 
 
-def test_a_login_that_succeeds_is_told_among_what_people_did(tmp_path: Path, clock: HandClock) -> None:
+def test_a_successful_login_is_in_the_main_log(tmp_path: Path, clock: HandClock) -> None:
     audit = AuditLog(tmp_path, clock)
     audit.start()
     audit.write("log_in", who="Anna", kind="nobody", address="10.0.0.9")
@@ -65,7 +65,7 @@ def test_a_login_that_succeeds_is_told_among_what_people_did(tmp_path: Path, clo
     assert [line["who"] for line in _lines(tmp_path, AUDIT_FILE)] == ["Anna"]
 
 
-def test_what_comes_again_and_again_is_told_once_a_minute_with_how_often(tmp_path: Path, clock: HandClock) -> None:
+def test_repeated_actions_are_logged_once_a_minute_with_their_count(tmp_path: Path, clock: HandClock) -> None:
     audit = AuditLog(tmp_path, clock)
     audit.start()
     for _ in range(3):
@@ -87,9 +87,7 @@ def test_what_comes_again_and_again_is_told_once_a_minute_with_how_often(tmp_pat
     ]
 
 
-def test_what_is_watched_again_and_again_is_told_once_a_minute_for_each_stream(
-    tmp_path: Path, clock: HandClock
-) -> None:
+def test_repeated_watching_is_logged_once_a_minute_for_each_stream(tmp_path: Path, clock: HandClock) -> None:
     audit = AuditLog(tmp_path, clock)
     audit.start()
     for _ in range(3):

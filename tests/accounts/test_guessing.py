@@ -1,4 +1,4 @@
-"""Guessing at passwords: counted before the slow work, by network, and without locking the owner out."""
+"""Limits on password guesses: counted before the slow hash, per network, and without a lock-out of the owner."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def admin(accounts: AccountManager) -> int:
 
 
 class CountingHasher(PasswordHasher):
-    """Cheap, counts what costs, and can take its time."""
+    """A cheap hasher that counts hashes and verifications, each delayed by `takes_s`."""
 
     def __init__(self, takes_s: float = 0.0) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
@@ -51,15 +51,15 @@ class CountingHasher(PasswordHasher):
         return super().verify(hash, password)
 
 
-def _side_by_side(count: int, ask: object) -> Counter[str]:
-    """The codes of the errors of so many calls at once; "" for one that succeeded."""
+def _concurrently(count: int, ask: object) -> Counter[str]:
+    """Make `count` concurrent calls and count their error codes; "" stands for success."""
     codes: list[str] = []
     begin = threading.Barrier(count)
 
     def call(number: int) -> None:
         begin.wait()
         try:
-            ask(number)  # type: ignore[operator] # a function of a test's own
+            ask(number)  # type: ignore[operator] # a function of the test
             codes.append("")
         except AppError as error:
             codes.append(error.code)
@@ -72,7 +72,7 @@ def _side_by_side(count: int, ask: object) -> Counter[str]:
     return Counter(codes)
 
 
-def test_many_guesses_at_once_are_no_more_than_one_after_the_other(
+def test_concurrent_guesses_have_the_same_limit_as_sequential_ones(
     database: Database, settings: Settings, clock: HandClock
 ) -> None:
     hasher = CountingHasher(takes_s=0.02)
@@ -80,26 +80,26 @@ def test_many_guesses_at_once_are_no_more_than_one_after_the_other(
     manager.start()
     manager.create_first("Anna", GOOD)
     hasher.made = 0
-    codes = _side_by_side(40, lambda _: manager.log_in("Anna", OTHER, HERE))
+    codes = _concurrently(40, lambda _: manager.log_in("Anna", OTHER, HERE))
     assert codes == {"login_failed": 5, "too_many_logins": 35}
     assert hasher.made == 5
-    many_names = _side_by_side(40, lambda number: manager.log_in(f"name{number}", OTHER, Visitor("10.0.0.1")))
+    many_names = _concurrently(40, lambda number: manager.log_in(f"name{number}", OTHER, Visitor("10.0.0.1")))
     assert many_names["login_failed"] == 20
-    many_places = _side_by_side(80, lambda number: manager.log_in("Ben", OTHER, Visitor(f"10.1.{number}.1")))
+    many_places = _concurrently(80, lambda number: manager.log_in("Ben", OTHER, Visitor(f"10.1.{number}.1")))
     assert many_places["login_failed"] == 50
     manager.stop()
 
 
-def test_many_guesses_at_ones_old_password_at_once_are_limited_too(accounts: AccountManager, admin: int) -> None:
+def test_concurrent_guesses_at_the_old_password_are_limited_too(accounts: AccountManager, admin: int) -> None:
     _, who = accounts.log_in("Anna", GOOD, HERE)
-    codes = _side_by_side(20, lambda _: accounts.change_own_password(who, OTHER, OTHER, HERE))
+    codes = _concurrently(20, lambda _: accounts.change_own_password(who, OTHER, OTHER, HERE))
     assert codes == {"invalid_request": 5, "too_many_logins": 15}
 
 
-def test_logins_that_succeed_are_not_counted_however_many(accounts: AccountManager, admin: int) -> None:
+def test_successful_logins_never_count(accounts: AccountManager, admin: int) -> None:
     for _ in range(60):
         accounts.log_in("Anna", GOOD, HERE)
-    assert _side_by_side(5, lambda _: accounts.log_in("Anna", GOOD, HERE)) == {"": 5}
+    assert _concurrently(5, lambda _: accounts.log_in("Anna", GOOD, HERE)) == {"": 5}
     _, who = accounts.log_in("Anna", GOOD, HERE)
     for _ in range(4):
         with pytest.raises(InvalidRequest):
@@ -107,7 +107,7 @@ def test_logins_that_succeed_are_not_counted_however_many(accounts: AccountManag
     accounts.change_own_password(who, GOOD, OTHER, HERE)
 
 
-def test_who_has_a_whole_ipv6_network_has_one_try_at_it(accounts: AccountManager, admin: int) -> None:
+def test_addresses_of_one_ipv6_network_share_a_limit(accounts: AccountManager, admin: int) -> None:
     for number in range(5):
         with pytest.raises(NotLoggedIn):
             accounts.log_in("Anna", OTHER, Visitor(f"2001:db8:1:2:{number}::1"))
@@ -131,7 +131,7 @@ def test_an_address_counts_as_its_network(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
-def test_strangers_who_guess_at_an_account_do_not_lock_out_where_its_owner_has_been(
+def test_guesses_from_elsewhere_do_not_lock_the_owner_out(
     accounts: AccountManager, admin: int, database: Database, settings: Settings, clock: HandClock
 ) -> None:
     accounts.log_in("Anna", GOOD, HERE)
@@ -149,7 +149,7 @@ def test_strangers_who_guess_at_an_account_do_not_lock_out_where_its_owner_has_b
     restarted.start()
     guess(restarted)
     restarted.log_in("Anna", GOOD, HERE)
-    for _ in range(5):  # it may guess no more than anybody else
+    for _ in range(5):  # the limit of address and account together holds for the owner too
         with pytest.raises(NotLoggedIn):
             restarted.log_in("Anna", OTHER, HERE)
     with pytest.raises(LimitReached):
@@ -157,7 +157,7 @@ def test_strangers_who_guess_at_an_account_do_not_lock_out_where_its_owner_has_b
     restarted.stop()
 
 
-def test_the_first_unknown_name_costs_what_every_name_costs(
+def test_an_unknown_name_costs_one_hash_from_the_first_try_on(
     database: Database, settings: Settings, clock: HandClock
 ) -> None:
     hasher = CountingHasher()
@@ -175,7 +175,7 @@ def test_the_first_unknown_name_costs_what_every_name_costs(
 def test_an_unknown_name_takes_as_long_as_a_wrong_password(
     database: Database, settings: Settings, clock: HandClock
 ) -> None:
-    manager = AccountManager(database, settings, clock)  # with real hashes
+    manager = AccountManager(database, settings, clock)  # with hashes of the real cost
     manager.start()
     manager.create_first("Anna", GOOD)
 
@@ -185,7 +185,8 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(
             manager.log_in(name, OTHER, Visitor(f"10.0.{number}.1"))
         return time.perf_counter() - began_s
 
-    took = [(took_s("Nobody", number), took_s("Anna", number)) for number in range(9)]  # in turn: the machine is shared
+    # Both names in turn, so that other load on the machine affects both alike.
+    took = [(took_s("Nobody", number), took_s("Anna", number)) for number in range(9)]
     manager.stop()
     unknown, known = (statistics.median(each) for each in zip(*took, strict=True))
     assert 0.6 < unknown / known < 1.6

@@ -1,4 +1,4 @@
-"""What happens between reading a password and acting on it; and nothing is half done."""
+"""Changes between the check of a password and the action that follows; no change is half done."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HERE = Visitor("192.168.1.7", "Firefox")
 
 
 class InterruptedHasher(PasswordHasher):
-    """Something happens while a password is looked at, or made a hash of; once."""
+    """A hasher that calls `meanwhile` once, during the next verification or hash."""
 
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
@@ -61,7 +61,7 @@ def hasher() -> InterruptedHasher:
 def slow(
     accounts: AccountManager, database: Database, settings: Settings, clock: HandClock, hasher: InterruptedHasher
 ) -> Iterator[AccountManager]:
-    """Another face of the same accounts, as the command line is."""
+    """A second manager over the same database, like that of the command line."""
     accounts.create_first("Anna", GOOD)
     accounts.add_user(UserDraft("Ben", GOOD, Role.REVIEWER))
     manager = AccountManager(database, settings, clock, passwords=Passwords(hasher))
@@ -89,7 +89,7 @@ def test_a_login_with_the_old_password_does_not_outlive_its_change(
             accounts.log_in("Ben", GOOD, HERE)
 
 
-def test_two_logins_that_both_renew_the_hash_both_succeed(
+def test_two_concurrent_logins_that_renew_the_hash_both_succeed(
     accounts: AccountManager, slow: AccountManager, hasher: InterruptedHasher
 ) -> None:
     hasher.is_outdated = True
@@ -98,7 +98,7 @@ def test_two_logins_that_both_renew_the_hash_both_succeed(
     assert len(accounts.sessions()) == 2
 
 
-def test_of_two_changes_of_ones_own_password_the_second_knows_no_old_one_any_more(
+def test_the_second_of_two_password_changes_has_a_wrong_old_password(
     accounts: AccountManager, slow: AccountManager, hasher: InterruptedHasher
 ) -> None:
     _, who = slow.log_in("Ben", GOOD, HERE)
@@ -110,7 +110,7 @@ def test_of_two_changes_of_ones_own_password_the_second_knows_no_old_one_any_mor
     accounts.log_in("Ben", OTHER, HERE)
 
 
-def test_a_change_for_which_no_hash_can_be_made_now_changes_nothing(
+def test_a_change_without_a_free_slot_for_its_hash_changes_nothing(
     accounts: AccountManager, slow: AccountManager, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, _ = accounts.log_in("Ben", GOOD, HERE)
@@ -131,7 +131,7 @@ def test_a_change_for_which_no_hash_can_be_made_now_changes_nothing(
     assert accounts.principal_of_session(token) is None
 
 
-def test_two_changes_at_once_do_not_make_an_admin_who_is_limited(
+def test_concurrent_changes_do_not_make_a_limited_admin(
     accounts: AccountManager, slow: AccountManager, hasher: InterruptedHasher
 ) -> None:
     hasher.meanwhile = lambda: accounts.change_user(2, UserChange(role=Role.ADMIN))
@@ -144,7 +144,7 @@ def test_two_changes_at_once_do_not_make_an_admin_who_is_limited(
 
 
 @pytest.mark.parametrize("what", ["disable", "password", "remove", "expire"])
-def test_what_ended_on_the_command_line_or_ran_out_is_told_to_who_ends_what_runs(
+def test_logins_ended_elsewhere_or_expired_are_reported_to_listeners(
     accounts: AccountManager, slow: AccountManager, clock: HandClock, what: str
 ) -> None:
     admin, _ = accounts.log_in("Anna", GOOD, HERE)

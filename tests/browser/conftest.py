@@ -1,4 +1,4 @@
-"""A real Chromium, the real app, a pretend recorder: what a person would see."""
+"""A real Chromium with the real app and a simulated recorder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.browser.recordings import ROWS, wait
 from tests.browser.watching import Watched
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 
-# Tells the test of everything that the content security policy refused.
+# Reports every violation of the content security policy in the console.
 _REPORT_VIOLATIONS = """
 addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
@@ -32,7 +32,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def recorder() -> Iterator[Recorder]:
-    """Eight channels: 2, 4 and so on have an H.265 main stream, 6, 7 and 8 are dead, each in its own way."""
+    """A recorder with eight channels: even ones have an H.265 main stream; 6, 7 and 8 are dead, each in another way."""
     with running_recorder("--channels", "8", "--profile", "small") as running:
         yield running
 
@@ -60,13 +60,13 @@ def sixteen() -> Iterator[Recorder]:
 
 @pytest.fixture(scope="module")
 def wall_id(app: App, sixteen: Recorder) -> int:
-    """The recorder with sixteen channels, as a camera."""
+    """Return the camera id of the recorder with sixteen channels."""
     return app.add_camera(sixteen, name="Garage")
 
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
-    """Opens pages in contexts of their own; at the end none of them may have complained."""
+    """Return a function that opens pages in separate contexts; an error in any page's console fails the test."""
     contexts: list[BrowserContext] = []
     pages: list[Watched] = []
 

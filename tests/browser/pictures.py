@@ -1,4 +1,4 @@
-"""Reads the picture itself: the recorder writes each frame's number into its top sixteenth, in black and white."""
+"""Reads the frames on screen: the simulator draws each frame's number into its top sixteenth, in black and white."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
 
 
 def read_frames(page: Page, count: int) -> list[tuple[int, float, str]]:
-    """The next `count` pictures on screen: frame number (-1: unreadable), epoch ms, what the page says it is behind."""
+    """Return the next `count` frames on screen: (number or -1 if unreadable, epoch ms, the page's own delay text)."""
     return [(number, at_ms, behind) for number, at_ms, behind in page.evaluate(READ_FRAMES, count)]
 
 
 def assert_pictures_move(page: Page, timeout_s: float = 10) -> None:
-    """Different readable frame numbers follow each other; right after a loss they may need a key frame first."""
+    """Assert that readable frame numbers change within `timeout_s`; after a loss the decoder may need a key frame."""
     deadline = time.monotonic() + timeout_s
     while True:
         numbers = [number for number, _, _ in read_frames(page, 12)]
@@ -42,7 +42,7 @@ def wait_playing(page: Page, timeout_s: float = 30) -> None:
 
 
 def read_number(page: Page) -> int:
-    """The number of the picture that is on screen now, moving or not; -1 where none can be read."""
+    """Return the number of the frame on screen, playing or paused; -1 if it is unreadable."""
     number: int = page.evaluate(
         """() => {
           const video = document.querySelector('live-player [data-part=video]');
@@ -59,10 +59,10 @@ def read_number(page: Page) -> int:
 
 
 def assert_close_behind(page: Page, timing: dict[str, Any], limit_s: float = 0.5, within_s: float = 30) -> None:
-    """The pictures on screen are nearly the present: for a dozen in a row, at some time within `within_s`.
+    """Assert that the median delay of a dozen frames in a row falls below `limit_s` at some time within `within_s`.
 
-    Read anew rather than once with a wide limit: a busy machine holds pictures up for a moment, a player that keeps
-    its distance does so all the time. On a quiet machine it is 0.25 s.
+    Repeated measurements instead of a wide limit: a busy machine delays frames for a moment, a faulty player delays
+    them all the time. On a quiet machine the delay is 0.25 s.
     """
     deadline = time.monotonic() + within_s
     medians: list[float] = []
@@ -74,7 +74,7 @@ def assert_close_behind(page: Page, timing: dict[str, Any], limit_s: float = 0.5
 
 
 def assert_moves_again(page: Page, standing: int, within_s: float) -> None:
-    """Another picture than `standing` is on screen in time, and plays."""
+    """Assert that a frame other than `standing` appears within `within_s` and that the player plays."""
     deadline = time.monotonic() + within_s
     while (number := read_number(page)) in {standing, -1}:
         assert time.monotonic() < deadline, f"the picture is still {number}"

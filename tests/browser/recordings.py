@@ -1,4 +1,4 @@
-"""What tests of the recordings page share: clicks at a time, and what the player's tests share as well."""
+"""Helpers of the recordings page's tests: positions and clicks on the timeline."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["BURNT", "GOP_S", "MODAL_PLAYING", "PLAYING", "ROWS", "SEEN", "burnt_
 MODAL_PLAYING = "#modal-player [data-part=stage][data-phase=playing]"
 GOP_S = 1.0
 
-# The same of what is seen: while a player waits, that is its last picture. Null where there is none.
+# The time in the visible frame: while the player waits, its frozen last frame. Null if there is none.
 SEEN = f"({BURNT})('player', true)"
 ROWS = "document.querySelector('recording-timeline').rows.length > 0"
 
 
 def place_of(page: Page, at: datetime, row: int = 0) -> tuple[float, float]:
-    """Where on the page this moment of a row is; -1 is the axis."""
+    """Return the page coordinates of a time on a row of the timeline; row -1 is the axis."""
     wait(page, ROWS)
     page.locator(".timeline-frame").scroll_into_view_if_needed()
     x, y = page.evaluate(
@@ -37,12 +37,12 @@ def place_of(page: Page, at: datetime, row: int = 0) -> tuple[float, float]:
 
 
 def click_time(page: Page, at: datetime, row: int = 0) -> None:
-    """Clicks on the timeline where this moment is."""
+    """Click on the timeline at this time."""
     page.mouse.click(*place_of(page, at, row))
 
 
 def look_at(page: Page, start: datetime, end: datetime) -> None:
-    """Shows this stretch on the timeline, as if somebody had moved it there."""
+    """Show this window on the timeline, as if the user had moved it there."""
     page.evaluate(
         "([startMs, endMs]) => { document.querySelector('recording-timeline').view = { startMs, endMs }; }",
         [start.timestamp() * 1000, end.timestamp() * 1000],

@@ -1,4 +1,4 @@
-"""A network between the browser and the app that can be cut, and can fall silent."""
+"""A relay between browser and app that can cut its connections or stop passing data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Relay:
-    """Listens on a free port of loopback and passes on to another. Threads of its own; ends with `close()`."""
+    """Listens on a free loopback port and forwards to another port, in its own threads, until `close()`."""
 
     def __init__(self, port: int) -> None:
         self._to = ("127.0.0.1", port)
@@ -24,7 +24,7 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Every connection breaks, and new ones do too."""
+        """Break all connections and refuse new ones."""
         with self._lock:
             self._is_cut = True
             pairs, self._pairs = self._pairs, []
@@ -37,7 +37,7 @@ class Relay:
         self._is_cut = False
 
     def hush(self) -> None:
-        """Connections stay open, and nothing passes any more."""
+        """Keep connections open but pass no data."""
         self._flows.clear()
 
     def speak(self) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the recordings' player share: the time in the picture, the player's state, and how to begin."""
+"""Helpers of the replay player's tests: the time burnt into the frame, the player's state, and opening at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.running import App
 
 PLAYING = "#player [data-part=stage][data-phase=playing]"
 
-# The time burnt into the picture: 40 cells of 8 pixels, 36 of them tenths of a second (simulator.burnt_time).
+# The time burnt into the frame: 40 cells of 8 pixels, of which 36 count tenths of a second (simulator.burnt_time).
 BURNT = """(id, isSeen = false) => {
   const video = document.querySelector(`#${id} video`);
   const frozen = document.querySelector(`#${id} [data-part=frozen]`);
@@ -27,7 +27,7 @@ BURNT = """(id, isSeen = false) => {
   return tenths / 10;
 }"""
 
-# The number in a picture of the recorder's loop: white, black, sixteen bits, highest first (tests/browser/pictures.py).
+# The number in a frame of the recorder's clip: white, black, sixteen bits, highest first (tests/browser/pictures.py).
 NUMBER = """() => {
   const video = document.querySelector('#player video');
   const canvas = new OffscreenCanvas(200, 4);
@@ -38,7 +38,7 @@ NUMBER = """() => {
   return bits.slice(2).reduce((sum, bit) => sum * 2 + bit, 0);
 }"""
 
-# What a player that stands still is doing.
+# The state of the player, for the messages of failed assertions.
 STATE = """(() => {
   const video = document.querySelector('#player video');
   const { currentTime, paused, seeking, readyState, buffered } = video;
@@ -55,7 +55,7 @@ def burnt_s(page: Page, player: str = "player") -> float:
 
 
 def wait(page: Page, expression: str, within_s: float = 30.0) -> None:
-    """Until it is so. Not the page's own polling: that needs eval, which the pages' policy forbids."""
+    """Wait until the expression is true. Playwright's wait_for_function needs eval, which the pages' CSP forbids."""
     ends_s = time.monotonic() + within_s
     while not page.evaluate(expression):
         assert time.monotonic() < ends_s, f"it did not become so: {expression[-80:]}; {page.evaluate(STATE)}"
@@ -63,7 +63,7 @@ def wait(page: Page, expression: str, within_s: float = 30.0) -> None:
 
 
 def open_at(app: App, camera_id: int, open_page: Open, at: datetime, channel: int = 1, **options: Any) -> Watched:
-    """The recordings page at a moment of a channel, playing."""
+    """Open the recordings page at a time of a channel, and wait until it plays."""
     text = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     watched = open_page(f"{app.url}/recordings/{camera_id}?channel={channel}&t={text}", **options)
     watched.page.wait_for_selector(PLAYING)

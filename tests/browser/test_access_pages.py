@@ -1,4 +1,4 @@
-"""First visit, login, roles and logout as a person meets them, in Chromium."""
+"""First visit, login, roles and logout in Chromium."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
 
 @pytest.fixture
 def new_app(tmp_path: Path) -> Iterator[App]:
-    """As on the very first visit."""
+    """An app in the state of the very first visit."""
     running = App(tmp_path, is_chosen=False, SEGMENT_S="1")
     running.start()
     try:
@@ -48,7 +48,7 @@ def log_in(page: Page, name: str = "Anna", password: str = PASSWORD) -> None:
 
 
 def fetch(page: Page, method: str, path: str, body: object = None) -> Any:
-    """A call as a script of the page would make it."""
+    """Make an API call like a script of the page; return (status, JSON document)."""
     return page.evaluate(
         """async ([method, path, body]) => {
           const headers = { 'X-CSRF-Token': document.body.dataset.csrf };
@@ -73,11 +73,11 @@ def add_user(page: Page, name: str, role: str, cameras: object = None) -> None:
 
 
 def forgive(watched: Any) -> None:
-    """What a browser writes into its console about every refused call."""
+    """Ignore the console messages that Chromium writes about refused calls."""
     watched.forgive("status of 400", "status of 401", "status of 403", "status of 409", "status of 503")
 
 
-def test_the_first_visit_asks_and_only_on_this_machine_goes_on_as_before(new_app: App, open_page: Open) -> None:
+def test_the_first_visit_offers_an_account_or_local_use(new_app: App, open_page: Open) -> None:
     page = open_page(f"{new_app.url}/viewer/1").page
     page.wait_for_url(f"{new_app.url}/welcome")
     expect(page.get_by_role("heading", level=1)).to_have_text("Who may look at your cameras?")
@@ -91,7 +91,7 @@ def test_the_first_visit_asks_and_only_on_this_machine_goes_on_as_before(new_app
     expect(page.get_by_role("heading", level=1)).to_have_text("Make an account")
 
 
-def test_a_weak_password_is_said_at_its_field_and_a_good_one_opens_the_app(new_app: App, open_page: Open) -> None:
+def test_a_weak_password_is_marked_and_a_good_one_opens_the_app(new_app: App, open_page: Open) -> None:
     watched = open_page(f"{new_app.url}/")
     forgive(watched)
     page = watched.page
@@ -107,7 +107,7 @@ def test_a_weak_password_is_said_at_its_field_and_a_good_one_opens_the_app(new_a
     expect(page.get_by_role("link", name="Account of Anna")).to_be_visible()
 
 
-def test_the_login_says_what_is_wrong_and_leads_back_to_where_one_wanted(new_app: App, open_page: Open) -> None:
+def test_the_login_shows_errors_and_leads_back_to_the_page(new_app: App, open_page: Open) -> None:
     first = open_page(f"{new_app.url}/").page
     make_first(first, new_app)
     watched = open_page(f"{new_app.url}/recordings?x=1#y")
@@ -122,7 +122,7 @@ def test_the_login_says_what_is_wrong_and_leads_back_to_where_one_wanted(new_app
 
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "operator"])
-def test_what_a_role_may_not_do_is_not_offered(new_app: App, recorder: Recorder, open_page: Open, role: str) -> None:
+def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorder, open_page: Open, role: str) -> None:
     admin = open_page(f"{new_app.url}/").page
     make_first(admin, new_app)
     add_recorder(admin, recorder)
@@ -150,7 +150,7 @@ def test_what_a_role_may_not_do_is_not_offered(new_app: App, recorder: Recorder,
 
 
 def watches(app: App, recorder: Recorder) -> bool:
-    """Whether the app has an RTSP session with the recorder."""
+    """True if the app has an RTSP session with the recorder."""
     listening = {link.laddr.port for link in psutil.Process(recorder.pid).net_connections("tcp") if not link.raddr}
     family = [psutil.Process(app.pid), *psutil.Process(app.pid).children(recursive=True)]
     links = [link for process in family for link in process.net_connections("tcp") if link.raddr]
@@ -158,7 +158,7 @@ def watches(app: App, recorder: Recorder) -> bool:
     return any(link.raddr.port in rtsp and link.status == psutil.CONN_ESTABLISHED for link in links)
 
 
-def test_who_sees_some_channels_is_not_offered_to_stop_asking_the_recorder(new_app: App, open_page: Open) -> None:
+def test_a_user_limited_to_channels_is_not_offered_to_stop_indexing(new_app: App, open_page: Open) -> None:
     admin = open_page(f"{new_app.url}/").page
     make_first(admin, new_app)
     with running_recorder("--channels", "2", "--profile", "small") as recorder:
@@ -177,7 +177,7 @@ def test_who_sees_some_channels_is_not_offered_to_stop_asking_the_recorder(new_a
 
 
 @pytest.mark.parametrize("way", ["socket", "hls"])
-def test_logging_out_ends_a_playing_stream_in_every_tab_within_five_seconds(
+def test_a_logout_ends_streams_in_all_tabs_within_five_seconds(
     new_app: App, recorder: Recorder, open_page: Open, way: str
 ) -> None:
     watched = open_page(f"{new_app.url}/")
@@ -197,13 +197,13 @@ def test_logging_out_ends_a_playing_stream_in_every_tab_within_five_seconds(
     while new_app.ffmpegs():
         assert time.monotonic() - began_s < 5
         page.wait_for_timeout(50)
-    while watches(new_app, recorder):  # the gateway keeps a device's session for some seconds, for whoever comes back
+    while watches(new_app, recorder):  # the gateway keeps a device's session for some seconds
         assert time.monotonic() - began_s < 12
         page.wait_for_timeout(100)
     other.wait_for_url(re.compile("/login$"))
 
 
-def test_an_admin_who_ends_a_login_ends_its_stream_within_five_seconds(
+def test_a_login_ended_by_an_admin_loses_its_stream_in_five_seconds(
     new_app: App, recorder: Recorder, open_page: Open
 ) -> None:
     admin = open_page(f"{new_app.url}/").page
@@ -273,7 +273,7 @@ def test_users_and_tokens_are_managed_on_one_page(new_app: App, recorder: Record
     expect(page.locator("#users .access-row")).to_have_count(1)
 
 
-def test_who_is_quick_is_offered_the_cameras_too(new_app: App, recorder: Recorder, open_page: Open) -> None:
+def test_adding_users_waits_for_the_list_of_cameras(new_app: App, recorder: Recorder, open_page: Open) -> None:
     watched = open_page(f"{new_app.url}/")
     watched.forgive("ERR_FAILED")
     page = watched.page
@@ -301,7 +301,7 @@ def test_who_is_quick_is_offered_the_cameras_too(new_app: App, recorder: Recorde
     expect(dialog.locator("[data-part=check]")).to_have_count(1)
 
 
-def test_ones_own_password_is_changed_and_the_page_works_on(new_app: App, open_page: Open) -> None:
+def test_the_page_works_on_after_a_change_of_ones_own_password(new_app: App, open_page: Open) -> None:
     watched = open_page(f"{new_app.url}/")
     forgive(watched)
     page = watched.page
@@ -321,10 +321,12 @@ def test_ones_own_password_is_changed_and_the_page_works_on(new_app: App, open_p
     page.wait_for_url(f"{new_app.url}/cameras")
 
 
-def test_hostile_text_is_text_wherever_it_is_shown(new_app: App, recorder: Recorder, open_page: Open) -> None:
-    """Of users, their browsers, tokens, cameras and channels; a device's own is in test_cameras_page.py, all that the
-    API can say in test_hostile_strings.py. No script runs, no policy is broken (`open_page` fails the test on any
-    report of either)."""
+def test_hostile_text_of_users_and_tokens_stays_text(new_app: App, recorder: Recorder, open_page: Open) -> None:
+    """Names of users, user agents, tokens, cameras and channels.
+
+    Strings of a device are in test_cameras_page.py, all fields of the API in test_hostile_strings.py. `open_page`
+    fails the test if a script runs or the content security policy is violated.
+    """
     page = open_page(f"{new_app.url}/").page
     make_first(page, new_app)
     add_recorder(page, recorder)
@@ -351,7 +353,7 @@ def test_hostile_text_is_text_wherever_it_is_shown(new_app: App, recorder: Recor
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_the_pages_fit(new_app: App, open_page: Open, width: int, scheme: str) -> None:
+def test_the_access_pages_fit_their_window(new_app: App, open_page: Open, width: int, scheme: str) -> None:
     page = open_page(f"{new_app.url}/", width=width, color_scheme=scheme).page
     fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     page.wait_for_url(f"{new_app.url}/welcome")

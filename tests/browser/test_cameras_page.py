@@ -1,4 +1,4 @@
-"""The list of cameras, seen in Chromium."""
+"""The cameras page in Chromium."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_newcomer_adds_a_recorder_and_sees_its_picture_move(
     assert_pictures_move(page)
 
 
-def test_one_click_brings_a_pretend_recorder(empty_app: App, open_page: Open) -> None:
+def test_one_click_adds_a_pretend_recorder(empty_app: App, open_page: Open) -> None:
     page = open_page(empty_app.url).page
     page.get_by_role("button", name="Try with a pretend recorder").click()
     card = page.locator("camera-card")
@@ -82,7 +82,7 @@ def test_an_address_is_checked_before_it_is_sent(app: App, camera_id: int, open_
     expect(page.get_by_role("button", name="Add camera")).to_be_focused()
 
 
-def test_the_same_device_again_leads_to_the_one_there_is(
+def test_adding_the_same_device_again_links_to_its_camera(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     watched = open_page(f"{app.url}/cameras")
@@ -93,7 +93,7 @@ def test_the_same_device_again_leads_to_the_one_there_is(
     watched.page.wait_for_url(f"**/viewer/{camera_id}*")
 
 
-def test_a_wrong_password_is_said_and_can_be_put_right(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+def test_a_wrong_password_is_shown_and_can_be_corrected(empty_app: App, recorder: Recorder, open_page: Open) -> None:
     page = open_page(empty_app.url).page
     page.get_by_role("button", name="Add by address").click()
     add(page, f"127.0.0.1:{recorder.onvif_port}", password="wrong", name="Barn")
@@ -134,7 +134,7 @@ def test_another_address_asks_for_the_password_again(empty_app: App, recorder: R
         expect(card).to_contain_text("Online")
 
 
-def test_what_a_device_calls_itself_is_text_and_never_more(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+def test_a_hostile_device_name_stays_text(empty_app: App, recorder: Recorder, open_page: Open) -> None:
     recorder.set_fault("names", SCRIPT_NAME)
     try:
         camera_id = empty_app.add_camera(recorder)
@@ -155,7 +155,7 @@ def test_what_a_device_calls_itself_is_text_and_never_more(empty_app: App, recor
         recorder.clear_fault("names")
 
 
-def test_the_health_card_opens_and_says_what_was_tried(app: App, camera_id: int, open_page: Open) -> None:
+def test_the_health_card_opens_and_lists_the_checks(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/cameras").page
     page.locator("camera-card").get_by_role("button", name="Health card").click()
     card = page.locator("#health-card")
@@ -166,7 +166,7 @@ def test_the_health_card_opens_and_says_what_was_tried(app: App, camera_id: int,
     expect(card.locator("dialog")).to_be_hidden()
 
 
-def test_the_list_refreshes_without_building_its_cards_anew(app: App, camera_id: int, open_page: Open) -> None:
+def test_the_list_refreshes_without_rebuilding_its_cards(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/cameras").page
     expect(page.locator("camera-card")).to_have_count(1)
     page.evaluate("document.querySelector('camera-card').dataset.mark = 'mine'")
@@ -197,7 +197,7 @@ def test_the_chosen_colours_are_remembered(app: App, open_page: Open) -> None:
     assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
 
 
-def test_a_server_that_is_away_is_said_and_the_list_comes_back(empty_app: App, open_page: Open) -> None:
+def test_an_unreachable_server_is_shown_and_the_list_comes_back(empty_app: App, open_page: Open) -> None:
     watched = open_page(empty_app.url)
     watched.forgive("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
     expect(watched.page.locator("#empty")).to_be_visible()
@@ -213,7 +213,7 @@ def test_an_address_that_does_not_exist_has_a_page(app: App, open_page: Open) ->
     expect(watched.page.get_by_role("link", name="All cameras", exact=True)).to_be_visible()
 
 
-# What a person who does not see the page hears: each control has a name, each field a label.
+# Controls without a name and fields without a label, which a screen reader cannot announce.
 _NAMELESS = """
 () => [...document.querySelectorAll('button, a[href], input, summary')]
   .filter((element) => element.checkVisibility() && !element.closest('[aria-hidden=true]'))
@@ -236,7 +236,7 @@ def test_every_control_has_a_name(app: App, camera_id: int, open_page: Open) -> 
     assert page.evaluate(_NAMELESS) == []
 
 
-# The sum of all layout shifts, as browsers measure it (Cumulative Layout Shift).
+# The sum of all layout shifts (Cumulative Layout Shift).
 _SHIFTS = """
 () => new Promise((resolve) => {
   let sum = 0;
@@ -249,7 +249,7 @@ _SHIFTS = """
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_jumps_while_a_page_fills_in(app: App, camera_id: int, open_page: Open, width: int) -> None:
+def test_a_loading_page_causes_no_layout_shift(app: App, camera_id: int, open_page: Open, width: int) -> None:
     page = open_page(f"{app.url}/cameras", width=width).page
     expect(page.locator("camera-card snapshot-image[has-picture]")).to_be_visible(timeout=20_000)
     assert page.evaluate(_SHIFTS) < 0.05

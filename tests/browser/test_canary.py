@@ -1,4 +1,4 @@
-"""The password that is typed into a page is shown by no page afterwards."""
+"""No page contains the password after it was typed and sent."""
 
 from __future__ import annotations
 

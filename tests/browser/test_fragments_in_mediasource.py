@@ -1,4 +1,4 @@
-"""Our init sections and fragments in Chromium: pictures, G.711 as FLAC, AAC, sound that never comes."""
+"""Our init sections and fragments in Chromium: video, G.711 as FLAC, AAC, announced audio without data."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def picture(index: int, codec: str) -> AccessUnit:
 
 
 def g711(index: int) -> list[AccessUnit]:
-    """What belongs to a picture: a tenth of a second of a square wave."""
+    """Return the G.711 audio of one frame: 0.1 s of a square wave."""
     wave = (b"\xaa" * 10 + b"\x2a" * 10) * 40
     return [AccessUnit(AUDIO, (wave,), index * 800, 8000, True, START_S + index / FPS)]
 
 
 def aac(index: int) -> list[AccessUnit]:
-    """What begins in a picture's tenth of a second."""
+    """Return the AAC frames that begin within one video frame's 0.1 s."""
     numbers = [number for number in range(100) if index / FPS <= number * 1024 / 16_000 < (index + 1) / FPS]
     return [AccessUnit(AUDIO, (SILENT_AAC,), n * 1024, 16_000, True, START_S + n * 1024 / 16_000) for n in numbers]
 
@@ -80,7 +80,7 @@ def nothing(_index: int) -> list[AccessUnit]:
         ("h264", AudioFormat("aac", 16_000, 1), b"\x14\x08", aac),
         ("h264", AudioFormat("aac", 16_000, 2), b"\x14\x10", nothing),
     ],
-    ids=["pictures", "g711", "g711 that never comes", "aac", "aac that never comes"],
+    ids=["video", "g711", "g711 without data", "aac", "aac without data"],
 )
 def test_chromium_plays_our_fragments_to_their_end(
     open_page: Callable[..., Watched],
@@ -107,7 +107,7 @@ def test_chromium_plays_our_fragments_to_their_end(
     assert (played["heard"] > 0) == (audio is not None)
 
 
-def test_chromium_shows_pictures_that_are_sent_in_another_order(open_page: Callable[..., Watched]) -> None:
+def test_chromium_plays_fragments_with_b_frames(open_page: Callable[..., Watched]) -> None:
     film, shown = with_b_frames()
     build = SegmentBuilder(VideoFormat("h264"), None, film.sets)
     segments: list[Segment] = []

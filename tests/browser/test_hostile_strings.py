@@ -1,4 +1,4 @@
-"""Whatever the API answers as a name, a topic or a reason, every page shows it as text and as nothing else."""
+"""Every page shows names, topics and reasons from the API as plain text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>{{7*7}}\u202e\" onload=\"hacked=1"
 SHOWN = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>{{7*7}}"
-# What a person or a device has written; the rest are ids, codes, times and numbers of our own.
+# Fields written by a person or a device; the others are the app's own ids, codes, times and numbers.
 _WRITTEN = {
     *("name", "source_name", "topic", "detail", "text", "username", "user", "agent"),
     *("manufacturer", "model", "firmware", "serial", "hardware"),
@@ -33,7 +33,7 @@ def _poisoned(value: Any, key: str = "") -> Any:
 
 
 def _poison(route: Route) -> None:
-    """No device can be made to say this in every field at once, and no user could: it is put into the answers."""
+    """Put the hostile string into the app's responses: no device or user can set all these fields at a time."""
     answer = route.fetch()
     if "json" not in answer.headers.get("content-type", ""):
         route.fulfill(response=answer)
@@ -55,7 +55,7 @@ def _assert_text_only(page: Page) -> None:
     assert page.evaluate("document.querySelectorAll('img[src=x], [onerror], [onload], script:not([src])').length") == 0
 
 
-def test_on_the_list_of_cameras_its_dialogs_and_the_viewer(poisoned: Watched, empty_app: App) -> None:
+def test_hostile_strings_stay_text_on_the_cameras_and_viewer_pages(poisoned: Watched, empty_app: App) -> None:
     page = poisoned.page
     page.goto(f"{empty_app.url}/cameras")
     card = page.locator("camera-card")
@@ -70,14 +70,14 @@ def test_on_the_list_of_cameras_its_dialogs_and_the_viewer(poisoned: Watched, em
     expect(page.locator("#confirm")).to_contain_text(SHOWN)
     page.keyboard.press("Escape")
     _assert_text_only(page)
-    for view in ("channel=1&quality=sub", "channel=8", "view=grid"):  # one that plays, a dead one, all
+    for view in ("channel=1&quality=sub", "channel=8", "view=grid"):  # a playing channel, a dead one, all channels
         page.goto(f"{empty_app.url}/viewer/1?{view}")
         expect(page.locator("#channels")).to_contain_text(SHOWN)
         _assert_text_only(page)
 
 
-def test_on_the_page_of_recordings(poisoned: Watched, empty_app: App) -> None:
-    """Names of sources, topics of events, reasons why something cannot be had."""
+def test_hostile_strings_stay_text_on_the_recordings_page(poisoned: Watched, empty_app: App) -> None:
+    """Names of sources, topics of events, and reasons of errors."""
     page = poisoned.page
     topics: list[str] = []
 

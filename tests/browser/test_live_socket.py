@@ -1,4 +1,4 @@
-"""The low-latency way: how far behind it is, what happens to it, and what takes its place."""
+"""Live video over the WebSocket: its delay, its recovery from faults, and the fallback to HLS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
 
-# Whether any picture on screen was black while the quality changed: brightness of the middle, picture by picture.
+# Records brightness and width of each frame on screen, to find black frames while the quality changes.
 _WATCH_BRIGHTNESS = """
 () => {
   window.brightness = [];
@@ -50,19 +50,19 @@ def streams_fetched(page: Page) -> list[str]:
     return names
 
 
-def test_the_picture_is_nearly_the_present_without_ffmpeg(
+def test_live_video_has_a_small_delay_without_ffmpeg(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
     wait_playing(page)
-    page.wait_for_timeout(2000)  # it begins with the newest picture, and then finds its distance
+    page.wait_for_timeout(2000)  # the player begins with the newest frame, then settles on its buffer
     assert_close_behind(page, recorder.frames(1, "main"))
     expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
     assert streams_fetched(page) == []
     assert app.ffmpegs() == []
 
 
-def test_without_a_websocket_it_is_shown_as_hls_and_says_so(app: App, camera_id: int, open_page: Open) -> None:
+def test_the_viewer_falls_back_to_hls_without_a_websocket(app: App, camera_id: int, open_page: Open) -> None:
     watched = open_page("about:blank")
     watched.forgive("WebSocket")
     page = watched.page
@@ -81,7 +81,7 @@ def test_without_a_websocket_it_is_shown_as_hls_and_says_so(app: App, camera_id:
     assert_pictures_move(page)
 
 
-def test_a_channel_that_fell_back_returns_to_the_socket_once_its_camera_was_away(
+def test_a_channel_returns_from_hls_to_the_socket_after_a_restart(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     watched = open_page("about:blank")
@@ -103,7 +103,7 @@ def test_a_channel_that_fell_back_returns_to_the_socket_once_its_camera_was_away
         while app.call("GET", f"/api/streams/status/camera{camera_id}_MediaProfile00301")["status"] == "running":
             assert time.monotonic() < deadline, "the server has not noticed"
             page.wait_for_timeout(200)
-        page.wait_for_timeout(3000)  # the page asks every other second how it goes
+        page.wait_for_timeout(3000)  # the page polls the session's state every two seconds
     finally:
         recorder.clear_fault("rtsp_silent", channel=4)
     expect(page.locator("#facts")).to_have_attribute("data-way", "socket", timeout=40_000)
@@ -116,7 +116,7 @@ def test_a_channel_that_fell_back_returns_to_the_socket_once_its_camera_was_away
         page.wait_for_timeout(100)
 
 
-def test_the_address_can_ask_for_hls(app: App, camera_id: int, open_page: Open) -> None:
+def test_the_address_can_select_hls(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub&way=hls").page
     wait_playing(page)
     expect(page.locator("#facts")).to_have_attribute("data-way", "hls")
@@ -124,7 +124,7 @@ def test_the_address_can_ask_for_hls(app: App, camera_id: int, open_page: Open) 
 
 
 @pytest.mark.parametrize("way", ["cut", "hushed"])
-def test_a_network_that_was_away_brings_the_picture_back_within_three_seconds(
+def test_video_resumes_within_three_seconds_of_a_network_fault(
     app: App, camera_id: int, open_page: Open, way: str
 ) -> None:
     with relayed(app.port) as relay:
@@ -141,7 +141,7 @@ def test_a_network_that_was_away_brings_the_picture_back_within_three_seconds(
         assert_pictures_move(page)
 
 
-def test_another_quality_takes_over_without_a_black_picture(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_change_of_quality_shows_no_black_frame(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
     page.wait_for_timeout(500)
@@ -161,13 +161,13 @@ def test_another_quality_takes_over_without_a_black_picture(app: App, camera_id:
     assert stream["profile_token"] == "MediaProfile00000"
 
 
-def test_a_quality_that_takes_its_time_leaves_the_other_one_moving(
+def test_the_old_quality_plays_on_while_the_new_one_opens(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
     page.wait_for_timeout(500)
-    recorder.set_fault("rtsp_slow", 1, channel=1)  # to each request: some seconds until it plays
+    recorder.set_fault("rtsp_slow", 1, channel=1)  # delays each RTSP request, so that playing takes some seconds
     try:
         page.get_by_role("button", name="Main", exact=True).click()
         before, stood_s, since_s = read_number(page), 0.0, time.monotonic()
@@ -185,7 +185,7 @@ def test_a_quality_that_takes_its_time_leaves_the_other_one_moving(
     assert_pictures_move(page)
 
 
-def test_sound_is_fetched_once_somebody_listens(app: App, camera_id: int, open_page: Open) -> None:
+def test_audio_is_requested_only_when_it_is_unmuted(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
     wait_playing(page)
     heard = "document.querySelector('live-player [data-part=video]').webkitAudioDecodedByteCount"
@@ -204,7 +204,7 @@ def test_sound_is_fetched_once_somebody_listens(app: App, camera_id: int, open_p
     assert_pictures_move(page)
 
 
-def test_a_restarted_server_brings_the_picture_back(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+def test_video_resumes_after_a_restart_of_the_server(empty_app: App, recorder: Recorder, open_page: Open) -> None:
     camera_id = empty_app.add_camera(recorder)
     watched = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=1&quality=sub")
     watched.forgive("ERR_", "WebSocket", "status of 50")
@@ -218,14 +218,14 @@ def test_a_restarted_server_brings_the_picture_back(empty_app: App, recorder: Re
     assert_pictures_move(page)
 
 
-def test_a_camera_that_was_silent_for_long_comes_back_over_the_socket(
+def test_a_camera_silent_for_long_resumes_over_the_socket(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=3&quality=sub").page
     wait_playing(page)
     recorder.set_fault("rtsp_silent", True, channel=3)
     try:
-        # Whenever somebody asks anew meanwhile: for its sound, for instance.
+        # Toggling the audio makes the page send new watch requests during the silence.
         until_s = time.monotonic() + 15
         while time.monotonic() < until_s:
             page.keyboard.press("m")
@@ -238,7 +238,7 @@ def test_a_camera_that_was_silent_for_long_comes_back_over_the_socket(
     assert streams_fetched(page) == []
 
 
-def test_paused_stands_and_goes_on_at_the_present(
+def test_a_paused_stream_stands_still_and_resumes_live(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
@@ -256,7 +256,7 @@ def test_paused_stands_and_goes_on_at_the_present(
     assert_close_behind(page, timing)
 
 
-def test_who_pauses_while_another_quality_is_on_its_way_stays_paused(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_pause_during_a_change_of_quality_stays_paused(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
     wait_playing(page)
     page.wait_for_timeout(500)
@@ -280,7 +280,7 @@ def test_who_pauses_while_another_quality_is_on_its_way_stays_paused(app: App, c
     expect(page.locator("#badge-text")).to_contain_text("PAUSED")
 
 
-def test_who_has_paused_for_some_seconds_is_no_viewer_and_comes_back_to_the_present(
+def test_a_paused_page_leaves_its_stream_and_resumes_live(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
@@ -303,7 +303,7 @@ def test_who_has_paused_for_some_seconds_is_no_viewer_and_comes_back_to_the_pres
     assert read_number(page) == before
     expect(page.locator("#badge-text")).to_contain_text("PAUSED")
     expect(page.locator("#snapshot")).to_be_enabled()
-    page.keyboard.press("m")  # only what is asked for later
+    page.keyboard.press("m")  # takes effect only after the pause
     page.keyboard.press("m")
     page.wait_for_timeout(1000)
     assert viewers() == 0

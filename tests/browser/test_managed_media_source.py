@@ -1,6 +1,6 @@
-"""As on an iPhone: there is only a ManagedMediaSource, which says when it takes pictures, and may drop what it has.
+"""Playback with ManagedMediaSource, the only kind on an iPhone: it tells when it wants data and may evict its buffer.
 
-No browser here has one. In its place stands one made of Chromium's MediaSource, whose moods the tests bring about.
+Chromium has none, so the tests use a stand-in made of its MediaSource and trigger the events.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def open_managed(open_page: Open, url: str) -> Page:
     return watched.page
 
 
-def assert_nothing_is_taken(page: Page) -> None:
-    """While it does not stream."""
+def assert_no_data_is_appended(page: Page) -> None:
+    """Send `endstreaming` and assert that the player appends no data."""
     page.evaluate("window.managed.stream(false)")
     before = page.evaluate("window.taken")
     page.wait_for_timeout(4000)
@@ -84,22 +84,20 @@ def assert_live(page: Page, recorder: Recorder) -> None:
     assert statistics.median(behind) < 1.5, behind
 
 
-def test_live_goes_on_at_the_present_once_it_takes_pictures_again(
+def test_live_resumes_when_the_source_wants_data_again(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     page = open_managed(open_page, f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
     assert_live(page, recorder)
     expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
     source = page.evaluate("document.querySelector('live-player video').src")
-    assert_nothing_is_taken(page)
+    assert_no_data_is_appended(page)
     page.evaluate("window.managed.stream(true)")
     assert_live(page, recorder)
     assert page.evaluate("document.querySelector('live-player video').src") == source, "it did not begin anew"
 
 
-def test_live_goes_on_where_everything_was_dropped(
-    app: App, recorder: Recorder, camera_id: int, open_page: Open
-) -> None:
+def test_live_resumes_after_a_full_eviction(app: App, recorder: Recorder, camera_id: int, open_page: Open) -> None:
     page = open_managed(open_page, f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
     assert_live(page, recorder)
     source = page.evaluate("document.querySelector('live-player video').src")
@@ -116,13 +114,11 @@ def open_recording(app: App, camera_id: int, open_page: Open) -> tuple[Page, dat
     return page, at
 
 
-def test_a_recording_goes_on_where_it_was_once_it_takes_pictures_again(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_a_recording_resumes_when_the_source_wants_data_again(app: App, camera_id: int, open_page: Open) -> None:
     page, at = open_recording(app, camera_id, open_page)
     page.locator("#player [data-part=speed]").select_option("4")
-    assert_nothing_is_taken(page)
-    # It plays what it has to the end, and is sent no more than it may keep.
+    assert_no_data_is_appended(page)
+    # The player plays its buffer to the end, and the app sends no more than the player may buffer.
     page.wait_for_selector("#player [data-part=stage][data-phase=stalled]")
     stood_s = burnt_s(page)
     page.evaluate("window.managed.stream(true)")
@@ -132,7 +128,7 @@ def test_a_recording_goes_on_where_it_was_once_it_takes_pictures_again(
     assert fetched(page) == []
 
 
-def test_what_was_dropped_of_a_recording_is_asked_for_again(app: App, camera_id: int, open_page: Open) -> None:
+def test_evicted_parts_of_a_recording_are_requested_again(app: App, camera_id: int, open_page: Open) -> None:
     page, _ = open_recording(app, camera_id, open_page)
     wait(page, f"({AHEAD})() > 20")
     seeks: list[str] = []

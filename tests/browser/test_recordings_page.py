@@ -1,4 +1,4 @@
-"""The recordings page: what its user does, and that the picture is of the time that was asked for."""
+"""The recordings page: search, timeline, keys and touch, and frames of the requested time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tools.running import App, Recorder, running_recorder
 pytestmark = pytest.mark.browser
 
 
-def test_the_users_way_from_the_search_to_a_playing_modal(recordings: Page) -> None:
+def test_a_search_result_plays_in_the_modal_player(recordings: Page) -> None:
     recordings.get_by_role("button", name="Last 24 h").click()
     recordings.get_by_role("button", name="Search", exact=True).click()
     rows = recordings.locator("#results tr")
@@ -40,14 +40,14 @@ def test_the_users_way_from_the_search_to_a_playing_modal(recordings: Page) -> N
     expect(recordings.locator("#play-dialog dialog")).to_be_hidden()
 
 
-def test_the_picture_is_of_the_time_that_was_clicked_and_follows(recordings: Page, recorder: Recorder) -> None:
+def test_a_click_on_the_timeline_plays_its_time(recordings: Page, recorder: Recorder) -> None:
     now = datetime.now(UTC)
     spans = recorder.archive(1, now - timedelta(hours=23), now - timedelta(hours=1))["spans"]
-    dice = random.Random(7)
+    rng = random.Random(7)
     for _ in range(5):
-        span = dice.choice(spans)
+        span = rng.choice(spans)
         start, end = (datetime.fromisoformat(span[name]) for name in ("start", "end"))
-        at = start + (end - start) * dice.uniform(0.05, 0.9)
+        at = start + (end - start) * rng.uniform(0.05, 0.9)
         click_time(recordings, at)
         asked = "Date.parse(new URLSearchParams(location.search).get('t')) / 1000"
         wait(recordings, f"Math.abs({asked} - {at.timestamp()}) < 180")  # a pixel is a minute and a half
@@ -61,12 +61,10 @@ def test_the_picture_is_of_the_time_that_was_clicked_and_follows(recordings: Pag
     expect(slider).to_have_attribute("aria-valuetext", re.compile(r"1 .+, recorded$"))
 
 
-def test_the_timeline_draws_what_the_recorder_has_and_the_calendar_marks_its_days(
-    recordings: Page, recorder: Recorder
-) -> None:
+def test_the_timeline_and_calendar_show_the_recorded_spans(recordings: Page, recorder: Recorder) -> None:
     now = datetime.now(UTC)
     start = now - timedelta(hours=20)
-    truth = [
+    recorded = [
         (datetime.fromisoformat(span["start"]).timestamp(), datetime.fromisoformat(span["end"]).timestamp())
         for span in recorder.archive(1, start, now - timedelta(minutes=5))["spans"]
     ]
@@ -76,8 +74,8 @@ def test_the_timeline_draws_what_the_recorder_has_and_the_calendar_marks_its_day
           .map((span) => [Math.max(span.startMs, startMs) / 1000, Math.min(span.endMs, endMs) / 1000])""",
         [start.timestamp() * 1000, (now - timedelta(minutes=5)).timestamp() * 1000],
     )
-    assert len(drawn) == len(truth)
-    for (drawn_from, drawn_to), (true_from, true_to) in zip(drawn, truth, strict=True):
+    assert len(drawn) == len(recorded)
+    for (drawn_from, drawn_to), (true_from, true_to) in zip(drawn, recorded, strict=True):
         assert abs(drawn_from - true_from) < 2
         assert abs(drawn_to - true_to) < 2
     wait(recordings, "document.querySelectorAll('#calendar [data-state=recorded]').length > 1")
@@ -92,7 +90,7 @@ def _days_left() -> int:
     return (following - today).days - 1
 
 
-def test_everything_by_keyboard(recordings: Page) -> None:
+def test_the_recordings_page_works_by_keyboard(recordings: Page) -> None:
     slider = recordings.get_by_role("slider", name="Time")
     slider.focus()
     recordings.keyboard.press("End")
@@ -132,7 +130,7 @@ def test_everything_by_keyboard(recordings: Page) -> None:
     expect(recordings.get_by_role("heading", name="Keys")).to_be_visible()
 
 
-def test_it_plays_over_a_gap_and_says_so(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
+def test_playback_skips_a_gap_and_shows_a_note(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
     now = datetime.now(UTC)
     spans = recorder.archive(1, now - timedelta(days=2), now)["spans"]
     gap = datetime.fromisoformat(spans[0]["end"])
@@ -152,7 +150,7 @@ def test_it_plays_over_a_gap_and_says_so(app: App, camera_id: int, recorder: Rec
 @pytest.mark.parametrize(
     ("day", "hours"), [("2026-11-01", 25), ("2026-03-08", 23), ("2026-07-01", 24)], ids=["autumn", "spring", "summer"]
 )
-def test_days_of_twenty_three_and_twenty_five_hours_are_whole(
+def test_days_with_23_and_25_hours_are_complete(
     app: App, camera_id: int, open_page: Open, day: str, hours: int
 ) -> None:
     page = open_page(f"{app.url}/recordings/{camera_id}", timezone_id="America/New_York").page
@@ -166,7 +164,7 @@ def test_days_of_twenty_three_and_twenty_five_hours_are_whole(
 
     def is_of_the_day(asked: Request) -> bool:
         query = parse_qs(urlsplit(asked.url).query)
-        if "/coverage?" not in asked.url or "events" in query:  # a month's is without events
+        if "/coverage?" not in asked.url or "events" in query:  # the calendar asks for a month without events
             return False
         start, end = (datetime.fromisoformat(query[name][0]) for name in ("start_time", "end_time"))
         return start <= midnight and midnight + timedelta(days=1) <= end <= midnight + timedelta(days=3)
@@ -183,11 +181,11 @@ def test_days_of_twenty_three_and_twenty_five_hours_are_whole(
     assert ends - begins == timedelta(hours=hours)
 
 
-def test_dragging_moves_the_time_and_wheeling_zooms_around_the_pointer(
+def test_a_drag_moves_the_timeline_and_the_wheel_zooms_it(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     watched = open_page(f"{app.url}/recordings/{camera_id}")
-    watched.forgive("404")  # of a place that was dragged over: it is gone when the next one is sought
+    watched.forgive("404")  # segments of an intermediate seek are deleted by the next one
     recordings = watched.page
     wait(recordings, ROWS)
     frame = recordings.locator(".timeline-frame")
@@ -238,7 +236,7 @@ def test_dragging_moves_the_time_and_wheeling_zooms_around_the_pointer(
     expect(recordings.locator("#gap-note")).to_have_text("" if is_recorded else re.compile("^Nothing was recorded at"))
 
 
-def test_by_touch_a_tap_plays_and_two_fingers_zoom(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_tap_plays_and_two_fingers_zoom_the_timeline(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/recordings/{camera_id}", 390, 844, is_mobile=True, has_touch=True).page
     wait(page, ROWS)
     frame = page.locator(".timeline-frame")
@@ -265,7 +263,7 @@ def test_by_touch_a_tap_plays_and_two_fingers_zoom(app: App, camera_id: int, ope
     page.wait_for_selector(PLAYING)
 
 
-def test_a_device_that_cannot_tell_when_it_recorded_is_drawn_as_unknown(plain_app: App, open_page: Open) -> None:
+def test_a_device_without_event_search_is_drawn_as_unknown(plain_app: App, open_page: Open) -> None:
     with running_recorder("--channels", "1", "--profile", "small", "--make", "no-event-search") as recorder:
         camera_id = plain_app.add_camera(recorder, name="Without event search")
         page = open_page(f"{plain_app.url}/recordings/{camera_id}").page
@@ -278,7 +276,7 @@ def test_a_device_that_cannot_tell_when_it_recorded_is_drawn_as_unknown(plain_ap
         expect(page.locator("#calendar [data-state=unknown]").first).to_be_visible()
 
 
-def test_a_device_without_profile_g_is_told_apart_and_live_is_offered(plain_app: App, open_page: Open) -> None:
+def test_a_device_without_profile_g_is_recognised_and_offers_live(plain_app: App, open_page: Open) -> None:
     with running_recorder("--channels", "1", "--profile", "small", "--make", "no-profile-g") as recorder:
         camera_id = plain_app.add_camera(recorder, name="Plain camera")
         watched = open_page(f"{plain_app.url}/recordings/{camera_id}")
@@ -293,7 +291,7 @@ def test_a_device_without_profile_g_is_told_apart_and_live_is_offered(plain_app:
         expect(page.locator("#recorded")).to_be_hidden()
 
 
-def test_a_clock_that_is_wrong_is_said_and_corrected_for(plain_app: App, open_page: Open) -> None:
+def test_a_wrong_clock_is_shown_and_corrected(plain_app: App, open_page: Open) -> None:
     with running_recorder("--channels", "1", "--profile", "small") as recorder:
         recorder.set_fault("clock_offset", 600)
         camera_id = plain_app.add_camera(recorder, name="Wrong clock")
@@ -309,11 +307,11 @@ def test_a_clock_that_is_wrong_is_said_and_corrected_for(plain_app: App, open_pa
         paused_s: float = page.evaluate("Math.floor(document.querySelector('#player').atMs / 1000)")
         expect(clock).to_have_text(f"{datetime.fromtimestamp(paused_s, UTC):%Y-%m-%d %H:%M:%S}")
         page.get_by_label("Show the recorder’s own clock").check()
-        own = datetime.fromtimestamp(paused_s + 600 + 3600, UTC)  # the pretend recorder lives an hour east of UTC
+        own = datetime.fromtimestamp(paused_s + 600 + 3600, UTC)  # the simulator's time zone is UTC+1
         expect(clock).to_have_text(f"{own:%Y-%m-%d %H:%M:%S}")
 
 
-def test_two_viewers_of_one_recorder_and_a_third_who_is_told(
+def test_a_third_viewer_of_a_recorder_gets_a_message(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     at = datetime.now(UTC) - timedelta(hours=5)
@@ -335,7 +333,7 @@ def test_two_viewers_of_one_recorder_and_a_third_who_is_told(
     third.page.wait_for_selector(PLAYING)
 
 
-def test_from_the_live_picture_to_the_recording_of_it(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_key_leads_from_live_to_the_recording(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     page.wait_for_selector("#stage[data-phase=playing]")
     now_s = datetime.now(UTC).timestamp()
@@ -345,7 +343,7 @@ def test_from_the_live_picture_to_the_recording_of_it(app: App, camera_id: int, 
     assert 10 < now_s - burnt_s(page) < 45
 
 
-def test_a_snapshot_is_named_after_camera_channel_and_the_pictures_own_time(
+def test_a_snapshot_is_named_after_camera_channel_and_frame_time(
     recordings: Page, recorder: Recorder, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
@@ -361,7 +359,7 @@ def test_a_snapshot_is_named_after_camera_channel_and_the_pictures_own_time(
     assert shown.replace(":", "-")[:-1] in name
 
 
-def test_a_recorder_that_goes_away_while_it_is_asked_is_said(plain_app: App, open_page: Open) -> None:
+def test_a_recorder_that_goes_away_during_indexing_is_reported(plain_app: App, open_page: Open) -> None:
     with running_recorder("--channels", "1", "--profile", "small") as recorder:
         camera_id = plain_app.add_camera(recorder, name="Goes away")
         recorder.set_fault("soap_silent")
@@ -374,7 +372,7 @@ def test_a_recorder_that_goes_away_while_it_is_asked_is_said(plain_app: App, ope
         expect(watched.page.locator("#problem")).to_be_hidden(timeout=30_000)
 
 
-def test_asking_a_recorder_can_be_stopped_and_taken_up_again(plain_app: App, open_page: Open) -> None:
+def test_indexing_can_be_stopped_and_resumed(plain_app: App, open_page: Open) -> None:
     with running_recorder("--channels", "1", "--profile", "small") as recorder:
         camera_id = plain_app.add_camera(recorder, name="Slow to tell")
         recorder.set_fault("slow", 1.0)
@@ -394,14 +392,14 @@ def test_asking_a_recorder_can_be_stopped_and_taken_up_again(plain_app: App, ope
         wait(page, f"{left}.every((span) => span.endMs > Date.now() - 60000)")
 
 
-def test_an_empty_app_says_what_to_do(plain_app: App, empty_app: App, open_page: Open) -> None:
+def test_an_empty_app_shows_the_first_step(plain_app: App, empty_app: App, open_page: Open) -> None:
     page = open_page(f"{empty_app.url}/recordings").page
     expect(page.get_by_role("heading", name="No recorder is added yet")).to_be_visible()
     assert_no_overflow(page)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_sticks_out(app: App, camera_id: int, open_page: Open, width: int) -> None:
+def test_the_recordings_page_has_no_horizontal_overflow(app: App, camera_id: int, open_page: Open, width: int) -> None:
     more: dict[str, Any] = {"is_mobile": True, "has_touch": True} if width < 600 else {}
     page = open_page(f"{app.url}/recordings/{camera_id}", width, 844, **more).page
     wait(page, ROWS)

@@ -1,5 +1,7 @@
-"""What a real player makes of a replay: true times, a gap crossed, a seek, an end. The pictures are ffmpeg's,
-cut beforehand; the path from a recorder to segments has tests of its own."""
+"""A replay in hls.js: true times, a gap, a seek and an end.
+
+The segments were made by ffmpeg beforehand; other tests cover the path from a recorder to segments.
+"""
 
 from __future__ import annotations
 
@@ -113,19 +115,17 @@ def _never(*_: object) -> NoReturn:
 
 
 def seconds(page: Page) -> list[float]:
-    """The times the player said it was at, in seconds after NIGHT."""
+    """Return the playing dates that hls.js reported, in seconds after NIGHT."""
     dates: list[str] = page.evaluate("window.dates")
     return [(datetime.fromisoformat(item) - NIGHT).total_seconds() for item in dates]
 
 
-def test_a_player_begins_at_the_time_crosses_the_gap_and_follows_a_seek(
-    playing: Playing, open_page: Callable[..., Watched]
-) -> None:
+def test_hls_js_starts_at_the_time_crosses_a_gap_and_seeks(playing: Playing, open_page: Callable[..., Watched]) -> None:
     page = open_page(f"{playing.url}/api/docs").page
     stream_id = playing.start(0.0)
     page.evaluate(_PLAY, f"/static/streams/{stream_id}/run1.m3u8")
     page.evaluate("video.playbackRate = 4")
-    page.wait_for_function("() => dates.at(-1) > '2026-11-22T02:16:4'")  # behind the gap
+    page.wait_for_function("() => dates.at(-1) > '2026-11-22T02:16:4'")  # after the gap
     seen = seconds(page)
     assert 0.0 <= seen[0] < 1.5
     assert seen == sorted(seen)

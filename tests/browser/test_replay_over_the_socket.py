@@ -1,4 +1,4 @@
-"""Recordings over the page's WebSocket: without segments, where it cannot be had, and when it breaks."""
+"""Recordings over the page's WebSocket: without segments, the fallback to HLS, and broken connections."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def earlier(minutes: float) -> datetime:
 
 
 def play_at(page: Page, url: str, camera_id: int, more: str = "") -> None:
-    """Forty minutes ago, in a page that was made ready before."""
+    """Play a recording from forty minutes ago in a prepared page."""
     page.goto(f"{url}/recordings/{camera_id}?channel=1&t={earlier(40):%Y-%m-%dT%H:%M:%SZ}{more}")
     page.wait_for_selector(PLAYING)
     moves(page)
 
 
 def fetched(page: Page) -> list[str]:
-    """Playlists and segments."""
+    """Return the addresses of all playlists and segments that the page fetched."""
     found: list[str] = page.evaluate(
         "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => /[.](m3u8|m4s)/.test(name))"
     )
@@ -48,9 +48,7 @@ def moves(page: Page, within_s: float = 15.0) -> None:
     wait(page, f"({BURNT})('player') > {at_s + 1}", within_s)
 
 
-def test_seeks_show_the_time_that_was_clicked_and_no_segment_is_fetched(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_seeks_show_the_clicked_time_without_segments(app: App, camera_id: int, open_page: Open) -> None:
     at = earlier(40)
     page = open_at(app, camera_id, open_page, at).page
     moves(page)
@@ -64,7 +62,7 @@ def test_seeks_show_the_time_that_was_clicked_and_no_segment_is_fetched(
     assert fetched(page) == []
 
 
-def test_what_is_loaded_is_played_at_once_and_goes_on(app: App, camera_id: int, open_page: Open) -> None:
+def test_seeks_within_the_buffer_need_no_request(app: App, camera_id: int, open_page: Open) -> None:
     at = earlier(40)
     page = open_at(app, camera_id, open_page, at).page
     wait(page, "document.querySelector('#player video').buffered.end(0) > 25")
@@ -83,28 +81,28 @@ def test_what_is_loaded_is_played_at_once_and_goes_on(app: App, camera_id: int, 
     assert seeks == []
     state = page.evaluate(STATE)
     page.wait_for_timeout(6000)
-    wait(page, "document.querySelector('#player video').buffered.end(0) > 30")  # it is asked for more on its way
+    wait(page, "document.querySelector('#player video').buffered.end(0) > 30")  # the player asks for more as it plays
     assert page.evaluate("document.querySelector('#player video').buffered.length") == 1, state
 
 
-def test_no_more_is_loaded_than_is_seen_soon(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_paused_player_loads_no_more_than_two_minutes_ahead(app: App, camera_id: int, open_page: Open) -> None:
     page = open_at(app, camera_id, open_page, earlier(40)).page
     page.keyboard.press("k")
     page.wait_for_timeout(8000)
     loaded_s = page.evaluate(
         "(({ currentTime, buffered }) => buffered.end(0) - currentTime)(document.querySelector('#player video'))"
     )
-    assert 30 < loaded_s < 120  # what was on its way when the recorder was told to wait comes, too
+    assert 30 < loaded_s < 120  # data sent before the recorder's pause still arrives
 
 
-def test_the_address_can_ask_for_hls(app: App, camera_id: int, open_page: Open) -> None:
+def test_the_address_can_select_hls_for_a_recording(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
     play_at(page, app.url, camera_id, "&way=hls")
     assert fetched(page)
     assert "way=hls" in page.url
 
 
-def test_without_a_websocket_it_plays_by_hls(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_recording_plays_over_hls_without_a_websocket(app: App, camera_id: int, open_page: Open) -> None:
     watched = open_page("about:blank")
     watched.forgive("WebSocket")
     watched.page.add_init_script(NO_SOCKET)
@@ -113,16 +111,14 @@ def test_without_a_websocket_it_plays_by_hls(app: App, camera_id: int, open_page
     assert fetched(page)
 
 
-def test_a_socket_that_opens_and_says_nothing_is_not_waited_for(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_silent_socket_is_replaced_by_hls(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
-    page.route_web_socket(re.compile("/live$"), lambda _: None)  # open, and silent
+    page.route_web_socket(re.compile("/live$"), lambda _: None)  # opens and stays silent
     play_at(page, app.url, camera_id)
     assert fetched(page)
 
 
-def test_a_connection_that_breaks_is_taken_up_again_at_the_same_picture(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_a_broken_connection_resumes_at_the_same_frame(app: App, camera_id: int, open_page: Open) -> None:
     with relayed(app.port) as relay:
         watched = open_page("about:blank")
         watched.forgive("ERR_", "WebSocket", "status of 50")
@@ -142,7 +138,7 @@ def test_a_connection_that_breaks_is_taken_up_again_at_the_same_picture(
         assert fetched(page) == []
 
 
-def test_a_restarted_server_goes_on_by_itself(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+def test_a_recording_resumes_after_a_restart_of_the_server(empty_app: App, recorder: Recorder, open_page: Open) -> None:
     camera_id = empty_app.add_camera(recorder)
     watched = open_at(empty_app, camera_id, open_page, earlier(40))
     watched.forgive("ERR_", "WebSocket", "status of 50", "status of 404")
@@ -157,9 +153,7 @@ def test_a_restarted_server_goes_on_by_itself(empty_app: App, recorder: Recorder
     moves(page)
 
 
-def test_a_session_that_somebody_ends_is_said_and_can_be_taken_up_again(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_a_stopped_replay_is_reported_and_can_be_resumed(app: App, camera_id: int, open_page: Open) -> None:
     watched = open_at(app, camera_id, open_page, earlier(40))
     watched.forgive("status of 404")
     page = watched.page
@@ -168,16 +162,14 @@ def test_a_session_that_somebody_ends_is_said_and_can_be_taken_up_again(
         if stream["kind"] == "replay":
             app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
     page.keyboard.press(">")
-    page.keyboard.press(">")  # what is loaded is played first, at four times its speed
+    page.keyboard.press(">")  # plays the rest of the buffer at 4×
     expect(page.locator("#player [data-part=title]")).to_have_text("This playback was ended", timeout=40_000)
     page.locator("#player [data-part=retry]").click()
     page.wait_for_selector(PLAYING)
     moves(page)
 
 
-def test_h265_that_the_browser_does_not_decode_plays_as_converted_segments(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_h265_plays_as_encoded_segments_without_a_decoder(app: App, camera_id: int, open_page: Open) -> None:
     if open_page("about:blank").page.evaluate("MediaSource.isTypeSupported('video/mp4; codecs=\"hvc1.1.6.L120.90\"')"):
         pytest.fail("this Chromium decodes H.265: another test is needed")
     page = open_at(app, camera_id, open_page, earlier(40), channel=2).page
@@ -185,7 +177,7 @@ def test_h265_that_the_browser_does_not_decode_plays_as_converted_segments(
     assert fetched(page)
 
 
-def test_a_picture_that_the_browser_chokes_on_is_played_by_hls(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_failed_append_falls_back_to_hls(app: App, camera_id: int, open_page: Open) -> None:
     watched = open_page("about:blank")
     page = watched.page
     sockets: list[WebSocket] = []
@@ -204,9 +196,7 @@ def test_a_picture_that_the_browser_chokes_on_is_played_by_hls(app: App, camera_
     assert fetched(page)
 
 
-def test_codecs_that_the_browser_takes_apart_but_not_together_are_played_by_hls(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_an_unsupported_pair_of_codecs_falls_back_to_hls(app: App, camera_id: int, open_page: Open) -> None:
     watched = open_page("about:blank")
     page = watched.page
     page.add_init_script(
@@ -218,9 +208,7 @@ def test_codecs_that_the_browser_takes_apart_but_not_together_are_played_by_hls(
 
 
 @pytest.mark.parametrize("make", ["hikvision-like", "uniview-like"])
-def test_recorders_that_open_a_session_for_each_seek_or_keep_to_real_time_are_seen_without_segments(
-    app: App, open_page: Open, make: str
-) -> None:
+def test_recorders_with_slow_seeks_play_without_segments(app: App, open_page: Open, make: str) -> None:
     with running_recorder("--channels", "1", "--profile", "small", "--make", make) as slow:
         camera_id = app.add_camera(slow, name="Slow")
         at = earlier(40)
@@ -234,7 +222,7 @@ def test_recorders_that_open_a_session_for_each_seek_or_keep_to_real_time_are_se
         assert fetched(page) == []
 
 
-def test_frames_are_stepped_through_by_hls_too(app: App, camera_id: int, open_page: Open) -> None:
+def test_frame_steps_work_over_hls_too(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
     play_at(page, app.url, camera_id, "&way=hls")
     page.wait_for_timeout(1500)

@@ -1,4 +1,4 @@
-"""The recordings' player: single pictures, what is still written, the next recording, and letting a recorder go."""
+"""The replay player: frame steps, growing recordings, the next recording, and releasing the recorder's session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def earlier(minutes: float) -> datetime:
     return datetime.now(UTC) - timedelta(minutes=minutes)
 
 
-# Keeps what the player says, with the address it offers then.
+# Records each title of the player with its link to live.
 _KEEP_SAID = """
   (() => {
     const part = (name) => document.querySelector(`#player [data-part=${name}]`);
@@ -46,12 +46,12 @@ def sessions(recorder: Recorder) -> list[dict[str, Any]]:
     return found
 
 
-# ---- single pictures -----------------------------------------------------------------------------
+# ---- frame steps ---------------------------------------------------------------------------------
 
 
-def test_each_press_moves_exactly_one_picture_of_five_a_second(app: App, camera_id: int, open_page: Open) -> None:
+def test_each_key_press_moves_one_frame_at_5_fps(app: App, camera_id: int, open_page: Open) -> None:
     page = open_at(app, camera_id, open_page, earlier(40)).page
-    page.wait_for_timeout(3000)  # so that there is something behind it
+    page.wait_for_timeout(3000)  # so that there are frames to step back to
     pause(page)
     at_s = burnt_s(page)
     for step in range(1, 13):
@@ -64,13 +64,11 @@ def test_each_press_moves_exactly_one_picture_of_five_a_second(app: App, camera_
         assert burnt_s(page) == pytest.approx(at_s + step / 5, abs=0.01), page.evaluate(STATE)
 
 
-def test_a_step_back_from_the_first_picture_leads_to_the_one_before_it(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_a_step_back_from_the_first_frame_of_a_run_seeks(app: App, camera_id: int, open_page: Open) -> None:
     at = earlier(45).replace(microsecond=0)
     page = open_at(app, camera_id, open_page, at).page
     pause(page)
-    at_s = at.timestamp()  # a key frame each second: the run's first picture
+    at_s = at.timestamp()  # a key frame begins each second, so this is the run's first frame
     while burnt_s(page) > at_s:
         page.keyboard.press(",")
         no_longer_seeks(page)
@@ -87,9 +85,7 @@ def clip_page(app: App) -> Iterator[int]:
         yield app.add_camera(recorder, name="25 a second")
 
 
-def test_each_press_moves_exactly_one_picture_of_twenty_five_a_second(
-    app: App, clip_page: int, open_page: Open
-) -> None:
+def test_each_key_press_moves_one_frame_at_25_fps(app: App, clip_page: int, open_page: Open) -> None:
     page = open_at(app, clip_page, open_page, earlier(40)).page
     page.wait_for_timeout(1500)
     pause(page)
@@ -102,18 +98,18 @@ def test_each_press_moves_exactly_one_picture_of_twenty_five_a_second(
         assert (page.evaluate(NUMBER) - at) % loop == step % loop, (step, before, page.evaluate(NUMBER), at)
 
 
-# ---- ends, and what is no end --------------------------------------------------------------------
+# ---- ends of recordings --------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def many(app: App) -> Iterator[tuple[Recorder, int]]:
-    """A recorder with a recording for every six hours, and its camera."""
+    """A recorder with one recording per six hours, and its camera id."""
     with running_recorder("--channels", "2", "--profile", "small", "--make", "many-recordings") as recorder:
         yield recorder, app.add_camera(recorder, name="Many recordings")
 
 
 def boundary(recorder: Recorder) -> datetime:
-    """A time in the last day at which channel 1 goes on from one recording in the next, without a gap."""
+    """Return a recent time at which one recording of channel 1 follows another without a gap."""
     now = datetime.now(UTC)
     at = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
     while True:
@@ -123,13 +119,13 @@ def boundary(recorder: Recorder) -> datetime:
         at -= timedelta(hours=6)
 
 
-def test_playing_and_seeking_go_on_in_the_channels_next_recording(
+def test_playback_and_seeks_continue_in_the_next_recording(
     app: App, many: tuple[Recorder, int], open_page: Open
 ) -> None:
     recorder, camera_id = many
     cut = boundary(recorder)
     watched = open_at(app, camera_id, open_page, cut - timedelta(seconds=8))
-    watched.forgive("/static/streams/")  # of a run that a quick seek has left behind
+    watched.forgive("/static/streams/")  # files of a run that a quick seek has replaced
     page = watched.page
     token = "() => fetch('/api/streams/all').then((it) => it.json()).then((it) => it.streams.at(-1).recording_token)"
     wait(page, f"({BURNT})('player') > {cut.timestamp() + 3}")
@@ -144,10 +140,10 @@ def test_playing_and_seeking_go_on_in_the_channels_next_recording(
     assert len(sessions(recorder)) == 1
 
 
-def test_what_is_still_being_recorded_plays_up_to_now_and_on(app: App, camera_id: int, open_page: Open) -> None:
+def test_a_growing_recording_plays_up_to_now_and_on(app: App, camera_id: int, open_page: Open) -> None:
     began = earlier(0.3)
     page = open_at(app, camera_id, open_page, began).page
-    page.evaluate(_KEEP_SAID)  # what is written next may be there a moment later, and the words gone
+    page.evaluate(_KEEP_SAID)  # new data may replace the title after a moment
     page.keyboard.press(">")
     page.keyboard.press(">")
     wait(page, "window.said.some(([title, live]) => title === 'Caught up with now' && live)", 40)
@@ -163,7 +159,7 @@ def test_what_is_still_being_recorded_plays_up_to_now_and_on(app: App, camera_id
 
 @pytest.fixture(scope="module")
 def ended(recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, int, datetime]]:
-    """An app, a camera whose channel stopped recording an hour before, and when."""
+    """An app, the id of a camera whose channel 11 stopped recording an hour ago, and the end of that recording."""
     with running_recorder("--channels", "16", "--profile", "small") as other:
         running = App(tmp_path_factory.mktemp("ended"), SEGMENT_S="1")
         running.start()
@@ -174,7 +170,7 @@ def ended(recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Itera
         running.stop()
 
 
-def test_play_at_the_end_asks_for_more_and_never_begins_at_the_beginning(
+def test_play_at_the_end_asks_for_more_instead_of_starting_over(
     ended: tuple[App, int, datetime], open_page: Open
 ) -> None:
     app, camera_id, end = ended
@@ -201,8 +197,8 @@ def test_play_at_the_end_asks_for_more_and_never_begins_at_the_beginning(
 # ---- waits ---------------------------------------------------------------------------------------
 
 
-def test_opening_says_what_it_waits_for_and_how_long_and_a_stall_does_too(app: App, open_page: Open) -> None:
-    # It sends no faster than real time, so that little is loaded when it falls silent.
+def test_opening_and_stalling_show_the_reason_and_the_seconds(app: App, open_page: Open) -> None:
+    # This make sends in real time only, so that little is buffered when it falls silent.
     with running_recorder("--channels", "1", "--profile", "small", "--make", "uniview-like") as recorder:
         camera_id = app.add_camera(recorder, name="Slow")
         recorder.set_fault("replay_setup_delay", 4.0)
@@ -221,7 +217,7 @@ def test_opening_says_what_it_waits_for_and_how_long_and_a_stall_does_too(app: A
         expect(advice).to_have_text("")
 
 
-def test_a_recorder_that_sends_no_faster_than_real_time_is_not_asked_to(app: App, open_page: Open) -> None:
+def test_a_recorder_limited_to_real_time_offers_no_higher_speed(app: App, open_page: Open) -> None:
     with running_recorder("--channels", "1", "--profile", "small", "--make", "uniview-like") as recorder:
         camera_id = app.add_camera(recorder, name="Real time only")
         page = open_at(app, camera_id, open_page, earlier(30)).page
@@ -236,21 +232,19 @@ def test_a_recorder_that_sends_no_faster_than_real_time_is_not_asked_to(app: App
         expect(page.locator("#player [data-part=badge-text]")).to_have_text("PLAYBACK 0.5×")
 
 
-# ---- a recorder's session is given back ----------------------------------------------------------
+# ---- the recorder's session is released ----------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory, recorder: Recorder) -> Iterator[tuple[App, int]]:
-    """An app that plays one recording of a recorder at once."""
+    """An app that plays one recording per recorder at a time, and a camera id."""
     running = App(tmp_path_factory.mktemp("single"), SEGMENT_S="1", DEVICE_REPLAY_SESSIONS="1")
     running.start()
     yield running, running.add_camera(recorder, name="One at a time")
     running.stop()
 
 
-def test_the_modal_player_and_another_channel_take_the_place_of_the_one_before(
-    single: tuple[App, int], open_page: Open
-) -> None:
+def test_the_modal_player_replaces_the_session_of_the_page(single: tuple[App, int], open_page: Open) -> None:
     app, camera_id = single
     page = open_at(app, camera_id, open_page, earlier(60)).page
     page.get_by_role("button", name="Last 24 h").click()
@@ -277,7 +271,7 @@ def test_the_modal_player_and_another_channel_take_the_place_of_the_one_before(
     assert len(app.call("GET", "/api/streams/all")["streams"]) == 1
 
 
-def test_a_player_that_is_paused_for_long_lets_go_and_takes_up_again_at_the_same_picture(
+def test_a_long_pause_frees_the_session_and_resumes_at_the_same_frame(
     app: App, camera_id: int, open_page: Open
 ) -> None:
     page = open_at(app, camera_id, open_page, earlier(50)).page
@@ -305,7 +299,7 @@ def test_a_player_that_is_paused_for_long_lets_go_and_takes_up_again_at_the_same
     assert burnt_s(page) >= at_s
 
 
-def test_a_tab_out_of_sight_lets_go_of_what_nobody_hears_and_plays_on_when_it_is_seen(
+def test_a_hidden_silent_tab_frees_its_session_and_resumes_when_shown(
     app: App, camera_id: int, open_page: Open
 ) -> None:
     page = open_at(app, camera_id, open_page, earlier(55)).page
@@ -327,14 +321,12 @@ def test_a_tab_out_of_sight_lets_go_of_what_nobody_hears_and_plays_on_when_it_is
 
 
 def changed(route: Route, **fields: object) -> None:
-    """The server's answer, with other values in some fields: what no recorder here can be made to do."""
+    """Fulfil the route with the server's response and changed fields, which no simulated recorder produces."""
     answer = route.fetch()
     route.fulfill(response=answer, json={**answer.json(), **fields})
 
 
-def test_a_time_that_the_recorder_does_not_bear_out_is_said_to_be_unconfirmed(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_a_time_without_proof_from_the_recorder_is_unconfirmed(app: App, camera_id: int, open_page: Open) -> None:
     page = open_at(app, camera_id, open_page, earlier(45)).page
     clock = page.locator("#player [data-part=clock]")
     expect(clock).not_to_contain_text("not confirmed")
@@ -342,7 +334,7 @@ def test_a_time_that_the_recorder_does_not_bear_out_is_said_to_be_unconfirmed(
     expect(clock).to_contain_text("(not confirmed by the recorder)", timeout=10_000)
 
 
-def test_a_search_that_is_not_complete_says_why(app: App, camera_id: int, open_page: Open) -> None:
+def test_an_incomplete_search_shows_the_reason(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/recordings/{camera_id}").page
     error = {"code": "camera_unreachable", "detail": "It does not answer."}
     page.route("**/recordings/search", lambda route: changed(route, complete=False, error=error))

@@ -1,4 +1,4 @@
-"""The timeline and what belongs to it: what it claims, where it looks, how it is moved, which clock it shows."""
+"""The timeline: its claims about recordings, its visible window, dragging, events, and the clock it shows."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ NOTE = "#gap-note"
 
 
 @pytest.fixture(autouse=True)
-def given_back(app: App) -> Iterator[None]:
-    """A context that is closed tells the app nothing: its session would count against the next test's for a while."""
+def stop_streams(app: App) -> Iterator[None]:
+    """Stop all streams after each test: a closed browser context does not end its session, which would use a slot."""
     yield
     for stream in app.call("GET", "/api/streams/all")["streams"]:
         app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
 
 
 def change_coverage(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
-    """What a recorder tells cannot be made to come late at will: the answers of the app are changed on their way."""
+    """Change the app's coverage responses in the browser, because a recorder's answers cannot be delayed at will."""
 
     def changed(route: Route) -> None:
-        with contextlib.suppress(Error):  # the page may be gone before the answer is there
+        with contextlib.suppress(Error):  # the page may be closed before the response arrives
             answer = route.fetch()
             document = answer.json()
             change(document)
@@ -56,7 +56,7 @@ def change_coverage(page: Page, change: Callable[[dict[str, Any]], None]) -> Non
 
 
 def forget(document: dict[str, Any], start: datetime, end: datetime) -> None:
-    """As if [start, end) had not been asked yet."""
+    """Mark [start, end) as not asked yet."""
     for channel in document["channels"]:
         kept = []
         for span in channel["spans"]:
@@ -72,7 +72,7 @@ def forget(document: dict[str, Any], start: datetime, end: datetime) -> None:
 
 
 def recorded_at(recorder: Recorder, hours_ago: float = 20) -> datetime:
-    """A moment well inside of a stretch that the first channel has recorded, on the minute."""
+    """Return a full minute in the middle of a recorded span of the first channel."""
     now = datetime.now(UTC)
     for span in recorder.archive(1, now - timedelta(hours=hours_ago), now - timedelta(hours=2))["spans"]:
         start, end = (datetime.fromisoformat(span[name]) for name in ("start", "end"))
@@ -82,7 +82,7 @@ def recorded_at(recorder: Recorder, hours_ago: float = 20) -> datetime:
 
 
 def gap_at(recorder: Recorder) -> tuple[datetime, datetime]:
-    """From when to when the first channel has a gap."""
+    """Return (start, end) of a gap of the first channel."""
     now = datetime.now(UTC)
     spans = recorder.archive(1, now - timedelta(days=3), now)["spans"]
     return datetime.fromisoformat(spans[0]["end"]), datetime.fromisoformat(spans[1]["start"])
@@ -92,7 +92,7 @@ def stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_what_was_not_asked_is_asked_before_anything_is_claimed_of_it(
+def test_an_unindexed_time_is_looked_up_before_it_plays(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     at = recorded_at(recorder)
@@ -114,7 +114,7 @@ def test_what_was_not_asked_is_asked_before_anything_is_claimed_of_it(
     assert -GOP_S - 0.5 <= burnt_s(page) - at.timestamp() <= 4
 
 
-def test_what_the_recorder_does_not_tell_is_tried_and_not_called_empty(
+def test_an_unknown_time_is_played_instead_of_called_empty(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     at = recorded_at(recorder)
@@ -133,9 +133,7 @@ def test_what_the_recorder_does_not_tell_is_tried_and_not_called_empty(
     assert abs(burnt_s(page) - at.timestamp()) < 120, "a pixel is a minute and a half"
 
 
-def test_a_time_that_is_not_loaded_is_played_from_the_recording_it_is_in(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_a_time_outside_the_window_plays_from_its_recording(app: App, camera_id: int, open_page: Open) -> None:
     watched = open_page("about:blank")
     watched.forgive("404")
     page = watched.page
@@ -167,9 +165,7 @@ SHOWS_NEEDLE = (
 )
 
 
-def test_what_plays_does_not_take_back_where_one_looks_until_one_goes_back_to_it(
-    recordings: Page, recorder: Recorder
-) -> None:
+def test_playback_leaves_the_chosen_window_until_the_user_returns(recordings: Page, recorder: Recorder) -> None:
     click_time(recordings, recorded_at(recorder))
     recordings.wait_for_selector(PLAYING)
     back = recordings.get_by_role("button", name="To the playhead")
@@ -197,7 +193,7 @@ def test_what_plays_does_not_take_back_where_one_looks_until_one_goes_back_to_it
     assert recordings.evaluate(SHOWS_NEEDLE)
 
 
-def test_a_seek_takes_the_timeline_along_again(recordings: Page, recorder: Recorder) -> None:
+def test_a_seek_makes_the_timeline_follow_again(recordings: Page, recorder: Recorder) -> None:
     click_time(recordings, recorded_at(recorder))
     recordings.wait_for_selector(PLAYING)
     now = datetime.now(UTC)
@@ -207,11 +203,11 @@ def test_a_seek_takes_the_timeline_along_again(recordings: Page, recorder: Recor
     expect(recordings.get_by_role("button", name="To the playhead")).to_be_hidden()
 
 
-def test_a_drag_of_the_playhead_shows_pictures_while_the_pointer_moves(
+def test_a_drag_of_the_playhead_shows_frames_while_it_moves(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     watched = open_page(f"{app.url}/recordings/{camera_id}")
-    watched.forgive("404")  # of the place before: its segments are gone with the next seek but one
+    watched.forgive("404")  # segments of a seek are deleted by the second next seek
     recordings = watched.page
     wait(recordings, ROWS)
     at = recorded_at(recorder)
@@ -224,7 +220,7 @@ def test_a_drag_of_the_playhead_shows_pictures_while_the_pointer_moves(
     step = (last - x) / 160
     for number in range(1, 161):
         recordings.mouse.move(x + number * step, y)
-        recordings.wait_for_timeout(40)  # a hand takes its time; it never rests
+        recordings.wait_for_timeout(40)  # like a hand that moves slowly without a stop
         if (shown := recordings.evaluate(SEEN)) is not None:
             seen.add(round(shown / 60))
     assert len(seen) >= 4, f"minutes of which a picture was seen: {seen}"
@@ -236,14 +232,14 @@ def test_a_drag_of_the_playhead_shows_pictures_while_the_pointer_moves(
 
 
 def motion_of(recorder: Recorder, days: float = 6) -> list[datetime]:
-    """When motion began on the first channel."""
+    """Return the starts of motion events of the first channel."""
     now = datetime.now(UTC)
     return [
         datetime.fromisoformat(one["start"]) for one in recorder.archive(1, now - timedelta(days=days), now)["motion"]
     ]
 
 
-def test_the_next_and_the_previous_event_are_found_whatever_is_in_sight(recordings: Page, recorder: Recorder) -> None:
+def test_next_and_previous_events_are_found_in_any_window(recordings: Page, recorder: Recorder) -> None:
     at = recorded_at(recorder)
     click_time(recordings, at)
     recordings.wait_for_selector(PLAYING)
@@ -266,13 +262,11 @@ def test_the_next_and_the_previous_event_are_found_whatever_is_in_sight(recordin
         wait(recordings, f"-2 - 1.5 <= {lag_s} && {lag_s} <= 6")
         recordings.keyboard.press("k")
         recordings.wait_for_selector("#player [data-phase=paused]")
-        recordings.wait_for_timeout(400)  # the needle follows the picture five times a second
+        recordings.wait_for_timeout(400)  # the playhead follows the frame five times a second
         reached_s, asked_s = event_s, recordings.evaluate("document.querySelector('recording-timeline').atMs / 1000")
 
 
-def test_a_search_for_an_event_that_is_not_there_says_how_far_it_has_looked(
-    recordings: Page, recorder: Recorder
-) -> None:
+def test_a_search_without_a_later_event_shows_its_range(recordings: Page, recorder: Recorder) -> None:
     last_s = motion_of(recorder)[-1].timestamp()
     recordings.evaluate("(ms) => { document.querySelector('recording-timeline').atMs = ms; }", last_s * 1000 + 60_000)
     recordings.locator("#event-after").click()
@@ -280,7 +274,7 @@ def test_a_search_for_an_event_that_is_not_there_says_how_far_it_has_looked(
     assert recordings.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
 
 
-def test_keys_act_on_the_player_that_one_sees(recordings: Page) -> None:
+def test_keys_act_on_the_visible_player(recordings: Page) -> None:
     started: list[str] = []
     recordings.on("request", lambda asked: started.append(asked.url) if asked.url.endswith("/playback/start") else None)
     recordings.get_by_role("button", name="Search", exact=True).click()
@@ -304,7 +298,7 @@ def test_keys_act_on_the_player_that_one_sees(recordings: Page) -> None:
 
 
 def local_stamp(page: Page, at_s: float) -> str:
-    """`2026-11-22 02:13:04` in the browser's time zone."""
+    """Return the time as `2026-11-22 02:13:04` in the browser's time zone."""
     text: str = page.evaluate(
         "(ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, 19).replace('T', ' ')",
         at_s * 1000,
@@ -312,7 +306,7 @@ def local_stamp(page: Page, at_s: float) -> str:
     return text
 
 
-def test_what_happened_is_named_where_the_pointer_is_and_for_those_who_listen(
+def test_events_are_named_in_the_tip_and_for_screen_readers(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     at = recorded_at(recorder)
@@ -335,7 +329,7 @@ def test_what_happened_is_named_where_the_pointer_is_and_for_those_who_listen(
     expect(slider).to_have_attribute("aria-valuetext", re.compile("Line crossed"))
 
 
-def test_what_the_recorder_holds_is_told_source_by_source(recordings: Page) -> None:
+def test_the_sources_of_the_recorder_are_listed(recordings: Page) -> None:
     expect(recordings.locator("[data-fact=clock]")).to_have_text("right")
     recordings.get_by_text("Sources and tracks").click()
     expect(recordings.get_by_text("Told by ONVIF Recording Search")).to_be_visible()
@@ -346,7 +340,7 @@ def test_what_the_recorder_holds_is_told_source_by_source(recordings: Page) -> N
     expect(sources.first).to_contain_text(re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d – "))
 
 
-def test_a_clock_that_nobody_knows_is_not_called_right(app: App, camera_id: int, open_page: Open) -> None:
+def test_an_unknown_clock_is_not_called_right(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
 
     def unknown(route: Route) -> None:
@@ -358,7 +352,7 @@ def test_a_clock_that_nobody_knows_is_not_called_right(app: App, camera_id: int,
     expect(page.locator("[data-fact=clock]")).to_have_text("unknown")
 
 
-def test_the_recorders_own_clock_is_offered_where_only_its_zone_differs(
+def test_the_recorders_clock_is_offered_if_only_its_zone_differs(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     at = recorded_at(recorder)
@@ -387,7 +381,7 @@ def test_the_recorders_own_clock_is_offered_where_only_its_zone_differs(
     assert f"{paused.astimezone(own):%Y-%m-%d %H-%M-%S}" in download.value.suggested_filename
 
 
-def test_in_the_hour_that_comes_twice_both_can_be_named(app: App, camera_id: int, open_page: Open) -> None:
+def test_both_times_of_a_repeated_hour_can_be_chosen(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/recordings/{camera_id}", timezone_id="Europe/Berlin").page
     wait(page, ROWS)
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
@@ -413,9 +407,7 @@ def test_in_the_hour_that_comes_twice_both_can_be_named(app: App, camera_id: int
     )
 
 
-def test_a_finger_scrolls_the_page_by_the_timeline_and_works_it_sideways(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_a_finger_scrolls_the_page_and_drags_the_timeline_sideways(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/recordings/{camera_id}", 390, 844, is_mobile=True, has_touch=True).page
     wait(page, ROWS)
     page.locator(".timeline-frame").scroll_into_view_if_needed()
@@ -444,7 +436,7 @@ def test_a_finger_scrolls_the_page_by_the_timeline_and_works_it_sideways(
     assert page.evaluate("scrollY") == before[1]
 
 
-def test_on_a_phone_the_way_back_to_the_playhead_has_room(
+def test_the_button_to_the_playhead_fits_on_a_phone(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     at = recorded_at(recorder)

@@ -1,4 +1,4 @@
-"""The viewer: pictures that move, states that are honest, everything by keyboard."""
+"""The viewer page: playing video, states and errors, keys, channels and zoom."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from tools.running import App, Recorder, running_recorder
 pytestmark = pytest.mark.browser
 
 
-def test_the_picture_is_as_far_behind_as_the_page_says(
-    app: App, recorder: Recorder, camera_id: int, open_page: Open
-) -> None:
+def test_the_shown_delay_is_true(app: App, recorder: Recorder, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
     wait_playing(page)
     page.wait_for_timeout(2500)
@@ -33,13 +31,11 @@ def test_the_picture_is_as_far_behind_as_the_page_says(
     assert len(compared) >= 30
     compared.sort()
     assert abs(compared[len(compared) // 2]) < 0.1, compared
-    # Each number is up to half a second old when it is read, so single ones may be that much further off.
+    # The page updates its number twice a second, so that single values may be off by 0.5 s more.
     assert max(map(abs, compared)) < 1.0, compared
 
 
-def test_a_main_stream_in_h265_gives_way_to_the_sub_stream_and_says_so(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_an_h265_main_stream_is_replaced_by_the_sub_stream(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=2").page
     expect(page.locator("#codec-notice")).to_contain_text("H.265, which this browser cannot play")
     expect(page.get_by_role("button", name="Convert anyway")).to_be_visible()
@@ -53,11 +49,9 @@ def test_a_main_stream_in_h265_gives_way_to_the_sub_stream_and_says_so(
     assert "convert=1" in page.url
 
 
-def test_h265_that_only_the_stream_reveals_gives_way_to_the_sub_stream_on_both_pages(
-    empty_app: App, open_page: Open
-) -> None:
+def test_h265_found_in_the_stream_is_replaced_by_the_sub_stream(empty_app: App, open_page: Open) -> None:
     with running_recorder("--channels", "2", "--dead", "none", "--profile", "small") as old:
-        # Media (version 1) has no word for H.265.
+        # The Media service (version 1) has no value for H.265.
         old.set_fault("no_media2")
         old.set_fault("h265_as_h264")
         camera_id = empty_app.add_camera(old)
@@ -72,7 +66,7 @@ def test_h265_that_only_the_stream_reveals_gives_way_to_the_sub_stream_on_both_p
         wall = open_page(f"{empty_app.url}/wall?layout=1&tiles={camera_id}.2").page
         tile = wall.locator("live-tile")
         expect(tile).to_have_attribute("data-phase", "playing")
-        expect(tile.locator("[data-part=way]")).to_have_text("")  # not over HLS
+        expect(tile.locator("[data-part=way]")).to_have_text("")  # over the socket
         expect(tile.locator("[data-part=quality]")).to_have_text("")
         assert empty_app.ffmpegs() == []
         page.get_by_role("button", name="Convert anyway").click()
@@ -85,7 +79,7 @@ def test_h265_that_only_the_stream_reveals_gives_way_to_the_sub_stream_on_both_p
         wait_playing(page)
 
 
-def test_everything_can_be_done_by_keyboard(app: App, camera_id: int, open_page: Open) -> None:
+def test_the_viewer_works_by_keyboard(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
     page.keyboard.press("k")
@@ -103,7 +97,7 @@ def test_everything_can_be_done_by_keyboard(app: App, camera_id: int, open_page:
     assert page.evaluate("document.querySelector('live-player [data-part=video]').muted")
     page.keyboard.press("m")
     expect(page.locator("#mute")).to_have_attribute("aria-label", "Sound off")
-    expect(page.locator("live-player video")).to_have_count(1)  # the one with sound has taken over
+    expect(page.locator("live-player video")).to_have_count(1)  # the player with audio has taken over
     assert not page.evaluate("document.querySelector('live-player [data-part=video]').muted")
     page.keyboard.press("m")
     page.keyboard.press("+")
@@ -127,7 +121,7 @@ def test_everything_can_be_done_by_keyboard(app: App, camera_id: int, open_page:
     page.wait_for_url("**channel=2*")
 
 
-def test_notes_are_seen_in_full_screen(app: App, camera_id: int, open_page: Open) -> None:
+def test_notes_are_visible_in_full_screen(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
 
@@ -143,7 +137,7 @@ def test_notes_are_seen_in_full_screen(app: App, camera_id: int, open_page: Open
               return document.elementFromPoint(x + width / 2, y + height / 2) === toast;
             }"""
         )
-        expect(toast).to_have_count(0, timeout=10_000)  # they leave by themselves
+        expect(toast).to_have_count(0, timeout=10_000)  # notes disappear by themselves
         return seen
 
     assert is_seen_after_saving()
@@ -155,7 +149,7 @@ def test_notes_are_seen_in_full_screen(app: App, camera_id: int, open_page: Open
     assert is_seen_after_saving()
 
 
-def test_a_snapshot_has_the_whole_resolution_and_is_named_after_place_and_time(
+def test_a_snapshot_has_full_resolution_and_a_telling_name(
     app: App, camera_id: int, open_page: Open, tmp_path: Path
 ) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
@@ -172,13 +166,13 @@ def test_a_snapshot_has_the_whole_resolution_and_is_named_after_place_and_time(
 
 
 @pytest.mark.parametrize("channel", [6, 7])
-def test_a_dead_channel_says_why(app: App, camera_id: int, open_page: Open, channel: int) -> None:
+def test_a_dead_channel_shows_the_reason(app: App, camera_id: int, open_page: Open, channel: int) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel={channel}&quality=sub").page
     expect(page.locator("#overlay [data-part=title]")).to_have_text("No signal", timeout=25_000)
     expect(page.locator("#badge")).to_be_hidden()
 
 
-def test_too_many_sessions_are_told_apart_and_others_play_on(
+def test_a_session_limit_is_shown_and_other_channels_play_on(
     empty_app: App, recorder: Recorder, open_page: Open
 ) -> None:
     camera_id = empty_app.add_camera(recorder)
@@ -196,7 +190,7 @@ def test_too_many_sessions_are_told_apart_and_others_play_on(
         recorder.clear_fault("session_limit")
 
 
-def test_ffmpeg_killed_in_mid_stream_brings_a_new_picture_by_itself(app: App, camera_id: int, open_page: Open) -> None:
+def test_video_resumes_after_ffmpeg_was_killed(app: App, camera_id: int, open_page: Open) -> None:
     watched = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main&way=hls")
     page = watched.page
     wait_playing(page)
@@ -213,7 +207,7 @@ def test_ffmpeg_killed_in_mid_stream_brings_a_new_picture_by_itself(app: App, ca
     assert read_frames(page, 1)[0][1] > before
 
 
-def test_a_silent_device_is_said_and_the_picture_comes_back(
+def test_a_silent_device_is_shown_and_video_resumes(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
@@ -228,9 +222,7 @@ def test_a_silent_device_is_said_and_the_picture_comes_back(
     assert_pictures_move(page)
 
 
-def test_a_lost_network_and_a_restarted_server_bring_the_picture_back(
-    empty_app: App, recorder: Recorder, open_page: Open
-) -> None:
+def test_hls_resumes_after_network_loss_and_server_restart(empty_app: App, recorder: Recorder, open_page: Open) -> None:
     camera_id = empty_app.add_camera(recorder)
     watched = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=1&quality=sub&way=hls")
     watched.forgive("ERR_", "status of 50", "status of 404")
@@ -247,7 +239,7 @@ def test_a_lost_network_and_a_restarted_server_bring_the_picture_back(
     assert_pictures_move(page)
 
 
-def test_a_tab_that_slept_wakes_at_the_present(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
+def test_a_frozen_tab_resumes_live(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
     tab = page.context.new_cdp_session(page)
@@ -266,7 +258,7 @@ def test_a_damaged_or_changed_stream_plays_on(
     app: App, recorder: Recorder, camera_id: int, open_page: Open, fault: str, value: object
 ) -> None:
     watched = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=main")
-    watched.forgive("/static/streams/")  # of a session that starts anew: 503 for its playlist, 404 for old segments
+    watched.forgive("/static/streams/")  # a restarting session: 503 for its playlist, 404 for old segments
     page = watched.page
     wait_playing(page)
     recorder.set_fault(fault, value, channel=5)
@@ -278,7 +270,7 @@ def test_a_damaged_or_changed_stream_plays_on(
     assert_pictures_move(page, 30)
 
 
-def test_leaving_the_page_gives_the_place_back(app: App, camera_id: int, open_page: Open) -> None:
+def test_leaving_the_page_ends_its_stream(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=4&quality=sub").page
     wait_playing(page)
     page.goto(f"{app.url}/cameras")
@@ -322,7 +314,7 @@ def test_channels_are_renamed_moved_and_hidden_and_stay_so(app: App, camera_id: 
     expect(page.locator("#channels [data-channel]").nth(2)).to_contain_text("Old gate")
 
 
-def test_wheel_and_drag_look_closer(app: App, camera_id: int, open_page: Open) -> None:
+def test_the_wheel_zooms_and_a_drag_moves_the_video(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
     box = page.locator("#zoom").bounding_box()

@@ -1,4 +1,4 @@
-"""The wall: sixteen channels at once, moved, filled, kept, and what each says when it has nothing to show."""
+"""The wall: sixteen channels, moving and enlarging tiles, stored walls, and errors of single tiles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 
-# The minute is made short, and the tab hidden by its own word: a headless one is never hidden.
+# Shortens the page's minute to 400 ms and overrides document.hidden, because a headless tab is never hidden.
 SHORT_MINUTE = """
 const real = window.setTimeout;
 window.minutes = 0;
@@ -36,12 +36,12 @@ window.setTimeout = (work, ms, ...more) => {
   if (ms === 60000) window.minutes += 1;
   return real(work, ms === 60000 ? 400 : ms, ...more);
 };
-Object.defineProperty(document, 'hidden', { get: () => window.isAway === true });
+Object.defineProperty(document, 'hidden', { get: () => window.isHiddenTab === true });
 """
-LOOK_AWAY = "(away) => { window.isAway = away; document.dispatchEvent(new Event('visibilitychange')); }"
+HIDE_TAB = "(away) => { window.isHiddenTab = away; document.dispatchEvent(new Event('visibilitychange')); }"
 
 
-def test_sixteen_channels_move_at_once_over_one_socket_and_without_ffmpeg(
+def test_sixteen_channels_play_over_one_socket_without_ffmpeg(
     app: App, sixteen: Recorder, wall_id: int, open_page: Open
 ) -> None:
     page = open_page("about:blank").page
@@ -55,14 +55,15 @@ def test_sixteen_channels_move_at_once_over_one_socket_and_without_ffmpeg(
     fetched = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/static/streams/')).length"
     assert page.evaluate(fetched) == 0
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "it does not fit the window"
-    page.wait_for_timeout(2000)  # they begin with the newest picture, and then find their distance
+    page.wait_for_timeout(2000)  # the players begin with the newest frame, then settle on their buffers
     assert_all_close_behind_and_say_so(page, [sixteen.frames(number, "sub") for number in range(1, 17)])
 
 
 def assert_all_close_behind_and_say_so(page: Page, timings: list[dict[str, Any]], within_s: float = 60) -> None:
-    """At some time within `within_s`, for all tiles together: sixteen decoders on a busy machine need their time.
+    """Assert small medians of delay and of the error of the shown delay, for all tiles, at some time within `within_s`.
 
-    On a quiet machine they are 0.25 s behind and say so to 0.05 s: they show tenths.
+    Sixteen decoders on a busy machine need time. On a quiet machine the delay is 0.25 s and its error 0.05 s, as the
+    tiles show tenths.
     """
     deadline = time.monotonic() + within_s
     medians: list[tuple[float, float]] = []
@@ -80,9 +81,7 @@ def assert_all_close_behind_and_say_so(page: Page, timings: list[dict[str, Any]]
             medians.append((statistics.median(behind), statistics.median(wrong)))
 
 
-def test_one_that_is_full_is_the_main_stream_and_the_others_rest_until_it_is_left(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_an_enlarged_tile_plays_the_main_stream_and_others_rest(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(four(app, wall_id)).page
     wait_all_playing(page, 3)
     sub_width = read(page)[0][2]
@@ -112,9 +111,7 @@ def test_one_that_is_full_is_the_main_stream_and_the_others_rest_until_it_is_lef
     expect(at(page, 2)).to_have_attribute("data-full", "")
 
 
-def test_tiles_are_dragged_onto_each_other_out_and_in_without_starting_anew(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_dragged_tiles_swap_leave_and_enter_without_a_restart(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(four(app, wall_id)).page
     wait_all_playing(page, 3)
     first, second = channel_at(page, 1).inner_text(), channel_at(page, 2).inner_text()
@@ -140,7 +137,7 @@ def test_tiles_are_dragged_onto_each_other_out_and_in_without_starting_anew(
     expect_address(page, f"tiles={wall_id}.2,-,{wall_id}.7,{wall_id}.3")
 
 
-def test_a_wall_is_made_by_keyboard_alone(app: App, wall_id: int, open_page: Open) -> None:
+def test_a_wall_can_be_made_by_keyboard(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/wall?layout=4&tiles={wall_id}.1").page
     wait_all_playing(page, 1)
     page.keyboard.press("4")
@@ -167,7 +164,7 @@ def test_a_wall_is_made_by_keyboard_alone(app: App, wall_id: int, open_page: Ope
     expect(page.locator("#keys-dialog dialog")).to_be_visible()
 
 
-def test_the_menu_saves_a_whole_picture_and_leads_to_the_recordings(app: App, wall_id: int, open_page: Open) -> None:
+def test_the_menu_saves_a_full_snapshot_and_links_to_recordings(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(four(app, wall_id)).page
     wait_all_playing(page, 3)
     channel = channel_at(page, 1).inner_text()
@@ -178,7 +175,7 @@ def test_the_menu_saves_a_whole_picture_and_leads_to_the_recordings(app: App, wa
         menu.get_by_role("menuitem", name="Snapshot").click()
     name = re.escape(f"Garage {channel} ") + r"\d{4}-\d\d-\d\d \d\d-\d\d-\d\d\.jpg"
     assert re.fullmatch(name, saved.value.suggested_filename)
-    assert jpeg_width(saved.value.path().read_bytes()) == 640  # the tile itself plays 320
+    assert jpeg_width(saved.value.path().read_bytes()) == 640  # the tile plays the sub stream, 320 wide
     at(page, 1).hover()
     at(page, 1).get_by_role("button", name="What can be done with this tile").click()
     menu.get_by_role("menuitemradio", name="Main stream").click()
@@ -247,7 +244,7 @@ def test_a_finger_taps_holds_and_drags(app: App, wall_id: int, open_page: Open) 
     assert page.evaluate("scrollY") == 0
 
 
-def test_what_is_out_of_sight_stops_and_starts_again(app: App, wall_id: int, open_page: Open) -> None:
+def test_tiles_out_of_sight_stop_and_start_again(app: App, wall_id: int, open_page: Open) -> None:
     channels = ",".join(f"{wall_id}.{number}" for number in range(1, 5))
     page = open_page(f"{app.url}/wall?layout=4&tiles={channels}", 390, 420).page
     expect(at(page, 1)).to_have_attribute("data-phase", "playing", timeout=20_000)
@@ -259,47 +256,43 @@ def test_what_is_out_of_sight_stops_and_starts_again(app: App, wall_id: int, ope
     expect(at(page, 1)).to_have_attribute("data-phase", "playing", timeout=10_000)
 
 
-def test_a_tab_that_nobody_looks_at_gives_its_sessions_back_after_a_minute(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_a_hidden_tab_ends_its_sessions_after_a_minute(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
     page.add_init_script(SHORT_MINUTE)
     page.goto(four(app, wall_id))
     wait_all_playing(page, 3)
-    page.evaluate(LOOK_AWAY, True)
+    page.evaluate(HIDE_TAB, True)
     expect(page.locator("live-tile[data-resting]")).to_have_count(3, timeout=5000)
     assert page.evaluate("window.minutes") == 1
-    page.evaluate(LOOK_AWAY, False)
+    page.evaluate(HIDE_TAB, False)
     wait_all_playing(page, 3, 5)
     assert_all_move(page)
 
 
-def test_in_a_tab_that_nobody_looks_at_only_the_tile_that_is_heard_goes_on(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_only_the_audible_tile_plays_on_in_a_hidden_tab(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
     page.add_init_script(SHORT_MINUTE)
     page.goto(four(app, wall_id))
     wait_all_playing(page, 3)
     page.keyboard.press("2")
     page.keyboard.press("m")
-    page.evaluate(LOOK_AWAY, True)
+    page.evaluate(HIDE_TAB, True)
     expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=5000)
     expect(at(page, 2)).to_have_attribute("data-phase", "playing")
-    page.evaluate("dispatchEvent(new Event('online'))")  # the network that comes back wakes nobody
+    page.evaluate("dispatchEvent(new Event('online'))")  # a returning network wakes no hidden tile
     assert page.locator("live-tile[data-resting]").count() == 2
-    page.evaluate(LOOK_AWAY, False)
+    page.evaluate(HIDE_TAB, False)
     wait_all_playing(page, 3, 5)
     assert_all_move(page)
-    page.evaluate(LOOK_AWAY, True)
+    page.evaluate(HIDE_TAB, True)
     expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=5000)
     page.keyboard.press("m")
     expect(page.locator("live-tile[data-resting]")).to_have_count(3)
-    page.evaluate(LOOK_AWAY, False)
+    page.evaluate(HIDE_TAB, False)
     wait_all_playing(page, 3, 5)
 
 
-def test_a_dead_channel_and_one_that_is_not_there_say_why(app: App, camera_id: int, open_page: Open) -> None:
+def test_dead_and_unknown_channels_show_the_reason(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/wall?layout=4&tiles={camera_id}.7,999.1,{camera_id}.99").page
     title, reason = "[data-part=title]", "[data-part=reason]"
     expect(at(page, 1).locator(title)).to_have_text("No signal", timeout=30_000)
@@ -310,7 +303,7 @@ def test_a_dead_channel_and_one_that_is_not_there_say_why(app: App, camera_id: i
     expect(at(page, 4)).to_have_attribute("data-phase", "empty")
 
 
-def test_a_picture_that_stands_is_red_and_says_for_how_long(
+def test_a_stalled_tile_is_red_and_shows_the_seconds(
     app: App, sixteen: Recorder, wall_id: int, open_page: Open
 ) -> None:
     page = open_page(four(app, wall_id)).page
@@ -327,7 +320,7 @@ def test_a_picture_that_stands_is_red_and_says_for_how_long(
     wait_all_playing(page, 3)
 
 
-def test_a_main_stream_that_the_recorder_refuses_leaves_the_sub_stream_on(app: App, open_page: Open) -> None:
+def test_the_sub_stream_plays_on_if_the_main_stream_is_refused(app: App, open_page: Open) -> None:
     with running_recorder("--channels", "2", "--dead", "none", "--profile", "small") as small:
         camera_id = app.add_camera(small, name="Small")
         page = open_page(f"{app.url}/wall?layout=4&tiles={camera_id}.1").page
@@ -351,7 +344,7 @@ def test_a_main_stream_that_the_recorder_refuses_leaves_the_sub_stream_on(app: A
         app.call("DELETE", f"/api/cameras/{camera_id}")
 
 
-def test_a_layout_is_kept_opened_by_its_address_renamed_and_forgotten(app: App, wall_id: int, open_page: Open) -> None:
+def test_a_wall_is_stored_opened_by_address_renamed_and_deleted(app: App, wall_id: int, open_page: Open) -> None:
     watched = open_page(four(app, wall_id), permissions=["clipboard-read", "clipboard-write"])
     watched.forgive("status of 404", "status of 409")
     page = watched.page
@@ -392,7 +385,7 @@ def test_a_layout_is_kept_opened_by_its_address_renamed_and_forgotten(app: App, 
     expect(page.locator("toast-area")).to_contain_text("There is no such layout")
 
 
-def test_it_begins_with_all_channels_and_a_restarted_server_brings_them_back(
+def test_the_wall_shows_all_channels_and_survives_a_server_restart(
     empty_app: App, sixteen: Recorder, open_page: Open
 ) -> None:
     watched = open_page(f"{empty_app.url}/wall")
@@ -415,14 +408,14 @@ def test_it_begins_with_all_channels_and_a_restarted_server_brings_them_back(
 
 
 def jpeg_width(data: bytes) -> int:
-    """Of its start-of-frame segment (ITU-T T.81, B.2.2)."""
+    """Return the width from the start-of-frame segment (ITU-T T.81, B.2.2)."""
     place = 2
     while data[place + 1] not in (0xC0, 0xC1, 0xC2):
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return int.from_bytes(data[place + 7 : place + 9], "big")
 
 
-def test_the_other_pages_lead_here(app: App, wall_id: int, open_page: Open) -> None:
+def test_other_pages_link_to_the_wall(app: App, wall_id: int, open_page: Open) -> None:
     for path in ("/cameras", f"/viewer/{wall_id}?view=grid"):
         page = open_page(app.url + path).page
         page.get_by_role("link", name="Wall", exact=True).click()

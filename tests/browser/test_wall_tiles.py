@@ -1,4 +1,4 @@
-"""One tile of the wall: how it comes here, what it shows when it is alone on the page, and the quality it was given."""
+"""One tile of the wall: its transport, zoom and pause while it fills the page, and its chosen quality."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ window.WebSocket = class extends EventTarget {
 """
 
 
-def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(
+def test_a_tile_over_hls_is_marked_and_its_menu_shows_the_reason(
     app: App, camera_id: int, wall_id: int, open_page: Open
 ) -> None:
     page = open_page(four(app, wall_id)).page
@@ -39,7 +39,7 @@ def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(
     page.goto(f"{app.url}/wall?layout=4&tiles={wall_id}.1,{wall_id}.3,{camera_id}.7")
     wait_all_playing(page, 2)
     expect(at(page, 3).locator("[data-part=title]")).to_have_text("No signal", timeout=30_000)
-    expect(page.locator("live-tile [data-part=way]:visible")).to_have_count(2)  # where there is no picture none is late
+    expect(page.locator("live-tile [data-part=way]:visible")).to_have_count(2)  # a tile without video shows no mark
     mark = at(page, 1).locator("[data-part=way]")
     expect(mark).to_be_visible()
     expect(mark).to_have_text("HLS")
@@ -50,7 +50,7 @@ def test_a_tile_that_comes_over_hls_says_so_and_its_menu_why(
     expect(note).to_have_text("Now: sub. Over HLS, some seconds behind: no WebSocket could be opened")
 
 
-def test_tiles_name_their_recorder_where_there_are_several(
+def test_tiles_name_their_recorder_if_there_are_several(
     app: App, camera_id: int, wall_id: int, open_page: Open
 ) -> None:
     page = open_page(f"{app.url}/wall?layout=4&tiles={wall_id}.1,{wall_id}.3").page
@@ -60,9 +60,7 @@ def test_tiles_name_their_recorder_where_there_are_several(
     expect(page.locator("live-tile [data-part=camera]:visible")).to_have_count(2)
 
 
-def test_the_quality_of_a_tile_is_in_its_address_its_link_and_its_layout(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_a_tiles_quality_is_kept_in_address_link_and_stored_wall(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(four(app, wall_id), permissions=["clipboard-read", "clipboard-write"]).page
     wait_all_playing(page, 3)
     page.keyboard.press("3")
@@ -83,7 +81,7 @@ def test_the_quality_of_a_tile_is_in_its_address_its_link_and_its_layout(
     page.reload()
     expect(main).to_have_text("Main")
     page.keyboard.press("3")
-    page.keyboard.press("Shift+ArrowUp")  # it moves with its channel
+    page.keyboard.press("Shift+ArrowUp")  # the quality moves with its channel
     expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
     page.keyboard.press("ContextMenu")
     page.get_by_role("menuitemradio", name="Quality by size").click()
@@ -93,9 +91,7 @@ def test_the_quality_of_a_tile_is_in_its_address_its_link_and_its_layout(
     app.call("DELETE", f"/api/walls/{kept['id']}")
 
 
-def test_a_wall_that_has_not_all_channels_says_how_many_and_leads_to_them(
-    app: App, camera_id: int, wall_id: int, open_page: Open
-) -> None:
+def test_a_wall_without_some_channels_shows_how_many(app: App, camera_id: int, wall_id: int, open_page: Open) -> None:
     channels = sum(camera["channels"] for camera in app.call("GET", "/api/cameras")["cameras"])
     page = open_page(f"{app.url}/wall?layout=4", 360, 740).page
     left_out = page.locator("#left-out")
@@ -108,12 +104,12 @@ def test_a_wall_that_has_not_all_channels_says_how_many_and_leads_to_them(
     left_out.click()
     expect(page.locator("#picker")).to_be_visible()
     page.locator(".picker .tile-item").last.click()
-    expect(left_out).to_be_hidden()  # it is as somebody wants it
+    expect(left_out).to_be_hidden()  # the user has chosen the channels
     assert re.search(r"tiles=\d+\.\d+,(\d+)\.2,\1\.3,\1\.4$", page.url)
 
 
 def shift(page: Page, place: int) -> list[float]:
-    """How large the picture is drawn, and how far it is moved, in pixels."""
+    """Return (scale, x, y) of the tile's video; x and y in pixels."""
     transform = """(tile) => {
       const { a, e, f } = new DOMMatrix(getComputedStyle(tile.querySelector('live-player')).transform);
       return [a, e, f];
@@ -122,14 +118,12 @@ def shift(page: Page, place: int) -> list[float]:
     return found
 
 
-def test_a_picture_that_fills_the_page_is_zoomed_and_moved_and_esc_leaves_the_zoom_first(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_an_enlarged_tile_zooms_and_escape_resets_the_zoom_first(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(four(app, wall_id)).page
     wait_all_playing(page, 3)
     level = at(page, 1).locator("[data-part=zoom-level]")
     page.mouse.move(*centre(at(page, 1)))
-    page.mouse.wheel(0, -200)  # beside others a tile is not zoomed
+    page.mouse.wheel(0, -200)  # has no effect: only a tile that fills the page is zoomed
     at(page, 1).dblclick()
     expect(at(page, 1)).to_have_attribute("data-full", "")
     expect(level).to_be_hidden()
@@ -163,14 +157,12 @@ def test_a_picture_that_fills_the_page_is_zoomed_and_moved_and_esc_leaves_the_zo
     expect_address(page, f"tiles={wall_id}.1,{wall_id}.2,{wall_id}.3")
 
 
-def test_fingers_zoom_what_fills_the_page_and_a_tap_in_it_does_not_throw_that_away(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_fingers_zoom_an_enlarged_tile_and_a_tap_keeps_the_zoom(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(four(app, wall_id), 390, 844, has_touch=True, is_mobile=True).page
     wait_all_playing(page, 3)
     at(page, 1).tap()
     expect(at(page, 1)).to_have_attribute("data-full", "")
-    page.wait_for_timeout(400)  # else it were a double tap
+    page.wait_for_timeout(400)  # otherwise the next touch would count as a double tap
     fingers = page.context.new_cdp_session(page)
     x, y = centre(at(page, 1))
 
@@ -196,7 +188,7 @@ def test_fingers_zoom_what_fills_the_page_and_a_tap_in_it_does_not_throw_that_aw
         touch("touchMove", step * 8)
     touch("touchEnd")
     scale, right, down = shift(page, 1)
-    assert 20 < right - before[1] <= 41  # the first pixels tell whether it is a tap
+    assert 20 < right - before[1] <= 41  # the first pixels only decide between tap and drag
     assert (scale, down) == (before[0], before[2])
     expect(page.locator("[data-lifted]")).to_have_count(0)
     at(page, 1).tap()
@@ -206,14 +198,12 @@ def test_fingers_zoom_what_fills_the_page_and_a_tap_in_it_does_not_throw_that_aw
     expect(at(page, 1)).not_to_have_attribute("data-full", "")
 
 
-def test_what_fills_the_page_is_paused_and_goes_on_with_the_newest_picture(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_an_enlarged_tile_pauses_and_resumes_live(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(four(app, wall_id)).page
     wait_all_playing(page, 3)
     badge = at(page, 1).locator("[data-part=badge]")
     page.keyboard.press("1")
-    page.keyboard.press("k")  # beside others nothing is paused
+    page.keyboard.press("k")  # has no effect: only a tile that fills the page is paused
     page.keyboard.press("Enter")
     page.keyboard.press("Space")  # before the main stream has taken over
     expect(badge).to_have_text(re.compile(r"^Paused −3 s$"), timeout=15_000)
@@ -238,7 +228,7 @@ def test_what_fills_the_page_is_paused_and_goes_on_with_the_newest_picture(
     assert_all_move(page)
 
 
-def test_what_is_paused_for_some_seconds_is_not_sent_any_more(app: App, wall_id: int, open_page: Open) -> None:
+def test_a_paused_tile_leaves_its_stream_after_some_seconds(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(four(app, wall_id)).page
     wait_all_playing(page, 3)
     page.keyboard.press("1")
@@ -264,7 +254,7 @@ def test_what_is_paused_for_some_seconds_is_not_sent_any_more(app: App, wall_id:
     assert_all_move(page)
 
 
-def test_a_narrow_tile_names_its_channel_whole_where_there_is_room(app: App, wall_id: int, open_page: Open) -> None:
+def test_a_narrow_tile_shows_its_whole_channel_name(app: App, wall_id: int, open_page: Open) -> None:
     tiles = ",".join(f"{wall_id}.{number}" for number in (1, 3, 4))
     page = open_page(f"{app.url}/wall?layout=9&tiles={tiles}", 390, 844).page
     wait_all_playing(page, 3)

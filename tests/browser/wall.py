@@ -1,4 +1,4 @@
-"""What the tests of the wall share: its tiles, what they show, and a mouse that drags."""
+"""Helpers of the wall's tests: tiles, the frames they show, and dragging."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tools.running import App
 
-# The number in each tile's picture now (-1: none that can be read), when it was read, its width, and what the tile says
-# it is behind.
+# For each tile: the number of the frame on screen (-1: unreadable), the time of reading, the video's width, and the
+# tile's own delay text.
 _READ_TILES = """
 () => [...document.querySelectorAll('live-tile')].map((tile) => {
   const video = tile.querySelector('live-player [data-part=video]');
@@ -34,7 +34,7 @@ def tiles(page: Page) -> Locator:
 
 
 def at(page: Page, place: int) -> Locator:
-    """Places count from 1, as they do for people."""
+    """Return the tile at this place; places count from 1."""
     return page.locator(f'live-tile[data-place="{place}"]')
 
 
@@ -51,7 +51,7 @@ def read(page: Page) -> list[tuple[int, float, int, str]]:
 
 
 def assert_all_move(page: Page, timeout_s: float = 15) -> None:
-    """Every tile shows one picture after the other."""
+    """Assert that every tile with a video shows at least three different frames."""
     seen: dict[int, set[int]] = {}
     deadline = time.monotonic() + timeout_s
     while not seen or min(len(numbers) for numbers in seen.values()) < 3:

@@ -1,4 +1,4 @@
-"""A page under watch: what it complains about counts against the test."""
+"""A page with its console errors and warnings, which fail the test."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from playwright.sync_api import ConsoleMessage, Page
 
 @dataclass
 class Watched:
-    """A page and everything it complained about. `forgive` takes what a test brings about on purpose."""
+    """A page and its console errors and warnings. `forgive` ignores those that a test causes on purpose."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
-    # A channel that gives no picture is answered with 503 or 504, and Chromium notes each such answer.
+    # Snapshots of a dead channel get 503 or 504, and Chromium logs each such response.
     forgiven: tuple[str, ...] = ("/snapshot",)
 
     def forgive(self, *texts: str) -> None:

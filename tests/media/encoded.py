@@ -1,4 +1,4 @@
-"""Pictures encoded by ffmpeg, and a small RTP sender for them: what a device would put on the wire."""
+"""Frames encoded by ffmpeg, and a small RTP packetizer for them, like a device's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOCK_RATE = 90_000
 
 @dataclass(frozen=True)
 class Encoded:
-    """`pictures`: the NAL units of each, without parameter sets; `keys`: which begin a GOP of one second."""
+    """`pictures`: the NAL units of each frame, without parameter sets; `keys`: the indexes of its key frames."""
 
     codec: str
     sets: tuple[bytes, ...]
@@ -33,7 +33,7 @@ class Encoded:
 
 @lru_cache(maxsize=8)
 def encoded(codec: str, seconds: int = 6, size: str = "320x180", slices: int = 1) -> Encoded:
-    """A moving test picture, 10 pictures a second, a key frame each second, `slices` NAL units a picture."""
+    """Encode a moving test pattern: 10 frames per second, a key frame each second, `slices` NAL units per frame."""
     options = {
         "h264": ["-c:v", "libx264", "-x264-params", f"slices={slices}:sliced-threads=0:bframes=0:scenecut=0:aud=1"],
         "hevc": ["-c:v", "libx265", "-x265-params", "log-level=error:bframes=0:scenecut=0:aud=1:open-gop=0"],
@@ -55,7 +55,7 @@ def encode_h264(size: str = "320x240", gop: int = 25, seconds: int = 2, *options
 
 @lru_cache(maxsize=1)
 def with_b_frames(seconds: int = 6) -> tuple[Encoded, tuple[int, ...]]:
-    """H.264 whose pictures are sent in another order than shown; the second value is each one's place when shown."""
+    """Encode H.264 with B-frames; return the frames in decoding order and the display position of each."""
     source = f"testsrc=size=320x180:rate={FPS}:duration={seconds}"
     options = ("-c:v", "libx264", "-bf", "2", "-x264-params", "b-adapt=0:scenecut=0:aud=1", "-g", str(FPS))
     start = [str(find_ffmpeg()), "-v", "error"]
@@ -87,7 +87,7 @@ def _apart(codec: str, raw: bytes) -> Encoded:
 
 
 class RtpSender:
-    """Packets of one track, in order. `limit_bytes` is the largest payload."""
+    """Makes the RTP packets of one track, in order. `limit_bytes` is the largest payload."""
 
     def __init__(self, codec: str, limit_bytes: int = 1400, first_timestamp: int = 0xFFFF_0000) -> None:
         self._is_h264 = codec == "h264"
@@ -104,7 +104,7 @@ class RtpSender:
         ]
 
     def aggregate(self, index: int, nals: tuple[bytes, ...]) -> RtpPacket:
-        """All in one packet: STAP-A, or H.265's AP."""
+        """Return all units in one packet: STAP-A, or H.265's AP."""
         head = b"\x78" if self._is_h264 else b"\x60\x01"
         stamp = (self._first + index * CLOCK_RATE // FPS) & 0xFFFF_FFFF
         return self._packet(head + b"".join(struct.pack(">H", len(nal)) + nal for nal in nals), stamp, True, b"")
@@ -135,7 +135,7 @@ def sound_packet(payload: bytes, timestamp: int, *, marker: bool = True) -> RtpP
 
 
 def replay_extension(device_s: float, *, bits: int = 0, cseq: int = 0) -> bytes:
-    """ONVIF Streaming Specification, "Replay": 0xABAC, three words."""
+    """Return the RTP header extension of a replay (ONVIF Streaming Specification, "Replay"): 0xABAC, three words."""
     whole = int(device_s)
     fraction = int((device_s - whole) * 4_294_967_296)
     return struct.pack(">HHIIBBH", 0xABAC, 3, (whole + 2_208_988_800) & 0xFFFF_FFFF, fraction, bits, cseq, 0)

@@ -1,4 +1,4 @@
-"""What senders that are not ours were recorded to send (recorded/README.md), and what is in it by ffmpeg."""
+"""RTP recorded from foreign senders (recorded/README.md), and its contents as extracted by ffmpeg."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FOLDER = Path(__file__).with_name("recorded")
 _RECORD = struct.Struct(">IHB")
 _FROM_SENDER = 0
 _BEGAN_S = 1000.0
-# NAL unit types: of pictures, of key frames, left out
+# NAL unit types: slices, slices of key frames, types left out of `pictures`
 _CODED = {
     "h264": (frozenset(range(1, 6)), frozenset({5}), frozenset({7, 8, 9})),
     "h265": (frozenset(range(32)), frozenset(range(16, 22)), frozenset({32, 33, 34, 35})),
@@ -35,10 +35,10 @@ _DELIMITERS = frozenset({9, 35})
 
 @dataclass(frozen=True)
 class Film:
-    """An elementary stream as ffmpeg took it out of what was sent.
+    """An elementary stream, extracted by ffmpeg from the file that the sender sent.
 
-    `pictures`: the NAL units of each in sending order, without parameter sets and delimiters; `slices`: of these, what
-    is picture; `sets`: all that occur.
+    `pictures`: the NAL units of each frame in sending order, without parameter sets and delimiters; `slices`: only the
+    slices of each frame; `sets`: all parameter sets.
     """
 
     file: Path
@@ -50,7 +50,7 @@ class Film:
 
 @lru_cache
 def film(name: str) -> Film:
-    """`name`: of the file, `slices.h264`. A picture begins with its first slice and what leads to that."""
+    """Read a file like `slices.h264`. A frame begins with the units that precede its first slice."""
     head = 1 if name.endswith(".h264") else 2
     coded, keys, left_out = _CODED[name.rpartition(".")[2]]
 
@@ -79,7 +79,7 @@ def film(name: str) -> Film:
 
 
 def sound(name: str) -> list[bytes]:
-    """The frames of AAC (ADTS: ISO/IEC 13818-7 section 6.2), all of G.711."""
+    """Return the AAC frames of a file (ADTS: ISO/IEC 13818-7 section 6.2), or all of a G.711 file."""
     data = (FOLDER / name).read_bytes()
     if not name.endswith(".aac"):
         return [data]
@@ -92,7 +92,7 @@ def sound(name: str) -> list[bytes]:
 
 
 def decoded_sums(file: Path) -> list[str]:
-    """The checksum of each picture or piece of sound that ffmpeg decodes from it, which it must do without a word."""
+    """Return the checksum of each video and audio frame that ffmpeg decodes. Fail on any message of ffmpeg."""
     command = [str(find_ffmpeg()), "-v", "warning", "-xerror", "-i", str(file), "-fps_mode", "passthrough"]
     run = subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, text=True, check=True)
     assert not run.stderr
@@ -101,9 +101,9 @@ def decoded_sums(file: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Recording:
-    """`video` and `audio` as the sender's SDP says; `batches`: the packets that arrived together, in order.
+    """`video` and `audio` come from the sender's SDP; `batches`: packets that arrived together, in order.
 
-    `reports`: (batch that came before it, track, report).
+    `reports`: (number of batches before the report, track, report).
     """
 
     video: VideoTrack
@@ -113,7 +113,7 @@ class Recording:
 
 
 def recording(name: str) -> Recording:
-    """Read with the app's own parts, piece by piece as it came over the connection. Packets are new each time."""
+    """Read a recording with the app's own parser, in the pieces in which it arrived. Each call makes new packets."""
     data, position = (FOLDER / f"{name}.rtsp").read_bytes(), 0
     splitter, described = Splitter(), SessionDescription("", None, None)
     batches: list[tuple[RtpPacket, ...]] = []
@@ -128,7 +128,7 @@ def recording(name: str) -> Recording:
         batch = []
         for unit in splitter.received(length):
             if isinstance(unit, tuple):
-                channel, frame = unit  # tracks lie on channels 0 and 2, their RTCP one above: so they were set up
+                channel, frame = unit  # SETUP put the tracks on channels 0 and 2, their RTCP on 1 and 3
                 packet = None if channel % 2 else parse_rtp(frame, channel // 2, _BEGAN_S + passed_us / 1e6)
                 if packet:
                     batch.append(packet)
@@ -144,15 +144,16 @@ def recording(name: str) -> Recording:
 
 
 def picture_numbers(packets: Sequence[RtpPacket]) -> list[int]:
-    """Which picture each packet belongs to, counted as they were sent."""
+    """Return the index of the frame that each packet belongs to, in sending order."""
     order = list(dict.fromkeys(packet.timestamp for packet in packets))
     return [order.index(packet.timestamp) for packet in packets]
 
 
-def untouched_pictures(packets: Sequence[RtpPacket], order: Sequence[int]) -> set[int]:
-    """Those that must come out when the packets come in this order, some of them twice or not at all.
+def undamaged_frames(packets: Sequence[RtpPacket], order: Sequence[int]) -> set[int]:
+    """Return the frames that must come out if the packets arrive in this order, some of them twice or not at all.
 
-    Their packets came one after the other, and so did the one before: what is missing there may be their beginning.
+    The packets of such a frame arrive in sequence, directly after the last packet of the frame before: a packet lost
+    there might be the beginning of this frame.
     """
     numbers, untouched = picture_numbers(packets), set()
     for number in set(numbers):
@@ -177,7 +178,7 @@ class HandClock:
 
 @dataclass
 class Viewer:
-    """All that a consumer of the source can make of it: access units, and what a player is sent."""
+    """A consumer of the source that makes access units and fragments of the packets."""
 
     pictures: VideoDepacketizer
     sounds: AudioDepacketizer | None
@@ -198,9 +199,9 @@ class Viewer:
 
 
 def watched(take: Recording, sink: FragmentSink, *, joining_at: int = 0) -> list[Viewer]:
-    """What comes through the shared source to a viewer, and to the next one where the source ends the first.
+    """Send a recording through the shared source to a viewer, and to a new one each time the source ends the last one.
 
-    `joining_at`: the batch before which the first one comes.
+    `joining_at`: the number of batches before the first viewer joins.
     """
     clock = HandClock()
     source = SharedSource(clock, WallClock(clock), name="recorded", timeout_s=10.0)

@@ -1,4 +1,4 @@
-"""Children: started clean, listened to, ended for certain."""
+"""Child processes: started with a clean environment, drained, and always ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sh(spawner: Spawner, script: str, **options: object) -> SupervisedProcess:
     return spawner.spawn([SH, "-c", script], name="test", **options)  # type: ignore[arg-type]  # passed through
 
 
-def test_a_child_runs_speaks_and_is_reaped(spawner: Spawner) -> None:
+def test_a_childs_output_and_exit_code_are_read_and_it_is_reaped(spawner: Spawner) -> None:
     child = sh(spawner, "echo ready; echo trouble >&2; exit 3", stdout="pipe")
     assert child.stdout_line(LIMIT_S) == "ready"
     assert child.wait(LIMIT_S) == 3
@@ -40,9 +40,7 @@ def test_a_child_runs_speaks_and_is_reaped(spawner: Spawner) -> None:
     assert not Path(f"/proc/{child.pid}").exists()
 
 
-def test_a_child_sees_nothing_of_our_environment_but_what_it_is_given(
-    spawner: Spawner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_gets_only_the_given_environment(spawner: Spawner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "canary")
     child = spawner.spawn(["/usr/bin/env"], name="env", stdout="pipe", extra_env={"SIMULATOR_PASSWORD": "given"})
     seen = dict(line.split("=", 1) for line in (child.stdout_bytes(LIMIT_S) or b"").decode().splitlines())
@@ -55,31 +53,31 @@ def test_a_child_inherits_no_descriptor_and_no_ignored_signal(spawner: Spawner) 
         os.set_inheritable(opened.fileno(), True)
         child = sh(spawner, "ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status", stdout="pipe")
         lines = (child.stdout_bytes(LIMIT_S) or b"").decode().split()
-    assert int(lines[0]) <= 4  # three, and ls's own
-    # Python ignores SIGPIPE, children must not. What these tests were started with (nohup, a shell's
-    # background) children have too. Signals 32 and up are the C library's own.
+    assert int(lines[0]) <= 4  # stdin, stdout, stderr, and the one that ls opens
+    # Python ignores SIGPIPE, children must not. Signals ignored by the test's own parent (nohup, a shell's
+    # background job) are inherited. Signals 32 and up belong to the C library.
     own = re.search(r"SigIgn:\s*(\w+)", Path("/proc/self/status").read_text())
     inherited = int(own[1], 16) & ~(1 << (signal.SIGPIPE - 1)) if own else 0
     assert int(lines[2], 16) & 0x7FFF_FFFF & ~inherited == 0
 
 
-def test_the_name_seen_by_ps_is_the_program_s(spawner: Spawner) -> None:
+def test_the_command_line_in_ps_is_the_programs(spawner: Spawner) -> None:
     child = spawner.spawn(["/bin/sleep", "30"], name="sleep")
     command = Path(f"/proc/{child.pid}/cmdline")
     until(lambda: command.read_bytes() == b"/bin/sleep\x0030\x00")
     child.stop()
 
 
-def test_stop_is_polite_first(spawner: Spawner) -> None:
+def test_stop_sends_sigterm_first(spawner: Spawner) -> None:
     child = sh(spawner, "trap 'echo bye >&2; exit 0' TERM; echo up; while :; do sleep 0.05; done", stdout="pipe")
     child.stdout_line(LIMIT_S)
     child.stop()
     assert child.poll() == 0
     assert "bye" in child.stderr_tail()
-    child.stop()  # a second time changes nothing
+    child.stop()  # a second call has no effect
 
 
-def test_a_child_deaf_to_sigterm_is_killed_with_its_children(spawner: Spawner) -> None:
+def test_a_child_that_ignores_sigterm_is_killed_with_its_children(spawner: Spawner) -> None:
     child = sh(spawner, "trap '' TERM; sleep 60 & echo $!; while :; do sleep 1; done", stdout="pipe")
     grandchild = int(child.stdout_line(LIMIT_S) or 0)
     began = time.monotonic()
@@ -89,14 +87,14 @@ def test_a_child_deaf_to_sigterm_is_killed_with_its_children(spawner: Spawner) -
     until(lambda: not is_alive(grandchild))
 
 
-def test_what_a_child_leaves_behind_ends_with_it(spawner: Spawner) -> None:
+def test_orphans_of_a_child_end_with_it(spawner: Spawner) -> None:
     child = sh(spawner, "sleep 60 & echo $!", stdout="pipe")
     grandchild = int(child.stdout_line(LIMIT_S) or 0)
     child.wait(LIMIT_S)
     until(lambda: not is_alive(grandchild))
 
 
-def test_a_flood_on_stderr_is_drained_kept_short_and_costs_little(spawner: Spawner) -> None:
+def test_a_flood_on_stderr_is_drained_with_little_cpu_and_memory(spawner: Spawner) -> None:
     child = sh(spawner, "trap '' TERM; yes 'a line that never ends' >&2")
     began_cpu, began = time.process_time(), time.monotonic()
     time.sleep(1.0)
@@ -118,17 +116,17 @@ def test_stdout_is_bounded(spawner: Spawner, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("program", ["/no/such/ffmpeg", "ffmpeg", "/etc/passwd", "/tmp"])
-def test_a_missing_program_is_said_so(spawner: Spawner, program: str) -> None:
+def test_a_missing_program_raises_program_missing(spawner: Spawner, program: str) -> None:
     with pytest.raises(ProgramMissing):
         spawner.spawn([program], name="ffmpeg")
 
 
-def test_a_missing_folder_is_said_so(spawner: Spawner, tmp_path: Path) -> None:
+def test_a_missing_folder_raises_program_missing(spawner: Spawner, tmp_path: Path) -> None:
     with pytest.raises(ProgramMissing):
         spawner.spawn([SH], name="sh", cwd=tmp_path / "none")
 
 
-def test_a_child_outlives_the_thread_that_asked_for_it(spawner: Spawner) -> None:
+def test_a_child_outlives_the_thread_that_started_it(spawner: Spawner) -> None:
     children: list[SupervisedProcess] = []
     asking = threading.Thread(target=lambda: children.append(sh(spawner, "exec sleep 30")))
     asking.start()
@@ -137,7 +135,7 @@ def test_a_child_outlives_the_thread_that_asked_for_it(spawner: Spawner) -> None
     children[0].stop()
 
 
-def test_stopping_the_spawner_ends_all_and_leaks_nothing() -> None:
+def test_stopping_the_spawner_ends_all_children_without_leaks() -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counts descriptors, no paths wanted
     spawner = Spawner()
     with pytest.raises(RuntimeError):
@@ -156,7 +154,7 @@ def test_stopping_the_spawner_ends_all_and_leaks_nothing() -> None:
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
 
 
-def test_many_children_side_by_side_from_many_threads(spawner: Spawner) -> None:
+def test_many_threads_can_run_children_concurrently(spawner: Spawner) -> None:
     codes: list[int | None] = []
     threads = [
         threading.Thread(target=lambda n=n: codes.append(sh(spawner, f"exit {n}").wait(LIMIT_S))) for n in range(24)
@@ -184,14 +182,14 @@ time.sleep(60)
 """
 
 
-def test_kill_9_of_the_app_leaves_no_child() -> None:
+def test_sigkill_of_the_app_leaves_no_child() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", CHILD_APP], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE
     ) as app:
         assert app.stdout is not None
         pid = int(app.stdout.readline())
         assert is_alive(pid)
-        time.sleep(0.2)  # past the shim: the promise is about the program itself
+        time.sleep(0.2)  # until the shim has replaced itself by the program
         app.kill()
         app.wait()
     until(lambda: not is_alive(pid))

@@ -40,7 +40,7 @@ def rtsp_port() -> Iterator[int]:
     with subprocess.Popen(["/usr/bin/python3", "-c", SERVER], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
-        # Somebody is always there, as with a camera: a factory that starts anew takes a second.
+        # This client keeps the factory running, like a camera that always streams: a restart takes a second.
         keep = ["ffmpeg", "-v", "quiet", "-nostdin", "-rtsp_transport", "tcp", "-i", f"rtsp://127.0.0.1:{port}/plain"]
         keep += ["-c", "copy", "-progress", "pipe:1", "-stats_period", "1", "-f", "null", "-"]
         with subprocess.Popen(keep, stdout=subprocess.PIPE) as keeper:
@@ -99,7 +99,7 @@ def make_manager(
 
 @pytest.fixture
 def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
-    """A manager with one session that shows its picture."""
+    """Return a function that makes a manager with one running session."""
 
     def make(**changed: object) -> StreamManager:
         manager = make_manager(**changed)
@@ -112,14 +112,14 @@ def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries again after moments instead of seconds."""
+    """Shorten the pauses between retries from seconds to fractions of a second."""
     monkeypatch.setattr("sessions.backoff.FIRST_S", 0.05)
     monkeypatch.setitem(LOOK_AGAIN_S, "storage_full", 0.3)
 
 
 @pytest.fixture
 def script(tmp_path: Path) -> Callable[[str], Path]:
-    """A program in ffmpeg's place. `$folder` in its text is the session's folder."""
+    """Return a function that writes a shell script to use in place of ffmpeg; `$folder` is the session's folder."""
 
     def write(text: str) -> Path:
         path = tmp_path / "fake-ffmpeg"
@@ -152,7 +152,7 @@ def recorder() -> ThinRecorder:
 
 @pytest.fixture
 def real(recorder: ThinRecorder) -> ThinRecorder:
-    """Its pictures are real ones, so that there is something to describe."""
+    """The recorder with real encoded frames, so that an init section can be made."""
     film = encoded("h264")
     recorder.pictures, recorder.parameter_sets = film.pictures[:FPS], film.sets
     recorder.audio = AudioFormat("pcm_alaw", 8000, 1)

@@ -34,7 +34,7 @@ def viewers() -> Viewers:
     return Viewers(now_s=100.0, idle_end_s=30.0, unwatched_end_s=300.0)
 
 
-def test_a_session_nobody_ever_watched_ends_after_five_minutes() -> None:
+def test_a_session_never_watched_ends_after_five_minutes() -> None:
     watched = viewers()
     watched.add(100.0)
     assert not watched.is_over(399.0)
@@ -49,7 +49,7 @@ def test_a_session_ends_half_a_minute_after_its_last_viewer() -> None:
     assert watched.is_over(230.0)
 
 
-def test_fetches_keep_a_viewer_and_silence_loses_it() -> None:
+def test_a_viewer_counts_while_it_fetches() -> None:
     watched = viewers()
     one, two = watched.add(100.0), watched.add(100.0)
     watched.watch(one, 125.0)
@@ -59,7 +59,7 @@ def test_fetches_keep_a_viewer_and_silence_loses_it() -> None:
     assert watched.leave(one, 131.0) is True
 
 
-def test_players_without_a_name_count_as_one_and_segments_as_nobody_new() -> None:
+def test_unnamed_players_count_as_one_viewer() -> None:
     watched = viewers()
     watched.touch(None, 110.0)
     watched.touch("stranger", 110.0)
@@ -69,14 +69,14 @@ def test_players_without_a_name_count_as_one_and_segments_as_nobody_new() -> Non
     assert watched.count(112.0) == 1
 
 
-def test_invented_viewers_do_not_fill_the_memory() -> None:
+def test_invented_viewer_ids_do_not_fill_the_memory() -> None:
     watched = viewers()
     for number in range(MAX_COUNTED + 50):
         watched.watch(f"v{number}", 110.0)
     assert watched.count(110.0) == MAX_COUNTED
 
 
-def test_waits_double_then_the_breaker_opens() -> None:
+def test_pauses_double_until_the_breaker_opens() -> None:
     backoff = Backoff(jitter=lambda: 0.5)
     waits = [backoff.failed_after(0.0) for _ in range(BREAK_AFTER + 1)]
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, BROKEN_S, BROKEN_S]
@@ -108,7 +108,7 @@ def test_jitter_stays_within_a_quarter(jitter: float, failures: int) -> None:
         ("hevc", "pcm_mulaw", True, ("copy", "encode", "fmp4")),
     ],
 )
-def test_only_what_a_player_cannot_decode_is_transcoded(
+def test_only_codecs_that_the_player_lacks_are_transcoded(
     video: str, audio: str | None, is_hevc: bool, expected: tuple[str, str, str]
 ) -> None:
     described = MediaDescription(VideoFormat(video), AudioFormat(audio) if audio else None)
@@ -119,12 +119,12 @@ def test_only_what_a_player_cannot_decode_is_transcoded(
 
 
 @pytest.mark.parametrize(("video", "is_hevc"), [(None, False), (VideoFormat("h264"), True)])
-def test_what_cannot_become_the_promised_stream_is_refused(video: VideoFormat | None, is_hevc: bool) -> None:
+def test_a_source_that_cannot_become_the_promised_stream_is_refused(video: VideoFormat | None, is_hevc: bool) -> None:
     with pytest.raises(CameraUnsupported):
         plan_for(MediaDescription(video, None), is_hevc_variant=is_hevc)
 
 
-def test_transcodes_are_limited_and_say_who_holds_the_places() -> None:
+def test_transcodes_are_limited_and_the_error_names_the_streams() -> None:
     slots = TranscodeSlots(2)
     slots.take("a", one := object())
     slots.take("b", object())
@@ -133,7 +133,7 @@ def test_transcodes_are_limited_and_say_who_holds_the_places() -> None:
         slots.take("c", object())
     assert refused.value.code == "transcode_limit"
     assert refused.value.used_by == ("a", "b")
-    slots.give_back("a", one)  # its place went to its successor
+    slots.give_back("a", one)  # no effect: the slot belongs to the successor
     with pytest.raises(LimitReached):
         slots.take("c", object())
     slots.give_back("a", successor)
@@ -153,7 +153,7 @@ def options(**changed: object) -> LiveOptions:
     return LiveOptions(**(values | changed))  # type: ignore[arg-type]  # by name
 
 
-def test_a_live_command_copies_video_and_encodes_only_audio_that_is_not_aac() -> None:
+def test_a_live_command_copies_video_and_aac_and_encodes_other_audio() -> None:
     argv = live_command(FFMPEG, URL, "camera1_x", options())
     pairs = list(pairwise(argv))
     for pair in [
@@ -191,7 +191,7 @@ def test_ffmpeg_reads_from_our_own_gateway_only(url: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["../x", "/x", "-x", "", "a/b", "a:b", "%d"])
-def test_a_folder_name_can_mean_nothing_else_to_ffmpeg(folder: str) -> None:
+def test_a_folder_name_with_a_meaning_for_ffmpeg_is_refused(folder: str) -> None:
     with pytest.raises(ValueError, match="folder"):
         live_command(FFMPEG, URL, folder, options())
 

@@ -1,4 +1,4 @@
-"""Who comes while a session ends gets one that goes on, and nobody is told "stopped" whom nobody has stopped."""
+"""A viewer that joins while a session ends gets a new session; the state "stopped" is sent only after a stop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Meanwhile = Callable[[Callable[[], object]], None]
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meanwhile]:
-    """Has something happen once it is decided that a session ends, before anything of it is gone."""
+    """Return a function that registers a callback; it runs when a session is about to stop, before any cleanup."""
     waiting: list[Callable[[], object]] = []
     stop = BaseSession.stop
 
@@ -47,26 +47,26 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meanwhile]:
     assert not waiting, "nothing has ended"
 
 
-def is_told_stopped(tab: Tab) -> bool:
+def has_stopped_state(tab: Tab) -> bool:
     return any(state is StreamState.STOPPED for state, _ in tab.states)
 
 
-# --- who comes meanwhile
+# --- viewers that join during the end
 
 
-def test_a_tab_that_comes_while_the_last_one_leaves_has_pictures(house: House, meanwhile: Meanwhile) -> None:
+def test_a_tab_that_opens_while_the_last_one_leaves_gets_fragments(house: House, meanwhile: Meanwhile) -> None:
     first, second = Tab().open(house.manager, "plain"), Tab()
     until(lambda: first.fragments)
     meanwhile(lambda: second.open(house.manager, "plain"))
     assert house.manager.stop_session(first.stream_id, first.viewer_id) is StreamState.STOPPED
     seen = len(second.fragments)
     until(lambda: len(second.fragments) > seen + 10)
-    assert not is_told_stopped(second)
+    assert not has_stopped_state(second)
     assert house.manager.session_status(second.stream_id).viewers == 1
     assert house.manager.stop_session(second.stream_id, second.viewer_id) is StreamState.STOPPED
 
 
-def test_a_player_that_starts_while_the_last_one_leaves_has_segments(
+def test_a_player_that_starts_while_the_last_one_leaves_gets_segments(
     make_manager: MakeManager, meanwhile: Meanwhile
 ) -> None:
     manager = make_manager()
@@ -81,7 +81,7 @@ def test_a_player_that_starts_while_the_last_one_leaves_has_segments(
     assert manager.session_status(ID).viewers == 1
 
 
-def test_who_comes_while_a_session_ends_that_nobody_watches_any_more_gets_another(
+def test_a_viewer_that_joins_an_idle_session_at_its_end_gets_a_new_one(
     make_manager: MakeManager, meanwhile: Meanwhile
 ) -> None:
     manager = make_manager(idle_end_s=0.4, unwatched_end_s=0.4)
@@ -91,12 +91,12 @@ def test_who_comes_while_a_session_ends_that_nobody_watches_any_more_gets_anothe
     manager.start_session(1, TOKEN)
     until(lambda: tab.viewer_id)
     assert started == [True]
-    stays(lambda: not is_told_stopped(tab), 1.0)
+    stays(lambda: not has_stopped_state(tab), 1.0)
     assert manager.session_status(ID).viewers == 1
     assert manager.stop_session(ID, tab.viewer_id) is StreamState.STOPPED
 
 
-def test_a_page_that_joins_a_replay_just_as_that_ends_is_told_so(
+def test_a_page_that_joins_a_replay_as_it_ends_gets_an_error(
     real: ThinRecorder, make_replays: MakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del real
@@ -113,7 +113,7 @@ def test_a_page_that_joins_a_replay_just_as_that_ends_is_told_so(
         replays.watch_replay(view.stream_id, viewer_id, Viewer())
 
 
-def test_a_page_on_a_socket_is_a_viewer_of_a_replay_also_while_its_thread_waits_for_the_recorder(
+def test_a_socket_viewer_counts_while_the_recorder_opens_slowly(
     real: ThinRecorder, make_replays: MakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_open, open_connection = threading.Event(), real.open
@@ -127,33 +127,33 @@ def test_a_page_on_a_socket_is_a_viewer_of_a_replay_also_while_its_thread_waits_
     stream_id, _, viewer = watched(replays)
     with pytest.raises(Unavailable):
         replays.playlist(stream_id, "run1.m3u8", 0.0, "another")
-    time.sleep(0.4)  # who fetches nothing for so long is none any more
+    time.sleep(0.4)  # longer than idle_end_s, so that the HLS viewer has gone
     assert replays.session_status(stream_id).viewers == 1
     assert replays.stop_session(stream_id, "another") is StreamState.RUNNING
     may_open.set()
     until(lambda: viewer.reached_s(1) > 2)
 
 
-# --- who is told
+# --- the state "stopped"
 
 
-def test_who_watches_when_somebody_stops_it_for_all_is_told(house: House) -> None:
+def test_a_stop_for_all_viewers_sends_stopped(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
     house.manager.stop_session(tab.stream_id)
     assert tab.states[-1] == (StreamState.STOPPED, None)
 
 
-def test_another_address_or_password_of_a_camera_stops_nothing(house: House) -> None:
+def test_a_restart_of_the_camera_does_not_send_stopped(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
     until(lambda: tab.fragments)
     house.manager.restart_camera(1)
     until(lambda: len(tab.inits) > 1)
     seen = len(tab.fragments)
     until(lambda: len(tab.fragments) > seen + 5)
-    assert not is_told_stopped(tab)
+    assert not has_stopped_state(tab)
 
 
-def test_a_device_that_goes_and_comes_back_stops_nothing(
+def test_a_device_that_goes_and_comes_back_does_not_send_stopped(
     make_manager: MakeManager, device: Device, impatient: None
 ) -> None:
     del impatient
@@ -165,23 +165,23 @@ def test_a_device_that_goes_and_comes_back_stops_nothing(
     connected = len(device.opened)
     device.refuse(None)
     until(lambda: len(device.opened) > connected)
-    assert not is_told_stopped(tab)
+    assert not has_stopped_state(tab)
 
 
-def test_who_was_taken_away_is_told_nothing_and_the_others_keep_theirs(house: House) -> None:
+def test_viewers_taken_away_get_no_stopped_and_others_stay(house: House) -> None:
     mine, hers = Tab().open(house.manager, "plain"), Tab().open(house.manager, "plain")
     _, viewer_id, _ = house.manager.start_session(1, "plain")
     assert house.manager.leave_session(mine.stream_id, (mine.viewer_id, viewer_id, UNNAMED)) is StreamState.RUNNING
     assert house.manager.session_status(mine.stream_id).viewers == 1
     assert house.manager.leave_session(hers.stream_id, (hers.viewer_id,), may_end=False) is StreamState.RUNNING
     assert house.manager.leave_session(hers.stream_id, ("nobody",)) is StreamState.STOPPED
-    assert not is_told_stopped(mine)
-    assert not is_told_stopped(hers)
+    assert not has_stopped_state(mine)
+    assert not has_stopped_state(hers)
     with pytest.raises(NotFound):
         house.manager.leave_session("camera9_never", ("x",))
 
 
-def test_a_fault_of_ours_is_said_and_tried_again_not_called_a_stop(
+def test_an_internal_error_is_reported_and_retried_without_stopped(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(LOOK_AGAIN_S, "internal_error", 0.3)
@@ -196,10 +196,10 @@ def test_a_fault_of_ours_is_said_and_tried_again_not_called_a_stop(
     until(lambda: (StreamState.FAILED, "internal_error") in tab.states)
     assert "a fault, made for this test" in caplog.text
     until(lambda: len(tab.fragments) > 5)
-    assert not is_told_stopped(tab)
+    assert not has_stopped_state(tab)
 
 
-def test_a_fault_of_ours_ends_no_replay_and_a_seek_does_not_wait(
+def test_a_seek_works_immediately_after_an_internal_error(
     real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_once = ReplayPlay.run_once

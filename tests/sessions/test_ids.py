@@ -1,4 +1,4 @@
-"""Stream ids: plain tokens stay, odd ones become names that any folder may have, one to one."""
+"""Stream ids: plain tokens stay unchanged, others are encoded one to one as valid folder names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sessions.ids import encode_token, is_stream_id, stream_id_of
 TOKENS = st.text(max_size=120)
 
 
-def test_a_plain_token_stays_as_it_is() -> None:
+def test_a_plain_token_stays_unchanged() -> None:
     assert stream_id_of(1, "MediaProfile00000") == "camera1_MediaProfile00000"
     assert stream_id_of(1, "MediaProfile00000", is_hevc=True) == "camera1_MediaProfile00000.hevc"
     assert stream_id_of(12, "Profile_1-main") == "camera12_Profile_1-main"
@@ -32,7 +32,7 @@ def test_a_plain_token_stays_as_it_is() -> None:
         ("", ""),
     ],
 )
-def test_an_odd_token_is_spelled_out(token: str, encoded: str) -> None:
+def test_an_odd_token_is_encoded(token: str, encoded: str) -> None:
     assert encode_token(token) == encoded
 
 
@@ -42,24 +42,24 @@ def test_two_tokens_never_share_a_folder(one: str, other: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(), max_size=3000), st.booleans())
-def test_every_id_is_a_name_that_any_folder_and_address_may_have(token: str, is_hevc: bool) -> None:
+def test_every_id_is_a_valid_folder_name_and_path_segment(token: str, is_hevc: bool) -> None:
     stream_id = stream_id_of(1, token, is_hevc=is_hevc)
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,219}", stream_id)
     assert is_stream_id(stream_id)
 
 
 @given(st.text(alphabet="~aE2", min_size=1, max_size=8))
-def test_an_id_can_be_read_back(token: str) -> None:
+def test_an_encoded_token_can_be_decoded(token: str) -> None:
     read = re.sub(r"~([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), encode_token(token))
     assert read == token
 
 
-def test_two_long_tokens_that_begin_alike_stay_apart() -> None:
+def test_long_tokens_with_the_same_start_get_different_ids() -> None:
     assert encode_token("a/" * 500) != encode_token("a/" * 500 + "b")
     assert len(encode_token("🎥" * 500)) <= 180
 
 
-def test_leftovers_are_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_leftover_segments_are_removed_and_other_files_stay(tmp_path: Path) -> None:
     ours = tmp_path / "camera1_Profile"
     ours.mkdir()
     for name in ("segment_00001.ts", "segment_00001.ts.tmp", "stream.m3u8", "stream.m3u8.tmp", "init_0.mp4"):

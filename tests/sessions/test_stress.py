@@ -1,4 +1,4 @@
-"""Long loads: thousands of cycles leave nothing behind."""
+"""Long loads: thousands of cycles leak no resources."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tests.sessions.replay.thin_recorder import ThinRecorder
 pytestmark = [pytest.mark.gstreamer, pytest.mark.stress]
 
 CYCLES = 2000
-AT_ONCE = 4
+PARALLEL = 4
 
 
 def left_open() -> tuple[int, int, int]:
-    """Descriptors, threads and children of this process."""
+    """Return the number of descriptors, threads and children of this process."""
     here = psutil.Process()
     return here.num_fds(), threading.active_count(), len(here.children())
 
 
-def test_two_thousand_starts_and_stops_leave_nothing_behind(house: House, settings: Settings, spawner: Spawner) -> None:
-    # Over the gateway: hundreds of readers killed in mid-stream lock up GStreamer's own server (1.22).
+def test_two_thousand_starts_and_stops_leak_no_resources(house: House, settings: Settings, spawner: Spawner) -> None:
+    # Through the gateway, because hundreds of readers killed in mid-stream lock up GStreamer's server (1.22).
     manager = house.manager
     faults: list[BaseException] = []
 
-    def cycle(number: int, count: int = CYCLES // AT_ONCE) -> None:
+    def cycle(number: int, count: int = CYCLES // PARALLEL) -> None:
         chance = random.Random(number)
         try:
             for _ in range(count):
@@ -50,10 +50,10 @@ def test_two_thousand_starts_and_stops_leave_nothing_behind(house: House, settin
         except BaseException as fault:  # noqa: BLE001 - carried to the test's own thread
             faults.append(fault)
 
-    cycle(99, 10)  # what is opened once and kept
+    cycle(99, 10)  # warm-up: opens everything that is kept afterwards
     before = left_open()
     memory_before = psutil.Process().memory_info().rss
-    workers = [threading.Thread(target=cycle, args=(number,)) for number in range(AT_ONCE)]
+    workers = [threading.Thread(target=cycle, args=(number,)) for number in range(PARALLEL)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -77,7 +77,7 @@ def _is_our_zombie(pid: str) -> bool:
     return fields[0] == "Z" and int(fields[1]) == os.getpid()
 
 
-def test_two_thousand_seeks_leave_nothing_behind(replays: StreamManager, recorder: ThinRecorder) -> None:
+def test_two_thousand_seeks_leak_no_resources(replays: StreamManager, recorder: ThinRecorder) -> None:
     recorder.picture_bytes = 5000
     view = play(replays)
     here = psutil.Process()

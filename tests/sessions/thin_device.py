@@ -1,7 +1,7 @@
-"""A thin feed: an address of GStreamer's RTSP server, and switches for what a device may do.
+"""A stand-in for the gateway's feeds: an address of GStreamer's RTSP server, and switches for faults of a device.
 
-Most tests of sessions are not about the gateway, so their feeds point at a real RTSP server as the
-gateway's feeds point at its own; what the gateway would report is said by the test.
+Most session tests are not about the gateway. Their feeds point at a real RTSP server, as the gateway's feeds point
+at the gateway's own server; the test sets the state that the gateway would report.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ ID = "camera1_MediaProfile00000"
 
 @dataclass
 class Device:
-    """What the pretend device does now; feeds look at it."""
+    """The present behaviour of the simulated device, which its feeds read."""
 
     port: int = 0
     path: str = "/plain"
@@ -91,7 +91,7 @@ class Device:
         self.noted.append((camera_id, profile_token, problem.code if problem else None))
 
     def refuse(self, error: AppError | None) -> None:
-        """From now on connecting fails, and what runs is gone; None: all is well again."""
+        """Let running feeds and new connections fail with `error`; None ends the fault."""
         self.error = error
         self.state = FeedState.FAILED if error else FeedState.FLOWING
         self.problem = Problem(error.code, error.detail) if error else None
@@ -149,7 +149,7 @@ class ThinFeed:
 
 
 class Seen(NamedTuple):
-    """What the status of a session says."""
+    """The state and error code of a session."""
 
     state: StreamState
     code: str | None

@@ -1,4 +1,4 @@
-"""Named layouts: whose they are, how many, what of them is left; against SQLite."""
+"""Named walls: owner, number, changes and unreadable rows; over SQLite."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def accounts(database: Database, tmp_path: Path) -> Iterator[AccountManager]:
 
 @pytest.fixture
 def anna(accounts: AccountManager) -> Principal:
-    """An admin."""
+    """The principal of an admin."""
     accounts.create_first("Anna", GOOD)
     return accounts.log_in("Anna", GOOD, Visitor("127.0.0.1"))[1]
 
@@ -63,13 +63,13 @@ def ben(accounts: AccountManager, anna: Principal) -> Principal:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_what_was_kept_comes_back_with_its_empty_places(walls: WallManager, layout: int) -> None:
+def test_a_wall_is_read_back_with_its_empty_places(walls: WallManager, layout: int) -> None:
     kept = walls.add(LOCAL, WallDraft("Gates", layout, (Tile(7, 3),)))
     assert walls.get(LOCAL, kept.id) == kept
     assert (kept.name, kept.layout, kept.tiles) == ("Gates", layout, (Tile(7, 3),) + (None,) * (layout - 1))
 
 
-def test_a_change_keeps_what_it_does_not_name(walls: WallManager) -> None:
+def test_a_change_keeps_the_fields_it_does_not_name(walls: WallManager) -> None:
     kept = walls.add(LOCAL, GATES)
     renamed = walls.change(LOCAL, kept.id, WallChange(name="Doors"))
     assert (renamed.name, renamed.layout, renamed.tiles) == ("Doors", 4, kept.tiles)
@@ -90,10 +90,11 @@ def test_a_layout_holds_no_more_tiles_than_it_has_places(walls: WallManager) -> 
         walls.change(LOCAL, kept.id, WallChange(layout=1))
     assert walls.get(LOCAL, kept.id) == kept
     walls.change(LOCAL, kept.id, WallChange(tiles=(Tile(1, 2),)))
-    assert walls.change(LOCAL, kept.id, WallChange(layout=1)).tiles == (Tile(1, 2),)  # empty places are no loss
+    # A smaller layout is accepted if it drops only empty places.
+    assert walls.change(LOCAL, kept.id, WallChange(layout=1)).tiles == (Tile(1, 2),)
 
 
-def test_another_users_layout_does_not_exist(walls: WallManager, anna: Principal, ben: Principal) -> None:
+def test_the_wall_of_another_user_is_not_found(walls: WallManager, anna: Principal, ben: Principal) -> None:
     kept = walls.add(anna, GATES)
     assert walls.walls(ben) == []
     for ask in (
@@ -104,12 +105,12 @@ def test_another_users_layout_does_not_exist(walls: WallManager, anna: Principal
         with pytest.raises(NotFound):
             ask()
     assert walls.walls(anna) == [kept]
-    own = walls.add(ben, GATES)  # the same name is no clash: it is another user's
+    own = walls.add(ben, GATES)  # names are unique per user
     with pytest.raises(NotFound):
-        walls.get(anna, own.id)  # not even the admin's
+        walls.get(anna, own.id)  # an admin may not read it either
 
 
-def test_what_was_made_without_accounts_is_everybodys_to_see_and_the_admins_to_change(
+def test_a_wall_from_before_the_accounts_is_changed_by_admins_only(
     walls: WallManager, accounts: AccountManager
 ) -> None:
     kept = walls.add(LOCAL, GATES)
@@ -128,7 +129,7 @@ def test_what_was_made_without_accounts_is_everybodys_to_see_and_the_admins_to_c
     assert walls.walls(ben) == []
 
 
-def test_layouts_go_with_their_user(
+def test_walls_are_deleted_with_their_user(
     walls: WallManager, accounts: AccountManager, anna: Principal, ben: Principal
 ) -> None:
     kept = walls.add(ben, GATES)
@@ -140,7 +141,7 @@ def test_layouts_go_with_their_user(
     assert walls.walls(anna) == [others]
 
 
-def test_a_name_is_used_once_by_each_user(walls: WallManager) -> None:
+def test_wall_names_are_unique_per_user(walls: WallManager) -> None:
     kept = walls.add(LOCAL, GATES)
     with pytest.raises(Conflict) as refused:
         walls.add(LOCAL, GATES)
@@ -148,10 +149,10 @@ def test_a_name_is_used_once_by_each_user(walls: WallManager) -> None:
     other = walls.add(LOCAL, WallDraft("Doors", 4))
     with pytest.raises(Conflict):
         walls.change(LOCAL, other.id, WallChange(name="Gates"))
-    walls.change(LOCAL, kept.id, WallChange(name="Gates"))  # its own name is no clash
+    walls.change(LOCAL, kept.id, WallChange(name="Gates"))  # a wall may keep its name
 
 
-def test_there_are_fifty_at_most_even_when_many_are_made_at_once(walls: WallManager, anna: Principal) -> None:
+def test_concurrent_requests_do_not_exceed_fifty_walls(walls: WallManager, anna: Principal) -> None:
     for number in range(MOST_WALLS - 1):
         walls.add(LOCAL, WallDraft(f"Wall {number}", 1))
     outcomes: list[str] = []
@@ -169,23 +170,23 @@ def test_there_are_fifty_at_most_even_when_many_are_made_at_once(walls: WallMana
         thread.join()
     assert outcomes.count("too_many_walls") == 3
     assert len(walls.walls(LOCAL)) == MOST_WALLS
-    walls.add(anna, GATES)  # each user has as many
+    walls.add(anna, GATES)  # the limit holds per user
 
 
-def test_they_are_told_by_name(walls: WallManager) -> None:
+def test_walls_are_sorted_by_name(walls: WallManager) -> None:
     for name in ("gates", "Doors", "Yard"):
         walls.add(LOCAL, WallDraft(name, 1))
     assert [wall.name for wall in walls.walls(LOCAL)] == ["Doors", "gates", "Yard"]
 
 
-def test_a_layout_that_was_kept_without_qualities_is_read(walls: WallManager, database: Database) -> None:
+def test_a_row_without_qualities_is_read(walls: WallManager, database: Database) -> None:
     kept = walls.add(LOCAL, GATES)
     with database.write() as session:
         session.execute(update(WallRow).values(tiles="[[1, 2], null, [2, 16]]"))
     assert walls.get(LOCAL, kept.id).tiles == (Tile(1, 2), None, Tile(2, 16), None)
 
 
-def test_a_row_that_cannot_be_read_is_a_layout_with_empty_places(walls: WallManager, database: Database) -> None:
+def test_an_unreadable_row_becomes_a_wall_with_empty_places(walls: WallManager, database: Database) -> None:
     kept = walls.add(LOCAL, GATES)
     for text in ("nonsense", "{}", '[[1], "x", [1, 2, 3], [1, 2, "4k"], {"camera_id": 1}]', '[[1, "2"]]'):
         with database.write() as session:

@@ -48,7 +48,7 @@ def streams(settings: Settings, cameras: StandInCameras) -> StandInStreams:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
-    """The real manager of recordings, over a recorder that a test tells what to say: camera 1."""
+    """The real recording manager over a recorder with scripted answers, which is camera 1."""
     made = Archive(tmp_path / "archive")
     yield made
     made.close()
@@ -68,7 +68,7 @@ def walls(database: Database) -> WallManager:
 
 @pytest.fixture
 def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]:
-    """The real accounts over SQLite, with cheap hashes. None yet, and "only on this machine" is chosen."""
+    """The real account manager over SQLite, with cheap hashes. No account exists; "only on this machine" is chosen."""
     manager = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     manager.start()
     manager.postpone()
@@ -90,7 +90,7 @@ def web_app(
 
 @pytest.fixture
 def network(tmp_path: Path) -> Network:
-    """Devices for the real camera manager."""
+    """Simulated devices for the real camera manager."""
     return Network(tmp_path / "network")
 
 
@@ -103,7 +103,7 @@ def real_app(
     accounts: AccountManager,
     walls: WallManager,
 ) -> Iterator[OpenAPI]:
-    """Over the real managers of cameras, recordings and accounts; "only on this machine" is chosen."""
+    """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
         network.device("10.0.0.9")
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
@@ -117,13 +117,13 @@ def client(web_app: OpenAPI) -> FlaskClient:
 
 @pytest.fixture
 def camera(cameras: StandInCameras) -> CameraView:
-    """One camera that is there already."""
+    """A camera that was added before the test."""
     return cameras.add_camera(CameraDraft("127.0.0.9"))
 
 
 @pytest.fixture
 def assert_problem() -> Callable[..., dict[str, Any]]:
-    """Checks that an answer is a whole problem document, and returns it."""
+    """Check that a response is a complete problem document, and return the document."""
 
     def check(response: Any, status: int, code: str) -> dict[str, Any]:
         assert response.status_code == status, response.get_data(as_text=True)

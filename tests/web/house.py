@@ -1,4 +1,4 @@
-"""A house with accounts: the app over stand-ins, two cameras, and doors to ask at."""
+"""The app with accounts: stand-in managers, two cameras, and clients with a token or a login."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ REVIEWER = {
     "/api/cameras/<camera_id>/recordings/coverage/resume",
 }
 OPERATOR = {"/api/cameras/<camera_id>/refresh"}
-PEOPLE = {  # with a login, not with a token
+PEOPLE = {  # routes that need a login; a token is refused
     "/api/users POST",
     "/api/users/<user_id> PATCH",
     "/api/users/<user_id> DELETE",
@@ -80,7 +80,7 @@ def routes(app: OpenAPI) -> list[tuple[str, str, str]]:
 
 
 def least_role(method: str, rule: str) -> Role | None:
-    """Of this file's own list; None: everybody who is logged in, or everybody."""
+    """Return the least role that may call a route, by this file's lists; None if no role is needed."""
     names = {rule, f"{rule} {method}"}
     for wanted, role in ((VIEWER, Role.VIEWER), (REVIEWER, Role.REVIEWER), (OPERATOR, Role.OPERATOR)):
         if names & wanted:
@@ -90,7 +90,7 @@ def least_role(method: str, rule: str) -> Role | None:
 
 @dataclass
 class Door:
-    """Somebody with a token, and what they ask."""
+    """A client that sends its credentials with each request."""
 
     client: FlaskClient
     headers: dict[str, str]
@@ -101,19 +101,19 @@ class Door:
 
 @dataclass
 class House:
-    """The app with accounts, two cameras, a live and a replay session on each."""
+    """The app with accounts and two cameras; each camera has two live sessions and a replay session."""
 
     app: OpenAPI
     accounts: AccountManager
 
     @property
     def sockets(self) -> Sockets:
-        """Not started."""
+        """The app's live sockets, not started."""
         services: Services = self.app.extensions[EXTENSION]
         return services.sockets
 
     def door(self, role: Role, scope: Scope = EVERYTHING) -> Door:
-        """A token's: the same check as for sessions, without a cookie's CSRF token."""
+        """Return a client with a token of a new user: the checks of a login, but no CSRF token is needed."""
         name = f"user{len(self.accounts.users())}"
         self.accounts.add_user(UserDraft(name, PASSWORD, role, scope))
         _, who = self.accounts.log_in(name, PASSWORD, HERE)
@@ -121,7 +121,7 @@ class House:
         return Door(self.app.test_client(), {"Authorization": f"Bearer {token}"})
 
     def seat(self, role: Role) -> Door:
-        """Somebody's who is logged in with a browser."""
+        """Return a client with the session cookie and CSRF token of a new user."""
         name = f"user{len(self.accounts.users())}"
         self.accounts.add_user(UserDraft(name, PASSWORD, role))
         client = self.app.test_client()
@@ -143,7 +143,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 def ask(door: Door, method: str, rule: str, camera_id: int = 1) -> Any:
-    """A request that would be answered, about this camera."""
+    """Send a well-formed request about this camera."""
     path = rule
     values = {
         "camera_id": str(camera_id),
@@ -173,14 +173,14 @@ def ask(door: Door, method: str, rule: str, camera_id: int = 1) -> Any:
 
 
 def is_denied(answer: Any) -> bool:
-    """By the access rules, not by what the view makes of the request."""
+    """True if the access rules refused the request; the view's own errors do not count."""
     if answer.status_code in (401, 302):
         return True
     return bool(answer.status_code == 403 and answer.get_json()["code"] == "forbidden")
 
 
 def log_in(client: FlaskClient, name: str = "Anna") -> str:
-    """The CSRF token."""
+    """Log in and return the CSRF token."""
     answer = client.post("/api/session", json={"name": name, "password": PASSWORD.reveal()})
     assert answer.status_code == 200, answer.get_data(as_text=True)
     token: str = answer.get_json()["csrf_token"]

@@ -1,6 +1,7 @@
-"""Who gets in where: the matrix of routes, roles and cameras is made from the app itself, and asked.
+"""Access rules: every route is called with every role and camera. The app supplies the list of routes.
 
-What must come out is written here a second time, by hand and by path, so that a slip in the table shows.
+The expected results are written a second time in tests/web/house.py, by hand and by path, so that a slip in the
+product's table shows.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def test_every_route_has_a_row_and_every_row_a_route(web_app: OpenAPI) -> None:
     assert {endpoint for _, _, endpoint in routes(web_app)} == set(RULES)
 
 
-def test_nobody_gets_anything_but_the_way_in(house: House) -> None:
+def test_requests_without_login_reach_only_login_and_setup(house: House) -> None:
     nobody = Door(house.app.test_client(), {})
     asked = 0
     for method, rule, _ in routes(house.app):
@@ -56,7 +57,7 @@ def test_nobody_gets_anything_but_the_way_in(house: House) -> None:
     assert asked > 40
 
 
-def test_a_wrong_token_is_nobody_even_with_a_right_cookie(house: House) -> None:
+def test_a_wrong_token_is_refused_despite_a_valid_cookie(house: House) -> None:
     client = house.app.test_client()
     token, _ = house.accounts.log_in("Anna", PASSWORD, HERE)
     client.set_cookie("onvif_session", token)
@@ -66,7 +67,7 @@ def test_a_wrong_token_is_nobody_even_with_a_right_cookie(house: House) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_gets_what_it_is_for_and_nothing_else(house: House, role: Role) -> None:
+def test_a_role_reaches_only_its_own_routes(house: House, role: Role) -> None:
     with_token, logged_in = house.door(role), house.seat(role)
     for method, rule, _ in routes(house.app):
         if {rule, f"{rule} {method}"} & (SETUP | {"/login", "/api/session DELETE"}):
@@ -87,8 +88,8 @@ def test_a_role_gets_what_it_is_for_and_nothing_else(house: House, role: Role) -
 
 
 @pytest.mark.parametrize("role", ROLES[:-1])
-def test_who_is_limited_to_a_camera_finds_no_other(house: House, role: Role) -> None:
-    """Asked for every route that names a camera, in its path, its body or through a stream."""
+def test_a_user_limited_to_a_camera_finds_no_other(house: House, role: Role) -> None:
+    """Call every route that names a camera in its path, in its body or through a stream."""
     door = house.door(role, Scope({1: None}))
     asked = 0
     for method, rule, _ in routes(house.app):
@@ -102,7 +103,7 @@ def test_who_is_limited_to_a_camera_finds_no_other(house: House, role: Role) -> 
         assert other.status_code == 404, (method, rule, other.status_code)
         assert b"127.0.0.9" not in other.data
         assert not is_denied(own), (method, rule)
-        if own.status_code == 404:  # what is not known of camera 1's recordings
+        if own.status_code == 404:  # camera 1 has no such recording
             assert "recording" in rule or "playback" in rule, (method, rule)
         own.close()
         other.close()
@@ -110,7 +111,7 @@ def test_who_is_limited_to_a_camera_finds_no_other(house: House, role: Role) -> 
     assert asked >= 8
 
 
-def test_lists_leave_out_what_one_may_not_see(house: House) -> None:
+def test_lists_leave_out_cameras_and_streams_outside_the_scope(house: House) -> None:
     door = house.door(Role.OPERATOR, Scope({2: frozenset({2, 3})}))
     cameras = door.ask("GET", "/api/cameras").get_json()["cameras"]
     assert [(camera["id"], camera["channels"]) for camera in cameras] == [(2, 2)]
@@ -124,7 +125,7 @@ def test_lists_leave_out_what_one_may_not_see(house: House) -> None:
     assert len(streams) == 4
 
 
-def test_a_channel_one_may_not_see_is_closed_at_every_address(house: House) -> None:
+def test_a_channel_outside_the_scope_is_closed_at_every_address(house: House) -> None:
     door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
     other, own = "camera1_MediaProfile00000", "camera1_MediaProfile00100"
     for file in ("stream.m3u8", "s1.ts", "init.mp4"):
@@ -138,7 +139,7 @@ def test_a_channel_one_may_not_see_is_closed_at_every_address(house: House) -> N
         body = {"camera_id": 1, "profile_token": token}
         assert door.ask("POST", "/api/streams/start", json=body).status_code == status
         assert door.ask("GET", f"/api/cameras/1/snapshot?profile_token={token}").status_code == status
-    assert door.ask("GET", "/api/cameras/1/snapshot").status_code == 200  # its own first channel
+    assert door.ask("GET", "/api/cameras/1/snapshot").status_code == 200  # of the first channel in the user's scope
     body = {"camera_id": 1, "recording_token": "Recording1", "start_time": "2026-11-22T10:00:00Z"}
     assert door.ask("POST", "/api/playback/start", json=body).status_code == 404
     search = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z", "channel": 1}
@@ -148,13 +149,13 @@ def test_a_channel_one_may_not_see_is_closed_at_every_address(house: House) -> N
 @pytest.mark.parametrize(
     "body", [{}, {"camera_id": "1"}, {"camera_id": True}, {"camera_id": 1}, {"camera_id": 1, "profile_token": 7}]
 )
-def test_who_is_limited_is_refused_what_cannot_be_read(house: House, body: dict[str, Any]) -> None:
+def test_an_unreadable_request_of_a_limited_user_is_refused(house: House, body: dict[str, Any]) -> None:
     answer = house.door(Role.VIEWER, Scope({1: None})).ask("POST", "/api/streams/start", json=body)
     assert answer.status_code == 400
     assert answer.get_json()["errors"][0]["field"] in ("camera_id", "profile_token")
 
 
-def test_the_way_round_the_check_is_no_way(house: House) -> None:
+def test_odd_spellings_of_a_path_do_not_bypass_the_access_check(house: House) -> None:
     door = house.door(Role.VIEWER, Scope({1: None}))
     stream = "camera2_MediaProfile00000"
     for path in (
@@ -173,14 +174,14 @@ def test_the_way_round_the_check_is_no_way(house: House) -> None:
         assert door.ask("GET", path).status_code in (400, 403, 404, 308), path
 
 
-def test_the_user_name_of_a_device_is_the_admins_business(house: House, cameras: StandInCameras) -> None:
+def test_only_an_admin_sees_the_user_name_of_a_device(house: House, cameras: StandInCameras) -> None:
     cameras.views[1] = replace(cameras.views[1], username="onvif-user")
     for role in ROLES:
         shown = house.door(role).ask("GET", "/api/cameras/1").get_data(as_text=True)
         assert ("onvif-user" in shown) == (role is Role.ADMIN)
 
 
-def test_ending_a_stream_for_all_takes_more_than_watching_it(house: House, streams: StandInStreams) -> None:
+def test_only_an_operator_ends_a_stream_for_all_viewers(house: House, streams: StandInStreams) -> None:
     body = {"stream_id": "camera1_MediaProfile00000"}
     assert house.door(Role.REVIEWER).ask("POST", "/api/streams/stop", json=body).status_code == 403
     assert streams.sessions[body["stream_id"]].status is not StreamState.STOPPED
@@ -196,7 +197,7 @@ def test_a_new_route_without_a_row_is_refused(settings: Settings, house: House) 
         assert b"secret" not in answer.data
 
 
-def test_a_replay_is_moved_by_who_started_it_or_an_operator_and_by_nobody_else(house: House) -> None:
+def test_only_its_owner_and_operators_seek_in_a_replay(house: House) -> None:
     anna, bert, operator = house.door(Role.REVIEWER), house.door(Role.REVIEWER), house.door(Role.OPERATOR)
     started = anna.ask("POST", "/api/playback/start", json=BODIES["/api/playback/start"]).get_json()
     stream_id = started["stream_id"]

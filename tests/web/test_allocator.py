@@ -1,4 +1,4 @@
-"""Threads share one arena of the C library's allocator, as its own report says (malloc_info(3))."""
+"""Threads share one arena of the C library's allocator, as malloc_info(3) reports."""
 
 from __future__ import annotations
 

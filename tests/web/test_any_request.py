@@ -1,6 +1,7 @@
-"""Requests nobody would think of, made from the API's own description: no 500, and answers as described.
+"""Generated requests, made from the API's own description: no 500, and responses as described.
 
-Over the real managers of cameras, recordings and accounts. Bounded in number, so that it ends well within two minutes.
+The camera, recording and account managers are the real ones. The number of requests is bounded, so that the file
+ends well within two minutes.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from tests.web.well_formed import PATH_PARTS, VALID, VALID_QUERIES
 
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 EXAMPLES = 20
-# Well-formed, and answered otherwise here: nothing starts the pretend recorder, there is an account already, and
-# nobody is called Nobody.
-NOT_GOOD = {
+# Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, and no user has
+# the name Nobody.
+REFUSED_HERE = {
     ("POST", "/api/cameras/pretend"): 503,
     ("POST", "/api/setup"): 403,
     ("POST", "/api/setup/postpone"): 403,
@@ -47,9 +48,12 @@ LogIn = Callable[[], dict[str, dict[str, str]]]
 
 @pytest.fixture
 def log_in_anew(real_app: OpenAPI, accounts: AccountManager) -> LogIn:
-    """Headers and cookies of an admin; others are there, with sessions and tokens to be asked about and taken away."""
+    """Return a function that logs an admin in and returns headers and cookies.
+
+    Other users exist too, so that requests can read and delete their accounts, sessions and tokens.
+    """
     accounts.create_first("First", PASSWORD)
-    for number in range(2, 7):  # who asks has no number that is likely to be tried
+    for number in range(2, 7):  # so that the caller's own id is unlikely to be generated
         accounts.add_user(UserDraft(f"user {number}", PASSWORD, Role.VIEWER, EVERYTHING))
     accounts.add_user(UserDraft("Anna", PASSWORD, Role.ADMIN, EVERYTHING))
 
@@ -69,7 +73,10 @@ def log_in_anew(real_app: OpenAPI, accounts: AccountManager) -> LogIn:
 
 @pytest.fixture
 def operations(real_app: OpenAPI, accounts: AccountManager, log_in_anew: LogIn) -> list[Any]:
-    """All that is described. What takes away comes later, guessing at a password last: then all may be refused."""
+    """Return every described operation: DELETE after the others, logins and password changes last.
+
+    Wrong passwords come last because the app then refuses further logins for a while.
+    """
     headers = {**House(real_app, accounts).door(Role.VIEWER).headers, "Host": "localhost"}
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", real_app, headers=headers)
     found = [item.ok() for item in schema.get_all_operations() if isinstance(item, Ok)]
@@ -81,7 +88,7 @@ def _of_login(path: str) -> int:
     return {"/api/session": 1, "/api/session/password": 2}.get(path, 0)
 
 
-def test_a_good_request_gets_the_good_answer_that_is_described(
+def test_a_well_formed_request_gets_the_described_response(
     operations: list[Any], log_in_anew: LogIn, streams: StandInStreams
 ) -> None:
     streams.start_session(1, "MediaProfile00000")
@@ -94,18 +101,18 @@ def test_a_good_request_gets_the_good_answer_that_is_described(
             **({"body": VALID[operation.path], "media_type": "application/json"} if len(operation.body) else {}),
         )
         answer = case.call(**log_in_anew())
-        expected = NOT_GOOD.get(key)
+        expected = REFUSED_HERE.get(key)
         assert answer.status_code == expected or (expected is None and answer.status_code < 300), (key, answer.text)
         case.validate_response(answer, checks=ANSWERS)
 
 
-# Cameras that are being connected to draw their pauses meanwhile, in threads of their own.
+# The threads that connect to cameras draw random pauses meanwhile.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 def test_any_request_is_answered_as_described(operations: list[Any], log_in_anew: LogIn) -> None:
     logins = [log_in_anew() for _ in operations]
     for operation, login in zip(operations, logins, strict=True):
         _try(operation, GenerationMode.POSITIVE, login)
-        with suppress(Unsatisfiable):  # one without parameters and body cannot be asked wrongly
+        with suppress(Unsatisfiable):  # an operation without parameters and body has no invalid request
             _try(operation, GenerationMode.NEGATIVE, login)
 
 
@@ -121,7 +128,7 @@ def _try(operation: Any, mode: GenerationMode, login: dict[str, dict[str, str]])
     )
     def ask(case: Any) -> None:
         answer = case.call(**login)
-        # A device that is not there is 502 or 504, and a full place 503, each as described: not the app's fault.
+        # 502 and 504 stand for a device that does not answer, 503 for a reached limit: described, not the app's fault.
         checks = ANSWERS if answer.status_code in (502, 503, 504) else (not_a_server_error, *ANSWERS)
         case.validate_response(answer, checks=checks)
 

@@ -1,4 +1,4 @@
-"""What the audit log tells of requests: who, what exactly, and what was refused; no secret, no line but its own."""
+"""The audit log of requests: user, action, target and outcome, without secrets and one line per entry."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.web.live.live_line import asked_for
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 
 
-class Told:
-    """The log's lines since it was made."""
+class AuditLines:
+    """The lines of the audit log since this object was made or forget() was called."""
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.data_dir / "logs"
@@ -39,14 +39,14 @@ class Told:
 
 
 @pytest.fixture
-def told(house: House, settings: Settings) -> Told:
-    return Told(settings)
+def audit(house: House, settings: Settings) -> AuditLines:
+    return AuditLines(settings)
 
 
-def test_what_is_watched_played_and_searched_is_told_exactly(house: House, told: Told) -> None:
+def test_watching_playing_and_searching_are_logged_with_their_targets(house: House, audit: AuditLines) -> None:
     door = house.door(Role.OPERATOR)
     door.ask("POST", "/api/streams/start", json=BODIES["/api/streams/start"])
-    assert told.one("watch") == {
+    assert audit.one("watch") == {
         "outcome": "ok",
         "camera_id": 1,
         "channel": 1,
@@ -55,7 +55,7 @@ def test_what_is_watched_played_and_searched_is_told_exactly(house: House, told:
     }
     play = {**BODIES["/api/playback/start"], "end_time": "2026-11-22T10:30:00Z"}
     stream_id = door.ask("POST", "/api/playback/start", json=play).get_json()["stream_id"]
-    assert told.one("play_recording") == {
+    assert audit.one("play_recording") == {
         "outcome": "ok",
         "camera_id": 1,
         "recording_token": "Recording1",
@@ -64,7 +64,7 @@ def test_what_is_watched_played_and_searched_is_told_exactly(house: House, told:
         "stream_id": stream_id,
     }
     door.ask("POST", "/api/playback/seek", json={"stream_id": stream_id, "time": "2026-11-22T10:05:00Z"})
-    assert told.one("seek") == {
+    assert audit.one("seek") == {
         "outcome": "ok",
         "camera_id": 1,
         "recording_token": "Recording1",
@@ -72,7 +72,7 @@ def test_what_is_watched_played_and_searched_is_told_exactly(house: House, told:
         "seek_time": "2026-11-22T10:05:00.000Z",
     }
     door.ask("POST", "/api/cameras/1/recordings/search", json={**WINDOW, "channel": 2})
-    searched = told.one("search_recordings")
+    searched = audit.one("search_recordings")
     assert (searched["start_time"], searched["end_time"], searched["channel"]) == (
         "2026-11-22T10:00:00.000Z",
         "2026-11-22T11:00:00.000Z",
@@ -80,50 +80,50 @@ def test_what_is_watched_played_and_searched_is_told_exactly(house: House, told:
     )
 
 
-def test_what_concerns_others_is_told(house: House, told: Told) -> None:
+def test_actions_that_affect_others_are_logged(house: House, audit: AuditLines) -> None:
     door = house.door(Role.OPERATOR)
     own = {"stream_id": "camera1_MediaProfile00000", "viewer_id": "not-the-last"}
     door.ask("POST", "/api/streams/stop", json=own)
     door.ask("POST", "/api/streams/stop", json={"stream_id": "camera1_MediaProfile00100"})
-    assert told.one("stop_stream")["stream_id"] == "camera1_MediaProfile00100"
+    assert audit.one("stop_stream")["stream_id"] == "camera1_MediaProfile00100"
     for action, path in (
         ("refresh_camera", "/api/cameras/1/refresh"),
         ("stop_indexing", "/api/cameras/1/recordings/coverage/stop"),
         ("resume_indexing", "/api/cameras/1/recordings/coverage/resume"),
     ):
         door.ask("POST", path)
-        assert told.one(action) == {"outcome": "ok", "camera_id": 1}
+        assert audit.one(action) == {"outcome": "ok", "camera_id": 1}
     house.door(Role.ADMIN).ask("PATCH", "/api/cameras/1", json={"name": "Gate", "password": "device-password-z"})
-    assert told.one("change_camera")["changed"] == ["name", "password"]
-    assert "device-password-z" not in json.dumps(told.lines())
+    assert audit.one("change_camera")["changed"] == ["name", "password"]
+    assert "device-password-z" not in json.dumps(audit.lines())
 
 
-def test_pictures_are_told_once_a_minute_for_each_camera(house: House, told: Told) -> None:
+def test_snapshots_are_logged_once_a_minute_for_each_camera(house: House, audit: AuditLines) -> None:
     door = house.door(Role.VIEWER)
     for _ in range(5):
         for camera_id in (1, 2):
             door.ask("GET", f"/api/cameras/{camera_id}/snapshot")
-    found = [line["camera_id"] for line in told.lines() if line["action"] == "snapshot"]
+    found = [line["camera_id"] for line in audit.lines() if line["action"] == "snapshot"]
     assert found == [1, 2]
 
 
-def test_what_is_watched_is_told_once_a_minute_for_each_stream(house: House, told: Told) -> None:
+def test_watching_is_logged_once_a_minute_for_each_stream(house: House, audit: AuditLines) -> None:
     door = house.door(Role.VIEWER)
     for _ in range(5):
         for token in ("MediaProfile00000", "MediaProfile00100"):
             door.ask("POST", "/api/streams/start", json={"camera_id": 1, "profile_token": token})
-    found = [line["profile_token"] for line in told.lines() if line["action"] == "watch"]
+    found = [line["profile_token"] for line in audit.lines() if line["action"] == "watch"]
     assert found == ["MediaProfile00000", "MediaProfile00100"]
 
 
-def test_who_looks_for_what_they_may_not_see_is_told_and_cannot_fill_the_log(house: House, told: Told) -> None:
+def test_refused_requests_are_logged_and_cannot_fill_the_log(house: House, audit: AuditLines) -> None:
     door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
     for _ in range(5):
         for path in ("/api/cameras/2", "/static/streams/camera1_MediaProfile00000/stream.m3u8"):
             assert door.ask("GET", path).status_code == 404
         assert door.ask("GET", "/api/users").status_code == 403
         assert door.ask("POST", "/api/cameras/1/refresh").status_code == 403
-    found = [(line["action"], line["outcome"], line.get("camera_id")) for line in told.lines()]
+    found = [(line["action"], line["outcome"], line.get("camera_id")) for line in audit.lines()]
     assert ("api_cameras.get_camera", "not_found", 2) in found
     assert ("streams.stream_file", "not_found", 1) in found
     assert ("api_accounts.list_users", "forbidden", None) in found
@@ -131,19 +131,19 @@ def test_who_looks_for_what_they_may_not_see_is_told_and_cannot_fill_the_log(hou
     assert len(found) == 4
     for number in range(3, 50):
         door.ask("GET", f"/api/cameras/{number}")
-    assert len(told.lines()) == 4
+    assert len(audit.lines()) == 4
 
 
-def test_a_stranger_is_told_of_elsewhere(house: House, told: Told) -> None:
+def test_requests_without_login_go_to_a_log_of_their_own(house: House, audit: AuditLines) -> None:
     nobody = Door(house.app.test_client(), {})
     nobody.ask("POST", "/api/session", json={"name": "anna", "password": "wrong-password-x"})
     nobody.ask("DELETE", "/api/cameras/1")
-    assert told.lines() == []
-    found = [(line["action"], line["outcome"]) for line in told.lines(STRANGERS_FILE)]
+    assert audit.lines() == []
+    found = [(line["action"], line["outcome"]) for line in audit.lines(STRANGERS_FILE)]
     assert found == [("log_in", "login_failed"), ("delete_camera", "login_needed")]
 
 
-def test_no_text_of_anybody_makes_a_line_of_its_own(house: House, told: Told) -> None:
+def test_hostile_text_cannot_forge_a_log_line(house: House, audit: AuditLines) -> None:
     hostile = 'x"}\u2028{"who": "Anna"}\u0085'
     door = house.door(Role.OPERATOR)
     for token in (hostile, "a\nb", "\x1b[2J", "y" * 5000):
@@ -154,12 +154,12 @@ def test_no_text_of_anybody_makes_a_line_of_its_own(house: House, told: Told) ->
         "/api/session", json={"name": hostile, "password": "wrong"}, environ_overrides={"REMOTE_ADDR": 'x"\n{}'}
     )
     for name in (AUDIT_FILE, STRANGERS_FILE):
-        for line in told.lines(name):
+        for line in audit.lines(name):
             assert set(line) >= {"time", "who", "action", "outcome"}
             assert len(json.dumps(line)) < 1500
 
 
-def test_what_is_refused_over_a_live_socket_is_told_as_well(house: House, told: Told) -> None:
+def test_refusals_over_a_live_socket_are_logged_too(house: House, audit: AuditLines) -> None:
     owner, limited = house.door(Role.REVIEWER), house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
     play = {**BODIES["/api/playback/start"], "end_time": "2026-11-22T10:30:00Z"}
     replay_id = owner.ask("POST", "/api/playback/start", json=play).get_json()["stream_id"]
@@ -168,7 +168,7 @@ def test_what_is_refused_over_a_live_socket_is_told_as_well(house: House, told: 
         with asked_for(limited.client, limited.headers) as peer:
             peer.say(type="watch", id=3, camera_id=1, profile_token="MediaProfile00000")
             assert peer.told("problem")["problem"]["code"] == "not_found"
-            assert told.one("watch") == {
+            assert audit.one("watch") == {
                 "outcome": "not_found",
                 "camera_id": 1,
                 "channel": 1,
@@ -178,10 +178,10 @@ def test_what_is_refused_over_a_live_socket_is_told_as_well(house: House, told: 
         house.sockets.stop()
     house.sockets.start()
     try:
-        told.forget()
+        audit.forget()
         with asked_for(owner.client, house.door(Role.REVIEWER).headers) as peer:
             peer.say(type="replay", id=4, stream_id=replay_id, viewer_id="v")
             assert peer.told("problem")["problem"]["code"] == "not_found"
-            assert told.one("watch") == {"outcome": "not_found", "stream_id": replay_id}
+            assert audit.one("watch") == {"outcome": "not_found", "stream_id": replay_id}
     finally:
         house.sockets.stop()

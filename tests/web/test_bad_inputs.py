@@ -1,7 +1,7 @@
-"""Bad input at every address: 4xx with the field named, never a 500 and never a success.
+"""Bad input at every address gets a 4xx that names the field, never a 500 and never a success.
 
-The routes come from the app itself, so a new one is tried from its first day. Every field with every value is in
-test_every_field.py; here is what needs more than one field, and what stands in no description.
+The routes come from the app itself, so that new routes are covered. test_every_field.py tries every field with
+every value; this file has the cases that need more than one field or that the API description does not show.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def test_a_bad_profile_token_is_named(client: FlaskClient, camera: Any, assert_p
 
 
 @pytest.mark.parametrize("token", STRANGE_TEXTS)
-def test_a_strange_profile_token_is_one_that_does_not_exist(
+def test_a_strange_profile_token_is_not_found(
     client: FlaskClient, camera: Any, assert_problem: Any, token: str
 ) -> None:
     answer = client.post("/api/streams/start", json={"camera_id": camera.id, "profile_token": token})
@@ -121,7 +121,7 @@ def test_a_bad_flag_in_a_query_is_named(client: FlaskClient, camera: Any, assert
     assert assert_problem(answer, 400, "invalid_request")["errors"][0]["field"] == "cached"
 
 
-def test_a_refusal_is_ascii_whatever_was_sent(client: FlaskClient) -> None:
+def test_a_refusal_is_ascii_for_any_input(client: FlaskClient) -> None:
     answer = client.post("/api/cameras", json={"host": "a", "\u202e<b>\n": 1})
     assert answer.status_code == 400
     assert json.loads(answer.data)["errors"][0]["field"] == "<b>"

@@ -1,7 +1,7 @@
-"""Every field of every call, out of the app's own description: what it may not hold is refused with its name.
+"""Every field of every call in the API description: an invalid value is refused and the field is named.
 
-The cameras are the real manager's, over devices that are not there; so are accounts and recordings. A field that comes
-along later fails here until it is said what kind it is.
+The camera, account and recording managers are the real ones, over simulated devices. A new field fails here until
+KINDS has an entry for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.web.well_formed import USER, VALID, VALID_QUERIES, filled
 MARKUP = ("<img src=x onerror=alert(1)>", "{{7*7}}", "-i", "user@host", "80a", "01", "１")
 PATHS = ("../../etc", "file:///etc/passwd", "a/b?c..", "%2e%2e%2f")
 ADDRESSES = ("0x7f000001", "2130706433", "[::ffff:127.0.0.1]", "127.0.0.1:0", "127.0.0.1:65536", "10.0.0.5:22")
-REPLACED = "\ufffd"  # what bytes that are no UTF-8 become in an address
+REPLACED = "\ufffd"  # the decoder puts it in place of bytes that are not UTF-8
 UNSEEN = ("nul\x00", "line\r\nSet-Cookie: a=b", "\u202egnp.exe", "zero\u200bwidth", "esc\x1b[2J")
 TEXTS = (*MARKUP, *PATHS, *ADDRESSES, *UNSEEN, "", "a" * 10_000, str(2**63), "-1", "2027-01-01T00:00:00")
 NUMBERS = (0, -1, 65536, 2**63, 10**18, 1.5)
@@ -31,8 +31,8 @@ OTHERS: tuple[Any, ...] = (None, True, [], {}, ["x"], [0], {"x": 1}, DEEP)
 ONE_LINE = (*MARKUP, *PATHS, *ADDRESSES, str(2**63), "-1", "2027-01-01T00:00:00")
 LONG_ENOUGH = tuple(text for text in ONE_LINE if len(text) >= 12)
 
-# What each kind of field may hold of all this. A name of nothing (a token, a stream) is a 404, not a field's fault.
-FINE: dict[str, tuple[Any, ...]] = {
+# The values above that each kind of field accepts. An unknown token or stream is a 404, not an invalid field.
+VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "id": (10**18, 65536),
     "position": (0,),
     "limit": (),
@@ -84,7 +84,7 @@ KINDS = {
     "current_password": "login",
     "new_password": "new password",
 }
-# Where the same word means something else.
+# Fields whose kind depends on the path.
 KINDS_AT = {
     ("/api/session", "name"): "login",
     ("/api/session", "password"): "login",
@@ -95,14 +95,14 @@ KINDS_AT = {
     ("/api/cameras/{camera_id}/channels/{number}", "name"): "name or none",
 }
 QUERY_KINDS = {"wait": "flag", "cached": "flag", "events": "flag"}
-IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}
-# What is fine there changes who asks, and is not tried.
-ONCE = {"/api/session/password", "/api/setup"}
+VALID_IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}
+# Valid values are not tried at these paths: they would change the caller's own login.
+CHANGES_THE_LOGIN = {"/api/session/password", "/api/setup"}
 
 
 @dataclass(frozen=True)
 class Call:
-    """An operation. `fields`: of its body, and whether null is one of their values."""
+    """An operation. `fields` maps each field of the body to True if it may be null."""
 
     method: str
     path: str
@@ -112,7 +112,7 @@ class Call:
 
 @pytest.fixture
 def real(real_app: OpenAPI, accounts: AccountManager) -> Door:
-    """An admin who is logged in, a second account, and a camera."""
+    """A logged-in admin; a second account and a camera exist."""
     accounts.create_first("Anna", PASSWORD)
     client = real_app.test_client()
     door = Door(client, {"X-CSRF-Token": log_in(client)})
@@ -132,7 +132,7 @@ def calls(door: Door) -> list[Call]:
             name = body and body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
             parameters = tuple((item["in"], item["name"]) for item in operation.get("parameters", []))
             found.append(Call(method.upper(), path, parameters, _fields(schemas[name]) if name else {}))
-    # Logging in wrongly comes last: after some times every try is refused for a while.
+    # Failed logins come last: after some of them the app refuses every login for a while.
     return sorted(found, key=lambda call: call.path == "/api/session")
 
 
@@ -140,30 +140,30 @@ def _fields(schema: dict[str, Any]) -> dict[str, bool]:
     return {name: {"type": "null"} in field.get("anyOf", ()) for name, field in schema["properties"].items()}
 
 
-def verdict(answer: Any, field: str, *, is_fine: bool) -> str | None:
-    """What is wrong with an answer; None: nothing. What is fine may still be refused for another reason (409, 429)."""
+def fault_of(answer: Any, field: str, *, is_valid: bool) -> str | None:
+    """Return the fault of a response, or None. A valid value may still be refused for another reason (409, 429)."""
     document = answer.get_json(silent=True) or {}
     status, data = answer.status_code, answer.get_data()
     answer.close()
-    if status >= 500 and status not in (502, 504):  # a device that is not there
+    if status >= 500 and status not in (502, 504):  # these two stand for a device that does not answer
         return f"{status}"
     if not data.isascii():
         return "the answer is not ASCII"
     named = [error["field"] for error in document.get("errors", [])]
     is_named = any(name == field or name.startswith(f"{field}.") for name in named)
-    if is_fine:
-        return f"{status} although it is fine: {document.get('detail')}" if is_named else None
+    if is_valid:
+        return f"{status} although it is valid: {document.get('detail')}" if is_named else None
     if status != 400 or answer.content_type != "application/problem+json" or not is_named:
         return f"{status}, named {named}: {document.get('detail')}"
     return None
 
 
 def values_of(call: Call) -> Iterator[tuple[str, Any, bool]]:
-    """Each field with each value, and whether it may hold that."""
+    """Yield (field, value, True if the value is valid) for each field and value."""
     for field, is_nullable in call.fields.items():
-        fine = FINE[KINDS_AT.get((call.path, field), KINDS[field])]
+        valid = VALID_VALUES[KINDS_AT.get((call.path, field), KINDS[field])]
         for value in (*TEXTS, *NUMBERS, *OTHERS):
-            is_known = any(value == item and type(value) is type(item) for item in fine)
+            is_known = any(value == item and type(value) is type(item) for item in valid)
             yield field, value, is_known or (value is None and is_nullable)
 
 
@@ -171,33 +171,33 @@ def shown(value: Any) -> str:
     return repr(value)[:40]
 
 
-def test_whatever_a_body_holds_in_a_field_is_taken_or_refused_with_its_name(real: Door) -> None:
+def test_a_body_field_is_accepted_or_refused_by_name(real: Door) -> None:
     wrong, tried = [], 0
     for call in calls(real):
         if call.path == "/api/setup":
-            continue  # it has a test of its own
-        for field, value, is_fine in values_of(call):
-            if is_fine and call.path in ONCE:
+            continue  # see test_invalid_setup_fields_are_refused_by_name
+        for field, value, is_valid in values_of(call):
+            if is_valid and call.path in CHANGES_THE_LOGIN:
                 continue
             answer = real.ask(call.method, filled(call.path), json={**VALID.get(call.path, {}), field: value})
-            if why := verdict(answer, field, is_fine=is_fine):
-                wrong.append(f"{call.method} {call.path} {field}={shown(value)}: {why}")
+            if fault := fault_of(answer, field, is_valid=is_valid):
+                wrong.append(f"{call.method} {call.path} {field}={shown(value)}: {fault}")
             tried += 1
     assert not wrong, "\n".join(wrong)
     assert tried > 1000
 
 
-def test_whatever_the_first_account_is_given_is_refused_with_its_name(real_app: OpenAPI) -> None:
+def test_invalid_setup_fields_are_refused_by_name(real_app: OpenAPI) -> None:
     door = Door(real_app.test_client(), {})
     (call,) = [item for item in calls(door) if item.path == "/api/setup"]
-    for field, value, is_fine in values_of(call):
-        if not is_fine:
+    for field, value, is_valid in values_of(call):
+        if not is_valid:
             answer = door.ask(call.method, call.path, json={**VALID[call.path], field: value})
-            assert verdict(answer, field, is_fine=False) is None, (field, shown(value))
+            assert fault_of(answer, field, is_valid=False) is None, (field, shown(value))
     assert door.ask("POST", call.path, json=VALID[call.path]).status_code == 201
 
 
-BODIES_OF_NOTHING = (
+MALFORMED_BODIES = (
     (b"[" * 60_000, "body"),
     (b'{"a": NaN}', "a"),
     (b'{"a": ' + b"9" * 30 + b"}", "a"),
@@ -210,16 +210,16 @@ BODIES_OF_NOTHING = (
 )
 
 
-def test_a_body_that_is_no_sane_object_is_refused_with_what_is_wrong(real: Door) -> None:
+def test_a_malformed_body_is_refused_with_the_field_or_body_named(real: Door) -> None:
     asked = [call for call in calls(real) if call.fields and call.path != "/api/setup"]
     assert len(asked) > 10
     for call in asked:
-        for body, field in BODIES_OF_NOTHING:
+        for body, field in MALFORMED_BODIES:
             answer = real.ask(call.method, filled(call.path), data=body, content_type="application/json")
-            assert verdict(answer, field, is_fine=False) is None, (call, body[:20])
+            assert fault_of(answer, field, is_valid=False) is None, (call, body[:20])
 
 
-def test_whatever_a_query_holds_is_taken_or_refused_with_its_name(real: Door) -> None:
+def test_a_query_value_is_accepted_or_refused_by_name(real: Door) -> None:
     wrong, tried = [], 0
     for call in calls(real):
         for where, name in call.parameters:
@@ -229,20 +229,20 @@ def test_whatever_a_query_holds_is_taken_or_refused_with_its_name(real: Door) ->
             for value in TEXTS:
                 query = {**VALID_QUERIES.get(call.path, {}), name: value}
                 answer = real.ask(call.method, filled(call.path), query_string=query, json=VALID.get(call.path))
-                if why := verdict(answer, name, is_fine=value in IN_QUERIES.get(kind, FINE[kind])):
-                    wrong.append(f"{call.method} {call.path}?{name}={shown(value)}: {why}")
+                if fault := fault_of(answer, name, is_valid=value in VALID_IN_QUERIES.get(kind, VALID_VALUES[kind])):
+                    wrong.append(f"{call.method} {call.path}?{name}={shown(value)}: {fault}")
                 tried += 1
-            for raw in ("%ff", "%ed%a0%80"):  # no UTF-8, half a character
+            for raw in ("%ff", "%ed%a0%80"):  # not UTF-8; a surrogate
                 others = {key: value for key, value in VALID_QUERIES.get(call.path, {}).items() if key != name}
                 address = f"{filled(call.path)}?{urlencode(others)}&{name}={raw}"
                 answer = real.ask(call.method, address, json=VALID.get(call.path))
-                if why := verdict(answer, name, is_fine=REPLACED in FINE[kind]):
-                    wrong.append(f"{call.method} {address}: {why}")
+                if fault := fault_of(answer, name, is_valid=REPLACED in VALID_VALUES[kind]):
+                    wrong.append(f"{call.method} {address}: {fault}")
     assert not wrong, "\n".join(wrong)
     assert tried > 150
 
 
-def test_whatever_stands_in_a_path_is_refused_with_its_name_or_leads_nowhere(real: Door) -> None:
+def test_a_bad_path_value_is_refused_by_name_or_not_found(real: Door) -> None:
     wrong, tried = [], 0
     for call in calls(real):
         for where, name in call.parameters:
@@ -254,8 +254,8 @@ def test_whatever_stands_in_a_path_is_refused_with_its_name_or_leads_nowhere(rea
                 query = VALID_QUERIES.get(call.path)
                 answer = real.ask(call.method, filled(address), query_string=query, json=VALID.get(call.path))
                 leads_nowhere = answer.status_code in (404, 405)
-                if not leads_nowhere and (why := verdict(answer, name, is_fine=False)):
-                    wrong.append(f"{call.method} {address[:80]}: {why}")
+                if not leads_nowhere and (fault := fault_of(answer, name, is_valid=False)):
+                    wrong.append(f"{call.method} {address[:80]}: {fault}")
                 if answer.content_type != "application/problem+json":
                     wrong.append(f"{call.method} {address[:80]}: {answer.content_type}")
                 tried += 1
@@ -263,7 +263,7 @@ def test_whatever_stands_in_a_path_is_refused_with_its_name_or_leads_nowhere(rea
     assert tried > 500
 
 
-def test_pages_and_files_of_strange_names_are_not_there(real: Door) -> None:
+def test_pages_and_files_with_strange_names_are_not_found(real: Door) -> None:
     for rule in (
         "/viewer/{}",
         "/recordings/{}",
@@ -278,7 +278,7 @@ def test_pages_and_files_of_strange_names_are_not_there(real: Door) -> None:
             answer.close()
 
 
-def test_a_password_is_repeated_by_no_refusal(real: Door) -> None:
+def test_a_refusal_never_repeats_a_password(real: Door) -> None:
     for call in calls(real):
         for field in call.fields:
             if "password" in field:

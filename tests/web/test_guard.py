@@ -1,4 +1,4 @@
-"""The guard lets in what this machine asks, and nothing that a web site makes its browser ask."""
+"""The guard admits requests of this machine and refuses requests that a web site makes the browser send."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_foreign_host_gets_nothing_at_any_address(client: FlaskClient, assert_
     "header",
     ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "x-forwarded-proto", "X-Forwarded", "X-Real-IP"],
 )
-def test_what_came_through_a_proxy_is_refused(client: FlaskClient, assert_problem: Any, header: str) -> None:
+def test_a_request_through_a_proxy_is_refused(client: FlaskClient, assert_problem: Any, header: str) -> None:
     assert_problem(client.get("/api/cameras", headers={header: "127.0.0.1"}), 403, "proxied")
 
 
@@ -80,7 +80,7 @@ def test_another_site_can_embed_and_fetch_nothing(
     assert_problem(client.get(path, headers=headers), 403, "cross_site")
 
 
-def test_another_site_may_link_to_a_page_but_not_to_an_answer_of_the_api(client: FlaskClient) -> None:
+def test_another_site_may_link_to_a_page_but_not_to_the_api(client: FlaskClient) -> None:
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert client.get("/api/docs", headers=link).status_code == 200
     assert client.get("/api/cameras", headers=link).status_code == 403

@@ -1,4 +1,4 @@
-"""One running app per folder; the second one is told who holds it."""
+"""Only one app runs per data folder; the error of a second one names the process that holds the lock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.patience import LIMIT_S
 from web.instance_lock import LOCK_NAME, InstanceLock
 
 
-def test_a_held_folder_is_refused_and_the_holder_named(tmp_path: Path) -> None:
+def test_a_locked_folder_is_refused_and_its_process_is_named(tmp_path: Path) -> None:
     first = InstanceLock(tmp_path / "data")
     first.acquire()
     with pytest.raises(SettingsError, match=rf"process {os.getpid()}\)"):
@@ -34,7 +34,7 @@ def test_a_folder_is_made_private(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
+def test_a_lock_ends_even_if_its_process_is_killed(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from web.instance_lock import InstanceLock;"
         "InstanceLock(Path(sys.argv[1])).acquire(); os.kill(os.getpid(), signal.SIGKILL)"
@@ -57,7 +57,7 @@ def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     assert victim.read_text() == "precious"
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_an_error_names_the_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="file/data"):
         InstanceLock(tmp_path / "file" / "data").acquire()

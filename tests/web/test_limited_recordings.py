@@ -1,4 +1,4 @@
-"""Recordings for who is limited to channels: their own channel's, by the device's own word and not by a guess."""
+"""A user limited to channels gets only recordings that the device itself assigns to them, not guessed matches."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def recorded(archive: Archive) -> Archive:
     return archive
 
 
-def _guessed(archive: Archive, by: MatchedBy) -> None:
-    """The device says neither job nor source; names or order are all there is."""
+def _remove_sources(archive: Archive, by: MatchedBy) -> None:
+    """Remove the recording jobs and sources, so that recordings match channels only by name or by order."""
     named = {MatchedBy.NAME: "Cam ", MatchedBy.ORDER: "Nobody's "}[by]
     archive.recorder.recordings_ = tuple(
         replace(item, source_id="", source_name=f"{named}{number}")
@@ -34,8 +34,8 @@ def _guessed(archive: Archive, by: MatchedBy) -> None:
     )
 
 
-def _told(door: Door) -> dict[str, list[Any]]:
-    """Channels by address that tells of recordings."""
+def _listed_channels(door: Door) -> dict[str, list[Any]]:
+    """Return the channels in the response of each call that lists recordings."""
     search = door.ask("POST", "/api/cameras/1/recordings/search", json=DAY).get_json()
     summary = door.ask("GET", "/api/cameras/1/recordings/summary").get_json()
 
@@ -67,35 +67,33 @@ def _plays(door: Door, recording_token: str) -> int:
     return int(first.status_code)
 
 
-def test_a_reviewer_of_one_channel_finds_and_plays_its_recording_and_no_other(house: House, recorded: Archive) -> None:
+def test_a_reviewer_of_one_channel_plays_only_its_recordings(house: House, recorded: Archive) -> None:
     door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
-    assert _told(door) == {"search": [2], "summary": [2], "coverage": [2]}
+    assert _listed_channels(door) == {"search": [2], "summary": [2], "coverage": [2]}
     assert (_plays(door, "Rec2"), _plays(door, "Rec1")) == (201, 404)
 
 
 @pytest.mark.parametrize("by", [MatchedBy.NAME, MatchedBy.ORDER])
-def test_a_guess_opens_nothing_to_who_is_limited_and_serves_everybody_else(
-    house: House, recorded: Archive, by: MatchedBy
-) -> None:
-    _guessed(recorded, by)
+def test_a_guessed_match_is_hidden_from_limited_users_only(house: House, recorded: Archive, by: MatchedBy) -> None:
+    _remove_sources(recorded, by)
     whole = house.door(Role.REVIEWER, Scope({1: None}))
-    assert _told(whole) == {"search": [1, 2], "summary": [1, 2], "coverage": [1, 2]}
+    assert _listed_channels(whole) == {"search": [1, 2], "summary": [1, 2], "coverage": [1, 2]}
     assert _plays(whole, "Rec2") == 201
     limited = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
-    assert _told(limited) == {"search": [], "summary": [], "coverage": []}
+    assert _listed_channels(limited) == {"search": [], "summary": [], "coverage": []}
     assert (_plays(limited, "Rec2"), _plays(limited, "Rec1")) == (404, 404)
 
 
-def test_a_channel_with_one_guessed_recording_is_a_guess(house: House, recorded: Archive) -> None:
-    """A coverage shows both in one row, so it is no surer than the less sure of them."""
+def test_coverage_with_one_guessed_recording_is_hidden_too(house: House, recorded: Archive) -> None:
+    """A coverage row shows both recordings, so a limited user sees it only if both are certain."""
     first, second = recorded.recorder.recordings_
     recorded.recorder.recordings_ = (first, replace(second, source_id="", source_name="Cam 1"))
     limited = house.door(Role.REVIEWER, Scope({1: frozenset({1})}))
-    assert _told(limited) == {"search": [1], "summary": [1], "coverage": []}
+    assert _listed_channels(limited) == {"search": [1], "summary": [1], "coverage": []}
     assert (_plays(limited, "Rec1"), _plays(limited, "Rec2")) == (201, 404)
 
 
-def test_who_sees_some_channels_is_told_that_the_asking_is_not_theirs_to_stop(house: House, recorded: Archive) -> None:
+def test_a_user_limited_to_channels_may_not_stop_indexing(house: House, recorded: Archive) -> None:
     for scope, status in ((Scope({1: frozenset({2})}), 403), (Scope({1: None}), 204)):
         door = house.door(Role.REVIEWER, scope)
         told = door.ask("GET", "/api/cameras/1/recordings/coverage", query_string=DAY).get_json()

@@ -1,4 +1,4 @@
-"""The browser's way in: cookie, the page's own token, pages, logout; users, sessions and tokens over HTTP."""
+"""Login in the browser: cookie, CSRF token, pages, logout; users, sessions and tokens over HTTP."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def test_a_page_leads_to_the_login_and_back(browser: FlaskClient) -> None:
         "/ü",
     ],
 )
-def test_the_login_leads_nowhere_else(browser: FlaskClient, target: str) -> None:
+def test_the_login_redirects_to_no_other_site(browser: FlaskClient, target: str) -> None:
     page = browser.get("/login", query_string={"next": target}, headers={"Accept": "text/html"})
     assert 'data-next="/cameras"' in page.get_data(as_text=True)
 
 
-def test_the_cookie_is_not_for_scripts_nor_for_other_sites_and_new_at_each_login(
+def test_the_cookie_is_http_only_same_site_and_new_at_each_login(
     browser: FlaskClient, accounts: AccountManager
 ) -> None:
     values = set()
@@ -77,10 +77,10 @@ def test_the_cookie_is_not_for_scripts_nor_for_other_sites_and_new_at_each_login
         assert "Path=/" in cookie
         values.add(cookie.split(";")[0])
     assert len(values) == 2
-    assert len(accounts.sessions()) == 1  # the first one's cookie is worth nothing any more
+    assert len(accounts.sessions()) == 1  # the second login ended the first session
 
 
-def test_over_https_the_cookie_is_bound_to_the_host(house: House) -> None:
+def test_the_cookie_is_bound_to_the_host_over_https(house: House) -> None:
     client = house.app.test_client()
     answer = client.post(
         "/api/session", base_url="https://localhost", json={"name": "anna", "password": PASSWORD.reveal()}
@@ -96,7 +96,7 @@ def test_over_https_the_cookie_is_bound_to_the_host(house: House) -> None:
     assert plain.get("/api/cameras", base_url="https://localhost").status_code == 401
 
 
-def test_what_changes_something_needs_the_pages_own_token(house: House, browser: FlaskClient) -> None:
+def test_unsafe_requests_need_the_csrf_token(house: House, browser: FlaskClient) -> None:
     csrf = log_in(browser)
     tried = 0
     for method, rule, _ in routes(house.app):
@@ -117,7 +117,7 @@ def test_what_changes_something_needs_the_pages_own_token(house: House, browser:
 def test_nothing_changes_on_a_get(
     house: House, browser: FlaskClient, cameras: StandInCameras, streams: StandInStreams
 ) -> None:
-    """Asked for every address, with what would do it by another method in query, body and method override."""
+    """GET every address, with the parameters of the unsafe method in query, body and method override."""
     log_in(browser)
 
     def all_there_is() -> str:
@@ -143,10 +143,10 @@ def test_nothing_changes_on_a_get(
     assert asked > 250
     assert all_there_is() == before
     ask(Door(browser, {CSRF_HEADER: log_in(browser)}), "DELETE", "/api/cameras/<camera_id>")
-    assert all_there_is() != before  # else nothing was compared
+    assert all_there_is() != before  # proves that the comparison notices a change
 
 
-def test_logging_out_ends_the_session_and_what_is_watched_with_it(
+def test_logging_out_ends_the_session_and_its_streams(
     house: House, browser: FlaskClient, streams: StandInStreams
 ) -> None:
     csrf = log_in(browser)
@@ -170,7 +170,7 @@ def test_logging_out_ends_the_session_and_what_is_watched_with_it(
     "change",
     [UserChange(disabled=True), UserChange(role=Role.REVIEWER), UserChange(password=Secret("other-horse-stapled"))],
 )
-def test_what_ends_a_login_ends_its_streams(house: House, streams: StandInStreams, change: UserChange) -> None:
+def test_a_change_that_ends_a_login_ends_its_streams(house: House, streams: StandInStreams, change: UserChange) -> None:
     ben = house.accounts.add_user(UserDraft("Ben", PASSWORD, Role.VIEWER))
     client = house.app.test_client()
     csrf = log_in(client, "Ben")
@@ -181,7 +181,7 @@ def test_what_ends_a_login_ends_its_streams(house: House, streams: StandInStream
     until(lambda: streams.sessions[started["stream_id"]].status is StreamState.STOPPED)
 
 
-def test_failed_logins_are_alike_and_limited(browser: FlaskClient) -> None:
+def test_failed_logins_get_equal_responses_and_a_limit(browser: FlaskClient) -> None:
     told = set()
     for name in ("Anna", "Nobody", "\u202eAnna", "x" * 200):
         answer = browser.post("/api/session", json={"name": name, "password": "wrong-password-here"})
@@ -215,7 +215,7 @@ def test_a_bad_login_names_the_field(browser: FlaskClient, body: dict[str, Any],
 # --- the first visit
 
 
-def test_the_first_visit_asks_and_the_choice_is_kept(
+def test_the_first_visit_shows_setup_and_the_choice_is_kept(
     web_app: OpenAPI, settings: Settings, cameras: StandInCameras
 ) -> None:
     with web_app.app_context():
@@ -230,7 +230,7 @@ def test_the_first_visit_asks_and_the_choice_is_kept(
     for path in ("/", "/cameras", "/recordings"):
         assert client.get(path, headers=html).headers["Location"] == "/welcome"
     assert client.get("/welcome", headers=html).status_code == 200
-    assert client.get("/api/cameras").status_code == 200  # scripts on this machine go on as ever
+    assert client.get("/api/cameras").status_code == 200  # scripts on this machine still work
     assert client.post("/api/setup/postpone").status_code == 204
     assert client.get("/cameras", headers=html).status_code == 200
     assert client.get("/access", headers=html).headers["Location"] == "/welcome"
@@ -251,7 +251,7 @@ def test_the_first_visit_asks_and_the_choice_is_kept(
 
 
 @pytest.mark.parametrize("address", ["192.168.1.7", "10.0.0.1", "::ffff:192.168.1.7", "", "nonsense"])
-def test_without_an_account_nobody_from_elsewhere_gets_in(client: FlaskClient, address: str) -> None:
+def test_other_machines_are_refused_while_no_account_exists(client: FlaskClient, address: str) -> None:
     elsewhere = {"REMOTE_ADDR": address}
     assert client.get("/api/cameras", environ_overrides=elsewhere).status_code == 401
     body = {"name": "Eve", "password": PASSWORD.reveal()}
@@ -264,7 +264,7 @@ def test_without_an_account_nobody_from_elsewhere_gets_in(client: FlaskClient, a
 # --- users, sessions and tokens over HTTP
 
 
-def test_an_admin_makes_users_sees_who_is_logged_in_and_ends_it(house: House, browser: FlaskClient) -> None:
+def test_an_admin_makes_users_and_ends_their_logins(house: House, browser: FlaskClient) -> None:
     headers = {CSRF_HEADER: log_in(browser)}
     cameras = [{"camera_id": 1, "channels": [3, 1]}, {"camera_id": 2, "channels": None}]
     body = {"name": "Ben", "password": PASSWORD.reveal(), "role": "reviewer", "cameras": cameras}
@@ -290,7 +290,7 @@ def test_an_admin_makes_users_sees_who_is_logged_in_and_ends_it(house: House, br
     assert "argon2" not in text
 
 
-def test_a_token_is_shown_once_and_does_what_it_is_for(house: House, browser: FlaskClient) -> None:
+def test_a_token_is_shown_once_and_grants_its_own_rights(house: House, browser: FlaskClient) -> None:
     headers = {CSRF_HEADER: log_in(browser)}
     body = {"name": "doorbell", "role": "viewer", "cameras": [{"camera_id": 1}], "expires_at": "2099-01-01T00:00:00Z"}
     made = browser.post("/api/tokens", json=body, headers=headers)
@@ -309,7 +309,9 @@ def test_a_token_is_shown_once_and_does_what_it_is_for(house: House, browser: Fl
     assert past.get_json()["errors"][0]["field"] == "expires_at"
 
 
-def test_the_audit_log_says_who_did_what_and_no_secret(house: House, browser: FlaskClient, settings: Settings) -> None:
+def test_the_audit_log_names_users_and_actions_without_secrets(
+    house: House, browser: FlaskClient, settings: Settings
+) -> None:
     headers = {CSRF_HEADER: log_in(browser)}
     browser.post("/api/session", json={"name": "My-Secret-Typed-Here", "password": "wrong-password-x"})
     browser.post("/api/session", json={"name": "anna", "password": "wrong-password-y"})

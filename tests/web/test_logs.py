@@ -1,4 +1,4 @@
-"""The terminal gets short lines, the file whole ones, and neither gets a credential."""
+"""The terminal gets short lines, the file complete ones, and neither gets a credential."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_traceback_goes_to_the_file_and_one_line_to_the_terminal(terminal: io.
     try:
         raise KeyError("inner")
     except KeyError:
-        logging.getLogger("room").exception("it broke\nbadly")
+        logging.getLogger("cameras").exception("it broke\nbadly")
     (line,) = terminal.getvalue().splitlines()
     assert "it broke badly (KeyError; details in logs/app.log)" in line
     assert "Traceback" in log_file.read_text()
@@ -49,17 +49,17 @@ def test_a_credential_in_an_address_is_struck_out_everywhere(terminal: io.String
     try:
         raise OSError("rtsp://admin:canary@10.0.0.9:554/live failed")
     except OSError:
-        logging.getLogger("room").exception("cannot open %s", "rtsp://admin:canary@10.0.0.9/x")
+        logging.getLogger("cameras").exception("cannot open %s", "rtsp://admin:canary@10.0.0.9/x")
     for text in (terminal.getvalue(), log_file.read_text()):
         assert "canary" not in text
         assert "rtsp://(hidden)@10.0.0.9/x" in text
 
 
-def test_what_is_below_the_level_is_not_written(terminal: io.StringIO, log_file: Path) -> None:
-    logging.getLogger("room").debug("quiet")
+def test_messages_below_the_level_are_not_written(terminal: io.StringIO, log_file: Path) -> None:
+    logging.getLogger("cameras").debug("quiet")
     assert (terminal.getvalue(), log_file.read_text()) == ("", "")
 
 
-def test_a_line_that_utf_8_cannot_hold_is_written_all_the_same(terminal: io.StringIO, log_file: Path) -> None:
-    logging.getLogger("room").warning("half a character: %s", "\udcff")
+def test_a_line_that_utf_8_cannot_hold_is_still_written(terminal: io.StringIO, log_file: Path) -> None:
+    logging.getLogger("cameras").warning("half a character: %s", "\udcff")
     assert "half a character" in log_file.read_text()

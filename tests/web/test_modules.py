@@ -1,4 +1,4 @@
-"""A page asks for every module it needs at once."""
+"""A page preloads every module that it imports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from web.modules import modules_of
 from web.static_files import STATIC_ROOT
 
 
-def test_every_module_that_a_page_imports_is_found_however_deep() -> None:
+def test_every_module_that_a_page_imports_is_found_at_any_depth() -> None:
     found = set(modules_of("viewer"))
     assert "/static/js/lib/zoom.js" in found  # page -> stage -> zoom-view -> zoom
     for address in found:

@@ -1,4 +1,4 @@
-"""Nothing that one may not see is named on the way: not by a full house, not by a card of another camera."""
+"""Responses name no stream or camera that the user may not see: neither limit errors nor other cameras."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALL = (
 )
 
 
-MAY_HEAR = pytest.mark.parametrize(
+MAY_SEE = pytest.mark.parametrize(
     ("role", "scope", "named"),
     [
         (Role.OPERATOR, Scope({1: frozenset({2})}), {"camera1_MediaProfile00100"}),
@@ -31,8 +31,8 @@ MAY_HEAR = pytest.mark.parametrize(
 )
 
 
-@MAY_HEAR
-def test_who_is_told_that_all_places_are_taken_hears_only_of_streams_they_may_see(
+@MAY_SEE
+def test_a_limit_error_names_only_streams_the_user_may_see(
     house: House, streams: StandInStreams, role: Role, scope: Scope, named: set[str]
 ) -> None:
     streams.fail_with = LimitReached("Only 4 streams can run at once.", used_by=(*ALL, "camera9_gone"))
@@ -42,8 +42,8 @@ def test_who_is_told_that_all_places_are_taken_hears_only_of_streams_they_may_se
     assert set(answer.get_json()["used_by"]) == named
 
 
-@MAY_HEAR
-def test_over_a_live_socket_they_hear_the_same_and_when_to_try_again(
+@MAY_SEE
+def test_a_limit_error_over_a_live_socket_names_the_same_streams(
     house: House, streams: StandInStreams, role: Role, scope: Scope, named: set[str]
 ) -> None:
     streams.fail_with = LimitReached(
@@ -62,7 +62,7 @@ def test_over_a_live_socket_they_hear_the_same_and_when_to_try_again(
     assert set(problem["used_by"]) == named
 
 
-def test_what_is_refused_over_a_live_socket_for_good_names_no_time(house: House) -> None:
+def test_a_permanent_refusal_over_a_live_socket_has_no_retry_time(house: House) -> None:
     door = house.door(Role.VIEWER)
     house.sockets.start()
     try:
@@ -73,9 +73,7 @@ def test_what_is_refused_over_a_live_socket_for_good_names_no_time(house: House)
         house.sockets.stop()
 
 
-def test_a_camera_that_is_another_one_too_is_not_told_to_who_may_not_see_that(
-    house: House, cameras: StandInCameras
-) -> None:
+def test_same_device_as_is_hidden_if_the_other_camera_is(house: House, cameras: StandInCameras) -> None:
     cameras.views[1] = replace(cameras.views[1], same_device_as=2)
     limited, other = house.door(Role.VIEWER, Scope({1: None})), house.door(Role.VIEWER)
     for path in ("/api/cameras", "/api/cameras/1"):

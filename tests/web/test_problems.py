@@ -1,4 +1,4 @@
-"""Every error leaves as a problem document, or as a page where a page was asked for."""
+"""Every error becomes a problem document, or an HTML page if the request was for a page."""
 
 from __future__ import annotations
 
@@ -50,23 +50,27 @@ def test_every_error_of_the_tree_has_a_line_in_the_table() -> None:
         if issubclass(kind, AppError) and kind is not AppError
     }
     assert kinds == {kind for kind, *_ in STATUS_OF}
-    for kind, status, *_ in STATUS_OF:  # and no line hides behind one above it
+    for kind, status, *_ in STATUS_OF:  # a line for a base class would hide the lines below it
         assert status_of(kind.__new__(kind))[0] == status
 
 
-def test_a_limit_says_who_uses_it(client: FlaskClient, streams: Any, camera: Any, assert_problem: Any) -> None:
+def test_a_limit_names_the_streams_that_use_it(
+    client: FlaskClient, streams: Any, camera: Any, assert_problem: Any
+) -> None:
     streams.fail_with = errors.LimitReached("no", code="transcode_limit", used_by=("camera1_a", "camera1_b"))
     answer = client.post("/api/streams/start", json={"camera_id": camera.id, "profile_token": "MediaProfile00000"})
     assert assert_problem(answer, 429, "transcode_limit")["used_by"] == ["camera1_a", "camera1_b"]
 
 
-def test_what_a_device_lacks_is_named(client: FlaskClient, cameras: Any, camera: Any, assert_problem: Any) -> None:
+def test_an_error_names_the_service_that_the_device_lacks(
+    client: FlaskClient, cameras: Any, camera: Any, assert_problem: Any
+) -> None:
     cameras.fail_with = errors.CameraUnsupported("no", service="snapshot")
     answer = client.get(f"/api/cameras/{camera.id}/snapshot")
     assert assert_problem(answer, 422, "camera_unsupported")["service"] == "snapshot"
 
 
-def test_a_mistake_of_ours_shows_nothing_of_itself(
+def test_an_internal_error_reveals_no_details(
     client: FlaskClient, cameras: Any, camera: Any, assert_problem: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     cameras.fail_with = KeyError("rtsp://admin:canary@10.0.0.1/")
@@ -87,7 +91,7 @@ def test_a_mistake_of_ours_shows_nothing_of_itself(
         ("TRACE", "/api/cameras", 405, "method_not_allowed"),
     ],
 )
-def test_what_the_framework_refuses_is_a_problem_too(
+def test_an_error_of_the_framework_is_a_problem_document_too(
     client: FlaskClient, assert_problem: Any, method: str, path: str, status: int, code: str
 ) -> None:
     answer = client.open(path, method=method)
@@ -96,7 +100,7 @@ def test_what_the_framework_refuses_is_a_problem_too(
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/viewer/7", "/viewer/01", "/viewer/x", "/viewer/９"])
-def test_a_page_that_is_not_there_is_a_page(client: FlaskClient, path: str) -> None:
+def test_a_missing_page_gets_an_html_page(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers=PAGE)
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
@@ -108,5 +112,5 @@ def test_a_page_for_an_error_escapes_what_it_shows(client: FlaskClient) -> None:
     assert "<img src=x" not in answer.get_data(as_text=True)
 
 
-def test_the_api_answers_problems_even_to_a_browser(client: FlaskClient, assert_problem: Any) -> None:
+def test_the_api_returns_problem_documents_even_to_a_browser(client: FlaskClient, assert_problem: Any) -> None:
     assert_problem(client.get("/api/cameras/9", headers=PAGE), 404, "not_found")

@@ -1,4 +1,4 @@
-"""Proxies and names: believed where they were named, refused from anybody else."""
+"""Proxy headers and host names: accepted from configured proxies and for configured names, otherwise refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def behind(
     accounts: AccountManager,
     walls: WallManager,
 ) -> Make:
-    """The app behind a proxy at 127.0.0.1, asked as cams.example."""
+    """Return a function that makes the app behind a proxy at 127.0.0.1, with the host name cams.example."""
 
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
@@ -47,11 +47,11 @@ def ask(client: FlaskClient, *, peer: str = "127.0.0.1", host: str = "cams.examp
     return client.get("/api/cameras", headers={"Host": host, **named}, environ_overrides={"REMOTE_ADDR": peer})
 
 
-def test_behind_a_proxy_nobody_is_on_this_machine(behind: Make) -> None:
+def test_a_request_through_a_proxy_never_counts_as_local(behind: Make) -> None:
     client = behind()
     assert ask(client, X_Forwarded_For="192.0.2.7", X_Forwarded_Proto="https").status_code == 401
     assert ask(client, X_Forwarded_For="127.0.0.1").status_code == 401
-    assert ask(client).status_code == 401  # a proxy that does not say for whom it asks
+    assert ask(client).status_code == 401  # a proxy that sends no client address
 
 
 def test_the_address_is_the_one_our_proxy_wrote(behind: Make, accounts: AccountManager) -> None:
@@ -75,20 +75,20 @@ def test_the_address_is_the_one_our_proxy_wrote(behind: Make, accounts: AccountM
 
 
 @pytest.mark.parametrize("sent", ["nonsense", "192.0.2.7:80", "unknown", "<script>", "192.0.2.7, x"])
-def test_what_no_proxy_of_ours_would_write_is_refused(behind: Make, assert_problem: Any, sent: str) -> None:
+def test_an_invalid_forwarded_address_is_refused(behind: Make, assert_problem: Any, sent: str) -> None:
     assert_problem(ask(behind(), X_Forwarded_For=sent), 403, "proxied")
 
 
-def test_a_scheme_that_is_none_is_refused(behind: Make, assert_problem: Any) -> None:
+def test_an_unknown_forwarded_scheme_is_refused(behind: Make, assert_problem: Any) -> None:
     assert_problem(ask(behind(), X_Forwarded_For="192.0.2.7", X_Forwarded_Proto="gopher"), 403, "proxied")
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Proto"])
-def test_from_anybody_else_such_headers_are_refused(behind: Make, assert_problem: Any, header: str) -> None:
+def test_proxy_headers_from_other_addresses_are_refused(behind: Make, assert_problem: Any, header: str) -> None:
     assert_problem(ask(behind(), peer="192.0.2.1", **{header: "127.0.0.1"}), 403, "proxied")
 
 
-def test_an_origin_is_compared_with_what_the_browser_sees(behind: Make, accounts: AccountManager) -> None:
+def test_an_origin_is_compared_with_the_address_the_browser_sees(behind: Make, accounts: AccountManager) -> None:
     accounts.create_first("Anna", PASSWORD)
     client = behind()
     told = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
@@ -104,11 +104,11 @@ def test_an_origin_is_compared_with_what_the_browser_sees(behind: Make, accounts
 
 
 @pytest.mark.parametrize("host", ["evil.example", "cams.example.evil.example", "192.168.1.5", "nas.local"])
-def test_on_loopback_other_names_are_refused(behind: Make, assert_problem: Any, host: str) -> None:
+def test_other_host_names_are_refused_on_loopback(behind: Make, assert_problem: Any, host: str) -> None:
     assert_problem(ask(behind(), host=host, X_Forwarded_For="192.0.2.7"), 403, "host_not_allowed")
 
 
-def test_beyond_loopback_addresses_and_the_machines_name_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_and_the_machines_name_are_allowed_beyond_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "NAS")
     open_to_all = Settings(host="0.0.0.0", trusted_hosts="Cams.Example")
     for host in ("192.168.1.5:5001", "[fd00::8]:5001", "nas:5001", "nas.local", "NAS.local:5001", "cams.example"):
@@ -129,15 +129,13 @@ def test_beyond_loopback_addresses_and_the_machines_name_are_known(monkeypatch: 
         ({"ACCEL_PREFIX": "/../"}, "ACCEL_PREFIX"),
     ],
 )
-def test_settings_that_cannot_be_used_are_named(environ: dict[str, str], named: str) -> None:
+def test_an_error_names_the_unusable_setting(environ: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_environ(environ)
     assert named in str(refused.value)
 
 
-def test_nginx_is_told_where_a_segment_lies_and_nobody_else(
-    behind: Make, accounts: AccountManager, streams: StandInStreams
-) -> None:
+def test_only_nginx_gets_the_path_of_a_segment(behind: Make, accounts: AccountManager, streams: StandInStreams) -> None:
     accounts.create_first("Anna", PASSWORD)
     stream_id = "camera1_MediaProfile00000"
     streams.start_session(1, "MediaProfile00000")

@@ -1,4 +1,4 @@
-"""What a client may take its time for, and how long; over real sockets, with a server that serves one of them."""
+"""Deadlines for slow clients, over real sockets with a server for a single connection."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from web.slow_clients import SlowClients, TimedBody
 
 @dataclass
 class Connection:
-    """What gunicorn keeps of one."""
+    """Like gunicorn's connection object."""
 
     sock: socket.socket
 
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Ours, theirs: over TCP, as shutdown is not the same on others; theirs takes little at a time."""
+    """Return the server's and the client's socket.
+
+    TCP, because shutdown differs on other kinds of sockets; the client has a small receive buffer.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as theirs:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         theirs.connect(listener.getsockname())
@@ -39,8 +42,8 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @contextmanager
-def trickling(act: Callable[[], object], every_s: float = 0.05) -> Iterator[None]:
-    """The client does a little, again and again, for as long as it can."""
+def repeating(act: Callable[[], object], every_s: float = 0.05) -> Iterator[None]:
+    """Let the client call `act` every `every_s` until the block ends or the connection fails."""
     over = threading.Event()
 
     def go() -> None:
@@ -66,7 +69,7 @@ def _took_s(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.monotonic() - began_s, outcome
 
 
-def test_a_body_that_comes_byte_by_byte_has_one_deadline_for_all_of_it(
+def test_a_body_sent_byte_by_byte_has_one_deadline_in_total(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = pair
@@ -81,24 +84,24 @@ def test_a_body_that_comes_byte_by_byte_has_one_deadline_for_all_of_it(
             whole += got
         return whole
 
-    with trickling(lambda: theirs.send(b"x")):
+    with repeating(lambda: theirs.send(b"x")):
         took_s, got = _took_s(read)
     assert 0.4 < took_s < 3
     assert 0 < len(got) < 200
-    ours.sendall(b"HTTP/1.1 400 Bad Request\r\n")  # it can still be told
+    ours.sendall(b"HTTP/1.1 400 Bad Request\r\n")  # the sending direction is still open
     assert theirs.recv(12) == b"HTTP/1.1 400"
 
 
-def test_a_body_that_has_come_may_be_answered_late(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_complete_body_may_be_answered_late(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     clients = SlowClients(body_within_s=0.1)
     clients.reading(Connection(ours))
     theirs.sendall(b"{}")
     assert TimedBody(ours.makefile("rb", buffering=0), clients, ours.fileno(), size=2).read(2) == b"{}"
-    assert clients.end_late(time.monotonic() + 3600) == 0  # a playlist is waited for, a device is searched for
+    assert clients.end_late(time.monotonic() + 3600) == 0  # playlists and device searches may take long
 
 
-def test_an_answer_that_is_taken_byte_by_byte_has_a_deadline_by_its_size(
+def test_a_response_read_byte_by_byte_has_a_deadline_by_its_size(
     pair: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     ours, theirs = pair
@@ -107,13 +110,13 @@ def test_an_answer_that_is_taken_byte_by_byte_has_a_deadline_by_its_size(
     clients.reading(Connection(ours))
     (tmp_path / "segment.ts").write_bytes(b"s" * 8_000_000)
     clients.sending(ours.fileno(), 8_000_000)
-    with trickling(lambda: theirs.recv(100)), (tmp_path / "segment.ts").open("rb") as segment:
+    with repeating(lambda: theirs.recv(100)), (tmp_path / "segment.ts").open("rb") as segment:
         took_s, outcome = _took_s(lambda: ours.sendfile(segment))
     assert 1.2 < took_s < 6
     assert issubclass(outcome, OSError)
 
 
-def test_who_reads_at_a_slow_phones_pace_gets_all_of_a_segment(
+def test_a_client_as_slow_as_a_phone_gets_the_whole_segment(
     pair: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     ours, theirs = pair
@@ -122,11 +125,11 @@ def test_who_reads_at_a_slow_phones_pace_gets_all_of_a_segment(
     clients.reading(Connection(ours))
     (tmp_path / "segment.ts").write_bytes(b"s" * 1_000_000)
     clients.sending(ours.fileno(), 1_000_000)
-    with trickling(lambda: theirs.recv(100_000), 0.001), (tmp_path / "segment.ts").open("rb") as segment:
+    with repeating(lambda: theirs.recv(100_000), 0.001), (tmp_path / "segment.ts").open("rb") as segment:
         assert ours.sendfile(segment) == 1_000_000
 
 
-def test_what_is_over_is_not_watched_and_a_descriptor_that_is_used_again_is_another(
+def test_a_closed_connection_has_no_deadline_for_its_reused_descriptor(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = pair
@@ -135,7 +138,7 @@ def test_what_is_over_is_not_watched_and_a_descriptor_that_is_used_again_is_anot
     clients.reading(first)
     clients.left(ours.fileno(), first)
     assert clients.end_late(time.monotonic() + 3600) == 0
-    clients.sending(ours.fileno(), 10)  # of nobody that is known
+    clients.sending(ours.fileno(), 10)  # the descriptor belongs to no known connection
     assert clients.end_late(time.monotonic() + 3600) == 0
     clients.reading(second)
     clients.left(ours.fileno(), first)

@@ -1,4 +1,4 @@
-"""The static view gives out the front end and nothing beside it, however the address is spelt."""
+"""The static view serves the front end's files and nothing else, for any spelling of the address."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def test_modules_are_sent_as_javascript(client: FlaskClient, monkeypatch: pytest
         "CSS/api_docs.css",
     ],
 )
-def test_anything_else_is_not_there(client: FlaskClient, assert_problem: Any, address: str) -> None:
+def test_any_other_address_is_not_found(client: FlaskClient, assert_problem: Any, address: str) -> None:
     (ROOT / "static" / "css" / "api_docs.css").stat()
     assert_problem(client.get(f"/static/{address}"), 404, "not_found")

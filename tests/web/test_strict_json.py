@@ -1,4 +1,4 @@
-"""A body is one JSON object of sane size and shape, or a 400 that says what is wrong."""
+"""A body is one JSON object of limited size and depth; otherwise a 400 names the fault."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from web.strict_json import MAX_BODY_BYTES, parse_object
     ],
     ids=range(21),
 )
-def test_what_is_not_one_sane_object_is_refused(client: FlaskClient, assert_problem: Any, body: bytes) -> None:
+def test_a_body_that_is_not_one_valid_object_is_refused(client: FlaskClient, assert_problem: Any, body: bytes) -> None:
     with pytest.raises(InvalidRequest):
         parse_object(body)
     for path in ("/api/cameras", "/api/streams/start", "/api/streams/stop"):
@@ -71,7 +71,7 @@ def test_what_is_not_one_sane_object_is_refused(client: FlaskClient, assert_prob
     ],
     ids=range(14),
 )
-def test_what_no_field_may_hold_is_refused_with_the_field_named(
+def test_an_impossible_value_is_refused_with_its_field(
     client: FlaskClient, assert_problem: Any, body: bytes, field: str
 ) -> None:
     answer = client.post("/api/cameras", data=body, content_type="application/json")
@@ -87,17 +87,17 @@ def test_what_no_field_may_hold_is_refused_with_the_field_named(
         max_size=5,
     )
 )
-def test_any_ordinary_object_is_read_as_it_is(value: dict[str, Any]) -> None:
+def test_an_ordinary_object_is_parsed_unchanged(value: dict[str, Any]) -> None:
     assert parse_object(json.dumps(value).encode()) == value
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_whatever_raise_anything_else(data: bytes) -> None:
+def test_random_bytes_raise_only_invalid_request(data: bytes) -> None:
     with contextlib.suppress(InvalidRequest):
         parse_object(data)
 
 
-def test_brackets_inside_a_string_are_not_depth() -> None:
+def test_brackets_inside_a_string_do_not_count_as_depth() -> None:
     assert parse_object(b'{"a": "[[[[[[[[[[[[[[[[[[[[[[[[ \\" [["}') == {"a": '[[[[[[[[[[[[[[[[[[[[[[[[ " [['}
 
 
@@ -106,7 +106,7 @@ def test_a_body_that_is_too_large_is_413(client: FlaskClient, assert_problem: An
     assert_problem(client.post("/api/cameras", data=body, content_type="application/json"), 413, "too_large")
 
 
-def test_a_missing_body_names_the_fields_that_are_needed(client: FlaskClient, assert_problem: Any) -> None:
+def test_an_error_for_a_missing_body_names_the_required_fields(client: FlaskClient, assert_problem: Any) -> None:
     document = assert_problem(client.post("/api/streams/start"), 400, "invalid_request")
     assert [error["field"] for error in document["errors"]] == ["camera_id", "profile_token"]
 
@@ -123,8 +123,8 @@ def test_a_refused_password_is_not_repeated(client: FlaskClient) -> None:
     assert "canary" not in answer.get_data(as_text=True)
 
 
-def test_a_body_that_stops_half_way_takes_no_thread_for_long(web_app: OpenAPI) -> None:
-    """The wait is cut to a tenth of a second here; in the app it is half a minute."""
+def test_an_incomplete_body_does_not_hold_a_thread_for_long(web_app: OpenAPI) -> None:
+    """The test shortens the time-out to 0.1 s; the app's is 30 s."""
     ours, theirs = socket.socketpair()
     with ours, theirs, ours.makefile("rb") as body:
         ours.settimeout(0.1)
@@ -135,7 +135,7 @@ def test_a_body_that_stops_half_way_takes_no_thread_for_long(web_app: OpenAPI) -
     assert (answer.status_code, answer.get_json()["detail"]) == (400, "The body did not arrive whole.")
 
 
-def test_every_connection_gets_a_limit_in_time(web_app: OpenAPI) -> None:
+def test_every_connection_gets_a_time_out(web_app: OpenAPI) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert web_app.test_client().get("/api/health", environ_overrides={"gunicorn.socket": ours}).status_code == 200

@@ -1,4 +1,4 @@
-"""A token hands out no more than it has, and whoever is limited reaches only what they are limited to."""
+"""A token grants no more than its own rights, and a limited user reaches only the cameras in their scope."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ACCOUNT_CHANGES = [
 
 
 def _limited_admin(house: House) -> Door:
-    """As an older database may hold one: today such a token is refused when it is made."""
+    """Return a client with a limited admin token, which an older database may hold; new ones are refused."""
     kept = TokenDraft("old", Role.ADMIN, Scope({1: None}), None)
     token = "ovw_" + "t" * 43
     house.accounts._store.add_token(token, 1, kept, datetime(2026, 11, 1, tzinfo=UTC))
@@ -33,7 +33,7 @@ def _limited_admin(house: House) -> Door:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ACCOUNT_CHANGES)
-def test_accounts_are_changed_by_people_who_are_logged_in_and_not_with_a_token(
+def test_accounts_are_changed_with_a_login_and_not_with_a_token(
     house: House, method: str, path: str, body: Any
 ) -> None:
     before = house.accounts.users(), len(house.accounts.sessions())
@@ -46,7 +46,7 @@ def test_accounts_are_changed_by_people_who_are_logged_in_and_not_with_a_token(
     assert len(house.accounts.tokens()) == made[2] + 1
 
 
-def test_an_admin_who_is_limited_to_cameras_is_none(house: House) -> None:
+def test_an_admin_token_limited_to_cameras_has_no_admin_rights(house: House) -> None:
     door = _limited_admin(house)
     asked = 0
     for method, rule, _ in routes(house.app):
@@ -60,7 +60,7 @@ def test_an_admin_who_is_limited_to_cameras_is_none(house: House) -> None:
     assert "manage" not in door.ask("GET", "/api/session").get_json()["permissions"]
 
 
-def test_a_token_of_an_admin_is_not_limited_to_cameras(house: House, browser: FlaskClient) -> None:
+def test_an_admin_token_cannot_be_limited_to_cameras(house: House, browser: FlaskClient) -> None:
     headers = {CSRF_HEADER: log_in(browser)}
     body = {"name": "x", "role": "admin", "cameras": [{"camera_id": 1}]}
     refused = browser.post("/api/tokens", json=body, headers=headers)
@@ -69,7 +69,7 @@ def test_a_token_of_an_admin_is_not_limited_to_cameras(house: House, browser: Fl
     assert house.accounts.tokens() == []
 
 
-def test_a_token_makes_no_token_whoever_asks_for_it(house: House) -> None:
+def test_a_token_cannot_make_another_token(house: House) -> None:
     _, who = house.accounts.log_in("Anna", PASSWORD, HERE)
     token, _ = house.accounts.add_token(who, TokenDraft("one", Role.ADMIN, EVERYTHING, None))
     of_token = house.accounts.principal_of_token(token)
@@ -86,7 +86,7 @@ def test_a_token_makes_no_token_whoever_asks_for_it(house: House) -> None:
         "/api/cameras/1/recordings/coverage/resume",
     ],
 )
-def test_what_concerns_every_channel_needs_every_channel(house: House, path: str) -> None:
+def test_actions_on_a_whole_camera_need_all_its_channels(house: House, path: str) -> None:
     assert house.door(Role.OPERATOR, Scope({1: frozenset({2})})).ask("POST", path).status_code == 403
     assert (
         house.door(Role.OPERATOR, Scope({1: frozenset({2})})).ask("POST", path.replace("1", "2", 1)).status_code == 404

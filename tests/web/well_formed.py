@@ -1,4 +1,4 @@
-"""A request that would be answered, for every call of the API: path, query and body."""
+"""A well-formed request for every call of the API: path, query and body."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PATH_PARTS: dict[str, Any] = {
 
 
 def filled(path: str) -> str:
-    """The path about what is there."""
+    """Return the path with ids of objects that exist."""
     for name, value in PATH_PARTS.items():
         path = path.replace(f"{{{name}}}", str(value))
     assert "{" not in path, path

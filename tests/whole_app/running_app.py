@@ -24,8 +24,8 @@ CANARY = "canary:pass/word@7f3a+1"
 class RunningApp:
     """The real app as a user starts it: its own process, folders and port.
 
-    Whatever a test does with it, `close()` fails if the recorder's password is in the command line or environment of
-    one of its processes, or in one of its files.
+    `close()` fails if the recorder's password is in the command line or environment of one of the app's processes, or
+    in one of its files.
     """
 
     def __init__(self, folder: Path, port: int, **environ: str) -> None:
@@ -80,7 +80,7 @@ class RunningApp:
         return (self.folder / "stderr").read_text("utf-8", "replace")
 
     def family(self) -> list[psutil.Process]:
-        """The worker and everything below it; the master is `process`."""
+        """Return the worker and all its descendants; the master is `process`."""
         assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)
 
@@ -98,7 +98,7 @@ class RunningApp:
         return worker
 
     def close(self) -> None:
-        """Ends what is left of it, by id. May be called twice."""
+        """End the remaining processes by id. May be called twice."""
         leaks: list[str] = []
         if self.process is not None:
             family: list[psutil.Process] = []
@@ -121,7 +121,7 @@ class RunningApp:
 
 
 class Recorder:
-    """The simulator as a device of its own, outside of the app."""
+    """The simulator as a separate device, outside the app."""
 
     def __init__(self, process: subprocess.Popen[bytes], ready: dict[str, Any]) -> None:
         self.process = process
@@ -130,7 +130,7 @@ class Recorder:
         self.control_port = int(ready["control_port"])
 
     def add_to(self, app: RunningApp) -> int:
-        """The camera's id, once it is online."""
+        """Add the recorder to an app, wait until it is online, and return the camera's id."""
         body = {"host": "127.0.0.1", "port": self.onvif_port, "username": "admin", "password": CANARY}
         answer = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S)
         assert answer.status_code == 201, answer.text

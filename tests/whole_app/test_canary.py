@@ -1,4 +1,4 @@
-"""Passwords go in and come out nowhere: everything the app does is done once, and everything it leaves is searched."""
+"""Passwords never leave the app: the test uses every function once and searches all responses, files and processes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ WRONG = "canary-wrong-password-5d"
 CHANGED = "canary-changed:pass@word-2c"
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
+def test_the_leak_search_finds_every_spelling_of_a_secret() -> None:
     for secret in (CANARY, ACCOUNT, CHANGED):
         for spelling in spellings(secret):
             assert holds(b"before " + spelling + b" after", [secret]) == [secret]
         assert not holds(b"nothing of it", [secret])
 
 
-def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], recorder: Any) -> None:
+def test_passwords_and_tokens_are_in_no_response_file_or_process(make_app: Callable[..., Any], recorder: Any) -> None:
     app = make_app(LOG_LEVEL="DEBUG").start()
     said: list[bytes] = []
     secrets = [CANARY, ACCOUNT, WRONG, CHANGED]
@@ -86,16 +86,16 @@ def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], reco
     family = [psutil.Process(app.process.pid), *app.family()]
     assert any("ffmpeg" in process.name() for process in family)
     for process in family:
-        if "ffmpeg" in process.name():  # it reads from this machine's gateway, and knows of no device
+        if "ffmpeg" in process.name():  # it reads from this machine's gateway and never sees the device's address
             told = " ".join(process.cmdline())
             assert "rtsp://127.0.0.1:" in told
             assert f":{recorder.rtsp_port}" not in told
             assert "realmonitor" not in told
     assert not leaks_of(family, secrets)
-    assert not leaks_in(app.folder, secrets)  # database and WAL while it runs, logs, streams, its standard error
+    assert not leaks_in(app.folder, secrets)  # database and WAL of the running app, logs, streams, standard error
     assert ask("POST", "/api/streams/stop", {"stream_id": replayed}).status_code == 200
     assert ask("PATCH", "/api/cameras/1", {"password": WRONG}).status_code == 200
-    for _ in range(2):  # one that the device refuses, and says so; then asked for again
+    for _ in range(2):  # with a password that the device refuses, before and after a refresh
         until(lambda: ask("GET", "/api/cameras/1").json()["status"] == "auth_failed")
         health = ask("GET", "/api/cameras/1/health").json()
         assert health["camera"]["error"]["code"] == "camera_auth_failed"
@@ -111,7 +111,7 @@ def test_no_password_and_no_token_is_anywhere(make_app: Callable[..., Any], reco
 
 
 def _use_the_recordings(ask: Callable[..., Any]) -> str:
-    """Search, coverage, the address for another player, and a replay with a seek in it, whose stream id it gives."""
+    """Call search, coverage, playback URI, and a replay with a seek; return the stream id of the replay."""
     recording = ask("GET", "/api/cameras/1/recordings/summary").json()["recordings"][0]
     end = datetime.fromisoformat(recording["latest"])
     window = {"start_time": (end - timedelta(hours=2)).isoformat(), "end_time": end.isoformat()}

@@ -1,4 +1,4 @@
-"""A proxy in front of an app without an account, as its package configures it: nobody gets in through it."""
+"""An app without accounts refuses all requests through a proxy with its package's default configuration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def app(make_app: Make) -> Any:
 
 @pytest.fixture
 def proxied(app: Any, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """`proxy_pass` and nothing else: the Host is the app's own, the peer is loopback, no header names a proxy."""
+    """nginx with only `proxy_pass`: the Host is the app's own, the peer is loopback, and no header names a proxy."""
     folder, port = tmp_path / "nginx", free_port()
     folder.mkdir()
     temp = "".join(
@@ -53,7 +53,7 @@ def proxied(app: Any, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[
     nginx.wait(LIMIT_S)
 
 
-def test_without_an_account_nobody_gets_in_through_a_proxy_that_says_nothing(app: Any, proxied: str) -> None:
+def test_a_silent_proxy_is_refused_while_no_account_exists(app: Any, proxied: str) -> None:
     made = requests.post(f"{proxied}/api/setup", json=FIRST, timeout=LIMIT_S)
     assert made.status_code == 403, made.text
     assert made.json()["code"] == "proxied"
@@ -73,8 +73,8 @@ def test_without_an_account_nobody_gets_in_through_a_proxy_that_says_nothing(app
     assert requests.get(f"{app.url}/api/session", timeout=LIMIT_S).json()["accounts"] is False
 
 
-def test_the_readmes_lines_work_right_after_the_start(app: Any) -> None:
-    """With curl itself, in the protocol it speaks by itself."""
+def test_the_readmes_curl_calls_work_right_after_the_start(app: Any) -> None:
+    """Uses curl itself with its default HTTP version."""
     for path in ("/api/streams/all", "/api/cameras"):
         done = subprocess.run(
             ["curl", "--silent", "--fail", app.url.replace("127.0.0.1", "localhost") + path],
@@ -85,7 +85,7 @@ def test_the_readmes_lines_work_right_after_the_start(app: Any) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_who_speaks_as_old_proxies_do_is_not_on_this_machine(app: Any) -> None:
+def test_an_http_1_0_request_does_not_count_as_local(app: Any) -> None:
     with socket.create_connection(("127.0.0.1", app.port), LIMIT_S) as connection:
         connection.sendall(b"GET /api/cameras HTTP/1.0\r\nHost: localhost\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.0 403"

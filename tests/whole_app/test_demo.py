@@ -1,4 +1,4 @@
-"""`--demo` and the button of an empty list: a recorder to try, which lives and dies with the app."""
+"""`--demo` and the button of an empty list add a pretend recorder, whose processes end with the app."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _pretend(app: Any) -> list[psutil.Process]:
     return [process for process in app.family() if "simulator" in process.cmdline()]
 
 
-def test_demo_adds_the_pretend_recorder_once_and_it_dies_with_the_app(
+def test_demo_adds_the_pretend_recorder_once_and_it_ends_with_the_app(
     make_app: Callable[..., Any], left_after: LeftAfter
 ) -> None:
     app = make_app().start("--demo")

@@ -1,4 +1,4 @@
-"""Put on a network: HTTPS, nginx, Caddy, commands, backups, slow clients; the real app each time."""
+"""Deployment on a network: HTTPS, nginx, Caddy, commands, backups, slow clients; with the real app."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ START = {"camera_id": 1, "profile_token": "MediaProfile00000"}
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 
 
-def flask(app: Any, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    """`flask --app app ...` with the settings of this app."""
+def flask(app: Any, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `flask --app app ...` with the settings of this app; `stdin` is its standard input."""
     return subprocess.run(
         [sys.executable, "-m", "flask", "--app", "app", *arguments],
         cwd=ROOT,
         env=app.environ,
-        input=said,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -51,14 +51,14 @@ def flask(app: Any, *arguments: str, said: str = "") -> subprocess.CompletedProc
 
 
 def add_user(app: Any, name: str = "anna", *options: str) -> None:
-    done = flask(app, "users", "add", name, *options, said=PASSWORD + "\n")
+    done = flask(app, "users", "add", name, *options, stdin=PASSWORD + "\n")
     assert done.returncode == 0, done.stderr
 
 
 def log_in(url: str, name: str = "anna", **more: Any) -> requests.Session:
-    """A browser's session: cookie and CSRF token."""
+    """Log in like a browser; the session returned holds cookie and CSRF token."""
     session = requests.Session()
-    session.trust_env = False  # else a bundle of certificates named there is asked instead
+    session.trust_env = False  # otherwise a certificate bundle named in the environment overrides `verify`
     for key, value in more.items():
         setattr(session, key, value)
     answer = session.post(f"{url}/api/session", json={"name": name, "password": PASSWORD}, timeout=LIMIT_S)
@@ -67,28 +67,28 @@ def log_in(url: str, name: str = "anna", **more: Any) -> requests.Session:
     return session
 
 
-# --- who may be let in from elsewhere
+# --- access from other machines, and commands
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
-def test_without_an_account_it_does_not_listen_where_others_reach_it(make_app: Make, host: str) -> None:
+def test_the_app_refuses_to_listen_beyond_loopback_without_accounts(make_app: Make, host: str) -> None:
     app = make_app(HOST=host).start(is_awaited=False)
     assert app.process.wait(LIMIT_S) == 2
     assert f"HOST={host} is refused" in app.errors()
     assert "flask --app app users add" in app.errors()
 
 
-def test_the_command_makes_accounts_that_a_running_app_knows_within_a_second(make_app: Make) -> None:
+def test_a_running_app_knows_a_new_account_within_a_second(make_app: Make) -> None:
     app = make_app().start()
     assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
-    for said, reason in (("short\n", "at least 12"), ("password1234\n", "too easy"), ("", "at least 12")):
-        refused = flask(app, "users", "add", "anna", said=said)
+    for stdin, reason in (("short\n", "at least 12"), ("password1234\n", "too easy"), ("", "at least 12")):
+        refused = flask(app, "users", "add", "anna", stdin=stdin)
         assert refused.returncode == 1
         assert reason in refused.stderr
         assert "Traceback" not in refused.stderr
     add_user(app)
     until(lambda: requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 401)
-    assert "name_taken" not in flask(app, "users", "add", "Anna", said=PASSWORD).stderr
+    assert "name_taken" not in flask(app, "users", "add", "Anna", stdin=PASSWORD).stderr
     add_user(app, "ben", "--role", "viewer")
     assert flask(app, "users", "list").stdout == "anna: admin\nben: viewer\n"
     ben = log_in(app.url, "ben")
@@ -105,7 +105,7 @@ def test_the_command_makes_accounts_that_a_running_app_knows_within_a_second(mak
 
 
 @pytest.mark.parametrize("command", [("disable", "ben"), ("password", "ben"), ("remove", "ben")], ids=lambda it: it[0])
-def test_what_a_command_ends_stops_running_within_seconds_although_nobody_asks_any_more(
+def test_streams_of_a_login_ended_by_command_stop_within_seconds(
     make_app: Make, recorder: Any, command: tuple[str, str]
 ) -> None:
     app = make_app().start()
@@ -116,12 +116,12 @@ def test_what_a_command_ends_stops_running_within_seconds_although_nobody_asks_a
     started = ben.post(f"{app.url}/api/streams/start", json=START, timeout=LIMIT_S).json()
     assert ben.get(app.url + started["playlist_url"], timeout=LIMIT_S).status_code == 200
     assert app.ffmpegs()
-    done = flask(app, "users", *command, said="another-horse-stapled\n")
+    done = flask(app, "users", *command, stdin="another-horse-stapled\n")
     assert done.returncode == 0, done.stderr
     until(lambda: not app.ffmpegs())
 
 
-def test_a_new_key_is_made_while_the_app_stands_and_it_opens_every_camera(make_app: Make, recorder: Any) -> None:
+def test_the_key_is_rotated_while_the_app_is_stopped(make_app: Make, recorder: Any) -> None:
     app = make_app().start()
     recorder.add_to(app)
     running = flask(app, "secrets", "rotate")
@@ -139,7 +139,7 @@ def test_a_new_key_is_made_while_the_app_stands_and_it_opens_every_camera(make_a
     until(lambda: requests.get(f"{app.url}/api/cameras/1", timeout=LIMIT_S).json()["status"] == "online")
 
 
-def test_a_backup_is_the_data_and_the_key_and_is_restored_by_putting_both_back(make_app: Make, recorder: Any) -> None:
+def test_a_backup_of_data_and_key_is_restored_by_copying_both_back(make_app: Make, recorder: Any) -> None:
     first = make_app("first").start()
     recorder.add_to(first)
     add_user(first)
@@ -189,7 +189,7 @@ def secure(make_app: Make, certificate: tuple[Path, Path]) -> Any:
     return app
 
 
-def test_over_https_it_is_verified_and_the_cookie_is_bound_to_it(secure: Any, certificate: tuple[Path, Path]) -> None:
+def test_https_works_and_binds_the_cookie_to_the_host(secure: Any, certificate: tuple[Path, Path]) -> None:
     add_user(secure)
     assert f"Open https://localhost:{secure.port}" in secure.errors()
     session = log_in(secure.secure_url, verify=str(certificate[0]))
@@ -208,18 +208,16 @@ def test_over_https_it_is_verified_and_the_cookie_is_bound_to_it(secure: Any, ce
     assert "Traceback" not in secure.errors()
 
 
-def test_clients_that_never_say_what_they_want_do_not_hold_the_app(make_app: Make) -> None:
+def test_clients_with_unfinished_headers_do_not_block_the_app(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
-    _hold_and_ask(app.port, b"GET /api/health HTTP/1.1\r\nHost: loc", app.url, verify=True)
+    _assert_answers_despite(app.port, b"GET /api/health HTTP/1.1\r\nHost: loc", app.url, verify=True)
 
 
-def test_clients_that_never_finish_their_handshake_do_not_hold_the_app(
-    secure: Any, certificate: tuple[Path, Path]
-) -> None:
-    _hold_and_ask(secure.port, b"\x16\x03\x01\x02\x00\x01", secure.secure_url, verify=str(certificate[0]))
+def test_clients_with_unfinished_handshakes_do_not_block_the_app(secure: Any, certificate: tuple[Path, Path]) -> None:
+    _assert_answers_despite(secure.port, b"\x16\x03\x01\x02\x00\x01", secure.secure_url, verify=str(certificate[0]))
 
 
-def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Make) -> None:
+def test_clients_that_send_a_body_byte_by_byte_do_not_block_the_app(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
     begun = (
         b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -238,7 +236,7 @@ def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Mak
 
     client = threading.Thread(target=trickle, daemon=True)
     client.start()
-    with pytest.raises(requests.Timeout):  # every thread is held
+    with pytest.raises(requests.Timeout):  # every request thread is blocked
         requests.get(f"{app.url}/api/health", timeout=2)
     began_s = time.monotonic()
     assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).status_code == 200
@@ -250,7 +248,7 @@ def test_clients_that_send_a_body_byte_by_byte_do_not_hold_the_app(make_app: Mak
         connection.close()
 
 
-def _hold_and_ask(port: int, begun: bytes, url: str, *, verify: Any) -> None:
+def _assert_answers_despite(port: int, begun: bytes, url: str, *, verify: Any) -> None:
     held = []
     for _ in range(20):
         connection = socket.create_connection(("127.0.0.1", port), LIMIT_S)
@@ -268,7 +266,7 @@ def _hold_and_ask(port: int, begun: bytes, url: str, *, verify: Any) -> None:
 
 
 class Proxy:
-    """A proxy as its recipe has it, on a port of loopback and with folders of its own."""
+    """A proxy with the recipe's configuration, on a loopback port and with its own folders."""
 
     def __init__(self, command: list[str], folder: Path, port: int, **environ: str) -> None:
         self.access_log = folder / "access.log"
@@ -317,7 +315,7 @@ def run_nginx(folder: Path, port: int, app: Any, certificate: tuple[Path, Path])
 
 
 def run_caddy(folder: Path, port: int, app: Any, certificate: tuple[Path, Path]) -> Proxy:
-    """Without what would reach out of the test: its own authority, port 80, the API for its administrator."""
+    """Run Caddy without the parts that reach out of the test: its own CA, port 80 and the admin API."""
     site = recipe(
         "Caddyfile",
         {
@@ -358,7 +356,7 @@ def proxied(
 
 
 class Browser(requests.Session):
-    """Finds cams.example on this machine."""
+    """A client that trusts the test's certificate."""
 
     def __init__(self, certificate: Path) -> None:
         super().__init__()
@@ -368,7 +366,7 @@ class Browser(requests.Session):
 
 @pytest.fixture(autouse=True)
 def _resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """cams.example is here: the test's own client has no name server to ask."""
+    """Resolve cams.example to loopback, as no name server knows it."""
     real = socket.getaddrinfo
     monkeypatch.setattr(
         socket,
@@ -379,12 +377,12 @@ def _resolved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_whole(answer: requests.Response, *statuses: int) -> None:
-    """Each of the app's headers once and as the app has it (twice would be "a, a")."""
+    """Assert that each security header is there once with the app's value (a header sent twice reads "a, a")."""
     assert answer.status_code in statuses, answer.text[:500]
     assert [(name, answer.headers.get(name)) for name, _ in SECURITY_HEADERS] == list(SECURITY_HEADERS)
 
 
-def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_logged_in(
+def test_a_proxy_with_its_recipe_serves_logged_in_users_only(
     proxied: tuple[Any, Proxy], recorder: Any, certificate: tuple[Path, Path]
 ) -> None:
     app, proxy = proxied
@@ -411,7 +409,7 @@ def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_
     assert segment.headers["Cache-Control"] == "no-store"
     assert segment.content[:1] == b"\x47"
     assert len(segment.content) % 188 == 0
-    if proxy.access_log.exists():  # nginx's own: it has carried the segment itself
+    if proxy.access_log.exists():  # only nginx has one: it sent the segment's file itself
         assert "/streams-by-nginx/" in proxy.access_log.read_text()
     assert stranger.get(proxy.url + address, timeout=LIMIT_S).status_code == 401
     watch_over_a_socket(proxy, session, certificate[0])
@@ -421,7 +419,7 @@ def test_a_proxy_with_its_recipe_serves_pages_and_streams_and_nobody_who_is_not_
 
 
 def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Path) -> None:
-    """Live pictures by the same way, and nothing without the cookie."""
+    """Watch live over a WebSocket through the proxy; without the cookie it is refused."""
     trusting = ssl.create_default_context(cafile=str(certificate))
     address = f"{proxy.url.replace('https', 'wss')}/live/1/{START['profile_token']}"
     cookie = "; ".join(f"{one.name}={one.value}" for one in session.cookies)
@@ -435,20 +433,19 @@ def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Pa
             frames += isinstance(client.recv(LIMIT_S), bytes)
 
 
-def test_what_a_proxy_answers_by_itself_has_every_header_too(
+def test_a_proxys_own_responses_have_every_header_too(
     proxied: tuple[Any, Proxy], certificate: tuple[Path, Path]
 ) -> None:
     app, proxy = proxied
     browser = Browser(certificate[0])
     assert_whole(browser.get(f"{proxy.url}/static/css/none.css", timeout=LIMIT_S), 404)
-    assert_whole(
-        browser.get(f"{proxy.url}/streams-by-nginx/x/y.ts", timeout=LIMIT_S), 404, 401
-    )  # nginx's own, the app's
-    for size_bytes in (100_000, 200_000):  # above the app's bound, above the proxy's
+    # nginx itself answers 404; behind Caddy the app answers 401.
+    assert_whole(browser.get(f"{proxy.url}/streams-by-nginx/x/y.ts", timeout=LIMIT_S), 404, 401)
+    for size_bytes in (100_000, 200_000):  # above the app's limit, above the proxy's limit
         too_much = b'{"name": "' + b"a" * size_bytes + b'"}'
         json_type = {"Content-Type": "application/json"}
         refused = browser.post(f"{proxy.url}/api/session", data=too_much, headers=json_type, timeout=LIMIT_S)
-        # The app says 413 by the length alone and closes; Caddy is still sending then, and may say 502 instead.
+        # The app answers 413 by the length alone and closes; Caddy is still sending then, and may answer 502 instead.
         assert_whole(refused, *([413] if proxy.access_log.exists() else [413, 502]))
     app.close()
     assert_whole(browser.get(f"{proxy.url}/cameras", timeout=LIMIT_S), 502)

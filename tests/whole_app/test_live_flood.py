@@ -1,4 +1,4 @@
-"""One client that says far too much over a live socket, beside others that only watch."""
+"""One client floods a live socket with frames, while another one only watches."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import pytest
 from tests.patience import LIMIT_S
 from tests.whole_app.test_live_sockets import FRAGMENTS, OTHER_SUB, SUB, binary, opened, say, text
 
-# Frames of a client without content: the mask's four bytes are 0.
+# Empty frames of a client; the four mask bytes are 0.
 PING, TEXT, BINARY, CLOSE = (bytes([0x80 | opcode, 0x80, 0, 0, 0, 0]) for opcode in (9, 1, 2, 8))
 BEGUN_TEXT, GOES_ON = b"\x01\x80" + bytes(4), b"\x00\x80" + bytes(4)
 
 
 @contextlib.contextmanager
 def raw_socket(app: Any) -> Iterator[socket.socket]:
-    """A WebSocket whose frames the test makes itself."""
+    """Open a WebSocket as a plain socket, so that the test can send any bytes."""
     with socket.create_connection(("127.0.0.1", app.port), LIMIT_S) as sock:
         handshake = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
         handshake |= {"Host": f"127.0.0.1:{app.port}", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
@@ -34,7 +34,7 @@ def raw_socket(app: Any) -> Iterator[socket.socket]:
 
 
 def flood(sock: socket.socket, begins: bytes, frame: bytes, until_s: float) -> None:
-    """As fast as it is taken, and reads nothing. Raises ConnectionError once the other side has gone."""
+    """Send frames as fast as the server takes them, without reading. Raise ConnectionError once the server closes."""
     sock.settimeout(LIMIT_S)
     sock.sendall(begins)
     many = frame * 100_000
@@ -45,33 +45,33 @@ def flood(sock: socket.socket, begins: bytes, frame: bytes, until_s: float) -> N
 @pytest.mark.parametrize(
     ("begins", "frame"),
     [(b"", PING), (b"", TEXT), (BEGUN_TEXT, GOES_ON), (BINARY, PING), (CLOSE, PING), (b"", b"\xff")],
-    ids=["pings", "texts", "pieces", "behind what is refused", "behind a goodbye", "no frames at all"],
+    ids=["pings", "texts", "continuations", "after a refused frame", "after a close frame", "no valid frames"],
 )
-def test_who_floods_a_socket_is_sent_away_and_holds_nobody_up(
+def test_a_flooding_client_is_disconnected_and_delays_no_other(
     app: Any, camera_id: int, begins: bytes, frame: bytes
 ) -> None:
-    is_sent_away = threading.Event()
+    is_disconnected = threading.Event()
 
     def speak(sock: socket.socket) -> None:
         try:
             flood(sock, begins, frame, time.monotonic() + 10)
         except ConnectionError:
-            is_sent_away.set()
+            is_disconnected.set()
 
-    with raw_socket(app) as loud, opened(app, f"/live/{camera_id}/{SUB}") as quiet:
-        binary(quiet, 0, FRAGMENTS)
-        thread = threading.Thread(target=speak, args=(loud,))
+    with raw_socket(app) as flooding, opened(app, f"/live/{camera_id}/{SUB}") as watching:
+        binary(watching, 0, FRAGMENTS)
+        thread = threading.Thread(target=speak, args=(flooding,))
         thread.start()
         came = [time.monotonic()]
         while came[-1] - came[0] < 4:
-            binary(quiet, 0, FRAGMENTS, 3)
+            binary(watching, 0, FRAGMENTS, 3)
             came.append(time.monotonic())
         assert max(after - before for before, after in pairwise(came)) < 1.5
-        assert is_sent_away.wait(LIMIT_S)
+        assert is_disconnected.wait(LIMIT_S)
         thread.join(LIMIT_S)
 
 
-def test_who_asks_for_the_same_channels_again_and_again_fills_no_log(app: Any, camera_id: int) -> None:
+def test_repeated_watch_requests_do_not_fill_the_log(app: Any, camera_id: int) -> None:
     log = app.folder / "data" / "logs" / "audit.jsonl"
     before = len(log.read_text().splitlines()) if log.exists() else 0
     with opened(app) as client:

@@ -1,4 +1,4 @@
-"""Live over WebSockets: the real app, a pretend recorder, and a client that is no browser."""
+"""Live streams over WebSockets: the real app, a simulated recorder and a client without a browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def say(client: ClientConnection, **message: object) -> None:
 
 
 def text(client: ClientConnection, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
-    """The next message of this kind; others are passed over."""
+    """Return the next JSON message of this type; other messages are skipped."""
     ends_s = time.monotonic() + within_s
     while True:
         message = client.recv(ends_s - time.monotonic())
@@ -55,7 +55,7 @@ def text(client: ClientConnection, kind: str, within_s: float = LIMIT_S) -> dict
 def binary(
     client: ClientConnection, number: int, kind: int, within_s: float = LIMIT_S
 ) -> tuple[int, float, float, bytes]:
-    """(flags, where it lies in seconds, when it was taken in ms, content) of the next such frame."""
+    """Return (flags, position in s, capture time in ms, content) of the next binary message of this id and kind."""
     ends_s = time.monotonic() + within_s
     while True:
         message = client.recv(ends_s - time.monotonic())
@@ -65,7 +65,7 @@ def binary(
                 return flags, start_s, taken_ms, message[HEAD.size :]
 
 
-def test_a_channel_in_the_address_plays_at_once(app: Any, camera_id: int, tmp_path: Path) -> None:
+def test_a_channel_in_the_address_plays_without_a_watch_message(app: Any, camera_id: int, tmp_path: Path) -> None:
     with opened(app, f"/live/{camera_id}/{SUB}") as client:
         told = text(client, "init")
         assert (told["id"], told["codec"]) == (0, "h264")
@@ -94,7 +94,7 @@ def test_a_channel_in_the_address_plays_at_once(app: Any, camera_id: int, tmp_pa
 
 
 def until_closed(client: ClientConnection, within_s: float = LIMIT_S) -> int | None:
-    """Reads until the server ends it; the code that it says, if it says one."""
+    """Read until the server closes the socket; return the close code, or None if there was none."""
     ends_s = time.monotonic() + within_s
     try:
         while True:
@@ -103,7 +103,7 @@ def until_closed(client: ClientConnection, within_s: float = LIMIT_S) -> int | N
         return closed.rcvd.code if closed.rcvd else None
 
 
-def test_many_channels_share_one_socket_and_are_left_one_by_one(app: Any, camera_id: int) -> None:
+def test_channels_share_a_socket_and_can_be_left_one_by_one(app: Any, camera_id: int) -> None:
     with opened(app) as client:
         for number, token in ((1, SUB), (7, OTHER_SUB)):
             say(client, type="watch", id=number, camera_id=camera_id, profile_token=token)
@@ -121,7 +121,7 @@ def test_many_channels_share_one_socket_and_are_left_one_by_one(app: Any, camera
         assert abs(clock["now_ms"] / 1000 - time.time()) < 1
 
 
-def test_what_cannot_be_watched_is_said_and_the_socket_stays(app: Any, camera_id: int) -> None:
+def test_a_bad_watch_request_gets_a_problem_and_keeps_the_socket(app: Any, camera_id: int) -> None:
     with opened(app) as client:
         for message, code in (
             ({"type": "watch", "id": 1, "camera_id": 99, "profile_token": SUB}, "not_found"),
@@ -153,14 +153,14 @@ def test_what_cannot_be_watched_is_said_and_the_socket_stays(app: Any, camera_id
 @pytest.mark.parametrize(
     "raw", [b"\x00\x01", "x" * 20_000, ["half", "a message"]], ids=["binary", "too long", "in pieces"]
 )
-def test_what_is_no_message_of_ours_ends_the_socket(app: Any, camera_id: int, raw: Any) -> None:
+def test_a_message_of_another_kind_or_size_closes_the_socket(app: Any, camera_id: int, raw: Any) -> None:
     with opened(app) as client:
         with contextlib.suppress(ConnectionClosed):
             client.send(raw)
         assert until_closed(client) in (1003, 1009)
 
 
-def test_too_many_messages_end_the_socket(app: Any) -> None:
+def test_too_many_messages_close_the_socket(app: Any) -> None:
     with opened(app) as client:
         with contextlib.suppress(ConnectionClosed):
             for _ in range(300):
@@ -194,8 +194,8 @@ def test_a_plain_request_is_told_to_upgrade(app: Any, camera_id: int) -> None:
         assert requests.get(app.url + path, timeout=LIMIT_S).status_code == status
 
 
-def test_sockets_take_no_request_threads_and_have_an_end(app: Any, camera_id: int) -> None:
-    """Eight threads serve requests here, and there are places for 24 sockets."""
+def test_sockets_use_no_request_threads_and_are_limited(app: Any, camera_id: int) -> None:
+    """This app has eight request threads and allows 24 sockets."""
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(opened(app, f"/live/{camera_id}/{SUB}")) for _ in range(24)]
         for client in clients:
@@ -214,7 +214,7 @@ def test_sockets_take_no_request_threads_and_have_an_end(app: Any, camera_id: in
         binary(client, 0, FRAGMENTS)
 
 
-def test_a_slow_viewer_is_moved_on_to_a_key_frame_and_slows_nobody(app: Any, recorder: Any, camera_id: int) -> None:
+def test_a_slow_viewer_skips_to_a_key_frame_and_delays_no_other(app: Any, recorder: Any, camera_id: int) -> None:
     main = "MediaProfile00000"
     slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -232,16 +232,16 @@ def test_a_slow_viewer_is_moved_on_to_a_key_frame_and_slows_nobody(app: Any, rec
         gaps = [after[1] - before[1] for before, after in pairwise(starts)]
         assert max(gaps) < 1.5, "the fast one never waits"
         assert app.worker().memory_info().rss - memory < 40_000_000
-        # It reads again: what it finds goes on with a key frame, not with eight seconds of the past.
-        places = places_of(slow, 6.0)
+        # The slow viewer reads again: it continues at a key frame instead of with an eight-second backlog.
+        places = positions_of(slow, 6.0)
         assert places, "it is still connected"
         leaps = [later for earlier, later in pairwise(places) if later[1] - earlier[1] > 1.0]
         assert leaps, "nothing was left out"
         assert all(flags == 1 for flags, _ in leaps)
 
 
-def places_of(sock: socket.socket, for_s: float) -> list[tuple[int, float]]:
-    """(flags, place in seconds) of the fragments that a raw client reads: frames of a server are not masked."""
+def positions_of(sock: socket.socket, for_s: float) -> list[tuple[int, float]]:
+    """Return (flags, position in s) of each fragments message that a raw socket reads; server frames have no mask."""
     data = b""
     sock.settimeout(0.5)
     ends_s = time.monotonic() + for_s
@@ -269,7 +269,7 @@ def places_of(sock: socket.socket, for_s: float) -> list[tuple[int, float]]:
     return found
 
 
-def test_a_handshake_that_is_broken_off_leaves_no_connection(app: Any, camera_id: int) -> None:
+def test_an_aborted_handshake_leaves_no_connection(app: Any, camera_id: int) -> None:
     before = len(psutil.Process(app.worker().pid).net_connections())
     gone = socket.create_connection(("127.0.0.1", app.port))
     gone.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n")
@@ -280,7 +280,7 @@ def test_a_handshake_that_is_broken_off_leaves_no_connection(app: Any, camera_id
 # --- with accounts
 
 
-def test_what_a_login_may_see_and_its_end_hold_for_sockets_too(make_app: Any, recorder: Any) -> None:
+def test_scope_and_end_of_a_login_apply_to_sockets_too(make_app: Any, recorder: Any) -> None:
     app = make_app().start()
     camera_id = recorder.add_to(app)
     add_user(app, "anna", "--role", "admin")
@@ -320,7 +320,7 @@ def test_what_a_login_may_see_and_its_end_hold_for_sockets_too(make_app: Any, re
     assert watched[-1]["channel"] == 1
 
 
-def test_another_role_or_limit_ends_a_socket(make_app: Any, recorder: Any) -> None:
+def test_disabling_a_user_closes_their_sockets(make_app: Any, recorder: Any) -> None:
     app = make_app().start()
     camera_id = recorder.add_to(app)
     add_user(app, "anna", "--role", "admin")
@@ -337,7 +337,7 @@ def test_another_role_or_limit_ends_a_socket(make_app: Any, recorder: Any) -> No
         assert until_closed(client, 5) == 4401
 
 
-def test_it_works_over_tls(make_app: Any, recorder: Any, tmp_path: Path) -> None:
+def test_live_sockets_work_over_tls(make_app: Any, recorder: Any, tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     for path, content in zip((cert, key), make_certificate(["localhost", "127.0.0.1"]), strict=True):
         path.write_bytes(content)
@@ -365,7 +365,7 @@ def test_it_works_over_tls(make_app: Any, recorder: Any, tmp_path: Path) -> None
         text(client, "clock")
 
 
-def test_the_app_ends_while_sockets_are_open(make_app: Any, recorder: Any) -> None:
+def test_the_app_ends_in_time_while_sockets_are_open(make_app: Any, recorder: Any) -> None:
     app = make_app().start()
     camera_id = recorder.add_to(app)
     closed = threading.Event()
@@ -388,7 +388,7 @@ def test_the_app_ends_while_sockets_are_open(make_app: Any, recorder: Any) -> No
     assert "Traceback" not in app.errors()
 
 
-def test_a_channel_kept_connected_shows_its_picture_at_once(make_app: Any, recorder: Any) -> None:
+def test_a_channel_kept_connected_sends_a_fragment_within_a_second(make_app: Any, recorder: Any) -> None:
     app = make_app(KEEP_CONNECTED="1:1").start()
     camera_id = recorder.add_to(app)
 
@@ -397,7 +397,7 @@ def test_a_channel_kept_connected_shows_its_picture_at_once(make_app: Any, recor
         return any(link.raddr and link.raddr.port == recorder.rtsp_port for link in links)
 
     until(is_connected)
-    time.sleep(3)  # until a key frame has come
+    time.sleep(3)  # until the first key frame has arrived
     assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == []
     with opened(app) as client:
         began_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""A login that ends takes its own viewers away and nobody else's: the real app, two people, every way to watch."""
+"""A login that ends takes away its own viewers only: the real app, two users, every transport."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, open
 from tests.whole_app.test_replay_sockets import TOKEN, an_hour_ago, join
 
 IDLE_END_S = 2.0
-AT_ONCE_S = 5.0  # what SECURITY.md promises
+ENDS_WITHIN_S = 5.0  # the limit that SECURITY.md promises
 
 
 @pytest.fixture(scope="module")
 def app(
     recorder: Recorder, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
-    """The recorder is its camera 1; anna and otto may log in."""
+    """An app with the recorder as camera 1 and the users anna and otto."""
     running = RunningApp(tmp_path_factory.mktemp("app"), free_port(), IDLE_END_S=str(IDLE_END_S), SEGMENT_S="1").start()
     recorder.add_to(running)
     add_user(running, "anna", "--role", "admin")
     add_user(running, "otto", "--role", "reviewer")
-    time.sleep(1.2)  # a running app knows what the command line did within a second
+    time.sleep(1.2)  # a running app notices changes of the command line within a second
     yield running
     running.close()
     assert "Traceback" not in running.errors()
@@ -39,16 +39,16 @@ def app(
 
 @pytest.fixture
 def anna(app: RunningApp) -> Iterator[requests.Session]:
-    """She stays."""
+    """The login that remains."""
     session = log_in(app.url, "anna")
     yield session
     log_out(app, session)
-    until(lambda: not streams(app), AT_ONCE_S)
+    until(lambda: not streams(app), ENDS_WITHIN_S)
 
 
 @pytest.fixture
 def otto(app: RunningApp) -> requests.Session:
-    """His login ends."""
+    """The login that ends."""
     return log_in(app.url, "otto")
 
 
@@ -57,7 +57,7 @@ def log_out(app: RunningApp, session: requests.Session) -> None:
 
 
 def streams(app: RunningApp) -> list[str]:
-    """The sessions that run, as one sees who logs in for that."""
+    """Return the ids of the running sessions, read with a separate login."""
     onlooker = log_in(app.url, "anna")
     found = onlooker.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
     log_out(app, onlooker)
@@ -87,7 +87,7 @@ def started_replay(app: RunningApp, session: requests.Session) -> dict[str, Any]
 
 
 def read_for(client: ClientConnection, seconds: float) -> tuple[int, set[str]]:
-    """How many pictures come, and how its session is said to be meanwhile."""
+    """Return the number of fragments messages in this time, and the session states that arrived."""
     pictures, states = 0, set()
     ends_s = time.monotonic() + seconds
     with contextlib.suppress(TimeoutError):
@@ -101,7 +101,7 @@ def read_for(client: ClientConnection, seconds: float) -> tuple[int, set[str]]:
 
 
 def fetched_for(app: RunningApp, session: requests.Session, address: str, seconds: float) -> list[int]:
-    """The answers to a player that fetches the playlist, and the newest segment in it, for so long."""
+    """Fetch the playlist and its newest segment for this time, like a player; return the status codes."""
     answers = []
     ends_s = time.monotonic() + seconds
     while time.monotonic() < ends_s:
@@ -115,7 +115,7 @@ def fetched_for(app: RunningApp, session: requests.Session, address: str, second
     return answers
 
 
-def test_of_two_who_watch_a_channel_over_sockets_the_other_s_pictures_go_on(
+def test_a_socket_viewer_keeps_its_stream_when_another_one_logs_out(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     with socket_of(app, anna) as hers, socket_of(app, otto) as his:
@@ -123,14 +123,14 @@ def test_of_two_who_watch_a_channel_over_sockets_the_other_s_pictures_go_on(
         watch(his)
         read_for(hers, IDLE_END_S + 1)
         log_out(app, otto)
-        assert until_closed(his, AT_ONCE_S) == 4401
+        assert until_closed(his, ENDS_WITHIN_S) == 4401
         pictures, states = read_for(hers, 3)
         assert pictures > 10
         assert "stopped" not in states
         assert streams(app) == [f"camera1_{SUB}"]
 
 
-def test_who_is_on_a_socket_goes_on_when_a_player_of_segments_loses_its_login(
+def test_a_socket_viewer_keeps_its_stream_when_an_hls_viewer_logs_out(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     with socket_of(app, anna) as hers:
@@ -139,13 +139,13 @@ def test_who_is_on_a_socket_goes_on_when_a_player_of_segments_loses_its_login(
         assert set(fetched_for(app, otto, stream["playlist_url"], IDLE_END_S + 1)) == {200}  # unnamed
         assert app.ffmpegs()
         log_out(app, otto)
-        until(lambda: not app.ffmpegs(), AT_ONCE_S)
+        until(lambda: not app.ffmpegs(), ENDS_WITHIN_S)
         pictures, states = read_for(hers, 3)
         assert pictures > 10
         assert "stopped" not in states
 
 
-def test_a_player_of_segments_goes_on_when_who_is_on_a_socket_loses_its_login(
+def test_an_hls_viewer_keeps_its_stream_when_a_socket_viewer_logs_out(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     with socket_of(app, otto) as his:
@@ -153,11 +153,11 @@ def test_a_player_of_segments_goes_on_when_who_is_on_a_socket_loses_its_login(
         stream = started(app, anna, "streams", profile_token=SUB)
         fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)
         log_out(app, otto)
-        assert until_closed(his, AT_ONCE_S) == 4401
+        assert until_closed(his, ENDS_WITHIN_S) == 4401
         assert set(fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)) == {200}
 
 
-def test_what_a_login_alone_watched_ends_at_once_whichever_way(
+def test_all_streams_of_a_login_alone_end_with_it(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     del anna
@@ -168,10 +168,10 @@ def test_what_a_login_alone_watched_ends_at_once_whichever_way(
         fetched_for(app, otto, live["playlist_url"] + "?viewer=invented", IDLE_END_S + 1)
         assert streams(app) == sorted((live["stream_id"], replay["stream_id"]))
         log_out(app, otto)
-        until(lambda: not streams(app), AT_ONCE_S)
+        until(lambda: not streams(app), ENDS_WITHIN_S)
 
 
-def test_a_replay_ends_with_its_login_and_others_of_the_recording_go_on(
+def test_a_replay_ends_with_its_login_and_other_replays_go_on(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     hers, his = started_replay(app, anna), started_replay(app, otto)
@@ -181,12 +181,12 @@ def test_a_replay_ends_with_its_login_and_others_of_the_recording_go_on(
             binary(client, 1, FRAGMENTS)
         read_for(her_page, IDLE_END_S + 1)
         log_out(app, otto)
-        until(lambda: streams(app) == [hers["stream_id"]], AT_ONCE_S)
+        until(lambda: streams(app) == [hers["stream_id"]], ENDS_WITHIN_S)
         say(her_page, type="want", id=1, run=1, until_s=200)
         assert read_for(her_page, 3)[0] > 10
 
 
-def test_a_replay_that_somebody_else_watches_along_goes_on_for_them(
+def test_a_replay_goes_on_for_a_second_viewer_after_a_logout(
     app: RunningApp, anna: requests.Session, otto: requests.Session
 ) -> None:
     replay = started_replay(app, otto)
@@ -195,5 +195,5 @@ def test_a_replay_that_somebody_else_watches_along_goes_on_for_them(
         binary(his, 1, FRAGMENTS)
         fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)
         log_out(app, otto)
-        assert until_closed(his, AT_ONCE_S) == 4401
+        assert until_closed(his, ENDS_WITHIN_S) == 4401
         assert set(fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)) == {200}

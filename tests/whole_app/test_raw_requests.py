@@ -1,4 +1,4 @@
-"""Requests byte for byte, as no well-behaved client would send them, against the real server."""
+"""Malformed requests, sent byte by byte to the real server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def port(
     running_app_type: Any, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[int]:
     app = running_app_type(tmp_path_factory.mktemp("raw"), free_port()).start()
-    # Were a folder of streams reachable past its guard, this is what would come out.
+    # These files would leak if a path reached the streams folder past the access check.
     folder = app.folder / "streams" / "camera1_MediaProfile00000"
     folder.mkdir(parents=True)
     (folder / "stream.m3u8").write_text("#EXTM3U leaked")
@@ -93,14 +93,14 @@ PATHS = [
 ]
 
 
-def test_no_spelling_of_a_path_gets_past_the_static_view(port: int) -> None:
+def test_no_spelling_of_a_path_bypasses_the_static_view(port: int) -> None:
     for path in PATHS:
         answer = _send(port, _get(path))
         assert b"leaked" not in answer[2], path
         _assert_problem(answer, {400, 404})
 
 
-def test_no_path_is_answered_with_a_redirect(port: int) -> None:
+def test_no_path_is_redirected(port: int) -> None:
     for path in (b"//evil.example/%2e%2e", b"/\\evil.example", b"/cameras/", b"//evil.example", b"/api//cameras"):
         status, headers, _ = _send(port, _get(path))
         assert status == 404, path
@@ -122,11 +122,11 @@ def test_no_path_is_answered_with_a_redirect(port: int) -> None:
     ],
     ids=range(9),
 )
-def test_a_host_or_a_proxy_that_cannot_be_trusted_is_refused(port: int, request_bytes: bytes) -> None:
+def test_an_untrusted_host_or_proxy_is_refused(port: int, request_bytes: bytes) -> None:
     _assert_problem(_send(port, request_bytes), {400, 403})
 
 
-def test_what_is_not_http_is_a_problem_too(port: int) -> None:
+def test_malformed_http_gets_a_problem_document_too(port: int) -> None:
     _assert_problem(_send(port, _get(b"/" + b"a" * 9000)), {414})
     _assert_problem(_send(port, _get(b"/", *(b"X-%d: y" % number for number in range(200)))), {431})
     _assert_problem(_send(port, _get(b"/", b"X-Long: " + b"y" * 20_000)), {431})
@@ -140,7 +140,7 @@ def test_what_is_not_http_is_a_problem_too(port: int) -> None:
     _assert_problem(_send(port, _get(b"/", b"Bad Header: x")), {400})
 
 
-def test_a_body_in_chunks_is_held_to_the_same_rules(port: int) -> None:
+def test_a_chunked_body_follows_the_same_rules(port: int) -> None:
     def post(content_type: bytes, chunks: bytes) -> tuple[int, dict[str, str], bytes]:
         head = b"POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: "
         return _send(port, head + content_type + b"\r\n\r\n" + chunks)

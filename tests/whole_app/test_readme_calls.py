@@ -1,4 +1,4 @@
-"""The README's calls about recordings, run as they stand there: by bash and curl, against the app with a recorder."""
+"""The README's calls about recordings, run unchanged by bash and curl against the app with a recorder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRACK = {"track_token", "type", "codec"}
 
 
 def call_of(what: str) -> str:
-    """The line of the README that asks for this."""
+    """Return the README's curl line that contains `what`."""
     [line] = [
         line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("curl") and what in line
     ]
@@ -31,7 +31,7 @@ def call_of(what: str) -> str:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Runs a line of shell; what it asks at port 5001 is answered by an app on a port of its own."""
+    """Return a function that runs a shell line; curl's connections to port 5001 go to the app's own port."""
     folder = tmp_path_factory.mktemp("readme")
     with running_recorder("--channels", "2", "--profile", "small") as recorder:
         app = App(folder)
@@ -52,13 +52,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 
 def at_yesterday(line: str) -> str:
-    """The same call about a day that the recorder has."""
+    """Return the call with its days replaced by yesterday and today, which the recorder has."""
     days = {"2026-11-22": 1, "2026-11-23": 0}
     now = datetime.now(UTC)
     return re.sub(r"\d{4}-\d\d-\d\d(?=T)", lambda day: f"{now - timedelta(days=days[day[0]]):%Y-%m-%d}", line)
 
 
-def test_the_summary(run: Run) -> None:
+def test_the_summary_call_lists_the_recordings(run: Run) -> None:
     document = run(call_of(SUMMARY))
     assert document.keys() >= {"data_from", "data_until", "number_recordings", "recordings", "clock_offset_s"}
     assert document["number_recordings"] == 2
@@ -67,7 +67,7 @@ def test_the_summary(run: Run) -> None:
         assert all(track.keys() >= TRACK for track in item["tracks"])
 
 
-def test_a_search_as_it_stands_and_for_a_day_that_there_is(run: Run) -> None:
+def test_the_search_call_works_unchanged_and_for_a_recorded_day(run: Run) -> None:
     assert run(call_of(SEARCH)).keys() >= {"recordings", "complete"}
     document = run(at_yesterday(call_of(SEARCH)))
     assert document["complete"] is True
@@ -82,8 +82,8 @@ def test_a_search_as_it_stands_and_for_a_day_that_there_is(run: Run) -> None:
         assert {"recording_token", "source_name"} <= item.keys()
 
 
-def test_where_a_recording_is_played_from(run: Run) -> None:
-    assert run(call_of(PLAYBACK_URI))["code"] == "not_found"  # "..." is to be filled in
+def test_the_playback_uri_call_returns_an_rtsp_address(run: Run) -> None:
+    assert run(call_of(PLAYBACK_URI))["code"] == "not_found"  # "..." is a placeholder in the README
     [token, *_] = [item["recording_token"] for item in run(call_of(SUMMARY))["recordings"]]
     document = run(call_of(PLAYBACK_URI).replace('"..."', f'"{token}"'))
     assert re.fullmatch(r"rtsp://127\.0\.0\.1:\d+/\S+", document["uri"])

@@ -1,4 +1,4 @@
-"""Recordings over HTTP through the whole app, with a recorder of every make."""
+"""Recordings over HTTP through the whole app, with a simulated recorder of every make."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TOKEN = "RecordMediaProfile00000"  # of channel 1
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A recorder as the app's camera. `start` and `end` are a window that ended a while ago, with days off in it."""
+    """A recorder that is a camera of the app. `start` and `end`: a window of twelve days, up to five minutes ago."""
 
     make: str
     recorder: Recorder
@@ -48,11 +48,11 @@ class Device:
     end: datetime
 
     @property
-    def tells_events(self) -> bool:
+    def has_event_search(self) -> bool:
         return self.make != "no-event-search"
 
-    def truth(self, channel: int) -> list[tuple[datetime, datetime]]:
-        """What the recorder itself says that it recorded in the window."""
+    def recorded_spans(self, channel: int) -> list[tuple[datetime, datetime]]:
+        """Return the spans of the window from the simulator's control interface."""
         spans = self.recorder.archive(channel, self.start, self.end)["spans"]
         return [(_moment(span["start"]), _moment(span["end"])) for span in spans]
 
@@ -84,7 +84,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_the_summary_is_of_all_it_holds(device: Device) -> None:
+def test_the_summary_covers_the_whole_archive(device: Device) -> None:
     now = datetime.now(UTC)
     document = device.app.call("GET", f"/api/cameras/{device.camera_id}/recordings/summary")
     month_ago = now - timedelta(days=30)
@@ -100,24 +100,24 @@ def test_the_summary_is_of_all_it_holds(device: Device) -> None:
     assert abs(document["clock_offset_s"]) < 5
 
 
-def test_a_search_finds_what_was_recorded_and_no_more(device: Device) -> None:
+def test_a_search_finds_exactly_the_recorded_spans(device: Device) -> None:
     document = device.search()
     assert (document["complete"], document["next_cursor"]) == (True, None)
     found = document["recordings"]
     assert [item["channel"] for item in found] == [1, 2, 3, 4]
     for item in found:
         spans = [(_moment(span["start_time"]), _moment(span["end_time"])) for span in item["spans"]]
-        if device.tells_events:
+        if device.has_event_search:
             assert item["coverage"] == "known"
-            assert spans == device.truth(item["channel"])
+            assert spans == device.recorded_spans(item["channel"])
         else:
             assert item["coverage"] == "unknown"
             assert spans == [(device.start, device.end)]
         assert (_moment(item["start_time"]), _moment(item["end_time"])) == (spans[0][0], spans[-1][1])
-    assert len(found[0]["spans"]) > 5 or not device.tells_events
+    assert len(found[0]["spans"]) > 5 or not device.has_event_search
 
 
-def test_a_search_is_narrowed_to_a_recording_a_channel_and_a_page(device: Device) -> None:
+def test_a_search_can_be_limited_to_a_recording_a_channel_or_a_page(device: Device) -> None:
     [of_token] = device.search(recording_token=TOKEN)["recordings"]
     assert (of_token["recording_token"], of_token["channel"]) == (TOKEN, 1)
     [of_channel] = device.search(channel=3)["recordings"]
@@ -128,40 +128,40 @@ def test_a_search_is_narrowed_to_a_recording_a_channel_and_a_page(device: Device
     assert ([item["channel"] for item in last["recordings"]], last["next_cursor"]) == ([4], None)
 
 
-def test_the_coverage_tells_every_moment_of_the_window(device: Device) -> None:
+def test_the_coverage_fills_the_whole_window(device: Device) -> None:
     times = {"start_time": device.start.isoformat(), "end_time": device.end.isoformat()}
     address = f"{device.app.url}/api/cameras/{device.camera_id}/recordings/coverage"
     ends_s = time.monotonic() + 30
     while (document := requests.get(address, times, timeout=30).json())["indexing"] is not None:
         assert time.monotonic() < ends_s, "it is still being asked"
         time.sleep(0.1)
-    assert (document["event_search"], document["error"]) == (device.tells_events, None)
+    assert (document["event_search"], document["error"]) == (device.has_event_search, None)
     for item in document["channels"]:
         spans = item["spans"]
         assert (_moment(spans[0]["start_time"]), _moment(spans[-1]["end_time"])) == (device.start, device.end)
         assert all(earlier["end_time"] == later["start_time"] for earlier, later in pairwise(spans))
-        if not device.tells_events:
+        if not device.has_event_search:
             assert [(span["state"], span["recording_token"]) for span in spans] == [
                 ("unknown", item["recording_token"])
             ]
             continue
         recorded = [span for span in spans if span["state"] == "recorded"]
-        assert [(_moment(span["start_time"]), _moment(span["end_time"])) for span in recorded] == device.truth(
+        assert [(_moment(span["start_time"]), _moment(span["end_time"])) for span in recorded] == device.recorded_spans(
             item["channel"]
         )
         assert {span["state"] for span in spans} == {"recorded", "not_recorded"}
     first = document["channels"][0]
     hours = [span for span in first["spans"] if _length(span) == timedelta(hours=1)]
-    assert len(hours) >= 5 or not device.tells_events, "each day lacks an hour of channel 1"
+    assert len(hours) >= 5 or not device.has_event_search, "each day lacks an hour of channel 1"
     assert all(span["state"] == "not_recorded" for span in hours)
-    assert bool(first["events"]) is device.tells_events
+    assert bool(first["events"]) is device.has_event_search
 
 
 def _length(span: dict[str, Any]) -> timedelta:
     return _moment(span["end_time"]) - _moment(span["start_time"])
 
 
-def test_how_another_client_plays_it(device: Device) -> None:
+def test_the_playback_uri_suits_the_make(device: Device) -> None:
     body = {"camera_id": device.camera_id, "recording_token": TOKEN, "start_time": device.start.isoformat()}
     document = device.app.call("POST", "/api/recordings/playback-uri", body)
     assert document["range"] == f"clock={device.start:%Y%m%dT%H%M%SZ}-"
@@ -173,31 +173,31 @@ def test_how_another_client_plays_it(device: Device) -> None:
     assert re.fullmatch(rf"rtsp://127\.0\.0\.1:\d+/cam/replay\?{query}", document["uri"])
 
 
-def test_each_of_twenty_seeks_shows_the_time_that_was_asked_for(device: Device) -> None:
-    long_ones = [span for span in device.truth(1) if span[1] - span[0] > timedelta(minutes=1)]
-    dice = random.Random(device.make)
+def test_each_of_twenty_seeks_shows_the_requested_time(device: Device) -> None:
+    long_ones = [span for span in device.recorded_spans(1) if span[1] - span[0] > timedelta(minutes=1)]
+    rng = random.Random(device.make)
 
     def moment() -> datetime:
-        start, end = dice.choice(long_ones)
-        return start + dice.random() * (end - start - timedelta(seconds=30))
+        start, end = rng.choice(long_ones)
+        return start + rng.random() * (end - start - timedelta(seconds=30))
 
     asked = moment()
     body = {"camera_id": device.camera_id, "recording_token": TOKEN, "start_time": asked.isoformat()}
     stream = device.app.call("POST", "/api/playback/start", body)
     try:
-        _check_picture(device, stream["playlist_url"], asked)
+        _check_first_frame(device, stream["playlist_url"], asked)
         for _ in range(SEEKS):
             asked = moment()
             wanted = {"stream_id": stream["stream_id"], "time": asked.isoformat()}
             sought = device.app.call("POST", "/api/playback/seek", wanted)
-            shown_s = _check_picture(device, sought["playlist_url"], asked)
+            shown_s = _check_first_frame(device, sought["playlist_url"], asked)
             assert _moment(sought["start_time"]).timestamp() == pytest.approx(shown_s, abs=0.05)
             assert sought["time_confirmed"] is True
     finally:
         device.app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
 
 
-def test_how_a_recorder_replays_is_known_after_a_restart(tmp_path: Path) -> None:
+def test_replay_abilities_of_a_recorder_survive_a_restart(tmp_path: Path) -> None:
     with running_recorder("--channels", "1", "--profile", "small", "--make", "no-replay-headers") as recorder:
         app = App(tmp_path)
         app.start()
@@ -223,15 +223,15 @@ def _replay_checks(app: App, camera_id: int) -> dict[str, str]:
     return {check["name"]: check["outcome"] for check in checks if check["name"].startswith(("replay by", "replay:"))}
 
 
-def _check_picture(device: Device, playlist_url: str, asked: datetime) -> float:
-    """The time burnt into the first picture, which is at or before the time asked for, by a GOP at most."""
+def _check_first_frame(device: Device, playlist_url: str, asked: datetime) -> float:
+    """Return the time burnt into the first frame; assert that it is at most one GOP before the time asked for."""
     shown_s = _first_time(device.app.url + playlist_url)
     assert asked.timestamp() - GOP_S <= shown_s <= asked.timestamp()
     return shown_s
 
 
 def _first_time(playlist_url: str) -> float:
-    """Decoded by ffmpeg from what a player fetches first."""
+    """Return the time burnt into the first frame of the first segment, decoded by ffmpeg."""
     playlist = requests.get(playlist_url, timeout=LIMIT_S)
     assert playlist.status_code == 200, playlist.text
     [init_name, *_] = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', playlist.text)

@@ -1,5 +1,6 @@
-"""Replays over WebSockets: the real app, a pretend recorder that writes the time into its pictures' codes, and a client
-that is no browser."""
+"""Replays over WebSockets: the real app, a simulated recorder that burns the time into its frames, and a client without
+a browser.
+"""
 
 from __future__ import annotations
 
@@ -69,9 +70,7 @@ def stop(app: App, stream: dict[str, Any]) -> None:
     app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
 
 
-def test_a_recording_comes_as_it_is_sent_and_a_seek_leads_to_its_picture(
-    app: App, camera_id: int, tmp_path: Path
-) -> None:
+def test_a_replay_plays_over_a_socket_and_seeks_to_the_right_frame(app: App, camera_id: int, tmp_path: Path) -> None:
     at = an_hour_ago()
     stream = started(app, camera_id, at)
     with opened(app) as client:
@@ -100,7 +99,7 @@ def test_a_recording_comes_as_it_is_sent_and_a_seek_leads_to_its_picture(
     stop(app, stream)
 
 
-def test_it_sends_as_much_as_is_wanted_and_no_more(app: App, camera_id: int) -> None:
+def test_the_app_sends_a_replay_up_to_the_wanted_position(app: App, camera_id: int) -> None:
     stream = started(app, camera_id, an_hour_ago())
     with opened(app) as client:
         join(client, stream)
@@ -111,7 +110,7 @@ def test_it_sends_as_much_as_is_wanted_and_no_more(app: App, camera_id: int) -> 
 
 
 def reached_s(client: ClientConnection, least_s: float) -> float:
-    """How far it is sent, beyond `least_s`, before nothing comes for a while."""
+    """Read beyond `least_s` until nothing arrives for 1.5 s; return the last position in seconds."""
     start_s = 0.0
     while start_s <= least_s:
         start_s = binary(client, 1, FRAGMENTS)[1]
@@ -121,7 +120,7 @@ def reached_s(client: ClientConnection, least_s: float) -> float:
     return start_s
 
 
-def test_who_has_missed_the_beginning_is_told_so_and_seeks(app: App, camera_id: int) -> None:
+def test_a_late_page_learns_that_it_missed_the_start_and_seeks(app: App, camera_id: int) -> None:
     at = an_hour_ago()
     stream = started(app, camera_id, at)
     with opened(app) as client:
@@ -137,7 +136,7 @@ def test_who_has_missed_the_beginning_is_told_so_and_seeks(app: App, camera_id: 
     stop(app, stream)
 
 
-def test_a_recording_s_end_is_said(app: App, camera_id: int) -> None:
+def test_the_end_of_a_recording_is_announced(app: App, camera_id: int) -> None:
     at = an_hour_ago()
     stream = started(app, camera_id, at, end_time=(at + timedelta(seconds=5)).isoformat())
     with opened(app) as client:
@@ -146,7 +145,7 @@ def test_a_recording_s_end_is_said(app: App, camera_id: int) -> None:
     stop(app, stream)
 
 
-def test_what_has_to_be_encoded_is_left_to_the_playlist(app: App, camera_id: int) -> None:
+def test_a_replay_that_needs_encoding_is_offered_as_segments_only(app: App, camera_id: int) -> None:
     stream = started(app, camera_id, an_hour_ago(), HEVC_TOKEN)
     with opened(app) as client:
         join(client, stream)
@@ -159,7 +158,7 @@ def test_what_has_to_be_encoded_is_left_to_the_playlist(app: App, camera_id: int
     stop(app, stream)
 
 
-def test_leaving_the_socket_leaves_the_recording_to_be_taken_up_again(app: App, camera_id: int) -> None:
+def test_leaving_the_socket_keeps_the_replay_session(app: App, camera_id: int) -> None:
     at = an_hour_ago()
     stream = started(app, camera_id, at)
     with opened(app) as client:
@@ -176,7 +175,7 @@ def test_leaving_the_socket_leaves_the_recording_to_be_taken_up_again(app: App, 
     stop(app, stream)
 
 
-def test_what_cannot_be_watched_is_said_and_the_socket_stays(app: App, camera_id: int) -> None:
+def test_a_bad_replay_request_gets_a_problem_and_keeps_the_socket(app: App, camera_id: int) -> None:
     stream = started(app, camera_id, an_hour_ago())
     its = {"stream_id": stream["stream_id"], "viewer_id": stream["viewer_id"]}
     with opened(app) as client:
@@ -194,14 +193,14 @@ def test_what_cannot_be_watched_is_said_and_the_socket_stays(app: App, camera_id
         ):
             say(client, **message)
             assert text(client, "problem")["problem"]["code"] == code, message
-        say(client, type="want", id=9, run=1, until_s=5)  # nothing it watches
+        say(client, type="want", id=9, run=1, until_s=5)  # an id without a watch
         join(client, stream)
         say(client, type="want", id=1, run=99, until_s=5)
         binary(client, 1, FRAGMENTS)
     stop(app, stream)
 
 
-def test_a_live_stream_is_no_replay_and_leaving_it_at_once_is_no_fault(app: App, camera_id: int) -> None:
+def test_a_live_stream_cannot_be_joined_as_a_replay(app: App, camera_id: int) -> None:
     body = {"camera_id": camera_id, "profile_token": "MediaProfile00001"}
     live = app.call("POST", "/api/streams/start", body)
     with opened(app) as client:
@@ -212,11 +211,11 @@ def test_a_live_stream_is_no_replay_and_leaving_it_at_once_is_no_fault(app: App,
         say(client, type="clock", sent=1)
         text(client, "clock")
     stop(app, live)
-    time.sleep(0.5)  # the worker that leaves it is another thread
+    time.sleep(0.5)  # a worker thread handles the leave message
     assert "broke off" not in app.log.read_text()
 
 
-def test_a_stream_that_somebody_else_has_started_is_none_to_watch(make_app: Any, recorder: Any) -> None:
+def test_a_replay_of_another_user_is_not_found(make_app: Any, recorder: Any) -> None:
     app = make_app().start()
     camera_id = recorder.add_to(app)
     for name, role in (("anna", "admin"), ("otto", "reviewer")):
@@ -229,7 +228,7 @@ def test_a_stream_that_somebody_else_has_started_is_none_to_watch(make_app: Any,
         cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
         with opened(app, additional_headers={"Cookie": cookie, "Origin": app.url}) as client:
             join(client, stream)
-            say(client, type="want", id=1, run=1, until_s=1000)  # before it is decided
+            say(client, type="want", id=1, run=1, until_s=1000)  # before the app has answered the join
             if is_hers:
                 binary(client, 1, FRAGMENTS)
             else:

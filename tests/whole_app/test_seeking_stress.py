@@ -1,4 +1,4 @@
-"""Two hundred seeks through the whole app, as a long evening at the timeline would bring them."""
+"""Two hundred seeks in one replay through the whole app."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.stress
 SEEKS = 200
 
 
-def test_nothing_grows_over_two_hundred_seeks(tmp_path: Path) -> None:
-    dice = random.Random(5)
+def test_two_hundred_seeks_leak_no_resources(tmp_path: Path) -> None:
+    rng = random.Random(5)
     with running_recorder("--channels", "4", "--profile", "small", "--dead", "none") as recorder:
         app = App(tmp_path)
         app.start()
@@ -33,7 +33,7 @@ def test_nothing_grows_over_two_hundred_seeks(tmp_path: Path) -> None:
             stream_id = app.call("POST", "/api/playback/start", body)["stream_id"]
             sizes: list[tuple[int, int, int, int]] = []
             for number in range(SEEKS + 20):
-                at = now - timedelta(seconds=dice.uniform(600, 5 * 86_400))
+                at = now - timedelta(seconds=rng.uniform(600, 5 * 86_400))
                 wanted = {"stream_id": stream_id, "time": at.isoformat()}
                 sought = app.call("POST", "/api/playback/seek", wanted)
                 assert sought["playlist_url"].endswith(f"run{number + 2}.m3u8")
@@ -57,7 +57,7 @@ def test_nothing_grows_over_two_hundred_seeks(tmp_path: Path) -> None:
 
 
 def _sizes(app: App) -> tuple[int, int, int, int]:
-    """Descriptors, threads, processes and memory of the app and its children."""
+    """Return descriptors, threads, processes and memory in bytes of the app and its children."""
     master = psutil.Process(app.pid)
     family = [master, *master.children(recursive=True)]
     return (

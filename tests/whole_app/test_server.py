@@ -1,4 +1,4 @@
-"""Starting, ending and dying of the real processes."""
+"""Start, end and death of the real processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _ARENA_BYTES = 64 << 20
 
 
 def _arenas(pid: int) -> int:
-    """Those that glibc made beside its first: each reserves 64 MiB at a multiple of that, and opens it bit by bit."""
+    """Count glibc's arenas besides the main one.
+
+    Each reserves 64 MiB at a multiple of 64 MiB and makes it accessible bit by bit.
+    """
     found = re.findall(r"^(\w+)-(\w+) (\S+) (.*)$", Path(f"/proc/{pid}/maps").read_text(), re.MULTILINE)
     spans = [(int(start, 16), int(end, 16), may, rest.split()[3:]) for start, end, may, rest in found]
     return sum(
@@ -40,7 +43,7 @@ def _arenas(pid: int) -> int:
 
 
 def _open_request(port: int) -> socket.socket:
-    """A request that holds a thread: its body never comes."""
+    """Send a request that blocks a thread: its body never arrives."""
     connection = socket.create_connection(("127.0.0.1", port), LIMIT_S)
     connection.sendall(
         b"POST /api/cameras HTTP/1.1\r\nHost: localhost\r\n"
@@ -49,7 +52,7 @@ def _open_request(port: int) -> socket.socket:
     return connection
 
 
-def test_it_starts_says_where_it_is_and_keeps_to_its_folders(make_app: Make) -> None:
+def test_the_app_prints_its_address_and_writes_only_to_its_folders(make_app: Make) -> None:
     app = make_app().start()
     assert f"Open http://localhost:{app.port}" in app.errors()
     assert "Traceback" not in app.errors()
@@ -60,7 +63,7 @@ def test_it_starts_says_where_it_is_and_keeps_to_its_folders(make_app: Make) -> 
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_its_threads_share_one_arena_of_memory(make_app: Make) -> None:
+def test_the_apps_threads_share_one_memory_arena(make_app: Make) -> None:
     app = make_app().start()
     with ThreadPoolExecutor(8) as pool:
         for answer in pool.map(lambda _: requests.get(f"{app.url}/api/openapi.json", timeout=LIMIT_S), range(64)):
@@ -71,7 +74,7 @@ def test_its_threads_share_one_arena_of_memory(make_app: Make) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
-def test_a_signal_ends_all_in_five_seconds_even_with_open_requests(
+def test_a_signal_ends_all_processes_in_five_seconds(
     make_app: Make, left_after: LeftAfter, number: signal.Signals
 ) -> None:
     app = make_app().start()
@@ -99,7 +102,7 @@ def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: 
     held.close()
 
 
-def test_connections_that_say_nothing_take_no_thread(make_app: Make) -> None:
+def test_silent_connections_use_no_thread(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
     idle = [socket.create_connection(("127.0.0.1", app.port), LIMIT_S) for _ in range(40)]
     began_s = time.monotonic()
@@ -119,7 +122,7 @@ def test_the_worker_dies_with_its_master(make_app: Make, left_after: LeftAfter) 
     app.process.wait(LIMIT_S)
     assert not left_after(family, 2)
     held.close()
-    app.start()  # and nothing holds the folders or the port
+    app.start()  # proves that the folders and the port are free
 
 
 def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make, left_after: LeftAfter) -> None:
@@ -132,7 +135,7 @@ def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make, l
     assert app.worker().pid != worker.pid
 
 
-def test_a_second_start_says_which_process_holds_the_folder(make_app: Make) -> None:
+def test_a_second_start_names_the_process_that_holds_the_folder(make_app: Make) -> None:
     first = make_app().start()
     second = make_app()
     second.start(is_awaited=False)
@@ -142,9 +145,7 @@ def test_a_second_start_says_which_process_holds_the_folder(make_app: Make) -> N
     assert requests.get(f"{first.url}/api/health", timeout=LIMIT_S).ok
 
 
-def test_a_second_start_with_another_data_folder_still_may_not_share_the_streams(
-    make_app: Make, tmp_path: Path
-) -> None:
+def test_two_apps_may_not_share_a_streams_folder(make_app: Make, tmp_path: Path) -> None:
     first = make_app().start()
     second = make_app("other", STREAMS_DIR=first.environ["STREAMS_DIR"])
     second.start(is_awaited=False)
@@ -152,7 +153,7 @@ def test_a_second_start_with_another_data_folder_still_may_not_share_the_streams
     assert f"process {first.process.pid})" in second.errors()
 
 
-def test_a_start_that_is_refused_ends_at_once_and_says_why(make_app: Make) -> None:
+def test_a_refused_start_ends_with_a_reason(make_app: Make) -> None:
     app = make_app().start()
     app.process.terminate()
     app.process.wait(LIMIT_S)
@@ -164,7 +165,7 @@ def test_a_start_that_is_refused_ends_at_once_and_says_why(make_app: Make) -> No
     assert (app.folder / "data" / "cameras.sqlite3").read_bytes().startswith(b"this is no database")
 
 
-def test_help_names_the_flag_and_starts_nothing(make_app: Make) -> None:
+def test_help_names_the_demo_flag_and_starts_nothing(make_app: Make) -> None:
     app = make_app()
     app.start("--help", is_awaited=False)
     assert app.process.wait(LIMIT_S) == 0
@@ -172,7 +173,7 @@ def test_help_names_the_flag_and_starts_nothing(make_app: Make) -> None:
     assert not (app.folder / "data").exists()
 
 
-def test_ipv6_loopback_may_be_listened_on(make_app: Make) -> None:
+def test_the_app_can_listen_on_ipv6_loopback(make_app: Make) -> None:
     app = make_app(HOST="::1")
     app.start(is_awaited=False)
     deadline_s = time.monotonic() + 20
@@ -186,7 +187,7 @@ def test_ipv6_loopback_may_be_listened_on(make_app: Make) -> None:
             time.sleep(0.1)
 
 
-def test_a_hook_of_gunicorn_in_the_environment_changes_nothing(make_app: Make) -> None:
+def test_gunicorn_variables_in_the_environment_are_ignored(make_app: Make) -> None:
     app = make_app(GUNICORN_CMD_ARGS="--bind 0.0.0.0:1 --workers 4", FORWARDED_ALLOW_IPS="*", WEB_CONCURRENCY="4")
     app.start()
     assert len(psutil.Process(app.process.pid).children()) == 1

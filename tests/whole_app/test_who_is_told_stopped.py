@@ -1,4 +1,4 @@
-"""Pages on a socket are told "stopped", which is final there, only where somebody has stopped it: the real app."""
+"""A page on a socket gets the state "stopped", which is final, only if a user stops the stream; with the real app."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, INIT, SUB, opened
 
 
 class Page:
-    """Watches a channel over a socket. `states` are those it was told, once where one comes several times in a row."""
+    """Watches a channel over a socket. `states` lists the session states received, without repeats in a row."""
 
     def __init__(self, client: ClientConnection, camera_id: int) -> None:
         self.client = client
@@ -55,13 +55,13 @@ def fault(recorder: Recorder, **fault: object) -> None:
     assert answer.ok, answer.text
 
 
-def test_who_watches_when_somebody_stops_it_for_all_is_told(app: RunningApp, camera_id: int, page: Page) -> None:
+def test_a_page_gets_stopped_when_a_user_stops_the_stream(app: RunningApp, camera_id: int, page: Page) -> None:
     stream = {"stream_id": f"camera{camera_id}_{SUB}"}
     assert requests.post(f"{app.url}/api/streams/stop", json=stream, timeout=LIMIT_S).json()["status"] == "stopped"
     page.read_until(lambda: page.states[-1:] == ["stopped"])
 
 
-def test_another_password_of_the_camera_stops_nothing(app: RunningApp, camera_id: int, page: Page) -> None:
+def test_a_changed_camera_password_does_not_send_stopped(app: RunningApp, camera_id: int, page: Page) -> None:
     for password, is_right in (("wrong", False), (CANARY, True)):
         edited = requests.patch(f"{app.url}/api/cameras/{camera_id}", json={"password": password}, timeout=LIMIT_S)
         assert edited.ok, edited.text
@@ -72,7 +72,7 @@ def test_another_password_of_the_camera_stops_nothing(app: RunningApp, camera_id
     assert "stopped" not in page.states
 
 
-def test_another_address_of_the_camera_stops_nothing(app: RunningApp, camera_id: int, page: Page) -> None:
+def test_a_changed_camera_address_does_not_send_stopped(app: RunningApp, camera_id: int, page: Page) -> None:
     for host in ("localhost", "127.0.0.1"):
         inits, body = page.inits, {"host": host, "password": CANARY}
         edited = requests.patch(f"{app.url}/api/cameras/{camera_id}", json=body, timeout=LIMIT_S)
@@ -82,7 +82,7 @@ def test_another_address_of_the_camera_stops_nothing(app: RunningApp, camera_id:
     assert "stopped" not in page.states
 
 
-def test_a_recorder_s_restart_stops_nothing(recorder: Recorder, page: Page) -> None:
+def test_a_restart_of_the_recorder_does_not_send_stopped(recorder: Recorder, page: Page) -> None:
     fault(recorder, name="reboot", value=True, for_s=3)
     page.read_until(lambda: page.states[-1:] != ["running"])
     page.read_until(lambda: page.states[-1:] == ["running"])
@@ -90,7 +90,7 @@ def test_a_recorder_s_restart_stops_nothing(recorder: Recorder, page: Page) -> N
     assert "stopped" not in page.states
 
 
-def test_the_app_s_own_end_stops_nothing(make_app: Any, recorder: Recorder) -> None:
+def test_the_end_of_the_app_does_not_send_stopped(make_app: Any, recorder: Recorder) -> None:
     app = make_app().start()
     with opened(app) as client:
         page = Page(client, recorder.add_to(app))

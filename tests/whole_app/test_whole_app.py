@@ -1,4 +1,4 @@
-"""The app as it is run, with a recorder, ffmpeg and the network of this machine: nothing stands in."""
+"""The real app with a simulated recorder, ffmpeg and this machine's network; no stand-ins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUB = "MediaProfile00001"
 
 
 def _get_playlist(app: Any, url: str, viewer_id: str | None = None) -> str:
-    """As a player does it: asks again after a 503."""
+    """Fetch a playlist like a player, which tries again after a 503."""
     deadline_s = time.monotonic() + 20
     while True:
         answer = requests.get(app.url + url, params={"viewer": viewer_id} if viewer_id else None, timeout=LIMIT_S)
@@ -77,7 +77,7 @@ def test_two_viewers_share_one_session_and_the_last_one_ends_it(app: Any, camera
     assert not app.ffmpegs()
 
 
-def test_starting_answers_in_under_50_ms_on_a_known_camera(app: Any, camera_id: int) -> None:
+def test_a_start_on_a_known_camera_takes_under_50_ms(app: Any, camera_id: int) -> None:
     took_ms = []
     with requests.Session() as session:
         for _ in range(9):
@@ -98,14 +98,14 @@ def test_an_unknown_media_profile_is_404(app: Any, camera_id: int) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_a_snapshot_is_a_picture(app: Any, camera_id: int) -> None:
+def test_a_snapshot_is_a_jpeg(app: Any, camera_id: int) -> None:
     answer = requests.get(f"{app.url}/api/cameras/{camera_id}/snapshot?profile_token={SUB}", timeout=LIMIT_S)
     assert (answer.status_code, answer.content[:2]) == (200, b"\xff\xd8"), answer.text
     cached = requests.get(f"{app.url}/api/cameras/{camera_id}/snapshot?profile_token={SUB}&cached=1", timeout=LIMIT_S)
     assert cached.content == answer.content
 
 
-def test_devices_that_do_not_answer_leave_the_app_answering(app: Any) -> None:
+def test_silent_devices_do_not_block_the_app(app: Any) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as deaf:
         body = {"host": "127.0.0.1", "port": deaf.getsockname()[1], "username": "a", "password": "b"}
         answers: list[requests.Response] = []
@@ -133,7 +133,7 @@ def test_devices_that_do_not_answer_leave_the_app_answering(app: Any) -> None:
 
 
 def test_a_deleted_camera_takes_its_streams_with_it(app: Any, recorder: Any) -> None:
-    """Added a second time under another name of this machine: another camera to the app."""
+    """The recorder is added again under another name of this machine, so the app treats it as another camera."""
     body = {"host": "localhost", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
     camera = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S).json()
     assert camera.get("status") == "online", camera
@@ -147,7 +147,7 @@ def test_a_deleted_camera_takes_its_streams_with_it(app: Any, recorder: Any) -> 
     assert requests.get(app.url + started["playlist_url"], timeout=LIMIT_S).status_code == 404
 
 
-def test_the_password_is_nowhere(app: Any, camera_id: int) -> None:
+def test_the_password_is_in_no_response_file_or_process(app: Any, camera_id: int) -> None:
     started = requests.post(
         f"{app.url}/api/streams/start", json={"camera_id": camera_id, "profile_token": SUB}, timeout=LIMIT_S
     ).json()
@@ -166,7 +166,7 @@ def test_the_password_is_nowhere(app: Any, camera_id: int) -> None:
     requests.post(f"{app.url}/api/streams/stop", json={"stream_id": started["stream_id"]}, timeout=LIMIT_S)
 
 
-def test_cameras_are_there_after_a_restart_and_their_key_lies_apart(
+def test_cameras_survive_a_restart_and_their_key_is_stored_elsewhere(
     running_app_type: Any, free_port: Callable[[], int], tmp_path: Path, recorder: Any
 ) -> None:
     app = running_app_type(tmp_path, free_port()).start()

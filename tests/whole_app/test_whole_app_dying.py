@@ -1,4 +1,4 @@
-"""However the app ends, no worker and no ffmpeg stay behind."""
+"""No worker and no ffmpeg outlive the app, by whichever signal it ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
 @pytest.fixture
 def streaming(make_app: Callable[..., Any], recorder: Any) -> tuple[Any, list[psutil.Process]]:
-    """An app with two streams running; and the worker with all that is below it."""
+    """Return an app with two running streams, and its worker with all descendants."""
     app = make_app(SEGMENT_S="1").start()
     camera_id = recorder.add_to(app)
     for token in (SUB, "MediaProfile00101"):
@@ -61,7 +61,7 @@ def test_a_killed_worker_leaves_nothing_and_is_replaced(streaming: Any, left_aft
     assert len(requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]) == 1
 
 
-def test_both_killed_at_once_leave_nothing_after_two_seconds(streaming: Any, left_after: LeftAfter) -> None:
+def test_a_killed_master_and_worker_leave_nothing_after_two_seconds(streaming: Any, left_after: LeftAfter) -> None:
     app, family = streaming
     worker = app.worker()
     app.process.kill()

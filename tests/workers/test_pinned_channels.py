@@ -1,4 +1,4 @@
-"""Channels that are kept connected."""
+"""Favourite channels stay connected."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Feed:
 
 
 @dataclass
-class House:
-    """Two cameras, a clock moved by hand, and what was opened."""
+class Cameras:
+    """Two cameras, a clock that the test moves, and the feeds that were opened."""
 
     now_s: float = 1000.0
     opened: list[Feed] = field(default_factory=list)
@@ -71,32 +71,32 @@ class House:
         return self.opened[-1]
 
     def pinned_channels(self, text: str) -> PinnedChannels:
-        return PinnedChannels(parse_pinned_channels(text), self, Cameras(self), Gateway(self))
+        return PinnedChannels(parse_pinned_channels(text), self, KnownCameras(self), CountedGateway(self))
 
     def held(self) -> list[tuple[int, str]]:
         return [(feed.source.camera_id, feed.source.profile_token) for feed in self.opened if not feed.closed]
 
 
-class Cameras(OnvifManager):
-    def __init__(self, house: House) -> None:
-        self.house = house
+class KnownCameras(OnvifManager):
+    def __init__(self, cameras: Cameras) -> None:
+        self.cameras = cameras
 
     def channels(self, camera_id: int) -> list[Channel]:
-        return self.house.channels(camera_id)
+        return self.cameras.channels(camera_id)
 
     def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
-        return self.house.source(camera_id, profile_token)
+        return self.cameras.source(camera_id, profile_token)
 
 
-class Gateway(RtspGateway):
-    def __init__(self, house: House) -> None:
-        self.house = house
+class CountedGateway(RtspGateway):
+    def __init__(self, cameras: Cameras) -> None:
+        self.cameras = cameras
 
     def open_feed(self, stream: StreamSource) -> Any:
-        return self.house.open_feed(stream)
+        return self.cameras.open_feed(stream)
 
 
-def test_favourites_are_channels_of_cameras_their_sub_stream_unless_said_otherwise() -> None:
+def test_a_favourite_is_a_channel_with_the_sub_stream_as_default() -> None:
     assert parse_pinned_channels("1:3, 2:*/main") == (
         PinnedChannel(1, 3, ProfileRole.SUB),
         PinnedChannel(2, None, ProfileRole.MAIN),
@@ -106,65 +106,65 @@ def test_favourites_are_channels_of_cameras_their_sub_stream_unless_said_otherwi
             parse_pinned_channels(odd)
 
 
-def test_each_is_opened_once_and_held() -> None:
-    house = House()
-    pinned_channels = house.pinned_channels("1:1 2:*/main 3:1")
+def test_each_favourite_is_opened_once_and_held() -> None:
+    cameras = Cameras()
+    pinned_channels = cameras.pinned_channels("1:1 2:*/main 3:1")
     pinned_channels.look()
     pinned_channels.look()
-    assert house.held() == [(1, "s1"), (2, "m1"), (2, "m2")]
+    assert cameras.held() == [(1, "s1"), (2, "m1"), (2, "m2")]
     pinned_channels.stop()
-    assert house.held() == []
+    assert cameras.held() == []
 
 
-def test_one_that_failed_is_opened_again_with_growing_pauses() -> None:
-    house = House()
-    pinned_channels = house.pinned_channels("1:1")
+def test_a_failed_feed_is_opened_again_with_growing_pauses() -> None:
+    cameras = Cameras()
+    pinned_channels = cameras.pinned_channels("1:1")
     pinned_channels.look()
     for pause_s in (5.0, 10.0, 20.0):
-        house.opened[-1].failed = True
-        count = len(house.opened)
+        cameras.opened[-1].failed = True
+        count = len(cameras.opened)
         pinned_channels.look()
-        house.now_s += pause_s - 0.1
+        cameras.now_s += pause_s - 0.1
         pinned_channels.look()
-        assert len(house.opened) == count
-        house.now_s += 0.2
+        assert len(cameras.opened) == count
+        cameras.now_s += 0.2
         pinned_channels.look()
-        assert len(house.opened) == count + 1
-    house.now_s += 1000
-    house.opened[-1].failed = True
+        assert len(cameras.opened) == count + 1
+    cameras.now_s += 1000
+    cameras.opened[-1].failed = True
     pinned_channels.look()
-    house.now_s += 5.1
+    cameras.now_s += 5.1
     pinned_channels.look()
-    assert len(house.held()) == 1, "after a long healthy time the first pause is short again"
+    assert len(cameras.held()) == 1, "after a long healthy time the first pause is short again"
 
 
-def test_a_device_that_is_away_is_not_asked_at_every_look() -> None:
-    house = House(is_away=True)
-    pinned_channels = house.pinned_channels("1:1")
+def test_an_unreachable_device_is_not_asked_at_every_look() -> None:
+    cameras = Cameras(is_away=True)
+    pinned_channels = cameras.pinned_channels("1:1")
     pinned_channels.look()
-    house.is_away = False
+    cameras.is_away = False
     pinned_channels.look()
-    assert house.held() == []
-    house.now_s += 5.1
+    assert cameras.held() == []
+    cameras.now_s += 5.1
     pinned_channels.look()
-    assert house.held() == [(1, "s1")]
+    assert cameras.held() == [(1, "s1")]
 
 
-def test_a_dead_channel_is_left_alone_and_an_edited_camera_connected_anew() -> None:
-    house = House()
-    pinned_channels = house.pinned_channels("1:*")
+def test_a_dead_channel_stays_closed_and_an_edited_camera_reconnects() -> None:
+    cameras = Cameras()
+    pinned_channels = cameras.pinned_channels("1:*")
     pinned_channels.look()
-    house.problem = Problem("camera_no_signal", "no camera there")
+    cameras.problem = Problem("camera_no_signal", "no camera there")
     pinned_channels.look()
-    assert house.held() == [(1, "s1")]
+    assert cameras.held() == [(1, "s1")]
     pinned_channels.forget_camera(1)
-    assert house.held() == []
+    assert cameras.held() == []
     pinned_channels.look()
-    assert house.held() == [(1, "s1")]
+    assert cameras.held() == [(1, "s1")]
 
 
-def test_nothing_to_keep_takes_no_thread() -> None:
-    pinned_channels = House().pinned_channels("")
+def test_an_empty_list_of_favourites_starts_no_thread() -> None:
+    pinned_channels = Cameras().pinned_channels("")
     pinned_channels.start()
     assert pinned_channels._thread is None
     pinned_channels.stop()

@@ -1,4 +1,4 @@
-"""RTP packets, and what lies in them: key frames, parameter sets, sizes, by streams of real encoders."""
+"""Parsing of RTP packets: key frames, parameter sets and frame sizes, with streams of real encoders."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def encoded(tmp_path: Path, size: str, *options: str) -> list[bytes]:
 
 @pytest.mark.parametrize("size", ["640x360", "1920x1080", "854x480", "352x288"])
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p"])
-def test_the_size_of_an_h264_picture_is_read_from_its_sps(tmp_path: Path, size: str, pixels: str) -> None:
+def test_the_size_of_an_h264_frame_is_read_from_its_sps(tmp_path: Path, size: str, pixels: str) -> None:
     units = encoded(tmp_path, size, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", pixels, "-f", "h264")
     sps = next(unit for unit in units if h264.parameter_set_type(unit) == "sps")
     assert "{}x{}".format(*(h264.frame_size(sps) or ())) == size
 
 
-def test_the_size_of_an_interlaced_h264_picture_with_scaling_lists_is_read(tmp_path: Path) -> None:
+def test_the_size_of_interlaced_h264_with_scaling_lists_is_read(tmp_path: Path) -> None:
     x264 = ("-c:v", "libx264", "-x264-params", "interlaced=1:cqm=jvt", "-flags", "+ildct", "-pix_fmt", "yuv420p")
     units = encoded(tmp_path, "720x576", *x264, "-f", "h264")
     assert h264.frame_size(next(unit for unit in units if h264.parameter_set_type(unit) == "sps")) == (720, 576)
 
 
 @pytest.mark.parametrize("size", ["640x360", "1920x1080", "852x480"])
-def test_the_size_of_an_h265_picture_is_read_from_its_sps(tmp_path: Path, size: str) -> None:
+def test_the_size_of_an_h265_frame_is_read_from_its_sps(tmp_path: Path, size: str) -> None:
     x265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p")
     units = encoded(tmp_path, size, *x265, "-f", "hevc")
     sps = next(unit for unit in units if h265.parameter_set_type(unit) == "sps")
@@ -84,7 +84,7 @@ def test_a_key_frame_does_not_begin_with_its_second_slice() -> None:
 
 
 @given(st.binary(min_size=1, max_size=300))
-def test_no_payload_and_no_parameter_set_makes_us_fail(data: bytes) -> None:
+def test_random_payloads_and_parameter_sets_cause_no_error(data: bytes) -> None:
     for codec in (h264, h265):
         codec.inspect_payload(data)
         codec.parameter_set_type(data)
@@ -92,7 +92,7 @@ def test_no_payload_and_no_parameter_set_makes_us_fail(data: bytes) -> None:
 
 
 @given(st.binary(max_size=100), st.integers(0, 255))
-def test_no_bytes_make_the_packet_parsers_fail(data: bytes, first: int) -> None:
+def test_random_bytes_cause_no_error_in_the_packet_parsers(data: bytes, first: int) -> None:
     packet = parse_rtp(bytes([first]) + data, 0, 1.0)
     assert packet is None or packet.payload
     parse_rtcp(bytes([first]) + data)
@@ -110,11 +110,11 @@ def test_a_packet_is_read_with_extension_padding_and_contributors() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", HEADER, b"\x40" + HEADER[1:] + b"x", b"\xa0" + HEADER[1:] + b"\xff"])
-def test_what_is_no_packet_is_none(data: bytes) -> None:
+def test_an_invalid_packet_is_none(data: bytes) -> None:
     assert parse_rtp(data, 0, 0.0) is None
 
 
-def test_reports_are_written_as_they_are_read() -> None:
+def test_a_written_report_can_be_read_back() -> None:
     moment = datetime(2026, 11, 23, 10, 0, 0, 500_000, tzinfo=UTC)
     data = sender_report(9, ntp_of(moment), 4_000_000_000, 10, 1000, "x")
     news = parse_rtcp(data)

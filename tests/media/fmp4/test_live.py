@@ -1,4 +1,4 @@
-"""Fragments of one picture each, judged by ffmpeg, and by what MediaSource asks of their times."""
+"""Fragments of one frame each, checked with ffmpeg and against the timing rules of Media Source Extensions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CODECS = {"h264": H264, "hevc": HEVC}
 
 @dataclass
 class Player:
-    """Keeps what it is sent, as a player would."""
+    """Keeps the init sections and fragments it receives, like a player."""
 
     inits: list[LiveInit] = field(default_factory=list)
     fragments: list[LiveFragment] = field(default_factory=list)
@@ -65,7 +65,7 @@ def timed(packets: Sequence[RtpPacket], time_s: float) -> list[RtpPacket]:
 
 
 def pictures(codec: str = "h264", first: int = 0, count: int = 30) -> list[list[RtpPacket]]:
-    """Packets picture by picture, `FPS` a second."""
+    """Return the packets of each frame, `FPS` frames per second."""
     film, sender = encoded(codec), RtpSender(codec)
     return [
         timed(sender.picture(index, film.pictures[index]), START_S + index / FPS)
@@ -74,7 +74,7 @@ def pictures(codec: str = "h264", first: int = 0, count: int = 30) -> list[list[
 
 
 def times(fragments: Sequence[LiveFragment]) -> list[tuple[int, int]]:
-    """(decoding time, duration) of each picture, in ticks, as its boxes say them."""
+    """Return (decoding time, duration) of each frame in ticks, from its boxes."""
     found = []
     for piece in fragments:
         tfdt, trun = piece.video.index(b"tfdt"), piece.video.index(b"trun")
@@ -85,14 +85,14 @@ def times(fragments: Sequence[LiveFragment]) -> list[tuple[int, int]]:
 
 
 def shown_after(piece: LiveFragment) -> int:
-    """How many ticks after its decoding a picture is shown (trun's composition time offset)."""
+    """Return the composition time offset of the frame's trun box, in ticks."""
     trun = piece.video.index(b"trun")
     (flags,) = struct.unpack_from(">I", piece.video, trun + 4)
     return int(struct.unpack_from(">i", piece.video, trun + 28)[0]) if flags & 0x800 else 0
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_what_is_made_is_what_ffmpeg_reads(codec: str, tmp_path: Path) -> None:
+def test_ffmpeg_reads_the_fragments(codec: str, tmp_path: Path) -> None:
     fragments, player = live(codec)
     for packets in pictures(codec):
         fragments.on_packets(packets)
@@ -106,7 +106,7 @@ def test_what_is_made_is_what_ffmpeg_reads(codec: str, tmp_path: Path) -> None:
         assert at / TIMESCALE == pytest.approx(index / FPS, abs=0.07 if length_was_guessed else 0.001)
 
 
-def test_a_picture_leaves_the_moment_it_is_whole() -> None:
+def test_a_frame_is_sent_as_soon_as_it_is_complete() -> None:
     fragments, player = live()
     for index, packets in enumerate(pictures(count=3)):
         fragments.on_packets(packets[:-1])
@@ -115,7 +115,7 @@ def test_a_picture_leaves_the_moment_it_is_whole() -> None:
         assert len(player.fragments) == index + 1
 
 
-def test_it_begins_with_a_key_frame_wherever_it_was_joined(tmp_path: Path) -> None:
+def test_fragments_begin_with_a_key_frame(tmp_path: Path) -> None:
     fragments, player = live()
     for packets in pictures(first=7, count=10):
         fragments.on_packets(packets)
@@ -126,7 +126,7 @@ def test_it_begins_with_a_key_frame_wherever_it_was_joined(tmp_path: Path) -> No
     assert len(decoded(tmp_path, player.film())) == 7
 
 
-def test_parameter_sets_that_come_in_band_only_are_waited_for(tmp_path: Path) -> None:
+def test_parameter_sets_in_band_are_awaited(tmp_path: Path) -> None:
     fragments, player = live(sets=False)
     for packets in pictures(count=12):
         fragments.on_packets(packets)
@@ -139,7 +139,7 @@ def test_parameter_sets_that_come_in_band_only_are_waited_for(tmp_path: Path) ->
     assert len(decoded(tmp_path, player.film())) == 5
 
 
-def test_other_parameter_sets_in_mid_stream_begin_anew_with_a_key_frame() -> None:
+def test_new_parameter_sets_make_a_new_init_section() -> None:
     fragments, player = live()
     for packets in pictures(count=5):
         fragments.on_packets(packets)
@@ -152,7 +152,7 @@ def test_other_parameter_sets_in_mid_stream_begin_anew_with_a_key_frame() -> Non
     assert player.fragments[5].start_s > player.fragments[4].start_s
 
 
-def test_a_damaged_picture_is_left_out_and_leaves_no_hole() -> None:
+def test_a_damaged_frame_is_left_out_without_a_gap() -> None:
     fragments, player = live()
     for index, packets in enumerate(pictures(count=20)):
         if index == 5:
@@ -167,8 +167,8 @@ def test_a_damaged_picture_is_left_out_and_leaves_no_hole() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.floats(0.001, 0.4), st.floats(0.03, 0.05)), min_size=2, max_size=60), st.integers(0, 9))
-def test_decoding_times_never_leap_and_never_drift_away_from_the_pictures_own(steps: list[float], jump: int) -> None:
-    """Media Source Extensions drop pictures up to the next key frame where they do."""
+def test_decoding_times_neither_leap_nor_drift(steps: list[float], jump: int) -> None:
+    """Media Source Extensions drop frames up to the next key frame if decoding times leap."""
     fragments, player = live()
     film, sender = encoded("h264"), RtpSender("h264")
     time_s, shown_s = START_S, []
@@ -185,33 +185,33 @@ def test_decoding_times_never_leap_and_never_drift_away_from_the_pictures_own(st
         assert abs(at / TIMESCALE - (own_s - shown_s[0])) <= usual_s + 0.05
 
 
-def test_pictures_sent_in_another_order_than_shown_come_out_in_order(tmp_path: Path) -> None:
-    film, places = with_b_frames()
+def test_b_frames_are_shown_in_display_order(tmp_path: Path) -> None:
+    film, frame_numbers = with_b_frames()
     player, sender = Player(), RtpSender("h264")
     fragments = LiveFragments(H264, film.named_sets(), None, player, utc_of=lambda _: BEGAN_UTC)
-    for nals, place in zip(film.pictures, places, strict=True):
+    for nals, place in zip(film.pictures, frame_numbers, strict=True):
         fragments.on_packets(timed(sender.picture(place, nals), START_S + place / FPS))
     assert len(decoded(tmp_path, player.film())) == len(film.pictures)
     shown = [at + shown_after(piece) for (at, _), piece in zip(times(player.fragments), player.fragments, strict=True)]
-    settled = [place for place in range(len(places)) if place >= 10]
+    settled = [place for place in range(len(frame_numbers)) if place >= 10]
     for place in settled:
-        index = places.index(place)
+        index = frame_numbers.index(place)
         assert shown[index] / TIMESCALE == pytest.approx(place / FPS, abs=0.001)
 
 
-def sound(index: int, time_s: float, samples: int = 320) -> RtpPacket:
+def audio_packet(index: int, time_s: float, samples: int = 320) -> RtpPacket:
     at = index * samples % 8000
     return RtpPacket(AUDIO, 8, True, index, index * samples, TONE[at : at + samples], b"", 0.0, time_s)
 
 
-def test_sound_is_made_once_somebody_listens_and_lasts_as_long_as_the_pictures(tmp_path: Path) -> None:
+def test_audio_is_made_on_request_and_lasts_as_long_as_the_video(tmp_path: Path) -> None:
     fragments, player = live(audio=ALAW)
     for index, packets in enumerate(pictures(count=30)):
         if index == 10:
             assert not any(piece.audio for piece in player.fragments)
             fragments.enable_audio()
         for number in range(3):
-            fragments.on_packets([sound(index * 3 + number, START_S + index / FPS + number * 0.04)])
+            fragments.on_packets([audio_packet(index * 3 + number, START_S + index / FPS + number * 0.04)])
         fragments.on_packets(packets)
     assert player.inits[0].codecs_with_audio == f"{player.inits[0].codecs},flac"
     assert player.inits[0].audio == ALAW.format
@@ -222,7 +222,7 @@ def test_sound_is_made_once_somebody_listens_and_lasts_as_long_as_the_pictures(t
     assert len(decoded(tmp_path, player.film(), "v")) == 30, "who does not listen gets pictures alone"
 
 
-def test_sound_that_was_announced_and_never_comes_is_silence_and_holds_nobody_up(tmp_path: Path) -> None:
+def test_announced_audio_without_data_becomes_silence(tmp_path: Path) -> None:
     fragments, player = live(audio=ALAW)
     fragments.enable_audio()
     for packets in pictures(count=30):
@@ -231,7 +231,7 @@ def test_sound_that_was_announced_and_never_comes_is_silence_and_holds_nobody_up
     assert rows[-1][0] + rows[-1][1] >= 3.0 - 0.5
 
 
-def test_the_end_of_the_source_is_told() -> None:
+def test_the_end_of_the_source_reaches_the_player() -> None:
     fragments, player = live()
     fragments.on_end()
     assert player.is_over

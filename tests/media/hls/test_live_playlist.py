@@ -1,4 +1,4 @@
-"""Our playlist from ffmpeg's: true times, seams marked, numbers that only grow."""
+"""The live playlist made from ffmpeg's: true times, marked discontinuities, numbers that only grow."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def at(media_s: float) -> datetime:
     return BEGAN + timedelta(seconds=media_s)
 
 
-def test_what_ffmpeg_writes_is_read() -> None:
+def test_a_playlist_of_ffmpeg_is_parsed() -> None:
     read = parse_playlist(FFMPEG_5_1)
     assert read.init_name == "init_0.mp4"
     assert read.segments == (Segment(3, "segment_00003.m4s", 2.0), Segment(4, "segment_00004.m4s", 1.96))
 
 
 @given(st.text(max_size=400))
-def test_any_text_is_read_without_a_fault(text: str) -> None:
+def test_any_text_is_parsed_without_an_error(text: str) -> None:
     parse_playlist(text)
 
 
 @given(st.integers(0, len(FFMPEG_5_1)))
-def test_a_torn_playlist_gives_only_whole_segments(length: int) -> None:
+def test_a_truncated_playlist_yields_only_complete_segments(length: int) -> None:
     assert set(parse_playlist(FFMPEG_5_1[:length]).segments) <= set(parse_playlist(FFMPEG_5_1).segments)
 
 
-def test_a_playlist_carries_arrival_times_not_the_time_of_writing() -> None:
+def test_a_playlist_has_arrival_times_instead_of_write_times() -> None:
     timeline = LiveTimeline(kept=10, segment_s=2)
     timeline.begin_run()
     timeline.add(written(0, 2.0, 1.5), at)
@@ -64,7 +64,7 @@ def test_a_playlist_carries_arrival_times_not_the_time_of_writing() -> None:
     ]
 
 
-def test_a_time_not_known_yet_is_asked_for_again_and_then_kept() -> None:
+def test_an_unknown_time_is_looked_up_again_and_then_kept() -> None:
     timeline = LiveTimeline(kept=10, segment_s=2)
     timeline.begin_run()
     timeline.add(written(0, 2.0), lambda _media_s: None)
@@ -76,7 +76,7 @@ def test_a_time_not_known_yet_is_asked_for_again_and_then_kept() -> None:
     assert timeline.render() == first
 
 
-def test_old_segments_leave_the_window_and_their_files_are_named() -> None:
+def test_old_segments_leave_the_window_and_their_files_are_returned() -> None:
     timeline = LiveTimeline(kept=3, segment_s=2)
     timeline.begin_run()
     timeline.add(written(0, 2, 2, 2, 2, 2), at)
@@ -85,7 +85,7 @@ def test_old_segments_leave_the_window_and_their_files_are_named() -> None:
     assert timeline.forget_old() == ()
 
 
-def test_a_restart_shows_as_a_seam_and_numbers_go_on() -> None:
+def test_a_restart_is_a_discontinuity_and_numbers_continue() -> None:
     timeline = LiveTimeline(kept=3, segment_s=2)
     timeline.begin_run()
     timeline.add(written(0, 2, 2), at)
@@ -101,14 +101,14 @@ def test_a_restart_shows_as_a_seam_and_numbers_go_on() -> None:
     assert "#EXT-X-DISCONTINUITY-SEQUENCE:0" in lines
     timeline.add(written(2, 2, 2, 2), at)
     timeline.forget_old()
-    assert "#EXT-X-DISCONTINUITY\n" in timeline.render()  # the seam's own segment is still there
+    assert "#EXT-X-DISCONTINUITY\n" in timeline.render()  # the first segment after it is still listed
     timeline.add(written(2, 2, 2, 2, 2), at)
     timeline.forget_old()
     assert "#EXT-X-DISCONTINUITY\n" not in timeline.render()
     assert "#EXT-X-DISCONTINUITY-SEQUENCE:1\n" in timeline.render()
 
 
-def test_each_run_has_its_own_init_section_which_goes_when_nothing_needs_it() -> None:
+def test_each_run_has_an_init_section_that_is_removed_when_unused() -> None:
     timeline = LiveTimeline(kept=2, segment_s=2)
     timeline.begin_run()
     timeline.add(written(0, 2, init_name="init_0.mp4", suffix="m4s"), at)
@@ -122,7 +122,7 @@ def test_each_run_has_its_own_init_section_which_goes_when_nothing_needs_it() ->
 
 
 @given(st.lists(st.lists(st.floats(0.1, 12), min_size=0, max_size=9), min_size=1, max_size=6), st.integers(1, 5))
-def test_over_any_restarts_sequences_grow_and_the_target_holds(runs: list[list[float]], kept: int) -> None:
+def test_sequences_grow_and_the_target_duration_holds_over_restarts(runs: list[list[float]], kept: int) -> None:
     timeline = LiveTimeline(kept=kept, segment_s=2)
     last_media = last_seam = last_target = 0
     for durations in runs:

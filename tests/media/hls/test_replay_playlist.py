@@ -1,4 +1,4 @@
-"""The playlist of a replay: true times, seams at gaps, an end, and numbers that only go forwards."""
+"""The playlist of a replay: true times, discontinuities at gaps, an end, and numbers that only grow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def playlist(*segments: ReplaySegment) -> ReplayPlaylist:
     return made
 
 
-def test_each_segment_carries_the_moment_it_was_filmed() -> None:
+def test_each_segment_has_its_capture_time() -> None:
     text = playlist(segment(0, at_s=0), segment(1, at_s=2.0)).render()
     assert text == (
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
@@ -39,7 +39,7 @@ def test_each_segment_carries_the_moment_it_was_filmed() -> None:
     )
 
 
-def test_a_gap_is_a_seam_and_other_parameter_sets_have_their_own_init_section() -> None:
+def test_gaps_and_new_parameter_sets_are_discontinuities() -> None:
     text = playlist(segment(0, at_s=0), segment(1, at_s=3600, seam=True), segment(2, at_s=3602, seam=True, init=1))
     lines = text.render().splitlines()
     assert lines.count("#EXT-X-DISCONTINUITY") == 2
@@ -50,35 +50,36 @@ def test_a_gap_is_a_seam_and_other_parameter_sets_have_their_own_init_section() 
     assert lines[lines.index("run1_1.m4s") + 1 :][:2] == ["#EXT-X-DISCONTINUITY", '#EXT-X-MAP:URI="run1_init1.mp4"']
 
 
-def test_it_ends_where_the_recording_does() -> None:
+def test_the_playlist_ends_with_the_recording() -> None:
     made = playlist(segment(0, at_s=0))
     assert "ENDLIST" not in made.render()
     made.end()
     assert made.render().endswith("run1_0.m4s\n#EXT-X-ENDLIST\n")
 
 
-def test_what_is_dropped_at_the_front_is_counted_and_its_files_named() -> None:
+def test_dropped_segments_are_counted_and_their_files_returned() -> None:
     made = playlist(segment(0, at_s=0), segment(1, at_s=3600, seam=True, init=1), segment(2, at_s=3602, init=1))
     assert made.size_bytes == 300
     assert made.drop_oldest() == ("run1_0.m4s", "run1_init0.mp4")
     text = made.render()
-    assert "MEDIA-SEQUENCE:1\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-MAP" in text  # the seam went with it
+    # The discontinuity counts as dropped as soon as its segment is the first one.
+    assert "MEDIA-SEQUENCE:1\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-MAP" in text
     assert made.drop_oldest() == ("run1_1.m4s",)
     assert made.size_bytes == 100
     assert made.length_s == 6.0
 
 
-def test_it_knows_how_far_into_the_run_a_segment_reaches() -> None:
+def test_the_playlist_knows_the_end_of_each_segment() -> None:
     made = playlist(segment(0, at_s=0), segment(1, at_s=3600, seam=True))
     assert (made.end_s_of("run1_0.m4s"), made.end_s_of("run1_1.m4s"), made.end_s_of("../x")) == (2.0, 4.0, None)
 
 
-def test_a_long_gop_makes_the_target_longer() -> None:
+def test_a_long_gop_raises_the_target_duration() -> None:
     made = playlist(ReplaySegment("run1_0.m4s", "run1_init0.mp4", NIGHT, 9.6, 1))
     assert "#EXT-X-TARGETDURATION:10\n" in made.render()
 
 
-def test_a_replay_has_an_id_of_its_own_and_no_live_session_can_have_it() -> None:
+def test_replay_ids_are_unique_and_differ_from_live_ids() -> None:
     one, other = new_replay_id(7), new_replay_id(7)
     assert one != other
     assert one.startswith("replay7_")

@@ -1,4 +1,4 @@
-"""Small words for tests of the gateway."""
+"""Helpers of the gateway's tests: sources, waiting, and readers of a feed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def until_state(feed: Feed, *states: FeedState, timeout_s: float = LIMIT_S) -> F
 
 
 def read(feed: Feed, *options: str, seconds: float = 1.0, ffmpeg: str | Path | None = None) -> bytes:
-    """What ffmpeg makes of the feed, on its standard output."""
+    """Read the feed with ffmpeg and return its standard output."""
     source_options = ("-rtsp_transport", "tcp", "-i", feed.url, "-t", str(seconds))
     command = [str(ffmpeg or find_ffmpeg()), "-nostdin", "-v", "error", *source_options, *options, "-"]
     return subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=True).stdout
@@ -67,7 +67,7 @@ class Reader:
         return head[1], self._exactly(head[2] << 8 | head[3])
 
     def _exactly(self, wanted: int) -> bytes:
-        """In a loop: with a timeout the system's "wait for all" gives what happens to be there."""
+        """Read exactly `wanted` bytes. MSG_WAITALL does not help: with a time-out it may return fewer."""
         data = b""
         while len(data) < wanted:
             piece = self.socket.recv(wanted - len(data))
@@ -77,7 +77,7 @@ class Reader:
         return data
 
     def read_to_the_end(self) -> None:
-        """Returns when the other side has ended the connection."""
+        """Read until the other side closes the connection."""
         with contextlib.suppress(EOFError, ConnectionResetError):
             while True:
                 self.packet()

@@ -1,7 +1,7 @@
-"""A scripted RTSP camera for tests: raw asyncio, knows nothing of the code under test.
+"""A scripted RTSP camera for tests, in plain asyncio, independent of the code under test.
 
-It plays an H.264 elementary stream (and, if asked, G.711 silence) in a loop over interleaved TCP and
-counts what it is asked. A test bends it by options, or answers a method itself through `answers`.
+It plays an H.264 elementary stream (and, optionally, G.711 silence) in a loop over interleaved TCP and counts
+requests. A test changes it through its options, or answers a method itself through `answers`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Answer = Callable[["Asked"], bytes | None]
 
 @dataclass
 class Asked:
-    """One request, as the camera saw it."""
+    """A request that the camera received."""
 
     method: str
     uri: str
@@ -44,7 +44,7 @@ def nal_units(annex_b: bytes) -> list[bytes]:
 
 
 def payloads(unit: bytes, most: int = 1200) -> Iterator[bytes]:
-    """RFC 6184: the unit itself, or its fragments."""
+    """Yield the RTP payloads of a NAL unit (RFC 6184): the unit itself, or its fragments."""
     if len(unit) <= most:
         yield unit
         return
@@ -56,7 +56,7 @@ def payloads(unit: bytes, most: int = 1200) -> Iterator[bytes]:
 
 
 def pictures(annex_b: bytes) -> list[list[bytes]]:
-    """Access units of a stream with one slice a picture: parameter sets go with what follows."""
+    """Split a stream with one slice per frame into access units; parameter sets belong to the frame that follows."""
     found: list[list[bytes]] = [[]]
     for unit in nal_units(annex_b):
         found[-1].append(unit)
@@ -67,7 +67,7 @@ def pictures(annex_b: bytes) -> list[list[bytes]]:
 
 @dataclass
 class PeerCamera:
-    """start() and stop() from the test's thread; everything else happens in the camera's own."""
+    """The camera. The test's thread calls start() and stop(); everything else runs in the camera's own thread."""
 
     stream: bytes
     login: str = ""  # "", "basic", "md5", "md5-qop", "sha256"
@@ -78,11 +78,11 @@ class PeerCamera:
     names_sets: bool = True
     sends_sets: bool = True
     sends_reports: bool = True
-    reports_from_s: float = 1000.0  # the NTP time of the first picture
+    reports_from_s: float = 1000.0  # the NTP time of the first frame
     session: str = "4711;timeout=60"
     most_sessions: int = 1000
-    stop_after: int | None = None  # pictures; RTCP goes on
-    burst: int = 0  # pictures sent at once at the start
+    stop_after: int | None = None  # frames, after which only RTCP is sent
+    burst: int = 0  # frames sent without a pause at the start
     nonce: str = "n1"
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
@@ -91,7 +91,7 @@ class PeerCamera:
     open_connections: int = 0
     playing: int = 0
     received: bytes = b""
-    timestamp_jump: tuple[int, int] = (0, 0)  # after so many pictures, by so many ticks
+    timestamp_jump: tuple[int, int] = (0, 0)  # (after so many frames, by so many ticks)
     sent_pictures: int = 0
     port: int = 0
 
@@ -104,7 +104,7 @@ class PeerCamera:
         return self
 
     def stop(self) -> None:
-        """Drops every connection. May be called twice."""
+        """Drop all connections. May be called twice."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._done.set)
             self._thread.join(LIMIT_S)
@@ -159,7 +159,7 @@ class PeerCamera:
 
     async def _next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Asked | None:
         text = "RTSP/"
-        while text.startswith("RTSP/"):  # answers to what a test asked in the camera's name
+        while text.startswith("RTSP/"):  # skips responses to requests that a test sent as the camera
             first = await reader.readexactly(1)
             if first == b"$":
                 head = await reader.readexactly(3)

@@ -17,7 +17,7 @@ from tests.media.rtsp.camera_peer import PeerCamera
 
 @pytest.fixture(scope="session")
 def h264_stream() -> bytes:
-    """Two seconds of 320x240 at 25 pictures a second, a key frame each second."""
+    """Two seconds of 320x240 at 25 frames per second, with a key frame each second."""
     return encode_h264()
 
 
@@ -42,7 +42,7 @@ def gate() -> LoginGate:
 
 @pytest.fixture
 def gateway(gate: LoginGate) -> Iterator[RtspGateway]:
-    """Patient for two seconds, holds on to unused sessions for half a second."""
+    """A running gateway with a time-out of 2 s, which keeps unused sessions for 0.5 s."""
     running = RtspGateway(
         login_gate=gate,
         clock=SystemClock(),

@@ -31,7 +31,7 @@ def is_piece_of_loop(units: list[bytes], loop: list[bytes]) -> bool:
 
 
 @pytest.mark.parametrize("ffmpeg", ["bundled", "/usr/bin/ffmpeg"])
-def test_ffmpeg_gets_every_bit_of_the_cameras_pictures(camera: Cameras, gateway: RtspGateway, ffmpeg: str) -> None:
+def test_ffmpeg_gets_the_cameras_frames_bit_by_bit(camera: Cameras, gateway: RtspGateway, ffmpeg: str) -> None:
     peer = camera()
     feed = gateway.open_feed(source(peer.uri()))
     binary = find_ffmpeg() if ffmpeg == "bundled" else ffmpeg
@@ -44,7 +44,7 @@ def test_ffmpeg_gets_every_bit_of_the_cameras_pictures(camera: Cameras, gateway:
     assert is_piece_of_loop(slices, loop)
 
 
-def test_sound_and_picture_reach_ffmpeg_together(camera: Cameras, gateway: RtspGateway) -> None:
+def test_audio_and_video_reach_ffmpeg_together(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(has_audio=True).uri()))
     description = feed.wait_described(LIMIT_S)
     assert description.video
@@ -58,7 +58,7 @@ def test_sound_and_picture_reach_ffmpeg_together(camera: Cameras, gateway: RtspG
     assert sound_s[-1] > 1.2
 
 
-def test_a_later_reader_starts_at_once_with_the_key_frame_in_memory(camera: Cameras, gateway: RtspGateway) -> None:
+def test_a_later_reader_starts_with_the_key_frame_in_memory(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(stream=encode_h264(gop=250, seconds=10))
     first = gateway.open_feed(source(peer.uri()))
     until_state(first, FeedState.FLOWING)
@@ -93,7 +93,7 @@ def test_two_feeds_share_one_device_session_that_ends_after_the_last(camera: Cam
     until(lambda: gateway.device_sessions() == 0)
 
 
-def test_a_session_without_feeds_is_taken_up_again(camera: Cameras, gateway: RtspGateway) -> None:
+def test_a_session_without_feeds_is_reused(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     gateway.open_feed(source(peer.uri())).close()
     feed = gateway.open_feed(source(peer.uri()))
@@ -102,7 +102,7 @@ def test_a_session_without_feeds_is_taken_up_again(camera: Cameras, gateway: Rts
     assert (feed.status().state, peer.connections) == (FeedState.FLOWING, 1)
 
 
-def test_parameter_sets_may_come_in_the_stream_alone(camera: Cameras, gateway: RtspGateway) -> None:
+def test_parameter_sets_may_come_only_in_the_stream(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(names_sets=False).uri()))
     video = feed.wait_described(LIMIT_S).video
     assert video
@@ -110,9 +110,7 @@ def test_parameter_sets_may_come_in_the_stream_alone(camera: Cameras, gateway: R
     assert len(read(feed, "-f", "rawvideo", "-pix_fmt", "gray")) >= 24 * 320 * 240
 
 
-def test_parameter_sets_that_only_the_description_names_are_put_into_the_stream(
-    camera: Cameras, gateway: RtspGateway
-) -> None:
+def test_parameter_sets_of_the_sdp_are_inserted_into_the_stream(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(sends_sets=False).uri()))
     units = nal_units(read(feed, "-c", "copy", "-f", "h264", seconds=1.5))
     kinds = [unit[0] & 0x1F for unit in units if unit[0] & 0x1F != 6]
@@ -121,7 +119,7 @@ def test_parameter_sets_that_only_the_description_names_are_put_into_the_stream(
     assert all(kinds[index - 2 : index] == [7, 8] for index in keys)
 
 
-def test_the_wall_time_of_a_picture_is_when_it_came(camera: Cameras, gateway: RtspGateway) -> None:
+def test_the_wall_time_of_a_frame_is_its_arrival(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     feed = gateway.open_feed(source(peer.uri()))
     assert feed.first_frame_utc() is None
@@ -137,9 +135,7 @@ def test_the_wall_time_of_a_picture_is_when_it_came(camera: Cameras, gateway: Rt
         assert (later_utc - started_utc).total_seconds() == pytest.approx(10, abs=0.1)
 
 
-def test_pictures_held_back_by_the_camera_count_from_when_they_were_taken(
-    camera: Cameras, gateway: RtspGateway
-) -> None:
+def test_frames_buffered_by_the_camera_have_their_capture_time(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(stream=encode_h264(gop=250, seconds=10), burst=50)
     opened_utc = datetime.now(UTC)
     feed = gateway.open_feed(source(peer.uri()))
@@ -160,7 +156,7 @@ def test_a_jump_of_the_cameras_clock_does_not_reach_ffmpeg(camera: Cameras, gate
     assert all(0 < step < 0.3 for step in steps)
 
 
-def test_a_picture_of_another_size_ends_the_readers_and_is_described_anew(
+def test_a_new_frame_size_ends_readers_and_updates_the_description(
     camera: Cameras, gateway: RtspGateway, h264_stream: bytes
 ) -> None:
     feed = gateway.open_feed(source(camera(stream=h264_stream + encode_h264("640x360", seconds=1)).uri()))
@@ -174,7 +170,7 @@ def test_a_picture_of_another_size_ends_the_readers_and_is_described_anew(
         assert reader.packet()
 
 
-def test_a_reader_that_does_not_read_slows_nobody_and_goes_on_at_a_key_frame(
+def test_a_stuck_reader_delays_no_other_and_resumes_at_a_key_frame(
     camera: Cameras, gateway: RtspGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("media.rtsp.live.loopback._UNSENT_HIGH_BYTES", 200_000)
@@ -200,7 +196,7 @@ def test_a_reader_that_does_not_read_slows_nobody_and_goes_on_at_a_key_frame(
     assert feeds[1].status().lost == 0
 
 
-def test_a_second_reader_of_a_feed_takes_the_place_of_the_first(camera: Cameras, gateway: RtspGateway) -> None:
+def test_a_second_reader_of_a_feed_replaces_the_first(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera().uri()))
     with Reader(feed.url).play() as first:
         first.packet()
@@ -234,7 +230,7 @@ def test_a_reader_that_breaks_the_protocol_is_dropped(camera: Cameras, gateway: 
             reader.packet()
 
 
-def test_the_statistics_are_those_of_the_camera(camera: Cameras, gateway: RtspGateway) -> None:
+def test_the_statistics_match_the_camera(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera().uri()))
     until(lambda: feed.status().packets > 200)
     status = feed.status()
@@ -245,7 +241,7 @@ def test_the_statistics_are_those_of_the_camera(camera: Cameras, gateway: RtspGa
     assert status.lost == 0
 
 
-def test_nothing_is_left_behind(camera: Cameras, gateway: RtspGateway) -> None:
+def test_opening_and_closing_feeds_leaks_nothing(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5")
     me = psutil.Process()
 
@@ -264,7 +260,7 @@ def test_nothing_is_left_behind(camera: Cameras, gateway: RtspGateway) -> None:
     until(lambda: (me.num_fds(), threading.active_count()) <= before)
 
 
-def test_stopping_ends_everything_and_a_stopped_gateway_opens_nothing(camera: Cameras, gateway: RtspGateway) -> None:
+def test_a_stopped_gateway_has_ended_all_and_opens_nothing(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     feeds: list[Feed] = [gateway.open_feed(source(peer.uri(), token=str(number))) for number in range(4)]
     for feed in feeds:
@@ -281,7 +277,7 @@ def test_stopping_ends_everything_and_a_stopped_gateway_opens_nothing(camera: Ca
     feeds[0].close()
 
 
-def test_ffprobe_sees_an_orderly_stream(camera: Cameras, gateway: RtspGateway) -> None:
+def test_ffprobe_reads_audio_and_video_without_errors(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(has_audio=True).uri()))
     command = ["/usr/bin/ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_streams", "-of", "json", feed.url]
     probed = json.loads(subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=True).stdout)["streams"]

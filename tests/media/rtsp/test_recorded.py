@@ -1,6 +1,7 @@
-"""What senders that are not ours put on the wire, from the bytes of the connection to pictures that ffmpeg decodes.
+"""Recordings of foreign senders, from the bytes of the connection to frames that ffmpeg decodes.
 
-The truth is what ffmpeg takes out of the container that the sender read: every unit must be one of those, bit by bit.
+The reference is the stream that ffmpeg extracts from the file that the sender read: every unit must equal one of its
+units bit by bit.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tests.media.recording import (
     picture_numbers,
     recording,
     sound,
-    untouched_pictures,
+    undamaged_frames,
     watched,
 )
 
@@ -49,14 +50,14 @@ SINGLE, AGGREGATE, FRAGMENT = "single", "aggregate", "fragment"
 every_session = pytest.mark.parametrize("name", FILMS)
 
 
-def of_video(take: Recording) -> list[RtpPacket]:
+def video_packets(take: Recording) -> list[RtpPacket]:
     return [packet for batch in take.batches for packet in batch if packet.track == VIDEO]
 
 
 def kinds(take: Recording) -> set[str]:
-    """How the pictures lie in the packets (RFC 6184 section 5.2, RFC 7798 section 4.4)."""
+    """Return the packet types of the video (RFC 6184 section 5.2, RFC 7798 section 4.4)."""
     aggregate, fragment = (24, 28) if take.video.codec.name == "h264" else (48, 49)
-    numbers = {unit_kind(take, packet.payload) for packet in of_video(take)}
+    numbers = {unit_kind(take, packet.payload) for packet in video_packets(take)}
     named = {aggregate: AGGREGATE, fragment: FRAGMENT}
     return {named.get(number, SINGLE) for number in numbers}
 
@@ -66,13 +67,15 @@ def unit_kind(take: Recording, payload: bytes) -> int:
 
 
 def changed(take: Recording, change: Callable[[list[RtpPacket]], list[RtpPacket]]) -> Recording:
-    """With other video packets and no sound; each a batch of its own, so that nothing depends on what came together."""
-    batches = tuple((packet,) for packet in change(of_video(take)))
+    """Return the recording with changed video packets and without audio; each packet is a batch, so that batches have
+    no influence.
+    """
+    batches = tuple((packet,) for packet in change(video_packets(take)))
     return replace(take, audio=None, batches=batches, reports=())
 
 
 def without_sets_in_band(take: Recording) -> Recording:
-    """Numbered anew, so that nothing is missing but the sets."""
+    """Remove the parameter sets from the packets, and renumber these so that no loss shows."""
     is_set = {7, 8} if take.video.codec.name == "h264" else {32, 33, 34}
 
     def change(packets: list[RtpPacket]) -> list[RtpPacket]:
@@ -80,7 +83,7 @@ def without_sets_in_band(take: Recording) -> Recording:
         for packet in packets:
             payload = packet.payload
             if unit_kind(take, payload) in {24, 48}:
-                payload = _taken_out(take, payload, is_set)
+                payload = _without_units(take, payload, is_set)
             if payload and unit_kind(take, payload) not in is_set:
                 kept.append(replace(packet, payload=payload, sequence=len(kept)))
         return kept
@@ -88,8 +91,8 @@ def without_sets_in_band(take: Recording) -> Recording:
     return changed(take, change)
 
 
-def _taken_out(take: Recording, payload: bytes, out: set[int]) -> bytes:
-    """An aggregate without the units of these types; empty where nothing is left."""
+def _without_units(take: Recording, payload: bytes, out: set[int]) -> bytes:
+    """Return an aggregate without the units of these types; empty if no unit is left."""
     position = head = 1 if take.video.codec.name == "h264" else 2
     kept = b""
     while position < len(payload):
@@ -100,13 +103,13 @@ def _taken_out(take: Recording, payload: bytes, out: set[int]) -> bytes:
     return payload[:head] + kept if kept else b""
 
 
-def naming(take: Recording, sets: ParameterSets) -> Recording:
-    """The SDP names these."""
+def with_sdp_sets(take: Recording, sets: ParameterSets) -> Recording:
+    """Return the recording with these parameter sets in its SDP."""
     return replace(take, video=replace(take.video, sets=sets))
 
 
 def beginning(nal: bytes, packets: Sequence[RtpPacket]) -> int:
-    """The packet in which this unit begins; fragments leave its header away."""
+    """Return the index of the packet in which this unit begins; fragments omit the unit's header."""
     [at] = [at for at, packet in enumerate(packets) if nal[2:40] in packet.payload]
     return at
 
@@ -117,23 +120,23 @@ def assert_decodes_as(player: Player, wanted: Sequence[str], tmp_path: Path) -> 
     assert decoded_sums(made) == list(wanted)
 
 
-def places(viewers: Sequence[Viewer], truth: Film) -> list[int]:
-    """Which picture of the film each unit is. Fails for one that is none of them, bit by bit.
+def frame_numbers(viewers: Sequence[Viewer], reference: Film) -> list[int]:
+    """Return the index of the film's frame for each unit. Fail if a unit equals none of them bit by bit.
 
-    Whoever comes late may have missed a message (SEI) that leads to the first picture, and cannot know of it.
+    A late viewer may have missed the SEI message before the first frame, so that frame may lack it.
     """
-    assert len(set(truth.pictures)) == len(truth.pictures)
+    assert len(set(reference.pictures)) == len(reference.pictures)
     found: list[int] = []
     for viewer in viewers:
         for unit in viewer.units:
-            known = truth.slices if not found and unit.parts in truth.slices else truth.pictures
+            known = reference.slices if not found and unit.parts in reference.slices else reference.pictures
             assert unit.parts in known, "a unit that is no picture of the film"
             found.append(known.index(unit.parts))
-            assert unit.is_key == (found[-1] in truth.keys)
+            assert unit.is_key == (found[-1] in reference.keys)
     return found
 
 
-def test_the_recordings_hold_every_way_of_packing() -> None:
+def test_the_recordings_include_every_packet_type() -> None:
     found = {name: kinds(recording(name)) for name in FILMS}
     assert found == {
         "gstreamer-single-units": {SINGLE, FRAGMENT},
@@ -146,18 +149,18 @@ def test_the_recordings_hold_every_way_of_packing() -> None:
 
 
 @every_session
-def test_every_picture_comes_out_bit_by_bit_and_decodes_as_it_did_before_it_was_sent(name: str, tmp_path: Path) -> None:
-    truth, player = film(FILMS[name]), Player()
+def test_every_recorded_frame_comes_out_bit_by_bit(name: str, tmp_path: Path) -> None:
+    reference, player = film(FILMS[name]), Player()
     viewers = watched(recording(name), player)
-    assert places(viewers, truth) == list(range(len(truth.pictures)))
-    assert set(viewers[0].pictures.parameter_sets) == truth.sets
-    assert_decodes_as(player, decoded_sums(truth.file), tmp_path)
+    assert frame_numbers(viewers, reference) == list(range(len(reference.pictures)))
+    assert set(viewers[0].pictures.parameter_sets) == reference.sets
+    assert_decodes_as(player, decoded_sums(reference.file), tmp_path)
     for (at, duration), (following, _) in pairwise(times(player.fragments)):
         assert at + duration == following
 
 
 @pytest.mark.parametrize("name", SOUNDS)
-def test_the_sound_is_what_ffmpeg_took_out_from_the_first_picture_on(name: str, tmp_path: Path) -> None:
+def test_the_audio_equals_the_extracted_one(name: str, tmp_path: Path) -> None:
     player = Player()
     [viewer] = watched(recording(name), player)
     heard, sent = [unit.parts[0] for unit in viewer.heard], sound(SOUNDS[name])
@@ -172,73 +175,76 @@ def test_the_sound_is_what_ffmpeg_took_out_from_the_first_picture_on(name: str, 
 
 
 @every_session
-def test_who_begins_late_begins_with_the_next_whole_key_frame(name: str) -> None:
-    """At whatever packet the first one is that is seen."""
-    truth, whole = film(FILMS[name]), of_video(recording(name))
-    begins = {key: beginning(truth.slices[key][0], whole) for key in truth.keys}
+def test_a_late_viewer_begins_with_the_next_complete_key_frame(name: str) -> None:
+    """Tried for each packet as the first one that the viewer receives."""
+    reference, whole = film(FILMS[name]), video_packets(recording(name))
+    begins = {key: beginning(reference.slices[key][0], whole) for key in reference.keys}
     for first in range(1, len(whole)):
         player, late = Player(), changed(recording(name), list)
-        found = places(watched(replace(late, batches=late.batches[first:]), player), truth)
-        keys = [key for key in truth.keys if begins[key] >= first]
-        assert found == list(range(min(keys), len(truth.pictures)) if keys else [])
+        found = frame_numbers(watched(replace(late, batches=late.batches[first:]), player), reference)
+        keys = [key for key in reference.keys if begins[key] >= first]
+        assert found == list(range(min(keys), len(reference.pictures)) if keys else [])
         assert len(player.fragments) == len(found)
 
 
 @every_session
-def test_who_joins_while_a_picture_is_on_its_way_begins_with_a_whole_key_frame(name: str) -> None:
-    truth, take = film(FILMS[name]), changed(recording(name), list)
-    whole = of_video(take)
-    begins = {key: beginning(truth.slices[key][0], whole) for key in truth.keys}
+def test_a_viewer_that_joins_in_mid_frame_begins_with_a_key_frame(name: str) -> None:
+    reference, take = film(FILMS[name]), changed(recording(name), list)
+    whole = video_packets(take)
+    begins = {key: beginning(reference.slices[key][0], whole) for key in reference.keys}
     for at in range(1, len(whole)):
-        found = places(watched(take, Player(), joining_at=at), truth)
+        found = frame_numbers(watched(take, Player(), joining_at=at), reference)
         assert found == list(
-            range(max([key for key in truth.keys if begins[key] < at], default=0), len(truth.pictures))
+            range(max([key for key in reference.keys if begins[key] < at], default=0), len(reference.pictures))
         )
 
 
 @every_session
 @pytest.mark.parametrize("seed", range(8))
-def test_of_what_is_lost_no_piece_comes_out_and_all_the_rest_does(name: str, seed: int) -> None:
-    whole = of_video(recording(name))
+def test_only_frames_with_lost_packets_are_missing(name: str, seed: int) -> None:
+    whole = video_packets(recording(name))
     lost = random.Random(seed).sample(range(len(whole)), 3)
     assert_exact_or_absent(name, [at for at in range(len(whole)) if at not in lost])
 
 
 @every_session
 @pytest.mark.parametrize("seed", range(4))
-def test_what_comes_twice_is_taken_once(name: str, seed: int) -> None:
-    truth, whole = film(FILMS[name]), of_video(recording(name))
+def test_duplicate_packets_are_used_once(name: str, seed: int) -> None:
+    reference, whole = film(FILMS[name]), video_packets(recording(name))
     twice = random.Random(seed).sample(range(len(whole)), 5)
     found = assert_exact_or_absent(name, sorted([*range(len(whole)), *twice]))
-    assert found == list(range(len(truth.pictures)))
+    assert found == list(range(len(reference.pictures)))
 
 
 @every_session
 @pytest.mark.parametrize("seed", range(8))
-def test_packets_in_another_order_make_no_other_pictures(name: str, seed: int) -> None:
-    whole, dice = of_video(recording(name)), random.Random(seed)
-    late = dice.sample(range(len(whole)), 3)
-    assert_exact_or_absent(name, sorted(range(len(whole)), key=lambda at: at + (at in late) * dice.uniform(1.0, 4.0)))
+def test_reordered_packets_make_no_wrong_frames(name: str, seed: int) -> None:
+    whole, rng = video_packets(recording(name)), random.Random(seed)
+    late = rng.sample(range(len(whole)), 3)
+    assert_exact_or_absent(name, sorted(range(len(whole)), key=lambda at: at + (at in late) * rng.uniform(1.0, 4.0)))
 
 
 def assert_exact_or_absent(name: str, order: list[int]) -> list[int]:
-    """Which pictures come out when the packets come in this order, some of them twice or not at all."""
-    truth, take = film(FILMS[name]), changed(recording(name), list)
-    found = places(
-        watched(replace(take, batches=tuple((replace(take.batches[at][0]),) for at in order)), Player()), truth
+    """Play the packets in this order, some of them twice or not at all; return the indexes of the frames that come out.
+
+    Assert that these are in order, and that no undamaged frame after the first undamaged key frame is missing.
+    """
+    reference, take = film(FILMS[name]), changed(recording(name), list)
+    found = frame_numbers(
+        watched(replace(take, batches=tuple((replace(take.batches[at][0]),) for at in order)), Player()), reference
     )
     assert found == sorted(set(found))
-    untouched = untouched_pictures(of_video(take), order)
-    begins = min(truth.keys & untouched, default=len(truth.pictures))
-    assert set(found) >= {number for number in untouched if number >= begins}
+    undamaged = undamaged_frames(video_packets(take), order)
+    begins = min(reference.keys & undamaged, default=len(reference.pictures))
+    assert set(found) >= {number for number in undamaged if number >= begins}
     return found
 
 
 @every_session
 @pytest.mark.parametrize("jump_s", [-3600, 3, 3600, 23860])
-def test_a_jump_of_the_timestamps_is_bridged(name: str, jump_s: int, tmp_path: Path) -> None:
-    truth, player = film(FILMS[name]), Player()
-    # Pictures that are shown before some that were sent earlier change places with these, where the jump is between.
+def test_a_timestamp_jump_is_bridged(name: str, jump_s: int, tmp_path: Path) -> None:
+    reference, player = film(FILMS[name]), Player()
+    # A jump between reordered B-frames would change their display order, so it lies at another frame there.
     first = 10 if name == "gstreamer-sets-in-sdp-only" else 12
 
     def change(packets: list[RtpPacket]) -> list[RtpPacket]:
@@ -248,47 +254,49 @@ def test_a_jump_of_the_timestamps_is_bridged(name: str, jump_s: int, tmp_path: P
             for packet, jump in zip(packets, jumps, strict=True)
         ]
 
-    assert places(watched(changed(recording(name), change), player), truth) == list(range(len(truth.pictures)))
-    assert_decodes_as(player, decoded_sums(truth.file), tmp_path)
+    assert frame_numbers(watched(changed(recording(name), change), player), reference) == list(
+        range(len(reference.pictures))
+    )
+    assert_decodes_as(player, decoded_sums(reference.file), tmp_path)
     for (at, duration), (following, _) in pairwise(times(player.fragments)):
         assert at + duration == following
-    assert player.fragments[-1].start_s < len(truth.pictures) / 10 + 1.0
+    assert player.fragments[-1].start_s < len(reference.pictures) / 10 + 1.0
 
 
 @pytest.mark.parametrize("name", IN_BAND)
-def test_parameter_sets_that_only_come_in_band_are_enough(name: str, tmp_path: Path) -> None:
-    truth, player = film(FILMS[name]), Player()
-    viewers = watched(naming(recording(name), {}), player)
-    assert places(viewers, truth) == list(range(len(truth.pictures)))
-    assert set(viewers[0].pictures.parameter_sets) == truth.sets
-    assert_decodes_as(player, decoded_sums(truth.file), tmp_path)
+def test_parameter_sets_only_in_band_are_enough(name: str, tmp_path: Path) -> None:
+    reference, player = film(FILMS[name]), Player()
+    viewers = watched(with_sdp_sets(recording(name), {}), player)
+    assert frame_numbers(viewers, reference) == list(range(len(reference.pictures)))
+    assert set(viewers[0].pictures.parameter_sets) == reference.sets
+    assert_decodes_as(player, decoded_sums(reference.file), tmp_path)
 
 
 @every_session
-def test_parameter_sets_that_only_the_sdp_names_are_enough(name: str, tmp_path: Path) -> None:
-    truth, player = film(FILMS[name]), Player()
+def test_parameter_sets_only_in_the_sdp_are_enough(name: str, tmp_path: Path) -> None:
+    reference, player = film(FILMS[name]), Player()
     take = without_sets_in_band(recording(name))
-    assert not set(truth.sets) & {packet.payload for packet in of_video(take)}
+    assert not set(reference.sets) & {packet.payload for packet in video_packets(take)}
     viewers = watched(take, player)
-    assert places(viewers, truth) == list(range(len(truth.pictures)))
-    assert_decodes_as(player, decoded_sums(truth.file), tmp_path)
+    assert frame_numbers(viewers, reference) == list(range(len(reference.pictures)))
+    assert_decodes_as(player, decoded_sums(reference.file), tmp_path)
 
 
 @every_session
-def test_pictures_that_nothing_describes_are_not_shown(name: str) -> None:
+def test_frames_without_parameter_sets_are_not_shown(name: str) -> None:
     player = Player()
-    watched(naming(without_sets_in_band(recording(name)), {}), player)
+    watched(with_sdp_sets(without_sets_in_band(recording(name)), {}), player)
     assert (player.inits, player.fragments) == ([], [])
 
 
-def test_another_size_in_mid_stream_ends_the_viewer_and_the_next_one_gets_the_rest(tmp_path: Path) -> None:
-    truth, player = film("other-size.h264"), Player()
+def test_a_new_frame_size_ends_the_viewer_and_starts_the_next(tmp_path: Path) -> None:
+    reference, player = film("other-size.h264"), Player()
     first, second = watched(recording("ffmpeg-other-size"), player)
-    assert places([first], truth) == list(range(10))
-    assert places([second], truth) == list(range(10, 30))
+    assert frame_numbers([first], reference) == list(range(10))
+    assert frame_numbers([second], reference) == list(range(10, 30))
     assert player.is_over
     assert [(init.video.width, init.video.height) for init in player.inits] == [(160, 96), (224, 128)]
-    pictures = truth.file.read_bytes().split(DELIMITER)[1:]
+    pictures = reference.file.read_bytes().split(DELIMITER)[1:]
     for init, span in zip(player.inits, (slice(0, 10), slice(10, 30)), strict=True):
         sent = tmp_path / "sent.h264"
         sent.write_bytes(b"".join(DELIMITER + picture for picture in pictures[span]))

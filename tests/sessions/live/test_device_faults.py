@@ -1,4 +1,4 @@
-"""What a session does when the device lets it down."""
+"""How a session handles faults of the device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_runnin
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 
 
-def test_a_long_gop_is_no_stall(make_manager: MakeManager, device: Device) -> None:
+def test_a_long_gop_does_not_count_as_stalled(make_manager: MakeManager, device: Device) -> None:
     device.path, device.key_frame_interval_s = "/slow", 2.0
     manager = make_manager(stall_after_s=0.5)
     manager.start_session(1, TOKEN)
@@ -27,10 +27,8 @@ def test_a_long_gop_is_no_stall(make_manager: MakeManager, device: Device) -> No
     assert manager.session_status(ID).restarts == 0
 
 
-def test_a_key_frame_is_asked_for_once_when_the_device_plays_and_not_before(
-    make_manager: MakeManager, device: Device
-) -> None:
-    device.state = FeedState.CONNECTING  # described already, and not playing yet: nobody would get the key frame
+def test_a_key_frame_is_requested_once_as_soon_as_the_device_plays(make_manager: MakeManager, device: Device) -> None:
+    device.state = FeedState.CONNECTING  # described, but not playing yet: a key frame would be lost
     manager = make_manager()
     manager.start_session(1, TOKEN)
     time.sleep(0.5)
@@ -41,18 +39,18 @@ def test_a_key_frame_is_asked_for_once_when_the_device_plays_and_not_before(
     assert device.key_frames_asked == 1
 
 
-def test_a_device_that_goes_and_comes_back_is_found_again(running: MakeManager, device: Device) -> None:
+def test_a_session_recovers_when_the_device_comes_back(running: MakeManager, device: Device) -> None:
     manager = running()
     device.refuse(CameraUnreachable("The device does not answer."))
     until(lambda: seen(manager) == (StreamState.RECONNECTING, "camera_unreachable"))
-    assert manager.playlist(ID, "stream.m3u8")  # players keep what they have
+    assert manager.playlist(ID, "stream.m3u8")  # players keep the existing segments
     until(lambda: len(device.opened) >= 3)
     device.refuse(None)
     until(lambda: is_running(manager))
     assert all(feed.is_closed for feed in device.opened[:-1])
 
 
-def test_how_a_session_fares_is_told_to_who_keeps_the_channels(make_manager: MakeManager, device: Device) -> None:
+def test_the_problem_of_a_session_is_noted_for_its_channel(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraNoSignal("The device has no such stream."))
     manager = make_manager()
     manager.start_session(1, TOKEN)
@@ -62,7 +60,7 @@ def test_how_a_session_fares_is_told_to_who_keeps_the_channels(make_manager: Mak
     until(lambda: device.noted[-1] == (1, TOKEN, None))
 
 
-def test_a_busy_device_shows_its_reason_and_is_asked_less_and_less(make_manager: MakeManager, device: Device) -> None:
+def test_a_busy_device_shows_its_reason_and_is_asked_more_rarely(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraBusy("The device refuses one more session."))
     manager = make_manager()
     manager.start_session(1, TOKEN)
@@ -104,7 +102,7 @@ def test_a_password_changed_while_streaming_ends_in_one_try(running: MakeManager
     assert device.resolved == 1
 
 
-def test_a_silent_device_shows_as_stalled_at_once(running: MakeManager, device: Device) -> None:
+def test_a_silent_device_shows_as_stalled_within_two_seconds(running: MakeManager, device: Device) -> None:
     manager = running()
     device.state, device.problem = FeedState.SILENT, Problem("camera_no_signal", "The device sends nothing.")
     until(lambda: seen(manager) == (StreamState.STALLED, "camera_no_signal"))
@@ -113,7 +111,7 @@ def test_a_silent_device_shows_as_stalled_at_once(running: MakeManager, device: 
     assert manager.session_status(ID).restarts == 0
 
 
-def test_another_resolution_starts_another_run(running: MakeManager, device: Device) -> None:
+def test_a_new_resolution_starts_a_new_run(running: MakeManager, device: Device) -> None:
     manager = running()
     device.path, device.video = "/other", VideoFormat("h264", 160, 96, 10.0)
     until(lambda: "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8"))
@@ -134,12 +132,12 @@ def test_stop_does_not_wait_for_a_device_that_does_not_answer(
     assert manager.stop_session(ID) is StreamState.STOPPED
     assert time.monotonic() - began_s < 0.2
     device.resolve_takes_s = 0.0
-    assert manager.start_session(1, TOKEN)[2]  # a successor need not wait either
+    assert manager.start_session(1, TOKEN)[2]  # a new session does not wait either
     until(lambda: is_running(manager))
-    assert len(device.opened) == 1  # what the first one was told came too late to be used
+    assert len(device.opened) == 1  # the late answer to the first session is discarded
 
 
-def test_a_deleted_camera_takes_its_sessions_along(make_manager: MakeManager, spawner: Spawner) -> None:
+def test_a_deleted_camera_ends_its_sessions(make_manager: MakeManager, spawner: Spawner) -> None:
     manager = make_manager()
     for camera_id in (1, 1, 2):
         manager.start_session(camera_id, TOKEN)

@@ -1,4 +1,4 @@
-"""What a session does when ffmpeg, the disk or the folder lets it down."""
+"""How a session handles faults of ffmpeg, a full disk and a missing folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
     os.kill(spawner.running()[0].pid, signal.SIGKILL)
     until(lambda: "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8"))
     after = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
-    assert after[: len(before)] == before  # still there for who plays them
+    assert after[: len(before)] == before  # still there for players
     assert after == list(range(after[0], after[0] + len(after)))
     assert manager.session_status(ID).restarts == 1
     assert is_running(manager)
@@ -55,7 +55,7 @@ def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeS
     assert all(feed.is_closed for feed in device.opened)
 
 
-def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, device: Device) -> None:
+def test_a_missing_ffmpeg_is_reported_and_found_after_a_restart(make_manager: MakeManager, device: Device) -> None:
     present = [False]
 
     def ffmpeg() -> Path:
@@ -64,7 +64,7 @@ def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, de
     manager = make_manager(ffmpeg=ffmpeg)
     manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_missing"))
-    assert device.resolved == 0  # no reason to knock at the device
+    assert device.resolved == 0  # no request to the device without ffmpeg
     with pytest.raises(FfmpegMissing):
         FrameGrabber(manager._context).grab(device.resolve(1, TOKEN))
     present[0] = True
@@ -72,7 +72,7 @@ def test_a_missing_ffmpeg_is_named_and_found_again(make_manager: MakeManager, de
     until(lambda: is_running(manager))
 
 
-def test_a_deaf_ffmpeg_that_floods_stderr_ends_at_stop(
+def test_an_ffmpeg_that_ignores_signals_and_floods_stderr_ends_at_stop(
     make_manager: MakeManager, script: MakeScript, spawner: Spawner, settings: Settings
 ) -> None:
     manager = make_manager(ffmpeg=lambda: script("trap '' TERM INT\nyes 'broken' >&2 & touch $folder/up; wait; wait"))
@@ -108,17 +108,17 @@ def test_a_frozen_ffmpeg_is_noticed_by_the_age_of_its_last_segment(
     assert "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8")
 
 
-def test_a_full_disk_pauses_the_session_and_room_resumes_it(
+def test_a_full_disk_pauses_the_session_and_free_space_resumes_it(
     running: MakeManager, settings: Settings, spawner: Spawner, monkeypatch: pytest.MonkeyPatch, device: Device
 ) -> None:
     manager = running(min_free_bytes=1_000_000_000)
-    # What the system says is free is replaced: filling a real disk needs rights that a test has not.
+    # The reported free space is replaced: filling a real disk needs rights that a test does not have.
     usage = shutil.disk_usage(settings.streams_dir)
     with monkeypatch.context() as patch:
         patch.setattr("sessions.folders.shutil.disk_usage", lambda _path: usage._replace(free=999_999_999))
         until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
         assert not spawner.running()
-        assert list((settings.streams_dir / ID).iterdir()) == []  # gives back what it had
+        assert list((settings.streams_dir / ID).iterdir()) == []  # the session's own files are removed
         with pytest.raises(Unavailable) as refused:
             manager.playlist(ID, "stream.m3u8", 10.0)
         assert refused.value.code == "storage_full"
@@ -129,14 +129,16 @@ def test_a_full_disk_pauses_the_session_and_room_resumes_it(
 
 
 @pytest.mark.parametrize("then", ["exit 0", "while :; do sleep 1; done"])
-def test_a_disk_that_only_ffmpeg_finds_full_is_named(make_manager: MakeManager, script: MakeScript, then: str) -> None:
+def test_a_full_disk_that_only_ffmpeg_notices_is_reported(
+    make_manager: MakeManager, script: MakeScript, then: str
+) -> None:
     said = "echo '[hls] Failed to open file: No space left on device' >&2"
     manager = make_manager(ffmpeg=lambda: script(f"{said}\n{then}"), stall_after_s=0.3)
     manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
 
 
-def test_a_folder_taken_away_is_made_again(running: MakeManager, settings: Settings) -> None:
+def test_a_deleted_streams_folder_is_made_again(running: MakeManager, settings: Settings) -> None:
     manager = running(stall_after_s=1.0)
     shutil.rmtree(settings.streams_dir)
     until(lambda: not is_running(manager))

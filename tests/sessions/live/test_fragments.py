@@ -1,4 +1,4 @@
-"""Live sessions watched over fragments: no ffmpeg, one device session, and HLS beside it where somebody wants it."""
+"""Live sessions over fragments: no ffmpeg, one session with the device, and HLS in addition if a viewer asks for it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.gstreamer
 
 @dataclass(eq=False)
 class Tab:
-    """A browser's tab, as far as it is sent things."""
+    """A browser tab that records the init sections, fragments and states it receives."""
 
     inits: list[LiveInit] = field(default_factory=list)
     fragments: list[LiveFragment] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Tab:
         return self
 
 
-def test_a_tab_sees_pictures_and_no_ffmpeg_runs(house: House, spawner: Spawner, settings: Settings) -> None:
+def test_a_tab_gets_fragments_without_ffmpeg(house: House, spawner: Spawner, settings: Settings) -> None:
     tab = Tab().open(house.manager, "plain")
     until(lambda: len(tab.fragments) > 20)
     assert tab.fragments[0].is_key
@@ -70,7 +70,7 @@ def test_a_tab_sees_pictures_and_no_ffmpeg_runs(house: House, spawner: Spawner, 
     assert house.manager.list_sessions() == []
 
 
-def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) -> None:
+def test_a_second_tab_begins_with_the_key_frame_in_memory(house: House) -> None:
     first = Tab().open(house.manager, "slow")  # a key frame every two seconds
     until(lambda: len(first.fragments) > 25)
     second, began_s = Tab(), time.monotonic()
@@ -83,7 +83,9 @@ def test_a_second_tab_begins_with_the_key_frame_in_memory_at_once(house: House) 
     assert house.manager.stop_session("camera1_slow", first.viewer_id) is StreamState.RUNNING
 
 
-def test_hls_joins_the_same_session_and_leaves_it(house: House, spawner: Spawner, settings: Settings) -> None:
+def test_an_hls_viewer_joins_and_leaves_the_session_of_a_tab(
+    house: House, spawner: Spawner, settings: Settings
+) -> None:
     tab = Tab().open(house.manager, "plain")
     until(lambda: tab.fragments)
     view, viewer_id, is_new = house.manager.start_session(1, "plain")
@@ -100,7 +102,7 @@ def test_hls_joins_the_same_session_and_leaves_it(house: House, spawner: Spawner
     assert house.manager.session_status(view.stream_id).status is StreamState.RUNNING
 
 
-def test_a_tab_joins_a_session_of_hls_and_outlives_its_viewers(house: House, spawner: Spawner) -> None:
+def test_a_tab_joins_an_hls_session_and_outlives_its_viewers(house: House, spawner: Spawner) -> None:
     view, viewer_id, _ = house.manager.start_session(1, "plain")
     house.manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
     tab, began_s = Tab(), time.monotonic()
@@ -113,23 +115,23 @@ def test_a_tab_joins_a_session_of_hls_and_outlives_its_viewers(house: House, spa
     assert house.manager.stop_session(view.stream_id, tab.viewer_id) is StreamState.STOPPED
 
 
-def test_a_playlist_that_is_fetched_brings_ffmpeg_to_a_session_without_it(house: House, spawner: Spawner) -> None:
+def test_fetching_a_playlist_starts_ffmpeg_in_a_running_session(house: House, spawner: Spawner) -> None:
     tab = Tab().open(house.manager, "plain")
     until(lambda: tab.fragments)
     assert "#EXTM3U" in house.manager.playlist("camera1_plain", "stream.m3u8", 10.0)
     assert len(spawner.running()) == 1
 
 
-def test_sound_comes_to_who_wants_it(house: House) -> None:
-    deaf = Tab().open(house.manager, "alaw")
-    until(lambda: len(deaf.fragments) > 10)
-    assert not any(piece.audio for piece in deaf.fragments)
+def test_audio_is_sent_only_to_tabs_that_want_it(house: House) -> None:
+    silent = Tab().open(house.manager, "alaw")
+    until(lambda: len(silent.fragments) > 10)
+    assert not any(piece.audio for piece in silent.fragments)
     listening = Tab().open(house.manager, "alaw", wants_audio=True)
     until(lambda: sum(bool(piece.audio) for piece in listening.fragments) > 10)
     assert listening.inits[0].codecs_with_audio.endswith(",flac")
 
 
-def test_h265_goes_out_as_it_is_and_takes_no_encoders_place(house: House, spawner: Spawner) -> None:
+def test_h265_is_sent_unchanged_and_uses_no_transcode_slot(house: House, spawner: Spawner) -> None:
     tab = Tab().open(house.manager, "hevc")
     until(lambda: len(tab.fragments) > 5)
     assert tab.inits[0].codecs.startswith("hvc1.")
@@ -140,7 +142,7 @@ def test_h265_goes_out_as_it_is_and_takes_no_encoders_place(house: House, spawne
     assert not spawner.running()
 
 
-def test_a_reconnect_goes_on_on_the_same_time_line(house: House) -> None:
+def test_a_reconnect_continues_on_the_same_timeline(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
     until(lambda: len(tab.fragments) > 10)
     before = len(tab.fragments)
@@ -153,9 +155,7 @@ def test_a_reconnect_goes_on_on_the_same_time_line(house: House) -> None:
     assert house.manager.session_status("camera1_plain").viewers == 1
 
 
-def test_who_is_sent_fragments_is_told_how_the_device_fares(
-    make_manager: MakeManager, device: Device, impatient: None
-) -> None:
+def test_a_tab_gets_the_states_of_its_session(make_manager: MakeManager, device: Device, impatient: None) -> None:
     manager = make_manager()
     tab = Tab().open(manager, TOKEN)
     assert tab.states[0] == (StreamState.STARTING, None)
@@ -165,7 +165,7 @@ def test_who_is_sent_fragments_is_told_how_the_device_fares(
     until(lambda: tab.states[-1] == (StreamState.STOPPED, None))
 
 
-def test_without_ffmpeg_sockets_go_on_and_playlists_say_why(
+def test_fragments_go_on_and_playlists_fail_with_a_broken_ffmpeg(
     make_manager: MakeManager, device: Device, script: Callable[[str], Path]
 ) -> None:
     broken = script("exit 1")
@@ -196,9 +196,7 @@ def test_without_ffmpeg_sockets_go_on_and_playlists_say_why(
         thread.join()
 
 
-def test_an_encoder_that_is_not_to_be_had_refuses_hls_and_leaves_the_tab_alone(
-    make_manager: MakeManager, device: Device
-) -> None:
+def test_the_transcode_limit_refuses_hls_and_leaves_the_tab_alone(make_manager: MakeManager, device: Device) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(known_codec="hevc", max_transcodes=1)
     manager.start_session(2, TOKEN)
@@ -211,7 +209,7 @@ def test_an_encoder_that_is_not_to_be_had_refuses_hls_and_leaves_the_tab_alone(
     assert manager.stop_session(ID, tab.viewer_id) is StreamState.STOPPED
 
 
-def test_a_session_that_sends_no_picture_is_called_stalled(
+def test_a_session_without_fragments_becomes_stalled(
     make_manager: MakeManager, device: Device, impatient: None
 ) -> None:
     manager = make_manager(stall_after_s=0.2)
@@ -220,7 +218,7 @@ def test_a_session_that_sends_no_picture_is_called_stalled(
     until(lambda: len(device.opened) > 1)
 
 
-def test_an_ended_session_is_gone(house: House) -> None:
+def test_a_stopped_session_is_not_found(house: House) -> None:
     tab = Tab().open(house.manager, "plain")
     house.manager.stop_session("camera1_plain")
     until(lambda: tab.states[-1][0] is StreamState.STOPPED)

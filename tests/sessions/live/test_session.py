@@ -26,7 +26,7 @@ pytestmark = pytest.mark.gstreamer
 
 
 def codecs_of(*files: Path) -> list[str]:
-    """What ffprobe finds in these files, one after the other."""
+    """Return the codecs that ffprobe finds in the concatenated files."""
     probe = subprocess.run(
         ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", "-"],
         input=b"".join(path.read_bytes() for path in files),
@@ -37,7 +37,7 @@ def codecs_of(*files: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("ffmpeg", [find_ffmpeg(), Path("/usr/bin/ffmpeg")], ids=["bundled", "debian"])
-def test_each_kind_of_source_becomes_what_players_take(
+def test_each_kind_of_source_becomes_playable_segments(
     ffmpeg: Path, spawner: Spawner, rtsp_port: int, tmp_path: Path
 ) -> None:
     copy, transcode = VideoHandling.COPY, VideoHandling.TRANSCODE
@@ -67,11 +67,11 @@ def test_each_kind_of_source_becomes_what_players_take(
     assert all(child.poll() is None for child in children.values())
 
 
-def test_start_watch_and_stop_as_the_user_does(
+def test_a_session_starts_plays_and_stops(
     make_manager: MakeManager, device: Device, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager()
-    device.resolve_takes_s = 0.2  # a device is slow; start() does not wait for it
+    device.resolve_takes_s = 0.2  # a slow device, for which start() must not wait
     began_s = time.monotonic()
     view, viewer_id, is_new = manager.start_session(1, TOKEN)
     assert time.monotonic() - began_s < 0.05
@@ -114,12 +114,12 @@ def test_start_watch_and_stop_as_the_user_does(
         manager.playlist(ID, "stream.m3u8")
 
 
-def test_old_segments_are_not_kept(make_manager: MakeManager, device: Device, settings: Settings) -> None:
+def test_old_segments_are_deleted(make_manager: MakeManager, device: Device, settings: Settings) -> None:
     manager = make_manager(playlist_segments=3)
     manager.start_session(1, TOKEN)
     until(lambda: "segment_00005" in (_text(manager) or ""))
     segments = sorted(path.name for path in (settings.streams_dir / ID).glob("segment_*.ts"))
-    assert len(segments) <= 3 + 2  # the window, one for players that are late, one being written
+    assert len(segments) <= 3 + 2  # the window, one for late players, one being written
     assert "segment_00000.ts" not in segments
     listed = re.findall(r"segment_\d+\.ts", _text(manager) or "")
     assert len(listed) == 3
@@ -133,7 +133,7 @@ def _text(manager: StreamManager) -> str | None:
         return None
 
 
-def test_hevc_goes_to_players_that_can_and_is_transcoded_for_others(
+def test_hevc_is_copied_for_players_with_it_and_transcoded_for_others(
     make_manager: MakeManager, device: Device, settings: Settings
 ) -> None:
     device.path, device.video = "/hevc", HEVC
@@ -156,7 +156,7 @@ def test_hevc_goes_to_players_that_can_and_is_transcoded_for_others(
     manager.start_session(1, "MediaProfile00100")
 
 
-def test_a_codec_that_nobody_knew_is_held_to_the_limit_as_well(make_manager: MakeManager, device: Device) -> None:
+def test_a_codec_found_late_counts_for_the_transcode_limit(make_manager: MakeManager, device: Device) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(max_transcodes=0)
     manager.start_session(1, TOKEN)
@@ -164,11 +164,11 @@ def test_a_codec_that_nobody_knew_is_held_to_the_limit_as_well(make_manager: Mak
     error = manager.session_status(ID).error
     assert error is not None
     assert error.code == "transcode_limit"
-    view, _, _ = manager.start_session(1, TOKEN, ("hevc",))  # by now it is known
+    view, _, _ = manager.start_session(1, TOKEN, ("hevc",))  # the codec is known now
     assert view.stream_id == f"{ID}.hevc"
 
 
-def test_sessions_are_limited_and_the_refusal_says_who_uses_them(make_manager: MakeManager) -> None:
+def test_sessions_are_limited_and_the_error_names_them(make_manager: MakeManager) -> None:
     manager = make_manager(max_sessions=2)
     manager.start_session(1, "a")
     manager.start_session(1, "b")
@@ -184,14 +184,14 @@ def test_sessions_are_limited_and_the_refusal_says_who_uses_them(make_manager: M
             manager.start_session(2, "a", accept)
 
 
-def test_a_session_ends_when_nobody_watches_any_more(
+def test_a_session_ends_after_its_last_viewer_has_gone(
     make_manager: MakeManager, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager(idle_end_s=1.5, unwatched_end_s=60.0)
     _, viewer_id, _ = manager.start_session(1, TOKEN)
     text = manager.playlist(ID, "stream.m3u8", 10.0, viewer_id)
     watching_until = time.monotonic() + 2.5
-    while time.monotonic() < watching_until:  # a player that names itself, then one that only fetches segments
+    while time.monotonic() < watching_until:  # with a viewer id, and only segments without one
         manager.playlist(ID, "stream.m3u8", 0.0, viewer_id)
         manager.segment_path(ID, re.findall(r"segment_\d+\.ts", _text(manager) or text)[-1])
         time.sleep(0.3)
@@ -202,7 +202,7 @@ def test_a_session_ends_when_nobody_watches_any_more(
     assert is_new
 
 
-def test_a_session_nobody_ever_watched_ends_too(make_manager: MakeManager, spawner: Spawner) -> None:
+def test_a_session_that_was_never_watched_ends(make_manager: MakeManager, spawner: Spawner) -> None:
     manager = make_manager(idle_end_s=0.2, unwatched_end_s=1.0)
     manager.start_session(1, TOKEN)
     until(lambda: manager.session_status(ID).status is StreamState.STOPPED)
@@ -218,7 +218,7 @@ def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spaw
     until(lambda: not spawner.running())
 
 
-def test_stop_then_start_at_once_gives_a_fresh_session(make_manager: MakeManager, settings: Settings) -> None:
+def test_a_start_during_a_stop_gives_a_new_session(make_manager: MakeManager, settings: Settings) -> None:
     manager = make_manager()
     manager.start_session(1, TOKEN)
     manager.playlist(ID, "stream.m3u8", 10.0)
@@ -234,7 +234,7 @@ def test_stop_then_start_at_once_gives_a_fresh_session(make_manager: MakeManager
     assert (settings.streams_dir / ID).is_dir()
 
 
-def test_the_rooms_stop_quickly_and_leave_nothing(
+def test_the_manager_stops_quickly_and_leaves_nothing_behind(
     make_manager: MakeManager, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager()
@@ -257,7 +257,7 @@ def test_the_rooms_stop_quickly_and_leave_nothing(
         manager.start_session(1, TOKEN)
 
 
-def test_times_in_the_status_are_aware_and_grow(make_manager: MakeManager) -> None:
+def test_times_in_the_status_are_aware_and_the_uptime_grows(make_manager: MakeManager) -> None:
     manager = make_manager()
     view = manager.start_session(1, TOKEN)[0]
     assert abs((view.started_at - datetime.now(UTC)).total_seconds()) < 1

@@ -1,4 +1,4 @@
-"""Sessions over the real gateway: the path that a picture takes in the app."""
+"""Live sessions over the real gateway, as in the app."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tests.sessions.over_gateway import CANARY, House
 pytestmark = pytest.mark.gstreamer
 
 
-def test_a_stream_runs_and_its_times_are_when_the_pictures_came(house: House, spawner: Spawner) -> None:
+def test_a_stream_has_the_arrival_times_of_its_frames(house: House, spawner: Spawner) -> None:
     began_utc = datetime.now(UTC)
     view, viewer_id, _ = house.manager.start_session(1, "alaw")
     text = house.manager.playlist(view.stream_id, "stream.m3u8", 15.0, viewer_id)
     got_utc = datetime.now(UTC)
     first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[-1])
     length_s = float(re.findall(r"EXTINF:([\d.]+)", text)[-1])
-    assert (first - began_utc).total_seconds() > -3  # no older than a GOP kept in memory
-    assert abs((got_utc - first).total_seconds() - length_s) < 1.0  # written as soon as it was whole
+    assert (first - began_utc).total_seconds() > -3  # no older than the GOP kept in memory
+    assert abs((got_utc - first).total_seconds() - length_s) < 1.0  # written as soon as the segment was complete
     status = house.manager.session_status(view.stream_id)
     assert status.status is StreamState.RUNNING
     assert status.video is not None
@@ -40,7 +40,7 @@ def test_a_stream_runs_and_its_times_are_when_the_pictures_came(house: House, sp
         assert CANARY not in process.stderr_tail()
 
 
-def test_segments_follow_each_other_without_a_hole_in_time(house: House) -> None:
+def test_segments_follow_each_other_without_a_gap(house: House) -> None:
     view, _, _ = house.manager.start_session(1, "plain")
     seen: dict[str, tuple[datetime, float]] = {}
 
@@ -57,23 +57,25 @@ def test_segments_follow_each_other_without_a_hole_in_time(house: House) -> None
         assert length_s == pytest.approx(0.5, abs=0.11)
 
 
-def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(house: House) -> None:
+def test_a_restarted_session_shows_its_first_segment_within_two_seconds(house: House) -> None:
     house.manager.start_session(1, "plain")
     until(lambda: house.manager.session_status("camera1_plain").status is StreamState.RUNNING)
     house.manager.stop_session("camera1_plain")
     began_s = time.monotonic()
-    view, _, _ = house.manager.start_session(1, "plain")  # the device session lingers, its last GOP is in memory
+    view, _, _ = house.manager.start_session(
+        1, "plain"
+    )  # the device session is kept for a while, with its last GOP in memory
     house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
     assert time.monotonic() - began_s < 2.0
 
 
-def test_a_snapshot_comes_from_the_running_session(house: House) -> None:
+def test_a_snapshot_is_taken_from_the_running_session(house: House) -> None:
     house.manager.start_session(1, "plain")
     until(lambda: house.manager.session_status("camera1_plain").status is StreamState.RUNNING)
     assert FrameGrabber(house.manager._context).grab(house.source(1, "plain")).startswith(b"\xff\xd8")
 
 
-def test_a_channel_that_does_not_exist_says_so_and_leaves_nothing(house: House, spawner: Spawner) -> None:
+def test_an_unknown_channel_gets_an_error_and_leaves_nothing(house: House, spawner: Spawner) -> None:
     view, _, _ = house.manager.start_session(1, "nothing-here")
     until(lambda: house.manager.session_status(view.stream_id).error is not None)
     error = house.manager.session_status(view.stream_id).error

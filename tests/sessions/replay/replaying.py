@@ -1,4 +1,4 @@
-"""How tests of replays ask, and what they read from a playlist."""
+"""Helpers of the replay tests: start a replay, and read times, segments and frames from its playlist."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def segments_of(text: str) -> list[str]:
 
 
 def times_of(text: str) -> list[float]:
-    """Seconds after NIGHT at which the segments begin."""
+    """Return the start of each segment in seconds after NIGHT."""
     return [(datetime.fromisoformat(item) - NIGHT).total_seconds() for item in re.findall("DATE-TIME:(.*)", text)]
 
 

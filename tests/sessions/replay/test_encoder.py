@@ -1,4 +1,4 @@
-"""H.265 for players that cannot: each segment becomes H.264 when it is asked for, and they still belong together."""
+"""H.265 for players without it: each segment is encoded to H.264 on request, and the segments still fit together."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SEGMENTS = 4
 
 @pytest.fixture(scope="session")
 def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """H.265 with pictures out of order and FLAC, cut into segments of two seconds by ffmpeg."""
+    """H.265 with B-frames and FLAC, cut into two-second segments by ffmpeg."""
     folder = tmp_path_factory.mktemp("hevc")
     make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s=320x180:r={FPS}", "-f", "lavfi"]
     make += ["-i", "sine=r=8000", "-t", str(2 * SEGMENTS), "-c:v", "libx265", "-preset", "ultrafast", "-x265-params"]
@@ -62,7 +62,7 @@ def encoder(folder: Path, spawner: Spawner) -> SegmentEncoder:
 
 
 def probe(folder: Path, *names: str) -> list[tuple[str, float]]:
-    """Codec and time of each packet, in the order of time."""
+    """Return (media type, time in s) of each packet, sorted."""
     whole = folder / "whole.mp4"
     whole.write_bytes(b"".join((folder / name).read_bytes() for name in names))
     ask = ["ffprobe", "-v", "error", "-show_entries", "packet=codec_type,pts_time", "-of", "csv=p=0", str(whole)]
@@ -78,9 +78,7 @@ def codec_of(folder: Path, *names: str) -> str:
     return subprocess.run([*ask, str(whole)], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_segments_made_in_any_order_fit_one_init_section_and_keep_their_times(
-    encoder: SegmentEncoder, folder: Path
-) -> None:
+def test_segments_encoded_in_any_order_fit_one_init_section(encoder: SegmentEncoder, folder: Path) -> None:
     encoder.make("run1_2.m4s")
     init = (folder / "run1_init0.mp4").read_bytes()
     for number in (0, 3, 1):
@@ -93,13 +91,13 @@ def test_segments_made_in_any_order_fit_one_init_section_and_keep_their_times(
     assert subprocess.run(decode, check=True, capture_output=True, text=True).stderr == ""
 
 
-def test_the_init_section_comes_with_the_first_segment_that_needs_it(encoder: SegmentEncoder, folder: Path) -> None:
+def test_the_init_section_is_made_with_its_first_segment(encoder: SegmentEncoder, folder: Path) -> None:
     encoder.make("run1_init0.mp4")
     assert (folder / "run1_init0.mp4").is_file()
     assert (folder / "run1_0.m4s").is_file()
 
 
-def test_two_players_that_ask_for_the_same_segment_cost_one_encoding(
+def test_concurrent_requests_for_a_segment_cost_one_encoding(
     folder: Path, spawner: Spawner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
@@ -115,7 +113,7 @@ def test_two_players_that_ask_for_the_same_segment_cost_one_encoding(
     assert len(asked) == 1
 
 
-def test_what_is_not_there_is_not_made(encoder: SegmentEncoder, folder: Path) -> None:
+def test_unknown_names_are_not_encoded(encoder: SegmentEncoder, folder: Path) -> None:
     before = sorted(folder.iterdir())
     for name in ("run1_9.m4s", "run2_init0.mp4", "../run1_0.m4s", "run1_0.hevc.m4s", ""):
         encoder.make(name)
@@ -124,7 +122,7 @@ def test_what_is_not_there_is_not_made(encoder: SegmentEncoder, folder: Path) ->
     assert sorted(folder.iterdir()) == before
 
 
-def test_a_damaged_segment_is_said_to_be_one(encoder: SegmentEncoder, folder: Path) -> None:
+def test_a_damaged_segment_raises_ffmpeg_failed(encoder: SegmentEncoder, folder: Path) -> None:
     (folder / "run1_1.hevc.m4s").write_bytes(b"\0" * 5000)
     with pytest.raises(Unavailable) as caught:
         encoder.make("run1_1.m4s")
@@ -133,7 +131,7 @@ def test_a_damaged_segment_is_said_to_be_one(encoder: SegmentEncoder, folder: Pa
     assert (folder / "run1_2.m4s").is_file()
 
 
-def test_close_ends_the_ffmpeg_under_way(folder: Path, spawner: Spawner, script: Callable[[str], Path]) -> None:
+def test_close_ends_a_running_ffmpeg(folder: Path, spawner: Spawner, script: Callable[[str], Path]) -> None:
     slow = script("exec sleep 60")
     encoder = SegmentEncoder(spawner, lambda: slow, folder)
     encoder.note("run1_0.m4s", "run1_init0.mp4")
@@ -155,7 +153,7 @@ def test_an_init_section_ends_where_the_first_fragment_begins() -> None:
         assert split_init(broken) is None
 
 
-def test_ffmpeg_is_told_nothing_that_did_not_come_from_us() -> None:
+def test_the_command_accepts_only_our_own_file_names() -> None:
     for name in ("a|b.hevc.m4s", "http://x/.hevc.m4s", "run1_0.m4s", "-i.hevc.m4s", "../run1_0.hevc.m4s"):
         with pytest.raises(ValueError, match="names"):
             recode_segment_command(Path("/ffmpeg"), "run1_init0.hevc.mp4", name)
@@ -182,9 +180,7 @@ def is_complete(manager: StreamManager, stream_id: str) -> bool:
     return "ENDLIST" in manager.playlist(stream_id, "run1.m3u8", 5.0)
 
 
-def test_a_player_without_h265_gets_h264_and_one_with_it_what_the_recorder_sent(
-    manager: StreamManager, settings: Settings
-) -> None:
+def test_a_player_without_h265_gets_h264_and_others_the_original(manager: StreamManager, settings: Settings) -> None:
     encoded, _ = manager.start_replay(1, "Rec0", NIGHT)
     copied, _ = manager.start_replay(1, "Rec0", NIGHT, accept=("h264", "hevc"))
     try:
@@ -203,7 +199,7 @@ def test_a_player_without_h265_gets_h264_and_one_with_it_what_the_recorder_sent(
         manager.stop()
 
 
-def test_one_more_than_may_be_encoded_is_told_so(manager: StreamManager, spawner: Spawner) -> None:
+def test_a_replay_beyond_the_transcode_limit_gets_an_error(manager: StreamManager, spawner: Spawner) -> None:
     first, _ = manager.start_replay(1, "Rec0", NIGHT)
     try:
         manager.playlist(first.stream_id, "run1.m3u8", 5.0)

@@ -1,4 +1,4 @@
-"""Replays for whoever is sent everything as it comes, and does not fetch segments."""
+"""Replays over sockets: a viewer receives parts as they arrive instead of fetching segments."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Viewer:
         return max((part.start_s for part in self.parts(run)), default=0.0)
 
     def taken(self, run: int) -> list[float]:
-        """Seconds after NIGHT."""
+        """Return the capture time of each part in seconds after NIGHT."""
         return [round((part.taken_utc - NIGHT).total_seconds(), 3) for part in self.parts(run)]
 
     def ended(self, run: int) -> bool:
@@ -76,7 +76,7 @@ def frames(tmp_path: Path, content: bytes) -> int:
     return sum(not line.startswith("#") for line in run.stdout.splitlines())
 
 
-def test_who_joins_right_after_the_start_gets_all_of_it(
+def test_a_viewer_that_joins_right_after_the_start_gets_everything(
     real: ThinRecorder, make_replays: MakeManager, tmp_path: Path
 ) -> None:
     real.spans = [(NIGHT_S, NIGHT_S + 8)]
@@ -94,7 +94,7 @@ def test_who_joins_right_after_the_start_gets_all_of_it(
     assert viewer.news[-1] == ReplayEnd(1)
 
 
-def test_segments_are_what_is_sent_and_lie_in_the_playlist_as_ever(real: ThinRecorder, replays: StreamManager) -> None:
+def test_the_segments_hold_the_same_data_as_the_sent_parts(real: ThinRecorder, replays: StreamManager) -> None:
     real.spans = [(NIGHT_S, NIGHT_S + 8)]
     view, viewer_id = replays.start_replay(1, "Rec0", at(0))
     viewer = Viewer()
@@ -105,7 +105,7 @@ def test_segments_are_what_is_sent_and_lie_in_the_playlist_as_ever(real: ThinRec
     assert segments == b"".join(part.data for part in viewer.parts(1))
 
 
-def test_a_seek_begins_anew_and_nothing_older_comes_after_it(real: ThinRecorder, replays: StreamManager) -> None:
+def test_a_seek_begins_a_run_and_no_older_part_follows(real: ThinRecorder, replays: StreamManager) -> None:
     stream_id, _, viewer = watched(replays)
     until(lambda: viewer.reached_s(1) > 2)
     sought = replays.seek_replay(stream_id, at(1800))
@@ -117,7 +117,7 @@ def test_a_seek_begins_anew_and_nothing_older_comes_after_it(real: ThinRecorder,
     assert isinstance(next(one for one in viewer.news if one.run == 2), ReplayInit)
 
 
-def test_who_comes_late_is_told_so_and_gets_what_comes_after_a_seek(real: ThinRecorder, replays: StreamManager) -> None:
+def test_a_late_viewer_misses_the_start_and_gets_parts_after_a_seek(real: ThinRecorder, replays: StreamManager) -> None:
     stream_id, viewer_id, first = watched(replays)
     until(lambda: first.reached_s(1) > 2)
     again = Viewer()
@@ -128,7 +128,7 @@ def test_who_comes_late_is_told_so_and_gets_what_comes_after_a_seek(real: ThinRe
     assert not first.parts(2), "the same viewer is not sent it twice"
 
 
-def test_what_nobody_has_joined_for_is_not_held_for_long(real: ThinRecorder, replays: StreamManager) -> None:
+def test_parts_without_a_viewer_are_dropped_beyond_a_limit(real: ThinRecorder, replays: StreamManager) -> None:
     view, viewer_id = replays.start_replay(1, "Rec0", at(0))
     text_of(replays, view)
     real.pictures = tuple((part + bytes(400_000),) for (part, *_) in real.pictures)
@@ -137,27 +137,25 @@ def test_what_nobody_has_joined_for_is_not_held_for_long(real: ThinRecorder, rep
     assert not replays.watch_replay(view.stream_id, viewer_id, Viewer())
 
 
-def test_no_more_is_asked_of_the_recorder_than_viewers_want(real: ThinRecorder, replays: StreamManager) -> None:
+def test_the_recorder_is_paused_at_the_wanted_position(real: ThinRecorder, replays: StreamManager) -> None:
     stream_id, viewer_id, viewer = watched(replays)
-    [line] = until_there(real)
+    [line] = wait_for_connections(real)
     until(lambda: line.is_paused and viewer.reached_s(1) > FIRST_S - 2)
     assert viewer.reached_s(1) < FIRST_S + 5
     replays.request_replay_until(stream_id, viewer_id, 1, 60.0)
     until(lambda: viewer.reached_s(1) > 57)
     until(lambda: line.is_paused)
     assert viewer.reached_s(1) < 65
-    replays.request_replay_until(stream_id, viewer_id, 7, 400.0)  # another run's
+    replays.request_replay_until(stream_id, viewer_id, 7, 400.0)  # of a run that does not exist
     stays(lambda: viewer.reached_s(1) <= 80, 1.0)
 
 
-def test_a_viewer_that_takes_it_slowly_is_waited_for_and_the_recorder_with_it(
-    real: ThinRecorder, replays: StreamManager
-) -> None:
+def test_a_slow_viewer_pauses_the_recorder(real: ThinRecorder, replays: StreamManager) -> None:
     real.pictures = tuple((part + bytes(400_000),) for (part, *_) in real.pictures)
     view, viewer_id = replays.start_replay(1, "Rec0", at(0))
     viewer = Viewer(is_slow=True)
     replays.watch_replay(view.stream_id, viewer_id, viewer)
-    [line] = until_there(real)
+    [line] = wait_for_connections(real)
     until(lambda: line.sent > 0 and line.is_paused)
     assert line.sent < FIRST_S * FPS, "it is held back by bytes, not by time"
     assert not viewer.parts(1)
@@ -166,12 +164,12 @@ def test_a_viewer_that_takes_it_slowly_is_waited_for_and_the_recorder_with_it(
     until(lambda: viewer.reached_s(2) > FIRST_S - 2)
 
 
-def until_there(recorder: ThinRecorder) -> list[ThinLine]:
+def wait_for_connections(recorder: ThinRecorder) -> list[ThinLine]:
     until(lambda: bool(recorder.lines))
     return list(recorder.lines)
 
 
-def test_a_broken_line_leaves_neither_a_hole_nor_a_picture_twice(
+def test_a_broken_connection_neither_loses_nor_repeats_frames(
     real: ThinRecorder, make_replays: MakeManager, tmp_path: Path
 ) -> None:
     real.spans = [(NIGHT_S, NIGHT_S + 9)]
@@ -190,7 +188,9 @@ def test_a_broken_line_leaves_neither_a_hole_nor_a_picture_twice(
     assert manager.session_status(stream_id).status is StreamState.RUNNING
 
 
-def test_what_was_sent_may_leave_the_disk(real: ThinRecorder, make_replays: MakeManager, settings: Settings) -> None:
+def test_sent_segments_are_deleted_beyond_the_disk_limit(
+    real: ThinRecorder, make_replays: MakeManager, settings: Settings
+) -> None:
     real.pictures = tuple((part + bytes(200_000),) for (part, *_) in real.pictures)
     replays = make_replays(replay_session_bytes=LIMIT)
     stream_id, viewer_id, viewer = watched(replays)
@@ -207,9 +207,7 @@ def reached(viewer: Viewer, until_s: float) -> bool:
     return viewer.reached_s(1) >= until_s
 
 
-def test_a_gap_takes_no_playing_time_and_its_end_has_its_own_time(
-    real: ThinRecorder, make_replays: MakeManager
-) -> None:
+def test_a_gap_takes_no_playing_time_and_keeps_true_times(real: ThinRecorder, make_replays: MakeManager) -> None:
     real.spans = [(NIGHT_S, NIGHT_S + 4), (NIGHT_S + HOUR_S, NIGHT_S + HOUR_S + 4)]
     _, _, viewer = watched(make_replays())
     until(partial(viewer.ended, 1))
@@ -219,22 +217,22 @@ def test_a_gap_takes_no_playing_time_and_its_end_has_its_own_time(
     assert (behind.taken_utc - NIGHT).total_seconds() == HOUR_S
 
 
-def test_pictures_without_a_time_of_their_own_follow_the_one_asked_for(
+def test_frames_without_a_time_follow_the_requested_time(
     real: ThinRecorder, make_replays: MakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = ThinLine._unit
-    monkeypatch.setattr(ThinLine, "_unit", lambda *args, **more: replace(told(*args, **more), device_s=None))
+    unit_of = ThinLine._unit
+    monkeypatch.setattr(ThinLine, "_unit", lambda *args, **more: replace(unit_of(*args, **more), device_s=None))
     real.spans = [(NIGHT_S, NIGHT_S + 8)]
     _, _, viewer = watched(make_replays(), 2.0)
     until(partial(viewer.ended, 1))
     assert viewer.taken(1) == pytest.approx([2.0 + part.start_s for part in viewer.parts(1)], abs=0.1)
 
 
-def test_a_viewer_that_leaves_hears_nothing_more(real: ThinRecorder, replays: StreamManager) -> None:
+def test_a_viewer_that_left_receives_nothing(real: ThinRecorder, replays: StreamManager) -> None:
     del real
     stream_id, viewer_id, viewer = watched(replays)
     other: ReplayListener = Viewer()
-    replays.unwatch_replay(stream_id, viewer_id, other)  # not the one that watches
+    replays.unwatch_replay(stream_id, viewer_id, other)  # a listener that never joined
     until(lambda: viewer.reached_s(1) > 15)
     replays.unwatch_replay(stream_id, viewer_id, viewer)
     count = len(viewer.news)
@@ -243,7 +241,7 @@ def test_a_viewer_that_leaves_hears_nothing_more(real: ThinRecorder, replays: St
     assert replays.stop_session(stream_id, viewer_id) is StreamState.STOPPED
 
 
-def test_a_page_that_has_joined_is_a_viewer_while_the_recorder_is_awaited(
+def test_a_joined_page_counts_as_a_viewer_while_the_recorder_is_silent(
     real: ThinRecorder, make_replays: MakeManager
 ) -> None:
     real.silent = True
@@ -257,15 +255,15 @@ def test_a_page_that_has_joined_is_a_viewer_while_the_recorder_is_awaited(
 
 
 @pytest.mark.parametrize("order", [(0, 3, 1, 2), (0, 2, 1)], ids=["IPBB", "IPB"])
-def test_pictures_in_another_order_take_no_more_of_what_is_wanted_than_they_last(
+def test_reordered_frames_count_their_true_length_of_the_wanted_time(
     real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch, order: tuple[int, ...]
 ) -> None:
-    told = ThinLine._unit
+    unit_of = ThinLine._unit
 
     def reordered(self: ThinLine, second: float, place: int, ticks: int, *, is_seam: bool) -> AccessUnit:
         group, within = divmod(place, len(order))
         shown = group * len(order) + order[within]
-        unit = told(self, second, place, ticks, is_seam=is_seam)
+        unit = unit_of(self, second, place, ticks, is_seam=is_seam)
         return replace(unit, ticks=ticks + shown * CLOCK_RATE // FPS, device_s=second + shown / FPS)
 
     monkeypatch.setattr(ThinLine, "_unit", reordered)
@@ -275,15 +273,15 @@ def test_pictures_in_another_order_take_no_more_of_what_is_wanted_than_they_last
         until(partial(reached, viewer, second - 22.0))
 
 
-def test_short_gaps_take_nothing_of_what_is_wanted(
+def test_short_gaps_do_not_count_for_the_wanted_time(
     real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten seconds, four seconds nothing, ten seconds, ... in the time stamps, too."""
-    told = ThinLine._unit
+    """Ten seconds of video, a gap of four seconds, and so on; the RTP timestamps have the gaps too."""
+    unit_of = ThinLine._unit
 
     def with_gaps(self: ThinLine, second: float, place: int, ticks: int, *, is_seam: bool) -> AccessUnit:
         gaps, within = divmod(int(second - NIGHT_S), 10)
-        unit = told(self, second, place, ticks + gaps * 4 * CLOCK_RATE, is_seam=within == 0 and gaps > 0)
+        unit = unit_of(self, second, place, ticks + gaps * 4 * CLOCK_RATE, is_seam=within == 0 and gaps > 0)
         return replace(unit, device_s=(unit.device_s or 0.0) + 4 * gaps)
 
     monkeypatch.setattr(ThinLine, "_unit", with_gaps)
@@ -293,7 +291,7 @@ def test_short_gaps_take_nothing_of_what_is_wanted(
         until(partial(reached, viewer, second - 18.0))
 
 
-def test_what_is_encoded_segment_by_segment_is_not_sent(recorder: ThinRecorder, make_replays: MakeManager) -> None:
+def test_a_replay_that_needs_encoding_sends_segments_only(recorder: ThinRecorder, make_replays: MakeManager) -> None:
     film = encoded("hevc")
     recorder.video, recorder.pictures, recorder.parameter_sets = VideoFormat("hevc"), film.pictures[:FPS], film.sets
     _, _, viewer = watched(make_replays())
@@ -302,9 +300,7 @@ def test_what_is_encoded_segment_by_segment_is_not_sent(recorder: ThinRecorder, 
     assert not viewer.parts(1)
 
 
-def test_a_live_session_is_none_to_be_watched_so_nor_one_that_is_over(
-    real: ThinRecorder, replays: StreamManager
-) -> None:
+def test_live_and_ended_sessions_cannot_be_watched_as_replays(real: ThinRecorder, replays: StreamManager) -> None:
     del real
     with pytest.raises(NotFound):
         replays.watch_replay("1-r-nothing", "v", Viewer())

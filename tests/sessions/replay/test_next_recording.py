@@ -1,4 +1,4 @@
-"""Where a recording ends and the channel does not: the next recording, the next stretch, and what is still written."""
+"""Replays beyond the end of a recording: the channel's next recording, the next span, and growing recordings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENDED = "#EXT-X-ENDLIST\n"
 
 @pytest.fixture
 def hourly(make_replays: MakeManager, recorder: ThinRecorder) -> StreamManager:
-    """One recording after the other: four seconds, four, a gap, and four."""
+    """Three recordings of four seconds; a gap lies before the third."""
     recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
     recorder.others = {"Rec1": [(NIGHT_S + 4, NIGHT_S + 8)], "Rec2": [(NIGHT_S + 1000, NIGHT_S + 1004)]}
     recorder.places = 1
@@ -41,12 +41,12 @@ def hourly(make_replays: MakeManager, recorder: ThinRecorder) -> StreamManager:
 
 
 def pictures(manager: StreamManager, view: StreamView) -> list[float]:
-    """Seconds after NIGHT, of all that is in the run's playlist."""
+    """Return the times of all frames in the run's playlist, in seconds after NIGHT."""
     names = segments_of(text_of(manager, view))
     return [shown for name in names for shown in pictures_in(manager.segment_path(view.stream_id, name))]
 
 
-def test_playing_goes_on_in_the_channels_next_recording(hourly: StreamManager, recorder: ThinRecorder) -> None:
+def test_playback_continues_in_the_channels_next_recording(hourly: StreamManager, recorder: ThinRecorder) -> None:
     view = play(hourly, 2.0)
     until(lambda: text_of(hourly, view).endswith(ENDED))
     steps = [*range(2 * FPS, 8 * FPS), *range(1000 * FPS, 1004 * FPS)]
@@ -56,7 +56,7 @@ def test_playing_goes_on_in_the_channels_next_recording(hourly: StreamManager, r
     assert hourly.session_status(view.stream_id).recording_token == "Rec2"
 
 
-def test_a_seek_leads_into_whichever_recording_plays_that_time(hourly: StreamManager, recorder: ThinRecorder) -> None:
+def test_a_seek_finds_the_recording_of_its_time(hourly: StreamManager, recorder: ThinRecorder) -> None:
     view = play(hourly, 0.0)
     assert hourly.seek_replay(view.stream_id, at(1002.4)).start_time == at(1002)
     assert hourly.session_status(view.stream_id).recording_token == "Rec2"
@@ -65,7 +65,7 @@ def test_a_seek_leads_into_whichever_recording_plays_that_time(hourly: StreamMan
     assert recorder.open_lines() == 1
 
 
-def test_a_recorder_that_stops_at_a_gap_is_asked_for_what_follows_it(
+def test_a_recorder_that_stops_at_a_gap_is_asked_for_the_next_span(
     make_replays: MakeManager, recorder: ThinRecorder
 ) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 4), (NIGHT_S + 60, NIGHT_S + 64)]
@@ -77,13 +77,13 @@ def test_a_recorder_that_stops_at_a_gap_is_asked_for_what_follows_it(
     assert len(recorder.lines) == 1
 
 
-def test_a_range_that_was_asked_for_ends_although_the_channel_goes_on(hourly: StreamManager) -> None:
+def test_a_requested_range_ends_although_the_channel_goes_on(hourly: StreamManager) -> None:
     view, _ = hourly.start_replay(1, "Rec0", at(2), end_utc=at(6))
     until(lambda: text_of(hourly, view).endswith(ENDED))
     assert pictures(hourly, view)[-1] == 5.8
 
 
-def test_what_is_said_to_be_recorded_and_is_not_ends_the_search_for_it(
+def test_the_search_for_data_ends_after_some_empty_recordings(
     make_replays: MakeManager, recorder: ThinRecorder
 ) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
@@ -95,12 +95,12 @@ def test_what_is_said_to_be_recorded_and_is_not_ends_the_search_for_it(
     assert len(recorder.lines) < 12
 
 
-# ---- what is still being written -----------------------------------------------------------------
+# ---- growing recordings --------------------------------------------------------------------------
 
 
 @pytest.fixture
 def writing(make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch) -> StreamManager:
-    """It has recorded from two minutes ago until six and a half seconds ago, with a second between key frames."""
+    """A recording from 120 s to 6.5 s ago that still grows, with a key frame each second."""
     monkeypatch.setattr("sessions.replay.play.LOOK_AGAIN_S", 0.05)
     now_s = float(int(time.time()))
     recorder.spans = [(now_s - 120, now_s - 6.5)]
@@ -108,7 +108,7 @@ def writing(make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pyte
 
 
 def grow(recorder: ThinRecorder, by_s: float) -> float:
-    """Where it ends now."""
+    """Extend the recording and return its new end in epoch seconds."""
     start_s, end_s = recorder.spans[0]
     recorder.spans = [(start_s, end_s + by_s)]
     return end_s + by_s
@@ -118,13 +118,13 @@ def utc(epoch_s: float) -> datetime:
     return datetime.fromtimestamp(epoch_s, UTC)
 
 
-def test_what_is_still_being_written_plays_on_as_it_comes(writing: StreamManager, recorder: ThinRecorder) -> None:
+def test_a_growing_recording_plays_on_as_it_grows(writing: StreamManager, recorder: ThinRecorder) -> None:
     start_s = recorder.spans[0][1] - 20.5
     view, _ = writing.start_replay(1, "Rec0", utc(start_s))
     text_of(writing, view)
     until(lambda: writing.session_status(view.stream_id).segment_wait == "recording")
     assert not text_of(writing, view).endswith(ENDED)
-    for by_s in (0.4, 2.1, 3.0):  # none of them a whole number of key frames
+    for by_s in (0.4, 2.1, 3.0):  # the ends fall between key frames
         grow(recorder, by_s)
     end_s = recorder.spans[0][1]
     until(lambda: pictures(writing, view)[-1] >= int(end_s) - 3 - NIGHT_S)
@@ -135,7 +135,7 @@ def test_what_is_still_being_written_plays_on_as_it_comes(writing: StreamManager
     assert len(recorder.lines) == 1
 
 
-def test_a_seek_to_what_is_not_written_yet_waits_for_it(writing: StreamManager, recorder: ThinRecorder) -> None:
+def test_a_seek_beyond_a_growing_end_waits_for_the_data(writing: StreamManager, recorder: ThinRecorder) -> None:
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 20))
     text_of(writing, view)
     wanted = utc(recorder.spans[0][1] + 3.0)
@@ -152,7 +152,7 @@ def test_a_seek_to_what_is_not_written_yet_waits_for_it(writing: StreamManager, 
     assert timedelta(0) <= wanted - first <= timedelta(seconds=1)
 
 
-def test_a_recording_that_grows_no_more_ends_in_the_end(
+def test_a_recording_that_stops_growing_ends(
     writing: StreamManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sessions.replay_end.MAY_GROW", timedelta(seconds=8))
@@ -162,7 +162,7 @@ def test_a_recording_that_grows_no_more_ends_in_the_end(
     assert writing.session_status(view.stream_id).segment_wait is None
 
 
-def test_no_more_is_fetched_ahead_because_a_recording_grows(writing: StreamManager, recorder: ThinRecorder) -> None:
+def test_a_growing_recording_does_not_increase_the_read_ahead(writing: StreamManager, recorder: ThinRecorder) -> None:
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][0]))
     until(lambda: recorder.lines and recorder.lines[0].sent and recorder.lines[0].is_paused)
     time.sleep(0.3)
@@ -170,7 +170,7 @@ def test_no_more_is_fetched_ahead_because_a_recording_grows(writing: StreamManag
     assert name_of(view) == "run1.m3u8"
 
 
-def test_a_recorder_that_needs_a_new_session_for_each_time_is_asked_more_rarely(
+def test_a_recorder_without_seeks_in_a_session_is_asked_more_rarely(
     writing: StreamManager, recorder: ThinRecorder
 ) -> None:
     recorder.seeks_in_session = False
@@ -180,7 +180,7 @@ def test_a_recorder_that_needs_a_new_session_for_each_time_is_asked_more_rarely(
     assert len(recorder.plays) == 1
 
 
-def test_a_seek_beyond_now_finds_nothing_at_once(writing: StreamManager, recorder: ThinRecorder) -> None:
+def test_a_seek_into_the_future_finds_nothing(writing: StreamManager, recorder: ThinRecorder) -> None:
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][0]))
     with pytest.raises(NotFound):
         writing.seek_replay(view.stream_id, utc(time.time() + 3600))

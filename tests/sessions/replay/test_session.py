@@ -1,4 +1,4 @@
-"""Replay sessions: where a seek leads, how much is fetched, what happens when the recorder refuses or goes away."""
+"""Replay sessions: targets of seeks, read-ahead, and recorders that refuse or go away."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.sessions.stand_ins import ThinRecordings
 from tests.sessions.thin_device import MakeManager
 
 
-def test_a_recording_plays_from_the_time_asked_for(
+def test_a_recording_plays_from_the_requested_time(
     make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
 ) -> None:
     recorder.opening_s = 0.5
@@ -59,7 +59,7 @@ def test_a_recording_plays_from_the_time_asked_for(
     assert (view.time_confirmed, status.time_confirmed) == (None, True)
 
 
-def test_it_is_said_where_a_recorder_does_not_tell_the_time(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+def test_times_are_unconfirmed_if_the_recorder_sends_none(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     recorder.tells_time = False
     replays = make_replays()
     view = play(replays, 780.4)
@@ -69,9 +69,7 @@ def test_it_is_said_where_a_recorder_does_not_tell_the_time(make_replays: MakeMa
     assert replays.seek_replay(view.stream_id, at(900)).time_confirmed is True
 
 
-def test_whether_the_recorder_sends_faster_than_it_recorded_is_told_once_it_is_known(
-    replays: StreamManager, recorder: ThinRecorder
-) -> None:
+def test_the_status_tells_if_the_recorder_beats_real_time(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     text_of(replays, view)
     assert replays.session_status(view.stream_id).beats_real_time is None
@@ -79,9 +77,7 @@ def test_whether_the_recorder_sends_faster_than_it_recorded_is_told_once_it_is_k
     assert replays.session_status(view.stream_id).beats_real_time is False
 
 
-def test_times_are_true_although_the_recorders_clock_is_an_hour_ahead(
-    make_replays: MakeManager, recorder: ThinRecorder
-) -> None:
+def test_times_are_true_with_a_recorder_clock_an_hour_ahead(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     recorder.ahead_s = HOUR_S
     recorder.spans = [(NIGHT_S + HOUR_S, NIGHT_S + HOUR_S + 30)]
     replays = make_replays()
@@ -105,15 +101,13 @@ def test_a_seek_is_a_new_run_at_a_new_address_in_the_same_session(
     assert all(name.startswith("run2_") for name in segments_of(text))
     assert replays.session_status(view.stream_id).playlist_url == moved.playlist_url
     assert len(recorder.lines) == 1
-    assert text_of(replays, view).endswith("#EXT-X-ENDLIST\n")  # who still plays it may finish what is there
+    assert text_of(replays, view).endswith("#EXT-X-ENDLIST\n")  # a player of the old run may finish its segments
     replays.seek_replay(view.stream_id, at(0))
     with pytest.raises(NotFound):
         text_of(replays, view)
 
 
-def test_at_most_a_minute_is_fetched_ahead_of_what_a_player_asked_for(
-    replays: StreamManager, recorder: ThinRecorder
-) -> None:
+def test_at_most_a_minute_is_read_ahead_of_the_player(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     line = recorder.lines[0] if until(lambda: recorder.lines) else None
     assert line is not None
@@ -127,16 +121,16 @@ def test_at_most_a_minute_is_fetched_ahead_of_what_a_player_asked_for(
     until(lambda: line.is_paused and line.sent >= (22 + 55) * 5)
     assert line.sent <= (22 + 60) * 5
     until(lambda: len(segments_of(text_of(replays, view))) >= 38)
-    assert "DISCONTINUITY\n" not in text_of(replays, view)  # a pause leaves no seam
+    assert "DISCONTINUITY\n" not in text_of(replays, view)  # a pause causes no discontinuity
 
 
-def test_a_seek_goes_on_although_the_line_was_held_back(replays: StreamManager, recorder: ThinRecorder) -> None:
+def test_a_seek_works_on_a_paused_connection(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     until(lambda: recorder.lines and recorder.lines[0].is_paused)
     assert replays.seek_replay(view.stream_id, at(2000)).start_time == at(2000)
 
 
-def test_what_is_too_much_is_dropped_at_the_old_end(
+def test_the_oldest_segments_are_dropped_beyond_the_limit(
     make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
 ) -> None:
     recorder.picture_bytes = 100_000  # a segment is 1 MB
@@ -162,9 +156,7 @@ def test_what_is_too_much_is_dropped_at_the_old_end(
     assert (folder / "run1_init0.mp4").exists()
 
 
-def test_what_nobody_has_seen_yet_is_not_dropped_but_waited_with(
-    make_replays: MakeManager, recorder: ThinRecorder
-) -> None:
+def test_unseen_segments_are_kept_and_the_recorder_is_paused(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     recorder.picture_bytes = 100_000
     replays = make_replays(replay_session_bytes=20_000_000)
     view = play(replays)
@@ -173,27 +165,29 @@ def test_what_nobody_has_seen_yet_is_not_dropped_but_waited_with(
     assert "MEDIA-SEQUENCE:0\n" in text_of(replays, view)
 
 
-def test_playing_goes_on_across_a_gap_and_marks_it(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+def test_playback_continues_across_a_gap_with_a_discontinuity(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 5), (NIGHT_S + 1000, NIGHT_S + 1004)]
     replays = make_replays()
     view = play(replays)
     until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     text = text_of(replays, view)
-    assert times_of(text) == [0.0, 1.0, 3.0, 1000.0, 1002.0]  # the first is short: it is waited for
+    assert times_of(text) == [0.0, 1.0, 3.0, 1000.0, 1002.0]  # the first segment is short, as the player waits for it
     assert text.count("#EXT-X-DISCONTINUITY\n") == 1
     assert "DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-11-22T02:16:40.000Z" in text
 
 
-def test_a_seek_into_a_gap_begins_behind_it_and_says_so(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+def test_a_seek_into_a_gap_begins_after_it_and_returns_that_time(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 5), (NIGHT_S + 1000, NIGHT_S + 1004)]
     replays = make_replays()
     view = play(replays)
     assert replays.seek_replay(view.stream_id, at(500)).start_time == at(1000)
 
 
-def test_a_seek_behind_the_end_finds_nothing_and_the_session_lives_on(
-    replays: StreamManager, recorder: ThinRecorder
-) -> None:
+def test_a_seek_beyond_the_end_fails_and_the_session_goes_on(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     with pytest.raises(NotFound) as caught:
         replays.seek_replay(view.stream_id, at(2 * HOUR_S))
@@ -206,13 +200,13 @@ def test_a_seek_behind_the_end_finds_nothing_and_the_session_lives_on(
     assert len(recorder.lines) == 1
 
 
-def test_it_ends_at_the_end_asked_for_although_the_recorder_goes_on(replays: StreamManager) -> None:
+def test_playback_ends_at_the_requested_end(replays: StreamManager) -> None:
     view, _ = replays.start_replay(1, "Rec0", at(10), end_utc=at(14))
     until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     assert times_of(text_of(replays, view)) == [10.0, 11.0, 13.0]
 
 
-def test_a_later_seek_takes_the_place_of_one_that_waits(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+def test_a_later_seek_supersedes_a_waiting_one(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     recorder.key_frame_late_s = 0.4
     replays = make_replays()
     view = play(replays)
@@ -232,7 +226,7 @@ def test_a_later_seek_takes_the_place_of_one_that_waits(make_replays: MakeManage
     assert codes == ["superseded"]
 
 
-def test_a_recorder_that_takes_its_time_is_waited_for_and_then_goes_on(
+def test_a_seek_on_a_slow_recorder_completes_after_its_time_out(
     make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder.opening_s = 0.8
@@ -247,7 +241,7 @@ def test_a_recorder_that_takes_its_time_is_waited_for_and_then_goes_on(
     assert times_of(text_of(replays, replays.session_status(view.stream_id)))[0] == 100.0
 
 
-def test_a_session_lost_in_mid_play_is_joined_on_without_a_picture_twice_or_missing(
+def test_a_session_lost_in_mid_play_continues_without_a_gap_or_repeat(
     make_replays: MakeManager, recorder: ThinRecorder, impatient: None
 ) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 20)]
@@ -263,9 +257,7 @@ def test_a_session_lost_in_mid_play_is_joined_on_without_a_picture_twice_or_miss
     assert len(recorder.lines) == 2
 
 
-def test_a_recorder_that_is_gone_is_asked_again_and_again(
-    make_replays: MakeManager, recorder: ThinRecorder, impatient: None
-) -> None:
+def test_an_unreachable_recorder_is_retried(make_replays: MakeManager, recorder: ThinRecorder, impatient: None) -> None:
     recorder.fails_after = [(0, CameraUnreachable("Gone."))] * 3
     replays = make_replays()
     view = play(replays)
@@ -280,7 +272,7 @@ def test_a_recorder_that_is_gone_is_asked_again_and_again(
     assert (StreamState.RECONNECTING, "camera_unreachable") in states
 
 
-def test_a_seek_says_why_it_cannot_be_done(replays: StreamManager, recorder: ThinRecorder) -> None:
+def test_a_failed_seek_raises_the_recorders_error(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     text_of(replays, view)
     for error in (CameraBusy("Full."), CameraAuthFailed("No."), CameraUnreachable("Gone.")):
@@ -289,7 +281,9 @@ def test_a_seek_says_why_it_cannot_be_done(replays: StreamManager, recorder: Thi
             replays.seek_replay(view.stream_id, at(50))
 
 
-def test_a_device_that_cannot_replay_lacks_replay_and_not_media(replays: StreamManager, recorder: ThinRecorder) -> None:
+def test_a_device_that_cannot_replay_is_reported_as_lacking_replay(
+    replays: StreamManager, recorder: ThinRecorder
+) -> None:
     view = play(replays)
     text_of(replays, view)
     recorder.fails_after = [(0, CameraUnsupported("551.", service="media"))]
@@ -298,7 +292,9 @@ def test_a_device_that_cannot_replay_lacks_replay_and_not_media(replays: StreamM
     assert caught.value.service == "replay"
 
 
-def test_a_recorder_that_refuses_one_more_session_says_so(make_replays: MakeManager, recorder: ThinRecorder) -> None:
+def test_a_recorder_without_a_free_session_is_reported_as_busy(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
     recorder.places = 0
     replays = make_replays()
     view = play(replays)
@@ -307,9 +303,7 @@ def test_a_recorder_that_refuses_one_more_session_says_so(make_replays: MakeMana
     assert caught.value.code == "camera_busy"
 
 
-def test_a_recording_that_carries_no_video_we_can_show_is_said_at_once(
-    make_replays: MakeManager, recorder: ThinRecorder
-) -> None:
+def test_a_recording_without_a_supported_codec_is_refused(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     recorder.video = VideoFormat("mpeg4")
     replays = make_replays()
     view = play(replays)
@@ -318,7 +312,7 @@ def test_a_recording_that_carries_no_video_we_can_show_is_said_at_once(
     assert caught.value.code == "camera_unsupported"
 
 
-def test_a_recorder_that_says_nothing_is_stalled(
+def test_a_silent_recorder_is_reported_as_stalled(
     make_replays: MakeManager, recorder: ThinRecorder, impatient: None
 ) -> None:
     replays = make_replays(rtsp_timeout_s=0.2)
@@ -332,9 +326,7 @@ def test_a_recorder_that_says_nothing_is_stalled(
     assert error.code == "stream_stalled"
 
 
-def test_a_recorder_that_has_shown_a_lower_limit_is_not_asked_for_more(
-    make_replays: MakeManager, recorder: ThinRecorder
-) -> None:
+def test_a_recorders_known_session_limit_is_respected(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     replays = make_replays(replay_places=lambda _camera_id: 1)
     first = play(replays, 0)
     with pytest.raises(LimitReached, match="one recording at once") as caught:
@@ -342,9 +334,7 @@ def test_a_recorder_that_has_shown_a_lower_limit_is_not_asked_for_more(
     assert caught.value.used_by == (first.stream_id,)
 
 
-def test_a_third_time_on_one_recorder_is_refused_and_nobodys_picture_taken(
-    replays: StreamManager, recorder: ThinRecorder
-) -> None:
+def test_a_third_replay_on_one_recorder_is_refused(replays: StreamManager, recorder: ThinRecorder) -> None:
     first, second = play(replays, 0), play(replays, 600)
     with pytest.raises(LimitReached) as caught:
         play(replays, 1200)
@@ -353,10 +343,10 @@ def test_a_third_time_on_one_recorder_is_refused_and_nobodys_picture_taken(
     replays.stop_session(first.stream_id)
     third = play(replays, 1200)
     assert times_of(text_of(replays, third))[0] == 1200.0
-    replays.start_replay(2, "Rec0", at(0))  # another recorder has places of its own
+    replays.start_replay(2, "Rec0", at(0))  # the limit holds per recorder
 
 
-def test_stop_gives_everything_back(replays: StreamManager, recorder: ThinRecorder, settings: Settings) -> None:
+def test_stop_releases_everything(replays: StreamManager, recorder: ThinRecorder, settings: Settings) -> None:
     view, viewer_id = replays.start_replay(1, "Rec0", at(0))
     replays.playlist(view.stream_id, "run1.m3u8", 5.0, viewer_id)
     assert replays.stop_session(view.stream_id, "somebody-else") is StreamState.RUNNING
@@ -370,9 +360,7 @@ def test_stop_gives_everything_back(replays: StreamManager, recorder: ThinRecord
             call()
 
 
-def test_a_session_that_nobody_watches_ends(
-    make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
-) -> None:
+def test_an_unwatched_replay_ends(make_replays: MakeManager, recorder: ThinRecorder, settings: Settings) -> None:
     replays = make_replays(idle_end_s=1.0, unwatched_end_s=1.0)
     view = play(replays)
     text_of(replays, view)
@@ -381,23 +369,23 @@ def test_a_session_that_nobody_watches_ends(
     assert list(settings.streams_dir.iterdir()) == []
 
 
-def test_a_recording_that_was_played_to_its_end_can_be_looked_at_for_longer(
+def test_a_replay_played_to_its_end_stays_available_for_longer(
     make_replays: MakeManager, recorder: ThinRecorder
 ) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
     replays = make_replays(
         idle_end_s=1.0, unwatched_end_s=60.0, device_replay_sessions=1
-    )  # a player fetches nothing any more after ENDLIST
+    )  # after ENDLIST a player fetches nothing, so the longer time-out applies
     view = play(replays)
     until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
-    until(lambda: recorder.open_lines() == 0)  # but the recorder has its session back
+    until(lambda: recorder.open_lines() == 0)  # the recorder's session is closed early
     assert replays.session_status(view.stream_id).status is StreamState.RUNNING
-    other = play(replays)  # for somebody else
+    other = play(replays)  # another viewer can use the recorder's session
     replays.stop_session(other.stream_id)
     assert replays.seek_replay(view.stream_id, at(2)).start_time == at(2)
 
 
-def test_only_replays_can_be_sought_in(replays: StreamManager) -> None:
+def test_only_replays_accept_seeks(replays: StreamManager) -> None:
     with pytest.raises(NotFound):
         replays.seek_replay("replay1_0000000000000000", at(0))
     view = play(replays)
@@ -407,7 +395,7 @@ def test_only_replays_can_be_sought_in(replays: StreamManager) -> None:
         replays.start_replay(1, "Rec0", at(0), accept=())
 
 
-def test_without_recordings_it_says_what_is_missing(
+def test_a_device_without_replay_raises_camera_unsupported(
     settings: Settings, spawner: Spawner, make_replays: MakeManager
 ) -> None:
     replays = make_replays()
@@ -421,7 +409,7 @@ def _refuse(_camera_id: int, _token: str) -> tuple[ReplaySource, float]:
     raise CameraUnsupported("This device plays no recordings.", service="replay")
 
 
-def test_sixty_seeks_leave_two_runs_and_one_line(replays: StreamManager, recorder: ThinRecorder) -> None:
+def test_sixty_seeks_leave_two_runs_and_one_connection(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     text_of(replays, view)
     before = threading.active_count()
@@ -437,7 +425,7 @@ def test_sixty_seeks_leave_two_runs_and_one_line(replays: StreamManager, recorde
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_real_pictures_become_segments_that_decode_across_a_gap(
+def test_real_frames_become_segments_that_decode_across_a_gap(
     make_replays: MakeManager, recorder: ThinRecorder, codec: str
 ) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 5), (NIGHT_S + 1000, NIGHT_S + 1004)]
@@ -458,10 +446,10 @@ def test_real_pictures_become_segments_that_decode_across_a_gap(
     assert times_of(text_of(replays, view)) == [0.0, 1.0, 3.0, 1000.0, 1002.0]
 
 
-def test_parameter_sets_that_describe_nothing_are_the_devices_fault(
+def test_invalid_parameter_sets_are_a_bad_answer_of_the_device(
     make_replays: MakeManager, recorder: ThinRecorder
 ) -> None:
-    recorder.pictures = ((b"\x65x",),) * 5  # made-up sets come with them
+    recorder.pictures = ((b"\x65x",),) * 5  # with parameter sets that cannot be parsed
     replays = make_replays()
     view = play(replays)
     with pytest.raises(CameraBadAnswer):

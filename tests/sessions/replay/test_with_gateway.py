@@ -1,4 +1,4 @@
-"""Replay sessions over the real gateway and GStreamer's ONVIF replay server: the path a recorded picture takes."""
+"""Replay sessions over the real gateway and GStreamer's ONVIF replay server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GOP_S = 1.0
 
 
 class Peer:
-    """GStreamer's server in a process of its own; it has recorded since 1900 and until for ever."""
+    """GStreamer's replay server in its own process; its recording begins in 1900 and never ends."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(["/usr/bin/python3", str(PEER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -113,7 +113,7 @@ def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House
     assert house.manager.session_status(view.stream_id).restarts == 0
 
 
-def test_a_minute_ahead_and_on_without_a_seam_as_the_player_goes_on(house: House) -> None:
+def test_read_ahead_follows_the_player_without_a_discontinuity(house: House) -> None:
     view = play(house.manager)
     asked = 0
 
@@ -129,12 +129,13 @@ def test_a_minute_ahead_and_on_without_a_seam_as_the_player_goes_on(house: House
     text = text_of(house.manager, view)
     ahead_s = times_of(text)[-1] - times_of(text)[asked]
     assert ahead_s <= 62
-    assert text.count("#EXT-X-DISCONTINUITY\n") <= 1  # GStreamer marks its first picture, cut at the time asked for
+    # GStreamer marks the first frame, which it cuts at the requested time.
+    assert text.count("#EXT-X-DISCONTINUITY\n") <= 1
     steps = [later - earlier for earlier, later in pairwise(times_of(text))]
     assert all(step == pytest.approx(2.0, abs=0.15) for step in steps[2:]), steps
 
 
-def test_two_viewers_of_one_recorder_and_a_third_who_is_refused(house: House) -> None:
+def test_a_third_replay_of_one_real_recorder_is_refused(house: House) -> None:
     first, second = play(house.manager, 0.0), play(house.manager, 3600.0)
     assert times_of(text_of(house.manager, first))[0] == pytest.approx(0.0, abs=0.01)
     assert times_of(text_of(house.manager, second))[0] == pytest.approx(3600.0, abs=0.01)
@@ -146,7 +147,7 @@ def test_two_viewers_of_one_recorder_and_a_third_who_is_refused(house: House) ->
     assert house.manager.session_status(second.stream_id).status is StreamState.RUNNING
 
 
-def test_the_recorder_has_its_session_back_when_a_stop_answers(house: House) -> None:
+def test_the_recorders_session_is_closed_before_a_stop_returns(house: House) -> None:
     other = play(house.manager, 3600.0)
     text_of(house.manager, other)
     for number in range(5):
@@ -156,7 +157,7 @@ def test_the_recorder_has_its_session_back_when_a_stop_answers(house: House) -> 
         house.manager.stop_session(view.stream_id)
 
 
-def test_a_wrong_password_is_said_at_once(house: House) -> None:
+def test_a_wrong_password_fails_the_seek(house: House) -> None:
     house.password = "wrong"
     view = play(house.manager)
     with pytest.raises(CameraAuthFailed):
@@ -187,7 +188,7 @@ def test_a_recorder_that_goes_away_and_comes_back_plays_on(house: House) -> None
 
 
 @pytest.mark.stress
-def test_two_hundred_seeks_over_the_gateway_leave_nothing_behind(house: House) -> None:
+def test_two_hundred_seeks_over_the_gateway_leak_no_resources(house: House) -> None:
     view = play(house.manager)
     here = psutil.Process()
 
@@ -201,7 +202,7 @@ def test_two_hundred_seeks_over_the_gateway_leave_nothing_behind(house: House) -
     fds, threads, rss = seek(50)
     fds_after, threads_after, rss_after = seek(200)
     print(f"descriptors {fds} -> {fds_after}, threads {threads} -> {threads_after}, memory +{rss_after - rss}")
-    assert fds_after <= fds + 2  # a line that is being opened
+    assert fds_after <= fds + 2  # a connection that is being opened
     assert threads_after <= threads
     assert rss_after - rss < 20_000_000
     text = text_of(house.manager, house.manager.session_status(view.stream_id))

@@ -1,8 +1,7 @@
-"""A thin recorder: lines that a test drives, as fast as they are let, over a made-up archive.
+"""A stand-in for a recorder: replay connections that the test drives at full speed over an invented archive.
 
-Tests of sessions are about what happens when; most of it (a refusal on the third PLAY, silence in
-mid-play, a picture that comes late) no real recorder can be made to do on time. What real ones send
-is tested with the gateway, the pretend recorder and GStreamer's.
+Most faults in session tests (a refusal of the third PLAY, silence in mid-play, a late frame) cannot be produced on
+time with a real recorder. Tests with the gateway, the simulator and GStreamer cover the data of real recorders.
 """
 
 from __future__ import annotations
@@ -29,22 +28,22 @@ H264 = VideoFormat("h264", 320, 180, float(FPS))
 
 @dataclass
 class ThinRecorder:
-    """`spans`: device time in seconds in which there is a key frame each whole second; `others`: the same
-    of recordings other than Rec0.
+    """`spans`: the spans of Rec0 in seconds of device time, with a key frame at each whole second; `others`: the spans
+    of further recordings.
     """
 
     spans: list[tuple[float, float]]
     video: VideoFormat = H264
     audio: AudioFormat | None = None
     others: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    empty: set[str] = field(default_factory=set)  # recordings of `others` that are told of and not there
+    empty: set[str] = field(default_factory=set)  # recordings of `others` that are listed but have no data
     crosses_gaps: bool = True
-    ahead_s: float = 0.0  # of its clock
+    ahead_s: float = 0.0  # by which the recorder's clock is ahead
     opening_s: float = 0.0
     key_frame_late_s: float = 0.0
     picture_bytes: int = 500
     places: int = 2
-    fails_after: list[tuple[int, DeviceError]] = field(default_factory=list)  # pictures of a PLAY, then this
+    fails_after: list[tuple[int, DeviceError]] = field(default_factory=list)  # (frames, error) per PLAY
     plays: list[float] = field(default_factory=list)
     lines: list[ThinLine] = field(default_factory=list)
     found: int = 0
@@ -52,7 +51,7 @@ class ThinRecorder:
     tells_time: bool = True
     beats_real_time: bool | None = None
     seeks_in_session: bool | None = None
-    pictures: tuple[tuple[bytes, ...], ...] = ()  # of one GOP, in the place of made-up ones
+    pictures: tuple[tuple[bytes, ...], ...] = ()  # the NAL units of each frame of one GOP; empty: invented frames
     parameter_sets: tuple[bytes, ...] = (b"\x67\x42", b"\x68\xce")
 
     def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
@@ -71,7 +70,7 @@ class ThinRecorder:
         return self.others.get(recording_token, self.spans)
 
     def recorded(self, camera_id: int, recording_token: str, moment: datetime) -> list[RecordedPlace]:
-        """What the recordings room would know of it."""
+        """Return the recorded places after `moment`, like the recording manager."""
         del camera_id
         at_s = moment.timestamp()
         tokens = sorted({"Rec0", *self.others}, key=lambda token: token != recording_token)
@@ -149,7 +148,7 @@ class ThinLine:
         limit, error = recorder.fails_after.pop(0) if recorder.fails_after else (None, None)
         count = 0
         for units in self._units(start_s, end_s):
-            if self.is_paused:  # the gateway describes anew what goes on after a pause
+            if self.is_paused:  # the gateway repeats the description after a pause
                 self._may_send.wait()
                 consumer.on_description(recorder.video, recorder.audio, recorder.parameter_sets, b"")
             while not self._may_send.wait(0.05) or recorder.silent:
@@ -168,7 +167,7 @@ class ThinLine:
         consumer.on_end("end_of_recording" if count else "no_data")
 
     def _units(self, start_s: float, end_s: float | None) -> Iterator[list[AccessUnit]]:
-        """A second of pictures at a time, from the key frame at or before start_s on, up to end_s."""
+        """Yield one second of frames at a time, from the key frame at or before start_s up to end_s."""
         ticks = 1_000_000
         began = False
         is_there = self.recording_token not in self.recorder.empty
@@ -207,7 +206,7 @@ def _utc(epoch_s: float) -> datetime:
 
 
 class ThinMaker:
-    """Two seconds a segment, its data the pictures' bytes: what is in a container is tested elsewhere."""
+    """Makes two-second segments whose data is the frames' bytes; other tests cover the container."""
 
     init = b"init"
     codecs = "avc1.64001F"
@@ -236,7 +235,7 @@ class ThinMaker:
 
 
 class PieceMaker(ThinMaker):
-    """Gives out what ffmpeg has cut, `init.mp4` and `0.m4s` on, one piece for every so many pictures."""
+    """Returns segments that ffmpeg cut before (`init.mp4`, `0.m4s`, ...), one per `pictures` frames."""
 
     def __init__(self, pieces: Path, *, pictures: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The camera calls, as /api/docs describes them."""
+"""The API calls for cameras, as /api/docs describes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.patience import LIMIT_S
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
 
 
-def test_an_added_camera_is_answered_at_once_without_its_password(client: FlaskClient, cameras: Any) -> None:
+def test_an_added_camera_is_returned_immediately_without_its_password(client: FlaskClient, cameras: Any) -> None:
     answer = client.post(
         "/api/cameras",
         json={"host": "127.0.0.9", "port": 80, "username": "admin", "password": "canary", "name": "Cupboard"},
@@ -56,7 +56,7 @@ def test_the_same_device_again_says_which_camera_it_is(client: FlaskClient, asse
     assert document["camera_id"] == camera.id
 
 
-def test_the_list_comes_in_pages(client: FlaskClient, assert_problem: Any) -> None:
+def test_the_camera_list_has_pages(client: FlaskClient, assert_problem: Any) -> None:
     for number in range(5):
         client.post("/api/cameras", json={"host": f"cam{number}"})
     first = client.get("/api/cameras?limit=2").get_json()
@@ -150,7 +150,7 @@ def test_slow_snapshots_leave_threads_for_everything_else(
     for thread in waiting:
         thread.start()
     deadline_s = time.monotonic() + 5
-    while cameras.at_the_gate < 2:  # until both hold their places
+    while cameras.at_the_gate < 2:  # until both requests hold a slot
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
     refused = web_app.test_client().get(url)
@@ -163,7 +163,7 @@ def test_slow_snapshots_leave_threads_for_everything_else(
     assert statuses == [200, 200]
 
 
-def test_the_health_card_comes_with_its_text(client: FlaskClient, camera: Any) -> None:
+def test_the_health_card_includes_its_text(client: FlaskClient, camera: Any) -> None:
     card = client.get(f"/api/cameras/{camera.id}/health").get_json()
     assert card["checks"] == [
         {"name": "GetServices", "outcome": "ok", "detail": "", "took_ms": 12, "at": "2026-11-22T12:00:00.000Z"}
@@ -172,7 +172,7 @@ def test_the_health_card_comes_with_its_text(client: FlaskClient, camera: Any) -
     assert "GetServices: ok in 12 ms" in card["text"]
 
 
-def test_discovery_marks_what_is_there_already(client: FlaskClient) -> None:
+def test_discovery_marks_devices_that_were_added_before(client: FlaskClient) -> None:
     devices = client.post("/api/discovery").get_json()["devices"]
     assert [(device["host"], device["already_added"], device["camera_id"]) for device in devices] == [
         ("127.0.0.9", False, None),

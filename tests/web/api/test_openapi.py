@@ -1,4 +1,4 @@
-"""The description is made from the code, is valid, covers every route, and real answers keep to it."""
+"""The OpenAPI description is made from the code, is valid and covers every route; responses follow it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def document(client: FlaskClient) -> dict[str, Any]:
 
 @pytest.fixture
 def assert_described(document: dict[str, Any]) -> Callable[[Any, str, str], None]:
-    """Validates an answer against what the description says of that operation and status."""
+    """Return a function that validates a response against the described schema of its operation and status."""
 
     def check(response: Any, method: str, path: str) -> None:
         responses = document["paths"][path][method]["responses"]
@@ -34,7 +34,7 @@ def assert_described(document: dict[str, Any]) -> Callable[[Any, str, str], None
     return check
 
 
-def test_it_is_openapi_3_1_and_its_schemas_are_valid(document: dict[str, Any]) -> None:
+def test_the_description_is_openapi_3_1_with_valid_schemas(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
@@ -47,7 +47,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"], reference
 
 
-def test_whatever_takes_a_body_says_that_it_may_be_too_large_or_no_json(
+def test_every_operation_with_a_body_describes_413_and_415(
     client: FlaskClient, document: dict[str, Any], assert_described: Callable[[Any, str, str], None]
 ) -> None:
     with_body = [
@@ -73,7 +73,7 @@ def test_every_route_of_the_api_is_described_with_its_methods(web_app: OpenAPI, 
     assert routes == described
 
 
-def test_every_operation_says_what_it_does_and_how_it_fails(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_summary_and_its_problems(document: dict[str, Any]) -> None:
     identifiers = []
     for path, item in document["paths"].items():
         for method, operation in item.items():
@@ -86,7 +86,7 @@ def test_every_operation_says_what_it_does_and_how_it_fails(document: dict[str, 
     assert len(set(identifiers)) == len(identifiers)
 
 
-def test_real_answers_keep_to_the_description(
+def test_real_responses_match_the_description(
     client: FlaskClient, assert_described: Callable[[Any, str, str], None]
 ) -> None:
     camera = "/api/cameras/{camera_id}"
@@ -129,7 +129,7 @@ def test_real_answers_keep_to_the_description(
         assert_described(response, method, path)
 
 
-def test_the_page_names_every_operation_and_error_and_loads_nothing_from_elsewhere(
+def test_the_docs_page_is_complete_and_loads_nothing_from_elsewhere(
     client: FlaskClient, document: dict[str, Any]
 ) -> None:
     page = client.get("/api/docs").get_data(as_text=True)

@@ -1,4 +1,4 @@
-"""The two playback calls: what they take, what they answer, and what is refused."""
+"""The two playback calls: parameters, responses and errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stream_id(client: FlaskClient) -> str:
     return name
 
 
-def test_a_playback_is_a_stream_of_its_own_kind(client: FlaskClient) -> None:
+def test_a_playback_is_listed_as_a_replay_stream(client: FlaskClient) -> None:
     started = client.post("/api/playback/start", json=BODY)
     document = started.get_json()
     assert started.status_code == 201
@@ -75,14 +75,14 @@ def test_times_are_understood_in_any_zone(client: FlaskClient, streams: Any) -> 
         ("accept", ["vp9"]),
     ],
 )
-def test_a_start_that_cannot_be_meant_is_refused_by_its_field(
+def test_an_invalid_start_is_refused_with_its_field(
     client: FlaskClient, assert_problem: Any, field: str, value: Any
 ) -> None:
     document = assert_problem(client.post("/api/playback/start", json={**BODY, field: value}), 400, "invalid_request")
     assert document["errors"][0]["field"].startswith(field)
 
 
-def test_a_seek_answers_the_new_address_and_the_first_pictures_time(client: FlaskClient, stream_id: str) -> None:
+def test_a_seek_returns_the_new_address_and_start_time(client: FlaskClient, stream_id: str) -> None:
     answer = client.post("/api/playback/seek", json={"stream_id": stream_id, "time": "2026-11-22T03:00:00Z"})
     assert (answer.status_code, answer.get_json()) == (
         200,
@@ -96,11 +96,11 @@ def test_a_seek_answers_the_new_address_and_the_first_pictures_time(client: Flas
 
 
 @pytest.mark.parametrize("body", [{"time": NIGHT}, {"stream_id": "x"}, {"stream_id": "x", "time": "02:13"}, []])
-def test_a_seek_that_cannot_be_meant_is_refused(client: FlaskClient, assert_problem: Any, body: Any) -> None:
+def test_an_invalid_seek_is_refused(client: FlaskClient, assert_problem: Any, body: Any) -> None:
     assert_problem(client.post("/api/playback/seek", json=body), 400, "invalid_request")
 
 
-def test_a_seek_in_a_session_that_never_was_is_404(client: FlaskClient, assert_problem: Any) -> None:
+def test_a_seek_in_an_unknown_session_is_404(client: FlaskClient, assert_problem: Any) -> None:
     assert_problem(client.post("/api/playback/seek", json={"stream_id": "replay1_x", "time": NIGHT}), 404, "not_found")
 
 
@@ -115,14 +115,14 @@ def test_a_seek_in_a_session_that_never_was_is_404(client: FlaskClient, assert_p
         (Unavailable("Not yet."), 503, "not_ready"),
     ],
 )
-def test_what_prevents_a_seek_is_said(
+def test_the_error_of_a_failed_seek_is_returned(
     client: FlaskClient, streams: Any, stream_id: str, assert_problem: Any, error: AppError, status: int, code: str
 ) -> None:
     streams.fail_with = error
     assert_problem(client.post("/api/playback/seek", json={"stream_id": stream_id, "time": NIGHT}), status, code)
 
 
-def test_who_uses_the_recorders_sessions_is_named(client: FlaskClient, streams: Any, assert_problem: Any) -> None:
+def test_a_replay_limit_names_the_sessions_in_use(client: FlaskClient, streams: Any, assert_problem: Any) -> None:
     streams.fail_with = LimitReached("Two are watched.", code="replay_limit", used_by=("replay1_a", "replay1_b"))
     answer = client.post("/api/playback/start", json=BODY)
     assert assert_problem(answer, 429, "replay_limit")["used_by"] == ["replay1_a", "replay1_b"]

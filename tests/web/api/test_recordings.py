@@ -1,4 +1,4 @@
-"""The recording calls: their shapes, to the letter of what scripts rely on, and what is refused."""
+"""The recording calls: the exact responses that scripts rely on, and errors."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DAY = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-22T12:00:00Z"}
 
 @pytest.fixture
 def recorded(archive: Archive) -> Archive:
-    """Two hours of the morning on the first channel, motion in between; nothing on the second."""
+    """Two hours of recording with a motion event on the first channel; no recording on the second."""
     archive.recorder.spans = {"Rec1": [(NOON - 4 * HOUR, NOON - 2 * HOUR)], "Rec2": []}
     archive.recorder.motion = [("Rec1", NOON - 3 * HOUR)]
     return archive
 
 
-def test_a_search(client: FlaskClient, recorded: Archive) -> None:
+def test_a_search_returns_the_recordings_with_their_spans(client: FlaskClient, recorded: Archive) -> None:
     answer = client.post("/api/cameras/1/recordings/search", json=DAY)
     assert answer.status_code == 200
     assert answer.get_json() == {
@@ -49,7 +49,7 @@ def test_a_search(client: FlaskClient, recorded: Archive) -> None:
     }
 
 
-def test_the_summary(client: FlaskClient, recorded: Archive) -> None:
+def test_the_summary_lists_recordings_and_their_range(client: FlaskClient, recorded: Archive) -> None:
     document = client.get("/api/cameras/1/recordings/summary").get_json()
     assert document["number_recordings"] == 2
     assert document["data_from"] == "2026-10-23T12:00:00.000Z"
@@ -90,23 +90,23 @@ def test_the_coverage_has_no_holes(client: FlaskClient, recorded: Archive) -> No
     assert document["indexing_stopped"] is False
 
 
-def test_the_coverage_without_events(client: FlaskClient, recorded: Archive) -> None:
+def test_coverage_leaves_out_events_on_request(client: FlaskClient, recorded: Archive) -> None:
     first, _ = _covered(client, events="0")["channels"]
     assert (first["events"], first["events_truncated"]) == ([], False)
     assert len(first["spans"]) == 3
 
 
-def test_the_coverage_of_one_channel(client: FlaskClient, recorded: Archive) -> None:
+def test_coverage_can_be_limited_to_one_channel(client: FlaskClient, recorded: Archive) -> None:
     assert [item["channel"] for item in _covered(client, channel="2")["channels"]] == [2]
 
 
-def test_stopping_and_going_on(client: FlaskClient, recorded: Archive) -> None:
+def test_indexing_stops_and_resumes(client: FlaskClient, recorded: Archive) -> None:
     assert client.post("/api/cameras/1/recordings/coverage/stop").status_code == 204
     assert client.post("/api/cameras/1/recordings/coverage/resume").status_code == 204
     assert client.post("/api/cameras/2/recordings/coverage/stop").status_code == 404
 
 
-def test_where_another_client_plays_it(client: FlaskClient, recorded: Archive) -> None:
+def test_the_playback_uri_is_for_other_clients(client: FlaskClient, recorded: Archive) -> None:
     body = {"camera_id": 1, "recording_token": "Rec1", "start_time": "2026-11-22T11:00:00+01:00"}
     assert client.post("/api/recordings/playback-uri", json=body).get_json() == {
         "uri": "rtsp://recorder:8554/recording/Rec1",
@@ -124,7 +124,7 @@ def test_where_another_client_plays_it(client: FlaskClient, recorded: Archive) -
         (CameraBusy("It searches already."), 503),
     ],
 )
-def test_what_the_device_refuses_is_said(
+def test_an_error_of_the_device_is_returned_by_every_call(
     client: FlaskClient,
     recorded: Archive,
     assert_problem: Callable[..., dict[str, Any]],
@@ -158,7 +158,7 @@ def test_what_the_device_refuses_is_said(
         ("cursor", 7),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_an_invalid_search_field_is_named(
     client: FlaskClient, recorded: Archive, assert_problem: Callable[..., dict[str, Any]], field: str, value: object
 ) -> None:
     answer = client.post("/api/cameras/1/recordings/search", json={**DAY, field: value})
@@ -166,7 +166,7 @@ def test_what_is_wrong_is_named(
     assert [error["field"] for error in document["errors"]] == [field]
 
 
-def test_a_coverage_without_a_window_names_what_is_missing(
+def test_coverage_without_a_window_names_the_missing_field(
     client: FlaskClient, assert_problem: Callable[..., dict[str, Any]]
 ) -> None:
     answer = client.get("/api/cameras/1/recordings/coverage", query_string={"start_time": DAY["start_time"]})
@@ -174,14 +174,14 @@ def test_a_coverage_without_a_window_names_what_is_missing(
     assert [error["field"] for error in document["errors"]] == ["end_time"]
 
 
-def test_a_camera_that_is_not_there(client: FlaskClient, assert_problem: Callable[..., dict[str, Any]]) -> None:
+def test_an_unknown_camera_is_not_found(client: FlaskClient, assert_problem: Callable[..., dict[str, Any]]) -> None:
     assert_problem(client.post("/api/cameras/9/recordings/search", json=DAY), 404, "not_found")
     assert_problem(client.get("/api/cameras/9/recordings/coverage", query_string=DAY), 404, "not_found")
     assert_problem(client.get("/api/cameras/9/recordings/summary"), 404, "not_found")
 
 
 def _covered(client: FlaskClient, **more: str) -> dict[str, Any]:
-    """The coverage once nothing more is being asked."""
+    """Return the coverage once indexing is finished."""
     for _ in range(500):
         answer = client.get("/api/cameras/1/recordings/coverage", query_string={**DAY, **more})
         assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""The five stream calls, and playlists and segments at the addresses they give out."""
+"""The five stream calls, and the playlists and segments at the addresses they return."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_start_is_201_and_a_second_one_shares_it_with_200(client: FlaskClient,
     }
 
 
-def test_accept_is_passed_on_and_checked(client: FlaskClient, camera: Any, assert_problem: Any) -> None:
+def test_accept_is_checked_and_passed_on(client: FlaskClient, camera: Any, assert_problem: Any) -> None:
     body = {"camera_id": camera.id, "profile_token": TOKEN}
     answer = client.post("/api/streams/start", json={**body, "accept": ["hevc", "h264"]})
     assert answer.get_json()["stream_id"].endswith(".hevc")
@@ -79,7 +79,7 @@ def test_status_and_all_show_the_session(client: FlaskClient, stream_id: str, as
     assert_problem(client.get("/api/streams/status/camera9_none"), 404, "not_found")
 
 
-def test_stop_ends_it_for_all_or_only_for_the_last_viewer(
+def test_stop_ends_a_stream_for_all_or_with_its_last_viewer(
     client: FlaskClient, stream_id: str, assert_problem: Any
 ) -> None:
     kept = client.post("/api/streams/stop", json={"stream_id": stream_id, "viewer_id": "not-the-last"})
@@ -100,7 +100,7 @@ def test_a_playlist_waits_for_its_first_segment(client: FlaskClient, streams: An
     assert streams.viewers_seen[-1] == "abc_1"
 
 
-def test_a_playlist_that_is_not_there_in_time_is_503_with_retry_after(
+def test_a_playlist_that_is_not_ready_in_time_is_503_with_retry_after(
     client: FlaskClient, streams: Any, stream_id: str, assert_problem: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams.ready, "wait", lambda _timeout: False)
@@ -122,7 +122,7 @@ def test_only_a_quarter_of_the_threads_wait_for_playlists(
     for thread in waiting:
         thread.start()
     deadline_s = time.monotonic() + 4
-    while len(streams.viewers_seen) < 2 * places:  # each asks without waiting, then waits
+    while len(streams.viewers_seen) < 2 * places:  # each request first tries without a wait, then waits
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
     assert_problem(web_app.test_client().get(url), 503, "busy")
@@ -169,14 +169,14 @@ def test_a_segment_is_sent_with_its_type(
         "camera1_MediaProfile00000/sub/segment_1.ts",
     ],
 )
-def test_what_belongs_to_no_session_does_not_exist(
+def test_files_outside_a_session_are_not_found(
     client: FlaskClient, stream_id: str, assert_problem: Any, address: str
 ) -> None:
     assert stream_id == "camera1_MediaProfile00000"
     assert_problem(client.get(f"/static/streams/{address}"), 404, "not_found")
 
 
-def test_a_viewer_that_was_never_given_out_is_refused(client: FlaskClient, stream_id: str, assert_problem: Any) -> None:
+def test_an_invalid_viewer_id_is_refused(client: FlaskClient, stream_id: str, assert_problem: Any) -> None:
     for viewer in ("", "a" * 65, "a/b", "<x>"):
         answer = client.get(f"/static/streams/{stream_id}/stream.m3u8", query_string={"viewer": viewer})
         assert assert_problem(answer, 400, "invalid_request")["errors"][0]["field"] == "viewer"

@@ -1,4 +1,4 @@
-"""/api/walls over HTTP: shapes, whose they are, and names that are text only."""
+"""/api/walls over HTTP: responses, ownership, and names that remain plain text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GATES: dict[str, Any] = {
 }
 
 
-def test_a_layout_is_kept_listed_changed_and_forgotten(client: FlaskClient, assert_problem: Any) -> None:
+def test_a_wall_is_stored_listed_changed_and_deleted(client: FlaskClient, assert_problem: Any) -> None:
     assert client.get("/api/walls").get_json() == {"walls": []}
     made = client.post("/api/walls", json=GATES)
     assert made.status_code == 201
@@ -38,7 +38,7 @@ def test_a_layout_is_kept_listed_changed_and_forgotten(client: FlaskClient, asse
     assert_problem(client.delete("/api/walls/1"), 404, "not_found")
 
 
-def test_a_clash_says_which(client: FlaskClient, assert_problem: Any) -> None:
+def test_a_taken_name_and_too_many_walls_are_conflicts(client: FlaskClient, assert_problem: Any) -> None:
     client.post("/api/walls", json=GATES)
     assert_problem(client.post("/api/walls", json=GATES), 409, "wall_name_taken")
     for number in range(49):
@@ -46,14 +46,14 @@ def test_a_clash_says_which(client: FlaskClient, assert_problem: Any) -> None:
     assert_problem(client.post("/api/walls", json={**GATES, "name": "One more"}), 409, "too_many_walls")
 
 
-def test_a_change_to_fewer_places_than_tiles_names_the_tiles(client: FlaskClient, assert_problem: Any) -> None:
+def test_a_layout_too_small_for_its_tiles_is_refused(client: FlaskClient, assert_problem: Any) -> None:
     client.post("/api/walls", json=GATES)
     for body in ({"layout": 1}, {"tiles": [None] * 5}):
         document = assert_problem(client.patch("/api/walls/1", json=body), 400, "invalid_request")
         assert [error["field"] for error in document["errors"]] == ["tiles"]
 
 
-def test_a_tile_has_the_quality_it_was_given_or_none(client: FlaskClient, assert_problem: Any) -> None:
+def test_a_tile_keeps_its_quality_or_has_none(client: FlaskClient, assert_problem: Any) -> None:
     tiles = [{"camera_id": 1, "channel": 2, "quality": "sub"}, {"camera_id": 1, "channel": 3}]
     made = client.post("/api/walls", json={**GATES, "layout": 4, "tiles": tiles})
     assert [tile and tile["quality"] for tile in made.get_json()["tiles"]] == ["sub", None, None, None]
@@ -64,7 +64,7 @@ def test_a_tile_has_the_quality_it_was_given_or_none(client: FlaskClient, assert
     assert client.get("/api/walls/1").get_json() == made.get_json()
 
 
-def test_each_user_has_their_own_and_finds_no_others(house: House) -> None:
+def test_a_user_finds_only_their_own_walls(house: House) -> None:
     anna, ben = house.door(Role.VIEWER), house.door(Role.ADMIN)
     wall_id = anna.ask("POST", "/api/walls", json=GATES).get_json()["id"]
     assert ben.ask("GET", "/api/walls").get_json() == {"walls": []}
@@ -74,7 +74,7 @@ def test_each_user_has_their_own_and_finds_no_others(house: House) -> None:
     assert (kept["name"], kept["everybodys"], kept["may_change"]) == ("Gates", False, True)
 
 
-def test_what_was_made_without_accounts_says_whose_it_is(house: House, walls: WallManager) -> None:
+def test_a_wall_from_before_the_accounts_is_shared_and_changed_by_admins(house: House, walls: WallManager) -> None:
     walls.add(LOCAL, WallDraft("Gates", 4))
     for role, may in ((Role.OPERATOR, False), (Role.ADMIN, True)):
         door = house.door(role)
@@ -84,7 +84,7 @@ def test_what_was_made_without_accounts_says_whose_it_is(house: House, walls: Wa
         assert answer.status_code == (200 if may else 403)
 
 
-def test_a_hostile_name_is_text_and_comes_back_as_it_was(client: FlaskClient) -> None:
+def test_a_hostile_name_is_returned_unchanged_as_text(client: FlaskClient) -> None:
     for name in ("<img src=x onerror=alert(1)>", "{{7*7}}", "../../etc", "'; drop table walls; --", "a" * 80, "１"):
         answer = client.post("/api/walls", json={**GATES, "name": name})
         assert answer.status_code == 201

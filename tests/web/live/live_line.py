@@ -1,4 +1,4 @@
-"""A live socket by itself: the thread of the sockets, a connection over loopback, and a backend made to order."""
+"""A live socket alone: the sockets' thread, a connection over loopback and a backend made for the test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UPGRADE = {
 
 
 class Peer:
-    """The page's end. What it has not read lies in the kernel, and behind that with the app."""
+    """The page's end of the socket. Unread data waits in the kernel's buffers, the rest in the app."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -48,7 +48,7 @@ class Peer:
         self._send()
 
     def read(self, within_s: float = LIMIT_S) -> dict[str, Any] | bytes | None:
-        """The next message; None once the other side has ended it."""
+        """Return the next message; None once the server has closed the socket."""
         self.sock.settimeout(within_s)
         while not self._said:
             data = self.sock.recv(262_144)
@@ -66,7 +66,7 @@ class Peer:
         return bytes(frame.data) if frame.opcode is Opcode.BINARY else dict(json.loads(bytes(frame.data)))
 
     def told(self, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
-        """The next message of this kind in words; others are passed over."""
+        """Return the next JSON message of this type; other messages are skipped."""
         ends_s = time.monotonic() + within_s
         while time.monotonic() < ends_s:
             message = self.read(within_s)
@@ -76,7 +76,7 @@ class Peer:
         raise AssertionError(f"nothing of {kind}")
 
     def pictures(self, number: int, within_s: float = LIMIT_S) -> tuple[int, float, int]:
-        """(flags, place in seconds, bytes) of this channel's next fragments."""
+        """Return (flags, position in seconds, size in bytes) of this channel's next fragments message."""
         ends_s = time.monotonic() + within_s
         while time.monotonic() < ends_s:
             message = self.read(within_s)
@@ -88,7 +88,7 @@ class Peer:
         raise AssertionError("no picture")
 
     def closed(self, within_s: float = LIMIT_S) -> int | None:
-        """Reads until it is ended; the code that is said."""
+        """Read until the socket is closed; return the close code, or None if there was no close frame."""
         ends_s = time.monotonic() + within_s
         while self.read(max(0.1, ends_s - time.monotonic())) is not None:
             assert time.monotonic() < ends_s, "it was not closed"
@@ -103,7 +103,7 @@ class Peer:
 
 @dataclass
 class Channels:
-    """What can be watched: hubs by the media profile's token. `who` answers whose login it is."""
+    """The channels to watch: broadcasters by profile token. `who` returns the login of the socket."""
 
     hubs: dict[str, FragmentBroadcaster]
     who: Callable[[], Principal | None] = lambda: LOCAL
@@ -131,7 +131,7 @@ class Channels:
 
 
 class Seated(Peer):
-    """A page's end whose handler is at hand, too."""
+    """The page's end together with the socket's handler."""
 
     def __init__(self, sock: socket.socket, handler: LiveSocketHandler) -> None:
         super().__init__(sock)
@@ -142,7 +142,7 @@ class Seated(Peer):
 def opened(
     sockets: Sockets, backend: LiveBackend, who: Principal = LOCAL, *, kernel_bytes: int = 0
 ) -> Iterator[Seated]:
-    """A socket that was just taken over. `kernel_bytes`: how little the kernel holds for it, each way."""
+    """Open a socket that was just handed over. `kernel_bytes` limits the kernel's buffer in each direction."""
     with _pair(kernel_bytes) as (ours, theirs):
         handler = LiveSocketHandler(sockets, who, backend, None)
         sockets.take(theirs, Response(101, "Switching Protocols", Headers()), handler)
@@ -151,9 +151,9 @@ def opened(
 
 @contextmanager
 def asked_for(client: FlaskClient, headers: dict[str, str]) -> Iterator[Peer]:
-    """A socket by the app's own route, of somebody whose request has these headers."""
+    """Open a socket through the app's own route, with a request that has these headers."""
     with _pair(0) as (ours, theirs):
-        with suppress(StopIteration):  # how gunicorn is told that there is nothing to send
+        with suppress(StopIteration):  # the route raises it, so that gunicorn sends no response
             answer = client.get("/live", headers={**headers, **UPGRADE}, environ_overrides={"gunicorn.socket": theirs})
             raise AssertionError(answer.get_data(as_text=True))
         assert handover.was_taken(theirs)

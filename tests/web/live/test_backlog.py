@@ -1,4 +1,4 @@
-"""What waits for those who watch: for a reader that is slow, and for all when the sockets' thread is held up."""
+"""The backlog of live sockets: for a slow reader, and for all readers if the sockets' thread is blocked."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
 
 
 class Fragment(LiveFragment):
-    """One whose end can be seen."""
+    """A fragment with weak references, so that the test sees when it is freed."""
 
 
 class Camera:
-    """Makes pictures of one size into a broadcaster: four a second, every eighth a key frame."""
+    """Produce frames of one size into a broadcaster: four per second, every eighth one a key frame."""
 
     def __init__(self, picture_bytes: int) -> None:
         self.broadcaster = FragmentBroadcaster(SystemClock())
@@ -60,12 +60,12 @@ class Camera:
 
     @property
     def kept(self) -> int:
-        """How many are in memory."""
+        """The number of fragments that are still in memory."""
         return sum(one() is not None for one in self._made)
 
 
-def hear(peer: Peer, channels: set[int] | None) -> dict[int, int]:
-    """The flags of the next fragments of each of these channels; None: of those that come before the clock."""
+def next_flags(peer: Peer, channels: set[int] | None) -> dict[int, int]:
+    """Return the flags of the next fragments of each channel; with None, of all that come before the clock message."""
     found: dict[int, int] = {}
     ends_s = time.monotonic() + 10
     while channels is None or found.keys() < channels:
@@ -80,8 +80,8 @@ def hear(peer: Peer, channels: set[int] | None) -> dict[int, int]:
     return found
 
 
-def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: Sockets) -> None:
-    """Six times 8 MB since the last key frame: two are sent, the other channels begin at their next one."""
+def test_a_wall_of_large_frames_and_rare_key_frames_keeps_its_socket(sockets: Sockets) -> None:
+    """Six channels hold 8 MB each since their key frame: two are sent, the others begin at their next key frame."""
     cameras = {number: Camera(MB) for number in range(1, 7)}
     for camera in cameras.values():
         camera.make(8)
@@ -91,19 +91,19 @@ def test_a_wall_of_large_pictures_and_rare_key_frames_keeps_its_socket(sockets: 
             peer.say(type="watch", id=number, camera_id=1, profile_token=str(number))
         until(lambda: len(channels.watched) == 6)
         other.say(type="clock", sent=1)
-        other.told("clock")  # what was posted before has been taken
+        other.told("clock")  # so that the loop has handled everything that was posted before
         assert 8 * MB < peer.handler.unsent_bytes < 17 * MB
         peer.say(type="clock", sent=2)
-        assert list(hear(peer, None).values()) == [1, 1]
+        assert list(next_flags(peer, None).values()) == [1, 1]
         for camera in cameras.values():
             camera.make(1)
-        assert hear(peer, set(cameras)) == dict.fromkeys(cameras, 1)
+        assert next_flags(peer, set(cameras)) == dict.fromkeys(cameras, 1)
         for camera in cameras.values():
             camera.make(1)
-        assert hear(peer, set(cameras)) == dict.fromkeys(cameras, 0)
+        assert next_flags(peer, set(cameras)) == dict.fromkeys(cameras, 0)
 
 
-def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
+def test_sockets_that_do_not_read_leave_memory_for_readers(hand: HandClock) -> None:
     sockets = Sockets(64, hand, most_waiting_bytes=20 * MB)
     sockets.start()
     cameras = {"large": Camera(MB), "small": Camera(10_000)}
@@ -112,22 +112,22 @@ def test_who_reads_nothing_leaves_room_for_who_does(hand: HandClock) -> None:
     channels = Channels({token: camera.broadcaster for token, camera in cameras.items()})
     with contextlib.ExitStack() as stack:
         stack.callback(sockets.stop)
-        deaf = [stack.enter_context(opened(sockets, channels.backend(), kernel_bytes=KERNEL)) for _ in range(4)]
-        for peer in deaf:
+        idle = [stack.enter_context(opened(sockets, channels.backend(), kernel_bytes=KERNEL)) for _ in range(4)]
+        for peer in idle:
             peer.say(type="watch", id=1, camera_id=1, profile_token="large")
         until(lambda: len(channels.watched) == 4)
         reader = stack.enter_context(opened(sockets, channels.backend()))
         reader.say(type="watch", id=1, camera_id=1, profile_token="small")
-        assert hear(reader, {1}) == {1: 1}
-        assert sum(peer.handler.unsent_bytes for peer in deaf) < 20 * MB
+        assert next_flags(reader, {1}) == {1: 1}
+        assert sum(peer.handler.unsent_bytes for peer in idle) < 20 * MB
         for _ in range(20):
             cameras["large"].make(1)
             cameras["small"].make(1)
-            hear(reader, {1})
-        assert sum(peer.handler.unsent_bytes for peer in deaf) < 20 * MB + 4 * 2 * MB
+            next_flags(reader, {1})
+        assert sum(peer.handler.unsent_bytes for peer in idle) < 20 * MB + 4 * 2 * MB
 
 
-def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(sockets: Sockets, hand: HandClock) -> None:
+def test_all_sockets_resume_at_a_key_frame_after_a_blocked_loop(sockets: Sockets, hand: HandClock) -> None:
     camera = Camera(10_000)
     camera.make(1)
     channels = Channels({"one": camera.broadcaster})
@@ -152,8 +152,8 @@ def test_where_the_thread_of_the_sockets_is_held_up_all_go_on_at_a_key_frame(soc
             assert [peer.pictures(1)[:2] for _ in range(8)] == [(number == 0, 26.0 + number / 4) for number in range(8)]
 
 
-def test_much_that_is_posted_leaves_turns_for_the_sockets(sockets: Sockets) -> None:
-    """Each thing that is done posts another one, as cameras do that are faster than their pictures are sent."""
+def test_a_flood_of_posted_callbacks_does_not_starve_the_sockets(sockets: Sockets) -> None:
+    """Each callback posts another one, like cameras that are faster than their frames are sent."""
     is_over = threading.Event()
 
     def again() -> None:
@@ -169,7 +169,7 @@ def test_much_that_is_posted_leaves_turns_for_the_sockets(sockets: Sockets) -> N
             is_over.set()
 
 
-def test_what_goes_wrong_with_one_thing_that_is_posted_holds_up_no_other(sockets: Sockets) -> None:
+def test_an_error_in_a_posted_callback_does_not_stop_the_next(sockets: Sockets) -> None:
     goes_on, is_done = threading.Event(), threading.Event()
 
     def go_wrong() -> None:

@@ -1,4 +1,4 @@
-"""How much of the live sockets one user or token may take, and what of it is told."""
+"""Limits on live sockets and watch requests per user and token, and the errors they cause."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
     made.stop()
 
 
-def test_one_user_or_token_takes_a_quarter_of_the_places_and_this_machine_all(sockets: Sockets) -> None:
+def test_a_user_gets_a_quarter_of_the_sockets_and_localhost_all(sockets: Sockets) -> None:
     backend = Channels({}).backend()
     with contextlib.ExitStack() as stack:
         for who in (ANNA, ANNA_AT_HOME):
@@ -65,7 +65,7 @@ def test_one_user_or_token_takes_a_quarter_of_the_places_and_this_machine_all(so
         assert full.value.code == "busy"
 
 
-def test_where_there_are_few_places_one_user_takes_sixteen() -> None:
+def test_a_user_gets_at_least_sixteen_sockets() -> None:
     sockets = Sockets(24)
     sockets.start()
     with contextlib.ExitStack() as stack:
@@ -84,7 +84,7 @@ def _has_room(sockets: Sockets, who: Principal) -> bool:
     return True
 
 
-def test_who_has_too_many_sockets_is_told_so_and_when_to_come_back(house: House) -> None:
+def test_a_socket_beyond_the_limit_is_429_with_retry_after(house: House) -> None:
     door = house.door(Role.VIEWER)
     sockets = house.sockets
     sockets.start()
@@ -100,7 +100,7 @@ def test_who_has_too_many_sockets_is_told_so_and_when_to_come_back(house: House)
         assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_who_asks_for_channels_again_and_again_is_told_to_wait(sockets: Sockets, hand: HandClock) -> None:
+def test_watch_requests_are_limited_in_rate(sockets: Sockets, hand: HandClock) -> None:
     broadcaster = FragmentBroadcaster(SystemClock())
     broadcaster.on_init(init_of())
     channels = Channels({"one": broadcaster})
@@ -108,7 +108,7 @@ def test_who_asks_for_channels_again_and_again_is_told_to_wait(sockets: Sockets,
 
     def ask() -> dict[str, Any]:
         wanted = {"type": "watch", "id": next(numbers) % 7, "camera_id": 1, "profile_token": "one"}
-        sockets.post(peer.handler.on_text, json.dumps(wanted).encode())  # past the limit of messages
+        sockets.post(peer.handler.on_text, json.dumps(wanted).encode())  # bypasses the limit on messages
         while True:
             message = peer.read()
             if isinstance(message, dict) and message["type"] in ("watching", "problem"):

@@ -1,4 +1,4 @@
-"""What a live socket's handler does about logins, limits and refusals."""
+"""How the handler of a live socket looks up its login again, and handles failed look-ups."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
 
 
 class Logins:
-    """Answers one after another, an exception by raising it; the last one for ever."""
+    """Return or raise the given answers in order; the last one repeats."""
 
     def __init__(self, *answers: Principal | Exception | None) -> None:
         self._answers = list(answers)
@@ -45,10 +45,8 @@ class Logins:
 LOCKED = Unavailable("The database is in use by something else for too long.", code="database_locked")
 
 
-@pytest.mark.parametrize("error", [LOCKED, RuntimeError("a mistake of ours")], ids=["told", "untold"])
-def test_a_login_that_could_not_be_looked_up_once_is_looked_up_again(
-    sockets: Sockets, hand: HandClock, error: Exception
-) -> None:
+@pytest.mark.parametrize("error", [LOCKED, RuntimeError("a mistake of ours")], ids=["app_error", "unexpected"])
+def test_a_failed_login_lookup_is_repeated(sockets: Sockets, hand: HandClock, error: Exception) -> None:
     logins = Logins(error, error, None)
     with opened(sockets, Channels({}, logins).backend()) as peer:
         hand.move(seconds=4)
@@ -56,13 +54,13 @@ def test_a_login_that_could_not_be_looked_up_once_is_looked_up_again(
     assert logins.asked == 3
 
 
-def test_a_socket_whose_login_cannot_be_looked_up_again_and_again_is_closed(sockets: Sockets, hand: HandClock) -> None:
+def test_a_socket_is_closed_after_repeated_failed_login_lookups(sockets: Sockets, hand: HandClock) -> None:
     with opened(sockets, Channels({}, Logins(LOCKED)).backend()) as peer:
         hand.move(seconds=4)
         assert peer.closed() == 1013
 
 
-def test_lookups_that_fail_now_and_then_close_nothing(sockets: Sockets, hand: HandClock) -> None:
+def test_occasional_failed_lookups_close_no_socket(sockets: Sockets, hand: HandClock) -> None:
     logins = Logins(LOCKED, LOCKED, LOCKED, LOCAL, LOCKED, LOCKED, LOCKED, LOCAL)
 
     def is_asked_on() -> bool:

@@ -1,4 +1,4 @@
-"""Whatever is sent, however it is cut, and whatever happens to the packets on their way: exact, or not at all."""
+"""Any stream, packetized in any way, with any loss and reordering: frames come out exact or not at all."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from media.rtsp.client.rtp import VIDEO, RtpPacket, parse_rtp
 from media.rtsp.client.sdp import VideoTrack, parse_sdp
 from tests.media.encoded import CLOCK_RATE, FPS, RtpSender, encoded, sound_packet
 from tests.media.fmp4.test_live import Player
-from tests.media.recording import FOLDER, Recording, film, untouched_pictures, watched
+from tests.media.recording import FOLDER, Recording, film, undamaged_frames, watched
 
 CODECS = {"h264": H264, "hevc": HEVC}
 PAYLOADERS = {
     "slices.h264": "h264parse ! rtph264pay config-interval=-1 aggregate-mode={mode}",
     "plain.h265": "h265parse ! rtph265pay config-interval=-1 aggregate-mode={mode}",
 }
-# What happens on the way: (how, to which packet, how many places late), of the packets counted around and around.
-happenings = st.lists(
+# Faults of the network: (kind, packet number modulo the count, frame_numbers by which the packet is late).
+faults = st.lists(
     st.tuples(st.sampled_from(["lost", "twice", "late"]), st.integers(0, 10_000), st.integers(1, 90)), max_size=6
 )
 
 
-def order_of(count: int, happened: Sequence[tuple[str, int, int]]) -> list[int]:
-    """The packets as they come, by their place in what was sent."""
+def order_of(count: int, chosen_faults: Sequence[tuple[str, int, int]]) -> list[int]:
+    """Return the arrival order of the packets as indexes of the sent ones."""
     order = list(range(count))
-    for how, which, places in happened:
+    for how, which, frame_numbers in chosen_faults:
         at = which % count
         if at not in order:
             continue
@@ -43,14 +43,14 @@ def order_of(count: int, happened: Sequence[tuple[str, int, int]]) -> list[int]:
         if how != "twice":
             del order[place]
         if how != "lost":
-            order.insert(place + places, at)
+            order.insert(place + frame_numbers, at)
     return order
 
 
 def taken(
     codec: str, sets: ParameterSets, packets: Sequence[RtpPacket], order: Sequence[int]
 ) -> tuple[list[AccessUnit], Player]:
-    """What comes out. Each packet arrives when its time stamp says, whatever its place."""
+    """Return the access units and the player. Each packet arrives at the time of its timestamp, in any order."""
     player = Player()
     batches = []
     for at in order:
@@ -61,33 +61,34 @@ def taken(
 
 
 def assert_right(found: list[int], keys: Set[int], packets: Sequence[RtpPacket], order: Sequence[int]) -> None:
-    """`found`: which pictures came out; `keys`: which are key frames."""
+    """Assert that all undamaged frames after the first undamaged key frame came out, once and in order.
+
+    `found`: indexes of the frames that came out; `keys`: indexes of the key frames.
+    """
     assert found == sorted(set(found))
-    untouched = untouched_pictures(packets, order)
-    begins = min(keys & untouched, default=len(packets))
-    assert set(found) >= {index for index in untouched if index >= begins}
+    undamaged = undamaged_frames(packets, order)
+    begins = min(keys & undamaged, default=len(packets))
+    assert set(found) >= {index for index in undamaged if index >= begins}
 
 
-Pictures = list[tuple[bool, list[int]]]  # key frame or not, the size of each slice
-UNHARMED: Pictures = [
-    (False, [4])
-] * 3  # after these the time line has found its footing, and a viewer waits for a key frame
+Pictures = list[tuple[bool, list[int]]]  # (is a key frame, the size of each slice)
+INTRO: Pictures = [(False, [4])] * 3  # after these the timeline has settled, and a viewer waits for a key frame
 pictures = st.lists(st.tuples(st.booleans(), st.lists(st.integers(4, 3000), min_size=1, max_size=4)), min_size=1)
 
 
 @settings(max_examples=150, deadline=None)
-@given(pictures, st.integers(20, 60_000), st.sampled_from(["h264", "hevc"]), happenings)
-def test_made_up_pictures_come_out_exact_or_not_at_all(
-    made_up: Pictures, limit_bytes: int, codec: str, happened: list[tuple[str, int, int]]
+@given(pictures, st.integers(20, 60_000), st.sampled_from(["h264", "hevc"]), faults)
+def test_invented_frames_come_out_exact_or_not_at_all(
+    made_up: Pictures, limit_bytes: int, codec: str, chosen_faults: list[tuple[str, int, int]]
 ) -> None:
-    film = [*UNHARMED, *made_up]
+    film = [*INTRO, *made_up]
     sender, packets, sent = RtpSender(codec, limit_bytes), [], []
     for index, (is_key, sizes) in enumerate(film):
         nals = tuple(slice_of(codec, is_key, index, number, size) for number, size in enumerate(sizes))
         sent.append(nals)
         packets += sender.picture(index, nals)
-    first = len(UNHARMED)
-    order = [*range(first), *(first + at for at in order_of(len(packets) - first, happened))]
+    first = len(INTRO)
+    order = [*range(first), *(first + at for at in order_of(len(packets) - first, chosen_faults))]
     units, player = taken(codec, encoded(codec).named_sets(), packets, order)
     keys = {index for index, (is_key, _) in enumerate(film) if is_key}
     assert_right([sent.index(unit.parts) for unit in units], keys, packets, order)
@@ -96,7 +97,7 @@ def test_made_up_pictures_come_out_exact_or_not_at_all(
 
 
 def slice_of(codec: str, is_key: bool, picture: int, number: int, size: int) -> bytes:
-    """A slice that says which one it is and whether its picture begins with it, and nothing else that makes sense."""
+    """Return a slice with a valid header and, as data, its own number and that of its frame."""
     heads = {"h264": (b"\x41", b"\x65"), "hevc": (b"\x02\x01", b"\x26\x01")}
     return (
         heads[codec][is_key]
@@ -107,7 +108,7 @@ def slice_of(codec: str, is_key: bool, picture: int, number: int, size: int) -> 
 
 @lru_cache(maxsize=32)
 def cut_by_gstreamer(name: str, mtu: int, mode: str) -> tuple[RtpPacket, ...]:
-    """Packets of a whole film, through RFC 4571's framing; numbers and time stamps wrap on the way."""
+    """Return the packets of a whole film, read from RFC 4571 framing; sequence numbers and timestamps wrap."""
     payloader = PAYLOADERS[name].format(mode=mode).split(" ")
     wraps = ["pt=96", f"mtu={mtu}", "seqnum-offset=65500", "timestamp-offset=4294960000"]
     pack = [str(find_ffmpeg()), "-v", "error", "-r", str(FPS), "-i", str(FOLDER / name), "-c", "copy"]
@@ -131,18 +132,20 @@ def cut_by_gstreamer(name: str, mtu: int, mode: str) -> tuple[RtpPacket, ...]:
 @given(
     mtu=st.sampled_from([28, 60, 200, 500, 1400, 9000]),
     mode=st.sampled_from(["none", "zero-latency"]),
-    happened=happenings,
+    chosen_faults=faults,
 )
-def test_a_film_that_gstreamer_cut_comes_out_exact_or_not_at_all(
-    name: str, mtu: int, mode: str, happened: list[tuple[str, int, int]]
+def test_frames_packetized_by_gstreamer_come_out_exact_or_not_at_all(
+    name: str, mtu: int, mode: str, chosen_faults: list[tuple[str, int, int]]
 ) -> None:
-    truth, packets = film(name), cut_by_gstreamer(name, mtu, mode)
-    order = order_of(len(packets), happened)
+    reference, packets = film(name), cut_by_gstreamer(name, mtu, mode)
+    order = order_of(len(packets), chosen_faults)
     units, player = taken("h264" if name.endswith(".h264") else "hevc", {}, packets, order)
-    found = [truth.pictures.index(unit.parts) for unit in units[1:]]
-    if units:  # whose leading message may have been lost
-        found.insert(0, (truth.slices if units[0].parts in truth.slices else truth.pictures).index(units[0].parts))
-    assert_right(found, truth.keys, packets, order)
+    found = [reference.pictures.index(unit.parts) for unit in units[1:]]
+    if units:  # the SEI message before the first frame may have been lost
+        found.insert(
+            0, (reference.slices if units[0].parts in reference.slices else reference.pictures).index(units[0].parts)
+        )
+    assert_right(found, reference.keys, packets, order)
     if player.fragments:
         assert player.fragments[0].is_key
 
@@ -159,7 +162,7 @@ AAC = parse_sdp(
     st.integers(8, 1400),
     st.sets(st.integers(0, 100)),
 )
-def test_frames_of_aac_come_out_exact_or_not_at_all(frames: list[bytes], limit_bytes: int, lost: set[int]) -> None:
+def test_aac_frames_come_out_exact_or_not_at_all(frames: list[bytes], limit_bytes: int, lost: set[int]) -> None:
     assert AAC
     packets = []
     for index, frame in enumerate(frames):

@@ -1,4 +1,4 @@
-"""RTP packets into access units, from what ffmpeg encodes and from what nobody should send."""
+"""RTP packets become access units: streams encoded by ffmpeg, and invalid packets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sent(codec: str, limit_bytes: int = 1400, in_band: bool = True) -> tuple[Vid
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 @pytest.mark.parametrize("limit_bytes", [60, 1400, 60_000])
 @pytest.mark.parametrize("in_band", [True, False])
-def test_what_was_sent_comes_out_whole(codec: str, limit_bytes: int, in_band: bool) -> None:
+def test_sent_frames_come_out_complete(codec: str, limit_bytes: int, in_band: bool) -> None:
     film = encoded(codec, slices=3)
     depacketizer, units = sent(codec, limit_bytes, in_band)
     assert [unit.parts for unit in units] == list(film.pictures)
@@ -49,7 +49,7 @@ def test_what_was_sent_comes_out_whole(codec: str, limit_bytes: int, in_band: bo
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_several_units_in_one_packet_are_taken_apart(codec: str) -> None:
+def test_an_aggregate_packet_is_split_into_units(codec: str) -> None:
     film, sender = encoded(codec), RtpSender(codec)
     depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
     [unit] = depacketizer.push([sender.aggregate(0, (*film.sets, *film.pictures[0]))])
@@ -59,7 +59,7 @@ def test_several_units_in_one_packet_are_taken_apart(codec: str) -> None:
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_a_picture_without_one_of_its_packets_is_left_out_and_the_next_one_is_there(codec: str) -> None:
+def test_a_frame_with_a_lost_packet_is_left_out(codec: str) -> None:
     film, sender = encoded(codec), RtpSender(codec, 100)
     depacketizer = VideoDepacketizer(CODECS[codec], film.named_sets(), CLOCK_RATE)
     units = []
@@ -73,7 +73,7 @@ def test_a_picture_without_one_of_its_packets_is_left_out_and_the_next_one_is_th
     assert [unit.parts for unit in units] == [film.pictures[index] for index in (0, 2, 3)]
 
 
-def test_a_lost_marker_ends_the_picture_with_the_next_time_stamp() -> None:
+def test_a_frame_without_marker_ends_at_the_next_timestamp() -> None:
     film, sender = encoded("h264"), RtpSender("h264")
     depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
     first = sender.picture(0, film.pictures[0])
@@ -83,7 +83,7 @@ def test_a_lost_marker_ends_the_picture_with_the_next_time_stamp() -> None:
     assert [unit.parts for unit in units] == list(film.pictures[:2])
 
 
-def test_parameter_sets_that_change_are_counted_and_several_pps_kept() -> None:
+def test_changed_parameter_sets_are_counted_and_all_pps_kept() -> None:
     depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
     sps, first, second = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\x4e\x3c"
     sender = RtpSender("h264")
@@ -97,7 +97,7 @@ def test_parameter_sets_that_change_are_counted_and_several_pps_kept() -> None:
     assert depacketizer.parameter_sets == (b"\x67\x42\x00\x0b", first, second)
 
 
-def test_the_device_s_time_is_stamped_on_and_carried_on() -> None:
+def test_device_times_are_read_and_extrapolated() -> None:
     film, sender = encoded("h264"), RtpSender("h264", 200)
     depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
     units = depacketizer.push(sender.picture(0, film.pictures[0], replay_extension(1_800_000_000.25, bits=0xA0)))
@@ -108,7 +108,7 @@ def test_the_device_s_time_is_stamped_on_and_carried_on() -> None:
     assert [unit.ends_section for unit in units] == [False, False, True]
 
 
-def test_a_stamp_is_read_bit_by_bit_and_other_extensions_are_not() -> None:
+def test_a_replay_extension_is_read_and_others_are_ignored() -> None:
     stamp = read_stamp(replay_extension(1_600_000_000.5, bits=0x90, cseq=7))
     assert stamp is not None
     assert stamp.device_s == pytest.approx(1_600_000_000.5)
@@ -121,7 +121,7 @@ def test_a_stamp_is_read_bit_by_bit_and_other_extensions_are_not() -> None:
         assert read_stamp(other) is None
 
 
-def test_aac_frames_are_taken_out_of_a_packet_and_joined_over_several() -> None:
+def test_aac_frames_are_split_and_joined() -> None:
     depacketizer = AudioDepacketizer(AAC)
     frames = [bytes([number]) * (100 + number) for number in range(3)]
     heads = b"".join((len(frame) << 3).to_bytes(2, "big") for frame in frames)
@@ -134,7 +134,7 @@ def test_aac_frames_are_taken_out_of_a_packet_and_joined_over_several() -> None:
     assert [unit.parts[0] for unit in depacketizer.push(parts)] == [long]
 
 
-def test_g711_is_passed_on_as_it_is() -> None:
+def test_g711_is_passed_on_unchanged() -> None:
     track = AudioTrack(AudioFormat("pcm_alaw", 8000, 1), 8, 8000, "", "PCMA/8000")
     units = AudioDepacketizer(track).push([sound_packet(b"\xd5" * 160, at * 160) for at in range(3)])
     assert [(unit.ticks, len(unit.parts[0])) for unit in units] == [(0, 160), (160, 160), (320, 160)]
@@ -142,7 +142,7 @@ def test_g711_is_passed_on_as_it_is() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(payloads=st.lists(st.binary(min_size=1, max_size=80), max_size=12), codec=st.sampled_from(["h264", "hevc"]))
-def test_hostile_payloads_bring_no_exception_and_nothing_endless(payloads: list[bytes], codec: str) -> None:
+def test_hostile_payloads_cause_no_error_and_bounded_output(payloads: list[bytes], codec: str) -> None:
     depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
     for number, payload in enumerate(payloads):
         packet = RtpPacket(VIDEO, 96, number % 3 == 0, number, number // 2, payload, payload[:20], 0.0)
@@ -151,7 +151,7 @@ def test_hostile_payloads_bring_no_exception_and_nothing_endless(payloads: list[
     AudioDepacketizer(AAC).push([sound_packet(payload, 0) for payload in payloads])
 
 
-def test_a_picture_that_never_ends_is_given_up() -> None:
+def test_an_endless_frame_is_dropped() -> None:
     depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
     start = RtpPacket(VIDEO, 96, False, 0, 1, b"\x7c\x85" + bytes(60_000), b"", 0.0)
     more = [RtpPacket(VIDEO, 96, False, at, 1, b"\x7c\x05" + bytes(60_000), b"", 0.0) for at in range(400)]
@@ -159,7 +159,7 @@ def test_a_picture_that_never_ends_is_given_up() -> None:
     assert depacketizer._bytes < 17 * 1024 * 1024
 
 
-def test_shuffled_packets_of_a_picture_are_no_picture() -> None:
+def test_shuffled_packets_do_not_make_a_frame() -> None:
     film, sender = encoded("h264"), RtpSender("h264", 100)
     packets = sender.picture(0, film.pictures[0])
     random.Random(3).shuffle(packets)
@@ -168,7 +168,7 @@ def test_shuffled_packets_of_a_picture_are_no_picture() -> None:
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_a_marker_on_what_leads_to_a_picture_makes_no_picture_of_it(codec: str) -> None:
+def test_a_marker_before_the_first_slice_ends_no_frame(codec: str) -> None:
     film, sender = encoded(codec), RtpSender(codec)
     message = b"\x06\x05\x01\x00" if codec == "h264" else b"\x4e\x01\x05\x01\x00"
     depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
@@ -180,7 +180,7 @@ def test_a_marker_on_what_leads_to_a_picture_makes_no_picture_of_it(codec: str) 
     assert [unit.parts for unit in depacketizer.push(sender.picture(2, film.pictures[2]))] == [film.pictures[2]]
 
 
-def test_a_picture_whose_end_was_lost_with_the_next_one_s_beginning_is_left_out() -> None:
+def test_two_frames_with_a_loss_between_them_are_left_out() -> None:
     film, sender = encoded("h264", slices=3), RtpSender("h264", 60_000)
     depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
     cut = sender.picture(0, film.pictures[0])[:-1]
@@ -191,7 +191,7 @@ def test_a_picture_whose_end_was_lost_with_the_next_one_s_beginning_is_left_out(
     assert [unit.parts for unit in units] == [film.pictures[2]]
 
 
-def test_a_seam_on_a_picture_that_got_lost_is_told_with_the_next() -> None:
+def test_the_discontinuity_of_a_lost_frame_moves_to_the_next() -> None:
     film, sender = encoded("h264"), RtpSender("h264", 100)
     depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
     units = depacketizer.push(sender.picture(0, film.pictures[0]))
@@ -203,9 +203,9 @@ def test_a_seam_on_a_picture_that_got_lost_is_told_with_the_next() -> None:
     assert [unit.is_discontinuous for unit in units] == [False, True, False]
 
 
-def test_a_pps_takes_the_place_of_the_one_with_its_number() -> None:
+def test_a_pps_replaces_the_one_with_the_same_id() -> None:
     depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
-    sps, cavlc, cabac = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\xee\x3c"  # both number 0
+    sps, cavlc, cabac = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\xee\x3c"  # both PPS have the id 0
     sender = RtpSender("h264")
     for index, pps in enumerate((cavlc, cabac, cavlc)):
         depacketizer.push(sender.picture(index, (sps, pps)))

@@ -42,22 +42,22 @@ def frame(channel: int, body: bytes) -> bytes:
 RTP = b"\x80\x60\0\1\0\0\0\2\0\0\0\3"
 
 
-def test_an_answer_is_read_with_its_headers_without_regard_to_case() -> None:
+def test_response_headers_are_case_insensitive() -> None:
     head = parse_head(b"RTSP/1.0 401 Unauthorized\r\nCSEQ: 2\r\nWWW-Authenticate: a\r\nwww-authenticate: b\r\n\r\n")
     assert isinstance(head, Response)
     assert (head.status, head.headers.get("CSeq"), head.headers.all("WWW-Authenticate")) == (401, "2", ("a", "b"))
 
 
-def test_a_folded_header_line_goes_on() -> None:
+def test_a_folded_header_line_is_joined() -> None:
     assert parse_head(b"RTSP/1.0 200 OK\r\nTransport: a;\r\n  b\r\n").headers.get("transport") == "a; b"
 
 
-def test_headers_do_not_show_their_values_when_printed() -> None:
+def test_the_repr_of_headers_hides_their_values() -> None:
     assert "s3cret" not in repr(Headers([("Authorization", "s3cret")]))
 
 
 @pytest.mark.parametrize("value", ["-1", "1e3", "99999999999999", "65537", "٣", ""])
-def test_a_content_length_that_is_none_or_too_much_is_refused(value: str) -> None:
+def test_an_invalid_or_large_content_length_is_refused(value: str) -> None:
     with pytest.raises(MessageError):
         body_length(Headers([("Content-Length", value)]))
 
@@ -68,7 +68,7 @@ def test_two_different_content_lengths_are_refused() -> None:
 
 
 @pytest.mark.parametrize("uri", ["rtsp://a/\r\nX: y", "rtsp://a/ b", "", 'rtsp://ä/"'])
-def test_an_address_that_would_end_its_line_is_not_sent(uri: str) -> None:
+def test_an_address_with_a_line_break_or_space_is_not_sent(uri: str) -> None:
     with pytest.raises(MessageError):
         request_bytes("DESCRIBE", uri, [])
 
@@ -86,19 +86,19 @@ def test_a_session_header_gives_id_and_timeout() -> None:
 
 
 @pytest.mark.parametrize("value", ["", ";timeout=3", "a b", "a" * 300, "ä"])
-def test_a_session_id_that_cannot_be_sent_back_is_refused(value: str) -> None:
+def test_an_invalid_session_id_is_refused(value: str) -> None:
     with pytest.raises(MessageError):
         parse_session(value)
 
 
-def test_the_interleaved_channels_are_the_ones_the_device_gives() -> None:
+def test_the_devices_interleaved_channels_are_used() -> None:
     assert parse_interleaved("RTP/AVP/TCP;unicast;interleaved=4-5;ssrc=1") == (4, 5)
     assert parse_interleaved("RTP/AVP/TCP;interleaved=6") == (6, 7)
     assert parse_interleaved("RTP/AVP;unicast;client_port=1-2") is None
     assert parse_interleaved("RTP/AVP/TCP;interleaved=256-257") is None
 
 
-def test_frames_and_messages_come_in_their_order() -> None:
+def test_frames_and_messages_keep_their_order() -> None:
     data = frame(0, b"a") + b"RTSP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi" + frame(1, b"b")
     units = feed(Splitter(), data)
     assert units[0] == (0, b"a")
@@ -119,23 +119,23 @@ def test_garbage_between_frames_is_skipped() -> None:
     assert units[-1] == (0, RTP)
 
 
-def test_nothing_but_garbage_ends_it() -> None:
+def test_pure_garbage_raises_a_framing_error() -> None:
     with pytest.raises(FramingError):
         feed(Splitter(), b"\xff\xfe" * 100_000)
 
 
-def test_headers_without_end_end_it() -> None:
+def test_endless_headers_raise_a_framing_error() -> None:
     with pytest.raises(FramingError):
         feed(Splitter(), b"RTSP/1.0 200 OK\r\n" + b"X: y\r\n" * 10_000)
 
 
-def test_a_gigabyte_announced_is_refused_before_it_comes() -> None:
+def test_a_large_announced_body_is_refused_before_it_arrives() -> None:
     with pytest.raises(FramingError):
         feed(Splitter(), b"RTSP/1.0 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
 
 
 @given(st.binary(max_size=5000), st.integers(1, 300))
-def test_no_bytes_make_the_splitter_fail_in_another_way(data: bytes, step: int) -> None:
+def test_random_bytes_raise_only_framing_errors(data: bytes, step: int) -> None:
     splitter = Splitter()
     try:
         feed(splitter, data, step)
@@ -145,7 +145,7 @@ def test_no_bytes_make_the_splitter_fail_in_another_way(data: bytes, step: int) 
 
 
 @given(st.binary(max_size=400))
-def test_no_head_makes_the_parser_fail_in_another_way(data: bytes) -> None:
+def test_random_heads_raise_only_message_errors(data: bytes) -> None:
     with contextlib.suppress(MessageError):
         parse_head(data)
 
@@ -166,17 +166,17 @@ def test_no_head_makes_the_parser_fail_in_another_way(data: bytes) -> None:
         "",
     ],
 )
-def test_what_is_no_plain_rtsp_address_is_refused(uri: str) -> None:
+def test_an_invalid_rtsp_address_is_refused(uri: str) -> None:
     with pytest.raises(DeviceError):
         parse_address(uri)
 
 
-def test_rtsp_over_tls_is_named_as_not_supported() -> None:
+def test_rtsp_over_tls_is_reported_as_unsupported() -> None:
     with pytest.raises(CameraUnsupported):
         parse_address("rtsps://h/")
 
 
-def test_a_control_is_appended_and_keeps_to_the_host_we_talk_to() -> None:
+def test_a_control_address_keeps_the_connected_host() -> None:
     address = parse_address("rtsp://10.0.0.9:8554/cam/realmonitor?channel=1&subtype=0")
     base = pinned(address, "rtsp://192.168.1.108:554/cam/realmonitor?channel=1&subtype=0/")
     assert base == "rtsp://10.0.0.9:8554/cam/realmonitor?channel=1&subtype=0/"

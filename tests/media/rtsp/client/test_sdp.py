@@ -1,4 +1,4 @@
-"""A device's description is read into checked values; ours is built from those alone."""
+"""A device's SDP is parsed into checked values; our SDP is built only from these."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_h264_is_read_with_its_parameter_sets() -> None:
     assert dict(video.sets) == {"sps": SPS, "pps": PPS}
 
 
-def test_parameter_sets_that_are_none_are_left_out() -> None:
+def test_invalid_parameter_sets_are_left_out() -> None:
     video = described(
         *("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"),
         f"a=fmtp:96 sprop-parameter-sets=!!!,AAAA,{'A' * 8000},{base64.b64encode(PPS).decode()}",
@@ -47,18 +47,18 @@ def test_parameter_sets_that_are_none_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("rtpmap", ["96 JPEG/90000", "96 MP4V-ES/90000", "96 H264/0", "96 vnd.onvif.metadata/90000"])
-def test_other_video_is_told_apart_from_none(rtpmap: str) -> None:
+def test_unsupported_video_differs_from_no_video(rtpmap: str) -> None:
     description = described("m=video 0 RTP/AVP 96", f"a=rtpmap:{rtpmap}")
     assert description.video is None
     assert description.has_other_video
 
 
-def test_pictures_out_of_order_are_not_carried() -> None:
+def test_interleaved_modes_are_not_supported() -> None:
     assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", "a=fmtp:96 packetization-mode=2").video is None
     assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", "a=fmtp:96 sprop-max-don-diff=2").video is None
 
 
-def test_audio_codecs_are_named_as_ffmpeg_does() -> None:
+def test_audio_codecs_have_ffmpegs_names() -> None:
     assert audio_of("8") == AudioFormat("pcm_alaw", 8000, 1)
     assert audio_of("0") == AudioFormat("pcm_mulaw", 8000, 1)
     assert audio_of("9") == AudioFormat("adpcm_g722", 16000, 1)
@@ -82,7 +82,7 @@ def test_audio_codecs_are_named_as_ffmpeg_does() -> None:
         ("8", "a=sendonly"),
     ],
 )
-def test_audio_that_cannot_be_carried_is_dropped(lines: tuple[str, ...]) -> None:
+def test_unsupported_audio_is_dropped(lines: tuple[str, ...]) -> None:
     assert audio_of(*lines) is None
 
 
@@ -95,7 +95,7 @@ def test_a_description_beyond_bounds_or_without_media_is_refused(body: bytes) ->
         parse_sdp(body)
 
 
-def test_nothing_of_a_devices_text_reaches_our_description() -> None:
+def test_no_text_of_a_device_reaches_our_sdp() -> None:
     description = described(
         *("s=evil", "m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", f"a=fmtp:96 sprop-parameter-sets={SETS};evil=1"),
         *("a=control:evil", "m=audio 0 RTP/AVP 97", "a=rtpmap:97 mpeg4-generic/16000"),
@@ -109,7 +109,7 @@ def test_nothing_of_a_devices_text_reaches_our_description() -> None:
 
 
 @pytest.mark.parametrize("codec", [H264, HEVC])
-def test_our_description_can_be_read_again(codec: object) -> None:
+def test_our_sdp_can_be_parsed(codec: object) -> None:
     sets = {"sps": SPS, "pps": PPS} if codec is H264 else {"vps": b"\x40\1v", "sps": b"\x42\1s", "pps": b"\x44\1p"}
     chosen = H264 if codec is H264 else HEVC
     again = parse_sdp(build_sdp(chosen, sets, described("m=audio 0 RTP/AVP 8").audio))
@@ -131,6 +131,6 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(st.one_of(WORDS, st.text(max_size=60), st.text(max_size=20).map("a=fmtp:96 ".__add__)), max_size=30))
-def test_no_description_makes_the_parser_fail_in_another_way(lines: list[str]) -> None:
+def test_random_descriptions_raise_only_sdp_errors(lines: list[str]) -> None:
     with contextlib.suppress(SdpError):
         parse_sdp("\n".join(lines).encode("utf-8", "surrogatepass"))

@@ -1,7 +1,7 @@
-"""A live RTSP server that is not ours: GStreamer's, on a free port of loopback.
+"""GStreamer's live RTSP server on a free loopback port.
 
-Run with the interpreter of the system (`/usr/bin/python3`), where its bindings are. Prints one line
-of JSON with the port, ends with its standard input. Arguments: the login method (digest, basic, none).
+Runs with the system's interpreter (`/usr/bin/python3`), which has the bindings. Prints one line of JSON with the port
+and ends with its standard input. Argument: the login method (digest, basic, none).
 """
 
 from __future__ import annotations

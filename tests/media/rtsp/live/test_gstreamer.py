@@ -1,4 +1,4 @@
-"""The gateway against an RTSP server that is not ours, with its login and every codec we carry."""
+"""The gateway with GStreamer's RTSP server: logins and every supported codec."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_basic_login_works_too(basic: str, gateway: RtspGateway) -> None:
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
 
 
-def test_sixteen_threads_with_a_wrong_password_try_it_once(digest: str, gateway: RtspGateway, gate: LoginGate) -> None:
+def test_a_wrong_password_in_sixteen_threads_is_tried_once(digest: str, gateway: RtspGateway, gate: LoginGate) -> None:
     codes: list[type[Exception]] = []
 
     def open_one(number: int) -> None:
@@ -98,18 +98,18 @@ def test_sixteen_threads_with_a_wrong_password_try_it_once(digest: str, gateway:
     assert gate.attempts("camera1", source("", password="wrong").credential) == 1
 
 
-def test_a_stream_it_does_not_have_is_no_signal(digest: str, gateway: RtspGateway) -> None:
+def test_an_unknown_path_is_reported_as_no_signal(digest: str, gateway: RtspGateway) -> None:
     with pytest.raises(CameraNoSignal):
         gateway.open_feed(source(digest + "/nothing", password=PASSWORD)).wait_described(LIMIT_S)
 
 
-def test_a_codec_that_is_not_carried_is_named_as_such(digest: str, gateway: RtspGateway) -> None:
+def test_an_unsupported_codec_is_reported(digest: str, gateway: RtspGateway) -> None:
     with pytest.raises(CameraUnsupported):
         gateway.open_feed(source(digest + "/mpeg4", password=PASSWORD)).wait_described(LIMIT_S)
 
 
 def hashes(text: str) -> dict[tuple[str, str], float]:
-    """(stream, hash of the packet) -> its time; what comes twice is left out."""
+    """Return the time of each packet by (stream, hash); hashes that occur twice are left out."""
     seen: dict[tuple[str, str], list[float]] = {}
     for packet in json.loads(text)["packets"]:
         if "pts_time" in packet:
@@ -118,9 +118,7 @@ def hashes(text: str) -> dict[tuple[str, str], float]:
     return {key: times[0] for key, times in seen.items() if len(times) == 1}
 
 
-def test_sound_and_picture_are_as_far_apart_as_when_read_from_the_camera_itself(
-    digest: str, gateway: RtspGateway
-) -> None:
+def test_the_gateway_keeps_audio_and_video_in_sync(digest: str, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(digest + "/alaw", password=PASSWORD))
     until_state(feed, FeedState.FLOWING)
     until(lambda: feed.status().packets > 60)

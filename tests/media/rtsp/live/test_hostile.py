@@ -1,4 +1,4 @@
-"""Devices that mean harm, or are broken as if they did. Each must end in a typed problem, soon, for little."""
+"""Hostile or broken devices. Each must end in a typed problem, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Talk = Callable[[socket.socket], None]
 
 
 class RawServer:
-    """Whatever a test wants to say on a socket; counts who came."""
+    """A TCP server that calls `talk` for each connection and counts connections."""
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
@@ -67,7 +67,7 @@ def server() -> Iterator[Callable[[Talk], RawServer]]:
         each.close()
 
 
-def one_byte_a_moment(connection: socket.socket) -> None:
+def send_byte_by_byte(connection: socket.socket) -> None:
     connection.recv(4096)
     for byte in b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaa":
         connection.sendall(bytes([byte]))
@@ -101,7 +101,7 @@ OK = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n"
     [
         pytest.param(lambda connection: connection.recv(4096), "camera_unreachable", id="closes after the question"),
         pytest.param(lambda connection: time.sleep(3), "camera_unreachable", id="accepts and says nothing"),
-        pytest.param(one_byte_a_moment, "camera_unreachable", id="one byte a moment"),
+        pytest.param(send_byte_by_byte, "camera_unreachable", id="one byte a moment"),
         pytest.param(endless(b"X-More: yes\r\n" * 100, OK), "camera_bad_answer", id="headers without end"),
         pytest.param(endless(b"\xff" * 4096), "camera_bad_answer", id="noise without end"),
         pytest.param(endless(b"a" * 4096), "camera_bad_answer", id="letters without end"),
@@ -118,7 +118,7 @@ OK = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n"
         ),
     ],
 )
-def test_it_ends_with_a_code_in_bounded_time_and_memory(
+def test_a_hostile_answer_ends_in_a_problem_in_bounded_time(
     server: Callable[[Talk], RawServer], gateway: RtspGateway, talk: Talk, code: str
 ) -> None:
     memory = psutil.Process().memory_info().rss
@@ -130,7 +130,7 @@ def test_it_ends_with_a_code_in_bounded_time_and_memory(
     assert psutil.Process().memory_info().rss - memory < 20_000_000
 
 
-def test_nobody_listening_is_unreachable(gateway: RtspGateway) -> None:
+def test_a_closed_port_is_unreachable(gateway: RtspGateway) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     problem = until_state(gateway.open_feed(source(f"rtsp://127.0.0.1:{port}/")), FeedState.FAILED).problem
@@ -139,7 +139,7 @@ def test_nobody_listening_is_unreachable(gateway: RtspGateway) -> None:
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1/", "file:///etc/passwd", "rtsp://u:p@127.0.0.1/", "concat:x", ""])
-def test_other_addresses_are_not_even_tried(gateway: RtspGateway, uri: str) -> None:
+def test_other_kinds_of_addresses_are_refused_without_a_connection(gateway: RtspGateway, uri: str) -> None:
     problem = until_state(gateway.open_feed(source(uri)), FeedState.FAILED).problem
     assert problem
     assert problem.code == "camera_bad_answer"
@@ -150,7 +150,7 @@ def redirect(asked: Asked, port: int) -> bytes:
 
 
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
-def test_a_redirect_is_not_followed_and_the_other_place_sees_nothing(
+def test_a_redirect_is_not_followed(
     camera: Cameras, server: Callable[[Talk], RawServer], gateway: RtspGateway, method: str
 ) -> None:
     elsewhere = server(lambda connection: None)
@@ -161,7 +161,7 @@ def test_a_redirect_is_not_followed_and_the_other_place_sees_nothing(
     assert elsewhere.connections == 0
 
 
-def test_addresses_in_the_description_lead_nowhere_else(
+def test_addresses_in_the_sdp_are_not_followed(
     camera: Cameras, server: Callable[[Talk], RawServer], gateway: RtspGateway
 ) -> None:
     elsewhere = server(lambda connection: None)
@@ -177,7 +177,7 @@ def test_addresses_in_the_description_lead_nowhere_else(
     assert str(elsewhere.port).encode() not in peer.received
 
 
-def test_a_device_that_calls_every_nonce_stale_gets_two_tries(camera: Cameras, gateway: RtspGateway) -> None:
+def test_a_device_that_rejects_every_nonce_gets_two_logins(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5")
     peer.lets_in = lambda method, given: False  # type: ignore[method-assign]  # one camera's whim
     plain = PeerCamera.challenge
@@ -233,7 +233,7 @@ def test_a_connection_that_ends_in_the_middle_of_a_packet_fails_the_feed(camera:
 
 
 @pytest.mark.parametrize("payload", [b"\x1c\x85", b"\x18\xff\xff\x65", b"\x67", b"\x7c\x87" + bytes(50), b"\x00"])
-def test_pictures_that_are_none_do_not_break_the_gateway(camera: Cameras, gateway: RtspGateway, payload: bytes) -> None:
+def test_invalid_frames_do_not_break_the_gateway(camera: Cameras, gateway: RtspGateway, payload: bytes) -> None:
     peer = camera(stream=b"\0\0\1\x67\x42\xc0\x1e\0\0\1\x68\xce\0\0\1\x65" + payload + b"\0\0\1" + payload)
     feed = gateway.open_feed(source(peer.uri()))
     until(lambda: feed.status().packets > 30)
@@ -249,7 +249,7 @@ def test_media_before_play_is_set_up_is_ignored(camera: Cameras, gateway: RtspGa
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
 
 
-def test_one_bad_device_does_not_touch_the_others(
+def test_a_bad_device_does_not_affect_the_others(
     camera: Cameras, server: Callable[[Talk], RawServer], gateway: RtspGateway
 ) -> None:
     good = gateway.open_feed(source(camera().uri()))

@@ -1,4 +1,4 @@
-"""A session with a camera: logins, refusals, silence, keep-alive."""
+"""RTSP sessions with a camera: logins, refusals, silence, keep-alive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Cameras = Callable[..., PeerCamera]
 
 
 @pytest.mark.parametrize("login", ["basic", "md5", "md5-qop", "sha256"])
-def test_each_kind_of_login_is_spoken(camera: Cameras, gateway: RtspGateway, login: str) -> None:
+def test_each_kind_of_login_works(camera: Cameras, gateway: RtspGateway, login: str) -> None:
     peer = camera(login=login)
     feed = gateway.open_feed(source(peer.uri()))
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
@@ -54,7 +54,7 @@ def test_sixteen_feeds_with_a_wrong_password_cause_one_login(
         gate.try_begin("camera1", source("", password="wrong").credential)
 
 
-def test_a_camera_that_asks_for_a_login_gets_none_without_a_user_name(camera: Cameras, gateway: RtspGateway) -> None:
+def test_no_login_is_sent_without_a_user_name(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5")
     feed = gateway.open_feed(source(peer.uri(), username=""))
     with pytest.raises(CameraAuthFailed):
@@ -63,7 +63,7 @@ def test_a_camera_that_asks_for_a_login_gets_none_without_a_user_name(camera: Ca
 
 
 @pytest.mark.parametrize("says_stale", [True, False])
-def test_a_nonce_that_has_become_stale_is_replaced(camera: Cameras, gateway: RtspGateway, says_stale: bool) -> None:
+def test_a_stale_nonce_is_replaced(camera: Cameras, gateway: RtspGateway, says_stale: bool) -> None:
     peer = camera(login="md5-qop")
     plain = PeerCamera.challenge
     peer.challenge = lambda stale=False: plain(peer, says_stale and peer.nonce == "n2")  # type: ignore[method-assign]  # one camera's whim
@@ -77,7 +77,7 @@ def test_a_nonce_that_has_become_stale_is_replaced(camera: Cameras, gateway: Rts
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
 
 
-def test_a_refused_session_lowers_what_the_device_is_asked_for(camera: Cameras, gateway: RtspGateway) -> None:
+def test_a_refused_session_lowers_the_session_limit(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(most_sessions=2)
     feeds = [gateway.open_feed(source(peer.uri(), token=str(number))) for number in range(2)]
     for feed in feeds:
@@ -86,7 +86,7 @@ def test_a_refused_session_lowers_what_the_device_is_asked_for(camera: Cameras, 
         with pytest.raises(CameraBusy):
             gateway.open_feed(source(peer.uri(), token="more")).wait_described(LIMIT_S)
         assert peer.connections == connections, "the second time it is not even asked"
-    feeds[0].close()  # lingers, and makes room when the place is wanted
+    feeds[0].close()  # its session is kept for a while, but ends if its slot is needed
     feed = gateway.open_feed(source(peer.uri(), token="instead"))
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
     assert feeds[1].status().state is FeedState.FLOWING
@@ -105,7 +105,7 @@ def test_a_refused_session_lowers_what_the_device_is_asked_for(camera: Cameras, 
         ("PLAY", "454 Session Not Found", "camera_unreachable"),
     ],
 )
-def test_what_a_camera_refuses_has_a_code(
+def test_a_cameras_refusal_becomes_a_problem_code(
     camera: Cameras, gateway: RtspGateway, method: str, status: str, code: str
 ) -> None:
     peer = camera(answers={method: lambda asked: asked.reply(status)})
@@ -123,7 +123,7 @@ def test_a_camera_that_plays_nothing_has_no_signal(camera: Cameras, gateway: Rts
     assert problem.code == "camera_no_signal"
 
 
-def test_pictures_that_stop_are_noticed_though_reports_go_on(camera: Cameras, gateway: RtspGateway) -> None:
+def test_missing_frames_are_noticed_although_reports_go_on(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(stop_after=20).uri()))
     until_state(feed, FeedState.FLOWING)
     status = until_state(feed, FeedState.SILENT)
@@ -134,9 +134,7 @@ def test_pictures_that_stop_are_noticed_though_reports_go_on(camera: Cameras, ga
     assert problem.code == "camera_unreachable"
 
 
-def test_a_camera_that_goes_away_fails_its_feeds_and_comes_back_with_the_next(
-    camera: Cameras, gateway: RtspGateway
-) -> None:
+def test_a_lost_camera_fails_its_feeds_and_a_new_feed_works(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     feed = gateway.open_feed(source(peer.uri()))
     until_state(feed, FeedState.FLOWING)
@@ -177,9 +175,7 @@ def test_a_nonce_that_goes_stale_while_playing_is_replaced(camera: Cameras, gate
     assert peer.logins == logins + peer.asked["GET_PARAMETER"], "each keep-alive once, the first twice"
 
 
-def test_a_password_changed_while_playing_is_tried_once_more_and_no_further(
-    camera: Cameras, gateway: RtspGateway
-) -> None:
+def test_a_password_changed_while_playing_is_tried_once_more(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5-qop", session="1;timeout=2")
     feed = gateway.open_feed(source(peer.uri()))
     until_state(feed, FeedState.FLOWING)
@@ -193,14 +189,14 @@ def test_a_password_changed_while_playing_is_tried_once_more_and_no_further(
     assert peer.logins - logins <= 3  # two keep-alives and the TEARDOWN
 
 
-def test_a_camera_that_never_answers_a_keep_alive_is_left_playing(camera: Cameras, gateway: RtspGateway) -> None:
+def test_a_camera_without_keep_alive_answers_plays_on(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(session="1;timeout=2", answers={"GET_PARAMETER": lambda asked: None})
     feed = gateway.open_feed(source(peer.uri()))
     until(lambda: peer.asked["GET_PARAMETER"] >= 3)
     assert feed.status().state is FeedState.FLOWING
 
 
-def test_sound_that_is_announced_and_never_sent_is_not_promised_for_long(camera: Cameras, gateway: RtspGateway) -> None:
+def test_announced_audio_without_data_is_dropped_from_the_status(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(has_audio=True)
     peer.has_audio = True
     sdp = peer.sdp()
@@ -211,7 +207,7 @@ def test_sound_that_is_announced_and_never_sent_is_not_promised_for_long(camera:
     until(lambda: feed.status().audio is None)
 
 
-def test_the_password_is_nowhere_to_be_seen(
+def test_the_password_is_in_no_log_repr_or_url(
     camera: Cameras, gateway: RtspGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -222,4 +218,4 @@ def test_the_password_is_nowhere_to_be_seen(
     until_state(feed, FeedState.FAILED)
     seen = caplog.text + repr(feed) + feed.url + repr(feed.status()) + repr(vars(gateway))
     assert "canary" not in seen
-    assert "Y2FuYXJ5" not in seen  # its Base64
+    assert "Y2FuYXJ5" not in seen  # Base64 of "canary"

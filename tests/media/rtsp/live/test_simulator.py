@@ -1,4 +1,4 @@
-"""The gateway against the pretend recorder: times by the frame numbers in the picture, and its faults."""
+"""The gateway with the simulator: times checked by the frame numbers in the video, and faults."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def channel_with(recorder: Simulator, codec: str) -> int:
 
 
 def frame_number(gray: bytes, width: int, height: int) -> int:
-    """The simulator's own description of its picture: 20 cells in the top sixteenth."""
+    """Return the number that the simulator draws as 20 cells into the top sixteenth of each frame."""
     row = height // 32 * width
     cells = [gray[row + int((cell + 0.5) * width / 20)] > 128 for cell in range(20)]
     assert cells[:2] == [True, False]
@@ -50,7 +50,7 @@ def frame_number(gray: bytes, width: int, height: int) -> int:
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
-def test_the_wall_time_of_each_picture_is_when_the_camera_sent_it(
+def test_the_wall_time_of_each_frame_is_when_the_camera_sent_it(
     recorder: Simulator, open_channel: Open, codec: str
 ) -> None:
     channel = channel_with(recorder, codec)
@@ -88,7 +88,7 @@ def test_the_wall_time_of_each_picture_is_when_the_camera_sent_it(
         ("drop_connections", True, "camera_unreachable"),
     ],
 )
-def test_a_fault_at_the_start_has_its_code(
+def test_a_fault_at_the_start_is_reported_with_its_code(
     recorder: Simulator, open_channel: Open, fault: str, value: object, code: str
 ) -> None:
     recorder.fault(fault, value)
@@ -111,7 +111,7 @@ def test_a_fault_in_mid_stream_fails_the_feed_and_a_new_one_plays_again(
     assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED).problem is None
 
 
-def test_a_stream_without_key_frames_waits_and_starts_with_the_first(recorder: Simulator, open_channel: Open) -> None:
+def test_a_stream_without_key_frames_starts_with_the_first_one(recorder: Simulator, open_channel: Open) -> None:
     recorder.fault("no_key_frames")
     feed = open_channel(2, "sub")
     until(lambda: feed.status().packets > 20)
@@ -127,7 +127,7 @@ def test_loss_and_corruption_are_survived_and_loss_is_counted(recorder: Simulato
     recorder.fault("corrupt", 10)
     until(lambda: feed.status().lost > 5)
     assert feed.status().state is FeedState.FLOWING
-    assert read(feed, "-c", "copy", "-f", "h264", seconds=8)  # of several key frames one comes through
+    assert read(feed, "-c", "copy", "-f", "h264", seconds=8)  # long enough for one undamaged key frame
 
 
 def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_channel: Open) -> None:
@@ -141,6 +141,6 @@ def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_cha
 
 
 @pytest.mark.parametrize("way", ["SHA-256", "both", "MD5"])
-def test_its_digests_are_answered(recorder: Simulator, open_channel: Open, way: str) -> None:
+def test_every_digest_algorithm_of_the_simulator_works(recorder: Simulator, open_channel: Open, way: str) -> None:
     recorder.fault("digest_algorithm", way)
     assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED, timeout_s=15).problem is None

@@ -1,4 +1,4 @@
-"""The shared source by itself: what it holds, whom it starts where, what a device may be asked for."""
+"""The shared source alone: held packets, the start of new takers, and the session budget of a device."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Taker:
 
 
 class Camera:
-    """Feeds a source by hand, 25 pictures a second."""
+    """Feeds a source by hand, 25 frames per second."""
 
     def __init__(self, *, names_sets: bool = True) -> None:
         self.clock = HandClock()
@@ -89,7 +89,7 @@ def test_a_taker_starts_with_the_held_key_frame_and_gets_each_batch() -> None:
     assert taker.times == sorted(taker.times)
 
 
-def test_a_taker_that_comes_before_the_first_key_frame_waits_for_it() -> None:
+def test_a_taker_before_the_first_key_frame_waits_for_it() -> None:
     camera = Camera()
     taker = Taker()
     camera.source.attach(taker)
@@ -98,18 +98,18 @@ def test_a_taker_that_comes_before_the_first_key_frame_waits_for_it() -> None:
     assert taker.payloads[:3] == [SPS, PPS, IDR]
 
 
-def test_parameter_sets_and_picture_may_come_apart() -> None:
+def test_parameter_sets_and_frame_may_come_in_separate_reads() -> None:
     camera = Camera()
     camera.picture(SLICE)
     camera.picture(SLICE)
     taker = Taker()
     camera.source.attach(taker)
-    for payload in (SPS, PPS, IDR):  # one read each, the same picture
+    for payload in (SPS, PPS, IDR):  # one frame in three reads
         camera.source.on_packets([camera.packet(payload)])
     assert taker.payloads == [SPS, PPS, IDR]
 
 
-def test_missing_parameter_sets_are_put_before_each_key_frame() -> None:
+def test_missing_parameter_sets_are_inserted_before_each_key_frame() -> None:
     camera = Camera()
     camera.picture(IDR)
     camera.picture(SLICE)
@@ -119,7 +119,7 @@ def test_missing_parameter_sets_are_put_before_each_key_frame() -> None:
     assert taker.payloads == [SPS, PPS, IDR, SLICE, SPS, PPS, IDR]
 
 
-def test_what_is_missing_before_a_key_frame_is_missing_before_the_sets_that_are_put_there() -> None:
+def test_a_loss_before_a_key_frame_shows_on_the_inserted_sets() -> None:
     camera = Camera()
     camera.picture(IDR)
     taker = Taker()
@@ -131,7 +131,7 @@ def test_what_is_missing_before_a_key_frame_is_missing_before_the_sets_that_are_
     assert taker.missing[-3] == 1, "or the picture before would be taken for whole"
 
 
-def test_who_asks_for_the_next_key_frame_does_not_get_the_held_one() -> None:
+def test_a_taker_may_skip_the_held_key_frame() -> None:
     camera = Camera()
     camera.picture(IDR)
     camera.picture(SLICE)
@@ -143,7 +143,7 @@ def test_who_asks_for_the_next_key_frame_does_not_get_the_held_one() -> None:
     assert taker.payloads == [SPS, PPS, IDR]
 
 
-def test_several_slices_and_fragments_are_one_picture() -> None:
+def test_several_slices_and_fragments_are_one_frame() -> None:
     camera = Camera()
     camera.picture(SPS, PPS, IDR, b"\x65more", b"\x7c\x85first", b"\x7c\x45last")
     camera.picture(SLICE)
@@ -153,7 +153,7 @@ def test_several_slices_and_fragments_are_one_picture() -> None:
     assert len(taker.payloads) == 10
 
 
-def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_held_packets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_module, "_MAX_HELD_BYTES", 50_000)
     camera = Camera()
     early = Taker()
@@ -181,7 +181,7 @@ def test_a_missing_packet_shows_on_the_one_after_it() -> None:
     assert camera.source.status().lost == 3
 
 
-def test_failing_ends_the_takers_and_tells_who_waits() -> None:
+def test_a_failure_ends_takers_and_waiting_callers() -> None:
     camera = Camera(names_sets=False)
     taker = Taker()
     camera.source.attach(taker)
@@ -194,7 +194,7 @@ def test_failing_ends_the_takers_and_tells_who_waits() -> None:
     assert taker.ends == 2
 
 
-def test_media_without_any_key_frame_is_given_up_in_the_end() -> None:
+def test_media_without_any_key_frame_fails_after_a_while() -> None:
     camera = Camera()
     for _ in range(25 * 80):
         camera.picture(SLICE)
@@ -205,7 +205,7 @@ def test_media_without_any_key_frame_is_given_up_in_the_end() -> None:
         camera.source.on_tick()
 
 
-def test_a_refusal_lowers_the_budget_and_one_more_is_tried_now_and_then() -> None:
+def test_a_refusal_lowers_the_budget_with_occasional_retries() -> None:
     clock = HandClock()
     budget = SessionBudget(4, clock)
     assert all(budget.try_take("a") for _ in range(3))
@@ -219,7 +219,7 @@ def test_a_refusal_lowers_the_budget_and_one_more_is_tried_now_and_then() -> Non
     budget.refused_by_device("a")
     budget.give_back("a")
     assert not budget.try_take("a")
-    for _ in range(2):  # the device has room again
+    for _ in range(2):  # the device accepts sessions again
         clock.seconds += 11
         assert budget.try_take("a")
     clock.seconds += 11

@@ -1,4 +1,4 @@
-"""Device time on our clock: hours of drift, bursts, jitter, jumps, lying reports."""
+"""Device time on our clock: hours of drift, bursts, jitter, jumps and false reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MASK = 0xFFFFFFFF
 
 
 class Device:
-    """Sends pictures; its clock runs `ppm` fast, the network delays each by something."""
+    """Sends frames; its clock runs `ppm` fast, and the network delays each frame by a given time."""
 
     def __init__(self, clock: TrackClock, *, ppm: float = 0.0, fps: float = 25.0, rate: int = RATE) -> None:
         self.clock = clock
@@ -40,7 +40,7 @@ class Device:
 
 
 @pytest.mark.parametrize("ppm", [-200, 150, 500])
-def test_after_hours_of_drift_the_time_is_right_and_goes_forward(ppm: int) -> None:
+def test_times_are_right_and_monotonic_after_hours_of_drift(ppm: int) -> None:
     device = Device(TrackClock(RATE), ppm=ppm, fps=5)
     chance = random.Random(1)
     last_s, worst_s = 0.0, 0.0
@@ -53,7 +53,7 @@ def test_after_hours_of_drift_the_time_is_right_and_goes_forward(ppm: int) -> No
     assert worst_s < 0.15
 
 
-def test_an_answer_once_given_does_not_change() -> None:
+def test_a_time_once_returned_does_not_change() -> None:
     device = Device(TrackClock(RATE), ppm=300, fps=5)
     chance = random.Random(2)
     given: list[tuple[float, float]] = []
@@ -63,22 +63,22 @@ def test_an_answer_once_given_does_not_change() -> None:
     assert all(device.clock.arrived_s_of(place_s) == answer for place_s, answer in given)
 
 
-def test_what_a_device_held_in_memory_and_sends_at_once_is_older_than_its_arrival() -> None:
+def test_frames_buffered_by_the_device_are_older_than_their_arrival() -> None:
     clock = TrackClock(RATE)
-    places = [clock.place(int(number / 25 * RATE), 100 + number * 0.001) for number in range(50)]  # 2 s in 50 ms
+    frame_numbers = [clock.place(int(number / 25 * RATE), 100 + number * 0.001) for number in range(50)]  # 2 s in 50 ms
     assert not clock.is_settled
     for number in range(50, 60):
         clock.place(int(number / 25 * RATE), 100 + (number - 49) / 25)
     assert clock.is_settled
     assert clock.time_of(int(50 / 25 * RATE)) == pytest.approx(100.04, abs=0.01)
     assert clock.time_of(0) == pytest.approx(98.04, abs=0.01)
-    assert places[0] == 100.0
+    assert frame_numbers[0] == 100.0
 
 
-def test_a_network_pause_does_not_move_what_comes_after() -> None:
+def test_a_network_pause_does_not_shift_later_frames() -> None:
     device = Device(TrackClock(RATE))
     for number in range(2000):
-        in_pause = 500 <= number < 600  # four seconds arrive at the end of them, at once
+        in_pause = 500 <= number < 600  # these four seconds arrive together at their end
         device.send((600 - number) / 25 if in_pause else 0.0)
     captured_s, place_s = device.placed[-1]
     assert device.clock.arrived_s_of(place_s) == pytest.approx(captured_s, abs=0.05)
@@ -98,7 +98,7 @@ def test_a_jump_of_the_devices_clock_is_bridged(jump_s: float) -> None:
     assert device.clock.arrived_s_of(place_s) == pytest.approx(captured_s, abs=0.05)
 
 
-def test_pictures_sent_out_of_display_order_keep_their_places() -> None:
+def test_b_frames_keep_their_distances() -> None:
     clock = TrackClock(RATE)
     order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
     for group in range(30):
@@ -109,7 +109,7 @@ def test_pictures_sent_out_of_display_order_keep_their_places() -> None:
     assert b - a == pytest.approx(0.04)
 
 
-def test_sound_follows_the_devices_reports_rather_than_its_arrival() -> None:
+def test_audio_follows_sender_reports_instead_of_its_arrival() -> None:
     video, audio = TrackClock(RATE), TrackClock(8000)
     for number in range(100):
         arrived_s = 50 + number / 25
@@ -128,7 +128,7 @@ def test_sound_follows_the_devices_reports_rather_than_its_arrival() -> None:
     assert apart_s == pytest.approx(0.0, abs=0.03)
 
 
-def test_reports_that_cannot_be_are_not_believed() -> None:
+def test_impossible_sender_reports_are_ignored() -> None:
     video, audio = TrackClock(RATE), TrackClock(8000)
     for number in range(3000):
         arrived_s = 50 + number / 25
@@ -154,7 +154,7 @@ class StoppedClock:
         return self.seconds
 
 
-def test_a_step_of_our_own_wall_clock_counts_from_then_on() -> None:
+def test_a_step_of_the_wall_clock_affects_only_later_times() -> None:
     clock = StoppedClock()
     wall = WallClock(clock)
     before = wall.utc_of(10.0)

@@ -1,9 +1,8 @@
-"""A recorder's replay server that is not ours: GStreamer's ONVIF classes, on a free port of loopback.
+"""GStreamer's ONVIF replay server on a free loopback port.
 
-It has recorded a test picture since 1900 and until for ever, and writes into each picture when that
-was: 40 cells of 8 pixels in the upper eight lines, as simulator.burnt_time has them, made here before
-the encoder sees it. Run with the interpreter of the system (`/usr/bin/python3`), where its bindings
-are. Prints one line of JSON with the port, ends with its standard input.
+Its recording of a test pattern begins in 1900 and never ends. Each frame shows its own time: 40 cells of 8 pixels in
+the upper eight lines, like simulator.burnt_time, drawn here before the encoder. Runs with the system's interpreter
+(`/usr/bin/python3`), which has the bindings. Prints one line of JSON with the port and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ NTP_TO_UNIX_S = 2_208_988_800
 
 
 class BurnTime(GstBase.BaseTransform):  # type: ignore[misc] # gi has no types
-    """Writes a picture's time (its place since 1900, in tenths of a second since 1970) into its upper lines."""
+    """Draws a frame's time into its upper lines: its position since 1900, as tenths of a second since 1970."""
 
     __gstmetadata__ = ("Burn time", "Filter/Video", "Writes the time into the picture", "us")
     __gsttemplates__ = tuple(

@@ -1,4 +1,4 @@
-"""A consumer of replays that remembers what it was told."""
+"""A consumer of replays that records everything it receives."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Listener:
 
 
 def times_in(listener: Listener, count: int = 1) -> list[float]:
-    """The times burnt into the first pictures, in seconds since 1970, decoded by ffmpeg."""
+    """Return the times burnt into the first frames, in seconds since 1970, decoded by ffmpeg."""
     video, _, sets, _ = listener.descriptions[0]
     parts = [*sets, *(part for unit in listener.pictures()[:count] for part in unit.parts)]
     kind = "hevc" if video.codec == "hevc" else "h264"
@@ -73,8 +73,10 @@ def times_in(listener: Listener, count: int = 1) -> list[float]:
 
 
 def burnt_time(gray: bytes, width: int) -> float:
-    """The time in the upper eight lines of a decoded picture, in seconds since 1970: simulator.burnt_time has
-    40 cells of 8 pixels, 36 of them tenths of a second."""
+    """Return the time in the upper eight lines of a decoded frame, in seconds since 1970.
+
+    simulator.burnt_time draws 40 cells of 8 pixels, of which 36 count tenths of a second.
+    """
     cells = [gray[4 * width + 8 * cell + 4] > 128 for cell in range(40)]
     assert cells[:2] == [True, False]
     assert (cells[38], cells[39]) == (sum(cells[2:38]) % 2 == 1, sum(cells[2:38]) % 2 == 0)

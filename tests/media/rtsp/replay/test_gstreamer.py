@@ -1,4 +1,4 @@
-"""Replay lines against GStreamer's ONVIF replay server, with its login."""
+"""Replay connections to GStreamer's ONVIF replay server, with its login."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def archive() -> Iterator[str]:
         process.stdin.close()
 
 
-def test_it_plays_from_the_key_frame_at_or_before_the_time(archive: str, gateway: RtspGateway) -> None:
+def test_gstreamer_plays_from_the_key_frame_at_or_before_the_time(archive: str, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(recording(archive)), Listener()
     line.play(NIGHT_S + 0.45, listener)
     pictures = listener.until_pictures(30)
     assert pictures[0].is_key
     assert NIGHT_S - 0.6 < (pictures[0].device_s or 0) <= NIGHT_S + 0.45
     steps = [later - earlier for earlier, later in pairwise(listener.times()[:30])]
-    assert steps[1:] == pytest.approx([0.1] * 28, abs=0.001)  # its first picture is cut at the time asked for
+    assert steps[1:] == pytest.approx([0.1] * 28, abs=0.001)  # GStreamer cuts the first frame at the requested time
     video, audio, sets, _ = listener.descriptions[0]
     assert (video.codec, video.width, video.height, audio, len(sets)) == ("h264", 320, 240, None, 2)
     line.close()
 
 
-def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, gateway: RtspGateway) -> None:
+def test_twenty_seeks_in_one_session_reach_the_requested_time(archive: str, gateway: RtspGateway) -> None:
     line = gateway.open_replay(recording(archive))
     took_ms = []
     before = Listener()
@@ -55,7 +55,7 @@ def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, ga
         first = listener.until_pictures(1)[0]
         took_ms.append(1000 * (listener.first_at_s - begun_s))
         assert first.is_key
-        assert asked_s - 1.01 <= (first.device_s or 0) <= asked_s + 0.001  # NTP fractions
+        assert asked_s - 1.01 <= (first.device_s or 0) <= asked_s + 0.001  # rounding of NTP fractions
         [shown_s] = times_in(listener)
         assert asked_s - 1.01 <= shown_s <= asked_s + 0.001
         told = len(before.units)
@@ -68,7 +68,7 @@ def test_twenty_seeks_in_one_session_lead_to_the_time_asked_for(archive: str, ga
     line.close()
 
 
-def test_it_sends_faster_than_time_and_can_be_held_back(archive: str, gateway: RtspGateway) -> None:
+def test_gstreamer_sends_faster_than_real_time_and_can_pause(archive: str, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(recording(archive)), Listener()
     line.play(NIGHT_S, listener)
     listener.until_pictures(60)
@@ -87,7 +87,7 @@ def test_it_sends_faster_than_time_and_can_be_held_back(archive: str, gateway: R
     line.close()
 
 
-def test_it_ends_where_it_was_told_to(archive: str, gateway: RtspGateway) -> None:
+def test_gstreamer_ends_at_the_requested_end(archive: str, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(recording(archive)), Listener()
     line.play(NIGHT_S, listener, end_device_s=NIGHT_S + 3)
     until(lambda: listener.ends)

@@ -1,4 +1,4 @@
-"""Replay lines and recorders that do not do what the specification says."""
+"""Replay connections to recorders that deviate from the specification."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def is_plain(asked: Asked) -> bool:
         (1_795_477_098.0, "20261123T233818.000Z"),
     ],
 )
-def test_a_time_is_never_asked_for_later_than_it_is(device_s: float, text: str) -> None:
+def test_a_requested_time_is_never_rounded_up(device_s: float, text: str) -> None:
     assert clock_time(device_s) == text
 
 
-def test_what_is_asked_is_what_the_specification_says(gateway: RtspGateway, camera: Start) -> None:
+def test_requests_follow_the_specification(gateway: RtspGateway, camera: Start) -> None:
     peer = camera()
     play(gateway, peer).until_pictures(3)
     text = peer.received.decode()
@@ -72,7 +72,7 @@ def test_what_is_asked_is_what_the_specification_says(gateway: RtspGateway, came
     assert "Immediate: yes\r\n" in text
 
 
-def test_a_device_without_replay_headers_is_asked_without_them(gateway: RtspGateway, camera: Start) -> None:
+def test_a_device_that_refuses_replay_headers_is_asked_without_them(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
     first = play(gateway, peer).until_pictures(3)[0]
     assert first.device_s == pytest.approx(NIGHT_S)
@@ -92,10 +92,10 @@ def says_range(value: str) -> Callable[[Asked], bytes]:
     [
         ("clock=20261122T021258.5Z-", NIGHT_S - 1.75),
         ("clock=20261122T021258.5Z-20261122T030000Z;time=20261122T021300Z", NIGHT_S - 1.75),
-        ("clock=20261023T000000Z-", datetime(2026, 10, 23, tzinfo=UTC).timestamp()),  # the recording's beginning
+        ("clock=20261023T000000Z-", datetime(2026, 10, 23, tzinfo=UTC).timestamp()),  # the start of the recording
     ],
 )
-def test_what_is_not_stamped_begins_when_the_answer_says(
+def test_frames_without_a_time_begin_at_the_range_of_the_answer(
     gateway: RtspGateway, camera: Start, value: str, begins_s: float
 ) -> None:
     first = play(gateway, camera(answers={"PLAY": says_range(value)})).until_pictures(1)[0]
@@ -106,14 +106,14 @@ def test_what_is_not_stamped_begins_when_the_answer_says(
 @pytest.mark.parametrize(
     "value", ["npt=0.000-", "clock=-", "clock=19700101T000000Z-", "clock=20269999T000000Z-", "\u00fc"]
 )
-def test_what_nothing_confirms_is_said_to_be_so(gateway: RtspGateway, camera: Start, value: str) -> None:
+def test_an_unusable_range_leaves_the_time_unconfirmed(gateway: RtspGateway, camera: Start, value: str) -> None:
     first = play(gateway, camera(answers={"PLAY": says_range(value)})).until_pictures(1)[0]
     assert first.device_s == pytest.approx(NIGHT_S)
     assert not first.is_time_confirmed
 
 
 @pytest.mark.parametrize(("off_s", "is_confirmed"), [(-2.0, True), (900.0, False)])
-def test_sender_reports_confirm_the_time_that_was_asked_for(
+def test_sender_reports_confirm_the_requested_time(
     gateway: RtspGateway, camera: Start, off_s: float, is_confirmed: bool
 ) -> None:
     ntp_s = NIGHT_S + 2_208_988_800 + off_s
@@ -122,9 +122,7 @@ def test_sender_reports_confirm_the_time_that_was_asked_for(
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "404 Not Found", "400 Bad Request"])
-def test_an_answer_that_says_nothing_about_replay_does_not_turn_it_off(
-    gateway: RtspGateway, camera: Start, status: str
-) -> None:
+def test_an_unrelated_error_does_not_turn_replay_headers_off(gateway: RtspGateway, camera: Start, status: str) -> None:
     bad_once = iter([True])
     peer = camera(answers={"DESCRIBE": refuse(status, lambda _: not next(bad_once, False))})
     play(gateway, peer).until_pictures(3)
@@ -135,13 +133,13 @@ def test_an_answer_that_says_nothing_about_replay_does_not_turn_it_off(
 
 
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented", "455 Method Not Valid"])
-def test_an_answer_that_says_it_cannot_is_remembered(gateway: RtspGateway, camera: Start, status: str) -> None:
+def test_a_refusal_of_replay_headers_is_remembered(gateway: RtspGateway, camera: Start, status: str) -> None:
     peer = camera(answers={"PLAY": refuse(status, is_plain)})
     play(gateway, peer).until_pictures(3)
     assert gateway.replay_abilities("camera1").method == "plain"
 
 
-def test_the_maker_s_own_address_is_the_last_resort(gateway: RtspGateway, camera: Start) -> None:
+def test_the_makers_own_address_is_the_last_resort(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", lambda asked: "/cam/playback" in asked.uri)})
     own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua", 3600.0)
     play(gateway, peer, find_plain=lambda: (own,)).until_pictures(3)
@@ -152,7 +150,7 @@ def test_the_maker_s_own_address_is_the_last_resort(gateway: RtspGateway, camera
     assert gateway.replay_abilities("camera2").checks() == ()
 
 
-def test_a_seek_by_the_maker_s_own_address_leaves_no_session_behind(gateway: RtspGateway, camera: Start) -> None:
+def test_a_seek_by_the_makers_address_closes_the_old_session(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", lambda asked: "/cam/playback" in asked.uri)})
     own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua")
     line = gateway.open_replay(recording(peer.uri("/recording"), find_plain=lambda: (own,)))
@@ -165,7 +163,7 @@ def test_a_seek_by_the_maker_s_own_address_leaves_no_session_behind(gateway: Rts
     line.close()
 
 
-def test_the_maker_s_own_address_is_found_only_where_it_is_needed(gateway: RtspGateway, camera: Start) -> None:
+def test_the_makers_address_is_looked_up_only_if_needed(gateway: RtspGateway, camera: Start) -> None:
     found_by: list[str] = []
 
     def find_plain() -> tuple[PlainReplay, ...]:
@@ -181,18 +179,18 @@ def test_the_maker_s_own_address_is_found_only_where_it_is_needed(gateway: RtspG
     assert found_by != ["rtsp-gateway"], "it waits for the device"
 
 
-def test_hikvision_s_address_is_in_utc() -> None:
+def test_times_in_hikvisions_address_are_utc() -> None:
     plain = PlainReplay("rtsp://h/Streaming/tracks/101?starttime={start}&endtime={end}", "hikvision", 3600.0)
     assert plain_uri(plain, NIGHT_S, NIGHT_S + 60).endswith("?starttime=20261122T021300Z&endtime=20261122T021400Z")
 
 
-def test_a_device_that_can_nothing_of_it_says_so_in_its_first_words(gateway: RtspGateway, camera: Start) -> None:
+def test_a_device_without_any_replay_gets_its_first_error(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported")})
     assert isinstance(until_error(play(gateway, peer)), CameraUnsupported)
     assert isinstance(until_error(play(gateway, camera(answers={"DESCRIBE": refuse("404 No")}))), CameraNoSignal)
 
 
-def test_what_was_seen_is_kept_and_used_by_the_next_run(gate: LoginGate, camera: Start) -> None:
+def test_replay_abilities_are_kept_for_the_next_run(gate: LoginGate, camera: Start) -> None:
     kept: list[tuple[int, ReplayAbilities]] = []
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
 
@@ -220,13 +218,13 @@ def test_what_was_seen_is_kept_and_used_by_the_next_run(gate: LoginGate, camera:
     gateway.stop()
 
 
-def test_nothing_recorded_at_that_time_is_no_fault(gateway: RtspGateway, camera: Start) -> None:
+def test_an_invalid_range_ends_without_an_error(gateway: RtspGateway, camera: Start) -> None:
     listener = play(gateway, camera(answers={"PLAY": refuse("457 Invalid Range")}))
     until(lambda: listener.ends)
     assert (listener.ends, listener.errors) == (["no_data"], [])
 
 
-def test_a_full_recorder_is_busy_and_asked_for_less_from_then_on(gateway: RtspGateway, camera: Start) -> None:
+def test_a_full_recorder_is_busy_and_its_limit_is_remembered(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(most_sessions=1)
     play(gateway, peer).until_pictures(3)
     assert isinstance(until_error(play(gateway, peer)), CameraBusy)
@@ -237,7 +235,7 @@ def test_a_full_recorder_is_busy_and_asked_for_less_from_then_on(gateway: RtspGa
     assert gateway.replay_capacity("camera2") == 2
 
 
-def test_two_lines_are_held_and_a_third_is_not_opened(gateway: RtspGateway, camera: Start) -> None:
+def test_only_two_replay_connections_are_opened(gateway: RtspGateway, camera: Start) -> None:
     peer = camera()
     lines = [gateway.open_replay(recording(peer.uri("/recording"))) for _ in range(3)]
     listeners = [Listener() for _ in lines]
@@ -253,16 +251,16 @@ def test_two_lines_are_held_and_a_third_is_not_opened(gateway: RtspGateway, came
     again.until_pictures(2)
 
 
-def once_a_session(plays: list[Asked], asked: Asked) -> bytes:
-    """A device that plays from one time only in each session."""
+def one_play_per_session(plays: list[Asked], asked: Asked) -> bytes:
+    """Answer PLAY like a device that allows only one PLAY per session."""
     is_second = any(before.writer is asked.writer for before in plays)
     plays.append(asked)
     return asked.reply("455 Method Not Valid in This State") if is_second else asked.camera.usual(asked)
 
 
-def test_a_device_that_seeks_only_in_a_new_session_gets_one(gateway: RtspGateway, camera: Start) -> None:
+def test_a_device_that_seeks_only_in_a_new_session_gets_a_new_one(gateway: RtspGateway, camera: Start) -> None:
     plays: list[Asked] = []
-    peer = camera(answers={"PLAY": partial(once_a_session, plays)})
+    peer = camera(answers={"PLAY": partial(one_play_per_session, plays)})
     line = gateway.open_replay(recording(peer.uri("/recording")))
     for number in range(3):
         listener = Listener()
@@ -275,9 +273,7 @@ def test_a_device_that_seeks_only_in_a_new_session_gets_one(gateway: RtspGateway
     until(lambda: peer.open_connections == 0)
 
 
-def test_a_seek_that_fails_once_is_done_in_a_new_session_and_says_nothing_about_the_next(
-    gateway: RtspGateway, camera: Start
-) -> None:
+def test_a_seek_that_fails_once_is_repeated_in_a_new_session(gateway: RtspGateway, camera: Start) -> None:
     bad = iter([False, True])
     peer = camera(answers={"PLAY": refuse("500 Internal Server Error", lambda _: not next(bad, False))})
     line = gateway.open_replay(recording(peer.uri("/recording")))
@@ -289,18 +285,18 @@ def test_a_seek_that_fails_once_is_done_in_a_new_session_and_says_nothing_about_
     assert line.abilities().seeks_in_session is True
 
 
-def test_a_seek_after_which_nothing_comes_is_done_again_in_a_new_session(gateway: RtspGateway, camera: Start) -> None:
+def test_a_seek_without_data_is_repeated_in_a_new_session(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(stop_after=5)
     line, first, second = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
     line.play(NIGHT_S, first)
     first.until_pictures(5)
-    line.play(NIGHT_S + 100, second)  # the camera answers, and has sent all it will send in this session
+    line.play(NIGHT_S + 100, second)  # the camera answers but sends nothing more in this session
     second.until_pictures(3)
     assert peer.connections == 2
     assert not second.errors
 
 
-def test_a_session_lost_in_mid_play_is_opened_again_where_it_was(gateway: RtspGateway, camera: Start) -> None:
+def test_a_session_lost_in_mid_play_resumes_where_it_was(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(has_audio=True)
     listener = play(gateway, peer)
     listener.until_pictures(5)
@@ -316,13 +312,13 @@ def test_a_session_lost_in_mid_play_is_opened_again_where_it_was(gateway: RtspGa
     assert not listener.errors
 
 
-def test_a_device_that_falls_silent_is_given_up(gateway: RtspGateway, camera: Start) -> None:
+def test_the_silence_of_a_plain_replay_ends_the_recording(gateway: RtspGateway, camera: Start) -> None:
     listener = play(gateway, camera(stop_after=5, answers={"DESCRIBE": refuse("551 No", is_plain)}))
     until(lambda: listener.ends or listener.errors)
     assert listener.ends == ["end_of_recording"], "plain RTSP has no other way to say that it is over"
 
 
-def test_sixteen_wrong_passwords_are_two_logins(gateway: RtspGateway, camera: Start) -> None:
+def test_sixteen_wrong_passwords_cause_two_logins_at_most(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(login="md5")
     listeners = [Listener() for _ in range(16)]
     source = recording(peer.uri("/recording"), password="wrong")
@@ -336,7 +332,7 @@ def test_sixteen_wrong_passwords_are_two_logins(gateway: RtspGateway, camera: St
     assert peer.logins <= 2
 
 
-def test_a_device_that_cannot_pause_is_held_up_by_not_reading(gateway: RtspGateway, camera: Start) -> None:
+def test_a_device_without_pause_is_held_back_by_not_reading(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PAUSE": refuse("405 Method Not Allowed")})
     line, listener = gateway.open_replay(recording(peer.uri("/recording"))), Listener()
     line.play(NIGHT_S, listener)
@@ -352,11 +348,9 @@ def test_a_device_that_cannot_pause_is_held_up_by_not_reading(gateway: RtspGatew
     assert peer.asked["PLAY"] == 1
 
 
-def test_a_device_that_seeks_in_a_new_session_only_is_held_up_too_for_going_on_would_take_one(
-    gateway: RtspGateway, camera: Start
-) -> None:
+def test_a_device_without_seeks_is_held_back_by_not_reading(gateway: RtspGateway, camera: Start) -> None:
     plays: list[Asked] = []
-    peer = camera(answers={"PLAY": partial(once_a_session, plays)})
+    peer = camera(answers={"PLAY": partial(one_play_per_session, plays)})
     line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
     line.play(NIGHT_S, before)
     before.until_pictures(3)
@@ -374,11 +368,9 @@ def test_a_device_that_seeks_in_a_new_session_only_is_held_up_too_for_going_on_w
     assert (peer.connections, peer.asked["PAUSE"]) == (connections, asked)
 
 
-def test_a_session_that_is_held_up_is_ended_without_delay_and_what_it_had_sent_is_dropped(
-    gateway: RtspGateway, camera: Start
-) -> None:
+def test_a_held_back_session_ends_without_delay(gateway: RtspGateway, camera: Start) -> None:
     plays: list[Asked] = []
-    peer = camera(answers={"PLAY": partial(once_a_session, plays)})
+    peer = camera(answers={"PLAY": partial(one_play_per_session, plays)})
     line, before, after, last = (
         gateway.open_replay(recording(peer.uri("/recording"))),
         Listener(),
@@ -397,7 +389,7 @@ def test_a_session_that_is_held_up_is_ended_without_delay_and_what_it_had_sent_i
     assert peer.asked["TEARDOWN"] == 2
 
 
-def test_a_seek_while_it_is_held_up_needs_no_new_session(gateway: RtspGateway, camera: Start) -> None:
+def test_a_seek_while_held_back_needs_no_new_session(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PAUSE": refuse("405 Method Not Allowed")})
     line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
     line.play(NIGHT_S, before)
@@ -412,7 +404,7 @@ def test_a_seek_while_it_is_held_up_needs_no_new_session(gateway: RtspGateway, c
 
 
 def test_a_seek_without_replay_headers_is_a_pause_and_a_play(gateway: RtspGateway, camera: Start) -> None:
-    """RFC 2326, 10.5: without one, the present PLAY would be played to its end first."""
+    """RFC 2326, 10.5: without a PAUSE the device would first finish the present PLAY."""
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
     line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
     line.play(NIGHT_S, before)
@@ -421,12 +413,10 @@ def test_a_seek_without_replay_headers_is_a_pause_and_a_play(gateway: RtspGatewa
     after.until_pictures(3)
     methods = re.findall(r"^(PLAY|PAUSE) ", peer.received.decode(), re.MULTILINE)
     assert methods == ["PLAY", "PAUSE", "PLAY"]
-    assert peer.connections == 2  # one was refused, one plays
+    assert peer.connections == 2  # a refused one and the playing one
 
 
-def test_a_device_that_can_neither_seek_at_once_nor_pause_plays_in_a_new_session(
-    gateway: RtspGateway, camera: Start
-) -> None:
+def test_a_device_without_seek_and_pause_gets_a_new_session(gateway: RtspGateway, camera: Start) -> None:
     no_pause = {"DESCRIBE": refuse("551 Option not supported", is_plain), "PAUSE": refuse("405 Method Not Allowed")}
     peer = camera(answers=no_pause)
     line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()

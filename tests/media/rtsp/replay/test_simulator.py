@@ -1,4 +1,4 @@
-"""Replay lines against the pretend recorder in every make; each picture's own time is read from the picture."""
+"""Replay connections to the simulator in every make; the time of each frame is read from the frame."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def source_of(recorder: Simulator, channel: int = 1) -> ReplaySource:
 
 
 def spans(recorder: Simulator, channel: int, days: int = 6) -> list[tuple[float, float]]:
-    """What it recorded in the last days, by its own word."""
+    """Return the spans of the last days from the simulator's control interface."""
     now_s = time.time()
     start, end = (
         datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (now_s - days * DAY_S, now_s)
@@ -61,14 +61,14 @@ def steps(times: list[float]) -> list[float]:
 
 
 @pytest.mark.parametrize("make", MAKES)
-def test_each_of_twenty_seeks_shows_the_time_asked_for(recorders: Makes, gateway: RtspGateway, make: str) -> None:
+def test_each_of_twenty_seeks_shows_the_requested_time(recorders: Makes, gateway: RtspGateway, make: str) -> None:
     recorder = recorders[make]
     kept = [span for span in spans(recorder, 1) if span[1] - span[0] > 60]
     line = gateway.open_replay(source_of(recorder))
-    dice = random.Random(make)
+    rng = random.Random(make)
     for _ in range(20):
-        start_s, end_s = dice.choice(kept)
-        asked_s = dice.uniform(start_s, end_s - 30)
+        start_s, end_s = rng.choice(kept)
+        asked_s = rng.uniform(start_s, end_s - 30)
         listener = Listener()
         line.play(asked_s, listener)
         first = listener.until_pictures(1)[0]
@@ -96,7 +96,7 @@ def test_h265_is_replayed_too(recorder: Simulator, gateway: RtspGateway) -> None
     line.close()
 
 
-def test_it_goes_on_behind_a_gap_and_says_so(recorder: Simulator, gateway: RtspGateway) -> None:
+def test_playback_continues_after_a_gap_with_a_discontinuity(recorder: Simulator, gateway: RtspGateway) -> None:
     (_, gap_s), (goes_on_s, _), *_ = [span for span in spans(recorder, 1) if span[1] - span[0] > 60]
     line, listener = gateway.open_replay(source_of(recorder)), Listener()
     line.play(gap_s - 5, listener)
@@ -111,7 +111,7 @@ def test_it_goes_on_behind_a_gap_and_says_so(recorder: Simulator, gateway: RtspG
     line.close()
 
 
-def test_a_time_in_a_gap_leads_to_what_follows(recorder: Simulator, gateway: RtspGateway) -> None:
+def test_a_time_in_a_gap_leads_to_the_next_span(recorder: Simulator, gateway: RtspGateway) -> None:
     (_, gap_s), (goes_on_s, _), *_ = [span for span in spans(recorder, 1) if span[1] - span[0] > 60]
     line, listener = gateway.open_replay(source_of(recorder)), Listener()
     line.play(gap_s + 60, listener)
@@ -119,7 +119,7 @@ def test_a_time_in_a_gap_leads_to_what_follows(recorder: Simulator, gateway: Rts
     line.close()
 
 
-def test_the_recording_ends_now(recorder: Simulator, gateway: RtspGateway) -> None:
+def test_playback_of_a_growing_recording_ends_at_now(recorder: Simulator, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(source_of(recorder)), Listener()
     line.play(time.time() - 20, listener)
     until(lambda: listener.ends)
@@ -128,7 +128,7 @@ def test_the_recording_ends_now(recorder: Simulator, gateway: RtspGateway) -> No
     line.close()
 
 
-def test_there_is_sound_where_the_channel_has_any(recorder: Simulator, gateway: RtspGateway) -> None:
+def test_the_audio_of_a_channel_is_replayed(recorder: Simulator, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(source_of(recorder)), Listener()
     line.play(spans(recorder, 1)[0][0] + 10, listener)
     listener.until_pictures(25)
@@ -136,12 +136,12 @@ def test_there_is_sound_where_the_channel_has_any(recorder: Simulator, gateway: 
     audio = listener.descriptions[0][1]
     assert audio is not None
     assert audio.codec == "pcm_alaw"
-    assert len(sounds) > 90  # of 40 ms each
+    assert len(sounds) > 90  # 40 ms each
     assert [later.ticks - earlier.ticks for earlier, later in pairwise(sounds)] == [320] * (len(sounds) - 1)
     line.close()
 
 
-def test_two_are_played_at_once_and_a_third_is_refused(recorder: Simulator, gateway: RtspGateway) -> None:
+def test_two_recordings_play_at_a_time_and_a_third_is_refused(recorder: Simulator, gateway: RtspGateway) -> None:
     asked_s = spans(recorder, 3)[0][0] + 10
     lines = [gateway.open_replay(source_of(recorder, channel)) for channel in (1, 3, 4)]
     listeners = [Listener() for _ in lines]
@@ -156,9 +156,9 @@ def test_two_are_played_at_once_and_a_third_is_refused(recorder: Simulator, gate
     until(lambda: recorder.get("/replay")["sessions"] == [])
 
 
-def test_opening_takes_recorders_long_and_seeking_does_not(recorder: Simulator, gateway: RtspGateway) -> None:
+def test_a_seek_is_faster_than_opening(recorder: Simulator, gateway: RtspGateway) -> None:
     recorder.fault("replay_setup_delay", 1.6)
-    recorder.fault("replay_seek_delay", 0.8)  # longer than the gateway's looks are apart: it must not give up meanwhile
+    recorder.fault("replay_seek_delay", 0.8)  # longer than the gateway's check interval, which must not give up
     asked_s = spans(recorder, 1)[0][0] + 10
     line = gateway.open_replay(source_of(recorder))
     took_s = []
@@ -173,7 +173,7 @@ def test_opening_takes_recorders_long_and_seeking_does_not(recorder: Simulator, 
     line.close()
 
 
-def test_key_frames_alone_are_sent_where_they_are_asked_for(recorder: Simulator, gateway: RtspGateway) -> None:
+def test_only_key_frames_are_sent_on_request(recorder: Simulator, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(source_of(recorder)), Listener()
     line.play(spans(recorder, 1)[0][0] + 10, listener, key_frames_only=True)
     pictures = listener.until_pictures(30)
@@ -182,7 +182,7 @@ def test_key_frames_alone_are_sent_where_they_are_asked_for(recorder: Simulator,
     line.close()
 
 
-def test_a_loop_of_the_main_stream_can_be_replayed_for_load(tmp_path: Path, gateway: RtspGateway) -> None:
+def test_a_clip_of_the_main_stream_can_be_replayed(tmp_path: Path, gateway: RtspGateway) -> None:
     recorder = Simulator(tmp_path, "--channels", "1", "--replay-clip")
     try:
         line, listener = gateway.open_replay(source_of(recorder)), Listener()

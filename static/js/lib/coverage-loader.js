@@ -1,8 +1,10 @@
 // @ts-check
 /**
- * Keeps the timeline and the calendar supplied: asks for what is in sight, again and again while the recorder is still
- * being asked, and now and then for the open end. Tells 'rows', 'events' with whether all there are were told, 'days'
- * with the rows of the month, 'indexing' and 'failed'.
+ * Loads the coverage for the timeline and the calendar: often while the recorder is indexed, and otherwise at
+ * intervals, because recording goes on.
+ *
+ * Emits 'rows' with the window's rows, 'events' (true if the window's events are complete), 'days' with the month's
+ * rows, 'indexing' with a Coverage, and 'failed' with a Problem.
  */
 
 import { problemOf } from './api.js';
@@ -56,7 +58,7 @@ export class CoverageLoader extends EventTarget {
     this.#poller.stop();
   }
 
-  /** What is in sight now. @param {Span} view */
+  /** Set the timeline's window. @param {Span} view */
   look(view) {
     this.#view = view;
     const loaded = this.#loaded;
@@ -65,7 +67,7 @@ export class CoverageLoader extends EventTarget {
     this.#settling = setTimeout(() => this.#poller.soon(), SETTLE_MS);
   }
 
-  /** Which month the calendar shows. @param {Span} month */
+  /** Set the calendar's month. @param {Span} month */
   lookAtMonth(month) {
     this.#month = month;
     this.#monthDueMs = 0;
@@ -96,7 +98,7 @@ export class CoverageLoader extends EventTarget {
     }
   }
 
-  /** @param {Coverage} coverage of the view @returns {Promise<boolean>} whether the recorder is being asked */
+  /** @param {Coverage} coverage of the window @returns {Promise<boolean>} true while the recorder is indexed */
   async #turnMonth(coverage) {
     let last = coverage;
     const month = this.#month;
@@ -111,7 +113,13 @@ export class CoverageLoader extends EventTarget {
     return last.indexing !== null;
   }
 
-  /** Whether so little of what is loaded is in sight that its events may be missing. @param {Span} loaded @param {Span} view */
+  /**
+   * True if events of the window may be missing, because it is a small part of a span that was loaded without all
+   * events.
+   *
+   * @param {Span} loaded
+   * @param {Span} view
+   */
   #misses(loaded, view) {
     const length = loaded.endMs - loaded.startMs;
     const wanted = 2 * (view.endMs - view.startMs);
@@ -129,7 +137,12 @@ export class CoverageLoader extends EventTarget {
   }
 }
 
-/** Some more on both sides, so that a small move shows no hole. @param {Span} view @returns {Span} */
+/**
+ * Return the window with a margin on both sides, so that a small move shows no gap.
+ *
+ * @param {Span} view
+ * @returns {Span}
+ */
 function padded(view) {
   const more = (view.endMs - view.startMs) / 2;
   return { startMs: view.startMs - more, endMs: view.endMs + more };

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * How a channel comes to this page: over the socket where that works, else by HLS. It falls back by itself, remembers
- * why, and has the face of either session. After a while, and when the camera was away, the socket is tried again
- * beside what plays, and takes over with its first picture.
+ * Plays a channel over the WebSocket if that works, otherwise over HLS. It falls back by itself, remembers the reason,
+ * and has the interface of both sessions. After a while, and after the camera was away, it tries the socket again while
+ * HLS plays; the socket takes over with its first frame.
  *
- * Tells 'codec' {profileToken, codec} where a stream turns out to be nothing this browser plays. A page that knows better
- * than to have it converted plays something else, and prevents the default.
+ * Emits 'codec' {profileToken, codec} if the stream's codec turns out to be one that this browser does not decode. A
+ * page that plays another profile instead of a converted one prevents the default.
  */
 import { LOOK_MS, Refusals } from './refusals.js';
 
@@ -13,8 +13,9 @@ import { LOOK_MS, Refusals } from './refusals.js';
  * @typedef {import('./live-session.js').LiveSession} LiveSession
  * @typedef {import('./socket-session.js').SocketSession} SocketSession
  * @typedef {import('./refusals.js').Reason} Reason
- * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, sound?: boolean, way?: 'hls'|null}} Wish
- *   `converting`: this browser cannot show what the camera sends, so ffmpeg has to; `way`: asked for by the user
+ * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, sound?: boolean,
+ *   way?: 'hls'|null}} Wish
+ *   `converting`: this browser does not decode the camera's codec, so ffmpeg converts it; `way`: set by the user
  * @typedef {'socket'|'hls'} Way
  */
 
@@ -36,13 +37,13 @@ export class LiveTransport extends EventTarget {
   #wish = null;
   #reason = '';
   #refusals = new Refusals();
-  /** The socket is being tried again. */
+  /** True while the socket is tried again and HLS plays. */
   #isLooking = false;
-  /** When to try it again, or to give the present try up. @type {ReturnType<typeof setTimeout>|null} */
+  /** Runs until the next try, or until the present try is given up. @type {ReturnType<typeof setTimeout>|null} */
   #timer = null;
   #wasAway = false;
   #saidCodec = false;
-  /** Why it is not the socket, where that may change. @type {Reason|null} */
+  /** The reason for HLS, if it is one that may pass. @type {Reason|null} */
   #refused = null;
 
   /** @param {{socketSession: SocketSession|null, hlsSession: LiveSession}} sessions */
@@ -99,13 +100,13 @@ export class LiveTransport extends EventTarget {
     this.#lookLater();
   }
 
-  /** @param {boolean} sound whether the viewer listens; HLS has its sound always */
+  /** Turn audio on or off; HLS always has it. @param {boolean} sound */
   hear(sound) {
     if (this.#wish) this.#wish = { ...this.#wish, sound };
     if (this.#way === 'socket') this.#socketSession?.hear(sound);
   }
 
-  /** The viewer has paused: what is sent over the socket is not sent until `resume()`. */
+  /** Stop the socket's media until `resume()`, because the viewer has paused. HLS goes on. */
   rest() {
     if (this.#way === 'socket') this.#socketSession?.rest();
   }
@@ -162,7 +163,7 @@ export class LiveTransport extends EventTarget {
     this.dispatchEvent(new Event(type));
   }
 
-  /** Whether the page plays something else, now that it knows. @param {string|null|undefined} codec */
+  /** Emit 'codec' once; true if the page now plays another profile. @param {string|null|undefined} codec */
   #isTaken(codec) {
     const wish = this.#wish;
     if (!codec || !wish || wish.converting || this.#saidCodec) return false;
@@ -170,7 +171,7 @@ export class LiveTransport extends EventTarget {
     return !this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail: { profileToken: wish.profileToken, codec } }));
   }
 
-  // ── What the socket cannot show, and whether it can by now ───────────────────────────────────────────────────────
+  // ── Channels that the socket cannot play, and further tries ──────────────────────────────────────────────────────
 
   /** @param {Wish} wish */
   #refusalOf(wish) {
@@ -184,7 +185,7 @@ export class LiveTransport extends EventTarget {
     this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(wish), reason);
     if (this.#way === 'socket') this.play(wish);
     else {
-      this.#endLook(); // it is no better: what plays goes on
+      this.#endLook(); // HLS goes on
       this.#refused = reason;
       this.#lookLater();
     }
@@ -195,7 +196,7 @@ export class LiveTransport extends EventTarget {
     if (leftMs !== Infinity) this.#timer = setTimeout(() => this.#look(), leftMs);
   }
 
-  /** A camera that was away may have become another one. */
+  /** Try the socket again once the camera is back: it may be another camera, or have other settings. */
   #lookWhenBack() {
     if (!this.#refused || this.#isLooking) return;
     const status = this.#hlsSession.view.stream?.status;
@@ -218,7 +219,7 @@ export class LiveTransport extends EventTarget {
     this.#isLooking = this.#wasAway = false;
   }
 
-  /** The socket has its first pictures. */
+  /** Change to the socket, which has its first frames. */
   #takeOver() {
     const wish = this.#wish;
     if (!wish || !this.#isLooking) return;

@@ -1,45 +1,47 @@
 // @ts-check
 /**
- * Which picture lies where on a run's time line, and when it was taken. A recording's gaps take no playing time, so that
- * the two go together only piece by piece. Pure; places in seconds, times in ms since 1970.
+ * Maps positions on a run's timeline to the recorder's times. A recording's gaps take no playing time, so the mapping
+ * is linear only within a piece. Pure; positions in seconds, times in ms since 1970.
  */
 import { SAME_PICTURE_S, besideIn } from './picture-times.js';
 
-/** @typedef {{startS: number, takenMs: number, times: number[]}} Piece `times`: when its pictures are shown, sorted */
+/**
+ * @typedef {{startS: number, takenMs: number, times: number[]}} Piece `times`: presentation times of its frames, sorted
+ */
 
 export class PictureLine {
-  /** @type {Piece[]} sorted, apart */
+  /** @type {Piece[]} sorted, not overlapping */
   #pieces = [];
 
-  /** @param {Piece} piece what follows those before, and takes the place of what was there */
+  /** Add the newest piece. It replaces the pieces from its start on. @param {Piece} piece */
   add(piece) {
     this.dropFrom(piece.startS);
     this.#pieces.push(piece);
   }
 
-  /** What lies there or later is not there any more. @param {number} startS */
+  /** Remove the pieces from a position on. @param {number} startS */
   dropFrom(startS) {
     while ((this.#pieces.at(-1)?.startS ?? -Infinity) > startS - SAME_PICTURE_S) this.#pieces.pop();
   }
 
-  /** What ends before is not needed any more. @param {number} beforeS */
+  /** Remove the pieces that end before a position. @param {number} beforeS */
   forget(beforeS) {
     const kept = this.#pieces.findIndex((_, at) => (this.#pieces[at + 1]?.startS ?? Infinity) > beforeS);
     if (kept > 0) this.#pieces.splice(0, kept);
   }
 
-  /** When the first picture was taken; null where there is none. */
+  /** Time of the first frame; null without pieces. */
   get beginsMs() {
     return this.#pieces[0]?.takenMs ?? null;
   }
 
-  /** When what is shown at a place was taken; null before there is anything. @param {number} atS */
+  /** Return the time of the frame at a position; null without pieces. @param {number} atS */
   dateAt(atS) {
     const piece = this.#pieces.findLast(({ startS }) => startS <= atS + SAME_PICTURE_S) ?? this.#pieces[0];
     return piece ? piece.takenMs + (atS - piece.startS) * 1000 : null;
   }
 
-  /** Where a moment lies; null where it is not among these. @param {number} takenMs */
+  /** Return the position of a time; null if it is in none of the pieces. @param {number} takenMs */
   placeOf(takenMs) {
     for (const [at, piece] of [...this.#pieces.entries()].reverse()) {
       const inside = (takenMs - piece.takenMs) / 1000;
@@ -49,7 +51,8 @@ export class PictureLine {
   }
 
   /**
-   * Where to go for the picture shown at a place (0), the next or the one before; null where that is not among these.
+   * Return the position to seek to for the frame at a position (0), the next one (1) or the previous one (-1); null if
+   * that frame is not loaded.
    *
    * @param {number} atS
    * @param {0|1|-1} direction
@@ -59,7 +62,7 @@ export class PictureLine {
     return besideIn(this.#pieces.flatMap(({ times }) => times).filter(isLoaded), atS, direction);
   }
 
-  /** When the picture that is shown at a place begins; null before there is any. @param {number} atS */
+  /** Return the start of the frame that is shown at a position; null before the first frame. @param {number} atS */
   beginOf(atS) {
     for (const { times } of [...this.#pieces].reverse()) {
       const found = times.findLast((time) => time <= atS + SAME_PICTURE_S);

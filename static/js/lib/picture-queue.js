@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Asks for still pictures a few at a time, so that sixteen tiles neither crowd the recorder nor the browser's six
- * connections. A key that waits already is not queued twice.
+ * Loads snapshots, a few at a time, so that sixteen tiles overload neither the recorder nor the browser's six
+ * connections. A key is queued only once.
  */
 export class PictureQueue {
   #limit;
@@ -28,7 +28,7 @@ export class PictureQueue {
     this.#pump();
   }
 
-  /** Drops what waits; what is under way ends by itself. */
+  /** Drop the waiting jobs. Running jobs end by themselves. */
   close() {
     this.#closed = true;
     this.#waiting.clear();

@@ -1,11 +1,11 @@
 // @ts-check
-/** Finds out what there is to play at a moment that the timeline does not know: the recorder is asked about it first. */
+/** Finds out if a moment that the timeline does not know yet can be played, by waiting for the recorder's answer. */
 
 import { placeAt, tokenAt } from './coverage.js';
 import { Finder } from './finder.js';
 
 /**
- * `untold`: the recorder is not asked any more, or takes too long; what plays it is a guess then.
+ * `untold`: the recorder is not indexed any more, or takes too long, so `recordingToken` is a guess.
  *
  * @typedef {{way: 'plays'|'later'|'nothing'|'untold', atMs: number, recordingToken: string}} FoundPlace
  * @typedef {import('./coverage.js').Row} Row @typedef {import('./api.js').KnownRecording} KnownRecording
@@ -17,16 +17,21 @@ const FARTHEST_MS = 31 * DAY_MS;
 const BOUND_MS = 20_000;
 
 export class PlaceFinder extends Finder {
-  /** What the recorder holds, as far as it is known. @type {KnownRecording[]} */
+  /** The recorder's recordings, as far as they are known. @type {KnownRecording[]} */
   held = [];
 
-  /** @param {Pick<import('./api.js').Api, 'coverage'>} api @param {number} cameraId @param {import('./finder.js').FinderParts} [parts] */
+  /**
+   * @param {Pick<import('./api.js').Api, 'coverage'>} api
+   * @param {number} cameraId
+   * @param {import('./finder.js').FinderParts} [parts]
+   */
   constructor(api, cameraId, parts) {
     super(api, cameraId, { boundMs: BOUND_MS, ...parts });
   }
 
   /**
-   * What comes of playing a row from there. Rejects with an ApiError; a wish that was given up resolves to anything.
+   * Find out what playing a row from a moment on gives. Rejects with an ApiError. The result has no meaning if `signal`
+   * was aborted.
    *
    * @param {Row} row
    * @param {number} atMs
@@ -43,7 +48,7 @@ export class PlaceFinder extends Finder {
       known = told ?? known;
       const place = placeAt(known, atMs, this.nowMs());
       if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(known, place.atMs, this.held) };
-      const isBeyond = place.atMs >= endMs; // nothing is recorded in all of what was asked about
+      const isBeyond = place.atMs >= endMs; // nothing is recorded in the whole window
       if (isBeyond && place.atMs - atMs > FARTHEST_MS) return this.#left(known, atMs, 'nothing');
       if (!isBeyond && (coverage.indexing === null || this.isOverdue(beganMs))) return this.#left(known, place.atMs, 'untold');
       askedMs = place.atMs;

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * When a player lets the recorder's session go, because nobody looks: recorders play few at once. It keeps the last
- * picture and takes up again when it is wanted.
+ * Decides when an unwatched player gives its session back, because recorders play only a few recordings at a time. The
+ * player keeps its last frame, and starts a new session when the user comes back.
  */
 
-/** @typedef {{pausedMs: number, hiddenMs: number}} Limits how long it may stand, and how long be out of sight */
+/** @typedef {{pausedMs: number, hiddenMs: number}} Limits longest pause, and longest time in a hidden tab */
 
 /** @type {Limits} */
 export const LIMITS = { pausedMs: 5 * 60_000, hiddenMs: 60_000 };
@@ -17,10 +17,10 @@ export class ReplayRest {
   #hiddenSinceMs = null;
 
   /**
-   * Told again and again. Whoever hears it in another tab still uses it; whoever has paused it does not.
+   * Called regularly. A player in a hidden tab counts as used while its audio is heard and it is not paused.
    *
    * @param {{nowMs: number, stands: boolean, isHidden: boolean, isHeard: boolean}} facts
-   * @returns {boolean} whether it is time to let go
+   * @returns {boolean} true if the session is to be given back
    */
   isDue({ nowMs, stands, isHidden, isHeard }) {
     this.#stoodSinceMs = stands ? (this.#stoodSinceMs ?? nowMs) : null;
@@ -28,7 +28,7 @@ export class ReplayRest {
     return isPast(this.#stoodSinceMs, nowMs, this.limits.pausedMs) || isPast(this.#hiddenSinceMs, nowMs, this.limits.hiddenMs);
   }
 
-  /** It is used again: the time begins anew. */
+  /** Restart both times, because the player is used again. */
   begin() {
     this.#stoodSinceMs = null;
     this.#hiddenSinceMs = null;

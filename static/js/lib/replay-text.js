@@ -1,17 +1,16 @@
 // @ts-check
-/** What a player says over a recording's picture while it waits, stands, or is at its end. */
+/** The texts over a recording's picture while it loads, has stalled, or has ended. */
 
 import { messageOf, saysItAll } from './messages.js';
 
 /**
  * @typedef {'idle'|'loading'|'playing'|'paused'|'stalled'|'caught-up'|'ended'|'problem'|'broken'} Phase
  * @typedef {{phase: Phase, problem: import('./api.js').Problem|null, waitingFor: string|null, waitedS: number,
- *   isTried: boolean, behindS: number}} Facts `isTried`: the problem may pass, and is worked on; `behindS`: how long ago
- *   the picture was taken
+ *   isTried: boolean, behindS: number}} Facts `isTried`: the server tries again; `behindS`: age of the picture
  * @typedef {{title: string, advice: string, offersLive: boolean}} Text
  */
 
-/** A wait so short is not worth a word. */
+/** A shorter wait shows no text. */
 const SAID_AFTER_S = 0.7;
 const COUNTED_AFTER_S = 2;
 const NEAR_NOW_S = 15 * 60;

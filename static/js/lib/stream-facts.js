@@ -1,13 +1,14 @@
 // @ts-check
-/** What is said about a running stream, and what its badge says. */
+/** Texts about a running stream, and the text of its badge. */
 import { bitrate, codecName, counted, duration, frameRate, resolution } from './format.js';
 
-/** Later than this is no longer called live. */
+/** A delay over this does not count as live, in seconds. */
 export const LATE_S = 12;
 
 /**
  * @param {import('./stream-phase.js').Phase} phase
- * @param {{paused: boolean, behindS: number|null, stalledS: number, shown: boolean}} player `shown`: there was a picture
+ * @param {{paused: boolean, behindS: number|null, stalledS: number, shown: boolean}} player `shown`: it has shown a
+ *   frame
  * @returns {{text: string, tone: 'live'|'late'|'paused'|'stalled'|'off'}} text '': no badge
  */
 export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
@@ -26,7 +27,7 @@ export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
 /**
  * @param {import('./api.js').Stream|null} stream
  * @param {{behindS: number|null, way?: 'socket'|'hls'}} player
- * @returns {Record<string, string>} each '' or '–' where nothing is known
+ * @returns {Record<string, string>} '–' for unknown values
  */
 export function streamFacts(stream, { behindS, way = 'socket' }) {
   const none = '–';

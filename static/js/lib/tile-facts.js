@@ -1,5 +1,5 @@
 // @ts-check
-/** What a tile of the wall plays, and what it says: pure decisions. */
+/** The stream and the texts of a tile on the wall. Pure decisions. */
 import { canDecode, choosePlayback, profileOf } from './channels.js';
 import { duration } from './format.js';
 import { messageOf, saysItAll } from './messages.js';
@@ -13,14 +13,14 @@ import { badgeOf, LATE_S } from './stream-facts.js';
  * @typedef {import('./wall-state.js').Tile} Tile
  * @typedef {'auto'|'main'|'sub'} TileQuality
  * @typedef {{tile: Tile, camera: Camera|null, channel: Channel|null, missing: Problem|null}} TileContent
- *   `missing`: why there is no channel to play
+ *   `missing`: the reason if there is no channel to play
  * @typedef {import('./live-session.js').View & {way: import('./live-transport.js').Way, wayReason: string}} TileView
- *   `wayReason`: why it is not the socket
+ *   `wayReason`: the reason for HLS
  */
 
-/** Over the socket a picture is some tenths of a second behind: so many seconds are no longer live. */
+/** Over the socket the picture is some tenths of a second behind. From this delay on it does not count as live. */
 const SOCKET_LATE_S = 2;
-/** Codes of a device or server that has no room for one more, or for one that large. */
+/** Codes of a device or server that has no capacity for another stream, or none for a large one. */
 const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'busy', 'crash_loop', 'camera_unsupported', 'cannot_play']);
 
 /**
@@ -44,7 +44,8 @@ export function contentOf(tile, known) {
 }
 
 /**
- * The main stream where the tile is large, unless it was refused there; what the user chose comes first.
+ * Return the profile for a tile: the user's choice, otherwise the main stream for a large tile. A refused main stream
+ * is replaced by the sub stream.
  *
  * @param {Channel} channel
  * @param {{quality: TileQuality, isLarge: boolean, isRefused: boolean, decodes: readonly string[]}} wish
@@ -55,7 +56,7 @@ export function tilePlayback(channel, { quality, isLarge, isRefused, decodes }) 
 }
 
 /**
- * Whether a main stream that failed so should give way to the sub stream.
+ * True if the main stream failed with a problem that the sub stream may not have.
  *
  * @param {Channel} channel
  * @param {{quality: string|null, problem: Problem|null, decodes: readonly string[]}} playing
@@ -66,12 +67,12 @@ export function givesWay(channel, { quality, problem, decodes }) {
 }
 
 /**
- * What lies over the picture, or in its place.
+ * Return the message over the picture, or in its place.
  *
  * @param {TileContent} content
  * @param {TileView} view
- * @param {{isActive: boolean}} how `isActive`: it is to play now
- * @returns {{title: string, reason: string, busy: boolean, tone: 'warn'|'bad'|'quiet'|''}} title '': nothing
+ * @param {{isActive: boolean}} how `isActive`: the tile should play now
+ * @returns {{title: string, reason: string, busy: boolean, tone: 'warn'|'bad'|'quiet'|''}} `title` '': no message
  */
 export function tileMessage({ channel, missing }, view, { isActive }) {
   const nothing = /** @type {const} */ ({ title: '', reason: '', busy: false, tone: '' });
@@ -82,7 +83,7 @@ export function tileMessage({ channel, missing }, view, { isActive }) {
   if (!isActive || view.phase === 'playing') return nothing;
   if (view.phase === 'failed' && view.problem) return said(view.problem, false);
   const { title, detail, busy } = PHASE_TEXT[view.phase];
-  // Why it is waited for is known: from the stream, or from what the device said of this channel.
+  // The cause of the wait may be known: from the stream, or from the device's answer about this channel.
   const why = view.stream?.error ?? (view.phase === 'offline' || view.phase === 'ended' ? null : channel?.problem);
   if (!why) return { title, reason: detail, busy, tone: '' };
   return said(why, true);
@@ -96,12 +97,12 @@ function said({ code, detail }, isTried) {
 }
 
 /**
- * The small text in a tile's corner.
+ * Return the small text in a tile's corner.
  *
  * @param {TileView} view
  * @param {{behindS: number|null, stoodS: number|null, isActive: boolean, isPaused: boolean}} picture `stoodS`: how long
- *   it has stood still; null: there is none
- * @returns {{text: string, tone: 'live'|'late'|'paused'|'frozen'|'off', label: string}} `label`: the same in words
+ *   the picture has stood still; null if there is no picture
+ * @returns {{text: string, tone: 'live'|'late'|'paused'|'frozen'|'off', label: string}} `label`: for screen readers
  */
 export function tileBadge(view, { behindS, stoodS, isActive, isPaused }) {
   if (!isActive) return { text: '', tone: 'off', label: stoodS === null ? '' : 'Not playing' };
@@ -127,9 +128,10 @@ function wholeSeconds(seconds) {
 }
 
 /**
- * What a tile plays, in words: why it is not the main stream where that was to be, and why it comes later than others.
+ * Return the note about a tile's stream: its quality or why it is not the main stream, and why it plays over HLS.
  *
- * @param {{quality: string|null, gaveWay: boolean, converting: boolean, refusal: Problem|null, way: TileView['way'], wayReason: string}} playing
+ * @param {{quality: string|null, gaveWay: boolean, converting: boolean, refusal: Problem|null, way: TileView['way'],
+ *   wayReason: string}} playing
  */
 export function playingNote({ quality, gaveWay, converting, refusal, way, wayReason }) {
   const what = refusal

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What the viewer looks at, as its address says it: `?channel=3&quality=sub`, so that it can be linked.
- * `way=hls` shows it as HLS although the socket would do: to compare, and where something is wrong with the other way.
+ * State of the viewer page in its address: `?channel=3&quality=sub`, so that it can be linked. `way=hls` plays over HLS
+ * even if the socket works: to compare both, and in case of trouble with the socket.
  */
 
 /**
@@ -10,7 +10,7 @@
  * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean, way: 'hls'|null}} ViewerState
  */
 
-/** @param {string} search @returns {ViewerState} anything odd in the address counts as not said */
+/** @param {string} search @returns {ViewerState} invalid values of the address count as absent */
 export function readViewerState(search) {
   const query = new URLSearchParams(search);
   const channel = /^[1-9]\d{0,3}$/.test(query.get('channel') ?? '') ? Number(query.get('channel')) : null;

@@ -13,12 +13,12 @@ const STATUS = {
   auth_failed: { text: 'Wrong password', tone: 'bad' },
 };
 
-/** The attributes a card is told by. */
+/** The observed attributes of a card. */
 const TOLD = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy', 'note', 'recordings'];
 
 /**
- * One camera in the list. Told by attributes (see `attributesOfCamera`); tells 'camera-refresh', 'camera-health',
- * 'camera-edit' and 'camera-delete' with the camera's id.
+ * One camera in the list; `tellCard()` sets its attributes. Emits 'camera-refresh', 'camera-health', 'camera-edit' and
+ * 'camera-delete' with the camera's id.
  */
 export class CameraCard extends HTMLElement {
   static observedAttributes = TOLD;
@@ -104,11 +104,12 @@ export class CameraCard extends HTMLElement {
 }
 
 /**
- * Tells a card what the server says about its camera; what is the same stays untouched.
+ * Set a card's attributes from the server's camera. Equal values cause no change.
  *
  * @param {CameraCard} card
  * @param {Camera} camera
- * @param {{href: string, recordings: string, twinName: string|null}} also `twinName`: another camera that seems to be the same device
+ * @param {{href: string, recordings: string, twinName: string|null}} also `twinName`: another camera that seems to be
+ *   the same device
  */
 export function tellCard(card, camera, { href, recordings, twinName }) {
   const device = [camera.manufacturer, camera.model].filter(Boolean).join(' ');

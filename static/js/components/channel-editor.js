@@ -5,8 +5,8 @@ import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
 /** @typedef {import('../lib/api.js').Channel} Channel */
 
 /**
- * Names, order and visibility of the channels. Tells 'channel-rename' `{channel, name}`, 'channel-hide'
- * `{channel, hidden}` and 'channel-order' with all numbers; it changes nothing by itself.
+ * Names, order and visibility of the channels. Emits 'channel-rename' `{channel, name}`, 'channel-hide'
+ * `{channel, hidden}` and 'channel-order' with all numbers; the page changes the channels.
  */
 export class ChannelEditor extends HTMLElement {
   #list = document.createElement('ul');
@@ -19,7 +19,7 @@ export class ChannelEditor extends HTMLElement {
     if (!this.#list.isConnected) this.append(this.#list);
   }
 
-  /** @param {Channel[]} channels all of them */
+  /** @param {Channel[]} channels all channels */
   set channels(channels) {
     const sorted = inOrder(channels);
     this.#order = sorted.map((channel) => channel.channel);
@@ -35,7 +35,7 @@ export class ChannelEditor extends HTMLElement {
     });
   }
 
-  /** Moving a row must not lose the focus inside it. @param {HTMLElement} row @param {number} index */
+  /** Move a row, and keep the focus inside it. @param {HTMLElement} row @param {number} index */
   #place(row, index) {
     const focused = document.activeElement;
     this.#list.insertBefore(row, this.#list.children[index] ?? null);

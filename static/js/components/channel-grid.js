@@ -7,8 +7,8 @@ import { SnapshotImage } from './snapshot-image.js';
 /** @typedef {import('../lib/api.js').Channel} Channel */
 
 /**
- * The channels as tiles with their last pictures. Tells 'channel-chosen' with the channel's number. Arrow keys move
- * among the tiles; only one of them is a stop of the Tab key.
+ * The channels as tiles with their snapshots. Emits 'channel-chosen' with the channel's number. Arrow keys move among
+ * the tiles; the Tab key stops at only one of them.
  */
 export class ChannelGrid extends HTMLElement {
   static observedAttributes = ['current'];
@@ -42,7 +42,7 @@ export class ChannelGrid extends HTMLElement {
     this.#mark();
   }
 
-  /** @param {Channel[]} channels those to show, in order */
+  /** @param {Channel[]} channels in order of display */
   set channels(channels) {
     const numbers = new Set(channels.map((channel) => channel.channel));
     for (const [number, tile] of this.#tiles) {
@@ -111,7 +111,7 @@ export class ChannelGrid extends HTMLElement {
     }
   }
 
-  /** Scrolls the list, never the page. @param {HTMLElement} tile */
+  /** Scroll the list to a tile, but not the page. @param {HTMLElement} tile */
   #reveal(tile) {
     const box = this.getBoundingClientRect();
     const at = tile.getBoundingClientRect();

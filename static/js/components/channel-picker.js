@@ -6,8 +6,8 @@ import { ChannelGrid } from './channel-grid.js';
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
 
 /**
- * All channels of all cameras with their last pictures, searched by name and number. Tells 'channel-picked' with the
- * tile that was chosen, 'picker-closed' for its own close button.
+ * All channels of all cameras with their snapshots; the user searches them by name and number. Emits 'channel-picked'
+ * with the chosen tile, 'picker-closed' for its close button.
  */
 export class ChannelPicker extends HTMLElement {
   /** @type {AbortController|null} */
@@ -51,7 +51,7 @@ export class ChannelPicker extends HTMLElement {
     part(this, 'search', HTMLInputElement).focus();
   }
 
-  /** What was pressed on: a channel's tile. @param {Element} pressed */
+  /** Return the channel of a pressed element; null if it is not in a channel's tile. @param {Element} pressed */
   channelAt(pressed) {
     const source = pressed.closest('[data-channel]');
     const grid = source?.closest('channel-grid');
@@ -98,7 +98,12 @@ export class ChannelPicker extends HTMLElement {
   }
 }
 
-/** A number is found at the beginning of one: 5 is not 15. @param {readonly string[]} words @param {string} text */
+/**
+ * True if the text contains all words. A number matches the start of a number: 5 does not find 15.
+ *
+ * @param {readonly string[]} words
+ * @param {string} text
+ */
 function isFound(words, text) {
   const lower = text.toLocaleLowerCase();
   const numbers = lower.match(/\d+/g) ?? [];

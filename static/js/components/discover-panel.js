@@ -7,8 +7,8 @@ import { cloneTemplate, part, setText, tell } from './dom.js';
 /** @typedef {import('../lib/api.js').FoundDevice} FoundDevice */
 
 /**
- * The dialog that lists what was found on the network. Tells 'discover-search' (the page answers with `found` or
- * `failed`), 'discover-add' with `{devices, username, password}` and 'discover-by-address'.
+ * The dialog that lists the devices found on the network. Emits 'discover-search' (the page then calls `found()` or
+ * `failed()`), 'discover-add' with `{devices, username, password}` and 'discover-by-address'.
  */
 export class DiscoverPanel extends AppDialog {
   /** @type {FoundDevice[]} */
@@ -38,7 +38,7 @@ export class DiscoverPanel extends AppDialog {
     wireReveal(part(this, 'reveal', HTMLElement), this.#input('password'), signal);
   }
 
-  /** Opens and begins to search. */
+  /** Open the dialog and start a search. */
   search() {
     this.#devices = [];
     part(this, 'list', HTMLElement).replaceChildren();

@@ -6,26 +6,30 @@ import { MseEngine } from './mse-engine.js';
 
 const TICK_MS = 250;
 const NEXT_WITHIN_MS = 8000;
-/** Who has paused for so long is no viewer any more: what stands needs no pictures. */
+/** A paused player needs no media after so long. */
 const PAUSED_REST_MS = 8000;
 
 /**
- * A live picture. Told by attributes: `src` (a playlist), `muted`; or by `attachLive()`, which gives a sink for live
- * fragments. Tells
- *   'player-shows'   the picture moves (again); `detail` 'before' while it is the one that another will take over from
- *   'player-stands'  it has stood still for `detail` seconds although it should not
- *   'player-rests'   it has been paused for so long that it needs no pictures
- *   'player-restart' nothing the player can do helps: the session should begin anew
- *   'player-failed'  `{code, detail}`: this browser cannot play it
- *   'player-sound'   whether there is sound: 'on', 'off' or 'blocked' (the browser wants a click first)
- * A picture that is replaced stays visible until the next one moves: fragments that follow fragments play on meanwhile,
- * on a second `<video>`; else the last picture stands, frozen.
+ * Plays live video. Attributes: `src` (a playlist), `muted`. `attachLive()` returns a sink for live fragments instead
+ * of `src`. Emits
+ *   'player-shows'   the picture moves; `detail` 'before': it is the old picture, which the next one will replace
+ *   'player-stands'  the picture has stood still for `detail` seconds although it should move
+ *   'player-rests'   the player has been paused for so long that it needs no media
+ *   'player-restart' the player cannot recover: the session should start again
+ *   'player-failed'  `{code, detail}`: this browser cannot play the stream
+ *   'player-sound'   state of the audio: 'on', 'off' or 'blocked' (the browser requires a click first)
+ * The old picture stays visible until the new one moves: after a change between live streams the old one plays on in a
+ * second `<video>`, otherwise its last frame stays.
  */
 export class LivePlayer extends HTMLElement {
   static observedAttributes = ['src', 'muted'];
   /** @type {HlsEngine|MseEngine|null} */
   #engine = null;
-  /** What takes over with its first picture. @type {{video: HTMLVideoElement, engine: MseEngine, timer: ReturnType<typeof setTimeout>}|null} */
+  /**
+   * The next stream, which takes over with its first frame.
+   *
+   * @type {{video: HTMLVideoElement, engine: MseEngine, timer: ReturnType<typeof setTimeout>}|null}
+   */
   #next = null;
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
@@ -44,10 +48,10 @@ export class LivePlayer extends HTMLElement {
   connectedCallback() {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
-    // Media events do not bubble, but they can be caught on the way down: of whichever video is the present one.
+    // Media events do not bubble, so they are captured: `video` changes its element, see #takeNext().
     const heard = { signal, capture: true };
     this.addEventListener('playing', (event) => event.target === this.video && (this.#playable = true), heard);
-    // A browser may pause by itself (a sleeping tab, a lost audio device); that is not what the viewer asked for.
+    // A browser may pause by itself (a sleeping tab, a lost audio device), against the user's wish.
     this.addEventListener('pause', (event) => event.target === this.video && this.#pausedByOthers(), heard);
     document.addEventListener('visibilitychange', () => !document.hidden && this.#pausedByOthers(), { signal });
     this.#setSound();
@@ -74,7 +78,7 @@ export class LivePlayer extends HTMLElement {
     return this.#paused;
   }
 
-  /** Whether the last picture stands in the place of the next one. */
+  /** True while the last frame is shown until the next stream has one. */
   get isFrozen() {
     return !part(this, 'frozen', HTMLCanvasElement).hidden;
   }
@@ -83,12 +87,12 @@ export class LivePlayer extends HTMLElement {
     return this.#playable && this.video.videoWidth > 0;
   }
 
-  /** When the picture on screen was taken. */
+  /** Time of the frame on screen. */
   get pictureDate() {
     return this.#playable ? (this.#engine?.playingDate ?? null) : null;
   }
 
-  /** Loads the same address again, from the beginning. */
+  /** Load the same address again, from its start. */
   reload() {
     if (this.hasAttribute('src')) this.#load();
   }
@@ -102,7 +106,7 @@ export class LivePlayer extends HTMLElement {
   }
 
   /**
-   * Plays live fragments from now on. What is on screen goes on until their first picture is there.
+   * Play live fragments from now on. The old picture stays until their first frame.
    *
    * @returns {import('../lib/socket-session.js').Sink}
    */
@@ -117,7 +121,7 @@ export class LivePlayer extends HTMLElement {
     return sinkOf(engine);
   }
 
-  /** The same as without `src`: nothing is played any more. */
+  /** Stop playing live fragments. */
   detachLive() {
     if (this.#engine instanceof MseEngine || this.#next) {
       this.#freeze();
@@ -125,7 +129,7 @@ export class LivePlayer extends HTMLElement {
     }
   }
 
-  /** Goes on, with the newest picture. */
+  /** Continue with the newest frame. */
   resume() {
     this.#paused = false;
     this.#stoodSinceMs = Date.now();
@@ -137,7 +141,7 @@ export class LivePlayer extends HTMLElement {
     this.#engine?.toLive();
   }
 
-  /** After a sleep or a loss of network. */
+  /** Continue after a sleep or a loss of network. */
   wake() {
     if (!this.#engine || this.#paused) return;
     this.#stoodSinceMs = Date.now();
@@ -145,14 +149,14 @@ export class LivePlayer extends HTMLElement {
     void this.#play();
   }
 
-  /** What is on screen, in the video's full resolution; null before there is a picture. @returns {HTMLCanvasElement|null} */
+  /** Return the frame on screen in full resolution; null without a frame. @returns {HTMLCanvasElement|null} */
   capture() {
     if (!this.hasPicture) return null;
     const canvas = document.createElement('canvas');
     return this.#draw(canvas) ? canvas : null;
   }
 
-  /** Takes the frozen picture away. */
+  /** Remove the frozen frame. */
   forget() {
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
   }
@@ -200,7 +204,7 @@ export class LivePlayer extends HTMLElement {
   #liveEngine(video) {
     const engine = new MseEngine(video, {
       onFatal: (why, detail) => {
-        if (engine === this.#next?.engine) this.#dropNext(); // what is on screen goes on until another try
+        if (engine === this.#next?.engine) this.#dropNext(); // the old picture goes on until another try
         else if (engine !== this.#engine) return;
         this.#fatal(why, detail);
       },
@@ -208,7 +212,7 @@ export class LivePlayer extends HTMLElement {
     return engine;
   }
 
-  // ── Taking over without a gap ────────────────────────────────────────────────────────────────────────────────────
+  // ── Changing streams without a gap ───────────────────────────────────────────────────────────────────────────────
 
   #prepareNext() {
     const video = /** @type {HTMLVideoElement} */ (this.video.cloneNode());
@@ -226,7 +230,7 @@ export class LivePlayer extends HTMLElement {
     };
     const take = () => {
       if (!video.isConnected || engine !== this.#next?.engine) return;
-      // The first picture that is decoded may be one that is skipped: it is black for a moment while it seeks.
+      // The first decoded frame may be skipped: while the video seeks, it is black.
       if (video.paused || video.seeking) wait();
       else this.#takeNext();
     };
@@ -250,7 +254,7 @@ export class LivePlayer extends HTMLElement {
     this.#playable = next.video.readyState >= 2;
     this.#steps = 0;
     this.#stoodSinceMs = Date.now();
-    if (this.#paused) this.pause(); // meanwhile: this one stands as the other did
+    if (this.#paused) this.pause(); // the user paused the old stream
   }
 
   #dropNext() {
@@ -266,7 +270,7 @@ export class LivePlayer extends HTMLElement {
     try {
       await this.video.play();
     } catch (error) {
-      // Sound without a gesture is not allowed: then without sound.
+      // The browser does not allow audio before the user's first click or key: play muted.
       if (error instanceof DOMException && error.name === 'NotAllowedError' && !this.video.muted) {
         this.video.muted = true;
         tell(this, 'player-sound', 'blocked');
@@ -284,7 +288,7 @@ export class LivePlayer extends HTMLElement {
     tell(this, 'player-sound', this.video.muted ? 'off' : 'on');
   }
 
-  /** Looks whether the picture moves: by frames where the browser counts them, else by time. */
+  /** Check if the picture moves: by the count of frames if the browser has one, otherwise by the time. */
   #watch() {
     if (this.#paused) {
       this.#stoodSinceMs = Date.now();

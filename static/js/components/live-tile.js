@@ -15,13 +15,14 @@ import { ZoomView } from './zoom-view.js';
  * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
  * @typedef {{socket: import('../lib/live-socket.js').LiveSocket|null, api: import('../lib/api.js').Api,
  *   stills: import('../lib/picture-queue.js').PictureQueue, decodes: readonly string[]}} TileParts
- * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean, isSounding: boolean}} TileWish
- *   `isAlone`: nothing else is on the page, so that its picture can be zoomed and paused
+ * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean,
+ *   isSounding: boolean}} TileWish
+ *   `isAlone`: the tile fills the page, so that its picture can be zoomed and paused
  */
 
 /**
- * One channel of the wall, live over the page's socket. `parts` first; then `show()` says what it is to be, as often as
- * that changes, and `tick()` twice a second what time it is. Tells 'tile-sound-blocked' where the browser wants a click.
+ * One channel of the wall, live. The page sets `parts` first, then calls `show()` whenever the tile's request changes,
+ * and `tick()` twice a second. Emits 'tile-sound-blocked' if the browser requires a click before it plays audio.
  */
 export class LiveTile extends HTMLElement {
   /** @type {TileParts|null} */
@@ -32,17 +33,17 @@ export class LiveTile extends HTMLElement {
   #wish = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isSounding: false };
   /** @type {ReturnType<typeof tilePlayback>} */
   #playback = null;
-  /** Why the main stream gave way here. @type {import('../lib/api.js').Problem|null} */
+  /** Why the sub stream replaces the main stream. @type {import('../lib/api.js').Problem|null} */
   #refusal = null;
-  /** What its streams turned out to be that this browser does not play, by profile token. @type {Map<string, string>} */
+  /** Codecs of streams that this browser turned out not to play, by profile token. @type {Map<string, string>} */
   #seenCodecs = new Map();
   #channelKey = '';
   #playing = '';
-  /** When the picture moved last; null before it did. @type {number|null} */
+  /** When the picture moved last; null if it never moved. @type {number|null} */
   #movedAtMs = null;
   #wantsStill = false;
   #isPaused = false;
-  /** The picture that plays is not the one that another will take over from. */
+  /** True unless the old picture still plays, which the next one will replace. */
   #isSettled = false;
   #nowMs = Date.now();
   /** @type {AbortController|null} */
@@ -87,13 +88,13 @@ export class LiveTile extends HTMLElement {
   show(wish) {
     const before = this.#wish;
     this.#wish = wish;
-    // Somebody asks anew: what was refused may be granted now.
+    // The user has changed the tile, so try the refused main stream again.
     if (before.isLarge !== wish.isLarge || before.quality !== wish.quality) this.#refusal = null;
     if (before.quality !== wish.quality) this.#seenCodecs.clear();
     if (this.#session) this.#follow();
   }
 
-  /** The server's clock and ours may differ: behind is told by the server's. @param {number} serverMs */
+  /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
   tick(serverMs) {
     this.#nowMs = serverMs;
     this.#drawBadge();
@@ -107,19 +108,19 @@ export class LiveTile extends HTMLElement {
     return this.#player.hasPicture;
   }
 
-  /** When the picture on screen was taken; null where there is none. */
+  /** Time of the frame on screen; null without a frame. */
   get pictureMs() {
     return this.#player.pictureDate?.getTime() ?? null;
   }
 
-  /** Whether this channel has sound; null: not known yet. */
+  /** True if this channel has audio; null while unknown. */
   get hasSound() {
     const view = this.#session?.view;
     if (view && 'hasSound' in view && view.hasSound !== null) return view.hasSound;
     return view?.stream?.status === 'running' ? view.stream.audio !== null : null;
   }
 
-  /** What it plays, and why not what was asked for. */
+  /** The stream that plays, and the reasons if it is not the requested one. */
   get playing() {
     const view = this.#session?.view;
     return {
@@ -150,7 +151,7 @@ export class LiveTile extends HTMLElement {
     if (this.isAlone) this.#zoom.zoomBy(factor);
   }
 
-  /** @returns {boolean} whether there was something to leave */
+  /** @returns {boolean} true if the picture was zoomed */
   leaveZoom() {
     const { isZoomed } = this;
     this.#zoom.reset();
@@ -163,7 +164,7 @@ export class LiveTile extends HTMLElement {
     else if (this.#isPaused || (this.isAlone && this.hasPicture)) this.#pause(!this.#isPaused);
   }
 
-  /** Tries again at once, the main stream included. */
+  /** Try again immediately, the main stream included. */
   retry() {
     this.#refusal = null;
     const { phase } = this.#session?.view ?? {};
@@ -172,7 +173,7 @@ export class LiveTile extends HTMLElement {
     this.#follow();
   }
 
-  /** After a sleep, or a loss of network. */
+  /** Continue after a sleep or a loss of network. */
   wake() {
     if (!this.#playing) return;
     this.#session?.wake();
@@ -180,7 +181,7 @@ export class LiveTile extends HTMLElement {
     if (this.#movedAtMs !== null) this.#movedAtMs = Date.now();
   }
 
-  /** What is on screen, in the resolution of the stream that plays; null before there is a picture. */
+  /** Return the frame on screen, in the stream's resolution; null without a frame. */
   capture() {
     return this.#player.capture();
   }
@@ -193,7 +194,7 @@ export class LiveTile extends HTMLElement {
     return part(this, 'zoom', ZoomView);
   }
 
-  // ── Following what is asked for ──────────────────────────────────────────────────────────────────────────────────
+  // ── Playing the request ──────────────────────────────────────────────────────────────────────────────────────────
 
   #follow() {
     const { content, quality, isActive, isLarge, isAlone, isSounding } = this.#wish;
@@ -225,14 +226,18 @@ export class LiveTile extends HTMLElement {
     this.#draw();
   }
 
-  /** A stream is not what the device says: it is decided again what to play. @param {CustomEvent<{profileToken: string, codec: string}>} event */
+  /**
+   * A stream's codec is not the one that the device reports: choose the profile again.
+   *
+   * @param {CustomEvent<{profileToken: string, codec: string}>} event
+   */
   #learn(event) {
     event.preventDefault();
     this.#seenCodecs.set(event.detail.profileToken, event.detail.codec);
     this.#follow();
   }
 
-  /** Another channel: nothing of the last one stays. */
+  /** Forget everything about the previous channel. */
   #clear() {
     this.#rest();
     this.#refusal = null;
@@ -242,7 +247,7 @@ export class LiveTile extends HTMLElement {
     part(this, 'still', SnapshotImage).clear();
   }
 
-  /** The device gets its session back; the last picture stays. */
+  /** Leave the stream; the last frame stays. */
   #rest() {
     this.#playing = '';
     this.#movedAtMs = null;
@@ -253,18 +258,18 @@ export class LiveTile extends HTMLElement {
     this.#player.detachLive();
   }
 
-  /** The last known picture, until the live one is there. @param {TileContent} content */
+  /** Show a snapshot until the first live frame. @param {TileContent} content */
   #begin({ tile, channel }) {
     const still = part(this, 'still', SnapshotImage);
     const profile = channel && (profileOf(channel, 'sub') ?? profileOf(channel, 'main'));
-    // After a rest the last live picture stands there, which is newer.
+    // After a rest the last live frame is on screen, which is newer.
     if (!profile || !this.parts || still.hasPicture || this.#player.isFrozen) return;
     const { api, stills } = this.parts;
     const key = this.#channelKey;
     this.#wantsStill = true;
     stills.add(`${key} ${profile.profile_token}`, async () => {
       if (!this.#wantsStill || key !== this.#channelKey) return;
-      // Rejects where there is none yet: then the tile stays dark until the live picture comes.
+      // Rejects if the server has no snapshot: then the tile stays dark until the first live frame.
       const { blob, takenAt } = await api.snapshot(tile.cameraId, { profileToken: profile.profile_token, cached: true });
       if (this.#wantsStill && key === this.#channelKey) await still.show(blob, takenAt);
       if (!this.#wantsStill) still.clear();
@@ -289,7 +294,7 @@ export class LiveTile extends HTMLElement {
     const channel = this.#wish.content?.channel;
     if (!session || !this.parts || !channel) return;
     const { phase, problem, stream } = session.view;
-    // Refused for good, or while the server goes on trying.
+    // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
     if (this.#playing && givesWay(channel, { quality: this.#playback?.quality ?? null, problem: why, decodes: this.parts.decodes })) {
       this.#refusal = why;
@@ -305,7 +310,7 @@ export class LiveTile extends HTMLElement {
     this.#draw();
   }
 
-  /** @param {string} which 'before': the picture that another will take over from */
+  /** @param {string} which 'before': the old picture, which the next one will replace */
   #moved(which) {
     this.#movedAtMs = Date.now();
     this.#wantsStill = false;
@@ -321,10 +326,10 @@ export class LiveTile extends HTMLElement {
     this.#isPaused = isPaused;
     if (!isPaused) {
       this.#movedAtMs = Date.now();
-      if (this.#session?.isResting) this.#player.detachLive(); // its last picture stays until the present one is there
+      if (this.#session?.isResting) this.#player.detachLive(); // the last frame stays until the next one
       this.#player.resume();
       this.#session?.resume();
-    } else if (this.#isSettled) this.#player.pause(); // else as soon as the next picture has taken over
+    } else if (this.#isSettled) this.#player.pause(); // otherwise #moved() pauses the next picture
     this.#draw();
   }
 
@@ -335,7 +340,7 @@ export class LiveTile extends HTMLElement {
     setText(level, `${scale.toFixed(1)}×`);
   }
 
-  // ── Saying it ────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #draw() {
     const { content, isActive, isSounding } = this.#wish;
@@ -378,13 +383,13 @@ export class LiveTile extends HTMLElement {
   }
 }
 
-/** @param {TileContent|null} content @returns {string} camera and channel; '' for an empty place */
+/** @param {TileContent|null} content @returns {string} names of camera and channel; '' for an empty place */
 export function nameOf(content) {
   const [cameraName, channelName] = namesOf(content);
   return cameraName === channelName ? cameraName : `${cameraName} · ${channelName}`;
 }
 
-/** @param {TileContent|null} content @returns {[string, string]} of the camera, of the channel */
+/** @param {TileContent|null} content @returns {[string, string]} names of the camera and the channel */
 function namesOf(content) {
   if (!content) return ['', ''];
   const { camera, channel, tile } = content;

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Plays live fragments on a `<video>`, close behind the newest.
+ * Plays live fragments in a `<video>`, close behind the newest frame.
  *
- * It is fed by whoever has the fragments (`init`, `append`) and has the same face as HlsEngine where a player needs it.
+ * Its owner passes the fragments in (`init`, `append`). It has those methods of HlsEngine that the live player needs.
  */
 import { LivePace } from '../lib/live-pace.js';
 import { FragmentSource } from './fragment-source.js';
@@ -18,7 +18,11 @@ export class MseEngine {
   #started = false;
   #held = false;
   #standing = false;
-  /** The clock of the pictures: what lies at `startS` arrived at `takenMs`. @type {{startS: number, takenMs: number}|null} */
+  /**
+   * Maps the media timeline to time: the frame at `startS` arrived at the server at `takenMs`.
+   *
+   * @type {{startS: number, takenMs: number}|null}
+   */
   #stamp = null;
   #timer;
   /** @type {AbortController} */
@@ -46,13 +50,13 @@ export class MseEngine {
     this.#source.append(data, { isKey });
   }
 
-  /** When the picture on screen arrived at the server; null before there is one. */
+  /** Arrival of the frame on screen at the server; null without a frame. */
   get playingDate() {
     if (!this.#stamp || !this.#started) return null;
     return new Date(this.#stamp.takenMs + (this.#video.currentTime - this.#stamp.startS) * 1000);
   }
 
-  /** To the newest picture there is. */
+  /** Jump to the newest frame. */
   toLive() {
     const end = this.#end();
     if (end !== null) this.#video.currentTime = Math.max(end - this.#pace.targetS, this.#startOfLast());
@@ -63,7 +67,7 @@ export class MseEngine {
     this.toLive();
   }
 
-  /** The viewer has paused: nothing is caught up with. */
+  /** Stop following the newest frame, because the user has paused. */
   hold() {
     this.#held = true;
   }
@@ -94,7 +98,7 @@ export class MseEngine {
     }
     if (video.seeking || video.paused) return;
     const start = this.#startOfLast();
-    // A hole between two runs: the pictures go on behind it.
+    // A gap between two runs of the session: continue after it.
     if (video.currentTime < start - HOLE_S) {
       video.currentTime = Math.max(end - this.#pace.targetS, start);
       return;

@@ -10,8 +10,8 @@ import { PictureQueue } from '../lib/picture-queue.js';
 const TICK_MS = 1500;
 
 /**
- * Keeps still pictures fresh: the last known one at once, then the device's own, again every `refreshMs` while it is
- * on screen and the tab is looked at. A device that has none to give is asked ever more rarely.
+ * Keeps snapshots fresh: loads the server's newest one first, then one from the device, and again every `refreshMs`
+ * while the element is on screen and the tab is visible. After failures the device is asked ever more rarely.
  */
 export class PictureFeeder {
   #api;
@@ -56,7 +56,8 @@ export class PictureFeeder {
 
   /**
    * @param {SnapshotImage} image
-   * @param {{cameraId: number, profileToken: string|null, askDevice: boolean, onShown?: (takenAt: Date|null) => void}} what
+   * @param {{cameraId: number, profileToken: string|null, askDevice: boolean,
+   *   onShown?: (takenAt: Date|null) => void}} what
    */
   set(image, { cameraId, profileToken, askDevice, onShown }) {
     const entry = this.#entries.get(image);

@@ -7,8 +7,8 @@ import { part, tell } from './dom.js';
 const DAY_MS = 86_400_000;
 
 /**
- * A month whose days with recordings are marked. Tells 'calendar-day' with the wall time of its midnight when one is chosen, and
- * 'calendar-month' when another month is shown. There are no future days to choose.
+ * A month whose days with recordings are marked. Emits 'calendar-day' with the wall time of the chosen day's midnight,
+ * and 'calendar-month' when another month is shown. Future days cannot be chosen.
  */
 export class RecordingCalendar extends HTMLElement {
   #clock = LOCAL_CLOCK;
@@ -34,7 +34,7 @@ export class RecordingCalendar extends HTMLElement {
     return { startMs: this.#month, endMs: monthOf(this.#month + 32 * DAY_MS) };
   }
 
-  /** The clock whose days they are. @param {import('../lib/shown-clock.js').ShownClock} clock */
+  /** The clock of the days. @param {import('../lib/shown-clock.js').ShownClock} clock */
   set clock(clock) {
     this.#clock = clock;
     this.#render();
@@ -46,7 +46,7 @@ export class RecordingCalendar extends HTMLElement {
     this.#render();
   }
 
-  /** The moment whose day is chosen. @param {number|null} atMs */
+  /** A moment of the chosen day. @param {number|null} atMs */
   set chosen(atMs) {
     const wallMs = atMs === null ? null : this.#clock.wallOf(atMs);
     const day = wallMs === null ? null : dayKey(wallMs);
@@ -112,7 +112,7 @@ export class RecordingCalendar extends HTMLElement {
   }
 }
 
-/** The wall time of the first midnight of its month. @param {number} wallMs */
+/** Return the wall time of the first midnight of a month. @param {number} wallMs */
 function monthOf(wallMs) {
   const at = new Date(wallMs);
   return Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1);

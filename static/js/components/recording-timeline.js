@@ -10,17 +10,19 @@ import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timel
 
 const TAP_PX = 5;
 const KEY_STEP = 0.02;
-const NEAR_MS = 2500; // an event is sought from a moment before it
+const NEAR_MS = 2500; // seeking an event leads to a moment before it
 
 /**
- * The timeline: a row a channel, time from left to right, the same for all. Wheel and pinch zoom around the pointer, a
- * drag pans; a drag on the axis or the needle scrubs. Tells 'timeline-seek' {row, atMs} for a click, the end of a scrub
- * and Enter, 'timeline-scrub' {row, atMs} while it is dragged, 'timeline-view' with the window when it changes,
- * 'timeline-follow' when it begins or ends to follow, 'timeline-row' when another row is chosen by key.
+ * The timeline: one row per channel, with a common time axis. Wheel and pinch zoom around the pointer, a drag pans, a
+ * drag on the axis or the needle scrubs. Emits
+ *   'timeline-seek'   {row, atMs}: a click, the end of a scrub, or Enter
+ *   'timeline-scrub'  {row, atMs} during a scrub; null if the browser has taken the finger to scroll the page
+ *   'timeline-view'   the new window
+ *   'timeline-follow' `follows` has changed
+ *   'timeline-row'    the row that was chosen by key
  *
- * It follows the needle until somebody moves it elsewhere, and again once the needle is in sight or sought.
- *
- * For the keyboard and screen readers it is a slider whose value is the chosen time.
+ * The window follows the needle until the user moves it elsewhere, and again once the needle is in it or is moved.
+ * For the keyboard and screen readers the timeline is a slider whose value is the chosen time.
  */
 export class RecordingTimeline extends HTMLElement {
   /** @type {AbortController|null} */
@@ -94,18 +96,18 @@ export class RecordingTimeline extends HTMLElement {
     return this.#view;
   }
 
-  /** Moves it, as a person wants it: what plays does not take it back. @param {Span} view */
+  /** Set the window for the user. It follows the needle only if the needle is inside. @param {Span} view */
   set view(view) {
     this.#look(view);
     this.#follow(this.#atMs === null || isInSight(view, this.#atMs));
   }
 
-  /** Whether it keeps the needle in sight. */
+  /** True while the window follows the needle. */
   get follows() {
     return this.#follows;
   }
 
-  /** Back to the needle, and with it from now on. */
+  /** Move the window to the needle, and follow it. */
   toNeedle() {
     this.#follow(true);
     if (this.#atMs !== null) this.#look(keptInSight(this.#view, this.#atMs, Date.now()));
@@ -127,7 +129,7 @@ export class RecordingTimeline extends HTMLElement {
     return this.#atMs;
   }
 
-  /** Where the needle is; what plays moves it on. @param {number|null} atMs */
+  /** The time of the needle, which the player moves on. @param {number|null} atMs */
   set atMs(atMs) {
     if (this.#press?.scrubs) return;
     this.#atMs = atMs;
@@ -136,13 +138,13 @@ export class RecordingTimeline extends HTMLElement {
     this.#redraw();
   }
 
-  /** What is marked by [ and ]. @param {Span|null} span */
+  /** The span that the user marked with [ and ]. @param {Span|null} span */
   set marked(span) {
     this.#marked = span;
     this.#redraw();
   }
 
-  /** The clock that times are shown by. @param {import('../lib/shown-clock.js').ShownClock} clock */
+  /** The clock of the shown times. @param {import('../lib/shown-clock.js').ShownClock} clock */
   set clock(clock) {
     this.#clock = clock;
     this.#redraw();
@@ -228,7 +230,7 @@ export class RecordingTimeline extends HTMLElement {
     const press = this.#press;
     if (this.#fingers.size === 0) this.#press = null;
     if (press?.scrubs && press.moved && event.type !== 'pointerup') {
-      // The browser has taken the finger to scroll the page by: it was no drag of ours.
+      // The browser has taken the finger to scroll the page: undo the scrub.
       this.#atMs = press.fromMs;
       tell(this, 'timeline-scrub', null);
       this.#redraw();
@@ -239,7 +241,7 @@ export class RecordingTimeline extends HTMLElement {
     this.#seek(timeAt(this.#view, this.#fraction(event.clientX)));
   }
 
-  /** @param {PointerEvent} event the picture follows */
+  /** Move the needle with the pointer. @param {PointerEvent} event */
   #scrub(event) {
     this.#atMs = Math.min(Date.now(), timeAt(this.#view, this.#fraction(event.clientX)));
     tell(this, 'timeline-scrub', { row: this.row, atMs: this.#atMs });
@@ -254,7 +256,7 @@ export class RecordingTimeline extends HTMLElement {
     return Math.abs(this.#x(this.#atMs) + box.left - event.clientX) < (event.pointerType === 'touch' ? 16 : 6);
   }
 
-  /** What is under the pointer. @param {PointerEvent|null} event */
+  /** Show the time, state and events under the pointer. @param {PointerEvent|null} event */
   #hover(event) {
     const tip = part(this, 'tip', HTMLElement);
     const box = this.canvas.getBoundingClientRect();
@@ -304,7 +306,7 @@ export class RecordingTimeline extends HTMLElement {
     action();
   }
 
-  /** @param {number} byMs moves the needle without playing: Enter plays */
+  /** Move the needle without playing; Enter plays. @param {number} byMs */
   #point(byMs) {
     this.#atMs = Math.min(Date.now(), (this.#atMs ?? this.#view.endMs) + byMs);
     this.toNeedle();
@@ -383,7 +385,7 @@ export class RecordingTimeline extends HTMLElement {
     return Math.max(0, Math.min(1, at));
   }
 
-  /** @param {number} atMs @returns {number} from the canvas's left edge */
+  /** @param {number} atMs @returns {number} CSS pixels from the canvas's left edge */
   #x(atMs) {
     return this.#labelWidth() + fractionOf(this.#view, atMs) * this.#plotWidth();
   }

@@ -1,5 +1,5 @@
 // @ts-check
-/** What a recordings' player writes over, under and beside its picture. */
+/** Writes the texts and states around the picture of the replay player. */
 import { replayText } from '../lib/replay-text.js';
 import { part, setAttribute, setText } from './dom.js';
 
@@ -8,8 +8,9 @@ import { part, setAttribute, setText } from './dom.js';
  * @typedef {{phase: Phase, problem: import('../lib/api.js').Problem|null, isTried: boolean,
  *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, place: import('../lib/replay-session.js').Place|null,
  *   atMs: number|null, hasPicture: boolean, clock: typeof import('../lib/shown-clock.js').LOCAL_CLOCK, rate: number,
- *   speed: number, isSlow: boolean, waitedS: number}} Facts `isTried`: the problem may pass, and is worked on; `isBusy`: on its
- *   way to another time; `rate`: what it plays at, `speed`: what was chosen; `isSlow`: the recorder sends no faster than 1×
+ *   speed: number, isSlow: boolean, waitedS: number}} Facts `isTried`: the server tries again; `isBusy`: a seek is
+ *   under
+ *   way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster than 1×
  */
 
 /** @param {HTMLElement & {video: HTMLVideoElement}} player @param {Facts} facts */
@@ -20,7 +21,7 @@ export function showReplay(player, facts) {
   stage.dataset.running = String(!video.paused && phase !== 'paused');
   stage.dataset.muted = String(video.muted);
   stage.dataset.full = String(document.fullscreenElement === stage);
-  // A recorder that gives its pictures no time may play something else than was asked for.
+  // A recorder that sends no times with its frames may play another time than the requested one.
   const doubt = stream?.time_confirmed === false ? ' (not confirmed by the recorder)' : '';
   setText(part(player, 'clock', HTMLElement), atMs === null ? '' : `${facts.clock.stamp(atMs)}${doubt}`);
   const badge = part(player, 'badge', HTMLElement);

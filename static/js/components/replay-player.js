@@ -17,19 +17,20 @@ const TICK_MS = 200;
 const GAP_MS = 3000;
 const STALL_MS = 2500;
 const CAUGHT_UP_MS = 700;
-/** A picture that was asked for exactly is there by then, or never. */
+/** The longest wait for a frame that was requested exactly. */
 const EXACT_MS = 8000;
-/** From here on before the end it is asked whether there is more by now. */
+/** Play at the end requests again from so long before the end, because the recording may have grown. */
 const LAST_MS = 250;
-/** So much before a picture is the one before it, and so much after its beginning still it. */
+/** An offset shorter than a frame: before a frame's start lies the previous frame, after it the frame itself. */
 const INSIDE_MS = 5;
 export const SPEEDS = [0.25, 0.5, 1, 2, 4];
 
 /**
- * Plays a recording. Tells 'replay-time' with the picture's time (ms), 'replay-gap' {fromMs, toMs} when it has skipped
- * time without a recording, 'replay-phase' with what it does, 'replay-speed' with a speed that was chosen.
+ * Plays a recording. Emits 'replay-time' with the frame's time (ms), 'replay-gap' {fromMs, toMs} after it has skipped
+ * time without a recording, 'replay-phase' with the new phase, 'replay-speed' with the chosen speed, and
+ * 'replay-wanted' if the user wants to play and no place is chosen.
  *
- * The last picture stays on screen until the next one is there. `connect` and `names` are the page's.
+ * The last frame stays on screen until the next one. The page calls `connect()` and sets `names`.
  */
 export class ReplayPlayer extends HTMLElement {
   /** @type {ReplaySession|null} */
@@ -51,23 +52,26 @@ export class ReplayPlayer extends HTMLElement {
   #lastTime = -1;
   /** @type {Phase} */
   #phase = 'idle';
-  /** The picture to be shown first, where it is not the first one there. @type {number|null} */
+  /** Time of the frame to show first, if it is not the first one that arrives. @type {number|null} */
   #exactMs = null;
   /** @type {Problem|null} */
   #broken = null;
   #isHeldTo1 = false;
   #isResting = false;
-  /** A picture of what was loaded last was on screen. */
+  /** True once a frame of the latest load was on screen. */
   #isPictureThere = false;
-  /** The next picture was asked for, and is not loaded yet. */
+  /** True after a step to a frame that is not loaded yet. */
   #owesStep = false;
   #rest = new ReplayRest();
-  /** What a snapshot is named after. @type {string[]} */
+  /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
-  /** The clock that times are shown by. */
+  /** The clock of the shown times. */
   clock = LOCAL_CLOCK;
 
-  /** @param {import('../lib/api.js').Api} api @param {import('../lib/live-socket.js').LiveSocket|null} socket null: by HLS */
+  /**
+   * @param {import('../lib/api.js').Api} api
+   * @param {import('../lib/live-socket.js').LiveSocket|null} socket null: over HLS
+   */
   connect(api, socket) {
     const session = new ReplaySession(api, decodableCodecs(), socket);
     this.#session = session;
@@ -113,12 +117,12 @@ export class ReplayPlayer extends HTMLElement {
     return part(this, 'video', HTMLVideoElement);
   }
 
-  /** When it lets the recorder go. @param {import('../lib/replay-rest.js').Limits} limits */
+  /** When to give the recorder's session back. @param {import('../lib/replay-rest.js').Limits} limits */
   set restAfter(limits) {
     this.#rest.limits = limits;
   }
 
-  /** When the picture on screen was taken, ms; before there is one, the time asked for. */
+  /** Time of the frame on screen, in ms; before the first frame, the requested time. */
   get atMs() {
     return this.#pictureMs ?? this.#place?.atMs ?? null;
   }
@@ -128,8 +132,8 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   /**
-   * Plays from there; what is loaded already is played at once. `exact`: asked for anew, and shown from the very picture
-   * on, not from the key frame before it.
+   * Play from a place. Loaded media is played immediately. `exact`: request the media again, and start at the frame of
+   * this time instead of at the key frame before it.
    *
    * @param {Place} place
    * @param {{paused?: boolean, exact?: boolean}} [how]
@@ -163,7 +167,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#rest.begin();
   }
 
-  /** Ends it, and gives the recorder's session back. */
+  /** Stop playing, and give the recorder's session back. */
   close() {
     this.#session?.close();
     this.#engine?.close();
@@ -179,12 +183,17 @@ export class ReplayPlayer extends HTMLElement {
     this.#goOn(0, {});
   }
 
-  /** From the picture on screen, or a little before. @param {number} beforeMs @param {{paused?: boolean, exact?: boolean}} how */
+  /**
+   * Play from the frame on screen, or from a little before it.
+   *
+   * @param {number} beforeMs
+   * @param {{paused?: boolean, exact?: boolean}} how
+   */
   #goOn(beforeMs, how) {
     if (this.#place) this.go({ ...this.#place, atMs: (this.atMs ?? this.#place.atMs) - beforeMs }, how);
   }
 
-  /** Takes up again what was let go. */
+  /** Start a new session after a rest. */
   #wake() {
     if (this.#isResting) this.#goOn(0, { paused: this.#paused, exact: true });
   }
@@ -199,7 +208,7 @@ export class ReplayPlayer extends HTMLElement {
       return;
     }
     if (this.#phase === 'ended') {
-      this.#goOn(LAST_MS, { exact: true }); // perhaps there is more by now
+      this.#goOn(LAST_MS, { exact: true }); // the recording may have grown
       return;
     }
     if (this.#isResting) {
@@ -214,7 +223,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#show();
   }
 
-  /** Stands at the picture that its clock says: which one was on screen last is not always told in time. */
+  /** Pause, and show the frame of `currentTime`: the callback about the last shown frame may come late. */
   #stand() {
     const { video } = this;
     const wasPlaying = !video.paused;
@@ -229,7 +238,7 @@ export class ReplayPlayer extends HTMLElement {
     }
   }
 
-  /** One picture on or back, while paused. @param {1|-1} direction */
+  /** Pause, and move by one frame. @param {1|-1} direction */
   step(direction) {
     const { video } = this;
     this.#paused = true;
@@ -260,7 +269,7 @@ export class ReplayPlayer extends HTMLElement {
     if (next) this.chooseSpeed(next);
   }
 
-  /** Whether the recorder is known to send no faster than it recorded. */
+  /** True if the recorder sends no faster than real time. */
   get #isSlow() {
     return this.#session?.stream?.beats_real_time === false;
   }
@@ -284,7 +293,7 @@ export class ReplayPlayer extends HTMLElement {
     part(this, 'zoom', ZoomView).zoomBy(factor);
   }
 
-  /** In the picture's full resolution, named after camera, channel and the picture's own time. */
+  /** Save the frame in full resolution; the file name has camera, channel and the frame's time. */
   saveSnapshot() {
     const { atMs } = this;
     if (atMs !== null) saveStill(this.video, snapshotFileName(this.names, new Date(atMs), this.clock));
@@ -307,7 +316,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#show();
   }
 
-  /** A new picture is shown when it is there, not at the next tick. */
+  /** Show the first frame when it is there, not only at the next tick. */
   #awaitPicture() {
     const engine = this.#engine;
     this.#isPictureThere = false;
@@ -360,7 +369,7 @@ export class ReplayPlayer extends HTMLElement {
 
   /** @param {'network'|'media'|'unsupported'} why */
   #fatal(why) {
-    if (why === 'network' && this.#session?.problem) return; // the session says why
+    if (why === 'network' && this.#session?.problem) return; // the session has the better message
     this.#broken = { code: why === 'network' ? 'server_unreachable' : 'cannot_play', detail: '' };
     this.#show();
   }
@@ -397,7 +406,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#restIfDue();
   }
 
-  /** Goes to the very picture that was asked for, once it is there. */
+  /** Show the exact frame that was requested, once it is loaded. */
   #reachExact() {
     const engine = this.#engine;
     if (this.#exactMs === null || !engine || this.#session?.isOnItsWay) return;
@@ -424,7 +433,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#show();
   }
 
-  // ── What is shown ────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #show() {
     if (!this.isConnected) return;
@@ -459,7 +468,7 @@ export class ReplayPlayer extends HTMLElement {
     if (!this.#place) return 'idle';
     if (this.#ended || this.video.ended) return 'ended';
     if (this.#isResting) return 'paused';
-    if (problem && !(hasPicture && stoodMs < CAUGHT_UP_MS)) return 'problem'; // what is there already plays on meanwhile
+    if (problem && !(hasPicture && stoodMs < CAUGHT_UP_MS)) return 'problem'; // loaded media plays on first
     if (this.#broken && !session?.isBusy) return 'broken';
     if (this.#session?.isOnItsWay || !hasPicture || this.#exactMs !== null) return 'loading';
     if (this.#paused || this.video.paused) return 'paused';

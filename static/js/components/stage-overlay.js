@@ -14,8 +14,8 @@ const ACTION_TEXT = {
 };
 
 /**
- * What lies over the picture while there is none, or it stands: what is being waited for, or what is wrong and what
- * to do. Tells 'overlay-action' with the chosen action, 'overlay-play' for the big play button.
+ * The layer over a picture that is missing or stands still: shows the wait or the problem, and possible actions. Emits
+ * 'overlay-action' with the chosen action, 'overlay-play' for the big play button.
  */
 export class StageOverlay extends HTMLElement {
   /** @type {AbortController|null} */
@@ -112,13 +112,13 @@ export class StageOverlay extends HTMLElement {
   }
 }
 
-/** Why there is no picture, also while it is still being tried. @param {View} view */
+/** Return the problem behind a missing picture, also while the server still tries. @param {View} view */
 function reasonOf({ phase, problem, stream }) {
   if (phase === 'failed') return problem;
   return phase === 'reconnecting' || phase === 'stalled' ? (stream?.error ?? null) : null;
 }
 
-/** Whether who is logged in may change a camera's address and password. */
+/** True if the current user may change a camera's address and password. */
 function mayManage() {
   return (document.body.dataset.may ?? '').split(' ').includes('manage');
 }

@@ -4,8 +4,8 @@ import { LOCAL_CLOCK } from '../lib/shown-clock.js';
 import { part } from './dom.js';
 
 /**
- * A date and a time by the clock that is shown. In the hour that comes twice it asks which one is meant; of a time that
- * is left out it says which one is taken.
+ * A date and a time in the shown clock. For a time that occurs twice the user chooses one of both; for a time that is
+ * skipped the field shows which one it takes instead.
  */
 export class TimeField extends HTMLElement {
   #clock = LOCAL_CLOCK;
@@ -22,7 +22,7 @@ export class TimeField extends HTMLElement {
     return part(this, 'which', HTMLSelectElement);
   }
 
-  /** The moment, null while the field is empty. */
+  /** The chosen moment; null while the field is empty. */
   get atMs() {
     const wallMs = wallOfInput(this.input.value);
     if (wallMs === null) return null;

@@ -5,7 +5,7 @@ import { cloneTemplate, part, setText, tell } from './dom.js';
 /** @typedef {import('../lib/walls-api.js').Wall} Wall */
 
 /**
- * Layouts that were kept. Tells 'wall-open' and 'wall-delete' with the layout, 'wall-rename' with `{wall, name}`.
+ * The saved walls. Emits 'wall-open' and 'wall-delete' with the wall, 'wall-rename' with `{wall, name}`.
  */
 export class WallList extends HTMLElement {
   /** @param {{walls: readonly Wall[], currentId: number|null}} what */

@@ -5,8 +5,8 @@ import { tell } from './dom.js';
 /** @typedef {import('../lib/zoom.js').ZoomView} Looked */
 
 /**
- * Digital zoom of what it holds: wheel, pinch and drag. Tells 'zoom-changed' with the scale, and 'zoom-tap' for a
- * double click or double tap. At scale 1 wheel down and one finger stay the page's own; with `fixed` all of them do.
+ * Digital zoom of its content: wheel, pinch and drag. Emits 'zoom-changed' with the scale, and 'zoom-tap' for a double
+ * click or double tap. At scale 1 the page itself gets wheel down and one finger, so that it scrolls. `fixed`: no zoom.
  */
 export class ZoomView extends HTMLElement {
   static observedAttributes = ['fixed'];
@@ -48,7 +48,7 @@ export class ZoomView extends HTMLElement {
     return this.#view.scale;
   }
 
-  /** @param {number} factor around the middle */
+  /** Zoom around the middle. @param {number} factor */
   zoomBy(factor) {
     this.#set(zoomedAt(this.#view, factor, { x: 0, y: 0 }));
   }
@@ -69,7 +69,7 @@ export class ZoomView extends HTMLElement {
   #down(event) {
     if (event.button !== 0) return;
     this.#fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    this.#dragged = this.#fingers.size > 1; // two fingers are no double tap
+    this.#dragged = this.#fingers.size > 1; // two fingers make no double tap
     if (!this.#isFixed && (this.#view.scale > 1 || this.#fingers.size > 1)) {
       for (const id of this.#fingers.keys()) this.setPointerCapture(id);
       event.preventDefault();
@@ -102,7 +102,7 @@ export class ZoomView extends HTMLElement {
   #up(event) {
     const was = this.#fingers.delete(event.pointerId);
     if (!was || event.type !== 'pointerup' || event.pointerType !== 'touch' || this.#dragged) return;
-    // A double tap makes no dblclick everywhere.
+    // Not all browsers emit dblclick for a double tap.
     const nowMs = event.timeStamp;
     if (nowMs - this.#lastTapMs < 320) {
       event.preventDefault();
@@ -113,7 +113,7 @@ export class ZoomView extends HTMLElement {
     }
   }
 
-  /** @param {{clientX: number, clientY: number}} point @returns {{x: number, y: number}} from the frame's middle */
+  /** @param {{clientX: number, clientY: number}} point @returns {{x: number, y: number}} from the middle */
   #at({ clientX, clientY }) {
     const box = this.getBoundingClientRect();
     return { x: (clientX - box.left) / box.width - 0.5, y: (clientY - box.top) / box.height - 0.5 };

@@ -8,9 +8,9 @@ import { part, setAttribute, setText } from './dom.js';
  * @typedef {{phase: Phase, problem: import('../lib/api.js').Problem|null, isTried: boolean,
  *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, place: import('../lib/replay-session.js').Place|null,
  *   atMs: number|null, hasPicture: boolean, clock: typeof import('../lib/shown-clock.js').LOCAL_CLOCK, rate: number,
- *   speed: number, isSlow: boolean, waitedS: number}} Facts `isTried`: the server tries again; `isBusy`: a seek is
- *   under
- *   way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster than 1×
+ *   speed: number, isSlow: boolean, waitedS: number}} Facts `isTried`: the server tries again;
+ *   `isBusy`: a seek is under way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster
+ *   than 1×
  */
 
 /** @param {HTMLElement & {video: HTMLVideoElement}} player @param {Facts} facts */

@@ -9,9 +9,8 @@ import { fractionOf } from '../lib/timeline-scale.js';
  * @typedef {Record<'recorded'|'unknown'|'not_asked'|'event'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen',
  *   string>} Palette
  * @typedef {{width: number, height: number, labelWidth: number, rows: Row[], view: Span, current: number,
- *   atMs: number|null, nowMs: number, marked: Span|null, ticks: import('../lib/timeline-scale.js').Tick[], palette:
- *   Palette,
- *   font: string}} Scene
+ *   atMs: number|null, nowMs: number, marked: Span|null, ticks: import('../lib/timeline-scale.js').Tick[],
+ *   palette: Palette, font: string}} Scene
  */
 
 export const AXIS_HEIGHT = 30;

@@ -1,5 +1,5 @@
 // @ts-check
-/** Users, who is logged in, and tokens: for those who manage them. */
+/** The page for admins: users, logins and API tokens. */
 import { AppDialog } from '../components/app-dialog.js';
 import { CameraLimits } from '../components/camera-limits.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
@@ -31,7 +31,7 @@ const confirmDialog = byId('confirm', ConfirmDialog);
 
 /** @type {{id: number, name: string, channels: number}[]} */
 let cameras = [];
-/** Whose dialog is open; null: a new user's. @type {User|null} */
+/** The user in the dialog; null: a new user. @type {User|null} */
 let editing = null;
 
 async function refresh() {
@@ -46,7 +46,7 @@ async function refresh() {
   fill('sessions', sessions.map(sessionRow));
   fill('tokens', tokens.map(tokenRow));
   byId('no-tokens', HTMLElement).hidden = tokens.length > 0;
-  // Their dialogs offer the cameras: before those are known there is nothing to choose from.
+  // These dialogs list the cameras, so they open only now.
   for (const id of ['add-user', 'add-token']) byId(id, HTMLButtonElement).disabled = false;
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** One's own account: the password. */
+/** The current user's password. */
 import { onSubmit, textOf } from '../components/field-errors.js';
 import { AccountsApi } from '../lib/accounts-api.js';
 import { byId, httpParts, say } from './page.js';

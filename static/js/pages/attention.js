@@ -1,5 +1,5 @@
 // @ts-check
-/** Whether somebody looks at the page. */
+/** Finds out if the user looks at the page. */
 
 const HIDDEN_END_MS = 60_000;
 const SLEPT_MS = 10_000;
@@ -7,10 +7,10 @@ const TICK_MS = 500;
 const REST_MS = 3000;
 
 /**
- * Tells
- *   'asleep'   nobody has looked at the tab for a while, nor listened: the devices should get their sessions back
- *   'awake'    somebody looks again, the network is back, or the machine woke
- *   'leaving'  the page goes, maybe to come back with 'awake'
+ * Emits
+ *   'asleep'   the tab has been hidden and silent for a while: the page should leave its streams
+ *   'awake'    the tab is visible again, the network is back, or the machine woke up
+ *   'leaving'  the page is being closed; the browser may restore it, then 'awake' follows
  */
 export class Attention extends EventTarget {
   #isHeard;
@@ -19,12 +19,12 @@ export class Attention extends EventTarget {
   /** @type {ReturnType<typeof setTimeout>|null} */
   #hiddenTimer = null;
 
-  /** @param {{isHeard?: () => boolean}} [parts] `isHeard`: whether somebody listens, so that nothing sleeps at all */
+  /** @param {{isHeard?: () => boolean}} [parts] `isHeard`: true if the page plays audio; then it never sleeps */
   constructor({ isHeard = () => false } = {}) {
     super();
     this.#isHeard = isHeard;
     document.addEventListener('visibilitychange', () => this.#seen());
-    // A tab that nobody looks at sleeps on.
+    // A hidden tab stays asleep when the network comes back.
     window.addEventListener('online', () => !this.#isAsleep && this.#tell('awake'));
     window.addEventListener('pagehide', () => this.#tell('leaving'));
     window.addEventListener('pageshow', (event) => event.persisted && this.#tell('awake'));
@@ -51,7 +51,7 @@ export class Attention extends EventTarget {
   }
 }
 
-/** In full screen the bars leave when the pointer rests: `data-resting` says so. @param {HTMLElement} stage */
+/** Set `data-resting` while the pointer rests: then the bars are hidden in full screen. @param {HTMLElement} stage */
 export function wireRest(stage) {
   /** @type {ReturnType<typeof setTimeout>|null} */
   let timer = null;

@@ -1,5 +1,5 @@
 // @ts-check
-/** The list of cameras: adding, finding, editing, deleting, and what state each is in. */
+/** The list of cameras and their states: adding, discovering, editing, deleting. */
 import { CameraCard, tellCard } from '../components/camera-card.js';
 import { CameraForm } from '../components/camera-form.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
@@ -27,7 +27,7 @@ const confirmDialog = byId('confirm', ConfirmDialog);
 
 /** @type {Map<number, {item: HTMLElement, card: CameraCard, camera: Camera}>} */
 const cards = new Map();
-/** Cameras that are being deleted: an answer that was under way must not bring them back. @type {Set<number>} */
+/** Cameras that are being deleted. An earlier request's answer must not bring them back. @type {Set<number>} */
 const leaving = new Set();
 
 const poller = new Poller(async () => {

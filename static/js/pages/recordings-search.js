@@ -14,7 +14,7 @@ import { pageClock } from './recordings-clock.js';
 
 const SHOWN_AT_ONCE = 100;
 
-/** Tells 'play' with the line to be played, 'window' with the time that is searched. */
+/** Emits 'play' with the line to play, 'window' with the chosen span. */
 export class RecordingsSearch extends EventTarget {
   #api;
   #cameraId = 0;
@@ -126,7 +126,7 @@ export class RecordingsSearch extends EventTarget {
       /** @type {import('../lib/api.js').FoundRecording[]} */
       const found = [];
       let complete = true;
-      /** Why it is not. @type {import('../lib/api.js').Problem|null} */
+      /** Why the result is incomplete. @type {import('../lib/api.js').Problem|null} */
       let problem = null;
       /** @type {string|null} */
       let cursor = null;
@@ -183,7 +183,7 @@ export class RecordingsSearch extends EventTarget {
   }
 }
 
-/** The name of what a line is of. @param {Line} line */
+/** Return the name of a line's channel or recording. @param {Line} line */
 export function lineName(line) {
   return [line.channel === null ? '' : String(line.channel), line.name].filter(Boolean).join(' ') || 'Recording';
 }

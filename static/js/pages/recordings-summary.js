@@ -1,10 +1,13 @@
 // @ts-check
-/** What the recorder holds, as it says itself: all of it, and source by source with its tracks. */
+/** The recorder's own summary of its recordings, and the list of sources with their tracks. */
 import { codecName, clockNote, counted } from '../lib/format.js';
 import { byId } from './page.js';
 import { pageClock } from './recordings-clock.js';
 
-/** @typedef {import('../lib/api.js').RecordingSummary} Summary @typedef {import('../lib/api.js').KnownRecording} KnownRecording */
+/**
+ * @typedef {import('../lib/api.js').RecordingSummary} Summary
+ * @typedef {import('../lib/api.js').KnownRecording} KnownRecording
+ */
 
 const SERVICES = { search: 'ONVIF Recording Search', recording: 'ONVIF Recording Control' };
 

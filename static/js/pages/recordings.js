@@ -1,5 +1,5 @@
 // @ts-check
-/** What a recorder holds: when which channel was recorded, and the player that follows the timeline. */
+/** The recordings page: the timeline, the calendar, the search, and the player. */
 import { AppDialog } from '../components/app-dialog.js';
 import { hasMediaSource } from '../components/fragment-source.js';
 import { RecordingCalendar } from '../components/recording-calendar.js';
@@ -30,7 +30,7 @@ import { showSummary } from './recordings-summary.js';
  */
 
 const DAY_MS = 86_400_000;
-const BEFORE_EVENT_MS = 2000; // what led to it is seen, too
+const BEFORE_EVENT_MS = 2000; // an event is played from this long before it
 
 const api = pageApi();
 const timeline = byId('timeline', RecordingTimeline);
@@ -49,15 +49,15 @@ let camera = null;
 let loader = null;
 /** @type {PlaceFinder|null} */
 let places = null;
-/** While the recorder is asked what there is to play. @type {AbortController|null} */
+/** Set while a place to play is searched. @type {AbortController|null} */
 let asking = null;
 /** @type {EventFinder|null} */
 let events = null;
-/** While an event is searched for. @type {AbortController|null} */
+/** Set while an event is searched. @type {AbortController|null} */
 let finding = null;
-/** The event that was sought last. @type {number|null} */
+/** Time of the event that was played last. @type {number|null} */
 let reachedMs = null;
-/** What the modal player plays. @type {Row|null} */
+/** The row of the modal player. @type {Row|null} */
 let modalRow = null;
 /** @type {number|null} */
 let markInMs = null;
@@ -67,7 +67,7 @@ const scrubber = new Scrubber(({ row, atMs }) => {
   asking = null;
   if (camera) player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs, places?.held), channel: row.channel, atMs });
 });
-/** What is known of the calendar's month. @type {Row[]} */
+/** The rows of the calendar's month. @type {Row[]} */
 let monthRows = [];
 
 const socket = hasMediaSource() && state.way !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
@@ -75,7 +75,7 @@ player.connect(api, socket);
 modal.connect(api, socket);
 window.addEventListener('online', () => socket?.wake());
 
-// ── Which recorder ─────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Choosing the recorder ──────────────────────────────────────────────────────────────────────────────────────────
 
 async function begin() {
   /** @type {Camera[]} */
@@ -158,11 +158,11 @@ async function askSummary(chosen) {
     showSummary(told);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    // The coverage tells what is wrong; the summary stays empty.
+    // The request for the coverage shows the problem; the summary stays empty.
   }
 }
 
-// ── What is known ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Showing the coverage ───────────────────────────────────────────────────────────────────────────────────────────
 
 /** @param {Row[]} rows */
 function showRows(rows) {
@@ -215,12 +215,16 @@ function showProblem(problem) {
 
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The player that one sees, and the row that it plays. @returns {Screen} */
+/** Return the visible player and its row. @returns {Screen} */
 function seen() {
   return playDialog.dialog.open ? { on: modal, row: modalRow } : { on: player, row: timeline.row };
 }
 
-/** @param {Row|null} row @param {number} wantedMs @param {{on?: ReplayPlayer, also?: string}} [how] on which player; what is to be said besides */
+/**
+ * @param {Row|null} row
+ * @param {number} wantedMs
+ * @param {{on?: ReplayPlayer, also?: string}} [how] `on`: the player; `also`: text before the player's note
+ */
 async function play(row, wantedMs, { on = player, also = '' } = {}) {
   if (!row || !camera || !places) return;
   finding?.abort();
@@ -246,7 +250,7 @@ async function play(row, wantedMs, { on = player, also = '' } = {}) {
 }
 
 /**
- * What there is to play; the recorder is asked where that is not known.
+ * Return the place to play for a moment. Waits for the recorder if the row does not know.
  *
  * @param {{row: Row, on: ReplayPlayer}} screen
  * @param {number} atMs
@@ -265,7 +269,11 @@ async function placeOf({ row, on }, atMs, signal) {
   }
 }
 
-/** @param {import('../lib/place-finder.js').FoundPlace['way']} way @param {number} wantedMs @param {number} atMs where it plays */
+/**
+ * @param {import('../lib/place-finder.js').FoundPlace['way']} way
+ * @param {number} wantedMs
+ * @param {number} atMs start of playing
+ */
 function noteOf(way, wantedMs, atMs) {
   const wanted = pageClock.stamp(wantedMs);
   if (way === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
@@ -273,7 +281,7 @@ function noteOf(way, wantedMs, atMs) {
   return way === 'untold' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
 }
 
-/** Below the player. @param {string} text @param {ReplayPlayer} on */
+/** Show a text below a player. @param {string} text @param {ReplayPlayer} on */
 function note(text, on) {
   byId(on === modal ? 'modal-note' : 'gap-note', HTMLElement).textContent = text;
 }
@@ -293,7 +301,7 @@ function go(channel, atMs) {
 
 player.addEventListener('replay-time', (event) => {
   if (!asking) timeline.atMs = /** @type {CustomEvent<number>} */ (event).detail;
-  // Until the frozen picture of the place before is taken away, nothing new is seen.
+  // While the frozen frame of the last place is visible, the new one is not.
   if (part(player, 'frozen', HTMLCanvasElement).hidden) scrubber.shown();
 });
 player.addEventListener('replay-phase', (event) => {
@@ -402,7 +410,11 @@ async function toEvent(direction) {
   }
 }
 
-/** @param {import('../lib/event-finder.js').Search['why']} why @param {1|-1} direction @param {string} end how far it got */
+/**
+ * @param {import('../lib/event-finder.js').Search['why']} why
+ * @param {1|-1} direction
+ * @param {string} end of the searched time
+ */
 function endOfSearch(why, direction, end) {
   if (why === 'silent') return 'This recorder tells no events.';
   const none = direction > 0 ? `No later event is known up to ${end}` : `No earlier event is known back to ${end}`;
@@ -427,7 +439,7 @@ function setMark(which) {
   say(which === 'in' ? `Begins at ${pageClock.stamp(startMs)}` : `Ends at ${pageClock.stamp(endMs)}`);
 }
 
-/** What acts on the player one sees. @type {Record<string, () => void>} */
+/** Keys of the visible player. @type {Record<string, () => void>} */
 const KEYS = {
   ' ': () => seen().on.togglePlay(),
   k: () => seen().on.togglePlay(),
@@ -447,7 +459,7 @@ const KEYS = {
   '?': () => keysDialog.show(),
 };
 
-/** What acts on the timeline, which a dialog hides. @type {Record<string, () => void>} */
+/** Keys of the timeline, which an open dialog hides. @type {Record<string, () => void>} */
 const TIMELINE_KEYS = {
   '+': () => timeline.zoomBy(1.5),
   '=': () => timeline.zoomBy(1.5),
@@ -490,7 +502,7 @@ async function index(what) {
   }
 }
 
-// A page that nobody looks at asks the recorder nothing.
+// A hidden page sends no requests for the recorder.
 document.addEventListener('visibilitychange', () => (document.hidden ? loader?.stop() : loader?.start()));
 
 void begin();

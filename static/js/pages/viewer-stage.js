@@ -1,5 +1,5 @@
 // @ts-check
-/** The stage of the viewer: the session, its picture, what lies over it, and the buttons below it. */
+/** The stage of the viewer page: the session, the player, the overlay, and the buttons below them. */
 import { LivePlayer } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
@@ -16,12 +16,12 @@ import { byId, liveUrl, remember, remembered, saveFile, say, toLogin } from './p
 
 
 /**
- * Tells
- *   'wanted'  somebody pressed Play while nothing was asked for
- *   'ended'   the stream was ended, by us or by others
- *   'asleep'  nobody has looked at the tab for a while: the page should let go of the stream
- *   'awake'   somebody looks again
- *   'codec'   as LiveTransport's
+ * Emits
+ *   'wanted'  the user pressed Play and no channel is requested
+ *   'ended'   the stream was stopped, by this user or by another one
+ *   'asleep'  the tab has been hidden for a while: the page should leave the stream
+ *   'awake'   the tab is visible again
+ *   'codec'   see LiveTransport
  */
 export class ViewerStage extends EventTarget {
   #api;
@@ -33,12 +33,12 @@ export class ViewerStage extends EventTarget {
   #still = byId('still', SnapshotImage);
   #zoom = byId('zoom', ZoomView);
   #shownStill = '';
-  /** Whether the overlay may offer the sub stream; the page knows. */
+  /** True if the overlay may offer the sub stream; the page sets it. */
   subPossible = false;
-  /** Why there is no channel to play at all. @type {import('../lib/api.js').Problem|null} */
+  /** The reason if there is no channel to play. @type {import('../lib/api.js').Problem|null} */
   #deviceProblem = null;
   #deviceBusy = false;
-  /** What a snapshot is named after. @type {string[]} */
+  /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
 
   /** @param {import('../lib/api.js').Api} api */
@@ -75,7 +75,7 @@ export class ViewerStage extends EventTarget {
     this.#show();
   }
 
-  /** @param {boolean} busy the device is being asked for its channels */
+  /** True while the server reads the channels from the device. @param {boolean} busy */
   set deviceBusy(busy) {
     this.#deviceBusy = busy;
     this.#show();
@@ -87,7 +87,7 @@ export class ViewerStage extends EventTarget {
 
   /**
    * @param {import('../lib/live-transport.js').Wish} source
-   * @param {{sameChannel?: boolean}} [how] another quality of what is shown already keeps the picture, frozen
+   * @param {{sameChannel?: boolean}} [how] `sameChannel`: the old picture stays until the first frame of the new stream
    */
   play(source, { sameChannel = false } = {}) {
     this.#player.removeAttribute('src');
@@ -120,7 +120,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #resume() {
-    if (this.#session.isResting) this.#player.detachLive(); // its last picture stays until the present one is there
+    if (this.#session.isResting) this.#player.detachLive(); // the last frame stays until the next one
     this.#player.resume();
     this.#session.resume();
   }
@@ -139,7 +139,7 @@ export class ViewerStage extends EventTarget {
     this.#show();
   }
 
-  /** When the picture on screen was taken; now, where there is none. */
+  /** Time of the frame on screen; without a frame, now. */
   get pictureMs() {
     return (this.#player.pictureDate ?? new Date(this.#nowMs())).getTime();
   }
@@ -149,7 +149,7 @@ export class ViewerStage extends EventTarget {
     this.#zoom.zoomBy(factor);
   }
 
-  /** @returns {boolean} whether there was something to leave */
+  /** @returns {boolean} true if the picture was zoomed */
   leaveZoom() {
     const zoomed = this.#zoom.scale > 1;
     this.#zoom.reset();
@@ -167,7 +167,7 @@ export class ViewerStage extends EventTarget {
     try {
       if (document.fullscreenElement) await document.exitFullscreen();
       else if (this.#stage.requestFullscreen) await this.#stage.requestFullscreen();
-      // iPhones know full screen for a video only.
+      // On iPhones only a video can be full screen.
       else /** @type {any} */ (this.#player.video).webkitEnterFullscreen?.();
     } catch {
       say('The browser does not allow full screen here.', 'bad');
@@ -240,7 +240,7 @@ export class ViewerStage extends EventTarget {
     else this.#player.setAttribute('src', playlistUrl);
   }
 
-  /** The last known picture of the channel, until its live one is there. @param {number} cameraId @param {string} profileToken */
+  /** Show a snapshot until the first live frame. @param {number} cameraId @param {string} profileToken */
   #showStill(cameraId, profileToken) {
     this.#shownStill = profileToken;
     this.#still.clear();
@@ -249,7 +249,7 @@ export class ViewerStage extends EventTarget {
         if (this.#shownStill === profileToken && this.#session.view.phase !== 'playing') void this.#still.show(blob, takenAt);
       },
       () => {
-        // There is none yet: the stage stays dark until the live picture comes.
+        // The server has no snapshot yet: the stage stays dark until the first live frame.
       },
     );
   }
@@ -278,7 +278,7 @@ export class ViewerStage extends EventTarget {
     if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
   }
 
-  /** The session's view; while no channel is known, the device's instead. */
+  /** Return the session's view; without a channel, a view of the device's state. */
   #viewNow() {
     const { view } = this.#session;
     if (this.#session.isWanted) return view;
@@ -312,7 +312,7 @@ export class ViewerStage extends EventTarget {
     }
   }
 
-  /** The server's clock: over the socket it is known to the millisecond. */
+  /** Return the server's time; the socket's clock is exact to milliseconds. */
   #nowMs() {
     return this.#socket?.isUp && this.#socket.clock.isKnown ? this.#socket.clock.nowMs() : this.#api.clock.nowMs();
   }

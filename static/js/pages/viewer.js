@@ -1,5 +1,5 @@
 // @ts-check
-/** One camera's channels, live: which one is chosen and at which quality, the overview, the edit mode, the keys. */
+/** The viewer page: one camera's channels, live, with the overview, the edit mode and the keys. */
 import { AppDialog } from '../components/app-dialog.js';
 import { CameraForm } from '../components/camera-form.js';
 import { ChannelEditor } from '../components/channel-editor.js';
@@ -43,11 +43,11 @@ const state = readViewerState(window.location.search);
 let camera = null;
 /** @type {Channel[]} */
 let channels = [];
-/** What streams turned out to be that this browser does not play, by profile token. @type {Map<string, string>} */
+/** Codecs of streams that this browser turned out not to play, by profile token. @type {Map<string, string>} */
 const seenCodecs = new Map();
 /** @type {ReturnType<typeof choosePlayback>} */
 let playback = null;
-/** What the stage was last asked for, so that a refresh of the list changes nothing. */
+/** The stage's present request, so that a refresh of the list does not start it again. */
 let playing = '';
 let stopped = false;
 let asleep = false;
@@ -57,7 +57,7 @@ let digitTimer = null;
 grid.feeder = feeder;
 grid.cameraId = cameraId;
 
-// ── What the server says about the camera ──────────────────────────────────────────────────────────────────────────
+// ── Loading the camera ─────────────────────────────────────────────────────────────────────────────────────────────
 
 const poller = new Poller(async () => {
   try {
@@ -117,7 +117,7 @@ function showChannels() {
   else hint.textContent = hidden ? `${counted(hidden, 'channel')} hidden` : '';
 }
 
-// ── Which channel, which stream ────────────────────────────────────────────────────────────────────────────────────
+// ── Choosing channel and stream ────────────────────────────────────────────────────────────────────────────────────
 
 function currentChannel() {
   const found = channels.find((channel) => channel.channel === state.channel);
@@ -129,7 +129,7 @@ function firstChannel() {
   return (shown.find((channel) => !channel.problem) ?? shown[0] ?? inOrder(channels)[0])?.channel ?? null;
 }
 
-/** Makes the stage follow what is chosen; says nothing new to it when nothing is new. */
+/** Let the stage play the chosen channel, unless it does so already. */
 function follow() {
   if (!channels.length) return;
   if (!currentChannel()) state.channel = firstChannel();
@@ -204,7 +204,7 @@ function chooseQuality(quality) {
   const profile = channel && profileOf(channel, quality);
   if (!profile) return;
   stopped = false;
-  seenCodecs.delete(profile.profile_token); // it may send something else by now
+  seenCodecs.delete(profile.profile_token); // the camera may send another codec now
   remember('quality', quality);
   go({ channel: channel.channel, quality, convert: false }, { push: false });
   if (playback?.gaveWay && quality === 'main') byId('convert', HTMLElement).focus();
@@ -237,7 +237,7 @@ function setEditing(editing) {
 }
 
 /**
- * Shows a change at once, tells the server, and takes it back when that does not work.
+ * Show a change immediately, send it to the server, and undo it if the server refuses.
  *
  * @param {(now: Channel) => Channel} change
  * @param {() => Promise<void>} send
@@ -308,7 +308,7 @@ const ACTIONS = {
   ago: () => openRecordings(AGO_MS),
 };
 
-/** What the recorder has of this channel, so long before the picture on screen. @param {number} beforeMs */
+/** Open this channel's recordings. @param {number} beforeMs time before the frame on screen */
 function openRecordings(beforeMs) {
   if (byId('recorded', HTMLElement).hidden || !may('recordings')) return;
   const atMs = stage.pictureMs - beforeMs;
@@ -331,7 +331,7 @@ document.addEventListener('keydown', (event) => {
     return;
   }
   const action = actionOf(event);
-  // Space on a button is that button's.
+  // A focused button or link handles Space itself.
   if (!action || (event.key === ' ' && target?.closest('button, a'))) return;
   if (event.repeat && !['previous', 'next', 'zoom_in', 'zoom_out'].includes(action)) return;
   event.preventDefault();

@@ -1,5 +1,5 @@
 // @ts-check
-/** The wall's tiles: which element is in which place, which of them play, which one is chosen, sounds or is full. */
+/** The wall's tiles: their places, the tiles that play, and the chosen, the audible and the full-page tile. */
 import { decodableCodecs } from '../components/hls-engine.js';
 import '../components/live-tile.js';
 import { hasMediaSource } from '../components/fragment-source.js';
@@ -16,19 +16,20 @@ import { byId, liveUrl, say, toLogin } from './page.js';
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
  * @typedef {import('../lib/wall-layout.js').Layout} Layout
  * @typedef {import('../lib/wall-state.js').Tile} Tile
- * @typedef {{layout: Layout, tiles: readonly (Tile|null)[], full: number|null}} Shown `tiles`: one a place
- * @typedef {readonly {camera: import('../lib/api.js').Camera, channels: import('../lib/api.js').Channel[]|null}[]} Known
+ * @typedef {{layout: Layout, tiles: readonly (Tile|null)[], full: number|null}} Shown `tiles`: one per place
+ * @typedef {readonly {camera: import('../lib/api.js').Camera,
+ *   channels: import('../lib/api.js').Channel[]|null}[]} Known
  */
 
 const TICK_MS = 500;
-/** Behind one that is full the others go on for a moment: it may have been a slip. */
+/** Behind a full-page tile the others play on for a moment, because the user may go back soon. */
 const FULL_REST_MS = 5000;
-/** Scrolled past quickly, a tile is not worth a session. */
+/** A tile that is scrolled out of sight plays on for this long. */
 const OUT_OF_SIGHT_MS = 1500;
 const SIGHT_MARGIN = '120px';
 const STILLS_AT_ONCE = 3;
 
-/** Tells 'chosen' when another place is, 'looked' when somebody looks again after a while. */
+/** Emits 'chosen' when another place is chosen, 'looked' when the page wakes up. */
 export class WallBoard extends EventTarget {
   #api;
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
@@ -49,7 +50,11 @@ export class WallBoard extends EventTarget {
   #isFullForLong = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #fullTimer = null;
-  /** In sight, and why not at once otherwise. @type {Map<Element, true|ReturnType<typeof setTimeout>>} */
+  /**
+   * Tiles in sight (true), or just scrolled out of sight (timer).
+   *
+   * @type {Map<Element, true|ReturnType<typeof setTimeout>>}
+   */
   #sight = new Map();
   #observer;
 
@@ -76,7 +81,7 @@ export class WallBoard extends EventTarget {
     setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** The server's clock: over the socket it is known to the millisecond. */
+  /** The server's time; the socket's clock is exact to milliseconds. */
   get nowMs() {
     return this.#socket?.isUp && this.#socket.clock.isKnown ? this.#socket.clock.nowMs() : this.#api.clock.nowMs();
   }
@@ -87,7 +92,7 @@ export class WallBoard extends EventTarget {
     this.#tellAll();
   }
 
-  /** @param {Shown} shown a tile that was there before goes on, wherever it is now */
+  /** Show tiles. A tile that was shown before plays on, also in another place. @param {Shown} shown */
   show(shown) {
     const { layout, tiles, full } = shown;
     const hadFocus = this.#grid.contains(document.activeElement);
@@ -97,7 +102,7 @@ export class WallBoard extends EventTarget {
     this.#grid.dataset.layout = String(layout);
     this.#grid.style.setProperty('--columns', String(columnsOf(layout)));
     setAttribute(document.body, 'data-full', full !== null);
-    // Of one recorder alone, its name on every tile would say nothing.
+    // If all tiles are of one recorder, its name is not shown on them.
     this.#grid.toggleAttribute('data-one-camera', new Set(tiles.flatMap((tile) => tile?.cameraId ?? [])).size === 1);
     const cells = cellsOf(layout);
     this.#elements.forEach((element, place) => {
@@ -136,7 +141,7 @@ export class WallBoard extends EventTarget {
     return this.#elements[place] ?? null;
   }
 
-  /** The tile that has the page to itself. @returns {LiveTile|null} */
+  /** The only visible tile, if there is just one. @returns {LiveTile|null} */
   get alone() {
     return this.#elements.find(({ isAlone }) => isAlone) ?? null;
   }
@@ -151,20 +156,20 @@ export class WallBoard extends EventTarget {
     return this.#sounding;
   }
 
-  /** One tile at a time has sound. @param {LiveTile|null} tile */
+  /** Give audio to one tile, and mute the others. @param {LiveTile|null} tile */
   sound(tile) {
     this.#sounding = tile;
     this.#tellAll();
   }
 
-  // ── Which element where ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── Places ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {readonly (Tile|null)[]} tiles */
   #arrange(tiles) {
     const free = new Set(this.#elements);
     /** @param {Tile|null} tile @param {LiveTile|undefined} element */
     const has = (tile, element) => element !== undefined && free.has(element) && isSameChannel(tile, element.content?.tile);
-    // First whoever stays, then whoever moves: a picture that plays is not made anew.
+    // First the tiles that stay, then those that move, so that a playing element is reused.
     const found = tiles.map((tile, place) => {
       const element = this.#elements[place];
       if (!element || !has(tile, element)) return null;
@@ -213,11 +218,11 @@ export class WallBoard extends EventTarget {
     });
   }
 
-  // ── Which of them play ───────────────────────────────────────────────────────────────────────────────────────────
+  // ── Playing and resting ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {LiveTile} element @param {number} place */
   #isActive(element, place) {
-    // Who looks away may go on listening.
+    // In a hidden tab the audible tile plays on.
     if (this.#viewer !== 'looks') return this.#viewer === 'away' && element === this.#sounding;
     const { full } = this.#shown;
     if (full !== null) return place === full || !this.#isFullForLong;

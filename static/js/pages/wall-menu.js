@@ -1,5 +1,5 @@
 // @ts-check
-/** What can be done with one tile, from its menu and by keys: snapshot, sound, quality, recordings, viewer. */
+/** Actions on one tile, from its menu and by keys: snapshot, audio, quality, recordings, viewer. */
 import { nameOf } from '../components/live-tile.js';
 import { TileMenu } from '../components/tile-menu.js';
 import { problemOf } from '../lib/api.js';
@@ -15,7 +15,7 @@ import { byId, may, saveFile, say } from './page.js';
  * @typedef {import('./wall-board.js').WallBoard} WallBoard
  */
 
-/** Tells 'full', 'pick' and 'remove' with the place, 'quality' with `{place, quality}`: these are the page's to do. */
+/** Emits 'full', 'pick' and 'remove' with the place, 'quality' with `{place, quality}`, which the page handles. */
 export class WallMenu extends EventTarget {
   #api;
   #board;
@@ -67,7 +67,7 @@ export class WallMenu extends EventTarget {
     this.#menu.openAt(at, nameOf(content) || `Place ${place + 1}`, items, playingNote(tile.playing));
   }
 
-  /** @param {number} place @param {number} beforeMs what the recorder has, so long before the picture on screen */
+  /** Open the tile's recordings. @param {number} place @param {number} beforeMs time before the frame on screen */
   openRecordings(place, beforeMs) {
     const tile = this.#board.at(place);
     const { camera, channel } = tile?.content ?? {};
@@ -84,7 +84,7 @@ export class WallMenu extends EventTarget {
     this.#board.sound(this.#board.sounding === tile ? null : tile);
   }
 
-  /** In full resolution: the main stream's picture, whatever the tile shows. @param {number} place */
+  /** Save a snapshot of the main stream, also if the tile shows the sub stream. @param {number} place */
   async saveSnapshot(place) {
     const tile = this.#board.at(place);
     const { camera, channel } = tile?.content ?? {};

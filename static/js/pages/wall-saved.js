@@ -1,5 +1,5 @@
 // @ts-check
-/** Layouts that are kept by name: the dialog that lists, keeps, renames and deletes them. */
+/** The dialog that lists, saves, renames and deletes named walls. */
 import { AppDialog } from '../components/app-dialog.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { clearErrors, showErrors } from '../components/field-errors.js';
@@ -15,8 +15,8 @@ import { byId, say } from './page.js';
  */
 
 /**
- * Tells 'open' with the layout to show (null: all channels), 'kept' with the one that is now what is on screen, and
- * 'gone' when the one on screen was deleted.
+ * Emits 'open' with the wall to show (null: all channels), 'kept' with a wall that was saved from the screen, 'renamed'
+ * with the present wall, and 'gone' if the present wall was deleted.
  */
 export class SavedWalls extends EventTarget {
   #api;
@@ -27,10 +27,10 @@ export class SavedWalls extends EventTarget {
   #confirm = byId('confirm', ConfirmDialog);
   /** @type {Wall[]} */
   #walls = [];
-  /** The one on screen, as it is kept. @type {Wall|null} */
+  /** The saved wall that is shown, without unsaved changes. @type {Wall|null} */
   #current = null;
 
-  /** @param {WallsApi} api @param {() => Shown} shown what is on screen */
+  /** @param {WallsApi} api @param {() => Shown} shown returns the tiles on screen */
   constructor(api, shown) {
     super();
     this.#api = api;

@@ -1,5 +1,5 @@
 // @ts-check
-/** Channels of all cameras side by side, live: what is where, the address that says so, the picker, the keys. */
+/** The wall page: live channels of all cameras in tiles. The page's state is in its address. */
 import { AppDialog } from '../components/app-dialog.js';
 import { ChannelPicker } from '../components/channel-picker.js';
 import { copied, setAttribute, setText } from '../components/dom.js';
@@ -22,7 +22,7 @@ import { SavedWalls } from './wall-saved.js';
 /**
  * @typedef {import('../lib/wall-state.js').Tile} Tile
  * @typedef {import('../lib/wall-layout.js').Direction} Direction
- * @typedef {{tile: Tile, place: number|null}} Taken `place`: where it was on the wall
+ * @typedef {{tile: Tile, place: number|null}} Taken `place`: its place on the wall; null: from the picker
  */
 
 const POLL_BUSY_MS = 1000;
@@ -44,7 +44,7 @@ const digits = new DigitKeys();
 picker.feeder = new PictureFeeder(api, { refreshMs: PICTURE_MS });
 
 let state = readWallState(window.location.search || remembered(LAST_WALL) || '');
-/** All that somebody put somewhere, also beyond a smaller layout: a larger one shows it again. @type {(Tile|null)[]} */
+/** The user's tiles. Tiles beyond a smaller layout are kept: a larger one shows them again. @type {(Tile|null)[]} */
 let tiles = state.tiles ?? [];
 /** @type {import('./wall-board.js').Known} */
 let known = [];
@@ -53,7 +53,7 @@ let isKnown = false;
 let digitTimer = null;
 let tappedMs = -TAP_MS;
 
-// ── What the server says ───────────────────────────────────────────────────────────────────────────────────────────
+// ── Loading cameras and saved walls ────────────────────────────────────────────────────────────────────────────────
 
 const poller = new Poller(async () => {
   const cameras = await api.listCameras();
@@ -81,14 +81,14 @@ async function openKept() {
     if (!state.tiles) tiles = wall.tiles;
   } catch (error) {
     const isGone = problemOf(error).code === 'not_found';
-    if (!isGone) return; // asked again with the next list
+    if (!isGone) return; // tried again with the next list of cameras
     say('There is no such layout, or it is another user’s.', 'bad');
     state.wallId = null;
   }
   show();
 }
 
-// ── What is shown ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Display ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function camerasNow() {
   return known.map(({ camera, channels }) => ({ id: camera.id, channels: channels ?? [] }));
@@ -103,7 +103,7 @@ function shownNow() {
 }
 
 function show() {
-  // Without a list of its own the wall is all channels: wait for them rather than show it empty.
+  // A wall without tiles of its own shows all channels: wait for them instead of showing empty tiles.
   const isWaiting = !state.tiles && !saved.current && (!isKnown || state.wallId !== null);
   const isEmpty = isKnown && !known.length;
   byId('wall-waiting', HTMLElement).hidden = !isWaiting;
@@ -122,7 +122,11 @@ function show() {
   document.title = `${[full && nameOf(full.content), saved.current?.name, 'Wall'].filter(Boolean).join(' · ')} · ONVIF Web Viewer`;
 }
 
-/** Where nobody has arranged anything: how many of all channels these are. @param {import('./wall-board.js').Shown} shown */
+/**
+ * Show how many of all channels are on the wall, unless the user has arranged it.
+ *
+ * @param {import('./wall-board.js').Shown} shown
+ */
 function showLeftOut({ tiles: shown }) {
   const button = byId('left-out', HTMLElement);
   const all = visibleTiles(camerasNow()).length;
@@ -152,7 +156,7 @@ function arrange(next, also = {}) {
   go({ layout, tiles, ...also });
 }
 
-/** Every place there is, those beyond the layout included. */
+/** Return the tiles of all places, those beyond the layout included. */
 function allTiles() {
   return state.tiles ? tiles : [...shownNow().tiles];
 }
@@ -222,7 +226,7 @@ new TileDrag(byId('wall', HTMLElement), {
     const place = board.placeOf(pressed);
     const source = place === null ? null : board.at(place);
     if (place === null || !source?.content || source.isZoomed) return null;
-    // One that fills the page goes nowhere; a finger that holds it wants the menu.
+    // A tile that fills the page cannot be dragged, but a long press opens its menu.
     if (shownNow().full !== null && !isFinger) return null;
     return { source, label: nameOf(source.content), what: { tile: source.content.tile, place } };
   },
@@ -248,7 +252,7 @@ grid.addEventListener('contextmenu', (event) => {
   const place = board.placeOf(/** @type {Element} */ (event.target));
   if (place === null) return;
   event.preventDefault();
-  // A finger's long press is told by TileDrag, where it may become a drag.
+  // TileDrag handles the long press of a finger, because it may become a drag.
   if (event instanceof PointerEvent && event.pointerType === 'touch') return;
   const box = board.at(place)?.getBoundingClientRect() ?? new DOMRect();
   const byKey = event.clientX === 0 && event.clientY === 0;
@@ -269,7 +273,7 @@ grid.addEventListener('click', (event) => {
   else if (target.closest('[data-part="empty"]')) togglePicker(true);
   else if (event instanceof PointerEvent && event.pointerType === 'touch' && picker.hidden) tap(place, event.timeStamp);
 });
-// A double click, and a double tap: which is the way back where a single one could be meant for the zoomed picture.
+// A double click or double tap. The double tap leaves a zoomed tile, where a single tap does nothing.
 grid.addEventListener('zoom-tap', (event) => {
   const place = board.placeOf(/** @type {Element} */ (event.target));
   const nowMs = performance.now();
@@ -278,7 +282,12 @@ grid.addEventListener('zoom-tap', (event) => {
   toggleFull(place);
 });
 
-/** A finger fills the page with one tap; the second one of a double tap is not the way back. @param {number} place @param {number} ms */
+/**
+ * A single tap of a finger fills the page. The second tap of a double tap is ignored, so that it does not go back.
+ *
+ * @param {number} place
+ * @param {number} ms time stamp of the tap
+ */
 function tap(place, ms) {
   if (ms - tappedMs < TAP_MS || board.at(place)?.isZoomed) return;
   tappedMs = ms;
@@ -296,7 +305,7 @@ menu.addEventListener('quality', (event) => {
   board.at(place)?.retry();
 });
 
-// ── Layouts that are kept ──────────────────────────────────────────────────────────────────────────────────────────
+// ── Saved walls ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 saved.addEventListener('open', (event) => {
   const wall = /** @type {CustomEvent<import('../lib/walls-api.js').Wall|null>} */ (event).detail;
@@ -311,7 +320,7 @@ saved.addEventListener('renamed', show);
 saved.addEventListener('gone', () => arrange(allTiles(), { wallId: null }));
 
 async function copyLink() {
-  // What is on screen, spelt out: a layout that was kept is its own user's.
+  // The link lists the tiles, because other users may not open a saved wall of this user.
   const shown = shownNow();
   const url = new URL(window.location.pathname, window.location.href);
   url.search = writeWallState({ ...shown, tiles: [...shown.tiles], wallId: null });
@@ -336,7 +345,7 @@ function escape() {
   else if (!picker.hidden) togglePicker(false);
 }
 
-/** @param {Direction} direction @param {boolean} takesAlong the tile moves with it */
+/** @param {Direction} direction @param {boolean} takesAlong true: the tile moves, too */
 function walk(direction, takesAlong) {
   const { layout, full } = shownNow();
   if (full !== null && takesAlong) return;
@@ -379,7 +388,7 @@ document.addEventListener('keydown', (event) => {
     return;
   }
   const action = wallActionOf(event);
-  // Enter and Space on a button or a link are theirs.
+  // A focused button or link handles Enter and Space itself.
   if (!action || (['Enter', ' '].includes(event.key) && target?.closest('button, a'))) return;
   if (action === 'toggle' && !board.alone) return;
   if (action === 'left' || action === 'right' || action === 'up' || action === 'down') {

@@ -1,5 +1,5 @@
 // @ts-check
-/** The first visit: an account, or only on this machine for now. */
+/** The first visit: create an account, or use the app only on this machine for now. */
 import { wireReveal } from '../components/app-dialog.js';
 import { onSubmit, textOf } from '../components/field-errors.js';
 import { part } from '../components/dom.js';

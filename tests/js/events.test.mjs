@@ -10,7 +10,7 @@ const NOW = Date.parse('2026-11-22T12:00:00Z');
 const MOTION = 'tns1:RuleEngine/CellMotionDetector/Motion';
 const LINE = 'tns1:RuleEngine/LineDetector/Crossed';
 
-/** A recorder with these events (hours before now) and one stretch that was not asked; at most `most` are told at once. */
+/** A recorder with events (hours before now) and one span that is not indexed; an answer has at most `most` events. */
 class Server {
   /** @type {{from: number, to: number}[]} */
   asked = [];

@@ -31,7 +31,13 @@ test('each stall makes the distance larger, up to an end; while the pictures flo
   assert.equal(pace.targetS, LEAST_TARGET_S);
 });
 
-/** Plays pictures that come regularly, after some bad moments. @param {LivePace} pace @param {number} fromS @param {number} untilS */
+/**
+ * Plays pictures that come regularly, after some bad moments.
+ *
+ * @param {LivePace} pace
+ * @param {number} fromS
+ * @param {number} untilS
+ */
 function flow(pace, fromS, untilS) {
   let aheadS = pace.targetS;
   for (let nowS = fromS; nowS < untilS; nowS += 0.05) {

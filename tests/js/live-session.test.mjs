@@ -10,7 +10,7 @@ import { Server } from './stream-server.mjs';
 const SOURCE = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
 const GONE = new ApiError('server_unreachable', 'gone');
 
-/** Lets promises settle and moves time. @param {number} [ms] */
+/** Let promises settle and advance the mocked clock. @param {number} [ms] */
 async function pass(ms = 0) {
   for (let spent = 0; spent <= ms; spent += 50) {
     mock.timers.tick(spent === 0 ? 0 : 50);

@@ -18,7 +18,7 @@ function latest() {
   return wire;
 }
 
-/** A session that has its first pictures. */
+/** Return a session whose socket has just opened. */
 function begun() {
   const link = socket();
   const session = new SocketSession(link, { plays: (codecs) => codecs.startsWith('avc1'), random: () => 0.5 });

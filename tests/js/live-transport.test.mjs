@@ -11,7 +11,7 @@ import { Wire } from './wire.mjs';
 
 const WISH = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
 
-/** Lets promises settle and moves time. @param {number} [ms] */
+/** Let promises settle and advance the mocked clock. @param {number} [ms] */
 async function pass(ms = 0) {
   for (let spent = 0; spent <= ms; spent += 100) {
     mock.timers.tick(spent === 0 ? 0 : 100);
@@ -42,14 +42,14 @@ function latest() {
 
 const watched = () => latest().said.filter((message) => message.type === 'watch');
 
-/** The pictures of the last watch begin. @param {string} [codecs] @param {string} [codec] */
+/** Send the init section of the latest watch. @param {string} [codecs] @param {string} [codec] */
 function start(codecs = 'avc1.42', codec = 'h264') {
   const { id } = watched().at(-1);
   latest().tell({ type: 'init', id, codecs, codec, width: 1, height: 1, sound: null, has_sound: true });
   latest().send_binary(1, id);
 }
 
-/** Pictures without one to begin with. */
+/** Report running media without a key frame, until the session gives up. */
 async function withoutKeyFrame() {
   const { id } = watched().at(-1);
   for (let count = 0; count < 8; count += 1) {

@@ -24,7 +24,7 @@ function covered(spans) {
 /** @param {Told[]} spans */
 const row = (spans) => rowOf(covered(spans));
 
-/** A server that answers with the next of these each time, and with the last for ever. @param {{spans: Told[], busy?: boolean}[]} answers */
+/** A server with a list of answers; it repeats the last one. @param {{spans: Told[], busy?: boolean}[]} answers */
 function server(answers) {
   let asked = 0;
   return {

@@ -7,7 +7,7 @@ import { ReplaySession } from '../../static/js/lib/replay-session.js';
 
 const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: Date.parse('2026-11-22T02:13:00Z') };
 
-/** A server that remembers what it was asked, and answers when it is let. */
+/** A server that records its requests, and can hold its answers back. */
 class Server {
   /** @type {string[]} */
   asked = [];

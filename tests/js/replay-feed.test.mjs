@@ -8,7 +8,13 @@ import { ReplaySession } from '../../static/js/lib/replay-session.js';
 const NIGHT = Date.parse('2026-11-22T02:00:00Z');
 const HOUR = 3_600_000;
 
-/** Pieces of five pictures a second. @param {number} startS @param {number} takenMs @param {number} [pictures] */
+/**
+ * Return a piece with five frames per second.
+ *
+ * @param {number} startS
+ * @param {number} takenMs
+ * @param {number} [pictures]
+ */
 const piece = (startS, takenMs, pictures = 5) => ({
   startS,
   takenMs,
@@ -26,7 +32,7 @@ const everywhere = () => true;
 
 /** @typedef {import('../../static/js/lib/replay-feed.js').ReplayRun} ReplayRun */
 
-// ── Where pictures lie ───────────────────────────────────────────────────────────────────────────────────────────────
+// ── PictureLine ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('a place has its time and a time its place, on either side of a gap', () => {
   const line = lineWithAGap();
@@ -72,7 +78,7 @@ test('what is behind is forgotten, but for the piece that reaches further', () =
   assert.equal(line.beginsMs, NIGHT + HOUR + 4000);
 });
 
-// ── What comes over the socket ───────────────────────────────────────────────────────────────────────────────────────
+// ── ReplayFeed ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class Socket {
   isUp = true;
@@ -196,7 +202,7 @@ test('who has missed the beginning, cannot join, or has to fetch segments is tol
 });
 
 
-// ── The session ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── ReplaySession ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: NIGHT };
 const settle = (ms = 5) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -297,7 +303,7 @@ test('what is here to its end is not sought again after a break, unless another 
   socket.listener.onProblem({ code: 'not_found' });
   assert.equal(missed, 0);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
-  await settle(); // the answer is there, its pictures went to a connection that died
+  await settle(); // the seek is answered, but its media was lost with the connection
   socket.listener.onTold({ type: 'watching', from_start: false });
   assert.equal(missed, 1);
 });

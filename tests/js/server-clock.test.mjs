@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServerClock } from '../../static/js/lib/server-clock.js';
 
-/** What a server whose clock is `offset` ahead writes. @param {number} ourMs @param {number} offset */
+/** Return the Date header of a server whose clock is `offset` ahead. @param {number} ourMs @param {number} offset */
 const headerAt = (ourMs, offset) => new Date(Math.floor((ourMs + offset) / 1000) * 1000).toUTCString();
 
 test('clocks that agree are taken as agreeing, in spite of whole seconds', () => {

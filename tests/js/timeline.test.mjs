@@ -78,7 +78,10 @@ test('the device’s clock can be shown instead', () => {
   assert.equal(first?.atMs, NOW + 20 * 60_000);
 });
 
-/** @param {[string, string, import('../../static/js/lib/api.js').SpanState, string?][]} spans @param {string[]} [motion] */
+/**
+ * @param {[string, string, import('../../static/js/lib/api.js').SpanState, string?][]} spans
+ * @param {string[]} [motion]
+ */
 function row(spans, motion = []) {
   return rowOf({
     channel: 1, name: 'Gate', recording_token: 'newest', events_truncated: false,

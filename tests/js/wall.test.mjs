@@ -10,7 +10,10 @@ import {
 import { areSameTiles, defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../../static/js/lib/wall-state.js';
 import { WallsApi } from '../../static/js/lib/walls-api.js';
 
-/** @typedef {import('../../static/js/lib/api.js').Camera} Camera @typedef {import('../../static/js/lib/api.js').Channel} Channel */
+/**
+ * @typedef {import('../../static/js/lib/api.js').Camera} Camera
+ * @typedef {import('../../static/js/lib/api.js').Channel} Channel
+ */
 
 const DECODES = ['h264'];
 const NOTHING = { layout: null, tiles: null, full: null, wallId: null };
@@ -156,7 +159,7 @@ test('the next channel goes to the next empty place, else to the one behind', ()
   assert.equal(nextPlace([{}, {}, {}, {}], 3), 0);
 });
 
-// ── What a tile plays ──────────────────────────────────────────────────────────────────────────────────────────────
+// ── The stream of a tile ───────────────────────────────────────────────────────────────────────────────────────────
 
 test('a large tile plays the main stream, a small one the sub stream, and the user has the last word', () => {
   /** @param {Partial<Parameters<typeof tilePlayback>[1]>} wish */
@@ -187,7 +190,7 @@ test('a refused main stream gives way where there is a sub stream to take its pl
   assert.equal(givesWay(alone, { quality: 'main', problem: busy, decodes: DECODES }), false);
 });
 
-// ── What a tile says ───────────────────────────────────────────────────────────────────────────────────────────────
+// ── The texts of a tile ────────────────────────────────────────────────────────────────────────────────────────────
 
 test('a tile that has nothing to show says why: unknown, not asked yet, or the device itself', () => {
   const tile = { cameraId: 1, channel: 3 };
@@ -218,7 +221,7 @@ test('what is waited for has a spinner, what is known to be wrong its reason ins
   const waiting = tileMessage(dead, view({ phase: 'connecting' }), how);
   assert.deepEqual([waiting.title, waiting.busy], ['No signal', false]);
   assert.match(waiting.reason, /tried again/);
-  // The server itself is away: that is not the channel's doing.
+  // The server itself is away, so the channel's problem is not the reason.
   assert.equal(tileMessage(dead, view({ phase: 'offline' }), how).title, 'The server does not answer');
 });
 
@@ -266,7 +269,7 @@ test('the menu says what is played, and why not what was to be', () => {
   assert.equal(playingNote(converted), 'Converted to H.264 for this browser. Over HLS, some seconds behind: the picture is converted');
 });
 
-// ── Keys, recordings, layouts that are kept ────────────────────────────────────────────────────────────────────────
+// ── Keys, recordings, saved walls ──────────────────────────────────────────────────────────────────────────────────
 
 test('keys of the wall are its own, and those of the browser stay the browser’s', () => {
   assert.equal(wallActionOf({ key: 'Enter' }), 'full');

@@ -1,6 +1,6 @@
 // @ts-check
 
-/** The other end of a WebSocket: the network is the only thing that is played here. */
+/** A WebSocket whose server side is the test. Only the network is faked. */
 export class Wire extends EventTarget {
   /** @type {Wire[]} */
   static made = [];

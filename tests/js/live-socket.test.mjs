@@ -53,12 +53,12 @@ beforeEach(() => {
 });
 afterEach(() => mock.timers.reset());
 
-test('it opens again soon, and never later than in two seconds and a bit', () => {
+test('the delay before a reconnect is short and limited', () => {
   assert.ok(reopenDelayMs(0, 1) < 61);
   for (let attempt = 0; attempt < 40; attempt += 1) assert.ok(reopenDelayMs(attempt, 1) < 2401);
 });
 
-test('pictures go to the one who watches, and to nobody who has left', () => {
+test('media goes to the sink until the watch is left', () => {
   const { session, sunk } = begun();
   const [{ id }] = asked(latest());
   start(latest(), id);
@@ -69,7 +69,7 @@ test('pictures go to the one who watches, and to nobody who has left', () => {
   assert.deepEqual(latest().said.at(-1), { type: 'leave', id });
 });
 
-test('a lost connection comes back by itself and asks again for what was watched', () => {
+test('a reconnect requests the same watches again', () => {
   const { session, heard } = begun();
   start(latest(), asked(latest())[0].id);
   session.playerShows();
@@ -83,7 +83,7 @@ test('a lost connection comes back by itself and asks again for what was watched
   assert.deepEqual(heard, ['open', 'open']);
 });
 
-test('what is shown goes on until the pictures of another quality are there', () => {
+test('the old quality plays until media of the new one arrives', () => {
   const { session, sunk } = begun();
   const wire = latest();
   const [first] = asked(wire);
@@ -93,16 +93,16 @@ test('what is shown goes on until the pictures of another quality are there', ()
   const second = asked(wire).at(-1);
   assert.equal(second.profile_token, 'b');
   wire.send_binary(2, first.id);
-  assert.equal(sunk.at(-1)[0], sunk[0][0], 'to the run before');
+  assert.equal(sunk.at(-1)[0], sunk[0][0], 'media of the previous run');
   assert.equal(session.view.phase, 'playing');
   session.playerShows(); // the old ones still move
-  assert.notEqual(wire.said.at(-1).type, 'leave', 'the old pictures are left before the new ones are there');
+  assert.notEqual(wire.said.at(-1).type, 'leave', 'the old watch is left too early');
   start(wire, second.id);
   session.playerShows();
   assert.deepEqual(wire.said.at(-1), { type: 'leave', id: first.id });
 });
 
-test('who rests is sent nothing, and asks anew once it goes on', () => {
+test('a resting session gets no media until it resumes', () => {
   const { session, sunk } = begun();
   const [{ id }] = asked(latest());
   start(latest(), id);
@@ -116,7 +116,7 @@ test('who rests is sent nothing, and asks anew once it goes on', () => {
   mock.timers.tick(60_000);
   latest().break();
   mock.timers.tick(2500);
-  assert.equal(Wire.made.length, 1, 'nor is a lost connection opened for nobody');
+  assert.equal(Wire.made.length, 1, 'no reconnect without a watch');
   session.resume();
   latest().open();
   assert.equal(session.isResting, false);
@@ -125,7 +125,7 @@ test('who rests is sent nothing, and asks anew once it goes on', () => {
   assert.equal(sunk.at(-1)[1], 'pictures');
 });
 
-test('pictures that broke the decoder are not asked for again', () => {
+test('a broken player requests fresh media from the next key frame', () => {
   const { session } = begun();
   start(latest(), asked(latest())[0].id);
   session.playerBroke();
@@ -133,14 +133,14 @@ test('pictures that broke the decoder are not asked for again', () => {
   assert.equal(asked(latest()).at(-1).fresh, true);
 });
 
-test('what this browser cannot play is said', () => {
+test('a codec that cannot be played makes the session unplayable', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());
   start(latest(), id, 'hvc1.1');
   assert.deepEqual(heard, ['codec']);
 });
 
-test('a camera that is silent is no reason for another way', () => {
+test('a silent camera does not make the session unplayable', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());
   for (let count = 0; count < 30; count += 1) {
@@ -153,7 +153,7 @@ test('a camera that is silent is no reason for another way', () => {
   assert.deepEqual(heard, ['open']);
 });
 
-test('pictures without one to begin with are shown by other means, after a while', () => {
+test('media without a key frame makes the session unplayable later', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());
   const flows = () => latest().tell({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', bitrate_kbps: 900 } });
@@ -171,7 +171,7 @@ test('pictures without one to begin with are shown by other means, after a while
   assert.deepEqual(heard, ['no_key_frame']);
 });
 
-test('a socket that never opens is given up after three tries', () => {
+test('a socket that fails three times makes the session unplayable', () => {
   const link = socket();
   const session = new SocketSession(link, { plays: () => true });
   let reason = '';
@@ -185,7 +185,7 @@ test('a socket that never opens is given up after three tries', () => {
   assert.equal(reason, 'socket');
 });
 
-test('a login that has ended is no reason to try again', () => {
+test('a socket that an ended login closed is not opened again', () => {
   let ended = 0;
   const link = socket({ onLoginEnded: () => (ended += 1) });
   new SocketSession(link, { plays: () => true }).play(WISH);
@@ -196,7 +196,7 @@ test('a login that has ended is no reason to try again', () => {
   assert.equal(Wire.made.length, 1);
 });
 
-test('a problem is shown and tried again as its code says; a wrong password is not', () => {
+test('a problem is tried again if its code allows it', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());
   latest().tell({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full' } });
@@ -208,7 +208,7 @@ test('a problem is shown and tried again as its code says; a wrong password is n
   assert.equal(session.view.retryAtMs, null);
 });
 
-test('a refusal says who holds the places and when to ask again, where the server tells', () => {
+test('a refusal has the users of the limit and the server’s delay', () => {
   const { session } = begun();
   /** @param {object} more */
   const refused = (more) => {
@@ -221,7 +221,7 @@ test('a refusal says who holds the places and when to ask again, where the serve
   assert.equal(asked(latest()).length, 1);
   mock.timers.tick(1000);
   assert.equal(asked(latest()).length, 2);
-  assert.deepEqual(session.view.usedBy, [], 'not while it is asked again');
+  assert.deepEqual(session.view.usedBy, [], 'not during the next try');
   assert.deepEqual(refused({ used_by: 'camera1_a', retry_after_s: 'soon' }), { usedBy: [], inMs: 15_000 });
   session.retry();
   assert.deepEqual(refused({ used_by: [1, 'camera1_a', null], retry_after_s: -3 }), { usedBy: ['camera1_a'], inMs: 15_000 });
@@ -229,7 +229,7 @@ test('a refusal says who holds the places and when to ask again, where the serve
   assert.deepEqual(refused({ retry_after_s: Infinity }), { usedBy: [], inMs: 15_000 });
 });
 
-test('a stream that somebody stopped for all has ended, and is not begun again', () => {
+test('a stream that another user stopped is not started again', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());
   latest().tell({ type: 'state', id, stream: { status: 'stopped', error: null } });
@@ -238,23 +238,23 @@ test('a stream that somebody stopped for all has ended, and is not begun again',
   assert.equal(asked(latest()).length, 1);
 });
 
-test('odd frames are passed over', () => {
+test('invalid binary messages are ignored', () => {
   const { sunk } = begun();
   const [{ id }] = asked(latest());
   latest().dispatchEvent(Object.assign(new Event('message'), { data: new ArrayBuffer(3) }));
   latest().send_binary(2, id);
   latest().send_binary(2, 999);
-  assert.equal(sunk.length, 0, 'nothing was described yet');
+  assert.equal(sunk.length, 0, 'no init section came yet');
 });
 
-test('the clock is as good as the quickest answer', () => {
+test('the clock keeps the measurement with the shortest round trip', () => {
   const clock = new SocketClock();
   clock.observe(1000, 51_100, 1200);
   assert.equal(clock.nowMs(2000), 52_000);
   clock.observe(2000, 52_015, 2010);
   assert.equal(clock.nowMs(3000), 53_010);
   clock.observe(3000, 53_500, 3900);
-  assert.equal(clock.nowMs(4000), 54_010, 'a slow answer is worth less');
+  assert.equal(clock.nowMs(4000), 54_010, 'a slow reply is ignored');
   clock.observe(4000, 90_005, 4010);
-  assert.equal(clock.nowMs(5000), 91_000, 'the server was set');
+  assert.equal(clock.nowMs(5000), 91_000, 'the clock of the server was set');
 });

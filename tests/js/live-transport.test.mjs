@@ -64,7 +64,7 @@ beforeEach(() => {
 });
 afterEach(() => mock.timers.reset());
 
-test('what the socket could not show is tried again later, beside what plays, and takes over', async () => {
+test('the socket is tried again while HLS plays, and takes over', async () => {
   const { server, transport, opened } = begun();
   latest().open();
   await withoutKeyFrame();
@@ -72,7 +72,7 @@ test('what the socket could not show is tried again later, beside what plays, an
   assert.equal(watched().length, 1);
   await pass(60_000);
   assert.equal(watched().length, 2);
-  assert.equal(transport.view.way, 'hls', 'it plays on meanwhile');
+  assert.equal(transport.view.way, 'hls', 'HLS plays on');
   assert.equal(server.stops.length, 0);
   start();
   await pass();
@@ -82,13 +82,13 @@ test('what the socket could not show is tried again later, beside what plays, an
   assert.deepEqual(opened, ['hls', 'socket']);
 });
 
-test('a try that is no better disturbs nothing and is made ever more rarely', async () => {
+test('a failed try leaves HLS alone, and the next one comes later', async () => {
   const { server, transport, opened } = begun();
   latest().open();
   await withoutKeyFrame();
   await pass(70_000);
   assert.equal(watched().length, 2);
-  assert.equal(latest().said.at(-1).type, 'leave', 'it is not kept');
+  assert.equal(latest().said.at(-1).type, 'leave', 'the try is left');
   await pass(100_000);
   assert.equal(watched().length, 2);
   await pass(30_000);
@@ -96,12 +96,12 @@ test('a try that is no better disturbs nothing and is made ever more rarely', as
   assert.deepEqual([transport.view.way, opened, server.starts, server.stops.length], ['hls', ['hls'], 1, 0]);
 });
 
-test('a camera that was away and is back is tried over the socket at once, whatever it was refused for', async () => {
+test('a camera that comes back is tried over the socket immediately', async () => {
   const { server, transport } = begun();
   latest().open();
   start('hvc1.1');
   await pass(3_600_000);
-  assert.equal(watched().length, 1, 'not by time: this browser learns no codec');
+  assert.equal(watched().length, 1, 'time does not change the codecs of this browser');
   server.onStatus = { status: 'reconnecting' };
   await pass(3000);
   server.onStatus = { status: 'running' };
@@ -110,10 +110,10 @@ test('a camera that was away and is back is tried over the socket at once, whate
   start();
   assert.equal(transport.view.way, 'socket');
   transport.play(WISH);
-  assert.equal(transport.view.way, 'socket', 'the refusal is forgotten');
+  assert.equal(transport.view.way, 'socket', 'the refusal has lapsed');
 });
 
-test('a network that let no WebSocket through is tried again', async () => {
+test('a network without WebSockets is tried again', async () => {
   const { transport } = begun();
   for (let count = 0; count < 3; count += 1) {
     latest().break();
@@ -128,7 +128,7 @@ test('a network that let no WebSocket through is tried again', async () => {
   assert.equal(transport.view.way, 'socket');
 });
 
-test('a codec that only the stream reveals is told to the page, which plays something else', async () => {
+test('the page can play another profile if the codec differs', async () => {
   const { server, transport } = begun();
   /** @type {any[]} */
   const told = [];
@@ -144,7 +144,7 @@ test('a codec that only the stream reveals is told to the page, which plays some
   assert.deepEqual([transport.view.way, watched().at(-1).profile_token, server.starts], ['socket', 'b', 0]);
 });
 
-test('the same where the server says it, over either way, unless it is converted on purpose', async () => {
+test('the server’s codec is reported once, unless it is converted', async () => {
   const { server, transport } = begun();
   /** @type {string[]} */
   const told = [];
@@ -164,7 +164,7 @@ test('the same where the server says it, over either way, unless it is converted
   assert.deepEqual(told, ['hevc', 'hevc']);
 });
 
-test('nothing is tried for somebody who has left', async () => {
+test('no try is made after stop', async () => {
   const { transport } = begun();
   latest().open();
   await withoutKeyFrame();
@@ -173,7 +173,7 @@ test('nothing is tried for somebody who has left', async () => {
   assert.equal(watched().length, 1);
 });
 
-test('a refusal lapses, and what is refused again stays so for longer, up to a quarter of an hour', () => {
+test('a refusal lapses after a time that grows to 15 minutes', () => {
   let nowMs = 0;
   const refusals = new Refusals(() => nowMs);
   const lasted = [0, 1, 2, 3, 4, 5].map(() => {

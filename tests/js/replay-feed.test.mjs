@@ -34,7 +34,7 @@ const everywhere = () => true;
 
 // ── PictureLine ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a place has its time and a time its place, on either side of a gap', () => {
+test('positions and times are mapped on both sides of a gap', () => {
   const line = lineWithAGap();
   assert.equal(line.dateAt(2.4), NIGHT + 2400);
   assert.equal(line.dateAt(3), NIGHT + HOUR + 3000);
@@ -42,15 +42,15 @@ test('a place has its time and a time its place, on either side of a gap', () =>
   assert.equal(line.placeOf(NIGHT + HOUR + 3500), 3.5);
   assert.equal(line.placeOf(NIGHT + HOUR / 2), null);
   assert.equal(line.placeOf(NIGHT - 1), null);
-  assert.equal(line.placeOf(NIGHT + HOUR + 5100), null, 'behind its end');
+  assert.equal(line.placeOf(NIGHT + HOUR + 5100), null, 'after its end');
 });
 
-test('there is no time before there is a picture', () => {
+test('an empty line has no times', () => {
   const line = new PictureLine();
   assert.deepEqual([line.dateAt(0), line.placeOf(NIGHT), line.beginsMs, line.beginOf(1)], [null, null, null, null]);
 });
 
-test('the picture beside is the next one, whatever piece it is in, and only where it is loaded', () => {
+test('beside finds loaded frames across pieces', () => {
   const line = lineWithAGap();
   const close = (/** @type {number|null} */ found, /** @type {number} */ wanted) => assert.ok(found !== null && Math.abs(found - wanted) < 1e-9, `${found}`);
   close(line.beside(0.85, 1, everywhere), 1.1);
@@ -61,7 +61,7 @@ test('the picture beside is the next one, whatever piece it is in, and only wher
   assert.equal(line.beginOf(1.35), 1.2);
 });
 
-test('what is sent once more takes the place of what was there', () => {
+test('a newer piece replaces the old ones from its start on', () => {
   const line = lineWithAGap();
   line.dropFrom(2);
   assert.equal(line.placeOf(NIGHT + 2400), null);
@@ -70,7 +70,7 @@ test('what is sent once more takes the place of what was there', () => {
   assert.equal(line.placeOf(NIGHT + HOUR + 3500), null);
 });
 
-test('what is behind is forgotten, but for the piece that reaches further', () => {
+test('forget keeps the piece that contains the position', () => {
   const line = lineWithAGap();
   line.forget(1.5);
   assert.equal(line.beginsMs, NIGHT + 1000);
@@ -140,7 +140,7 @@ function taken(run) {
   return got;
 }
 
-test('a run begins with its first picture, and keeps what comes until somebody takes it', () => {
+test('a run starts with its first frame, and keeps media for its sink', () => {
   const { socket, runs } = feedOf();
   assert.deepEqual(socket.said, [['watch', { streamId: 'replay1', viewerId: 'me' }]]);
   socket.init(1);
@@ -155,7 +155,7 @@ test('a run begins with its first picture, and keeps what comes until somebody t
   assert.deepEqual(got, ['init 0', 'part 0', 'part 0.2', 'part 0.4', 'init 0.6', 'end']);
 });
 
-test('after a seek the run before gets nothing more', () => {
+test('the previous run gets no media after a seek', () => {
   const { socket, runs } = feedOf();
   socket.init(1);
   socket.part(0);
@@ -167,7 +167,7 @@ test('after a seek the run before gets nothing more', () => {
   assert.deepEqual([runs[1]?.number, runs[1]?.startMs, runs[1]?.isEnded], [2, NIGHT + HOUR, false]);
 });
 
-test('what is wanted is said where it changes, and now and then in any case', () => {
+test('the wanted position is sent on changes and regularly', () => {
   const { socket, runs } = feedOf();
   socket.init(3);
   socket.part(0);
@@ -177,10 +177,10 @@ test('what is wanted is said where it changes, and now and then in any case', ()
   assert.deepEqual(socket.said, [['want', 7, 3, 10], ['want', 7, 3, 11.2], ['want', 7, 3, 11.2]]);
   socket.listener.onTold({ type: 'end', run: 3 });
   run.want(40, 60_000);
-  assert.equal(socket.said.length, 3, 'nothing follows');
+  assert.equal(socket.said.length, 3, 'the run has ended');
 });
 
-test('who has missed the beginning, cannot join, or has to fetch segments is told', () => {
+test('the feed emits missed, refused and segments', () => {
   for (const [message, said] of /** @type {[object, string[]][]} */ ([
     [{ type: 'watching', from_start: true }, []],
     [{ type: 'watching', from_start: false }, ['missed']],
@@ -225,7 +225,7 @@ function sessionOver(socket = new Socket()) {
   return { session, socket, loads, api, answer: (/** @type {object} */ more) => (status = { ...status, ...more }) };
 }
 
-test('over a socket a session is started and sought, and its runs are what is loaded', async (context) => {
+test('runs are loaded over the socket after start and seek', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
@@ -241,7 +241,7 @@ test('over a socket a session is started and sought, and its runs are what is lo
   assert.deepEqual(loads, [1, 2]);
 });
 
-test('a seek is on its way until its own run is there, and an older run is not taken for it', async (context) => {
+test('a seek is under way until its own run arrives', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
@@ -253,7 +253,7 @@ test('a seek is on its way until its own run is there, and an older run is not t
   assert.ok(!session.isOnItsWay);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   await settle();
-  assert.ok(session.isOnItsWay, 'the answer is there, and the pictures are not');
+  assert.ok(session.isOnItsWay, 'the seek is answered, but no media has arrived');
   socket.part(0.2);
   assert.deepEqual(loads, [1]);
   socket.init(2);
@@ -262,7 +262,7 @@ test('a seek is on its way until its own run is there, and an older run is not t
   assert.deepEqual(loads, [1, 2]);
 });
 
-test('a run that comes while a later wish is carried out is passed over', async (context) => {
+test('a run that arrives during a later seek is not loaded', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
@@ -277,7 +277,7 @@ test('a run that comes while a later wish is carried out is passed over', async 
   assert.deepEqual(loads, [2]);
 });
 
-test('a connection that breaks just after it has joined is waited for', async (context) => {
+test('a connection that breaks after joining is awaited', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
@@ -288,7 +288,7 @@ test('a connection that breaks just after it has joined is waited for', async (c
   assert.deepEqual([loads, socket.said.length], [[], 1]);
 });
 
-test('what is here to its end is not sought again after a break, unless another time is on its way', async (context) => {
+test('a complete run misses nothing, unless a seek is under way', async (context) => {
   const { session, socket } = sessionOver();
   context.after(() => session.close());
   let missed = 0;
@@ -308,7 +308,7 @@ test('what is here to its end is not sought again after a break, unless another 
   assert.equal(missed, 1);
 });
 
-test('a run that was passed over is played should the later wish fail', async (context) => {
+test('a run that was not loaded plays if the later seek fails', async (context) => {
   const { session, socket, loads, api } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
@@ -325,7 +325,7 @@ test('a run that was passed over is played should the later wish fail', async (c
   assert.deepEqual([loads, session.isOnItsWay], [[1], false]);
 });
 
-test('after a few misses in a row it is HLS', async (context) => {
+test('the session changes to HLS after several misses', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.addEventListener('missed', () => session.go({ ...PLACE, atMs: NIGHT + HOUR }));
@@ -339,7 +339,7 @@ test('after a few misses in a row it is HLS', async (context) => {
   assert.deepEqual(loads, ['/replay1/run2.m3u8?viewer=me']);
 });
 
-test('without a socket, with one that never opened, or one that says nothing it is HLS', async (context) => {
+test('the session uses HLS if the socket never opened or is silent', async (context) => {
   const never = Object.assign(new Socket(), { failures: 1, wasEverUp: false });
   const refused = sessionOver(never);
   const silent = sessionOver();
@@ -355,7 +355,7 @@ test('without a socket, with one that never opened, or one that says nothing it 
   assert.deepEqual(silent.socket.said.at(-1), ['leave', 7]);
 });
 
-test('what is encoded segment by segment is loaded by its address, seeks too', async (context) => {
+test('a session with segments only is loaded by its address', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
@@ -367,7 +367,7 @@ test('what is encoded segment by segment is loaded by its address, seeks too', a
   assert.deepEqual(loads, ['/replay1/run3.m3u8?viewer=me', '/replay1/run2.m3u8?viewer=me']);
 });
 
-test('a session that was ended is said, unless all of it is here', async (context) => {
+test('an ended session is a problem unless its run is complete', async (context) => {
   for (const isComplete of [false, true]) {
     const { session, socket, answer } = sessionOver();
     context.after(() => session.close());

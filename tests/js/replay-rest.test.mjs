@@ -14,18 +14,18 @@ function isDueAfter(facts, lengthMs) {
 
 const HOURS_MS = 9 * 3_600_000;
 
-test('what plays in sight is never let go, and neither is what is heard out of sight', () => {
+test('a player that is visible or heard never rests', () => {
   assert.equal(isDueAfter({}, HOURS_MS), false);
   assert.equal(isDueAfter({ isHidden: true, isHeard: true }, HOURS_MS), false);
 });
 
-test('what stands is let go after five minutes, out of sight after one', () => {
+test('a paused player rests after five minutes, a hidden one after one', () => {
   assert.equal(isDueAfter({ stands: true }, 300_000), true);
   assert.equal(isDueAfter({ stands: true, isHidden: true, isHeard: true }, 60_000), true);
   assert.equal(isDueAfter({ isHidden: true }, 60_000), true);
 });
 
-test('whoever comes back in time begins anew', () => {
+test('a return in time restarts the limits', () => {
   const rest = new ReplayRest();
   const facts = { stands: true, isHidden: false, isHeard: false };
   rest.isDue({ nowMs: 0, ...facts });

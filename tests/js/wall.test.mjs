@@ -45,7 +45,7 @@ function view(more = {}) {
 
 // ── The address ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('the address says what is where, and comes back the same', () => {
+test('the state is read from the address and written to it', () => {
   const search = '?layout=9&tiles=1.1,1.2,-,2.5&full=4';
   const state = readWallState(search);
   assert.deepEqual(state, {
@@ -60,7 +60,7 @@ test('the address says what is where, and comes back the same', () => {
   assert.deepEqual(readWallState(''), NOTHING);
 });
 
-test('a quality that was chosen stands behind its channel', () => {
+test('a chosen quality is part of the tile in the address', () => {
   const search = '?layout=4&tiles=1.1.main,1.2,-,2.5.sub';
   const state = readWallState(search);
   assert.deepEqual(state.tiles, [
@@ -72,19 +72,19 @@ test('a quality that was chosen stands behind its channel', () => {
   assert.deepEqual(withQuality({ ...tile, quality: 'sub' }, 'auto'), tile);
 });
 
-test('a layout that is not said is the smallest that holds the tiles', () => {
+test('a missing layout is the smallest one for the tiles', () => {
   assert.equal(readWallState('?tiles=1.1,1.2').layout, 4);
   assert.equal(readWallState(`?tiles=${Array.from({ length: 12 }, (_, at) => `1.${at + 1}`)}`).layout, 16);
   assert.equal(readWallState('?layout=4').tiles, null);
 });
 
-test('more tiles than places are left out, and empty places at the end are not written', () => {
+test('surplus tiles and empty places at the end are left out', () => {
   assert.equal(readWallState('?layout=1&tiles=1.1,1.2').tiles?.length, 1);
   assert.equal(writeWallState({ ...NOTHING, layout: 4, tiles: [{ cameraId: 1, channel: 2 }, null, null, null] }), '?layout=4&tiles=1.2');
   assert.deepEqual(readWallState(writeWallState({ ...NOTHING, layout: 4, tiles: [null, null] })), { ...NOTHING, layout: 4, tiles: [null] });
 });
 
-test('an odd address counts as not said, an odd tile as empty', () => {
+test('invalid values are ignored, and invalid tiles are empty', () => {
   for (const search of ['?layout=5', '?layout=04', '?layout=<b>', '?full=0', '?full=17', '?wall=-1', '?wall=1e3', '?layout=']) {
     assert.deepEqual(readWallState(search), NOTHING, search);
   }
@@ -94,7 +94,7 @@ test('an odd address counts as not said, an odd tile as empty', () => {
   assert.equal(readWallState(`?tiles=${'1.1,'.repeat(1000)}`).tiles?.length, 16);
 });
 
-test('without anything said it is the channels that are not hidden, in order, sixteen at most', () => {
+test('the default wall shows up to sixteen visible channels in order', () => {
   const hidden = channel(2, { hidden: true });
   const moved = channel(3, { position: 0 });
   assert.deepEqual(defaultTiles([{ id: 1, channels: [channel(1), hidden, moved] }, { id: 2, channels: [channel(1)] }]), [
@@ -105,7 +105,7 @@ test('without anything said it is the channels that are not hidden, in order, si
   assert.equal(visibleTiles(many).length, 40);
 });
 
-test('tiles are the same whatever empty places follow', () => {
+test('empty places at the end do not matter in comparisons', () => {
   const one = { cameraId: 1, channel: 1 };
   assert.equal(areSameTiles([one, null], [{ ...one }]), true);
   assert.equal(areSameTiles([one], [null, one]), false);
@@ -115,7 +115,7 @@ test('tiles are the same whatever empty places follow', () => {
 
 // ── Layouts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('every layout fills its square of cells without a hole or an overlap', () => {
+test('each layout fills its square without gaps and overlaps', () => {
   for (const layout of LAYOUTS) {
     const cells = cellsOf(layout);
     assert.equal(cells.length, layout);
@@ -128,11 +128,11 @@ test('every layout fills its square of cells without a hole or an overlap', () =
   }
 });
 
-test('the smallest layout that holds them is taken', () => {
+test('layoutFor returns the smallest layout for the tiles', () => {
   assert.deepEqual([0, 1, 2, 4, 5, 6, 7, 9, 10, 16, 99].map(layoutFor), [1, 1, 4, 4, 6, 6, 9, 9, 16, 16, 16]);
 });
 
-test('arrows go to the tile beside, across the large one and not over the edge', () => {
+test('arrows go to the neighbour, also across the large tile', () => {
   assert.equal(placeBeside(16, 5, 'left'), 4);
   assert.equal(placeBeside(16, 5, 'down'), 9);
   assert.equal(placeBeside(16, 3, 'right'), 3);
@@ -144,7 +144,7 @@ test('arrows go to the tile beside, across the large one and not over the edge',
   for (const direction of /** @type {const} */ (['left', 'right', 'up', 'down'])) assert.equal(placeBeside(1, 0, direction), 0);
 });
 
-test('what is moved changes places, what is put takes one, and nothing is lost in between', () => {
+test('tiles are swapped, placed and fitted', () => {
   assert.deepEqual(swapped(['a', 'b', null], 0, 2), [null, 'b', 'a']);
   assert.deepEqual(swapped(['a'], 0, 3), [null, null, null, 'a']);
   assert.deepEqual(placed(['a'], 2, 'c'), ['a', null, 'c']);
@@ -153,7 +153,7 @@ test('what is moved changes places, what is put takes one, and nothing is lost i
   assert.deepEqual(fitted(['a'], 4), ['a', null, null, null]);
 });
 
-test('the next channel goes to the next empty place, else to the one behind', () => {
+test('the next channel goes to the next empty place, or to the next one', () => {
   assert.equal(nextPlace([{}, {}, null, {}], 0), 2);
   assert.equal(nextPlace([null, {}, {}, {}], 3), 0);
   assert.equal(nextPlace([{}, {}, {}, {}], 3), 0);
@@ -161,7 +161,7 @@ test('the next channel goes to the next empty place, else to the one behind', ()
 
 // ── The stream of a tile ───────────────────────────────────────────────────────────────────────────────────────────
 
-test('a large tile plays the main stream, a small one the sub stream, and the user has the last word', () => {
+test('the size of a tile or the user chooses the stream', () => {
   /** @param {Partial<Parameters<typeof tilePlayback>[1]>} wish */
   const played = (wish) =>
     tilePlayback(channel(1), { quality: 'auto', isLarge: false, isRefused: false, decodes: DECODES, ...wish })?.profile.profile_token;
@@ -175,12 +175,12 @@ test('a large tile plays the main stream, a small one the sub stream, and the us
   assert.equal(isLarge(6, 1) || isLarge(4, 0), false);
 });
 
-test('a main stream that the browser does not decode gives way, and is not converted unasked', () => {
+test('a tile with H.265 plays the sub stream without conversion', () => {
   const playback = tilePlayback(channel(1, {}, 'hevc'), { quality: 'auto', isLarge: true, isRefused: false, decodes: DECODES });
   assert.deepEqual([playback?.quality, playback?.gaveWay, playback?.converting], ['sub', true, false]);
 });
 
-test('a refused main stream gives way where there is a sub stream to take its place', () => {
+test('the sub stream replaces a refused main stream', () => {
   const busy = { code: 'camera_busy', detail: '' };
   assert.equal(givesWay(channel(1), { quality: 'main', problem: busy, decodes: DECODES }), true);
   assert.equal(givesWay(channel(1), { quality: 'sub', problem: busy, decodes: DECODES }), false);
@@ -192,7 +192,7 @@ test('a refused main stream gives way where there is a sub stream to take its pl
 
 // ── The texts of a tile ────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a tile that has nothing to show says why: unknown, not asked yet, or the device itself', () => {
+test('a tile without a channel shows the reason', () => {
   const tile = { cameraId: 1, channel: 3 };
   const known = [{ camera: camera(1), channels: [channel(1)] }];
   assert.equal(contentOf({ cameraId: 2, channel: 1 }, known).missing?.code, 'tile_unknown');
@@ -205,7 +205,7 @@ test('a tile that has nothing to show says why: unknown, not asked yet, or the d
   assert.deepEqual([said.title, said.busy], ['Nothing to show', false]);
 });
 
-test('what is waited for has a spinner, what is known to be wrong its reason instead', () => {
+test('a wait has a spinner, and a problem has its reason', () => {
   const content = contentOf({ cameraId: 1, channel: 1 }, [{ camera: camera(1), channels: [channel(1)] }]);
   const how = { isActive: true };
   assert.deepEqual(tileMessage(content, view(), how).title, '');
@@ -225,7 +225,7 @@ test('what is waited for has a spinner, what is known to be wrong its reason ins
   assert.equal(tileMessage(dead, view({ phase: 'offline' }), how).title, 'The server does not answer');
 });
 
-test('the corner says how far behind it is, and how long it has stood still', () => {
+test('the badge shows the delay or how long the picture stands still', () => {
   const moving = { behindS: 0.26, stoodS: 0.1, isActive: true, isPaused: false };
   assert.deepEqual(tileBadge(view(), moving), { text: '0.3 s', tone: 'live', label: 'Live, 0.3 s behind' });
   assert.equal(tileBadge(view(), { ...moving, behindS: 14 }).tone, 'late');
@@ -240,14 +240,14 @@ test('the corner says how far behind it is, and how long it has stood still', ()
   assert.equal(tileBadge(view(), { ...moving, stoodS: 99, isActive: false }).text, '');
 });
 
-test('a picture that was paused says so, and is not one that stands', () => {
+test('the badge shows a paused picture as paused', () => {
   const paused = { behindS: 12.4, stoodS: 12, isActive: true, isPaused: true };
   assert.deepEqual(tileBadge(view(), paused), { text: 'Paused −12 s', tone: 'paused', label: 'Paused, 12 s behind' });
   assert.deepEqual(tileBadge(view(), { ...paused, behindS: null }), { text: 'Paused', tone: 'paused', label: 'Paused' });
   assert.equal(tileBadge(view(), { ...paused, isActive: false }).text, '');
 });
 
-test('some seconds behind are late over the socket, and what HLS is', () => {
+test('a delay of some seconds is late over the socket, live over HLS', () => {
   const hls = view({ way: 'hls', wayReason: 'no WebSocket could be opened' });
   const moving = { behindS: 8, stoodS: 0.1, isActive: true, isPaused: false };
   assert.equal(tileBadge(view(), moving).tone, 'late');
@@ -255,7 +255,7 @@ test('some seconds behind are late over the socket, and what HLS is', () => {
   assert.equal(tileBadge(hls, { ...moving, behindS: 14 }).tone, 'late');
 });
 
-test('the menu says what is played, and why not what was to be', () => {
+test('the menu’s note has the stream and the reasons for it', () => {
   const playing = /** @type {Parameters<typeof playingNote>[0]} */ ({
     quality: 'sub', gaveWay: false, converting: false, refusal: null, way: 'socket', wayReason: '',
   });
@@ -271,7 +271,7 @@ test('the menu says what is played, and why not what was to be', () => {
 
 // ── Keys, recordings, saved walls ──────────────────────────────────────────────────────────────────────────────────
 
-test('keys of the wall are its own, and those of the browser stay the browser’s', () => {
+test('the wall has its own keys, and the browser keeps its keys', () => {
   assert.equal(wallActionOf({ key: 'Enter' }), 'full');
   assert.equal(wallActionOf({ key: 'L' }), 'picker');
   assert.deepEqual([' ', 'K', '+', '=', '-', 'z'].map((key) => wallActionOf({ key })), ['toggle', 'toggle', 'zoom_in', 'zoom_in', 'zoom_out', 'zoom_reset']);
@@ -279,13 +279,13 @@ test('keys of the wall are its own, and those of the browser stay the browser’
   assert.equal(wallActionOf({ key: 'constructor' }), null);
 });
 
-test('a recorder is known by its services', () => {
+test('a recorder is recognized by its services', () => {
   assert.equal(isRecorder({ services: ['media', 'search'] }), true);
   assert.equal(isRecorder({ services: ['media'] }), false);
   assert.equal(isRecorder(null), false);
 });
 
-test('layouts are sent and read in the server’s words', async () => {
+test('walls are sent and read with the server’s field names', async () => {
   /** @type {any[]} */
   const asked = [];
   const told = [{ camera_id: 1, channel: 2, quality: null }, { camera_id: 1, channel: 3, quality: 'sub' }, null, null];

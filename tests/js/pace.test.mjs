@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/api.js';
-import { PictureQueue } from '../../static/js/lib/picture-queue.js';
+import { JobQueue } from '../../static/js/lib/job-queue.js';
 import { Poller } from '../../static/js/lib/poller.js';
 
 const turn = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test('the queue runs two jobs at a time and each key once', async () => {
-  const queue = new PictureQueue(2);
+  const queue = new JobQueue(2);
   let active = 0;
   let most = 0;
   /** @type {string[]} */
@@ -31,7 +31,7 @@ test('the queue runs two jobs at a time and each key once', async () => {
 });
 
 test('a closed queue starts no further job', async () => {
-  const queue = new PictureQueue(1);
+  const queue = new JobQueue(1);
   let asked = 0;
   queue.add('a', async () => turn(2).then(() => void (asked += 1)));
   queue.add('b', async () => void (asked += 1));

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PictureLine } from '../../static/js/lib/picture-line.js';
+import { RunTimeline } from '../../static/js/lib/run-timeline.js';
 import { ReplayFeed } from '../../static/js/lib/replay-feed.js';
 import { ReplaySession } from '../../static/js/lib/replay-session.js';
 
@@ -22,7 +22,7 @@ const piece = (startS, takenMs, pictures = 5) => ({
 });
 
 function lineWithAGap() {
-  const line = new PictureLine();
+  const line = new RunTimeline();
   for (const second of [0, 1, 2]) line.add(piece(second, NIGHT + second * 1000));
   for (const second of [3, 4]) line.add(piece(second, NIGHT + HOUR + second * 1000));
   return line;
@@ -32,42 +32,42 @@ const everywhere = () => true;
 
 /** @typedef {import('../../static/js/lib/replay-feed.js').ReplayRun} ReplayRun */
 
-// ── PictureLine ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── RunTimeline ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('positions and times are mapped on both sides of a gap', () => {
   const line = lineWithAGap();
   assert.equal(line.dateAt(2.4), NIGHT + 2400);
   assert.equal(line.dateAt(3), NIGHT + HOUR + 3000);
-  assert.equal(line.placeOf(NIGHT + 2400), 2.4);
-  assert.equal(line.placeOf(NIGHT + HOUR + 3500), 3.5);
-  assert.equal(line.placeOf(NIGHT + HOUR / 2), null);
-  assert.equal(line.placeOf(NIGHT - 1), null);
-  assert.equal(line.placeOf(NIGHT + HOUR + 5100), null, 'after its end');
+  assert.equal(line.positionOf(NIGHT + 2400), 2.4);
+  assert.equal(line.positionOf(NIGHT + HOUR + 3500), 3.5);
+  assert.equal(line.positionOf(NIGHT + HOUR / 2), null);
+  assert.equal(line.positionOf(NIGHT - 1), null);
+  assert.equal(line.positionOf(NIGHT + HOUR + 5100), null, 'after its end');
 });
 
 test('an empty line has no times', () => {
-  const line = new PictureLine();
-  assert.deepEqual([line.dateAt(0), line.placeOf(NIGHT), line.beginsMs, line.beginOf(1)], [null, null, null, null]);
+  const line = new RunTimeline();
+  assert.deepEqual([line.dateAt(0), line.positionOf(NIGHT), line.beginsMs, line.frameStartOf(1)], [null, null, null, null]);
 });
 
 test('beside finds loaded frames across pieces', () => {
   const line = lineWithAGap();
   const close = (/** @type {number|null} */ found, /** @type {number} */ wanted) => assert.ok(found !== null && Math.abs(found - wanted) < 1e-9, `${found}`);
-  close(line.beside(0.85, 1, everywhere), 1.1);
-  close(line.beside(1.05, -1, everywhere), 0.9);
-  close(line.beside(2.85, 1, everywhere), 3.1);
-  assert.equal(line.beside(0.1, -1, everywhere), null);
-  assert.equal(line.beside(1.05, -1, (time) => time >= 1), null);
-  assert.equal(line.beginOf(1.35), 1.2);
+  close(line.seekTimeOf(0.85, 1, everywhere), 1.1);
+  close(line.seekTimeOf(1.05, -1, everywhere), 0.9);
+  close(line.seekTimeOf(2.85, 1, everywhere), 3.1);
+  assert.equal(line.seekTimeOf(0.1, -1, everywhere), null);
+  assert.equal(line.seekTimeOf(1.05, -1, (time) => time >= 1), null);
+  assert.equal(line.frameStartOf(1.35), 1.2);
 });
 
 test('a newer piece replaces the old ones from its start on', () => {
   const line = lineWithAGap();
   line.dropFrom(2);
-  assert.equal(line.placeOf(NIGHT + 2400), null);
+  assert.equal(line.positionOf(NIGHT + 2400), null);
   line.add(piece(2, NIGHT + 7000));
   assert.equal(line.dateAt(2.2), NIGHT + 7200);
-  assert.equal(line.placeOf(NIGHT + HOUR + 3500), null);
+  assert.equal(line.positionOf(NIGHT + HOUR + 3500), null);
 });
 
 test('forget keeps the piece that contains the position', () => {

@@ -1,9 +1,9 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { daysOf, dayKey, eventBeside, linesOf, rowOf, spanAt, stateName, tokenAt } from '../../static/js/lib/coverage.js';
+import { daysOf, dayKey, adjacentEvent, linesOf, rowOf, spanAt, stateName, tokenAt } from '../../static/js/lib/coverage.js';
 import { dayOf, inputValue, rangeOf, wallOfInput, weeksOf } from '../../static/js/lib/ranges.js';
-import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/shown-clock.js';
+import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/display-clock.js';
 import { readRecordingsState, writeRecordingsState } from '../../static/js/lib/recordings-state.js';
 import { LONGEST_MS, SHORTEST_MS, fractionOf, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../../static/js/lib/timeline-scale.js';
 
@@ -104,11 +104,11 @@ test('the four states have different names', () => {
   assert.equal(spanAt(one, at('2026-11-22T05:00:00Z')), null);
 });
 
-test('eventBeside finds the events that begin after and before', () => {
+test('adjacentEvent finds the events that begin after and before', () => {
   const one = row([], ['2026-11-22T01:00:00Z', '2026-11-22T02:00:00Z', '2026-11-22T03:00:00Z']);
-  assert.equal(eventBeside(one, at('2026-11-22T01:00:00Z'), 1)?.atMs, at('2026-11-22T02:00:00Z'));
-  assert.equal(eventBeside(one, at('2026-11-22T02:00:00Z'), -1)?.atMs, at('2026-11-22T01:00:00Z'));
-  assert.equal(eventBeside(one, at('2026-11-22T03:00:00Z'), 1), null);
+  assert.equal(adjacentEvent(one, at('2026-11-22T01:00:00Z'), 1)?.atMs, at('2026-11-22T02:00:00Z'));
+  assert.equal(adjacentEvent(one, at('2026-11-22T02:00:00Z'), -1)?.atMs, at('2026-11-22T01:00:00Z'));
+  assert.equal(adjacentEvent(one, at('2026-11-22T03:00:00Z'), 1), null);
 });
 
 test('days with recordings or unknown spans are marked', () => {

@@ -5,7 +5,7 @@ import { wallActionOf } from '../../static/js/lib/keys.js';
 import { isRecorder } from '../../static/js/lib/recordings-state.js';
 import { contentOf, givesWay, playingNote, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
 import {
-  LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, placeBeside, placed, swapped,
+  LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, neighbourOf, placed, swapped,
 } from '../../static/js/lib/wall-layout.js';
 import { areSameTiles, defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../../static/js/lib/wall-state.js';
 import { WallsApi } from '../../static/js/lib/walls-api.js';
@@ -133,15 +133,15 @@ test('layoutFor returns the smallest layout for the tiles', () => {
 });
 
 test('arrows go to the neighbour, also across the large tile', () => {
-  assert.equal(placeBeside(16, 5, 'left'), 4);
-  assert.equal(placeBeside(16, 5, 'down'), 9);
-  assert.equal(placeBeside(16, 3, 'right'), 3);
-  assert.equal(placeBeside(16, 0, 'up'), 0);
-  assert.equal(placeBeside(6, 0, 'right'), 1);
-  assert.equal(placeBeside(6, 0, 'down'), 3);
-  assert.equal(placeBeside(6, 2, 'left'), 0);
-  assert.equal(placeBeside(6, 4, 'up'), 0);
-  for (const direction of /** @type {const} */ (['left', 'right', 'up', 'down'])) assert.equal(placeBeside(1, 0, direction), 0);
+  assert.equal(neighbourOf(16, 5, 'left'), 4);
+  assert.equal(neighbourOf(16, 5, 'down'), 9);
+  assert.equal(neighbourOf(16, 3, 'right'), 3);
+  assert.equal(neighbourOf(16, 0, 'up'), 0);
+  assert.equal(neighbourOf(6, 0, 'right'), 1);
+  assert.equal(neighbourOf(6, 0, 'down'), 3);
+  assert.equal(neighbourOf(6, 2, 'left'), 0);
+  assert.equal(neighbourOf(6, 4, 'up'), 0);
+  for (const direction of /** @type {const} */ (['left', 'right', 'up', 'down'])) assert.equal(neighbourOf(1, 0, direction), 0);
 });
 
 test('tiles are swapped, placed and fitted', () => {

@@ -44,7 +44,7 @@ export class CameraCard extends HTMLElement {
     if (this.#built) this.#render();
   }
 
-  get picture() {
+  get snapshot() {
     return part(this, 'picture', SnapshotImage);
   }
 

@@ -16,8 +16,8 @@ export class ChannelGrid extends HTMLElement {
   #wires = null;
   /** @type {Map<number, HTMLElement>} */
   #tiles = new Map();
-  /** @type {import('./picture-feeder.js').PictureFeeder|null} */
-  feeder = null;
+  /** @type {import('./snapshot-loader.js').SnapshotLoader|null} */
+  snapshots = null;
   cameraId = 0;
 
   connectedCallback() {
@@ -47,7 +47,7 @@ export class ChannelGrid extends HTMLElement {
     const numbers = new Set(channels.map((channel) => channel.channel));
     for (const [number, tile] of this.#tiles) {
       if (numbers.has(number)) continue;
-      this.feeder?.remove(part(tile, 'picture', SnapshotImage));
+      this.snapshots?.remove(part(tile, 'picture', SnapshotImage));
       tile.remove();
       this.#tiles.delete(number);
     }
@@ -61,7 +61,7 @@ export class ChannelGrid extends HTMLElement {
   }
 
   /** @param {number} channel @returns {SnapshotImage|null} */
-  pictureOf(channel) {
+  snapshotOf(channel) {
     const tile = this.#tiles.get(channel);
     return tile ? part(tile, 'picture', SnapshotImage) : null;
   }
@@ -90,8 +90,8 @@ export class ChannelGrid extends HTMLElement {
     setAttribute(part(tile, 'button', HTMLElement), 'aria-label', label);
     setAttribute(part(tile, 'button', HTMLElement), 'title', channel.problem?.detail);
     const profile = tileProfileOf(channel);
-    if (profile && this.feeder) {
-      this.feeder.set(part(tile, 'picture', SnapshotImage), {
+    if (profile && this.snapshots) {
+      this.snapshots.set(part(tile, 'picture', SnapshotImage), {
         cameraId: this.cameraId,
         profileToken: profile.profile_token,
         askDevice: channel.problem === null && this.hasAttribute('ask-device'),

@@ -12,8 +12,8 @@ import { ChannelGrid } from './channel-grid.js';
 export class ChannelPicker extends HTMLElement {
   /** @type {AbortController|null} */
   #wires = null;
-  /** @type {import('./picture-feeder.js').PictureFeeder|null} */
-  feeder = null;
+  /** @type {import('./snapshot-loader.js').SnapshotLoader|null} */
+  snapshots = null;
   /** @type {Map<number, HTMLElement>} */
   #sections = new Map();
   /** @type {readonly {camera: Camera, channels: Channel[]|null}[]} */
@@ -91,7 +91,7 @@ export class ChannelPicker extends HTMLElement {
     section.append(cloneTemplate('picker-camera'));
     const grid = part(section, 'channels', ChannelGrid);
     grid.cameraId = id;
-    grid.feeder = this.feeder;
+    grid.snapshots = this.snapshots;
     this.#sections.set(id, section);
     part(this, 'list', HTMLElement).append(section);
     return section;

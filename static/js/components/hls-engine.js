@@ -1,6 +1,6 @@
 // @ts-check
-import { SAME_PICTURE_S, besideIn, pictureTimesOf, videoTrackOf } from '../lib/picture-times.js';
-import { ShownPicture } from './shown-picture.js';
+import { SAME_FRAME_S, seekTimeIn, frameTimesOf, videoTrackOf } from '../lib/frame-times.js';
+import { ShownFrame } from './shown-frame.js';
 
 /**
  * Plays an HLS address in a `<video>`: with hls.js if it works, otherwise (iPhone) with the browser's own HLS. hls.js
@@ -8,7 +8,7 @@ import { ShownPicture } from './shown-picture.js';
  */
 
 /** @typedef {typeof import('hls.js')} HlsModule @typedef {import('hls.js').default} Hls */
-/** @typedef {import('../lib/picture-times.js').VideoTrack} VideoTrack */
+/** @typedef {import('../lib/frame-times.js').VideoTrack} VideoTrack */
 
 /** @type {Promise<HlsModule>|null} */
 let loading = null;
@@ -100,12 +100,12 @@ export class HlsEngine {
   /**
    * Presentation times of a segment's frames on the stream's own timeline, by segment number.
    *
-   * @type {Map<number, {seam: number, times: number[]}>}
+   * @type {Map<number, {discontinuity: number, times: number[]}>}
    */
-  #pictures = new Map();
+  #frameTimes = new Map();
   /** Stream timeline minus the video's timeline, by discontinuity number. @type {Map<number, number>} */
   #aheadS = new Map();
-  /** @type {ShownPicture|null} */
+  /** @type {ShownFrame|null} */
   #shown = null;
 
   /**
@@ -174,15 +174,15 @@ export class HlsEngine {
    * @param {1|-1} direction
    */
   step(direction) {
-    const beside = besideIn(this.#shownTimes(), this.#shown?.atS ?? 0, direction);
-    if (beside !== null) this.moveTo(beside);
+    const seekTime = seekTimeIn(this.#shownTimes(), this.#shown?.atS ?? 0, direction);
+    if (seekTime !== null) this.moveTo(seekTime);
     else if (this.#native) this.#video.currentTime += direction * NATIVE_STEP_S;
-    return beside !== null || this.#native;
+    return seekTime !== null || this.#native;
   }
 
   /** Show the frame of a time. @param {number} time on the video's timeline */
   moveTo(time) {
-    const inside = besideIn(this.#shownTimes(), time, 0) ?? time;
+    const inside = seekTimeIn(this.#shownTimes(), time, 0) ?? time;
     if (this.#shown) this.#shown.moveTo(inside);
     else this.#video.currentTime = inside;
   }
@@ -193,8 +193,8 @@ export class HlsEngine {
   }
 
   /** Time of the frame on screen, in ms, from the times of frames; null while unknown. */
-  get shownMs() {
-    const at = (this.#shown?.atS ?? 0) + SAME_PICTURE_S;
+  get shownFrameMs() {
+    const at = (this.#shown?.atS ?? 0) + SAME_FRAME_S;
     const time = this.#shownTimes().findLast((shown) => shown <= at);
     if (time === undefined) return null;
     const fragment = this.#hls?.latestLevelDetails?.fragments.findLast(({ start }) => start <= time + 0.001);
@@ -204,8 +204,8 @@ export class HlsEngine {
   #shownTimes() {
     const { buffered } = this.#video;
     const loaded = [...Array(buffered.length).keys()].map((index) => [buffered.start(index), buffered.end(index)]);
-    const times = [...this.#pictures.values()]
-      .flatMap(({ seam, times: shown }) => shown.map((time) => time - (this.#aheadS.get(seam) ?? 0)))
+    const times = [...this.#frameTimes.values()]
+      .flatMap(({ discontinuity, times: shown }) => shown.map((time) => time - (this.#aheadS.get(discontinuity) ?? 0)))
       .filter((time) => loaded.some(([start = 0, end = 0]) => start - 0.001 <= time && time < end - 0.001));
     return times.sort((one, other) => one - other);
   }
@@ -250,7 +250,7 @@ export class HlsEngine {
     });
     hls.on(Events.FRAG_BUFFERED, () => (this.#mediaErrors = 0));
     if (this.#keepsTimes) {
-      this.#shown = new ShownPicture(this.#video);
+      this.#shown = new ShownFrame(this.#video);
       hls.on(Events.INIT_PTS_FOUND, (_, { frag, initPTS, timescale }) => this.#aheadS.set(frag.cc, initPTS / timescale));
       hls.on(Events.BUFFER_APPENDING, (_, { type, data, frag }) => type !== 'audio' && this.#note(data, frag));
     }
@@ -261,10 +261,10 @@ export class HlsEngine {
   /** @param {Uint8Array} data an init section or a segment @param {{sn: number|'initSegment', cc: number}} fragment */
   #note(data, { sn, cc }) {
     this.#track = videoTrackOf(data) ?? this.#track;
-    const times = this.#track ? pictureTimesOf(data, this.#track) : [];
+    const times = this.#track ? frameTimesOf(data, this.#track) : [];
     if (!times.length || typeof sn !== 'number') return;
-    this.#pictures.set(sn, { seam: cc, times });
-    for (const old of [...this.#pictures.keys()].slice(0, -SEGMENTS_KEPT)) this.#pictures.delete(old);
+    this.#frameTimes.set(sn, { discontinuity: cc, times });
+    for (const old of [...this.#frameTimes.keys()].slice(0, -SEGMENTS_KEPT)) this.#frameTimes.delete(old);
   }
 
   #seekableEnd() {

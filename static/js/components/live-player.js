@@ -83,12 +83,12 @@ export class LivePlayer extends HTMLElement {
     return !part(this, 'frozen', HTMLCanvasElement).hidden;
   }
 
-  get hasPicture() {
+  get hasFrame() {
     return this.#playable && this.video.videoWidth > 0;
   }
 
   /** Time of the frame on screen. */
-  get pictureDate() {
+  get frameDate() {
     return this.#playable ? (this.#engine?.playingDate ?? null) : null;
   }
 
@@ -151,7 +151,7 @@ export class LivePlayer extends HTMLElement {
 
   /** Return the frame on screen in full resolution; null without a frame. @returns {HTMLCanvasElement|null} */
   capture() {
-    if (!this.hasPicture) return null;
+    if (!this.hasFrame) return null;
     const canvas = document.createElement('canvas');
     return this.#draw(canvas) ? canvas : null;
   }
@@ -345,7 +345,7 @@ export class LivePlayer extends HTMLElement {
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.hasPicture && this.#draw(frozen)) frozen.hidden = false;
+    if (this.hasFrame && this.#draw(frozen)) frozen.hidden = false;
   }
 
   /** @param {HTMLCanvasElement} canvas */

@@ -14,7 +14,7 @@ import { ZoomView } from './zoom-view.js';
  * @typedef {import('../lib/tile-facts.js').TileContent} TileContent
  * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
  * @typedef {{socket: import('../lib/live-socket.js').LiveSocket|null, api: import('../lib/api.js').Api,
- *   stills: import('../lib/picture-queue.js').PictureQueue, decodes: readonly string[]}} TileParts
+ *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} TileParts
  * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean,
  *   isSounding: boolean}} TileWish
  *   `isAlone`: the tile fills the page, so that its picture can be zoomed and paused
@@ -41,7 +41,7 @@ export class LiveTile extends HTMLElement {
   #playing = '';
   /** When the picture moved last; null if it never moved. @type {number|null} */
   #movedAtMs = null;
-  #wantsStill = false;
+  #wantsSnapshot = false;
   #isPaused = false;
   /** True unless the old picture still plays, which the next one will replace. */
   #isSettled = false;
@@ -81,7 +81,7 @@ export class LiveTile extends HTMLElement {
     this.#session?.leave();
     this.#session = null;
     this.#wires?.abort();
-    this.#wantsStill = false;
+    this.#wantsSnapshot = false;
   }
 
   /** @param {TileWish} wish */
@@ -104,13 +104,13 @@ export class LiveTile extends HTMLElement {
     return this.#wish.content;
   }
 
-  get hasPicture() {
-    return this.#player.hasPicture;
+  get hasFrame() {
+    return this.#player.hasFrame;
   }
 
   /** Time of the frame on screen; null without a frame. */
-  get pictureMs() {
-    return this.#player.pictureDate?.getTime() ?? null;
+  get frameMs() {
+    return this.#player.frameDate?.getTime() ?? null;
   }
 
   /** True if this channel has audio; null while unknown. */
@@ -161,7 +161,7 @@ export class LiveTile extends HTMLElement {
   togglePlay() {
     const { phase } = this.playing;
     if (phase === 'failed' || phase === 'ended') this.retry();
-    else if (this.#isPaused || (this.isAlone && this.hasPicture)) this.#pause(!this.#isPaused);
+    else if (this.#isPaused || (this.isAlone && this.hasFrame)) this.#pause(!this.#isPaused);
   }
 
   /** Try again immediately, the main stream included. */
@@ -251,7 +251,7 @@ export class LiveTile extends HTMLElement {
   #rest() {
     this.#playing = '';
     this.#movedAtMs = null;
-    this.#wantsStill = false;
+    this.#wantsSnapshot = false;
     this.#isPaused = false;
     this.#session?.leave();
     this.#player.removeAttribute('src');
@@ -260,19 +260,19 @@ export class LiveTile extends HTMLElement {
 
   /** Show a snapshot until the first live frame. @param {TileContent} content */
   #begin({ tile, channel }) {
-    const still = part(this, 'still', SnapshotImage);
+    const image = part(this, 'still', SnapshotImage);
     const profile = channel && (profileOf(channel, 'sub') ?? profileOf(channel, 'main'));
     // After a rest the last live frame is on screen, which is newer.
-    if (!profile || !this.parts || still.hasPicture || this.#player.isFrozen) return;
-    const { api, stills } = this.parts;
+    if (!profile || !this.parts || image.hasPicture || this.#player.isFrozen) return;
+    const { api, snapshots } = this.parts;
     const key = this.#channelKey;
-    this.#wantsStill = true;
-    stills.add(`${key} ${profile.profile_token}`, async () => {
-      if (!this.#wantsStill || key !== this.#channelKey) return;
+    this.#wantsSnapshot = true;
+    snapshots.add(`${key} ${profile.profile_token}`, async () => {
+      if (!this.#wantsSnapshot || key !== this.#channelKey) return;
       // Rejects if the server has no snapshot: then the tile stays dark until the first live frame.
       const { blob, takenAt } = await api.snapshot(tile.cameraId, { profileToken: profile.profile_token, cached: true });
-      if (this.#wantsStill && key === this.#channelKey) await still.show(blob, takenAt);
-      if (!this.#wantsStill) still.clear();
+      if (this.#wantsSnapshot && key === this.#channelKey) await image.show(blob, takenAt);
+      if (!this.#wantsSnapshot) image.clear();
     });
   }
 
@@ -313,7 +313,7 @@ export class LiveTile extends HTMLElement {
   /** @param {string} which 'before': the old picture, which the next one will replace */
   #moved(which) {
     this.#movedAtMs = Date.now();
-    this.#wantsStill = false;
+    this.#wantsSnapshot = false;
     part(this, 'still', SnapshotImage).clear();
     this.#isSettled = which !== 'before';
     if (!this.#isSettled) return;
@@ -368,7 +368,7 @@ export class LiveTile extends HTMLElement {
   #drawBadge() {
     const view = this.#session?.view;
     if (!view) return;
-    const date = this.#player.pictureDate;
+    const date = this.#player.frameDate;
     const behindS = date ? Math.max(0, (this.#nowMs - date.getTime()) / 1000) : null;
     const stoodS = this.#movedAtMs === null ? null : (Date.now() - this.#movedAtMs) / 1000;
     const { text, tone, label } = tileBadge(view, { behindS, stoodS, isActive: this.#playing !== '', isPaused: this.#isPaused });

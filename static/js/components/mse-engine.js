@@ -17,7 +17,7 @@ export class MseEngine {
   #pace = new LivePace();
   #started = false;
   #held = false;
-  #standing = false;
+  #isStalled = false;
   /**
    * Maps the media timeline to time: the frame at `startS` arrived at the server at `takenMs`.
    *
@@ -35,7 +35,7 @@ export class MseEngine {
   constructor(video, { onFatal }) {
     this.#video = video;
     this.#source = new FragmentSource(video, KEPT, { onFatal, onPut: () => this.#follow() });
-    video.addEventListener('waiting', () => this.#stands(), { signal: this.#wires.signal });
+    video.addEventListener('waiting', () => this.#stalled(), { signal: this.#wires.signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -106,13 +106,13 @@ export class MseEngine {
     const ahead = end - video.currentTime;
     const { rate, jumpToS } = this.#pace.next(performance.now() / 1000, ahead);
     if (jumpToS !== null) video.currentTime = Math.max(end - jumpToS, start);
-    if (ahead > 0.02) this.#standing = false;
+    if (ahead > 0.02) this.#isStalled = false;
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
-  #stands() {
-    if (this.#standing || !this.#started || this.#held || this.#video.seeking) return;
-    this.#standing = true;
+  #stalled() {
+    if (this.#isStalled || !this.#started || this.#held || this.#video.seeking) return;
+    this.#isStalled = true;
     this.#pace.stalled();
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 import { dayKey } from '../lib/coverage.js';
 import { weeksOf } from '../lib/ranges.js';
-import { LOCAL_CLOCK } from '../lib/shown-clock.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { part, tell } from './dom.js';
 
 const DAY_MS = 86_400_000;
@@ -34,7 +34,7 @@ export class RecordingCalendar extends HTMLElement {
     return { startMs: this.#month, endMs: monthOf(this.#month + 32 * DAY_MS) };
   }
 
-  /** The clock of the days. @param {import('../lib/shown-clock.js').ShownClock} clock */
+  /** The clock of the days. @param {import('../lib/display-clock.js').DisplayClock} clock */
   set clock(clock) {
     this.#clock = clock;
     this.#render();

@@ -2,7 +2,7 @@
 import { rowName, spanAt, stateName } from '../lib/coverage.js';
 import { namesAt } from '../lib/marks.js';
 import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
-import { LOCAL_CLOCK } from '../lib/shown-clock.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { part, tell } from './dom.js';
 import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timeline-drawing.js';
 
@@ -144,7 +144,7 @@ export class RecordingTimeline extends HTMLElement {
     this.#redraw();
   }
 
-  /** The clock of the shown times. @param {import('../lib/shown-clock.js').ShownClock} clock */
+  /** The clock of the shown times. @param {import('../lib/display-clock.js').DisplayClock} clock */
   set clock(clock) {
     this.#clock = clock;
     this.#redraw();

@@ -1,13 +1,13 @@
 // @ts-check
 import { snapshotFileName } from '../lib/format.js';
-import { ReplayRest } from '../lib/replay-rest.js';
+import { IdleLimits } from '../lib/idle-limits.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
-import { LOCAL_CLOCK } from '../lib/shown-clock.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { part, tell } from './dom.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
-import { showReplay } from './replay-face.js';
+import { showReplay } from './replay-display.js';
 import { RunEngine } from './run-engine.js';
-import { drawStill, saveStill } from './still.js';
+import { drawFrame, saveFrame } from './frame-capture.js';
 import { ZoomView } from './zoom-view.js';
 
 /** @typedef {import('../lib/replay-session.js').Place} Place @typedef {import('../lib/replay-text.js').Phase} Phase */
@@ -44,7 +44,7 @@ export class ReplayPlayer extends HTMLElement {
   /** @type {Place|null} */
   #place = null;
   /** @type {number|null} */
-  #pictureMs = null;
+  #frameMs = null;
   #paused = false;
   #ended = false;
   #speed = 1;
@@ -59,10 +59,10 @@ export class ReplayPlayer extends HTMLElement {
   #isHeldTo1 = false;
   #isResting = false;
   /** True once a frame of the latest load was on screen. */
-  #isPictureThere = false;
+  #hasShownFrame = false;
   /** True after a step to a frame that is not loaded yet. */
   #owesStep = false;
-  #rest = new ReplayRest();
+  #rest = new IdleLimits();
   /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
   /** The clock of the shown times. */
@@ -117,14 +117,14 @@ export class ReplayPlayer extends HTMLElement {
     return part(this, 'video', HTMLVideoElement);
   }
 
-  /** When to give the recorder's session back. @param {import('../lib/replay-rest.js').Limits} limits */
+  /** When to give the recorder's session back. @param {import('../lib/idle-limits.js').Limits} limits */
   set restAfter(limits) {
     this.#rest.limits = limits;
   }
 
   /** Time of the frame on screen, in ms; before the first frame, the requested time. */
   get atMs() {
-    return this.#pictureMs ?? this.#place?.atMs ?? null;
+    return this.#frameMs ?? this.#place?.atMs ?? null;
   }
 
   get isOpen() {
@@ -146,12 +146,12 @@ export class ReplayPlayer extends HTMLElement {
     const inside = isSame && !exact && !this.#session?.problem ? this.#engine?.loadedTimeOf(place.atMs) : null;
     if (inside !== null && inside !== undefined && !this.#session?.isOnItsWay) {
       this.#engine?.moveTo(inside);
-      this.#pictureMs = place.atMs;
+      this.#frameMs = place.atMs;
       void this.#play();
     } else {
       this.#freeze();
       this.#exactMs = exact ? place.atMs : null;
-      this.#pictureMs = null;
+      this.#frameMs = null;
       this.video.pause();
       this.#session?.go(place);
     }
@@ -173,7 +173,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#engine?.close();
     this.#engine = null;
     this.#place = null;
-    this.#pictureMs = null;
+    this.#frameMs = null;
     this.#begin();
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
     this.#show();
@@ -228,7 +228,7 @@ export class ReplayPlayer extends HTMLElement {
     const { video } = this;
     const wasPlaying = !video.paused;
     video.pause();
-    if (wasPlaying && this.#pictureMs !== null && !video.seeking) this.#engine?.moveTo(video.currentTime);
+    if (wasPlaying && this.#frameMs !== null && !video.seeking) this.#engine?.moveTo(video.currentTime);
   }
 
   /** @param {number} byMs */
@@ -246,11 +246,11 @@ export class ReplayPlayer extends HTMLElement {
     this.#wake();
     const engine = this.#engine;
     if (!this.#place || !engine || this.#exactMs !== null) return;
-    const shownMs = engine.shownMs;
+    const shownFrameMs = engine.shownFrameMs;
     this.#owesStep = false;
     if (engine.step(direction)) this.#ended = false;
     else if (direction > 0) this.#owesStep = !video.ended;
-    else if (shownMs !== null) this.go({ ...this.#place, atMs: shownMs - INSIDE_MS }, { paused: true, exact: true });
+    else if (shownFrameMs !== null) this.go({ ...this.#place, atMs: shownFrameMs - INSIDE_MS }, { paused: true, exact: true });
     this.#show();
   }
 
@@ -296,7 +296,7 @@ export class ReplayPlayer extends HTMLElement {
   /** Save the frame in full resolution; the file name has camera, channel and the frame's time. */
   saveSnapshot() {
     const { atMs } = this;
-    if (atMs !== null) saveStill(this.video, snapshotFileName(this.names, new Date(atMs), this.clock));
+    if (atMs !== null) saveFrame(this.video, snapshotFileName(this.names, new Date(atMs), this.clock));
   }
 
   // ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -305,24 +305,24 @@ export class ReplayPlayer extends HTMLElement {
   #load({ url, run, startMs }) {
     this.#freeze();
     this.#engine?.close();
-    this.#pictureMs = null;
+    this.#frameMs = null;
     this.#lastTime = -1;
     this.#movedAtMs = Date.now();
     this.#ended = false;
     if (this.#place && this.#exactMs === null) this.#place = { ...this.#place, atMs: startMs };
     if (run) this.#loadRun(run);
     else if (url) this.#loadUrl(url);
-    this.#awaitPicture();
+    this.#awaitFrame();
     this.#show();
   }
 
   /** Show the first frame when it is there, not only at the next tick. */
-  #awaitPicture() {
+  #awaitFrame() {
     const engine = this.#engine;
-    this.#isPictureThere = false;
+    this.#hasShownFrame = false;
     this.video.requestVideoFrameCallback?.(() => {
       if (engine !== this.#engine) return;
-      this.#isPictureThere = true;
+      this.#hasShownFrame = true;
       this.#tick();
     });
   }
@@ -386,7 +386,7 @@ export class ReplayPlayer extends HTMLElement {
     const playing = this.#engine?.playingDate?.getTime() ?? null;
     const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isOnItsWay && this.#exactMs === null;
     if (playing !== null && isThere) {
-      const before = this.#pictureMs;
+      const before = this.#frameMs;
       const passed = video.currentTime - this.#lastTime;
       if (before !== null && this.#lastTime >= 0 && passed >= 0 && passed < 8 && playing - before > passed * 1000 + GAP_MS) {
         tell(this, 'replay-gap', { fromMs: before, toMs: playing });
@@ -394,11 +394,11 @@ export class ReplayPlayer extends HTMLElement {
       if (video.currentTime !== this.#lastTime) {
         this.#movedAtMs = Date.now();
         this.#broken = null;
-        if (this.#lastTime >= 0 || this.#paused || this.#isPictureThere) part(this, 'frozen', HTMLCanvasElement).hidden = true;
+        if (this.#lastTime >= 0 || this.#paused || this.#hasShownFrame) part(this, 'frozen', HTMLCanvasElement).hidden = true;
       }
       this.#lastTime = video.currentTime;
       if (playing !== before) {
-        this.#pictureMs = playing;
+        this.#frameMs = playing;
         tell(this, 'replay-time', playing);
       }
     }
@@ -425,8 +425,8 @@ export class ReplayPlayer extends HTMLElement {
     if (!this.#place || this.#isResting || this.#session?.isBusy || !this.#rest.isDue(facts)) return;
     this.#isResting = true;
     this.#freeze();
-    const shownMs = this.#engine?.shownMs ?? null;
-    if (shownMs !== null) this.#pictureMs = shownMs + INSIDE_MS;
+    const shownFrameMs = this.#engine?.shownFrameMs ?? null;
+    if (shownFrameMs !== null) this.#frameMs = shownFrameMs + INSIDE_MS;
     this.#session?.close();
     this.#engine?.close();
     this.#engine = null;
@@ -440,8 +440,8 @@ export class ReplayPlayer extends HTMLElement {
     const { video } = this;
     const session = this.#session;
     const problem = session?.problem ?? null;
-    const hasPicture = this.#pictureMs !== null;
-    this.#setPhase(this.#phaseNow(problem, hasPicture));
+    const hasFrame = this.#frameMs !== null;
+    this.#setPhase(this.#phaseNow(problem, hasFrame));
     if (this.#phase === 'caught-up') this.#isHeldTo1 = true;
     if (video.playbackRate !== this.#rate) video.playbackRate = this.#rate;
     showReplay(this, {
@@ -452,7 +452,7 @@ export class ReplayPlayer extends HTMLElement {
       isBusy: session?.isBusy ?? false,
       place: this.#place,
       atMs: this.atMs,
-      hasPicture,
+      hasFrame,
       clock: this.clock,
       rate: this.#rate,
       speed: this.#speed,
@@ -461,16 +461,16 @@ export class ReplayPlayer extends HTMLElement {
     });
   }
 
-  /** @param {Problem|null} problem @param {boolean} hasPicture @returns {Phase} */
-  #phaseNow(problem, hasPicture) {
+  /** @param {Problem|null} problem @param {boolean} hasFrame @returns {Phase} */
+  #phaseNow(problem, hasFrame) {
     const session = this.#session;
     const stoodMs = Date.now() - this.#movedAtMs;
     if (!this.#place) return 'idle';
     if (this.#ended || this.video.ended) return 'ended';
     if (this.#isResting) return 'paused';
-    if (problem && !(hasPicture && stoodMs < CAUGHT_UP_MS)) return 'problem'; // loaded media plays on first
+    if (problem && !(hasFrame && stoodMs < CAUGHT_UP_MS)) return 'problem'; // loaded media plays on first
     if (this.#broken && !session?.isBusy) return 'broken';
-    if (this.#session?.isOnItsWay || !hasPicture || this.#exactMs !== null) return 'loading';
+    if (this.#session?.isOnItsWay || !hasFrame || this.#exactMs !== null) return 'loading';
     if (this.#paused || this.video.paused) return 'paused';
     if (stoodMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
     return stoodMs > STALL_MS ? 'stalled' : 'playing';
@@ -486,7 +486,7 @@ export class ReplayPlayer extends HTMLElement {
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.#pictureMs !== null && drawStill(this.video, frozen)) frozen.hidden = false;
+    if (this.#frameMs !== null && drawFrame(this.video, frozen)) frozen.hidden = false;
   }
 }
 

@@ -3,14 +3,14 @@
  * Plays one run of a replay, whose media comes over the socket, in a `<video>`. It has those methods of HlsEngine that
  * the replay player needs.
  */
-import { PictureLine } from '../lib/picture-line.js';
-import { pictureTimesOf, videoTrackOf } from '../lib/picture-times.js';
+import { RunTimeline } from '../lib/run-timeline.js';
+import { frameTimesOf, videoTrackOf } from '../lib/frame-times.js';
 import { FragmentSource } from './fragment-source.js';
-import { ShownPicture } from './shown-picture.js';
+import { ShownFrame } from './shown-frame.js';
 
 /**
  * @typedef {import('../lib/replay-feed.js').ReplayRun} ReplayRun
- * @typedef {import('../lib/picture-times.js').VideoTrack} VideoTrack
+ * @typedef {import('../lib/frame-times.js').VideoTrack} VideoTrack
  */
 
 const TICK_MS = 200;
@@ -29,7 +29,7 @@ export class RunEngine {
   #lostS = Infinity;
   #wantedS = 0;
   #shown;
-  #line = new PictureLine();
+  #timeline = new RunTimeline();
   /** @type {VideoTrack|null} */
   #track = null;
   #offsetS = 0;
@@ -47,7 +47,7 @@ export class RunEngine {
     this.#onLost = onLost;
     const onDropped = (/** @type {number} */ fromS) => (this.#lostS = Math.min(this.#lostS, fromS));
     this.#source = new FragmentSource(video, KEPT, { onFatal, onDropped });
-    this.#shown = new ShownPicture(video);
+    this.#shown = new ShownFrame(video);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -60,12 +60,12 @@ export class RunEngine {
       init: (init, data) => {
         this.#track = videoTrackOf(data) ?? this.#track;
         this.#offsetS = init.offsetS;
-        this.#line.dropFrom(init.offsetS);
+        this.#timeline.dropFrom(init.offsetS);
         this.#source.init(init.codecs, data, { offsetS: init.offsetS });
       },
       append: ({ data, startS, takenMs }) => {
-        const times = this.#track ? pictureTimesOf(data, this.#track).map((time) => time + this.#offsetS) : [];
-        if (takenMs !== null) this.#line.add({ startS, takenMs, times });
+        const times = this.#track ? frameTimesOf(data, this.#track).map((time) => time + this.#offsetS) : [];
+        if (takenMs !== null) this.#timeline.add({ startS, takenMs, times });
         this.#source.append(data);
       },
       end: () => this.#source.end(),
@@ -74,37 +74,37 @@ export class RunEngine {
 
   /** Time of the frame on screen; null without a frame. */
   get playingDate() {
-    const ms = this.#line.dateAt(this.#video.currentTime);
+    const ms = this.#timeline.dateAt(this.#video.currentTime);
     return ms === null ? null : new Date(ms);
   }
 
   /** See `HlsEngine.loadedTimeOf()`. @param {number} atMs @param {number} [beyondS] */
   loadedTimeOf(atMs, beyondS = 0.1) {
-    const time = this.#line.placeOf(atMs);
+    const time = this.#timeline.positionOf(atMs);
     return time !== null && this.#isLoaded(time, beyondS) ? time : null;
   }
 
   /** Move by exactly one frame; false if that frame is not loaded. @param {1|-1} direction */
   step(direction) {
-    const beside = this.#line.beside(this.#shown.atS, direction, (time) => this.#isLoaded(time, 0.001));
-    if (beside !== null) this.#shown.moveTo(beside);
-    return beside !== null;
+    const seekTime = this.#timeline.seekTimeOf(this.#shown.atS, direction, (time) => this.#isLoaded(time, 0.001));
+    if (seekTime !== null) this.#shown.moveTo(seekTime);
+    return seekTime !== null;
   }
 
   /** Show the frame of a time. @param {number} time on the video's timeline */
   moveTo(time) {
-    this.#shown.moveTo(this.#line.beside(time, 0, (begin) => this.#isLoaded(begin, 0.001)) ?? time);
+    this.#shown.moveTo(this.#timeline.seekTimeOf(time, 0, (begin) => this.#isLoaded(begin, 0.001)) ?? time);
   }
 
   /** Time of the first frame, in ms; null without a frame. */
   get beginsMs() {
-    return this.#line.beginsMs;
+    return this.#timeline.beginsMs;
   }
 
   /** Time of the frame on screen, in ms, from the times of frames; null while unknown. */
-  get shownMs() {
-    const begin = this.#line.beginOf(this.#shown.atS);
-    return begin === null ? null : this.#line.dateAt(begin);
+  get shownFrameMs() {
+    const begin = this.#timeline.frameStartOf(this.#shown.atS);
+    return begin === null ? null : this.#timeline.dateAt(begin);
   }
 
   close() {
@@ -119,7 +119,7 @@ export class RunEngine {
     // While the browser takes no media, the wanted position stays. It is still sent: the server drops silent viewers.
     if (this.#source.isTaking) this.#wantedS = this.#video.currentTime + AHEAD_S;
     this.#run.want(this.#wantedS);
-    this.#line.forget(this.#loadedFromS() - 1);
+    this.#timeline.forget(this.#loadedFromS() - 1);
     if (this.#video.currentTime < this.#lostS - AGAIN_S || document.hidden) return;
     this.#lostS = Infinity;
     this.#onLost();

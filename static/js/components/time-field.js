@@ -1,6 +1,6 @@
 // @ts-check
 import { inputValue, wallOfInput } from '../lib/ranges.js';
-import { LOCAL_CLOCK } from '../lib/shown-clock.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { part } from './dom.js';
 
 /**
@@ -37,7 +37,7 @@ export class TimeField extends HTMLElement {
     this.#which.selectedIndex = this.#which.options.length ? Math.max(0, Number(later)) : -1;
   }
 
-  /** @param {import('../lib/shown-clock.js').ShownClock} clock */
+  /** @param {import('../lib/display-clock.js').DisplayClock} clock */
   set clock(clock) {
     const { atMs } = this;
     this.#clock = clock;

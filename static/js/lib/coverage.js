@@ -2,7 +2,7 @@
 /** Rows of the timeline: the spans and events of one channel, and questions about them. Times are ms since 1970. */
 
 import { midnightOf } from './ranges.js';
-import { LOCAL_CLOCK } from './shown-clock.js';
+import { LOCAL_CLOCK } from './display-clock.js';
 
 /**
  * @typedef {import('./api.js').ChannelCoverage} ChannelCoverage @typedef {import('./api.js').SpanState} SpanState
@@ -120,7 +120,7 @@ export function stateName(state) {
  * @param {number} atMs
  * @param {1|-1} direction
  */
-export function eventBeside(row, atMs, direction) {
+export function adjacentEvent(row, atMs, direction) {
   const begins = row.events.filter((event) => event.isOn !== false);
   if (direction > 0) return begins.find((event) => event.atMs > atMs) ?? null;
   return begins.findLast((event) => event.atMs < atMs) ?? null;
@@ -135,7 +135,7 @@ export function dayKey(wallMs) {
  * Return the days, in the shown clock, on which something is or may be recorded.
  *
  * @param {Row[]} rows
- * @param {import('./shown-clock.js').ShownClock} [clock]
+ * @param {import('./display-clock.js').DisplayClock} [clock]
  * @returns {Map<string, 'recorded'|'unknown'>}
  */
 export function daysOf(rows, clock = LOCAL_CLOCK) {

@@ -1,7 +1,7 @@
 // @ts-check
 /** Finds the next or the previous event of a channel, window by window, also outside of the timeline's window. */
 
-import { eventBeside } from './coverage.js';
+import { adjacentEvent } from './coverage.js';
 import { Finder } from './finder.js';
 
 /**
@@ -60,8 +60,8 @@ export class EventFinder extends Finder {
         length = Math.max(MINUTE_MS, length / 4); // the answer only has the window's first events, not its last
         continue;
       }
-      const holeMs = holeBeside(told, startMs, endMs, direction, beganMs - OPEN_END_MS);
-      const event = eventBeside(told, atMs, direction);
+      const holeMs = firstUnindexed(told, startMs, endMs, direction, beganMs - OPEN_END_MS);
+      const event = adjacentEvent(told, atMs, direction);
       if (event && (holeMs === null || (holeMs - event.atMs) * direction > 0)) return { event, endMs: event.atMs, why: 'found' };
       if (holeMs !== null) {
         edgeMs = holeMs;
@@ -87,7 +87,7 @@ export class EventFinder extends Finder {
  * @param {1|-1} direction
  * @param {number} openMs end of the time that is ever indexed
  */
-function holeBeside(row, startMs, endMs, direction, openMs) {
+function firstUnindexed(row, startMs, endMs, direction, openMs) {
   const holes = row.spans.filter(
     (span) => span.state === 'not_asked' && span.startMs < Math.min(endMs, openMs) && span.endMs > startMs,
   );

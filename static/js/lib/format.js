@@ -1,7 +1,7 @@
 // @ts-check
 /** Numbers and times as text for users. */
 
-import { LOCAL_CLOCK } from './shown-clock.js';
+import { LOCAL_CLOCK } from './display-clock.js';
 
 /** @param {number|null|undefined} kbps @returns {string} `4.1 Mbit/s`, `640 kbit/s`, or '' */
 export function bitrate(kbps) {
@@ -79,7 +79,7 @@ export function localStamp(moment) {
  *
  * @param {string[]} names
  * @param {Date} moment
- * @param {import('./shown-clock.js').ShownClock} [clock]
+ * @param {import('./display-clock.js').DisplayClock} [clock]
  */
 export function snapshotFileName(names, moment, clock = LOCAL_CLOCK) {
   const clean = names

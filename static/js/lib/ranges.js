@@ -1,11 +1,11 @@
 // @ts-check
 /** Ranges of time that users choose, in the shown clock: its days may have 23 or 25 hours. */
 
-import { LOCAL_CLOCK } from './shown-clock.js';
+import { LOCAL_CLOCK } from './display-clock.js';
 
 /**
  * @typedef {import('./timeline-scale.js').Span} Span @typedef {'today'|'yesterday'|'day'|'week'|'month'} Range
- * @typedef {import('./shown-clock.js').ShownClock} ShownClock
+ * @typedef {import('./display-clock.js').DisplayClock} DisplayClock
  */
 
 const HOUR_MS = 3_600_000;
@@ -16,13 +16,13 @@ export function midnightOf(wallMs) {
   return Math.floor(wallMs / DAY_MS) * DAY_MS;
 }
 
-/** Return the whole day of a wall time. @param {number} wallMs @param {ShownClock} [clock] @returns {Span} */
+/** Return the whole day of a wall time. @param {number} wallMs @param {DisplayClock} [clock] @returns {Span} */
 export function dayOf(wallMs, clock = LOCAL_CLOCK) {
   const midnight = midnightOf(wallMs);
   return { startMs: clock.momentOf(midnight), endMs: clock.momentOf(midnight + DAY_MS) };
 }
 
-/** @param {Range} range @param {number} nowMs @param {ShownClock} [clock] @returns {Span} */
+/** @param {Range} range @param {number} nowMs @param {DisplayClock} [clock] @returns {Span} */
 export function rangeOf(range, nowMs, clock = LOCAL_CLOCK) {
   const wallMs = clock.wallOf(nowMs);
   switch (range) {
@@ -41,7 +41,7 @@ export function rangeOf(range, nowMs, clock = LOCAL_CLOCK) {
 
 /**
  * @param {number} atMs
- * @param {ShownClock} [clock]
+ * @param {DisplayClock} [clock]
  * @returns {string} value of `<input type="datetime-local" step="1">`
  */
 export function inputValue(atMs, clock = LOCAL_CLOCK) {

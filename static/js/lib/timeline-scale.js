@@ -1,10 +1,10 @@
 // @ts-check
 /** The timeline's window: its span of time, zooming and panning, and the labels of its axis. */
 
-import { LOCAL_CLOCK } from './shown-clock.js';
+import { LOCAL_CLOCK } from './display-clock.js';
 
 /**
- * @typedef {import('./shown-clock.js').ShownClock} ShownClock
+ * @typedef {import('./display-clock.js').DisplayClock} DisplayClock
  * @typedef {{startMs: number, endMs: number}} Span
  * @typedef {{atMs: number, label: string, isMajor: boolean}} Tick
  */
@@ -90,7 +90,7 @@ export function keptInSight(view, atMs, nowMs) {
  *
  * @param {Span} view
  * @param {number} most how many labels fit
- * @param {ShownClock} [clock]
+ * @param {DisplayClock} [clock]
  * @returns {Tick[]}
  */
 export function ticksOf(view, most, clock = LOCAL_CLOCK) {
@@ -99,7 +99,7 @@ export function ticksOf(view, most, clock = LOCAL_CLOCK) {
   return step === undefined ? dayTicks(view, most, clock) : clockTicks(view, step, clock);
 }
 
-/** @param {Span} view @param {number} step @param {ShownClock} clock @returns {Tick[]} */
+/** @param {Span} view @param {number} step @param {DisplayClock} clock @returns {Tick[]} */
 function clockTicks(view, step, clock) {
   const offsets = new Set([clock.offsetOf(view.startMs), clock.offsetOf(view.endMs)]);
   /** @type {number[]} */
@@ -124,7 +124,7 @@ function clockTicks(view, step, clock) {
   });
 }
 
-/** @param {Span} view @param {number} most @param {ShownClock} clock @returns {Tick[]} */
+/** @param {Span} view @param {number} most @param {DisplayClock} clock @returns {Tick[]} */
 function dayTicks(view, most, clock) {
   const days = (view.endMs - view.startMs) / DAY;
   const step = STEPS_DAYS.find((count) => days / count <= most) ?? 10;

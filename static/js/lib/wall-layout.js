@@ -63,7 +63,7 @@ export function isLarge(layout, place) {
  * @param {number} place
  * @param {Direction} direction
  */
-export function placeBeside(layout, place, direction) {
+export function neighbourOf(layout, place, direction) {
   const cells = cellsOf(layout);
   const from = cells[place];
   if (!from) return 0;

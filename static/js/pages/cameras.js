@@ -5,7 +5,7 @@ import { CameraForm } from '../components/camera-form.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { DiscoverPanel } from '../components/discover-panel.js';
 import { HealthCard } from '../components/health-card.js';
-import { PictureFeeder } from '../components/picture-feeder.js';
+import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { problemOf } from '../lib/api.js';
 import { ago, counted } from '../lib/format.js';
 import { Poller } from '../lib/poller.js';
@@ -15,10 +15,10 @@ import { byId, may, pageApi, say } from './page.js';
 
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 4000;
-const PICTURE_MS = 60_000;
+const SNAPSHOT_MS = 60_000;
 
 const api = pageApi();
-const feeder = new PictureFeeder(api, { refreshMs: PICTURE_MS });
+const snapshots = new SnapshotLoader(api, { refreshMs: SNAPSHOT_MS });
 const list = byId('list', HTMLElement);
 const form = byId('camera-form', CameraForm);
 const discoverPanel = byId('discover-panel', DiscoverPanel);
@@ -52,7 +52,7 @@ function show(cameras) {
   const ids = new Set(shown.map((camera) => camera.id));
   for (const [id, { item, card }] of cards) {
     if (ids.has(id)) continue;
-    feeder.remove(card.picture);
+    snapshots.remove(card.snapshot);
     item.remove();
     cards.delete(id);
   }
@@ -66,7 +66,7 @@ function show(cameras) {
       twinName: twin ? twin.name || twin.host : null,
     });
     if (list.children[index] !== entry.item) list.insertBefore(entry.item, list.children[index] ?? null);
-    feeder.set(entry.card.picture, {
+    snapshots.set(entry.card.snapshot, {
       cameraId: camera.id,
       profileToken: null,
       askDevice: camera.status === 'online',
@@ -94,9 +94,9 @@ function makeCard(camera) {
 
 /** @param {CameraCard} card */
 function showAge(card) {
-  const taken = card.picture.takenAt;
+  const taken = card.snapshot.takenAt;
   const oldMs = taken ? Date.now() - taken.getTime() : 0;
-  card.age = taken && oldMs > 2 * PICTURE_MS ? `Picture from ${ago(taken.getTime(), Date.now())}` : '';
+  card.age = taken && oldMs > 2 * SNAPSHOT_MS ? `Picture from ${ago(taken.getTime(), Date.now())}` : '';
 }
 
 /** @param {Event} event */

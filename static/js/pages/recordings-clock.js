@@ -1,7 +1,7 @@
 // @ts-check
 /** The clock of the page: the browser's, or the recorder's own with its time zone and its error. */
 import { duration } from '../lib/format.js';
-import { LOCAL_CLOCK, ShownClock, deviceClock, utcName } from '../lib/shown-clock.js';
+import { LOCAL_CLOCK, DisplayClock, deviceClock, utcName } from '../lib/display-clock.js';
 import { byId } from './page.js';
 
 const MATTERS_S = 5; // the server corrects no smaller error either
@@ -62,7 +62,7 @@ class PageClock extends EventTarget {
     const before = this.#clock;
     if (!isOn) this.#clock = LOCAL_CLOCK;
     else if (this.#zoneS !== null) this.#clock = deviceClock(this.#zoneS + this.#aheadS);
-    else this.#clock = new ShownClock((atMs) => LOCAL_CLOCK.offsetOf(atMs) + this.#aheadS * 1000, (atMs) => LOCAL_CLOCK.zoneOf(atMs));
+    else this.#clock = new DisplayClock((atMs) => LOCAL_CLOCK.offsetOf(atMs) + this.#aheadS * 1000, (atMs) => LOCAL_CLOCK.zoneOf(atMs));
     if (before === this.#clock || (isOn && before !== LOCAL_CLOCK && before.wallOf(nowMs) === this.#clock.wallOf(nowMs))) return;
     this.dispatchEvent(new Event('clock'));
   }

@@ -30,9 +30,9 @@ export class ViewerStage extends EventTarget {
   #stage = byId('stage', HTMLElement);
   #player = byId('player', LivePlayer);
   #overlay = byId('overlay', StageOverlay);
-  #still = byId('still', SnapshotImage);
+  #snapshot = byId('still', SnapshotImage);
   #zoom = byId('zoom', ZoomView);
-  #shownStill = '';
+  #snapshotOf = '';
   /** True if the overlay may offer the sub stream; the page sets it. */
   subPossible = false;
   /** The reason if there is no channel to play. @type {import('../lib/api.js').Problem|null} */
@@ -95,7 +95,7 @@ export class ViewerStage extends EventTarget {
       this.#zoom.reset();
       this.#player.detachLive();
       this.#player.forget();
-      this.#showStill(source.cameraId, source.profileToken);
+      this.#showSnapshot(source.cameraId, source.profileToken);
       this.#session.leave();
     }
     this.#session.play({ ...source, sound: !this.#player.hasAttribute('muted') });
@@ -115,7 +115,7 @@ export class ViewerStage extends EventTarget {
     if (!this.#session.isWanted) this.dispatchEvent(new Event('wanted'));
     else if (this.#session.view.phase === 'failed') this.#session.retry();
     else if (this.#player.isPaused) this.#resume();
-    else if (this.#player.hasPicture) this.#player.pause();
+    else if (this.#player.hasFrame) this.#player.pause();
     this.#show();
   }
 
@@ -140,8 +140,8 @@ export class ViewerStage extends EventTarget {
   }
 
   /** Time of the frame on screen; without a frame, now. */
-  get pictureMs() {
-    return (this.#player.pictureDate ?? new Date(this.#nowMs())).getTime();
+  get frameMs() {
+    return (this.#player.frameDate ?? new Date(this.#nowMs())).getTime();
   }
 
   /** @param {number} factor */
@@ -159,7 +159,7 @@ export class ViewerStage extends EventTarget {
   saveSnapshot() {
     const canvas = this.#player.capture();
     if (!canvas) return;
-    const name = snapshotFileName(this.names, this.#player.pictureDate ?? new Date(this.#nowMs()));
+    const name = snapshotFileName(this.names, this.#player.frameDate ?? new Date(this.#nowMs()));
     canvas.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
   }
 
@@ -241,12 +241,12 @@ export class ViewerStage extends EventTarget {
   }
 
   /** Show a snapshot until the first live frame. @param {number} cameraId @param {string} profileToken */
-  #showStill(cameraId, profileToken) {
-    this.#shownStill = profileToken;
-    this.#still.clear();
+  #showSnapshot(cameraId, profileToken) {
+    this.#snapshotOf = profileToken;
+    this.#snapshot.clear();
     this.#api.snapshot(cameraId, { profileToken, cached: true }).then(
       ({ blob, takenAt }) => {
-        if (this.#shownStill === profileToken && this.#session.view.phase !== 'playing') void this.#still.show(blob, takenAt);
+        if (this.#snapshotOf === profileToken && this.#session.view.phase !== 'playing') void this.#snapshot.show(blob, takenAt);
       },
       () => {
         // The server has no snapshot yet: the stage stays dark until the first live frame.
@@ -262,8 +262,8 @@ export class ViewerStage extends EventTarget {
       this.#player.detachLive();
     }
     if (view.phase === 'playing') {
-      this.#shownStill = '';
-      this.#still.clear();
+      this.#snapshotOf = '';
+      this.#snapshot.clear();
     }
     const paused = this.#player.isPaused && !gone;
     const running = this.#session.isWanted && !paused && view.phase !== 'failed';
@@ -290,7 +290,7 @@ export class ViewerStage extends EventTarget {
   #showClock() {
     const { view } = this.#session;
     const player = this.#player;
-    const date = player.pictureDate;
+    const date = player.frameDate;
     const behindS = date ? Math.max(0, (this.#nowMs() - date.getTime()) / 1000) : null;
     const badge = byId('badge', HTMLElement);
     const { text, tone } = badgeOf(view.phase, { ...view, paused: player.isPaused, behindS });
@@ -298,10 +298,10 @@ export class ViewerStage extends EventTarget {
     badge.dataset.state = tone;
     setText(byId('badge-text', HTMLElement), text);
     const time = byId('picture-time', HTMLTimeElement);
-    const shown = date !== null && player.hasPicture;
+    const shown = date !== null && player.hasFrame;
     setText(time, shown ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) : '');
     if (shown) time.dateTime = date.toISOString();
-    byId('snapshot', HTMLButtonElement).disabled = !player.hasPicture;
+    byId('snapshot', HTMLButtonElement).disabled = !player.hasFrame;
     const { way } = view;
     const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null, way });
     byId('facts', HTMLElement).dataset.way = way;

@@ -5,7 +5,7 @@ import { CameraForm } from '../components/camera-form.js';
 import { ChannelEditor } from '../components/channel-editor.js';
 import { ChannelGrid } from '../components/channel-grid.js';
 import { decodableCodecs } from '../components/hls-engine.js';
-import { PictureFeeder } from '../components/picture-feeder.js';
+import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
 import { acceptOf, asSeen, canDecode, choosePlayback, inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
@@ -29,7 +29,7 @@ const DIGIT_MS = 900;
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
-const feeder = new PictureFeeder(api, { refreshMs: TILE_MS });
+const snapshots = new SnapshotLoader(api, { refreshMs: TILE_MS });
 const digits = new DigitKeys();
 const decodes = decodableCodecs();
 
@@ -54,7 +54,7 @@ let asleep = false;
 /** @type {ReturnType<typeof setTimeout>|null} */
 let digitTimer = null;
 
-grid.feeder = feeder;
+grid.snapshots = snapshots;
 grid.cameraId = cameraId;
 
 // ── Loading the camera ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -217,7 +217,7 @@ function showView() {
   byId('viewer', HTMLElement).dataset.view = state.view;
   byId('toggle-grid', HTMLElement).setAttribute('aria-pressed', String(overview));
   byId('toggle-grid-text', HTMLElement).textContent = overview ? 'Back to live' : 'Overview';
-  feeder.refreshMs = overview ? TILE_OVERVIEW_MS : TILE_MS;
+  snapshots.refreshMs = overview ? TILE_OVERVIEW_MS : TILE_MS;
 }
 
 function toggleOverview() {
@@ -311,7 +311,7 @@ const ACTIONS = {
 /** Open this channel's recordings. @param {number} beforeMs time before the frame on screen */
 function openRecordings(beforeMs) {
   if (byId('recorded', HTMLElement).hidden || !may('recordings')) return;
-  const atMs = stage.pictureMs - beforeMs;
+  const atMs = stage.frameMs - beforeMs;
   const query = writeRecordingsState({ channel: state.channel, atMs, fromMs: null, toMs: null });
   window.location.assign(`${document.body.dataset.recordings ?? ''}${cameraId}${query}`);
 }

@@ -5,7 +5,7 @@ import '../components/live-tile.js';
 import { hasMediaSource } from '../components/fragment-source.js';
 import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
-import { PictureQueue } from '../lib/picture-queue.js';
+import { JobQueue } from '../lib/job-queue.js';
 import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
@@ -27,13 +27,13 @@ const FULL_REST_MS = 5000;
 /** A tile that is scrolled out of sight plays on for this long. */
 const OUT_OF_SIGHT_MS = 1500;
 const SIGHT_MARGIN = '120px';
-const STILLS_AT_ONCE = 3;
+const PARALLEL_SNAPSHOTS = 3;
 
 /** Emits 'chosen' when another place is chosen, 'looked' when the page wakes up. */
 export class WallBoard extends EventTarget {
   #api;
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
-  #stills = new PictureQueue(STILLS_AT_ONCE);
+  #snapshots = new JobQueue(PARALLEL_SNAPSHOTS);
   #decodes = decodableCodecs();
   #grid = byId('wall-grid', HTMLElement);
   /** @type {LiveTile[]} */
@@ -188,7 +188,7 @@ export class WallBoard extends EventTarget {
   #make() {
     const tile = /** @type {LiveTile} */ (document.createElement('live-tile'));
     tile.setAttribute('role', 'group');
-    tile.parts = { socket: this.#socket, api: this.#api, stills: this.#stills, decodes: this.#decodes };
+    tile.parts = { socket: this.#socket, api: this.#api, snapshots: this.#snapshots, decodes: this.#decodes };
     this.#grid.append(tile);
     this.#observer.observe(tile);
     return tile;

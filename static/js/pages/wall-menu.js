@@ -36,7 +36,7 @@ export class WallMenu extends EventTarget {
     const tile = this.#board.at(place);
     if (!tile) return;
     this.#place = place;
-    const { content, hasPicture, hasSound, playing } = tile;
+    const { content, hasFrame, hasSound, playing } = tile;
     const channel = content?.channel ?? null;
     const noChannel = channel === null;
     const isSounding = this.#board.sounding === tile;
@@ -45,10 +45,10 @@ export class WallMenu extends EventTarget {
     const isOver = playing.phase === 'failed' || playing.phase === 'ended';
     const items = {
       full: { hidden: !content, text: isFull ? 'Back to all' : 'Fill the page' },
-      pause: { hidden: !tile.isAlone || !hasPicture || isOver || tile.isPaused },
+      pause: { hidden: !tile.isAlone || !hasFrame || isOver || tile.isPaused },
       play: { hidden: !tile.isPaused },
       retry: { hidden: noChannel || !isOver },
-      snapshot: { hidden: noChannel, disabled: !hasPicture },
+      snapshot: { hidden: noChannel, disabled: !hasFrame },
       sound: {
         hidden: noChannel,
         disabled: hasSound === false,
@@ -72,7 +72,7 @@ export class WallMenu extends EventTarget {
     const tile = this.#board.at(place);
     const { camera, channel } = tile?.content ?? {};
     if (!tile || !camera || !channel || !isRecorder(camera) || !may('recordings')) return;
-    const atMs = (tile.pictureMs ?? this.#board.nowMs) - beforeMs;
+    const atMs = (tile.frameMs ?? this.#board.nowMs) - beforeMs;
     const query = writeRecordingsState({ channel: channel.channel, atMs, fromMs: null, toMs: null });
     window.location.assign(`${document.body.dataset.recordings ?? ''}${camera.id}${query}`);
   }
@@ -88,10 +88,10 @@ export class WallMenu extends EventTarget {
   async saveSnapshot(place) {
     const tile = this.#board.at(place);
     const { camera, channel } = tile?.content ?? {};
-    if (!tile?.hasPicture || !camera || !channel) return;
+    if (!tile?.hasFrame || !camera || !channel) return;
     const names = [camera.name || camera.host, channel.name].filter((name, at, all) => all.indexOf(name) === at);
     const main = profileOf(channel, 'main');
-    const nowMs = tile.pictureMs ?? this.#board.nowMs;
+    const nowMs = tile.frameMs ?? this.#board.nowMs;
     const shown = tile.capture();
     if (main && tile.playing.quality !== 'main') {
       try {

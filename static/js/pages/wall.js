@@ -4,13 +4,13 @@ import { AppDialog } from '../components/app-dialog.js';
 import { ChannelPicker } from '../components/channel-picker.js';
 import { copied, setAttribute, setText } from '../components/dom.js';
 import { nameOf } from '../components/live-tile.js';
-import { PictureFeeder } from '../components/picture-feeder.js';
+import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { TileDrag } from '../components/tile-drag.js';
 import { problemOf } from '../lib/api.js';
 import { DigitKeys, wallActionOf } from '../lib/keys.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS } from '../lib/recordings-state.js';
-import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, placeBeside, placed, swapped } from '../lib/wall-layout.js';
+import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, neighbourOf, placed, swapped } from '../lib/wall-layout.js';
 import { defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../lib/wall-state.js';
 import { WallsApi } from '../lib/walls-api.js';
 import { wireRest } from './attention.js';
@@ -27,7 +27,7 @@ import { SavedWalls } from './wall-saved.js';
 
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
-const PICTURE_MS = 60_000;
+const SNAPSHOT_MS = 60_000;
 const DIGIT_MS = 900;
 const TAP_MS = 350;
 const ZOOM_STEP = 1.4;
@@ -41,7 +41,7 @@ const saved = new SavedWalls(wallsApi, () => shownNow());
 const picker = byId('picker', ChannelPicker);
 const keysDialog = byId('keys-dialog', AppDialog);
 const digits = new DigitKeys();
-picker.feeder = new PictureFeeder(api, { refreshMs: PICTURE_MS });
+picker.snapshots = new SnapshotLoader(api, { refreshMs: SNAPSHOT_MS });
 
 let state = readWallState(window.location.search || remembered(LAST_WALL) || '');
 /** The user's tiles. Tiles beyond a smaller layout are kept: a larger one shows them again. @type {(Tile|null)[]} */
@@ -350,7 +350,7 @@ function walk(direction, takesAlong) {
   const { layout, full } = shownNow();
   if (full !== null && takesAlong) return;
   const from = board.chosen;
-  const to = placeBeside(layout, from, direction);
+  const to = neighbourOf(layout, from, direction);
   if (to === from) return;
   if (takesAlong) arrange(swapped(allTiles(), from, to));
   if (full !== null && board.at(to)?.content) go({ full: to });

@@ -1,5 +1,5 @@
 // @ts-check
-import { PictureQueue } from '../lib/picture-queue.js';
+import { JobQueue } from '../lib/job-queue.js';
 
 /**
  * @typedef {import('./snapshot-image.js').SnapshotImage} SnapshotImage
@@ -13,7 +13,7 @@ const TICK_MS = 1500;
  * Keeps snapshots fresh: loads the server's newest one first, then one from the device, and again every `refreshMs`
  * while the element is on screen and the tab is visible. After failures the device is asked ever more rarely.
  */
-export class PictureFeeder {
+export class SnapshotLoader {
   #api;
   #refreshMs;
   #queue;
@@ -31,18 +31,18 @@ export class PictureFeeder {
   constructor(api, { refreshMs, sideBySide = 2 }) {
     this.#api = api;
     this.#refreshMs = refreshMs;
-    this.#queue = new PictureQueue(sideBySide);
+    this.#queue = new JobQueue(sideBySide);
     this.#observer = new IntersectionObserver(
       (changes) => {
         for (const change of changes) {
           if (change.isIntersecting) this.#onScreen.add(change.target);
           else this.#onScreen.delete(change.target);
         }
-        this.#feed();
+        this.#load();
       },
       { rootMargin: '200px' },
     );
-    this.#timer = setInterval(() => this.#feed(), TICK_MS);
+    this.#timer = setInterval(() => this.#load(), TICK_MS);
   }
 
   /** @param {number} ms */
@@ -93,7 +93,7 @@ export class PictureFeeder {
     this.#entries.clear();
   }
 
-  #feed() {
+  #load() {
     if (document.hidden) return;
     const now = Date.now();
     for (const entry of this.#entries.values()) {

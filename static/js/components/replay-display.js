@@ -7,7 +7,7 @@ import { part, setAttribute, setText } from './dom.js';
  * @typedef {import('../lib/replay-text.js').Phase} Phase
  * @typedef {{phase: Phase, problem: import('../lib/api.js').Problem|null, isTried: boolean,
  *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, place: import('../lib/replay-session.js').Place|null,
- *   atMs: number|null, hasPicture: boolean, clock: typeof import('../lib/shown-clock.js').LOCAL_CLOCK, rate: number,
+ *   atMs: number|null, hasFrame: boolean, clock: typeof import('../lib/display-clock.js').LOCAL_CLOCK, rate: number,
  *   speed: number, isSlow: boolean, waitedS: number}} Facts `isTried`: the server tries again;
  *   `isBusy`: a seek is under way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster
  *   than 1×
@@ -15,7 +15,7 @@ import { part, setAttribute, setText } from './dom.js';
 
 /** @param {HTMLElement & {video: HTMLVideoElement}} player @param {Facts} facts */
 export function showReplay(player, facts) {
-  const { phase, stream, atMs, hasPicture } = facts;
+  const { phase, stream, atMs, hasFrame } = facts;
   const { video } = player;
   const stage = part(player, 'stage', HTMLElement);
   stage.dataset.running = String(!video.paused && phase !== 'paused');
@@ -30,7 +30,7 @@ export function showReplay(player, facts) {
   const speed = facts.rate === 1 ? '' : ` ${facts.rate}×`;
   setText(part(player, 'badge-text', HTMLElement), phase === 'paused' ? 'PAUSED' : `PLAYBACK${speed}`);
   for (const name of ['back', 'forward', 'snapshot', 'mute']) {
-    part(player, name, HTMLButtonElement).disabled = !hasPicture || (name === 'mute' && !stream?.audio);
+    part(player, name, HTMLButtonElement).disabled = !hasFrame || (name === 'mute' && !stream?.audio);
   }
   explain(player, facts);
   explainSpeed(player, facts);

@@ -2,7 +2,7 @@
 /**
  * Finds the frame of a `<video>` that is on screen: `currentTime` may be one frame ahead of it, or behind.
  */
-export class ShownPicture {
+export class ShownFrame {
   #video;
   #wires = new AbortController();
   #isClosed = false;

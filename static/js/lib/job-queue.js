@@ -3,7 +3,7 @@
  * Loads snapshots, a few at a time, so that sixteen tiles overload neither the recorder nor the browser's six
  * connections. A key is queued only once.
  */
-export class PictureQueue {
+export class JobQueue {
   #limit;
   /** @type {Map<string, () => Promise<void>>} */
   #waiting = new Map();

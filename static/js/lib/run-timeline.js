@@ -3,13 +3,13 @@
  * Maps positions on a run's timeline to the recorder's times. A recording's gaps take no playing time, so the mapping
  * is linear only within a piece. Pure; positions in seconds, times in ms since 1970.
  */
-import { SAME_PICTURE_S, besideIn } from './picture-times.js';
+import { SAME_FRAME_S, seekTimeIn } from './frame-times.js';
 
 /**
  * @typedef {{startS: number, takenMs: number, times: number[]}} Piece `times`: presentation times of its frames, sorted
  */
 
-export class PictureLine {
+export class RunTimeline {
   /** @type {Piece[]} sorted, not overlapping */
   #pieces = [];
 
@@ -21,7 +21,7 @@ export class PictureLine {
 
   /** Remove the pieces from a position on. @param {number} startS */
   dropFrom(startS) {
-    while ((this.#pieces.at(-1)?.startS ?? -Infinity) > startS - SAME_PICTURE_S) this.#pieces.pop();
+    while ((this.#pieces.at(-1)?.startS ?? -Infinity) > startS - SAME_FRAME_S) this.#pieces.pop();
   }
 
   /** Remove the pieces that end before a position. @param {number} beforeS */
@@ -37,12 +37,12 @@ export class PictureLine {
 
   /** Return the time of the frame at a position; null without pieces. @param {number} atS */
   dateAt(atS) {
-    const piece = this.#pieces.findLast(({ startS }) => startS <= atS + SAME_PICTURE_S) ?? this.#pieces[0];
+    const piece = this.#pieces.findLast(({ startS }) => startS <= atS + SAME_FRAME_S) ?? this.#pieces[0];
     return piece ? piece.takenMs + (atS - piece.startS) * 1000 : null;
   }
 
   /** Return the position of a time; null if it is in none of the pieces. @param {number} takenMs */
-  placeOf(takenMs) {
+  positionOf(takenMs) {
     for (const [at, piece] of [...this.#pieces.entries()].reverse()) {
       const inside = (takenMs - piece.takenMs) / 1000;
       if (inside >= 0 && inside < this.#lengthOf(at)) return piece.startS + inside;
@@ -58,14 +58,14 @@ export class PictureLine {
    * @param {0|1|-1} direction
    * @param {(timeS: number) => boolean} isLoaded
    */
-  beside(atS, direction, isLoaded) {
-    return besideIn(this.#pieces.flatMap(({ times }) => times).filter(isLoaded), atS, direction);
+  seekTimeOf(atS, direction, isLoaded) {
+    return seekTimeIn(this.#pieces.flatMap(({ times }) => times).filter(isLoaded), atS, direction);
   }
 
   /** Return the start of the frame that is shown at a position; null before the first frame. @param {number} atS */
-  beginOf(atS) {
+  frameStartOf(atS) {
     for (const { times } of [...this.#pieces].reverse()) {
-      const found = times.findLast((time) => time <= atS + SAME_PICTURE_S);
+      const found = times.findLast((time) => time <= atS + SAME_FRAME_S);
       if (found !== undefined) return found;
     }
     return null;

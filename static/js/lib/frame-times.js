@@ -8,7 +8,7 @@
 /** @typedef {{type: string, from: number, end: number}} Box `from`: offset of its content */
 
 /** Largest difference that rounding may make to the time of a frame. */
-export const SAME_PICTURE_S = 0.0005;
+export const SAME_FRAME_S = 0.0005;
 
 /**
  * Return the video track of an init section; null if it has none.
@@ -37,7 +37,7 @@ export function videoTrackOf(bytes) {
  * @param {Uint8Array} bytes
  * @param {VideoTrack} track
  */
-export function pictureTimesOf(bytes, track) {
+export function frameTimesOf(bytes, track) {
   const view = viewOf(bytes);
   /** @type {number[]} */
   const times = [];
@@ -62,8 +62,8 @@ export function pictureTimesOf(bytes, track) {
  * @param {number} at
  * @param {0|1|-1} direction
  */
-export function besideIn(times, at, direction) {
-  const shown = times.findLastIndex((time) => time <= at + SAME_PICTURE_S);
+export function seekTimeIn(times, at, direction) {
+  const shown = times.findLastIndex((time) => time <= at + SAME_FRAME_S);
   const begin = times[shown + direction];
   if (shown < 0 || begin === undefined) return null;
   const end = times[shown + direction + 1] ?? begin + 0.002;

@@ -1,11 +1,11 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReplayRest } from '../../static/js/lib/replay-rest.js';
+import { IdleLimits } from '../../static/js/lib/idle-limits.js';
 
 /** @param {Partial<{stands: boolean, isHidden: boolean, isHeard: boolean}>} facts @param {number} lengthMs */
 function isDueAfter(facts, lengthMs) {
-  const rest = new ReplayRest();
+  const rest = new IdleLimits();
   const all = { stands: false, isHidden: false, isHeard: false, ...facts };
   assert.equal(rest.isDue({ nowMs: 1000, ...all }), false);
   assert.equal(rest.isDue({ nowMs: 1000 + lengthMs - 1, ...all }), false);
@@ -26,7 +26,7 @@ test('a paused player rests after five minutes, a hidden one after one', () => {
 });
 
 test('a return in time restarts the limits', () => {
-  const rest = new ReplayRest();
+  const rest = new IdleLimits();
   const facts = { stands: true, isHidden: false, isHeard: false };
   rest.isDue({ nowMs: 0, ...facts });
   rest.isDue({ nowMs: 299_000, ...facts, stands: false });

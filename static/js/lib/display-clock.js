@@ -9,7 +9,7 @@ const HALF_DAY_MS = 43_200_000;
 // Each variant of English has short names only for the zones of its own region: EDT, CEST, AEDT.
 const VARIANTS = ['en-US', 'en-GB', 'en-AU'];
 
-export class ShownClock {
+export class DisplayClock {
   #offsetOf;
   #nameOf;
 
@@ -78,12 +78,12 @@ export class ShownClock {
 }
 
 /** The browser's time zone. */
-export const LOCAL_CLOCK = new ShownClock((atMs) => -new Date(atMs).getTimezoneOffset() * MINUTE_MS, localZone);
+export const LOCAL_CLOCK = new DisplayClock((atMs) => -new Date(atMs).getTimezoneOffset() * MINUTE_MS, localZone);
 
 /** Return a recorder's clock. @param {number} offsetS its reading minus UTC, its error included */
 export function deviceClock(offsetS) {
   const offsetMs = Math.round(offsetS) * 1000;
-  return new ShownClock(() => offsetMs, () => 'recorder’s clock');
+  return new DisplayClock(() => offsetMs, () => 'recorder’s clock');
 }
 
 /** @param {number} offsetMs @returns {string} `UTC`, `UTC+8`, `UTC−3:30` */

@@ -7,7 +7,7 @@
  * @param {HTMLVideoElement} video
  * @param {HTMLCanvasElement} canvas gets the size of the frame
  */
-export function drawStill(video, canvas) {
+export function drawFrame(video, canvas) {
   if (!video.videoWidth || video.readyState < 2) return false;
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
@@ -22,9 +22,9 @@ export function drawStill(video, canvas) {
  * @param {HTMLVideoElement} video
  * @param {string} name of the file
  */
-export function saveStill(video, name) {
+export function saveFrame(video, name) {
   const canvas = document.createElement('canvas');
-  if (!drawStill(video, canvas)) return;
+  if (!drawFrame(video, canvas)) return;
   canvas.toBlob(
     (blob) => {
       if (!blob) return;

@@ -4,7 +4,7 @@ import { afterEach, test } from 'node:test';
 import { localStamp, snapshotFileName } from '../../static/js/lib/format.js';
 import { daysOf, rowOf } from '../../static/js/lib/coverage.js';
 import { dayOf, inputValue, rangeOf, wallOfInput } from '../../static/js/lib/ranges.js';
-import { LOCAL_CLOCK, deviceClock, utcName } from '../../static/js/lib/shown-clock.js';
+import { LOCAL_CLOCK, deviceClock, utcName } from '../../static/js/lib/display-clock.js';
 import { ticksOf } from '../../static/js/lib/timeline-scale.js';
 
 const HOUR = 3_600_000;

@@ -9,7 +9,7 @@
 /** @type {Limits} */
 export const LIMITS = { pausedMs: 5 * 60_000, hiddenMs: 60_000 };
 
-export class ReplayRest {
+export class IdleLimits {
   limits = LIMITS;
   /** @type {number|null} */
   #stoodSinceMs = null;

@@ -27,10 +27,10 @@ test('numbers are formatted as ranges that can be parsed again', () => {
 test('changes send the CSRF token, and login_needed calls onLoginNeeded', async () => {
   /** @type {RequestInit[]} */
   const sent = [];
-  let told = 0;
+  let calls = 0;
   const http = new JsonHttp({
     csrf: 'abc',
-    onLoginNeeded: () => (told += 1),
+    onLoginNeeded: () => (calls += 1),
     fetch: async (_, init = {}) => {
       sent.push(init);
       return new Response(JSON.stringify({ code: 'login_needed', detail: 'Log in.' }), { status: 401 });
@@ -40,5 +40,5 @@ test('changes send the CSRF token, and login_needed calls onLoginNeeded', async 
   await assert.rejects(http.json('GET', '/x'), ApiError);
   assert.deepEqual(sent[0]?.headers, { 'X-CSRF-Token': 'abc' });
   assert.equal(sent[1]?.headers, undefined);
-  assert.equal(told, 2);
+  assert.equal(calls, 2);
 });

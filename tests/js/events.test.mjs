@@ -14,7 +14,7 @@ const LINE = 'tns1:RuleEngine/LineDetector/Crossed';
 class Server {
   /** @type {{from: number, to: number}[]} */
   asked = [];
-  tells = true;
+  hasEvents = true;
   busy = false;
   /** Hours ago. @type {[number, number]|null} */
   hole = null;
@@ -44,7 +44,7 @@ class Server {
         spans: spans.map(([first, last, state]) => span(Number(first), Number(last), String(state))),
         events: inside.slice(0, this.most).map((ms) => ({ time: new Date(ms).toISOString(), topic: MOTION, active: true })),
       }],
-      event_search: this.tells, indexing: this.busy ? { done: 0, total: 1 } : null, error: null,
+      event_search: this.hasEvents, indexing: this.busy ? { done: 0, total: 1 } : null, error: null,
     };
   }
 }
@@ -100,7 +100,7 @@ test('a span that is not indexed is awaited, or ends the search', async () => {
 
 test('a recorder without events is not searched', async () => {
   const server = new Server([]);
-  server.tells = false;
+  server.hasEvents = false;
   assert.equal((await finder(server).find(ROW, NOW, -1, signal)).why, 'silent');
   assert.equal(server.asked.length, 1);
 });

@@ -38,13 +38,13 @@ function begun() {
 }
 
 /** @param {Wire} wire */
-const asked = (wire) => wire.said.filter((message) => message.type === 'watch');
+const asked = (wire) => wire.sent.filter((message) => message.type === 'watch');
 
 /** @param {Wire} wire @param {number} id @param {string} [codecs] */
 function start(wire, id, codecs = 'avc1.42') {
-  wire.tell({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound: null, has_sound: true });
-  wire.send_binary(1, id);
-  wire.send_binary(2, id, { startS: 1, takenMs: 5 });
+  wire.receive({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound: null, has_sound: true });
+  wire.receiveBinary(1, id);
+  wire.receiveBinary(2, id, { startS: 1, takenMs: 5 });
 }
 
 beforeEach(() => {
@@ -64,9 +64,9 @@ test('media goes to the sink until the watch is left', () => {
   start(latest(), id);
   assert.deepEqual(sunk.map(([, what]) => what), ['init', 'pictures']);
   session.stop();
-  latest().send_binary(2, id);
+  latest().receiveBinary(2, id);
   assert.equal(sunk.length, 2);
-  assert.deepEqual(latest().said.at(-1), { type: 'leave', id });
+  assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
 });
 
 test('a reconnect requests the same watches again', () => {
@@ -92,14 +92,14 @@ test('the old quality plays until media of the new one arrives', () => {
   session.play({ ...WISH, profileToken: 'b' });
   const second = asked(wire).at(-1);
   assert.equal(second.profile_token, 'b');
-  wire.send_binary(2, first.id);
+  wire.receiveBinary(2, first.id);
   assert.equal(sunk.at(-1)[0], sunk[0][0], 'media of the previous run');
   assert.equal(session.view.phase, 'playing');
   session.playerShows(); // the old ones still move
-  assert.notEqual(wire.said.at(-1).type, 'leave', 'the old watch is left too early');
+  assert.notEqual(wire.sent.at(-1).type, 'leave', 'the old watch is left too early');
   start(wire, second.id);
   session.playerShows();
-  assert.deepEqual(wire.said.at(-1), { type: 'leave', id: first.id });
+  assert.deepEqual(wire.sent.at(-1), { type: 'leave', id: first.id });
 });
 
 test('a resting session gets no media until it resumes', () => {
@@ -108,7 +108,7 @@ test('a resting session gets no media until it resumes', () => {
   start(latest(), id);
   session.playerShows();
   session.rest();
-  assert.deepEqual(latest().said.at(-1), { type: 'leave', id });
+  assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
   assert.deepEqual([session.isResting, session.isWanted, session.view.phase], [true, true, 'playing']);
   session.hear(true);
   session.wake();
@@ -144,9 +144,9 @@ test('a silent camera does not make the session unplayable', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());
   for (let count = 0; count < 30; count += 1) {
-    latest().tell({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'connecting', bitrate_kbps: null } });
-    latest().tell({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'buffering', bitrate_kbps: 0 } });
-    latest().tell({ type: 'state', id, stream: { status: 'reconnecting', waiting_for: 'key_frame', bitrate_kbps: 900 } });
+    latest().receive({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'connecting', bitrate_kbps: null } });
+    latest().receive({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'buffering', bitrate_kbps: 0 } });
+    latest().receive({ type: 'state', id, stream: { status: 'reconnecting', waiting_for: 'key_frame', bitrate_kbps: 900 } });
     mock.timers.tick(2000);
   }
   start(latest(), id);
@@ -156,7 +156,7 @@ test('a silent camera does not make the session unplayable', () => {
 test('media without a key frame makes the session unplayable later', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());
-  const flows = () => latest().tell({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', bitrate_kbps: 900 } });
+  const flows = () => latest().receive({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', bitrate_kbps: 900 } });
   flows();
   mock.timers.tick(3_600_000); // the machine slept
   for (let count = 0; count < 3; count += 1) {
@@ -199,12 +199,12 @@ test('a socket that an ended login closed is not opened again', () => {
 test('a problem is tried again if its code allows it', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());
-  latest().tell({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full' } });
+  latest().receive({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full' } });
   assert.equal(session.view.phase, 'failed');
   assert.ok(session.view.retryAtMs);
   mock.timers.tick(16_000);
   assert.equal(asked(latest()).length, 2);
-  latest().tell({ type: 'problem', id: asked(latest())[1].id, problem: { code: 'camera_auth_failed', detail: 'no' } });
+  latest().receive({ type: 'problem', id: asked(latest())[1].id, problem: { code: 'camera_auth_failed', detail: 'no' } });
   assert.equal(session.view.retryAtMs, null);
 });
 
@@ -213,7 +213,7 @@ test('a refusal has the users of the limit and the server’s delay', () => {
   /** @param {object} more */
   const refused = (more) => {
     const { id } = asked(latest()).at(-1);
-    latest().tell({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full', ...more } });
+    latest().receive({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full', ...more } });
     return { usedBy: session.view.usedBy, inMs: (session.view.retryAtMs ?? 0) - Date.now() };
   };
   assert.deepEqual(refused({ used_by: ['camera1_a', 'camera2_b'], retry_after_s: 40 }), { usedBy: ['camera1_a', 'camera2_b'], inMs: 40_000 });
@@ -232,7 +232,7 @@ test('a refusal has the users of the limit and the server’s delay', () => {
 test('a stream that another user stopped is not started again', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());
-  latest().tell({ type: 'state', id, stream: { status: 'stopped', error: null } });
+  latest().receive({ type: 'state', id, stream: { status: 'stopped', error: null } });
   assert.equal(session.view.phase, 'ended');
   mock.timers.tick(60_000);
   assert.equal(asked(latest()).length, 1);
@@ -242,8 +242,8 @@ test('invalid binary messages are ignored', () => {
   const { sunk } = begun();
   const [{ id }] = asked(latest());
   latest().dispatchEvent(Object.assign(new Event('message'), { data: new ArrayBuffer(3) }));
-  latest().send_binary(2, id);
-  latest().send_binary(2, 999);
+  latest().receiveBinary(2, id);
+  latest().receiveBinary(2, 999);
   assert.equal(sunk.length, 0, 'no init section came yet');
 });
 

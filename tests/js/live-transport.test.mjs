@@ -40,20 +40,20 @@ function latest() {
   return wire;
 }
 
-const watched = () => latest().said.filter((message) => message.type === 'watch');
+const watched = () => latest().sent.filter((message) => message.type === 'watch');
 
 /** Send the init section of the latest watch. @param {string} [codecs] @param {string} [codec] */
 function start(codecs = 'avc1.42', codec = 'h264') {
   const { id } = watched().at(-1);
-  latest().tell({ type: 'init', id, codecs, codec, width: 1, height: 1, sound: null, has_sound: true });
-  latest().send_binary(1, id);
+  latest().receive({ type: 'init', id, codecs, codec, width: 1, height: 1, sound: null, has_sound: true });
+  latest().receiveBinary(1, id);
 }
 
 /** Report running media without a key frame, until the session gives up. */
 async function withoutKeyFrame() {
   const { id } = watched().at(-1);
   for (let count = 0; count < 8; count += 1) {
-    latest().tell({ type: 'state', id, stream: { status: 'running', waiting_for: null, bitrate_kbps: 900 } });
+    latest().receive({ type: 'state', id, stream: { status: 'running', waiting_for: null, bitrate_kbps: 900 } });
     await pass(2000);
   }
 }
@@ -88,7 +88,7 @@ test('a failed try leaves HLS alone, and the next one comes later', async () => 
   await withoutKeyFrame();
   await pass(70_000);
   assert.equal(watched().length, 2);
-  assert.equal(latest().said.at(-1).type, 'leave', 'the try is left');
+  assert.equal(latest().sent.at(-1).type, 'leave', 'the try is left');
   await pass(100_000);
   assert.equal(watched().length, 2);
   await pass(30_000);
@@ -131,37 +131,37 @@ test('a network without WebSockets is tried again', async () => {
 test('the page can play another profile if the codec differs', async () => {
   const { server, transport } = begun();
   /** @type {any[]} */
-  const told = [];
+  const emitted = [];
   transport.addEventListener('codec', (event) => {
-    told.push(/** @type {CustomEvent} */ (event).detail);
+    emitted.push(/** @type {CustomEvent} */ (event).detail);
     event.preventDefault();
     transport.play({ ...WISH, profileToken: 'b' });
   });
   latest().open();
   start('hvc1.1', 'hevc');
   await pass(1000);
-  assert.deepEqual(told, [{ profileToken: 'a', codec: 'hevc' }]);
+  assert.deepEqual(emitted, [{ profileToken: 'a', codec: 'hevc' }]);
   assert.deepEqual([transport.view.way, watched().at(-1).profile_token, server.starts], ['socket', 'b', 0]);
 });
 
 test('the server’s codec is reported once, unless it is converted', async () => {
   const { server, transport } = begun();
   /** @type {string[]} */
-  const told = [];
-  transport.addEventListener('codec', (event) => told.push(/** @type {CustomEvent} */ (event).detail.codec));
+  const emitted = [];
+  transport.addEventListener('codec', (event) => emitted.push(/** @type {CustomEvent} */ (event).detail.codec));
   latest().open();
   const { id } = watched().at(-1);
-  latest().tell({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', source_codec: 'hevc' } });
-  assert.deepEqual(told, ['hevc']);
+  latest().receive({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', source_codec: 'hevc' } });
+  assert.deepEqual(emitted, ['hevc']);
   server.onStart = server.onStatus = { status: 'running', source_codec: 'hevc', transcoding: true };
   transport.play({ ...WISH, way: 'hls' });
   await pass(5000);
-  assert.deepEqual(told, ['hevc', 'hevc'], 'once');
+  assert.deepEqual(emitted, ['hevc', 'hevc'], 'once');
   transport.play({ ...WISH, converting: true });
   await pass(5000);
   transport.play({ ...WISH, way: 'hls', accept: ['h264', 'hevc'] });
   await pass(5000);
-  assert.deepEqual(told, ['hevc', 'hevc']);
+  assert.deepEqual(emitted, ['hevc', 'hevc']);
 });
 
 test('no try is made after stop', async () => {

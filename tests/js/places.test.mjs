@@ -8,9 +8,9 @@ const HOUR = 3_600_000;
 const NOON = Date.parse('2026-11-22T12:00:00Z');
 const NOW = NOON + 24 * HOUR;
 
-/** @typedef {[number, number, import('../../static/js/lib/api.js').SpanState, string?]} Told hours from noon */
+/** @typedef {[number, number, import('../../static/js/lib/api.js').SpanState, string?]} TestSpan hours from noon */
 
-/** @param {Told[]} spans @returns {import('../../static/js/lib/api.js').ChannelCoverage} */
+/** @param {TestSpan[]} spans @returns {import('../../static/js/lib/api.js').ChannelCoverage} */
 function covered(spans) {
   const time = (/** @type {number} */ hours) => new Date(NOON + hours * HOUR).toISOString();
   return {
@@ -21,10 +21,10 @@ function covered(spans) {
   };
 }
 
-/** @param {Told[]} spans */
+/** @param {TestSpan[]} spans */
 const row = (spans) => rowOf(covered(spans));
 
-/** A server with a list of answers; it repeats the last one. @param {{spans: Told[], busy?: boolean}[]} answers */
+/** A server with a list of answers; it repeats the last one. @param {{spans: TestSpan[], busy?: boolean}[]} answers */
 function server(answers) {
   let asked = 0;
   return {
@@ -76,12 +76,12 @@ test('a place is requested until the recorder is indexed there', async () => {
   assert.equal(api.asked, 3);
 });
 
-test('a recorder that is slow or not indexed leaves a place untold', async () => {
+test('a recorder that is slow or not indexed leaves a place unknown', async () => {
   const stopped = server([{ spans: [[-1, 24, 'not_asked']] }]);
-  assert.deepEqual(await finder(stopped).find(row([]), NOON, signal), { way: 'untold', atMs: NOON, recordingToken: 'newest' });
+  assert.deepEqual(await finder(stopped).find(row([]), NOON, signal), { way: 'unknown', atMs: NOON, recordingToken: 'newest' });
   assert.equal(stopped.asked, 1);
   const slow = server([{ spans: [[-1, 24, 'not_asked']], busy: true }]);
-  assert.equal((await finder(slow).find(row([]), NOON, signal)).way, 'untold');
+  assert.equal((await finder(slow).find(row([]), NOON, signal)).way, 'unknown');
   assert.ok(slow.asked > 3);
 });
 

@@ -85,25 +85,25 @@ class Socket {
   wasEverUp = true;
   failures = 0;
   /** @type {any[]} */
-  said = [];
+  sent = [];
   /** @type {any} */
   listener = null;
 
   /** @param {object} source @param {object} listener */
   watch(source, listener) {
-    this.said.push(['watch', source]);
+    this.sent.push(['watch', source]);
     this.listener = listener;
     return 7;
   }
 
   /** @param {number} id */
   leave(id) {
-    this.said.push(['leave', id]);
+    this.sent.push(['leave', id]);
   }
 
   /** @param {number} id @param {number} run @param {number} untilS */
   want(id, run, untilS) {
-    this.said.push(['want', id, run, untilS]);
+    this.sent.push(['want', id, run, untilS]);
   }
 
   /** @param {number} run @param {number} [offsetS] */
@@ -120,12 +120,12 @@ class Socket {
 function feedOf(socket = new Socket()) {
   const feed = new ReplayFeed(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' });
   /** @type {string[]} */
-  const told = [];
+  const emitted = [];
   /** @type {ReplayRun[]} */
   const runs = [];
-  for (const type of ['segments', 'missed', 'refused']) feed.addEventListener(type, () => told.push(type));
+  for (const type of ['segments', 'missed', 'refused']) feed.addEventListener(type, () => emitted.push(type));
   feed.addEventListener('run', (event) => runs.push(/** @type {CustomEvent} */ (event).detail));
-  return { socket, feed, told, runs };
+  return { socket, feed, emitted, runs };
 }
 
 /** @param {ReplayRun} run */
@@ -142,7 +142,7 @@ function taken(run) {
 
 test('a run starts with its first frame, and keeps media for its sink', () => {
   const { socket, runs } = feedOf();
-  assert.deepEqual(socket.said, [['watch', { streamId: 'replay1', viewerId: 'me' }]]);
+  assert.deepEqual(socket.sent, [['watch', { streamId: 'replay1', viewerId: 'me' }]]);
   socket.init(1);
   assert.equal(runs.length, 0);
   socket.part(0);
@@ -151,7 +151,7 @@ test('a run starts with its first frame, and keeps media for its sink', () => {
   const got = taken(/** @type {ReplayRun} */ (runs[0]));
   socket.part(0.4);
   socket.init(1, 0.6);
-  socket.listener.onTold({ type: 'end', run: 1 });
+  socket.listener.onMessage({ type: 'end', run: 1 });
   assert.deepEqual(got, ['init 0', 'part 0', 'part 0.2', 'part 0.4', 'init 0.6', 'end']);
 });
 
@@ -162,7 +162,7 @@ test('the previous run gets no media after a seek', () => {
   const first = taken(/** @type {ReplayRun} */ (runs[0]));
   socket.init(2);
   socket.part(0, NIGHT + HOUR);
-  socket.listener.onTold({ type: 'end', run: 1 });
+  socket.listener.onMessage({ type: 'end', run: 1 });
   assert.deepEqual(first, ['init 0', 'part 0']);
   assert.deepEqual([runs[1]?.number, runs[1]?.startMs, runs[1]?.isEnded], [2, NIGHT + HOUR, false]);
 });
@@ -172,33 +172,33 @@ test('the wanted position is sent on changes and regularly', () => {
   socket.init(3);
   socket.part(0);
   const run = /** @type {ReplayRun} */ (runs[0]);
-  socket.said = [];
+  socket.sent = [];
   for (const [untilS, nowMs] of /** @type {[number, number][]} */ ([[10, 0], [10.5, 100], [11.2, 200], [4, 300], [11.2, 5300]])) run.want(untilS, nowMs);
-  assert.deepEqual(socket.said, [['want', 7, 3, 10], ['want', 7, 3, 11.2], ['want', 7, 3, 11.2]]);
-  socket.listener.onTold({ type: 'end', run: 3 });
+  assert.deepEqual(socket.sent, [['want', 7, 3, 10], ['want', 7, 3, 11.2], ['want', 7, 3, 11.2]]);
+  socket.listener.onMessage({ type: 'end', run: 3 });
   run.want(40, 60_000);
-  assert.equal(socket.said.length, 3, 'the run has ended');
+  assert.equal(socket.sent.length, 3, 'the run has ended');
 });
 
 test('the feed emits missed, refused and segments', () => {
-  for (const [message, said] of /** @type {[object, string[]][]} */ ([
+  for (const [message, sent] of /** @type {[object, string[]][]} */ ([
     [{ type: 'watching', from_start: true }, []],
     [{ type: 'watching', from_start: false }, ['missed']],
     [{ type: 'segments_only', run: 1 }, ['segments']],
   ])) {
-    const { socket, told } = feedOf();
-    socket.listener.onTold(message);
-    assert.deepEqual(told, said);
+    const { socket, emitted } = feedOf();
+    socket.listener.onMessage(message);
+    assert.deepEqual(emitted, sent);
   }
-  const { socket, feed, told } = feedOf();
+  const { socket, feed, emitted } = feedOf();
   socket.listener.onProblem({ code: 'not_found' });
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   assert.ok(feed.hasJoined);
   socket.listener.onProblem({ code: 'not_found' });
-  assert.deepEqual(told, ['refused', 'missed']);
+  assert.deepEqual(emitted, ['refused', 'missed']);
   feed.leave();
   socket.listener.onProblem({ code: 'not_found' });
-  assert.equal(told.length, 2);
+  assert.equal(emitted.length, 2);
 });
 
 
@@ -231,7 +231,7 @@ test('runs are loaded over the socket after start and seek', async (context) => 
   session.go(PLACE);
   await settle();
   assert.deepEqual(loads, []);
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
@@ -247,7 +247,7 @@ test('a seek is under way until its own run arrives', async (context) => {
   session.go(PLACE);
   await settle();
   assert.ok(session.isOnItsWay && !session.isBusy);
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
   assert.ok(!session.isOnItsWay);
@@ -267,7 +267,7 @@ test('a run that arrives during a later seek is not loaded', async (context) => 
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   socket.part(0); // of run 1
@@ -282,10 +282,10 @@ test('a connection that breaks after joining is awaited', async (context) => {
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.isUp = false;
   await settle(1700);
-  assert.deepEqual([loads, socket.said.length], [[], 1]);
+  assert.deepEqual([loads, socket.sent.length], [[], 1]);
 });
 
 test('a complete run misses nothing, unless a seek is under way', async (context) => {
@@ -295,16 +295,16 @@ test('a complete run misses nothing, unless a seek is under way', async (context
   session.addEventListener('missed', () => (missed += 1));
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
-  socket.listener.onTold({ type: 'end', run: 1 });
-  socket.listener.onTold({ type: 'watching', from_start: false });
+  socket.listener.onMessage({ type: 'end', run: 1 });
+  socket.listener.onMessage({ type: 'watching', from_start: false });
   socket.listener.onProblem({ code: 'not_found' });
   assert.equal(missed, 0);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   await settle(); // the seek is answered, but its media was lost with the connection
-  socket.listener.onTold({ type: 'watching', from_start: false });
+  socket.listener.onMessage({ type: 'watching', from_start: false });
   assert.equal(missed, 1);
 });
 
@@ -313,7 +313,7 @@ test('a run that was not loaded plays if the later seek fails', async (context) 
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   api.seekPlayback = async () => {
     throw new TypeError('no network');
   };
@@ -331,9 +331,9 @@ test('the session changes to HLS after several misses', async (context) => {
   session.addEventListener('missed', () => session.go({ ...PLACE, atMs: NIGHT + HOUR }));
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   for (let miss = 0; miss < 4; miss += 1) {
-    socket.listener.onTold({ type: 'watching', from_start: false });
+    socket.listener.onMessage({ type: 'watching', from_start: false });
     await settle();
   }
   assert.deepEqual(loads, ['/replay1/run2.m3u8?viewer=me']);
@@ -352,7 +352,7 @@ test('the session uses HLS if the socket never opened or is silent', async (cont
   assert.deepEqual(silent.loads, []);
   await settle(1700);
   assert.deepEqual(silent.loads, ['/replay1/run3.m3u8?viewer=me']);
-  assert.deepEqual(silent.socket.said.at(-1), ['leave', 7]);
+  assert.deepEqual(silent.socket.sent.at(-1), ['leave', 7]);
 });
 
 test('a session with segments only is loaded by its address', async (context) => {
@@ -360,7 +360,7 @@ test('a session with segments only is loaded by its address', async (context) =>
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'segments_only', run: 1 });
+  socket.listener.onMessage({ type: 'segments_only', run: 1 });
   await settle();
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   await settle();
@@ -373,10 +373,10 @@ test('an ended session is a problem unless its run is complete', async (context)
     context.after(() => session.close());
     session.go(PLACE);
     await settle();
-    socket.listener.onTold({ type: 'watching', from_start: true });
+    socket.listener.onMessage({ type: 'watching', from_start: true });
     socket.init(1);
     socket.part(0);
-    if (isComplete) socket.listener.onTold({ type: 'end', run: 1 });
+    if (isComplete) socket.listener.onMessage({ type: 'end', run: 1 });
     answer({ status: 'stopped' });
     await settle(1300);
     assert.equal(session.problem?.code, isComplete ? undefined : 'stream_ended');

@@ -288,8 +288,8 @@ test('a recorder is recognized by its services', () => {
 test('walls are sent and read with the server’s field names', async () => {
   /** @type {any[]} */
   const asked = [];
-  const told = [{ camera_id: 1, channel: 2, quality: null }, { camera_id: 1, channel: 3, quality: 'sub' }, null, null];
-  const wall = { id: 1, name: 'Gates', layout: 4, tiles: told, everybodys: false, may_change: true };
+  const stored = [{ camera_id: 1, channel: 2, quality: null }, { camera_id: 1, channel: 3, quality: 'sub' }, null, null];
+  const wall = { id: 1, name: 'Gates', layout: 4, tiles: stored, everybodys: false, may_change: true };
   const api = new WallsApi('/api/walls', {
     fetch: async (url, init) => {
       asked.push([init?.method, url, init?.body ? JSON.parse(String(init.body)) : null]);
@@ -302,7 +302,7 @@ test('walls are sent and read with the server’s field names', async () => {
   await api.add({ name: 'Gates', layout: 4, tiles });
   await api.change(1, { name: 'Doors' });
   assert.deepEqual(asked.slice(1), [
-    ['POST', '/api/walls', { name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, told[1], null, null] }],
+    ['POST', '/api/walls', { name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, stored[1], null, null] }],
     ['PATCH', '/api/walls/1', { name: 'Doors' }],
   ]);
 });

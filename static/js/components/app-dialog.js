@@ -1,5 +1,5 @@
 // @ts-check
-import { part, tell } from './dom.js';
+import { emit, part } from './dom.js';
 
 /**
  * Base of all modal dialogs, around its `<dialog data-part="dialog">`. The attribute `open` shows it. Esc, a press
@@ -44,7 +44,7 @@ export class AppDialog extends HTMLElement {
         for (const input of this.querySelectorAll('input[autocomplete$="password"]')) {
           if (input instanceof HTMLInputElement) input.value = '';
         }
-        tell(this, 'dialog-closed');
+        emit(this, 'dialog-closed');
       },
       { signal },
     );

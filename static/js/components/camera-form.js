@@ -3,7 +3,7 @@ import { ApiError } from '../lib/api.js';
 import { parseCameraAddress } from '../lib/camera-address.js';
 import { messageOf } from '../lib/messages.js';
 import { AppDialog, wireReveal } from './app-dialog.js';
-import { part, setText, tell } from './dom.js';
+import { emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').CameraDraft} CameraDraft @typedef {import('../lib/api.js').Camera} Camera */
 
@@ -119,7 +119,7 @@ export class CameraForm extends AppDialog {
     if (name) draft.name = name;
     if (password || !this.#camera) draft.password = password;
     this.#busy(true);
-    tell(this, 'camera-submit', { id: this.#camera?.id ?? null, draft });
+    emit(this, 'camera-submit', { id: this.#camera?.id ?? null, draft });
   }
 
   /** Move the user name and password of a pasted address into their fields. */

@@ -1,7 +1,7 @@
 // @ts-check
 import { tileProfileOf } from '../lib/channels.js';
 import { shortMessageOf } from '../lib/messages.js';
-import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { SnapshotImage } from './snapshot-image.js';
 
 /** @typedef {import('../lib/api.js').Channel} Channel */
@@ -27,7 +27,7 @@ export class ChannelGrid extends HTMLElement {
       'click',
       (event) => {
         const tile = event.target instanceof Element ? event.target.closest('[data-channel]') : null;
-        if (tile instanceof HTMLElement) tell(this, 'channel-chosen', Number(tile.dataset.channel));
+        if (tile instanceof HTMLElement) emit(this, 'channel-chosen', Number(tile.dataset.channel));
       },
       { signal },
     );
@@ -53,7 +53,7 @@ export class ChannelGrid extends HTMLElement {
     }
     channels.forEach((channel, index) => {
       const tile = this.#tiles.get(channel.channel) ?? this.#make(channel.channel);
-      this.#tell(tile, channel);
+      this.#update(tile, channel);
       if (this.children[index] !== tile) this.insertBefore(tile, this.children[index] ?? null);
     });
     this.style.setProperty('--columns', String(Math.max(1, Math.ceil(Math.sqrt(channels.length)))));
@@ -78,7 +78,7 @@ export class ChannelGrid extends HTMLElement {
   }
 
   /** @param {HTMLElement} tile @param {Channel} channel */
-  #tell(tile, channel) {
+  #update(tile, channel) {
     setText(part(tile, 'number', HTMLElement), String(channel.channel));
     setText(part(tile, 'name', HTMLElement), channel.name);
     const state = part(tile, 'state', HTMLElement);

@@ -1,6 +1,6 @@
 // @ts-check
 import { inOrder } from '../lib/channels.js';
-import { cloneTemplate, part, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setText } from './dom.js';
 import { ChannelGrid } from './channel-grid.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
@@ -23,13 +23,13 @@ export class ChannelPicker extends HTMLElement {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
     part(this, 'search', HTMLInputElement).addEventListener('input', () => this.#show(), { signal });
-    part(this, 'close', HTMLButtonElement).addEventListener('click', () => tell(this, 'picker-closed'), { signal });
+    part(this, 'close', HTMLButtonElement).addEventListener('click', () => emit(this, 'picker-closed'), { signal });
     this.addEventListener(
       'channel-chosen',
       (event) => {
         const grid = event.target;
         const channel = /** @type {CustomEvent<number>} */ (event).detail;
-        if (grid instanceof ChannelGrid) tell(this, 'channel-picked', { cameraId: grid.cameraId, channel });
+        if (grid instanceof ChannelGrid) emit(this, 'channel-picked', { cameraId: grid.cameraId, channel });
       },
       { signal },
     );

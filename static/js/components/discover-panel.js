@@ -2,7 +2,7 @@
 import { ApiError } from '../lib/api.js';
 import { counted } from '../lib/format.js';
 import { AppDialog, wireReveal } from './app-dialog.js';
-import { cloneTemplate, part, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').FoundDevice} FoundDevice */
 
@@ -31,7 +31,7 @@ export class DiscoverPanel extends AppDialog {
       'click',
       () => {
         this.close();
-        tell(this, 'discover-by-address');
+        emit(this, 'discover-by-address');
       },
       { signal },
     );
@@ -47,7 +47,7 @@ export class DiscoverPanel extends AppDialog {
     this.#state('Listening for cameras and recorders', true);
     this.#count();
     this.show();
-    tell(this, 'discover-search');
+    emit(this, 'discover-search');
   }
 
   /** @param {FoundDevice[]} devices */
@@ -93,7 +93,7 @@ export class DiscoverPanel extends AppDialog {
     submit.disabled = true;
     submit.classList.add('busy');
     part(this, 'error', HTMLElement).hidden = true;
-    tell(this, 'discover-add', {
+    emit(this, 'discover-add', {
       devices,
       username: this.#input('username').value,
       password: this.#input('password').value,

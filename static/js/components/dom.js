@@ -87,6 +87,6 @@ export async function copied(text) {
  * @param {string} type
  * @param {unknown} [detail]
  */
-export function tell(from, type, detail) {
+export function emit(from, type, detail) {
   from.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
 }

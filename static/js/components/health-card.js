@@ -35,7 +35,7 @@ export class HealthCard extends AppDialog {
   }
 
   /** @param {Record<string, any>} card the answer of GET /api/cameras/<id>/health */
-  tell(card) {
+  fill(card) {
     part(this, 'busy', HTMLElement).hidden = true;
     this.#text = String(card.text ?? '');
     part(this, 'copy', HTMLButtonElement).disabled = !this.#text;

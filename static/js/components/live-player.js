@@ -1,6 +1,6 @@
 // @ts-check
 import { stallStep } from '../lib/recovery.js';
-import { part, tell } from './dom.js';
+import { emit, part } from './dom.js';
 import { HlsEngine } from './hls-engine.js';
 import { MseEngine } from './mse-engine.js';
 
@@ -100,7 +100,7 @@ export class LivePlayer extends HTMLElement {
   pause() {
     this.#paused = true;
     if (this.#restTimer !== null) clearTimeout(this.#restTimer);
-    this.#restTimer = setTimeout(() => this.#paused && tell(this, 'player-rests'), PAUSED_REST_MS);
+    this.#restTimer = setTimeout(() => this.#paused && emit(this, 'player-rests'), PAUSED_REST_MS);
     if (this.#engine instanceof MseEngine) this.#engine.hold();
     this.video.pause();
   }
@@ -171,7 +171,7 @@ export class LivePlayer extends HTMLElement {
     this.#begin(engine);
     engine.load(src, { hlsAddress: hls ?? '', workerAddress: hlsWorker ?? '' }).then(
       () => (engine === this.#engine ? this.#play() : undefined),
-      () => (engine === this.#engine ? tell(this, 'player-restart') : undefined),
+      () => (engine === this.#engine ? emit(this, 'player-restart') : undefined),
     );
   }
 
@@ -273,7 +273,7 @@ export class LivePlayer extends HTMLElement {
       // The browser does not allow audio before the user's first click or key: play muted.
       if (error instanceof DOMException && error.name === 'NotAllowedError' && !this.video.muted) {
         this.video.muted = true;
-        tell(this, 'player-sound', 'blocked');
+        emit(this, 'player-sound', 'blocked');
         await this.video.play().catch(() => {});
       }
     }
@@ -285,7 +285,7 @@ export class LivePlayer extends HTMLElement {
 
   #setSound() {
     this.video.muted = this.hasAttribute('muted');
-    tell(this, 'player-sound', this.video.muted ? 'off' : 'on');
+    emit(this, 'player-sound', this.video.muted ? 'off' : 'on');
   }
 
   /** Check if the picture moves: by the count of frames if the browser has one, otherwise by the time. */
@@ -305,11 +305,11 @@ export class LivePlayer extends HTMLElement {
       this.#steps = 0;
       if (!this.#moving) this.forget();
       this.#moving = true;
-      tell(this, 'player-shows', this.#next ? 'before' : 'present');
+      emit(this, 'player-shows', this.#next ? 'before' : 'present');
       return;
     }
     const stoodS = (Date.now() - this.#stoodSinceMs) / 1000;
-    if (stoodS > 1) tell(this, 'player-stands', stoodS);
+    if (stoodS > 1) emit(this, 'player-stands', stoodS);
     if (!this.#playable) return;
     this.#moving = this.#moving && stoodS < 2;
     this.#help(stallStep(stoodS, this.#steps));
@@ -331,16 +331,16 @@ export class LivePlayer extends HTMLElement {
       this.#stoodSinceMs = since;
       this.#playable = shown;
     } else {
-      tell(this, 'player-restart');
+      emit(this, 'player-restart');
     }
   }
 
   /** @param {'network'|'media'|'unsupported'} why @param {string} detail */
   #fatal(why, detail) {
-    if (why === 'network') tell(this, 'player-restart');
-    else if (why === 'unsupported') tell(this, 'player-failed', { code: 'cannot_play', detail });
-    else if (/codec|incompatible/i.test(detail)) tell(this, 'player-failed', { code: 'cannot_play', detail: '' });
-    else tell(this, 'player-restart');
+    if (why === 'network') emit(this, 'player-restart');
+    else if (why === 'unsupported') emit(this, 'player-failed', { code: 'cannot_play', detail });
+    else if (/codec|incompatible/i.test(detail)) emit(this, 'player-failed', { code: 'cannot_play', detail: '' });
+    else emit(this, 'player-restart');
   }
 
   #freeze() {

@@ -4,7 +4,7 @@ import { LiveSession } from '../lib/live-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { givesWay, tileBadge, tileMessage, tilePlayback } from '../lib/tile-facts.js';
-import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { LivePlayer } from './live-player.js';
 import { playsFragments } from './fragment-source.js';
 import { SnapshotImage } from './snapshot-image.js';
@@ -71,7 +71,7 @@ export class LiveTile extends HTMLElement {
     this.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail), { signal });
     this.addEventListener(
       'player-sound',
-      (event) => /** @type {CustomEvent<string>} */ (event).detail === 'blocked' && tell(this, 'tile-sound-blocked'),
+      (event) => /** @type {CustomEvent<string>} */ (event).detail === 'blocked' && emit(this, 'tile-sound-blocked'),
       { signal },
     );
     this.#follow();

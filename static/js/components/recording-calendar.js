@@ -2,7 +2,7 @@
 import { dayKey } from '../lib/coverage.js';
 import { weeksOf } from '../lib/ranges.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
-import { part, tell } from './dom.js';
+import { emit, part } from './dom.js';
 
 const DAY_MS = 86_400_000;
 
@@ -23,7 +23,7 @@ export class RecordingCalendar extends HTMLElement {
     part(this, 'after', HTMLButtonElement).addEventListener('click', () => this.#turn(1));
     part(this, 'days', HTMLElement).addEventListener('click', (event) => {
       const button = event.target instanceof Element ? event.target.closest('button') : null;
-      if (button?.dataset.day) tell(this, 'calendar-day', Date.parse(button.dataset.day));
+      if (button?.dataset.day) emit(this, 'calendar-day', Date.parse(button.dataset.day));
     });
     part(this, 'days', HTMLElement).addEventListener('keydown', (event) => this.#key(event));
     this.#render();
@@ -60,7 +60,7 @@ export class RecordingCalendar extends HTMLElement {
   #turn(direction) {
     this.#month = monthOf(this.#month + (direction > 0 ? 32 : -1) * DAY_MS);
     this.#render();
-    tell(this, 'calendar-month');
+    emit(this, 'calendar-month');
   }
 
   /** @param {KeyboardEvent} event */

@@ -3,7 +3,7 @@ import { rowName, spanAt, stateName } from '../lib/coverage.js';
 import { namesAt } from '../lib/marks.js';
 import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
-import { part, tell } from './dom.js';
+import { emit, part } from './dom.js';
 import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timeline-drawing.js';
 
 /** @typedef {import('../lib/coverage.js').Row} Row @typedef {import('../lib/timeline-scale.js').Span} Span */
@@ -161,14 +161,14 @@ export class RecordingTimeline extends HTMLElement {
     if (view.startMs === this.#view.startMs && view.endMs === this.#view.endMs) return;
     this.#view = view;
     this.#redraw();
-    tell(this, 'timeline-view', view);
+    emit(this, 'timeline-view', view);
   }
 
   /** @param {boolean} follows */
   #follow(follows) {
     if (follows === this.#follows) return;
     this.#follows = follows;
-    tell(this, 'timeline-follow');
+    emit(this, 'timeline-follow');
   }
 
   // ── Pointer ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -232,7 +232,7 @@ export class RecordingTimeline extends HTMLElement {
     if (press?.scrubs && press.moved && event.type !== 'pointerup') {
       // The browser has taken the finger to scroll the page: undo the scrub.
       this.#atMs = press.fromMs;
-      tell(this, 'timeline-scrub', null);
+      emit(this, 'timeline-scrub', null);
       this.#redraw();
     }
     if (!press || event.type !== 'pointerup' || (press.moved && !press.scrubs)) return;
@@ -244,7 +244,7 @@ export class RecordingTimeline extends HTMLElement {
   /** Move the needle with the pointer. @param {PointerEvent} event */
   #scrub(event) {
     this.#atMs = Math.min(Date.now(), timeAt(this.#view, this.#fraction(event.clientX)));
-    tell(this, 'timeline-scrub', { row: this.row, atMs: this.#atMs });
+    emit(this, 'timeline-scrub', { row: this.row, atMs: this.#atMs });
     this.#redraw();
   }
 
@@ -319,7 +319,7 @@ export class RecordingTimeline extends HTMLElement {
     if (next < 0 || next >= this.#rows.length) return;
     this.#current = next;
     this.#redraw();
-    tell(this, 'timeline-row', this.row);
+    emit(this, 'timeline-row', this.row);
   }
 
   /** @param {number} atMs */
@@ -327,7 +327,7 @@ export class RecordingTimeline extends HTMLElement {
     this.#atMs = Math.min(Date.now(), atMs);
     this.toNeedle();
     this.#redraw();
-    tell(this, 'timeline-seek', { row: this.row, atMs: this.#atMs });
+    emit(this, 'timeline-seek', { row: this.row, atMs: this.#atMs });
   }
 
   // ── Drawing ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@ import { snapshotFileName } from '../lib/format.js';
 import { IdleLimits } from '../lib/idle-limits.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
-import { part, tell } from './dom.js';
+import { emit, part } from './dom.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
 import { showReplay } from './replay-display.js';
 import { RunEngine } from './run-engine.js';
@@ -200,7 +200,7 @@ export class ReplayPlayer extends HTMLElement {
 
   togglePlay() {
     if (!this.#place) {
-      tell(this, 'replay-wanted');
+      emit(this, 'replay-wanted');
       return;
     }
     if (this.#session?.problem) {
@@ -259,7 +259,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#speed = SPEEDS.includes(speed) ? speed : 1;
     this.#isHeldTo1 = false;
     part(this, 'speed', HTMLSelectElement).value = String(this.#speed);
-    tell(this, 'replay-speed', this.#speed);
+    emit(this, 'replay-speed', this.#speed);
     this.#show();
   }
 
@@ -389,7 +389,7 @@ export class ReplayPlayer extends HTMLElement {
       const before = this.#frameMs;
       const passed = video.currentTime - this.#lastTime;
       if (before !== null && this.#lastTime >= 0 && passed >= 0 && passed < 8 && playing - before > passed * 1000 + GAP_MS) {
-        tell(this, 'replay-gap', { fromMs: before, toMs: playing });
+        emit(this, 'replay-gap', { fromMs: before, toMs: playing });
       }
       if (video.currentTime !== this.#lastTime) {
         this.#movedAtMs = Date.now();
@@ -399,7 +399,7 @@ export class ReplayPlayer extends HTMLElement {
       this.#lastTime = video.currentTime;
       if (playing !== before) {
         this.#frameMs = playing;
-        tell(this, 'replay-time', playing);
+        emit(this, 'replay-time', playing);
       }
     }
     this.#show();
@@ -481,7 +481,7 @@ export class ReplayPlayer extends HTMLElement {
     if (phase === this.#phase) return;
     this.#phase = phase;
     part(this, 'stage', HTMLElement).dataset.phase = phase;
-    tell(this, 'replay-phase', phase);
+    emit(this, 'replay-phase', phase);
   }
 
   #freeze() {

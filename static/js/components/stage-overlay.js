@@ -1,7 +1,7 @@
 // @ts-check
 import { messageOf, saysItAll } from '../lib/messages.js';
 import { PHASE_TEXT } from '../lib/stream-phase.js';
-import { part, setText, tell } from './dom.js';
+import { emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/live-session.js').View} View @typedef {import('../lib/messages.js').Action} Action */
 
@@ -29,12 +29,12 @@ export class StageOverlay extends HTMLElement {
   connectedCallback() {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
-    part(this, 'play', HTMLButtonElement).addEventListener('click', () => tell(this, 'overlay-play'), { signal });
+    part(this, 'play', HTMLButtonElement).addEventListener('click', () => emit(this, 'overlay-play'), { signal });
     this.addEventListener(
       'click',
       (event) => {
         const action = event.target instanceof HTMLElement ? event.target.dataset.action : undefined;
-        if (action) tell(this, 'overlay-action', action);
+        if (action) emit(this, 'overlay-action', action);
       },
       { signal },
     );
@@ -50,7 +50,7 @@ export class StageOverlay extends HTMLElement {
    * @param {View} view
    * @param {{paused: boolean, playable: boolean, subPossible: boolean}} also
    */
-  tell(view, { paused, playable, subPossible }) {
+  update(view, { paused, playable, subPossible }) {
     const { phase } = view;
     const text = PHASE_TEXT[phase];
     const reason = reasonOf(view);

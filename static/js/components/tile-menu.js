@@ -1,5 +1,5 @@
 // @ts-check
-import { part, setAttribute, setText, tell } from './dom.js';
+import { emit, part, setAttribute, setText } from './dom.js';
 
 /**
  * @typedef {{hidden?: boolean, disabled?: boolean, checked?: boolean, text?: string}} ItemState
@@ -19,7 +19,7 @@ export class TileMenu extends HTMLElement {
     this.addEventListener('click', (event) => this.#click(event), { signal });
     this.addEventListener('keydown', (event) => this.#key(event), { signal });
     this.addEventListener('contextmenu', (event) => event.preventDefault(), { signal });
-    this.addEventListener('toggle', (event) => /** @type {ToggleEvent} */ (event).newState === 'closed' && tell(this, 'menu-closed'), { signal });
+    this.addEventListener('toggle', (event) => /** @type {ToggleEvent} */ (event).newState === 'closed' && emit(this, 'menu-closed'), { signal });
   }
 
   disconnectedCallback() {
@@ -76,7 +76,7 @@ export class TileMenu extends HTMLElement {
       return;
     }
     this.close();
-    tell(this, 'menu-action', item.dataset.action);
+    emit(this, 'menu-action', item.dataset.action);
   }
 
   /** @param {KeyboardEvent} event */

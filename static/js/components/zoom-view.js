@@ -1,6 +1,6 @@
 // @ts-check
 import { WHOLE, panned, zoomedAt } from '../lib/zoom.js';
-import { tell } from './dom.js';
+import { emit } from './dom.js';
 
 /** @typedef {import('../lib/zoom.js').ZoomView} Looked */
 
@@ -28,7 +28,7 @@ export class ZoomView extends HTMLElement {
     for (const type of /** @type {const} */ (['pointerup', 'pointercancel', 'lostpointercapture'])) {
       this.addEventListener(type, (event) => this.#up(event), { signal });
     }
-    this.addEventListener('dblclick', () => !this.#dragged && tell(this, 'zoom-tap'), { signal });
+    this.addEventListener('dblclick', () => !this.#dragged && emit(this, 'zoom-tap'), { signal });
   }
 
   disconnectedCallback() {
@@ -106,7 +106,7 @@ export class ZoomView extends HTMLElement {
     const nowMs = event.timeStamp;
     if (nowMs - this.#lastTapMs < 320) {
       event.preventDefault();
-      tell(this, 'zoom-tap');
+      emit(this, 'zoom-tap');
       this.#lastTapMs = 0;
     } else {
       this.#lastTapMs = nowMs;
@@ -128,7 +128,7 @@ export class ZoomView extends HTMLElement {
     style.setProperty('--zoom-x', `${view.x * 100}%`);
     style.setProperty('--zoom-y', `${view.y * 100}%`);
     this.toggleAttribute('zoomed', view.scale > 1);
-    tell(this, 'zoom-changed', view.scale);
+    emit(this, 'zoom-changed', view.scale);
   }
 }
 

@@ -88,12 +88,12 @@ export class CoverageLoader extends EventTarget {
       const coverage = await this.#ask(wanted, events);
       this.#loaded = wanted;
       this.#isCut = coverage.channels.some((channel) => channel.events_truncated);
-      this.#tell('events', events && !this.#isCut);
-      this.#tell('rows', coverage.channels.map(rowOf));
+      this.#emit('events', events && !this.#isCut);
+      this.#emit('rows', coverage.channels.map(rowOf));
       const busy = await this.#turnMonth(coverage);
       return busy ? BUSY_MS : CALM_MS;
     } catch (error) {
-      this.#tell('failed', problemOf(error));
+      this.#emit('failed', problemOf(error));
       return FAILED_MS;
     }
   }
@@ -106,9 +106,9 @@ export class CoverageLoader extends EventTarget {
     if (month && (isDone || Date.now() >= this.#monthDueMs)) {
       last = await this.#ask(month, false);
       this.#monthDueMs = Date.now() + (last.indexing ? MONTH_BUSY_MS : MONTH_CALM_MS);
-      if (month === this.#month) this.#tell('days', last.channels.map(rowOf));
+      if (month === this.#month) this.#emit('days', last.channels.map(rowOf));
     }
-    this.#tell('indexing', last);
+    this.#emit('indexing', last);
     this.#wasBusy = last.indexing !== null;
     return last.indexing !== null;
   }
@@ -132,7 +132,7 @@ export class CoverageLoader extends EventTarget {
   }
 
   /** @param {string} type @param {unknown} detail */
-  #tell(type, detail) {
+  #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

@@ -9,7 +9,8 @@ import { LOCAL_CLOCK } from './display-clock.js';
  * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null}} RowSpan
  * @typedef {{atMs: number, topic: string, isOn: boolean|null}} RowEvent `isOn` null: a moment without an end
  * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[],
- *   toldUntilMs: number|null}} Row `toldUntilMs`: the server left out events after this time; null if it left out none
+ *   completeUntilMs: number|null}} Row `completeUntilMs`: the server left out events after this time; null if it left
+ *   out none
  */
 
 const OPEN_END_MS = 120_000;
@@ -28,7 +29,7 @@ export function rowOf(covered) {
       recordingToken: span.recording_token,
     })),
     events: covered.events.map((event) => ({ atMs: Date.parse(event.time), topic: event.topic, isOn: event.active })),
-    toldUntilMs: covered.events_truncated ? Date.parse(covered.events.at(-1)?.time ?? '') || null : null,
+    completeUntilMs: covered.events_truncated ? Date.parse(covered.events.at(-1)?.time ?? '') || null : null,
   };
 }
 

@@ -53,15 +53,15 @@ export class EventFinder extends Finder {
       const farMs = direction > 0 ? Math.min(limitMs, edgeMs + length) : Math.max(limitMs, edgeMs - length);
       const startMs = Math.min(edgeMs, farMs);
       const endMs = Math.max(edgeMs, farMs);
-      const { coverage, told } = await this.ask(row, startMs, endMs + 1, true);
+      const { coverage, current } = await this.ask(row, startMs, endMs + 1, true);
       if (!coverage.event_search) return { event: null, endMs: edgeMs, why: 'silent' };
-      if (!told) return { event: null, endMs: edgeMs, why: 'edge' };
-      if (told.toldUntilMs !== null && direction < 0 && length > MINUTE_MS) {
+      if (!current) return { event: null, endMs: edgeMs, why: 'edge' };
+      if (current.completeUntilMs !== null && direction < 0 && length > MINUTE_MS) {
         length = Math.max(MINUTE_MS, length / 4); // the answer only has the window's first events, not its last
         continue;
       }
-      const holeMs = firstUnindexed(told, startMs, endMs, direction, beganMs - OPEN_END_MS);
-      const event = adjacentEvent(told, atMs, direction);
+      const holeMs = firstUnindexed(current, startMs, endMs, direction, beganMs - OPEN_END_MS);
+      const event = adjacentEvent(current, atMs, direction);
       if (event && (holeMs === null || (holeMs - event.atMs) * direction > 0)) return { event, endMs: event.atMs, why: 'found' };
       if (holeMs !== null) {
         edgeMs = holeMs;
@@ -70,7 +70,7 @@ export class EventFinder extends Finder {
         await this.pause();
         continue;
       }
-      edgeMs = direction > 0 && told.toldUntilMs !== null ? told.toldUntilMs + 1 : farMs;
+      edgeMs = direction > 0 && current.completeUntilMs !== null ? current.completeUntilMs + 1 : farMs;
       length = Math.min(LARGEST_MS, length * 2);
       if (direction < 0 && edgeMs <= this.sinceMs) break;
     }

@@ -33,16 +33,16 @@ export class Finder {
   }
 
   /**
-   * Request the coverage of a span. Rejects with an ApiError. `told` is the new state of the row; null if the row is
+   * Request the coverage of a span. Rejects with an ApiError. `current` is the new state of the row; null if the row is
    * gone.
    *
    * @param {Row} row @param {number} startMs @param {number} endMs @param {boolean} events
-   * @returns {Promise<{coverage: Coverage, told: Row|null}>}
+   * @returns {Promise<{coverage: Coverage, current: Row|null}>}
    */
   async ask(row, startMs, endMs, events) {
     const span = { start: new Date(startMs), end: new Date(endMs) };
     const coverage = await this.#api.coverage(this.#cameraId, { ...span, events, channel: row.channel });
-    return { coverage, told: coverage.channels.map(rowOf).find((item) => sameRow(item, row)) ?? null };
+    return { coverage, current: coverage.channels.map(rowOf).find((item) => sameRow(item, row)) ?? null };
   }
 
   /** Wait before the next request. @returns {Promise<void>} */

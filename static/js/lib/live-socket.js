@@ -22,14 +22,14 @@ import { SocketClock } from './socket-clock.js';
  * @typedef {{cameraId: number, profileToken: string, sound: boolean, fresh?: boolean}} LiveSource
  *   `fresh`: start with the next key frame
  * @typedef {{streamId: string, viewerId: string}} ReplaySource a replay session of this page
- * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} Told
+ * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} ReplayMessage
  * @typedef {{
  *   onInit: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void,
  *   onFragments: (fragments: LiveFragments) => void,
  *   onStream: (stream: Stream) => void,
  *   onProblem: (refusal: Refusal) => void,
  *   onLink: (isUp: boolean) => void,
- *   onTold?: (told: Told) => void,
+ *   onMessage?: (message: ReplayMessage) => void,
  * }} LiveListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
  *   section; for a replay it reports in `watching` if the start of the run was missed
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
@@ -265,7 +265,7 @@ export class LiveSocket extends EventTarget {
     else if (message.type === 'init') {
       const { codecs, codec, width, height, sound, has_sound: hasSound, run = 0, offset_s: offsetS = 0 } = message;
       watch.init = { codecs, codec, width, height, sound, hasSound, run, offsetS };
-    } else watch.listener.onTold?.(message);
+    } else watch.listener.onMessage?.(message);
   }
 
   /** @param {ArrayBuffer} data */

@@ -5,9 +5,9 @@ import { placeAt, tokenAt } from './coverage.js';
 import { Finder } from './finder.js';
 
 /**
- * `untold`: the recorder is not indexed any more, or takes too long, so `recordingToken` is a guess.
+ * `unknown`: the recorder is not indexed any more, or takes too long, so `recordingToken` is a guess.
  *
- * @typedef {{way: 'plays'|'later'|'nothing'|'untold', atMs: number, recordingToken: string}} FoundPlace
+ * @typedef {{way: 'plays'|'later'|'nothing'|'unknown', atMs: number, recordingToken: string}} FoundPlace
  * @typedef {import('./coverage.js').Row} Row @typedef {import('./api.js').KnownRecording} KnownRecording
  */
 
@@ -44,20 +44,20 @@ export class PlaceFinder extends Finder {
     let askedMs = atMs;
     for (;;) {
       const endMs = Math.min(askedMs + DAY_MS, Math.max(this.nowMs(), askedMs + HOUR_MS));
-      const { coverage, told } = await this.ask(row, atMs - HOUR_MS, endMs, false);
-      known = told ?? known;
+      const { coverage, current } = await this.ask(row, atMs - HOUR_MS, endMs, false);
+      known = current ?? known;
       const place = placeAt(known, atMs, this.nowMs());
       if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(known, place.atMs, this.held) };
       const isBeyond = place.atMs >= endMs; // nothing is recorded in the whole window
       if (isBeyond && place.atMs - atMs > FARTHEST_MS) return this.#left(known, atMs, 'nothing');
-      if (!isBeyond && (coverage.indexing === null || this.isOverdue(beganMs))) return this.#left(known, place.atMs, 'untold');
+      if (!isBeyond && (coverage.indexing === null || this.isOverdue(beganMs))) return this.#left(known, place.atMs, 'unknown');
       askedMs = place.atMs;
       if (!isBeyond) await this.pause();
-      if (signal.aborted) return this.#left(known, atMs, 'untold');
+      if (signal.aborted) return this.#left(known, atMs, 'unknown');
     }
   }
 
-  /** @param {Row} row @param {number} atMs @param {'nothing'|'untold'} way @returns {FoundPlace} */
+  /** @param {Row} row @param {number} atMs @param {'nothing'|'unknown'} way @returns {FoundPlace} */
   #left(row, atMs, way) {
     return { way, atMs, recordingToken: tokenAt(row, atMs, this.held) };
   }

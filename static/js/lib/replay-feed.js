@@ -86,9 +86,9 @@ export class ReplayFeed extends EventTarget {
       onInit: (init, data) => this.#init(init, data),
       onFragments: (fragments) => this.#append(fragments),
       onStream: () => {},
-      onProblem: () => this.#told(this.#hasJoined ? 'missed' : 'refused'),
+      onProblem: () => this.#emit(this.#hasJoined ? 'missed' : 'refused'),
       onLink: () => {},
-      onTold: (told) => this.#hear(told),
+      onMessage: (message) => this.#onMessage(message),
     });
   }
 
@@ -128,20 +128,20 @@ export class ReplayFeed extends EventTarget {
     } else this.#run?.take((sink) => sink.append(fragments));
   }
 
-  /** @param {import('./live-socket.js').Told} told */
-  #hear(told) {
-    if (told.type === 'watching') {
+  /** @param {import('./live-socket.js').ReplayMessage} message */
+  #onMessage(message) {
+    if (message.type === 'watching') {
       this.#hasJoined = true;
-      if (told.from_start === false) this.#told('missed');
-    } else if (told.type === 'segments_only') this.#told('segments');
-    else if (this.#run?.number === told.run) {
+      if (message.from_start === false) this.#emit('missed');
+    } else if (message.type === 'segments_only') this.#emit('segments');
+    else if (this.#run?.number === message.run) {
       this.#run.isEnded = true;
       this.#run.take((sink) => sink.end());
     }
   }
 
-  /** @param {'missed'|'refused'|'segments'} what */
-  #told(what) {
-    if (!this.#isOver) this.dispatchEvent(new Event(what));
+  /** @param {'missed'|'refused'|'segments'} type */
+  #emit(type) {
+    if (!this.#isOver) this.dispatchEvent(new Event(type));
   }
 }

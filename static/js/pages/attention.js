@@ -25,27 +25,27 @@ export class Attention extends EventTarget {
     this.#isHeard = isHeard;
     document.addEventListener('visibilitychange', () => this.#seen());
     // A hidden tab stays asleep when the network comes back.
-    window.addEventListener('online', () => !this.#isAsleep && this.#tell('awake'));
-    window.addEventListener('pagehide', () => this.#tell('leaving'));
-    window.addEventListener('pageshow', (event) => event.persisted && this.#tell('awake'));
+    window.addEventListener('online', () => !this.#isAsleep && this.#emit('awake'));
+    window.addEventListener('pagehide', () => this.#emit('leaving'));
+    window.addEventListener('pageshow', (event) => event.persisted && this.#emit('awake'));
     setInterval(() => this.#tick(), TICK_MS);
   }
 
   #seen() {
     if (this.#hiddenTimer !== null) clearTimeout(this.#hiddenTimer);
-    if (!document.hidden) this.#tell('awake');
-    else if (!this.#isHeard()) this.#hiddenTimer = setTimeout(() => this.#tell('asleep'), HIDDEN_END_MS);
+    if (!document.hidden) this.#emit('awake');
+    else if (!this.#isHeard()) this.#hiddenTimer = setTimeout(() => this.#emit('asleep'), HIDDEN_END_MS);
   }
 
   #tick() {
     // A clock that jumped means that the machine slept.
     const now = Date.now();
-    if (now - this.#wokenAtMs > SLEPT_MS && !document.hidden) this.#tell('awake');
+    if (now - this.#wokenAtMs > SLEPT_MS && !document.hidden) this.#emit('awake');
     this.#wokenAtMs = now;
   }
 
   /** @param {'asleep'|'awake'|'leaving'} type */
-  #tell(type) {
+  #emit(type) {
     this.#isAsleep = type !== 'awake';
     this.dispatchEvent(new Event(type));
   }

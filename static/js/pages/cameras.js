@@ -1,6 +1,6 @@
 // @ts-check
 /** The list of cameras and their states: adding, discovering, editing, deleting. */
-import { CameraCard, tellCard } from '../components/camera-card.js';
+import { CameraCard, updateCard } from '../components/camera-card.js';
 import { CameraForm } from '../components/camera-form.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { DiscoverPanel } from '../components/discover-panel.js';
@@ -60,7 +60,7 @@ function show(cameras) {
     const entry = cards.get(camera.id) ?? makeCard(camera);
     entry.camera = camera;
     const twin = cameras.find((other) => other.id === camera.same_device_as);
-    tellCard(entry.card, camera, {
+    updateCard(entry.card, camera, {
       href: `${document.body.dataset.viewer}${camera.id}`,
       recordings: `${document.body.dataset.recordings}${camera.id}`,
       twinName: twin ? twin.name || twin.host : null,
@@ -129,7 +129,7 @@ list.addEventListener('camera-health', async (event) => {
   if (!camera) return;
   healthCard.openFor(camera.name || camera.host);
   try {
-    healthCard.tell(await api.health(camera.id));
+    healthCard.fill(await api.health(camera.id));
   } catch (error) {
     healthCard.failed(error);
   }

@@ -151,11 +151,11 @@ function monthSpan() {
 /** @param {Camera} chosen */
 async function askSummary(chosen) {
   try {
-    const told = await api.recordingSummary(chosen.id);
-    pageClock.zoneS = told.zone_s;
-    if (places) places.held = told.recordings;
-    if (events && told.data_from) events.sinceMs = Date.parse(told.data_from);
-    showSummary(told);
+    const summary = await api.recordingSummary(chosen.id);
+    pageClock.zoneS = summary.zone_s;
+    if (places) places.held = summary.recordings;
+    if (events && summary.data_from) events.sinceMs = Date.parse(summary.data_from);
+    showSummary(summary);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // The request for the coverage shows the problem; the summary stays empty.
@@ -265,7 +265,7 @@ async function placeOf({ row, on }, atMs, signal) {
     return await /** @type {PlaceFinder} */ (places).find(row, atMs, signal);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return { way: /** @type {const} */ ('untold'), atMs, recordingToken: tokenAt(row, atMs, held) };
+    return { way: /** @type {const} */ ('unknown'), atMs, recordingToken: tokenAt(row, atMs, held) };
   }
 }
 
@@ -278,7 +278,7 @@ function noteOf(way, wantedMs, atMs) {
   const wanted = pageClock.stamp(wantedMs);
   if (way === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
   if (way === 'nothing') return `Nothing was recorded at ${wanted}.`;
-  return way === 'untold' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
+  return way === 'unknown' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
 }
 
 /** Show a text below a player. @param {string} text @param {ReplayPlayer} on */

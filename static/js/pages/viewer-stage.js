@@ -268,7 +268,7 @@ export class ViewerStage extends EventTarget {
     const paused = this.#player.isPaused && !gone;
     const running = this.#session.isWanted && !paused && view.phase !== 'failed';
     const playable = this.names.length > 0;
-    this.#overlay.tell(view, { paused, playable, subPossible: this.subPossible });
+    this.#overlay.update(view, { paused, playable, subPossible: this.subPossible });
     byId('play', HTMLButtonElement).disabled = !playable;
     Object.assign(this.#stage.dataset, { phase: view.phase, paused: String(paused), running: String(running) });
     byId('play', HTMLElement).setAttribute('aria-label', running ? 'Pause' : 'Play');

@@ -89,7 +89,7 @@ export class WallBoard extends EventTarget {
   /** @param {Known} known */
   set known(known) {
     this.#known = known;
-    this.#tellAll();
+    this.#updateTiles();
   }
 
   /** Show tiles. A tile that was shown before plays on, also in another place. @param {Shown} shown */
@@ -114,7 +114,7 @@ export class WallBoard extends EventTarget {
       element.inert = full !== null && place !== full;
     });
     if (this.#sounding && !this.#elements.includes(this.#sounding)) this.#sounding = null;
-    this.#tellAll();
+    this.#updateTiles();
     this.choose(full ?? Math.min(this.#chosen, layout - 1), { focus: hadFocus });
   }
 
@@ -159,7 +159,7 @@ export class WallBoard extends EventTarget {
   /** Give audio to one tile, and mute the others. @param {LiveTile|null} tile */
   sound(tile) {
     this.#sounding = tile;
-    this.#tellAll();
+    this.#updateTiles();
   }
 
   // ── Places ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +203,7 @@ export class WallBoard extends EventTarget {
     tile.remove();
   }
 
-  #tellAll() {
+  #updateTiles() {
     const { layout, tiles, full } = this.#shown;
     this.#elements.forEach((element, place) => {
       const tile = tiles[place] ?? null;
@@ -239,7 +239,7 @@ export class WallBoard extends EventTarget {
     }
     this.#fullTimer = setTimeout(() => {
       this.#isFullForLong = true;
-      this.#tellAll();
+      this.#updateTiles();
     }, FULL_REST_MS);
   }
 
@@ -252,23 +252,23 @@ export class WallBoard extends EventTarget {
       else if (seen !== undefined) {
         const timer = setTimeout(() => {
           this.#sight.delete(target);
-          this.#tellAll();
+          this.#updateTiles();
         }, OUT_OF_SIGHT_MS);
         this.#sight.set(target, timer);
       }
     }
-    this.#tellAll();
+    this.#updateTiles();
   }
 
   /** @param {'away'|'left'} viewer */
   #sleep(viewer) {
     this.#viewer = viewer;
-    this.#tellAll();
+    this.#updateTiles();
   }
 
   #wake() {
     this.#viewer = 'looks';
-    this.#tellAll();
+    this.#updateTiles();
     for (const element of this.#elements) element.wake();
     this.dispatchEvent(new Event('looked'));
   }

@@ -23,41 +23,41 @@ function profile(role, codec) {
 }
 
 const HEVC_MAIN = channel(1, { profiles: [profile('main', 'hevc'), profile('sub', 'h264')] });
-const wish = { quality: null, convert: false, decodes: ['h264'] };
+const request = { quality: null, convert: false, decodes: ['h264'] };
 
 test('the main stream is the default', () => {
-  assert.equal(choosePlayback(channel(1), wish)?.profile.profile_token, 'main');
+  assert.equal(choosePlayback(channel(1), request)?.profile.profile_token, 'main');
 });
 
 test('the sub stream replaces an H.265 main stream that cannot be decoded', () => {
-  const chosen = choosePlayback(HEVC_MAIN, { ...wish, quality: 'main' });
+  const chosen = choosePlayback(HEVC_MAIN, { ...request, quality: 'main' });
   assert.equal(chosen?.quality, 'sub');
   assert.equal(chosen?.gaveWay, true);
   assert.equal(chosen?.converting, false);
 });
 
 test('an H.265 main stream plays unchanged if the player decodes it', () => {
-  const chosen = choosePlayback(HEVC_MAIN, { ...wish, decodes: ['h264', 'hevc'] });
+  const chosen = choosePlayback(HEVC_MAIN, { ...request, decodes: ['h264', 'hevc'] });
   assert.equal(chosen?.quality, 'main');
   assert.equal(chosen?.gaveWay, false);
 });
 
 test('an H.265 main stream is converted on request', () => {
-  const chosen = choosePlayback(HEVC_MAIN, { ...wish, quality: 'main', convert: true });
+  const chosen = choosePlayback(HEVC_MAIN, { ...request, quality: 'main', convert: true });
   assert.deepEqual([chosen?.quality, chosen?.gaveWay, chosen?.converting], ['main', false, true]);
 });
 
 test('an H.265 main stream is converted if there is no sub stream', () => {
-  const chosen = choosePlayback(channel(1, { profiles: [profile('main', 'hevc')] }), wish);
+  const chosen = choosePlayback(channel(1, { profiles: [profile('main', 'hevc')] }), request);
   assert.deepEqual([chosen?.quality, chosen?.converting], ['main', true]);
 });
 
 test('the codec that a stream really has replaces the reported one', () => {
   const seen = new Map([['main', 'hevc']]);
-  const chosen = choosePlayback(asSeen(channel(1), seen), { ...wish, quality: 'main' });
+  const chosen = choosePlayback(asSeen(channel(1), seen), { ...request, quality: 'main' });
   assert.deepEqual([chosen?.quality, chosen?.gaveWay], ['sub', true]);
   const silent = channel(1, { profiles: [profile('main', null)] });
-  assert.equal(choosePlayback(asSeen(silent, seen), wish)?.converting, true);
+  assert.equal(choosePlayback(asSeen(silent, seen), request)?.converting, true);
   assert.equal(asSeen(channel(1), new Map([['x', 'hevc']])).profiles[0]?.video?.codec, 'h264');
 });
 
@@ -73,15 +73,15 @@ test('the codec of a converted stream is not accepted unchanged', () => {
 });
 
 test('the main stream replaces a missing sub stream', () => {
-  assert.equal(choosePlayback(channel(1, { profiles: [profile('main', null)] }), { ...wish, quality: 'sub' })?.quality, 'main');
+  assert.equal(choosePlayback(channel(1, { profiles: [profile('main', null)] }), { ...request, quality: 'sub' })?.quality, 'main');
 });
 
 test('a channel without media profiles has no playback', () => {
-  assert.equal(choosePlayback(channel(1, { profiles: [] }), wish), null);
+  assert.equal(choosePlayback(channel(1, { profiles: [] }), request), null);
 });
 
 test('a profile of another role plays if there is no main or sub', () => {
-  const chosen = choosePlayback(channel(1, { profiles: [profile('other', 'h264')] }), wish);
+  const chosen = choosePlayback(channel(1, { profiles: [profile('other', 'h264')] }), request);
   assert.equal(chosen?.profile.profile_token, 'other');
   assert.equal(chosen?.quality, null);
 });

@@ -6,7 +6,7 @@ import { SocketClock } from '../../static/js/lib/socket-clock.js';
 import { SocketSession } from '../../static/js/lib/socket-session.js';
 import { Wire } from './wire.mjs';
 
-const WISH = { cameraId: 1, profileToken: 'a' };
+const REQUEST = { cameraId: 1, profileToken: 'a' };
 
 function socket(more = {}) {
   return new LiveSocket({ url: 'ws://x/live', WebSocket: /** @type {any} */ (Wire), random: () => 0.5, ...more });
@@ -32,7 +32,7 @@ function begun() {
     session.sink = { init: (codecs) => sunk.push([run, 'init', codecs]), append: () => sunk.push([run, 'pictures']) };
   });
   session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail.reason));
-  session.play(WISH);
+  session.play(REQUEST);
   latest().open();
   return { link, session, heard, sunk };
 }
@@ -89,7 +89,7 @@ test('the old quality plays until media of the new one arrives', () => {
   const [first] = asked(wire);
   start(wire, first.id);
   session.playerShows();
-  session.play({ ...WISH, profileToken: 'b' });
+  session.play({ ...REQUEST, profileToken: 'b' });
   const second = asked(wire).at(-1);
   assert.equal(second.profile_token, 'b');
   wire.receiveBinary(2, first.id);
@@ -110,7 +110,7 @@ test('a resting session gets no media until it resumes', () => {
   session.rest();
   assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
   assert.deepEqual([session.isResting, session.isWanted, session.view.phase], [true, true, 'playing']);
-  session.hear(true);
+  session.setAudio(true);
   session.wake();
   session.playerBroke();
   mock.timers.tick(60_000);
@@ -176,7 +176,7 @@ test('a socket that fails three times makes the session unplayable', () => {
   const session = new SocketSession(link, { plays: () => true });
   let reason = '';
   session.addEventListener('unplayable', (event) => (reason = /** @type {CustomEvent} */ (event).detail.reason));
-  session.play(WISH);
+  session.play(REQUEST);
   for (let count = 0; count < 3; count += 1) {
     assert.equal(reason, '');
     latest().break();
@@ -188,7 +188,7 @@ test('a socket that fails three times makes the session unplayable', () => {
 test('a socket that an ended login closed is not opened again', () => {
   let ended = 0;
   const link = socket({ onLoginEnded: () => (ended += 1) });
-  new SocketSession(link, { plays: () => true }).play(WISH);
+  new SocketSession(link, { plays: () => true }).play(REQUEST);
   latest().open();
   latest().break(4401);
   mock.timers.tick(5000);

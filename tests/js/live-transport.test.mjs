@@ -9,7 +9,7 @@ import { SocketSession } from '../../static/js/lib/socket-session.js';
 import { Server } from './stream-server.mjs';
 import { Wire } from './wire.mjs';
 
-const WISH = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
+const REQUEST = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
 
 /** Let promises settle and advance the mocked clock. @param {number} [ms] */
 async function pass(ms = 0) {
@@ -30,7 +30,7 @@ function begun() {
     opened.push(transport.view.way);
     transport.sink = { init: () => {}, append: () => {} };
   });
-  transport.play(WISH);
+  transport.play(REQUEST);
   return { server, transport, opened };
 }
 
@@ -109,7 +109,7 @@ test('a camera that comes back is tried over the socket immediately', async () =
   assert.equal(watched().length, 2);
   start();
   assert.equal(transport.view.way, 'socket');
-  transport.play(WISH);
+  transport.play(REQUEST);
   assert.equal(transport.view.way, 'socket', 'the refusal has lapsed');
 });
 
@@ -135,7 +135,7 @@ test('the page can play another profile if the codec differs', async () => {
   transport.addEventListener('codec', (event) => {
     emitted.push(/** @type {CustomEvent} */ (event).detail);
     event.preventDefault();
-    transport.play({ ...WISH, profileToken: 'b' });
+    transport.play({ ...REQUEST, profileToken: 'b' });
   });
   latest().open();
   start('hvc1.1', 'hevc');
@@ -154,12 +154,12 @@ test('the server’s codec is reported once, unless it is converted', async () =
   latest().receive({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', source_codec: 'hevc' } });
   assert.deepEqual(emitted, ['hevc']);
   server.onStart = server.onStatus = { status: 'running', source_codec: 'hevc', transcoding: true };
-  transport.play({ ...WISH, way: 'hls' });
+  transport.play({ ...REQUEST, way: 'hls' });
   await pass(5000);
   assert.deepEqual(emitted, ['hevc', 'hevc'], 'once');
-  transport.play({ ...WISH, converting: true });
+  transport.play({ ...REQUEST, converting: true });
   await pass(5000);
-  transport.play({ ...WISH, way: 'hls', accept: ['h264', 'hevc'] });
+  transport.play({ ...REQUEST, way: 'hls', accept: ['h264', 'hevc'] });
   await pass(5000);
   assert.deepEqual(emitted, ['hevc', 'hevc']);
 });

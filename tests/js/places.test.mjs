@@ -93,9 +93,9 @@ test('the search goes on after a gap', async () => {
 
 test('an aborted search sends no further request', async () => {
   const api = server([{ spans: [[-1, 24, 'not_asked']], busy: true }]);
-  const wish = new AbortController();
-  const found = finder(api).find(row([]), NOON, wish.signal);
-  wish.abort();
+  const aborter = new AbortController();
+  const found = finder(api).find(row([]), NOON, aborter.signal);
+  aborter.abort();
   await found;
   assert.equal(api.asked, 1);
 });

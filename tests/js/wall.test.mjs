@@ -162,9 +162,9 @@ test('the next channel goes to the next empty place, or to the next one', () => 
 // ── The stream of a tile ───────────────────────────────────────────────────────────────────────────────────────────
 
 test('the size of a tile or the user chooses the stream', () => {
-  /** @param {Partial<Parameters<typeof tilePlayback>[1]>} wish */
-  const played = (wish) =>
-    tilePlayback(channel(1), { quality: 'auto', isLarge: false, isRefused: false, decodes: DECODES, ...wish })?.profile.profile_token;
+  /** @param {Partial<Parameters<typeof tilePlayback>[1]>} request */
+  const played = (request) =>
+    tilePlayback(channel(1), { quality: 'auto', isLarge: false, isRefused: false, decodes: DECODES, ...request })?.profile.profile_token;
   assert.equal(played({}), 'sub1');
   assert.equal(played({ isLarge: true }), 'main1');
   assert.equal(played({ quality: 'main' }), 'main1');

@@ -17,7 +17,7 @@ const PAUSED_REST_MS = 8000;
  *   'player-rests'   the player has been paused for so long that it needs no media
  *   'player-restart' the player cannot recover: the session should start again
  *   'player-failed'  `{code, detail}`: this browser cannot play the stream
- *   'player-sound'   state of the audio: 'on', 'off' or 'blocked' (the browser requires a click first)
+ *   'player-audio'   state of the audio: 'on', 'off' or 'blocked' (the browser requires a click first)
  * The old picture stays visible until the new one moves: after a change between live streams the old one plays on in a
  * second `<video>`, otherwise its last frame stays.
  */
@@ -51,10 +51,10 @@ export class LivePlayer extends HTMLElement {
     // Media events do not bubble, so they are captured: `video` changes its element, see #takeNext().
     const heard = { signal, capture: true };
     this.addEventListener('playing', (event) => event.target === this.video && (this.#playable = true), heard);
-    // A browser may pause by itself (a sleeping tab, a lost audio device), against the user's wish.
+    // A browser may pause by itself (a sleeping tab, a lost audio device), although the user wants to watch.
     this.addEventListener('pause', (event) => event.target === this.video && this.#pausedByOthers(), heard);
     document.addEventListener('visibilitychange', () => !document.hidden && this.#pausedByOthers(), { signal });
-    this.#setSound();
+    this.#setAudio();
     if (this.hasAttribute('src')) this.#load();
   }
 
@@ -66,7 +66,7 @@ export class LivePlayer extends HTMLElement {
   /** @param {string} name @param {string|null} before @param {string|null} now */
   attributeChangedCallback(name, before, now) {
     if (!this.isConnected || !this.#wires) return;
-    if (name === 'muted') this.#setSound();
+    if (name === 'muted') this.#setAudio();
     else if (before !== now) this.#load();
   }
 
@@ -273,7 +273,7 @@ export class LivePlayer extends HTMLElement {
       // The browser does not allow audio before the user's first click or key: play muted.
       if (error instanceof DOMException && error.name === 'NotAllowedError' && !this.video.muted) {
         this.video.muted = true;
-        emit(this, 'player-sound', 'blocked');
+        emit(this, 'player-audio', 'blocked');
         await this.video.play().catch(() => {});
       }
     }
@@ -283,9 +283,9 @@ export class LivePlayer extends HTMLElement {
     if (!this.#paused && this.#engine && this.video.paused && this.#playable) void this.#play();
   }
 
-  #setSound() {
+  #setAudio() {
     this.video.muted = this.hasAttribute('muted');
-    emit(this, 'player-sound', this.video.muted ? 'off' : 'on');
+    emit(this, 'player-audio', this.video.muted ? 'off' : 'on');
   }
 
   /** Check if the picture moves: by the count of frames if the browser has one, otherwise by the time. */

@@ -16,21 +16,21 @@ import { ZoomView } from './zoom-view.js';
  * @typedef {{socket: import('../lib/live-socket.js').LiveSocket|null, api: import('../lib/api.js').Api,
  *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} TileParts
  * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean,
- *   isSounding: boolean}} TileWish
+ *   isAudible: boolean}} TileRequest
  *   `isAlone`: the tile fills the page, so that its picture can be zoomed and paused
  */
 
 /**
  * One channel of the wall, live. The page sets `parts` first, then calls `show()` whenever the tile's request changes,
- * and `tick()` twice a second. Emits 'tile-sound-blocked' if the browser requires a click before it plays audio.
+ * and `tick()` twice a second. Emits 'tile-audio-blocked' if the browser requires a click before it plays audio.
  */
 export class LiveTile extends HTMLElement {
   /** @type {TileParts|null} */
   parts = null;
   /** @type {LiveTransport|null} */
   #session = null;
-  /** @type {TileWish} */
-  #wish = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isSounding: false };
+  /** @type {TileRequest} */
+  #request = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isAudible: false };
   /** @type {ReturnType<typeof tilePlayback>} */
   #playback = null;
   /** Why the sub stream replaces the main stream. @type {import('../lib/api.js').Problem|null} */
@@ -70,8 +70,8 @@ export class LiveTile extends HTMLElement {
     this.addEventListener('player-restart', () => session.playerBroke(), { signal });
     this.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail), { signal });
     this.addEventListener(
-      'player-sound',
-      (event) => /** @type {CustomEvent<string>} */ (event).detail === 'blocked' && emit(this, 'tile-sound-blocked'),
+      'player-audio',
+      (event) => /** @type {CustomEvent<string>} */ (event).detail === 'blocked' && emit(this, 'tile-audio-blocked'),
       { signal },
     );
     this.#follow();
@@ -84,13 +84,13 @@ export class LiveTile extends HTMLElement {
     this.#wantsSnapshot = false;
   }
 
-  /** @param {TileWish} wish */
-  show(wish) {
-    const before = this.#wish;
-    this.#wish = wish;
+  /** @param {TileRequest} request */
+  show(request) {
+    const before = this.#request;
+    this.#request = request;
     // The user has changed the tile, so try the refused main stream again.
-    if (before.isLarge !== wish.isLarge || before.quality !== wish.quality) this.#refusal = null;
-    if (before.quality !== wish.quality) this.#seenCodecs.clear();
+    if (before.isLarge !== request.isLarge || before.quality !== request.quality) this.#refusal = null;
+    if (before.quality !== request.quality) this.#seenCodecs.clear();
     if (this.#session) this.#follow();
   }
 
@@ -101,7 +101,7 @@ export class LiveTile extends HTMLElement {
   }
 
   get content() {
-    return this.#wish.content;
+    return this.#request.content;
   }
 
   get hasFrame() {
@@ -114,9 +114,9 @@ export class LiveTile extends HTMLElement {
   }
 
   /** True if this channel has audio; null while unknown. */
-  get hasSound() {
+  get hasAudio() {
     const view = this.#session?.view;
-    if (view && 'hasSound' in view && view.hasSound !== null) return view.hasSound;
+    if (view && 'hasAudio' in view && view.hasAudio !== null) return view.hasAudio;
     return view?.stream?.status === 'running' ? view.stream.audio !== null : null;
   }
 
@@ -135,7 +135,7 @@ export class LiveTile extends HTMLElement {
   }
 
   get isAlone() {
-    return this.#wish.isAlone;
+    return this.#request.isAlone;
   }
 
   get isPaused() {
@@ -197,7 +197,7 @@ export class LiveTile extends HTMLElement {
   // ── Playing the request ──────────────────────────────────────────────────────────────────────────────────────────
 
   #follow() {
-    const { content, quality, isActive, isLarge, isAlone, isSounding } = this.#wish;
+    const { content, quality, isActive, isLarge, isAlone, isAudible } = this.#request;
     const session = this.#session;
     if (!session || !this.parts) return;
     const { decodes } = this.parts;
@@ -210,16 +210,16 @@ export class LiveTile extends HTMLElement {
     this.#playback = channel && tilePlayback(channel, { quality, isLarge, isRefused: this.#refusal !== null, decodes });
     const { profile, converting = false } = this.#playback ?? {};
     const wanted = isActive && profile ? `${profile.profile_token}${converting ? ' converted' : ''}` : '';
-    this.#player.toggleAttribute('muted', !isSounding);
+    this.#player.toggleAttribute('muted', !isAudible);
     setAttribute(this.#zoom, 'fixed', !isAlone);
     if (this.#isPaused && !isAlone) this.#pause(false);
     if (wanted === this.#playing) {
-      if (wanted) session.hear(isSounding);
+      if (wanted) session.setAudio(isAudible);
     } else if (wanted && content && this.#playback) {
       if (!this.#playing) this.#begin(content);
       this.#playing = wanted;
       const accept = acceptOf(this.#playback, decodes);
-      session.play({ cameraId: content.tile.cameraId, profileToken: this.#playback.profile.profile_token, accept, converting, sound: isSounding });
+      session.play({ cameraId: content.tile.cameraId, profileToken: this.#playback.profile.profile_token, accept, converting, audio: isAudible });
     } else {
       this.#rest();
     }
@@ -291,7 +291,7 @@ export class LiveTile extends HTMLElement {
 
   #changed() {
     const session = this.#session;
-    const channel = this.#wish.content?.channel;
+    const channel = this.#request.content?.channel;
     if (!session || !this.parts || !channel) return;
     const { phase, problem, stream } = session.view;
     // The session has failed, or the server still tries.
@@ -343,7 +343,7 @@ export class LiveTile extends HTMLElement {
   // ── Display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #draw() {
-    const { content, isActive, isSounding } = this.#wish;
+    const { content, isActive, isAudible } = this.#request;
     const view = this.#session?.view;
     if (!view) return;
     const { title, reason, busy, tone } = content ? tileMessage(content, view, { isActive }) : { title: '', reason: '', busy: false, tone: '' };
@@ -359,7 +359,7 @@ export class LiveTile extends HTMLElement {
     const [cameraName, channelName] = namesOf(content);
     setText(part(this, 'camera', HTMLElement), cameraName === channelName ? '' : cameraName);
     setText(part(this, 'channel', HTMLElement), channelName);
-    part(this, 'sound', HTMLElement).hidden = !isSounding;
+    part(this, 'sound', HTMLElement).hidden = !isAudible;
     part(this, 'play', HTMLElement).hidden = !this.#isPaused;
     setText(part(this, 'quality', HTMLElement), this.#playing && this.#playback?.quality === 'main' ? 'Main' : '');
     this.#drawBadge();
@@ -379,7 +379,7 @@ export class LiveTile extends HTMLElement {
     setAttribute(this, 'data-frozen', tone === 'frozen');
     badge.dataset.tone = tone;
     const message = part(this, 'title', HTMLElement).textContent;
-    setAttribute(this, 'aria-label', [nameOf(this.#wish.content) || 'Empty', message || label].filter(Boolean).join(', '));
+    setAttribute(this, 'aria-label', [nameOf(this.#request.content) || 'Empty', message || label].filter(Boolean).join(', '));
   }
 }
 

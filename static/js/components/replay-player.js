@@ -93,7 +93,7 @@ export class ReplayPlayer extends HTMLElement {
       ['big-play', () => this.togglePlay()],
       ['back', () => this.skip(-10_000)],
       ['forward', () => this.skip(10_000)],
-      ['mute', () => this.toggleSound()],
+      ['mute', () => this.toggleAudio()],
       ['snapshot', () => this.saveSnapshot()],
       ['fullscreen', () => void this.toggleFullscreen()],
       ['retry', () => this.retry()],
@@ -278,7 +278,7 @@ export class ReplayPlayer extends HTMLElement {
     return this.#isSlow || this.#isHeldTo1 ? Math.min(1, this.#speed) : this.#speed;
   }
 
-  toggleSound() {
+  toggleAudio() {
     this.video.muted = !this.video.muted;
     this.#show();
   }
@@ -420,8 +420,8 @@ export class ReplayPlayer extends HTMLElement {
 
   #restIfDue() {
     const stands = this.#paused || this.#phase === 'ended';
-    const isHeard = !this.video.muted && Boolean(this.#session?.stream?.audio);
-    const facts = { nowMs: Date.now(), stands, isHidden: document.hidden, isHeard };
+    const isAudible = !this.video.muted && Boolean(this.#session?.stream?.audio);
+    const facts = { nowMs: Date.now(), stands, isHidden: document.hidden, isAudible };
     if (!this.#place || this.#isResting || this.#session?.isBusy || !this.#rest.isDue(facts)) return;
     this.#isResting = true;
     this.#freeze();

@@ -54,7 +54,7 @@ export function canDecode(profile, decodes) {
  * the user wants it converted. Without a usable sub stream the main stream is converted.
  *
  * @param {Channel} channel
- * @param {{quality: Quality|null, convert: boolean, decodes: readonly string[]}} wish
+ * @param {{quality: Quality|null, convert: boolean, decodes: readonly string[]}} request
  * @returns {{profile: Profile, quality: Quality|null, gaveWay: boolean, converting: boolean}|null} null: nothing to
  *   play
  */

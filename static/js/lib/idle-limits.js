@@ -19,12 +19,12 @@ export class IdleLimits {
   /**
    * Called regularly. A player in a hidden tab counts as used while its audio is heard and it is not paused.
    *
-   * @param {{nowMs: number, stands: boolean, isHidden: boolean, isHeard: boolean}} facts
+   * @param {{nowMs: number, stands: boolean, isHidden: boolean, isAudible: boolean}} facts
    * @returns {boolean} true if the session is to be given back
    */
-  isDue({ nowMs, stands, isHidden, isHeard }) {
+  isDue({ nowMs, stands, isHidden, isAudible }) {
     this.#stoodSinceMs = stands ? (this.#stoodSinceMs ?? nowMs) : null;
-    this.#hiddenSinceMs = isHidden && (stands || !isHeard) ? (this.#hiddenSinceMs ?? nowMs) : null;
+    this.#hiddenSinceMs = isHidden && (stands || !isAudible) ? (this.#hiddenSinceMs ?? nowMs) : null;
     return isPast(this.#stoodSinceMs, nowMs, this.limits.pausedMs) || isPast(this.#hiddenSinceMs, nowMs, this.limits.hiddenMs);
   }
 

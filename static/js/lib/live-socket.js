@@ -14,12 +14,12 @@ import { SocketClock } from './socket-clock.js';
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {Problem & {usedBy: string[], retryAfterS: number|null}} Refusal
  *   `usedBy`: ids of the sessions that use up the limit
- * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasSound: boolean,
- *   sound: {codec: string}|null, run: number, offsetS: number}} LiveInit `sound`: the audio that this watch gets;
- *   `hasSound`: the stream has audio that a watch may request; `run`, `offsetS` (replay only): number of the run, and
+ * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasAudio: boolean,
+ *   audio: {codec: string}|null, run: number, offsetS: number}} LiveInit `audio`: the audio that this watch gets;
+ *   `hasAudio`: the stream has audio that a watch may request; `run`, `offsetS` (replay only): number of the run, and
  *   the start of this init section's fragments on the run's timeline
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} LiveFragments
- * @typedef {{cameraId: number, profileToken: string, sound: boolean, fresh?: boolean}} LiveSource
+ * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean}} LiveSource
  *   `fresh`: start with the next key frame
  * @typedef {{streamId: string, viewerId: string}} ReplaySource a replay session of this page
  * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} ReplayMessage
@@ -69,7 +69,7 @@ export class LiveSocket extends EventTarget {
   #isUp = false;
   #wasEverUp = false;
   #lastId = 0;
-  #heardMs = 0;
+  #receivedMs = 0;
   /** @type {Map<number, {source: LiveSource|ReplaySource, listener: LiveListener, init: LiveInit|null}>} */
   #watches = new Map();
   /** @type {ReturnType<typeof setTimeout>|null} */
@@ -136,7 +136,7 @@ export class LiveSocket extends EventTarget {
     const askedMs = performance.now();
     this.#askClock();
     setTimeout(() => {
-      if (socket && socket === this.#socket && this.#heardMs < askedMs) this.#lost(socket, 0);
+      if (socket && socket === this.#socket && this.#receivedMs < askedMs) this.#lost(socket, 0);
     }, WAKE_WITHIN_MS);
   }
 
@@ -174,7 +174,7 @@ export class LiveSocket extends EventTarget {
   #opened() {
     this.#isUp = this.#wasEverUp = true;
     this.failures = 0;
-    this.#heardMs = performance.now();
+    this.#receivedMs = performance.now();
     this.clock.forget();
     this.#askClock();
     setTimeout(() => this.#isUp && this.#askClock(), CLOCK_FIRST_MS);
@@ -215,10 +215,10 @@ export class LiveSocket extends EventTarget {
 
   #tick() {
     const now = performance.now();
-    const waits = this.#clockAskedMs > this.#heardMs;
+    const waits = this.#clockAskedMs > this.#receivedMs;
     if (waits && now - this.#clockAskedMs > SILENT_MS && this.#socket) {
       this.#lost(this.#socket, 0); // the connection is dead although no close event came
-    } else if (now - this.#clockAskedMs > (now - this.#heardMs > 2000 ? 2000 : CLOCK_EVERY_MS)) {
+    } else if (now - this.#clockAskedMs > (now - this.#receivedMs > 2000 ? 2000 : CLOCK_EVERY_MS)) {
       this.#askClock();
     }
   }
@@ -231,8 +231,8 @@ export class LiveSocket extends EventTarget {
       this.#say({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
       return;
     }
-    const { cameraId, profileToken, sound, fresh = false } = watch.source;
-    this.#say({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound, fresh });
+    const { cameraId, profileToken, audio, fresh = false } = watch.source;
+    this.#say({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound: audio, fresh });
   }
 
   #askClock() {
@@ -247,7 +247,7 @@ export class LiveSocket extends EventTarget {
 
   /** @param {string|ArrayBuffer} data */
   #take(data) {
-    this.#heardMs = performance.now();
+    this.#receivedMs = performance.now();
     if (typeof data === 'string') this.#takeText(JSON.parse(data));
     else this.#takeBinary(data);
   }
@@ -263,8 +263,8 @@ export class LiveSocket extends EventTarget {
     if (message.type === 'state') watch.listener.onStream(message.stream);
     else if (message.type === 'problem') watch.listener.onProblem(refusalOf(message.problem));
     else if (message.type === 'init') {
-      const { codecs, codec, width, height, sound, has_sound: hasSound, run = 0, offset_s: offsetS = 0 } = message;
-      watch.init = { codecs, codec, width, height, sound, hasSound, run, offsetS };
+      const { codecs, codec, width, height, sound: audio, has_sound: hasAudio, run = 0, offset_s: offsetS = 0 } = message;
+      watch.init = { codecs, codec, width, height, audio, hasAudio, run, offsetS };
     } else watch.listener.onMessage?.(message);
   }
 

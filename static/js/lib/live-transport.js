@@ -13,8 +13,8 @@ import { LOOK_MS, Refusals } from './refusals.js';
  * @typedef {import('./live-session.js').LiveSession} LiveSession
  * @typedef {import('./socket-session.js').SocketSession} SocketSession
  * @typedef {import('./refusals.js').Reason} Reason
- * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, sound?: boolean,
- *   way?: 'hls'|null}} Wish
+ * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, audio?: boolean,
+ *   way?: 'hls'|null}} PlayRequest
  *   `converting`: this browser does not decode the camera's codec, so ffmpeg converts it; `way`: set by the user
  * @typedef {'socket'|'hls'} Way
  */
@@ -33,8 +33,8 @@ export class LiveTransport extends EventTarget {
   #hlsSession;
   /** @type {Way} */
   #way = 'socket';
-  /** @type {Wish|null} */
-  #wish = null;
+  /** @type {PlayRequest|null} */
+  #request = null;
   #reason = '';
   #refusals = new Refusals();
   /** True while the socket is tried again and HLS plays. */
@@ -73,7 +73,7 @@ export class LiveTransport extends EventTarget {
   }
 
   get isWanted() {
-    return this.#wish !== null && this.#session.isWanted;
+    return this.#request !== null && this.#session.isWanted;
   }
 
   /** @param {import('./socket-session.js').Sink} sink */
@@ -81,29 +81,29 @@ export class LiveTransport extends EventTarget {
     if (this.#socketSession) this.#socketSession.sink = sink;
   }
 
-  /** @param {Wish} wish */
-  play(wish) {
+  /** @param {PlayRequest} request */
+  play(request) {
     const before = this.#session;
     this.#endLook();
     this.#saidCodec = false;
-    this.#wish = wish;
-    const refused = this.#refusalOf(wish);
-    const asked = wish.way === 'hls' ? 'asked' : null;
+    this.#request = request;
+    const refused = this.#refusalOf(request);
+    const asked = request.way === 'hls' ? 'asked' : null;
     const unsupported = this.#socketSession ? null : 'unsupported';
-    const why = wish.converting ? 'converting' : (asked ?? unsupported ?? refused?.reason ?? null);
+    const why = request.converting ? 'converting' : (asked ?? unsupported ?? refused?.reason ?? null);
     this.#way = why ? 'hls' : 'socket';
     this.#reason = why ? WAY_REASONS[why] : '';
     if (before !== this.#session) before.leave();
-    if (this.#way === 'socket') this.#socketSession?.play(wish);
-    else this.#hlsSession.play(wish);
+    if (this.#way === 'socket') this.#socketSession?.play(request);
+    else this.#hlsSession.play(request);
     this.#refused = why && why === refused?.reason ? refused.reason : null;
     this.#lookLater();
   }
 
-  /** Turn audio on or off; HLS always has it. @param {boolean} sound */
-  hear(sound) {
-    if (this.#wish) this.#wish = { ...this.#wish, sound };
-    if (this.#way === 'socket') this.#socketSession?.hear(sound);
+  /** Turn audio on or off; HLS always has it. @param {boolean} isOn */
+  setAudio(isOn) {
+    if (this.#request) this.#request = { ...this.#request, audio: isOn };
+    if (this.#way === 'socket') this.#socketSession?.setAudio(isOn);
   }
 
   /** Stop the socket's media until `resume()`, because the viewer has paused. HLS goes on. */
@@ -159,31 +159,31 @@ export class LiveTransport extends EventTarget {
   /** @param {string} type */
   #passOn(type) {
     const codec = this.#session.view.stream?.source_codec;
-    if (codec && !this.#wish?.accept.includes(codec) && this.#isTaken(codec)) return;
+    if (codec && !this.#request?.accept.includes(codec) && this.#isTaken(codec)) return;
     this.dispatchEvent(new Event(type));
   }
 
   /** Emit 'codec' once; true if the page now plays another profile. @param {string|null|undefined} codec */
   #isTaken(codec) {
-    const wish = this.#wish;
-    if (!codec || !wish || wish.converting || this.#saidCodec) return false;
+    const request = this.#request;
+    if (!codec || !request || request.converting || this.#saidCodec) return false;
     this.#saidCodec = true;
-    return !this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail: { profileToken: wish.profileToken, codec } }));
+    return !this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail: { profileToken: request.profileToken, codec } }));
   }
 
   // ── Channels that the socket cannot play, and further tries ──────────────────────────────────────────────────────
 
-  /** @param {Wish} wish */
-  #refusalOf(wish) {
-    return this.#refusals.of(EVERY_CHANNEL) ?? this.#refusals.of(keyOf(wish));
+  /** @param {PlayRequest} request */
+  #refusalOf(request) {
+    return this.#refusals.of(EVERY_CHANNEL) ?? this.#refusals.of(keyOf(request));
   }
 
   /** @param {Reason} reason */
   #refuse(reason) {
-    const wish = this.#wish;
-    if (!wish || (this.#way === 'hls' && !this.#isLooking)) return;
-    this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(wish), reason);
-    if (this.#way === 'socket') this.play(wish);
+    const request = this.#request;
+    if (!request || (this.#way === 'hls' && !this.#isLooking)) return;
+    this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(request), reason);
+    if (this.#way === 'socket') this.play(request);
     else {
       this.#endLook(); // HLS goes on
       this.#refused = reason;
@@ -192,7 +192,7 @@ export class LiveTransport extends EventTarget {
   }
 
   #lookLater() {
-    const leftMs = this.#refused && this.#wish ? (this.#refusalOf(this.#wish)?.leftMs ?? Infinity) : Infinity;
+    const leftMs = this.#refused && this.#request ? (this.#refusalOf(this.#request)?.leftMs ?? Infinity) : Infinity;
     if (leftMs !== Infinity) this.#timer = setTimeout(() => this.#look(), leftMs);
   }
 
@@ -207,10 +207,10 @@ export class LiveTransport extends EventTarget {
   #look() {
     const reason = this.#refused;
     this.#clearTimer();
-    if (!reason || !this.#wish || !this.#hlsSession.isWanted) return;
+    if (!reason || !this.#request || !this.#hlsSession.isWanted) return;
     this.#isLooking = true;
     this.#timer = setTimeout(() => this.#refuse(reason), LOOK_MS);
-    this.#socketSession?.play(this.#wish);
+    this.#socketSession?.play(this.#request);
   }
 
   #endLook() {
@@ -221,12 +221,12 @@ export class LiveTransport extends EventTarget {
 
   /** Change to the socket, which has its first frames. */
   #takeOver() {
-    const wish = this.#wish;
-    if (!wish || !this.#isLooking) return;
+    const request = this.#request;
+    if (!request || !this.#isLooking) return;
     this.#isLooking = this.#wasAway = false;
     this.#clearTimer();
     this.#refusals.lapse(EVERY_CHANNEL);
-    this.#refusals.lapse(keyOf(wish));
+    this.#refusals.lapse(keyOf(request));
     this.#refused = null;
     this.#way = 'socket';
     this.#reason = '';
@@ -241,7 +241,7 @@ export class LiveTransport extends EventTarget {
 
 const EVERY_CHANNEL = '';
 
-/** @param {Wish} wish */
-function keyOf(wish) {
-  return `${wish.cameraId} ${wish.profileToken}`;
+/** @param {PlayRequest} request */
+function keyOf(request) {
+  return `${request.cameraId} ${request.profileToken}`;
 }

@@ -64,7 +64,7 @@ export class ReplaySession extends EventTarget {
   #feed = null;
   /** The newest run that was loaded, and the run that the last request started. */
   #loadedRun = 0;
-  #wishedRun = 0;
+  #requestedRun = 0;
   /** @type {number[]} */
   #missedMs = [];
   /**
@@ -103,7 +103,7 @@ export class ReplaySession extends EventTarget {
 
   /** True if the media of the last request has not been loaded yet. */
   get isOnItsWay() {
-    return this.#busy || (this.#feed !== null && this.#loadedRun < this.#wishedRun);
+    return this.#busy || (this.#feed !== null && this.#loadedRun < this.#requestedRun);
   }
 
   get stream() {
@@ -169,7 +169,7 @@ export class ReplaySession extends EventTarget {
   #failed(error) {
     this.#problem = problemOf(error);
     const run = this.#passedOver;
-    if (run && this.#feed && run.number >= this.#wishedRun) this.#loadRun(run);
+    if (run && this.#feed && run.number >= this.#requestedRun) this.#loadRun(run);
   }
 
   /** @param {import('./replay-feed.js').ReplayRun} run */
@@ -213,7 +213,7 @@ export class ReplaySession extends EventTarget {
 
   /** @param {string} playlistUrl @param {number} startMs @returns {Load|null} */
   #byUrl(playlistUrl, startMs) {
-    this.#wishedRun = Number(/\/run(\d+)\.m3u8/.exec(playlistUrl)?.[1] ?? 0);
+    this.#requestedRun = Number(/\/run(\d+)\.m3u8/.exec(playlistUrl)?.[1] ?? 0);
     return this.#feed ? null : { url: this.#named(playlistUrl), run: null, startMs };
   }
 
@@ -223,15 +223,15 @@ export class ReplaySession extends EventTarget {
     if (!socket || !stream.viewer_id || (socket.failures > 0 && !socket.wasEverUp)) return;
     const feed = new ReplayFeed(socket, { streamId: stream.stream_id, viewerId: stream.viewer_id });
     this.#feed = feed;
-    this.#loadedRun = this.#wishedRun = 0;
+    this.#loadedRun = this.#requestedRun = 0;
     this.#passedOver = null;
     /** @param {string} type @param {(event: Event) => void} work */
     const on = (type, work) => feed.addEventListener(type, (event) => feed === this.#feed && work(event));
     on('run', (event) => {
       const run = /** @type {CustomEvent<import('./replay-feed.js').ReplayRun>} */ (event).detail;
-      if (run.number < this.#wishedRun) return;
+      if (run.number < this.#requestedRun) return;
       // A newer request is waiting or under way: keep this run for the case that it fails.
-      if (this.#wanted || (this.#busy && run.number === this.#wishedRun)) this.#passedOver = run;
+      if (this.#wanted || (this.#busy && run.number === this.#requestedRun)) this.#passedOver = run;
       else this.#loadRun(run);
       this.#changed();
     });

@@ -17,7 +17,7 @@ import { phaseOf } from './stream-phase.js';
  * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void,
  *   append: (fragments: LiveFragments) => void}} Sink
- * @typedef {{cameraId: number, profileToken: string, sound?: boolean}} Wish
+ * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} PlayRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
  */
@@ -65,8 +65,8 @@ export class SocketSession extends EventTarget {
   #socket;
   #plays;
   #random;
-  /** @type {Wish|null} */
-  #wish = null;
+  /** @type {PlayRequest|null} */
+  #request = null;
   /** @type {Watch|null} */
   #watch = null;
   /** The previous watch: it stays on screen until the first frame of the present one. @type {Watch|null} */
@@ -99,11 +99,11 @@ export class SocketSession extends EventTarget {
     this.#random = random;
   }
 
-  /** @returns {View & {hasSound: boolean|null}} */
+  /** @returns {View & {hasAudio: boolean|null}} */
   get view() {
     return {
       phase: phaseOf({
-        wanted: this.#wish !== null,
+        wanted: this.#request !== null,
         ended: this.#ended,
         offline: this.#offline,
         problem: this.#problem,
@@ -119,12 +119,12 @@ export class SocketSession extends EventTarget {
       retryAtMs: this.#retryAtMs,
       stalledS: this.#stalledS,
       shown: this.#shown,
-      hasSound: this.#watch?.init?.hasSound ?? null,
+      hasAudio: this.#watch?.init?.hasAudio ?? null,
     };
   }
 
   get isWanted() {
-    return this.#wish !== null;
+    return this.#request !== null;
   }
 
   get isResting() {
@@ -136,24 +136,24 @@ export class SocketSession extends EventTarget {
     if (this.#watch) this.#watch.sink = sink;
   }
 
-  /** Start a channel. The channel before stays on screen until the first frame of this one. @param {Wish} wish */
-  play(wish) {
-    this.#wish = wish;
+  /** Start a channel. The channel before stays on screen until the first frame of this one. @param {PlayRequest} request */
+  play(request) {
+    this.#request = request;
     this.#attempt = 0;
     this.#begin();
   }
 
-  /** Turn the channel's audio on or off. @param {boolean} sound */
-  hear(sound) {
-    if (!this.#wish || Boolean(this.#wish.sound) === sound) return;
-    if (this.#isResting) this.#wish = { ...this.#wish, sound };
-    else this.play({ ...this.#wish, sound });
+  /** Turn the channel's audio on or off. @param {boolean} isOn */
+  setAudio(isOn) {
+    if (!this.#request || Boolean(this.#request.audio) === isOn) return;
+    if (this.#isResting) this.#request = { ...this.#request, audio: isOn };
+    else this.play({ ...this.#request, audio: isOn });
   }
 
   /** Stop the media until `resume()`. The last frame stays on screen. */
   rest() {
     const watch = this.#watch;
-    if (!this.#wish || !watch || this.#problem) return;
+    if (!this.#request || !watch || this.#problem) return;
     this.#clearTimer();
     this.#leaveOld();
     this.#socket.leave(watch.id);
@@ -176,13 +176,13 @@ export class SocketSession extends EventTarget {
 
   /** Start again immediately, without waiting for a timer. */
   retry() {
-    if (!this.#wish) return;
+    if (!this.#request) return;
     this.#attempt = 0;
     this.#begin();
   }
 
   wake() {
-    if (!this.#wish || this.#isResting) return;
+    if (!this.#request || this.#isResting) return;
     this.#socket.wake();
     if (this.#problem && this.#retryAtMs !== null) this.retry();
   }
@@ -210,7 +210,7 @@ export class SocketSession extends EventTarget {
    * Start again because the player broke: immediately the first time, then with a growing delay until a picture moves.
    */
   playerBroke() {
-    if (!this.#wish || this.#problem || this.#offline || this.#isResting) return;
+    if (!this.#request || this.#problem || this.#offline || this.#isResting) return;
     const delayMs = this.#attempt === 0 ? 0 : Math.min(BROKE_MOST_MS, BROKE_FIRST_MS * 2 ** (this.#attempt - 1));
     this.#attempt += 1;
     this.#later(delayMs * (0.85 + 0.3 * this.#random()), () => this.#begin({ fresh: true }));
@@ -218,7 +218,7 @@ export class SocketSession extends EventTarget {
 
   /** The player cannot play this stream. @param {Problem} problem */
   playerFailed(problem) {
-    if (this.#wish && !this.#problem) this.#fail(problem);
+    if (this.#request && !this.#problem) this.#fail(problem);
   }
 
   /**
@@ -226,8 +226,8 @@ export class SocketSession extends EventTarget {
    *   keeps, because these broke the decoder
    */
   #begin({ fresh = false } = {}) {
-    const wish = this.#wish;
-    if (!wish) return;
+    const request = this.#request;
+    if (!request) return;
     this.#clearTimer();
     if (fresh) this.#shown = false;
     this.#keepOld();
@@ -242,7 +242,7 @@ export class SocketSession extends EventTarget {
     const watch = new Watch();
     this.#watch = watch;
     watch.id = this.#socket.watch(
-      { cameraId: wish.cameraId, profileToken: wish.profileToken, sound: Boolean(wish.sound), fresh },
+      { cameraId: request.cameraId, profileToken: request.profileToken, audio: Boolean(request.audio), fresh },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
@@ -259,7 +259,7 @@ export class SocketSession extends EventTarget {
     watch.init = init;
     if (watch === this.#watch && !watch.opened) {
       if (!this.#plays(init.codecs)) {
-        if (init.sound) this.hear(false); // the browser may play the video alone
+        if (init.audio) this.setAudio(false); // the browser may play the video alone
         else this.#unplayable('codec', init.codec);
         return;
       }
@@ -339,7 +339,7 @@ export class SocketSession extends EventTarget {
     this.#leaveOld();
     if (this.#watch) this.#socket.leave(this.#watch.id);
     this.#watch = null;
-    this.#wish = null;
+    this.#request = null;
     this.#run += 1;
     this.#ended = this.#offline = this.#isResting = this.#shown = false;
     this.#stalledS = 0;

@@ -48,7 +48,7 @@ export function contentOf(tile, known) {
  * is replaced by the sub stream.
  *
  * @param {Channel} channel
- * @param {{quality: TileQuality, isLarge: boolean, isRefused: boolean, decodes: readonly string[]}} wish
+ * @param {{quality: TileQuality, isLarge: boolean, isRefused: boolean, decodes: readonly string[]}} request
  */
 export function tilePlayback(channel, { quality, isLarge, isRefused, decodes }) {
   const wanted = quality === 'auto' ? (isLarge ? 'main' : 'sub') : quality;

@@ -13,16 +13,16 @@ const REST_MS = 3000;
  *   'leaving'  the page is being closed; the browser may restore it, then 'awake' follows
  */
 export class Attention extends EventTarget {
-  #isHeard;
+  #isAudible;
   #isAsleep = false;
   #wokenAtMs = Date.now();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #hiddenTimer = null;
 
-  /** @param {{isHeard?: () => boolean}} [parts] `isHeard`: true if the page plays audio; then it never sleeps */
-  constructor({ isHeard = () => false } = {}) {
+  /** @param {{isAudible?: () => boolean}} [parts] `isAudible`: true if the page plays audio; then it never sleeps */
+  constructor({ isAudible = () => false } = {}) {
     super();
-    this.#isHeard = isHeard;
+    this.#isAudible = isAudible;
     document.addEventListener('visibilitychange', () => this.#seen());
     // A hidden tab stays asleep when the network comes back.
     window.addEventListener('online', () => !this.#isAsleep && this.#emit('awake'));
@@ -34,7 +34,7 @@ export class Attention extends EventTarget {
   #seen() {
     if (this.#hiddenTimer !== null) clearTimeout(this.#hiddenTimer);
     if (!document.hidden) this.#emit('awake');
-    else if (!this.#isHeard()) this.#hiddenTimer = setTimeout(() => this.#emit('asleep'), HIDDEN_END_MS);
+    else if (!this.#isAudible()) this.#hiddenTimer = setTimeout(() => this.#emit('asleep'), HIDDEN_END_MS);
   }
 
   #tick() {

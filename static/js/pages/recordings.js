@@ -229,15 +229,15 @@ async function play(row, wantedMs, { on = player, also = '' } = {}) {
   if (!row || !camera || !places) return;
   finding?.abort();
   asking?.abort();
-  const wish = new AbortController();
-  asking = wish;
+  const aborter = new AbortController();
+  asking = aborter;
   note('', on);
   if (on === player) {
     timeline.atMs = wantedMs;
     timeline.toNeedle();
   }
-  const place = await placeOf({ row, on }, wantedMs, wish.signal);
-  if (wish.signal.aborted) return;
+  const place = await placeOf({ row, on }, wantedMs, aborter.signal);
+  if (aborter.signal.aborted) return;
   asking = null;
   note(`${also} ${noteOf(place.way, wantedMs, place.atMs)}`.trim(), on);
   on.names = [camera.name || camera.host, row.name].filter(Boolean);
@@ -331,9 +331,9 @@ timeline.addEventListener('timeline-seek', (event) => {
   void play(row, atMs);
 });
 timeline.addEventListener('timeline-scrub', (event) => {
-  const wish = /** @type {CustomEvent<{row: Row|null, atMs: number}|null>} */ (event).detail;
-  if (!wish) scrubber.end();
-  else if (wish.row && placeAt(wish.row, wish.atMs, Date.now()).way === 'plays') scrubber.to({ row: wish.row, atMs: wish.atMs });
+  const target = /** @type {CustomEvent<{row: Row|null, atMs: number}|null>} */ (event).detail;
+  if (!target) scrubber.end();
+  else if (target.row && placeAt(target.row, target.atMs, Date.now()).way === 'plays') scrubber.to({ row: target.row, atMs: target.atMs });
 });
 timeline.addEventListener('timeline-follow', () => (byId('to-playhead', HTMLElement).hidden = timeline.follows));
 timeline.addEventListener('timeline-view', (event) => loader?.look(/** @type {CustomEvent} */ (event).detail));
@@ -387,15 +387,15 @@ async function toEvent(direction) {
   const { on, row } = seen();
   if (!row || !events) return;
   finding?.abort();
-  const wish = new AbortController();
-  finding = wish;
+  const aborter = new AbortController();
+  finding = aborter;
   const atMs = (on === modal ? modal.atMs : timeline.atMs) ?? Date.now();
   const isOnOne = reachedMs !== null && Math.abs(atMs - reachedMs) <= BEFORE_EVENT_MS + 500;
   const fromMs = isOnOne && reachedMs !== null ? reachedMs : direction > 0 ? atMs : atMs - BEFORE_EVENT_MS;
   note(direction > 0 ? 'Searching for the next event' : 'Searching for the previous event', on);
   try {
-    const { event, endMs, why } = await events.find(row, fromMs, direction, wish.signal);
-    if (wish.signal.aborted) return;
+    const { event, endMs, why } = await events.find(row, fromMs, direction, aborter.signal);
+    if (aborter.signal.aborted) return;
     if (!event) {
       note(endOfSearch(why, direction, pageClock.stamp(endMs)), on);
       return;
@@ -406,7 +406,7 @@ async function toEvent(direction) {
     await play(row, isBefore ? event.atMs - BEFORE_EVENT_MS : event.atMs, { on, also });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (!wish.signal.aborted) note(messageOf(error.code).title, on);
+    if (!aborter.signal.aborted) note(messageOf(error.code).title, on);
   }
 }
 
@@ -450,7 +450,7 @@ const KEYS = {
   '<': () => seen().on.changeSpeed(-1),
   '>': () => seen().on.changeSpeed(1),
   f: () => void seen().on.toggleFullscreen(),
-  m: () => seen().on.toggleSound(),
+  m: () => seen().on.toggleAudio(),
   s: () => seen().on.saveSnapshot(),
   n: () => void toEvent(1),
   p: () => void toEvent(-1),

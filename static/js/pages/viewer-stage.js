@@ -56,7 +56,7 @@ export class ViewerStage extends EventTarget {
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
       ['stop', () => this.stop()],
-      ['mute', () => this.toggleSound()],
+      ['mute', () => this.toggleAudio()],
       ['snapshot', () => this.saveSnapshot()],
       ['fullscreen', () => void this.toggleFullscreen()],
       ['zoom-in', () => this.zoomBy(1.4)],
@@ -86,19 +86,19 @@ export class ViewerStage extends EventTarget {
   }
 
   /**
-   * @param {import('../lib/live-transport.js').Wish} source
+   * @param {import('../lib/live-transport.js').PlayRequest} request
    * @param {{sameChannel?: boolean}} [how] `sameChannel`: the old picture stays until the first frame of the new stream
    */
-  play(source, { sameChannel = false } = {}) {
+  play(request, { sameChannel = false } = {}) {
     this.#player.removeAttribute('src');
     if (!sameChannel) {
       this.#zoom.reset();
       this.#player.detachLive();
       this.#player.forget();
-      this.#showSnapshot(source.cameraId, source.profileToken);
+      this.#showSnapshot(request.cameraId, request.profileToken);
       this.#session.leave();
     }
-    this.#session.play({ ...source, sound: !this.#player.hasAttribute('muted') });
+    this.#session.play({ ...request, audio: !this.#player.hasAttribute('muted') });
   }
 
   stop() {
@@ -125,12 +125,12 @@ export class ViewerStage extends EventTarget {
     this.#session.resume();
   }
 
-  toggleSound() {
+  toggleAudio() {
     if (byId('mute', HTMLButtonElement).disabled) return;
-    const sounding = this.#player.hasAttribute('muted');
-    this.#player.toggleAttribute('muted', !sounding);
-    remember('sound', sounding ? 'on' : 'off');
-    this.#session.hear(sounding);
+    const audible = this.#player.hasAttribute('muted');
+    this.#player.toggleAttribute('muted', !audible);
+    remember('sound', audible ? 'on' : 'off');
+    this.#session.setAudio(audible);
   }
 
   toLive() {
@@ -188,12 +188,12 @@ export class ViewerStage extends EventTarget {
     player.addEventListener('player-rests', () => this.#session.rest());
     player.addEventListener('player-restart', () => session.playerBroke());
     player.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail));
-    player.addEventListener('player-sound', (event) => {
+    player.addEventListener('player-audio', (event) => {
       if (/** @type {CustomEvent<string>} */ (event).detail === 'blocked') {
         player.setAttribute('muted', '');
         say('The browser allows sound only after a click. Press M or the loudspeaker.');
       }
-      this.#showSound();
+      this.#showAudio();
     });
     this.#overlay.addEventListener('overlay-play', () => this.togglePlay());
     this.#zoom.addEventListener('zoom-tap', () => void this.toggleFullscreen());
@@ -206,7 +206,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #wirePage() {
-    const attention = new Attention({ isHeard: () => !this.#player.hasAttribute('muted') });
+    const attention = new Attention({ isAudible: () => !this.#player.hasAttribute('muted') });
     attention.addEventListener('asleep', () => this.dispatchEvent(new Event('asleep')));
     attention.addEventListener('awake', () => this.#wake());
     attention.addEventListener('leaving', () => {
@@ -273,7 +273,7 @@ export class ViewerStage extends EventTarget {
     Object.assign(this.#stage.dataset, { phase: view.phase, paused: String(paused), running: String(running) });
     byId('play', HTMLElement).setAttribute('aria-label', running ? 'Pause' : 'Play');
     byId('stop', HTMLButtonElement).disabled = !this.#session.isWanted;
-    this.#showSound();
+    this.#showAudio();
     this.#showClock();
     if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
   }
@@ -317,7 +317,7 @@ export class ViewerStage extends EventTarget {
     return this.#socket?.isUp && this.#socket.clock.isKnown ? this.#socket.clock.nowMs() : this.#api.clock.nowMs();
   }
 
-  #showSound() {
+  #showAudio() {
     const muted = this.#player.hasAttribute('muted');
     const { stream } = this.#session.view;
     const silent = stream !== null && stream.status === 'running' && stream.audio === null;

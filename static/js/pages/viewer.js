@@ -292,7 +292,7 @@ function escape() {
 const ACTIONS = {
   toggle: () => stage.togglePlay(),
   fullscreen: () => void stage.toggleFullscreen(),
-  mute: () => stage.toggleSound(),
+  mute: () => stage.toggleAudio(),
   snapshot: () => stage.saveSnapshot(),
   help: () => keysDialog.show(),
   escape,

@@ -43,7 +43,7 @@ export class WallBoard extends EventTarget {
   /** @type {Known} */
   #known = [];
   /** @type {LiveTile|null} */
-  #sounding = null;
+  #audibleTile = null;
   #chosen = 0;
   /** @type {'looks'|'away'|'left'} */
   #viewer = 'looks';
@@ -70,8 +70,8 @@ export class WallBoard extends EventTarget {
       this.#sleep('left');
       this.#socket?.close();
     });
-    this.#grid.addEventListener('tile-sound-blocked', () => {
-      this.sound(null);
+    this.#grid.addEventListener('tile-audio-blocked', () => {
+      this.setAudible(null);
       say('The browser allows sound only after a click. Press M, or use the menu.');
     });
     this.#grid.addEventListener('focusin', (event) => {
@@ -113,7 +113,7 @@ export class WallBoard extends EventTarget {
       setAttribute(element, 'data-full', place === full);
       element.inert = full !== null && place !== full;
     });
-    if (this.#sounding && !this.#elements.includes(this.#sounding)) this.#sounding = null;
+    if (this.#audibleTile && !this.#elements.includes(this.#audibleTile)) this.#audibleTile = null;
     this.#updateTiles();
     this.choose(full ?? Math.min(this.#chosen, layout - 1), { focus: hadFocus });
   }
@@ -152,13 +152,13 @@ export class WallBoard extends EventTarget {
     return place < 0 ? null : place;
   }
 
-  get sounding() {
-    return this.#sounding;
+  get audibleTile() {
+    return this.#audibleTile;
   }
 
   /** Give audio to one tile, and mute the others. @param {LiveTile|null} tile */
-  sound(tile) {
-    this.#sounding = tile;
+  setAudible(tile) {
+    this.#audibleTile = tile;
     this.#updateTiles();
   }
 
@@ -213,7 +213,7 @@ export class WallBoard extends EventTarget {
         isActive: this.#isActive(element, place),
         isLarge: full === place || isLarge(layout, place),
         isAlone: full === place || layout === 1,
-        isSounding: element === this.#sounding,
+        isAudible: element === this.#audibleTile,
       });
     });
   }
@@ -223,10 +223,10 @@ export class WallBoard extends EventTarget {
   /** @param {LiveTile} element @param {number} place */
   #isActive(element, place) {
     // In a hidden tab the audible tile plays on.
-    if (this.#viewer !== 'looks') return this.#viewer === 'away' && element === this.#sounding;
+    if (this.#viewer !== 'looks') return this.#viewer === 'away' && element === this.#audibleTile;
     const { full } = this.#shown;
     if (full !== null) return place === full || !this.#isFullForLong;
-    return this.#sight.has(element) || element === this.#sounding;
+    return this.#sight.has(element) || element === this.#audibleTile;
   }
 
   /** @param {number|null} full */

@@ -36,10 +36,10 @@ export class WallMenu extends EventTarget {
     const tile = this.#board.at(place);
     if (!tile) return;
     this.#place = place;
-    const { content, hasFrame, hasSound, playing } = tile;
+    const { content, hasFrame, hasAudio, playing } = tile;
     const channel = content?.channel ?? null;
     const noChannel = channel === null;
-    const isSounding = this.#board.sounding === tile;
+    const isAudible = this.#board.audibleTile === tile;
     const quality = content?.tile.quality ?? 'auto';
     const records = !noChannel && isRecorder(content?.camera ?? null) && may('recordings');
     const isOver = playing.phase === 'failed' || playing.phase === 'ended';
@@ -51,9 +51,9 @@ export class WallMenu extends EventTarget {
       snapshot: { hidden: noChannel, disabled: !hasFrame },
       sound: {
         hidden: noChannel,
-        disabled: hasSound === false,
-        checked: isSounding,
-        text: hasSound === false ? 'No sound on this channel' : isSounding ? 'Sound off' : 'Sound on',
+        disabled: hasAudio === false,
+        checked: isAudible,
+        text: hasAudio === false ? 'No sound on this channel' : isAudible ? 'Sound off' : 'Sound on',
       },
       auto: { hidden: noChannel, checked: quality === 'auto' },
       main: { hidden: noChannel || !channel || !profileOf(channel, 'main'), checked: quality === 'main' },
@@ -78,10 +78,10 @@ export class WallMenu extends EventTarget {
   }
 
   /** @param {number} place */
-  toggleSound(place) {
+  toggleAudio(place) {
     const tile = this.#board.at(place);
-    if (!tile?.content?.channel || tile.hasSound === false) return;
-    this.#board.sound(this.#board.sounding === tile ? null : tile);
+    if (!tile?.content?.channel || tile.hasAudio === false) return;
+    this.#board.setAudible(this.#board.audibleTile === tile ? null : tile);
   }
 
   /** Save a snapshot of the main stream, also if the tile shows the sub stream. @param {number} place */
@@ -119,7 +119,7 @@ export class WallMenu extends EventTarget {
     const tile = this.#board.at(place);
     if (!tile) return;
     if (action === 'snapshot') void this.saveSnapshot(place);
-    else if (action === 'sound') this.toggleSound(place);
+    else if (action === 'sound') this.toggleAudio(place);
     else if (action === 'auto' || action === 'main' || action === 'sub') {
       this.dispatchEvent(new CustomEvent('quality', { detail: { place, quality: action } }));
     } else if (action === 'ago') this.openRecordings(place, AGO_MS);

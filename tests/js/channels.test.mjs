@@ -32,19 +32,19 @@ test('the main stream is the default', () => {
 test('the sub stream replaces an H.265 main stream that cannot be decoded', () => {
   const chosen = choosePlayback(HEVC_MAIN, { ...request, quality: 'main' });
   assert.equal(chosen?.quality, 'sub');
-  assert.equal(chosen?.gaveWay, true);
+  assert.equal(chosen?.isFallback, true);
   assert.equal(chosen?.converting, false);
 });
 
 test('an H.265 main stream plays unchanged if the player decodes it', () => {
   const chosen = choosePlayback(HEVC_MAIN, { ...request, decodes: ['h264', 'hevc'] });
   assert.equal(chosen?.quality, 'main');
-  assert.equal(chosen?.gaveWay, false);
+  assert.equal(chosen?.isFallback, false);
 });
 
 test('an H.265 main stream is converted on request', () => {
   const chosen = choosePlayback(HEVC_MAIN, { ...request, quality: 'main', convert: true });
-  assert.deepEqual([chosen?.quality, chosen?.gaveWay, chosen?.converting], ['main', false, true]);
+  assert.deepEqual([chosen?.quality, chosen?.isFallback, chosen?.converting], ['main', false, true]);
 });
 
 test('an H.265 main stream is converted if there is no sub stream', () => {
@@ -55,7 +55,7 @@ test('an H.265 main stream is converted if there is no sub stream', () => {
 test('the codec that a stream really has replaces the reported one', () => {
   const seen = new Map([['main', 'hevc']]);
   const chosen = choosePlayback(asSeen(channel(1), seen), { ...request, quality: 'main' });
-  assert.deepEqual([chosen?.quality, chosen?.gaveWay], ['sub', true]);
+  assert.deepEqual([chosen?.quality, chosen?.isFallback], ['sub', true]);
   const silent = channel(1, { profiles: [profile('main', null)] });
   assert.equal(choosePlayback(asSeen(silent, seen), request)?.converting, true);
   assert.equal(asSeen(channel(1), new Map([['x', 'hevc']])).profiles[0]?.video?.codec, 'h264');

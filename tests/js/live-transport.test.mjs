@@ -27,7 +27,7 @@ function begun() {
   /** @type {string[]} */
   const opened = [];
   transport.addEventListener('open', () => {
-    opened.push(transport.view.way);
+    opened.push(transport.view.transport);
     transport.sink = { init: () => {}, append: () => {} };
   });
   transport.play(REQUEST);
@@ -68,16 +68,16 @@ test('the socket is tried again while HLS plays, and takes over', async () => {
   const { server, transport, opened } = begun();
   latest().open();
   await withoutKeyFrame();
-  assert.equal(transport.view.way, 'hls');
+  assert.equal(transport.view.transport, 'hls');
   assert.equal(watched().length, 1);
   await pass(60_000);
   assert.equal(watched().length, 2);
-  assert.equal(transport.view.way, 'hls', 'HLS plays on');
+  assert.equal(transport.view.transport, 'hls', 'HLS plays on');
   assert.equal(server.stops.length, 0);
   start();
   await pass();
-  assert.equal(transport.view.way, 'socket');
-  assert.equal(transport.view.wayReason, '');
+  assert.equal(transport.view.transport, 'socket');
+  assert.equal(transport.view.transportReason, '');
   assert.equal(server.stops.length, 1);
   assert.deepEqual(opened, ['hls', 'socket']);
 });
@@ -93,7 +93,7 @@ test('a failed try leaves HLS alone, and the next one comes later', async () => 
   assert.equal(watched().length, 2);
   await pass(30_000);
   assert.equal(watched().length, 3);
-  assert.deepEqual([transport.view.way, opened, server.starts, server.stops.length], ['hls', ['hls'], 1, 0]);
+  assert.deepEqual([transport.view.transport, opened, server.starts, server.stops.length], ['hls', ['hls'], 1, 0]);
 });
 
 test('a camera that comes back is tried over the socket immediately', async () => {
@@ -108,9 +108,9 @@ test('a camera that comes back is tried over the socket immediately', async () =
   await pass(3000);
   assert.equal(watched().length, 2);
   start();
-  assert.equal(transport.view.way, 'socket');
+  assert.equal(transport.view.transport, 'socket');
   transport.play(REQUEST);
-  assert.equal(transport.view.way, 'socket', 'the refusal has lapsed');
+  assert.equal(transport.view.transport, 'socket', 'the refusal has lapsed');
 });
 
 test('a network without WebSockets is tried again', async () => {
@@ -119,13 +119,13 @@ test('a network without WebSockets is tried again', async () => {
     latest().break();
     await pass(2500);
   }
-  assert.equal(transport.view.way, 'hls');
+  assert.equal(transport.view.transport, 'hls');
   const made = Wire.made.length;
   await pass(60_000);
   assert.equal(Wire.made.length, made + 1);
   latest().open();
   start();
-  assert.equal(transport.view.way, 'socket');
+  assert.equal(transport.view.transport, 'socket');
 });
 
 test('the page can play another profile if the codec differs', async () => {
@@ -141,7 +141,7 @@ test('the page can play another profile if the codec differs', async () => {
   start('hvc1.1', 'hevc');
   await pass(1000);
   assert.deepEqual(emitted, [{ profileToken: 'a', codec: 'hevc' }]);
-  assert.deepEqual([transport.view.way, watched().at(-1).profile_token, server.starts], ['socket', 'b', 0]);
+  assert.deepEqual([transport.view.transport, watched().at(-1).profile_token, server.starts], ['socket', 'b', 0]);
 });
 
 test('the server’s codec is reported once, unless it is converted', async () => {
@@ -154,12 +154,12 @@ test('the server’s codec is reported once, unless it is converted', async () =
   latest().receive({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', source_codec: 'hevc' } });
   assert.deepEqual(emitted, ['hevc']);
   server.onStart = server.onStatus = { status: 'running', source_codec: 'hevc', transcoding: true };
-  transport.play({ ...REQUEST, way: 'hls' });
+  transport.play({ ...REQUEST, transport: 'hls' });
   await pass(5000);
   assert.deepEqual(emitted, ['hevc', 'hevc'], 'once');
   transport.play({ ...REQUEST, converting: true });
   await pass(5000);
-  transport.play({ ...REQUEST, way: 'hls', accept: ['h264', 'hevc'] });
+  transport.play({ ...REQUEST, transport: 'hls', accept: ['h264', 'hevc'] });
   await pass(5000);
   assert.deepEqual(emitted, ['hevc', 'hevc']);
 });

@@ -50,19 +50,19 @@ const { signal } = new AbortController();
 
 test('a span that is not indexed must be asked for', () => {
   const one = row([[0, 1, 'recorded', 'R'], [1, 2, 'not_recorded'], [2, 3, 'not_asked'], [3, 4, 'recorded', 'R'], [4, 5, 'unknown', 'R'], [5, 6, 'not_recorded']]);
-  const way = (/** @type {number} */ hours) => placeAt(one, NOON + hours * HOUR, NOW);
-  assert.deepEqual(way(0.5), { way: 'plays', atMs: NOON + 0.5 * HOUR });
-  assert.deepEqual(way(2.5), { way: 'ask', atMs: NOON + 2.5 * HOUR });
-  assert.deepEqual(way(1.5), { way: 'ask', atMs: NOON + 2 * HOUR }, 'the span after a gap may be recorded');
-  assert.deepEqual(way(4.5), { way: 'plays', atMs: NOON + 4.5 * HOUR });
-  assert.deepEqual(way(9), { way: 'ask', atMs: NOON + 9 * HOUR }, 'a moment that was never loaded');
+  const outcome = (/** @type {number} */ hours) => placeAt(one, NOON + hours * HOUR, NOW);
+  assert.deepEqual(outcome(0.5), { outcome: 'plays', atMs: NOON + 0.5 * HOUR });
+  assert.deepEqual(outcome(2.5), { outcome: 'ask', atMs: NOON + 2.5 * HOUR });
+  assert.deepEqual(outcome(1.5), { outcome: 'ask', atMs: NOON + 2 * HOUR }, 'the span after a gap may be recorded');
+  assert.deepEqual(outcome(4.5), { outcome: 'plays', atMs: NOON + 4.5 * HOUR });
+  assert.deepEqual(outcome(9), { outcome: 'ask', atMs: NOON + 9 * HOUR }, 'a moment that was never loaded');
 });
 
 test('a gap leads to the next recorded span, or to nothing', () => {
-  assert.deepEqual(placeAt(row([[0, 1, 'not_recorded'], [1, 2, 'recorded', 'R']]), NOON, NOW), { way: 'later', atMs: NOON + HOUR });
-  assert.deepEqual(placeAt(row([[0, 24, 'not_recorded'], [24, 25, 'not_asked']]), NOON, NOW), { way: 'nothing', atMs: NOON });
+  assert.deepEqual(placeAt(row([[0, 1, 'not_recorded'], [1, 2, 'recorded', 'R']]), NOON, NOW), { outcome: 'later', atMs: NOON + HOUR });
+  assert.deepEqual(placeAt(row([[0, 24, 'not_recorded'], [24, 25, 'not_asked']]), NOON, NOW), { outcome: 'nothing', atMs: NOON });
   const end = row([[0, 23.999, 'recorded', 'R'], [23.999, 25, 'not_asked']]);
-  assert.deepEqual(placeAt(end, NOW - 1000, NOW), { way: 'plays', atMs: NOW - 1000 }, 'the last minutes are tried, not asked for');
+  assert.deepEqual(placeAt(end, NOW - 1000, NOW), { outcome: 'plays', atMs: NOW - 1000 }, 'the last minutes are tried, not asked for');
 });
 
 test('a place is requested until the recorder is indexed there', async () => {
@@ -72,23 +72,23 @@ test('a place is requested until the recorder is indexed there', async () => {
     { spans: [[-1, 24, 'recorded', 'old']] },
   ]);
   const found = await finder(api).find(row([]), NOON, signal);
-  assert.deepEqual(found, { way: 'plays', atMs: NOON, recordingToken: 'old' });
+  assert.deepEqual(found, { outcome: 'plays', atMs: NOON, recordingToken: 'old' });
   assert.equal(api.asked, 3);
 });
 
 test('a recorder that is slow or not indexed leaves a place unknown', async () => {
   const stopped = server([{ spans: [[-1, 24, 'not_asked']] }]);
-  assert.deepEqual(await finder(stopped).find(row([]), NOON, signal), { way: 'unknown', atMs: NOON, recordingToken: 'newest' });
+  assert.deepEqual(await finder(stopped).find(row([]), NOON, signal), { outcome: 'unknown', atMs: NOON, recordingToken: 'newest' });
   assert.equal(stopped.asked, 1);
   const slow = server([{ spans: [[-1, 24, 'not_asked']], busy: true }]);
-  assert.equal((await finder(slow).find(row([]), NOON, signal)).way, 'unknown');
+  assert.equal((await finder(slow).find(row([]), NOON, signal)).outcome, 'unknown');
   assert.ok(slow.asked > 3);
 });
 
 test('the search goes on after a gap', async () => {
   const api = server([{ spans: [[-1, 2, 'not_recorded'], [2, 24, 'recorded', 'R2']] }]);
   const found = await finder(api).find(row([[0, 1, 'not_recorded'], [1, 2, 'not_asked']]), NOON, signal);
-  assert.deepEqual(found, { way: 'later', atMs: NOON + 2 * HOUR, recordingToken: 'R2' });
+  assert.deepEqual(found, { outcome: 'later', atMs: NOON + 2 * HOUR, recordingToken: 'R2' });
 });
 
 test('an aborted search sends no further request', async () => {

@@ -246,19 +246,19 @@ test('a seek is under way until its own run arrives', async (context) => {
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  assert.ok(session.isOnItsWay && !session.isBusy);
+  assert.ok(session.isPending && !session.isBusy);
   socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
-  assert.ok(!session.isOnItsWay);
+  assert.ok(!session.isPending);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   await settle();
-  assert.ok(session.isOnItsWay, 'the seek is answered, but no media has arrived');
+  assert.ok(session.isPending, 'the seek is answered, but no media has arrived');
   socket.part(0.2);
   assert.deepEqual(loads, [1]);
   socket.init(2);
   socket.part(0, NIGHT + HOUR);
-  assert.ok(!session.isOnItsWay);
+  assert.ok(!session.isPending);
   assert.deepEqual(loads, [1, 2]);
 });
 
@@ -322,7 +322,7 @@ test('a run that was not loaded plays if the later seek fails', async (context) 
   socket.part(0);
   await settle();
   assert.ok(session.problem);
-  assert.deepEqual([loads, session.isOnItsWay], [[1], false]);
+  assert.deepEqual([loads, session.isPending], [[1], false]);
 });
 
 test('the session changes to HLS after several misses', async (context) => {

@@ -163,10 +163,10 @@ test('a month has whole weeks from Monday on', () => {
 
 test('the state is read from the address and written to it', () => {
   const state = readRecordingsState('?channel=3&t=2026-11-22T02:13:00Z&from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z');
-  assert.deepEqual(state, { channel: 3, atMs: at('2026-11-22T02:13:00Z'), fromMs: at('2026-11-22T00:00:00Z'), toMs: at('2026-11-23T00:00:00Z'), way: null });
+  assert.deepEqual(state, { channel: 3, atMs: at('2026-11-22T02:13:00Z'), fromMs: at('2026-11-22T00:00:00Z'), toMs: at('2026-11-23T00:00:00Z'), transport: null });
   assert.deepEqual(readRecordingsState(writeRecordingsState(state)), state);
-  assert.equal(readRecordingsState(writeRecordingsState({ ...state, way: 'hls' })).way, 'hls');
+  assert.equal(readRecordingsState(writeRecordingsState({ ...state, transport: 'hls' })).transport, 'hls');
   assert.deepEqual(readRecordingsState('?channel=x&t=tomorrow&from=2026-11-23T00:00:00Z&to=2026-11-22T00:00:00Z'), {
-    channel: null, atMs: null, fromMs: null, toMs: null, way: null,
+    channel: null, atMs: null, fromMs: null, toMs: null, transport: null,
   });
 });

@@ -22,14 +22,14 @@ function stream(more) {
 
 test('the state is read from the address and written to it', () => {
   const state = readViewerState('?channel=3&quality=sub&view=grid&convert=1&way=hls');
-  assert.deepEqual(state, { channel: 3, quality: 'sub', view: 'grid', convert: true, way: 'hls' });
+  assert.deepEqual(state, { channel: 3, quality: 'sub', view: 'grid', convert: true, transport: 'hls' });
   assert.deepEqual(readViewerState(writeViewerState(state)), state);
-  assert.equal(writeViewerState({ channel: null, quality: null, view: 'single', convert: false, way: null }), '');
+  assert.equal(writeViewerState({ channel: null, quality: null, view: 'single', convert: false, transport: null }), '');
 });
 
 test('invalid values of the address are ignored', () => {
   for (const search of ['?channel=-1', '?channel=1e3', '?channel=<b>', '?quality=best', '?channel=99999']) {
-    assert.deepEqual(readViewerState(search), { channel: null, quality: null, view: 'single', convert: false, way: null });
+    assert.deepEqual(readViewerState(search), { channel: null, quality: null, view: 'single', convert: false, transport: null });
   }
 });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wallActionOf } from '../../static/js/lib/keys.js';
 import { isRecorder } from '../../static/js/lib/recordings-state.js';
-import { contentOf, givesWay, playingNote, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
+import { contentOf, shouldFallBack, playingNote, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
 import {
   LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, neighbourOf, placed, swapped,
 } from '../../static/js/lib/wall-layout.js';
@@ -39,7 +39,7 @@ function camera(id, more = {}) {
 /** @param {Partial<TileView>} more */
 function view(more = {}) {
   return /** @type {TileView} */ ({
-    way: 'socket', wayReason: '', phase: 'playing', problem: null, usedBy: [], stream: null, playlistUrl: null, run: 1, retryAtMs: null, stalledS: 0, shown: true, ...more,
+    transport: 'socket', transportReason: '', phase: 'playing', problem: null, usedBy: [], stream: null, playlistUrl: null, run: 1, retryAtMs: null, stalledS: 0, shown: true, ...more,
   });
 }
 
@@ -177,17 +177,17 @@ test('the size of a tile or the user chooses the stream', () => {
 
 test('a tile with H.265 plays the sub stream without conversion', () => {
   const playback = tilePlayback(channel(1, {}, 'hevc'), { quality: 'auto', isLarge: true, isRefused: false, decodes: DECODES });
-  assert.deepEqual([playback?.quality, playback?.gaveWay, playback?.converting], ['sub', true, false]);
+  assert.deepEqual([playback?.quality, playback?.isFallback, playback?.converting], ['sub', true, false]);
 });
 
 test('the sub stream replaces a refused main stream', () => {
   const busy = { code: 'camera_busy', detail: '' };
-  assert.equal(givesWay(channel(1), { quality: 'main', problem: busy, decodes: DECODES }), true);
-  assert.equal(givesWay(channel(1), { quality: 'sub', problem: busy, decodes: DECODES }), false);
-  assert.equal(givesWay(channel(1), { quality: 'main', problem: { code: 'camera_auth_failed', detail: '' }, decodes: DECODES }), false);
-  assert.equal(givesWay(channel(1), { quality: 'main', problem: null, decodes: DECODES }), false);
+  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: busy, decodes: DECODES }), true);
+  assert.equal(shouldFallBack(channel(1), { quality: 'sub', problem: busy, decodes: DECODES }), false);
+  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: { code: 'camera_auth_failed', detail: '' }, decodes: DECODES }), false);
+  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: null, decodes: DECODES }), false);
   const alone = channel(1, { profiles: channel(1).profiles.slice(0, 1) });
-  assert.equal(givesWay(alone, { quality: 'main', problem: busy, decodes: DECODES }), false);
+  assert.equal(shouldFallBack(alone, { quality: 'main', problem: busy, decodes: DECODES }), false);
 });
 
 // ── The texts of a tile ────────────────────────────────────────────────────────────────────────────────────────────
@@ -248,7 +248,7 @@ test('the badge shows a paused picture as paused', () => {
 });
 
 test('a delay of some seconds is late over the socket, live over HLS', () => {
-  const hls = view({ way: 'hls', wayReason: 'no WebSocket could be opened' });
+  const hls = view({ transport: 'hls', transportReason: 'no WebSocket could be opened' });
   const moving = { behindS: 8, stoodS: 0.1, isActive: true, isPaused: false };
   assert.equal(tileBadge(view(), moving).tone, 'late');
   assert.deepEqual(tileBadge(hls, moving), { text: '8.0 s', tone: 'live', label: 'Live over HLS, 8.0 s behind' });
@@ -257,15 +257,15 @@ test('a delay of some seconds is late over the socket, live over HLS', () => {
 
 test('the menu’s note has the stream and the reasons for it', () => {
   const playing = /** @type {Parameters<typeof playingNote>[0]} */ ({
-    quality: 'sub', gaveWay: false, converting: false, refusal: null, way: 'socket', wayReason: '',
+    quality: 'sub', isFallback: false, converting: false, refusal: null, transport: 'socket', transportReason: '',
   });
   assert.equal(playingNote(playing), 'Now: sub');
   assert.equal(playingNote({ ...playing, quality: null }), '');
-  assert.equal(playingNote({ ...playing, gaveWay: true }), 'Main stream: H.265, which this browser cannot play');
+  assert.equal(playingNote({ ...playing, isFallback: true }), 'Main stream: H.265, which this browser cannot play');
   assert.equal(playingNote({ ...playing, refusal: { code: 'camera_busy', detail: '' } }), 'Main stream: Refused by the recorder: too many sessions');
-  const hls = { way: /** @type {const} */ ('hls'), wayReason: 'no WebSocket could be opened' };
+  const hls = { transport: /** @type {const} */ ('hls'), transportReason: 'no WebSocket could be opened' };
   assert.equal(playingNote({ ...playing, ...hls }), 'Now: sub. Over HLS, some seconds behind: no WebSocket could be opened');
-  const converted = { ...playing, quality: /** @type {const} */ ('main'), converting: true, ...hls, wayReason: 'the picture is converted' };
+  const converted = { ...playing, quality: /** @type {const} */ ('main'), converting: true, ...hls, transportReason: 'the picture is converted' };
   assert.equal(playingNote(converted), 'Converted to H.264 for this browser. Over HLS, some seconds behind: the picture is converted');
 });
 

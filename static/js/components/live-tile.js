@@ -3,7 +3,7 @@ import { acceptOf, asSeen, profileOf } from '../lib/channels.js';
 import { LiveSession } from '../lib/live-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
-import { givesWay, tileBadge, tileMessage, tilePlayback } from '../lib/tile-facts.js';
+import { shouldFallBack, tileBadge, tileMessage, tilePlayback } from '../lib/tile-facts.js';
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { LivePlayer } from './live-player.js';
 import { playsFragments } from './fragment-source.js';
@@ -125,10 +125,10 @@ export class LiveTile extends HTMLElement {
     const view = this.#session?.view;
     return {
       phase: view?.phase ?? 'idle',
-      way: view && this.#playing ? view.way : /** @type {const} */ ('socket'),
-      wayReason: view?.wayReason ?? '',
+      transport: view && this.#playing ? view.transport : /** @type {const} */ ('socket'),
+      transportReason: view?.transportReason ?? '',
       quality: this.#playback?.quality ?? null,
-      gaveWay: this.#playback?.gaveWay ?? false,
+      isFallback: this.#playback?.isFallback ?? false,
       converting: this.#playback?.converting ?? false,
       refusal: this.#refusal,
     };
@@ -279,9 +279,9 @@ export class LiveTile extends HTMLElement {
   #open() {
     const session = this.#session;
     if (!session) return;
-    const { playlistUrl, way } = session.view;
+    const { playlistUrl, transport } = session.view;
     this.#isSettled = false;
-    if (way === 'socket') session.sink = this.#player.attachLive();
+    if (transport === 'socket') session.sink = this.#player.attachLive();
     else if (playlistUrl) {
       this.#player.detachLive();
       if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
@@ -296,7 +296,7 @@ export class LiveTile extends HTMLElement {
     const { phase, problem, stream } = session.view;
     // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
-    if (this.#playing && givesWay(channel, { quality: this.#playback?.quality ?? null, problem: why, decodes: this.parts.decodes })) {
+    if (this.#playing && shouldFallBack(channel, { quality: this.#playback?.quality ?? null, problem: why, decodes: this.parts.decodes })) {
       this.#refusal = why;
       this.#follow();
       return;
@@ -375,7 +375,7 @@ export class LiveTile extends HTMLElement {
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;
-    setText(part(this, 'way', HTMLElement), text && this.playing.way === 'hls' ? 'HLS' : '');
+    setText(part(this, 'way', HTMLElement), text && this.playing.transport === 'hls' ? 'HLS' : '');
     setAttribute(this, 'data-frozen', tone === 'frozen');
     badge.dataset.tone = tone;
     const message = part(this, 'title', HTMLElement).textContent;

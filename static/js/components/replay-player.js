@@ -144,7 +144,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#paused = paused;
     this.#begin();
     const inside = isSame && !exact && !this.#session?.problem ? this.#engine?.loadedTimeOf(place.atMs) : null;
-    if (inside !== null && inside !== undefined && !this.#session?.isOnItsWay) {
+    if (inside !== null && inside !== undefined && !this.#session?.isPending) {
       this.#engine?.moveTo(inside);
       this.#frameMs = place.atMs;
       void this.#play();
@@ -384,7 +384,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#reachExact();
     if (this.#owesStep && this.#paused) this.step(1);
     const playing = this.#engine?.playingDate?.getTime() ?? null;
-    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isOnItsWay && this.#exactMs === null;
+    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#exactMs === null;
     if (playing !== null && isThere) {
       const before = this.#frameMs;
       const passed = video.currentTime - this.#lastTime;
@@ -409,7 +409,7 @@ export class ReplayPlayer extends HTMLElement {
   /** Show the exact frame that was requested, once it is loaded. */
   #reachExact() {
     const engine = this.#engine;
-    if (this.#exactMs === null || !engine || this.#session?.isOnItsWay) return;
+    if (this.#exactMs === null || !engine || this.#session?.isPending) return;
     const time = engine.loadedTimeOf(this.#exactMs, 0);
     const isPast = (engine.beginsMs ?? 0) > this.#exactMs;
     if (time === null && !isPast && Date.now() - this.#movedAtMs < EXACT_MS) return;
@@ -470,7 +470,7 @@ export class ReplayPlayer extends HTMLElement {
     if (this.#isResting) return 'paused';
     if (problem && !(hasFrame && stoodMs < CAUGHT_UP_MS)) return 'problem'; // loaded media plays on first
     if (this.#broken && !session?.isBusy) return 'broken';
-    if (this.#session?.isOnItsWay || !hasFrame || this.#exactMs !== null) return 'loading';
+    if (this.#session?.isPending || !hasFrame || this.#exactMs !== null) return 'loading';
     if (this.#paused || this.video.paused) return 'paused';
     if (stoodMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
     return stoodMs > STALL_MS ? 'stalled' : 'playing';

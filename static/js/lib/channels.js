@@ -50,12 +50,12 @@ export function canDecode(profile, decodes) {
 }
 
 /**
- * Return the profile to play. The sub stream replaces a main stream that this player cannot decode (`gaveWay`), unless
- * the user wants it converted. Without a usable sub stream the main stream is converted.
+ * Return the profile to play. The sub stream replaces a main stream that this player cannot decode (`isFallback`),
+ * unless the user wants it converted. Without a usable sub stream the main stream is converted.
  *
  * @param {Channel} channel
  * @param {{quality: Quality|null, convert: boolean, decodes: readonly string[]}} request
- * @returns {{profile: Profile, quality: Quality|null, gaveWay: boolean, converting: boolean}|null} null: nothing to
+ * @returns {{profile: Profile, quality: Quality|null, isFallback: boolean, converting: boolean}|null} null: nothing to
  *   play
  */
 export function choosePlayback(channel, { quality, convert, decodes }) {
@@ -63,12 +63,12 @@ export function choosePlayback(channel, { quality, convert, decodes }) {
   const sub = profileOf(channel, 'sub');
   const wanted = (quality === 'sub' ? (sub ?? main) : (main ?? sub)) ?? channel.profiles[0] ?? null;
   if (!wanted) return null;
-  if (canDecode(wanted, decodes)) return { profile: wanted, quality: roleOf(wanted), gaveWay: false, converting: false };
+  if (canDecode(wanted, decodes)) return { profile: wanted, quality: roleOf(wanted), isFallback: false, converting: false };
   const other = wanted === sub ? main : sub;
   if (!convert && other && canDecode(other, decodes)) {
-    return { profile: other, quality: roleOf(other), gaveWay: true, converting: false };
+    return { profile: other, quality: roleOf(other), isFallback: true, converting: false };
   }
-  return { profile: wanted, quality: roleOf(wanted), gaveWay: false, converting: true };
+  return { profile: wanted, quality: roleOf(wanted), isFallback: false, converting: true };
 }
 
 /**

@@ -80,7 +80,7 @@ export function tokenAt(row, atMs, held = []) {
  * @param {Row} row
  * @param {number} atMs
  * @param {number} nowMs
- * @returns {{way: 'plays'|'later'|'nothing'|'ask', atMs: number}}
+ * @returns {{outcome: 'plays'|'later'|'nothing'|'ask', atMs: number}}
  */
 export function placeAt(row, atMs, nowMs) {
   let edgeMs = atMs;
@@ -90,10 +90,10 @@ export function placeAt(row, atMs, nowMs) {
     span = spanAt(row, edgeMs);
   }
   const isMoved = edgeMs > atMs;
-  if (span && isPlayable(span)) return { way: isMoved ? 'later' : 'plays', atMs: edgeMs };
+  if (span && isPlayable(span)) return { outcome: isMoved ? 'later' : 'plays', atMs: edgeMs };
   // The coverage never reaches the last minutes, so a request for them would wait forever.
-  if (edgeMs > nowMs - OPEN_END_MS) return { way: isMoved ? 'nothing' : 'plays', atMs };
-  return { way: 'ask', atMs: edgeMs };
+  if (edgeMs > nowMs - OPEN_END_MS) return { outcome: isMoved ? 'nothing' : 'plays', atMs };
+  return { outcome: 'ask', atMs: edgeMs };
 }
 
 /** True if the span may hold media. @param {RowSpan} span */

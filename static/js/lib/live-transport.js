@@ -14,12 +14,12 @@ import { LOOK_MS, Refusals } from './refusals.js';
  * @typedef {import('./socket-session.js').SocketSession} SocketSession
  * @typedef {import('./refusals.js').Reason} Reason
  * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, audio?: boolean,
- *   way?: 'hls'|null}} PlayRequest
- *   `converting`: this browser does not decode the camera's codec, so ffmpeg converts it; `way`: set by the user
- * @typedef {'socket'|'hls'} Way
+ *   transport?: 'hls'|null}} PlayRequest
+ *   `converting`: this browser does not decode the camera's codec, so ffmpeg converts it; `transport`: set by the user
+ * @typedef {'socket'|'hls'} Transport
  */
 
-export const WAY_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'asked', string>} */ ({
+export const HLS_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'asked', string>} */ ({
   codec: 'this browser does not decode what the camera sends',
   socket: 'no WebSocket could be opened',
   no_key_frame: 'the camera sends no complete frames to begin with',
@@ -31,8 +31,8 @@ export const WAY_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'
 export class LiveTransport extends EventTarget {
   #socketSession;
   #hlsSession;
-  /** @type {Way} */
-  #way = 'socket';
+  /** @type {Transport} */
+  #transport = 'socket';
   /** @type {PlayRequest|null} */
   #request = null;
   #reason = '';
@@ -65,11 +65,11 @@ export class LiveTransport extends EventTarget {
   }
 
   get #session() {
-    return this.#way === 'socket' && this.#socketSession ? this.#socketSession : this.#hlsSession;
+    return this.#transport === 'socket' && this.#socketSession ? this.#socketSession : this.#hlsSession;
   }
 
   get view() {
-    return { ...this.#session.view, way: this.#way, wayReason: this.#reason };
+    return { ...this.#session.view, transport: this.#transport, transportReason: this.#reason };
   }
 
   get isWanted() {
@@ -88,13 +88,13 @@ export class LiveTransport extends EventTarget {
     this.#saidCodec = false;
     this.#request = request;
     const refused = this.#refusalOf(request);
-    const asked = request.way === 'hls' ? 'asked' : null;
+    const asked = request.transport === 'hls' ? 'asked' : null;
     const unsupported = this.#socketSession ? null : 'unsupported';
     const why = request.converting ? 'converting' : (asked ?? unsupported ?? refused?.reason ?? null);
-    this.#way = why ? 'hls' : 'socket';
-    this.#reason = why ? WAY_REASONS[why] : '';
+    this.#transport = why ? 'hls' : 'socket';
+    this.#reason = why ? HLS_REASONS[why] : '';
     if (before !== this.#session) before.leave();
-    if (this.#way === 'socket') this.#socketSession?.play(request);
+    if (this.#transport === 'socket') this.#socketSession?.play(request);
     else this.#hlsSession.play(request);
     this.#refused = why && why === refused?.reason ? refused.reason : null;
     this.#lookLater();
@@ -103,20 +103,20 @@ export class LiveTransport extends EventTarget {
   /** Turn audio on or off; HLS always has it. @param {boolean} isOn */
   setAudio(isOn) {
     if (this.#request) this.#request = { ...this.#request, audio: isOn };
-    if (this.#way === 'socket') this.#socketSession?.setAudio(isOn);
+    if (this.#transport === 'socket') this.#socketSession?.setAudio(isOn);
   }
 
   /** Stop the socket's media until `resume()`, because the viewer has paused. HLS goes on. */
   rest() {
-    if (this.#way === 'socket') this.#socketSession?.rest();
+    if (this.#transport === 'socket') this.#socketSession?.rest();
   }
 
   get isResting() {
-    return this.#way === 'socket' && (this.#socketSession?.isResting ?? false);
+    return this.#transport === 'socket' && (this.#socketSession?.isResting ?? false);
   }
 
   resume() {
-    if (this.#way === 'socket') this.#socketSession?.resume();
+    if (this.#transport === 'socket') this.#socketSession?.resume();
   }
 
   stop() {
@@ -152,7 +152,7 @@ export class LiveTransport extends EventTarget {
 
   /** @param {import('./api.js').Problem} problem */
   playerFailed(problem) {
-    if (this.#way === 'socket') this.#refuse('codec');
+    if (this.#transport === 'socket') this.#refuse('codec');
     else if (!this.#isTaken(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerFailed(problem);
   }
 
@@ -181,9 +181,9 @@ export class LiveTransport extends EventTarget {
   /** @param {Reason} reason */
   #refuse(reason) {
     const request = this.#request;
-    if (!request || (this.#way === 'hls' && !this.#isLooking)) return;
+    if (!request || (this.#transport === 'hls' && !this.#isLooking)) return;
     this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(request), reason);
-    if (this.#way === 'socket') this.play(request);
+    if (this.#transport === 'socket') this.play(request);
     else {
       this.#endLook(); // HLS goes on
       this.#refused = reason;
@@ -228,7 +228,7 @@ export class LiveTransport extends EventTarget {
     this.#refusals.lapse(EVERY_CHANNEL);
     this.#refusals.lapse(keyOf(request));
     this.#refused = null;
-    this.#way = 'socket';
+    this.#transport = 'socket';
     this.#reason = '';
     this.#hlsSession.leave();
   }

@@ -7,7 +7,7 @@ import { Finder } from './finder.js';
 /**
  * `unknown`: the recorder is not indexed any more, or takes too long, so `recordingToken` is a guess.
  *
- * @typedef {{way: 'plays'|'later'|'nothing'|'unknown', atMs: number, recordingToken: string}} FoundPlace
+ * @typedef {{outcome: 'plays'|'later'|'nothing'|'unknown', atMs: number, recordingToken: string}} FoundPlace
  * @typedef {import('./coverage.js').Row} Row @typedef {import('./api.js').KnownRecording} KnownRecording
  */
 
@@ -47,7 +47,7 @@ export class PlaceFinder extends Finder {
       const { coverage, current } = await this.ask(row, atMs - HOUR_MS, endMs, false);
       known = current ?? known;
       const place = placeAt(known, atMs, this.nowMs());
-      if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(known, place.atMs, this.held) };
+      if (place.outcome !== 'ask') return { ...place, outcome: place.outcome, recordingToken: tokenAt(known, place.atMs, this.held) };
       const isBeyond = place.atMs >= endMs; // nothing is recorded in the whole window
       if (isBeyond && place.atMs - atMs > FARTHEST_MS) return this.#left(known, atMs, 'nothing');
       if (!isBeyond && (coverage.indexing === null || this.isOverdue(beganMs))) return this.#left(known, place.atMs, 'unknown');
@@ -57,8 +57,8 @@ export class PlaceFinder extends Finder {
     }
   }
 
-  /** @param {Row} row @param {number} atMs @param {'nothing'|'unknown'} way @returns {FoundPlace} */
-  #left(row, atMs, way) {
-    return { way, atMs, recordingToken: tokenAt(row, atMs, this.held) };
+  /** @param {Row} row @param {number} atMs @param {'nothing'|'unknown'} outcome @returns {FoundPlace} */
+  #left(row, atMs, outcome) {
+    return { outcome, atMs, recordingToken: tokenAt(row, atMs, this.held) };
   }
 }

@@ -6,7 +6,7 @@
 
 /**
  * @typedef {{channel: number|null, atMs: number|null, fromMs: number|null, toMs: number|null,
- *   way: 'hls'|null}} RecordingsState
+ *   transport: 'hls'|null}} RecordingsState
  */
 
 export const AGO_MS = 30_000;
@@ -25,18 +25,18 @@ export function readRecordingsState(search) {
   const fromMs = momentOf(query.get('from'));
   const toMs = momentOf(query.get('to'));
   const isWindow = fromMs !== null && toMs !== null && fromMs < toMs;
-  const way = query.get('way') === 'hls' ? 'hls' : null;
-  return { channel, atMs: momentOf(query.get('t')), fromMs: isWindow ? fromMs : null, toMs: isWindow ? toMs : null, way };
+  const transport = query.get('way') === 'hls' ? 'hls' : null;
+  return { channel, atMs: momentOf(query.get('t')), fromMs: isWindow ? fromMs : null, toMs: isWindow ? toMs : null, transport };
 }
 
-/** @param {Omit<RecordingsState, 'way'> & {way?: 'hls'|null}} state @returns {string} '' or `?...` */
-export function writeRecordingsState({ channel, atMs, fromMs, toMs, way = null }) {
+/** @param {Omit<RecordingsState, 'transport'> & {transport?: 'hls'|null}} state @returns {string} '' or `?...` */
+export function writeRecordingsState({ channel, atMs, fromMs, toMs, transport = null }) {
   const query = new URLSearchParams();
   if (channel !== null) query.set('channel', String(channel));
   for (const [name, ms] of /** @type {const} */ ([['t', atMs], ['from', fromMs], ['to', toMs]])) {
     if (ms !== null) query.set(name, new Date(Math.round(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z'));
   }
-  if (way) query.set('way', way);
+  if (transport) query.set('way', transport);
   const text = query.toString().replaceAll('%3A', ':');
   return text ? `?${text}` : '';
 }

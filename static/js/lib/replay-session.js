@@ -102,7 +102,7 @@ export class ReplaySession extends EventTarget {
   }
 
   /** True if the media of the last request has not been loaded yet. */
-  get isOnItsWay() {
+  get isPending() {
     return this.#busy || (this.#feed !== null && this.#loadedRun < this.#requestedRun);
   }
 
@@ -260,7 +260,7 @@ export class ReplaySession extends EventTarget {
 
   /** True if the run is complete in this browser, so that nothing can be missed. */
   get #hasAll() {
-    return (this.#feed?.isComplete ?? false) && !this.isOnItsWay;
+    return (this.#feed?.isComplete ?? false) && !this.isPending;
   }
 
   #missed() {

@@ -5,16 +5,16 @@
  */
 export class SocketClock {
   #offsetMs = 0;
-  #wayMs = Infinity;
+  #roundTripMs = Infinity;
   #atMs = 0;
 
   get isKnown() {
-    return this.#wayMs !== Infinity;
+    return this.#roundTripMs !== Infinity;
   }
 
   /** Accept the next measurement in any case. Called after a reconnect: the old connection may have led elsewhere. */
   forget() {
-    this.#wayMs = Infinity;
+    this.#roundTripMs = Infinity;
   }
 
   /**
@@ -23,14 +23,14 @@ export class SocketClock {
    * @param {number} receivedMs the browser's clock when the reply arrived
    */
   observe(sentMs, serverMs, receivedMs) {
-    const wayMs = receivedMs - sentMs;
-    if (!(wayMs >= 0) || !Number.isFinite(serverMs)) return; // the browser's clock was set during the round trip
+    const roundTripMs = receivedMs - sentMs;
+    if (!(roundTripMs >= 0) || !Number.isFinite(serverMs)) return; // the browser's clock was set during the round trip
     // Clocks drift, so an old measurement counts as less accurate: its round trip grows by 1/200 of its age.
     // A slow reply is only used if both errors together cannot explain the difference: then a clock was set.
-    const agedMs = this.#wayMs + (receivedMs - this.#atMs) / 200;
+    const agedMs = this.#roundTripMs + (receivedMs - this.#atMs) / 200;
     const offsetMs = serverMs - (sentMs + receivedMs) / 2;
-    if (wayMs > agedMs && Math.abs(offsetMs - this.#offsetMs) <= wayMs / 2 + agedMs) return;
-    this.#wayMs = wayMs;
+    if (roundTripMs > agedMs && Math.abs(offsetMs - this.#offsetMs) <= roundTripMs / 2 + agedMs) return;
+    this.#roundTripMs = roundTripMs;
     this.#atMs = receivedMs;
     this.#offsetMs = offsetMs;
   }

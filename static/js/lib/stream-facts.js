@@ -26,10 +26,10 @@ export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
 
 /**
  * @param {import('./api.js').Stream|null} stream
- * @param {{behindS: number|null, way?: 'socket'|'hls'}} player
+ * @param {{behindS: number|null, transport?: 'socket'|'hls'}} player
  * @returns {Record<string, string>} '–' for unknown values
  */
-export function streamFacts(stream, { behindS, way = 'socket' }) {
+export function streamFacts(stream, { behindS, transport = 'socket' }) {
   const none = '–';
   if (!stream) {
     return Object.fromEntries(['resolution', 'codec', 'audio', 'bitrate', 'behind', 'viewers', 'restarts', 'uptime'].map((name) => [name, none]));
@@ -41,7 +41,7 @@ export function streamFacts(stream, { behindS, way = 'socket' }) {
     codec: known ? `${source}${codecName(stream.video?.codec)}${stream.transcoding ? ' (converted)' : ''}` : none,
     audio: stream.audio ? codecName(stream.audio.codec) : known ? 'None' : none,
     bitrate: bitrate(stream.bitrate_kbps) || none,
-    behind: behindS === null ? none : `${behindS < 1 ? `${behindS.toFixed(2)} s` : duration(behindS)}${way === 'hls' ? ' (HLS)' : ''}`,
+    behind: behindS === null ? none : `${behindS < 1 ? `${behindS.toFixed(2)} s` : duration(behindS)}${transport === 'hls' ? ' (HLS)' : ''}`,
     viewers: counted(stream.viewers, 'viewer').replace(/ viewers?$/, ''),
     restarts: String(stream.restarts),
     uptime: stream.uptime_s === null ? none : duration(stream.uptime_s),

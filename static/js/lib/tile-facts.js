@@ -14,8 +14,9 @@ import { badgeOf, LATE_S } from './stream-facts.js';
  * @typedef {'auto'|'main'|'sub'} TileQuality
  * @typedef {{tile: Tile, camera: Camera|null, channel: Channel|null, missing: Problem|null}} TileContent
  *   `missing`: the reason if there is no channel to play
- * @typedef {import('./live-session.js').View & {way: import('./live-transport.js').Way, wayReason: string}} TileView
- *   `wayReason`: the reason for HLS
+ * @typedef {import('./live-session.js').View & {transport: import('./live-transport.js').Transport,
+ *   transportReason: string}} TileView
+ *   `transportReason`: the reason for HLS
  */
 
 /** Over the socket the picture is some tenths of a second behind. From this delay on it does not count as live. */
@@ -61,7 +62,7 @@ export function tilePlayback(channel, { quality, isLarge, isRefused, decodes }) 
  * @param {Channel} channel
  * @param {{quality: string|null, problem: Problem|null, decodes: readonly string[]}} playing
  */
-export function givesWay(channel, { quality, problem, decodes }) {
+export function shouldFallBack(channel, { quality, problem, decodes }) {
   const sub = profileOf(channel, 'sub');
   return quality === 'main' && problem !== null && REFUSALS.has(problem.code) && sub !== null && canDecode(sub, decodes);
 }
@@ -118,7 +119,7 @@ export function tileBadge(view, { behindS, stoodS, isActive, isPaused }) {
   const { tone } = badgeOf(view.phase, { paused: false, behindS, stalledS: 0, shown: false });
   if (tone === 'off' || behindS === null) return { text: '', tone: 'off', label: '' };
   const text = behindS < 10 ? `${behindS.toFixed(1)} s` : duration(behindS);
-  const isHls = view.way === 'hls';
+  const isHls = view.transport === 'hls';
   return { text, tone: behindS > (isHls ? LATE_S : SOCKET_LATE_S) ? 'late' : 'live', label: `Live${isHls ? ' over HLS' : ''}, ${text} behind` };
 }
 
@@ -130,16 +131,17 @@ function wholeSeconds(seconds) {
 /**
  * Return the note about a tile's stream: its quality or why it is not the main stream, and why it plays over HLS.
  *
- * @param {{quality: string|null, gaveWay: boolean, converting: boolean, refusal: Problem|null, way: TileView['way'],
- *   wayReason: string}} playing
+ * @param {{quality: string|null, isFallback: boolean, converting: boolean, refusal: Problem|null,
+ *   transport: TileView['transport'],
+ *   transportReason: string}} playing
  */
-export function playingNote({ quality, gaveWay, converting, refusal, way, wayReason }) {
+export function playingNote({ quality, isFallback, converting, refusal, transport, transportReason }) {
   const what = refusal
     ? `Main stream: ${messageOf(refusal.code).title}`
-    : gaveWay
+    : isFallback
       ? 'Main stream: H.265, which this browser cannot play'
       : converting
         ? 'Converted to H.264 for this browser'
         : quality && `Now: ${quality}`;
-  return [what, way === 'hls' && `Over HLS, some seconds behind: ${wayReason}`].filter(Boolean).join('. ');
+  return [what, transport === 'hls' && `Over HLS, some seconds behind: ${transportReason}`].filter(Boolean).join('. ');
 }

@@ -7,7 +7,8 @@
 /**
  * @typedef {'main'|'sub'} Quality
  * @typedef {'single'|'grid'} View
- * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean, way: 'hls'|null}} ViewerState
+ * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean,
+ *   transport: 'hls'|null}} ViewerState
  */
 
 /** @param {string} search @returns {ViewerState} invalid values of the address count as absent */
@@ -20,7 +21,7 @@ export function readViewerState(search) {
     quality: quality === 'main' || quality === 'sub' ? quality : null,
     view: query.get('view') === 'grid' ? 'grid' : 'single',
     convert: query.get('convert') === '1',
-    way: query.get('way') === 'hls' ? 'hls' : null,
+    transport: query.get('way') === 'hls' ? 'hls' : null,
   };
 }
 
@@ -31,7 +32,7 @@ export function writeViewerState(state) {
   if (state.quality) query.set('quality', state.quality);
   if (state.convert) query.set('convert', '1');
   if (state.view === 'grid') query.set('view', 'grid');
-  if (state.way) query.set('way', state.way);
+  if (state.transport) query.set('way', state.transport);
   const text = query.toString();
   return text ? `?${text}` : '';
 }

@@ -70,7 +70,7 @@ const scrubber = new Scrubber(({ row, atMs }) => {
 /** The rows of the calendar's month. @type {Row[]} */
 let monthRows = [];
 
-const socket = hasMediaSource() && state.way !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+const socket = hasMediaSource() && state.transport !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
 player.connect(api, socket);
 modal.connect(api, socket);
 window.addEventListener('online', () => socket?.wake());
@@ -239,7 +239,7 @@ async function play(row, wantedMs, { on = player, also = '' } = {}) {
   const place = await placeOf({ row, on }, wantedMs, aborter.signal);
   if (aborter.signal.aborted) return;
   asking = null;
-  note(`${also} ${noteOf(place.way, wantedMs, place.atMs)}`.trim(), on);
+  note(`${also} ${noteOf(place.outcome, wantedMs, place.atMs)}`.trim(), on);
   on.names = [camera.name || camera.host, row.name].filter(Boolean);
   part(on, 'channel', HTMLElement).textContent = rowName(row);
   on.go({ cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs });
@@ -259,26 +259,26 @@ async function play(row, wantedMs, { on = player, also = '' } = {}) {
 async function placeOf({ row, on }, atMs, signal) {
   const { held } = /** @type {PlaceFinder} */ (places);
   const place = placeAt(row, atMs, Date.now());
-  if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(row, place.atMs, held) };
+  if (place.outcome !== 'ask') return { ...place, outcome: place.outcome, recordingToken: tokenAt(row, place.atMs, held) };
   note(`Asking the recorder what it has recorded at ${pageClock.stamp(place.atMs)}`, on);
   try {
     return await /** @type {PlaceFinder} */ (places).find(row, atMs, signal);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return { way: /** @type {const} */ ('unknown'), atMs, recordingToken: tokenAt(row, atMs, held) };
+    return { outcome: /** @type {const} */ ('unknown'), atMs, recordingToken: tokenAt(row, atMs, held) };
   }
 }
 
 /**
- * @param {import('../lib/place-finder.js').FoundPlace['way']} way
+ * @param {import('../lib/place-finder.js').FoundPlace['outcome']} outcome
  * @param {number} wantedMs
  * @param {number} atMs start of playing
  */
-function noteOf(way, wantedMs, atMs) {
+function noteOf(outcome, wantedMs, atMs) {
   const wanted = pageClock.stamp(wantedMs);
-  if (way === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
-  if (way === 'nothing') return `Nothing was recorded at ${wanted}.`;
-  return way === 'unknown' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
+  if (outcome === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
+  if (outcome === 'nothing') return `Nothing was recorded at ${wanted}.`;
+  return outcome === 'unknown' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
 }
 
 /** Show a text below a player. @param {string} text @param {ReplayPlayer} on */
@@ -333,7 +333,7 @@ timeline.addEventListener('timeline-seek', (event) => {
 timeline.addEventListener('timeline-scrub', (event) => {
   const target = /** @type {CustomEvent<{row: Row|null, atMs: number}|null>} */ (event).detail;
   if (!target) scrubber.end();
-  else if (target.row && placeAt(target.row, target.atMs, Date.now()).way === 'plays') scrubber.to({ row: target.row, atMs: target.atMs });
+  else if (target.row && placeAt(target.row, target.atMs, Date.now()).outcome === 'plays') scrubber.to({ row: target.row, atMs: target.atMs });
 });
 timeline.addEventListener('timeline-follow', () => (byId('to-playhead', HTMLElement).hidden = timeline.follows));
 timeline.addEventListener('timeline-view', (event) => loader?.look(/** @type {CustomEvent} */ (event).detail));
@@ -401,7 +401,7 @@ async function toEvent(direction) {
       return;
     }
     reachedMs = event.atMs;
-    const isBefore = placeAt(row, event.atMs - BEFORE_EVENT_MS, Date.now()).way !== 'later';
+    const isBefore = placeAt(row, event.atMs - BEFORE_EVENT_MS, Date.now()).outcome !== 'later';
     const also = `${topicName(event.topic)} at ${pageClock.stamp(event.atMs)}.`;
     await play(row, isBefore ? event.atMs - BEFORE_EVENT_MS : event.atMs, { on, also });
   } catch (error) {

@@ -229,8 +229,8 @@ export class ViewerStage extends EventTarget {
   }
 
   #open() {
-    const { playlistUrl, way } = this.#session.view;
-    if (way === 'socket') {
+    const { playlistUrl, transport } = this.#session.view;
+    if (transport === 'socket') {
       this.#session.sink = this.#player.attachLive();
       return;
     }
@@ -302,11 +302,11 @@ export class ViewerStage extends EventTarget {
     setText(time, shown ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) : '');
     if (shown) time.dateTime = date.toISOString();
     byId('snapshot', HTMLButtonElement).disabled = !player.hasFrame;
-    const { way } = view;
-    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null, way });
-    byId('facts', HTMLElement).dataset.way = way;
-    byId('way', HTMLElement).hidden = !view.wayReason;
-    setText(byId('way-reason', HTMLElement), view.wayReason);
+    const { transport } = view;
+    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null, transport });
+    byId('facts', HTMLElement).dataset.way = transport;
+    byId('way', HTMLElement).hidden = !view.transportReason;
+    setText(byId('way-reason', HTMLElement), view.transportReason);
     for (const place of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
       setText(place, facts[/** @type {HTMLElement} */ (place).dataset.fact ?? ''] ?? '');
     }

@@ -147,8 +147,8 @@ function follow() {
   const sameChannel = playing.split(' ')[0] === String(channel.channel);
   playing = wanted;
   const accept = playback ? acceptOf(playback, decodes) : decodes;
-  const source = { cameraId, profileToken: profile?.profile_token ?? '', accept, converting, way: state.way };
-  if (wanted) stage.play(source, { sameChannel });
+  const request = { cameraId, profileToken: profile?.profile_token ?? '', accept, converting, transport: state.transport };
+  if (wanted) stage.play(request, { sameChannel });
   else if (stage.isWanted) stage.stop();
 }
 
@@ -170,10 +170,10 @@ function showQuality(channel) {
   }
   const sub = profileOf(channel, 'sub');
   stage.subPossible = sub !== null && playback?.quality !== 'sub' && canDecode(sub, decodes);
-  byId('codec-notice', HTMLElement).hidden = !(playback?.gaveWay || playback?.converting);
-  byId('convert', HTMLElement).hidden = !playback?.gaveWay;
+  byId('codec-notice', HTMLElement).hidden = !(playback?.isFallback || playback?.converting);
+  byId('convert', HTMLElement).hidden = !playback?.isFallback;
   const cost = 'Converting takes about half a processor core for as long as somebody watches.';
-  byId('codec-text', HTMLElement).textContent = playback?.gaveWay
+  byId('codec-text', HTMLElement).textContent = playback?.isFallback
     ? `The main stream is H.265, which this browser cannot play, so you see the sub stream (H.264). ${cost}`
     : `This stream is H.265 and is converted to H.264 for this browser. ${cost}`;
 }
@@ -207,7 +207,7 @@ function chooseQuality(quality) {
   seenCodecs.delete(profile.profile_token); // the camera may send another codec now
   remember('quality', quality);
   go({ channel: channel.channel, quality, convert: false }, { push: false });
-  if (playback?.gaveWay && quality === 'main') byId('convert', HTMLElement).focus();
+  if (playback?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
 }
 
 // ── Overview and edit mode ─────────────────────────────────────────────────────────────────────────────────────────

@@ -109,7 +109,7 @@ export class WallMenu extends EventTarget {
   openViewer(place) {
     const { camera, channel } = this.#board.at(place)?.content ?? {};
     if (!camera || !channel) return;
-    const query = writeViewerState({ channel: channel.channel, quality: null, view: 'single', convert: false, way: null });
+    const query = writeViewerState({ channel: channel.channel, quality: null, view: 'single', convert: false, transport: null });
     window.location.assign(`${document.body.dataset.viewer ?? ''}${camera.id}${query}`);
   }
 

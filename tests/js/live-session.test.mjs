@@ -46,7 +46,7 @@ test('the phase names the present wait until the picture moves', async () => {
   server.onStatus = { status: 'running', waiting_for: null };
   await pass(600);
   assert.equal(session.view.phase, 'buffering');
-  session.playerShows();
+  session.playerPlays();
   assert.equal(session.view.phase, 'playing');
 });
 
@@ -84,7 +84,7 @@ test('leave sends a request that outlives the page', async () => {
 test('a session that a server restart has lost is started again', async () => {
   const { server, session, opened } = begin({ onStart: { status: 'running', waiting_for: null } });
   await pass();
-  session.playerShows();
+  session.playerPlays();
   server.onStatus = new ApiError('not_found', 'no', { status: 404 });
   await pass(2600);
   assert.ok(server.starts >= 2);
@@ -147,7 +147,7 @@ test('a stream that another user stopped is not started again', async () => {
 test('a stream that ended during a sleep is started again after it', async () => {
   const { server, session } = begin({ onStatus: { status: 'running' } });
   await pass();
-  session.playerShows();
+  session.playerPlays();
   await pass(300);
   server.onStatus = { status: 'stopped' };
   session.wake();
@@ -158,11 +158,11 @@ test('a stream that ended during a sleep is started again after it', async () =>
 test('a picture that stands still makes the phase stalled', async () => {
   const { session } = begin({ onStatus: { status: 'running' } });
   await pass(400);
-  session.playerShows();
-  session.playerStands(3);
+  session.playerPlays();
+  session.playerStalls(3);
   await pass();
   assert.equal(session.view.phase, 'stalled');
-  session.playerShows();
+  session.playerPlays();
   assert.equal(session.view.phase, 'playing');
 });
 
@@ -177,7 +177,7 @@ test('a player that breaks repeatedly restarts with growing delays', async () =>
   assert.equal(server.starts, 2);
   await pass(3000);
   assert.equal(server.starts, 3);
-  session.playerShows();
+  session.playerPlays();
   session.playerBroke();
   await pass();
   assert.equal(server.starts, 4);
@@ -186,8 +186,8 @@ test('a player that breaks repeatedly restarts with growing delays', async () =>
 test('the player loads again after a short loss of the network', async () => {
   const { server, session, opened } = begin({ onStatus: { status: 'running' } });
   await pass(300);
-  session.playerShows();
-  session.playerStands(3);
+  session.playerPlays();
+  session.playerStalls(3);
   server.onStatus = GONE;
   await pass(1000);
   assert.equal(session.view.phase, 'offline');

@@ -72,9 +72,9 @@ test('media goes to the sink until the watch is left', () => {
 test('a reconnect requests the same watches again', () => {
   const { session, heard } = begun();
   start(latest(), asked(latest())[0].id);
-  session.playerShows();
+  session.playerPlays();
   latest().break();
-  session.playerStands(3);
+  session.playerStalls(3);
   assert.equal(session.view.phase, 'offline');
   mock.timers.tick(100);
   assert.equal(Wire.made.length, 2);
@@ -88,28 +88,28 @@ test('the old quality plays until media of the new one arrives', () => {
   const wire = latest();
   const [first] = asked(wire);
   start(wire, first.id);
-  session.playerShows();
+  session.playerPlays();
   session.play({ ...REQUEST, profileToken: 'b' });
   const second = asked(wire).at(-1);
   assert.equal(second.profile_token, 'b');
   wire.receiveBinary(2, first.id);
   assert.equal(sunk.at(-1)[0], sunk[0][0], 'media of the previous run');
   assert.equal(session.view.phase, 'playing');
-  session.playerShows(); // the old ones still move
+  session.playerPlays(); // the old picture still moves
   assert.notEqual(wire.sent.at(-1).type, 'leave', 'the old watch is left too early');
   start(wire, second.id);
-  session.playerShows();
+  session.playerPlays();
   assert.deepEqual(wire.sent.at(-1), { type: 'leave', id: first.id });
 });
 
-test('a resting session gets no media until it resumes', () => {
+test('a suspended session gets no media until it resumes', () => {
   const { session, sunk } = begun();
   const [{ id }] = asked(latest());
   start(latest(), id);
-  session.playerShows();
-  session.rest();
+  session.playerPlays();
+  session.suspend();
   assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
-  assert.deepEqual([session.isResting, session.isWanted, session.view.phase], [true, true, 'playing']);
+  assert.deepEqual([session.isSuspended, session.isWanted, session.view.phase], [true, true, 'playing']);
   session.setAudio(true);
   session.wake();
   session.playerBroke();
@@ -119,7 +119,7 @@ test('a resting session gets no media until it resumes', () => {
   assert.equal(Wire.made.length, 1, 'no reconnect without a watch');
   session.resume();
   latest().open();
-  assert.equal(session.isResting, false);
+  assert.equal(session.isSuspended, false);
   assert.equal(asked(latest()).at(-1).sound, true);
   start(latest(), asked(latest()).at(-1).id);
   assert.equal(sunk.at(-1)[1], 'pictures');

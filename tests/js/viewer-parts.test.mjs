@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DigitKeys, actionOf } from '../../static/js/lib/keys.js';
-import { messageOf, saysItAll, shortMessageOf } from '../../static/js/lib/messages.js';
+import { isComplete, messageOf, shortMessageOf } from '../../static/js/lib/messages.js';
 import { retryDelayS, stallStep } from '../../static/js/lib/recovery.js';
 import { badgeOf, streamFacts } from '../../static/js/lib/stream-facts.js';
 import { phaseOf } from '../../static/js/lib/stream-phase.js';
@@ -122,7 +122,7 @@ test('each code has its own message, and unknown codes have one', () => {
   }
   assert.ok(messageOf('constructor').title);
   assert.equal(shortMessageOf('camera_no_signal'), 'No signal');
-  assert.ok(saysItAll('camera_auth_failed'));
+  assert.ok(isComplete('camera_auth_failed'));
 });
 
 test('zooming keeps the point under the pointer', () => {

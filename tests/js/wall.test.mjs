@@ -226,22 +226,22 @@ test('a wait has a spinner, and a problem has its reason', () => {
 });
 
 test('the badge shows the delay or how long the picture stands still', () => {
-  const moving = { behindS: 0.26, stoodS: 0.1, isActive: true, isPaused: false };
+  const moving = { behindS: 0.26, stalledS: 0.1, isActive: true, isPaused: false };
   assert.deepEqual(tileBadge(view(), moving), { text: '0.3 s', tone: 'live', label: 'Live, 0.3 s behind' });
   assert.equal(tileBadge(view(), { ...moving, behindS: 14 }).tone, 'late');
   assert.equal(tileBadge(view(), { ...moving, behindS: 1.9 }).tone, 'live');
   assert.equal(tileBadge(view(), { ...moving, behindS: 2.4 }).tone, 'late');
-  assert.equal(tileBadge(view(), { ...moving, stoodS: 2.4 }).tone, 'live');
-  assert.deepEqual(tileBadge(view({ phase: 'stalled' }), { ...moving, stoodS: 3.4 }), {
+  assert.equal(tileBadge(view(), { ...moving, stalledS: 2.4 }).tone, 'live');
+  assert.deepEqual(tileBadge(view({ phase: 'stalled' }), { ...moving, stalledS: 3.4 }), {
     text: 'Stands 3 s', tone: 'frozen', label: 'The picture has stood still for 3 s',
   });
-  assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stoodS: 75 }).text, 'Stands 75 s');
-  assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stoodS: null, isActive: true, isPaused: false }).text, '');
-  assert.equal(tileBadge(view(), { ...moving, stoodS: 99, isActive: false }).text, '');
+  assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stalledS: 75 }).text, 'Stands 75 s');
+  assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stalledS: null, isActive: true, isPaused: false }).text, '');
+  assert.equal(tileBadge(view(), { ...moving, stalledS: 99, isActive: false }).text, '');
 });
 
 test('the badge shows a paused picture as paused', () => {
-  const paused = { behindS: 12.4, stoodS: 12, isActive: true, isPaused: true };
+  const paused = { behindS: 12.4, stalledS: 12, isActive: true, isPaused: true };
   assert.deepEqual(tileBadge(view(), paused), { text: 'Paused −12 s', tone: 'paused', label: 'Paused, 12 s behind' });
   assert.deepEqual(tileBadge(view(), { ...paused, behindS: null }), { text: 'Paused', tone: 'paused', label: 'Paused' });
   assert.equal(tileBadge(view(), { ...paused, isActive: false }).text, '');
@@ -249,7 +249,7 @@ test('the badge shows a paused picture as paused', () => {
 
 test('a delay of some seconds is late over the socket, live over HLS', () => {
   const hls = view({ transport: 'hls', transportReason: 'no WebSocket could be opened' });
-  const moving = { behindS: 8, stoodS: 0.1, isActive: true, isPaused: false };
+  const moving = { behindS: 8, stalledS: 0.1, isActive: true, isPaused: false };
   assert.equal(tileBadge(view(), moving).tone, 'late');
   assert.deepEqual(tileBadge(hls, moving), { text: '8.0 s', tone: 'live', label: 'Live over HLS, 8.0 s behind' });
   assert.equal(tileBadge(hls, { ...moving, behindS: 14 }).tone, 'late');

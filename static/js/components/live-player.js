@@ -7,14 +7,14 @@ import { MseEngine } from './mse-engine.js';
 const TICK_MS = 250;
 const NEXT_WITHIN_MS = 8000;
 /** A paused player needs no media after so long. */
-const PAUSED_REST_MS = 8000;
+const IDLE_AFTER_MS = 8000;
 
 /**
  * Plays live video. Attributes: `src` (a playlist), `muted`. `attachLive()` returns a sink for live fragments instead
  * of `src`. Emits
- *   'player-shows'   the picture moves; `detail` 'before': it is the old picture, which the next one will replace
- *   'player-stands'  the picture has stood still for `detail` seconds although it should move
- *   'player-rests'   the player has been paused for so long that it needs no media
+ *   'player-plays'   the picture moves; `detail` 'before': it is the old picture, which the next one will replace
+ *   'player-stalls'  the picture has stood still for `detail` seconds although it should move
+ *   'player-idle'   the player has been paused for so long that it needs no media
  *   'player-restart' the player cannot recover: the session should start again
  *   'player-failed'  `{code, detail}`: this browser cannot play the stream
  *   'player-audio'   state of the audio: 'on', 'off' or 'blocked' (the browser requires a click first)
@@ -35,12 +35,12 @@ export class LivePlayer extends HTMLElement {
   #timer = null;
   #lastTime = -1;
   #lastFrames = -1;
-  #stoodSinceMs = 0;
+  #movedAtMs = 0;
   #steps = 0;
   #moving = false;
   #paused = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
-  #restTimer = null;
+  #idleTimer = null;
   #playable = false;
   /** @type {AbortController|null} */
   #wires = null;
@@ -99,8 +99,8 @@ export class LivePlayer extends HTMLElement {
 
   pause() {
     this.#paused = true;
-    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
-    this.#restTimer = setTimeout(() => this.#paused && emit(this, 'player-rests'), PAUSED_REST_MS);
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.#paused && emit(this, 'player-idle'), IDLE_AFTER_MS);
     if (this.#engine instanceof MseEngine) this.#engine.hold();
     this.video.pause();
   }
@@ -132,7 +132,7 @@ export class LivePlayer extends HTMLElement {
   /** Continue with the newest frame. */
   resume() {
     this.#paused = false;
-    this.#stoodSinceMs = Date.now();
+    this.#movedAtMs = Date.now();
     this.#engine?.nudge();
     void this.#play();
   }
@@ -144,7 +144,7 @@ export class LivePlayer extends HTMLElement {
   /** Continue after a sleep or a loss of network. */
   wake() {
     if (!this.#engine || this.#paused) return;
-    this.#stoodSinceMs = Date.now();
+    this.#movedAtMs = Date.now();
     this.#engine.nudge();
     void this.#play();
   }
@@ -180,7 +180,7 @@ export class LivePlayer extends HTMLElement {
     this.#engine = engine;
     this.#paused = false;
     this.#steps = 0;
-    this.#stoodSinceMs = Date.now();
+    this.#movedAtMs = Date.now();
     this.#timer ??= setInterval(() => this.#watch(), TICK_MS);
   }
 
@@ -253,7 +253,7 @@ export class LivePlayer extends HTMLElement {
     this.#forgetMoves();
     this.#playable = next.video.readyState >= 2;
     this.#steps = 0;
-    this.#stoodSinceMs = Date.now();
+    this.#movedAtMs = Date.now();
     if (this.#paused) this.pause(); // the user paused the old stream
   }
 
@@ -291,7 +291,7 @@ export class LivePlayer extends HTMLElement {
   /** Check if the picture moves: by the count of frames if the browser has one, otherwise by the time. */
   #watch() {
     if (this.#paused) {
-      this.#stoodSinceMs = Date.now();
+      this.#movedAtMs = Date.now();
       return;
     }
     const video = this.video;
@@ -301,18 +301,18 @@ export class LivePlayer extends HTMLElement {
     this.#lastTime = video.currentTime;
     this.#lastFrames = frames;
     if (moved && !first && this.#playable && !video.paused) {
-      this.#stoodSinceMs = Date.now();
+      this.#movedAtMs = Date.now();
       this.#steps = 0;
       if (!this.#moving) this.forget();
       this.#moving = true;
-      emit(this, 'player-shows', this.#next ? 'before' : 'present');
+      emit(this, 'player-plays', this.#next ? 'before' : 'present');
       return;
     }
-    const stoodS = (Date.now() - this.#stoodSinceMs) / 1000;
-    if (stoodS > 1) emit(this, 'player-stands', stoodS);
+    const stalledS = (Date.now() - this.#movedAtMs) / 1000;
+    if (stalledS > 1) emit(this, 'player-stalls', stalledS);
     if (!this.#playable) return;
-    this.#moving = this.#moving && stoodS < 2;
-    this.#help(stallStep(stoodS, this.#steps));
+    this.#moving = this.#moving && stalledS < 2;
+    this.#help(stallStep(stalledS, this.#steps));
   }
 
   /** @param {'none'|'edge'|'reload'|'restart'} step */
@@ -324,11 +324,11 @@ export class LivePlayer extends HTMLElement {
       void this.#play();
     } else if (step === 'reload' && this.#engine instanceof HlsEngine) {
       const taken = this.#steps;
-      const since = this.#stoodSinceMs;
+      const since = this.#movedAtMs;
       const shown = this.#playable;
       this.#load();
       this.#steps = taken;
-      this.#stoodSinceMs = since;
+      this.#movedAtMs = since;
       this.#playable = shown;
     } else {
       emit(this, 'player-restart');

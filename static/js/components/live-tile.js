@@ -63,10 +63,10 @@ export class LiveTile extends HTMLElement {
     session.addEventListener('open', () => this.#open(), { signal });
     session.addEventListener('change', () => this.#changed(), { signal });
     session.addEventListener('codec', (event) => this.#learn(/** @type {CustomEvent} */ (event)), { signal });
-    this.addEventListener('player-shows', (event) => this.#moved(/** @type {CustomEvent<string>} */ (event).detail), { signal });
-    this.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail), { signal });
+    this.addEventListener('player-plays', (event) => this.#moved(/** @type {CustomEvent<string>} */ (event).detail), { signal });
+    this.addEventListener('player-stalls', (event) => session.playerStalls(/** @type {CustomEvent<number>} */ (event).detail), { signal });
     this.addEventListener('zoom-changed', (event) => this.#zoomed(/** @type {CustomEvent<number>} */ (event).detail), { signal });
-    this.addEventListener('player-rests', () => session.rest(), { signal });
+    this.addEventListener('player-idle', () => session.suspend(), { signal });
     this.addEventListener('player-restart', () => session.playerBroke(), { signal });
     this.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail), { signal });
     this.addEventListener(
@@ -221,7 +221,7 @@ export class LiveTile extends HTMLElement {
       const accept = acceptOf(this.#playback, decodes);
       session.play({ cameraId: content.tile.cameraId, profileToken: this.#playback.profile.profile_token, accept, converting, audio: isAudible });
     } else {
-      this.#rest();
+      this.#leaveStream();
     }
     this.#draw();
   }
@@ -239,7 +239,7 @@ export class LiveTile extends HTMLElement {
 
   /** Forget everything about the previous channel. */
   #clear() {
-    this.#rest();
+    this.#leaveStream();
     this.#refusal = null;
     this.#zoom.reset();
     this.#seenCodecs.clear();
@@ -248,7 +248,7 @@ export class LiveTile extends HTMLElement {
   }
 
   /** Leave the stream; the last frame stays. */
-  #rest() {
+  #leaveStream() {
     this.#playing = '';
     this.#movedAtMs = null;
     this.#wantsSnapshot = false;
@@ -262,7 +262,7 @@ export class LiveTile extends HTMLElement {
   #begin({ tile, channel }) {
     const image = part(this, 'still', SnapshotImage);
     const profile = channel && (profileOf(channel, 'sub') ?? profileOf(channel, 'main'));
-    // After a rest the last live frame is on screen, which is newer.
+    // After another stream its last frame is on screen, which is newer.
     if (!profile || !this.parts || image.hasPicture || this.#player.isFrozen) return;
     const { api, snapshots } = this.parts;
     const key = this.#channelKey;
@@ -317,7 +317,7 @@ export class LiveTile extends HTMLElement {
     part(this, 'still', SnapshotImage).clear();
     this.#isSettled = which !== 'before';
     if (!this.#isSettled) return;
-    this.#session?.playerShows();
+    this.#session?.playerPlays();
     if (this.#isPaused) this.#player.pause();
   }
 
@@ -326,7 +326,7 @@ export class LiveTile extends HTMLElement {
     this.#isPaused = isPaused;
     if (!isPaused) {
       this.#movedAtMs = Date.now();
-      if (this.#session?.isResting) this.#player.detachLive(); // the last frame stays until the next one
+      if (this.#session?.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
       this.#player.resume();
       this.#session?.resume();
     } else if (this.#isSettled) this.#player.pause(); // otherwise #moved() pauses the next picture
@@ -370,8 +370,8 @@ export class LiveTile extends HTMLElement {
     if (!view) return;
     const date = this.#player.frameDate;
     const behindS = date ? Math.max(0, (this.#nowMs - date.getTime()) / 1000) : null;
-    const stoodS = this.#movedAtMs === null ? null : (Date.now() - this.#movedAtMs) / 1000;
-    const { text, tone, label } = tileBadge(view, { behindS, stoodS, isActive: this.#playing !== '', isPaused: this.#isPaused });
+    const stalledS = this.#movedAtMs === null ? null : (Date.now() - this.#movedAtMs) / 1000;
+    const { text, tone, label } = tileBadge(view, { behindS, stalledS, isActive: this.#playing !== '', isPaused: this.#isPaused });
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;

@@ -16,7 +16,7 @@ export class MseEngine {
   #source;
   #pace = new LivePace();
   #started = false;
-  #held = false;
+  #isHeld = false;
   #isStalled = false;
   /**
    * Maps the media timeline to time: the frame at `startS` arrived at the server at `takenMs`.
@@ -63,13 +63,13 @@ export class MseEngine {
   }
 
   nudge() {
-    this.#held = false;
+    this.#isHeld = false;
     this.toLive();
   }
 
   /** Stop following the newest frame, because the user has paused. */
   hold() {
-    this.#held = true;
+    this.#isHeld = true;
   }
 
   close() {
@@ -88,7 +88,7 @@ export class MseEngine {
   #follow() {
     const video = this.#video;
     const end = this.#end();
-    if (end === null || this.#held) return;
+    if (end === null || this.#isHeld) return;
     if (!this.#started) {
       if (video.readyState < 1) return;
       this.#started = true;
@@ -111,7 +111,7 @@ export class MseEngine {
   }
 
   #stalled() {
-    if (this.#isStalled || !this.#started || this.#held || this.#video.seeking) return;
+    if (this.#isStalled || !this.#started || this.#isHeld || this.#video.seeking) return;
     this.#isStalled = true;
     this.#pace.stalled();
   }

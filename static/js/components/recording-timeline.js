@@ -98,7 +98,7 @@ export class RecordingTimeline extends HTMLElement {
 
   /** Set the window for the user. It follows the needle only if the needle is inside. @param {Span} view */
   set view(view) {
-    this.#look(view);
+    this.#setView(view);
     this.#follow(this.#atMs === null || isInSight(view, this.#atMs));
   }
 
@@ -110,7 +110,7 @@ export class RecordingTimeline extends HTMLElement {
   /** Move the window to the needle, and follow it. */
   toNeedle() {
     this.#follow(true);
-    if (this.#atMs !== null) this.#look(keptInSight(this.#view, this.#atMs, Date.now()));
+    if (this.#atMs !== null) this.#setView(keptInSight(this.#view, this.#atMs, Date.now()));
   }
 
   /** The chosen row. */
@@ -134,7 +134,7 @@ export class RecordingTimeline extends HTMLElement {
     if (this.#press?.scrubs) return;
     this.#atMs = atMs;
     if (atMs !== null && isInSight(this.#view, atMs)) this.#follow(true);
-    if (atMs !== null && !this.#press && this.#follows) this.#look(keptInSight(this.#view, atMs, Date.now()));
+    if (atMs !== null && !this.#press && this.#follows) this.#setView(keptInSight(this.#view, atMs, Date.now()));
     this.#redraw();
   }
 
@@ -157,7 +157,7 @@ export class RecordingTimeline extends HTMLElement {
   }
 
   /** @param {Span} view */
-  #look(view) {
+  #setView(view) {
     if (view.startMs === this.#view.startMs && view.endMs === this.#view.endMs) return;
     this.#view = view;
     this.#redraw();

@@ -44,11 +44,11 @@ function explain(player, { phase, problem, isTried, stream, isBusy, place, atMs,
   part(player, 'retry', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
   const behindS = (Date.now() - (atMs ?? 0)) / 1000;
   const waitingFor = isBusy ? null : (stream?.waiting_for ?? null);
-  const said = replayText({ phase, problem, waitingFor, waitedS, isTried, behindS });
-  setText(part(player, 'title', HTMLElement), said.title);
-  setText(part(player, 'advice', HTMLElement), said.advice);
+  const text = replayText({ phase, problem, waitingFor, waitedS, isTried, behindS });
+  setText(part(player, 'title', HTMLElement), text.title);
+  setText(part(player, 'advice', HTMLElement), text.advice);
   const live = part(player, 'live', HTMLAnchorElement);
-  live.hidden = !said.offersLive || !place;
+  live.hidden = !text.offersLive || !place;
   const channel = place?.channel ? `?channel=${place.channel}` : '';
   setAttribute(live, 'href', `${document.body.dataset.viewer ?? ''}${place?.cameraId ?? ''}${channel}`);
 }

@@ -57,12 +57,12 @@ export class ReplayPlayer extends HTMLElement {
   /** @type {Problem|null} */
   #broken = null;
   #isHeldTo1 = false;
-  #isResting = false;
+  #isSuspended = false;
   /** True once a frame of the latest load was on screen. */
   #hasShownFrame = false;
   /** True after a step to a frame that is not loaded yet. */
   #owesStep = false;
-  #rest = new IdleLimits();
+  #idleLimits = new IdleLimits();
   /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
   /** The clock of the shown times. */
@@ -118,8 +118,8 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   /** When to give the recorder's session back. @param {import('../lib/idle-limits.js').Limits} limits */
-  set restAfter(limits) {
-    this.#rest.limits = limits;
+  set suspendAfter(limits) {
+    this.#idleLimits.limits = limits;
   }
 
   /** Time of the frame on screen, in ms; before the first frame, the requested time. */
@@ -159,12 +159,12 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   #begin() {
-    this.#ended = this.#isHeldTo1 = this.#isResting = false;
+    this.#ended = this.#isHeldTo1 = this.#isSuspended = false;
     this.#exactMs = null;
     this.#owesStep = false;
     this.#broken = null;
     this.#movedAtMs = Date.now();
-    this.#rest.begin();
+    this.#idleLimits.restart();
   }
 
   /** Stop playing, and give the recorder's session back. */
@@ -193,9 +193,9 @@ export class ReplayPlayer extends HTMLElement {
     if (this.#place) this.go({ ...this.#place, atMs: (this.atMs ?? this.#place.atMs) - beforeMs }, how);
   }
 
-  /** Start a new session after a rest. */
+  /** Start a new session after a suspension. */
   #wake() {
-    if (this.#isResting) this.#goOn(0, { paused: this.#paused, exact: true });
+    if (this.#isSuspended) this.#goOn(0, { paused: this.#paused, exact: true });
   }
 
   togglePlay() {
@@ -211,7 +211,7 @@ export class ReplayPlayer extends HTMLElement {
       this.#goOn(LAST_MS, { exact: true }); // the recording may have grown
       return;
     }
-    if (this.#isResting) {
+    if (this.#isSuspended) {
       this.#paused = false;
       this.#wake();
       return;
@@ -403,7 +403,7 @@ export class ReplayPlayer extends HTMLElement {
       }
     }
     this.#show();
-    this.#restIfDue();
+    this.#suspendIfIdle();
   }
 
   /** Show the exact frame that was requested, once it is loaded. */
@@ -418,12 +418,12 @@ export class ReplayPlayer extends HTMLElement {
     void this.#play();
   }
 
-  #restIfDue() {
-    const stands = this.#paused || this.#phase === 'ended';
+  #suspendIfIdle() {
+    const isPaused = this.#paused || this.#phase === 'ended';
     const isAudible = !this.video.muted && Boolean(this.#session?.stream?.audio);
-    const facts = { nowMs: Date.now(), stands, isHidden: document.hidden, isAudible };
-    if (!this.#place || this.#isResting || this.#session?.isBusy || !this.#rest.isDue(facts)) return;
-    this.#isResting = true;
+    const facts = { nowMs: Date.now(), isPaused, isHidden: document.hidden, isAudible };
+    if (!this.#place || this.#isSuspended || this.#session?.isBusy || !this.#idleLimits.isExceeded(facts)) return;
+    this.#isSuspended = true;
     this.#freeze();
     const shownFrameMs = this.#engine?.shownFrameMs ?? null;
     if (shownFrameMs !== null) this.#frameMs = shownFrameMs + INSIDE_MS;
@@ -464,16 +464,16 @@ export class ReplayPlayer extends HTMLElement {
   /** @param {Problem|null} problem @param {boolean} hasFrame @returns {Phase} */
   #phaseNow(problem, hasFrame) {
     const session = this.#session;
-    const stoodMs = Date.now() - this.#movedAtMs;
+    const stalledMs = Date.now() - this.#movedAtMs;
     if (!this.#place) return 'idle';
     if (this.#ended || this.video.ended) return 'ended';
-    if (this.#isResting) return 'paused';
-    if (problem && !(hasFrame && stoodMs < CAUGHT_UP_MS)) return 'problem'; // loaded media plays on first
+    if (this.#isSuspended) return 'paused';
+    if (problem && !(hasFrame && stalledMs < CAUGHT_UP_MS)) return 'problem'; // loaded media plays on first
     if (this.#broken && !session?.isBusy) return 'broken';
     if (this.#session?.isPending || !hasFrame || this.#exactMs !== null) return 'loading';
     if (this.#paused || this.video.paused) return 'paused';
-    if (stoodMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
-    return stoodMs > STALL_MS ? 'stalled' : 'playing';
+    if (stalledMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
+    return stalledMs > STALL_MS ? 'stalled' : 'playing';
   }
 
   /** @param {Phase} phase */

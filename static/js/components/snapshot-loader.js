@@ -26,12 +26,12 @@ export class SnapshotLoader {
 
   /**
    * @param {Pick<import('../lib/api.js').Api, 'snapshot'>} api
-   * @param {{refreshMs: number, sideBySide?: number}} how
+   * @param {{refreshMs: number, parallel?: number}} how
    */
-  constructor(api, { refreshMs, sideBySide = 2 }) {
+  constructor(api, { refreshMs, parallel = 2 }) {
     this.#api = api;
     this.#refreshMs = refreshMs;
-    this.#queue = new JobQueue(sideBySide);
+    this.#queue = new JobQueue(parallel);
     this.#observer = new IntersectionObserver(
       (changes) => {
         for (const change of changes) {

@@ -1,5 +1,5 @@
 // @ts-check
-import { messageOf, saysItAll } from '../lib/messages.js';
+import { isComplete, messageOf } from '../lib/messages.js';
 import { PHASE_TEXT } from '../lib/stream-phase.js';
 import { emit, part, setText } from './dom.js';
 
@@ -79,7 +79,7 @@ export class StageOverlay extends HTMLElement {
   /** @param {View} view @param {string} advice */
   #advice(view, advice) {
     const reason = reasonOf(view);
-    const detail = reason?.detail && !saysItAll(reason.code) ? `${reason.detail} ` : '';
+    const detail = reason?.detail && !isComplete(reason.code) ? `${reason.detail} ` : '';
     const again = view.phase === 'reconnecting' && reason ? ' It is tried again by itself.' : '';
     return `${detail}${advice}${again}`;
   }

@@ -22,7 +22,7 @@ export class ToastArea extends HTMLElement {
   }
 
   /** @param {string} text @param {{tone?: 'good'|'bad', forMs?: number}} [how] */
-  say(text, { tone = 'good', forMs = tone === 'bad' ? 8000 : 4000 } = {}) {
+  show(text, { tone = 'good', forMs = tone === 'bad' ? 8000 : 4000 } = {}) {
     const toast = document.createElement('p');
     toast.className = `toast ${tone}`;
     toast.textContent = text;

@@ -2,7 +2,7 @@
 import { WHOLE, panned, zoomedAt } from '../lib/zoom.js';
 import { emit } from './dom.js';
 
-/** @typedef {import('../lib/zoom.js').ZoomView} Looked */
+/** @typedef {import('../lib/zoom.js').ZoomView} Zoom */
 
 /**
  * Digital zoom of its content: wheel, pinch and drag. Emits 'zoom-changed' with the scale, and 'zoom-tap' for a double
@@ -12,7 +12,7 @@ export class ZoomView extends HTMLElement {
   static observedAttributes = ['fixed'];
   /** @type {AbortController|null} */
   #wires = null;
-  /** @type {Looked} */
+  /** @type {Zoom} */
   #view = WHOLE;
   /** @type {Map<number, {x: number, y: number}>} */
   #fingers = new Map();
@@ -119,7 +119,7 @@ export class ZoomView extends HTMLElement {
     return { x: (clientX - box.left) / box.width - 0.5, y: (clientY - box.top) / box.height - 0.5 };
   }
 
-  /** @param {Looked} view */
+  /** @param {Zoom} view */
   #set(view) {
     if (view.scale === this.#view.scale && view.x === this.#view.x && view.y === this.#view.y) return;
     this.#view = view;

@@ -59,7 +59,7 @@ export class CoverageLoader extends EventTarget {
   }
 
   /** Set the timeline's window. @param {Span} view */
-  look(view) {
+  show(view) {
     this.#view = view;
     const loaded = this.#loaded;
     if (loaded && loaded.startMs <= view.startMs && view.endMs <= loaded.endMs && !this.#misses(loaded, view)) return;
@@ -68,7 +68,7 @@ export class CoverageLoader extends EventTarget {
   }
 
   /** Set the calendar's month. @param {Span} month */
-  lookAtMonth(month) {
+  showMonth(month) {
     this.#month = month;
     this.#monthDueMs = 0;
     this.#poller.soon();

@@ -12,25 +12,25 @@ export const LIMITS = { pausedMs: 5 * 60_000, hiddenMs: 60_000 };
 export class IdleLimits {
   limits = LIMITS;
   /** @type {number|null} */
-  #stoodSinceMs = null;
+  #pausedSinceMs = null;
   /** @type {number|null} */
   #hiddenSinceMs = null;
 
   /**
    * Called regularly. A player in a hidden tab counts as used while its audio is heard and it is not paused.
    *
-   * @param {{nowMs: number, stands: boolean, isHidden: boolean, isAudible: boolean}} facts
+   * @param {{nowMs: number, isPaused: boolean, isHidden: boolean, isAudible: boolean}} facts
    * @returns {boolean} true if the session is to be given back
    */
-  isDue({ nowMs, stands, isHidden, isAudible }) {
-    this.#stoodSinceMs = stands ? (this.#stoodSinceMs ?? nowMs) : null;
-    this.#hiddenSinceMs = isHidden && (stands || !isAudible) ? (this.#hiddenSinceMs ?? nowMs) : null;
-    return isPast(this.#stoodSinceMs, nowMs, this.limits.pausedMs) || isPast(this.#hiddenSinceMs, nowMs, this.limits.hiddenMs);
+  isExceeded({ nowMs, isPaused, isHidden, isAudible }) {
+    this.#pausedSinceMs = isPaused ? (this.#pausedSinceMs ?? nowMs) : null;
+    this.#hiddenSinceMs = isHidden && (isPaused || !isAudible) ? (this.#hiddenSinceMs ?? nowMs) : null;
+    return isPast(this.#pausedSinceMs, nowMs, this.limits.pausedMs) || isPast(this.#hiddenSinceMs, nowMs, this.limits.hiddenMs);
   }
 
   /** Restart both times, because the player is used again. */
-  begin() {
-    this.#stoodSinceMs = null;
+  restart() {
+    this.#pausedSinceMs = null;
     this.#hiddenSinceMs = null;
   }
 }

@@ -3,7 +3,7 @@
  * One viewer of one stream over HLS: start the stream, poll its status, start again if the session is gone (the server
  * restarted, or stopped an idle session while the machine slept), back off after failures, and leave.
  *
- * No DOM. The page reports the player's state (`playerShows`, `playerStands`) and listens for the events
+ * No DOM. The page reports the player's state (`playerPlays`, `playerStalls`) and listens for the events
  *   'change'  `view` has changed
  *   'open'    `view.playlistUrl` can be played; load it again whenever `view.run` has changed
  */
@@ -133,7 +133,7 @@ export class LiveSession extends EventTarget {
   }
 
   /** The player reports that the picture moves. */
-  playerShows() {
+  playerPlays() {
     const before = this.view.phase;
     this.#shown = true;
     this.#stalledS = 0;
@@ -142,7 +142,7 @@ export class LiveSession extends EventTarget {
   }
 
   /** The player reports a picture that stands still. @param {number} seconds for how long */
-  playerStands(seconds) {
+  playerStalls(seconds) {
     const before = this.view.phase;
     this.#stalledS = seconds;
     const now = this.view.phase;

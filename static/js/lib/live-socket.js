@@ -111,7 +111,7 @@ export class LiveSocket extends EventTarget {
   /** @param {number} id */
   leave(id) {
     if (!this.#watches.delete(id)) return;
-    if (this.#isUp) this.#say({ type: 'leave', id });
+    if (this.#isUp) this.#send({ type: 'leave', id });
   }
 
   /**
@@ -122,7 +122,7 @@ export class LiveSocket extends EventTarget {
    * @param {number} untilS on the run's timeline
    */
   want(id, run, untilS) {
-    if (this.#isUp) this.#say({ type: 'want', id, run, until_s: untilS });
+    if (this.#isUp) this.#send({ type: 'want', id, run, until_s: untilS });
   }
 
   /** Check the connection now, because the network is back or the machine woke up. */
@@ -228,20 +228,20 @@ export class LiveSocket extends EventTarget {
     const watch = this.#watches.get(id);
     if (!watch) return;
     if ('streamId' in watch.source) {
-      this.#say({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
+      this.#send({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
       return;
     }
     const { cameraId, profileToken, audio, fresh = false } = watch.source;
-    this.#say({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound: audio, fresh });
+    this.#send({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound: audio, fresh });
   }
 
   #askClock() {
     this.#clockAskedMs = performance.now();
-    this.#say({ type: 'clock', sent: Date.now() });
+    this.#send({ type: 'clock', sent: Date.now() });
   }
 
   /** @param {object} message */
-  #say(message) {
+  #send(message) {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
   }
 

@@ -7,7 +7,7 @@
  * Emits 'codec' {profileToken, codec} if the stream's codec turns out to be one that this browser does not decode. A
  * page that plays another profile instead of a converted one prevents the default.
  */
-import { LOOK_MS, Refusals } from './refusals.js';
+import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
 
 /**
  * @typedef {import('./live-session.js').LiveSession} LiveSession
@@ -38,11 +38,11 @@ export class LiveTransport extends EventTarget {
   #reason = '';
   #refusals = new Refusals();
   /** True while the socket is tried again and HLS plays. */
-  #isLooking = false;
+  #isRetrying = false;
   /** Runs until the next try, or until the present try is given up. @type {ReturnType<typeof setTimeout>|null} */
   #timer = null;
   #wasAway = false;
-  #saidCodec = false;
+  #hasEmittedCodec = false;
   /** The reason for HLS, if it is one that may pass. @type {Reason|null} */
   #refused = null;
 
@@ -51,8 +51,8 @@ export class LiveTransport extends EventTarget {
     super();
     this.#socketSession = socketSession;
     this.#hlsSession = hlsSession;
-    socketSession?.addEventListener('open', () => this.#takeOver());
-    hlsSession.addEventListener('change', () => this.#lookWhenBack());
+    socketSession?.addEventListener('open', () => this.#changeToSocket());
+    hlsSession.addEventListener('change', () => this.#retryWhenBack());
     for (const session of [socketSession, hlsSession]) {
       for (const type of ['open', 'change']) {
         session?.addEventListener(type, () => session === this.#session && this.#passOn(type));
@@ -60,7 +60,7 @@ export class LiveTransport extends EventTarget {
     }
     socketSession?.addEventListener('unplayable', (event) => {
       const { reason, codec } = /** @type {CustomEvent<{reason: Reason, codec: string|null}>} */ (event).detail;
-      if (this.#isLooking || !this.#isTaken(codec)) this.#refuse(reason);
+      if (this.#isRetrying || !this.#isHandled(codec)) this.#refuse(reason);
     });
   }
 
@@ -84,8 +84,8 @@ export class LiveTransport extends EventTarget {
   /** @param {PlayRequest} request */
   play(request) {
     const before = this.#session;
-    this.#endLook();
-    this.#saidCodec = false;
+    this.#endRetry();
+    this.#hasEmittedCodec = false;
     this.#request = request;
     const refused = this.#refusalOf(request);
     const asked = request.transport === 'hls' ? 'asked' : null;
@@ -97,7 +97,7 @@ export class LiveTransport extends EventTarget {
     if (this.#transport === 'socket') this.#socketSession?.play(request);
     else this.#hlsSession.play(request);
     this.#refused = why && why === refused?.reason ? refused.reason : null;
-    this.#lookLater();
+    this.#scheduleRetry();
   }
 
   /** Turn audio on or off; HLS always has it. @param {boolean} isOn */
@@ -107,12 +107,12 @@ export class LiveTransport extends EventTarget {
   }
 
   /** Stop the socket's media until `resume()`, because the viewer has paused. HLS goes on. */
-  rest() {
-    if (this.#transport === 'socket') this.#socketSession?.rest();
+  suspend() {
+    if (this.#transport === 'socket') this.#socketSession?.suspend();
   }
 
-  get isResting() {
-    return this.#transport === 'socket' && (this.#socketSession?.isResting ?? false);
+  get isSuspended() {
+    return this.#transport === 'socket' && (this.#socketSession?.isSuspended ?? false);
   }
 
   resume() {
@@ -120,12 +120,12 @@ export class LiveTransport extends EventTarget {
   }
 
   stop() {
-    this.#endLook();
+    this.#endRetry();
     this.#session.stop();
   }
 
   leave() {
-    this.#endLook();
+    this.#endRetry();
     this.#session.leave();
   }
 
@@ -137,13 +137,13 @@ export class LiveTransport extends EventTarget {
     this.#session.wake();
   }
 
-  playerShows() {
-    this.#session.playerShows();
+  playerPlays() {
+    this.#session.playerPlays();
   }
 
   /** @param {number} seconds */
-  playerStands(seconds) {
-    this.#session.playerStands(seconds);
+  playerStalls(seconds) {
+    this.#session.playerStalls(seconds);
   }
 
   playerBroke() {
@@ -153,21 +153,21 @@ export class LiveTransport extends EventTarget {
   /** @param {import('./api.js').Problem} problem */
   playerFailed(problem) {
     if (this.#transport === 'socket') this.#refuse('codec');
-    else if (!this.#isTaken(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerFailed(problem);
+    else if (!this.#isHandled(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerFailed(problem);
   }
 
   /** @param {string} type */
   #passOn(type) {
     const codec = this.#session.view.stream?.source_codec;
-    if (codec && !this.#request?.accept.includes(codec) && this.#isTaken(codec)) return;
+    if (codec && !this.#request?.accept.includes(codec) && this.#isHandled(codec)) return;
     this.dispatchEvent(new Event(type));
   }
 
   /** Emit 'codec' once; true if the page now plays another profile. @param {string|null|undefined} codec */
-  #isTaken(codec) {
+  #isHandled(codec) {
     const request = this.#request;
-    if (!codec || !request || request.converting || this.#saidCodec) return false;
-    this.#saidCodec = true;
+    if (!codec || !request || request.converting || this.#hasEmittedCodec) return false;
+    this.#hasEmittedCodec = true;
     return !this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail: { profileToken: request.profileToken, codec } }));
   }
 
@@ -181,49 +181,49 @@ export class LiveTransport extends EventTarget {
   /** @param {Reason} reason */
   #refuse(reason) {
     const request = this.#request;
-    if (!request || (this.#transport === 'hls' && !this.#isLooking)) return;
+    if (!request || (this.#transport === 'hls' && !this.#isRetrying)) return;
     this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(request), reason);
     if (this.#transport === 'socket') this.play(request);
     else {
-      this.#endLook(); // HLS goes on
+      this.#endRetry(); // HLS goes on
       this.#refused = reason;
-      this.#lookLater();
+      this.#scheduleRetry();
     }
   }
 
-  #lookLater() {
+  #scheduleRetry() {
     const leftMs = this.#refused && this.#request ? (this.#refusalOf(this.#request)?.leftMs ?? Infinity) : Infinity;
-    if (leftMs !== Infinity) this.#timer = setTimeout(() => this.#look(), leftMs);
+    if (leftMs !== Infinity) this.#timer = setTimeout(() => this.#retrySocket(), leftMs);
   }
 
   /** Try the socket again once the camera is back: it may be another camera, or have other settings. */
-  #lookWhenBack() {
-    if (!this.#refused || this.#isLooking) return;
+  #retryWhenBack() {
+    if (!this.#refused || this.#isRetrying) return;
     const status = this.#hlsSession.view.stream?.status;
     if (status === 'stalled' || status === 'reconnecting' || status === 'failed') this.#wasAway = true;
-    else if (status === 'running' && this.#wasAway) this.#look();
+    else if (status === 'running' && this.#wasAway) this.#retrySocket();
   }
 
-  #look() {
+  #retrySocket() {
     const reason = this.#refused;
     this.#clearTimer();
     if (!reason || !this.#request || !this.#hlsSession.isWanted) return;
-    this.#isLooking = true;
-    this.#timer = setTimeout(() => this.#refuse(reason), LOOK_MS);
+    this.#isRetrying = true;
+    this.#timer = setTimeout(() => this.#refuse(reason), RETRY_WITHIN_MS);
     this.#socketSession?.play(this.#request);
   }
 
-  #endLook() {
+  #endRetry() {
     this.#clearTimer();
-    if (this.#isLooking) this.#socketSession?.leave();
-    this.#isLooking = this.#wasAway = false;
+    if (this.#isRetrying) this.#socketSession?.leave();
+    this.#isRetrying = this.#wasAway = false;
   }
 
   /** Change to the socket, which has its first frames. */
-  #takeOver() {
+  #changeToSocket() {
     const request = this.#request;
-    if (!request || !this.#isLooking) return;
-    this.#isLooking = this.#wasAway = false;
+    if (!request || !this.#isRetrying) return;
+    this.#isRetrying = this.#wasAway = false;
     this.#clearTimer();
     this.#refusals.lapse(EVERY_CHANNEL);
     this.#refusals.lapse(keyOf(request));

@@ -159,7 +159,7 @@ export function messageOf(code) {
 const COMPLETE = new Set(['replay_limit', 'no_recording', 'camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'stream_ended', 'server_unreachable', 'storage_full']);
 
 /** @param {string} code */
-export function saysItAll(code) {
+export function isComplete(code) {
   return COMPLETE.has(code);
 }
 

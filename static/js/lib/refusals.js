@@ -8,7 +8,7 @@ const LAPSES_MS = /** @type {Record<Reason, number>} */ ({ no_key_frame: 60_000,
 const LAPSES_MOST_MS = 15 * 60_000;
 
 /** How long another try may take until its first frames, in ms. */
-export const LOOK_MS = 6000;
+export const RETRY_WITHIN_MS = 6000;
 
 export class Refusals {
   /** @type {Map<string, {reason: Reason, times: number, untilMs: number}>} */

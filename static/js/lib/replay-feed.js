@@ -16,15 +16,15 @@
  */
 
 /** The smallest change of the wanted position that is sent. */
-const WORTH_S = 1;
+const MIN_CHANGE_S = 1;
 /** The position is sent at least this often: the server takes a silent viewer for gone. */
-const SAID_EVERY_MS = 5000;
+const SEND_EVERY_MS = 5000;
 
 /** One run. Media that arrives before `sink` is set is kept for it. */
 export class ReplayRun {
   #want;
   #wantedS = 0;
-  #saidMs = -Infinity;
+  #sentMs = -Infinity;
   /** @type {Delivery[]} */
   #kept = [];
   /** @type {Sink|null} */
@@ -55,9 +55,9 @@ export class ReplayRun {
    * @param {number} [nowMs]
    */
   want(untilS, nowMs = performance.now()) {
-    if (this.isEnded || (untilS < this.#wantedS + WORTH_S && nowMs - this.#saidMs < SAID_EVERY_MS)) return;
+    if (this.isEnded || (untilS < this.#wantedS + MIN_CHANGE_S && nowMs - this.#sentMs < SEND_EVERY_MS)) return;
     this.#wantedS = Math.max(untilS, this.#wantedS);
-    this.#saidMs = nowMs;
+    this.#sentMs = nowMs;
     this.#want(this.#wantedS);
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** The texts over a recording's picture while it loads, has stalled, or has ended. */
 
-import { messageOf, saysItAll } from './messages.js';
+import { isComplete, messageOf } from './messages.js';
 
 /**
  * @typedef {'idle'|'loading'|'playing'|'paused'|'stalled'|'caught-up'|'ended'|'problem'|'broken'} Phase
@@ -11,7 +11,7 @@ import { messageOf, saysItAll } from './messages.js';
  */
 
 /** A shorter wait shows no text. */
-const SAID_AFTER_S = 0.7;
+const SHOWN_AFTER_S = 0.7;
 const COUNTED_AFTER_S = 2;
 const NEAR_NOW_S = 15 * 60;
 
@@ -27,15 +27,15 @@ export function replayText({ phase, problem, waitingFor, waitedS, isTried, behin
   const nothing = { title: '', advice: '', offersLive: false };
   if (problem) {
     const { title, advice } = messageOf(problem.code);
-    const why = saysItAll(problem.code) ? advice : problem.detail;
+    const why = isComplete(problem.code) ? advice : problem.detail;
     const again = isTried ? ` ${counted('It is tried again by itself', waitedS)}` : '';
     return { title, advice: why + again, offersLive: problem.code === 'no_recording' };
   }
   if (phase === 'ended') return { ...nothing, title: 'The recording ends here', offersLive: behindS < NEAR_NOW_S };
-  if (phase === 'caught-up' || (phase === 'loading' && waitingFor === 'recording' && waitedS > SAID_AFTER_S)) {
+  if (phase === 'caught-up' || (phase === 'loading' && waitingFor === 'recording' && waitedS > SHOWN_AFTER_S)) {
     return { title: 'Caught up with now', advice: counted('Waiting for the recorder to write more', waitedS), offersLive: true };
   }
-  if (phase === 'loading' && waitedS > SAID_AFTER_S) {
+  if (phase === 'loading' && waitedS > SHOWN_AFTER_S) {
     const [title, advice] = OPENING[waitingFor ?? ''] ?? ['Going there', 'Waiting for the recorder'];
     return { ...nothing, title, advice: counted(advice, waitedS) };
   }

@@ -83,7 +83,7 @@ export class SocketSession extends EventTarget {
   #attempt = 0;
   #ended = false;
   #offline = false;
-  #isResting = false;
+  #isSuspended = false;
   #shown = false;
   #stalledS = 0;
   /** @type {number|null} */
@@ -127,8 +127,8 @@ export class SocketSession extends EventTarget {
     return this.#request !== null;
   }
 
-  get isResting() {
-    return this.#isResting;
+  get isSuspended() {
+    return this.#isSuspended;
   }
 
   /** The receiver of the present run's media. @param {Sink} sink */
@@ -136,7 +136,11 @@ export class SocketSession extends EventTarget {
     if (this.#watch) this.#watch.sink = sink;
   }
 
-  /** Start a channel. The channel before stays on screen until the first frame of this one. @param {PlayRequest} request */
+  /**
+   * Start a channel. The channel before stays on screen until the first frame of this one.
+   *
+   * @param {PlayRequest} request
+   */
   play(request) {
     this.#request = request;
     this.#attempt = 0;
@@ -146,23 +150,23 @@ export class SocketSession extends EventTarget {
   /** Turn the channel's audio on or off. @param {boolean} isOn */
   setAudio(isOn) {
     if (!this.#request || Boolean(this.#request.audio) === isOn) return;
-    if (this.#isResting) this.#request = { ...this.#request, audio: isOn };
+    if (this.#isSuspended) this.#request = { ...this.#request, audio: isOn };
     else this.play({ ...this.#request, audio: isOn });
   }
 
   /** Stop the media until `resume()`. The last frame stays on screen. */
-  rest() {
+  suspend() {
     const watch = this.#watch;
     if (!this.#request || !watch || this.#problem) return;
     this.#clearTimer();
     this.#leaveOld();
     this.#socket.leave(watch.id);
     this.#watch = null;
-    this.#isResting = true;
+    this.#isSuspended = true;
   }
 
   resume() {
-    if (this.#isResting) this.retry();
+    if (this.#isSuspended) this.retry();
   }
 
   stop() {
@@ -182,13 +186,13 @@ export class SocketSession extends EventTarget {
   }
 
   wake() {
-    if (!this.#request || this.#isResting) return;
+    if (!this.#request || this.#isSuspended) return;
     this.#socket.wake();
     if (this.#problem && this.#retryAtMs !== null) this.retry();
   }
 
   /** The player reports that the picture moves: that of this run, or that of the previous watch, still on screen. */
-  playerShows() {
+  playerPlays() {
     const before = this.view.phase;
     this.#stalledS = 0;
     if (this.#old && !this.#watch?.opened) return;
@@ -199,7 +203,7 @@ export class SocketSession extends EventTarget {
   }
 
   /** The player reports a picture that stands still. @param {number} seconds for how long */
-  playerStands(seconds) {
+  playerStalls(seconds) {
     const before = this.view.phase;
     this.#stalledS = seconds;
     const now = this.view.phase;
@@ -210,7 +214,7 @@ export class SocketSession extends EventTarget {
    * Start again because the player broke: immediately the first time, then with a growing delay until a picture moves.
    */
   playerBroke() {
-    if (!this.#request || this.#problem || this.#offline || this.#isResting) return;
+    if (!this.#request || this.#problem || this.#offline || this.#isSuspended) return;
     const delayMs = this.#attempt === 0 ? 0 : Math.min(BROKE_MOST_MS, BROKE_FIRST_MS * 2 ** (this.#attempt - 1));
     this.#attempt += 1;
     this.#later(delayMs * (0.85 + 0.3 * this.#random()), () => this.#begin({ fresh: true }));
@@ -232,7 +236,7 @@ export class SocketSession extends EventTarget {
     if (fresh) this.#shown = false;
     this.#keepOld();
     this.#run += 1;
-    this.#ended = this.#isResting = false;
+    this.#ended = this.#isSuspended = false;
     this.#shown = false;
     this.#stalledS = 0;
     this.#problem = null;
@@ -341,7 +345,7 @@ export class SocketSession extends EventTarget {
     this.#watch = null;
     this.#request = null;
     this.#run += 1;
-    this.#ended = this.#offline = this.#isResting = this.#shown = false;
+    this.#ended = this.#offline = this.#isSuspended = this.#shown = false;
     this.#stalledS = 0;
     this.#problem = null;
     this.#retryAtMs = null;

@@ -2,7 +2,7 @@
 /** The stream and the texts of a tile on the wall. Pure decisions. */
 import { canDecode, choosePlayback, profileOf } from './channels.js';
 import { duration } from './format.js';
-import { messageOf, saysItAll } from './messages.js';
+import { isComplete, messageOf } from './messages.js';
 import { PHASE_TEXT, STALL_SHOWN_S } from './stream-phase.js';
 import { badgeOf, LATE_S } from './stream-facts.js';
 
@@ -79,21 +79,21 @@ export function tileMessage({ channel, missing }, view, { isActive }) {
   const nothing = /** @type {const} */ ({ title: '', reason: '', busy: false, tone: '' });
   if (missing?.code === 'tile_asking') return { title: 'Connecting', reason: 'Asking the device for its channels', busy: true, tone: '' };
   if (missing?.code === 'tile_unknown') return { title: 'Nothing to show', reason: missing.detail, busy: false, tone: 'quiet' };
-  if (missing) return said(missing, false);
-  if (channel && !channel.profiles.length) return said(channel.problem ?? { code: 'camera_unsupported', detail: '' }, false);
+  if (missing) return problemMessage(missing, false);
+  if (channel && !channel.profiles.length) return problemMessage(channel.problem ?? { code: 'camera_unsupported', detail: '' }, false);
   if (!isActive || view.phase === 'playing') return nothing;
-  if (view.phase === 'failed' && view.problem) return said(view.problem, false);
+  if (view.phase === 'failed' && view.problem) return problemMessage(view.problem, false);
   const { title, detail, busy } = PHASE_TEXT[view.phase];
   // The cause of the wait may be known: from the stream, or from the device's answer about this channel.
   const why = view.stream?.error ?? (view.phase === 'offline' || view.phase === 'ended' ? null : channel?.problem);
   if (!why) return { title, reason: detail, busy, tone: '' };
-  return said(why, true);
+  return problemMessage(why, true);
 }
 
 /** @param {Problem} problem @param {boolean} isTried */
-function said({ code, detail }, isTried) {
+function problemMessage({ code, detail }, isTried) {
   const message = messageOf(code);
-  const reason = saysItAll(code) || !detail ? message.advice : detail;
+  const reason = isComplete(code) || !detail ? message.advice : detail;
   return { title: message.title, reason: isTried ? `${reason} It is tried again by itself.` : reason, busy: false, tone: message.tone };
 }
 
@@ -101,19 +101,20 @@ function said({ code, detail }, isTried) {
  * Return the small text in a tile's corner.
  *
  * @param {TileView} view
- * @param {{behindS: number|null, stoodS: number|null, isActive: boolean, isPaused: boolean}} picture `stoodS`: how long
+ * @param {{behindS: number|null, stalledS: number|null, isActive: boolean, isPaused: boolean}} picture `stalledS`: how
+ *   long
  *   the picture has stood still; null if there is no picture
  * @returns {{text: string, tone: 'live'|'late'|'paused'|'frozen'|'off', label: string}} `label`: for screen readers
  */
-export function tileBadge(view, { behindS, stoodS, isActive, isPaused }) {
-  if (!isActive) return { text: '', tone: 'off', label: stoodS === null ? '' : 'Not playing' };
+export function tileBadge(view, { behindS, stalledS, isActive, isPaused }) {
+  if (!isActive) return { text: '', tone: 'off', label: stalledS === null ? '' : 'Not playing' };
   if (isPaused) {
     if (behindS === null) return { text: 'Paused', tone: 'paused', label: 'Paused' };
     const long = wholeSeconds(behindS);
     return { text: `Paused −${long}`, tone: 'paused', label: `Paused, ${long} behind` };
   }
-  if (stoodS !== null && stoodS > STALL_SHOWN_S) {
-    const long = wholeSeconds(stoodS);
+  if (stalledS !== null && stalledS > STALL_SHOWN_S) {
+    const long = wholeSeconds(stalledS);
     return { text: `Stands ${long}`, tone: 'frozen', label: `The picture has stood still for ${long}` };
   }
   const { tone } = badgeOf(view.phase, { paused: false, behindS, stalledS: 0, shown: false });

@@ -9,7 +9,7 @@ import { AccountsApi } from '../lib/accounts-api.js';
 import { formatChannelNumbers } from '../lib/channel-numbers.js';
 import { ago, localStamp } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
-import { byId, httpParts, pageApi, say } from './page.js';
+import { byId, httpParts, pageApi, showToast } from './page.js';
 
 /**
  * @typedef {import('../lib/accounts-api.js').User} User
@@ -133,11 +133,11 @@ function wire(row, name, label, work) {
 async function act(work, done) {
   try {
     await work();
-    say(done);
+    showToast(done);
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   }
-  await refresh().catch((error) => say(problemOf(error).detail, 'bad'));
+  await refresh().catch((error) => showToast(problemOf(error).detail, 'bad'));
 }
 
 /** @param {User|null} user */
@@ -172,7 +172,7 @@ onSubmit(userForm, async (form) => {
   if (editing) await api.changeUser(editing.id, draft);
   else await api.addUser(draft);
   userDialog.close();
-  say(`${draft.name} is ${editing ? 'saved' : 'added'}`);
+  showToast(`${draft.name} is ${editing ? 'saved' : 'added'}`);
   await refresh();
 });
 
@@ -213,8 +213,8 @@ byId('made-copy', HTMLElement).addEventListener('click', () => {
   token.select();
   const copied = navigator.clipboard ? navigator.clipboard.writeText(token.value) : Promise.reject(new Error('no clipboard'));
   copied.then(
-    () => say('Copied'),
-    () => say('Copy it by hand: the browser does not allow it', 'bad'),
+    () => showToast('Copied'),
+    () => showToast('Copy it by hand: the browser does not allow it', 'bad'),
   );
 });
 madeDialog.addEventListener('dialog-closed', () => {
@@ -226,4 +226,4 @@ const keepFresh = () => {
   if (!document.hidden && !document.querySelector('dialog[open]')) refresh().catch(() => {});
 };
 setInterval(keepFresh, REFRESH_MS);
-refresh().catch((error) => say(problemOf(error).detail, 'bad'));
+refresh().catch((error) => showToast(problemOf(error).detail, 'bad'));

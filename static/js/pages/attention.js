@@ -52,7 +52,7 @@ export class Attention extends EventTarget {
 }
 
 /** Set `data-resting` while the pointer rests: then the bars are hidden in full screen. @param {HTMLElement} stage */
-export function wireRest(stage) {
+export function hideBarsAtRest(stage) {
   /** @type {ReturnType<typeof setTimeout>|null} */
   let timer = null;
   const awake = () => {

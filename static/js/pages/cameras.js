@@ -9,7 +9,7 @@ import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { problemOf } from '../lib/api.js';
 import { ago, counted } from '../lib/format.js';
 import { Poller } from '../lib/poller.js';
-import { byId, may, pageApi, say } from './page.js';
+import { byId, may, pageApi, showToast } from './page.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera */
 
@@ -117,7 +117,7 @@ list.addEventListener('camera-refresh', async (event) => {
   try {
     await api.refreshCamera(camera.id);
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   } finally {
     card.removeAttribute('busy');
     poller.soon();
@@ -147,9 +147,9 @@ list.addEventListener('camera-delete', async (event) => {
   show([...cards.values()].map((entry) => entry.camera));
   try {
     await api.deleteCamera(camera.id);
-    say(`${name} was deleted.`);
+    showToast(`${name} was deleted.`);
   } catch (error) {
-    say(`${name} was not deleted. ${problemOf(error).detail}`, 'bad');
+    showToast(`${name} was not deleted. ${problemOf(error).detail}`, 'bad');
   } finally {
     leaving.delete(camera.id);
     poller.soon();
@@ -161,7 +161,7 @@ form.addEventListener('camera-submit', async (event) => {
   try {
     const camera = id === null ? await api.addCamera(draft) : await api.updateCamera(id, draft);
     form.close();
-    say(id === null ? `${camera.name || camera.host} was added.` : 'Saved.');
+    showToast(id === null ? `${camera.name || camera.host} was added.` : 'Saved.');
     poller.soon();
   } catch (error) {
     form.failed(error);
@@ -186,7 +186,7 @@ discoverPanel.addEventListener('discover-add', async (event) => {
   );
   const refused = results.find((result) => result.status === 'rejected');
   const added = results.filter((result) => result.status === 'fulfilled').length;
-  if (added) say(`${counted(added, 'device')} added.`);
+  if (added) showToast(`${counted(added, 'device')} added.`);
   poller.soon();
   if (refused) discoverPanel.failed(refused.reason);
   else discoverPanel.close();
@@ -200,7 +200,7 @@ async function addPretendRecorder() {
     await api.addPretendRecorder();
     poller.soon();
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   } finally {
     button.disabled = false;
     button.classList.remove('busy');

@@ -45,9 +45,9 @@ export function may(permission) {
 }
 
 /** @param {string} text @param {'good'|'bad'} [tone] */
-export function say(text, tone = 'good') {
+export function showToast(text, tone = 'good') {
   const area = document.querySelector('toast-area');
-  if (area instanceof ToastArea) area.say(text, { tone });
+  if (area instanceof ToastArea) area.show(text, { tone });
 }
 
 /** Return the address of the page's socket. */
@@ -64,7 +64,7 @@ export function saveFile(blob, name) {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 30_000);
-  say(`Saved ${name}`);
+  showToast(`Saved ${name}`);
 }
 
 /** Return a value from this browser's storage; null if there is none or storage is forbidden. @param {string} key */

@@ -14,12 +14,12 @@ import { EventFinder } from '../lib/event-finder.js';
 import { duration } from '../lib/format.js';
 import { topicName } from '../lib/marks.js';
 import { LiveSocket } from '../lib/live-socket.js';
-import { messageOf, saysItAll } from '../lib/messages.js';
+import { isComplete, messageOf } from '../lib/messages.js';
 import { dayOf } from '../lib/ranges.js';
 import { PlaceFinder } from '../lib/place-finder.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
 import { Scrubber } from '../lib/scrubber.js';
-import { byId, liveUrl, pageApi, remember, remembered, say, toLogin } from './page.js';
+import { byId, liveUrl, pageApi, remember, remembered, showToast, toLogin } from './page.js';
 import { pageClock } from './recordings-clock.js';
 import { RecordingsSearch, lineName } from './recordings-search.js';
 import { showSummary } from './recordings-summary.js';
@@ -137,7 +137,7 @@ function openCamera(chosen) {
   });
   loader.addEventListener('indexing', (event) => showIndexing(/** @type {CustomEvent} */ (event).detail));
   loader.addEventListener('failed', (event) => showProblem(/** @type {CustomEvent} */ (event).detail));
-  loader.lookAtMonth(monthSpan());
+  loader.showMonth(monthSpan());
   loader.start();
   void askSummary(chosen);
 }
@@ -210,13 +210,13 @@ function showProblem(problem) {
   const { title, advice } = messageOf(problem.code);
   byId('problem-text', HTMLElement).textContent = isUnsupported
     ? `This device does not tell over ONVIF what it has recorded (${problem.detail.replace(/\.$/, '')}). It may record all the same: its own page shows that. Live video works here.`
-    : `${title}. ${saysItAll(problem.code) ? advice : problem.detail}`;
+    : `${title}. ${isComplete(problem.code) ? advice : problem.detail}`;
 }
 
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Return the visible player and its row. @returns {Screen} */
-function seen() {
+function visiblePlayer() {
   return playDialog.dialog.open ? { on: modal, row: modalRow } : { on: player, row: timeline.row };
 }
 
@@ -231,7 +231,7 @@ async function play(row, wantedMs, { on = player, also = '' } = {}) {
   asking?.abort();
   const aborter = new AbortController();
   asking = aborter;
-  note('', on);
+  showNote('', on);
   if (on === player) {
     timeline.atMs = wantedMs;
     timeline.toNeedle();
@@ -239,14 +239,14 @@ async function play(row, wantedMs, { on = player, also = '' } = {}) {
   const place = await placeOf({ row, on }, wantedMs, aborter.signal);
   if (aborter.signal.aborted) return;
   asking = null;
-  note(`${also} ${noteOf(place.outcome, wantedMs, place.atMs)}`.trim(), on);
+  showNote(`${also} ${noteOf(place.outcome, wantedMs, place.atMs)}`.trim(), on);
   on.names = [camera.name || camera.host, row.name].filter(Boolean);
   part(on, 'channel', HTMLElement).textContent = rowName(row);
   on.go({ cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs });
   if (on !== player) return;
   timeline.atMs = place.atMs;
   calendar.chosen = place.atMs;
-  go(row.channel, place.atMs);
+  updateState(row.channel, place.atMs);
 }
 
 /**
@@ -260,7 +260,7 @@ async function placeOf({ row, on }, atMs, signal) {
   const { held } = /** @type {PlaceFinder} */ (places);
   const place = placeAt(row, atMs, Date.now());
   if (place.outcome !== 'ask') return { ...place, outcome: place.outcome, recordingToken: tokenAt(row, place.atMs, held) };
-  note(`Asking the recorder what it has recorded at ${pageClock.stamp(place.atMs)}`, on);
+  showNote(`Asking the recorder what it has recorded at ${pageClock.stamp(place.atMs)}`, on);
   try {
     return await /** @type {PlaceFinder} */ (places).find(row, atMs, signal);
   } catch (error) {
@@ -282,12 +282,12 @@ function noteOf(outcome, wantedMs, atMs) {
 }
 
 /** Show a text below a player. @param {string} text @param {ReplayPlayer} on */
-function note(text, on) {
+function showNote(text, on) {
   byId(on === modal ? 'modal-note' : 'gap-note', HTMLElement).textContent = text;
 }
 
 /** @param {number|null} channel @param {number} atMs */
-function go(channel, atMs) {
+function updateState(channel, atMs) {
   state.channel = channel;
   state.atMs = atMs;
   const isToday = timeline.view.endMs >= Date.now();
@@ -307,19 +307,19 @@ player.addEventListener('replay-time', (event) => {
 player.addEventListener('replay-phase', (event) => {
   const phase = /** @type {CustomEvent<string>} */ (event).detail;
   if (phase === 'problem' || phase === 'broken') scrubber.shown();
-  if ((phase === 'playing' || phase === 'paused') && player.atMs !== null && !asking) go(state.channel, player.atMs);
+  if ((phase === 'playing' || phase === 'paused') && player.atMs !== null && !asking) updateState(state.channel, player.atMs);
 });
 player.addEventListener('replay-wanted', () => {
   const row = timeline.row;
   const last = row?.spans.findLast(isPlayable);
   const atMs = timeline.atMs ?? (last ? Math.max(last.startMs, last.endMs - 600_000) : null);
   if (row && atMs !== null) void play(row, atMs);
-  else say('Nothing is known to be recorded here', 'bad');
+  else showToast('Nothing is known to be recorded here', 'bad');
 });
 for (const one of [player, modal]) {
   one.addEventListener('replay-gap', (event) => {
     const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
-    note(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${pageClock.stamp(fromMs)} to ${pageClock.stamp(toMs)}.`, one);
+    showNote(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${pageClock.stamp(fromMs)} to ${pageClock.stamp(toMs)}.`, one);
   });
   one.chooseSpeed(Number(remembered('replay-speed') ?? 1));
   one.addEventListener('replay-speed', (event) => remember('replay-speed', String(/** @type {CustomEvent} */ (event).detail)));
@@ -336,7 +336,7 @@ timeline.addEventListener('timeline-scrub', (event) => {
   else if (target.row && placeAt(target.row, target.atMs, Date.now()).outcome === 'plays') scrubber.to({ row: target.row, atMs: target.atMs });
 });
 timeline.addEventListener('timeline-follow', () => (byId('to-playhead', HTMLElement).hidden = timeline.follows));
-timeline.addEventListener('timeline-view', (event) => loader?.look(/** @type {CustomEvent} */ (event).detail));
+timeline.addEventListener('timeline-view', (event) => loader?.show(/** @type {CustomEvent} */ (event).detail));
 timeline.addEventListener('timeline-row', (event) => {
   const row = /** @type {CustomEvent<Row>} */ (event).detail;
   if (player.isOpen && player.atMs !== null) void play(row, player.atMs);
@@ -347,7 +347,7 @@ calendar.addEventListener('calendar-day', (event) => {
   timeline.view = { startMs: span.startMs, endMs: span.endMs };
   search.window = { startMs: span.startMs, endMs: Math.min(span.endMs, Date.now()) };
 });
-calendar.addEventListener('calendar-month', () => loader?.lookAtMonth(monthSpan()));
+calendar.addEventListener('calendar-month', () => loader?.showMonth(monthSpan()));
 byId('goto', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
   const { atMs } = goto;
@@ -366,7 +366,7 @@ search.addEventListener('play', (event) => {
   if (!camera) return;
   player.close();
   modalRow = timeline.rows.find((row) => (line.channel === null ? row.recordingToken === line.recordingToken : row.channel === line.channel)) ?? null;
-  note('', modal);
+  showNote('', modal);
   modal.names = [camera.name || camera.host, line.name].filter(Boolean);
   part(modal, 'channel', HTMLElement).textContent = lineName(line);
   byId('play-title', HTMLElement).textContent = `${lineName(line)}, from ${pageClock.stamp(line.startMs)}`;
@@ -384,7 +384,7 @@ playDialog.addEventListener('dialog-closed', () => {
 
 /** @param {1|-1} direction */
 async function toEvent(direction) {
-  const { on, row } = seen();
+  const { on, row } = visiblePlayer();
   if (!row || !events) return;
   finding?.abort();
   const aborter = new AbortController();
@@ -392,12 +392,12 @@ async function toEvent(direction) {
   const atMs = (on === modal ? modal.atMs : timeline.atMs) ?? Date.now();
   const isOnOne = reachedMs !== null && Math.abs(atMs - reachedMs) <= BEFORE_EVENT_MS + 500;
   const fromMs = isOnOne && reachedMs !== null ? reachedMs : direction > 0 ? atMs : atMs - BEFORE_EVENT_MS;
-  note(direction > 0 ? 'Searching for the next event' : 'Searching for the previous event', on);
+  showNote(direction > 0 ? 'Searching for the next event' : 'Searching for the previous event', on);
   try {
     const { event, endMs, why } = await events.find(row, fromMs, direction, aborter.signal);
     if (aborter.signal.aborted) return;
     if (!event) {
-      note(endOfSearch(why, direction, pageClock.stamp(endMs)), on);
+      showNote(endOfSearch(why, direction, pageClock.stamp(endMs)), on);
       return;
     }
     reachedMs = event.atMs;
@@ -406,7 +406,7 @@ async function toEvent(direction) {
     await play(row, isBefore ? event.atMs - BEFORE_EVENT_MS : event.atMs, { on, also });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (!aborter.signal.aborted) note(messageOf(error.code).title, on);
+    if (!aborter.signal.aborted) showNote(messageOf(error.code).title, on);
   }
 }
 
@@ -424,34 +424,34 @@ function endOfSearch(why, direction, end) {
 
 /** @param {'in'|'out'} which */
 function setMark(which) {
-  const { on } = seen();
+  const { on } = visiblePlayer();
   const atMs = on === modal ? modal.atMs : (player.atMs ?? timeline.atMs);
   if (atMs === null) return;
   if (which === 'in') markInMs = atMs;
   const startMs = markInMs ?? atMs - 60_000;
   const endMs = which === 'out' ? atMs : Math.max(search.window?.endMs ?? 0, startMs + 60_000);
   if (endMs <= startMs) {
-    say('The end must be later than the beginning', 'bad');
+    showToast('The end must be later than the beginning', 'bad');
     return;
   }
   timeline.marked = { startMs, endMs };
   search.window = { startMs, endMs };
-  say(which === 'in' ? `Begins at ${pageClock.stamp(startMs)}` : `Ends at ${pageClock.stamp(endMs)}`);
+  showToast(which === 'in' ? `Begins at ${pageClock.stamp(startMs)}` : `Ends at ${pageClock.stamp(endMs)}`);
 }
 
 /** Keys of the visible player. @type {Record<string, () => void>} */
 const KEYS = {
-  ' ': () => seen().on.togglePlay(),
-  k: () => seen().on.togglePlay(),
-  j: () => seen().on.skip(-10_000),
-  l: () => seen().on.skip(10_000),
-  ',': () => seen().on.step(-1),
-  '.': () => seen().on.step(1),
-  '<': () => seen().on.changeSpeed(-1),
-  '>': () => seen().on.changeSpeed(1),
-  f: () => void seen().on.toggleFullscreen(),
-  m: () => seen().on.toggleAudio(),
-  s: () => seen().on.saveSnapshot(),
+  ' ': () => visiblePlayer().on.togglePlay(),
+  k: () => visiblePlayer().on.togglePlay(),
+  j: () => visiblePlayer().on.skip(-10_000),
+  l: () => visiblePlayer().on.skip(10_000),
+  ',': () => visiblePlayer().on.step(-1),
+  '.': () => visiblePlayer().on.step(1),
+  '<': () => visiblePlayer().on.changeSpeed(-1),
+  '>': () => visiblePlayer().on.changeSpeed(1),
+  f: () => void visiblePlayer().on.toggleFullscreen(),
+  m: () => visiblePlayer().on.toggleAudio(),
+  s: () => visiblePlayer().on.saveSnapshot(),
   n: () => void toEvent(1),
   p: () => void toEvent(-1),
   '[': () => setMark('in'),
@@ -498,7 +498,7 @@ async function index(what) {
   try {
     await loader?.indexing(what);
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   }
 }
 

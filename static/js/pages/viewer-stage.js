@@ -11,8 +11,8 @@ import { LiveSocket } from '../lib/live-socket.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { badgeOf, streamFacts } from '../lib/stream-facts.js';
-import { Attention, wireRest } from './attention.js';
-import { byId, liveUrl, remember, remembered, saveFile, say, toLogin } from './page.js';
+import { Attention, hideBarsAtRest } from './attention.js';
+import { byId, liveUrl, remember, remembered, saveFile, showToast, toLogin } from './page.js';
 
 
 /**
@@ -120,7 +120,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #resume() {
-    if (this.#session.isResting) this.#player.detachLive(); // the last frame stays until the next one
+    if (this.#session.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
     this.#player.resume();
     this.#session.resume();
   }
@@ -170,7 +170,7 @@ export class ViewerStage extends EventTarget {
       // On iPhones only a video can be full screen.
       else /** @type {any} */ (this.#player.video).webkitEnterFullscreen?.();
     } catch {
-      say('The browser does not allow full screen here.', 'bad');
+      showToast('The browser does not allow full screen here.', 'bad');
     }
   }
 
@@ -183,15 +183,15 @@ export class ViewerStage extends EventTarget {
       const { detail } = /** @type {CustomEvent} */ (event);
       if (!this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail }))) event.preventDefault();
     });
-    player.addEventListener('player-shows', (event) => /** @type {CustomEvent} */ (event).detail !== 'before' && session.playerShows());
-    player.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail));
-    player.addEventListener('player-rests', () => this.#session.rest());
+    player.addEventListener('player-plays', (event) => /** @type {CustomEvent} */ (event).detail !== 'before' && session.playerPlays());
+    player.addEventListener('player-stalls', (event) => session.playerStalls(/** @type {CustomEvent<number>} */ (event).detail));
+    player.addEventListener('player-idle', () => this.#session.suspend());
     player.addEventListener('player-restart', () => session.playerBroke());
     player.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail));
     player.addEventListener('player-audio', (event) => {
       if (/** @type {CustomEvent<string>} */ (event).detail === 'blocked') {
         player.setAttribute('muted', '');
-        say('The browser allows sound only after a click. Press M or the loudspeaker.');
+        showToast('The browser allows sound only after a click. Press M or the loudspeaker.');
       }
       this.#showAudio();
     });
@@ -219,7 +219,7 @@ export class ViewerStage extends EventTarget {
       this.#stage.dataset.full = String(full);
       byId('fullscreen', HTMLElement).setAttribute('aria-label', full ? 'Leave full screen' : 'Full screen');
     });
-    wireRest(this.#stage);
+    hideBarsAtRest(this.#stage);
   }
 
   #wake() {

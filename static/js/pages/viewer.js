@@ -11,11 +11,11 @@ import { problemOf } from '../lib/api.js';
 import { acceptOf, asSeen, canDecode, choosePlayback, inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
 import { counted } from '../lib/format.js';
 import { DigitKeys, actionOf } from '../lib/keys.js';
-import { messageOf, saysItAll } from '../lib/messages.js';
+import { isComplete, messageOf } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
-import { byId, may, pageApi, remember, remembered, say } from './page.js';
+import { byId, may, pageApi, remember, remembered, showToast } from './page.js';
 import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
@@ -94,7 +94,7 @@ function showCamera(now) {
 /** @param {import('../lib/api.js').Problem} problem */
 function sentenceOf({ code, detail }) {
   const { title, advice } = messageOf(code);
-  return `${title}. ${saysItAll(code) ? advice : detail}`;
+  return `${title}. ${isComplete(code) ? advice : detail}`;
 }
 
 /** @param {string} text */
@@ -179,7 +179,7 @@ function showQuality(channel) {
 }
 
 /** @param {Partial<import('../lib/viewer-state.js').ViewerState>} change @param {{push?: boolean}} [how] */
-function go(change, { push = true } = {}) {
+function updateState(change, { push = true } = {}) {
   Object.assign(state, change);
   const search = writeViewerState(state);
   if (search !== window.location.search) {
@@ -195,7 +195,7 @@ function go(change, { push = true } = {}) {
 function chooseChannel(number) {
   if (number === null) return;
   stopped = false;
-  go({ channel: number, view: 'single', convert: number === state.channel && state.convert });
+  updateState({ channel: number, view: 'single', convert: number === state.channel && state.convert });
 }
 
 /** @param {'main'|'sub'} quality */
@@ -206,7 +206,7 @@ function chooseQuality(quality) {
   stopped = false;
   seenCodecs.delete(profile.profile_token); // the camera may send another codec now
   remember('quality', quality);
-  go({ channel: channel.channel, quality, convert: false }, { push: false });
+  updateState({ channel: channel.channel, quality, convert: false }, { push: false });
   if (playback?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
 }
 
@@ -223,7 +223,7 @@ function showView() {
 function toggleOverview() {
   if (document.fullscreenElement) void document.exitFullscreen();
   setEditing(false);
-  go({ view: state.view === 'grid' ? 'single' : 'grid' });
+  updateState({ view: state.view === 'grid' ? 'single' : 'grid' });
 }
 
 /** @param {boolean} editing */
@@ -251,7 +251,7 @@ async function changeChannels(change, send) {
   } catch (error) {
     channels = before;
     showChannels();
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   }
   poller.soon();
 }
@@ -352,7 +352,7 @@ byId('toggle-grid', HTMLElement).addEventListener('click', toggleOverview);
 byId('edit-channels', HTMLElement).addEventListener('click', () => setEditing(editor.hidden === true));
 byId('convert', HTMLElement).addEventListener('click', () => {
   stopped = false;
-  go({ channel: state.channel, quality: 'main', convert: true }, { push: false });
+  updateState({ channel: state.channel, quality: 'main', convert: true }, { push: false });
 });
 byId('quality', HTMLElement).addEventListener('click', (event) => {
   const quality = event.target instanceof HTMLElement ? event.target.dataset.quality : undefined;
@@ -383,7 +383,7 @@ async function refreshCamera() {
   try {
     await api.refreshCamera(cameraId);
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   }
   poller.soon();
 }

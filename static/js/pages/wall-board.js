@@ -10,13 +10,13 @@ import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
-import { byId, liveUrl, say, toLogin } from './page.js';
+import { byId, liveUrl, showToast, toLogin } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
  * @typedef {import('../lib/wall-layout.js').Layout} Layout
  * @typedef {import('../lib/wall-state.js').Tile} Tile
- * @typedef {{layout: Layout, tiles: readonly (Tile|null)[], full: number|null}} Shown `tiles`: one per place
+ * @typedef {{layout: Layout, tiles: readonly (Tile|null)[], full: number|null}} WallView `tiles`: one per place
  * @typedef {readonly {camera: import('../lib/api.js').Camera,
  *   channels: import('../lib/api.js').Channel[]|null}[]} Known
  */
@@ -29,7 +29,7 @@ const OUT_OF_SIGHT_MS = 1500;
 const SIGHT_MARGIN = '120px';
 const PARALLEL_SNAPSHOTS = 3;
 
-/** Emits 'chosen' when another place is chosen, 'looked' when the page wakes up. */
+/** Emits 'chosen' when another place is chosen, 'awake' when the page wakes up. */
 export class WallBoard extends EventTarget {
   #api;
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
@@ -38,15 +38,15 @@ export class WallBoard extends EventTarget {
   #grid = byId('wall-grid', HTMLElement);
   /** @type {LiveTile[]} */
   #elements = [];
-  /** @type {Shown} */
+  /** @type {WallView} */
   #shown = { layout: 1, tiles: [], full: null };
   /** @type {Known} */
   #known = [];
   /** @type {LiveTile|null} */
   #audibleTile = null;
   #chosen = 0;
-  /** @type {'looks'|'away'|'left'} */
-  #viewer = 'looks';
+  /** @type {'visible'|'hidden'|'left'} */
+  #attention = 'visible';
   #isFullForLong = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #fullTimer = null;
@@ -62,9 +62,9 @@ export class WallBoard extends EventTarget {
   constructor(api) {
     super();
     this.#api = api;
-    this.#observer = new IntersectionObserver((changes) => this.#looked(changes), { rootMargin: SIGHT_MARGIN });
+    this.#observer = new IntersectionObserver((changes) => this.#intersected(changes), { rootMargin: SIGHT_MARGIN });
     const attention = new Attention();
-    attention.addEventListener('asleep', () => this.#sleep('away'));
+    attention.addEventListener('asleep', () => this.#sleep('hidden'));
     attention.addEventListener('awake', () => this.#wake());
     attention.addEventListener('leaving', () => {
       this.#sleep('left');
@@ -72,7 +72,7 @@ export class WallBoard extends EventTarget {
     });
     this.#grid.addEventListener('tile-audio-blocked', () => {
       this.setAudible(null);
-      say('The browser allows sound only after a click. Press M, or use the menu.');
+      showToast('The browser allows sound only after a click. Press M, or use the menu.');
     });
     this.#grid.addEventListener('focusin', (event) => {
       const place = this.placeOf(/** @type {Element} */ (event.target));
@@ -92,7 +92,7 @@ export class WallBoard extends EventTarget {
     this.#updateTiles();
   }
 
-  /** Show tiles. A tile that was shown before plays on, also in another place. @param {Shown} shown */
+  /** Show tiles. A tile that was shown before plays on, also in another place. @param {WallView} shown */
   show(shown) {
     const { layout, tiles, full } = shown;
     const hadFocus = this.#grid.contains(document.activeElement);
@@ -223,7 +223,7 @@ export class WallBoard extends EventTarget {
   /** @param {LiveTile} element @param {number} place */
   #isActive(element, place) {
     // In a hidden tab the audible tile plays on.
-    if (this.#viewer !== 'looks') return this.#viewer === 'away' && element === this.#audibleTile;
+    if (this.#attention !== 'visible') return this.#attention === 'hidden' && element === this.#audibleTile;
     const { full } = this.#shown;
     if (full !== null) return place === full || !this.#isFullForLong;
     return this.#sight.has(element) || element === this.#audibleTile;
@@ -244,7 +244,7 @@ export class WallBoard extends EventTarget {
   }
 
   /** @param {IntersectionObserverEntry[]} changes */
-  #looked(changes) {
+  #intersected(changes) {
     for (const { target, isIntersecting } of changes) {
       const seen = this.#sight.get(target);
       if (seen !== undefined && seen !== true) clearTimeout(seen);
@@ -260,17 +260,17 @@ export class WallBoard extends EventTarget {
     this.#updateTiles();
   }
 
-  /** @param {'away'|'left'} viewer */
-  #sleep(viewer) {
-    this.#viewer = viewer;
+  /** @param {'hidden'|'left'} attention */
+  #sleep(attention) {
+    this.#attention = attention;
     this.#updateTiles();
   }
 
   #wake() {
-    this.#viewer = 'looks';
+    this.#attention = 'visible';
     this.#updateTiles();
     for (const element of this.#elements) element.wake();
-    this.dispatchEvent(new Event('looked'));
+    this.dispatchEvent(new Event('awake'));
   }
 
   #tick() {

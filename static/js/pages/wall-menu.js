@@ -8,7 +8,7 @@ import { snapshotFileName } from '../lib/format.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { playingNote } from '../lib/tile-facts.js';
 import { writeViewerState } from '../lib/viewer-state.js';
-import { byId, may, saveFile, say } from './page.js';
+import { byId, may, saveFile, showToast } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
@@ -99,7 +99,7 @@ export class WallMenu extends EventTarget {
         saveFile(blob, snapshotFileName(names, takenAt ?? new Date(nowMs)));
         return;
       } catch (error) {
-        say(`${problemOf(error).detail} The picture on screen is saved instead.`, 'bad');
+        showToast(`${problemOf(error).detail} The picture on screen is saved instead.`, 'bad');
       }
     }
     shown?.toBlob((blob) => blob && saveFile(blob, snapshotFileName(names, new Date(nowMs))), 'image/jpeg', 0.95);

@@ -13,8 +13,8 @@ import { AGO_MS, MOMENT_MS } from '../lib/recordings-state.js';
 import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, neighbourOf, placed, swapped } from '../lib/wall-layout.js';
 import { defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../lib/wall-state.js';
 import { WallsApi } from '../lib/walls-api.js';
-import { wireRest } from './attention.js';
-import { byId, httpParts, pageApi, remember, remembered, say } from './page.js';
+import { hideBarsAtRest } from './attention.js';
+import { byId, httpParts, pageApi, remember, remembered, showToast } from './page.js';
 import { WallBoard } from './wall-board.js';
 import { WallMenu } from './wall-menu.js';
 import { SavedWalls } from './wall-saved.js';
@@ -37,7 +37,7 @@ const api = pageApi();
 const wallsApi = new WallsApi(document.body.dataset.walls ?? '', httpParts());
 const board = new WallBoard(api);
 const menu = new WallMenu(api, board);
-const saved = new SavedWalls(wallsApi, () => shownNow());
+const saved = new SavedWalls(wallsApi, () => currentView());
 const picker = byId('picker', ChannelPicker);
 const keysDialog = byId('keys-dialog', AppDialog);
 const digits = new DigitKeys();
@@ -64,7 +64,7 @@ const poller = new Poller(async () => {
     }),
   );
   isKnown = true;
-  void openKept();
+  void openSavedWall();
   board.known = known;
   picker.known = known;
   show();
@@ -73,7 +73,7 @@ const poller = new Poller(async () => {
   return busy ? POLL_BUSY_MS : POLL_MS;
 });
 
-async function openKept() {
+async function openSavedWall() {
   if (state.wallId === null || saved.current?.id === state.wallId) return;
   try {
     const wall = await wallsApi.wall(state.wallId);
@@ -82,7 +82,7 @@ async function openKept() {
   } catch (error) {
     const isGone = problemOf(error).code === 'not_found';
     if (!isGone) return; // tried again with the next list of cameras
-    say('There is no such layout, or it is another user’s.', 'bad');
+    showToast('There is no such layout, or it is another user’s.', 'bad');
     state.wallId = null;
   }
   show();
@@ -94,8 +94,8 @@ function camerasNow() {
   return known.map(({ camera, channels }) => ({ id: camera.id, channels: channels ?? [] }));
 }
 
-/** @returns {import('./wall-board.js').Shown} */
-function shownNow() {
+/** @returns {import('./wall-board.js').WallView} */
+function currentView() {
   const all = state.tiles ? tiles : (saved.current?.tiles ?? defaultTiles(camerasNow()));
   const layout = state.layout ?? saved.current?.layout ?? layoutFor(all.length);
   const full = state.full !== null && state.full < layout ? state.full : null;
@@ -110,7 +110,7 @@ function show() {
   byId('wall-empty', HTMLElement).hidden = !isEmpty;
   byId('wall-grid', HTMLElement).hidden = isWaiting || isEmpty;
   if (isWaiting) return;
-  const shown = shownNow();
+  const shown = currentView();
   board.show(shown);
   for (const button of byId('layouts', HTMLElement).querySelectorAll('button')) {
     button.setAttribute('aria-pressed', String(Number(button.dataset.layout) === shown.layout));
@@ -125,7 +125,7 @@ function show() {
 /**
  * Show how many of all channels are on the wall, unless the user has arranged it.
  *
- * @param {import('./wall-board.js').Shown} shown
+ * @param {import('./wall-board.js').WallView} shown
  */
 function showLeftOut({ tiles: shown }) {
   const button = byId('left-out', HTMLElement);
@@ -137,9 +137,9 @@ function showLeftOut({ tiles: shown }) {
 }
 
 /** @param {Partial<import('../lib/wall-state.js').WallState>} change @param {{push?: boolean}} [how] */
-function go(change, { push = false } = {}) {
+function updateState(change, { push = false } = {}) {
   state = { ...state, ...change };
-  const search = writeWallState({ ...state, tiles: state.tiles && fitted(tiles, shownNow().layout) });
+  const search = writeWallState({ ...state, tiles: state.tiles && fitted(tiles, currentView().layout) });
   if (search !== window.location.search) {
     const address = `${window.location.pathname}${search}`;
     if (push) window.history.pushState(null, '', address);
@@ -151,14 +151,14 @@ function go(change, { push = false } = {}) {
 
 /** @param {(Tile|null)[]} next @param {Partial<import('../lib/wall-state.js').WallState>} [also] */
 function arrange(next, also = {}) {
-  const { layout } = shownNow();
+  const { layout } = currentView();
   tiles = next.slice(0, MOST_TILES);
-  go({ layout, tiles, ...also });
+  updateState({ layout, tiles, ...also });
 }
 
 /** Return the tiles of all places, those beyond the layout included. */
 function allTiles() {
-  return state.tiles ? tiles : [...shownNow().tiles];
+  return state.tiles ? tiles : [...currentView().tiles];
 }
 
 /** @param {number} layout */
@@ -166,18 +166,18 @@ function chooseLayout(layout) {
   if (!isLayout(layout)) return;
   const whole = state.tiles ?? saved.current?.tiles ?? null;
   if (whole && !state.tiles) tiles = [...whole];
-  go({ layout, tiles: whole && tiles, full: null }, { push: true });
+  updateState({ layout, tiles: whole && tiles, full: null }, { push: true });
 }
 
 /** @param {number|null} place */
 function setFull(place) {
-  if (place === shownNow().full || (place !== null && !board.at(place)?.content)) return;
-  go({ full: place }, { push: true });
+  if (place === currentView().full || (place !== null && !board.at(place)?.content)) return;
+  updateState({ full: place }, { push: true });
 }
 
 /** @param {number} place */
 function toggleFull(place) {
-  setFull(shownNow().full === null ? place : null);
+  setFull(currentView().full === null ? place : null);
 }
 
 /** @param {Tile} tile @param {number} place */
@@ -187,7 +187,7 @@ function put(tile, place) {
 
 /** @param {number} place */
 function remove(place) {
-  if (shownNow().tiles[place]) arrange(placed(allTiles(), place, null), { full: null });
+  if (currentView().tiles[place]) arrange(placed(allTiles(), place, null), { full: null });
 }
 
 // ── Choosing, dragging, the menu ───────────────────────────────────────────────────────────────────────────────────
@@ -208,14 +208,14 @@ function togglePicker(open = picker.hidden) {
 picker.addEventListener('channel-picked', (event) => {
   const place = board.chosen;
   put(/** @type {CustomEvent<Tile>} */ (event).detail, place);
-  board.choose(nextPlace(shownNow().tiles, place));
+  board.choose(nextPlace(currentView().tiles, place));
 });
 picker.addEventListener('picker-closed', () => togglePicker(false));
 
 /** @param {number} place @param {{x: number, y: number}} at */
 function openMenu(place, at) {
   board.choose(place);
-  menu.open(place, at, { isFull: shownNow().full !== null });
+  menu.open(place, at, { isFull: currentView().full !== null });
 }
 
 new TileDrag(byId('wall', HTMLElement), {
@@ -227,16 +227,16 @@ new TileDrag(byId('wall', HTMLElement), {
     const source = place === null ? null : board.at(place);
     if (place === null || !source?.content || source.isZoomed) return null;
     // A tile that fills the page cannot be dragged, but a long press opens its menu.
-    if (shownNow().full !== null && !isFinger) return null;
+    if (currentView().full !== null && !isFinger) return null;
     return { source, label: nameOf(source.content), what: { tile: source.content.tile, place } };
   },
   targetAt(under) {
     const place = board.placeOf(under);
-    return place === null || shownNow().full !== null ? null : board.at(place);
+    return place === null || currentView().full !== null ? null : board.at(place);
   },
   onDrop({ tile, place }, under) {
     const to = board.placeOf(under);
-    if (shownNow().full !== null) return;
+    if (currentView().full !== null) return;
     if (to !== null && place !== null) arrange(swapped(allTiles(), place, to));
     else if (to !== null) put(tile, to);
     else if (place !== null && !byId('wall-grid', HTMLElement).contains(under)) remove(place);
@@ -299,7 +299,7 @@ menu.addEventListener('remove', (event) => remove(/** @type {CustomEvent<number>
 menu.addEventListener('pick', () => togglePicker(true));
 menu.addEventListener('quality', (event) => {
   const { place, quality } = /** @type {CustomEvent<{place: number, quality: import('../lib/tile-facts.js').TileQuality}>} */ (event).detail;
-  const tile = shownNow().tiles[place];
+  const tile = currentView().tiles[place];
   if (!tile) return;
   arrange(placed(allTiles(), place, withQuality(tile, quality)));
   board.at(place)?.retry();
@@ -310,22 +310,22 @@ menu.addEventListener('quality', (event) => {
 saved.addEventListener('open', (event) => {
   const wall = /** @type {CustomEvent<import('../lib/walls-api.js').Wall|null>} */ (event).detail;
   tiles = [...(wall?.tiles ?? [])];
-  go({ layout: null, tiles: null, full: null, wallId: wall?.id ?? null }, { push: true });
+  updateState({ layout: null, tiles: null, full: null, wallId: wall?.id ?? null }, { push: true });
 });
-saved.addEventListener('kept', (event) => {
+saved.addEventListener('saved', (event) => {
   const { id } = /** @type {CustomEvent<import('../lib/walls-api.js').Wall>} */ (event).detail;
-  go({ layout: null, tiles: null, wallId: id });
+  updateState({ layout: null, tiles: null, wallId: id });
 });
 saved.addEventListener('renamed', show);
-saved.addEventListener('gone', () => arrange(allTiles(), { wallId: null }));
+saved.addEventListener('deleted', () => arrange(allTiles(), { wallId: null }));
 
 async function copyLink() {
   // The link lists the tiles, because other users may not open a saved wall of this user.
-  const shown = shownNow();
+  const shown = currentView();
   const url = new URL(window.location.pathname, window.location.href);
   url.search = writeWallState({ ...shown, tiles: [...shown.tiles], wallId: null });
-  if (await copied(url.href.replaceAll('%2C', ','))) say('The link is copied: it shows these channels to whoever may see them');
-  else say('Copy it from the address bar: the browser does not allow it', 'bad');
+  if (await copied(url.href.replaceAll('%2C', ','))) showToast('The link is copied: it shows these channels to whoever may see them');
+  else showToast('Copy it from the address bar: the browser does not allow it', 'bad');
 }
 
 // ── Keys and buttons ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -335,25 +335,25 @@ async function toggleFullscreen() {
     if (document.fullscreenElement) await document.exitFullscreen();
     else await byId('wall', HTMLElement).requestFullscreen();
   } catch {
-    say('The browser does not allow full screen here.', 'bad');
+    showToast('The browser does not allow full screen here.', 'bad');
   }
 }
 
 function escape() {
   if (board.alone?.leaveZoom()) return;
-  if (shownNow().full !== null) setFull(null);
+  if (currentView().full !== null) setFull(null);
   else if (!picker.hidden) togglePicker(false);
 }
 
 /** @param {Direction} direction @param {boolean} takesAlong true: the tile moves, too */
 function walk(direction, takesAlong) {
-  const { layout, full } = shownNow();
+  const { layout, full } = currentView();
   if (full !== null && takesAlong) return;
   const from = board.chosen;
   const to = neighbourOf(layout, from, direction);
   if (to === from) return;
   if (takesAlong) arrange(swapped(allTiles(), from, to));
-  if (full !== null && board.at(to)?.content) go({ full: to });
+  if (full !== null && board.at(to)?.content) updateState({ full: to });
   else if (full === null) board.choose(to, { focus: true });
 }
 
@@ -404,7 +404,7 @@ document.addEventListener('keydown', (event) => {
 /** @param {string} digit */
 function typeDigit(digit) {
   if (digitTimer !== null) clearTimeout(digitTimer);
-  const places = Array.from({ length: shownNow().layout }, (_, place) => place + 1);
+  const places = Array.from({ length: currentView().layout }, (_, place) => place + 1);
   const wanted = digits.feed(digit, places);
   if (wanted !== null) choosePlace(wanted);
   else digitTimer = setTimeout(() => choosePlace(digits.due(places)), DIGIT_MS);
@@ -414,7 +414,7 @@ function typeDigit(digit) {
 function choosePlace(number) {
   if (number === null) return;
   const place = number - 1;
-  if (shownNow().full !== null && board.at(place)?.content) go({ full: place });
+  if (currentView().full !== null && board.at(place)?.content) updateState({ full: place });
   else board.choose(place, { focus: true });
 }
 
@@ -438,17 +438,17 @@ document.addEventListener('fullscreenchange', () => {
   setAttribute(byId('wall', HTMLElement), 'data-fullscreen', isFull);
   byId('fullscreen', HTMLElement).setAttribute('aria-label', isFull ? 'Leave full screen' : 'Full screen');
 });
-wireRest(byId('wall', HTMLElement));
-board.addEventListener('looked', () => poller.soon());
+hideBarsAtRest(byId('wall', HTMLElement));
+board.addEventListener('awake', () => poller.soon());
 window.addEventListener('popstate', () => {
   state = readWallState(window.location.search);
   tiles = state.tiles ?? [];
   if (state.wallId !== saved.current?.id) saved.current = null;
   show();
-  void openKept();
+  void openSavedWall();
 });
 
-if (!window.location.search) go({});
+if (!window.location.search) updateState({});
 show();
-void openKept();
+void openSavedWall();
 poller.start();

@@ -280,7 +280,7 @@ def test_a_long_pause_frees_the_session_and_resumes_at_the_same_frame(
     at_s = burnt_s(page)
     mine = "() => fetch('/api/streams/all').then((it) => it.json()).then((it) => it.streams.length)"
     assert page.evaluate(mine) == 1
-    page.evaluate("document.querySelector('#player').restAfter = { pausedMs: 300, hiddenMs: 60000 }")
+    page.evaluate("document.querySelector('#player').suspendAfter = { pausedMs: 300, hiddenMs: 60000 }")
     ends_s = time.monotonic() + 15
     while page.evaluate(mine):
         assert time.monotonic() < ends_s, "the recorder's session is held"
@@ -288,7 +288,7 @@ def test_a_long_pause_frees_the_session_and_resumes_at_the_same_frame(
     still = page.locator("#player [data-part=frozen]")
     expect(still).to_be_visible()
     assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "paused"
-    page.evaluate("document.querySelector('#player').restAfter = { pausedMs: 300000, hiddenMs: 60000 }")
+    page.evaluate("document.querySelector('#player').suspendAfter = { pausedMs: 300000, hiddenMs: 60000 }")
     page.keyboard.press(".")
     expect(still).to_be_hidden()
     no_longer_seeks(page)
@@ -304,7 +304,7 @@ def test_a_hidden_silent_tab_frees_its_session_and_resumes_when_shown(
 ) -> None:
     page = open_at(app, camera_id, open_page, earlier(55)).page
     page.evaluate(
-        """document.querySelector('#player').restAfter = { pausedMs: 300000, hiddenMs: 300 };
+        """document.querySelector('#player').suspendAfter = { pausedMs: 300000, hiddenMs: 300 };
         window.hide = (isHidden) => {
           Object.defineProperty(document, 'hidden', { configurable: true, get: () => isHidden });
           document.dispatchEvent(new Event('visibilitychange'));

@@ -21,7 +21,7 @@ function apiWith(answer) {
 /** @param {unknown} body @param {ResponseInit} [init] */
 const json = (body, init) => new Response(JSON.stringify(body), init);
 
-test('a stream is started with what the player decodes', async () => {
+test('startStream sends the codecs that the player decodes', async () => {
   const { api, asked } = apiWith(() => json({ stream_id: 'camera1_a' }, { status: 201 }));
   await api.startStream({ cameraId: 1, profileToken: 'a', accept: ['h264', 'hevc'] });
   assert.equal(asked[0]?.url, '/api/streams/start');
@@ -29,7 +29,7 @@ test('a stream is started with what the player decodes', async () => {
   assert.deepEqual(asked[0]?.init.headers, { 'Content-Type': 'application/json' });
 });
 
-test('a call without a body says nothing about its type', async () => {
+test('a request without a body has no Content-Type', async () => {
   const { api, asked } = apiWith(() => json({ id: 1 }));
   await api.refreshCamera(7);
   assert.equal(asked[0]?.url, '/api/cameras/7/refresh');
@@ -37,7 +37,7 @@ test('a call without a body says nothing about its type', async () => {
   assert.equal(asked[0]?.init.headers, undefined);
 });
 
-test('a problem document becomes an error with its code, fields and waiting time', async () => {
+test('an error has the code, fields and delay of the problem document', async () => {
   const body = { code: 'invalid_request', detail: 'host: no', errors: [{ field: 'host', message: 'no' }] };
   const { api } = apiWith(() => json(body, { status: 400, headers: { 'Retry-After': '7' } }));
   const error = await api.addCamera({ host: 'x' }).catch((reason) => reason);
@@ -47,13 +47,13 @@ test('a problem document becomes an error with its code, fields and waiting time
   assert.equal(error.retryAfterS, 7);
 });
 
-test('a camera that was added before is named', async () => {
+test('an already_added error has the id of the existing camera', async () => {
   const { api } = apiWith(() => json({ code: 'already_added', detail: 'It is there.', camera_id: 4 }, { status: 409 }));
   const error = await api.addCamera({ host: 'x' }).catch((reason) => reason);
   assert.equal(error.cameraId, 4);
 });
 
-test('no answer at all is server_unreachable', async () => {
+test('a request without an answer fails with server_unreachable', async () => {
   const { api } = apiWith(() => {
     throw new TypeError('Failed to fetch');
   });
@@ -61,20 +61,20 @@ test('no answer at all is server_unreachable', async () => {
   assert.equal(error.code, 'server_unreachable');
 });
 
-test('an error page that is no JSON still becomes an error', async () => {
+test('an error page that is no JSON becomes an ApiError, too', async () => {
   const { api } = apiWith(() => new Response('<h1>Bad gateway</h1>', { status: 502 }));
   const error = await api.listCameras().catch((reason) => reason);
   assert.equal(error.status, 502);
   assert.equal(error.code, 'internal_error');
 });
 
-test('a stream id is one part of the address, whatever it holds', async () => {
+test('a stream id is encoded as one part of the address', async () => {
   const { api, asked } = apiWith(() => json({}));
   await api.streamStatus('camera1_a/../b?c');
   assert.equal(asked[0]?.url, '/api/streams/status/camera1_a%2F..%2Fb%3Fc');
 });
 
-test('a snapshot says when it was taken, and 204 means that there is none', async () => {
+test('a snapshot has its time, and 204 becomes not_found', async () => {
   const { api } = apiWith((url) =>
     url.includes('cached=1')
       ? new Response(null, { status: 204 })

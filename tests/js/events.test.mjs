@@ -10,11 +10,11 @@ const NOW = Date.parse('2026-11-22T12:00:00Z');
 const MOTION = 'tns1:RuleEngine/CellMotionDetector/Motion';
 const LINE = 'tns1:RuleEngine/LineDetector/Crossed';
 
-/** A recorder with these events (hours before now) and one stretch that was not asked; at most `most` are told at once. */
+/** A recorder with events (hours before now) and one span that is not indexed; an answer has at most `most` events. */
 class Server {
   /** @type {{from: number, to: number}[]} */
   asked = [];
-  tells = true;
+  hasEvents = true;
   busy = false;
   /** Hours ago. @type {[number, number]|null} */
   hole = null;
@@ -44,7 +44,7 @@ class Server {
         spans: spans.map(([first, last, state]) => span(Number(first), Number(last), String(state))),
         events: inside.slice(0, this.most).map((ms) => ({ time: new Date(ms).toISOString(), topic: MOTION, active: true })),
       }],
-      event_search: this.tells, indexing: this.busy ? { done: 0, total: 1 } : null, error: null,
+      event_search: this.hasEvents, indexing: this.busy ? { done: 0, total: 1 } : null, error: null,
     };
   }
 }
@@ -58,17 +58,17 @@ function finder(server, boundMs = 100) {
   return new EventFinder(server, 1, { pauseMs: 1, boundMs, nowMs: () => NOW + Date.now() - begunMs });
 }
 
-test('an event far away is found piece by piece, whatever is on screen', async () => {
+test('a distant event is found window by window', async () => {
   const server = new Server([400, 30, 2]);
   const back = await finder(server).find(ROW, NOW - 31 * HOUR, -1, signal);
   assert.equal(back.event?.atMs, NOW - 400 * HOUR);
   assert.ok(server.asked.length < 12, String(server.asked.length));
   assert.ok(server.asked.every(({ from, to }) => to - from <= 4 * 24 * HOUR + 1));
   assert.equal((await finder(server).find(ROW, NOW - 399 * HOUR, 1, signal)).event?.atMs, NOW - 30 * HOUR);
-  assert.equal((await finder(server).find(ROW, NOW - 2 * HOUR, -1, signal)).event?.atMs, NOW - 30 * HOUR, 'not the one it stands on');
+  assert.equal((await finder(server).find(ROW, NOW - 2 * HOUR, -1, signal)).event?.atMs, NOW - 30 * HOUR, 'not the event at this time');
 });
 
-test('where there is none it says how far it has looked', async () => {
+test('a search without a result returns the end of the searched time', async () => {
   const late = await finder(new Server([5])).find(ROW, NOW - HOUR, 1, signal);
   assert.equal(late.why, 'edge');
   assert.ok(Math.abs(late.endMs - NOW) < 10_000);
@@ -79,14 +79,14 @@ test('where there is none it says how far it has looked', async () => {
   assert.ok(early.endMs <= NOW - 100 * HOUR && early.endMs > NOW - 300 * HOUR);
 });
 
-test('of too many to be told at once the nearest is found all the same', async () => {
+test('the nearest event is found in a truncated answer', async () => {
   const server = new Server([10, 9.9, 9.8, 9.7, 9.6, 9.5, 9.4]);
   server.most = 2;
   assert.equal((await finder(server).find(ROW, NOW - 9 * HOUR, -1, signal)).event?.atMs, NOW - 9.4 * HOUR);
   assert.equal((await finder(server).find(ROW, NOW - 9.55 * HOUR, 1, signal)).event?.atMs, NOW - 9.5 * HOUR);
 });
 
-test('it does not jump over what was not asked: it waits for it, or says where it ended', async () => {
+test('a span that is not indexed is awaited, or ends the search', async () => {
   const server = new Server([20, 3]);
   server.hole = [10, 5];
   const stopped = await finder(server).find(ROW, NOW - 18 * HOUR, 1, signal);
@@ -98,14 +98,14 @@ test('it does not jump over what was not asked: it waits for it, or says where i
   assert.equal((await waited).event?.atMs, NOW - 3 * HOUR);
 });
 
-test('a recorder that tells no events is not searched', async () => {
+test('a recorder without events is not searched', async () => {
   const server = new Server([]);
-  server.tells = false;
+  server.hasEvents = false;
   assert.equal((await finder(server).find(ROW, NOW, -1, signal)).why, 'silent');
   assert.equal(server.asked.length, 1);
 });
 
-test('one topic’s off does not end another’s mark, and what has no end is a mark, too', () => {
+test('only the same topic’s off ends a mark, and a moment is a mark', () => {
   const marks = marksOf([
     { atMs: 1000, topic: MOTION, isOn: true },
     { atMs: 2000, topic: 'tns1:VideoSource/SignalLoss', isOn: false },
@@ -121,7 +121,7 @@ test('one topic’s off does not end another’s mark, and what has no end is a 
   assert.deepEqual(namesAt(events, NOW + 5000), []);
 });
 
-test('topics have names that a person reads', () => {
+test('topics have readable names', () => {
   assert.equal(topicName(MOTION), 'Motion');
   assert.equal(topicName('tns1:RuleEngine/tnsaxis:LoiteringDetector/PersonSeen'), 'Loitering detector, Person seen');
   assert.equal(topicName(''), 'Event');

@@ -5,11 +5,11 @@ import { ago, bitrate, clockNote, codecName, duration, frameRate, resolution, sn
 
 const MOMENT = new Date(2026, 10, 23, 9, 5, 7);
 
-test('a snapshot is named after camera, channel and local time', () => {
+test('a snapshot’s file name has camera, channel and local time', () => {
   assert.equal(snapshotFileName(['Garage', 'Gate'], MOMENT), 'Garage Gate 2026-11-23 09-05-07.jpg');
 });
 
-test('nothing a device says can leave the download folder or trouble a file system', () => {
+test('a device’s text cannot break a file name', () => {
   const name = snapshotFileName(['../../etc/passwd', 'a\u0000b<c>:"|?*\u202eexe', '...'], MOMENT);
   assert.equal(name, 'etc passwd a b c exe 2026-11-23 09-05-07.jpg');
 });
@@ -18,7 +18,7 @@ test('long names are cut', () => {
   assert.ok(snapshotFileName(['x'.repeat(500)], MOMENT).length < 90);
 });
 
-test('bit rates, codecs, sizes and lengths read well', () => {
+test('bit rates, codecs, sizes and durations are formatted', () => {
   assert.equal(bitrate(4096), '4.1 Mbit/s');
   assert.equal(bitrate(512.4), '512 kbit/s');
   assert.equal(bitrate(null), '');
@@ -38,7 +38,7 @@ test('bit rates, codecs, sizes and lengths read well', () => {
   assert.equal(ago(0, 120_000), '2 min ago');
 });
 
-test('a clock is mentioned only when it is wrong', () => {
+test('a clock note appears only for a wrong clock', () => {
   assert.equal(clockNote(null), '');
   assert.equal(clockNote(1.2), '');
   assert.equal(clockNote(-3720), 'Clock 62 min behind');

@@ -3,26 +3,26 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FIRST_TARGET_S, JUMP_S, LEAST_TARGET_S, LivePace } from '../../static/js/lib/live-pace.js';
 
-test('close to the target it plays at its own speed', () => {
+test('the rate is 1 close to the target', () => {
   const pace = new LivePace();
   for (const aheadS of [0.1, 0.15, 0.2, 0.23]) assert.deepEqual(pace.next(0, aheadS), { rate: 1, jumpToS: null });
 });
 
-test('what is too far behind is caught up with, the faster the farther, up to one and a half', () => {
+test('the rate grows with the distance, up to 1.5', () => {
   const pace = new LivePace();
   const rates = [0.3, 0.5, 0.7, 0.9].map((aheadS) => pace.next(0, aheadS).rate);
   assert.deepEqual(rates, [...rates].sort((a, b) => a - b));
   assert.ok(rates[0] > 1 && rates[3] <= 1.5);
 });
 
-test('more than a second too far is jumped over', () => {
+test('more than a second of delay is skipped', () => {
   const pace = new LivePace();
   const { rate, jumpToS } = pace.next(0, FIRST_TARGET_S + JUMP_S + 0.1);
   assert.equal(rate, 1);
   assert.ok(jumpToS !== null && Math.abs(jumpToS - FIRST_TARGET_S) < 0.01);
 });
 
-test('each stall makes the distance larger, up to an end; while the pictures flow it shrinks again', () => {
+test('stalls enlarge the target up to a limit, and time shrinks it', () => {
   const pace = new LivePace();
   for (let count = 0; count < 50; count += 1) pace.stalled();
   const most = pace.targetS;
@@ -31,7 +31,13 @@ test('each stall makes the distance larger, up to an end; while the pictures flo
   assert.equal(pace.targetS, LEAST_TARGET_S);
 });
 
-/** Plays pictures that come regularly, after some bad moments. @param {LivePace} pace @param {number} fromS @param {number} untilS */
+/**
+ * Plays pictures that come regularly, after some bad moments.
+ *
+ * @param {LivePace} pace
+ * @param {number} fromS
+ * @param {number} untilS
+ */
 function flow(pace, fromS, untilS) {
   let aheadS = pace.targetS;
   for (let nowS = fromS; nowS < untilS; nowS += 0.05) {
@@ -40,7 +46,7 @@ function flow(pace, fromS, untilS) {
   }
 }
 
-test('after one bad moment, however bad, it is close again within a quarter of a minute', () => {
+test('the target is small again 15 seconds after one bad moment', () => {
   const pace = new LivePace();
   pace.next(0, 0.2);
   for (let count = 0; count < 12; count += 1) pace.stalled();
@@ -49,7 +55,7 @@ test('after one bad moment, however bad, it is close again within a quarter of a
   assert.ok(pace.targetS < 0.25, `${pace.targetS}`);
 });
 
-test('where pictures run out every few seconds the distance that this takes is kept for longer', () => {
+test('repeated stalls keep the target large for longer', () => {
   const pace = new LivePace();
   for (let time = 0; time < 60; time += 6) {
     flow(pace, time, time + 6);
@@ -61,7 +67,7 @@ test('where pictures run out every few seconds the distance that this takes is k
   assert.ok(before - pace.targetS < 0.1);
 });
 
-test('a clock that leaps does not make the distance leap', () => {
+test('a leap of the clock does not change the target much', () => {
   const pace = new LivePace();
   pace.stalled();
   const before = pace.targetS;
@@ -70,7 +76,7 @@ test('a clock that leaps does not make the distance leap', () => {
   assert.ok(before - pace.targetS < 0.01);
 });
 
-test('a stream that comes unevenly settles: it neither runs dry again and again nor falls behind', () => {
+test('a stream with jitter neither stalls often nor falls behind', () => {
   const pace = new LivePace();
   let loadedS = 0;
   let playedS = 0;

@@ -10,7 +10,7 @@ import { Server } from './stream-server.mjs';
 const SOURCE = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
 const GONE = new ApiError('server_unreachable', 'gone');
 
-/** Lets promises settle and moves time. @param {number} [ms] */
+/** Let promises settle and advance the mocked clock. @param {number} [ms] */
 async function pass(ms = 0) {
   for (let spent = 0; spent <= ms; spent += 50) {
     mock.timers.tick(spent === 0 ? 0 : 50);
@@ -31,7 +31,7 @@ function begin(answers = {}) {
   return { server, session, opened: () => opened };
 }
 
-test('it says what is being waited for until the picture moves', async () => {
+test('the phase names the present wait until the picture moves', async () => {
   const { server, session, opened } = begin();
   assert.equal(session.view.phase, 'connecting');
   await pass();
@@ -46,17 +46,17 @@ test('it says what is being waited for until the picture moves', async () => {
   server.onStatus = { status: 'running', waiting_for: null };
   await pass(600);
   assert.equal(session.view.phase, 'buffering');
-  session.playerShows();
+  session.playerPlays();
   assert.equal(session.view.phase, 'playing');
 });
 
-test('the playlist is fetched in this viewer\'s name', async () => {
+test('the playlist’s address has the viewer id', async () => {
   const { session } = begin({ onStart: { status: 'running' }, onStatus: { status: 'running' } });
   await pass(600);
   assert.equal(session.view.playlistUrl, '/p?viewer=v1');
 });
 
-test('stopping gives up the place of this viewer only', async () => {
+test('stop removes this viewer only', async () => {
   const { server, session } = begin();
   await pass();
   session.stop();
@@ -66,7 +66,7 @@ test('stopping gives up the place of this viewer only', async () => {
   assert.equal(server.starts, 1);
 });
 
-test('a stop while the start is under way gives the late place back', async () => {
+test('a stop during a start removes the viewer that joins late', async () => {
   const { server, session } = begin();
   session.stop();
   await pass();
@@ -74,17 +74,17 @@ test('a stop while the start is under way gives the late place back', async () =
   assert.equal(session.view.phase, 'idle');
 });
 
-test('leaving the page uses a request that outlives it', async () => {
+test('leave sends a request that outlives the page', async () => {
   const { server, session } = begin();
   await pass();
   session.leave();
   assert.equal(server.stops[0]?.keepalive, true);
 });
 
-test('a session that is unknown after a restart of the server is started again', async () => {
+test('a session that a server restart has lost is started again', async () => {
   const { server, session, opened } = begin({ onStart: { status: 'running', waiting_for: null } });
   await pass();
-  session.playerShows();
+  session.playerPlays();
   server.onStatus = new ApiError('not_found', 'no', { status: 404 });
   await pass(2600);
   assert.ok(server.starts >= 2);
@@ -92,7 +92,7 @@ test('a session that is unknown after a restart of the server is started again',
   assert.ok(session.isWanted);
 });
 
-test('a server that is away is waited for, and the picture comes back', async () => {
+test('an unreachable server is tried again until it answers', async () => {
   const { server, session } = begin({ onStart: GONE });
   await pass();
   assert.equal(session.view.phase, 'offline');
@@ -102,7 +102,7 @@ test('a server that is away is waited for, and the picture comes back', async ()
   assert.equal(session.view.phase, 'connecting');
 });
 
-test('a wrong password is said once and not tried again', async () => {
+test('a wrong password is not tried again', async () => {
   const { server, session } = begin();
   await pass();
   server.onStatus = { status: 'failed', error: { code: 'camera_auth_failed', detail: 'no' } };
@@ -114,7 +114,7 @@ test('a wrong password is said once and not tried again', async () => {
   assert.equal(server.starts, 1);
 });
 
-test('a device that is away is tried again with growing pauses', async () => {
+test('an unreachable device is tried again with growing delays', async () => {
   const { server, session } = begin({ onStart: { status: 'failed', error: { code: 'camera_unreachable', detail: '' } } });
   await pass(100);
   assert.equal(session.view.phase, 'failed');
@@ -123,7 +123,7 @@ test('a device that is away is tried again with growing pauses', async () => {
   assert.equal(server.starts, 3);
 });
 
-test('a limit is tried again no sooner than the server says, and names who uses it', async () => {
+test('a limit is tried again after the server’s delay, and has its users', async () => {
   const limit = new ApiError('stream_limit', 'full', { status: 429, retryAfterS: 40, usedBy: ['camera2_b'] });
   const { server, session } = begin({ onStart: limit });
   await pass();
@@ -134,7 +134,7 @@ test('a limit is tried again no sooner than the server says, and names who uses 
   assert.equal(server.starts, 2);
 });
 
-test('a stream that somebody stopped for all is not fought for', async () => {
+test('a stream that another user stopped is not started again', async () => {
   const { server, session } = begin();
   await pass();
   server.onStatus = { status: 'stopped' };
@@ -144,10 +144,10 @@ test('a stream that somebody stopped for all is not fought for', async () => {
   assert.equal(server.starts, 1);
 });
 
-test('a stream that ended while the machine slept is started again on waking', async () => {
+test('a stream that ended during a sleep is started again after it', async () => {
   const { server, session } = begin({ onStatus: { status: 'running' } });
   await pass();
-  session.playerShows();
+  session.playerPlays();
   await pass(300);
   server.onStatus = { status: 'stopped' };
   session.wake();
@@ -155,18 +155,18 @@ test('a stream that ended while the machine slept is started again on waking', a
   assert.equal(server.starts, 2);
 });
 
-test('a picture that stands is shown as such and recovers', async () => {
+test('a picture that stands still makes the phase stalled', async () => {
   const { session } = begin({ onStatus: { status: 'running' } });
   await pass(400);
-  session.playerShows();
-  session.playerStands(3);
+  session.playerPlays();
+  session.playerStalls(3);
   await pass();
   assert.equal(session.view.phase, 'stalled');
-  session.playerShows();
+  session.playerPlays();
   assert.equal(session.view.phase, 'playing');
 });
 
-test('a player that breaks again and again is started ever more slowly', async () => {
+test('a player that breaks repeatedly restarts with growing delays', async () => {
   const { server, session } = begin({ onStatus: { status: 'running' } });
   await pass();
   session.playerBroke();
@@ -177,17 +177,17 @@ test('a player that breaks again and again is started ever more slowly', async (
   assert.equal(server.starts, 2);
   await pass(3000);
   assert.equal(server.starts, 3);
-  session.playerShows();
+  session.playerPlays();
   session.playerBroke();
   await pass();
   assert.equal(server.starts, 4);
 });
 
-test('a network that was gone for a moment has the player load anew', async () => {
+test('the player loads again after a short loss of the network', async () => {
   const { server, session, opened } = begin({ onStatus: { status: 'running' } });
   await pass(300);
-  session.playerShows();
-  session.playerStands(3);
+  session.playerPlays();
+  session.playerStalls(3);
   server.onStatus = GONE;
   await pass(1000);
   assert.equal(session.view.phase, 'offline');
@@ -197,7 +197,7 @@ test('a network that was gone for a moment has the player load anew', async () =
   assert.equal(server.starts, 1);
 });
 
-test('another channel gives up the place of the one before', async () => {
+test('another channel removes the viewer of the previous one', async () => {
   const { server, session } = begin();
   await pass();
   session.play({ ...SOURCE, profileToken: 'b' });

@@ -6,7 +6,7 @@ import { SocketClock } from '../../static/js/lib/socket-clock.js';
 import { SocketSession } from '../../static/js/lib/socket-session.js';
 import { Wire } from './wire.mjs';
 
-const WISH = { cameraId: 1, profileToken: 'a' };
+const REQUEST = { cameraId: 1, profileToken: 'a' };
 
 function socket(more = {}) {
   return new LiveSocket({ url: 'ws://x/live', WebSocket: /** @type {any} */ (Wire), random: () => 0.5, ...more });
@@ -18,7 +18,7 @@ function latest() {
   return wire;
 }
 
-/** A session that has its first pictures. */
+/** Return a session whose socket has just opened. */
 function begun() {
   const link = socket();
   const session = new SocketSession(link, { plays: (codecs) => codecs.startsWith('avc1'), random: () => 0.5 });
@@ -32,19 +32,19 @@ function begun() {
     session.sink = { init: (codecs) => sunk.push([run, 'init', codecs]), append: () => sunk.push([run, 'pictures']) };
   });
   session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail.reason));
-  session.play(WISH);
+  session.play(REQUEST);
   latest().open();
   return { link, session, heard, sunk };
 }
 
 /** @param {Wire} wire */
-const asked = (wire) => wire.said.filter((message) => message.type === 'watch');
+const asked = (wire) => wire.sent.filter((message) => message.type === 'watch');
 
 /** @param {Wire} wire @param {number} id @param {string} [codecs] */
 function start(wire, id, codecs = 'avc1.42') {
-  wire.tell({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound: null, has_sound: true });
-  wire.send_binary(1, id);
-  wire.send_binary(2, id, { startS: 1, takenMs: 5 });
+  wire.receive({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound: null, has_sound: true });
+  wire.receiveBinary(1, id);
+  wire.receiveBinary(2, id, { startS: 1, takenMs: 5 });
 }
 
 beforeEach(() => {
@@ -53,28 +53,28 @@ beforeEach(() => {
 });
 afterEach(() => mock.timers.reset());
 
-test('it opens again soon, and never later than in two seconds and a bit', () => {
+test('the delay before a reconnect is short and limited', () => {
   assert.ok(reopenDelayMs(0, 1) < 61);
   for (let attempt = 0; attempt < 40; attempt += 1) assert.ok(reopenDelayMs(attempt, 1) < 2401);
 });
 
-test('pictures go to the one who watches, and to nobody who has left', () => {
+test('media goes to the sink until the watch is left', () => {
   const { session, sunk } = begun();
   const [{ id }] = asked(latest());
   start(latest(), id);
   assert.deepEqual(sunk.map(([, what]) => what), ['init', 'pictures']);
   session.stop();
-  latest().send_binary(2, id);
+  latest().receiveBinary(2, id);
   assert.equal(sunk.length, 2);
-  assert.deepEqual(latest().said.at(-1), { type: 'leave', id });
+  assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
 });
 
-test('a lost connection comes back by itself and asks again for what was watched', () => {
+test('a reconnect requests the same watches again', () => {
   const { session, heard } = begun();
   start(latest(), asked(latest())[0].id);
-  session.playerShows();
+  session.playerPlays();
   latest().break();
-  session.playerStands(3);
+  session.playerStalls(3);
   assert.equal(session.view.phase, 'offline');
   mock.timers.tick(100);
   assert.equal(Wire.made.length, 2);
@@ -83,49 +83,49 @@ test('a lost connection comes back by itself and asks again for what was watched
   assert.deepEqual(heard, ['open', 'open']);
 });
 
-test('what is shown goes on until the pictures of another quality are there', () => {
+test('the old quality plays until media of the new one arrives', () => {
   const { session, sunk } = begun();
   const wire = latest();
   const [first] = asked(wire);
   start(wire, first.id);
-  session.playerShows();
-  session.play({ ...WISH, profileToken: 'b' });
+  session.playerPlays();
+  session.play({ ...REQUEST, profileToken: 'b' });
   const second = asked(wire).at(-1);
   assert.equal(second.profile_token, 'b');
-  wire.send_binary(2, first.id);
-  assert.equal(sunk.at(-1)[0], sunk[0][0], 'to the run before');
+  wire.receiveBinary(2, first.id);
+  assert.equal(sunk.at(-1)[0], sunk[0][0], 'media of the previous run');
   assert.equal(session.view.phase, 'playing');
-  session.playerShows(); // the old ones still move
-  assert.notEqual(wire.said.at(-1).type, 'leave', 'the old pictures are left before the new ones are there');
+  session.playerPlays(); // the old picture still moves
+  assert.notEqual(wire.sent.at(-1).type, 'leave', 'the old watch is left too early');
   start(wire, second.id);
-  session.playerShows();
-  assert.deepEqual(wire.said.at(-1), { type: 'leave', id: first.id });
+  session.playerPlays();
+  assert.deepEqual(wire.sent.at(-1), { type: 'leave', id: first.id });
 });
 
-test('who rests is sent nothing, and asks anew once it goes on', () => {
+test('a suspended session gets no media until it resumes', () => {
   const { session, sunk } = begun();
   const [{ id }] = asked(latest());
   start(latest(), id);
-  session.playerShows();
-  session.rest();
-  assert.deepEqual(latest().said.at(-1), { type: 'leave', id });
-  assert.deepEqual([session.isResting, session.isWanted, session.view.phase], [true, true, 'playing']);
-  session.hear(true);
+  session.playerPlays();
+  session.suspend();
+  assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
+  assert.deepEqual([session.isSuspended, session.isWanted, session.view.phase], [true, true, 'playing']);
+  session.setAudio(true);
   session.wake();
   session.playerBroke();
   mock.timers.tick(60_000);
   latest().break();
   mock.timers.tick(2500);
-  assert.equal(Wire.made.length, 1, 'nor is a lost connection opened for nobody');
+  assert.equal(Wire.made.length, 1, 'no reconnect without a watch');
   session.resume();
   latest().open();
-  assert.equal(session.isResting, false);
+  assert.equal(session.isSuspended, false);
   assert.equal(asked(latest()).at(-1).sound, true);
   start(latest(), asked(latest()).at(-1).id);
   assert.equal(sunk.at(-1)[1], 'pictures');
 });
 
-test('pictures that broke the decoder are not asked for again', () => {
+test('a broken player requests fresh media from the next key frame', () => {
   const { session } = begun();
   start(latest(), asked(latest())[0].id);
   session.playerBroke();
@@ -133,30 +133,30 @@ test('pictures that broke the decoder are not asked for again', () => {
   assert.equal(asked(latest()).at(-1).fresh, true);
 });
 
-test('what this browser cannot play is said', () => {
+test('a codec that cannot be played makes the session unplayable', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());
   start(latest(), id, 'hvc1.1');
   assert.deepEqual(heard, ['codec']);
 });
 
-test('a camera that is silent is no reason for another way', () => {
+test('a silent camera does not make the session unplayable', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());
   for (let count = 0; count < 30; count += 1) {
-    latest().tell({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'connecting', bitrate_kbps: null } });
-    latest().tell({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'buffering', bitrate_kbps: 0 } });
-    latest().tell({ type: 'state', id, stream: { status: 'reconnecting', waiting_for: 'key_frame', bitrate_kbps: 900 } });
+    latest().receive({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'connecting', bitrate_kbps: null } });
+    latest().receive({ type: 'state', id, stream: { status: 'stalled', waiting_for: 'buffering', bitrate_kbps: 0 } });
+    latest().receive({ type: 'state', id, stream: { status: 'reconnecting', waiting_for: 'key_frame', bitrate_kbps: 900 } });
     mock.timers.tick(2000);
   }
   start(latest(), id);
   assert.deepEqual(heard, ['open']);
 });
 
-test('pictures without one to begin with are shown by other means, after a while', () => {
+test('media without a key frame makes the session unplayable later', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());
-  const flows = () => latest().tell({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', bitrate_kbps: 900 } });
+  const flows = () => latest().receive({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', bitrate_kbps: 900 } });
   flows();
   mock.timers.tick(3_600_000); // the machine slept
   for (let count = 0; count < 3; count += 1) {
@@ -171,12 +171,12 @@ test('pictures without one to begin with are shown by other means, after a while
   assert.deepEqual(heard, ['no_key_frame']);
 });
 
-test('a socket that never opens is given up after three tries', () => {
+test('a socket that fails three times makes the session unplayable', () => {
   const link = socket();
   const session = new SocketSession(link, { plays: () => true });
   let reason = '';
   session.addEventListener('unplayable', (event) => (reason = /** @type {CustomEvent} */ (event).detail.reason));
-  session.play(WISH);
+  session.play(REQUEST);
   for (let count = 0; count < 3; count += 1) {
     assert.equal(reason, '');
     latest().break();
@@ -185,10 +185,10 @@ test('a socket that never opens is given up after three tries', () => {
   assert.equal(reason, 'socket');
 });
 
-test('a login that has ended is no reason to try again', () => {
+test('a socket that an ended login closed is not opened again', () => {
   let ended = 0;
   const link = socket({ onLoginEnded: () => (ended += 1) });
-  new SocketSession(link, { plays: () => true }).play(WISH);
+  new SocketSession(link, { plays: () => true }).play(REQUEST);
   latest().open();
   latest().break(4401);
   mock.timers.tick(5000);
@@ -196,24 +196,24 @@ test('a login that has ended is no reason to try again', () => {
   assert.equal(Wire.made.length, 1);
 });
 
-test('a problem is shown and tried again as its code says; a wrong password is not', () => {
+test('a problem is tried again if its code allows it', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());
-  latest().tell({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full' } });
+  latest().receive({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full' } });
   assert.equal(session.view.phase, 'failed');
   assert.ok(session.view.retryAtMs);
   mock.timers.tick(16_000);
   assert.equal(asked(latest()).length, 2);
-  latest().tell({ type: 'problem', id: asked(latest())[1].id, problem: { code: 'camera_auth_failed', detail: 'no' } });
+  latest().receive({ type: 'problem', id: asked(latest())[1].id, problem: { code: 'camera_auth_failed', detail: 'no' } });
   assert.equal(session.view.retryAtMs, null);
 });
 
-test('a refusal says who holds the places and when to ask again, where the server tells', () => {
+test('a refusal has the users of the limit and the server’s delay', () => {
   const { session } = begun();
   /** @param {object} more */
   const refused = (more) => {
     const { id } = asked(latest()).at(-1);
-    latest().tell({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full', ...more } });
+    latest().receive({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full', ...more } });
     return { usedBy: session.view.usedBy, inMs: (session.view.retryAtMs ?? 0) - Date.now() };
   };
   assert.deepEqual(refused({ used_by: ['camera1_a', 'camera2_b'], retry_after_s: 40 }), { usedBy: ['camera1_a', 'camera2_b'], inMs: 40_000 });
@@ -221,7 +221,7 @@ test('a refusal says who holds the places and when to ask again, where the serve
   assert.equal(asked(latest()).length, 1);
   mock.timers.tick(1000);
   assert.equal(asked(latest()).length, 2);
-  assert.deepEqual(session.view.usedBy, [], 'not while it is asked again');
+  assert.deepEqual(session.view.usedBy, [], 'not during the next try');
   assert.deepEqual(refused({ used_by: 'camera1_a', retry_after_s: 'soon' }), { usedBy: [], inMs: 15_000 });
   session.retry();
   assert.deepEqual(refused({ used_by: [1, 'camera1_a', null], retry_after_s: -3 }), { usedBy: ['camera1_a'], inMs: 15_000 });
@@ -229,32 +229,32 @@ test('a refusal says who holds the places and when to ask again, where the serve
   assert.deepEqual(refused({ retry_after_s: Infinity }), { usedBy: [], inMs: 15_000 });
 });
 
-test('a stream that somebody stopped for all has ended, and is not begun again', () => {
+test('a stream that another user stopped is not started again', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());
-  latest().tell({ type: 'state', id, stream: { status: 'stopped', error: null } });
+  latest().receive({ type: 'state', id, stream: { status: 'stopped', error: null } });
   assert.equal(session.view.phase, 'ended');
   mock.timers.tick(60_000);
   assert.equal(asked(latest()).length, 1);
 });
 
-test('odd frames are passed over', () => {
+test('invalid binary messages are ignored', () => {
   const { sunk } = begun();
   const [{ id }] = asked(latest());
   latest().dispatchEvent(Object.assign(new Event('message'), { data: new ArrayBuffer(3) }));
-  latest().send_binary(2, id);
-  latest().send_binary(2, 999);
-  assert.equal(sunk.length, 0, 'nothing was described yet');
+  latest().receiveBinary(2, id);
+  latest().receiveBinary(2, 999);
+  assert.equal(sunk.length, 0, 'no init section came yet');
 });
 
-test('the clock is as good as the quickest answer', () => {
+test('the clock keeps the measurement with the shortest round trip', () => {
   const clock = new SocketClock();
   clock.observe(1000, 51_100, 1200);
   assert.equal(clock.nowMs(2000), 52_000);
   clock.observe(2000, 52_015, 2010);
   assert.equal(clock.nowMs(3000), 53_010);
   clock.observe(3000, 53_500, 3900);
-  assert.equal(clock.nowMs(4000), 54_010, 'a slow answer is worth less');
+  assert.equal(clock.nowMs(4000), 54_010, 'a slow reply is ignored');
   clock.observe(4000, 90_005, 4010);
-  assert.equal(clock.nowMs(5000), 91_000, 'the server was set');
+  assert.equal(clock.nowMs(5000), 91_000, 'the clock of the server was set');
 });

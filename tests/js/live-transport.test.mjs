@@ -9,9 +9,9 @@ import { SocketSession } from '../../static/js/lib/socket-session.js';
 import { Server } from './stream-server.mjs';
 import { Wire } from './wire.mjs';
 
-const WISH = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
+const REQUEST = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
 
-/** Lets promises settle and moves time. @param {number} [ms] */
+/** Let promises settle and advance the mocked clock. @param {number} [ms] */
 async function pass(ms = 0) {
   for (let spent = 0; spent <= ms; spent += 100) {
     mock.timers.tick(spent === 0 ? 0 : 100);
@@ -27,10 +27,10 @@ function begun() {
   /** @type {string[]} */
   const opened = [];
   transport.addEventListener('open', () => {
-    opened.push(transport.view.way);
+    opened.push(transport.view.transport);
     transport.sink = { init: () => {}, append: () => {} };
   });
-  transport.play(WISH);
+  transport.play(REQUEST);
   return { server, transport, opened };
 }
 
@@ -40,20 +40,20 @@ function latest() {
   return wire;
 }
 
-const watched = () => latest().said.filter((message) => message.type === 'watch');
+const watched = () => latest().sent.filter((message) => message.type === 'watch');
 
-/** The pictures of the last watch begin. @param {string} [codecs] @param {string} [codec] */
+/** Send the init section of the latest watch. @param {string} [codecs] @param {string} [codec] */
 function start(codecs = 'avc1.42', codec = 'h264') {
   const { id } = watched().at(-1);
-  latest().tell({ type: 'init', id, codecs, codec, width: 1, height: 1, sound: null, has_sound: true });
-  latest().send_binary(1, id);
+  latest().receive({ type: 'init', id, codecs, codec, width: 1, height: 1, sound: null, has_sound: true });
+  latest().receiveBinary(1, id);
 }
 
-/** Pictures without one to begin with. */
+/** Report running media without a key frame, until the session gives up. */
 async function withoutKeyFrame() {
   const { id } = watched().at(-1);
   for (let count = 0; count < 8; count += 1) {
-    latest().tell({ type: 'state', id, stream: { status: 'running', waiting_for: null, bitrate_kbps: 900 } });
+    latest().receive({ type: 'state', id, stream: { status: 'running', waiting_for: null, bitrate_kbps: 900 } });
     await pass(2000);
   }
 }
@@ -64,107 +64,107 @@ beforeEach(() => {
 });
 afterEach(() => mock.timers.reset());
 
-test('what the socket could not show is tried again later, beside what plays, and takes over', async () => {
+test('the socket is tried again while HLS plays, and takes over', async () => {
   const { server, transport, opened } = begun();
   latest().open();
   await withoutKeyFrame();
-  assert.equal(transport.view.way, 'hls');
+  assert.equal(transport.view.transport, 'hls');
   assert.equal(watched().length, 1);
   await pass(60_000);
   assert.equal(watched().length, 2);
-  assert.equal(transport.view.way, 'hls', 'it plays on meanwhile');
+  assert.equal(transport.view.transport, 'hls', 'HLS plays on');
   assert.equal(server.stops.length, 0);
   start();
   await pass();
-  assert.equal(transport.view.way, 'socket');
-  assert.equal(transport.view.wayReason, '');
+  assert.equal(transport.view.transport, 'socket');
+  assert.equal(transport.view.transportReason, '');
   assert.equal(server.stops.length, 1);
   assert.deepEqual(opened, ['hls', 'socket']);
 });
 
-test('a try that is no better disturbs nothing and is made ever more rarely', async () => {
+test('a failed try leaves HLS alone, and the next one comes later', async () => {
   const { server, transport, opened } = begun();
   latest().open();
   await withoutKeyFrame();
   await pass(70_000);
   assert.equal(watched().length, 2);
-  assert.equal(latest().said.at(-1).type, 'leave', 'it is not kept');
+  assert.equal(latest().sent.at(-1).type, 'leave', 'the try is left');
   await pass(100_000);
   assert.equal(watched().length, 2);
   await pass(30_000);
   assert.equal(watched().length, 3);
-  assert.deepEqual([transport.view.way, opened, server.starts, server.stops.length], ['hls', ['hls'], 1, 0]);
+  assert.deepEqual([transport.view.transport, opened, server.starts, server.stops.length], ['hls', ['hls'], 1, 0]);
 });
 
-test('a camera that was away and is back is tried over the socket at once, whatever it was refused for', async () => {
+test('a camera that comes back is tried over the socket immediately', async () => {
   const { server, transport } = begun();
   latest().open();
   start('hvc1.1');
   await pass(3_600_000);
-  assert.equal(watched().length, 1, 'not by time: this browser learns no codec');
+  assert.equal(watched().length, 1, 'time does not change the codecs of this browser');
   server.onStatus = { status: 'reconnecting' };
   await pass(3000);
   server.onStatus = { status: 'running' };
   await pass(3000);
   assert.equal(watched().length, 2);
   start();
-  assert.equal(transport.view.way, 'socket');
-  transport.play(WISH);
-  assert.equal(transport.view.way, 'socket', 'the refusal is forgotten');
+  assert.equal(transport.view.transport, 'socket');
+  transport.play(REQUEST);
+  assert.equal(transport.view.transport, 'socket', 'the refusal has lapsed');
 });
 
-test('a network that let no WebSocket through is tried again', async () => {
+test('a network without WebSockets is tried again', async () => {
   const { transport } = begun();
   for (let count = 0; count < 3; count += 1) {
     latest().break();
     await pass(2500);
   }
-  assert.equal(transport.view.way, 'hls');
+  assert.equal(transport.view.transport, 'hls');
   const made = Wire.made.length;
   await pass(60_000);
   assert.equal(Wire.made.length, made + 1);
   latest().open();
   start();
-  assert.equal(transport.view.way, 'socket');
+  assert.equal(transport.view.transport, 'socket');
 });
 
-test('a codec that only the stream reveals is told to the page, which plays something else', async () => {
+test('the page can play another profile if the codec differs', async () => {
   const { server, transport } = begun();
   /** @type {any[]} */
-  const told = [];
+  const emitted = [];
   transport.addEventListener('codec', (event) => {
-    told.push(/** @type {CustomEvent} */ (event).detail);
+    emitted.push(/** @type {CustomEvent} */ (event).detail);
     event.preventDefault();
-    transport.play({ ...WISH, profileToken: 'b' });
+    transport.play({ ...REQUEST, profileToken: 'b' });
   });
   latest().open();
   start('hvc1.1', 'hevc');
   await pass(1000);
-  assert.deepEqual(told, [{ profileToken: 'a', codec: 'hevc' }]);
-  assert.deepEqual([transport.view.way, watched().at(-1).profile_token, server.starts], ['socket', 'b', 0]);
+  assert.deepEqual(emitted, [{ profileToken: 'a', codec: 'hevc' }]);
+  assert.deepEqual([transport.view.transport, watched().at(-1).profile_token, server.starts], ['socket', 'b', 0]);
 });
 
-test('the same where the server says it, over either way, unless it is converted on purpose', async () => {
+test('the server’s codec is reported once, unless it is converted', async () => {
   const { server, transport } = begun();
   /** @type {string[]} */
-  const told = [];
-  transport.addEventListener('codec', (event) => told.push(/** @type {CustomEvent} */ (event).detail.codec));
+  const emitted = [];
+  transport.addEventListener('codec', (event) => emitted.push(/** @type {CustomEvent} */ (event).detail.codec));
   latest().open();
   const { id } = watched().at(-1);
-  latest().tell({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', source_codec: 'hevc' } });
-  assert.deepEqual(told, ['hevc']);
+  latest().receive({ type: 'state', id, stream: { status: 'starting', waiting_for: 'buffering', source_codec: 'hevc' } });
+  assert.deepEqual(emitted, ['hevc']);
   server.onStart = server.onStatus = { status: 'running', source_codec: 'hevc', transcoding: true };
-  transport.play({ ...WISH, way: 'hls' });
+  transport.play({ ...REQUEST, transport: 'hls' });
   await pass(5000);
-  assert.deepEqual(told, ['hevc', 'hevc'], 'once');
-  transport.play({ ...WISH, converting: true });
+  assert.deepEqual(emitted, ['hevc', 'hevc'], 'once');
+  transport.play({ ...REQUEST, converting: true });
   await pass(5000);
-  transport.play({ ...WISH, way: 'hls', accept: ['h264', 'hevc'] });
+  transport.play({ ...REQUEST, transport: 'hls', accept: ['h264', 'hevc'] });
   await pass(5000);
-  assert.deepEqual(told, ['hevc', 'hevc']);
+  assert.deepEqual(emitted, ['hevc', 'hevc']);
 });
 
-test('nothing is tried for somebody who has left', async () => {
+test('no try is made after stop', async () => {
   const { transport } = begun();
   latest().open();
   await withoutKeyFrame();
@@ -173,7 +173,7 @@ test('nothing is tried for somebody who has left', async () => {
   assert.equal(watched().length, 1);
 });
 
-test('a refusal lapses, and what is refused again stays so for longer, up to a quarter of an hour', () => {
+test('a refusal lapses after a time that grows to 15 minutes', () => {
   let nowMs = 0;
   const refusals = new Refusals(() => nowMs);
   const lasted = [0, 1, 2, 3, 4, 5].map(() => {

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/api.js';
-import { PictureQueue } from '../../static/js/lib/picture-queue.js';
+import { JobQueue } from '../../static/js/lib/job-queue.js';
 import { Poller } from '../../static/js/lib/poller.js';
 
 const turn = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 
-test('pictures are asked for two at a time and each once', async () => {
-  const queue = new PictureQueue(2);
+test('the queue runs two jobs at a time and each key once', async () => {
+  const queue = new JobQueue(2);
   let active = 0;
   let most = 0;
   /** @type {string[]} */
@@ -30,8 +30,8 @@ test('pictures are asked for two at a time and each once', async () => {
   assert.ok(done.indexOf('e') < done.indexOf('d'));
 });
 
-test('a closed queue asks for nothing more', async () => {
-  const queue = new PictureQueue(1);
+test('a closed queue starts no further job', async () => {
+  const queue = new JobQueue(1);
   let asked = 0;
   queue.add('a', async () => turn(2).then(() => void (asked += 1)));
   queue.add('b', async () => void (asked += 1));
@@ -41,7 +41,7 @@ test('a closed queue asks for nothing more', async () => {
   assert.equal(asked, 1);
 });
 
-test('a poller takes its turns one at a time and at once when asked', async (context) => {
+test('a poller runs one turn at a time, and immediately after soon()', async (context) => {
   let turns = 0;
   const poller = new Poller(async () => {
     turns += 1;
@@ -60,7 +60,7 @@ test('a poller takes its turns one at a time and at once when asked', async (con
   assert.equal(turns, 2);
 });
 
-test('a poller goes on after a failure', async (context) => {
+test('a poller continues after a failure', async (context) => {
   let turns = 0;
   const poller = new Poller(async () => {
     turns += 1;

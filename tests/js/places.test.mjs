@@ -8,9 +8,9 @@ const HOUR = 3_600_000;
 const NOON = Date.parse('2026-11-22T12:00:00Z');
 const NOW = NOON + 24 * HOUR;
 
-/** @typedef {[number, number, import('../../static/js/lib/api.js').SpanState, string?]} Told hours from noon */
+/** @typedef {[number, number, import('../../static/js/lib/api.js').SpanState, string?]} TestSpan hours from noon */
 
-/** @param {Told[]} spans @returns {import('../../static/js/lib/api.js').ChannelCoverage} */
+/** @param {TestSpan[]} spans @returns {import('../../static/js/lib/api.js').ChannelCoverage} */
 function covered(spans) {
   const time = (/** @type {number} */ hours) => new Date(NOON + hours * HOUR).toISOString();
   return {
@@ -21,10 +21,10 @@ function covered(spans) {
   };
 }
 
-/** @param {Told[]} spans */
+/** @param {TestSpan[]} spans */
 const row = (spans) => rowOf(covered(spans));
 
-/** A server that answers with the next of these each time, and with the last for ever. @param {{spans: Told[], busy?: boolean}[]} answers */
+/** A server with a list of answers; it repeats the last one. @param {{spans: TestSpan[], busy?: boolean}[]} answers */
 function server(answers) {
   let asked = 0;
   return {
@@ -48,59 +48,59 @@ function finder(api) {
 
 const { signal } = new AbortController();
 
-test('what was not asked is never taken for not recorded', () => {
+test('a span that is not indexed must be asked for', () => {
   const one = row([[0, 1, 'recorded', 'R'], [1, 2, 'not_recorded'], [2, 3, 'not_asked'], [3, 4, 'recorded', 'R'], [4, 5, 'unknown', 'R'], [5, 6, 'not_recorded']]);
-  const way = (/** @type {number} */ hours) => placeAt(one, NOON + hours * HOUR, NOW);
-  assert.deepEqual(way(0.5), { way: 'plays', atMs: NOON + 0.5 * HOUR });
-  assert.deepEqual(way(2.5), { way: 'ask', atMs: NOON + 2.5 * HOUR });
-  assert.deepEqual(way(1.5), { way: 'ask', atMs: NOON + 2 * HOUR }, 'what follows a gap may be recorded before what is known');
-  assert.deepEqual(way(4.5), { way: 'plays', atMs: NOON + 4.5 * HOUR });
-  assert.deepEqual(way(9), { way: 'ask', atMs: NOON + 9 * HOUR }, 'nor what was never loaded');
+  const outcome = (/** @type {number} */ hours) => placeAt(one, NOON + hours * HOUR, NOW);
+  assert.deepEqual(outcome(0.5), { outcome: 'plays', atMs: NOON + 0.5 * HOUR });
+  assert.deepEqual(outcome(2.5), { outcome: 'ask', atMs: NOON + 2.5 * HOUR });
+  assert.deepEqual(outcome(1.5), { outcome: 'ask', atMs: NOON + 2 * HOUR }, 'the span after a gap may be recorded');
+  assert.deepEqual(outcome(4.5), { outcome: 'plays', atMs: NOON + 4.5 * HOUR });
+  assert.deepEqual(outcome(9), { outcome: 'ask', atMs: NOON + 9 * HOUR }, 'a moment that was never loaded');
 });
 
-test('a gap leads to where the recording goes on, and the open end to nothing', () => {
-  assert.deepEqual(placeAt(row([[0, 1, 'not_recorded'], [1, 2, 'recorded', 'R']]), NOON, NOW), { way: 'later', atMs: NOON + HOUR });
-  assert.deepEqual(placeAt(row([[0, 24, 'not_recorded'], [24, 25, 'not_asked']]), NOON, NOW), { way: 'nothing', atMs: NOON });
+test('a gap leads to the next recorded span, or to nothing', () => {
+  assert.deepEqual(placeAt(row([[0, 1, 'not_recorded'], [1, 2, 'recorded', 'R']]), NOON, NOW), { outcome: 'later', atMs: NOON + HOUR });
+  assert.deepEqual(placeAt(row([[0, 24, 'not_recorded'], [24, 25, 'not_asked']]), NOON, NOW), { outcome: 'nothing', atMs: NOON });
   const end = row([[0, 23.999, 'recorded', 'R'], [23.999, 25, 'not_asked']]);
-  assert.deepEqual(placeAt(end, NOW - 1000, NOW), { way: 'plays', atMs: NOW - 1000 }, 'what was recorded this minute is tried, not asked for');
+  assert.deepEqual(placeAt(end, NOW - 1000, NOW), { outcome: 'plays', atMs: NOW - 1000 }, 'the last minutes are tried, not asked for');
 });
 
-test('a place is asked for until the recorder has told it', async () => {
+test('a place is requested until the recorder is indexed there', async () => {
   const api = server([
     { spans: [[-1, 24, 'not_asked']], busy: true },
     { spans: [[-1, 24, 'not_asked']], busy: true },
     { spans: [[-1, 24, 'recorded', 'old']] },
   ]);
   const found = await finder(api).find(row([]), NOON, signal);
-  assert.deepEqual(found, { way: 'plays', atMs: NOON, recordingToken: 'old' });
+  assert.deepEqual(found, { outcome: 'plays', atMs: NOON, recordingToken: 'old' });
   assert.equal(api.asked, 3);
 });
 
-test('a recorder that is not asked, or does not tell in time, leaves it untold', async () => {
+test('a recorder that is slow or not indexed leaves a place unknown', async () => {
   const stopped = server([{ spans: [[-1, 24, 'not_asked']] }]);
-  assert.deepEqual(await finder(stopped).find(row([]), NOON, signal), { way: 'untold', atMs: NOON, recordingToken: 'newest' });
+  assert.deepEqual(await finder(stopped).find(row([]), NOON, signal), { outcome: 'unknown', atMs: NOON, recordingToken: 'newest' });
   assert.equal(stopped.asked, 1);
   const slow = server([{ spans: [[-1, 24, 'not_asked']], busy: true }]);
-  assert.equal((await finder(slow).find(row([]), NOON, signal)).way, 'untold');
+  assert.equal((await finder(slow).find(row([]), NOON, signal)).outcome, 'unknown');
   assert.ok(slow.asked > 3);
 });
 
-test('behind a gap it is asked on, as far as a day at a time', async () => {
+test('the search goes on after a gap', async () => {
   const api = server([{ spans: [[-1, 2, 'not_recorded'], [2, 24, 'recorded', 'R2']] }]);
   const found = await finder(api).find(row([[0, 1, 'not_recorded'], [1, 2, 'not_asked']]), NOON, signal);
-  assert.deepEqual(found, { way: 'later', atMs: NOON + 2 * HOUR, recordingToken: 'R2' });
+  assert.deepEqual(found, { outcome: 'later', atMs: NOON + 2 * HOUR, recordingToken: 'R2' });
 });
 
-test('a wish that was given up is not asked for any more', async () => {
+test('an aborted search sends no further request', async () => {
   const api = server([{ spans: [[-1, 24, 'not_asked']], busy: true }]);
-  const wish = new AbortController();
-  const found = finder(api).find(row([]), NOON, wish.signal);
-  wish.abort();
+  const aborter = new AbortController();
+  const found = finder(api).find(row([]), NOON, aborter.signal);
+  aborter.abort();
   await found;
   assert.equal(api.asked, 1);
 });
 
-test('what is not known to be covered is played from the recording whose time it is', () => {
+test('an unknown moment plays from the recording of that time', () => {
   const held = [
     { recording_token: 'old', channel: 1, source_name: '', earliest: '2026-11-01T00:00:00Z', latest: '2026-11-10T00:00:00Z', tracks: [] },
     { recording_token: 'other', channel: 2, source_name: '', earliest: '2026-11-01T00:00:00Z', latest: null, tracks: [] },

@@ -7,7 +7,7 @@ import { ReplaySession } from '../../static/js/lib/replay-session.js';
 
 const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: Date.parse('2026-11-22T02:13:00Z') };
 
-/** A server that remembers what it was asked, and answers when it is let. */
+/** A server that records its requests, and can hold its answers back. */
 class Server {
   /** @type {string[]} */
   asked = [];
@@ -67,7 +67,7 @@ function session(server) {
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 
-test('a seek stays in the session that is open, and names who watches', async () => {
+test('a seek uses the open session, and addresses have the viewer id', async () => {
   const server = new Server();
   const { made, loads } = session(server);
   made.go(PLACE);
@@ -79,7 +79,7 @@ test('a seek stays in the session that is open, and names who watches', async ()
   made.close();
 });
 
-test('of many wishes in a row only the first and the last are carried out', async () => {
+test('of many requests in a row only the first and last are sent', async () => {
   const server = new Server();
   const { made, loads } = session(server);
   made.go(PLACE);
@@ -94,7 +94,7 @@ test('of many wishes in a row only the first and the last are carried out', asyn
   made.close();
 });
 
-test('another recording gives the place of the first one back before it begins', async () => {
+test('another recording starts only after the first was stopped', async () => {
   const server = new Server();
   const { made } = session(server);
   made.go(PLACE);
@@ -107,7 +107,7 @@ test('another recording gives the place of the first one back before it begins',
   assert.equal(server.asked.at(-1), 'stop replay2');
 });
 
-test('another recording of the same channel is played in the session that is open', async () => {
+test('another recording of the same channel uses the open session', async () => {
   const server = new Server();
   const { made } = session(server);
   made.go({ ...PLACE, channel: 3 });
@@ -120,7 +120,7 @@ test('another recording of the same channel is played in the session that is ope
   made.close();
 });
 
-test('another player of the page asks when the first one has given its session back, even one that is just being opened', async () => {
+test('a second player starts only after the first has stopped', async () => {
   const server = new Server();
   const [first, second] = [session(server), session(server)];
   server.holds = true;
@@ -141,7 +141,7 @@ test('another player of the page asks when the first one has given its session b
   first.made.close();
 });
 
-test('a player that is closed and used again at once waits for nobody, least of all itself', async () => {
+test('a player that was closed does not wait for its own stop', async () => {
   const server = new Server();
   const { made, loads } = session(server);
   server.holds = true;
@@ -156,7 +156,7 @@ test('a player that is closed and used again at once waits for nobody, least of 
   made.close();
 });
 
-test('a session that has ended meanwhile is started anew', async () => {
+test('a seek in a session that has ended starts a new one', async () => {
   const server = new Server();
   const { made, loads } = session(server);
   made.go(PLACE);
@@ -169,7 +169,7 @@ test('a session that has ended meanwhile is started anew', async () => {
   made.close();
 });
 
-test('a refusal is told, and forgotten with the next wish', async () => {
+test('a problem is kept until the next request', async () => {
   const server = new Server();
   const { made, loads } = session(server);
   server.refuses = 'replay_limit';
@@ -184,7 +184,7 @@ test('a refusal is told, and forgotten with the next wish', async () => {
   made.close();
 });
 
-test('a session that is closed while it is being opened is given back', async () => {
+test('a session that is closed during its start is stopped', async () => {
   const server = new Server();
   const { made, loads } = session(server);
   server.holds = true;
@@ -197,7 +197,7 @@ test('a session that is closed while it is being opened is given back', async ()
   assert.equal(loads.length, 0);
 });
 
-test('the month is asked for again as soon as the recorder has told all', async () => {
+test('the month is requested again when indexing has ended', async () => {
   /** @type {string[]} */
   const asked = [];
   let turns = 0;
@@ -213,7 +213,7 @@ test('the month is asked for again as soon as the recorder has told all', async 
   };
   const nowMs = Date.now();
   const loader = new CoverageLoader(api, 1, { startMs: nowMs - 3_600_000, endMs: nowMs });
-  loader.lookAtMonth({ startMs: nowMs - 20 * 86_400_000, endMs: nowMs });
+  loader.showMonth({ startMs: nowMs - 20 * 86_400_000, endMs: nowMs });
   loader.start();
   await new Promise((resolve) => setTimeout(resolve, 1300));
   loader.stop();

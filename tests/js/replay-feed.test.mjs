@@ -1,14 +1,20 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PictureLine } from '../../static/js/lib/picture-line.js';
+import { RunTimeline } from '../../static/js/lib/run-timeline.js';
 import { ReplayFeed } from '../../static/js/lib/replay-feed.js';
 import { ReplaySession } from '../../static/js/lib/replay-session.js';
 
 const NIGHT = Date.parse('2026-11-22T02:00:00Z');
 const HOUR = 3_600_000;
 
-/** Pieces of five pictures a second. @param {number} startS @param {number} takenMs @param {number} [pictures] */
+/**
+ * Return a piece with five frames per second.
+ *
+ * @param {number} startS
+ * @param {number} takenMs
+ * @param {number} [pictures]
+ */
 const piece = (startS, takenMs, pictures = 5) => ({
   startS,
   takenMs,
@@ -16,7 +22,7 @@ const piece = (startS, takenMs, pictures = 5) => ({
 });
 
 function lineWithAGap() {
-  const line = new PictureLine();
+  const line = new RunTimeline();
   for (const second of [0, 1, 2]) line.add(piece(second, NIGHT + second * 1000));
   for (const second of [3, 4]) line.add(piece(second, NIGHT + HOUR + second * 1000));
   return line;
@@ -26,45 +32,45 @@ const everywhere = () => true;
 
 /** @typedef {import('../../static/js/lib/replay-feed.js').ReplayRun} ReplayRun */
 
-// ── Where pictures lie ───────────────────────────────────────────────────────────────────────────────────────────────
+// ── RunTimeline ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a place has its time and a time its place, on either side of a gap', () => {
+test('positions and times are mapped on both sides of a gap', () => {
   const line = lineWithAGap();
   assert.equal(line.dateAt(2.4), NIGHT + 2400);
   assert.equal(line.dateAt(3), NIGHT + HOUR + 3000);
-  assert.equal(line.placeOf(NIGHT + 2400), 2.4);
-  assert.equal(line.placeOf(NIGHT + HOUR + 3500), 3.5);
-  assert.equal(line.placeOf(NIGHT + HOUR / 2), null);
-  assert.equal(line.placeOf(NIGHT - 1), null);
-  assert.equal(line.placeOf(NIGHT + HOUR + 5100), null, 'behind its end');
+  assert.equal(line.positionOf(NIGHT + 2400), 2.4);
+  assert.equal(line.positionOf(NIGHT + HOUR + 3500), 3.5);
+  assert.equal(line.positionOf(NIGHT + HOUR / 2), null);
+  assert.equal(line.positionOf(NIGHT - 1), null);
+  assert.equal(line.positionOf(NIGHT + HOUR + 5100), null, 'after its end');
 });
 
-test('there is no time before there is a picture', () => {
-  const line = new PictureLine();
-  assert.deepEqual([line.dateAt(0), line.placeOf(NIGHT), line.beginsMs, line.beginOf(1)], [null, null, null, null]);
+test('an empty line has no times', () => {
+  const line = new RunTimeline();
+  assert.deepEqual([line.dateAt(0), line.positionOf(NIGHT), line.beginsMs, line.frameStartOf(1)], [null, null, null, null]);
 });
 
-test('the picture beside is the next one, whatever piece it is in, and only where it is loaded', () => {
+test('beside finds loaded frames across pieces', () => {
   const line = lineWithAGap();
   const close = (/** @type {number|null} */ found, /** @type {number} */ wanted) => assert.ok(found !== null && Math.abs(found - wanted) < 1e-9, `${found}`);
-  close(line.beside(0.85, 1, everywhere), 1.1);
-  close(line.beside(1.05, -1, everywhere), 0.9);
-  close(line.beside(2.85, 1, everywhere), 3.1);
-  assert.equal(line.beside(0.1, -1, everywhere), null);
-  assert.equal(line.beside(1.05, -1, (time) => time >= 1), null);
-  assert.equal(line.beginOf(1.35), 1.2);
+  close(line.seekTimeOf(0.85, 1, everywhere), 1.1);
+  close(line.seekTimeOf(1.05, -1, everywhere), 0.9);
+  close(line.seekTimeOf(2.85, 1, everywhere), 3.1);
+  assert.equal(line.seekTimeOf(0.1, -1, everywhere), null);
+  assert.equal(line.seekTimeOf(1.05, -1, (time) => time >= 1), null);
+  assert.equal(line.frameStartOf(1.35), 1.2);
 });
 
-test('what is sent once more takes the place of what was there', () => {
+test('a newer piece replaces the old ones from its start on', () => {
   const line = lineWithAGap();
   line.dropFrom(2);
-  assert.equal(line.placeOf(NIGHT + 2400), null);
+  assert.equal(line.positionOf(NIGHT + 2400), null);
   line.add(piece(2, NIGHT + 7000));
   assert.equal(line.dateAt(2.2), NIGHT + 7200);
-  assert.equal(line.placeOf(NIGHT + HOUR + 3500), null);
+  assert.equal(line.positionOf(NIGHT + HOUR + 3500), null);
 });
 
-test('what is behind is forgotten, but for the piece that reaches further', () => {
+test('forget keeps the piece that contains the position', () => {
   const line = lineWithAGap();
   line.forget(1.5);
   assert.equal(line.beginsMs, NIGHT + 1000);
@@ -72,32 +78,32 @@ test('what is behind is forgotten, but for the piece that reaches further', () =
   assert.equal(line.beginsMs, NIGHT + HOUR + 4000);
 });
 
-// ── What comes over the socket ───────────────────────────────────────────────────────────────────────────────────────
+// ── ReplayFeed ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class Socket {
   isUp = true;
   wasEverUp = true;
   failures = 0;
   /** @type {any[]} */
-  said = [];
+  sent = [];
   /** @type {any} */
   listener = null;
 
   /** @param {object} source @param {object} listener */
   watch(source, listener) {
-    this.said.push(['watch', source]);
+    this.sent.push(['watch', source]);
     this.listener = listener;
     return 7;
   }
 
   /** @param {number} id */
   leave(id) {
-    this.said.push(['leave', id]);
+    this.sent.push(['leave', id]);
   }
 
   /** @param {number} id @param {number} run @param {number} untilS */
   want(id, run, untilS) {
-    this.said.push(['want', id, run, untilS]);
+    this.sent.push(['want', id, run, untilS]);
   }
 
   /** @param {number} run @param {number} [offsetS] */
@@ -114,12 +120,12 @@ class Socket {
 function feedOf(socket = new Socket()) {
   const feed = new ReplayFeed(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' });
   /** @type {string[]} */
-  const told = [];
+  const emitted = [];
   /** @type {ReplayRun[]} */
   const runs = [];
-  for (const type of ['segments', 'missed', 'refused']) feed.addEventListener(type, () => told.push(type));
+  for (const type of ['segments', 'missed', 'refused']) feed.addEventListener(type, () => emitted.push(type));
   feed.addEventListener('run', (event) => runs.push(/** @type {CustomEvent} */ (event).detail));
-  return { socket, feed, told, runs };
+  return { socket, feed, emitted, runs };
 }
 
 /** @param {ReplayRun} run */
@@ -134,9 +140,9 @@ function taken(run) {
   return got;
 }
 
-test('a run begins with its first picture, and keeps what comes until somebody takes it', () => {
+test('a run starts with its first frame, and keeps media for its sink', () => {
   const { socket, runs } = feedOf();
-  assert.deepEqual(socket.said, [['watch', { streamId: 'replay1', viewerId: 'me' }]]);
+  assert.deepEqual(socket.sent, [['watch', { streamId: 'replay1', viewerId: 'me' }]]);
   socket.init(1);
   assert.equal(runs.length, 0);
   socket.part(0);
@@ -145,58 +151,58 @@ test('a run begins with its first picture, and keeps what comes until somebody t
   const got = taken(/** @type {ReplayRun} */ (runs[0]));
   socket.part(0.4);
   socket.init(1, 0.6);
-  socket.listener.onTold({ type: 'end', run: 1 });
+  socket.listener.onMessage({ type: 'end', run: 1 });
   assert.deepEqual(got, ['init 0', 'part 0', 'part 0.2', 'part 0.4', 'init 0.6', 'end']);
 });
 
-test('after a seek the run before gets nothing more', () => {
+test('the previous run gets no media after a seek', () => {
   const { socket, runs } = feedOf();
   socket.init(1);
   socket.part(0);
   const first = taken(/** @type {ReplayRun} */ (runs[0]));
   socket.init(2);
   socket.part(0, NIGHT + HOUR);
-  socket.listener.onTold({ type: 'end', run: 1 });
+  socket.listener.onMessage({ type: 'end', run: 1 });
   assert.deepEqual(first, ['init 0', 'part 0']);
   assert.deepEqual([runs[1]?.number, runs[1]?.startMs, runs[1]?.isEnded], [2, NIGHT + HOUR, false]);
 });
 
-test('what is wanted is said where it changes, and now and then in any case', () => {
+test('the wanted position is sent on changes and regularly', () => {
   const { socket, runs } = feedOf();
   socket.init(3);
   socket.part(0);
   const run = /** @type {ReplayRun} */ (runs[0]);
-  socket.said = [];
+  socket.sent = [];
   for (const [untilS, nowMs] of /** @type {[number, number][]} */ ([[10, 0], [10.5, 100], [11.2, 200], [4, 300], [11.2, 5300]])) run.want(untilS, nowMs);
-  assert.deepEqual(socket.said, [['want', 7, 3, 10], ['want', 7, 3, 11.2], ['want', 7, 3, 11.2]]);
-  socket.listener.onTold({ type: 'end', run: 3 });
+  assert.deepEqual(socket.sent, [['want', 7, 3, 10], ['want', 7, 3, 11.2], ['want', 7, 3, 11.2]]);
+  socket.listener.onMessage({ type: 'end', run: 3 });
   run.want(40, 60_000);
-  assert.equal(socket.said.length, 3, 'nothing follows');
+  assert.equal(socket.sent.length, 3, 'the run has ended');
 });
 
-test('who has missed the beginning, cannot join, or has to fetch segments is told', () => {
-  for (const [message, said] of /** @type {[object, string[]][]} */ ([
+test('the feed emits missed, refused and segments', () => {
+  for (const [message, sent] of /** @type {[object, string[]][]} */ ([
     [{ type: 'watching', from_start: true }, []],
     [{ type: 'watching', from_start: false }, ['missed']],
     [{ type: 'segments_only', run: 1 }, ['segments']],
   ])) {
-    const { socket, told } = feedOf();
-    socket.listener.onTold(message);
-    assert.deepEqual(told, said);
+    const { socket, emitted } = feedOf();
+    socket.listener.onMessage(message);
+    assert.deepEqual(emitted, sent);
   }
-  const { socket, feed, told } = feedOf();
+  const { socket, feed, emitted } = feedOf();
   socket.listener.onProblem({ code: 'not_found' });
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   assert.ok(feed.hasJoined);
   socket.listener.onProblem({ code: 'not_found' });
-  assert.deepEqual(told, ['refused', 'missed']);
+  assert.deepEqual(emitted, ['refused', 'missed']);
   feed.leave();
   socket.listener.onProblem({ code: 'not_found' });
-  assert.equal(told.length, 2);
+  assert.equal(emitted.length, 2);
 });
 
 
-// ── The session ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── ReplaySession ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: NIGHT };
 const settle = (ms = 5) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -219,13 +225,13 @@ function sessionOver(socket = new Socket()) {
   return { session, socket, loads, api, answer: (/** @type {object} */ more) => (status = { ...status, ...more }) };
 }
 
-test('over a socket a session is started and sought, and its runs are what is loaded', async (context) => {
+test('runs are loaded over the socket after start and seek', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
   assert.deepEqual(loads, []);
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
@@ -235,33 +241,33 @@ test('over a socket a session is started and sought, and its runs are what is lo
   assert.deepEqual(loads, [1, 2]);
 });
 
-test('a seek is on its way until its own run is there, and an older run is not taken for it', async (context) => {
+test('a seek is under way until its own run arrives', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  assert.ok(session.isOnItsWay && !session.isBusy);
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  assert.ok(session.isPending && !session.isBusy);
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
-  assert.ok(!session.isOnItsWay);
+  assert.ok(!session.isPending);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   await settle();
-  assert.ok(session.isOnItsWay, 'the answer is there, and the pictures are not');
+  assert.ok(session.isPending, 'the seek is answered, but no media has arrived');
   socket.part(0.2);
   assert.deepEqual(loads, [1]);
   socket.init(2);
   socket.part(0, NIGHT + HOUR);
-  assert.ok(!session.isOnItsWay);
+  assert.ok(!session.isPending);
   assert.deepEqual(loads, [1, 2]);
 });
 
-test('a run that comes while a later wish is carried out is passed over', async (context) => {
+test('a run that arrives during a later seek is not loaded', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   socket.part(0); // of run 1
@@ -271,43 +277,43 @@ test('a run that comes while a later wish is carried out is passed over', async 
   assert.deepEqual(loads, [2]);
 });
 
-test('a connection that breaks just after it has joined is waited for', async (context) => {
+test('a connection that breaks after joining is awaited', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.isUp = false;
   await settle(1700);
-  assert.deepEqual([loads, socket.said.length], [[], 1]);
+  assert.deepEqual([loads, socket.sent.length], [[], 1]);
 });
 
-test('what is here to its end is not sought again after a break, unless another time is on its way', async (context) => {
+test('a complete run misses nothing, unless a seek is under way', async (context) => {
   const { session, socket } = sessionOver();
   context.after(() => session.close());
   let missed = 0;
   session.addEventListener('missed', () => (missed += 1));
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
-  socket.listener.onTold({ type: 'end', run: 1 });
-  socket.listener.onTold({ type: 'watching', from_start: false });
+  socket.listener.onMessage({ type: 'end', run: 1 });
+  socket.listener.onMessage({ type: 'watching', from_start: false });
   socket.listener.onProblem({ code: 'not_found' });
   assert.equal(missed, 0);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
-  await settle(); // the answer is there, its pictures went to a connection that died
-  socket.listener.onTold({ type: 'watching', from_start: false });
+  await settle(); // the seek is answered, but its media was lost with the connection
+  socket.listener.onMessage({ type: 'watching', from_start: false });
   assert.equal(missed, 1);
 });
 
-test('a run that was passed over is played should the later wish fail', async (context) => {
+test('a run that was not loaded plays if the later seek fails', async (context) => {
   const { session, socket, loads, api } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   api.seekPlayback = async () => {
     throw new TypeError('no network');
   };
@@ -316,24 +322,24 @@ test('a run that was passed over is played should the later wish fail', async (c
   socket.part(0);
   await settle();
   assert.ok(session.problem);
-  assert.deepEqual([loads, session.isOnItsWay], [[1], false]);
+  assert.deepEqual([loads, session.isPending], [[1], false]);
 });
 
-test('after a few misses in a row it is HLS', async (context) => {
+test('the session changes to HLS after several misses', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.addEventListener('missed', () => session.go({ ...PLACE, atMs: NIGHT + HOUR }));
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'watching', from_start: true });
+  socket.listener.onMessage({ type: 'watching', from_start: true });
   for (let miss = 0; miss < 4; miss += 1) {
-    socket.listener.onTold({ type: 'watching', from_start: false });
+    socket.listener.onMessage({ type: 'watching', from_start: false });
     await settle();
   }
   assert.deepEqual(loads, ['/replay1/run2.m3u8?viewer=me']);
 });
 
-test('without a socket, with one that never opened, or one that says nothing it is HLS', async (context) => {
+test('the session uses HLS if the socket never opened or is silent', async (context) => {
   const never = Object.assign(new Socket(), { failures: 1, wasEverUp: false });
   const refused = sessionOver(never);
   const silent = sessionOver();
@@ -346,31 +352,31 @@ test('without a socket, with one that never opened, or one that says nothing it 
   assert.deepEqual(silent.loads, []);
   await settle(1700);
   assert.deepEqual(silent.loads, ['/replay1/run3.m3u8?viewer=me']);
-  assert.deepEqual(silent.socket.said.at(-1), ['leave', 7]);
+  assert.deepEqual(silent.socket.sent.at(-1), ['leave', 7]);
 });
 
-test('what is encoded segment by segment is loaded by its address, seeks too', async (context) => {
+test('a session with segments only is loaded by its address', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
   await settle();
-  socket.listener.onTold({ type: 'segments_only', run: 1 });
+  socket.listener.onMessage({ type: 'segments_only', run: 1 });
   await settle();
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   await settle();
   assert.deepEqual(loads, ['/replay1/run3.m3u8?viewer=me', '/replay1/run2.m3u8?viewer=me']);
 });
 
-test('a session that was ended is said, unless all of it is here', async (context) => {
+test('an ended session is a problem unless its run is complete', async (context) => {
   for (const isComplete of [false, true]) {
     const { session, socket, answer } = sessionOver();
     context.after(() => session.close());
     session.go(PLACE);
     await settle();
-    socket.listener.onTold({ type: 'watching', from_start: true });
+    socket.listener.onMessage({ type: 'watching', from_start: true });
     socket.init(1);
     socket.part(0);
-    if (isComplete) socket.listener.onTold({ type: 'end', run: 1 });
+    if (isComplete) socket.listener.onMessage({ type: 'end', run: 1 });
     answer({ status: 'stopped' });
     await settle(1300);
     assert.equal(session.problem?.code, isComplete ? undefined : 'stream_ended');

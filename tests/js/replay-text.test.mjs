@@ -17,23 +17,23 @@ const said = (facts) => {
   return [title, advice, offersLive];
 };
 
-test('while it plays, and for a moment while it loads, nothing is said', () => {
+test('there is no text while playing and at the start of a load', () => {
   assert.deepEqual(said({ waitedS: 90 }), ['', '', false]);
   assert.deepEqual(said({ phase: 'loading', waitedS: 0.5 }), ['', '', false]);
   assert.deepEqual(said({ phase: 'paused', waitedS: 90 }), ['', '', false]);
 });
 
-test('a wait says what for, and how long already', () => {
+test('a wait has its cause and duration', () => {
   assert.deepEqual(said({ phase: 'loading', waitingFor: 'connecting', waitedS: 1 }), ['Opening the recording', 'The recorder takes a moment', false]);
   assert.equal(said({ phase: 'loading', waitingFor: 'key_frame', waitedS: 3.9 })[1], 'Waiting for its first picture: 3 s');
   assert.deepEqual(said({ phase: 'loading', waitedS: 4 }), ['Going there', 'Waiting for the recorder: 4 s', false]);
 });
 
-test('a stall says why and for how long', () => {
+test('a stall has its cause and duration', () => {
   assert.deepEqual(said({ phase: 'stalled', waitedS: 7.2 }), ['The picture stands still', 'Waiting for the recorder: 7 s', false]);
 });
 
-test('at what is still being written, and at an end not long ago, the way to live is offered', () => {
+test('the live link is offered near the present', () => {
   const [title, advice, offersLive] = said({ phase: 'caught-up', waitedS: 3 });
   assert.deepEqual([title, advice, offersLive], ['Caught up with now', 'Waiting for the recorder to write more: 3 s', true]);
   assert.equal(said({ phase: 'loading', waitingFor: 'recording', waitedS: 1 })[0], 'Caught up with now');
@@ -41,7 +41,7 @@ test('at what is still being written, and at an end not long ago, the way to liv
   assert.deepEqual(said({ phase: 'ended' }), ['The recording ends here', '', false]);
 });
 
-test('a problem is said before anything else', () => {
+test('a problem comes before all other texts', () => {
   const problem = { code: 'camera_unreachable', detail: 'It is gone.' };
   assert.deepEqual(said({ phase: 'stalled', problem, waitedS: 9 }), ['The device does not answer', 'It is gone.', false]);
   assert.equal(said({ phase: 'problem', problem, waitedS: 9, isTried: true })[1], 'It is gone. It is tried again by itself: 9 s');

@@ -10,7 +10,7 @@ function scrubbed() {
   return { went, clock, scrubber: new Scrubber((/** @type {number} */ place) => went.push(place), () => clock.nowMs) };
 }
 
-test('a drag goes on with the newest place as soon as a picture is there, one at a time', () => {
+test('a drag seeks to the newest place after each shown frame', () => {
   const { went, scrubber } = scrubbed();
   for (let place = 1; place <= 5; place += 1) scrubber.to(place);
   assert.deepEqual(went, [1]);
@@ -21,7 +21,7 @@ test('a drag goes on with the newest place as soon as a picture is there, one at
   assert.deepEqual(went, [1, 5, 6]);
 });
 
-test('a picture that does not come holds a drag up for two seconds', () => {
+test('a missing frame delays a drag by two seconds at most', () => {
   const { went, clock, scrubber } = scrubbed();
   scrubber.to(1);
   clock.nowMs = 1900;
@@ -32,7 +32,7 @@ test('a picture that does not come holds a drag up for two seconds', () => {
   assert.deepEqual(went, [1, 3]);
 });
 
-test('after the drag nothing of it follows', () => {
+test('no seek follows the end of a drag', () => {
   const { went, scrubber } = scrubbed();
   scrubber.to(1);
   scrubber.to(2);

@@ -6,7 +6,7 @@
 export const stream = (more = {}) =>
   /** @type {Stream} */ ({ stream_id: 'camera1_a', viewer_id: 'v1', status: 'starting', error: null, playlist_url: '/p', waiting_for: 'connecting', ...more });
 
-/** A server that answers what the test last told it; the network is the only thing that is played here. */
+/** A server that gives the test's present answers. Only the network is faked. */
 export class Server {
   /** @type {Partial<Stream>|Error} */
   onStart = {};

@@ -1,9 +1,9 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { daysOf, dayKey, eventBeside, linesOf, rowOf, spanAt, stateName, tokenAt } from '../../static/js/lib/coverage.js';
+import { daysOf, dayKey, adjacentEvent, linesOf, rowOf, spanAt, stateName, tokenAt } from '../../static/js/lib/coverage.js';
 import { dayOf, inputValue, rangeOf, wallOfInput, weeksOf } from '../../static/js/lib/ranges.js';
-import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/shown-clock.js';
+import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/display-clock.js';
 import { readRecordingsState, writeRecordingsState } from '../../static/js/lib/recordings-state.js';
 import { LONGEST_MS, SHORTEST_MS, fractionOf, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../../static/js/lib/timeline-scale.js';
 
@@ -16,7 +16,7 @@ const VIEW = { startMs: NOW - DAY, endMs: NOW };
 /** @param {string} text */
 const at = (text) => Date.parse(text);
 
-test('zooming keeps the time under the pointer where it is', () => {
+test('zooming keeps the time under the pointer', () => {
   for (const factor of [1.3, 4, 0.5]) {
     const zoomed = zoomedAround(VIEW, factor, 0.25, NOW + 40 * DAY);
     assert.ok(Math.abs(timeAt(zoomed, 0.25) - timeAt(VIEW, 0.25)) < 1);
@@ -24,27 +24,27 @@ test('zooming keeps the time under the pointer where it is', () => {
   }
 });
 
-test('it zooms from a month to ten seconds and no further', () => {
+test('zooming is limited to a month and to ten seconds', () => {
   const out = zoomedAround(VIEW, 1e-6, 0.5, NOW);
   assert.equal(out.endMs - out.startMs, LONGEST_MS);
   const near = zoomedAround(VIEW, 1e9, 0.5, NOW);
   assert.equal(near.endMs - near.startMs, SHORTEST_MS);
 });
 
-test('it does not pan into the future', () => {
+test('panning does not go into the future', () => {
   const late = pannedBy(VIEW, 5, NOW);
   assert.ok(late.endMs <= NOW + DAY * 0.05 + 1);
   assert.equal(late.endMs - late.startMs, DAY);
   assert.equal(pannedBy(VIEW, -1, NOW).endMs, NOW - DAY);
 });
 
-test('what plays stays in sight without moving the rest needlessly', () => {
+test('the window moves only if the time is outside', () => {
   assert.equal(keptInSight(VIEW, NOW - HOUR, NOW), VIEW);
   const moved = keptInSight(VIEW, NOW - 3 * DAY, NOW);
   assert.ok(Math.abs(fractionOf(moved, NOW - 3 * DAY) - 0.5) < 1e-6);
 });
 
-test('marks are at round local times', () => {
+test('ticks are at round local times', () => {
   const ticks = ticksOf(VIEW, 10);
   assert.deepEqual(
     ticks.map((tick) => tick.label),
@@ -53,7 +53,7 @@ test('marks are at round local times', () => {
   assert.ok(ticks[3]?.isMajor);
 });
 
-test('a day of 25 hours has its marks at the clock times all the same', () => {
+test('a day of 25 or 23 hours has its ticks at clock times', () => {
   const day = dayOf(Date.UTC(2026, 9, 25, 12));
   assert.equal(day.endMs - day.startMs, 25 * HOUR);
   const labels = ticksOf({ startMs: day.startMs, endMs: day.endMs - 1 }, 10).map((tick) => tick.label);
@@ -65,20 +65,23 @@ test('a day of 25 hours has its marks at the clock times all the same', () => {
   assert.ok(!hours.includes('02:00'), 'there is no two o’clock on that day');
 });
 
-test('a month is marked by days, seconds by seconds', () => {
+test('a month has ticks per day, ten seconds have ticks per second', () => {
   const month = ticksOf({ startMs: NOW - 30 * DAY, endMs: NOW }, 10);
   assert.ok(month.length >= 5 && month.length <= 10, String(month.length));
   const seconds = ticksOf({ startMs: NOW, endMs: NOW + 10_000 }, 12).map((tick) => tick.label);
   assert.deepEqual(seconds.slice(0, 3), ['13:00:00', '13:00:01', '13:00:02']);
 });
 
-test('the device’s clock can be shown instead', () => {
+test('ticks can use the device’s clock', () => {
   const [first] = ticksOf({ startMs: NOW, endMs: NOW + HOUR }, 3, deviceClock(8 * 3600 + 600));
   assert.equal(first?.label, '20:30');
   assert.equal(first?.atMs, NOW + 20 * 60_000);
 });
 
-/** @param {[string, string, import('../../static/js/lib/api.js').SpanState, string?][]} spans @param {string[]} [motion] */
+/**
+ * @param {[string, string, import('../../static/js/lib/api.js').SpanState, string?][]} spans
+ * @param {string[]} [motion]
+ */
 function row(spans, motion = []) {
   return rowOf({
     channel: 1, name: 'Gate', recording_token: 'newest', events_truncated: false,
@@ -87,7 +90,7 @@ function row(spans, motion = []) {
   });
 }
 
-test('the four states stay four', () => {
+test('the four states have different names', () => {
   const one = row([
     ['2026-11-22T00:00:00Z', '2026-11-22T01:00:00Z', 'recorded', 'R1'],
     ['2026-11-22T01:00:00Z', '2026-11-22T02:00:00Z', 'not_recorded'],
@@ -101,14 +104,14 @@ test('the four states stay four', () => {
   assert.equal(spanAt(one, at('2026-11-22T05:00:00Z')), null);
 });
 
-test('the next and the previous event are those that begin after and before', () => {
+test('adjacentEvent finds the events that begin after and before', () => {
   const one = row([], ['2026-11-22T01:00:00Z', '2026-11-22T02:00:00Z', '2026-11-22T03:00:00Z']);
-  assert.equal(eventBeside(one, at('2026-11-22T01:00:00Z'), 1)?.atMs, at('2026-11-22T02:00:00Z'));
-  assert.equal(eventBeside(one, at('2026-11-22T02:00:00Z'), -1)?.atMs, at('2026-11-22T01:00:00Z'));
-  assert.equal(eventBeside(one, at('2026-11-22T03:00:00Z'), 1), null);
+  assert.equal(adjacentEvent(one, at('2026-11-22T01:00:00Z'), 1)?.atMs, at('2026-11-22T02:00:00Z'));
+  assert.equal(adjacentEvent(one, at('2026-11-22T02:00:00Z'), -1)?.atMs, at('2026-11-22T01:00:00Z'));
+  assert.equal(adjacentEvent(one, at('2026-11-22T03:00:00Z'), 1), null);
 });
 
-test('days are marked that have, or may have, recordings', () => {
+test('days with recordings or unknown spans are marked', () => {
   const days = daysOf([
     row([['2026-11-20T22:30:00Z', '2026-11-20T23:30:00Z', 'recorded']]),
     row([['2026-11-18T10:00:00Z', '2026-11-19T10:00:00Z', 'unknown']]),
@@ -120,7 +123,7 @@ test('days are marked that have, or may have, recordings', () => {
   );
 });
 
-test('what was found is a line a stretch', () => {
+test('results have one line per span', () => {
   const lines = linesOf([
     {
       recording_token: 'R', channel: 2, source_name: 'Gate', start_time: '', end_time: '', coverage: 'unknown',
@@ -136,7 +139,7 @@ test('what was found is a line a stretch', () => {
   assert.equal(lines[1]?.isKnown, false);
 });
 
-test('ranges are those of the local calendar', () => {
+test('ranges use the local calendar', () => {
   const now = at('2026-10-26T08:00:00Z'); // the day after the clocks went back
   assert.equal(rangeOf('yesterday', now).endMs - rangeOf('yesterday', now).startMs, 25 * HOUR);
   assert.equal(rangeOf('today', now).startMs, at('2026-10-25T23:00:00Z'));
@@ -145,7 +148,7 @@ test('ranges are those of the local calendar', () => {
   assert.equal(dayKey(LOCAL_CLOCK.wallOf(rangeOf('month', now).startMs)), '2026-09-27');
 });
 
-test('times go into the picker and come back', () => {
+test('an input’s value is parsed to the same time', () => {
   assert.equal(inputValue(at('2026-11-22T02:13:04Z')), '2026-11-22T03:13:04');
   assert.equal(LOCAL_CLOCK.momentOf(wallOfInput('2026-11-22T03:13:04') ?? 0), at('2026-11-22T02:13:04Z'));
   assert.equal(wallOfInput(''), null);
@@ -158,12 +161,12 @@ test('a month has whole weeks from Monday on', () => {
   assert.ok(weeks.every((week) => week.length === 7));
 });
 
-test('the address says what is looked at, and comes back the same', () => {
+test('the state is read from the address and written to it', () => {
   const state = readRecordingsState('?channel=3&t=2026-11-22T02:13:00Z&from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z');
-  assert.deepEqual(state, { channel: 3, atMs: at('2026-11-22T02:13:00Z'), fromMs: at('2026-11-22T00:00:00Z'), toMs: at('2026-11-23T00:00:00Z'), way: null });
+  assert.deepEqual(state, { channel: 3, atMs: at('2026-11-22T02:13:00Z'), fromMs: at('2026-11-22T00:00:00Z'), toMs: at('2026-11-23T00:00:00Z'), transport: null });
   assert.deepEqual(readRecordingsState(writeRecordingsState(state)), state);
-  assert.equal(readRecordingsState(writeRecordingsState({ ...state, way: 'hls' })).way, 'hls');
+  assert.equal(readRecordingsState(writeRecordingsState({ ...state, transport: 'hls' })).transport, 'hls');
   assert.deepEqual(readRecordingsState('?channel=x&t=tomorrow&from=2026-11-23T00:00:00Z&to=2026-11-22T00:00:00Z'), {
-    channel: null, atMs: null, fromMs: null, toMs: null, way: null,
+    channel: null, atMs: null, fromMs: null, toMs: null, transport: null,
   });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DigitKeys, actionOf } from '../../static/js/lib/keys.js';
-import { messageOf, saysItAll, shortMessageOf } from '../../static/js/lib/messages.js';
+import { isComplete, messageOf, shortMessageOf } from '../../static/js/lib/messages.js';
 import { retryDelayS, stallStep } from '../../static/js/lib/recovery.js';
 import { badgeOf, streamFacts } from '../../static/js/lib/stream-facts.js';
 import { phaseOf } from '../../static/js/lib/stream-phase.js';
@@ -20,20 +20,20 @@ function stream(more) {
   });
 }
 
-test('the address says what is looked at, and comes back the same', () => {
+test('the state is read from the address and written to it', () => {
   const state = readViewerState('?channel=3&quality=sub&view=grid&convert=1&way=hls');
-  assert.deepEqual(state, { channel: 3, quality: 'sub', view: 'grid', convert: true, way: 'hls' });
+  assert.deepEqual(state, { channel: 3, quality: 'sub', view: 'grid', convert: true, transport: 'hls' });
   assert.deepEqual(readViewerState(writeViewerState(state)), state);
-  assert.equal(writeViewerState({ channel: null, quality: null, view: 'single', convert: false, way: null }), '');
+  assert.equal(writeViewerState({ channel: null, quality: null, view: 'single', convert: false, transport: null }), '');
 });
 
-test('an odd address counts as not said', () => {
+test('invalid values of the address are ignored', () => {
   for (const search of ['?channel=-1', '?channel=1e3', '?channel=<b>', '?quality=best', '?channel=99999']) {
-    assert.deepEqual(readViewerState(search), { channel: null, quality: null, view: 'single', convert: false, way: null });
+    assert.deepEqual(readViewerState(search), { channel: null, quality: null, view: 'single', convert: false, transport: null });
   }
 });
 
-test('what is being waited for is told apart', () => {
+test('each wait has its own phase', () => {
   assert.equal(phaseOf({ ...FACTS, wanted: false }), 'idle');
   assert.equal(phaseOf(FACTS), 'connecting');
   assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'key_frame' }) }), 'key_frame');
@@ -42,7 +42,7 @@ test('what is being waited for is told apart', () => {
   assert.equal(phaseOf({ ...FACTS, stream: stream({}), shown: true }), 'playing');
 });
 
-test('a picture that stands still never looks live', () => {
+test('a picture that stands still is never shown as live', () => {
   assert.equal(phaseOf({ ...FACTS, stream: stream({}), shown: true, stalledS: 3 }), 'stalled');
   assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'reconnecting' }), shown: true, stalledS: 3 }), 'reconnecting');
   assert.equal(phaseOf({ ...FACTS, offline: true, stream: stream({}), shown: true, stalledS: 3 }), 'offline');
@@ -52,16 +52,16 @@ test('a picture that stands still never looks live', () => {
   assert.deepEqual(badgeOf('playing', { paused: false, behindS: 2, stalledS: 0, shown: true }), { text: 'LIVE', tone: 'live' });
 });
 
-test('a running picture outlives a moment of silence from the server', () => {
+test('a moving picture stays in phase playing without the server', () => {
   assert.equal(phaseOf({ ...FACTS, offline: true, stream: stream({}), shown: true, stalledS: 0.4 }), 'playing');
 });
 
-test('a failure and an end are what they are', () => {
+test('failures and ends have their own phases', () => {
   assert.equal(phaseOf({ ...FACTS, problem: { code: 'camera_busy', detail: '' }, shown: true }), 'failed');
   assert.equal(phaseOf({ ...FACTS, wanted: false, ended: true }), 'ended');
 });
 
-test('facts of a stream are words, and dashes where nothing is known', () => {
+test('facts of a stream are texts, and dashes if unknown', () => {
   assert.equal(streamFacts(null, { behindS: null }).resolution, '–');
   const facts = streamFacts(
     stream({ video: { codec: 'h264', width: 1920, height: 1080, fps: 25 }, transcoding: true, source_codec: 'hevc', viewers: 3 }),
@@ -79,14 +79,14 @@ test('a refused password is never tried again by itself', () => {
   assert.equal(retryDelayS('not_found', 0), null);
 });
 
-test('other failures are tried again, ever more rarely, never faster than a second', () => {
+test('other failures are tried again with growing delays', () => {
   const delays = [0, 1, 2, 3, 4, 9].map((attempt) => retryDelayS('camera_unreachable', attempt, () => 0.5) ?? 0);
   assert.deepEqual(delays, [3, 6, 12, 24, 30, 30]);
   assert.ok((retryDelayS('server_unreachable', 0, () => 0) ?? 0) >= 0.8);
   assert.equal(retryDelayS('storage_full', 5), 20);
 });
 
-test('a stall is answered step by step', () => {
+test('a stall is handled step by step', () => {
   assert.equal(stallStep(1, 0), 'none');
   assert.equal(stallStep(4, 0), 'edge');
   assert.equal(stallStep(5, 1), 'none');
@@ -96,7 +96,7 @@ test('a stall is answered step by step', () => {
   assert.equal(stallStep(22, 3), 'none');
 });
 
-test('every key of the help does something, and the browser keeps its own', () => {
+test('all keys of the help have actions, keys of the browser do not', () => {
   for (const key of [' ', 'k', 'F', 'm', 's', '?', 'Escape', 'ArrowLeft', 'ArrowRight', 'q', 'l', 'g', '+', '-', 'z']) {
     assert.ok(actionOf({ key }), key);
   }
@@ -104,7 +104,7 @@ test('every key of the help does something, and the browser keeps its own', () =
   assert.equal(actionOf({ key: 'constructor' }), null);
 });
 
-test('two digits are one channel where there are so many', () => {
+test('two digits are one channel number if it exists', () => {
   const sixteen = Array.from({ length: 16 }, (_, index) => index + 1);
   const keys = new DigitKeys();
   assert.equal(keys.feed('3', sixteen), 3);
@@ -116,16 +116,16 @@ test('two digits are one channel where there are so many', () => {
   assert.equal(keys.feed('1', [1, 2]), 1);
 });
 
-test('every code has words of its own, and an unknown one has some', () => {
+test('each code has its own message, and unknown codes have one', () => {
   for (const code of ['camera_unreachable', 'camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'ffmpeg_missing']) {
     assert.notEqual(messageOf(code).title, messageOf('no_such_code').title);
   }
   assert.ok(messageOf('constructor').title);
   assert.equal(shortMessageOf('camera_no_signal'), 'No signal');
-  assert.ok(saysItAll('camera_auth_failed'));
+  assert.ok(isComplete('camera_auth_failed'));
 });
 
-test('what lies under the pointer stays there while zooming', () => {
+test('zooming keeps the point under the pointer', () => {
   const at = { x: 0.25, y: -0.1 };
   const view = zoomedAt(WHOLE, 2, at);
   // A point p of the picture appears at p * scale + shift.
@@ -133,7 +133,7 @@ test('what lies under the pointer stays there while zooming', () => {
   assert.ok(Math.abs(under.x - at.x) < 1e-9 && Math.abs(under.y - at.y) < 1e-9);
 });
 
-test('zoom never shows an empty edge and has an end', () => {
+test('zoom never shows an empty edge and is limited', () => {
   assert.deepEqual(panned(zoomedAt(WHOLE, 2, { x: 0, y: 0 }), 9, -9), { scale: 2, x: 0.5, y: -0.5 });
   assert.equal(zoomedAt(WHOLE, 1000, { x: 0, y: 0 }).scale, MAX_SCALE);
   assert.deepEqual(clamped({ scale: 0.2, x: 3, y: 3 }), { scale: 1, x: 0, y: 0 });

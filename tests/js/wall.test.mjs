@@ -3,14 +3,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wallActionOf } from '../../static/js/lib/keys.js';
 import { isRecorder } from '../../static/js/lib/recordings-state.js';
-import { contentOf, givesWay, playingNote, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
+import { contentOf, shouldFallBack, playingNote, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
 import {
-  LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, placeBeside, placed, swapped,
+  LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, neighbourOf, placed, swapped,
 } from '../../static/js/lib/wall-layout.js';
 import { areSameTiles, defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../../static/js/lib/wall-state.js';
 import { WallsApi } from '../../static/js/lib/walls-api.js';
 
-/** @typedef {import('../../static/js/lib/api.js').Camera} Camera @typedef {import('../../static/js/lib/api.js').Channel} Channel */
+/**
+ * @typedef {import('../../static/js/lib/api.js').Camera} Camera
+ * @typedef {import('../../static/js/lib/api.js').Channel} Channel
+ */
 
 const DECODES = ['h264'];
 const NOTHING = { layout: null, tiles: null, full: null, wallId: null };
@@ -36,13 +39,13 @@ function camera(id, more = {}) {
 /** @param {Partial<TileView>} more */
 function view(more = {}) {
   return /** @type {TileView} */ ({
-    way: 'socket', wayReason: '', phase: 'playing', problem: null, usedBy: [], stream: null, playlistUrl: null, run: 1, retryAtMs: null, stalledS: 0, shown: true, ...more,
+    transport: 'socket', transportReason: '', phase: 'playing', problem: null, usedBy: [], stream: null, playlistUrl: null, run: 1, retryAtMs: null, stalledS: 0, shown: true, ...more,
   });
 }
 
 // ── The address ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('the address says what is where, and comes back the same', () => {
+test('the state is read from the address and written to it', () => {
   const search = '?layout=9&tiles=1.1,1.2,-,2.5&full=4';
   const state = readWallState(search);
   assert.deepEqual(state, {
@@ -57,7 +60,7 @@ test('the address says what is where, and comes back the same', () => {
   assert.deepEqual(readWallState(''), NOTHING);
 });
 
-test('a quality that was chosen stands behind its channel', () => {
+test('a chosen quality is part of the tile in the address', () => {
   const search = '?layout=4&tiles=1.1.main,1.2,-,2.5.sub';
   const state = readWallState(search);
   assert.deepEqual(state.tiles, [
@@ -69,19 +72,19 @@ test('a quality that was chosen stands behind its channel', () => {
   assert.deepEqual(withQuality({ ...tile, quality: 'sub' }, 'auto'), tile);
 });
 
-test('a layout that is not said is the smallest that holds the tiles', () => {
+test('a missing layout is the smallest one for the tiles', () => {
   assert.equal(readWallState('?tiles=1.1,1.2').layout, 4);
   assert.equal(readWallState(`?tiles=${Array.from({ length: 12 }, (_, at) => `1.${at + 1}`)}`).layout, 16);
   assert.equal(readWallState('?layout=4').tiles, null);
 });
 
-test('more tiles than places are left out, and empty places at the end are not written', () => {
+test('surplus tiles and empty places at the end are left out', () => {
   assert.equal(readWallState('?layout=1&tiles=1.1,1.2').tiles?.length, 1);
   assert.equal(writeWallState({ ...NOTHING, layout: 4, tiles: [{ cameraId: 1, channel: 2 }, null, null, null] }), '?layout=4&tiles=1.2');
   assert.deepEqual(readWallState(writeWallState({ ...NOTHING, layout: 4, tiles: [null, null] })), { ...NOTHING, layout: 4, tiles: [null] });
 });
 
-test('an odd address counts as not said, an odd tile as empty', () => {
+test('invalid values are ignored, and invalid tiles are empty', () => {
   for (const search of ['?layout=5', '?layout=04', '?layout=<b>', '?full=0', '?full=17', '?wall=-1', '?wall=1e3', '?layout=']) {
     assert.deepEqual(readWallState(search), NOTHING, search);
   }
@@ -91,7 +94,7 @@ test('an odd address counts as not said, an odd tile as empty', () => {
   assert.equal(readWallState(`?tiles=${'1.1,'.repeat(1000)}`).tiles?.length, 16);
 });
 
-test('without anything said it is the channels that are not hidden, in order, sixteen at most', () => {
+test('the default wall shows up to sixteen visible channels in order', () => {
   const hidden = channel(2, { hidden: true });
   const moved = channel(3, { position: 0 });
   assert.deepEqual(defaultTiles([{ id: 1, channels: [channel(1), hidden, moved] }, { id: 2, channels: [channel(1)] }]), [
@@ -102,7 +105,7 @@ test('without anything said it is the channels that are not hidden, in order, si
   assert.equal(visibleTiles(many).length, 40);
 });
 
-test('tiles are the same whatever empty places follow', () => {
+test('empty places at the end do not matter in comparisons', () => {
   const one = { cameraId: 1, channel: 1 };
   assert.equal(areSameTiles([one, null], [{ ...one }]), true);
   assert.equal(areSameTiles([one], [null, one]), false);
@@ -112,7 +115,7 @@ test('tiles are the same whatever empty places follow', () => {
 
 // ── Layouts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('every layout fills its square of cells without a hole or an overlap', () => {
+test('each layout fills its square without gaps and overlaps', () => {
   for (const layout of LAYOUTS) {
     const cells = cellsOf(layout);
     assert.equal(cells.length, layout);
@@ -125,23 +128,23 @@ test('every layout fills its square of cells without a hole or an overlap', () =
   }
 });
 
-test('the smallest layout that holds them is taken', () => {
+test('layoutFor returns the smallest layout for the tiles', () => {
   assert.deepEqual([0, 1, 2, 4, 5, 6, 7, 9, 10, 16, 99].map(layoutFor), [1, 1, 4, 4, 6, 6, 9, 9, 16, 16, 16]);
 });
 
-test('arrows go to the tile beside, across the large one and not over the edge', () => {
-  assert.equal(placeBeside(16, 5, 'left'), 4);
-  assert.equal(placeBeside(16, 5, 'down'), 9);
-  assert.equal(placeBeside(16, 3, 'right'), 3);
-  assert.equal(placeBeside(16, 0, 'up'), 0);
-  assert.equal(placeBeside(6, 0, 'right'), 1);
-  assert.equal(placeBeside(6, 0, 'down'), 3);
-  assert.equal(placeBeside(6, 2, 'left'), 0);
-  assert.equal(placeBeside(6, 4, 'up'), 0);
-  for (const direction of /** @type {const} */ (['left', 'right', 'up', 'down'])) assert.equal(placeBeside(1, 0, direction), 0);
+test('arrows go to the neighbour, also across the large tile', () => {
+  assert.equal(neighbourOf(16, 5, 'left'), 4);
+  assert.equal(neighbourOf(16, 5, 'down'), 9);
+  assert.equal(neighbourOf(16, 3, 'right'), 3);
+  assert.equal(neighbourOf(16, 0, 'up'), 0);
+  assert.equal(neighbourOf(6, 0, 'right'), 1);
+  assert.equal(neighbourOf(6, 0, 'down'), 3);
+  assert.equal(neighbourOf(6, 2, 'left'), 0);
+  assert.equal(neighbourOf(6, 4, 'up'), 0);
+  for (const direction of /** @type {const} */ (['left', 'right', 'up', 'down'])) assert.equal(neighbourOf(1, 0, direction), 0);
 });
 
-test('what is moved changes places, what is put takes one, and nothing is lost in between', () => {
+test('tiles are swapped, placed and fitted', () => {
   assert.deepEqual(swapped(['a', 'b', null], 0, 2), [null, 'b', 'a']);
   assert.deepEqual(swapped(['a'], 0, 3), [null, null, null, 'a']);
   assert.deepEqual(placed(['a'], 2, 'c'), ['a', null, 'c']);
@@ -150,18 +153,18 @@ test('what is moved changes places, what is put takes one, and nothing is lost i
   assert.deepEqual(fitted(['a'], 4), ['a', null, null, null]);
 });
 
-test('the next channel goes to the next empty place, else to the one behind', () => {
+test('the next channel goes to the next empty place, or to the next one', () => {
   assert.equal(nextPlace([{}, {}, null, {}], 0), 2);
   assert.equal(nextPlace([null, {}, {}, {}], 3), 0);
   assert.equal(nextPlace([{}, {}, {}, {}], 3), 0);
 });
 
-// ── What a tile plays ──────────────────────────────────────────────────────────────────────────────────────────────
+// ── The stream of a tile ───────────────────────────────────────────────────────────────────────────────────────────
 
-test('a large tile plays the main stream, a small one the sub stream, and the user has the last word', () => {
-  /** @param {Partial<Parameters<typeof tilePlayback>[1]>} wish */
-  const played = (wish) =>
-    tilePlayback(channel(1), { quality: 'auto', isLarge: false, isRefused: false, decodes: DECODES, ...wish })?.profile.profile_token;
+test('the size of a tile or the user chooses the stream', () => {
+  /** @param {Partial<Parameters<typeof tilePlayback>[1]>} request */
+  const played = (request) =>
+    tilePlayback(channel(1), { quality: 'auto', isLarge: false, isRefused: false, decodes: DECODES, ...request })?.profile.profile_token;
   assert.equal(played({}), 'sub1');
   assert.equal(played({ isLarge: true }), 'main1');
   assert.equal(played({ quality: 'main' }), 'main1');
@@ -172,24 +175,24 @@ test('a large tile plays the main stream, a small one the sub stream, and the us
   assert.equal(isLarge(6, 1) || isLarge(4, 0), false);
 });
 
-test('a main stream that the browser does not decode gives way, and is not converted unasked', () => {
+test('a tile with H.265 plays the sub stream without conversion', () => {
   const playback = tilePlayback(channel(1, {}, 'hevc'), { quality: 'auto', isLarge: true, isRefused: false, decodes: DECODES });
-  assert.deepEqual([playback?.quality, playback?.gaveWay, playback?.converting], ['sub', true, false]);
+  assert.deepEqual([playback?.quality, playback?.isFallback, playback?.converting], ['sub', true, false]);
 });
 
-test('a refused main stream gives way where there is a sub stream to take its place', () => {
+test('the sub stream replaces a refused main stream', () => {
   const busy = { code: 'camera_busy', detail: '' };
-  assert.equal(givesWay(channel(1), { quality: 'main', problem: busy, decodes: DECODES }), true);
-  assert.equal(givesWay(channel(1), { quality: 'sub', problem: busy, decodes: DECODES }), false);
-  assert.equal(givesWay(channel(1), { quality: 'main', problem: { code: 'camera_auth_failed', detail: '' }, decodes: DECODES }), false);
-  assert.equal(givesWay(channel(1), { quality: 'main', problem: null, decodes: DECODES }), false);
+  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: busy, decodes: DECODES }), true);
+  assert.equal(shouldFallBack(channel(1), { quality: 'sub', problem: busy, decodes: DECODES }), false);
+  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: { code: 'camera_auth_failed', detail: '' }, decodes: DECODES }), false);
+  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: null, decodes: DECODES }), false);
   const alone = channel(1, { profiles: channel(1).profiles.slice(0, 1) });
-  assert.equal(givesWay(alone, { quality: 'main', problem: busy, decodes: DECODES }), false);
+  assert.equal(shouldFallBack(alone, { quality: 'main', problem: busy, decodes: DECODES }), false);
 });
 
-// ── What a tile says ───────────────────────────────────────────────────────────────────────────────────────────────
+// ── The texts of a tile ────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a tile that has nothing to show says why: unknown, not asked yet, or the device itself', () => {
+test('a tile without a channel shows the reason', () => {
   const tile = { cameraId: 1, channel: 3 };
   const known = [{ camera: camera(1), channels: [channel(1)] }];
   assert.equal(contentOf({ cameraId: 2, channel: 1 }, known).missing?.code, 'tile_unknown');
@@ -202,7 +205,7 @@ test('a tile that has nothing to show says why: unknown, not asked yet, or the d
   assert.deepEqual([said.title, said.busy], ['Nothing to show', false]);
 });
 
-test('what is waited for has a spinner, what is known to be wrong its reason instead', () => {
+test('a wait has a spinner, and a problem has its reason', () => {
   const content = contentOf({ cameraId: 1, channel: 1 }, [{ camera: camera(1), channels: [channel(1)] }]);
   const how = { isActive: true };
   assert.deepEqual(tileMessage(content, view(), how).title, '');
@@ -218,57 +221,57 @@ test('what is waited for has a spinner, what is known to be wrong its reason ins
   const waiting = tileMessage(dead, view({ phase: 'connecting' }), how);
   assert.deepEqual([waiting.title, waiting.busy], ['No signal', false]);
   assert.match(waiting.reason, /tried again/);
-  // The server itself is away: that is not the channel's doing.
+  // The server itself is away, so the channel's problem is not the reason.
   assert.equal(tileMessage(dead, view({ phase: 'offline' }), how).title, 'The server does not answer');
 });
 
-test('the corner says how far behind it is, and how long it has stood still', () => {
-  const moving = { behindS: 0.26, stoodS: 0.1, isActive: true, isPaused: false };
+test('the badge shows the delay or how long the picture stands still', () => {
+  const moving = { behindS: 0.26, stalledS: 0.1, isActive: true, isPaused: false };
   assert.deepEqual(tileBadge(view(), moving), { text: '0.3 s', tone: 'live', label: 'Live, 0.3 s behind' });
   assert.equal(tileBadge(view(), { ...moving, behindS: 14 }).tone, 'late');
   assert.equal(tileBadge(view(), { ...moving, behindS: 1.9 }).tone, 'live');
   assert.equal(tileBadge(view(), { ...moving, behindS: 2.4 }).tone, 'late');
-  assert.equal(tileBadge(view(), { ...moving, stoodS: 2.4 }).tone, 'live');
-  assert.deepEqual(tileBadge(view({ phase: 'stalled' }), { ...moving, stoodS: 3.4 }), {
+  assert.equal(tileBadge(view(), { ...moving, stalledS: 2.4 }).tone, 'live');
+  assert.deepEqual(tileBadge(view({ phase: 'stalled' }), { ...moving, stalledS: 3.4 }), {
     text: 'Stands 3 s', tone: 'frozen', label: 'The picture has stood still for 3 s',
   });
-  assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stoodS: 75 }).text, 'Stands 75 s');
-  assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stoodS: null, isActive: true, isPaused: false }).text, '');
-  assert.equal(tileBadge(view(), { ...moving, stoodS: 99, isActive: false }).text, '');
+  assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stalledS: 75 }).text, 'Stands 75 s');
+  assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stalledS: null, isActive: true, isPaused: false }).text, '');
+  assert.equal(tileBadge(view(), { ...moving, stalledS: 99, isActive: false }).text, '');
 });
 
-test('a picture that was paused says so, and is not one that stands', () => {
-  const paused = { behindS: 12.4, stoodS: 12, isActive: true, isPaused: true };
+test('the badge shows a paused picture as paused', () => {
+  const paused = { behindS: 12.4, stalledS: 12, isActive: true, isPaused: true };
   assert.deepEqual(tileBadge(view(), paused), { text: 'Paused −12 s', tone: 'paused', label: 'Paused, 12 s behind' });
   assert.deepEqual(tileBadge(view(), { ...paused, behindS: null }), { text: 'Paused', tone: 'paused', label: 'Paused' });
   assert.equal(tileBadge(view(), { ...paused, isActive: false }).text, '');
 });
 
-test('some seconds behind are late over the socket, and what HLS is', () => {
-  const hls = view({ way: 'hls', wayReason: 'no WebSocket could be opened' });
-  const moving = { behindS: 8, stoodS: 0.1, isActive: true, isPaused: false };
+test('a delay of some seconds is late over the socket, live over HLS', () => {
+  const hls = view({ transport: 'hls', transportReason: 'no WebSocket could be opened' });
+  const moving = { behindS: 8, stalledS: 0.1, isActive: true, isPaused: false };
   assert.equal(tileBadge(view(), moving).tone, 'late');
   assert.deepEqual(tileBadge(hls, moving), { text: '8.0 s', tone: 'live', label: 'Live over HLS, 8.0 s behind' });
   assert.equal(tileBadge(hls, { ...moving, behindS: 14 }).tone, 'late');
 });
 
-test('the menu says what is played, and why not what was to be', () => {
+test('the menu’s note has the stream and the reasons for it', () => {
   const playing = /** @type {Parameters<typeof playingNote>[0]} */ ({
-    quality: 'sub', gaveWay: false, converting: false, refusal: null, way: 'socket', wayReason: '',
+    quality: 'sub', isFallback: false, converting: false, refusal: null, transport: 'socket', transportReason: '',
   });
   assert.equal(playingNote(playing), 'Now: sub');
   assert.equal(playingNote({ ...playing, quality: null }), '');
-  assert.equal(playingNote({ ...playing, gaveWay: true }), 'Main stream: H.265, which this browser cannot play');
+  assert.equal(playingNote({ ...playing, isFallback: true }), 'Main stream: H.265, which this browser cannot play');
   assert.equal(playingNote({ ...playing, refusal: { code: 'camera_busy', detail: '' } }), 'Main stream: Refused by the recorder: too many sessions');
-  const hls = { way: /** @type {const} */ ('hls'), wayReason: 'no WebSocket could be opened' };
+  const hls = { transport: /** @type {const} */ ('hls'), transportReason: 'no WebSocket could be opened' };
   assert.equal(playingNote({ ...playing, ...hls }), 'Now: sub. Over HLS, some seconds behind: no WebSocket could be opened');
-  const converted = { ...playing, quality: /** @type {const} */ ('main'), converting: true, ...hls, wayReason: 'the picture is converted' };
+  const converted = { ...playing, quality: /** @type {const} */ ('main'), converting: true, ...hls, transportReason: 'the picture is converted' };
   assert.equal(playingNote(converted), 'Converted to H.264 for this browser. Over HLS, some seconds behind: the picture is converted');
 });
 
-// ── Keys, recordings, layouts that are kept ────────────────────────────────────────────────────────────────────────
+// ── Keys, recordings, saved walls ──────────────────────────────────────────────────────────────────────────────────
 
-test('keys of the wall are its own, and those of the browser stay the browser’s', () => {
+test('the wall has its own keys, and the browser keeps its keys', () => {
   assert.equal(wallActionOf({ key: 'Enter' }), 'full');
   assert.equal(wallActionOf({ key: 'L' }), 'picker');
   assert.deepEqual([' ', 'K', '+', '=', '-', 'z'].map((key) => wallActionOf({ key })), ['toggle', 'toggle', 'zoom_in', 'zoom_in', 'zoom_out', 'zoom_reset']);
@@ -276,17 +279,17 @@ test('keys of the wall are its own, and those of the browser stay the browser’
   assert.equal(wallActionOf({ key: 'constructor' }), null);
 });
 
-test('a recorder is known by its services', () => {
+test('a recorder is recognized by its services', () => {
   assert.equal(isRecorder({ services: ['media', 'search'] }), true);
   assert.equal(isRecorder({ services: ['media'] }), false);
   assert.equal(isRecorder(null), false);
 });
 
-test('layouts are sent and read in the server’s words', async () => {
+test('walls are sent and read with the server’s field names', async () => {
   /** @type {any[]} */
   const asked = [];
-  const told = [{ camera_id: 1, channel: 2, quality: null }, { camera_id: 1, channel: 3, quality: 'sub' }, null, null];
-  const wall = { id: 1, name: 'Gates', layout: 4, tiles: told, everybodys: false, may_change: true };
+  const stored = [{ camera_id: 1, channel: 2, quality: null }, { camera_id: 1, channel: 3, quality: 'sub' }, null, null];
+  const wall = { id: 1, name: 'Gates', layout: 4, tiles: stored, everybodys: false, may_change: true };
   const api = new WallsApi('/api/walls', {
     fetch: async (url, init) => {
       asked.push([init?.method, url, init?.body ? JSON.parse(String(init.body)) : null]);
@@ -299,7 +302,7 @@ test('layouts are sent and read in the server’s words', async () => {
   await api.add({ name: 'Gates', layout: 4, tiles });
   await api.change(1, { name: 'Doors' });
   assert.deepEqual(asked.slice(1), [
-    ['POST', '/api/walls', { name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, told[1], null, null] }],
+    ['POST', '/api/walls', { name: 'Gates', layout: 4, tiles: [{ camera_id: 1, channel: 2 }, stored[1], null, null] }],
     ['PATCH', '/api/walls/1', { name: 'Doors' }],
   ]);
 });

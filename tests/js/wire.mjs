@@ -1,13 +1,13 @@
 // @ts-check
 
-/** The other end of a WebSocket: the network is the only thing that is played here. */
+/** A WebSocket whose server side is the test. Only the network is faked. */
 export class Wire extends EventTarget {
   /** @type {Wire[]} */
   static made = [];
   readyState = 0;
   binaryType = '';
   /** @type {any[]} */
-  said = [];
+  sent = [];
 
   constructor() {
     super();
@@ -16,7 +16,7 @@ export class Wire extends EventTarget {
 
   /** @param {string} text */
   send(text) {
-    this.said.push(JSON.parse(text));
+    this.sent.push(JSON.parse(text));
   }
 
   close() {
@@ -35,12 +35,12 @@ export class Wire extends EventTarget {
   }
 
   /** @param {object} message */
-  tell(message) {
+  receive(message) {
     this.dispatchEvent(Object.assign(new Event('message'), { data: JSON.stringify(message) }));
   }
 
   /** @param {number} kind @param {number} id @param {{isKey?: boolean, startS?: number, takenMs?: number}} [about] */
-  send_binary(kind, id, { isKey = true, startS = 0, takenMs = NaN } = {}) {
+  receiveBinary(kind, id, { isKey = true, startS = 0, takenMs = NaN } = {}) {
     const head = new DataView(new ArrayBuffer(23));
     head.setUint8(0, kind);
     head.setUint8(1, isKey ? 1 : 0);

@@ -1,9 +1,9 @@
 // @ts-check
-import { part, tell } from './dom.js';
+import { emit, part } from './dom.js';
 
 /**
- * A modal dialog around its `<dialog data-part="dialog">`. `open` shows it. It closes by Esc, by a press beside it and
- * by anything marked `data-close`, gives the focus back, and tells 'dialog-closed'. Other dialogs are built on it.
+ * Base of all modal dialogs, around its `<dialog data-part="dialog">`. The attribute `open` shows it. Esc, a press
+ * outside of it and elements with `data-close` close it; it restores the focus and emits 'dialog-closed'.
  */
 export class AppDialog extends HTMLElement {
   static observedAttributes = ['open'];
@@ -27,7 +27,7 @@ export class AppDialog extends HTMLElement {
       },
       { signal },
     );
-    // Only a press that began beside the dialog closes it: selecting text may end there.
+    // Only a press that starts outside closes the dialog, because a selection of text may end there.
     dialog.addEventListener('pointerdown', (event) => (this.#pressedBeside = event.target === dialog), { signal });
     dialog.addEventListener(
       'click',
@@ -40,11 +40,11 @@ export class AppDialog extends HTMLElement {
       'close',
       () => {
         this.removeAttribute('open');
-        // A password that was typed is not left behind for whoever opens the dialog, or the page's source, next.
+        // Delete a typed password, so that the next user of the page cannot read it.
         for (const input of this.querySelectorAll('input[autocomplete$="password"]')) {
           if (input instanceof HTMLInputElement) input.value = '';
         }
-        tell(this, 'dialog-closed');
+        emit(this, 'dialog-closed');
       },
       { signal },
     );
@@ -62,7 +62,7 @@ export class AppDialog extends HTMLElement {
     if (this.isConnected && this.#wires) this.#sync();
   }
 
-  /** For those built on it: listeners that end with `signal`. @param {AbortSignal} _signal */
+  /** Add listeners that end with `signal`; subclasses override this. @param {AbortSignal} _signal */
   wire(_signal) {}
 
   show() {
@@ -81,7 +81,7 @@ export class AppDialog extends HTMLElement {
 }
 
 /**
- * Makes a button show and hide the password typed beside it.
+ * Let a button show and hide the password of an input.
  *
  * @param {HTMLElement} button
  * @param {HTMLInputElement} input

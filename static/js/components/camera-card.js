@@ -1,7 +1,7 @@
 // @ts-check
 import { clockNote, counted } from '../lib/format.js';
 import { messageOf } from '../lib/messages.js';
-import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { SnapshotImage } from './snapshot-image.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera */
@@ -13,15 +13,15 @@ const STATUS = {
   auth_failed: { text: 'Wrong password', tone: 'bad' },
 };
 
-/** The attributes a card is told by. */
-const TOLD = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy', 'note', 'recordings'];
+/** The observed attributes of a card. */
+const ATTRIBUTES = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy', 'note', 'recordings'];
 
 /**
- * One camera in the list. Told by attributes (see `attributesOfCamera`); tells 'camera-refresh', 'camera-health',
- * 'camera-edit' and 'camera-delete' with the camera's id.
+ * One camera in the list; `updateCard()` sets its attributes. Emits 'camera-refresh', 'camera-health', 'camera-edit'
+ * and 'camera-delete' with the camera's id.
  */
 export class CameraCard extends HTMLElement {
-  static observedAttributes = TOLD;
+  static observedAttributes = ATTRIBUTES;
   #built = false;
 
   connectedCallback() {
@@ -29,11 +29,11 @@ export class CameraCard extends HTMLElement {
       this.#built = true;
       this.append(cloneTemplate('camera-card'));
       part(this, 'fix', HTMLButtonElement).addEventListener('click', () => {
-        tell(this, 'camera-edit', Number(this.getAttribute('camera-id')));
+        emit(this, 'camera-edit', Number(this.getAttribute('camera-id')));
       });
       for (const action of ['refresh', 'health', 'edit', 'delete']) {
         part(this, action, HTMLButtonElement).addEventListener('click', () => {
-          tell(this, `camera-${action}`, Number(this.getAttribute('camera-id')));
+          emit(this, `camera-${action}`, Number(this.getAttribute('camera-id')));
         });
       }
     }
@@ -44,7 +44,7 @@ export class CameraCard extends HTMLElement {
     if (this.#built) this.#render();
   }
 
-  get picture() {
+  get snapshot() {
     return part(this, 'picture', SnapshotImage);
   }
 
@@ -104,13 +104,14 @@ export class CameraCard extends HTMLElement {
 }
 
 /**
- * Tells a card what the server says about its camera; what is the same stays untouched.
+ * Set a card's attributes from the server's camera. Equal values cause no change.
  *
  * @param {CameraCard} card
  * @param {Camera} camera
- * @param {{href: string, recordings: string, twinName: string|null}} also `twinName`: another camera that seems to be the same device
+ * @param {{href: string, recordings: string, twinName: string|null}} also `twinName`: another camera that seems to be
+ *   the same device
  */
-export function tellCard(card, camera, { href, recordings, twinName }) {
+export function updateCard(card, camera, { href, recordings, twinName }) {
   const device = [camera.manufacturer, camera.model].filter(Boolean).join(' ');
   const values = {
     'camera-id': camera.id,

@@ -3,13 +3,13 @@ import { ApiError } from '../lib/api.js';
 import { parseCameraAddress } from '../lib/camera-address.js';
 import { messageOf } from '../lib/messages.js';
 import { AppDialog, wireReveal } from './app-dialog.js';
-import { part, setText, tell } from './dom.js';
+import { emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').CameraDraft} CameraDraft @typedef {import('../lib/api.js').Camera} Camera */
 
 /**
- * The dialog that adds a camera or changes one. Tells 'camera-submit' with `{id: number|null, draft}`; the page answers
- * with `failed(error)` or closes it. While `busy` nothing can be sent twice.
+ * The dialog that adds or changes a camera. Emits 'camera-submit' with `{id: number|null, draft}`; the page then calls
+ * `failed(error)` or closes the dialog. Until then the form cannot be sent again.
  */
 export class CameraForm extends AppDialog {
   /** @type {Camera|null} */
@@ -51,7 +51,7 @@ export class CameraForm extends AppDialog {
     this.#input(first).focus();
   }
 
-  /** What the server said against it. @param {unknown} error */
+  /** Show the server's error. @param {unknown} error */
   failed(error) {
     this.#busy(false);
     if (!(error instanceof ApiError)) {
@@ -89,7 +89,7 @@ export class CameraForm extends AppDialog {
     this.show();
   }
 
-  /** A stored password stays with its address: the server sends it to no other. */
+  /** Explain if the stored password is kept: the server never sends it to another address. */
   #showPasswordHint() {
     const camera = this.#camera;
     const address = parseCameraAddress(this.#input('address').value);
@@ -119,10 +119,10 @@ export class CameraForm extends AppDialog {
     if (name) draft.name = name;
     if (password || !this.#camera) draft.password = password;
     this.#busy(true);
-    tell(this, 'camera-submit', { id: this.#camera?.id ?? null, draft });
+    emit(this, 'camera-submit', { id: this.#camera?.id ?? null, draft });
   }
 
-  /** User name and password that came along with a pasted address belong into their fields. */
+  /** Move the user name and password of a pasted address into their fields. */
   #takeUserInfo() {
     const address = parseCameraAddress(this.#input('address').value);
     if ('error' in address || address.username === null) return;
@@ -139,7 +139,7 @@ export class CameraForm extends AppDialog {
     return input;
   }
 
-  /** @param {string} name @param {string} message @returns {boolean} whether there is such a field */
+  /** @param {string} name @param {string} message @returns {boolean} true if the form has this field */
   #error(name, message) {
     const place = this.querySelector(`[data-error="${CSS.escape(name)}"]`);
     if (!(place instanceof HTMLElement)) return false;

@@ -4,7 +4,7 @@ import { cloneTemplate, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/accounts-api.js').CameraLimit} CameraLimit */
 
-/** Which cameras somebody may see: all, or some, each with all of its channels or some. */
+/** Form field for the cameras that a user may see: all, or some, each with all or some of its channels. */
 export class CameraLimits extends HTMLElement {
   connectedCallback() {
     this.addEventListener('change', this);
@@ -19,7 +19,7 @@ export class CameraLimits extends HTMLElement {
   }
 
   /**
-   * @param {{id: number, name: string, channels: number}[]} cameras all there are
+   * @param {{id: number, name: string, channels: number}[]} cameras all cameras
    * @param {CameraLimit[]|null} chosen null: all
    */
   show(cameras, chosen) {
@@ -44,12 +44,12 @@ export class CameraLimits extends HTMLElement {
     this.#sync();
   }
 
-  /** Only an admin's limit is none. @param {boolean} possible */
+  /** False hides the field, because an admin has no limit. @param {boolean} possible */
   set possible(possible) {
     this.hidden = !possible;
   }
 
-  /** @returns {CameraLimit[]|null|undefined} null: all; undefined: a field cannot be read, and is marked */
+  /** @returns {CameraLimit[]|null|undefined} null: all; undefined: a field is invalid and was marked */
   get value() {
     if (this.hidden || part(this, 'all', HTMLInputElement).checked) return null;
     /** @type {CameraLimit[]} */

@@ -1,12 +1,12 @@
 // @ts-check
 import { inOrder, movedBy } from '../lib/channels.js';
-import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').Channel} Channel */
 
 /**
- * Names, order and visibility of the channels. Tells 'channel-rename' `{channel, name}`, 'channel-hide'
- * `{channel, hidden}` and 'channel-order' with all numbers; it changes nothing by itself.
+ * Names, order and visibility of the channels. Emits 'channel-rename' `{channel, name}`, 'channel-hide'
+ * `{channel, hidden}` and 'channel-order' with all numbers; the page changes the channels.
  */
 export class ChannelEditor extends HTMLElement {
   #list = document.createElement('ul');
@@ -19,7 +19,7 @@ export class ChannelEditor extends HTMLElement {
     if (!this.#list.isConnected) this.append(this.#list);
   }
 
-  /** @param {Channel[]} channels all of them */
+  /** @param {Channel[]} channels all channels */
   set channels(channels) {
     const sorted = inOrder(channels);
     this.#order = sorted.map((channel) => channel.channel);
@@ -30,12 +30,12 @@ export class ChannelEditor extends HTMLElement {
     }
     sorted.forEach((channel, index) => {
       const row = this.#rows.get(channel.channel) ?? this.#make(channel.channel);
-      this.#tell(row, channel, index);
+      this.#update(row, channel, index);
       if (this.#list.children[index] !== row) this.#place(row, index);
     });
   }
 
-  /** Moving a row must not lose the focus inside it. @param {HTMLElement} row @param {number} index */
+  /** Move a row, and keep the focus inside it. @param {HTMLElement} row @param {number} index */
   #place(row, index) {
     const focused = document.activeElement;
     this.#list.insertBefore(row, this.#list.children[index] ?? null);
@@ -46,7 +46,7 @@ export class ChannelEditor extends HTMLElement {
   #make(number) {
     const row = part(cloneTemplate('channel-row'), 'row', HTMLElement);
     const name = part(row, 'name', HTMLInputElement);
-    name.addEventListener('change', () => tell(this, 'channel-rename', { channel: number, name: name.value.trim() }));
+    name.addEventListener('change', () => emit(this, 'channel-rename', { channel: number, name: name.value.trim() }));
     name.addEventListener('keydown', (event) => {
       if (event.key === 'Enter') name.blur();
       if (event.key === 'Escape') {
@@ -58,14 +58,14 @@ export class ChannelEditor extends HTMLElement {
     part(row, 'up', HTMLElement).addEventListener('click', () => this.#move(number, -1));
     part(row, 'down', HTMLElement).addEventListener('click', () => this.#move(number, 1));
     part(row, 'visible', HTMLElement).addEventListener('click', () => {
-      tell(this, 'channel-hide', { channel: number, hidden: !row.hasAttribute('data-hidden') });
+      emit(this, 'channel-hide', { channel: number, hidden: !row.hasAttribute('data-hidden') });
     });
     this.#rows.set(number, row);
     return row;
   }
 
   /** @param {HTMLElement} row @param {Channel} channel @param {number} index */
-  #tell(row, channel, index) {
+  #update(row, channel, index) {
     setText(part(row, 'number', HTMLElement), String(channel.channel));
     const name = part(row, 'name', HTMLInputElement);
     row.dataset.name = channel.name;
@@ -87,7 +87,7 @@ export class ChannelEditor extends HTMLElement {
   /** @param {number} number @param {number} step */
   #move(number, step) {
     const next = movedBy(this.#order, number, step);
-    if (next) tell(this, 'channel-order', next);
+    if (next) emit(this, 'channel-order', next);
   }
 }
 

@@ -1,14 +1,14 @@
 // @ts-check
 import { tileProfileOf } from '../lib/channels.js';
 import { shortMessageOf } from '../lib/messages.js';
-import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { SnapshotImage } from './snapshot-image.js';
 
 /** @typedef {import('../lib/api.js').Channel} Channel */
 
 /**
- * The channels as tiles with their last pictures. Tells 'channel-chosen' with the channel's number. Arrow keys move
- * among the tiles; only one of them is a stop of the Tab key.
+ * The channels as tiles with their snapshots. Emits 'channel-chosen' with the channel's number. Arrow keys move among
+ * the tiles; the Tab key stops at only one of them.
  */
 export class ChannelGrid extends HTMLElement {
   static observedAttributes = ['current'];
@@ -16,8 +16,8 @@ export class ChannelGrid extends HTMLElement {
   #wires = null;
   /** @type {Map<number, HTMLElement>} */
   #tiles = new Map();
-  /** @type {import('./picture-feeder.js').PictureFeeder|null} */
-  feeder = null;
+  /** @type {import('./snapshot-loader.js').SnapshotLoader|null} */
+  snapshots = null;
   cameraId = 0;
 
   connectedCallback() {
@@ -27,7 +27,7 @@ export class ChannelGrid extends HTMLElement {
       'click',
       (event) => {
         const tile = event.target instanceof Element ? event.target.closest('[data-channel]') : null;
-        if (tile instanceof HTMLElement) tell(this, 'channel-chosen', Number(tile.dataset.channel));
+        if (tile instanceof HTMLElement) emit(this, 'channel-chosen', Number(tile.dataset.channel));
       },
       { signal },
     );
@@ -42,18 +42,18 @@ export class ChannelGrid extends HTMLElement {
     this.#mark();
   }
 
-  /** @param {Channel[]} channels those to show, in order */
+  /** @param {Channel[]} channels in order of display */
   set channels(channels) {
     const numbers = new Set(channels.map((channel) => channel.channel));
     for (const [number, tile] of this.#tiles) {
       if (numbers.has(number)) continue;
-      this.feeder?.remove(part(tile, 'picture', SnapshotImage));
+      this.snapshots?.remove(part(tile, 'picture', SnapshotImage));
       tile.remove();
       this.#tiles.delete(number);
     }
     channels.forEach((channel, index) => {
       const tile = this.#tiles.get(channel.channel) ?? this.#make(channel.channel);
-      this.#tell(tile, channel);
+      this.#update(tile, channel);
       if (this.children[index] !== tile) this.insertBefore(tile, this.children[index] ?? null);
     });
     this.style.setProperty('--columns', String(Math.max(1, Math.ceil(Math.sqrt(channels.length)))));
@@ -61,7 +61,7 @@ export class ChannelGrid extends HTMLElement {
   }
 
   /** @param {number} channel @returns {SnapshotImage|null} */
-  pictureOf(channel) {
+  snapshotOf(channel) {
     const tile = this.#tiles.get(channel);
     return tile ? part(tile, 'picture', SnapshotImage) : null;
   }
@@ -78,7 +78,7 @@ export class ChannelGrid extends HTMLElement {
   }
 
   /** @param {HTMLElement} tile @param {Channel} channel */
-  #tell(tile, channel) {
+  #update(tile, channel) {
     setText(part(tile, 'number', HTMLElement), String(channel.channel));
     setText(part(tile, 'name', HTMLElement), channel.name);
     const state = part(tile, 'state', HTMLElement);
@@ -90,8 +90,8 @@ export class ChannelGrid extends HTMLElement {
     setAttribute(part(tile, 'button', HTMLElement), 'aria-label', label);
     setAttribute(part(tile, 'button', HTMLElement), 'title', channel.problem?.detail);
     const profile = tileProfileOf(channel);
-    if (profile && this.feeder) {
-      this.feeder.set(part(tile, 'picture', SnapshotImage), {
+    if (profile && this.snapshots) {
+      this.snapshots.set(part(tile, 'picture', SnapshotImage), {
         cameraId: this.cameraId,
         profileToken: profile.profile_token,
         askDevice: channel.problem === null && this.hasAttribute('ask-device'),
@@ -111,7 +111,7 @@ export class ChannelGrid extends HTMLElement {
     }
   }
 
-  /** Scrolls the list, never the page. @param {HTMLElement} tile */
+  /** Scroll the list to a tile, but not the page. @param {HTMLElement} tile */
   #reveal(tile) {
     const box = this.getBoundingClientRect();
     const at = tile.getBoundingClientRect();

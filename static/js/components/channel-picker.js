@@ -1,19 +1,19 @@
 // @ts-check
 import { inOrder } from '../lib/channels.js';
-import { cloneTemplate, part, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setText } from './dom.js';
 import { ChannelGrid } from './channel-grid.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
 
 /**
- * All channels of all cameras with their last pictures, searched by name and number. Tells 'channel-picked' with the
- * tile that was chosen, 'picker-closed' for its own close button.
+ * All channels of all cameras with their snapshots; the user searches them by name and number. Emits 'channel-picked'
+ * with the chosen tile, 'picker-closed' for its close button.
  */
 export class ChannelPicker extends HTMLElement {
   /** @type {AbortController|null} */
   #wires = null;
-  /** @type {import('./picture-feeder.js').PictureFeeder|null} */
-  feeder = null;
+  /** @type {import('./snapshot-loader.js').SnapshotLoader|null} */
+  snapshots = null;
   /** @type {Map<number, HTMLElement>} */
   #sections = new Map();
   /** @type {readonly {camera: Camera, channels: Channel[]|null}[]} */
@@ -23,13 +23,13 @@ export class ChannelPicker extends HTMLElement {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
     part(this, 'search', HTMLInputElement).addEventListener('input', () => this.#show(), { signal });
-    part(this, 'close', HTMLButtonElement).addEventListener('click', () => tell(this, 'picker-closed'), { signal });
+    part(this, 'close', HTMLButtonElement).addEventListener('click', () => emit(this, 'picker-closed'), { signal });
     this.addEventListener(
       'channel-chosen',
       (event) => {
         const grid = event.target;
         const channel = /** @type {CustomEvent<number>} */ (event).detail;
-        if (grid instanceof ChannelGrid) tell(this, 'channel-picked', { cameraId: grid.cameraId, channel });
+        if (grid instanceof ChannelGrid) emit(this, 'channel-picked', { cameraId: grid.cameraId, channel });
       },
       { signal },
     );
@@ -51,7 +51,7 @@ export class ChannelPicker extends HTMLElement {
     part(this, 'search', HTMLInputElement).focus();
   }
 
-  /** What was pressed on: a channel's tile. @param {Element} pressed */
+  /** Return the channel of a pressed element; null if it is not in a channel's tile. @param {Element} pressed */
   channelAt(pressed) {
     const source = pressed.closest('[data-channel]');
     const grid = source?.closest('channel-grid');
@@ -91,14 +91,19 @@ export class ChannelPicker extends HTMLElement {
     section.append(cloneTemplate('picker-camera'));
     const grid = part(section, 'channels', ChannelGrid);
     grid.cameraId = id;
-    grid.feeder = this.feeder;
+    grid.snapshots = this.snapshots;
     this.#sections.set(id, section);
     part(this, 'list', HTMLElement).append(section);
     return section;
   }
 }
 
-/** A number is found at the beginning of one: 5 is not 15. @param {readonly string[]} words @param {string} text */
+/**
+ * True if the text contains all words. A number matches the start of a number: 5 does not find 15.
+ *
+ * @param {readonly string[]} words
+ * @param {string} text
+ */
 function isFound(words, text) {
   const lower = text.toLocaleLowerCase();
   const numbers = lower.match(/\d+/g) ?? [];

@@ -2,7 +2,7 @@
 import { AppDialog } from './app-dialog.js';
 import { part, setText } from './dom.js';
 
-/** Asks before something is lost. `ask` resolves to whether the answer was yes. */
+/** Asks before data is lost. `ask()` resolves to true if the user agrees. */
 export class ConfirmDialog extends AppDialog {
   #yes = false;
 

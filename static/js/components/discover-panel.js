@@ -2,13 +2,13 @@
 import { ApiError } from '../lib/api.js';
 import { counted } from '../lib/format.js';
 import { AppDialog, wireReveal } from './app-dialog.js';
-import { cloneTemplate, part, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').FoundDevice} FoundDevice */
 
 /**
- * The dialog that lists what was found on the network. Tells 'discover-search' (the page answers with `found` or
- * `failed`), 'discover-add' with `{devices, username, password}` and 'discover-by-address'.
+ * The dialog that lists the devices found on the network. Emits 'discover-search' (the page then calls `found()` or
+ * `failed()`), 'discover-add' with `{devices, username, password}` and 'discover-by-address'.
  */
 export class DiscoverPanel extends AppDialog {
   /** @type {FoundDevice[]} */
@@ -31,14 +31,14 @@ export class DiscoverPanel extends AppDialog {
       'click',
       () => {
         this.close();
-        tell(this, 'discover-by-address');
+        emit(this, 'discover-by-address');
       },
       { signal },
     );
     wireReveal(part(this, 'reveal', HTMLElement), this.#input('password'), signal);
   }
 
-  /** Opens and begins to search. */
+  /** Open the dialog and start a search. */
   search() {
     this.#devices = [];
     part(this, 'list', HTMLElement).replaceChildren();
@@ -47,7 +47,7 @@ export class DiscoverPanel extends AppDialog {
     this.#state('Listening for cameras and recorders', true);
     this.#count();
     this.show();
-    tell(this, 'discover-search');
+    emit(this, 'discover-search');
   }
 
   /** @param {FoundDevice[]} devices */
@@ -93,7 +93,7 @@ export class DiscoverPanel extends AppDialog {
     submit.disabled = true;
     submit.classList.add('busy');
     part(this, 'error', HTMLElement).hidden = true;
-    tell(this, 'discover-add', {
+    emit(this, 'discover-add', {
       devices,
       username: this.#input('username').value,
       password: this.#input('password').value,

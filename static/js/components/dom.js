@@ -1,8 +1,8 @@
 // @ts-check
-/** Small help for the elements: templates in, text out. Text of a device is only ever set as text. */
+/** Helpers for custom elements. Text from a device is only set as text, never as markup. */
 
 /**
- * A copy of the page's `<template data-template="name">`.
+ * Return a copy of the page's `<template data-template="name">`.
  *
  * @param {string} name
  * @returns {DocumentFragment}
@@ -10,12 +10,12 @@
 export function cloneTemplate(name) {
   const template = document.querySelector(`template[data-template="${name}"]`);
   if (!(template instanceof HTMLTemplateElement)) throw new Error(`The page has no template "${name}".`);
-  // Imported, not only cloned: elements of our own inside it come to life before they are on the page.
+  // importNode() upgrades the custom elements inside, cloneNode() does not do so before they are on the page.
   return document.importNode(template.content, true);
 }
 
 /**
- * The element that carries `data-part="name"` inside `root`.
+ * Return the element with `data-part="name"` inside `root`. Throws if there is none of this kind.
  *
  * @template {Element} T
  * @param {ParentNode} root
@@ -29,12 +29,18 @@ export function part(root, name, kind) {
   return found;
 }
 
-/** Sets text only when it is different, so that a refresh moves nothing. @param {Element} element @param {string} text */
+/** Set a text if it is different: an equal text causes no mutation. @param {Element} element @param {string} text */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** @param {Element} element @param {string} name @param {string|number|boolean|null|undefined} value null, false: taken off */
+/**
+ * Set an attribute if it is different.
+ *
+ * @param {Element} element
+ * @param {string} name
+ * @param {string|number|boolean|null|undefined} value null, undefined and false remove it
+ */
 export function setAttribute(element, name, value) {
   if (value === null || value === undefined || value === false) {
     if (element.hasAttribute(name)) element.removeAttribute(name);
@@ -44,7 +50,7 @@ export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 }
 
-/** @param {string} name as in partials/_icons.html */
+/** @param {string} name of an icon in partials/_icons.html */
 export function icon(name) {
   const namespace = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(namespace, 'svg');
@@ -56,13 +62,13 @@ export function icon(name) {
   return svg;
 }
 
-/** To the clipboard. @param {string} text @returns {Promise<boolean>} whether it is there */
+/** Copy a text to the clipboard; false if that failed. @param {string} text @returns {Promise<boolean>} */
 export async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Without clipboard permission (plain HTTP to another machine): by way of a selection.
+    // The clipboard needs HTTPS or localhost. Otherwise copy a selection.
     const area = document.createElement('textarea');
     area.value = text;
     area.className = 'visually-hidden';
@@ -75,12 +81,12 @@ export async function copied(text) {
 }
 
 /**
- * Tells the outside: an event that bubbles.
+ * Emit a custom event that bubbles.
  *
  * @param {Element} from
  * @param {string} type
  * @param {unknown} [detail]
  */
-export function tell(from, type, detail) {
+export function emit(from, type, detail) {
   from.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
 }

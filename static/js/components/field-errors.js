@@ -1,10 +1,10 @@
 // @ts-check
-/** What the server said against a form, beside the field it is about. */
+/** Shows the server's error messages next to the fields of a form. */
 import { ApiError } from '../lib/http.js';
 import { part, setText } from './dom.js';
 
 /**
- * Puts each message beside the field `[name]` that it names (`data-error`), the rest into the part "error".
+ * Show each message next to its field (`data-error`). If no message has a field, show the error in the part "error".
  *
  * @param {HTMLFormElement} form
  * @param {unknown} error
@@ -40,7 +40,7 @@ export function clearErrors(form) {
 }
 
 /**
- * Sends a form once at a time, and shows what is wrong with it.
+ * Send a form on submit, one request at a time, and show the errors.
  *
  * @param {HTMLFormElement} form
  * @param {(form: HTMLFormElement) => Promise<void>} send

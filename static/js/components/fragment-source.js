@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * A MediaSource (ManagedMediaSource on iPhones) that fragments are put into, one after the other, as fast as the browser
- * takes them. Who uses it says what of the past may go. A managed one says when it takes nothing for a while, and may drop
- * what it has, the future included.
+ * Appends fragments to a MediaSource (ManagedMediaSource on iPhones) as fast as the browser takes them, and removes old
+ * media by the owner's policy. A ManagedMediaSource may stop taking media for a while, and may drop any of its media,
+ * also media after the frame on screen.
  */
 
 const MOST_WAITING_BYTES = 32 * 1024 * 1024;
@@ -13,7 +13,7 @@ function mediaSourceKind() {
   return scope.MediaSource ?? scope.ManagedMediaSource ?? null;
 }
 
-/** Whether this browser plays fragments at all. */
+/** True if this browser can play fragments that come over a WebSocket. */
 export function hasMediaSource() {
   return mediaSourceKind() !== null && typeof WebSocket !== 'undefined';
 }
@@ -24,13 +24,14 @@ export function playsFragments(codecs) {
 }
 
 /**
- * @typedef {{data: Uint8Array<ArrayBuffer>, codecs: string|null, offsetS: number|null}} Waiting `codecs`, `offsetS`: as of an
- *   init section, null for fragments
- * @typedef {{keptS: number, trimmedAboveS: number, waitsWhenFull: boolean}} Policy how much of what was shown stays, above how much
- *   the rest goes; `waitsWhenFull`: what does not fit is put in later, else it is left out
+ * @typedef {{data: Uint8Array<ArrayBuffer>, codecs: string|null, offsetS: number|null}} Waiting
+ *   `codecs`, `offsetS`: of an init section; null for fragments
+ * @typedef {{keptS: number, trimmedAboveS: number, waitsWhenFull: boolean}} Policy
+ *   when more than `trimmedAboveS` of the past is buffered, all but `keptS` of it is removed; `waitsWhenFull`: media
+ *   that does not fit waits, otherwise it is discarded
  * @typedef {{onFatal: (why: 'media'|'unsupported', detail: string) => void, onPut?: () => void,
- *   onDropped?: (fromS: number) => void}} Outcome `onPut`: something was taken; `onDropped`: the browser has dropped what is
- *   ahead from there on
+ *   onDropped?: (fromS: number) => void}} Outcome
+ *   `onPut`: the browser took media; `onDropped`: the browser dropped media from this position on
  */
 
 export class FragmentSource {
@@ -41,9 +42,9 @@ export class FragmentSource {
   #url;
   /** @type {SourceBuffer|null} */
   #buffer = null;
-  /** Of what comes. */
+  /** Codecs of the newest init section. */
   #codecs = '';
-  /** Of what was put in. */
+  /** Codecs of the SourceBuffer. */
   #typed = '';
   /** @type {Waiting[]} */
   #waiting = [];
@@ -52,7 +53,7 @@ export class FragmentSource {
   #failed = false;
   #isFull = false;
   #isEnding = false;
-  /** It wants nothing for now. Not so before it has said so: what it is to play, it learns from what is put in first. */
+  /** True while a ManagedMediaSource takes no media. False at first: it needs some media to begin with. */
   #isHalted = false;
   /** @type {AbortController} */
   #wires = new AbortController();
@@ -75,17 +76,21 @@ export class FragmentSource {
     video.src = this.#url;
   }
 
-  /** Whether it was told what comes. */
+  /** True after the first init section. */
   get isDescribed() {
     return this.#codecs !== '';
   }
 
-  /** Whether it wants more, as far as it says so. */
+  /** True if the browser takes media. */
   get isTaking() {
     return !this.#isHalted;
   }
 
-  /** @param {string} codecs @param {Uint8Array<ArrayBuffer>} data @param {{offsetS?: number|null, dropsWaiting?: boolean}} [how] */
+  /**
+   * @param {string} codecs
+   * @param {Uint8Array<ArrayBuffer>} data
+   * @param {{offsetS?: number|null, dropsWaiting?: boolean}} [how]
+   */
   init(codecs, data, { offsetS = null, dropsWaiting = false } = {}) {
     if (this.#closed) return;
     if (!playsFragments(codecs)) {
@@ -101,21 +106,21 @@ export class FragmentSource {
     this.#opened();
   }
 
-  /** @param {Uint8Array<ArrayBuffer>} data @param {{isKey?: boolean}} [what] `isKey`: begins with a key frame */
+  /** @param {Uint8Array<ArrayBuffer>} data @param {{isKey?: boolean}} [what] `isKey`: starts with a key frame */
   append(data, { isKey = false } = {}) {
     if (this.#closed || this.#failed || !this.isDescribed) return;
-    if (this.#isHalted && isKey && !this.#policy.waitsWhenFull) this.#dropFragments(); // it goes on at the present
+    if (this.#isHalted && isKey && !this.#policy.waitsWhenFull) this.#dropFragments(); // live: continue with this one
     this.#put({ data, codecs: null, offsetS: null });
     this.pump();
   }
 
-  /** Nothing follows what was put in. */
+  /** End the stream after the media that is waiting. */
   end() {
     this.#isEnding = true;
     this.pump();
   }
 
-  /** What can be put in is. */
+  /** Append waiting media, or make space for it. */
   pump() {
     const buffer = this.#buffer;
     if (this.#closed || this.#failed || this.#isHalted || !buffer || buffer.updating || this.#source.readyState !== 'open') return;
@@ -126,7 +131,7 @@ export class FragmentSource {
       buffer.remove(0, currentTime - keptS);
       return;
     }
-    if (this.#isFull && buffered.length && currentTime - buffered.start(0) < 2) return; // nothing can go yet
+    if (this.#isFull && buffered.length && currentTime - buffered.start(0) < 2) return; // nothing to remove yet
     if (this.#isFull && buffered.length) {
       this.#isFull = false;
       buffer.remove(0, Math.max(0.1, currentTime - 1));
@@ -179,13 +184,17 @@ export class FragmentSource {
     this.pump();
   }
 
-  /** What waits, but for init sections. */
+  /** Drop the waiting fragments, but not the init sections. */
   #dropFragments() {
     this.#waiting = this.#waiting.filter((one) => one.codecs !== null);
     this.#waitingBytes = this.#waiting.reduce((sum, { data }) => sum + data.byteLength, 0);
   }
 
-  /** What we take away ourselves lies behind the picture on screen. @param {Event & {removedRanges?: TimeRanges}} event */
+  /**
+   * Report media that the browser dropped ahead of the frame on screen. This class itself removes only older media.
+   *
+   * @param {Event & {removedRanges?: TimeRanges}} event
+   */
   #dropped({ removedRanges: removed }) {
     const { currentTime } = this.#video;
     for (let at = 0; at < (removed?.length ?? 0); at += 1) {
@@ -200,7 +209,12 @@ export class FragmentSource {
     if (this.#waitingBytes > MOST_WAITING_BYTES) this.#fail('the browser takes nothing any more');
   }
 
-  /** All up to the next init section, one that changes something alone. @param {SourceBuffer} buffer @returns {Waiting|null} */
+  /**
+   * Take the waiting media up to the next init section. An init section that changes codecs or offset comes alone.
+   *
+   * @param {SourceBuffer} buffer
+   * @returns {Waiting|null}
+   */
   #next(buffer) {
     const [first] = this.#waiting;
     if (!first) return null;
@@ -231,14 +245,14 @@ export class FragmentSource {
     }
   }
 
-  /** @param {SourceBuffer} buffer @param {Waiting} next what did not fit */
+  /** @param {SourceBuffer} buffer @param {Waiting} next media that did not fit */
   #full(buffer, next) {
     if (this.#policy.waitsWhenFull) {
       this.#waiting.unshift(next);
       this.#waitingBytes += next.data.byteLength;
       this.#isFull = true;
     } else {
-      // What was shown goes, and what did not fit is left out; the next key frame is not far.
+      // Remove the past and discard this media: live, the next key frame comes soon.
       buffer.remove(0, Math.max(0.1, this.#video.currentTime - 1));
     }
   }
@@ -246,7 +260,7 @@ export class FragmentSource {
   /** @param {string} detail */
   #fail(detail) {
     if (this.#closed || this.#failed) return;
-    this.#failed = true; // once: what comes now cannot be taken either
+    this.#failed = true; // reported once: no further media can be appended
     this.#outcome.onFatal('media', detail);
   }
 }

@@ -7,7 +7,7 @@ import { copied, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').Channel} Channel @typedef {import('../lib/api.js').Profile} Profile */
 
-/** The dialog with all that is known about a device and what was tried with it; its text can be copied. */
+/** The dialog with the facts about a device and the results of its checks. Its text can be copied. */
 export class HealthCard extends AppDialog {
   #text = '';
 
@@ -34,8 +34,8 @@ export class HealthCard extends AppDialog {
     place.hidden = false;
   }
 
-  /** @param {Record<string, any>} card as GET /api/cameras/<id>/health gives it */
-  tell(card) {
+  /** @param {Record<string, any>} card the answer of GET /api/cameras/<id>/health */
+  fill(card) {
     part(this, 'busy', HTMLElement).hidden = true;
     this.#text = String(card.text ?? '');
     part(this, 'copy', HTMLButtonElement).disabled = !this.#text;

@@ -1,14 +1,14 @@
 // @ts-check
-import { SAME_PICTURE_S, besideIn, pictureTimesOf, videoTrackOf } from '../lib/picture-times.js';
-import { ShownPicture } from './shown-picture.js';
+import { SAME_FRAME_S, seekTimeIn, frameTimesOf, videoTrackOf } from '../lib/frame-times.js';
+import { ShownFrame } from './shown-frame.js';
 
 /**
- * Plays an HLS address on a `<video>`: hls.js wherever it works, the browser's own HLS only where it does not (an
- * iPhone). Chromium says "maybe" to native HLS and then fails cold starts, so hls.js is asked first.
+ * Plays an HLS address in a `<video>`: with hls.js if it works, otherwise (iPhone) with the browser's own HLS. hls.js
+ * comes first because Chromium answers "maybe" for native HLS and then fails at cold starts.
  */
 
 /** @typedef {typeof import('hls.js')} HlsModule @typedef {import('hls.js').default} Hls */
-/** @typedef {import('../lib/picture-times.js').VideoTrack} VideoTrack */
+/** @typedef {import('../lib/frame-times.js').VideoTrack} VideoTrack */
 
 /** @type {Promise<HlsModule>|null} */
 let loading = null;
@@ -22,7 +22,7 @@ function loadHls(address) {
   return loading;
 }
 
-/** What this browser decodes in MediaSource (or natively), as the API's `accept` wants it. */
+/** Return the codecs that this browser decodes in MediaSource (or natively), as the API's `accept`. */
 export function decodableCodecs() {
   const mediaSource = /** @type {any} */ (window).ManagedMediaSource ?? window.MediaSource;
   const asks = 'video/mp4; codecs="hvc1.1.6.L120.90"';
@@ -32,7 +32,7 @@ export function decodableCodecs() {
   return hevc ? ['h264', 'hevc'] : ['h264'];
 }
 
-/** A long playlist wait is normal at a cold start: the server holds it for up to ten seconds. */
+/** A slow playlist is normal at a cold start: the server holds the request for up to ten seconds. */
 const PLAYLIST_LOAD = {
   default: {
     maxTimeToFirstByteMs: 20_000,
@@ -42,7 +42,7 @@ const PLAYLIST_LOAD = {
   },
 };
 
-/** A segment that is gone (the oldest, or one of a run before) is not worth many tries: the next one is. */
+/** Few tries for a segment: one that is gone (the oldest, or one of an earlier run) does not come back. */
 const SEGMENT_LOAD = {
   default: {
     maxTimeToFirstByteMs: 8000,
@@ -67,7 +67,7 @@ const CONFIG = {
   fragLoadPolicy: SEGMENT_LOAD,
 };
 
-/** For recordings: from the beginning of the list on, never towards its end, and no more ahead than is seen soon. */
+/** For recordings: start at the list's beginning, do not hurry to its end, and buffer only a little ahead. */
 export const REPLAY_CONFIG = {
   liveSyncDurationCount: 3,
   liveMaxLatencyDurationCount: Infinity,
@@ -80,7 +80,7 @@ export const REPLAY_CONFIG = {
 
 const NATIVE_STEP_S = 0.04;
 
-/** Whose pictures' times are kept: more than is ever buffered. */
+/** The times of so many segments' frames are kept: more than are ever buffered. */
 const SEGMENTS_KEPT = 120;
 
 export class HlsEngine {
@@ -97,18 +97,22 @@ export class HlsEngine {
   #keepsTimes;
   /** @type {VideoTrack|null} */
   #track = null;
-  /** By segment number, when its pictures are shown on the stream's own time line. @type {Map<number, {seam: number, times: number[]}>} */
-  #pictures = new Map();
-  /** What that time line is ahead of the video's, by the seams before. @type {Map<number, number>} */
+  /**
+   * Presentation times of a segment's frames on the stream's own timeline, by segment number.
+   *
+   * @type {Map<number, {discontinuity: number, times: number[]}>}
+   */
+  #frameTimes = new Map();
+  /** Stream timeline minus the video's timeline, by discontinuity number. @type {Map<number, number>} */
   #aheadS = new Map();
-  /** @type {ShownPicture|null} */
+  /** @type {ShownFrame|null} */
   #shown = null;
 
   /**
-   * `keepsTimes`: so that it can be moved by single pictures.
-   *
    * @param {HTMLVideoElement} video
-   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void, config?: Partial<import('hls.js').HlsConfig>, keepsTimes?: boolean}} outcome
+   * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void,
+   *   config?: Partial<import('hls.js').HlsConfig>, keepsTimes?: boolean}} outcome
+   *   `keepsTimes`: keep the times of frames, which `step()` needs
    */
   constructor(video, { onFatal, config = {}, keepsTimes = false }) {
     this.#video = video;
@@ -132,7 +136,7 @@ export class HlsEngine {
     }
   }
 
-  /** When the picture on screen was taken, by the playlist's EXT-X-PROGRAM-DATE-TIME; null before it is known. */
+  /** Time of the frame on screen, from the playlist's EXT-X-PROGRAM-DATE-TIME; null while unknown. */
   get playingDate() {
     if (this.#native) {
       const start = /** @type {any} */ (this.#video).getStartDate?.();
@@ -143,11 +147,11 @@ export class HlsEngine {
   }
 
   /**
-   * Where on the video's own clock a moment is, if it is loaded and so much beyond; null else. By the list's own times,
-   * so that gaps count.
+   * Return the position of a moment on the video's timeline; null if it is not loaded. Uses the dates of the playlist,
+   * so that gaps of the recording are counted.
    *
    * @param {number} atMs
-   * @param {number} [beyondS]
+   * @param {number} [beyondS] so much must be loaded after it
    */
   loadedTimeOf(atMs, beyondS = 0.1) {
     const fragment = this.#hls?.latestLevelDetails?.fragments.find(
@@ -164,33 +168,33 @@ export class HlsEngine {
   }
 
   /**
-   * Moves by exactly one picture; false where that is not loaded. The browser's own HLS tells no pictures' times: there by
-   * so little that none is left out.
+   * Move by exactly one frame; false if that frame is not loaded. The browser's own HLS does not report the times of
+   * frames: there the step is so short that it skips no frame.
    *
    * @param {1|-1} direction
    */
   step(direction) {
-    const beside = besideIn(this.#shownTimes(), this.#shown?.atS ?? 0, direction);
-    if (beside !== null) this.moveTo(beside);
+    const seekTime = seekTimeIn(this.#shownTimes(), this.#shown?.atS ?? 0, direction);
+    if (seekTime !== null) this.moveTo(seekTime);
     else if (this.#native) this.#video.currentTime += direction * NATIVE_STEP_S;
-    return beside !== null || this.#native;
+    return seekTime !== null || this.#native;
   }
 
-  /** To the picture of a time. @param {number} time on the video's own clock */
+  /** Show the frame of a time. @param {number} time on the video's timeline */
   moveTo(time) {
-    const inside = besideIn(this.#shownTimes(), time, 0) ?? time;
+    const inside = seekTimeIn(this.#shownTimes(), time, 0) ?? time;
     if (this.#shown) this.#shown.moveTo(inside);
     else this.#video.currentTime = inside;
   }
 
-  /** When the first picture of the list was taken, ms; null before there is one. */
+  /** Time of the playlist's first frame, in ms; null without a playlist. */
   get beginsMs() {
     return this.#hls?.latestLevelDetails?.fragments[0]?.programDateTime ?? null;
   }
 
-  /** When the picture on screen was taken, ms; null where that is not known. */
-  get shownMs() {
-    const at = (this.#shown?.atS ?? 0) + SAME_PICTURE_S;
+  /** Time of the frame on screen, in ms, from the times of frames; null while unknown. */
+  get shownFrameMs() {
+    const at = (this.#shown?.atS ?? 0) + SAME_FRAME_S;
     const time = this.#shownTimes().findLast((shown) => shown <= at);
     if (time === undefined) return null;
     const fragment = this.#hls?.latestLevelDetails?.fragments.findLast(({ start }) => start <= time + 0.001);
@@ -200,19 +204,19 @@ export class HlsEngine {
   #shownTimes() {
     const { buffered } = this.#video;
     const loaded = [...Array(buffered.length).keys()].map((index) => [buffered.start(index), buffered.end(index)]);
-    const times = [...this.#pictures.values()]
-      .flatMap(({ seam, times: shown }) => shown.map((time) => time - (this.#aheadS.get(seam) ?? 0)))
+    const times = [...this.#frameTimes.values()]
+      .flatMap(({ discontinuity, times: shown }) => shown.map((time) => time - (this.#aheadS.get(discontinuity) ?? 0)))
       .filter((time) => loaded.some(([start = 0, end = 0]) => start - 0.001 <= time && time < end - 0.001));
     return times.sort((one, other) => one - other);
   }
 
-  /** To the newest picture there is. */
+  /** Jump to the newest frame. */
   toLive() {
     const at = this.#native ? this.#seekableEnd() : this.#hls?.liveSyncPosition;
     if (at !== null && at !== undefined && at > this.#video.currentTime + 0.3) this.#video.currentTime = at;
   }
 
-  /** Loads on where it stopped: after a loss of network, and when a page wakes. */
+  /** Continue to load after a loss of network or a sleep, and jump to the newest frame. */
   nudge() {
     this.#hls?.startLoad(-1);
     this.toLive();
@@ -246,7 +250,7 @@ export class HlsEngine {
     });
     hls.on(Events.FRAG_BUFFERED, () => (this.#mediaErrors = 0));
     if (this.#keepsTimes) {
-      this.#shown = new ShownPicture(this.#video);
+      this.#shown = new ShownFrame(this.#video);
       hls.on(Events.INIT_PTS_FOUND, (_, { frag, initPTS, timescale }) => this.#aheadS.set(frag.cc, initPTS / timescale));
       hls.on(Events.BUFFER_APPENDING, (_, { type, data, frag }) => type !== 'audio' && this.#note(data, frag));
     }
@@ -257,10 +261,10 @@ export class HlsEngine {
   /** @param {Uint8Array} data an init section or a segment @param {{sn: number|'initSegment', cc: number}} fragment */
   #note(data, { sn, cc }) {
     this.#track = videoTrackOf(data) ?? this.#track;
-    const times = this.#track ? pictureTimesOf(data, this.#track) : [];
+    const times = this.#track ? frameTimesOf(data, this.#track) : [];
     if (!times.length || typeof sn !== 'number') return;
-    this.#pictures.set(sn, { seam: cc, times });
-    for (const old of [...this.#pictures.keys()].slice(0, -SEGMENTS_KEPT)) this.#pictures.delete(old);
+    this.#frameTimes.set(sn, { discontinuity: cc, times });
+    for (const old of [...this.#frameTimes.keys()].slice(0, -SEGMENTS_KEPT)) this.#frameTimes.delete(old);
   }
 
   #seekableEnd() {

@@ -1,42 +1,46 @@
 // @ts-check
 import { stallStep } from '../lib/recovery.js';
-import { part, tell } from './dom.js';
+import { emit, part } from './dom.js';
 import { HlsEngine } from './hls-engine.js';
 import { MseEngine } from './mse-engine.js';
 
 const TICK_MS = 250;
 const NEXT_WITHIN_MS = 8000;
-/** Who has paused for so long is no viewer any more: what stands needs no pictures. */
-const PAUSED_REST_MS = 8000;
+/** A paused player needs no media after so long. */
+const IDLE_AFTER_MS = 8000;
 
 /**
- * A live picture. Told by attributes: `src` (a playlist), `muted`; or by `attachLive()`, which gives a sink for live
- * fragments. Tells
- *   'player-shows'   the picture moves (again); `detail` 'before' while it is the one that another will take over from
- *   'player-stands'  it has stood still for `detail` seconds although it should not
- *   'player-rests'   it has been paused for so long that it needs no pictures
- *   'player-restart' nothing the player can do helps: the session should begin anew
- *   'player-failed'  `{code, detail}`: this browser cannot play it
- *   'player-sound'   whether there is sound: 'on', 'off' or 'blocked' (the browser wants a click first)
- * A picture that is replaced stays visible until the next one moves: fragments that follow fragments play on meanwhile,
- * on a second `<video>`; else the last picture stands, frozen.
+ * Plays live video. Attributes: `src` (a playlist), `muted`. `attachLive()` returns a sink for live fragments instead
+ * of `src`. Emits
+ *   'player-plays'   the picture moves; `detail` 'before': it is the old picture, which the next one will replace
+ *   'player-stalls'  the picture has stood still for `detail` seconds although it should move
+ *   'player-idle'   the player has been paused for so long that it needs no media
+ *   'player-restart' the player cannot recover: the session should start again
+ *   'player-failed'  `{code, detail}`: this browser cannot play the stream
+ *   'player-audio'   state of the audio: 'on', 'off' or 'blocked' (the browser requires a click first)
+ * The old picture stays visible until the new one moves: after a change between live streams the old one plays on in a
+ * second `<video>`, otherwise its last frame stays.
  */
 export class LivePlayer extends HTMLElement {
   static observedAttributes = ['src', 'muted'];
   /** @type {HlsEngine|MseEngine|null} */
   #engine = null;
-  /** What takes over with its first picture. @type {{video: HTMLVideoElement, engine: MseEngine, timer: ReturnType<typeof setTimeout>}|null} */
+  /**
+   * The next stream, which takes over with its first frame.
+   *
+   * @type {{video: HTMLVideoElement, engine: MseEngine, timer: ReturnType<typeof setTimeout>}|null}
+   */
   #next = null;
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
   #lastTime = -1;
   #lastFrames = -1;
-  #stoodSinceMs = 0;
+  #movedAtMs = 0;
   #steps = 0;
   #moving = false;
   #paused = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
-  #restTimer = null;
+  #idleTimer = null;
   #playable = false;
   /** @type {AbortController|null} */
   #wires = null;
@@ -44,13 +48,13 @@ export class LivePlayer extends HTMLElement {
   connectedCallback() {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
-    // Media events do not bubble, but they can be caught on the way down: of whichever video is the present one.
+    // Media events do not bubble, so they are captured: `video` changes its element, see #takeNext().
     const heard = { signal, capture: true };
     this.addEventListener('playing', (event) => event.target === this.video && (this.#playable = true), heard);
-    // A browser may pause by itself (a sleeping tab, a lost audio device); that is not what the viewer asked for.
+    // A browser may pause by itself (a sleeping tab, a lost audio device), although the user wants to watch.
     this.addEventListener('pause', (event) => event.target === this.video && this.#pausedByOthers(), heard);
     document.addEventListener('visibilitychange', () => !document.hidden && this.#pausedByOthers(), { signal });
-    this.#setSound();
+    this.#setAudio();
     if (this.hasAttribute('src')) this.#load();
   }
 
@@ -62,7 +66,7 @@ export class LivePlayer extends HTMLElement {
   /** @param {string} name @param {string|null} before @param {string|null} now */
   attributeChangedCallback(name, before, now) {
     if (!this.isConnected || !this.#wires) return;
-    if (name === 'muted') this.#setSound();
+    if (name === 'muted') this.#setAudio();
     else if (before !== now) this.#load();
   }
 
@@ -74,35 +78,35 @@ export class LivePlayer extends HTMLElement {
     return this.#paused;
   }
 
-  /** Whether the last picture stands in the place of the next one. */
+  /** True while the last frame is shown until the next stream has one. */
   get isFrozen() {
     return !part(this, 'frozen', HTMLCanvasElement).hidden;
   }
 
-  get hasPicture() {
+  get hasFrame() {
     return this.#playable && this.video.videoWidth > 0;
   }
 
-  /** When the picture on screen was taken. */
-  get pictureDate() {
+  /** Time of the frame on screen. */
+  get frameDate() {
     return this.#playable ? (this.#engine?.playingDate ?? null) : null;
   }
 
-  /** Loads the same address again, from the beginning. */
+  /** Load the same address again, from its start. */
   reload() {
     if (this.hasAttribute('src')) this.#load();
   }
 
   pause() {
     this.#paused = true;
-    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
-    this.#restTimer = setTimeout(() => this.#paused && tell(this, 'player-rests'), PAUSED_REST_MS);
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.#paused && emit(this, 'player-idle'), IDLE_AFTER_MS);
     if (this.#engine instanceof MseEngine) this.#engine.hold();
     this.video.pause();
   }
 
   /**
-   * Plays live fragments from now on. What is on screen goes on until their first picture is there.
+   * Play live fragments from now on. The old picture stays until their first frame.
    *
    * @returns {import('../lib/socket-session.js').Sink}
    */
@@ -117,7 +121,7 @@ export class LivePlayer extends HTMLElement {
     return sinkOf(engine);
   }
 
-  /** The same as without `src`: nothing is played any more. */
+  /** Stop playing live fragments. */
   detachLive() {
     if (this.#engine instanceof MseEngine || this.#next) {
       this.#freeze();
@@ -125,10 +129,10 @@ export class LivePlayer extends HTMLElement {
     }
   }
 
-  /** Goes on, with the newest picture. */
+  /** Continue with the newest frame. */
   resume() {
     this.#paused = false;
-    this.#stoodSinceMs = Date.now();
+    this.#movedAtMs = Date.now();
     this.#engine?.nudge();
     void this.#play();
   }
@@ -137,22 +141,22 @@ export class LivePlayer extends HTMLElement {
     this.#engine?.toLive();
   }
 
-  /** After a sleep or a loss of network. */
+  /** Continue after a sleep or a loss of network. */
   wake() {
     if (!this.#engine || this.#paused) return;
-    this.#stoodSinceMs = Date.now();
+    this.#movedAtMs = Date.now();
     this.#engine.nudge();
     void this.#play();
   }
 
-  /** What is on screen, in the video's full resolution; null before there is a picture. @returns {HTMLCanvasElement|null} */
+  /** Return the frame on screen in full resolution; null without a frame. @returns {HTMLCanvasElement|null} */
   capture() {
-    if (!this.hasPicture) return null;
+    if (!this.hasFrame) return null;
     const canvas = document.createElement('canvas');
     return this.#draw(canvas) ? canvas : null;
   }
 
-  /** Takes the frozen picture away. */
+  /** Remove the frozen frame. */
   forget() {
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
   }
@@ -167,7 +171,7 @@ export class LivePlayer extends HTMLElement {
     this.#begin(engine);
     engine.load(src, { hlsAddress: hls ?? '', workerAddress: hlsWorker ?? '' }).then(
       () => (engine === this.#engine ? this.#play() : undefined),
-      () => (engine === this.#engine ? tell(this, 'player-restart') : undefined),
+      () => (engine === this.#engine ? emit(this, 'player-restart') : undefined),
     );
   }
 
@@ -176,7 +180,7 @@ export class LivePlayer extends HTMLElement {
     this.#engine = engine;
     this.#paused = false;
     this.#steps = 0;
-    this.#stoodSinceMs = Date.now();
+    this.#movedAtMs = Date.now();
     this.#timer ??= setInterval(() => this.#watch(), TICK_MS);
   }
 
@@ -200,7 +204,7 @@ export class LivePlayer extends HTMLElement {
   #liveEngine(video) {
     const engine = new MseEngine(video, {
       onFatal: (why, detail) => {
-        if (engine === this.#next?.engine) this.#dropNext(); // what is on screen goes on until another try
+        if (engine === this.#next?.engine) this.#dropNext(); // the old picture goes on until another try
         else if (engine !== this.#engine) return;
         this.#fatal(why, detail);
       },
@@ -208,7 +212,7 @@ export class LivePlayer extends HTMLElement {
     return engine;
   }
 
-  // ── Taking over without a gap ────────────────────────────────────────────────────────────────────────────────────
+  // ── Changing streams without a gap ───────────────────────────────────────────────────────────────────────────────
 
   #prepareNext() {
     const video = /** @type {HTMLVideoElement} */ (this.video.cloneNode());
@@ -226,7 +230,7 @@ export class LivePlayer extends HTMLElement {
     };
     const take = () => {
       if (!video.isConnected || engine !== this.#next?.engine) return;
-      // The first picture that is decoded may be one that is skipped: it is black for a moment while it seeks.
+      // The first decoded frame may be skipped: while the video seeks, it is black.
       if (video.paused || video.seeking) wait();
       else this.#takeNext();
     };
@@ -249,8 +253,8 @@ export class LivePlayer extends HTMLElement {
     this.#forgetMoves();
     this.#playable = next.video.readyState >= 2;
     this.#steps = 0;
-    this.#stoodSinceMs = Date.now();
-    if (this.#paused) this.pause(); // meanwhile: this one stands as the other did
+    this.#movedAtMs = Date.now();
+    if (this.#paused) this.pause(); // the user paused the old stream
   }
 
   #dropNext() {
@@ -266,10 +270,10 @@ export class LivePlayer extends HTMLElement {
     try {
       await this.video.play();
     } catch (error) {
-      // Sound without a gesture is not allowed: then without sound.
+      // The browser does not allow audio before the user's first click or key: play muted.
       if (error instanceof DOMException && error.name === 'NotAllowedError' && !this.video.muted) {
         this.video.muted = true;
-        tell(this, 'player-sound', 'blocked');
+        emit(this, 'player-audio', 'blocked');
         await this.video.play().catch(() => {});
       }
     }
@@ -279,15 +283,15 @@ export class LivePlayer extends HTMLElement {
     if (!this.#paused && this.#engine && this.video.paused && this.#playable) void this.#play();
   }
 
-  #setSound() {
+  #setAudio() {
     this.video.muted = this.hasAttribute('muted');
-    tell(this, 'player-sound', this.video.muted ? 'off' : 'on');
+    emit(this, 'player-audio', this.video.muted ? 'off' : 'on');
   }
 
-  /** Looks whether the picture moves: by frames where the browser counts them, else by time. */
+  /** Check if the picture moves: by the count of frames if the browser has one, otherwise by the time. */
   #watch() {
     if (this.#paused) {
-      this.#stoodSinceMs = Date.now();
+      this.#movedAtMs = Date.now();
       return;
     }
     const video = this.video;
@@ -297,18 +301,18 @@ export class LivePlayer extends HTMLElement {
     this.#lastTime = video.currentTime;
     this.#lastFrames = frames;
     if (moved && !first && this.#playable && !video.paused) {
-      this.#stoodSinceMs = Date.now();
+      this.#movedAtMs = Date.now();
       this.#steps = 0;
       if (!this.#moving) this.forget();
       this.#moving = true;
-      tell(this, 'player-shows', this.#next ? 'before' : 'present');
+      emit(this, 'player-plays', this.#next ? 'before' : 'present');
       return;
     }
-    const stoodS = (Date.now() - this.#stoodSinceMs) / 1000;
-    if (stoodS > 1) tell(this, 'player-stands', stoodS);
+    const stalledS = (Date.now() - this.#movedAtMs) / 1000;
+    if (stalledS > 1) emit(this, 'player-stalls', stalledS);
     if (!this.#playable) return;
-    this.#moving = this.#moving && stoodS < 2;
-    this.#help(stallStep(stoodS, this.#steps));
+    this.#moving = this.#moving && stalledS < 2;
+    this.#help(stallStep(stalledS, this.#steps));
   }
 
   /** @param {'none'|'edge'|'reload'|'restart'} step */
@@ -320,28 +324,28 @@ export class LivePlayer extends HTMLElement {
       void this.#play();
     } else if (step === 'reload' && this.#engine instanceof HlsEngine) {
       const taken = this.#steps;
-      const since = this.#stoodSinceMs;
+      const since = this.#movedAtMs;
       const shown = this.#playable;
       this.#load();
       this.#steps = taken;
-      this.#stoodSinceMs = since;
+      this.#movedAtMs = since;
       this.#playable = shown;
     } else {
-      tell(this, 'player-restart');
+      emit(this, 'player-restart');
     }
   }
 
   /** @param {'network'|'media'|'unsupported'} why @param {string} detail */
   #fatal(why, detail) {
-    if (why === 'network') tell(this, 'player-restart');
-    else if (why === 'unsupported') tell(this, 'player-failed', { code: 'cannot_play', detail });
-    else if (/codec|incompatible/i.test(detail)) tell(this, 'player-failed', { code: 'cannot_play', detail: '' });
-    else tell(this, 'player-restart');
+    if (why === 'network') emit(this, 'player-restart');
+    else if (why === 'unsupported') emit(this, 'player-failed', { code: 'cannot_play', detail });
+    else if (/codec|incompatible/i.test(detail)) emit(this, 'player-failed', { code: 'cannot_play', detail: '' });
+    else emit(this, 'player-restart');
   }
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.hasPicture && this.#draw(frozen)) frozen.hidden = false;
+    if (this.hasFrame && this.#draw(frozen)) frozen.hidden = false;
   }
 
   /** @param {HTMLCanvasElement} canvas */

@@ -3,8 +3,8 @@ import { acceptOf, asSeen, profileOf } from '../lib/channels.js';
 import { LiveSession } from '../lib/live-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
-import { givesWay, tileBadge, tileMessage, tilePlayback } from '../lib/tile-facts.js';
-import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
+import { shouldFallBack, tileBadge, tileMessage, tilePlayback } from '../lib/tile-facts.js';
+import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { LivePlayer } from './live-player.js';
 import { playsFragments } from './fragment-source.js';
 import { SnapshotImage } from './snapshot-image.js';
@@ -14,35 +14,36 @@ import { ZoomView } from './zoom-view.js';
  * @typedef {import('../lib/tile-facts.js').TileContent} TileContent
  * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
  * @typedef {{socket: import('../lib/live-socket.js').LiveSocket|null, api: import('../lib/api.js').Api,
- *   stills: import('../lib/picture-queue.js').PictureQueue, decodes: readonly string[]}} TileParts
- * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean, isSounding: boolean}} TileWish
- *   `isAlone`: nothing else is on the page, so that its picture can be zoomed and paused
+ *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} TileParts
+ * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean,
+ *   isAudible: boolean}} TileRequest
+ *   `isAlone`: the tile fills the page, so that its picture can be zoomed and paused
  */
 
 /**
- * One channel of the wall, live over the page's socket. `parts` first; then `show()` says what it is to be, as often as
- * that changes, and `tick()` twice a second what time it is. Tells 'tile-sound-blocked' where the browser wants a click.
+ * One channel of the wall, live. The page sets `parts` first, then calls `show()` whenever the tile's request changes,
+ * and `tick()` twice a second. Emits 'tile-audio-blocked' if the browser requires a click before it plays audio.
  */
 export class LiveTile extends HTMLElement {
   /** @type {TileParts|null} */
   parts = null;
   /** @type {LiveTransport|null} */
   #session = null;
-  /** @type {TileWish} */
-  #wish = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isSounding: false };
+  /** @type {TileRequest} */
+  #request = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isAudible: false };
   /** @type {ReturnType<typeof tilePlayback>} */
   #playback = null;
-  /** Why the main stream gave way here. @type {import('../lib/api.js').Problem|null} */
+  /** Why the sub stream replaces the main stream. @type {import('../lib/api.js').Problem|null} */
   #refusal = null;
-  /** What its streams turned out to be that this browser does not play, by profile token. @type {Map<string, string>} */
+  /** Codecs of streams that this browser turned out not to play, by profile token. @type {Map<string, string>} */
   #seenCodecs = new Map();
   #channelKey = '';
   #playing = '';
-  /** When the picture moved last; null before it did. @type {number|null} */
+  /** When the picture moved last; null if it never moved. @type {number|null} */
   #movedAtMs = null;
-  #wantsStill = false;
+  #wantsSnapshot = false;
   #isPaused = false;
-  /** The picture that plays is not the one that another will take over from. */
+  /** True unless the old picture still plays, which the next one will replace. */
   #isSettled = false;
   #nowMs = Date.now();
   /** @type {AbortController|null} */
@@ -62,15 +63,15 @@ export class LiveTile extends HTMLElement {
     session.addEventListener('open', () => this.#open(), { signal });
     session.addEventListener('change', () => this.#changed(), { signal });
     session.addEventListener('codec', (event) => this.#learn(/** @type {CustomEvent} */ (event)), { signal });
-    this.addEventListener('player-shows', (event) => this.#moved(/** @type {CustomEvent<string>} */ (event).detail), { signal });
-    this.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail), { signal });
+    this.addEventListener('player-plays', (event) => this.#moved(/** @type {CustomEvent<string>} */ (event).detail), { signal });
+    this.addEventListener('player-stalls', (event) => session.playerStalls(/** @type {CustomEvent<number>} */ (event).detail), { signal });
     this.addEventListener('zoom-changed', (event) => this.#zoomed(/** @type {CustomEvent<number>} */ (event).detail), { signal });
-    this.addEventListener('player-rests', () => session.rest(), { signal });
+    this.addEventListener('player-idle', () => session.suspend(), { signal });
     this.addEventListener('player-restart', () => session.playerBroke(), { signal });
     this.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail), { signal });
     this.addEventListener(
-      'player-sound',
-      (event) => /** @type {CustomEvent<string>} */ (event).detail === 'blocked' && tell(this, 'tile-sound-blocked'),
+      'player-audio',
+      (event) => /** @type {CustomEvent<string>} */ (event).detail === 'blocked' && emit(this, 'tile-audio-blocked'),
       { signal },
     );
     this.#follow();
@@ -80,61 +81,61 @@ export class LiveTile extends HTMLElement {
     this.#session?.leave();
     this.#session = null;
     this.#wires?.abort();
-    this.#wantsStill = false;
+    this.#wantsSnapshot = false;
   }
 
-  /** @param {TileWish} wish */
-  show(wish) {
-    const before = this.#wish;
-    this.#wish = wish;
-    // Somebody asks anew: what was refused may be granted now.
-    if (before.isLarge !== wish.isLarge || before.quality !== wish.quality) this.#refusal = null;
-    if (before.quality !== wish.quality) this.#seenCodecs.clear();
+  /** @param {TileRequest} request */
+  show(request) {
+    const before = this.#request;
+    this.#request = request;
+    // The user has changed the tile, so try the refused main stream again.
+    if (before.isLarge !== request.isLarge || before.quality !== request.quality) this.#refusal = null;
+    if (before.quality !== request.quality) this.#seenCodecs.clear();
     if (this.#session) this.#follow();
   }
 
-  /** The server's clock and ours may differ: behind is told by the server's. @param {number} serverMs */
+  /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
   tick(serverMs) {
     this.#nowMs = serverMs;
     this.#drawBadge();
   }
 
   get content() {
-    return this.#wish.content;
+    return this.#request.content;
   }
 
-  get hasPicture() {
-    return this.#player.hasPicture;
+  get hasFrame() {
+    return this.#player.hasFrame;
   }
 
-  /** When the picture on screen was taken; null where there is none. */
-  get pictureMs() {
-    return this.#player.pictureDate?.getTime() ?? null;
+  /** Time of the frame on screen; null without a frame. */
+  get frameMs() {
+    return this.#player.frameDate?.getTime() ?? null;
   }
 
-  /** Whether this channel has sound; null: not known yet. */
-  get hasSound() {
+  /** True if this channel has audio; null while unknown. */
+  get hasAudio() {
     const view = this.#session?.view;
-    if (view && 'hasSound' in view && view.hasSound !== null) return view.hasSound;
+    if (view && 'hasAudio' in view && view.hasAudio !== null) return view.hasAudio;
     return view?.stream?.status === 'running' ? view.stream.audio !== null : null;
   }
 
-  /** What it plays, and why not what was asked for. */
+  /** The stream that plays, and the reasons if it is not the requested one. */
   get playing() {
     const view = this.#session?.view;
     return {
       phase: view?.phase ?? 'idle',
-      way: view && this.#playing ? view.way : /** @type {const} */ ('socket'),
-      wayReason: view?.wayReason ?? '',
+      transport: view && this.#playing ? view.transport : /** @type {const} */ ('socket'),
+      transportReason: view?.transportReason ?? '',
       quality: this.#playback?.quality ?? null,
-      gaveWay: this.#playback?.gaveWay ?? false,
+      isFallback: this.#playback?.isFallback ?? false,
       converting: this.#playback?.converting ?? false,
       refusal: this.#refusal,
     };
   }
 
   get isAlone() {
-    return this.#wish.isAlone;
+    return this.#request.isAlone;
   }
 
   get isPaused() {
@@ -150,7 +151,7 @@ export class LiveTile extends HTMLElement {
     if (this.isAlone) this.#zoom.zoomBy(factor);
   }
 
-  /** @returns {boolean} whether there was something to leave */
+  /** @returns {boolean} true if the picture was zoomed */
   leaveZoom() {
     const { isZoomed } = this;
     this.#zoom.reset();
@@ -160,10 +161,10 @@ export class LiveTile extends HTMLElement {
   togglePlay() {
     const { phase } = this.playing;
     if (phase === 'failed' || phase === 'ended') this.retry();
-    else if (this.#isPaused || (this.isAlone && this.hasPicture)) this.#pause(!this.#isPaused);
+    else if (this.#isPaused || (this.isAlone && this.hasFrame)) this.#pause(!this.#isPaused);
   }
 
-  /** Tries again at once, the main stream included. */
+  /** Try again immediately, the main stream included. */
   retry() {
     this.#refusal = null;
     const { phase } = this.#session?.view ?? {};
@@ -172,7 +173,7 @@ export class LiveTile extends HTMLElement {
     this.#follow();
   }
 
-  /** After a sleep, or a loss of network. */
+  /** Continue after a sleep or a loss of network. */
   wake() {
     if (!this.#playing) return;
     this.#session?.wake();
@@ -180,7 +181,7 @@ export class LiveTile extends HTMLElement {
     if (this.#movedAtMs !== null) this.#movedAtMs = Date.now();
   }
 
-  /** What is on screen, in the resolution of the stream that plays; null before there is a picture. */
+  /** Return the frame on screen, in the stream's resolution; null without a frame. */
   capture() {
     return this.#player.capture();
   }
@@ -193,10 +194,10 @@ export class LiveTile extends HTMLElement {
     return part(this, 'zoom', ZoomView);
   }
 
-  // ── Following what is asked for ──────────────────────────────────────────────────────────────────────────────────
+  // ── Playing the request ──────────────────────────────────────────────────────────────────────────────────────────
 
   #follow() {
-    const { content, quality, isActive, isLarge, isAlone, isSounding } = this.#wish;
+    const { content, quality, isActive, isLarge, isAlone, isAudible } = this.#request;
     const session = this.#session;
     if (!session || !this.parts) return;
     const { decodes } = this.parts;
@@ -209,32 +210,36 @@ export class LiveTile extends HTMLElement {
     this.#playback = channel && tilePlayback(channel, { quality, isLarge, isRefused: this.#refusal !== null, decodes });
     const { profile, converting = false } = this.#playback ?? {};
     const wanted = isActive && profile ? `${profile.profile_token}${converting ? ' converted' : ''}` : '';
-    this.#player.toggleAttribute('muted', !isSounding);
+    this.#player.toggleAttribute('muted', !isAudible);
     setAttribute(this.#zoom, 'fixed', !isAlone);
     if (this.#isPaused && !isAlone) this.#pause(false);
     if (wanted === this.#playing) {
-      if (wanted) session.hear(isSounding);
+      if (wanted) session.setAudio(isAudible);
     } else if (wanted && content && this.#playback) {
       if (!this.#playing) this.#begin(content);
       this.#playing = wanted;
       const accept = acceptOf(this.#playback, decodes);
-      session.play({ cameraId: content.tile.cameraId, profileToken: this.#playback.profile.profile_token, accept, converting, sound: isSounding });
+      session.play({ cameraId: content.tile.cameraId, profileToken: this.#playback.profile.profile_token, accept, converting, audio: isAudible });
     } else {
-      this.#rest();
+      this.#leaveStream();
     }
     this.#draw();
   }
 
-  /** A stream is not what the device says: it is decided again what to play. @param {CustomEvent<{profileToken: string, codec: string}>} event */
+  /**
+   * A stream's codec is not the one that the device reports: choose the profile again.
+   *
+   * @param {CustomEvent<{profileToken: string, codec: string}>} event
+   */
   #learn(event) {
     event.preventDefault();
     this.#seenCodecs.set(event.detail.profileToken, event.detail.codec);
     this.#follow();
   }
 
-  /** Another channel: nothing of the last one stays. */
+  /** Forget everything about the previous channel. */
   #clear() {
-    this.#rest();
+    this.#leaveStream();
     this.#refusal = null;
     this.#zoom.reset();
     this.#seenCodecs.clear();
@@ -242,41 +247,41 @@ export class LiveTile extends HTMLElement {
     part(this, 'still', SnapshotImage).clear();
   }
 
-  /** The device gets its session back; the last picture stays. */
-  #rest() {
+  /** Leave the stream; the last frame stays. */
+  #leaveStream() {
     this.#playing = '';
     this.#movedAtMs = null;
-    this.#wantsStill = false;
+    this.#wantsSnapshot = false;
     this.#isPaused = false;
     this.#session?.leave();
     this.#player.removeAttribute('src');
     this.#player.detachLive();
   }
 
-  /** The last known picture, until the live one is there. @param {TileContent} content */
+  /** Show a snapshot until the first live frame. @param {TileContent} content */
   #begin({ tile, channel }) {
-    const still = part(this, 'still', SnapshotImage);
+    const image = part(this, 'still', SnapshotImage);
     const profile = channel && (profileOf(channel, 'sub') ?? profileOf(channel, 'main'));
-    // After a rest the last live picture stands there, which is newer.
-    if (!profile || !this.parts || still.hasPicture || this.#player.isFrozen) return;
-    const { api, stills } = this.parts;
+    // After another stream its last frame is on screen, which is newer.
+    if (!profile || !this.parts || image.hasPicture || this.#player.isFrozen) return;
+    const { api, snapshots } = this.parts;
     const key = this.#channelKey;
-    this.#wantsStill = true;
-    stills.add(`${key} ${profile.profile_token}`, async () => {
-      if (!this.#wantsStill || key !== this.#channelKey) return;
-      // Rejects where there is none yet: then the tile stays dark until the live picture comes.
+    this.#wantsSnapshot = true;
+    snapshots.add(`${key} ${profile.profile_token}`, async () => {
+      if (!this.#wantsSnapshot || key !== this.#channelKey) return;
+      // Rejects if the server has no snapshot: then the tile stays dark until the first live frame.
       const { blob, takenAt } = await api.snapshot(tile.cameraId, { profileToken: profile.profile_token, cached: true });
-      if (this.#wantsStill && key === this.#channelKey) await still.show(blob, takenAt);
-      if (!this.#wantsStill) still.clear();
+      if (this.#wantsSnapshot && key === this.#channelKey) await image.show(blob, takenAt);
+      if (!this.#wantsSnapshot) image.clear();
     });
   }
 
   #open() {
     const session = this.#session;
     if (!session) return;
-    const { playlistUrl, way } = session.view;
+    const { playlistUrl, transport } = session.view;
     this.#isSettled = false;
-    if (way === 'socket') session.sink = this.#player.attachLive();
+    if (transport === 'socket') session.sink = this.#player.attachLive();
     else if (playlistUrl) {
       this.#player.detachLive();
       if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
@@ -286,12 +291,12 @@ export class LiveTile extends HTMLElement {
 
   #changed() {
     const session = this.#session;
-    const channel = this.#wish.content?.channel;
+    const channel = this.#request.content?.channel;
     if (!session || !this.parts || !channel) return;
     const { phase, problem, stream } = session.view;
-    // Refused for good, or while the server goes on trying.
+    // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
-    if (this.#playing && givesWay(channel, { quality: this.#playback?.quality ?? null, problem: why, decodes: this.parts.decodes })) {
+    if (this.#playing && shouldFallBack(channel, { quality: this.#playback?.quality ?? null, problem: why, decodes: this.parts.decodes })) {
       this.#refusal = why;
       this.#follow();
       return;
@@ -305,14 +310,14 @@ export class LiveTile extends HTMLElement {
     this.#draw();
   }
 
-  /** @param {string} which 'before': the picture that another will take over from */
+  /** @param {string} which 'before': the old picture, which the next one will replace */
   #moved(which) {
     this.#movedAtMs = Date.now();
-    this.#wantsStill = false;
+    this.#wantsSnapshot = false;
     part(this, 'still', SnapshotImage).clear();
     this.#isSettled = which !== 'before';
     if (!this.#isSettled) return;
-    this.#session?.playerShows();
+    this.#session?.playerPlays();
     if (this.#isPaused) this.#player.pause();
   }
 
@@ -321,10 +326,10 @@ export class LiveTile extends HTMLElement {
     this.#isPaused = isPaused;
     if (!isPaused) {
       this.#movedAtMs = Date.now();
-      if (this.#session?.isResting) this.#player.detachLive(); // its last picture stays until the present one is there
+      if (this.#session?.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
       this.#player.resume();
       this.#session?.resume();
-    } else if (this.#isSettled) this.#player.pause(); // else as soon as the next picture has taken over
+    } else if (this.#isSettled) this.#player.pause(); // otherwise #moved() pauses the next picture
     this.#draw();
   }
 
@@ -335,10 +340,10 @@ export class LiveTile extends HTMLElement {
     setText(level, `${scale.toFixed(1)}×`);
   }
 
-  // ── Saying it ────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #draw() {
-    const { content, isActive, isSounding } = this.#wish;
+    const { content, isActive, isAudible } = this.#request;
     const view = this.#session?.view;
     if (!view) return;
     const { title, reason, busy, tone } = content ? tileMessage(content, view, { isActive }) : { title: '', reason: '', busy: false, tone: '' };
@@ -354,7 +359,7 @@ export class LiveTile extends HTMLElement {
     const [cameraName, channelName] = namesOf(content);
     setText(part(this, 'camera', HTMLElement), cameraName === channelName ? '' : cameraName);
     setText(part(this, 'channel', HTMLElement), channelName);
-    part(this, 'sound', HTMLElement).hidden = !isSounding;
+    part(this, 'sound', HTMLElement).hidden = !isAudible;
     part(this, 'play', HTMLElement).hidden = !this.#isPaused;
     setText(part(this, 'quality', HTMLElement), this.#playing && this.#playback?.quality === 'main' ? 'Main' : '');
     this.#drawBadge();
@@ -363,28 +368,28 @@ export class LiveTile extends HTMLElement {
   #drawBadge() {
     const view = this.#session?.view;
     if (!view) return;
-    const date = this.#player.pictureDate;
+    const date = this.#player.frameDate;
     const behindS = date ? Math.max(0, (this.#nowMs - date.getTime()) / 1000) : null;
-    const stoodS = this.#movedAtMs === null ? null : (Date.now() - this.#movedAtMs) / 1000;
-    const { text, tone, label } = tileBadge(view, { behindS, stoodS, isActive: this.#playing !== '', isPaused: this.#isPaused });
+    const stalledS = this.#movedAtMs === null ? null : (Date.now() - this.#movedAtMs) / 1000;
+    const { text, tone, label } = tileBadge(view, { behindS, stalledS, isActive: this.#playing !== '', isPaused: this.#isPaused });
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;
-    setText(part(this, 'way', HTMLElement), text && this.playing.way === 'hls' ? 'HLS' : '');
+    setText(part(this, 'way', HTMLElement), text && this.playing.transport === 'hls' ? 'HLS' : '');
     setAttribute(this, 'data-frozen', tone === 'frozen');
     badge.dataset.tone = tone;
     const message = part(this, 'title', HTMLElement).textContent;
-    setAttribute(this, 'aria-label', [nameOf(this.#wish.content) || 'Empty', message || label].filter(Boolean).join(', '));
+    setAttribute(this, 'aria-label', [nameOf(this.#request.content) || 'Empty', message || label].filter(Boolean).join(', '));
   }
 }
 
-/** @param {TileContent|null} content @returns {string} camera and channel; '' for an empty place */
+/** @param {TileContent|null} content @returns {string} names of camera and channel; '' for an empty place */
 export function nameOf(content) {
   const [cameraName, channelName] = namesOf(content);
   return cameraName === channelName ? cameraName : `${cameraName} · ${channelName}`;
 }
 
-/** @param {TileContent|null} content @returns {[string, string]} of the camera, of the channel */
+/** @param {TileContent|null} content @returns {[string, string]} names of the camera and the channel */
 function namesOf(content) {
   if (!content) return ['', ''];
   const { camera, channel, tile } = content;

@@ -21,7 +21,7 @@ export class LogOut extends HTMLElement {
     try {
       await new JsonHttp({ csrf }).json('DELETE', session);
     } catch {
-      // Logged out already, or the server is gone: the login page shows which.
+      // The login has ended already, or the server is away: the login page shows which.
     }
     new BroadcastChannel('access').postMessage('logged-out');
     window.location.assign(login);

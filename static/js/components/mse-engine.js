@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Plays live fragments on a `<video>`, close behind the newest.
+ * Plays live fragments in a `<video>`, close behind the newest frame.
  *
- * It is fed by whoever has the fragments (`init`, `append`) and has the same face as HlsEngine where a player needs it.
+ * Its owner passes the fragments in (`init`, `append`). It has those methods of HlsEngine that the live player needs.
  */
 import { LivePace } from '../lib/live-pace.js';
 import { FragmentSource } from './fragment-source.js';
@@ -16,9 +16,13 @@ export class MseEngine {
   #source;
   #pace = new LivePace();
   #started = false;
-  #held = false;
-  #standing = false;
-  /** The clock of the pictures: what lies at `startS` arrived at `takenMs`. @type {{startS: number, takenMs: number}|null} */
+  #isHeld = false;
+  #isStalled = false;
+  /**
+   * Maps the media timeline to time: the frame at `startS` arrived at the server at `takenMs`.
+   *
+   * @type {{startS: number, takenMs: number}|null}
+   */
   #stamp = null;
   #timer;
   /** @type {AbortController} */
@@ -31,7 +35,7 @@ export class MseEngine {
   constructor(video, { onFatal }) {
     this.#video = video;
     this.#source = new FragmentSource(video, KEPT, { onFatal, onPut: () => this.#follow() });
-    video.addEventListener('waiting', () => this.#stands(), { signal: this.#wires.signal });
+    video.addEventListener('waiting', () => this.#stalled(), { signal: this.#wires.signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -46,26 +50,26 @@ export class MseEngine {
     this.#source.append(data, { isKey });
   }
 
-  /** When the picture on screen arrived at the server; null before there is one. */
+  /** Arrival of the frame on screen at the server; null without a frame. */
   get playingDate() {
     if (!this.#stamp || !this.#started) return null;
     return new Date(this.#stamp.takenMs + (this.#video.currentTime - this.#stamp.startS) * 1000);
   }
 
-  /** To the newest picture there is. */
+  /** Jump to the newest frame. */
   toLive() {
     const end = this.#end();
     if (end !== null) this.#video.currentTime = Math.max(end - this.#pace.targetS, this.#startOfLast());
   }
 
   nudge() {
-    this.#held = false;
+    this.#isHeld = false;
     this.toLive();
   }
 
-  /** The viewer has paused: nothing is caught up with. */
+  /** Stop following the newest frame, because the user has paused. */
   hold() {
-    this.#held = true;
+    this.#isHeld = true;
   }
 
   close() {
@@ -84,7 +88,7 @@ export class MseEngine {
   #follow() {
     const video = this.#video;
     const end = this.#end();
-    if (end === null || this.#held) return;
+    if (end === null || this.#isHeld) return;
     if (!this.#started) {
       if (video.readyState < 1) return;
       this.#started = true;
@@ -94,7 +98,7 @@ export class MseEngine {
     }
     if (video.seeking || video.paused) return;
     const start = this.#startOfLast();
-    // A hole between two runs: the pictures go on behind it.
+    // A gap between two runs of the session: continue after it.
     if (video.currentTime < start - HOLE_S) {
       video.currentTime = Math.max(end - this.#pace.targetS, start);
       return;
@@ -102,13 +106,13 @@ export class MseEngine {
     const ahead = end - video.currentTime;
     const { rate, jumpToS } = this.#pace.next(performance.now() / 1000, ahead);
     if (jumpToS !== null) video.currentTime = Math.max(end - jumpToS, start);
-    if (ahead > 0.02) this.#standing = false;
+    if (ahead > 0.02) this.#isStalled = false;
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
-  #stands() {
-    if (this.#standing || !this.#started || this.#held || this.#video.seeking) return;
-    this.#standing = true;
+  #stalled() {
+    if (this.#isStalled || !this.#started || this.#isHeld || this.#video.seeking) return;
+    this.#isStalled = true;
     this.#pace.stalled();
   }
 

@@ -1,14 +1,14 @@
 // @ts-check
 import { dayKey } from '../lib/coverage.js';
 import { weeksOf } from '../lib/ranges.js';
-import { LOCAL_CLOCK } from '../lib/shown-clock.js';
-import { part, tell } from './dom.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
+import { emit, part } from './dom.js';
 
 const DAY_MS = 86_400_000;
 
 /**
- * A month whose days with recordings are marked. Tells 'calendar-day' with the wall time of its midnight when one is chosen, and
- * 'calendar-month' when another month is shown. There are no future days to choose.
+ * A month whose days with recordings are marked. Emits 'calendar-day' with the wall time of the chosen day's midnight,
+ * and 'calendar-month' when another month is shown. Future days cannot be chosen.
  */
 export class RecordingCalendar extends HTMLElement {
   #clock = LOCAL_CLOCK;
@@ -23,7 +23,7 @@ export class RecordingCalendar extends HTMLElement {
     part(this, 'after', HTMLButtonElement).addEventListener('click', () => this.#turn(1));
     part(this, 'days', HTMLElement).addEventListener('click', (event) => {
       const button = event.target instanceof Element ? event.target.closest('button') : null;
-      if (button?.dataset.day) tell(this, 'calendar-day', Date.parse(button.dataset.day));
+      if (button?.dataset.day) emit(this, 'calendar-day', Date.parse(button.dataset.day));
     });
     part(this, 'days', HTMLElement).addEventListener('keydown', (event) => this.#key(event));
     this.#render();
@@ -34,7 +34,7 @@ export class RecordingCalendar extends HTMLElement {
     return { startMs: this.#month, endMs: monthOf(this.#month + 32 * DAY_MS) };
   }
 
-  /** The clock whose days they are. @param {import('../lib/shown-clock.js').ShownClock} clock */
+  /** The clock of the days. @param {import('../lib/display-clock.js').DisplayClock} clock */
   set clock(clock) {
     this.#clock = clock;
     this.#render();
@@ -46,7 +46,7 @@ export class RecordingCalendar extends HTMLElement {
     this.#render();
   }
 
-  /** The moment whose day is chosen. @param {number|null} atMs */
+  /** A moment of the chosen day. @param {number|null} atMs */
   set chosen(atMs) {
     const wallMs = atMs === null ? null : this.#clock.wallOf(atMs);
     const day = wallMs === null ? null : dayKey(wallMs);
@@ -60,7 +60,7 @@ export class RecordingCalendar extends HTMLElement {
   #turn(direction) {
     this.#month = monthOf(this.#month + (direction > 0 ? 32 : -1) * DAY_MS);
     this.#render();
-    tell(this, 'calendar-month');
+    emit(this, 'calendar-month');
   }
 
   /** @param {KeyboardEvent} event */
@@ -112,7 +112,7 @@ export class RecordingCalendar extends HTMLElement {
   }
 }
 
-/** The wall time of the first midnight of its month. @param {number} wallMs */
+/** Return the wall time of the first midnight of a month. @param {number} wallMs */
 function monthOf(wallMs) {
   const at = new Date(wallMs);
   return Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1);

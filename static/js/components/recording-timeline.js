@@ -2,25 +2,27 @@
 import { rowName, spanAt, stateName } from '../lib/coverage.js';
 import { namesAt } from '../lib/marks.js';
 import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
-import { LOCAL_CLOCK } from '../lib/shown-clock.js';
-import { part, tell } from './dom.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
+import { emit, part } from './dom.js';
 import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timeline-drawing.js';
 
 /** @typedef {import('../lib/coverage.js').Row} Row @typedef {import('../lib/timeline-scale.js').Span} Span */
 
 const TAP_PX = 5;
 const KEY_STEP = 0.02;
-const NEAR_MS = 2500; // an event is sought from a moment before it
+const NEAR_MS = 2500; // seeking an event leads to a moment before it
 
 /**
- * The timeline: a row a channel, time from left to right, the same for all. Wheel and pinch zoom around the pointer, a
- * drag pans; a drag on the axis or the needle scrubs. Tells 'timeline-seek' {row, atMs} for a click, the end of a scrub
- * and Enter, 'timeline-scrub' {row, atMs} while it is dragged, 'timeline-view' with the window when it changes,
- * 'timeline-follow' when it begins or ends to follow, 'timeline-row' when another row is chosen by key.
+ * The timeline: one row per channel, with a common time axis. Wheel and pinch zoom around the pointer, a drag pans, a
+ * drag on the axis or the needle scrubs. Emits
+ *   'timeline-seek'   {row, atMs}: a click, the end of a scrub, or Enter
+ *   'timeline-scrub'  {row, atMs} during a scrub; null if the browser has taken the finger to scroll the page
+ *   'timeline-view'   the new window
+ *   'timeline-follow' `follows` has changed
+ *   'timeline-row'    the row that was chosen by key
  *
- * It follows the needle until somebody moves it elsewhere, and again once the needle is in sight or sought.
- *
- * For the keyboard and screen readers it is a slider whose value is the chosen time.
+ * The window follows the needle until the user moves it elsewhere, and again once the needle is in it or is moved.
+ * For the keyboard and screen readers the timeline is a slider whose value is the chosen time.
  */
 export class RecordingTimeline extends HTMLElement {
   /** @type {AbortController|null} */
@@ -94,21 +96,21 @@ export class RecordingTimeline extends HTMLElement {
     return this.#view;
   }
 
-  /** Moves it, as a person wants it: what plays does not take it back. @param {Span} view */
+  /** Set the window for the user. It follows the needle only if the needle is inside. @param {Span} view */
   set view(view) {
-    this.#look(view);
+    this.#setView(view);
     this.#follow(this.#atMs === null || isInSight(view, this.#atMs));
   }
 
-  /** Whether it keeps the needle in sight. */
+  /** True while the window follows the needle. */
   get follows() {
     return this.#follows;
   }
 
-  /** Back to the needle, and with it from now on. */
+  /** Move the window to the needle, and follow it. */
   toNeedle() {
     this.#follow(true);
-    if (this.#atMs !== null) this.#look(keptInSight(this.#view, this.#atMs, Date.now()));
+    if (this.#atMs !== null) this.#setView(keptInSight(this.#view, this.#atMs, Date.now()));
   }
 
   /** The chosen row. */
@@ -127,22 +129,22 @@ export class RecordingTimeline extends HTMLElement {
     return this.#atMs;
   }
 
-  /** Where the needle is; what plays moves it on. @param {number|null} atMs */
+  /** The time of the needle, which the player moves on. @param {number|null} atMs */
   set atMs(atMs) {
     if (this.#press?.scrubs) return;
     this.#atMs = atMs;
     if (atMs !== null && isInSight(this.#view, atMs)) this.#follow(true);
-    if (atMs !== null && !this.#press && this.#follows) this.#look(keptInSight(this.#view, atMs, Date.now()));
+    if (atMs !== null && !this.#press && this.#follows) this.#setView(keptInSight(this.#view, atMs, Date.now()));
     this.#redraw();
   }
 
-  /** What is marked by [ and ]. @param {Span|null} span */
+  /** The span that the user marked with [ and ]. @param {Span|null} span */
   set marked(span) {
     this.#marked = span;
     this.#redraw();
   }
 
-  /** The clock that times are shown by. @param {import('../lib/shown-clock.js').ShownClock} clock */
+  /** The clock of the shown times. @param {import('../lib/display-clock.js').DisplayClock} clock */
   set clock(clock) {
     this.#clock = clock;
     this.#redraw();
@@ -155,18 +157,18 @@ export class RecordingTimeline extends HTMLElement {
   }
 
   /** @param {Span} view */
-  #look(view) {
+  #setView(view) {
     if (view.startMs === this.#view.startMs && view.endMs === this.#view.endMs) return;
     this.#view = view;
     this.#redraw();
-    tell(this, 'timeline-view', view);
+    emit(this, 'timeline-view', view);
   }
 
   /** @param {boolean} follows */
   #follow(follows) {
     if (follows === this.#follows) return;
     this.#follows = follows;
-    tell(this, 'timeline-follow');
+    emit(this, 'timeline-follow');
   }
 
   // ── Pointer ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -228,9 +230,9 @@ export class RecordingTimeline extends HTMLElement {
     const press = this.#press;
     if (this.#fingers.size === 0) this.#press = null;
     if (press?.scrubs && press.moved && event.type !== 'pointerup') {
-      // The browser has taken the finger to scroll the page by: it was no drag of ours.
+      // The browser has taken the finger to scroll the page: undo the scrub.
       this.#atMs = press.fromMs;
-      tell(this, 'timeline-scrub', null);
+      emit(this, 'timeline-scrub', null);
       this.#redraw();
     }
     if (!press || event.type !== 'pointerup' || (press.moved && !press.scrubs)) return;
@@ -239,10 +241,10 @@ export class RecordingTimeline extends HTMLElement {
     this.#seek(timeAt(this.#view, this.#fraction(event.clientX)));
   }
 
-  /** @param {PointerEvent} event the picture follows */
+  /** Move the needle with the pointer. @param {PointerEvent} event */
   #scrub(event) {
     this.#atMs = Math.min(Date.now(), timeAt(this.#view, this.#fraction(event.clientX)));
-    tell(this, 'timeline-scrub', { row: this.row, atMs: this.#atMs });
+    emit(this, 'timeline-scrub', { row: this.row, atMs: this.#atMs });
     this.#redraw();
   }
 
@@ -254,7 +256,7 @@ export class RecordingTimeline extends HTMLElement {
     return Math.abs(this.#x(this.#atMs) + box.left - event.clientX) < (event.pointerType === 'touch' ? 16 : 6);
   }
 
-  /** What is under the pointer. @param {PointerEvent|null} event */
+  /** Show the time, state and events under the pointer. @param {PointerEvent|null} event */
   #hover(event) {
     const tip = part(this, 'tip', HTMLElement);
     const box = this.canvas.getBoundingClientRect();
@@ -304,7 +306,7 @@ export class RecordingTimeline extends HTMLElement {
     action();
   }
 
-  /** @param {number} byMs moves the needle without playing: Enter plays */
+  /** Move the needle without playing; Enter plays. @param {number} byMs */
   #point(byMs) {
     this.#atMs = Math.min(Date.now(), (this.#atMs ?? this.#view.endMs) + byMs);
     this.toNeedle();
@@ -317,7 +319,7 @@ export class RecordingTimeline extends HTMLElement {
     if (next < 0 || next >= this.#rows.length) return;
     this.#current = next;
     this.#redraw();
-    tell(this, 'timeline-row', this.row);
+    emit(this, 'timeline-row', this.row);
   }
 
   /** @param {number} atMs */
@@ -325,7 +327,7 @@ export class RecordingTimeline extends HTMLElement {
     this.#atMs = Math.min(Date.now(), atMs);
     this.toNeedle();
     this.#redraw();
-    tell(this, 'timeline-seek', { row: this.row, atMs: this.#atMs });
+    emit(this, 'timeline-seek', { row: this.row, atMs: this.#atMs });
   }
 
   // ── Drawing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -383,7 +385,7 @@ export class RecordingTimeline extends HTMLElement {
     return Math.max(0, Math.min(1, at));
   }
 
-  /** @param {number} atMs @returns {number} from the canvas's left edge */
+  /** @param {number} atMs @returns {number} CSS pixels from the canvas's left edge */
   #x(atMs) {
     return this.#labelWidth() + fractionOf(this.#view, atMs) * this.#plotWidth();
   }

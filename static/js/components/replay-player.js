@@ -1,13 +1,13 @@
 // @ts-check
 import { snapshotFileName } from '../lib/format.js';
-import { ReplayRest } from '../lib/replay-rest.js';
+import { IdleLimits } from '../lib/idle-limits.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
-import { LOCAL_CLOCK } from '../lib/shown-clock.js';
-import { part, tell } from './dom.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
+import { emit, part } from './dom.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
-import { showReplay } from './replay-face.js';
+import { showReplay } from './replay-display.js';
 import { RunEngine } from './run-engine.js';
-import { drawStill, saveStill } from './still.js';
+import { drawFrame, saveFrame } from './frame-capture.js';
 import { ZoomView } from './zoom-view.js';
 
 /** @typedef {import('../lib/replay-session.js').Place} Place @typedef {import('../lib/replay-text.js').Phase} Phase */
@@ -17,19 +17,20 @@ const TICK_MS = 200;
 const GAP_MS = 3000;
 const STALL_MS = 2500;
 const CAUGHT_UP_MS = 700;
-/** A picture that was asked for exactly is there by then, or never. */
+/** The longest wait for a frame that was requested exactly. */
 const EXACT_MS = 8000;
-/** From here on before the end it is asked whether there is more by now. */
+/** Play at the end requests again from so long before the end, because the recording may have grown. */
 const LAST_MS = 250;
-/** So much before a picture is the one before it, and so much after its beginning still it. */
+/** An offset shorter than a frame: before a frame's start lies the previous frame, after it the frame itself. */
 const INSIDE_MS = 5;
 export const SPEEDS = [0.25, 0.5, 1, 2, 4];
 
 /**
- * Plays a recording. Tells 'replay-time' with the picture's time (ms), 'replay-gap' {fromMs, toMs} when it has skipped
- * time without a recording, 'replay-phase' with what it does, 'replay-speed' with a speed that was chosen.
+ * Plays a recording. Emits 'replay-time' with the frame's time (ms), 'replay-gap' {fromMs, toMs} after it has skipped
+ * time without a recording, 'replay-phase' with the new phase, 'replay-speed' with the chosen speed, and
+ * 'replay-wanted' if the user wants to play and no place is chosen.
  *
- * The last picture stays on screen until the next one is there. `connect` and `names` are the page's.
+ * The last frame stays on screen until the next one. The page calls `connect()` and sets `names`.
  */
 export class ReplayPlayer extends HTMLElement {
   /** @type {ReplaySession|null} */
@@ -43,7 +44,7 @@ export class ReplayPlayer extends HTMLElement {
   /** @type {Place|null} */
   #place = null;
   /** @type {number|null} */
-  #pictureMs = null;
+  #frameMs = null;
   #paused = false;
   #ended = false;
   #speed = 1;
@@ -51,23 +52,26 @@ export class ReplayPlayer extends HTMLElement {
   #lastTime = -1;
   /** @type {Phase} */
   #phase = 'idle';
-  /** The picture to be shown first, where it is not the first one there. @type {number|null} */
+  /** Time of the frame to show first, if it is not the first one that arrives. @type {number|null} */
   #exactMs = null;
   /** @type {Problem|null} */
   #broken = null;
   #isHeldTo1 = false;
-  #isResting = false;
-  /** A picture of what was loaded last was on screen. */
-  #isPictureThere = false;
-  /** The next picture was asked for, and is not loaded yet. */
+  #isSuspended = false;
+  /** True once a frame of the latest load was on screen. */
+  #hasShownFrame = false;
+  /** True after a step to a frame that is not loaded yet. */
   #owesStep = false;
-  #rest = new ReplayRest();
-  /** What a snapshot is named after. @type {string[]} */
+  #idleLimits = new IdleLimits();
+  /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
-  /** The clock that times are shown by. */
+  /** The clock of the shown times. */
   clock = LOCAL_CLOCK;
 
-  /** @param {import('../lib/api.js').Api} api @param {import('../lib/live-socket.js').LiveSocket|null} socket null: by HLS */
+  /**
+   * @param {import('../lib/api.js').Api} api
+   * @param {import('../lib/live-socket.js').LiveSocket|null} socket null: over HLS
+   */
   connect(api, socket) {
     const session = new ReplaySession(api, decodableCodecs(), socket);
     this.#session = session;
@@ -89,7 +93,7 @@ export class ReplayPlayer extends HTMLElement {
       ['big-play', () => this.togglePlay()],
       ['back', () => this.skip(-10_000)],
       ['forward', () => this.skip(10_000)],
-      ['mute', () => this.toggleSound()],
+      ['mute', () => this.toggleAudio()],
       ['snapshot', () => this.saveSnapshot()],
       ['fullscreen', () => void this.toggleFullscreen()],
       ['retry', () => this.retry()],
@@ -113,14 +117,14 @@ export class ReplayPlayer extends HTMLElement {
     return part(this, 'video', HTMLVideoElement);
   }
 
-  /** When it lets the recorder go. @param {import('../lib/replay-rest.js').Limits} limits */
-  set restAfter(limits) {
-    this.#rest.limits = limits;
+  /** When to give the recorder's session back. @param {import('../lib/idle-limits.js').Limits} limits */
+  set suspendAfter(limits) {
+    this.#idleLimits.limits = limits;
   }
 
-  /** When the picture on screen was taken, ms; before there is one, the time asked for. */
+  /** Time of the frame on screen, in ms; before the first frame, the requested time. */
   get atMs() {
-    return this.#pictureMs ?? this.#place?.atMs ?? null;
+    return this.#frameMs ?? this.#place?.atMs ?? null;
   }
 
   get isOpen() {
@@ -128,8 +132,8 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   /**
-   * Plays from there; what is loaded already is played at once. `exact`: asked for anew, and shown from the very picture
-   * on, not from the key frame before it.
+   * Play from a place. Loaded media is played immediately. `exact`: request the media again, and start at the frame of
+   * this time instead of at the key frame before it.
    *
    * @param {Place} place
    * @param {{paused?: boolean, exact?: boolean}} [how]
@@ -140,14 +144,14 @@ export class ReplayPlayer extends HTMLElement {
     this.#paused = paused;
     this.#begin();
     const inside = isSame && !exact && !this.#session?.problem ? this.#engine?.loadedTimeOf(place.atMs) : null;
-    if (inside !== null && inside !== undefined && !this.#session?.isOnItsWay) {
+    if (inside !== null && inside !== undefined && !this.#session?.isPending) {
       this.#engine?.moveTo(inside);
-      this.#pictureMs = place.atMs;
+      this.#frameMs = place.atMs;
       void this.#play();
     } else {
       this.#freeze();
       this.#exactMs = exact ? place.atMs : null;
-      this.#pictureMs = null;
+      this.#frameMs = null;
       this.video.pause();
       this.#session?.go(place);
     }
@@ -155,21 +159,21 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   #begin() {
-    this.#ended = this.#isHeldTo1 = this.#isResting = false;
+    this.#ended = this.#isHeldTo1 = this.#isSuspended = false;
     this.#exactMs = null;
     this.#owesStep = false;
     this.#broken = null;
     this.#movedAtMs = Date.now();
-    this.#rest.begin();
+    this.#idleLimits.restart();
   }
 
-  /** Ends it, and gives the recorder's session back. */
+  /** Stop playing, and give the recorder's session back. */
   close() {
     this.#session?.close();
     this.#engine?.close();
     this.#engine = null;
     this.#place = null;
-    this.#pictureMs = null;
+    this.#frameMs = null;
     this.#begin();
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
     this.#show();
@@ -179,19 +183,24 @@ export class ReplayPlayer extends HTMLElement {
     this.#goOn(0, {});
   }
 
-  /** From the picture on screen, or a little before. @param {number} beforeMs @param {{paused?: boolean, exact?: boolean}} how */
+  /**
+   * Play from the frame on screen, or from a little before it.
+   *
+   * @param {number} beforeMs
+   * @param {{paused?: boolean, exact?: boolean}} how
+   */
   #goOn(beforeMs, how) {
     if (this.#place) this.go({ ...this.#place, atMs: (this.atMs ?? this.#place.atMs) - beforeMs }, how);
   }
 
-  /** Takes up again what was let go. */
+  /** Start a new session after a suspension. */
   #wake() {
-    if (this.#isResting) this.#goOn(0, { paused: this.#paused, exact: true });
+    if (this.#isSuspended) this.#goOn(0, { paused: this.#paused, exact: true });
   }
 
   togglePlay() {
     if (!this.#place) {
-      tell(this, 'replay-wanted');
+      emit(this, 'replay-wanted');
       return;
     }
     if (this.#session?.problem) {
@@ -199,10 +208,10 @@ export class ReplayPlayer extends HTMLElement {
       return;
     }
     if (this.#phase === 'ended') {
-      this.#goOn(LAST_MS, { exact: true }); // perhaps there is more by now
+      this.#goOn(LAST_MS, { exact: true }); // the recording may have grown
       return;
     }
-    if (this.#isResting) {
+    if (this.#isSuspended) {
       this.#paused = false;
       this.#wake();
       return;
@@ -214,12 +223,12 @@ export class ReplayPlayer extends HTMLElement {
     this.#show();
   }
 
-  /** Stands at the picture that its clock says: which one was on screen last is not always told in time. */
+  /** Pause, and show the frame of `currentTime`: the callback about the last shown frame may come late. */
   #stand() {
     const { video } = this;
     const wasPlaying = !video.paused;
     video.pause();
-    if (wasPlaying && this.#pictureMs !== null && !video.seeking) this.#engine?.moveTo(video.currentTime);
+    if (wasPlaying && this.#frameMs !== null && !video.seeking) this.#engine?.moveTo(video.currentTime);
   }
 
   /** @param {number} byMs */
@@ -229,7 +238,7 @@ export class ReplayPlayer extends HTMLElement {
     }
   }
 
-  /** One picture on or back, while paused. @param {1|-1} direction */
+  /** Pause, and move by one frame. @param {1|-1} direction */
   step(direction) {
     const { video } = this;
     this.#paused = true;
@@ -237,11 +246,11 @@ export class ReplayPlayer extends HTMLElement {
     this.#wake();
     const engine = this.#engine;
     if (!this.#place || !engine || this.#exactMs !== null) return;
-    const shownMs = engine.shownMs;
+    const shownFrameMs = engine.shownFrameMs;
     this.#owesStep = false;
     if (engine.step(direction)) this.#ended = false;
     else if (direction > 0) this.#owesStep = !video.ended;
-    else if (shownMs !== null) this.go({ ...this.#place, atMs: shownMs - INSIDE_MS }, { paused: true, exact: true });
+    else if (shownFrameMs !== null) this.go({ ...this.#place, atMs: shownFrameMs - INSIDE_MS }, { paused: true, exact: true });
     this.#show();
   }
 
@@ -250,7 +259,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#speed = SPEEDS.includes(speed) ? speed : 1;
     this.#isHeldTo1 = false;
     part(this, 'speed', HTMLSelectElement).value = String(this.#speed);
-    tell(this, 'replay-speed', this.#speed);
+    emit(this, 'replay-speed', this.#speed);
     this.#show();
   }
 
@@ -260,7 +269,7 @@ export class ReplayPlayer extends HTMLElement {
     if (next) this.chooseSpeed(next);
   }
 
-  /** Whether the recorder is known to send no faster than it recorded. */
+  /** True if the recorder sends no faster than real time. */
   get #isSlow() {
     return this.#session?.stream?.beats_real_time === false;
   }
@@ -269,7 +278,7 @@ export class ReplayPlayer extends HTMLElement {
     return this.#isSlow || this.#isHeldTo1 ? Math.min(1, this.#speed) : this.#speed;
   }
 
-  toggleSound() {
+  toggleAudio() {
     this.video.muted = !this.video.muted;
     this.#show();
   }
@@ -284,10 +293,10 @@ export class ReplayPlayer extends HTMLElement {
     part(this, 'zoom', ZoomView).zoomBy(factor);
   }
 
-  /** In the picture's full resolution, named after camera, channel and the picture's own time. */
+  /** Save the frame in full resolution; the file name has camera, channel and the frame's time. */
   saveSnapshot() {
     const { atMs } = this;
-    if (atMs !== null) saveStill(this.video, snapshotFileName(this.names, new Date(atMs), this.clock));
+    if (atMs !== null) saveFrame(this.video, snapshotFileName(this.names, new Date(atMs), this.clock));
   }
 
   // ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -296,24 +305,24 @@ export class ReplayPlayer extends HTMLElement {
   #load({ url, run, startMs }) {
     this.#freeze();
     this.#engine?.close();
-    this.#pictureMs = null;
+    this.#frameMs = null;
     this.#lastTime = -1;
     this.#movedAtMs = Date.now();
     this.#ended = false;
     if (this.#place && this.#exactMs === null) this.#place = { ...this.#place, atMs: startMs };
     if (run) this.#loadRun(run);
     else if (url) this.#loadUrl(url);
-    this.#awaitPicture();
+    this.#awaitFrame();
     this.#show();
   }
 
-  /** A new picture is shown when it is there, not at the next tick. */
-  #awaitPicture() {
+  /** Show the first frame when it is there, not only at the next tick. */
+  #awaitFrame() {
     const engine = this.#engine;
-    this.#isPictureThere = false;
+    this.#hasShownFrame = false;
     this.video.requestVideoFrameCallback?.(() => {
       if (engine !== this.#engine) return;
-      this.#isPictureThere = true;
+      this.#hasShownFrame = true;
       this.#tick();
     });
   }
@@ -360,7 +369,7 @@ export class ReplayPlayer extends HTMLElement {
 
   /** @param {'network'|'media'|'unsupported'} why */
   #fatal(why) {
-    if (why === 'network' && this.#session?.problem) return; // the session says why
+    if (why === 'network' && this.#session?.problem) return; // the session has the better message
     this.#broken = { code: why === 'network' ? 'server_unreachable' : 'cannot_play', detail: '' };
     this.#show();
   }
@@ -375,32 +384,32 @@ export class ReplayPlayer extends HTMLElement {
     this.#reachExact();
     if (this.#owesStep && this.#paused) this.step(1);
     const playing = this.#engine?.playingDate?.getTime() ?? null;
-    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isOnItsWay && this.#exactMs === null;
+    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#exactMs === null;
     if (playing !== null && isThere) {
-      const before = this.#pictureMs;
+      const before = this.#frameMs;
       const passed = video.currentTime - this.#lastTime;
       if (before !== null && this.#lastTime >= 0 && passed >= 0 && passed < 8 && playing - before > passed * 1000 + GAP_MS) {
-        tell(this, 'replay-gap', { fromMs: before, toMs: playing });
+        emit(this, 'replay-gap', { fromMs: before, toMs: playing });
       }
       if (video.currentTime !== this.#lastTime) {
         this.#movedAtMs = Date.now();
         this.#broken = null;
-        if (this.#lastTime >= 0 || this.#paused || this.#isPictureThere) part(this, 'frozen', HTMLCanvasElement).hidden = true;
+        if (this.#lastTime >= 0 || this.#paused || this.#hasShownFrame) part(this, 'frozen', HTMLCanvasElement).hidden = true;
       }
       this.#lastTime = video.currentTime;
       if (playing !== before) {
-        this.#pictureMs = playing;
-        tell(this, 'replay-time', playing);
+        this.#frameMs = playing;
+        emit(this, 'replay-time', playing);
       }
     }
     this.#show();
-    this.#restIfDue();
+    this.#suspendIfIdle();
   }
 
-  /** Goes to the very picture that was asked for, once it is there. */
+  /** Show the exact frame that was requested, once it is loaded. */
   #reachExact() {
     const engine = this.#engine;
-    if (this.#exactMs === null || !engine || this.#session?.isOnItsWay) return;
+    if (this.#exactMs === null || !engine || this.#session?.isPending) return;
     const time = engine.loadedTimeOf(this.#exactMs, 0);
     const isPast = (engine.beginsMs ?? 0) > this.#exactMs;
     if (time === null && !isPast && Date.now() - this.#movedAtMs < EXACT_MS) return;
@@ -409,30 +418,30 @@ export class ReplayPlayer extends HTMLElement {
     void this.#play();
   }
 
-  #restIfDue() {
-    const stands = this.#paused || this.#phase === 'ended';
-    const isHeard = !this.video.muted && Boolean(this.#session?.stream?.audio);
-    const facts = { nowMs: Date.now(), stands, isHidden: document.hidden, isHeard };
-    if (!this.#place || this.#isResting || this.#session?.isBusy || !this.#rest.isDue(facts)) return;
-    this.#isResting = true;
+  #suspendIfIdle() {
+    const isPaused = this.#paused || this.#phase === 'ended';
+    const isAudible = !this.video.muted && Boolean(this.#session?.stream?.audio);
+    const facts = { nowMs: Date.now(), isPaused, isHidden: document.hidden, isAudible };
+    if (!this.#place || this.#isSuspended || this.#session?.isBusy || !this.#idleLimits.isExceeded(facts)) return;
+    this.#isSuspended = true;
     this.#freeze();
-    const shownMs = this.#engine?.shownMs ?? null;
-    if (shownMs !== null) this.#pictureMs = shownMs + INSIDE_MS;
+    const shownFrameMs = this.#engine?.shownFrameMs ?? null;
+    if (shownFrameMs !== null) this.#frameMs = shownFrameMs + INSIDE_MS;
     this.#session?.close();
     this.#engine?.close();
     this.#engine = null;
     this.#show();
   }
 
-  // ── What is shown ────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #show() {
     if (!this.isConnected) return;
     const { video } = this;
     const session = this.#session;
     const problem = session?.problem ?? null;
-    const hasPicture = this.#pictureMs !== null;
-    this.#setPhase(this.#phaseNow(problem, hasPicture));
+    const hasFrame = this.#frameMs !== null;
+    this.#setPhase(this.#phaseNow(problem, hasFrame));
     if (this.#phase === 'caught-up') this.#isHeldTo1 = true;
     if (video.playbackRate !== this.#rate) video.playbackRate = this.#rate;
     showReplay(this, {
@@ -443,7 +452,7 @@ export class ReplayPlayer extends HTMLElement {
       isBusy: session?.isBusy ?? false,
       place: this.#place,
       atMs: this.atMs,
-      hasPicture,
+      hasFrame,
       clock: this.clock,
       rate: this.#rate,
       speed: this.#speed,
@@ -452,19 +461,19 @@ export class ReplayPlayer extends HTMLElement {
     });
   }
 
-  /** @param {Problem|null} problem @param {boolean} hasPicture @returns {Phase} */
-  #phaseNow(problem, hasPicture) {
+  /** @param {Problem|null} problem @param {boolean} hasFrame @returns {Phase} */
+  #phaseNow(problem, hasFrame) {
     const session = this.#session;
-    const stoodMs = Date.now() - this.#movedAtMs;
+    const stalledMs = Date.now() - this.#movedAtMs;
     if (!this.#place) return 'idle';
     if (this.#ended || this.video.ended) return 'ended';
-    if (this.#isResting) return 'paused';
-    if (problem && !(hasPicture && stoodMs < CAUGHT_UP_MS)) return 'problem'; // what is there already plays on meanwhile
+    if (this.#isSuspended) return 'paused';
+    if (problem && !(hasFrame && stalledMs < CAUGHT_UP_MS)) return 'problem'; // loaded media plays on first
     if (this.#broken && !session?.isBusy) return 'broken';
-    if (this.#session?.isOnItsWay || !hasPicture || this.#exactMs !== null) return 'loading';
+    if (this.#session?.isPending || !hasFrame || this.#exactMs !== null) return 'loading';
     if (this.#paused || this.video.paused) return 'paused';
-    if (stoodMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
-    return stoodMs > STALL_MS ? 'stalled' : 'playing';
+    if (stalledMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
+    return stalledMs > STALL_MS ? 'stalled' : 'playing';
   }
 
   /** @param {Phase} phase */
@@ -472,12 +481,12 @@ export class ReplayPlayer extends HTMLElement {
     if (phase === this.#phase) return;
     this.#phase = phase;
     part(this, 'stage', HTMLElement).dataset.phase = phase;
-    tell(this, 'replay-phase', phase);
+    emit(this, 'replay-phase', phase);
   }
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.#pictureMs !== null && drawStill(this.video, frozen)) frozen.hidden = false;
+    if (this.#frameMs !== null && drawFrame(this.video, frozen)) frozen.hidden = false;
   }
 }
 

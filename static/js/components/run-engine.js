@@ -1,20 +1,23 @@
 // @ts-check
 /**
- * Plays one run of a replay on a `<video>` as its pictures come over the socket, with the face of HlsEngine: what a
- * recordings' player needs of either.
+ * Plays one run of a replay, whose media comes over the socket, in a `<video>`. It has those methods of HlsEngine that
+ * the replay player needs.
  */
-import { PictureLine } from '../lib/picture-line.js';
-import { pictureTimesOf, videoTrackOf } from '../lib/picture-times.js';
+import { RunTimeline } from '../lib/run-timeline.js';
+import { frameTimesOf, videoTrackOf } from '../lib/frame-times.js';
 import { FragmentSource } from './fragment-source.js';
-import { ShownPicture } from './shown-picture.js';
+import { ShownFrame } from './shown-frame.js';
 
-/** @typedef {import('../lib/replay-feed.js').ReplayRun} ReplayRun @typedef {import('../lib/picture-times.js').VideoTrack} VideoTrack */
+/**
+ * @typedef {import('../lib/replay-feed.js').ReplayRun} ReplayRun
+ * @typedef {import('../lib/frame-times.js').VideoTrack} VideoTrack
+ */
 
 const TICK_MS = 200;
 const KEPT = { keptS: 30, trimmedAboveS: 40, waitsWhenFull: true };
-/** So much is loaded ahead of what is shown. */
+/** So much is loaded ahead of the frame on screen. */
 const AHEAD_S = 40;
-/** What the browser has dropped is asked for again so long before it is shown. */
+/** Media that the browser has dropped is requested again so long before it is due. */
 const AGAIN_S = 1;
 
 export class RunEngine {
@@ -22,11 +25,11 @@ export class RunEngine {
   #run;
   #source;
   #onLost;
-  /** From where on something is missing. */
+  /** Start of the first media that the browser has dropped. */
   #lostS = Infinity;
   #wantedS = 0;
   #shown;
-  #line = new PictureLine();
+  #timeline = new RunTimeline();
   /** @type {VideoTrack|null} */
   #track = null;
   #offsetS = 0;
@@ -36,7 +39,7 @@ export class RunEngine {
    * @param {HTMLVideoElement} video
    * @param {ReplayRun} run
    * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void, onLost: () => void}} outcome
-   *   `onLost`: what comes next was there and is no longer
+   *   `onLost`: the browser has dropped the media that is due next
    */
   constructor(video, run, { onFatal, onLost }) {
     this.#video = video;
@@ -44,61 +47,64 @@ export class RunEngine {
     this.#onLost = onLost;
     const onDropped = (/** @type {number} */ fromS) => (this.#lostS = Math.min(this.#lostS, fromS));
     this.#source = new FragmentSource(video, KEPT, { onFatal, onDropped });
-    this.#shown = new ShownPicture(video);
+    this.#shown = new ShownFrame(video);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Takes what has come, and what comes. Not before who made it knows it: what cannot be played is told at once. */
+  /**
+   * Take the run's media. Separate from the constructor, because `onFatal` may be called immediately and its owner
+   * compares the engine with its own field.
+   */
   start() {
     this.#run.sink = {
       init: (init, data) => {
         this.#track = videoTrackOf(data) ?? this.#track;
         this.#offsetS = init.offsetS;
-        this.#line.dropFrom(init.offsetS);
+        this.#timeline.dropFrom(init.offsetS);
         this.#source.init(init.codecs, data, { offsetS: init.offsetS });
       },
       append: ({ data, startS, takenMs }) => {
-        const times = this.#track ? pictureTimesOf(data, this.#track).map((time) => time + this.#offsetS) : [];
-        if (takenMs !== null) this.#line.add({ startS, takenMs, times });
+        const times = this.#track ? frameTimesOf(data, this.#track).map((time) => time + this.#offsetS) : [];
+        if (takenMs !== null) this.#timeline.add({ startS, takenMs, times });
         this.#source.append(data);
       },
       end: () => this.#source.end(),
     };
   }
 
-  /** When the picture on screen was taken; null before there is one. */
+  /** Time of the frame on screen; null without a frame. */
   get playingDate() {
-    const ms = this.#line.dateAt(this.#video.currentTime);
+    const ms = this.#timeline.dateAt(this.#video.currentTime);
     return ms === null ? null : new Date(ms);
   }
 
-  /** As HlsEngine's. @param {number} atMs @param {number} [beyondS] */
+  /** See `HlsEngine.loadedTimeOf()`. @param {number} atMs @param {number} [beyondS] */
   loadedTimeOf(atMs, beyondS = 0.1) {
-    const time = this.#line.placeOf(atMs);
+    const time = this.#timeline.positionOf(atMs);
     return time !== null && this.#isLoaded(time, beyondS) ? time : null;
   }
 
-  /** Moves by exactly one picture; false where that is not loaded. @param {1|-1} direction */
+  /** Move by exactly one frame; false if that frame is not loaded. @param {1|-1} direction */
   step(direction) {
-    const beside = this.#line.beside(this.#shown.atS, direction, (time) => this.#isLoaded(time, 0.001));
-    if (beside !== null) this.#shown.moveTo(beside);
-    return beside !== null;
+    const seekTime = this.#timeline.seekTimeOf(this.#shown.atS, direction, (time) => this.#isLoaded(time, 0.001));
+    if (seekTime !== null) this.#shown.moveTo(seekTime);
+    return seekTime !== null;
   }
 
-  /** To the picture of a time. @param {number} time on the video's own clock */
+  /** Show the frame of a time. @param {number} time on the video's timeline */
   moveTo(time) {
-    this.#shown.moveTo(this.#line.beside(time, 0, (begin) => this.#isLoaded(begin, 0.001)) ?? time);
+    this.#shown.moveTo(this.#timeline.seekTimeOf(time, 0, (begin) => this.#isLoaded(begin, 0.001)) ?? time);
   }
 
-  /** When the first picture there is was taken, ms; null before there is one. */
+  /** Time of the first frame, in ms; null without a frame. */
   get beginsMs() {
-    return this.#line.beginsMs;
+    return this.#timeline.beginsMs;
   }
 
-  /** When the picture on screen was taken, ms; null where that is not known. */
-  get shownMs() {
-    const begin = this.#line.beginOf(this.#shown.atS);
-    return begin === null ? null : this.#line.dateAt(begin);
+  /** Time of the frame on screen, in ms, from the times of frames; null while unknown. */
+  get shownFrameMs() {
+    const begin = this.#timeline.frameStartOf(this.#shown.atS);
+    return begin === null ? null : this.#timeline.dateAt(begin);
   }
 
   close() {
@@ -110,10 +116,10 @@ export class RunEngine {
 
   #tick() {
     this.#source.pump();
-    // While the browser takes nothing, nothing more is wanted; that is said all the same.
+    // While the browser takes no media, the wanted position stays. It is still sent: the server drops silent viewers.
     if (this.#source.isTaking) this.#wantedS = this.#video.currentTime + AHEAD_S;
     this.#run.want(this.#wantedS);
-    this.#line.forget(this.#loadedFromS() - 1);
+    this.#timeline.forget(this.#loadedFromS() - 1);
     if (this.#video.currentTime < this.#lostS - AGAIN_S || document.hidden) return;
     this.#lostS = Infinity;
     this.#onLost();
@@ -124,7 +130,7 @@ export class RunEngine {
     return buffered.length ? buffered.start(0) : 0;
   }
 
-  /** @param {number} time @param {number} beyondS and so much after it */
+  /** @param {number} time @param {number} beyondS so much must be loaded after it */
   #isLoaded(time, beyondS) {
     const { buffered } = this.#video;
     for (let index = 0; index < buffered.length; index += 1) {

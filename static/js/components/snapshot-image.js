@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * A still picture that is replaced without a flicker: the next one is decoded before it takes the place of the last.
- * `has-picture` says that there is one. What it holds as children is the placeholder.
+ * A snapshot that is replaced without a flicker: the next image is decoded before it replaces the last one. It has the
+ * attribute `has-picture` while it shows one. Its children are the placeholder.
  */
 export class SnapshotImage extends HTMLElement {
   /** @type {HTMLImageElement|null} */

@@ -1,7 +1,7 @@
 // @ts-check
-import { messageOf, saysItAll } from '../lib/messages.js';
+import { isComplete, messageOf } from '../lib/messages.js';
 import { PHASE_TEXT } from '../lib/stream-phase.js';
-import { part, setText, tell } from './dom.js';
+import { emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/live-session.js').View} View @typedef {import('../lib/messages.js').Action} Action */
 
@@ -14,8 +14,8 @@ const ACTION_TEXT = {
 };
 
 /**
- * What lies over the picture while there is none, or it stands: what is being waited for, or what is wrong and what
- * to do. Tells 'overlay-action' with the chosen action, 'overlay-play' for the big play button.
+ * The layer over a picture that is missing or stands still: shows the wait or the problem, and possible actions. Emits
+ * 'overlay-action' with the chosen action, 'overlay-play' for the big play button.
  */
 export class StageOverlay extends HTMLElement {
   /** @type {AbortController|null} */
@@ -29,12 +29,12 @@ export class StageOverlay extends HTMLElement {
   connectedCallback() {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
-    part(this, 'play', HTMLButtonElement).addEventListener('click', () => tell(this, 'overlay-play'), { signal });
+    part(this, 'play', HTMLButtonElement).addEventListener('click', () => emit(this, 'overlay-play'), { signal });
     this.addEventListener(
       'click',
       (event) => {
         const action = event.target instanceof HTMLElement ? event.target.dataset.action : undefined;
-        if (action) tell(this, 'overlay-action', action);
+        if (action) emit(this, 'overlay-action', action);
       },
       { signal },
     );
@@ -50,7 +50,7 @@ export class StageOverlay extends HTMLElement {
    * @param {View} view
    * @param {{paused: boolean, playable: boolean, subPossible: boolean}} also
    */
-  tell(view, { paused, playable, subPossible }) {
+  update(view, { paused, playable, subPossible }) {
     const { phase } = view;
     const text = PHASE_TEXT[phase];
     const reason = reasonOf(view);
@@ -79,7 +79,7 @@ export class StageOverlay extends HTMLElement {
   /** @param {View} view @param {string} advice */
   #advice(view, advice) {
     const reason = reasonOf(view);
-    const detail = reason?.detail && !saysItAll(reason.code) ? `${reason.detail} ` : '';
+    const detail = reason?.detail && !isComplete(reason.code) ? `${reason.detail} ` : '';
     const again = view.phase === 'reconnecting' && reason ? ' It is tried again by itself.' : '';
     return `${detail}${advice}${again}`;
   }
@@ -112,13 +112,13 @@ export class StageOverlay extends HTMLElement {
   }
 }
 
-/** Why there is no picture, also while it is still being tried. @param {View} view */
+/** Return the problem behind a missing picture, also while the server still tries. @param {View} view */
 function reasonOf({ phase, problem, stream }) {
   if (phase === 'failed') return problem;
   return phase === 'reconnecting' || phase === 'stalled' ? (stream?.error ?? null) : null;
 }
 
-/** Whether who is logged in may change a camera's address and password. */
+/** True if the current user may change a camera's address and password. */
 function mayManage() {
   return (document.body.dataset.may ?? '').split(' ').includes('manage');
 }

@@ -7,7 +7,7 @@ import { icon, part } from './dom.js';
 const ORDER = ['system', 'light', 'dark'];
 const LABELS = { system: 'Colours: as the system', light: 'Colours: light', dark: 'Colours: dark' };
 
-/** Switches between the system's colours, light and dark, and remembers which. */
+/** Switches between the system's colours, light and dark, and stores the choice. */
 export class ThemeToggle extends HTMLElement {
   /** @type {AbortController|null} */
   #wires = null;
@@ -36,7 +36,7 @@ export class ThemeToggle extends HTMLElement {
       if (next === 'system') localStorage.removeItem('theme');
       else localStorage.setItem('theme', next);
     } catch {
-      // Storage may be forbidden: then the choice lasts as long as the page.
+      // Storage may be forbidden: then the choice is lost with the page.
     }
     this.#show();
   }

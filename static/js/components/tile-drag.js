@@ -2,7 +2,7 @@
 
 /**
  * @template T
- * @typedef {{what: T, label: string}} Dragged what is taken along, and what it is called meanwhile
+ * @typedef {{what: T, label: string}} Dragged the dragged value, and its name for the user
  */
 
 const MOUSE_PX = 6;
@@ -10,8 +10,8 @@ const FINGER_PX = 10;
 const HOLD_MS = 450;
 
 /**
- * Drags with a mouse at once, and with a finger after it has been held, so that a page still scrolls. A finger that was
- * held and lifted without a move is told by `onHold`: a long press.
+ * Drag and drop: with a mouse immediately, with a finger after a long press, so that the page still scrolls. `onHold`
+ * is called for a long press without a move.
  *
  * @template T
  */
@@ -37,7 +37,7 @@ export class TileDrag {
    *   targetAt: (under: Element|null) => Element|null,
    *   onDrop: (what: T, under: Element|null) => void,
    *   onHold: (what: T, at: {x: number, y: number}) => void,
-   * }} parts `targetAt`: what is marked as the place to drop it
+   * }} parts `targetAt` returns the element to mark as the target of a drop
    */
   constructor(area, parts) {
     this.#area = area;
@@ -46,11 +46,11 @@ export class TileDrag {
     window.addEventListener('pointermove', (event) => this.#move(event));
     window.addEventListener('pointerup', (event) => this.#up(event));
     window.addEventListener('pointercancel', () => this.#end());
-    // A finger that was held drags; it does not scroll.
+    // After a long press the finger drags and does not scroll.
     area.addEventListener('touchmove', (event) => this.#state !== 'waiting' && event.cancelable && event.preventDefault(), {
       passive: false,
     });
-    // What ends on the tile where it began is no click.
+    // A drag that ends on its first tile must not count as a click.
     window.addEventListener('click', (event) => this.#endedMs && event.timeStamp - this.#endedMs < 50 && stop(event), true);
     window.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || this.#state === 'waiting') return;
@@ -63,7 +63,7 @@ export class TileDrag {
   #down(event) {
     if (event.button !== 0 || !(event.target instanceof Element)) return;
     if (this.#pressed) {
-      if (this.#state !== 'dragging') this.#end(); // two fingers pinch
+      if (this.#state !== 'dragging') this.#end(); // a second finger: the user pinches
       return;
     }
     const isFinger = event.pointerType === 'touch';
@@ -91,7 +91,7 @@ export class TileDrag {
     if (this.#state !== 'dragging') {
       if (movedPx < (pressed.isFinger ? FINGER_PX : MOUSE_PX)) return;
       if (pressed.isFinger && this.#state === 'waiting') {
-        this.#end(); // it scrolls
+        this.#end(); // the finger scrolls the page
         return;
       }
       this.#begin(pressed);
@@ -125,7 +125,7 @@ export class TileDrag {
     this.#endedMs = event.timeStamp;
     const { what } = pressed.dragged;
     if (state === 'dragging') this.#parts.onDrop(what, document.elementFromPoint(at.x, at.y));
-    else setTimeout(() => this.#parts.onHold(what, at)); // later: a popover that opens now is dismissed by this very event
+    else setTimeout(() => this.#parts.onHold(what, at)); // not now: this event would close a popover that opens
   }
 
   #end() {

@@ -1,13 +1,13 @@
 // @ts-check
-import { part, setAttribute, setText, tell } from './dom.js';
+import { emit, part, setAttribute, setText } from './dom.js';
 
 /**
  * @typedef {{hidden?: boolean, disabled?: boolean, checked?: boolean, text?: string}} ItemState
  */
 
 /**
- * A menu over the page: its buttons and links carry `data-action`. `openAt()` shows it; a chosen one is told by
- * 'menu-action' with the action. Arrow keys move in it; it closes by Esc and by a press beside it.
+ * A popup menu whose buttons and links have `data-action`. `openAt()` shows it. Emits 'menu-action' with the chosen
+ * action and 'menu-closed'. Arrow keys move in it; Esc and a press outside close it.
  */
 export class TileMenu extends HTMLElement {
   /** @type {AbortController|null} */
@@ -19,7 +19,7 @@ export class TileMenu extends HTMLElement {
     this.addEventListener('click', (event) => this.#click(event), { signal });
     this.addEventListener('keydown', (event) => this.#key(event), { signal });
     this.addEventListener('contextmenu', (event) => event.preventDefault(), { signal });
-    this.addEventListener('toggle', (event) => /** @type {ToggleEvent} */ (event).newState === 'closed' && tell(this, 'menu-closed'), { signal });
+    this.addEventListener('toggle', (event) => /** @type {ToggleEvent} */ (event).newState === 'closed' && emit(this, 'menu-closed'), { signal });
   }
 
   disconnectedCallback() {
@@ -32,8 +32,8 @@ export class TileMenu extends HTMLElement {
 
   /**
    * @param {{x: number, y: number}} at
-   * @param {string} title whose menu it is
-   * @param {Record<string, ItemState>} items by action; one that is not named stays as it is
+   * @param {string} title name of the tile
+   * @param {Record<string, ItemState>} items by action; items that are missing here stay unchanged
    * @param {string} note
    */
   openAt({ x, y }, title, items, note) {
@@ -76,7 +76,7 @@ export class TileMenu extends HTMLElement {
       return;
     }
     this.close();
-    tell(this, 'menu-action', item.dataset.action);
+    emit(this, 'menu-action', item.dataset.action);
   }
 
   /** @param {KeyboardEvent} event */
@@ -84,7 +84,7 @@ export class TileMenu extends HTMLElement {
     const items = this.#shown();
     const at = items.findIndex((item) => item === document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? items.length - 1 : at - 1, Home: 0, End: items.length - 1 }[event.key];
-    // What is pressed in here is not for the wall behind it.
+    // The wall behind the menu must not get its keys.
     event.stopPropagation();
     if (event.key === 'Tab') event.preventDefault();
     if (to === undefined) return;

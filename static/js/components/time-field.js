@@ -1,11 +1,11 @@
 // @ts-check
 import { inputValue, wallOfInput } from '../lib/ranges.js';
-import { LOCAL_CLOCK } from '../lib/shown-clock.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { part } from './dom.js';
 
 /**
- * A date and a time by the clock that is shown. In the hour that comes twice it asks which one is meant; of a time that
- * is left out it says which one is taken.
+ * A date and a time in the shown clock. For a time that occurs twice the user chooses one of both; for a time that is
+ * skipped the field shows which one it takes instead.
  */
 export class TimeField extends HTMLElement {
   #clock = LOCAL_CLOCK;
@@ -22,7 +22,7 @@ export class TimeField extends HTMLElement {
     return part(this, 'which', HTMLSelectElement);
   }
 
-  /** The moment, null while the field is empty. */
+  /** The chosen moment; null while the field is empty. */
   get atMs() {
     const wallMs = wallOfInput(this.input.value);
     if (wallMs === null) return null;
@@ -37,7 +37,7 @@ export class TimeField extends HTMLElement {
     this.#which.selectedIndex = this.#which.options.length ? Math.max(0, Number(later)) : -1;
   }
 
-  /** @param {import('../lib/shown-clock.js').ShownClock} clock */
+  /** @param {import('../lib/display-clock.js').DisplayClock} clock */
   set clock(clock) {
     const { atMs } = this;
     this.#clock = clock;

@@ -1,15 +1,16 @@
 // @ts-check
-/** Draws the timeline. The four states differ in shape as well as in colour: full, empty, hatched, dotted. */
+/** Draws the timeline. The four states differ in shape and colour: solid, empty, hatched, dotted. */
 import { rowName } from '../lib/coverage.js';
 import { marksOf } from '../lib/marks.js';
 import { fractionOf } from '../lib/timeline-scale.js';
 
 /**
  * @typedef {import('../lib/coverage.js').Row} Row @typedef {import('../lib/timeline-scale.js').Span} Span
- * @typedef {Record<'recorded'|'unknown'|'not_asked'|'event'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen', string>} Palette
+ * @typedef {Record<'recorded'|'unknown'|'not_asked'|'event'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen',
+ *   string>} Palette
  * @typedef {{width: number, height: number, labelWidth: number, rows: Row[], view: Span, current: number,
- *   atMs: number|null, nowMs: number, marked: Span|null, ticks: import('../lib/timeline-scale.js').Tick[], palette: Palette,
- *   font: string}} Scene
+ *   atMs: number|null, nowMs: number, marked: Span|null, ticks: import('../lib/timeline-scale.js').Tick[],
+ *   palette: Palette, font: string}} Scene
  */
 
 export const AXIS_HEIGHT = 30;
@@ -19,7 +20,7 @@ const BAR_HEIGHT = 12;
 const EVENT_TOP = 18;
 const EVENT_HEIGHT = 4;
 
-/** The colours as the style sheet has them now. @param {Element} host @returns {Palette} */
+/** Return the present colours of the style sheet. @param {Element} host @returns {Palette} */
 export function paletteOf(host) {
   const styles = getComputedStyle(host);
   const probe = (/** @type {string} */ name) => styles.getPropertyValue(`--timeline-${name}`).trim();
@@ -81,7 +82,7 @@ function drawAxis(context, scene) {
     context.font = `${tick.isMajor ? 650 : 450} 12px ${scene.font}`;
     context.fillStyle = tick.isMajor ? palette.ink : palette.soft;
     const textWidth = context.measureText(tick.label).width;
-    // The last one would be cut off at the edge: it stands on the other side of its line, or not at all.
+    // A label that the right edge would cut off goes to the left of its line, if there is space.
     const textX = x + 4 + textWidth > scene.width ? x - 4 - textWidth : x + 4;
     if (textX < takenX) continue;
     context.fillText(tick.label, textX, 11);
@@ -120,14 +121,28 @@ function drawRow(context, scene, row, top) {
   drawEvents(context, scene, row, top);
 }
 
-/** Marks side by side melt together. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {Row} row @param {number} top */
+/**
+ * Draw the events of a row; marks that touch become one.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ * @param {Row} row
+ * @param {number} top
+ */
 function drawEvents(context, scene, row, top) {
   context.fillStyle = scene.palette.event;
   let drawnTo = -Infinity;
   for (const { startMs, endMs } of marksOf(row.events)) drawnTo = mark(context, scene, startMs, endMs, top, drawnTo);
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {number} startMs @param {number} endMs @param {number} top @param {number} drawnTo */
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ * @param {number} startMs
+ * @param {number} endMs
+ * @param {number} top
+ * @param {number} drawnTo
+ */
 function mark(context, scene, startMs, endMs, top, drawnTo) {
   const left = Math.max(xOf(scene, startMs), drawnTo);
   const right = Math.max(xOf(scene, startMs) + 2, xOf(scene, endMs));
@@ -136,7 +151,13 @@ function mark(context, scene, startMs, endMs, top, drawnTo) {
   return Math.max(right, drawnTo);
 }
 
-/** @param {CanvasRenderingContext2D} context @param {string} colour @param {number} left @param {number} top @param {number} width */
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} colour
+ * @param {number} left
+ * @param {number} top
+ * @param {number} width
+ */
 function hatch(context, colour, left, top, width) {
   if (width <= 0) return;
   context.save();
@@ -156,7 +177,13 @@ function hatch(context, colour, left, top, width) {
   context.restore();
 }
 
-/** @param {CanvasRenderingContext2D} context @param {string} colour @param {number} left @param {number} top @param {number} width */
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} colour
+ * @param {number} left
+ * @param {number} top
+ * @param {number} width
+ */
 function dots(context, colour, left, top, width) {
   context.fillStyle = colour;
   const first = Math.ceil(left / 8) * 8;

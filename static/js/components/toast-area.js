@@ -1,9 +1,10 @@
 // @ts-check
 
 /**
- * Short notes at the edge of the page, read out by screen readers. They leave by themselves.
+ * Short notes at the edge of the page, which screen readers read out. They disappear by themselves.
  *
- * In full screen it stands in the element that fills it: all else is neither seen nor, being inert, read out.
+ * In full screen the area moves into the full-screen element: other elements are not visible, and are inert for screen
+ * readers.
  */
 export class ToastArea extends HTMLElement {
   /** @type {Set<ReturnType<typeof setTimeout>>} */
@@ -14,14 +15,14 @@ export class ToastArea extends HTMLElement {
   }
 
   disconnectedCallback() {
-    if (this.isConnected) return; // it has moved
+    if (this.isConnected) return; // #follow() has moved the element
     document.removeEventListener('fullscreenchange', this.#follow);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }
 
   /** @param {string} text @param {{tone?: 'good'|'bad', forMs?: number}} [how] */
-  say(text, { tone = 'good', forMs = tone === 'bad' ? 8000 : 4000 } = {}) {
+  show(text, { tone = 'good', forMs = tone === 'bad' ? 8000 : 4000 } = {}) {
     const toast = document.createElement('p');
     toast.className = `toast ${tone}`;
     toast.textContent = text;

@@ -1,11 +1,11 @@
 // @ts-check
 import { counted } from '../lib/format.js';
-import { cloneTemplate, part, setText, tell } from './dom.js';
+import { cloneTemplate, emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/walls-api.js').Wall} Wall */
 
 /**
- * Layouts that were kept. Tells 'wall-open' and 'wall-delete' with the layout, 'wall-rename' with `{wall, name}`.
+ * The saved walls. Emits 'wall-open' and 'wall-delete' with the wall, 'wall-rename' with `{wall, name}`.
  */
 export class WallList extends HTMLElement {
   /** @param {{walls: readonly Wall[], currentId: number|null}} what */
@@ -40,9 +40,9 @@ export class WallList extends HTMLElement {
         input.select();
       } else part(row, 'rename', HTMLElement).focus();
     };
-    open.addEventListener('click', () => tell(this, 'wall-open', wall));
+    open.addEventListener('click', () => emit(this, 'wall-open', wall));
     part(row, 'rename', HTMLElement).addEventListener('click', () => rename(true));
-    part(row, 'delete', HTMLElement).addEventListener('click', () => tell(this, 'wall-delete', wall));
+    part(row, 'delete', HTMLElement).addEventListener('click', () => emit(this, 'wall-delete', wall));
     form.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape') return;
       event.preventDefault();
@@ -52,7 +52,7 @@ export class WallList extends HTMLElement {
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       const name = input.value.trim();
-      if (name && name !== wall.name) tell(this, 'wall-rename', { wall, name });
+      if (name && name !== wall.name) emit(this, 'wall-rename', { wall, name });
       else rename(false);
     });
     return fragment;

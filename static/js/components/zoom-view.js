@@ -1,18 +1,18 @@
 // @ts-check
 import { WHOLE, panned, zoomedAt } from '../lib/zoom.js';
-import { tell } from './dom.js';
+import { emit } from './dom.js';
 
-/** @typedef {import('../lib/zoom.js').ZoomView} Looked */
+/** @typedef {import('../lib/zoom.js').ZoomView} Zoom */
 
 /**
- * Digital zoom of what it holds: wheel, pinch and drag. Tells 'zoom-changed' with the scale, and 'zoom-tap' for a
- * double click or double tap. At scale 1 wheel down and one finger stay the page's own; with `fixed` all of them do.
+ * Digital zoom of its content: wheel, pinch and drag. Emits 'zoom-changed' with the scale, and 'zoom-tap' for a double
+ * click or double tap. At scale 1 the page itself gets wheel down and one finger, so that it scrolls. `fixed`: no zoom.
  */
 export class ZoomView extends HTMLElement {
   static observedAttributes = ['fixed'];
   /** @type {AbortController|null} */
   #wires = null;
-  /** @type {Looked} */
+  /** @type {Zoom} */
   #view = WHOLE;
   /** @type {Map<number, {x: number, y: number}>} */
   #fingers = new Map();
@@ -28,7 +28,7 @@ export class ZoomView extends HTMLElement {
     for (const type of /** @type {const} */ (['pointerup', 'pointercancel', 'lostpointercapture'])) {
       this.addEventListener(type, (event) => this.#up(event), { signal });
     }
-    this.addEventListener('dblclick', () => !this.#dragged && tell(this, 'zoom-tap'), { signal });
+    this.addEventListener('dblclick', () => !this.#dragged && emit(this, 'zoom-tap'), { signal });
   }
 
   disconnectedCallback() {
@@ -48,7 +48,7 @@ export class ZoomView extends HTMLElement {
     return this.#view.scale;
   }
 
-  /** @param {number} factor around the middle */
+  /** Zoom around the middle. @param {number} factor */
   zoomBy(factor) {
     this.#set(zoomedAt(this.#view, factor, { x: 0, y: 0 }));
   }
@@ -69,7 +69,7 @@ export class ZoomView extends HTMLElement {
   #down(event) {
     if (event.button !== 0) return;
     this.#fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    this.#dragged = this.#fingers.size > 1; // two fingers are no double tap
+    this.#dragged = this.#fingers.size > 1; // two fingers make no double tap
     if (!this.#isFixed && (this.#view.scale > 1 || this.#fingers.size > 1)) {
       for (const id of this.#fingers.keys()) this.setPointerCapture(id);
       event.preventDefault();
@@ -102,24 +102,24 @@ export class ZoomView extends HTMLElement {
   #up(event) {
     const was = this.#fingers.delete(event.pointerId);
     if (!was || event.type !== 'pointerup' || event.pointerType !== 'touch' || this.#dragged) return;
-    // A double tap makes no dblclick everywhere.
+    // Not all browsers emit dblclick for a double tap.
     const nowMs = event.timeStamp;
     if (nowMs - this.#lastTapMs < 320) {
       event.preventDefault();
-      tell(this, 'zoom-tap');
+      emit(this, 'zoom-tap');
       this.#lastTapMs = 0;
     } else {
       this.#lastTapMs = nowMs;
     }
   }
 
-  /** @param {{clientX: number, clientY: number}} point @returns {{x: number, y: number}} from the frame's middle */
+  /** @param {{clientX: number, clientY: number}} point @returns {{x: number, y: number}} from the middle */
   #at({ clientX, clientY }) {
     const box = this.getBoundingClientRect();
     return { x: (clientX - box.left) / box.width - 0.5, y: (clientY - box.top) / box.height - 0.5 };
   }
 
-  /** @param {Looked} view */
+  /** @param {Zoom} view */
   #set(view) {
     if (view.scale === this.#view.scale && view.x === this.#view.x && view.y === this.#view.y) return;
     this.#view = view;
@@ -128,7 +128,7 @@ export class ZoomView extends HTMLElement {
     style.setProperty('--zoom-x', `${view.x * 100}%`);
     style.setProperty('--zoom-y', `${view.y * 100}%`);
     this.toggleAttribute('zoomed', view.scale > 1);
-    tell(this, 'zoom-changed', view.scale);
+    emit(this, 'zoom-changed', view.scale);
   }
 }
 

@@ -1,11 +1,12 @@
 // @ts-check
-/** What the pages ask of the server about accounts. Shapes are those of /api/openapi.json. */
+/** Requests of the pages for users, logins and API tokens. Shapes are those of /api/openapi.json. */
 import { JsonHttp } from './http.js';
 
 /**
  * @typedef {'viewer'|'reviewer'|'operator'|'admin'} Role
  * @typedef {{camera_id: number, channels: number[]|null}} CameraLimit
- * @typedef {{id: number, name: string, role: Role, cameras: CameraLimit[]|null, disabled: boolean, created_at: string}} User
+ * @typedef {{id: number, name: string, role: Role, cameras: CameraLimit[]|null, disabled: boolean,
+ *   created_at: string}} User
  * @typedef {{id: number, user: string, created_at: string, last_seen_at: string, address: string, agent: string,
  *   is_this: boolean}} LoginSession
  * @typedef {{id: number, name: string, user: string, role: Role, cameras: CameraLimit[]|null, created_at: string,

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * What the pages ask of the server about cameras, streams and recordings.
+ * Requests of the pages for cameras, streams and recordings.
  *
- * Shapes are those of /api/openapi.json; every failure is an ApiError with the server's machine-readable `code`
- * (or `server_unreachable` when nothing answered).
+ * Shapes are those of /api/openapi.json. A request that fails rejects with an ApiError that holds the server's
+ * machine-readable `code`, or `server_unreachable` if the server does not answer.
  */
 
 import { ApiError, JsonHttp, problemOf } from './http.js';
@@ -12,29 +12,30 @@ export { ApiError, problemOf };
 
 /**
  * @typedef {{code: string, detail: string}} Problem
- * @typedef {{codec: string, width?: number|null, height?: number|null, fps?: number|null, bitrate_kbps?: number|null, gop?: number|null}} VideoFormat
+ * @typedef {{codec: string, width?: number|null, height?: number|null, fps?: number|null, bitrate_kbps?: number|null,
+ *   gop?: number|null}} VideoFormat
  * @typedef {{codec: string, sample_rate?: number|null, channels?: number|null}} AudioFormat
  * @typedef {{id: number, name: string, host: string, port: number|null, username: string,
  *   status: 'connecting'|'online'|'offline'|'auth_failed', error: Problem|null, manufacturer: string, model: string,
  *   firmware: string, channels: number, services: string[], clock_offset_s: number|null, last_seen_at: string|null,
  *   pretend?: boolean, same_device_as?: number|null}} Camera
  * @typedef {{profile_token: string, name: string, role: 'main'|'sub'|'other', video: VideoFormat|null,
- *   audio: AudioFormat|null, isUnplayable?: boolean}} Profile `isUnplayable`: found out here
+ *   audio: AudioFormat|null, isUnplayable?: boolean}} Profile `isUnplayable`: set by the page, see `asSeen()`
  * @typedef {{channel: number, name: string, video_source_token: string, hidden: boolean, position: number,
  *   problem: Problem|null, profiles: Profile[]}} Channel
  * @typedef {{stream_id: string, viewer_id?: string, camera_id: number, profile_token: string,
  *   status: 'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped', error: Problem|null,
  *   started_at: string|null, uptime_s: number|null, viewers: number, restarts: number, video: VideoFormat|null,
  *   audio: AudioFormat|null, transcoding: boolean, bitrate_kbps: number|null, last_segment_age_s: number|null,
- *   playlist_url: string, waiting_for?: 'connecting'|'key_frame'|'buffering'|'recording'|null, source_codec?: string|null,
- *   time_confirmed?: boolean|null, beats_real_time?: boolean|null}} Stream
+ *   playlist_url: string, waiting_for?: 'connecting'|'key_frame'|'buffering'|'recording'|null,
+ *   source_codec?: string|null, time_confirmed?: boolean|null, beats_real_time?: boolean|null}} Stream
  * @typedef {{host: string, port: number, name: string, hardware: string, already_added: boolean}} FoundDevice
  * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string}} CameraDraft
  * @typedef {'recorded'|'not_recorded'|'not_asked'|'unknown'} SpanState
  * @typedef {{start_time: string, end_time: string, state: SpanState, recording_token: string|null}} CoverageSpan
  * @typedef {{time: string, topic: string, active: boolean|null}} RecordingEvent
- * @typedef {{channel: number|null, name: string, recording_token: string, spans: CoverageSpan[], events: RecordingEvent[],
- *   events_truncated: boolean}} ChannelCoverage
+ * @typedef {{channel: number|null, name: string, recording_token: string, spans: CoverageSpan[],
+ *   events: RecordingEvent[], events_truncated: boolean}} ChannelCoverage
  * @typedef {{channels: ChannelCoverage[], indexing: {done: number, total: number}|null,
  *   indexing_stopped: boolean, may_stop_indexing: boolean, event_search: boolean,
  *   clock_offset_s: number|null, error: Problem|null}} Coverage
@@ -129,11 +130,11 @@ export class Api {
   }
 
   /**
-   * A still picture. `cached` answers at once with the last known one; without it the device is asked.
+   * Fetch a snapshot. With `cached` the server answers immediately with its newest one, otherwise it asks the device.
    *
    * @param {number} id
    * @param {{profileToken?: string|null, cached?: boolean, signal?: AbortSignal}} [ask]
-   * @returns {Promise<{blob: Blob, takenAt: Date|null}>} rejects with `not_found` where there is none yet
+   * @returns {Promise<{blob: Blob, takenAt: Date|null}>} rejects with `not_found` if the server has no snapshot yet
    */
   async snapshot(id, ask = {}) {
     const query = new URLSearchParams();
@@ -157,7 +158,7 @@ export class Api {
   }
 
   /**
-   * Gives up one viewer's place. `keepalive` lets it leave with a page that is being closed.
+   * Remove one viewer from a session. `keepalive`: the request outlives a page that is being closed.
    *
    * @param {{streamId: string, viewerId?: string|null, keepalive?: boolean}} stream
    */

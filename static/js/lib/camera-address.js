@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What people paste as an address: `192.168.1.108`, `nvr.local:8080`, `http://192.168.1.108/onvif/device_service`,
- * `rtsp://admin:secret@10.0.0.5:554/cam`, `[fe80::1]:80`.
+ * Parses the addresses that users paste: `192.168.1.108`, `nvr.local:8080`,
+ * `http://192.168.1.108/onvif/device_service`, `rtsp://admin:secret@10.0.0.5:554/cam`, `[fe80::1]:80`.
  */
 
 /**
@@ -34,7 +34,7 @@ export function parseCameraAddress(text) {
     port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
     if (port < 1 || port > 65535) return { error: `${portText} is not a port. Ports go from 1 to 65535.` };
   }
-  // The port of an RTSP address is not where ONVIF is: let the server find that one.
+  // The port of an RTSP address is not that of ONVIF, which the server finds out.
   if (scheme === 'rtsp') port = null;
   return { host, port, username, password };
 }

@@ -1,11 +1,11 @@
 // @ts-check
-/** Channel numbers as people write them: `1-4, 7`. */
+/** Channel numbers in the form that users type: `1-4, 7`. */
 
 const MOST = 1024;
 
 /**
- * @param {string} text nothing, or numbers and ranges
- * @returns {number[]|null|undefined} null: all channels (nothing written); undefined: this cannot be read
+ * @param {string} text numbers and ranges; may be empty
+ * @returns {number[]|null|undefined} null: all channels (empty text); undefined: not a list of channels
  */
 export function parseChannelNumbers(text) {
   const trimmed = text.trim();

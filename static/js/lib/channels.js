@@ -1,5 +1,5 @@
 // @ts-check
-/** Which channels to show and which media profile of a channel to play. */
+/** Chooses the channels to show and the media profile of a channel to play. */
 
 /**
  * @typedef {import('./api.js').Channel} Channel
@@ -22,13 +22,13 @@ export function profileOf(channel, quality) {
   return channel.profiles.find((profile) => profile.role === quality) ?? null;
 }
 
-/** The profile whose pictures are cheapest: for a tile. @param {Channel} channel */
+/** Return the channel's smallest profile, for a tile. @param {Channel} channel */
 export function tileProfileOf(channel) {
   return profileOf(channel, 'sub') ?? profileOf(channel, 'main') ?? channel.profiles[0] ?? null;
 }
 
 /**
- * A channel as its streams have shown themselves, whatever the device says of them.
+ * Return a channel with the codecs that its streams really have, where the device reported others.
  *
  * @param {Channel} channel
  * @param {ReadonlyMap<string, string>} seen codecs that could not be played, by profile token
@@ -42,7 +42,7 @@ export function asSeen(channel, seen) {
   return { ...channel, profiles };
 }
 
-/** @param {Profile|null} profile @param {readonly string[]} decodes @returns {boolean} unknown codecs count as yes */
+/** @param {Profile|null} profile @param {readonly string[]} decodes @returns {boolean} true for an unknown codec */
 export function canDecode(profile, decodes) {
   if (profile?.isUnplayable) return false;
   const codec = profile?.video?.codec;
@@ -50,28 +50,30 @@ export function canDecode(profile, decodes) {
 }
 
 /**
- * What to play of a channel. A main stream that this player cannot decode gives way to the sub stream (`gaveWay`),
- * unless the user asked for it to be converted; without a usable sub stream conversion is all there is.
+ * Return the profile to play. The sub stream replaces a main stream that this player cannot decode (`isFallback`),
+ * unless the user wants it converted. Without a usable sub stream the main stream is converted.
  *
  * @param {Channel} channel
- * @param {{quality: Quality|null, convert: boolean, decodes: readonly string[]}} wish
- * @returns {{profile: Profile, quality: Quality|null, gaveWay: boolean, converting: boolean}|null} null: nothing to play
+ * @param {{quality: Quality|null, convert: boolean, decodes: readonly string[]}} request
+ * @returns {{profile: Profile, quality: Quality|null, isFallback: boolean, converting: boolean}|null} null: nothing to
+ *   play
  */
 export function choosePlayback(channel, { quality, convert, decodes }) {
   const main = profileOf(channel, 'main');
   const sub = profileOf(channel, 'sub');
   const wanted = (quality === 'sub' ? (sub ?? main) : (main ?? sub)) ?? channel.profiles[0] ?? null;
   if (!wanted) return null;
-  if (canDecode(wanted, decodes)) return { profile: wanted, quality: roleOf(wanted), gaveWay: false, converting: false };
+  if (canDecode(wanted, decodes)) return { profile: wanted, quality: roleOf(wanted), isFallback: false, converting: false };
   const other = wanted === sub ? main : sub;
   if (!convert && other && canDecode(other, decodes)) {
-    return { profile: other, quality: roleOf(other), gaveWay: true, converting: false };
+    return { profile: other, quality: roleOf(other), isFallback: true, converting: false };
   }
-  return { profile: wanted, quality: roleOf(wanted), gaveWay: false, converting: true };
+  return { profile: wanted, quality: roleOf(wanted), isFallback: false, converting: true };
 }
 
 /**
- * What the server may hand on as it is. Not what has to be converted: a browser may decode some kinds of H.265 only.
+ * Return the codecs that the server may pass on unchanged. The codec of a stream that is to be converted is left out,
+ * because a browser may decode only some profiles of H.265.
  *
  * @param {{profile: Profile, converting: boolean}} playback
  * @param {readonly string[]} decodes
@@ -86,7 +88,7 @@ function roleOf(profile) {
 }
 
 /**
- * The neighbour of a channel among the visible ones, round the end.
+ * Return the neighbour of a channel among the visible ones, around the end.
  *
  * @param {Channel[]} channels
  * @param {number|null} current
@@ -102,7 +104,7 @@ export function neighbour(channels, current, step) {
 }
 
 /**
- * The numbers after one was moved by `step` places, or null when it is at the end already.
+ * Return the numbers after one was moved by `step` places; null if it is at the end already.
  *
  * @param {number[]} numbers
  * @param {number} moved

@@ -1,8 +1,10 @@
 // @ts-check
 /**
- * Keeps the timeline and the calendar supplied: asks for what is in sight, again and again while the recorder is still
- * being asked, and now and then for the open end. Tells 'rows', 'events' with whether all there are were told, 'days'
- * with the rows of the month, 'indexing' and 'failed'.
+ * Loads the coverage for the timeline and the calendar: often while the recorder is indexed, and otherwise at
+ * intervals, because recording goes on.
+ *
+ * Emits 'rows' with the window's rows, 'events' (true if the window's events are complete), 'days' with the month's
+ * rows, 'indexing' with a Coverage, and 'failed' with a Problem.
  */
 
 import { problemOf } from './api.js';
@@ -56,8 +58,8 @@ export class CoverageLoader extends EventTarget {
     this.#poller.stop();
   }
 
-  /** What is in sight now. @param {Span} view */
-  look(view) {
+  /** Set the timeline's window. @param {Span} view */
+  show(view) {
     this.#view = view;
     const loaded = this.#loaded;
     if (loaded && loaded.startMs <= view.startMs && view.endMs <= loaded.endMs && !this.#misses(loaded, view)) return;
@@ -65,8 +67,8 @@ export class CoverageLoader extends EventTarget {
     this.#settling = setTimeout(() => this.#poller.soon(), SETTLE_MS);
   }
 
-  /** Which month the calendar shows. @param {Span} month */
-  lookAtMonth(month) {
+  /** Set the calendar's month. @param {Span} month */
+  showMonth(month) {
     this.#month = month;
     this.#monthDueMs = 0;
     this.#poller.soon();
@@ -86,17 +88,17 @@ export class CoverageLoader extends EventTarget {
       const coverage = await this.#ask(wanted, events);
       this.#loaded = wanted;
       this.#isCut = coverage.channels.some((channel) => channel.events_truncated);
-      this.#tell('events', events && !this.#isCut);
-      this.#tell('rows', coverage.channels.map(rowOf));
+      this.#emit('events', events && !this.#isCut);
+      this.#emit('rows', coverage.channels.map(rowOf));
       const busy = await this.#turnMonth(coverage);
       return busy ? BUSY_MS : CALM_MS;
     } catch (error) {
-      this.#tell('failed', problemOf(error));
+      this.#emit('failed', problemOf(error));
       return FAILED_MS;
     }
   }
 
-  /** @param {Coverage} coverage of the view @returns {Promise<boolean>} whether the recorder is being asked */
+  /** @param {Coverage} coverage of the window @returns {Promise<boolean>} true while the recorder is indexed */
   async #turnMonth(coverage) {
     let last = coverage;
     const month = this.#month;
@@ -104,14 +106,20 @@ export class CoverageLoader extends EventTarget {
     if (month && (isDone || Date.now() >= this.#monthDueMs)) {
       last = await this.#ask(month, false);
       this.#monthDueMs = Date.now() + (last.indexing ? MONTH_BUSY_MS : MONTH_CALM_MS);
-      if (month === this.#month) this.#tell('days', last.channels.map(rowOf));
+      if (month === this.#month) this.#emit('days', last.channels.map(rowOf));
     }
-    this.#tell('indexing', last);
+    this.#emit('indexing', last);
     this.#wasBusy = last.indexing !== null;
     return last.indexing !== null;
   }
 
-  /** Whether so little of what is loaded is in sight that its events may be missing. @param {Span} loaded @param {Span} view */
+  /**
+   * True if events of the window may be missing, because it is a small part of a span that was loaded without all
+   * events.
+   *
+   * @param {Span} loaded
+   * @param {Span} view
+   */
   #misses(loaded, view) {
     const length = loaded.endMs - loaded.startMs;
     const wanted = 2 * (view.endMs - view.startMs);
@@ -124,12 +132,17 @@ export class CoverageLoader extends EventTarget {
   }
 
   /** @param {string} type @param {unknown} detail */
-  #tell(type, detail) {
+  #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
 
-/** Some more on both sides, so that a small move shows no hole. @param {Span} view @returns {Span} */
+/**
+ * Return the window with a margin on both sides, so that a small move shows no gap.
+ *
+ * @param {Span} view
+ * @returns {Span}
+ */
 function padded(view) {
   const more = (view.endMs - view.startMs) / 2;
   return { startMs: view.startMs - more, endMs: view.endMs + more };

@@ -1,15 +1,16 @@
 // @ts-check
-/** What is recorded when: one channel's row read as a person asks for it. Times are milliseconds since 1970. */
+/** Rows of the timeline: the spans and events of one channel, and questions about them. Times are ms since 1970. */
 
 import { midnightOf } from './ranges.js';
-import { LOCAL_CLOCK } from './shown-clock.js';
+import { LOCAL_CLOCK } from './display-clock.js';
 
 /**
  * @typedef {import('./api.js').ChannelCoverage} ChannelCoverage @typedef {import('./api.js').SpanState} SpanState
  * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null}} RowSpan
- * @typedef {{atMs: number, topic: string, isOn: boolean|null}} RowEvent `isOn` null: a moment, it has no end
+ * @typedef {{atMs: number, topic: string, isOn: boolean|null}} RowEvent `isOn` null: a moment without an end
  * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[],
- *   toldUntilMs: number|null}} Row `toldUntilMs`: there are more events after it than were told
+ *   completeUntilMs: number|null}} Row `completeUntilMs`: the server left out events after this time; null if it left
+ *   out none
  */
 
 const OPEN_END_MS = 120_000;
@@ -28,11 +29,11 @@ export function rowOf(covered) {
       recordingToken: span.recording_token,
     })),
     events: covered.events.map((event) => ({ atMs: Date.parse(event.time), topic: event.topic, isOn: event.active })),
-    toldUntilMs: covered.events_truncated ? Date.parse(covered.events.at(-1)?.time ?? '') || null : null,
+    completeUntilMs: covered.events_truncated ? Date.parse(covered.events.at(-1)?.time ?? '') || null : null,
   };
 }
 
-/** The name of a row. @param {Row} row */
+/** Return the name of a row. @param {Row} row */
 export function rowName(row) {
   if (row.channel === null) return row.name || 'Recording';
   return `${row.channel} ${row.name}`;
@@ -43,17 +44,23 @@ export function spanAt(row, atMs) {
   return row.spans.find((span) => span.startMs <= atMs && atMs < span.endMs) ?? null;
 }
 
-/** Whether two rows are of the same channel, or of the same recording where there is none. @param {Row} one @param {Row} other */
+/**
+ * True if two rows are of the same channel, or, without a channel, of the same recording.
+ *
+ * @param {Row} one
+ * @param {Row} other
+ */
 export function sameRow(one, other) {
   return one.channel === other.channel && (one.channel !== null || one.recordingToken === other.recordingToken);
 }
 
 /**
- * Which recording plays this moment: its span's own, else the channel's whose time it is, else its newest.
+ * Return the recording that plays a moment: that of its span, otherwise the channel's recording of that time, otherwise
+ * the row's newest one.
  *
  * @param {Row} row
  * @param {number} atMs
- * @param {import('./api.js').KnownRecording[]} [held] what the recorder holds, as far as it is known
+ * @param {import('./api.js').KnownRecording[]} [held] the recorder's recordings, as far as they are known
  */
 export function tokenAt(row, atMs, held = []) {
   const own = spanAt(row, atMs)?.recordingToken;
@@ -67,13 +74,13 @@ export function tokenAt(row, atMs, held = []) {
 }
 
 /**
- * What comes of playing from there, as far as it is known: it plays; the recording goes on later, from `atMs`; nothing
- * follows; or the recorder has to be asked about `atMs` first.
+ * Return what playing from a moment on gives: it `plays`; the recording goes on `later`, from `atMs`; `nothing`
+ * follows; or the row does not know, and the page must `ask` the recorder about `atMs` first.
  *
  * @param {Row} row
  * @param {number} atMs
  * @param {number} nowMs
- * @returns {{way: 'plays'|'later'|'nothing'|'ask', atMs: number}}
+ * @returns {{outcome: 'plays'|'later'|'nothing'|'ask', atMs: number}}
  */
 export function placeAt(row, atMs, nowMs) {
   let edgeMs = atMs;
@@ -83,13 +90,13 @@ export function placeAt(row, atMs, nowMs) {
     span = spanAt(row, edgeMs);
   }
   const isMoved = edgeMs > atMs;
-  if (span && isPlayable(span)) return { way: isMoved ? 'later' : 'plays', atMs: edgeMs };
-  // The last minutes are never told yet: to ask for them would be to wait for ever.
-  if (edgeMs > nowMs - OPEN_END_MS) return { way: isMoved ? 'nothing' : 'plays', atMs };
-  return { way: 'ask', atMs: edgeMs };
+  if (span && isPlayable(span)) return { outcome: isMoved ? 'later' : 'plays', atMs: edgeMs };
+  // The coverage never reaches the last minutes, so a request for them would wait forever.
+  if (edgeMs > nowMs - OPEN_END_MS) return { outcome: isMoved ? 'nothing' : 'plays', atMs };
+  return { outcome: 'ask', atMs: edgeMs };
 }
 
-/** @param {RowSpan} span whether there may be something to play */
+/** True if the span may hold media. @param {RowSpan} span */
 export function isPlayable(span) {
   return span.state === 'recorded' || span.state === 'unknown';
 }
@@ -108,13 +115,13 @@ export function stateName(state) {
 }
 
 /**
- * The next event that begins after a moment, or the last that began before it; null where there is none.
+ * Return the next event that begins after a moment, or the last one that began before it; null if there is none.
  *
  * @param {Row} row
  * @param {number} atMs
  * @param {1|-1} direction
  */
-export function eventBeside(row, atMs, direction) {
+export function adjacentEvent(row, atMs, direction) {
   const begins = row.events.filter((event) => event.isOn !== false);
   if (direction > 0) return begins.find((event) => event.atMs > atMs) ?? null;
   return begins.findLast((event) => event.atMs < atMs) ?? null;
@@ -126,10 +133,10 @@ export function dayKey(wallMs) {
 }
 
 /**
- * The days, by the clock that is shown, on which something is, or may be, recorded.
+ * Return the days, in the shown clock, on which something is or may be recorded.
  *
  * @param {Row[]} rows
- * @param {import('./shown-clock.js').ShownClock} [clock]
+ * @param {import('./display-clock.js').DisplayClock} [clock]
  * @returns {Map<string, 'recorded'|'unknown'>}
  */
 export function daysOf(rows, clock = LOCAL_CLOCK) {
@@ -149,7 +156,7 @@ export function daysOf(rows, clock = LOCAL_CLOCK) {
 }
 
 /**
- * What a search found as lines of a table: one a stretch, the newest first within a channel.
+ * Return the results of a search as lines of a table, one per span, in the order of the results.
  *
  * @param {import('./api.js').FoundRecording[]} recordings
  */

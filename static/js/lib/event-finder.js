@@ -1,14 +1,15 @@
 // @ts-check
-/** Finds the next or the previous event of a channel, whatever is on screen: piece by piece, from what is near to what is far. */
+/** Finds the next or the previous event of a channel, window by window, also outside of the timeline's window. */
 
-import { eventBeside } from './coverage.js';
+import { adjacentEvent } from './coverage.js';
 import { Finder } from './finder.js';
 
 /**
  * @typedef {import('./coverage.js').Row} Row @typedef {import('./coverage.js').RowEvent} RowEvent
  * @typedef {{event: RowEvent|null, endMs: number, why: 'found'|'edge'|'bound'|'stopped'|'silent'|'given up'}} Search
- *   how far it got: `edge` to now, to the recorder's beginning or two months back, `bound` as long as it may take, `stopped` because the recorder is
- *   not asked there, `silent` because it tells no events
+ *   `endMs`: the search covered the time up to here; `why` it ended: `edge`: it reached now, the recorder's first
+ *   recording or FARTHEST_MS; `bound`: it took too long; `stopped`: indexing was stopped before this time; `silent`:
+ *   the recorder has no events
  */
 
 const MINUTE_MS = 60_000;
@@ -21,16 +22,20 @@ const OPEN_END_MS = 2 * MINUTE_MS;
 const BOUND_MS = 30_000;
 
 export class EventFinder extends Finder {
-  /** Since when the recorder holds anything, as far as it is known. */
+  /** Start of the recorder's first recording, as far as it is known. */
   sinceMs = -Infinity;
 
-  /** @param {Pick<import('./api.js').Api, 'coverage'>} api @param {number} cameraId @param {import('./finder.js').FinderParts} [parts] */
+  /**
+   * @param {Pick<import('./api.js').Api, 'coverage'>} api
+   * @param {number} cameraId
+   * @param {import('./finder.js').FinderParts} [parts]
+   */
   constructor(api, cameraId, parts) {
     super(api, cameraId, { boundMs: BOUND_MS, ...parts });
   }
 
   /**
-   * The first event that begins after `atMs`, or the last before it. Rejects with an ApiError.
+   * Find the first event that begins after `atMs`, or the last one before it. Rejects with an ApiError.
    *
    * @param {Row} row
    * @param {number} atMs
@@ -48,15 +53,15 @@ export class EventFinder extends Finder {
       const farMs = direction > 0 ? Math.min(limitMs, edgeMs + length) : Math.max(limitMs, edgeMs - length);
       const startMs = Math.min(edgeMs, farMs);
       const endMs = Math.max(edgeMs, farMs);
-      const { coverage, told } = await this.ask(row, startMs, endMs + 1, true);
+      const { coverage, current } = await this.ask(row, startMs, endMs + 1, true);
       if (!coverage.event_search) return { event: null, endMs: edgeMs, why: 'silent' };
-      if (!told) return { event: null, endMs: edgeMs, why: 'edge' };
-      if (told.toldUntilMs !== null && direction < 0 && length > MINUTE_MS) {
-        length = Math.max(MINUTE_MS, length / 4); // only the earliest were told, and the latest is wanted
+      if (!current) return { event: null, endMs: edgeMs, why: 'edge' };
+      if (current.completeUntilMs !== null && direction < 0 && length > MINUTE_MS) {
+        length = Math.max(MINUTE_MS, length / 4); // the answer only has the window's first events, not its last
         continue;
       }
-      const holeMs = holeBeside(told, startMs, endMs, direction, beganMs - OPEN_END_MS);
-      const event = eventBeside(told, atMs, direction);
+      const holeMs = firstUnindexed(current, startMs, endMs, direction, beganMs - OPEN_END_MS);
+      const event = adjacentEvent(current, atMs, direction);
       if (event && (holeMs === null || (holeMs - event.atMs) * direction > 0)) return { event, endMs: event.atMs, why: 'found' };
       if (holeMs !== null) {
         edgeMs = holeMs;
@@ -65,7 +70,7 @@ export class EventFinder extends Finder {
         await this.pause();
         continue;
       }
-      edgeMs = direction > 0 && told.toldUntilMs !== null ? told.toldUntilMs + 1 : farMs;
+      edgeMs = direction > 0 && current.completeUntilMs !== null ? current.completeUntilMs + 1 : farMs;
       length = Math.min(LARGEST_MS, length * 2);
       if (direction < 0 && edgeMs <= this.sinceMs) break;
     }
@@ -74,15 +79,15 @@ export class EventFinder extends Finder {
 }
 
 /**
- * The near end of the first stretch that was not asked, on the way; null where all was.
+ * Return the near end of the first span, in search direction, that is not indexed yet; null if there is none.
  *
  * @param {Row} row
  * @param {number} startMs
  * @param {number} endMs
  * @param {1|-1} direction
- * @param {number} openMs from when on nothing is told yet
+ * @param {number} openMs end of the time that is ever indexed
  */
-function holeBeside(row, startMs, endMs, direction, openMs) {
+function firstUnindexed(row, startMs, endMs, direction, openMs) {
   const holes = row.spans.filter(
     (span) => span.state === 'not_asked' && span.startMs < Math.min(endMs, openMs) && span.endMs > startMs,
   );

@@ -1,5 +1,7 @@
 // @ts-check
-/** What both finders do: ask what is known of one row, wait while the recorder is being asked, and not for ever. */
+/**
+ * Base of both finders: requests the coverage of one row, and waits for a limited time while the recorder is indexed.
+ */
 
 import { rowOf, sameRow } from './coverage.js';
 
@@ -31,23 +33,24 @@ export class Finder {
   }
 
   /**
-   * Rejects with an ApiError. `told` is the row as it is known now; null where there is no such row any more.
+   * Request the coverage of a span. Rejects with an ApiError. `current` is the new state of the row; null if the row is
+   * gone.
    *
    * @param {Row} row @param {number} startMs @param {number} endMs @param {boolean} events
-   * @returns {Promise<{coverage: Coverage, told: Row|null}>}
+   * @returns {Promise<{coverage: Coverage, current: Row|null}>}
    */
   async ask(row, startMs, endMs, events) {
     const span = { start: new Date(startMs), end: new Date(endMs) };
     const coverage = await this.#api.coverage(this.#cameraId, { ...span, events, channel: row.channel });
-    return { coverage, told: coverage.channels.map(rowOf).find((item) => sameRow(item, row)) ?? null };
+    return { coverage, current: coverage.channels.map(rowOf).find((item) => sameRow(item, row)) ?? null };
   }
 
-  /** Until it is worth asking again. @returns {Promise<void>} */
+  /** Wait before the next request. @returns {Promise<void>} */
   pause() {
     return new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
   }
 
-  /** Whether somebody has waited long enough. @param {number} beganMs */
+  /** True if the search has taken longer than its limit. @param {number} beganMs */
   isOverdue(beganMs) {
     return this.nowMs() - beganMs > this.#boundMs;
   }

@@ -1,7 +1,7 @@
 // @ts-check
-/** Numbers and times as a person reads them. */
+/** Numbers and times as text for users. */
 
-import { LOCAL_CLOCK } from './shown-clock.js';
+import { LOCAL_CLOCK } from './display-clock.js';
 
 /** @param {number|null|undefined} kbps @returns {string} `4.1 Mbit/s`, `640 kbit/s`, or '' */
 export function bitrate(kbps) {
@@ -26,7 +26,7 @@ const CODECS = {
   metadata: 'Metadata',
 };
 
-/** @param {string|null|undefined} codec as FFmpeg names it */
+/** @param {string|null|undefined} codec with FFmpeg's name */
 export function codecName(codec) {
   if (!codec) return '';
   return CODECS[codec] ?? codec.toUpperCase();
@@ -63,27 +63,27 @@ export function ago(thenMs, nowMs) {
   return s < 10 ? 'just now' : `${duration(s)} ago`;
 }
 
-/** @param {number|null|undefined} offsetS device time minus ours @returns {string} '' while it does not matter */
+/** @param {number|null|undefined} offsetS device time minus server time @returns {string} '' below 5 seconds */
 export function clockNote(offsetS) {
   if (offsetS === null || offsetS === undefined || Math.abs(offsetS) < 5) return '';
   return `Clock ${duration(Math.abs(offsetS))} ${offsetS > 0 ? 'ahead' : 'behind'}`;
 }
 
-/** @param {Date} moment @returns {string} local time, `2026-11-23 14:05:09`, with its zone in the hour that comes twice */
+/** @param {Date} moment @returns {string} local time, `2026-11-23 14:05:09`, with its zone in a repeated hour */
 export function localStamp(moment) {
   return LOCAL_CLOCK.stamp(moment.getTime());
 }
 
 /**
- * The name of a saved snapshot: camera, channel and time, with nothing a file system minds.
+ * Return the file name of a saved snapshot: camera, channel and time, without characters that file systems forbid.
  *
  * @param {string[]} names
  * @param {Date} moment
- * @param {import('./shown-clock.js').ShownClock} [clock]
+ * @param {import('./display-clock.js').DisplayClock} [clock]
  */
 export function snapshotFileName(names, moment, clock = LOCAL_CLOCK) {
   const clean = names
-    // eslint-disable-next-line no-control-regex -- control characters are exactly what has to go
+    // eslint-disable-next-line no-control-regex -- removes control characters
     .map((name) => name.replace(/[\u0000-\u001f\u007f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' '))
     .map((name) => name.replace(/\s+/g, ' ').replace(/^[\s.]+|[\s.]+$/g, '').slice(0, 60).trim())
     .filter(Boolean);

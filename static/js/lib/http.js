@@ -1,16 +1,17 @@
 // @ts-check
-/** JSON over fetch: our headers out, errors with the server's machine-readable `code` in. */
+/** JSON over fetch: adds the CSRF token to requests, turns error responses into ApiErrors. */
 
 import { ServerClock } from './server-clock.js';
 
 /** @typedef {{code: string, detail: string}} Problem */
 
-/** A request that did not succeed. `code` is for programs, `message` for people. */
+/** A request that failed. `code` is for programs, `message` for users. */
 export class ApiError extends Error {
   /**
    * @param {string} code
    * @param {string} detail
-   * @param {{status?: number, errors?: {field: string, message: string}[], retryAfterS?: number|null, cameraId?: number|null, usedBy?: string[]}} [more]
+   * @param {{status?: number, errors?: {field: string, message: string}[], retryAfterS?: number|null,
+   *   cameraId?: number|null, usedBy?: string[]}} [more]
    */
   constructor(code, detail, more = {}) {
     super(detail);
@@ -32,14 +33,14 @@ export function problemOf(error) {
 
 /**
  * @typedef {{fetch?: typeof fetch, clock?: ServerClock, csrf?: string, onLoginNeeded?: () => void}} HttpParts
- *   `csrf`: the page's token; `onLoginNeeded`: nobody is logged in any more
+ *   `csrf`: the page's token; `onLoginNeeded`: called when the login has ended
  */
 
 export class JsonHttp {
   #fetch;
   #csrf;
   #onLoginNeeded;
-  /** The server's clock as its answers' Date headers tell it. */
+  /** The server's clock, estimated from the Date headers of its responses. */
   clock;
 
   /** @param {HttpParts} [parts] */
@@ -109,7 +110,7 @@ async function errorOf(answer) {
   try {
     body = await answer.json();
   } catch {
-    // Not from the app itself (a proxy's page, say): the status alone has to do.
+    // The body is no JSON, so it is not from the app but, for example, a proxy's page. Only the status is known.
   }
   const retry = Number(answer.headers.get('Retry-After'));
   return new ApiError(

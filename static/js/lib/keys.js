@@ -1,9 +1,11 @@
 // @ts-check
-/** Which key does what in the viewer and on the wall. */
+/** Keyboard shortcuts of the viewer and of the wall. */
 
 /**
- * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'|'zoom_in'|'zoom_out'|'zoom_reset'|'recordings'|'ago'} KeyAction
- * @typedef {'full'|'escape'|'left'|'right'|'up'|'down'|'remove'|'toggle'|'mute'|'snapshot'|'ago'|'recordings'|'fullscreen'|'picker'|'zoom_in'|'zoom_out'|'zoom_reset'|'help'} WallAction
+ * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'
+ *   |'zoom_in'|'zoom_out'|'zoom_reset'|'recordings'|'ago'} KeyAction
+ * @typedef {'full'|'escape'|'left'|'right'|'up'|'down'|'remove'|'toggle'|'mute'|'snapshot'|'ago'|'recordings'
+ *   |'fullscreen'|'picker'|'zoom_in'|'zoom_out'|'zoom_reset'|'help'} WallAction
  * @typedef {{key: string, ctrlKey?: boolean, altKey?: boolean, metaKey?: boolean}} Pressed
  */
 
@@ -32,7 +34,7 @@ const ACTIONS = {
 };
 
 /**
- * J and L are no pair here: live pictures have no way forward, and B goes back, so L is the list of channels.
+ * J and L do not seek here: live video cannot go forward, and B goes back. L opens the list of channels.
  *
  * @type {Record<string, WallAction>}
  */
@@ -59,7 +61,7 @@ const WALL_ACTIONS = {
   '?': 'help',
 };
 
-/** @param {Pressed} event @returns {KeyAction|null} keys of the browser (with Ctrl, Alt, Meta) stay its own */
+/** @param {Pressed} event @returns {KeyAction|null} null with Ctrl, Alt or Meta, whose keys are the browser's */
 export function actionOf(event) {
   return lookedUp(ACTIONS, event);
 }
@@ -77,13 +79,13 @@ function lookedUp(actions, event) {
 }
 
 /**
- * Typed digits as a channel number: 1 and 2 within a moment are channel 12.
- * `feed` returns the number to go to at once, or null while another digit could follow (then `due` has it later).
+ * Digits that are typed as a channel number: 1 and then 2 is channel 12. `feed` returns the number immediately, or null
+ * while another digit may follow; `due` returns it then.
  */
 export class DigitKeys {
   #typed = '';
 
-  /** @param {string} digit @param {readonly number[]} channels those that can be chosen @returns {number|null} */
+  /** @param {string} digit @param {readonly number[]} channels existing numbers @returns {number|null} */
   feed(digit, channels) {
     this.#typed += digit;
     const exact = channels.includes(Number(this.#typed));
@@ -97,7 +99,11 @@ export class DigitKeys {
     return exact ? wanted : null;
   }
 
-  /** The number that was being typed, when nothing more follows. @param {readonly number[]} channels */
+  /**
+   * Return the typed number, because no further digit came; null if it does not exist.
+   *
+   * @param {readonly number[]} channels
+   */
   due(channels) {
     const wanted = Number(this.#typed);
     this.#typed = '';

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * How fast to play what arrives live: close behind the newest picture, without standing still and without a jump that
- * is seen. Pure decisions; times in seconds.
+ * Playback rate of live media: stay close to the newest frame, without stalls and without visible jumps. Pure
+ * decisions, times in seconds.
  *
- * The distance that is kept grows when the pictures have run out, and shrinks again while they flow: slowly in any case,
- * and by half of what was never needed for a while. That while is short after one bad moment, as when sixteen decoders
- * begin at once, and long where pictures run out again and again.
+ * The target is the buffer to keep ahead of the frame on screen. It grows at each stall. It shrinks slowly all the
+ * time, and after each calm period by half of the buffer that was not needed in it. That period is short after a single
+ * stall, such as when sixteen decoders start at the same time, and long if stalls repeat.
  */
 
 export const LEAST_TARGET_S = 0.12;
@@ -13,13 +13,13 @@ export const FIRST_TARGET_S = 0.18;
 const MOST_TARGET_S = 0.8;
 const AFTER_A_STALL_S = 0.08;
 const SHRINKS_S_PER_S = 0.004;
-/** What is always left when the next picture comes was not needed, but for this. */
+/** Part of the smallest buffer that counts as needed. */
 const KEPT_S = 0.06;
 const CALM_AFTER_S = 4;
 const CALM_AFTER_MOST_S = 64;
 const ONE_MOMENT_S = 5;
 const AGAIN_S = 120;
-/** Within this of the target the rate stays 1: rates that change are heard. */
+/** The rate stays 1 within this distance of the target, because a change of rate is audible. */
 const CALM_S = 0.06;
 export const JUMP_S = 1.0;
 const FASTEST = 1.5;
@@ -30,7 +30,7 @@ export class LivePace {
   #atS = -1;
   #stalledAtS = -Infinity;
   #calmAfterS = CALM_AFTER_S;
-  /** Since when the least that was left is looked for, and that. */
+  /** Start of the calm period, and the smallest buffer since. */
   #watchedFromS = 0;
   #leastS = Infinity;
 
@@ -38,7 +38,7 @@ export class LivePace {
     return this.#targetS;
   }
 
-  /** The pictures ran out. */
+  /** Enlarge the target, because the buffer ran empty. */
   stalled() {
     this.#targetS = Math.min(MOST_TARGET_S, this.#targetS + AFTER_A_STALL_S);
     const sinceS = this.#atS - this.#stalledAtS;
@@ -49,9 +49,9 @@ export class LivePace {
   }
 
   /**
-   * @param {number} nowS any clock that goes forward
-   * @param {number} aheadS how much is loaded beyond the picture on screen
-   * @returns {{rate: number, jumpToS: number|null}} `jumpToS`: so much before the end of what is loaded
+   * @param {number} nowS of any monotonic clock
+   * @param {number} aheadS buffered media after the frame on screen
+   * @returns {{rate: number, jumpToS: number|null}} `jumpToS`: distance from the end of the buffer to seek to
    */
   next(nowS, aheadS) {
     if (this.#atS >= 0) {
@@ -68,7 +68,7 @@ export class LivePace {
     const tooMuchS = aheadS - this.#targetS;
     if (tooMuchS > JUMP_S) return { rate: 1, jumpToS: this.#targetS };
     if (tooMuchS > CALM_S) return { rate: Math.min(FASTEST, 1.02 + (tooMuchS - CALM_S) * 0.9), jumpToS: null };
-    // A little slower before it runs out: that is seen less than standing still.
+    // Play a little slower before the buffer runs empty: that is less visible than a stall.
     if (aheadS < this.#targetS * 0.35) return { rate: SLOWEST, jumpToS: null };
     return { rate: 1, jumpToS: null };
   }

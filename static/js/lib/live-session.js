@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * One viewer's wish to see one stream, and what it takes to keep it: start, ask how it goes, start again when the
- * session is gone (a server restart, an idle end while the machine slept), back off when it fails, give the place up.
+ * One viewer of one stream over HLS: start the stream, poll its status, start again if the session is gone (the server
+ * restarted, or stopped an idle session while the machine slept), back off after failures, and leave.
  *
- * It knows no element. The page tells it what the player sees (`playerShows`, `playerStands`) and listens for
- *   'change'  the view is different (see `view`)
- *   'open'    there is a playlist to play: `view.playlistUrl`; a new `view.run` means load it anew
+ * No DOM. The page reports the player's state (`playerPlays`, `playerStalls`) and listens for the events
+ *   'change'  `view` has changed
+ *   'open'    `view.playlistUrl` can be played; load it again whenever `view.run` has changed
  */
 
 import { ApiError, problemOf } from './api.js';
@@ -81,7 +81,9 @@ export class LiveSession extends EventTarget {
     };
   }
 
-  /** The playlist's address in this viewer's name, so that its fetches keep this place and count as no other. */
+  /**
+   * Return the playlist's address with the viewer id: its fetches keep this viewer alive and count as no second one.
+   */
   #playlistUrl() {
     const url = this.#stream?.playlist_url;
     if (!url) return null;
@@ -92,7 +94,7 @@ export class LiveSession extends EventTarget {
     return this.#source !== null;
   }
 
-  /** @param {Source} source the one before is given up */
+  /** Start a stream, and stop watching the one before. @param {Source} source */
   play(source) {
     this.#giveUp();
     this.#source = source;
@@ -100,25 +102,25 @@ export class LiveSession extends EventTarget {
     void this.#start();
   }
 
-  /** The viewer had enough. */
+  /** Stop watching, on the user's request. */
   stop() {
     this.#giveUp();
     this.#changed();
   }
 
-  /** The page is being closed: the place is given up with a request that outlives it. */
+  /** Stop watching while the page is being closed: the request outlives the page. */
   leave() {
     this.#giveUp({ keepalive: true });
   }
 
-  /** Starts over at once, whatever it is waiting for. */
+  /** Start again immediately, without waiting for a timer. */
   retry() {
     if (!this.#source) return;
     this.#attempt = 0;
     void this.#start();
   }
 
-  /** The page woke up or the network is back: what was true before may not be. */
+  /** Check the stream now, because the machine woke up or the network is back. */
   wake() {
     if (!this.#source) {
       return;
@@ -130,8 +132,8 @@ export class LiveSession extends EventTarget {
     }
   }
 
-  /** The picture moves. */
-  playerShows() {
+  /** The player reports that the picture moves. */
+  playerPlays() {
     const before = this.view.phase;
     this.#shown = true;
     this.#stalledS = 0;
@@ -139,8 +141,8 @@ export class LiveSession extends EventTarget {
     if (this.view.phase !== before) this.#changed();
   }
 
-  /** The picture has stood still for so long. @param {number} seconds */
-  playerStands(seconds) {
+  /** The player reports a picture that stands still. @param {number} seconds for how long */
+  playerStalls(seconds) {
     const before = this.view.phase;
     this.#stalledS = seconds;
     const now = this.view.phase;
@@ -148,7 +150,9 @@ export class LiveSession extends EventTarget {
     if (now !== before || now === 'stalled') this.#changed();
   }
 
-  /** The player has lost this run: begin anew, at once the first time, then ever more slowly until a picture moves. */
+  /**
+   * Start again because the player broke: immediately the first time, then with a growing delay until a picture moves.
+   */
   playerBroke() {
     if (!this.#source || this.#problem || this.#offline) return;
     const delayS = this.#attempt === 0 ? 0 : (retryDelayS('player', this.#attempt - 1, this.#random) ?? 30);
@@ -156,7 +160,7 @@ export class LiveSession extends EventTarget {
     this.#later(delayS * 1000, () => this.#start());
   }
 
-  /** The player cannot go on with this run. @param {Problem} problem */
+  /** The player cannot play this stream. @param {Problem} problem */
   playerFailed(problem) {
     if (this.#source && !this.#problem) this.#fail(problem, null);
   }
@@ -173,7 +177,7 @@ export class LiveSession extends EventTarget {
     this.#reset();
     if (stream && viewerId) {
       this.#api.stopStream({ streamId: stream.stream_id, viewerId, keepalive }).catch(() => {
-        // Gone already, or the server is: the session ends by itself without its viewer.
+        // The session or the server is gone. A session without viewers ends by itself.
       });
     }
   }
@@ -209,7 +213,7 @@ export class LiveSession extends EventTarget {
       return;
     }
     if (old && oldViewerId && oldViewerId !== stream.viewer_id) {
-      // The place of the run before is given back once the new one is held, so that the session outlives the change.
+      // Leave as the old viewer only now that the new one has joined, so that the session never is without a viewer.
       this.#api.stopStream({ streamId: old.stream_id, viewerId: oldViewerId }).catch(() => {});
     }
     if (run !== this.#run) {
@@ -289,14 +293,14 @@ export class LiveSession extends EventTarget {
       this.#fail(now.error ?? { code: 'internal_error', detail: 'The stream failed.' }, null);
       return;
     }
-    // What the player had begun to load while nothing answered is lost.
+    // The player cannot go on with a playlist that it began to load while the server was away: open it again.
     if (wasOffline && this.view.phase !== 'playing') this.#opened = false;
     this.#openWhenReady();
     this.#changed();
     this.#later(this.#pauseMs(), () => this.#poll(run));
   }
 
-  /** The player begins as soon as pictures flow: before, it would only wait for a playlist that may never come. */
+  /** Emit 'open' as soon as media arrives. An earlier player would wait for a playlist that may never exist. */
   #openWhenReady() {
     const stream = this.#stream;
     if (this.#opened || !stream || (stream.status !== 'running' && stream.waiting_for !== 'buffering')) return;

@@ -1,34 +1,37 @@
 // @ts-check
 /**
- * The page's WebSocket to the server's `/live`: any number of channels, and replays, over one connection, which comes
- * back by itself.
+ * The page's WebSocket to the server's `/live`: any number of channels and replay sessions over one connection. It
+ * reconnects by itself.
  *
- * A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: begins with a key
- * frame), id (16 bits), the place on the fragments' time line (double, s), when its first picture arrived at the
- * server (double, ms; NaN where it is not said).
+ * A binary message has a header of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: starts with a
+ * key frame), watch id (16 bits), start on the media timeline (double, s), arrival time of the first frame at the
+ * server (double, ms; NaN if unknown).
  */
 import { SocketClock } from './socket-clock.js';
 
 /**
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./api.js').Stream} Stream
- * @typedef {Problem & {usedBy: string[], retryAfterS: number|null}} Refusal `usedBy`: the sessions that hold the places
- * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasSound: boolean,
- *   sound: {codec: string}|null, run: number, offsetS: number}} LiveInit `sound`: what this watch gets; `hasSound`: whether there
- *   is any to ask for; `run`, `offsetS`: of a replay, which run it is, and where on its time line these pictures begin
+ * @typedef {Problem & {usedBy: string[], retryAfterS: number|null}} Refusal
+ *   `usedBy`: ids of the sessions that use up the limit
+ * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasAudio: boolean,
+ *   audio: {codec: string}|null, run: number, offsetS: number}} LiveInit `audio`: the audio that this watch gets;
+ *   `hasAudio`: the stream has audio that a watch may request; `run`, `offsetS` (replay only): number of the run, and
+ *   the start of this init section's fragments on the run's timeline
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} LiveFragments
- * @typedef {{cameraId: number, profileToken: string, sound: boolean, fresh?: boolean}} LiveSource `fresh`: from the next key frame on
- * @typedef {{streamId: string, viewerId: string}} ReplaySource a replay session of this page's
- * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} Told
+ * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean}} LiveSource
+ *   `fresh`: start with the next key frame
+ * @typedef {{streamId: string, viewerId: string}} ReplaySource a replay session of this page
+ * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} ReplayMessage
  * @typedef {{
  *   onInit: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void,
  *   onFragments: (fragments: LiveFragments) => void,
  *   onStream: (stream: Stream) => void,
  *   onProblem: (refusal: Refusal) => void,
  *   onLink: (isUp: boolean) => void,
- *   onTold?: (told: Told) => void,
- * }} LiveListener `onLink`: the connection was lost, or is back; the server then begins anew with an init section, or tells
- *   of a replay that its beginning was missed (`watching`)
+ *   onMessage?: (message: ReplayMessage) => void,
+ * }} LiveListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
+ *   section; for a replay it reports in `watching` if the start of the run was missed
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
  *   nowMs?: () => number}} SocketParts
  */
@@ -39,19 +42,23 @@ const STARTS_WITH_KEY = 1;
 const LOGIN_ENDED = 4401;
 const CLOCK_EVERY_MS = 15_000;
 const CLOCK_FIRST_MS = 400;
-/** The server pings every 10 s, which pages do not see; what they see is pictures and clocks. */
+/** The server's pings (every 10 s) are not visible to a page. It only notices messages: media and clock replies. */
 const SILENT_MS = 6000;
 const OPEN_WITHIN_MS = 5000;
 const WAKE_WITHIN_MS = 1500;
 
-/** @param {number} attempt counts from 0 @param {number} random 0 to 1 @returns {number} ms: soon, and never later than every two seconds */
+/**
+ * Return the delay before the next attempt to connect: short at first, never much over two seconds.
+ *
+ * @param {number} attempt counts from 0
+ * @param {number} random 0 to 1
+ * @returns {number} ms
+ */
 export function reopenDelayMs(attempt, random) {
   return Math.min(2000, attempt === 0 ? 50 : 250 * 2 ** (attempt - 1)) * (0.8 + 0.4 * random);
 }
 
-/**
- * Tells 'up' and 'down'. `failures`: how often in a row it could not be opened.
- */
+/** Emits 'up' and 'down'. `failures`: how many attempts to connect have failed in a row. */
 export class LiveSocket extends EventTarget {
   #url;
   #WebSocket;
@@ -62,7 +69,7 @@ export class LiveSocket extends EventTarget {
   #isUp = false;
   #wasEverUp = false;
   #lastId = 0;
-  #heardMs = 0;
+  #receivedMs = 0;
   /** @type {Map<number, {source: LiveSource|ReplaySource, listener: LiveListener, init: LiveInit|null}>} */
   #watches = new Map();
   /** @type {ReturnType<typeof setTimeout>|null} */
@@ -86,12 +93,12 @@ export class LiveSocket extends EventTarget {
     return this.#isUp;
   }
 
-  /** Whether it was open at any time: what fails after that is the network, not the way there. */
+  /** True if the socket was ever open. A later failure is the network's, not that of a proxy without WebSockets. */
   get wasEverUp() {
     return this.#wasEverUp;
   }
 
-  /** @param {LiveSource|ReplaySource} source @param {LiveListener} listener @returns {number} what to leave with */
+  /** @param {LiveSource|ReplaySource} source @param {LiveListener} listener @returns {number} the id for `leave()` */
   watch(source, listener) {
     this.#lastId = (this.#lastId % 65_535) + 1;
     while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
@@ -104,15 +111,21 @@ export class LiveSocket extends EventTarget {
   /** @param {number} id */
   leave(id) {
     if (!this.#watches.delete(id)) return;
-    if (this.#isUp) this.#say({ type: 'leave', id });
+    if (this.#isUp) this.#send({ type: 'leave', id });
   }
 
-  /** A replay is to be sent up to there. @param {number} id @param {number} run @param {number} untilS by its time line */
+  /**
+   * Ask the server to send a replay up to a position.
+   *
+   * @param {number} id
+   * @param {number} run
+   * @param {number} untilS on the run's timeline
+   */
   want(id, run, untilS) {
-    if (this.#isUp) this.#say({ type: 'want', id, run, until_s: untilS });
+    if (this.#isUp) this.#send({ type: 'want', id, run, until_s: untilS });
   }
 
-  /** The network is back, or the machine woke: looks at once whether the connection still is one. */
+  /** Check the connection now, because the network is back or the machine woke up. */
   wake() {
     if (!this.#watches.size) return;
     if (!this.#isUp) {
@@ -123,11 +136,11 @@ export class LiveSocket extends EventTarget {
     const askedMs = performance.now();
     this.#askClock();
     setTimeout(() => {
-      if (socket && socket === this.#socket && this.#heardMs < askedMs) this.#lost(socket, 0);
+      if (socket && socket === this.#socket && this.#receivedMs < askedMs) this.#lost(socket, 0);
     }, WAKE_WITHIN_MS);
   }
 
-  /** The page goes. */
+  /** Close the socket while the page is being closed. */
   close() {
     this.#watches.clear();
     this.#drop();
@@ -161,7 +174,7 @@ export class LiveSocket extends EventTarget {
   #opened() {
     this.#isUp = this.#wasEverUp = true;
     this.failures = 0;
-    this.#heardMs = performance.now();
+    this.#receivedMs = performance.now();
     this.clock.forget();
     this.#askClock();
     setTimeout(() => this.#isUp && this.#askClock(), CLOCK_FIRST_MS);
@@ -202,10 +215,10 @@ export class LiveSocket extends EventTarget {
 
   #tick() {
     const now = performance.now();
-    const waits = this.#clockAskedMs > this.#heardMs;
+    const waits = this.#clockAskedMs > this.#receivedMs;
     if (waits && now - this.#clockAskedMs > SILENT_MS && this.#socket) {
-      this.#lost(this.#socket, 0); // a connection that died in silence
-    } else if (now - this.#clockAskedMs > (now - this.#heardMs > 2000 ? 2000 : CLOCK_EVERY_MS)) {
+      this.#lost(this.#socket, 0); // the connection is dead although no close event came
+    } else if (now - this.#clockAskedMs > (now - this.#receivedMs > 2000 ? 2000 : CLOCK_EVERY_MS)) {
       this.#askClock();
     }
   }
@@ -215,26 +228,26 @@ export class LiveSocket extends EventTarget {
     const watch = this.#watches.get(id);
     if (!watch) return;
     if ('streamId' in watch.source) {
-      this.#say({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
+      this.#send({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
       return;
     }
-    const { cameraId, profileToken, sound, fresh = false } = watch.source;
-    this.#say({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound, fresh });
+    const { cameraId, profileToken, audio, fresh = false } = watch.source;
+    this.#send({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound: audio, fresh });
   }
 
   #askClock() {
     this.#clockAskedMs = performance.now();
-    this.#say({ type: 'clock', sent: Date.now() });
+    this.#send({ type: 'clock', sent: Date.now() });
   }
 
   /** @param {object} message */
-  #say(message) {
+  #send(message) {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
   }
 
   /** @param {string|ArrayBuffer} data */
   #take(data) {
-    this.#heardMs = performance.now();
+    this.#receivedMs = performance.now();
     if (typeof data === 'string') this.#takeText(JSON.parse(data));
     else this.#takeBinary(data);
   }
@@ -250,9 +263,9 @@ export class LiveSocket extends EventTarget {
     if (message.type === 'state') watch.listener.onStream(message.stream);
     else if (message.type === 'problem') watch.listener.onProblem(refusalOf(message.problem));
     else if (message.type === 'init') {
-      const { codecs, codec, width, height, sound, has_sound: hasSound, run = 0, offset_s: offsetS = 0 } = message;
-      watch.init = { codecs, codec, width, height, sound, hasSound, run, offsetS };
-    } else watch.listener.onTold?.(message);
+      const { codecs, codec, width, height, sound: audio, has_sound: hasAudio, run = 0, offset_s: offsetS = 0 } = message;
+      watch.init = { codecs, codec, width, height, audio, hasAudio, run, offsetS };
+    } else watch.listener.onMessage?.(message);
   }
 
   /** @param {ArrayBuffer} data */
@@ -276,7 +289,7 @@ export class LiveSocket extends EventTarget {
   }
 }
 
-/** @param {any} problem as the server says it, of any version @returns {Refusal} */
+/** @param {any} problem from a server of any version @returns {Refusal} */
 function refusalOf({ code, detail, used_by: usedBy, retry_after_s: retryAfterS }) {
   return {
     code,

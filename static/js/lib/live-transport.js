@@ -1,24 +1,25 @@
 // @ts-check
 /**
- * How a channel comes to this page: over the socket where that works, else by HLS. It falls back by itself, remembers
- * why, and has the face of either session. After a while, and when the camera was away, the socket is tried again
- * beside what plays, and takes over with its first picture.
+ * Plays a channel over the WebSocket if that works, otherwise over HLS. It falls back by itself, remembers the reason,
+ * and has the interface of both sessions. After a while, and after the camera was away, it tries the socket again while
+ * HLS plays; the socket takes over with its first frame.
  *
- * Tells 'codec' {profileToken, codec} where a stream turns out to be nothing this browser plays. A page that knows better
- * than to have it converted plays something else, and prevents the default.
+ * Emits 'codec' {profileToken, codec} if the stream's codec turns out to be one that this browser does not decode. A
+ * page that plays another profile instead of a converted one prevents the default.
  */
-import { LOOK_MS, Refusals } from './refusals.js';
+import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
 
 /**
  * @typedef {import('./live-session.js').LiveSession} LiveSession
  * @typedef {import('./socket-session.js').SocketSession} SocketSession
  * @typedef {import('./refusals.js').Reason} Reason
- * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, sound?: boolean, way?: 'hls'|null}} Wish
- *   `converting`: this browser cannot show what the camera sends, so ffmpeg has to; `way`: asked for by the user
- * @typedef {'socket'|'hls'} Way
+ * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, audio?: boolean,
+ *   transport?: 'hls'|null}} PlayRequest
+ *   `converting`: this browser does not decode the camera's codec, so ffmpeg converts it; `transport`: set by the user
+ * @typedef {'socket'|'hls'} Transport
  */
 
-export const WAY_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'asked', string>} */ ({
+export const HLS_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'asked', string>} */ ({
   codec: 'this browser does not decode what the camera sends',
   socket: 'no WebSocket could be opened',
   no_key_frame: 'the camera sends no complete frames to begin with',
@@ -30,19 +31,19 @@ export const WAY_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'
 export class LiveTransport extends EventTarget {
   #socketSession;
   #hlsSession;
-  /** @type {Way} */
-  #way = 'socket';
-  /** @type {Wish|null} */
-  #wish = null;
+  /** @type {Transport} */
+  #transport = 'socket';
+  /** @type {PlayRequest|null} */
+  #request = null;
   #reason = '';
   #refusals = new Refusals();
-  /** The socket is being tried again. */
-  #isLooking = false;
-  /** When to try it again, or to give the present try up. @type {ReturnType<typeof setTimeout>|null} */
+  /** True while the socket is tried again and HLS plays. */
+  #isRetrying = false;
+  /** Runs until the next try, or until the present try is given up. @type {ReturnType<typeof setTimeout>|null} */
   #timer = null;
   #wasAway = false;
-  #saidCodec = false;
-  /** Why it is not the socket, where that may change. @type {Reason|null} */
+  #hasEmittedCodec = false;
+  /** The reason for HLS, if it is one that may pass. @type {Reason|null} */
   #refused = null;
 
   /** @param {{socketSession: SocketSession|null, hlsSession: LiveSession}} sessions */
@@ -50,8 +51,8 @@ export class LiveTransport extends EventTarget {
     super();
     this.#socketSession = socketSession;
     this.#hlsSession = hlsSession;
-    socketSession?.addEventListener('open', () => this.#takeOver());
-    hlsSession.addEventListener('change', () => this.#lookWhenBack());
+    socketSession?.addEventListener('open', () => this.#changeToSocket());
+    hlsSession.addEventListener('change', () => this.#retryWhenBack());
     for (const session of [socketSession, hlsSession]) {
       for (const type of ['open', 'change']) {
         session?.addEventListener(type, () => session === this.#session && this.#passOn(type));
@@ -59,20 +60,20 @@ export class LiveTransport extends EventTarget {
     }
     socketSession?.addEventListener('unplayable', (event) => {
       const { reason, codec } = /** @type {CustomEvent<{reason: Reason, codec: string|null}>} */ (event).detail;
-      if (this.#isLooking || !this.#isTaken(codec)) this.#refuse(reason);
+      if (this.#isRetrying || !this.#isHandled(codec)) this.#refuse(reason);
     });
   }
 
   get #session() {
-    return this.#way === 'socket' && this.#socketSession ? this.#socketSession : this.#hlsSession;
+    return this.#transport === 'socket' && this.#socketSession ? this.#socketSession : this.#hlsSession;
   }
 
   get view() {
-    return { ...this.#session.view, way: this.#way, wayReason: this.#reason };
+    return { ...this.#session.view, transport: this.#transport, transportReason: this.#reason };
   }
 
   get isWanted() {
-    return this.#wish !== null && this.#session.isWanted;
+    return this.#request !== null && this.#session.isWanted;
   }
 
   /** @param {import('./socket-session.js').Sink} sink */
@@ -80,51 +81,51 @@ export class LiveTransport extends EventTarget {
     if (this.#socketSession) this.#socketSession.sink = sink;
   }
 
-  /** @param {Wish} wish */
-  play(wish) {
+  /** @param {PlayRequest} request */
+  play(request) {
     const before = this.#session;
-    this.#endLook();
-    this.#saidCodec = false;
-    this.#wish = wish;
-    const refused = this.#refusalOf(wish);
-    const asked = wish.way === 'hls' ? 'asked' : null;
+    this.#endRetry();
+    this.#hasEmittedCodec = false;
+    this.#request = request;
+    const refused = this.#refusalOf(request);
+    const asked = request.transport === 'hls' ? 'asked' : null;
     const unsupported = this.#socketSession ? null : 'unsupported';
-    const why = wish.converting ? 'converting' : (asked ?? unsupported ?? refused?.reason ?? null);
-    this.#way = why ? 'hls' : 'socket';
-    this.#reason = why ? WAY_REASONS[why] : '';
+    const why = request.converting ? 'converting' : (asked ?? unsupported ?? refused?.reason ?? null);
+    this.#transport = why ? 'hls' : 'socket';
+    this.#reason = why ? HLS_REASONS[why] : '';
     if (before !== this.#session) before.leave();
-    if (this.#way === 'socket') this.#socketSession?.play(wish);
-    else this.#hlsSession.play(wish);
+    if (this.#transport === 'socket') this.#socketSession?.play(request);
+    else this.#hlsSession.play(request);
     this.#refused = why && why === refused?.reason ? refused.reason : null;
-    this.#lookLater();
+    this.#scheduleRetry();
   }
 
-  /** @param {boolean} sound whether the viewer listens; HLS has its sound always */
-  hear(sound) {
-    if (this.#wish) this.#wish = { ...this.#wish, sound };
-    if (this.#way === 'socket') this.#socketSession?.hear(sound);
+  /** Turn audio on or off; HLS always has it. @param {boolean} isOn */
+  setAudio(isOn) {
+    if (this.#request) this.#request = { ...this.#request, audio: isOn };
+    if (this.#transport === 'socket') this.#socketSession?.setAudio(isOn);
   }
 
-  /** The viewer has paused: what is sent over the socket is not sent until `resume()`. */
-  rest() {
-    if (this.#way === 'socket') this.#socketSession?.rest();
+  /** Stop the socket's media until `resume()`, because the viewer has paused. HLS goes on. */
+  suspend() {
+    if (this.#transport === 'socket') this.#socketSession?.suspend();
   }
 
-  get isResting() {
-    return this.#way === 'socket' && (this.#socketSession?.isResting ?? false);
+  get isSuspended() {
+    return this.#transport === 'socket' && (this.#socketSession?.isSuspended ?? false);
   }
 
   resume() {
-    if (this.#way === 'socket') this.#socketSession?.resume();
+    if (this.#transport === 'socket') this.#socketSession?.resume();
   }
 
   stop() {
-    this.#endLook();
+    this.#endRetry();
     this.#session.stop();
   }
 
   leave() {
-    this.#endLook();
+    this.#endRetry();
     this.#session.leave();
   }
 
@@ -136,13 +137,13 @@ export class LiveTransport extends EventTarget {
     this.#session.wake();
   }
 
-  playerShows() {
-    this.#session.playerShows();
+  playerPlays() {
+    this.#session.playerPlays();
   }
 
   /** @param {number} seconds */
-  playerStands(seconds) {
-    this.#session.playerStands(seconds);
+  playerStalls(seconds) {
+    this.#session.playerStalls(seconds);
   }
 
   playerBroke() {
@@ -151,83 +152,83 @@ export class LiveTransport extends EventTarget {
 
   /** @param {import('./api.js').Problem} problem */
   playerFailed(problem) {
-    if (this.#way === 'socket') this.#refuse('codec');
-    else if (!this.#isTaken(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerFailed(problem);
+    if (this.#transport === 'socket') this.#refuse('codec');
+    else if (!this.#isHandled(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerFailed(problem);
   }
 
   /** @param {string} type */
   #passOn(type) {
     const codec = this.#session.view.stream?.source_codec;
-    if (codec && !this.#wish?.accept.includes(codec) && this.#isTaken(codec)) return;
+    if (codec && !this.#request?.accept.includes(codec) && this.#isHandled(codec)) return;
     this.dispatchEvent(new Event(type));
   }
 
-  /** Whether the page plays something else, now that it knows. @param {string|null|undefined} codec */
-  #isTaken(codec) {
-    const wish = this.#wish;
-    if (!codec || !wish || wish.converting || this.#saidCodec) return false;
-    this.#saidCodec = true;
-    return !this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail: { profileToken: wish.profileToken, codec } }));
+  /** Emit 'codec' once; true if the page now plays another profile. @param {string|null|undefined} codec */
+  #isHandled(codec) {
+    const request = this.#request;
+    if (!codec || !request || request.converting || this.#hasEmittedCodec) return false;
+    this.#hasEmittedCodec = true;
+    return !this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail: { profileToken: request.profileToken, codec } }));
   }
 
-  // ── What the socket cannot show, and whether it can by now ───────────────────────────────────────────────────────
+  // ── Channels that the socket cannot play, and further tries ──────────────────────────────────────────────────────
 
-  /** @param {Wish} wish */
-  #refusalOf(wish) {
-    return this.#refusals.of(EVERY_CHANNEL) ?? this.#refusals.of(keyOf(wish));
+  /** @param {PlayRequest} request */
+  #refusalOf(request) {
+    return this.#refusals.of(EVERY_CHANNEL) ?? this.#refusals.of(keyOf(request));
   }
 
   /** @param {Reason} reason */
   #refuse(reason) {
-    const wish = this.#wish;
-    if (!wish || (this.#way === 'hls' && !this.#isLooking)) return;
-    this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(wish), reason);
-    if (this.#way === 'socket') this.play(wish);
+    const request = this.#request;
+    if (!request || (this.#transport === 'hls' && !this.#isRetrying)) return;
+    this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(request), reason);
+    if (this.#transport === 'socket') this.play(request);
     else {
-      this.#endLook(); // it is no better: what plays goes on
+      this.#endRetry(); // HLS goes on
       this.#refused = reason;
-      this.#lookLater();
+      this.#scheduleRetry();
     }
   }
 
-  #lookLater() {
-    const leftMs = this.#refused && this.#wish ? (this.#refusalOf(this.#wish)?.leftMs ?? Infinity) : Infinity;
-    if (leftMs !== Infinity) this.#timer = setTimeout(() => this.#look(), leftMs);
+  #scheduleRetry() {
+    const leftMs = this.#refused && this.#request ? (this.#refusalOf(this.#request)?.leftMs ?? Infinity) : Infinity;
+    if (leftMs !== Infinity) this.#timer = setTimeout(() => this.#retrySocket(), leftMs);
   }
 
-  /** A camera that was away may have become another one. */
-  #lookWhenBack() {
-    if (!this.#refused || this.#isLooking) return;
+  /** Try the socket again once the camera is back: it may be another camera, or have other settings. */
+  #retryWhenBack() {
+    if (!this.#refused || this.#isRetrying) return;
     const status = this.#hlsSession.view.stream?.status;
     if (status === 'stalled' || status === 'reconnecting' || status === 'failed') this.#wasAway = true;
-    else if (status === 'running' && this.#wasAway) this.#look();
+    else if (status === 'running' && this.#wasAway) this.#retrySocket();
   }
 
-  #look() {
+  #retrySocket() {
     const reason = this.#refused;
     this.#clearTimer();
-    if (!reason || !this.#wish || !this.#hlsSession.isWanted) return;
-    this.#isLooking = true;
-    this.#timer = setTimeout(() => this.#refuse(reason), LOOK_MS);
-    this.#socketSession?.play(this.#wish);
+    if (!reason || !this.#request || !this.#hlsSession.isWanted) return;
+    this.#isRetrying = true;
+    this.#timer = setTimeout(() => this.#refuse(reason), RETRY_WITHIN_MS);
+    this.#socketSession?.play(this.#request);
   }
 
-  #endLook() {
+  #endRetry() {
     this.#clearTimer();
-    if (this.#isLooking) this.#socketSession?.leave();
-    this.#isLooking = this.#wasAway = false;
+    if (this.#isRetrying) this.#socketSession?.leave();
+    this.#isRetrying = this.#wasAway = false;
   }
 
-  /** The socket has its first pictures. */
-  #takeOver() {
-    const wish = this.#wish;
-    if (!wish || !this.#isLooking) return;
-    this.#isLooking = this.#wasAway = false;
+  /** Change to the socket, which has its first frames. */
+  #changeToSocket() {
+    const request = this.#request;
+    if (!request || !this.#isRetrying) return;
+    this.#isRetrying = this.#wasAway = false;
     this.#clearTimer();
     this.#refusals.lapse(EVERY_CHANNEL);
-    this.#refusals.lapse(keyOf(wish));
+    this.#refusals.lapse(keyOf(request));
     this.#refused = null;
-    this.#way = 'socket';
+    this.#transport = 'socket';
     this.#reason = '';
     this.#hlsSession.leave();
   }
@@ -240,7 +241,7 @@ export class LiveTransport extends EventTarget {
 
 const EVERY_CHANNEL = '';
 
-/** @param {Wish} wish */
-function keyOf(wish) {
-  return `${wish.cameraId} ${wish.profileToken}`;
+/** @param {PlayRequest} request */
+function keyOf(request) {
+  return `${request.cameraId} ${request.profileToken}`;
 }

@@ -1,14 +1,18 @@
 // @ts-check
-/** Events as marks: from a topic's on to its own off, with a name that a person reads. */
+/** Events as marks on the timeline: from a topic's on to the same topic's off, with a name for users. */
 
 /**
  * @typedef {import('./coverage.js').RowEvent} RowEvent
  * @typedef {{startMs: number, endMs: number, topic: string}} Mark
  */
 
-const MOMENT_MS = 1000; // what has no end is drawn as long
+const MOMENT_MS = 1000; // drawn length of an event without an end
 
-/** Names of the topics that recorders tell most; the rest is read from the topic itself. @type {Record<string, string>} */
+/**
+ * Names of the most common topics. The name of any other topic is made from its path.
+ *
+ * @type {Record<string, string>}
+ */
 const NAMES = {
   'RuleEngine/CellMotionDetector/Motion': 'Motion',
   'VideoSource/MotionAlarm': 'Motion',
@@ -31,7 +35,12 @@ export function topicName(topic) {
   return words.join(', ') || 'Event';
 }
 
-/** By their beginnings. What comes without on and off (a line that is crossed) is a moment. @param {RowEvent[]} events by time @returns {Mark[]} */
+/**
+ * Return events as marks, sorted by start. An event without on and off (a crossed line) is a short mark.
+ *
+ * @param {RowEvent[]} events sorted by time
+ * @returns {Mark[]}
+ */
 export function marksOf(events) {
   /** @type {Map<string, Mark>} */
   const open = new Map();
@@ -52,7 +61,14 @@ export function marksOf(events) {
   return marks;
 }
 
-/** What goes on then, each name once. @param {RowEvent[]} events @param {number} atMs @param {number} [slackMs] @returns {string[]} */
+/**
+ * Return the names of the events at a moment, each name once.
+ *
+ * @param {RowEvent[]} events
+ * @param {number} atMs
+ * @param {number} [slackMs]
+ * @returns {string[]}
+ */
 export function namesAt(events, atMs, slackMs = 0) {
   const there = marksOf(events).filter(({ startMs, endMs }) => startMs - slackMs <= atMs && atMs <= endMs + slackMs);
   return [...new Set(there.map(({ topic }) => topicName(topic)))];

@@ -1,5 +1,5 @@
 // @ts-check
-/** Every error code as a person reads it: what is wrong, and what to do about it. */
+/** Texts of the error codes for users: the problem, and advice. */
 
 /**
  * @typedef {'edit_camera'|'retry'|'use_sub'|'open_cameras'} Action
@@ -155,11 +155,11 @@ export function messageOf(code) {
   return Object.hasOwn(MESSAGES, code) ? /** @type {Message} */ (MESSAGES[code]) : UNKNOWN;
 }
 
-/** Codes whose message tells all there is: the server's detail would say it a second time. */
+/** Codes whose message is complete: the server's detail would repeat it. */
 const COMPLETE = new Set(['replay_limit', 'no_recording', 'camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'stream_ended', 'server_unreachable', 'storage_full']);
 
 /** @param {string} code */
-export function saysItAll(code) {
+export function isComplete(code) {
   return COMPLETE.has(code);
 }
 
@@ -174,7 +174,7 @@ const SHORT = {
   not_found: 'Missing',
 };
 
-/** A problem in two words, for a small tile. @param {string} code */
+/** Return a problem in two words, for a small tile. @param {string} code */
 export function shortMessageOf(code) {
   return Object.hasOwn(SHORT, code) ? SHORT[code] : 'Problem';
 }

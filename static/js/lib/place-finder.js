@@ -1,13 +1,13 @@
 // @ts-check
-/** Finds out what there is to play at a moment that the timeline does not know: the recorder is asked about it first. */
+/** Finds out if a moment that the timeline does not know yet can be played, by waiting for the recorder's answer. */
 
 import { placeAt, tokenAt } from './coverage.js';
 import { Finder } from './finder.js';
 
 /**
- * `untold`: the recorder is not asked any more, or takes too long; what plays it is a guess then.
+ * `unknown`: the recorder is not indexed any more, or takes too long, so `recordingToken` is a guess.
  *
- * @typedef {{way: 'plays'|'later'|'nothing'|'untold', atMs: number, recordingToken: string}} FoundPlace
+ * @typedef {{outcome: 'plays'|'later'|'nothing'|'unknown', atMs: number, recordingToken: string}} FoundPlace
  * @typedef {import('./coverage.js').Row} Row @typedef {import('./api.js').KnownRecording} KnownRecording
  */
 
@@ -17,16 +17,21 @@ const FARTHEST_MS = 31 * DAY_MS;
 const BOUND_MS = 20_000;
 
 export class PlaceFinder extends Finder {
-  /** What the recorder holds, as far as it is known. @type {KnownRecording[]} */
+  /** The recorder's recordings, as far as they are known. @type {KnownRecording[]} */
   held = [];
 
-  /** @param {Pick<import('./api.js').Api, 'coverage'>} api @param {number} cameraId @param {import('./finder.js').FinderParts} [parts] */
+  /**
+   * @param {Pick<import('./api.js').Api, 'coverage'>} api
+   * @param {number} cameraId
+   * @param {import('./finder.js').FinderParts} [parts]
+   */
   constructor(api, cameraId, parts) {
     super(api, cameraId, { boundMs: BOUND_MS, ...parts });
   }
 
   /**
-   * What comes of playing a row from there. Rejects with an ApiError; a wish that was given up resolves to anything.
+   * Find out what playing a row from a moment on gives. Rejects with an ApiError. The result has no meaning if `signal`
+   * was aborted.
    *
    * @param {Row} row
    * @param {number} atMs
@@ -39,21 +44,21 @@ export class PlaceFinder extends Finder {
     let askedMs = atMs;
     for (;;) {
       const endMs = Math.min(askedMs + DAY_MS, Math.max(this.nowMs(), askedMs + HOUR_MS));
-      const { coverage, told } = await this.ask(row, atMs - HOUR_MS, endMs, false);
-      known = told ?? known;
+      const { coverage, current } = await this.ask(row, atMs - HOUR_MS, endMs, false);
+      known = current ?? known;
       const place = placeAt(known, atMs, this.nowMs());
-      if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(known, place.atMs, this.held) };
-      const isBeyond = place.atMs >= endMs; // nothing is recorded in all of what was asked about
+      if (place.outcome !== 'ask') return { ...place, outcome: place.outcome, recordingToken: tokenAt(known, place.atMs, this.held) };
+      const isBeyond = place.atMs >= endMs; // nothing is recorded in the whole window
       if (isBeyond && place.atMs - atMs > FARTHEST_MS) return this.#left(known, atMs, 'nothing');
-      if (!isBeyond && (coverage.indexing === null || this.isOverdue(beganMs))) return this.#left(known, place.atMs, 'untold');
+      if (!isBeyond && (coverage.indexing === null || this.isOverdue(beganMs))) return this.#left(known, place.atMs, 'unknown');
       askedMs = place.atMs;
       if (!isBeyond) await this.pause();
-      if (signal.aborted) return this.#left(known, atMs, 'untold');
+      if (signal.aborted) return this.#left(known, atMs, 'unknown');
     }
   }
 
-  /** @param {Row} row @param {number} atMs @param {'nothing'|'untold'} way @returns {FoundPlace} */
-  #left(row, atMs, way) {
-    return { way, atMs, recordingToken: tokenAt(row, atMs, this.held) };
+  /** @param {Row} row @param {number} atMs @param {'nothing'|'unknown'} outcome @returns {FoundPlace} */
+  #left(row, atMs, outcome) {
+    return { outcome, atMs, recordingToken: tokenAt(row, atMs, this.held) };
   }
 }

@@ -2,8 +2,8 @@
 import { ApiError } from './api.js';
 
 /**
- * Does something again and again, one at a time, until stopped. The work says how long to wait until the next time;
- * a failure waits longer each time, up to ten seconds.
+ * Runs some work repeatedly, one run at a time, until `stop()`. The work returns the pause before its next run. After
+ * failures the pause grows up to ten seconds.
  */
 export class Poller {
   #work;
@@ -30,7 +30,7 @@ export class Poller {
     this.#timer = null;
   }
 
-  /** Now rather than later; while one turn is under way, right after it. */
+  /** Run the work now; during a run, immediately after it. */
   soon() {
     if (!this.#running) return;
     if (this.#busy) {
@@ -48,7 +48,7 @@ export class Poller {
       pauseMs = await this.#work();
       this.#failures = 0;
     } catch (error) {
-      // A server that is away is expected; anything else is a mistake of ours and must not stay silent.
+      // A server that is away is expected. Any other error is a bug of this page and is reported.
       if (!(error instanceof ApiError)) globalThis.reportError?.(error);
       this.#failures += 1;
       pauseMs = Math.min(10_000, 1000 * 2 ** (this.#failures - 1));

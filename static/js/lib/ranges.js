@@ -1,28 +1,28 @@
 // @ts-check
-/** Stretches of time as people ask for them, by the clock that is shown: its days may have 23 or 25 hours. */
+/** Ranges of time that users choose, in the shown clock: its days may have 23 or 25 hours. */
 
-import { LOCAL_CLOCK } from './shown-clock.js';
+import { LOCAL_CLOCK } from './display-clock.js';
 
 /**
  * @typedef {import('./timeline-scale.js').Span} Span @typedef {'today'|'yesterday'|'day'|'week'|'month'} Range
- * @typedef {import('./shown-clock.js').ShownClock} ShownClock
+ * @typedef {import('./display-clock.js').DisplayClock} DisplayClock
  */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** The wall time of the midnight before. @param {number} wallMs */
+/** Return the wall time of the midnight before. @param {number} wallMs */
 export function midnightOf(wallMs) {
   return Math.floor(wallMs / DAY_MS) * DAY_MS;
 }
 
-/** The whole day that a wall time is of. @param {number} wallMs @param {ShownClock} [clock] @returns {Span} */
+/** Return the whole day of a wall time. @param {number} wallMs @param {DisplayClock} [clock] @returns {Span} */
 export function dayOf(wallMs, clock = LOCAL_CLOCK) {
   const midnight = midnightOf(wallMs);
   return { startMs: clock.momentOf(midnight), endMs: clock.momentOf(midnight + DAY_MS) };
 }
 
-/** @param {Range} range @param {number} nowMs @param {ShownClock} [clock] @returns {Span} */
+/** @param {Range} range @param {number} nowMs @param {DisplayClock} [clock] @returns {Span} */
 export function rangeOf(range, nowMs, clock = LOCAL_CLOCK) {
   const wallMs = clock.wallOf(nowMs);
   switch (range) {
@@ -39,7 +39,11 @@ export function rangeOf(range, nowMs, clock = LOCAL_CLOCK) {
   }
 }
 
-/** @param {number} atMs @param {ShownClock} [clock] @returns {string} what `<input type="datetime-local" step="1">` takes */
+/**
+ * @param {number} atMs
+ * @param {DisplayClock} [clock]
+ * @returns {string} value of `<input type="datetime-local" step="1">`
+ */
 export function inputValue(atMs, clock = LOCAL_CLOCK) {
   return new Date(clock.wallOf(atMs)).toISOString().slice(0, 19);
 }
@@ -51,7 +55,7 @@ export function wallOfInput(text) {
 }
 
 /**
- * The month of a day as weeks from Monday to Sunday, each day as the wall time of its midnight; null pads.
+ * Return the month of a day as weeks from Monday to Sunday: each day as the wall time of its midnight, null as padding.
  *
  * @param {number} wallMs
  * @returns {(number|null)[][]}

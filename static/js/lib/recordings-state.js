@@ -1,42 +1,42 @@
 // @ts-check
 /**
- * What the recordings page looks at, as its address says it: `?channel=3&t=2026-11-22T02:13:00.000Z&from=...&to=...`.
- * `way=hls` plays it as HLS although the socket would do, as in the viewer.
+ * State of the recordings page in its address: `?channel=3&t=2026-11-22T02:13:00.000Z&from=...&to=...`. `way=hls` plays
+ * over HLS even if the socket works, as on the viewer page.
  */
 
 /**
  * @typedef {{channel: number|null, atMs: number|null, fromMs: number|null, toMs: number|null,
- *   way: 'hls'|null}} RecordingsState
+ *   transport: 'hls'|null}} RecordingsState
  */
 
 export const AGO_MS = 30_000;
-/** Recorders write a moment late: what is on screen now can be played only a little later. */
+/** Recorders write with a delay: the present moment can only be played this much later. */
 export const MOMENT_MS = 5000;
 
-/** Whether a device records at all. @param {{services: readonly string[]}|null} camera */
+/** True if the device has a recording service. @param {{services: readonly string[]}|null} camera */
 export function isRecorder(camera) {
   return camera?.services.some((name) => name === 'search' || name === 'recording') ?? false;
 }
 
-/** @param {string} search @returns {RecordingsState} anything odd in the address counts as not said */
+/** @param {string} search @returns {RecordingsState} invalid values of the address count as absent */
 export function readRecordingsState(search) {
   const query = new URLSearchParams(search);
   const channel = /^[1-9]\d{0,3}$/.test(query.get('channel') ?? '') ? Number(query.get('channel')) : null;
   const fromMs = momentOf(query.get('from'));
   const toMs = momentOf(query.get('to'));
   const isWindow = fromMs !== null && toMs !== null && fromMs < toMs;
-  const way = query.get('way') === 'hls' ? 'hls' : null;
-  return { channel, atMs: momentOf(query.get('t')), fromMs: isWindow ? fromMs : null, toMs: isWindow ? toMs : null, way };
+  const transport = query.get('way') === 'hls' ? 'hls' : null;
+  return { channel, atMs: momentOf(query.get('t')), fromMs: isWindow ? fromMs : null, toMs: isWindow ? toMs : null, transport };
 }
 
-/** @param {Omit<RecordingsState, 'way'> & {way?: 'hls'|null}} state @returns {string} '' or `?...` */
-export function writeRecordingsState({ channel, atMs, fromMs, toMs, way = null }) {
+/** @param {Omit<RecordingsState, 'transport'> & {transport?: 'hls'|null}} state @returns {string} '' or `?...` */
+export function writeRecordingsState({ channel, atMs, fromMs, toMs, transport = null }) {
   const query = new URLSearchParams();
   if (channel !== null) query.set('channel', String(channel));
   for (const [name, ms] of /** @type {const} */ ([['t', atMs], ['from', fromMs], ['to', toMs]])) {
     if (ms !== null) query.set(name, new Date(Math.round(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z'));
   }
-  if (way) query.set('way', way);
+  if (transport) query.set('way', transport);
   const text = query.toString().replaceAll('%3A', ':');
   return text ? `?${text}` : '';
 }

@@ -1,7 +1,7 @@
 // @ts-check
-/** When to try again, and how hard: pure decisions, the doing is elsewhere. */
+/** Delays and steps of recovery. Pure decisions: the sessions and the player act on them. */
 
-/** What a failed session is worth trying again after, seconds; a code that is missing here backs off. */
+/** Fixed delays before another try, in seconds, by error code. All other codes have a growing delay. */
 const FIXED_S = /** @type {Record<string, number>} */ ({
   storage_full: 20,
   stream_limit: 15,
@@ -10,14 +10,14 @@ const FIXED_S = /** @type {Record<string, number>} */ ({
   camera_no_signal: 30,
 });
 
-/** Another try cannot help before somebody changes something. */
+/** Codes that another try cannot help: a user has to change something first. */
 const FINAL = new Set(['camera_auth_failed', 'not_found', 'invalid_request', 'camera_unsupported', 'cannot_play']);
 
 /**
  * @param {string} code
  * @param {number} attempt counts from 0
  * @param {() => number} [random] 0 to 1
- * @returns {number|null} seconds until the next try, null: not by itself
+ * @returns {number|null} seconds until the next try; null if there is none without the user
  */
 export function retryDelayS(code, attempt, random = Math.random) {
   if (FINAL.has(code)) return null;
@@ -27,7 +27,8 @@ export function retryDelayS(code, attempt, random = Math.random) {
 }
 
 /**
- * What to do for a picture that stands still although it should move. Each step is taken once a stall.
+ * Return the next step of recovery for a picture that stands still although it should move. Each step is taken once per
+ * stall.
  *
  * @param {number} stalledS
  * @param {number} stepsTaken

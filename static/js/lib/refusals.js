@@ -1,14 +1,14 @@
 // @ts-check
-/** Which channels the socket could not show, and when that is worth another look: ever more rarely. */
+/** Remembers the channels that could not be played over the socket, and when to try again: after ever longer pauses. */
 
 /** @typedef {'codec'|'socket'|'no_key_frame'} Reason */
 
-/** What this browser does not decode it will not decode later: only a camera that was away may send something else. */
+/** A codec that this browser does not decode never lapses: only a camera that was away may send another one. */
 const LAPSES_MS = /** @type {Record<Reason, number>} */ ({ no_key_frame: 60_000, socket: 60_000, codec: Infinity });
 const LAPSES_MOST_MS = 15 * 60_000;
 
-/** How long the first pictures of another look may take. */
-export const LOOK_MS = 6000;
+/** How long another try may take until its first frames, in ms. */
+export const RETRY_WITHIN_MS = 6000;
 
 export class Refusals {
   /** @type {Map<string, {reason: Reason, times: number, untilMs: number}>} */
@@ -27,13 +27,13 @@ export class Refusals {
     this.#refused.set(key, { reason, times: times + 1, untilMs: this.#nowMs() + lapsesMs });
   }
 
-  /** It works for now. @param {string} key */
+  /** Allow the channel again, but keep the count of its refusals. @param {string} key */
   lapse(key) {
     const refused = this.#refused.get(key);
     if (refused) refused.untilMs = 0;
   }
 
-  /** @param {string} key @returns {{reason: Reason, leftMs: number}|null} null: not refused, or not any more */
+  /** @param {string} key @returns {{reason: Reason, leftMs: number}|null} null if the channel may use the socket */
   of(key) {
     const refused = this.#refused.get(key);
     if (!refused) return null;

@@ -1,53 +1,63 @@
 // @ts-check
 /**
- * A replay session's pictures over the page's socket, run by run.
+ * A replay session's media over the page's socket, run by run.
  *
- * Tells 'run' with a ReplayRun as soon as its first picture is there; 'segments' when this session has to be watched by its
- * playlist; 'missed' when it was joined too late, so that only a seek brings pictures; 'refused' when it cannot be joined.
+ * Emits 'run' with a ReplayRun as soon as its first frame has arrived; 'segments' if this session only plays over HLS;
+ * 'missed' if the page joined too late, so that the player has to seek again; 'refused' if the page cannot join.
  */
 
 /**
  * @typedef {import('./live-socket.js').LiveInit} LiveInit
  * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
- * @typedef {{init: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: LiveFragments) => void, end: () => void}} Sink
+ * @typedef {{init: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: LiveFragments) => void,
+ *   end: () => void}} Sink
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'want'>} Socket
  * @typedef {(sink: Sink) => void} Delivery
  */
 
-/** A change of what is wanted that is worth a message. */
-const WORTH_S = 1;
-/** And as often in any case: who says nothing for long is taken for gone. */
-const SAID_EVERY_MS = 5000;
+/** The smallest change of the wanted position that is sent. */
+const MIN_CHANGE_S = 1;
+/** The position is sent at least this often: the server takes a silent viewer for gone. */
+const SEND_EVERY_MS = 5000;
 
-/** One run. What has come before somebody takes it is kept for them. */
+/** One run. Media that arrives before `sink` is set is kept for it. */
 export class ReplayRun {
   #want;
   #wantedS = 0;
-  #saidMs = -Infinity;
+  #sentMs = -Infinity;
   /** @type {Delivery[]} */
   #kept = [];
   /** @type {Sink|null} */
   #sink = null;
   isEnded = false;
 
-  /** @param {number} number @param {number} startMs when its first picture was taken @param {(untilS: number) => void} want */
+  /**
+   * @param {number} number
+   * @param {number} startMs the recorder's time of the first frame
+   * @param {(untilS: number) => void} want sends the wanted position
+   */
   constructor(number, startMs, want) {
     this.number = number;
     this.startMs = startMs;
     this.#want = want;
   }
 
-  /** Who takes it from now on. @param {Sink|null} sink */
+  /** The receiver of the media. @param {Sink|null} sink */
   set sink(sink) {
     this.#sink = sink;
     if (sink) for (const deliver of this.#kept.splice(0)) deliver(sink);
   }
 
-  /** Up to where it is wanted; to be said again and again. @param {number} untilS by its time line @param {number} [nowMs] */
+  /**
+   * Ask for media up to a position. Called repeatedly.
+   *
+   * @param {number} untilS on the run's timeline
+   * @param {number} [nowMs]
+   */
   want(untilS, nowMs = performance.now()) {
-    if (this.isEnded || (untilS < this.#wantedS + WORTH_S && nowMs - this.#saidMs < SAID_EVERY_MS)) return;
+    if (this.isEnded || (untilS < this.#wantedS + MIN_CHANGE_S && nowMs - this.#sentMs < SEND_EVERY_MS)) return;
     this.#wantedS = Math.max(untilS, this.#wantedS);
-    this.#saidMs = nowMs;
+    this.#sentMs = nowMs;
     this.#want(this.#wantedS);
   }
 
@@ -63,7 +73,7 @@ export class ReplayFeed extends EventTarget {
   #id;
   /** @type {ReplayRun|null} */
   #run = null;
-  /** An init section whose first picture is awaited. @type {{init: LiveInit, data: Uint8Array<ArrayBuffer>}|null} */
+  /** An init section without a frame so far. @type {{init: LiveInit, data: Uint8Array<ArrayBuffer>}|null} */
   #begun = null;
   #hasJoined = false;
   #isOver = false;
@@ -76,18 +86,18 @@ export class ReplayFeed extends EventTarget {
       onInit: (init, data) => this.#init(init, data),
       onFragments: (fragments) => this.#append(fragments),
       onStream: () => {},
-      onProblem: () => this.#told(this.#hasJoined ? 'missed' : 'refused'),
+      onProblem: () => this.#emit(this.#hasJoined ? 'missed' : 'refused'),
       onLink: () => {},
-      onTold: (told) => this.#hear(told),
+      onMessage: (message) => this.#onMessage(message),
     });
   }
 
-  /** Whether the server has taken it in; a connection that breaks after that comes back. */
+  /** True once the server has accepted this viewer. The socket joins again after a lost connection. */
   get hasJoined() {
     return this.#hasJoined;
   }
 
-  /** Whether the present run is here to its end. */
+  /** True if the present run has arrived completely. */
   get isComplete() {
     return this.#run?.isEnded ?? false;
   }
@@ -118,20 +128,20 @@ export class ReplayFeed extends EventTarget {
     } else this.#run?.take((sink) => sink.append(fragments));
   }
 
-  /** @param {import('./live-socket.js').Told} told */
-  #hear(told) {
-    if (told.type === 'watching') {
+  /** @param {import('./live-socket.js').ReplayMessage} message */
+  #onMessage(message) {
+    if (message.type === 'watching') {
       this.#hasJoined = true;
-      if (told.from_start === false) this.#told('missed');
-    } else if (told.type === 'segments_only') this.#told('segments');
-    else if (this.#run?.number === told.run) {
+      if (message.from_start === false) this.#emit('missed');
+    } else if (message.type === 'segments_only') this.#emit('segments');
+    else if (this.#run?.number === message.run) {
       this.#run.isEnded = true;
       this.#run.take((sink) => sink.end());
     }
   }
 
-  /** @param {'missed'|'refused'|'segments'} what */
-  #told(what) {
-    if (!this.#isOver) this.dispatchEvent(new Event(what));
+  /** @param {'missed'|'refused'|'segments'} type */
+  #emit(type) {
+    if (!this.#isOver) this.dispatchEvent(new Event(type));
   }
 }

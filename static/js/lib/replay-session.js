@@ -1,20 +1,23 @@
 // @ts-check
 /**
- * One channel's recordings being played: at most one session on the server, and of many wishes in a row (a drag) only
- * the last is carried out. Its pictures come over the page's socket, or by HLS where there is none.
+ * Plays one channel's recordings, with at most one session on the server. Of several requests in a row (a drag), only
+ * the last one is sent. The media comes over the page's socket, or over HLS if there is none.
  *
- * Tells 'load' with what to play (a run, or an address) and when its first picture was taken; 'missed' when pictures were
- * lost on their way and are to be sought anew; 'changed' for the rest.
+ * Emits 'load' with a Load (a run or an address, and the time of its first frame); 'missed' if media was lost and the
+ * player has to seek again; 'changed' for everything else.
  */
 
 import { ApiError, problemOf } from './api.js';
 import { ReplayFeed } from './replay-feed.js';
 
 /**
- * @typedef {import('./api.js').Api} Api @typedef {import('./api.js').Problem} Problem @typedef {import('./api.js').Stream} Stream
- * @typedef {{cameraId: number, recordingToken: string, channel?: number|null, atMs: number}} Place `channel`: of whose
- *   recordings the server finds the right one by the time
- * @typedef {{url: string|null, run: import('./replay-feed.js').ReplayRun|null, startMs: number}} Load one of `url`, `run`
+ * @typedef {import('./api.js').Api} Api
+ * @typedef {import('./api.js').Problem} Problem
+ * @typedef {import('./api.js').Stream} Stream
+ * @typedef {{cameraId: number, recordingToken: string, channel?: number|null, atMs: number}} Place
+ *   `channel`: the server chooses among the recordings of this channel by the time
+ * @typedef {{url: string|null, run: import('./replay-feed.js').ReplayRun|null, startMs: number}} Load
+ *   either `url` or `run` is set
  * @typedef {import('./live-socket.js').LiveSocket} Socket
  */
 
@@ -22,16 +25,16 @@ const STATUS_MS = 1000;
 
 const RETURN_MS = 8000;
 
-/** A socket that is not open by then is not waited for. */
+/** The longest wait for the socket; after it the session plays over HLS. */
 const SOCKET_MS = 1500;
 
-/** Pictures that were lost so often in so long are not sought over it any more. */
+/** After more than MISSES losses of media within MISSES_MS the session plays over HLS. */
 const MISSES = 3;
 const MISSES_MS = 60_000;
 
 /**
- * What the players of this page are giving back: a recorder that plays one recording has to have it before it is asked
- * for another.
+ * Sessions of this page that are being stopped. Some recorders play one recording at a time, so the next session starts
+ * only after these have ended.
  *
  * @type {Map<ReplaySession, Promise<unknown>>}
  */
@@ -59,18 +62,22 @@ export class ReplaySession extends EventTarget {
   #socket;
   /** @type {ReplayFeed|null} */
   #feed = null;
-  /** The newest run that was loaded, and the one that the last wish began. */
+  /** The newest run that was loaded, and the run that the last request started. */
   #loadedRun = 0;
-  #wishedRun = 0;
+  #requestedRun = 0;
   /** @type {number[]} */
   #missedMs = [];
-  /** Came while a later wish was carried out; it is played should that fail. @type {import('./replay-feed.js').ReplayRun|null} */
+  /**
+   * A run that arrived while a later request was under way. It is played if that request fails.
+   *
+   * @type {import('./replay-feed.js').ReplayRun|null}
+   */
   #passedOver = null;
 
   /**
    * @param {Pick<Api, 'startPlayback'|'seekPlayback'|'stopStream'|'streamStatus'>} api
    * @param {string[]} accept
-   * @param {Socket|null} [socket] null: by HLS
+   * @param {Socket|null} [socket] null: over HLS
    */
   constructor(api, accept, socket = null) {
     super();
@@ -79,31 +86,31 @@ export class ReplaySession extends EventTarget {
     this.#socket = socket;
   }
 
-  /** What is wrong, null while nothing is. */
+  /** The present problem, or null. */
   get problem() {
     return this.#problem;
   }
 
-  /** Whether the problem may pass, and the server works on it. */
+  /** True if there is a problem and the server tries again. */
   get isTried() {
     return this.#problem !== null && this.#isTried;
   }
 
-  /** Whether a wish is being carried out. */
+  /** True while a request is under way. */
   get isBusy() {
     return this.#busy;
   }
 
-  /** Whether what was loaded last is not what was wished last: that is being carried out, or its pictures are to come. */
-  get isOnItsWay() {
-    return this.#busy || (this.#feed !== null && this.#loadedRun < this.#wishedRun);
+  /** True if the media of the last request has not been loaded yet. */
+  get isPending() {
+    return this.#busy || (this.#feed !== null && this.#loadedRun < this.#requestedRun);
   }
 
   get stream() {
     return this.#stream;
   }
 
-  /** Plays from there. @param {Place} place */
+  /** Play from a place. @param {Place} place */
   go(place) {
     this.#closed = false;
     this.#wanted = place;
@@ -114,13 +121,13 @@ export class ReplaySession extends EventTarget {
     this.#changed();
   }
 
-  /** This browser does not play what comes over the socket: by HLS from the next wish on. */
+  /** Use HLS from the next request on, because this browser does not play the socket's media. */
   avoidSocket() {
     this.#socket = null;
     this.#leaveFeed();
   }
 
-  /** Gives the recorder's session back. @param {{keepalive?: boolean}} [how] `keepalive`: the page is being closed */
+  /** Stop the session. @param {{keepalive?: boolean}} [how] `keepalive`: the page is being closed */
   close({ keepalive = false } = {}) {
     this.#closed = true;
     this.#wanted = null;
@@ -134,7 +141,7 @@ export class ReplaySession extends EventTarget {
     this.#changed();
   }
 
-  /** Until the others have given back what they had; no longer than that takes where all is well. */
+  /** Wait until the other players of this page have stopped their sessions, but at most RETURN_MS. */
   async #othersReturned() {
     const others = [...returning].filter(([session]) => session !== this).map(([, returned]) => returned);
     if (!others.length) return;
@@ -158,11 +165,11 @@ export class ReplaySession extends EventTarget {
     this.#changed();
   }
 
-  /** @param {unknown} error of the last wish: what was on its way before is all there is */
+  /** The last request failed: play the run that came before it, if there is one. @param {unknown} error */
   #failed(error) {
     this.#problem = problemOf(error);
     const run = this.#passedOver;
-    if (run && this.#feed && run.number >= this.#wishedRun) this.#loadRun(run);
+    if (run && this.#feed && run.number >= this.#requestedRun) this.#loadRun(run);
   }
 
   /** @param {import('./replay-feed.js').ReplayRun} run */
@@ -177,19 +184,20 @@ export class ReplaySession extends EventTarget {
     if (!this.#wanted && !this.#closed) this.dispatchEvent(new CustomEvent('load', { detail: load }));
   }
 
-  /** @param {Place} place @returns {Promise<Load|null>} null: its pictures come over the socket */
+  /** @param {Place} place @returns {Promise<Load|null>} null: the media comes over the socket */
   async #carryOut(place) {
     if (this.#stream && isOneSource(this.#source, place)) {
       try {
         const sought = await this.#api.seekPlayback(this.#stream.stream_id, new Date(place.atMs));
-        this.#stream = { ...this.#stream, waiting_for: null }; // it waited at another place
+        this.#stream = { ...this.#stream, waiting_for: null }; // the old value is about the old place
         this.#source = place;
         return this.#byUrl(sought.playlist_url, Date.parse(sought.start_time));
       } catch (error) {
         const { code } = problemOf(error);
-        // It has ended meanwhile (nobody watched for a while): then a new one.
         if (code === 'not_ready') return this.#waited(place);
-        if (code !== 'not_found' && code !== 'not_yours') throw error; // a new login has left the old one's behind
+        // The session has ended (not_found: it had no viewer for a while), or belongs to an earlier login (not_yours):
+        // start a new one.
+        if (code !== 'not_found' && code !== 'not_yours') throw error;
         this.#stream = null;
       }
     }
@@ -205,24 +213,25 @@ export class ReplaySession extends EventTarget {
 
   /** @param {string} playlistUrl @param {number} startMs @returns {Load|null} */
   #byUrl(playlistUrl, startMs) {
-    this.#wishedRun = Number(/\/run(\d+)\.m3u8/.exec(playlistUrl)?.[1] ?? 0);
+    this.#requestedRun = Number(/\/run(\d+)\.m3u8/.exec(playlistUrl)?.[1] ?? 0);
     return this.#feed ? null : { url: this.#named(playlistUrl), run: null, startMs };
   }
 
-  /** Has its pictures sent here, where a socket can be had. @param {Stream} stream */
+  /** Join the session over the socket, if there is one. @param {Stream} stream */
   #join(stream) {
     const socket = this.#socket;
     if (!socket || !stream.viewer_id || (socket.failures > 0 && !socket.wasEverUp)) return;
     const feed = new ReplayFeed(socket, { streamId: stream.stream_id, viewerId: stream.viewer_id });
     this.#feed = feed;
-    this.#loadedRun = this.#wishedRun = 0;
+    this.#loadedRun = this.#requestedRun = 0;
     this.#passedOver = null;
     /** @param {string} type @param {(event: Event) => void} work */
     const on = (type, work) => feed.addEventListener(type, (event) => feed === this.#feed && work(event));
     on('run', (event) => {
       const run = /** @type {CustomEvent<import('./replay-feed.js').ReplayRun>} */ (event).detail;
-      if (run.number < this.#wishedRun) return;
-      if (this.#wanted || (this.#busy && run.number === this.#wishedRun)) this.#passedOver = run; // of a wish before
+      if (run.number < this.#requestedRun) return;
+      // A newer request is waiting or under way: keep this run for the case that it fails.
+      if (this.#wanted || (this.#busy && run.number === this.#requestedRun)) this.#passedOver = run;
       else this.#loadRun(run);
       this.#changed();
     });
@@ -232,11 +241,11 @@ export class ReplaySession extends EventTarget {
     setTimeout(() => feed === this.#feed && !feed.hasJoined && this.#goOverToHls(), SOCKET_MS);
   }
 
-  /** From now on this session is watched by its playlist. */
+  /** Play this session over HLS from now on. */
   #goOverToHls() {
     this.#leaveFeed();
     const stream = this.#stream;
-    if (this.#busy || !stream || !this.#source) return; // what is under way has an address in the end
+    if (this.#busy || !stream || !this.#source) return; // the request that is under way ends with an address
     const { atMs } = this.#source;
     void this.#api.streamStatus(stream.stream_id).then(
       ({ playlist_url: url }) => {
@@ -249,9 +258,9 @@ export class ReplaySession extends EventTarget {
     );
   }
 
-  /** Whether all that is wanted is here: nothing was missed. */
+  /** True if the run is complete in this browser, so that nothing can be missed. */
   get #hasAll() {
-    return (this.#feed?.isComplete ?? false) && !this.isOnItsWay;
+    return (this.#feed?.isComplete ?? false) && !this.isPending;
   }
 
   #missed() {
@@ -267,13 +276,17 @@ export class ReplaySession extends EventTarget {
     this.#feed = null;
   }
 
-  /** The recorder takes its time: the address is there already, and its playlist waits. @param {Place} place */
+  /** Return the address although the recorder is slow: its playlist request waits. @param {Place} place */
   async #waited(place) {
     const status = await this.#api.streamStatus(/** @type {Stream} */ (this.#stream).stream_id);
     return this.#byUrl(status.playlist_url, place.atMs);
   }
 
-  /** Who fetches: else a player without a name would count as one more viewer. @param {string} url */
+  /**
+   * Return an address with the viewer id; otherwise the player's fetches count as another viewer.
+   *
+   * @param {string} url
+   */
   #named(url) {
     const viewer = this.#stream?.viewer_id;
     return viewer ? `${url}?viewer=${encodeURIComponent(viewer)}` : url;
@@ -289,7 +302,7 @@ export class ReplaySession extends EventTarget {
     try {
       await this.#api.stopStream({ streamId: stream.stream_id, viewerId: stream.viewer_id, keepalive });
     } catch {
-      // It ends by itself when nobody fetches any more.
+      // The session ends by itself without a viewer.
     }
   }
 
@@ -312,7 +325,9 @@ export class ReplaySession extends EventTarget {
     this.#changed();
   }
 
-  /** Its session is no more. What is here of the run may be all of it, and a player of segments finds out by itself. */
+  /**
+   * The session has ended on the server. That is a problem only if media is missing; an HLS player notices this itself.
+   */
   #ended() {
     this.#stream = null;
     this.#isTried = false;
@@ -324,7 +339,7 @@ export class ReplaySession extends EventTarget {
   }
 }
 
-/** Whether one session plays both. @param {Place|null} one @param {Place} other */
+/** True if one session plays both places. @param {Place|null} one @param {Place} other */
 export function isOneSource(one, other) {
   if (one?.cameraId !== other.cameraId) return false;
   return one.recordingToken === other.recordingToken || (typeof one.channel === 'number' && one.channel === other.channel);

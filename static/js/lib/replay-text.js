@@ -1,18 +1,17 @@
 // @ts-check
-/** What a player says over a recording's picture while it waits, stands, or is at its end. */
+/** The texts over a recording's picture while it loads, has stalled, or has ended. */
 
-import { messageOf, saysItAll } from './messages.js';
+import { isComplete, messageOf } from './messages.js';
 
 /**
  * @typedef {'idle'|'loading'|'playing'|'paused'|'stalled'|'caught-up'|'ended'|'problem'|'broken'} Phase
  * @typedef {{phase: Phase, problem: import('./api.js').Problem|null, waitingFor: string|null, waitedS: number,
- *   isTried: boolean, behindS: number}} Facts `isTried`: the problem may pass, and is worked on; `behindS`: how long ago
- *   the picture was taken
+ *   isTried: boolean, behindS: number}} Facts `isTried`: the server tries again; `behindS`: age of the picture
  * @typedef {{title: string, advice: string, offersLive: boolean}} Text
  */
 
-/** A wait so short is not worth a word. */
-const SAID_AFTER_S = 0.7;
+/** A shorter wait shows no text. */
+const SHOWN_AFTER_S = 0.7;
 const COUNTED_AFTER_S = 2;
 const NEAR_NOW_S = 15 * 60;
 
@@ -28,15 +27,15 @@ export function replayText({ phase, problem, waitingFor, waitedS, isTried, behin
   const nothing = { title: '', advice: '', offersLive: false };
   if (problem) {
     const { title, advice } = messageOf(problem.code);
-    const why = saysItAll(problem.code) ? advice : problem.detail;
+    const why = isComplete(problem.code) ? advice : problem.detail;
     const again = isTried ? ` ${counted('It is tried again by itself', waitedS)}` : '';
     return { title, advice: why + again, offersLive: problem.code === 'no_recording' };
   }
   if (phase === 'ended') return { ...nothing, title: 'The recording ends here', offersLive: behindS < NEAR_NOW_S };
-  if (phase === 'caught-up' || (phase === 'loading' && waitingFor === 'recording' && waitedS > SAID_AFTER_S)) {
+  if (phase === 'caught-up' || (phase === 'loading' && waitingFor === 'recording' && waitedS > SHOWN_AFTER_S)) {
     return { title: 'Caught up with now', advice: counted('Waiting for the recorder to write more', waitedS), offersLive: true };
   }
-  if (phase === 'loading' && waitedS > SAID_AFTER_S) {
+  if (phase === 'loading' && waitedS > SHOWN_AFTER_S) {
     const [title, advice] = OPENING[waitingFor ?? ''] ?? ['Going there', 'Waiting for the recorder'];
     return { ...nothing, title, advice: counted(advice, waitedS) };
   }

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * A drag of the playhead, carried out place by place: the next one only once the picture of the last is there, so that
- * pictures show while the pointer moves, however fast it does, and the recorder is never asked for two at once.
+ * Turns a drag of the playhead into seeks: the next seek starts only when the frame of the last one is shown. So frames
+ * appear while the pointer moves, and the recorder gets one seek at a time.
  */
 
-const LONGEST_MS = 2000; // a picture that does not come holds nothing up for longer
+const LONGEST_MS = 2000; // the longest wait for the frame of a seek
 
 /** @template T */
 export class Scrubber {
@@ -21,19 +21,19 @@ export class Scrubber {
     this.#nowMs = nowMs;
   }
 
-  /** The pointer is there now. @param {T} place */
+  /** The pointer has moved. @param {T} place */
   to(place) {
     this.#next = { place };
     if (this.#wentMs === null || this.#nowMs() - this.#wentMs > LONGEST_MS) this.#turn();
   }
 
-  /** A picture of the last place is on screen, or none will come. */
+  /** The frame of the last seek is on screen, or the seek has failed. */
   shown() {
     this.#wentMs = null;
     this.#turn();
   }
 
-  /** The pointer let go: what is still waiting is dropped. */
+  /** Drop the waiting place, because the pointer was released. */
   end() {
     this.#next = null;
     this.#wentMs = null;

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * What time the server has, from the Date headers of its answers.
+ * The server's clock, estimated from the Date headers of its responses.
  *
- * A Date header is cut to whole seconds, so one answer only says: when the server wrote it, its clock stood in
- * [date, date + 1 s). Each answer bounds the offset between the two clocks; the bounds of many answers together are
- * narrow. As long as "both clocks agree" fits all of them, the offset is taken as zero: the usual case is one machine.
+ * A Date header is cut to whole seconds: the server's clock was in [date, date + 1 s) when it wrote the header. Each
+ * response bounds the offset between the two clocks, and the bounds of many responses together are narrow. While an
+ * offset of zero is within all bounds, it is taken as zero, because server and browser are often one machine.
  */
 export class ServerClock {
   #low = -Infinity;
@@ -12,8 +12,8 @@ export class ServerClock {
 
   /**
    * @param {string|null} dateHeader
-   * @param {number} sentMs our clock when the request left
-   * @param {number} receivedMs our clock when the answer's head was here
+   * @param {number} sentMs the browser's clock when the request was sent
+   * @param {number} receivedMs the browser's clock when the response's headers had arrived
    */
   observe(dateHeader, sentMs, receivedMs) {
     const date = Date.parse(dateHeader ?? '');
@@ -21,7 +21,7 @@ export class ServerClock {
     const low = date - receivedMs;
     const high = date + 1000 - sentMs;
     if (low > this.#high || high < this.#low) {
-      // One of the clocks was set: what was known is worth nothing.
+      // One of the clocks was set, so the earlier bounds are no longer valid.
       this.#low = low;
       this.#high = high;
       return;
@@ -30,13 +30,13 @@ export class ServerClock {
     this.#high = Math.min(this.#high, high);
   }
 
-  /** Server time minus ours, ms. */
+  /** Return the server's time minus the browser's, in ms. */
   get offsetMs() {
     if (this.#low <= 0 && this.#high >= 0) return 0;
     return (this.#low + this.#high) / 2;
   }
 
-  /** @param {number} [ourMs] @returns {number} the server's wall clock, ms since the epoch */
+  /** @param {number} [ourMs] the browser's clock @returns {number} the server's clock, ms since the epoch */
   nowMs(ourMs = Date.now()) {
     return ourMs + this.offsetMs;
   }

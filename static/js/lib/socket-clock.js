@@ -1,36 +1,41 @@
 // @ts-check
 /**
- * What time the server has, asked over a socket: the answer with the shortest way there and back counts, and is wrong
- * by half of that way at most.
+ * The server's clock, measured over the WebSocket. The measurement with the shortest round trip counts; its error is at
+ * most half of that round trip.
  */
 export class SocketClock {
   #offsetMs = 0;
-  #wayMs = Infinity;
+  #roundTripMs = Infinity;
   #atMs = 0;
 
   get isKnown() {
-    return this.#wayMs !== Infinity;
+    return this.#roundTripMs !== Infinity;
   }
 
-  /** The connection is another one: what was measured over the old one may not hold. */
+  /** Accept the next measurement in any case. Called after a reconnect: the old connection may have led elsewhere. */
   forget() {
-    this.#wayMs = Infinity;
+    this.#roundTripMs = Infinity;
   }
 
-  /** @param {number} sentMs our clock, as the server gave it back @param {number} serverMs @param {number} receivedMs our clock */
+  /**
+   * @param {number} sentMs the browser's clock when it sent the message; the server repeats it
+   * @param {number} serverMs the server's clock
+   * @param {number} receivedMs the browser's clock when the reply arrived
+   */
   observe(sentMs, serverMs, receivedMs) {
-    const wayMs = receivedMs - sentMs;
-    if (!(wayMs >= 0) || !Number.isFinite(serverMs)) return; // our clock was set meanwhile
-    // Clocks drift, so a measurement is worth less the older it is; and they are set, which no slow answer can feign.
-    const agedMs = this.#wayMs + (receivedMs - this.#atMs) / 200;
+    const roundTripMs = receivedMs - sentMs;
+    if (!(roundTripMs >= 0) || !Number.isFinite(serverMs)) return; // the browser's clock was set during the round trip
+    // Clocks drift, so an old measurement counts as less accurate: its round trip grows by 1/200 of its age.
+    // A slow reply is only used if both errors together cannot explain the difference: then a clock was set.
+    const agedMs = this.#roundTripMs + (receivedMs - this.#atMs) / 200;
     const offsetMs = serverMs - (sentMs + receivedMs) / 2;
-    if (wayMs > agedMs && Math.abs(offsetMs - this.#offsetMs) <= wayMs / 2 + agedMs) return;
-    this.#wayMs = wayMs;
+    if (roundTripMs > agedMs && Math.abs(offsetMs - this.#offsetMs) <= roundTripMs / 2 + agedMs) return;
+    this.#roundTripMs = roundTripMs;
     this.#atMs = receivedMs;
     this.#offsetMs = offsetMs;
   }
 
-  /** @param {number} [ourMs] @returns {number} the server's wall clock, ms since the epoch */
+  /** @param {number} [ourMs] the browser's clock @returns {number} the server's clock, ms since the epoch */
   nowMs(ourMs = Date.now()) {
     return ourMs + this.#offsetMs;
   }

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * One viewer's wish to see one channel over the page's socket. It has the face of LiveSession: a view, the same
- * commands, 'change' and 'open'. On 'open' the page hands in a `sink` for the pictures; `view.run` says which they are.
+ * One viewer of one channel over the page's WebSocket. It has the interface of LiveSession: `view`, the same methods,
+ * the events 'change' and 'open'. On 'open' the page sets `sink`, which gets the media of `view.run`.
  *
- * Tells 'unplayable' {reason, codec} where this channel has to be shown by other means; `codec`: what this browser does not
- * play, null where that is not the reason.
+ * Emits 'unplayable' {reason, codec} if the channel needs HLS. `codec`: the codec that this browser does not decode;
+ * null for other reasons.
  */
 import { retryDelayS } from './recovery.js';
 import { phaseOf } from './stream-phase.js';
@@ -15,22 +15,23 @@ import { phaseOf } from './stream-phase.js';
  * @typedef {import('./live-session.js').View} View
  * @typedef {import('./live-socket.js').LiveInit} LiveInit
  * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
- * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: LiveFragments) => void}} Sink
- * @typedef {{cameraId: number, profileToken: string, sound?: boolean}} Wish
+ * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void,
+ *   append: (fragments: LiveFragments) => void}} Sink
+ * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} PlayRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
  */
 
 const FAILURES_ENOUGH = 3;
 const LEAVE_OLD_AFTER_MS = 8000;
-/** Some cameras refresh their picture bit by bit and send no IDR frame at all: ffmpeg plays that, MediaSource does not. */
+/** Some cameras refresh the picture gradually and send no IDR frame at all. ffmpeg plays that, MediaSource does not. */
 const NO_KEY_FRAME_MS = 12_000;
-/** The server says every other second how it goes; what is longer was a sleep. */
+/** The server sends the stream's state every two seconds. A longer pause means that the machine slept. */
 const BETWEEN_STATES_MS = 4000;
 const BROKE_FIRST_MS = 400;
 const BROKE_MOST_MS = 8000;
 
-/** One watch: what it was asked for, and where its pictures go. */
+/** One watch request on the socket, and the sink of its media. */
 class Watch {
   id = 0;
   /** @type {Sink|null} */
@@ -38,7 +39,7 @@ class Watch {
   opened = false;
   /** @type {LiveInit|null} */
   init = null;
-  /** For how long pictures have flowed. */
+  /** How long media has arrived, in ms. */
   flowedMs = 0;
   /** @type {number|null} */
   #flowedAtMs = null;
@@ -51,8 +52,8 @@ class Watch {
 }
 
 /**
- * Whether pictures come that ffmpeg can begin with. A camera that is silent says nothing about how it is to be shown, and
- * where even the gateway waits for a key frame HLS would wait, too.
+ * True if media arrives that ffmpeg could start with. A silent camera is no reason to change to HLS. Neither is a
+ * camera whose key frame the server still waits for: HLS would wait for it, too.
  *
  * @param {Stream} stream
  */
@@ -64,11 +65,11 @@ export class SocketSession extends EventTarget {
   #socket;
   #plays;
   #random;
-  /** @type {Wish|null} */
-  #wish = null;
+  /** @type {PlayRequest|null} */
+  #request = null;
   /** @type {Watch|null} */
   #watch = null;
-  /** What is shown until the pictures of the present watch are there. @type {Watch|null} */
+  /** The previous watch: it stays on screen until the first frame of the present one. @type {Watch|null} */
   #old = null;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #leavingOld = null;
@@ -82,7 +83,7 @@ export class SocketSession extends EventTarget {
   #attempt = 0;
   #ended = false;
   #offline = false;
-  #isResting = false;
+  #isSuspended = false;
   #shown = false;
   #stalledS = 0;
   /** @type {number|null} */
@@ -98,11 +99,11 @@ export class SocketSession extends EventTarget {
     this.#random = random;
   }
 
-  /** @returns {View & {hasSound: boolean|null}} */
+  /** @returns {View & {hasAudio: boolean|null}} */
   get view() {
     return {
       phase: phaseOf({
-        wanted: this.#wish !== null,
+        wanted: this.#request !== null,
         ended: this.#ended,
         offline: this.#offline,
         problem: this.#problem,
@@ -118,50 +119,54 @@ export class SocketSession extends EventTarget {
       retryAtMs: this.#retryAtMs,
       stalledS: this.#stalledS,
       shown: this.#shown,
-      hasSound: this.#watch?.init?.hasSound ?? null,
+      hasAudio: this.#watch?.init?.hasAudio ?? null,
     };
   }
 
   get isWanted() {
-    return this.#wish !== null;
+    return this.#request !== null;
   }
 
-  get isResting() {
-    return this.#isResting;
+  get isSuspended() {
+    return this.#isSuspended;
   }
 
-  /** Where the pictures of the present run go. @param {Sink} sink */
+  /** The receiver of the present run's media. @param {Sink} sink */
   set sink(sink) {
     if (this.#watch) this.#watch.sink = sink;
   }
 
-  /** @param {Wish} wish what was shown before goes on until the pictures of this are there */
-  play(wish) {
-    this.#wish = wish;
+  /**
+   * Start a channel. The channel before stays on screen until the first frame of this one.
+   *
+   * @param {PlayRequest} request
+   */
+  play(request) {
+    this.#request = request;
     this.#attempt = 0;
     this.#begin();
   }
 
-  /** The same channel with or without its sound. @param {boolean} sound */
-  hear(sound) {
-    if (!this.#wish || Boolean(this.#wish.sound) === sound) return;
-    if (this.#isResting) this.#wish = { ...this.#wish, sound };
-    else this.play({ ...this.#wish, sound });
+  /** Turn the channel's audio on or off. @param {boolean} isOn */
+  setAudio(isOn) {
+    if (!this.#request || Boolean(this.#request.audio) === isOn) return;
+    if (this.#isSuspended) this.#request = { ...this.#request, audio: isOn };
+    else this.play({ ...this.#request, audio: isOn });
   }
 
-  /** Nothing is sent until `resume()`; what was sent stays on screen. */
-  rest() {
+  /** Stop the media until `resume()`. The last frame stays on screen. */
+  suspend() {
     const watch = this.#watch;
-    if (!this.#wish || !watch || this.#problem) return;
+    if (!this.#request || !watch || this.#problem) return;
     this.#clearTimer();
     this.#leaveOld();
     this.#socket.leave(watch.id);
     this.#watch = null;
-    this.#isResting = true;
+    this.#isSuspended = true;
   }
 
   resume() {
-    if (this.#isResting) this.retry();
+    if (this.#isSuspended) this.retry();
   }
 
   stop() {
@@ -173,21 +178,21 @@ export class SocketSession extends EventTarget {
     this.#giveUp();
   }
 
-  /** Starts over at once, whatever it is waiting for. */
+  /** Start again immediately, without waiting for a timer. */
   retry() {
-    if (!this.#wish) return;
+    if (!this.#request) return;
     this.#attempt = 0;
     this.#begin();
   }
 
   wake() {
-    if (!this.#wish || this.#isResting) return;
+    if (!this.#request || this.#isSuspended) return;
     this.#socket.wake();
     if (this.#problem && this.#retryAtMs !== null) this.retry();
   }
 
-  /** The picture moves: that of this run, or of the one before, which goes on until this one is there. */
-  playerShows() {
+  /** The player reports that the picture moves: that of this run, or that of the previous watch, still on screen. */
+  playerPlays() {
     const before = this.view.phase;
     this.#stalledS = 0;
     if (this.#old && !this.#watch?.opened) return;
@@ -197,36 +202,41 @@ export class SocketSession extends EventTarget {
     if (this.view.phase !== before) this.#changed();
   }
 
-  /** @param {number} seconds */
-  playerStands(seconds) {
+  /** The player reports a picture that stands still. @param {number} seconds for how long */
+  playerStalls(seconds) {
     const before = this.view.phase;
     this.#stalledS = seconds;
     const now = this.view.phase;
     if (now !== before || now === 'stalled') this.#changed();
   }
 
-  /** The player has lost this run: begin anew. */
+  /**
+   * Start again because the player broke: immediately the first time, then with a growing delay until a picture moves.
+   */
   playerBroke() {
-    if (!this.#wish || this.#problem || this.#offline || this.#isResting) return;
+    if (!this.#request || this.#problem || this.#offline || this.#isSuspended) return;
     const delayMs = this.#attempt === 0 ? 0 : Math.min(BROKE_MOST_MS, BROKE_FIRST_MS * 2 ** (this.#attempt - 1));
     this.#attempt += 1;
     this.#later(delayMs * (0.85 + 0.3 * this.#random()), () => this.#begin({ fresh: true }));
   }
 
-  /** @param {Problem} problem */
+  /** The player cannot play this stream. @param {Problem} problem */
   playerFailed(problem) {
-    if (this.#wish && !this.#problem) this.#fail(problem);
+    if (this.#request && !this.#problem) this.#fail(problem);
   }
 
-  /** @param {{fresh?: boolean}} [how] not with the pictures that are in the server's memory: they broke the decoder */
+  /**
+   * @param {{fresh?: boolean}} [how] `fresh`: start with the next key frame, not with the fragments that the server
+   *   keeps, because these broke the decoder
+   */
   #begin({ fresh = false } = {}) {
-    const wish = this.#wish;
-    if (!wish) return;
+    const request = this.#request;
+    if (!request) return;
     this.#clearTimer();
     if (fresh) this.#shown = false;
     this.#keepOld();
     this.#run += 1;
-    this.#ended = this.#isResting = false;
+    this.#ended = this.#isSuspended = false;
     this.#shown = false;
     this.#stalledS = 0;
     this.#problem = null;
@@ -236,7 +246,7 @@ export class SocketSession extends EventTarget {
     const watch = new Watch();
     this.#watch = watch;
     watch.id = this.#socket.watch(
-      { cameraId: wish.cameraId, profileToken: wish.profileToken, sound: Boolean(wish.sound), fresh },
+      { cameraId: request.cameraId, profileToken: request.profileToken, audio: Boolean(request.audio), fresh },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
@@ -253,7 +263,7 @@ export class SocketSession extends EventTarget {
     watch.init = init;
     if (watch === this.#watch && !watch.opened) {
       if (!this.#plays(init.codecs)) {
-        if (init.sound) this.hear(false); // the pictures alone, then
+        if (init.audio) this.setAudio(false); // the browser may play the video alone
         else this.#unplayable('codec', init.codec);
         return;
       }
@@ -272,7 +282,7 @@ export class SocketSession extends EventTarget {
       this.#giveUp();
       this.#ended = true;
     } else if (stream.status === 'failed' && stream.error) {
-      // The server tries again by itself as long as somebody watches.
+      // The server tries again by itself while the session has viewers.
       this.#problem = stream.error;
       this.#retryAtMs = null;
     } else {
@@ -295,7 +305,7 @@ export class SocketSession extends EventTarget {
     }
     if (!isUp) {
       this.#offline = true;
-      // What comes once it is back begins anew, maybe on another time line.
+      // After a reconnect the server starts again with an init section, maybe on another timeline.
       watch.opened = false;
       watch.sink = null;
       watch.flowedMs = 0;
@@ -333,15 +343,15 @@ export class SocketSession extends EventTarget {
     this.#leaveOld();
     if (this.#watch) this.#socket.leave(this.#watch.id);
     this.#watch = null;
-    this.#wish = null;
+    this.#request = null;
     this.#run += 1;
-    this.#ended = this.#offline = this.#isResting = this.#shown = false;
+    this.#ended = this.#offline = this.#isSuspended = this.#shown = false;
     this.#stalledS = 0;
     this.#problem = null;
     this.#retryAtMs = null;
   }
 
-  /** What is on screen goes on until the next pictures are there, but not for ever. */
+  /** Keep the present watch on screen until the next one has a frame, but at most LEAVE_OLD_AFTER_MS. */
   #keepOld() {
     const watch = this.#watch;
     if (!watch) return;

@@ -1,13 +1,14 @@
 // @ts-check
-/** What is said about a running stream, and what its badge says. */
+/** Texts about a running stream, and the text of its badge. */
 import { bitrate, codecName, counted, duration, frameRate, resolution } from './format.js';
 
-/** Later than this is no longer called live. */
+/** A delay over this does not count as live, in seconds. */
 export const LATE_S = 12;
 
 /**
  * @param {import('./stream-phase.js').Phase} phase
- * @param {{paused: boolean, behindS: number|null, stalledS: number, shown: boolean}} player `shown`: there was a picture
+ * @param {{paused: boolean, behindS: number|null, stalledS: number, shown: boolean}} player `shown`: it has shown a
+ *   frame
  * @returns {{text: string, tone: 'live'|'late'|'paused'|'stalled'|'off'}} text '': no badge
  */
 export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
@@ -25,10 +26,10 @@ export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
 
 /**
  * @param {import('./api.js').Stream|null} stream
- * @param {{behindS: number|null, way?: 'socket'|'hls'}} player
- * @returns {Record<string, string>} each '' or '–' where nothing is known
+ * @param {{behindS: number|null, transport?: 'socket'|'hls'}} player
+ * @returns {Record<string, string>} '–' for unknown values
  */
-export function streamFacts(stream, { behindS, way = 'socket' }) {
+export function streamFacts(stream, { behindS, transport = 'socket' }) {
   const none = '–';
   if (!stream) {
     return Object.fromEntries(['resolution', 'codec', 'audio', 'bitrate', 'behind', 'viewers', 'restarts', 'uptime'].map((name) => [name, none]));
@@ -40,7 +41,7 @@ export function streamFacts(stream, { behindS, way = 'socket' }) {
     codec: known ? `${source}${codecName(stream.video?.codec)}${stream.transcoding ? ' (converted)' : ''}` : none,
     audio: stream.audio ? codecName(stream.audio.codec) : known ? 'None' : none,
     bitrate: bitrate(stream.bitrate_kbps) || none,
-    behind: behindS === null ? none : `${behindS < 1 ? `${behindS.toFixed(2)} s` : duration(behindS)}${way === 'hls' ? ' (HLS)' : ''}`,
+    behind: behindS === null ? none : `${behindS < 1 ? `${behindS.toFixed(2)} s` : duration(behindS)}${transport === 'hls' ? ' (HLS)' : ''}`,
     viewers: counted(stream.viewers, 'viewer').replace(/ viewers?$/, ''),
     restarts: String(stream.restarts),
     uptime: stream.uptime_s === null ? none : duration(stream.uptime_s),

@@ -1,8 +1,9 @@
 // @ts-check
-/** What is going on with the picture, in one word, from what the server says and what the player sees. */
+/** The phase of a live picture, from the server's stream state and the player's observations. */
 
 /**
- * @typedef {'idle'|'connecting'|'key_frame'|'buffering'|'playing'|'stalled'|'reconnecting'|'offline'|'failed'|'ended'} Phase
+ * @typedef {'idle'|'connecting'|'key_frame'|'buffering'|'playing'|'stalled'|'reconnecting'|'offline'|'failed'
+ *   |'ended'} Phase
  * @typedef {{
  *   wanted: boolean,
  *   ended: boolean,
@@ -11,10 +12,10 @@
  *   stream: import('./api.js').Stream|null,
  *   shown: boolean,
  *   stalledS: number,
- * }} Facts `shown`: this run has shown a picture; `stalledS`: how long the picture has stood still
+ * }} Facts `shown`: this run has shown a frame; `stalledS`: how long the picture has stood still
  */
 
-/** A picture that stands still for less than this may be a hiccup. */
+/** The picture counts as stalled after so many seconds without a new frame. */
 export const STALL_SHOWN_S = 2.5;
 
 /** @param {Facts} facts @returns {Phase} */

@@ -1,8 +1,8 @@
 // @ts-check
-/** What a tile of the wall plays, and what it says: pure decisions. */
+/** The stream and the texts of a tile on the wall. Pure decisions. */
 import { canDecode, choosePlayback, profileOf } from './channels.js';
 import { duration } from './format.js';
-import { messageOf, saysItAll } from './messages.js';
+import { isComplete, messageOf } from './messages.js';
 import { PHASE_TEXT, STALL_SHOWN_S } from './stream-phase.js';
 import { badgeOf, LATE_S } from './stream-facts.js';
 
@@ -13,14 +13,15 @@ import { badgeOf, LATE_S } from './stream-facts.js';
  * @typedef {import('./wall-state.js').Tile} Tile
  * @typedef {'auto'|'main'|'sub'} TileQuality
  * @typedef {{tile: Tile, camera: Camera|null, channel: Channel|null, missing: Problem|null}} TileContent
- *   `missing`: why there is no channel to play
- * @typedef {import('./live-session.js').View & {way: import('./live-transport.js').Way, wayReason: string}} TileView
- *   `wayReason`: why it is not the socket
+ *   `missing`: the reason if there is no channel to play
+ * @typedef {import('./live-session.js').View & {transport: import('./live-transport.js').Transport,
+ *   transportReason: string}} TileView
+ *   `transportReason`: the reason for HLS
  */
 
-/** Over the socket a picture is some tenths of a second behind: so many seconds are no longer live. */
+/** Over the socket the picture is some tenths of a second behind. From this delay on it does not count as live. */
 const SOCKET_LATE_S = 2;
-/** Codes of a device or server that has no room for one more, or for one that large. */
+/** Codes of a device or server that has no capacity for another stream, or none for a large one. */
 const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'busy', 'crash_loop', 'camera_unsupported', 'cannot_play']);
 
 /**
@@ -44,10 +45,11 @@ export function contentOf(tile, known) {
 }
 
 /**
- * The main stream where the tile is large, unless it was refused there; what the user chose comes first.
+ * Return the profile for a tile: the user's choice, otherwise the main stream for a large tile. A refused main stream
+ * is replaced by the sub stream.
  *
  * @param {Channel} channel
- * @param {{quality: TileQuality, isLarge: boolean, isRefused: boolean, decodes: readonly string[]}} wish
+ * @param {{quality: TileQuality, isLarge: boolean, isRefused: boolean, decodes: readonly string[]}} request
  */
 export function tilePlayback(channel, { quality, isLarge, isRefused, decodes }) {
   const wanted = quality === 'auto' ? (isLarge ? 'main' : 'sub') : quality;
@@ -55,69 +57,70 @@ export function tilePlayback(channel, { quality, isLarge, isRefused, decodes }) 
 }
 
 /**
- * Whether a main stream that failed so should give way to the sub stream.
+ * True if the main stream failed with a problem that the sub stream may not have.
  *
  * @param {Channel} channel
  * @param {{quality: string|null, problem: Problem|null, decodes: readonly string[]}} playing
  */
-export function givesWay(channel, { quality, problem, decodes }) {
+export function shouldFallBack(channel, { quality, problem, decodes }) {
   const sub = profileOf(channel, 'sub');
   return quality === 'main' && problem !== null && REFUSALS.has(problem.code) && sub !== null && canDecode(sub, decodes);
 }
 
 /**
- * What lies over the picture, or in its place.
+ * Return the message over the picture, or in its place.
  *
  * @param {TileContent} content
  * @param {TileView} view
- * @param {{isActive: boolean}} how `isActive`: it is to play now
- * @returns {{title: string, reason: string, busy: boolean, tone: 'warn'|'bad'|'quiet'|''}} title '': nothing
+ * @param {{isActive: boolean}} how `isActive`: the tile should play now
+ * @returns {{title: string, reason: string, busy: boolean, tone: 'warn'|'bad'|'quiet'|''}} `title` '': no message
  */
 export function tileMessage({ channel, missing }, view, { isActive }) {
   const nothing = /** @type {const} */ ({ title: '', reason: '', busy: false, tone: '' });
   if (missing?.code === 'tile_asking') return { title: 'Connecting', reason: 'Asking the device for its channels', busy: true, tone: '' };
   if (missing?.code === 'tile_unknown') return { title: 'Nothing to show', reason: missing.detail, busy: false, tone: 'quiet' };
-  if (missing) return said(missing, false);
-  if (channel && !channel.profiles.length) return said(channel.problem ?? { code: 'camera_unsupported', detail: '' }, false);
+  if (missing) return problemMessage(missing, false);
+  if (channel && !channel.profiles.length) return problemMessage(channel.problem ?? { code: 'camera_unsupported', detail: '' }, false);
   if (!isActive || view.phase === 'playing') return nothing;
-  if (view.phase === 'failed' && view.problem) return said(view.problem, false);
+  if (view.phase === 'failed' && view.problem) return problemMessage(view.problem, false);
   const { title, detail, busy } = PHASE_TEXT[view.phase];
-  // Why it is waited for is known: from the stream, or from what the device said of this channel.
+  // The cause of the wait may be known: from the stream, or from the device's answer about this channel.
   const why = view.stream?.error ?? (view.phase === 'offline' || view.phase === 'ended' ? null : channel?.problem);
   if (!why) return { title, reason: detail, busy, tone: '' };
-  return said(why, true);
+  return problemMessage(why, true);
 }
 
 /** @param {Problem} problem @param {boolean} isTried */
-function said({ code, detail }, isTried) {
+function problemMessage({ code, detail }, isTried) {
   const message = messageOf(code);
-  const reason = saysItAll(code) || !detail ? message.advice : detail;
+  const reason = isComplete(code) || !detail ? message.advice : detail;
   return { title: message.title, reason: isTried ? `${reason} It is tried again by itself.` : reason, busy: false, tone: message.tone };
 }
 
 /**
- * The small text in a tile's corner.
+ * Return the small text in a tile's corner.
  *
  * @param {TileView} view
- * @param {{behindS: number|null, stoodS: number|null, isActive: boolean, isPaused: boolean}} picture `stoodS`: how long
- *   it has stood still; null: there is none
- * @returns {{text: string, tone: 'live'|'late'|'paused'|'frozen'|'off', label: string}} `label`: the same in words
+ * @param {{behindS: number|null, stalledS: number|null, isActive: boolean, isPaused: boolean}} picture `stalledS`: how
+ *   long
+ *   the picture has stood still; null if there is no picture
+ * @returns {{text: string, tone: 'live'|'late'|'paused'|'frozen'|'off', label: string}} `label`: for screen readers
  */
-export function tileBadge(view, { behindS, stoodS, isActive, isPaused }) {
-  if (!isActive) return { text: '', tone: 'off', label: stoodS === null ? '' : 'Not playing' };
+export function tileBadge(view, { behindS, stalledS, isActive, isPaused }) {
+  if (!isActive) return { text: '', tone: 'off', label: stalledS === null ? '' : 'Not playing' };
   if (isPaused) {
     if (behindS === null) return { text: 'Paused', tone: 'paused', label: 'Paused' };
     const long = wholeSeconds(behindS);
     return { text: `Paused −${long}`, tone: 'paused', label: `Paused, ${long} behind` };
   }
-  if (stoodS !== null && stoodS > STALL_SHOWN_S) {
-    const long = wholeSeconds(stoodS);
+  if (stalledS !== null && stalledS > STALL_SHOWN_S) {
+    const long = wholeSeconds(stalledS);
     return { text: `Stands ${long}`, tone: 'frozen', label: `The picture has stood still for ${long}` };
   }
   const { tone } = badgeOf(view.phase, { paused: false, behindS, stalledS: 0, shown: false });
   if (tone === 'off' || behindS === null) return { text: '', tone: 'off', label: '' };
   const text = behindS < 10 ? `${behindS.toFixed(1)} s` : duration(behindS);
-  const isHls = view.way === 'hls';
+  const isHls = view.transport === 'hls';
   return { text, tone: behindS > (isHls ? LATE_S : SOCKET_LATE_S) ? 'late' : 'live', label: `Live${isHls ? ' over HLS' : ''}, ${text} behind` };
 }
 
@@ -127,17 +130,19 @@ function wholeSeconds(seconds) {
 }
 
 /**
- * What a tile plays, in words: why it is not the main stream where that was to be, and why it comes later than others.
+ * Return the note about a tile's stream: its quality or why it is not the main stream, and why it plays over HLS.
  *
- * @param {{quality: string|null, gaveWay: boolean, converting: boolean, refusal: Problem|null, way: TileView['way'], wayReason: string}} playing
+ * @param {{quality: string|null, isFallback: boolean, converting: boolean, refusal: Problem|null,
+ *   transport: TileView['transport'],
+ *   transportReason: string}} playing
  */
-export function playingNote({ quality, gaveWay, converting, refusal, way, wayReason }) {
+export function playingNote({ quality, isFallback, converting, refusal, transport, transportReason }) {
   const what = refusal
     ? `Main stream: ${messageOf(refusal.code).title}`
-    : gaveWay
+    : isFallback
       ? 'Main stream: H.265, which this browser cannot play'
       : converting
         ? 'Converted to H.264 for this browser'
         : quality && `Now: ${quality}`;
-  return [what, way === 'hls' && `Over HLS, some seconds behind: ${wayReason}`].filter(Boolean).join('. ');
+  return [what, transport === 'hls' && `Over HLS, some seconds behind: ${transportReason}`].filter(Boolean).join('. ');
 }

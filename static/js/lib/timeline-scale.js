@@ -1,10 +1,10 @@
 // @ts-check
-/** The timeline's window: which stretch of time is on screen, how it zooms and pans, and where its marks are. */
+/** The timeline's window: its span of time, zooming and panning, and the labels of its axis. */
 
-import { LOCAL_CLOCK } from './shown-clock.js';
+import { LOCAL_CLOCK } from './display-clock.js';
 
 /**
- * @typedef {import('./shown-clock.js').ShownClock} ShownClock
+ * @typedef {import('./display-clock.js').DisplayClock} DisplayClock
  * @typedef {{startMs: number, endMs: number}} Span
  * @typedef {{atMs: number, label: string, isMajor: boolean}} Tick
  */
@@ -16,7 +16,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Steps that people count in; from a day on the local calendar decides. */
+/** Steps between labels; steps of a day or more follow the calendar. */
 const STEPS_MS = [
   SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR,
   2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
@@ -34,7 +34,7 @@ export function timeAt(view, fraction) {
 }
 
 /**
- * Keeps the window's length in bounds and its right edge near now: there is nothing to see in the future.
+ * Return the window with a permitted length and its right edge at most a little after now.
  *
  * @param {Span} view
  * @param {number} nowMs
@@ -46,14 +46,21 @@ export function bounded(view, nowMs) {
   return { startMs: endMs - length, endMs };
 }
 
-/** The time under the pointer stays there. @param {Span} view @param {number} factor above 1: closer @param {number} fraction @param {number} nowMs */
+/**
+ * Zoom around the pointer: the time under it stays there.
+ *
+ * @param {Span} view
+ * @param {number} factor above 1: closer
+ * @param {number} fraction the pointer's place in the window, 0 to 1
+ * @param {number} nowMs
+ */
 export function zoomedAround(view, factor, fraction, nowMs) {
   const length = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (view.endMs - view.startMs) / factor));
   const startMs = timeAt(view, fraction) - fraction * length;
   return bounded({ startMs, endMs: startMs + length }, nowMs);
 }
 
-/** @param {Span} view @param {number} fraction of its width, to the right (later) where positive @param {number} nowMs */
+/** @param {Span} view @param {number} fraction of its width, positive: later @param {number} nowMs */
 export function pannedBy(view, fraction, nowMs) {
   const shift = fraction * (view.endMs - view.startMs);
   return bounded({ startMs: view.startMs + shift, endMs: view.endMs + shift }, nowMs);
@@ -64,7 +71,13 @@ export function isInSight(view, atMs) {
   return view.startMs <= atMs && atMs <= view.endMs;
 }
 
-/** Moves it only where the time would be out of sight. @param {Span} view @param {number} atMs @param {number} nowMs */
+/**
+ * Move the window to a time, but only if the time is outside.
+ *
+ * @param {Span} view
+ * @param {number} atMs
+ * @param {number} nowMs
+ */
 export function keptInSight(view, atMs, nowMs) {
   const at = fractionOf(view, atMs);
   if (at >= 0.02 && at <= 0.98) return view;
@@ -72,12 +85,12 @@ export function keptInSight(view, atMs, nowMs) {
 }
 
 /**
- * Marks at round times of the clock that is shown, so far apart that their labels have room. The hour that comes twice
- * has its marks twice, each with its zone; the one that is left out has none.
+ * Return ticks at round times of the shown clock, so far apart that their labels fit. A repeated hour has its ticks
+ * twice, each with its zone; a skipped hour has none.
  *
  * @param {Span} view
- * @param {number} most how many labels have room
- * @param {ShownClock} [clock]
+ * @param {number} most how many labels fit
+ * @param {DisplayClock} [clock]
  * @returns {Tick[]}
  */
 export function ticksOf(view, most, clock = LOCAL_CLOCK) {
@@ -86,7 +99,7 @@ export function ticksOf(view, most, clock = LOCAL_CLOCK) {
   return step === undefined ? dayTicks(view, most, clock) : clockTicks(view, step, clock);
 }
 
-/** @param {Span} view @param {number} step @param {ShownClock} clock @returns {Tick[]} */
+/** @param {Span} view @param {number} step @param {DisplayClock} clock @returns {Tick[]} */
 function clockTicks(view, step, clock) {
   const offsets = new Set([clock.offsetOf(view.startMs), clock.offsetOf(view.endMs)]);
   /** @type {number[]} */
@@ -106,12 +119,12 @@ function clockTicks(view, step, clock) {
     const time = new Date(wallMs).toISOString().slice(11, step < MINUTE ? 19 : 16);
     const label = clock.isTwice(atMs) ? `${time} ${clock.zoneOf(atMs)}` : time;
     if (!isMajor) return { atMs, label, isMajor };
-    // A day may begin at one o'clock: where the clocks are put on at midnight.
+    // In some zones summer time starts at midnight, so that the day begins at one o'clock.
     return { atMs, label: wallMs % DAY ? `${dayLabel(wallMs)} ${label}` : dayLabel(wallMs), isMajor };
   });
 }
 
-/** @param {Span} view @param {number} most @param {ShownClock} clock @returns {Tick[]} */
+/** @param {Span} view @param {number} most @param {DisplayClock} clock @returns {Tick[]} */
 function dayTicks(view, most, clock) {
   const days = (view.endMs - view.startMs) / DAY;
   const step = STEPS_DAYS.find((count) => days / count <= most) ?? 10;

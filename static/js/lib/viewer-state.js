@@ -1,16 +1,17 @@
 // @ts-check
 /**
- * What the viewer looks at, as its address says it: `?channel=3&quality=sub`, so that it can be linked.
- * `way=hls` shows it as HLS although the socket would do: to compare, and where something is wrong with the other way.
+ * State of the viewer page in its address: `?channel=3&quality=sub`, so that it can be linked. `way=hls` plays over HLS
+ * even if the socket works: to compare both, and in case of trouble with the socket.
  */
 
 /**
  * @typedef {'main'|'sub'} Quality
  * @typedef {'single'|'grid'} View
- * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean, way: 'hls'|null}} ViewerState
+ * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean,
+ *   transport: 'hls'|null}} ViewerState
  */
 
-/** @param {string} search @returns {ViewerState} anything odd in the address counts as not said */
+/** @param {string} search @returns {ViewerState} invalid values of the address count as absent */
 export function readViewerState(search) {
   const query = new URLSearchParams(search);
   const channel = /^[1-9]\d{0,3}$/.test(query.get('channel') ?? '') ? Number(query.get('channel')) : null;
@@ -20,7 +21,7 @@ export function readViewerState(search) {
     quality: quality === 'main' || quality === 'sub' ? quality : null,
     view: query.get('view') === 'grid' ? 'grid' : 'single',
     convert: query.get('convert') === '1',
-    way: query.get('way') === 'hls' ? 'hls' : null,
+    transport: query.get('way') === 'hls' ? 'hls' : null,
   };
 }
 
@@ -31,7 +32,7 @@ export function writeViewerState(state) {
   if (state.quality) query.set('quality', state.quality);
   if (state.convert) query.set('convert', '1');
   if (state.view === 'grid') query.set('view', 'grid');
-  if (state.way) query.set('way', state.way);
+  if (state.transport) query.set('way', state.transport);
   const text = query.toString();
   return text ? `?${text}` : '';
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** The wall's layouts: how many tiles, where each lies, and what moving and resizing does. Places count from 0. */
+/** The wall's layouts: their cells, and moving and resizing of tiles. Places count from 0. */
 
 /**
  * @typedef {1|4|6|9|16} Layout how many tiles
@@ -11,7 +11,7 @@
 export const LAYOUTS = [1, 4, 6, 9, 16];
 export const MOST_TILES = 16;
 
-/** @param {number} count @returns {Layout} the smallest that holds so many; the largest where none does */
+/** @param {number} count of tiles @returns {Layout} the smallest one for so many, at most the largest */
 export function layoutFor(count) {
   return LAYOUTS.find((layout) => layout >= count) ?? MOST_TILES;
 }
@@ -21,15 +21,19 @@ export function isLayout(value) {
   return LAYOUTS.some((layout) => layout === value);
 }
 
-/** Columns, and rows: all layouts are as many cells wide as high, so that 16:9 tiles make a 16:9 wall. @param {Layout} layout */
+/**
+ * Return the number of columns, which is that of the rows, too: so 16:9 tiles make a 16:9 wall.
+ *
+ * @param {Layout} layout
+ */
 export function columnsOf(layout) {
   return { 1: 1, 4: 2, 6: 3, 9: 3, 16: 4 }[layout];
 }
 
-/** @param {Layout} layout @returns {Cell[]} one a place */
+/** @param {Layout} layout @returns {Cell[]} one per place */
 export function cellsOf(layout) {
   if (layout === 6) {
-    // One large, and five round its corner.
+    // One large tile, and five around its corner.
     return [
       { column: 1, row: 1, span: 2 },
       { column: 3, row: 1, span: 1 },
@@ -47,19 +51,19 @@ export function cellsOf(layout) {
   }));
 }
 
-/** Whether a tile is large enough for the main stream. @param {Layout} layout @param {number} place */
+/** True if a tile is large enough for the main stream. @param {Layout} layout @param {number} place */
 export function isLarge(layout, place) {
   return layout === 1 || (layout === 6 && place === 0);
 }
 
 /**
- * The place beside another; the same one where there is none in that direction.
+ * Return the neighbour of a place; the place itself if it has none in that direction.
  *
  * @param {Layout} layout
  * @param {number} place
  * @param {Direction} direction
  */
-export function placeBeside(layout, place, direction) {
+export function neighbourOf(layout, place, direction) {
   const cells = cellsOf(layout);
   const from = cells[place];
   if (!from) return 0;
@@ -99,7 +103,7 @@ export function placed(tiles, place, tile) {
 }
 
 /**
- * As many as the layout has places.
+ * Return the tiles cut or filled up to the places of the layout.
  *
  * @template T
  * @param {readonly (T|null)[]} tiles
@@ -111,9 +115,9 @@ export function fitted(tiles, layout) {
 }
 
 /**
- * Where the next channel goes: the first empty place from `place` on, round the end; else the one behind it.
+ * Return the place for the next channel: the first empty one after `place`, around the end, otherwise the one after it.
  *
- * @param {readonly (object|null)[]} tiles one a place
+ * @param {readonly (object|null)[]} tiles one per place
  * @param {number} place
  */
 export function nextPlace(tiles, place) {

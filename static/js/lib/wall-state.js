@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * What the wall shows, as its address says it: `?layout=9&tiles=1.1,1.2.main,-,2.5` (camera.channel, and the quality
- * where one was chosen; `-`: empty), `full=3` (the third fills the page), `wall=7` (a layout that was kept; tiles beside it
- * are what was changed of it since).
+ * State of the wall page in its address: `?layout=9&tiles=1.1,1.2.main,-,2.5` (camera.channel, and the quality if the
+ * user chose one; `-`: empty), `full=3` (the third tile fills the page), `wall=7` (a saved wall; `tiles` next to it are
+ * the user's changes since).
  */
 import { isLayout, layoutFor, MOST_TILES } from './wall-layout.js';
 import { visibleChannels } from './channels.js';
@@ -10,12 +10,15 @@ import { visibleChannels } from './channels.js';
 /**
  * @typedef {import('./api.js').Channel} Channel
  * @typedef {import('./wall-layout.js').Layout} Layout
- * @typedef {{cameraId: number, channel: number, quality?: 'main'|'sub'}} Tile `quality`: absent where its size decides
+ * @typedef {{cameraId: number, channel: number, quality?: 'main'|'sub'}} Tile `quality`: absent if the size decides
  * @typedef {{layout: Layout|null, tiles: (Tile|null)[]|null, full: number|null, wallId: number|null}} WallState
- *   `layout`, `tiles` null: not said; `full`: a place, from 0
+ *   `layout`, `tiles`: null if absent; `full`: a place, from 0
  */
 
-/** @param {string} search @returns {WallState} anything odd in the address counts as not said, an odd tile as empty */
+/**
+ * @param {string} search
+ * @returns {WallState} invalid values of the address count as absent, an invalid tile as empty
+ */
 export function readWallState(search) {
   const query = new URLSearchParams(search);
   const text = query.get('tiles');
@@ -43,7 +46,7 @@ export function writeWallState({ layout, tiles, full, wallId }) {
 }
 
 /**
- * Every channel one may see and has not hidden, in order.
+ * Return all channels that are permitted and not hidden, in order.
  *
  * @param {readonly {id: number, channels: Channel[]}[]} cameras
  * @returns {Tile[]}
@@ -52,7 +55,7 @@ export function visibleTiles(cameras) {
   return cameras.flatMap(({ id, channels }) => visibleChannels(channels).map(({ channel }) => ({ cameraId: id, channel })));
 }
 
-/** What is shown where nothing else was said. @param {Parameters<typeof visibleTiles>[0]} cameras */
+/** Return the tiles of a wall without any choice. @param {Parameters<typeof visibleTiles>[0]} cameras */
 export function defaultTiles(cameras) {
   return visibleTiles(cameras).slice(0, MOST_TILES);
 }

@@ -1,12 +1,13 @@
 // @ts-check
-/** What the wall asks of the server about named layouts. Shapes are those of /api/openapi.json. */
+/** Requests of the wall page for named walls. Shapes are those of /api/openapi.json. */
 import { JsonHttp } from './http.js';
 import { withQuality } from './wall-state.js';
 
 /**
  * @typedef {import('./wall-layout.js').Layout} Layout
  * @typedef {import('./wall-state.js').Tile} Tile
- * @typedef {{id: number, name: string, layout: Layout, tiles: (Tile|null)[], everybodys: boolean, mayChange: boolean}} Wall
+ * @typedef {{id: number, name: string, layout: Layout, tiles: (Tile|null)[], everybodys: boolean,
+ *   mayChange: boolean}} Wall
  * @typedef {{name: string, layout: Layout, tiles: (Tile|null)[]}} WallDraft
  */
 
@@ -20,7 +21,7 @@ export class WallsApi {
     this.#http = new JsonHttp(parts);
   }
 
-  /** @returns {Promise<Wall[]>} by name */
+  /** @returns {Promise<Wall[]>} sorted by name */
   async walls() {
     return (await this.#http.json('GET', this.#url)).walls.map(wallOf);
   }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Users, who is logged in, and tokens: for those who manage them. */
+/** The page for admins: users, logins and API tokens. */
 import { AppDialog } from '../components/app-dialog.js';
 import { CameraLimits } from '../components/camera-limits.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
@@ -9,7 +9,7 @@ import { AccountsApi } from '../lib/accounts-api.js';
 import { formatChannelNumbers } from '../lib/channel-numbers.js';
 import { ago, localStamp } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
-import { byId, httpParts, pageApi, say } from './page.js';
+import { byId, httpParts, pageApi, showToast } from './page.js';
 
 /**
  * @typedef {import('../lib/accounts-api.js').User} User
@@ -31,7 +31,7 @@ const confirmDialog = byId('confirm', ConfirmDialog);
 
 /** @type {{id: number, name: string, channels: number}[]} */
 let cameras = [];
-/** Whose dialog is open; null: a new user's. @type {User|null} */
+/** The user in the dialog; null: a new user. @type {User|null} */
 let editing = null;
 
 async function refresh() {
@@ -46,7 +46,7 @@ async function refresh() {
   fill('sessions', sessions.map(sessionRow));
   fill('tokens', tokens.map(tokenRow));
   byId('no-tokens', HTMLElement).hidden = tokens.length > 0;
-  // Their dialogs offer the cameras: before those are known there is nothing to choose from.
+  // These dialogs list the cameras, so they open only now.
   for (const id of ['add-user', 'add-token']) byId(id, HTMLButtonElement).disabled = false;
 }
 
@@ -133,11 +133,11 @@ function wire(row, name, label, work) {
 async function act(work, done) {
   try {
     await work();
-    say(done);
+    showToast(done);
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   }
-  await refresh().catch((error) => say(problemOf(error).detail, 'bad'));
+  await refresh().catch((error) => showToast(problemOf(error).detail, 'bad'));
 }
 
 /** @param {User|null} user */
@@ -172,7 +172,7 @@ onSubmit(userForm, async (form) => {
   if (editing) await api.changeUser(editing.id, draft);
   else await api.addUser(draft);
   userDialog.close();
-  say(`${draft.name} is ${editing ? 'saved' : 'added'}`);
+  showToast(`${draft.name} is ${editing ? 'saved' : 'added'}`);
   await refresh();
 });
 
@@ -213,8 +213,8 @@ byId('made-copy', HTMLElement).addEventListener('click', () => {
   token.select();
   const copied = navigator.clipboard ? navigator.clipboard.writeText(token.value) : Promise.reject(new Error('no clipboard'));
   copied.then(
-    () => say('Copied'),
-    () => say('Copy it by hand: the browser does not allow it', 'bad'),
+    () => showToast('Copied'),
+    () => showToast('Copy it by hand: the browser does not allow it', 'bad'),
   );
 });
 madeDialog.addEventListener('dialog-closed', () => {
@@ -226,4 +226,4 @@ const keepFresh = () => {
   if (!document.hidden && !document.querySelector('dialog[open]')) refresh().catch(() => {});
 };
 setInterval(keepFresh, REFRESH_MS);
-refresh().catch((error) => say(problemOf(error).detail, 'bad'));
+refresh().catch((error) => showToast(problemOf(error).detail, 'bad'));

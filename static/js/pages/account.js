@@ -1,8 +1,8 @@
 // @ts-check
-/** One's own account: the password. */
+/** The current user's password. */
 import { onSubmit, textOf } from '../components/field-errors.js';
 import { AccountsApi } from '../lib/accounts-api.js';
-import { byId, httpParts, say } from './page.js';
+import { byId, httpParts, showToast } from './page.js';
 
 const form = byId('own-password', HTMLFormElement);
 
@@ -11,5 +11,5 @@ onSubmit(form, async () => {
   const { csrf_token: csrf } = await api.changeOwnPassword(textOf(form, 'current_password'), textOf(form, 'new_password'));
   document.body.dataset.csrf = csrf;
   form.reset();
-  say('Password changed. You are logged out everywhere else.');
+  showToast('Password changed. You are logged out everywhere else.');
 });

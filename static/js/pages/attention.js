@@ -1,5 +1,5 @@
 // @ts-check
-/** Whether somebody looks at the page. */
+/** Finds out if the user looks at the page. */
 
 const HIDDEN_END_MS = 60_000;
 const SLEPT_MS = 10_000;
@@ -7,52 +7,52 @@ const TICK_MS = 500;
 const REST_MS = 3000;
 
 /**
- * Tells
- *   'asleep'   nobody has looked at the tab for a while, nor listened: the devices should get their sessions back
- *   'awake'    somebody looks again, the network is back, or the machine woke
- *   'leaving'  the page goes, maybe to come back with 'awake'
+ * Emits
+ *   'asleep'   the tab has been hidden and silent for a while: the page should leave its streams
+ *   'awake'    the tab is visible again, the network is back, or the machine woke up
+ *   'leaving'  the page is being closed; the browser may restore it, then 'awake' follows
  */
 export class Attention extends EventTarget {
-  #isHeard;
+  #isAudible;
   #isAsleep = false;
   #wokenAtMs = Date.now();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #hiddenTimer = null;
 
-  /** @param {{isHeard?: () => boolean}} [parts] `isHeard`: whether somebody listens, so that nothing sleeps at all */
-  constructor({ isHeard = () => false } = {}) {
+  /** @param {{isAudible?: () => boolean}} [parts] `isAudible`: true if the page plays audio; then it never sleeps */
+  constructor({ isAudible = () => false } = {}) {
     super();
-    this.#isHeard = isHeard;
+    this.#isAudible = isAudible;
     document.addEventListener('visibilitychange', () => this.#seen());
-    // A tab that nobody looks at sleeps on.
-    window.addEventListener('online', () => !this.#isAsleep && this.#tell('awake'));
-    window.addEventListener('pagehide', () => this.#tell('leaving'));
-    window.addEventListener('pageshow', (event) => event.persisted && this.#tell('awake'));
+    // A hidden tab stays asleep when the network comes back.
+    window.addEventListener('online', () => !this.#isAsleep && this.#emit('awake'));
+    window.addEventListener('pagehide', () => this.#emit('leaving'));
+    window.addEventListener('pageshow', (event) => event.persisted && this.#emit('awake'));
     setInterval(() => this.#tick(), TICK_MS);
   }
 
   #seen() {
     if (this.#hiddenTimer !== null) clearTimeout(this.#hiddenTimer);
-    if (!document.hidden) this.#tell('awake');
-    else if (!this.#isHeard()) this.#hiddenTimer = setTimeout(() => this.#tell('asleep'), HIDDEN_END_MS);
+    if (!document.hidden) this.#emit('awake');
+    else if (!this.#isAudible()) this.#hiddenTimer = setTimeout(() => this.#emit('asleep'), HIDDEN_END_MS);
   }
 
   #tick() {
     // A clock that jumped means that the machine slept.
     const now = Date.now();
-    if (now - this.#wokenAtMs > SLEPT_MS && !document.hidden) this.#tell('awake');
+    if (now - this.#wokenAtMs > SLEPT_MS && !document.hidden) this.#emit('awake');
     this.#wokenAtMs = now;
   }
 
   /** @param {'asleep'|'awake'|'leaving'} type */
-  #tell(type) {
+  #emit(type) {
     this.#isAsleep = type !== 'awake';
     this.dispatchEvent(new Event(type));
   }
 }
 
-/** In full screen the bars leave when the pointer rests: `data-resting` says so. @param {HTMLElement} stage */
-export function wireRest(stage) {
+/** Set `data-resting` while the pointer rests: then the bars are hidden in full screen. @param {HTMLElement} stage */
+export function hideBarsAtRest(stage) {
   /** @type {ReturnType<typeof setTimeout>|null} */
   let timer = null;
   const awake = () => {

@@ -1,24 +1,24 @@
 // @ts-check
-/** The list of cameras: adding, finding, editing, deleting, and what state each is in. */
-import { CameraCard, tellCard } from '../components/camera-card.js';
+/** The list of cameras and their states: adding, discovering, editing, deleting. */
+import { CameraCard, updateCard } from '../components/camera-card.js';
 import { CameraForm } from '../components/camera-form.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { DiscoverPanel } from '../components/discover-panel.js';
 import { HealthCard } from '../components/health-card.js';
-import { PictureFeeder } from '../components/picture-feeder.js';
+import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { problemOf } from '../lib/api.js';
 import { ago, counted } from '../lib/format.js';
 import { Poller } from '../lib/poller.js';
-import { byId, may, pageApi, say } from './page.js';
+import { byId, may, pageApi, showToast } from './page.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera */
 
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 4000;
-const PICTURE_MS = 60_000;
+const SNAPSHOT_MS = 60_000;
 
 const api = pageApi();
-const feeder = new PictureFeeder(api, { refreshMs: PICTURE_MS });
+const snapshots = new SnapshotLoader(api, { refreshMs: SNAPSHOT_MS });
 const list = byId('list', HTMLElement);
 const form = byId('camera-form', CameraForm);
 const discoverPanel = byId('discover-panel', DiscoverPanel);
@@ -27,7 +27,7 @@ const confirmDialog = byId('confirm', ConfirmDialog);
 
 /** @type {Map<number, {item: HTMLElement, card: CameraCard, camera: Camera}>} */
 const cards = new Map();
-/** Cameras that are being deleted: an answer that was under way must not bring them back. @type {Set<number>} */
+/** Cameras that are being deleted. An earlier request's answer must not bring them back. @type {Set<number>} */
 const leaving = new Set();
 
 const poller = new Poller(async () => {
@@ -52,7 +52,7 @@ function show(cameras) {
   const ids = new Set(shown.map((camera) => camera.id));
   for (const [id, { item, card }] of cards) {
     if (ids.has(id)) continue;
-    feeder.remove(card.picture);
+    snapshots.remove(card.snapshot);
     item.remove();
     cards.delete(id);
   }
@@ -60,13 +60,13 @@ function show(cameras) {
     const entry = cards.get(camera.id) ?? makeCard(camera);
     entry.camera = camera;
     const twin = cameras.find((other) => other.id === camera.same_device_as);
-    tellCard(entry.card, camera, {
+    updateCard(entry.card, camera, {
       href: `${document.body.dataset.viewer}${camera.id}`,
       recordings: `${document.body.dataset.recordings}${camera.id}`,
       twinName: twin ? twin.name || twin.host : null,
     });
     if (list.children[index] !== entry.item) list.insertBefore(entry.item, list.children[index] ?? null);
-    feeder.set(entry.card.picture, {
+    snapshots.set(entry.card.snapshot, {
       cameraId: camera.id,
       profileToken: null,
       askDevice: camera.status === 'online',
@@ -94,9 +94,9 @@ function makeCard(camera) {
 
 /** @param {CameraCard} card */
 function showAge(card) {
-  const taken = card.picture.takenAt;
+  const taken = card.snapshot.takenAt;
   const oldMs = taken ? Date.now() - taken.getTime() : 0;
-  card.age = taken && oldMs > 2 * PICTURE_MS ? `Picture from ${ago(taken.getTime(), Date.now())}` : '';
+  card.age = taken && oldMs > 2 * SNAPSHOT_MS ? `Picture from ${ago(taken.getTime(), Date.now())}` : '';
 }
 
 /** @param {Event} event */
@@ -117,7 +117,7 @@ list.addEventListener('camera-refresh', async (event) => {
   try {
     await api.refreshCamera(camera.id);
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   } finally {
     card.removeAttribute('busy');
     poller.soon();
@@ -129,7 +129,7 @@ list.addEventListener('camera-health', async (event) => {
   if (!camera) return;
   healthCard.openFor(camera.name || camera.host);
   try {
-    healthCard.tell(await api.health(camera.id));
+    healthCard.fill(await api.health(camera.id));
   } catch (error) {
     healthCard.failed(error);
   }
@@ -147,9 +147,9 @@ list.addEventListener('camera-delete', async (event) => {
   show([...cards.values()].map((entry) => entry.camera));
   try {
     await api.deleteCamera(camera.id);
-    say(`${name} was deleted.`);
+    showToast(`${name} was deleted.`);
   } catch (error) {
-    say(`${name} was not deleted. ${problemOf(error).detail}`, 'bad');
+    showToast(`${name} was not deleted. ${problemOf(error).detail}`, 'bad');
   } finally {
     leaving.delete(camera.id);
     poller.soon();
@@ -161,7 +161,7 @@ form.addEventListener('camera-submit', async (event) => {
   try {
     const camera = id === null ? await api.addCamera(draft) : await api.updateCamera(id, draft);
     form.close();
-    say(id === null ? `${camera.name || camera.host} was added.` : 'Saved.');
+    showToast(id === null ? `${camera.name || camera.host} was added.` : 'Saved.');
     poller.soon();
   } catch (error) {
     form.failed(error);
@@ -186,7 +186,7 @@ discoverPanel.addEventListener('discover-add', async (event) => {
   );
   const refused = results.find((result) => result.status === 'rejected');
   const added = results.filter((result) => result.status === 'fulfilled').length;
-  if (added) say(`${counted(added, 'device')} added.`);
+  if (added) showToast(`${counted(added, 'device')} added.`);
   poller.soon();
   if (refused) discoverPanel.failed(refused.reason);
   else discoverPanel.close();
@@ -200,7 +200,7 @@ async function addPretendRecorder() {
     await api.addPretendRecorder();
     poller.soon();
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   } finally {
     button.disabled = false;
     button.classList.remove('busy');

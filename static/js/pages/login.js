@@ -1,5 +1,5 @@
 // @ts-check
-/** Name and password, then on to where one wanted to go. */
+/** Log in with name and password, then go to the requested page. */
 import { wireReveal } from '../components/app-dialog.js';
 import { onSubmit, textOf } from '../components/field-errors.js';
 import { part } from '../components/dom.js';

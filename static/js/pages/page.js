@@ -1,5 +1,5 @@
 // @ts-check
-/** What every page needs. */
+/** Functions that every page needs. */
 import '../components/log-out.js';
 import '../components/theme-toggle.js';
 import { Api } from '../lib/api.js';
@@ -22,52 +22,52 @@ export function pageApi() {
   return new Api({ cameras, discovery, streams, playback }, httpParts());
 }
 
-/** How this page talks to the server. @returns {import('../lib/http.js').HttpParts} */
+/** Return the CSRF token and the login handler for requests. @returns {import('../lib/http.js').HttpParts} */
 export function httpParts() {
   return { csrf: document.body.dataset.csrf ?? '', onLoginNeeded: toLogin };
 }
 
-/** The login has ended: to the login page, and back here afterwards. */
+/** Go to the login page, which leads back here. */
 export function toLogin() {
-  if (document.body.dataset.leaving) return; // told twice, by another tab and by the server: one way is enough
+  if (document.body.dataset.leaving) return; // called twice: for another tab's message and for the server's refusal
   document.body.dataset.leaving = 'true';
   const here = window.location.pathname + window.location.search;
   window.location.assign(`${document.body.dataset.login}?next=${encodeURIComponent(here)}`);
 }
 
-// A stream says so first; another tab that logs out, too.
+// The first sign of an ended login may be a stream's 401, or a message from another tab.
 document.addEventListener('login-needed', toLogin);
 new BroadcastChannel('access').addEventListener('message', ({ data }) => data === 'logged-out' && toLogin());
 
-/** Whether who is logged in may do this. @param {'live'|'recordings'|'operate'|'manage'} permission */
+/** True if the current user has a permission. @param {'live'|'recordings'|'operate'|'manage'} permission */
 export function may(permission) {
   return (document.body.dataset.may ?? '').split(' ').includes(permission);
 }
 
 /** @param {string} text @param {'good'|'bad'} [tone] */
-export function say(text, tone = 'good') {
+export function showToast(text, tone = 'good') {
   const area = document.querySelector('toast-area');
-  if (area instanceof ToastArea) area.say(text, { tone });
+  if (area instanceof ToastArea) area.show(text, { tone });
 }
 
-/** Where the page's socket leads to. */
+/** Return the address of the page's socket. */
 export function liveUrl() {
   const url = new URL(document.body.dataset.live ?? '/live', window.location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
 }
 
-/** Hands a file to the browser's downloads, and says so. @param {Blob} blob @param {string} name */
+/** Save a file with the browser's downloads, and show a note. @param {Blob} blob @param {string} name */
 export function saveFile(blob, name) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 30_000);
-  say(`Saved ${name}`);
+  showToast(`Saved ${name}`);
 }
 
-/** What was remembered on this machine; null where storage is forbidden. @param {string} key */
+/** Return a value from this browser's storage; null if there is none or storage is forbidden. @param {string} key */
 export function remembered(key) {
   try {
     return localStorage.getItem(key);
@@ -76,11 +76,11 @@ export function remembered(key) {
   }
 }
 
-/** @param {string} key @param {string} value */
+/** Store a value in this browser. @param {string} key @param {string} value */
 export function remember(key, value) {
   try {
     localStorage.setItem(key, value);
   } catch {
-    // Then it is not remembered.
+    // Storage may be forbidden: then the value is lost with the page.
   }
 }

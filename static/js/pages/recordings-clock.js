@@ -1,12 +1,12 @@
 // @ts-check
-/** Which clock the page shows its times by: the browser's, or the recorder's own, with its time zone and its fault. */
+/** The clock of the page: the browser's, or the recorder's own with its time zone and its error. */
 import { duration } from '../lib/format.js';
-import { LOCAL_CLOCK, ShownClock, deviceClock, utcName } from '../lib/shown-clock.js';
+import { LOCAL_CLOCK, DisplayClock, deviceClock, utcName } from '../lib/display-clock.js';
 import { byId } from './page.js';
 
-const MATTERS_S = 5; // as little is no fault: the server corrects for nothing below it either
+const MATTERS_S = 5; // the server corrects no smaller error either
 
-/** Tells 'clock' when another one is shown. */
+/** Emits 'clock' when the clock has changed. */
 class PageClock extends EventTarget {
   #aheadS = 0;
   /** @type {number|null} */
@@ -22,7 +22,7 @@ class PageClock extends EventTarget {
     return this.#clock;
   }
 
-  /** How far the recorder's clock is ahead of true time; null: nobody knows. @param {number|null} offsetS */
+  /** The recorder's clock minus the true time; null if unknown. @param {number|null} offsetS */
   set offsetS(offsetS) {
     this.#aheadS = Math.abs(offsetS ?? 0) > MATTERS_S ? Math.round(offsetS ?? 0) : 0;
     byId('clock-notice', HTMLElement).hidden = !this.#aheadS;
@@ -32,7 +32,11 @@ class PageClock extends EventTarget {
     this.#show();
   }
 
-  /** The recorder's local time minus UTC, as it is now; null where it does not tell. @param {number|null} zoneS */
+  /**
+   * The recorder's present local time minus UTC; null if the recorder does not report it.
+   *
+   * @param {number|null} zoneS
+   */
   set zoneS(zoneS) {
     this.#zoneS = zoneS;
     this.#show();
@@ -58,7 +62,7 @@ class PageClock extends EventTarget {
     const before = this.#clock;
     if (!isOn) this.#clock = LOCAL_CLOCK;
     else if (this.#zoneS !== null) this.#clock = deviceClock(this.#zoneS + this.#aheadS);
-    else this.#clock = new ShownClock((atMs) => LOCAL_CLOCK.offsetOf(atMs) + this.#aheadS * 1000, (atMs) => LOCAL_CLOCK.zoneOf(atMs));
+    else this.#clock = new DisplayClock((atMs) => LOCAL_CLOCK.offsetOf(atMs) + this.#aheadS * 1000, (atMs) => LOCAL_CLOCK.zoneOf(atMs));
     if (before === this.#clock || (isOn && before !== LOCAL_CLOCK && before.wallOf(nowMs) === this.#clock.wallOf(nowMs))) return;
     this.dispatchEvent(new Event('clock'));
   }

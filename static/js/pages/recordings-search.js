@@ -3,7 +3,7 @@
 import { problemOf } from '../lib/api.js';
 import { linesOf } from '../lib/coverage.js';
 import { codecName, counted, duration } from '../lib/format.js';
-import { messageOf, saysItAll } from '../lib/messages.js';
+import { isComplete, messageOf } from '../lib/messages.js';
 import { rangeOf } from '../lib/ranges.js';
 import { icon } from '../components/dom.js';
 import { TimeField } from '../components/time-field.js';
@@ -14,7 +14,7 @@ import { pageClock } from './recordings-clock.js';
 
 const SHOWN_AT_ONCE = 100;
 
-/** Tells 'play' with the line to be played, 'window' with the time that is searched. */
+/** Emits 'play' with the line to play, 'window' with the chosen span. */
 export class RecordingsSearch extends EventTarget {
   #api;
   #cameraId = 0;
@@ -69,7 +69,7 @@ export class RecordingsSearch extends EventTarget {
     byId('results-frame', HTMLElement).hidden = true;
     byId('results-more', HTMLElement).hidden = true;
     byId('search-state', HTMLElement).textContent = '';
-    this.#say('');
+    this.#showError('');
   }
 
   /** @param {{channel: number|null, name: string}[]} rows */
@@ -111,10 +111,10 @@ export class RecordingsSearch extends EventTarget {
   async #search() {
     const span = this.window;
     if (!span || span.startMs >= span.endMs) {
-      this.#say('The end must be later than the beginning.');
+      this.#showError('The end must be later than the beginning.');
       return;
     }
-    this.#say('');
+    this.#showError('');
     const turn = ++this.#turn;
     const go = byId('search-go', HTMLButtonElement);
     const state = byId('search-state', HTMLElement);
@@ -126,7 +126,7 @@ export class RecordingsSearch extends EventTarget {
       /** @type {import('../lib/api.js').FoundRecording[]} */
       const found = [];
       let complete = true;
-      /** Why it is not. @type {import('../lib/api.js').Problem|null} */
+      /** Why the result is incomplete. @type {import('../lib/api.js').Problem|null} */
       let problem = null;
       /** @type {string|null} */
       let cursor = null;
@@ -144,7 +144,7 @@ export class RecordingsSearch extends EventTarget {
       const problem = problemOf(error);
       const { title } = messageOf(problem.code);
       state.textContent = '';
-      this.#say(saysItAll(problem.code) ? title : `${title}. ${problem.detail}`);
+      this.#showError(isComplete(problem.code) ? title : `${title}. ${problem.detail}`);
     } finally {
       if (turn === this.#turn) go.disabled = false;
     }
@@ -176,14 +176,14 @@ export class RecordingsSearch extends EventTarget {
   }
 
   /** @param {string} text */
-  #say(text) {
+  #showError(text) {
     const place = byId('search-error', HTMLElement);
     place.textContent = text;
     place.hidden = !text;
   }
 }
 
-/** The name of what a line is of. @param {Line} line */
+/** Return the name of a line's channel or recording. @param {Line} line */
 export function lineName(line) {
   return [line.channel === null ? '' : String(line.channel), line.name].filter(Boolean).join(' ') || 'Recording';
 }

@@ -1,27 +1,30 @@
 // @ts-check
-/** What the recorder holds, as it says itself: all of it, and source by source with its tracks. */
+/** The recorder's own summary of its recordings, and the list of sources with their tracks. */
 import { codecName, clockNote, counted } from '../lib/format.js';
 import { byId } from './page.js';
 import { pageClock } from './recordings-clock.js';
 
-/** @typedef {import('../lib/api.js').RecordingSummary} Summary @typedef {import('../lib/api.js').KnownRecording} KnownRecording */
+/**
+ * @typedef {import('../lib/api.js').RecordingSummary} Summary
+ * @typedef {import('../lib/api.js').KnownRecording} KnownRecording
+ */
 
 const SERVICES = { search: 'ONVIF Recording Search', recording: 'ONVIF Recording Control' };
 
 /** @type {Summary|null} */
 let shown = null;
 
-/** @param {Summary} told */
-export function showSummary(told) {
-  shown = told;
-  const tracks = told.recordings.reduce((count, item) => count + item.tracks.length, 0);
-  fact('holds', `${counted(told.number_recordings, 'recording')}, ${counted(tracks, 'track')}`);
-  fact('from', told.data_from ? pageClock.stamp(Date.parse(told.data_from)) : 'not told');
-  fact('until', told.data_until ? pageClock.stamp(Date.parse(told.data_until)) : 'not told');
-  fact('clock', told.clock_offset_s === null ? 'unknown' : clockNote(told.clock_offset_s) || 'right');
-  fact('service', SERVICES[/** @type {keyof typeof SERVICES} */ (told.service)] ?? told.service);
-  byId('sources', HTMLElement).hidden = !told.recordings.length;
-  byId('sources-list', HTMLElement).replaceChildren(...told.recordings.map(sourceOf));
+/** @param {Summary} summary */
+export function showSummary(summary) {
+  shown = summary;
+  const tracks = summary.recordings.reduce((count, item) => count + item.tracks.length, 0);
+  fact('holds', `${counted(summary.number_recordings, 'recording')}, ${counted(tracks, 'track')}`);
+  fact('from', summary.data_from ? pageClock.stamp(Date.parse(summary.data_from)) : 'not reported');
+  fact('until', summary.data_until ? pageClock.stamp(Date.parse(summary.data_until)) : 'not reported');
+  fact('clock', summary.clock_offset_s === null ? 'unknown' : clockNote(summary.clock_offset_s) || 'right');
+  fact('service', SERVICES[/** @type {keyof typeof SERVICES} */ (summary.service)] ?? summary.service);
+  byId('sources', HTMLElement).hidden = !summary.recordings.length;
+  byId('sources-list', HTMLElement).replaceChildren(...summary.recordings.map(sourceOf));
 }
 
 pageClock.addEventListener('clock', () => shown && showSummary(shown));
@@ -40,7 +43,7 @@ function sourceOf({ channel, source_name: name, recording_token: token, tracks, 
   const lines = [
     token,
     tracks.map(({ type, codec }) => [codecName(type), codecName(codec)].filter(Boolean).join(' ')).join(', ') || 'no tracks',
-    `${earliest ? pageClock.stamp(Date.parse(earliest)) : 'not told'} – ${latest ? pageClock.stamp(Date.parse(latest)) : 'now'}`,
+    `${earliest ? pageClock.stamp(Date.parse(earliest)) : 'not reported'} – ${latest ? pageClock.stamp(Date.parse(latest)) : 'now'}`,
   ].map((text) => {
     const line = document.createElement('span');
     line.textContent = text;

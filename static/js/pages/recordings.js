@@ -1,5 +1,5 @@
 // @ts-check
-/** What a recorder holds: when which channel was recorded, and the player that follows the timeline. */
+/** The recordings page: the timeline, the calendar, the search, and the player. */
 import { AppDialog } from '../components/app-dialog.js';
 import { hasMediaSource } from '../components/fragment-source.js';
 import { RecordingCalendar } from '../components/recording-calendar.js';
@@ -14,12 +14,12 @@ import { EventFinder } from '../lib/event-finder.js';
 import { duration } from '../lib/format.js';
 import { topicName } from '../lib/marks.js';
 import { LiveSocket } from '../lib/live-socket.js';
-import { messageOf, saysItAll } from '../lib/messages.js';
+import { isComplete, messageOf } from '../lib/messages.js';
 import { dayOf } from '../lib/ranges.js';
 import { PlaceFinder } from '../lib/place-finder.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
 import { Scrubber } from '../lib/scrubber.js';
-import { byId, liveUrl, pageApi, remember, remembered, say, toLogin } from './page.js';
+import { byId, liveUrl, pageApi, remember, remembered, showToast, toLogin } from './page.js';
 import { pageClock } from './recordings-clock.js';
 import { RecordingsSearch, lineName } from './recordings-search.js';
 import { showSummary } from './recordings-summary.js';
@@ -30,7 +30,7 @@ import { showSummary } from './recordings-summary.js';
  */
 
 const DAY_MS = 86_400_000;
-const BEFORE_EVENT_MS = 2000; // what led to it is seen, too
+const BEFORE_EVENT_MS = 2000; // an event is played from this long before it
 
 const api = pageApi();
 const timeline = byId('timeline', RecordingTimeline);
@@ -49,15 +49,15 @@ let camera = null;
 let loader = null;
 /** @type {PlaceFinder|null} */
 let places = null;
-/** While the recorder is asked what there is to play. @type {AbortController|null} */
+/** Set while a place to play is searched. @type {AbortController|null} */
 let asking = null;
 /** @type {EventFinder|null} */
 let events = null;
-/** While an event is searched for. @type {AbortController|null} */
+/** Set while an event is searched. @type {AbortController|null} */
 let finding = null;
-/** The event that was sought last. @type {number|null} */
+/** Time of the event that was played last. @type {number|null} */
 let reachedMs = null;
-/** What the modal player plays. @type {Row|null} */
+/** The row of the modal player. @type {Row|null} */
 let modalRow = null;
 /** @type {number|null} */
 let markInMs = null;
@@ -67,15 +67,15 @@ const scrubber = new Scrubber(({ row, atMs }) => {
   asking = null;
   if (camera) player.go({ cameraId: camera.id, recordingToken: tokenAt(row, atMs, places?.held), channel: row.channel, atMs });
 });
-/** What is known of the calendar's month. @type {Row[]} */
+/** The rows of the calendar's month. @type {Row[]} */
 let monthRows = [];
 
-const socket = hasMediaSource() && state.way !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+const socket = hasMediaSource() && state.transport !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
 player.connect(api, socket);
 modal.connect(api, socket);
 window.addEventListener('online', () => socket?.wake());
 
-// ── Which recorder ─────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Choosing the recorder ──────────────────────────────────────────────────────────────────────────────────────────
 
 async function begin() {
   /** @type {Camera[]} */
@@ -137,7 +137,7 @@ function openCamera(chosen) {
   });
   loader.addEventListener('indexing', (event) => showIndexing(/** @type {CustomEvent} */ (event).detail));
   loader.addEventListener('failed', (event) => showProblem(/** @type {CustomEvent} */ (event).detail));
-  loader.lookAtMonth(monthSpan());
+  loader.showMonth(monthSpan());
   loader.start();
   void askSummary(chosen);
 }
@@ -151,18 +151,18 @@ function monthSpan() {
 /** @param {Camera} chosen */
 async function askSummary(chosen) {
   try {
-    const told = await api.recordingSummary(chosen.id);
-    pageClock.zoneS = told.zone_s;
-    if (places) places.held = told.recordings;
-    if (events && told.data_from) events.sinceMs = Date.parse(told.data_from);
-    showSummary(told);
+    const summary = await api.recordingSummary(chosen.id);
+    pageClock.zoneS = summary.zone_s;
+    if (places) places.held = summary.recordings;
+    if (events && summary.data_from) events.sinceMs = Date.parse(summary.data_from);
+    showSummary(summary);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    // The coverage tells what is wrong; the summary stays empty.
+    // The request for the coverage shows the problem; the summary stays empty.
   }
 }
 
-// ── What is known ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Showing the coverage ───────────────────────────────────────────────────────────────────────────────────────────
 
 /** @param {Row[]} rows */
 function showRows(rows) {
@@ -210,43 +210,47 @@ function showProblem(problem) {
   const { title, advice } = messageOf(problem.code);
   byId('problem-text', HTMLElement).textContent = isUnsupported
     ? `This device does not tell over ONVIF what it has recorded (${problem.detail.replace(/\.$/, '')}). It may record all the same: its own page shows that. Live video works here.`
-    : `${title}. ${saysItAll(problem.code) ? advice : problem.detail}`;
+    : `${title}. ${isComplete(problem.code) ? advice : problem.detail}`;
 }
 
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The player that one sees, and the row that it plays. @returns {Screen} */
-function seen() {
+/** Return the visible player and its row. @returns {Screen} */
+function visiblePlayer() {
   return playDialog.dialog.open ? { on: modal, row: modalRow } : { on: player, row: timeline.row };
 }
 
-/** @param {Row|null} row @param {number} wantedMs @param {{on?: ReplayPlayer, also?: string}} [how] on which player; what is to be said besides */
+/**
+ * @param {Row|null} row
+ * @param {number} wantedMs
+ * @param {{on?: ReplayPlayer, also?: string}} [how] `on`: the player; `also`: text before the player's note
+ */
 async function play(row, wantedMs, { on = player, also = '' } = {}) {
   if (!row || !camera || !places) return;
   finding?.abort();
   asking?.abort();
-  const wish = new AbortController();
-  asking = wish;
-  note('', on);
+  const aborter = new AbortController();
+  asking = aborter;
+  showNote('', on);
   if (on === player) {
     timeline.atMs = wantedMs;
     timeline.toNeedle();
   }
-  const place = await placeOf({ row, on }, wantedMs, wish.signal);
-  if (wish.signal.aborted) return;
+  const place = await placeOf({ row, on }, wantedMs, aborter.signal);
+  if (aborter.signal.aborted) return;
   asking = null;
-  note(`${also} ${noteOf(place.way, wantedMs, place.atMs)}`.trim(), on);
+  showNote(`${also} ${noteOf(place.outcome, wantedMs, place.atMs)}`.trim(), on);
   on.names = [camera.name || camera.host, row.name].filter(Boolean);
   part(on, 'channel', HTMLElement).textContent = rowName(row);
   on.go({ cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs });
   if (on !== player) return;
   timeline.atMs = place.atMs;
   calendar.chosen = place.atMs;
-  go(row.channel, place.atMs);
+  updateState(row.channel, place.atMs);
 }
 
 /**
- * What there is to play; the recorder is asked where that is not known.
+ * Return the place to play for a moment. Waits for the recorder if the row does not know.
  *
  * @param {{row: Row, on: ReplayPlayer}} screen
  * @param {number} atMs
@@ -255,31 +259,35 @@ async function play(row, wantedMs, { on = player, also = '' } = {}) {
 async function placeOf({ row, on }, atMs, signal) {
   const { held } = /** @type {PlaceFinder} */ (places);
   const place = placeAt(row, atMs, Date.now());
-  if (place.way !== 'ask') return { ...place, way: place.way, recordingToken: tokenAt(row, place.atMs, held) };
-  note(`Asking the recorder what it has recorded at ${pageClock.stamp(place.atMs)}`, on);
+  if (place.outcome !== 'ask') return { ...place, outcome: place.outcome, recordingToken: tokenAt(row, place.atMs, held) };
+  showNote(`Asking the recorder what it has recorded at ${pageClock.stamp(place.atMs)}`, on);
   try {
     return await /** @type {PlaceFinder} */ (places).find(row, atMs, signal);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return { way: /** @type {const} */ ('untold'), atMs, recordingToken: tokenAt(row, atMs, held) };
+    return { outcome: /** @type {const} */ ('unknown'), atMs, recordingToken: tokenAt(row, atMs, held) };
   }
 }
 
-/** @param {import('../lib/place-finder.js').FoundPlace['way']} way @param {number} wantedMs @param {number} atMs where it plays */
-function noteOf(way, wantedMs, atMs) {
+/**
+ * @param {import('../lib/place-finder.js').FoundPlace['outcome']} outcome
+ * @param {number} wantedMs
+ * @param {number} atMs start of playing
+ */
+function noteOf(outcome, wantedMs, atMs) {
   const wanted = pageClock.stamp(wantedMs);
-  if (way === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
-  if (way === 'nothing') return `Nothing was recorded at ${wanted}.`;
-  return way === 'untold' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
+  if (outcome === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
+  if (outcome === 'nothing') return `Nothing was recorded at ${wanted}.`;
+  return outcome === 'unknown' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
 }
 
-/** Below the player. @param {string} text @param {ReplayPlayer} on */
-function note(text, on) {
+/** Show a text below a player. @param {string} text @param {ReplayPlayer} on */
+function showNote(text, on) {
   byId(on === modal ? 'modal-note' : 'gap-note', HTMLElement).textContent = text;
 }
 
 /** @param {number|null} channel @param {number} atMs */
-function go(channel, atMs) {
+function updateState(channel, atMs) {
   state.channel = channel;
   state.atMs = atMs;
   const isToday = timeline.view.endMs >= Date.now();
@@ -293,25 +301,25 @@ function go(channel, atMs) {
 
 player.addEventListener('replay-time', (event) => {
   if (!asking) timeline.atMs = /** @type {CustomEvent<number>} */ (event).detail;
-  // Until the frozen picture of the place before is taken away, nothing new is seen.
+  // While the frozen frame of the last place is visible, the new one is not.
   if (part(player, 'frozen', HTMLCanvasElement).hidden) scrubber.shown();
 });
 player.addEventListener('replay-phase', (event) => {
   const phase = /** @type {CustomEvent<string>} */ (event).detail;
   if (phase === 'problem' || phase === 'broken') scrubber.shown();
-  if ((phase === 'playing' || phase === 'paused') && player.atMs !== null && !asking) go(state.channel, player.atMs);
+  if ((phase === 'playing' || phase === 'paused') && player.atMs !== null && !asking) updateState(state.channel, player.atMs);
 });
 player.addEventListener('replay-wanted', () => {
   const row = timeline.row;
   const last = row?.spans.findLast(isPlayable);
   const atMs = timeline.atMs ?? (last ? Math.max(last.startMs, last.endMs - 600_000) : null);
   if (row && atMs !== null) void play(row, atMs);
-  else say('Nothing is known to be recorded here', 'bad');
+  else showToast('Nothing is known to be recorded here', 'bad');
 });
 for (const one of [player, modal]) {
   one.addEventListener('replay-gap', (event) => {
     const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
-    note(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${pageClock.stamp(fromMs)} to ${pageClock.stamp(toMs)}.`, one);
+    showNote(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${pageClock.stamp(fromMs)} to ${pageClock.stamp(toMs)}.`, one);
   });
   one.chooseSpeed(Number(remembered('replay-speed') ?? 1));
   one.addEventListener('replay-speed', (event) => remember('replay-speed', String(/** @type {CustomEvent} */ (event).detail)));
@@ -323,12 +331,12 @@ timeline.addEventListener('timeline-seek', (event) => {
   void play(row, atMs);
 });
 timeline.addEventListener('timeline-scrub', (event) => {
-  const wish = /** @type {CustomEvent<{row: Row|null, atMs: number}|null>} */ (event).detail;
-  if (!wish) scrubber.end();
-  else if (wish.row && placeAt(wish.row, wish.atMs, Date.now()).way === 'plays') scrubber.to({ row: wish.row, atMs: wish.atMs });
+  const target = /** @type {CustomEvent<{row: Row|null, atMs: number}|null>} */ (event).detail;
+  if (!target) scrubber.end();
+  else if (target.row && placeAt(target.row, target.atMs, Date.now()).outcome === 'plays') scrubber.to({ row: target.row, atMs: target.atMs });
 });
 timeline.addEventListener('timeline-follow', () => (byId('to-playhead', HTMLElement).hidden = timeline.follows));
-timeline.addEventListener('timeline-view', (event) => loader?.look(/** @type {CustomEvent} */ (event).detail));
+timeline.addEventListener('timeline-view', (event) => loader?.show(/** @type {CustomEvent} */ (event).detail));
 timeline.addEventListener('timeline-row', (event) => {
   const row = /** @type {CustomEvent<Row>} */ (event).detail;
   if (player.isOpen && player.atMs !== null) void play(row, player.atMs);
@@ -339,7 +347,7 @@ calendar.addEventListener('calendar-day', (event) => {
   timeline.view = { startMs: span.startMs, endMs: span.endMs };
   search.window = { startMs: span.startMs, endMs: Math.min(span.endMs, Date.now()) };
 });
-calendar.addEventListener('calendar-month', () => loader?.lookAtMonth(monthSpan()));
+calendar.addEventListener('calendar-month', () => loader?.showMonth(monthSpan()));
 byId('goto', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
   const { atMs } = goto;
@@ -358,7 +366,7 @@ search.addEventListener('play', (event) => {
   if (!camera) return;
   player.close();
   modalRow = timeline.rows.find((row) => (line.channel === null ? row.recordingToken === line.recordingToken : row.channel === line.channel)) ?? null;
-  note('', modal);
+  showNote('', modal);
   modal.names = [camera.name || camera.host, line.name].filter(Boolean);
   part(modal, 'channel', HTMLElement).textContent = lineName(line);
   byId('play-title', HTMLElement).textContent = `${lineName(line)}, from ${pageClock.stamp(line.startMs)}`;
@@ -376,33 +384,37 @@ playDialog.addEventListener('dialog-closed', () => {
 
 /** @param {1|-1} direction */
 async function toEvent(direction) {
-  const { on, row } = seen();
+  const { on, row } = visiblePlayer();
   if (!row || !events) return;
   finding?.abort();
-  const wish = new AbortController();
-  finding = wish;
+  const aborter = new AbortController();
+  finding = aborter;
   const atMs = (on === modal ? modal.atMs : timeline.atMs) ?? Date.now();
   const isOnOne = reachedMs !== null && Math.abs(atMs - reachedMs) <= BEFORE_EVENT_MS + 500;
   const fromMs = isOnOne && reachedMs !== null ? reachedMs : direction > 0 ? atMs : atMs - BEFORE_EVENT_MS;
-  note(direction > 0 ? 'Searching for the next event' : 'Searching for the previous event', on);
+  showNote(direction > 0 ? 'Searching for the next event' : 'Searching for the previous event', on);
   try {
-    const { event, endMs, why } = await events.find(row, fromMs, direction, wish.signal);
-    if (wish.signal.aborted) return;
+    const { event, endMs, why } = await events.find(row, fromMs, direction, aborter.signal);
+    if (aborter.signal.aborted) return;
     if (!event) {
-      note(endOfSearch(why, direction, pageClock.stamp(endMs)), on);
+      showNote(endOfSearch(why, direction, pageClock.stamp(endMs)), on);
       return;
     }
     reachedMs = event.atMs;
-    const isBefore = placeAt(row, event.atMs - BEFORE_EVENT_MS, Date.now()).way !== 'later';
+    const isBefore = placeAt(row, event.atMs - BEFORE_EVENT_MS, Date.now()).outcome !== 'later';
     const also = `${topicName(event.topic)} at ${pageClock.stamp(event.atMs)}.`;
     await play(row, isBefore ? event.atMs - BEFORE_EVENT_MS : event.atMs, { on, also });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (!wish.signal.aborted) note(messageOf(error.code).title, on);
+    if (!aborter.signal.aborted) showNote(messageOf(error.code).title, on);
   }
 }
 
-/** @param {import('../lib/event-finder.js').Search['why']} why @param {1|-1} direction @param {string} end how far it got */
+/**
+ * @param {import('../lib/event-finder.js').Search['why']} why
+ * @param {1|-1} direction
+ * @param {string} end of the searched time
+ */
 function endOfSearch(why, direction, end) {
   if (why === 'silent') return 'This recorder tells no events.';
   const none = direction > 0 ? `No later event is known up to ${end}` : `No earlier event is known back to ${end}`;
@@ -412,34 +424,34 @@ function endOfSearch(why, direction, end) {
 
 /** @param {'in'|'out'} which */
 function setMark(which) {
-  const { on } = seen();
+  const { on } = visiblePlayer();
   const atMs = on === modal ? modal.atMs : (player.atMs ?? timeline.atMs);
   if (atMs === null) return;
   if (which === 'in') markInMs = atMs;
   const startMs = markInMs ?? atMs - 60_000;
   const endMs = which === 'out' ? atMs : Math.max(search.window?.endMs ?? 0, startMs + 60_000);
   if (endMs <= startMs) {
-    say('The end must be later than the beginning', 'bad');
+    showToast('The end must be later than the beginning', 'bad');
     return;
   }
   timeline.marked = { startMs, endMs };
   search.window = { startMs, endMs };
-  say(which === 'in' ? `Begins at ${pageClock.stamp(startMs)}` : `Ends at ${pageClock.stamp(endMs)}`);
+  showToast(which === 'in' ? `Begins at ${pageClock.stamp(startMs)}` : `Ends at ${pageClock.stamp(endMs)}`);
 }
 
-/** What acts on the player one sees. @type {Record<string, () => void>} */
+/** Keys of the visible player. @type {Record<string, () => void>} */
 const KEYS = {
-  ' ': () => seen().on.togglePlay(),
-  k: () => seen().on.togglePlay(),
-  j: () => seen().on.skip(-10_000),
-  l: () => seen().on.skip(10_000),
-  ',': () => seen().on.step(-1),
-  '.': () => seen().on.step(1),
-  '<': () => seen().on.changeSpeed(-1),
-  '>': () => seen().on.changeSpeed(1),
-  f: () => void seen().on.toggleFullscreen(),
-  m: () => seen().on.toggleSound(),
-  s: () => seen().on.saveSnapshot(),
+  ' ': () => visiblePlayer().on.togglePlay(),
+  k: () => visiblePlayer().on.togglePlay(),
+  j: () => visiblePlayer().on.skip(-10_000),
+  l: () => visiblePlayer().on.skip(10_000),
+  ',': () => visiblePlayer().on.step(-1),
+  '.': () => visiblePlayer().on.step(1),
+  '<': () => visiblePlayer().on.changeSpeed(-1),
+  '>': () => visiblePlayer().on.changeSpeed(1),
+  f: () => void visiblePlayer().on.toggleFullscreen(),
+  m: () => visiblePlayer().on.toggleAudio(),
+  s: () => visiblePlayer().on.saveSnapshot(),
   n: () => void toEvent(1),
   p: () => void toEvent(-1),
   '[': () => setMark('in'),
@@ -447,7 +459,7 @@ const KEYS = {
   '?': () => keysDialog.show(),
 };
 
-/** What acts on the timeline, which a dialog hides. @type {Record<string, () => void>} */
+/** Keys of the timeline, which an open dialog hides. @type {Record<string, () => void>} */
 const TIMELINE_KEYS = {
   '+': () => timeline.zoomBy(1.5),
   '=': () => timeline.zoomBy(1.5),
@@ -486,11 +498,11 @@ async function index(what) {
   try {
     await loader?.indexing(what);
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   }
 }
 
-// A page that nobody looks at asks the recorder nothing.
+// A hidden page sends no requests for the recorder.
 document.addEventListener('visibilitychange', () => (document.hidden ? loader?.stop() : loader?.start()));
 
 void begin();

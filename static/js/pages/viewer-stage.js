@@ -1,5 +1,5 @@
 // @ts-check
-/** The stage of the viewer: the session, its picture, what lies over it, and the buttons below it. */
+/** The stage of the viewer page: the session, the player, the overlay, and the buttons below them. */
 import { LivePlayer } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
@@ -11,17 +11,17 @@ import { LiveSocket } from '../lib/live-socket.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { badgeOf, streamFacts } from '../lib/stream-facts.js';
-import { Attention, wireRest } from './attention.js';
-import { byId, liveUrl, remember, remembered, saveFile, say, toLogin } from './page.js';
+import { Attention, hideBarsAtRest } from './attention.js';
+import { byId, liveUrl, remember, remembered, saveFile, showToast, toLogin } from './page.js';
 
 
 /**
- * Tells
- *   'wanted'  somebody pressed Play while nothing was asked for
- *   'ended'   the stream was ended, by us or by others
- *   'asleep'  nobody has looked at the tab for a while: the page should let go of the stream
- *   'awake'   somebody looks again
- *   'codec'   as LiveTransport's
+ * Emits
+ *   'wanted'  the user pressed Play and no channel is requested
+ *   'ended'   the stream was stopped, by this user or by another one
+ *   'asleep'  the tab has been hidden for a while: the page should leave the stream
+ *   'awake'   the tab is visible again
+ *   'codec'   see LiveTransport
  */
 export class ViewerStage extends EventTarget {
   #api;
@@ -30,15 +30,15 @@ export class ViewerStage extends EventTarget {
   #stage = byId('stage', HTMLElement);
   #player = byId('player', LivePlayer);
   #overlay = byId('overlay', StageOverlay);
-  #still = byId('still', SnapshotImage);
+  #snapshot = byId('still', SnapshotImage);
   #zoom = byId('zoom', ZoomView);
-  #shownStill = '';
-  /** Whether the overlay may offer the sub stream; the page knows. */
+  #snapshotOf = '';
+  /** True if the overlay may offer the sub stream; the page sets it. */
   subPossible = false;
-  /** Why there is no channel to play at all. @type {import('../lib/api.js').Problem|null} */
+  /** The reason if there is no channel to play. @type {import('../lib/api.js').Problem|null} */
   #deviceProblem = null;
   #deviceBusy = false;
-  /** What a snapshot is named after. @type {string[]} */
+  /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
 
   /** @param {import('../lib/api.js').Api} api */
@@ -56,7 +56,7 @@ export class ViewerStage extends EventTarget {
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
       ['stop', () => this.stop()],
-      ['mute', () => this.toggleSound()],
+      ['mute', () => this.toggleAudio()],
       ['snapshot', () => this.saveSnapshot()],
       ['fullscreen', () => void this.toggleFullscreen()],
       ['zoom-in', () => this.zoomBy(1.4)],
@@ -75,7 +75,7 @@ export class ViewerStage extends EventTarget {
     this.#show();
   }
 
-  /** @param {boolean} busy the device is being asked for its channels */
+  /** True while the server reads the channels from the device. @param {boolean} busy */
   set deviceBusy(busy) {
     this.#deviceBusy = busy;
     this.#show();
@@ -86,19 +86,19 @@ export class ViewerStage extends EventTarget {
   }
 
   /**
-   * @param {import('../lib/live-transport.js').Wish} source
-   * @param {{sameChannel?: boolean}} [how] another quality of what is shown already keeps the picture, frozen
+   * @param {import('../lib/live-transport.js').PlayRequest} request
+   * @param {{sameChannel?: boolean}} [how] `sameChannel`: the old picture stays until the first frame of the new stream
    */
-  play(source, { sameChannel = false } = {}) {
+  play(request, { sameChannel = false } = {}) {
     this.#player.removeAttribute('src');
     if (!sameChannel) {
       this.#zoom.reset();
       this.#player.detachLive();
       this.#player.forget();
-      this.#showStill(source.cameraId, source.profileToken);
+      this.#showSnapshot(request.cameraId, request.profileToken);
       this.#session.leave();
     }
-    this.#session.play({ ...source, sound: !this.#player.hasAttribute('muted') });
+    this.#session.play({ ...request, audio: !this.#player.hasAttribute('muted') });
   }
 
   stop() {
@@ -115,22 +115,22 @@ export class ViewerStage extends EventTarget {
     if (!this.#session.isWanted) this.dispatchEvent(new Event('wanted'));
     else if (this.#session.view.phase === 'failed') this.#session.retry();
     else if (this.#player.isPaused) this.#resume();
-    else if (this.#player.hasPicture) this.#player.pause();
+    else if (this.#player.hasFrame) this.#player.pause();
     this.#show();
   }
 
   #resume() {
-    if (this.#session.isResting) this.#player.detachLive(); // its last picture stays until the present one is there
+    if (this.#session.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
     this.#player.resume();
     this.#session.resume();
   }
 
-  toggleSound() {
+  toggleAudio() {
     if (byId('mute', HTMLButtonElement).disabled) return;
-    const sounding = this.#player.hasAttribute('muted');
-    this.#player.toggleAttribute('muted', !sounding);
-    remember('sound', sounding ? 'on' : 'off');
-    this.#session.hear(sounding);
+    const audible = this.#player.hasAttribute('muted');
+    this.#player.toggleAttribute('muted', !audible);
+    remember('sound', audible ? 'on' : 'off');
+    this.#session.setAudio(audible);
   }
 
   toLive() {
@@ -139,9 +139,9 @@ export class ViewerStage extends EventTarget {
     this.#show();
   }
 
-  /** When the picture on screen was taken; now, where there is none. */
-  get pictureMs() {
-    return (this.#player.pictureDate ?? new Date(this.#nowMs())).getTime();
+  /** Time of the frame on screen; without a frame, now. */
+  get frameMs() {
+    return (this.#player.frameDate ?? new Date(this.#nowMs())).getTime();
   }
 
   /** @param {number} factor */
@@ -149,7 +149,7 @@ export class ViewerStage extends EventTarget {
     this.#zoom.zoomBy(factor);
   }
 
-  /** @returns {boolean} whether there was something to leave */
+  /** @returns {boolean} true if the picture was zoomed */
   leaveZoom() {
     const zoomed = this.#zoom.scale > 1;
     this.#zoom.reset();
@@ -159,7 +159,7 @@ export class ViewerStage extends EventTarget {
   saveSnapshot() {
     const canvas = this.#player.capture();
     if (!canvas) return;
-    const name = snapshotFileName(this.names, this.#player.pictureDate ?? new Date(this.#nowMs()));
+    const name = snapshotFileName(this.names, this.#player.frameDate ?? new Date(this.#nowMs()));
     canvas.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
   }
 
@@ -167,10 +167,10 @@ export class ViewerStage extends EventTarget {
     try {
       if (document.fullscreenElement) await document.exitFullscreen();
       else if (this.#stage.requestFullscreen) await this.#stage.requestFullscreen();
-      // iPhones know full screen for a video only.
+      // On iPhones only a video can be full screen.
       else /** @type {any} */ (this.#player.video).webkitEnterFullscreen?.();
     } catch {
-      say('The browser does not allow full screen here.', 'bad');
+      showToast('The browser does not allow full screen here.', 'bad');
     }
   }
 
@@ -183,17 +183,17 @@ export class ViewerStage extends EventTarget {
       const { detail } = /** @type {CustomEvent} */ (event);
       if (!this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail }))) event.preventDefault();
     });
-    player.addEventListener('player-shows', (event) => /** @type {CustomEvent} */ (event).detail !== 'before' && session.playerShows());
-    player.addEventListener('player-stands', (event) => session.playerStands(/** @type {CustomEvent<number>} */ (event).detail));
-    player.addEventListener('player-rests', () => this.#session.rest());
+    player.addEventListener('player-plays', (event) => /** @type {CustomEvent} */ (event).detail !== 'before' && session.playerPlays());
+    player.addEventListener('player-stalls', (event) => session.playerStalls(/** @type {CustomEvent<number>} */ (event).detail));
+    player.addEventListener('player-idle', () => this.#session.suspend());
     player.addEventListener('player-restart', () => session.playerBroke());
     player.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail));
-    player.addEventListener('player-sound', (event) => {
+    player.addEventListener('player-audio', (event) => {
       if (/** @type {CustomEvent<string>} */ (event).detail === 'blocked') {
         player.setAttribute('muted', '');
-        say('The browser allows sound only after a click. Press M or the loudspeaker.');
+        showToast('The browser allows sound only after a click. Press M or the loudspeaker.');
       }
-      this.#showSound();
+      this.#showAudio();
     });
     this.#overlay.addEventListener('overlay-play', () => this.togglePlay());
     this.#zoom.addEventListener('zoom-tap', () => void this.toggleFullscreen());
@@ -206,7 +206,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #wirePage() {
-    const attention = new Attention({ isHeard: () => !this.#player.hasAttribute('muted') });
+    const attention = new Attention({ isAudible: () => !this.#player.hasAttribute('muted') });
     attention.addEventListener('asleep', () => this.dispatchEvent(new Event('asleep')));
     attention.addEventListener('awake', () => this.#wake());
     attention.addEventListener('leaving', () => {
@@ -219,7 +219,7 @@ export class ViewerStage extends EventTarget {
       this.#stage.dataset.full = String(full);
       byId('fullscreen', HTMLElement).setAttribute('aria-label', full ? 'Leave full screen' : 'Full screen');
     });
-    wireRest(this.#stage);
+    hideBarsAtRest(this.#stage);
   }
 
   #wake() {
@@ -229,8 +229,8 @@ export class ViewerStage extends EventTarget {
   }
 
   #open() {
-    const { playlistUrl, way } = this.#session.view;
-    if (way === 'socket') {
+    const { playlistUrl, transport } = this.#session.view;
+    if (transport === 'socket') {
       this.#session.sink = this.#player.attachLive();
       return;
     }
@@ -240,16 +240,16 @@ export class ViewerStage extends EventTarget {
     else this.#player.setAttribute('src', playlistUrl);
   }
 
-  /** The last known picture of the channel, until its live one is there. @param {number} cameraId @param {string} profileToken */
-  #showStill(cameraId, profileToken) {
-    this.#shownStill = profileToken;
-    this.#still.clear();
+  /** Show a snapshot until the first live frame. @param {number} cameraId @param {string} profileToken */
+  #showSnapshot(cameraId, profileToken) {
+    this.#snapshotOf = profileToken;
+    this.#snapshot.clear();
     this.#api.snapshot(cameraId, { profileToken, cached: true }).then(
       ({ blob, takenAt }) => {
-        if (this.#shownStill === profileToken && this.#session.view.phase !== 'playing') void this.#still.show(blob, takenAt);
+        if (this.#snapshotOf === profileToken && this.#session.view.phase !== 'playing') void this.#snapshot.show(blob, takenAt);
       },
       () => {
-        // There is none yet: the stage stays dark until the live picture comes.
+        // The server has no snapshot yet: the stage stays dark until the first live frame.
       },
     );
   }
@@ -262,23 +262,23 @@ export class ViewerStage extends EventTarget {
       this.#player.detachLive();
     }
     if (view.phase === 'playing') {
-      this.#shownStill = '';
-      this.#still.clear();
+      this.#snapshotOf = '';
+      this.#snapshot.clear();
     }
     const paused = this.#player.isPaused && !gone;
     const running = this.#session.isWanted && !paused && view.phase !== 'failed';
     const playable = this.names.length > 0;
-    this.#overlay.tell(view, { paused, playable, subPossible: this.subPossible });
+    this.#overlay.update(view, { paused, playable, subPossible: this.subPossible });
     byId('play', HTMLButtonElement).disabled = !playable;
     Object.assign(this.#stage.dataset, { phase: view.phase, paused: String(paused), running: String(running) });
     byId('play', HTMLElement).setAttribute('aria-label', running ? 'Pause' : 'Play');
     byId('stop', HTMLButtonElement).disabled = !this.#session.isWanted;
-    this.#showSound();
+    this.#showAudio();
     this.#showClock();
     if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
   }
 
-  /** The session's view; while no channel is known, the device's instead. */
+  /** Return the session's view; without a channel, a view of the device's state. */
   #viewNow() {
     const { view } = this.#session;
     if (this.#session.isWanted) return view;
@@ -290,7 +290,7 @@ export class ViewerStage extends EventTarget {
   #showClock() {
     const { view } = this.#session;
     const player = this.#player;
-    const date = player.pictureDate;
+    const date = player.frameDate;
     const behindS = date ? Math.max(0, (this.#nowMs() - date.getTime()) / 1000) : null;
     const badge = byId('badge', HTMLElement);
     const { text, tone } = badgeOf(view.phase, { ...view, paused: player.isPaused, behindS });
@@ -298,26 +298,26 @@ export class ViewerStage extends EventTarget {
     badge.dataset.state = tone;
     setText(byId('badge-text', HTMLElement), text);
     const time = byId('picture-time', HTMLTimeElement);
-    const shown = date !== null && player.hasPicture;
+    const shown = date !== null && player.hasFrame;
     setText(time, shown ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) : '');
     if (shown) time.dateTime = date.toISOString();
-    byId('snapshot', HTMLButtonElement).disabled = !player.hasPicture;
-    const { way } = view;
-    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null, way });
-    byId('facts', HTMLElement).dataset.way = way;
-    byId('way', HTMLElement).hidden = !view.wayReason;
-    setText(byId('way-reason', HTMLElement), view.wayReason);
+    byId('snapshot', HTMLButtonElement).disabled = !player.hasFrame;
+    const { transport } = view;
+    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null, transport });
+    byId('facts', HTMLElement).dataset.way = transport;
+    byId('way', HTMLElement).hidden = !view.transportReason;
+    setText(byId('way-reason', HTMLElement), view.transportReason);
     for (const place of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
       setText(place, facts[/** @type {HTMLElement} */ (place).dataset.fact ?? ''] ?? '');
     }
   }
 
-  /** The server's clock: over the socket it is known to the millisecond. */
+  /** Return the server's time; the socket's clock is exact to milliseconds. */
   #nowMs() {
     return this.#socket?.isUp && this.#socket.clock.isKnown ? this.#socket.clock.nowMs() : this.#api.clock.nowMs();
   }
 
-  #showSound() {
+  #showAudio() {
     const muted = this.#player.hasAttribute('muted');
     const { stream } = this.#session.view;
     const silent = stream !== null && stream.status === 'running' && stream.audio === null;

@@ -1,21 +1,21 @@
 // @ts-check
-/** One camera's channels, live: which one is chosen and at which quality, the overview, the edit mode, the keys. */
+/** The viewer page: one camera's channels, live, with the overview, the edit mode and the keys. */
 import { AppDialog } from '../components/app-dialog.js';
 import { CameraForm } from '../components/camera-form.js';
 import { ChannelEditor } from '../components/channel-editor.js';
 import { ChannelGrid } from '../components/channel-grid.js';
 import { decodableCodecs } from '../components/hls-engine.js';
-import { PictureFeeder } from '../components/picture-feeder.js';
+import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
 import { acceptOf, asSeen, canDecode, choosePlayback, inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
 import { counted } from '../lib/format.js';
 import { DigitKeys, actionOf } from '../lib/keys.js';
-import { messageOf, saysItAll } from '../lib/messages.js';
+import { isComplete, messageOf } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
-import { byId, may, pageApi, remember, remembered, say } from './page.js';
+import { byId, may, pageApi, remember, remembered, showToast } from './page.js';
 import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
@@ -29,7 +29,7 @@ const DIGIT_MS = 900;
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
-const feeder = new PictureFeeder(api, { refreshMs: TILE_MS });
+const snapshots = new SnapshotLoader(api, { refreshMs: TILE_MS });
 const digits = new DigitKeys();
 const decodes = decodableCodecs();
 
@@ -43,21 +43,21 @@ const state = readViewerState(window.location.search);
 let camera = null;
 /** @type {Channel[]} */
 let channels = [];
-/** What streams turned out to be that this browser does not play, by profile token. @type {Map<string, string>} */
+/** Codecs of streams that this browser turned out not to play, by profile token. @type {Map<string, string>} */
 const seenCodecs = new Map();
 /** @type {ReturnType<typeof choosePlayback>} */
 let playback = null;
-/** What the stage was last asked for, so that a refresh of the list changes nothing. */
+/** The stage's present request, so that a refresh of the list does not start it again. */
 let playing = '';
 let stopped = false;
 let asleep = false;
 /** @type {ReturnType<typeof setTimeout>|null} */
 let digitTimer = null;
 
-grid.feeder = feeder;
+grid.snapshots = snapshots;
 grid.cameraId = cameraId;
 
-// ── What the server says about the camera ──────────────────────────────────────────────────────────────────────────
+// ── Loading the camera ─────────────────────────────────────────────────────────────────────────────────────────────
 
 const poller = new Poller(async () => {
   try {
@@ -94,7 +94,7 @@ function showCamera(now) {
 /** @param {import('../lib/api.js').Problem} problem */
 function sentenceOf({ code, detail }) {
   const { title, advice } = messageOf(code);
-  return `${title}. ${saysItAll(code) ? advice : detail}`;
+  return `${title}. ${isComplete(code) ? advice : detail}`;
 }
 
 /** @param {string} text */
@@ -117,7 +117,7 @@ function showChannels() {
   else hint.textContent = hidden ? `${counted(hidden, 'channel')} hidden` : '';
 }
 
-// ── Which channel, which stream ────────────────────────────────────────────────────────────────────────────────────
+// ── Choosing channel and stream ────────────────────────────────────────────────────────────────────────────────────
 
 function currentChannel() {
   const found = channels.find((channel) => channel.channel === state.channel);
@@ -129,7 +129,7 @@ function firstChannel() {
   return (shown.find((channel) => !channel.problem) ?? shown[0] ?? inOrder(channels)[0])?.channel ?? null;
 }
 
-/** Makes the stage follow what is chosen; says nothing new to it when nothing is new. */
+/** Let the stage play the chosen channel, unless it does so already. */
 function follow() {
   if (!channels.length) return;
   if (!currentChannel()) state.channel = firstChannel();
@@ -147,8 +147,8 @@ function follow() {
   const sameChannel = playing.split(' ')[0] === String(channel.channel);
   playing = wanted;
   const accept = playback ? acceptOf(playback, decodes) : decodes;
-  const source = { cameraId, profileToken: profile?.profile_token ?? '', accept, converting, way: state.way };
-  if (wanted) stage.play(source, { sameChannel });
+  const request = { cameraId, profileToken: profile?.profile_token ?? '', accept, converting, transport: state.transport };
+  if (wanted) stage.play(request, { sameChannel });
   else if (stage.isWanted) stage.stop();
 }
 
@@ -170,16 +170,16 @@ function showQuality(channel) {
   }
   const sub = profileOf(channel, 'sub');
   stage.subPossible = sub !== null && playback?.quality !== 'sub' && canDecode(sub, decodes);
-  byId('codec-notice', HTMLElement).hidden = !(playback?.gaveWay || playback?.converting);
-  byId('convert', HTMLElement).hidden = !playback?.gaveWay;
+  byId('codec-notice', HTMLElement).hidden = !(playback?.isFallback || playback?.converting);
+  byId('convert', HTMLElement).hidden = !playback?.isFallback;
   const cost = 'Converting takes about half a processor core for as long as somebody watches.';
-  byId('codec-text', HTMLElement).textContent = playback?.gaveWay
+  byId('codec-text', HTMLElement).textContent = playback?.isFallback
     ? `The main stream is H.265, which this browser cannot play, so you see the sub stream (H.264). ${cost}`
     : `This stream is H.265 and is converted to H.264 for this browser. ${cost}`;
 }
 
 /** @param {Partial<import('../lib/viewer-state.js').ViewerState>} change @param {{push?: boolean}} [how] */
-function go(change, { push = true } = {}) {
+function updateState(change, { push = true } = {}) {
   Object.assign(state, change);
   const search = writeViewerState(state);
   if (search !== window.location.search) {
@@ -195,7 +195,7 @@ function go(change, { push = true } = {}) {
 function chooseChannel(number) {
   if (number === null) return;
   stopped = false;
-  go({ channel: number, view: 'single', convert: number === state.channel && state.convert });
+  updateState({ channel: number, view: 'single', convert: number === state.channel && state.convert });
 }
 
 /** @param {'main'|'sub'} quality */
@@ -204,10 +204,10 @@ function chooseQuality(quality) {
   const profile = channel && profileOf(channel, quality);
   if (!profile) return;
   stopped = false;
-  seenCodecs.delete(profile.profile_token); // it may send something else by now
+  seenCodecs.delete(profile.profile_token); // the camera may send another codec now
   remember('quality', quality);
-  go({ channel: channel.channel, quality, convert: false }, { push: false });
-  if (playback?.gaveWay && quality === 'main') byId('convert', HTMLElement).focus();
+  updateState({ channel: channel.channel, quality, convert: false }, { push: false });
+  if (playback?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
 }
 
 // ── Overview and edit mode ─────────────────────────────────────────────────────────────────────────────────────────
@@ -217,13 +217,13 @@ function showView() {
   byId('viewer', HTMLElement).dataset.view = state.view;
   byId('toggle-grid', HTMLElement).setAttribute('aria-pressed', String(overview));
   byId('toggle-grid-text', HTMLElement).textContent = overview ? 'Back to live' : 'Overview';
-  feeder.refreshMs = overview ? TILE_OVERVIEW_MS : TILE_MS;
+  snapshots.refreshMs = overview ? TILE_OVERVIEW_MS : TILE_MS;
 }
 
 function toggleOverview() {
   if (document.fullscreenElement) void document.exitFullscreen();
   setEditing(false);
-  go({ view: state.view === 'grid' ? 'single' : 'grid' });
+  updateState({ view: state.view === 'grid' ? 'single' : 'grid' });
 }
 
 /** @param {boolean} editing */
@@ -237,7 +237,7 @@ function setEditing(editing) {
 }
 
 /**
- * Shows a change at once, tells the server, and takes it back when that does not work.
+ * Show a change immediately, send it to the server, and undo it if the server refuses.
  *
  * @param {(now: Channel) => Channel} change
  * @param {() => Promise<void>} send
@@ -251,7 +251,7 @@ async function changeChannels(change, send) {
   } catch (error) {
     channels = before;
     showChannels();
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   }
   poller.soon();
 }
@@ -292,7 +292,7 @@ function escape() {
 const ACTIONS = {
   toggle: () => stage.togglePlay(),
   fullscreen: () => void stage.toggleFullscreen(),
-  mute: () => stage.toggleSound(),
+  mute: () => stage.toggleAudio(),
   snapshot: () => stage.saveSnapshot(),
   help: () => keysDialog.show(),
   escape,
@@ -308,10 +308,10 @@ const ACTIONS = {
   ago: () => openRecordings(AGO_MS),
 };
 
-/** What the recorder has of this channel, so long before the picture on screen. @param {number} beforeMs */
+/** Open this channel's recordings. @param {number} beforeMs time before the frame on screen */
 function openRecordings(beforeMs) {
   if (byId('recorded', HTMLElement).hidden || !may('recordings')) return;
-  const atMs = stage.pictureMs - beforeMs;
+  const atMs = stage.frameMs - beforeMs;
   const query = writeRecordingsState({ channel: state.channel, atMs, fromMs: null, toMs: null });
   window.location.assign(`${document.body.dataset.recordings ?? ''}${cameraId}${query}`);
 }
@@ -331,7 +331,7 @@ document.addEventListener('keydown', (event) => {
     return;
   }
   const action = actionOf(event);
-  // Space on a button is that button's.
+  // A focused button or link handles Space itself.
   if (!action || (event.key === ' ' && target?.closest('button, a'))) return;
   if (event.repeat && !['previous', 'next', 'zoom_in', 'zoom_out'].includes(action)) return;
   event.preventDefault();
@@ -352,7 +352,7 @@ byId('toggle-grid', HTMLElement).addEventListener('click', toggleOverview);
 byId('edit-channels', HTMLElement).addEventListener('click', () => setEditing(editor.hidden === true));
 byId('convert', HTMLElement).addEventListener('click', () => {
   stopped = false;
-  go({ channel: state.channel, quality: 'main', convert: true }, { push: false });
+  updateState({ channel: state.channel, quality: 'main', convert: true }, { push: false });
 });
 byId('quality', HTMLElement).addEventListener('click', (event) => {
   const quality = event.target instanceof HTMLElement ? event.target.dataset.quality : undefined;
@@ -383,7 +383,7 @@ async function refreshCamera() {
   try {
     await api.refreshCamera(cameraId);
   } catch (error) {
-    say(problemOf(error).detail, 'bad');
+    showToast(problemOf(error).detail, 'bad');
   }
   poller.soon();
 }

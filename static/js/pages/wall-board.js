@@ -1,55 +1,60 @@
 // @ts-check
-/** The wall's tiles: which element is in which place, which of them play, which one is chosen, sounds or is full. */
+/** The wall's tiles: their places, the tiles that play, and the chosen, the audible and the full-page tile. */
 import { decodableCodecs } from '../components/hls-engine.js';
 import '../components/live-tile.js';
 import { hasMediaSource } from '../components/fragment-source.js';
 import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
-import { PictureQueue } from '../lib/picture-queue.js';
+import { JobQueue } from '../lib/job-queue.js';
 import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
-import { byId, liveUrl, say, toLogin } from './page.js';
+import { byId, liveUrl, showToast, toLogin } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
  * @typedef {import('../lib/wall-layout.js').Layout} Layout
  * @typedef {import('../lib/wall-state.js').Tile} Tile
- * @typedef {{layout: Layout, tiles: readonly (Tile|null)[], full: number|null}} Shown `tiles`: one a place
- * @typedef {readonly {camera: import('../lib/api.js').Camera, channels: import('../lib/api.js').Channel[]|null}[]} Known
+ * @typedef {{layout: Layout, tiles: readonly (Tile|null)[], full: number|null}} WallView `tiles`: one per place
+ * @typedef {readonly {camera: import('../lib/api.js').Camera,
+ *   channels: import('../lib/api.js').Channel[]|null}[]} Known
  */
 
 const TICK_MS = 500;
-/** Behind one that is full the others go on for a moment: it may have been a slip. */
+/** Behind a full-page tile the others play on for a moment, because the user may go back soon. */
 const FULL_REST_MS = 5000;
-/** Scrolled past quickly, a tile is not worth a session. */
+/** A tile that is scrolled out of sight plays on for this long. */
 const OUT_OF_SIGHT_MS = 1500;
 const SIGHT_MARGIN = '120px';
-const STILLS_AT_ONCE = 3;
+const PARALLEL_SNAPSHOTS = 3;
 
-/** Tells 'chosen' when another place is, 'looked' when somebody looks again after a while. */
+/** Emits 'chosen' when another place is chosen, 'awake' when the page wakes up. */
 export class WallBoard extends EventTarget {
   #api;
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
-  #stills = new PictureQueue(STILLS_AT_ONCE);
+  #snapshots = new JobQueue(PARALLEL_SNAPSHOTS);
   #decodes = decodableCodecs();
   #grid = byId('wall-grid', HTMLElement);
   /** @type {LiveTile[]} */
   #elements = [];
-  /** @type {Shown} */
+  /** @type {WallView} */
   #shown = { layout: 1, tiles: [], full: null };
   /** @type {Known} */
   #known = [];
   /** @type {LiveTile|null} */
-  #sounding = null;
+  #audibleTile = null;
   #chosen = 0;
-  /** @type {'looks'|'away'|'left'} */
-  #viewer = 'looks';
+  /** @type {'visible'|'hidden'|'left'} */
+  #attention = 'visible';
   #isFullForLong = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #fullTimer = null;
-  /** In sight, and why not at once otherwise. @type {Map<Element, true|ReturnType<typeof setTimeout>>} */
+  /**
+   * Tiles in sight (true), or just scrolled out of sight (timer).
+   *
+   * @type {Map<Element, true|ReturnType<typeof setTimeout>>}
+   */
   #sight = new Map();
   #observer;
 
@@ -57,17 +62,17 @@ export class WallBoard extends EventTarget {
   constructor(api) {
     super();
     this.#api = api;
-    this.#observer = new IntersectionObserver((changes) => this.#looked(changes), { rootMargin: SIGHT_MARGIN });
+    this.#observer = new IntersectionObserver((changes) => this.#intersected(changes), { rootMargin: SIGHT_MARGIN });
     const attention = new Attention();
-    attention.addEventListener('asleep', () => this.#sleep('away'));
+    attention.addEventListener('asleep', () => this.#sleep('hidden'));
     attention.addEventListener('awake', () => this.#wake());
     attention.addEventListener('leaving', () => {
       this.#sleep('left');
       this.#socket?.close();
     });
-    this.#grid.addEventListener('tile-sound-blocked', () => {
-      this.sound(null);
-      say('The browser allows sound only after a click. Press M, or use the menu.');
+    this.#grid.addEventListener('tile-audio-blocked', () => {
+      this.setAudible(null);
+      showToast('The browser allows sound only after a click. Press M, or use the menu.');
     });
     this.#grid.addEventListener('focusin', (event) => {
       const place = this.placeOf(/** @type {Element} */ (event.target));
@@ -76,7 +81,7 @@ export class WallBoard extends EventTarget {
     setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** The server's clock: over the socket it is known to the millisecond. */
+  /** The server's time; the socket's clock is exact to milliseconds. */
   get nowMs() {
     return this.#socket?.isUp && this.#socket.clock.isKnown ? this.#socket.clock.nowMs() : this.#api.clock.nowMs();
   }
@@ -84,10 +89,10 @@ export class WallBoard extends EventTarget {
   /** @param {Known} known */
   set known(known) {
     this.#known = known;
-    this.#tellAll();
+    this.#updateTiles();
   }
 
-  /** @param {Shown} shown a tile that was there before goes on, wherever it is now */
+  /** Show tiles. A tile that was shown before plays on, also in another place. @param {WallView} shown */
   show(shown) {
     const { layout, tiles, full } = shown;
     const hadFocus = this.#grid.contains(document.activeElement);
@@ -97,7 +102,7 @@ export class WallBoard extends EventTarget {
     this.#grid.dataset.layout = String(layout);
     this.#grid.style.setProperty('--columns', String(columnsOf(layout)));
     setAttribute(document.body, 'data-full', full !== null);
-    // Of one recorder alone, its name on every tile would say nothing.
+    // If all tiles are of one recorder, its name is not shown on them.
     this.#grid.toggleAttribute('data-one-camera', new Set(tiles.flatMap((tile) => tile?.cameraId ?? [])).size === 1);
     const cells = cellsOf(layout);
     this.#elements.forEach((element, place) => {
@@ -108,8 +113,8 @@ export class WallBoard extends EventTarget {
       setAttribute(element, 'data-full', place === full);
       element.inert = full !== null && place !== full;
     });
-    if (this.#sounding && !this.#elements.includes(this.#sounding)) this.#sounding = null;
-    this.#tellAll();
+    if (this.#audibleTile && !this.#elements.includes(this.#audibleTile)) this.#audibleTile = null;
+    this.#updateTiles();
     this.choose(full ?? Math.min(this.#chosen, layout - 1), { focus: hadFocus });
   }
 
@@ -136,7 +141,7 @@ export class WallBoard extends EventTarget {
     return this.#elements[place] ?? null;
   }
 
-  /** The tile that has the page to itself. @returns {LiveTile|null} */
+  /** The only visible tile, if there is just one. @returns {LiveTile|null} */
   get alone() {
     return this.#elements.find(({ isAlone }) => isAlone) ?? null;
   }
@@ -147,24 +152,24 @@ export class WallBoard extends EventTarget {
     return place < 0 ? null : place;
   }
 
-  get sounding() {
-    return this.#sounding;
+  get audibleTile() {
+    return this.#audibleTile;
   }
 
-  /** One tile at a time has sound. @param {LiveTile|null} tile */
-  sound(tile) {
-    this.#sounding = tile;
-    this.#tellAll();
+  /** Give audio to one tile, and mute the others. @param {LiveTile|null} tile */
+  setAudible(tile) {
+    this.#audibleTile = tile;
+    this.#updateTiles();
   }
 
-  // ── Which element where ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── Places ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {readonly (Tile|null)[]} tiles */
   #arrange(tiles) {
     const free = new Set(this.#elements);
     /** @param {Tile|null} tile @param {LiveTile|undefined} element */
     const has = (tile, element) => element !== undefined && free.has(element) && isSameChannel(tile, element.content?.tile);
-    // First whoever stays, then whoever moves: a picture that plays is not made anew.
+    // First the tiles that stay, then those that move, so that a playing element is reused.
     const found = tiles.map((tile, place) => {
       const element = this.#elements[place];
       if (!element || !has(tile, element)) return null;
@@ -183,7 +188,7 @@ export class WallBoard extends EventTarget {
   #make() {
     const tile = /** @type {LiveTile} */ (document.createElement('live-tile'));
     tile.setAttribute('role', 'group');
-    tile.parts = { socket: this.#socket, api: this.#api, stills: this.#stills, decodes: this.#decodes };
+    tile.parts = { socket: this.#socket, api: this.#api, snapshots: this.#snapshots, decodes: this.#decodes };
     this.#grid.append(tile);
     this.#observer.observe(tile);
     return tile;
@@ -198,7 +203,7 @@ export class WallBoard extends EventTarget {
     tile.remove();
   }
 
-  #tellAll() {
+  #updateTiles() {
     const { layout, tiles, full } = this.#shown;
     this.#elements.forEach((element, place) => {
       const tile = tiles[place] ?? null;
@@ -208,20 +213,20 @@ export class WallBoard extends EventTarget {
         isActive: this.#isActive(element, place),
         isLarge: full === place || isLarge(layout, place),
         isAlone: full === place || layout === 1,
-        isSounding: element === this.#sounding,
+        isAudible: element === this.#audibleTile,
       });
     });
   }
 
-  // ── Which of them play ───────────────────────────────────────────────────────────────────────────────────────────
+  // ── Playing and resting ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {LiveTile} element @param {number} place */
   #isActive(element, place) {
-    // Who looks away may go on listening.
-    if (this.#viewer !== 'looks') return this.#viewer === 'away' && element === this.#sounding;
+    // In a hidden tab the audible tile plays on.
+    if (this.#attention !== 'visible') return this.#attention === 'hidden' && element === this.#audibleTile;
     const { full } = this.#shown;
     if (full !== null) return place === full || !this.#isFullForLong;
-    return this.#sight.has(element) || element === this.#sounding;
+    return this.#sight.has(element) || element === this.#audibleTile;
   }
 
   /** @param {number|null} full */
@@ -234,12 +239,12 @@ export class WallBoard extends EventTarget {
     }
     this.#fullTimer = setTimeout(() => {
       this.#isFullForLong = true;
-      this.#tellAll();
+      this.#updateTiles();
     }, FULL_REST_MS);
   }
 
   /** @param {IntersectionObserverEntry[]} changes */
-  #looked(changes) {
+  #intersected(changes) {
     for (const { target, isIntersecting } of changes) {
       const seen = this.#sight.get(target);
       if (seen !== undefined && seen !== true) clearTimeout(seen);
@@ -247,25 +252,25 @@ export class WallBoard extends EventTarget {
       else if (seen !== undefined) {
         const timer = setTimeout(() => {
           this.#sight.delete(target);
-          this.#tellAll();
+          this.#updateTiles();
         }, OUT_OF_SIGHT_MS);
         this.#sight.set(target, timer);
       }
     }
-    this.#tellAll();
+    this.#updateTiles();
   }
 
-  /** @param {'away'|'left'} viewer */
-  #sleep(viewer) {
-    this.#viewer = viewer;
-    this.#tellAll();
+  /** @param {'hidden'|'left'} attention */
+  #sleep(attention) {
+    this.#attention = attention;
+    this.#updateTiles();
   }
 
   #wake() {
-    this.#viewer = 'looks';
-    this.#tellAll();
+    this.#attention = 'visible';
+    this.#updateTiles();
     for (const element of this.#elements) element.wake();
-    this.dispatchEvent(new Event('looked'));
+    this.dispatchEvent(new Event('awake'));
   }
 
   #tick() {

@@ -1,5 +1,5 @@
 // @ts-check
-/** What can be done with one tile, from its menu and by keys: snapshot, sound, quality, recordings, viewer. */
+/** Actions on one tile, from its menu and by keys: snapshot, audio, quality, recordings, viewer. */
 import { nameOf } from '../components/live-tile.js';
 import { TileMenu } from '../components/tile-menu.js';
 import { problemOf } from '../lib/api.js';
@@ -8,14 +8,14 @@ import { snapshotFileName } from '../lib/format.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { playingNote } from '../lib/tile-facts.js';
 import { writeViewerState } from '../lib/viewer-state.js';
-import { byId, may, saveFile, say } from './page.js';
+import { byId, may, saveFile, showToast } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
  * @typedef {import('./wall-board.js').WallBoard} WallBoard
  */
 
-/** Tells 'full', 'pick' and 'remove' with the place, 'quality' with `{place, quality}`: these are the page's to do. */
+/** Emits 'full', 'pick' and 'remove' with the place, 'quality' with `{place, quality}`, which the page handles. */
 export class WallMenu extends EventTarget {
   #api;
   #board;
@@ -36,24 +36,24 @@ export class WallMenu extends EventTarget {
     const tile = this.#board.at(place);
     if (!tile) return;
     this.#place = place;
-    const { content, hasPicture, hasSound, playing } = tile;
+    const { content, hasFrame, hasAudio, playing } = tile;
     const channel = content?.channel ?? null;
     const noChannel = channel === null;
-    const isSounding = this.#board.sounding === tile;
+    const isAudible = this.#board.audibleTile === tile;
     const quality = content?.tile.quality ?? 'auto';
     const records = !noChannel && isRecorder(content?.camera ?? null) && may('recordings');
     const isOver = playing.phase === 'failed' || playing.phase === 'ended';
     const items = {
       full: { hidden: !content, text: isFull ? 'Back to all' : 'Fill the page' },
-      pause: { hidden: !tile.isAlone || !hasPicture || isOver || tile.isPaused },
+      pause: { hidden: !tile.isAlone || !hasFrame || isOver || tile.isPaused },
       play: { hidden: !tile.isPaused },
       retry: { hidden: noChannel || !isOver },
-      snapshot: { hidden: noChannel, disabled: !hasPicture },
+      snapshot: { hidden: noChannel, disabled: !hasFrame },
       sound: {
         hidden: noChannel,
-        disabled: hasSound === false,
-        checked: isSounding,
-        text: hasSound === false ? 'No sound on this channel' : isSounding ? 'Sound off' : 'Sound on',
+        disabled: hasAudio === false,
+        checked: isAudible,
+        text: hasAudio === false ? 'No sound on this channel' : isAudible ? 'Sound off' : 'Sound on',
       },
       auto: { hidden: noChannel, checked: quality === 'auto' },
       main: { hidden: noChannel || !channel || !profileOf(channel, 'main'), checked: quality === 'main' },
@@ -67,31 +67,31 @@ export class WallMenu extends EventTarget {
     this.#menu.openAt(at, nameOf(content) || `Place ${place + 1}`, items, playingNote(tile.playing));
   }
 
-  /** @param {number} place @param {number} beforeMs what the recorder has, so long before the picture on screen */
+  /** Open the tile's recordings. @param {number} place @param {number} beforeMs time before the frame on screen */
   openRecordings(place, beforeMs) {
     const tile = this.#board.at(place);
     const { camera, channel } = tile?.content ?? {};
     if (!tile || !camera || !channel || !isRecorder(camera) || !may('recordings')) return;
-    const atMs = (tile.pictureMs ?? this.#board.nowMs) - beforeMs;
+    const atMs = (tile.frameMs ?? this.#board.nowMs) - beforeMs;
     const query = writeRecordingsState({ channel: channel.channel, atMs, fromMs: null, toMs: null });
     window.location.assign(`${document.body.dataset.recordings ?? ''}${camera.id}${query}`);
   }
 
   /** @param {number} place */
-  toggleSound(place) {
+  toggleAudio(place) {
     const tile = this.#board.at(place);
-    if (!tile?.content?.channel || tile.hasSound === false) return;
-    this.#board.sound(this.#board.sounding === tile ? null : tile);
+    if (!tile?.content?.channel || tile.hasAudio === false) return;
+    this.#board.setAudible(this.#board.audibleTile === tile ? null : tile);
   }
 
-  /** In full resolution: the main stream's picture, whatever the tile shows. @param {number} place */
+  /** Save a snapshot of the main stream, also if the tile shows the sub stream. @param {number} place */
   async saveSnapshot(place) {
     const tile = this.#board.at(place);
     const { camera, channel } = tile?.content ?? {};
-    if (!tile?.hasPicture || !camera || !channel) return;
+    if (!tile?.hasFrame || !camera || !channel) return;
     const names = [camera.name || camera.host, channel.name].filter((name, at, all) => all.indexOf(name) === at);
     const main = profileOf(channel, 'main');
-    const nowMs = tile.pictureMs ?? this.#board.nowMs;
+    const nowMs = tile.frameMs ?? this.#board.nowMs;
     const shown = tile.capture();
     if (main && tile.playing.quality !== 'main') {
       try {
@@ -99,7 +99,7 @@ export class WallMenu extends EventTarget {
         saveFile(blob, snapshotFileName(names, takenAt ?? new Date(nowMs)));
         return;
       } catch (error) {
-        say(`${problemOf(error).detail} The picture on screen is saved instead.`, 'bad');
+        showToast(`${problemOf(error).detail} The picture on screen is saved instead.`, 'bad');
       }
     }
     shown?.toBlob((blob) => blob && saveFile(blob, snapshotFileName(names, new Date(nowMs))), 'image/jpeg', 0.95);
@@ -109,7 +109,7 @@ export class WallMenu extends EventTarget {
   openViewer(place) {
     const { camera, channel } = this.#board.at(place)?.content ?? {};
     if (!camera || !channel) return;
-    const query = writeViewerState({ channel: channel.channel, quality: null, view: 'single', convert: false, way: null });
+    const query = writeViewerState({ channel: channel.channel, quality: null, view: 'single', convert: false, transport: null });
     window.location.assign(`${document.body.dataset.viewer ?? ''}${camera.id}${query}`);
   }
 
@@ -119,7 +119,7 @@ export class WallMenu extends EventTarget {
     const tile = this.#board.at(place);
     if (!tile) return;
     if (action === 'snapshot') void this.saveSnapshot(place);
-    else if (action === 'sound') this.toggleSound(place);
+    else if (action === 'sound') this.toggleAudio(place);
     else if (action === 'auto' || action === 'main' || action === 'sub') {
       this.dispatchEvent(new CustomEvent('quality', { detail: { place, quality: action } }));
     } else if (action === 'ago') this.openRecordings(place, AGO_MS);

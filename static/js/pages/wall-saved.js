@@ -1,22 +1,22 @@
 // @ts-check
-/** Layouts that are kept by name: the dialog that lists, keeps, renames and deletes them. */
+/** The dialog that lists, saves, renames and deletes named walls. */
 import { AppDialog } from '../components/app-dialog.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { clearErrors, showErrors } from '../components/field-errors.js';
 import { WallList } from '../components/wall-list.js';
 import { problemOf } from '../lib/api.js';
 import { areSameTiles } from '../lib/wall-state.js';
-import { byId, say } from './page.js';
+import { byId, showToast } from './page.js';
 
 /**
  * @typedef {import('../lib/walls-api.js').Wall} Wall
  * @typedef {import('../lib/walls-api.js').WallsApi} WallsApi
- * @typedef {import('./wall-board.js').Shown} Shown
+ * @typedef {import('./wall-board.js').WallView} WallView
  */
 
 /**
- * Tells 'open' with the layout to show (null: all channels), 'kept' with the one that is now what is on screen, and
- * 'gone' when the one on screen was deleted.
+ * Emits 'open' with the wall to show (null: all channels), 'saved' with a wall that was saved from the screen,
+ * 'renamed' with the present wall, and 'deleted' if the present wall was deleted.
  */
 export class SavedWalls extends EventTarget {
   #api;
@@ -27,10 +27,10 @@ export class SavedWalls extends EventTarget {
   #confirm = byId('confirm', ConfirmDialog);
   /** @type {Wall[]} */
   #walls = [];
-  /** The one on screen, as it is kept. @type {Wall|null} */
+  /** The saved wall that is shown, without unsaved changes. @type {Wall|null} */
   #current = null;
 
-  /** @param {WallsApi} api @param {() => Shown} shown what is on screen */
+  /** @param {WallsApi} api @param {() => WallView} shown returns the tiles on screen */
   constructor(api, shown) {
     super();
     this.#api = api;
@@ -73,7 +73,7 @@ export class SavedWalls extends EventTarget {
     try {
       this.#walls = await this.#api.walls();
     } catch (error) {
-      say(problemOf(error).detail, 'bad');
+      showToast(problemOf(error).detail, 'bad');
     }
     this.#draw();
   }
@@ -96,7 +96,7 @@ export class SavedWalls extends EventTarget {
   async #add(name) {
     const { layout, tiles } = this.#shown();
     try {
-      this.#kept(await this.#api.add({ name: name.trim(), layout, tiles: [...tiles] }));
+      this.#saved(await this.#api.add({ name: name.trim(), layout, tiles: [...tiles] }));
     } catch (error) {
       showErrors(this.#form, error);
     }
@@ -106,18 +106,18 @@ export class SavedWalls extends EventTarget {
     const { layout, tiles } = this.#shown();
     if (!this.#current) return;
     try {
-      this.#kept(await this.#api.change(this.#current.id, { layout, tiles: [...tiles] }));
+      this.#saved(await this.#api.change(this.#current.id, { layout, tiles: [...tiles] }));
     } catch (error) {
-      say(problemOf(error).detail, 'bad');
+      showToast(problemOf(error).detail, 'bad');
     }
   }
 
   /** @param {Wall} wall */
-  #kept(wall) {
+  #saved(wall) {
     this.#dialog.close();
     this.#current = wall;
-    say(`Saved “${wall.name}”`);
-    this.dispatchEvent(new CustomEvent('kept', { detail: wall }));
+    showToast(`Saved “${wall.name}”`);
+    this.dispatchEvent(new CustomEvent('saved', { detail: wall }));
   }
 
   /** @param {{wall: Wall, name: string}} change */
@@ -129,7 +129,7 @@ export class SavedWalls extends EventTarget {
         this.dispatchEvent(new CustomEvent('renamed', { detail: renamed }));
       }
     } catch (error) {
-      say(problemOf(error).detail, 'bad');
+      showToast(problemOf(error).detail, 'bad');
     }
     await this.#refresh();
   }
@@ -142,10 +142,10 @@ export class SavedWalls extends EventTarget {
       await this.#api.remove(wall.id);
       if (this.#current?.id === wall.id) {
         this.#current = null;
-        this.dispatchEvent(new Event('gone'));
+        this.dispatchEvent(new Event('deleted'));
       }
     } catch (error) {
-      say(problemOf(error).detail, 'bad');
+      showToast(problemOf(error).detail, 'bad');
     }
     await this.#refresh();
   }

@@ -1,20 +1,20 @@
 // @ts-check
-/** Channels of all cameras side by side, live: what is where, the address that says so, the picker, the keys. */
+/** The wall page: live channels of all cameras in tiles. The page's state is in its address. */
 import { AppDialog } from '../components/app-dialog.js';
 import { ChannelPicker } from '../components/channel-picker.js';
 import { copied, setAttribute, setText } from '../components/dom.js';
 import { nameOf } from '../components/live-tile.js';
-import { PictureFeeder } from '../components/picture-feeder.js';
+import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { TileDrag } from '../components/tile-drag.js';
 import { problemOf } from '../lib/api.js';
 import { DigitKeys, wallActionOf } from '../lib/keys.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS } from '../lib/recordings-state.js';
-import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, placeBeside, placed, swapped } from '../lib/wall-layout.js';
+import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, neighbourOf, placed, swapped } from '../lib/wall-layout.js';
 import { defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../lib/wall-state.js';
 import { WallsApi } from '../lib/walls-api.js';
-import { wireRest } from './attention.js';
-import { byId, httpParts, pageApi, remember, remembered, say } from './page.js';
+import { hideBarsAtRest } from './attention.js';
+import { byId, httpParts, pageApi, remember, remembered, showToast } from './page.js';
 import { WallBoard } from './wall-board.js';
 import { WallMenu } from './wall-menu.js';
 import { SavedWalls } from './wall-saved.js';
@@ -22,12 +22,12 @@ import { SavedWalls } from './wall-saved.js';
 /**
  * @typedef {import('../lib/wall-state.js').Tile} Tile
  * @typedef {import('../lib/wall-layout.js').Direction} Direction
- * @typedef {{tile: Tile, place: number|null}} Taken `place`: where it was on the wall
+ * @typedef {{tile: Tile, place: number|null}} Taken `place`: its place on the wall; null: from the picker
  */
 
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
-const PICTURE_MS = 60_000;
+const SNAPSHOT_MS = 60_000;
 const DIGIT_MS = 900;
 const TAP_MS = 350;
 const ZOOM_STEP = 1.4;
@@ -37,14 +37,14 @@ const api = pageApi();
 const wallsApi = new WallsApi(document.body.dataset.walls ?? '', httpParts());
 const board = new WallBoard(api);
 const menu = new WallMenu(api, board);
-const saved = new SavedWalls(wallsApi, () => shownNow());
+const saved = new SavedWalls(wallsApi, () => currentView());
 const picker = byId('picker', ChannelPicker);
 const keysDialog = byId('keys-dialog', AppDialog);
 const digits = new DigitKeys();
-picker.feeder = new PictureFeeder(api, { refreshMs: PICTURE_MS });
+picker.snapshots = new SnapshotLoader(api, { refreshMs: SNAPSHOT_MS });
 
 let state = readWallState(window.location.search || remembered(LAST_WALL) || '');
-/** All that somebody put somewhere, also beyond a smaller layout: a larger one shows it again. @type {(Tile|null)[]} */
+/** The user's tiles. Tiles beyond a smaller layout are kept: a larger one shows them again. @type {(Tile|null)[]} */
 let tiles = state.tiles ?? [];
 /** @type {import('./wall-board.js').Known} */
 let known = [];
@@ -53,7 +53,7 @@ let isKnown = false;
 let digitTimer = null;
 let tappedMs = -TAP_MS;
 
-// ── What the server says ───────────────────────────────────────────────────────────────────────────────────────────
+// ── Loading cameras and saved walls ────────────────────────────────────────────────────────────────────────────────
 
 const poller = new Poller(async () => {
   const cameras = await api.listCameras();
@@ -64,7 +64,7 @@ const poller = new Poller(async () => {
     }),
   );
   isKnown = true;
-  void openKept();
+  void openSavedWall();
   board.known = known;
   picker.known = known;
   show();
@@ -73,7 +73,7 @@ const poller = new Poller(async () => {
   return busy ? POLL_BUSY_MS : POLL_MS;
 });
 
-async function openKept() {
+async function openSavedWall() {
   if (state.wallId === null || saved.current?.id === state.wallId) return;
   try {
     const wall = await wallsApi.wall(state.wallId);
@@ -81,21 +81,21 @@ async function openKept() {
     if (!state.tiles) tiles = wall.tiles;
   } catch (error) {
     const isGone = problemOf(error).code === 'not_found';
-    if (!isGone) return; // asked again with the next list
-    say('There is no such layout, or it is another user’s.', 'bad');
+    if (!isGone) return; // tried again with the next list of cameras
+    showToast('There is no such layout, or it is another user’s.', 'bad');
     state.wallId = null;
   }
   show();
 }
 
-// ── What is shown ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Display ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function camerasNow() {
   return known.map(({ camera, channels }) => ({ id: camera.id, channels: channels ?? [] }));
 }
 
-/** @returns {import('./wall-board.js').Shown} */
-function shownNow() {
+/** @returns {import('./wall-board.js').WallView} */
+function currentView() {
   const all = state.tiles ? tiles : (saved.current?.tiles ?? defaultTiles(camerasNow()));
   const layout = state.layout ?? saved.current?.layout ?? layoutFor(all.length);
   const full = state.full !== null && state.full < layout ? state.full : null;
@@ -103,14 +103,14 @@ function shownNow() {
 }
 
 function show() {
-  // Without a list of its own the wall is all channels: wait for them rather than show it empty.
+  // A wall without tiles of its own shows all channels: wait for them instead of showing empty tiles.
   const isWaiting = !state.tiles && !saved.current && (!isKnown || state.wallId !== null);
   const isEmpty = isKnown && !known.length;
   byId('wall-waiting', HTMLElement).hidden = !isWaiting;
   byId('wall-empty', HTMLElement).hidden = !isEmpty;
   byId('wall-grid', HTMLElement).hidden = isWaiting || isEmpty;
   if (isWaiting) return;
-  const shown = shownNow();
+  const shown = currentView();
   board.show(shown);
   for (const button of byId('layouts', HTMLElement).querySelectorAll('button')) {
     button.setAttribute('aria-pressed', String(Number(button.dataset.layout) === shown.layout));
@@ -122,7 +122,11 @@ function show() {
   document.title = `${[full && nameOf(full.content), saved.current?.name, 'Wall'].filter(Boolean).join(' · ')} · ONVIF Web Viewer`;
 }
 
-/** Where nobody has arranged anything: how many of all channels these are. @param {import('./wall-board.js').Shown} shown */
+/**
+ * Show how many of all channels are on the wall, unless the user has arranged it.
+ *
+ * @param {import('./wall-board.js').WallView} shown
+ */
 function showLeftOut({ tiles: shown }) {
   const button = byId('left-out', HTMLElement);
   const all = visibleTiles(camerasNow()).length;
@@ -133,9 +137,9 @@ function showLeftOut({ tiles: shown }) {
 }
 
 /** @param {Partial<import('../lib/wall-state.js').WallState>} change @param {{push?: boolean}} [how] */
-function go(change, { push = false } = {}) {
+function updateState(change, { push = false } = {}) {
   state = { ...state, ...change };
-  const search = writeWallState({ ...state, tiles: state.tiles && fitted(tiles, shownNow().layout) });
+  const search = writeWallState({ ...state, tiles: state.tiles && fitted(tiles, currentView().layout) });
   if (search !== window.location.search) {
     const address = `${window.location.pathname}${search}`;
     if (push) window.history.pushState(null, '', address);
@@ -147,14 +151,14 @@ function go(change, { push = false } = {}) {
 
 /** @param {(Tile|null)[]} next @param {Partial<import('../lib/wall-state.js').WallState>} [also] */
 function arrange(next, also = {}) {
-  const { layout } = shownNow();
+  const { layout } = currentView();
   tiles = next.slice(0, MOST_TILES);
-  go({ layout, tiles, ...also });
+  updateState({ layout, tiles, ...also });
 }
 
-/** Every place there is, those beyond the layout included. */
+/** Return the tiles of all places, those beyond the layout included. */
 function allTiles() {
-  return state.tiles ? tiles : [...shownNow().tiles];
+  return state.tiles ? tiles : [...currentView().tiles];
 }
 
 /** @param {number} layout */
@@ -162,18 +166,18 @@ function chooseLayout(layout) {
   if (!isLayout(layout)) return;
   const whole = state.tiles ?? saved.current?.tiles ?? null;
   if (whole && !state.tiles) tiles = [...whole];
-  go({ layout, tiles: whole && tiles, full: null }, { push: true });
+  updateState({ layout, tiles: whole && tiles, full: null }, { push: true });
 }
 
 /** @param {number|null} place */
 function setFull(place) {
-  if (place === shownNow().full || (place !== null && !board.at(place)?.content)) return;
-  go({ full: place }, { push: true });
+  if (place === currentView().full || (place !== null && !board.at(place)?.content)) return;
+  updateState({ full: place }, { push: true });
 }
 
 /** @param {number} place */
 function toggleFull(place) {
-  setFull(shownNow().full === null ? place : null);
+  setFull(currentView().full === null ? place : null);
 }
 
 /** @param {Tile} tile @param {number} place */
@@ -183,7 +187,7 @@ function put(tile, place) {
 
 /** @param {number} place */
 function remove(place) {
-  if (shownNow().tiles[place]) arrange(placed(allTiles(), place, null), { full: null });
+  if (currentView().tiles[place]) arrange(placed(allTiles(), place, null), { full: null });
 }
 
 // ── Choosing, dragging, the menu ───────────────────────────────────────────────────────────────────────────────────
@@ -204,14 +208,14 @@ function togglePicker(open = picker.hidden) {
 picker.addEventListener('channel-picked', (event) => {
   const place = board.chosen;
   put(/** @type {CustomEvent<Tile>} */ (event).detail, place);
-  board.choose(nextPlace(shownNow().tiles, place));
+  board.choose(nextPlace(currentView().tiles, place));
 });
 picker.addEventListener('picker-closed', () => togglePicker(false));
 
 /** @param {number} place @param {{x: number, y: number}} at */
 function openMenu(place, at) {
   board.choose(place);
-  menu.open(place, at, { isFull: shownNow().full !== null });
+  menu.open(place, at, { isFull: currentView().full !== null });
 }
 
 new TileDrag(byId('wall', HTMLElement), {
@@ -222,17 +226,17 @@ new TileDrag(byId('wall', HTMLElement), {
     const place = board.placeOf(pressed);
     const source = place === null ? null : board.at(place);
     if (place === null || !source?.content || source.isZoomed) return null;
-    // One that fills the page goes nowhere; a finger that holds it wants the menu.
-    if (shownNow().full !== null && !isFinger) return null;
+    // A tile that fills the page cannot be dragged, but a long press opens its menu.
+    if (currentView().full !== null && !isFinger) return null;
     return { source, label: nameOf(source.content), what: { tile: source.content.tile, place } };
   },
   targetAt(under) {
     const place = board.placeOf(under);
-    return place === null || shownNow().full !== null ? null : board.at(place);
+    return place === null || currentView().full !== null ? null : board.at(place);
   },
   onDrop({ tile, place }, under) {
     const to = board.placeOf(under);
-    if (shownNow().full !== null) return;
+    if (currentView().full !== null) return;
     if (to !== null && place !== null) arrange(swapped(allTiles(), place, to));
     else if (to !== null) put(tile, to);
     else if (place !== null && !byId('wall-grid', HTMLElement).contains(under)) remove(place);
@@ -248,7 +252,7 @@ grid.addEventListener('contextmenu', (event) => {
   const place = board.placeOf(/** @type {Element} */ (event.target));
   if (place === null) return;
   event.preventDefault();
-  // A finger's long press is told by TileDrag, where it may become a drag.
+  // TileDrag handles the long press of a finger, because it may become a drag.
   if (event instanceof PointerEvent && event.pointerType === 'touch') return;
   const box = board.at(place)?.getBoundingClientRect() ?? new DOMRect();
   const byKey = event.clientX === 0 && event.clientY === 0;
@@ -269,7 +273,7 @@ grid.addEventListener('click', (event) => {
   else if (target.closest('[data-part="empty"]')) togglePicker(true);
   else if (event instanceof PointerEvent && event.pointerType === 'touch' && picker.hidden) tap(place, event.timeStamp);
 });
-// A double click, and a double tap: which is the way back where a single one could be meant for the zoomed picture.
+// A double click or double tap. The double tap leaves a zoomed tile, where a single tap does nothing.
 grid.addEventListener('zoom-tap', (event) => {
   const place = board.placeOf(/** @type {Element} */ (event.target));
   const nowMs = performance.now();
@@ -278,7 +282,12 @@ grid.addEventListener('zoom-tap', (event) => {
   toggleFull(place);
 });
 
-/** A finger fills the page with one tap; the second one of a double tap is not the way back. @param {number} place @param {number} ms */
+/**
+ * A single tap of a finger fills the page. The second tap of a double tap is ignored, so that it does not go back.
+ *
+ * @param {number} place
+ * @param {number} ms time stamp of the tap
+ */
 function tap(place, ms) {
   if (ms - tappedMs < TAP_MS || board.at(place)?.isZoomed) return;
   tappedMs = ms;
@@ -290,33 +299,33 @@ menu.addEventListener('remove', (event) => remove(/** @type {CustomEvent<number>
 menu.addEventListener('pick', () => togglePicker(true));
 menu.addEventListener('quality', (event) => {
   const { place, quality } = /** @type {CustomEvent<{place: number, quality: import('../lib/tile-facts.js').TileQuality}>} */ (event).detail;
-  const tile = shownNow().tiles[place];
+  const tile = currentView().tiles[place];
   if (!tile) return;
   arrange(placed(allTiles(), place, withQuality(tile, quality)));
   board.at(place)?.retry();
 });
 
-// ── Layouts that are kept ──────────────────────────────────────────────────────────────────────────────────────────
+// ── Saved walls ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 saved.addEventListener('open', (event) => {
   const wall = /** @type {CustomEvent<import('../lib/walls-api.js').Wall|null>} */ (event).detail;
   tiles = [...(wall?.tiles ?? [])];
-  go({ layout: null, tiles: null, full: null, wallId: wall?.id ?? null }, { push: true });
+  updateState({ layout: null, tiles: null, full: null, wallId: wall?.id ?? null }, { push: true });
 });
-saved.addEventListener('kept', (event) => {
+saved.addEventListener('saved', (event) => {
   const { id } = /** @type {CustomEvent<import('../lib/walls-api.js').Wall>} */ (event).detail;
-  go({ layout: null, tiles: null, wallId: id });
+  updateState({ layout: null, tiles: null, wallId: id });
 });
 saved.addEventListener('renamed', show);
-saved.addEventListener('gone', () => arrange(allTiles(), { wallId: null }));
+saved.addEventListener('deleted', () => arrange(allTiles(), { wallId: null }));
 
 async function copyLink() {
-  // What is on screen, spelt out: a layout that was kept is its own user's.
-  const shown = shownNow();
+  // The link lists the tiles, because other users may not open a saved wall of this user.
+  const shown = currentView();
   const url = new URL(window.location.pathname, window.location.href);
   url.search = writeWallState({ ...shown, tiles: [...shown.tiles], wallId: null });
-  if (await copied(url.href.replaceAll('%2C', ','))) say('The link is copied: it shows these channels to whoever may see them');
-  else say('Copy it from the address bar: the browser does not allow it', 'bad');
+  if (await copied(url.href.replaceAll('%2C', ','))) showToast('The link is copied: it shows these channels to whoever may see them');
+  else showToast('Copy it from the address bar: the browser does not allow it', 'bad');
 }
 
 // ── Keys and buttons ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -326,25 +335,25 @@ async function toggleFullscreen() {
     if (document.fullscreenElement) await document.exitFullscreen();
     else await byId('wall', HTMLElement).requestFullscreen();
   } catch {
-    say('The browser does not allow full screen here.', 'bad');
+    showToast('The browser does not allow full screen here.', 'bad');
   }
 }
 
 function escape() {
   if (board.alone?.leaveZoom()) return;
-  if (shownNow().full !== null) setFull(null);
+  if (currentView().full !== null) setFull(null);
   else if (!picker.hidden) togglePicker(false);
 }
 
-/** @param {Direction} direction @param {boolean} takesAlong the tile moves with it */
+/** @param {Direction} direction @param {boolean} takesAlong true: the tile moves, too */
 function walk(direction, takesAlong) {
-  const { layout, full } = shownNow();
+  const { layout, full } = currentView();
   if (full !== null && takesAlong) return;
   const from = board.chosen;
-  const to = placeBeside(layout, from, direction);
+  const to = neighbourOf(layout, from, direction);
   if (to === from) return;
   if (takesAlong) arrange(swapped(allTiles(), from, to));
-  if (full !== null && board.at(to)?.content) go({ full: to });
+  if (full !== null && board.at(to)?.content) updateState({ full: to });
   else if (full === null) board.choose(to, { focus: true });
 }
 
@@ -357,7 +366,7 @@ const ACTIONS = {
   zoom_in: () => board.alone?.zoomBy(ZOOM_STEP),
   zoom_out: () => board.alone?.zoomBy(1 / ZOOM_STEP),
   zoom_reset: () => void board.alone?.leaveZoom(),
-  mute: () => menu.toggleSound(board.chosen),
+  mute: () => menu.toggleAudio(board.chosen),
   snapshot: () => void menu.saveSnapshot(board.chosen),
   ago: () => menu.openRecordings(board.chosen, AGO_MS),
   recordings: () => menu.openRecordings(board.chosen, MOMENT_MS),
@@ -379,7 +388,7 @@ document.addEventListener('keydown', (event) => {
     return;
   }
   const action = wallActionOf(event);
-  // Enter and Space on a button or a link are theirs.
+  // A focused button or link handles Enter and Space itself.
   if (!action || (['Enter', ' '].includes(event.key) && target?.closest('button, a'))) return;
   if (action === 'toggle' && !board.alone) return;
   if (action === 'left' || action === 'right' || action === 'up' || action === 'down') {
@@ -395,7 +404,7 @@ document.addEventListener('keydown', (event) => {
 /** @param {string} digit */
 function typeDigit(digit) {
   if (digitTimer !== null) clearTimeout(digitTimer);
-  const places = Array.from({ length: shownNow().layout }, (_, place) => place + 1);
+  const places = Array.from({ length: currentView().layout }, (_, place) => place + 1);
   const wanted = digits.feed(digit, places);
   if (wanted !== null) choosePlace(wanted);
   else digitTimer = setTimeout(() => choosePlace(digits.due(places)), DIGIT_MS);
@@ -405,7 +414,7 @@ function typeDigit(digit) {
 function choosePlace(number) {
   if (number === null) return;
   const place = number - 1;
-  if (shownNow().full !== null && board.at(place)?.content) go({ full: place });
+  if (currentView().full !== null && board.at(place)?.content) updateState({ full: place });
   else board.choose(place, { focus: true });
 }
 
@@ -429,17 +438,17 @@ document.addEventListener('fullscreenchange', () => {
   setAttribute(byId('wall', HTMLElement), 'data-fullscreen', isFull);
   byId('fullscreen', HTMLElement).setAttribute('aria-label', isFull ? 'Leave full screen' : 'Full screen');
 });
-wireRest(byId('wall', HTMLElement));
-board.addEventListener('looked', () => poller.soon());
+hideBarsAtRest(byId('wall', HTMLElement));
+board.addEventListener('awake', () => poller.soon());
 window.addEventListener('popstate', () => {
   state = readWallState(window.location.search);
   tiles = state.tiles ?? [];
   if (state.wallId !== saved.current?.id) saved.current = null;
   show();
-  void openKept();
+  void openSavedWall();
 });
 
-if (!window.location.search) go({});
+if (!window.location.search) updateState({});
 show();
-void openKept();
+void openSavedWall();
 poller.start();

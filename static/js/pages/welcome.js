@@ -1,11 +1,11 @@
 // @ts-check
-/** The first visit: an account, or only on this machine for now. */
+/** The first visit: create an account, or use the app only on this machine for now. */
 import { wireReveal } from '../components/app-dialog.js';
 import { onSubmit, textOf } from '../components/field-errors.js';
 import { part } from '../components/dom.js';
 import { AccountsApi } from '../lib/accounts-api.js';
 import { problemOf } from '../lib/http.js';
-import { byId, say } from './page.js';
+import { byId, showToast } from './page.js';
 
 const form = byId('first-account', HTMLFormElement);
 const api = new AccountsApi();
@@ -19,6 +19,6 @@ onSubmit(form, async () => {
 document.getElementById('postpone')?.addEventListener('click', () => {
   api.postpone().then(
     () => window.location.assign('/cameras'),
-    (error) => say(problemOf(error).detail, 'bad'),
+    (error) => showToast(problemOf(error).detail, 'bad'),
   );
 });

@@ -1,5 +1,5 @@
 // @ts-check
-import { PictureQueue } from '../lib/picture-queue.js';
+import { JobQueue } from '../lib/job-queue.js';
 
 /**
  * @typedef {import('./snapshot-image.js').SnapshotImage} SnapshotImage
@@ -10,10 +10,10 @@ import { PictureQueue } from '../lib/picture-queue.js';
 const TICK_MS = 1500;
 
 /**
- * Keeps still pictures fresh: the last known one at once, then the device's own, again every `refreshMs` while it is
- * on screen and the tab is looked at. A device that has none to give is asked ever more rarely.
+ * Keeps snapshots fresh: loads the server's newest one first, then one from the device, and again every `refreshMs`
+ * while the element is on screen and the tab is visible. After failures the device is asked ever more rarely.
  */
-export class PictureFeeder {
+export class SnapshotLoader {
   #api;
   #refreshMs;
   #queue;
@@ -26,23 +26,23 @@ export class PictureFeeder {
 
   /**
    * @param {Pick<import('../lib/api.js').Api, 'snapshot'>} api
-   * @param {{refreshMs: number, sideBySide?: number}} how
+   * @param {{refreshMs: number, parallel?: number}} how
    */
-  constructor(api, { refreshMs, sideBySide = 2 }) {
+  constructor(api, { refreshMs, parallel = 2 }) {
     this.#api = api;
     this.#refreshMs = refreshMs;
-    this.#queue = new PictureQueue(sideBySide);
+    this.#queue = new JobQueue(parallel);
     this.#observer = new IntersectionObserver(
       (changes) => {
         for (const change of changes) {
           if (change.isIntersecting) this.#onScreen.add(change.target);
           else this.#onScreen.delete(change.target);
         }
-        this.#feed();
+        this.#load();
       },
       { rootMargin: '200px' },
     );
-    this.#timer = setInterval(() => this.#feed(), TICK_MS);
+    this.#timer = setInterval(() => this.#load(), TICK_MS);
   }
 
   /** @param {number} ms */
@@ -56,7 +56,8 @@ export class PictureFeeder {
 
   /**
    * @param {SnapshotImage} image
-   * @param {{cameraId: number, profileToken: string|null, askDevice: boolean, onShown?: (takenAt: Date|null) => void}} what
+   * @param {{cameraId: number, profileToken: string|null, askDevice: boolean,
+   *   onShown?: (takenAt: Date|null) => void}} what
    */
   set(image, { cameraId, profileToken, askDevice, onShown }) {
     const entry = this.#entries.get(image);
@@ -92,7 +93,7 @@ export class PictureFeeder {
     this.#entries.clear();
   }
 
-  #feed() {
+  #load() {
     if (document.hidden) return;
     const now = Date.now();
     for (const entry of this.#entries.values()) {

@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Which picture of a `<video>` is on screen: the video's own clock may be a picture ahead of it, or behind.
+ * Finds the frame of a `<video>` that is on screen: `currentTime` may be one frame ahead of it, or behind.
  */
-export class ShownPicture {
+export class ShownFrame {
   #video;
   #wires = new AbortController();
   #isClosed = false;
-  /** It stands where it was moved to: what a late callback says of the picture before does not count. */
+  /** True while the video stands where `moveTo()` put it: then late callbacks about an earlier frame are ignored. */
   #isMoved = false;
-  /** A time within it, by the video's clock. */
+  /** A time within the frame on screen, on the video's timeline. */
   atS = 0;
 
   /** @param {HTMLVideoElement} video */
@@ -18,7 +18,7 @@ export class ShownPicture {
     else for (const name of ['timeupdate', 'pause', 'seeked']) this.#listen(name);
   }
 
-  /** @param {number} atS inside the picture to be shown */
+  /** Show a frame. @param {number} atS a time within the frame */
   moveTo(atS) {
     this.#video.currentTime = atS;
     this.atS = atS;

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * Asks for still pictures a few at a time, so that sixteen tiles neither crowd the recorder nor the browser's six
- * connections. A key that waits already is not queued twice.
+ * Loads snapshots, a few at a time, so that sixteen tiles overload neither the recorder nor the browser's six
+ * connections. A key is queued only once.
  */
-export class PictureQueue {
+export class JobQueue {
   #limit;
   /** @type {Map<string, () => Promise<void>>} */
   #waiting = new Map();
@@ -28,7 +28,7 @@ export class PictureQueue {
     this.#pump();
   }
 
-  /** Drops what waits; what is under way ends by itself. */
+  /** Drop the waiting jobs. Running jobs end by themselves. */
   close() {
     this.#closed = true;
     this.#waiting.clear();

@@ -1,16 +1,21 @@
 // @ts-check
 /**
- * When the pictures in fragmented MP4 are shown (ISO/IEC 14496-12, 8.8): what a player needs to move by exactly one,
- * whatever the frame rate, and where that changes.
+ * Presentation times of the frames in fragmented MP4 (ISO/IEC 14496-12, 8.8). A player needs them to step by exactly
+ * one frame at any frame rate, also where the rate changes.
  */
 
-/** @typedef {{id: number, timescale: number, duration: number}} VideoTrack `duration`: of a sample that does not say its own */
-/** @typedef {{type: string, from: number, end: number}} Box `from`: where its content begins */
+/** @typedef {{id: number, timescale: number, duration: number}} VideoTrack `duration`: default of a sample, in ticks */
+/** @typedef {{type: string, from: number, end: number}} Box `from`: offset of its content */
 
-/** What rounding may make of the time of one picture. */
-export const SAME_PICTURE_S = 0.0005;
+/** Largest difference that rounding may make to the time of a frame. */
+export const SAME_FRAME_S = 0.0005;
 
-/** The video track of an init section; null where there is none. @param {Uint8Array} bytes @returns {VideoTrack|null} */
+/**
+ * Return the video track of an init section; null if it has none.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {VideoTrack|null}
+ */
 export function videoTrackOf(bytes) {
   const view = viewOf(bytes);
   for (const track of within(view, whole(view), 'moov', 'trak')) {
@@ -27,12 +32,12 @@ export function videoTrackOf(bytes) {
 }
 
 /**
- * When each picture of a segment is shown, in seconds by its own time line, sorted. Empty for anything else.
+ * Return the presentation times of a segment's frames, in seconds of its own timeline, sorted. Empty for other data.
  *
  * @param {Uint8Array} bytes
  * @param {VideoTrack} track
  */
-export function pictureTimesOf(bytes, track) {
+export function frameTimesOf(bytes, track) {
   const view = viewOf(bytes);
   /** @type {number[]} */
   const times = [];
@@ -50,15 +55,15 @@ export function pictureTimesOf(bytes, track) {
 }
 
 /**
- * Where to go for the picture that is shown at a time (0), the next (1) or the one before (-1): its middle, so that no
- * rounding leads to its neighbour. Null where it is not among them.
+ * Return the time to seek to for the frame shown at a time (0), the next one (1) or the previous one (-1): the middle
+ * of its duration, so that rounding cannot lead to its neighbour. Null if that frame is not in `times`.
  *
- * @param {number[]} times when pictures are shown, sorted
+ * @param {number[]} times presentation times, sorted
  * @param {number} at
  * @param {0|1|-1} direction
  */
-export function besideIn(times, at, direction) {
-  const shown = times.findLastIndex((time) => time <= at + SAME_PICTURE_S);
+export function seekTimeIn(times, at, direction) {
+  const shown = times.findLastIndex((time) => time <= at + SAME_FRAME_S);
   const begin = times[shown + direction];
   if (shown < 0 || begin === undefined) return null;
   const end = times[shown + direction + 1] ?? begin + 0.002;
@@ -68,10 +73,10 @@ export function besideIn(times, at, direction) {
 /**
  * @param {DataView} view
  * @param {Box} run
- * @param {number} ticks when its first sample is decoded
- * @param {number} usual
- * @param {(shown: number) => void} take
- * @returns {number} when the next one would be
+ * @param {number} ticks decoding time of its first sample
+ * @param {number} usual default duration of a sample, in ticks
+ * @param {(shown: number) => void} take gets each presentation time, in ticks
+ * @returns {number} decoding time of the sample after the last, in ticks
  */
 function readRun(view, run, ticks, usual, take) {
   const flags = view.getUint32(run.from) & 0xffffff;
@@ -97,7 +102,14 @@ function whole(view) {
   return { type: '', from: 0, end: view.byteLength };
 }
 
-/** The boxes at a path of types. @param {DataView} view @param {Box} box @param {...string} path @returns {Box[]} */
+/**
+ * Return the boxes at a path of types.
+ *
+ * @param {DataView} view
+ * @param {Box} box
+ * @param {...string} path
+ * @returns {Box[]}
+ */
 function within(view, box, ...path) {
   const [type, ...rest] = path;
   const found = [...children(view, box)].filter((child) => child.type === type);

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { besideIn, pictureTimesOf, videoTrackOf } from '../../static/js/lib/picture-times.js';
+import { seekTimeIn, frameTimesOf, videoTrackOf } from '../../static/js/lib/frame-times.js';
 
 /** @param {...number} values */
 const u32 = (...values) => values.flatMap((value) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]);
@@ -33,37 +33,37 @@ const segment = (head, run) =>
     ...box('mdat', zeros(16)),
   ]);
 
-test('the video track of an init section is found among others', () => {
+test('the video track of an init section is found', () => {
   assert.deepEqual(videoTrackOf(INIT), TRACK);
   assert.equal(videoTrackOf(new Uint8Array(box('ftyp', zeros(8)))), null);
 });
 
-test('pictures that each say how long they are shown', () => {
+test('frame times are read from the durations of samples', () => {
   const run = box('trun', u32(0x701, 3, 0), u32(200, 9, 0), u32(40, 9, 0), u32(40, 9, 0));
-  assert.deepEqual(pictureTimesOf(segment(box('tfhd', u32(0x020000, 2)), run), TRACK), [2, 2.2, 2.24]);
+  assert.deepEqual(frameTimesOf(segment(box('tfhd', u32(0x020000, 2)), run), TRACK), [2, 2.2, 2.24]);
 });
 
-test('pictures that leave it to the fragment, or to the track, and are shown in another order than sent', () => {
+test('frame times use default durations, and are sorted', () => {
   const run = box('trun', u32(0x01000a00, 3), u32(9, 0), u32(9, 80), u32(9, -40));
-  assert.deepEqual(pictureTimesOf(segment(box('tfhd', u32(0x020008, 2, 100)), run), TRACK), [2, 2.16, 2.18]);
-  assert.deepEqual(pictureTimesOf(segment(box('tfhd', u32(0x020000, 2)), run), TRACK), [2, 2.04, 2.12]);
+  assert.deepEqual(frameTimesOf(segment(box('tfhd', u32(0x020008, 2, 100)), run), TRACK), [2, 2.16, 2.18]);
+  assert.deepEqual(frameTimesOf(segment(box('tfhd', u32(0x020000, 2)), run), TRACK), [2, 2.04, 2.12]);
 });
 
-test('what is cut off, or no segment at all, has no pictures', () => {
+test('truncated or other data has no frame times', () => {
   const run = box('trun', u32(0x100, 1), u32(40));
   const good = segment(box('tfhd', u32(0x020000, 2)), run);
-  assert.deepEqual(pictureTimesOf(good.subarray(0, 40), TRACK), []);
-  assert.deepEqual(pictureTimesOf(INIT, TRACK), []);
-  assert.deepEqual(pictureTimesOf(new Uint8Array(5), TRACK), []);
+  assert.deepEqual(frameTimesOf(good.subarray(0, 40), TRACK), []);
+  assert.deepEqual(frameTimesOf(INIT, TRACK), []);
+  assert.deepEqual(frameTimesOf(new Uint8Array(5), TRACK), []);
 });
 
-test('a step leads into the middle of the next picture, or of the one before', () => {
+test('a step leads to the middle of the next or previous frame', () => {
   const times = [0, 0.2, 0.4, 0.44, 0.48];
-  assert.equal(besideIn(times, 0.25, 1)?.toFixed(3), '0.420');
-  assert.equal(besideIn(times, 0.2, -1)?.toFixed(3), '0.100');
-  assert.equal(besideIn(times, 0.43, -1)?.toFixed(3), '0.300');
-  assert.equal(besideIn(times, 0.45, 1)?.toFixed(3), '0.481');
-  assert.equal(besideIn(times, 0.1, -1), null);
-  assert.equal(besideIn(times, 0.5, 1), null);
-  assert.equal(besideIn(times, -1, 1), null);
+  assert.equal(seekTimeIn(times, 0.25, 1)?.toFixed(3), '0.420');
+  assert.equal(seekTimeIn(times, 0.2, -1)?.toFixed(3), '0.100');
+  assert.equal(seekTimeIn(times, 0.43, -1)?.toFixed(3), '0.300');
+  assert.equal(seekTimeIn(times, 0.45, 1)?.toFixed(3), '0.481');
+  assert.equal(seekTimeIn(times, 0.1, -1), null);
+  assert.equal(seekTimeIn(times, 0.5, 1), null);
+  assert.equal(seekTimeIn(times, -1, 1), null);
 });

@@ -1,5 +1,5 @@
 // @ts-check
-/** What a recordings' player writes over, under and beside its picture. */
+/** Writes the texts and states around the picture of the replay player. */
 import { replayText } from '../lib/replay-text.js';
 import { part, setAttribute, setText } from './dom.js';
 
@@ -7,20 +7,21 @@ import { part, setAttribute, setText } from './dom.js';
  * @typedef {import('../lib/replay-text.js').Phase} Phase
  * @typedef {{phase: Phase, problem: import('../lib/api.js').Problem|null, isTried: boolean,
  *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, place: import('../lib/replay-session.js').Place|null,
- *   atMs: number|null, hasPicture: boolean, clock: typeof import('../lib/shown-clock.js').LOCAL_CLOCK, rate: number,
- *   speed: number, isSlow: boolean, waitedS: number}} Facts `isTried`: the problem may pass, and is worked on; `isBusy`: on its
- *   way to another time; `rate`: what it plays at, `speed`: what was chosen; `isSlow`: the recorder sends no faster than 1×
+ *   atMs: number|null, hasFrame: boolean, clock: typeof import('../lib/display-clock.js').LOCAL_CLOCK, rate: number,
+ *   speed: number, isSlow: boolean, waitedS: number}} Facts `isTried`: the server tries again;
+ *   `isBusy`: a seek is under way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster
+ *   than 1×
  */
 
 /** @param {HTMLElement & {video: HTMLVideoElement}} player @param {Facts} facts */
 export function showReplay(player, facts) {
-  const { phase, stream, atMs, hasPicture } = facts;
+  const { phase, stream, atMs, hasFrame } = facts;
   const { video } = player;
   const stage = part(player, 'stage', HTMLElement);
   stage.dataset.running = String(!video.paused && phase !== 'paused');
   stage.dataset.muted = String(video.muted);
   stage.dataset.full = String(document.fullscreenElement === stage);
-  // A recorder that gives its pictures no time may play something else than was asked for.
+  // A recorder that sends no times with its frames may play another time than the requested one.
   const doubt = stream?.time_confirmed === false ? ' (not confirmed by the recorder)' : '';
   setText(part(player, 'clock', HTMLElement), atMs === null ? '' : `${facts.clock.stamp(atMs)}${doubt}`);
   const badge = part(player, 'badge', HTMLElement);
@@ -29,7 +30,7 @@ export function showReplay(player, facts) {
   const speed = facts.rate === 1 ? '' : ` ${facts.rate}×`;
   setText(part(player, 'badge-text', HTMLElement), phase === 'paused' ? 'PAUSED' : `PLAYBACK${speed}`);
   for (const name of ['back', 'forward', 'snapshot', 'mute']) {
-    part(player, name, HTMLButtonElement).disabled = !hasPicture || (name === 'mute' && !stream?.audio);
+    part(player, name, HTMLButtonElement).disabled = !hasFrame || (name === 'mute' && !stream?.audio);
   }
   explain(player, facts);
   explainSpeed(player, facts);
@@ -43,11 +44,11 @@ function explain(player, { phase, problem, isTried, stream, isBusy, place, atMs,
   part(player, 'retry', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
   const behindS = (Date.now() - (atMs ?? 0)) / 1000;
   const waitingFor = isBusy ? null : (stream?.waiting_for ?? null);
-  const said = replayText({ phase, problem, waitingFor, waitedS, isTried, behindS });
-  setText(part(player, 'title', HTMLElement), said.title);
-  setText(part(player, 'advice', HTMLElement), said.advice);
+  const text = replayText({ phase, problem, waitingFor, waitedS, isTried, behindS });
+  setText(part(player, 'title', HTMLElement), text.title);
+  setText(part(player, 'advice', HTMLElement), text.advice);
   const live = part(player, 'live', HTMLAnchorElement);
-  live.hidden = !said.offersLive || !place;
+  live.hidden = !text.offersLive || !place;
   const channel = place?.channel ? `?channel=${place.channel}` : '';
   setAttribute(live, 'href', `${document.body.dataset.viewer ?? ''}${place?.cameraId ?? ''}${channel}`);
 }

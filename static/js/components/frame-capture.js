@@ -1,8 +1,13 @@
 // @ts-check
-/** A video's picture as it stands: to be shown in its place, or kept as a file. */
+/** The present frame of a video, drawn on a canvas or saved as a file. */
 
-/** Whether there was one. @param {HTMLVideoElement} video @param {HTMLCanvasElement} canvas takes the picture's size */
-export function drawStill(video, canvas) {
+/**
+ * Draw the frame; false if the video has none.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {HTMLCanvasElement} canvas gets the size of the frame
+ */
+export function drawFrame(video, canvas) {
   if (!video.videoWidth || video.readyState < 2) return false;
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
@@ -11,10 +16,15 @@ export function drawStill(video, canvas) {
   return context !== null;
 }
 
-/** Hands it to the browser's downloads, in its full resolution; nothing where there is none. @param {HTMLVideoElement} video @param {string} name */
-export function saveStill(video, name) {
+/**
+ * Save the frame with the browser's downloads, in full resolution. Does nothing if the video has no frame.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {string} name of the file
+ */
+export function saveFrame(video, name) {
   const canvas = document.createElement('canvas');
-  if (!drawStill(video, canvas)) return;
+  if (!drawFrame(video, canvas)) return;
   canvas.toBlob(
     (blob) => {
       if (!blob) return;

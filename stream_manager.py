@@ -26,10 +26,10 @@ from recording_manager import RecordingManager
 from sessions.base import BaseSession
 from sessions.context import SessionContext, TranscodeSlots
 from sessions.folders import remove_leftovers
-from sessions.ids import stream_id_of
+from sessions.ids import LiveStreamKey, stream_id_of
 from sessions.live.broadcast import LiveListener
 from sessions.live.plan import needs_transcode
-from sessions.live.session import Session
+from sessions.live.session import LiveSession
 from sessions.replay.broadcast import ReplayListener
 from sessions.replay.session import ReplaySession
 from sessions.replay_segments import MakeSegments, make_segments
@@ -111,7 +111,7 @@ class StreamManager:
             is_hevc_variant = "hevc" in accept and codec == "hevc"
             stream_id = stream_id_of(camera_id, profile_token, is_hevc=is_hevc_variant)
             old = self._sessions.get(stream_id)
-            if isinstance(old, Session) and needs_transcode(codec, is_hevc_variant=is_hevc_variant):
+            if isinstance(old, LiveSession) and needs_transcode(codec, is_hevc_variant=is_hevc_variant):
                 self._slots.take(stream_id, old.resources)  # it may have run without ffmpeg until now
             viewer_id = old.add_viewer() if old is not None else None
             if old is not None and viewer_id is not None:
@@ -144,7 +144,7 @@ class StreamManager:
             codec = self._codec(camera_id, profile_token, video)
             stream_id = stream_id_of(camera_id, profile_token)
             old = self._sessions.get(stream_id)
-            if isinstance(old, Session):
+            if isinstance(old, LiveSession):
                 viewer_id = old.add_live(listener, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame)
                 if viewer_id is not None:
                     return stream_id, viewer_id
@@ -291,20 +291,18 @@ class StreamManager:
 
     def _new_session(
         self, camera_id: int, profile_token: str, codec: str | None, *, is_hevc_variant: bool, after: BaseSession | None
-    ) -> Session:
+    ) -> LiveSession:
         """With the lock held."""
         self._check_room()
-        return Session(
+        return LiveSession(
             self._context,
-            camera_id,
-            profile_token,
-            is_hevc_variant=is_hevc_variant,
+            LiveStreamKey(camera_id, profile_token, is_hevc_variant),
             known_codec=codec,
             on_end=self._forget,
             after=after,
         )
 
-    def _begin(self, session: Session) -> None:
+    def _begin(self, session: LiveSession) -> None:
         """With the lock held."""
         self._sessions.pop(session.stream_id, None)
         self._sessions[session.stream_id] = session

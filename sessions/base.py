@@ -74,7 +74,7 @@ class BaseSession(ABC):
         """
         with self._lock:
             for viewer_id in viewer_ids:
-                self._drop(viewer_id)
+                self._remove_viewer(viewer_id)
             if may_end and not self._has_viewers():
                 self._is_over = True
             is_over = self._is_over
@@ -173,33 +173,36 @@ class BaseSession(ABC):
         while (left_s := until_s - self._now_s()) > 0 and not self._again.is_set() and is_wanted():
             self._sleep(min(left_s, 0.5))
 
-    def _check_over(self, *, is_complete: bool = False) -> None:
+    def _check_over(self) -> None:
+        """Raise SessionOver if the session was stopped or is not watched any more."""
         with self._lock:
-            if not self._waiting and self._is_unwatched(is_complete=is_complete):
+            if not self._waiting and self._is_unwatched():
                 self._is_over = True
         if self._is_over:
             raise SessionOver
 
-    def _drop(self, viewer_id: str) -> None:
-        """It is a viewer no more; with the lock held."""
-        self._viewers.leave(viewer_id, self._now_s())
+    # ---- viewers, with the lock held -------------------------------------------------------------
 
-    def _has_viewers(self) -> bool:
-        """Whether anybody watches now; with the lock held."""
-        return self._viewers.count(self._now_s()) > 0
+    @abstractmethod
+    def _remove_viewer(self, viewer_id: str) -> None: ...
 
-    def _is_unwatched(self, *, is_complete: bool) -> bool:
-        """Whether nobody has watched for so long that it may end; with the lock held."""
-        return self._viewers.is_over(self._now_s(), is_complete=is_complete)
+    @abstractmethod
+    def _has_viewers(self) -> bool: ...
 
-    def _see(self, viewer_id: str | None) -> None:
-        """That viewer, or whoever it is, watches."""
+    @abstractmethod
+    def _is_unwatched(self) -> bool:
+        """True if the session has had no viewer for so long that it may end."""
+
+    # ---- viewers, without the lock ---------------------------------------------------------------
+
+    def _note_viewer(self, viewer_id: str | None) -> None:
+        """This viewer watches; None stands for a player without an id."""
         with self._lock:
             self._last_wanted_s = self._now_s()
             self._viewers.watch(viewer_id, self._last_wanted_s)
 
-    def _touch(self, viewer_id: str | None) -> None:
-        """Somebody fetches; as a viewer that viewer counts who was one before."""
+    def _note_fetch(self, viewer_id: str | None) -> None:
+        """A file was fetched: keeps the session alive, and this viewer if it is known."""
         with self._lock:
             self._last_wanted_s = self._now_s()
             self._viewers.touch(viewer_id, self._last_wanted_s)
@@ -207,12 +210,12 @@ class BaseSession(ABC):
     @contextlib.contextmanager
     def _watches(self, viewer_id: str | None) -> Iterator[None]:
         """That viewer watches, for as long as it waits and from its answer on."""
-        self._see(viewer_id)
+        self._note_viewer(viewer_id)
         try:
             with self._waits():
                 yield
         finally:
-            self._see(viewer_id)
+            self._note_viewer(viewer_id)
 
     @contextlib.contextmanager
     def _waits(self) -> Iterator[None]:

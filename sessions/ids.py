@@ -13,12 +13,26 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 
 HEVC_SUFFIX = ".hevc"
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _MAX_ENCODED = 180
 _HEAD = 80
 _STREAM_ID = re.compile(r"camera[0-9]{1,20}_[A-Za-z0-9_~-]*(?:\.hevc)?|replay[0-9]{1,20}_[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStreamKey:
+    """What a live session shows. `is_hevc_variant`: its HLS copies H.265; otherwise H.265 is transcoded to H.264."""
+
+    camera_id: int
+    profile_token: str
+    is_hevc_variant: bool = False
+
+    @property
+    def stream_id(self) -> str:
+        return stream_id_of(self.camera_id, self.profile_token, is_hevc=self.is_hevc_variant)
 
 
 def stream_id_of(camera_id: int, profile_token: str, *, is_hevc: bool = False) -> str:

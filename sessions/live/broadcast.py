@@ -87,7 +87,7 @@ class FragmentBroadcaster:
             for listener in [one for one, viewer in self._listeners.items() if viewer.viewer_id == viewer_id]:
                 del self._listeners[listener]
 
-    def tell(self, view: StreamView) -> None:
+    def send_state(self, view: StreamView) -> None:
         with self._lock:
             for listener in self._listeners:
                 listener.on_live_state(view)

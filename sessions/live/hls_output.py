@@ -1,17 +1,16 @@
-"""The HLS side of a run: an ffmpeg that reads the feed, and the segments that come out of it.
+"""HLS as an output of a live session: an ffmpeg that reads the feed, and the segments that it writes.
 
-It runs only while somebody wants segments. How it goes is judged by the age of the last segment; ffmpeg's exit code
-says nothing (it is 0 after a time-out, and a frozen ffmpeg has none).
+The age of the last segment tells whether ffmpeg works. Its exit code does not: it is 0 after a time-out, and a frozen
+ffmpeg has none.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from core.errors import StorageFull
+from core.errors import AppError, StorageFull
 from core.records import Problem
 from media.commands import PLAYLIST_NAME, LiveOptions, live_command
 from media.ffmpeg import FfmpegMissing
@@ -21,25 +20,26 @@ from media.rtsp.live.feed import Feed, FeedStatus
 from sessions.context import SessionContext
 from sessions.errors import FfmpegEnded, Stalled
 from sessions.folders import remove_files, require_free_disk
-from sessions.live.plan import Plan
+from sessions.live.output import SessionOutput, patience_s
+from sessions.live.plan import needs_transcode
 from sessions.live.resources import SessionResources
 from sessions.live.status import SessionStatus
+from sessions.viewers import Viewers
 
 log = logging.getLogger(__name__)
 
 _DISK_EVERY_S = 1.0
 _FIRST_SEGMENT_PATIENCE = 4.0
-# Our own segments were given back, so the disk looks better than it is.
-ROOM_TO_RESUME_BYTES = 20_000_000
+_RESUME_BYTES = 20_000_000
 _NO_SPACE = "No space left on device"
 _DISK_FULL = "There is no room left for segments."
 
 
-class HlsOutput:
-    """Of one run; the session's thread alone uses it.
+class HlsOutput(SessionOutput):
+    """Wanted from request() until its viewers have left or, by `viewers`' idle timer, stopped fetching."""
 
-    `patience_s(longest_s)` is how long a segment may be awaited where key frames are that far apart.
-    """
+    is_independent = True
+    starts_early = False
 
     def __init__(
         self,
@@ -47,33 +47,73 @@ class HlsOutput:
         stream_id: str,
         status: SessionStatus,
         resources: SessionResources,
-        patience_s: Callable[[float], float],
+        viewers: Viewers,
+        *,
+        is_hevc_variant: bool,
     ) -> None:
         self._context = context
         self._stream_id = stream_id
         self._status = status
         self._resources = resources
-        self._patience_s = patience_s
+        self._viewers = viewers
+        self._is_hevc_variant = is_hevc_variant
         self._playlist_file = resources.folder / PLAYLIST_NAME
+        self._is_wanted = False
+        self._was_full = False
+        self._may_hold_slot = False
+        self._ffmpeg: Path | None = None  # found by prepare(), used by start()
+        self._feed: Feed | None = None
         self._process: SupervisedProcess | None = None
-        self._began_s = 0.0
+        self._started_s = 0.0
         self._read_stamp: tuple[int, int] | None = None
         self._disk_checked_s = -_DISK_EVERY_S
-        self.first_segment_s: float | None = None
-        self.last_segment_s: float | None = None
+
+    # ---- viewers ---------------------------------------------------------------------------------
+
+    @property
+    def is_wanted(self) -> bool:
+        return self._is_wanted
+
+    def request(self) -> bool:
+        """A player asks for HLS. True if that starts it."""
+        was_wanted, self._is_wanted = self._is_wanted, True
+        return not was_wanted
+
+    def viewer_count(self) -> int:
+        return self._viewers.count(self._now_s())
+
+    def remove_viewer(self, viewer_id: str) -> None:
+        if self._viewers.leave(viewer_id, self._now_s()):
+            self._is_wanted = False
+
+    def check_idle(self) -> None:
+        if self._viewers.is_over(self._now_s()):
+            self._is_wanted = False
+
+    # ---- the session's thread --------------------------------------------------------------------
 
     @property
     def is_running(self) -> bool:
         return self._process is not None
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether ffmpeg is gone although nobody ended it here."""
-        return self._process is not None and self._process.poll() is not None
+    def prepare(self) -> None:
+        """Raises StorageFull, FfmpegMissing, or LimitReached if no more streams may be transcoded."""
+        self._disk_checked_s = -_DISK_EVERY_S
+        # After a full disk the session has deleted its own segments, so that the disk looks emptier than it is.
+        self._check_disk(_RESUME_BYTES if self._was_full else 0)
+        self._ffmpeg = self._context.find_ffmpeg()
+        self._take_slot(needs_transcode(self._status.source_codec, is_hevc_variant=self._is_hevc_variant))
 
-    def begin(self, ffmpeg: Path, feed: Feed, plan: Plan) -> None:
-        """Starts ffmpeg. FfmpegMissing, StorageFull."""
-        number = self._status.begin_run()
+    def start(self, feed: Feed) -> None:
+        """Start ffmpeg. Raises what prepare() raises."""
+        plan = self._status.plan
+        assert plan is not None  # noqa: S101 - the device has described its media
+        if self._ffmpeg is None:
+            self.prepare()
+        ffmpeg, self._ffmpeg = self._ffmpeg, None
+        assert ffmpeg is not None  # noqa: S101 - prepare() has found it
+        self._take_slot(plan.is_transcoding)  # the device may send another codec than it was known to send
+        number = self._status.begin_segments()
         settings = self._context.settings
         folder = self._resources.folder
         options = LiveOptions(
@@ -94,28 +134,54 @@ class HlsOutput:
             )
         except ProgramMissing as error:
             raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
-        self._began_s = self._context.clock.monotonic_s()
-        self._read_stamp = self.first_segment_s = self.last_segment_s = None
+        self._feed = feed
+        self._started_s = self._now_s()
+        self._read_stamp = self.first_media_s = self.last_media_s = None
 
-    def end(self, problem: Problem | None = None) -> None:
-        """ffmpeg is gone and the folder empty when it answers: nobody wants segments, or `problem` is in the way."""
-        self._process = None
-        self.first_segment_s = self.last_segment_s = None
-        self._resources.end_process()
-        self._status.end_segments(problem)
-
-    def look(self, feed: Feed, status: FeedStatus) -> None:
-        """Reads the playlist; raises what is wrong, if anything is."""
-        assert self._process is not None  # noqa: S101 - begin() came before
+    def look(self, status: FeedStatus) -> None:
+        """Read the playlist. Raises StorageFull, FfmpegEnded, Stalled; SessionOver if the session was stopped."""
+        assert self._process is not None  # noqa: S101 - start() came before
+        assert self._feed is not None  # noqa: S101
         if self._process.poll() is not None:
+            self._resources.check_open()  # a thread that stops the session ends ffmpeg, too
             self._explain_end(self._process)
-        self.check_disk()
-        self._read_playlist(feed)
+        self._check_disk()
+        self._read_playlist(self._feed)
         self._check_age(status, self._process)
 
-    def check_disk(self, extra_bytes: int = 0) -> None:
-        """StorageFull; looks once a second."""
-        now_s = self._context.clock.monotonic_s()
+    def stop(self, problem: Problem | None = None) -> None:
+        """ffmpeg has ended and the folder is empty on return. With a `problem` the encoder slot is kept for a retry."""
+        if problem is None and self._may_hold_slot:
+            self._may_hold_slot = False
+            self._context.slots.give_back(self._stream_id, self._resources)
+        if problem is not None or self._process is not None:
+            self.end_run()
+            self._resources.end_process()
+            self._status.end_segments(problem)
+
+    def end_run(self) -> None:
+        """The session's resources end ffmpeg together with the feed; the segments stay."""
+        self._process = self._feed = self._ffmpeg = None
+        self.first_media_s = self.last_media_s = None
+
+    def note_failure(self, error: AppError) -> None:
+        self._was_full = error.code == StorageFull.code
+        if self._was_full:
+            self._status.forget_segments()
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _take_slot(self, is_transcoding: bool) -> None:
+        """Take an encoder slot, or return it if none is needed."""
+        self._may_hold_slot = is_transcoding and self._is_wanted
+        if self._may_hold_slot:
+            self._context.slots.take(self._stream_id, self._resources)
+        else:
+            self._context.slots.give_back(self._stream_id, self._resources)
+
+    def _check_disk(self, extra_bytes: int = 0) -> None:
+        """Raise StorageFull if too little disk is free; looks once a second."""
+        now_s = self._now_s()
         if now_s - self._disk_checked_s >= _DISK_EVERY_S:
             self._disk_checked_s = now_s
             min_free_bytes = self._context.settings.min_free_bytes + extra_bytes
@@ -133,10 +199,10 @@ class HlsOutput:
         self._read_stamp = stamp
         remove_files(self._resources.folder, gone)
         if added:
-            now_s = self._context.clock.monotonic_s()
-            if self.first_segment_s is None:
-                self.first_segment_s = now_s
-            self.last_segment_s = now_s
+            now_s = self._now_s()
+            if self.first_media_s is None:
+                self.first_media_s = now_s
+            self.last_media_s = now_s
             last = written.segments[-1]
             try:
                 size_bytes = (self._resources.folder / last.name).stat().st_size
@@ -145,20 +211,24 @@ class HlsOutput:
             self._status.set_written_kbps(round(size_bytes * 8 / 1000 / max(last.duration_s, 0.1)))
 
     def _explain_end(self, process: SupervisedProcess) -> NoReturn:
-        said = process.stderr_tail().strip()
-        log.warning("%s: ffmpeg ended with %s: %r", self._stream_id, process.poll(), said[-500:])
-        if _NO_SPACE in said:
+        stderr = process.stderr_tail().strip()
+        log.warning("%s: ffmpeg ended with %s: %r", self._stream_id, process.poll(), stderr[-500:])
+        if _NO_SPACE in stderr:
             raise StorageFull(_DISK_FULL)
         raise FfmpegEnded("ffmpeg ended unexpectedly.")
 
     def _check_age(self, status: FeedStatus, process: SupervisedProcess) -> None:
-        """A segment can only end where a key frame comes, so a long GOP asks for more patience."""
+        """A segment ends only at a key frame, so a long GOP needs more patience."""
+        stall_after_s = self._context.settings.stall_after_s
         longest_s = max(status.key_frame_interval_s or 0.0, self._status.longest_segment_s)
-        limit_s = self._patience_s(longest_s)
-        if self.last_segment_s is None and not longest_s:
-            limit_s = _FIRST_SEGMENT_PATIENCE * self._context.settings.stall_after_s
-        age_s = self._context.clock.monotonic_s() - (self.last_segment_s or self._began_s)
+        limit_s = patience_s(stall_after_s, longest_s)
+        if self.last_media_s is None and not longest_s:
+            limit_s = _FIRST_SEGMENT_PATIENCE * stall_after_s
+        age_s = self._now_s() - (self.last_media_s or self._started_s)
         if age_s >= limit_s:
             if _NO_SPACE in process.stderr_tail():
                 raise StorageFull(_DISK_FULL)
             raise Stalled(f"No new segment for {age_s:.0f} s.")
+
+    def _now_s(self) -> float:
+        return self._context.clock.monotonic_s()

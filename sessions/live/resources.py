@@ -31,14 +31,14 @@ class SessionResources:
 
     def take_feed(self, open_feed: Callable[[], Feed]) -> Feed:
         with self._lock:
-            self._check()
+            self.check_open()
             self._feed = open_feed()
             return self._feed
 
     def take_process(self, spawn: Callable[[], SupervisedProcess]) -> SupervisedProcess:
         """Makes the folder (empty at a session's first run), then the process."""
         with self._lock:
-            self._check()
+            self.check_open()
             make_folder(self.folder)
             if self._is_fresh:
                 empty_folder(self.folder)
@@ -78,6 +78,7 @@ class SessionResources:
         if feed is not None:
             feed.close()
 
-    def _check(self) -> None:
+    def check_open(self) -> None:
+        """Raise SessionOver once everything was released."""
         if self._is_released:
             raise SessionOver

@@ -19,10 +19,12 @@ from sessions.base import BaseSession
 from sessions.context import SessionContext
 from sessions.errors import RestartWanted, Stalled
 from sessions.folders import served_file
-from sessions.ids import stream_id_of
+from sessions.ids import LiveStreamKey
 from sessions.live.broadcast import FragmentBroadcaster, LiveListener
+from sessions.live.fragment_output import FragmentOutput
+from sessions.live.hls_output import HlsOutput
 from sessions.live.resources import SessionResources
-from sessions.live.run import Run, Wants
+from sessions.live.run import LiveRun
 from sessions.live.status import SessionStatus
 from sessions.view import StreamView
 
@@ -30,60 +32,64 @@ log = logging.getLogger(__name__)
 
 _SOON_S = 3.0
 _FLAPPING_S = 5.0
-_TELL_EVERY_S = 2.0
+_SEND_STATE_EVERY_S = 2.0
 
 
-class Session(BaseSession):
-    """One source being converted for any number of viewers. Safe between threads.
+class LiveSession(BaseSession):
+    """One media profile of a camera for any number of viewers. Safe between threads.
 
-    `after` is released before this one touches the folder: a successor under the same id.
+    `after` is the session that had this stream id before: it is stopped before this one uses the folder.
     """
 
     def __init__(
         self,
         context: SessionContext,
-        camera_id: int,
-        profile_token: str,
+        key: LiveStreamKey,
         *,
-        is_hevc_variant: bool,
         known_codec: str | None,
         on_end: Callable[[BaseSession], None],
         after: BaseSession | None = None,
     ) -> None:
         settings = context.settings
-        stream_id = stream_id_of(camera_id, profile_token, is_hevc=is_hevc_variant)
-        super().__init__(context, stream_id, camera_id, profile_token, on_end=on_end)
-        self.resources = SessionResources(settings.streams_dir / stream_id)
-        self._is_hevc_variant = is_hevc_variant
-        self._known_codec = known_codec
+        super().__init__(context, key.stream_id, key.camera_id, key.profile_token, on_end=on_end)
+        self._key = key
         self._after = after
         self._status = SessionStatus(
-            context.clock, LiveTimeline(kept=settings.playlist_segments, segment_s=settings.segment_s)
+            context.clock, LiveTimeline(kept=settings.playlist_segments, segment_s=settings.segment_s), known_codec
         )
+        self.resources = SessionResources(settings.streams_dir / key.stream_id)
         self._broadcaster = FragmentBroadcaster(context.clock)
-        self._wants_segments = False  # somebody has asked for HLS, and fetches it
-        self._told: tuple[object, ...] = ()
-        self._told_s = 0.0
-        self._was_full = False
+        self._hls = HlsOutput(
+            context,
+            key.stream_id,
+            self._status,
+            self.resources,
+            self._viewers,
+            is_hevc_variant=key.is_hevc_variant,
+        )
+        self._outputs = (self._hls, FragmentOutput(context, self._status, self._broadcaster))
+        self._sent_state: tuple[object, ...] = ()
+        self._sent_state_s = 0.0
         self._tried_s = self._started_s
 
     # ---- for viewers -----------------------------------------------------------------------------
 
     def add_viewer(self) -> str | None:
-        """A viewer's id; None when this session is ending and another one must be made.
+        """Add a viewer of HLS. Return its id, or None if this session is ending and another one must be made.
 
-        A session that failed tries again for a new viewer, unless it is about a password.
+        A failed session tries again for a new viewer, unless the device has refused the password.
         """
         with self._lock:
             if self._is_over:
                 return None
             viewer_id = self._viewers.add(self._now_s())
-            self._want_segments()
+            self._hls.request()
+        self._wake.set()
         self._try_again_for_a_new_viewer()
         return viewer_id
 
     def add_live(self, listener: LiveListener, *, wants_audio: bool, from_last_key_frame: bool) -> str | None:
-        """A viewer who is sent fragments: its id, or None when this session is ending."""
+        """Add a viewer of fragments. Return its id, or None if this session is ending."""
         with self._lock:
             if self._is_over:
                 return None
@@ -96,11 +102,6 @@ class Session(BaseSession):
         self._wake.set()
         return viewer_id
 
-    def _want_segments(self) -> None:
-        if not self._wants_segments:
-            self._wants_segments = True
-            self._wake.set()
-
     def _try_again_for_a_new_viewer(self) -> None:
         error = self._status.shown().error
         is_password = error is not None and error.code == "camera_auth_failed"
@@ -111,8 +112,9 @@ class Session(BaseSession):
         """As SessionStatus.playlist; counts as watching, while it waits too. NotFound for another name."""
         if name != PLAYLIST_NAME:
             raise NotFound("There is no such playlist.")
-        self._want_segments()
         with self._watches(viewer_id):
+            if self._hls.request():
+                self._wake.set()
             return self._status.playlist(wait_s)
 
     def file(self, name: str, viewer_id: str | None) -> Path:
@@ -120,13 +122,13 @@ class Session(BaseSession):
         if self._is_over:
             raise NotFound("This stream has ended.")
         path = served_file(self.resources.folder, name)
-        self._touch(viewer_id)
+        self._note_fetch(viewer_id)
         return path
 
     def view(self) -> StreamView:
         shown = self._status.shown()
         with self._lock:
-            viewers = self._viewers.count(self._now_s()) + self._broadcaster.count()
+            viewers = sum(output.viewer_count() for output in self._outputs)
         return StreamView(
             stream_id=self.stream_id,
             camera_id=self.camera_id,
@@ -145,51 +147,43 @@ class Session(BaseSession):
             last_segment_age_s=shown.last_segment_age_s,
             playlist_url=f"/static/streams/{self.stream_id}/{PLAYLIST_NAME}",
             segment_wait=shown.segment_wait,
-            source_codec=self._known_codec,
+            source_codec=self._status.source_codec,
         )
 
     # ---- for whoever governs it ------------------------------------------------------------------
 
     @property
     def source_codec(self) -> str | None:
-        """What the device was last seen, or is said, to send."""
-        return self._known_codec
+        return self._status.source_codec
 
     # ---- its thread ------------------------------------------------------------------------------
 
-    def _drop(self, viewer_id: str) -> None:
-        super()._drop(viewer_id)
-        self._broadcaster.drop(viewer_id)
-        if not super()._has_viewers():
-            self._wants_segments = False
+    def _remove_viewer(self, viewer_id: str) -> None:
+        for output in self._outputs:
+            output.remove_viewer(viewer_id)
 
     def _has_viewers(self) -> bool:
-        """Of HLS or of fragments."""
-        return super()._has_viewers() or self._broadcaster.count() > 0
+        return any(output.viewer_count() for output in self._outputs)
 
-    def _is_unwatched(self, *, is_complete: bool) -> bool:
-        if not self._wants_segments or super()._is_unwatched(is_complete=is_complete):
-            self._wants_segments = False
-            return self._broadcaster.count() == 0
-        return False
+    def _is_unwatched(self) -> bool:
+        for output in self._outputs:
+            output.check_idle()
+        return not any(output.is_wanted for output in self._outputs)
 
-    def _wants(self) -> Wants:
-        return Wants(segments=self._wants_segments, fragments=self._broadcaster.count() > 0)
-
-    def _tell_listeners(self) -> None:
-        """Those who are sent fragments are told how it goes: at once where that has changed, else now and then."""
+    def _send_state(self) -> None:
+        """Send the session's state to viewers on sockets: immediately after a change, otherwise every 2 seconds."""
         if self._broadcaster.count() == 0:
             return
         view = self.view()
-        told = (view.status, view.error, view.segment_wait, view.source_codec)
-        if told != self._told or self._now_s() - self._told_s > _TELL_EVERY_S:
-            self._told, self._told_s = told, self._now_s()
-            self._broadcaster.tell(view)
+        state = (view.status, view.error, view.segment_wait, view.source_codec)
+        if state != self._sent_state or self._now_s() - self._sent_state_s > _SEND_STATE_EVERY_S:
+            self._sent_state, self._sent_state_s = state, self._now_s()
+            self._broadcaster.send_state(view)
 
     def _release(self) -> None:
         self._status.end()
         self._broadcaster.detach()
-        self._tell_listeners()
+        self._send_state()
         self.resources.release()
         self._context.slots.give_back(self.stream_id, self.resources)
 
@@ -201,25 +195,19 @@ class Session(BaseSession):
         self._again.clear()
         self._tried_s = self._now_s()
         self._status.begin_attempt()
-        run = Run(
+        run = LiveRun(
             self._context,
-            stream_id=self.stream_id,
-            camera_id=self.camera_id,
-            profile_token=self.profile_token,
-            is_hevc_variant=self._is_hevc_variant,
+            self._key,
             status=self._status,
-            broadcaster=self._broadcaster,
             resources=self.resources,
-            wants=self._wants,
-            pause=self._pause_run,
-            known_codec=self._known_codec,
-            learn_codec=self._learn_codec,
-            was_full=self._was_full,
+            outputs=self._outputs,
         )
         wait_s = 0.0
         try:
             self._check_over()
-            run.run_once()
+            run.connect()
+            while True:
+                self._pause_run(run.step())
         except RestartWanted:
             self._end_run()
             if not self._again.is_set() and run.healthy_s < _FLAPPING_S:
@@ -238,19 +226,16 @@ class Session(BaseSession):
         self._wait_for_next(self._trouble(error, 0.0))
 
     def _end_run(self, *, empty: bool = False) -> None:
-        self._broadcaster.detach()
+        for output in self._outputs:
+            output.end_run()
         self.resources.end_run(empty=empty)
-
-    def _learn_codec(self, codec: str) -> None:
-        self._known_codec = codec
 
     def _trouble(self, error: AppError, healthy_s: float) -> float:
         """Shows what is wrong; how long to wait before the next try."""
         problem = Problem(error.code, error.detail)
         self._context.cameras.note_stream(self.camera_id, self.profile_token, problem)
-        self._was_full = error.code == "storage_full"
-        if error.code == "storage_full":
-            self._status.forget_segments()
+        for output in self._outputs:
+            output.note_failure(error)
         wait_s = self._fixed_wait_s(error)
         if wait_s is not None:
             self._show(StreamState.FAILED, problem, wait_s)
@@ -272,11 +257,11 @@ class Session(BaseSession):
                 wait_s,
             )
             self._status.set_trouble(state, problem)
-            self._tell_listeners()
+            self._send_state()
 
     def _pause_run(self, wait_s: float) -> None:
         """Between two looks of a run."""
-        self._tell_listeners()
+        self._send_state()
         self._sleep(wait_s)
         if self._again.is_set():
             raise RestartWanted

@@ -38,8 +38,9 @@ class StatusSnapshot:
 class SessionStatus:
     """Safe between threads."""
 
-    def __init__(self, clock: Clock, timeline: LiveTimeline) -> None:
+    def __init__(self, clock: Clock, timeline: LiveTimeline, source_codec: str | None) -> None:
         self._clock = clock
+        self._source_codec = source_codec
         self._changed = threading.Condition()
         self._timeline = timeline
         self._text = ""
@@ -67,8 +68,12 @@ class SessionStatus:
             self._plan = plan
             self._runs += 1
 
-    def begin_run(self) -> int:
-        """ffmpeg is about to start; the number its first segment must have."""
+    def set_source_codec(self, codec: str) -> None:
+        """The device sends this codec, whatever it was known to send before."""
+        self._source_codec = codec
+
+    def begin_segments(self) -> int:
+        """ffmpeg is about to start. Return the number that its first segment must have."""
         with self._changed:
             self._makes_segments = True
             self._segments_problem = None
@@ -118,8 +123,8 @@ class SessionStatus:
                 self._changed.notify_all()
             return added, gone
 
-    def fragments_flow(self, fragment_s: float) -> None:
-        """The last fragment came then, by our monotonic clock."""
+    def note_fragment(self, fragment_s: float) -> None:
+        """Note when the last fragment was complete, in monotonic seconds."""
         with self._changed:
             if fragment_s != self._last_fragment_s:
                 self._last_fragment_s = fragment_s
@@ -145,6 +150,16 @@ class SessionStatus:
     @property
     def state(self) -> StreamState:
         return self._state
+
+    @property
+    def plan(self) -> Plan | None:
+        """What HLS is made of the source; None until a device has described its media."""
+        return self._plan
+
+    @property
+    def source_codec(self) -> str | None:
+        """What the device was last seen, or is known, to send."""
+        return self._source_codec
 
     def playlist(self, wait_s: float) -> str:
         """The playlist, waiting for the first segment. NotFound once stopped; Unavailable when

@@ -69,7 +69,7 @@ class ReplaySession(BaseSession):
         """
         run, gone = self._status.begin_run(time_utc)
         self._broadcaster.begin_run(run.number)
-        self._touch(None)
+        self._note_fetch(None)
         self._resources.remove(gone)
         self._wake.set()
         with self._waits():
@@ -78,7 +78,7 @@ class ReplaySession(BaseSession):
 
     def add_listener(self, listener: ReplayListener, viewer_id: str) -> bool:
         """Has everything sent there from now on; whether that begins where the present run does. NotFound once over."""
-        self._touch(viewer_id)
+        self._note_fetch(viewer_id)
         with self._lock:
             if self._is_over:
                 raise NotFound("This stream has ended.")
@@ -86,7 +86,7 @@ class ReplaySession(BaseSession):
 
     def want(self, viewer_id: str, run: int, until_s: float) -> None:
         """That viewer wants to be sent a run up to there, by its playing time, and shows what lies FIRST_S before."""
-        self._touch(viewer_id)
+        self._note_fetch(viewer_id)
         self._broadcaster.want(run, until_s)
         self._status.note_watched(run, min(until_s - FIRST_S, self._broadcaster.reached_s))
         self._wake.set()
@@ -104,7 +104,7 @@ class ReplaySession(BaseSession):
         """NotFound unless it is a segment or init section of this session; counts as watching."""
         if self._is_over:
             raise NotFound("This stream has ended.")
-        self._touch(viewer_id)
+        self._note_fetch(viewer_id)
         self._status.note_asked(name)
         self._wake.set()
         return self._resources.served(name)
@@ -279,19 +279,17 @@ class ReplaySession(BaseSession):
         if self._again.is_set() or self._status.run is not run:
             raise RestartWanted
 
-    def _drop(self, viewer_id: str) -> None:
-        super()._drop(viewer_id)
+    def _remove_viewer(self, viewer_id: str) -> None:
+        self._viewers.leave(viewer_id, self._now_s())
         self._broadcaster.leave(viewer_id)
 
     def _has_viewers(self) -> bool:
-        return super()._has_viewers() or bool(self._broadcaster.viewers())
+        return self._viewers.count(self._now_s()) > 0 or bool(self._broadcaster.viewers())
 
-    def _check_over(self, *, is_complete: bool = False) -> None:
-        if viewers := self._broadcaster.viewers():
-            with self._lock:
-                for viewer_id in viewers:
-                    self._viewers.watch(viewer_id, self._now_s())
-        super()._check_over(is_complete=is_complete or self._status.run.playlist.is_ended)
+    def _is_unwatched(self) -> bool:
+        for viewer_id in self._broadcaster.viewers():  # a viewer on a socket need not fetch anything
+            self._viewers.watch(viewer_id, self._now_s())
+        return self._viewers.is_over(self._now_s(), is_complete=self._status.run.playlist.is_ended)
 
     def _url(self, playlist_name: str) -> str:
         return f"/static/streams/{self.stream_id}/{playlist_name}"

@@ -13,7 +13,7 @@ from core.recordings import ReplaySource
 from core.records import StreamState
 from sessions.backoff import LOOK_AGAIN_S
 from sessions.base import BaseSession
-from sessions.live.run import Run
+from sessions.live.run import LiveRun
 from sessions.replay.play import End, ReplayPlay
 from sessions.replay.session import ReplaySession
 from sessions.viewers import UNNAMED
@@ -102,13 +102,13 @@ def test_a_page_that_joins_a_replay_as_it_ends_gets_an_error(
     del real
     replays = make_replays()
     view, viewer_id = replays.start_replay(1, "Rec0", at(0))
-    touch = ReplaySession._touch
+    note_fetch = ReplaySession._note_fetch
 
-    def touch_as_it_ends(session: ReplaySession, viewer_id: str | None) -> None:
-        touch(session, viewer_id)
+    def note_fetch_as_it_ends(session: ReplaySession, viewer_id: str | None) -> None:
+        note_fetch(session, viewer_id)
         replays.stop_session(view.stream_id)
 
-    monkeypatch.setattr(ReplaySession, "_touch", touch_as_it_ends)
+    monkeypatch.setattr(ReplaySession, "_note_fetch", note_fetch_as_it_ends)
     with pytest.raises(NotFound):
         replays.watch_replay(view.stream_id, viewer_id, Viewer())
 
@@ -185,13 +185,13 @@ def test_an_internal_error_is_reported_and_retried_without_stopped(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(LOOK_AGAIN_S, "internal_error", 0.3)
-    run_once = Run.run_once
+    connect = LiveRun.connect
 
-    def run_badly(run: Run) -> None:
-        monkeypatch.setattr(Run, "run_once", run_once)
+    def connect_badly(run: LiveRun) -> None:
+        monkeypatch.setattr(LiveRun, "connect", connect)
         raise RuntimeError("a fault, made for this test")
 
-    monkeypatch.setattr(Run, "run_once", run_badly)
+    monkeypatch.setattr(LiveRun, "connect", connect_badly)
     tab = Tab().open(house.manager, "plain")
     until(lambda: (StreamState.FAILED, "internal_error") in tab.states)
     assert "a fault, made for this test" in caplog.text

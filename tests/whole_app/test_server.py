@@ -17,7 +17,7 @@ import psutil
 import pytest
 import requests
 
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, promised
 
 Make = Callable[..., Any]
 LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
@@ -102,9 +102,8 @@ def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: 
 def test_connections_that_say_nothing_take_no_thread(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
     idle = [socket.create_connection(("127.0.0.1", app.port), LIMIT_S) for _ in range(40)]
-    began_s = time.monotonic()
-    assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
-    assert time.monotonic() - began_s < 1
+    with promised(1):
+        assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
     idle[0].sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert idle[0].recv(15) == b"HTTP/1.1 200 OK"
     for connection in idle:

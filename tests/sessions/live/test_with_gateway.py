@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from core.records import StreamState
 from media.process import Spawner
-from tests.patience import until
+from tests.patience import promised, until
 from tests.sessions.over_gateway import CANARY, House
 
 pytestmark = pytest.mark.gstreamer
@@ -60,10 +59,9 @@ def test_a_second_session_of_a_source_in_use_shows_its_first_segment_sooner(hous
     house.manager.start(1, "plain")
     until(lambda: house.manager.status("camera1_plain").status is StreamState.RUNNING)
     house.manager.stop("camera1_plain")
-    began_s = time.monotonic()
-    view, _, _ = house.manager.start(1, "plain")  # the device session lingers, its last GOP is in memory
-    house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
-    assert time.monotonic() - began_s < 2.0
+    with promised(2.0):
+        view, _, _ = house.manager.start(1, "plain")  # the device session lingers, its last GOP is in memory
+        house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
 
 
 def test_a_snapshot_comes_from_the_running_session(house: House) -> None:
@@ -85,7 +83,6 @@ def test_a_channel_that_does_not_exist_says_so_and_leaves_nothing(house: House, 
 def test_stop_ends_a_session_that_is_still_connecting(house: House) -> None:
     for path in ("plain", "alaw", "aac"):
         house.manager.start(1, path)
-    began_s = time.monotonic()
-    house.manager.stop_camera(1)
-    assert time.monotonic() - began_s < 1.0
+    with promised(1.0):
+        house.manager.stop_camera(1)
     assert house.manager.all() == []

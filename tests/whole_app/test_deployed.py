@@ -25,6 +25,7 @@ from core.settings import ROOT
 from tests.patience import LIMIT_S, promised, until
 from tests.whole_app.running_app import CANARY
 from tools.certificate import make_certificate
+from tools.running import free_port
 from web.guard import SECURITY_HEADERS
 
 Make = Callable[..., Any]
@@ -335,7 +336,6 @@ def proxied(
     request: pytest.FixtureRequest,
     make_app: Make,
     tmp_path: Path,
-    free_port: Callable[[], int],
     certificate: tuple[Path, Path],
 ) -> Iterator[tuple[Any, Proxy]]:
     settings = {"TRUSTED_PROXIES": "127.0.0.1", "TRUSTED_HOSTS": "cams.example"}

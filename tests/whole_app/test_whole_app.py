@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import psutil
 import requests
 
 from tests.patience import LIMIT_S
-from tests.whole_app.running_app import CANARY
+from tests.whole_app.running_app import CANARY, RunningApp
 
 SUB = "MediaProfile00001"
 
@@ -166,10 +165,8 @@ def test_the_password_is_nowhere(app: Any, camera_id: int) -> None:
     requests.post(f"{app.url}/api/streams/stop", json={"stream_id": started["stream_id"]}, timeout=LIMIT_S)
 
 
-def test_cameras_are_there_after_a_restart_and_their_key_lies_apart(
-    running_app_type: Any, free_port: Callable[[], int], tmp_path: Path, recorder: Any
-) -> None:
-    app = running_app_type(tmp_path, free_port()).start()
+def test_cameras_are_there_after_a_restart_and_their_key_lies_apart(tmp_path: Path, recorder: Any) -> None:
+    app = RunningApp(tmp_path).start()
     try:
         camera_id = recorder.add_to(app)
         app.process.terminate()

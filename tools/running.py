@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -52,6 +53,15 @@ def ask(
     with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - loopback only
         text = answer.read().decode()
     return json.loads(text) if text else None
+
+
+def free_port() -> int:
+    """A free port of loopback, below those that the system gives to clients: none of them takes it meanwhile."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - several programs that look at once find different ones
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +129,7 @@ class App:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._leaks: list[str] = []
-        with contextlib.closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.headers: dict[str, str] = {}
         self.log = folder / "app.log"

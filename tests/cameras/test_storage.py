@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -29,7 +28,7 @@ from core.records import CameraStatus
 from core.secrets import Secret
 from database import MIGRATIONS, Base, Database
 from tests.cameras.doubles import House
-from tests.patience import until
+from tests.patience import promised, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CANARY = "Zz9-canary-pässword"
@@ -420,8 +419,7 @@ def test_a_disk_that_fills_up_does_not_make_a_camera_unusable(house: House) -> N
         house.wait_status(camera_id, CameraStatus.ONLINE)
         with closing(sqlite3.connect(house.settings.database_file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            began_s = time.monotonic()
-            assert manager.list_cameras()[0].status is CameraStatus.ONLINE
-            assert manager.channels(camera_id)
-            assert time.monotonic() - began_s < 0.1
+            with promised(1.0):
+                assert manager.list_cameras()[0].status is CameraStatus.ONLINE
+                assert manager.channels(camera_id)
         until(lambda: manager.get_camera(camera_id).status is CameraStatus.ONLINE)

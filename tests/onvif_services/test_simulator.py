@@ -21,7 +21,7 @@ from onvif_services import discovery, events, media, ptz, recording_search, repl
 from onvif_services.connection import DeviceConnection
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
 from tests.onvif_services.connecting import Connect
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, promised
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "Kn0w&<ü"
@@ -210,12 +210,11 @@ def test_a_device_that_is_slow_or_silent_is_unreachable_in_time(
 ) -> None:
     conn = _open(recorder, connect, timeout_s=0.6)
     recorder.fault(name, value)
-    began_s = time.monotonic()
-    with pytest.raises(CameraUnreachable):
-        conn.check()
-    with pytest.raises(CameraUnreachable):
-        media.read_channels(conn)
-    assert time.monotonic() - began_s < 4
+    with promised(4):
+        with pytest.raises(CameraUnreachable):
+            conn.check()
+        with pytest.raises(CameraUnreachable):
+            media.read_channels(conn)
     recorder.post("/clear")
     conn.check()
 
@@ -247,9 +246,8 @@ def test_the_channel_with_ptz_moves(recorder: Recorder, connect: Connect) -> Non
 
 def test_a_second_device_opens_and_is_read_within_a_second(recorder: Recorder, connect: Connect) -> None:
     _open(recorder, connect)
-    began_s = time.monotonic()
-    media.read_channels(_open(recorder, connect))
-    assert time.monotonic() - began_s < 1.0
+    with promised(1.0):
+        media.read_channels(_open(recorder, connect))
 
 
 def test_the_recorder_is_found_by_discovery(recorder: Recorder) -> None:

@@ -17,7 +17,7 @@ from onvif_services.transport import MAX_ANSWER_BYTES
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Serve
 from tests.onvif_services.soap_device import ENVELOPE, Reply, SoapDevice
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, promised
 
 Handle = Callable[[socket.socket], None]
 
@@ -95,10 +95,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n"
 )
 def test_a_slow_device_ends_at_one_total_deadline(serve: Serve, connect: Connect, handle: Handle) -> None:
     conn = connect(port=serve(handle), timeout_s=0.5)
-    began_s = time.monotonic()
-    with pytest.raises((CameraUnreachable, CameraBadAnswer)):
+    with promised(1.5), pytest.raises((CameraUnreachable, CameraBadAnswer)):
         conn.open()
-    assert time.monotonic() - began_s < 1.5
 
 
 @pytest.mark.parametrize(
@@ -209,10 +207,8 @@ def _hostile_xml() -> Iterator[tuple[str, bytes]]:
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in _hostile_xml()])
 def test_hostile_xml_is_a_typed_error_in_bounded_memory_and_time(serve: Serve, connect: Connect, body: bytes) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began_s = time.monotonic()
-    with pytest.raises(DeviceError):
+    with promised(3), pytest.raises(DeviceError):
         connect(port=serve(_sends(_http(body)))).open()
-    assert time.monotonic() - began_s < 3
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 150_000
 
 
@@ -243,20 +239,16 @@ def test_an_answer_that_is_not_http_is_a_typed_error(serve: Serve, connect: Conn
 def test_a_wrong_host_name_is_unreachable_in_time(connect: Connect) -> None:
     conn = connect(timeout_s=2.0)
     conn.host = conn._transport.host = "no-such-host.invalid"
-    began_s = time.monotonic()
-    with pytest.raises(DeviceError):
+    with promised(3), pytest.raises(DeviceError):
         conn.check()
-    assert time.monotonic() - began_s < 3
 
 
 def test_closing_ends_a_call_under_way_immediately(serve: Serve, connect: Connect) -> None:
     conn = connect(port=serve(_sends_nothing), timeout_s=10.0)
     timer = threading.Timer(0.2, conn.close)
     timer.start()
-    began_s = time.monotonic()
-    with pytest.raises(CameraUnreachable):
+    with promised(1.5), pytest.raises(CameraUnreachable):
         conn.open()
-    assert time.monotonic() - began_s < 1.5
     timer.join()
 
 

@@ -6,7 +6,7 @@ at the gateway's own server; the test sets the state that the gateway would repo
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from core.secrets import Secret
 from media.fmp4.live import FragmentSink
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
 from stream_manager import StreamManager
+from tests.patience import LIMIT_S
 
 # GStreamer's Python bindings belong to the system's Python, so the server is a program of its own.
 SERVER = """
@@ -57,6 +58,12 @@ TOKEN = "MediaProfile00000"
 ID = "camera1_MediaProfile00000"
 
 
+def _set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Device:
     """The present behaviour of the simulated device, which its feeds read."""
@@ -71,13 +78,13 @@ class Device:
     key_frame_interval_s: float | None = 0.5
     opened: list[ThinFeed] = field(default_factory=list)
     resolved: int = 0
-    resolve_takes_s: float = 0.0
+    may_answer: threading.Event = field(default_factory=_set)  # clear it: the device does not answer yet
     key_frames_asked: int = 0
     noted: list[tuple[int, str, str | None]] = field(default_factory=list)
 
     def resolve(self, camera_id: int, profile_token: str) -> StreamSource:
         self.resolved += 1
-        time.sleep(self.resolve_takes_s)
+        assert self.may_answer.wait(LIMIT_S)
         return StreamSource(camera_id, profile_token, "rtsp://127.0.0.1/x", "camera1", Credential("admin", Secret("x")))
 
     def open_feed(self, source: StreamSource) -> ThinFeed:

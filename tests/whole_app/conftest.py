@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
 
@@ -41,30 +38,14 @@ def _no_answer_holds_the_canary() -> Iterator[None]:
     assert not leaks
 
 
-@pytest.fixture(scope="session")
-def free_port() -> Callable[[], int]:
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            return port
-
-    return find
-
-
-@pytest.fixture(scope="session")
-def running_app_type() -> type[RunningApp]:
-    return RunningApp
-
-
 @pytest.fixture
-def make_app(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., RunningApp]]:
+def make_app(tmp_path: Path) -> Iterator[Callable[..., RunningApp]]:
     """Makes apps that end with the test."""
     made: list[RunningApp] = []
 
     def make(folder: str = "app", **environ: str) -> RunningApp:
         (tmp_path / folder).mkdir(exist_ok=True)
-        made.append(RunningApp(tmp_path / folder, free_port(), **environ))
+        made.append(RunningApp(tmp_path / folder, **environ))
         return made[-1]
 
     yield make
@@ -110,11 +91,10 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
 
 
 @pytest.fixture(scope="module")
-def app(free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """One for all tests of a module; few threads and short waits, so that what they hold up shows."""
     running = RunningApp(
         tmp_path_factory.mktemp("app"),
-        free_port(),
         DEVICE_TIMEOUT_S="4",
         REQUEST_THREADS="8",
         SEGMENT_S="1",
@@ -128,25 +108,3 @@ def app(free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def camera_id(app: RunningApp, recorder: Recorder) -> int:
     return recorder.add_to(app)
-
-
-@pytest.fixture(scope="session")
-def left_after() -> Callable[[list[psutil.Process], float], list[psutil.Process]]:
-    """Which of these processes still run after so many seconds; it returns as soon as none does.
-
-    One that is dead and not yet reaped by the machine's init has ended.
-    """
-
-    def runs(process: psutil.Process) -> bool:
-        try:
-            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-    def wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
-        deadline_s = time.monotonic() + timeout_s
-        while (left := [process for process in processes if runs(process)]) and time.monotonic() < deadline_s:
-            time.sleep(0.01)
-        return left
-
-    return wait

@@ -15,8 +15,9 @@ import psutil
 import requests
 
 from core.settings import ROOT
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 from tools.leaks import leaks_in, leaks_of
+from tools.running import free_port
 
 CANARY = "canary:pass/word@7f3a+1"
 
@@ -28,21 +29,27 @@ class RunningApp:
     in one of its files.
     """
 
-    def __init__(self, folder: Path, port: int, **environ: str) -> None:
+    def __init__(self, folder: Path, **environ: str) -> None:
         self.folder = folder
-        self.port = port
+        self.port = free_port()
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder / "home"),
-            "PORT": str(port),
+            "PORT": str(self.port),
             "DATA_DIR": str(folder / "data"),
             "STREAMS_DIR": str(folder / "streams"),
             "ALLOW_LOOPBACK_DEVICES": "yes",
             **environ,
         }
         (folder / "home").mkdir(exist_ok=True)
-        self.process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The master; its worker and everything below that is the `family`."""
+        assert self._process is not None, "it was never started"
+        return self._process
 
     @property
     def url(self) -> str:
@@ -52,7 +59,7 @@ class RunningApp:
         if self._errors is not None:
             self._errors.close()
         self._errors = (self.folder / "stderr").open("wb")
-        self.process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, "app.py", *arguments],
             cwd=ROOT,
             env=self.environ,
@@ -66,7 +73,6 @@ class RunningApp:
         return self
 
     def wait_until_answering(self, timeout_s: float = LIMIT_S) -> None:
-        assert self.process is not None
         deadline_s = time.monotonic() + timeout_s
         while time.monotonic() < deadline_s:
             assert self.process.poll() is None, self.errors()
@@ -81,7 +87,6 @@ class RunningApp:
 
     def family(self) -> list[psutil.Process]:
         """Return the worker and all its descendants; the master is `process`."""
-        assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def ffmpegs(self) -> list[psutil.Process]:
@@ -93,14 +98,13 @@ class RunningApp:
         return found
 
     def worker(self) -> psutil.Process:
-        assert self.process is not None
         (worker,) = psutil.Process(self.process.pid).children()
         return worker
 
     def close(self) -> None:
         """End the remaining processes by id. May be called twice."""
         leaks: list[str] = []
-        if self.process is not None:
+        if self._process is not None:
             family: list[psutil.Process] = []
             with contextlib.suppress(psutil.NoSuchProcess):
                 family = self.family()
@@ -136,3 +140,15 @@ class Recorder:
         assert answer.status_code == 201, answer.text
         assert answer.json()["status"] == "online", answer.text
         return int(answer.json()["id"])
+
+
+def until_gone(processes: list[psutil.Process]) -> None:
+    """Wait until none of them runs. One that is dead and not yet reaped by the machine's init has ended."""
+
+    def runs(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    until(lambda: not any(map(runs, processes)), what="the end of every process")

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
+from tools.running import free_port
 
 Make = Callable[..., Any]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -27,7 +27,7 @@ def app(make_app: Make) -> Any:
 
 
 @pytest.fixture
-def proxied(app: Any, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
+def proxied(app: Any, tmp_path: Path) -> Iterator[str]:
     """nginx with only `proxy_pass`: the Host is the app's own, the peer is loopback, and no header names a proxy."""
     folder, port = tmp_path / "nginx", free_port()
     folder.mkdir()
@@ -41,13 +41,13 @@ def proxied(app: Any, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[
     )
     nginx = subprocess.Popen([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")])
     url = f"http://127.0.0.1:{port}"
-    ends_s = time.monotonic() + 10
-    while True:
+
+    def answers() -> bool:
         with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{url}/api/health", timeout=LIMIT_S).ok:
-                break
-        assert time.monotonic() < ends_s
-        time.sleep(0.05)
+            return requests.get(f"{url}/api/health", timeout=LIMIT_S).ok
+        return False
+
+    until(answers)
     yield url
     nginx.terminate()
     nginx.wait(LIMIT_S)

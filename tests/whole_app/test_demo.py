@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import psutil
 import requests
 
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
+from tests.whole_app.running_app import until_gone
 
-LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
+def _online(app: Any) -> dict[str, Any]:
+    def camera() -> dict[str, Any]:
+        (found,) = requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]
+        return dict(found)
 
-def _online(app: Any, timeout_s: float = LIMIT_S) -> dict[str, Any]:
-    deadline_s = time.monotonic() + timeout_s
-    while True:
-        (camera,) = requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]
-        if camera["status"] == "online":
-            return dict(camera)
-        assert time.monotonic() < deadline_s, camera
-        time.sleep(0.1)
+    until(lambda: camera()["status"] == "online")
+    return camera()
 
 
 def _pretend(app: Any) -> list[psutil.Process]:
     return [process for process in app.family() if "simulator" in process.cmdline()]
 
 
-def test_demo_adds_the_pretend_recorder_once_and_it_ends_with_the_app(
-    make_app: Callable[..., Any], left_after: LeftAfter
-) -> None:
+def test_demo_adds_the_pretend_recorder_once_and_it_ends_with_the_app(make_app: Callable[..., Any]) -> None:
     app = make_app().start("--demo")
     camera = _online(app)
     assert (camera["pretend"], camera["channels"]) == (True, 16)
     assert _pretend(app)
     family = app.family()
     app.process.kill()
-    assert not left_after(family, 2)
+    until_gone(family)
     app.process.wait(LIMIT_S)
     app.start("--demo")
     assert _online(app)["id"] == camera["id"]
 
 
-def test_deleting_the_pretend_recorder_ends_it(make_app: Callable[..., Any], left_after: LeftAfter) -> None:
+def test_deleting_the_pretend_recorder_ends_it(make_app: Callable[..., Any]) -> None:
     app = make_app().start()
     assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"] == []
     added = requests.post(f"{app.url}/api/cameras/pretend", timeout=LIMIT_S)
@@ -54,5 +49,5 @@ def test_deleting_the_pretend_recorder_ends_it(make_app: Callable[..., Any], lef
     children = _pretend(app)
     assert children
     assert requests.delete(f"{app.url}/api/cameras/{camera['id']}", timeout=LIMIT_S).status_code == 204
-    assert not left_after(children, 0.1)
+    until_gone(children)
     assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"] == []

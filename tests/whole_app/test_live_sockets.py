@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from media.ffmpeg import find_ffmpeg
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, promised, until
 from tests.whole_app.running_app import CANARY
 from tests.whole_app.test_deployed import add_user, log_in
 from tools.certificate import make_certificate
@@ -200,9 +200,8 @@ def test_sockets_use_no_request_threads_and_are_limited(app: Any, camera_id: int
         clients = [stack.enter_context(opened(app, f"/live/{camera_id}/{SUB}")) for _ in range(24)]
         for client in clients:
             binary(client, 0, FRAGMENTS)
-        began_s = time.monotonic()
-        assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
-        assert time.monotonic() - began_s < 1.0
+        with promised(1.0):
+            assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
         (stream,) = requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
         assert stream["viewers"] == 24
         with pytest.raises(InvalidStatus) as refused, opened(app):
@@ -309,10 +308,9 @@ def test_scope_and_end_of_a_login_apply_to_sockets_too(make_app: Any, recorder: 
         assert text(client, "problem")["problem"]["code"] == "not_found"
         say(client, type="watch", id=1, camera_id=camera_id, profile_token=SUB)
         binary(client, 1, FRAGMENTS)
-        began_s = time.monotonic()
-        assert otto.delete(f"{app.url}/api/session", timeout=LIMIT_S).status_code in (200, 204)
-        assert until_closed(client) == 4401
-        assert time.monotonic() - began_s < 5
+        with promised(5):
+            assert otto.delete(f"{app.url}/api/session", timeout=LIMIT_S).status_code in (200, 204)
+            assert until_closed(client) == 4401
     until(lambda: admin.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
     lines = [json.loads(line) for line in (app.folder / "data" / "logs" / "audit.jsonl").read_text().splitlines()]
     watched = [line for line in lines if line["action"] == "watch" and line["who"] == "otto"]
@@ -379,10 +377,9 @@ def test_the_app_ends_in_time_while_sockets_are_open(make_app: Any, recorder: An
     thread = threading.Thread(target=watch)
     thread.start()
     until(lambda: requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] != [])
-    began_s = time.monotonic()
-    app.process.terminate()
-    app.process.wait(LIMIT_S)
-    assert time.monotonic() - began_s < 5
+    with promised(5):
+        app.process.terminate()
+        app.process.wait(LIMIT_S)
     assert closed.wait(LIMIT_S)
     thread.join(LIMIT_S)
     assert "Traceback" not in app.errors()
@@ -399,8 +396,6 @@ def test_a_channel_kept_connected_sends_a_fragment_within_a_second(make_app: Any
     until(is_connected)
     time.sleep(3)  # until the first key frame has arrived
     assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == []
-    with opened(app) as client:
-        began_s = time.monotonic()
+    with opened(app) as client, promised(1.0):
         say(client, type="watch", id=1, camera_id=camera_id, profile_token=SUB)
         binary(client, 1, FRAGMENTS)
-        assert time.monotonic() - began_s < 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,11 +23,9 @@ ENDS_WITHIN_S = 5.0  # the limit that SECURITY.md promises
 
 
 @pytest.fixture(scope="module")
-def app(
-    recorder: Recorder, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningApp]:
+def app(recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """An app with the recorder as camera 1 and the users anna and otto."""
-    running = RunningApp(tmp_path_factory.mktemp("app"), free_port(), IDLE_END_S=str(IDLE_END_S), SEGMENT_S="1").start()
+    running = RunningApp(tmp_path_factory.mktemp("app"), IDLE_END_S=str(IDLE_END_S), SEGMENT_S="1").start()
     recorder.add_to(running)
     add_user(running, "anna", "--role", "admin")
     add_user(running, "otto", "--role", "reviewer")

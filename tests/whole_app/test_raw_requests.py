@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.patience import LIMIT_S
+from tests.whole_app.running_app import RunningApp
 from web.guard import SECURITY_HEADERS
 
 
 @pytest.fixture(scope="module")
-def port(
-    running_app_type: Any, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[int]:
-    app = running_app_type(tmp_path_factory.mktemp("raw"), free_port()).start()
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    app = RunningApp(tmp_path_factory.mktemp("raw")).start()
     # These files would leak if a path reached the streams folder past the access check.
     folder = app.folder / "streams" / "camera1_MediaProfile00000"
     folder.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -17,10 +18,10 @@ import psutil
 import pytest
 import requests
 
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, promised, until
+from tests.whole_app.running_app import until_gone
 
 Make = Callable[..., Any]
-LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
 
 _ARENA_BYTES = 64 << 20
@@ -74,30 +75,28 @@ def test_the_apps_threads_share_one_memory_arena(make_app: Make) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
-def test_a_signal_ends_all_processes_in_five_seconds(
-    make_app: Make, left_after: LeftAfter, number: signal.Signals
-) -> None:
+def test_a_signal_ends_all_processes_in_five_seconds(make_app: Make, number: signal.Signals) -> None:
     app = make_app().start()
     family = app.family()
     held = [_open_request(app.port) for _ in range(5)]
     time.sleep(0.2)
-    began_s = time.monotonic()
-    app.process.send_signal(number)
-    assert app.process.wait(LIMIT_S) == 0
-    assert not left_after(family, 5 - (time.monotonic() - began_s))
+    with promised(5):
+        app.process.send_signal(number)
+        assert app.process.wait(LIMIT_S) == 0
+        until_gone(family)
     assert "Traceback" not in app.errors()
     for connection in held:
         connection.close()
 
 
-def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: Make, left_after: LeftAfter) -> None:
+def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: Make) -> None:
     app = make_app().start()
     family = app.family()
     held = _open_request(app.port)
     os.killpg(app.process.pid, signal.SIGINT)
     os.killpg(app.process.pid, signal.SIGINT)
     assert app.process.wait(LIMIT_S) == 0
-    assert not left_after(family, 0.5)
+    until_gone(family)
     assert "Traceback" not in app.errors()
     held.close()
 
@@ -105,32 +104,31 @@ def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: 
 def test_silent_connections_use_no_thread(make_app: Make) -> None:
     app = make_app(REQUEST_THREADS="8").start()
     idle = [socket.create_connection(("127.0.0.1", app.port), LIMIT_S) for _ in range(40)]
-    began_s = time.monotonic()
-    assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
-    assert time.monotonic() - began_s < 1
+    with promised(1):
+        assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
     idle[0].sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert idle[0].recv(15) == b"HTTP/1.1 200 OK"
     for connection in idle:
         connection.close()
 
 
-def test_the_worker_dies_with_its_master(make_app: Make, left_after: LeftAfter) -> None:
+def test_the_worker_dies_with_its_master(make_app: Make) -> None:
     app = make_app().start()
     family = app.family()
     held = _open_request(app.port)
     app.process.kill()
     app.process.wait(LIMIT_S)
-    assert not left_after(family, 2)
+    until_gone(family)
     held.close()
     app.start()  # proves that the folders and the port are free
 
 
-def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make, left_after: LeftAfter) -> None:
+def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make) -> None:
     app = make_app().start()
     worker = app.worker()
     below = worker.children(recursive=True)
     worker.kill()
-    assert not left_after([worker, *below], 2)
+    until_gone([worker, *below])
     app.wait_until_answering()
     assert app.worker().pid != worker.pid
 
@@ -176,15 +174,14 @@ def test_help_names_the_demo_flag_and_starts_nothing(make_app: Make) -> None:
 def test_the_app_can_listen_on_ipv6_loopback(make_app: Make) -> None:
     app = make_app(HOST="::1")
     app.start(is_awaited=False)
-    deadline_s = time.monotonic() + 20
-    while True:
-        try:
-            assert requests.get(f"http://[::1]:{app.port}/api/health", timeout=LIMIT_S).ok
-            break
-        except (requests.ConnectionError, requests.Timeout):
-            assert time.monotonic() < deadline_s
-            assert app.process.poll() is None, app.errors()
-            time.sleep(0.1)
+
+    def answers() -> bool:
+        assert app.process.poll() is None, app.errors()
+        with contextlib.suppress(requests.ConnectionError, requests.Timeout):
+            return requests.get(f"http://[::1]:{app.port}/api/health", timeout=LIMIT_S).ok
+        return False
+
+    until(answers)
 
 
 def test_gunicorn_variables_in_the_environment_are_ignored(make_app: Make) -> None:

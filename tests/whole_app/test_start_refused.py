@@ -12,15 +12,14 @@ import pytest
 
 import app
 from core.settings import Settings, SettingsError
+from tools.running import free_port
 from web.instance_lock import InstanceLock
 
 Start = Callable[..., str]
 
 
 @pytest.fixture
-def refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
-) -> Iterator[Start]:
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Start]:
     """Return a function that starts the app with settings, expects exit code 2, and returns standard error."""
     umask = os.umask(0o077)
     for name, value in {"PORT": str(free_port()), "DATA_DIR": tmp_path / "d", "STREAMS_DIR": tmp_path / "s"}.items():
@@ -37,7 +36,7 @@ def refused(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
-def test_a_loopback_host_is_accepted(host: str, free_port: Callable[[], int]) -> None:
+def test_a_loopback_host_is_accepted(host: str) -> None:
     assert Settings(host=host).is_loopback
     app.check_port(Settings(host=host, port=free_port()))
 

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import psutil
 import requests
 
 from tests.patience import LIMIT_S
-from tests.whole_app.running_app import CANARY
+from tests.whole_app.running_app import CANARY, RunningApp
 
 SUB = "MediaProfile00001"
 
@@ -166,10 +165,8 @@ def test_the_password_is_in_no_response_file_or_process(app: Any, camera_id: int
     requests.post(f"{app.url}/api/streams/stop", json={"stream_id": started["stream_id"]}, timeout=LIMIT_S)
 
 
-def test_cameras_survive_a_restart_and_their_key_is_stored_elsewhere(
-    running_app_type: Any, free_port: Callable[[], int], tmp_path: Path, recorder: Any
-) -> None:
-    app = running_app_type(tmp_path, free_port()).start()
+def test_cameras_survive_a_restart_and_their_key_is_stored_elsewhere(tmp_path: Path, recorder: Any) -> None:
+    app = RunningApp(tmp_path).start()
     try:
         camera_id = recorder.add_to(app)
         app.process.terminate()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +11,10 @@ import psutil
 import pytest
 import requests
 
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, promised, until
+from tests.whole_app.running_app import until_gone
 
 SUB = "MediaProfile00001"
-LeftAfter = Callable[[list[psutil.Process], float], list[psutil.Process]]
 
 
 @pytest.fixture
@@ -26,45 +25,45 @@ def streaming(make_app: Callable[..., Any], recorder: Any) -> tuple[Any, list[ps
     for token in (SUB, "MediaProfile00101"):
         body = {"camera_id": camera_id, "profile_token": token}
         assert requests.post(f"{app.url}/api/streams/start", json=body, timeout=LIMIT_S).status_code == 201
-    deadline_s = time.monotonic() + 20
-    while len(app.ffmpegs()) < 2:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
+    until(lambda: len(app.ffmpegs()) == 2)
     return app, app.family()
 
 
-def test_ctrl_c_ends_streams_and_removes_their_folders(streaming: Any, left_after: LeftAfter) -> None:
+def test_ctrl_c_ends_streams_and_removes_their_folders(streaming: Any) -> None:
     app, family = streaming
     os.killpg(app.process.pid, signal.SIGINT)
     assert app.process.wait(LIMIT_S) == 0
-    assert not left_after(family, 0.2)
+    until_gone(family)
     assert [path.name for path in (app.folder / "streams").iterdir()] == [".instance.lock"]
     assert "Traceback" not in app.errors()
 
 
-def test_a_killed_master_leaves_nothing_after_two_seconds(streaming: Any, left_after: LeftAfter) -> None:
+def test_a_killed_master_leaves_nothing_after_two_seconds(streaming: Any) -> None:
     app, family = streaming
-    app.process.kill()
-    assert not left_after(family, 2)
+    with promised(2):
+        app.process.kill()
+        until_gone(family)
     app.process.wait(LIMIT_S)
     app.start()
     assert [path.name for path in (app.folder / "streams").iterdir()] == [".instance.lock"]
     assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json() == {"streams": []}
 
 
-def test_a_killed_worker_leaves_nothing_and_is_replaced(streaming: Any, left_after: LeftAfter) -> None:
+def test_a_killed_worker_leaves_nothing_and_is_replaced(streaming: Any) -> None:
     app, family = streaming
-    app.worker().kill()
-    assert not left_after(family, 2)
+    with promised(2):
+        app.worker().kill()
+        until_gone(family)
     app.wait_until_answering()
     assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json() == {"streams": []}
     assert len(requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]) == 1
 
 
-def test_a_killed_master_and_worker_leave_nothing_after_two_seconds(streaming: Any, left_after: LeftAfter) -> None:
+def test_a_killed_master_and_worker_leave_nothing_after_two_seconds(streaming: Any) -> None:
     app, family = streaming
     worker = app.worker()
-    app.process.kill()
-    worker.kill()
-    assert not left_after(family, 2)
+    with promised(2):
+        app.process.kill()
+        worker.kill()
+        until_gone(family)
     app.process.wait(LIMIT_S)

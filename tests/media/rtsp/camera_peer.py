@@ -95,6 +95,9 @@ class PeerCamera:
     sent_pictures: int = 0
     port: int = 0
 
+    def __post_init__(self) -> None:
+        self._pictures = pictures(self.stream)
+
     def start(self) -> PeerCamera:
         ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -108,6 +111,10 @@ class PeerCamera:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._done.set)
             self._thread.join(LIMIT_S)
+
+    def switch_to(self, stream: bytes) -> None:
+        """Play this stream from the next picture on; the description stays as it was."""
+        self._pictures = pictures(stream)
 
     def uri(self, path: str = "/live") -> str:
         return f"rtsp://127.0.0.1:{self.port}{path}"
@@ -228,9 +235,9 @@ class PeerCamera:
         self.playing += 1
         sequence, started, loop = 0, self._loop.time(), self._loop
         try:
-            everything = pictures(self.stream)
             number = 0
             while True:
+                everything = self._pictures
                 if self.sends_reports and number % 25 == 0:
                     writer.write(self._report(number))
                 if self.stop_after is None or number < self.stop_after:

@@ -19,7 +19,7 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from sessions.snapshots import FrameGrabber
 from stream_manager import StreamManager
-from tests.patience import until
+from tests.patience import LIMIT_S, promised, until
 from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager
 
 pytestmark = pytest.mark.gstreamer
@@ -71,17 +71,16 @@ def test_a_session_starts_plays_and_stops(
     make_manager: MakeManager, device: Device, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager()
-    device.resolve_takes_s = 0.2  # a slow device, for which start() must not wait
-    began_s = time.monotonic()
+    device.may_answer.clear()  # start_session() does not wait for the device
     view, viewer_id, is_new = manager.start_session(1, TOKEN)
-    assert time.monotonic() - began_s < 0.05
     assert is_new
     assert (view.stream_id, view.status, view.segment_wait) == (ID, StreamState.STARTING, "connecting")
     assert (view.kind, view.playlist_url) == (StreamKind.LIVE, f"/static/streams/{ID}/stream.m3u8")
     with pytest.raises(Unavailable):
         manager.playlist(ID, "stream.m3u8", 0.0, viewer_id)
+    device.may_answer.set()
 
-    text = manager.playlist(ID, "stream.m3u8", 10.0, viewer_id)
+    text = manager.playlist(ID, "stream.m3u8", LIMIT_S, viewer_id)
     first = re.findall(r"DATE-TIME:(.*)\n.*\n(segment_\d+\.ts)", text)[0]
     assert abs((datetime.fromisoformat(first[0]) - device.opened[0].opened_utc).total_seconds()) < 0.01
     path = manager.segment_path(ID, first[1])
@@ -93,7 +92,6 @@ def test_a_session_starts_plays_and_stops(
     assert running.video is not None
     assert (running.video.codec, running.video.width, running.video.height) == ("h264", 192, 108)
     assert running.last_segment_age_s is not None
-    assert running.last_segment_age_s < 3
     assert [view.stream_id for view in manager.list_sessions()] == [ID]
 
     again, other_viewer, is_new = manager.start_session(1, TOKEN)
@@ -246,10 +244,9 @@ def test_the_manager_stops_quickly_and_leaves_nothing_behind(
     for token in "abcdefgh":
         manager.start_session(1, token)
     until(lambda: len(spawner.running()) == 8)
-    began_s = time.monotonic()
-    manager.stop()
-    manager.stop()
-    assert time.monotonic() - began_s < 5
+    with promised(5):
+        manager.stop()
+        manager.stop()
     assert list(settings.streams_dir.iterdir()) == []
     assert not spawner.running()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("session-")]

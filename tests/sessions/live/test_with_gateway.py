@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from core.records import StreamState
 from media.process import Spawner
 from sessions.snapshots import FrameGrabber
-from tests.patience import until
+from tests.patience import promised, until
 from tests.sessions.over_gateway import CANARY, House
 
 pytestmark = pytest.mark.gstreamer
@@ -61,12 +60,11 @@ def test_a_restarted_session_shows_its_first_segment_within_two_seconds(house: H
     house.manager.start_session(1, "plain")
     until(lambda: house.manager.session_status("camera1_plain").status is StreamState.RUNNING)
     house.manager.stop_session("camera1_plain")
-    began_s = time.monotonic()
-    view, _, _ = house.manager.start_session(
-        1, "plain"
-    )  # the device session is kept for a while, with its last GOP in memory
-    house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
-    assert time.monotonic() - began_s < 2.0
+    with promised(2.0):
+        view, _, _ = house.manager.start_session(
+            1, "plain"
+        )  # the device session is kept for a while, with its last GOP in memory
+        house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
 
 
 def test_a_snapshot_is_taken_from_the_running_session(house: House) -> None:
@@ -88,7 +86,6 @@ def test_an_unknown_channel_gets_an_error_and_leaves_nothing(house: House, spawn
 def test_stop_ends_a_session_that_is_still_connecting(house: House) -> None:
     for path in ("plain", "alaw", "aac"):
         house.manager.start_session(1, path)
-    began_s = time.monotonic()
-    house.manager.stop_camera(1)
-    assert time.monotonic() - began_s < 1.0
+    with promised(1.0):
+        house.manager.stop_camera(1)
     assert house.manager.list_sessions() == []

@@ -186,16 +186,16 @@ def test_decoding_times_neither_leap_nor_drift(steps: list[float], jump: int) ->
 
 
 def test_b_frames_are_shown_in_display_order(tmp_path: Path) -> None:
-    film, frame_numbers = with_b_frames()
+    film, positions = with_b_frames()
     player, sender = Player(), RtpSender("h264")
     fragments = LiveFragments(H264, film.named_sets(), None, player, utc_of=lambda _: BEGAN_UTC)
-    for nals, place in zip(film.pictures, frame_numbers, strict=True):
+    for nals, place in zip(film.pictures, positions, strict=True):
         fragments.on_packets(timed(sender.picture(place, nals), START_S + place / FPS))
     assert len(decoded(tmp_path, player.film())) == len(film.pictures)
     shown = [at + shown_after(piece) for (at, _), piece in zip(times(player.fragments), player.fragments, strict=True)]
-    settled = [place for place in range(len(frame_numbers)) if place >= 10]
+    settled = [place for place in range(len(positions)) if place >= 10]
     for place in settled:
-        index = frame_numbers.index(place)
+        index = positions.index(place)
         assert shown[index] / TIMESCALE == pytest.approx(place / FPS, abs=0.001)
 
 

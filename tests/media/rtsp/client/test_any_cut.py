@@ -26,7 +26,7 @@ PAYLOADERS = {
     "slices.h264": "h264parse ! rtph264pay config-interval=-1 aggregate-mode={mode}",
     "plain.h265": "h265parse ! rtph265pay config-interval=-1 aggregate-mode={mode}",
 }
-# Faults of the network: (kind, packet number modulo the count, frame_numbers by which the packet is late).
+# Faults of the network: (kind, packet number modulo the count, places by which the packet is late).
 faults = st.lists(
     st.tuples(st.sampled_from(["lost", "twice", "late"]), st.integers(0, 10_000), st.integers(1, 90)), max_size=6
 )
@@ -35,7 +35,7 @@ faults = st.lists(
 def order_of(count: int, chosen_faults: Sequence[tuple[str, int, int]]) -> list[int]:
     """Return the arrival order of the packets as indexes of the sent ones."""
     order = list(range(count))
-    for how, which, frame_numbers in chosen_faults:
+    for how, which, places in chosen_faults:
         at = which % count
         if at not in order:
             continue
@@ -43,7 +43,7 @@ def order_of(count: int, chosen_faults: Sequence[tuple[str, int, int]]) -> list[
         if how != "twice":
             del order[place]
         if how != "lost":
-            order.insert(place + frame_numbers, at)
+            order.insert(place + places, at)
     return order
 
 

@@ -65,14 +65,14 @@ def test_a_time_once_returned_does_not_change() -> None:
 
 def test_frames_buffered_by_the_device_are_older_than_their_arrival() -> None:
     clock = TrackClock(RATE)
-    frame_numbers = [clock.place(int(number / 25 * RATE), 100 + number * 0.001) for number in range(50)]  # 2 s in 50 ms
+    places = [clock.place(int(number / 25 * RATE), 100 + number * 0.001) for number in range(50)]  # 2 s in 50 ms
     assert not clock.is_settled
     for number in range(50, 60):
         clock.place(int(number / 25 * RATE), 100 + (number - 49) / 25)
     assert clock.is_settled
     assert clock.time_of(int(50 / 25 * RATE)) == pytest.approx(100.04, abs=0.01)
     assert clock.time_of(0) == pytest.approx(98.04, abs=0.01)
-    assert frame_numbers[0] == 100.0
+    assert places[0] == 100.0
 
 
 def test_a_network_pause_does_not_shift_later_frames() -> None:

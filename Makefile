@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 HLS := node_modules/hls.js/dist
 VENDOR := static/vendor
+BUILT := static/built
 
 .PHONY: help
 help: ## what can be made
@@ -25,7 +26,7 @@ demo: install ## start the app with the pretend recorder already added
 	@exec $(BIN)/python app.py --demo
 
 .PHONY: install
-install: $(VENV)/.installed $(VENV)/.specs $(VENDOR)/hls.mjs ## Python and front-end packages, nothing else
+install: $(VENV)/.installed $(VENV)/.specs front-end ## Python and front-end packages, and the built front end
 
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed; none was found on the PATH." >&2; exit 1; }
@@ -63,6 +64,11 @@ $(VENDOR)/hls.mjs: package-lock.json | node_modules/.installed
 	@cp $(HLS)/hls.light.min.mjs $@
 	@touch $@
 
+# The build itself sees whether its sources have changed.
+.PHONY: front-end
+front-end: $(VENDOR)/hls.mjs ## one script and one style sheet for each page, into static/built
+	@node tools/build_front_end.mjs
+
 .PHONY: install-dev
 install-dev: node_modules/.installed-dev $(VENV)/.installed-dev install
 	@tools/system-packages.sh
@@ -75,7 +81,7 @@ lint: install-dev ## ruff, mypy, eslint, tsc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	npx --no-install eslint --max-warnings 0 static/js tests/js eslint.config.js
+	npx --no-install eslint --max-warnings 0 static/js tests/js tools eslint.config.js
 	npx --no-install tsc --noEmit
 
 .PHONY: test-js
@@ -116,4 +122,4 @@ format: install-dev ## let the formatters rewrite the sources
 
 .PHONY: clean
 clean: ## remove what was installed and built; keeps the data folder
-	rm -rf $(VENV) node_modules $(VENDOR) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) node_modules $(VENDOR) $(BUILT) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

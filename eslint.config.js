@@ -11,7 +11,7 @@ const markupSinks = ['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'document.w
 }));
 
 export default [
-  { ignores: ['static/vendor/', 'static/streams/', 'node_modules/', 'build/', 'data/'] },
+  { ignores: ['static/vendor/', 'static/built/', 'static/streams/', 'node_modules/', 'build/', 'data/'] },
   js.configs.recommended,
   {
     files: ['static/js/**/*.js'],
@@ -53,7 +53,7 @@ export default [
     languageOptions: { sourceType: 'script' },
   },
   {
-    files: ['tests/js/**/*.mjs', 'eslint.config.js'],
+    files: ['tests/js/**/*.mjs', 'tools/**/*.mjs', 'eslint.config.js'],
     languageOptions: { ecmaVersion: 2024, sourceType: 'module', globals: globals.node },
   },
 ];

@@ -42,6 +42,7 @@ class Settings:
     )
     ffmpeg: str = _setting("", "Path of an ffmpeg to use instead of the bundled one.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+    serve_sources: bool = _setting(False, "Serve the front end's source files even if a current build exists.")
     request_threads: int = _setting(48, "Requests answered at the same time.", low=8, high=512)
     segment_s: float = _setting(2.0, "Length of a live segment; never shorter than the camera's GOP.", low=1, high=10)
     playlist_segments: int = _setting(10, "Segments kept in a live playlist.", low=3, high=100)

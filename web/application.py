@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Flask
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
@@ -15,9 +16,9 @@ from web.api import cameras as api_cameras
 from web.api import models, playback, recordings, system, walls
 from web.api import streams as api_streams
 from web.fields import refuse
+from web.front_end import Addresses, FrontEnd
 from web.guard import install_guard
 from web.live import route as live
-from web.modules import modules_of
 from web.problems import install_problems
 from web.services import EXTENSION, Services
 from web.slow_clients import TimedBody, slow_clients
@@ -49,7 +50,7 @@ def build_web(services: Services) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it, its base has not
     app.url_map.merge_slashes = False  # else `//host/..` is answered with a redirect
     app.extensions[EXTENSION] = services
-    app.jinja_env.globals["modules_of"] = modules_of
+    _install_front_end(app, FrontEnd(static_files.STATIC_ROOT, serves_sources=services.settings.serve_sources))
     install_guard(app, services.settings)
     install_access(app)
     install_problems(app, may_see_stream)
@@ -67,6 +68,15 @@ def build_web(services: Services) -> OpenAPI:
         app.register_blueprint(plain)
     app.wsgi_app = _with_deadlines(app.wsgi_app)  # type: ignore[method-assign] # Flask's own way to add a layer
     return app
+
+
+def _install_front_end(app: Flask, front_end: FrontEnd) -> None:
+    """Templates find addresses of static files in `files`."""
+
+    def files() -> dict[str, Addresses]:
+        return {"files": front_end.addresses()}
+
+    app.context_processor(files)
 
 
 def _with_deadlines(inner: Any) -> Any:

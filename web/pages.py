@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from core.errors import NotFound
-from web.access import is_open, principal_or_none
+from web.access import is_open, principal, principal_or_none
+from web.api import answers
+from web.api.cameras import channel_list, visible_cameras
 from web.fields import parse_id
 from web.services import services
 
@@ -25,13 +28,14 @@ def cameras() -> str:
 @blueprint.get("/viewer/<camera_id>")
 def viewer(camera_id: str) -> str:
     """One camera's channels, live."""
-    return render_template("viewer.html", page="viewer", camera_id=_known(camera_id))
+    number = _known(camera_id)
+    return render_template("viewer.html", page="viewer", camera_id=number, page_data=_viewer_data(number))
 
 
 @blueprint.get("/wall")
 def wall() -> str:
     """Channels of all cameras side by side, live."""
-    return render_template("wall.html", page="wall")
+    return render_template("wall.html", page="wall", page_data=_wall_data())
 
 
 @blueprint.get("/recordings")
@@ -84,6 +88,28 @@ def safe_next(target: str) -> str:
     if parts.scheme or parts.netloc or parts.path.startswith(("/api/", "/static/", "/login", "/welcome")):
         return "/cameras"
     return target
+
+
+# The first answers of the API stand in the page, so that live pictures do not wait for two more requests.
+
+
+def _viewer_data(camera_id: int) -> dict[str, Any]:
+    camera = answers.camera(services().cameras.get_camera(camera_id), principal())
+    return {"camera": camera.model_dump(), "channels": _channels(camera_id)}
+
+
+def _wall_data() -> list[dict[str, Any]]:
+    return [
+        {"camera": answers.camera(view, principal()).model_dump(), "channels": _channels(view.id)}
+        for view in visible_cameras()
+    ]
+
+
+def _channels(camera_id: int) -> list[dict[str, Any]]:
+    try:
+        return [channel.model_dump() for channel in channel_list(camera_id).channels]
+    except NotFound:  # deleted in this moment: the page hears of it with its next request
+        return []
 
 
 def _known(camera_id: str) -> int:

@@ -14,8 +14,9 @@ from core.errors import NotFound
 from core.settings import ROOT
 
 STATIC_ROOT = ROOT / "static"
-_FOLDERS = frozenset({"css", "js", "vendor", "img", "fonts"})
+_FOLDERS = frozenset({"built", "css", "js", "vendor", "img", "fonts"})
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_FOR_EVER = "public, max-age=31536000, immutable"
 _TYPES = {
     "css": "text/css",
     "js": "text/javascript",
@@ -34,11 +35,13 @@ blueprint = Blueprint("static_files", __name__)
 
 @blueprint.get("/static/<path:name>", endpoint="file")
 def static_file(name: str) -> Response:
-    """A file of the front end, revalidated at each use so that an update shows at once."""
+    """A file of the front end. A built file's name holds a hash of its content, so it never changes; browsers ask
+    before each use of a source file if it has changed.
+    """
     parts = name.split("/")
     mimetype = _TYPES.get(name.rpartition(".")[2])
     if parts[0] not in _FOLDERS or len(parts) < 2 or mimetype is None or not all(map(_NAME.fullmatch, parts)):
         raise NotFound("There is no such file.")
     response = send_from_directory(STATIC_ROOT, name, mimetype=mimetype, conditional=True, etag=True)
-    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Cache-Control"] = _FOR_EVER if parts[0] == "built" else "no-cache"
     return response

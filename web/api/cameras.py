@@ -6,7 +6,7 @@ from flask import Response, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from cameras.records import CameraChange, CameraDraft
+from cameras.records import CameraChange, CameraDraft, CameraView
 from core.clock import rfc3339
 from core.errors import InvalidRequest, NotFound
 from core.secrets import Secret
@@ -21,8 +21,7 @@ blueprint = APIBlueprint("api_cameras", __name__, url_prefix="/api", abp_tags=[T
 @blueprint.get("/cameras", responses=answers_with({200: models.CameraList}))
 def list_cameras(query: models.ListQuery) -> Response:
     """All cameras, as far as they are known; no device is asked."""
-    scope = principal().scope
-    views = [view for view in services().cameras.list_cameras() if scope.has_camera(view.id)]
+    views = visible_cameras()
     if query.cursor is not None:
         position = next((i for i, view in enumerate(views) if str(view.id) == query.cursor), None)
         if position is None:
@@ -35,6 +34,12 @@ def list_cameras(query: models.ListQuery) -> Response:
             next_cursor=str(page[-1].id) if len(views) > len(page) else None,
         )
     )
+
+
+def visible_cameras() -> list[CameraView]:
+    """The cameras that the current user may see."""
+    scope = principal().scope
+    return [view for view in services().cameras.list_cameras() if scope.has_camera(view.id)]
 
 
 @blueprint.post("/cameras", responses=answers_with({201: models.Camera}, 409, 415, 503))
@@ -106,7 +111,7 @@ def refresh_camera(path: models.CameraPath) -> Response:
 @blueprint.get("/cameras/<camera_id>/profiles", responses=answers_with({200: models.ChannelList}, 404))
 def list_channels(path: models.CameraPath) -> Response:
     """The channels with their media profiles, in the user's order; hidden ones are marked, not left out."""
-    return _channel_list(path.camera_id)
+    return answers.answer(channel_list(path.camera_id))
 
 
 @blueprint.patch("/cameras/<camera_id>/channels/<number>", responses=answers_with({200: models.Channel}, 404, 415))
@@ -124,15 +129,16 @@ def order_channels(path: models.CameraPath, body: models.ChannelOrder) -> Respon
     if len(set(body.channels)) != len(body.channels):
         raise InvalidRequest.of_field("channels", "a channel is named twice")
     services().cameras.order_channels(path.camera_id, body.channels)
-    return _channel_list(path.camera_id)
+    return answers.answer(channel_list(path.camera_id))
 
 
-def _channel_list(camera_id: int) -> Response:
+def channel_list(camera_id: int) -> models.ChannelList:
+    """The channels of a camera that the current user may see."""
     allowed = principal().scope.channels_of(camera_id)
     channels = [
         channel for channel in services().cameras.channels(camera_id) if allowed is None or channel.number in allowed
     ]
-    return answers.answer(models.ChannelList(channels=[answers.channel(channel) for channel in channels]))
+    return models.ChannelList(channels=[answers.channel(channel) for channel in channels])
 
 
 @blueprint.get(

@@ -17,6 +17,12 @@ export function byId(id, kind) {
   return found;
 }
 
+/** Data that the server put into the page as JSON, in the shapes of the API; null if there are none. @returns {any} */
+export function pageData() {
+  const place = document.getElementById('page-data');
+  return place && JSON.parse(place.textContent);
+}
+
 export function pageApi() {
   const { cameras = '', discovery = '', streams = '', playback = '' } = document.body.dataset;
   return new Api({ cameras, discovery, streams, playback }, httpParts());

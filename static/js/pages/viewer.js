@@ -15,7 +15,7 @@ import { isComplete, messageOf } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
-import { byId, may, pageApi, remember, remembered, showToast } from './page.js';
+import { byId, may, pageApi, pageData, remember, remembered, showToast } from './page.js';
 import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
@@ -39,6 +39,8 @@ const form = byId('camera-form', CameraForm);
 const keysDialog = byId('keys-dialog', AppDialog);
 
 const state = readViewerState(window.location.search);
+/** The first answers of the API, which stand in the page. @type {{camera: Camera, channels: Channel[]}|null} */
+let firstAnswers = pageData();
 /** @type {Camera|null} */
 let camera = null;
 /** @type {Channel[]} */
@@ -61,16 +63,18 @@ grid.cameraId = cameraId;
 
 const poller = new Poller(async () => {
   try {
-    [camera, channels] = await Promise.all([api.getCamera(cameraId), api.channels(cameraId)]);
+    if (firstAnswers) ({ camera, channels } = firstAnswers);
+    else [camera, channels] = await Promise.all([api.getCamera(cameraId), api.channels(cameraId)]);
+    firstAnswers = null;
   } catch (error) {
     if (problemOf(error).code !== 'not_found') throw error;
     showCameraProblem('This camera was deleted.');
     stage.stop();
     return POLL_MS;
   }
+  follow(); // first: the socket opens while the page is laid out
   showCamera(camera);
   showChannels();
-  follow();
   if (document.hidden) return POLL_MS * 4;
   return camera.status === 'connecting' || !channels.length ? POLL_BUSY_MS : POLL_MS;
 });

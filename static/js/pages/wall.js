@@ -14,7 +14,7 @@ import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, neighbourOf, placed
 import { defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../lib/wall-state.js';
 import { WallsApi } from '../lib/walls-api.js';
 import { hideBarsAtRest } from './attention.js';
-import { byId, httpParts, pageApi, remember, remembered, showToast } from './page.js';
+import { byId, httpParts, pageApi, pageData, remember, remembered, showToast } from './page.js';
 import { WallBoard } from './wall-board.js';
 import { WallMenu } from './wall-menu.js';
 import { SavedWalls } from './wall-saved.js';
@@ -46,6 +46,8 @@ picker.snapshots = new SnapshotLoader(api, { refreshMs: SNAPSHOT_MS });
 let state = readWallState(window.location.search || remembered(LAST_WALL) || '');
 /** The user's tiles. Tiles beyond a smaller layout are kept: a larger one shows them again. @type {(Tile|null)[]} */
 let tiles = state.tiles ?? [];
+/** The first answers of the API, which stand in the page. @type {import('./wall-board.js').Known|null} */
+let firstAnswers = pageData();
 /** @type {import('./wall-board.js').Known} */
 let known = [];
 let isKnown = false;
@@ -56,13 +58,8 @@ let tappedMs = -TAP_MS;
 // ── Loading cameras and saved walls ────────────────────────────────────────────────────────────────────────────────
 
 const poller = new Poller(async () => {
-  const cameras = await api.listCameras();
-  known = await Promise.all(
-    cameras.map(async (camera) => {
-      const before = known.find((each) => each.camera.id === camera.id)?.channels ?? null;
-      return { camera, channels: await api.channels(camera.id).catch(() => before) };
-    }),
-  );
+  known = firstAnswers ?? (await askAll());
+  firstAnswers = null;
   isKnown = true;
   void openSavedWall();
   board.known = known;
@@ -72,6 +69,16 @@ const poller = new Poller(async () => {
   const busy = known.some(({ camera, channels }) => camera.status === 'connecting' && !channels?.length);
   return busy ? POLL_BUSY_MS : POLL_MS;
 });
+
+async function askAll() {
+  const cameras = await api.listCameras();
+  return Promise.all(
+    cameras.map(async (camera) => {
+      const before = known.find((each) => each.camera.id === camera.id)?.channels ?? null;
+      return { camera, channels: await api.channels(camera.id).catch(() => before) };
+    }),
+  );
+}
 
 async function openSavedWall() {
   if (state.wallId === null || saved.current?.id === state.wallId) return;

@@ -180,9 +180,13 @@ def test_discovery_marks_devices_that_were_added_before(client: FlaskClient) -> 
     ]
 
 
-@pytest.mark.parametrize("page", ["/", "/cameras", "/viewer/1"])
-def test_hostile_strings_of_a_device_are_not_in_a_page(client: FlaskClient, page: str) -> None:
+@pytest.mark.parametrize("page", ["/", "/cameras", "/viewer/1", "/wall"])
+def test_hostile_strings_of_a_device_are_not_in_the_markup_of_a_page(client: FlaskClient, page: str) -> None:
     client.post("/api/cameras", json={"host": "a", "name": HOSTILE})
     answer = client.get(page)
-    if answer.status_code == 200:
-        assert "onerror=alert" not in answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    markup, _, data = answer.get_data(as_text=True).partition('<script type="application/json" id="page-data">')
+    assert "onerror=alert" not in markup
+    data, _, rest = data.partition("</script>")
+    assert "<" not in data
+    assert "onerror=alert" not in rest

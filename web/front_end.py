@@ -1,0 +1,127 @@
+"""Addresses of the front end's files: those of the build, otherwise the source files.
+
+`tools/build_front_end.mjs` writes the build and its manifest. A build of other sources is never used: a developer who
+edits a module sees the change without a build, and an update that was not built runs, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_SOURCE_FOLDERS = ("css", "img", "js", "vendor")
+_SOURCE = re.compile(r"[^.].*\.\w+", re.ASCII)
+_MANIFEST = "built/manifest.json"
+
+_Stamp = tuple[str, int, int]  # path, size, time of the last change
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFile:
+    """`imports`: the files that a script needs before it runs."""
+
+    file: str
+    imports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a page finds the front end's files. `built` is empty if the source files are served."""
+
+    built: dict[str, BuiltFile] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        """Address of `static/<name>`."""
+        found = self.built.get(name)
+        return f"/static/built/{found.file}" if found else f"/static/{name}"
+
+    def imports(self, name: str) -> list[str]:
+        """Addresses of the scripts that this one imports, so that a browser requests all of them immediately."""
+        found = self.built.get(name)
+        return [f"/static/built/{file}" for file in found.imports] if found else []
+
+
+class FrontEnd:
+    """Decides between build and source files each time a page is made. Looks at sizes and times, and reads the files
+    only if one of these changed.
+    """
+
+    def __init__(self, static_root: Path, *, serves_sources: bool = False) -> None:
+        self._root = static_root
+        self._serves_sources = serves_sources
+        self._seen: tuple[list[_Stamp], Addresses] | None = None
+
+    def addresses(self) -> Addresses:
+        """The addresses for a page that is made now."""
+        if self._serves_sources:
+            return Addresses()
+        stamps = sorted(_stamps(self._root))
+        seen = self._seen
+        if seen is None or seen[0] != stamps:
+            seen = (stamps, self._read([path for path, _, _ in stamps]))
+            self._seen = seen
+        return seen[1]
+
+    def _read(self, paths: list[str]) -> Addresses:
+        try:
+            manifest = json.loads((self._root / _MANIFEST).read_text("utf-8"))
+            addresses = _addresses_of(manifest)
+            is_current = manifest["sources"] == hash_of_sources(
+                self._root, [path for path in paths if path != _MANIFEST]
+            )
+        except FileNotFoundError:
+            log.info("The front end is not built: pages load the source files (make install builds it).")
+            return Addresses()
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("%s cannot be read: pages load the source files (%r).", _MANIFEST, error)
+            return Addresses()
+        if not is_current:
+            log.info("The front end's build is older than its sources: pages load the source files.")
+            return Addresses()
+        return addresses
+
+
+def hash_of_sources(root: Path, names: list[str]) -> str:
+    """SHA-256 over a line `HASH  PATH` for each file, as `tools/build_front_end.mjs` computes it."""
+    whole = hashlib.sha256()
+    for name in sorted(names):
+        digest = hashlib.sha256((root / name).read_bytes()).hexdigest()
+        whole.update(f"{digest}  {name}\n".encode())
+    return whole.hexdigest()
+
+
+def _addresses_of(manifest: dict[str, Any]) -> Addresses:
+    files = manifest["files"]
+    return Addresses({name: BuiltFile(built["file"], tuple(built["imports"])) for name, built in files.items()})
+
+
+def _stamps(root: Path) -> Iterator[_Stamp]:
+    """Of all source files, and of the manifest if there is one."""
+    for folder in _SOURCE_FOLDERS:
+        yield from _stamps_in(root / folder, folder)
+    try:
+        found = (root / _MANIFEST).stat()
+    except FileNotFoundError:
+        return
+    yield _MANIFEST, found.st_size, found.st_mtime_ns
+
+
+def _stamps_in(folder: Path, name: str) -> Iterator[_Stamp]:
+    if not folder.is_dir():  # static/vendor is made by make install
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _stamps_in(folder / entry.name, f"{name}/{entry.name}")
+            elif _SOURCE.fullmatch(entry.name):
+                found = entry.stat()
+                yield f"{name}/{entry.name}", found.st_size, found.st_mtime_ns

@@ -220,7 +220,7 @@ def test_a_start_during_a_stop_gives_a_new_session(make_manager: MakeManager, se
     manager = make_manager()
     manager.start_session(1, TOKEN)
     manager.playlist(ID, "stream.m3u8", 10.0)
-    stopping = threading.Thread(target=manager.stop, args=(ID,))
+    stopping = threading.Thread(target=manager.stop_session, args=(ID,))
     stopping.start()
     news: list[bool] = []
     while stopping.is_alive() or not news:

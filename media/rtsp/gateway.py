@@ -20,18 +20,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.clock import Clock
-from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
+from core.errors import CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
 from core.login_gate import LoginGate
 from core.recordings import ReplayAbilities, ReplaySource
 from core.records import StreamSource
 from core.settings import Settings
 from media.fmp4.live import FragmentSink, LiveFragments
 from media.rtsp.client.budget import SessionBudget
-from media.rtsp.client.session import DeviceSession
+from media.rtsp.client.session import ClientContext, DeviceSession
 from media.rtsp.live.feed import Feed, FeedStatus, MediaDescription
 from media.rtsp.live.loopback import LoopbackReader, LoopbackServer
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
+from media.rtsp.replay.abilities import RecorderAbilities, StoreAbilities
 from media.rtsp.replay.connection import GatewayReplayConnection, ReplayContext
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,6 @@ log = logging.getLogger(__name__)
 LINGER_S = 5.0
 _START_S = 5.0
 _STOP_S = 4.0
-
-KeepAbilities = Callable[[int, ReplayAbilities], None]
 
 _Key = tuple[int, str, str, str, str]
 
@@ -167,24 +166,16 @@ class RtspGateway:
         login_gate: LoginGate,
         clock: Clock,
         settings: Settings,
-        keep_abilities: KeepAbilities = lambda _camera_id, _abilities: None,
+        keep_abilities: StoreAbilities = lambda _camera_id, _abilities: None,
         linger_s: float = LINGER_S,
     ) -> None:
-        self._gate = login_gate
         self._clock = clock
-        self._timeout_s = settings.rtsp_timeout_s
+        self._client = ClientContext(login_gate, clock, settings.rtsp_timeout_s)
         self._linger_s = linger_s
         self._budget = SessionBudget(settings.device_live_sessions, clock)
         self._replay = ReplayContext(
-            gate=login_gate,
-            clock=clock,
-            timeout_s=settings.rtsp_timeout_s,
-            budget=SessionBudget(settings.device_replay_sessions, clock),
-            abilities={},
-            learned=self._keep_soon,
+            self._client, SessionBudget(settings.device_replay_sessions, clock), RecorderAbilities(keep_abilities)
         )
-        self._keep_abilities = keep_abilities
-        self._keeping = threading.Lock()
         self._replays: dict[GatewayReplayConnection, asyncio.Task[None]] = {}  # the thread's own
         self._wall = WallClock(clock)
         self._lock = threading.Lock()
@@ -232,7 +223,7 @@ class RtspGateway:
             connection = self._connections.get(key)
             if connection is None or connection.source.error:
                 name = f"{stream.device_key}/{stream.profile_token!r}"
-                source = SharedSource(self._clock, self._wall, name=name, timeout_s=self._timeout_s)
+                source = SharedSource(self._clock, self._wall, name=name, timeout_s=self._client.timeout_s)
                 connection = self._connections[key] = LiveConnection(key, stream, source)
                 self._loop.call_soon_threadsafe(self._begin, connection)
             feed = GatewayFeed(self, connection, self._server.port)
@@ -249,17 +240,17 @@ class RtspGateway:
             loop = self._loop
         if loop is None:
             raise Unavailable("The media gateway is not running.")
-        connection = GatewayReplayConnection(self._replay, source, loop, self._forget_replay_connection)
+        connection = GatewayReplayConnection(source, self._replay, loop)
         loop.call_soon_threadsafe(self._serve, connection)
         return connection
 
     def replay_abilities(self, device_key: str) -> ReplayAbilities:
         """What a recorder was seen to do when it replayed."""
-        return self._replay.abilities.get(device_key, ReplayAbilities())
+        return self._replay.abilities.get(device_key)
 
     def restore_replay_abilities(self, device_key: str, abilities: ReplayAbilities) -> None:
         """What a recorder was seen to do in an earlier run; what this one has seen counts more."""
-        self._replay.abilities.setdefault(device_key, abilities)
+        self._replay.abilities.restore(device_key, abilities)
 
     def replay_capacity(self, device_key: str) -> int:
         """How many recordings a recorder plays at once: the setting, or fewer once it has refused one (453)."""
@@ -267,8 +258,7 @@ class RtspGateway:
 
     def forget_replay_abilities(self, device_key: str) -> None:
         """A device was edited or deleted: what it can is found out anew."""
-        with self._keeping:
-            self._replay.abilities.pop(device_key, None)
+        self._replay.abilities.forget(device_key)
 
     def in_thread(self, work: Callable[..., None], *arguments: object) -> None:
         """Has the gateway's thread do it; nothing where the gateway has stopped."""
@@ -300,24 +290,9 @@ class RtspGateway:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
-    def _keep_soon(self, source: ReplaySource) -> None:
-        asyncio.get_running_loop().run_in_executor(None, self._keep, source)
-
-    def _keep(self, source: ReplaySource) -> None:
-        """What is known by then, one at a time: an older state never overwrites a newer one."""
-        with self._keeping:
-            abilities = self._replay.abilities.get(source.device_key)
-            try:
-                if abilities is not None:
-                    self._keep_abilities(source.camera_id, abilities)
-            except AppError as error:
-                log.info("%s: what it was seen to do is not kept (%s)", source.device_key, error.code)
-
-    def _forget_replay_connection(self, connection: GatewayReplayConnection) -> None:
-        self._replays.pop(connection, None)
-
     def _serve(self, connection: GatewayReplayConnection) -> None:
-        self._replays[connection] = asyncio.get_running_loop().create_task(connection.serve())
+        task = self._replays[connection] = asyncio.get_running_loop().create_task(connection.run())
+        task.add_done_callback(lambda _: self._replays.pop(connection, None))
 
     def _find_outlet(self, token: str) -> GatewayFeed | None:
         with self._lock:
@@ -347,9 +322,7 @@ class RtspGateway:
             self._forget_if_unused(connection)
 
     async def _run_session(self, connection: LiveConnection) -> None:
-        session = DeviceSession(
-            connection.stream, connection.source, login_gate=self._gate, clock=self._clock, timeout_s=self._timeout_s
-        )
+        session = DeviceSession(connection.stream, connection.source, self._client)
         try:
             await session.run()
         except CameraBusy:

@@ -1,34 +1,36 @@
-"""How many sessions a device may be asked for at once."""
+"""How many sessions a device is asked for at a time."""
 
 from __future__ import annotations
 
 from core.clock import Clock
 
-_ASKED_AGAIN_AFTER_S = 10.0
+_RETRY_AFTER_S = 10.0
 
 
 class SessionBudget:
-    """Counted per device key. Used in the gateway's thread only.
+    """Counts sessions per device key. In the gateway's thread only, except capacity().
 
-    A device that refuses a session has shown its limit. It is asked for one more than it gave only
-    every ten seconds, however many wait: others who watch it may have left.
+    A device that refuses a session has shown its limit. Every ten seconds one session more than that is
+    requested, however many wait: other clients of the device may have left.
     """
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit
         self._clock = clock
         self._taken: dict[str, int] = {}
-        self._lowered: dict[str, tuple[int, float]] = {}  # the limit shown, when it may be tried again
+        self._lowered: dict[str, tuple[int, float]] = {}  # the limit shown, and when to try one more
 
     def limit(self, device_key: str) -> int:
+        """Return the setting, or the limit that the device has shown if that is lower."""
         return min(self._limit, self._lowered.get(device_key, (self._limit, 0.0))[0])
 
     def capacity(self, device_key: str) -> int:
-        """How many may be taken now, counted with the one more that is due. From any thread."""
-        limit, again_s = self._lowered.get(device_key, (self._limit, 0.0))
-        return min(self._limit, limit + (self._clock.monotonic_s() >= again_s))
+        """Return how many sessions may be open now, including the one more that may be tried. From any thread."""
+        limit, retry_s = self._lowered.get(device_key, (self._limit, 0.0))
+        return min(self._limit, limit + (self._clock.monotonic_s() >= retry_s))
 
     def try_take(self, device_key: str) -> bool:
+        """Take a slot. False if all are taken."""
         taken = self._taken.get(device_key, 0)
         if taken >= self._limit:
             return False
@@ -36,11 +38,12 @@ class SessionBudget:
             now_s = self._clock.monotonic_s()
             if now_s < self._lowered[device_key][1]:
                 return False
-            self._lowered[device_key] = (taken + 1, now_s + _ASKED_AGAIN_AFTER_S)
+            self._lowered[device_key] = (taken + 1, now_s + _RETRY_AFTER_S)
         self._taken[device_key] = taken + 1
         return True
 
     def give_back(self, device_key: str) -> None:
+        """Give a slot back."""
         left = self._taken.get(device_key, 0) - 1
         if left > 0:
             self._taken[device_key] = left
@@ -48,6 +51,35 @@ class SessionBudget:
             self._taken.pop(device_key, None)
 
     def refused_by_device(self, device_key: str) -> None:
-        """Call it while the refused session still holds its place."""
+        """Lower the limit after a 453. Call this before give_back() of the refused session."""
         limit = max(1, self._taken.get(device_key, 1) - 1)
-        self._lowered[device_key] = (limit, self._clock.monotonic_s() + _ASKED_AGAIN_AFTER_S)
+        self._lowered[device_key] = (limit, self._clock.monotonic_s() + _RETRY_AFTER_S)
+
+
+class SessionSlot:
+    """One session's place in a budget. try_take() and give_back() may be repeated."""
+
+    def __init__(self, budget: SessionBudget, device_key: str) -> None:
+        self._budget = budget
+        self._device_key = device_key
+        self.is_taken = False
+
+    @property
+    def limit(self) -> int:
+        """The number of sessions that the device is asked for at most."""
+        return self._budget.limit(self._device_key)
+
+    def try_take(self) -> bool:
+        """Take the slot. False if all slots of the device are taken."""
+        self.is_taken = self.is_taken or self._budget.try_take(self._device_key)
+        return self.is_taken
+
+    def give_back(self) -> None:
+        if self.is_taken:
+            self.is_taken = False
+            self._budget.give_back(self._device_key)
+
+    def refused_by_device(self) -> None:
+        """The device answered 453 to the session in this slot."""
+        if self.is_taken:
+            self._budget.refused_by_device(self._device_key)

@@ -1,8 +1,8 @@
-"""Replay lines: a held session with a recorder, sought in as long as it lets us.
+"""The gateway's replay connection: holds one device session with a recorder and seeks in it.
 
-Opening a replay session takes recorders two or three seconds, another PLAY in an open one some
-hundredths: so a session stays open between plays, kept alive, until its line is closed. Where a
-recorder cannot do ONVIF's replay, its address is played as plain RTSP, and then the maker's own.
+To open a replay session takes recorders two or three seconds, another PLAY in an open session some hundredths.
+So the session stays open between plays, kept alive, until the connection is closed. Where a recorder cannot do
+ONVIF's replay, its address is played as plain RTSP, and then the maker's own address (methods.py).
 """
 
 from __future__ import annotations
@@ -10,79 +10,79 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
-from core.clock import Clock
 from core.errors import CameraBusy, CameraUnreachable, DeviceError
-from core.login_gate import LoginGate
 from core.recordings import ReplayAbilities, ReplaySource
 from core.records import StreamSource
-from media.rtsp.client.budget import SessionBudget
-from media.rtsp.client.rtp import VIDEO, RtpPacket, SenderReport
-from media.rtsp.client.sdp import AudioTrack, VideoTrack
-from media.rtsp.client.session import NoSuchRange
-from media.rtsp.replay.device_session import ONVIF_REPLAY, PLAIN, ReplayDeviceSession, play_headers, run_until_opened
+from media.rtsp.client.budget import SessionBudget, SessionSlot
+from media.rtsp.client.errors import NoSuchRange
+from media.rtsp.client.session import ClientContext
+from media.rtsp.replay.abilities import RecorderAbilities
+from media.rtsp.replay.device_session import ReplayDeviceSession
+from media.rtsp.replay.headers import play_headers
 from media.rtsp.replay.interface import ReplayConsumer
-from media.rtsp.replay.methods import CANNOT, NEVER, ReplayMethod, plain_uri, replay_methods
-from media.rtsp.replay.play import ReplayPlayback
+from media.rtsp.replay.methods import LASTING_ERRORS, METHOD_ERRORS, ReplayMethod, plain_uri, replay_methods
+from media.rtsp.replay.playback import ReplayPlayback
 
 log = logging.getLogger(__name__)
 
-_FAST_FROM = 2.0  # times real time
-_JUDGED_AFTER_S = 2.0
-_FAR_END_S = 86_400.0
+_TICK_S = 0.5
 _SEEK_PATIENCE_S = 3.0
+_FAR_END_S = 86_400.0
+
+
+class ReplayState(Enum):
+    """Where the connection stands between two updates."""
+
+    IDLE = "idle"  # no playback: none was requested yet, or it has ended or failed; the session may be open
+    SEEKING = "seeking"  # the recorder accepted another PLAY in the open session; no packet has come yet
+    PLAYING = "playing"
+    PAUSED = "paused"  # by PAUSE; the session is open, or was lost meanwhile
+    BLOCKED = "blocked"  # the recorder cannot pause: its connection is not read
+    CLOSED = "closed"
+
+
+_EXPECTING = frozenset({ReplayState.SEEKING, ReplayState.PLAYING})  # media should come
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayContext:
-    """What every line is given. `abilities` are by device key, shared by all; `learned` is told of each change."""
+    """What every replay connection gets from the gateway."""
 
-    gate: LoginGate
-    clock: Clock
-    timeout_s: float
+    client: ClientContext
     budget: SessionBudget
-    abilities: dict[str, ReplayAbilities]
-    learned: Callable[[ReplaySource], None]
+    abilities: RecorderAbilities
 
 
 class GatewayReplayConnection:
-    """The gateway's ReplayConnection; see interface.ReplayConnection for what each method promises."""
+    """Implements interface.ReplayConnection. Other threads leave requests; the task of run() carries them out."""
 
-    def __init__(
-        self,
-        context: ReplayContext,
-        source: ReplaySource,
-        loop: asyncio.AbstractEventLoop,
-        on_closed: Callable[[GatewayReplayConnection], None],
-    ) -> None:
-        self._context = context
+    def __init__(self, source: ReplaySource, context: ReplayContext, loop: asyncio.AbstractEventLoop) -> None:
         self._source = source
+        self._context = context
+        self._clock = context.client.clock
         self._loop = loop
-        self._on_closed = on_closed
         self._changed = asyncio.Event()
-        self._wanted: ReplayPlayback | None = None
-        self._wants_pause = False
-        self._is_closed = False
-        self._is_gone = threading.Event()
-        self._served: ReplayPlayback | None = None
-        self._is_paused = False
-        self._is_held_up = False  # paused by not reading
+        self._closed = threading.Event()
+        self._slot = SessionSlot(context.budget, source.device_key)
+        # requests, from any thread
+        self._requested: ReplayPlayback | None = None
+        self._pause_requested = False
+        self._close_requested = False
+        # the task's own
+        self._state = ReplayState.IDLE
+        self._playback: ReplayPlayback | None = None  # the newest one that was started
         self._session: ReplayDeviceSession | None = None
-        self._run: asyncio.Task[None] | None = None
-        self._method: ReplayMethod | None = None
-        self._tracks: tuple[VideoTrack, AudioTrack | None] | None = None
-        self._has_slot = False
+        self._session_task: asyncio.Task[None] | None = None  # runs the session
+        self._method: ReplayMethod | None = None  # of the session
         self._plays_in_session = 0
-        self._is_seek = False  # the newest PLAY was one in an open session
-        self._is_lost_seek = False
-        self._delivered_at_loss = -1
-        self._unpaused_at_s = 0.0
 
-    # -- any thread --------------------------------------------------------------------------------
+    # -- any thread: see interface.ReplayConnection ------------------------------------------------
 
     def play(
         self,
@@ -94,316 +94,277 @@ class GatewayReplayConnection:
         key_frames_only: bool = False,
         scale: float = 1.0,
     ) -> None:
-        before = self._wanted
-        if before is not None:
-            before.is_over = True
-        self._wanted = ReplayPlayback(start_device_s, consumer, end_device_s, fast, key_frames_only, scale)
-        self._wants_pause = False
+        previous = self._requested
+        if previous is not None:
+            previous.is_over = True
+        self._requested = ReplayPlayback(start_device_s, consumer, end_device_s, fast, key_frames_only, scale)
+        self._pause_requested = False
         self._wake()
 
     def pause(self) -> None:
-        self._wants_pause = True
+        self._pause_requested = True
         self._wake()
 
     def resume(self) -> None:
-        self._wants_pause = False
+        self._pause_requested = False
         self._wake()
 
     def abilities(self) -> ReplayAbilities:
-        return self._context.abilities.get(self._source.device_key, ReplayAbilities())
+        return self._context.abilities.get(self._source.device_key)
 
     def close(self, wait_s: float = 0.0) -> None:
-        self._is_closed = True
-        if self._wanted is not None:
-            self._wanted.is_over = True
+        self._close_requested = True
+        if self._requested is not None:
+            self._requested.is_over = True
         self._wake()
-        self._is_gone.wait(wait_s)
+        self._closed.wait(wait_s)
 
     def _wake(self) -> None:
         with suppress(RuntimeError):  # the gateway has stopped
             self._loop.call_soon_threadsafe(self._changed.set)
 
-    # -- the gateway's thread: what the session delivers -------------------------------------------
+    # -- the gateway's thread ----------------------------------------------------------------------
 
-    def on_tracks(self, video: VideoTrack, audio: AudioTrack | None) -> None:
-        self._tracks = (video, audio)
-
-    def on_play_answered(self, begins_s: float | None) -> None:
-        if self._served is not None and self._tracks is not None:
-            now_s = self._context.clock.monotonic_s()
-            self._unpaused_at_s = now_s
-            self._served.begin(*self._tracks, now_s, begins_s)
-
-    def on_packets(self, packets: list[RtpPacket]) -> None:
-        if self._served is not None:
-            self._served.take(packets, self._context.clock.monotonic_s())
-
-    def on_report(self, track: int, report: SenderReport) -> None:
-        if self._served is not None and track == VIDEO:
-            self._served.take_report(report)
-
-    def on_goodbye(self) -> None:
-        if self._served is not None:
-            self._served.end()
-
-    def on_tick(self) -> None:
-        play = self._served
-        if play is None or play.is_over or self._is_paused:
-            return
-        now_s = self._context.clock.monotonic_s()
-        self._judge(play, now_s)
-        if (
-            self._is_seek
-            and not play.is_heard
-            and now_s - play.last_packet_s > min(_SEEK_PATIENCE_S, self._context.timeout_s)
-        ):
-            self._is_lost_seek = True
-            raise CameraUnreachable("The recorder took another time to play from, and sends nothing.")
-        play.tick(now_s, self._context.timeout_s)
-
-    def _judge(self, play: ReplayPlayback, now_s: float) -> None:
-        """What the recorder has shown so far."""
-        if play.delivered:
-            self._learn(has_times=play.stamped)
-        took_s = now_s - self._unpaused_at_s
-        if not (play.fast and play.stamped) or play.first_s is None or play.reached_s is None:
-            return
-        speed = (play.reached_s - play.first_s) / max(took_s, 0.01)
-        if speed > _FAST_FROM:
-            self._learn(beats_real_time=True)
-        elif took_s > _JUDGED_AFTER_S and self.abilities().beats_real_time is None:
-            self._learn(beats_real_time=False)
-
-    def _learn(self, **seen: Any) -> None:
-        """Remember fields of ReplayAbilities, unless the open session plays by another method than the stored one."""
-        known = self.abilities()
-        if self._method is not None and self._method.kind == known.method:
-            self._remember(replace(known, **seen))
-
-    def _remember(self, abilities: ReplayAbilities) -> None:
-        if abilities != self.abilities():
-            self._context.abilities[self._source.device_key] = abilities
-            self._context.learned(self._source)
-
-    # -- the gateway's thread: what is to be done --------------------------------------------------
-
-    async def serve(self) -> None:
-        """The line's task: brings what is into agreement with what is wanted, until it is closed."""
+    async def run(self) -> None:
+        """Carry out requests until close()."""
         try:
-            while not self._is_closed:
-                await self._changed.wait()
-                self._changed.clear()
-                await self._step()
+            while not self._close_requested:
+                await self._until_due()
+                await self._update()
         finally:
             await self._end_session()
-            self._give_slot_back()
-            self._is_gone.set()
-            self._on_closed(self)
+            self._slot.give_back()
+            self._state = ReplayState.CLOSED
+            self._closed.set()
 
-    async def _step(self) -> None:
-        if self._is_closed:
-            return
-        if self._run is not None and self._run.done():
-            await self._take_loss()
-        wanted = self._wanted
-        if wanted is not None and wanted is not self._served and not wanted.is_over:
-            self._is_paused = False
-            self._delivered_at_loss = -1
-            await self._start(wanted)
-        served = self._served
-        if served is None or served.is_over:
-            return
-        if self._wants_pause and not self._is_paused:
-            await self._pause()
-        elif not self._wants_pause and self._is_paused:
-            await self._resume(served)
+    async def _until_due(self) -> None:
+        """Wait for a request or the end of the session; while media is expected, half a second at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TICK_S if self._state in _EXPECTING else None):
+                await self._changed.wait()
+        self._changed.clear()
 
-    async def _take_loss(self) -> None:
-        """The session ended by itself: once more from where it was, if it had come any further since."""
-        run, self._run, self._session = self._run, None, None
-        error = run.exception() if run else None
-        self._plays_in_session = 0
-        is_lost_seek, self._is_lost_seek = self._is_lost_seek, False
-        served = self._served
-        if served is None or served.is_over or served is not self._wanted or self._is_paused:
+    async def _update(self) -> None:
+        """Take the next step. Only this method and run() change the state: each step returns the state after it."""
+        if self._close_requested:
             return
-        if is_lost_seek:  # GStreamer's server does that once in a hundred seeks: a new session plays
-            await self._start(served)
+        if self._session_task is not None and self._session_task.done():
+            self._state = await self._recover(self._session_task.exception())
+        requested = self._requested
+        if requested is not None and requested is not self._playback and not requested.is_over:
+            self._state = await self._start(requested)
+        playback = self._playback
+        if playback is None:
             return
-        if served.delivered > self._delivered_at_loss and served.delivered:
-            self._delivered_at_loss = served.delivered
-            await self._start(served)
-            return
-        served.fail(error if isinstance(error, DeviceError) else CameraUnreachable("The recorder ended the session."))
+        match self._state:
+            case ReplayState.SEEKING | ReplayState.PLAYING:
+                self._learn_from(playback)
+                if playback.is_over:
+                    self._state = ReplayState.IDLE
+                elif self._pause_requested:
+                    self._state = await self._pause()
+                else:
+                    self._state = await self._check_progress(playback)
+            case ReplayState.PAUSED | ReplayState.BLOCKED if not self._pause_requested and not playback.is_over:
+                self._state = await self._resume(playback)
+            case _:
+                pass
 
-    async def _start(self, play: ReplayPlayback) -> None:
-        """PLAY, in the open session where there is one; through the methods that may work."""
-        if self._served is not None:
-            self._judge(self._served, self._context.clock.monotonic_s())
-        self._served = play
-        play.last_packet_s = self._context.clock.monotonic_s()  # the wait begins now, not before time began
+    # -- steps -------------------------------------------------------------------------------------
+
+    async def _start(self, playback: ReplayPlayback) -> ReplayState:
+        """PLAY: in the open session if there is one, otherwise in a new one by the methods that may work."""
+        if self._playback is not None and self._state in _EXPECTING:
+            self._learn_from(self._playback)
+        self._playback = playback
+        playback.silent_since_s = self._clock.monotonic_s()
         try:
             self._take_slot()
-            if self._can_seek() and await self._seek(play):
-                return
+            if self._can_seek() and await self._seek(playback):
+                return ReplayState.SEEKING
             await self._end_session()
-            await self._open_and_play(play)
+            await self._open_and_play(playback)
         except NoSuchRange:
-            play.end()
+            playback.end()
+            return ReplayState.IDLE
         except DeviceError as error:
-            if isinstance(error, CameraBusy) and self._has_slot:
-                self._context.budget.refused_by_device(self._source.device_key)
+            if isinstance(error, CameraBusy):
+                self._slot.refused_by_device()
             await self._end_session()
-            self._give_slot_back()
+            self._slot.give_back()
             log.info("%s: replay failed: %s (%s)", self._source.device_key, error.detail, error.code)
-            play.fail(error)
+            playback.fail(error)
+            return ReplayState.IDLE
+        return ReplayState.PLAYING
+
+    async def _pause(self) -> ReplayState:
+        if self._session is None:
+            return ReplayState.PAUSED
+        # A recorder that takes no second PLAY in a session would need a new session to continue after PAUSE.
+        takes_another_play = self.abilities().seeks_in_session is not False
+        if self._method is not None and self._method.is_onvif and takes_another_play:
+            try:
+                await self._session.pause()
+                return ReplayState.PAUSED
+            except METHOD_ERRORS:
+                log.info("%s cannot pause", self._source.device_key)
+            except DeviceError:
+                return ReplayState.PAUSED  # the session is ending; _recover() follows
+        self._session.set_reading(False)
+        return ReplayState.BLOCKED
+
+    async def _resume(self, playback: ReplayPlayback) -> ReplayState:
+        """Read again, or send another PLAY from the newest frame; the playback drops what it delivered before."""
+        if self._state is ReplayState.BLOCKED and self._session is not None:
+            playback.silent_since_s = self._clock.monotonic_s()
+            self._session.set_reading(True)
+            return ReplayState.PLAYING if playback.is_heard else ReplayState.SEEKING
+        return await self._start(playback)
+
+    async def _check_progress(self, playback: ReplayPlayback) -> ReplayState:
+        """End the session if the recorder is silent for too long."""
+        now_s = self._clock.monotonic_s()
+        if self._state is ReplayState.SEEKING and not playback.is_heard:
+            # GStreamer's server accepts one seek in a hundred and sends nothing: a new session plays.
+            if now_s - playback.silent_since_s > min(_SEEK_PATIENCE_S, self._context.client.timeout_s):
+                await self._end_session()
+                return await self._start(playback)
+            return ReplayState.SEEKING
+        try:
+            playback.check_silence(now_s, self._context.client.timeout_s)
+        except DeviceError as error:
+            await self._end_session()
+            return await self._recover(error)
+        return ReplayState.IDLE if playback.is_over else ReplayState.PLAYING
+
+    async def _recover(self, error: BaseException | None) -> ReplayState:
+        """The session has ended with this error: continue in a new one if the playback had got further."""
+        self._forget_session()
+        playback = self._playback
+        if playback is None or playback.is_over or playback is not self._requested:
+            return ReplayState.IDLE
+        if self._state in {ReplayState.PAUSED, ReplayState.BLOCKED}:
+            return ReplayState.PAUSED  # _resume() opens a new session
+        if playback.note_loss():
+            return await self._start(playback)
+        playback.fail(error if isinstance(error, DeviceError) else CameraUnreachable("The recorder ended the session."))
+        return ReplayState.IDLE
+
+    # -- the device session ------------------------------------------------------------------------
 
     def _can_seek(self) -> bool:
-        """Whether another PLAY in the open session is worth a try. A maker's address has its times in itself."""
+        """True if another PLAY in the open session is worth a try. A maker's address contains its times."""
         is_open = self._session is not None and self._method is not None and self._method.plain is None
         return is_open and self.abilities().seeks_in_session is not False
 
-    async def _seek(self, play: ReplayPlayback) -> bool:
-        """Whether the open session takes another PLAY."""
-        assert self._session is not None  # noqa: S101 - asked before
-        assert self._method is not None  # noqa: S101 - asked before
-        if self._is_held_up:
-            self._is_held_up = False
-            self._session.set_reading(True)  # else its answer is never seen
+    async def _seek(self, playback: ReplayPlayback) -> bool:
+        """PLAY in the open session. False if the recorder refuses it."""
+        assert self._session is not None  # noqa: S101 - _can_seek() is True
+        assert self._method is not None  # noqa: S101 - _can_seek() is True
+        self._session.set_reading(True)  # otherwise the answer is not seen
         try:
             if not self._method.is_onvif:
-                # Nothing says Immediate there: without a PAUSE the present PLAY goes first (RFC 2326, 10.5).
+                # Without Immediate, the recorder would finish the present PLAY first (RFC 2326 section 10.5).
                 await self._session.pause()
-            await self._session.play(self._headers(play, self._method))
+            await self._session.start_playback(playback, _headers(playback, self._method))
         except NoSuchRange:
             raise
-        except (*CANNOT, CameraUnreachable) as error:
-            if isinstance(error, NEVER):
+        except (*METHOD_ERRORS, CameraUnreachable) as error:
+            if isinstance(error, LASTING_ERRORS):
                 self._learn(seeks_in_session=False)
             return False
-        self._is_seek = True
         self._plays_in_session += 1
         if self._plays_in_session > 1:
             self._learn(seeks_in_session=True)
         return True
 
-    async def _open_and_play(self, play: ReplayPlayback) -> None:
-        """In a new session, the method that worked before first."""
+    async def _open_and_play(self, playback: ReplayPlayback) -> None:
+        """PLAY in a new session, by the method that worked before or the first that works now."""
         refusals: list[DeviceError] = []
         async for method in replay_methods(self._source, self.abilities().method):
             try:
-                await self._open(play, method)
-                assert self._session is not None  # noqa: S101 - _open made it
-                await self._session.play(self._headers(play, method))
+                session = await self._open(playback, method)
+                await session.start_playback(playback, _headers(playback, method))
             except NoSuchRange:
-                self._found(method, refusals)
+                self._use(method, refusals)
                 raise
-            except CANNOT as error:
+            except METHOD_ERRORS as error:
                 refusals.append(error)
                 await self._end_session()
                 continue
-            self._found(method, refusals)
+            self._use(method, refusals)
             return
         raise refusals[0]
 
-    def _found(self, method: ReplayMethod, refusals: Sequence[DeviceError]) -> None:
-        """Remember the method that works, unless an earlier method failed without saying that it is not offered.
-
-        Such an earlier method may work the next time.
-        """
-        self._method = method
-        self._is_seek = False
-        self._plays_in_session = 1
-        is_lasting = method.is_onvif or all(isinstance(error, NEVER) for error in refusals)
-        if is_lasting and self.abilities().method != method.kind:
-            self._remember(ReplayAbilities(method=method.kind))
-
-    async def _open(self, play: ReplayPlayback, method: ReplayMethod) -> None:
-        end_s = play.end_device_s or play.resume_s + _FAR_END_S
-        uri = self._source.uri if method.plain is None else plain_uri(method.plain, play.resume_s, end_s)
+    async def _open(self, playback: ReplayPlayback, method: ReplayMethod) -> ReplayDeviceSession:
+        end_s = playback.end_device_s or playback.resume_s + _FAR_END_S
+        uri = self._source.uri if method.plain is None else plain_uri(method.plain, playback.resume_s, end_s)
         source = StreamSource(
             self._source.camera_id, self._source.recording_token, uri, self._source.device_key, self._source.credential
         )
-        session = ReplayDeviceSession(
-            source,
-            self,
-            login_gate=self._context.gate,
-            clock=self._context.clock,
-            timeout_s=self._context.timeout_s,
-            play=ONVIF_REPLAY if method.is_onvif else PLAIN,
-        )
+        session = self._session = ReplayDeviceSession(source, self._context.client, is_onvif=method.is_onvif)
+        self._session_task = asyncio.get_running_loop().create_task(session.run())
+        self._session_task.add_done_callback(self._on_session_over)
+        await session.until_opened(self._session_task)
+        return session
 
-        def begin() -> asyncio.Task[None]:
-            self._run = asyncio.get_running_loop().create_task(session.run())
-            self._run.add_done_callback(self._on_run_over)
-            return self._run
+    def _use(self, method: ReplayMethod, refusals: Sequence[DeviceError]) -> None:
+        """Remember the method that works, unless an earlier one failed with an error that need not last.
 
-        self._session = session
-        await run_until_opened(session, begin)
+        Such an earlier method is tried first again the next time.
+        """
+        self._method = method
+        self._plays_in_session = 1
+        is_lasting = method.is_onvif or all(isinstance(error, LASTING_ERRORS) for error in refusals)
+        if is_lasting and self.abilities().method != method.kind:
+            self._context.abilities.update(self._source, ReplayAbilities(method=method.kind))
 
-    def _on_run_over(self, run: asyncio.Task[None]) -> None:
-        if not run.cancelled():
-            run.exception()  # seen; _take_loss says what follows
+    def _on_session_over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            task.exception()  # marks it as seen; _recover() acts on it
         self._changed.set()
 
-    def _headers(self, play: ReplayPlayback, method: ReplayMethod) -> list[tuple[str, str]]:
-        if method.plain is not None:
-            return [("Range", "npt=0.000-")]
-        return play_headers(
-            play.resume_s,
-            fast=play.fast,
-            key_frames_only=play.key_frames_only,
-            scale=play.scale,
-            is_onvif=method.is_onvif,
-        )
+    async def _end_session(self) -> None:
+        if self._state is ReplayState.BLOCKED and self._session is not None:
+            self._session.prepare_end()
+        task = self._session_task
+        self._forget_session()
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
 
-    async def _pause(self) -> None:
-        self._is_paused = True
-        if self._session is None:
-            return
-        # Where each PLAY takes a session of its own, going on after a PAUSE would take one, too.
-        goes_on = self.abilities().seeks_in_session is not False
-        if self._method is not None and self._method.is_onvif and goes_on:
-            try:
-                await self._session.pause()
-                return
-            except CANNOT:
-                log.info("%s cannot pause", self._source.device_key)
-            except DeviceError:
-                return  # the session is ending; _take_loss says what follows
-        self._is_held_up = True
-        self._session.set_reading(False)
-
-    async def _resume(self, play: ReplayPlayback) -> None:
-        """Where it can pause: another PLAY from the picture reached. What came before is dropped."""
-        self._is_paused = False
-        if self._is_held_up and self._session is not None:
-            self._is_held_up = False
-            play.last_packet_s = self._context.clock.monotonic_s()
-            self._session.set_reading(True)
-            return
-        await self._start(play)
-
-    # -- ends --------------------------------------------------------------------------------------
+    def _forget_session(self) -> None:
+        self._session_task = self._session = None
+        self._plays_in_session = 0
 
     def _take_slot(self) -> None:
-        if not self._has_slot:
-            if not self._context.budget.try_take(self._source.device_key):
-                limit = self._context.budget.limit(self._source.device_key)
-                raise CameraBusy(f"All {limit} replay sessions that this recorder may be asked for are in use.")
-            self._has_slot = True
+        if not self._slot.try_take():
+            raise CameraBusy(f"All {self._slot.limit} replay sessions that this recorder may be asked for are in use.")
 
-    def _give_slot_back(self) -> None:
-        if self._has_slot:
-            self._has_slot = False
-            self._context.budget.give_back(self._source.device_key)
+    # -- abilities ---------------------------------------------------------------------------------
 
-    async def _end_session(self) -> None:
-        if self._is_held_up and self._session is not None:
-            self._session.release()
-        run, self._run, self._session = self._run, None, None
-        self._is_held_up = False
-        self._plays_in_session = 0
-        if run is not None:
-            run.cancel()
-            await asyncio.wait({run})
+    def _learn_from(self, playback: ReplayPlayback) -> None:
+        """Note what the recorder has shown by the packets so far."""
+        if playback.delivered:
+            self._learn(has_times=playback.has_stamps)
+        is_fast = playback.beats_real_time(self._clock.monotonic_s())
+        if is_fast or (is_fast is False and self.abilities().beats_real_time is None):
+            self._learn(beats_real_time=is_fast)
+
+    def _learn(self, **seen: Any) -> None:
+        """Note fields of ReplayAbilities, unless the session plays by another method than the remembered one."""
+        known = self.abilities()
+        if self._method is not None and self._method.kind == known.method:
+            self._context.abilities.update(self._source, replace(known, **seen))
+
+
+def _headers(playback: ReplayPlayback, method: ReplayMethod) -> list[tuple[str, str]]:
+    if method.plain is not None:
+        return [("Range", "npt=0.000-")]
+    return play_headers(
+        playback.resume_s,
+        fast=playback.fast,
+        key_frames_only=playback.key_frames_only,
+        scale=playback.scale,
+        is_onvif=method.is_onvif,
+    )

@@ -1,4 +1,4 @@
-"""The methods in which a recording may be asked for: ONVIF's, plain RTSP, and makers' own addresses."""
+"""The methods by which a recording may be requested: ONVIF's replay, plain RTSP, and makers' own addresses."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 
 from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnsupported, DeviceError
 from core.recordings import PlainReplay, ReplaySource
-from media.rtsp.client.session import NotNow, NotOffered
+from media.rtsp.client.errors import NotNow, NotOffered
 
 log = logging.getLogger(__name__)
 
-# What may go another way; anything else (a password, a limit, no answer) would happen there, too.
-CANNOT = (CameraUnsupported, CameraBadAnswer, CameraNoSignal)
-# Of these, what speaks of the device and not of this one request: it is remembered.
-NEVER = (NotOffered, NotNow)
+# After these errors another method may work. Others (a password, a limit, no answer) would come there, too.
+METHOD_ERRORS = (CameraUnsupported, CameraBadAnswer, CameraNoSignal)
+# Those that concern the device and not this one request: they are remembered.
+LASTING_ERRORS = (NotOffered, NotNow)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayMethod:
-    """How a recording is asked for. `kind` as in ReplayAbilities.method; `plain` for a maker's own address."""
+    """How a recording is requested. `kind` as in ReplayAbilities.method; `plain` is a maker's own address."""
 
     kind: str
     plain: PlainReplay | None = None
@@ -33,20 +33,20 @@ class ReplayMethod:
 
 
 async def replay_methods(source: ReplaySource, worked: str) -> AsyncIterator[ReplayMethod]:
-    """In the order to be tried, what `worked` before first. Makers' addresses are looked up once it is their turn."""
-    ours, of_maker = [ReplayMethod("onvif"), ReplayMethod("plain")], worked not in ("", "onvif", "plain")
-    if of_maker:
-        for method in await _plain_methods(source):
+    """Yield the methods in the order to try them, `worked` first. Makers' addresses are looked up when they are due."""
+    standard, is_of_maker = [ReplayMethod("onvif"), ReplayMethod("plain")], worked not in ("", "onvif", "plain")
+    if is_of_maker:
+        for method in await _makers_methods(source):
             yield method
-    for method in sorted(ours, key=lambda method: method.kind != worked):
+    for method in sorted(standard, key=lambda method: method.kind != worked):
         yield method
-    if not of_maker:
-        for method in await _plain_methods(source):
+    if not is_of_maker:
+        for method in await _makers_methods(source):
             yield method
 
 
-async def _plain_methods(source: ReplaySource) -> list[ReplayMethod]:
-    """None where they cannot be found out: that is no reason for another failure than what came before."""
+async def _makers_methods(source: ReplaySource) -> list[ReplayMethod]:
+    """Return an empty list if the look-up fails: the error of the earlier methods is the one to report."""
     try:
         found = await asyncio.to_thread(source.find_plain)
     except DeviceError as error:
@@ -56,7 +56,7 @@ async def _plain_methods(source: ReplaySource) -> list[ReplayMethod]:
 
 
 def plain_uri(plain: PlainReplay, start_device_s: float, end_device_s: float) -> str:
-    """A maker's address with its times written as the maker does."""
+    """Return a maker's address with the times written as the maker does."""
     pattern = "%Y_%m_%d_%H_%M_%S" if plain.kind == "dahua" else "%Y%m%dT%H%M%SZ"
     zone_s = plain.zone_s if plain.kind == "dahua" else 0.0
     start, end = (

@@ -85,6 +85,7 @@ class PeerCamera:
     burst: int = 0  # frames sent without a pause at the start
     nonce: str = "n1"
     answers: dict[str, Answer] = field(default_factory=dict)
+    delays_s: dict[str, float] = field(default_factory=dict)  # by method, before its answer
     asked: Counter[str] = field(default_factory=Counter)
     logins: int = 0
     connections: int = 0
@@ -145,6 +146,7 @@ class PeerCamera:
         try:
             while asked := await self._next(reader, writer):
                 answer = self._answer(asked)
+                await asyncio.sleep(self.delays_s.get(asked.method, 0.0))
                 if answer is not None:
                     writer.write(answer)
                 if asked.method == "PLAY" and answer and b" 200 " in answer[:20] and player is None:

@@ -17,7 +17,7 @@ from core.login_gate import LoginGate
 from core.recordings import PlainReplay, ReplayAbilities
 from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.replay.device_session import clock_time
+from media.rtsp.replay.headers import clock_time
 from media.rtsp.replay.methods import plain_uri
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
@@ -294,6 +294,20 @@ def test_a_seek_without_data_is_repeated_in_a_new_session(gateway: RtspGateway, 
     second.until_pictures(3)
     assert peer.connections == 2
     assert not second.errors
+
+
+def test_a_slow_new_session_after_a_refused_seek_is_not_given_up(gateway: RtspGateway, camera: Start) -> None:
+    """Opening takes longer than the patience with a seek that is followed by no packet."""
+    accepted = iter([True, True, False])
+    peer = camera(answers={"PLAY": refuse("500 Internal Server Error", lambda _: next(accepted, True))})
+    connection = gateway.open_replay(recording(peer.uri("/recording")))
+    for number in range(3):
+        if number == 2:
+            peer.delays_s = {"DESCRIBE": 0.7, "SETUP": 0.7, "PLAY": 0.7}
+        listener = Listener()
+        connection.play(NIGHT_S + number, listener)
+        listener.until_pictures(2)
+    assert peer.connections == 2
 
 
 def test_a_session_lost_in_mid_play_resumes_where_it_was(gateway: RtspGateway, camera: Start) -> None:

@@ -83,6 +83,32 @@ def test_each_of_twenty_seeks_shows_the_requested_time(recorders: Makes, gateway
     assert abilities.seeks_in_session is (make != "hikvision-like")
 
 
+def test_a_recorder_in_real_time_is_not_taken_for_a_fast_one_after_a_pause(
+    recorders: Makes, gateway: RtspGateway
+) -> None:
+    recorder = recorders["uniview-like"]
+    connection, listener = gateway.open_replay(source_of(recorder)), Listener()
+    connection.play(spans(recorder, 1)[0][0] + 10, listener)
+    until(lambda: connection.abilities().beats_real_time is False)
+    connection.pause()
+    until(lambda: not recorder.get("/replay")["sessions"][0]["playing"])
+    count = len(listener.pictures())
+    connection.resume()
+    listener.until_pictures(count + 10)  # two seconds, in which the speed is judged several times
+    assert connection.abilities().beats_real_time is False
+    connection.close()
+
+
+def test_a_fast_recorder_is_known_by_the_time_it_is_paused(recorder: Simulator, gateway: RtspGateway) -> None:
+    connection, listener = gateway.open_replay(source_of(recorder)), Listener()
+    connection.play(spans(recorder, 1)[0][0] + 10, listener)
+    listener.until_pictures(60)  # twelve seconds of the recording
+    connection.pause()
+    until(lambda: not recorder.get("/replay")["sessions"][0]["playing"])
+    assert connection.abilities().beats_real_time is True
+    connection.close()
+
+
 def test_h265_is_replayed_too(recorder: Simulator, gateway: RtspGateway) -> None:
     start_s, end_s = spans(recorder, 2)[0]
     asked_s = (start_s + end_s) / 2

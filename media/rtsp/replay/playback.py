@@ -1,4 +1,4 @@
-"""One play(): from the packets that answer it to what its consumer is told. In the gateway's thread."""
+"""One playback: turns the packets that answer a play() into access units for its consumer. In the gateway's thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core.errors import CameraUnreachable, DeviceError
-from core.records import AudioFormat
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
 from media.rtsp.client.onvif_replay_extension import read_stamp
@@ -15,37 +14,40 @@ from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA, ReplayConsumer
 
 _SECTION_PATIENCE_S = 5.0
-_SAME_PICTURE_S = 0.0005
-_SAME_TIME_S = 10.0  # a GOP, and what a clock may be off
+_SAME_FRAME_S = 0.0005
+_SAME_TIME_S = 10.0  # a GOP, and the error of a clock
 _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
+_FAST_FROM = 2.0  # times real time
+_JUDGED_AFTER_S = 2.0
 
 
 @dataclass(slots=True)
 class _TrackTimeline:
-    """One track's place: joins what comes after a pause to what came before it.
+    """Joins a track's units after a pause to those before it.
 
-    A device that plays on sends the group of pictures again from its key frame, and may number its
-    RTP time anew: what was handed on already is dropped, and the ticks go on where they were.
+    A recorder that continues sends the group of pictures again from its key frame and may restart its RTP time
+    stamps: units that were delivered before are dropped, and the ticks continue where they were.
     """
 
     ticks: int | None = None
     device_s: float | None = None
     shift: int = 0
     skip_to_s: float | None = None
-    is_new: bool = False
+    is_restarted: bool = False
 
-    def begin(self) -> None:
+    def restart(self) -> None:
+        """The units from now on answer another PLAY."""
         self.skip_to_s = self.device_s
-        self.is_new = self.ticks is not None
+        self.is_restarted = self.ticks is not None
 
     def place(self, unit: AccessUnit) -> AccessUnit | None:
-        """The unit on the line, None where it was handed on before."""
+        """Return the unit with continuous ticks; None if it was delivered before."""
         if self.skip_to_s is not None and unit.device_s is not None:
-            if unit.device_s <= self.skip_to_s + _SAME_PICTURE_S:
+            if unit.device_s <= self.skip_to_s + _SAME_FRAME_S:
                 return None
             self.skip_to_s = None
-        if self.is_new and self.ticks is not None:
-            self.is_new = False
+        if self.is_restarted and self.ticks is not None:
+            self.is_restarted = False
             passed_s = (unit.device_s or 0.0) - (self.device_s or 0.0)
             self.shift = self.ticks + round(passed_s * unit.clock_rate) - unit.ticks
         if self.shift:
@@ -56,7 +58,10 @@ class _TrackTimeline:
 
 @dataclass(eq=False)
 class ReplayPlayback:
-    """`start_device_s`: the time asked for. Over when its end, its failure or a newer play() has come."""
+    """The arguments of one play() and its progress.
+
+    `is_over`: True after its end, its failure or a newer play(), which sets it from another thread.
+    """
 
     start_device_s: float
     consumer: ReplayConsumer
@@ -65,57 +70,58 @@ class ReplayPlayback:
     key_frames_only: bool = False
     scale: float = 1.0
     is_over: bool = False
-    delivered: int = 0
-    reached_s: float | None = None  # the newest picture handed on
-    first_s: float | None = None
-    stamped: bool = False
+    delivered: int = 0  # access units
+    delivered_at_loss: int = 0  # the same when the device session was lost the last time
+    has_stamps: bool = False  # the packets carry the device's time (0xABAC)
     is_heard: bool = False  # a packet has come since the last PLAY
-    last_packet_s: float = 0.0  # our monotonic clock
+    silent_since_s: float = 0.0  # our monotonic clock: the last packet, or the last request to send
+    _reached_s: float | None = None  # device time of the newest delivered frame
+    _first_s: float | None = None  # device time of the first frame since the last PLAY
+    _answered_s: float = 0.0  # our monotonic clock when the last PLAY was answered
     _timelines: dict[int, _TrackTimeline] = field(default_factory=dict)  # by track
     _video: VideoDepacketizer | None = None
     _audio: AudioDepacketizer | None = None
     _tracks: tuple[VideoTrack, AudioTrack | None] | None = None
     _announced_sets: tuple[bytes, ...] = ()
-    _is_running: bool = False  # a key frame was handed on since the last PLAY, or follows what was
+    _is_running: bool = False  # a key frame was delivered since the last PLAY
     _ends_section: bool = False
     _is_terminal: bool = False
     _sequences: dict[int, int] = field(default_factory=dict)
-    _is_confirmed: bool = False  # the device has said when it began
+    _is_confirmed: bool = False  # the device has said which time it plays from
     _report: SenderReport | None = None
 
     @property
     def resume_s(self) -> float:
-        """Where to go on after a pause or a loss."""
-        return self.start_device_s if self.reached_s is None else self.reached_s
+        """Device time to play from after a pause or a lost session."""
+        return self.start_device_s if self._reached_s is None else self._reached_s
 
     def begin(self, video: VideoTrack, audio: AudioTrack | None, now_s: float, begins_s: float | None = None) -> None:
-        """The device has answered PLAY: what comes now is this play's, from `begins_s` on if it says so."""
+        """The recorder accepted a PLAY of this playback. `begins_s`: device time it plays from, if it says so."""
         carried = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
-        known = dict(video.sets)
         start_s = self.resume_s if begins_s is None else begins_s
         self._is_confirmed, self._report = begins_s is not None, None
         self._tracks = (video, carried)
-        self._video = VideoDepacketizer(video.codec, known, video.clock_rate, start_s)
+        self._video = VideoDepacketizer(video.codec, dict(video.sets), video.clock_rate, start_s)
         self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):
-            self._timelines.setdefault(track, _TrackTimeline()).begin()
-        self._is_running = False
+            self._timelines.setdefault(track, _TrackTimeline()).restart()
         self._sequences.clear()
-        self._ends_section = self._is_terminal = self.is_heard = False
-        self.last_packet_s = now_s
+        self._first_s = None
+        self._is_running = self._ends_section = self._is_terminal = self.is_heard = False
+        self.silent_since_s = self._answered_s = now_s
 
     def take(self, packets: Sequence[RtpPacket], now_s: float) -> None:
-        """Packets of both tracks as they came."""
+        """Deliver the access units that these packets complete. Packets of both tracks, as they arrived."""
         if self.is_over or self._video is None:
             return
-        self.last_packet_s = now_s
+        self.silent_since_s = now_s
         self.is_heard = True
         units: list[AccessUnit] = []
         for packet in packets:
             packet.lost_before = self._lost_before(packet)
             if packet.track == VIDEO:
                 if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
-                    self.stamped = True
+                    self.has_stamps = True
                     self._is_terminal = self._is_terminal or stamp.is_terminal
                 for unit in self._video.push((packet,)):
                     self._take_frame(unit, units)
@@ -129,32 +135,49 @@ class ReplayPlayback:
             self.end(END_OF_RECORDING)
 
     def take_report(self, report: SenderReport) -> None:
-        """Of the video, since PLAY was answered."""
+        """A sender report of the video, since PLAY was answered."""
         self._report = report
 
-    def tick(self, now_s: float, timeout_s: float) -> None:
-        """Twice a second while it plays. Raises CameraUnreachable when the device has fallen silent."""
+    def check_silence(self, now_s: float, timeout_s: float) -> None:
+        """End the playback if the recorder is silent after its end. Raises CameraUnreachable if it is silent before."""
         if self.is_over or self._video is None:
             return
-        silent_s = now_s - self.last_packet_s
+        silent_s = now_s - self.silent_since_s
         if self._ends_section and silent_s > min(_SECTION_PATIENCE_S, timeout_s):
             self.end(END_OF_RECORDING)
         elif silent_s > timeout_s:
-            if not self.stamped and self.delivered:
-                self.end(END_OF_RECORDING)  # plain RTSP has no other way to say so
+            if not self.has_stamps and self.delivered:
+                self.end(END_OF_RECORDING)  # plain RTSP has no other sign of it
                 return
             raise CameraUnreachable("The device stopped sending the recording.")
 
     def end(self, reason: str = "") -> None:
-        """Nothing follows. Without a reason: the end where something came, no data where nothing did."""
+        """Tell the consumer the end. Without a reason: END_OF_RECORDING if it got units, otherwise NO_DATA."""
         if not self.is_over:
             self.is_over = True
             self.consumer.on_end(reason or (END_OF_RECORDING if self.delivered else NO_DATA))
 
     def fail(self, error: DeviceError) -> None:
+        """Tell the consumer the error."""
         if not self.is_over:
             self.is_over = True
             self.consumer.on_failed(error)
+
+    def note_loss(self) -> bool:
+        """The session was lost. True if units were delivered since the loss before: a new session is worth a try."""
+        if self.delivered <= self.delivered_at_loss:
+            return False
+        self.delivered_at_loss = self.delivered
+        return True
+
+    def beats_real_time(self, now_s: float) -> bool | None:
+        """True if frames come at more than twice their speed, False if not within 2 s. None: not known (yet)."""
+        if not (self.fast and self.has_stamps) or self._first_s is None or self._reached_s is None:
+            return None
+        elapsed_s = max(now_s - self._answered_s, 0.01)
+        if (self._reached_s - self._first_s) / elapsed_s > _FAST_FROM:
+            return True
+        return False if elapsed_s > _JUDGED_AFTER_S else None
 
     # -- units -------------------------------------------------------------------------------------
 
@@ -175,7 +198,7 @@ class ReplayPlayback:
             self._deliver(units)
             units.clear()
             self._describe()
-        if not self.stamped and not self._is_confirmed:
+        if not self.has_stamps and not self._is_confirmed:
             self._is_confirmed = unit.is_key and self._is_reported(unit)
             unit = replace(unit, is_time_confirmed=self._is_confirmed)
         placed = self._timelines[VIDEO].place(unit)
@@ -188,18 +211,18 @@ class ReplayPlayback:
                 units.clear()
                 self.end(END_OF_RECORDING)
                 return
-            self.reached_s = unit.device_s
-            self.first_s = unit.device_s if self.first_s is None else self.first_s
+            self._reached_s = unit.device_s
+            self._first_s = unit.device_s if self._first_s is None else self._first_s
         units.append(placed)
 
     def _is_reported(self, unit: AccessUnit) -> bool:
-        """Whether the sender's clock says the time asked for. Many say what time it is now, which tells nothing."""
+        """True if the sender report's clock gives the frame's time. Many recorders report the present time instead."""
         report = self._report
         if report is None or unit.device_s is None:
             return False
         ticks = ((unit.ticks - report.rtp_timestamp + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
-        said_s = report.ntp_s - _NTP_EPOCH_S + ticks / unit.clock_rate
-        return abs(said_s - unit.device_s) <= _SAME_TIME_S
+        reported_s = report.ntp_s - _NTP_EPOCH_S + ticks / unit.clock_rate
+        return abs(reported_s - unit.device_s) <= _SAME_TIME_S
 
     def _take_audio(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
         if self._is_running and (placed := self._timelines[AUDIO].place(unit)) is not None:
@@ -210,11 +233,9 @@ class ReplayPlayback:
         assert self._tracks is not None  # noqa: S101 - begin() came before
         video, audio = self._tracks
         sets = self._announced_sets = self._video.parameter_sets
-        named = {set_type: nal for nal in sets if (set_type := video.codec.parameter_set_type(nal))}
-        audio_format: AudioFormat | None = audio.format if audio else None
-        self.consumer.on_description(
-            video.codec.video_format(named), audio_format, sets, audio.config if audio else b""
-        )
+        by_type = {set_type: nal for nal in sets if (set_type := video.codec.parameter_set_type(nal))}
+        audio_format, audio_config = (audio.format, audio.config) if audio else (None, b"")
+        self.consumer.on_description(video.codec.video_format(by_type), audio_format, sets, audio_config)
 
     def _deliver(self, units: list[AccessUnit]) -> None:
         if units and not self.is_over:

@@ -25,7 +25,7 @@ from recordings.views import Coverage, Found, Playback, Summary
 from sessions.live.broadcast import LiveListener
 from sessions.replay.broadcast import ReplayListener
 from sessions.view import StreamView
-from wall_manager import WallManager
+from walls.walls import WallManager
 from web.live.sockets import Sockets
 from web.watching import Watching
 

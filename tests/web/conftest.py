@@ -26,7 +26,7 @@ from tests.recordings.recorder import Archive
 from tests.web.house import PASSWORD, House
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams, session
-from wall_manager import WallManager
+from walls.walls import WallManager
 from web.application import build_web
 from web.services import Services
 

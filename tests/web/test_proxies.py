@@ -14,7 +14,7 @@ from core.settings import Settings, SettingsError
 from tests.web.house import PASSWORD
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
-from wall_manager import WallManager
+from walls.walls import WallManager
 from web.application import build_web
 from web.guard import is_allowed_host
 from web.services import Services

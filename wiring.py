@@ -74,9 +74,9 @@ class Application:
             self.cameras,
             self.streams,
             self.recordings,
-            self.is_ready,
             self.accounts,
             WallManager(self.database),
+            is_ready=self.is_ready,
         )
         self.sockets = services.sockets
         self.web = build_web(services)

@@ -85,7 +85,7 @@ def web_app(
     accounts: AccountManager,
     walls: WallManager,
 ) -> OpenAPI:
-    return build_web(Services(settings, cameras, streams, archive.manager, lambda: True, accounts, walls))
+    return build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def real_app(
     with network.running() as manager:
         network.device("10.0.0.9")
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
-        yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts, walls))
+        yield build_web(Services(settings, manager, streams, archive.manager, accounts, walls, is_ready=lambda: True))
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def behind(
 
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
-        web = build_web(Services(changed, cameras, streams, archive.manager, lambda: True, accounts, walls))
+        web = build_web(Services(changed, cameras, streams, archive.manager, accounts, walls, is_ready=lambda: True))
         return web.test_client()
 
     return make

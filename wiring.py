@@ -24,7 +24,7 @@ from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
-from wall_manager import WallManager
+from walls.walls import WallManager
 from web.application import build_web
 from web.instance_lock import InstanceLock
 from web.logs import start_logging
@@ -74,9 +74,9 @@ class Application:
             self.cameras,
             self.streams,
             self.recordings,
-            self.is_ready,
             self.accounts,
             WallManager(self.database),
+            is_ready=self.is_ready,
         )
         self.sockets = services.sockets
         self.web = build_web(services)

@@ -47,7 +47,6 @@ ARROWS: dict[str, frozenset[str]] = {
 # A manager is the thin interface of a package, and counts as part of it.
 PACKAGE_OF = {
     "account_manager": "accounts",
-    "wall_manager": "walls",
     "onvif_manager": "onvif",
     "cameras": "onvif",
     "stream_manager": "stream",

@@ -1,1 +1,1 @@
-"""Named layouts of the wall, each of its own user: kept, bounded, gone with the user."""
+"""Named layouts of the wall: stored per user, limited in number, deleted with the user."""

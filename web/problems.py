@@ -76,7 +76,7 @@ _FINER_CODES = (
     (409, "last_admin", "Nobody could manage accounts any more"),
     (409, "name_taken", "There is a user of this name already"),
     (409, "wall_name_taken", "There is a layout of this name already"),
-    (409, "too_many_walls", "There is no room for another layout"),
+    (409, "too_many_walls", "There are too many layouts already"),
     (409, "superseded", "A later seek took this one's place"),
     (409, "already_added", "This device is among the cameras; `camera_id` says which"),
     (429, "too_many_logins", "Too many failed logins from here or for this account"),

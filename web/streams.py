@@ -34,7 +34,7 @@ def stream_file(stream_id: str, file: str) -> Response:
     viewer_id = request.args.get("viewer")
     if viewer_id is not None and _VIEWER.fullmatch(viewer_id) is None:
         raise InvalidRequest.of_field("viewer", "as it was given at start")
-    if services().watching.look(principal().key, stream_id, viewer_id):
+    if services().viewers.note_fetch(principal().key, stream_id, viewer_id):
         audit_as("watch")  # somebody joins by the address alone
     if match[1] == "m3u8":
         return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
@@ -63,5 +63,5 @@ def _playlist(stream_id: str, name: str, viewer_id: str | None) -> str:
     except Unavailable:
         if wait_s <= 0:
             raise
-    with services().playlist_limit.place():
+    with services().playlist_limit:
         return streams.playlist(stream_id, name, wait_s, viewer_id)

@@ -96,7 +96,7 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
     accounts.start()
     accounts.postpone()
     web = build_web(
-        Services(settings, cast(Any, None), manager, cast(Any, None), lambda: True, accounts, cast(Any, None))
+        Services(settings, cast(Any, None), manager, cast(Any, None), accounts, cast(Any, None), is_ready=lambda: True)
     )
     server = make_server("127.0.0.1", 0, web, threaded=True)
     thread = threading.Thread(target=server.serve_forever)

@@ -19,9 +19,7 @@ from core.secrets import Secret
 from core.settings import Settings
 from database import Database, WallRow
 from tests.accounts.hashing import CHEAP
-from wall_manager import WallManager, may_change
-from walls.records import LAYOUTS, Tile, WallChange, WallDraft
-from walls.store import MOST_WALLS
+from walls.walls import LAYOUTS, MAX_WALLS, Tile, WallChange, WallDraft, WallManager, may_change
 
 GOOD = Secret("correct-horse-battery")
 GATES = WallDraft("Gates", 4, (Tile(1, 2, "main"), None, Tile(2, 16)))
@@ -153,7 +151,7 @@ def test_wall_names_are_unique_per_user(walls: WallManager) -> None:
 
 
 def test_concurrent_requests_do_not_exceed_fifty_walls(walls: WallManager, anna: Principal) -> None:
-    for number in range(MOST_WALLS - 1):
+    for number in range(MAX_WALLS - 1):
         walls.add(LOCAL, WallDraft(f"Wall {number}", 1))
     outcomes: list[str] = []
 
@@ -169,7 +167,7 @@ def test_concurrent_requests_do_not_exceed_fifty_walls(walls: WallManager, anna:
     for thread in threads:
         thread.join()
     assert outcomes.count("too_many_walls") == 3
-    assert len(walls.walls(LOCAL)) == MOST_WALLS
+    assert len(walls.walls(LOCAL)) == MAX_WALLS
     walls.add(anna, GATES)  # the limit holds per user
 
 

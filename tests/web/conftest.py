@@ -26,7 +26,7 @@ from tests.recordings.recorder import Archive
 from tests.web.house import PASSWORD, House
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams, session
-from wall_manager import WallManager
+from walls.walls import WallManager
 from web.application import build_web
 from web.services import Services
 
@@ -85,7 +85,7 @@ def web_app(
     accounts: AccountManager,
     walls: WallManager,
 ) -> OpenAPI:
-    return build_web(Services(settings, cameras, streams, archive.manager, lambda: True, accounts, walls))
+    return build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def real_app(
     with network.running() as manager:
         network.device("10.0.0.9")
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
-        yield build_web(Services(settings, manager, streams, archive.manager, lambda: True, accounts, walls))
+        yield build_web(Services(settings, manager, streams, archive.manager, accounts, walls, is_ready=lambda: True))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A stand-in for the camera manager: cameras in a dict.
 
-It holds what a test puts in and raises what a test tells it to: an answer of a real device cannot
-be made to order for each line of the status table.
+Tests set its cameras and the error that it raises, because a real device cannot be made to fail in each way of the
+status table.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from core.records import (
     ServiceCheck,
     VideoFormat,
 )
+from onvif_manager import OnvifManager
 from tests.patience import LIMIT_S
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -47,8 +48,8 @@ def _channel(number: int) -> Channel:
 
 
 @dataclass
-class StandInCameras:
-    """Cameras in a dict. `fail_with` is raised by whatever would ask a device."""
+class StandInCameras(OnvifManager):
+    """Cameras in a dict. `fail_with` is raised by each method that would ask a device."""
 
     views: dict[int, CameraView] = field(default_factory=dict)
     passwords: dict[int, str] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class StandInCameras:
         if self.fail_with is not None:
             raise self.fail_with
 
-    def list_cameras(self) -> Sequence[CameraView]:
+    def list_cameras(self) -> list[CameraView]:
         return list(self.views.values())
 
     def get_camera(self, camera_id: int) -> CameraView:
@@ -118,7 +119,7 @@ class StandInCameras:
         self.views[camera_id] = replace(self.views[camera_id], status=CameraStatus.ONLINE)
         return self.views[camera_id]
 
-    def channels(self, camera_id: int) -> Sequence[Channel]:
+    def channels(self, camera_id: int) -> list[Channel]:
         self.get_camera(camera_id)
         return self.channel_lists[camera_id]
 
@@ -143,7 +144,7 @@ class StandInCameras:
                 return channels[at]
         raise NotFound("There is no such channel.")
 
-    def order_channels(self, camera_id: int, numbers: Sequence[int]) -> Sequence[Channel]:
+    def order_channels(self, camera_id: int, numbers: Sequence[int]) -> list[Channel]:
         channels = self.channel_lists[self.get_camera(camera_id).id]
         channels.sort(key=lambda channel: numbers.index(channel.number) if channel.number in numbers else 99)
         return channels
@@ -160,12 +161,12 @@ class StandInCameras:
         self.get_camera(camera_id)
         return TimedSnapshot(b"\xff\xd8old\xff\xd9", NOON) if profile_token is None else None
 
-    def discover(self) -> Sequence[DiscoveredCamera]:
+    def discover(self) -> list[DiscoveredCamera]:
         self._device()
-        return (
+        return [
             DiscoveredCamera("127.0.0.9", 80, "XVR", "DHI", camera_id=None),
             DiscoveredCamera("cam", 80, camera_id=1),
-        )
+        ]
 
     def health(self, camera_id: int) -> HealthCard:
         check = ServiceCheck("GetServices", "ok", took_ms=12, at=NOON)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from core.records import (
 from sessions.live.broadcast import LiveListener
 from sessions.replay.broadcast import ReplayListener
 from sessions.view import StreamView
+from stream_manager import StreamManager
 from tests.web.stand_in_cameras import NOON, StandInCameras
 
 
@@ -44,8 +45,8 @@ def session(stream_id: str, camera_id: int, profile_token: str) -> StreamView:
 
 
 @dataclass
-class StandInStreams:
-    """Sessions in a dict; `ready` says when a playlist is there."""
+class StandInStreams(StreamManager):
+    """Sessions in a dict; playlists exist once `ready` is set."""
 
     folder: Path
     cameras: StandInCameras
@@ -137,7 +138,7 @@ class StandInStreams:
             raise NotFound("There is no such stream.")
         return self.sessions[stream_id]
 
-    def list_sessions(self) -> Sequence[StreamView]:
+    def list_sessions(self) -> list[StreamView]:
         return list(self.sessions.values())
 
     def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str:

@@ -14,7 +14,7 @@ from core.settings import Settings, SettingsError
 from tests.web.house import PASSWORD
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
-from wall_manager import WallManager
+from walls.walls import WallManager
 from web.application import build_web
 from web.guard import is_allowed_host
 from web.services import Services
@@ -36,7 +36,7 @@ def behind(
 
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
-        web = build_web(Services(changed, cameras, streams, archive.manager, lambda: True, accounts, walls))
+        web = build_web(Services(changed, cameras, streams, archive.manager, accounts, walls, is_ready=lambda: True))
         return web.test_client()
 
     return make

@@ -54,7 +54,7 @@ def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
     )
     cameras = services().cameras
     if query.wait:
-        with services().device_limit.place():
+        with services().device_limit:
             view = cameras.add_camera(draft)
             view = cameras.wait_first_connection(view.id, services().settings.device_timeout_s)
     else:
@@ -154,7 +154,7 @@ def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
             return Response(status=204)  # not a 404: each would be a red line in the browser's console
         picture = last
     else:
-        with services().device_limit.place():
+        with services().device_limit:
             picture = services().streams.snapshot(path.camera_id, profile_token)
     response = Response(picture.jpeg, mimetype="image/jpeg")
     response.headers["X-Snapshot-Taken-At"] = rfc3339(picture.taken_at)
@@ -181,6 +181,6 @@ def camera_health(path: models.CameraPath) -> Response:
 @blueprint.post("/discovery", responses=answers_with({200: models.FoundList}, 503))
 def discover() -> Response:
     """Searches the local network for ONVIF devices (WS-Discovery); takes a few seconds."""
-    with services().device_limit.place():
+    with services().device_limit:
         devices = services().cameras.discover()
     return answers.answer(models.FoundList(devices=[answers.found(device) for device in devices]))

@@ -34,7 +34,7 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
     view, viewer_id = services().streams.start_replay(
         body.camera_id, body.recording_token, body.start_time, end_utc=body.end_time, accept=tuple(body.accept)
     )
-    services().watching.note(principal().key, view.stream_id, viewer_id)
+    services().viewers.add_viewer(principal().key, view.stream_id, viewer_id)
     audit_about(stream_id=view.stream_id)
     return answers.answer(answers.started(view, viewer_id), 201)
 
@@ -52,11 +52,11 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     """
     audit_about(seek_time=rfc3339(body.time))
     who = principal()
-    if not who.may(Permission.OPERATE) and not services().watching.has_started(who.key, body.stream_id):
+    if not who.may(Permission.OPERATE) and not services().viewers.has_started(who.key, body.stream_id):
         raise Forbidden(
             "Somebody else has started this stream and watches it: start one of your own.", code="not_yours"
         )
-    with services().device_limit.place():
+    with services().device_limit:
         view = services().streams.seek_replay(body.stream_id, body.time)
     return answers.answer(
         playback_models.SoughtPlayback(

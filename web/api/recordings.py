@@ -40,7 +40,7 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
         channel=body.channel,
         recording_token=body.recording_token,
     )
-    with services().device_limit.place():
+    with services().device_limit:
         found = services().recordings.search(
             path.camera_id,
             body.start_time,
@@ -70,7 +70,7 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
 )
 def recording_summary(path: models.CameraPath) -> Response:
     """All that the device says it holds, asked now."""
-    with services().device_limit.place():
+    with services().device_limit:
         found = services().recordings.summary(path.camera_id)
     recordings = [item for item in found.recordings if may_see_recording(path.camera_id, item.channel, item.matched_by)]
     is_limited = principal().scope.channels_of(path.camera_id) is not None
@@ -149,7 +149,7 @@ def resume_indexing(path: models.CameraPath) -> Response:
 def playback_uri(body: recording_models.PlaybackUriRequest) -> Response:
     """Where another RTSP client plays a recording, and the headers it needs (ONVIF Streaming, Replay)."""
     audit_about(recording_token=body.recording_token, start_time=_time(body.start_time), end_time=_time(body.end_time))
-    with services().device_limit.place():
+    with services().device_limit:
         found = services().recordings.playback_uri(body.camera_id, body.recording_token, body.start_time, body.end_time)
     return answers.answer(recording_models.PlaybackUri(uri=found.uri, range=found.range, requires=list(found.requires)))
 

@@ -22,7 +22,7 @@ blueprint = APIBlueprint("api_streams", __name__, url_prefix="/api/streams", abp
 def start_stream(body: models.StreamStart) -> Response:
     """Starts a session (201) or joins one that runs (200). Answers at once, without waiting for video."""
     view, viewer_id, is_new = services().streams.start_session(body.camera_id, body.profile_token, tuple(body.accept))
-    services().watching.note(principal().key, view.stream_id, viewer_id)
+    services().viewers.add_viewer(principal().key, view.stream_id, viewer_id)
     audit_about(
         channel=channel_of_profile(body.camera_id, body.profile_token),
         profile_token=body.profile_token,
@@ -36,7 +36,7 @@ def stop_stream(body: models.StreamStop) -> Response:
     """Ends a session for all, or with `viewer_id` only if that was its last viewer."""
     state = services().streams.stop_session(body.stream_id, body.viewer_id)
     if body.viewer_id is not None:
-        services().watching.forget(body.stream_id, body.viewer_id)
+        services().viewers.remove_viewer(body.stream_id, body.viewer_id)
     return answers.answer(
         models.StoppedStream(stream_id=body.stream_id, status="stopped" if state is StreamState.STOPPED else "running")
     )

@@ -1,4 +1,4 @@
-"""/api/walls: named layouts of the wall. Everybody has their own."""
+"""/api/walls: named layouts of the wall. Each user has an own set."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from wall_manager import may_change
-from walls import records
+from walls.walls import Tile, Wall, WallChange, WallDraft, may_change
 from web.access import principal
 from web.api import wall_models as shapes
 from web.api.answers import answer
@@ -22,43 +21,43 @@ blueprint = APIBlueprint("api_walls", __name__, url_prefix="/api/walls", abp_tag
 
 @blueprint.get("", responses=answers_with({200: shapes.WallList}))
 def list_walls() -> Response:
-    """Your layouts, and those that were made while there were no accounts."""
+    """Your layouts, and the shared ones that were made while there were no accounts."""
     return answer(shapes.WallList(walls=[_wall(item) for item in services().walls.walls(principal())]))
 
 
 @blueprint.post("", responses=answers_with({201: shapes.Wall}, 409, 415, 503))
 def add_wall(body: shapes.NewWall) -> Response:
-    """Keeps a layout. 409 `wall_name_taken`; `too_many_walls` beyond 50."""
-    draft = records.WallDraft(body.name, body.layout, _tiles(body.tiles))
+    """Adds a layout. 409 `wall_name_taken`; `too_many_walls` beyond 50."""
+    draft = WallDraft(body.name, body.layout, _tiles(body.tiles))
     return answer(_wall(services().walls.add(principal(), draft)), 201)
 
 
 @blueprint.get("/<wall_id>", responses=answers_with({200: shapes.Wall}, 404))
 def get_wall(path: shapes.WallPath) -> Response:
-    """One layout; another user's does not exist."""
+    """One layout. 404 for another user's layout."""
     return answer(_wall(services().walls.get(principal(), path.wall_id)))
 
 
 @blueprint.patch("/<wall_id>", responses=answers_with({200: shapes.Wall}, 404, 409, 415, 503))
 def change_wall(path: shapes.WallPath, body: shapes.WallEdit) -> Response:
-    """Renames it, or keeps other tiles under its name."""
+    """Changes the name, the number of tiles or the tiles of a layout."""
     tiles = None if body.tiles is None else _tiles(body.tiles)
-    change = records.WallChange(body.name, body.layout, tiles)
+    change = WallChange(body.name, body.layout, tiles)
     return answer(_wall(services().walls.change(principal(), path.wall_id, change)))
 
 
 @blueprint.delete("/<wall_id>", responses=answers_with({204: NO_CONTENT}, 404, 503))
 def remove_wall(path: shapes.WallPath) -> Response:
-    """Forgets it."""
+    """Deletes a layout."""
     services().walls.remove(principal(), path.wall_id)
     return Response(status=204)
 
 
-def _tiles(tiles: Sequence[shapes.WallTile | None]) -> tuple[records.Tile | None, ...]:
-    return tuple(None if tile is None else records.Tile(tile.camera_id, tile.channel, tile.quality) for tile in tiles)
+def _tiles(tiles: Sequence[shapes.WallTile | None]) -> tuple[Tile | None, ...]:
+    return tuple(None if tile is None else Tile(tile.camera_id, tile.channel, tile.quality) for tile in tiles)
 
 
-def _wall(wall: records.Wall) -> shapes.Wall:
+def _wall(wall: Wall) -> shapes.Wall:
     return shapes.Wall.model_validate(
         {
             "id": wall.id,

@@ -76,18 +76,18 @@ def _backend(app: Services, address: str) -> LiveBackend:
             wants_audio=listener.wants_sound,
             from_last_key_frame=not listener.is_skipping,
         )
-        app.watching.note(who.key, stream_id, viewer_id)
+        app.viewers.add_viewer(who.key, stream_id, viewer_id)
         tell(who, "ok", **about, stream_id=stream_id)
         return stream_id, viewer_id
 
     def leave(stream_id: str, viewer_id: str) -> None:
-        app.watching.forget(stream_id, viewer_id)
+        app.viewers.remove_viewer(stream_id, viewer_id)
         with contextlib.suppress(NotFound):  # it may have ended, and be forgotten since
             app.streams.stop_session(stream_id, viewer_id)
 
     def replay(who: Principal, listener: ReplayWatch) -> bool:
         """Only who has started it: others would see where in a recording somebody is, and hold up who seeks."""
-        if not app.watching.has_started(who.key, listener.stream_id):
+        if not app.viewers.has_started(who.key, listener.stream_id):
             app.streams.session_status(listener.stream_id)  # NotFound where it is nobody's
             tell(who, "not_found", stream_id=listener.stream_id)
             raise NotFound("There is no such stream.")

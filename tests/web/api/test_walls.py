@@ -8,8 +8,7 @@ from flask.testing import FlaskClient
 
 from core.access import LOCAL, Role
 from tests.web.house import House
-from wall_manager import WallManager
-from walls.records import WallDraft
+from walls.walls import WallDraft, WallManager
 
 GATES: dict[str, Any] = {
     "name": "Gates",

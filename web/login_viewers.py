@@ -1,4 +1,4 @@
-"""Who watches which streams with which login, so that it ends when the login does, for them alone."""
+"""The viewers of each login and API token, so that they leave their streams when the login or token ends."""
 
 from __future__ import annotations
 
@@ -6,74 +6,76 @@ import logging
 import threading
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from core.errors import AppError
 from sessions.viewers import UNNAMED
+from stream_manager import StreamManager
 
 log = logging.getLogger(__name__)
 
 _Key = TypeVar("_Key")
 
-_MOST = 5000
-_SIDE_BY_SIDE = 64
+_MAX_ENTRIES = 5000  # in each of the three tables; the oldest entries are dropped
+_MAX_THREADS = 64
 
 
-class Leave(Protocol):
-    """As StreamManager.leave_session: the session knows who else is there, now; an AppError where it is no more."""
+class LoginViewers:
+    """Viewers and fetches by the key of their login or token (`Principal.key`). Safe between threads.
 
-    def __call__(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool) -> object: ...
-
-
-class Watching:
-    """Viewers and fetches by the key of who watches (`Principal.key`). Safe between threads.
-
-    A viewer of a login is one until it is forgotten, whether it is on a socket or fetches. Players may also fetch
-    without having started anything, with any name or none: those count for `fresh_s` after their last fetch.
+    A viewer that started or joined a stream belongs to its login until remove_viewer(), whether it uses a socket or
+    HLS. HLS players may also fetch by the address alone, with any viewer id or none: such a fetch counts for
+    `fresh_s` seconds.
     """
 
-    def __init__(self, leave: Leave, *, fresh_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._leave = leave
+    def __init__(self, streams: StreamManager, *, fresh_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._streams = streams
         self._fresh_s = fresh_s
         self._now_s = now_s
         self._lock = threading.Lock()
         self._viewers: OrderedDict[tuple[str, str], str] = OrderedDict()  # (stream_id, viewer_id): key
         self._fetched_s: OrderedDict[tuple[str, str, str], float] = OrderedDict()  # (key, stream_id, viewer_id)
-        self._looked_s: OrderedDict[tuple[str, str], float] = OrderedDict()  # (key, stream_id)
+        self._streams_fetched_s: OrderedDict[tuple[str, str], float] = OrderedDict()  # (key, stream_id)
 
-    def note(self, key: str, stream_id: str, viewer_id: str) -> None:
-        """A stream was started or joined. The oldest is forgotten when there are too many."""
+    def add_viewer(self, key: str, stream_id: str, viewer_id: str) -> None:
+        """Note that a login started or joined a stream."""
         with self._lock:
             self._viewers[(stream_id, viewer_id)] = key
-            while len(self._viewers) > _MOST:
+            while len(self._viewers) > _MAX_ENTRIES:
                 self._viewers.popitem(last=False)
 
-    def look(self, key: str, stream_id: str, viewer_id: str | None = None) -> bool:
-        """Something was fetched; whether that is somebody new, from a stream that they have not started."""
+    def note_fetch(self, key: str, stream_id: str, viewer_id: str | None = None) -> bool:
+        """Note that a login fetched a file of a stream.
+
+        True if this is a new viewer: the login has not started the stream and has not fetched from it recently.
+        """
         with self._lock:
             _drop_old(self._fetched_s, self._now_s() - self._fresh_s)
-            _drop_old(self._looked_s, self._now_s() - self._fresh_s)
-            is_first = (key, stream_id) not in self._looked_s and not self._has_started(key, stream_id)
-            _put_last(self._looked_s, (key, stream_id), self._now_s())
+            _drop_old(self._streams_fetched_s, self._now_s() - self._fresh_s)
+            is_first = (key, stream_id) not in self._streams_fetched_s and not self._has_started(key, stream_id)
+            _put_last(self._streams_fetched_s, (key, stream_id), self._now_s())
             _put_last(self._fetched_s, (key, stream_id, viewer_id or UNNAMED), self._now_s())
             return is_first
 
     def has_started(self, key: str, stream_id: str) -> bool:
-        """Whether a stream was started with this login."""
+        """True if this login started or joined the stream and has not left it."""
         with self._lock:
             return self._has_started(key, stream_id)
 
-    def forget(self, stream_id: str, viewer_id: str) -> None:
-        """That viewer has left; what was its login's last one there has taken its fetches along."""
+    def remove_viewer(self, stream_id: str, viewer_id: str) -> None:
+        """Forget a viewer. If it was its login's last viewer of the stream, forget that login's fetches too."""
         with self._lock:
             key = self._viewers.pop((stream_id, viewer_id), None)
             if key is not None and not self._has_started(key, stream_id):
                 for fetched in [one for one in self._fetched_s if one[:2] == (key, stream_id)]:
                     del self._fetched_s[fetched]
 
-    def end(self, keys: frozenset[str]) -> None:
-        """Takes the viewers of these away, in the background: what nobody else watches ends, which takes a second."""
+    def end_logins(self, keys: frozenset[str]) -> None:
+        """Make the viewers of these logins leave, in background threads: to end a stream takes about a second.
+
+        A viewer id that another login uses too stays. A stream that another login fetches does not end.
+        """
         with self._lock:
             _drop_old(self._fetched_s, self._now_s() - self._fresh_s)
             fetched = {one for one in self._fetched_s if one[0] in keys}
@@ -89,33 +91,33 @@ class Watching:
                 del self._viewers[viewer]
             for one in fetched:
                 del self._fetched_s[one]
-            for looked in [looked for looked in self._looked_s if looked[0] in keys]:
-                del self._looked_s[looked]
+            for stream in [stream for stream in self._streams_fetched_s if stream[0] in keys]:
+                del self._streams_fetched_s[stream]
         jobs = [(stream_id, viewers, stream_id not in others_streams) for stream_id, viewers in leaving.items()]
         if jobs:
-            threading.Thread(target=self._end, args=(jobs,), name="end-watching", daemon=True).start()
+            threading.Thread(target=self._leave_all, args=(jobs,), name="end-viewers", daemon=True).start()
 
     def _has_started(self, key: str, stream_id: str) -> bool:
         return any(found == key and name == stream_id for (name, _), found in self._viewers.items())
 
-    def _end(self, jobs: list[tuple[str, set[str], bool]]) -> None:
-        for job in jobs[:_SIDE_BY_SIDE]:
-            threading.Thread(target=self._end_one, args=job, name="end-watching", daemon=True).start()
-        for job in jobs[_SIDE_BY_SIDE:]:
-            self._end_one(*job)
+    def _leave_all(self, jobs: list[tuple[str, set[str], bool]]) -> None:
+        for job in jobs[:_MAX_THREADS]:
+            threading.Thread(target=self._leave, args=job, name="end-viewers", daemon=True).start()
+        for job in jobs[_MAX_THREADS:]:
+            self._leave(*job)
 
-    def _end_one(self, stream_id: str, viewer_ids: set[str], may_end: bool) -> None:
+    def _leave(self, stream_id: str, viewer_ids: set[str], may_end: bool) -> None:
         try:
-            self._leave(stream_id, viewer_ids, may_end=may_end)
+            self._streams.leave_session(stream_id, viewer_ids, may_end=may_end)
         except AppError as error:
             log.debug("%s had ended already: %s", stream_id, error.code)
 
 
 def _put_last(times_s: OrderedDict[_Key, float], key: _Key, now_s: float) -> None:
-    """With the newest at the end, and not too many."""
+    """Set the newest time, which stands at the end, and drop the oldest entries over the limit."""
     times_s[key] = now_s
     times_s.move_to_end(key)
-    while len(times_s) > _MOST:
+    while len(times_s) > _MAX_ENTRIES:
         times_s.popitem(last=False)
 
 

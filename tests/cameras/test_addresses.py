@@ -1,4 +1,4 @@
-"""What may be written as an address, a name, a credential."""
+"""Validation of the addresses and names that users type."""
 
 from __future__ import annotations
 

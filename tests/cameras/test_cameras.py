@@ -1,4 +1,4 @@
-"""Adding, editing, refreshing and deleting cameras; what they show, and what survives a restart."""
+"""Cameras are added, edited, refreshed and deleted; their data survives a restart."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_a_password_changed_on_the_device_is_noticed_with_one_try(house: House, 
         logins = device.logins
         house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
         threading.Event().wait(0.4)
-        assert device.logins - logins <= 2  # one that was under way still let in, and the one refused
+        assert device.logins - logins <= 2  # one login may be in progress and still succeed
 
 
 def test_a_new_name_disturbs_nothing(house: House, manager: OnvifManager) -> None:
@@ -234,7 +234,7 @@ def test_a_new_name_disturbs_nothing(house: House, manager: OnvifManager) -> Non
 def test_a_stored_password_is_not_sent_to_another_address(
     house: House, manager: OnvifManager, move: CameraChange
 ) -> None:
-    """Who may edit a camera may not read its password: moved to a machine of theirs it would come along."""
+    """A user who may edit a camera could otherwise move it to an own machine and receive its password there."""
     house.device()
     thieves = [house.device("thief"), house.device("thief", 8000), house.device("cam", 8000)]
     camera_id = add(manager)

@@ -1,4 +1,4 @@
-"""Names, order and hiding of channels, and what a new answer of the device does to them."""
+"""Names, order, hiding and problems of channels, and how a new answer of the device is merged with them."""
 
 from __future__ import annotations
 
@@ -143,9 +143,6 @@ def test_a_channel_that_is_not_there_is_not_found(house: House, manager: OnvifMa
         manager.update_channel(camera_id, 1, name="a\nb")
     with pytest.raises(InvalidRequest):
         manager.update_channel(camera_id, 1, position=-1)
-
-
-# ---- dead channels
 
 
 def problems(manager: OnvifManager, camera_id: int) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""The search of the local network."""
+"""Discovery of devices in the local network."""
 
 from __future__ import annotations
 

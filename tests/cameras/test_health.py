@@ -1,4 +1,4 @@
-"""The health card: all that helps, nothing secret."""
+"""The health card reports the state of a camera and holds no secret."""
 
 from __future__ import annotations
 

@@ -275,9 +275,6 @@ def test_another_address_has_none_of_the_old_pictures(house: House, manager: Onv
     assert manager.last_snapshot(camera_id, MAIN) is None
 
 
-# ---- the shelf
-
-
 def snapshot_of(size_bytes: int) -> TimedSnapshot:
     return TimedSnapshot(JPEG + b"x" * (size_bytes - len(JPEG)), SystemClock().now_utc())
 

@@ -1,4 +1,4 @@
-"""The pretend recorder as a supervised child: a program that says it is one, started by the real spawner."""
+"""The pretend recorder as a supervised child process: a fake simulator, started by the real spawner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from media.process import Spawner
 from tests.cameras.doubles import House
 from tests.patience import until
 
-# Says what the simulator says, with the port it is told; notes how it was started; then waits.
+# Write the process's arguments and environment to a note, print the ready line of the simulator, and wait.
 PROGRAM = """
 import json, os, stat, sys, time
 from pathlib import Path
@@ -37,7 +37,7 @@ READY = 'json.dumps({"ready": True, "onvif_port": port, "rtsp_port": 1, "control
 
 
 class StandIn:
-    """A launcher that starts another program with the arguments meant for the simulator."""
+    """A launcher that starts PROGRAM instead of the simulator, with the simulator's arguments."""
 
     def __init__(self, spawner: Spawner, folder: Path) -> None:
         self._spawner = spawner
@@ -75,14 +75,14 @@ def launcher(house: House, tmp_path: Path) -> Iterator[StandIn]:
     spawner.start()
     launcher = StandIn(spawner, tmp_path)
     house.launcher = launcher
-    for port in range(9001, 9010):  # whatever it says its port is, the right password lets in
+    for port in range(9001, 9010):  # a device on every port that PROGRAM reports
         house.device("127.0.0.1", port)
     yield launcher
     spawner.stop()
 
 
 def use_its_password(house: House, launcher: StandIn) -> None:
-    """The devices of this test take the password that the child was given."""
+    """Make the devices of this test accept the password that the child process was given."""
     until(lambda: bool(launcher.started))
     for device in house.devices.values():
         device.password = str(launcher.started[0]["password"])

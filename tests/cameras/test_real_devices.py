@@ -1,4 +1,4 @@
-"""The manager over real SOAP: a device written by hand from the specification, and ipycam."""
+"""OnvifManager over real SOAP: with SoapDevice, written from the specification, and with ipycam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a recording is played from."""
+"""The replay source of a recording: its address and the login of its device."""
 
 from __future__ import annotations
 

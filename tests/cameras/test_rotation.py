@@ -1,4 +1,4 @@
-"""A new key: every password moves to it, and a crash at any point loses nothing."""
+"""Key rotation encrypts every password with the new key; a crash at any point loses no password."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PASSWORDS = ["first-pässword", "second", "", "x" * 200]
 
 
 class Crash(BaseException):
-    """The power goes."""
+    """A power failure: no code catches it."""
 
 
 @pytest.fixture
@@ -100,9 +100,9 @@ def _crash(*_: object) -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        lambda patch: patch.setattr("cameras.rotation.Vault", _crash),  # the draft is written, nothing else
-        lambda patch: patch.setattr("cameras.rotation.Vault.make_check", _crash),  # in the transaction
-        lambda patch: patch.setattr("cameras.rotation.adopt_next_key", _crash),  # committed, the file not yet moved
+        lambda patch: patch.setattr("cameras.rotation.Vault", _crash),  # only the draft of the key is written
+        lambda patch: patch.setattr("cameras.rotation.Vault.make_check", _crash),  # inside the transaction
+        lambda patch: patch.setattr("cameras.rotation.adopt_next_key", _crash),  # after the commit, before the rename
     ],
     ids=["drafted", "locking", "committed"],
 )

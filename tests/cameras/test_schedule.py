@@ -1,4 +1,4 @@
-"""Whose turn it is: time moved by hand."""
+"""The order in which the schedule gives cameras to its workers, on a clock moved by hand."""
 
 from __future__ import annotations
 

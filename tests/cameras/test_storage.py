@@ -1,4 +1,4 @@
-"""The database file, the key, and what happens when one of them is not as it should be."""
+"""The database file and the encryption key, also missing, damaged, locked or of another version."""
 
 from __future__ import annotations
 
@@ -61,11 +61,8 @@ def files_and_contents(folder: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-# ---- the file
-
-
 def test_folder_and_files_are_the_owners_alone(house: House) -> None:
-    before = os.umask(0)  # the worst that can be
+    before = os.umask(0)  # the least strict
     try:
         with house.running() as manager:
             manager.add_camera(CameraDraft(host="cam"))
@@ -100,7 +97,7 @@ def test_many_threads_read_and_write_and_none_finds_it_locked(database: Database
                     session.execute(text("UPDATE counter SET n = :n"), {"n": number + 1})
                 with database.read() as session:
                     session.execute(text("SELECT n FROM counter")).scalar_one()
-        except BaseException as error:  # noqa: BLE001 - told to the test below
+        except BaseException as error:  # noqa: BLE001 - asserted below
             errors.append(error)
 
     threads = [threading.Thread(target=count) for _ in range(8)]
@@ -139,7 +136,7 @@ def test_a_full_disk_is_said_to_be_so(database: Database) -> None:
     def fill_up() -> None:
         with database.write() as session:
             pages = session.execute(text("PRAGMA page_count")).scalar_one()
-            session.execute(text(f"PRAGMA max_page_count = {pages}"))  # SQLite then says the disk is full
+            session.execute(text(f"PRAGMA max_page_count = {pages}"))  # SQLite then reports a full disk
             session.execute(text("CREATE TABLE big AS SELECT randomblob(100000) AS x"))
 
     with pytest.raises(StorageFull):
@@ -210,7 +207,7 @@ def upgrade():
 
 @pytest.fixture
 def later_migrations(tmp_path: Path) -> Path:
-    """The migrations of today and one more."""
+    """Return a copy of the migrations folder with one later migration."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     newest = max(file.name[1:5] for file in (folder / "versions").glob("v*.py"))
@@ -265,9 +262,6 @@ def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_schema_whole(house: H
     newer.open()
     newer.close()
     assert "note" in columns(file)
-
-
-# ---- the key
 
 
 def test_no_plain_password_is_in_any_file(house: House) -> None:
@@ -348,7 +342,7 @@ def test_two_starts_at_once_make_one_key(tmp_path: Path) -> None:
     for store in stores:
         add_one(store)
         store.close()
-        store.open()  # refuses if it was made with another key
+        store.open()  # raises if its passwords were encrypted with another key
         store.close()
 
 

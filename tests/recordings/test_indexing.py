@@ -1,4 +1,4 @@
-"""In which pieces a recorder is asked for what it has recorded, and what is not asked twice."""
+"""The indexer splits a window into searches and never repeats a search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_newest_is_asked_first(archive: Archive) -> None:
     asked(archive, NOON - 30 * DAY, NOON)
     ends = [end for _, end in archive.recorder.asked]
     assert ends == sorted(ends, reverse=True)
-    assert len(ends) < 12  # where little happens, pieces grow
+    assert len(ends) < 12  # searches with few events make the next piece longer
 
 
 def test_what_is_answered_while_more_is_wanted_is_not_asked_again(
@@ -35,7 +35,7 @@ def test_what_is_answered_while_more_is_wanted_is_not_asked_again(
         known = read(store, camera_id)
         if not hold.is_set():
             hold.set()
-            time.sleep(0.3)  # the piece under way is answered and kept, and with it all that was wanted
+            time.sleep(0.3)  # meanwhile the running search ends and saves the rest of the window
         return known
 
     monkeypatch.setattr(RecordingStore, "asked", answered_meanwhile)

@@ -1,4 +1,4 @@
-"""In which recording of a channel playing goes on."""
+"""Playback of a channel continues in the recording that holds the next time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, recording
 
 
 def places(archive: Archive, recording_token: str, moment: datetime) -> list[tuple[str, float, float]]:
-    """Recording, and hours after noon."""
+    """Return recording token, start and end (in hours after noon) of the places from `moment` on."""
     found = archive.manager.recorded_from(1, recording_token, moment)
     return [(place.recording_token, (place.start - NOON) / HOUR, (place.end - NOON) / HOUR) for place in found]
 
 
 def two_of_one_channel(archive: Archive) -> None:
-    """Until eleven, and on in another recording from eleven on, with a gap after a quarter of an hour."""
+    """Give channel 1 two recordings: Rec1 ends at 11:00, Rec3 begins then and has a gap from 11:15 to 11:30."""
     other = replace(recording(3), source_id="Source1")
     archive.recorder.recordings_ = (recording(1), other, recording(2))
     archive.recorder.spans = {
@@ -27,7 +27,7 @@ def two_of_one_channel(archive: Archive) -> None:
 
 def test_a_channel_goes_on_in_its_next_recording(archive: Archive) -> None:
     two_of_one_channel(archive)
-    assert places(archive, "Rec1", NOON - 2 * HOUR) == []  # nothing is known yet
+    assert places(archive, "Rec1", NOON - 2 * HOUR) == []  # nothing is indexed yet
     asked(archive, NOON - DAY, NOON)
     assert places(archive, "Rec1", NOON - 2 * HOUR) == [
         ("Rec1", -2, -1),

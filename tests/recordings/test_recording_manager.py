@@ -1,4 +1,4 @@
-"""What the manager tells of a recorder's disks, what it asks for it, and what it does not ask twice."""
+"""RecordingManager reports the recordings of a device and repeats no search that it has already saved."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, channel, 
 RECORDED, NOT_RECORDED = SpanState.RECORDED, SpanState.NOT_RECORDED
 NOT_ASKED, UNKNOWN = SpanState.NOT_ASKED, SpanState.UNKNOWN
 MIDNIGHT = NOON - 12 * HOUR
-LATE = timedelta(minutes=1)  # so much before a window is asked for, too
+LATE = timedelta(minutes=1)  # a search starts this long before its window: devices log events late
 
 
 def test_coverage_answers_at_once_and_fills_in(archive: Archive) -> None:
@@ -54,7 +54,7 @@ def test_a_day_is_asked_once_and_only_its_open_end_again(archive: Archive) -> No
     assert end - start < timedelta(minutes=15)
     assert row.spans[1].state is RECORDED
     assert (row.spans[1].start, row.spans[1].end) == (NOON - 5 * HOUR, NOON + timedelta(minutes=10))
-    assert states(row)[-1][2] is NOT_RECORDED  # the rest of today is yet to come
+    assert states(row)[-1][2] is NOT_RECORDED  # the rest of today is in the future
 
 
 def test_what_was_asked_outlives_the_app(archive: Archive) -> None:
@@ -76,7 +76,7 @@ def test_a_recorder_that_gives_no_start_state_is_understood_from_its_neighbours(
     row = asked(archive, NOON - 3 * DAY, NOON).channels[0]
     assert states(row) == [(-72, -60, NOT_RECORDED), (-60, -3, RECORDED), (-3, 0, NOT_RECORDED)]
     yesterday = asked(archive, NOON - 48 * HOUR, NOON - 24 * HOUR).channels[0]
-    assert states(yesterday) == [(-48, -24, RECORDED)]  # nothing changed on that day
+    assert states(yesterday) == [(-48, -24, RECORDED)]  # no event falls on that day
     nothing_known = asked(archive, NOON - 3 * DAY, NOON).channels[1]
     assert states(nothing_known) == [(-72, 0, UNKNOWN)]
 
@@ -99,7 +99,7 @@ def test_a_device_without_event_search_cannot_tell_what_lies_between(archive: Ar
     [one, other] = archive.manager.search(1, NOON - DAY, NOON).recordings
     assert (one.is_known, one.spans) == (False, ((NOON - 20 * HOUR, NOON - 2 * HOUR),))
     assert other.spans == ((NOON - DAY, NOON),)
-    assert len(archive.recorder.asked) == 1  # it is not asked for what it cannot do again and again
+    assert len(archive.recorder.asked) == 1  # a device without event search gets one request
 
 
 def test_a_device_that_refuses_its_event_search_cannot_tell_and_is_asked_again_later(
@@ -188,7 +188,7 @@ def test_trouble_with_another_time_does_not_end_a_search(archive: Archive) -> No
     with ThreadPoolExecutor(1) as threads:
         search = threads.submit(archive.manager.search, 1, NOON - 3 * DAY, NOON - 2 * DAY)
         until(lambda: archive.manager.coverage(1, NOON - 3 * DAY, NOON).indexing)
-        time.sleep(0.1)  # the search waits
+        time.sleep(0.1)  # so that the search is waiting by now
         archive.recorder.hold.set()
         found = search.result(LIMIT_S)
     assert found.complete
@@ -230,7 +230,7 @@ def test_more_than_the_limit_pages_on(archive: Archive) -> None:
 
 def test_a_clock_that_is_wrong_is_corrected_for_on_the_way_in_and_out(archive: Archive) -> None:
     archive.recorder.offset_s = 3600.4
-    archive.recorder.spans["Rec1"] = [(NOON - HOUR, NOON)]  # by its clock; in truth an hour before that
+    archive.recorder.spans["Rec1"] = [(NOON - HOUR, NOON)]  # by the recorder's clock, which is one hour ahead
     archive.recorder.spans["Rec2"] = []
     archive.recorder.motion = [("Rec1", NOON - HOUR / 2)]
     found = asked(archive, NOON - 6 * HOUR, NOON)
@@ -348,7 +348,7 @@ def test_what_a_recorder_was_seen_to_do_is_kept_until_it_is_another_one(archive:
     seen = ReplayAbilities("plain", seeks_in_session=True, has_times=False)
     archive.manager.keep_replay_abilities(1, ReplayAbilities("plain"))
     archive.manager.keep_replay_abilities(1, seen)
-    archive.manager.keep_replay_abilities(2, seen)  # deleted meanwhile
+    archive.manager.keep_replay_abilities(2, seen)  # camera 2 was deleted meanwhile
     assert archive.make_manager().replay_abilities() == {1: seen}
     archive.manager.forget_camera(1)
     assert archive.make_manager().replay_abilities() == {}
@@ -369,7 +369,7 @@ def test_trouble_is_shown_and_not_tried_again_at_every_look(archive: Archive) ->
 
 
 def _refused(archive: Archive) -> AppError:
-    """What the coverage of a device in trouble ends with."""
+    """Return the error with which coverage() of a failing device ends."""
     found: list[AppError] = []
 
     def ask() -> list[AppError]:

@@ -1,4 +1,4 @@
-"""What a device says of its history, and what is drawn of it."""
+"""Histories from recording events, the spans of the timeline, and the match of recordings with channels."""
 
 from __future__ import annotations
 

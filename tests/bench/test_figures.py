@@ -1,4 +1,4 @@
-"""Statistics, rows, what is kept, and the table: what `make bench` does with what it has measured."""
+"""Statistics, table rows and saved files of the measurements of `make bench`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the measurements reckon with: arguments, time rules, how late pictures were, who else answers."""
+"""Arguments of the measurements, time rules of key frames, latencies and delays of viewers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_cannot_be_measured_is_refused(argv: list[str], capsys: pytest.Capt
 
 
 def sent_at(index: int) -> float:
-    """When the picture with this number is sent for the first time after NOW_S, by the rule."""
+    """Return the time at which RULE first sends the frame with this number after NOW_S."""
     tick = int(NOW_S * 25) + 1
     while (tick + 10) % 400 != index:
         tick += 1

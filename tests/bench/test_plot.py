@@ -1,4 +1,4 @@
-"""The plot: what stands in it, in which colours, and how large."""
+"""The plot: its axes, rows, texts, colours and size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIGURES = [
 
 
 def luminance(colour: str) -> float:
-    """Relative, as WCAG 2 has it."""
+    """Return the relative luminance as WCAG 2 defines it."""
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

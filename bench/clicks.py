@@ -23,7 +23,7 @@ from bench.sockets import viewers
 _BUTTON = "#channels [data-channel='{}'] [data-part=button]"
 _PLAIN_BUTTON = "button[data-channel='{}']"
 _WARM_CLICKS = 3  # per run: they are quick, and each falls at another time between two key frames
-_DEAF = "no_key_on_request"
+_NO_KEY_ON_REQUEST = "no_key_on_request"
 # Time from a click to the next key frame. With less time the session would start too late for that key frame and
 # wait for the following one.
 _SHORTEST_MS, _SPREAD_MS = 250, 1750
@@ -88,7 +88,7 @@ def _cold(
     runs: int,
 ) -> Iterator[Figure]:
     """Click on another channel in each run. The page shows the first channel before the click."""
-    plain, obeyed, total, waited, rest = [], [], [], [], []
+    plain, on_request, total, waited, rest = [], [], [], [], []
     for run in range(runs):
         number = 1 + run % (len(channels) - 1)
         channel = channels[number]
@@ -97,28 +97,28 @@ def _cold(
         plain.append(click_ms(page, _PLAIN_BUTTON.format(number))[0])
         page.close()
         server.stop_ffmpeg()
-        for is_deaf in (False, True):
-            device.set_fault(_DEAF, True if is_deaf else None)
+        for ignores_requests in (False, True):
+            device.set_fault(_NO_KEY_ON_REQUEST, True if ignores_requests else None)
             page = _page(context, app, camera_id, channels[0])
             page.wait_for_timeout(1000)
-            if is_deaf:
+            if ignores_requests:
                 _wait_before_key_frame(device.timing(channel, "main"), _SHORTEST_MS + _SPREAD_MS * (run + 0.5) / runs)
             took_ms, pressed_s = click_ms(page, _BUTTON.format(channel))
             page.close()
-            if is_deaf:
+            if ignores_requests:
                 wait_ms = key_frame_wait_ms(pressed_s, device.timing(channel, "main"))
                 total.append(took_ms)
                 waited.append(wait_ms)
                 rest.append(took_ms - wait_ms)
             else:
-                obeyed.append(took_ms)
+                on_request.append(took_ms)
             app.stop_streams()
-    device.set_fault(_DEAF, None)
+    device.set_fault(_NO_KEY_ON_REQUEST, None)
     what, name = "the same, cold: nobody watches it;", "click, cold"
     yield Figure(
         f"{what} the recorder sends a key frame when asked",
         "ms",
-        obeyed,
+        on_request,
         plain,
         goal=700,
         label=f"{name}, key frame when asked",

@@ -27,18 +27,18 @@ PPS = bytes.fromhex("68ce3c80")
 def film(seconds: int) -> list[RtpPacket]:
     """Return packets of a film: each second a key frame that is 8 times as large as the 24 others, and G.711 audio."""
     share = BITRATE // 8 // (FPS - 1 + 8)
-    dice = random.Random(5)  # the content of the frames does not matter
+    rng = random.Random(5)  # the content of the frames does not matter
     packets: list[RtpPacket] = []
     for index in range(seconds * FPS):
         kind = 5 if index % FPS == 0 else 1
-        body = dice.randbytes(share * (8 if kind == 5 else 1))
+        body = rng.randbytes(share * (8 if kind == 5 else 1))
         parts = [body[at : at + PAYLOAD_BYTES] for at in range(0, len(body), PAYLOAD_BYTES)]
         for number, part in enumerate(parts):
             ends = (0x80 if number == 0 else 0) | (0x40 if number == len(parts) - 1 else 0)
             payload = bytes([0x7C, ends | kind]) + part
             is_last = number == len(parts) - 1
             packets.append(RtpPacket(VIDEO, 96, is_last, len(packets) & 0xFFFF, index * 3600, payload, b"", 0.0))
-        packets.append(RtpPacket(AUDIO, 8, True, index & 0xFFFF, index * 320, dice.randbytes(320), b"", 0.0))
+        packets.append(RtpPacket(AUDIO, 8, True, index & 0xFFFF, index * 320, rng.randbytes(320), b"", 0.0))
     return packets
 
 

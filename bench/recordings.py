@@ -89,7 +89,7 @@ def set_delays(device: Recorder) -> None:
 def seek_times(context: BrowserContext, running: App, camera_id: int, runs: int, seeks: int) -> Seeks:
     """Open `runs` pages; click once in each and then at `seeks` other times of the last day."""
     found = Seeks([], [])
-    dice = random.Random(1)
+    rng = random.Random(1)
     for _ in range(runs):
         page = context.new_page()
         try:
@@ -98,7 +98,7 @@ def seek_times(context: BrowserContext, running: App, camera_id: int, runs: int,
                 page,
                 "!!document.querySelector('recording-timeline').rows[0]?.spans.some((it) => it.state === 'recorded')",
             )
-            moments = _moments(page, dice, seeks + 1)
+            moments = _moments(page, rng, seeks + 1)
             times = [_click_ms(page, at_ms) for at_ms in moments]
             found.first_ms.append(times[0])
             found.open_ms.extend(times[1:])
@@ -118,7 +118,7 @@ def _click_ms(page: Page, at_ms: float) -> float:
     return float(page.evaluate("window.clickToPicture"))
 
 
-def _moments(page: Page, dice: random.Random, count: int) -> list[float]:
+def _moments(page: Page, rng: random.Random, count: int) -> list[float]:
     """Return visible recorded times of the first row, each at least 15 min away from the previous one."""
     spans = page.evaluate(
         """(() => {
@@ -131,8 +131,8 @@ def _moments(page: Page, dice: random.Random, count: int) -> list[float]:
     )
     found: list[float] = []
     while len(found) < count:
-        start, end = dice.choice(spans)
-        at_ms = dice.uniform(start, end - 600_000)
+        start, end = rng.choice(spans)
+        at_ms = rng.uniform(start, end - 600_000)
         if not found or abs(found[-1] - at_ms) > 900_000:
             found.append(at_ms)
     return found

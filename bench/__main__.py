@@ -1,6 +1,6 @@
-"""`make bench`: this app beside plain ffmpeg, on the pretend recorder and on GStreamer, as a table and a plot.
+"""`make bench`: compare this app with plain ffmpeg, on the pretend recorder and on GStreamer, as a table and a plot.
 
-Figures hold for the machine and the moment; what counts are medians and the ratios of what ran in turns.
+Figures depend on the machine and its load. Compare medians, and ratios of measurements that ran in turns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ON_THEIR_OWN = ("list", "recordings")
 
 
 def options_of(argv: list[str]) -> argparse.Namespace:
-    """`parts`, `runs`, `window`, `writes`, `plot`. SystemExit for what does not fit."""
+    """Return `parts`, `runs`, `window`, `writes` and `plot`. Raise SystemExit if the arguments are invalid."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default 3)")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"some of: {', '.join(PARTS)}")
@@ -45,7 +45,7 @@ def options_of(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> int:
-    """The exit status: 1 where a part could not be measured; the others are kept all the same."""
+    """Return the exit status: 1 if a part could not be measured. The other parts are saved."""
     options = options_of(argv)
     kept, failed = report.read(report.FOLDER), False
     if not options.plot:
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
 
 
 def measured(parts: tuple[str, ...], runs: int, window_s: float, command: str) -> list[Measurement]:
-    """Says each figure as it comes. A part that fails is named, and left out."""
+    """Measure the parts and print each figure immediately. Report a part that fails, and leave it out."""
     load_at_start = machine.load_average()
     print(TABLE_HEAD, flush=True)
     found: list[tuple[str, list[Figure]]] = []
@@ -79,7 +79,7 @@ def _said(figures: Iterable[Figure]) -> Iterator[Figure]:
 
 
 def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[tuple[str, Iterable[Figure]]]:
-    """Each part with its figures, which are measured as they are taken. Most share one recorder and one app."""
+    """Yield each part with an iterator that measures its figures. Most parts share one recorder and one app."""
     with ExitStack() as stack:
         if set(parts) - set(_ON_THEIR_OWN):
             device = stack.enter_context(recorder("--channels", "16", "--dead", "none"))

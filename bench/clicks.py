@@ -1,7 +1,7 @@
-"""From a click on another channel, in a page that shows one already, to that channel's first moving picture.
+"""Time from a click on another channel of an open viewer page to that channel's first moving picture.
 
-Warm: somebody else watches that channel. Cold: nobody does, and the app has no session with the device; then most of
-it is the wait for a key frame, unless the device sends one when it is asked to (SetSynchronizationPoint).
+Warm: another viewer already watches that channel. Cold: the app has no session with the device. A cold start mostly
+waits for a key frame, unless the device sends one on request (SetSynchronizationPoint).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from bench.sockets import viewers
 
 _BUTTON = "#channels [data-channel='{}'] [data-part=button]"
 _PLAIN_BUTTON = "button[data-channel='{}']"
-_WARM_CLICKS = 3  # a run: they are quick, and each comes at another place between two key frames
-_DEAF = "no_key_on_request"
-# The clicks come so long before a key frame. Closer to it no session could be there in time, and the next key frame
-# would be the one that is waited for.
+_WARM_CLICKS = 3  # per run: they are quick, and each falls at another time between two key frames
+_NO_KEY_ON_REQUEST = "no_key_on_request"
+# Time from a click to the next key frame. With less time the session would start too late for that key frame and
+# wait for the following one.
 _SHORTEST_MS, _SPREAD_MS = 250, 1750
 
 
 def key_frame_wait_ms(at_s: float, rule: dict[str, Any]) -> float:
-    """From a moment (epoch seconds) to the next key frame that the recorder sends, by its time rule."""
+    """Return the time from `at_s` (epoch seconds) to the recorder's next key frame, computed from its time rule."""
     fps, phase, gop = float(rule["fps"]), float(rule["phase"]), int(rule["gop_frames"])
     tick = math.ceil(at_s * fps - phase)
     tick += -((tick + int(rule["offset"])) % int(rule["frames"])) % gop
@@ -38,7 +38,7 @@ def key_frame_wait_ms(at_s: float, rule: dict[str, Any]) -> float:
 
 
 def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
-    """Of main streams in H.264 with a key frame every 2 s."""
+    """Measure main streams in H.264 with a key frame every 2 s."""
     profiles = [
         (channel, token)
         for channel, token, codec in app.profiles(camera_id, "main")
@@ -59,7 +59,7 @@ def _warm(
     tokens: list[str],
     runs: int,
 ) -> Figure:
-    """Between the first channel and the second, which another viewer watches all the time."""
+    """Switch from the first channel to the second, which another viewer watches all the time."""
     plain, ours = [], []
     server.start_ffmpeg(1)
     with viewers(app, camera_id, tokens[1:2], 1, 3600):
@@ -87,8 +87,8 @@ def _cold(
     channels: list[int],
     runs: int,
 ) -> Iterator[Figure]:
-    """Each run with the next channel but the first, which the page shows before the click."""
-    plain, obeyed, total, waited, rest = [], [], [], [], []
+    """Click on another channel in each run. The page shows the first channel before the click."""
+    plain, on_request, total, waited, rest = [], [], [], [], []
     for run in range(runs):
         number = 1 + run % (len(channels) - 1)
         channel = channels[number]
@@ -97,28 +97,28 @@ def _cold(
         plain.append(click_ms(page, _PLAIN_BUTTON.format(number))[0])
         page.close()
         server.stop_ffmpeg()
-        for is_deaf in (False, True):
-            device.set_fault(_DEAF, True if is_deaf else None)
+        for ignores_requests in (False, True):
+            device.set_fault(_NO_KEY_ON_REQUEST, True if ignores_requests else None)
             page = _page(context, app, camera_id, channels[0])
             page.wait_for_timeout(1000)
-            if is_deaf:
+            if ignores_requests:
                 _wait_before_key_frame(device.timing(channel, "main"), _SHORTEST_MS + _SPREAD_MS * (run + 0.5) / runs)
             took_ms, pressed_s = click_ms(page, _BUTTON.format(channel))
             page.close()
-            if is_deaf:
+            if ignores_requests:
                 wait_ms = key_frame_wait_ms(pressed_s, device.timing(channel, "main"))
                 total.append(took_ms)
                 waited.append(wait_ms)
                 rest.append(took_ms - wait_ms)
             else:
-                obeyed.append(took_ms)
+                on_request.append(took_ms)
             app.stop_streams()
-    device.set_fault(_DEAF, None)
+    device.set_fault(_NO_KEY_ON_REQUEST, None)
     what, name = "the same, cold: nobody watches it;", "click, cold"
     yield Figure(
         f"{what} the recorder sends a key frame when asked",
         "ms",
-        obeyed,
+        on_request,
         plain,
         goal=700,
         label=f"{name}, key frame when asked",
@@ -137,7 +137,7 @@ def _wait_before_key_frame(rule: dict[str, Any], before_ms: float) -> None:
 
 
 def _plain_page(context: BrowserContext, server: PlainServer, streams: int) -> Page:
-    """Shows the first stream."""
+    """Return a plain page that shows the first stream."""
     page = context.new_page()
     page.goto(f"{server.url}?choose={','.join(str(number) for number in range(streams))}")
     page.click(_PLAIN_BUTTON.format(0))

@@ -1,4 +1,4 @@
-"""What packets into access units into segments costs: one stream of 1080p at 4 Mbit/s, in this process only.
+"""CPU cost of turning packets into access units and segments: one stream of 1080p at 4 Mbit/s, in this process.
 
 python -m bench.container_cpu [seconds of film]
 """
@@ -19,26 +19,26 @@ from media.rtsp.client.sdp import AudioTrack
 FPS = 25
 PAYLOAD_BYTES = 1400
 BITRATE = 4_000_000
-# Baseline, 1920x1080: what an encoder of a camera writes.
+# Baseline, 1920x1080, as camera encoders write it.
 SPS = bytes.fromhex("6742c028da01e0089f961000000300100000030320f1832a")
 PPS = bytes.fromhex("68ce3c80")
 
 
 def film(seconds: int) -> list[RtpPacket]:
-    """A key frame of eight shares a second among twenty-four of one, G.711 in packets of 40 ms beside them."""
+    """Return packets of a film: each second a key frame that is 8 times as large as the 24 others, and G.711 audio."""
     share = BITRATE // 8 // (FPS - 1 + 8)
-    dice = random.Random(5)  # what is in the pictures does not matter
+    rng = random.Random(5)  # the content of the frames does not matter
     packets: list[RtpPacket] = []
     for index in range(seconds * FPS):
         kind = 5 if index % FPS == 0 else 1
-        body = dice.randbytes(share * (8 if kind == 5 else 1))
+        body = rng.randbytes(share * (8 if kind == 5 else 1))
         parts = [body[at : at + PAYLOAD_BYTES] for at in range(0, len(body), PAYLOAD_BYTES)]
         for number, part in enumerate(parts):
             ends = (0x80 if number == 0 else 0) | (0x40 if number == len(parts) - 1 else 0)
             payload = bytes([0x7C, ends | kind]) + part
             is_last = number == len(parts) - 1
             packets.append(RtpPacket(VIDEO, 96, is_last, len(packets) & 0xFFFF, index * 3600, payload, b"", 0.0))
-        packets.append(RtpPacket(AUDIO, 8, True, index & 0xFFFF, index * 320, dice.randbytes(320), b"", 0.0))
+        packets.append(RtpPacket(AUDIO, 8, True, index & 0xFFFF, index * 320, rng.randbytes(320), b"", 0.0))
     return packets
 
 

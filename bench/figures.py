@@ -1,4 +1,4 @@
-"""What was measured, as records: a figure is what each run gave, plain beside ours. Tables and JSON come of them."""
+"""Measurements as records: a figure holds one value per run, of this app and of plain ffmpeg. Table rows and JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TABLE_HEAD = "| What | Plain ffmpeg | This app | Goal |\n|---|---|---|---|"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row. `ours` and `plain` hold one value a run, in `unit`; `plain` is empty where there is nothing beside it.
+    """One row of the table. `ours` and `plain` hold one value per run, in `unit`; `plain` is empty without comparison.
 
-    `goal`: what the median of ours is to stay under. `label` and `axis` (see `bench.plot`) are its place in the plot;
-    without them it stands in the table only.
+    The median of `ours` has to stay below `goal`. `label` and `axis` (see `bench.plot`) are the row's place in the
+    plot; without them the row is in the table only.
     """
 
     what: str
@@ -30,13 +30,13 @@ class Figure:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the promise holds; None where there is none."""
+        """True if the median is below the goal; None without a goal or values."""
         return statistics.median(self.ours) < self.goal if self.ours and self.goal is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One part, measured by `command`. `facts`: name and text of where and with what."""
+    """One part, measured by `command`. `facts` describe the machine and the versions, text by name."""
 
     part: str
     command: str
@@ -45,7 +45,10 @@ class Measurement:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The smallest value that at least `share` (0 to 1) of them do not exceed. ValueError for none."""
+    """Return the smallest of `values` that at least `share` (0 to 1) of them do not exceed.
+
+    Raise ValueError if there are no values.
+    """
     ordered = sorted(values)
     if not ordered:
         raise ValueError("no values")
@@ -53,7 +56,7 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 
 def in_words(values: list[float], unit: str) -> str:
-    """`320 ms (280 to 410, 5 runs)`; `-` for none."""
+    """Return the median and the range, as `320 ms (280 to 410, 5 runs)`; `-` without values."""
     if not values:
         return "-"
     middle = f"{_number(statistics.median(values))} {unit}"
@@ -63,7 +66,7 @@ def in_words(values: list[float], unit: str) -> str:
 
 
 def row(figure: Figure) -> str:
-    """The figure as a line of the table under TABLE_HEAD."""
+    """Return the figure as a line of the table under TABLE_HEAD."""
     goal = ""
     if figure.goal is not None:
         met = {True: "met", False: "**not met**", None: "not measured"}[figure.is_met]
@@ -73,7 +76,7 @@ def row(figure: Figure) -> str:
 
 
 def as_json(measurements: list[Measurement]) -> str:
-    """Hundredths are kept: nothing here is measured more closely."""
+    """Return the measurements as JSON, with values rounded to hundredths: no measurement is more precise."""
     found = [asdict(each) for each in measurements]
     for figure in itertools.chain.from_iterable(each["figures"] for each in found):
         figure.update({name: [round(value, 2) for value in figure[name]] for name in ("ours", "plain")})
@@ -81,7 +84,7 @@ def as_json(measurements: list[Measurement]) -> str:
 
 
 def from_json(text: str) -> list[Measurement]:
-    """KeyError or TypeError for what `as_json` did not write."""
+    """Return the measurements that `as_json` wrote. Raise KeyError or TypeError for other JSON."""
     return [
         Measurement(each["part"], each["command"], each["facts"], [Figure(**figure) for figure in each["figures"]])
         for each in json.loads(text)
@@ -89,13 +92,13 @@ def from_json(text: str) -> list[Measurement]:
 
 
 def merged(old: list[Measurement], new: list[Measurement], order: tuple[str, ...]) -> list[Measurement]:
-    """A part that was measured anew replaces what there was of it. In this order; unknown parts are left out."""
+    """Replace old measurements by new ones of the same part, in this order. Leave out parts that are not in `order`."""
     by_part = {each.part: each for each in (*old, *new)}
     return [by_part[part] for part in order if part in by_part]
 
 
 def _number(value: float) -> str:
-    """Two digits that count: 6863, 24, 2.2, 0.49, 0."""
+    """Return at least two significant digits: 6863, 24, 2.2, 0.49, 0."""
     if abs(value) >= 10 or value == int(value):
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"

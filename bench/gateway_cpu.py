@@ -1,9 +1,9 @@
-"""What the RTSP gateway alone costs: sixteen main streams in, sixteen ffmpeg reading on loopback.
+"""CPU cost of the RTSP gateway alone: sixteen main streams in, sixteen ffmpeg readers on loopback.
 
     python -m bench.gateway_cpu [seconds] [streams]
 
-Only this process is measured, and it holds nothing but the gateway; the pretend recorder and the
-readers are processes of their own.
+Only this process is measured, and it runs only the gateway. The pretend recorder and the readers are
+separate processes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from media.rtsp.live.feed import Feed, FeedState
 
 
 def living_mains(device: Recorder) -> list[tuple[str, str]]:
-    """(address, codec) of every main stream that is not dead."""
+    """Return (address, codec) of the main stream of each channel that is not dead."""
     with urllib.request.urlopen(f"http://127.0.0.1:{device.control_port}/state", timeout=10) as answer:
         state = json.load(answer)
     mains = [channel["profiles"]["main"] for channel in state["channels"] if not channel["dead"]]
@@ -37,7 +37,7 @@ def living_mains(device: Recorder) -> list[tuple[str, str]]:
 
 
 def sources(device: Recorder, count: int) -> list[StreamSource]:
-    """As many sessions as asked for; a recorder with fewer channels is asked for some of them twice."""
+    """Return `count` sources; if the recorder has fewer channels, some of them appear twice."""
     mains = living_mains(device)
     credential = Credential(device.username, Secret(PASSWORD))
     chosen = [mains[number % len(mains)] for number in range(count)]

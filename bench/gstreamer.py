@@ -1,7 +1,7 @@
-"""The same picture from a server that is not ours: GStreamer's RTSP server in the place of the pretend recorder's.
+"""Latency with another RTSP server: GStreamer's in place of the pretend recorder's.
 
-It sends the recorder's own encoded loop, whose frames are numbered. ONVIF is still the recorder's, behind a relay that
-puts GStreamer's address where the recorder tells its own.
+GStreamer sends the recorder's encoded loop, whose frames are numbered. The recorder still answers ONVIF requests,
+behind a relay that replaces its RTSP addresses with GStreamer's.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _PASSED_ON = ("authorization", "content-type", "soapaction")
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A running GStreamer server: where it sends, without a login, and which picture when."""
+    """A running GStreamer server: its stream URI without a login, and the time rule of its frames."""
 
     url: str
     rule: dict[str, Any]
 
 
 def figures(recorder: Recorder, app: App, runs: int) -> Iterator[Figure]:
-    """`recorder`: with its main loops encoded already."""
+    """Measure the latency. The main loops of `recorder` must be encoded already."""
     with camera() as sender, relay(recorder, sender) as front:
         camera_id = app.add_recorder(front)
         address = f"{app.url}/viewer/{camera_id}?channel={_CHANNEL}&quality=main"
@@ -50,7 +50,7 @@ def figures(recorder: Recorder, app: App, runs: int) -> Iterator[Figure]:
 
 @contextlib.contextmanager
 def camera() -> Iterator[Camera]:
-    """Sends the loop of channel 1, which the pretend recorder has in its cache."""
+    """Run a GStreamer server that sends the loop of channel 1 from the pretend recorder's cache."""
     spec = picture_spec(make_layout(16, dead={})[_CHANNEL - 1], "main")
     file = default_cache_dir() / spec.file_name
     command = [str(_PYTHON), str(ROOT / "bench" / "gstreamer_camera.py"), str(file)]
@@ -75,7 +75,7 @@ def camera() -> Iterator[Camera]:
 
 @contextlib.contextmanager
 def relay(recorder: Recorder, sender: Camera) -> Iterator[Recorder]:
-    """The recorder's ONVIF at another port, with every RTSP address replaced by the sender's."""
+    """Relay the recorder's ONVIF services at another port and replace each RTSP address by the sender's."""
     own = f"127.0.0.1:{recorder.onvif_port}"
 
     class Handler(http.server.BaseHTTPRequestHandler):

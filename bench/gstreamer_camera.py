@@ -1,11 +1,11 @@
-"""GStreamer's RTSP server sends an endless loop of H.264 on the clock, on a free port of loopback.
+"""Send an endless loop of H.264 with GStreamer's RTSP server, on a free port of loopback, timed by the clock.
 
     /usr/bin/python3 bench/gstreamer_camera.py FILE FPS FRAMES
 
-Run with the interpreter of the system, where its bindings are. FILE: an Annex B byte stream of FRAMES pictures without
-B-frames, the first of them a key frame. RTSP_PASSWORD: of the user admin, for Digest. Prints one line of JSON with the
-port and the time rule (as the pretend recorder's: tick k leaves at epoch second k / fps and shows picture k mod
-frames), ends with its standard input.
+Run it with the system's interpreter, which has GStreamer's bindings. FILE is an Annex B byte stream of FRAMES frames
+without B-frames that begins with a key frame. RTSP_PASSWORD is the password of the user admin, for Digest. The program
+prints one line of JSON with the port and the time rule (as the pretend recorder's: tick k is sent at epoch second
+k / fps and shows frame k mod frames), and ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstApp", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # as gi asks
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # gi requires this order
 
 _CAPS = "video/x-h264,stream-format=byte-stream,alignment=au"
 _LAUNCH = (
@@ -32,7 +32,7 @@ _LAUNCH = (
 
 
 def pictures(path: str) -> list[bytes]:
-    """The file's access units."""
+    """Return the access units of the file."""
     pipeline = Gst.parse_launch(
         f"filesrc location={path} ! h264parse ! {_CAPS} ! appsink name=units sync=false max-buffers=8"
     )
@@ -47,7 +47,7 @@ def pictures(path: str) -> list[bytes]:
 
 
 class Loop:
-    """Feeds whichever source the server has made for its clients."""
+    """Feeds the source that the server has created for its clients."""
 
     def __init__(self, loop: list[bytes], fps: int) -> None:
         self._loop, self._fps = loop, fps

@@ -1,4 +1,4 @@
-"""Glass to glass: how far behind reality the picture on screen is, by the frame number in it; plain HLS beside it."""
+"""Glass-to-glass latency of the viewer page and of plain HLS, from the frame number in the picture on screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.plain import PlainServer
 from bench.setting import App, Recorder
 from tools.frames import READ_FRAMES, seconds_behind
 
-# Which picture is sent when, asked once all run: a key frame that is asked for moves the loop.
+# Returns the time rule of the frames. Call it when the stream is running: a requested key frame shifts the loop.
 Timing = Callable[[], dict[str, Any]]
 FRAMES = 150
 _SETTLE_MS = 8000
@@ -24,14 +24,17 @@ _SETTLE_MS = 8000
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Milliseconds from the sending of a picture to its showing."""
+    """Milliseconds from the sending of a frame to its display."""
 
     median_ms: float
     p95_ms: float
 
 
 def behind_of(seen: list[tuple[int, float]], rule: dict[str, Any], frames: int) -> Behind:
-    """Of (frame number or -1, shown at epoch ms). RuntimeError where most of `frames` pictures could not be read."""
+    """Return the latency of `seen`, pairs of frame number (-1: unreadable) and display time (epoch ms).
+
+    Raise RuntimeError if less than a third of `frames` frames could be read.
+    """
     late = [1000 * seconds_behind(number, at_ms, rule) for number, at_ms in seen if number >= 0]
     if len(late) < frames / 3:
         raise RuntimeError(f"only {len(late)} of {frames} pictures could be read")
@@ -39,7 +42,7 @@ def behind_of(seen: list[tuple[int, float]], rule: dict[str, Any], frames: int) 
 
 
 def page_behind(page: Page, timing: Timing, frames: int) -> Behind:
-    """Once the page plays and its player has settled."""
+    """Return the latency of a page when it plays and its player has settled."""
     wait_shown(page)
     page.wait_for_timeout(_SETTLE_MS)
     return behind_of([(number, at_ms) for number, at_ms, _ in page.evaluate(READ_FRAMES, frames)], timing(), frames)
@@ -60,7 +63,7 @@ def plain_behind(context: BrowserContext, rtsp_url: str, timing: Timing, frames:
 
 
 def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
-    """Of the pretend recorder's main stream."""
+    """Measure the pretend recorder's main stream."""
     channel, token, _ = next(item for item in app.profiles(camera_id, "main") if item[2] == "h264")
     [url] = stream_urls(device, [token])
     address = f"{app.url}/viewer/{camera_id}?channel={channel}&quality=main"
@@ -70,7 +73,7 @@ def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[F
 def compared(
     address: str, rtsp_url: str, timing: Timing, runs: int, *, source: str = "", with_hls: bool = False
 ) -> Iterator[Figure]:
-    """The viewer page at `address` beside a plain page that shows `rtsp_url`, in turns. `source`: who sends."""
+    """Measure the viewer page at `address` and a plain page of `rtsp_url` in turns. `source` names the sender."""
     plain, sockets, hls = [], [], []
     with browser() as context:
         for _ in range(runs):

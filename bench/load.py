@@ -1,4 +1,4 @@
-"""Sixteen main streams at once: plain ffmpeg beside this app, in turns."""
+"""CPU and memory of sixteen main streams at the same time, of plain ffmpeg and of this app in turns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from onvif_services.media import stream_uri
 
 
 def figures(device: Recorder, running: App, camera_id: int, runs: int, window_s: float) -> Iterator[Figure]:
-    """Of all main streams as HLS."""
+    """Measure all main streams as HLS."""
     tokens = [token for _, token, _ in running.profiles(camera_id, "main")]
     urls = stream_urls(device, tokens)
     plain, ours = [], []
@@ -49,7 +49,7 @@ def figures(device: Recorder, running: App, camera_id: int, runs: int, window_s:
 
 
 def list_figures() -> Iterator[Figure]:
-    """The list of cameras while most of them do not answer."""
+    """Measure the list of cameras while most of them do not answer."""
     with recorder("--channels", "2", "--dead", "none", "--profile", "small") as device, app() as running:
         for number in range(64):
             host = "127.0.0.1" if number % 2 == 0 else f"127.0.9.{number}"
@@ -64,7 +64,7 @@ def list_figures() -> Iterator[Figure]:
 
 
 def plain_command(ffmpeg: str, url: str, folder: Path) -> list[str]:
-    """What a user types who has only ffmpeg."""
+    """Return the command of a user who has only ffmpeg."""
     return [
         *(ffmpeg, "-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i", url),
         *("-c:v", "copy", "-c:a", "aac", "-f", "hls", "-hls_time", "2", "-hls_list_size", "10"),
@@ -74,7 +74,7 @@ def plain_command(ffmpeg: str, url: str, folder: Path) -> list[str]:
 
 @contextlib.contextmanager
 def plain_streams(urls: list[str]) -> Iterator[list[psutil.Process]]:
-    """One plain ffmpeg an address, each with a folder of its own."""
+    """Run one plain ffmpeg for each address, each with its own folder."""
     ffmpeg = find_ffmpeg()
     with tempfile.TemporaryDirectory(prefix="bench-plain-") as name:
         started = []
@@ -99,7 +99,7 @@ def plain_cost(urls: list[str], window_s: float, settle_s: float) -> Cost:
 
 
 def app_cost(running: App, camera_id: int, tokens: list[str], window_s: float, settle_s: float) -> Cost:
-    """The app's master, worker and every ffmpeg together, while the same streams run in it."""
+    """Return the cost of the app's master, worker and ffmpeg processes together, while the same streams run in it."""
     started = [
         running.call(
             "POST",
@@ -118,7 +118,7 @@ def app_cost(running: App, camera_id: int, tokens: list[str], window_s: float, s
 
 
 def wait_until_running(running: App, stream_ids: list[str], timeout_s: float = 60.0) -> None:
-    """A channel with a key frame every 10 s has no segment before that."""
+    """Wait until all streams run. A channel with a key frame every 10 s has no earlier segment."""
     deadline_s = time.monotonic() + timeout_s
     while True:
         states = [running.call("GET", f"/api/streams/status/{stream_id}")["status"] for stream_id in stream_ids]
@@ -130,7 +130,7 @@ def wait_until_running(running: App, stream_ids: list[str], timeout_s: float = 6
 
 
 def start_times_ms(running: App, camera_id: int, token: str, runs: int) -> list[float]:
-    """How long POST /api/streams/start takes to answer, each time for a new session."""
+    """Return the response times of POST /api/streams/start, each for a new session."""
     times = []
     for _ in range(runs):
         begun_s = time.monotonic()
@@ -141,7 +141,7 @@ def start_times_ms(running: App, camera_id: int, token: str, runs: int) -> list[
 
 
 def stream_urls(device: Recorder, tokens: list[str]) -> list[str]:
-    """The recorder's own addresses for these profiles, with the password, for plain ffmpeg."""
+    """Return the recorder's stream URIs of these profiles, with the password, for plain ffmpeg."""
     credential = Credential(device.username, Secret(PASSWORD))
     connection = DeviceConnection(
         "127.0.0.1", device.onvif_port, credential, login_gate=LoginGate(SystemClock()), device_key="bench"

@@ -1,4 +1,4 @@
-"""Where and with what it was measured: what a reader needs to judge the figures."""
+"""The machine, its load and the versions of a measurement, so that a reader can judge the figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from media.ffmpeg import find_ffmpeg
 
 
 def facts(load_at_start: str) -> dict[str, str]:
-    """Name and text, in the order to be read. `load_at_start`: what `load_average()` said then."""
+    """Return texts by name, in reading order. `load_at_start` is the result of `load_average()` at the start."""
     return {
         "Date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "Machine": f"{cpu_model()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB of memory",
@@ -33,7 +33,7 @@ def load_average() -> str:
 
 
 def cpu_model() -> str:
-    """As the kernel calls it; the architecture where it does not say."""
+    """Return the kernel's name of the CPU, or the architecture if the kernel gives no name."""
     for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
@@ -41,7 +41,7 @@ def cpu_model() -> str:
 
 
 def versions() -> list[str]:
-    """Of what takes part; who is not installed is left out."""
+    """Return the versions of the measured programs that are installed."""
     package = json.loads((ROOT / "node_modules" / "hls.js" / "package.json").read_text("utf-8"))
     asked = {
         "ffmpeg": [str(find_ffmpeg()), "-version"],
@@ -57,9 +57,9 @@ def versions() -> list[str]:
 
 
 def _version(command: list[str]) -> str:
-    """The first number with a dot in what the program says of itself; empty where there is no such program."""
+    """Return the first number with a dot in the program's output; empty if the program is not installed."""
     if not command[0]:
         return ""
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    number = re.search(r"(?<![\d.-])\d+(?:\.\d+)+", said)  # not that of "gst-inspect-1.0"
+    number = re.search(r"(?<![\d.-])\d+(?:\.\d+)+", said)  # not the 1.0 in "gst-inspect-1.0"
     return number[0] if number else ""

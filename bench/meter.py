@@ -1,4 +1,4 @@
-"""What processes cost: CPU from the kernel's own accounting, memory as proportional set size."""
+"""CPU time of processes from the kernel's accounting, and their memory as proportional set size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`cpu_percent` of one core over the whole window; `pss_mb` at its end."""
+    """`cpu_percent` is of one core over the whole window, `pss_mb` the memory at its end."""
 
     cpu_percent: float
     pss_mb: float
@@ -19,12 +19,12 @@ class Cost:
 
 
 def family(root: psutil.Process) -> list[psutil.Process]:
-    """A process and all that descend from it."""
+    """Return a process and all its descendants."""
     return [root, *root.children(recursive=True)]
 
 
 def measure(processes: Callable[[], Iterable[psutil.Process]], window_s: float) -> Cost:
-    """CPU seconds spent by these processes in the window, and the memory that is theirs."""
+    """Measure the CPU time of these processes in the window, and their memory at its end."""
     before = {process.pid: _cpu_s(process) for process in processes()}
     begun_s = time.monotonic()
     time.sleep(window_s)

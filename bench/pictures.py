@@ -1,4 +1,4 @@
-"""From opening a page, or from a click in one that is open, to the first moving picture in Chromium."""
+"""Time from opening a page, or from a click in an open one, to the first moving picture in Chromium."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FLAGS = [
     *("--disable-component-update", "--no-first-run", "--disable-quic"),
     "--autoplay-policy=no-user-gesture-required",
 ]
-# `shown`: for each player the moment of its first picture that another one followed, of whatever it plays. Pictures of
-# what it played before do not count, nor those that are decoded only to be skipped. `pressedMs`: the last click.
+# `shown`: for each player the display time of its first frame that a later frame followed. Frames of the source that
+# it played before do not count, nor frames that are decoded only to be skipped. `pressedMs`: time of the last click.
 _WATCH = """
 window.shown = new Map();
 window.pressedMs = 0;
@@ -47,7 +47,7 @@ addEventListener('loadstart', ({ target: video }) => {
 
 
 def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
-    """From the opening of a page."""
+    """Measure the time from opening a page to its first moving picture."""
     channel, token, _ = next(item for item in app.profiles(camera_id, "main") if item[2] == "h264")
     [url] = stream_urls(device, [token])
     with browser() as context:
@@ -72,7 +72,7 @@ def browser() -> Iterator[BrowserContext]:
 
 
 def first_picture_ms(context: BrowserContext, address: str, players: int = 1) -> float:
-    """Until the last of so many players shows moving pictures, from the opening of the page."""
+    """Open a page; return the time until `players` players show moving pictures."""
     page = context.new_page()
     try:
         page.goto(address)
@@ -82,9 +82,9 @@ def first_picture_ms(context: BrowserContext, address: str, players: int = 1) ->
 
 
 def wait_shown(page: Page, players: int = 1) -> float:
-    """Milliseconds on the page's clock at which the last of so many players began to move. RuntimeError after 90 s."""
+    """Wait until `players` players move; return the page's time (ms) of the last. Raise RuntimeError after 90 s."""
     deadline_s = time.monotonic() + 90
-    while time.monotonic() < deadline_s:  # the page's policy forbids what wait_for_function would do
+    while time.monotonic() < deadline_s:  # wait_for_function would violate the page's content security policy
         shown: list[float] = page.evaluate("[...window.shown.values()]")
         if len(shown) >= players:
             return sorted(shown)[players - 1]
@@ -93,7 +93,7 @@ def wait_shown(page: Page, players: int = 1) -> float:
 
 
 def click_ms(page: Page, selector: str) -> tuple[float, float]:
-    """Clicks there as a person does: (milliseconds from the press to the picture, the press in epoch seconds)."""
+    """Click with the mouse; return (ms from the press to the picture, time of the press in epoch seconds)."""
     page.evaluate("window.shown.clear()")
     page.click(selector)
     shown_ms = wait_shown(page)
@@ -102,7 +102,7 @@ def click_ms(page: Page, selector: str) -> tuple[float, float]:
 
 
 def plain_pictures(context: BrowserContext, rtsp_url: str, runs: int) -> tuple[list[float], list[float]]:
-    """(cold, warm) milliseconds from opening the plain page."""
+    """Return (cold, warm) times in ms from opening the plain page."""
     with PlainServer([rtsp_url]) as server:
         address = f"{server.url}?play=0"
         cold = []
@@ -117,7 +117,7 @@ def plain_pictures(context: BrowserContext, rtsp_url: str, runs: int) -> tuple[l
 def app_pictures(
     context: BrowserContext, app: App, camera_id: int, channel: int, token: str, runs: int
 ) -> tuple[list[float], list[float]]:
-    """(cold, warm) milliseconds from opening the viewer page."""
+    """Return (cold, warm) times in ms from opening the viewer page."""
     address = f"{app.url}/viewer/{camera_id}?channel={channel}&quality=main"
     cold = []
     for _ in range(runs):

@@ -1,7 +1,7 @@
-"""What somebody builds in an evening: a page, hls.js with its defaults, one plain ffmpeg a stream, started by a POST.
+"""A plain server to compare with: one page, hls.js with its defaults, and one plain ffmpeg per stream.
 
-/index.html?play=0,1,2     plays these streams, each started when it is asked for
-/index.html?choose=0,1     a button for each; a click plays it in the one picture there is
+/index.html?play=0,1,2     plays these streams; a POST of the page starts each
+/index.html?choose=0,1     has a button for each stream; a click plays the stream in the page's only video
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.load import plain_command
 from bench.setting import ROOT
 from media.ffmpeg import find_ffmpeg
 
-# no-store: an unread answer otherwise keeps Chromium's cache entry locked, and the playlist waits 20 s for it
+# no-store: an unread response otherwise keeps Chromium's cache entry locked, and the playlist waits 20 s for it
 _PAGE = """<!doctype html><style>video { width: 24%; }</style><script type="module">
 import Hls from '/hls.mjs';
 const asked = new URLSearchParams(location.search);
@@ -57,7 +57,7 @@ for (const number of numbers('choose')) {
 
 
 class PlainServer:
-    """Serves the page and the segments of these RTSP addresses, which are numbered from 0."""
+    """Serves the page and the segments of the streams at these RTSP addresses, numbered from 0."""
 
     def __init__(self, rtsp_urls: list[str]) -> None:
         self._rtsp_urls = rtsp_urls
@@ -79,11 +79,11 @@ class PlainServer:
                 self._ffmpegs[number] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def ffmpegs(self) -> list[psutil.Process]:
-        """Those that run."""
+        """Return the running ffmpeg processes."""
         return [psutil.Process(process.pid) for process in self._ffmpegs.values()]
 
     def stop_ffmpeg(self, *numbers: int) -> None:
-        """Ends these, or all where none is named; their segments are gone."""
+        """End these ffmpeg processes, or all without arguments, and delete their segments."""
         with self._lock:
             for number in numbers or tuple(self._ffmpegs):
                 process = self._ffmpegs.pop(number, None)
@@ -107,7 +107,7 @@ class PlainServer:
 
 class _QuietServer(http.server.ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A page that closes in mid-segment is no news."""
+        """Print nothing: pages may close while a segment is sent."""
         del request, client_address
 
 
@@ -121,7 +121,7 @@ def _handler(plain: PlainServer) -> type[http.server.BaseHTTPRequestHandler]:
             self.end_headers()
 
         def do_GET(self) -> None:
-            """One read, one length: a file may grow while it is sent, and then the page hangs for 20 s."""
+            """Read the file once: it may grow meanwhile, and with a wrong length the page hangs for 20 s."""
             file = Path(self.translate_path(self.path))
             try:
                 content = file.read_bytes()
@@ -135,7 +135,7 @@ def _handler(plain: PlainServer) -> type[http.server.BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def end_headers(self) -> None:
-            self.send_header("Cache-Control", "no-store")  # else Chromium keeps the playlist for itself
+            self.send_header("Cache-Control", "no-store")  # otherwise Chromium caches the playlist
             super().end_headers()
 
         def translate_path(self, path: str) -> str:

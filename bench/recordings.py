@@ -1,6 +1,6 @@
-"""Recordings: from a click in the timeline to its picture, for each make, and how long a month takes to be learned.
+"""Time from a click in the timeline to its picture for each make, and the time to index a month of recordings.
 
-The pretend recorder takes 2.5 s to open a replay session and 60 ms to seek in an open one, as real ones do.
+The pretend recorder takes 2.5 s to open a replay session and 60 ms to seek in an open one, as real recorders do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.setting import App, Recorder, app, recorder
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
 _DELAYS = {"replay_setup_delay": 2.5, "replay_seek_delay": 0.06}
 
-# Where the timeline shows a moment of a row, in the page's pixels.
+# Position (in the page's pixels) of a time in a row of the timeline.
 _PLACE = """([row, atMs]) => {
   const timeline = document.querySelector('recording-timeline');
   timeline.scrollIntoView({ block: 'center' });
@@ -32,8 +32,8 @@ _PLACE = """([row, atMs]) => {
   return [box.left + label + fraction * (box.width - label), box.top + 30 + 26 * row + 13];
 }"""
 
-# From the pointer's press to the screen's first refresh that shows a picture of the run that the click began: the last
-# one, which stays until then, is gone.
+# Time from the press of the pointer to the first refresh of the screen that shows a frame of the run that the click
+# began. Until then the player shows the frozen last frame of the previous run.
 _WATCH = """() => {
   const player = document.querySelector('#player');
   window.clickToPicture = new Promise((resolve, reject) => {
@@ -55,14 +55,14 @@ _WATCH = """() => {
 
 @dataclass(frozen=True, slots=True)
 class Seeks:
-    """Milliseconds from click to picture: the first, which opens a session, and those in an open one."""
+    """Milliseconds from click to picture: of first clicks, which open a session, and of clicks in an open session."""
 
     first_ms: list[float]
     open_ms: list[float]
 
 
 def figures(runs: int) -> Iterator[Figure]:
-    """For each make a recorder and an app of their own."""
+    """Measure each make with its own recorder and app."""
     for make in MAKES:
         with (
             recorder("--channels", "16", "--dead", "none", "--make", make) as device,
@@ -87,9 +87,9 @@ def set_delays(device: Recorder) -> None:
 
 
 def seek_times(context: BrowserContext, running: App, camera_id: int, runs: int, seeks: int) -> Seeks:
-    """`runs` pages, each with a first click and `seeks` more at other times of the last day."""
+    """Open `runs` pages; click once in each and then at `seeks` other times of the last day."""
     found = Seeks([], [])
-    dice = random.Random(1)
+    rng = random.Random(1)
     for _ in range(runs):
         page = context.new_page()
         try:
@@ -98,7 +98,7 @@ def seek_times(context: BrowserContext, running: App, camera_id: int, runs: int,
                 page,
                 "!!document.querySelector('recording-timeline').rows[0]?.spans.some((it) => it.state === 'recorded')",
             )
-            moments = _moments(page, dice, seeks + 1)
+            moments = _moments(page, rng, seeks + 1)
             times = [_click_ms(page, at_ms) for at_ms in moments]
             found.first_ms.append(times[0])
             found.open_ms.extend(times[1:])
@@ -110,7 +110,7 @@ def seek_times(context: BrowserContext, running: App, camera_id: int, runs: int,
 
 
 def _click_ms(page: Page, at_ms: float) -> float:
-    """Clicks there in the first row, as a person does; how long its picture takes."""
+    """Click with the mouse at `at_ms` in the first row; return the time until its picture."""
     x, y = page.evaluate(_PLACE, [0, at_ms])
     page.mouse.move(x, y)
     page.evaluate(_WATCH)
@@ -118,8 +118,8 @@ def _click_ms(page: Page, at_ms: float) -> float:
     return float(page.evaluate("window.clickToPicture"))
 
 
-def _moments(page: Page, dice: random.Random, count: int) -> list[float]:
-    """Recorded moments of the first row that are in sight, each at least a quarter of an hour from the one before."""
+def _moments(page: Page, rng: random.Random, count: int) -> list[float]:
+    """Return visible recorded times of the first row, each at least 15 min away from the previous one."""
     spans = page.evaluate(
         """(() => {
           const { rows, view } = document.querySelector('recording-timeline');
@@ -131,8 +131,8 @@ def _moments(page: Page, dice: random.Random, count: int) -> list[float]:
     )
     found: list[float] = []
     while len(found) < count:
-        start, end = dice.choice(spans)
-        at_ms = dice.uniform(start, end - 600_000)
+        start, end = rng.choice(spans)
+        at_ms = rng.uniform(start, end - 600_000)
         if not found or abs(found[-1] - at_ms) > 900_000:
             found.append(at_ms)
     return found
@@ -147,7 +147,7 @@ def _until(page: Page, expression: str) -> None:
 
 
 def month_s(running: App, camera_id: int) -> tuple[float, int]:
-    """Seconds until a month of all channels is known, and how many events that were."""
+    """Return the seconds until a month of all channels is indexed, and the number of its events."""
     now = datetime.now(UTC)
     begun_s = time.monotonic()
     while True:
@@ -158,7 +158,7 @@ def month_s(running: App, camera_id: int) -> tuple[float, int]:
 
 
 def day_ms(running: App, camera_id: int, runs: int) -> list[float]:
-    """Milliseconds for a day that is known, over HTTP."""
+    """Return the response times (ms) of the coverage of an indexed day over HTTP."""
     now = datetime.now(UTC)
     times = []
     for number in range(runs):

@@ -1,4 +1,4 @@
-"""What was measured, as files for `docs/performance`: JSON to draw from again, a table, the plot for light and dark."""
+"""The files of measurements in `docs/performance`: JSON as the source, a table, and a light and a dark plot."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ JSON, TABLE, LIGHT, DARK = "measured.json", "measured.md", "measured-light.png",
 
 
 def read(folder: Path) -> list[Measurement]:
-    """What was kept there; nothing where nothing was."""
+    """Return the saved measurements; an empty list if the folder has none."""
     file = folder / JSON
     return from_json(file.read_text("utf-8")) if file.exists() else []
 
 
 def write(folder: Path, measurements: list[Measurement]) -> list[Path]:
-    """The files that were written."""
+    """Write JSON, table and plots; return their paths."""
     text = as_json(measurements)
-    kept = from_json(text)  # rounded: the table that is written is the one that would be drawn again
+    kept = from_json(text)  # rounded, so that `--plot` writes the same table from the JSON
     (folder / JSON).write_text(text, "utf-8")
     (folder / TABLE).write_text(markdown(kept), "utf-8")
     figures = [figure for each in kept for figure in each.figures]
@@ -32,7 +32,7 @@ def write(folder: Path, measurements: list[Measurement]) -> list[Path]:
 
 
 def markdown(measurements: list[Measurement]) -> str:
-    """One table for all that one command measured; several where parts were measured apart."""
+    """Return the page: one table for the parts that one command measured together."""
     lines = [
         "# Measured",
         "",

@@ -1,4 +1,4 @@
-"""The two programs under measurement: the pretend recorder, and this app with it added."""
+"""Run the two programs of the measurements: the pretend recorder, and this app with the recorder as a camera."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "XDG_CACHE_HOME")
 
 
 def ask(method: str, url: str, body: object | None = None, timeout_s: float = 60.0) -> Any:
-    """The answer's JSON, None for an empty one; urllib's HTTPError for anything but 2xx."""
+    """Return the JSON of the response, None if it is empty. Raise urllib's HTTPError for any status but 2xx."""
     data = json.dumps(body).encode() if body is not None else None
     headers = {"Content-Type": "application/json"} if data is not None else {}
     request = urllib.request.Request(url, data=data, headers=headers, method=method)
@@ -46,24 +46,24 @@ class Recorder:
     username: str
 
     def rtsp_url(self, uri: str) -> str:
-        """The stream's address with user and password, for a plain ffmpeg."""
+        """Return the stream URI with user and password, for plain ffmpeg."""
         return uri.replace("rtsp://", f"rtsp://{self.username}:{PASSWORD}@", 1)
 
     def control(self, method: str, path: str, body: object | None = None) -> Any:
-        """What its control port answers."""
+        """Send a request to the control port; return the JSON of its response."""
         return ask(method, f"http://127.0.0.1:{self.control_port}{path}", body)
 
     def set_fault(self, name: str, value: object) -> None:
-        """None ends it."""
+        """Set a fault; the value None ends it."""
         self.control("POST", "/fault", {"name": name, "value": value})
 
     def timing(self, channel: int, role: str) -> dict[str, Any]:
-        """Which picture is sent when: see the rule in the answer, and `tools.frames`."""
+        """Return the time rule of the frames: the response explains it, `tools.frames` applies it."""
         found: dict[str, Any] = self.control("GET", f"/frames?channel={channel}&role={role}")
         return found
 
     def prepare(self, role: str) -> None:
-        """Has it encode its loops now, so that no measurement waits for its encoder."""
+        """Wait until the recorder has encoded its loops, so that no measurement waits for its encoder."""
         self.control("POST", f"/prepare?role={role}")
         while self.control("GET", "/state")["clips"]["pending"]:
             time.sleep(1)
@@ -71,7 +71,7 @@ class Recorder:
 
 @contextlib.contextmanager
 def recorder(*options: str) -> Iterator[Recorder]:
-    """A pretend recorder on free ports of loopback; it ends with the block."""
+    """Run a pretend recorder on free ports of loopback until the block ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator", "--username", "admin", "--no-discovery", *options],
         cwd=ROOT,
@@ -88,7 +88,7 @@ def recorder(*options: str) -> Iterator[Recorder]:
 
 
 class App:
-    """A running app, spoken to over HTTP as any script would."""
+    """A running app, used over HTTP as a script would use it."""
 
     def __init__(self, pid: int, port: int, folder: Path) -> None:
         self.pid = pid
@@ -96,27 +96,27 @@ class App:
         self.streams_dir = folder / "streams"
 
     def call(self, method: str, path: str, body: object | None = None, timeout_s: float = 60.0) -> Any:
-        """The answer's JSON; urllib's HTTPError for anything but 2xx."""
+        """Return the JSON of the response. Raise urllib's HTTPError for any status but 2xx."""
         return ask(method, self.url + path, body, timeout_s)
 
     def page_ms(self, path: str) -> float:
-        """How long a plain page takes to be answered, in milliseconds."""
+        """Return the response time of a plain page in ms."""
         begun_s = time.monotonic()
         urllib.request.urlopen(self.url + path, timeout=60).read()
         return 1000 * (time.monotonic() - begun_s)
 
     def stop_streams(self) -> None:
-        """Ends every session and waits until the gateway has given the device its own back: then a start is cold."""
+        """End all sessions and wait until the gateway has closed its own, so that the next start is cold."""
         for stream in self.call("GET", "/api/streams/all")["streams"]:
             self.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
         time.sleep(_LINGER_S)
 
     def ffmpegs(self) -> list[psutil.Process]:
-        """The ffmpeg processes that it has started."""
+        """Return the ffmpeg processes of the app."""
         return [child for child in psutil.Process(self.pid).children(recursive=True) if "ffmpeg" in child.name()]
 
     def add_recorder(self, device: Recorder) -> int:
-        """The camera's id, once the app has connected to it."""
+        """Add the recorder as a camera and wait until the app has connected to it; return the camera's id."""
         camera = self.call(
             "POST",
             "/api/cameras?wait=1",
@@ -133,7 +133,7 @@ class App:
         return int(camera["id"])
 
     def profiles(self, camera_id: int, role: str) -> list[tuple[int, str, str]]:
-        """(channel, profile token, video codec) of every living channel's profile with this role."""
+        """Return (channel, profile token, video codec) of each working channel's profile with this role."""
         channels = self.call("GET", f"/api/cameras/{camera_id}/profiles")["channels"]
         return [
             (channel["channel"], profile["profile_token"], profile["video"]["codec"])
@@ -146,7 +146,7 @@ class App:
 
 @contextlib.contextmanager
 def app(**settings: str) -> Iterator[App]:
-    """The app as `make run` starts it, with folders of its own that are gone afterwards."""
+    """Run the app as `make run` starts it, in temporary folders, until the block ends."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         port = free_port()
@@ -166,7 +166,7 @@ def app(**settings: str) -> Iterator[App]:
         try:
             running = App(process.pid, port, folder)
             _wait_until_healthy(running, process)
-            running.call("POST", "/api/setup/postpone")  # pages do not begin with the first visit
+            running.call("POST", "/api/setup/postpone")  # otherwise pages begin with the first-visit setup
             yield running
         finally:
             _end(process)

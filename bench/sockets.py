@@ -1,4 +1,4 @@
-"""What sockets cost the app: sixteen main streams to sixteen readers, and a hundred viewers of one sub stream."""
+"""CPU cost of streams over sockets: sixteen main streams to one reader each, and a hundred viewers of a sub stream."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CROWD = 100
 
 @contextlib.contextmanager
 def viewers(app: App, camera_id: int, tokens: list[str], count: int, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """So many viewers of each of these streams, in a process of their own."""
+    """Run `count` viewers of each of these streams in a separate process."""
     command = [sys.executable, "-m", "bench.viewers", app.url, str(camera_id), str(seconds), str(count), *tokens]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -52,7 +52,7 @@ def _mains(app: App, camera_id: int, runs: int, window_s: float) -> Iterator[Fig
 
 
 def mains_cost(app: App, camera_id: int, tokens: list[str], window_s: float) -> Cost:
-    """What the app spends while each of these streams is read over a socket. RuntimeError where an ffmpeg runs."""
+    """Return the app's cost while one socket reads each of these streams. Raise RuntimeError if an ffmpeg runs."""
     with viewers(app, camera_id, tokens, 1, window_s + 60):
         time.sleep(10)
         cost = measure(lambda: family(psutil.Process(app.pid)), window_s)
@@ -66,7 +66,7 @@ def mains_cost(app: App, camera_id: int, tokens: list[str], window_s: float) -> 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """What a crowd of viewers got (`late`: see `bench.viewers`), what it cost, and what others noticed of it."""
+    """A hundred viewers: their delays (`late`, see `bench.viewers`), the cost, and the effect on other clients."""
 
     late: dict[str, float]
     cost: Cost
@@ -75,7 +75,7 @@ class Crowd:
 
 
 def crowd(device: Recorder, app: App, context: BrowserContext, camera_id: int, window_s: float) -> Crowd:
-    """A hundred viewers without a browser, and one with: it tells how far behind the picture is."""
+    """Measure a hundred viewers without a browser, and the latency in one browser among them."""
     channel, token, _ = app.profiles(camera_id, "sub")[0]
     with viewers(app, camera_id, [token], _CROWD, window_s + 60) as process:
         time.sleep(8)
@@ -98,7 +98,7 @@ def _crowds(device: Recorder, app: App, camera_id: int, runs: int, window_s: flo
     cpu = [found.cost.cpu_percent for found in crowds]
     what = f"{_CROWD} viewers of one sub stream"
     yield Figure(f"{what}: CPU of one core", "%", cpu, goal=100, label=what, axis="cpu")
-    # From the recorder's sending: as far behind as the picture is in the browser, and later by what the worst waits.
+    # Upper bound from the sending of a frame: the browser's latency plus the delay of the slowest viewer.
     worst = [found.behind.p95_ms + found.late["worst_viewer_p95_ms"] for found in crowds]
     yield Figure(
         "the same: behind reality in a browser among them", "ms", [found.behind.median_ms for found in crowds], goal=600

@@ -1,10 +1,10 @@
-"""Many pages that watch over sockets, without a browser: when do the pictures reach them?
+"""Measure the delay with which fragments reach many viewers over sockets, without a browser.
 
     python -m bench.viewers URL CAMERA_ID SECONDS VIEWERS PROFILE_TOKEN...
 
-VIEWERS for each of these streams, at once, all in this one process. Prints JSON: how late the pictures arrived, in ms,
-by the server's own time of arrival: the median, the 95th percentile, and the worst viewer's median and 95th percentile.
-A program of its own, so that what it costs is not the app's.
+This process runs VIEWERS viewers of each stream at the same time. It prints JSON with the delay of the frames in ms
+after their arrival at the server: the median, the 95th percentile, and both for the slowest viewer. It is a separate
+program, so that its cost does not count as the app's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SETTLE_S = 3.0
 
 
 async def watch(address: str, until_s: float, late_ms: list[float]) -> None:
-    """One page. The pictures between key frames are as old as their place on the time line says."""
+    """Run one viewer. Only key frames have an arrival time; others get theirs from their position in the stream."""
     begun_s = time.monotonic()
     async with connect(address, max_size=None, compression=None) as client:
         origin_ms: float | None = None
@@ -56,7 +56,7 @@ async def run(url: str, camera_id: str, seconds: float, viewers: int, profile_to
 
 
 def summary(found: list[list[float]]) -> dict[str, float]:
-    """Of how late each viewer's pictures were, in ms. ValueError where nobody got any."""
+    """Return statistics of the delays (ms) of each viewer's frames. Raise ValueError if no viewer got any."""
     every = [late for late_ms in found for late in late_ms]
     served = [late_ms for late_ms in found if late_ms]
     return {

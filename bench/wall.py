@@ -1,4 +1,4 @@
-"""Sixteen sub streams side by side, cold: the app's wall beside a plain page with sixteen ffmpeg and hls.js."""
+"""A cold start of sixteen sub streams: the app's wall, and a plain page with sixteen ffmpeg and hls.js."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CPU = "the same: CPU of one core; ours: the server, no ffmpeg runs; plain: its 
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """One opening: until all move, how far behind the median and the worst tile are, CPU of one core, ffmpegs seen."""
+    """One opened wall: time until all tiles move, latency of the median and the worst tile, CPU, number of ffmpeg."""
 
     shown_ms: float
     behind_ms: float
@@ -40,7 +40,7 @@ class Wall:
 
 
 def figures(device: Recorder, app: App, camera_id: int, runs: int, window_s: float) -> Iterator[Figure]:
-    """RuntimeError where a tile stays dark, or an ffmpeg runs for the app's wall."""
+    """Measure both pages. Raise RuntimeError if a tile stays dark, or if an ffmpeg runs for the app's wall."""
     profiles = app.profiles(camera_id, "sub")[:TILES]
     urls = stream_urls(device, [token for _, token, _ in profiles])
     places = ",".join(f"{camera_id}.{channel}" for channel, _, _ in profiles)

@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""Fixtures and settings of all tests."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from core.allowed_addresses import allowed_addresses
 from media.process import Spawner
 
-allowed_addresses.allow_loopback(True)  # fixtures of a whole session connect before the one below
+allowed_addresses.allow_loopback(True)  # session fixtures connect before the fixture below runs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright keeps an event loop running in the main thread from then on."""
+    """Run browser tests last: Playwright's event loop stays in the main thread once it has started."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(autouse=True)
 def _devices_on_loopback() -> Iterator[None]:
-    """The devices of the tests run on this machine; a test about the rule sets it itself."""
+    """Allow devices on loopback, where the devices of the tests run. Tests of the rule change it themselves."""
     allowed_addresses.allow_loopback(True)
     yield
     allowed_addresses.allow_loopback(True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass
 class HandClock:
-    """Stands still until it is moved."""
+    """Time stands still until the test calls `move`."""
 
     now: datetime = field(default_factory=lambda: datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
     passed_s: float = 1000.0

@@ -1,6 +1,6 @@
-"""ipycam, an independent virtual camera from PyPI: its HTTP side alone, on loopback, with one frame in it.
+"""ipycam, an independent virtual camera from PyPI: only its HTTP server, on loopback, with one frame.
 
-Tokens with a clock window even on the time, and snapshots behind Basic.
+It checks the clock of a username token even for GetSystemDateAndTime, and wants Basic authentication for snapshots.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ipycam.http import IPCameraHTTPHandler
 
 @pytest.fixture
 def ipycam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IPCamera]:
-    monkeypatch.chdir(tmp_path)  # it writes its presets where it stands
+    monkeypatch.chdir(tmp_path)  # ipycam writes its presets to the current folder
     config = CameraConfig(local_ip="127.0.0.1", rtsp_port=8554, username="admin", password="Pass w0rd/&<")
     camera = IPCamera(config)
     camera._last_frame = np.zeros((480, 640, 3), np.uint8)

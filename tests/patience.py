@@ -25,7 +25,7 @@ PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
 LIMIT_S = 60.0 * PATIENCE  # for a condition that a quiet machine reaches within seconds
 
 _WORK = " ".join(str(number * number) for number in range(8_000)).encode()
-_QUIET_S = 0.005  # what `_work_s` takes on an idle core of the machine that the promises were measured on
+_QUIET_S = 0.005  # duration of `_work_s` on an idle core of the machine on which the promises were measured
 _REST_S = 0.05
 
 
@@ -83,7 +83,7 @@ class Pace:
 
 
 def _work_s() -> float:
-    """Compress a text; zlib releases the interpreter's lock meanwhile, so other threads of the test go on."""
+    """Compress a text. zlib releases the interpreter's lock meanwhile, so other threads of the test continue."""
     began_s = time.perf_counter()
     zlib.compress(_WORK, 6)
     return time.perf_counter() - began_s

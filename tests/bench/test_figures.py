@@ -1,4 +1,4 @@
-"""Statistics, rows, what is kept, and the table: what `make bench` does with what it has measured."""
+"""Statistics, table rows and saved files of the measurements of `make bench`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 1))
-def test_no_more_than_the_rest_is_above_a_percentile(values: list[float], share: float) -> None:
+def test_a_percentile_divides_the_values_at_its_share(values: list[float], share: float) -> None:
     found = percentile(values, share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values) - 1e-6
@@ -42,11 +42,11 @@ def test_no_more_than_the_rest_is_above_a_percentile(values: list[float], share:
         ([30.0, 10.0, 20.0], "20 % (10 to 30, 3 runs)"),
     ],
 )
-def test_values_are_said_with_the_digits_that_count(values: list[float], text: str) -> None:
+def test_values_are_written_with_significant_digits(values: list[float], text: str) -> None:
     assert in_words(values, "%") == text
 
 
-def test_a_row_says_what_was_promised_and_whether_it_holds() -> None:
+def test_a_row_states_the_goal_and_if_it_is_met() -> None:
     assert row(LIVE) == (
         "| behind reality | 6782 ms (6700 to 6863, 2 runs) | 139 ms (128 to 190, 3 runs) | under 350 ms: met |"
     )
@@ -54,12 +54,12 @@ def test_a_row_says_what_was_promised_and_whether_it_holds() -> None:
     assert row(Figure("x", "ms", [350.0])).endswith("| - | 350 ms |  |")
 
 
-def test_what_is_kept_is_read_as_it_was_written() -> None:
+def test_measurements_survive_a_round_trip_through_json() -> None:
     measured = [Measurement("live", "python -m bench", FACTS, [LIVE]), Measurement("list", "x", {}, [])]
     assert from_json(as_json(measured)) == measured
 
 
-def test_what_is_measured_anew_takes_the_place_of_the_old_and_leaves_the_rest() -> None:
+def test_a_new_measurement_replaces_only_its_part() -> None:
     old = [
         Measurement("wall", "old", FACTS, []),
         Measurement("live", "old", FACTS, []),
@@ -72,7 +72,7 @@ def test_what_is_measured_anew_takes_the_place_of_the_old_and_leaves_the_rest() 
     ]
 
 
-def test_the_page_has_a_table_for_each_command_with_where_it_ran() -> None:
+def test_the_page_has_a_table_with_facts_for_each_command() -> None:
     other = Figure("list", "ms", [2.0])
     page = report.markdown(
         [
@@ -89,7 +89,7 @@ def test_the_page_has_a_table_for_each_command_with_where_it_ran() -> None:
     assert row(other) in second
 
 
-def test_table_and_plots_are_written_beside_what_they_are_made_of(tmp_path: Path) -> None:
+def test_table_and_plots_are_written_with_their_source(tmp_path: Path) -> None:
     measured = [Measurement("live", "python -m bench", FACTS, [LIVE])]
     assert report.read(tmp_path) == []
     close = Figure("close to a border", "ms", [0.4949999])
@@ -102,6 +102,6 @@ def test_table_and_plots_are_written_beside_what_they_are_made_of(tmp_path: Path
         assert f'"{name}"' in (tmp_path / report.TABLE).read_text("utf-8")
 
 
-def test_what_the_documents_show_is_what_was_kept() -> None:
+def test_the_table_in_the_documents_matches_the_saved_json() -> None:
     kept = report.read(report.FOLDER)
     assert (report.FOLDER / report.TABLE).read_text("utf-8") == report.markdown(kept)

@@ -1,4 +1,4 @@
-"""What the measurements reckon with: arguments, time rules, how late pictures were, who else answers."""
+"""Arguments of the measurements, time rules of key frames, latencies and delays of viewers."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def test_all_parts_are_measured_and_written_unless_some_are_named() -> None:
     "argv",
     [["--only", "nothing"], ["--runs", "0"], ["--window", "0"], ["--plot", "--only", "live"], ["--plot", "--write"]],
 )
-def test_what_cannot_be_measured_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_are_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         options_of(argv)
     assert "error:" in capsys.readouterr().err
 
 
 def sent_at(index: int) -> float:
-    """When the picture with this number is sent for the first time after NOW_S, by the rule."""
+    """Return the time at which RULE first sends the frame with this number after NOW_S."""
     tick = int(NOW_S * 25) + 1
     while (tick + 10) % 400 != index:
         tick += 1
     return (tick + 0.25) / 25
 
 
-def test_a_part_that_fails_is_named_and_costs_no_other_part_its_figures(
+def test_a_failed_part_is_reported_and_the_others_are_kept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def failing() -> Iterator[Figure]:
@@ -64,7 +64,7 @@ def test_the_wait_for_a_key_frame_ends_when_one_is_sent(index: int) -> None:
     assert key_frame_wait_ms(key_s + 0.001, RULE) == pytest.approx(1999, abs=1)
 
 
-def test_how_far_behind_is_read_from_the_number_and_unreadable_pictures_do_not_count() -> None:
+def test_latency_is_computed_from_readable_frames_only() -> None:
     seen = [(index, 1000 * (sent_at(index) + 0.2)) for index in range(100, 120)] + [(-1, 0.0)] * 5
     found = behind_of(seen, RULE, 25)
     assert found.median_ms == pytest.approx(200, abs=1)
@@ -73,7 +73,7 @@ def test_how_far_behind_is_read_from_the_number_and_unreadable_pictures_do_not_c
         behind_of(seen, RULE, 90)
 
 
-def test_a_viewer_who_gets_nothing_is_counted_and_the_worst_is_named() -> None:
+def test_viewers_without_frames_are_counted() -> None:
     found = summary([[1.0, 2.0, 3.0], [4.0, 40.0, 5.0], []])
     assert found == {
         "pictures": 6,

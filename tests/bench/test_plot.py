@@ -1,4 +1,4 @@
-"""The plot: what stands in it, in which colours, and how large."""
+"""The plot: its axes, rows, texts, colours and size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIGURES = [
 
 
 def luminance(colour: str) -> float:
-    """Relative, as WCAG 2 has it."""
+    """Return the relative luminance as WCAG 2 defines it."""
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -38,20 +38,20 @@ def test_each_axis_is_labelled_with_its_unit_and_holds_its_rows() -> None:
     assert rows == [["live"], ["click, warm"], ["wall of 16"]]
 
 
-def test_medians_of_ours_and_plain_are_said_beside_their_marks() -> None:
+def test_medians_are_written_next_to_their_marks() -> None:
     behind, first, cpu = plot.draw(FIGURES, is_dark=False).axes
     assert {text.get_text() for text in behind.texts} == {"139", "6863"}
     assert {text.get_text() for text in first.texts} == {"180", "240"}
     assert {text.get_text() for text in cpu.texts} == {"8.8", "32"}
 
 
-def test_an_axis_with_nothing_on_it_is_left_out() -> None:
+def test_an_axis_without_figures_is_left_out() -> None:
     assert len(plot.draw(FIGURES[:1], is_dark=True).axes) == 1
     assert not plot.draw([], is_dark=True).axes
 
 
 @pytest.mark.parametrize("is_dark", [False, True])
-def test_it_is_large_enough_for_twice_the_pixels_and_readable_on_its_own_paper(tmp_path: Path, is_dark: bool) -> None:
+def test_the_plot_is_large_and_has_enough_contrast(tmp_path: Path, is_dark: bool) -> None:
     plot.draw(FIGURES, is_dark=is_dark).savefig(tmp_path / "plot.png", dpi=plot.DPI)
     colours = plot.colours(is_dark=is_dark)
     with Image.open(tmp_path / "plot.png") as image:

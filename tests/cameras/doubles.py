@@ -1,8 +1,7 @@
-"""A device that does what a test tells it, at once.
+"""A fake device behind the interface of cameras.device, which tests control directly.
 
-Real devices of several kinds stand in tests/onvif_services and in test_real_devices.py; this one exists
-because counting log-ins, hanging for a chosen time and changing its mind between two calls cannot
-be made to happen with those, or not within a second.
+It counts logins, hangs for a chosen time and changes its answers between two calls. The real devices in
+tests/onvif_services and test_real_devices.py cannot do that, or not within a second.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ QUICK = Pace(check_s=0.1, signals_again_s=0.1, first_retry_s=0.05, longest_retry
 
 
 def channel(number: int, *, codec: str = "h264", source: str | None = None) -> Channel:
-    """A channel as a Dahua recorder has it: a main and a sub profile."""
+    """Return a channel with a main and a sub profile, named as a Dahua recorder names them."""
     token = source or f"VideoSource{number - 1:03}"
     return Channel(
         number=number,
@@ -68,7 +67,7 @@ def channel(number: int, *, codec: str = "h264", source: str | None = None) -> C
 
 @dataclass
 class Device4Tests:
-    """What stands at one host and port. `problem` is raised by every call, `password` is the right one."""
+    """The device at one host and port. Every call raises `problem`; `password` is the one that it accepts."""
 
     password: str = "right"
     info: DeviceInfo = DeviceInfo("Dahua", "XVR5116", "4.0", "SN1", "1.0")
@@ -176,7 +175,7 @@ class Connection:
         self._answer()
 
     def close(self) -> None:
-        """Ends calls under way, as the real one does."""
+        """End running calls, as a real connection does."""
         self._device.closes += 1
         self._closed.set()
 
@@ -187,7 +186,7 @@ class Connection:
             raise self._device.problem
 
     def _wait(self) -> bool:
-        """True when it was closed meanwhile."""
+        """Wait `takes_s` or until `release` is set; return True if the connection is closed meanwhile."""
         clock = SystemClock()
         until_s = clock.monotonic_s() + self._device.takes_s
         while not self._device.release.is_set() and clock.monotonic_s() < until_s:
@@ -206,7 +205,7 @@ class Connection:
 
 
 class Frames(FrameGrabber):
-    """Frames of streams, as the test gives them."""
+    """A frame grabber that returns the frame of `house.frame`."""
 
     def __init__(self, house: House) -> None:
         self.house = house
@@ -217,7 +216,7 @@ class Frames(FrameGrabber):
 
 
 class House:
-    """A manager on a folder of its own, and a network of Device4Tests. May be stopped and started."""
+    """An installation: an OnvifManager on one folder, and the fake devices that it reaches. It can be restarted."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(
@@ -232,7 +231,7 @@ class House:
         self.frame: Callable[[StreamSource], bytes] | None = None
         self.launcher: Launcher | None = None
         self.pace = QUICK
-        self.is_real = False  # whether devices are reached over ONVIF
+        self.is_real = False  # True: connect to devices over ONVIF
         self.gate = LoginGate(SystemClock())
         self.manager = self.make()
 
@@ -254,12 +253,12 @@ class House:
         return self.manager
 
     def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
-        """A still taken now, as StreamManager.snapshot takes it."""
+        """Return a still taken now, as StreamManager.snapshot does."""
         return self.snapshots.take(camera_id, profile_token)
 
     @contextmanager
     def running(self) -> Iterator[OnvifManager]:
-        """A run of the app: a new manager on the same folder."""
+        """Run a new manager on the same folder, as a restart of the app does."""
         manager = self.make()
         manager.start()
         try:

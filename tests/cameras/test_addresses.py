@@ -1,4 +1,4 @@
-"""What may be written as an address, a name, a credential."""
+"""Validation of the addresses and names that users type."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from core.errors import InvalidRequest
         ("1and1.example", ("1and1.example", None)),
     ],
 )
-def test_an_address_is_brought_into_one_form(text: str, parsed: tuple[str, int | None]) -> None:
+def test_an_address_is_normalized(text: str, parsed: tuple[str, int | None]) -> None:
     assert parse_host(text) == parsed
 
 
@@ -77,14 +77,14 @@ def test_an_address_is_brought_into_one_form(text: str, parsed: tuple[str, int |
         "１２７.0.0.1",
     ],
 )
-def test_odd_spellings_are_refused_with_the_field_named(text: str) -> None:
+def test_invalid_addresses_are_refused_with_the_field_named(text: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_host(text)
     assert refused.value.errors[0].field == "host"
 
 
 @given(st.text())
-def test_whatever_is_written_is_parsed_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         host, port = parse_host(text)
     except InvalidRequest:
@@ -95,11 +95,11 @@ def test_whatever_is_written_is_parsed_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Küche", "Hof 2 – Süd", "", "<b>", "{{7*7}}", "前門"])
-def test_a_name_may_be_anything_that_is_one_visible_line(name: str) -> None:
+def test_a_name_may_be_any_visible_line(name: str) -> None:
     assert check_name(f"  {name} ") == name
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x00", "\u202eabc", "a\u200bb", "\ud800", "x" * 101])
-def test_a_name_that_hides_something_is_refused(name: str) -> None:
+def test_a_name_with_invisible_characters_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest):
         check_name(name)

@@ -1,4 +1,4 @@
-"""Adding, editing, refreshing and deleting cameras; what they show, and what survives a restart."""
+"""Cameras are added, edited, refreshed and deleted; their data survives a restart."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add(manager: OnvifManager, host: str = "cam", port: int | None = 80, passwor
     return manager.add_camera(CameraDraft(host=host, port=port, username="admin", password=Secret(password))).id
 
 
-def test_a_new_camera_answers_at_once_and_comes_online_by_itself(house: House, manager: OnvifManager) -> None:
+def test_a_new_camera_is_listed_immediately_and_comes_online(house: House, manager: OnvifManager) -> None:
     device = house.device(takes_s=LIMIT_S)
     view = manager.add_camera(CameraDraft(host="Cam", port=80, username="admin", password=RIGHT))
     assert (view.id, view.status, view.channel_count) == (1, CameraStatus.CONNECTING, 0)
@@ -39,31 +39,31 @@ def test_a_new_camera_answers_at_once_and_comes_online_by_itself(house: House, m
     assert view.last_seen_at is not None
 
 
-def test_waiting_for_a_first_connection_ends_with_its_failure_too(manager: OnvifManager) -> None:
+def test_wait_first_connection_ends_when_the_connection_fails(manager: OnvifManager) -> None:
     view = manager.wait_first_connection(add(manager, "nowhere"), 5.0)
     assert view.status is CameraStatus.OFFLINE
     assert view.error is not None
     assert view.error.code == "camera_unreachable"
 
 
-def test_waiting_for_a_first_connection_has_an_end(house: House, manager: OnvifManager) -> None:
+def test_wait_first_connection_ends_after_its_timeout(house: House, manager: OnvifManager) -> None:
     device = house.device(takes_s=5.0)
     assert manager.wait_first_connection(add(manager), 0.05).status is CameraStatus.CONNECTING
     device.release.set()
 
 
-def test_the_port_is_found_when_none_is_given(house: House, manager: OnvifManager) -> None:
+def test_a_missing_port_is_found(house: House, manager: OnvifManager) -> None:
     house.device(port=8000)
     view = manager.wait_first_connection(add(manager, port=None), 5.0)
     assert (view.port, view.status) == (8000, CameraStatus.ONLINE)
 
 
-def test_a_port_may_stand_in_the_address(house: House, manager: OnvifManager) -> None:
+def test_an_address_may_contain_the_port(house: House, manager: OnvifManager) -> None:
     house.device("10.0.0.9", 8899)
     assert manager.wait_first_connection(add(manager, "10.0.0.9:8899", None), 5.0).port == 8899
 
 
-def test_the_same_address_a_second_time_names_the_camera_that_has_it(house: House, manager: OnvifManager) -> None:
+def test_a_duplicate_address_names_the_existing_camera(house: House, manager: OnvifManager) -> None:
     house.device()
     first = add(manager)
     with pytest.raises(Conflict) as refused:
@@ -84,7 +84,7 @@ def test_another_port_of_the_same_address_is_another_camera(house: House, manage
     assert second.same_device_as is None
 
 
-def test_a_found_port_that_another_camera_has_is_said(house: House, manager: OnvifManager) -> None:
+def test_a_found_port_of_another_camera_is_reported(house: House, manager: OnvifManager) -> None:
     house.device(takes_s=0.3)
     asked = add(manager, port=None)
     given = add(manager, port=80)
@@ -96,7 +96,7 @@ def test_a_found_port_that_another_camera_has_is_said(house: House, manager: Onv
     assert str(given) in view.error.detail
 
 
-def test_one_device_under_two_addresses_is_pointed_out_not_refused(house: House, manager: OnvifManager) -> None:
+def test_a_device_with_two_addresses_is_marked_as_the_same(house: House, manager: OnvifManager) -> None:
     house.device("cam")
     house.device("10.0.0.5")
     first, second = add(manager), add(manager, "10.0.0.5")
@@ -106,7 +106,7 @@ def test_one_device_under_two_addresses_is_pointed_out_not_refused(house: House,
     assert manager.get_camera(first).same_device_as is None
 
 
-def test_ids_count_from_one_and_are_never_given_again(house: House, manager: OnvifManager) -> None:
+def test_camera_ids_are_never_reused(house: House, manager: OnvifManager) -> None:
     assert add(manager, "a") == 1
     assert add(manager, "b") == 2
     manager.delete_camera(2)
@@ -128,14 +128,16 @@ def test_ids_count_from_one_and_are_never_given_again(house: House, manager: Onv
         (CameraDraft(host="cam", password=Secret("a\x00b")), "password"),
     ],
 )
-def test_a_wrong_draft_is_refused_with_the_field_named(manager: OnvifManager, draft: CameraDraft, field: str) -> None:
+def test_an_invalid_draft_is_refused_with_the_field_named(
+    manager: OnvifManager, draft: CameraDraft, field: str
+) -> None:
     with pytest.raises(InvalidRequest) as refused:
         manager.add_camera(draft)
     assert [error.field for error in refused.value.errors] == [field]
     assert manager.list_cameras() == []
 
 
-def test_all_is_known_at_once_after_a_restart(house: House) -> None:
+def test_cameras_are_complete_immediately_after_a_restart(house: House) -> None:
     device = house.device()
     with house.running() as manager:
         camera_id = add(manager)
@@ -152,7 +154,7 @@ def test_all_is_known_at_once_after_a_restart(house: House) -> None:
         device.release.set()
 
 
-def test_a_camera_whose_device_is_gone_and_back_recovers_by_itself(house: House, manager: OnvifManager) -> None:
+def test_a_camera_recovers_when_its_device_is_back(house: House, manager: OnvifManager) -> None:
     device = house.device()
     camera_id = add(manager)
     house.wait_status(camera_id, CameraStatus.ONLINE)
@@ -175,7 +177,7 @@ def test_a_refused_password_is_tried_once(house: House, manager: OnvifManager) -
     assert device.logins == 1
 
 
-def test_a_new_password_is_tried_at_once(house: House, manager: OnvifManager) -> None:
+def test_a_new_password_is_tried_immediately(house: House, manager: OnvifManager) -> None:
     house.device()
     changed: list[int] = []
     manager.on_change(changed.append)
@@ -197,7 +199,7 @@ def test_a_refresh_tries_a_refused_password_again(house: House, manager: OnvifMa
     assert manager.wait_first_connection(camera_id, 5.0).status is CameraStatus.ONLINE
 
 
-def test_a_password_changed_on_the_device_is_noticed_with_one_try(house: House, manager: OnvifManager) -> None:
+def test_a_changed_device_password_costs_one_failed_login(house: House, manager: OnvifManager) -> None:
     device = house.device()
     house.pace = replace(house.pace, read_again_s=0.1)
     with house.running() as hasty:
@@ -207,10 +209,10 @@ def test_a_password_changed_on_the_device_is_noticed_with_one_try(house: House, 
         logins = device.logins
         house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
         threading.Event().wait(0.4)
-        assert device.logins - logins <= 2  # one that was under way still let in, and the one refused
+        assert device.logins - logins <= 2  # one login may be in progress and still succeed
 
 
-def test_a_new_name_disturbs_nothing(house: House, manager: OnvifManager) -> None:
+def test_a_new_name_does_not_reconnect_the_camera(house: House, manager: OnvifManager) -> None:
     device = house.device()
     changed: list[int] = []
     manager.on_change(changed.append)
@@ -234,7 +236,7 @@ def test_a_new_name_disturbs_nothing(house: House, manager: OnvifManager) -> Non
 def test_a_stored_password_is_not_sent_to_another_address(
     house: House, manager: OnvifManager, move: CameraChange
 ) -> None:
-    """Who may edit a camera may not read its password: moved to a machine of theirs it would come along."""
+    """A user who may edit a camera could otherwise move it to an own machine and receive its password there."""
     house.device()
     thieves = [house.device("thief"), house.device("thief", 8000), house.device("cam", 8000)]
     camera_id = add(manager)
@@ -249,7 +251,7 @@ def test_a_stored_password_is_not_sent_to_another_address(
     assert manager.update_camera(camera_id, replace(move, password=RIGHT)).status is CameraStatus.CONNECTING
 
 
-def test_the_same_address_written_again_needs_no_password(house: House, manager: OnvifManager) -> None:
+def test_an_unchanged_address_needs_no_password(house: House, manager: OnvifManager) -> None:
     device = house.device()
     camera_id = add(manager)
     house.wait_status(camera_id, CameraStatus.ONLINE)
@@ -258,7 +260,7 @@ def test_the_same_address_written_again_needs_no_password(house: House, manager:
     assert device.opens == 1
 
 
-def test_a_camera_without_a_password_moves_without_one(house: House, manager: OnvifManager) -> None:
+def test_a_camera_without_a_password_can_move(house: House, manager: OnvifManager) -> None:
     camera_id = add(manager, password="")
     assert manager.update_camera(camera_id, CameraChange(host="new")).host == "new"
 
@@ -275,9 +277,7 @@ def test_a_new_address_forgets_the_old_device(house: House, manager: OnvifManage
     assert len(manager.channels(camera_id)) == 1
 
 
-def test_an_edit_onto_another_cameras_address_is_refused_and_changes_nothing(
-    house: House, manager: OnvifManager
-) -> None:
+def test_an_edit_to_another_cameras_address_is_refused(house: House, manager: OnvifManager) -> None:
     first, second = add(manager, "a"), add(manager, "b")
     with pytest.raises(Conflict) as refused:
         manager.update_camera(second, CameraChange(host="a", name="x", password=RIGHT))
@@ -286,7 +286,7 @@ def test_an_edit_onto_another_cameras_address_is_refused_and_changes_nothing(
     assert manager.get_camera(second).name == "b"
 
 
-def test_an_edit_does_not_wait_for_the_attempt_under_way(house: House, manager: OnvifManager) -> None:
+def test_an_edit_does_not_wait_for_a_running_attempt(house: House, manager: OnvifManager) -> None:
     old = house.device("cam", takes_s=30.0)
     house.device("new", channels=(channel(1), channel(2), channel(3)))
     camera_id = add(manager)
@@ -296,7 +296,7 @@ def test_an_edit_does_not_wait_for_the_attempt_under_way(house: House, manager: 
     assert manager.get_camera(camera_id).channel_count == 3
 
 
-def test_what_an_older_attempt_brings_home_late_is_thrown_away(house: House, manager: OnvifManager) -> None:
+def test_results_of_an_older_attempt_are_discarded(house: House, manager: OnvifManager) -> None:
     old = house.device("cam", takes_s=0.3)
     house.device("new", channels=(channel(1), channel(2), channel(3)))
     camera_id = add(manager, port=None)
@@ -309,7 +309,7 @@ def test_what_an_older_attempt_brings_home_late_is_thrown_away(house: House, man
     assert (view.host, view.channel_count) == ("new", 3)
 
 
-def test_deleting_ends_streams_and_leaves_nothing(house: House, manager: OnvifManager) -> None:
+def test_a_deleted_camera_leaves_no_streams_and_no_files(house: House, manager: OnvifManager) -> None:
     device = house.device()
     ended: list[int] = []
     manager.on_delete(ended.append)
@@ -329,7 +329,7 @@ def test_deleting_ends_streams_and_leaves_nothing(house: House, manager: OnvifMa
         assert again.list_cameras() == []
 
 
-def test_deleting_while_it_connects_is_no_trouble(house: House, manager: OnvifManager) -> None:
+def test_a_connecting_camera_can_be_deleted(house: House, manager: OnvifManager) -> None:
     device = house.device(takes_s=5.0)
     camera_id = add(manager)
     until(lambda: device.opens == 1)
@@ -339,7 +339,7 @@ def test_deleting_while_it_connects_is_no_trouble(house: House, manager: OnvifMa
     assert manager.list_cameras() == []
 
 
-def test_a_refresh_reads_everything_anew(house: House, manager: OnvifManager) -> None:
+def test_a_refresh_reads_the_channels_again(house: House, manager: OnvifManager) -> None:
     device = house.device()
     camera_id = add(manager)
     house.wait_status(camera_id, CameraStatus.ONLINE)
@@ -349,7 +349,7 @@ def test_a_refresh_reads_everything_anew(house: House, manager: OnvifManager) ->
     assert device.opens == 2
 
 
-def test_a_device_that_moved_to_another_port_is_found_again_by_a_refresh(house: House, manager: OnvifManager) -> None:
+def test_a_refresh_finds_a_device_on_its_new_port(house: House, manager: OnvifManager) -> None:
     house.device(port=80)
     camera_id = add(manager, port=None)
     house.wait_status(camera_id, CameraStatus.ONLINE)
@@ -362,7 +362,7 @@ def test_a_device_that_moved_to_another_port_is_found_again_by_a_refresh(house: 
     assert (view.status, view.port) == (CameraStatus.ONLINE, 8080)
 
 
-def test_64_cameras_half_of_them_dead_are_listed_in_no_time(house: House, manager: OnvifManager) -> None:
+def test_dead_cameras_do_not_delay_the_list_of_64(house: House, manager: OnvifManager) -> None:
     for number in range(64):
         house.device(f"cam{number}", takes_s=1.0 if number % 2 else 0.01)
         if number % 2:
@@ -385,7 +385,7 @@ def test_64_cameras_half_of_them_dead_are_listed_in_no_time(house: House, manage
     assert slowest_s < 0.2
 
 
-def test_stopping_does_not_wait_for_a_device_that_hangs(house: House) -> None:
+def test_stop_does_not_wait_for_a_hanging_device(house: House) -> None:
     device = house.device(takes_s=30.0)
     with house.running() as manager:
         add(manager)

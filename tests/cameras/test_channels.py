@@ -1,4 +1,4 @@
-"""Names, order and hiding of channels, and what a new answer of the device does to them."""
+"""Names, order, hiding and problems of channels, and how a new answer of the device is merged with them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def numbers(channels: tuple[StoredChannel, ...]) -> list[int]:
     return [channel.number for channel in shown_channels(channels)]
 
 
-def test_channels_come_in_the_devices_order_under_its_names() -> None:
+def test_channels_have_the_devices_order_and_names() -> None:
     shown = shown_channels(FOUR)
     assert [(item.number, item.name, item.position) for item in shown] == [
         (1, "Cam 1", 0),
@@ -39,11 +39,11 @@ def test_channels_come_in_the_devices_order_under_its_names() -> None:
     ]
 
 
-def test_a_nameless_channel_is_called_by_its_number() -> None:
+def test_a_nameless_channel_is_named_by_its_number() -> None:
     assert shown_channels(stored(replace(channel(1), name="")))[0].name == "Channel 1"
 
 
-def test_a_name_is_the_users_until_it_is_taken_back() -> None:
+def test_the_users_name_is_kept_until_it_is_cleared() -> None:
     named = change_channel(FOUR, 2, name="Yard")
     assert shown_channels(named)[1].name == "Yard"
     renamed_by_device = merge_channels(named, [channel(1), replace(channel(2), name="CAM2"), channel(3), channel(4)])
@@ -51,7 +51,7 @@ def test_a_name_is_the_users_until_it_is_taken_back() -> None:
     assert shown_channels(change_channel(renamed_by_device, 2, name=""))[1].name == "CAM2"
 
 
-def test_order_is_kept_and_new_channels_come_last() -> None:
+def test_new_channels_are_added_last() -> None:
     ordered = order_channels(FOUR, [4, 2, 1, 3])
     assert numbers(ordered) == [4, 2, 1, 3]
     grown = merge_channels(ordered, [channel(number) for number in range(1, 7)])
@@ -67,12 +67,12 @@ def test_a_channel_can_be_moved(position: int, order: list[int]) -> None:
 
 
 @pytest.mark.parametrize("order", [[], [1, 2, 3], [1, 2, 3, 3], [1, 2, 3, 5], [1, 2, 3, 4, 4]])
-def test_an_order_names_each_channel_once(order: list[int]) -> None:
+def test_an_order_must_name_each_channel_once(order: list[int]) -> None:
     with pytest.raises(InvalidRequest):
         order_channels(FOUR, order)
 
 
-def test_a_channel_that_is_gone_and_back_has_its_name_and_place_again() -> None:
+def test_a_returning_channel_keeps_its_name_and_position() -> None:
     mine = change_channel(order_channels(FOUR, [4, 2, 1, 3]), 4, name="Gate", hidden=True)
     without = merge_channels(mine, [channel(1), channel(2), channel(3)])
     assert numbers(without) == [2, 1, 3]
@@ -81,17 +81,17 @@ def test_a_channel_that_is_gone_and_back_has_its_name_and_place_again() -> None:
     assert (shown_channels(back)[0].name, shown_channels(back)[0].hidden) == ("Gate", True)
 
 
-def test_a_device_that_suddenly_has_no_channels_is_not_believed() -> None:
+def test_an_empty_channel_list_does_not_remove_channels() -> None:
     assert merge_channels(FOUR, []) == FOUR
     assert merge_channels((), []) == ()
 
 
-def test_a_device_that_names_one_source_twice_gives_one_channel() -> None:
+def test_a_video_source_listed_twice_gives_one_channel() -> None:
     merged = stored(channel(1, source="V"), channel(2, source="V"), channel(3, source="W"))
     assert [(item.video_source_token, item.number) for item in merged] == [("V", 1), ("W", 2)]
 
 
-def test_what_the_device_says_is_taken_over() -> None:
+def test_new_properties_of_channels_are_taken_over() -> None:
     dead = replace(channel(2), problem=Problem("camera_no_signal", "No video."))
     merged = merge_channels(FOUR, [channel(1, codec="hevc"), dead, channel(3), channel(4)])
     assert merged[0].profiles[0].video is not None
@@ -99,7 +99,7 @@ def test_what_the_device_says_is_taken_over() -> None:
     assert shown_channels(merged)[1].problem == dead.problem
 
 
-def test_media_profiles_survive_the_database() -> None:
+def test_media_profiles_survive_a_round_trip_through_json() -> None:
     profile = replace(channel(1).profiles[0], audio=AudioFormat("pcm_alaw", 8000, 1), name='<b>"\n', has_ptz=True)
     assert profiles_from_json(profiles_to_json((profile, channel(1).profiles[1]))) == (profile, channel(1).profiles[1])
 
@@ -107,11 +107,11 @@ def test_media_profiles_survive_the_database() -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "null", "{}", '[1, null, {"name": 3}]', '[{"profile_token": "x", "video": 5}]']
 )
-def test_media_profiles_that_cannot_be_read_are_left_out(text: str) -> None:
+def test_unreadable_media_profiles_are_left_out(text: str) -> None:
     assert profiles_from_json(text) == ()
 
 
-def test_the_manager_keeps_what_the_user_did_over_a_restart(house: House) -> None:
+def test_channel_settings_of_the_user_survive_a_restart(house: House) -> None:
     house.device(channels=(channel(1), channel(2), channel(3)))
     with house.running() as manager:
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
@@ -131,7 +131,7 @@ def test_the_manager_keeps_what_the_user_did_over_a_restart(house: House) -> Non
         assert manager.get_camera(camera_id).channel_count == 3
 
 
-def test_a_channel_that_is_not_there_is_not_found(house: House, manager: OnvifManager) -> None:
+def test_an_unknown_channel_is_not_found(house: House, manager: OnvifManager) -> None:
     house.device()
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
     house.wait_status(camera_id, CameraStatus.ONLINE)
@@ -145,9 +145,6 @@ def test_a_channel_that_is_not_there_is_not_found(house: House, manager: OnvifMa
         manager.update_channel(camera_id, 1, position=-1)
 
 
-# ---- dead channels
-
-
 def problems(manager: OnvifManager, camera_id: int) -> list[str | None]:
     return [item.problem.code if item.problem else None for item in manager.channels(camera_id)]
 
@@ -158,7 +155,7 @@ def online(house: House, manager: OnvifManager) -> int:
     return camera_id
 
 
-def test_an_input_without_a_signal_is_marked_until_it_has_one(house: House, manager: OnvifManager) -> None:
+def test_a_channel_without_a_signal_is_marked_until_it_has_one(house: House, manager: OnvifManager) -> None:
     device = house.device(signals={"VideoSource000": True, "VideoSource001": False, "elsewhere": False})
     camera_id = online(house, manager)
     until(lambda: problems(manager, camera_id) == [None, "camera_no_signal"])
@@ -166,7 +163,7 @@ def test_an_input_without_a_signal_is_marked_until_it_has_one(house: House, mana
     until(lambda: problems(manager, camera_id) == [None, None])
 
 
-def test_a_recorder_that_is_well_is_not_asked_for_its_signals_all_the_time(house: House, manager: OnvifManager) -> None:
+def test_signals_of_a_healthy_recorder_are_read_once(house: House, manager: OnvifManager) -> None:
     device = house.device(signals={"VideoSource000": True, "VideoSource001": True})
     camera_id = online(house, manager)
     seen = manager.get_camera(camera_id).last_seen_at
@@ -174,7 +171,7 @@ def test_a_recorder_that_is_well_is_not_asked_for_its_signals_all_the_time(house
     assert device.signal_reads == 1
 
 
-def test_a_single_camera_is_never_asked_for_its_signal(house: House, manager: OnvifManager) -> None:
+def test_a_camera_with_one_channel_is_not_asked_for_signals(house: House, manager: OnvifManager) -> None:
     device = house.device(channels=(channel(1),))
     camera_id = online(house, manager)
     seen = manager.get_camera(camera_id).last_seen_at
@@ -182,7 +179,7 @@ def test_a_single_camera_is_never_asked_for_its_signal(house: House, manager: On
     assert device.signal_reads == 0
 
 
-def test_a_device_that_does_not_tell_its_signals_is_none_the_worse(house: House, manager: OnvifManager) -> None:
+def test_a_device_without_signal_states_stays_online(house: House, manager: OnvifManager) -> None:
     device = house.device(signals_problem=CameraUnsupported("No events.", service="events"))
     camera_id = online(house, manager)
     until(lambda: device.signal_reads == 1)
@@ -190,9 +187,7 @@ def test_a_device_that_does_not_tell_its_signals_is_none_the_worse(house: House,
     assert problems(manager, camera_id) == [None, None]
 
 
-def test_a_stream_that_fails_marks_its_channel_and_one_that_flows_clears_it(
-    house: House, manager: OnvifManager
-) -> None:
+def test_a_failed_stream_marks_its_channel_until_one_flows(house: House, manager: OnvifManager) -> None:
     house.device()
     camera_id = online(house, manager)
     manager.note_stream(camera_id, "MediaProfile00101", Problem("camera_unreachable", "It never answers."))
@@ -202,7 +197,7 @@ def test_a_stream_that_fails_marks_its_channel_and_one_that_flows_clears_it(
 
 
 @pytest.mark.parametrize("code", ["camera_busy", "camera_auth_failed", "stream_limit", "storage_full"])
-def test_what_says_nothing_about_the_channel_marks_none(house: House, manager: OnvifManager, code: str) -> None:
+def test_problems_unrelated_to_a_channel_do_not_mark_it(house: House, manager: OnvifManager, code: str) -> None:
     house.device()
     camera_id = online(house, manager)
     manager.note_stream(camera_id, "MediaProfile00000", Problem(code, "?"))
@@ -211,7 +206,7 @@ def test_what_says_nothing_about_the_channel_marks_none(house: House, manager: O
     assert problems(manager, camera_id) == [None, None]
 
 
-def test_a_device_that_is_gone_marks_no_channel(house: House, manager: OnvifManager) -> None:
+def test_an_offline_device_marks_no_channel(house: House, manager: OnvifManager) -> None:
     device = house.device()
     camera_id = online(house, manager)
     device.problem = CameraUnreachable("gone")
@@ -220,7 +215,7 @@ def test_a_device_that_is_gone_marks_no_channel(house: House, manager: OnvifMana
     assert problems(manager, camera_id) == [None, None]
 
 
-def test_a_refresh_forgets_the_marks(house: House, manager: OnvifManager) -> None:
+def test_a_refresh_clears_the_problems_of_channels(house: House, manager: OnvifManager) -> None:
     house.device()
     camera_id = online(house, manager)
     manager.note_stream(camera_id, "MediaProfile00000", Problem("camera_no_signal", "?"))

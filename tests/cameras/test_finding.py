@@ -1,4 +1,4 @@
-"""The search of the local network."""
+"""Discovery of devices in the local network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cameras.doubles import House
 from tests.patience import LIMIT_S, until
 
 
-def test_what_was_found_says_what_we_have(house: House, manager: OnvifManager) -> None:
+def test_discovered_devices_name_the_cameras_that_exist(house: House, manager: OnvifManager) -> None:
     added = manager.add_camera(CameraDraft("10.0.0.5", port=80)).id
     house.found = [
         FoundDevice("10.0.0.5", 80, "XVR", "XVR5116"),
@@ -32,7 +32,7 @@ def test_what_was_found_says_what_we_have(house: House, manager: OnvifManager) -
     assert [item.already_added for item in found] == [True, False, False]
 
 
-def test_who_asks_during_a_search_gets_its_answer() -> None:
+def test_requests_during_a_discovery_share_its_result() -> None:
     started, go_on = threading.Event(), threading.Event()
     searches: list[float] = []
 

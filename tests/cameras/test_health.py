@@ -1,4 +1,4 @@
-"""The health card: all that helps, nothing secret."""
+"""The health card reports the state of a camera and holds no secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.patience import until
 CANARY = "Zz9-canary-password"
 
 
-def test_the_card_says_what_is_known_of_a_camera(house: House, manager: OnvifManager) -> None:
+def test_the_card_describes_a_camera_and_its_channels(house: House, manager: OnvifManager) -> None:
     first = channel(1, codec="hevc")
     video = first.profiles[0].video
     assert video is not None
@@ -50,7 +50,7 @@ def test_the_card_says_what_is_known_of_a_camera(house: House, manager: OnvifMan
     assert "rtsp://" not in text
 
 
-def test_the_card_of_a_camera_that_never_answered_says_what_was_tried(house: House, manager: OnvifManager) -> None:
+def test_the_card_of_a_silent_camera_lists_the_attempts(house: House, manager: OnvifManager) -> None:
     house.device(problem=CameraUnreachable("The device does not answer."))
     camera_id = manager.add_camera(CameraDraft("cam", port=80)).id
     until(lambda: manager.health(camera_id).failures >= 2)
@@ -63,7 +63,7 @@ def test_the_card_of_a_camera_that_never_answered_says_what_was_tried(house: Hou
     assert "Failed attempts in a row:" in text
 
 
-def test_a_password_that_the_device_sends_back_is_cut_out(house: House, manager: OnvifManager) -> None:
+def test_a_password_sent_by_the_device_is_redacted(house: House, manager: OnvifManager) -> None:
     info = DeviceInfo("Dahua", f"XVR {CANARY}", "4.0", CANARY, "")
     house.device(password=CANARY, info=info, channels=(replace(channel(1), name=f"Cam {CANARY}"),))
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret(CANARY), 80)).id
@@ -76,6 +76,6 @@ def test_a_password_that_the_device_sends_back_is_cut_out(house: House, manager:
     assert CANARY.encode() not in house.settings.database_file.read_bytes()
 
 
-def test_there_is_no_card_without_a_camera(manager: OnvifManager) -> None:
+def test_an_unknown_camera_has_no_card(manager: OnvifManager) -> None:
     with pytest.raises(NotFound):
         manager.health(1)

@@ -48,7 +48,7 @@ def test_a_stream_source_holds_all_a_session_needs(house: House, manager: OnvifM
     assert device.uris == 1, "the second time it comes from memory"
 
 
-def test_a_refresh_and_an_edit_ask_for_the_address_again(house: House, manager: OnvifManager) -> None:
+def test_a_refresh_and_an_edit_read_the_stream_uri_again(house: House, manager: OnvifManager) -> None:
     device = house.device()
     camera_id = online(house, manager)
     manager.stream_source(camera_id, MAIN)
@@ -74,15 +74,13 @@ def test_an_unknown_media_profile_is_refused_without_asking_the_device(house: Ho
     assert (device.uris, device.snapshots, device.key_frames) == (0, 0, 0)
 
 
-def test_a_stream_source_of_a_camera_that_is_connecting_waits_for_it(house: House, manager: OnvifManager) -> None:
+def test_a_stream_source_waits_for_a_connecting_camera(house: House, manager: OnvifManager) -> None:
     house.device(takes_s=0.2)
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
     assert manager.stream_source(camera_id, MAIN).uri.endswith(MAIN)
 
 
-def test_a_stream_source_of_a_refused_camera_fails_at_once_and_logs_in_nowhere(
-    house: House, manager: OnvifManager
-) -> None:
+def test_a_refused_camera_is_not_asked_for_a_stream_source(house: House, manager: OnvifManager) -> None:
     device = house.device(password="another")
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("wrong"), 80)).id
     house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
@@ -95,7 +93,7 @@ def test_a_stream_source_of_a_refused_camera_fails_at_once_and_logs_in_nowhere(
     assert device.logins == 1
 
 
-def test_asking_wakes_a_camera_that_sleeps_before_its_next_try(house: House) -> None:
+def test_a_request_brings_the_next_attempt_of_a_camera_forward(house: House) -> None:
     house.pace = replace(house.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=0.0)
     device = house.device(problem=CameraUnreachable("The device does not answer."))
     with house.running() as manager:
@@ -107,7 +105,7 @@ def test_asking_wakes_a_camera_that_sleeps_before_its_next_try(house: House) -> 
         assert manager.stream_source(camera_id, MAIN).uri.endswith(MAIN)
 
 
-def test_many_who_ask_for_a_dead_camera_cause_few_tries(house: House) -> None:
+def test_many_requests_for_a_dead_camera_cause_few_attempts(house: House) -> None:
     house.pace = replace(house.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=5.0)
     device = house.device(problem=CameraUnreachable("The device does not answer."))
     with house.running() as manager:
@@ -119,7 +117,7 @@ def test_many_who_ask_for_a_dead_camera_cause_few_tries(house: House) -> None:
         assert device.opens == 1
 
 
-def test_a_call_that_finds_the_device_gone_brings_the_next_check_forward(house: House) -> None:
+def test_a_failed_call_brings_the_next_check_forward(house: House) -> None:
     house.pace = replace(house.pace, check_s=60.0)
     device = house.device()
     with house.running() as manager:
@@ -130,13 +128,13 @@ def test_a_call_that_finds_the_device_gone_brings_the_next_check_forward(house: 
         house.wait_status(camera_id, CameraStatus.OFFLINE)
 
 
-def test_a_key_frame_is_asked_for(house: House, manager: OnvifManager) -> None:
+def test_a_key_frame_is_requested_from_the_device(house: House, manager: OnvifManager) -> None:
     device = house.device()
     manager.request_key_frame(online(house, manager), MAIN)
     assert device.key_frames == 1
 
 
-def test_a_snapshot_is_the_devices_own(house: House, manager: OnvifManager) -> None:
+def test_a_snapshot_is_taken_by_the_device(house: House, manager: OnvifManager) -> None:
     house.device()
     taken = house.snapshot(online(house, manager), MAIN)
     assert taken.jpeg == JPEG
@@ -146,9 +144,7 @@ def test_a_snapshot_is_the_devices_own(house: House, manager: OnvifManager) -> N
 @pytest.mark.parametrize(
     "problem", [no_snapshots(), CameraBadAnswer("This is no JPEG."), DeviceError("The device refuses GetSnapshotUri.")]
 )
-def test_without_one_it_is_a_frame_of_the_stream_and_the_device_is_left_in_peace(
-    house: House, problem: DeviceError
-) -> None:
+def test_a_missing_snapshot_is_replaced_by_a_frame_of_the_stream(house: House, problem: DeviceError) -> None:
     sources: list[StreamSource] = []
 
     def frame(source: StreamSource) -> bytes:
@@ -165,7 +161,7 @@ def test_without_one_it_is_a_frame_of_the_stream_and_the_device_is_left_in_peace
         assert device.snapshots == 1
 
 
-def test_a_channel_that_gives_no_frame_is_marked_until_it_gives_one(house: House) -> None:
+def test_a_channel_without_frames_is_marked_until_it_sends_one(house: House) -> None:
     problem: list[DeviceError] = [CameraNoSignal("The channel sends no pictures.")]
 
     def frame(source: StreamSource) -> bytes:
@@ -187,7 +183,7 @@ def test_a_channel_that_gives_no_frame_is_marked_until_it_gives_one(house: House
         assert manager.channels(camera_id)[1].problem is None
 
 
-def test_what_is_no_picture_is_never_given_out(house: House) -> None:
+def test_a_snapshot_must_be_a_jpeg(house: House) -> None:
     house.frame = lambda source: b"<html>no picture</html>"
     house.device(jpeg=b"<html>log in</html>")
     with house.running() as manager:
@@ -197,7 +193,7 @@ def test_what_is_no_picture_is_never_given_out(house: House) -> None:
         assert manager.last_snapshot(camera_id, MAIN) is None
 
 
-def test_many_who_ask_at_once_share_one_snapshot(house: House, manager: OnvifManager) -> None:
+def test_simultaneous_requests_share_one_snapshot(house: House, manager: OnvifManager) -> None:
     device = house.device()
     camera_id = online(house, manager)
     device.takes_s = 0.2
@@ -211,7 +207,7 @@ def test_many_who_ask_at_once_share_one_snapshot(house: House, manager: OnvifMan
     assert device.snapshots == 1
 
 
-def test_who_shares_a_snapshot_that_fails_is_told_so_too(house: House, manager: OnvifManager) -> None:
+def test_requests_that_share_a_snapshot_share_its_error(house: House, manager: OnvifManager) -> None:
     device = house.device()
     camera_id = online(house, manager)
     device.takes_s, device.snapshot_problem = 0.1, CameraAuthFailed("No.")
@@ -231,7 +227,7 @@ def test_who_shares_a_snapshot_that_fails_is_told_so_too(house: House, manager: 
     assert len(errors) == 4
 
 
-def test_the_last_snapshot_is_there_at_once_even_after_a_restart(house: House) -> None:
+def test_the_last_snapshot_survives_a_restart(house: House) -> None:
     device = house.device()
     with house.running() as manager:
         camera_id = online(house, manager)
@@ -249,7 +245,7 @@ def test_the_last_snapshot_is_there_at_once_even_after_a_restart(house: House) -
         assert manager.last_snapshot(camera_id, SECOND) is None
 
 
-def test_the_picture_of_a_camera_is_that_of_its_first_shown_channel(house: House, manager: OnvifManager) -> None:
+def test_a_cameras_snapshot_is_of_its_first_visible_channel(house: House, manager: OnvifManager) -> None:
     device = house.device(channels=(channel(1), channel(2)))
     camera_id = online(house, manager)
     device.jpeg = JPEG + b"1"
@@ -265,7 +261,7 @@ def test_the_picture_of_a_camera_is_that_of_its_first_shown_channel(house: House
     assert last.jpeg == JPEG + b"2"
 
 
-def test_another_address_has_none_of_the_old_pictures(house: House, manager: OnvifManager) -> None:
+def test_a_new_address_drops_the_old_snapshots(house: House, manager: OnvifManager) -> None:
     house.device()
     house.device("new")
     camera_id = online(house, manager)
@@ -275,40 +271,37 @@ def test_another_address_has_none_of_the_old_pictures(house: House, manager: Onv
     assert manager.last_snapshot(camera_id, MAIN) is None
 
 
-# ---- the shelf
-
-
 def snapshot_of(size_bytes: int) -> TimedSnapshot:
     return TimedSnapshot(JPEG + b"x" * (size_bytes - len(JPEG)), SystemClock().now_utc())
 
 
-def test_the_shelf_holds_no_more_than_it_may_and_drops_the_oldest(tmp_path: Path) -> None:
-    shelf = SnapshotCache(tmp_path, disk_bytes=10_000, memory_bytes=3_000)
-    shelf.open([1])
+def test_the_cache_keeps_its_limits_by_dropping_the_oldest(tmp_path: Path) -> None:
+    cache = SnapshotCache(tmp_path, disk_bytes=10_000, memory_bytes=3_000)
+    cache.open([1])
     for number in range(30):
-        shelf.put(1, f"token{number}", snapshot_of(1_000))
+        cache.put(1, f"token{number}", snapshot_of(1_000))
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) == 10_000
-    assert [number for number in range(30) if shelf.get(1, f"token{number}")] == list(range(20, 30))
+    assert [number for number in range(30) if cache.get(1, f"token{number}")] == list(range(20, 30))
 
 
-def test_the_shelf_takes_any_token(tmp_path: Path) -> None:
-    shelf = SnapshotCache(tmp_path)
-    shelf.open([1])
+def test_the_cache_accepts_any_token(tmp_path: Path) -> None:
+    cache = SnapshotCache(tmp_path)
+    cache.open([1])
     tokens = ["../../etc/passwd", "a/b", "", "x" * 10_000, "\x00", "\ud800", "A", "a"]
     for number, token in enumerate(tokens):
-        shelf.put(1, token, snapshot_of(100 + number))
+        cache.put(1, token, snapshot_of(100 + number))
     for number, token in enumerate(tokens):
-        kept = shelf.get(1, token)
+        kept = cache.get(1, token)
         assert kept is not None
         assert len(kept.jpeg) == 100 + number
     assert len(list(tmp_path.iterdir())) == len(tokens)
 
 
-def test_the_shelf_clears_away_what_belongs_to_nobody(tmp_path: Path) -> None:
-    shelf = SnapshotCache(tmp_path)
-    shelf.open([1, 2])
-    shelf.put(1, "a", snapshot_of(100))
-    shelf.put(2, "a", snapshot_of(100))
+def test_the_cache_deletes_files_that_belong_to_no_camera(tmp_path: Path) -> None:
+    cache = SnapshotCache(tmp_path)
+    cache.open([1, 2])
+    cache.put(1, "a", snapshot_of(100))
+    cache.put(2, "a", snapshot_of(100))
     (tmp_path / ".camera1_half.jpg").write_bytes(b"half")
     (tmp_path / "notes.txt").write_bytes(b"?")
     again = SnapshotCache(tmp_path)
@@ -318,17 +311,17 @@ def test_the_shelf_clears_away_what_belongs_to_nobody(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_shelf_that_cannot_write_still_remembers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cache_that_cannot_write_keeps_snapshots_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "in the way").write_bytes(b"")
-    shelf = SnapshotCache(tmp_path / "in the way")
-    shelf.open([1])
-    shelf.put(1, "a", snapshot_of(100))
-    shelf.put(1, "b", snapshot_of(100))
-    assert shelf.get(1, "a") is not None
+    cache = SnapshotCache(tmp_path / "in the way")
+    cache.open([1])
+    cache.put(1, "a", snapshot_of(100))
+    cache.put(1, "b", snapshot_of(100))
+    assert cache.get(1, "a") is not None
     assert len([record for record in caplog.records if "cannot be kept" in record.message]) == 1
 
 
-def test_a_picture_that_someone_removed_is_simply_not_there(house: House, manager: OnvifManager) -> None:
+def test_a_snapshot_deleted_from_disk_is_missing(house: House, manager: OnvifManager) -> None:
     house.device()
     camera_id = online(house, manager)
     house.snapshot(camera_id, MAIN)

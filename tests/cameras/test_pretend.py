@@ -1,4 +1,4 @@
-"""The pretend recorder as a supervised child: a program that says it is one, started by the real spawner."""
+"""The pretend recorder as a supervised child process: a fake simulator, started by the real spawner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from media.process import Spawner
 from tests.cameras.doubles import House
 from tests.patience import until
 
-# Says what the simulator says, with the port it is told; notes how it was started; then waits.
+# Write the process's arguments and environment to a note, print the ready line of the simulator, and wait.
 PROGRAM = """
 import json, os, stat, sys, time
 from pathlib import Path
@@ -37,7 +37,7 @@ READY = 'json.dumps({"ready": True, "onvif_port": port, "rtsp_port": 1, "control
 
 
 class StandIn:
-    """A launcher that starts another program with the arguments meant for the simulator."""
+    """A launcher that starts PROGRAM instead of the simulator, with the simulator's arguments."""
 
     def __init__(self, spawner: Spawner, folder: Path) -> None:
         self._spawner = spawner
@@ -75,14 +75,14 @@ def launcher(house: House, tmp_path: Path) -> Iterator[StandIn]:
     spawner.start()
     launcher = StandIn(spawner, tmp_path)
     house.launcher = launcher
-    for port in range(9001, 9010):  # whatever it says its port is, the right password lets in
+    for port in range(9001, 9010):  # a device on every port that PROGRAM reports
         house.device("127.0.0.1", port)
     yield launcher
     spawner.stop()
 
 
-def use_its_password(house: House, launcher: StandIn) -> None:
-    """The devices of this test take the password that the child was given."""
+def accept_its_password(house: House, launcher: StandIn) -> None:
+    """Make the devices of this test accept the password that the child process was given."""
     until(lambda: bool(launcher.started))
     for device in house.devices.values():
         device.password = str(launcher.started[0]["password"])
@@ -96,18 +96,18 @@ def is_alive(pid: object) -> bool:
     return True
 
 
-def test_it_is_added_at_once_and_comes_online_by_itself(house: House, launcher: StandIn) -> None:
+def test_the_pretend_recorder_is_listed_immediately(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         view = manager.add_pretend_recorder()
         assert (view.pretend, view.status, view.name) == (True, CameraStatus.CONNECTING, "Pretend recorder")
-        use_its_password(house, launcher)
+        accept_its_password(house, launcher)
         manager.refresh(view.id)
         house.wait_status(view.id, CameraStatus.ONLINE)
         view = manager.get_camera(view.id)
         assert (view.host, view.port, view.username) == ("127.0.0.1", 9001, "admin")
 
 
-def test_its_password_is_in_no_argument_and_its_file_is_gone(house: House, launcher: StandIn) -> None:
+def test_the_password_is_in_no_argument_and_its_file_is_deleted(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         manager.add_pretend_recorder()
         until(lambda: manager.get_camera(1).port is not None)
@@ -125,7 +125,7 @@ def _content(file: Path) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
-def test_there_is_at_most_one(house: House, launcher: StandIn) -> None:
+def test_a_second_pretend_recorder_is_refused(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         first = manager.add_pretend_recorder()
         with pytest.raises(Conflict) as refused:
@@ -135,12 +135,12 @@ def test_there_is_at_most_one(house: House, launcher: StandIn) -> None:
         assert len(launcher.started) == 1
 
 
-def test_it_is_started_again_when_it_dies_and_its_streams_with_it(house: House, launcher: StandIn) -> None:
+def test_a_killed_pretend_recorder_is_started_again(house: House, launcher: StandIn) -> None:
     changed: list[int] = []
     with house.running() as manager:
         manager.on_change(changed.append)
         camera_id = manager.add_pretend_recorder().id
-        use_its_password(house, launcher)
+        accept_its_password(house, launcher)
         manager.refresh(camera_id)
         house.wait_status(camera_id, CameraStatus.ONLINE)
         os.kill(int(str(launcher.started[0]["pid"])), signal.SIGKILL)
@@ -153,10 +153,10 @@ def test_it_is_started_again_when_it_dies_and_its_streams_with_it(house: House, 
         assert changed == [camera_id, camera_id]
 
 
-def test_a_new_run_of_the_app_starts_it_with_the_same_password(house: House, launcher: StandIn) -> None:
+def test_a_restart_of_the_app_keeps_the_password(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         camera_id = manager.add_pretend_recorder().id
-        use_its_password(house, launcher)
+        accept_its_password(house, launcher)
         until(lambda: manager.get_camera(camera_id).port is not None)
     assert not is_alive(launcher.started[0]["pid"])
     with house.running() as manager:
@@ -165,7 +165,7 @@ def test_a_new_run_of_the_app_starts_it_with_the_same_password(house: House, lau
         assert launcher.started[1]["password"] == launcher.started[0]["password"]
 
 
-def test_deleting_its_camera_ends_it(house: House, launcher: StandIn) -> None:
+def test_a_deleted_pretend_recorder_ends(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         until(lambda: manager.get_camera(camera_id).port is not None)
@@ -177,7 +177,7 @@ def test_deleting_its_camera_ends_it(house: House, launcher: StandIn) -> None:
         assert len(launcher.started) == 2
 
 
-def test_deleting_it_while_it_starts_leaves_nothing_behind(house: House, launcher: StandIn) -> None:
+def test_a_pretend_recorder_can_be_deleted_while_it_starts(house: House, launcher: StandIn) -> None:
     launcher.program = launcher.program.replace("print(", "time.sleep(30); print(")
     with house.running() as manager:
         camera_id = manager.add_pretend_recorder().id
@@ -190,7 +190,7 @@ def test_deleting_it_while_it_starts_leaves_nothing_behind(house: House, launche
 @pytest.mark.parametrize(
     "line", ["'hello'", "'{}'", '\'{"ready": true, "onvif_port": "x"}\'', "'[1]'", "'{\"ready\": false}'"]
 )
-def test_one_that_says_something_else_is_ended_and_tried_again(house: House, launcher: StandIn, line: str) -> None:
+def test_an_invalid_ready_line_ends_the_process_for_another_try(house: House, launcher: StandIn, line: str) -> None:
     launcher.program = PROGRAM.replace("READY", line)
     with house.running() as manager:
         camera_id = manager.add_pretend_recorder().id
@@ -200,7 +200,7 @@ def test_one_that_says_something_else_is_ended_and_tried_again(house: House, lau
         until(lambda: manager.get_camera(camera_id).port is not None)
 
 
-def test_its_name_may_be_changed_and_nothing_else(house: House, launcher: StandIn) -> None:
+def test_only_the_name_of_the_pretend_recorder_can_change(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         assert manager.update_camera(camera_id, CameraChange(name="Toy")).name == "Toy"
@@ -209,13 +209,13 @@ def test_its_name_may_be_changed_and_nothing_else(house: House, launcher: StandI
                 manager.update_camera(camera_id, change)
 
 
-def test_it_does_not_stand_in_the_way_of_another_device_on_this_machine(house: House, launcher: StandIn) -> None:
+def test_other_devices_on_loopback_can_still_be_added(house: House, launcher: StandIn) -> None:
     with house.running() as manager:
         manager.add_pretend_recorder()
         assert manager.add_camera(CameraDraft("127.0.0.1")).id == 2
 
 
-def test_where_nothing_can_start_it_this_is_said(house: House) -> None:
+def test_a_missing_launcher_makes_the_recorder_unavailable(house: House) -> None:
     with house.running() as manager:
         with pytest.raises(Unavailable):
             manager.add_pretend_recorder()

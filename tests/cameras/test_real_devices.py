@@ -1,4 +1,4 @@
-"""The manager over real SOAP: a device written by hand from the specification, and ipycam."""
+"""OnvifManager over real SOAP: with SoapDevice, written from the specification, and with ipycam."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def added(manager: OnvifManager, device: SoapDevice, password: Secret | None = N
 
 
 @pytest.mark.parametrize("login", ["token", "digest"])
-def test_a_device_is_added_and_all_its_channels_come_with_it(real: House, device: SoapDevice, login: str) -> None:
+def test_a_device_is_added_with_all_its_channels(real: House, device: SoapDevice, login: str) -> None:
     device.login = login
     device.clock_ahead_s = 3600.0
     with real.running() as manager:
@@ -65,7 +65,7 @@ def test_a_device_is_added_and_all_its_channels_come_with_it(real: House, device
         assert device.failed_logins == 0
 
 
-def test_a_wrong_password_costs_one_login_however_many_ask(real: House, device: SoapDevice) -> None:
+def test_a_wrong_password_costs_one_login_for_16_requests(real: House, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device, WRONG)
         assert manager.wait_first_connection(camera_id, 10.0).status is CameraStatus.AUTH_FAILED
@@ -85,7 +85,7 @@ def test_a_wrong_password_costs_one_login_however_many_ask(real: House, device: 
         real.wait_status(camera_id, CameraStatus.ONLINE)
 
 
-def test_a_device_that_reboots_is_seen_gone_and_back(real: House) -> None:
+def test_a_rebooting_device_is_offline_and_then_online(real: House) -> None:
     device = SoapDevice()
     device.start()
     port = device.port
@@ -107,7 +107,7 @@ def test_a_device_that_reboots_is_seen_gone_and_back(real: House) -> None:
             device.stop()
 
 
-def test_the_credential_is_sent_while_a_device_is_only_watched_not_once(real: House, device: SoapDevice) -> None:
+def test_periodic_checks_send_no_credential(real: House, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device)
         real.wait_status(camera_id, CameraStatus.ONLINE)
@@ -117,7 +117,7 @@ def test_the_credential_is_sent_while_a_device_is_only_watched_not_once(real: Ho
         assert device.good_logins == logins
 
 
-def test_a_clock_that_jumps_is_noticed(real: House, device: SoapDevice) -> None:
+def test_a_jump_of_the_device_clock_is_noticed(real: House, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device)
         real.wait_status(camera_id, CameraStatus.ONLINE)
@@ -129,7 +129,7 @@ def test_a_clock_that_jumps_is_noticed(real: House, device: SoapDevice) -> None:
         until(lambda: abs(offset_s() + 94_608_000) < 3)
 
 
-def test_something_that_is_no_onvif_device_is_told_as_such(real: House, device: SoapDevice) -> None:
+def test_a_printer_is_reported_as_no_onvif_device(real: House, device: SoapDevice) -> None:
     for name in list(device.answers):
         device.answers[name] = "<html>a printer</html>"
     with real.running() as manager:
@@ -140,7 +140,7 @@ def test_something_that_is_no_onvif_device_is_told_as_such(real: House, device: 
         assert "printer" not in manager.health(view.id).as_text()
 
 
-def test_stopping_is_quick_while_a_device_accepts_and_says_nothing(real: House) -> None:
+def test_stop_is_quick_while_a_device_is_silent(real: House) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, real.running() as manager:
         manager.add_camera(CameraDraft("127.0.0.1", port=silent.getsockname()[1]))
         threading.Event().wait(0.2)
@@ -148,7 +148,7 @@ def test_stopping_is_quick_while_a_device_accepts_and_says_nothing(real: House) 
             manager.stop()
 
 
-def test_ipycam_is_added_and_gives_its_snapshot(real: House, ipycam: IPCamera) -> None:
+def test_ipycam_is_added_and_sends_a_snapshot(real: House, ipycam: IPCamera) -> None:
     with real.running() as manager:
         wanted = CameraDraft("127.0.0.1", "admin", Secret(ipycam.config.password), ipycam.config.onvif_port)
         view = manager.wait_first_connection(manager.add_camera(wanted).id, 10.0)

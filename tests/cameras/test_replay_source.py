@@ -1,4 +1,4 @@
-"""Where a recording is played from."""
+"""The replay source of a recording: its address and the login of its device."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_replay_source_holds_all_a_session_needs(house: House, manager: OnvifM
     assert ahead_s == 0
 
 
-def test_a_device_that_is_gone_or_never_was_is_said(house: House, manager: OnvifManager) -> None:
+def test_offline_and_unknown_devices_raise_different_errors(house: House, manager: OnvifManager) -> None:
     device = house.device()
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
     house.wait_status(camera_id, CameraStatus.ONLINE)

@@ -1,4 +1,4 @@
-"""A new key: every password moves to it, and a crash at any point loses nothing."""
+"""Key rotation encrypts every password with the new key; a crash at any point loses no password."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PASSWORDS = ["first-pässword", "second", "", "x" * 200]
 
 
 class Crash(BaseException):
-    """The power goes."""
+    """A power failure: no code catches it."""
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_every_password_opens_with_the_new_key_and_none_with_the_old(folder: Pat
     assert (folder / "data" / "cameras.sqlite3").read_bytes() == before
 
 
-def test_it_can_be_done_again_and_again(folder: Path) -> None:
+def test_a_key_can_be_rotated_repeatedly(folder: Path) -> None:
     for _ in range(3):
         _rotate(folder)
     assert _passwords(folder) == PASSWORDS
@@ -100,13 +100,13 @@ def _crash(*_: object) -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        lambda patch: patch.setattr("cameras.rotation.Vault", _crash),  # the draft is written, nothing else
-        lambda patch: patch.setattr("cameras.rotation.Vault.make_check", _crash),  # in the transaction
-        lambda patch: patch.setattr("cameras.rotation.adopt_next_key", _crash),  # committed, the file not yet moved
+        lambda patch: patch.setattr("cameras.rotation.Vault", _crash),  # only the draft of the key is written
+        lambda patch: patch.setattr("cameras.rotation.Vault.make_check", _crash),  # inside the transaction
+        lambda patch: patch.setattr("cameras.rotation.adopt_next_key", _crash),  # after the commit, before the rename
     ],
-    ids=["drafted", "locking", "committed"],
+    ids=["drafted", "in_transaction", "committed"],
 )
-def test_a_crash_in_the_middle_loses_nothing(
+def test_a_crash_during_a_rotation_loses_no_password(
     folder: Path, monkeypatch: pytest.MonkeyPatch, where: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     with monkeypatch.context() as patch:

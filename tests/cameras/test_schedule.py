@@ -1,4 +1,4 @@
-"""Whose turn it is: time moved by hand."""
+"""The order in which the schedule gives cameras to its workers, on a clock moved by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class HandClock:
         return self.now_s
 
 
-def test_who_waits_comes_before_who_is_merely_due() -> None:
+def test_waiting_callers_come_before_periodic_checks() -> None:
     clock = HandClock()
     schedule = Schedule(clock, patient_places=5)
     schedule.put(1, 0.0, patient=True)
@@ -39,7 +39,7 @@ def test_nothing_is_taken_before_it_is_due() -> None:
     assert [schedule.take(), schedule.take()] == [2, 1]
 
 
-def test_patient_ones_never_take_every_worker() -> None:
+def test_retries_of_dead_devices_never_use_every_worker() -> None:
     clock = HandClock()
     schedule = Schedule(clock, patient_places=2)
     for camera_id in range(10):
@@ -54,7 +54,7 @@ def test_patient_ones_never_take_every_worker() -> None:
     assert schedule.take() == 2
 
 
-def test_a_camera_is_with_one_worker_and_what_was_asked_meanwhile_is_not_lost() -> None:
+def test_a_job_added_while_its_camera_runs_follows_next() -> None:
     clock = HandClock()
     schedule = Schedule(clock, patient_places=5)
     schedule.put_now(1)
@@ -66,7 +66,7 @@ def test_a_camera_is_with_one_worker_and_what_was_asked_meanwhile_is_not_lost() 
     assert schedule.take() == 1
 
 
-def test_idle_ones_are_woken_and_busy_ones_left() -> None:
+def test_idle_cameras_are_woken_and_running_ones_are_not() -> None:
     clock = HandClock()
     schedule = Schedule(clock, patient_places=5)
     schedule.put(1, 60.0, patient=True)
@@ -78,7 +78,7 @@ def test_idle_ones_are_woken_and_busy_ones_left() -> None:
     assert schedule.take() == 2
 
 
-def test_what_looks_wrong_while_it_is_worked_on_is_looked_at_once_more_if_nothing_was_found() -> None:
+def test_a_doubt_during_a_successful_check_causes_another_check() -> None:
     schedule = Schedule(HandClock(), patient_places=5)
     for is_failing, then in ((False, 1), (True, 2)):
         schedule.put_now(1)
@@ -93,7 +93,7 @@ def test_what_looks_wrong_while_it_is_worked_on_is_looked_at_once_more_if_nothin
     assert schedule.take() == 1
 
 
-def test_closing_lets_all_who_wait_go() -> None:
+def test_close_ends_all_waiting_workers() -> None:
     schedule = Schedule(HandClock(), patient_places=5)
     taken: list[int | None] = []
     threads = [threading.Thread(target=lambda: taken.append(schedule.take())) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""The database file, the key, and what happens when one of them is not as it should be."""
+"""The database file and the encryption key, also missing, damaged, locked or of another version."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def store_of(house: House) -> CameraStore:
     return CameraStore(Database(house.settings.database_file), house.settings.key_file)
 
 
-def add_one(store: CameraStore, host: str = "cam", port: int | None = 80) -> int:
+def add_camera_row(store: CameraStore, host: str = "cam", port: int | None = 80) -> int:
     return store.add(
         name="",
         host=host,
@@ -61,11 +61,8 @@ def files_and_contents(folder: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-# ---- the file
-
-
-def test_folder_and_files_are_the_owners_alone(house: House) -> None:
-    before = os.umask(0)  # the worst that can be
+def test_only_the_owner_can_read_the_folder_and_its_files(house: House) -> None:
+    before = os.umask(0)  # the least strict
     try:
         with house.running() as manager:
             manager.add_camera(CameraDraft(host="cam"))
@@ -77,7 +74,7 @@ def test_folder_and_files_are_the_owners_alone(house: House) -> None:
         os.umask(before)
 
 
-def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
+def test_the_migrations_create_the_declared_schema(database: Database) -> None:
     database.open()
     engine = create_engine(f"sqlite:///{database.file}")
     with engine.connect() as connection:
@@ -85,7 +82,7 @@ def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
     engine.dispose()
 
 
-def test_many_threads_read_and_write_and_none_finds_it_locked(database: Database) -> None:
+def test_many_threads_can_read_and_write_without_a_lock_error(database: Database) -> None:
     database.open()
     with database.write() as session:
         session.execute(text("CREATE TABLE counter (n INTEGER)"))
@@ -100,7 +97,7 @@ def test_many_threads_read_and_write_and_none_finds_it_locked(database: Database
                     session.execute(text("UPDATE counter SET n = :n"), {"n": number + 1})
                 with database.read() as session:
                     session.execute(text("SELECT n FROM counter")).scalar_one()
-        except BaseException as error:  # noqa: BLE001 - told to the test below
+        except BaseException as error:  # noqa: BLE001 - asserted below
             errors.append(error)
 
     threads = [threading.Thread(target=count) for _ in range(8)]
@@ -113,17 +110,17 @@ def test_many_threads_read_and_write_and_none_finds_it_locked(database: Database
         assert session.execute(text("SELECT n FROM counter")).scalar_one() == 200
 
 
-def test_a_write_that_raises_leaves_nothing(house: House) -> None:
+def test_a_failed_write_is_rolled_back(house: House) -> None:
     store = store_of(house)
     store.open()
-    add_one(store)
+    add_camera_row(store)
     with pytest.raises(Conflict):
-        add_one(store)
+        add_camera_row(store)
     assert len(store.load()) == 1
     store.close()
 
 
-def test_a_database_that_stays_locked_is_said_to_be_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_database_is_reported_as_unavailable(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("database._BUSY_TIMEOUT_MS", 50)
     database.open()
     with closing(sqlite3.connect(database.file, isolation_level=None)) as other:
@@ -133,13 +130,13 @@ def test_a_database_that_stays_locked_is_said_to_be_so(database: Database, monke
     assert refused.value.code == "database_locked"
 
 
-def test_a_full_disk_is_said_to_be_so(database: Database) -> None:
+def test_a_full_disk_raises_storage_full(database: Database) -> None:
     database.open()
 
     def fill_up() -> None:
         with database.write() as session:
             pages = session.execute(text("PRAGMA page_count")).scalar_one()
-            session.execute(text(f"PRAGMA max_page_count = {pages}"))  # SQLite then says the disk is full
+            session.execute(text(f"PRAGMA max_page_count = {pages}"))  # SQLite then reports a full disk
             session.execute(text("CREATE TABLE big AS SELECT randomblob(100000) AS x"))
 
     with pytest.raises(StorageFull):
@@ -149,7 +146,7 @@ def test_a_full_disk_is_said_to_be_so(database: Database) -> None:
 @pytest.mark.parametrize(
     "content", [b"this is no database at all, but a text" * 100, b"SQLite format 3\x00" + b"\xff" * 5000]
 )
-def test_a_damaged_database_is_refused_and_left_as_it_is(database: Database, content: bytes) -> None:
+def test_a_damaged_database_is_refused_and_unchanged(database: Database, content: bytes) -> None:
     database.file.parent.mkdir()
     database.file.write_bytes(content)
     with pytest.raises(StartRefused, match="damaged"):
@@ -161,7 +158,7 @@ def test_a_database_damaged_in_the_middle_is_refused(house: House) -> None:
     store = store_of(house)
     store.open()
     for number in range(50):
-        add_one(store, f"cam{number}")
+        add_camera_row(store, f"cam{number}")
     store.close()
     file = house.settings.database_file
     content = bytearray(file.read_bytes())
@@ -172,13 +169,13 @@ def test_a_database_damaged_in_the_middle_is_refused(house: House) -> None:
     assert file.read_bytes() == bytes(content)
 
 
-def test_a_folder_in_the_place_of_the_database_is_refused(database: Database) -> None:
+def test_a_folder_instead_of_the_database_is_refused(database: Database) -> None:
     database.file.mkdir(parents=True)
     with pytest.raises(StartRefused, match="cannot be used as the database"):
         database.open()
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(database: Database) -> None:
+def test_a_database_of_a_newer_version_is_refused_and_unchanged(database: Database) -> None:
     database.open()
     database.close()
     with closing(sqlite3.connect(database.file)) as connection, connection:
@@ -210,7 +207,7 @@ def upgrade():
 
 @pytest.fixture
 def later_migrations(tmp_path: Path) -> Path:
-    """The migrations of today and one more."""
+    """Return a copy of the migrations folder with one later migration."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     newest = max(file.name[1:5] for file in (folder / "versions").glob("v*.py"))
@@ -226,7 +223,7 @@ def columns(file: Path) -> set[str]:
 def test_an_older_schema_is_upgraded_with_all_its_rows(house: House, later_migrations: Path) -> None:
     store = store_of(house)
     store.open()
-    add_one(store)
+    add_camera_row(store)
     store.close()
     newer = Database(house.settings.database_file, migrations=later_migrations)
     newer.open()
@@ -237,10 +234,10 @@ def test_an_older_schema_is_upgraded_with_all_its_rows(house: House, later_migra
         assert connection.execute("SELECT host, note FROM cameras").fetchall() == [("cam", "new")]
 
 
-def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_schema_whole(house: House, later_migrations: Path) -> None:
+def test_a_kill_during_an_upgrade_keeps_the_old_schema(house: House, later_migrations: Path) -> None:
     store = store_of(house)
     store.open()
-    add_one(store)
+    add_camera_row(store)
     store.close()
     file = house.settings.database_file
     program = (
@@ -267,10 +264,7 @@ def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_schema_whole(house: H
     assert "note" in columns(file)
 
 
-# ---- the key
-
-
-def test_no_plain_password_is_in_any_file(house: House) -> None:
+def test_no_file_holds_a_plain_password(house: House) -> None:
     with house.running() as manager:
         house.device(password=CANARY)
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret(CANARY), 80)).id
@@ -282,7 +276,7 @@ def test_no_plain_password_is_in_any_file(house: House) -> None:
         assert CANARY.encode("utf-16-le") not in content
 
 
-def test_the_key_is_made_once_and_lives_apart_from_the_data(house: House) -> None:
+def test_the_key_is_created_once_and_outside_the_data_folder(house: House) -> None:
     with house.running():
         key = house.settings.key_file.read_bytes()
     assert house.settings.data_dir not in house.settings.key_file.parents
@@ -291,7 +285,7 @@ def test_the_key_is_made_once_and_lives_apart_from_the_data(house: House) -> Non
     assert [file.name for file in house.settings.key_file.parent.iterdir()] == ["secret.key"]
 
 
-def test_a_missing_key_refuses_to_start_and_makes_no_new_one(house: House) -> None:
+def test_a_missing_key_stops_the_start_and_is_not_replaced(house: House) -> None:
     with house.running() as manager:
         manager.add_camera(CameraDraft(host="cam", port=80, password=Secret(CANARY)))
     key = house.settings.key_file.read_bytes()
@@ -309,7 +303,7 @@ def test_a_missing_key_refuses_to_start_and_makes_no_new_one(house: House) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"no key", b"AAAA", b"\x00" * 32, b"A" * 100_000])
-def test_a_file_that_holds_no_key_is_refused_and_left_as_it_is(house: House, content: bytes) -> None:
+def test_an_invalid_key_file_is_refused_and_unchanged(house: House, content: bytes) -> None:
     house.settings.key_file.parent.mkdir()
     house.settings.key_file.write_bytes(content)
     with pytest.raises(StartRefused, match="holds no key"), house.running():
@@ -317,7 +311,7 @@ def test_a_file_that_holds_no_key_is_refused_and_left_as_it_is(house: House, con
     assert house.settings.key_file.read_bytes() == content
 
 
-def test_another_databases_key_is_refused_and_left_as_it_is(house: House, tmp_path: Path) -> None:
+def test_the_key_of_another_database_is_refused_and_unchanged(house: House, tmp_path: Path) -> None:
     with house.running() as manager:
         manager.add_camera(CameraDraft(host="cam", port=80, password=Secret(CANARY)))
     other = House(tmp_path / "other")
@@ -330,13 +324,13 @@ def test_another_databases_key_is_refused_and_left_as_it_is(house: House, tmp_pa
     assert house.settings.key_file.read_bytes() == wrong
 
 
-def test_a_key_file_that_is_a_folder_is_refused(house: House) -> None:
+def test_a_folder_instead_of_the_key_file_is_refused(house: House) -> None:
     house.settings.key_file.mkdir(parents=True)
     with pytest.raises(StartRefused, match="cannot be used"), house.running():
         pass
 
 
-def test_two_starts_at_once_make_one_key(tmp_path: Path) -> None:
+def test_simultaneous_starts_create_one_key(tmp_path: Path) -> None:
     houses = [House(tmp_path / str(number)) for number in range(6)]
     key_file = tmp_path / "shared" / "secret.key"
     stores = [CameraStore(Database(house.settings.database_file), key_file) for house in houses]
@@ -346,17 +340,17 @@ def test_two_starts_at_once_make_one_key(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     for store in stores:
-        add_one(store)
+        add_camera_row(store)
         store.close()
-        store.open()  # refuses if it was made with another key
+        store.open()  # raises if its passwords were encrypted with another key
         store.close()
 
 
-def test_a_password_moved_to_another_row_or_host_does_not_open(house: House) -> None:
+def test_a_password_cannot_be_moved_to_another_row_or_host(house: House) -> None:
     store = store_of(house)
     store.open()
-    add_one(store, "mine")
-    add_one(store, "theirs")
+    add_camera_row(store, "mine")
+    add_camera_row(store, "theirs")
     store.close()
     with closing(sqlite3.connect(house.settings.database_file)) as connection, connection:
         connection.execute(
@@ -368,7 +362,7 @@ def test_a_password_moved_to_another_row_or_host_does_not_open(house: House) -> 
     store.close()
 
 
-def test_a_password_that_does_not_open_is_asked_for_again_and_disturbs_no_other_camera(house: House) -> None:
+def test_an_undecryptable_password_affects_only_its_camera(house: House) -> None:
     house.device("a")
     house.device("b")
     with house.running() as manager:
@@ -389,7 +383,7 @@ def test_a_password_that_does_not_open_is_asked_for_again_and_disturbs_no_other_
         house.wait_status(1, CameraStatus.ONLINE)
 
 
-def test_the_same_password_never_looks_the_same_twice_and_a_changed_bit_is_noticed() -> None:
+def test_encryption_is_random_and_detects_each_changed_bit() -> None:
     vault = Vault(b"k" * 32)
     first, second = (vault.lock(Secret(CANARY), ("cameras", 1)) for _ in range(2))
     assert first != second
@@ -401,10 +395,10 @@ def test_the_same_password_never_looks_the_same_twice_and_a_changed_bit_is_notic
             vault.unlock(bytes(spoilt), ("cameras", 1))
 
 
-def test_a_database_that_lost_its_key_check_is_refused(house: House) -> None:
+def test_a_database_without_its_key_check_is_refused(house: House) -> None:
     store = store_of(house)
     store.open()
-    add_one(store)
+    add_camera_row(store)
     store.close()
     with closing(sqlite3.connect(house.settings.database_file)) as connection, connection:
         connection.execute("DELETE FROM vault")
@@ -412,7 +406,7 @@ def test_a_database_that_lost_its_key_check_is_refused(house: House) -> None:
         store_of(house).open()
 
 
-def test_a_disk_that_fills_up_does_not_make_a_camera_unusable(house: House) -> None:
+def test_a_locked_database_does_not_delay_reads_of_cameras(house: House) -> None:
     with house.running() as manager:
         house.device()
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id

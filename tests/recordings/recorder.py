@@ -1,7 +1,7 @@
-"""A recorder that tells what a test has it record, counts how often it is asked, and fails when told to.
+"""A fake recorder: it has the recordings that the test sets, records every request, and fails when the test says so.
 
-What real devices answer is tested in tests/onvif_services and with the pretend recorder; here it is about what
-is asked again and what is not, which needs a device that counts.
+The tests in tests/onvif_services and those with the pretend recorder cover the answers of real devices. The tests
+here check which requests are repeated, so they need a device that counts requests.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MOTION = "tns1:RuleEngine/CellMotionDetector/Motion"
 
 
 class HandClock:
-    """Wall time stands where a test puts it; waiting takes real time."""
+    """Wall time is what the test sets. `monotonic_s` runs in real time, `ahead_s` later."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self.now = now
@@ -71,7 +71,7 @@ def channel(number: int, **more: object) -> Channel:
 
 @dataclass
 class Recorder:
-    """`spans`: by recording token, when it recorded. Times by its own clock."""
+    """`spans` holds the recorded times by recording token. All times are by the recorder's own clock."""
 
     recordings_: tuple[DeviceRecording, ...] = field(default_factory=lambda: (recording(1), recording(2)))
     listed_by: str = "search"
@@ -81,8 +81,8 @@ class Recorder:
     event_search: bool = True
     problem: DeviceError | None = None
     event_problem: DeviceError | None = None
-    trouble_before: datetime | None = None  # it breaks off when it is asked for such a time
-    most_events: int = 10**9  # more than that is not told in time
+    trouble_before: datetime | None = None  # a search for an earlier time fails
+    most_events: int = 10**9  # a search with more events does not finish in time
     hold: threading.Event | None = None
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     lists: int = 0
@@ -167,7 +167,7 @@ class ArchiveCameras(OnvifManager):
 
 
 class Archive:
-    """A manager over a database in a folder, and its recorder as camera 1 with two channels."""
+    """A RecordingManager on a database in `folder`, with the fake recorder as camera 1 with two channels."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.settings = Settings(data_dir=folder / "data", streams_dir=folder / "streams", **settings)  # type: ignore[arg-type] # a test's own
@@ -213,12 +213,12 @@ class Archive:
 
 
 def asked(archive: Archive, start: datetime, end: datetime) -> Coverage:
-    """The coverage once nothing more is being asked."""
+    """Request the coverage of a window and return it when indexing has finished."""
     archive.manager.coverage(1, start, end)
     until(lambda: archive.manager.coverage(1, start, end).indexing is None)
     return archive.manager.coverage(1, start, end)
 
 
 def states(row: ChannelCoverage) -> list[tuple[float, float, SpanState]]:
-    """Hours after noon."""
+    """Return start, end (in hours after noon) and state of each span."""
     return [((span.start - NOON) / HOUR, (span.end - NOON) / HOUR, span.state) for span in row.spans]

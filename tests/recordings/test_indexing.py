@@ -1,4 +1,4 @@
-"""In which pieces a recorder is asked for what it has recorded, and what is not asked twice."""
+"""The indexer splits a window into searches and never repeats a search."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from tests.patience import until
 from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked
 
 
-def test_the_newest_is_asked_first(archive: Archive) -> None:
+def test_the_newest_time_is_indexed_first(archive: Archive) -> None:
     asked(archive, NOON - 30 * DAY, NOON)
     ends = [end for _, end in archive.recorder.asked]
     assert ends == sorted(ends, reverse=True)
-    assert len(ends) < 12  # where little happens, pieces grow
+    assert len(ends) < 12  # searches with few events make the next piece longer
 
 
-def test_what_is_answered_while_more_is_wanted_is_not_asked_again(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_that_ends_during_a_request_is_not_repeated(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     hold = archive.recorder.hold = threading.Event()
     window = (NOON - 2 * DAY, NOON)
     archive.manager.coverage(1, *window)
@@ -35,7 +33,7 @@ def test_what_is_answered_while_more_is_wanted_is_not_asked_again(
         known = read(store, camera_id)
         if not hold.is_set():
             hold.set()
-            time.sleep(0.3)  # the piece under way is answered and kept, and with it all that was wanted
+            time.sleep(0.3)  # meanwhile the running search ends and saves the rest of the window
         return known
 
     monkeypatch.setattr(RecordingStore, "asked", answered_meanwhile)
@@ -43,7 +41,7 @@ def test_what_is_answered_while_more_is_wanted_is_not_asked_again(
     assert len(archive.recorder.asked) == len({end for _, end in archive.recorder.asked}) == 2
 
 
-def test_a_piece_that_is_too_much_is_asked_in_smaller_ones(archive: Archive) -> None:
+def test_a_search_with_too_many_events_is_split(archive: Archive) -> None:
     archive.recorder.most_events = 40
     archive.recorder.motion = [("Rec1", NOON - timedelta(minutes=10 * number)) for number in range(300)]
     row = asked(archive, NOON - 2 * DAY, NOON).channels[0]
@@ -51,7 +49,7 @@ def test_a_piece_that_is_too_much_is_asked_in_smaller_ones(archive: Archive) -> 
     assert all(event.topic.endswith("Motion") for event in row.events)
 
 
-def test_a_recorder_that_is_too_slow_is_said_to_be(archive: Archive) -> None:
+def test_a_slow_recorder_ends_a_search_with_search_timeout(archive: Archive) -> None:
     archive.recorder.most_events = 0
     archive.recorder.motion = [("Rec1", NOON - HOUR)]
     found = archive.manager.search(1, NOON - DAY, NOON)

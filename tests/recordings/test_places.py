@@ -1,4 +1,4 @@
-"""In which recording of a channel playing goes on."""
+"""Playback of a channel continues in the recording that holds the next time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, recording
 
 
 def places(archive: Archive, recording_token: str, moment: datetime) -> list[tuple[str, float, float]]:
-    """Recording, and hours after noon."""
+    """Return recording token, start and end (in hours after noon) of the places from `moment` on."""
     found = archive.manager.recorded_from(1, recording_token, moment)
     return [(place.recording_token, (place.start - NOON) / HOUR, (place.end - NOON) / HOUR) for place in found]
 
 
-def two_of_one_channel(archive: Archive) -> None:
-    """Until eleven, and on in another recording from eleven on, with a gap after a quarter of an hour."""
+def give_channel_1_two_recordings(archive: Archive) -> None:
+    """Give channel 1 two recordings: Rec1 ends at 11:00, Rec3 begins then and has a gap from 11:15 to 11:30."""
     other = replace(recording(3), source_id="Source1")
     archive.recorder.recordings_ = (recording(1), other, recording(2))
     archive.recorder.spans = {
@@ -25,9 +25,9 @@ def two_of_one_channel(archive: Archive) -> None:
     }
 
 
-def test_a_channel_goes_on_in_its_next_recording(archive: Archive) -> None:
-    two_of_one_channel(archive)
-    assert places(archive, "Rec1", NOON - 2 * HOUR) == []  # nothing is known yet
+def test_playback_of_a_channel_continues_in_its_next_recording(archive: Archive) -> None:
+    give_channel_1_two_recordings(archive)
+    assert places(archive, "Rec1", NOON - 2 * HOUR) == []  # nothing is indexed yet
     asked(archive, NOON - DAY, NOON)
     assert places(archive, "Rec1", NOON - 2 * HOUR) == [
         ("Rec1", -2, -1),
@@ -40,15 +40,15 @@ def test_a_channel_goes_on_in_its_next_recording(archive: Archive) -> None:
     assert places(archive, "Rec9", NOON - HOUR) == []
 
 
-def test_where_two_recordings_hold_a_moment_the_one_that_is_played_goes_on(archive: Archive) -> None:
-    two_of_one_channel(archive)
+def test_playback_stays_in_its_recording_when_two_overlap(archive: Archive) -> None:
+    give_channel_1_two_recordings(archive)
     archive.recorder.spans["Rec3"] = [(NOON - 4 * HOUR, NOON)]
     asked(archive, NOON - DAY, NOON)
     assert places(archive, "Rec1", NOON - 2 * HOUR) == [("Rec1", -2, -1), ("Rec3", -1, 0)]
     assert places(archive, "Rec3", NOON - 2 * HOUR) == [("Rec3", -2, 0)]
 
 
-def test_before_a_day_was_asked_the_recordings_own_dates_tell_which_plays_it(archive: Archive) -> None:
+def test_a_day_without_index_is_played_by_the_recordings_dates(archive: Archive) -> None:
     archive.recorder.recordings_ = (
         recording(1, earliest=NOON - 9 * DAY, latest=NOON - 8 * DAY),
         replace(recording(3, earliest=NOON - 8 * DAY, latest=NOON), source_id="Source1"),
@@ -58,7 +58,7 @@ def test_before_a_day_was_asked_the_recordings_own_dates_tell_which_plays_it(arc
     assert places(archive, "Rec1", NOON - 7 * DAY)[0][0] == "Rec3"
 
 
-def test_times_of_places_are_true_although_the_recorders_clock_is_wrong(archive: Archive) -> None:
+def test_times_of_places_are_corrected_by_the_clock_offset(archive: Archive) -> None:
     archive.recorder.offset_s = 3600.0
     archive.recorder.spans["Rec1"] = [(NOON - 3 * HOUR, NOON + HOUR)]
     asked(archive, NOON - DAY, NOON)

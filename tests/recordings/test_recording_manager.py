@@ -1,4 +1,4 @@
-"""What the manager tells of a recorder's disks, what it asks for it, and what it does not ask twice."""
+"""RecordingManager reports the recordings of a device and repeats no search that it has already saved."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, channel, 
 RECORDED, NOT_RECORDED = SpanState.RECORDED, SpanState.NOT_RECORDED
 NOT_ASKED, UNKNOWN = SpanState.NOT_ASKED, SpanState.UNKNOWN
 MIDNIGHT = NOON - 12 * HOUR
-LATE = timedelta(minutes=1)  # so much before a window is asked for, too
+LATE = timedelta(minutes=1)  # a search starts this long before its window: devices log events late
 
 
-def test_coverage_answers_at_once_and_fills_in(archive: Archive) -> None:
+def test_coverage_answers_immediately_and_fills_in(archive: Archive) -> None:
     archive.recorder.hold = threading.Event()
     archive.recorder.spans["Rec1"] = [(NOON - 5 * HOUR, NOON - 2 * HOUR)]
     first = archive.manager.coverage(1, NOON - 12 * HOUR, NOON)
@@ -41,7 +41,7 @@ def test_coverage_answers_at_once_and_fills_in(archive: Archive) -> None:
     assert done.channels[0].spans[1].recording_token == "Rec1"
 
 
-def test_a_day_is_asked_once_and_only_its_open_end_again(archive: Archive) -> None:
+def test_a_day_is_indexed_once_and_only_its_open_end_again(archive: Archive) -> None:
     archive.recorder.spans["Rec1"] = [(NOON - 5 * HOUR, NOON + 9 * DAY)]
     asked(archive, MIDNIGHT, NOON)
     count = len(archive.recorder.asked)
@@ -54,10 +54,10 @@ def test_a_day_is_asked_once_and_only_its_open_end_again(archive: Archive) -> No
     assert end - start < timedelta(minutes=15)
     assert row.spans[1].state is RECORDED
     assert (row.spans[1].start, row.spans[1].end) == (NOON - 5 * HOUR, NOON + timedelta(minutes=10))
-    assert states(row)[-1][2] is NOT_RECORDED  # the rest of today is yet to come
+    assert states(row)[-1][2] is NOT_RECORDED  # the rest of today is in the future
 
 
-def test_what_was_asked_outlives_the_app(archive: Archive) -> None:
+def test_indexed_times_survive_a_restart(archive: Archive) -> None:
     archive.recorder.spans["Rec2"] = [(NOON - 30 * HOUR, NOON - 28 * HOUR)]
     before = asked(archive, NOON - 2 * DAY, NOON)
     archive.manager.stop()
@@ -70,18 +70,18 @@ def test_what_was_asked_outlives_the_app(archive: Archive) -> None:
     assert after.problem.code == "camera_unreachable"
 
 
-def test_a_recorder_that_gives_no_start_state_is_understood_from_its_neighbours(archive: Archive) -> None:
+def test_a_missing_start_state_is_inferred_from_earlier_searches(archive: Archive) -> None:
     archive.recorder.start_states = False
     archive.recorder.spans["Rec1"] = [(NOON - 60 * HOUR, NOON - 3 * HOUR)]
     row = asked(archive, NOON - 3 * DAY, NOON).channels[0]
     assert states(row) == [(-72, -60, NOT_RECORDED), (-60, -3, RECORDED), (-3, 0, NOT_RECORDED)]
     yesterday = asked(archive, NOON - 48 * HOUR, NOON - 24 * HOUR).channels[0]
-    assert states(yesterday) == [(-48, -24, RECORDED)]  # nothing changed on that day
+    assert states(yesterday) == [(-48, -24, RECORDED)]  # no event falls on that day
     nothing_known = asked(archive, NOON - 3 * DAY, NOON).channels[1]
     assert states(nothing_known) == [(-72, 0, UNKNOWN)]
 
 
-def test_time_that_was_not_asked_says_nothing_about_its_neighbours(archive: Archive) -> None:
+def test_no_start_state_is_inferred_across_an_unindexed_gap(archive: Archive) -> None:
     archive.recorder.start_states = False
     archive.recorder.spans["Rec1"] = [(NOON - 60 * HOUR, NOON - 3 * HOUR)]
     asked(archive, NOON - 72 * HOUR, NOON - 48 * HOUR)
@@ -89,7 +89,7 @@ def test_time_that_was_not_asked_says_nothing_about_its_neighbours(archive: Arch
     assert states(row) == [(-10, -6, UNKNOWN)]
 
 
-def test_a_device_without_event_search_cannot_tell_what_lies_between(archive: Archive) -> None:
+def test_spans_of_a_device_without_event_search_are_unknown(archive: Archive) -> None:
     archive.recorder.event_search = False
     archive.recorder.recordings_ = (recording(1, earliest=NOON - 20 * HOUR, latest=NOON - 2 * HOUR), recording(2))
     found = asked(archive, NOON - DAY, NOON)
@@ -99,10 +99,10 @@ def test_a_device_without_event_search_cannot_tell_what_lies_between(archive: Ar
     [one, other] = archive.manager.search(1, NOON - DAY, NOON).recordings
     assert (one.is_known, one.spans) == (False, ((NOON - 20 * HOUR, NOON - 2 * HOUR),))
     assert other.spans == ((NOON - DAY, NOON),)
-    assert len(archive.recorder.asked) == 1  # it is not asked for what it cannot do again and again
+    assert len(archive.recorder.asked) == 1  # a device without event search gets one request
 
 
-def test_a_device_that_refuses_its_event_search_cannot_tell_and_is_asked_again_later(
+def test_a_refused_event_search_is_retried_later(
     archive: Archive,
 ) -> None:
     archive.recorder.event_problem = SoapFault("FindEvents", Fault(("Receiver",), "error"))
@@ -120,7 +120,7 @@ def test_a_device_that_refuses_its_event_search_cannot_tell_and_is_asked_again_l
     assert states(found.channels[0]) == [(-24, -20, NOT_RECORDED), (-20, -2, RECORDED), (-2, 0, NOT_RECORDED)]
 
 
-def test_a_device_that_has_told_events_and_refuses_once_is_in_trouble(archive: Archive) -> None:
+def test_a_refusal_after_earlier_events_is_reported_as_a_problem(archive: Archive) -> None:
     archive.recorder.spans["Rec1"] = [(MIDNIGHT, NOON)]
     asked(archive, NOON - HOUR, NOON)
     archive.recorder.event_problem = SoapFault("FindEvents", Fault(("Receiver",), "error"))
@@ -135,16 +135,16 @@ def test_a_device_that_has_told_events_and_refuses_once_is_in_trouble(archive: A
         archive.manager.search(1, NOON - 3 * DAY, NOON - 2 * DAY)
 
 
-def test_a_device_without_recordings_of_its_own_is_unsupported(archive: Archive) -> None:
+def test_a_device_without_a_search_service_is_unsupported(archive: Archive) -> None:
     archive.recorder.problem = CameraUnsupported("It has no Search service.", service="search")
-    assert isinstance(_refused(archive), CameraUnsupported)
+    assert isinstance(_coverage_error(archive), CameraUnsupported)
     with pytest.raises(CameraUnsupported):
         archive.manager.search(1, MIDNIGHT, NOON)
     with pytest.raises(CameraUnsupported):
         archive.manager.summary(1)
 
 
-def test_a_search_gives_what_lies_in_the_window_and_nothing_else(archive: Archive) -> None:
+def test_a_search_returns_only_spans_inside_its_window(archive: Archive) -> None:
     archive.recorder.spans = {
         "Rec1": [(NOON - 40 * DAY, NOON - 5 * HOUR), (NOON - 4 * HOUR, NOON + DAY)],
         "Rec2": [(NOON - 40 * DAY, NOON - 30 * DAY)],
@@ -158,7 +158,7 @@ def test_a_search_gives_what_lies_in_the_window_and_nothing_else(archive: Archiv
     assert one.is_known
 
 
-def test_what_is_known_is_found_while_the_recorder_is_off(archive: Archive) -> None:
+def test_indexed_recordings_are_found_while_the_recorder_is_off(archive: Archive) -> None:
     archive.recorder.spans = {"Rec1": [(NOON - 40 * DAY, NOON - 3 * DAY)], "Rec2": [(NOON - 5 * DAY, NOON - 4 * DAY)]}
     window = (NOON - 8 * DAY, NOON - DAY)
     before = archive.manager.search(1, *window)
@@ -179,7 +179,7 @@ def test_what_is_known_is_found_while_the_recorder_is_off(archive: Archive) -> N
             archive.manager.search(1, **{"start": window[0], "end": window[1], **unknown})  # type: ignore[arg-type] # either
 
 
-def test_trouble_with_another_time_does_not_end_a_search(archive: Archive) -> None:
+def test_a_failed_search_does_not_end_one_of_another_time(archive: Archive) -> None:
     archive.recorder.hold = threading.Event()
     archive.recorder.trouble_before = NOON - 15 * DAY
     archive.recorder.spans = {"Rec1": [(NOON - 40 * DAY, NOON)], "Rec2": []}
@@ -188,7 +188,7 @@ def test_trouble_with_another_time_does_not_end_a_search(archive: Archive) -> No
     with ThreadPoolExecutor(1) as threads:
         search = threads.submit(archive.manager.search, 1, NOON - 3 * DAY, NOON - 2 * DAY)
         until(lambda: archive.manager.coverage(1, NOON - 3 * DAY, NOON).indexing)
-        time.sleep(0.1)  # the search waits
+        time.sleep(0.1)  # so that the search is waiting by now
         archive.recorder.hold.set()
         found = search.result(LIMIT_S)
     assert found.complete
@@ -212,7 +212,7 @@ def test_a_search_can_be_for_one_recording_or_one_channel(archive: Archive) -> N
         tokens(recording_token="Rec9")
 
 
-def test_more_than_the_limit_pages_on(archive: Archive) -> None:
+def test_results_above_the_limit_are_paged(archive: Archive) -> None:
     archive.recorder.recordings_ = tuple(recording(number) for number in range(1, 251))
     archive.recorder.spans = {f"Rec{number}": [(MIDNIGHT, NOON)] for number in range(1, 251)}
     archive.channels = [channel(number) for number in range(1, 251)]
@@ -228,9 +228,9 @@ def test_more_than_the_limit_pages_on(archive: Archive) -> None:
         archive.manager.search(1, MIDNIGHT, NOON, cursor="Rec999")
 
 
-def test_a_clock_that_is_wrong_is_corrected_for_on_the_way_in_and_out(archive: Archive) -> None:
+def test_a_wrong_device_clock_is_corrected_in_both_directions(archive: Archive) -> None:
     archive.recorder.offset_s = 3600.4
-    archive.recorder.spans["Rec1"] = [(NOON - HOUR, NOON)]  # by its clock; in truth an hour before that
+    archive.recorder.spans["Rec1"] = [(NOON - HOUR, NOON)]  # by the recorder's clock, which is one hour ahead
     archive.recorder.spans["Rec2"] = []
     archive.recorder.motion = [("Rec1", NOON - HOUR / 2)]
     found = asked(archive, NOON - 6 * HOUR, NOON)
@@ -260,7 +260,7 @@ def test_several_recordings_of_a_channel_are_one_row(archive: Archive) -> None:
     assert row.recording_token == "Rec1"
 
 
-def test_hidden_channels_have_no_row_and_the_users_order_is_kept(archive: Archive) -> None:
+def test_hidden_channels_have_no_row_in_the_coverage(archive: Archive) -> None:
     archive.recorder.recordings_ = (recording(1), recording(2), recording(7))
     archive.channels = [channel(1, hidden=True), channel(2)]
     rows = asked(archive, MIDNIGHT, NOON).channels
@@ -270,7 +270,7 @@ def test_hidden_channels_have_no_row_and_the_users_order_is_kept(archive: Archiv
     ]
 
 
-def test_asking_can_be_stopped_and_taken_up_again(archive: Archive) -> None:
+def test_indexing_can_be_stopped_and_resumed(archive: Archive) -> None:
     archive.recorder.hold = threading.Event()
     archive.manager.coverage(1, NOON - 30 * DAY, NOON)
     until(lambda: archive.recorder.asked)
@@ -292,7 +292,7 @@ def test_asking_can_be_stopped_and_taken_up_again(archive: Archive) -> None:
     assert {state for *_, state in states(asked(archive, NOON - 30 * DAY, NOON).channels[0])} == {UNKNOWN}
 
 
-def test_what_the_recorder_has_overwritten_is_forgotten_and_asked_again(archive: Archive) -> None:
+def test_recordings_overwritten_by_the_recorder_are_indexed_again(archive: Archive) -> None:
     archive.recorder.recordings_ = (recording(1, earliest=NOON - 10 * DAY),)
     archive.recorder.spans = {"Rec1": [(NOON - 10 * DAY, NOON + DAY)]}
     asked(archive, NOON - 12 * DAY, NOON)
@@ -304,9 +304,7 @@ def test_what_the_recorder_has_overwritten_is_forgotten_and_asked_again(archive:
 
 
 @pytest.mark.parametrize("start_states", [True, False])
-def test_what_was_overwritten_is_noticed_where_the_recorder_tells_no_dates(
-    archive: Archive, start_states: bool
-) -> None:
+def test_overwritten_recordings_without_dates_are_noticed(archive: Archive, start_states: bool) -> None:
     archive.recorder.start_states = start_states
     newest = (NOON - 4 * DAY, NOON - DAY)
     archive.recorder.spans = {"Rec1": [(NOON - 10 * DAY, NOON - 7.5 * DAY), (NOON - 6 * DAY, NOON - 5 * DAY), newest]}
@@ -324,7 +322,7 @@ def test_what_was_overwritten_is_noticed_where_the_recorder_tells_no_dates(
     assert len(archive.recorder.asked) == count + 1, "its oldest is still there"
 
 
-def test_nothing_of_a_camera_that_is_another_device_now_is_kept(archive: Archive) -> None:
+def test_a_replaced_device_loses_its_index(archive: Archive) -> None:
     archive.recorder.spans["Rec1"] = [(MIDNIGHT, NOON)]
     asked(archive, MIDNIGHT, NOON)
     archive.manager.forget_camera(1)
@@ -333,7 +331,7 @@ def test_nothing_of_a_camera_that_is_another_device_now_is_kept(archive: Archive
     assert {state for *_, state in states(row)} == {UNKNOWN}
 
 
-def test_a_camera_that_is_forgotten_in_the_middle_of_a_search_is_not_written_down(archive: Archive) -> None:
+def test_a_camera_forgotten_during_a_search_is_not_saved(archive: Archive) -> None:
     archive.recorder.hold = threading.Event()
     archive.manager.coverage(1, MIDNIGHT, NOON)
     until(lambda: archive.recorder.asked)
@@ -341,22 +339,22 @@ def test_a_camera_that_is_forgotten_in_the_middle_of_a_search_is_not_written_dow
     archive.recorder.hold.set()
     time.sleep(0.1)
     archive.recorder.problem = CameraUnreachable("It is off.")
-    assert isinstance(_refused(archive), CameraUnreachable)
+    assert isinstance(_coverage_error(archive), CameraUnreachable)
 
 
-def test_what_a_recorder_was_seen_to_do_is_kept_until_it_is_another_one(archive: Archive) -> None:
+def test_replay_abilities_are_kept_until_the_device_is_replaced(archive: Archive) -> None:
     seen = ReplayAbilities("plain", seeks_in_session=True, has_times=False)
     archive.manager.keep_replay_abilities(1, ReplayAbilities("plain"))
     archive.manager.keep_replay_abilities(1, seen)
-    archive.manager.keep_replay_abilities(2, seen)  # deleted meanwhile
+    archive.manager.keep_replay_abilities(2, seen)  # camera 2 was deleted meanwhile
     assert archive.make_manager().replay_abilities() == {1: seen}
     archive.manager.forget_camera(1)
     assert archive.make_manager().replay_abilities() == {}
 
 
-def test_trouble_is_shown_and_not_tried_again_at_every_look(archive: Archive) -> None:
+def test_a_failed_device_is_not_asked_at_every_request(archive: Archive) -> None:
     archive.recorder.problem = CameraUnreachable("It is off.")
-    assert isinstance(_refused(archive), CameraUnreachable)
+    assert isinstance(_coverage_error(archive), CameraUnreachable)
     for _ in range(20):
         with pytest.raises(CameraUnreachable):
             archive.manager.coverage(1, MIDNIGHT, NOON)
@@ -368,8 +366,8 @@ def test_trouble_is_shown_and_not_tried_again_at_every_look(archive: Archive) ->
     assert states(row) == [(-12, 0, RECORDED)]
 
 
-def _refused(archive: Archive) -> AppError:
-    """What the coverage of a device in trouble ends with."""
+def _coverage_error(archive: Archive) -> AppError:
+    """Return the error with which coverage() of a failing device ends."""
     found: list[AppError] = []
 
     def ask() -> list[AppError]:
@@ -383,7 +381,7 @@ def _refused(archive: Archive) -> AppError:
     return found[0]
 
 
-def test_the_summary_names_the_channels_and_who_told_it(archive: Archive) -> None:
+def test_the_summary_names_the_channels_and_the_service(archive: Archive) -> None:
     found = archive.manager.summary(1)
     assert (found.number_recordings, found.service) == (2, "search")
     assert [(item.recording_token, item.channel, item.source_name) for item in found.recordings] == [
@@ -394,7 +392,7 @@ def test_the_summary_names_the_channels_and_who_told_it(archive: Archive) -> Non
     assert archive.manager.summary(1).service == "recording"
 
 
-def test_how_to_play_elsewhere_is_told_without_a_password(archive: Archive) -> None:
+def test_the_playback_uri_holds_no_password(archive: Archive) -> None:
     found = archive.manager.playback_uri(1, "Rec1", NOON - HOUR, NOON + timedelta(milliseconds=500))
     assert found.uri == "rtsp://recorder:8554/recording/Rec1"
     assert found.range == "clock=20261122T110000Z-20261122T120000.5Z"
@@ -403,13 +401,13 @@ def test_how_to_play_elsewhere_is_told_without_a_password(archive: Archive) -> N
         archive.manager.playback_uri(1, "Rec9")
 
 
-def test_a_makers_own_address_is_not_used_unless_it_is_allowed(archive: Archive) -> None:
+def test_vendor_addresses_are_used_only_if_allowed(archive: Archive) -> None:
     archive.manager.summary(1)
     source, _ = archive.manager.replay_source(1, "Rec2")
     assert source.find_plain() == ()
 
 
-def test_a_makers_own_address_is_for_the_channel_at_the_recordings_port(archive: Archive) -> None:
+def test_a_vendor_address_has_the_recordings_channel_and_port(archive: Archive) -> None:
     archive.settings = replace(archive.settings, vendor_replay=True)
     manager = archive.make_manager()
     manager.summary(1)
@@ -418,14 +416,14 @@ def test_a_makers_own_address_is_for_the_channel_at_the_recordings_port(archive:
 
 
 @pytest.mark.parametrize(("start", "end"), [(NOON, NOON), (NOON, MIDNIGHT), (NOON - 500 * DAY, NOON)])
-def test_windows_that_make_no_sense_are_refused(archive: Archive, start: datetime, end: datetime) -> None:
+def test_invalid_windows_are_refused(archive: Archive, start: datetime, end: datetime) -> None:
     with pytest.raises(InvalidRequest):
         archive.manager.coverage(1, start, end)
     with pytest.raises(InvalidRequest):
         archive.manager.search(1, start, end)
 
 
-def test_stopping_ends_a_search_under_way_within_a_second(archive: Archive) -> None:
+def test_stop_ends_a_running_search_within_a_second(archive: Archive) -> None:
     archive.recorder.hold = threading.Event()
     archive.manager.coverage(1, NOON - DAY, NOON)
     until(lambda: archive.recorder.asked)

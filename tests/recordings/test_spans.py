@@ -1,4 +1,4 @@
-"""What a device says of its history, and what is drawn of it."""
+"""Histories from recording events, the spans of the timeline, and the match of recordings with channels."""
 
 from __future__ import annotations
 
@@ -46,25 +46,25 @@ def change(hour: float, active: bool, *, track: str = "V", start: bool = False, 
     return RecordingEvent(at(hour), f"tns1:RecordingHistory/{topic}/State", "R1", track, active, start)
 
 
-def test_a_gap_is_a_gap_and_sound_does_not_fill_it() -> None:
+def test_audio_does_not_fill_a_gap_of_the_video() -> None:
     events = [change(0, True, start=True), change(3, False), change(4, True)]
     events += [change(0, True, track="A", start=True), change(0, True, track="M", start=True)]
     assert history_of(RECORDING, events, WINDOW).recorded == (between(0, 3), between(4, 24))
 
 
-def test_a_start_state_that_is_not_given_is_inferred_from_the_first_change() -> None:
+def test_a_missing_start_state_is_inferred_from_the_first_change() -> None:
     assert history_of(RECORDING, [change(3, False)], WINDOW).recorded == (between(0, 3),)
     assert history_of(RECORDING, [change(3, True)], WINDOW).recorded == (between(3, 24),)
 
 
-def test_nothing_said_is_unknown_and_never_recorded() -> None:
+def test_a_window_without_events_is_unknown() -> None:
     other = RecordingEvent(at(3), "tns1:RecordingHistory/Track/State", "R2", "V", True)
     for events in ([], [other], [change(2, True, topic="Motion")]):
         history = history_of(RECORDING, events, WINDOW)
         assert (history.recorded, history.unknown) == ((), (WINDOW,))
 
 
-def test_events_come_unsorted_repeated_and_from_outside_the_window() -> None:
+def test_unsorted_and_repeated_events_give_the_same_history() -> None:
     events = [
         change(5, True),
         change(3, False),
@@ -76,18 +76,18 @@ def test_events_come_unsorted_repeated_and_from_outside_the_window() -> None:
     assert history_of(RECORDING, events, WINDOW).recorded == (between(0, 3), between(5, 24))
 
 
-def test_the_recording_s_own_state_counts_where_tracks_say_nothing() -> None:
+def test_a_recordings_own_state_counts_if_tracks_have_no_events() -> None:
     events = [change(1, True, topic="Recording", track=""), change(2, False, topic="Recording", track="")]
     assert history_of(RECORDING, events, WINDOW).recorded == (between(1, 2),)
 
 
-def test_two_picture_tracks_are_recorded_where_either_is() -> None:
+def test_time_is_recorded_if_either_video_track_is() -> None:
     two = DeviceRecording("R1", tracks=(RecordingTrack("V", TrackType.VIDEO), RecordingTrack("W", TrackType.VIDEO)))
     events = [change(1, True), change(2, False), change(1.5, True, track="W"), change(3, False, track="W")]
     assert history_of(two, events, WINDOW).recorded == (between(1, 3),)
 
 
-def test_what_is_drawn_has_no_holes_and_keeps_four_things_apart() -> None:
+def test_spans_cover_the_window_in_four_states() -> None:
     spans = drawn(
         WINDOW, asked=[between(2, 20)], recorded=[between(3, 5), between(6, 30)], unknown=[between(5.5, 6)], now=at(22)
     )
@@ -103,7 +103,7 @@ def test_what_is_drawn_has_no_holes_and_keeps_four_things_apart() -> None:
     ]
 
 
-def test_without_event_search_the_stretch_between_the_hints_is_unknown() -> None:
+def test_time_between_the_recordings_dates_is_unknown() -> None:
     def states(earliest: datetime | None, latest: datetime | None) -> list[tuple[float, SpanState]]:
         spans = hinted(WINDOW, earliest, latest, now=NOW)
         return [((span.end - DAY).total_seconds() / 3600, span.state) for span in spans]
@@ -117,11 +117,11 @@ def test_without_event_search_the_stretch_between_the_hints_is_unknown() -> None
 
 
 hours = st.integers(0, 48)
-stretches = st.lists(st.tuples(hours, hours).map(lambda pair: between(*pair)), max_size=8)
+interval_lists = st.lists(st.tuples(hours, hours).map(lambda pair: between(*pair)), max_size=8)
 
 
-@given(first=stretches, second=stretches, third=stretches, now=hours)
-def test_every_moment_of_a_window_is_drawn_once(
+@given(first=interval_lists, second=interval_lists, third=interval_lists, now=hours)
+def test_spans_cover_each_moment_of_a_window_once(
     first: list[Interval], second: list[Interval], third: list[Interval], now: int
 ) -> None:
     window = between(6, 30)
@@ -152,8 +152,8 @@ def _expected(
     return UNKNOWN if is_in(unknown) else GAP
 
 
-@given(intervals=stretches)
-def test_a_set_of_time_and_what_lies_outside_it_fill_the_window(intervals: list[Interval]) -> None:
+@given(intervals=interval_lists)
+def test_a_set_of_intervals_and_its_complement_fill_the_window(intervals: list[Interval]) -> None:
     window = between(6, 30)
     inside = clipped(united(intervals), window)
     outside = without(window, united(intervals))
@@ -177,12 +177,12 @@ def channel(number: int, name: str = "", source: str = "") -> Channel:
         (DeviceRecording("R", source_id="holder", source_name="attic"), None, MatchedBy.NOTHING),
     ],
 )
-def test_a_recording_finds_its_channel(recording: DeviceRecording, number: int | None, by: MatchedBy) -> None:
+def test_a_recording_is_matched_with_its_channel(recording: DeviceRecording, number: int | None, by: MatchedBy) -> None:
     match = match_channels([recording], [channel(1, "Gate", "S1"), channel(2, "Yard", "S2")])["R"]
     assert (match.channel, match.by) == (number, by)
 
 
-def test_names_that_stand_twice_tell_nothing_and_order_is_the_last_resort() -> None:
+def test_ambiguous_names_are_matched_by_order() -> None:
     channels = [channel(2, "Camera", "S2"), channel(1, "Camera", "S1")]
     two = [DeviceRecording("A", source_name="Camera"), DeviceRecording("B", source_name="Camera")]
     assert {token: (match.channel, match.by) for token, match in match_channels(two, channels).items()} == {

@@ -12,16 +12,16 @@ TIMES_S = [10.0 * number for number in range(150)]
 
 
 def test_noise_and_outliers_are_no_growth() -> None:
-    dice = random.Random(3)
-    values = [100 + dice.gauss(0, 2) + (40 if dice.random() < 0.1 else 0) for _ in TIMES_S]
+    rng = random.Random(3)
+    values = [100 + rng.gauss(0, 2) + (40 if rng.random() < 0.1 else 0) for _ in TIMES_S]
     found = growth("memory_mb", TIMES_S, values)
     assert abs(found.an_hour) < 3
     assert abs(found.rise) < 1.5
 
 
 def test_a_slow_leak_in_noise_is_growth() -> None:
-    dice = random.Random(3)
-    values = [100 + 30 * at_s / 3600 + dice.gauss(0, 2) for at_s in TIMES_S]
+    rng = random.Random(3)
+    values = [100 + 30 * at_s / 3600 + rng.gauss(0, 2) for at_s in TIMES_S]
     found = growth("memory_mb", TIMES_S, values)
     assert 26 < found.an_hour < 34
     assert found.rise > 7

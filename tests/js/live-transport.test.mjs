@@ -90,7 +90,7 @@ test('a camera that comes back is tried over the socket immediately', async () =
   const { server, transport } = begun();
   latest().open();
   start('hvc1.1');
-  await pass(3_600_000);
+  await pass(3_600_000, 2000);
   assert.equal(watched().length, 1, 'time does not change the codecs of this browser');
   server.onStatus = { status: 'reconnecting' };
   await pass(3000);

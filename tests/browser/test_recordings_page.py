@@ -28,7 +28,7 @@ def test_a_search_result_plays_in_the_modal_player(recordings: Page) -> None:
     recordings.get_by_role("button", name="Search", exact=True).click()
     rows = recordings.locator("#results tr")
     expect(rows.first).to_be_visible()
-    expect(recordings.locator("#search-state")).to_have_text(re.compile(r"\d+ stretch(es)? on 5 channels"))
+    expect(recordings.locator("#search-state")).to_have_text(re.compile(r"\d+ spans? on 5 channels"))
     rows.first.get_by_role("button").click()
     recordings.wait_for_selector(MODAL_PLAYING)
     asked_s = recordings.evaluate("Date.parse(new Date(document.querySelector('#from').value).toISOString()) / 1000")
@@ -282,7 +282,7 @@ def test_a_device_without_profile_g_is_recognised_and_offers_live(plain_app: App
         watched = open_page(f"{plain_app.url}/recordings/{camera_id}")
         watched.forgive("422")
         page = watched.page
-        expect(page.locator("#problem")).to_contain_text("does not tell over ONVIF what it has recorded")
+        expect(page.locator("#problem")).to_contain_text("does not list its recordings over ONVIF")
         expect(page.locator("#problem-live")).to_have_attribute("href", f"/viewer/{camera_id}")
         expect(page.locator("#timeline")).to_be_hidden()
         expect(page.locator("#camera")).to_be_visible()
@@ -323,7 +323,7 @@ def test_a_third_viewer_of_a_recorder_gets_a_message(
         pages.append(page)
     third = open_page(f"{app.url}/recordings/{camera_id}?channel=5&t={at.strftime('%Y-%m-%dT%H:%M:%SZ')}")
     third.forgive("429")
-    expect(third.page.locator("#player")).to_contain_text("plays no more recordings at once")
+    expect(third.page.locator("#player")).to_contain_text("cannot play more recordings at the same time")
     for page in pages:
         before_s = burnt_s(page)
         wait(page, f"({BURNT})('player') > {before_s}")

@@ -163,7 +163,7 @@ def test_a_stopped_replay_is_reported_and_can_be_resumed(app: App, camera_id: in
             app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
     page.keyboard.press(">")
     page.keyboard.press(">")  # plays the rest of the buffer at 4×
-    expect(page.locator("#player [data-part=title]")).to_have_text("This playback was ended", timeout=40_000)
+    expect(page.locator("#player [data-part=title]")).to_have_text("This playback was stopped", timeout=40_000)
     page.locator("#player [data-part=retry]").click()
     page.wait_for_selector(PLAYING)
     moves(page)

@@ -339,4 +339,4 @@ def test_an_incomplete_search_shows_the_reason(app: App, camera_id: int, open_pa
     error = {"code": "camera_unreachable", "detail": "It does not answer."}
     page.route("**/recordings/search", lambda route: changed(route, complete=False, error=error))
     page.get_by_role("button", name="Search", exact=True).click()
-    expect(page.locator("#search-state")).to_contain_text("has not told all of it: ", timeout=20_000)
+    expect(page.locator("#search-state")).to_contain_text("has not reported everything: ", timeout=20_000)

@@ -106,7 +106,7 @@ def test_an_unindexed_time_is_looked_up_before_it_plays(
 
     change_coverage(page, hold_back)
     page.goto(f"{app.url}/recordings/{camera_id}?channel=1&t={stamp(at)}")
-    expect(page.locator(NOTE)).to_contain_text("Asking the recorder what it has recorded at")
+    expect(page.locator(NOTE)).to_contain_text("Asking the recorder about its recordings at")
     assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
     told.append(True)
     page.wait_for_selector(PLAYING)
@@ -129,7 +129,7 @@ def test_an_unknown_time_is_played_instead_of_called_empty(
     wait(page, ROWS)
     click_time(page, at)
     page.wait_for_selector(PLAYING)
-    expect(page.locator(NOTE)).to_contain_text("has not told whether it recorded at")
+    expect(page.locator(NOTE)).to_contain_text("has not reported yet if it recorded at")
     assert abs(burnt_s(page) - at.timestamp()) < 120, "a pixel is a minute and a half"
 
 
@@ -403,7 +403,7 @@ def test_both_times_of_a_repeated_hour_can_be_chosen(app: App, camera_id: int, o
         expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^2026-10-25 02:30:00 {zone},"))
     page.locator("#goto-time").fill("2026-03-29T02:30:00")
     expect(page.locator("#goto-field [role=status]")).to_have_text(
-        "There is no such time on that day; 03:30:00 is taken."
+        "This time does not exist on that day. 03:30:00 is used."
     )
 
 

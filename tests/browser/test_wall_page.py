@@ -298,7 +298,7 @@ def test_dead_and_unknown_channels_show_the_reason(app: App, camera_id: int, ope
     expect(at(page, 1).locator(title)).to_have_text("No signal", timeout=30_000)
     expect(at(page, 1).locator("[data-part=spinner]")).to_be_hidden()
     expect(at(page, 2).locator(title)).to_have_text("Nothing to show")
-    expect(at(page, 2).locator(reason)).to_contain_text("not yours to see")
+    expect(at(page, 2).locator(reason)).to_contain_text("do not have permission to see it")
     expect(at(page, 3).locator(reason)).to_contain_text("Recorder has no channel 99")
     expect(at(page, 4)).to_have_attribute("data-phase", "empty")
 
@@ -311,7 +311,7 @@ def test_a_stalled_tile_is_red_and_shows_the_seconds(
     sixteen.set_fault("rtcp_only", channel=2)
     try:
         expect(at(page, 2)).to_have_attribute("data-frozen", "", timeout=6000)
-        expect(at(page, 2).locator("[data-part=badge]")).to_have_text(re.compile(r"^Stands \d+ s$"))
+        expect(at(page, 2).locator("[data-part=badge]")).to_have_text(re.compile(r"^Stopped \d+ s$"))
         expect(at(page, 2).locator("[data-part=title]")).to_have_text("The picture has stopped")
         expect(page.locator("live-tile[data-frozen]")).to_have_count(1)
     finally:
@@ -382,7 +382,7 @@ def test_a_wall_is_stored_opened_by_address_renamed_and_deleted(app: App, wall_i
     expect(page.locator(".wall-row")).to_have_count(0)
     assert app.call("GET", "/api/walls") == {"walls": []}
     page.goto(f"{app.url}/wall?wall={kept['id']}")
-    expect(page.locator("toast-area")).to_contain_text("There is no such layout")
+    expect(page.locator("toast-area")).to_contain_text("This layout does not exist")
 
 
 def test_the_wall_shows_all_channels_and_survives_a_server_restart(

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { rowOf } from '../../static/js/lib/coverage.js';
 import { EventFinder } from '../../static/js/lib/event-finder.js';
 import { marksOf, namesAt, topicName } from '../../static/js/lib/marks.js';
+import { mockTime, settled } from './time.mjs';
 
 const HOUR = 3_600_000;
 const NOW = Date.parse('2026-11-22T12:00:00Z');
@@ -52,6 +53,8 @@ class Server {
 const ROW = rowOf({ channel: 1, name: 'Gate', recording_token: 'R', spans: [], events: [], events_truncated: false });
 const { signal } = new AbortController();
 
+mockTime();
+
 /** @param {Server} server */
 function finder(server, boundMs = 100) {
   const begunMs = Date.now();
@@ -60,21 +63,21 @@ function finder(server, boundMs = 100) {
 
 test('a distant event is found window by window', async () => {
   const server = new Server([400, 30, 2]);
-  const back = await finder(server).find(ROW, NOW - 31 * HOUR, -1, signal);
+  const back = await settled(finder(server).find(ROW, NOW - 31 * HOUR, -1, signal));
   assert.equal(back.event?.atMs, NOW - 400 * HOUR);
   assert.ok(server.asked.length < 12, String(server.asked.length));
   assert.ok(server.asked.every(({ from, to }) => to - from <= 4 * 24 * HOUR + 1));
-  assert.equal((await finder(server).find(ROW, NOW - 399 * HOUR, 1, signal)).event?.atMs, NOW - 30 * HOUR);
-  assert.equal((await finder(server).find(ROW, NOW - 2 * HOUR, -1, signal)).event?.atMs, NOW - 30 * HOUR, 'not the event at this time');
+  assert.equal((await settled(finder(server).find(ROW, NOW - 399 * HOUR, 1, signal))).event?.atMs, NOW - 30 * HOUR);
+  assert.equal((await settled(finder(server).find(ROW, NOW - 2 * HOUR, -1, signal))).event?.atMs, NOW - 30 * HOUR, 'not the event at this time');
 });
 
 test('a search without a result returns the end of the searched time', async () => {
-  const late = await finder(new Server([5])).find(ROW, NOW - HOUR, 1, signal);
+  const late = await settled(finder(new Server([5])).find(ROW, NOW - HOUR, 1, signal));
   assert.equal(late.why, 'edge');
   assert.ok(Math.abs(late.endMs - NOW) < 10_000);
   const searched = finder(new Server([]));
   searched.sinceMs = NOW - 100 * HOUR;
-  const early = await searched.find(ROW, NOW - HOUR, -1, signal);
+  const early = await settled(searched.find(ROW, NOW - HOUR, -1, signal));
   assert.equal(early.why, 'edge');
   assert.ok(early.endMs <= NOW - 100 * HOUR && early.endMs > NOW - 300 * HOUR);
 });
@@ -82,26 +85,26 @@ test('a search without a result returns the end of the searched time', async () 
 test('the nearest event is found in a truncated answer', async () => {
   const server = new Server([10, 9.9, 9.8, 9.7, 9.6, 9.5, 9.4]);
   server.most = 2;
-  assert.equal((await finder(server).find(ROW, NOW - 9 * HOUR, -1, signal)).event?.atMs, NOW - 9.4 * HOUR);
-  assert.equal((await finder(server).find(ROW, NOW - 9.55 * HOUR, 1, signal)).event?.atMs, NOW - 9.5 * HOUR);
+  assert.equal((await settled(finder(server).find(ROW, NOW - 9 * HOUR, -1, signal))).event?.atMs, NOW - 9.4 * HOUR);
+  assert.equal((await settled(finder(server).find(ROW, NOW - 9.55 * HOUR, 1, signal))).event?.atMs, NOW - 9.5 * HOUR);
 });
 
 test('a span that is not indexed is awaited, or ends the search', async () => {
   const server = new Server([20, 3]);
   server.hole = [10, 5];
-  const stopped = await finder(server).find(ROW, NOW - 18 * HOUR, 1, signal);
+  const stopped = await settled(finder(server).find(ROW, NOW - 18 * HOUR, 1, signal));
   assert.deepEqual([stopped.why, stopped.event, stopped.endMs], ['stopped', null, NOW - 10 * HOUR]);
   server.busy = true;
-  assert.equal((await finder(server).find(ROW, NOW - 4 * HOUR, -1, signal)).why, 'bound');
+  assert.equal((await settled(finder(server).find(ROW, NOW - 4 * HOUR, -1, signal))).why, 'bound');
   const waited = finder(server, 10_000).find(ROW, NOW - 18 * HOUR, 1, signal);
   setTimeout(() => (server.hole = null), 20);
-  assert.equal((await waited).event?.atMs, NOW - 3 * HOUR);
+  assert.equal((await settled(waited)).event?.atMs, NOW - 3 * HOUR);
 });
 
 test('a recorder without events is not searched', async () => {
   const server = new Server([]);
   server.hasEvents = false;
-  assert.equal((await finder(server).find(ROW, NOW, -1, signal)).why, 'silent');
+  assert.equal((await settled(finder(server).find(ROW, NOW, -1, signal))).why, 'silent');
   assert.equal(server.asked.length, 1);
 });
 

@@ -1,25 +1,17 @@
 // @ts-check
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, mock, test } from 'node:test';
+import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/api.js';
 import { LiveSession } from '../../static/js/lib/live-session.js';
 import { Server } from './stream-server.mjs';
+import { mockTime, pass } from './time.mjs';
 
 /** @typedef {import('../../static/js/lib/api.js').Stream} Stream */
 
 const SOURCE = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
 const GONE = new ApiError('server_unreachable', 'gone');
 
-/** Let promises settle and advance the mocked clock. @param {number} [ms] */
-async function pass(ms = 0) {
-  for (let spent = 0; spent <= ms; spent += 50) {
-    mock.timers.tick(spent === 0 ? 0 : 50);
-    for (let turn = 0; turn < 8; turn += 1) await Promise.resolve();
-  }
-}
-
-beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'] }));
-afterEach(() => mock.timers.reset());
+mockTime();
 
 /** @param {Partial<Server>} [answers] */
 function begin(answers = {}) {

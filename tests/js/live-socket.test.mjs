@@ -1,9 +1,11 @@
 // @ts-check
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, mock, test } from 'node:test';
-import { LiveSocket, reopenDelayMs } from '../../static/js/lib/live-socket.js';
+import { beforeEach, mock, test } from 'node:test';
+import { backoffMs } from '../../static/js/lib/backoff.js';
+import { LiveSocket, RECONNECT } from '../../static/js/lib/live-socket.js';
 import { SocketClock } from '../../static/js/lib/socket-clock.js';
 import { SocketSession } from '../../static/js/lib/socket-session.js';
+import { mockTime } from './time.mjs';
 import { Wire } from './wire.mjs';
 
 const REQUEST = { cameraId: 1, profileToken: 'a' };
@@ -47,15 +49,12 @@ function start(wire, id, codecs = 'avc1.42') {
   wire.receiveBinary(2, id, { startS: 1, takenMs: 5 });
 }
 
-beforeEach(() => {
-  Wire.made = [];
-  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
-});
-afterEach(() => mock.timers.reset());
+mockTime();
+beforeEach(() => (Wire.made = []));
 
 test('the delay before a reconnect is short and limited', () => {
-  assert.ok(reopenDelayMs(0, 1) < 61);
-  for (let attempt = 0; attempt < 40; attempt += 1) assert.ok(reopenDelayMs(attempt, 1) < 2401);
+  assert.ok(backoffMs(0, RECONNECT, () => 1) < 61);
+  for (let attempt = 0; attempt < 40; attempt += 1) assert.ok(backoffMs(attempt, RECONNECT, () => 1) < 2401);
 });
 
 test('media goes to the sink until the watch is left', () => {

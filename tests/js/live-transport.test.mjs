@@ -1,23 +1,16 @@
 // @ts-check
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, mock, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 import { LiveSession } from '../../static/js/lib/live-session.js';
 import { LiveSocket } from '../../static/js/lib/live-socket.js';
 import { LiveTransport } from '../../static/js/lib/live-transport.js';
 import { Refusals } from '../../static/js/lib/refusals.js';
 import { SocketSession } from '../../static/js/lib/socket-session.js';
 import { Server } from './stream-server.mjs';
+import { mockTime, pass } from './time.mjs';
 import { Wire } from './wire.mjs';
 
 const REQUEST = { cameraId: 1, profileToken: 'a', accept: ['h264'] };
-
-/** Let promises settle and advance the mocked clock. @param {number} [ms] */
-async function pass(ms = 0) {
-  for (let spent = 0; spent <= ms; spent += 100) {
-    mock.timers.tick(spent === 0 ? 0 : 100);
-    for (let turn = 0; turn < 8; turn += 1) await Promise.resolve();
-  }
-}
 
 function begun() {
   const server = Object.assign(new Server(), { onStart: { status: 'running' }, onStatus: { status: 'running' } });
@@ -58,11 +51,8 @@ async function withoutKeyFrame() {
   }
 }
 
-beforeEach(() => {
-  Wire.made = [];
-  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
-});
-afterEach(() => mock.timers.reset());
+mockTime();
+beforeEach(() => (Wire.made = []));
 
 test('the socket is tried again while HLS plays, and takes over', async () => {
   const { server, transport, opened } = begun();
@@ -100,7 +90,7 @@ test('a camera that comes back is tried over the socket immediately', async () =
   const { server, transport } = begun();
   latest().open();
   start('hvc1.1');
-  await pass(3_600_000);
+  await pass(3_600_000, 2000);
   assert.equal(watched().length, 1, 'time does not change the codecs of this browser');
   server.onStatus = { status: 'reconnecting' };
   await pass(3000);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { placeAt, rowOf, tokenAt } from '../../static/js/lib/coverage.js';
 import { PlaceFinder } from '../../static/js/lib/place-finder.js';
+import { mockTime, settled } from './time.mjs';
 
 const HOUR = 3_600_000;
 const NOON = Date.parse('2026-11-22T12:00:00Z');
@@ -48,6 +49,8 @@ function finder(api) {
 
 const { signal } = new AbortController();
 
+mockTime();
+
 test('a span that is not indexed must be asked for', () => {
   const one = row([[0, 1, 'recorded', 'R'], [1, 2, 'not_recorded'], [2, 3, 'not_asked'], [3, 4, 'recorded', 'R'], [4, 5, 'unknown', 'R'], [5, 6, 'not_recorded']]);
   const outcome = (/** @type {number} */ hours) => placeAt(one, NOON + hours * HOUR, NOW);
@@ -71,23 +74,23 @@ test('a place is requested until the recorder is indexed there', async () => {
     { spans: [[-1, 24, 'not_asked']], busy: true },
     { spans: [[-1, 24, 'recorded', 'old']] },
   ]);
-  const found = await finder(api).find(row([]), NOON, signal);
+  const found = await settled(finder(api).find(row([]), NOON, signal));
   assert.deepEqual(found, { outcome: 'plays', atMs: NOON, recordingToken: 'old' });
   assert.equal(api.asked, 3);
 });
 
 test('a recorder that is slow or not indexed leaves a place unknown', async () => {
   const stopped = server([{ spans: [[-1, 24, 'not_asked']] }]);
-  assert.deepEqual(await finder(stopped).find(row([]), NOON, signal), { outcome: 'unknown', atMs: NOON, recordingToken: 'newest' });
+  assert.deepEqual(await settled(finder(stopped).find(row([]), NOON, signal)), { outcome: 'unknown', atMs: NOON, recordingToken: 'newest' });
   assert.equal(stopped.asked, 1);
   const slow = server([{ spans: [[-1, 24, 'not_asked']], busy: true }]);
-  assert.equal((await finder(slow).find(row([]), NOON, signal)).outcome, 'unknown');
+  assert.equal((await settled(finder(slow).find(row([]), NOON, signal))).outcome, 'unknown');
   assert.ok(slow.asked > 3);
 });
 
 test('the search goes on after a gap', async () => {
   const api = server([{ spans: [[-1, 2, 'not_recorded'], [2, 24, 'recorded', 'R2']] }]);
-  const found = await finder(api).find(row([[0, 1, 'not_recorded'], [1, 2, 'not_asked']]), NOON, signal);
+  const found = await settled(finder(api).find(row([[0, 1, 'not_recorded'], [1, 2, 'not_asked']]), NOON, signal));
   assert.deepEqual(found, { outcome: 'later', atMs: NOON + 2 * HOUR, recordingToken: 'R2' });
 });
 
@@ -96,7 +99,7 @@ test('an aborted search sends no further request', async () => {
   const aborter = new AbortController();
   const found = finder(api).find(row([]), NOON, aborter.signal);
   aborter.abort();
-  await found;
+  await settled(found);
   assert.equal(api.asked, 1);
 });
 

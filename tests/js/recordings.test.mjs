@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/api.js';
 import { CoverageLoader } from '../../static/js/lib/coverage-loader.js';
 import { ReplaySession } from '../../static/js/lib/replay-session.js';
+import { mockTime, pass } from './time.mjs';
 
 const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: Date.parse('2026-11-22T02:13:00Z') };
 
@@ -65,7 +66,9 @@ function session(server) {
   return { made, loads };
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+const settle = () => pass();
+
+mockTime();
 
 test('a seek uses the open session, and addresses have the viewer id', async () => {
   const server = new Server();
@@ -215,7 +218,7 @@ test('the month is requested again when indexing has ended', async () => {
   const loader = new CoverageLoader(api, 1, { startMs: nowMs - 3_600_000, endMs: nowMs });
   loader.showMonth({ startMs: nowMs - 20 * 86_400_000, endMs: nowMs });
   loader.start();
-  await new Promise((resolve) => setTimeout(resolve, 1300));
+  await pass(1300);
   loader.stop();
   assert.deepEqual(asked, ['view', 'month', 'view', 'month']);
 });

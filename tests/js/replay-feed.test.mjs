@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { RunTimeline } from '../../static/js/lib/run-timeline.js';
 import { ReplayFeed } from '../../static/js/lib/replay-feed.js';
 import { ReplaySession } from '../../static/js/lib/replay-session.js';
+import { mockTime, pass } from './time.mjs';
 
 const NIGHT = Date.parse('2026-11-22T02:00:00Z');
 const HOUR = 3_600_000;
@@ -205,7 +206,8 @@ test('the feed emits missed, refused and segments', () => {
 // ── ReplaySession ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: NIGHT };
-const settle = (ms = 5) => new Promise((resolve) => setTimeout(resolve, ms));
+
+mockTime();
 
 function sessionOver(socket = new Socket()) {
   let status = /** @type {any} */ ({ stream_id: 'replay1', status: 'running', error: null, playlist_url: '/replay1/run3.m3u8' });
@@ -229,7 +231,7 @@ test('runs are loaded over the socket after start and seek', async (context) => 
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
-  await settle();
+  await pass();
   assert.deepEqual(loads, []);
   socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
@@ -237,7 +239,7 @@ test('runs are loaded over the socket after start and seek', async (context) => 
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   socket.init(2);
   socket.part(0, NIGHT + HOUR);
-  await settle();
+  await pass();
   assert.deepEqual(loads, [1, 2]);
 });
 
@@ -245,14 +247,14 @@ test('a seek is under way until its own run arrives', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
-  await settle();
+  await pass();
   assert.ok(session.isPending && !session.isBusy);
   socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
   assert.ok(!session.isPending);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
-  await settle();
+  await pass();
   assert.ok(session.isPending, 'the seek is answered, but no media has arrived');
   socket.part(0.2);
   assert.deepEqual(loads, [1]);
@@ -266,14 +268,14 @@ test('a run that arrives during a later seek is not loaded', async (context) => 
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
-  await settle();
+  await pass();
   socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   socket.part(0); // of run 1
   socket.init(2);
   socket.part(0, NIGHT + HOUR); // before the answer to the seek
-  await settle();
+  await pass();
   assert.deepEqual(loads, [2]);
 });
 
@@ -281,10 +283,10 @@ test('a connection that breaks after joining is awaited', async (context) => {
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
-  await settle();
+  await pass();
   socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.isUp = false;
-  await settle(1700);
+  await pass(1700);
   assert.deepEqual([loads, socket.sent.length], [[], 1]);
 });
 
@@ -294,7 +296,7 @@ test('a complete run misses nothing, unless a seek is under way', async (context
   let missed = 0;
   session.addEventListener('missed', () => (missed += 1));
   session.go(PLACE);
-  await settle();
+  await pass();
   socket.listener.onMessage({ type: 'watching', from_start: true });
   socket.init(1);
   socket.part(0);
@@ -303,7 +305,7 @@ test('a complete run misses nothing, unless a seek is under way', async (context
   socket.listener.onProblem({ code: 'not_found' });
   assert.equal(missed, 0);
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
-  await settle(); // the seek is answered, but its media was lost with the connection
+  await pass(); // the seek is answered, but its media was lost with the connection
   socket.listener.onMessage({ type: 'watching', from_start: false });
   assert.equal(missed, 1);
 });
@@ -312,7 +314,7 @@ test('a run that was not loaded plays if the later seek fails', async (context) 
   const { session, socket, loads, api } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
-  await settle();
+  await pass();
   socket.listener.onMessage({ type: 'watching', from_start: true });
   api.seekPlayback = async () => {
     throw new TypeError('no network');
@@ -320,7 +322,7 @@ test('a run that was not loaded plays if the later seek fails', async (context) 
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
   socket.init(1);
   socket.part(0);
-  await settle();
+  await pass();
   assert.ok(session.problem);
   assert.deepEqual([loads, session.isPending], [[1], false]);
 });
@@ -330,11 +332,11 @@ test('the session changes to HLS after several misses', async (context) => {
   context.after(() => session.close());
   session.addEventListener('missed', () => session.go({ ...PLACE, atMs: NIGHT + HOUR }));
   session.go(PLACE);
-  await settle();
+  await pass();
   socket.listener.onMessage({ type: 'watching', from_start: true });
   for (let miss = 0; miss < 4; miss += 1) {
     socket.listener.onMessage({ type: 'watching', from_start: false });
-    await settle();
+    await pass();
   }
   assert.deepEqual(loads, ['/replay1/run2.m3u8?viewer=me']);
 });
@@ -347,10 +349,10 @@ test('the session uses HLS if the socket never opened or is silent', async (cont
     context.after(() => session.close());
     session.go(PLACE);
   }
-  await settle();
+  await pass();
   assert.deepEqual(refused.loads, ['/replay1/run1.m3u8?viewer=me']);
   assert.deepEqual(silent.loads, []);
-  await settle(1700);
+  await pass(1700);
   assert.deepEqual(silent.loads, ['/replay1/run3.m3u8?viewer=me']);
   assert.deepEqual(silent.socket.sent.at(-1), ['leave', 7]);
 });
@@ -359,11 +361,11 @@ test('a session with segments only is loaded by its address', async (context) =>
   const { session, socket, loads } = sessionOver();
   context.after(() => session.close());
   session.go(PLACE);
-  await settle();
+  await pass();
   socket.listener.onMessage({ type: 'segments_only', run: 1 });
-  await settle();
+  await pass();
   session.go({ ...PLACE, atMs: NIGHT + HOUR });
-  await settle();
+  await pass();
   assert.deepEqual(loads, ['/replay1/run3.m3u8?viewer=me', '/replay1/run2.m3u8?viewer=me']);
 });
 
@@ -372,13 +374,13 @@ test('an ended session is a problem unless its run is complete', async (context)
     const { session, socket, answer } = sessionOver();
     context.after(() => session.close());
     session.go(PLACE);
-    await settle();
+    await pass();
     socket.listener.onMessage({ type: 'watching', from_start: true });
     socket.init(1);
     socket.part(0);
     if (isComplete) socket.listener.onMessage({ type: 'end', run: 1 });
     answer({ status: 'stopped' });
-    await settle(1300);
+    await pass(1300);
     assert.equal(session.problem?.code, isComplete ? undefined : 'stream_ended');
   }
 });

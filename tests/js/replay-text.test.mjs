@@ -26,7 +26,7 @@ test('there is no text while playing and at the start of a load', () => {
 test('a wait has its cause and duration', () => {
   assert.deepEqual(said({ phase: 'loading', waitingFor: 'connecting', waitedS: 1 }), ['Opening the recording', 'The recorder takes a moment', false]);
   assert.equal(said({ phase: 'loading', waitingFor: 'key_frame', waitedS: 3.9 })[1], 'Waiting for its first picture: 3 s');
-  assert.deepEqual(said({ phase: 'loading', waitedS: 4 }), ['Going there', 'Waiting for the recorder: 4 s', false]);
+  assert.deepEqual(said({ phase: 'loading', waitedS: 4 }), ['Seeking', 'Waiting for the recorder: 4 s', false]);
 });
 
 test('a stall has its cause and duration', () => {
@@ -44,5 +44,5 @@ test('the live link is offered near the present', () => {
 test('a problem comes before all other texts', () => {
   const problem = { code: 'camera_unreachable', detail: 'It is gone.' };
   assert.deepEqual(said({ phase: 'stalled', problem, waitedS: 9 }), ['The device does not answer', 'It is gone.', false]);
-  assert.equal(said({ phase: 'problem', problem, waitedS: 9, isTried: true })[1], 'It is gone. It is tried again by itself: 9 s');
+  assert.equal(said({ phase: 'problem', problem, waitedS: 9, isTried: true })[1], 'It is gone. The app tries again by itself: 9 s');
 });

@@ -220,7 +220,7 @@ test('a wait has a spinner, and a problem has its reason', () => {
   const dead = { ...content, channel: channel(1, { problem: { code: 'camera_no_signal', detail: 'x' } }) };
   const waiting = tileMessage(dead, view({ phase: 'connecting' }), how);
   assert.deepEqual([waiting.title, waiting.busy], ['No signal', false]);
-  assert.match(waiting.reason, /tried again/);
+  assert.match(waiting.reason, /tries again/);
   // The server itself is away, so the channel's problem is not the reason.
   assert.equal(tileMessage(dead, view({ phase: 'offline' }), how).title, 'The server does not answer');
 });
@@ -233,9 +233,9 @@ test('the badge shows the delay or how long the picture stands still', () => {
   assert.equal(tileBadge(view(), { ...moving, behindS: 2.4 }).tone, 'late');
   assert.equal(tileBadge(view(), { ...moving, stalledS: 2.4 }).tone, 'live');
   assert.deepEqual(tileBadge(view({ phase: 'stalled' }), { ...moving, stalledS: 3.4 }), {
-    text: 'Stands 3 s', tone: 'frozen', label: 'The picture has stood still for 3 s',
+    text: 'Stopped 3 s', tone: 'frozen', label: 'The picture has stood still for 3 s',
   });
-  assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stalledS: 75 }).text, 'Stands 75 s');
+  assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stalledS: 75 }).text, 'Stopped 75 s');
   assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stalledS: null, isActive: true, isPaused: false }).text, '');
   assert.equal(tileBadge(view(), { ...moving, stalledS: 99, isActive: false }).text, '');
 });

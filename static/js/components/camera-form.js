@@ -96,9 +96,9 @@ export class CameraForm extends AppDialog {
     const isThere = !!camera && !('error' in address) && address.host.toLowerCase() === camera.host && (address.port ?? camera.port) === camera.port;
     this.#input('password').placeholder = isThere ? 'Unchanged' : '';
     const hint = part(this, 'password-hint', HTMLElement);
-    if (!camera) setText(hint, 'Those of the device itself; many recorders want an ONVIF user of their own.');
-    else if (isThere) setText(hint, 'Leave the password empty to keep the one that is stored.');
-    else setText(hint, 'Another address: type the password again, the stored one is not sent there.');
+    if (!camera) setText(hint, 'The login of the device. Many recorders need a separate ONVIF user.');
+    else if (isThere) setText(hint, 'Leave the password empty to keep the stored one.');
+    else setText(hint, 'The address has changed: type the password again. The stored one is not sent to a new address.');
   }
 
   #submit() {

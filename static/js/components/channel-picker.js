@@ -82,7 +82,7 @@ export class ChannelPicker extends HTMLElement {
     }
     const none = part(this, 'none', HTMLElement);
     none.hidden = found > 0;
-    setText(none, words.length ? 'No channel is called so.' : 'No channels are known yet.');
+    setText(none, words.length ? 'No channel has this name.' : 'No channels are known yet.');
   }
 
   /** @param {number} id */

@@ -72,7 +72,7 @@ export class DiscoverPanel extends AppDialog {
     );
     const fresh = devices.filter((device) => !device.already_added).length;
     part(this, 'credential', HTMLElement).hidden = fresh === 0;
-    const nothing = 'Nothing answered. Many recorders have discovery switched off: add them by address.';
+    const nothing = 'No device answered. Many recorders have discovery switched off: add them by address.';
     this.#state(devices.length ? `${counted(devices.length, 'device')} found` : nothing, false);
     this.#count();
   }
@@ -81,7 +81,7 @@ export class DiscoverPanel extends AppDialog {
   failed(error) {
     this.#state('', false);
     const place = part(this, 'error', HTMLElement);
-    setText(place, error instanceof ApiError ? error.message : 'The search did not work.');
+    setText(place, error instanceof ApiError ? error.message : 'The search failed.');
     place.hidden = false;
     this.#count();
   }

@@ -132,7 +132,7 @@ export class HlsEngine {
       this.#native = true;
       this.#video.src = url;
     } else {
-      this.#onFatal('unsupported', 'This browser knows neither MediaSource nor HLS.');
+      this.#onFatal('unsupported', 'This browser supports neither MediaSource nor HLS.');
     }
   }
 

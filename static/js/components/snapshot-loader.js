@@ -1,4 +1,5 @@
 // @ts-check
+import { backoffMs } from '../lib/backoff.js';
 import { JobQueue } from '../lib/job-queue.js';
 
 /**
@@ -8,6 +9,7 @@ import { JobQueue } from '../lib/job-queue.js';
  */
 
 const TICK_MS = 1500;
+const MAX_PAUSE_MS = 600_000;
 
 /**
  * Keeps snapshots fresh: loads the server's newest one first, then one from the device, and again every `refreshMs`
@@ -119,7 +121,7 @@ export class SnapshotLoader {
     } catch {
       if (cached) return;
       entry.failures += 1;
-      entry.notBeforeMs = Date.now() + Math.min(600_000, this.#refreshMs * 2 ** entry.failures);
+      entry.notBeforeMs = Date.now() + backoffMs(entry.failures, { startMs: this.#refreshMs, maxMs: MAX_PAUSE_MS });
     }
   }
 }

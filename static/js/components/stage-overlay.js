@@ -80,7 +80,7 @@ export class StageOverlay extends HTMLElement {
   #advice(view, advice) {
     const reason = reasonOf(view);
     const detail = reason?.detail && !isComplete(reason.code) ? `${reason.detail} ` : '';
-    const again = view.phase === 'reconnecting' && reason ? ' It is tried again by itself.' : '';
+    const again = view.phase === 'reconnecting' && reason ? ' The app tries again by itself.' : '';
     return `${detail}${advice}${again}`;
   }
 

@@ -64,7 +64,7 @@ export class JsonHttp {
     try {
       return await answer.json();
     } catch {
-      throw new ApiError('internal_error', 'The server sent an answer that cannot be read.', { status: answer.status });
+      throw new ApiError('internal_error', 'The server sent an invalid answer.', { status: answer.status });
     }
   }
 

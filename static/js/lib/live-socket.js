@@ -7,6 +7,7 @@
  * key frame), watch id (16 bits), start on the media timeline (double, s), arrival time of the first frame at the
  * server (double, ms; NaN if unknown).
  */
+import { backoffMs } from './backoff.js';
 import { SocketClock } from './socket-clock.js';
 
 /**
@@ -47,16 +48,8 @@ const SILENT_MS = 6000;
 const OPEN_WITHIN_MS = 5000;
 const WAKE_WITHIN_MS = 1500;
 
-/**
- * Return the delay before the next attempt to connect: short at first, never much over two seconds.
- *
- * @param {number} attempt counts from 0
- * @param {number} random 0 to 1
- * @returns {number} ms
- */
-export function reopenDelayMs(attempt, random) {
-  return Math.min(2000, attempt === 0 ? 50 : 250 * 2 ** (attempt - 1)) * (0.8 + 0.4 * random);
-}
+/** The delay before a reconnect: short at first, never much over two seconds. */
+export const RECONNECT = { firstMs: 50, startMs: 250, maxMs: 2000, jitter: 0.2 };
 
 /** Emits 'up' and 'down'. `failures`: how many attempts to connect have failed in a row. */
 export class LiveSocket extends EventTarget {
@@ -201,7 +194,7 @@ export class LiveSocket extends EventTarget {
     this.#reopening = setTimeout(() => {
       this.#reopening = null;
       if (this.#watches.size) this.#open();
-    }, reopenDelayMs(this.failures, this.#random()));
+    }, backoffMs(this.failures, RECONNECT, this.#random));
   }
 
   #drop() {

@@ -20,9 +20,9 @@ import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
  */
 
 export const HLS_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'asked', string>} */ ({
-  codec: 'this browser does not decode what the camera sends',
+  codec: 'this browser does not decode the camera’s codec',
   socket: 'no WebSocket could be opened',
-  no_key_frame: 'the camera sends no complete frames to begin with',
+  no_key_frame: 'the camera sends no key frames',
   unsupported: 'this browser has no MediaSource',
   converting: 'the picture is converted',
   asked: 'the address asks for it',

@@ -1,5 +1,8 @@
 // @ts-check
 import { ApiError } from './api.js';
+import { backoffMs } from './backoff.js';
+
+const AFTER_FAILURE = { startMs: 1000, maxMs: 10_000 };
 
 /**
  * Runs some work repeatedly, one run at a time, until `stop()`. The work returns the pause before its next run. After
@@ -50,8 +53,8 @@ export class Poller {
     } catch (error) {
       // A server that is away is expected. Any other error is a bug of this page and is reported.
       if (!(error instanceof ApiError)) globalThis.reportError?.(error);
+      pauseMs = backoffMs(this.#failures, AFTER_FAILURE);
       this.#failures += 1;
-      pauseMs = Math.min(10_000, 1000 * 2 ** (this.#failures - 1));
     }
     this.#busy = false;
     if (!this.#running) return;

@@ -1,6 +1,8 @@
 // @ts-check
 /** Delays and steps of recovery. Pure decisions: the sessions and the player act on them. */
 
+import { backoffMs } from './backoff.js';
+
 /** Fixed delays before another try, in seconds, by error code. All other codes have a growing delay. */
 const FIXED_S = /** @type {Record<string, number>} */ ({
   storage_full: 20,
@@ -13,6 +15,9 @@ const FIXED_S = /** @type {Record<string, number>} */ ({
 /** Codes that another try cannot help: a user has to change something first. */
 const FINAL = new Set(['camera_auth_failed', 'not_found', 'invalid_request', 'camera_unsupported', 'cannot_play']);
 
+const UNREACHABLE = { startMs: 1000, maxMs: 5000, jitter: 0.15 };
+const OTHER = { startMs: 3000, maxMs: 30_000, jitter: 0.15 };
+
 /**
  * @param {string} code
  * @param {number} attempt counts from 0
@@ -22,8 +27,7 @@ const FINAL = new Set(['camera_auth_failed', 'not_found', 'invalid_request', 'ca
 export function retryDelayS(code, attempt, random = Math.random) {
   if (FINAL.has(code)) return null;
   if (Object.hasOwn(FIXED_S, code)) return /** @type {number} */ (FIXED_S[code]);
-  const base = code === 'server_unreachable' ? Math.min(5, 1 + attempt) : Math.min(30, 3 * 2 ** attempt);
-  return base * (0.85 + 0.3 * random());
+  return backoffMs(attempt, code === 'server_unreachable' ? UNREACHABLE : OTHER, random) / 1000;
 }
 
 /**

@@ -1,11 +1,11 @@
 // @ts-check
 /** Remembers the channels that could not be played over the socket, and when to try again: after ever longer pauses. */
 
+import { backoffMs } from './backoff.js';
+
 /** @typedef {'codec'|'socket'|'no_key_frame'} Reason */
 
-/** A codec that this browser does not decode never lapses: only a camera that was away may send another one. */
-const LAPSES_MS = /** @type {Record<Reason, number>} */ ({ no_key_frame: 60_000, socket: 60_000, codec: Infinity });
-const LAPSES_MOST_MS = 15 * 60_000;
+const LAPSES = { startMs: 60_000, maxMs: 15 * 60_000 };
 
 /** How long another try may take until its first frames, in ms. */
 export const RETRY_WITHIN_MS = 6000;
@@ -20,10 +20,16 @@ export class Refusals {
     this.#nowMs = nowMs;
   }
 
-  /** @param {string} key @param {Reason} reason */
+  /**
+   * Refuse a channel for a growing time. A codec that this browser does not decode never lapses: only a camera that was
+   * away may send another one.
+   *
+   * @param {string} key
+   * @param {Reason} reason
+   */
   add(key, reason) {
     const times = this.#refused.get(key)?.times ?? 0;
-    const lapsesMs = LAPSES_MS[reason] === Infinity ? Infinity : Math.min(LAPSES_MOST_MS, LAPSES_MS[reason] * 2 ** times);
+    const lapsesMs = reason === 'codec' ? Infinity : backoffMs(times, LAPSES);
     this.#refused.set(key, { reason, times: times + 1, untilMs: this.#nowMs() + lapsesMs });
   }
 

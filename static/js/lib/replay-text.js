@@ -28,7 +28,7 @@ export function replayText({ phase, problem, waitingFor, waitedS, isTried, behin
   if (problem) {
     const { title, advice } = messageOf(problem.code);
     const why = isComplete(problem.code) ? advice : problem.detail;
-    const again = isTried ? ` ${counted('It is tried again by itself', waitedS)}` : '';
+    const again = isTried ? ` ${counted('The app tries again by itself', waitedS)}` : '';
     return { title, advice: why + again, offersLive: problem.code === 'no_recording' };
   }
   if (phase === 'ended') return { ...nothing, title: 'The recording ends here', offersLive: behindS < NEAR_NOW_S };
@@ -36,7 +36,7 @@ export function replayText({ phase, problem, waitingFor, waitedS, isTried, behin
     return { title: 'Caught up with now', advice: counted('Waiting for the recorder to write more', waitedS), offersLive: true };
   }
   if (phase === 'loading' && waitedS > SHOWN_AFTER_S) {
-    const [title, advice] = OPENING[waitingFor ?? ''] ?? ['Going there', 'Waiting for the recorder'];
+    const [title, advice] = OPENING[waitingFor ?? ''] ?? ['Seeking', 'Waiting for the recorder'];
     return { ...nothing, title, advice: counted(advice, waitedS) };
   }
   if (phase === 'stalled') return { ...nothing, title: 'The picture stands still', advice: counted('Waiting for the recorder', waitedS) };

@@ -41,9 +41,9 @@ export const PHASE_TEXT = {
   key_frame: { title: 'Waiting for a key frame', detail: 'The picture can start at the next complete frame', busy: true },
   buffering: { title: 'Buffering', detail: 'Collecting the first seconds of video', busy: true },
   playing: { title: '', detail: '', busy: false },
-  stalled: { title: 'The picture has stopped', detail: 'No new video arrives; waiting for it to go on', busy: true },
-  reconnecting: { title: 'Reconnecting', detail: 'The connection to the device was lost; it is being made again', busy: true },
+  stalled: { title: 'The picture has stopped', detail: 'No new video arrives; waiting for the device', busy: true },
+  reconnecting: { title: 'Reconnecting', detail: 'The connection to the device was lost; connecting again', busy: true },
   offline: { title: 'The server does not answer', detail: 'The picture comes back by itself as soon as it does', busy: true },
   failed: { title: '', detail: '', busy: false },
-  ended: { title: 'The stream was ended', detail: 'Somebody stopped it for all viewers', busy: false },
+  ended: { title: 'The stream was stopped', detail: 'Another user stopped it for all viewers', busy: false },
 };

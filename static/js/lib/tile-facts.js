@@ -32,7 +32,7 @@ const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'bus
 export function contentOf(tile, known) {
   const found = known.find(({ camera }) => camera.id === tile.cameraId);
   if (!found) {
-    const detail = 'There is no such camera, or it is not yours to see.';
+    const detail = 'This camera does not exist, or you do not have permission to see it.';
     return { tile, camera: null, channel: null, missing: { code: 'tile_unknown', detail } };
   }
   const { camera, channels } = found;
@@ -40,7 +40,7 @@ export function contentOf(tile, known) {
   if (channel) return { tile, camera, channel, missing: null };
   if (camera.error && camera.status !== 'online' && !channels?.length) return { tile, camera, channel, missing: camera.error };
   if (!channels?.length) return { tile, camera, channel, missing: { code: 'tile_asking', detail: '' } };
-  const detail = `${camera.name || camera.host} has no channel ${tile.channel}, or it is not yours to see.`;
+  const detail = `${camera.name || camera.host} has no channel ${tile.channel}, or you do not have permission to see it.`;
   return { tile, camera, channel, missing: { code: 'tile_unknown', detail } };
 }
 
@@ -94,7 +94,7 @@ export function tileMessage({ channel, missing }, view, { isActive }) {
 function problemMessage({ code, detail }, isTried) {
   const message = messageOf(code);
   const reason = isComplete(code) || !detail ? message.advice : detail;
-  return { title: message.title, reason: isTried ? `${reason} It is tried again by itself.` : reason, busy: false, tone: message.tone };
+  return { title: message.title, reason: isTried ? `${reason} The app tries again by itself.` : reason, busy: false, tone: message.tone };
 }
 
 /**
@@ -115,7 +115,7 @@ export function tileBadge(view, { behindS, stalledS, isActive, isPaused }) {
   }
   if (stalledS !== null && stalledS > STALL_SHOWN_S) {
     const long = wholeSeconds(stalledS);
-    return { text: `Stands ${long}`, tone: 'frozen', label: `The picture has stood still for ${long}` };
+    return { text: `Stopped ${long}`, tone: 'frozen', label: `The picture has stood still for ${long}` };
   }
   const { tone } = badgeOf(view.phase, { paused: false, behindS, stalledS: 0, shown: false });
   if (tone === 'off' || behindS === null) return { text: '', tone: 'off', label: '' };

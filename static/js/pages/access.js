@@ -71,7 +71,7 @@ function userRow(user) {
   );
   setText(part(row, 'toggle', HTMLElement), user.disabled ? 'Enable' : 'Disable');
   wire(row, 'remove', `Remove ${user.name}`, async () => {
-    const sure = await confirmDialog.ask(`Remove ${user.name}?`, 'The account goes with its logins and tokens. What it watches ends.', 'Remove');
+    const sure = await confirmDialog.ask(`Remove ${user.name}?`, 'The account, its logins and its tokens are removed. Its streams end.', 'Remove');
     if (sure) await act(() => api.removeUser(user.id), `${user.name} is removed`);
   });
   return row;
@@ -98,8 +98,8 @@ function tokenRow(token) {
   setText(part(row, 'cameras', HTMLElement), limitText(token.cameras));
   setText(part(row, 'owner', HTMLElement), `of ${token.user}`);
   const isOver = token.expires_at !== null && Date.parse(token.expires_at) < Date.now();
-  const until = token.expires_at ? `until ${localStamp(new Date(token.expires_at))}` : 'without an end';
-  setText(part(row, 'until', HTMLElement), isOver ? 'has run out' : until);
+  const until = token.expires_at ? `until ${localStamp(new Date(token.expires_at))}` : 'without an expiry date';
+  setText(part(row, 'until', HTMLElement), isOver ? 'expired' : until);
   setText(part(row, 'used', HTMLElement), token.last_used_at ? `used ${ago(Date.parse(token.last_used_at), Date.now())}` : 'never used');
   wire(row, 'remove', `Remove the token ${token.name}`, async () => {
     const sure = await confirmDialog.ask(`Remove the token ${token.name}?`, 'Scripts that use it are refused from now on.', 'Remove');
@@ -214,7 +214,7 @@ byId('made-copy', HTMLElement).addEventListener('click', () => {
   const copied = navigator.clipboard ? navigator.clipboard.writeText(token.value) : Promise.reject(new Error('no clipboard'));
   copied.then(
     () => showToast('Copied'),
-    () => showToast('Copy it by hand: the browser does not allow it', 'bad'),
+    () => showToast('The browser does not allow copying. Copy the token by hand.', 'bad'),
   );
 });
 madeDialog.addEventListener('dialog-closed', () => {

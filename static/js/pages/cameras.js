@@ -141,7 +141,7 @@ list.addEventListener('camera-delete', async (event) => {
   const name = camera.name || camera.host;
   const what = camera.pretend
     ? 'The pretend recorder is switched off. You can start it again later.'
-    : 'Its streams end, and its address and password are forgotten here. Nothing changes on the device itself.';
+    : 'Its streams end, and its address and password are deleted here. The device itself is not changed.';
   if (!(await confirmDialog.ask(`Delete ${name}?`, what))) return;
   leaving.add(camera.id);
   show([...cards.values()].map((entry) => entry.camera));

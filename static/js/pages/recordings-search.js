@@ -111,7 +111,7 @@ export class RecordingsSearch extends EventTarget {
   async #search() {
     const span = this.window;
     if (!span || span.startMs >= span.endMs) {
-      this.#showError('The end must be later than the beginning.');
+      this.#showError('The end must be later than the start.');
       return;
     }
     this.#showError('');
@@ -156,12 +156,12 @@ export class RecordingsSearch extends EventTarget {
     this.#shown = 0;
     const channels = new Set(lines.map((line) => line.channel ?? line.recordingToken)).size;
     const found = lines.length
-      ? `${counted(lines.length, 'stretch', 'stretches')} on ${counted(channels, 'channel')}`
+      ? `${counted(lines.length, 'span')} on ${counted(channels, 'channel')}`
       : complete
         ? 'Nothing is recorded in this time'
-        : 'Nothing is known of this time';
+        : 'Nothing is known about this time';
     const why = problem ? `: ${messageOf(problem.code).title}` : '';
-    const note = complete ? '' : `. The recorder has not told all of it${why}. Search again in a while.`;
+    const note = complete ? '' : `. The recorder has not reported everything${why}. Search again in a while.`;
     byId('search-state', HTMLElement).textContent = `${found}${note}`;
     byId('results', HTMLElement).replaceChildren();
     byId('results-frame', HTMLElement).hidden = !lines.length;

@@ -209,7 +209,7 @@ function showProblem(problem) {
   if (camera) live.href = `${document.body.dataset.viewer ?? ''}${camera.id}`;
   const { title, advice } = messageOf(problem.code);
   byId('problem-text', HTMLElement).textContent = isUnsupported
-    ? `This device does not tell over ONVIF what it has recorded (${problem.detail.replace(/\.$/, '')}). It may record all the same: its own page shows that. Live video works here.`
+    ? `This device does not list its recordings over ONVIF (${problem.detail.replace(/\.$/, '')}). It may still record: check its own web page. Live video works here.`
     : `${title}. ${isComplete(problem.code) ? advice : problem.detail}`;
 }
 
@@ -260,7 +260,7 @@ async function placeOf({ row, on }, atMs, signal) {
   const { held } = /** @type {PlaceFinder} */ (places);
   const place = placeAt(row, atMs, Date.now());
   if (place.outcome !== 'ask') return { ...place, outcome: place.outcome, recordingToken: tokenAt(row, place.atMs, held) };
-  showNote(`Asking the recorder what it has recorded at ${pageClock.stamp(place.atMs)}`, on);
+  showNote(`Asking the recorder about its recordings at ${pageClock.stamp(place.atMs)}`, on);
   try {
     return await /** @type {PlaceFinder} */ (places).find(row, atMs, signal);
   } catch (error) {
@@ -278,7 +278,7 @@ function noteOf(outcome, wantedMs, atMs) {
   const wanted = pageClock.stamp(wantedMs);
   if (outcome === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
   if (outcome === 'nothing') return `Nothing was recorded at ${wanted}.`;
-  return outcome === 'unknown' ? `The recorder has not told whether it recorded at ${wanted}; it is tried.` : '';
+  return outcome === 'unknown' ? `The recorder has not reported yet if it recorded at ${wanted}. Trying to play it.` : '';
 }
 
 /** Show a text below a player. @param {string} text @param {ReplayPlayer} on */
@@ -314,7 +314,7 @@ player.addEventListener('replay-wanted', () => {
   const last = row?.spans.findLast(isPlayable);
   const atMs = timeline.atMs ?? (last ? Math.max(last.startMs, last.endMs - 600_000) : null);
   if (row && atMs !== null) void play(row, atMs);
-  else showToast('Nothing is known to be recorded here', 'bad');
+  else showToast('No recordings are known here', 'bad');
 });
 for (const one of [player, modal]) {
   one.addEventListener('replay-gap', (event) => {
@@ -416,10 +416,10 @@ async function toEvent(direction) {
  * @param {string} end of the searched time
  */
 function endOfSearch(why, direction, end) {
-  if (why === 'silent') return 'This recorder tells no events.';
+  if (why === 'silent') return 'This recorder reports no events.';
   const none = direction > 0 ? `No later event is known up to ${end}` : `No earlier event is known back to ${end}`;
-  if (why === 'stopped') return `${none}; the recorder was not asked beyond that.`;
-  return why === 'bound' ? `${none}; the recorder takes long to tell more. Search again in a while.` : `${none}.`;
+  if (why === 'stopped') return `${none}. Asking the recorder was stopped before it got further.`;
+  return why === 'bound' ? `${none}. The recorder is slow: search again in a while.` : `${none}.`;
 }
 
 /** @param {'in'|'out'} which */
@@ -431,7 +431,7 @@ function setMark(which) {
   const startMs = markInMs ?? atMs - 60_000;
   const endMs = which === 'out' ? atMs : Math.max(search.window?.endMs ?? 0, startMs + 60_000);
   if (endMs <= startMs) {
-    showToast('The end must be later than the beginning', 'bad');
+    showToast('The end must be later than the start', 'bad');
     return;
   }
   timeline.marked = { startMs, endMs };

@@ -176,7 +176,7 @@ function showQuality(channel) {
   stage.subPossible = sub !== null && playback?.quality !== 'sub' && canDecode(sub, decodes);
   byId('codec-notice', HTMLElement).hidden = !(playback?.isFallback || playback?.converting);
   byId('convert', HTMLElement).hidden = !playback?.isFallback;
-  const cost = 'Converting takes about half a processor core for as long as somebody watches.';
+  const cost = 'Converting takes about half a processor core while the stream is watched.';
   byId('codec-text', HTMLElement).textContent = playback?.isFallback
     ? `The main stream is H.265, which this browser cannot play, so you see the sub stream (H.264). ${cost}`
     : `This stream is H.265 and is converted to H.264 for this browser. ${cost}`;

@@ -136,7 +136,7 @@ export class SavedWalls extends EventTarget {
 
   /** @param {Wall} wall */
   async #delete(wall) {
-    const isSure = await this.#confirm.ask(`Delete “${wall.name}”?`, 'The layout is forgotten. Cameras and channels stay.');
+    const isSure = await this.#confirm.ask(`Delete “${wall.name}”?`, 'The layout is deleted. Cameras and channels stay.');
     if (!isSure) return;
     try {
       await this.#api.remove(wall.id);

@@ -89,7 +89,7 @@ async function openSavedWall() {
   } catch (error) {
     const isGone = problemOf(error).code === 'not_found';
     if (!isGone) return; // tried again with the next list of cameras
-    showToast('There is no such layout, or it is another user’s.', 'bad');
+    showToast('This layout does not exist, or it belongs to another user.', 'bad');
     state.wallId = null;
   }
   show();
@@ -331,8 +331,8 @@ async function copyLink() {
   const shown = currentView();
   const url = new URL(window.location.pathname, window.location.href);
   url.search = writeWallState({ ...shown, tiles: [...shown.tiles], wallId: null });
-  if (await copied(url.href.replaceAll('%2C', ','))) showToast('The link is copied: it shows these channels to whoever may see them');
-  else showToast('Copy it from the address bar: the browser does not allow it', 'bad');
+  if (await copied(url.href.replaceAll('%2C', ','))) showToast('Link copied. It shows these channels to users who have permission to see them.');
+  else showToast('The browser does not allow copying. Copy the link from the address bar.', 'bad');
 }
 
 // ── Keys and buttons ───────────────────────────────────────────────────────────────────────────────────────────────

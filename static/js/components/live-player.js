@@ -46,7 +46,7 @@ export class LivePlayer extends HTMLElement {
     const { signal } = this.#wires;
     // Media events do not bubble, but they can be caught on the way down: of whichever video is the present one.
     const heard = { signal, capture: true };
-    this.addEventListener('playing', (event) => event.target === this.video && (this.#playable = true), heard);
+    this.addEventListener('playing', (event) => event.target === this.video && this.#plays(), heard);
     // A browser may pause by itself (a sleeping tab, a lost audio device); that is not what the viewer asked for.
     this.addEventListener('pause', (event) => event.target === this.video && this.#pausedByOthers(), heard);
     document.addEventListener('visibilitychange', () => !document.hidden && this.#pausedByOthers(), { signal });
@@ -282,6 +282,17 @@ export class LivePlayer extends HTMLElement {
   #setSound() {
     this.video.muted = this.hasAttribute('muted');
     tell(this, 'player-sound', this.video.muted ? 'off' : 'on');
+  }
+
+  /** The first two frames tell sooner than the timer that the picture moves. */
+  #plays() {
+    this.#playable = true;
+    const { video } = this;
+    const look = () => video === this.video && this.#timer !== null && this.#watch();
+    video.requestVideoFrameCallback?.(() => {
+      look();
+      video.requestVideoFrameCallback(look);
+    });
   }
 
   /** Looks whether the picture moves: by frames where the browser counts them, else by time. */

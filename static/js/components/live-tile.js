@@ -7,7 +7,7 @@ import { givesWay, tileBadge, tileMessage, tilePlayback } from '../lib/tile-fact
 import { cloneTemplate, part, setAttribute, setText, tell } from './dom.js';
 import { LivePlayer } from './live-player.js';
 import { playsFragments } from './fragment-source.js';
-import { SnapshotImage } from './snapshot-image.js';
+import { STILL_AFTER_MS, SnapshotImage } from './snapshot-image.js';
 import { ZoomView } from './zoom-view.js';
 
 /**
@@ -262,13 +262,15 @@ export class LiveTile extends HTMLElement {
     const { api, stills } = this.parts;
     const key = this.#channelKey;
     this.#wantsStill = true;
-    stills.add(`${key} ${profile.profile_token}`, async () => {
-      if (!this.#wantsStill || key !== this.#channelKey) return;
+    const isWanted = () => this.#wantsStill && key === this.#channelKey && !this.hasPicture;
+    const ask = async () => {
+      if (!isWanted()) return;
       // Rejects where there is none yet: then the tile stays dark until the live picture comes.
       const { blob, takenAt } = await api.snapshot(tile.cameraId, { profileToken: profile.profile_token, cached: true });
-      if (this.#wantsStill && key === this.#channelKey) await still.show(blob, takenAt);
+      if (isWanted()) await still.show(blob, takenAt);
       if (!this.#wantsStill) still.clear();
-    });
+    };
+    setTimeout(() => stills.add(`${key} ${profile.profile_token}`, ask), STILL_AFTER_MS);
   }
 
   #open() {

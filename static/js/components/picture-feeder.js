@@ -3,20 +3,25 @@ import { PictureQueue } from '../lib/picture-queue.js';
 
 /**
  * @typedef {import('./snapshot-image.js').SnapshotImage} SnapshotImage
+ * @typedef {{refreshMs: number, settleMs?: number}} Pace how old a picture may become, and how long one stays after it
+ *   was loaded, however old it is
  * @typedef {{image: SnapshotImage, cameraId: number, profileToken: string|null, askDevice: boolean,
- *   onShown: ((takenAt: Date|null) => void)|null, cachedTried: boolean, notBeforeMs: number, failures: number}} Entry
+ *   onShown: ((takenAt: Date|null) => void)|null, cachedTried: boolean, takenMs: number, loadedMs: number,
+ *   failures: number, retryAtMs: number}} Entry
  */
 
 const TICK_MS = 1500;
 
 /**
- * Keeps still pictures fresh: the last known one at once, then the device's own, again every `refreshMs` while it is
- * on screen and the tab is looked at. A device that has none to give is asked ever more rarely.
+ * Keeps still pictures fresh: first the last known one, then the device's own, again whenever the picture is too old
+ * while it is on screen and the tab is visible. A device that has no picture is asked ever more rarely.
  */
 export class PictureFeeder {
   #api;
   #refreshMs;
+  #settleMs;
   #queue;
+  #isHeld = false;
   /** @type {Map<SnapshotImage, Entry>} */
   #entries = new Map();
   /** @type {Set<Element>} */
@@ -26,11 +31,12 @@ export class PictureFeeder {
 
   /**
    * @param {Pick<import('../lib/api.js').Api, 'snapshot'>} api
-   * @param {{refreshMs: number, sideBySide?: number}} how
+   * @param {Pace & {sideBySide?: number}} how
    */
-  constructor(api, { refreshMs, sideBySide = 2 }) {
+  constructor(api, { refreshMs, settleMs = 0, sideBySide = 2 }) {
     this.#api = api;
     this.#refreshMs = refreshMs;
+    this.#settleMs = settleMs;
     this.#queue = new PictureQueue(sideBySide);
     this.#observer = new IntersectionObserver(
       (changes) => {
@@ -45,13 +51,16 @@ export class PictureFeeder {
     this.#timer = setInterval(() => this.#feed(), TICK_MS);
   }
 
-  /** @param {number} ms */
-  set refreshMs(ms) {
-    this.#refreshMs = ms;
-    for (const entry of this.#entries.values()) {
-      const taken = entry.image.takenAt?.getTime() ?? 0;
-      if (!entry.failures) entry.notBeforeMs = Math.min(entry.notBeforeMs, taken + ms);
-    }
+  /** True while something more important loads: no picture is requested. @param {boolean} isHeld */
+  set isHeld(isHeld) {
+    this.#isHeld = isHeld;
+    this.#feed();
+  }
+
+  /** @param {Pace} pace */
+  set pace({ refreshMs, settleMs = 0 }) {
+    this.#refreshMs = refreshMs;
+    this.#settleMs = settleMs;
   }
 
   /**
@@ -61,7 +70,7 @@ export class PictureFeeder {
   set(image, { cameraId, profileToken, askDevice, onShown }) {
     const entry = this.#entries.get(image);
     if (entry && entry.cameraId === cameraId && entry.profileToken === profileToken) {
-      if (askDevice && !entry.askDevice) Object.assign(entry, { failures: 0, notBeforeMs: 0 });
+      if (askDevice && !entry.askDevice) entry.failures = 0;
       entry.askDevice = askDevice;
       return;
     }
@@ -72,8 +81,10 @@ export class PictureFeeder {
       askDevice,
       onShown: onShown ?? null,
       cachedTried: false,
-      notBeforeMs: 0,
+      takenMs: -Infinity,
+      loadedMs: -Infinity,
       failures: 0,
+      retryAtMs: 0,
     });
     this.#observer.observe(image);
   }
@@ -93,14 +104,19 @@ export class PictureFeeder {
   }
 
   #feed() {
-    if (document.hidden) return;
+    if (document.hidden || this.#isHeld) return;
     const now = Date.now();
     for (const entry of this.#entries.values()) {
       if (!this.#onScreen.has(entry.image)) continue;
       const key = `${entry.cameraId} ${entry.profileToken ?? ''}`;
       if (!entry.cachedTried) this.#queue.add(key, () => this.#ask(entry, true), { first: true });
-      else if (entry.askDevice && entry.notBeforeMs <= now) this.#queue.add(key, () => this.#ask(entry, false));
+      else if (entry.askDevice && this.#dueMs(entry) <= now) this.#queue.add(key, () => this.#ask(entry, false));
     }
+  }
+
+  /** When the device is to be asked for its next picture. @param {Entry} entry */
+  #dueMs({ failures, retryAtMs, takenMs, loadedMs }) {
+    return failures ? retryAtMs : Math.max(takenMs + this.#refreshMs, loadedMs + this.#settleMs);
   }
 
   /** @param {Entry} entry @param {boolean} cached */
@@ -114,11 +130,12 @@ export class PictureFeeder {
       await entry.image.show(blob, when);
       entry.onShown?.(when);
       entry.failures = 0;
-      entry.notBeforeMs = (when?.getTime() ?? 0) + this.#refreshMs;
+      entry.takenMs = when?.getTime() ?? -Infinity;
+      entry.loadedMs = Date.now();
     } catch {
       if (cached) return;
       entry.failures += 1;
-      entry.notBeforeMs = Date.now() + Math.min(600_000, this.#refreshMs * 2 ** entry.failures);
+      entry.retryAtMs = Date.now() + Math.min(600_000, this.#refreshMs * 2 ** entry.failures);
     }
   }
 }

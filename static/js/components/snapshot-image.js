@@ -1,5 +1,8 @@
 // @ts-check
 
+/** A live picture that comes within this time needs no still picture before it. */
+export const STILL_AFTER_MS = 300;
+
 /**
  * A still picture that is replaced without a flicker: the next one is decoded before it takes the place of the last.
  * `has-picture` says that there is one. What it holds as children is the placeholder.

@@ -1,7 +1,7 @@
 // @ts-check
 /** The stage of the viewer: the session, its picture, what lies over it, and the buttons below it. */
 import { LivePlayer } from '../components/live-player.js';
-import { SnapshotImage } from '../components/snapshot-image.js';
+import { STILL_AFTER_MS, SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
 import { snapshotFileName } from '../lib/format.js';
@@ -22,6 +22,7 @@ import { byId, liveUrl, remember, remembered, saveFile, say, toLogin } from './p
  *   'asleep'  nobody has looked at the tab for a while: the page should let go of the stream
  *   'awake'   somebody looks again
  *   'codec'   as LiveTransport's
+ *   'settled' the live picture moves, or none is to be expected
  */
 export class ViewerStage extends EventTarget {
   #api;
@@ -244,14 +245,16 @@ export class ViewerStage extends EventTarget {
   #showStill(cameraId, profileToken) {
     this.#shownStill = profileToken;
     this.#still.clear();
-    this.#api.snapshot(cameraId, { profileToken, cached: true }).then(
-      ({ blob, takenAt }) => {
-        if (this.#shownStill === profileToken && this.#session.view.phase !== 'playing') void this.#still.show(blob, takenAt);
-      },
-      () => {
+    const isWanted = () => this.#shownStill === profileToken && !this.#player.hasPicture;
+    setTimeout(async () => {
+      if (!isWanted()) return;
+      try {
+        const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true });
+        if (isWanted()) void this.#still.show(blob, takenAt);
+      } catch {
         // There is none yet: the stage stays dark until the live picture comes.
-      },
-    );
+      }
+    }, STILL_AFTER_MS);
   }
 
   #show() {
@@ -265,6 +268,7 @@ export class ViewerStage extends EventTarget {
       this.#shownStill = '';
       this.#still.clear();
     }
+    if (view.phase === 'playing' || (gone && view.phase !== 'idle')) this.dispatchEvent(new Event('settled'));
     const paused = this.#player.isPaused && !gone;
     const running = this.#session.isWanted && !paused && view.phase !== 'failed';
     const playable = this.names.length > 0;

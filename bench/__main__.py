@@ -10,10 +10,12 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 from playwright.sync_api import Error as PlaywrightError
 
-from bench import clicks, gstreamer, live, load, machine, pictures, recordings, report, sockets, wall
+from bench import beside, clicks, gstreamer, live, load, machine, pictures, recordings, report, sockets, wall
 from bench.figures import TABLE_HEAD, Figure, Measurement, merged, row
 from bench.setting import ROOT, App, Recorder, app, recorder
 
@@ -34,19 +36,32 @@ def options_of(argv: list[str]) -> argparse.Namespace:
         help="keep these parts, too, in docs/performance, and draw table and plot again; without --only always so",
     )
     parser.add_argument("--plot", action="store_true", help="measure nothing; draw again what is kept")
+    parser.add_argument(
+        "--beside", type=Path, metavar="PATH", help="measure this checkout in turns with ours and print the ratios"
+    )
     options = parser.parse_args(argv)
     if options.runs < 1 or options.window <= 0:
         parser.error("--runs and --window are above 0")
     if options.plot and (options.only or options.write):
         parser.error("--plot measures nothing")
+    if options.beside and (options.plot or options.write):
+        parser.error("--beside keeps nothing")
+    if options.beside and not (options.beside / "app.py").is_file():
+        parser.error(f"{options.beside} is no checkout of this app")
     options.parts = tuple(part for part in PARTS if not options.only or part in options.only)
-    options.writes = options.write or not options.only
+    if options.beside:
+        options.parts = tuple(part for part in options.parts if part not in _ON_THEIR_OWN)
+        if not options.parts:
+            parser.error(f"not with --beside: {', '.join(_ON_THEIR_OWN)}")
+    options.writes = options.write or not (options.only or options.beside)
     return options
 
 
 def main(argv: list[str]) -> int:
     """Return the exit status: 1 if a part could not be measured. The other parts are saved."""
     options = options_of(argv)
+    if options.beside:
+        return _measure_beside(options.beside.resolve(), options.parts, options.runs, options.window)
     kept, failed = report.read(report.FOLDER), False
     if not options.plot:
         new = measured(options.parts, options.runs, options.window, f"python -m bench {shlex.join(argv)}".rstrip())
@@ -72,6 +87,37 @@ def measured(parts: tuple[str, ...], runs: int, window_s: float, command: str) -
     return [Measurement(part, command, facts, figures) for part, figures in found]
 
 
+def _measure_beside(other: Path, parts: tuple[str, ...], runs: int, window_s: float) -> int:
+    """Print the table of both checkouts; return the exit status."""
+    load_at_start = machine.load_average()
+    failed = False
+    print(beside.TABLE_HEAD, flush=True)
+    with ExitStack() as stack:
+        device = _device(stack)
+        sides = []
+        for checkout in (ROOT, other):
+            running = stack.enter_context(app(checkout, MAX_SESSIONS="64"))
+            sides.append((running, running.add_recorder(device)))
+        for part in parts:
+            ours, others = (partial(_turn, part, device, *side, window_s) for side in sides)
+            try:
+                for compared in beside.in_turns(ours, others, runs):
+                    print(beside.row(compared), flush=True)
+            except (RuntimeError, OSError, PlaywrightError) as error:
+                failed = True
+                print(f"{part} was not measured: {error}", file=sys.stderr)
+    print("\n" + "\n".join(f"{name}: {text}" for name, text in machine.facts(load_at_start).items()))
+    return int(failed)
+
+
+def _turn(part: str, device: Recorder, running: App, camera_id: int, window_s: float) -> list[Figure]:
+    """One run of one side. Its sessions end with it, so that the other side's turn has the machine."""
+    try:
+        return list(_shared(part, device, running, camera_id, 1, window_s))
+    finally:
+        running.stop_streams()
+
+
 def _said(figures: Iterable[Figure]) -> Iterator[Figure]:
     for figure in figures:
         print(row(figure), flush=True)
@@ -82,11 +128,9 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
     """Yield each part with an iterator that measures its figures. Most parts share one recorder and one app."""
     with ExitStack() as stack:
         if set(parts) - set(_ON_THEIR_OWN):
-            device = stack.enter_context(recorder("--channels", "16", "--dead", "none"))
+            device = _device(stack)
             running = stack.enter_context(app(MAX_SESSIONS="64"))
             camera_id = running.add_recorder(device)
-            for role in ("main", "sub"):
-                device.prepare(role)
         for part in parts:
             if part not in _ON_THEIR_OWN:
                 yield part, _shared(part, device, running, camera_id, runs, window_s)
@@ -95,6 +139,14 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         yield "list", load.list_figures()
     if "recordings" in parts:
         yield "recordings", recordings.figures(runs)
+
+
+def _device(stack: ExitStack) -> Recorder:
+    """A recorder with sixteen living channels, which has encoded all its loops."""
+    device = stack.enter_context(recorder("--channels", "16", "--dead", "none"))
+    for role in ("main", "sub"):
+        device.prepare(role)
+    return device
 
 
 def _shared(part: str, device: Recorder, running: App, camera_id: int, runs: int, window_s: float) -> Iterator[Figure]:

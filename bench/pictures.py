@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
@@ -46,6 +47,14 @@ addEventListener('loadstart', ({ target: video }) => {
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One opening of a page: until the picture moves, and the requests up to then."""
+
+    shown_ms: float
+    requests: int
+
+
 def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
     """Measure the time from opening a page to its first moving picture."""
     channel, token, _ = next(item for item in app.profiles(camera_id, "main") if item[2] == "h264")
@@ -57,6 +66,14 @@ def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[F
         yield Figure(
             f"page opened to moving picture, {name}", "ms", times, beside, label=f"page opened, {name}", axis="first"
         )
+    app.stop_streams()
+    visits = [viewer_visits(app, camera_id, channel, token) for _ in range(runs)]
+    for which, name, goal_ms in ((0, "first", 450), (1, "second", 250)):
+        what = f"viewer page of a running stream opened to moving picture, {name} visit of a browser"
+        shown_ms = [both[which].shown_ms for both in visits]
+        yield Figure(what, "ms", shown_ms, goal=goal_ms, label=f"page opened, {name} visit", axis="first")
+        yield Figure(f"{what}: requests until then", "requests", [float(both[which].requests) for both in visits])
+    app.stop_streams()
     yield Figure("POST /api/streams/start, new session", "ms", start_times_ms(app, camera_id, token, 20))
 
 
@@ -69,6 +86,28 @@ def browser() -> Iterator[BrowserContext]:
         context.add_init_script(_WATCH)
         yield context
         context.close()
+
+
+def viewer_visits(app: App, camera_id: int, channel: int, token: str) -> tuple[Visit, Visit]:
+    """The first and the second opening of the viewer page with a fresh browser profile, while the stream runs."""
+    address = f"{app.url}/viewer/{camera_id}?channel={channel}&quality=main"
+    app.call("POST", "/api/streams/start", {"camera_id": camera_id, "profile_token": token})
+    time.sleep(4)
+    with browser() as context:
+        first = _visit(context, address)
+        return first, _visit(context, address)
+
+
+def _visit(context: BrowserContext, address: str) -> Visit:
+    page = context.new_page()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    try:
+        page.goto(address)
+        shown_ms = wait_shown(page)
+        return Visit(shown_ms, len(requests))
+    finally:
+        page.close()
 
 
 def first_picture_ms(context: BrowserContext, address: str, players: int = 1) -> float:

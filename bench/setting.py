@@ -145,14 +145,14 @@ class App:
 
 
 @contextlib.contextmanager
-def app(**settings: str) -> Iterator[App]:
-    """Run the app as `make run` starts it, in temporary folders, until the block ends."""
+def app(checkout: Path = ROOT, **settings: str) -> Iterator[App]:
+    """Run the app of a checkout as `make run` starts it there, in temporary folders, until the block ends."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         port = free_port()
         process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
+            [_python_of(checkout), "app.py"],
+            cwd=checkout,
             env=_environment(
                 PORT=str(port),
                 DATA_DIR=str(folder / "data"),
@@ -170,6 +170,12 @@ def app(**settings: str) -> Iterator[App]:
             yield running
         finally:
             _end(process)
+
+
+def _python_of(checkout: Path) -> str:
+    """The interpreter that `make install` has made there, otherwise our own."""
+    own = checkout / ".venv" / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
 
 
 def free_port() -> int:

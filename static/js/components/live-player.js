@@ -50,7 +50,7 @@ export class LivePlayer extends HTMLElement {
     const { signal } = this.#wires;
     // Media events do not bubble, so they are captured: `video` changes its element, see #takeNext().
     const heard = { signal, capture: true };
-    this.addEventListener('playing', (event) => event.target === this.video && (this.#playable = true), heard);
+    this.addEventListener('playing', (event) => event.target === this.video && this.#plays(), heard);
     // A browser may pause by itself (a sleeping tab, a lost audio device), although the user wants to watch.
     this.addEventListener('pause', (event) => event.target === this.video && this.#pausedByOthers(), heard);
     document.addEventListener('visibilitychange', () => !document.hidden && this.#pausedByOthers(), { signal });
@@ -286,6 +286,17 @@ export class LivePlayer extends HTMLElement {
   #setAudio() {
     this.video.muted = this.hasAttribute('muted');
     emit(this, 'player-audio', this.video.muted ? 'off' : 'on');
+  }
+
+  /** The first two frames tell sooner than the timer that the picture moves. */
+  #plays() {
+    this.#playable = true;
+    const { video } = this;
+    const look = () => video === this.video && this.#timer !== null && this.#watch();
+    video.requestVideoFrameCallback?.(() => {
+      look();
+      video.requestVideoFrameCallback(look);
+    });
   }
 
   /** Check if the picture moves: by the count of frames if the browser has one, otherwise by the time. */

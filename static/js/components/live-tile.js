@@ -7,7 +7,7 @@ import { shouldFallBack, tileBadge, tileMessage, tilePlayback } from '../lib/til
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { LivePlayer } from './live-player.js';
 import { playsFragments } from './fragment-source.js';
-import { SnapshotImage } from './snapshot-image.js';
+import { SNAPSHOT_AFTER_MS, SnapshotImage } from './snapshot-image.js';
 import { ZoomView } from './zoom-view.js';
 
 /**
@@ -267,13 +267,15 @@ export class LiveTile extends HTMLElement {
     const { api, snapshots } = this.parts;
     const key = this.#channelKey;
     this.#wantsSnapshot = true;
-    snapshots.add(`${key} ${profile.profile_token}`, async () => {
-      if (!this.#wantsSnapshot || key !== this.#channelKey) return;
+    const isWanted = () => this.#wantsSnapshot && key === this.#channelKey && !this.hasFrame;
+    const ask = async () => {
+      if (!isWanted()) return;
       // Rejects if the server has no snapshot: then the tile stays dark until the first live frame.
       const { blob, takenAt } = await api.snapshot(tile.cameraId, { profileToken: profile.profile_token, cached: true });
-      if (this.#wantsSnapshot && key === this.#channelKey) await image.show(blob, takenAt);
+      if (isWanted()) await image.show(blob, takenAt);
       if (!this.#wantsSnapshot) image.clear();
-    });
+    };
+    setTimeout(() => snapshots.add(`${key} ${profile.profile_token}`, ask), SNAPSHOT_AFTER_MS);
   }
 
   #open() {

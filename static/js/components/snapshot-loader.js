@@ -4,21 +4,26 @@ import { JobQueue } from '../lib/job-queue.js';
 
 /**
  * @typedef {import('./snapshot-image.js').SnapshotImage} SnapshotImage
+ * @typedef {{refreshMs: number, settleMs?: number}} Pace how old a picture may become, and how long one stays after it
+ *   was loaded, however old it is
  * @typedef {{image: SnapshotImage, cameraId: number, profileToken: string|null, askDevice: boolean,
- *   onShown: ((takenAt: Date|null) => void)|null, cachedTried: boolean, notBeforeMs: number, failures: number}} Entry
+ *   onShown: ((takenAt: Date|null) => void)|null, cachedTried: boolean, takenMs: number, loadedMs: number,
+ *   failures: number, retryAtMs: number}} Entry
  */
 
 const TICK_MS = 1500;
 const MAX_PAUSE_MS = 600_000;
 
 /**
- * Keeps snapshots fresh: loads the server's newest one first, then one from the device, and again every `refreshMs`
+ * Keeps snapshots fresh: loads the server's newest one first, then one from the device, and again once it is too old
  * while the element is on screen and the tab is visible. After failures the device is asked ever more rarely.
  */
 export class SnapshotLoader {
   #api;
   #refreshMs;
+  #settleMs;
   #queue;
+  #isHeld = false;
   /** @type {Map<SnapshotImage, Entry>} */
   #entries = new Map();
   /** @type {Set<Element>} */
@@ -28,11 +33,12 @@ export class SnapshotLoader {
 
   /**
    * @param {Pick<import('../lib/api.js').Api, 'snapshot'>} api
-   * @param {{refreshMs: number, parallel?: number}} how
+   * @param {Pace & {parallel?: number}} how
    */
-  constructor(api, { refreshMs, parallel = 2 }) {
+  constructor(api, { refreshMs, settleMs = 0, parallel = 2 }) {
     this.#api = api;
     this.#refreshMs = refreshMs;
+    this.#settleMs = settleMs;
     this.#queue = new JobQueue(parallel);
     this.#observer = new IntersectionObserver(
       (changes) => {
@@ -47,13 +53,16 @@ export class SnapshotLoader {
     this.#timer = setInterval(() => this.#load(), TICK_MS);
   }
 
-  /** @param {number} ms */
-  set refreshMs(ms) {
-    this.#refreshMs = ms;
-    for (const entry of this.#entries.values()) {
-      const taken = entry.image.takenAt?.getTime() ?? 0;
-      if (!entry.failures) entry.notBeforeMs = Math.min(entry.notBeforeMs, taken + ms);
-    }
+  /** True while something more important loads: no picture is requested. @param {boolean} isHeld */
+  set isHeld(isHeld) {
+    this.#isHeld = isHeld;
+    this.#load();
+  }
+
+  /** @param {Pace} pace */
+  set pace({ refreshMs, settleMs = 0 }) {
+    this.#refreshMs = refreshMs;
+    this.#settleMs = settleMs;
   }
 
   /**
@@ -64,7 +73,7 @@ export class SnapshotLoader {
   set(image, { cameraId, profileToken, askDevice, onShown }) {
     const entry = this.#entries.get(image);
     if (entry && entry.cameraId === cameraId && entry.profileToken === profileToken) {
-      if (askDevice && !entry.askDevice) Object.assign(entry, { failures: 0, notBeforeMs: 0 });
+      if (askDevice && !entry.askDevice) entry.failures = 0;
       entry.askDevice = askDevice;
       return;
     }
@@ -75,8 +84,10 @@ export class SnapshotLoader {
       askDevice,
       onShown: onShown ?? null,
       cachedTried: false,
-      notBeforeMs: 0,
+      takenMs: -Infinity,
+      loadedMs: -Infinity,
       failures: 0,
+      retryAtMs: 0,
     });
     this.#observer.observe(image);
   }
@@ -96,14 +107,19 @@ export class SnapshotLoader {
   }
 
   #load() {
-    if (document.hidden) return;
+    if (document.hidden || this.#isHeld) return;
     const now = Date.now();
     for (const entry of this.#entries.values()) {
       if (!this.#onScreen.has(entry.image)) continue;
       const key = `${entry.cameraId} ${entry.profileToken ?? ''}`;
       if (!entry.cachedTried) this.#queue.add(key, () => this.#ask(entry, true), { first: true });
-      else if (entry.askDevice && entry.notBeforeMs <= now) this.#queue.add(key, () => this.#ask(entry, false));
+      else if (entry.askDevice && this.#dueMs(entry) <= now) this.#queue.add(key, () => this.#ask(entry, false));
     }
+  }
+
+  /** When the device is to be asked for its next picture. @param {Entry} entry */
+  #dueMs({ failures, retryAtMs, takenMs, loadedMs }) {
+    return failures ? retryAtMs : Math.max(takenMs + this.#refreshMs, loadedMs + this.#settleMs);
   }
 
   /** @param {Entry} entry @param {boolean} cached */
@@ -117,11 +133,12 @@ export class SnapshotLoader {
       await entry.image.show(blob, when);
       entry.onShown?.(when);
       entry.failures = 0;
-      entry.notBeforeMs = (when?.getTime() ?? 0) + this.#refreshMs;
+      entry.takenMs = when?.getTime() ?? -Infinity;
+      entry.loadedMs = Date.now();
     } catch {
       if (cached) return;
       entry.failures += 1;
-      entry.notBeforeMs = Date.now() + backoffMs(entry.failures, { startMs: this.#refreshMs, maxMs: MAX_PAUSE_MS });
+      entry.retryAtMs = Date.now() + backoffMs(entry.failures, { startMs: this.#refreshMs, maxMs: MAX_PAUSE_MS });
     }
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The stage of the viewer page: the session, the player, the overlay, and the buttons below them. */
 import { LivePlayer } from '../components/live-player.js';
-import { SnapshotImage } from '../components/snapshot-image.js';
+import { SNAPSHOT_AFTER_MS, SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
 import { snapshotFileName } from '../lib/format.js';
@@ -22,6 +22,7 @@ import { byId, liveUrl, remember, remembered, saveFile, showToast, toLogin } fro
  *   'asleep'  the tab has been hidden for a while: the page should leave the stream
  *   'awake'   the tab is visible again
  *   'codec'   see LiveTransport
+ *   'settled' the live picture moves, or none is to be expected
  */
 export class ViewerStage extends EventTarget {
   #api;
@@ -244,14 +245,16 @@ export class ViewerStage extends EventTarget {
   #showSnapshot(cameraId, profileToken) {
     this.#snapshotOf = profileToken;
     this.#snapshot.clear();
-    this.#api.snapshot(cameraId, { profileToken, cached: true }).then(
-      ({ blob, takenAt }) => {
-        if (this.#snapshotOf === profileToken && this.#session.view.phase !== 'playing') void this.#snapshot.show(blob, takenAt);
-      },
-      () => {
+    const isWanted = () => this.#snapshotOf === profileToken && !this.#player.hasFrame;
+    setTimeout(async () => {
+      if (!isWanted()) return;
+      try {
+        const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true });
+        if (isWanted()) void this.#snapshot.show(blob, takenAt);
+      } catch {
         // The server has no snapshot yet: the stage stays dark until the first live frame.
-      },
-    );
+      }
+    }, SNAPSHOT_AFTER_MS);
   }
 
   #show() {
@@ -265,6 +268,7 @@ export class ViewerStage extends EventTarget {
       this.#snapshotOf = '';
       this.#snapshot.clear();
     }
+    if (view.phase === 'playing' || (gone && view.phase !== 'idle')) this.dispatchEvent(new Event('settled'));
     const paused = this.#player.isPaused && !gone;
     const running = this.#session.isWanted && !paused && view.phase !== 'failed';
     const playable = this.names.length > 0;

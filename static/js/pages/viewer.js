@@ -22,14 +22,20 @@ import { ViewerStage } from './viewer-stage.js';
 
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
-const TILE_MS = 60_000;
-const TILE_OVERVIEW_MS = 20_000;
+/** How fresh the snapshots of the tiles are kept, by the rest of the page. @type {Record<'live'|'overview'|'nothing', import('../components/snapshot-loader.js').Pace>} */
+const TILE_PACES = {
+  live: { refreshMs: 300_000, settleMs: 60_000 },
+  overview: { refreshMs: 20_000 },
+  nothing: { refreshMs: 60_000 },
+};
+/** The tiles wait for the first live picture, but no longer than this. */
+const TILES_WAIT_MS = 3000;
 const DIGIT_MS = 900;
 
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
-const snapshots = new SnapshotLoader(api, { refreshMs: TILE_MS });
+const snapshots = new SnapshotLoader(api, TILE_PACES.nothing);
 const digits = new DigitKeys();
 const decodes = decodableCodecs();
 
@@ -147,6 +153,7 @@ function follow() {
   const watching = state.view === 'single' && !stopped && !asleep && playback !== null;
   const { profile, converting = false } = playback ?? {};
   const wanted = watching ? `${channel.channel} ${profile?.profile_token}${converting ? ' converted' : ''}` : '';
+  snapshots.pace = TILE_PACES[state.view === 'grid' ? 'overview' : wanted ? 'live' : 'nothing'];
   if (wanted === playing) return;
   const sameChannel = playing.split(' ')[0] === String(channel.channel);
   playing = wanted;
@@ -221,7 +228,6 @@ function showView() {
   byId('viewer', HTMLElement).dataset.view = state.view;
   byId('toggle-grid', HTMLElement).setAttribute('aria-pressed', String(overview));
   byId('toggle-grid-text', HTMLElement).textContent = overview ? 'Back to live' : 'Overview';
-  snapshots.refreshMs = overview ? TILE_OVERVIEW_MS : TILE_MS;
 }
 
 function toggleOverview() {
@@ -392,6 +398,8 @@ async function refreshCamera() {
   poller.soon();
 }
 
+stage.addEventListener('settled', () => (snapshots.isHeld = false), { once: true });
+setTimeout(() => (snapshots.isHeld = false), TILES_WAIT_MS);
 stage.addEventListener('wanted', () => {
   stopped = false;
   playing = '';
@@ -424,5 +432,6 @@ window.addEventListener('popstate', () => {
   follow();
 });
 
+snapshots.isHeld = state.view === 'single';
 showView();
 poller.start();

@@ -1,0 +1,73 @@
+"""Two checkouts in turns: which side runs when, what is compared, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import options_of
+from bench.beside import Compared, in_turns, row
+from bench.figures import Figure
+from bench.setting import ROOT, app
+
+
+def test_the_sides_take_turns_and_change_their_order() -> None:
+    order: list[str] = []
+
+    def side(name: str, value: float) -> Iterator[Figure]:
+        order.append(name)
+        yield Figure("page opened", "ms", [value], plain=[9.0])
+        yield Figure("memory", "MB", [2 * value])
+
+    rows = list(in_turns(lambda: side("ours", 2.0), lambda: side("other", 4.0), 3))
+    assert order == ["other", "ours", "ours", "other", "other", "ours"]
+    assert rows == [
+        Compared("page opened", "ms", [2.0] * 3, [4.0] * 3),
+        Compared("memory", "MB", [4.0] * 3, [8.0] * 3),
+    ]
+
+
+def test_a_row_shows_the_ratio_of_the_medians() -> None:
+    compared = Compared("page opened", "ms", [400.0, 300.0, 350.0], [700.0, 720.0, 600.0])
+    assert compared.ratio == 0.5
+    assert row(compared) == ("| page opened | 700 ms (600 to 720, 3 runs) | 350 ms (300 to 400, 3 runs) | 0.50 |")
+
+
+@pytest.mark.parametrize(("ours", "others"), [([], [1.0]), ([1.0], []), ([1.0], [0.0])])
+def test_what_cannot_be_compared_has_no_ratio(ours: list[float], others: list[float]) -> None:
+    assert row(Compared("frames", "%", ours, others)).endswith("| - |")
+
+
+def test_beside_measures_what_two_apps_can_share_and_keeps_nothing() -> None:
+    everything = options_of(["--beside", str(ROOT)])
+    assert "live" in everything.parts
+    assert "list" not in everything.parts
+    assert not everything.writes
+    some = options_of(["--beside", str(ROOT), "--only", "live", "pictures", "--runs", "1"])
+    assert (some.beside, some.parts, some.runs, some.writes) == (ROOT, ("live", "pictures"), 1, False)
+
+
+@pytest.mark.parametrize("more", [["--write"], ["--plot"], ["--only", "list"]])
+def test_beside_refuses_what_it_cannot_do(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options_of(["--beside", str(ROOT), *more])
+    assert "--beside" in capsys.readouterr().err
+
+
+def test_beside_needs_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options_of(["--beside", str(tmp_path)])
+    assert "is no checkout" in capsys.readouterr().err
+
+
+def test_the_app_of_another_checkout_is_started_there_by_its_own_interpreter(tmp_path: Path) -> None:
+    """A stand-in says where it runs and which interpreter was called, and ends."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\npwd > started\necho "$0 $1" >> started\nexit 3\n')
+    python.chmod(0o755)
+    with pytest.raises(RuntimeError, match="ended with 3"), app(tmp_path):
+        pass
+    assert (tmp_path / "started").read_text().splitlines() == [str(tmp_path), f"{python} app.py"]

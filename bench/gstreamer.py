@@ -22,7 +22,7 @@ from typing import Any
 from bench import live
 from bench.figures import Figure
 from bench.setting import PASSWORD, ROOT, App, Recorder
-from simulator.clips import default_cache_dir
+from simulator.clip_store import default_cache_dir
 from simulator.layout import make_layout, picture_spec
 
 _PYTHON = Path("/usr/bin/python3")

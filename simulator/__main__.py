@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator import faults, makes
-from simulator.clips import default_cache_dir
+from simulator.clip_store import default_cache_dir
 from simulator.layout import DEAD_KINDS, MAX_CHANNELS, PROFILES, Dead, make_layout
 from simulator.lifetime import die_with_parent
 from simulator.recorder import Config, Recorder

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulator.clips import EncodeError
+from simulator.clip import EncodeError
 from simulator.layout import picture_spec
 from simulator.login import Outcome
-from simulator.painter import STILL_EVERY_S
 from simulator.soap import (  # noqa: F401 (importing a service registers its operations)
     device,
     events,
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from simulator.recorder import Recorder
 
 _STILL_TIMEOUT_S = 20.0
-# So long for all of them, that of now among them; then the last that there is goes out. Clients wait some ten seconds.
-_ALL_STILLS_WITHIN_S = 3.0
 
 
 def device_handler(recorder: Recorder) -> Handler:
@@ -74,14 +70,11 @@ async def _snapshot(recorder: Recorder, request: Request) -> Response:
         return Response(404)
     if stream.dead_kind() is not None:
         return Response(503, b"no picture\n")
-    clip = recorder.store.clip(picture_spec(stream.channel, "main", "stills"))
+    stills = picture_spec(stream.channel, "main", "stills")
+    clip = recorder.store.clip(stills, first_still=stream.still_at(time.time()))
     try:
-        await clip.wait_started(_STILL_TIMEOUT_S)
+        await clip.wait_described(_STILL_TIMEOUT_S)
     except EncodeError as error:
         return Response(503, f"{error}\n".encode())
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_ALL_STILLS_WITHIN_S):
-            await clip.finished.wait()
-    place = stream.index_at(time.time()) // (STILL_EVERY_S * stream.spec.fps)
-    jpeg = clip.stills[min(place, len(clip.stills) - 1)]
+    jpeg = clip.still(stream.still_at(time.time()))
     return Response(200, jpeg, "image/jpeg", (("Cache-Control", "no-store"),))

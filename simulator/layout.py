@@ -24,7 +24,7 @@ DEAD_KINDS: tuple[Dead, ...] = ("not_found", "no_signal", "silence")
 MAX_CHANNELS = 64
 
 # Raise it whenever the pictures or the encoder's settings change: cached clips carry it in their names.
-CLIP_VERSION = 1
+CLIP_VERSION = 2
 
 # name, scene, night: one line a channel; more than sixteen channels start over.
 _PLACES: tuple[tuple[str, str, bool], ...] = (

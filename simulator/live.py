@@ -15,11 +15,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from simulator.clips import Clip, ClipStore
+from simulator.clip import Clip
+from simulator.clip_store import ClipStore
 from simulator.clock import DeviceClock
 from simulator.faults import Faults
 from simulator.h26x import Picture
 from simulator.layout import ChannelSpec, Role, picture_spec
+from simulator.painter import STILL_EVERY_S
 from simulator.sound import Sound
 
 VIDEO, AUDIO, METADATA = 0, 1, 4
@@ -123,17 +125,14 @@ class LiveStream:
     # -- what a door needs -----------------------------------------------------------------------------------------
 
     async def prepare(self, timeout_s: float) -> Clip:
-        """Have the first pictures and the sound ready; EncodeError when they cannot be had in time."""
+        """Have the first frame and the sound ready. Raise EncodeError if the frame does not come in time."""
         clip = self._store.clip(picture_spec(self.channel, self.role))
-        await clip.wait_started(timeout_s)
+        await clip.wait_described(timeout_s)
         if self.channel.audio and self.sound is None:
             sound = await self._store.sound(self.channel.audio)
             if self.sound is None:  # two clients may have waited for it
                 self.sound, self.audio = sound, Track(sound.payload_type, sound.rate)
-        if clip is not self.clip:
-            self.clip = clip
-            if not clip.is_complete:  # begin at the first picture: the last ones do not exist yet
-                self.offset = -self.tick_at(time.time()) % self.spec.frames
+        self.clip = clip
         return clip
 
     def track(self, number: int) -> Track | None:
@@ -166,6 +165,10 @@ class LiveStream:
         """The number of the picture that is current at a moment."""
         return (self.tick_at(epoch_s) + self.offset) % self.spec.frames
 
+    def still_at(self, epoch_s: float) -> int:
+        """The place of the still that is current at a moment (see `painter.still_frames`)."""
+        return self.index_at(epoch_s) // (STILL_EVERY_S * self.spec.fps)
+
     def as_json(self) -> dict[str, object]:
         """What a test needs to know which picture is sent when (see the time rule)."""
         now = time.time()
@@ -183,7 +186,11 @@ class LiveStream:
     # -- sending ---------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        assert self.clip is not None  # noqa: S101 (prepare() comes before add())
+        await self.clip.playable.wait()
         tick = self.tick_at(time.time()) + 1
+        if not self.clip.is_complete:  # begin at the first frame: the last ones do not exist yet
+            self.offset = -tick % self.spec.frames
         self._audio_tick = self._first_audio_tick(tick)
         while self.listeners:
             due = (tick + self.phase) / self.spec.fps

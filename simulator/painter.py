@@ -1,9 +1,9 @@
 """The painter: a child process that draws a channel's pictures and hands them to ffmpeg, whose output is ours.
 
-Run by `clips`, never by hand: ``python -m simulator.painter FFMPEG NICENESS < spec.json``. It writes an Annex B stream
-(or a row of JPEGs, for stills) on its standard output, key frame by key frame, so that the first pictures can be sent
-while the rest is still being encoded. A process of its own, because drawing holds the interpreter for milliseconds and
-the recorder has sixteen streams to send on time.
+Run by `encoding`: ``python -m simulator.painter FFMPEG ENCODER THREADS NICENESS FIRST_STILL < spec.json``. It writes
+an Annex B stream (or a row of JPEGs, for stills) on its standard output, key frame by key frame, so that the first
+pictures can be sent while the rest is still being encoded. A process of its own, because drawing holds the interpreter
+for milliseconds and the recorder has sixteen streams to send on time.
 
 Frame number: the top 1/16 of the picture holds 20 equal cells: white, black, 16 bits of the number (most significant
 first), even parity, odd parity (its inverse).
@@ -55,9 +55,16 @@ class Painter:
         if spec.night:
             canvas.drain_colour()
             canvas.darken(0.6)
-        amplitude = 7 if spec.night else 4
-        self._backgrounds = [canvas.with_noise(amplitude, dice) for _ in range(_NOISE_VARIANTS)]
+        self._canvas = canvas
+        self._backgrounds: dict[int, bytes] = {}
         self._title = self._title_sprite(spec.title)
+
+    def _background(self, variant: int) -> bytes:
+        """The scene with one of its noises, made when it is first needed: the first still is wanted soon."""
+        if variant not in self._backgrounds:
+            noise = random.Random(f"noise/{self.spec.seed}/{variant}")
+            self._backgrounds[variant] = self._canvas.with_noise(7 if self.spec.night else 4, noise)
+        return self._backgrounds[variant]
 
     def _title_sprite(self, text: str) -> Sprite:
         cell = max(1, self.height // 180)
@@ -71,7 +78,7 @@ class Painter:
 
     def draw(self, number: int) -> bytearray:
         """Picture `number` of the loop as yuv420p."""
-        frame = bytearray(self._backgrounds[number % _NOISE_VARIANTS])
+        frame = bytearray(self._background(number % _NOISE_VARIANTS))
         seconds = number / self.spec.stream.fps
         for actor in self._actors:
             actor.put(frame, self.width, self.height, seconds, self.spec.stream.loop_s)
@@ -109,6 +116,8 @@ def encode_command(ffmpeg: str, spec: PictureSpec, encoder: str, threads: int) -
             *command,
             "-c:v",
             "mjpeg",
+            "-threads",
+            "1",  # more threads hold frames back
             "-q:v",
             "4",
             "-color_range",
@@ -117,6 +126,8 @@ def encode_command(ffmpeg: str, spec: PictureSpec, encoder: str, threads: int) -
             "unofficial",
             "-f",
             "mjpeg",
+            "-flush_packets",
+            "1",  # a still that is drawn is also sent
             "pipe:1",
         ]
     rate = ["-b:v", f"{stream.kbps}k", "-maxrate", f"{stream.kbps}k", "-bufsize", f"{stream.kbps}k"]
@@ -152,13 +163,19 @@ def _encoder_options(stream: StreamSpec, encoder: str, threads: int, *, is_by_ro
     return ["-c:v", encoder, "-threads", str(threads), "-f", "hevc" if stream.codec == "h265" else "h264"]
 
 
-def _numbers(spec: PictureSpec) -> Iterator[int]:
-    yield from still_frames(spec.stream) if spec.kind == "stills" else range(spec.stream.frames)
+def _numbers(spec: PictureSpec, first_still: int) -> Iterator[int]:
+    if spec.kind != "stills":
+        yield from range(spec.stream.frames)
+        return
+    stills = still_frames(spec.stream)
+    yield from stills[first_still:]
+    yield from stills[:first_still]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Draw and encode the loop described on standard input; ffmpeg's exit code, 1 if it went away before the end."""
-    ffmpeg, encoder, threads, niceness = arguments[0], arguments[1], int(arguments[2]), int(arguments[3])
+    ffmpeg, encoder = arguments[:2]
+    threads, niceness, first_still = (int(argument) for argument in arguments[2:])
     die_with_parent()
     os.nice(niceness)
     spec = PictureSpec.from_json(sys.stdin.read())
@@ -168,7 +185,7 @@ def main(arguments: Sequence[str]) -> int:
         assert encoding.stdin is not None  # noqa: S101 (PIPE was asked for)
         painter = Painter(spec)
         try:
-            for number in _numbers(spec):
+            for number in _numbers(spec, first_still):
                 encoding.stdin.write(painter.draw(number))
             encoding.stdin.close()
         except BrokenPipeError:

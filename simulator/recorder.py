@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.clips import ClipStore
+from simulator.clip_store import ClipStore
 from simulator.clock import DeviceClock
 from simulator.control import ControlPort
 from simulator.discovery import Discovery
@@ -87,7 +87,7 @@ class Recorder:
 
     async def start(self) -> None:
         """Listen on all ports and begin to prepare what was asked for."""
-        await self.store.start()
+        self.store.start()
         self._control_server = await asyncio.start_server(self.control.accept, self.config.host, self.control_port)
         self.control_port = self._control_server.sockets[0].getsockname()[1]
         await self._open()

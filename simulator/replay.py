@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from simulator.archive import Recording, find, find_channel
 from simulator.burnt_time import SliceWriter, time_lines
-from simulator.clips import Clip, EncodeError
+from simulator.clip import Clip, EncodeError
 from simulator.h26x import ParameterSets, Picture, nal_type, packetize, sdp_format
 from simulator.layout import ARCHIVE_LOOP_S, ChannelSpec, PictureSpec, archive_spec, picture_spec
 from simulator.live import AUDIO, VIDEO, VIDEO_PAYLOAD_TYPE, Track
@@ -99,12 +99,12 @@ class ArchivePictures:
         """EncodeError when there are none."""
         if self._is_loop:
             clip = self._loop = self._store.clip(picture_spec(self._channel, "main"))
-            await clip.wait_started(_PIECE_TIMEOUT_S)
+            await clip.wait_described(_PIECE_TIMEOUT_S)
         elif self.spec.codec == "h265":
             clip = await self._piece(int(now_s) - int(now_s) % ARCHIVE_LOOP_S, self.spec.gop_frames)
         else:
             clip = self._loop = self._store.clip(archive_spec(self._channel))
-            await clip.wait_started(_PIECE_TIMEOUT_S)
+            await clip.wait_described(_PIECE_TIMEOUT_S)
             self._writer = SliceWriter.of_sets(clip.sets.sps, clip.sets.pps)
         self.sets = clip.sets
 
@@ -147,7 +147,7 @@ class ArchivePictures:
         return clip
 
     async def _filled(self, clip: Clip, count: int) -> None:
-        await clip.wait_started(_PIECE_TIMEOUT_S)
+        await clip.wait_described(_PIECE_TIMEOUT_S)
         ends_s = time.monotonic() + _PIECE_TIMEOUT_S
         while len(clip.pictures) < count and not clip.is_complete:
             if clip.failure or time.monotonic() > ends_s:

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from simulator.clips import EncodeError
+from simulator.clip import EncodeError
 from simulator.live import VIDEO
 from simulator.replay import MAX_SESSIONS, Play, ReplayPlayer, clock_range, clock_text, describe
 from simulator.rtsp_messages import Reply, Request, interleaved_channels

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from simulator.clips import EncodeError
+from simulator.clip import EncodeError
 from simulator.h26x import sdp_format
 from simulator.live import AUDIO, METADATA, METADATA_PAYLOAD_TYPE, VIDEO, VIDEO_PAYLOAD_TYPE, LiveStream
 from simulator.login import Outcome

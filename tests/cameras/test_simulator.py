@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +13,7 @@ from cameras.records import CameraChange, CameraDraft
 from core.errors import CameraAuthFailed, DeviceError, NotFound
 from core.records import CameraStatus, ProfileRole
 from core.secrets import Secret
+from core.settings import Settings
 from media.process import Spawner
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import House
@@ -34,8 +35,23 @@ def simulator(running: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def manager(house: House) -> Iterator[OnvifManager]:
+def device_timeout_s() -> float:
+    """The app's own time limit for a call. The one of the doubles is too short for a recorder that draws and encodes
+    its first picture while a slow machine is busy."""
+    return Settings().device_timeout_s
+
+
+@pytest.fixture
+def real_house(house: House, device_timeout_s: float) -> House:
+    """A house whose devices are reached over ONVIF."""
     house.is_real = True
+    house.settings = replace(house.settings, device_timeout_s=device_timeout_s)
+    return house
+
+
+@pytest.fixture
+def manager(real_house: House) -> Iterator[OnvifManager]:
+    house = real_house
     house.pace = Pace(check_s=0.2, first_retry_s=0.1, longest_retry_s=0.3, read_again_s=2.0)
     with house.running() as manager:
         yield manager
@@ -113,6 +129,7 @@ def test_a_password_changed_on_the_device_is_noticed_with_few_tries(
     house.wait_status(camera_id, CameraStatus.ONLINE)
 
 
+@pytest.mark.parametrize("device_timeout_s", [1.0])  # each of these faults lasts until a call has timed out
 @pytest.mark.parametrize(
     ("fault", "value"),
     [("soap_silent", True), ("reboot", True), ("drip", 20), ("soap_redirect", "http://127.0.0.1:9/")],
@@ -158,10 +175,10 @@ def test_a_clock_that_jumps_while_connected_costs_no_login(
     assert simulator.logins()["failed"] == failed
 
 
-def test_the_app_starts_its_own_pretend_recorder_and_ends_it(house: House, tmp_path: Path) -> None:
-    spawner = Spawner()
+def test_the_app_starts_its_own_pretend_recorder_and_ends_it(real_house: House) -> None:
+    house, spawner = real_house, Spawner()
     spawner.start()
-    house.is_real, house.launcher = True, spawner
+    house.launcher = spawner
     try:
         with house.running() as manager:
             camera_id = manager.add_pretend_recorder().id

@@ -1,0 +1,89 @@
+"""Answers while the recorder still draws and encodes: an encoder that halts stands for a slow machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.simulator.decoding import FFMPEG, assert_shows_now
+from tests.simulator.process import Simulator, wait_until
+from tests.simulator.rtsp_client import RtspClient
+
+# Writes the first frames of what the real ffmpeg makes; the rest follows when the file GO exists. A frame is a JPEG, or
+# a slice of H.264 (nal_unit_type 1 or 5), which is known to be complete when the slice after the next begins.
+_HALTING_ENCODER = """#!{python}
+import os, pathlib, re, subprocess, sys, time
+if "-encoders" in sys.argv:
+    os.execv("{ffmpeg}", ["{ffmpeg}", *sys.argv[1:]])
+made = subprocess.run(["{ffmpeg}", *sys.argv[1:]], stdout=subprocess.PIPE, check=True).stdout
+if "mjpeg" in sys.argv:
+    ends = [found.end() for found in re.finditer(bytes([255, 217]), made)]
+else:
+    starts = [found.end() for found in re.finditer(bytes([0, 0, 1]), made)]
+    ends = [at + 1 for at in starts if made[at] & 31 in (1, 5)][2:]
+first = ends[{frames} - 1]
+sys.stdout.buffer.write(made[:first])
+sys.stdout.buffer.flush()
+while not pathlib.Path("{go}").exists():
+    time.sleep(0.05)
+sys.stdout.buffer.write(made[first:])
+"""
+
+StartHalting = Callable[..., Simulator]
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """The file that lets the encoders go on."""
+    return tmp_path / "go"
+
+
+@pytest.fixture
+def start_halting(tmp_path: Path, go: Path) -> Iterator[StartHalting]:
+    """Start a recorder with an empty cache, whose encoders halt after so many frames."""
+    started: list[Simulator] = []
+
+    def begin(*options: str, frames: int) -> Simulator:
+        encoder = tmp_path / "encoder"
+        encoder.write_text(_HALTING_ENCODER.format(python=sys.executable, ffmpeg=FFMPEG, go=go, frames=frames))
+        encoder.chmod(0o755)
+        started.append(Simulator(tmp_path / "cache", *options, "--ffmpeg", str(encoder)))
+        return started[-1]
+
+    yield begin
+    for simulator in started:
+        assert simulator.stop() == 0
+
+
+def test_a_first_snapshot_shows_now_before_the_other_stills_are_drawn(
+    start_halting: StartHalting, go: Path, tmp_path: Path
+) -> None:
+    simulator = start_halting("--channels", "1", frames=1)
+    assert_shows_now(simulator, tmp_path)
+    assert not [*(tmp_path / "cache").glob("*.mjpeg")], "the other stills are still being drawn"
+    go.touch()
+    wait_until(lambda: bool([*(tmp_path / "cache").glob("*.mjpeg")]), 60, "the drawing of the others")
+    assert_shows_now(simulator, tmp_path)
+
+
+def test_a_stream_is_described_once_its_first_frame_is_encoded(start_halting: StartHalting, go: Path) -> None:
+    simulator = start_halting("--channels", "1", frames=1)
+    with RtspClient(simulator.live_url(1), timeout_s=10) as client:
+        answer = client.play()
+        assert simulator.frames(1)["encoded"] < simulator.frames(1)["gop_frames"]
+        go.touch()
+        first = next(packet for packet in client.packets(60) if packet.channel == 0)
+        assert f"trackID=0;seq={first.sequence};" in answer.header("rtp-info")
+        assert first.payload[0] & 0x1F == 7, "a key frame comes first, with its parameter sets"
+
+
+def test_a_stream_does_not_wait_until_others_are_encoded_to_the_end(start_halting: StartHalting) -> None:
+    simulator = start_halting("--channels", "4", "--dead", "none", frames=30)  # more than a GOP
+    for channel in range(1, 5):
+        with RtspClient(simulator.live_url(channel, "sub"), timeout_s=10) as client:
+            client.play()
+            assert any(packet.channel == 0 for packet in client.packets(60))
+    assert simulator.get("/state")["clips"] == {"ready": 0, "pending": 4}

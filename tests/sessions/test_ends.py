@@ -19,11 +19,11 @@ from sessions.replay.session import ReplaySession
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
 from tests.patience import LIMIT_S, stays, until
-from tests.sessions.live.test_fragments import Tab
+from tests.sessions.live.tab import Tab
 from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import at
-from tests.sessions.replay.test_fragments import Viewer, watched
 from tests.sessions.replay.thin_recorder import ThinLine, ThinRecorder
+from tests.sessions.replay.viewer import Viewer, watched
 from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager
 
 pytestmark = pytest.mark.gstreamer

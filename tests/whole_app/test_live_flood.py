@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.patience import LIMIT_S
-from tests.whole_app.test_live_sockets import FRAGMENTS, OTHER_SUB, SUB, binary, opened, say, text
+from tests.whole_app.live_client import FRAGMENTS, OTHER_SUB, SUB, binary, opened, say, text
 
 # Empty frames of a client; the four mask bytes are 0.
 PING, TEXT, BINARY, CLOSE = (bytes([0x80 | opcode, 0x80, 0, 0, 0, 0]) for opcode in (9, 1, 2, 8))

@@ -7,11 +7,9 @@ import json
 import math
 import socket
 import ssl
-import struct
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,49 +18,14 @@ import psutil
 import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from media.ffmpeg import find_ffmpeg
 from tests.patience import LIMIT_S, promised, until
+from tests.whole_app.accounts import add_user, log_in
+from tests.whole_app.live_client import FRAGMENTS, HEAD, INIT, OTHER_SUB, SUB, binary, opened, say, text, until_closed
 from tests.whole_app.running_app import CANARY
-from tests.whole_app.test_deployed import add_user, log_in
 from tools.certificate import make_certificate
-
-SUB, OTHER_SUB = "MediaProfile00001", "MediaProfile00101"
-HEAD = struct.Struct(">BBHdd")
-INIT, FRAGMENTS = 1, 2
-
-
-@contextlib.contextmanager
-def opened(app: Any, path: str = "/live", **more: Any) -> Iterator[ClientConnection]:
-    with connect(app.url.replace("http", "ws", 1) + path, max_size=None, compression=None, **more) as client:
-        yield client
-
-
-def say(client: ClientConnection, **message: object) -> None:
-    client.send(json.dumps(message))
-
-
-def text(client: ClientConnection, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
-    """Return the next JSON message of this type; other messages are skipped."""
-    ends_s = time.monotonic() + within_s
-    while True:
-        message = client.recv(ends_s - time.monotonic())
-        if isinstance(message, str) and (found := json.loads(message))["type"] == kind:
-            return dict(found)
-
-
-def binary(
-    client: ClientConnection, number: int, kind: int, within_s: float = LIMIT_S
-) -> tuple[int, float, float, bytes]:
-    """Return (flags, position in s, capture time in ms, content) of the next binary message of this id and kind."""
-    ends_s = time.monotonic() + within_s
-    while True:
-        message = client.recv(ends_s - time.monotonic())
-        if isinstance(message, bytes):
-            found, flags, its, start_s, taken_ms = HEAD.unpack_from(message)
-            if (found, its) == (kind, number):
-                return flags, start_s, taken_ms, message[HEAD.size :]
 
 
 def test_a_channel_in_the_address_plays_without_a_watch_message(app: Any, camera_id: int, tmp_path: Path) -> None:
@@ -91,16 +54,6 @@ def test_a_channel_in_the_address_plays_without_a_watch_message(app: Any, camera
     )
     assert not run.stderr
     until(lambda: requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
-
-
-def until_closed(client: ClientConnection, within_s: float = LIMIT_S) -> int | None:
-    """Read until the server closes the socket; return the close code, or None if there was none."""
-    ends_s = time.monotonic() + within_s
-    try:
-        while True:
-            client.recv(ends_s - time.monotonic())
-    except ConnectionClosed as closed:
-        return closed.rcvd.code if closed.rcvd else None
 
 
 def test_channels_share_a_socket_and_can_be_left_one_by_one(app: Any, camera_id: int) -> None:

@@ -13,10 +13,20 @@ import requests
 from websockets.sync.client import ClientConnection
 
 from tests.patience import LIMIT_S, until
+from tests.whole_app.accounts import add_user, log_in
+from tests.whole_app.live_client import (
+    FRAGMENTS,
+    HEAD,
+    SUB,
+    TOKEN,
+    an_hour_ago,
+    binary,
+    join,
+    opened,
+    say,
+    until_closed,
+)
 from tests.whole_app.running_app import Recorder, RunningApp
-from tests.whole_app.test_deployed import add_user, log_in
-from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, opened, say, until_closed
-from tests.whole_app.test_replay_sockets import TOKEN, an_hour_ago, join
 
 IDLE_END_S = 2.0
 ENDS_WITHIN_S = 5.0  # the limit that SECURITY.md promises

@@ -8,7 +8,7 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from websockets.sync.client import ClientConnection
 
 from media.ffmpeg import find_ffmpeg
 from tests.patience import LIMIT_S
-from tests.whole_app.test_deployed import add_user, log_in
-from tests.whole_app.test_live_sockets import FRAGMENTS, INIT, binary, opened, say, text
+from tests.whole_app.accounts import add_user, log_in
+from tests.whole_app.live_client import FRAGMENTS, INIT, TOKEN, an_hour_ago, binary, join, opened, say, text
 from tools.running import App, Recorder, running_recorder
 
-TOKEN = "RecordMediaProfile00000"  # of channel 1
 HEVC_TOKEN = "RecordMediaProfile00100"
 
 
@@ -45,10 +44,6 @@ def camera_id(recorder_and_app: tuple[Recorder, App, int]) -> int:
     return recorder_and_app[2]
 
 
-def an_hour_ago(**later: float) -> datetime:
-    return (datetime.now(UTC) - timedelta(hours=1) + timedelta(**later)).replace(microsecond=0)
-
-
 def started(app: App, camera_id: int, at: datetime, token: str = TOKEN, **more: object) -> dict[str, Any]:
     body = {"camera_id": camera_id, "recording_token": token, "start_time": at.isoformat(), **more}
     stream: dict[str, Any] = app.call("POST", "/api/playback/start", body)
@@ -60,10 +55,6 @@ def sought(app: App, stream: dict[str, Any], at: datetime) -> dict[str, Any]:
         "POST", "/api/playback/seek", {"stream_id": stream["stream_id"], "time": at.isoformat()}
     )
     return answer
-
-
-def join(client: ClientConnection, stream: dict[str, Any], number: int = 1) -> None:
-    say(client, type="replay", id=number, stream_id=stream["stream_id"], viewer_id=stream["viewer_id"])
 
 
 def stop(app: App, stream: dict[str, Any]) -> None:

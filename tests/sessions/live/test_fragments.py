@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,39 +12,14 @@ import pytest
 from core.errors import CameraUnreachable, LimitReached, NotFound, Unavailable
 from core.records import StreamState
 from core.settings import Settings
-from media.fmp4.live import LiveFragment, LiveInit
+from media.fmp4.live import LiveFragment
 from media.process import Spawner
-from sessions.view import StreamView
-from stream_manager import StreamManager
 from tests.patience import LIMIT_S, until
+from tests.sessions.live.tab import Tab
 from tests.sessions.over_gateway import House
 from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager
 
 pytestmark = pytest.mark.gstreamer
-
-
-@dataclass(eq=False)
-class Tab:
-    """A browser tab that records the init sections, fragments and states it receives."""
-
-    inits: list[LiveInit] = field(default_factory=list)
-    fragments: list[LiveFragment] = field(default_factory=list)
-    states: list[tuple[StreamState, str | None]] = field(default_factory=list)
-    stream_id: str = ""
-    viewer_id: str = ""
-
-    def on_live_init(self, init: LiveInit) -> None:
-        self.inits.append(init)
-
-    def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
-        self.fragments.extend(fragments)
-
-    def on_live_state(self, view: StreamView) -> None:
-        self.states.append((view.status, view.error.code if view.error else None))
-
-    def open(self, manager: StreamManager, path: str, *, wants_audio: bool = False) -> Tab:
-        self.stream_id, self.viewer_id = manager.watch_live(1, path, self, wants_audio=wants_audio)
-        return self
 
 
 def test_a_tab_gets_fragments_without_ffmpeg(house: House, spawner: Spawner, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from core.settings import ROOT
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 
 PASSWORD = "correct-horse-battery"
 
@@ -31,6 +31,12 @@ def flask(app: Any, *arguments: str, stdin: str = "") -> subprocess.CompletedPro
 def add_user(app: Any, name: str = "anna", *options: str) -> None:
     done = flask(app, "users", "add", name, *options, stdin=PASSWORD + "\n")
     assert done.returncode == 0, done.stderr
+
+
+def add_first_user(app: Any, name: str = "anna", *options: str) -> None:
+    """Add the first account of a running app, which then asks everyone else to log in, within a second or so."""
+    add_user(app, name, *options)
+    until(lambda: requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 401)
 
 
 def log_in(url: str, name: str = "anna", **more: Any) -> requests.Session:

@@ -46,30 +46,42 @@ def stays(claim: Callable[[], object], for_s: float) -> None:
         time.sleep(0.01)
 
 
+def settled(value: Callable[[], T], for_s: float = 1.0) -> T:
+    """Return the value once it has stood still for `for_s`; fail the test if it never does."""
+    ends_s = time.monotonic() + LIMIT_S
+    last, since_s = value(), time.monotonic()
+    while time.monotonic() - since_s < for_s:
+        assert time.monotonic() < ends_s, f"it never stood still for {for_s:g} s"
+        time.sleep(0.01)
+        if (now := value()) != last:
+            last, since_s = now, time.monotonic()
+    return last
+
+
 @contextmanager
 def promised(within_s: float) -> Iterator[None]:
     """Fail the test if the block takes longer than `within_s` on a quiet machine."""
-    with Pace() as pace:
+    with Slowness() as machine:
         began_s = time.monotonic()
         yield
         took_s = time.monotonic() - began_s
-    allowed_s = within_s * pace.slowness() * PATIENCE
+    allowed_s = within_s * machine.factor() * PATIENCE
     assert took_s < allowed_s, f"{took_s:.2f} s, promised are {within_s:g} s, here {allowed_s:.2f} s"
 
 
-class Pace:
+class Slowness:
     """Measures in a thread how much slower this machine is at the moment than a quiet one."""
 
     def __init__(self) -> None:
         self._is_over = threading.Event()
         self._took_s = [_work_s()]
-        self._thread = threading.Thread(target=self._measure, name="pace", daemon=True)
+        self._thread = threading.Thread(target=self._measure, name="slowness", daemon=True)
 
-    def slowness(self) -> float:
+    def factor(self) -> float:
         """1.0 on a quiet machine, or on a faster one."""
         return max(1.0, statistics.fmean(self._took_s) / _QUIET_S)
 
-    def __enter__(self) -> Pace:
+    def __enter__(self) -> Slowness:
         self._thread.start()
         return self
 

@@ -76,3 +76,16 @@ def phase(page: Page, player: str = "player") -> str | None:
 
 def no_longer_seeks(page: Page) -> None:
     wait(page, "(({ video }) => !video.seeking && video.readyState > 1)(document.querySelector('#player'))")
+
+
+def fetched(page: Page) -> list[str]:
+    """Return the addresses of all playlists and segments that the page fetched."""
+    found: list[str] = page.evaluate(
+        "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => /[.](m3u8|m4s)/.test(name))"
+    )
+    return found
+
+
+def moves(page: Page, within_s: float = 15.0) -> None:
+    at_s = burnt_s(page)
+    wait(page, f"({BURNT})('player') > {at_s + 1}", within_s)

@@ -12,8 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pictures import assert_pictures_move, read_frames, seconds_behind, wait_playing
-from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
-from tests.browser.test_replay_over_the_socket import fetched, moves
+from tests.browser.replaying import BURNT, PLAYING, burnt_s, fetched, moves, wait
 from tests.browser.watching import Open
 from tools.running import App, Recorder
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.recordings import click_time, look_at
 from tests.browser.relay import relayed
-from tests.browser.replaying import BURNT, PLAYING, STATE, burnt_s, no_longer_seeks, open_at, wait
+from tests.browser.replaying import BURNT, PLAYING, STATE, burnt_s, fetched, moves, no_longer_seeks, open_at, wait
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
 
@@ -33,19 +33,6 @@ def play_at(page: Page, url: str, camera_id: int, more: str = "") -> None:
     page.goto(f"{url}/recordings/{camera_id}?channel=1&t={earlier(40):%Y-%m-%dT%H:%M:%SZ}{more}")
     page.wait_for_selector(PLAYING)
     moves(page)
-
-
-def fetched(page: Page) -> list[str]:
-    """Return the addresses of all playlists and segments that the page fetched."""
-    found: list[str] = page.evaluate(
-        "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => /[.](m3u8|m4s)/.test(name))"
-    )
-    return found
-
-
-def moves(page: Page, within_s: float = 15.0) -> None:
-    at_s = burnt_s(page)
-    wait(page, f"({BURNT})('player') > {at_s + 1}", within_s)
 
 
 def test_seeks_show_the_clicked_time_without_segments(app: App, camera_id: int, open_page: Open) -> None:

@@ -15,7 +15,7 @@ from core.records import AudioFormat, CameraStatus, Channel, Problem
 from core.secrets import Secret
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import House, channel
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 
 
 def stored(*channels: Channel) -> tuple[StoredChannel, ...]:
@@ -122,7 +122,7 @@ def test_channel_settings_of_the_user_survive_a_restart(house: House) -> None:
     with house.running() as manager:
         house.wait_status(camera_id, CameraStatus.ONLINE)
         manager.refresh(camera_id)
-        manager.wait_first_connection(camera_id, 5.0)
+        manager.wait_first_connection(camera_id, LIMIT_S)
         assert [(item.number, item.name, item.hidden) for item in manager.channels(camera_id)] == [
             (3, "Yard", True),
             (1, "Cam 1", False),

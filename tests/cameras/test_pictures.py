@@ -23,7 +23,7 @@ from core.records import CameraStatus, StreamSource
 from core.secrets import Secret
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import JPEG, House, channel, no_snapshots
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, until
 
 MAIN, SUB, SECOND = "MediaProfile00000", "MediaProfile00001", "MediaProfile00100"
 FRAME = b"\xff\xd8\xff\xdb a frame of the stream \xff\xd9"
@@ -53,10 +53,10 @@ def test_a_refresh_and_an_edit_read_the_stream_uri_again(house: House, manager: 
     camera_id = online(house, manager)
     manager.stream_source(camera_id, MAIN)
     manager.refresh(camera_id)
-    manager.wait_first_connection(camera_id, 5.0)
+    manager.wait_first_connection(camera_id, LIMIT_S)
     manager.stream_source(camera_id, MAIN)
     manager.update_camera(camera_id, CameraChange(password=Secret("right")))
-    manager.wait_first_connection(camera_id, 5.0)
+    manager.wait_first_connection(camera_id, LIMIT_S)
     manager.stream_source(camera_id, MAIN)
     assert device.uris == 3
 

@@ -17,7 +17,7 @@ from core.secrets import Secret
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import House
 from tests.onvif_services.soap_device import SoapDevice
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, until
 
 WRONG = Secret("wrong password")
 
@@ -50,7 +50,7 @@ def test_a_device_is_added_with_all_its_channels(real: House, device: SoapDevice
     device.login = login
     device.clock_ahead_s = 3600.0
     with real.running() as manager:
-        view = manager.wait_first_connection(added(manager, device), 10.0)
+        view = manager.wait_first_connection(added(manager, device), LIMIT_S)
         assert view.status is CameraStatus.ONLINE
         assert view.name == "Make Model-16"
         assert view.info.serial == "S1"
@@ -68,7 +68,7 @@ def test_a_device_is_added_with_all_its_channels(real: House, device: SoapDevice
 def test_a_wrong_password_costs_one_login_for_16_requests(real: House, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device, WRONG)
-        assert manager.wait_first_connection(camera_id, 10.0).status is CameraStatus.AUTH_FAILED
+        assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.AUTH_FAILED
 
         def ask() -> None:
             with pytest.raises(CameraAuthFailed):
@@ -133,7 +133,7 @@ def test_a_printer_is_reported_as_no_onvif_device(real: House, device: SoapDevic
     for name in list(device.answers):
         device.answers[name] = "<html>a printer</html>"
     with real.running() as manager:
-        view = manager.wait_first_connection(added(manager, device), 10.0)
+        view = manager.wait_first_connection(added(manager, device), LIMIT_S)
         assert view.status is CameraStatus.OFFLINE
         assert view.error is not None
         assert view.error.code in {"camera_bad_answer", "camera_unsupported"}
@@ -151,7 +151,7 @@ def test_stop_is_quick_while_a_device_is_silent(real: House) -> None:
 def test_ipycam_is_added_and_sends_a_snapshot(real: House, ipycam: IPCamera) -> None:
     with real.running() as manager:
         wanted = CameraDraft("127.0.0.1", "admin", Secret(ipycam.config.password), ipycam.config.onvif_port)
-        view = manager.wait_first_connection(manager.add_camera(wanted).id, 10.0)
+        view = manager.wait_first_connection(manager.add_camera(wanted).id, LIMIT_S)
         assert view.status is CameraStatus.ONLINE
         assert view.channel_count == 1
         assert real.snapshot(view.id).jpeg[:3] == b"\xff\xd8\xff"

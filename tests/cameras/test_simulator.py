@@ -17,7 +17,7 @@ from core.settings import Settings
 from media.process import Spawner
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import House
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 
 
@@ -66,7 +66,7 @@ def test_one_entry_brings_every_channel_of_a_recorder(
     house: House, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
-    view = manager.wait_first_connection(camera_id, 20.0)
+    view = manager.wait_first_connection(camera_id, LIMIT_S)
     assert view.status is CameraStatus.ONLINE
     assert view.channel_count == 16
     assert {"media", "media2", "events", "ptz", "recording", "search", "replay"} <= set(view.services)
@@ -157,7 +157,7 @@ def test_a_device_with_a_quirk_comes_online_all_the_same(
 ) -> None:
     simulator.fault(fault, value)
     camera_id = added(manager, simulator)
-    assert manager.wait_first_connection(camera_id, 20.0).status is CameraStatus.ONLINE
+    assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.ONLINE
     assert manager.stream_source(camera_id, "MediaProfile00000").uri.startswith("rtsp://127.0.0.1:")
 
 

@@ -28,7 +28,7 @@ from core.records import CameraStatus
 from core.secrets import Secret
 from database import MIGRATIONS, Base, Database
 from tests.cameras.doubles import House
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CANARY = "Zz9-canary-pässword"
@@ -376,7 +376,7 @@ def test_an_undecryptable_password_affects_only_its_camera(house: House) -> None
         assert lost.status is CameraStatus.AUTH_FAILED
         assert lost.error is not None
         assert "Enter it again" in lost.error.detail
-        assert manager.wait_first_connection(1, 5.0).status is CameraStatus.AUTH_FAILED
+        assert manager.wait_first_connection(1, LIMIT_S).status is CameraStatus.AUTH_FAILED
         assert manager.refresh(1).status is CameraStatus.AUTH_FAILED
         manager.update_camera(1, CameraChange(name="kept"))
         manager.update_camera(1, CameraChange(password=Secret("right")))

@@ -19,11 +19,11 @@ from sessions.replay.session import ReplaySession
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
 from tests.patience import LIMIT_S, stays, until
-from tests.sessions.live.test_fragments import Tab
+from tests.sessions.live.tab import Tab
 from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import at
-from tests.sessions.replay.test_fragments import Viewer, watched
 from tests.sessions.replay.thin_recorder import ThinLine, ThinRecorder
+from tests.sessions.replay.viewer import Viewer, watched
 from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager
 
 pytestmark = pytest.mark.gstreamer
@@ -71,13 +71,13 @@ def test_a_player_that_starts_while_the_last_one_leaves_gets_segments(
 ) -> None:
     manager = make_manager()
     _, viewer_id, _ = manager.start_session(1, TOKEN)
-    manager.playlist(ID, "stream.m3u8", 10.0, viewer_id)
+    manager.playlist(ID, "stream.m3u8", LIMIT_S, viewer_id)
     started: list[tuple[str, bool]] = []
     meanwhile(lambda: started.append(manager.start_session(1, TOKEN)[1:]))
     assert manager.stop_session(ID, viewer_id) is StreamState.STOPPED
     [(second_id, is_new)] = started
     assert is_new
-    assert "segment_00000" in manager.playlist(ID, "stream.m3u8", 10.0, second_id)
+    assert "segment_00000" in manager.playlist(ID, "stream.m3u8", LIMIT_S, second_id)
     assert manager.session_status(ID).viewers == 1
 
 

@@ -14,7 +14,7 @@ import pytest
 from core.settings import Settings
 from media.process import Spawner
 from stream_manager import StreamManager
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import at, play, text_of
 from tests.sessions.replay.thin_recorder import ThinRecorder
@@ -42,7 +42,7 @@ def test_two_thousand_starts_and_stops_leak_no_resources(house: House, settings:
             for _ in range(count):
                 view, viewer_id, _ = manager.start_session(number, "plain")
                 if chance.random() < 0.05:
-                    manager.playlist(view.stream_id, "stream.m3u8", 10.0, viewer_id)
+                    manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
                 else:
                     time.sleep(chance.random() * 0.1)
                 manager.stop_session(view.stream_id, viewer_id)

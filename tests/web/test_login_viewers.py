@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from core.records import StreamState
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
+from tests.patience import stays, until
 from web.login_viewers import LoginViewers
 
 FRESH_S = 30.0
@@ -37,11 +37,8 @@ class LeaveCalls(StreamManager):
         """Return the calls that `end` causes; there must be exactly `count`."""
         self.calls.clear()
         end()
-        ends_s = time.monotonic() + 5
-        while len(self.calls) < count and time.monotonic() < ends_s:
-            time.sleep(0.01)
-        time.sleep(0.05)
-        assert len(self.calls) == count, self.calls
+        until(lambda: len(self.calls) >= count)
+        stays(lambda: len(self.calls) == count, 0.05)
         return set(self.calls)
 
 

@@ -8,7 +8,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,49 +22,18 @@ from websockets.sync.client import connect
 
 from core.settings import ROOT
 from tests.patience import LIMIT_S, promised, until
+from tests.whole_app.accounts import PASSWORD, add_user, flask, log_in
 from tests.whole_app.running_app import CANARY
 from tools.certificate import make_certificate
 from tools.running import free_port
 from web.guard import SECURITY_HEADERS
 
 Make = Callable[..., Any]
-PASSWORD = "correct-horse-battery"
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 CADDY = shutil.which("caddy") or "/usr/bin/caddy"
 START = {"camera_id": 1, "profile_token": "MediaProfile00000"}
 
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-
-
-def flask(app: Any, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `flask --app app ...` with the settings of this app; `stdin` is its standard input."""
-    return subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "app", *arguments],
-        cwd=ROOT,
-        env=app.environ,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-
-
-def add_user(app: Any, name: str = "anna", *options: str) -> None:
-    done = flask(app, "users", "add", name, *options, stdin=PASSWORD + "\n")
-    assert done.returncode == 0, done.stderr
-
-
-def log_in(url: str, name: str = "anna", **more: Any) -> requests.Session:
-    """Log in like a browser; the session returned holds cookie and CSRF token."""
-    session = requests.Session()
-    session.trust_env = False  # otherwise a certificate bundle named in the environment overrides `verify`
-    for key, value in more.items():
-        setattr(session, key, value)
-    answer = session.post(f"{url}/api/session", json={"name": name, "password": PASSWORD}, timeout=LIMIT_S)
-    assert answer.status_code == 200, answer.text
-    session.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
-    return session
 
 
 # --- access from other machines, and commands

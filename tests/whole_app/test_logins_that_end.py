@@ -6,17 +6,28 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 import requests
 from websockets.sync.client import ClientConnection
 
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, promised, until
+from tests.whole_app.accounts import add_first_user, add_user, log_in
+from tests.whole_app.live_client import (
+    FRAGMENTS,
+    HEAD,
+    SUB,
+    TOKEN,
+    an_hour_ago,
+    binary,
+    join,
+    opened,
+    say,
+    until_closed,
+)
 from tests.whole_app.running_app import Recorder, RunningApp
-from tests.whole_app.test_deployed import add_user, log_in
-from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, SUB, binary, opened, say, until_closed
-from tests.whole_app.test_replay_sockets import TOKEN, an_hour_ago, join
 
 IDLE_END_S = 2.0
 ENDS_WITHIN_S = 5.0  # the limit that SECURITY.md promises
@@ -27,9 +38,8 @@ def app(recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """An app with the recorder as camera 1 and the users anna and otto."""
     running = RunningApp(tmp_path_factory.mktemp("app"), IDLE_END_S=str(IDLE_END_S), SEGMENT_S="1").start()
     recorder.add_to(running)
-    add_user(running, "anna", "--role", "admin")
+    add_first_user(running, "anna", "--role", "admin")
     add_user(running, "otto", "--role", "reviewer")
-    time.sleep(1.2)  # a running app notices changes of the command line within a second
     yield running
     running.close()
     assert "Traceback" not in running.errors()
@@ -41,7 +51,7 @@ def anna(app: RunningApp) -> Iterator[requests.Session]:
     session = log_in(app.url, "anna")
     yield session
     log_out(app, session)
-    until(lambda: not streams(app), ENDS_WITHIN_S)
+    until(lambda: not streams(app))
 
 
 @pytest.fixture
@@ -54,11 +64,15 @@ def log_out(app: RunningApp, session: requests.Session) -> None:
     assert session.delete(f"{app.url}/api/session", timeout=LIMIT_S).status_code in (200, 204)
 
 
+@cache
+def onlooker(url: str) -> requests.Session:
+    """A separate login that watches nothing and stays."""
+    return log_in(url, "anna")
+
+
 def streams(app: RunningApp) -> list[str]:
-    """Return the ids of the running sessions, read with a separate login."""
-    onlooker = log_in(app.url, "anna")
-    found = onlooker.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
-    log_out(app, onlooker)
+    """Return the ids of the running sessions."""
+    found = onlooker(app.url).get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"]
     return sorted(stream["stream_id"] for stream in found)
 
 
@@ -120,8 +134,9 @@ def test_a_socket_viewer_keeps_its_stream_when_another_one_logs_out(
         watch(hers)
         watch(his)
         read_for(hers, IDLE_END_S + 1)
-        log_out(app, otto)
-        assert until_closed(his, ENDS_WITHIN_S) == 4401
+        with promised(ENDS_WITHIN_S):
+            log_out(app, otto)
+            assert until_closed(his) == 4401
         pictures, states = read_for(hers, 3)
         assert pictures > 10
         assert "stopped" not in states
@@ -136,8 +151,9 @@ def test_a_socket_viewer_keeps_its_stream_when_an_hls_viewer_logs_out(
         stream = started(app, otto, "streams", profile_token=SUB)
         assert set(fetched_for(app, otto, stream["playlist_url"], IDLE_END_S + 1)) == {200}  # unnamed
         assert app.ffmpegs()
-        log_out(app, otto)
-        until(lambda: not app.ffmpegs(), ENDS_WITHIN_S)
+        with promised(ENDS_WITHIN_S):
+            log_out(app, otto)
+            until(lambda: not app.ffmpegs())
         pictures, states = read_for(hers, 3)
         assert pictures > 10
         assert "stopped" not in states
@@ -150,8 +166,9 @@ def test_an_hls_viewer_keeps_its_stream_when_a_socket_viewer_logs_out(
         watch(his)
         stream = started(app, anna, "streams", profile_token=SUB)
         fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)
-        log_out(app, otto)
-        assert until_closed(his, ENDS_WITHIN_S) == 4401
+        with promised(ENDS_WITHIN_S):
+            log_out(app, otto)
+            assert until_closed(his) == 4401
         assert set(fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)) == {200}
 
 
@@ -165,8 +182,9 @@ def test_all_streams_of_a_login_alone_end_with_it(
         binary(his, 1, FRAGMENTS)
         fetched_for(app, otto, live["playlist_url"] + "?viewer=invented", IDLE_END_S + 1)
         assert streams(app) == sorted((live["stream_id"], replay["stream_id"]))
-        log_out(app, otto)
-        until(lambda: not streams(app), ENDS_WITHIN_S)
+        with promised(ENDS_WITHIN_S):
+            log_out(app, otto)
+            until(lambda: not streams(app))
 
 
 def test_a_replay_ends_with_its_login_and_other_replays_go_on(
@@ -178,8 +196,9 @@ def test_a_replay_ends_with_its_login_and_other_replays_go_on(
             join(client, replay)
             binary(client, 1, FRAGMENTS)
         read_for(her_page, IDLE_END_S + 1)
-        log_out(app, otto)
-        until(lambda: streams(app) == [hers["stream_id"]], ENDS_WITHIN_S)
+        with promised(ENDS_WITHIN_S):
+            log_out(app, otto)
+            until(lambda: streams(app) == [hers["stream_id"]])
         say(her_page, type="want", id=1, run=1, until_s=200)
         assert read_for(her_page, 3)[0] > 10
 
@@ -192,6 +211,7 @@ def test_a_replay_goes_on_for_a_second_viewer_after_a_logout(
         join(his, replay)
         binary(his, 1, FRAGMENTS)
         fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)
-        log_out(app, otto)
-        assert until_closed(his, ENDS_WITHIN_S) == 4401
+        with promised(ENDS_WITHIN_S):
+            log_out(app, otto)
+            assert until_closed(his) == 4401
         assert set(fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)) == {200}

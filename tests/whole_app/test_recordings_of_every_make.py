@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ import requests
 
 from media.ffmpeg import find_ffmpeg
 from tests.media.rtsp.replay.listening import burnt_time
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 from tools.running import PASSWORD, App, Recorder, running_recorder
 
 MAKES = (
@@ -90,14 +89,14 @@ def test_the_summary_covers_the_whole_archive(device: Device) -> None:
     month_ago = now - timedelta(days=30)
     claimed = month_ago + timedelta(days=3) if device.make == "hikvision-like" else month_ago
     assert abs(_moment(document["data_from"]) - claimed) < timedelta(minutes=10)
-    assert abs(_moment(document["data_until"]) - now) < timedelta(minutes=1)
+    assert abs(_moment(document["data_until"]) - now) < timedelta(minutes=10)
     assert (document["number_recordings"], document["service"]) == (CHANNELS, "search")
     assert [item["channel"] for item in document["recordings"]] == [1, 2, 3, 4]
     first = document["recordings"][0]
     assert first["recording_token"] == TOKEN
     assert [track["type"] for track in first["tracks"]] == ["video", "audio"]
     assert abs(_moment(first["earliest"]) - month_ago) < timedelta(minutes=10), "1970 is no date"
-    assert abs(document["clock_offset_s"]) < 5
+    assert abs(document["clock_offset_s"]) < 30
 
 
 def test_a_search_finds_exactly_the_recorded_spans(device: Device) -> None:
@@ -131,10 +130,13 @@ def test_a_search_can_be_limited_to_a_recording_a_channel_or_a_page(device: Devi
 def test_the_coverage_fills_the_whole_window(device: Device) -> None:
     times = {"start_time": device.start.isoformat(), "end_time": device.end.isoformat()}
     address = f"{device.app.url}/api/cameras/{device.camera_id}/recordings/coverage"
-    ends_s = time.monotonic() + 30
-    while (document := requests.get(address, times, timeout=30).json())["indexing"] is not None:
-        assert time.monotonic() < ends_s, "it is still being asked"
-        time.sleep(0.1)
+
+    def indexed() -> dict[str, Any] | None:
+        found: dict[str, Any] = requests.get(address, times, timeout=LIMIT_S).json()
+        return found if found["indexing"] is None else None
+
+    document = until(indexed)
+    assert document
     assert (document["event_search"], document["error"]) == (device.has_event_search, None)
     for item in document["channels"]:
         spans = item["spans"]

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.patience import LIMIT_S
+from tests.whole_app.live_client import FRAGMENTS, HEAD, INIT, SUB, opened, say
 from tests.whole_app.running_app import CANARY, Recorder, RunningApp
-from tests.whole_app.test_live_sockets import FRAGMENTS, HEAD, INIT, SUB, opened, say
 
 
 class Page:

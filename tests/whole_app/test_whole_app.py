@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import requests
 
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, Slowness, promised, until
 from tests.whole_app.running_app import CANARY, RunningApp
 
 SUB = "MediaProfile00001"
@@ -21,14 +21,13 @@ SUB = "MediaProfile00001"
 
 def _get_playlist(app: Any, url: str, viewer_id: str | None = None) -> str:
     """Fetch a playlist like a player, which tries again after a 503."""
-    deadline_s = time.monotonic() + 20
-    while True:
+
+    def fetched() -> str | None:
         answer = requests.get(app.url + url, params={"viewer": viewer_id} if viewer_id else None, timeout=LIMIT_S)
-        if answer.status_code == 200:
-            return answer.text
-        assert answer.status_code == 503, answer.text
-        assert time.monotonic() < deadline_s, answer.text
-        time.sleep(float(answer.headers["Retry-After"]))
+        assert answer.status_code in (200, 503), answer.text
+        return answer.text if answer.ok else None
+
+    return until(fetched) or ""
 
 
 def test_the_users_examples_work_as_written(app: Any, camera_id: int) -> None:
@@ -78,7 +77,7 @@ def test_two_viewers_share_one_session_and_the_last_one_ends_it(app: Any, camera
 
 def test_a_start_on_a_known_camera_takes_under_50_ms(app: Any, camera_id: int) -> None:
     took_ms = []
-    with requests.Session() as session:
+    with requests.Session() as session, Slowness() as machine:
         for _ in range(9):
             began_s = time.perf_counter()
             answer = session.post(
@@ -86,7 +85,7 @@ def test_a_start_on_a_known_camera_takes_under_50_ms(app: Any, camera_id: int) -
             )
             took_ms.append((time.perf_counter() - began_s) * 1000)
             session.post(f"{app.url}/api/streams/stop", json={"stream_id": answer.json()["stream_id"]}, timeout=LIMIT_S)
-    assert sorted(took_ms)[4] < 50, took_ms
+    assert sorted(took_ms)[4] < 50 * machine.factor(), took_ms
 
 
 def test_an_unknown_media_profile_is_404(app: Any, camera_id: int) -> None:
@@ -115,14 +114,11 @@ def test_silent_devices_do_not_block_the_app(app: Any) -> None:
         ]
         for thread in waiting:
             thread.start()
-        slowest_s = 0.0
         while any(thread.is_alive() for thread in waiting):
-            began_s = time.monotonic()
-            assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
-            assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).ok
-            slowest_s = max(slowest_s, time.monotonic() - began_s)
+            with promised(1.0):
+                assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).ok
+                assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).ok
             time.sleep(0.1)
-    assert slowest_s < 1.0
     statuses = sorted(answer.status_code for answer in answers)
     assert set(statuses) <= {201, 409, 503}
     for answer in answers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,38 +14,17 @@ from hypothesis import strategies as st
 
 from core.records import AudioFormat
 from media.codecs.video import H264, HEVC
-from media.fmp4.live import TIMESCALE, LiveFragment, LiveFragments, LiveInit
+from media.fmp4.live import TIMESCALE, LiveFragment, LiveFragments
 from media.rtsp.client.rtp import AUDIO, RtpPacket
 from media.rtsp.client.sdp import AudioTrack
 from tests.media.encoded import FPS, RtpSender, encoded, with_b_frames
-from tests.media.fmp4.test_segments import TONE, decoded
+from tests.media.fmp4.decoding import TONE, decoded
+from tests.media.fmp4.player import Player, times
 
 BEGAN_UTC = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 START_S = 5000.0
 ALAW = AudioTrack(AudioFormat("pcm_alaw", 8000, 1), 8, 8000, "", "PCMA/8000")
 CODECS = {"h264": H264, "hevc": HEVC}
-
-
-@dataclass
-class Player:
-    """Keeps the init sections and fragments it receives, like a player."""
-
-    inits: list[LiveInit] = field(default_factory=list)
-    fragments: list[LiveFragment] = field(default_factory=list)
-    is_over: bool = False
-
-    def on_init(self, init: LiveInit) -> None:
-        self.inits.append(init)
-
-    def on_fragments(self, fragments: Sequence[LiveFragment]) -> None:
-        self.fragments.extend(fragments)
-
-    def on_end(self) -> None:
-        self.is_over = True
-
-    def film(self, *, with_sound: bool = False) -> bytes:
-        init = self.inits[-1].data_with_audio if with_sound else self.inits[-1].data
-        return init + b"".join(piece.video + (piece.audio if with_sound else b"") for piece in self.fragments)
 
 
 def live(codec: str = "h264", audio: AudioTrack | None = None, *, sets: bool = True) -> tuple[LiveFragments, Player]:
@@ -71,17 +49,6 @@ def pictures(codec: str = "h264", first: int = 0, count: int = 30) -> list[list[
         timed(sender.picture(index, film.pictures[index]), START_S + index / FPS)
         for index in range(first, first + count)
     ]
-
-
-def times(fragments: Sequence[LiveFragment]) -> list[tuple[int, int]]:
-    """Return (decoding time, duration) of each frame in ticks, from its boxes."""
-    found = []
-    for piece in fragments:
-        tfdt, trun = piece.video.index(b"tfdt"), piece.video.index(b"trun")
-        (decoded_at,) = struct.unpack_from(">Q", piece.video, tfdt + 8)
-        (duration,) = struct.unpack_from(">I", piece.video, trun + 16)
-        found.append((decoded_at, duration))
-    return found
 
 
 def shown_after(piece: LiveFragment) -> int:

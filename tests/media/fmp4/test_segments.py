@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import re
 import struct
@@ -21,6 +20,7 @@ from media.ffmpeg import find_ffmpeg
 from media.fmp4.segments import Part, Segment, SegmentBuilder
 from media.fmp4.tracks import TrackError, video_track
 from tests.media.encoded import CLOCK_RATE, FPS, encoded, with_b_frames
+from tests.media.fmp4.decoding import TONE, VALUES, decoded
 
 START_S = 1_790_000_000.0
 ALAW = AudioFormat("pcm_alaw", 8000, 1)
@@ -54,10 +54,6 @@ def picture(index: int, codec: str = "h264", *, device_s: float | None = None, t
     )
 
 
-VALUES = struct.unpack(">256h", flac.pcm_of_g711("pcm_alaw", bytes(range(256))))
-TONE = bytes(VALUES.index(min(VALUES, key=lambda value: abs(value - 8000 * math.sin(at / 4)))) for at in range(8000))
-
-
 def audio_unit(index: int, samples: int = 160) -> AccessUnit:
     at = index * samples % 8000
     return AccessUnit(
@@ -88,24 +84,6 @@ def pieces(segments: Sequence[Segment]) -> list[bytes]:
 
 def joined(segments: Sequence[Segment]) -> bytes:
     return b"".join((segment.init or b"") + segment.data for segment in segments)
-
-
-def decoded(tmp_path: Path, content: bytes, stream: str = "v") -> list[tuple[float, float, str]]:
-    """Decode with ffmpeg; return (time in s, duration in s, checksum) of each frame. Fail on any message of ffmpeg."""
-    (tmp_path / "film.mp4").write_bytes(content)
-    options = [
-        *("-v", "warning", "-xerror", "-copyts", "-i", str(tmp_path / "film.mp4"), "-map", f"0:{stream}"),
-        "-fps_mode",
-    ]
-    run = subprocess.run(
-        [str(find_ffmpeg()), *options, "passthrough", "-f", "framemd5", "-"], capture_output=True, text=True, check=True
-    )
-    assert not run.stderr
-    base = re.search(r"#tb 0: (\d+)/(\d+)", run.stdout)
-    assert base
-    rows = [line.split(",") for line in run.stdout.splitlines() if not line.startswith("#")]
-    unit_s = int(base[1]) / int(base[2])
-    return [(int(row[2]) * unit_s, int(row[3]) * unit_s, row[5].strip()) for row in rows]
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])

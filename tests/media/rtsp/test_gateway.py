@@ -64,10 +64,8 @@ def test_a_later_reader_starts_with_the_key_frame_in_memory(camera: Cameras, gat
     until_state(first, FeedState.FLOWING)
     until(lambda: peer.sent_pictures > 30)
     second = gateway.open_feed(source(peer.uri()))
-    began_s = time.monotonic()
-    with Reader(second.url).play() as reader:
+    with promised(2.0), Reader(second.url).play() as reader:  # the next key frame is nine seconds away
         packets = [reader.packet() for _ in range(4)]
-        assert time.monotonic() - began_s < 0.5
     kinds = [data[12] & 0x1F for channel, data in packets if channel == 0]
     assert packets[0][0] == 1, "a sender report goes first"
     assert kinds[:2] == [7, 8]
@@ -143,7 +141,8 @@ def test_frames_buffered_by_the_camera_have_their_capture_time(camera: Cameras, 
         reader.packet()
         started_utc = feed.first_frame_utc()
         assert started_utc
-        assert (opened_utc - started_utc).total_seconds() == pytest.approx(2.0, abs=0.25)
+        took_s = (datetime.now(UTC) - opened_utc).total_seconds()
+        assert 1.75 - took_s < (opened_utc - started_utc).total_seconds() < 2.25
 
 
 @pytest.mark.parametrize("ticks", [90000 * 40, -90000 * 40])
@@ -182,9 +181,8 @@ def test_a_stuck_reader_delays_no_other_and_resumes_at_a_key_frame(
     peer = camera(stream=encode_h264("320x240", 25, 2, "-b:v", "8M"), fps=400)
     feeds = [gateway.open_feed(source(peer.uri())) for _ in range(2)]
     with Reader(feeds[0].url).play() as slow, Reader(feeds[1].url).play() as quick:
-        deadline_s = time.monotonic() + 3.0
         taken = 0
-        while time.monotonic() < deadline_s:
+        while taken < 8_000_000:
             taken += len(quick.packet()[1])
         sequences: list[int] = []
         kinds: list[int] = []
@@ -194,7 +192,6 @@ def test_a_stuck_reader_delays_no_other_and_resumes_at_a_key_frame(
                 sequences.append(int.from_bytes(data[2:4], "big"))
                 kinds.append(data[12] & 0x1F)
     holes = [index for index in range(1, len(sequences)) if (sequences[index] - sequences[index - 1]) & 0xFFFF != 1]
-    assert taken > 1_000_000
     assert holes
     assert all(kinds[index] == 7 for index in holes)
     assert feeds[1].status().lost == 0

@@ -16,7 +16,7 @@ import pytest
 
 from media.codecs.video import ParameterSets
 from media.rtsp.client.rtp import VIDEO, RtpPacket
-from tests.media.fmp4.test_live import Player, times
+from tests.media.fmp4.player import Player, times
 from tests.media.recording import (
     Film,
     Recording,

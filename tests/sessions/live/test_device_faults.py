@@ -11,7 +11,7 @@ from core.records import Problem, StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.live.feed import FeedState
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
@@ -75,7 +75,7 @@ def test_a_refused_password_is_not_tried_again_until_it_is_edited(make_manager: 
     manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "camera_auth_failed"))
     with pytest.raises(Unavailable) as refused:
-        manager.playlist(ID, "stream.m3u8", 10.0)
+        manager.playlist(ID, "stream.m3u8", LIMIT_S)
     assert refused.value.code == "camera_auth_failed"
     time.sleep(1.0)
     manager.start_session(1, TOKEN)

@@ -18,7 +18,7 @@ from core.settings import Settings
 from media.ffmpeg import FfmpegMissing, find_ffmpeg
 from media.process import Spawner
 from sessions.snapshots import FrameGrabber
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, until
 from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
@@ -48,7 +48,7 @@ def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeS
     tried = len(device.opened)
     assert tried == 6
     with pytest.raises(Unavailable) as refused:
-        manager.playlist(ID, "stream.m3u8", 10.0)
+        manager.playlist(ID, "stream.m3u8", LIMIT_S)
     assert refused.value.code == "ffmpeg_failed"
     time.sleep(0.5)
     assert len(device.opened) == tried
@@ -119,7 +119,7 @@ def test_a_full_disk_pauses_the_session_and_free_space_resumes_it(
         assert not spawner.running()
         assert list((settings.streams_dir / ID).iterdir()) == []  # the session's own files are removed
         with pytest.raises(Unavailable) as refused:
-            manager.playlist(ID, "stream.m3u8", 10.0)
+            manager.playlist(ID, "stream.m3u8", LIMIT_S)
         assert refused.value.code == "storage_full"
         opened = len(device.opened)
         time.sleep(0.7)

@@ -12,7 +12,7 @@ import pytest
 from core.records import StreamState
 from media.process import Spawner
 from sessions.snapshots import FrameGrabber
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, until
 from tests.sessions.over_gateway import CANARY, House
 
 pytestmark = pytest.mark.gstreamer
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gstreamer
 def test_a_stream_has_the_arrival_times_of_its_frames(house: House, spawner: Spawner) -> None:
     began_utc = datetime.now(UTC)
     view, viewer_id, _ = house.manager.start_session(1, "alaw")
-    text = house.manager.playlist(view.stream_id, "stream.m3u8", 15.0, viewer_id)
+    text = house.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
     got_utc = datetime.now(UTC)
     first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[-1])
     length_s = float(re.findall(r"EXTINF:([\d.]+)", text)[-1])
@@ -44,7 +44,7 @@ def test_segments_follow_each_other_without_a_gap(house: House) -> None:
     seen: dict[str, tuple[datetime, float]] = {}
 
     def watch() -> bool:
-        text = house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
+        text = house.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
         for moment, length, name in re.findall(r"DATE-TIME:(.*)\n#EXTINF:([\d.]+),\n(\S+)", text):
             seen[name] = (datetime.fromisoformat(moment), float(length))
         return len(seen) >= 6
@@ -64,7 +64,7 @@ def test_a_restarted_session_shows_its_first_segment_within_two_seconds(house: H
         view, _, _ = house.manager.start_session(
             1, "plain"
         )  # the device session is kept for a while, with its last GOP in memory
-        house.manager.playlist(view.stream_id, "stream.m3u8", 10.0)
+        house.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
 
 
 def test_a_snapshot_is_taken_from_the_running_session(house: House) -> None:

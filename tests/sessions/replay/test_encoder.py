@@ -177,7 +177,7 @@ def manager(settings: Settings, spawner: Spawner, pieces: Path) -> StreamManager
 
 
 def is_complete(manager: StreamManager, stream_id: str) -> bool:
-    return "ENDLIST" in manager.playlist(stream_id, "run1.m3u8", 5.0)
+    return "ENDLIST" in manager.playlist(stream_id, "run1.m3u8", LIMIT_S)
 
 
 def test_a_player_without_h265_gets_h264_and_others_the_original(manager: StreamManager, settings: Settings) -> None:
@@ -202,10 +202,10 @@ def test_a_player_without_h265_gets_h264_and_others_the_original(manager: Stream
 def test_a_replay_beyond_the_transcode_limit_gets_an_error(manager: StreamManager, spawner: Spawner) -> None:
     first, _ = manager.start_replay(1, "Rec0", NIGHT)
     try:
-        manager.playlist(first.stream_id, "run1.m3u8", 5.0)
+        manager.playlist(first.stream_id, "run1.m3u8", LIMIT_S)
         second, _ = manager.start_replay(1, "Rec0", NIGHT)
         with pytest.raises(AppError) as caught:
-            manager.playlist(second.stream_id, "run1.m3u8", 5.0)
+            manager.playlist(second.stream_id, "run1.m3u8", LIMIT_S)
         assert caught.value.code == "transcode_limit"
         manager.stop_session(first.stream_id)
         assert manager.seek_replay(second.stream_id, NIGHT).playlist_url.endswith("run2.m3u8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from sessions.replay.broadcast import (
     ReplayEnd,
     ReplayInit,
     ReplayListener,
-    ReplayNews,
     ReplayPart,
     SegmentsOnly,
 )
@@ -28,44 +27,10 @@ from tests.media.encoded import encoded
 from tests.patience import stays, until
 from tests.sessions.replay.replaying import HOUR_S, NIGHT, NIGHT_S, at, text_of, times_of
 from tests.sessions.replay.thin_recorder import CLOCK_RATE, FPS, ThinLine, ThinRecorder
+from tests.sessions.replay.viewer import Viewer, watched
 from tests.sessions.thin_device import MakeManager
 
 LIMIT = 64 * 1024 * 1024
-
-
-@dataclass(eq=False)
-class Viewer:
-    news: list[ReplayNews] = field(default_factory=list)
-    is_slow: bool = False
-
-    def on_replay_news(self, news: ReplayNews) -> None:
-        self.news.append(news)
-
-    def is_full(self) -> bool:
-        return self.is_slow
-
-    def inits(self, run: int) -> list[ReplayInit]:
-        return [one for one in self.news if isinstance(one, ReplayInit) and one.run == run]
-
-    def parts(self, run: int) -> list[ReplayPart]:
-        return [one for one in self.news if isinstance(one, ReplayPart) and one.run == run]
-
-    def reached_s(self, run: int) -> float:
-        return max((part.start_s for part in self.parts(run)), default=0.0)
-
-    def taken(self, run: int) -> list[float]:
-        """Return the capture time of each part in seconds after NIGHT."""
-        return [round((part.taken_utc - NIGHT).total_seconds(), 3) for part in self.parts(run)]
-
-    def ended(self, run: int) -> bool:
-        return ReplayEnd(run) in self.news
-
-
-def watched(manager: StreamManager, at_s: float = 0.0) -> tuple[str, str, Viewer]:
-    view, viewer_id = manager.start_replay(1, "Rec0", at(at_s))
-    viewer = Viewer()
-    assert manager.watch_replay(view.stream_id, viewer_id, viewer)
-    return view.stream_id, viewer_id, viewer
 
 
 def frames(tmp_path: Path, content: bytes) -> int:

@@ -348,7 +348,7 @@ def test_a_third_replay_on_one_recorder_is_refused(replays: StreamManager, recor
 
 def test_stop_releases_everything(replays: StreamManager, recorder: ThinRecorder, settings: Settings) -> None:
     view, viewer_id = replays.start_replay(1, "Rec0", at(0))
-    replays.playlist(view.stream_id, "run1.m3u8", 5.0, viewer_id)
+    replays.playlist(view.stream_id, "run1.m3u8", LIMIT_S, viewer_id)
     assert replays.stop_session(view.stream_id, "somebody-else") is StreamState.RUNNING
     assert replays.stop_session(view.stream_id, viewer_id) is StreamState.STOPPED
     assert recorder.open_lines() == 0

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from stream_manager import StreamManager
-from tests.patience import until
+from tests.patience import promised, until
 from tests.sessions.replay.replaying import at, play, segments_of, text_of, times_of
 from tests.sessions.stand_ins import NoCameras, ThinRecordings
 
@@ -90,18 +89,15 @@ def house(settings: Settings, spawner: Spawner, peer: Peer) -> Iterator[House]:
 
 def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House) -> None:
     view = play(house.manager)
-    took_s = []
     for number in range(20):
         asked = at(number * 7919 % 86_400 + 0.37)
-        began_s = time.monotonic()
-        moved = house.manager.seek_replay(view.stream_id, asked)
-        text = text_of(house.manager, moved)
-        took_s.append(time.monotonic() - began_s)
+        with promised(2.0):
+            moved = house.manager.seek_replay(view.stream_id, asked)
+            text = text_of(house.manager, moved)
         assert moved.start_time is not None
         assert timedelta(0) <= asked - moved.start_time + timedelta(milliseconds=2) <= timedelta(seconds=GOP_S + 0.01)
         first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[0])
         assert abs(first - moved.start_time) < timedelta(milliseconds=2)
-    assert sorted(took_s)[10] < 0.8
     folder = house.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
     whole = folder.parent.parent / "whole.mp4"
     names = ["run21_init0.mp4", *segments_of(text)[:1]]
@@ -128,7 +124,7 @@ def test_read_ahead_follows_the_player_without_a_discontinuity(house: House) -> 
     until(lambda: watch() >= 60)
     text = text_of(house.manager, view)
     ahead_s = times_of(text)[-1] - times_of(text)[asked]
-    assert ahead_s <= 62
+    assert ahead_s < 120, "60 s, and what the recorder sends until it pauses"
     # GStreamer marks the first frame, which it cuts at the requested time.
     assert text.count("#EXT-X-DISCONTINUITY\n") <= 1
     steps = [later - earlier for earlier, later in pairwise(times_of(text))]

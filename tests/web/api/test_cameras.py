@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
 
@@ -149,10 +148,7 @@ def test_slow_snapshots_leave_threads_for_everything_else(
     ]
     for thread in waiting:
         thread.start()
-    deadline_s = time.monotonic() + 5
-    while cameras.at_the_gate < 2:  # until both requests hold a slot
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
+    until(lambda: cameras.at_the_gate == 2)  # both requests hold a slot
     refused = web_app.test_client().get(url)
     assert_problem(refused, 503, "busy")
     assert refused.headers["Retry-After"] == "1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from core.errors import CameraAuthFailed, CameraBusy, CameraUnreachable, CameraUnsupported, DeviceError
+from tests.patience import until
 from tests.recordings.recorder import HOUR, NOON, Archive
 
 DAY = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-22T12:00:00Z"}
@@ -182,11 +182,11 @@ def test_an_unknown_camera_is_not_found(client: FlaskClient, assert_problem: Cal
 
 def _covered(client: FlaskClient, **more: str) -> dict[str, Any]:
     """Return the coverage once indexing is finished."""
-    for _ in range(500):
+
+    def indexed() -> dict[str, Any]:
         answer = client.get("/api/cameras/1/recordings/coverage", query_string={**DAY, **more})
         assert answer.status_code == 200
         document: dict[str, Any] = answer.get_json()
-        if document["indexing"] is None:
-            return document
-        time.sleep(0.01)
-    raise AssertionError("it is still being asked")
+        return document if document["indexing"] is None else {}
+
+    return until(indexed)

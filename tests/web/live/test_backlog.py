@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -67,9 +66,8 @@ class Camera:
 def next_flags(peer: Peer, channels: set[int] | None) -> dict[int, int]:
     """Return the flags of the next fragments of each channel; with None, of all that come before the clock message."""
     found: dict[int, int] = {}
-    ends_s = time.monotonic() + 10
     while channels is None or found.keys() < channels:
-        message = peer.read(ends_s - time.monotonic())
+        message = peer.read()
         assert message is not None, "it was closed"
         if isinstance(message, bytes):
             kind, flags, number, _, _ = HEAD.unpack_from(message)

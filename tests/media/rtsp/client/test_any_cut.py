@@ -18,7 +18,7 @@ from media.rtsp.client.depacketizing import AudioDepacketizer
 from media.rtsp.client.rtp import VIDEO, RtpPacket, parse_rtp
 from media.rtsp.client.sdp import VideoTrack, parse_sdp
 from tests.media.encoded import CLOCK_RATE, FPS, RtpSender, encoded, sound_packet
-from tests.media.fmp4.test_live import Player
+from tests.media.fmp4.player import Player
 from tests.media.recording import FOLDER, Recording, film, undamaged_frames, watched
 
 CODECS = {"h264": H264, "hevc": HEVC}

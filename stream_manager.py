@@ -32,7 +32,6 @@ from sessions.live.plan import needs_transcode
 from sessions.live.session import LiveSession
 from sessions.replay.broadcast import ReplayListener
 from sessions.replay.session import ReplaySession
-from sessions.replay_segments import MakeSegments, make_segments
 from sessions.snapshots import FrameGrabber, Snapshots
 from sessions.view import StreamView
 
@@ -54,8 +53,6 @@ class StreamManager:
         gateway: RtspGateway,
         cameras: OnvifManager,
         recordings: RecordingManager,
-        *,
-        make_segments: MakeSegments = make_segments,
     ) -> None:
         self._settings = settings
         self._gateway = gateway
@@ -69,7 +66,6 @@ class StreamManager:
             cameras=cameras,
             recordings=recordings,
             slots=self._slots,
-            make_segments=make_segments,
         )
         self._snapshots = Snapshots(cameras, FrameGrabber(self._context), settings)
         self._lock = threading.Lock()

@@ -14,7 +14,6 @@ from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
-from sessions.replay_segments import MakeSegments
 
 
 class TranscodeSlots:
@@ -56,7 +55,6 @@ class SessionContext:
     cameras: OnvifManager
     recordings: RecordingManager
     slots: TranscodeSlots
-    make_segments: MakeSegments
 
     def find_ffmpeg(self) -> Path:
         """Return the ffmpeg to start. Raise FfmpegMissing if there is none."""

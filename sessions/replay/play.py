@@ -15,12 +15,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from core.errors import CameraUnsupported, DeviceError
+from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError
 from core.recordings import RecordedPlace
 from core.records import AudioFormat
-from media.codecs.access_unit import VIDEO, AccessUnit
-from media.fmp4.segments import Part, Segment
+from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
+from media.fmp4.segments import Part, Segment, SegmentBuilder
+from media.fmp4.tracks import TrackError
 from media.rtsp.replay.interface import ReplayConnection
+from media.rtsp.replay.track_timeline import TrackTimeline
 from sessions.context import SessionContext
 from sessions.errors import NothingRecorded, Stalled
 from sessions.folders import require_free_disk
@@ -30,7 +32,6 @@ from sessions.replay.encoder import SegmentEncoder
 from sessions.replay.resources import ReplayResources
 from sessions.replay.run import ReplayRun
 from sessions.replay.status import ReplayStatus
-from sessions.replay_segments import SegmentMaker
 
 AHEAD_S = 60.0
 LOOK_AGAIN_S = 2.0
@@ -40,7 +41,6 @@ _TICK_S = 0.25
 _VIEWER_TICK_S = 0.05
 _QUEUE_BYTES = 16_000_000
 _DISK_EVERY_S = 1.0
-_SAME_PICTURE_S = 0.0005
 _COPIED = ("h264", "hevc")
 MAY_GROW = timedelta(seconds=120)
 """An end no older than this need not be one: recorders write late, and list what they have begun later still."""
@@ -89,14 +89,13 @@ class ReplayPlay:
         self._news = news
         self._at_end = at_end
         self._described: Description | None = None
-        self._maker: SegmentMaker | None = None
+        self._builder: SegmentBuilder | None = None
         self._first_segment_s: float | None = None
         self._last_segment_s = 0.0
         self._disk_checked_s = -_DISK_EVERY_S
         self._end: End | None = None
         self._again_s: float | None = None  # when to ask for what has come meanwhile
-        self._taken_s: dict[int, float] = {}  # the newest of each track, by the device
-        self._skip_to_s: dict[int, float] = {}
+        self._timelines: dict[int, TrackTimeline] = {VIDEO: TrackTimeline(), AUDIO: TrackTimeline()}
         self._is_untimed = False
 
     @property
@@ -140,8 +139,9 @@ class ReplayPlay:
     def _play_again(self) -> ReplayBuffer:
         """What follows the last picture: it comes from the key frame before on, and what was taken is passed over."""
         self._again_s = None
-        self._skip_to_s = dict(self._taken_s)
-        return self._play(self._taken_s.get(VIDEO, self._run.resume_device_s))
+        for timeline in self._timelines.values():
+            timeline.begin()
+        return self._play(self._reached_device_s)
 
     def _look(self, buffer: ReplayBuffer, heard_s: float) -> float:
         """Between two looks at the news: when something was last heard, or nothing was to be."""
@@ -179,21 +179,33 @@ class ReplayPlay:
             self._resources.encode_with(
                 SegmentEncoder(self._context.spawner, self._context.find_ffmpeg, self._resources.folder)
             )
-        if self._maker is not None:
-            self._write(self._maker.flush())
+        if self._builder is not None:
+            self._write(self._builder.flush())
         self._offset_s = self._run.playlist.length_s
-        self._maker = self._context.make_segments(
-            described.video, described.audio, described.parameter_sets, described.audio_config, self._pass_on
-        )
+        self._builder = self._builder_for(described)
         video = replace(described.video, codec="h264") if needs_encoder else described.video
         audio = _heard(described.audio)
         self._status.describe(video, audio, codec)
-        number, maker = self._run.number, self._maker
+        number, builder = self._run.number, self._builder
         self._broadcaster.tell(
             SegmentsOnly(number)
             if self._resources.is_encoding
-            else ReplayInit(number, maker.codecs, video, audio, self._offset_s, maker.init)
+            else ReplayInit(number, builder.codecs, video, audio, self._offset_s, builder.init)
         )
+
+    def _builder_for(self, described: Description) -> SegmentBuilder:
+        """The first segment has only one GOP: a recorder that keeps to real time lets a player wait for it."""
+        try:
+            return SegmentBuilder(
+                described.video,
+                described.audio,
+                described.parameter_sets,
+                described.audio_config,
+                first_target_s=0.0,
+                on_part=self._pass_on,
+            )
+        except TrackError as error:
+            raise CameraBadAnswer("The recording's pictures are not described in a way that can be played.") from error
 
     def _pass_on(self, part: Part) -> None:
         """To whoever does not wait for whole segments."""
@@ -205,37 +217,37 @@ class ReplayPlay:
         self._broadcaster.tell(ReplayPart(run.number, part.data, start_s, taken_utc, part.is_key))
 
     def _take(self, unit: AccessUnit) -> None:
-        if self._maker is None or self._was_taken(unit):
+        if self._builder is None or (placed := self._place(unit)) is None:
             return
-        if unit.device_s is not None:
-            self._taken_s[unit.track] = unit.device_s
-        elif unit.track == VIDEO:
+        if unit.track == VIDEO and unit.device_s is None:
             self._is_untimed = True
         self._status.set_caught_up(self._run, is_so=False)
-        self._status.note_unit(self._run, unit)
-        self._write(self._maker.push(unit))
+        self._status.note_unit(self._run, placed)
+        self._write(self._builder.push(placed))
 
-    def _was_taken(self, unit: AccessUnit) -> bool:
-        """Before the last PLAY. Sound that does not tell its time comes with pictures that were."""
-        if unit.device_s is None:
-            return VIDEO in self._skip_to_s
-        if unit.track in self._skip_to_s:
-            if unit.device_s <= self._skip_to_s[unit.track] + _SAME_PICTURE_S:
-                return True
-            del self._skip_to_s[unit.track]
-        return False
+    def _place(self, unit: AccessUnit) -> AccessUnit | None:
+        """Return None for a unit that came before the last PLAY; audio without times is dropped with its frames."""
+        if unit.device_s is None and self._timelines[VIDEO].is_skipping:
+            return None
+        return self._timelines[unit.track].place(unit)
+
+    @property
+    def _reached_device_s(self) -> float:
+        """The device's time of the last frame; before the first one, the requested time."""
+        reached_s = self._timelines[VIDEO].device_s
+        return self._run.resume_device_s if reached_s is None else reached_s
 
     def _finish(self) -> None:
         """The recorder has no more of it. Without times nobody could tell what follows from what was there before."""
-        end = self._at_end(self._taken_s.get(VIDEO, self._run.resume_device_s))
+        end = self._at_end(self._reached_device_s)
         if end is End.LATER and not self._is_untimed:
             is_cheap = self._line.abilities().seeks_in_session is not False  # else each PLAY is a session of its own
             self._again_s = self._context.clock.monotonic_s() + (LOOK_AGAIN_S if is_cheap else LOOK_AGAIN_BY_OPENING_S)
             self._status.set_caught_up(self._run, is_so=True)
             return
         self._status.set_caught_up(self._run, is_so=False)
-        if self._maker is not None:
-            self._write(self._maker.flush())
+        if self._builder is not None:
+            self._write(self._builder.flush())
         if end is not End.ELSEWHERE and not self._run.playlist.segments:
             raise NothingRecorded("Nothing is recorded at this time or after it.")
         self._end = End.OVER if end is End.LATER else end

@@ -1,17 +1,13 @@
-"""A replay in hls.js: true times, a gap, a seek and an end.
-
-The segments were made by ffmpeg beforehand; other tests cover the path from a recorder to segments.
-"""
+"""A replay in hls.js: true times, a gap, a seek and an end."""
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Page
@@ -24,7 +20,8 @@ from database import Database
 from media.process import Spawner
 from stream_manager import StreamManager
 from tests.browser.watching import Watched
-from tests.sessions.replay.thin_recorder import FPS, PieceMaker, ThinRecorder
+from tests.media.encoded import encoded
+from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import NoCameras, ThinRecordings, ThinReplays
 from web.application import build_web
 from web.services import Services
@@ -33,7 +30,6 @@ pytestmark = pytest.mark.browser
 
 NIGHT = datetime(2026, 11, 22, 2, 0, 0, tzinfo=UTC)
 GAP_S = 1000.0
-PIECES_S = 16
 
 _PLAY = """async (url) => {
   const { default: Hls } = await import('/static/vendor/hls.mjs');
@@ -54,17 +50,6 @@ _PLAY = """async (url) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pieces")
-    make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s=320x180:r={FPS}", "-f", "lavfi", "-i"]
-    make += ["sine=r=8000", "-t", str(PIECES_S), "-c:v", "libx264", "-preset", "ultrafast", "-g", "5", "-bf", "0"]
-    make += ["-pix_fmt", "yuv420p", "-c:a", "flac", "-strict", "-2", "-f", "hls", "-hls_segment_type", "fmp4"]
-    make += ["-hls_time", "1", "-hls_list_size", "0", "-hls_fmp4_init_filename", "init.mp4"]
-    subprocess.run([*make, "-hls_segment_filename", "%d.m4s", "out.m3u8"], cwd=folder, check=True)
-    return folder
-
-
 @dataclass
 class Playing:
     url: str
@@ -76,10 +61,12 @@ class Playing:
 
 
 @pytest.fixture
-def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
+def playing(tmp_path: Path) -> Iterator[Playing]:
     settings = Settings(data_dir=tmp_path / "data", streams_dir=tmp_path / "streams", min_free_bytes=0)
     start_s = NIGHT.timestamp()
     recorder = ThinRecorder([(start_s, start_s + 4), (start_s + GAP_S, start_s + GAP_S + 12)])
+    film = encoded("h264")
+    recorder.pictures, recorder.parameter_sets = film.pictures[:FPS], film.sets
     spawner = Spawner()
     manager = StreamManager(
         settings,
@@ -88,7 +75,6 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
         ThinReplays(recorder),
         NoCameras(),
         ThinRecordings(recorder),
-        make_segments=lambda *_: PieceMaker(pieces, pictures=FPS),
     )
     manager.start()
     database = Database(settings.database_file)
@@ -108,10 +94,6 @@ def playing(tmp_path: Path, pieces: Path) -> Iterator[Playing]:
     manager.stop()
     accounts.stop()
     database.close()
-
-
-def _never(*_: object) -> NoReturn:
-    raise AssertionError("a replay opens no live feed")
 
 
 def seconds(page: Page) -> list[float]:

@@ -16,13 +16,12 @@ from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from sessions.backoff import LOOK_AGAIN_S
-from sessions.replay_segments import make_segments
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.patience import until
 from tests.sessions.over_gateway import House
 from tests.sessions.replay.replaying import HOUR_S, NIGHT_S
-from tests.sessions.replay.thin_recorder import FPS, ThinMaker, ThinRecorder
+from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import (
     AddressedCameras,
     NoCameras,
@@ -171,7 +170,6 @@ def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -
             ThinReplays(recorder, replay_places),
             NoCameras(),
             ThinRecordings(recorder),
-            make_segments=make_segments if recorder.pictures else lambda *_: ThinMaker(),
         )
         manager.start()
         made.append(manager)

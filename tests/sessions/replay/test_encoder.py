@@ -23,8 +23,9 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from sessions.replay.encoder import SegmentEncoder, source_name, split_init
 from stream_manager import StreamManager
+from tests.media.encoded import encoded
 from tests.patience import LIMIT_S, until
-from tests.sessions.replay.thin_recorder import FPS, PieceMaker, ThinRecorder
+from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import NoCameras, ThinRecordings, ThinReplays
 
 HEVC = VideoFormat("hevc", 320, 180, float(FPS))
@@ -160,9 +161,11 @@ def test_the_command_accepts_only_our_own_file_names() -> None:
 
 
 @pytest.fixture
-def manager(settings: Settings, spawner: Spawner, pieces: Path) -> StreamManager:
+def manager(settings: Settings, spawner: Spawner) -> StreamManager:
     start_s = NIGHT.timestamp()
+    film = encoded("hevc")
     recorder = ThinRecorder([(start_s, start_s + 2 * SEGMENTS)], HEVC, AudioFormat("pcm_alaw", 8000, 1))
+    recorder.pictures, recorder.parameter_sets = film.pictures[:FPS], film.sets
     manager = StreamManager(
         replace(settings, max_transcodes=1),
         SystemClock(),
@@ -170,7 +173,6 @@ def manager(settings: Settings, spawner: Spawner, pieces: Path) -> StreamManager
         ThinReplays(recorder),
         NoCameras(),
         ThinRecordings(recorder),
-        make_segments=lambda *_: PieceMaker(pieces, pictures=2 * FPS),
     )
     manager.start()
     return manager
@@ -181,10 +183,10 @@ def is_complete(manager: StreamManager, stream_id: str) -> bool:
 
 
 def test_a_player_without_h265_gets_h264_and_others_the_original(manager: StreamManager, settings: Settings) -> None:
-    encoded, _ = manager.start_replay(1, "Rec0", NIGHT)
+    transcoded, _ = manager.start_replay(1, "Rec0", NIGHT)
     copied, _ = manager.start_replay(1, "Rec0", NIGHT, accept=("h264", "hevc"))
     try:
-        for view, codec in ((encoded, "h264"), (copied, "hevc")):
+        for view, codec in ((transcoded, "h264"), (copied, "hevc")):
             until(partial(is_complete, manager, view.stream_id))
             paths = [manager.segment_path(view.stream_id, name) for name in ("run1_init0.mp4", "run1_1.m4s")]
             assert codec_of(paths[0].parent, *(path.name for path in paths)) == codec
@@ -194,7 +196,7 @@ def test_a_player_without_h265_gets_h264_and_others_the_original(manager: Stream
             assert (status.video.codec, status.audio.codec) == (codec, "flac")
             assert (status.transcoding, status.source_codec) == (codec == "h264", "hevc")
         with pytest.raises(NotFound):
-            manager.segment_path(encoded.stream_id, "run1_1.hevc.m4s")
+            manager.segment_path(transcoded.stream_id, "run1_1.hevc.m4s")
     finally:
         manager.stop()
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from core.errors import CameraBusy, DeviceError
 from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.fmp4.segments import Segment
 from media.rtsp.replay.interface import ReplayConsumer
 
 FPS = 5
 CLOCK_RATE = 90_000
 H264 = VideoFormat("h264", 320, 180, float(FPS))
+SPS = bytes.fromhex("6742c01ed901e08fe6f01100000303e90000ea600f162e48")
+PPS = bytes.fromhex("68cb83cb20")
 
 
 @dataclass
@@ -52,7 +52,7 @@ class ThinRecorder:
     beats_real_time: bool | None = None
     seeks_in_session: bool | None = None
     pictures: tuple[tuple[bytes, ...], ...] = ()  # the NAL units of each frame of one GOP; empty: invented frames
-    parameter_sets: tuple[bytes, ...] = (b"\x67\x42", b"\x68\xce")
+    parameter_sets: tuple[bytes, ...] = (SPS, PPS)
 
     def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         self.found += 1
@@ -203,58 +203,3 @@ class ThinLine:
 
 def _utc(epoch_s: float) -> datetime:
     return datetime.fromtimestamp(epoch_s, UTC)
-
-
-class ThinMaker:
-    """Makes two-second segments whose data is the frames' bytes; other tests cover the container."""
-
-    init = b"init"
-    codecs = "avc1.64001F"
-
-    def __init__(self) -> None:
-        self._units: list[AccessUnit] = []
-        self._is_first = True
-
-    def push(self, unit: AccessUnit) -> list[Segment]:
-        made = []
-        is_full = len(self._units) >= (FPS if self._is_first else 2 * FPS)
-        if unit.is_key and self._units and (is_full or unit.is_discontinuous):
-            made = self.flush()
-        self._units.append(unit)
-        return made
-
-    def flush(self) -> list[Segment]:
-        units, self._units = self._units, []
-        if not units:
-            return []
-        init = b"init" if self._is_first else None
-        self._is_first = False
-        data = b"".join(part for unit in units for part in unit.parts)
-        seam = units[0].is_discontinuous
-        return [Segment(data, init, units[0].ticks, units[0].device_s, len(units) / FPS, seam)]
-
-
-class PieceMaker(ThinMaker):
-    """Returns segments that ffmpeg cut before (`init.mp4`, `0.m4s`, ...), one per `pictures` frames."""
-
-    def __init__(self, pieces: Path, *, pictures: int) -> None:
-        super().__init__()
-        self._pieces = pieces
-        self._pictures = pictures
-        self._made = 0
-
-    def push(self, unit: AccessUnit) -> list[Segment]:
-        made = self.flush() if len(self._units) == self._pictures else []
-        self._units.append(unit)
-        return made
-
-    def flush(self) -> list[Segment]:
-        number, piece = self._made, self._pieces / f"{self._made}.m4s"
-        made = super().flush()
-        self._made += len(made)
-        return [
-            replace(segment, data=piece.read_bytes(), init=self._init(number)) for segment in made if piece.exists()
-        ]
-
-    def _init(self, number: int) -> bytes | None:
-        return None if number else (self._pieces / "init.mp4").read_bytes()

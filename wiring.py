@@ -5,8 +5,7 @@ Apart from `app.py` because of the memory: gunicorn's master needs none of this,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
@@ -81,7 +80,7 @@ class Application:
         self.sockets = services.sockets
         self.web = build_web(services)
         self.web.extensions["application"] = self
-        self.web.cli.add_command(users_commands(self._opened_accounts))
+        self.web.cli.add_command(users_commands(self.accounts, self.database))
         self.web.cli.add_command(secrets_commands(self._rotate_key))
 
     def start(self) -> None:
@@ -106,16 +105,6 @@ class Application:
             if self._is_demo and not self.cameras.list_cameras():
                 self.cameras.add_pretend_recorder()
             self._running = rooms.pop_all()
-
-    @contextmanager
-    def _opened_accounts(self) -> Iterator[AccountManager]:
-        """For the command line: the app may be running."""
-        self.accounts.start()
-        try:
-            yield self.accounts
-        finally:
-            self.accounts.stop()
-            self.database.close()
 
     def _rotate_key(self) -> int:
         """For the command line: the app must not be running."""

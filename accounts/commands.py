@@ -6,8 +6,8 @@ What is changed here is seen by a running app within a second.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from flask.cli import AppGroup
@@ -17,12 +17,11 @@ from accounts.records import User, UserChange, UserDraft
 from core.access import EVERYTHING, Role
 from core.errors import AppError, InvalidRequest, StartRefused
 from core.secrets import Secret
+from database import Database
 
-OpenAccounts = Callable[[], AbstractContextManager[AccountManager]]
 
-
-def users_commands(accounts: OpenAccounts) -> AppGroup:
-    """The group `users`; `accounts` gives the manager, opened, and closes it."""
+def users_commands(accounts: AccountManager, database: Database) -> AppGroup:
+    """Return the command group `users`. Each command opens the database and closes it again."""
     group = AppGroup("users", help="Accounts: who may use the app.")
 
     @group.command("add", help="Make an account. The password is asked for, or read from standard input.")
@@ -31,14 +30,14 @@ def users_commands(accounts: OpenAccounts) -> AppGroup:
         "--role", type=click.Choice([role.value for role in Role]), default=Role.ADMIN.value, show_default=True
     )
     def add(name: str, role: str) -> None:
-        with _reported(), accounts() as manager:
+        with _reported(), _opened(accounts, database) as manager:
             user = manager.add_user(UserDraft(name, _ask_password(), Role(role), EVERYTHING))
             _audit(manager, "add_user", user.name)
             click.echo(f"{user.name} is {user.role.value}.")
 
     @group.command("list", help="All accounts.")
     def show() -> None:
-        with _reported(), accounts() as manager:
+        with _reported(), _opened(accounts, database) as manager:
             for user in manager.users():
                 state = ", disabled" if user.disabled else ""
                 limit = ", limited to some cameras" if user.scope.is_limited else ""
@@ -47,7 +46,7 @@ def users_commands(accounts: OpenAccounts) -> AppGroup:
     @group.command("password", help="Set another password; all logins of the account end.")
     @click.argument("name")
     def password(name: str) -> None:
-        with _reported(), accounts() as manager:
+        with _reported(), _opened(accounts, database) as manager:
             user = _find(manager, name)
             manager.change_user(user.id, UserChange(password=_ask_password()))
             _audit(manager, "change_user", user.name)
@@ -56,7 +55,7 @@ def users_commands(accounts: OpenAccounts) -> AppGroup:
     @group.command("disable", help="Nobody gets in with this account any more; it can be enabled again.")
     @click.argument("name")
     def disable(name: str) -> None:
-        with _reported(), accounts() as manager:
+        with _reported(), _opened(accounts, database) as manager:
             user = _find(manager, name)
             manager.change_user(user.id, UserChange(disabled=True))
             _audit(manager, "change_user", user.name)
@@ -65,7 +64,7 @@ def users_commands(accounts: OpenAccounts) -> AppGroup:
     @group.command("enable", help="The account can be used again.")
     @click.argument("name")
     def enable(name: str) -> None:
-        with _reported(), accounts() as manager:
+        with _reported(), _opened(accounts, database) as manager:
             user = _find(manager, name)
             manager.change_user(user.id, UserChange(disabled=False))
             _audit(manager, "change_user", user.name)
@@ -74,13 +73,23 @@ def users_commands(accounts: OpenAccounts) -> AppGroup:
     @group.command("remove", help="Remove an account with its logins and tokens.")
     @click.argument("name")
     def remove(name: str) -> None:
-        with _reported(), accounts() as manager:
+        with _reported(), _opened(accounts, database) as manager:
             user = _find(manager, name)
             manager.remove_user(user.id)
             _audit(manager, "remove_user", user.name)
             click.echo(f"{user.name} is removed.")
 
     return group
+
+
+@contextmanager
+def _opened(accounts: AccountManager, database: Database) -> Iterator[AccountManager]:
+    accounts.start()
+    try:
+        yield accounts
+    finally:
+        accounts.stop()
+        database.close()
 
 
 def _find(manager: AccountManager, name: str) -> User:

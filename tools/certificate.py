@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     certificate, key = options.folder / "certificate.pem", options.folder / "key.pem"
     for file in (certificate, key):
         if file.exists():
-            sys.stderr.write(f"{file} is there already; nothing was changed.\n")
+            sys.stderr.write(f"{file} already exists; nothing was changed.\n")
             return 1
     names = list(dict.fromkeys([*options.names, *own_names()]))
     made, private = make_certificate(names)

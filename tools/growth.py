@@ -90,7 +90,7 @@ def growths(times_s: Sequence[float], samples: Sequence[Held]) -> dict[str, Grow
 
 
 def table(found: dict[str, Growth]) -> str:
-    rows = ["| What the app holds | first third | last third | an hour | most |", "|---|---|---|---|---|"]
+    rows = ["| Resource of the app | first third | last third | per hour | maximum |", "|---|---|---|---|---|"]
     for name, item in found.items():
         figures = f"{item.first:.1f} | {item.last:.1f} | {item.an_hour:+.1f} | {item.most:.1f}"
         rows.append(f"| {_UNITS.get(name, name)} | {figures} |")

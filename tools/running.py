@@ -169,7 +169,7 @@ class App:
         self._process = None
         self._leaks += leaks_in(self.folder, [PASSWORD])
         if self._leaks:
-            raise RuntimeError(f"the recorder's password came out: {self._leaks}")
+            raise RuntimeError(f"the recorder's password leaked: {self._leaks}")
 
     @property
     def pid(self) -> int:

@@ -27,32 +27,34 @@ _ON_THEIR_OWN = ("list", "recordings")
 def options_of(argv: list[str]) -> argparse.Namespace:
     """Return `parts`, `runs`, `window`, `writes` and `plot`. Raise SystemExit if the arguments are invalid."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default 3)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default: 3)")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"some of: {', '.join(PARTS)}")
-    parser.add_argument("--window", type=float, default=20, help="seconds of load measured a run (default 20)")
+    parser.add_argument("--window", type=float, default=20, help="seconds of load measured in each run (default: 20)")
     parser.add_argument(
         "--write",
         action="store_true",
-        help="keep these parts, too, in docs/performance, and draw table and plot again; without --only always so",
+        help="save these parts in docs/performance and write table and plot again; always done without --only",
     )
-    parser.add_argument("--plot", action="store_true", help="measure nothing; draw again what is kept")
+    parser.add_argument(
+        "--plot", action="store_true", help="measure nothing; write table and plot again from the saved figures"
+    )
     parser.add_argument(
         "--beside", type=Path, metavar="PATH", help="measure this checkout in turns with ours and print the ratios"
     )
     options = parser.parse_args(argv)
     if options.runs < 1 or options.window <= 0:
-        parser.error("--runs and --window are above 0")
+        parser.error("--runs and --window must be above 0")
     if options.plot and (options.only or options.write):
         parser.error("--plot measures nothing")
     if options.beside and (options.plot or options.write):
-        parser.error("--beside keeps nothing")
+        parser.error("--beside saves nothing")
     if options.beside and not (options.beside / "app.py").is_file():
-        parser.error(f"{options.beside} is no checkout of this app")
+        parser.error(f"{options.beside} is not a checkout of this app")
     options.parts = tuple(part for part in PARTS if not options.only or part in options.only)
     if options.beside:
         options.parts = tuple(part for part in options.parts if part not in _ON_THEIR_OWN)
         if not options.parts:
-            parser.error(f"not with --beside: {', '.join(_ON_THEIR_OWN)}")
+            parser.error(f"--beside cannot measure {', '.join(_ON_THEIR_OWN)}")
     options.writes = options.write or not (options.only or options.beside)
     return options
 

@@ -74,7 +74,7 @@ def _warm(
             page.close()
     server.stop_ffmpeg()
     app.stop_streams()
-    what = "click on another channel to its moving picture, warm: somebody watches it already"
+    what = "click on another channel to its moving picture, warm: another viewer watches it"
     return Figure(what, "ms", ours, plain, goal=200, label="click, warm", axis="first")
 
 
@@ -114,9 +114,9 @@ def _cold(
                 on_request.append(took_ms)
             app.stop_streams()
     device.set_fault(_NO_KEY_ON_REQUEST, None)
-    what, name = "the same, cold: nobody watches it;", "click, cold"
+    what, name = "the same, cold: the app has no session;", "click, cold"
     yield Figure(
-        f"{what} the recorder sends a key frame when asked",
+        f"{what} the recorder sends a key frame on request",
         "ms",
         on_request,
         plain,
@@ -125,10 +125,15 @@ def _cold(
         axis="first",
     )
     yield Figure(
-        f"{what} the recorder does not", "ms", total, plain, label=f"{name}, key frame every 2 s", axis="first"
+        f"{what} the recorder ignores the request",
+        "ms",
+        total,
+        plain,
+        label=f"{name}, key frame every 2 s",
+        axis="first",
     )
     yield Figure("of that, from the click to the next key frame that the recorder sends", "ms", waited)
-    yield Figure("of that, all the rest", "ms", rest, goal=500, label=f"{name}, without that wait", axis="first")
+    yield Figure("of that, the remaining time", "ms", rest, goal=500, label=f"{name}, without that wait", axis="first")
 
 
 def _wait_before_key_frame(rule: dict[str, Any], before_ms: float) -> None:

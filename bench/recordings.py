@@ -73,8 +73,8 @@ def figures(runs: int) -> Iterator[Figure]:
             camera_id = running.add_recorder(device)
             if make == "conformant":
                 took_s, events = month_s(running, camera_id)
-                yield Figure(f"a month of 16 channels ({events} events) known", "s", [took_s])
-                yield Figure("a day that is known, over HTTP", "ms", day_ms(running, camera_id, 20))
+                yield Figure(f"a month of 16 channels ({events} events) indexed", "s", [took_s])
+                yield Figure("coverage of an indexed day, over HTTP", "ms", day_ms(running, camera_id, 20))
             found = seek_times(context, running, camera_id, runs, 10)
             what = f"recording, click to picture, {make}"
             yield Figure(f"{what}: the first", "ms", found.first_ms)

@@ -37,7 +37,7 @@ def markdown(measurements: list[Measurement]) -> str:
         "# Measured",
         "",
         "Written by `make bench`: medians, with the range in brackets. Plain ffmpeg ran in turns with the app.",
-        "What a row means: [What live costs](live.md), [Recordings](recordings.md).",
+        "The rows are explained in [What live costs](live.md) and [Recordings](recordings.md).",
         "",
         "<picture>",
         f'  <source media="(prefers-color-scheme: dark)" srcset="{DARK}">',

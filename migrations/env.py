@@ -1,4 +1,4 @@
-"""Alembic's entry: database.py calls it with its own connection, inside its own transaction."""
+"""Entry point of Alembic. database.py runs it with its own connection, inside its own transaction."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ connection = context.config.attributes.get("connection")
 if connection is None:
     raise SystemExit("Migrations run when the app starts; they are not run by hand.")
 
-# SQLite changes a table by making a new one; batch mode does that and stays plain ALTER elsewhere.
+# SQLite changes a table by creating a new one; batch mode does that, and uses ALTER TABLE for other databases.
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
 context.run_migrations()

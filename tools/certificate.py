@@ -1,7 +1,7 @@
-"""Makes a self-signed certificate for HTTPS: `make certificate NAMES="nas.local 192.168.1.5"`.
+"""Make a self-signed certificate for HTTPS: `make certificate NAMES="nas.local 192.168.1.5"`.
 
-Browsers warn of it once, as nobody vouches for it; what is sent is encrypted all the same. One that is there already is
-never overwritten.
+Browsers warn of it once, because no authority has signed it; the connection is encrypted nevertheless. An existing
+certificate is never overwritten.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_DAYS = 825  # the most that Apple's systems take from anybody
+_DAYS = 825  # the maximum that Apple's systems accept
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     certificate, key = options.folder / "certificate.pem", options.folder / "key.pem"
     for file in (certificate, key):
         if file.exists():
-            sys.stderr.write(f"{file} is there already; nothing was changed.\n")
+            sys.stderr.write(f"{file} already exists; nothing was changed.\n")
             return 1
     names = list(dict.fromkeys([*options.names, *own_names()]))
     made, private = make_certificate(names)
@@ -43,13 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def own_names() -> list[str]:
-    """How this machine is called, and its loopback names."""
+    """Return the names of this machine and its loopback addresses."""
     host = socket.gethostname().lower()
     return ["localhost", "127.0.0.1", "::1", host, f"{host.partition('.')[0]}.local"]
 
 
 def make_certificate(names: list[str]) -> tuple[bytes, bytes]:
-    """Certificate and private key, both PEM."""
+    """Return certificate and private key, both as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     now = datetime.now(UTC)

@@ -1,10 +1,11 @@
-"""Reads the picture itself: the recorder writes each frame's number into its top sixteenth, in black and white."""
+"""Reads frame numbers from videos in a page: the pretend recorder writes them into the top sixteenth of each frame."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Twenty cells: white, black, sixteen bits with the highest first, even parity, odd parity. The number, or -1.
+# Twenty cells in black and white: white, black, sixteen bits with the highest first, even parity, odd parity.
+# `read` returns the number, or -1 if the cells are invalid.
 _READ = """
 const canvas = document.createElement('canvas');
 canvas.width = 200;
@@ -24,7 +25,7 @@ const read = (video) => {
 const shownAt = (now, meta) => performance.timeOrigin + (meta.expectedDisplayTime || now);
 """
 
-# For each frame shown: [number or -1, the wall clock at which it is shown in ms, what the page says it is behind].
+# For each displayed frame: [number or -1, display time in ms of the wall clock, latency as the page states it].
 READ_FRAMES = f"""
 (count) => new Promise((resolve) => {{
   {_READ}
@@ -47,8 +48,8 @@ READ_FRAMES = f"""
 }})
 """
 
-# All videos of the page for so many seconds, a frame of each a second, so that reading them costs the page little. For
-# each video, in the page's order: [number or -1, the wall clock at which it is shown in ms] of what was read.
+# Read all videos of the page for some seconds: one frame of each per second, so that reading costs the page little.
+# For each video, in the page's order: [number or -1, display time in ms of the wall clock] of its frames.
 READ_ALL_VIDEOS = f"""
 (seconds) => new Promise((resolve) => {{
   {_READ}
@@ -68,7 +69,7 @@ READ_ALL_VIDEOS = f"""
 
 
 def seconds_behind(number: int, at_ms: float, timing: dict[str, Any]) -> float:
-    """How long ago the recorder sent this picture, by its time rule; the newest sending that fits."""
+    """Return how long ago the recorder sent this frame, by its time rule. The loop repeats: take the latest time."""
     fps, frames = float(timing["fps"]), int(timing["frames"])
     now_tick = int(at_ms / 1000 * fps - timing["phase"])
     wanted = (number - timing["offset"]) % frames

@@ -1,4 +1,4 @@
-"""Does something grow? What a running program holds, sampled over time, and what that says in the long run."""
+"""Detect leaks: sample the resources of a running app over time and compute their growth."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _UNITS = {"memory_mb": "memory, MB"}
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the app holds at a moment. Of the master and its worker, apart from `children`: those of the worker.
+    """Resources of the app's master and worker at one time. `children` are the child processes of the worker.
 
-    `memory_mb` is proportional: what they share counts once. `files` are those below the streams folder.
+    `memory_mb` is the proportional set size: shared pages count once. `files` are those below the streams folder.
     """
 
     memory_mb: float
@@ -42,7 +42,7 @@ def held_by(master_pid: int, streams_dir: Path) -> Held:
 
 def _count_files(folder: Path) -> int:
     count = 0
-    with contextlib.suppress(FileNotFoundError):  # a session's folder, gone meanwhile
+    with contextlib.suppress(FileNotFoundError):  # a session has deleted its folder meanwhile
         for session in folder.iterdir():
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 count += sum(1 for _ in session.iterdir())
@@ -51,7 +51,7 @@ def _count_files(folder: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """One kind of thing over time: medians of the first and the last third, and the slope (Theil-Sen) in an hour."""
+    """Growth of one resource: medians of the first and the last third, slope per hour (Theil-Sen), and maximum."""
 
     name: str
     first: float
@@ -65,7 +65,10 @@ class Growth:
 
 
 def growth(name: str, times_s: Sequence[float], values: Sequence[float]) -> Growth:
-    """At least three samples. The slope is the median of those between any two samples: outliers do not move it."""
+    """Compute the growth from at least three samples. The slope is the median of all slopes between two samples.
+
+    So outliers do not change it.
+    """
     third = len(values) // 3
     slopes = [
         (values[later] - values[earlier]) / (times_s[later] - times_s[earlier])
@@ -87,7 +90,7 @@ def growths(times_s: Sequence[float], samples: Sequence[Held]) -> dict[str, Grow
 
 
 def table(found: dict[str, Growth]) -> str:
-    rows = ["| What the app holds | first third | last third | an hour | most |", "|---|---|---|---|---|"]
+    rows = ["| Resource of the app | first third | last third | per hour | maximum |", "|---|---|---|---|---|"]
     for name, item in found.items():
         figures = f"{item.first:.1f} | {item.last:.1f} | {item.an_hour:+.1f} | {item.most:.1f}"
         rows.append(f"| {_UNITS.get(name, name)} | {figures} |")

@@ -1,9 +1,10 @@
-"""GStreamer's RTSP server sends a file once, from its beginning, on a free port of loopback.
+"""Send a file once, from its beginning, with GStreamer's RTSP server on a free port of loopback.
 
     /usr/bin/python3 tools/gstreamer_sender.py LAUNCH
 
-Run with the interpreter of the system, where its bindings are. LAUNCH: the pipeline from file to payloaders, in the
-words of gst-launch. Prints one line of JSON with the port and the version, ends with its standard input.
+Run it with the system's interpreter, which has GStreamer's bindings. LAUNCH is the pipeline from file to payloaders,
+in the syntax of gst-launch. The program prints one line of JSON with the port and the version, and ends when its
+standard input is closed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import gi  # type: ignore[import-not-found]  # only the system's interpreter has
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # as gi asks
+from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # gi requires this order
 
 
 def main(launch: str) -> None:

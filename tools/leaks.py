@@ -1,4 +1,4 @@
-"""Looks for secrets where none may be: raw, quoted for an address, JSON or HTML, and as base64."""
+"""Search files and processes for secrets: raw, quoted for URLs, JSON or HTML, and as base64."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 
 
 def spellings(secret: str) -> list[bytes]:
-    """How a secret may be written. Base64 in all three alignments, without what its neighbours change."""
+    """Return the encodings of a secret; base64 in all three alignments, without characters shared with neighbours."""
     raw = secret.encode()
     found = {raw, quote(secret, safe="").encode(), quote(secret).encode(), secret.encode("utf-16-le")}
     found |= {json.dumps(secret)[1:-1].encode(), html.escape(secret).encode(), repr(raw)[2:-1].encode()}
@@ -24,24 +24,24 @@ def spellings(secret: str) -> list[bytes]:
 
 
 def holds(content: bytes, secrets: list[str]) -> list[str]:
-    """Which of the secrets are in there."""
+    """Return the secrets that `content` holds."""
     return [secret for secret in secrets if any(item in content for item in spellings(secret))]
 
 
 def leaks_in(folder: Path, secrets: list[str]) -> list[str]:
-    """Files under a folder that hold a secret."""
+    """Return the files under a folder that hold a secret."""
     found = []
     for file in sorted(folder.rglob("*")):
         try:
             if file.is_file() and holds(file.read_bytes(), secrets):
                 found.append(str(file))
-        except OSError:  # gone meanwhile: a segment
+        except OSError:  # a segment that was deleted meanwhile
             continue
     return found
 
 
 def leaks_of(processes: list[psutil.Process], secrets: list[str]) -> list[str]:
-    """Command lines and environments that hold a secret."""
+    """Return the command lines and environments (as "PID NAME") that hold a secret."""
     found = []
     for process in processes:
         for name in ("cmdline", "environ"):

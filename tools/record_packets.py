@@ -1,10 +1,10 @@
-"""Records what RTSP senders that are not ours put on the wire, for the tests of the way from packets to pictures.
+"""Record the RTSP connections of independent senders, for the tests of the way from packets to frames.
 
     python tools/record_packets.py [NAME ...]
 
-Writes tests/media/recorded/NAME.rtsp and the elementary streams that were sent, as ffmpeg takes them out of the
-container that the sender read (FILM.h264, FILM.alaw and so on). Needs the system's ffmpeg and GStreamer's RTSP server;
-knows nothing of the code that is tested with it. The format of a recording is told in tests/media/recorded/README.md.
+Writes tests/media/recorded/NAME.rtsp and the elementary streams (FILM.h264, FILM.alaw and so on), which ffmpeg extracts
+from the container that the sender read. Needs the system's ffmpeg and GStreamer's RTSP server, and uses no code of the
+app, which is tested with the result. tests/media/recorded/README.md describes the format of a recording.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _SOUNDS = {"alaw": "pcm_alaw", "mulaw": "pcm_mulaw", "aac": "aac"}
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`film`: the name of what is sent. `launch`: what GStreamer sends it with; empty: ffmpeg does.
+    """One recorded session of the film named `film`. GStreamer sends it with `launch`; ffmpeg if `launch` is empty.
 
-    `sound`: its format as ffmpeg's muxers name it, or none. `sizes`: of the picture, one second after the other.
+    `sound`: the audio format as ffmpeg's muxers name it, or empty. `sizes`: the frame size of each second.
     """
 
     film: str
@@ -98,13 +98,10 @@ def main(names: list[str]) -> None:
         print(f"{name}: {sum(size for _, size, *_ in taken)} bytes")
 
 
-# -- what is sent --------------------------------------------------------------------------------------
-
-
 def _film(session: Session, folder: Path) -> Path:
-    """A moving test picture, `FPS` a second, a key frame each second, and a tone; in Matroska where it has one size.
+    """Write a moving test picture at `FPS` frames per second with a key frame each second, and a tone, to Matroska.
 
-    Sizes that change are in a bare stream: no container describes them.
+    A film that changes its frame size is a bare H.264 stream: no container describes such a change.
     """
     if len(set(session.sizes)) > 1:
         file = folder / "film.h264"
@@ -133,7 +130,7 @@ def _encoded(session: Session, size: str, start_s: int, seconds: int, container:
 
 
 def _take_out(session: Session, film: Path) -> None:
-    """The elementary streams, as ffmpeg finds them in what was sent."""
+    """Write the elementary streams of the film, as ffmpeg extracts them."""
     wanted = {"v": "h265" if session.codec == "hevc" else "h264"} | ({"a": session.sound} if session.sound else {})
     for stream, ending in wanted.items():
         muxer = {"h265": "hevc", "aac": "adts"}.get(ending, ending)
@@ -142,11 +139,8 @@ def _take_out(session: Session, film: Path) -> None:
         subprocess.run([*copy, str(file)], check=True)
 
 
-# -- who sends it --------------------------------------------------------------------------------------
-
-
 class Wire:
-    """One connection: keeps all that goes over it with its time, gives the sender's messages one by one."""
+    """One RTSP connection: records all data with its time, and returns the sender's messages one by one."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -160,7 +154,7 @@ class Wire:
         self._connection.sendall(data)
 
     def message(self) -> str:
-        """The next one, without media that comes before it. Raises EOFError when there is none."""
+        """Return the next RTSP message and skip media before it. Raise EOFError at the end of the connection."""
         while True:
             if self._buffer[:1] == b"$":
                 if len(self._buffer) >= 4 and len(self._buffer) >= (stop := 4 + int.from_bytes(self._buffer[2:4])):
@@ -186,7 +180,7 @@ class Wire:
 
 
 def _from_gstreamer(session: Session, film: Path) -> list[tuple[int, int, int, bytes]]:
-    """We ask for it, as a viewer of a camera does."""
+    """Record GStreamer as a server: request the film as a client of a camera does."""
     command = [PYTHON, str(ROOT / "tools" / "gstreamer_sender.py"), session.launch.format(file=film)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None  # noqa: S101 - for the type checker
@@ -212,13 +206,13 @@ def _ask_to_play(wire: Wire, url: str) -> None:
         found = re.search(r"(?im)^session: *([^;\r\n]+)", wire.message())
         session = f"Session: {found[1]}\n" if found else ""
     wire.say(f"PLAY {url} RTSP/1.0\nCSeq: 9\nRange: npt=0.000-\n{session}\n")
-    with contextlib.suppress(TimeoutError, EOFError):  # it falls silent at the end of the file
+    with contextlib.suppress(TimeoutError, EOFError):  # the sender is silent after the end of the file
         while True:
             wire.message()
 
 
 def _from_ffmpeg(film: Path) -> list[tuple[int, int, int, bytes]]:
-    """It announces what it sends, as to a server that passes it on."""
+    """Record ffmpeg as a client that announces its stream (ANNOUNCE, RECORD) to a relaying server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/film"
         rate = ["-r", str(FPS)] if film.suffix == ".h264" else []

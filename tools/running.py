@@ -1,6 +1,6 @@
-"""The app and the pretend recorder as running programs, in folders and on ports of their own.
+"""Run the app and the pretend recorder as programs, each in its own folders and on its own ports.
 
-The browser tests and the screenshots drive them from outside, as a person would.
+The browser tests and the screenshots use them from outside, as a person does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import psutil
 from tools.leaks import holds, leaks_in, leaks_of
 
 ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "canary/of:the@recorder+1"  # noqa: S105 - of a recorder that lives as long as the test
+PASSWORD = "canary/of:the@recorder+1"  # noqa: S105 - the recorder ends with the test
 START_S = 60.0
 CHROMIUM_OPTIONS = (
     "--headless=new",
@@ -46,7 +46,7 @@ CHROMIUM = "/usr/bin/chromium"
 def ask(
     method: str, url: str, body: object | None = None, timeout_s: float = 30.0, headers: Mapping[str, str] | None = None
 ) -> Any:
-    """The answer's JSON, None for an empty one. Raises urllib's HTTPError for anything but 2xx."""
+    """Return the JSON of the response, None if it is empty. Raise urllib's HTTPError for any status but 2xx."""
     data = json.dumps(body).encode() if body is not None else None
     sent = {**(headers or {}), **({"Content-Type": "application/json"} if data is not None else {})}
     request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310 - loopback only
@@ -56,9 +56,9 @@ def ask(
 
 
 def free_port() -> int:
-    """A free port of loopback, below those that the system gives to clients: none of them takes it meanwhile."""
+    """Return a free port of loopback below the range of client ports, so that no client takes it meanwhile."""
     while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - several programs that look at once find different ones
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - random, so that simultaneous callers differ
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -66,7 +66,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """A running pretend recorder and its control."""
+    """A running pretend recorder and its control port."""
 
     pid: int
     onvif_port: int
@@ -83,7 +83,7 @@ class Recorder:
         self.set_fault(name, None, channel)
 
     def archive(self, channel: int, start: datetime, end: datetime) -> dict[str, Any]:
-        """The truth about a channel's recording: its spans and motion between two times."""
+        """Return the spans and motion that a channel really recorded between two times."""
         times = "&".join(
             f"{name}={at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for name, at in (("start", start), ("end", end))
         )
@@ -91,14 +91,14 @@ class Recorder:
         return answer
 
     def frames(self, channel: int, role: str) -> dict[str, Any]:
-        """Which picture is sent when: see the rule in the answer."""
+        """Return the time rule of the frames, as the response explains it."""
         answer: dict[str, Any] = self.control("GET", f"/frames?channel={channel}&role={role}")
         return answer
 
 
 @contextlib.contextmanager
 def running_recorder(*options: str) -> Iterator[Recorder]:
-    """A pretend recorder on free ports of loopback; it ends with the block."""
+    """Run a pretend recorder on free ports of loopback until the block ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator", "--username", "admin", "--no-discovery", "--die-with-parent", *options],
         cwd=ROOT,
@@ -117,10 +117,9 @@ def running_recorder(*options: str) -> Iterator[Recorder]:
 class App:
     """The app as `make run` starts it. `start()` again after `stop()` or `kill()` keeps its data and its port.
 
-    `is_chosen`: "only on this machine" is chosen at once, so that pages do not begin with the first visit. Whatever it
-    is used for, the recorder's password must not come out of it: `stop()` raises RuntimeError if it is in an answer
-    that `call()` got, in the command line or environment of a process, or in a file of the app's. `headers` go with
-    every `call()`: a login's.
+    `is_chosen`: choose "only on this machine" at the start, so that pages do not begin with the first-visit setup.
+    `stop()` raises RuntimeError if the app leaked the recorder's password: to a response of `call()`, the command line
+    or environment of a process, or a file of the app. `call()` sends `headers`, such as those of a login.
     """
 
     def __init__(self, folder: Path, *, is_chosen: bool = True, **settings: str) -> None:
@@ -170,17 +169,17 @@ class App:
         self._process = None
         self._leaks += leaks_in(self.folder, [PASSWORD])
         if self._leaks:
-            raise RuntimeError(f"the recorder's password came out: {self._leaks}")
+            raise RuntimeError(f"the recorder's password leaked: {self._leaks}")
 
     @property
     def pid(self) -> int:
-        """Of the process that was started; its worker is a child of it."""
+        """The id of the started process. The app's worker is its child."""
         if self._process is None:
             raise RuntimeError("the app does not run")
         return self._process.pid
 
     def ffmpegs(self) -> list[psutil.Process]:
-        """The ffmpeg processes that this app has started."""
+        """Return the ffmpeg processes of the app."""
         if self._process is None:
             return []
         children = psutil.Process(self._process.pid).children(recursive=True)
@@ -193,7 +192,7 @@ class App:
         return answer
 
     def add_camera(self, recorder: Recorder, **more: object) -> int:
-        """The id of the recorder as a camera, once the app has connected to it."""
+        """Add the recorder as a camera and wait until the app has connected to it; return the camera's id."""
         body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": PASSWORD, **more}
         return int(self.call("POST", "/api/cameras?wait=1", body)["id"])
 

@@ -1,9 +1,8 @@
-"""Every page in every state worth looking at, at 1280 and 390 pixels, light and dark: `make screenshots`.
+"""Take screenshots of every page in its relevant states, at 1280 and 390 pixels, light and dark: `make screenshots`.
 
-Starts the app and a 16-channel pretend recorder in folders and on ports of their own, and writes PNG files to
-build/screenshots (or to the folder named as the first argument). They are made to be looked at. Further arguments
-are beginnings of names: `python tools/screenshots.py build/screenshots recordings-gap` takes those only, and keeps
-the rest.
+Starts the app and a 16-channel pretend recorder in their own folders and on their own ports, and writes PNG files to
+build/screenshots (or to the folder in the first argument), for people to look at. Further arguments are prefixes of
+names: `python tools/screenshots.py build/screenshots recordings-gap` takes only those and keeps the other files.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ REASON = "#overlay[data-tone=warn]"
 
 
 class Studio:
-    """Takes the pictures."""
+    """Takes screenshots in a browser."""
 
     def __init__(self, browser: Browser, folder: Path, only: tuple[str, ...] = ()) -> None:
         self._browser = browser
@@ -37,7 +36,7 @@ class Studio:
         self._only = only
 
     def wants(self, *names: str) -> bool:
-        """Whether any state whose name begins like that is to be taken."""
+        """True if any state whose name begins with one of `names` was requested."""
         pairs = [(name, only) for name in names for only in self._only]
         return not self._only or any(name.startswith(only) or only.startswith(name) for name, only in pairs)
 
@@ -51,7 +50,7 @@ class Studio:
         rest_ms: int = 600,
         sizes: tuple[tuple[int, int], ...] = SIZES,
     ) -> None:
-        """One state in all sizes and colours, once the page shows `until`."""
+        """Take one state in all sizes and both colour schemes when the page shows `until`."""
         if self._only and not name.startswith(self._only):
             return
         for width, height in sizes:
@@ -78,7 +77,7 @@ class Studio:
         try:
             yield page
         finally:
-            page.goto("about:blank")  # a page that is left gives the recorder's session back
+            page.goto("about:blank")  # leaving the page ends the recorder's session
             page.wait_for_timeout(300)
             context.close()
 
@@ -241,7 +240,7 @@ def _recordings_being_asked(studio: Studio, app: App) -> None:
 
 
 def _stall(page: Page) -> None:
-    """Nothing comes any more, and what is loaded has been played."""
+    """Block new segments and play to the end of the buffer."""
     page.route("**/*.m4s", lambda route: route.abort())
     page.wait_for_timeout(500)
     page.evaluate("""() => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests need from the system: installed through apt when we are root, else named.
+# Install the system packages that the tests need: with apt as root, otherwise print their names.
 set -euo pipefail
 
 missing=()
@@ -23,7 +23,7 @@ mapfile -t packages < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   echo "Installing for the tests: ${packages[*]}"
   apt-get update -qq
-  # nginx and Caddy come as services on port 80 of every interface. The tests start their own on loopback: nothing else may.
+  # The packages start nginx and Caddy as services on port 80 of every interface. Only the tests may start them.
   services=()
   for name in nginx caddy; do
     [[ -d /run/systemd/system && " ${packages[*]} " == *" $name"* ]] && services+=("$name.service")

@@ -1,4 +1,4 @@
-"""Cameras, their channels, and the check of the key.
+"""Cameras, their channels, and the check value of the encryption key.
 
 Revision ID: 0001
 Revises:
@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("clock_measured_at", sa.DateTime()),
         sa.Column("last_seen_at", sa.DateTime()),
         sa.PrimaryKeyConstraint("id", name="pk_cameras"),
-        sqlite_autoincrement=True,  # an id is never given twice: folders and caches are named by it
+        sqlite_autoincrement=True,  # ids are never reused: folders and caches are named by them
     )
     op.create_index("ix_cameras_host_port", "cameras", ["host", "port"], unique=True)
     op.create_table(

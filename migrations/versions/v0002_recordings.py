@@ -1,4 +1,4 @@
-"""What recorders have recorded, as far as they were asked.
+"""The index of recordings: recordings, their events, and the times that were searched.
 
 Revision ID: 0002
 Revises: 0001

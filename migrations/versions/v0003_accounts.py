@@ -1,4 +1,4 @@
-"""Accounts: users, who is logged in, tokens for scripts, and remembered choices.
+"""Accounts: users, login sessions, API tokens, and remembered choices.
 
 Revision ID: 0003
 Revises: 0002

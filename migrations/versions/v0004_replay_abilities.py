@@ -1,4 +1,4 @@
-"""What recorders were seen to do when they replayed.
+"""Replay abilities that were observed with recorders.
 
 Revision ID: 0004
 Revises: 0003

@@ -1,4 +1,4 @@
-"""The wall: named layouts.
+"""Named layouts of the wall.
 
 Revision ID: 0005
 Revises: 0004

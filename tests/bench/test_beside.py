@@ -59,7 +59,7 @@ def test_beside_refuses_what_it_cannot_do(more: list[str], capsys: pytest.Captur
 def test_beside_needs_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         options_of(["--beside", str(tmp_path)])
-    assert "is no checkout" in capsys.readouterr().err
+    assert "is not a checkout" in capsys.readouterr().err
 
 
 def test_the_app_of_another_checkout_is_started_there_by_its_own_interpreter(tmp_path: Path) -> None:

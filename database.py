@@ -7,6 +7,7 @@ reads first and writes then fails with "database is locked" as soon as two threa
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -70,6 +71,27 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Json(TypeDecorator[Any]):
+    """A JSON value as text; None is NULL. The text `null`, and text that is not JSON, are read as an empty object."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        del dialect
+        if value is None:
+            return None
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = None
+        return {} if read is None else read
+
+
 class Base(DeclarativeBase):
     """All tables. Constraint names are fixed, so that later migrations can name them."""
 
@@ -128,7 +150,7 @@ class ChannelRow(Base):
     number: Mapped[int] = mapped_column(Integer)
     present: Mapped[bool] = mapped_column(Boolean)
     device_name: Mapped[str] = mapped_column(String(128))
-    profiles: Mapped[str] = mapped_column(Text)  # JSON, see cameras/stored.py
+    profiles: Mapped[Any] = mapped_column(Json)  # a list; see cameras/store.py
     problem_code: Mapped[str | None] = mapped_column(String(64))
     problem_detail: Mapped[str | None] = mapped_column(Text)
     custom_name: Mapped[str] = mapped_column(String(100), default="")
@@ -149,7 +171,7 @@ class RecordingRow(Base):
     job_source: Mapped[str] = mapped_column(String(255))
     earliest: Mapped[datetime | None] = mapped_column(UtcDateTime)
     latest: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    tracks: Mapped[str] = mapped_column(Text)  # JSON, see recordings/stored.py
+    tracks: Mapped[Any] = mapped_column(Json)  # a list; see recordings/store.py
 
 
 class RecordingAskedRow(Base):
@@ -196,7 +218,7 @@ class ReplayAbilitiesRow(Base):
 
 
 class UserRow(Base):
-    """An account. `name_key` is the name as it is compared; `scope` is JSON, see accounts/stored.py; NULL: all."""
+    """An account. `name_key` is the name as it is compared; `scope` is as in accounts/store.py; NULL: all."""
 
     __tablename__ = "users"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -206,7 +228,7 @@ class UserRow(Base):
     name_key: Mapped[str] = mapped_column(String(64), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16))
-    scope: Mapped[str | None] = mapped_column(Text)
+    scope: Mapped[Any] = mapped_column(Json, nullable=True)
     disabled: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -238,14 +260,14 @@ class ApiTokenRow(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(80))
     role: Mapped[str] = mapped_column(String(16))
-    scope: Mapped[str | None] = mapped_column(Text)
+    scope: Mapped[Any] = mapped_column(Json, nullable=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class WallRow(Base):
-    """A layout of the wall. `user_id` NULL: made while there were no accounts. `tiles` is JSON, see walls/stored.py."""
+    """A layout of the wall. `user_id` NULL: made while there were no accounts."""
 
     __tablename__ = "walls"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -254,7 +276,7 @@ class WallRow(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(80))
     layout: Mapped[int] = mapped_column(Integer)  # how many tiles it has
-    tiles: Mapped[str] = mapped_column(Text)
+    tiles: Mapped[Any] = mapped_column(Json)  # a list; see walls/walls.py
 
 
 class ChoiceRow(Base):

@@ -9,14 +9,14 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from accounts.records import ApiToken, LoginSession, TokenDraft, User, Visitor
-from accounts.stored import scope_from_json, scope_to_json
-from core.access import Role, Scope
+from core.access import EVERYTHING, Role, Scope
 from core.errors import Conflict, InvalidRequest, NotFound
 from database import ApiTokenRow, ChoiceRow, Database, LoginSessionRow, UserRow
 
@@ -91,7 +91,7 @@ class AccountStore:
                     name_key=name_key(name),
                     password_hash=password_hash,
                     role=role.value,
-                    scope=scope_to_json(scope),
+                    scope=_stored_scope(scope),
                     disabled=False,
                     created_at=now,
                     password_changed_at=now,
@@ -127,7 +127,7 @@ class AccountStore:
                 if role is not None:
                     row.role = role.value
                 if scope is not None:
-                    row.scope = scope_to_json(scope)
+                    row.scope = _stored_scope(scope)
                 if disabled is not None:
                     row.disabled = disabled
                 if password_hash is not None:
@@ -241,7 +241,7 @@ class AccountStore:
                 user_id=user_id,
                 name=draft.name,
                 role=draft.role.value,
-                scope=scope_to_json(draft.scope),
+                scope=_stored_scope(draft.scope),
                 created_at=now,
                 expires_at=draft.expires_at,
             )
@@ -335,7 +335,7 @@ def _user(row: UserRow) -> User:
         id=row.id,
         name=row.name,
         role=Role(row.role),
-        scope=scope_from_json(row.scope),
+        scope=_scope(row.scope),
         disabled=row.disabled,
         created_at=row.created_at,
         password_changed_at=row.password_changed_at,
@@ -353,8 +353,30 @@ def _token(row: ApiTokenRow, user_name: str) -> ApiToken:
         user_id=row.user_id,
         user_name=user_name,
         role=Role(row.role),
-        scope=scope_from_json(row.scope),
+        scope=_scope(row.scope),
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
     )
+
+
+def _stored_scope(scope: Scope) -> dict[str, list[int] | None] | None:
+    """Return the channels for each camera id (None: all of them); None for a scope without limits."""
+    if scope.cameras is None:
+        return None
+    return {str(camera_id): None if chosen is None else sorted(chosen) for camera_id, chosen in scope.cameras.items()}
+
+
+def _scope(stored: Any) -> Scope:
+    """Return the scope that _stored_scope() describes. A value that cannot be read allows nothing."""
+    if stored is None:
+        return EVERYTHING
+    try:
+        return Scope(
+            {
+                int(camera_id): None if chosen is None else frozenset(int(number) for number in chosen)
+                for camera_id, chosen in stored.items()
+            }
+        )
+    except (AttributeError, TypeError, ValueError):
+        return Scope({})

@@ -7,19 +7,20 @@ plain one leaves memory.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cameras.addresses import authority
-from cameras.stored import profiles_from_json, profiles_to_json
 from cameras.vault import BoxDoesNotOpen, Vault, open_vault
 from core.errors import Conflict, NotFound, StartRefused
-from core.records import ClockOffset, DeviceInfo, MediaProfile, Problem
+from core.records import AudioFormat, ClockOffset, DeviceInfo, MediaProfile, Problem, ProfileRole, VideoFormat
 from core.secrets import Secret
+from core.stored_json import read_items
 from database import CameraRow, ChannelRow, Database, VaultRow
 
 log = logging.getLogger(__name__)
@@ -275,7 +276,7 @@ def _channel(row: ChannelRow) -> StoredChannel:
         video_source_token=row.video_source_token,
         number=row.number,
         device_name=row.device_name,
-        profiles=profiles_from_json(row.profiles),
+        profiles=read_items(row.profiles, _profile),
         problem=Problem(row.problem_code, row.problem_detail or "") if row.problem_code else None,
         present=row.present,
         custom_name=row.custom_name,
@@ -291,10 +292,25 @@ def _channel_row(camera_id: int, channel: StoredChannel) -> ChannelRow:
         number=channel.number,
         present=channel.present,
         device_name=channel.device_name,
-        profiles=profiles_to_json(channel.profiles),
+        profiles=[asdict(profile) for profile in channel.profiles],
         problem_code=channel.problem.code if channel.problem else None,
         problem_detail=channel.problem.detail if channel.problem else None,
         custom_name=channel.custom_name,
         hidden=channel.hidden,
         position=channel.position,
+    )
+
+
+def _profile(item: Any) -> MediaProfile:
+    """Return a media profile from its stored fields, those of asdict(). Raise an error for fields that do not fit."""
+    video, audio = item.get("video"), item.get("audio")
+    return MediaProfile(
+        profile_token=str(item["profile_token"]),
+        name=str(item["name"]),
+        video_source_token=str(item["video_source_token"]),
+        video=VideoFormat(**video) if video else None,
+        audio=AudioFormat(**audio) if audio else None,
+        has_ptz=bool(item.get("has_ptz", False)),
+        service=str(item.get("service", "media")),
+        role=ProfileRole(item.get("role", "other")),
     )

@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from core.recordings import DeviceRecording, RecordingEvent, ReplayAbilities
+from core.recordings import DeviceRecording, RecordingEvent, RecordingTrack, ReplayAbilities, TrackType
+from core.stored_json import read_items
 from database import CameraRow, Database, RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 from onvif_services.recording_search import is_history
 from recordings.intervals import Interval, united, without
 from recordings.spans import History, history_of
-from recordings.stored import tracks_from_json, tracks_to_json
 
 _EDGE_EVENTS = 16  # the last of every track before a window is among so many
 _Event = RecordingEventRow
@@ -274,7 +274,7 @@ def _recording(row: RecordingRow) -> DeviceRecording:
         source_name=row.source_name,
         earliest=row.earliest,
         latest=row.latest,
-        tracks=tracks_from_json(row.tracks),
+        tracks=read_items(row.tracks, _track),
         job_source=row.job_source,
     )
 
@@ -289,5 +289,30 @@ def _row(camera_id: int, position: int, recording: DeviceRecording) -> Recording
         job_source=recording.job_source,
         earliest=recording.earliest,
         latest=recording.latest,
-        tracks=tracks_to_json(recording.tracks),
+        tracks=[_stored_track(track) for track in recording.tracks],
     )
+
+
+def _stored_track(track: RecordingTrack) -> dict[str, Any]:
+    return {
+        "track_token": track.track_token,
+        "type": track.type,
+        "codec": track.codec,
+        "data_from": track.data_from and track.data_from.isoformat(),
+        "data_until": track.data_until and track.data_until.isoformat(),
+    }
+
+
+def _track(item: Any) -> RecordingTrack:
+    codec = item.get("codec")
+    return RecordingTrack(
+        str(item["track_token"]),
+        TrackType(item["type"]),
+        codec and str(codec),
+        _moment(item.get("data_from")),
+        _moment(item.get("data_until")),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -6,7 +6,6 @@ there are accounts, only an admin may change a shared layout. For a user, the la
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.access import Permission, Principal
 from core.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from core.stored_lists import read_list
+from core.stored_json import read_items
 from database import Database, WallRow
 
 LAYOUTS = (1, 4, 6, 9, 16)
@@ -160,7 +159,7 @@ def _check_name_is_free(session: Session, user_id: int | None, name: str) -> Non
 
 
 def _wall(row: WallRow) -> Wall:
-    return Wall(row.id, row.user_id, row.name, row.layout, _in_places(read_list(row.tiles, _tile), row.layout))
+    return Wall(row.id, row.user_id, row.name, row.layout, _in_places(read_items(row.tiles, _tile), row.layout))
 
 
 def _in_places(tiles: tuple[Tile | None, ...], layout: int) -> tuple[Tile | None, ...]:
@@ -174,9 +173,9 @@ def _without_empty_end(tiles: tuple[Tile | None, ...]) -> tuple[Tile | None, ...
     return tiles[: filled[-1]] if filled else ()
 
 
-def _stored_tiles(draft: WallDraft) -> str:
-    """JSON: for each place [camera id, channel], with the quality as a third item if one is set, or null."""
-    return json.dumps([None if tile is None else _item(tile) for tile in _in_places(draft.tiles, draft.layout)])
+def _stored_tiles(draft: WallDraft) -> list[list[int | str] | None]:
+    """Return for each place [camera id, channel], with the quality as a third item if one is set, or None."""
+    return [None if tile is None else _item(tile) for tile in _in_places(draft.tiles, draft.layout)]
 
 
 def _item(tile: Tile) -> list[int | str]:

@@ -332,7 +332,7 @@ def test_the_database_holds_no_usable_credential(
 
 def test_an_unreadable_scope_allows_nothing(accounts: AccountManager, admin: int, database: Database) -> None:
     ben = accounts.add_user(UserDraft("Ben", GOOD, Role.VIEWER, Scope({1: None})))
-    for broken in ("[]", "{", '{"a": 1}', "7"):
+    for broken in ("[]", "{", '{"a": 1}', "7", "null", ""):
         with database.write() as session:
             session.connection().exec_driver_sql("UPDATE users SET scope = ? WHERE id = ?", (broken, ben.id))
         scope = accounts.users()[1].scope

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from cameras.channels import change_channel, merge_channels, order_channels, shown_channels
 from cameras.records import CameraDraft
-from cameras.store import StoredChannel
-from cameras.stored import profiles_from_json, profiles_to_json
+from cameras.store import CameraStore, StoredChannel
 from core.errors import CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
 from core.records import AudioFormat, CameraStatus, Channel, Problem
 from core.secrets import Secret
+from database import Database
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import House, channel
 from tests.patience import LIMIT_S, until
@@ -99,16 +103,34 @@ def test_new_properties_of_channels_are_taken_over() -> None:
     assert shown_channels(merged)[1].problem == dead.problem
 
 
-def test_media_profiles_survive_a_round_trip_through_json() -> None:
+@pytest.fixture
+def store(house: House) -> Iterator[CameraStore]:
+    """A store with camera 1."""
+    store = CameraStore(Database(house.settings.database_file), house.settings.key_file)
+    store.open()
+    store.add(name="", host="cam", port=80, username="", password=Secret(""), pretend=False, added_at=datetime.now(UTC))
+    yield store
+    store.close()
+
+
+def test_media_profiles_survive_the_database(store: CameraStore) -> None:
     profile = replace(channel(1).profiles[0], audio=AudioFormat("pcm_alaw", 8000, 1), name='<b>"\n', has_ptz=True)
-    assert profiles_from_json(profiles_to_json((profile, channel(1).profiles[1]))) == (profile, channel(1).profiles[1])
+    channels = stored(replace(channel(1), profiles=(profile, channel(1).profiles[1])))
+    store.save_channels(1, channels)
+    ((_, read),) = store.load()
+    assert read == channels
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "null", "{}", '[1, null, {"name": 3}]', '[{"profile_token": "x", "video": 5}]']
 )
-def test_unreadable_media_profiles_are_left_out(text: str) -> None:
-    assert profiles_from_json(text) == ()
+def test_unreadable_media_profiles_are_left_out(store: CameraStore, house: House, text: str) -> None:
+    store.save_channels(1, stored(channel(1)))
+    with closing(sqlite3.connect(house.settings.database_file)) as connection:
+        connection.execute("UPDATE channels SET profiles = ?", (text,))
+        connection.commit()
+    ((_, (read,)),) = store.load()
+    assert read.profiles == ()
 
 
 def test_channel_settings_of_the_user_survive_a_restart(house: House) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
 from account_manager import AccountManager
 from accounts.passwords import Passwords
@@ -17,7 +16,7 @@ from core.clock import SystemClock
 from core.errors import AppError, Conflict, Forbidden, InvalidRequest, NotFound
 from core.secrets import Secret
 from core.settings import Settings
-from database import Database, WallRow
+from database import Database
 from tests.accounts.hashing import CHEAP
 from walls.walls import LAYOUTS, MAX_WALLS, Tile, WallChange, WallDraft, WallManager, may_change
 
@@ -180,7 +179,7 @@ def test_walls_are_sorted_by_name(walls: WallManager) -> None:
 def test_a_row_without_qualities_is_read(walls: WallManager, database: Database) -> None:
     kept = walls.add(LOCAL, GATES)
     with database.write() as session:
-        session.execute(update(WallRow).values(tiles="[[1, 2], null, [2, 16]]"))
+        session.connection().exec_driver_sql("UPDATE walls SET tiles = ?", ("[[1, 2], null, [2, 16]]",))
     assert walls.get(LOCAL, kept.id).tiles == (Tile(1, 2), None, Tile(2, 16), None)
 
 
@@ -188,5 +187,5 @@ def test_an_unreadable_row_becomes_a_wall_with_empty_places(walls: WallManager, 
     kept = walls.add(LOCAL, GATES)
     for text in ("nonsense", "{}", '[[1], "x", [1, 2, 3], [1, 2, "4k"], {"camera_id": 1}]', '[[1, "2"]]'):
         with database.write() as session:
-            session.execute(update(WallRow).values(tiles=text))
+            session.connection().exec_driver_sql("UPDATE walls SET tiles = ?", (text,))
         assert walls.get(LOCAL, kept.id).tiles == (None,) * 4

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from media.codecs.access_unit import AccessUnit
 from media.ffmpeg import find_ffmpeg
-from media.fmp4.live import FragmentSink, LiveFragments
+from media.fmp4.live import FragmentSink
 from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
 from media.rtsp.client.framing import Splitter
 from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket, SenderReport, parse_rtcp, parse_rtp
 from media.rtsp.client.sdp import AudioTrack, SessionDescription, VideoTrack, parse_sdp
+from media.rtsp.live.fragments import LiveFragments
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
 

@@ -1,8 +1,8 @@
-"""The RTSP server on loopback from which ffmpeg reads: a consumer of shared sources.
+"""The RTSP server on loopback from which ffmpeg reads: its readers are consumers of shared sources.
 
-It speaks for itself: its description is built from checked values, its sequence numbers, SSRCs and
-time stamps are its own. Time stamps follow the source's time line, so what a device's clock does
-never reaches ffmpeg, and sender reports keep sound and picture together from the first packet on.
+The server forwards no byte of the device's signalling: its description is built from checked values, its sequence
+numbers, SSRCs and time stamps are its own. Time stamps follow the source's timeline, so that a jump of a device's
+clock does not reach ffmpeg; sender reports keep audio and video together from the first packet on.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from core.clock import Clock
@@ -35,18 +35,30 @@ _UNSENT_LOW_BYTES = 256 * 1024
 _METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
 
 
-class Outlet(Protocol):
-    """What a path of the server leads to: a feed."""
+class LoopbackOutlet:
+    """One address of the server, `rtsp://127.0.0.1:port/<random>`, for one reader of a source at a time.
 
-    @property
-    def source(self) -> SharedSource: ...
+    `start_s`: the place of the present reader's first packet on the source's timeline; None before it.
+    """
+
+    def __init__(self, source: SharedSource, port: int) -> None:
+        self.source = source
+        self.path = secrets.token_urlsafe(24)
+        self.url = f"rtsp://127.0.0.1:{port}/{self.path}"
+        self.start_s: float | None = None
+        self._reader: LoopbackReader | None = None
+
     def take_reader(self, reader: LoopbackReader) -> None:
-        """This reader plays now; an earlier one is ended."""
-        ...
+        """A reader plays from now on; the one before it is ended."""
+        if self._reader and self._reader is not reader:
+            self._reader.close()
+        self._reader = reader
 
-    def on_started(self, start_s: float) -> None:
-        """Its first packet lies at this place of the source's time line."""
-        ...
+    def close(self) -> None:
+        """End the reader."""
+        if self._reader:
+            self._reader.close()
+            self._reader = None
 
 
 @dataclass(slots=True)
@@ -64,25 +76,24 @@ class _OutTrack:
 
 
 class LoopbackReader(asyncio.BufferedProtocol):
-    """One connection. Until PLAY it must ask something every 15 s; after that it may just read."""
+    """One connection. Until PLAY it must send a request every 15 s; after that it may just read."""
 
-    def __init__(self, find_outlet: Callable[[str], Outlet | None], clock: Clock) -> None:
-        self._find_outlet = find_outlet
+    def __init__(self, server: LoopbackServer, clock: Clock) -> None:
+        self._server = server
         self._clock = clock
         self._splitter = Splitter()
         self._transport: asyncio.Transport | None = None
         self._requests: asyncio.Queue[Request | None] = asyncio.Queue(_MAX_QUEUED_REQUESTS)
-        self._outlet: Outlet | None = None
+        self._outlet: LoopbackOutlet | None = None
         self._tracks: dict[int, _OutTrack] = {}
         self._session_id = secrets.token_hex(8)
         self._is_playing = False
-        self._is_lagging = False
         self._start_s: float | None = None
         self._start_ntp = (0, 0)
         self._reported_s = 0.0
         self.task: asyncio.Task[None] | None = None
 
-    # what asyncio calls
+    # -- asyncio's protocol ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
@@ -102,28 +113,26 @@ class LoopbackReader(asyncio.BufferedProtocol):
             self.close()
 
     def pause_writing(self) -> None:
-        """It reads too slowly: nothing more until it has caught up, then from a key frame on."""
-        self._is_lagging = True
+        """The reader is too slow: it gets nothing until it has caught up, then continues at a key frame."""
         if self._outlet and self._is_playing:
             log.info("a reader on loopback is too slow; it goes on at the next key frame")
             self._outlet.source.detach(self)
 
     def resume_writing(self) -> None:
-        self._is_lagging = False
         if self._outlet and self._is_playing:
             for track in self._tracks.values():
-                track.sequence += 1  # the hole must show
+                track.sequence += 1  # so that ffmpeg sees the loss
             self._outlet.source.attach(self, at_next_key=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        log.debug("a reader on loopback is gone: %s", exc)
+        log.debug("a reader on loopback has left: %s", exc)
         self._transport = None
         if self._outlet:
             self._outlet.source.detach(self)
         if self.task:
             self.task.cancel()
 
-    # requests
+    # -- requests ----------------------------------------------------------------------------------
 
     async def _serve(self) -> None:
         try:
@@ -136,14 +145,14 @@ class LoopbackReader(asyncio.BufferedProtocol):
             pass
         finally:
             if self._transport:
-                self._transport.close()  # what was written still goes out
+                self._transport.close()  # after the last answer is sent
 
     async def _answer(self, request: Request) -> bool:
-        """False when the connection is over."""
+        """Answer a request. False if the connection ends with it."""
         path, _, track = urlsplit(request.uri).path.strip("/").partition("/")
         if request.method == "OPTIONS":
             return self._reply(request, 200, "OK", ("Public", _METHODS))
-        outlet = self._find_outlet(path)
+        outlet = self._server.find_outlet(path)
         if outlet is None or (self._outlet is not None and outlet is not self._outlet):
             self._reply(request, 404, "Not Found")
             return False
@@ -185,7 +194,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
         transport = f"RTP/AVP/TCP;unicast;interleaved={channels[0]}-{channels[1]};ssrc={ssrc:08X}"
         return self._reply(request, 200, "OK", ("Transport", transport), *self._session())
 
-    def _play(self, request: Request, outlet: Outlet) -> bool:
+    def _play(self, request: Request, outlet: LoopbackOutlet) -> bool:
         if VIDEO not in self._tracks:
             return self._reply(request, 455, "Method Not Valid in This State")
         self._reply(request, 200, "OK", ("Range", "npt=now-"), *self._session())
@@ -205,7 +214,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
             self._transport.write(response_bytes(status, reason, [*numbered, *headers], body))
         return True
 
-    # packets
+    # -- source.PacketConsumer ---------------------------------------------------------------------
 
     def on_packets(self, packets: Sequence[RtpPacket]) -> None:
         if self._transport is None:
@@ -222,7 +231,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
                 continue
             if packet.time_s != track.time_s:
                 if packet.time_s < start_s and packet.track == AUDIO:
-                    continue  # sound from before the first picture
+                    continue  # audio from before the first frame
                 track.time_s = packet.time_s
                 track.timestamp = (track.base + round((packet.time_s - start_s) * track.rate)) & 0xFFFFFFFF
             track.sequence = (track.sequence + (2 if packet.lost_before else 1)) & 0xFFFF
@@ -249,19 +258,21 @@ class LoopbackReader(asyncio.BufferedProtocol):
             self._transport.close()
 
     def close(self) -> None:
-        """Drops the connection at once."""
+        """Close the connection immediately, without sending the rest."""
         if self._transport:
             self._transport.abort()
+
+    # -- inside ------------------------------------------------------------------------------------
 
     def _begin(self, start_s: float) -> None:
         self._start_s = start_s
         self._reported_s = start_s - _REPORT_EVERY_S  # reports go before the first packet
         self._start_ntp = ntp_of(self._clock.now_utc())
         if self._outlet:
-            self._outlet.on_started(start_s)
+            self._outlet.start_s = start_s
 
     def _append_reports(self, parts: list[bytes], time_s: float) -> None:
-        """All tracks at the same moment: at the start the first picture's, then the latest."""
+        """Append a sender report of each track, all for one moment: the first frame's, later the latest."""
         is_first = self._reported_s < (self._start_s or 0.0)
         at_s = 0.0 if is_first else time_s - (self._start_s or 0.0)
         self._reported_s = time_s
@@ -275,28 +286,47 @@ class LoopbackReader(asyncio.BufferedProtocol):
 
 
 class LoopbackServer:
-    """Listens on a free port of 127.0.0.1. Lives in the event loop."""
+    """Listens on a free port of 127.0.0.1, in the gateway's thread. Outlets may be added from any thread."""
 
-    def __init__(self, find_outlet: Callable[[str], Outlet | None], clock: Clock) -> None:
-        self._find_outlet = find_outlet
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
+        self._outlets: dict[str, LoopbackOutlet] = {}  # by path
         self._server: asyncio.Server | None = None
         self._readers: set[LoopbackReader] = set()
-        self.port = 0
+        self._port = 0
+
+    def add_outlet(self, source: SharedSource) -> LoopbackOutlet:
+        """Return a new address for a reader of this source."""
+        outlet = LoopbackOutlet(source, self._port)
+        with self._lock:
+            self._outlets[outlet.path] = outlet
+        return outlet
+
+    def remove_outlet(self, outlet: LoopbackOutlet) -> None:
+        """Answer 404 at this address from now on; close() ends its reader."""
+        with self._lock:
+            self._outlets.pop(outlet.path, None)
+
+    def find_outlet(self, path: str) -> LoopbackOutlet | None:
+        with self._lock:
+            return self._outlets.get(path)
 
     async def start(self) -> None:
+        """Listen. Raises OSError."""
         self._server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._port = self._server.sockets[0].getsockname()[1]
 
     def _accept(self) -> asyncio.BaseProtocol:
         self._readers = {reader for reader in self._readers if reader.task is None or not reader.task.done()}
         if len(self._readers) >= _MAX_READERS:
             return _Refused()
-        reader = LoopbackReader(self._find_outlet, self._clock)
+        reader = LoopbackReader(self, self._clock)
         self._readers.add(reader)
         return reader
 
     async def stop(self) -> None:
+        """Stop listening and close all connections."""
         if self._server:
             self._server.close()
         tasks = [reader.task for reader in self._readers if reader.task]
@@ -309,7 +339,7 @@ class LoopbackServer:
 
 
 class _Refused(asyncio.Protocol):
-    """One connection too many: dropped before it says a word."""
+    """A connection beyond the limit: closed before its first request."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):

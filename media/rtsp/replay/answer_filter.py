@@ -39,7 +39,7 @@ class AnswerFilter:
         self.is_waiting = True  # for the answer to a PLAY
 
     def wait_for_answer(self, playback: ReplayPlayback | None) -> None:
-        """Hold the packets from now on, until answered(). None: drop them, the session is about to end."""
+        """Hold the packets from now on, until answered(). None: drop them, because the session is about to end."""
         self._playback = playback
         self.is_waiting, self._is_sorting = True, False
         self._held.clear()
@@ -71,6 +71,8 @@ class AnswerFilter:
         """Nothing to do: a playback begins with the answer to its PLAY."""
 
     def on_packets(self, packets: list[RtpPacket]) -> None:
+        if self._playback is None:
+            return
         if self.is_waiting or self._is_sorting:
             self._held_bytes += sum(len(packet.payload) for packet in packets)
             if self._held_bytes > _MAX_HELD_BYTES and self.is_waiting:

@@ -12,48 +12,13 @@ from media.rtsp.client.onvif_replay_extension import read_stamp
 from media.rtsp.client.rtp import RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA, ReplayConsumer
+from media.rtsp.replay.track_timeline import TrackTimeline
 
 _SECTION_PATIENCE_S = 5.0
-_SAME_FRAME_S = 0.0005
 _SAME_TIME_S = 10.0  # a GOP, and the error of a clock
 _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 _FAST_FROM = 2.0  # times real time
 _JUDGED_AFTER_S = 2.0
-
-
-@dataclass(slots=True)
-class _TrackTimeline:
-    """Joins a track's units after a pause to those before it.
-
-    A recorder that continues sends the group of pictures again from its key frame and may restart its RTP time
-    stamps: units that were delivered before are dropped, and the ticks continue where they were.
-    """
-
-    ticks: int | None = None
-    device_s: float | None = None
-    shift: int = 0
-    skip_to_s: float | None = None
-    is_restarted: bool = False
-
-    def restart(self) -> None:
-        """The units from now on answer another PLAY."""
-        self.skip_to_s = self.device_s
-        self.is_restarted = self.ticks is not None
-
-    def place(self, unit: AccessUnit) -> AccessUnit | None:
-        """Return the unit with continuous ticks; None if it was delivered before."""
-        if self.skip_to_s is not None and unit.device_s is not None:
-            if unit.device_s <= self.skip_to_s + _SAME_FRAME_S:
-                return None
-            self.skip_to_s = None
-        if self.is_restarted and self.ticks is not None:
-            self.is_restarted = False
-            passed_s = (unit.device_s or 0.0) - (self.device_s or 0.0)
-            self.shift = self.ticks + round(passed_s * unit.clock_rate) - unit.ticks
-        if self.shift:
-            unit = replace(unit, ticks=unit.ticks + self.shift)
-        self.ticks, self.device_s = unit.ticks, unit.device_s
-        return unit
 
 
 @dataclass(eq=False)
@@ -78,7 +43,7 @@ class ReplayPlayback:
     _reached_s: float | None = None  # device time of the newest delivered frame
     _first_s: float | None = None  # device time of the first frame since the last PLAY
     _answered_s: float = 0.0  # our monotonic clock when the last PLAY was answered
-    _timelines: dict[int, _TrackTimeline] = field(default_factory=dict)  # by track
+    _timelines: dict[int, TrackTimeline] = field(default_factory=dict)  # by track
     _video: VideoDepacketizer | None = None
     _audio: AudioDepacketizer | None = None
     _tracks: tuple[VideoTrack, AudioTrack | None] | None = None
@@ -104,7 +69,7 @@ class ReplayPlayback:
         self._video = VideoDepacketizer(video.codec, dict(video.sets), video.clock_rate, start_s)
         self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):
-            self._timelines.setdefault(track, _TrackTimeline()).restart()
+            self._timelines.setdefault(track, TrackTimeline()).begin()
         self._sequences.clear()
         self._first_s = None
         self._is_running = self._ends_section = self._is_terminal = self.is_heard = False

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from core.records import AudioFormat
 from media.codecs.video import H264, HEVC
-from media.fmp4.live import TIMESCALE, LiveFragment, LiveFragments
+from media.fmp4.live import TIMESCALE, LiveFragment
 from media.rtsp.client.rtp import AUDIO, RtpPacket
 from media.rtsp.client.sdp import AudioTrack
+from media.rtsp.live.fragments import LiveFragments
 from tests.media.encoded import FPS, RtpSender, encoded, with_b_frames
 from tests.media.fmp4.decoding import TONE, decoded
 from tests.media.fmp4.player import Player, times

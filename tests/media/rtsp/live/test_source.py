@@ -12,7 +12,7 @@ from media.codecs.video import H264
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
 from media.rtsp.client.sdp import AudioTrack, VideoTrack, parse_sdp
-from media.rtsp.live import source as source_module
+from media.rtsp.live import gop_buffer
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
 
@@ -154,7 +154,7 @@ def test_several_slices_and_fragments_are_one_frame() -> None:
 
 
 def test_the_held_packets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_module, "_MAX_HELD_BYTES", 50_000)
+    monkeypatch.setattr(gop_buffer, "MAX_HELD_BYTES", 50_000)
     camera = Camera()
     early = Taker()
     camera.picture(SPS, PPS, IDR)

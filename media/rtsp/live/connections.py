@@ -1,0 +1,258 @@
+"""Device sessions of live sources, and the feeds that share them.
+
+Feeds of the same source (camera, media profile, address, credential) share one connection; its device session ends
+some seconds after the last feed has closed. A device has a budget of sessions, lowered for a while after a 453.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from datetime import datetime
+
+from core.errors import CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
+from core.records import StreamSource
+from media.fmp4.live import FragmentSink
+from media.rtsp.client.budget import SessionBudget, SessionSlot
+from media.rtsp.client.session import ClientContext, DeviceSession
+from media.rtsp.live.feed import FeedStatus, MediaDescription
+from media.rtsp.live.fragments import LiveFragments
+from media.rtsp.live.loopback import LoopbackOutlet, LoopbackServer
+from media.rtsp.live.source import SharedSource
+from media.rtsp.live.timeline import WallClock
+from media.rtsp.loop_thread import LoopThread
+
+log = logging.getLogger(__name__)
+
+_Key = tuple[int, str, str, str, str]
+
+
+class LiveConnection:
+    """One source, its device session and the feeds that share it. LiveConnections guards `feeds` by its lock."""
+
+    def __init__(self, key: _Key, stream: StreamSource, source: SharedSource, slot: SessionSlot) -> None:
+        self.key = key
+        self.stream = stream
+        self.source = source
+        self.slot = slot
+        self.feeds: set[GatewayFeed] = set()
+        self.task: asyncio.Task[None] | None = None
+
+
+class GatewayFeed:
+    """Implements feed.Feed, which documents the public methods."""
+
+    def __init__(
+        self, connections: LiveConnections, connection: LiveConnection, outlet: LoopbackOutlet, thread: LoopThread
+    ) -> None:
+        self._connections = connections
+        self.connection = connection
+        self.outlet = outlet
+        self._thread = thread
+        self._is_closed = False
+        self._is_audio_enabled = False
+        self._fragments: LiveFragments | None = None
+        self._fragments_task: asyncio.Task[None] | None = None
+
+    # -- any thread: see feed.Feed -----------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return self.outlet.url
+
+    def wait_described(self, timeout_s: float) -> MediaDescription:
+        return self.connection.source.wait_described(timeout_s, lambda: self._is_closed)
+
+    def status(self) -> FeedStatus:
+        return self.connection.source.status()
+
+    def is_failed(self) -> bool:
+        return self.connection.source.error is not None
+
+    def first_frame_utc(self) -> datetime | None:
+        return self.wall_time_of(0.0)
+
+    def wall_time_of(self, media_s: float) -> datetime | None:
+        start_s = self.outlet.start_s
+        return None if start_s is None else self.connection.source.arrived_utc(start_s + media_s)
+
+    def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
+        self._thread.call(self._start_fragments, sink, origin_s)
+
+    def enable_audio(self) -> None:
+        self._is_audio_enabled = True
+        self._thread.call(self._apply_audio)
+
+    def fragments_origin_s(self) -> float | None:
+        return self._fragments.origin_s if self._fragments else None
+
+    def close(self) -> None:
+        self._is_closed = True
+        self.connection.source.wake_waiters()
+        self._connections.close_feed(self)
+
+    # -- the gateway's thread ----------------------------------------------------------------------
+
+    def end_consumers(self) -> None:
+        """End the reader and the fragments."""
+        self.outlet.close()
+        if self._fragments_task:
+            self._fragments_task.cancel()
+        if self._fragments:
+            self.connection.source.detach(self._fragments)
+
+    def _start_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
+        if self._fragments_task is None and not self._is_closed:
+            self._fragments_task = asyncio.get_running_loop().create_task(self._attach_fragments(sink, origin_s))
+
+    async def _attach_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
+        """Wait for the codec only: the parameter sets may come as late as the first key frame."""
+        source = self.connection.source
+        if not await source.until_announced() or source.codec is None:
+            sink.on_end()
+            return
+        self._fragments = LiveFragments(
+            source.codec, source.sets, source.announced_audio, sink, utc_of=source.arrived_utc, origin_s=origin_s
+        )
+        self._apply_audio()
+        source.attach(self._fragments)
+
+    def _apply_audio(self) -> None:
+        if self._fragments and self._is_audio_enabled:
+            self._fragments.enable_audio()
+
+
+class LiveConnections:
+    """All live connections of the gateway. Feeds are opened and closed from any thread."""
+
+    def __init__(self, thread: LoopThread, client: ClientContext, budget: SessionBudget, *, linger_s: float) -> None:
+        self._thread = thread
+        self._client = client
+        self._budget = budget
+        self._linger_s = linger_s
+        self._server = LoopbackServer(client.clock)
+        self._wall = WallClock(client.clock)
+        self._lock = threading.Lock()
+        self._is_open = False
+        self._connections: dict[_Key, LiveConnection] = {}
+        self._feeds: set[GatewayFeed] = set()
+        self._running: set[LiveConnection] = set()  # those with a slot of the budget; the gateway's thread only
+
+    async def start(self) -> None:
+        """Listen on loopback and accept feeds. Raises OSError."""
+        await self._server.start()
+        self._is_open = True
+
+    def open_feed(self, stream: StreamSource) -> GatewayFeed:
+        """Return a feed of this source; start its device session unless one runs. Raises Unavailable after stop()."""
+        credential = stream.credential
+        fingerprint = credential.password.fingerprint()
+        key = (stream.camera_id, stream.profile_token, stream.uri, credential.username, fingerprint)
+        with self._lock:
+            if not self._is_open:
+                raise Unavailable("The media gateway is not running.")
+            connection = self._connections.get(key)
+            if connection is None or connection.source.error:
+                connection = self._connections[key] = self._new_connection(key, stream)
+                self._thread.call(self._start_session, connection)
+            feed = GatewayFeed(self, connection, self._server.add_outlet(connection.source), self._thread)
+            connection.feeds.add(feed)
+            self._feeds.add(feed)
+        return feed
+
+    def close_feed(self, feed: GatewayFeed) -> None:
+        """Feed.close()."""
+        with self._lock:
+            if feed not in self._feeds:
+                return
+            self._feeds.discard(feed)
+            feed.connection.feeds.discard(feed)
+        self._server.remove_outlet(feed.outlet)
+        self._thread.call(self._after_close, feed)
+
+    def session_count(self) -> int:
+        """Return how many device sessions are open or opening, also those that no feed uses any more."""
+        with self._lock:
+            return sum(connection.source.error is None for connection in self._connections.values())
+
+    def _new_connection(self, key: _Key, stream: StreamSource) -> LiveConnection:
+        name = f"{stream.device_key}/{stream.profile_token!r}"
+        source = SharedSource(self._client.clock, self._wall, name=name, timeout_s=self._client.timeout_s)
+        return LiveConnection(key, stream, source, SessionSlot(self._budget, stream.device_key))
+
+    # -- the gateway's thread ----------------------------------------------------------------------
+
+    def _start_session(self, connection: LiveConnection) -> None:
+        connection.task = asyncio.get_running_loop().create_task(self._run(connection))
+
+    async def _run(self, connection: LiveConnection) -> None:
+        """Run one device session from its slot in the budget to its end. A new feed is needed for another one."""
+        try:
+            await self._take_slot(connection)
+            await DeviceSession(connection.stream, connection.source, self._client).run()
+        except DeviceError as error:
+            if isinstance(error, CameraBusy):
+                connection.slot.refused_by_device()
+            log.info("%s failed: %s (%s)", connection.stream.device_key, error.detail, error.code)
+            connection.source.fail(error)
+        except asyncio.CancelledError:
+            connection.source.fail(CameraUnreachable("The session was ended."))
+            raise
+        except Exception:  # the top of a session: a fault of ours must not leave feeds waiting
+            log.exception("a device session broke off")
+            connection.source.fail(CameraBadAnswer("The device sent what could not be worked with."))
+        finally:
+            self._running.discard(connection)
+            connection.slot.give_back()
+            self._forget_if_unused(connection)
+
+    async def _take_slot(self, connection: LiveConnection) -> None:
+        """Take a slot, if needed from a session that no feed uses any more. Raises CameraBusy."""
+        while not connection.slot.try_take():
+            unused = self._unused(connection.stream.device_key)
+            if unused is None or unused.task is None:
+                raise CameraBusy(f"All {connection.slot.limit} sessions that this device may be asked for are in use.")
+            unused.task.cancel()
+            await asyncio.wait({unused.task})
+        self._running.add(connection)
+
+    def _unused(self, device_key: str) -> LiveConnection | None:
+        with self._lock:
+            same_device = (one for one in self._running if one.stream.device_key == device_key)
+            return next((one for one in same_device if not one.feeds), None)
+
+    def _after_close(self, feed: GatewayFeed) -> None:
+        feed.end_consumers()
+        if feed.connection.source.error:
+            self._forget_if_unused(feed.connection)
+        else:
+            asyncio.get_running_loop().call_later(self._linger_s, self._end_if_unused, feed.connection)
+
+    def _end_if_unused(self, connection: LiveConnection) -> None:
+        if self._forget_if_unused(connection) and connection.task:
+            connection.task.cancel()
+
+    def _forget_if_unused(self, connection: LiveConnection) -> bool:
+        """Remove a connection without feeds, so that the next feed gets a new one. True if it has no feeds."""
+        with self._lock:
+            if connection.feeds:
+                return False
+            if self._connections.get(connection.key) is connection:
+                del self._connections[connection.key]
+            return True
+
+    async def stop(self) -> set[asyncio.Task[None]]:
+        """Close all feeds, stop listening and cancel the sessions. Returns the tasks that are ending."""
+        with self._lock:
+            self._is_open = False
+            feeds = list(self._feeds)
+        for feed in feeds:
+            feed.close()
+        with self._lock:
+            tasks = {connection.task for connection in self._connections.values() if connection.task}
+            self._connections.clear()
+        for task in tasks:
+            task.cancel()
+        await self._server.stop()
+        return tasks

@@ -1,0 +1,92 @@
+"""A consumer of a shared source: makes fragments (fmp4/live.py) of its packets, for viewers on sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from media.codecs.access_unit import VIDEO, AccessUnit
+from media.codecs.video import ParameterSets, VideoCodec
+from media.fmp4.live import TIMESCALE, FragmentSink, LiveFragment, LiveFragmentBuilder
+from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.rtp import RtpPacket
+from media.rtsp.client.sdp import AudioTrack
+
+
+class LiveFragments:
+    """A source.PacketConsumer, in the gateway's thread. `sets` are the parameter sets known so far.
+
+    `origin_s`: the source's time that is 0 on the timeline of the fragments; the first frame's time if None.
+    `utc_of`: the arrival time of what lies at a time of the source.
+    """
+
+    def __init__(
+        self,
+        codec: VideoCodec,
+        sets: ParameterSets,
+        audio: AudioTrack | None,
+        sink: FragmentSink,
+        *,
+        utc_of: Callable[[float], datetime],
+        origin_s: float | None = None,
+    ) -> None:
+        self._sink = sink
+        self._utc_of = utc_of
+        self._audio = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
+        audio_format, audio_config = (self._audio.format, self._audio.config) if self._audio else (None, b"")
+        self._builder = LiveFragmentBuilder(codec, audio_format, audio_config, origin_s=origin_s)
+        self._video_units = VideoDepacketizer(codec, sets, TIMESCALE)
+        self._audio_units: AudioDepacketizer | None = None
+        self._announced_sets: tuple[bytes, ...] = ()
+
+    @property
+    def origin_s(self) -> float | None:
+        """The source's time that is 0 on the timeline of the fragments. None before the first fragment."""
+        return self._builder.origin_s
+
+    def enable_audio(self) -> None:
+        """Put audio into the fragments from now on."""
+        if self._audio is not None and self._audio_units is None:
+            self._audio_units = AudioDepacketizer(self._audio)
+            self._builder.enable_audio()
+
+    # -- source.PacketConsumer ---------------------------------------------------------------------
+
+    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
+        made: list[LiveFragment] = []
+        run: list[RtpPacket] = []  # of one track
+        for packet in packets:
+            if run and packet.track != run[0].track:
+                self._take(run, made)
+                run = []
+            run.append(packet)
+        if run:
+            self._take(run, made)
+        if made:
+            self._sink.on_fragments(made)
+
+    def on_end(self) -> None:
+        self._sink.on_end()
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _take(self, packets: Sequence[RtpPacket], made: list[LiveFragment]) -> None:
+        if packets[0].track == VIDEO:
+            for unit in self._video_units.push(packets):
+                self._take_frame(unit, made)
+        elif self._audio_units is not None:
+            for unit in self._audio_units.push(packets):
+                self._builder.add_audio(unit)
+
+    def _take_frame(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
+        sets = self._video_units.parameter_sets if unit.is_key and self._video_units.is_described else ()
+        if sets and sets != self._announced_sets:
+            if made:  # they belong to the parameter sets before
+                self._sink.on_fragments(tuple(made))
+                made.clear()
+            self._announced_sets = sets
+            if (init := self._builder.describe(sets)) is not None:
+                self._sink.on_init(init)
+        built = self._builder.build(unit, self._utc_of(unit.time_s) if unit.is_key else None)
+        if built is not None:
+            made.append(built)

@@ -1,0 +1,215 @@
+"""The device session of a replay connection: opened by the first method that works, and kept for further PLAYs.
+
+To open a replay session takes recorders two or three seconds, another PLAY in an open session some hundredths.
+Where a recorder cannot do ONVIF's replay, its address is played as plain RTSP, and then the maker's own address
+(methods.py). What works is remembered for each recorder (abilities.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.errors import CameraUnreachable, DeviceError
+from core.recordings import ReplayAbilities, ReplaySource
+from core.records import StreamSource
+from media.rtsp.client.budget import SessionBudget
+from media.rtsp.client.errors import NoSuchRange
+from media.rtsp.client.session import ClientContext
+from media.rtsp.replay.abilities import RecorderAbilities
+from media.rtsp.replay.device_session import ReplayDeviceSession
+from media.rtsp.replay.headers import play_headers
+from media.rtsp.replay.methods import LASTING_ERRORS, METHOD_ERRORS, ReplayMethod, plain_uri, replay_methods
+from media.rtsp.replay.playback import ReplayPlayback
+
+log = logging.getLogger(__name__)
+
+_FAR_END_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayContext:
+    """What every replay connection gets from the gateway."""
+
+    client: ClientContext
+    budget: SessionBudget
+    abilities: RecorderAbilities
+
+
+class HeldSession:
+    """In the gateway's thread only. Sets `changed` when the session ends by itself."""
+
+    def __init__(self, source: ReplaySource, context: ReplayContext, changed: asyncio.Event) -> None:
+        self._source = source
+        self._context = context
+        self._changed = changed
+        self._session: ReplayDeviceSession | None = None
+        self._task: asyncio.Task[None] | None = None  # runs the session
+        self._method: ReplayMethod | None = None  # of the session
+        self._plays = 0  # in the session
+
+    @property
+    def is_open(self) -> bool:
+        """True from the opening until the loss was taken or end() was called."""
+        return self._session is not None
+
+    def take_loss(self) -> BaseException | None:
+        """Return the error that the session has ended with, and forget the session. None while it runs."""
+        if self._task is None or not self._task.done():
+            return None
+        error = self._task.exception()
+        self._forget()
+        return error or CameraUnreachable("The recorder ended the session.")
+
+    async def play(self, playback: ReplayPlayback) -> bool:
+        """PLAY in the open session, otherwise in a new one. True if the open session took it.
+
+        Raises NoSuchRange if nothing is recorded at that time, or the DeviceError of the first method that failed.
+        """
+        if self._can_seek() and await self._seek(playback):
+            return True
+        await self.end()
+        await self._open_and_play(playback)
+        return False
+
+    async def pause(self) -> bool:
+        """PAUSE; if the recorder cannot pause, stop reading from its connection. True if it paused or is ending."""
+        if self._session is None:
+            return True
+        # A recorder that takes no second PLAY in a session would need a new session to continue after PAUSE.
+        takes_another_play = self._abilities.seeks_in_session is not False
+        if self._method is not None and self._method.is_onvif and takes_another_play:
+            try:
+                await self._session.pause()
+                return True
+            except METHOD_ERRORS:
+                log.info("%s cannot pause", self._source.device_key)
+            except DeviceError:
+                return True  # take_loss() follows
+        self._session.set_reading(False)
+        return False
+
+    def read_again(self) -> None:
+        """Continue after a pause() that returned False."""
+        if self._session is not None:
+            self._session.set_reading(True)
+
+    async def end(self) -> None:
+        """End the session with TEARDOWN, if one is open. May be called twice."""
+        session, task = self._session, self._task
+        self._forget()
+        if session is not None and task is not None:
+            session.prepare_end()
+            task.cancel()
+            await asyncio.wait({task})
+
+    def learn_from(self, playback: ReplayPlayback) -> None:
+        """Remember what the recorder has shown by the packets of this playback so far."""
+        if playback.delivered:
+            self._learn(has_times=playback.has_stamps)
+        is_fast = playback.beats_real_time(self._context.client.clock.monotonic_s())
+        if is_fast or (is_fast is False and self._abilities.beats_real_time is None):
+            self._learn(beats_real_time=is_fast)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    @property
+    def _abilities(self) -> ReplayAbilities:
+        return self._context.abilities.get(self._source.device_key)
+
+    def _can_seek(self) -> bool:
+        """True if another PLAY in the open session is worth a try. A maker's address contains its times."""
+        is_open = self._session is not None and self._method is not None and self._method.plain is None
+        return is_open and self._abilities.seeks_in_session is not False
+
+    async def _seek(self, playback: ReplayPlayback) -> bool:
+        """PLAY in the open session. False if the recorder refuses it."""
+        assert self._session is not None  # noqa: S101 - _can_seek() is True
+        assert self._method is not None  # noqa: S101 - _can_seek() is True
+        self._session.set_reading(True)  # otherwise the answer is not seen
+        try:
+            if not self._method.is_onvif:
+                # Without Immediate, the recorder would finish the present PLAY first (RFC 2326 section 10.5).
+                await self._session.pause()
+            await self._session.start_playback(playback, _headers(playback, self._method))
+        except NoSuchRange:
+            raise
+        except (*METHOD_ERRORS, CameraUnreachable) as error:
+            if isinstance(error, LASTING_ERRORS):
+                self._learn(seeks_in_session=False)
+            return False
+        self._plays += 1
+        if self._plays > 1:
+            self._learn(seeks_in_session=True)
+        return True
+
+    async def _open_and_play(self, playback: ReplayPlayback) -> None:
+        """PLAY in a new session, by the method that worked before or the first that works now."""
+        refusals: list[DeviceError] = []
+        async for method in replay_methods(self._source, self._abilities.method):
+            try:
+                session = await self._open(playback, method)
+                await session.start_playback(playback, _headers(playback, method))
+            except NoSuchRange:
+                self._use(method, refusals)
+                raise
+            except METHOD_ERRORS as error:
+                refusals.append(error)
+                await self.end()
+                continue
+            self._use(method, refusals)
+            return
+        raise refusals[0]
+
+    async def _open(self, playback: ReplayPlayback, method: ReplayMethod) -> ReplayDeviceSession:
+        end_s = playback.end_device_s or playback.resume_s + _FAR_END_S
+        uri = self._source.uri if method.plain is None else plain_uri(method.plain, playback.resume_s, end_s)
+        source = StreamSource(
+            self._source.camera_id, self._source.recording_token, uri, self._source.device_key, self._source.credential
+        )
+        session = self._session = ReplayDeviceSession(source, self._context.client, is_onvif=method.is_onvif)
+        self._task = asyncio.get_running_loop().create_task(session.run())
+        self._task.add_done_callback(self._on_task_done)
+        await session.until_opened(self._task)
+        return session
+
+    def _use(self, method: ReplayMethod, refusals: Sequence[DeviceError]) -> None:
+        """Remember the method that works, unless an earlier one failed with an error that need not last.
+
+        Such an earlier method is tried first again the next time.
+        """
+        self._method = method
+        self._plays = 1
+        is_lasting = method.is_onvif or all(isinstance(error, LASTING_ERRORS) for error in refusals)
+        if is_lasting and self._abilities.method != method.kind:
+            self._context.abilities.update(self._source, ReplayAbilities(method=method.kind))
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            task.exception()  # marks it as seen; take_loss() returns it
+        self._changed.set()
+
+    def _forget(self) -> None:
+        self._session = self._task = None
+        self._plays = 0
+
+    def _learn(self, **seen: Any) -> None:
+        """Remember fields of ReplayAbilities, unless the session plays by another method than the remembered one."""
+        known = self._abilities
+        if self._method is not None and self._method.kind == known.method:
+            self._context.abilities.update(self._source, replace(known, **seen))
+
+
+def _headers(playback: ReplayPlayback, method: ReplayMethod) -> list[tuple[str, str]]:
+    if method.plain is not None:
+        return [("Range", "npt=0.000-")]
+    return play_headers(
+        playback.resume_s,
+        fast=playback.fast,
+        key_frames_only=playback.key_frames_only,
+        scale=playback.scale,
+        is_onvif=method.is_onvif,
+    )

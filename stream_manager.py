@@ -206,7 +206,7 @@ class StreamManager:
 
     def request_replay_until(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
         """Such a viewer is to be sent a run up to there, in seconds of its playing time. NotFound, InvalidRequest."""
-        self._replay(stream_id).want(viewer_id, run, until_s)
+        self._replay(stream_id).request_until(viewer_id, run, until_s)
 
     def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str:
         """The playlist. While there is no segment yet it waits, then raises Unavailable.

@@ -13,7 +13,7 @@ HEALTHY_S = 60.0
 
 # Why a session counts as failed at once, and how long until it looks again. The reason is either
 # ours (and cheap to look at) or one that the device will not change its mind about soon.
-LOOK_AGAIN_S = {
+FIXED_WAIT_S = {
     "storage_full": 2.0,
     "transcode_limit": 5.0,
     "ffmpeg_missing": 10.0,

@@ -1,6 +1,6 @@
-"""What a live session and a replay have in common: viewers, a thread that retries, and an end.
+"""The base of live and replay sessions: viewers, a thread that retries, and an end.
 
-The stream manager knows sessions by this class alone.
+The stream manager knows sessions by this class.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from core.errors import AppError
-from sessions.backoff import LOOK_AGAIN_S, Backoff
+from sessions.backoff import FIXED_WAIT_S, Backoff
 from sessions.context import SessionContext
 from sessions.errors import SessionOver
 from sessions.view import StreamView
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class BaseSession(ABC):
-    """Safe between threads. `on_end` is called once it has ended, by its thread.
+    """Safe between threads. Its thread calls `on_end` once the session has ended.
 
     `profile_token`: the media profile of a live session; empty for a replay.
     """
@@ -38,22 +38,19 @@ class BaseSession(ABC):
         on_end: Callable[[BaseSession], None],
     ) -> None:
         settings = context.settings
+        now_s = context.clock.monotonic_s()
         self.stream_id = stream_id
         self.camera_id = camera_id
         self.profile_token = profile_token
         self._context = context
         self._on_end = on_end
-        self._started_at = context.clock.now_utc()
-        self._started_s = context.clock.monotonic_s()
         self._backoff = Backoff()
         self._lock = threading.Lock()
-        self._viewers = Viewers(
-            now_s=self._started_s, idle_end_s=settings.idle_end_s, unwatched_end_s=settings.unwatched_end_s
-        )
-        self._waiting = 0
-        self._last_wanted_s = self._started_s
+        self._viewers = Viewers(now_s=now_s, idle_end_s=settings.idle_end_s, unwatched_end_s=settings.unwatched_end_s)
+        self._waiting = 0  # requests that wait for a playlist or a seek
+        self._last_fetch_s = now_s
         self._is_over = False
-        self._again = threading.Event()
+        self._retry_requested = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"session-{stream_id}"[:60], daemon=True)
 
@@ -63,14 +60,14 @@ class BaseSession(ABC):
     # ---- for viewers -----------------------------------------------------------------------------
 
     def add_viewer(self) -> str | None:
-        """A viewer's id; None when this session is ending."""
+        """Return a new viewer's id, or None if this session is ending."""
         with self._lock:
             return None if self._is_over else self._viewers.add(self._now_s())
 
     def leave(self, viewer_ids: Collection[str], *, may_end: bool = True) -> bool:
-        """These are viewers no more. True when that leaves nobody: it is over then, and who comes now gets another one.
+        """Remove viewers. Return True if none is left: the session is over then, and the next viewer gets another one.
 
-        not may_end: somebody is known to watch who may not be counted.
+        With `may_end` False it continues in any case: the caller knows of a viewer that is not counted here.
         """
         with self._lock:
             for viewer_id in viewer_ids:
@@ -83,42 +80,48 @@ class BaseSession(ABC):
 
     @abstractmethod
     def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
-        """Counts as watching, while it waits too. NotFound once stopped, or for another name;
-        Unavailable while there is no segment, or at once when the session has failed."""
+        """Return a playlist, waiting up to wait_s for its first segment. Counts as watching.
+
+        Raises NotFound once stopped, or for a name that is not a playlist's; Unavailable if there is no segment in
+        time, or immediately if the session has failed.
+        """
 
     @abstractmethod
     def file(self, name: str, viewer_id: str | None) -> Path:
-        """NotFound unless it is a segment or init section of this session; counts as watching."""
+        """Return the path of a segment or init section. Counts as watching. Raises NotFound for other names."""
 
     @abstractmethod
     def view(self) -> StreamView: ...
 
-    # ---- for whoever governs it ------------------------------------------------------------------
+    # ---- for the stream manager ------------------------------------------------------------------
 
     @property
     @abstractmethod
     def source_codec(self) -> str | None:
-        """What the media profile was last seen, or is said, to send."""
+        """The codec that the device was last seen to send, or is known to send."""
 
     @property
     def is_over(self) -> bool:
         return self._is_over
 
     def retry(self) -> None:
-        """Ends what is under way, if anything, and connects again at once, whatever went wrong before."""
+        """End the current attempt and connect again immediately, whatever failed before."""
         self._backoff.forget()
-        self._again.set()
+        self._retry_requested.set()
         self._wake.set()
 
     def stop(self) -> None:
-        """Its processes and device sessions are gone and the folder removed when it answers. May be called twice."""
+        """End the session: on return its processes and device sessions have ended and its folder is removed.
+
+        May be called twice.
+        """
         with self._lock:
             self._is_over = True
         self._wake.set()
         self._release()
 
     def join(self, timeout_s: float) -> None:
-        """Waits for the thread, which may still be waiting for a device."""
+        """Wait for the session's thread, which may still be waiting for a device."""
         if self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
@@ -126,51 +129,51 @@ class BaseSession(ABC):
 
     @abstractmethod
     def _attempt(self) -> None:
-        """One try and the wait after it. SessionOver when there is to be no other."""
+        """Try once, and wait until the next try is due. Raises SessionOver if there is to be no next one."""
 
     @abstractmethod
     def _recover(self, error: AppError) -> None:
-        """An attempt broke off anywhere: gives back what it held, shows why, and waits for the next. SessionOver."""
+        """Release what a broken attempt holds, show the error, and wait for the next try. Raises SessionOver."""
 
     @abstractmethod
     def _release(self) -> None:
-        """Gives back everything; may be called twice."""
+        """Release everything, from any thread; may be called twice."""
 
     def _serve(self) -> None:
         try:
             while True:
-                self._attempt_whatever_happens()
+                self._attempt_and_recover()
         except SessionOver:
             pass
         finally:
             self.stop()
             self._on_end(self)
 
-    def _attempt_whatever_happens(self) -> None:
+    def _attempt_and_recover(self) -> None:
         try:
             self._attempt()
         except SessionOver:
             raise
-        except Exception:  # the top of the thread: a fault of ours must not look as if somebody had stopped it
-            log.exception("%s broke off by a fault of ours", self.stream_id)
+        except Exception:  # the top of the thread: a bug of ours must not look like a stop by a user
+            log.exception("%s failed by a fault of ours", self.stream_id)
             self._recover(AppError("Something went wrong here. It is in the app's log."))
 
     def _fixed_wait_s(self, error: AppError) -> float | None:
-        """How long until it looks again, where the reason says it; None where trying again may help."""
+        """Return the seconds until the next try for errors that have a fixed wait; None for all others."""
         if error.code == "camera_auth_failed":
             return self._context.settings.login_retry_s + 1.0
-        return LOOK_AGAIN_S.get(error.code)
+        return FIXED_WAIT_S.get(error.code)
 
     def _sleep(self, wait_s: float) -> None:
-        """So long, or until there is news. SessionOver where it is to end."""
+        """Wait so long, or until there is news. Raises SessionOver if the session is to end."""
         self._wake.wait(wait_s)
         self._wake.clear()
         self._check_over()
 
     def _wait_for_next(self, wait_s: float, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        """Until the next try is due, `retry()` was called, or the try is not wanted any more."""
+        """Wait until the next try is due, retry() was called, or the try is not wanted any more."""
         until_s = self._now_s() + wait_s
-        while (left_s := until_s - self._now_s()) > 0 and not self._again.is_set() and is_wanted():
+        while (left_s := until_s - self._now_s()) > 0 and not self._retry_requested.is_set() and is_wanted():
             self._sleep(min(left_s, 0.5))
 
     def _check_over(self) -> None:
@@ -196,20 +199,20 @@ class BaseSession(ABC):
     # ---- viewers, without the lock ---------------------------------------------------------------
 
     def _note_viewer(self, viewer_id: str | None) -> None:
-        """This viewer watches; None stands for a player without an id."""
+        """Note that a viewer watches; None stands for a player without an id."""
         with self._lock:
-            self._last_wanted_s = self._now_s()
-            self._viewers.watch(viewer_id, self._last_wanted_s)
+            self._last_fetch_s = self._now_s()
+            self._viewers.watch(viewer_id, self._last_fetch_s)
 
     def _note_fetch(self, viewer_id: str | None) -> None:
-        """A file was fetched: keeps the session alive, and this viewer if it is known."""
+        """Note that a file was fetched: keeps the session alive, and this viewer if it is known."""
         with self._lock:
-            self._last_wanted_s = self._now_s()
-            self._viewers.touch(viewer_id, self._last_wanted_s)
+            self._last_fetch_s = self._now_s()
+            self._viewers.touch(viewer_id, self._last_fetch_s)
 
     @contextlib.contextmanager
     def _watches(self, viewer_id: str | None) -> Iterator[None]:
-        """That viewer watches, for as long as it waits and from its answer on."""
+        """Count a viewer while its request waits, and from the answer on."""
         self._note_viewer(viewer_id)
         try:
             with self._waits():
@@ -219,7 +222,7 @@ class BaseSession(ABC):
 
     @contextlib.contextmanager
     def _waits(self) -> Iterator[None]:
-        """Whoever waits for a picture keeps the session alive."""
+        """Keep the session alive while a request waits for a frame."""
         with self._lock:
             self._waiting += 1
         try:

@@ -1,4 +1,4 @@
-"""What the outside sees of a session: ids, states and addresses, no handles."""
+"""One moment of a session, as the rest of the app sees it: no handles, only ids, states and addresses."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from typing import Literal
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 
 SegmentWait = Literal["connecting", "key_frame", "buffering", "recording"]
-"""What a session that shows no picture yet is waiting for.
-
-"recording": a replay has sent all that is recorded so far, whatever it shows."""
+"""Why a session has nothing to show yet. "recording": a replay has sent everything that is recorded so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
     """A session at one moment.
 
-    `video` and `audio` are what the player gets; `source_codec` is what the device sends.
-    `transcoding` says that video is being encoded here, which costs a large part of a core.
-    `error` says what is wrong now: always when the state is failed, and while reconnecting.
-    A replay has a `recording_token` in the place of a media profile, and the true UTC time of the
-    first picture of what it plays now, or the time asked for until that is there (`start_time`).
-    `time_confirmed` False: the recorder gave its pictures no time, and they are labelled with the one asked for.
-    `beats_real_time`: whether its recorder sends faster than it recorded, None where that is not known.
+    `video` and `audio` describe what players get, `source_codec` what the device sends.
+    `transcoding`: video is being encoded here, which costs a large part of a core.
+    `error`: what is wrong now; always set if the state is failed, and while reconnecting.
+    A replay has a `recording_token` instead of a media profile. Its `start_time` is the true UTC time of the first
+    frame that plays now, or the requested time until that frame has come; `time_confirmed` is False if the recorder
+    gave no times, so that frames are labelled with the requested time; `beats_real_time` is True if the recorder sends
+    faster than it recorded, None if that is not known yet.
     """
 
     stream_id: str
@@ -49,3 +47,8 @@ class StreamView:
     start_time: datetime | None = None
     time_confirmed: bool | None = None
     beats_real_time: bool | None = None
+
+
+def playlist_url(stream_id: str, playlist_name: str) -> str:
+    """Return the address under which players fetch a playlist."""
+    return f"/static/streams/{stream_id}/{playlist_name}"

@@ -20,6 +20,7 @@ from media.rtsp.live.feed import Feed, FeedStatus
 from sessions.context import SessionContext
 from sessions.errors import FfmpegEnded, Stalled
 from sessions.folders import remove_files, require_free_disk
+from sessions.ids import LiveStreamKey
 from sessions.live.output import SessionOutput, patience_s
 from sessions.live.plan import needs_transcode
 from sessions.live.resources import SessionResources
@@ -44,19 +45,16 @@ class HlsOutput(SessionOutput):
     def __init__(
         self,
         context: SessionContext,
-        stream_id: str,
+        key: LiveStreamKey,
         status: SessionStatus,
         resources: SessionResources,
         viewers: Viewers,
-        *,
-        is_hevc_variant: bool,
     ) -> None:
         self._context = context
-        self._stream_id = stream_id
+        self._key = key
         self._status = status
         self._resources = resources
         self._viewers = viewers
-        self._is_hevc_variant = is_hevc_variant
         self._playlist_file = resources.folder / PLAYLIST_NAME
         self._is_wanted = False
         self._was_full = False
@@ -102,7 +100,7 @@ class HlsOutput(SessionOutput):
         # After a full disk the session has deleted its own segments, so that the disk looks emptier than it is.
         self._check_disk(_RESUME_BYTES if self._was_full else 0)
         self._ffmpeg = self._context.find_ffmpeg()
-        self._take_slot(needs_transcode(self._status.source_codec, is_hevc_variant=self._is_hevc_variant))
+        self._take_slot(needs_transcode(self._status.source_codec, is_hevc_variant=self._key.is_hevc_variant))
 
     def start(self, feed: Feed) -> None:
         """Start ffmpeg. Raises what prepare() raises."""
@@ -130,7 +128,7 @@ class HlsOutput(SessionOutput):
         self._playlist_file.unlink(missing_ok=True)
         try:
             self._process = self._resources.take_process(
-                lambda: spawn(argv, name=f"ffmpeg {self._stream_id}", cwd=folder.parent),
+                lambda: spawn(argv, name=f"ffmpeg {self._key.stream_id}", cwd=folder.parent),
             )
         except ProgramMissing as error:
             raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
@@ -153,7 +151,7 @@ class HlsOutput(SessionOutput):
         """ffmpeg has ended and the folder is empty on return. With a `problem` the encoder slot is kept for a retry."""
         if problem is None and self._may_hold_slot:
             self._may_hold_slot = False
-            self._context.slots.give_back(self._stream_id, self._resources)
+            self._context.slots.give_back(self._key.stream_id, self._resources)
         if problem is not None or self._process is not None:
             self.end_run()
             self._resources.end_process()
@@ -175,9 +173,9 @@ class HlsOutput(SessionOutput):
         """Take an encoder slot, or return it if none is needed."""
         self._may_hold_slot = is_transcoding and self._is_wanted
         if self._may_hold_slot:
-            self._context.slots.take(self._stream_id, self._resources)
+            self._context.slots.take(self._key.stream_id, self._resources)
         else:
-            self._context.slots.give_back(self._stream_id, self._resources)
+            self._context.slots.give_back(self._key.stream_id, self._resources)
 
     def _check_disk(self, extra_bytes: int = 0) -> None:
         """Raise StorageFull if too little disk is free; looks once a second."""
@@ -212,7 +210,7 @@ class HlsOutput(SessionOutput):
 
     def _explain_end(self, process: SupervisedProcess) -> NoReturn:
         stderr = process.stderr_tail().strip()
-        log.warning("%s: ffmpeg ended with %s: %r", self._stream_id, process.poll(), stderr[-500:])
+        log.warning("%s: ffmpeg ended with %s: %r", self._key.stream_id, process.poll(), stderr[-500:])
         if _NO_SPACE in stderr:
             raise StorageFull(_DISK_FULL)
         raise FfmpegEnded("ffmpeg ended unexpectedly.")

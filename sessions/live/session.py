@@ -1,7 +1,7 @@
-"""The thread around the runs of one session: it retries outside, `Run` works inside.
+"""A live session: one media profile of a camera as HLS and as fragments, for any number of viewers.
 
-It lives from the session's start to its end: stopped, nobody watching any more, or the app going
-down. A failed session lives on and heals by itself, as long as somebody asks for it.
+Its thread retries outside, and LiveRun works inside. A session ends when it is stopped, when it has no viewers any
+more, or when the app stops. A failed session continues to try as long as it has viewers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from core.errors import AppError, NotFound
-from core.records import Problem, StreamKind, StreamState
+from core.errors import AppError, NotFound, StorageFull
+from core.records import Problem, StreamState
 from media.commands import PLAYLIST_NAME
 from media.hls.live_playlist import LiveTimeline
 from sessions.base import BaseSession
@@ -30,13 +30,13 @@ from sessions.view import StreamView
 
 log = logging.getLogger(__name__)
 
-_SOON_S = 3.0
+_RETRY_FOR_VIEWER_S = 3.0
 _FLAPPING_S = 5.0
 _SEND_STATE_EVERY_S = 2.0
 
 
 class LiveSession(BaseSession):
-    """One media profile of a camera for any number of viewers. Safe between threads.
+    """Safe between threads.
 
     `after` is the session that had this stream id before: it is stopped before this one uses the folder.
     """
@@ -54,23 +54,15 @@ class LiveSession(BaseSession):
         super().__init__(context, key.stream_id, key.camera_id, key.profile_token, on_end=on_end)
         self._key = key
         self._after = after
-        self._status = SessionStatus(
-            context.clock, LiveTimeline(kept=settings.playlist_segments, segment_s=settings.segment_s), known_codec
-        )
+        timeline = LiveTimeline(kept=settings.playlist_segments, segment_s=settings.segment_s)
+        self._status = SessionStatus(context.clock, key, timeline, known_codec)
         self.resources = SessionResources(settings.streams_dir / key.stream_id)
         self._broadcaster = FragmentBroadcaster(context.clock)
-        self._hls = HlsOutput(
-            context,
-            key.stream_id,
-            self._status,
-            self.resources,
-            self._viewers,
-            is_hevc_variant=key.is_hevc_variant,
-        )
+        self._hls = HlsOutput(context, key, self._status, self.resources, self._viewers)
         self._outputs = (self._hls, FragmentOutput(context, self._status, self._broadcaster))
         self._sent_state: tuple[object, ...] = ()
         self._sent_state_s = 0.0
-        self._tried_s = self._started_s
+        self._tried_s = self._now_s()
 
     # ---- for viewers -----------------------------------------------------------------------------
 
@@ -85,7 +77,7 @@ class LiveSession(BaseSession):
             viewer_id = self._viewers.add(self._now_s())
             self._hls.request()
         self._wake.set()
-        self._try_again_for_a_new_viewer()
+        self._retry_for_new_viewer()
         return viewer_id
 
     def add_live(self, listener: LiveListener, *, wants_audio: bool, from_last_key_frame: bool) -> str | None:
@@ -98,18 +90,18 @@ class LiveSession(BaseSession):
                 listener, viewer_id, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame
             )
         listener.on_live_state(self.view())
-        self._try_again_for_a_new_viewer()
+        self._retry_for_new_viewer()
         self._wake.set()
         return viewer_id
 
-    def _try_again_for_a_new_viewer(self) -> None:
-        error = self._status.shown().error
+    def _retry_for_new_viewer(self) -> None:
+        error = self._status.error
         is_password = error is not None and error.code == "camera_auth_failed"
-        if self._status.state is StreamState.FAILED and not is_password and self._now_s() - self._tried_s > _SOON_S:
+        is_due = self._now_s() - self._tried_s > _RETRY_FOR_VIEWER_S
+        if self._status.state is StreamState.FAILED and not is_password and is_due:
             self.retry()
 
     def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
-        """As SessionStatus.playlist; counts as watching, while it waits too. NotFound for another name."""
         if name != PLAYLIST_NAME:
             raise NotFound("There is no such playlist.")
         with self._watches(viewer_id):
@@ -118,7 +110,6 @@ class LiveSession(BaseSession):
             return self._status.playlist(wait_s)
 
     def file(self, name: str, viewer_id: str | None) -> Path:
-        """NotFound unless it is a segment or init section of this session; counts as watching."""
         if self._is_over:
             raise NotFound("This stream has ended.")
         path = served_file(self.resources.folder, name)
@@ -126,37 +117,17 @@ class LiveSession(BaseSession):
         return path
 
     def view(self) -> StreamView:
-        shown = self._status.shown()
         with self._lock:
             viewers = sum(output.viewer_count() for output in self._outputs)
-        return StreamView(
-            stream_id=self.stream_id,
-            camera_id=self.camera_id,
-            profile_token=self.profile_token,
-            kind=StreamKind.LIVE,
-            status=shown.state,
-            error=shown.error,
-            started_at=self._started_at,
-            uptime_s=self._now_s() - self._started_s,
-            viewers=viewers,
-            restarts=shown.restarts,
-            video=shown.video,
-            audio=shown.audio,
-            transcoding=shown.is_transcoding,
-            bitrate_kbps=shown.bitrate_kbps,
-            last_segment_age_s=shown.last_segment_age_s,
-            playlist_url=f"/static/streams/{self.stream_id}/{PLAYLIST_NAME}",
-            segment_wait=shown.segment_wait,
-            source_codec=self._status.source_codec,
-        )
+        return self._status.view(viewers)
 
-    # ---- for whoever governs it ------------------------------------------------------------------
+    # ---- for the stream manager ------------------------------------------------------------------
 
     @property
     def source_codec(self) -> str | None:
         return self._status.source_codec
 
-    # ---- its thread ------------------------------------------------------------------------------
+    # ---- viewers, with the lock held -------------------------------------------------------------
 
     def _remove_viewer(self, viewer_id: str) -> None:
         for output in self._outputs:
@@ -170,29 +141,14 @@ class LiveSession(BaseSession):
             output.check_idle()
         return not any(output.is_wanted for output in self._outputs)
 
-    def _send_state(self) -> None:
-        """Send the session's state to viewers on sockets: immediately after a change, otherwise every 2 seconds."""
-        if self._broadcaster.count() == 0:
-            return
-        view = self.view()
-        state = (view.status, view.error, view.segment_wait, view.source_codec)
-        if state != self._sent_state or self._now_s() - self._sent_state_s > _SEND_STATE_EVERY_S:
-            self._sent_state, self._sent_state_s = state, self._now_s()
-            self._broadcaster.send_state(view)
-
-    def _release(self) -> None:
-        self._status.end()
-        self._broadcaster.detach()
-        self._send_state()
-        self.resources.release()
-        self._context.slots.give_back(self.stream_id, self.resources)
+    # ---- its thread ------------------------------------------------------------------------------
 
     def _attempt(self) -> None:
-        """One run and the wait after it. SessionOver when there is to be no other."""
+        """Run once, and wait until the next run is due. Raises SessionOver if there is to be no next one."""
         if self._after is not None:
             self._after.stop()
             self._after = None
-        self._again.clear()
+        self._retry_requested.clear()
         self._tried_s = self._now_s()
         self._status.begin_attempt()
         run = LiveRun(
@@ -210,58 +166,68 @@ class LiveSession(BaseSession):
                 self._pause_run(run.step())
         except RestartWanted:
             self._end_run()
-            if not self._again.is_set() and run.healthy_s < _FLAPPING_S:
+            if not self._retry_requested.is_set() and run.healthy_s < _FLAPPING_S:
                 wait_s = self._backoff.failed_after(run.healthy_s)
         except AppError as error:
-            self._end_run(empty=error.code == "storage_full")
-            wait_s = self._trouble(error, run.healthy_s)
+            self._end_run(empty=error.code == StorageFull.code)
+            wait_s = self._handle_failure(error, run.healthy_s)
         except OSError as error:  # the folder was taken away, or cannot be written
             self._end_run()
             log.warning("%s: %s", self.stream_id, error)
-            wait_s = self._trouble(AppError("The folder for segments cannot be used.", code="storage_full"), 0.0)
+            wait_s = self._handle_failure(StorageFull("The folder for segments cannot be used."), 0.0)
         self._wait_for_next(wait_s)
 
     def _recover(self, error: AppError) -> None:
         self._end_run()
-        self._wait_for_next(self._trouble(error, 0.0))
+        self._wait_for_next(self._handle_failure(error, 0.0))
+
+    def _release(self) -> None:
+        self._status.end()
+        self._broadcaster.detach()
+        self._send_state()
+        self.resources.release()
+        self._context.slots.give_back(self.stream_id, self.resources)
+
+    def _pause_run(self, wait_s: float) -> None:
+        """Wait between two steps of a run. Raises RestartWanted after retry(), or SessionOver."""
+        self._send_state()
+        self._sleep(wait_s)
+        if self._retry_requested.is_set():
+            raise RestartWanted
 
     def _end_run(self, *, empty: bool = False) -> None:
         for output in self._outputs:
             output.end_run()
         self.resources.end_run(empty=empty)
 
-    def _trouble(self, error: AppError, healthy_s: float) -> float:
-        """Shows what is wrong; how long to wait before the next try."""
+    def _handle_failure(self, error: AppError, healthy_s: float) -> float:
+        """Show the error. Return the seconds to wait before the next try."""
         problem = Problem(error.code, error.detail)
         self._context.cameras.note_stream(self.camera_id, self.profile_token, problem)
         for output in self._outputs:
             output.note_failure(error)
         wait_s = self._fixed_wait_s(error)
         if wait_s is not None:
-            self._show(StreamState.FAILED, problem, wait_s)
+            self._show_problem(StreamState.FAILED, problem, wait_s)
             return wait_s
         wait_s = self._backoff.failed_after(healthy_s)
         state = StreamState.STALLED if isinstance(error, Stalled) else StreamState.RECONNECTING
-        self._show(StreamState.FAILED if self._backoff.is_broken else state, problem, wait_s)
+        self._show_problem(StreamState.FAILED if self._backoff.is_broken else state, problem, wait_s)
         return wait_s
 
-    def _show(self, state: StreamState, problem: Problem, wait_s: float) -> None:
+    def _show_problem(self, state: StreamState, problem: Problem, wait_s: float) -> None:
         if not self._is_over:
-            level = logging.DEBUG if self._status.shown().error == problem else logging.INFO
-            log.log(
-                level,
-                "%s is %s (%s); next try in %.1f s",
-                self.stream_id,
-                state,
-                problem.code,
-                wait_s,
-            )
-            self._status.set_trouble(state, problem)
+            level = logging.DEBUG if self._status.error == problem else logging.INFO
+            log.log(level, "%s is %s (%s); next try in %.1f s", self.stream_id, state, problem.code, wait_s)
+            self._status.set_problem(state, problem)
             self._send_state()
 
-    def _pause_run(self, wait_s: float) -> None:
-        """Between two looks of a run."""
-        self._send_state()
-        self._sleep(wait_s)
-        if self._again.is_set():
-            raise RestartWanted
+    def _send_state(self) -> None:
+        """Send the session's state to viewers on sockets: immediately after a change, otherwise every 2 seconds."""
+        if self._broadcaster.count() == 0:
+            return
+        view = self.view()
+        state = (view.status, view.error, view.segment_wait, view.source_codec)
+        if state != self._sent_state or self._now_s() - self._sent_state_s > _SEND_STATE_EVERY_S:
+            self._sent_state, self._sent_state_s = state, self._now_s()
+            self._broadcaster.send_state(view)

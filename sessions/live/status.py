@@ -1,51 +1,40 @@
-"""What a session shows to the outside: state, reason, segments. Written by its thread, read by all."""
+"""The state of a live session: why it shows nothing, its segments, its formats. Written by its thread, read by all."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from core.clock import Clock
 from core.errors import NotFound, Unavailable
-from core.records import AudioFormat, Problem, StreamState, VideoFormat
+from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
+from media.commands import PLAYLIST_NAME
 from media.hls.live_playlist import LiveTimeline, WrittenPlaylist
 from media.rtsp.live.feed import FeedState, FeedStatus
 from sessions.backoff import RETRY_AFTER_S
+from sessions.ids import LiveStreamKey
 from sessions.live.plan import Plan
-from sessions.view import SegmentWait
+from sessions.view import SegmentWait, StreamView, playlist_url
 
 _SILENT = Problem("stream_stalled", "The device has stopped sending video.")
-
-
-@dataclass(frozen=True, slots=True)
-class StatusSnapshot:
-    """One moment of the status."""
-
-    state: StreamState
-    error: Problem | None
-    is_transcoding: bool
-    makes_segments: bool
-    video: VideoFormat | None
-    audio: AudioFormat | None
-    bitrate_kbps: int | None
-    last_segment_age_s: float | None
-    restarts: int
-    segment_wait: SegmentWait | None
 
 
 class SessionStatus:
     """Safe between threads."""
 
-    def __init__(self, clock: Clock, timeline: LiveTimeline, source_codec: str | None) -> None:
+    def __init__(self, clock: Clock, key: LiveStreamKey, timeline: LiveTimeline, source_codec: str | None) -> None:
         self._clock = clock
-        self._source_codec = source_codec
+        self._key = key
+        self._started_at = clock.now_utc()
+        self._started_s = clock.monotonic_s()
         self._changed = threading.Condition()
         self._timeline = timeline
-        self._text = ""
+        self._playlist = ""
         self._state = StreamState.STARTING
         self._error: Problem | None = None
+        self._source_codec = source_codec
         self._plan: Plan | None = None
         self._feed: FeedStatus | None = None
         self._makes_segments = False
@@ -58,19 +47,19 @@ class SessionStatus:
     # ---- written by the session's thread ---------------------------------------------------------
 
     def begin_attempt(self) -> None:
-        """A new try: what the last feed said is over; state and error stay until there is news."""
+        """Forget the status of the last feed; state and error stay until there is news."""
         with self._changed:
             self._feed = None
-
-    def set_plan(self, plan: Plan) -> None:
-        """The source of a new run is described."""
-        with self._changed:
-            self._plan = plan
-            self._runs += 1
 
     def set_source_codec(self, codec: str) -> None:
         """The device sends this codec, whatever it was known to send before."""
         self._source_codec = codec
+
+    def set_plan(self, plan: Plan) -> None:
+        """The device has described the media of a new run."""
+        with self._changed:
+            self._plan = plan
+            self._runs += 1
 
     def begin_segments(self) -> int:
         """ffmpeg is about to start. Return the number that its first segment must have."""
@@ -81,7 +70,7 @@ class SessionStatus:
             return self._timeline.next_number
 
     def end_segments(self, problem: Problem | None = None) -> None:
-        """ffmpeg was ended and its files deleted: nobody wants segments any more, or `problem` is in the way."""
+        """ffmpeg was ended and its files deleted, because HLS has no viewers or because of `problem`."""
         with self._changed:
             self._makes_segments = False
             self._segments_problem = problem
@@ -98,25 +87,25 @@ class SessionStatus:
         return self._timeline.longest_s
 
     def set_feed(self, status: FeedStatus) -> None:
-        """How the source does; a silent one makes a running session stalled."""
+        """Note how the feed does; a silent device makes a running session stalled."""
         with self._changed:
             self._feed = status
             if status.state is FeedState.SILENT and self._state is StreamState.RUNNING:
                 self._state, self._error = StreamState.STALLED, status.problem or _SILENT
 
-    def set_trouble(self, state: StreamState, error: Problem | None) -> None:
+    def set_problem(self, state: StreamState, problem: Problem) -> None:
         with self._changed:
-            self._state, self._error = state, error
+            self._state, self._error = state, problem
             self._changed.notify_all()
 
     def add_segments(
         self, written: WrittenPlaylist, wall_time_of: Callable[[float], datetime | None]
     ) -> tuple[int, tuple[str, ...]]:
-        """How many were new, and the names of files that nobody needs any more."""
+        """Return how many segments were new, and the names of files that are not in the playlist any more."""
         with self._changed:
             added = self._timeline.add(written, wall_time_of)
             gone = self._timeline.forget_old()
-            self._text = self._timeline.render()
+            self._playlist = self._timeline.render()
             if added:
                 self._last_segment_s = self._clock.monotonic_s()
                 self._state, self._error = StreamState.RUNNING, None
@@ -131,7 +120,7 @@ class SessionStatus:
                 self._state, self._error = StreamState.RUNNING, None
 
     def forget_segments(self) -> None:
-        """Their files were deleted."""
+        """The files of all segments were deleted."""
         with self._changed:
             self._forget_segments()
 
@@ -140,30 +129,36 @@ class SessionStatus:
             self._written_kbps = rate_kbps
 
     def end(self) -> None:
-        """Stopped: whoever waits for a playlist is told."""
+        """The session has stopped; wakes those who wait for a playlist."""
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()
 
-    # ---- read by anyone --------------------------------------------------------------------------
+    # ---- read by all -----------------------------------------------------------------------------
 
     @property
     def state(self) -> StreamState:
         return self._state
 
     @property
+    def error(self) -> Problem | None:
+        return self._error
+
+    @property
     def plan(self) -> Plan | None:
-        """What HLS is made of the source; None until a device has described its media."""
+        """How HLS is made of the source; None until the device has described its media."""
         return self._plan
 
     @property
     def source_codec(self) -> str | None:
-        """What the device was last seen, or is known, to send."""
+        """The codec that the device was last seen to send, or is known to send."""
         return self._source_codec
 
     def playlist(self, wait_s: float) -> str:
-        """The playlist, waiting for the first segment. NotFound once stopped; Unavailable when
-        there is none in time, or at once when the session has failed."""
+        """Return the playlist; wait for its first segment.
+
+        Raises NotFound once stopped; Unavailable if there is no segment in time, or immediately if the session failed.
+        """
         with self._changed:
             self._changed.wait_for(self._is_decided, wait_s)
             if self._state is StreamState.STOPPED:
@@ -173,39 +168,50 @@ class SessionStatus:
                 raise Unavailable(problem.detail, code=problem.code, retry_after_s=RETRY_AFTER_S.get(problem.code, 5))
             if self._timeline.is_empty():
                 raise Unavailable("The stream is starting; there is no segment yet.")
-            return self._text
+            return self._playlist
 
-    def shown(self) -> StatusSnapshot:
+    def view(self, viewers: int) -> StreamView:
+        """Return the session at this moment."""
         with self._changed:
+            now_s = self._clock.monotonic_s()
             last_s = max(self._last_segment_s or 0.0, self._last_fragment_s or 0.0)
-            age_s = self._clock.monotonic_s() - last_s if last_s else None
-            return StatusSnapshot(
-                state=self._state,
+            return StreamView(
+                stream_id=self._key.stream_id,
+                camera_id=self._key.camera_id,
+                profile_token=self._key.profile_token,
+                kind=StreamKind.LIVE,
+                status=self._state,
                 error=self._error,
-                is_transcoding=self._is_transcoding(),
-                makes_segments=self._makes_segments,
+                started_at=self._started_at,
+                uptime_s=now_s - self._started_s,
+                viewers=viewers,
+                restarts=max(0, self._runs - 1),
                 video=self._video(),
                 audio=self._audio(),
+                transcoding=self._is_transcoding(),
                 bitrate_kbps=self._bitrate_kbps(),
-                last_segment_age_s=age_s,
-                restarts=max(0, self._runs - 1),
+                last_segment_age_s=now_s - last_s if last_s else None,
+                playlist_url=playlist_url(self._key.stream_id, PLAYLIST_NAME),
                 segment_wait=self._segment_wait(),
+                source_codec=self._source_codec,
             )
+
+    # ---- inside, with the lock held --------------------------------------------------------------
 
     def _forget_segments(self) -> None:
         self._timeline.forget_all()
-        self._text = self._timeline.render()
+        self._playlist = self._timeline.render()
 
     def _is_decided(self) -> bool:
         is_over = self._state in (StreamState.STOPPED, StreamState.FAILED) or self._segments_problem is not None
         return is_over or not self._timeline.is_empty()
 
     def _video(self) -> VideoFormat | None:
-        """What the player gets, as precisely as the picture itself has told it by now."""
+        """Return the format that players get. What the stream itself says beats what was planned."""
         if self._plan is None:
             return None
-        planned = self._plan.out_video if self._makes_segments else self._plan.source_video
-        video, seen = planned, self._feed.video if self._feed is not None else None
+        video = self._plan.out_video if self._makes_segments else self._plan.source_video
+        seen = self._feed.video if self._feed is not None else None
         fps = self._feed.fps if self._feed is not None else None
         if seen is not None:
             video = replace(video, width=seen.width or video.width, height=seen.height or video.height)

@@ -1,7 +1,8 @@
-"""Where a replay's pictures go as they come: to whoever watches it over a socket, run after run.
+"""Sends a replay's parts to viewers on sockets as they arrive, run after run.
 
-What was sent before somebody joined is held for a moment, for a page joins right after it has started a session. One
-that joins later has missed the beginning, and seeks. What it calls returns at once and must not come back to it.
+What a run sends before its first viewer has joined is held for a moment: a page joins right after it has started the
+session. A viewer that joins later has missed the beginning, and seeks. Listeners must return immediately and must not
+call back.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from typing import Protocol
 from core.records import AudioFormat, VideoFormat
 
 FIRST_S = 40.0
+"""How much of a run is sent before a viewer has requested more, in seconds of playing time."""
 _MAX_HELD_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayInit:
-    """What a player is told before pictures of a kind. Their time line begins at `offset_s` of the run's.
+    """The init section of the parts that follow. Their time line begins at `offset_s` of the run's.
 
-    What was sent before for a later place comes again: the recorder's line broke in between. `codecs`: RFC 6381.
+    Parts at a later place that were sent already come again: the connection to the recorder was lost in between.
+    `codecs` as in RFC 6381.
     """
 
     run: int
@@ -34,7 +37,7 @@ class ReplayInit:
 
 @dataclass(frozen=True, slots=True)
 class ReplayPart:
-    """A fragment (media.fmp4.segments.Part) at `start_s` of the run's time line; `taken_utc`: its first picture."""
+    """A fragment (media.fmp4 Part) at `start_s` of the run's time line; `taken_utc`: when its first frame was taken."""
 
     run: int
     data: bytes
@@ -52,7 +55,7 @@ class ReplayEnd:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsOnly:
-    """This run is encoded segment by segment: it is watched by its playlist, or not at all."""
+    """This run is encoded segment by segment: it can only be watched by its playlist."""
 
     run: int
 
@@ -61,33 +64,33 @@ ReplayNews = ReplayInit | ReplayPart | ReplayEnd | SegmentsOnly
 
 
 class ReplayListener(Protocol):
-    """One viewer. Called from any thread; must return at once."""
+    """One viewer. Called from any thread; must return immediately."""
 
     def on_replay_news(self, news: ReplayNews) -> None:
-        """In order, and never of an earlier run than before. A part comes after the init it needs."""
+        """In order, and never of an earlier run than before. A part comes after the init section that it needs."""
         ...
 
     def is_full(self) -> bool:
-        """Whether more waits on its way to the viewer than should: it is waited for, and the recorder with it."""
+        """True if too much waits on its way to the viewer: the session then waits, and makes the recorder wait."""
         ...
 
 
 class ReplayBroadcaster:
-    """Safe between threads. One listener a viewer."""
+    """Safe between threads. One listener per viewer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: dict[str, ReplayListener] = {}
         self._run = 1
-        self._held: list[ReplayNews] | None = []  # None: what came first is gone
+        self._held: list[ReplayNews] | None = []  # None: the beginning of the run is not held any more
         self._held_bytes = 0
-        self._wanted_s = FIRST_S
-        self._reached_s = 0.0
+        self._requested_s = FIRST_S
+        self._sent_s = 0.0
 
     # ---- viewers ---------------------------------------------------------------------------------
 
     def join(self, listener: ReplayListener, viewer_id: str) -> bool:
-        """Whether it gets the present run from its beginning on; else it gets the next one."""
+        """Return True if the listener gets the current run from its beginning, False if it gets only the next run."""
         with self._lock:
             held, self._held = self._held, None
             for news in held or ():
@@ -96,51 +99,51 @@ class ReplayBroadcaster:
             return held is not None
 
     def leave(self, viewer_id: str, listener: ReplayListener | None = None) -> None:
-        """Nothing more is sent there. `listener`: only if that is still the viewer's."""
+        """Send nothing more to this viewer; with `listener`, only if that is still the viewer's."""
         with self._lock:
             if listener is None or self._listeners.get(viewer_id) is listener:
                 self._listeners.pop(viewer_id, None)
 
-    def want(self, run: int, until_s: float) -> None:
-        """A viewer wants this run up to there, by its time line."""
+    def request(self, run: int, until_s: float) -> None:
+        """A viewer requests a run up to this playing time."""
         with self._lock:
             if run == self._run:
-                self._wanted_s = max(self._wanted_s, until_s)
+                self._requested_s = max(self._requested_s, until_s)
 
-    def wanted_s(self, run: int) -> float:
-        """How far into the run its viewers want it; FIRST_S before anybody has said so."""
+    def requested_s(self, run: int) -> float:
+        """Return up to which playing time viewers have requested a run."""
         with self._lock:
-            return self._wanted_s if run == self._run else FIRST_S
+            return self._requested_s if run == self._run else FIRST_S
 
     def viewers(self) -> tuple[str, ...]:
-        """Who is there: a viewer for as long as its socket is open."""
+        """Return the ids of all viewers. A viewer stays as long as its socket is open."""
         with self._lock:
             return tuple(self._listeners)
 
     @property
-    def reached_s(self) -> float:
-        """How far into the present run it was sent."""
-        return self._reached_s
+    def sent_s(self) -> float:
+        """Up to which playing time the current run was sent."""
+        return self._sent_s
 
     def is_full(self) -> bool:
-        """Whether a viewer takes what it was sent more slowly than that comes."""
+        """True if a viewer receives more slowly than the run is sent."""
         with self._lock:
             return any(listener.is_full() for listener in self._listeners.values())
 
     # ---- the session -----------------------------------------------------------------------------
 
     def begin_run(self, run: int) -> None:
-        """What is told of earlier ones is dropped from now on. The run's first news begins it as well."""
+        """Drop what is sent for earlier runs from now on."""
         with self._lock:
             self._begin(run)
 
-    def tell(self, news: ReplayNews) -> None:
+    def send(self, news: ReplayNews) -> None:
         with self._lock:
             self._begin(news.run)
             if news.run != self._run:
                 return
             if isinstance(news, ReplayPart):
-                self._reached_s = news.start_s
+                self._sent_s = news.start_s
             for listener in self._listeners.values():
                 listener.on_replay_news(news)
             if self._held is not None:
@@ -151,5 +154,5 @@ class ReplayBroadcaster:
 
     def _begin(self, run: int) -> None:
         if run > self._run:
-            self._run, self._wanted_s, self._reached_s = run, FIRST_S, 0.0
+            self._run, self._requested_s, self._sent_s = run, FIRST_S, 0.0
             self._held, self._held_bytes = (None if self._listeners else []), 0

@@ -1,8 +1,8 @@
-"""H.265 segments as H.264, each when a player asks for it.
+"""H.265 segments as H.264, each encoded when a player asks for it.
 
-One ffmpeg per segment rather than one that reads along: a seek throws most of what was fetched
-ahead away, and what nobody asks for is never encoded; no process lives between two segments, and
-none has to be fed. It costs a start (0.03 to 0.1 s) per segment of two seconds.
+One ffmpeg per segment, instead of one that encodes along: a seek throws away most of what was fetched ahead, and a
+segment that no player asks for is never encoded. No process lives between two segments, and none needs to be fed. A
+start costs 0.03 to 0.1 s per segment of two seconds.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import logging
 import re
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import Unavailable
 from media.commands import recode_segment_command
-from media.ffmpeg import FfmpegMissing
+from media.ffmpeg import FfmpegMissing, find_ffmpeg
 from media.process import ProgramMissing, Spawner, SupervisedProcess
 from sessions.folders import write_file
 
@@ -28,17 +28,17 @@ _NAME = re.compile(r"(run[0-9]{1,9}_(?:init)?[0-9]{1,9})\.(mp4|m4s)")
 
 
 def source_name(name: str) -> str:
-    """Where the segment or init section of this name lies as the recorder sent it; such files are never served."""
+    """Return the name of the file that holds a segment or init section as the recorder sent it; it is never served."""
     stem, _, kind = name.rpartition(".")
     return f"{stem}.hevc.{kind}"
 
 
 class SegmentEncoder:
-    """Safe between threads; one segment at a time, so that a session costs no more than one core."""
+    """Safe between threads; one segment at a time, so that a session uses at most one core."""
 
-    def __init__(self, spawner: Spawner, find_ffmpeg: Callable[[], Path], folder: Path) -> None:
+    def __init__(self, spawner: Spawner, ffmpeg_setting: str, folder: Path) -> None:
         self._spawner = spawner
-        self._find_ffmpeg = find_ffmpeg
+        self._ffmpeg_setting = ffmpeg_setting
         self._folder = folder
         self._turn = threading.Lock()
         self._lock = threading.Lock()
@@ -47,20 +47,20 @@ class SegmentEncoder:
         self._is_closed = False
 
     def note(self, name: str, init_name: str) -> None:
-        """This segment is there to be made; it needs that init section."""
+        """A segment that may be encoded, and the init section that it needs."""
         with self._lock:
             self._init_of[name] = init_name
 
     def forget(self, names: tuple[str, ...]) -> None:
-        """These files are gone."""
+        """These files were deleted."""
         with self._lock:
             for name in names:
                 self._init_of.pop(name, None)
 
     def make(self, name: str) -> None:
-        """Puts the file there, unless it is or cannot be known. Blocks for about a second.
+        """Make this file, unless it exists or the name is unknown. Blocks for about a second.
 
-        Raises FfmpegMissing, or Unavailable when the picture could not be encoded in time.
+        Raises FfmpegMissing, or Unavailable if the segment could not be encoded in time.
         """
         if _NAME.fullmatch(name) is None:
             return
@@ -71,17 +71,17 @@ class SegmentEncoder:
             self._make(*pair)
 
     def close(self) -> None:
-        """Ends what is under way; nothing is made any more. ffmpeg is gone when it answers."""
+        """Encode nothing more. ffmpeg has ended on return."""
         with self._lock:
             self._is_closed = True
             process = self._process
         if process is not None:
             process.kill()
         with self._turn:
-            pass  # what it had begun has noticed
+            pass  # make() has returned in all threads
 
     def _pair(self, name: str) -> tuple[str, str] | None:
-        """Segment and init section; an init section is made together with the first segment that needs it."""
+        """Return segment and init section; an init section is made together with the first segment that needs it."""
         with self._lock:
             if name in self._init_of:
                 return name, self._init_of[name]
@@ -97,7 +97,8 @@ class SegmentEncoder:
             self._turn.release()
 
     def _make(self, name: str, init_name: str) -> None:
-        argv = recode_segment_command(self._find_ffmpeg(), source_name(init_name), source_name(name))
+        ffmpeg = find_ffmpeg(self._ffmpeg_setting)
+        argv = recode_segment_command(ffmpeg, source_name(init_name), source_name(name))
         with self._lock:
             if self._is_closed:
                 return
@@ -106,9 +107,9 @@ class SegmentEncoder:
             except ProgramMissing as error:
                 raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
             self._process = process
-        made = process.stdout_bytes(_ENCODE_S)
+        encoded = process.stdout_bytes(_ENCODE_S)
         process.stop()
-        parts = split_init(made or b"")
+        parts = split_init(encoded or b"")
         with self._lock:
             self._process = None
             if self._is_closed:
@@ -122,7 +123,7 @@ class SegmentEncoder:
 
 
 def split_init(data: bytes) -> tuple[bytes, bytes] | None:
-    """The init section (ftyp, moov; ISO 14496-12, 8) and what follows it; None where there is no fragment."""
+    """Return the init section (ftyp, moov; ISO/IEC 14496-12, 8) and the rest; None if there is no fragment."""
     place = 0
     while place + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, place)

@@ -1,6 +1,6 @@
-"""What a replay session holds outside of this process's memory: a line to the recorder, a folder, encoders.
+"""Everything outside of this process's memory that a replay session holds: a connection, a folder, an encoder.
 
-After release() nothing can be taken any more; what is under way ends in SessionOver.
+After release() nothing can be taken any more: the methods raise SessionOver.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ from sessions.folders import make_folder, remove_files, remove_folder, served_fi
 from sessions.replay.encoder import SegmentEncoder, source_name
 from sessions.replay.run import ReplayRun
 
-GIVE_BACK_S = 1.5
+RELEASE_WAIT_S = 1.5
 
 
 class ReplayResources:
-    """Safe between threads; only its session's thread takes a line and writes."""
+    """Safe between threads; only the session's thread takes a connection and writes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
         self._releasing = threading.Lock()
         self._is_released = False
-        self._line: ReplayConnection | None = None
+        self._connection: ReplayConnection | None = None
         self._encoder: SegmentEncoder | None = None
 
     @property
-    def line(self) -> ReplayConnection | None:
-        """The one that is open."""
-        return self._line
+    def connection(self) -> ReplayConnection | None:
+        """The open connection to the recorder."""
+        return self._connection
 
-    def take_line(self, open_connection: Callable[[], ReplayConnection]) -> ReplayConnection:
+    def take_connection(self, open_connection: Callable[[], ReplayConnection]) -> ReplayConnection:
         with self._lock:
-            self._check()
-            self._line = open_connection()
-            return self._line
+            self._check_open()
+            self._connection = open_connection()
+            return self._connection
 
-    def close_line(self, wait_s: float = 0.0) -> None:
-        """Where another is to be opened: the recorder has this one's place back when it answers, or after so long."""
+    def close_connection(self, wait_s: float = 0.0) -> None:
+        """Close the connection; wait up to wait_s until the recorder has its session back."""
         with self._lock:
-            line, self._line = self._line, None
-        if line is not None:
-            line.close(wait_s)
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(wait_s)
 
     # ---- files -----------------------------------------------------------------------------------
 
@@ -55,18 +55,18 @@ class ReplayResources:
     def is_encoding(self) -> bool:
         return self._encoder is not None
 
-    def encode_with(self, encoder: SegmentEncoder | None) -> None:
-        """From now on segments are made by it when a player asks for them; None: they are served as they are."""
+    def encode_with(self, encoder: SegmentEncoder) -> None:
+        """From now on, encode segments when a player asks for them."""
         with self._lock:
-            self._check()
+            self._check_open()
             old, self._encoder = self._encoder, encoder
         if old is not None:
             old.close()
 
     def write(self, run: ReplayRun, made: Segment) -> ReplaySegment:
-        """Puts a segment into the folder, which is made at the first. OSError, StorageFull."""
+        """Write a segment into the folder, which is made at the first one. Raises OSError, StorageFull."""
         with self._lock:
-            self._check()
+            self._check_open()
             make_folder(self.folder)
             if self._encoder is None:
                 return run.write(self.folder, made, str)
@@ -75,7 +75,7 @@ class ReplayResources:
             return segment
 
     def remove(self, names: tuple[str, ...]) -> None:
-        """Deletes files of the folder, encoded and not."""
+        """Delete files of the folder, in both codecs."""
         with self._lock:
             if self._encoder is not None:
                 self._encoder.forget(names)
@@ -83,23 +83,23 @@ class ReplayResources:
                 remove_files(self.folder, (*names, *map(source_name, names)))
 
     def served(self, name: str) -> Path:
-        """A file that a player may have; one that is still to be encoded may take a second. NotFound."""
+        """Return the path of a file for players; blocks for a second if it must be encoded. Raises NotFound."""
         encoder = self._encoder
         if encoder is not None:
             encoder.make(name)
         return served_file(self.folder, name)
 
     def release(self) -> None:
-        """Gives back everything. Encoders are gone and the folder removed when it answers."""
+        """Release everything. The encoder has ended and the folder is removed on return."""
         with self._releasing:
             with self._lock:
                 self._is_released = True
-            self.close_line(wait_s=GIVE_BACK_S)
+            self.close_connection(wait_s=RELEASE_WAIT_S)
             if self._encoder is not None:
                 self._encoder.close()
             with self._lock:
                 remove_folder(self.folder)
 
-    def _check(self) -> None:
+    def _check_open(self) -> None:
         if self._is_released:
             raise SessionOver

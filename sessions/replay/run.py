@@ -1,7 +1,7 @@
-"""One run of a replay: what is played from one seek on, with a playlist and files of its own.
+"""One run of a replay: what plays from one seek on, with a playlist and files of its own.
 
-Every seek begins a new run under a new address, so that no player ever mixes the pictures of two
-places: `run2.m3u8` lists `run2_init0.mp4`, `run2_0.m4s`, `run2_1.m4s`, ...
+Every seek begins a run under a new address, so that no player mixes the frames of two places:
+`run2.m3u8` lists `run2_init0.mp4`, `run2_0.m4s`, `run2_1.m4s`, ...
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ _MOST_MOVES = 8
 
 @dataclass(eq=False)
 class ReplayRun:
-    """Guarded by its status's lock, apart from `write`, which only the session's thread calls.
+    """Guarded by the lock of its ReplayStatus, except `write`, which only the session's thread calls.
 
-    `*_device_s` are seconds since 1970 by the device; `correction_s` is what they are ahead of true
-    UTC, known once the device was asked for. `time_confirmed`: whether the device bears out the times of
-    the newest pictures, None while there are none. `error` is why there is no picture (yet). `recording_token`:
-    what plays it, once that was chosen; a run may go on in another recording of the same channel. `asked_end_s`: how
-    far segments were fetched (None: nor its playlist), `watched_end_s`: how far anybody has it, by its playing time.
+    `*_device_s` are seconds since 1970 by the device's clock, which is `correction_s` ahead of true UTC (known once
+    the recording's address was read). `recording_token`: the recording that plays, once it was chosen; a run may
+    continue in another recording of the channel. `time_confirmed`: the device confirms the times of the newest frames;
+    None while there are none. `error`: why there is no frame yet.
+    `fetched_end_s`: up to which playing time players have fetched segments; None until they have fetched the playlist.
+    `watched_end_s`: up to which playing time any viewer has received it.
     """
 
     number: int
-    asked_utc: datetime
+    requested_utc: datetime
     end_utc: datetime | None
     correction_s: float = 0.0
     key_frame_device_s: float | None = None
     time_confirmed: bool | None = None
     error: AppError | None = None
-    asked_end_s: float | None = None
+    fetched_end_s: float | None = None
     watched_end_s: float = 0.0
     recording_token: str | None = None
 
@@ -50,9 +51,9 @@ class ReplayRun:
         self._segments = 0
         self._inits = 0
         self._init_name = ""
-        self._continues = False
-        self._goes_on_utc: datetime | None = None
-        self._moves = 0
+        self._is_broken_off = False
+        self._moved_to_utc: datetime | None = None
+        self._moves = 0  # to other recordings, since the last segment
 
     @property
     def playlist_name(self) -> str:
@@ -60,44 +61,45 @@ class ReplayRun:
 
     @property
     def start_utc(self) -> datetime:
-        """The first picture's time as the API tells time; before it is there, the time asked for."""
-        return self.asked_utc if self.key_frame_device_s is None else self.true_utc(self.key_frame_device_s)
+        """The true time of the first frame; until that has come, the requested time."""
+        return self.requested_utc if self.key_frame_device_s is None else self.true_utc(self.key_frame_device_s)
 
     @property
     def resume_device_s(self) -> float:
-        """Where to play from: the time asked for, and after a break what follows the last segment.
+        """Where to play from: the requested time; after an interruption, the end of the last segment.
 
-        A millisecond on, so that rounding never leads to the key frame before.
+        A millisecond later than that, so that rounding never leads to the key frame before.
         """
-        at_s = self._told_s(self.asked_utc) if self._reached_device_s is None else self._reached_device_s + 0.001
-        return at_s if self._goes_on_utc is None else max(at_s, self._told_s(self._goes_on_utc))
+        requested_s = self._device_s_of(self.requested_utc)
+        at_s = requested_s if self._reached_device_s is None else self._reached_device_s + 0.001
+        return at_s if self._moved_to_utc is None else max(at_s, self._device_s_of(self._moved_to_utc))
 
     @property
     def end_device_s(self) -> float | None:
-        return None if self.end_utc is None else self._told_s(self.end_utc)
+        return None if self.end_utc is None else self._device_s_of(self.end_utc)
 
     def move(self, place: RecordedPlace) -> None:
-        """It goes on there, where nothing of it was played yet."""
-        self.recording_token, self._goes_on_utc = place.recording_token, place.start
+        """Continue in another recording, or in another part of this one."""
+        self.recording_token, self._moved_to_utc = place.recording_token, place.start
         self._moves += 1
 
     @property
     def is_lost(self) -> bool:
-        """Whether place after place had nothing to play."""
+        """True if recording after recording had nothing to play."""
         return self._moves >= _MOST_MOVES
 
     def true_utc(self, device_s: float) -> datetime:
         return datetime.fromtimestamp(device_s - self.correction_s, UTC)
 
     def device_s_at(self, playing_s: float) -> float:
-        """When a picture was taken that does not say so: it follows what was written last."""
+        """Return the device's time at a playing time after the last segment, for frames that carry no time."""
         return self.resume_device_s + playing_s - self.playlist.length_s
 
-    def _told_s(self, moment: datetime) -> float:
+    def _device_s_of(self, moment: datetime) -> float:
         return moment.timestamp() + self.correction_s
 
     def note_unit(self, unit: AccessUnit) -> bool:
-        """True for the first picture that can be shown. Devices that give no time get the asked one."""
+        """Return True for the first frame that can be shown. Without a time of its own it gets the requested one."""
         if unit.track != VIDEO or not unit.is_key:
             return False
         self.time_confirmed = unit.is_time_confirmed and unit.device_s is not None
@@ -107,31 +109,31 @@ class ReplayRun:
         return True
 
     def break_off(self) -> None:
-        """The PLAY is over before its end; what comes next is joined on after a seam."""
-        self._continues = self._segments > 0
+        """The recorder stops sending before the end: the next segment begins with a discontinuity."""
+        self._is_broken_off = self._segments > 0
 
-    def note_asked(self, name: str) -> None:
+    def note_fetch(self, name: str) -> None:
         """A player fetches this segment."""
         if (end_s := self.playlist.end_s_of(name)) is not None:
-            self.asked_end_s = max(self.asked_end_s or 0.0, end_s)
+            self.fetched_end_s = max(self.fetched_end_s or 0.0, end_s)
             self.note_watched(end_s)
 
     def note_watched(self, until_s: float) -> None:
-        """A player has it up to there."""
+        """A viewer has received the run up to this playing time."""
         self.watched_end_s = max(self.watched_end_s, until_s)
 
     def file_names(self) -> tuple[str, ...]:
-        """Of all that is in the playlist, encoded and not."""
+        """Return the names of all segments and init sections in the playlist."""
         names = {name for segment in self.playlist.segments for name in (segment.name, segment.init_name)}
         return tuple(sorted(names))
 
-    def has_seen_first(self) -> bool:
-        """Whether a player has gone past the oldest segment."""
+    def is_past_first_segment(self) -> bool:
+        """True if a viewer has received more than the oldest segment."""
         segments = self.playlist.segments
         return len(segments) > 1 and (self.playlist.end_s_of(segments[0].name) or 0.0) < self.watched_end_s
 
-    def unasked_bytes(self) -> int:
-        """What lies ready and no player has yet."""
+    def unwatched_bytes(self) -> int:
+        """Return the size of the segments that no viewer has received yet."""
         return sum(
             segment.size_bytes
             for segment in self.playlist.segments
@@ -139,9 +141,9 @@ class ReplayRun:
         )
 
     def write(self, folder: Path, made: Segment, rename: Callable[[str], str]) -> ReplaySegment:
-        """Puts a segment into the folder, with its init section where that is new. OSError.
+        """Write a segment into the folder, with its init section if that is new. Raises OSError.
 
-        `rename`: the name of the file that stands behind the name in the playlist.
+        `rename` gives the file's name for a name in the playlist (segments that are still to be encoded).
         """
         is_new_init = made.init is not None
         if made.init is not None:
@@ -151,16 +153,16 @@ class ReplayRun:
         name = f"run{self.number}_{self._segments}.m4s"
         write_file(folder / rename(name), made.data)
         start_s = self.resume_device_s if made.start_device_s is None else made.start_device_s
-        is_seam = made.starts_discontinuity or self._continues or (is_new_init and self._segments > 0)
+        is_discontinuous = made.starts_discontinuity or self._is_broken_off or (is_new_init and self._segments > 0)
         self._reached_device_s = start_s + made.duration_s
         self._segments += 1
         self._moves = 0
-        self._continues = False
+        self._is_broken_off = False
         return ReplaySegment(
             name=name,
             init_name=self._init_name,
             began_utc=self.true_utc(start_s),
             duration_s=made.duration_s,
             size_bytes=len(made.data),
-            is_discontinuous=is_seam,
+            is_discontinuous=is_discontinuous,
         )

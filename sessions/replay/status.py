@@ -1,48 +1,46 @@
-"""What a replay session shows: its runs, state and reason. Written by its thread, read by all."""
+"""The state of a replay session: its runs, its phase, why it shows nothing. Written by its thread, read by all."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
 from core.clock import Clock
 from core.errors import AppError, Conflict, NotFound, Unavailable
-from core.records import AudioFormat, Problem, StreamState, VideoFormat
+from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 from media.codecs.access_unit import AccessUnit
 from media.hls.replay_playlist import ReplaySegment
 from sessions.backoff import RETRY_AFTER_S
 from sessions.replay.run import ReplayRun
-from sessions.view import SegmentWait
+from sessions.view import SegmentWait, StreamView, playlist_url
 
-_RUNS_KEPT = 2  # a player may still be fetching the end of what was seen before a seek
+_RUNS_KEPT = 2  # after a seek, a player may still be fetching the end of the run before
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayStatusSnapshot:
-    """One moment of the status."""
+class ReplayPhase(Enum):
+    """What the session does with the recorder. The StreamState tells viewers whether that works."""
 
-    state: StreamState
-    error: Problem | None
-    video: VideoFormat | None
-    audio: AudioFormat | None
-    source_codec: str | None
-    bitrate_kbps: int | None
-    last_segment_age_s: float | None
-    restarts: int
-    segment_wait: SegmentWait | None
-    playlist_name: str
-    start_utc: datetime
-    time_confirmed: bool | None
+    CONNECTING = auto()  # no connection, or the recorder has not described the recording yet
+    PLAYING = auto()
+    CAUGHT_UP = auto()  # everything recorded so far was sent; the recording may still grow
+    COMPLETE = auto()  # the run has everything; the connection is kept for a seek
+    RESTING = auto()  # nobody has fetched anything for a while: the recorder has its session back
 
 
 class ReplayStatus:
-    """Safe between threads. There is always at least one run; the last is the one that is played."""
+    """Safe between threads. There is always at least one run; the last one plays."""
 
-    def __init__(self, clock: Clock, first: ReplayRun) -> None:
+    def __init__(self, clock: Clock, stream_id: str, camera_id: int, recording_token: str, first: ReplayRun) -> None:
         self._clock = clock
+        self._stream_id = stream_id
+        self._camera_id = camera_id
+        self._recording_token = recording_token
+        self._started_at = clock.now_utc()
+        self._started_s = clock.monotonic_s()
         self._changed = threading.Condition()
         self._runs = [first]
+        self._phase = ReplayPhase.CONNECTING
         self._state = StreamState.STARTING
         self._error: Problem | None = None
         self._video: VideoFormat | None = None
@@ -50,44 +48,43 @@ class ReplayStatus:
         self._source_codec: str | None = None
         self._bitrate_kbps: int | None = None
         self._last_segment_s: float | None = None
-        self._lines_opened = 0
-        self._is_connected = False
-        self._is_caught_up = False
+        self._connections = 0
 
     # ---- runs ------------------------------------------------------------------------------------
 
     @property
     def run(self) -> ReplayRun:
-        """The one that is wanted now."""
+        """The run that is to play now."""
         return self._runs[-1]
 
-    def holds(self, run: ReplayRun) -> bool:
-        """Whether its files are still wanted."""
+    def keeps(self, run: ReplayRun) -> bool:
+        """True if players may still fetch the files of this run."""
         return run in self._runs
 
-    def begin_run(self, asked_utc: datetime) -> tuple[ReplayRun, tuple[str, ...]]:
-        """A seek: the new run, and the files of runs that are too old now. NotFound once stopped."""
+    def begin_run(self, requested_utc: datetime) -> tuple[ReplayRun, tuple[str, ...]]:
+        """Begin the run of a seek. Return it, and the files of runs that are too old now. NotFound once stopped."""
         with self._changed:
             if self._state is StreamState.STOPPED:
                 raise NotFound("This stream has ended.")
             before = self._runs[-1]
             before.playlist.end()
-            end_utc = before.end_utc if before.end_utc is not None and asked_utc < before.end_utc else None
-            run = ReplayRun(before.number + 1, asked_utc, end_utc)
+            end_utc = before.end_utc if before.end_utc is not None and requested_utc < before.end_utc else None
+            run = ReplayRun(before.number + 1, requested_utc, end_utc)
             self._runs.append(run)
             gone = [name for old in self._runs[:-_RUNS_KEPT] for name in old.file_names()]
             del self._runs[:-_RUNS_KEPT]
-            self._is_caught_up = False
-            if self._state is not StreamState.RUNNING:  # what went wrong there need not go wrong here
+            if self._phase in (ReplayPhase.CAUGHT_UP, ReplayPhase.COMPLETE):
+                self._phase = ReplayPhase.PLAYING
+            if self._state is not StreamState.RUNNING:  # an error at the old place may not occur at the new one
                 self._state, self._error = StreamState.STARTING, None
             self._changed.notify_all()
         return run, tuple(gone)
 
-    def wait_first_picture(self, run: ReplayRun, wait_s: float) -> None:
-        """Until it is known when the run's first picture was filmed.
+    def wait_first_frame(self, run: ReplayRun, wait_s: float) -> None:
+        """Wait until the time of the run's first frame is known.
 
-        Raises what stands in its way; Conflict (superseded) when a later seek takes its place, and
-        Unavailable when the recorder has not answered by then, and may yet.
+        Raises the run's error; Conflict (superseded) if a later seek takes its place; NotFound once stopped;
+        Unavailable if the recorder has not answered in time: it may still do so.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._is_settled(run), wait_s)
@@ -107,20 +104,29 @@ class ReplayStatus:
 
     # ---- written by the session's thread ---------------------------------------------------------
 
-    def begin_connection(self) -> None:
-        """A line to the recorder is being opened."""
+    def begin_attempt(self) -> None:
+        """A run is to play: a resting session needs its connection again."""
         with self._changed:
-            self._lines_opened += 1
-            self._is_connected = False
+            if self._phase is ReplayPhase.RESTING:
+                self._phase = ReplayPhase.CONNECTING
+
+    def begin_connection(self, recording_token: str) -> None:
+        """A connection for this recording is being opened."""
+        with self._changed:
+            self._connections += 1
+            self._recording_token = recording_token
+            self._phase = ReplayPhase.CONNECTING
 
     def describe(self, video: VideoFormat, audio: AudioFormat | None, source_codec: str) -> None:
-        """What the player gets, and what the device sends."""
+        """Note the formats that players get, and the codec that the device sends."""
         with self._changed:
             self._video, self._audio, self._source_codec = video, audio, source_codec
-            self._is_connected = True
+            self._phase = ReplayPhase.PLAYING
 
     def note_unit(self, run: ReplayRun, unit: AccessUnit) -> None:
         with self._changed:
+            if run is self._runs[-1]:
+                self._phase = ReplayPhase.PLAYING
             if run.note_unit(unit):
                 run.error = None
                 self._changed.notify_all()
@@ -135,37 +141,45 @@ class ReplayStatus:
                 self._state, self._error = StreamState.RUNNING, None
             self._changed.notify_all()
 
-    def set_caught_up(self, run: ReplayRun, *, is_so: bool) -> None:
-        """All that is recorded so far was sent, and more may come."""
+    def set_caught_up(self, run: ReplayRun) -> None:
+        """Everything recorded so far was sent, and more may come."""
         with self._changed:
             if run is self._runs[-1]:
-                self._is_caught_up = is_so
+                self._phase = ReplayPhase.CAUGHT_UP
 
     def end_run(self, run: ReplayRun) -> None:
-        """The recording is over: what there is of it is complete."""
+        """The recording has ended: the run has everything."""
         with self._changed:
             run.playlist.end()
+            if run is self._runs[-1]:
+                self._phase = ReplayPhase.COMPLETE
             self._changed.notify_all()
 
     def break_off(self, run: ReplayRun) -> None:
+        """The recorder stops sending before the end of the run."""
         with self._changed:
             run.break_off()
 
-    def drop_beyond(self, limit_bytes: int) -> tuple[str, ...]:
-        """The oldest segments that do not fit any more: the names of their files.
+    def set_resting(self) -> None:
+        """The recorder has its session back."""
+        with self._changed:
+            self._phase = ReplayPhase.RESTING
 
-        What no player has asked for yet stays: the recorder is made to wait for that instead.
+    def drop_beyond(self, limit_bytes: int) -> tuple[str, ...]:
+        """Drop the oldest segments while there is more than limit_bytes. Return the names of their files.
+
+        Segments that no player has fetched yet are kept: the session makes the recorder wait instead.
         """
         gone: list[str] = []
         with self._changed:
             for run in self._runs:
-                while self._size_bytes() > limit_bytes and (run is not self._runs[-1] or run.has_seen_first()):
+                while self._size_bytes() > limit_bytes and (run is not self._runs[-1] or run.is_past_first_segment()):
                     if not run.playlist.segments:
                         break
                     gone += run.playlist.drop_oldest()
         return tuple(gone)
 
-    def set_trouble(self, run: ReplayRun, state: StreamState, error: AppError) -> None:
+    def set_problem(self, run: ReplayRun, state: StreamState, error: AppError) -> None:
         with self._changed:
             run.error = error
             if run is self._runs[-1] and self._state is not StreamState.STOPPED:
@@ -173,24 +187,57 @@ class ReplayStatus:
             self._changed.notify_all()
 
     def end(self) -> None:
+        """The session has stopped; wakes those who wait."""
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()
 
-    # ---- read by anyone --------------------------------------------------------------------------
+    # ---- written by viewers ----------------------------------------------------------------------
+
+    def note_fetch(self, name: str) -> None:
+        """A player fetches this file."""
+        with self._changed:
+            for run in self._runs:
+                run.note_fetch(name)
+
+    def note_watched(self, number: int, until_s: float) -> None:
+        """A viewer on a socket has played this run up to until_s."""
+        with self._changed:
+            for run in self._runs:
+                if run.number == number:
+                    run.note_watched(until_s)
+
+    # ---- read by all -----------------------------------------------------------------------------
 
     @property
     def state(self) -> StreamState:
         return self._state
 
+    @property
+    def phase(self) -> ReplayPhase:
+        return self._phase
+
+    @property
+    def source_codec(self) -> str | None:
+        """The codec that the recorder sends; None until it has described the recording."""
+        return self._source_codec
+
+    @property
+    def recording_token(self) -> str:
+        """The recording that plays now, or is to play."""
+        return self._runs[-1].recording_token or self._recording_token
+
     def playlist(self, name: str, wait_s: float) -> str:
-        """Waits for the run's first segment. NotFound once stopped, and for a run of long ago;
-        Unavailable when there is none in time, or at once when the session has failed."""
+        """Return the playlist of a run; wait for its first segment.
+
+        Raises NotFound once stopped, and for a run that is too old; Unavailable if there is no segment in time, or
+        immediately if the session has failed.
+        """
         with self._changed:
             run = next((run for run in self._runs if run.playlist_name == name), None)
             if run is None:
                 raise NotFound("There is no such run of this stream, or no longer.")
-            run.asked_end_s = run.asked_end_s or 0.0
+            run.fetched_end_s = run.fetched_end_s or 0.0
             self._changed.wait_for(lambda: self._is_decided(run), wait_s)
             if self._state is StreamState.STOPPED:
                 raise NotFound("This stream has ended.")
@@ -203,42 +250,42 @@ class ReplayStatus:
                 raise Unavailable(self._error.detail, code=code, retry_after_s=RETRY_AFTER_S.get(code, 5))
             raise Unavailable("The recorder has not sent a picture of that time yet.")
 
-    def note_asked(self, name: str) -> None:
-        """A player fetches this file."""
-        with self._changed:
-            for run in self._runs:
-                run.note_asked(name)
+    def fetched(self, run: ReplayRun) -> tuple[float | None, int]:
+        """Return up to which playing time players have fetched segments, and the bytes that no player has played yet.
 
-    def note_watched(self, number: int, until_s: float) -> None:
-        """A player that is sent everything has this run up to there."""
+        The time is None until a player has fetched the run's playlist.
+        """
         with self._changed:
-            for run in self._runs:
-                if run.number == number:
-                    run.note_watched(until_s)
+            return run.fetched_end_s, run.unwatched_bytes()
 
-    def asked(self, run: ReplayRun) -> tuple[float | None, int]:
-        """How far into the run segments were asked for, in seconds (None before its playlist was), and how many bytes
-        lie ready that nobody has."""
+    def view(self, viewers: int, *, is_encoding: bool, beats_real_time: bool | None) -> StreamView:
+        """Return the session at this moment."""
         with self._changed:
-            return run.asked_end_s, run.unasked_bytes()
-
-    def shown(self) -> ReplayStatusSnapshot:
-        with self._changed:
-            age_s = None if self._last_segment_s is None else self._clock.monotonic_s() - self._last_segment_s
+            now_s = self._clock.monotonic_s()
             run = self._runs[-1]
-            return ReplayStatusSnapshot(
-                state=self._state,
+            return StreamView(
+                stream_id=self._stream_id,
+                camera_id=self._camera_id,
+                profile_token="",
+                kind=StreamKind.REPLAY,
+                status=self._state,
                 error=self._error,
+                started_at=self._started_at,
+                uptime_s=now_s - self._started_s,
+                viewers=viewers,
+                restarts=max(0, self._connections - 1),
                 video=self._video,
                 audio=self._audio,
-                source_codec=self._source_codec,
+                transcoding=is_encoding,
                 bitrate_kbps=self._bitrate_kbps,
-                last_segment_age_s=age_s,
-                restarts=max(0, self._lines_opened - 1),
+                last_segment_age_s=None if self._last_segment_s is None else now_s - self._last_segment_s,
+                playlist_url=playlist_url(self._stream_id, run.playlist_name),
                 segment_wait=self._segment_wait(run),
-                playlist_name=run.playlist_name,
-                start_utc=run.start_utc,
+                source_codec=self._source_codec,
+                recording_token=self.recording_token,
+                start_time=run.start_utc,
                 time_confirmed=run.time_confirmed,
+                beats_real_time=beats_real_time,
             )
 
     def _is_decided(self, run: ReplayRun) -> bool:
@@ -246,11 +293,13 @@ class ReplayStatus:
         return bool(run.playlist.segments) or is_failed or run is not self._runs[-1]
 
     def _segment_wait(self, run: ReplayRun) -> SegmentWait | None:
-        if self._is_caught_up and self._state is not StreamState.STOPPED:
-            return "recording"
-        if run.playlist.segments or self._state in (StreamState.FAILED, StreamState.STOPPED):
+        if self._state is StreamState.STOPPED:
             return None
-        if not self._is_connected:
+        if self._phase is ReplayPhase.CAUGHT_UP:
+            return "recording"
+        if run.playlist.segments or self._state is StreamState.FAILED:
+            return None
+        if self._phase in (ReplayPhase.CONNECTING, ReplayPhase.RESTING):
             return "connecting"
         return "key_frame" if run.key_frame_device_s is None else "buffering"
 

@@ -15,7 +15,7 @@ from core.records import AudioFormat
 from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
-from sessions.backoff import LOOK_AGAIN_S
+from sessions.backoff import FIXED_WAIT_S
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.patience import until
@@ -113,7 +113,7 @@ def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the pauses between retries from seconds to fractions of a second."""
     monkeypatch.setattr("sessions.backoff.FIRST_S", 0.05)
-    monkeypatch.setitem(LOOK_AGAIN_S, "storage_full", 0.3)
+    monkeypatch.setitem(FIXED_WAIT_S, "storage_full", 0.3)
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from core.errors import CameraUnreachable, NotFound, Unavailable
 from core.recordings import ReplaySource
 from core.records import StreamState
-from sessions.backoff import LOOK_AGAIN_S
+from sessions.backoff import FIXED_WAIT_S
 from sessions.base import BaseSession
 from sessions.live.run import LiveRun
-from sessions.replay.play import End, ReplayPlay
+from sessions.replay.play import ReplayPlay
 from sessions.replay.session import ReplaySession
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
@@ -184,7 +184,7 @@ def test_viewers_taken_away_get_no_stopped_and_others_stay(house: House) -> None
 def test_an_internal_error_is_reported_and_retried_without_stopped(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(LOOK_AGAIN_S, "internal_error", 0.3)
+    monkeypatch.setitem(FIXED_WAIT_S, "internal_error", 0.3)
     connect = LiveRun.connect
 
     def connect_badly(run: LiveRun) -> None:
@@ -202,13 +202,13 @@ def test_an_internal_error_is_reported_and_retried_without_stopped(
 def test_a_seek_works_immediately_after_an_internal_error(
     real: ThinRecorder, replays: StreamManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_once = ReplayPlay.run_once
+    start = ReplayPlay.start
 
-    def run_badly(play: ReplayPlay) -> End:
-        monkeypatch.setattr(ReplayPlay, "run_once", run_once)
+    def start_badly(play: ReplayPlay) -> None:
+        monkeypatch.setattr(ReplayPlay, "start", start)
         raise RuntimeError("a fault, made for this test")
 
-    monkeypatch.setattr(ReplayPlay, "run_once", run_badly)
+    monkeypatch.setattr(ReplayPlay, "start", start_badly)
     stream_id, _, viewer = watched(replays)
     until(lambda: replays.session_status(stream_id).error)
     replays.seek_replay(stream_id, at(60))

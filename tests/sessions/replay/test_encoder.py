@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,7 @@ from core.errors import AppError, NotFound, Unavailable
 from core.records import AudioFormat, StreamState, VideoFormat
 from core.settings import Settings
 from media.commands import recode_segment_command
-from media.ffmpeg import find_ffmpeg
-from media.process import Spawner
+from media.process import Spawner, SupervisedProcess
 from sessions.replay.encoder import SegmentEncoder, source_name, split_init
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
@@ -56,7 +56,7 @@ def folder(pieces: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def encoder(folder: Path, spawner: Spawner) -> SegmentEncoder:
-    encoder = SegmentEncoder(spawner, find_ffmpeg, folder)
+    encoder = SegmentEncoder(spawner, "", folder)
     for number in range(SEGMENTS):
         encoder.note(f"run1_{number}.m4s", "run1_init0.mp4")
     return encoder
@@ -101,17 +101,19 @@ def test_the_init_section_is_made_with_its_first_segment(encoder: SegmentEncoder
 def test_concurrent_requests_for_a_segment_cost_one_encoding(
     folder: Path, spawner: Spawner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    started: list[str] = []
+    spawn = spawner.spawn
 
-    def count() -> Path:
-        asked.append(1)
-        return find_ffmpeg()
+    def count(argv: Sequence[str], *, name: str, **options: Any) -> SupervisedProcess:
+        started.append(name)
+        return spawn(argv, name=name, **options)
 
-    encoder = SegmentEncoder(spawner, count, folder)
+    monkeypatch.setattr(spawner, "spawn", count)
+    encoder = SegmentEncoder(spawner, "", folder)
     encoder.note("run1_0.m4s", "run1_init0.mp4")
     with ThreadPoolExecutor(4) as players:
         list(players.map(encoder.make, ["run1_0.m4s"] * 4))
-    assert len(asked) == 1
+    assert started == ["ffmpeg run1_0.m4s"]
 
 
 def test_unknown_names_are_not_encoded(encoder: SegmentEncoder, folder: Path) -> None:
@@ -134,7 +136,7 @@ def test_a_damaged_segment_raises_ffmpeg_failed(encoder: SegmentEncoder, folder:
 
 def test_close_ends_a_running_ffmpeg(folder: Path, spawner: Spawner, script: Callable[[str], Path]) -> None:
     slow = script("exec sleep 60")
-    encoder = SegmentEncoder(spawner, lambda: slow, folder)
+    encoder = SegmentEncoder(spawner, str(slow), folder)
     encoder.note("run1_0.m4s", "run1_init0.mp4")
     waiting = threading.Thread(target=encoder.make, args=("run1_0.m4s",))
     waiting.start()

@@ -101,7 +101,7 @@ def test_the_search_for_data_ends_after_some_empty_recordings(
 @pytest.fixture
 def writing(make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch) -> StreamManager:
     """A recording from 120 s to 6.5 s ago that still grows, with a key frame each second."""
-    monkeypatch.setattr("sessions.replay.play.LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr("sessions.replay.play.ASK_AGAIN_S", 0.05)
     now_s = float(int(time.time()))
     recorder.spans = [(now_s - 120, now_s - 6.5)]
     return make_replays()

@@ -29,12 +29,17 @@ _QUIET_S = 0.005  # duration of `_work_s` on an idle core of the machine on whic
 _REST_S = 0.05
 
 
-def until(claim: Callable[[], T], within_s: float = LIMIT_S, what: str = "the condition") -> T:
+def until(
+    claim: Callable[[], T],
+    within_s: float = LIMIT_S,
+    what: str = "the condition",
+    rest: Callable[[float], object] = time.sleep,
+) -> T:
     """Return the first true value of `claim()`; fail the test if there is none within `within_s`."""
     ends_s = time.monotonic() + within_s
     while not (value := claim()):
         assert time.monotonic() < ends_s, f"{what} did not come true within {within_s:g} s"
-        time.sleep(0.01)
+        rest(0.01)
     return value
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.recordings import ROWS, wait
 from tests.browser.watching import Watched
+from tests.patience import LIMIT_S
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 
 # Reports every violation of the content security policy in the console.
+expect.set_options(timeout=1000 * LIMIT_S)
+
 _REPORT_VIOLATIONS = """
 addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
@@ -24,7 +27,7 @@ addEventListener('securitypolicyviolation', (event) =>
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=60_000
+            executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=1000 * LIMIT_S
         )
         yield browser
         browser.close()
@@ -75,7 +78,7 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
         context.add_init_script(_REPORT_VIOLATIONS)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(1000 * LIMIT_S)
         watched = Watched(page)
         page.on("console", watched.hear)
         page.on("pageerror", lambda error: watched.complaints.append(f"exception: {error} {error.stack}"))

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 from playwright.sync_api import Page
 
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
 
-__all__ = ["BURNT", "GOP_S", "MODAL_PLAYING", "PLAYING", "ROWS", "SEEN", "burnt_s", "click_time", "place_of", "wait"]
+__all__ = [
+    "BURNT",
+    "GOP_S",
+    "MODAL_PLAYING",
+    "PLAYING",
+    "ROWS",
+    "SEEN",
+    "assert_shows",
+    "burnt_s",
+    "click_time",
+    "place_of",
+    "wait",
+]
 
 MODAL_PLAYING = "#modal-player [data-part=stage][data-phase=playing]"
 GOP_S = 1.0
+
+
+def assert_shows(page: Page, at_s: float, since_s: float, player: str = "player") -> None:
+    """Assert that the frame is from `at_s`: a GOP earlier at most, and no later than it can have played since."""
+    shown_s = burnt_s(page, player)
+    assert at_s - GOP_S - 0.5 <= shown_s <= at_s + 1.0 + (time.monotonic() - since_s)
+
 
 # The time in the visible frame: while the player waits, its frozen last frame. Null if there is none.
 SEEN = f"({BURNT})('player', true)"

@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.browser.watching import Open, Watched
+from tests.patience import LIMIT_S
 from tools.running import App
 
 PLAYING = "#player [data-part=stage][data-phase=playing]"
@@ -54,9 +55,9 @@ def burnt_s(page: Page, player: str = "player") -> float:
     return shown
 
 
-def wait(page: Page, expression: str, within_s: float = 30.0) -> None:
+def wait(page: Page, expression: str) -> None:
     """Wait until the expression is true. Playwright's wait_for_function needs eval, which the pages' CSP forbids."""
-    ends_s = time.monotonic() + within_s
+    ends_s = time.monotonic() + LIMIT_S
     while not page.evaluate(expression):
         assert time.monotonic() < ends_s, f"it did not become so: {expression[-80:]}; {page.evaluate(STATE)}"
         page.wait_for_timeout(50)
@@ -86,6 +87,6 @@ def fetched(page: Page) -> list[str]:
     return found
 
 
-def moves(page: Page, within_s: float = 15.0) -> None:
+def moves(page: Page) -> None:
     at_s = burnt_s(page)
-    wait(page, f"({BURNT})('player') > {at_s + 1}", within_s)
+    wait(page, f"({BURNT})('player') > {at_s + 1}")

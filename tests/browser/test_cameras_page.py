@@ -33,9 +33,9 @@ def test_a_newcomer_adds_a_recorder_and_sees_its_picture_move(
     add(page, f"127.0.0.1:{recorder.onvif_port}", name="Shed")
     card = page.locator("camera-card")
     expect(card).to_contain_text("Shed")
-    expect(card).to_contain_text("Online", timeout=20_000)
+    expect(card).to_contain_text("Online")
     expect(card).to_contain_text("8 channels")
-    expect(card.locator("snapshot-image[has-picture]")).to_be_visible(timeout=20_000)
+    expect(card.locator("snapshot-image[has-picture]")).to_be_visible()
     card.get_by_role("link", name="View Shed").click()
     wait_playing(page)
     assert_pictures_move(page)
@@ -45,7 +45,7 @@ def test_one_click_adds_a_pretend_recorder(empty_app: App, open_page: Open) -> N
     page = open_page(empty_app.url).page
     page.get_by_role("button", name="Try with a pretend recorder").click()
     card = page.locator("camera-card")
-    expect(card).to_contain_text("16 channels", timeout=40_000)
+    expect(card).to_contain_text("16 channels")
     card.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("button", name="Try with a pretend recorder")).to_be_visible()
@@ -58,16 +58,16 @@ def test_a_recorder_on_the_network_is_found_and_added_with_one_password(empty_ap
         dialog = page.locator("discover-panel")
         here = f"127.0.0.1:{found.onvif_port}"
         row = dialog.get_by_role("listitem").filter(has_text=here)
-        expect(row).to_be_visible(timeout=20_000)
+        expect(row).to_be_visible()
         row.get_by_role("checkbox").check()
         dialog.get_by_label("User name").fill("admin")
         dialog.get_by_label("Password", exact=True).fill(PASSWORD)
         dialog.get_by_role("button", name="Add", exact=True).click()
         card = page.locator("camera-card")
-        expect(card).to_contain_text("Online", timeout=20_000)
+        expect(card).to_contain_text("Online")
         expect(card).to_contain_text("4 channels")
         page.get_by_role("button", name="Discover").first.click()
-        expect(row).to_contain_text("Already added", timeout=20_000)
+        expect(row).to_contain_text("Already added")
         expect(row.get_by_role("checkbox")).to_be_disabled()
 
 
@@ -98,13 +98,13 @@ def test_a_wrong_password_is_shown_and_can_be_corrected(empty_app: App, recorder
     page.get_by_role("button", name="Add by address").click()
     add(page, f"127.0.0.1:{recorder.onvif_port}", password="wrong", name="Barn")
     card = page.locator("camera-card")
-    expect(card).to_contain_text("Wrong password", timeout=20_000)
+    expect(card).to_contain_text("Wrong password")
     card.get_by_role("button", name="Change it").click()
     form = page.locator("#camera-form")
     expect(form.get_by_label("Password", exact=True)).to_be_focused()
     form.get_by_label("Password", exact=True).fill(PASSWORD)
     form.get_by_role("button", name="Save").click()
-    expect(card).to_contain_text("Online", timeout=20_000)
+    expect(card).to_contain_text("Online")
 
 
 def test_another_address_asks_for_the_password_again(empty_app: App, recorder: Recorder, open_page: Open) -> None:
@@ -113,7 +113,7 @@ def test_another_address_asks_for_the_password_again(empty_app: App, recorder: R
     page = watched.page
     empty_app.add_camera(recorder, name="Barn")
     card = page.locator("camera-card")
-    expect(card).to_contain_text("Online", timeout=20_000)
+    expect(card).to_contain_text("Online")
     card.get_by_role("button", name="Edit").click()
     form = page.locator("#camera-form")
     password = form.get_by_label("Password", exact=True)
@@ -130,7 +130,7 @@ def test_another_address_asks_for_the_password_again(empty_app: App, recorder: R
         expect(password).to_be_focused()
         password.fill(PASSWORD)
         form.get_by_role("button", name="Save").click()
-        expect(card).to_contain_text("1 channel", timeout=20_000)
+        expect(card).to_contain_text("1 channel")
         expect(card).to_contain_text("Online")
 
 
@@ -140,12 +140,12 @@ def test_a_hostile_device_name_stays_text(empty_app: App, recorder: Recorder, op
         camera_id = empty_app.add_camera(recorder)
         page = open_page(empty_app.url).page
         card = page.locator("camera-card")
-        expect(card).to_contain_text("<img src=x onerror", timeout=20_000)
+        expect(card).to_contain_text("<img src=x onerror")
         card.get_by_role("button", name="Health card").click()
         expect(page.locator("#health-card")).to_contain_text("<img src=x onerror")
         empty_app.call("PATCH", f"/api/cameras/{camera_id}/channels/1", {"name": "<b onclick=x>{{7*7}}</b>"})
         page.goto(f"{empty_app.url}/viewer/{camera_id}?view=grid")
-        expect(page.locator("#channels")).to_contain_text("<b onclick=x>{{7*7}}</b>", timeout=20_000)
+        expect(page.locator("#channels")).to_contain_text("<b onclick=x>{{7*7}}</b>")
         expect(page).to_have_title(re.compile(r"<b onclick=x>\{\{7\*7\}\}</b>"))
         page.get_by_role("button", name="Edit", exact=True).click()
         assert page.get_by_label("Name of channel 1").input_value() == "<b onclick=x>{{7*7}}</b>"
@@ -171,7 +171,7 @@ def test_the_list_refreshes_without_rebuilding_its_cards(app: App, camera_id: in
     expect(page.locator("camera-card")).to_have_count(1)
     page.evaluate("document.querySelector('camera-card').dataset.mark = 'mine'")
     app.call("PATCH", f"/api/cameras/{camera_id}", {"name": "Recorder, renamed"})
-    expect(page.locator("camera-card[data-mark=mine]")).to_contain_text("Recorder, renamed", timeout=10_000)
+    expect(page.locator("camera-card[data-mark=mine]")).to_contain_text("Recorder, renamed")
     app.call("PATCH", f"/api/cameras/{camera_id}", {"name": "Recorder"})
 
 
@@ -202,9 +202,9 @@ def test_an_unreachable_server_is_shown_and_the_list_comes_back(empty_app: App, 
     watched.forgive("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
     expect(watched.page.locator("#empty")).to_be_visible()
     empty_app.stop()
-    expect(watched.page.locator("#offline")).to_be_visible(timeout=15_000)
+    expect(watched.page.locator("#offline")).to_be_visible()
     empty_app.start()
-    expect(watched.page.locator("#offline")).to_be_hidden(timeout=15_000)
+    expect(watched.page.locator("#offline")).to_be_hidden()
 
 
 def test_an_address_that_does_not_exist_has_a_page(app: App, open_page: Open) -> None:
@@ -251,7 +251,7 @@ _SHIFTS = """
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_loading_page_causes_no_layout_shift(app: App, camera_id: int, open_page: Open, width: int) -> None:
     page = open_page(f"{app.url}/cameras", width=width).page
-    expect(page.locator("camera-card snapshot-image[has-picture]")).to_be_visible(timeout=20_000)
+    expect(page.locator("camera-card snapshot-image[has-picture]")).to_be_visible()
     assert page.evaluate(_SHIFTS) < 0.05
     page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
     wait_playing(page)

@@ -37,7 +37,7 @@ def test_no_page_holds_the_password_once_it_is_sent(empty_app: App, recorder: Re
     assert _held(page) == [PASSWORD], "it is looked for where it is"
     form.get_by_role("button", name="Add", exact=True).click()
     card = page.locator("camera-card")
-    expect(card).to_contain_text("Online", timeout=20_000)
+    expect(card).to_contain_text("Online")
     card.get_by_role("button", name="Edit").click()
     expect(form.locator("dialog")).to_be_visible()
     assert not _held(page)
@@ -50,7 +50,7 @@ def test_no_page_holds_the_password_once_it_is_sent(empty_app: App, recorder: Re
     card.get_by_role("button", name="Edit").click()
     form.get_by_label("Password", exact=True).fill(WRONG)
     form.get_by_role("button", name="Save").click()
-    expect(card).to_contain_text("Wrong password", timeout=20_000)
+    expect(card).to_contain_text("Wrong password")
     card.get_by_role("button", name="Health card").click()
     expect(page.locator("#health-card")).to_contain_text("refuses this user name or password")
     assert not _held(page)

@@ -5,13 +5,13 @@ Chromium has none, so the tests use a stand-in made of its MediaSource and trigg
 
 from __future__ import annotations
 
-import statistics
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pictures import assert_pictures_move, read_frames, seconds_behind, wait_playing
+from tests.browser.pictures import assert_close_behind, assert_pictures_move, wait_playing
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, fetched, moves, wait
 from tests.browser.watching import Open
 from tools.running import App, Recorder
@@ -79,8 +79,7 @@ def assert_live(page: Page, recorder: Recorder) -> None:
     wait_playing(page)
     assert_pictures_move(page)
     timing = recorder.frames(1, "sub")
-    behind = [seconds_behind(number, at_ms, timing) for number, at_ms, _ in read_frames(page, 20) if number >= 0]
-    assert statistics.median(behind) < 1.5, behind
+    assert_close_behind(page, timing, limit_s=1.5)
 
 
 def test_live_resumes_when_the_source_wants_data_again(
@@ -120,9 +119,10 @@ def test_a_recording_resumes_when_the_source_wants_data_again(app: App, camera_i
     # The player plays its buffer to the end, and the app sends no more than the player may buffer.
     page.wait_for_selector("#player [data-part=stage][data-phase=stalled]")
     stood_s = burnt_s(page)
+    since_s = time.monotonic()
     page.evaluate("window.managed.stream(true)")
     moves(page)
-    assert burnt_s(page) - stood_s < 10
+    assert burnt_s(page) - stood_s < 2 + 4 * (time.monotonic() - since_s)
     assert stood_s > at.timestamp()
     assert fetched(page) == []
 
@@ -132,11 +132,11 @@ def test_evicted_parts_of_a_recording_are_requested_again(app: App, camera_id: i
     wait(page, f"({AHEAD})() > 20")
     seeks: list[str] = []
     page.on("request", lambda request: seeks.append(request.url) if "seek" in request.url else None)
-    at_s = burnt_s(page)
+    since_s, at_s = time.monotonic(), burnt_s(page)
     page.evaluate("window.managed.evict(document.querySelector('video').currentTime + 4, 1e9)")
     page.wait_for_timeout(1500)
     assert seeks == [], "not before it is needed"
     wait(page, f"({BURNT})('player') > {at_s + 8}")
     assert len(seeks) == 1
-    assert burnt_s(page) - at_s < 20, "nothing was passed over"
+    assert burnt_s(page) - at_s < 2 + (time.monotonic() - since_s), "nothing was passed over"
     assert fetched(page) == []

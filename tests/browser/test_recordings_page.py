@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser.recordings import GOP_S, MODAL_PLAYING, ROWS, click_time
-from tests.browser.replaying import BURNT, PLAYING, STATE, burnt_s, wait
-from tests.browser.watching import Open
+from tests.browser.recordings import MODAL_PLAYING, ROWS, assert_shows, click_time
+from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
+from tests.browser.watching import Open, until_on
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
@@ -29,13 +29,13 @@ def test_a_search_result_plays_in_the_modal_player(recordings: Page) -> None:
     rows = recordings.locator("#results tr")
     expect(rows.first).to_be_visible()
     expect(recordings.locator("#search-state")).to_have_text(re.compile(r"\d+ spans? on 5 channels"))
+    since_s = time.monotonic()
     rows.first.get_by_role("button").click()
     recordings.wait_for_selector(MODAL_PLAYING)
     asked_s = recordings.evaluate("Date.parse(new Date(document.querySelector('#from').value).toISOString()) / 1000")
-    assert asked_s - GOP_S <= burnt_s(recordings, "modal-player") <= asked_s + 5
+    assert_shows(recordings, asked_s, since_s, "modal-player")
     before_s = burnt_s(recordings, "modal-player")
-    recordings.wait_for_timeout(1500)
-    assert burnt_s(recordings, "modal-player") > before_s
+    wait(recordings, f"({BURNT})('modal-player') > {before_s}")
     recordings.keyboard.press("Escape")
     expect(recordings.locator("#play-dialog dialog")).to_be_hidden()
 
@@ -48,15 +48,17 @@ def test_a_click_on_the_timeline_plays_its_time(recordings: Page, recorder: Reco
         span = rng.choice(spans)
         start, end = (datetime.fromisoformat(span[name]) for name in ("start", "end"))
         at = start + (end - start) * rng.uniform(0.05, 0.9)
+        since_s = time.monotonic()
         click_time(recordings, at)
         asked = "Date.parse(new URLSearchParams(location.search).get('t')) / 1000"
         wait(recordings, f"Math.abs({asked} - {at.timestamp()}) < 180")  # a pixel is a minute and a half
         recordings.wait_for_selector(PLAYING)
         asked_s: float = recordings.evaluate(asked)
-        assert -GOP_S - 0.5 <= burnt_s(recordings) - asked_s <= 4, "it has played for a moment"
+        assert_shows(recordings, asked_s, since_s)
+    earliest_s = burnt_s(recordings)
     shown = recordings.locator("#player [data-part=clock]").inner_text()
     clock_s = recordings.evaluate("(text) => new Date(text.replace(' ', 'T')).getTime() / 1000", shown)
-    assert abs(clock_s - burnt_s(recordings)) <= 1.5
+    assert earliest_s - 1.5 <= clock_s <= burnt_s(recordings) + 1.5
     slider = recordings.get_by_role("slider", name="Time")
     expect(slider).to_have_attribute("aria-valuetext", re.compile(r"1 .+, recorded$"))
 
@@ -105,11 +107,13 @@ def test_the_recordings_page_works_by_keyboard(recordings: Page) -> None:
     badge = recordings.locator("#player [data-part=badge-text]")
     expect(badge).to_have_text("PAUSED")
     at_s = burnt_s(recordings)
-    until_s = time.monotonic() + 30
-    while burnt_s(recordings) < at_s + 0.3:
-        assert time.monotonic() < until_s, recordings.evaluate(STATE)
+
+    def is_further() -> bool:
         recordings.keyboard.press(".")
         recordings.wait_for_timeout(100)
+        return burnt_s(recordings) >= at_s + 0.3
+
+    until_on(recordings, is_further)
     recordings.keyboard.press(">")
     recordings.keyboard.press("k")
     expect(badge).to_have_text("PLAYBACK 2×")
@@ -138,13 +142,14 @@ def test_playback_skips_a_gap_and_shows_a_note(app: App, camera_id: int, recorde
     at = (gap - timedelta(seconds=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
     page = open_page(f"{app.url}/recordings/{camera_id}?channel=1&t={at}").page
     page.wait_for_selector(PLAYING)
-    expect(page.locator("#gap-note")).to_contain_text("Skipped", timeout=20_000)
+    expect(page.locator("#gap-note")).to_contain_text("Skipped")
     wait(page, f"({BURNT})('player') >= {goes_on.timestamp()}")
     in_gap = (gap + (goes_on - gap) / 2).strftime("%Y-%m-%dT%H:%M:%SZ")
+    since_s = time.monotonic()
     page.goto(f"{app.url}/recordings/{camera_id}?channel=1&t={in_gap}")
     page.wait_for_selector(PLAYING)
     expect(page.locator("#gap-note")).to_contain_text("Nothing was recorded at")
-    assert goes_on.timestamp() - 0.1 <= burnt_s(page) <= goes_on.timestamp() + 5
+    assert_shows(page, goes_on.timestamp(), since_s)
 
 
 @pytest.mark.parametrize(
@@ -299,8 +304,8 @@ def test_a_wrong_clock_is_shown_and_corrected(plain_app: App, open_page: Open) -
         expect(page.locator("#clock-text")).to_contain_text("10 min ahead")
         click_time(page, datetime.now(UTC) - timedelta(hours=3, minutes=7))
         page.wait_for_selector(PLAYING)
-        shown_s: float = page.evaluate("document.querySelector('#player').atMs / 1000")
-        assert abs(burnt_s(page) - 600 - shown_s) < 1.5
+        shown_s = "document.querySelector('#player').atMs / 1000"
+        assert page.evaluate(shown_s) - 1.5 < burnt_s(page) - 600 < page.evaluate(shown_s) + 1.5
         page.keyboard.press("k")
         page.wait_for_selector("#player [data-phase=paused]")
         clock = page.locator("#player [data-part=clock]")
@@ -340,7 +345,8 @@ def test_a_key_leads_from_live_to_the_recording(app: App, camera_id: int, open_p
     page.keyboard.press("b")
     page.wait_for_url(f"**/recordings/{camera_id}?channel=1&t=*")
     page.wait_for_selector(PLAYING)
-    assert 10 < now_s - burnt_s(page) < 45
+    shown_s = burnt_s(page)
+    assert now_s - 45 < shown_s < datetime.now(UTC).timestamp() - 10
 
 
 def test_a_snapshot_is_named_after_camera_channel_and_frame_time(
@@ -365,11 +371,11 @@ def test_a_recorder_that_goes_away_during_indexing_is_reported(plain_app: App, o
         recorder.set_fault("soap_silent")
         watched = open_page(f"{plain_app.url}/recordings/{camera_id}")
         watched.forgive("504", "503")
-        expect(watched.page.locator("#problem")).to_contain_text("does not answer", timeout=40_000)
+        expect(watched.page.locator("#problem")).to_contain_text("does not answer")
         recorder.clear_fault("soap_silent")
         watched.page.get_by_role("button", name="Try again").first.click()
         wait(watched.page, ROWS)
-        expect(watched.page.locator("#problem")).to_be_hidden(timeout=30_000)
+        expect(watched.page.locator("#problem")).to_be_hidden()
 
 
 def test_indexing_can_be_stopped_and_resumed(plain_app: App, open_page: Open) -> None:
@@ -378,7 +384,7 @@ def test_indexing_can_be_stopped_and_resumed(plain_app: App, open_page: Open) ->
         recorder.set_fault("slow", 1.0)
         page = open_page(f"{plain_app.url}/recordings/{camera_id}").page
         stop, resume = (page.get_by_role("button", name=name, exact=True) for name in ("Stop", "Go on asking"))
-        stop.click(timeout=30_000)
+        stop.click()
         expect(resume).to_be_visible()
         expect(stop).to_be_hidden()
         spans = "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans)"

@@ -75,11 +75,10 @@ def test_seeks_within_the_buffer_need_no_request(app: App, camera_id: int, open_
 def test_a_paused_player_loads_no_more_than_two_minutes_ahead(app: App, camera_id: int, open_page: Open) -> None:
     page = open_at(app, camera_id, open_page, earlier(40)).page
     page.keyboard.press("k")
-    page.wait_for_timeout(8000)
-    loaded_s = page.evaluate(
-        "(({ currentTime, buffered }) => buffered.end(0) - currentTime)(document.querySelector('#player video'))"
-    )
-    assert 30 < loaded_s < 120  # data sent before the recorder's pause still arrives
+    loaded_s = "(({ currentTime, buffered }) => buffered.end(0) - currentTime)(document.querySelector('#player video'))"
+    wait(page, f"{loaded_s} > 30")
+    page.wait_for_timeout(4000)
+    assert page.evaluate(loaded_s) < 120  # data sent before the recorder's pause still arrives
 
 
 def test_the_address_can_select_hls_for_a_recording(app: App, camera_id: int, open_page: Open) -> None:
@@ -111,16 +110,14 @@ def test_a_broken_connection_resumes_at_the_same_frame(app: App, camera_id: int,
         watched.forgive("ERR_", "WebSocket", "status of 50")
         page = watched.page
         play_at(page, relay.url, camera_id)
-        at_s = burnt_s(page)
+        began_s, at_s = time.monotonic(), burnt_s(page)
         relay.cut()
-        page.wait_for_timeout(2500)
-        assert burnt_s(page) > at_s + 1, "what is loaded plays on"
-        with page.expect_request("**/api/playback/seek", timeout=10_000):
+        wait(page, f"({BURNT})('player') > {at_s + 1}")  # what is loaded plays on
+        with page.expect_request("**/api/playback/seek"):
             relay.mend()
-            began_s = time.monotonic()
         page.wait_for_selector(PLAYING)
         now_s = burnt_s(page)
-        assert at_s < now_s < at_s + 2.5 + (time.monotonic() - began_s) + 2
+        assert at_s < now_s < at_s + 2 + (time.monotonic() - began_s)
         moves(page)
         assert fetched(page) == []
 
@@ -135,7 +132,7 @@ def test_a_recording_resumes_after_a_restart_of_the_server(empty_app: App, recor
     empty_app.stop()
     page.wait_for_timeout(1500)
     empty_app.start()
-    wait(page, f"({BURNT})('player') > {at_s + 6}", 40)
+    wait(page, f"({BURNT})('player') > {at_s + 6}")
     page.wait_for_selector(PLAYING)
     moves(page)
 
@@ -150,7 +147,7 @@ def test_a_stopped_replay_is_reported_and_can_be_resumed(app: App, camera_id: in
             app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
     page.keyboard.press(">")
     page.keyboard.press(">")  # plays the rest of the buffer at 4×
-    expect(page.locator("#player [data-part=title]")).to_have_text("This playback was stopped", timeout=40_000)
+    expect(page.locator("#player [data-part=title]")).to_have_text("This playback was stopped")
     page.locator("#player [data-part=retry]").click()
     page.wait_for_selector(PLAYING)
     moves(page)

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.replaying import BURNT, NUMBER, PLAYING, STATE, burnt_s, no_longer_seeks, open_at, wait
-from tests.browser.watching import Open
+from tests.browser.watching import Open, until_on
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
@@ -73,7 +73,7 @@ def test_a_step_back_from_the_first_frame_of_a_run_seeks(app: App, camera_id: in
         page.keyboard.press(",")
         no_longer_seeks(page)
     page.keyboard.press(",")
-    wait(page, f"Math.abs(({BURNT})('player') - {at_s - 0.2}) < 0.01", 5)
+    wait(page, f"Math.abs(({BURNT})('player') - {at_s - 0.2}) < 0.01")
     page.wait_for_selector("#player [data-phase=paused]")
     page.keyboard.press(".")
     wait(page, f"Math.abs(({BURNT})('player') - {at_s}) < 0.01")
@@ -146,11 +146,11 @@ def test_a_growing_recording_plays_up_to_now_and_on(app: App, camera_id: int, op
     page.evaluate(_KEEP_SAID)  # new data may replace the title after a moment
     page.keyboard.press(">")
     page.keyboard.press(">")
-    wait(page, "window.said.some(([title, live]) => title === 'Caught up with now' && live)", 40)
+    wait(page, "window.said.some(([title, live]) => title === 'Caught up with now' && live)")
     said = dict(page.evaluate("window.said"))
     assert said["Caught up with now"] == f"/viewer/{camera_id}?channel=1"
     reached_s = burnt_s(page)
-    assert datetime.now(UTC).timestamp() - reached_s < 12
+    assert datetime.now(UTC).timestamp() - reached_s < 30
     wait(page, f"({BURNT})('player') > {reached_s + 8}")
     assert "/recordings/" in page.url, "it never goes to live by itself"
     assert page.evaluate("document.querySelector('#player video').playbackRate") == 1
@@ -176,7 +176,7 @@ def test_play_at_the_end_asks_for_more_instead_of_starting_over(
     app, camera_id, end = ended
     page = open_at(app, camera_id, open_page, end - timedelta(seconds=9), channel=11).page
     title = page.locator("#player [data-part=title]")
-    expect(title).to_have_text("The recording ends here", timeout=20_000)
+    expect(title).to_have_text("The recording ends here")
     last_s = burnt_s(page)
     assert last_s == pytest.approx(end.timestamp(), abs=0.5)
     page.evaluate(f"""setInterval(() => (window.seen ??= []).push(({BURNT})('player')), 20)""")
@@ -222,7 +222,7 @@ def test_a_recorder_limited_to_real_time_offers_no_higher_speed(app: App, open_p
         camera_id = app.add_camera(recorder, name="Real time only")
         page = open_at(app, camera_id, open_page, earlier(30)).page
         fast = page.locator("#player [data-part=speed] option[value='4']")
-        expect(fast).to_be_disabled(timeout=15_000)
+        expect(fast).to_be_disabled()
         expect(page.locator("#player [data-part=note]")).to_have_text("")
         page.keyboard.press(">")
         expect(page.locator("#player [data-part=note]")).to_have_text("This recorder sends no faster than 1×")
@@ -281,10 +281,7 @@ def test_a_long_pause_frees_the_session_and_resumes_at_the_same_frame(
     mine = "() => fetch('/api/streams/all').then((it) => it.json()).then((it) => it.streams.length)"
     assert page.evaluate(mine) == 1
     page.evaluate("document.querySelector('#player').suspendAfter = { pausedMs: 300, hiddenMs: 60000 }")
-    ends_s = time.monotonic() + 15
-    while page.evaluate(mine):
-        assert time.monotonic() < ends_s, "the recorder's session is held"
-        page.wait_for_timeout(100)
+    until_on(page, lambda: not page.evaluate(mine))
     still = page.locator("#player [data-part=frozen]")
     expect(still).to_be_visible()
     assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "paused"
@@ -314,10 +311,11 @@ def test_a_hidden_silent_tab_frees_its_session_and_resumes_when_shown(
     still = page.locator("#player [data-part=frozen]")
     expect(still).to_be_visible()
     at_ms = page.evaluate("document.querySelector('#player').atMs")
+    since_s = time.monotonic()
     page.evaluate("window.hide(false)")
     page.wait_for_selector(PLAYING)
     expect(still).to_be_hidden()
-    assert 0 <= burnt_s(page) - at_ms / 1000 + 0.2 < 3
+    assert -0.2 <= burnt_s(page) - at_ms / 1000 < 1 + (time.monotonic() - since_s)
 
 
 def changed(route: Route, **fields: object) -> None:
@@ -331,7 +329,7 @@ def test_a_time_without_proof_from_the_recorder_is_unconfirmed(app: App, camera_
     clock = page.locator("#player [data-part=clock]")
     expect(clock).not_to_contain_text("not confirmed")
     page.route("**/api/streams/status/*", lambda route: changed(route, time_confirmed=False))
-    expect(clock).to_contain_text("(not confirmed by the recorder)", timeout=10_000)
+    expect(clock).to_contain_text("(not confirmed by the recorder)")
 
 
 def test_an_incomplete_search_shows_the_reason(app: App, camera_id: int, open_page: Open) -> None:
@@ -339,4 +337,4 @@ def test_an_incomplete_search_shows_the_reason(app: App, camera_id: int, open_pa
     error = {"code": "camera_unreachable", "detail": "It does not answer."}
     page.route("**/recordings/search", lambda route: changed(route, complete=False, error=error))
     page.get_by_role("button", name="Search", exact=True).click()
-    expect(page.locator("#search-state")).to_contain_text("has not reported everything: ", timeout=20_000)
+    expect(page.locator("#search-state")).to_contain_text("has not reported everything: ")

@@ -12,7 +12,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.pictures import assert_close_behind, assert_pictures_move, read_frames, seconds_behind, wait_playing
-from tests.browser.watching import Open
+from tests.browser.watching import Open, until_on
+from tests.patience import Slowness, promised
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
@@ -24,15 +25,17 @@ def test_the_shown_delay_is_true(app: App, recorder: Recorder, camera_id: int, o
     page.wait_for_timeout(2500)
     timing = recorder.frames(1, "main")
     compared = []
-    for number, at_ms, behind in read_frames(page, 60):
+    with Slowness() as machine:
+        frames = read_frames(page, 60)
+    for number, at_ms, behind in frames:
         said = re.fullmatch(r"([\d.]+) s", behind)
         if number >= 0 and said:
             compared.append(float(said[1]) - seconds_behind(number, at_ms, timing))
     assert len(compared) >= 30
     compared.sort()
-    assert abs(compared[len(compared) // 2]) < 0.1, compared
+    assert abs(compared[len(compared) // 2]) < 0.1 * machine.factor(), compared
     # The page updates its number twice a second, so that single values may be off by 0.5 s more.
-    assert max(map(abs, compared)) < 1.0, compared
+    assert max(map(abs, compared)) < 1.0 * machine.factor(), compared
 
 
 def test_an_h265_main_stream_is_replaced_by_the_sub_stream(app: App, camera_id: int, open_page: Open) -> None:
@@ -43,7 +46,7 @@ def test_an_h265_main_stream_is_replaced_by_the_sub_stream(app: App, camera_id: 
     wait_playing(page)
     assert_pictures_move(page)
     page.get_by_role("button", name="Convert anyway").click()
-    expect(page.locator("[data-fact=codec]")).to_have_text("H.265 → H.264 (converted)", timeout=30_000)
+    expect(page.locator("[data-fact=codec]")).to_have_text("H.265 → H.264 (converted)")
     wait_playing(page)
     assert_pictures_move(page)
     assert "convert=1" in page.url
@@ -70,7 +73,7 @@ def test_h265_found_in_the_stream_is_replaced_by_the_sub_stream(empty_app: App, 
         expect(tile.locator("[data-part=quality]")).to_have_text("")
         assert empty_app.ffmpegs() == []
         page.get_by_role("button", name="Convert anyway").click()
-        expect(page.locator("[data-fact=codec]")).to_have_text("H.265 → H.264 (converted)", timeout=30_000)
+        expect(page.locator("[data-fact=codec]")).to_have_text("H.265 → H.264 (converted)")
         wait_playing(page)
         assert_pictures_move(page)
         page.get_by_role("button", name="Main", exact=True).click()
@@ -137,7 +140,7 @@ def test_notes_are_visible_in_full_screen(app: App, camera_id: int, open_page: O
               return document.elementFromPoint(x + width / 2, y + height / 2) === toast;
             }"""
         )
-        expect(toast).to_have_count(0, timeout=10_000)  # notes disappear by themselves
+        expect(toast).to_have_count(0)  # notes disappear by themselves
         return seen
 
     assert is_seen_after_saving()
@@ -168,7 +171,7 @@ def test_a_snapshot_has_full_resolution_and_a_telling_name(
 @pytest.mark.parametrize("channel", [6, 7])
 def test_a_dead_channel_shows_the_reason(app: App, camera_id: int, open_page: Open, channel: int) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel={channel}&quality=sub").page
-    expect(page.locator("#overlay [data-part=title]")).to_have_text("No signal", timeout=25_000)
+    expect(page.locator("#overlay [data-part=title]")).to_have_text("No signal")
     expect(page.locator("#badge")).to_be_hidden()
 
 
@@ -181,9 +184,7 @@ def test_a_session_limit_is_shown_and_other_channels_play_on(
     recorder.set_fault("session_limit", 1)
     try:
         second = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=3&quality=sub").page
-        expect(second.locator("#overlay [data-part=title]")).to_have_text(
-            "Refused by the recorder: too many sessions", timeout=20_000
-        )
+        expect(second.locator("#overlay [data-part=title]")).to_have_text("Refused by the recorder: too many sessions")
         expect(second.locator("#badge")).to_be_hidden()
         assert_pictures_move(first)
     finally:
@@ -197,11 +198,10 @@ def test_video_resumes_after_ffmpeg_was_killed(app: App, camera_id: int, open_pa
     before = read_frames(page, 1)[0][1]
     for process in app.ffmpegs():
         process.kill()
-    expect(page.locator("[data-fact=restarts]")).to_have_text("1", timeout=20_000)
+    expect(page.locator("[data-fact=restarts]")).to_have_text("1")
     page.wait_for_function(
         "() => document.querySelector('#stage').dataset.phase === 'playing'"
         " && Number.parseFloat(document.querySelector('[data-fact=behind]').textContent) < 6",
-        timeout=40_000,
     )
     assert_pictures_move(page)
     assert read_frames(page, 1)[0][1] > before
@@ -214,11 +214,11 @@ def test_a_silent_device_is_shown_and_video_resumes(
     wait_playing(page)
     recorder.set_fault("rtsp_silent", True, channel=5)
     try:
-        expect(page.locator("#badge")).to_contain_text("STOPPED", timeout=20_000)
+        expect(page.locator("#badge")).to_contain_text("STOPPED")
         expect(page.locator("#overlay [data-part=title]")).not_to_be_empty()
     finally:
         recorder.clear_fault("rtsp_silent", channel=5)
-    wait_playing(page, 60)
+    wait_playing(page)
     assert_pictures_move(page)
 
 
@@ -229,13 +229,13 @@ def test_hls_resumes_after_network_loss_and_server_restart(empty_app: App, recor
     page = watched.page
     wait_playing(page)
     page.context.set_offline(True)
-    expect(page.locator("#overlay [data-part=title]")).to_have_text("The server does not answer", timeout=20_000)
+    expect(page.locator("#overlay [data-part=title]")).to_have_text("The server does not answer")
     page.context.set_offline(False)
-    wait_playing(page, 30)
+    wait_playing(page)
     empty_app.stop()
-    expect(page.locator("#overlay [data-part=title]")).to_have_text("The server does not answer", timeout=20_000)
+    expect(page.locator("#overlay [data-part=title]")).to_have_text("The server does not answer")
     empty_app.start()
-    wait_playing(page, 60)
+    wait_playing(page)
     assert_pictures_move(page)
 
 
@@ -247,7 +247,7 @@ def test_a_frozen_tab_resumes_live(app: App, camera_id: int, recorder: Recorder,
     time.sleep(15)
     tab.send("Page.setWebLifecycleState", {"state": "active"})
     timing = recorder.frames(1, "sub")
-    assert_close_behind(page, timing, limit_s=1.0, within_s=5)
+    assert_close_behind(page, timing, limit_s=1.0)
     assert_close_behind(page, timing)
     wait_playing(page)
     assert_pictures_move(page)
@@ -266,8 +266,8 @@ def test_a_damaged_or_changed_stream_plays_on(
         page.wait_for_timeout(4000)
     finally:
         recorder.clear_fault(fault, channel=5)
-    wait_playing(page, 40)
-    assert_pictures_move(page, 30)
+    wait_playing(page)
+    assert_pictures_move(page)
 
 
 def test_leaving_the_page_ends_its_stream(app: App, camera_id: int, open_page: Open) -> None:
@@ -280,10 +280,8 @@ def test_leaving_the_page_ends_its_stream(app: App, camera_id: int, open_page: O
         streams = app.call("GET", "/api/streams/all")["streams"]
         return [one for one in streams if one["profile_token"] == "MediaProfile00301" and one["status"] != "stopped"]
 
-    deadline = time.monotonic() + 5
-    while still_running():
-        assert time.monotonic() < deadline, still_running()
-        page.wait_for_timeout(100)
+    with promised(5):
+        until_on(page, lambda: not still_running())
 
 
 def test_stop_ends_and_play_begins_again(app: App, camera_id: int, open_page: Open) -> None:

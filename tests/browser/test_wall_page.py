@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ from tests.browser.wall import (
     tiles,
     wait_all_playing,
 )
-from tests.browser.watching import Open
+from tests.browser.watching import Open, until_on
+from tests.patience import Slowness
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
@@ -59,26 +61,28 @@ def test_sixteen_channels_play_over_one_socket_without_ffmpeg(
     assert_all_close_behind_and_say_so(page, [sixteen.frames(number, "sub") for number in range(1, 17)])
 
 
-def assert_all_close_behind_and_say_so(page: Page, timings: list[dict[str, Any]], within_s: float = 60) -> None:
-    """Assert small medians of delay and of the error of the shown delay, for all tiles, at some time within `within_s`.
+def assert_all_close_behind_and_say_so(page: Page, timings: list[dict[str, Any]]) -> None:
+    """Assert small medians of delay and of the error of the shown delay, for all tiles, at some time.
 
     Sixteen decoders on a busy machine need time. On a quiet machine the delay is 0.25 s and its error 0.05 s, as the
     tiles show tenths.
     """
-    deadline = time.monotonic() + within_s
-    medians: list[tuple[float, float]] = []
-    while not any(behind_s < 0.5 and wrong_s < 0.15 for behind_s, wrong_s in medians):
-        assert time.monotonic() < deadline, medians
+
+    def are_close() -> bool:
         behind, wrong = [], []
-        for _ in range(8):
-            for (number, at_ms, _, said), timing in zip(read(page), timings, strict=True):
-                assert re.fullmatch(r"\d\.\d s", said), said
-                if number >= 0:
-                    behind.append(seconds_behind(number, at_ms, timing))
-                    wrong.append(abs(float(said.removesuffix(" s")) - behind[-1]))
-            page.wait_for_timeout(150)
-        if len(behind) > 100:
-            medians.append((statistics.median(behind), statistics.median(wrong)))
+        with Slowness() as machine:
+            for _ in range(8):
+                for (number, at_ms, _, said), timing in zip(read(page), timings, strict=True):
+                    assert re.fullmatch(r"\d\.\d s", said), said
+                    if number >= 0:
+                        behind.append(seconds_behind(number, at_ms, timing))
+                        wrong.append(abs(float(said.removesuffix(" s")) - behind[-1]))
+                page.wait_for_timeout(150)
+        if len(behind) <= 100:
+            return False
+        return statistics.median(behind) < 0.5 * machine.factor() and statistics.median(wrong) < 0.15 * machine.factor()
+
+    until_on(page, are_close)
 
 
 def test_an_enlarged_tile_plays_the_main_stream_and_others_rest(app: App, wall_id: int, open_page: Open) -> None:
@@ -90,21 +94,22 @@ def test_an_enlarged_tile_plays_the_main_stream_and_others_rest(app: App, wall_i
     expect_address(page, "full=1")
     expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
     expect(at(page, 1).locator("live-player video")).to_have_count(1)
-    deadline = time.monotonic() + 10
-    while not (width := read(page)[0][2]) > sub_width:
+
+    def is_wider() -> bool:
+        width = read(page)[0][2]
         assert width, "a black picture between the two"
-        assert time.monotonic() < deadline
+        return width > sub_width
+
+    until_on(page, is_wider)
     box = at(page, 1).bounding_box()
     assert box is not None
     assert box["width"] > 1200
-    expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=8000)
+    expect(page.locator("live-tile[data-resting]")).to_have_count(2)
     expect(page.locator("live-tile[data-phase=playing]")).to_have_count(1)
     page.keyboard.press("Escape")
-    wait_all_playing(page, 3, 5)
+    wait_all_playing(page, 3)
     assert "full" not in page.url
-    deadline = time.monotonic() + 10
-    while read(page)[0][2] != sub_width:
-        assert time.monotonic() < deadline
+    until_on(page, lambda: read(page)[0][2] == sub_width)
     page.go_back()
     expect(at(page, 1)).to_have_attribute("data-full", "")
     page.keyboard.press("2")
@@ -133,7 +138,7 @@ def test_dragged_tiles_swap_leave_and_enter_without_a_restart(app: App, wall_id:
     found = page.locator(".picker .tile-item")
     expect(found).to_have_count(1)
     drag(page, centre(found), centre(at(page, 3)))
-    expect(at(page, 3)).to_have_attribute("data-phase", "playing", timeout=20_000)
+    expect(at(page, 3)).to_have_attribute("data-phase", "playing")
     expect_address(page, f"tiles={wall_id}.2,-,{wall_id}.7,{wall_id}.3")
 
 
@@ -150,7 +155,7 @@ def test_a_wall_can_be_made_by_keyboard(app: App, wall_id: int, open_page: Open)
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(at(page, 2)).to_have_attribute("data-phase", "playing", timeout=20_000)
+    expect(at(page, 2)).to_have_attribute("data-phase", "playing")
     page.keyboard.press("Escape")
     expect(page.locator("#picker")).to_be_hidden()
     expect(at(page, 3)).to_have_attribute("aria-current", "true")  # the next empty place
@@ -191,7 +196,7 @@ def test_the_menu_saves_a_full_snapshot_and_links_to_recordings(app: App, wall_i
     asked = re.search(r"t=([\d:TZ-]+)", page.url)
     assert asked is not None
     at_s = time.mktime(time.strptime(asked[1], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
-    assert 28 < before_s - at_s < 36
+    assert before_s - 36 < at_s < time.time() - 28
 
 
 def test_one_tile_at_a_time_has_sound(app: App, wall_id: int, open_page: Open) -> None:
@@ -206,10 +211,7 @@ def test_one_tile_at_a_time_has_sound(app: App, wall_id: int, open_page: Open) -
         expect(sounding).to_be_visible()
         expect(page.locator("[data-part=sound]:visible")).to_have_count(1)
         heard = f"document.querySelectorAll('live-player [data-part=video]')[{place - 1}].webkitAudioDecodedByteCount"
-        deadline = time.monotonic() + 15
-        while not page.evaluate(heard):
-            assert time.monotonic() < deadline, "nothing is heard"
-            page.wait_for_timeout(100)
+        until_on(page, partial(page.evaluate, heard))
     assert page.evaluate(muted) == [True, False]
     page.keyboard.press("m")
     expect(page.locator("[data-part=sound]:visible")).to_have_count(0)
@@ -247,13 +249,13 @@ def test_a_finger_taps_holds_and_drags(app: App, wall_id: int, open_page: Open) 
 def test_tiles_out_of_sight_stop_and_start_again(app: App, wall_id: int, open_page: Open) -> None:
     channels = ",".join(f"{wall_id}.{number}" for number in range(1, 5))
     page = open_page(f"{app.url}/wall?layout=4&tiles={channels}", 390, 420).page
-    expect(at(page, 1)).to_have_attribute("data-phase", "playing", timeout=20_000)
+    expect(at(page, 1)).to_have_attribute("data-phase", "playing")
     expect(at(page, 4)).to_have_attribute("data-phase", "idle")
     page.evaluate("scrollTo(0, 9999)")
-    expect(at(page, 4)).to_have_attribute("data-phase", "playing", timeout=20_000)
-    expect(at(page, 1)).to_have_attribute("data-resting", "", timeout=5000)
+    expect(at(page, 4)).to_have_attribute("data-phase", "playing")
+    expect(at(page, 1)).to_have_attribute("data-resting", "")
     page.evaluate("scrollTo(0, 0)")
-    expect(at(page, 1)).to_have_attribute("data-phase", "playing", timeout=10_000)
+    expect(at(page, 1)).to_have_attribute("data-phase", "playing")
 
 
 def test_a_hidden_tab_ends_its_sessions_after_a_minute(app: App, wall_id: int, open_page: Open) -> None:
@@ -262,10 +264,10 @@ def test_a_hidden_tab_ends_its_sessions_after_a_minute(app: App, wall_id: int, o
     page.goto(four(app, wall_id))
     wait_all_playing(page, 3)
     page.evaluate(HIDE_TAB, True)
-    expect(page.locator("live-tile[data-resting]")).to_have_count(3, timeout=5000)
+    expect(page.locator("live-tile[data-resting]")).to_have_count(3)
     assert page.evaluate("window.minutes") == 1
     page.evaluate(HIDE_TAB, False)
-    wait_all_playing(page, 3, 5)
+    wait_all_playing(page, 3)
     assert_all_move(page)
 
 
@@ -277,25 +279,25 @@ def test_only_the_audible_tile_plays_on_in_a_hidden_tab(app: App, wall_id: int, 
     page.keyboard.press("2")
     page.keyboard.press("m")
     page.evaluate(HIDE_TAB, True)
-    expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=5000)
+    expect(page.locator("live-tile[data-resting]")).to_have_count(2)
     expect(at(page, 2)).to_have_attribute("data-phase", "playing")
     page.evaluate("dispatchEvent(new Event('online'))")  # a returning network wakes no hidden tile
     assert page.locator("live-tile[data-resting]").count() == 2
     page.evaluate(HIDE_TAB, False)
-    wait_all_playing(page, 3, 5)
+    wait_all_playing(page, 3)
     assert_all_move(page)
     page.evaluate(HIDE_TAB, True)
-    expect(page.locator("live-tile[data-resting]")).to_have_count(2, timeout=5000)
+    expect(page.locator("live-tile[data-resting]")).to_have_count(2)
     page.keyboard.press("m")
     expect(page.locator("live-tile[data-resting]")).to_have_count(3)
     page.evaluate(HIDE_TAB, False)
-    wait_all_playing(page, 3, 5)
+    wait_all_playing(page, 3)
 
 
 def test_dead_and_unknown_channels_show_the_reason(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/wall?layout=4&tiles={camera_id}.7,999.1,{camera_id}.99").page
     title, reason = "[data-part=title]", "[data-part=reason]"
-    expect(at(page, 1).locator(title)).to_have_text("No signal", timeout=30_000)
+    expect(at(page, 1).locator(title)).to_have_text("No signal")
     expect(at(page, 1).locator("[data-part=spinner]")).to_be_hidden()
     expect(at(page, 2).locator(title)).to_have_text("Nothing to show")
     expect(at(page, 2).locator(reason)).to_contain_text("do not have permission to see it")
@@ -310,13 +312,13 @@ def test_a_stalled_tile_is_red_and_shows_the_seconds(
     wait_all_playing(page, 3)
     sixteen.set_fault("rtcp_only", channel=2)
     try:
-        expect(at(page, 2)).to_have_attribute("data-frozen", "", timeout=6000)
+        expect(at(page, 2)).to_have_attribute("data-frozen", "")
         expect(at(page, 2).locator("[data-part=badge]")).to_have_text(re.compile(r"^Stopped \d+ s$"))
         expect(at(page, 2).locator("[data-part=title]")).to_have_text("The picture has stopped")
         expect(page.locator("live-tile[data-frozen]")).to_have_count(1)
     finally:
         sixteen.clear_fault("rtcp_only", channel=2)
-    expect(page.locator("live-tile[data-frozen]")).to_have_count(0, timeout=30_000)
+    expect(page.locator("live-tile[data-frozen]")).to_have_count(0)
     wait_all_playing(page, 3)
 
 
@@ -331,12 +333,14 @@ def test_the_sub_stream_plays_on_if_the_main_stream_is_refused(app: App, open_pa
         expect(at(page, 1)).to_have_attribute("data-full", "")
         page.keyboard.press("ContextMenu")
         note = page.locator("#tile-menu [data-part=note]")
-        deadline = time.monotonic() + 15
-        while "too many sessions" not in note.inner_text():
-            assert time.monotonic() < deadline, note.inner_text()
+
+        def is_refused() -> bool:
             page.keyboard.press("Escape")
             page.wait_for_timeout(200)
             page.keyboard.press("ContextMenu")
+            return "too many sessions" in note.inner_text()
+
+        until_on(page, is_refused)
         page.keyboard.press("Escape")
         expect(at(page, 1)).to_have_attribute("data-phase", "playing")
         assert_all_move(page)
@@ -401,9 +405,9 @@ def test_the_wall_shows_all_channels_and_survives_a_server_restart(
     page.click("#layouts [data-layout='16']")
     wait_all_playing(page, 16)
     empty_app.stop()
-    expect(page.locator("live-tile[data-frozen]")).to_have_count(16, timeout=20_000)
+    expect(page.locator("live-tile[data-frozen]")).to_have_count(16)
     empty_app.start()
-    expect(page.locator("live-tile[data-phase=playing]:not([data-frozen])")).to_have_count(16, timeout=5000)
+    expect(page.locator("live-tile[data-phase=playing]:not([data-frozen])")).to_have_count(16)
     assert_all_move(page)
 
 

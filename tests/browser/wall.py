@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.watching import until_on
 from tools.running import App
 
 # For each tile: the number of the frame on screen (-1: unreadable), the time of reading, the video's width, and the
@@ -42,24 +42,25 @@ def channel_at(page: Page, place: int) -> Locator:
     return at(page, place).locator("[data-part=channel]")
 
 
-def wait_all_playing(page: Page, count: int, timeout_s: float = 40) -> None:
-    expect(page.locator("live-tile[data-phase=playing]")).to_have_count(count, timeout=timeout_s * 1000)
+def wait_all_playing(page: Page, count: int) -> None:
+    expect(page.locator("live-tile[data-phase=playing]")).to_have_count(count)
 
 
 def read(page: Page) -> list[tuple[int, float, int, str]]:
     return [(number, at_ms, width, behind) for number, at_ms, width, behind in page.evaluate(_READ_TILES)]
 
 
-def assert_all_move(page: Page, timeout_s: float = 15) -> None:
+def assert_all_move(page: Page) -> None:
     """Assert that every tile with a video shows at least three different frames."""
     seen: dict[int, set[int]] = {}
-    deadline = time.monotonic() + timeout_s
-    while not seen or min(len(numbers) for numbers in seen.values()) < 3:
-        assert time.monotonic() < deadline, seen
+
+    def move() -> bool:
         for place, (number, _, width, _) in enumerate(read(page)):
             if width:
                 seen.setdefault(place, set()).update({number} - {-1})
-        page.wait_for_timeout(100)
+        return bool(seen) and min(len(numbers) for numbers in seen.values()) >= 3
+
+    until_on(page, move)
 
 
 def four(app: App, camera_id: int) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from playwright.sync_api import ConsoleMessage, Page
+
+from tests.patience import until
 
 
 @dataclass
@@ -29,3 +32,9 @@ class Watched:
 
 
 Open = Callable[..., Watched]
+T = TypeVar("T")
+
+
+def until_on(page: Page, claim: Callable[[], T]) -> T:
+    """Wait like `until`; the page's events go on meanwhile."""
+    return until(claim, rest=lambda seconds: page.wait_for_timeout(1000 * seconds))

@@ -15,7 +15,7 @@ from core.records import CameraStatus, ProfileRole
 from core.secrets import Secret
 from media.process import Spawner
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House
+from tests.cameras.doubles import CameraHarness
 from tests.patience import until
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 
@@ -34,10 +34,10 @@ def simulator(running: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def manager(house: House) -> Iterator[OnvifManager]:
-    house.is_real = True
-    house.pace = Pace(check_s=0.2, first_retry_s=0.1, longest_retry_s=0.3, read_again_s=2.0)
-    with house.running() as manager:
+def manager(harness: CameraHarness) -> Iterator[OnvifManager]:
+    harness.is_real = True
+    harness.pace = Pace(check_s=0.2, first_retry_s=0.1, longest_retry_s=0.3, read_again_s=2.0)
+    with harness.running() as manager:
         yield manager
 
 
@@ -47,7 +47,7 @@ def added(manager: OnvifManager, simulator: Simulator, password: str = PASSWORD)
 
 
 def test_one_entry_brings_every_channel_of_a_recorder(
-    house: House, manager: OnvifManager, simulator: Simulator
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
     view = manager.wait_first_connection(camera_id, 20.0)
@@ -66,7 +66,7 @@ def test_one_entry_brings_every_channel_of_a_recorder(
     until(lambda: [item.number for item in manager.channels(camera_id) if item.problem] == [14, 15, 16])
     source = manager.stream_source(camera_id, "MediaProfile00101")
     assert source.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
-    assert house.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
+    assert harness.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
     manager.request_key_frame(camera_id, "MediaProfile00000")
     played, ahead_s = manager.replay_source(camera_id, "RecordMediaProfile00000")
     assert played.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
@@ -78,15 +78,15 @@ def test_one_entry_brings_every_channel_of_a_recorder(
 
 
 def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(
-    house: House, manager: OnvifManager, simulator: Simulator
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     failed = simulator.logins()["failed"]
     camera_id = added(manager, simulator, "wrong password")
-    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
 
     def ask() -> None:
         with pytest.raises(CameraAuthFailed):
-            house.snapshot(camera_id)
+            harness.snapshot(camera_id)
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
@@ -96,21 +96,21 @@ def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(
     threading.Event().wait(0.7)
     assert simulator.logins()["failed"] - failed <= 2
     manager.update_camera(camera_id, CameraChange(password=Secret(PASSWORD)))
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
 
 
 def test_a_password_changed_on_the_device_is_noticed_with_few_tries(
-    house: House, manager: OnvifManager, simulator: Simulator
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     failed = simulator.logins()["failed"]
     simulator.fault("change_password", "something else")
-    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
     threading.Event().wait(0.7)
     assert simulator.logins()["failed"] - failed <= 2
     manager.update_camera(camera_id, CameraChange(password=Secret("something else")))
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
 
 
 @pytest.mark.parametrize(
@@ -118,17 +118,17 @@ def test_a_password_changed_on_the_device_is_noticed_with_few_tries(
     [("soap_silent", True), ("reboot", True), ("drip", 20), ("soap_redirect", "http://127.0.0.1:9/")],
 )
 def test_a_device_that_fails_is_offline_and_back_when_it_is(
-    house: House, manager: OnvifManager, simulator: Simulator, fault: str, value: object
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator, fault: str, value: object
 ) -> None:
     camera_id = added(manager, simulator)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     simulator.fault(fault, value)
-    house.wait_status(camera_id, CameraStatus.OFFLINE)
+    harness.wait_status(camera_id, CameraStatus.OFFLINE)
     assert len(manager.channels(camera_id)) == 16
     with pytest.raises(DeviceError):
         manager.stream_source(camera_id, "MediaProfile00000")
     simulator.clear()
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_device_that_fails_is_offline_and_back_when_it_is(
     [("clock_offset", -94_608_000), ("no_utc", True), ("local_time_in_utc", 7200), ("other_host", "10.1.2.3:8000")],
 )
 def test_a_device_with_a_quirk_comes_online_all_the_same(
-    house: House, manager: OnvifManager, simulator: Simulator, fault: str, value: object
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator, fault: str, value: object
 ) -> None:
     simulator.fault(fault, value)
     camera_id = added(manager, simulator)
@@ -145,10 +145,10 @@ def test_a_device_with_a_quirk_comes_online_all_the_same(
 
 
 def test_a_clock_that_jumps_while_connected_costs_no_login(
-    house: House, manager: OnvifManager, simulator: Simulator
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     failed = simulator.logins()["failed"]
     simulator.fault("clock_offset", 86_400)
     until(lambda: (manager.get_camera(camera_id).clock_offset_s or 0) > 86_000)
@@ -158,20 +158,20 @@ def test_a_clock_that_jumps_while_connected_costs_no_login(
     assert simulator.logins()["failed"] == failed
 
 
-def test_the_app_starts_its_own_pretend_recorder_and_ends_it(house: House, tmp_path: Path) -> None:
+def test_the_app_starts_its_own_pretend_recorder_and_ends_it(harness: CameraHarness, tmp_path: Path) -> None:
     spawner = Spawner()
     spawner.start()
-    house.is_real, house.launcher = True, spawner
+    harness.is_real, harness.launcher = True, spawner
     try:
-        with house.running() as manager:
+        with harness.running() as manager:
             camera_id = manager.add_pretend_recorder().id
-            house.wait_status(camera_id, CameraStatus.ONLINE)
+            harness.wait_status(camera_id, CameraStatus.ONLINE)
             assert manager.get_camera(camera_id).channel_count == 16
-            assert house.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
+            assert harness.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
             (child,) = spawner.running()
         assert child.poll() is not None
-        with house.running() as manager:
-            house.wait_status(camera_id, CameraStatus.ONLINE)
+        with harness.running() as manager:
+            harness.wait_status(camera_id, CameraStatus.ONLINE)
             manager.delete_camera(camera_id)
             until(lambda: not spawner.running())
     finally:

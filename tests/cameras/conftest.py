@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House
+from tests.cameras.doubles import CameraHarness
 from tests.ipycam_peer import ipycam
 
 __all__ = ["ipycam"]
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def harness(tmp_path: Path) -> CameraHarness:
+    return CameraHarness(tmp_path)
 
 
 @pytest.fixture
-def manager(house: House) -> Iterator[OnvifManager]:
-    with house.running() as running:
+def manager(harness: CameraHarness) -> Iterator[OnvifManager]:
+    with harness.running() as running:
         yield running

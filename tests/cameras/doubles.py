@@ -66,7 +66,7 @@ def channel(number: int, *, codec: str = "h264", source: str | None = None) -> C
 
 
 @dataclass
-class Device4Tests:
+class FakeDevice:
     """The device at one host and port. Every call raises `problem`; `password` is the one that it accepts."""
 
     password: str = "right"
@@ -93,9 +93,9 @@ class Device4Tests:
 
 
 class Connection:
-    """A connection to a Device4Tests; see cameras.device.Device."""
+    """A connection to a FakeDevice; see cameras.device.Device."""
 
-    def __init__(self, device: Device4Tests, target: Target, gate: LoginGate) -> None:
+    def __init__(self, device: FakeDevice, target: Target, gate: LoginGate) -> None:
         self._device = device
         self._target = target
         self._gate = gate
@@ -205,18 +205,18 @@ class Connection:
 
 
 class Frames(FrameGrabber):
-    """A frame grabber that returns the frame of `house.frame`."""
+    """A frame grabber that returns the frame of `harness.frame`."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
+    def __init__(self, harness: CameraHarness) -> None:
+        self.harness = harness
 
     def grab(self, source: StreamSource) -> bytes:
-        assert self.house.frame is not None, "no frame of the stream is needed here"
-        return self.house.frame(source)
+        assert self.harness.frame is not None, "no frame of the stream is needed here"
+        return self.harness.frame(source)
 
 
-class House:
-    """An installation: an OnvifManager on one folder, and the fake devices that it reaches. It can be restarted."""
+class CameraHarness:
+    """An OnvifManager on one folder, and the fake devices that it reaches. The manager can be restarted."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(
@@ -225,7 +225,7 @@ class House:
             secret_key_file=folder / "key" / "secret.key",
             device_timeout_s=1.0,
         )
-        self.devices: dict[tuple[str, int], Device4Tests] = {}
+        self.devices: dict[tuple[str, int], FakeDevice] = {}
         self.found: list[FoundDevice] = []
         self.searches = 0
         self.frame: Callable[[StreamSource], bytes] | None = None
@@ -266,8 +266,8 @@ class House:
         finally:
             manager.stop()
 
-    def device(self, host: str = "cam", port: int = 80, **fields: object) -> Device4Tests:
-        device = Device4Tests(**fields)  # type: ignore[arg-type] # its own fields, by name
+    def device(self, host: str = "cam", port: int = 80, **fields: object) -> FakeDevice:
+        device = FakeDevice(**fields)  # type: ignore[arg-type] # its own fields, by name
         self.devices[host, port] = device
         return device
 
@@ -277,7 +277,7 @@ class House:
     def _connect(self, target: Target) -> Device:
         device = self.devices.get((target.host, target.port))
         if device is None:
-            device = Device4Tests(problem=CameraUnreachable("Nothing answers."))
+            device = FakeDevice(problem=CameraUnreachable("Nothing answers."))
         return Connection(device, target, self.gate)
 
     def _probe(self, host: str, timeout_s: float) -> int:

@@ -12,7 +12,7 @@ from core.errors import CameraUnreachable, Conflict, InvalidRequest, NotFound
 from core.records import CameraStatus, DeviceInfo
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, channel
+from tests.cameras.doubles import CameraHarness, channel
 from tests.patience import LIMIT_S, promised, until
 
 RIGHT = Secret("right")
@@ -22,8 +22,8 @@ def add(manager: OnvifManager, host: str = "cam", port: int | None = 80, passwor
     return manager.add_camera(CameraDraft(host=host, port=port, username="admin", password=Secret(password))).id
 
 
-def test_a_new_camera_is_listed_immediately_and_comes_online(house: House, manager: OnvifManager) -> None:
-    device = house.device(takes_s=LIMIT_S)
+def test_a_new_camera_is_listed_immediately_and_comes_online(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(takes_s=LIMIT_S)
     view = manager.add_camera(CameraDraft(host="Cam", port=80, username="admin", password=RIGHT))
     assert (view.id, view.status, view.channel_count) == (1, CameraStatus.CONNECTING, 0)
     device.release.set()
@@ -45,25 +45,25 @@ def test_wait_first_connection_ends_when_the_connection_fails(manager: OnvifMana
     assert view.error.code == "camera_unreachable"
 
 
-def test_wait_first_connection_ends_after_its_timeout(house: House, manager: OnvifManager) -> None:
-    device = house.device(takes_s=5.0)
+def test_wait_first_connection_ends_after_its_timeout(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(takes_s=5.0)
     assert manager.wait_first_connection(add(manager), 0.05).status is CameraStatus.CONNECTING
     device.release.set()
 
 
-def test_a_missing_port_is_found(house: House, manager: OnvifManager) -> None:
-    house.device(port=8000)
+def test_a_missing_port_is_found(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device(port=8000)
     view = manager.wait_first_connection(add(manager, port=None), LIMIT_S)
     assert (view.port, view.status) == (8000, CameraStatus.ONLINE)
 
 
-def test_an_address_may_contain_the_port(house: House, manager: OnvifManager) -> None:
-    house.device("10.0.0.9", 8899)
+def test_an_address_may_contain_the_port(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device("10.0.0.9", 8899)
     assert manager.wait_first_connection(add(manager, "10.0.0.9:8899", None), LIMIT_S).port == 8899
 
 
-def test_a_duplicate_address_names_the_existing_camera(house: House, manager: OnvifManager) -> None:
-    house.device()
+def test_a_duplicate_address_names_the_existing_camera(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
     first = add(manager)
     with pytest.raises(Conflict) as refused:
         add(manager, "CAM.")
@@ -74,17 +74,17 @@ def test_a_duplicate_address_names_the_existing_camera(house: House, manager: On
     assert len(manager.list_cameras()) == 1
 
 
-def test_another_port_of_the_same_address_is_another_camera(house: House, manager: OnvifManager) -> None:
-    house.device()
-    house.device(port=81, info=DeviceInfo("Dahua", "IPC", "1", "SN2", ""))
+def test_another_port_of_the_same_address_is_another_camera(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
+    harness.device(port=81, info=DeviceInfo("Dahua", "IPC", "1", "SN2", ""))
     add(manager)
     second = manager.wait_first_connection(add(manager, port=81), LIMIT_S)
     assert second.status is CameraStatus.ONLINE
     assert second.same_device_as is None
 
 
-def test_a_found_port_of_another_camera_is_reported(house: House, manager: OnvifManager) -> None:
-    house.device(takes_s=0.3)
+def test_a_found_port_of_another_camera_is_reported(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device(takes_s=0.3)
     asked = add(manager, port=None)
     given = add(manager, port=80)
     until(lambda: manager.get_camera(asked).error is not None)
@@ -95,17 +95,17 @@ def test_a_found_port_of_another_camera_is_reported(house: House, manager: Onvif
     assert str(given) in view.error.detail
 
 
-def test_a_device_with_two_addresses_is_marked_as_the_same(house: House, manager: OnvifManager) -> None:
-    house.device("cam")
-    house.device("10.0.0.5")
+def test_a_device_with_two_addresses_is_marked_as_the_same(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device("cam")
+    harness.device("10.0.0.5")
     first, second = add(manager), add(manager, "10.0.0.5")
     for camera_id in (first, second):
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.get_camera(second).same_device_as == first
     assert manager.get_camera(first).same_device_as is None
 
 
-def test_camera_ids_are_never_reused(house: House, manager: OnvifManager) -> None:
+def test_camera_ids_are_never_reused(harness: CameraHarness, manager: OnvifManager) -> None:
     assert add(manager, "a") == 1
     assert add(manager, "b") == 2
     manager.delete_camera(2)
@@ -136,15 +136,15 @@ def test_an_invalid_draft_is_refused_with_the_field_named(
     assert manager.list_cameras() == []
 
 
-def test_cameras_are_complete_immediately_after_a_restart(house: House) -> None:
-    device = house.device()
-    with house.running() as manager:
+def test_cameras_are_complete_immediately_after_a_restart(harness: CameraHarness) -> None:
+    device = harness.device()
+    with harness.running() as manager:
         camera_id = add(manager)
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
         manager.update_channel(camera_id, 2, name="Yard", hidden=True, position=0)
         before, channels = manager.get_camera(camera_id), manager.channels(camera_id)
     device.takes_s = 5.0
-    with house.running() as manager:
+    with harness.running() as manager:
         after = manager.get_camera(camera_id)
         assert after.status is CameraStatus.CONNECTING
         assert replace(after, status=before.status, last_seen_at=None) == replace(before, last_seen_at=None)
@@ -153,22 +153,22 @@ def test_cameras_are_complete_immediately_after_a_restart(house: House) -> None:
         device.release.set()
 
 
-def test_a_camera_recovers_when_its_device_is_back(house: House, manager: OnvifManager) -> None:
-    device = house.device()
+def test_a_camera_recovers_when_its_device_is_back(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
     camera_id = add(manager)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     device.problem = CameraUnreachable("The device does not answer.")
-    house.wait_status(camera_id, CameraStatus.OFFLINE)
+    harness.wait_status(camera_id, CameraStatus.OFFLINE)
     assert manager.channels(camera_id), "what was known stays"
     device.problem = None
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.health(camera_id).failures == 0
 
 
-def test_a_refused_password_is_tried_once(house: House, manager: OnvifManager) -> None:
-    device = house.device()
+def test_a_refused_password_is_tried_once(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
     camera_id = add(manager, password="wrong")
-    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
     error = manager.get_camera(camera_id).error
     assert error is not None
     assert error.code == "camera_auth_failed"
@@ -176,47 +176,47 @@ def test_a_refused_password_is_tried_once(house: House, manager: OnvifManager) -
     assert device.logins == 1
 
 
-def test_a_new_password_is_tried_immediately(house: House, manager: OnvifManager) -> None:
-    house.device()
+def test_a_new_password_is_tried_immediately(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
     changed: list[int] = []
     manager.on_change(changed.append)
     camera_id = add(manager, password="wrong")
-    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
     view = manager.update_camera(camera_id, CameraChange(password=RIGHT))
     assert view.status is CameraStatus.CONNECTING
     assert view.error is None
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     assert changed == [camera_id]
 
 
-def test_a_refresh_tries_a_refused_password_again(house: House, manager: OnvifManager) -> None:
-    device = house.device()
+def test_a_refresh_tries_a_refused_password_again(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
     camera_id = add(manager, password="wrong")
-    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
     device.password = "wrong"
     manager.refresh(camera_id)
     assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.ONLINE
 
 
-def test_a_changed_device_password_costs_one_failed_login(house: House, manager: OnvifManager) -> None:
-    device = house.device()
-    house.pace = replace(house.pace, read_again_s=0.1)
-    with house.running() as hasty:
+def test_a_changed_device_password_costs_one_failed_login(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
+    harness.pace = replace(harness.pace, read_again_s=0.1)
+    with harness.running() as hasty:
         camera_id = add(hasty)
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
         device.password = "another"
         logins = device.logins
-        house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+        harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
         threading.Event().wait(0.4)
         assert device.logins - logins <= 2  # one login may be in progress and still succeed
 
 
-def test_a_new_name_does_not_reconnect_the_camera(house: House, manager: OnvifManager) -> None:
-    device = house.device()
+def test_a_new_name_does_not_reconnect_the_camera(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
     changed: list[int] = []
     manager.on_change(changed.append)
     camera_id = add(manager)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.update_camera(camera_id, CameraChange(name="  Cellar ")).name == "Cellar"
     assert manager.get_camera(camera_id).status is CameraStatus.ONLINE
     assert manager.update_camera(camera_id, CameraChange(name="")).name == "Dahua XVR5116"
@@ -233,13 +233,13 @@ def test_a_new_name_does_not_reconnect_the_camera(house: House, manager: OnvifMa
     ],
 )
 def test_a_stored_password_is_not_sent_to_another_address(
-    house: House, manager: OnvifManager, move: CameraChange
+    harness: CameraHarness, manager: OnvifManager, move: CameraChange
 ) -> None:
     """A user who may edit a camera could otherwise move it to an own machine and receive its password there."""
-    house.device()
-    thieves = [house.device("thief"), house.device("thief", 8000), house.device("cam", 8000)]
+    harness.device()
+    thieves = [harness.device("thief"), harness.device("thief", 8000), harness.device("cam", 8000)]
     camera_id = add(manager)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     before = manager.get_camera(camera_id)
     with pytest.raises(InvalidRequest) as refused:
         manager.update_camera(camera_id, move)
@@ -250,33 +250,33 @@ def test_a_stored_password_is_not_sent_to_another_address(
     assert manager.update_camera(camera_id, replace(move, password=RIGHT)).status is CameraStatus.CONNECTING
 
 
-def test_an_unchanged_address_needs_no_password(house: House, manager: OnvifManager) -> None:
-    device = house.device()
+def test_an_unchanged_address_needs_no_password(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
     camera_id = add(manager)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     for same in (CameraChange(host="CAM"), CameraChange(host="cam:80"), CameraChange(port=80)):
         assert manager.update_camera(camera_id, same).status is CameraStatus.ONLINE
     assert device.opens == 1
 
 
-def test_a_camera_without_a_password_can_move(house: House, manager: OnvifManager) -> None:
+def test_a_camera_without_a_password_can_move(harness: CameraHarness, manager: OnvifManager) -> None:
     camera_id = add(manager, password="")
     assert manager.update_camera(camera_id, CameraChange(host="new")).host == "new"
 
 
-def test_a_new_address_forgets_the_old_device(house: House, manager: OnvifManager) -> None:
-    house.device("cam")
-    house.device("new", 8000, channels=(channel(1),), info=DeviceInfo("Axis", "M1", "9", "SN9", ""))
+def test_a_new_address_forgets_the_old_device(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device("cam")
+    harness.device("new", 8000, channels=(channel(1),), info=DeviceInfo("Axis", "M1", "9", "SN9", ""))
     camera_id = add(manager)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     view = manager.update_camera(camera_id, CameraChange(host="new", port=8000, password=RIGHT))
     assert (view.status, view.channel_count, view.info) == (CameraStatus.CONNECTING, 0, DeviceInfo())
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.get_camera(camera_id).name == "Axis M1"
     assert len(manager.channels(camera_id)) == 1
 
 
-def test_an_edit_to_another_cameras_address_is_refused(house: House, manager: OnvifManager) -> None:
+def test_an_edit_to_another_cameras_address_is_refused(harness: CameraHarness, manager: OnvifManager) -> None:
     first, second = add(manager, "a"), add(manager, "b")
     with pytest.raises(Conflict) as refused:
         manager.update_camera(second, CameraChange(host="a", name="x", password=RIGHT))
@@ -285,51 +285,51 @@ def test_an_edit_to_another_cameras_address_is_refused(house: House, manager: On
     assert manager.get_camera(second).name == "b"
 
 
-def test_an_edit_does_not_wait_for_a_running_attempt(house: House, manager: OnvifManager) -> None:
-    old = house.device("cam", takes_s=30.0)
-    house.device("new", channels=(channel(1), channel(2), channel(3)))
+def test_an_edit_does_not_wait_for_a_running_attempt(harness: CameraHarness, manager: OnvifManager) -> None:
+    old = harness.device("cam", takes_s=30.0)
+    harness.device("new", channels=(channel(1), channel(2), channel(3)))
     camera_id = add(manager)
     until(lambda: old.opens == 1)
     manager.update_camera(camera_id, CameraChange(host="new", password=RIGHT))
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.get_camera(camera_id).channel_count == 3
 
 
-def test_results_of_an_older_attempt_are_discarded(house: House, manager: OnvifManager) -> None:
-    old = house.device("cam", takes_s=0.3)
-    house.device("new", channels=(channel(1), channel(2), channel(3)))
+def test_results_of_an_older_attempt_are_discarded(harness: CameraHarness, manager: OnvifManager) -> None:
+    old = harness.device("cam", takes_s=0.3)
+    harness.device("new", channels=(channel(1), channel(2), channel(3)))
     camera_id = add(manager, port=None)
     until(lambda: old.opens == 1)
     old.ignores_close = True
     manager.update_camera(camera_id, CameraChange(host="new", port=80, password=RIGHT))
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     until(lambda: old.closes >= 1)
     view = manager.get_camera(camera_id)
     assert (view.host, view.channel_count) == ("new", 3)
 
 
-def test_a_deleted_camera_leaves_no_streams_and_no_files(house: House, manager: OnvifManager) -> None:
-    device = house.device()
+def test_a_deleted_camera_leaves_no_streams_and_no_files(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
     ended: list[int] = []
     manager.on_delete(ended.append)
     camera_id = add(manager)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     token = manager.channels(camera_id)[0].profiles[0].profile_token
-    house.snapshot(camera_id, token)
+    harness.snapshot(camera_id, token)
     manager.delete_camera(camera_id)
     assert ended == [camera_id]
     assert manager.list_cameras() == []
     assert device.closes == 1
-    assert not list((house.settings.data_dir / "cache" / "snapshots").iterdir())
+    assert not list((harness.settings.data_dir / "cache" / "snapshots").iterdir())
     for call in (manager.get_camera, manager.delete_camera, manager.refresh, manager.channels, manager.health):
         with pytest.raises(NotFound):
             call(camera_id)
-    with house.running() as again:
+    with harness.running() as again:
         assert again.list_cameras() == []
 
 
-def test_a_connecting_camera_can_be_deleted(house: House, manager: OnvifManager) -> None:
-    device = house.device(takes_s=5.0)
+def test_a_connecting_camera_can_be_deleted(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(takes_s=5.0)
     camera_id = add(manager)
     until(lambda: device.opens == 1)
     manager.delete_camera(camera_id)
@@ -338,32 +338,32 @@ def test_a_connecting_camera_can_be_deleted(house: House, manager: OnvifManager)
     assert manager.list_cameras() == []
 
 
-def test_a_refresh_reads_the_channels_again(house: House, manager: OnvifManager) -> None:
-    device = house.device()
+def test_a_refresh_reads_the_channels_again(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
     camera_id = add(manager)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     device.channels = (channel(1), channel(2), channel(3))
     manager.refresh(camera_id)
     assert manager.wait_first_connection(camera_id, LIMIT_S).channel_count == 3
     assert device.opens == 2
 
 
-def test_a_refresh_finds_a_device_on_its_new_port(house: House, manager: OnvifManager) -> None:
-    house.device(port=80)
+def test_a_refresh_finds_a_device_on_its_new_port(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device(port=80)
     camera_id = add(manager, port=None)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
-    house.devices["cam", 8080] = house.devices.pop(("cam", 80))
-    house.devices["cam", 8080].problem = CameraUnreachable("gone")
-    house.wait_status(camera_id, CameraStatus.OFFLINE)
-    house.devices["cam", 8080].problem = None
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.devices["cam", 8080] = harness.devices.pop(("cam", 80))
+    harness.devices["cam", 8080].problem = CameraUnreachable("gone")
+    harness.wait_status(camera_id, CameraStatus.OFFLINE)
+    harness.devices["cam", 8080].problem = None
     manager.refresh(camera_id)
     view = manager.wait_first_connection(camera_id, LIMIT_S)
     assert (view.status, view.port) == (CameraStatus.ONLINE, 8080)
 
 
-def test_dead_cameras_do_not_delay_the_list_of_64(house: House, manager: OnvifManager) -> None:
+def test_dead_cameras_do_not_delay_the_list_of_64(harness: CameraHarness, manager: OnvifManager) -> None:
     for number in range(64):
-        house.device(f"cam{number}", takes_s=10 * LIMIT_S if number % 2 else 0.01)
+        harness.device(f"cam{number}", takes_s=10 * LIMIT_S if number % 2 else 0.01)
     for number in range(64):
         add(manager, f"cam{number}")
         assert len(manager.list_cameras()) == number + 1
@@ -375,9 +375,9 @@ def test_dead_cameras_do_not_delay_the_list_of_64(house: House, manager: OnvifMa
     until(live_are_online)
 
 
-def test_stop_does_not_wait_for_a_hanging_device(house: House) -> None:
-    device = house.device(takes_s=30.0)
-    with house.running() as manager:
+def test_stop_does_not_wait_for_a_hanging_device(harness: CameraHarness) -> None:
+    device = harness.device(takes_s=30.0)
+    with harness.running() as manager:
         add(manager)
         until(lambda: device.opens == 1)
         with promised(1.0):

@@ -18,7 +18,7 @@ from core.records import AudioFormat, CameraStatus, Channel, Problem
 from core.secrets import Secret
 from database import Database
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, channel
+from tests.cameras.doubles import CameraHarness, channel
 from tests.patience import LIMIT_S, until
 
 
@@ -104,9 +104,9 @@ def test_new_properties_of_channels_are_taken_over() -> None:
 
 
 @pytest.fixture
-def store(house: House) -> Iterator[CameraStore]:
+def store(harness: CameraHarness) -> Iterator[CameraStore]:
     """A store with camera 1."""
-    store = CameraStore(Database(house.settings.database_file), house.settings.key_file)
+    store = CameraStore(Database(harness.settings.database_file), harness.settings.key_file)
     store.open()
     store.add(name="", host="cam", port=80, username="", password=Secret(""), pretend=False, added_at=datetime.now(UTC))
     yield store
@@ -124,25 +124,25 @@ def test_media_profiles_survive_the_database(store: CameraStore) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "null", "{}", '[1, null, {"name": 3}]', '[{"profile_token": "x", "video": 5}]']
 )
-def test_unreadable_media_profiles_are_left_out(store: CameraStore, house: House, text: str) -> None:
+def test_unreadable_media_profiles_are_left_out(store: CameraStore, harness: CameraHarness, text: str) -> None:
     store.save_channels(1, stored(channel(1)))
-    with closing(sqlite3.connect(house.settings.database_file)) as connection:
+    with closing(sqlite3.connect(harness.settings.database_file)) as connection:
         connection.execute("UPDATE channels SET profiles = ?", (text,))
         connection.commit()
     ((_, (read,)),) = store.load()
     assert read.profiles == ()
 
 
-def test_channel_settings_of_the_user_survive_a_restart(house: House) -> None:
-    house.device(channels=(channel(1), channel(2), channel(3)))
-    with house.running() as manager:
+def test_channel_settings_of_the_user_survive_a_restart(harness: CameraHarness) -> None:
+    harness.device(channels=(channel(1), channel(2), channel(3)))
+    with harness.running() as manager:
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
         changed = manager.update_channel(camera_id, 3, name=" Yard ", hidden=True)
         assert (changed.name, changed.hidden, changed.number) == ("Yard", True, 3)
         assert [item.number for item in manager.order_channels(camera_id, [3, 1, 2])] == [3, 1, 2]
-    with house.running() as manager:
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+    with harness.running() as manager:
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
         manager.refresh(camera_id)
         manager.wait_first_connection(camera_id, LIMIT_S)
         assert [(item.number, item.name, item.hidden) for item in manager.channels(camera_id)] == [
@@ -153,10 +153,10 @@ def test_channel_settings_of_the_user_survive_a_restart(house: House) -> None:
         assert manager.get_camera(camera_id).channel_count == 3
 
 
-def test_an_unknown_channel_is_not_found(house: House, manager: OnvifManager) -> None:
-    house.device()
+def test_an_unknown_channel_is_not_found(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     with pytest.raises(NotFound):
         manager.update_channel(camera_id, 9, name="x")
     with pytest.raises(NotFound):
@@ -171,47 +171,47 @@ def problems(manager: OnvifManager, camera_id: int) -> list[str | None]:
     return [item.problem.code if item.problem else None for item in manager.channels(camera_id)]
 
 
-def online(house: House, manager: OnvifManager) -> int:
+def online(harness: CameraHarness, manager: OnvifManager) -> int:
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     return camera_id
 
 
-def test_a_channel_without_a_signal_is_marked_until_it_has_one(house: House, manager: OnvifManager) -> None:
-    device = house.device(signals={"VideoSource000": True, "VideoSource001": False, "elsewhere": False})
-    camera_id = online(house, manager)
+def test_a_channel_without_a_signal_is_marked_until_it_has_one(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(signals={"VideoSource000": True, "VideoSource001": False, "elsewhere": False})
+    camera_id = online(harness, manager)
     until(lambda: problems(manager, camera_id) == [None, "camera_no_signal"])
     device.signals = {"VideoSource000": True, "VideoSource001": True}
     until(lambda: problems(manager, camera_id) == [None, None])
 
 
-def test_signals_of_a_healthy_recorder_are_read_once(house: House, manager: OnvifManager) -> None:
-    device = house.device(signals={"VideoSource000": True, "VideoSource001": True})
-    camera_id = online(house, manager)
+def test_signals_of_a_healthy_recorder_are_read_once(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(signals={"VideoSource000": True, "VideoSource001": True})
+    camera_id = online(harness, manager)
     seen = manager.get_camera(camera_id).last_seen_at
     until(lambda: device.signal_reads == 1 and manager.get_camera(camera_id).last_seen_at != seen)
     assert device.signal_reads == 1
 
 
-def test_a_camera_with_one_channel_is_not_asked_for_signals(house: House, manager: OnvifManager) -> None:
-    device = house.device(channels=(channel(1),))
-    camera_id = online(house, manager)
+def test_a_camera_with_one_channel_is_not_asked_for_signals(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(channels=(channel(1),))
+    camera_id = online(harness, manager)
     seen = manager.get_camera(camera_id).last_seen_at
     until(lambda: manager.get_camera(camera_id).last_seen_at != seen)
     assert device.signal_reads == 0
 
 
-def test_a_device_without_signal_states_stays_online(house: House, manager: OnvifManager) -> None:
-    device = house.device(signals_problem=CameraUnsupported("No events.", service="events"))
-    camera_id = online(house, manager)
+def test_a_device_without_signal_states_stays_online(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(signals_problem=CameraUnsupported("No events.", service="events"))
+    camera_id = online(harness, manager)
     until(lambda: device.signal_reads == 1)
     assert manager.get_camera(camera_id).status is CameraStatus.ONLINE
     assert problems(manager, camera_id) == [None, None]
 
 
-def test_a_failed_stream_marks_its_channel_until_one_flows(house: House, manager: OnvifManager) -> None:
-    house.device()
-    camera_id = online(house, manager)
+def test_a_failed_stream_marks_its_channel_until_one_flows(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
+    camera_id = online(harness, manager)
     manager.note_stream(camera_id, "MediaProfile00101", Problem("camera_unreachable", "It never answers."))
     assert problems(manager, camera_id) == [None, "camera_unreachable"]
     manager.note_stream(camera_id, "MediaProfile00100", None)
@@ -219,27 +219,29 @@ def test_a_failed_stream_marks_its_channel_until_one_flows(house: House, manager
 
 
 @pytest.mark.parametrize("code", ["camera_busy", "camera_auth_failed", "stream_limit", "storage_full"])
-def test_problems_unrelated_to_a_channel_do_not_mark_it(house: House, manager: OnvifManager, code: str) -> None:
-    house.device()
-    camera_id = online(house, manager)
+def test_problems_unrelated_to_a_channel_do_not_mark_it(
+    harness: CameraHarness, manager: OnvifManager, code: str
+) -> None:
+    harness.device()
+    camera_id = online(harness, manager)
     manager.note_stream(camera_id, "MediaProfile00000", Problem(code, "?"))
     manager.note_stream(camera_id, "unknown", Problem("camera_no_signal", "?"))
     manager.note_stream(99, "MediaProfile00000", Problem("camera_no_signal", "?"))
     assert problems(manager, camera_id) == [None, None]
 
 
-def test_an_offline_device_marks_no_channel(house: House, manager: OnvifManager) -> None:
-    device = house.device()
-    camera_id = online(house, manager)
+def test_an_offline_device_marks_no_channel(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
+    camera_id = online(harness, manager)
     device.problem = CameraUnreachable("gone")
-    house.wait_status(camera_id, CameraStatus.OFFLINE)
+    harness.wait_status(camera_id, CameraStatus.OFFLINE)
     manager.note_stream(camera_id, "MediaProfile00000", Problem("camera_unreachable", "gone"))
     assert problems(manager, camera_id) == [None, None]
 
 
-def test_a_refresh_clears_the_problems_of_channels(house: House, manager: OnvifManager) -> None:
-    house.device()
-    camera_id = online(house, manager)
+def test_a_refresh_clears_the_problems_of_channels(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
+    camera_id = online(harness, manager)
     manager.note_stream(camera_id, "MediaProfile00000", Problem("camera_no_signal", "?"))
     manager.refresh(camera_id)
     assert problems(manager, camera_id) == [None, None]

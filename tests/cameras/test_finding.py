@@ -11,13 +11,13 @@ from core.clock import SystemClock
 from core.records import FoundDevice
 from core.settings import Settings
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House
+from tests.cameras.doubles import CameraHarness
 from tests.patience import LIMIT_S, until
 
 
-def test_discovered_devices_name_the_cameras_that_exist(house: House, manager: OnvifManager) -> None:
+def test_discovered_devices_name_the_cameras_that_exist(harness: CameraHarness, manager: OnvifManager) -> None:
     added = manager.add_camera(CameraDraft("10.0.0.5", port=80)).id
-    house.found = [
+    harness.found = [
         FoundDevice("10.0.0.5", 80, "XVR", "XVR5116"),
         FoundDevice("10.0.0.5", 8080, "IPC"),
         FoundDevice("10.0.0.6", 80),

@@ -11,21 +11,21 @@ from core.errors import CameraUnreachable, NotFound
 from core.records import AudioFormat, CameraStatus, DeviceInfo, Problem
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House, channel
+from tests.cameras.doubles import CameraHarness, channel
 from tests.patience import until
 
 CANARY = "Zz9-canary-password"
 
 
-def test_the_card_describes_a_camera_and_its_channels(house: House, manager: OnvifManager) -> None:
+def test_the_card_describes_a_camera_and_its_channels(harness: CameraHarness, manager: OnvifManager) -> None:
     first = channel(1, codec="hevc")
     video = first.profiles[0].video
     assert video is not None
     main = replace(first.profiles[0], video=replace(video, gop=50, bitrate_kbps=4096), audio=AudioFormat("pcm_alaw"))
     dead = replace(channel(2), problem=Problem("camera_no_signal", "No video signal."))
-    house.device(channels=(replace(first, profiles=(main, first.profiles[1])), dead))
+    harness.device(channels=(replace(first, profiles=(main, first.profiles[1])), dead))
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80, "Cellar")).id
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     manager.update_channel(camera_id, 2, hidden=True)
     text = manager.health(camera_id).as_text()
     for line in (
@@ -50,8 +50,8 @@ def test_the_card_describes_a_camera_and_its_channels(house: House, manager: Onv
     assert "rtsp://" not in text
 
 
-def test_the_card_of_a_silent_camera_lists_the_attempts(house: House, manager: OnvifManager) -> None:
-    house.device(problem=CameraUnreachable("The device does not answer."))
+def test_the_card_of_a_silent_camera_lists_the_attempts(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device(problem=CameraUnreachable("The device does not answer."))
     camera_id = manager.add_camera(CameraDraft("cam", port=80)).id
     until(lambda: manager.health(camera_id).failures >= 2)
     card = manager.health(camera_id)
@@ -63,17 +63,17 @@ def test_the_card_of_a_silent_camera_lists_the_attempts(house: House, manager: O
     assert "Failed attempts in a row:" in text
 
 
-def test_a_password_sent_by_the_device_is_redacted(house: House, manager: OnvifManager) -> None:
+def test_a_password_sent_by_the_device_is_redacted(harness: CameraHarness, manager: OnvifManager) -> None:
     info = DeviceInfo("Dahua", f"XVR {CANARY}", "4.0", CANARY, "")
-    house.device(password=CANARY, info=info, channels=(replace(channel(1), name=f"Cam {CANARY}"),))
+    harness.device(password=CANARY, info=info, channels=(replace(channel(1), name=f"Cam {CANARY}"),))
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret(CANARY), 80)).id
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     card = manager.health(camera_id)
     assert CANARY not in card.as_text()
     assert CANARY not in repr(card)
     assert CANARY not in repr(manager.get_camera(camera_id))
     manager.stop()
-    assert CANARY.encode() not in house.settings.database_file.read_bytes()
+    assert CANARY.encode() not in harness.settings.database_file.read_bytes()
 
 
 def test_an_unknown_camera_has_no_card(manager: OnvifManager) -> None:

@@ -22,22 +22,22 @@ from core.errors import (
 from core.records import CameraStatus, StreamSource
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import JPEG, House, channel, no_snapshots
+from tests.cameras.doubles import JPEG, CameraHarness, channel, no_snapshots
 from tests.patience import LIMIT_S, promised, until
 
 MAIN, SUB, SECOND = "MediaProfile00000", "MediaProfile00001", "MediaProfile00100"
 FRAME = b"\xff\xd8\xff\xdb a frame of the stream \xff\xd9"
 
 
-def online(house: House, manager: OnvifManager) -> int:
+def online(harness: CameraHarness, manager: OnvifManager) -> int:
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     return camera_id
 
 
-def test_a_stream_source_holds_all_a_session_needs(house: House, manager: OnvifManager) -> None:
-    device = house.device()
-    camera_id = online(house, manager)
+def test_a_stream_source_holds_all_a_session_needs(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
+    camera_id = online(harness, manager)
     source = manager.stream_source(camera_id, SECOND)
     assert source.uri == f"rtsp://cam:554/{SECOND}"
     assert (source.device_key, source.credential.username) == ("camera1", "admin")
@@ -48,9 +48,9 @@ def test_a_stream_source_holds_all_a_session_needs(house: House, manager: OnvifM
     assert device.uris == 1, "the second time it comes from memory"
 
 
-def test_a_refresh_and_an_edit_read_the_stream_uri_again(house: House, manager: OnvifManager) -> None:
-    device = house.device()
-    camera_id = online(house, manager)
+def test_a_refresh_and_an_edit_read_the_stream_uri_again(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
+    camera_id = online(harness, manager)
     manager.stream_source(camera_id, MAIN)
     manager.refresh(camera_id)
     manager.wait_first_connection(camera_id, LIMIT_S)
@@ -61,82 +61,84 @@ def test_a_refresh_and_an_edit_read_the_stream_uri_again(house: House, manager: 
     assert device.uris == 3
 
 
-def test_an_unknown_media_profile_is_refused_without_asking_the_device(house: House, manager: OnvifManager) -> None:
-    device = house.device()
-    camera_id = online(house, manager)
+def test_an_unknown_media_profile_is_refused_without_asking_the_device(
+    harness: CameraHarness, manager: OnvifManager
+) -> None:
+    device = harness.device()
+    camera_id = online(harness, manager)
     for token in ("nonsense", "", "a/../b", "\ud800"):
         with pytest.raises(NotFound):
             manager.stream_source(camera_id, token)
         with pytest.raises(NotFound):
-            house.snapshot(camera_id, token)
+            harness.snapshot(camera_id, token)
         with pytest.raises(NotFound):
             manager.request_key_frame(camera_id, token)
     assert (device.uris, device.snapshots, device.key_frames) == (0, 0, 0)
 
 
-def test_a_stream_source_waits_for_a_connecting_camera(house: House, manager: OnvifManager) -> None:
-    house.device(takes_s=0.2)
+def test_a_stream_source_waits_for_a_connecting_camera(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device(takes_s=0.2)
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
     assert manager.stream_source(camera_id, MAIN).uri.endswith(MAIN)
 
 
-def test_a_refused_camera_is_not_asked_for_a_stream_source(house: House, manager: OnvifManager) -> None:
-    device = house.device(password="another")
+def test_a_refused_camera_is_not_asked_for_a_stream_source(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(password="another")
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("wrong"), 80)).id
-    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
     with promised(1.0):
         for _ in range(16):
             with pytest.raises(CameraAuthFailed):
                 manager.stream_source(camera_id, MAIN)
             with pytest.raises(CameraAuthFailed):
-                house.snapshot(camera_id)
+                harness.snapshot(camera_id)
     assert device.logins == 1
 
 
-def test_a_request_brings_the_next_attempt_of_a_camera_forward(house: House) -> None:
-    house.pace = replace(house.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=0.0)
-    device = house.device(problem=CameraUnreachable("The device does not answer."))
-    with house.running() as manager:
+def test_a_request_brings_the_next_attempt_of_a_camera_forward(harness: CameraHarness) -> None:
+    harness.pace = replace(harness.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=0.0)
+    device = harness.device(problem=CameraUnreachable("The device does not answer."))
+    with harness.running() as manager:
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
-        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        harness.wait_status(camera_id, CameraStatus.OFFLINE)
         with pytest.raises(CameraUnreachable):
             manager.stream_source(camera_id, MAIN)
         device.problem = None
         assert manager.stream_source(camera_id, MAIN).uri.endswith(MAIN)
 
 
-def test_many_requests_for_a_dead_camera_cause_few_attempts(house: House) -> None:
-    house.pace = replace(house.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=5.0)
-    device = house.device(problem=CameraUnreachable("The device does not answer."))
-    with house.running() as manager:
+def test_many_requests_for_a_dead_camera_cause_few_attempts(harness: CameraHarness) -> None:
+    harness.pace = replace(harness.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=5.0)
+    device = harness.device(problem=CameraUnreachable("The device does not answer."))
+    with harness.running() as manager:
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
-        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        harness.wait_status(camera_id, CameraStatus.OFFLINE)
         for _ in range(20):
             with pytest.raises(CameraUnreachable):
                 manager.stream_source(camera_id, MAIN)
         assert device.opens == 1
 
 
-def test_a_failed_call_brings_the_next_check_forward(house: House) -> None:
-    house.pace = replace(house.pace, check_s=60.0)
-    device = house.device()
-    with house.running() as manager:
-        camera_id = online(house, manager)
+def test_a_failed_call_brings_the_next_check_forward(harness: CameraHarness) -> None:
+    harness.pace = replace(harness.pace, check_s=60.0)
+    device = harness.device()
+    with harness.running() as manager:
+        camera_id = online(harness, manager)
         device.problem = CameraUnreachable("The device does not answer.")
         with pytest.raises(CameraUnreachable):
             manager.stream_source(camera_id, MAIN)
-        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        harness.wait_status(camera_id, CameraStatus.OFFLINE)
 
 
-def test_a_key_frame_is_requested_from_the_device(house: House, manager: OnvifManager) -> None:
-    device = house.device()
-    manager.request_key_frame(online(house, manager), MAIN)
+def test_a_key_frame_is_requested_from_the_device(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
+    manager.request_key_frame(online(harness, manager), MAIN)
     assert device.key_frames == 1
 
 
-def test_a_snapshot_is_taken_by_the_device(house: House, manager: OnvifManager) -> None:
-    house.device()
-    taken = house.snapshot(online(house, manager), MAIN)
+def test_a_snapshot_is_taken_by_the_device(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
+    taken = harness.snapshot(online(harness, manager), MAIN)
     assert taken.jpeg == JPEG
     assert abs((SystemClock().now_utc() - taken.taken_at).total_seconds()) < 5
 
@@ -144,24 +146,24 @@ def test_a_snapshot_is_taken_by_the_device(house: House, manager: OnvifManager) 
 @pytest.mark.parametrize(
     "problem", [no_snapshots(), CameraBadAnswer("This is no JPEG."), DeviceError("The device refuses GetSnapshotUri.")]
 )
-def test_a_missing_snapshot_is_replaced_by_a_frame_of_the_stream(house: House, problem: DeviceError) -> None:
+def test_a_missing_snapshot_is_replaced_by_a_frame_of_the_stream(harness: CameraHarness, problem: DeviceError) -> None:
     sources: list[StreamSource] = []
 
     def frame(source: StreamSource) -> bytes:
         sources.append(source)
         return FRAME
 
-    house.frame = frame
-    device = house.device(snapshot_problem=problem)
-    with house.running() as manager:
-        camera_id = online(house, manager)
-        assert house.snapshot(camera_id, SUB).jpeg == FRAME
-        assert house.snapshot(camera_id, SUB).jpeg == FRAME
+    harness.frame = frame
+    device = harness.device(snapshot_problem=problem)
+    with harness.running() as manager:
+        camera_id = online(harness, manager)
+        assert harness.snapshot(camera_id, SUB).jpeg == FRAME
+        assert harness.snapshot(camera_id, SUB).jpeg == FRAME
         assert [source.profile_token for source in sources] == [SUB, SUB]
         assert device.snapshots == 1
 
 
-def test_a_channel_without_frames_is_marked_until_it_sends_one(house: House) -> None:
+def test_a_channel_without_frames_is_marked_until_it_sends_one(harness: CameraHarness) -> None:
     problem: list[DeviceError] = [CameraNoSignal("The channel sends no pictures.")]
 
     def frame(source: StreamSource) -> bytes:
@@ -169,36 +171,36 @@ def test_a_channel_without_frames_is_marked_until_it_sends_one(house: House) -> 
             raise problem[0]
         return FRAME
 
-    house.frame = frame
-    house.device(snapshot_problem=no_snapshots())
-    with house.running() as manager:
-        camera_id = online(house, manager)
+    harness.frame = frame
+    harness.device(snapshot_problem=no_snapshots())
+    with harness.running() as manager:
+        camera_id = online(harness, manager)
         with pytest.raises(CameraNoSignal):
-            house.snapshot(camera_id, SECOND)
+            harness.snapshot(camera_id, SECOND)
         marked = manager.channels(camera_id)[1].problem
         assert marked is not None
         assert marked.code == "camera_no_signal"
         problem.clear()
-        house.snapshot(camera_id, SECOND)
+        harness.snapshot(camera_id, SECOND)
         assert manager.channels(camera_id)[1].problem is None
 
 
-def test_a_snapshot_must_be_a_jpeg(house: House) -> None:
-    house.frame = lambda source: b"<html>no picture</html>"
-    house.device(jpeg=b"<html>log in</html>")
-    with house.running() as manager:
-        camera_id = online(house, manager)
+def test_a_snapshot_must_be_a_jpeg(harness: CameraHarness) -> None:
+    harness.frame = lambda source: b"<html>no picture</html>"
+    harness.device(jpeg=b"<html>log in</html>")
+    with harness.running() as manager:
+        camera_id = online(harness, manager)
         with pytest.raises(CameraBadAnswer):
-            house.snapshot(camera_id, MAIN)
+            harness.snapshot(camera_id, MAIN)
         assert manager.last_snapshot(camera_id, MAIN) is None
 
 
-def test_simultaneous_requests_share_one_snapshot(house: House, manager: OnvifManager) -> None:
-    device = house.device()
-    camera_id = online(house, manager)
+def test_simultaneous_requests_share_one_snapshot(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
+    camera_id = online(harness, manager)
     device.takes_s = 0.2
     taken: list[TimedSnapshot] = []
-    threads = [threading.Thread(target=lambda: taken.append(house.snapshot(camera_id, MAIN))) for _ in range(12)]
+    threads = [threading.Thread(target=lambda: taken.append(harness.snapshot(camera_id, MAIN))) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -207,15 +209,15 @@ def test_simultaneous_requests_share_one_snapshot(house: House, manager: OnvifMa
     assert device.snapshots == 1
 
 
-def test_requests_that_share_a_snapshot_share_its_error(house: House, manager: OnvifManager) -> None:
-    device = house.device()
-    camera_id = online(house, manager)
+def test_requests_that_share_a_snapshot_share_its_error(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device()
+    camera_id = online(harness, manager)
     device.takes_s, device.snapshot_problem = 0.1, CameraAuthFailed("No.")
     errors: list[Exception] = []
 
     def ask() -> None:
         try:
-            house.snapshot(camera_id, MAIN)
+            harness.snapshot(camera_id, MAIN)
         except CameraAuthFailed as error:
             errors.append(error)
 
@@ -227,15 +229,15 @@ def test_requests_that_share_a_snapshot_share_its_error(house: House, manager: O
     assert len(errors) == 4
 
 
-def test_the_last_snapshot_survives_a_restart(house: House) -> None:
-    device = house.device()
-    with house.running() as manager:
-        camera_id = online(house, manager)
+def test_the_last_snapshot_survives_a_restart(harness: CameraHarness) -> None:
+    device = harness.device()
+    with harness.running() as manager:
+        camera_id = online(harness, manager)
         assert manager.last_snapshot(camera_id) is None
-        taken = house.snapshot(camera_id, SUB)
+        taken = harness.snapshot(camera_id, SUB)
         assert manager.last_snapshot(camera_id, SUB) == taken
     device.problem = CameraUnreachable("gone")
-    with house.running() as manager:
+    with harness.running() as manager:
         last = manager.last_snapshot(camera_id, SUB)
         assert last is not None
         assert last.jpeg == taken.jpeg
@@ -245,13 +247,13 @@ def test_the_last_snapshot_survives_a_restart(house: House) -> None:
         assert manager.last_snapshot(camera_id, SECOND) is None
 
 
-def test_a_cameras_snapshot_is_of_its_first_visible_channel(house: House, manager: OnvifManager) -> None:
-    device = house.device(channels=(channel(1), channel(2)))
-    camera_id = online(house, manager)
+def test_a_cameras_snapshot_is_of_its_first_visible_channel(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(channels=(channel(1), channel(2)))
+    camera_id = online(harness, manager)
     device.jpeg = JPEG + b"1"
-    house.snapshot(camera_id, MAIN)
+    harness.snapshot(camera_id, MAIN)
     device.jpeg = JPEG + b"2"
-    house.snapshot(camera_id, SECOND)
+    harness.snapshot(camera_id, SECOND)
     last = manager.last_snapshot(camera_id)
     assert last is not None
     assert last.jpeg == JPEG + b"1"
@@ -261,13 +263,13 @@ def test_a_cameras_snapshot_is_of_its_first_visible_channel(house: House, manage
     assert last.jpeg == JPEG + b"2"
 
 
-def test_a_new_address_drops_the_old_snapshots(house: House, manager: OnvifManager) -> None:
-    house.device()
-    house.device("new")
-    camera_id = online(house, manager)
-    house.snapshot(camera_id, MAIN)
+def test_a_new_address_drops_the_old_snapshots(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
+    harness.device("new")
+    camera_id = online(harness, manager)
+    harness.snapshot(camera_id, MAIN)
     manager.update_camera(camera_id, CameraChange(host="new", password=Secret("right")))
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     assert manager.last_snapshot(camera_id, MAIN) is None
 
 
@@ -321,12 +323,12 @@ def test_a_cache_that_cannot_write_keeps_snapshots_in_memory(tmp_path: Path, cap
     assert len([record for record in caplog.records if "cannot be kept" in record.message]) == 1
 
 
-def test_a_snapshot_deleted_from_disk_is_missing(house: House, manager: OnvifManager) -> None:
-    house.device()
-    camera_id = online(house, manager)
-    house.snapshot(camera_id, MAIN)
-    with house.running() as again:
-        for file in (house.settings.data_dir / "cache" / "snapshots").iterdir():
+def test_a_snapshot_deleted_from_disk_is_missing(harness: CameraHarness, manager: OnvifManager) -> None:
+    harness.device()
+    camera_id = online(harness, manager)
+    harness.snapshot(camera_id, MAIN)
+    with harness.running() as again:
+        for file in (harness.settings.data_dir / "cache" / "snapshots").iterdir():
             file.unlink()
         assert again.last_snapshot(camera_id, MAIN) is None
         until(lambda: again.get_camera(camera_id).status is CameraStatus.ONLINE)

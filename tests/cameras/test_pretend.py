@@ -18,7 +18,7 @@ from core.errors import Conflict, InvalidRequest, Unavailable
 from core.records import CameraStatus
 from core.settings import ROOT
 from media.process import Spawner
-from tests.cameras.doubles import House
+from tests.cameras.doubles import CameraHarness
 from tests.patience import until
 
 # Write the process's arguments and environment to a note, print the ready line of the simulator, and wait.
@@ -70,21 +70,21 @@ class StandIn:
 
 
 @pytest.fixture
-def launcher(house: House, tmp_path: Path) -> Iterator[StandIn]:
+def launcher(harness: CameraHarness, tmp_path: Path) -> Iterator[StandIn]:
     spawner = Spawner()
     spawner.start()
     launcher = StandIn(spawner, tmp_path)
-    house.launcher = launcher
+    harness.launcher = launcher
     for port in range(9001, 9010):  # a device on every port that PROGRAM reports
-        house.device("127.0.0.1", port)
+        harness.device("127.0.0.1", port)
     yield launcher
     spawner.stop()
 
 
-def accept_its_password(house: House, launcher: StandIn) -> None:
+def accept_its_password(harness: CameraHarness, launcher: StandIn) -> None:
     """Make the devices of this test accept the password that the child process was given."""
     until(lambda: bool(launcher.started))
-    for device in house.devices.values():
+    for device in harness.devices.values():
         device.password = str(launcher.started[0]["password"])
 
 
@@ -96,19 +96,19 @@ def is_alive(pid: object) -> bool:
     return True
 
 
-def test_the_pretend_recorder_is_listed_immediately(house: House, launcher: StandIn) -> None:
-    with house.running() as manager:
+def test_the_pretend_recorder_is_listed_immediately(harness: CameraHarness, launcher: StandIn) -> None:
+    with harness.running() as manager:
         view = manager.add_pretend_recorder()
         assert (view.pretend, view.status, view.name) == (True, CameraStatus.CONNECTING, "Pretend recorder")
-        accept_its_password(house, launcher)
+        accept_its_password(harness, launcher)
         manager.refresh(view.id)
-        house.wait_status(view.id, CameraStatus.ONLINE)
+        harness.wait_status(view.id, CameraStatus.ONLINE)
         view = manager.get_camera(view.id)
         assert (view.host, view.port, view.username) == ("127.0.0.1", 9001, "admin")
 
 
-def test_the_password_is_in_no_argument_and_its_file_is_deleted(house: House, launcher: StandIn) -> None:
-    with house.running() as manager:
+def test_the_password_is_in_no_argument_and_its_file_is_deleted(harness: CameraHarness, launcher: StandIn) -> None:
+    with harness.running() as manager:
         manager.add_pretend_recorder()
         until(lambda: manager.get_camera(1).port is not None)
         (started,) = launcher.started
@@ -118,15 +118,15 @@ def test_the_password_is_in_no_argument_and_its_file_is_deleted(house: House, la
         assert started["cwd"] == str(ROOT)
         assert password not in json.dumps([started["arguments"], started["environ"]])
         assert not Path(str(started["file"])).exists()
-        assert not [file for file in house.settings.data_dir.rglob("*") if password.encode() in _content(file)]
+        assert not [file for file in harness.settings.data_dir.rglob("*") if password.encode() in _content(file)]
 
 
 def _content(file: Path) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
-def test_a_second_pretend_recorder_is_refused(house: House, launcher: StandIn) -> None:
-    with house.running() as manager:
+def test_a_second_pretend_recorder_is_refused(harness: CameraHarness, launcher: StandIn) -> None:
+    with harness.running() as manager:
         first = manager.add_pretend_recorder()
         with pytest.raises(Conflict) as refused:
             manager.add_pretend_recorder()
@@ -135,38 +135,38 @@ def test_a_second_pretend_recorder_is_refused(house: House, launcher: StandIn) -
         assert len(launcher.started) == 1
 
 
-def test_a_killed_pretend_recorder_is_started_again(house: House, launcher: StandIn) -> None:
+def test_a_killed_pretend_recorder_is_started_again(harness: CameraHarness, launcher: StandIn) -> None:
     changed: list[int] = []
-    with house.running() as manager:
+    with harness.running() as manager:
         manager.on_change(changed.append)
         camera_id = manager.add_pretend_recorder().id
-        accept_its_password(house, launcher)
+        accept_its_password(harness, launcher)
         manager.refresh(camera_id)
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
         os.kill(int(str(launcher.started[0]["pid"])), signal.SIGKILL)
-        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        harness.wait_status(camera_id, CameraStatus.OFFLINE)
         error = manager.get_camera(camera_id).error
         assert error is not None
         assert "started again" in error.detail
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
         assert manager.get_camera(camera_id).port == 9002
         assert changed == [camera_id, camera_id]
 
 
-def test_a_restart_of_the_app_keeps_the_password(house: House, launcher: StandIn) -> None:
-    with house.running() as manager:
+def test_a_restart_of_the_app_keeps_the_password(harness: CameraHarness, launcher: StandIn) -> None:
+    with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
-        accept_its_password(house, launcher)
+        accept_its_password(harness, launcher)
         until(lambda: manager.get_camera(camera_id).port is not None)
     assert not is_alive(launcher.started[0]["pid"])
-    with house.running() as manager:
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+    with harness.running() as manager:
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
         assert manager.get_camera(camera_id).port == 9002
         assert launcher.started[1]["password"] == launcher.started[0]["password"]
 
 
-def test_a_deleted_pretend_recorder_ends(house: House, launcher: StandIn) -> None:
-    with house.running() as manager:
+def test_a_deleted_pretend_recorder_ends(harness: CameraHarness, launcher: StandIn) -> None:
+    with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         until(lambda: manager.get_camera(camera_id).port is not None)
         manager.delete_camera(camera_id)
@@ -177,31 +177,33 @@ def test_a_deleted_pretend_recorder_ends(house: House, launcher: StandIn) -> Non
         assert len(launcher.started) == 2
 
 
-def test_a_pretend_recorder_can_be_deleted_while_it_starts(house: House, launcher: StandIn) -> None:
+def test_a_pretend_recorder_can_be_deleted_while_it_starts(harness: CameraHarness, launcher: StandIn) -> None:
     launcher.program = launcher.program.replace("print(", "time.sleep(30); print(")
-    with house.running() as manager:
+    with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         until(lambda: bool(launcher.started))
         manager.delete_camera(camera_id)
         assert not is_alive(launcher.started[0]["pid"])
-        assert not list(house.settings.data_dir.glob(".pretend-*"))
+        assert not list(harness.settings.data_dir.glob(".pretend-*"))
 
 
 @pytest.mark.parametrize(
     "line", ["'hello'", "'{}'", '\'{"ready": true, "onvif_port": "x"}\'', "'[1]'", "'{\"ready\": false}'"]
 )
-def test_an_invalid_ready_line_ends_the_process_for_another_try(house: House, launcher: StandIn, line: str) -> None:
+def test_an_invalid_ready_line_ends_the_process_for_another_try(
+    harness: CameraHarness, launcher: StandIn, line: str
+) -> None:
     launcher.program = PROGRAM.replace("READY", line)
-    with house.running() as manager:
+    with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
-        house.wait_status(camera_id, CameraStatus.OFFLINE)
+        harness.wait_status(camera_id, CameraStatus.OFFLINE)
         assert not is_alive(launcher.started[0]["pid"])
         launcher.program = PROGRAM.replace("READY", READY)
         until(lambda: manager.get_camera(camera_id).port is not None)
 
 
-def test_only_the_name_of_the_pretend_recorder_can_change(house: House, launcher: StandIn) -> None:
-    with house.running() as manager:
+def test_only_the_name_of_the_pretend_recorder_can_change(harness: CameraHarness, launcher: StandIn) -> None:
+    with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         assert manager.update_camera(camera_id, CameraChange(name="Toy")).name == "Toy"
         for change in (CameraChange(host="x"), CameraChange(port=1), CameraChange(username="x")):
@@ -209,14 +211,14 @@ def test_only_the_name_of_the_pretend_recorder_can_change(house: House, launcher
                 manager.update_camera(camera_id, change)
 
 
-def test_other_devices_on_loopback_can_still_be_added(house: House, launcher: StandIn) -> None:
-    with house.running() as manager:
+def test_other_devices_on_loopback_can_still_be_added(harness: CameraHarness, launcher: StandIn) -> None:
+    with harness.running() as manager:
         manager.add_pretend_recorder()
         assert manager.add_camera(CameraDraft("127.0.0.1")).id == 2
 
 
-def test_a_missing_launcher_makes_the_recorder_unavailable(house: House) -> None:
-    with house.running() as manager:
+def test_a_missing_launcher_makes_the_recorder_unavailable(harness: CameraHarness) -> None:
+    with harness.running() as manager:
         with pytest.raises(Unavailable):
             manager.add_pretend_recorder()
         assert manager.list_cameras() == []

@@ -15,7 +15,7 @@ from core.errors import CameraAuthFailed
 from core.records import CameraStatus
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House
+from tests.cameras.doubles import CameraHarness
 from tests.onvif_services.soap_device import SoapDevice
 from tests.patience import LIMIT_S, promised, until
 
@@ -23,10 +23,10 @@ WRONG = Secret("wrong password")
 
 
 @pytest.fixture
-def real(house: House) -> House:
-    house.is_real = True
-    house.pace = Pace(check_s=0.3, first_retry_s=0.2, longest_retry_s=0.5)
-    return house
+def real(harness: CameraHarness) -> CameraHarness:
+    harness.is_real = True
+    harness.pace = Pace(check_s=0.3, first_retry_s=0.2, longest_retry_s=0.5)
+    return harness
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def added(manager: OnvifManager, device: SoapDevice, password: Secret | None = N
 
 
 @pytest.mark.parametrize("login", ["token", "digest"])
-def test_a_device_is_added_with_all_its_channels(real: House, device: SoapDevice, login: str) -> None:
+def test_a_device_is_added_with_all_its_channels(real: CameraHarness, device: SoapDevice, login: str) -> None:
     device.login = login
     device.clock_ahead_s = 3600.0
     with real.running() as manager:
@@ -65,7 +65,7 @@ def test_a_device_is_added_with_all_its_channels(real: House, device: SoapDevice
         assert device.failed_logins == 0
 
 
-def test_a_wrong_password_costs_one_login_for_16_requests(real: House, device: SoapDevice) -> None:
+def test_a_wrong_password_costs_one_login_for_16_requests(real: CameraHarness, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device, WRONG)
         assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.AUTH_FAILED
@@ -85,7 +85,7 @@ def test_a_wrong_password_costs_one_login_for_16_requests(real: House, device: S
         real.wait_status(camera_id, CameraStatus.ONLINE)
 
 
-def test_a_rebooting_device_is_offline_and_then_online(real: House) -> None:
+def test_a_rebooting_device_is_offline_and_then_online(real: CameraHarness) -> None:
     device = SoapDevice()
     device.start()
     port = device.port
@@ -107,7 +107,7 @@ def test_a_rebooting_device_is_offline_and_then_online(real: House) -> None:
             device.stop()
 
 
-def test_periodic_checks_send_no_credential(real: House, device: SoapDevice) -> None:
+def test_periodic_checks_send_no_credential(real: CameraHarness, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device)
         real.wait_status(camera_id, CameraStatus.ONLINE)
@@ -117,7 +117,7 @@ def test_periodic_checks_send_no_credential(real: House, device: SoapDevice) -> 
         assert device.good_logins == logins
 
 
-def test_a_jump_of_the_device_clock_is_noticed(real: House, device: SoapDevice) -> None:
+def test_a_jump_of_the_device_clock_is_noticed(real: CameraHarness, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device)
         real.wait_status(camera_id, CameraStatus.ONLINE)
@@ -129,7 +129,7 @@ def test_a_jump_of_the_device_clock_is_noticed(real: House, device: SoapDevice) 
         until(lambda: abs(offset_s() + 94_608_000) < 3)
 
 
-def test_a_printer_is_reported_as_no_onvif_device(real: House, device: SoapDevice) -> None:
+def test_a_printer_is_reported_as_no_onvif_device(real: CameraHarness, device: SoapDevice) -> None:
     for name in list(device.answers):
         device.answers[name] = "<html>a printer</html>"
     with real.running() as manager:
@@ -140,7 +140,7 @@ def test_a_printer_is_reported_as_no_onvif_device(real: House, device: SoapDevic
         assert "printer" not in manager.health(view.id).as_text()
 
 
-def test_stop_is_quick_while_a_device_is_silent(real: House) -> None:
+def test_stop_is_quick_while_a_device_is_silent(real: CameraHarness) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, real.running() as manager:
         manager.add_camera(CameraDraft("127.0.0.1", port=silent.getsockname()[1]))
         threading.Event().wait(0.2)
@@ -148,7 +148,7 @@ def test_stop_is_quick_while_a_device_is_silent(real: House) -> None:
             manager.stop()
 
 
-def test_ipycam_is_added_and_sends_a_snapshot(real: House, ipycam: IPCamera) -> None:
+def test_ipycam_is_added_and_sends_a_snapshot(real: CameraHarness, ipycam: IPCamera) -> None:
     with real.running() as manager:
         wanted = CameraDraft("127.0.0.1", "admin", Secret(ipycam.config.password), ipycam.config.onvif_port)
         view = manager.wait_first_connection(manager.add_camera(wanted).id, LIMIT_S)

@@ -16,7 +16,7 @@ from core.secrets import Secret
 from core.settings import Settings
 from media.process import Spawner
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import House
+from tests.cameras.doubles import CameraHarness
 from tests.patience import LIMIT_S, until
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 
@@ -42,18 +42,18 @@ def device_timeout_s() -> float:
 
 
 @pytest.fixture
-def real_house(house: House, device_timeout_s: float) -> House:
-    """A house whose devices are reached over ONVIF."""
-    house.is_real = True
-    house.settings = replace(house.settings, device_timeout_s=device_timeout_s)
-    return house
+def real_harness(harness: CameraHarness, device_timeout_s: float) -> CameraHarness:
+    """A harness whose devices are reached over ONVIF."""
+    harness.is_real = True
+    harness.settings = replace(harness.settings, device_timeout_s=device_timeout_s)
+    return harness
 
 
 @pytest.fixture
-def manager(real_house: House) -> Iterator[OnvifManager]:
-    house = real_house
-    house.pace = Pace(check_s=0.2, first_retry_s=0.1, longest_retry_s=0.3, read_again_s=2.0)
-    with house.running() as manager:
+def manager(real_harness: CameraHarness) -> Iterator[OnvifManager]:
+    harness = real_harness
+    harness.pace = Pace(check_s=0.2, first_retry_s=0.1, longest_retry_s=0.3, read_again_s=2.0)
+    with harness.running() as manager:
         yield manager
 
 
@@ -63,7 +63,7 @@ def added(manager: OnvifManager, simulator: Simulator, password: str = PASSWORD)
 
 
 def test_one_entry_brings_every_channel_of_a_recorder(
-    house: House, manager: OnvifManager, simulator: Simulator
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
     view = manager.wait_first_connection(camera_id, LIMIT_S)
@@ -82,7 +82,7 @@ def test_one_entry_brings_every_channel_of_a_recorder(
     until(lambda: [item.number for item in manager.channels(camera_id) if item.problem] == [14, 15, 16])
     source = manager.stream_source(camera_id, "MediaProfile00101")
     assert source.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
-    assert house.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
+    assert harness.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
     manager.request_key_frame(camera_id, "MediaProfile00000")
     played, ahead_s = manager.replay_source(camera_id, "RecordMediaProfile00000")
     assert played.uri.startswith(f"rtsp://127.0.0.1:{simulator.rtsp_port}/")
@@ -94,15 +94,15 @@ def test_one_entry_brings_every_channel_of_a_recorder(
 
 
 def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(
-    house: House, manager: OnvifManager, simulator: Simulator
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     failed = simulator.logins()["failed"]
     camera_id = added(manager, simulator, "wrong password")
-    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
 
     def ask() -> None:
         with pytest.raises(CameraAuthFailed):
-            house.snapshot(camera_id)
+            harness.snapshot(camera_id)
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
@@ -112,21 +112,21 @@ def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(
     threading.Event().wait(0.7)
     assert simulator.logins()["failed"] - failed <= 2
     manager.update_camera(camera_id, CameraChange(password=Secret(PASSWORD)))
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
 
 
 def test_a_password_changed_on_the_device_is_noticed_with_few_tries(
-    house: House, manager: OnvifManager, simulator: Simulator
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     failed = simulator.logins()["failed"]
     simulator.fault("change_password", "something else")
-    house.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+    harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
     threading.Event().wait(0.7)
     assert simulator.logins()["failed"] - failed <= 2
     manager.update_camera(camera_id, CameraChange(password=Secret("something else")))
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
 
 
 @pytest.mark.parametrize("device_timeout_s", [1.0])  # each of these faults lasts until a call has timed out
@@ -135,17 +135,17 @@ def test_a_password_changed_on_the_device_is_noticed_with_few_tries(
     [("soap_silent", True), ("reboot", True), ("drip", 20), ("soap_redirect", "http://127.0.0.1:9/")],
 )
 def test_a_device_that_fails_is_offline_and_back_when_it_is(
-    house: House, manager: OnvifManager, simulator: Simulator, fault: str, value: object
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator, fault: str, value: object
 ) -> None:
     camera_id = added(manager, simulator)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     simulator.fault(fault, value)
-    house.wait_status(camera_id, CameraStatus.OFFLINE)
+    harness.wait_status(camera_id, CameraStatus.OFFLINE)
     assert len(manager.channels(camera_id)) == 16
     with pytest.raises(DeviceError):
         manager.stream_source(camera_id, "MediaProfile00000")
     simulator.clear()
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_device_that_fails_is_offline_and_back_when_it_is(
     [("clock_offset", -94_608_000), ("no_utc", True), ("local_time_in_utc", 7200), ("other_host", "10.1.2.3:8000")],
 )
 def test_a_device_with_a_quirk_comes_online_all_the_same(
-    house: House, manager: OnvifManager, simulator: Simulator, fault: str, value: object
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator, fault: str, value: object
 ) -> None:
     simulator.fault(fault, value)
     camera_id = added(manager, simulator)
@@ -162,10 +162,10 @@ def test_a_device_with_a_quirk_comes_online_all_the_same(
 
 
 def test_a_clock_that_jumps_while_connected_costs_no_login(
-    house: House, manager: OnvifManager, simulator: Simulator
+    harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
-    house.wait_status(camera_id, CameraStatus.ONLINE)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
     failed = simulator.logins()["failed"]
     simulator.fault("clock_offset", 86_400)
     until(lambda: (manager.get_camera(camera_id).clock_offset_s or 0) > 86_000)
@@ -175,20 +175,20 @@ def test_a_clock_that_jumps_while_connected_costs_no_login(
     assert simulator.logins()["failed"] == failed
 
 
-def test_the_app_starts_its_own_pretend_recorder_and_ends_it(real_house: House) -> None:
-    house, spawner = real_house, Spawner()
+def test_the_app_starts_its_own_pretend_recorder_and_ends_it(real_harness: CameraHarness) -> None:
+    harness, spawner = real_harness, Spawner()
     spawner.start()
-    house.launcher = spawner
+    harness.launcher = spawner
     try:
-        with house.running() as manager:
+        with harness.running() as manager:
             camera_id = manager.add_pretend_recorder().id
-            house.wait_status(camera_id, CameraStatus.ONLINE)
+            harness.wait_status(camera_id, CameraStatus.ONLINE)
             assert manager.get_camera(camera_id).channel_count == 16
-            assert house.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
+            assert harness.snapshot(camera_id).jpeg[:3] == b"\xff\xd8\xff"
             (child,) = spawner.running()
         assert child.poll() is not None
-        with house.running() as manager:
-            house.wait_status(camera_id, CameraStatus.ONLINE)
+        with harness.running() as manager:
+            harness.wait_status(camera_id, CameraStatus.ONLINE)
             manager.delete_camera(camera_id)
             until(lambda: not spawner.running())
     finally:

@@ -27,7 +27,7 @@ from core.errors import Conflict, StartRefused, StorageFull, Unavailable
 from core.records import CameraStatus
 from core.secrets import Secret
 from database import MIGRATIONS, Base, Database
-from tests.cameras.doubles import House
+from tests.cameras.doubles import CameraHarness
 from tests.patience import LIMIT_S, promised, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,8 +41,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def store_of(house: House) -> CameraStore:
-    return CameraStore(Database(house.settings.database_file), house.settings.key_file)
+def store_of(harness: CameraHarness) -> CameraStore:
+    return CameraStore(Database(harness.settings.database_file), harness.settings.key_file)
 
 
 def add_camera_row(store: CameraStore, host: str = "cam", port: int | None = 80) -> int:
@@ -61,15 +61,15 @@ def files_and_contents(folder: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-def test_only_the_owner_can_read_the_folder_and_its_files(house: House) -> None:
+def test_only_the_owner_can_read_the_folder_and_its_files(harness: CameraHarness) -> None:
     before = os.umask(0)  # the least strict
     try:
-        with house.running() as manager:
+        with harness.running() as manager:
             manager.add_camera(CameraDraft(host="cam"))
-            data = house.settings.data_dir
+            data = harness.settings.data_dir
             assert stat.S_IMODE(data.stat().st_mode) == 0o700
             assert {stat.S_IMODE(file.stat().st_mode) for file in data.glob("cameras.sqlite3*")} == {0o600}
-            assert stat.S_IMODE(house.settings.key_file.stat().st_mode) == 0o600
+            assert stat.S_IMODE(harness.settings.key_file.stat().st_mode) == 0o600
     finally:
         os.umask(before)
 
@@ -110,8 +110,8 @@ def test_many_threads_can_read_and_write_without_a_lock_error(database: Database
         assert session.execute(text("SELECT n FROM counter")).scalar_one() == 200
 
 
-def test_a_failed_write_is_rolled_back(house: House) -> None:
-    store = store_of(house)
+def test_a_failed_write_is_rolled_back(harness: CameraHarness) -> None:
+    store = store_of(harness)
     store.open()
     add_camera_row(store)
     with pytest.raises(Conflict):
@@ -154,18 +154,18 @@ def test_a_damaged_database_is_refused_and_unchanged(database: Database, content
     assert database.file.read_bytes() == content
 
 
-def test_a_database_damaged_in_the_middle_is_refused(house: House) -> None:
-    store = store_of(house)
+def test_a_database_damaged_in_the_middle_is_refused(harness: CameraHarness) -> None:
+    store = store_of(harness)
     store.open()
     for number in range(50):
         add_camera_row(store, f"cam{number}")
     store.close()
-    file = house.settings.database_file
+    file = harness.settings.database_file
     content = bytearray(file.read_bytes())
     content[4096:] = os.urandom(len(content) - 4096)
     file.write_bytes(content)
     with pytest.raises(StartRefused, match="damaged"):
-        store_of(house).open()
+        store_of(harness).open()
     assert file.read_bytes() == bytes(content)
 
 
@@ -220,26 +220,26 @@ def columns(file: Path) -> set[str]:
         return {row[1] for row in connection.execute("PRAGMA table_info(cameras)")}
 
 
-def test_an_older_schema_is_upgraded_with_all_its_rows(house: House, later_migrations: Path) -> None:
-    store = store_of(house)
+def test_an_older_schema_is_upgraded_with_all_its_rows(harness: CameraHarness, later_migrations: Path) -> None:
+    store = store_of(harness)
     store.open()
     add_camera_row(store)
     store.close()
-    newer = Database(house.settings.database_file, migrations=later_migrations)
+    newer = Database(harness.settings.database_file, migrations=later_migrations)
     newer.open()
     newer.close()
-    assert "note" in columns(house.settings.database_file)
-    assert "hardware" not in columns(house.settings.database_file)
-    with closing(sqlite3.connect(house.settings.database_file)) as connection:
+    assert "note" in columns(harness.settings.database_file)
+    assert "hardware" not in columns(harness.settings.database_file)
+    with closing(sqlite3.connect(harness.settings.database_file)) as connection:
         assert connection.execute("SELECT host, note FROM cameras").fetchall() == [("cam", "new")]
 
 
-def test_a_kill_during_an_upgrade_keeps_the_old_schema(house: House, later_migrations: Path) -> None:
-    store = store_of(house)
+def test_a_kill_during_an_upgrade_keeps_the_old_schema(harness: CameraHarness, later_migrations: Path) -> None:
+    store = store_of(harness)
     store.open()
     add_camera_row(store)
     store.close()
-    file = house.settings.database_file
+    file = harness.settings.database_file
     program = (
         "import sys; from pathlib import Path; from database import Database;"
         "Database(Path(sys.argv[1]), migrations=Path(sys.argv[2])).open()"
@@ -253,7 +253,7 @@ def test_a_kill_during_an_upgrade_keeps_the_old_schema(house: House, later_migra
         assert process.stdout is not None
         assert process.stdout.readline() == b"halfway\n"
         process.send_signal(signal.SIGKILL)
-    store = store_of(house)
+    store = store_of(harness)
     store.open()
     assert [camera.host for camera, _ in store.load()] == ["cam"]
     store.close()
@@ -264,76 +264,76 @@ def test_a_kill_during_an_upgrade_keeps_the_old_schema(house: House, later_migra
     assert "note" in columns(file)
 
 
-def test_no_file_holds_a_plain_password(house: House) -> None:
-    with house.running() as manager:
-        house.device(password=CANARY)
+def test_no_file_holds_a_plain_password(harness: CameraHarness) -> None:
+    with harness.running() as manager:
+        harness.device(password=CANARY)
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret(CANARY), 80)).id
-        house.wait_status(camera_id, CameraStatus.ONLINE)
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
         manager.update_camera(camera_id, CameraChange(password=Secret(CANARY + "2")))
-        while_running = files_and_contents(house.settings.data_dir)
-    for content in (*while_running.values(), *files_and_contents(house.settings.data_dir).values()):
+        while_running = files_and_contents(harness.settings.data_dir)
+    for content in (*while_running.values(), *files_and_contents(harness.settings.data_dir).values()):
         assert CANARY.encode() not in content
         assert CANARY.encode("utf-16-le") not in content
 
 
-def test_the_key_is_created_once_and_outside_the_data_folder(house: House) -> None:
-    with house.running():
-        key = house.settings.key_file.read_bytes()
-    assert house.settings.data_dir not in house.settings.key_file.parents
-    with house.running():
-        assert house.settings.key_file.read_bytes() == key
-    assert [file.name for file in house.settings.key_file.parent.iterdir()] == ["secret.key"]
+def test_the_key_is_created_once_and_outside_the_data_folder(harness: CameraHarness) -> None:
+    with harness.running():
+        key = harness.settings.key_file.read_bytes()
+    assert harness.settings.data_dir not in harness.settings.key_file.parents
+    with harness.running():
+        assert harness.settings.key_file.read_bytes() == key
+    assert [file.name for file in harness.settings.key_file.parent.iterdir()] == ["secret.key"]
 
 
-def test_a_missing_key_stops_the_start_and_is_not_replaced(house: House) -> None:
-    with house.running() as manager:
+def test_a_missing_key_stops_the_start_and_is_not_replaced(harness: CameraHarness) -> None:
+    with harness.running() as manager:
         manager.add_camera(CameraDraft(host="cam", port=80, password=Secret(CANARY)))
-    key = house.settings.key_file.read_bytes()
-    house.settings.key_file.unlink()
-    before = files_and_contents(house.settings.data_dir)
-    with pytest.raises(StartRefused, match=r"missing.*SECRET_KEY_FILE"), house.running():
+    key = harness.settings.key_file.read_bytes()
+    harness.settings.key_file.unlink()
+    before = files_and_contents(harness.settings.data_dir)
+    with pytest.raises(StartRefused, match=r"missing.*SECRET_KEY_FILE"), harness.running():
         pass
-    house.manager.stop()
-    assert not house.settings.key_file.exists()
-    assert files_and_contents(house.settings.data_dir).items() >= before.items()
-    house.settings.key_file.write_bytes(key)
-    house.settings.key_file.chmod(0o600)
-    with house.running() as manager:
+    harness.manager.stop()
+    assert not harness.settings.key_file.exists()
+    assert files_and_contents(harness.settings.data_dir).items() >= before.items()
+    harness.settings.key_file.write_bytes(key)
+    harness.settings.key_file.chmod(0o600)
+    with harness.running() as manager:
         assert manager.get_camera(1).status is not CameraStatus.AUTH_FAILED
 
 
 @pytest.mark.parametrize("content", [b"", b"no key", b"AAAA", b"\x00" * 32, b"A" * 100_000])
-def test_an_invalid_key_file_is_refused_and_unchanged(house: House, content: bytes) -> None:
-    house.settings.key_file.parent.mkdir()
-    house.settings.key_file.write_bytes(content)
-    with pytest.raises(StartRefused, match="holds no key"), house.running():
+def test_an_invalid_key_file_is_refused_and_unchanged(harness: CameraHarness, content: bytes) -> None:
+    harness.settings.key_file.parent.mkdir()
+    harness.settings.key_file.write_bytes(content)
+    with pytest.raises(StartRefused, match="holds no key"), harness.running():
         pass
-    assert house.settings.key_file.read_bytes() == content
+    assert harness.settings.key_file.read_bytes() == content
 
 
-def test_the_key_of_another_database_is_refused_and_unchanged(house: House, tmp_path: Path) -> None:
-    with house.running() as manager:
+def test_the_key_of_another_database_is_refused_and_unchanged(harness: CameraHarness, tmp_path: Path) -> None:
+    with harness.running() as manager:
         manager.add_camera(CameraDraft(host="cam", port=80, password=Secret(CANARY)))
-    other = House(tmp_path / "other")
+    other = CameraHarness(tmp_path / "other")
     with other.running():
         pass
     wrong = other.settings.key_file.read_bytes()
-    house.settings.key_file.write_bytes(wrong)
-    with pytest.raises(StartRefused, match="not the one"), house.running():
+    harness.settings.key_file.write_bytes(wrong)
+    with pytest.raises(StartRefused, match="not the one"), harness.running():
         pass
-    assert house.settings.key_file.read_bytes() == wrong
+    assert harness.settings.key_file.read_bytes() == wrong
 
 
-def test_a_folder_instead_of_the_key_file_is_refused(house: House) -> None:
-    house.settings.key_file.mkdir(parents=True)
-    with pytest.raises(StartRefused, match="cannot be used"), house.running():
+def test_a_folder_instead_of_the_key_file_is_refused(harness: CameraHarness) -> None:
+    harness.settings.key_file.mkdir(parents=True)
+    with pytest.raises(StartRefused, match="cannot be used"), harness.running():
         pass
 
 
 def test_simultaneous_starts_create_one_key(tmp_path: Path) -> None:
-    houses = [House(tmp_path / str(number)) for number in range(6)]
+    harnesses = [CameraHarness(tmp_path / str(number)) for number in range(6)]
     key_file = tmp_path / "shared" / "secret.key"
-    stores = [CameraStore(Database(house.settings.database_file), key_file) for house in houses]
+    stores = [CameraStore(Database(harness.settings.database_file), key_file) for harness in harnesses]
     threads = [threading.Thread(target=store.open) for store in stores]
     for thread in threads:
         thread.start()
@@ -346,13 +346,13 @@ def test_simultaneous_starts_create_one_key(tmp_path: Path) -> None:
         store.close()
 
 
-def test_a_password_cannot_be_moved_to_another_row_or_host(house: House) -> None:
-    store = store_of(house)
+def test_a_password_cannot_be_moved_to_another_row_or_host(harness: CameraHarness) -> None:
+    store = store_of(harness)
     store.open()
     add_camera_row(store, "mine")
     add_camera_row(store, "theirs")
     store.close()
-    with closing(sqlite3.connect(house.settings.database_file)) as connection, connection:
+    with closing(sqlite3.connect(harness.settings.database_file)) as connection, connection:
         connection.execute(
             "UPDATE cameras SET password_box = (SELECT password_box FROM cameras WHERE id = 1) WHERE id = 2"
         )
@@ -362,16 +362,16 @@ def test_a_password_cannot_be_moved_to_another_row_or_host(house: House) -> None
     store.close()
 
 
-def test_an_undecryptable_password_affects_only_its_camera(house: House) -> None:
-    house.device("a")
-    house.device("b")
-    with house.running() as manager:
+def test_an_undecryptable_password_affects_only_its_camera(harness: CameraHarness) -> None:
+    harness.device("a")
+    harness.device("b")
+    with harness.running() as manager:
         for host in ("a", "b"):
             manager.add_camera(CameraDraft(host, "admin", Secret("right"), 80))
-    with closing(sqlite3.connect(house.settings.database_file)) as connection, connection:
+    with closing(sqlite3.connect(harness.settings.database_file)) as connection, connection:
         connection.execute("UPDATE cameras SET password_box = x'00' WHERE id = 1")
-    with house.running() as manager:
-        house.wait_status(2, CameraStatus.ONLINE)
+    with harness.running() as manager:
+        harness.wait_status(2, CameraStatus.ONLINE)
         lost = manager.get_camera(1)
         assert lost.status is CameraStatus.AUTH_FAILED
         assert lost.error is not None
@@ -380,7 +380,7 @@ def test_an_undecryptable_password_affects_only_its_camera(house: House) -> None
         assert manager.refresh(1).status is CameraStatus.AUTH_FAILED
         manager.update_camera(1, CameraChange(name="kept"))
         manager.update_camera(1, CameraChange(password=Secret("right")))
-        house.wait_status(1, CameraStatus.ONLINE)
+        harness.wait_status(1, CameraStatus.ONLINE)
 
 
 def test_encryption_is_random_and_detects_each_changed_bit() -> None:
@@ -395,23 +395,23 @@ def test_encryption_is_random_and_detects_each_changed_bit() -> None:
             vault.unlock(bytes(spoilt), ("cameras", 1))
 
 
-def test_a_database_without_its_key_check_is_refused(house: House) -> None:
-    store = store_of(house)
+def test_a_database_without_its_key_check_is_refused(harness: CameraHarness) -> None:
+    store = store_of(harness)
     store.open()
     add_camera_row(store)
     store.close()
-    with closing(sqlite3.connect(house.settings.database_file)) as connection, connection:
+    with closing(sqlite3.connect(harness.settings.database_file)) as connection, connection:
         connection.execute("DELETE FROM vault")
     with pytest.raises(StartRefused, match="check of their key"):
-        store_of(house).open()
+        store_of(harness).open()
 
 
-def test_a_locked_database_does_not_delay_reads_of_cameras(house: House) -> None:
-    with house.running() as manager:
-        house.device()
+def test_a_locked_database_does_not_delay_reads_of_cameras(harness: CameraHarness) -> None:
+    with harness.running() as manager:
+        harness.device()
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
-        house.wait_status(camera_id, CameraStatus.ONLINE)
-        with closing(sqlite3.connect(house.settings.database_file, isolation_level=None)) as other:
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
+        with closing(sqlite3.connect(harness.settings.database_file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with promised(1.0):
                 assert manager.list_cameras()[0].status is CameraStatus.ONLINE

@@ -21,7 +21,7 @@ from core.records import (
 from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
-from tests.cameras.doubles import House as Network
+from tests.cameras.doubles import CameraHarness
 from tests.recordings.recorder import Archive
 from tests.web.house import PASSWORD, House
 from tests.web.stand_in_cameras import StandInCameras
@@ -89,14 +89,14 @@ def web_app(
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Network:
+def network(tmp_path: Path) -> CameraHarness:
     """Simulated devices for the real camera manager."""
-    return Network(tmp_path / "network")
+    return CameraHarness(tmp_path / "network")
 
 
 @pytest.fixture
 def real_app(
-    network: Network,
+    network: CameraHarness,
     settings: Settings,
     streams: StandInStreams,
     archive: Archive,

@@ -10,7 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from core.settings import ROOT
 from web import pages, static_files, streams
-from web.access import install_access, may_see_stream
+from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
 from web.api import models, playback, recordings, system, walls
@@ -53,7 +53,7 @@ def build_web(services: Services) -> OpenAPI:
     _install_front_end(app, FrontEnd(static_files.STATIC_ROOT, serves_sources=services.settings.serve_sources))
     install_guard(app, services.settings)
     install_access(app)
-    install_problems(app, may_see_stream)
+    install_problems(app)
     for blueprint in (
         api_cameras.blueprint,
         api_streams.blueprint,

@@ -46,6 +46,11 @@ def client() -> Client:
     return found
 
 
+def has_client() -> bool:
+    """True if the guard has identified the client of the current request."""
+    return "client" in g
+
+
 def find_client(req: Request, settings: Settings) -> Client | None:
     """None where a trusted proxy's X-Forwarded-For makes no sense."""
     peer = req.environ.get("REMOTE_ADDR", "")

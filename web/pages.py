@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from core.errors import NotFound
-from web.access import is_open, principal, principal_or_none
+from web.access.principal import current_principal, current_principal_or_none, is_local_without_accounts
 from web.api import answers
 from web.api.cameras import channel_list, visible_cameras
 from web.fields import parse_id
@@ -49,7 +49,7 @@ def recordings(camera_id: str = "") -> str:
 def login() -> str | Response:
     """Name and password; then on to `next`, if that is a page of ours."""
     target = safe_next(request.args.get("next", ""))
-    if principal_or_none() is not None:
+    if current_principal_or_none() is not None:
         return redirect(target)
     return render_template("login.html", page="login", next=target, has_accounts=services().accounts.has_accounts())
 
@@ -63,7 +63,7 @@ def welcome() -> str:
 @blueprint.get("/account")
 def account() -> str | Response:
     """Who one is, one's password, and the way out."""
-    if is_open():
+    if is_local_without_accounts():
         return redirect("/welcome")
     return render_template("account.html", page="account")
 
@@ -71,7 +71,7 @@ def account() -> str | Response:
 @blueprint.get("/access")
 def access() -> str | Response:
     """Users, who is logged in, and tokens."""
-    if is_open():
+    if is_local_without_accounts():
         return redirect("/welcome")
     return render_template("access.html", page="access")
 
@@ -94,13 +94,13 @@ def safe_next(target: str) -> str:
 
 
 def _viewer_data(camera_id: int) -> dict[str, Any]:
-    camera = answers.camera(services().cameras.get_camera(camera_id), principal())
+    camera = answers.camera(services().cameras.get_camera(camera_id), current_principal())
     return {"camera": camera.model_dump(), "channels": _channels(camera_id)}
 
 
 def _wall_data() -> list[dict[str, Any]]:
     return [
-        {"camera": answers.camera(view, principal()).model_dump(), "channels": _channels(view.id)}
+        {"camera": answers.camera(view, current_principal()).model_dump(), "channels": _channels(view.id)}
         for view in visible_cameras()
     ]
 

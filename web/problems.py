@@ -7,7 +7,6 @@ page. Neither ever shows a stack trace, a device's own text or a credential.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, g, json, render_template, request
@@ -33,11 +32,13 @@ from core.errors import (
     StorageFull,
     Unavailable,
 )
+from web.access.principal import current_principal_or_none
+from web.access.targets import visible_streams
 from web.guard import Refused, UnsupportedMediaType, UpgradeRequired
+from web.problem_document import PROBLEM_TYPE, problem_document
+from web.services import services
 
 log = logging.getLogger(__name__)
-
-PROBLEM_TYPE = "application/problem+json"
 
 # The first match counts, so a class stands before its base. (status, title, seconds to wait or None)
 STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
@@ -100,13 +101,9 @@ _HTTP_CODES = {
 }
 
 
-def install_problems(app: Flask, may_see_stream: Callable[[str], bool]) -> None:
-    """Registers the three handlers through which every error leaves.
-
-    `may_see_stream`: whether who asks may hear of a session. Handed in, since gunicorn's master imports this module
-    and must not import the managers with it.
-    """
-    app.register_error_handler(AppError, lambda error: answer_app_error(error, may_see_stream))
+def install_problems(app: Flask) -> None:
+    """Register the handlers of all errors: the app's own, the framework's, and unexpected ones."""
+    app.register_error_handler(AppError, answer_app_error)
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, answer_unexpected)
 
@@ -131,38 +128,36 @@ def all_codes() -> list[dict[str, Any]]:
     return [{"status": status, "code": code, "title": title} for status, code, title in sorted(rows)]
 
 
-def problem(status: int, title: str, code: str, detail: str, **more: Any) -> dict[str, Any]:
-    """The members of a problem document (RFC 9457); `type` leads to its explanation."""
-    return {"type": f"/api/docs#{code}", "title": title, "status": status, "code": code, "detail": detail, **more}
+def problem_message(error: AppError, used_by: list[str]) -> dict[str, Any]:
+    """Return an error for a live socket, which has no status and no headers.
 
-
-def spoken(error: AppError, may_see_stream: Callable[[str], bool]) -> dict[str, Any]:
-    """A problem where there is no answer with a status and headers, as over a live socket: `code` and `detail`, and
-    `retry_after_s` and `used_by` where an answer would say them, too.
+    It has `code` and `detail`; `retry_after_s` if the HTTP answer would have Retry-After; `used_by` for a limit.
     """
     _, _, retry_after_s = status_of(error)
-    document: dict[str, Any] = {"code": error.code, "detail": error.detail}
+    message: dict[str, Any] = {"code": error.code, "detail": error.detail}
     if retry_after_s is not None:
-        document["retry_after_s"] = retry_after_s
-    return document | (_extras(error, may_see_stream) if isinstance(error, LimitReached) else {})
+        message["retry_after_s"] = retry_after_s
+    if isinstance(error, LimitReached):
+        message["used_by"] = used_by
+    return message
 
 
-def answer_app_error(error: AppError, may_see_stream: Callable[[str], bool]) -> Response:
+def answer_app_error(error: AppError) -> Response:
     status, title, retry_after_s = status_of(error)
     if status >= 500:
         log.debug("%s %s: %s %s", request.method, request.path[:200], status, error.code)
-    document = problem(status, title, error.code, error.detail, **_extras(error, may_see_stream))
+    document = problem_document(status, title, error.code, error.detail, **_extras(error))
     headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="ONVIF Web Viewer"'  # RFC 6750, section 3
     return _answer(document, headers)
 
 
-def _extras(error: AppError, may_see_stream: Callable[[str], bool]) -> dict[str, Any]:
+def _extras(error: AppError) -> dict[str, Any]:
     if isinstance(error, InvalidRequest) and error.errors:
         return {"errors": [{"field": item.field, "message": item.message} for item in error.errors]}
     if isinstance(error, LimitReached):
-        return {"used_by": [stream_id for stream_id in error.used_by if may_see_stream(stream_id)]}
+        return {"used_by": visible_streams(services(), current_principal_or_none(), error.used_by)}
     if isinstance(error, CameraUnsupported):
         return {"service": error.service}
     if isinstance(error, Conflict) and error.existing_id is not None:
@@ -178,13 +173,13 @@ def answer_http_error(error: HTTPException) -> Response:
     valid_methods = getattr(error, "valid_methods", None)
     if valid_methods:
         headers["Allow"] = ", ".join(sorted(valid_methods))
-    return _answer(problem(status, error.name, code, detail), headers)
+    return _answer(problem_document(status, error.name, code, detail), headers)
 
 
 def answer_unexpected(error: Exception) -> Response:
     """A mistake of ours: the log gets all of it, the user nothing of it."""
     log.error("unexpected error in %s %s", request.method, request.path[:200], exc_info=error)
-    return _answer(problem(500, "Internal Server Error", *_HTTP_CODES[500]), {})
+    return _answer(problem_document(500, "Internal Server Error", *_HTTP_CODES[500]), {})
 
 
 def _answer(document: dict[str, Any], headers: dict[str, str]) -> Response:

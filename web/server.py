@@ -28,7 +28,7 @@ from core.settings import Settings, SettingsError
 from web.allocator import use_one_arena
 from web.guard import SECURITY_HEADERS
 from web.live.handover import handover
-from web.problems import PROBLEM_TYPE, problem
+from web.problem_document import PROBLEM_TYPE, problem_document
 from web.slow_clients import slow_clients
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _describe(exc: BaseException) -> tuple[int, str, str]:
 
 def _raw_problem(status: int, title: str, detail: str) -> bytes:
     code = {414: "too_large", 431: "too_large", 400: "invalid_request"}.get(status, "internal_error")
-    body = json.dumps(problem(status, title, code, detail)).encode()
+    body = json.dumps(problem_document(status, title, code, detail)).encode()
     head = [
         f"HTTP/1.1 {status} {title}",
         f"Content-Type: {PROBLEM_TYPE}",

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request, send_file
 
 from core.errors import InvalidRequest, NotFound, Unavailable
-from web.access import audit_as, principal
+from web.access.audit import audit_as
+from web.access.principal import current_principal
 from web.client import client
 from web.services import services
 
@@ -34,7 +35,7 @@ def stream_file(stream_id: str, file: str) -> Response:
     viewer_id = request.args.get("viewer")
     if viewer_id is not None and _VIEWER.fullmatch(viewer_id) is None:
         raise InvalidRequest.of_field("viewer", "as it was given at start")
-    if services().viewers.note_fetch(principal().key, stream_id, viewer_id):
+    if services().viewers.note_fetch(current_principal().key, stream_id, viewer_id):
         audit_as("watch")  # somebody joins by the address alone
     if match[1] == "m3u8":
         return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)

@@ -33,7 +33,7 @@ from tests.web.house import (
 )
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
-from web.access import RULES
+from web.access.rules import RULES
 
 
 def test_every_route_has_a_row_and_every_row_a_route(web_app: OpenAPI) -> None:

@@ -13,7 +13,8 @@ from core.access import EVERYTHING, Permission, Principal, Role, Scope, scope_of
 from core.clock import rfc3339
 from core.errors import NotLoggedIn
 from core.secrets import Secret
-from web.access import audit_about, audit_who, principal, principal_or_none
+from web.access.audit import audit_about, audit_who
+from web.access.principal import current_principal, current_principal_or_none
 from web.api import account_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
@@ -30,13 +31,13 @@ blueprint = APIBlueprint("api_accounts", __name__, url_prefix="/api", abp_tags=[
 @blueprint.get("/session", responses=answers_with({200: shapes.Session}))
 def get_session() -> Response:
     """Who is asking, and what they may do."""
-    return answer(_session(principal_or_none(), None))
+    return answer(_session(current_principal_or_none(), None))
 
 
 @blueprint.post("/session", responses=answers_with({200: shapes.Session}, 401, 415, 429, 503))
 def log_in(body: shapes.Login) -> Response:
     """Logs in: the answer sets a cookie. 401 `login_failed`; 429 `too_many_logins` after too many of those."""
-    accounts, before = services().accounts, principal_or_none()
+    accounts, before = services().accounts, current_principal_or_none()
     try:
         token, who = accounts.log_in(body.name, Secret(body.password), _visitor())
     except NotLoggedIn:
@@ -52,7 +53,7 @@ def log_in(body: shapes.Login) -> Response:
 @blueprint.delete("/session", responses=answers_with({204: NO_CONTENT}))
 def log_out() -> Response:
     """Logs out: the cookie is worth nothing from now on, and what is watched with it ends."""
-    services().accounts.log_out(principal())
+    services().accounts.log_out(current_principal())
     response = Response(status=204)
     clear_cookie(response)
     return response
@@ -62,7 +63,7 @@ def log_out() -> Response:
 def change_own_password(body: shapes.OwnPassword) -> Response:
     """Changes one's own password. All other logins of this account end; this one goes on with a new cookie."""
     token, who = services().accounts.change_own_password(
-        principal(), Secret(body.current_password), Secret(body.new_password), _visitor()
+        current_principal(), Secret(body.current_password), Secret(body.new_password), _visitor()
     )
     return _logged_in(token, who)
 
@@ -133,7 +134,7 @@ def remove_user(path: shapes.UserPath) -> Response:
 @blueprint.get("/sessions", responses=answers_with({200: shapes.LoginSessionList}))
 def list_sessions() -> Response:
     """Who is logged in: from where, since when."""
-    own = principal().key
+    own = current_principal().key
     return answer(
         shapes.LoginSessionList(
             sessions=[
@@ -174,7 +175,7 @@ def list_tokens() -> Response:
 def add_token(body: shapes.NewToken) -> Response:
     """Makes a token for a script: `Authorization: Bearer <token>`. This answer alone holds it."""
     draft = records.TokenDraft(body.name, Role(body.role), _scope(body.cameras) or EVERYTHING, body.expires_at)
-    token, kept = services().accounts.add_token(principal(), draft)
+    token, kept = services().accounts.add_token(current_principal(), draft)
     audit_about(token=kept.name, role=kept.role.value)
     return answer(shapes.MadeToken(**_token(kept).model_dump(), token=token), 201)
 

@@ -10,7 +10,8 @@ from cameras.records import CameraChange, CameraDraft, CameraView
 from core.clock import rfc3339
 from core.errors import InvalidRequest, NotFound
 from core.secrets import Secret
-from web.access import audit_about, principal
+from web.access.audit import audit_about
+from web.access.principal import current_principal
 from web.api import answers, models
 from web.api.described import JPEG, NO_CONTENT, NO_PICTURE, answers_with
 from web.services import services
@@ -30,7 +31,7 @@ def list_cameras(query: models.ListQuery) -> Response:
     page = views[: query.limit]
     return answers.answer(
         models.CameraList(
-            cameras=[answers.camera(view, principal()) for view in page],
+            cameras=[answers.camera(view, current_principal()) for view in page],
             next_cursor=str(page[-1].id) if len(views) > len(page) else None,
         )
     )
@@ -38,7 +39,7 @@ def list_cameras(query: models.ListQuery) -> Response:
 
 def visible_cameras() -> list[CameraView]:
     """The cameras that the current user may see."""
-    scope = principal().scope
+    scope = current_principal().scope
     return [view for view in services().cameras.list_cameras() if scope.has_camera(view.id)]
 
 
@@ -78,7 +79,7 @@ def _created(camera: models.Camera) -> Response:
 @blueprint.get("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404))
 def get_camera(path: models.CameraPath) -> Response:
     """One camera, as far as it is known."""
-    return answers.answer(answers.camera(services().cameras.get_camera(path.camera_id), principal()))
+    return answers.answer(answers.camera(services().cameras.get_camera(path.camera_id), current_principal()))
 
 
 @blueprint.patch("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404, 409, 415))
@@ -105,7 +106,7 @@ def delete_camera(path: models.CameraPath) -> Response:
 @blueprint.post("/cameras/<camera_id>/refresh", responses=answers_with({200: models.Camera}, 404))
 def refresh_camera(path: models.CameraPath) -> Response:
     """Connects again and reads everything anew; answers at once, the status follows."""
-    return answers.answer(answers.camera(services().cameras.refresh(path.camera_id), principal()))
+    return answers.answer(answers.camera(services().cameras.refresh(path.camera_id), current_principal()))
 
 
 @blueprint.get("/cameras/<camera_id>/profiles", responses=answers_with({200: models.ChannelList}, 404))
@@ -134,7 +135,7 @@ def order_channels(path: models.CameraPath, body: models.ChannelOrder) -> Respon
 
 def channel_list(camera_id: int) -> models.ChannelList:
     """The channels of a camera that the current user may see."""
-    allowed = principal().scope.channels_of(camera_id)
+    allowed = current_principal().scope.channels_of(camera_id)
     channels = [
         channel for channel in services().cameras.channels(camera_id) if allowed is None or channel.number in allowed
     ]
@@ -163,7 +164,7 @@ def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
 
 def _first_allowed(camera_id: int) -> str | None:
     """For who may not see every channel: a media profile of the first one they may see. NotFound."""
-    allowed = principal().scope.channels_of(camera_id)
+    allowed = current_principal().scope.channels_of(camera_id)
     if allowed is None:
         return None
     for channel in services().cameras.channels(camera_id):

@@ -9,7 +9,8 @@ from flask_openapi3.models.tag import Tag
 from core.access import Permission
 from core.clock import rfc3339
 from core.errors import Forbidden, InvalidRequest
-from web.access import audit_about, principal
+from web.access.audit import audit_about
+from web.access.principal import current_principal
 from web.api import answers, playback_models
 from web.api.described import answers_with
 from web.services import services
@@ -34,7 +35,7 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
     view, viewer_id = services().streams.start_replay(
         body.camera_id, body.recording_token, body.start_time, end_utc=body.end_time, accept=tuple(body.accept)
     )
-    services().viewers.add_viewer(principal().key, view.stream_id, viewer_id)
+    services().viewers.add_viewer(current_principal().key, view.stream_id, viewer_id)
     audit_about(stream_id=view.stream_id)
     return answers.answer(answers.started(view, viewer_id), 201)
 
@@ -51,7 +52,7 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     another seek came meanwhile; 503 `not_ready` when the recorder takes longer: the session goes on trying.
     """
     audit_about(seek_time=rfc3339(body.time))
-    who = principal()
+    who = current_principal()
     if not who.may(Permission.OPERATE) and not services().viewers.has_started(who.key, body.stream_id):
         raise Forbidden(
             "Somebody else has started this stream and watches it: start one of your own.", code="not_yours"

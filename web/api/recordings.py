@@ -13,7 +13,9 @@ from core.errors import AppError
 from core.recordings import RecordingTrack
 from core.records import Problem
 from recordings import views
-from web.access import audit_about, is_limited, may_see_recording, principal
+from web.access.audit import audit_about
+from web.access.principal import current_principal
+from web.access.targets import may_see_recording, sees_only_some_channels
 from web.api import answers, models, recording_models
 from web.api.described import NO_CONTENT, answers_with
 from web.services import services
@@ -50,12 +52,13 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
             limit=body.limit,
             cursor=body.cursor,
         )
+    who = current_principal()
     return answers.answer(
         recording_models.FoundRecordings(
             recordings=[
                 _found(item)
                 for item in found.recordings
-                if may_see_recording(path.camera_id, item.recording.channel, item.recording.matched_by)
+                if may_see_recording(who, path.camera_id, item.recording.channel, item.recording.matched_by)
             ],
             complete=found.complete,
             next_cursor=found.next_cursor,
@@ -72,13 +75,17 @@ def recording_summary(path: models.CameraPath) -> Response:
     """All that the device says it holds, asked now."""
     with services().device_limit:
         found = services().recordings.summary(path.camera_id)
-    recordings = [item for item in found.recordings if may_see_recording(path.camera_id, item.channel, item.matched_by)]
-    is_limited = principal().scope.channels_of(path.camera_id) is not None
+    who = current_principal()
+    recordings = [
+        item for item in found.recordings if may_see_recording(who, path.camera_id, item.channel, item.matched_by)
+    ]
     return answers.answer(
         recording_models.RecordingSummary(
             data_from=_time(found.data_from),
             data_until=_time(found.data_until),
-            number_recordings=len(recordings) if is_limited else found.number_recordings,
+            number_recordings=len(recordings)
+            if sees_only_some_channels(who, path.camera_id)
+            else found.number_recordings,
             service=found.service,
             recordings=[
                 recording_models.KnownRecording(
@@ -107,12 +114,13 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
     found = services().recordings.coverage(
         path.camera_id, query.start_time, query.end_time, channel=query.channel, with_events=query.events
     )
+    who = current_principal()
     return answers.answer(
         recording_models.Coverage(
             channels=[
                 _covered(item)
                 for item in found.channels
-                if may_see_recording(path.camera_id, item.channel, item.matched_by)
+                if may_see_recording(who, path.camera_id, item.channel, item.matched_by)
             ],
             indexing=(
                 recording_models.IndexingProgress(done=found.indexing.done, total=found.indexing.total)
@@ -120,7 +128,7 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
                 else None
             ),
             indexing_stopped=found.is_stopped,
-            may_stop_indexing=not is_limited(path.camera_id),
+            may_stop_indexing=not sees_only_some_channels(who, path.camera_id),
             event_search=found.event_search,
             clock_offset_s=found.clock_offset_s,
             error=answers.problem(_problem(found.problem)),

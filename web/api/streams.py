@@ -7,7 +7,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from core.records import StreamState
-from web.access import audit_about, channel_of_profile, may_see, principal
+from web.access.audit import audit_about
+from web.access.principal import current_principal
+from web.access.targets import channel_number, may_watch
 from web.api import answers, models
 from web.api.described import answers_with
 from web.services import services
@@ -22,9 +24,9 @@ blueprint = APIBlueprint("api_streams", __name__, url_prefix="/api/streams", abp
 def start_stream(body: models.StreamStart) -> Response:
     """Starts a session (201) or joins one that runs (200). Answers at once, without waiting for video."""
     view, viewer_id, is_new = services().streams.start_session(body.camera_id, body.profile_token, tuple(body.accept))
-    services().viewers.add_viewer(principal().key, view.stream_id, viewer_id)
+    services().viewers.add_viewer(current_principal().key, view.stream_id, viewer_id)
     audit_about(
-        channel=channel_of_profile(body.camera_id, body.profile_token),
+        channel=channel_number(services(), body.camera_id, body.profile_token),
         profile_token=body.profile_token,
         stream_id=view.stream_id,
     )
@@ -51,5 +53,6 @@ def stream_status(path: models.StreamPath) -> Response:
 @blueprint.get("/all", responses=answers_with({200: models.StreamList}))
 def all_streams() -> Response:
     """All sessions as they are now, of the cameras and channels that you may see."""
-    views = [view for view in services().streams.list_sessions() if may_see(view)]
+    who = current_principal()
+    views = [view for view in services().streams.list_sessions() if may_watch(services(), who, view)]
     return answers.answer(models.StreamList(streams=[answers.stream(view) for view in views]))

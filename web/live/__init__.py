@@ -1,1 +1,1 @@
-"""Live pictures over WebSockets: connections taken over from gunicorn, one thread for all of them."""
+"""Live sockets: WebSockets over which a page watches any number of channels and replays."""

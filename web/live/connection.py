@@ -1,7 +1,7 @@
-"""One WebSocket (RFC 6455) in the loop of the sockets: bytes in, messages out, and what to do about slow ones.
+"""One WebSocket (RFC 6455) in the sockets' loop: reads and writes its bytes, and handles slow readers.
 
-The protocol itself is the `websockets` package's, without its input and output. Sockets are read and written as they
-are, because asyncio takes over no TLS connection whose handshake somebody else has made.
+The `websockets` package implements the protocol, without input and output. Sockets are read and written directly,
+because asyncio cannot take over a TLS connection whose handshake is already done.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from websockets.protocol import Protocol, Side, State
 
 log = logging.getLogger(__name__)
 
-_QUIET = logging.getLogger("websockets.quiet")  # it would tell of every connection
+_QUIET = logging.getLogger("websockets.quiet")  # otherwise it logs every connection
 _QUIET.setLevel(logging.ERROR)
 
 MAX_MESSAGE_BYTES = 16 * 1024
-_READ_BYTES = 4 * 1024  # a turn of the loop: some hundred frames at most, a few milliseconds
-_FRAMES_A_SECOND = 100  # of any kind; a page says some ten when it opens a wall
-_KERNEL_BYTES = 64 * 1024  # what the kernel holds for a slow reader is late, too
-_MOST_UNSENT_BYTES = 24 * 1024 * 1024  # of anything: what is not pictures is little, and never left out
-_MOST_PICTURES_BYTES = 16 * 1024 * 1024  # all since a rare key frame, and something else
-_SHARE_BYTES = 2 * 1024 * 1024  # a large key frame
+_READ_BYTES = 4 * 1024  # per turn of the loop: at most some hundred frames, which take a few milliseconds
+_MAX_FRAMES_PER_S = 100  # of any kind; a page sends about ten when it opens a wall
+_KERNEL_BYTES = 64 * 1024  # unsent bytes in the kernel: they make a slow reader late, too
+_MAX_UNSENT_BYTES = 24 * 1024 * 1024  # of all messages; those without fragments are small and never dropped
+_MAX_FRAGMENT_BYTES = 16 * 1024 * 1024  # enough for all fragments since a key frame, if those are rare
+_QUOTA_BYTES = 2 * 1024 * 1024  # a large key frame
 _LATE_AFTER_S = 1.0
 _LATE_BYTES = 8 * 1024
 _STUCK_AFTER_S = 15.0
 _PING_EVERY_S = 10.0
 _SILENT_AFTER_S = 30.0
 _CLOSE_WITHIN_S = 2.0
-TOO_MUCH = 4429  # a close code of our own (RFC 6455 section 7.4.2)
+TOO_MANY_MESSAGES = 4429  # a close code of this app (RFC 6455, section 7.4.2)
 
 
 class MessageTaker(typing.Protocol):
-    """What a connection is for. Called in the loop; must not block."""
+    """Receives the messages of a connection. Called in the loop; must not block."""
 
     def on_text(self, data: bytes) -> None: ...
     def on_closed(self) -> None:
-        """Once."""
+        """Called once."""
         ...
 
 
 class Backlog:
-    """What waits for all readers together, and how much that should be. The loop's own."""
+    """Unsent bytes of all connections, and their limit. Used in the loop only."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
         self.unsent_bytes = 0
 
 
 class Connection:
-    """All methods belong to the loop's thread. `on_closed` of the taker is called once, whoever ends it."""
+    """Used in the loop only. Calls the taker's on_closed() once, whichever side closes."""
 
     def __init__(
         self,
@@ -78,13 +78,13 @@ class Connection:
         self._is_late = False
         self._is_reading = False
         self._is_closed = False
-        self._is_last_said = False
-        self._frames = 0  # heard in this second
+        self._is_last_sent = False
+        self._frames = 0  # received since the last tick
         self._heard_s = self._pinged_s = self._taken_s = loop.time()
         self._closing_s: float | None = None
 
     def begin(self, response: Response) -> None:
-        """Sends the handshake's answer and begins to read."""
+        """Send the answer to the handshake and start reading."""
         self._sock.setblocking(False)
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -98,20 +98,22 @@ class Connection:
 
     @property
     def is_late(self) -> bool:
-        """Whether it reads more slowly than things are sent to it: what can be left out should be."""
+        """True if the reader is too slow for what is sent. Callers should then drop what they can."""
         return self._is_late
 
     @property
     def unsent_bytes(self) -> int:
-        """What waits here for the reader."""
+        """Bytes that wait for the reader."""
         return self._unsent_bytes
 
-    def has_room_for(self, pictures_bytes: int) -> bool:
-        """Whether pictures may be added to what waits. Where too much waits for everybody, each has a small share:
-        who reads takes no harm from who does not.
+    def has_space_for(self, fragment_bytes: int) -> bool:
+        """True if fragments of this size may be added to the unsent bytes.
+
+        If the total backlog is over its limit, each socket gets a small quota, so that slow readers do not hurt
+        fast ones.
         """
-        is_full = self._backlog.unsent_bytes + pictures_bytes > self._backlog.most_bytes
-        return self._unsent_bytes + pictures_bytes <= (_SHARE_BYTES if is_full else _MOST_PICTURES_BYTES)
+        is_full = self._backlog.unsent_bytes + fragment_bytes > self._backlog.max_bytes
+        return self._unsent_bytes + fragment_bytes <= (_QUOTA_BYTES if is_full else _MAX_FRAGMENT_BYTES)
 
     def send_text(self, data: bytes) -> None:
         if self._protocol.state is State.OPEN and not self._is_closed:
@@ -124,7 +126,7 @@ class Connection:
             self._flush()
 
     def close(self, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
-        """Says goodbye; the connection goes when the other side has said so too, or after a moment."""
+        """Send a close frame. The connection closes when the other side answers it, or after _CLOSE_WITHIN_S."""
         if self._is_closed or self._closing_s is not None:
             return
         self._closing_s = self._loop.time()
@@ -134,7 +136,7 @@ class Connection:
         self._loop.call_later(_CLOSE_WITHIN_S, self.drop)
 
     def drop(self) -> None:
-        """Ends it at once."""
+        """Close the connection immediately."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -149,7 +151,7 @@ class Connection:
         self._taker.on_closed()
 
     def tick(self) -> None:
-        """Every second or so: pings, and ends what says nothing or takes nothing any more."""
+        """Called about once a second: ping, and drop a connection that sends nothing or reads nothing any more."""
         self._frames = 0
         now_s = self._loop.time()
         is_stuck = bool(self._unsent) and now_s - max(self._taken_s, self._unsent[0][0]) > _STUCK_AFTER_S
@@ -161,13 +163,13 @@ class Connection:
             self._flush()
 
     def _flush(self) -> None:
-        """What the protocol has to send, and as much of it as goes."""
+        """Write what the protocol has to send, as far as the kernel takes it."""
         for data in self._protocol.data_to_send():
             if data:
                 self._put(data)
-            else:  # the protocol's way to say that nothing follows, and that nothing more is listened to
+            else:  # the protocol sends nothing more and reads nothing more
                 self._loop.call_later(_CLOSE_WITHIN_S, self.drop)
-                self._is_last_said = True
+                self._is_last_sent = True
                 self._stop_reading()
         if self._is_writing:
             self._note_lateness()
@@ -200,8 +202,9 @@ class Connection:
             self.drop()
             return
         self._note_lateness()
-        if self._is_last_said and not self._unsent:
-            if self._protocol.close_rcvd is not None:  # both have said goodbye: RFC 6455 section 7.1.1, the server goes
+        if self._is_last_sent and not self._unsent:
+            # Both sides have sent a close frame: the server closes first (RFC 6455, section 7.1.1).
+            if self._protocol.close_rcvd is not None:
                 self.drop()
                 return
             with contextlib.suppress(OSError):
@@ -214,7 +217,7 @@ class Connection:
                 self._loop.remove_writer(self._sock)
 
     def _note_lateness(self) -> None:
-        if self._unsent_bytes > _MOST_UNSENT_BYTES:
+        if self._unsent_bytes > _MAX_UNSENT_BYTES:
             self.drop()
         elif not self._unsent:
             self._is_late = False
@@ -224,7 +227,7 @@ class Connection:
     # ---- in --------------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
-        """One read, however much has come: the others have their turns in between."""
+        """Read once, even if more data is there, so that other connections have their turn."""
         if not self._is_reading:
             return
         try:
@@ -246,7 +249,7 @@ class Connection:
             return
         self._flush()
         if isinstance(self._sock, ssl.SSLSocket) and self._is_reading and self._sock.pending():
-            self._loop.call_soon(self._on_readable)  # it is decrypted already, so nothing else would tell of it
+            self._loop.call_soon(self._on_readable)  # OpenSSL holds decrypted data, for which select() reports nothing
 
     def _stop_reading(self) -> None:
         if self._is_reading:
@@ -258,18 +261,18 @@ class Connection:
             if not isinstance(event, Frame):
                 continue
             self._frames += 1
-            if self._frames > _FRAMES_A_SECOND:
+            if self._frames > _MAX_FRAMES_PER_S:
                 self._end_flood()
                 return
             if event.opcode is Opcode.TEXT and event.fin:
                 self._taker.on_text(bytes(event.data))
             elif event.opcode in (Opcode.BINARY, Opcode.CONT, Opcode.TEXT):
-                self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "one text frame a message")
+                self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "one text frame per message")
 
     def _end_flood(self) -> None:
-        """What has come and is not read yet is left where it is: reading it would be what it is about."""
+        """Close without reading what has arrived: reading it is the work that the limit prevents."""
         if self._closing_s is not None:
             self.drop()
             return
         self._stop_reading()
-        self.close(TOO_MUCH, "too many messages")
+        self.close(TOO_MANY_MESSAGES, "too many messages")

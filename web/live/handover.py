@@ -1,7 +1,7 @@
-"""How a connection changes hands: from the thread that read its request to the thread of the sockets.
+"""Hands a connection over from the thread that handled its request to the sockets' thread.
 
-gunicorn closes a connection when the application is done with it. One that was taken over is not its any more: the
-worker (web.server) asks here, and leaves it alone.
+gunicorn closes a connection when its request is done. Its worker (web.server) asks here first, and leaves a connection
+open that was taken over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flask import Response
 
 
 class Handover:
-    """Connections that were taken over and that gunicorn has not let go of yet. Safe between threads."""
+    """Connections that were taken over during requests that gunicorn has not finished yet. Safe between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,7 +26,7 @@ class Handover:
             self._taken.add(connection)
 
     def was_taken(self, connection: socket.socket) -> bool:
-        """Once for each: the worker asks when the request is over."""
+        """True once for each connection that was taken over; this forgets the connection."""
         with self._lock:
             if connection not in self._taken:
                 return False
@@ -35,14 +35,11 @@ class Handover:
 
 
 handover = Handover()
-"""Of this process, as web.slow_clients' is: gunicorn makes the worker, and the WSGI layer knows of neither."""
+"""One per process: gunicorn creates the worker, and the worker and the WSGI app do not know each other."""
 
 
 class Upgraded(Response):
-    """The answer to a request that becomes something else: `take_over(connection, headers)` gets the connection.
-
-    The headers are those that every answer of the app has.
-    """
+    """The answer to an upgrade request. `take_over(connection, headers)` gets the connection and the app's headers."""
 
     def __init__(self, take_over: Callable[[socket.socket, Iterable[tuple[str, str]]], None]) -> None:
         super().__init__(status=101)
@@ -50,7 +47,7 @@ class Upgraded(Response):
         self._take_over = take_over
 
     def __call__(self, environ: Any, start_response: Any) -> NoReturn:
-        """Ends the request the way gunicorn understands: by StopIteration, with nothing sent."""
+        """Hand the connection over and raise StopIteration: gunicorn then ends the request and sends nothing."""
         del start_response
         connection: socket.socket = environ["gunicorn.socket"]
         handover.take(connection)

@@ -1,17 +1,21 @@
-"""What is said over a live socket about a replay: a session that `POST /api/playback/start` has made for this page.
+"""Messages of a live socket about a replay: a session that this login started with `POST /api/playback/start`.
 
     {"type": "replay", "id": 4, "stream_id": "replay1_5f3a...", "viewer_id": "..."}
     {"type": "want", "id": 4, "run": 1, "until_s": 31.5}
 
-The page hears `watching` (`from_start`: the present run comes from its beginning on; else it has missed that, and
-seeks), then for every run `init` with the run's number and `offset_s`, where on the run's time line the pictures that
-follow begin (what had come for later places comes again), the init section, and fragments with their place on that
-line (in themselves they begin at 0 with each init) and the true time of their first picture. `end`: the run is
-complete. `segments_only`: it has to be watched by its playlist, for each segment is encoded when it is asked for.
+The server answers with `watching`. `from_start` true: the present run is sent from its beginning. False: the beginning
+is gone, and the page seeks. Then the server sends for every run:
 
-`want` is how far into the run the page wants to be sent it, by playing time; it shows what lies 40 s before that. A run
-is sent for its first 40 s without. A page that takes it more slowly is waited for. Seeks are made by
-`POST /api/playback/seek`; what comes then is the next run.
+- `init` with the number of the run and `offset_s`, the place on the run's time line at which the following fragments
+  begin. Fragments that were sent before for later places are sent again. The init section follows as a binary frame;
+- fragments with their place on that time line and the true time of their first frame. The times within the fragments
+  begin at 0 after each `init`;
+- `end` when the run is complete;
+- `segments_only` instead if each segment is encoded on request: the page has to use the playlist.
+
+`want` requests a run up to `until_s` seconds of playing time. The page requests 40 s more than it has shown. The first
+40 s are sent without a request. If the page reads slowly, the server waits for it. The page seeks with
+`POST /api/playback/seek`, which starts the next run.
 """
 
 from __future__ import annotations
@@ -24,10 +28,12 @@ from sessions.replay.broadcast import ReplayEnd, ReplayInit, ReplayNews, ReplayP
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY
 
-MOST_WAITING_BYTES = 1024 * 1024  # more would have to go before what comes after a seek
+MAX_WAITING_BYTES = 1024 * 1024  # after a seek, the page reads the waiting bytes first
 
 
 class _SocketHandler(Protocol):
+    """web.live.socket_handler.LiveSocketHandler, which imports this module."""
+
     sockets: Sockets
 
     @property
@@ -37,16 +43,16 @@ class _SocketHandler(Protocol):
 
 @dataclass(eq=False, slots=True)
 class ReplayWatch:
-    """One replay that a page watches: a ReplayListener, which passes everything on to the loop."""
+    """One replay that a page watches: a ReplayListener that passes everything on to the sockets' thread."""
 
     handler: _SocketHandler
     number: int
     stream_id: str
     viewer_id: str
     is_over: bool = False
-    is_joined: bool = False  # it may be watched, and is
+    is_joined: bool = False
     posted_bytes: int = 0  # counted by the session's thread
-    taken_bytes: int = 0  # counted by the loop's
+    taken_bytes: int = 0  # counted by the sockets' thread
 
     def on_replay_news(self, news: ReplayNews) -> None:
         self.posted_bytes += size_of(news)
@@ -54,15 +60,15 @@ class ReplayWatch:
 
     def is_full(self) -> bool:
         waiting = self.posted_bytes - self.taken_bytes + self.handler.unsent_bytes
-        return not self.is_over and waiting > MOST_WAITING_BYTES
+        return not self.is_over and waiting > MAX_WAITING_BYTES
 
 
 def size_of(news: ReplayNews) -> int:
     return len(news.data) if isinstance(news, ReplayInit | ReplayPart) else 0
 
 
-def told(news: ReplayNews) -> dict[str, Any] | None:
-    """The message in words, if there is one."""
+def json_message(news: ReplayNews) -> dict[str, Any] | None:
+    """Return the JSON message for this, or None."""
     if isinstance(news, ReplayInit):
         audio = news.audio
         return {
@@ -81,8 +87,8 @@ def told(news: ReplayNews) -> dict[str, Any] | None:
     return {"type": "segments_only", "run": news.run} if isinstance(news, SegmentsOnly) else None
 
 
-def binary(number: int, news: ReplayNews) -> bytes | None:
-    """The message in bytes, if there is one."""
+def binary_message(number: int, news: ReplayNews) -> bytes | None:
+    """Return the binary message for this, or None."""
     if isinstance(news, ReplayInit):
         return HEAD.pack(INIT, 0, number, 0.0, math.nan) + news.data
     if isinstance(news, ReplayPart):

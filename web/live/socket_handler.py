@@ -1,19 +1,19 @@
-"""What is said over a live socket: which channels a page wants, and their pictures.
+"""Messages of a live socket: the channels that a page watches, and their fragments.
 
-The page asks with JSON, one text frame a message:
+The page sends JSON, one text frame per message:
 
     {"type": "watch", "id": 3, "camera_id": 1, "profile_token": "MediaProfile00001", "sound": false}
     {"type": "leave", "id": 3}
     {"type": "clock", "sent": 12.5}
 
-(`"fresh": true` with `watch`: not from the last key frame on but from the next one, for somebody whose decoder has
-choked on what came since) and gets JSON: `watching` (the session it joined), `state` (how that fares), `init` (the
-codec string; the init section follows as a binary frame), `problem` (why there is nothing to watch: see
-web.problems.spoken), `clock` (what was sent, and the server's time). Replays: see web.live.replay.
+With `"fresh": true`, `watch` begins at the next key frame instead of the last one, for a decoder that failed on the
+frames since the last one. The server sends JSON, too: `watching` (the joined session), `state` (the session's state),
+`init` (codec string and size; the init section follows as a binary frame), `problem` (the error: see
+web.problems.problem_message) and `clock` (the value of `sent`, and the server's time). For replays see web.live.replay.
 
-A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: begins with a key
-frame), id (16 bits), where it lies on the time line of the fragments (double, seconds), and when its first picture
-arrived here (double, milliseconds since 1970; NaN where that is not said).
+A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: starts with a key
+frame), id (16 bits), position on the time line of the fragments (double, seconds), and arrival time of its first frame
+at the server (double, milliseconds since 1970; NaN if unknown).
 """
 
 from __future__ import annotations
@@ -34,67 +34,50 @@ from sessions.live.broadcast import LiveFragment, LiveInit
 from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
 from web.api import answers
+from web.live.backend import LiveBackend
 from web.live.connection import Connection
-from web.live.replay import ReplayWatch, binary, size_of, told
+from web.live.replay import ReplayWatch, binary_message, json_message, size_of
 from web.live.sockets import Sockets
-from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, a_number, a_text, a_whole_number
-from web.problems import spoken
+from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, read_int, read_number, read_text
+from web.problems import problem_message
 from web.strict_json import parse_object
 
 log = logging.getLogger(__name__)
 
-MOST_WATCHES = 64
-_WATCHES_AT_ONCE = 2 * MOST_WATCHES
-_WATCHES_A_SECOND = 8.0
-_ASK_AGAIN_S = 3.0
-_MOST_UNTOLD = 5
-LOGIN_ENDED = 4401  # a close code of our own (RFC 6455 section 7.4.2)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveBackend:
-    """What a handler asks of the app. All of it may be called from any thread, and may block for a moment.
-
-    `watch` checks, joins and writes down; it raises an AppError, as does `replay`, which answers whether the run is
-    sent from its beginning on. `who` is asked again while the socket is open. `may_see`: whether somebody may hear of a
-    session, by its id.
-    """
-
-    watch: Callable[[Principal, int, str, LiveWatch], tuple[str, str]]
-    leave: Callable[[str, str], None]
-    replay: Callable[[Principal, ReplayWatch], bool]
-    leave_replay: Callable[[ReplayWatch], None]
-    want: Callable[[ReplayWatch, int, float], None]
-    who: Callable[[], Principal | None]
-    may_see: Callable[[Principal, str], bool]
+MAX_WATCHES = 64
+_WATCH_BURST = 2 * MAX_WATCHES
+_WATCHES_PER_S = 8.0
+_CHECK_LOGIN_AFTER_S = 3.0
+_MAX_FAILED_CHECKS = 5
+LOGIN_ENDED = 4401  # a close code of this app (RFC 6455, section 7.4.2)
 
 
 @dataclass(eq=False, slots=True)
 class LiveWatch:
-    """One channel that a page watches: a LiveListener, which passes everything on to the loop."""
+    """One channel that a page watches: a LiveListener that passes everything on to the sockets' thread."""
 
     handler: LiveSocketHandler
     number: int
-    wants_sound: bool
+    wants_audio: bool
     stream_id: str = ""
     viewer_id: str = ""
     is_over: bool = False
-    is_skipping: bool = False  # until the next key frame
-    is_left_out: bool = False  # the same where nothing is posted: it belongs to who posts
+    is_skipping: bool = False  # nothing is sent until the next key frame
+    is_posting_paused: bool = False  # nothing is posted until the next key frame; used by the posting thread only
 
     def on_live_init(self, init: LiveInit) -> None:
         self.handler.sockets.post(self.handler.send_init, self, init)
 
     def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
-        """Where the loop is behind with all, what it has not come to yet would only pile up."""
+        """Drop the fragments while the sockets' thread is behind: they would only pile up."""
         if self.handler.sockets.is_behind():
-            self.is_left_out = True
+            self.is_posting_paused = True
             return
-        if self.is_left_out:
-            fragments = _from_key_frame(fragments)
+        if self.is_posting_paused:
+            fragments = _from_last_key_frame(fragments)
             if not fragments:
                 return
-            self.is_left_out = False
+            self.is_posting_paused = False
         self.handler.sockets.post(self.handler.send_fragments, self, fragments)
 
     def on_live_state(self, view: StreamView) -> None:
@@ -102,7 +85,10 @@ class LiveWatch:
 
 
 class LiveSocketHandler:
-    """One socket's. Methods belong to the loop's thread, apart from those of LiveWatch."""
+    """Handles one socket. Methods run in the sockets' thread, except those marked below.
+
+    `first`: camera id and media profile that are watched from the start, as id 0.
+    """
 
     def __init__(
         self, sockets: Sockets, principal: Principal, backend: LiveBackend, first: tuple[int, str] | None
@@ -113,18 +99,18 @@ class LiveSocketHandler:
         self._first = first
         self._connection: Connection | None = None
         self._watches: dict[int, LiveWatch | ReplayWatch] = {}
-        self._watches_left = float(_WATCHES_AT_ONCE)
-        self._watched_s = self._asked_s = sockets.clock.monotonic_s()
-        self._is_asking = False
-        self._untold = 0  # how often in a row nobody could say whose login it is
+        self._watches_left = float(_WATCH_BURST)
+        self._watched_s = self._login_checked_s = sockets.clock.monotonic_s()
+        self._is_checking_login = False
+        self._failed_checks = 0  # in a row
 
     @property
     def unsent_bytes(self) -> int:
-        """What waits for the page to read it."""
+        """Bytes that wait for the page to read them."""
         connection = self._connection
         return 0 if connection is None else connection.unsent_bytes
 
-    # ---- sockets.SocketHandler ----------------------------------------------------------------------------
+    # ---- events of the connection ----------------------------------------------------------------
 
     def on_open(self, connection: Connection) -> None:
         self._connection = connection
@@ -133,23 +119,24 @@ class LiveSocketHandler:
 
     def on_text(self, data: bytes) -> None:
         try:
-            self._take(parse_object(data))
+            self._handle(parse_object(data))
         except InvalidRequest as error:
-            self._send("problem", id=None, problem=self._problem(error))
+            self._send("problem", id=None, problem=problem_message(error, []))
 
     def on_tick(self) -> None:
-        if self.sockets.clock.monotonic_s() - self._asked_s > _ASK_AGAIN_S and not self._is_asking:
-            self._is_asking = True
-            self.sockets.work(self._ask_who)
+        is_due = self.sockets.clock.monotonic_s() - self._login_checked_s > _CHECK_LOGIN_AFTER_S
+        if is_due and not self._is_checking_login:
+            self._is_checking_login = True
+            self.sockets.work(self._check_login)
 
     def on_closed(self) -> None:
         self._connection = None
         for number in list(self._watches):
             self._leave(number)
 
-    # ---- what the page says ----------------------------------------------------------------------
+    # ---- messages of the page --------------------------------------------------------------------
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         kind = message.get("type")
         if kind == "clock":
             sent = message.get("sent")
@@ -158,45 +145,48 @@ class LiveSocketHandler:
             return
         if kind not in ("watch", "replay", "want", "leave"):
             raise InvalidRequest.of_field("type", "watch, replay, want, leave or clock")
-        number = a_whole_number(message, "id", 0, 65535)
+        number = read_int(message, "id", 0, 65535)
         if kind == "leave":
             self._leave(number)
         elif kind == "want":
-            self._want(number, a_whole_number(message, "run", 1, 2**53), a_number(message, "until_s", 0, 1e9))
+            self._request_replay_until(
+                number, read_int(message, "run", 1, 2**53), read_number(message, "until_s", 0, 1e9)
+            )
         elif kind == "replay":
-            watch = ReplayWatch(self, number, a_text(message, "stream_id"), a_text(message, "viewer_id"))
+            watch = ReplayWatch(self, number, read_text(message, "stream_id"), read_text(message, "viewer_id"))
             self._watch(watch, lambda: self._join_replay(watch))
         else:
-            camera_id = a_whole_number(message, "camera_id", 1, 2**63 - 1)
-            self._watch_live(number, message, camera_id, a_text(message, "profile_token"))
+            camera_id = read_int(message, "camera_id", 1, 2**63 - 1)
+            self._watch_live(number, message, camera_id, read_text(message, "profile_token"))
 
     def _watch_live(self, number: int, message: dict[str, Any], camera_id: int, profile_token: str) -> None:
         watch = LiveWatch(self, number, message.get("sound") is True, is_skipping=message.get("fresh") is True)
-        self._watch(watch, lambda: self._join(watch, camera_id, profile_token))
+        self._watch(watch, lambda: self._join_live(watch, camera_id, profile_token))
 
     def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None]) -> None:
-        """`join` is done in a worker thread."""
+        """Run `join` in a worker thread."""
         self._leave(watch.number)
         try:
             self._check_limits()
-        except AppError as error:
-            self._send("problem", id=watch.number, problem=self._problem(error))
+        except (LimitReached, Unavailable) as error:
+            self._send("problem", id=watch.number, problem=problem_message(error, []))
             return
         self._watches[watch.number] = watch
         self.sockets.work(join)
 
     def _check_limits(self) -> None:
-        """LimitReached, Unavailable. Each watch may begin a session with a device: a page may open some walls one after
-        another, and may not go on asking without end.
+        """Raise LimitReached for too many watches, Unavailable for too many requests in a short time.
+
+        Each watch may start a session with a device. The burst lets a page open some walls one after the other.
         """
-        if len(self._watches) >= MOST_WATCHES:
-            raise LimitReached(f"One page watches {MOST_WATCHES} channels at most.", code="stream_limit")
+        if len(self._watches) >= MAX_WATCHES:
+            raise LimitReached(f"One page can watch at most {MAX_WATCHES} channels.", code="stream_limit")
         now_s = self.sockets.clock.monotonic_s()
-        earned = (now_s - self._watched_s) * _WATCHES_A_SECOND
-        self._watches_left = min(self._watches_left + earned, _WATCHES_AT_ONCE)
+        earned = (now_s - self._watched_s) * _WATCHES_PER_S
+        self._watches_left = min(self._watches_left + earned, _WATCH_BURST)
         self._watched_s = now_s
         if self._watches_left < 1:
-            raise Unavailable("Channels are asked for too often.", code="busy")
+            raise Unavailable("This page requests channels too often.", code="busy")
         self._watches_left -= 1
 
     def _leave(self, number: int) -> None:
@@ -205,67 +195,83 @@ class LiveSocketHandler:
             return
         watch.is_over = True
         if isinstance(watch, ReplayWatch):
-            self.sockets.work(lambda: self._backend.leave_replay(watch))
+            self._unwatch_replay(watch)
         elif watch.viewer_id:
-            self.sockets.work(lambda: self._backend.leave(watch.stream_id, watch.viewer_id))
+            self._leave_live(watch)
 
-    def _want(self, number: int, run: int, until_s: float) -> None:
+    def _leave_live(self, watch: LiveWatch) -> None:
+        self.sockets.work(lambda: self._backend.leave_live(watch.stream_id, watch.viewer_id))
+
+    def _unwatch_replay(self, watch: ReplayWatch) -> None:
+        self.sockets.work(lambda: self._backend.unwatch_replay(watch.stream_id, watch.viewer_id, watch))
+
+    def _request_replay_until(self, number: int, run: int, until_s: float) -> None:
         watch = self._watches.get(number)
         if isinstance(watch, ReplayWatch) and watch.is_joined:
-            self.sockets.work(lambda: self._backend.want(watch, run, until_s))
+            self.sockets.work(
+                lambda: self._backend.request_replay_until(watch.stream_id, watch.viewer_id, run, until_s)
+            )
 
     # ---- in a worker thread ----------------------------------------------------------------------
 
-    def _join(self, watch: LiveWatch, camera_id: int, profile_token: str) -> None:
+    def _join_live(self, watch: LiveWatch, camera_id: int, profile_token: str) -> None:
         if watch.is_over:
             return
         try:
-            stream_id, viewer_id = self._backend.watch(self.principal, camera_id, profile_token, watch)
+            stream_id, viewer_id = self._backend.watch_live(
+                self.principal,
+                camera_id,
+                profile_token,
+                watch,
+                wants_audio=watch.wants_audio,
+                from_last_key_frame=not watch.is_skipping,
+            )
         except AppError as error:
             self.sockets.post(self._refuse, watch, self._problem(error))
             return
-        self.sockets.post(self._joined, watch, stream_id, viewer_id)
+        self.sockets.post(self._on_joined, watch, stream_id, viewer_id)
 
     def _join_replay(self, watch: ReplayWatch) -> None:
         if watch.is_over:
             return
         try:
-            from_start = self._backend.replay(self.principal, watch)
+            from_start = self._backend.watch_replay(self.principal, watch.stream_id, watch.viewer_id, watch)
         except AppError as error:
             self.sockets.post(self._refuse, watch, self._problem(error))
             return
-        self.sockets.post(self._joined_replay, watch, from_start)
+        self.sockets.post(self._on_replay_joined, watch, from_start)
 
     def _problem(self, error: AppError) -> dict[str, Any]:
-        """Blocks only where it names who has the places, and that is never said of what the handler itself refuses."""
-        return spoken(error, lambda stream_id: self._backend.may_see(self.principal, stream_id))
+        """May block while it looks up which streams of a limit the user may see."""
+        stream_ids = error.used_by if isinstance(error, LimitReached) else ()
+        return problem_message(error, self._backend.visible_streams(self.principal, stream_ids))
 
-    def _ask_who(self) -> None:
-        """Whatever comes of it is told: else nobody would ask again, and a login that runs out would watch for ever."""
+    def _check_login(self) -> None:
+        """Post a result even after an unexpected exception: without one, the login would never be checked again."""
         is_known, who = False, None
         try:
-            who = self._backend.who()
+            who = self._backend.principal()
             is_known = True
         except AppError as error:
-            log.warning("whose login watches cannot be looked up: %s", error.detail)
+            log.warning("the login of a live socket cannot be checked: %s", error.detail)
         finally:
             if is_known:
-                self.sockets.post(self._told_who, who)
+                self.sockets.post(self._on_login_checked, who)
             else:
-                self.sockets.post(self._not_told_who)
+                self.sockets.post(self._on_login_check_failed)
 
-    # ---- what the page is told -------------------------------------------------------------------
+    # ---- results of the worker threads -----------------------------------------------------------
 
-    def _joined(self, watch: LiveWatch, stream_id: str, viewer_id: str) -> None:
+    def _on_joined(self, watch: LiveWatch, stream_id: str, viewer_id: str) -> None:
         watch.stream_id, watch.viewer_id = stream_id, viewer_id
-        if watch.is_over:  # the page has left meanwhile
-            self.sockets.work(lambda: self._backend.leave(stream_id, viewer_id))
+        if watch.is_over:  # the page left while the worker joined
+            self._leave_live(watch)
             return
         self._send("watching", id=watch.number, stream_id=stream_id, viewer_id=viewer_id)
 
-    def _joined_replay(self, watch: ReplayWatch, from_start: bool) -> None:
+    def _on_replay_joined(self, watch: ReplayWatch, from_start: bool) -> None:
         if watch.is_over:
-            self.sockets.work(lambda: self._backend.leave_replay(watch))
+            self._unwatch_replay(watch)
             return
         watch.is_joined = True
         self._send(
@@ -278,17 +284,17 @@ class LiveSocketHandler:
             self._watches.pop(watch.number, None)
             self._send("problem", id=watch.number, problem=problem)
 
-    def _not_told_who(self) -> None:
-        """Asked again at the next turn. For how long it holds that was known before has an end."""
-        self._is_asking = False
-        self._untold += 1
-        if self._untold >= _MOST_UNTOLD:
-            self._close(CloseCode.TRY_AGAIN_LATER, "the login cannot be looked up")
+    def _on_login_check_failed(self) -> None:
+        """Check again at the next tick; close the socket after too many failures in a row."""
+        self._is_checking_login = False
+        self._failed_checks += 1
+        if self._failed_checks >= _MAX_FAILED_CHECKS:
+            self._close(CloseCode.TRY_AGAIN_LATER, "the login cannot be checked")
 
-    def _told_who(self, who: Principal | None) -> None:
-        self._is_asking = False
-        self._untold = 0
-        self._asked_s = self.sockets.clock.monotonic_s()
+    def _on_login_checked(self, who: Principal | None) -> None:
+        self._is_checking_login = False
+        self._failed_checks = 0
+        self._login_checked_s = self.sockets.clock.monotonic_s()
         if who is None or (who.key, who.role, who.scope) != (
             self.principal.key,
             self.principal.role,
@@ -297,32 +303,36 @@ class LiveSocketHandler:
             self.end_login()
 
     def end_login(self) -> None:
-        """The login, or what it may see, is not what it was: the page asks anew."""
+        """Close the socket: the login has ended, or its role or scope has changed. The page opens a new socket."""
         self._close(LOGIN_ENDED, "the login has ended")
+
+    # ---- messages to the page --------------------------------------------------------------------
 
     def send_init(self, watch: LiveWatch, init: LiveInit) -> None:
         if watch.is_over or self._connection is None:
             return
-        has_sound = watch.wants_sound and init.audio is not None
-        sound = init.audio if has_sound else None
+        has_audio = watch.wants_audio and init.audio is not None
+        audio = init.audio if has_audio else None
         self._send(
             "init",
             id=watch.number,
-            codecs=init.codecs_with_audio if has_sound else init.codecs,
+            codecs=init.codecs_with_audio if has_audio else init.codecs,
             codec=init.video.codec,
             width=init.video.width,
             height=init.video.height,
-            sound={"codec": sound.codec, "sample_rate": sound.sample_rate, "channels": sound.channels}
-            if sound
+            sound={"codec": audio.codec, "sample_rate": audio.sample_rate, "channels": audio.channels}
+            if audio
             else None,
             has_sound=init.audio is not None,
         )
-        data = init.data_with_audio if has_sound else init.data
+        data = init.data_with_audio if has_audio else init.data
         self._connection.send_binary(HEAD.pack(INIT, 0, watch.number, 0.0, math.nan) + data)
 
     def send_fragments(self, watch: LiveWatch, fragments: Sequence[LiveFragment]) -> None:
-        """One message for all of them. A page that reads too slowly goes on at a key frame, once it has caught up; so
-        does one for which so much waits that there is no room: it begins at the next key frame, not at the last.
+        """Send fragments as one message.
+
+        A page that reads too slowly gets nothing until it has caught up, and then continues at a key frame. The same
+        holds for a page whose backlog has no space left: it continues at the next key frame.
         """
         connection = self._connection
         if watch.is_over or connection is None:
@@ -330,9 +340,9 @@ class LiveSocketHandler:
         if connection.is_late:
             watch.is_skipping = True
         if watch.is_skipping:
-            fragments = () if connection.is_late else _from_key_frame(fragments)
+            fragments = () if connection.is_late else _from_last_key_frame(fragments)
         size = sum(len(piece.video) + len(piece.audio) for piece in fragments)
-        watch.is_skipping = not fragments or not connection.has_room_for(size)
+        watch.is_skipping = not fragments or not connection.has_space_for(size)
         if watch.is_skipping:
             return
         first = fragments[0]
@@ -341,18 +351,18 @@ class LiveSocketHandler:
         parts = [HEAD.pack(FRAGMENTS, flags, watch.number, first.start_s, taken_ms)]
         for piece in fragments:
             parts.append(piece.video)
-            if watch.wants_sound and piece.audio:
+            if watch.wants_audio and piece.audio:
                 parts.append(piece.audio)
         connection.send_binary(b"".join(parts))
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
-        """Everything: the recorder is not asked for more than the page wants, and takes."""
+        """Send without dropping anything: the session requests no more from the recorder than the page reads."""
         watch.taken_bytes += size_of(news)
         if watch.is_over or self._connection is None:
             return
-        if text := told(news):
-            self._send(text.pop("type"), id=watch.number, **text)
-        if data := binary(watch.number, news):
+        if message := json_message(news):
+            self._send(message.pop("type"), id=watch.number, **message)
+        if data := binary_message(watch.number, news):
             self._connection.send_binary(data)
 
     def send_state(self, watch: LiveWatch, view: StreamView) -> None:
@@ -368,7 +378,7 @@ class LiveSocketHandler:
             self._connection.close(code, reason)
 
 
-def _from_key_frame(fragments: Sequence[LiveFragment]) -> Sequence[LiveFragment]:
-    """The last key frame among them and what follows it; nothing where there is none."""
+def _from_last_key_frame(fragments: Sequence[LiveFragment]) -> Sequence[LiveFragment]:
+    """Return the last key frame and what follows it, or nothing."""
     keys = [index for index, piece in enumerate(fragments) if piece.is_key]
     return fragments[keys[-1] :] if keys else ()

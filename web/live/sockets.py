@@ -1,4 +1,4 @@
-"""The thread of the sockets: an event loop that owns every WebSocket, and workers for what may take a moment."""
+"""The sockets' thread, an event loop that owns every WebSocket, and worker threads for calls that may block."""
 
 from __future__ import annotations
 
@@ -24,44 +24,44 @@ log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _STOP_S = 2.0
 _WORKERS = 8
-_LEAST_OF_ONE = 16
+_MIN_PER_OWNER = 16  # some tabs and screens of one user
 _BEHIND_AFTER_S = 1.0
-_MOST_WAITING_BYTES = 256 * 1024 * 1024
+_MAX_BACKLOG_BYTES = 256 * 1024 * 1024
 
 
 class SocketHandler(MessageTaker, Protocol):
-    """What answers at the other end of a connection."""
+    """Handles the messages of one connection; see web.live.socket_handler.LiveSocketHandler."""
 
     @property
     def principal(self) -> Principal: ...
     def end_login(self) -> None: ...
     def on_open(self, connection: Connection) -> None: ...
     def on_tick(self) -> None:
-        """Every second or so."""
+        """Called about once a second."""
         ...
 
 
 class Sockets:
-    """start(), take() as often as wanted, stop(). Both may be called twice. Safe between threads."""
+    """All WebSockets of the app. start() and stop() may be called twice. Safe between threads."""
 
     def __init__(
         self,
-        places: int,
+        max_sockets: int,
         clock: Clock | None = None,
         *,
         tick_s: float = _TICK_S,
-        most_waiting_bytes: int = _MOST_WAITING_BYTES,
+        max_backlog_bytes: int = _MAX_BACKLOG_BYTES,
     ) -> None:
         self.clock = clock or SystemClock()
-        self._places = places
+        self._max_sockets = max_sockets
         self._tick_s = tick_s
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._workers: ThreadPoolExecutor | None = None
-        self._open: dict[Connection, SocketHandler] = {}  # the loop's own
-        self._backlog = Backlog(most_waiting_bytes)
-        self._promised: Counter[Hashable] = Counter()  # by whose they are
+        self._open: dict[Connection, SocketHandler] = {}  # used in the loop only
+        self._backlog = Backlog(max_backlog_bytes)
+        self._counts: Counter[Hashable] = Counter()  # sockets by owner, including those that have not begun yet
         self._posted: deque[tuple[float, Callable[..., object], tuple[object, ...]]] = deque()
         self._is_woken = False
 
@@ -75,7 +75,7 @@ class Sockets:
             self._thread.start()
 
     def stop(self) -> None:
-        """Every connection is gone when it answers."""
+        """Return when all connections are closed."""
         with self._lock:
             loop, self._loop = self._loop, None
             thread, self._thread = self._thread, None
@@ -86,30 +86,33 @@ class Sockets:
         thread.join(_STOP_S)
         workers.shutdown(wait=False, cancel_futures=True)
 
-    def check_room(self, who: Principal) -> None:
-        """Unavailable where no more may come, LimitReached where no more of theirs may: one user or token takes a
-        quarter of the places, or the few that some tabs and screens need; this machine, with whom nobody shares, all.
+    def check_capacity(self, who: Principal) -> None:
+        """Raise Unavailable if there are too many sockets, LimitReached if this user or token has too many.
+
+        A user or token may have a quarter of all sockets. Without accounts, users of this machine may have all.
         """
         with self._lock:
-            taken, theirs = self._promised.total(), self._promised[_owner(who)]
+            total, owned = self._counts.total(), self._counts[_owner(who)]
             is_running = self._loop is not None
-        most = max(_LEAST_OF_ONE, self._places // 4)
-        if not is_running or taken >= self._places:
-            raise Unavailable("Too many pages watch at once.", code="busy", retry_after_s=5)
-        if who.kind != "local" and theirs >= most:
-            raise LimitReached(f"{most} of your pages watch already: close some of them.", code="socket_limit")
+        max_owned = max(_MIN_PER_OWNER, self._max_sockets // 4)
+        if not is_running or total >= self._max_sockets:
+            raise Unavailable("Too many pages are watching at the same time.", code="busy", retry_after_s=5)
+        if who.kind != "local" and owned >= max_owned:
+            raise LimitReached(
+                f"{max_owned} of your pages are watching already: close some of them.", code="socket_limit"
+            )
 
     def take(self, sock: socket.socket, response: Response, handler: SocketHandler) -> None:
-        """Takes a connection over, with the answer to its handshake."""
+        """Take a connection over and send the answer to its handshake."""
         with self._lock:
             if self._loop is None:
                 sock.close()
                 return
-            self._promised[_owner(handler.principal)] += 1
+            self._counts[_owner(handler.principal)] += 1
             self._loop.call_soon_threadsafe(self._begin, sock, response, handler)
 
     def post(self, work: Callable[..., object], *arguments: object) -> None:
-        """Has the loop do it. Cheap however often it is called: the loop is woken once for all that waits."""
+        """Run `work` in the loop. Many calls are cheap: the loop is woken once for all that is posted meanwhile."""
         self._posted.append((self.clock.monotonic_s(), work, arguments))
         if self._is_woken:
             return
@@ -121,21 +124,21 @@ class Sockets:
                 self._loop.call_soon_threadsafe(self._do_posted)
 
     def is_behind(self) -> bool:
-        """Whether the loop has not come yet to what was posted a second ago: what can be left out should be."""
+        """True if work that was posted a second ago still waits. Callers should then drop what they can."""
         try:
             posted_s = self._posted[0][0]
-        except IndexError:  # the loop may take it between looking whether there is one and taking it
+        except IndexError:  # empty, or the loop has just taken the last item
             return False
         return self.clock.monotonic_s() - posted_s > _BEHIND_AFTER_S
 
     def work(self, job: Callable[[], None]) -> None:
-        """Has a worker thread do what may block; nothing once stopped."""
+        """Run a job that may block in a worker thread. After stop() it is dropped."""
         with self._lock:
             if self._workers is not None:
                 self._workers.submit(_logged, job)
 
     def end_logins(self, keys: frozenset[str]) -> None:
-        """Closes the connections of principals with these keys."""
+        """Close the connections of these logins and tokens (`Principal.key`)."""
 
         def end() -> None:
             for handler in list(self._open.values()):
@@ -164,10 +167,10 @@ class Sockets:
             connection.drop()
 
     def _do_posted(self) -> None:
-        """What is there now; what is posted meanwhile has the loop woken again, and the sockets their turn before."""
+        """Run the posted work. Work posted meanwhile wakes the loop again, after the sockets had their turn."""
         self._is_woken = False
         for _ in range(len(self._posted)):
-            if not self._posted:  # stopped
+            if not self._posted:  # stop() emptied it
                 break
             _, work, arguments = self._posted.popleft()
             _logged(work, *arguments)
@@ -179,11 +182,11 @@ class Sockets:
         asyncio.get_running_loop().call_later(self._tick_s, self._tick)
 
     def forget(self, handler: SocketHandler) -> None:
-        """Its connection is gone."""
-        for connection in [one for one, its in self._open.items() if its is handler]:
+        """Forget a handler whose connection is closed."""
+        for connection in [one for one, its_handler in self._open.items() if its_handler is handler]:
             del self._open[connection]
             with self._lock:
-                self._promised[_owner(handler.principal)] -= 1
+                self._counts[_owner(handler.principal)] -= 1
 
     def _drop_all(self, loop: asyncio.AbstractEventLoop) -> None:
         for connection in list(self._open):
@@ -194,12 +197,12 @@ class Sockets:
 
 
 def _owner(who: Principal) -> Hashable:
-    """A user, however often they have logged in, or a token; None: this machine."""
+    """Return the user of all their logins, or the token; None for users of this machine without accounts."""
     return who.user_id if who.kind == "session" else who.key or None
 
 
 class _Counted:
-    """A handler, and its place among the sockets."""
+    """Passes messages to a handler, and forgets the handler when its connection closes."""
 
     def __init__(self, sockets: Sockets, handler: SocketHandler) -> None:
         self._sockets = sockets
@@ -214,5 +217,5 @@ class _Counted:
 def _logged(job: Callable[..., object], *arguments: object) -> None:
     try:
         job(*arguments)
-    except Exception:  # nobody waits for what it would raise, and what is to be done next is somebody else's
-        log.exception("work for a live socket broke off")
+    except Exception:  # no caller waits for it, and the next work belongs to other sockets
+        log.exception("work for a live socket failed")

@@ -1,4 +1,4 @@
-"""What the messages of a live socket are made of."""
+"""Parts of the messages of a live socket: the head of binary messages, and checks of fields in JSON messages."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ HEAD = struct.Struct(">BBHdd")
 _MAX_TEXT = 512
 
 
-def a_whole_number(message: dict[str, Any], name: str, least: int, most: int) -> int:
-    """InvalidRequest for anything else."""
+def read_int(message: dict[str, Any], name: str, least: int, most: int) -> int:
+    """Raise InvalidRequest for a missing field, another type, or a value out of range."""
     value = message.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidRequest.of_field(name, f"a whole number from {least} to {most}")
     return value
 
 
-def a_number(message: dict[str, Any], name: str, least: float, most: float) -> float:
-    """InvalidRequest for anything else."""
+def read_number(message: dict[str, Any], name: str, least: float, most: float) -> float:
+    """Raise InvalidRequest for a missing field, another type, NaN, or a value out of range."""
     value = message.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:  # nor NaN
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise InvalidRequest.of_field(name, f"a number from {least:g} to {most:g}")
     return float(value)
 
 
-def a_text(message: dict[str, Any], name: str) -> str:
-    """InvalidRequest for anything else."""
+def read_text(message: dict[str, Any], name: str) -> str:
+    """Raise InvalidRequest for a missing field, another type, or an empty or too long text."""
     value = message.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT:
         raise InvalidRequest.of_field(name, f"a text of 1 to {_MAX_TEXT} characters")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +19,11 @@ from websockets.protocol import Protocol, Side, State
 from core.access import LOCAL, Principal
 from core.errors import NotFound
 from core.records import VideoFormat
-from sessions.live.broadcast import FragmentBroadcaster, LiveInit
+from sessions.live.broadcast import FragmentBroadcaster, LiveInit, LiveListener
 from tests.patience import LIMIT_S
+from web.live.backend import LiveBackend
 from web.live.handover import handover
-from web.live.socket_handler import LiveBackend, LiveSocketHandler, LiveWatch
+from web.live.socket_handler import LiveSocketHandler
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD
 
@@ -110,24 +111,41 @@ class Channels:
     watched: list[str] = field(default_factory=list)
 
     def backend(self) -> LiveBackend:
-        return LiveBackend(
-            watch=self._watch,
-            leave=lambda _stream_id, _viewer_id: None,
-            replay=lambda _who, _watch: False,
-            leave_replay=lambda _watch: None,
-            want=lambda _watch, _run, _until_s: None,
-            who=lambda: self.who(),
-            may_see=lambda _who, _stream_id: True,
-        )
+        return ChannelsBackend(self)
 
-    def _watch(self, _who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
-        broadcaster = self.hubs.get(profile_token)
+
+class ChannelsBackend(LiveBackend):
+    """Watches channels of a test instead of the app's streams."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
+
+    def principal(self) -> Principal | None:
+        return self._channels.who()
+
+    def watch_live(
+        self,
+        who: Principal,
+        camera_id: int,
+        profile_token: str,
+        listener: LiveListener,
+        *,
+        wants_audio: bool,
+        from_last_key_frame: bool,
+    ) -> tuple[str, str]:
+        broadcaster = self._channels.hubs.get(profile_token)
         if broadcaster is None:
             raise NotFound("There is no such camera, channel or stream.")
-        viewer_id = f"viewer{listener.number}"
-        broadcaster.join(listener, viewer_id, wants_audio=False, from_last_key_frame=not listener.is_skipping)
-        self.watched.append(profile_token)
+        viewer_id = f"viewer{len(self._channels.watched)}"
+        broadcaster.join(listener, viewer_id, wants_audio=False, from_last_key_frame=from_last_key_frame)
+        self._channels.watched.append(profile_token)
         return f"camera{camera_id}_{profile_token}", viewer_id
+
+    def leave_live(self, stream_id: str, viewer_id: str) -> None:
+        pass
+
+    def visible_streams(self, who: Principal, stream_ids: Collection[str]) -> list[str]:
+        return list(stream_ids)
 
 
 class Seated(Peer):

@@ -102,7 +102,7 @@ def test_a_wall_of_large_frames_and_rare_key_frames_keeps_its_socket(sockets: So
 
 
 def test_sockets_that_do_not_read_leave_memory_for_readers(hand: HandClock) -> None:
-    sockets = Sockets(64, hand, most_waiting_bytes=20 * MB)
+    sockets = Sockets(64, hand, max_backlog_bytes=20 * MB)
     sockets.start()
     cameras = {"large": Camera(MB), "small": Camera(10_000)}
     for camera in cameras.values():

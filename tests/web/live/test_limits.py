@@ -46,22 +46,22 @@ def test_a_user_gets_a_quarter_of_the_sockets_and_localhost_all(sockets: Sockets
     with contextlib.ExitStack() as stack:
         for who in (ANNA, ANNA_AT_HOME):
             for _ in range(10):
-                sockets.check_room(who)
+                sockets.check_capacity(who)
                 last = stack.enter_context(contextlib.ExitStack())
                 last.enter_context(opened(sockets, backend, who))
         for who in (ANNA, ANNA_AT_HOME):
             with pytest.raises(LimitReached) as refused:
-                sockets.check_room(who)
+                sockets.check_capacity(who)
             assert refused.value.code == "socket_limit"
         for who in (BEN, ANNAS_SCRIPT, LOCAL):
-            sockets.check_room(who)
+            sockets.check_capacity(who)
         last.close()
-        until(lambda: _has_room(sockets, ANNA))
+        until(lambda: _has_capacity(sockets, ANNA))
         for _ in range(61):
-            sockets.check_room(LOCAL)
+            sockets.check_capacity(LOCAL)
             stack.enter_context(opened(sockets, backend))
         with pytest.raises(Unavailable) as full:
-            sockets.check_room(BEN)
+            sockets.check_capacity(BEN)
         assert full.value.code == "busy"
 
 
@@ -71,14 +71,14 @@ def test_a_user_gets_at_least_sixteen_sockets() -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(sockets.stop)
         for _ in range(16):
-            sockets.check_room(ANNA)
+            sockets.check_capacity(ANNA)
             stack.enter_context(opened(sockets, Channels({}).backend(), ANNA))
-        assert not _has_room(sockets, ANNA)
+        assert not _has_capacity(sockets, ANNA)
 
 
-def _has_room(sockets: Sockets, who: Principal) -> bool:
+def _has_capacity(sockets: Sockets, who: Principal) -> bool:
     try:
-        sockets.check_room(who)
+        sockets.check_capacity(who)
     except LimitReached:
         return False
     return True

@@ -1,0 +1,108 @@
+"""The access table: which permission each route needs, which target it has, and its action in the audit log.
+
+A route without a row is refused; a test compares the table with the app's routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.access import Permission
+from web.access import targets
+from web.access.targets import Target
+
+
+class Open(StrEnum):
+    """Access that no role's permission decides."""
+
+    ALL = "all"  # everyone: the login page, its style sheets, health
+    LOGGED_IN = "logged_in"  # everyone who is logged in: the own session and password
+    SETUP = "setup"  # users of this machine, while there is no account
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row. `target` finds the camera and channel (None: the route concerns no camera).
+
+    `action` names the request in the audit log; without one, only refusals are written. `is_for_people`: refused for
+    API tokens, which could otherwise make users and tokens that outlive them.
+    """
+
+    needs: Permission | Open
+    target: Callable[[], Target | None] | None = None
+    action: str = ""
+    is_for_people: bool = False
+
+
+RULES: dict[str, Rule] = {
+    # pages
+    "pages.cameras": Rule(Permission.LIVE),
+    "pages.viewer": Rule(Permission.LIVE, targets.camera_of_page),
+    "pages.wall": Rule(Permission.LIVE),
+    "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page),
+    "pages.login": Rule(Open.ALL),
+    "pages.welcome": Rule(Open.SETUP),
+    "pages.account": Rule(Open.LOGGED_IN),
+    "pages.access": Rule(Permission.MANAGE),
+    # files
+    "static_files.file": Rule(Open.ALL),
+    "streams.stream_file": Rule(Permission.LIVE, targets.stream_in_path),
+    # the app itself
+    "api_system.health": Rule(Open.ALL),
+    "api_description.openapi": Rule(Open.LOGGED_IN),
+    "api_description.docs": Rule(Open.LOGGED_IN),
+    # accounts
+    "api_accounts.get_session": Rule(Open.ALL),
+    "api_accounts.log_in": Rule(Open.ALL, action="log_in"),
+    "api_accounts.log_out": Rule(Open.LOGGED_IN, action="log_out"),
+    "api_accounts.change_own_password": Rule(Open.LOGGED_IN, action="change_own_password"),
+    "api_accounts.create_first": Rule(Open.SETUP, action="create_first_account"),
+    "api_accounts.postpone": Rule(Open.SETUP, action="postpone_accounts"),
+    "api_accounts.list_users": Rule(Permission.MANAGE),
+    "api_accounts.add_user": Rule(Permission.MANAGE, action="add_user", is_for_people=True),
+    "api_accounts.change_user": Rule(Permission.MANAGE, action="change_user", is_for_people=True),
+    "api_accounts.remove_user": Rule(Permission.MANAGE, action="remove_user", is_for_people=True),
+    "api_accounts.list_sessions": Rule(Permission.MANAGE),
+    "api_accounts.end_session": Rule(Permission.MANAGE, action="end_session", is_for_people=True),
+    "api_accounts.list_tokens": Rule(Permission.MANAGE),
+    "api_accounts.add_token": Rule(Permission.MANAGE, action="add_token", is_for_people=True),
+    "api_accounts.remove_token": Rule(Permission.MANAGE, action="remove_token", is_for_people=True),
+    # cameras
+    "api_cameras.list_cameras": Rule(Permission.LIVE),
+    "api_cameras.add_camera": Rule(Permission.MANAGE, action="add_camera"),
+    "api_cameras.add_pretend_recorder": Rule(Permission.MANAGE, action="add_camera"),
+    "api_cameras.get_camera": Rule(Permission.LIVE, targets.camera_in_path),
+    "api_cameras.edit_camera": Rule(Permission.MANAGE, targets.camera_in_path, "change_camera"),
+    "api_cameras.delete_camera": Rule(Permission.MANAGE, targets.camera_in_path, "delete_camera"),
+    "api_cameras.refresh_camera": Rule(Permission.OPERATE, targets.every_channel, "refresh_camera"),
+    "api_cameras.list_channels": Rule(Permission.LIVE, targets.camera_in_path),
+    "api_cameras.edit_channel": Rule(Permission.MANAGE, targets.channel_in_path, "change_channel"),
+    "api_cameras.order_channels": Rule(Permission.MANAGE, targets.camera_in_path, "change_channel"),
+    "api_cameras.snapshot": Rule(Permission.LIVE, targets.snapshot, "snapshot"),
+    "api_cameras.camera_health": Rule(Permission.MANAGE, targets.camera_in_path),
+    "api_cameras.discover": Rule(Permission.MANAGE, action="discover"),
+    # live and replay
+    "live.socket_for_one": Rule(Permission.LIVE, targets.live_in_path),
+    "live.socket_for_many": Rule(Permission.LIVE),  # LiveBackend checks each channel that is watched
+    "api_streams.start_stream": Rule(Permission.LIVE, targets.live_in_body, "watch"),
+    "api_streams.stop_stream": Rule(Permission.LIVE, targets.stream_to_stop),
+    "api_streams.stream_status": Rule(Permission.LIVE, targets.stream_in_path),
+    "api_streams.all_streams": Rule(Permission.LIVE),
+    "api_playback.start_playback": Rule(Permission.RECORDINGS, targets.recording_in_body, "play_recording"),
+    "api_playback.seek_playback": Rule(Permission.RECORDINGS, targets.stream_in_body, "seek"),
+    # named layouts of the wall; the wall manager checks their owners
+    "api_walls.list_walls": Rule(Permission.LIVE),
+    "api_walls.add_wall": Rule(Permission.LIVE),
+    "api_walls.get_wall": Rule(Permission.LIVE),
+    "api_walls.change_wall": Rule(Permission.LIVE),
+    "api_walls.remove_wall": Rule(Permission.LIVE),
+    # recordings
+    "api_recordings.search_recordings": Rule(Permission.RECORDINGS, targets.search, "search_recordings"),
+    "api_recordings.recording_summary": Rule(Permission.RECORDINGS, targets.camera_in_path),
+    "api_recordings.recording_coverage": Rule(Permission.RECORDINGS, targets.camera_in_path),
+    "api_recordings.stop_indexing": Rule(Permission.RECORDINGS, targets.every_channel, "stop_indexing"),
+    "api_recordings.resume_indexing": Rule(Permission.RECORDINGS, targets.every_channel, "resume_indexing"),
+    "api_recordings.playback_uri": Rule(Permission.RECORDINGS, targets.recording_in_body, "playback_uri"),
+}

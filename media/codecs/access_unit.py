@@ -22,6 +22,7 @@ class AccessUnit:
     `is_time_confirmed` False: it is counted from the time asked for, and nothing the device said bears that out.
     `is_key`: decoding can begin here. `is_discontinuous`: what was before is not connected to this
     (the D bit; single lost pictures are no seam). `ends_section`: nothing follows for a while (the E bit).
+    `dropped_before`: so many frames just before this one came incomplete and were discarded.
     `time_s` is its place on the source's time line (rtp.RtpPacket); 0 in replay.
     """
 
@@ -35,3 +36,4 @@ class AccessUnit:
     ends_section: bool = False
     time_s: float = 0.0
     is_time_confirmed: bool = True
+    dropped_before: int = 0

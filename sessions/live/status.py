@@ -43,12 +43,14 @@ class SessionStatus:
         self._last_fragment_s: float | None = None
         self._written_kbps: int | None = None
         self._runs = 0
+        self._frames_dropped = 0  # in earlier feeds
 
     # ---- written by the session's thread ---------------------------------------------------------
 
     def begin_attempt(self) -> None:
         """Forget the status of the last feed; state and error stay until there is news."""
         with self._changed:
+            self._frames_dropped += self._feed.frames_dropped if self._feed is not None else 0
             self._feed = None
 
     def set_source_codec(self, codec: str) -> None:
@@ -191,6 +193,7 @@ class SessionStatus:
                 transcoding=self._is_transcoding(),
                 bitrate_kbps=self._bitrate_kbps(),
                 last_segment_age_s=now_s - last_s if last_s else None,
+                frames_dropped=self._frames_dropped + (self._feed.frames_dropped if self._feed is not None else 0),
                 playlist_url=playlist_url(self._key.stream_id, PLAYLIST_NAME),
                 segment_wait=self._segment_wait(),
                 source_codec=self._source_codec,

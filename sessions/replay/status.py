@@ -49,6 +49,7 @@ class ReplayStatus:
         self._bitrate_kbps: int | None = None
         self._last_segment_s: float | None = None
         self._connections = 0
+        self._frames_dropped = 0
 
     # ---- runs ------------------------------------------------------------------------------------
 
@@ -125,6 +126,7 @@ class ReplayStatus:
 
     def note_unit(self, run: ReplayRun, unit: AccessUnit) -> None:
         with self._changed:
+            self._frames_dropped += unit.dropped_before
             if run is self._runs[-1]:
                 self._phase = ReplayPhase.PLAYING
             if run.note_unit(unit):
@@ -279,6 +281,7 @@ class ReplayStatus:
                 transcoding=is_encoding,
                 bitrate_kbps=self._bitrate_kbps,
                 last_segment_age_s=None if self._last_segment_s is None else now_s - self._last_segment_s,
+                frames_dropped=self._frames_dropped,
                 playlist_url=playlist_url(self._stream_id, run.playlist_name),
                 segment_wait=self._segment_wait(run),
                 source_codec=self._source_codec,

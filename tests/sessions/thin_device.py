@@ -76,6 +76,7 @@ class Device:
     state: FeedState = FeedState.FLOWING
     problem: Problem | None = None
     key_frame_interval_s: float | None = 0.5
+    frames_dropped: int = 0  # of each feed
     opened: list[ThinFeed] = field(default_factory=list)
     resolved: int = 0
     may_answer: threading.Event = field(default_factory=_set)  # clear it: the device does not answer yet
@@ -131,6 +132,7 @@ class ThinFeed:
             bitrate_kbps=200,
             fps=10.0,
             key_frame_interval_s=device.key_frame_interval_s,
+            frames_dropped=device.frames_dropped,
         )
 
     def is_failed(self) -> bool:

@@ -153,6 +153,7 @@ def stream(view: StreamView) -> models.StreamStatus:
         transcoding=view.transcoding,
         bitrate_kbps=_number(view.bitrate_kbps, 1),
         last_segment_age_s=_number(view.last_segment_age_s, 1),
+        frames_dropped=view.frames_dropped,
         playlist_url=view.playlist_url,
         waiting_for=view.segment_wait,
         source_codec=view.source_codec,

@@ -250,6 +250,10 @@ class StreamStatus(BaseModel):
     transcoding: bool
     bitrate_kbps: float | None
     last_segment_age_s: float | None
+    frames_dropped: int = Field(
+        description="frames that came from the device incomplete and were discarded, since the session's start. "
+        "Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too"
+    )
     playlist_url: str
     waiting_for: SegmentWait | None = Field(
         description="what there is no picture for yet; `recording`: a replay has all that is recorded so far"

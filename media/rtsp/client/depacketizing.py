@@ -80,6 +80,7 @@ class VideoDepacketizer:
         self._sets: dict[tuple[str, int], bytes] = {}
         self.sets_changed = 0
         self._is_seam = False
+        self._dropped_frames = 0  # since the last complete one
         for nal in sets.values():
             self._take_set(nal)
         self._begin_unit(None)
@@ -137,7 +138,10 @@ class VideoDepacketizer:
         ticks = self._ticks.place(self._timestamp)
         device_s = self._device_time.of(self._stamp, ticks)
         is_discontinuous = self._is_seam or (self._stamp is not None and self._stamp.is_discontinuous)
-        if not self._has_picture or self._is_damaged or self._fragments is not None:
+        is_incomplete = self._is_damaged or self._fragments is not None
+        if is_incomplete:
+            self._dropped_frames += 1
+        if not self._has_picture or is_incomplete:
             self._is_seam = is_discontinuous or self._ends_section  # told with the next one that is whole
         else:
             self._is_seam = False
@@ -152,8 +156,10 @@ class VideoDepacketizer:
                     is_discontinuous=is_discontinuous,
                     ends_section=self._ends_section,
                     time_s=self._time_s,
+                    dropped_before=self._dropped_frames,
                 )
             )
+            self._dropped_frames = 0
         self._begin_unit(None)
 
     # -- payloads ----------------------------------------------------------------------------------

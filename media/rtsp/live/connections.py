@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from dataclasses import replace
 from datetime import datetime
 
 from core.errors import CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
@@ -65,7 +66,8 @@ class GatewayFeed:
         return self.connection.source.wait_described(timeout_s, lambda: self._is_closed)
 
     def status(self) -> FeedStatus:
-        return self.connection.source.status()
+        fragments = self._fragments
+        return replace(self.connection.source.status(), frames_dropped=fragments.frames_dropped if fragments else 0)
 
     def is_failed(self) -> bool:
         return self.connection.source.error is not None

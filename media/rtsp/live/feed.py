@@ -41,7 +41,8 @@ class FeedStatus:
     """A moment's view of a feed. Rates are averages over the last seconds, as received.
 
     `last_packet_age_s` is None before the first video packet; `lost` counts RTP packets missing by
-    their sequence numbers, video and audio together.
+    their sequence numbers, video and audio together. `frames_dropped` counts the frames that came incomplete, so that
+    no fragment was made of them; it is the feed's own, and stays 0 while only ffmpeg reads the feed.
     """
 
     state: FeedState
@@ -54,6 +55,7 @@ class FeedStatus:
     key_frame_interval_s: float | None = None
     packets: int = 0
     lost: int = 0
+    frames_dropped: int = 0
 
 
 class Feed(Protocol):

@@ -38,6 +38,8 @@ class LiveFragments:
         self._video_units = VideoDepacketizer(codec, sets, TIMESCALE)
         self._audio_units: AudioDepacketizer | None = None
         self._announced_sets: tuple[bytes, ...] = ()
+        self.frames_dropped = 0
+        """Frames of the device that came incomplete and were discarded. Read from any thread."""
 
     @property
     def origin_s(self) -> float | None:
@@ -79,6 +81,7 @@ class LiveFragments:
                 self._builder.add_audio(unit)
 
     def _take_frame(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
+        self.frames_dropped += unit.dropped_before
         sets = self._video_units.parameter_sets if unit.is_key and self._video_units.is_described else ()
         if sets and sets != self._announced_sets:
             if made:  # they belong to the parameter sets before

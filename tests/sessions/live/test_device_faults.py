@@ -111,6 +111,19 @@ def test_a_silent_device_shows_as_stalled_within_two_seconds(running: MakeManage
     assert manager.session_status(ID).restarts == 0
 
 
+def test_dropped_frames_are_counted_over_reconnects(running: MakeManager, device: Device, impatient: None) -> None:
+    manager = running()
+    assert manager.session_status(ID).frames_dropped == 0
+    device.frames_dropped = 4
+    until(lambda: manager.session_status(ID).frames_dropped == 4)
+    device.refuse(CameraUnreachable("It does not answer."))
+    until(lambda: not is_running(manager))
+    device.frames_dropped = 3
+    device.refuse(None)
+    until(lambda: is_running(manager))
+    assert manager.session_status(ID).frames_dropped == 7
+
+
 def test_a_new_resolution_starts_a_new_run(running: MakeManager, device: Device) -> None:
     manager = running()
     device.path, device.video = "/other", VideoFormat("h264", 160, 96, 10.0)

@@ -69,6 +69,17 @@ def test_times_are_unconfirmed_if_the_recorder_sends_none(make_replays: MakeMana
     assert replays.seek_replay(view.stream_id, at(900)).time_confirmed is True
 
 
+def test_the_status_counts_frames_that_came_incomplete(replays: StreamManager, recorder: ThinRecorder) -> None:
+    recorder.spans = [(NIGHT_S, NIGHT_S + 10)]
+    view = play(replays)
+    until(lambda: "ENDLIST" in text_of(replays, view))
+    assert replays.session_status(view.stream_id).frames_dropped == 0
+    recorder.dropped_per_second = 2
+    view = replays.seek_replay(view.stream_id, at(5))
+    until(lambda: "ENDLIST" in text_of(replays, view))
+    assert replays.session_status(view.stream_id).frames_dropped == 10
+
+
 def test_the_status_tells_if_the_recorder_beats_real_time(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     text_of(replays, view)

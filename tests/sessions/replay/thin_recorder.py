@@ -50,6 +50,7 @@ class ThinRecorder:
     silent: bool = False
     tells_time: bool = True
     beats_real_time: bool | None = None
+    dropped_per_second: int = 0  # frames that come incomplete and are not handed on
     seeks_in_session: bool | None = None
     pictures: tuple[tuple[bytes, ...], ...] = ()  # the NAL units of each frame of one GOP; empty: invented frames
     parameter_sets: tuple[bytes, ...] = (SPS, PPS)
@@ -198,6 +199,7 @@ class ThinLine:
             device_s,
             is_seam and is_key,
             is_time_confirmed=self.recorder.tells_time,
+            dropped_before=self.recorder.dropped_per_second if is_key else 0,
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pytest
 
 from core.records import StreamSource
+from media.fmp4.live import LiveFragment, LiveInit
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed, FeedState
 from tests.media.rtsp.asking import read, source, until_state
@@ -129,6 +131,34 @@ def test_loss_and_corruption_are_survived_and_loss_is_counted(recorder: Simulato
     until(lambda: feed.status().lost > 5)
     assert feed.status().state is FeedState.FLOWING
     assert read(feed, "-c", "copy", "-f", "h264", seconds=8)  # long enough for one undamaged key frame
+
+
+@dataclass
+class Fragments:
+    """Counts the fragments that a viewer would receive."""
+
+    count: int = 0
+
+    def on_init(self, init: LiveInit) -> None:
+        pass
+
+    def on_fragments(self, fragments: Sequence[LiveFragment]) -> None:
+        self.count += len(fragments)
+
+    def on_end(self) -> None:
+        pass
+
+
+def test_incomplete_frames_are_counted_and_a_clean_stream_has_none(recorder: Simulator, open_channel: Open) -> None:
+    feed, fragments = open_channel(2, "main"), Fragments()
+    feed.open_fragments(fragments)
+    until(lambda: fragments.count > 50)
+    assert feed.status().frames_dropped == 0
+    recorder.fault("packet_loss", 5)
+    until(lambda: feed.status().frames_dropped > 3)
+    received = fragments.count
+    until(lambda: fragments.count > received + 3)
+    recorder.clear()
 
 
 def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_channel: Open) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from core.access import Role, Scope
-from tests.web.house import House
+from tests.web.house import WebHarness
 
 
 def page_data(page: str) -> Any:
@@ -36,14 +36,14 @@ def test_the_wall_brings_all_cameras(client: FlaskClient) -> None:
     ]
 
 
-def test_a_page_brings_only_what_its_user_may_see(house: House) -> None:
-    door = house.door(Role.VIEWER, Scope({2: frozenset({2, 3})}))
-    viewer = page_data(door.ask("GET", "/viewer/2").get_data(as_text=True))
-    [wall] = page_data(door.ask("GET", "/wall").get_data(as_text=True))
+def test_a_page_brings_only_what_its_user_may_see(harness: WebHarness) -> None:
+    api = harness.token_client(Role.VIEWER, Scope({2: frozenset({2, 3})}))
+    viewer = page_data(api.request("GET", "/viewer/2").get_data(as_text=True))
+    [wall] = page_data(api.request("GET", "/wall").get_data(as_text=True))
     for data in (viewer, wall):
         assert (data["camera"]["id"], data["camera"]["username"], data["camera"]["channels"]) == (2, "", 2)
         assert [channel["channel"] for channel in data["channels"]] == [2, 3]
-    assert door.ask("GET", "/viewer/1").status_code == 404
+    assert api.request("GET", "/viewer/1").status_code == 404
 
 
 def test_other_pages_bring_nothing(client: FlaskClient) -> None:

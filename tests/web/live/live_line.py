@@ -65,7 +65,7 @@ class Peer:
             return None
         return bytes(frame.data) if frame.opcode is Opcode.BINARY else dict(json.loads(bytes(frame.data)))
 
-    def told(self, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
+    def message(self, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
         """Return the next JSON message of this type; other messages are skipped."""
         ends_s = time.monotonic() + within_s
         while time.monotonic() < ends_s:
@@ -105,7 +105,7 @@ class Peer:
 class Channels:
     """The channels to watch: broadcasters by profile token. `who` returns the login of the socket."""
 
-    hubs: dict[str, FragmentBroadcaster]
+    broadcasters: dict[str, FragmentBroadcaster]
     who: Callable[[], Principal | None] = lambda: LOCAL
     watched: list[str] = field(default_factory=list)
 
@@ -121,7 +121,7 @@ class Channels:
         )
 
     def _watch(self, _who: Principal, camera_id: int, profile_token: str, listener: LiveWatch) -> tuple[str, str]:
-        broadcaster = self.hubs.get(profile_token)
+        broadcaster = self.broadcasters.get(profile_token)
         if broadcaster is None:
             raise NotFound("There is no such camera, channel or stream.")
         viewer_id = f"viewer{listener.number}"
@@ -130,7 +130,7 @@ class Channels:
         return f"camera{camera_id}_{profile_token}", viewer_id
 
 
-class Seated(Peer):
+class HandledPeer(Peer):
     """The page's end together with the socket's handler."""
 
     def __init__(self, sock: socket.socket, handler: LiveSocketHandler) -> None:
@@ -141,16 +141,16 @@ class Seated(Peer):
 @contextmanager
 def opened(
     sockets: Sockets, backend: LiveBackend, who: Principal = LOCAL, *, kernel_bytes: int = 0
-) -> Iterator[Seated]:
+) -> Iterator[HandledPeer]:
     """Open a socket that was just handed over. `kernel_bytes` limits the kernel's buffer in each direction."""
     with _pair(kernel_bytes) as (ours, theirs):
         handler = LiveSocketHandler(sockets, who, backend, None)
         sockets.take(theirs, Response(101, "Switching Protocols", Headers()), handler)
-        yield Seated(ours, handler)
+        yield HandledPeer(ours, handler)
 
 
 @contextmanager
-def asked_for(client: FlaskClient, headers: dict[str, str]) -> Iterator[Peer]:
+def opened_by_request(client: FlaskClient, headers: dict[str, str]) -> Iterator[Peer]:
     """Open a socket through the app's own route, with a request that has these headers."""
     with _pair(0) as (ours, theirs):
         with suppress(StopIteration):  # the route raises it, so that gunicorn sends no response

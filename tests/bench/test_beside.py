@@ -1,4 +1,4 @@
-"""Two checkouts in turns: which side runs when, what is compared, and the table."""
+"""Measurements of two checkouts in turns: the order of the sides, the comparison and its table."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_beside_needs_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_the_app_of_another_checkout_is_started_there_by_its_own_interpreter(tmp_path: Path) -> None:
-    """A stand-in says where it runs and which interpreter was called, and ends."""
+    """A fake interpreter writes down its working folder and its command line, and ends."""
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     python = tmp_path / ".venv" / "bin" / "python"
     python.write_text('#!/bin/sh\npwd > started\necho "$0 $1" >> started\nexit 3\n')

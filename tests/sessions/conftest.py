@@ -1,4 +1,4 @@
-"""Fixtures of the stream tests."""
+"""Fixtures of the session tests."""
 
 from __future__ import annotations
 

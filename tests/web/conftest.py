@@ -1,4 +1,4 @@
-"""The web by itself, over stand-ins for the managers; the real wiring has tests of its own."""
+"""The web layer over stand-ins for the managers. Other tests cover the real wiring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live pages bring the API's first answers along."""
+"""Live pages contain the API responses that they need first."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def running(app: App, camera_id: int) -> str:
     return f"{app.url}/viewer/{camera_id}?channel=1&quality=main"
 
 
-def test_still_pictures_come_after_the_live_picture_and_are_not_loaded_again(running: str, open_page: Open) -> None:
+def test_still_pictures_load_once_and_after_the_live_picture(running: str, open_page: Open) -> None:
     page = open_page("about:blank").page
     page.add_init_script(_WATCH)
     stills = Stills(page)

@@ -17,15 +17,13 @@ def page_data(page: str) -> Any:
     return json.loads(text)
 
 
-def test_the_viewer_page_brings_its_camera_and_channels_as_the_api_answers_them(
-    client: FlaskClient, camera: Any
-) -> None:
+def test_the_viewer_page_contains_its_camera_and_channels(client: FlaskClient, camera: Any) -> None:
     data = page_data(client.get(f"/viewer/{camera.id}").get_data(as_text=True))
     assert data["camera"] == client.get(f"/api/cameras/{camera.id}").get_json()
     assert data["channels"] == client.get(f"/api/cameras/{camera.id}/profiles").get_json()["channels"]
 
 
-def test_the_wall_brings_all_cameras(client: FlaskClient) -> None:
+def test_the_wall_contains_all_cameras(client: FlaskClient) -> None:
     assert page_data(client.get("/wall").get_data(as_text=True)) == []
     for host in ("127.0.0.8", "127.0.0.9"):
         client.post("/api/cameras", json={"host": host})
@@ -36,7 +34,7 @@ def test_the_wall_brings_all_cameras(client: FlaskClient) -> None:
     ]
 
 
-def test_a_page_brings_only_what_its_user_may_see(harness: WebHarness) -> None:
+def test_a_page_contains_only_cameras_that_its_user_may_see(harness: WebHarness) -> None:
     api = harness.token_client(Role.VIEWER, Scope({2: frozenset({2, 3})}))
     viewer = page_data(api.request("GET", "/viewer/2").get_data(as_text=True))
     [wall] = page_data(api.request("GET", "/wall").get_data(as_text=True))
@@ -46,5 +44,5 @@ def test_a_page_brings_only_what_its_user_may_see(harness: WebHarness) -> None:
     assert api.request("GET", "/viewer/1").status_code == 404
 
 
-def test_other_pages_bring_nothing(client: FlaskClient) -> None:
+def test_other_pages_contain_no_api_responses(client: FlaskClient) -> None:
     assert "page-data" not in client.get("/cameras").get_data(as_text=True)

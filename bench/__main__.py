@@ -113,7 +113,7 @@ def _measure_beside(other: Path, parts: tuple[str, ...], runs: int, window_s: fl
 
 
 def _turn(part: str, device: Recorder, running: App, camera_id: int, window_s: float) -> list[Figure]:
-    """One run of one side. Its sessions end with it, so that the other side's turn has the machine."""
+    """Measure one run of one side. End its sessions, so that the other side has the machine to itself."""
     try:
         return list(_shared(part, device, running, camera_id, 1, window_s))
     finally:
@@ -144,7 +144,7 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
 
 
 def _device(stack: ExitStack) -> Recorder:
-    """A recorder with sixteen living channels, which has encoded all its loops."""
+    """Return a recorder with sixteen working channels that has encoded all its loops."""
     device = stack.enter_context(recorder("--channels", "16", "--dead", "none"))
     for role in ("main", "sub"):
         device.prepare(role)

@@ -1,7 +1,7 @@
-"""`--beside PATH`: another checkout is measured in turns with this one, by the code of this one.
+"""`--beside PATH`: measure another checkout in turns with this one, with the bench code of this one.
 
 Both apps run all the time and share one pretend recorder. The order changes from run to run, so that a slow drift of
-the machine meets both. Only the ratios count: each app runs while the other one idles.
+the machine affects both. Only the ratios are meaningful: each app runs while the other one idles.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TABLE_HEAD = "| What | The other checkout | This one | Ratio |\n|---|---|---|---
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One row: a value for each run, in `unit`."""
+    """One row of the table, with one value per run in `unit`."""
 
     what: str
     unit: str
@@ -26,7 +26,7 @@ class Compared:
 
     @property
     def ratio(self) -> float | None:
-        """Median of ours divided by the other's median; None if a median is missing or the divisor is 0."""
+        """The median of ours divided by the other's; None if a median is missing or the divisor is 0."""
         if not self.ours or not self.others or not statistics.median(self.others):
             return None
         return statistics.median(self.ours) / statistics.median(self.others)
@@ -46,7 +46,7 @@ def in_turns(
 
 
 def row(compared: Compared) -> str:
-    """The comparison as a line of the table under TABLE_HEAD."""
+    """Return the comparison as a line of the table under TABLE_HEAD."""
     ratio = "-" if compared.ratio is None else f"{compared.ratio:.2f}"
     others, ours = in_words(compared.others, compared.unit), in_words(compared.ours, compared.unit)
     return f"| {compared.what} | {others} | {ours} | {ratio} |"

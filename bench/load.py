@@ -64,7 +64,7 @@ def list_figures() -> Iterator[Figure]:
 
 
 def plain_command(ffmpeg: str, url: str, folder: Path) -> list[str]:
-    """Return the command of a user who has only ffmpeg."""
+    """Return an ffmpeg command for HLS, as a user without this app writes it."""
     return [
         *(ffmpeg, "-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i", url),
         *("-c:v", "copy", "-c:a", "aac", "-f", "hls", "-hls_time", "2", "-hls_list_size", "10"),

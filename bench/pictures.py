@@ -49,7 +49,7 @@ addEventListener('loadstart', ({ target: video }) => {
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One opening of a page: until the picture moves, and the requests up to then."""
+    """One opening of a page: the time until the picture moves, and the requests until then."""
 
     shown_ms: float
     requests: int
@@ -89,7 +89,7 @@ def browser() -> Iterator[BrowserContext]:
 
 
 def viewer_visits(app: App, camera_id: int, channel: int, token: str) -> tuple[Visit, Visit]:
-    """The first and the second opening of the viewer page with a fresh browser profile, while the stream runs."""
+    """Open the viewer page of a running stream twice with a fresh browser profile; return both visits."""
     address = f"{app.url}/viewer/{camera_id}?channel={channel}&quality=main"
     app.call("POST", "/api/streams/start", {"camera_id": camera_id, "profile_token": token})
     time.sleep(4)

@@ -1,4 +1,4 @@
-"""Two checkouts in turns: which side runs when, what is compared, and the table."""
+"""Measurements of two checkouts in turns: the order of the sides, the comparison and its table."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_a_row_shows_the_ratio_of_the_medians() -> None:
 
 
 @pytest.mark.parametrize(("ours", "others"), [([], [1.0]), ([1.0], []), ([1.0], [0.0])])
-def test_what_cannot_be_compared_has_no_ratio(ours: list[float], others: list[float]) -> None:
+def test_a_row_without_comparable_values_has_no_ratio(ours: list[float], others: list[float]) -> None:
     assert row(Compared("frames", "%", ours, others)).endswith("| - |")
 
 
-def test_beside_measures_what_two_apps_can_share_and_keeps_nothing() -> None:
+def test_beside_measures_shared_parts_and_saves_nothing() -> None:
     everything = options_of(["--beside", str(ROOT)])
     assert "live" in everything.parts
     assert "list" not in everything.parts
@@ -50,7 +50,7 @@ def test_beside_measures_what_two_apps_can_share_and_keeps_nothing() -> None:
 
 
 @pytest.mark.parametrize("more", [["--write"], ["--plot"], ["--only", "list"]])
-def test_beside_refuses_what_it_cannot_do(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_beside_refuses_incompatible_arguments(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         options_of(["--beside", str(ROOT), *more])
     assert "--beside" in capsys.readouterr().err
@@ -62,8 +62,8 @@ def test_beside_needs_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "is not a checkout" in capsys.readouterr().err
 
 
-def test_the_app_of_another_checkout_is_started_there_by_its_own_interpreter(tmp_path: Path) -> None:
-    """A stand-in says where it runs and which interpreter was called, and ends."""
+def test_the_other_checkouts_app_runs_on_its_own_interpreter(tmp_path: Path) -> None:
+    """A fake interpreter writes down its working folder and its command line, and ends."""
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     python = tmp_path / ".venv" / "bin" / "python"
     python.write_text('#!/bin/sh\npwd > started\necho "$0 $1" >> started\nexit 3\n')

@@ -22,7 +22,7 @@ _WRITTEN = {
     *("manufacturer", "model", "firmware", "serial", "hardware"),
 }
 
-# Without the answers that a page brings along, it asks the API, whose answers are poisoned.
+# Without the responses in the page's HTML, the page calls the API, whose responses are poisoned.
 _WITHOUT_PAGE_DATA = """
 new MutationObserver(() => document.getElementById('page-data')?.remove())
   .observe(document, { childList: true, subtree: true });

@@ -1,4 +1,4 @@
-"""What a browser requests when it opens a page: the first time, again, and while a stream plays."""
+"""The requests of a browser that opens a page: the first time, again, and while a stream plays."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tools.running import App
 
 pytestmark = pytest.mark.browser
 
-# `window.shiftMs` moves the page's clock, so that no test waits for minutes to pass. `window.firstPictureMs`: when the
-# first picture of a video was shown.
+# `window.shiftMs` moves the page's clock, so that no test waits for minutes. `window.firstPictureMs` is the display
+# time of the first frame of a video.
 _WATCH = """
 window.shiftMs = 0;
 const now = Date.now;
@@ -27,7 +27,7 @@ performance.getEntriesByType('resource')
 """
 _TILES = "channel-grid .tile-item:not([data-dead])"
 _FEEDER_TURN_MS = 1500
-# A page whose first picture is late does not wait any longer with its still pictures.
+# After this time a page loads its still pictures even if the live picture is late.
 _STILLS_WAIT_MS = 3000
 _POSTER_AFTER_MS = 300
 
@@ -46,13 +46,13 @@ class Stills:
 
 @pytest.fixture(scope="module")
 def running(app: App, camera_id: int) -> str:
-    """Address of a viewer page whose stream runs already: a script has started it."""
+    """The address of a viewer page whose stream runs already, because a script has started it."""
     token = app.call("GET", f"/api/cameras/{camera_id}/profiles")["channels"][0]["profiles"][0]["profile_token"]
     app.call("POST", "/api/streams/start", {"camera_id": camera_id, "profile_token": token})
     return f"{app.url}/viewer/{camera_id}?channel=1&quality=main"
 
 
-def test_still_pictures_come_after_the_live_picture_and_are_not_loaded_again(running: str, open_page: Open) -> None:
+def test_still_pictures_load_once_and_after_the_live_picture(running: str, open_page: Open) -> None:
     page = open_page("about:blank").page
     page.add_init_script(_WATCH)
     stills = Stills(page)

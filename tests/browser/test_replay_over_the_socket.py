@@ -112,7 +112,7 @@ def test_a_broken_connection_resumes_at_the_same_frame(app: App, camera_id: int,
         play_at(page, relay.url, camera_id)
         began_s, at_s = time.monotonic(), burnt_s(page)
         relay.cut()
-        wait(page, f"({BURNT})('player') > {at_s + 1}")  # what is loaded plays on
+        wait(page, f"({BURNT})('player') > {at_s + 1}")  # the player plays its buffer
         with page.expect_request("**/api/playback/seek"):
             relay.mend()
         page.wait_for_selector(PLAYING)

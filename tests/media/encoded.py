@@ -45,7 +45,7 @@ def encoded(codec: str, seconds: int = 6, size: str = "320x180", slices: int = 1
 
 
 def encode_h264(size: str = "320x240", gop: int = 25, seconds: int = 2, *options: str) -> bytes:
-    """A moving H.264 test picture, 25 pictures a second, one slice each, a key frame every `gop` pictures."""
+    """Encode a moving H.264 test picture: 25 frames per second, one slice each, a key frame every `gop` frames."""
     source = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}")
     x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p")
     one_slice = ("-x264-params", f"sliced-threads=0:slices=1:keyint={gop}:scenecut=0:bitrate=600:vbv-bufsize=600")

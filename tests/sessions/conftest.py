@@ -1,4 +1,4 @@
-"""Fixtures of the stream tests."""
+"""Fixtures of the session tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sessions.backoff import FIXED_WAIT_S
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.patience import until
-from tests.sessions.over_gateway import House
+from tests.sessions.over_gateway import GatewayHarness
 from tests.sessions.replay.replaying import HOUR_S, NIGHT_S
 from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import (
@@ -130,14 +130,14 @@ def script(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def house(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[House]:
+def harness(settings: Settings, spawner: Spawner, rtsp_port: int) -> Iterator[GatewayHarness]:
     clock = SystemClock()
     gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
     gateway.start()
-    made: list[House] = []
+    made: list[GatewayHarness] = []
     cameras = AddressedCameras(lambda camera_id, path: made[0].source(camera_id, path))
     manager = StreamManager(settings, clock, spawner, gateway, cameras, NoRecordings())
-    made.append(House(manager, gateway, rtsp_port))
+    made.append(GatewayHarness(manager, gateway, rtsp_port))
     manager.start()
     yield made[0]
     manager.stop()

@@ -13,8 +13,8 @@ CANARY = "canary-password-7291"
 
 
 @dataclass
-class House:
-    """A manager over a gateway, and where its streams come from."""
+class GatewayHarness:
+    """A stream manager over a real gateway, and the RTSP server of its streams."""
 
     manager: StreamManager
     gateway: RtspGateway

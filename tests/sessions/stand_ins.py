@@ -1,4 +1,4 @@
-"""Managers and gateway as a StreamManager knows them, over the thin device and the thin recorder."""
+"""Stand-ins for the managers and the gateway of a StreamManager, over the thin device and the thin recorder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.sessions.thin_device import Device
 
 
 class ThinCameras(OnvifManager):
-    """Channels of a thin device; any camera id and media profile is there."""
+    """Channels of a thin device. Every camera id and media profile exists."""
 
     def __init__(self, device: Device, known_codec: str | None = None) -> None:
         self.device = device
@@ -48,7 +48,7 @@ class ThinFeeds(RtspGateway):
 
 
 class AddressedCameras(OnvifManager):
-    """Cameras whose streams have the addresses that `source` gives; their formats are not known before."""
+    """Cameras whose streams have the addresses that `source` returns. Their formats are unknown before a session."""
 
     def __init__(self, source: Callable[[int, str], StreamSource]) -> None:
         self.source = source
@@ -67,7 +67,7 @@ class AddressedCameras(OnvifManager):
 
 
 class NoCameras(OnvifManager):
-    """For tests of replays: a live stream is a mistake."""
+    """For tests of replays, in which a request for a live stream is a mistake."""
 
     def __init__(self) -> None:
         pass
@@ -83,7 +83,7 @@ class NoCameras(OnvifManager):
 
 
 class NoRecordings(RecordingManager):
-    """For tests of live streams: a replay is a mistake."""
+    """For tests of live streams, in which a request for a replay is a mistake."""
 
     def __init__(self) -> None:
         pass
@@ -107,7 +107,7 @@ class ThinReplays(RtspGateway):
 
 
 class ThinRecordings(RecordingManager):
-    """Recordings of a thin recorder; `find` replaces the look-up of a recording's address."""
+    """Recordings of a thin recorder. `find` replaces the search for a recording's address."""
 
     def __init__(
         self,

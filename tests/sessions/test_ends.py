@@ -20,7 +20,7 @@ from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
 from tests.patience import LIMIT_S, stays, until
 from tests.sessions.live.tab import Tab
-from tests.sessions.over_gateway import House
+from tests.sessions.over_gateway import GatewayHarness
 from tests.sessions.replay.replaying import at
 from tests.sessions.replay.thin_recorder import ThinLine, ThinRecorder
 from tests.sessions.replay.viewer import Viewer, watched
@@ -54,16 +54,18 @@ def has_stopped_state(tab: Tab) -> bool:
 # --- viewers that join during the end
 
 
-def test_a_tab_that_opens_while_the_last_one_leaves_gets_fragments(house: House, meanwhile: Meanwhile) -> None:
-    first, second = Tab().open(house.manager, "plain"), Tab()
+def test_a_tab_that_opens_while_the_last_one_leaves_gets_fragments(
+    harness: GatewayHarness, meanwhile: Meanwhile
+) -> None:
+    first, second = Tab().open(harness.manager, "plain"), Tab()
     until(lambda: first.fragments)
-    meanwhile(lambda: second.open(house.manager, "plain"))
-    assert house.manager.stop_session(first.stream_id, first.viewer_id) is StreamState.STOPPED
+    meanwhile(lambda: second.open(harness.manager, "plain"))
+    assert harness.manager.stop_session(first.stream_id, first.viewer_id) is StreamState.STOPPED
     seen = len(second.fragments)
     until(lambda: len(second.fragments) > seen + 10)
     assert not has_stopped_state(second)
-    assert house.manager.session_status(second.stream_id).viewers == 1
-    assert house.manager.stop_session(second.stream_id, second.viewer_id) is StreamState.STOPPED
+    assert harness.manager.session_status(second.stream_id).viewers == 1
+    assert harness.manager.stop_session(second.stream_id, second.viewer_id) is StreamState.STOPPED
 
 
 def test_a_player_that_starts_while_the_last_one_leaves_gets_segments(
@@ -137,16 +139,16 @@ def test_a_socket_viewer_counts_while_the_recorder_opens_slowly(
 # --- the state "stopped"
 
 
-def test_a_stop_for_all_viewers_sends_stopped(house: House) -> None:
-    tab = Tab().open(house.manager, "plain")
-    house.manager.stop_session(tab.stream_id)
+def test_a_stop_for_all_viewers_sends_stopped(harness: GatewayHarness) -> None:
+    tab = Tab().open(harness.manager, "plain")
+    harness.manager.stop_session(tab.stream_id)
     assert tab.states[-1] == (StreamState.STOPPED, None)
 
 
-def test_a_restart_of_the_camera_does_not_send_stopped(house: House) -> None:
-    tab = Tab().open(house.manager, "plain")
+def test_a_restart_of_the_camera_does_not_send_stopped(harness: GatewayHarness) -> None:
+    tab = Tab().open(harness.manager, "plain")
     until(lambda: tab.fragments)
-    house.manager.restart_camera(1)
+    harness.manager.restart_camera(1)
     until(lambda: len(tab.inits) > 1)
     seen = len(tab.fragments)
     until(lambda: len(tab.fragments) > seen + 5)
@@ -168,21 +170,21 @@ def test_a_device_that_goes_and_comes_back_does_not_send_stopped(
     assert not has_stopped_state(tab)
 
 
-def test_viewers_taken_away_get_no_stopped_and_others_stay(house: House) -> None:
-    mine, hers = Tab().open(house.manager, "plain"), Tab().open(house.manager, "plain")
-    _, viewer_id, _ = house.manager.start_session(1, "plain")
-    assert house.manager.leave_session(mine.stream_id, (mine.viewer_id, viewer_id, UNNAMED)) is StreamState.RUNNING
-    assert house.manager.session_status(mine.stream_id).viewers == 1
-    assert house.manager.leave_session(hers.stream_id, (hers.viewer_id,), may_end=False) is StreamState.RUNNING
-    assert house.manager.leave_session(hers.stream_id, ("nobody",)) is StreamState.STOPPED
+def test_viewers_taken_away_get_no_stopped_and_others_stay(harness: GatewayHarness) -> None:
+    mine, hers = Tab().open(harness.manager, "plain"), Tab().open(harness.manager, "plain")
+    _, viewer_id, _ = harness.manager.start_session(1, "plain")
+    assert harness.manager.leave_session(mine.stream_id, (mine.viewer_id, viewer_id, UNNAMED)) is StreamState.RUNNING
+    assert harness.manager.session_status(mine.stream_id).viewers == 1
+    assert harness.manager.leave_session(hers.stream_id, (hers.viewer_id,), may_end=False) is StreamState.RUNNING
+    assert harness.manager.leave_session(hers.stream_id, ("nobody",)) is StreamState.STOPPED
     assert not has_stopped_state(mine)
     assert not has_stopped_state(hers)
     with pytest.raises(NotFound):
-        house.manager.leave_session("camera9_never", ("x",))
+        harness.manager.leave_session("camera9_never", ("x",))
 
 
 def test_an_internal_error_is_reported_and_retried_without_stopped(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    harness: GatewayHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(FIXED_WAIT_S, "internal_error", 0.3)
     connect = LiveRun.connect
@@ -192,7 +194,7 @@ def test_an_internal_error_is_reported_and_retried_without_stopped(
         raise RuntimeError("a fault, made for this test")
 
     monkeypatch.setattr(LiveRun, "connect", connect_badly)
-    tab = Tab().open(house.manager, "plain")
+    tab = Tab().open(harness.manager, "plain")
     until(lambda: (StreamState.FAILED, "internal_error") in tab.states)
     assert "a fault, made for this test" in caplog.text
     until(lambda: len(tab.fragments) > 5)

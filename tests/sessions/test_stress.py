@@ -15,7 +15,7 @@ from core.settings import Settings
 from media.process import Spawner
 from stream_manager import StreamManager
 from tests.patience import LIMIT_S, until
-from tests.sessions.over_gateway import House
+from tests.sessions.over_gateway import GatewayHarness
 from tests.sessions.replay.replaying import at, play, text_of
 from tests.sessions.replay.thin_recorder import ThinRecorder
 
@@ -31,9 +31,11 @@ def left_open() -> tuple[int, int, int]:
     return here.num_fds(), threading.active_count(), len(here.children())
 
 
-def test_two_thousand_starts_and_stops_leak_no_resources(house: House, settings: Settings, spawner: Spawner) -> None:
+def test_two_thousand_starts_and_stops_leak_no_resources(
+    harness: GatewayHarness, settings: Settings, spawner: Spawner
+) -> None:
     # Through the gateway, because hundreds of readers killed in mid-stream lock up GStreamer's server (1.22).
-    manager = house.manager
+    manager = harness.manager
     faults: list[BaseException] = []
 
     def cycle(number: int, count: int = CYCLES // PARALLEL) -> None:

@@ -1,4 +1,4 @@
-"""The web by itself, over stand-ins for the managers; the real wiring has tests of its own."""
+"""The web layer over stand-ins for the managers. Other tests cover the real wiring."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from database import Database
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.recordings.recorder import Archive
-from tests.web.house import PASSWORD, House
+from tests.web.house import PASSWORD, WebHarness
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams, session
 from walls.walls import WallManager
@@ -138,7 +138,7 @@ def assert_problem() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def house(web_app: OpenAPI, accounts: AccountManager, cameras: StandInCameras, streams: StandInStreams) -> House:
+def harness(web_app: OpenAPI, accounts: AccountManager, cameras: StandInCameras, streams: StandInStreams) -> WebHarness:
     accounts.create_first("Anna", PASSWORD)
     cameras.add_camera(CameraDraft("127.0.0.8"))
     cameras.add_camera(CameraDraft("127.0.0.9"))
@@ -153,9 +153,9 @@ def house(web_app: OpenAPI, accounts: AccountManager, cameras: StandInCameras, s
         streams.sessions[replay] = replace(
             session(replay, camera_id, ""), kind=StreamKind.REPLAY, recording_token="Recording1"
         )
-    return House(web_app, accounts)
+    return WebHarness(web_app, accounts)
 
 
 @pytest.fixture
-def browser(house: House) -> FlaskClient:
-    return house.app.test_client()
+def browser(harness: WebHarness) -> FlaskClient:
+    return harness.app.test_client()

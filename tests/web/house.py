@@ -89,18 +89,18 @@ def least_role(method: str, rule: str) -> Role | None:
 
 
 @dataclass
-class Door:
+class ApiClient:
     """A client that sends its credentials with each request."""
 
     client: FlaskClient
     headers: dict[str, str]
 
-    def ask(self, method: str, path: str, **more: Any) -> Any:
+    def request(self, method: str, path: str, **more: Any) -> Any:
         return self.client.open(path, method=method, headers=self.headers, **more)
 
 
 @dataclass
-class House:
+class WebHarness:
     """The app with accounts and two cameras; each camera has two live sessions and a replay session."""
 
     app: OpenAPI
@@ -112,20 +112,20 @@ class House:
         services: Services = self.app.extensions[EXTENSION]
         return services.sockets
 
-    def door(self, role: Role, scope: Scope = EVERYTHING) -> Door:
+    def token_client(self, role: Role, scope: Scope = EVERYTHING) -> ApiClient:
         """Return a client with a token of a new user: the checks of a login, but no CSRF token is needed."""
         name = f"user{len(self.accounts.users())}"
         self.accounts.add_user(UserDraft(name, PASSWORD, role, scope))
         _, who = self.accounts.log_in(name, PASSWORD, HERE)
         token, _ = self.accounts.add_token(who, TokenDraft("test", role, scope, None))
-        return Door(self.app.test_client(), {"Authorization": f"Bearer {token}"})
+        return ApiClient(self.app.test_client(), {"Authorization": f"Bearer {token}"})
 
-    def seat(self, role: Role) -> Door:
+    def session_client(self, role: Role) -> ApiClient:
         """Return a client with the session cookie and CSRF token of a new user."""
         name = f"user{len(self.accounts.users())}"
         self.accounts.add_user(UserDraft(name, PASSWORD, role))
         client = self.app.test_client()
-        return Door(client, {CSRF_HEADER: log_in(client, name)})
+        return ApiClient(client, {CSRF_HEADER: log_in(client, name)})
 
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -142,7 +142,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-def ask(door: Door, method: str, rule: str, camera_id: int = 1) -> Any:
+def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> Any:
     """Send a well-formed request about this camera."""
     path = rule
     values = {
@@ -159,7 +159,7 @@ def ask(door: Door, method: str, rule: str, camera_id: int = 1) -> Any:
     }
     for name, value in values.items():
         path = path.replace(f"<{name}>", value)
-    assert "<" not in path, f"say what a {path} is asked with"
+    assert "<" not in path, f"give a value for the placeholder of {path}"
     body = json.loads(json.dumps(BODIES.get(rule, {})))
     if "camera_id" in body:
         body["camera_id"] = camera_id
@@ -169,7 +169,7 @@ def ask(door: Door, method: str, rule: str, camera_id: int = 1) -> Any:
             .replace("camera1", f"camera{camera_id}")
             .replace("replay1_0000000000000001", f"replay{camera_id}_{camera_id:016x}")
         )
-    return door.ask(method, path, json=body if method != "GET" else None)
+    return api.request(method, path, json=body if method != "GET" else None)
 
 
 def is_denied(answer: Any) -> bool:

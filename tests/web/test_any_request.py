@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from account_manager import AccountManager
 from accounts.records import UserDraft
 from core.access import EVERYTHING, Role
-from tests.web.house import PASSWORD, House, log_in
+from tests.web.house import PASSWORD, WebHarness, log_in
 from tests.web.stand_in_cameras import NOON
 from tests.web.stand_in_streams import StandInStreams
 from tests.web.well_formed import PATH_PARTS, VALID, VALID_QUERIES
@@ -77,7 +77,7 @@ def operations(real_app: OpenAPI, accounts: AccountManager, log_in_anew: LogIn) 
 
     Wrong passwords come last because the app then refuses further logins for a while.
     """
-    headers = {**House(real_app, accounts).door(Role.VIEWER).headers, "Host": "localhost"}
+    headers = {**WebHarness(real_app, accounts).token_client(Role.VIEWER).headers, "Host": "localhost"}
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", real_app, headers=headers)
     found = [item.ok() for item in schema.get_all_operations() if isinstance(item, Ok)]
     assert len(found) == len(list(schema.get_all_operations())) > 35

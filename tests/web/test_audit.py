@@ -10,8 +10,8 @@ import pytest
 from accounts.audit import AUDIT_FILE, STRANGERS_FILE
 from core.access import Role, Scope
 from core.settings import Settings
-from tests.web.house import BODIES, Door, House
-from tests.web.live.live_line import asked_for
+from tests.web.house import BODIES, ApiClient, WebHarness
+from tests.web.live.live_line import opened_by_request
 
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 
@@ -39,13 +39,13 @@ class AuditLines:
 
 
 @pytest.fixture
-def audit(house: House, settings: Settings) -> AuditLines:
+def audit(harness: WebHarness, settings: Settings) -> AuditLines:
     return AuditLines(settings)
 
 
-def test_watching_playing_and_searching_are_logged_with_their_targets(house: House, audit: AuditLines) -> None:
-    door = house.door(Role.OPERATOR)
-    door.ask("POST", "/api/streams/start", json=BODIES["/api/streams/start"])
+def test_watching_playing_and_searching_are_logged_with_their_targets(harness: WebHarness, audit: AuditLines) -> None:
+    api = harness.token_client(Role.OPERATOR)
+    api.request("POST", "/api/streams/start", json=BODIES["/api/streams/start"])
     assert audit.one("watch") == {
         "outcome": "ok",
         "camera_id": 1,
@@ -54,7 +54,7 @@ def test_watching_playing_and_searching_are_logged_with_their_targets(house: Hou
         "stream_id": "camera1_MediaProfile00000",
     }
     play = {**BODIES["/api/playback/start"], "end_time": "2026-11-22T10:30:00Z"}
-    stream_id = door.ask("POST", "/api/playback/start", json=play).get_json()["stream_id"]
+    stream_id = api.request("POST", "/api/playback/start", json=play).get_json()["stream_id"]
     assert audit.one("play_recording") == {
         "outcome": "ok",
         "camera_id": 1,
@@ -63,7 +63,7 @@ def test_watching_playing_and_searching_are_logged_with_their_targets(house: Hou
         "end_time": "2026-11-22T10:30:00.000Z",
         "stream_id": stream_id,
     }
-    door.ask("POST", "/api/playback/seek", json={"stream_id": stream_id, "time": "2026-11-22T10:05:00Z"})
+    api.request("POST", "/api/playback/seek", json={"stream_id": stream_id, "time": "2026-11-22T10:05:00Z"})
     assert audit.one("seek") == {
         "outcome": "ok",
         "camera_id": 1,
@@ -71,7 +71,7 @@ def test_watching_playing_and_searching_are_logged_with_their_targets(house: Hou
         "stream_id": stream_id,
         "seek_time": "2026-11-22T10:05:00.000Z",
     }
-    door.ask("POST", "/api/cameras/1/recordings/search", json={**WINDOW, "channel": 2})
+    api.request("POST", "/api/cameras/1/recordings/search", json={**WINDOW, "channel": 2})
     searched = audit.one("search_recordings")
     assert (searched["start_time"], searched["end_time"], searched["channel"]) == (
         "2026-11-22T10:00:00.000Z",
@@ -80,49 +80,51 @@ def test_watching_playing_and_searching_are_logged_with_their_targets(house: Hou
     )
 
 
-def test_actions_that_affect_others_are_logged(house: House, audit: AuditLines) -> None:
-    door = house.door(Role.OPERATOR)
+def test_actions_that_affect_others_are_logged(harness: WebHarness, audit: AuditLines) -> None:
+    api = harness.token_client(Role.OPERATOR)
     own = {"stream_id": "camera1_MediaProfile00000", "viewer_id": "not-the-last"}
-    door.ask("POST", "/api/streams/stop", json=own)
-    door.ask("POST", "/api/streams/stop", json={"stream_id": "camera1_MediaProfile00100"})
+    api.request("POST", "/api/streams/stop", json=own)
+    api.request("POST", "/api/streams/stop", json={"stream_id": "camera1_MediaProfile00100"})
     assert audit.one("stop_stream")["stream_id"] == "camera1_MediaProfile00100"
     for action, path in (
         ("refresh_camera", "/api/cameras/1/refresh"),
         ("stop_indexing", "/api/cameras/1/recordings/coverage/stop"),
         ("resume_indexing", "/api/cameras/1/recordings/coverage/resume"),
     ):
-        door.ask("POST", path)
+        api.request("POST", path)
         assert audit.one(action) == {"outcome": "ok", "camera_id": 1}
-    house.door(Role.ADMIN).ask("PATCH", "/api/cameras/1", json={"name": "Gate", "password": "device-password-z"})
+    harness.token_client(Role.ADMIN).request(
+        "PATCH", "/api/cameras/1", json={"name": "Gate", "password": "device-password-z"}
+    )
     assert audit.one("change_camera")["changed"] == ["name", "password"]
     assert "device-password-z" not in json.dumps(audit.lines())
 
 
-def test_snapshots_are_logged_once_a_minute_for_each_camera(house: House, audit: AuditLines) -> None:
-    door = house.door(Role.VIEWER)
+def test_snapshots_are_logged_once_a_minute_for_each_camera(harness: WebHarness, audit: AuditLines) -> None:
+    api = harness.token_client(Role.VIEWER)
     for _ in range(5):
         for camera_id in (1, 2):
-            door.ask("GET", f"/api/cameras/{camera_id}/snapshot")
+            api.request("GET", f"/api/cameras/{camera_id}/snapshot")
     found = [line["camera_id"] for line in audit.lines() if line["action"] == "snapshot"]
     assert found == [1, 2]
 
 
-def test_watching_is_logged_once_a_minute_for_each_stream(house: House, audit: AuditLines) -> None:
-    door = house.door(Role.VIEWER)
+def test_watching_is_logged_once_a_minute_for_each_stream(harness: WebHarness, audit: AuditLines) -> None:
+    api = harness.token_client(Role.VIEWER)
     for _ in range(5):
         for token in ("MediaProfile00000", "MediaProfile00100"):
-            door.ask("POST", "/api/streams/start", json={"camera_id": 1, "profile_token": token})
+            api.request("POST", "/api/streams/start", json={"camera_id": 1, "profile_token": token})
     found = [line["profile_token"] for line in audit.lines() if line["action"] == "watch"]
     assert found == ["MediaProfile00000", "MediaProfile00100"]
 
 
-def test_refused_requests_are_logged_and_cannot_fill_the_log(house: House, audit: AuditLines) -> None:
-    door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
+def test_refused_requests_are_logged_and_cannot_fill_the_log(harness: WebHarness, audit: AuditLines) -> None:
+    api = harness.token_client(Role.REVIEWER, Scope({1: frozenset({2})}))
     for _ in range(5):
         for path in ("/api/cameras/2", "/static/streams/camera1_MediaProfile00000/stream.m3u8"):
-            assert door.ask("GET", path).status_code == 404
-        assert door.ask("GET", "/api/users").status_code == 403
-        assert door.ask("POST", "/api/cameras/1/refresh").status_code == 403
+            assert api.request("GET", path).status_code == 404
+        assert api.request("GET", "/api/users").status_code == 403
+        assert api.request("POST", "/api/cameras/1/refresh").status_code == 403
     found = [(line["action"], line["outcome"], line.get("camera_id")) for line in audit.lines()]
     assert ("api_cameras.get_camera", "not_found", 2) in found
     assert ("streams.stream_file", "not_found", 1) in found
@@ -130,27 +132,27 @@ def test_refused_requests_are_logged_and_cannot_fill_the_log(house: House, audit
     assert ("refresh_camera", "forbidden", None) in found
     assert len(found) == 4
     for number in range(3, 50):
-        door.ask("GET", f"/api/cameras/{number}")
+        api.request("GET", f"/api/cameras/{number}")
     assert len(audit.lines()) == 4
 
 
-def test_requests_without_login_go_to_a_log_of_their_own(house: House, audit: AuditLines) -> None:
-    nobody = Door(house.app.test_client(), {})
-    nobody.ask("POST", "/api/session", json={"name": "anna", "password": "wrong-password-x"})
-    nobody.ask("DELETE", "/api/cameras/1")
+def test_requests_without_login_go_to_a_log_of_their_own(harness: WebHarness, audit: AuditLines) -> None:
+    nobody = ApiClient(harness.app.test_client(), {})
+    nobody.request("POST", "/api/session", json={"name": "anna", "password": "wrong-password-x"})
+    nobody.request("DELETE", "/api/cameras/1")
     assert audit.lines() == []
     found = [(line["action"], line["outcome"]) for line in audit.lines(STRANGERS_FILE)]
     assert found == [("log_in", "login_failed"), ("delete_camera", "login_needed")]
 
 
-def test_hostile_text_cannot_forge_a_log_line(house: House, audit: AuditLines) -> None:
+def test_hostile_text_cannot_forge_a_log_line(harness: WebHarness, audit: AuditLines) -> None:
     hostile = 'x"}\u2028{"who": "Anna"}\u0085'
-    door = house.door(Role.OPERATOR)
+    api = harness.token_client(Role.OPERATOR)
     for token in (hostile, "a\nb", "\x1b[2J", "y" * 5000):
-        door.ask("POST", "/api/streams/start", json={"camera_id": 1, "profile_token": token})
-        door.ask("POST", "/api/playback/start", json={**BODIES["/api/playback/start"], "recording_token": token})
-        door.ask("POST", "/api/playback/seek", json={"stream_id": token, "time": "2026-11-22T10:05:00Z"})
-    house.app.test_client().post(
+        api.request("POST", "/api/streams/start", json={"camera_id": 1, "profile_token": token})
+        api.request("POST", "/api/playback/start", json={**BODIES["/api/playback/start"], "recording_token": token})
+        api.request("POST", "/api/playback/seek", json={"stream_id": token, "time": "2026-11-22T10:05:00Z"})
+    harness.app.test_client().post(
         "/api/session", json={"name": hostile, "password": "wrong"}, environ_overrides={"REMOTE_ADDR": 'x"\n{}'}
     )
     for name in (AUDIT_FILE, STRANGERS_FILE):
@@ -159,15 +161,18 @@ def test_hostile_text_cannot_forge_a_log_line(house: House, audit: AuditLines) -
             assert len(json.dumps(line)) < 1500
 
 
-def test_refusals_over_a_live_socket_are_logged_too(house: House, audit: AuditLines) -> None:
-    owner, limited = house.door(Role.REVIEWER), house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
+def test_refusals_over_a_live_socket_are_logged_too(harness: WebHarness, audit: AuditLines) -> None:
+    owner, limited = (
+        harness.token_client(Role.REVIEWER),
+        harness.token_client(Role.REVIEWER, Scope({1: frozenset({2})})),
+    )
     play = {**BODIES["/api/playback/start"], "end_time": "2026-11-22T10:30:00Z"}
-    replay_id = owner.ask("POST", "/api/playback/start", json=play).get_json()["stream_id"]
-    house.sockets.start()
+    replay_id = owner.request("POST", "/api/playback/start", json=play).get_json()["stream_id"]
+    harness.sockets.start()
     try:
-        with asked_for(limited.client, limited.headers) as peer:
+        with opened_by_request(limited.client, limited.headers) as peer:
             peer.say(type="watch", id=3, camera_id=1, profile_token="MediaProfile00000")
-            assert peer.told("problem")["problem"]["code"] == "not_found"
+            assert peer.message("problem")["problem"]["code"] == "not_found"
             assert audit.one("watch") == {
                 "outcome": "not_found",
                 "camera_id": 1,
@@ -175,13 +180,13 @@ def test_refusals_over_a_live_socket_are_logged_too(house: House, audit: AuditLi
                 "profile_token": "MediaProfile00000",
             }
     finally:
-        house.sockets.stop()
-    house.sockets.start()
+        harness.sockets.stop()
+    harness.sockets.start()
     try:
         audit.forget()
-        with asked_for(owner.client, house.door(Role.REVIEWER).headers) as peer:
+        with opened_by_request(owner.client, harness.token_client(Role.REVIEWER).headers) as peer:
             peer.say(type="replay", id=4, stream_id=replay_id, viewer_id="v")
-            assert peer.told("problem")["problem"]["code"] == "not_found"
+            assert peer.message("problem")["problem"]["code"] == "not_found"
             assert audit.one("watch") == {"outcome": "not_found", "stream_id": replay_id}
     finally:
-        house.sockets.stop()
+        harness.sockets.stop()

@@ -15,7 +15,7 @@ import pytest
 from flask_openapi3.openapi import OpenAPI
 
 from account_manager import AccountManager
-from tests.web.house import PASSWORD, Door, log_in
+from tests.web.house import PASSWORD, ApiClient, log_in
 from tests.web.well_formed import USER, VALID, VALID_QUERIES, filled
 
 MARKUP = ("<img src=x onerror=alert(1)>", "{{7*7}}", "-i", "user@host", "80a", "01", "１")
@@ -111,19 +111,19 @@ class Call:
 
 
 @pytest.fixture
-def real(real_app: OpenAPI, accounts: AccountManager) -> Door:
+def real(real_app: OpenAPI, accounts: AccountManager) -> ApiClient:
     """A logged-in admin; a second account and a camera exist."""
     accounts.create_first("Anna", PASSWORD)
     client = real_app.test_client()
-    door = Door(client, {"X-CSRF-Token": log_in(client)})
-    assert door.ask("POST", "/api/users", json=USER).get_json()["id"] == 2
+    api = ApiClient(client, {"X-CSRF-Token": log_in(client)})
+    assert api.request("POST", "/api/users", json=USER).get_json()["id"] == 2
     body = {"host": "10.0.0.9", "port": 80, "username": "admin", "password": "right"}
-    assert door.ask("POST", "/api/cameras?wait=1", json=body).get_json()["status"] == "online"
-    return door
+    assert api.request("POST", "/api/cameras?wait=1", json=body).get_json()["status"] == "online"
+    return api
 
 
-def calls(door: Door) -> list[Call]:
-    document = door.ask("GET", "/api/openapi.json").get_json()
+def calls(api: ApiClient) -> list[Call]:
+    document = api.request("GET", "/api/openapi.json").get_json()
     schemas = document["components"]["schemas"]
     found = []
     for path, operations in document["paths"].items():
@@ -171,7 +171,7 @@ def shown(value: Any) -> str:
     return repr(value)[:40]
 
 
-def test_a_body_field_is_accepted_or_refused_by_name(real: Door) -> None:
+def test_a_body_field_is_accepted_or_refused_by_name(real: ApiClient) -> None:
     wrong, tried = [], 0
     for call in calls(real):
         if call.path == "/api/setup":
@@ -179,7 +179,7 @@ def test_a_body_field_is_accepted_or_refused_by_name(real: Door) -> None:
         for field, value, is_valid in values_of(call):
             if is_valid and call.path in CHANGES_THE_LOGIN:
                 continue
-            answer = real.ask(call.method, filled(call.path), json={**VALID.get(call.path, {}), field: value})
+            answer = real.request(call.method, filled(call.path), json={**VALID.get(call.path, {}), field: value})
             if fault := fault_of(answer, field, is_valid=is_valid):
                 wrong.append(f"{call.method} {call.path} {field}={shown(value)}: {fault}")
             tried += 1
@@ -188,13 +188,13 @@ def test_a_body_field_is_accepted_or_refused_by_name(real: Door) -> None:
 
 
 def test_invalid_setup_fields_are_refused_by_name(real_app: OpenAPI) -> None:
-    door = Door(real_app.test_client(), {})
-    (call,) = [item for item in calls(door) if item.path == "/api/setup"]
+    api = ApiClient(real_app.test_client(), {})
+    (call,) = [item for item in calls(api) if item.path == "/api/setup"]
     for field, value, is_valid in values_of(call):
         if not is_valid:
-            answer = door.ask(call.method, call.path, json={**VALID[call.path], field: value})
+            answer = api.request(call.method, call.path, json={**VALID[call.path], field: value})
             assert fault_of(answer, field, is_valid=False) is None, (field, shown(value))
-    assert door.ask("POST", call.path, json=VALID[call.path]).status_code == 201
+    assert api.request("POST", call.path, json=VALID[call.path]).status_code == 201
 
 
 MALFORMED_BODIES = (
@@ -210,16 +210,16 @@ MALFORMED_BODIES = (
 )
 
 
-def test_a_malformed_body_is_refused_with_the_field_or_body_named(real: Door) -> None:
+def test_a_malformed_body_is_refused_with_the_field_or_body_named(real: ApiClient) -> None:
     asked = [call for call in calls(real) if call.fields and call.path != "/api/setup"]
     assert len(asked) > 10
     for call in asked:
         for body, field in MALFORMED_BODIES:
-            answer = real.ask(call.method, filled(call.path), data=body, content_type="application/json")
+            answer = real.request(call.method, filled(call.path), data=body, content_type="application/json")
             assert fault_of(answer, field, is_valid=False) is None, (call, body[:20])
 
 
-def test_a_query_value_is_accepted_or_refused_by_name(real: Door) -> None:
+def test_a_query_value_is_accepted_or_refused_by_name(real: ApiClient) -> None:
     wrong, tried = [], 0
     for call in calls(real):
         for where, name in call.parameters:
@@ -228,21 +228,21 @@ def test_a_query_value_is_accepted_or_refused_by_name(real: Door) -> None:
             kind = QUERY_KINDS.get(name) or KINDS[name]
             for value in TEXTS:
                 query = {**VALID_QUERIES.get(call.path, {}), name: value}
-                answer = real.ask(call.method, filled(call.path), query_string=query, json=VALID.get(call.path))
+                answer = real.request(call.method, filled(call.path), query_string=query, json=VALID.get(call.path))
                 if fault := fault_of(answer, name, is_valid=value in VALID_IN_QUERIES.get(kind, VALID_VALUES[kind])):
                     wrong.append(f"{call.method} {call.path}?{name}={shown(value)}: {fault}")
                 tried += 1
             for raw in ("%ff", "%ed%a0%80"):  # not UTF-8; a surrogate
                 others = {key: value for key, value in VALID_QUERIES.get(call.path, {}).items() if key != name}
                 address = f"{filled(call.path)}?{urlencode(others)}&{name}={raw}"
-                answer = real.ask(call.method, address, json=VALID.get(call.path))
+                answer = real.request(call.method, address, json=VALID.get(call.path))
                 if fault := fault_of(answer, name, is_valid=REPLACED in VALID_VALUES[kind]):
                     wrong.append(f"{call.method} {address}: {fault}")
     assert not wrong, "\n".join(wrong)
     assert tried > 150
 
 
-def test_a_bad_path_value_is_refused_by_name_or_not_found(real: Door) -> None:
+def test_a_bad_path_value_is_refused_by_name_or_not_found(real: ApiClient) -> None:
     wrong, tried = [], 0
     for call in calls(real):
         for where, name in call.parameters:
@@ -252,7 +252,7 @@ def test_a_bad_path_value_is_refused_by_name_or_not_found(real: Door) -> None:
                 part = value.encode("utf-8", "surrogateescape")
                 address = call.path.replace(f"{{{name}}}", quote(part, safe=""))
                 query = VALID_QUERIES.get(call.path)
-                answer = real.ask(call.method, filled(address), query_string=query, json=VALID.get(call.path))
+                answer = real.request(call.method, filled(address), query_string=query, json=VALID.get(call.path))
                 leads_nowhere = answer.status_code in (404, 405)
                 if not leads_nowhere and (fault := fault_of(answer, name, is_valid=False)):
                     wrong.append(f"{call.method} {address[:80]}: {fault}")
@@ -263,7 +263,7 @@ def test_a_bad_path_value_is_refused_by_name_or_not_found(real: Door) -> None:
     assert tried > 500
 
 
-def test_pages_and_files_with_strange_names_are_not_found(real: Door) -> None:
+def test_pages_and_files_with_strange_names_are_not_found(real: ApiClient) -> None:
     for rule in (
         "/viewer/{}",
         "/recordings/{}",
@@ -273,16 +273,16 @@ def test_pages_and_files_with_strange_names_are_not_found(real: Door) -> None:
     ):
         for value in (*TEXTS, "01", "0", str(2**63), "\udcff"):
             part = quote(value.encode("utf-8", "surrogateescape"), safe="")
-            answer = real.ask("GET", rule.format(part))
+            answer = real.request("GET", rule.format(part))
             assert answer.status_code == 404, (rule, shown(value))
             answer.close()
 
 
-def test_a_refusal_never_repeats_a_password(real: Door) -> None:
+def test_a_refusal_never_repeats_a_password(real: ApiClient) -> None:
     for call in calls(real):
         for field in call.fields:
             if "password" in field:
                 body = {**VALID.get(call.path, {}), field: "canary\x00pass", "oops": 1}
-                answer = real.ask(call.method, filled(call.path), json=body)
+                answer = real.request(call.method, filled(call.path), json=body)
                 assert answer.status_code == (400 if call.path != "/api/setup" else 403)
                 assert b"canary" not in answer.get_data(), call

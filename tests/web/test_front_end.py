@@ -46,14 +46,14 @@ def test_a_current_build_is_served(static: Path) -> None:
     assert found["img/other.svg"] == "/static/img/other.svg"
 
 
-def test_without_a_build_the_source_files_are_served(static: Path) -> None:
+def test_source_files_are_served_without_a_build(static: Path) -> None:
     (static / "built" / "manifest.json").unlink()
     found = FrontEnd(static).addresses()
     assert found["js/pages/viewer.js"] == "/static/js/pages/viewer.js"
     assert found.imports("js/pages/viewer.js") == []
 
 
-def test_the_setting_serves_the_source_files_beside_a_current_build(static: Path) -> None:
+def test_the_setting_serves_source_files_despite_a_build(static: Path) -> None:
     assert FrontEnd(static, serves_sources=True).addresses() == Addresses()
 
 
@@ -94,7 +94,7 @@ def test_a_damaged_manifest_counts_as_no_build(static: Path, text: str) -> None:
     assert FrontEnd(static).addresses() == Addresses()
 
 
-def test_a_built_file_is_kept_for_ever_and_an_old_name_is_not_found(
+def test_a_built_file_is_immutable_and_an_old_name_is_not_found(
     client: FlaskClient, static: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(static_files, "STATIC_ROOT", static)
@@ -162,7 +162,7 @@ def test_every_template_has_its_page(built: Path) -> None:
     assert templates == {path.stem for path in (ROOT / "static" / "css" / "pages").iterdir()}
 
 
-def test_a_build_that_is_current_is_kept_and_an_edit_gives_new_names(built: Path) -> None:
+def test_an_edit_gives_built_files_new_names(built: Path) -> None:
     folder = built.parent
     before = FrontEnd(built).addresses().built
     assert build(folder) == ""

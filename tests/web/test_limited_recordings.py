@@ -11,7 +11,7 @@ from core.access import Role, Scope
 from recordings.matching import MatchedBy
 from tests.patience import until
 from tests.recordings.recorder import HOUR, NOON, Archive
-from tests.web.house import Door, House
+from tests.web.house import ApiClient, WebHarness
 
 DAY = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-22T12:00:00Z"}
 
@@ -34,13 +34,13 @@ def _remove_sources(archive: Archive, by: MatchedBy) -> None:
     )
 
 
-def _listed_channels(door: Door) -> dict[str, list[Any]]:
+def _listed_channels(api: ApiClient) -> dict[str, list[Any]]:
     """Return the channels in the response of each call that lists recordings."""
-    search = door.ask("POST", "/api/cameras/1/recordings/search", json=DAY).get_json()
-    summary = door.ask("GET", "/api/cameras/1/recordings/summary").get_json()
+    search = api.request("POST", "/api/cameras/1/recordings/search", json=DAY).get_json()
+    summary = api.request("GET", "/api/cameras/1/recordings/summary").get_json()
 
     def coverage() -> dict[str, Any]:
-        answer: dict[str, Any] = door.ask(
+        answer: dict[str, Any] = api.request(
             "GET", "/api/cameras/1/recordings/coverage", query_string={**DAY, "events": "1"}
         ).get_json()
         return answer
@@ -53,50 +53,52 @@ def _listed_channels(door: Door) -> dict[str, list[Any]]:
     }
 
 
-def _plays(door: Door, recording_token: str) -> int:
+def _plays(api: ApiClient, recording_token: str) -> int:
     body = {"camera_id": 1, "recording_token": recording_token, "start_time": "2026-11-22T09:00:00Z"}
     uri = {"camera_id": 1, "recording_token": recording_token}
-    first = door.ask("POST", "/api/playback/start", json=body)
-    assert door.ask("POST", "/api/recordings/playback-uri", json=uri).status_code == (
+    first = api.request("POST", "/api/playback/start", json=body)
+    assert api.request("POST", "/api/recordings/playback-uri", json=uri).status_code == (
         200 if first.status_code == 201 else 404
     )
     if first.status_code == 201:
         view = first.get_json()
-        assert door.ask("GET", f"/api/streams/status/{view['stream_id']}").status_code == 200
-        assert door.ask("GET", view["playlist_url"]).status_code == 200
+        assert api.request("GET", f"/api/streams/status/{view['stream_id']}").status_code == 200
+        assert api.request("GET", view["playlist_url"]).status_code == 200
     return int(first.status_code)
 
 
-def test_a_reviewer_of_one_channel_plays_only_its_recordings(house: House, recorded: Archive) -> None:
-    door = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
-    assert _listed_channels(door) == {"search": [2], "summary": [2], "coverage": [2]}
-    assert (_plays(door, "Rec2"), _plays(door, "Rec1")) == (201, 404)
+def test_a_reviewer_of_one_channel_plays_only_its_recordings(harness: WebHarness, recorded: Archive) -> None:
+    api = harness.token_client(Role.REVIEWER, Scope({1: frozenset({2})}))
+    assert _listed_channels(api) == {"search": [2], "summary": [2], "coverage": [2]}
+    assert (_plays(api, "Rec2"), _plays(api, "Rec1")) == (201, 404)
 
 
 @pytest.mark.parametrize("by", [MatchedBy.NAME, MatchedBy.ORDER])
-def test_a_guessed_match_is_hidden_from_limited_users_only(house: House, recorded: Archive, by: MatchedBy) -> None:
+def test_a_guessed_match_is_hidden_from_limited_users_only(
+    harness: WebHarness, recorded: Archive, by: MatchedBy
+) -> None:
     _remove_sources(recorded, by)
-    whole = house.door(Role.REVIEWER, Scope({1: None}))
+    whole = harness.token_client(Role.REVIEWER, Scope({1: None}))
     assert _listed_channels(whole) == {"search": [1, 2], "summary": [1, 2], "coverage": [1, 2]}
     assert _plays(whole, "Rec2") == 201
-    limited = house.door(Role.REVIEWER, Scope({1: frozenset({2})}))
+    limited = harness.token_client(Role.REVIEWER, Scope({1: frozenset({2})}))
     assert _listed_channels(limited) == {"search": [], "summary": [], "coverage": []}
     assert (_plays(limited, "Rec2"), _plays(limited, "Rec1")) == (404, 404)
 
 
-def test_coverage_with_one_guessed_recording_is_hidden_too(house: House, recorded: Archive) -> None:
+def test_coverage_with_one_guessed_recording_is_hidden_too(harness: WebHarness, recorded: Archive) -> None:
     """A coverage row shows both recordings, so a limited user sees it only if both are certain."""
     first, second = recorded.recorder.recordings_
     recorded.recorder.recordings_ = (first, replace(second, source_id="", source_name="Cam 1"))
-    limited = house.door(Role.REVIEWER, Scope({1: frozenset({1})}))
+    limited = harness.token_client(Role.REVIEWER, Scope({1: frozenset({1})}))
     assert _listed_channels(limited) == {"search": [1], "summary": [1], "coverage": []}
     assert (_plays(limited, "Rec1"), _plays(limited, "Rec2")) == (201, 404)
 
 
-def test_a_user_limited_to_channels_may_not_stop_indexing(house: House, recorded: Archive) -> None:
+def test_a_user_limited_to_channels_may_not_stop_indexing(harness: WebHarness, recorded: Archive) -> None:
     for scope, status in ((Scope({1: frozenset({2})}), 403), (Scope({1: None}), 204)):
-        door = house.door(Role.REVIEWER, scope)
-        told = door.ask("GET", "/api/cameras/1/recordings/coverage", query_string=DAY).get_json()
-        assert told["may_stop_indexing"] is (status == 204)
+        api = harness.token_client(Role.REVIEWER, scope)
+        coverage = api.request("GET", "/api/cameras/1/recordings/coverage", query_string=DAY).get_json()
+        assert coverage["may_stop_indexing"] is (status == 204)
         for what in ("stop", "resume"):
-            assert door.ask("POST", f"/api/cameras/1/recordings/coverage/{what}").status_code == status
+            assert api.request("POST", f"/api/cameras/1/recordings/coverage/{what}").status_code == status

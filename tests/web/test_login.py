@@ -22,7 +22,7 @@ from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
 from tests.patience import until
-from tests.web.house import BODIES, OPEN, PASSWORD, SETUP, Door, House, ask, log_in, routes
+from tests.web.house import BODIES, OPEN, PASSWORD, SETUP, ApiClient, WebHarness, log_in, request_rule, routes
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
 from web.application import build_web
@@ -80,8 +80,8 @@ def test_the_cookie_is_http_only_same_site_and_new_at_each_login(
     assert len(accounts.sessions()) == 1  # the second login ended the first session
 
 
-def test_the_cookie_is_bound_to_the_host_over_https(house: House) -> None:
-    client = house.app.test_client()
+def test_the_cookie_is_bound_to_the_host_over_https(harness: WebHarness) -> None:
+    client = harness.app.test_client()
     answer = client.post(
         "/api/session", base_url="https://localhost", json={"name": "anna", "password": PASSWORD.reveal()}
     )
@@ -91,20 +91,20 @@ def test_the_cookie_is_bound_to_the_host_over_https(house: House) -> None:
     assert "Domain" not in cookie
     assert client.get("/api/cameras", base_url="https://localhost").status_code == 200
     value = cookie.split(";")[0].partition("=")[2]
-    plain = house.app.test_client()
+    plain = harness.app.test_client()
     plain.set_cookie("onvif_session", value)
     assert plain.get("/api/cameras", base_url="https://localhost").status_code == 401
 
 
-def test_unsafe_requests_need_the_csrf_token(house: House, browser: FlaskClient) -> None:
+def test_unsafe_requests_need_the_csrf_token(harness: WebHarness, browser: FlaskClient) -> None:
     csrf = log_in(browser)
     tried = 0
-    for method, rule, _ in routes(house.app):
+    for method, rule, _ in routes(harness.app):
         if method == "GET" or {rule, f"{rule} {method}"} & (OPEN | SETUP):
             continue
         for wrong in (None, "", "0" * 64, csrf[:-1], csrf.upper() + "x", csrf_token("another session's cookie")):
-            door = Door(browser, {} if wrong is None else {CSRF_HEADER: wrong})
-            answer = ask(door, method, rule)
+            api = ApiClient(browser, {} if wrong is None else {CSRF_HEADER: wrong})
+            answer = request_rule(api, method, rule)
             assert answer.status_code == 403, (method, rule)
             assert answer.get_json()["code"] == "csrf"
             tried += 1
@@ -115,25 +115,25 @@ def test_unsafe_requests_need_the_csrf_token(house: House, browser: FlaskClient)
 
 
 def test_nothing_changes_on_a_get(
-    house: House, browser: FlaskClient, cameras: StandInCameras, streams: StandInStreams
+    harness: WebHarness, browser: FlaskClient, cameras: StandInCameras, streams: StandInStreams
 ) -> None:
     """GET every address, with the parameters of the unsafe method in query, body and method override."""
     log_in(browser)
 
     def all_there_is() -> str:
-        accounts = house.accounts
+        accounts = harness.accounts
         logins = [(item.id, item.user_id) for item in accounts.sessions()]
         of_cameras = cameras.views, cameras.channel_lists, cameras.passwords
         of_streams = sorted(streams.sessions.items()), streams.replays
         return repr((accounts.users(), logins, accounts.tokens(), of_cameras, of_streams))
 
     before, asked = all_there_is(), 0
-    for method, rule, _ in routes(house.app):
+    for method, rule, _ in routes(harness.app):
         for camera_id in (1, 2):
-            door = Door(browser, {"X-HTTP-Method-Override": method})
+            api = ApiClient(browser, {"X-HTTP-Method-Override": method})
             body = BODIES.get(rule, {})
             for answer in (
-                ask(door, "GET", rule, camera_id),
+                request_rule(api, "GET", rule, camera_id),
                 browser.get(re.sub(r"<[^>]+>", "1", rule), query_string={**body, "_method": method}),
                 browser.get(re.sub(r"<[^>]+>", "1", rule), json=body),
             ):
@@ -142,12 +142,12 @@ def test_nothing_changes_on_a_get(
                 asked += 1
     assert asked > 250
     assert all_there_is() == before
-    ask(Door(browser, {CSRF_HEADER: log_in(browser)}), "DELETE", "/api/cameras/<camera_id>")
+    request_rule(ApiClient(browser, {CSRF_HEADER: log_in(browser)}), "DELETE", "/api/cameras/<camera_id>")
     assert all_there_is() != before  # proves that the comparison notices a change
 
 
 def test_logging_out_ends_the_session_and_its_streams(
-    house: House, browser: FlaskClient, streams: StandInStreams
+    harness: WebHarness, browser: FlaskClient, streams: StandInStreams
 ) -> None:
     csrf = log_in(browser)
     started = browser.post(
@@ -170,24 +170,26 @@ def test_logging_out_ends_the_session_and_its_streams(
     "change",
     [UserChange(disabled=True), UserChange(role=Role.REVIEWER), UserChange(password=Secret("other-horse-stapled"))],
 )
-def test_a_change_that_ends_a_login_ends_its_streams(house: House, streams: StandInStreams, change: UserChange) -> None:
-    ben = house.accounts.add_user(UserDraft("Ben", PASSWORD, Role.VIEWER))
-    client = house.app.test_client()
+def test_a_change_that_ends_a_login_ends_its_streams(
+    harness: WebHarness, streams: StandInStreams, change: UserChange
+) -> None:
+    ben = harness.accounts.add_user(UserDraft("Ben", PASSWORD, Role.VIEWER))
+    client = harness.app.test_client()
     csrf = log_in(client, "Ben")
     body = {"camera_id": 1, "profile_token": "MediaProfile00001"}
     started = client.post("/api/streams/start", json=body, headers={CSRF_HEADER: csrf}).get_json()
-    house.accounts.change_user(ben.id, change)
+    harness.accounts.change_user(ben.id, change)
     assert client.get(started["playlist_url"]).status_code == 401
     until(lambda: streams.sessions[started["stream_id"]].status is StreamState.STOPPED)
 
 
 def test_failed_logins_get_equal_responses_and_a_limit(browser: FlaskClient) -> None:
-    told = set()
+    bodies = set()
     for name in ("Anna", "Nobody", "\u202eAnna", "x" * 200):
         answer = browser.post("/api/session", json={"name": name, "password": "wrong-password-here"})
         assert answer.status_code == 401
-        told.add(answer.get_data())
-    assert len(told) == 1
+        bodies.add(answer.get_data())
+    assert len(bodies) == 1
     for _ in range(5):
         answer = browser.post("/api/session", json={"name": "Anna", "password": "wrong-password-here"})
     assert answer.status_code == 429
@@ -264,7 +266,7 @@ def test_other_machines_are_refused_while_no_account_exists(client: FlaskClient,
 # --- users, sessions and tokens over HTTP
 
 
-def test_an_admin_makes_users_and_ends_their_logins(house: House, browser: FlaskClient) -> None:
+def test_an_admin_makes_users_and_ends_their_logins(harness: WebHarness, browser: FlaskClient) -> None:
     headers = {CSRF_HEADER: log_in(browser)}
     cameras = [{"camera_id": 1, "channels": [3, 1]}, {"camera_id": 2, "channels": None}]
     body = {"name": "Ben", "password": PASSWORD.reveal(), "role": "reviewer", "cameras": cameras}
@@ -273,7 +275,7 @@ def test_an_admin_makes_users_and_ends_their_logins(house: House, browser: Flask
     user = made.get_json()
     assert user["cameras"] == [{"camera_id": 1, "channels": [1, 3]}, {"camera_id": 2, "channels": None}]
     assert browser.post("/api/users", json=body, headers=headers).get_json()["code"] == "name_taken"
-    ben = house.app.test_client()
+    ben = harness.app.test_client()
     log_in(ben, "Ben")
     session = ben.get("/api/session").get_json()
     assert session["permissions"] == ["live", "recordings"]
@@ -290,27 +292,27 @@ def test_an_admin_makes_users_and_ends_their_logins(house: House, browser: Flask
     assert "argon2" not in text
 
 
-def test_a_token_is_shown_once_and_grants_its_own_rights(house: House, browser: FlaskClient) -> None:
+def test_a_token_is_shown_once_and_grants_its_own_rights(harness: WebHarness, browser: FlaskClient) -> None:
     headers = {CSRF_HEADER: log_in(browser)}
     body = {"name": "doorbell", "role": "viewer", "cameras": [{"camera_id": 1}], "expires_at": "2099-01-01T00:00:00Z"}
     made = browser.post("/api/tokens", json=body, headers=headers)
     assert made.status_code == 201
     token = made.get_json()["token"]
     assert token not in browser.get("/api/tokens").get_data(as_text=True)
-    script = Door(house.app.test_client(), {"Authorization": f"Bearer {token}"})
-    assert script.ask("GET", "/api/cameras/1").status_code == 200
-    assert script.ask("GET", "/api/cameras/2").status_code == 404
-    assert script.ask("POST", "/api/streams/start", json=BODIES["/api/streams/start"]).status_code in (200, 201)
-    assert script.ask("GET", "/api/users").status_code == 403
+    script = ApiClient(harness.app.test_client(), {"Authorization": f"Bearer {token}"})
+    assert script.request("GET", "/api/cameras/1").status_code == 200
+    assert script.request("GET", "/api/cameras/2").status_code == 404
+    assert script.request("POST", "/api/streams/start", json=BODIES["/api/streams/start"]).status_code in (200, 201)
+    assert script.request("GET", "/api/users").status_code == 403
     token_id = made.get_json()["id"]
     assert browser.delete(f"/api/tokens/{token_id}", headers=headers).status_code == 204
-    assert script.ask("GET", "/api/cameras/1").status_code == 401
+    assert script.request("GET", "/api/cameras/1").status_code == 401
     past = browser.post("/api/tokens", json={**body, "expires_at": "2020-01-01T00:00:00Z"}, headers=headers)
     assert past.get_json()["errors"][0]["field"] == "expires_at"
 
 
 def test_the_audit_log_names_users_and_actions_without_secrets(
-    house: House, browser: FlaskClient, settings: Settings
+    harness: WebHarness, browser: FlaskClient, settings: Settings
 ) -> None:
     headers = {CSRF_HEADER: log_in(browser)}
     browser.post("/api/session", json={"name": "My-Secret-Typed-Here", "password": "wrong-password-x"})
@@ -318,21 +320,21 @@ def test_the_audit_log_names_users_and_actions_without_secrets(
     browser.post("/api/streams/start", json=BODIES["/api/streams/start"], headers=headers)
     browser.post("/api/cameras", json={"host": "127.0.0.7", "password": "device-password-z"}, headers=headers)
     browser.delete("/api/cameras/2", headers=headers)
-    joined = house.door(Role.VIEWER)
+    joined = harness.token_client(Role.VIEWER)
     for _ in range(3):
-        assert joined.ask("GET", "/static/streams/camera1_MediaProfile00100/stream.m3u8").status_code == 200
-    house.door(Role.VIEWER).ask("GET", "/api/users")
+        assert joined.request("GET", "/static/streams/camera1_MediaProfile00100/stream.m3u8").status_code == 200
+    harness.token_client(Role.VIEWER).request("GET", "/api/users")
     text = "".join((settings.data_dir / "logs" / name).read_text() for name in (AUDIT_FILE, STRANGERS_FILE))
     lines = [json.loads(line) for line in text.splitlines()]
-    told = [(line["who"], line["action"], line["outcome"]) for line in lines]
-    assert ("Anna", "log_in", "ok") in told
-    assert ("Anna", "log_in", "login_failed") in told
-    assert ("(unknown)", "log_in", "login_failed") in told
-    assert ("Anna", "watch", "ok") in told
+    entries = [(line["who"], line["action"], line["outcome"]) for line in lines]
+    assert ("Anna", "log_in", "ok") in entries
+    assert ("Anna", "log_in", "login_failed") in entries
+    assert ("(unknown)", "log_in", "login_failed") in entries
+    assert ("Anna", "watch", "ok") in entries
     assert [line["stream_id"] for line in lines if line["kind"] == "token" and line["action"] == "watch"] == [
         "camera1_MediaProfile00100"
     ]
-    assert ("Anna", "add_camera", "ok") in told
+    assert ("Anna", "add_camera", "ok") in entries
     assert any(line["action"] == "delete_camera" and line["camera_id"] == 2 for line in lines)
     assert any(line["outcome"] == "forbidden" and line["kind"] == "token" for line in lines)
     assert {line["from"] for line in lines} == {"127.0.0.1"}

@@ -1,4 +1,4 @@
-"""Live pages bring the API's first answers along."""
+"""Live pages contain the API responses that they need first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from core.access import Role, Scope
-from tests.web.house import House
+from tests.web.house import WebHarness
 
 
 def page_data(page: str) -> Any:
@@ -17,15 +17,13 @@ def page_data(page: str) -> Any:
     return json.loads(text)
 
 
-def test_the_viewer_page_brings_its_camera_and_channels_as_the_api_answers_them(
-    client: FlaskClient, camera: Any
-) -> None:
+def test_the_viewer_page_contains_its_camera_and_channels(client: FlaskClient, camera: Any) -> None:
     data = page_data(client.get(f"/viewer/{camera.id}").get_data(as_text=True))
     assert data["camera"] == client.get(f"/api/cameras/{camera.id}").get_json()
     assert data["channels"] == client.get(f"/api/cameras/{camera.id}/profiles").get_json()["channels"]
 
 
-def test_the_wall_brings_all_cameras(client: FlaskClient) -> None:
+def test_the_wall_contains_all_cameras(client: FlaskClient) -> None:
     assert page_data(client.get("/wall").get_data(as_text=True)) == []
     for host in ("127.0.0.8", "127.0.0.9"):
         client.post("/api/cameras", json={"host": host})
@@ -36,15 +34,15 @@ def test_the_wall_brings_all_cameras(client: FlaskClient) -> None:
     ]
 
 
-def test_a_page_brings_only_what_its_user_may_see(house: House) -> None:
-    door = house.door(Role.VIEWER, Scope({2: frozenset({2, 3})}))
-    viewer = page_data(door.ask("GET", "/viewer/2").get_data(as_text=True))
-    [wall] = page_data(door.ask("GET", "/wall").get_data(as_text=True))
+def test_a_page_contains_only_cameras_that_its_user_may_see(harness: WebHarness) -> None:
+    api = harness.token_client(Role.VIEWER, Scope({2: frozenset({2, 3})}))
+    viewer = page_data(api.request("GET", "/viewer/2").get_data(as_text=True))
+    [wall] = page_data(api.request("GET", "/wall").get_data(as_text=True))
     for data in (viewer, wall):
         assert (data["camera"]["id"], data["camera"]["username"], data["camera"]["channels"]) == (2, "", 2)
         assert [channel["channel"] for channel in data["channels"]] == [2, 3]
-    assert door.ask("GET", "/viewer/1").status_code == 404
+    assert api.request("GET", "/viewer/1").status_code == 404
 
 
-def test_other_pages_bring_nothing(client: FlaskClient) -> None:
+def test_other_pages_contain_no_api_responses(client: FlaskClient) -> None:
     assert "page-data" not in client.get("/cameras").get_data(as_text=True)

@@ -91,13 +91,13 @@ def test_proxy_headers_from_other_addresses_are_refused(behind: Make, assert_pro
 def test_an_origin_is_compared_with_the_address_the_browser_sees(behind: Make, accounts: AccountManager) -> None:
     accounts.create_first("Anna", PASSWORD)
     client = behind()
-    told = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+    forwarded = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
     body = {"name": "Anna", "password": PASSWORD.reveal()}
     for origin, status in (("https://cams.example", 200), ("http://cams.example", 403), ("https://evil.example", 403)):
         answer = client.post(
             "/api/session",
             json=body,
-            headers={"Host": "cams.example", "Origin": origin, **told},
+            headers={"Host": "cams.example", "Origin": origin, **forwarded},
             environ_overrides=PROXY,
         )
         assert answer.status_code == status, origin
@@ -143,12 +143,12 @@ def test_only_nginx_gets_the_path_of_a_segment(behind: Make, accounts: AccountMa
     (streams.folder / stream_id / "s1.ts").write_bytes(b"segment")
     client = behind(accel_prefix="/streams-by-nginx/")
     url = f"/static/streams/{stream_id}/s1.ts"
-    told = {"Host": "cams.example", "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
-    assert client.get(url, headers=told, environ_overrides=PROXY).status_code == 401
+    forwarded = {"Host": "cams.example", "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+    assert client.get(url, headers=forwarded, environ_overrides=PROXY).status_code == 401
     body = {"name": "Anna", "password": PASSWORD.reveal()}
-    answer = client.post("/api/session", json=body, headers=told, environ_overrides=PROXY)
+    answer = client.post("/api/session", json=body, headers=forwarded, environ_overrides=PROXY)
     cookie = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
-    sent = client.get(url, headers={**told, **cookie}, environ_overrides=PROXY)
+    sent = client.get(url, headers={**forwarded, **cookie}, environ_overrides=PROXY)
     assert sent.status_code == 200
     assert sent.headers["X-Accel-Redirect"] == f"/streams-by-nginx/{stream_id}/s1.ts"
     assert sent.data == b""

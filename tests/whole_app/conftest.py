@@ -1,4 +1,4 @@
-"""The app as processes: started, asked and ended from outside, as its user does."""
+"""The app as processes: the tests start, use and end it from outside, as a user does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.leaks import holds
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_answer_holds_the_canary() -> Iterator[None]:
-    """Every answer that these tests get, API and pages, is searched for the recorder's password."""
+    """Search every response to these tests, of API and pages, for the recorder's password."""
     leaks: list[str] = []
     send = requests.Session.send
 
@@ -40,7 +40,7 @@ def _no_answer_holds_the_canary() -> Iterator[None]:
 
 @pytest.fixture
 def make_app(tmp_path: Path) -> Iterator[Callable[..., RunningApp]]:
-    """Makes apps that end with the test."""
+    """Return a function that makes apps, which end with the test."""
     made: list[RunningApp] = []
 
     def make(folder: str = "app", **environ: str) -> RunningApp:
@@ -49,7 +49,7 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., RunningApp]]:
         return made[-1]
 
     yield make
-    with contextlib.ExitStack() as ending:  # all of them, also where one fails
+    with contextlib.ExitStack() as ending:  # ends all of them, even if one fails
         for app in made:
             ending.callback(app.close)
 
@@ -92,7 +92,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """One for all tests of a module; few threads and short waits, so that what they hold up shows."""
+    """One app for all tests of a module, with few threads and short time-outs, so that a blocked thread shows."""
     running = RunningApp(
         tmp_path_factory.mktemp("app"),
         DEVICE_TIMEOUT_S="4",

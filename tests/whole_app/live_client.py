@@ -1,4 +1,4 @@
-"""A client of the live socket that is no browser."""
+"""A client of the live socket without a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app and a pretend recorder as processes of their own."""
+"""The app and a pretend recorder as separate processes."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Recorder:
 
 
 def until_gone(processes: list[psutil.Process]) -> None:
-    """Wait until none of them runs. One that is dead and not yet reaped by the machine's init has ended."""
+    """Wait until none of them runs. A dead process that the machine's init has not reaped yet counts as ended."""
 
     def runs(process: psutil.Process) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What ffmpeg decodes from fragments, and a tone to encode."""
+"""Frames that ffmpeg decodes from fragments, and a tone to encode."""
 
 from __future__ import annotations
 

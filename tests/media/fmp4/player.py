@@ -1,4 +1,4 @@
-"""A player of live fragments that keeps what it is sent."""
+"""A consumer of live fragments that records them."""
 
 from __future__ import annotations
 

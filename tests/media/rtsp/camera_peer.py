@@ -114,7 +114,7 @@ class PeerCamera:
             self._thread.join(LIMIT_S)
 
     def switch_to(self, stream: bytes) -> None:
-        """Play this stream from the next picture on; the description stays as it was."""
+        """Play this stream from the next frame on; the SDP stays the same."""
         self._pictures = pictures(stream)
 
     def uri(self, path: str = "/live") -> str:

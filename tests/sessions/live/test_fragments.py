@@ -16,110 +16,110 @@ from media.fmp4.live import LiveFragment
 from media.process import Spawner
 from tests.patience import LIMIT_S, until
 from tests.sessions.live.tab import Tab
-from tests.sessions.over_gateway import House
+from tests.sessions.over_gateway import GatewayHarness
 from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager
 
 pytestmark = pytest.mark.gstreamer
 
 
-def test_a_tab_gets_fragments_without_ffmpeg(house: House, spawner: Spawner, settings: Settings) -> None:
-    tab = Tab().open(house.manager, "plain")
+def test_a_tab_gets_fragments_without_ffmpeg(harness: GatewayHarness, spawner: Spawner, settings: Settings) -> None:
+    tab = Tab().open(harness.manager, "plain")
     until(lambda: len(tab.fragments) > 20)
     assert tab.fragments[0].is_key
     assert tab.inits[0].video.width == 192
     assert not spawner.running()
     assert not (settings.streams_dir / "camera1_plain").exists()
-    view = house.manager.session_status("camera1_plain")
+    view = harness.manager.session_status("camera1_plain")
     assert (view.status, view.viewers, view.transcoding) == (StreamState.RUNNING, 1, False)
     assert view.video is not None
     assert view.video.codec == "h264"
     assert view.last_segment_age_s is not None
     until(lambda: (StreamState.RUNNING, None) in tab.states)
-    assert house.manager.stop_session("camera1_plain", tab.viewer_id) is StreamState.STOPPED
-    assert house.manager.list_sessions() == []
+    assert harness.manager.stop_session("camera1_plain", tab.viewer_id) is StreamState.STOPPED
+    assert harness.manager.list_sessions() == []
 
 
-def test_a_second_tab_begins_with_the_key_frame_in_memory(house: House) -> None:
-    first = Tab().open(house.manager, "slow")  # a key frame every two seconds
+def test_a_second_tab_begins_with_the_key_frame_in_memory(harness: GatewayHarness) -> None:
+    first = Tab().open(harness.manager, "slow")  # a key frame every two seconds
     until(lambda: len(first.fragments) > 25)
     newest_s = first.fragments[-1].start_s
-    second = Tab().open(house.manager, "slow")
+    second = Tab().open(harness.manager, "slow")
     until(lambda: second.fragments)
     assert second.fragments[0].is_key
     assert second.fragments[0].start_s <= newest_s, "it does not wait for the next key frame"
     held = [piece for piece in first.fragments if piece.start_s >= second.fragments[0].start_s]
     assert [piece.video for piece in second.fragments[: len(held)]] == [piece.video for piece in held]
-    assert house.manager.stop_session("camera1_slow", first.viewer_id) is StreamState.RUNNING
+    assert harness.manager.stop_session("camera1_slow", first.viewer_id) is StreamState.RUNNING
 
 
 def test_an_hls_viewer_joins_and_leaves_the_session_of_a_tab(
-    house: House, spawner: Spawner, settings: Settings
+    harness: GatewayHarness, spawner: Spawner, settings: Settings
 ) -> None:
-    tab = Tab().open(house.manager, "plain")
+    tab = Tab().open(harness.manager, "plain")
     until(lambda: tab.fragments)
-    view, viewer_id, is_new = house.manager.start_session(1, "plain")
+    view, viewer_id, is_new = harness.manager.start_session(1, "plain")
     assert (view.stream_id, is_new) == (tab.stream_id, False)
-    house.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
+    harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
     assert len(spawner.running()) == 1
-    assert house.gateway.device_sessions() == 1
-    assert house.manager.session_status(view.stream_id).viewers == 2
-    assert house.manager.stop_session(view.stream_id, viewer_id) is StreamState.RUNNING
+    assert harness.gateway.device_sessions() == 1
+    assert harness.manager.session_status(view.stream_id).viewers == 2
+    assert harness.manager.stop_session(view.stream_id, viewer_id) is StreamState.RUNNING
     until(lambda: not spawner.running())
     until(lambda: not list((settings.streams_dir / "camera1_plain").glob("*")))
     seen = len(tab.fragments)
     until(lambda: len(tab.fragments) > seen + 10)
-    assert house.manager.session_status(view.stream_id).status is StreamState.RUNNING
+    assert harness.manager.session_status(view.stream_id).status is StreamState.RUNNING
 
 
-def test_a_tab_joins_an_hls_session_and_outlives_its_viewers(house: House, spawner: Spawner) -> None:
-    view, viewer_id, _ = house.manager.start_session(1, "plain")
-    house.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
-    tab = Tab().open(house.manager, "plain")
+def test_a_tab_joins_an_hls_session_and_outlives_its_viewers(harness: GatewayHarness, spawner: Spawner) -> None:
+    view, viewer_id, _ = harness.manager.start_session(1, "plain")
+    harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
+    tab = Tab().open(harness.manager, "plain")
     until(lambda: tab.fragments)
-    assert house.gateway.device_sessions() == 1
-    assert house.manager.stop_session(view.stream_id, viewer_id) is StreamState.RUNNING
+    assert harness.gateway.device_sessions() == 1
+    assert harness.manager.stop_session(view.stream_id, viewer_id) is StreamState.RUNNING
     until(lambda: not spawner.running())
-    assert house.manager.stop_session(view.stream_id, tab.viewer_id) is StreamState.STOPPED
+    assert harness.manager.stop_session(view.stream_id, tab.viewer_id) is StreamState.STOPPED
 
 
-def test_fetching_a_playlist_starts_ffmpeg_in_a_running_session(house: House, spawner: Spawner) -> None:
-    tab = Tab().open(house.manager, "plain")
+def test_fetching_a_playlist_starts_ffmpeg_in_a_running_session(harness: GatewayHarness, spawner: Spawner) -> None:
+    tab = Tab().open(harness.manager, "plain")
     until(lambda: tab.fragments)
-    assert "#EXTM3U" in house.manager.playlist("camera1_plain", "stream.m3u8", LIMIT_S)
+    assert "#EXTM3U" in harness.manager.playlist("camera1_plain", "stream.m3u8", LIMIT_S)
     assert len(spawner.running()) == 1
 
 
-def test_audio_is_sent_only_to_tabs_that_want_it(house: House) -> None:
-    silent = Tab().open(house.manager, "alaw")
+def test_audio_is_sent_only_to_tabs_that_want_it(harness: GatewayHarness) -> None:
+    silent = Tab().open(harness.manager, "alaw")
     until(lambda: len(silent.fragments) > 10)
     assert not any(piece.audio for piece in silent.fragments)
-    listening = Tab().open(house.manager, "alaw", wants_audio=True)
+    listening = Tab().open(harness.manager, "alaw", wants_audio=True)
     until(lambda: sum(bool(piece.audio) for piece in listening.fragments) > 10)
     assert listening.inits[0].codecs_with_audio.endswith(",flac")
 
 
-def test_h265_is_sent_unchanged_and_uses_no_transcode_slot(house: House, spawner: Spawner) -> None:
-    tab = Tab().open(house.manager, "hevc")
+def test_h265_is_sent_unchanged_and_uses_no_transcode_slot(harness: GatewayHarness, spawner: Spawner) -> None:
+    tab = Tab().open(harness.manager, "hevc")
     until(lambda: len(tab.fragments) > 5)
     assert tab.inits[0].codecs.startswith("hvc1.")
-    view = house.manager.session_status("camera1_hevc")
+    view = harness.manager.session_status("camera1_hevc")
     assert (view.transcoding, view.source_codec) == (False, "hevc")
     assert view.video is not None
     assert view.video.codec == "hevc"
     assert not spawner.running()
 
 
-def test_a_reconnect_continues_on_the_same_timeline(house: House) -> None:
-    tab = Tab().open(house.manager, "plain")
+def test_a_reconnect_continues_on_the_same_timeline(harness: GatewayHarness) -> None:
+    tab = Tab().open(harness.manager, "plain")
     until(lambda: len(tab.fragments) > 10)
     before = len(tab.fragments)
-    house.manager.restart_camera(1)
+    harness.manager.restart_camera(1)
     until(lambda: len(tab.inits) > 1)
     until(lambda: len(tab.fragments) > before + 10)
     starts = [piece.start_s for piece in tab.fragments]
     assert all(after > earlier - 1.5 for earlier, after in pairwise(starts)), "what lingers may be sent once more"
     assert starts[-1] > starts[before - 1]
-    assert house.manager.session_status("camera1_plain").viewers == 1
+    assert harness.manager.session_status("camera1_plain").viewers == 1
 
 
 def test_a_tab_gets_the_states_of_its_session(make_manager: MakeManager, device: Device, impatient: None) -> None:
@@ -185,9 +185,9 @@ def test_a_session_without_fragments_becomes_stalled(
     until(lambda: len(device.opened) > 1)
 
 
-def test_a_stopped_session_is_not_found(house: House) -> None:
-    tab = Tab().open(house.manager, "plain")
-    house.manager.stop_session("camera1_plain")
+def test_a_stopped_session_is_not_found(harness: GatewayHarness) -> None:
+    tab = Tab().open(harness.manager, "plain")
+    harness.manager.stop_session("camera1_plain")
     until(lambda: tab.states[-1][0] is StreamState.STOPPED)
     with pytest.raises(NotFound):
-        house.manager.playlist("camera1_plain", "stream.m3u8")
+        harness.manager.playlist("camera1_plain", "stream.m3u8")

@@ -52,7 +52,7 @@ class Peer:
 
 
 @dataclass
-class House:
+class ReplayHarness:
     manager: StreamManager
     gateway: RtspGateway
     port: int
@@ -72,33 +72,33 @@ def peer() -> Iterator[Peer]:
 
 
 @pytest.fixture
-def house(settings: Settings, spawner: Spawner, peer: Peer) -> Iterator[House]:
+def harness(settings: Settings, spawner: Spawner, peer: Peer) -> Iterator[ReplayHarness]:
     clock = SystemClock()
     settings = replace(settings, rtsp_timeout_s=3.0)
     gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
     gateway.start()
-    houses: list[House] = []
-    recordings = ThinRecordings(find=lambda camera_id, token: houses[0].find(camera_id, token))
+    made: list[ReplayHarness] = []
+    recordings = ThinRecordings(find=lambda camera_id, token: made[0].find(camera_id, token))
     manager = StreamManager(settings, clock, spawner, gateway, NoCameras(), recordings)
-    houses.append(House(manager, gateway, peer.port))
+    made.append(ReplayHarness(manager, gateway, peer.port))
     manager.start()
-    yield houses[0]
+    yield made[0]
     manager.stop()
     gateway.stop()
 
 
-def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House) -> None:
-    view = play(house.manager)
+def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(harness: ReplayHarness) -> None:
+    view = play(harness.manager)
     for number in range(20):
         asked = at(number * 7919 % 86_400 + 0.37)
         with promised(2.0):
-            moved = house.manager.seek_replay(view.stream_id, asked)
-            text = text_of(house.manager, moved)
+            moved = harness.manager.seek_replay(view.stream_id, asked)
+            text = text_of(harness.manager, moved)
         assert moved.start_time is not None
         assert timedelta(0) <= asked - moved.start_time + timedelta(milliseconds=2) <= timedelta(seconds=GOP_S + 0.01)
         first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[0])
         assert abs(first - moved.start_time) < timedelta(milliseconds=2)
-    folder = house.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
+    folder = harness.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
     whole = folder.parent.parent / "whole.mp4"
     names = ["run21_init0.mp4", *segments_of(text)[:1]]
     whole.write_bytes(b"".join((folder / name).read_bytes() for name in names))
@@ -106,23 +106,23 @@ def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(house: House
     done = subprocess.run(decode, check=True, capture_output=True, text=True)
     assert done.stderr == ""
     assert len(re.findall("^0,", done.stdout, re.MULTILINE)) >= 5
-    assert house.manager.session_status(view.stream_id).restarts == 0
+    assert harness.manager.session_status(view.stream_id).restarts == 0
 
 
-def test_read_ahead_follows_the_player_without_a_discontinuity(house: House) -> None:
-    view = play(house.manager)
+def test_read_ahead_follows_the_player_without_a_discontinuity(harness: ReplayHarness) -> None:
+    view = play(harness.manager)
     asked = 0
 
     def watch() -> int:
         nonlocal asked
-        names = segments_of(text_of(house.manager, view))
+        names = segments_of(text_of(harness.manager, view))
         if len(names) > asked + 5:
             asked += 5
-            house.manager.segment_path(view.stream_id, names[asked])
+            harness.manager.segment_path(view.stream_id, names[asked])
         return len(names)
 
     until(lambda: watch() >= 60)
-    text = text_of(house.manager, view)
+    text = text_of(harness.manager, view)
     ahead_s = times_of(text)[-1] - times_of(text)[asked]
     assert ahead_s < 120, "60 s, and what the recorder sends until it pauses"
     # GStreamer marks the first frame, which it cuts at the requested time.
@@ -131,68 +131,68 @@ def test_read_ahead_follows_the_player_without_a_discontinuity(house: House) -> 
     assert all(step == pytest.approx(2.0, abs=0.15) for step in steps[2:]), steps
 
 
-def test_a_third_replay_of_one_real_recorder_is_refused(house: House) -> None:
-    first, second = play(house.manager, 0.0), play(house.manager, 3600.0)
-    assert times_of(text_of(house.manager, first))[0] == pytest.approx(0.0, abs=0.01)
-    assert times_of(text_of(house.manager, second))[0] == pytest.approx(3600.0, abs=0.01)
+def test_a_third_replay_of_one_real_recorder_is_refused(harness: ReplayHarness) -> None:
+    first, second = play(harness.manager, 0.0), play(harness.manager, 3600.0)
+    assert times_of(text_of(harness.manager, first))[0] == pytest.approx(0.0, abs=0.01)
+    assert times_of(text_of(harness.manager, second))[0] == pytest.approx(3600.0, abs=0.01)
     with pytest.raises(LimitReached):
-        play(house.manager, 7200.0)
-    house.manager.stop_session(first.stream_id)
-    third = play(house.manager, 7200.0)
-    assert times_of(text_of(house.manager, third))[0] == pytest.approx(7200.0, abs=0.01)
-    assert house.manager.session_status(second.stream_id).status is StreamState.RUNNING
+        play(harness.manager, 7200.0)
+    harness.manager.stop_session(first.stream_id)
+    third = play(harness.manager, 7200.0)
+    assert times_of(text_of(harness.manager, third))[0] == pytest.approx(7200.0, abs=0.01)
+    assert harness.manager.session_status(second.stream_id).status is StreamState.RUNNING
 
 
-def test_the_recorders_session_is_closed_before_a_stop_returns(house: House) -> None:
-    other = play(house.manager, 3600.0)
-    text_of(house.manager, other)
+def test_the_recorders_session_is_closed_before_a_stop_returns(harness: ReplayHarness) -> None:
+    other = play(harness.manager, 3600.0)
+    text_of(harness.manager, other)
     for number in range(5):
-        view = play(house.manager, 60.0 * number)
-        text_of(house.manager, view)
-        assert house.manager.session_status(view.stream_id).restarts == 0, "it was refused at first"
-        house.manager.stop_session(view.stream_id)
+        view = play(harness.manager, 60.0 * number)
+        text_of(harness.manager, view)
+        assert harness.manager.session_status(view.stream_id).restarts == 0, "it was refused at first"
+        harness.manager.stop_session(view.stream_id)
 
 
-def test_a_wrong_password_fails_the_seek(house: House) -> None:
-    house.password = "wrong"
-    view = play(house.manager)
+def test_a_wrong_password_fails_the_seek(harness: ReplayHarness) -> None:
+    harness.password = "wrong"
+    view = play(harness.manager)
     with pytest.raises(CameraAuthFailed):
-        house.manager.seek_replay(view.stream_id, at(10))
-    error = house.manager.session_status(view.stream_id).error
+        harness.manager.seek_replay(view.stream_id, at(10))
+    error = harness.manager.session_status(view.stream_id).error
     assert error is not None
     assert error.code == "camera_auth_failed"
 
 
-def test_a_recorder_that_goes_away_and_comes_back_plays_on(house: House) -> None:
+def test_a_recorder_that_goes_away_and_comes_back_plays_on(harness: ReplayHarness) -> None:
     other = Peer()
-    house.port = other.port
-    view = play(house.manager)
-    text_of(house.manager, view)
+    harness.port = other.port
+    view = play(harness.manager)
+    text_of(harness.manager, view)
     other.end()
     with pytest.raises(DeviceError) as caught:
-        house.manager.seek_replay(view.stream_id, at(100))
+        harness.manager.seek_replay(view.stream_id, at(100))
     assert caught.value.code == "camera_unreachable"
-    assert house.manager.session_status(view.stream_id).status is StreamState.RECONNECTING
+    assert harness.manager.session_status(view.stream_id).status is StreamState.RECONNECTING
     back = Peer()
-    house.port = back.port
-    until(lambda: house.manager.session_status(view.stream_id).status is StreamState.RUNNING)
-    assert times_of(text_of(house.manager, house.manager.session_status(view.stream_id)))[0] == pytest.approx(
+    harness.port = back.port
+    until(lambda: harness.manager.session_status(view.stream_id).status is StreamState.RUNNING)
+    assert times_of(text_of(harness.manager, harness.manager.session_status(view.stream_id)))[0] == pytest.approx(
         100.0, abs=0.01
     )
-    house.manager.stop_session(view.stream_id)
+    harness.manager.stop_session(view.stream_id)
     back.end()
 
 
 @pytest.mark.stress
-def test_two_hundred_seeks_over_the_gateway_leak_no_resources(house: House) -> None:
-    view = play(house.manager)
+def test_two_hundred_seeks_over_the_gateway_leak_no_resources(harness: ReplayHarness) -> None:
+    view = play(harness.manager)
     here = psutil.Process()
 
     def seek(count: int) -> tuple[int, int, int]:
         for number in range(count):
-            moved = house.manager.seek_replay(view.stream_id, at(number * 7919 % 86_400))
+            moved = harness.manager.seek_replay(view.stream_id, at(number * 7919 % 86_400))
             if number % 5 == 0:
-                text_of(house.manager, moved)
+                text_of(harness.manager, moved)
         return here.num_fds(), threading.active_count(), here.memory_info().rss
 
     fds, threads, rss = seek(50)
@@ -201,6 +201,6 @@ def test_two_hundred_seeks_over_the_gateway_leak_no_resources(house: House) -> N
     assert fds_after <= fds + 2  # a connection that is being opened
     assert threads_after <= threads
     assert rss_after - rss < 20_000_000
-    text = text_of(house.manager, house.manager.session_status(view.stream_id))
-    folder = house.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
+    text = text_of(harness.manager, harness.manager.session_status(view.stream_id))
+    folder = harness.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
     assert {path.name.partition("_")[0] for path in folder.iterdir()} <= {"run250", "run251"}

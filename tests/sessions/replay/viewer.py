@@ -1,4 +1,4 @@
-"""A viewer that is sent a replay as it arrives."""
+"""A consumer of the replay parts that a session sends as they arrive."""
 
 from __future__ import annotations
 

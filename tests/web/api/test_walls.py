@@ -7,7 +7,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from core.access import LOCAL, Role
-from tests.web.house import House
+from tests.web.house import WebHarness
 from walls.walls import WallDraft, WallManager
 
 GATES: dict[str, Any] = {
@@ -63,23 +63,25 @@ def test_a_tile_keeps_its_quality_or_has_none(client: FlaskClient, assert_proble
     assert client.get("/api/walls/1").get_json() == made.get_json()
 
 
-def test_a_user_finds_only_their_own_walls(house: House) -> None:
-    anna, ben = house.door(Role.VIEWER), house.door(Role.ADMIN)
-    wall_id = anna.ask("POST", "/api/walls", json=GATES).get_json()["id"]
-    assert ben.ask("GET", "/api/walls").get_json() == {"walls": []}
+def test_a_user_finds_only_their_own_walls(harness: WebHarness) -> None:
+    anna, ben = harness.token_client(Role.VIEWER), harness.token_client(Role.ADMIN)
+    wall_id = anna.request("POST", "/api/walls", json=GATES).get_json()["id"]
+    assert ben.request("GET", "/api/walls").get_json() == {"walls": []}
     for method, body in (("GET", None), ("PATCH", {"name": "Mine"}), ("DELETE", None)):
-        assert ben.ask(method, f"/api/walls/{wall_id}", json=body).status_code == 404
-    (kept,) = anna.ask("GET", "/api/walls").get_json()["walls"]
+        assert ben.request(method, f"/api/walls/{wall_id}", json=body).status_code == 404
+    (kept,) = anna.request("GET", "/api/walls").get_json()["walls"]
     assert (kept["name"], kept["everybodys"], kept["may_change"]) == ("Gates", False, True)
 
 
-def test_a_wall_from_before_the_accounts_is_shared_and_changed_by_admins(house: House, walls: WallManager) -> None:
+def test_a_wall_from_before_the_accounts_is_shared_and_changed_by_admins(
+    harness: WebHarness, walls: WallManager
+) -> None:
     walls.add(LOCAL, WallDraft("Gates", 4))
     for role, may in ((Role.OPERATOR, False), (Role.ADMIN, True)):
-        door = house.door(role)
-        (kept,) = door.ask("GET", "/api/walls").get_json()["walls"]
+        api = harness.token_client(role)
+        (kept,) = api.request("GET", "/api/walls").get_json()["walls"]
         assert (kept["everybodys"], kept["may_change"]) == (True, may)
-        answer = door.ask("PATCH", f"/api/walls/{kept['id']}", json={"name": f"By {role.value}"})
+        answer = api.request("PATCH", f"/api/walls/{kept['id']}", json={"name": f"By {role.value}"})
         assert answer.status_code == (200 if may else 403)
 
 

@@ -66,7 +66,7 @@ class Peer:
             return None
         return bytes(frame.data) if frame.opcode is Opcode.BINARY else dict(json.loads(bytes(frame.data)))
 
-    def told(self, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
+    def message(self, kind: str, within_s: float = LIMIT_S) -> dict[str, Any]:
         """Return the next JSON message of this type; other messages are skipped."""
         ends_s = time.monotonic() + within_s
         while time.monotonic() < ends_s:
@@ -106,7 +106,7 @@ class Peer:
 class Channels:
     """The channels to watch: broadcasters by profile token. `who` returns the login of the socket."""
 
-    hubs: dict[str, FragmentBroadcaster]
+    broadcasters: dict[str, FragmentBroadcaster]
     who: Callable[[], Principal | None] = lambda: LOCAL
     watched: list[str] = field(default_factory=list)
 
@@ -133,7 +133,7 @@ class ChannelsBackend(LiveBackend):
         wants_audio: bool,
         from_last_key_frame: bool,
     ) -> tuple[str, str]:
-        broadcaster = self._channels.hubs.get(profile_token)
+        broadcaster = self._channels.broadcasters.get(profile_token)
         if broadcaster is None:
             raise NotFound("There is no such camera, channel or stream.")
         viewer_id = f"viewer{len(self._channels.watched)}"
@@ -148,7 +148,7 @@ class ChannelsBackend(LiveBackend):
         return list(stream_ids)
 
 
-class Seated(Peer):
+class HandledPeer(Peer):
     """The page's end together with the socket's handler."""
 
     def __init__(self, sock: socket.socket, handler: LiveSocketHandler) -> None:
@@ -159,16 +159,16 @@ class Seated(Peer):
 @contextmanager
 def opened(
     sockets: Sockets, backend: LiveBackend, who: Principal = LOCAL, *, kernel_bytes: int = 0
-) -> Iterator[Seated]:
+) -> Iterator[HandledPeer]:
     """Open a socket that was just handed over. `kernel_bytes` limits the kernel's buffer in each direction."""
     with _pair(kernel_bytes) as (ours, theirs):
         handler = LiveSocketHandler(sockets, who, backend, None)
         sockets.take(theirs, Response(101, "Switching Protocols", Headers()), handler)
-        yield Seated(ours, handler)
+        yield HandledPeer(ours, handler)
 
 
 @contextmanager
-def asked_for(client: FlaskClient, headers: dict[str, str]) -> Iterator[Peer]:
+def opened_by_request(client: FlaskClient, headers: dict[str, str]) -> Iterator[Peer]:
     """Open a socket through the app's own route, with a request that has these headers."""
     with _pair(0) as (ours, theirs):
         with suppress(StopIteration):  # the route raises it, so that gunicorn sends no response

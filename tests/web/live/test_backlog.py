@@ -89,7 +89,7 @@ def test_a_wall_of_large_frames_and_rare_key_frames_keeps_its_socket(sockets: So
             peer.say(type="watch", id=number, camera_id=1, profile_token=str(number))
         until(lambda: len(channels.watched) == 6)
         other.say(type="clock", sent=1)
-        other.told("clock")  # so that the loop has handled everything that was posted before
+        other.message("clock")  # so that the loop has handled everything that was posted before
         assert 8 * MB < peer.handler.unsent_bytes < 17 * MB
         peer.say(type="clock", sent=2)
         assert list(next_flags(peer, None).values()) == [1, 1]
@@ -162,7 +162,7 @@ def test_a_flood_of_posted_callbacks_does_not_starve_the_sockets(sockets: Socket
         sockets.post(again)
         try:
             peer.say(type="clock", sent=1)
-            assert peer.told("clock")["sent"] == 1
+            assert peer.message("clock")["sent"] == 1
         finally:
             is_over.set()
 

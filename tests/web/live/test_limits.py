@@ -18,7 +18,7 @@ from core.errors import LimitReached, Unavailable
 from sessions.live.broadcast import FragmentBroadcaster
 from tests.hand_clock import HandClock
 from tests.patience import until
-from tests.web.house import House
+from tests.web.house import WebHarness
 from tests.web.live.live_line import UPGRADE, Channels, init_of, opened
 from web.live.sockets import Sockets
 
@@ -84,18 +84,18 @@ def _has_capacity(sockets: Sockets, who: Principal) -> bool:
     return True
 
 
-def test_a_socket_beyond_the_limit_is_429_with_retry_after(house: House) -> None:
-    door = house.door(Role.VIEWER)
-    sockets = house.sockets
+def test_a_socket_beyond_the_limit_is_429_with_retry_after(harness: WebHarness) -> None:
+    api = harness.token_client(Role.VIEWER)
+    sockets = harness.sockets
     sockets.start()
     with contextlib.ExitStack() as stack:
         stack.callback(sockets.stop)
-        key = f"token:{house.accounts.tokens()[0].id}"
+        key = f"token:{harness.accounts.tokens()[0].id}"
         for _ in range(64):
             stack.enter_context(opened(sockets, Channels({}).backend(), replace(ANNAS_SCRIPT, key=key)))
         ours = stack.enter_context(socket.socket())
-        asked = {"headers": {**door.headers, **UPGRADE}, "environ_overrides": {"gunicorn.socket": ours}}
-        answer = door.client.get("/live", **asked)
+        asked = {"headers": {**api.headers, **UPGRADE}, "environ_overrides": {"gunicorn.socket": ours}}
+        answer = api.client.get("/live", **asked)
         assert (answer.status_code, answer.get_json()["code"]) == (429, "socket_limit")
         assert int(answer.headers["Retry-After"]) > 0
 

@@ -70,4 +70,4 @@ def test_occasional_failed_lookups_close_no_socket(sockets: Sockets, hand: HandC
     with opened(sockets, Channels({}, logins).backend()) as peer:
         until(is_asked_on)
         peer.say(type="clock", sent=2)
-        assert peer.told("clock")["sent"] == 2
+        assert peer.message("clock")["sent"] == 2

@@ -12,7 +12,7 @@ def unit(ticks: int, device_s: float | None) -> AccessUnit:
     return AccessUnit(VIDEO, (b"frame",), ticks, RATE, is_key=True, device_s=device_s)
 
 
-def test_units_sent_again_after_another_play_are_dropped_and_ticks_continue() -> None:
+def test_units_repeated_after_another_play_are_dropped() -> None:
     line = TrackTimeline()
     assert [line.place(unit(1000 + step * RATE, 50.0 + step)) for step in range(3)][-1] == unit(1000 + 2 * RATE, 52.0)
     line.begin()
@@ -31,7 +31,7 @@ def test_time_that_passed_between_two_plays_passes_in_ticks() -> None:
     assert not line.is_skipping
 
 
-def test_without_the_devices_times_nothing_is_dropped() -> None:
+def test_no_unit_is_dropped_if_the_device_sends_no_times() -> None:
     line = TrackTimeline()
     line.place(unit(100, None))
     line.begin()

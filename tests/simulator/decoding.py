@@ -7,6 +7,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from tests.patience import LIMIT_S
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 from tests.simulator.rtsp_client import frame_number_of
 
@@ -20,7 +21,7 @@ def run_ffmpeg(*arguments: str, data: bytes | None = None) -> bytes:
         input=data,
         stdin=subprocess.DEVNULL if data is None else None,
         capture_output=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
@@ -40,7 +41,7 @@ def take_snapshot(simulator: Simulator, folder: Path) -> bytes:
         f'user = "{USERNAME}:{PASSWORD}"\nurl = "{simulator.url}/onvif/snapshot?channel=1&subtype=0"\n'
         "digest\nfail\nsilent\n"
     )
-    return subprocess.run(["curl", "-K", str(config)], capture_output=True, timeout=60, check=True).stdout
+    return subprocess.run(["curl", "-K", str(config)], capture_output=True, timeout=LIMIT_S, check=True).stdout
 
 
 def assert_shows_now(simulator: Simulator, folder: Path) -> None:

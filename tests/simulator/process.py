@@ -6,23 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.patience import LIMIT_S, until
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 USERNAME, PASSWORD = "admin", "Kn0w&<ü 7"
-
-
-def wait_until(claim: Callable[[], bool], timeout_s: float = 10.0, what: str = "it") -> None:
-    """Poll until it is so; an assertion that names `what` when it does not become so."""
-    deadline = time.monotonic() + timeout_s
-    while not claim():
-        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s} s"
-        time.sleep(0.02)
 
 
 class Simulator:
@@ -32,7 +24,6 @@ class Simulator:
         argv = [sys.executable, "-m", "simulator", "--cache-dir", str(cache_dir), "--profile", profile, *options]
         if "--discovery" not in options:
             argv.append("--no-discovery")
-        started = time.monotonic()
         self.process = subprocess.Popen(
             argv,
             cwd=ROOT,
@@ -43,9 +34,8 @@ class Simulator:
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        self.ready_after_s = time.monotonic() - started
         if not line:
-            _, problem = self.process.communicate(timeout=10)
+            _, problem = self.process.communicate(timeout=LIMIT_S)
             raise AssertionError(f"it did not start: {problem}")
         self.ready: dict[str, Any] = json.loads(line)
         self.onvif_port, self.rtsp_port = int(self.ready["onvif_port"]), int(self.ready["rtsp_port"])
@@ -66,7 +56,7 @@ class Simulator:
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(f"http://127.0.0.1:{self.control_port}{path}", data, method=method)
         try:
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=LIMIT_S) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -85,7 +75,7 @@ class Simulator:
     def clear(self) -> None:
         """All faults off, and the device up again."""
         assert self.control("POST", "/clear")[0] == 200
-        wait_until(lambda: bool(self.get("/state")["up"]), what="coming up again")
+        until(lambda: self.get("/state")["up"], what="coming up again")
 
     def frames(self, channel: int, role: str = "main") -> dict[str, Any]:
         return dict(self.get(f"/frames?channel={channel}&role={role}"))
@@ -97,7 +87,7 @@ class Simulator:
         """End it as a service is ended; its exit code. May be called twice."""
         if self.process.poll() is None:
             self.process.terminate()
-        _, errors = self.process.communicate(timeout=10)
+        _, errors = self.process.communicate(timeout=LIMIT_S)
         self.errors += errors or ""
         return self.process.returncode
 
@@ -105,7 +95,7 @@ class Simulator:
         """End it for sure."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=LIMIT_S)
 
 
 class Makes(dict[str, Simulator]):

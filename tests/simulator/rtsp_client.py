@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+from tests.patience import LIMIT_S
 from tests.simulator.process import PASSWORD, USERNAME
 
 
@@ -41,11 +42,14 @@ class Packet:
 class RtspClient:
     """One connection; packets that arrive between answers are kept for `packets()`."""
 
-    def __init__(self, url: str, *, username: str = USERNAME, password: str = PASSWORD, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, url: str, *, username: str = USERNAME, password: str = PASSWORD, timeout_s: float = LIMIT_S
+    ) -> None:
         self.url, self.username, self.password = url, username, password
         host, port = url.split("/")[2].split(":")
         self.socket = socket.create_connection((host, int(port)), timeout=timeout_s)
         self.socket.settimeout(timeout_s)
+        self.timeout_s = timeout_s
         self.buffer = b""
         self.sequence = 0
         self.session = ""
@@ -173,8 +177,8 @@ class RtspClient:
             raise ConnectionResetError("the server closed the connection")
         return piece
 
-    def packets(self, for_s: float) -> Iterator[Packet]:
-        """What arrives within so many seconds."""
+    def packets(self, for_s: float = LIMIT_S) -> Iterator[Packet]:
+        """Yield the packets that arrive within `for_s` seconds. Raise ConnectionResetError if the connection ends."""
         deadline = time.monotonic() + for_s
         while self.waiting:
             yield self.waiting.pop(0)
@@ -185,7 +189,18 @@ class RtspClient:
                     yield self._read_packet()
                 else:
                     self.answer()
-        self.socket.settimeout(5.0)
+        self.socket.settimeout(self.timeout_s)
+
+    def next_video(self) -> Packet:
+        """Wait for the next video packet, on interleaved channel 0."""
+        return next(packet for packet in self.packets() if packet.channel == 0)
+
+    def wait_cut(self) -> None:
+        """Wait until the recorder cuts the connection."""
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            for _ in self.packets():
+                pass
+            raise AssertionError("the connection is still open")
 
 
 def frame_number_of(cells: list[int]) -> int | None:

@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from tests.patience import LIMIT_S
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 from tests.simulator.schema import WSDLS
 
@@ -50,7 +51,7 @@ zeep: Any = importlib.import_module("zeep")
 def _client(prefix: str) -> tuple[Any, Any]:
     history = zeep.plugins.HistoryPlugin(maxlen=1)
     token = importlib.import_module("zeep.wsse.username").UsernameToken(USERNAME, PASSWORD, use_digest=True)
-    transport = zeep.transports.Transport(timeout=10, operation_timeout=10)
+    transport = zeep.transports.Transport(timeout=LIMIT_S, operation_timeout=LIMIT_S)
     settings = zeep.Settings(strict=True, xml_huge_tree=False)
     return zeep.Client(
         str(WSDLS[prefix]), wsse=token, plugins=[history], transport=transport, settings=settings

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
+from tests.patience import LIMIT_S
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
@@ -59,7 +60,7 @@ def post(
     *,
     path: str = "/onvif/device_service",
     headers: dict[str, str] | None = None,
-    timeout_s: float = 5.0,
+    timeout_s: float = LIMIT_S,
 ) -> Answer:
     """One POST on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", simulator.onvif_port, timeout=timeout_s)

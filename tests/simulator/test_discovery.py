@@ -16,6 +16,7 @@ import pytest
 from simulator import discovery
 from simulator.layout import make_layout
 from simulator.recorder import Config, Recorder
+from tests.patience import LIMIT_S
 from tests.simulator.conftest import Start
 
 GROUP = ("239.255.255.250", 3702)
@@ -36,7 +37,7 @@ def _probe(content: str) -> tuple[str, bytes]:
     return identity, text.encode()
 
 
-def _ask(data: bytes, marks: str, wait_s: float = 1.0) -> list[str]:
+def _ask(data: bytes, marks: str, wait_s: float = LIMIT_S) -> list[str]:
     """The answers that carry `marks`."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.bind(("127.0.0.1", 0))
@@ -130,7 +131,7 @@ def test_it_says_hello_and_bye(start: Start) -> None:
         hearing.bind(("", GROUP[1]))
         member = struct.pack("4s4s", socket.inet_aton(GROUP[0]), socket.inet_aton("127.0.0.1"))
         hearing.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
-        hearing.settimeout(5)
+        hearing.settimeout(LIMIT_S)
         simulator = start("--discovery", "--channels", "1", "--seed", "77")
         heard = ""
         while f"{simulator.url}/" not in heard:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import until
 from tests.simulator.decoding import FFMPEG, assert_shows_now
-from tests.simulator.process import Simulator, wait_until
+from tests.simulator.process import Simulator
 from tests.simulator.rtsp_client import RtspClient
 
 # Writes the first frames of what the real ffmpeg makes; the rest follows when the file GO exists. A frame is a JPEG, or
@@ -65,17 +66,17 @@ def test_a_first_snapshot_shows_now_before_the_other_stills_are_drawn(
     assert_shows_now(simulator, tmp_path)
     assert not [*(tmp_path / "cache").glob("*.mjpeg")], "the other stills are still being drawn"
     go.touch()
-    wait_until(lambda: bool([*(tmp_path / "cache").glob("*.mjpeg")]), 60, "the drawing of the others")
+    until(lambda: bool([*(tmp_path / "cache").glob("*.mjpeg")]), what="the drawing of the others")
     assert_shows_now(simulator, tmp_path)
 
 
 def test_a_stream_is_described_once_its_first_frame_is_encoded(start_halting: StartHalting, go: Path) -> None:
     simulator = start_halting("--channels", "1", frames=1)
-    with RtspClient(simulator.live_url(1), timeout_s=10) as client:
+    with RtspClient(simulator.live_url(1)) as client:
         answer = client.play()
         assert simulator.frames(1)["encoded"] < simulator.frames(1)["gop_frames"]
         go.touch()
-        first = next(packet for packet in client.packets(60) if packet.channel == 0)
+        first = client.next_video()
         assert f"trackID=0;seq={first.sequence};" in answer.header("rtp-info")
         assert first.payload[0] & 0x1F == 7, "a key frame comes first, with its parameter sets"
 
@@ -83,7 +84,7 @@ def test_a_stream_is_described_once_its_first_frame_is_encoded(start_halting: St
 def test_a_stream_does_not_wait_until_others_are_encoded_to_the_end(start_halting: StartHalting) -> None:
     simulator = start_halting("--channels", "4", "--dead", "none", frames=30)  # more than a GOP
     for channel in range(1, 5):
-        with RtspClient(simulator.live_url(channel, "sub"), timeout_s=10) as client:
+        with RtspClient(simulator.live_url(channel, "sub")) as client:
             client.play()
-            assert any(packet.channel == 0 for packet in client.packets(60))
+            client.next_video()
     assert simulator.get("/state")["clips"] == {"ready": 0, "pending": 4}

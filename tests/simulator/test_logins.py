@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.simulator.process import PASSWORD, Simulator, wait_until
+from tests.patience import LIMIT_S, until
+from tests.simulator.process import PASSWORD, Simulator
 from tests.simulator.rtsp_client import RtspClient
 from tests.simulator.soap_client import Answer, ask, digest_header, envelope, post, token
 
@@ -130,7 +131,7 @@ def test_a_password_can_be_refused_or_changed_while_running(simulator: Simulator
 
 
 def test_an_account_is_locked_after_wrong_tries_over_all_doors_and_opens_again(simulator: Simulator) -> None:
-    simulator.fault("lock_out", {"tries": 3, "seconds": 0.8})
+    simulator.fault("lock_out", {"tries": 3, "seconds": 2.0})
     ask(simulator, "GetDeviceInformation", header=token("wrong"))
     with RtspClient(simulator.live_url(1, "sub"), password="wrong") as client:
         client.ask("DESCRIBE")
@@ -140,7 +141,7 @@ def test_an_account_is_locked_after_wrong_tries_over_all_doors_and_opens_again(s
     assert "locked" in locked.text
     with RtspClient(simulator.live_url(1, "sub")) as client:
         assert client.ask("DESCRIBE").status == 401
-    wait_until(lambda: ask(simulator, "GetDeviceInformation").status == 200, 3, "the end of the lock")
+    until(lambda: ask(simulator, "GetDeviceInformation").status == 200, what="the end of the lock")
 
 
 def test_a_snapshot_needs_a_login_too(simulator: Simulator) -> None:
@@ -149,7 +150,7 @@ def test_a_snapshot_needs_a_login_too(simulator: Simulator) -> None:
     target = "/onvif/snapshot?channel=1&subtype=0"
     statuses = []
     for headers in ({}, {"Authorization": "Basic YWRtaW46YWRtaW4="}):
-        connection = http.client.HTTPConnection("127.0.0.1", simulator.onvif_port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", simulator.onvif_port, timeout=LIMIT_S)
         connection.request("GET", target, headers=headers)
         answer = connection.getresponse()
         statuses.append(answer.status)
@@ -157,7 +158,7 @@ def test_a_snapshot_needs_a_login_too(simulator: Simulator) -> None:
         connection.close()
     assert statuses == [401, 401]
     for where, status in ((target, 200), (target.replace("=1", "=14"), 503), (target.replace("=1", "=99"), 404)):
-        connection = http.client.HTTPConnection("127.0.0.1", simulator.onvif_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", simulator.onvif_port, timeout=LIMIT_S)
         connection.request("GET", where, headers={"Authorization": digest_header(challenge, method="GET", uri=where)})
         assert connection.getresponse().status == status
         connection.close()

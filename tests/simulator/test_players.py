@@ -20,8 +20,9 @@ import pytest
 from simulator.layout import make_layout
 from simulator.live import Listener, LiveStream
 from simulator.recorder import Config, Recorder
+from tests.patience import LIMIT_S, until
 from tests.simulator.conftest import Start
-from tests.simulator.process import PASSWORD, USERNAME, Simulator, wait_until
+from tests.simulator.process import PASSWORD, USERNAME, Simulator
 from tests.simulator.rtsp_client import RtspClient
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -39,7 +40,7 @@ def _probe(path: Path) -> list[dict[str, Any]]:
     done = subprocess.run(
         ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)],
         capture_output=True,
-        timeout=20,
+        timeout=LIMIT_S,
         check=True,
     )
     return list(json.loads(done.stdout)["streams"])
@@ -64,7 +65,7 @@ def _complaints(messages: bytes) -> list[str]:
 def _decoding_complaints(file: Path) -> list[str]:
     """ffmpeg's complaints while it decodes a copy, which begins with a key frame."""
     argv = [FFMPEG, "-v", "warning", "-nostdin", "-i", str(file), "-f", "null", "-"]
-    done = subprocess.run(argv, capture_output=True, timeout=60, check=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(argv, capture_output=True, timeout=LIMIT_S, check=True, stdin=subprocess.DEVNULL)
     return [line for line in done.stderr.decode().splitlines() if "Guessed Channel Layout: mono" not in line]
 
 
@@ -85,7 +86,7 @@ def test_ffmpeg_copies_a_stream_without_a_complaint(
     done = subprocess.run(
         _copy_command(simulator.live_url(channel, role), target),
         capture_output=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=True,
         stdin=subprocess.DEVNULL,
     )
@@ -139,17 +140,19 @@ def test_sound_and_picture_are_together(simulator: Simulator, tmp_path: Path) ->
     target = tmp_path / "copy.mkv"
     with RtspClient(simulator.live_url(1)) as client:
         client.play()
-        wait_until(lambda: bool(simulator.frames(1)["complete"]), what="encoding")
+        until(lambda: bool(simulator.frames(1)["complete"]), what="encoding")
         argv = [FFMPEG, "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", _with_login(simulator.live_url(1))]
-        subprocess.run([*argv, "-t", "5", "-c", "copy", str(target)], timeout=40, check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            [*argv, "-t", "5", "-c", "copy", str(target)], timeout=LIMIT_S, check=True, stdin=subprocess.DEVNULL
+        )
     entries = ["-select_streams", "v", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"]
     listed = subprocess.run(
-        ["ffprobe", "-v", "error", *entries, str(target)], capture_output=True, text=True, timeout=20, check=True
+        ["ffprobe", "-v", "error", *entries, str(target)], capture_output=True, text=True, timeout=LIMIT_S, check=True
     ).stdout
     keys = [float(line.split(",")[0]) for line in listed.splitlines() if ",K" in line]
     quiet = ["-af", "silencedetect=noise=-20dB:d=0.3", "-vn", "-f", "null", "-"]
     argv = [FFMPEG, "-v", "info", "-nostdin", "-copyts", "-i", str(target), *quiet]
-    heard = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stderr
+    heard = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=True).stderr
     # a silence begins where a beep of 0.1 s ends
     beeps = [float(found) - 0.1 for found in re.findall(r"silence_start: ([\d.]+)", heard) if float(found) > 0.2]
     assert beeps
@@ -164,7 +167,7 @@ def test_gstreamer_plays_it(simulator: Simulator, channel: int, depayloader: str
     login = [f"user-id={USERNAME}", f"user-pw={PASSWORD}"]
     sink = ["!", depayloader, "!", "fakesink", "num-buffers=30", "sync=false"]
     done = subprocess.run(
-        ["gst-launch-1.0", "-q", *source, *login, *sink], capture_output=True, text=True, timeout=30, check=False
+        ["gst-launch-1.0", "-q", *source, *login, *sink], capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -188,7 +191,7 @@ def test_onvif_zeep_finds_its_way_from_the_device_to_the_stream(simulator: Simul
 
 def _cost_of(simulator: Simulator, urls: list[str], for_s: float) -> tuple[float, float]:
     """Share of one core while it sends to all of them at once, and Mbit/s that came."""
-    clients = [RtspClient(url, timeout_s=60) for url in urls]
+    clients = [RtspClient(url, timeout_s=LIMIT_S) for url in urls]
     received = [0] * len(clients)
     for client in clients:
         client.play(0)
@@ -226,7 +229,7 @@ def test_sixteen_small_channels_cost_little(start: Start) -> None:
 @pytest.mark.timeout(900)  # all is encoded first: a minute and a half on two free cores
 def test_sixteen_full_channels_cost_less_than_half_a_core(start: Start, tmp_path: Path) -> None:
     simulator = start("--dead", "none", "--prepare", "all", profile="full")
-    wait_until(lambda: simulator.get("/state")["clips"]["pending"] == 0, 600, "encoding")
+    until(lambda: simulator.get("/state")["clips"]["pending"] == 0, 10 * LIMIT_S, "encoding")
     share, megabits = _cost_of(simulator, [simulator.live_url(channel) for channel in range(1, 17)], 10.0)
     memory = psutil.Process(simulator.process.pid).memory_info().rss >> 20
     print(f"16 mains: {share:.3f} of a core, {megabits:.1f} Mbit/s, {memory} MB")

@@ -14,8 +14,9 @@ import pytest
 
 from simulator.recorder import Recorder
 from simulator.rtsp import Connection
+from tests.patience import LIMIT_S, until
 from tests.simulator.conftest import Start
-from tests.simulator.process import Simulator, wait_until
+from tests.simulator.process import Simulator
 from tests.simulator.rtsp_client import Packet, RtspClient
 from tests.simulator.services import call
 
@@ -52,7 +53,7 @@ def test_nothing_is_described_without_a_login(simulator: Simulator) -> None:
 def test_a_stream_is_described_as_the_layout_says(
     simulator: Simulator, channel: int, role: str, rtpmaps: list[str]
 ) -> None:
-    with RtspClient(simulator.live_url(channel, role), timeout_s=10) as client:
+    with RtspClient(simulator.live_url(channel, role)) as client:
         answer = client.ask("DESCRIBE")
         assert answer.status == 200
         assert answer.header("content-type") == "application/sdp"
@@ -64,8 +65,13 @@ def test_a_stream_is_described_as_the_layout_says(
 def test_a_playing_stream_sends_whole_pictures_sound_and_reports_on_time(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(1)) as client:
         info = client.play(0, 1).header("rtp-info")
-        first = next(client.packets(20))  # of a stream that may not be encoded yet
-        packets = [first, *client.packets(2.5)]
+        packets = []
+        began = time.monotonic()
+        for packet in client.packets():
+            packets.append(packet)
+            if sum(packet.channel == 0 and packet.marker for packet in packets) == 60:
+                break
+        took = time.monotonic() - began
     video = [packet for packet in packets if packet.channel == 0]
     audio = [packet for packet in packets if packet.channel == 2]
     assert f"trackID=0;seq={video[0].sequence};" in info
@@ -73,10 +79,10 @@ def test_a_playing_stream_sends_whole_pictures_sound_and_reports_on_time(simulat
         steps = {(after.sequence - before.sequence) % 65536 for before, after in pairwise(stream)}
         assert steps == {1}
     stamps = [packet.timestamp for packet in video if packet.marker]
-    assert 55 <= len(stamps) <= 66  # 25 a second
+    assert took > 59 / 25 - 0.2, "they come at 25 a second, not faster"
     assert {(after - before) % 2**32 for before, after in pairwise(stamps)} == {3600}
     assert {(b.timestamp - a.timestamp) % 2**32 for a, b in pairwise(audio)} == {320}
-    assert 55 <= len(audio) <= 66  # 40 ms each
+    assert 57 <= len(audio) <= 63, "an audio frame lasts 40 ms, as a video frame does"
     for channel in (1, 3):
         assert any(packet.channel == channel and packet.data[1] == 200 for packet in packets)  # sender report
 
@@ -85,7 +91,7 @@ def test_the_clock_of_a_sender_report_is_the_devices(simulator: Simulator) -> No
     simulator.fault("clock_offset", 86_400)
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()
-        report = next(packet for packet in client.packets(1.0) if packet.channel == 1)
+        report = next(packet for packet in client.packets() if packet.channel == 1)
     seconds = struct.unpack(">I", report.data[8:12])[0] - 2_208_988_800
     assert abs(seconds - time.time() - 86_400) < 2
 
@@ -94,10 +100,8 @@ def test_a_requested_key_frame_comes_with_the_next_pictures(simulator: Simulator
     with RtspClient(simulator.live_url(3)) as client:  # a key frame only every 10 s
         client.play()
         before = simulator.frames(3)["offset"]
-        asked = time.monotonic()
         call(simulator, "trt", "SetSynchronizationPoint", ProfileToken="MediaProfile00200")
-        while not any(_is_h264_key(packet) for packet in client.packets(0.1)):
-            assert time.monotonic() < asked + 1.0
+        next(packet for packet in client.packets() if _is_h264_key(packet))
     assert simulator.frames(3)["offset"] != before
 
 
@@ -105,7 +109,7 @@ def test_a_recorder_may_not_care_for_requests_of_key_frames(simulator: Simulator
     simulator.fault("no_key_on_request")
     with RtspClient(simulator.live_url(3)) as client:
         client.play()
-        wait_until(lambda: bool(simulator.frames(3)["complete"]), what="encoding")  # until then it may begin anew
+        until(lambda: bool(simulator.frames(3)["complete"]), what="encoding")  # until then it may begin anew
         before = simulator.frames(3)["offset"]
         for prefix in ("trt", "tr2"):
             call(simulator, prefix, "SetSynchronizationPoint", ProfileToken="MediaProfile00200")
@@ -135,10 +139,9 @@ def test_a_pause_is_kept_and_a_teardown_ends_the_connection(simulator: Simulator
         client.waiting.clear()
         assert not list(client.packets(0.3))
         assert client.ask("PLAY", headers={"Session": session}).status == 200
-        assert any(packet.channel == 0 for packet in client.packets(0.5))
+        client.next_video()
         assert client.ask("TEARDOWN").status == 200
-        with pytest.raises(ConnectionResetError):
-            list(client.packets(1.0))
+        client.wait_cut()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +156,7 @@ def test_a_pause_is_kept_and_a_teardown_ends_the_connection(simulator: Simulator
     ],
 )
 def test_nonsense_ends_the_connection_and_nothing_else(simulator: Simulator, raw: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", simulator.rtsp_port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", simulator.rtsp_port), timeout=LIMIT_S) as connection:
         connection.sendall(raw)
         with contextlib.suppress(ConnectionResetError):  # when it did not read all of it
             assert connection.recv(1000) == b""
@@ -162,16 +165,15 @@ def test_nonsense_ends_the_connection_and_nothing_else(simulator: Simulator, raw
 
 
 def test_a_session_that_is_not_kept_alive_ends(start: Start) -> None:
-    simulator = start("--channels", "1", "--session-timeout-s", "0.8")
+    simulator = start("--channels", "1", "--session-timeout-s", "2")
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()
         began = time.monotonic()
-        with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            list(client.packets(5.0))
-        assert 0.5 < time.monotonic() - began < 3
+        client.wait_cut()
+        assert time.monotonic() - began > 1.5
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()
-        for _ in range(5):
+        for _ in range(7):
             list(client.packets(0.4))
             assert client.ask("GET_PARAMETER").status == 200
 
@@ -205,8 +207,8 @@ def test_a_dead_channel_fails_in_its_own_way(simulator: Simulator) -> None:
         assert client.ask("DESCRIBE").status == 404
     with RtspClient(simulator.live_url(NO_SIGNAL, "sub")) as client:
         client.play()
-        seen = {packet.channel for packet in client.packets(1.0)}
-        assert seen == {1}  # reports only
+        seen = [packet.channel for packet, _ in zip(client.packets(), range(2), strict=False)]
+        assert seen == [1, 1], "reports only, one after PLAY and one every five seconds"
     with RtspClient(simulator.live_url(SILENCE, "sub"), timeout_s=0.5) as client:
         assert client.ask("OPTIONS").status == 200
         with pytest.raises(TimeoutError):
@@ -228,15 +230,15 @@ def test_streams_fall_silent_after_a_while_and_come_back(simulator: Simulator) -
     with RtspClient(urls[0]) as silent, RtspClient(urls[1]) as reporting, RtspClient(urls[2]) as healthy:
         for client in (silent, reporting, healthy):
             client.play()
-        simulator.fault("rtsp_silent", channel=1, after_s=0.2, for_s=7)
-        simulator.fault("rtcp_only", channel=2, after_s=0.2, for_s=7)
-        for client in (silent, reporting):
-            list(client.packets(0.3))
-        assert not list(silent.packets(2.5))
-        assert {packet.channel for packet in reporting.packets(2.7)} == {1}  # a report is due every 5 s
-        assert {packet.channel for packet in silent.packets(2.5)} >= {0}
-        assert {packet.channel for packet in reporting.packets(0.3)} >= {0}
-        assert any(packet.channel == 0 for packet in healthy.packets(0.3))
+        simulator.fault("rtsp_silent", channel=1, after_s=0.2)
+        simulator.fault("rtcp_only", channel=2, after_s=0.2)
+        until(lambda: not list(silent.packets(0.5)), what="silence")
+        until(lambda: {packet.channel for packet in reporting.packets(6.0)} == {1}, what="reports without media")
+        assert not list(silent.packets(0.5))
+        healthy.next_video()
+        simulator.clear()
+        silent.next_video()
+        reporting.next_video()
 
 
 def test_a_silent_recorder_answers_nothing(simulator: Simulator) -> None:
@@ -250,21 +252,20 @@ def test_connections_of_one_channel_are_dropped(simulator: Simulator) -> None:
         client.play()
         other.play()
         simulator.fault("drop_connections", channel=1)
-        with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            list(client.packets(2.0))
-        assert any(packet.channel == 0 for packet in other.packets(0.3))
+        client.wait_cut()
+        other.next_video()
     with RtspClient(simulator.live_url(1, "sub")) as again, pytest.raises((ConnectionResetError, BrokenPipeError)):
         again.ask("DESCRIBE")
 
 
 def test_a_session_too_many_is_answered_with_453(simulator: Simulator) -> None:
-    wait_until(lambda: not simulator.get("/state")["connections"], what="the end of earlier sessions")
+    until(lambda: not simulator.get("/state")["connections"], what="the end of earlier sessions")
     simulator.fault("session_limit", 1)
     with RtspClient(simulator.live_url(1, "sub")) as first, RtspClient(simulator.live_url(2, "sub")) as second:
         first.play()
         assert second.set_up().status == 453
         assert first.ask("TEARDOWN").status == 200
-        wait_until(lambda: second.set_up().status == 200, what="a free place")
+        until(lambda: second.set_up().status == 200, what="a free place")
 
 
 def test_a_redirect_and_a_slow_answer(simulator: Simulator) -> None:
@@ -283,12 +284,11 @@ def test_packets_get_lost_and_key_frames_stay_away(simulator: Simulator) -> None
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()
         simulator.fault("no_key_frames", channel=1)
-        list(client.packets(0.3))
-        assert not any(_is_h264_key(packet) for packet in client.packets(1.3) if packet.channel == 0)
+        until(lambda: not any(_is_h264_key(packet) for packet in client.packets(1.5)), what="the end of key frames")
         simulator.clear()
         simulator.fault("packet_loss", 30)
-        list(client.packets(0.2))
-        video = [packet.sequence for packet in client.packets(1.5) if packet.channel == 0]
+        list(client.packets(0.5))
+        video = [packet.sequence for packet, _ in zip(client.packets(), range(60), strict=False) if packet.channel == 0]
         expected = (video[-1] - video[0]) % 65536 + 1
         assert 0.4 < len(video) / expected < 0.95
 

@@ -25,6 +25,8 @@ export class LivePlayer extends HTMLElement {
   static observedAttributes = ['src', 'muted'];
   /** @type {HlsEngine|MseEngine|null} */
   #engine = null;
+  /** Opened for the next `attachLive()`. @type {MseEngine|null} */
+  #prepared = null;
   /** What takes over with its first picture. @type {{video: HTMLVideoElement, engine: MseEngine, timer: ReturnType<typeof setTimeout>}|null} */
   #next = null;
   /** @type {ReturnType<typeof setInterval>|null} */
@@ -101,6 +103,11 @@ export class LivePlayer extends HTMLElement {
     this.video.pause();
   }
 
+  /** Opens a MediaSource for `attachLive()` while the fragments are still on their way. */
+  prepareLive() {
+    if (!this.#engine) this.#prepared ??= this.#liveEngine(this.video);
+  }
+
   /**
    * Plays live fragments from now on. What is on screen goes on until their first picture is there.
    *
@@ -110,16 +117,18 @@ export class LivePlayer extends HTMLElement {
     this.#dropNext();
     this.removeAttribute('src');
     if (this.#engine instanceof MseEngine && this.#moving && !this.#paused && !document.hidden) return this.#prepareNext();
+    const prepared = this.#prepared;
+    this.#prepared = null;
     this.#freeze();
     this.#unload();
-    const engine = this.#liveEngine(this.video);
+    const engine = prepared ?? this.#liveEngine(this.video);
     this.#begin(engine);
     return sinkOf(engine);
   }
 
   /** The same as without `src`: nothing is played any more. */
   detachLive() {
-    if (this.#engine instanceof MseEngine || this.#next) {
+    if (this.#engine instanceof MseEngine || this.#next || this.#prepared) {
       this.#freeze();
       this.#unload();
     }
@@ -186,6 +195,8 @@ export class LivePlayer extends HTMLElement {
     this.#timer = null;
     this.#engine?.close();
     this.#engine = null;
+    this.#prepared?.close();
+    this.#prepared = null;
     this.#forgetMoves();
   }
 

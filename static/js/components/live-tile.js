@@ -219,6 +219,7 @@ export class LiveTile extends HTMLElement {
       this.#playing = wanted;
       const accept = acceptOf(this.#playback, decodes);
       session.play({ cameraId: content.tile.cameraId, profileToken: this.#playback.profile.profile_token, accept, converting, sound: isSounding });
+      if (session.view.way === 'socket') this.#player.prepareLive();
     } else {
       this.#rest();
     }

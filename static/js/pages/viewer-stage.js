@@ -100,6 +100,7 @@ export class ViewerStage extends EventTarget {
       this.#session.leave();
     }
     this.#session.play({ ...source, sound: !this.#player.hasAttribute('muted') });
+    if (this.#session.view.way === 'socket') this.#player.prepareLive();
   }
 
   stop() {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.pictures import wait_playing
 from tests.browser.watching import Open
-from tools.running import App
+from tools.running import ROOT, App, Recorder
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +28,10 @@ addEventListener('playing', ({ target }) => {
 _STILLS_BEGUN_MS = """
 performance.getEntriesByType('resource')
   .filter(({ name }) => name.includes('/snapshot')).map(({ startTime }) => startTime)
+"""
+# Paths and bytes of all that the page has loaded; what the browser's cache holds takes no bytes.
+_LOADED = """
+performance.getEntriesByType('resource').map(({ name, transferSize }) => [new URL(name).pathname, transferSize])
 """
 _TILES = "channel-grid .tile-item:not([data-dead])"
 _FEEDER_TURN_MS = 1500
@@ -42,6 +50,29 @@ class Stills:
     def _hear(self, request: Request) -> None:
         if "/snapshot" in request.url:
             self.requested.append(request.url)
+
+
+def loaded(page: Page) -> dict[str, int]:
+    """Path and bytes of each file of the front end that the page has loaded."""
+    found: list[tuple[str, int]] = page.evaluate(_LOADED)
+    return {path: size for path, size in found if path.startswith("/static/")}
+
+
+@pytest.fixture(scope="module")
+def built() -> None:
+    """A current build, as `make install` makes it."""
+    if not (ROOT / "node_modules" / "esbuild").is_dir():
+        pytest.skip("esbuild is not installed")
+    subprocess.run(["node", "tools/build_front_end.mjs"], cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def unbuilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app that serves the source files, as it does without a build."""
+    running = App(tmp_path_factory.mktemp("unbuilt"), SEGMENT_S="1", SERVE_SOURCES="yes")
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +106,66 @@ def test_still_pictures_load_once_and_after_the_live_picture(running: str, open_
     with page.expect_request("**/snapshot*"):
         page.get_by_role("button", name="Overview").click()
         page.evaluate("window.shiftMs = 3_700_000")
+
+
+@pytest.mark.usefixtures("built")
+def test_the_viewer_page_needs_few_files_and_asks_nothing_before_its_first_picture(
+    running: str, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.goto(running)
+    wait_playing(page)
+    files = [path for path in loaded(page) if path.endswith((".js", ".mjs", ".css"))]
+    assert len([path for path in files if path.endswith(".css")]) == 1, files
+    assert len(files) <= 4, "the colours, the style sheet, the script, what it shares with the dialogs"
+    assert all(path.startswith("/static/built/") for path in files), files
+    assert not [url for url in requested if "/api/" in url and "/snapshot" not in url], requested
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("path", ["/viewer/{}?channel=1&quality=sub", "/wall?layout=1&tiles={}.1"])
+def test_the_second_visit_requests_no_file_of_the_front_end(
+    app: App, camera_id: int, open_page: Open, path: str
+) -> None:
+    page = open_page(app.url + path.format(camera_id)).page
+    page.wait_for_selector("[data-phase=playing]")
+    first = loaded(page)
+    assert all(first.values()), first
+    again = page.context.new_page()
+    again.goto(page.url)
+    again.wait_for_selector("[data-phase=playing]")
+    assert loaded(again) == dict.fromkeys(first, 0)
+
+
+def test_without_a_build_the_pages_run_from_the_source_files(unbuilt: App, recorder: Recorder, open_page: Open) -> None:
+    camera_id = unbuilt.add_camera(recorder)
+    page = open_page(f"{unbuilt.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    wait_playing(page)
+    assert {"/static/css/base.css", "/static/js/lib/zoom.js"} < set(loaded(page))
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.goto(f"{unbuilt.url}/wall?layout=1&tiles={camera_id}.1")
+    expect(page.locator("live-tile")).to_have_attribute("data-phase", "playing")
+
+
+@pytest.mark.usefixtures("built")
+def test_dialogs_load_when_they_are_opened(running: str, open_page: Open) -> None:
+    page = open_page(running).page
+    wait_playing(page)
+    before = set(loaded(page))
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    [dialogs] = set(loaded(page)) - before
+    assert Path(dialogs).name.startswith("viewer-dialogs-")
+
+
+def test_a_page_that_is_older_than_the_app_says_so_where_a_part_of_it_is_gone(running: str, open_page: Open) -> None:
+    watched = open_page(running)
+    watched.forgive("ERR_FAILED")
+    page = watched.page
+    wait_playing(page)
+    page.route("**/viewer-dialogs*", lambda route: route.abort())
+    page.keyboard.press("?")
+    expect(page.locator("toast-area")).to_contain_text("Load the page again")

@@ -25,6 +25,8 @@ export class LivePlayer extends HTMLElement {
   static observedAttributes = ['src', 'muted'];
   /** @type {HlsEngine|MseEngine|null} */
   #engine = null;
+  /** Opened for the next `attachLive()`. @type {MseEngine|null} */
+  #prepared = null;
   /**
    * The next stream, which takes over with its first frame.
    *
@@ -105,6 +107,11 @@ export class LivePlayer extends HTMLElement {
     this.video.pause();
   }
 
+  /** Opens a MediaSource for `attachLive()` while the fragments are still on their way. */
+  prepareLive() {
+    if (!this.#engine) this.#prepared ??= this.#liveEngine(this.video);
+  }
+
   /**
    * Play live fragments from now on. The old picture stays until their first frame.
    *
@@ -114,16 +121,18 @@ export class LivePlayer extends HTMLElement {
     this.#dropNext();
     this.removeAttribute('src');
     if (this.#engine instanceof MseEngine && this.#moving && !this.#paused && !document.hidden) return this.#prepareNext();
+    const prepared = this.#prepared;
+    this.#prepared = null;
     this.#freeze();
     this.#unload();
-    const engine = this.#liveEngine(this.video);
+    const engine = prepared ?? this.#liveEngine(this.video);
     this.#begin(engine);
     return sinkOf(engine);
   }
 
   /** Stop playing live fragments. */
   detachLive() {
-    if (this.#engine instanceof MseEngine || this.#next) {
+    if (this.#engine instanceof MseEngine || this.#next || this.#prepared) {
       this.#freeze();
       this.#unload();
     }
@@ -190,6 +199,8 @@ export class LivePlayer extends HTMLElement {
     this.#timer = null;
     this.#engine?.close();
     this.#engine = null;
+    this.#prepared?.close();
+    this.#prepared = null;
     this.#forgetMoves();
   }
 

@@ -220,6 +220,7 @@ export class LiveTile extends HTMLElement {
       this.#playing = wanted;
       const accept = acceptOf(this.#playback, decodes);
       session.play({ cameraId: content.tile.cameraId, profileToken: this.#playback.profile.profile_token, accept, converting, audio: isAudible });
+      if (session.view.transport === 'socket') this.#player.prepareLive();
     } else {
       this.#leaveStream();
     }

@@ -23,6 +23,32 @@ export function pageData() {
   return place && JSON.parse(place.textContent);
 }
 
+/**
+ * A part of the page that is loaded when it is first needed. After an update of the app its file may be gone.
+ *
+ * @template T
+ */
+export class LaterPart {
+  #load;
+  /** @type {T|null} */
+  loaded = null;
+
+  /** @param {() => Promise<T>} load */
+  constructor(load) {
+    this.#load = load;
+  }
+
+  /** Return the part, or null after a message to the user if it cannot be loaded. */
+  async get() {
+    try {
+      this.loaded ??= await this.#load();
+    } catch {
+      showToast('This part of the page cannot be loaded. Load the page again.', 'bad');
+    }
+    return this.loaded;
+  }
+}
+
 export function pageApi() {
   const { cameras = '', discovery = '', streams = '', playback = '' } = document.body.dataset;
   return new Api({ cameras, discovery, streams, playback }, httpParts());

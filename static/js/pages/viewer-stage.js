@@ -100,6 +100,7 @@ export class ViewerStage extends EventTarget {
       this.#session.leave();
     }
     this.#session.play({ ...request, audio: !this.#player.hasAttribute('muted') });
+    if (this.#session.view.transport === 'socket') this.#player.prepareLive();
   }
 
   stop() {

@@ -1,8 +1,5 @@
 // @ts-check
 /** The viewer page: one camera's channels, live, with the overview, the edit mode and the keys. */
-import { AppDialog } from '../components/app-dialog.js';
-import { CameraForm } from '../components/camera-form.js';
-import { ChannelEditor } from '../components/channel-editor.js';
 import { ChannelGrid } from '../components/channel-grid.js';
 import { decodableCodecs } from '../components/hls-engine.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
@@ -15,7 +12,7 @@ import { isComplete, messageOf } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
-import { byId, may, pageApi, pageData, remember, remembered, showToast } from './page.js';
+import { LaterPart, byId, may, pageApi, pageData, remember, remembered, showToast } from './page.js';
 import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
@@ -40,9 +37,9 @@ const digits = new DigitKeys();
 const decodes = decodableCodecs();
 
 const grid = byId('channels', ChannelGrid);
-const editor = byId('editor', ChannelEditor);
-const form = byId('camera-form', CameraForm);
-const keysDialog = byId('keys-dialog', AppDialog);
+const dialogs = new LaterPart(() => import('./viewer-dialogs.js'));
+const editor = byId('editor', HTMLElement);
+const form = byId('camera-form', HTMLElement);
 
 const state = readViewerState(window.location.search);
 /** The first answers of the API, which stand in the page. @type {{camera: Camera, channels: Channel[]}|null} */
@@ -59,6 +56,7 @@ let playback = null;
 let playing = '';
 let stopped = false;
 let asleep = false;
+let editing = false;
 /** @type {ReturnType<typeof setTimeout>|null} */
 let digitTimer = null;
 
@@ -117,7 +115,7 @@ function showCameraProblem(text) {
 function showChannels() {
   const shown = visibleChannels(channels);
   grid.channels = shown;
-  editor.channels = channels;
+  if (dialogs.loaded) dialogs.loaded.editor.channels = channels;
   const hidden = channels.length - shown.length;
   byId('channel-count', HTMLElement).textContent = channels.length ? String(shown.length) : '';
   byId('channel-actions', HTMLElement).hidden = !channels.length;
@@ -232,18 +230,28 @@ function showView() {
 
 function toggleOverview() {
   if (document.fullscreenElement) void document.exitFullscreen();
-  setEditing(false);
+  void setEditing(false);
   updateState({ view: state.view === 'grid' ? 'single' : 'grid' });
 }
 
-/** @param {boolean} editing */
-function setEditing(editing) {
-  editor.hidden = !editing;
-  grid.hidden = editing;
+/** @param {boolean} wanted */
+async function setEditing(wanted) {
+  editing = wanted;
+  if (wanted) {
+    const loaded = await dialogs.get();
+    if (!loaded || !editing) return;
+    loaded.editor.channels = channels;
+  }
+  editor.hidden = !wanted;
+  grid.hidden = wanted;
   const button = byId('edit-channels', HTMLElement);
-  button.setAttribute('aria-pressed', String(editing));
+  button.setAttribute('aria-pressed', String(wanted));
   const label = button.querySelector('span');
-  if (label) label.textContent = editing ? 'Done' : 'Edit';
+  if (label) label.textContent = wanted ? 'Done' : 'Edit';
+}
+
+async function showKeys() {
+  (await dialogs.get())?.keysDialog.show();
 }
 
 /**
@@ -294,7 +302,7 @@ editor.addEventListener('channel-order', (event) => {
 
 function escape() {
   if (stage.leaveZoom()) return;
-  if (!editor.hidden) setEditing(false);
+  if (editing) void setEditing(false);
   else if (state.view === 'grid') toggleOverview();
 }
 
@@ -304,7 +312,7 @@ const ACTIONS = {
   fullscreen: () => void stage.toggleFullscreen(),
   mute: () => stage.toggleAudio(),
   snapshot: () => stage.saveSnapshot(),
-  help: () => keysDialog.show(),
+  help: () => void showKeys(),
   escape,
   previous: () => chooseChannel(neighbour(channels, state.channel, -1)),
   next: () => chooseChannel(neighbour(channels, state.channel, 1)),
@@ -357,9 +365,9 @@ function typeDigit(digit) {
   else digitTimer = setTimeout(() => chooseChannel(digits.due(numbers)), DIGIT_MS);
 }
 
-byId('keys', HTMLElement).addEventListener('click', () => keysDialog.show());
+byId('keys', HTMLElement).addEventListener('click', () => void showKeys());
 byId('toggle-grid', HTMLElement).addEventListener('click', toggleOverview);
-byId('edit-channels', HTMLElement).addEventListener('click', () => setEditing(editor.hidden === true));
+byId('edit-channels', HTMLElement).addEventListener('click', () => void setEditing(!editing));
 byId('convert', HTMLElement).addEventListener('click', () => {
   stopped = false;
   updateState({ channel: state.channel, quality: 'main', convert: true }, { push: false });
@@ -375,17 +383,23 @@ byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
   else if (action === 'retry') void refreshCamera();
   else if (action === 'use_sub') chooseQuality('sub');
   else if (action === 'open_cameras') window.location.assign(document.body.dataset.home ?? '/');
-  else if (camera) form.openToEdit(camera);
+  else void editCamera();
 });
+
+async function editCamera() {
+  const loaded = await dialogs.get();
+  if (camera) loaded?.form.openToEdit(camera);
+}
+
 form.addEventListener('camera-submit', async (event) => {
   const { draft } = /** @type {CustomEvent<{draft: import('../lib/api.js').CameraDraft}>} */ (event).detail;
   try {
     await api.updateCamera(cameraId, draft);
-    form.close();
+    dialogs.loaded?.form.close();
     poller.soon();
     stage.retry();
   } catch (error) {
-    form.failed(error);
+    dialogs.loaded?.form.failed(error);
   }
 });
 

@@ -1,10 +1,7 @@
 // @ts-check
 /** The wall page: live channels of all cameras in tiles. The page's state is in its address. */
-import { AppDialog } from '../components/app-dialog.js';
-import { ChannelPicker } from '../components/channel-picker.js';
 import { copied, setAttribute, setText } from '../components/dom.js';
 import { nameOf } from '../components/live-tile.js';
-import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { TileDrag } from '../components/tile-drag.js';
 import { problemOf } from '../lib/api.js';
 import { DigitKeys, wallActionOf } from '../lib/keys.js';
@@ -14,9 +11,8 @@ import { MOST_TILES, fitted, isLayout, layoutFor, nextPlace, neighbourOf, placed
 import { defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../lib/wall-state.js';
 import { WallsApi } from '../lib/walls-api.js';
 import { hideBarsAtRest } from './attention.js';
-import { byId, httpParts, pageApi, pageData, remember, remembered, showToast } from './page.js';
+import { LaterPart, byId, httpParts, pageApi, pageData, remember, remembered, showToast } from './page.js';
 import { WallBoard } from './wall-board.js';
-import { WallMenu } from './wall-menu.js';
 import { SavedWalls } from './wall-saved.js';
 
 /**
@@ -27,7 +23,6 @@ import { SavedWalls } from './wall-saved.js';
 
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
-const SNAPSHOT_MS = 60_000;
 const DIGIT_MS = 900;
 const TAP_MS = 350;
 const ZOOM_STEP = 1.4;
@@ -36,12 +31,10 @@ const LAST_WALL = 'wall';
 const api = pageApi();
 const wallsApi = new WallsApi(document.body.dataset.walls ?? '', httpParts());
 const board = new WallBoard(api);
-const menu = new WallMenu(api, board);
 const saved = new SavedWalls(wallsApi, () => currentView());
-const picker = byId('picker', ChannelPicker);
-const keysDialog = byId('keys-dialog', AppDialog);
+const panels = new LaterPart(loadPanels);
+const picker = byId('picker', HTMLElement);
 const digits = new DigitKeys();
-picker.snapshots = new SnapshotLoader(api, { refreshMs: SNAPSHOT_MS });
 
 let state = readWallState(window.location.search || remembered(LAST_WALL) || '');
 /** The user's tiles. Tiles beyond a smaller layout are kept: a larger one shows them again. @type {(Tile|null)[]} */
@@ -63,7 +56,7 @@ const poller = new Poller(async () => {
   isKnown = true;
   void openSavedWall();
   board.known = known;
-  picker.known = known;
+  if (panels.loaded) panels.loaded.picker.known = known;
   show();
   if (document.hidden) return POLL_MS * 4;
   const busy = known.some(({ camera, channels }) => camera.status === 'connecting' && !channels?.length);
@@ -199,17 +192,54 @@ function remove(place) {
 
 // ── Choosing, dragging, the menu ───────────────────────────────────────────────────────────────────────────────────
 
-function togglePicker(open = picker.hidden) {
-  if (open) {
-    setFull(null);
-    picker.open();
-  } else {
-    const hadFocus = picker.contains(document.activeElement);
-    picker.hidden = true;
-    if (hadFocus) board.choose(board.chosen, { focus: true });
-  }
-  setAttribute(byId('wall', HTMLElement), 'data-picking', open);
-  byId('toggle-picker', HTMLElement).setAttribute('aria-pressed', String(open));
+async function loadPanels() {
+  const { connect, keysDialog, picker: channels } = await import('./wall-panels.js');
+  const menu = connect(api, board);
+  menu.addEventListener('full', (event) => toggleFull(/** @type {CustomEvent<number>} */ (event).detail));
+  menu.addEventListener('remove', (event) => remove(/** @type {CustomEvent<number>} */ (event).detail));
+  menu.addEventListener('pick', () => void openPicker());
+  menu.addEventListener('quality', (event) => {
+    const { place, quality } = /** @type {CustomEvent<{place: number, quality: import('../lib/tile-facts.js').TileQuality}>} */ (event).detail;
+    chooseQuality(place, quality);
+  });
+  channels.known = known;
+  return { keysDialog, menu, picker: channels };
+}
+
+/** @param {(menu: import('./wall-menu.js').WallMenu) => void} work */
+async function withMenu(work) {
+  const loaded = await panels.get();
+  if (loaded) work(loaded.menu);
+}
+
+async function showKeys() {
+  (await panels.get())?.keysDialog.show();
+}
+
+async function openPicker() {
+  const loaded = await panels.get();
+  if (!loaded) return;
+  setFull(null);
+  loaded.picker.open();
+  showPicking(true);
+}
+
+function closePicker() {
+  const hadFocus = picker.contains(document.activeElement);
+  picker.hidden = true;
+  if (hadFocus) board.choose(board.chosen, { focus: true });
+  showPicking(false);
+}
+
+/** @param {boolean} isOpen */
+function showPicking(isOpen) {
+  setAttribute(byId('wall', HTMLElement), 'data-picking', isOpen);
+  byId('toggle-picker', HTMLElement).setAttribute('aria-pressed', String(isOpen));
+}
+
+function togglePicker() {
+  if (picker.hidden) void openPicker();
+  else closePicker();
 }
 
 picker.addEventListener('channel-picked', (event) => {
@@ -217,18 +247,18 @@ picker.addEventListener('channel-picked', (event) => {
   put(/** @type {CustomEvent<Tile>} */ (event).detail, place);
   board.choose(nextPlace(currentView().tiles, place));
 });
-picker.addEventListener('picker-closed', () => togglePicker(false));
+picker.addEventListener('picker-closed', closePicker);
 
 /** @param {number} place @param {{x: number, y: number}} at */
 function openMenu(place, at) {
   board.choose(place);
-  menu.open(place, at, { isFull: currentView().full !== null });
+  void withMenu((menu) => menu.open(place, at, { isFull: currentView().full !== null }));
 }
 
 new TileDrag(byId('wall', HTMLElement), {
   take(pressed, isFinger) {
     if (pressed.closest('[data-part="menu"], [data-part="play"], input')) return null;
-    const picked = picker.contains(pressed) ? picker.channelAt(pressed) : null;
+    const picked = picker.contains(pressed) ? (panels.loaded?.picker.channelAt(pressed) ?? null) : null;
     if (picked) return { source: picked.source, label: picked.label, what: /** @type {Taken} */ ({ tile: picked.tile, place: null }) };
     const place = board.placeOf(pressed);
     const source = place === null ? null : board.at(place);
@@ -277,7 +307,7 @@ grid.addEventListener('click', (event) => {
   }
   board.choose(place, { focus: true });
   if (target.closest('[data-part="play"]')) board.at(place)?.togglePlay();
-  else if (target.closest('[data-part="empty"]')) togglePicker(true);
+  else if (target.closest('[data-part="empty"]')) void openPicker();
   else if (event instanceof PointerEvent && event.pointerType === 'touch' && picker.hidden) tap(place, event.timeStamp);
 });
 // A double click or double tap. The double tap leaves a zoomed tile, where a single tap does nothing.
@@ -301,16 +331,13 @@ function tap(place, ms) {
   toggleFull(place);
 }
 
-menu.addEventListener('full', (event) => toggleFull(/** @type {CustomEvent<number>} */ (event).detail));
-menu.addEventListener('remove', (event) => remove(/** @type {CustomEvent<number>} */ (event).detail));
-menu.addEventListener('pick', () => togglePicker(true));
-menu.addEventListener('quality', (event) => {
-  const { place, quality } = /** @type {CustomEvent<{place: number, quality: import('../lib/tile-facts.js').TileQuality}>} */ (event).detail;
+/** @param {number} place @param {import('../lib/tile-facts.js').TileQuality} quality */
+function chooseQuality(place, quality) {
   const tile = currentView().tiles[place];
   if (!tile) return;
   arrange(placed(allTiles(), place, withQuality(tile, quality)));
   board.at(place)?.retry();
-});
+}
 
 // ── Saved walls ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -349,7 +376,7 @@ async function toggleFullscreen() {
 function escape() {
   if (board.alone?.leaveZoom()) return;
   if (currentView().full !== null) setFull(null);
-  else if (!picker.hidden) togglePicker(false);
+  else if (!picker.hidden) closePicker();
 }
 
 /** @param {Direction} direction @param {boolean} takesAlong true: the tile moves, too */
@@ -373,20 +400,20 @@ const ACTIONS = {
   zoom_in: () => board.alone?.zoomBy(ZOOM_STEP),
   zoom_out: () => board.alone?.zoomBy(1 / ZOOM_STEP),
   zoom_reset: () => void board.alone?.leaveZoom(),
-  mute: () => menu.toggleAudio(board.chosen),
-  snapshot: () => void menu.saveSnapshot(board.chosen),
-  ago: () => menu.openRecordings(board.chosen, AGO_MS),
-  recordings: () => menu.openRecordings(board.chosen, MOMENT_MS),
+  mute: () => void withMenu((menu) => menu.toggleAudio(board.chosen)),
+  snapshot: () => void withMenu((menu) => void menu.saveSnapshot(board.chosen)),
+  ago: () => void withMenu((menu) => menu.openRecordings(board.chosen, AGO_MS)),
+  recordings: () => void withMenu((menu) => menu.openRecordings(board.chosen, MOMENT_MS)),
   fullscreen: () => void toggleFullscreen(),
-  picker: () => togglePicker(),
-  help: () => keysDialog.show(),
+  picker: togglePicker,
+  help: () => void showKeys(),
 };
 
 document.addEventListener('keydown', (event) => {
   const target = event.target instanceof Element ? event.target : null;
   if (document.querySelector('dialog[open]') || event.defaultPrevented) return;
   if (event.key === 'Escape' && target?.closest('channel-picker')) {
-    togglePicker(false);
+    closePicker();
     return;
   }
   if (target?.closest('input, textarea, select')) return;
@@ -430,11 +457,11 @@ byId('layouts', HTMLElement).addEventListener('click', (event) => {
   if (button) chooseLayout(Number(button.dataset.layout));
 });
 for (const [id, work] of /** @type {[string, () => void][]} */ ([
-  ['toggle-picker', () => togglePicker()],
-  ['left-out', () => togglePicker(true)],
+  ['toggle-picker', togglePicker],
+  ['left-out', () => void openPicker()],
   ['open-walls', () => saved.show()],
   ['copy-link', () => void copyLink()],
-  ['keys', () => keysDialog.show()],
+  ['keys', () => void showKeys()],
   ['fullscreen', () => void toggleFullscreen()],
   ['back-to-all', () => setFull(null)],
 ])) {

@@ -118,6 +118,40 @@ def test_live_and_replay_sessions_do_not_import_each_other() -> None:
         assert not imported, f"{path.relative_to(ROOT)} imports {imported}"
 
 
+# Parts of media -> the other parts of media that they may import.
+MEDIA_ARROWS: dict[str, frozenset[str]] = {
+    "media.codecs": frozenset(),
+    "media.fmp4": frozenset({"media.codecs"}),
+    "media.hls": frozenset(),
+    "media.commands": frozenset(),
+    "media.process": frozenset(),
+    "media.ffmpeg": frozenset({"media.process"}),
+    "media.rtsp.loop_thread": frozenset(),
+    "media.rtsp.client": frozenset({"media.codecs"}),
+    "media.rtsp.live": frozenset({"media.codecs", "media.fmp4", "media.rtsp.client", "media.rtsp.loop_thread"}),
+    "media.rtsp.replay": frozenset({"media.codecs", "media.rtsp.client"}),
+    "media.rtsp.gateway": frozenset(
+        {"media.rtsp.client", "media.rtsp.live", "media.rtsp.replay", "media.rtsp.loop_thread"}
+    ),
+}
+
+
+def _media_part(module: str) -> str:
+    return next((part for part in MEDIA_ARROWS if f"{module}.".startswith(f"{part}.")), "")
+
+
+def test_the_parts_of_media_import_each_other_in_one_direction() -> None:
+    for path in SOURCES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if module.split(".")[0] != "media" or module in {"media", "media.rtsp"}:
+            continue
+        part = _media_part(module)
+        assert part, f"{path.relative_to(ROOT)} belongs to no part of media: add it to MEDIA_ARROWS"
+        imported = {name for name in _imported_modules(path) if name.split(".")[0] == "media"}
+        wrong = {name for name in imported if _media_part(name) not in MEDIA_ARROWS[part] | {part}}
+        assert not wrong, f"{path.relative_to(ROOT)} may not import {sorted(wrong)}"
+
+
 def test_core_imports_only_the_standard_library() -> None:
     for path in SOURCES:
         if _package(path) == "core":

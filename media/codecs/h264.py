@@ -1,55 +1,54 @@
-"""H.264 as it lies in RTP (RFC 6184): where a picture begins, which one is a key frame, its size."""
+"""H.264: the contents of RTP payloads (RFC 6184), parameter sets, and the frame size in them (ITU-T H.264)."""
 
 from __future__ import annotations
 
 from media.codecs.bits import BitReader, BitsEnded
-from media.codecs.nal import MAX_SIDE, PayloadInfo, PayloadKind, inspect_aggregate
+from media.codecs.nal import MAX_SIDE, PayloadInfo, PayloadKind, combined, units_of_aggregate
 
 _SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER = 1, 5, 6, 7, 8, 9
 _STAP_A, _FU_A = 24, 28
 _LEADING = frozenset({_SEI, _SPS, _PPS, _DELIMITER})
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-_NOTHING = PayloadInfo(PayloadKind.OTHER)
-_LEADS = PayloadInfo(PayloadKind.LEADING)
-_GOES_ON = PayloadInfo(PayloadKind.CONTINUATION)
-_BEGINS = {_IDR: PayloadInfo(PayloadKind.KEY), _SLICE: PayloadInfo(PayloadKind.SLICE)}
+_OTHER = PayloadInfo(PayloadKind.OTHER)
+_LEADING_INFO = PayloadInfo(PayloadKind.LEADING)
+_CONTINUATION = PayloadInfo(PayloadKind.CONTINUATION)
+_FIRST_SLICES = {_IDR: PayloadInfo(PayloadKind.KEY), _SLICE: PayloadInfo(PayloadKind.SLICE)}
 
 
 def inspect_payload(payload: bytes) -> PayloadInfo:
-    """What this RTP payload begins, and the parameter sets that lie in it whole."""
-    kind = payload[0] & 0x1F
-    if kind == _FU_A:
+    """Return the kind of an RTP payload and the parameter sets in it. `payload` is not empty."""
+    nal_type = payload[0] & 0x1F
+    if nal_type == _FU_A:
         if len(payload) < 3:
-            return _NOTHING
-        return _of_kind(payload[1] & 0x1F, payload[2] if payload[1] & 0x80 else 0)
-    if kind == _STAP_A:
-        return inspect_aggregate(
-            payload, header_bytes=1, kind_of=_kind_of_unit, is_set=lambda nal: nal[0] & 0x1F in {_SPS, _PPS}
-        )
-    if kind in {_SPS, _PPS}:
-        return PayloadInfo(PayloadKind.LEADING, (payload,))
-    return _of_kind(kind, payload[1]) if len(payload) > 1 else _NOTHING
+            return _OTHER
+        return _info(payload[1] & 0x1F, payload[2] if payload[1] & 0x80 else 0)
+    if nal_type == _STAP_A:
+        return combined(map(_inspect_nal, units_of_aggregate(payload, 1)))
+    return _inspect_nal(payload)
 
 
-def _of_kind(kind: int, first_byte: int) -> PayloadInfo:
-    """`first_byte`: behind the header. Its highest bit is set where first_mb_in_slice is 0: a picture's first slice."""
-    if kind in _LEADING:
-        return _LEADS
-    begins = _BEGINS.get(kind, _NOTHING)
-    return begins if first_byte & 0x80 or begins is _NOTHING else _GOES_ON
+def _inspect_nal(nal: bytes) -> PayloadInfo:
+    nal_type = nal[0] & 0x1F
+    if nal_type in {_SPS, _PPS}:
+        return PayloadInfo(PayloadKind.LEADING, (nal,))
+    return _info(nal_type, nal[1]) if len(nal) > 1 else _OTHER
 
 
-def _kind_of_unit(nal: bytes) -> PayloadKind:
-    return _of_kind(nal[0] & 0x1F, nal[1] if len(nal) > 1 else 0).kind
+def _info(nal_type: int, first_byte: int) -> PayloadInfo:
+    """`first_byte`: the one after the header. Its highest bit is set if first_mb_in_slice is 0, at a frame's start."""
+    if nal_type in _LEADING:
+        return _LEADING_INFO
+    info = _FIRST_SLICES.get(nal_type, _OTHER)
+    return info if first_byte & 0x80 or info is _OTHER else _CONTINUATION
 
 
 def parameter_set_type(nal: bytes) -> str | None:
-    """Which parameter set a NAL unit is: "sps", "pps", or None."""
+    """Return "sps" or "pps"; None for other NAL units."""
     return {_SPS: "sps", _PPS: "pps"}.get(nal[0] & 0x1F) if nal else None
 
 
 def frame_size(sps: bytes) -> tuple[int, int] | None:
-    """Width and height of the cropped picture (section 7.3.2.1.1); None when it cannot be read."""
+    """Return width and height after cropping (section 7.3.2.1.1). None if `sps` cannot be read."""
     try:
         return _frame_size(BitReader(sps[1:256]))
     except BitsEnded:

@@ -1,9 +1,9 @@
-"""H.265 as it lies in RTP (RFC 7798): where a picture begins, which one is a key frame, its size."""
+"""H.265: the contents of RTP payloads (RFC 7798), parameter sets, and the frame size in them (ITU-T H.265)."""
 
 from __future__ import annotations
 
 from media.codecs.bits import BitReader, BitsEnded
-from media.codecs.nal import MAX_SIDE, PayloadInfo, PayloadKind, inspect_aggregate
+from media.codecs.nal import MAX_SIDE, PayloadInfo, PayloadKind, combined, units_of_aggregate
 
 _VPS, _SPS, _PPS, _DELIMITER, _PREFIX_SEI = 32, 33, 34, 35, 39
 _AGGREGATE, _FRAGMENT = 48, 49
@@ -12,44 +12,44 @@ _LEADING = frozenset({*_SETS, _DELIMITER, _PREFIX_SEI})
 _KINDS = dict.fromkeys(range(10), PayloadKind.SLICE)
 _KINDS |= dict.fromkeys(range(16, 22), PayloadKind.KEY)  # BLA, IDR, CRA: section 7.4.2.2
 _KINDS |= dict.fromkeys(_LEADING, PayloadKind.LEADING)
-_SIGHTINGS = {kind: PayloadInfo(_KINDS.get(kind, PayloadKind.OTHER)) for kind in range(64)}
-_PICTURES = frozenset({PayloadKind.KEY, PayloadKind.SLICE})
-_NOTHING = PayloadInfo(PayloadKind.OTHER)
-_GOES_ON = PayloadInfo(PayloadKind.CONTINUATION)
+_INFOS = {kind: PayloadInfo(_KINDS.get(kind, PayloadKind.OTHER)) for kind in range(64)}
+_SLICES = frozenset({PayloadKind.KEY, PayloadKind.SLICE})
+_OTHER = PayloadInfo(PayloadKind.OTHER)
+_CONTINUATION = PayloadInfo(PayloadKind.CONTINUATION)
 
 
 def inspect_payload(payload: bytes) -> PayloadInfo:
-    """What this RTP payload begins, and the parameter sets that lie in it whole."""
-    kind = payload[0] >> 1 & 0x3F
-    if kind == _FRAGMENT:
+    """Return the kind of an RTP payload and the parameter sets in it. `payload` is not empty."""
+    nal_type = payload[0] >> 1 & 0x3F
+    if nal_type == _FRAGMENT:
         if len(payload) < 4:
-            return _NOTHING
-        return _of_kind(payload[2] & 0x3F, payload[3] if payload[2] & 0x80 else 0)
-    if kind == _AGGREGATE:
-        return inspect_aggregate(
-            payload,
-            header_bytes=2,
-            kind_of=lambda nal: _of_kind(nal[0] >> 1 & 0x3F, nal[2] if len(nal) > 2 else 0).kind,
-            is_set=lambda nal: nal[0] >> 1 & 0x3F in _SETS,
-        )
-    if kind in _SETS:
-        return PayloadInfo(PayloadKind.LEADING, (payload,))
-    return _of_kind(kind, payload[2]) if len(payload) > 2 else _NOTHING
+            return _OTHER
+        return _info(payload[2] & 0x3F, payload[3] if payload[2] & 0x80 else 0)
+    if nal_type == _AGGREGATE:
+        return combined(map(_inspect_nal, units_of_aggregate(payload, 2)))
+    return _inspect_nal(payload)
 
 
-def _of_kind(kind: int, first_byte: int) -> PayloadInfo:
-    """`first_byte`: behind the header. Its highest bit is first_slice_segment_in_pic_flag."""
-    info = _SIGHTINGS[kind]
-    return info if first_byte & 0x80 or info.kind not in _PICTURES else _GOES_ON
+def _inspect_nal(nal: bytes) -> PayloadInfo:
+    nal_type = nal[0] >> 1 & 0x3F
+    if nal_type in _SETS:
+        return PayloadInfo(PayloadKind.LEADING, (nal,))
+    return _info(nal_type, nal[2]) if len(nal) > 2 else _OTHER
+
+
+def _info(nal_type: int, first_byte: int) -> PayloadInfo:
+    """`first_byte`: the one after the header. Its highest bit is first_slice_segment_in_pic_flag."""
+    info = _INFOS[nal_type]
+    return info if first_byte & 0x80 or info.kind not in _SLICES else _CONTINUATION
 
 
 def parameter_set_type(nal: bytes) -> str | None:
-    """Which parameter set a NAL unit is: "vps", "sps", "pps", or None."""
+    """Return "vps", "sps" or "pps"; None for other NAL units."""
     return _SETS.get(nal[0] >> 1 & 0x3F) if len(nal) > 2 else None
 
 
 def frame_size(sps: bytes) -> tuple[int, int] | None:
-    """Width and height of the cropped picture (section 7.3.2.2.1); None when it cannot be read."""
+    """Return width and height after cropping (section 7.3.2.2.1). None if `sps` cannot be read."""
     try:
         return _frame_size(BitReader(sps[2:256]))
     except BitsEnded:

@@ -1,8 +1,8 @@
-"""What H.264 and H.265 have in common for us: NAL units, where a group of pictures may be entered."""
+"""NAL units as H.264 and H.265 have them in common: what an RTP payload contains, and where decoding may begin."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,49 +10,47 @@ MAX_SIDE = 16384
 
 
 class PayloadKind(Enum):
-    """What an RTP payload begins; of several NAL units, what comes first here."""
+    """The role of an RTP payload. Of several NAL units in one payload, the first kind in this order counts."""
 
-    KEY = "key"  # a picture that can be decoded by itself
-    SLICE = "slice"  # another picture
-    CONTINUATION = "continuation"  # goes on with a picture that has begun: the rest of a slice, or one more
-    LEADING = "leading"  # parameter sets, delimiter, SEI: they belong to the picture that follows
-    OTHER = "other"  # says nothing of where pictures begin
+    KEY = "key"  # begins a frame that can be decoded by itself
+    SLICE = "slice"  # begins another frame
+    CONTINUATION = "continuation"  # continues a frame: the rest of a slice, or a further slice
+    LEADING = "leading"  # parameter sets, delimiter, SEI: they belong to the frame after them
+    OTHER = "other"  # does not tell where frames begin
 
 
-_RANK = {kind: place for place, kind in enumerate(reversed(PayloadKind))}
+_RANK = {kind: rank for rank, kind in enumerate(reversed(PayloadKind))}
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadInfo:
-    """One look at a payload: what begins in it, and the parameter sets it carries whole."""
+    """The kind of a payload, and the parameter sets that it contains whole."""
 
     kind: PayloadKind
     parameter_sets: tuple[bytes, ...] = ()
 
 
-def inspect_aggregate(
-    payload: bytes,
-    *,
-    header_bytes: int,
-    kind_of: Callable[[bytes], PayloadKind],
-    is_set: Callable[[bytes], bool],
-) -> PayloadInfo:
-    """A payload of several whole NAL units, each behind its 16-bit length (STAP-A, H.265's AP).
+def units_of_aggregate(payload: bytes, header_bytes: int) -> Iterator[bytes]:
+    """Yield the NAL units of an aggregate (STAP-A, H.265's AP), up to one that is cut short.
 
-    `kind_of` and `is_set` are asked about one NAL unit. A unit cut short ends the look.
+    Each has a 16-bit length before it. `header_bytes` is the size of a NAL unit's header.
     """
-    sets: list[bytes] = []
-    best = PayloadKind.OTHER
     position = header_bytes
     while position + 2 + header_bytes <= len(payload):
         stop = position + 2 + (payload[position] << 8 | payload[position + 1])
         nal = payload[position + 2 : stop]
         if len(nal) < header_bytes or stop > len(payload):
-            break
-        kind = kind_of(nal)
-        if is_set(nal):
-            sets.append(nal)
-        if _RANK[kind] > _RANK[best]:
-            best = kind
+            return
+        yield nal
         position = stop
+
+
+def combined(infos: Iterable[PayloadInfo]) -> PayloadInfo:
+    """Return the info of a payload with several NAL units."""
+    best = PayloadKind.OTHER
+    sets: list[bytes] = []
+    for info in infos:
+        sets += info.parameter_sets
+        if _RANK[info.kind] > _RANK[best]:
+            best = info.kind
     return PayloadInfo(best, tuple(sets))

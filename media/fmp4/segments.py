@@ -1,11 +1,11 @@
-"""Access units into segments: each a fragment that begins at a key frame, on one time line without holes.
+"""Access units into segments: each begins at a key frame, all on one timeline without gaps.
 
-The time line starts at 0 and goes on over every gap of the recording; where that happened,
-`starts_discontinuity` says so and `start_device_s` gives the new time. Pictures decide: sound is
-put where its own time belongs, and one that is late is in the next segment (audio.py).
+The timeline starts at 0 and continues over every gap of the recording; `starts_discontinuity` marks the gap, and
+`start_device_s` gives the time after it. Frames decide where segments end: audio is put where its own time belongs,
+and audio that comes late is in the next segment (audio.py).
 
-Whoever cannot wait for a whole segment gets its parts, each a fragment of its own, as soon as it is known how long
-their pictures last; a segment is then its parts one after the other (as chunks are in CMAF, ISO/IEC 23000-19).
+A caller that cannot wait for a whole segment gets its parts as well, each a fragment of its own, as soon as the
+duration of their frames is known; a segment is its parts one after the other (like chunks in CMAF, ISO/IEC 23000-19).
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from media.fmp4.audio import audio_track_builder
 from media.fmp4.tracks import Track, video_track
 from media.fmp4.writer import Sample, TrackRun, fragment, init_section
 
-TARGET_S = 2.0
-PART_S = 0.2
+TIMESCALE = 90_000
+_TARGET = 2 * TIMESCALE
+_PART = TIMESCALE // 5
 _LONGEST_STEP_S = 5.0
 _CLOCKS_APART_S = 1.0
-_LONGEST_SEGMENT_S = 20.0
+_LONGEST_SEGMENT_S = 20
 _MAX_BYTES = 64 * 1024 * 1024
-_USUAL_STEP_S = 0.04
+_USUAL_STEP = TIMESCALE // 25
 _AUDIO_MAY_LAG_S = 1.0
-_AUDIO_MAY_LAG_WITHIN_S = 2 * _LONGEST_SEGMENT_S  # a segment: what has not come yet still may
+_AUDIO_MAY_LAG_WITHIN_S = 2.0 * _LONGEST_SEGMENT_S  # within a segment: late audio may still come
 _AUDIO_MAY_LAG_AT_THE_END_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """`data` is a fragment, `init` the init section where it is the first one.
+    """`data` is one fragment or several, `init` the init section, with the first segment only.
 
-    `start_ticks` and `start_device_s` are its first picture's, as its access unit had them.
+    `start_ticks` and `start_device_s` are those of the first frame's access unit.
     """
 
     data: bytes
@@ -48,9 +49,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some pictures in a row and their sound, without a gap. `start_s`: its place on the time line.
+    """Some frames in a row and their audio. `start_s`: its place on the timeline.
 
-    `start_device_s` is its first picture's, as its access unit had it; `is_key`: it begins with a key frame.
+    `start_device_s` is that of the first frame's access unit; `is_key`: the part begins with a key frame.
     """
 
     data: bytes
@@ -60,12 +61,12 @@ class Part:
 
 
 class SegmentBuilder:
-    """For one description: when parameter sets change, flush() this one and make another.
+    """Builds the segments of one description. When parameter sets change, flush() it and make another one.
 
-    Sound that cannot be carried (`audio` None, G.722, G.726) is left out. Raises tracks.TrackError
-    when the parameter sets describe no picture. `first_target_s`: the first segment may be shorter
-    than the others, for somebody waits for it. `on_part` gets what segments are made of: the first picture at
-    once, then PART_S or so of them; pictures that are sent in another order than they are shown stay in one part.
+    Audio that we cannot carry (G.722, G.726) is left out. Raises tracks.TrackError if the parameter sets describe no
+    video. `first_target_s`: length of the first segment, which a player waits for; 2 s unless given. `on_part` gets
+    the parts of the segments: the first frame immediately, then about 0.2 s each. Where frames are sent in another
+    order than they are shown, a segment is one part.
     """
 
     def __init__(
@@ -75,57 +76,53 @@ class SegmentBuilder:
         parameter_sets: tuple[bytes, ...],
         audio_config: bytes = b"",
         *,
-        target_s: float = TARGET_S,
         first_target_s: float | None = None,
-        clock_rate: int = 90_000,
         on_part: Callable[[Part], None] | None = None,
     ) -> None:
-        self._video = video_track(video, parameter_sets, clock_rate)
-        self._audio_builder = audio_track_builder(audio, audio_config)
-        self._target = target_s * clock_rate
-        self._first_target = self._target if first_target_s is None else first_target_s * clock_rate
+        self._video = video_track(video, parameter_sets, TIMESCALE)
+        self._audio = audio_track_builder(audio, audio_config)
+        self._first_target = _TARGET if first_target_s is None else first_target_s * TIMESCALE
         self.init = init_section(self.tracks)
         self._is_init_due = True
         self._on_part = on_part
-        self._part = PART_S * clock_rate
-        self._first: AccessUnit | None = None  # the present segment's first picture
-        self._begins = 0  # where the present segment begins on the time line
-        self._made: list[bytes] = []  # its parts
+        self._first: AccessUnit | None = None  # the present segment's first frame
+        self._begins = 0  # the present segment's start on the timeline
+        self._parts: list[bytes] = []  # of the present segment
         self._bytes = 0
         self._frames: list[AccessUnit] = []  # of the present part
-        self._start = 0  # where that begins
-        self._number = 0  # of the segment
+        self._start = 0  # the present part's start on the timeline
+        self._number = 0  # of the present segment
         self._fragments = 0
         self._reorders = False
-        self._is_heard = False  # sound that was announced has come
-        self._usual_step = round(_USUAL_STEP_S * clock_rate)
+        self._has_audio = False  # announced audio has come
+        self._usual_step = _USUAL_STEP
         self._last: AccessUnit | None = None
         self._is_discontinuity = False
-        self._is_broken_off = False
+        self._ends_section = False  # a gap follows the last frame
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        """Picture, and sound where it is carried."""
-        return (self._video, self._audio_builder.track) if self._audio_builder else (self._video,)
+        """Video, and audio if it is carried."""
+        return (self._video, self._audio.track) if self._audio else (self._video,)
 
     @property
     def codecs(self) -> str:
-        """RFC 6381: `avc1.64001F,flac`."""
+        """Codec strings as in RFC 6381: `avc1.64001F,flac`."""
         return ",".join(track.codec_string for track in self.tracks)
 
     def push(self, unit: AccessUnit) -> list[Segment]:
-        """The segments that this unit completes. Pictures before the first key frame are dropped."""
+        """Return the segments that this unit completes. Frames before the first key frame are dropped."""
         if unit.track != VIDEO:
             self._add_audio(unit)
             return []
         made: list[Segment] = []
-        if self._last is not None and (self._is_broken_off or self._is_jump(self._last, unit)):
+        if self._last is not None and (self._ends_section or self._is_jump(self._last, unit)):
             made = self._close(None, audio_may_lag_s=0.0)
             self._is_discontinuity = self._number > 0
-            if self._audio_builder:
-                self._audio_builder.restart(self._start / self._video.timescale)
+            if self._audio:
+                self._audio.restart(self._start / TIMESCALE)
         self._last = unit
-        self._is_broken_off = unit.ends_section
+        self._ends_section = unit.ends_section
         if self._first is None and not unit.is_key:
             return made
         if self._first is not None and self._is_enough(self._first, unit):
@@ -138,30 +135,30 @@ class SegmentBuilder:
         return made
 
     def flush(self) -> list[Segment]:
-        """What is left, however short; what comes after it begins at a key frame again."""
+        """Return the rest as a segment, however short. The next segment begins at a key frame again."""
         return self._close(None, audio_may_lag_s=_AUDIO_MAY_LAG_AT_THE_END_S)
 
     def _add_audio(self, unit: AccessUnit) -> None:
-        if self._audio_builder is None or not self._frames:
+        if self._audio is None or not self._frames:
             return
-        self._is_heard = True
+        self._has_audio = True
         first, newest = self._frames[0], self._frames[-1]
-        start_s = self._start / self._video.timescale
+        start_s = self._start / TIMESCALE
         own_s = None
         if unit.device_s is not None and first.device_s is not None:
             own_s = start_s + unit.device_s - first.device_s
-        self._audio_builder.add(unit, start_s + (newest.ticks - first.ticks) / newest.clock_rate, own_s)
+        self._audio.add(unit, start_s + (newest.ticks - first.ticks) / newest.clock_rate, own_s)
 
     def _is_enough(self, first: AccessUnit, unit: AccessUnit) -> bool:
-        """A key frame begins a segment; where none comes, any picture does, for a player waits for whole ones."""
+        """True if a new segment begins with `unit`: a key frame, or any frame once the segment is too long or large."""
         length = self._since(first, unit)
         if unit.is_key:
-            return length >= (self._target if self._number else self._first_target) - self._usual_step / 2
-        return self._bytes > _MAX_BYTES or length >= _LONGEST_SEGMENT_S * self._video.timescale
+            return length >= (_TARGET if self._number else self._first_target) - self._usual_step / 2
+        return self._bytes > _MAX_BYTES or length >= _LONGEST_SEGMENT_S * TIMESCALE
 
     def _since(self, first: AccessUnit, unit: AccessUnit) -> int:
-        """In units of the track's timescale."""
-        return (unit.ticks - first.ticks) * self._video.timescale // unit.clock_rate
+        """Return the time between two units, in ticks of the timescale."""
+        return (unit.ticks - first.ticks) * TIMESCALE // unit.clock_rate
 
     def _is_jump(self, before: AccessUnit, now: AccessUnit) -> bool:
         step_s = (now.ticks - before.ticks) / now.clock_rate
@@ -172,20 +169,20 @@ class SegmentBuilder:
         return abs(now.device_s - before.device_s - step_s) > _CLOCKS_APART_S
 
     def _cut_before(self, unit: AccessUnit) -> None:
-        """Ends the part before the last picture there is, if it is long enough.
+        """End the part before the newest frame, if it is long enough.
 
-        Only where all that is shown before that picture was sent before it. The picture after it tells: where pictures
-        are sent in another order, one that is shown later comes before one that is shown sooner.
+        This needs all frames that are shown before the newest one. `unit`, the frame after it, tells: with reordered
+        frames, one that is shown later is sent before one that is shown sooner.
         """
         if self._on_part is None or self._reorders:
             return
-        *pictures, last = self._frames
+        *frames, last = self._frames
         if unit.ticks <= last.ticks:
             self._reorders = True
             return
-        if pictures and self._since(pictures[0], last) >= (self._part if self._fragments else 0):
-            self._frames = pictures
-            self._make_part(last, _AUDIO_MAY_LAG_WITHIN_S if self._is_heard else _AUDIO_MAY_LAG_S)
+        if frames and self._since(frames[0], last) >= (_PART if self._fragments else 0):
+            self._frames = frames
+            self._make_part(last, _AUDIO_MAY_LAG_WITHIN_S if self._has_audio else _AUDIO_MAY_LAG_S)
             self._frames = [last]
 
     def _close(self, following: AccessUnit | None, audio_may_lag_s: float = _AUDIO_MAY_LAG_S) -> list[Segment]:
@@ -193,44 +190,42 @@ class SegmentBuilder:
         if first is None:
             return []
         self._make_part(following, audio_may_lag_s)
-        data, length = b"".join(self._made), self._start - self._begins
-        self._made, self._bytes, self._first, self._begins = [], 0, None, self._start
+        data, length = b"".join(self._parts), self._start - self._begins
+        self._parts, self._bytes, self._first, self._begins = [], 0, None, self._start
         self._number += 1
         segment = Segment(
             data,
             self.init if self._is_init_due else None,
             first.ticks,
             first.device_s,
-            length / self._video.timescale,
+            length / TIMESCALE,
             starts_discontinuity=self._is_discontinuity,
         )
         self._is_init_due = self._is_discontinuity = False
         return [segment]
 
     def _make_part(self, following: AccessUnit | None, audio_may_lag_s: float) -> None:
-        pictures, self._frames = self._frames, []
-        start, first = self._start, pictures[0]
-        samples = self._samples(pictures, following)
+        frames, self._frames = self._frames, []
+        start, first = self._start, frames[0]
+        samples = self._samples(frames, following)
         runs = [TrackRun(self._video, start, samples)]
         self._start += sum(sample.duration for sample in samples)
-        if self._audio_builder and (
-            run := self._audio_builder.take_run(self._start / self._video.timescale, audio_may_lag_s)
-        ):
+        if self._audio and (run := self._audio.take_run(self._start / TIMESCALE, audio_may_lag_s)):
             runs.append(run)
         self._fragments += 1
         data = fragment(self._fragments, runs)
-        self._made.append(data)
+        self._parts.append(data)
         if self._on_part is not None:
-            self._on_part(Part(data, start / self._video.timescale, first.device_s, first.is_key))
+            self._on_part(Part(data, start / TIMESCALE, first.device_s, first.is_key))
 
-    def _samples(self, pictures: list[AccessUnit], following: AccessUnit | None) -> list[Sample]:
-        """RTP's times are those of showing; decoding goes in the order of sending, at the same times sorted."""
-        shown = [self._since(pictures[0], unit) for unit in pictures]
+    def _samples(self, frames: list[AccessUnit], following: AccessUnit | None) -> list[Sample]:
+        """Decode frames in the order in which they were sent, at their presentation times sorted."""
+        shown = [self._since(frames[0], unit) for unit in frames]
         decoded = sorted(max(0, ticks) for ticks in shown)
         ends = [*decoded[1:], 0]
-        ends[-1] = self._since(pictures[0], following) if following else decoded[-1] + self._usual_step
+        ends[-1] = self._since(frames[0], following) if following else decoded[-1] + self._usual_step
         samples = []
-        for unit, at, showing, end in zip(pictures, decoded, shown, ends, strict=True):
+        for unit, at, showing, end in zip(frames, decoded, shown, ends, strict=True):
             data = b"".join(len(part).to_bytes(4, "big") + part for part in unit.parts)
             samples.append(Sample(data, max(1, end - at), unit.is_key, max(0, showing) - at))
         if len(samples) > 1:

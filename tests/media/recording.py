@@ -226,7 +226,7 @@ def watched(take: Recording, sink: FragmentSink, *, joining_at: int = 0) -> list
 def _viewer(source: SharedSource, take: Recording, sink: FragmentSink) -> Viewer:
     codec, sets = take.video.codec, dict(source.sets)
     sound = take.audio if take.audio and AudioDepacketizer.can_carry(take.audio) else None
-    fragments = LiveFragments(codec, sets, sound, sink, utc_of=source.arrived_utc)
+    fragments = LiveFragments(source, codec, sink)
     fragments.enable_audio()
     pictures = VideoDepacketizer(codec, sets, take.video.clock_rate)
     return Viewer(pictures, AudioDepacketizer(sound) if sound else None, fragments)

@@ -1,1 +1,1 @@
-"""The RTSP client: messages, digest login, RTP, SDP, one session with a device."""
+"""The RTSP client: messages, login, RTP, SDP, and one session with a device."""

@@ -1,1 +1,1 @@
-"""Live sources: one device session that several feeds share, and the loopback server for ffmpeg."""
+"""Live sources: one device session that several feeds share, its fragments, and the loopback server for ffmpeg."""

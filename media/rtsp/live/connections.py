@@ -111,12 +111,11 @@ class GatewayFeed:
     async def _attach_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
         """Wait for the codec only: the parameter sets may come as late as the first key frame."""
         source = self.connection.source
-        if not await source.until_announced() or source.codec is None:
+        codec = await source.until_announced()
+        if codec is None:
             sink.on_end()
             return
-        self._fragments = LiveFragments(
-            source.codec, source.sets, source.announced_audio, sink, utc_of=source.arrived_utc, origin_s=origin_s
-        )
+        self._fragments = LiveFragments(source, codec, sink, origin_s=origin_s)
         self._apply_audio()
         source.attach(self._fragments)
 

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.codecs.video import ParameterSets, VideoCodec
+from media.codecs.video import VideoCodec
 from media.fmp4.live import TIMESCALE, FragmentSink, LiveFragment, LiveFragmentBuilder
 from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
 from media.rtsp.client.rtp import RtpPacket
-from media.rtsp.client.sdp import AudioTrack
+from media.rtsp.live.source import SharedSource
 
 
 class LiveFragments:
-    """A source.PacketConsumer, in the gateway's thread. `sets` are the parameter sets known so far.
+    """A source.PacketConsumer, in the gateway's thread. `codec` is the source's, which is known by then.
 
     `origin_s`: the source's time that is 0 on the timeline of the fragments; the first frame's time if None.
-    `utc_of`: the arrival time of what lies at a time of the source.
     """
 
     def __init__(
-        self,
-        codec: VideoCodec,
-        sets: ParameterSets,
-        audio: AudioTrack | None,
-        sink: FragmentSink,
-        *,
-        utc_of: Callable[[float], datetime],
-        origin_s: float | None = None,
+        self, source: SharedSource, codec: VideoCodec, sink: FragmentSink, *, origin_s: float | None = None
     ) -> None:
+        self._source = source
         self._sink = sink
-        self._utc_of = utc_of
+        audio = source.announced_audio
         self._audio = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
         audio_format, audio_config = (self._audio.format, self._audio.config) if self._audio else (None, b"")
         self._builder = LiveFragmentBuilder(codec, audio_format, audio_config, origin_s=origin_s)
-        self._video_units = VideoDepacketizer(codec, sets, TIMESCALE)
+        self._video_units = VideoDepacketizer(codec, source.sets, TIMESCALE)
         self._audio_units: AudioDepacketizer | None = None
         self._announced_sets: tuple[bytes, ...] = ()
         self.frames_dropped = 0
@@ -90,6 +82,6 @@ class LiveFragments:
             self._announced_sets = sets
             if (init := self._builder.describe(sets)) is not None:
                 self._sink.on_init(init)
-        built = self._builder.build(unit, self._utc_of(unit.time_s) if unit.is_key else None)
+        built = self._builder.build(unit, self._source.arrived_utc(unit.time_s) if unit.is_key else None)
         if built is not None:
             made.append(built)

@@ -272,11 +272,11 @@ class SharedSource:
             return False
         return self.error is None
 
-    async def until_announced(self) -> bool:
-        """Wait for the device's SDP; the parameter sets may follow with the first key frame. False on failure."""
+    async def until_announced(self) -> VideoCodec | None:
+        """Wait for the device's SDP; the parameter sets may follow with the first key frame. None on failure."""
         while self._codec is None and self.error is None:
             await self._changed.wait()
-        return self.error is None
+        return self._codec if self.error is None else None
 
     def wait_described(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> MediaDescription:
         """See feed.Feed.wait_described. From other threads."""

@@ -1,1 +1,1 @@
-"""Replay connections: one held session with a recorder, in which players seek."""
+"""Replay: connections that hold a session with a recorder, play recordings from any time, pause and seek."""

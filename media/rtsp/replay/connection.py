@@ -54,6 +54,7 @@ class GatewayReplayConnection:
         # the task's own
         self._state = ReplayState.IDLE
         self._playback: ReplayPlayback | None = None  # the newest one that was started
+        self._checked_s = 0.0  # our monotonic clock at the last look at its progress
         self._session = HeldSession(source, context, self._changed)
         self._slot = SessionSlot(context.budget, source.device_key)
 
@@ -133,11 +134,10 @@ class GatewayReplayConnection:
             return
         match self._state:
             case ReplayState.SEEKING | ReplayState.PLAYING:
-                self._session.learn_from(playback)
                 if playback.is_over:
-                    self._state = ReplayState.IDLE
+                    self._state = self._finish(playback)
                 elif self._pause_requested:
-                    self._state = await self._pause()
+                    self._state = await self._pause(playback)
                 else:
                     self._state = await self._check_progress(playback)
             case ReplayState.PAUSED | ReplayState.BLOCKED if not self._pause_requested and not playback.is_over:
@@ -169,9 +169,15 @@ class GatewayReplayConnection:
             log.info("%s: replay failed: %s (%s)", self._source.device_key, error.detail, error.code)
             playback.fail(error)
             return ReplayState.IDLE
+        self._checked_s = self._clock.monotonic_s()
         return ReplayState.SEEKING if is_seek else ReplayState.PLAYING
 
-    async def _pause(self) -> ReplayState:
+    def _finish(self, playback: ReplayPlayback) -> ReplayState:
+        self._session.learn_from(playback)
+        return ReplayState.IDLE
+
+    async def _pause(self, playback: ReplayPlayback) -> ReplayState:
+        self._session.learn_from(playback)  # before the pause, which would count as slowness
         return ReplayState.PAUSED if await self._session.pause() else ReplayState.BLOCKED
 
     async def _resume(self, playback: ReplayPlayback) -> ReplayState:
@@ -183,8 +189,12 @@ class GatewayReplayConnection:
         return await self._start(playback)
 
     async def _check_progress(self, playback: ReplayPlayback) -> ReplayState:
-        """End the session if the recorder is silent for too long."""
+        """Twice a second: learn from the packets so far, end the session if the recorder is silent for too long."""
         now_s = self._clock.monotonic_s()
+        if now_s - self._checked_s < _TICK_S:
+            return self._state
+        self._checked_s = now_s
+        self._session.learn_from(playback)
         if self._state is ReplayState.SEEKING and not playback.is_heard:
             # GStreamer's server accepts one seek in a hundred and sends nothing: a new session plays.
             if now_s - playback.silent_since_s > min(_SEEK_PATIENCE_S, self._timeout_s):
@@ -196,7 +206,7 @@ class GatewayReplayConnection:
         except DeviceError as error:
             await self._session.end()
             return await self._recover(error)
-        return ReplayState.IDLE if playback.is_over else ReplayState.PLAYING
+        return self._finish(playback) if playback.is_over else ReplayState.PLAYING
 
     async def _recover(self, error: BaseException) -> ReplayState:
         """The session has ended with this error: continue in a new one if the playback had got further."""

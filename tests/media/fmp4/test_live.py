@@ -13,28 +13,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import AudioFormat
-from media.codecs.video import H264, HEVC
+from media.codecs.video import H264, HEVC, ParameterSets, VideoCodec
 from media.fmp4.live import TIMESCALE, LiveFragment
 from media.rtsp.client.rtp import AUDIO, RtpPacket
-from media.rtsp.client.sdp import AudioTrack
+from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.fragments import LiveFragments
+from media.rtsp.live.source import SharedSource
+from media.rtsp.live.timeline import WallClock
 from tests.media.encoded import FPS, RtpSender, encoded, with_b_frames
 from tests.media.fmp4.decoding import TONE, decoded
 from tests.media.fmp4.player import Player, times
+from tests.media.recording import HandClock
 
-BEGAN_UTC = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 START_S = 5000.0
+BEGAN_UTC = datetime.fromtimestamp(1_800_000_000 + START_S, UTC)  # by HandClock
 ALAW = AudioTrack(AudioFormat("pcm_alaw", 8000, 1), 8, 8000, "", "PCMA/8000")
 CODECS = {"h264": H264, "hevc": HEVC}
 
 
 def live(codec: str = "h264", audio: AudioTrack | None = None, *, sets: bool = True) -> tuple[LiveFragments, Player]:
     player = Player()
-    named = encoded(codec).named_sets() if sets else {}
-    fragments = LiveFragments(
-        CODECS[codec], named, audio, player, utc_of=lambda time_s: BEGAN_UTC + timedelta(seconds=time_s - START_S)
-    )
-    return fragments, player
+    return fragments_of(CODECS[codec], encoded(codec).named_sets() if sets else {}, audio, player), player
+
+
+def fragments_of(codec: VideoCodec, sets: ParameterSets, audio: AudioTrack | None, player: Player) -> LiveFragments:
+    clock = HandClock()
+    source = SharedSource(clock, WallClock(clock), name="fragments", timeout_s=10.0)
+    source.on_description(VideoTrack(codec, 96, TIMESCALE, "", sets), audio)
+    return LiveFragments(source, codec, player)
 
 
 def timed(packets: Sequence[RtpPacket], time_s: float) -> list[RtpPacket]:
@@ -156,7 +162,7 @@ def test_decoding_times_neither_leap_nor_drift(steps: list[float], jump: int) ->
 def test_b_frames_are_shown_in_display_order(tmp_path: Path) -> None:
     film, positions = with_b_frames()
     player, sender = Player(), RtpSender("h264")
-    fragments = LiveFragments(H264, film.named_sets(), None, player, utc_of=lambda _: BEGAN_UTC)
+    fragments = fragments_of(H264, film.named_sets(), None, player)
     for nals, place in zip(film.pictures, positions, strict=True):
         fragments.on_packets(timed(sender.picture(place, nals), START_S + place / FPS))
     assert len(decoded(tmp_path, player.film())) == len(film.pictures)

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { LiveSession } from '../../static/js/lib/live-session.js';
+import { HlsSession } from '../../static/js/lib/hls-session.js';
 import { LiveSocket } from '../../static/js/lib/live-socket.js';
 import { LiveTransport } from '../../static/js/lib/live-transport.js';
 import { Refusals } from '../../static/js/lib/refusals.js';
@@ -16,7 +16,7 @@ function begun() {
   const server = Object.assign(new Server(), { onStart: { status: 'running' }, onStatus: { status: 'running' } });
   const socket = new LiveSocket({ url: 'ws://x/live', WebSocket: /** @type {any} */ (Wire), random: () => 0.5 });
   const socketSession = new SocketSession(socket, { plays: (codecs) => codecs.startsWith('avc1'), random: () => 0.5 });
-  const transport = new LiveTransport({ socketSession, hlsSession: new LiveSession(server, { random: () => 0.5 }) });
+  const transport = new LiveTransport({ socketSession, hlsSession: new HlsSession(server, { random: () => 0.5 }) });
   /** @type {string[]} */
   const opened = [];
   transport.addEventListener('open', () => {

@@ -1,6 +1,6 @@
 // @ts-check
 import { acceptOf, asSeen, profileOf } from '../lib/channels.js';
-import { LiveSession } from '../lib/live-session.js';
+import { HlsSession } from '../lib/hls-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { shouldFallBack, tileBadge, tileMessage, tilePlayback } from '../lib/tile-facts.js';
@@ -55,7 +55,7 @@ export class LiveTile extends HTMLElement {
     const { socket, api } = this.parts;
     const session = new LiveTransport({
       socketSession: socket && new SocketSession(socket, { plays: playsFragments }),
-      hlsSession: new LiveSession(api),
+      hlsSession: new HlsSession(api),
     });
     this.#session = session;
     this.#wires = new AbortController();

@@ -3,7 +3,7 @@ import { isComplete, messageOf } from '../lib/messages.js';
 import { PHASE_TEXT } from '../lib/stream-phase.js';
 import { emit, part, setText } from './dom.js';
 
-/** @typedef {import('../lib/live-session.js').View} View @typedef {import('../lib/messages.js').Action} Action */
+/** @typedef {import('../lib/session-state.js').View} View @typedef {import('../lib/messages.js').Action} Action */
 
 /** @type {Record<Action, string>} */
 const ACTION_TEXT = {

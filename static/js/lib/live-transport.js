@@ -10,7 +10,7 @@
 import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
 
 /**
- * @typedef {import('./live-session.js').LiveSession} LiveSession
+ * @typedef {import('./hls-session.js').HlsSession} HlsSession
  * @typedef {import('./socket-session.js').SocketSession} SocketSession
  * @typedef {import('./refusals.js').Reason} Reason
  * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, audio?: boolean,
@@ -46,7 +46,7 @@ export class LiveTransport extends EventTarget {
   /** The reason for HLS, if it is one that may pass. @type {Reason|null} */
   #refused = null;
 
-  /** @param {{socketSession: SocketSession|null, hlsSession: LiveSession}} sessions */
+  /** @param {{socketSession: SocketSession|null, hlsSession: HlsSession}} sessions */
   constructor({ socketSession, hlsSession }) {
     super();
     this.#socketSession = socketSession;

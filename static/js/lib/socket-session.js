@@ -1,42 +1,38 @@
 // @ts-check
 /**
- * One viewer of one channel over the page's WebSocket. It has the interface of LiveSession: `view`, the same methods,
- * the events 'change' and 'open'. On 'open' the page sets `sink`, which gets the media of `view.run`.
+ * One viewer of one channel over the page's WebSocket. On 'open' the page sets `sink`, which gets the media of
+ * `view.run`.
  *
  * Emits 'unplayable' {reason, codec} if the channel needs HLS. `codec`: the codec that this browser does not decode;
  * null for other reasons.
  */
-import { retryDelayS } from './recovery.js';
-import { phaseOf } from './stream-phase.js';
+import { BaseSession } from './base-session.js';
 
 /**
- * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./api.js').Stream} Stream
- * @typedef {import('./live-session.js').View} View
  * @typedef {import('./live-socket.js').LiveInit} LiveInit
  * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void,
  *   append: (fragments: LiveFragments) => void}} Sink
- * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} PlayRequest
+ * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} SocketRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
  */
 
-const FAILURES_ENOUGH = 3;
+const MAX_FAILURES = 3;
 const LEAVE_OLD_AFTER_MS = 8000;
 /** Some cameras refresh the picture gradually and send no IDR frame at all. ffmpeg plays that, MediaSource does not. */
 const NO_KEY_FRAME_MS = 12_000;
 /** The server sends the stream's state every two seconds. A longer pause means that the machine slept. */
 const BETWEEN_STATES_MS = 4000;
-const BROKE_FIRST_MS = 400;
-const BROKE_MOST_MS = 8000;
+const RESTART = { firstMs: 0, startMs: 400, maxMs: 8000, jitter: 0.15 };
 
 /** One watch request on the socket, and the sink of its media. */
 class Watch {
   id = 0;
   /** @type {Sink|null} */
   sink = null;
-  opened = false;
+  isOpen = false;
   /** @type {LiveInit|null} */
   init = null;
   /** How long media has arrived, in ms. */
@@ -45,9 +41,16 @@ class Watch {
   #flowedAtMs = null;
 
   /** @param {Stream} stream @param {number} nowMs */
-  hears(stream, nowMs) {
+  note(stream, nowMs) {
     if (this.#flowedAtMs !== null) this.flowedMs += Math.min(BETWEEN_STATES_MS, nowMs - this.#flowedAtMs);
     this.#flowedAtMs = isFlowing(stream) ? nowMs : null;
+  }
+
+  /** The connection is lost. After a reconnect the server starts with an init section, maybe on another timeline. */
+  reset() {
+    this.isOpen = false;
+    this.sink = null;
+    this.flowedMs = 0;
   }
 }
 
@@ -61,72 +64,31 @@ function isFlowing({ status, bitrate_kbps: kbps, waiting_for: waits }) {
   return Boolean(kbps) && (status === 'running' || waits === 'buffering');
 }
 
-export class SocketSession extends EventTarget {
+/** @extends {BaseSession<SocketRequest>} */
+export class SocketSession extends BaseSession {
   #socket;
   #plays;
-  #random;
-  /** @type {PlayRequest|null} */
-  #request = null;
   /** @type {Watch|null} */
   #watch = null;
   /** The previous watch: it stays on screen until the first frame of the present one. @type {Watch|null} */
   #old = null;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #leavingOld = null;
-  /** @type {Stream|null} */
-  #stream = null;
-  /** @type {Problem|null} */
-  #problem = null;
-  /** @type {string[]} */
-  #usedBy = [];
-  #run = 0;
-  #attempt = 0;
-  #ended = false;
-  #offline = false;
   #isSuspended = false;
-  #shown = false;
-  #stalledS = 0;
-  /** @type {number|null} */
-  #retryAtMs = null;
-  /** @type {ReturnType<typeof setTimeout>|null} */
-  #timer = null;
 
   /** @param {Socket} socket @param {{plays: (codecs: string) => boolean, random?: () => number}} parts */
   constructor(socket, { plays, random = Math.random }) {
-    super();
+    super({ restart: RESTART, random });
     this.#socket = socket;
     this.#plays = plays;
-    this.#random = random;
   }
 
-  /** @returns {View & {hasAudio: boolean|null}} */
+  /** @override */
   get view() {
-    return {
-      phase: phaseOf({
-        wanted: this.#request !== null,
-        ended: this.#ended,
-        offline: this.#offline,
-        problem: this.#problem,
-        stream: this.#stream,
-        shown: this.#shown || this.#old !== null,
-        stalledS: this.#stalledS,
-      }),
-      problem: this.#problem,
-      usedBy: this.#problem ? this.#usedBy : [],
-      stream: this.#stream,
-      playlistUrl: null,
-      run: this.#run,
-      retryAtMs: this.#retryAtMs,
-      stalledS: this.#stalledS,
-      shown: this.#shown,
-      hasAudio: this.#watch?.init?.hasAudio ?? null,
-    };
+    return { ...this.state.view, hasAudio: this.#watch?.init?.hasAudio ?? null };
   }
 
-  get isWanted() {
-    return this.#request !== null;
-  }
-
+  /** @override */
   get isSuspended() {
     return this.#isSuspended;
   }
@@ -136,29 +98,19 @@ export class SocketSession extends EventTarget {
     if (this.#watch) this.#watch.sink = sink;
   }
 
-  /**
-   * Start a channel. The channel before stays on screen until the first frame of this one.
-   *
-   * @param {PlayRequest} request
-   */
-  play(request) {
-    this.#request = request;
-    this.#attempt = 0;
-    this.#begin();
-  }
-
   /** Turn the channel's audio on or off. @param {boolean} isOn */
   setAudio(isOn) {
-    if (!this.#request || Boolean(this.#request.audio) === isOn) return;
-    if (this.#isSuspended) this.#request = { ...this.#request, audio: isOn };
-    else this.play({ ...this.#request, audio: isOn });
+    const { request } = this.state;
+    if (!request || Boolean(request.audio) === isOn) return;
+    if (this.#isSuspended) this.state.request = { ...request, audio: isOn };
+    else this.play({ ...request, audio: isOn });
   }
 
   /** Stop the media until `resume()`. The last frame stays on screen. */
   suspend() {
     const watch = this.#watch;
-    if (!this.#request || !watch || this.#problem) return;
-    this.#clearTimer();
+    if (!this.isWanted || !watch || this.state.problem) return;
+    this.clearTimer();
     this.#leaveOld();
     this.#socket.leave(watch.id);
     this.#watch = null;
@@ -169,132 +121,102 @@ export class SocketSession extends EventTarget {
     if (this.#isSuspended) this.retry();
   }
 
-  stop() {
-    this.#giveUp();
-    this.#changed();
-  }
-
-  leave() {
-    this.#giveUp();
-  }
-
-  /** Start again immediately, without waiting for a timer. */
-  retry() {
-    if (!this.#request) return;
-    this.#attempt = 0;
-    this.#begin();
-  }
-
+  /** Check the connection now, because the machine woke up or the network is back. */
   wake() {
-    if (!this.#request || this.#isSuspended) return;
+    if (!this.isWanted || this.#isSuspended) return;
     this.#socket.wake();
-    if (this.#problem && this.#retryAtMs !== null) this.retry();
+    if (this.state.problem && this.state.retryAtMs !== null) this.retry();
   }
 
-  /** The player reports that the picture moves: that of this run, or that of the previous watch, still on screen. */
+  /** @override */
   playerPlays() {
-    const before = this.view.phase;
-    this.#stalledS = 0;
-    if (this.#old && !this.#watch?.opened) return;
-    this.#shown = true;
-    this.#attempt = 0;
+    // Until the present watch has media, the moving picture is that of the previous one.
+    if (this.#old && !this.#watch?.isOpen) {
+      this.state.stalledS = 0;
+      return;
+    }
+    super.playerPlays();
     this.#leaveOld();
-    if (this.view.phase !== before) this.#changed();
   }
 
-  /** The player reports a picture that stands still. @param {number} seconds for how long */
-  playerStalls(seconds) {
-    const before = this.view.phase;
-    this.#stalledS = seconds;
-    const now = this.view.phase;
-    if (now !== before || now === 'stalled') this.#changed();
-  }
-
-  /**
-   * Start again because the player broke: immediately the first time, then with a growing delay until a picture moves.
-   */
-  playerBroke() {
-    if (!this.#request || this.#problem || this.#offline || this.#isSuspended) return;
-    const delayMs = this.#attempt === 0 ? 0 : Math.min(BROKE_MOST_MS, BROKE_FIRST_MS * 2 ** (this.#attempt - 1));
-    this.#attempt += 1;
-    this.#later(delayMs * (0.85 + 0.3 * this.#random()), () => this.#begin({ fresh: true }));
-  }
-
-  /** The player cannot play this stream. @param {Problem} problem */
-  playerFailed(problem) {
-    if (this.#request && !this.#problem) this.#fail(problem);
+  /** @override @protected */
+  release() {
+    this.#leaveOld();
+    if (this.#watch) this.#socket.leave(this.#watch.id);
+    this.#watch = null;
+    this.#isSuspended = false;
+    super.release();
   }
 
   /**
-   * @param {{fresh?: boolean}} [how] `fresh`: start with the next key frame, not with the fragments that the server
-   *   keeps, because these broke the decoder
+   * @override
+   * @protected
+   * @param {{isBroken?: boolean}} [how] `isBroken`: start with the next key frame, not with the fragments that the
+   *   server keeps, because these broke the decoder
    */
-  #begin({ fresh = false } = {}) {
-    const request = this.#request;
+  start({ isBroken = false } = {}) {
+    const { request } = this.state;
     if (!request) return;
-    this.#clearTimer();
-    if (fresh) this.#shown = false;
-    this.#keepOld();
-    this.#run += 1;
-    this.#ended = this.#isSuspended = false;
-    this.#shown = false;
-    this.#stalledS = 0;
-    this.#problem = null;
-    this.#retryAtMs = null;
-    this.#stream = null;
-    this.#offline = !this.#socket.isUp && this.#socket.wasEverUp;
+    this.clearTimer();
+    this.#keepOld({ isShown: this.state.isShown && !isBroken });
+    this.state.beginRun();
+    this.#isSuspended = false;
+    this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
     const watch = new Watch();
     this.#watch = watch;
+    const { cameraId, profileToken, audio } = request;
     watch.id = this.#socket.watch(
-      { cameraId: request.cameraId, profileToken: request.profileToken, audio: Boolean(request.audio), fresh },
+      { cameraId, profileToken, audio: Boolean(audio), fresh: isBroken },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
         onStream: (stream) => watch === this.#watch && this.#onStream(stream),
-        onProblem: (refusal) => watch === this.#watch && this.#fail(refusal, refusal),
+        onProblem: (refusal) => watch === this.#watch && this.fail(refusal, refusal),
         onLink: (isUp) => this.#onLink(watch, isUp),
       },
     );
-    this.#changed();
+    this.changed();
   }
 
   /** @param {Watch} watch @param {LiveInit} init @param {Uint8Array<ArrayBuffer>} data */
   #onInit(watch, init, data) {
     watch.init = init;
-    if (watch === this.#watch && !watch.opened) {
+    if (watch === this.#watch && !watch.isOpen) {
       if (!this.#plays(init.codecs)) {
         if (init.audio) this.setAudio(false); // the browser may play the video alone
         else this.#unplayable('codec', init.codec);
         return;
       }
-      watch.opened = true;
+      watch.isOpen = true;
       this.dispatchEvent(new Event('open'));
-      this.#changed();
+      this.changed();
     }
     watch.sink?.init(init.codecs, data);
   }
 
   /** @param {Stream} stream */
   #onStream(stream) {
-    const wasFailed = this.#problem !== null;
-    this.#stream = stream;
     if (stream.status === 'stopped') {
-      this.#giveUp();
-      this.#ended = true;
-    } else if (stream.status === 'failed' && stream.error) {
+      this.release();
+      this.state.hasEnded = true;
+      this.changed();
+      return;
+    }
+    this.state.stream = stream;
+    if (stream.status === 'failed' && stream.error) {
       // The server tries again by itself while the session has viewers.
-      this.#problem = stream.error;
-      this.#retryAtMs = null;
+      this.state.clearProblem();
+      this.state.problem = stream.error;
     } else {
-      if (wasFailed) this.#problem = null;
+      this.state.clearProblem();
       const watch = this.#watch;
-      watch?.hears(stream, Date.now());
-      if (watch && !watch.opened && watch.flowedMs >= NO_KEY_FRAME_MS) {
+      watch?.note(stream, Date.now());
+      if (watch && !watch.isOpen && watch.flowedMs >= NO_KEY_FRAME_MS) {
         this.#unplayable('no_key_frame');
         return;
       }
     }
-    this.#changed();
+    this.changed();
   }
 
   /** @param {Watch} watch @param {boolean} isUp */
@@ -303,34 +225,18 @@ export class SocketSession extends EventTarget {
       if (!isUp) this.#leaveOld();
       return;
     }
-    if (!isUp) {
-      this.#offline = true;
-      // After a reconnect the server starts again with an init section, maybe on another timeline.
-      watch.opened = false;
-      watch.sink = null;
-      watch.flowedMs = 0;
-      if (!this.#socket.wasEverUp && this.#socket.failures >= FAILURES_ENOUGH) {
+    this.state.isOffline = !isUp;
+    if (isUp) {
+      this.state.run += 1;
+      this.state.clearProblem();
+    } else {
+      watch.reset();
+      if (!this.#socket.wasEverUp && this.#socket.failures >= MAX_FAILURES) {
         this.#unplayable('socket');
         return;
       }
-    } else {
-      this.#offline = false;
-      this.#run += 1;
-      this.#problem = null;
     }
-    this.#changed();
-  }
-
-  /** @param {Problem} problem @param {Partial<import('./live-socket.js').Refusal>} [refusal] */
-  #fail({ code, detail }, { usedBy = [], retryAfterS = null } = {}) {
-    this.#clearTimer();
-    this.#problem = { code, detail };
-    this.#usedBy = usedBy;
-    const own = retryDelayS(code, this.#attempt++, this.#random);
-    const delayS = own === null ? null : Math.max(own, retryAfterS ?? 0);
-    this.#retryAtMs = delayS === null ? null : Date.now() + delayS * 1000;
-    this.#changed();
-    if (delayS !== null) this.#later(delayS * 1000, () => this.#begin());
+    this.changed();
   }
 
   /** @param {Reason} reason @param {string|null} [codec] */
@@ -338,52 +244,29 @@ export class SocketSession extends EventTarget {
     this.dispatchEvent(new CustomEvent('unplayable', { detail: { reason, codec } }));
   }
 
-  #giveUp() {
-    this.#clearTimer();
-    this.#leaveOld();
-    if (this.#watch) this.#socket.leave(this.#watch.id);
-    this.#watch = null;
-    this.#request = null;
-    this.#run += 1;
-    this.#ended = this.#offline = this.#isSuspended = this.#shown = false;
-    this.#stalledS = 0;
-    this.#problem = null;
-    this.#retryAtMs = null;
-  }
-
-  /** Keep the present watch on screen until the next one has a frame, but at most LEAVE_OLD_AFTER_MS. */
-  #keepOld() {
+  /**
+   * Keep the present watch on screen until the next one has a frame, but at most LEAVE_OLD_AFTER_MS.
+   *
+   * @param {{isShown: boolean}} how `isShown`: the watch has a good picture on screen
+   */
+  #keepOld({ isShown }) {
     const watch = this.#watch;
     if (!watch) return;
-    if (!watch.opened || !this.#shown || this.#offline) {
+    if (!watch.isOpen || !isShown || this.state.isOffline) {
       this.#socket.leave(watch.id);
       return;
     }
     this.#leaveOld();
     this.#old = watch;
+    this.state.showsPrevious = true;
     this.#leavingOld = setTimeout(() => this.#leaveOld(), LEAVE_OLD_AFTER_MS);
   }
 
   #leaveOld() {
     if (this.#leavingOld !== null) clearTimeout(this.#leavingOld);
     this.#leavingOld = null;
-    if (!this.#old) return;
-    this.#socket.leave(this.#old.id);
+    if (this.#old) this.#socket.leave(this.#old.id);
     this.#old = null;
-  }
-
-  #changed() {
-    this.dispatchEvent(new Event('change'));
-  }
-
-  /** @param {number} ms @param {() => void} work */
-  #later(ms, work) {
-    this.#clearTimer();
-    this.#timer = setTimeout(work, ms);
-  }
-
-  #clearTimer() {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.state.showsPrevious = false;
   }
 }

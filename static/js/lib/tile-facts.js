@@ -14,7 +14,7 @@ import { badgeOf, LATE_S } from './stream-facts.js';
  * @typedef {'auto'|'main'|'sub'} TileQuality
  * @typedef {{tile: Tile, camera: Camera|null, channel: Channel|null, missing: Problem|null}} TileContent
  *   `missing`: the reason if there is no channel to play
- * @typedef {import('./live-session.js').View & {transport: import('./live-transport.js').Transport,
+ * @typedef {import('./session-state.js').View & {transport: import('./live-transport.js').Transport,
  *   transportReason: string}} TileView
  *   `transportReason`: the reason for HLS
  */

@@ -6,7 +6,7 @@ import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
 import { snapshotFileName } from '../lib/format.js';
 import { hasMediaSource, playsFragments } from '../components/fragment-source.js';
-import { LiveSession } from '../lib/live-session.js';
+import { HlsSession } from '../lib/hls-session.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
@@ -49,7 +49,7 @@ export class ViewerStage extends EventTarget {
     this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
     this.#session = new LiveTransport({
       socketSession: this.#socket && new SocketSession(this.#socket, { plays: playsFragments }),
-      hlsSession: new LiveSession(api),
+      hlsSession: new HlsSession(api),
     });
     this.#player.toggleAttribute('muted', remembered('sound') !== 'on');
     this.#wireSession();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/api.js';
-import { LiveSession } from '../../static/js/lib/live-session.js';
+import { HlsSession } from '../../static/js/lib/hls-session.js';
 import { Server } from './stream-server.mjs';
 import { mockTime, pass } from './time.mjs';
 
@@ -16,7 +16,7 @@ mockTime();
 /** @param {Partial<Server>} [answers] */
 function begin(answers = {}) {
   const server = Object.assign(new Server(), answers);
-  const session = new LiveSession(server, { random: () => 0.5 });
+  const session = new HlsSession(server, { random: () => 0.5 });
   let opened = 0;
   session.addEventListener('open', () => (opened += 1));
   session.play(SOURCE);

@@ -1,0 +1,81 @@
+// @ts-check
+/** The state of one viewer's session, without any DOM, timer or request. */
+import { phaseOf } from './stream-phase.js';
+
+/**
+ * @typedef {import('./api.js').Problem} Problem
+ * @typedef {import('./api.js').Stream} Stream
+ * @typedef {{phase: import('./stream-phase.js').Phase, problem: Problem|null, usedBy: string[], stream: Stream|null,
+ *   playlistUrl: string|null, run: number, retryAtMs: number|null, stalledS: number, shown: boolean,
+ *   hasAudio: boolean|null}} View
+ *   `usedBy`: ids of the sessions that use up the limit; `run`: changes with each start; `retryAtMs`: time of the next
+ *   try; `shown`: this run has shown a frame; `hasAudio`: null if only the stream knows
+ */
+
+/** @template Request */
+export class SessionState {
+  /** The stream that the viewer wants. @type {Request|null} */
+  request = null;
+  /** @type {Stream|null} */
+  stream = null;
+  /** @type {Problem|null} */
+  problem = null;
+  /** @type {string[]} */
+  usedBy = [];
+  /** @type {number|null} */
+  retryAtMs = null;
+  run = 0;
+  /** True if the stream was stopped on the server. */
+  hasEnded = false;
+  /** True while the server does not answer. */
+  isOffline = false;
+  /** True once the present run has shown a frame. */
+  isShown = false;
+  /** True while the picture of the previous run is still on screen. */
+  showsPrevious = false;
+  stalledS = 0;
+
+  get isWanted() {
+    return this.request !== null;
+  }
+
+  get phase() {
+    return phaseOf({
+      wanted: this.isWanted,
+      ended: this.hasEnded,
+      offline: this.isOffline,
+      problem: this.problem,
+      stream: this.stream,
+      shown: this.isShown || this.showsPrevious,
+      stalledS: this.stalledS,
+    });
+  }
+
+  /** @returns {View} */
+  get view() {
+    const { phase, problem, usedBy, stream, run, retryAtMs, stalledS, isShown: shown } = this;
+    return { phase, problem, usedBy, stream, playlistUrl: null, run, retryAtMs, stalledS, shown, hasAudio: null };
+  }
+
+  clearProblem() {
+    this.problem = null;
+    this.usedBy = [];
+    this.retryAtMs = null;
+  }
+
+  /** Begin a new run of the present request. */
+  beginRun() {
+    this.run += 1;
+    this.stream = null;
+    this.clearProblem();
+    this.hasEnded = this.isOffline = this.isShown = false;
+    this.stalledS = 0;
+  }
+
+  /** Forget the request and its run. */
+  clear() {
+    this.beginRun();
+    this.request = null;
+    this.showsPrevious = false;
+  }
+}

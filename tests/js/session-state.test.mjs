@@ -1,0 +1,49 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SessionState } from '../../static/js/lib/session-state.js';
+
+const PROBLEM = { code: 'stream_limit', detail: 'full' };
+
+function failed() {
+  const state = new SessionState();
+  state.request = { cameraId: 1 };
+  state.beginRun();
+  Object.assign(state, { problem: PROBLEM, usedBy: ['camera1_a'], retryAtMs: 5, isShown: true, stalledS: 9 });
+  return state;
+}
+
+test('a new run keeps the request and forgets the rest', () => {
+  const state = failed();
+  const { run } = state;
+  assert.equal(state.phase, 'failed');
+  state.beginRun();
+  assert.deepEqual(state.view, {
+    phase: 'connecting', problem: null, usedBy: [], stream: null, playlistUrl: null, run: run + 1, retryAtMs: null,
+    stalledS: 0, shown: false, hasAudio: null,
+  });
+  assert.ok(state.isWanted);
+});
+
+test('clear forgets the request, too, and ends the run', () => {
+  const state = failed();
+  const { run } = state;
+  state.clear();
+  assert.deepEqual([state.phase, state.isWanted, state.run], ['idle', false, run + 1]);
+});
+
+test('a solved problem leaves no users and no next try', () => {
+  const state = failed();
+  state.clearProblem();
+  assert.deepEqual([state.problem, state.usedBy, state.retryAtMs], [null, [], null]);
+});
+
+test('the picture of the previous run counts as playing', () => {
+  const state = failed();
+  state.beginRun();
+  state.showsPrevious = true;
+  assert.deepEqual([state.phase, state.view.shown], ['playing', false]);
+  state.stream = /** @type {import('../../static/js/lib/api.js').Stream} */ ({ status: 'running' });
+  state.stalledS = 3;
+  assert.equal(state.phase, 'stalled');
+});

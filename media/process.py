@@ -144,9 +144,9 @@ class SupervisedProcess:
 
     def _take_stdout(self, data: bytes) -> None:
         with self._output:
-            room = STDOUT_LIMIT_BYTES - len(self._stdout)
-            self.stdout_overflowed |= len(data) > room
-            self._stdout += data[: max(0, room)]
+            space = STDOUT_LIMIT_BYTES - len(self._stdout)
+            self.stdout_overflowed |= len(data) > space
+            self._stdout += data[: max(0, space)]
             if b"\n" in data:
                 self._output.notify_all()
 

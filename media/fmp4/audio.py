@@ -30,7 +30,7 @@ class AudioTrackBuilder:
         self._silence = aac.silent_frame(aac_config) if aac_config else None
         self._aac_step = aac.FRAME_SAMPLES * track.timescale // aac_config.rate if aac_config else aac.FRAME_SAMPLES
         self._samples: list[Sample] = []
-        self._begins = 0  # where the first of them starts
+        self._start = 0  # where the first of them starts
         self._end = 0  # where the last of them ends
         self._anchor: int | None = None  # what to add to a unit's ticks to get its place
 
@@ -62,14 +62,14 @@ class AudioTrackBuilder:
         """All that has come. What is missing more than `slack_s` before `until_s` is not waited for any longer."""
         self._fill(round((until_s - slack_s) * self.track.timescale))
         samples, self._samples = self._samples, []
-        begins, self._begins = self._begins, self._end
-        return TrackRun(self.track, begins, samples) if samples else None
+        start, self._start = self._start, self._end
+        return TrackRun(self.track, start, samples) if samples else None
 
     def restart(self, at_s: float) -> None:
         """Behind a seam in the pictures."""
         self._anchor = None
         self._samples = []
-        self._begins = self._end = max(self._end, round(at_s * self.track.timescale))
+        self._start = self._end = max(self._end, round(at_s * self.track.timescale))
 
     def _fill(self, until: int) -> None:
         if self._codec != "aac":
@@ -86,7 +86,7 @@ class AudioTrackBuilder:
             self._samples[-1] = Sample(last.data, last.duration + until - self._end)
             self._end = until
         elif until > self._end:
-            self._begins = self._end = until
+            self._start = self._end = until
 
     def _sample(self, data: bytes) -> Sample:
         if self._codec == "aac":

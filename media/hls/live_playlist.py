@@ -74,7 +74,7 @@ class LiveTimeline:
         self._kept = kept
         self._target_s = math.ceil(segment_s)
         self._entries: list[_Entry] = []
-        self._seams_gone = 0
+        self._dropped_discontinuities = 0
         self._run = -1
         self._run_media_s = 0.0
         self._run_is_new = True
@@ -124,14 +124,14 @@ class LiveTimeline:
         if not gone:
             return ()
         self._entries = self._entries[len(gone) :]
-        self._seams_gone += sum(entry.begins_run for entry in gone)
+        self._dropped_discontinuities += sum(entry.begins_run for entry in gone)
         still_used = {entry.init_name for entry in self._entries}
         inits = {entry.init_name for entry in gone if entry.init_name and entry.init_name not in still_used}
         return (*(entry.segment.name for entry in gone), *sorted(inits))
 
     def forget_all(self) -> None:
         """Drops every segment (their files are gone); numbers go on."""
-        self._seams_gone += sum(entry.begins_run for entry in self._entries)
+        self._dropped_discontinuities += sum(entry.begins_run for entry in self._entries)
         self._entries = []
 
     def render(self) -> str:
@@ -143,7 +143,7 @@ class LiveTimeline:
             "#EXT-X-INDEPENDENT-SEGMENTS",
             f"#EXT-X-TARGETDURATION:{self._target_s}",
             f"#EXT-X-MEDIA-SEQUENCE:{self._entries[0].segment.number if self._entries else self.next_number}",
-            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._seams_gone}",
+            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._dropped_discontinuities}",
         ]
         shown_init: tuple[str | None, int] | None = None
         for entry in self._entries:

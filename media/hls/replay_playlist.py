@@ -36,8 +36,8 @@ class ReplayPlaylist:
     def __init__(self, *, target_s: float) -> None:
         self._target_s = math.ceil(target_s)
         self._segments: list[ReplaySegment] = []
-        self._gone = 0
-        self._seams_gone = 0
+        self._dropped = 0
+        self._dropped_discontinuities = 0
         self._end_s: dict[str, float] = {}
         self._length_s = 0.0
         self._size_bytes = 0
@@ -79,11 +79,11 @@ class ReplayPlaylist:
     def drop_oldest(self) -> tuple[str, ...]:
         """Takes the first segment out; the names of the files that nothing refers to any more."""
         gone = self._segments.pop(0)
-        self._gone += 1
+        self._dropped += 1
         self._size_bytes -= gone.size_bytes
         del self._end_s[gone.name]
         if self._segments and self._segments[0].is_discontinuous:
-            self._seams_gone += 1
+            self._dropped_discontinuities += 1
         if any(segment.init_name == gone.init_name for segment in self._segments):
             return (gone.name,)
         return (gone.name, gone.init_name)
@@ -97,12 +97,12 @@ class ReplayPlaylist:
             # Without it a player takes a list that grows for live, and begins near its end.
             "#EXT-X-START:TIME-OFFSET=0.0,PRECISE=YES",
             f"#EXT-X-TARGETDURATION:{self._target_s}",
-            f"#EXT-X-MEDIA-SEQUENCE:{self._gone}",
-            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._seams_gone}",
+            f"#EXT-X-MEDIA-SEQUENCE:{self._dropped}",
+            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._dropped_discontinuities}",
         ]
         init_name = ""
-        for place, segment in enumerate(self._segments):
-            if segment.is_discontinuous and place:
+        for index, segment in enumerate(self._segments):
+            if segment.is_discontinuous and index:
                 lines.append("#EXT-X-DISCONTINUITY")
             if segment.init_name != init_name:
                 init_name = segment.init_name

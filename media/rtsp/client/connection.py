@@ -1,10 +1,11 @@
-"""One TCP connection to a device: requests with deadlines, frames as they come."""
+"""One TCP connection to a device: sends requests, matches answers to them, hands on interleaved frames."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from core.allowed_addresses import allowed_addresses
@@ -14,23 +15,29 @@ from media.rtsp.client.messages import MessageError, Request, Response, request_
 
 _MAX_UNSENT_BYTES = 64 * 1024
 
-OnAnswer = Callable[[str, Response, int], None]  # the method asked, the answer, its CSeq
-_KNOWN_TO_US = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE"})
+OnAnswer = Callable[[str, Response, int], None]  # the request's method, the answer, its CSeq
+_ACCEPTED_METHODS = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE"})
+
+
+@dataclass(frozen=True, slots=True)
+class _PendingRequest:
+    method: str
+    answer: asyncio.Future[Response]
+    on_answer: OnAnswer | None
 
 
 class DeviceConnection(asyncio.BufferedProtocol):
-    """`ended` becomes done with the reason when the connection is over. Lives in the event loop."""
+    """In the event loop's thread. `ended` gets the error that the connection ended with."""
 
     def __init__(self, on_frames: Callable[[list[Frame]], None]) -> None:
         self._on_frames = on_frames
         self._splitter = Splitter()
         self._transport: asyncio.Transport | None = None
-        self._waiting: dict[int, asyncio.Future[Response]] = {}
-        self._told: dict[int, tuple[str, OnAnswer]] = {}
-        self._sequence = 0
+        self._pending: dict[int, _PendingRequest] = {}  # by CSeq
+        self._cseq = 0
         self.ended: asyncio.Future[DeviceError] = asyncio.get_running_loop().create_future()
 
-    # what asyncio calls
+    # -- asyncio's protocol ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
@@ -52,7 +59,7 @@ class DeviceConnection(asyncio.BufferedProtocol):
             if isinstance(unit, tuple):
                 frames.append(unit)
                 continue
-            if frames:  # an answer to PLAY stands between old packets and new ones
+            if frames:  # the answer to PLAY stands between old packets and new ones
                 self._on_frames(frames)
                 frames = []
             self._take_message(unit)
@@ -66,7 +73,7 @@ class DeviceConnection(asyncio.BufferedProtocol):
         how = "broke off" if exc else "ended"
         self._end(CameraUnreachable(f"The device {how} the connection."))
 
-    # what the session calls
+    # -- for the session ---------------------------------------------------------------------------
 
     @property
     def is_open(self) -> bool:
@@ -75,14 +82,14 @@ class DeviceConnection(asyncio.BufferedProtocol):
     def request(
         self, method: str, uri: str, headers: Iterable[tuple[str, str]], on_answer: OnAnswer | None = None
     ) -> asyncio.Future[Response]:
-        """Sends a request; the future gets the answer, or the DeviceError the connection ended with.
+        """Send a request. The future gets the answer, or the DeviceError that the connection ended with.
 
-        `on_answer` is called at once, before the frames that follow the answer are handed on.
+        `on_answer` is called immediately when the answer arrives, before the frames after it are handed on.
         """
-        self._sequence += 1
-        number = self._sequence
+        self._cseq += 1
+        number = self._cseq
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        answer.add_done_callback(_mark_seen)
+        answer.add_done_callback(_mark_retrieved)
         if self.ended.done():
             answer.set_exception(self.ended.result())
             return answer
@@ -91,15 +98,13 @@ class DeviceConnection(asyncio.BufferedProtocol):
         except MessageError:
             answer.set_exception(CameraBadAnswer("The device's words cannot be sent back to it."))
             return answer
-        self._waiting[number] = answer
-        if on_answer:
-            self._told[number] = (method, on_answer)
-        answer.add_done_callback(lambda _: self._forget(number))
+        self._pending[number] = _PendingRequest(method, answer, on_answer)
+        answer.add_done_callback(lambda _: self._pending.pop(number, None))
         self.send(message)
         return answer
 
     def send(self, data: bytes) -> None:
-        """Writes; a device that reads nothing any more ends the connection."""
+        """Write to the device. A device that no longer reads loses the connection."""
         if self._transport is None or self.ended.done():
             return
         self._transport.write(data)
@@ -107,31 +112,11 @@ class DeviceConnection(asyncio.BufferedProtocol):
             self._end(CameraUnreachable("The device reads no more of what we send."))
 
     def close(self) -> None:
-        """Drops the connection at once. May be called twice."""
+        """Drop the connection immediately. May be called twice."""
         self._end(CameraUnreachable("We ended the connection."))
 
-    def _take_message(self, message: Request | Response) -> None:
-        cseq = message.headers.get("cseq")
-        number = int(cseq) if cseq.isascii() and cseq.isdigit() and len(cseq) < 12 else None
-        if isinstance(message, Request):
-            known = message.method in _KNOWN_TO_US
-            status, reason = (200, "OK") if known else (501, "Not Implemented")
-            self.send(response_bytes(status, reason, [("CSeq", cseq)] if number is not None else []))
-            return
-        if number is None:  # some firmware forgets it: answers come in order
-            number = next(iter(self._waiting), None)
-        answer = self._waiting.get(number) if number is not None else None
-        if number is not None and answer and not answer.done():
-            if told := self._told.get(number):
-                told[1](told[0], message, number)
-            answer.set_result(message)
-
-    def _forget(self, number: int) -> None:
-        self._waiting.pop(number, None)
-        self._told.pop(number, None)
-
     def set_reading(self, is_reading: bool) -> None:
-        """Whether to take what the device sends; what is not taken holds the device up."""
+        """Stop or continue reading. While it is stopped, a device cannot send more than the socket's buffers take."""
         if self._transport is None or self.ended.done():
             return
         if is_reading and not self._transport.is_reading():
@@ -139,31 +124,52 @@ class DeviceConnection(asyncio.BufferedProtocol):
         elif not is_reading and self._transport.is_reading():
             self._transport.pause_reading()
 
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _take_message(self, message: Request | Response) -> None:
+        cseq = message.headers.get("cseq")
+        number = int(cseq) if cseq.isascii() and cseq.isdigit() and len(cseq) < 12 else None
+        if isinstance(message, Request):
+            is_accepted = message.method in _ACCEPTED_METHODS
+            status, reason = (200, "OK") if is_accepted else (501, "Not Implemented")
+            self.send(response_bytes(status, reason, [("CSeq", cseq)] if number is not None else []))
+            return
+        if number is None:  # some firmware leaves CSeq out: answers come in order
+            number = next(iter(self._pending), None)
+        pending = self._pending.get(number) if number is not None else None
+        if number is not None and pending and not pending.answer.done():
+            if pending.on_answer:
+                pending.on_answer(pending.method, message, number)
+            pending.answer.set_result(message)
+
     def _end(self, reason: DeviceError) -> None:
         if not self.ended.done():
             self.ended.set_result(reason)
-            for answer in list(self._waiting.values()):
-                if not answer.done():
-                    answer.set_exception(reason)
+            for pending in list(self._pending.values()):
+                if not pending.answer.done():
+                    pending.answer.set_exception(reason)
         if self._transport is not None:
             self._transport.abort()
 
 
-def _mark_seen(answer: asyncio.Future[Response]) -> None:
-    """An answer nobody waits for any more (a keep-alive) must not be reported as a forgotten error."""
+def _mark_retrieved(answer: asyncio.Future[Response]) -> None:
+    """Keep asyncio from reporting the exception of an answer that is no longer awaited, such as a keep-alive's."""
     if not answer.cancelled():
         answer.exception()
 
 
 async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[Any]:
-    try:  # an address needs no asking and so no thread
+    try:  # a numeric address needs no name server, and so no thread
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:
         return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 async def _connect_to(host: str, port: int, on_frames: Callable[[list[Frame]], None]) -> DeviceConnection:
-    """The addresses one after another, all of them looked at before; OSError of the last."""
+    """Try the host's addresses one after another. Raises the OSError of the last.
+
+    All of them are checked before the first connection: one forbidden address forbids the host.
+    """
     loop = asyncio.get_running_loop()
     found = await _resolve(loop, host, port)
     for *_, address in found:
@@ -184,18 +190,18 @@ async def _connect_to(host: str, port: int, on_frames: Callable[[list[Frame]], N
 async def connect(
     host: str, port: int, on_frames: Callable[[list[Frame]], None], *, timeout_s: float
 ) -> DeviceConnection:
-    """To where ONVIF has reached the device; where that is not known or does not answer, to its name.
+    """Connect to the address at which ONVIF reached the device; without one, or if it does not answer, to the name.
 
     Raises CameraUnreachable.
     """
     name = host.strip("[]")
-    place = allowed_addresses.place_of(name)
+    address = allowed_addresses.place_of(name)
     try:
         async with asyncio.timeout(timeout_s):
             try:
-                return await _connect_to(place or name, port, on_frames)
+                return await _connect_to(address or name, port, on_frames)
             except OSError:
-                if place is None:
+                if address is None:
                     raise
                 return await _connect_to(name, port, on_frames)
     except TimeoutError:

@@ -21,18 +21,18 @@ _MAX_UNIT_BYTES = 16 * 1024 * 1024
 _MAX_PARTS = 4096
 _MAX_SETS = 16
 _AAC_FRAME_TICKS = 1024
-_H264_DROPPED = frozenset({9, 10, 11, 12})  # delimiter, ends of sequence and stream, filler
-_H265_DROPPED = frozenset({35, 36, 37, 38})
+_H264_IGNORED = frozenset({9, 10, 11, 12})  # delimiter, ends of sequence and stream, filler
+_H265_IGNORED = frozenset({35, 36, 37, 38})
 
 
-class _Ticks:
+class _TickCounter:
     """RTP's 32-bit time stamps without their wrap (RFC 3550 section 5.1)."""
 
     def __init__(self) -> None:
         self._last: int | None = None
         self._ticks = 0
 
-    def place(self, timestamp: int) -> int:
+    def extend(self, timestamp: int) -> int:
         if self._last is None:
             self._ticks = timestamp
         else:
@@ -73,17 +73,17 @@ class VideoDepacketizer:
         self._codec = codec
         self._is_h264 = codec.name == "h264"
         self._header_bytes = 1 if self._is_h264 else 2
-        self._dropped = _H264_DROPPED if self._is_h264 else _H265_DROPPED
+        self._ignored_types = _H264_IGNORED if self._is_h264 else _H265_IGNORED
         self._clock_rate = clock_rate
-        self._ticks = _Ticks()
+        self._ticks = _TickCounter()
         self._device_time = _DeviceTime(clock_rate, start_device_s)
         self._sets: dict[tuple[str, int], bytes] = {}
         self.sets_changed = 0
-        self._is_seam = False
+        self._is_discontinuity = False
         self._dropped_frames = 0  # since the last complete one
         for nal in sets.values():
             self._take_set(nal)
-        self._begin_unit(None)
+        self._start_unit(None)
 
     @property
     def parameter_sets(self) -> tuple[bytes, ...]:
@@ -105,23 +105,23 @@ class VideoDepacketizer:
                     self._is_damaged = True  # its end may be what is missing
                 self._end_unit(units)
             if self._timestamp is None:
-                self._begin_unit(packet.timestamp, packet.time_s)
+                self._start_unit(packet.timestamp, packet.time_s)
             if packet.lost_before:
                 self._is_damaged = True
             if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
                 self._take_stamp(stamp)
             self._take_payload(packet.payload)
-            if packet.marker and (self._has_picture or self._is_damaged):  # some mark what leads to a picture too
+            if packet.marker and (self._has_slices or self._is_damaged):  # some mark what leads to a picture too
                 self._end_unit(units)
         return units
 
-    def _begin_unit(self, timestamp: int | None, time_s: float = 0.0) -> None:
+    def _start_unit(self, timestamp: int | None, time_s: float = 0.0) -> None:
         self._timestamp = timestamp
         self._time_s = time_s
         self._parts: list[bytes] = []
         self._bytes = 0
         self._fragments: list[bytes] | None = None
-        self._has_picture = False
+        self._has_slices = False
         self._is_key = False
         self._is_damaged = False
         self._stamp: ReplayStamp | None = None
@@ -135,16 +135,16 @@ class VideoDepacketizer:
     def _end_unit(self, units: list[AccessUnit]) -> None:
         if self._timestamp is None:
             return
-        ticks = self._ticks.place(self._timestamp)
+        ticks = self._ticks.extend(self._timestamp)
         device_s = self._device_time.of(self._stamp, ticks)
-        is_discontinuous = self._is_seam or (self._stamp is not None and self._stamp.is_discontinuous)
+        is_discontinuous = self._is_discontinuity or (self._stamp is not None and self._stamp.is_discontinuous)
         is_incomplete = self._is_damaged or self._fragments is not None
         if is_incomplete:
             self._dropped_frames += 1
-        if not self._has_picture or is_incomplete:
-            self._is_seam = is_discontinuous or self._ends_section  # told with the next one that is whole
+        if not self._has_slices or is_incomplete:
+            self._is_discontinuity = is_discontinuous or self._ends_section  # told with the next one that is whole
         else:
-            self._is_seam = False
+            self._is_discontinuity = False
             units.append(
                 AccessUnit(
                     VIDEO,
@@ -160,7 +160,7 @@ class VideoDepacketizer:
                 )
             )
             self._dropped_frames = 0
-        self._begin_unit(None)
+        self._start_unit(None)
 
     # -- payloads ----------------------------------------------------------------------------------
 
@@ -193,12 +193,12 @@ class VideoDepacketizer:
         head = self._header_bytes + 1
         if len(payload) <= head:
             return
-        marks = payload[head - 1]
-        if marks & 0x80:
+        flags = payload[head - 1]
+        if flags & 0x80:
             if self._is_h264:
-                header = bytes([payload[0] & 0xE0 | marks & 0x1F])
+                header = bytes([payload[0] & 0xE0 | flags & 0x1F])
             else:
-                header = bytes([payload[0] & 0x81 | (marks & 0x3F) << 1, payload[1]])
+                header = bytes([payload[0] & 0x81 | (flags & 0x3F) << 1, payload[1]])
             self._fragments = [header]
         if self._fragments is None:
             self._is_damaged = True  # its beginning is missing
@@ -209,7 +209,7 @@ class VideoDepacketizer:
             self._fragments = None
             return
         self._fragments.append(payload[head:])
-        if marks & 0x40:
+        if flags & 0x40:
             nal = b"".join(self._fragments)
             self._fragments = None
             self._bytes -= len(nal)  # counted again below
@@ -219,7 +219,7 @@ class VideoDepacketizer:
         if len(nal) <= self._header_bytes:
             return
         kind = nal[0] & 0x1F if self._is_h264 else nal[0] >> 1 & 0x3F
-        if kind in self._dropped:
+        if kind in self._ignored_types:
             return
         if self._codec.parameter_set_type(nal) is not None:
             self._take_set(nal)
@@ -229,8 +229,8 @@ class VideoDepacketizer:
             self._is_damaged = True
             return
         self._parts.append(nal)
-        if not self._has_picture and (1 <= kind <= 5 if self._is_h264 else kind < 32):
-            self._has_picture = True
+        if not self._has_slices and (1 <= kind <= 5 if self._is_h264 else kind < 32):
+            self._has_slices = True
             # first_mb_in_slice is 0, first_slice_segment_in_pic_flag is set: what came before was never seen otherwise
             self._is_damaged = self._is_damaged or nal[self._header_bytes] < 0x80
         self._is_key = self._is_key or (kind == 5 if self._is_h264 else 16 <= kind <= 21)
@@ -240,12 +240,12 @@ class VideoDepacketizer:
         set_type = self._codec.parameter_set_type(nal)
         if set_type is None or len(nal) > 4096:
             return
-        key = (set_type, self._number_of_pps(nal) if set_type == "pps" else 0)
+        key = (set_type, self._pps_id(nal) if set_type == "pps" else 0)
         if self._sets.get(key) != nal and (key in self._sets or len(self._sets) < _MAX_SETS):
             self._sets[key] = nal
             self.sets_changed += 1
 
-    def _number_of_pps(self, nal: bytes) -> int:
+    def _pps_id(self, nal: bytes) -> int:
         """pps_pic_parameter_set_id comes first in both; 0 where it cannot be read."""
         try:
             return BitReader(nal[self._header_bytes : self._header_bytes + 8]).ue()
@@ -259,7 +259,7 @@ class AudioDepacketizer:
     def __init__(self, track: AudioTrack, start_device_s: float | None = None) -> None:
         self._clock_rate = track.clock_rate
         self._is_aac = track.format.codec == "aac"
-        self._ticks = _Ticks()
+        self._ticks = _TickCounter()
         self._device_time = _DeviceTime(track.clock_rate, start_device_s)
         self._fragments: list[bytes] = []
         self._joining: int | None = None  # the time stamp they have
@@ -275,7 +275,7 @@ class AudioDepacketizer:
     def push(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
         units: list[AccessUnit] = []
         for packet in packets:
-            ticks = self._ticks.place(packet.timestamp)
+            ticks = self._ticks.extend(packet.timestamp)
             stamp = read_stamp(packet.extension) if packet.extension else None
             device_s = self._device_time.of(stamp, ticks)
             if packet.lost_before:

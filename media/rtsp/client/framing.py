@@ -18,7 +18,7 @@ _DOLLAR = 0x24
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _MESSAGE_START = re.compile(rb"RTSP/\d|[A-Z_]{3,16} ")
 _MAYBE_MESSAGE_START = re.compile(rb"[A-Z_/]{0,16}")
-_HOLD = re.compile(rb"\$|RTSP/\d")
+_START = re.compile(rb"\$|RTSP/\d")
 _FILLER = b"\r\n\0 "
 
 Frame = tuple[int, bytes]  # channel, what it carries
@@ -36,7 +36,7 @@ class Splitter:
         self._view = memoryview(self._buffer)
         self._end = 0
         self._garbage_bytes = 0
-        self._is_lost = False
+        self._is_out_of_sync = False
         self.skipped_bytes = 0
 
     def free_space(self) -> memoryview:
@@ -72,12 +72,12 @@ class Splitter:
             units.append((buffer[position + 1], bytes(view[start:stop])))
             position = stop
             self._garbage_bytes = 0
-            self._is_lost = False
+            self._is_out_of_sync = False
         return position
 
     def _may_be_frame(self, position: int) -> bool:
         """After garbage a dollar sign may be picture data: then only a plausible header counts."""
-        if not self._is_lost or self._end - position < 5:
+        if not self._is_out_of_sync or self._end - position < 5:
             return True
         return self._buffer[position + 1] < 32 and self._buffer[position + 4] & 0xC0 == 0x80
 
@@ -90,8 +90,8 @@ class Splitter:
             raise FramingError("a web server answers")
         if self._end - position <= 16 and _MAYBE_MESSAGE_START.fullmatch(self._buffer, position, self._end):
             return position
-        self._is_lost = True
-        return self._skip_to(position, self._next_hold(position + 1))
+        self._is_out_of_sync = True
+        return self._skip_to(position, self._next_start(position + 1))
 
     def _take_message(self, position: int, units: list[Frame | Request | Response]) -> int:
         limit = min(self._end, position + MAX_HEAD_BYTES)
@@ -110,11 +110,11 @@ class Splitter:
             return position
         units.append(replace(message, body=bytes(self._view[found.end() : stop])) if length else message)
         self._garbage_bytes = 0
-        self._is_lost = False
+        self._is_out_of_sync = False
         return stop
 
-    def _next_hold(self, position: int) -> int:
-        found = _HOLD.search(self._buffer, position, self._end)
+    def _next_start(self, position: int) -> int:
+        found = _START.search(self._buffer, position, self._end)
         return found.start() if found else self._end
 
     def _skip_to(self, position: int, following: int) -> int:

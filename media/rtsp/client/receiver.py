@@ -74,12 +74,12 @@ class MediaReceiver:
             self._sink.on_packets(packets)
 
     def _take_rtcp(self, track: _Track, data: bytes, now_s: float) -> None:
-        control = parse_rtcp(data)
-        if control.report:
-            track.report = control.report
+        info = parse_rtcp(data)
+        if info.report:
+            track.report = info.report
             track.reported_at_s = now_s
-            self._sink.on_report(track.index, control.report)
-        self.has_goodbye = self.has_goodbye or (control.is_goodbye and track.index == VIDEO)
+            self._sink.on_report(track.index, info.report)
+        self.has_goodbye = self.has_goodbye or (info.is_goodbye and track.index == VIDEO)
 
     def receiver_reports(self, now_s: float) -> list[bytes]:
         """Return a framed receiver report for each track that has sent a packet."""

@@ -88,14 +88,14 @@ class SenderReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ControlNews:
+class RtcpInfo:
     """What matters to us in a compound RTCP packet."""
 
     report: SenderReport | None = None
     is_goodbye: bool = False
 
 
-def parse_rtcp(frame: bytes) -> ControlNews:
+def parse_rtcp(frame: bytes) -> RtcpInfo:
     """Reads a compound packet as far as it makes sense (RFC 3550 section 6.1)."""
     report: SenderReport | None = None
     is_goodbye = False
@@ -110,7 +110,7 @@ def parse_rtcp(frame: bytes) -> ControlNews:
             report = SenderReport(ssrc, high + low / 2**32, middle, rtp_timestamp)
         is_goodbye = is_goodbye or kind == _GOODBYE
         position += 4 + 4 * words
-    return ControlNews(report, is_goodbye)
+    return RtcpInfo(report, is_goodbye)
 
 
 def ntp_of(moment_utc: datetime) -> tuple[int, int]:

@@ -128,8 +128,8 @@ class DeviceSession:
     async def setup(self, index: int, track: VideoTrack | AudioTrack) -> None:
         """SETUP of one track over interleaved TCP. `index`: VIDEO or AUDIO."""
         uri = control_uri(self._address, self._base, track.control)
-        wanted = f"RTP/AVP/TCP;unicast;interleaved={2 * index}-{2 * index + 1}"
-        answer = await self._request("SETUP", uri, [("Transport", wanted)])
+        transport_wanted = f"RTP/AVP/TCP;unicast;interleaved={2 * index}-{2 * index + 1}"
+        answer = await self._request("SETUP", uri, [("Transport", transport_wanted)])
         transport = answer.headers.get("transport")
         if transport and "tcp" not in transport.lower():
             raise CameraUnsupported("The device does not send its media over TCP.", service="media")

@@ -6,28 +6,28 @@ from collections import deque
 
 _KEPT_S = 5.0
 _LARGEST_GAP = 1000
-_REMEMBERED = 100  # packets that are recognized when they come late or twice (MAX_MISORDER, RFC 3550 appendix A.1)
+_RECENT = 100  # packets that are recognized when they come late or twice (MAX_MISORDER, RFC 3550 appendix A.1)
 
 
-class _Numbers:
+class _SequenceNumbers:
     """The sequence numbers of one track."""
 
     def __init__(self, first: int) -> None:
         self._expected = first
-        self._came: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
-        self._missing = deque(((first - back) & 0xFFFF for back in range(_REMEMBERED, 0, -1)), _REMEMBERED)
+        self._recent: deque[tuple[int, int]] = deque(maxlen=_RECENT)
+        self._missing = deque(((first - back) & 0xFFFF for back in range(_RECENT, 0, -1)), _RECENT)
 
-    def place(self, sequence: int, timestamp: int) -> int | None:
+    def take(self, sequence: int, timestamp: int) -> int | None:
         """How many are missing before it; None where it was there before, or was taken for missing."""
         missing = (sequence - self._expected) & 0xFFFF
         if missing > _LARGEST_GAP:
-            if sequence in self._missing or (sequence, timestamp) in self._came:
+            if sequence in self._missing or (sequence, timestamp) in self._recent:
                 return None
             self._missing.clear()  # the device began to count anew
             missing = 0
         elif missing:
-            self._missing.extend((sequence - back) & 0xFFFF for back in range(min(missing, _REMEMBERED), 0, -1))
-        self._came.append((sequence, timestamp))
+            self._missing.extend((sequence - back) & 0xFFFF for back in range(min(missing, _RECENT), 0, -1))
+        self._recent.append((sequence, timestamp))
         self._expected = (sequence + 1) & 0xFFFF
         return missing
 
@@ -43,7 +43,7 @@ class FlowStatistics:
         self.key_frame_interval_s: float | None = None
         self._payload_bytes = 0
         self._frames = 0
-        self._numbers: dict[int, _Numbers] = {}
+        self._numbers: dict[int, _SequenceNumbers] = {}
         self._last_key_s: float | None = None
         self._samples: deque[tuple[float, int, int]] = deque([(now_s, 0, 0)])
 
@@ -56,8 +56,8 @@ class FlowStatistics:
         self._payload_bytes += payload_bytes
         numbers = self._numbers.get(track)
         if numbers is None:
-            numbers = self._numbers[track] = _Numbers(sequence)
-        missing = numbers.place(sequence, timestamp)
+            numbers = self._numbers[track] = _SequenceNumbers(sequence)
+        missing = numbers.take(sequence, timestamp)
         self.lost += missing or 0
         return missing
 

@@ -1,7 +1,6 @@
-"""Sessions that a browser can watch: start, share, idle out, stop. A thin face over `sessions/`.
+"""Live and replay sessions: starts, shares and stops them. The face of `sessions/`.
 
-What crosses it are ids, states and addresses, never handles: a later version may keep the sessions
-on several machines.
+Callers get ids, states and addresses, never handles, so that sessions could run on several machines later.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from recording_manager import RecordingManager
 from sessions.base import BaseSession
 from sessions.context import SessionContext, TranscodeSlots
 from sessions.folders import remove_leftovers
-from sessions.ids import LiveStreamKey, stream_id_of
+from sessions.ids import LiveStreamKey
 from sessions.live.broadcast import LiveListener
 from sessions.live.plan import needs_transcode
 from sessions.live.session import LiveSession
@@ -75,7 +74,7 @@ class StreamManager:
         self._codecs: dict[tuple[int, str], str] = {}
 
     def start(self) -> None:
-        """Makes the folder for streams and removes what an earlier run left in it."""
+        """Make the folder for streams and remove what an earlier run of the app left in it."""
         mode = 0o750 if self._settings.accel_prefix else 0o700
         self._settings.streams_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         self._settings.streams_dir.chmod(mode)
@@ -84,7 +83,7 @@ class StreamManager:
             self._is_open = True
 
     def stop(self) -> None:
-        """Ends every session; within 5 s."""
+        """End every session, within 5 s."""
         with self._lock:
             self._is_open = False
             sessions = list(self._sessions.values())
@@ -95,26 +94,26 @@ class StreamManager:
     def start_session(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
     ) -> tuple[StreamView, str, bool]:
-        """Starts or joins a session: its view, a new viewer's id, and whether it is new.
+        """Start or join a session. Return its view, a new viewer's id, and whether the session is new.
 
-        Answers at once, without asking the device. LimitReached when there are too many sessions,
-        or none may be transcoded any more (code transcode_limit).
+        Returns immediately, without asking the device. Raises LimitReached if there are too many sessions, or if no
+        more may be transcoded (code transcode_limit); NotFound for an unknown camera or media profile.
         """
         _check_accept(accept)
         video = self._cameras.known_video(camera_id, profile_token)
         with self._lock:
             codec = self._codec(camera_id, profile_token, video)
-            is_hevc_variant = "hevc" in accept and codec == "hevc"
-            stream_id = stream_id_of(camera_id, profile_token, is_hevc=is_hevc_variant)
-            old = self._sessions.get(stream_id)
-            if isinstance(old, LiveSession) and needs_transcode(codec, is_hevc_variant=is_hevc_variant):
-                self._slots.take(stream_id, old.resources)  # it may have run without ffmpeg until now
+            key = LiveStreamKey(camera_id, profile_token, is_hevc_variant="hevc" in accept and codec == "hevc")
+            is_transcoding = needs_transcode(codec, is_hevc_variant=key.is_hevc_variant)
+            old = self._sessions.get(key.stream_id)
+            if isinstance(old, LiveSession) and is_transcoding:
+                self._slots.take(key.stream_id, old.resources)  # until now it may have run without ffmpeg
             viewer_id = old.add_viewer() if old is not None else None
             if old is not None and viewer_id is not None:
                 return old.view(), viewer_id, False
-            session = self._new_session(camera_id, profile_token, codec, is_hevc_variant=is_hevc_variant, after=old)
-            if needs_transcode(codec, is_hevc_variant=is_hevc_variant):
-                self._slots.take(session.stream_id, session.resources)
+            session = self._new_session(key, codec, after=old)
+            if is_transcoding:
+                self._slots.take(key.stream_id, session.resources)
             viewer_id = session.add_viewer()
             self._begin(session)
         return session.view(), viewer_id or "", True
@@ -128,26 +127,26 @@ class StreamManager:
         wants_audio: bool = False,
         from_last_key_frame: bool = True,
     ) -> tuple[str, str]:
-        """Has a live session's fragments sent to `listener`: its stream_id and a viewer's id. Answers at once.
+        """Send a live session's fragments to `listener`. Return the stream_id and a viewer's id immediately.
 
         This joins the session that start_session() returns for a player without HEVC, whatever codec the device sends;
         ffmpeg runs only while a viewer uses HLS too. The first fragment is the last key frame's, or the next one
-        received if `from_last_key_frame` is False.
-        Left with stop_session(stream_id, viewer_id). LimitReached, NotFound.
+        received if `from_last_key_frame` is False. The viewer leaves by stop_session(stream_id, viewer_id).
+        Raises LimitReached, NotFound.
         """
         video = self._cameras.known_video(camera_id, profile_token)
+        key = LiveStreamKey(camera_id, profile_token)
         with self._lock:
             codec = self._codec(camera_id, profile_token, video)
-            stream_id = stream_id_of(camera_id, profile_token)
-            old = self._sessions.get(stream_id)
+            old = self._sessions.get(key.stream_id)
             if isinstance(old, LiveSession):
                 viewer_id = old.add_live(listener, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame)
                 if viewer_id is not None:
-                    return stream_id, viewer_id
-            session = self._new_session(camera_id, profile_token, codec, is_hevc_variant=False, after=old)
+                    return key.stream_id, viewer_id
+            session = self._new_session(key, codec, after=old)
             viewer_id = session.add_live(listener, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame)
             self._begin(session)
-        return stream_id, viewer_id or ""
+        return key.stream_id, viewer_id or ""
 
     def start_replay(
         self,
@@ -158,21 +157,20 @@ class StreamManager:
         end_utc: datetime | None = None,
         accept: tuple[str, ...] = ("h264",),
     ) -> tuple[StreamView, str]:
-        """Starts a session that plays a recording from there: its view and a viewer's id. Answers at once.
+        """Start a session that plays a recording from start_utc. Return its view and a viewer's id immediately.
 
-        LimitReached (replay_limit) when the device's replay sessions are all in use: it names who
-        uses them, and takes none away.
+        Raises LimitReached (replay_limit) if all replay sessions of the device are in use: `used_by` names them.
         """
         _check_accept(accept)
         with self._lock:
-            self._check_room()
+            self._check_capacity()
             replays = [session for session in self._sessions.values() if isinstance(session, ReplaySession)]
             active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and one.uses_device)
             places = self._gateway.replay_capacity(device_key(camera_id))
             if len(active) >= places:
                 what = "one recording" if places == 1 else f"{places} recordings"
                 raise LimitReached(
-                    f"This recorder plays {what} at once, and others are watching.",
+                    f"This recorder plays {what} at a time, and others are watching.",
                     code="replay_limit",
                     used_by=active,
                 )
@@ -191,39 +189,41 @@ class StreamManager:
         return session.view(), viewer_id or ""
 
     def seek_replay(self, stream_id: str, time_utc: datetime) -> StreamView:
-        """Plays a replay from another time on: as ReplaySession.seek, which may block for some seconds."""
+        """Play a replay from another time. May block for some seconds; raises what ReplaySession.seek raises."""
         return self._replay(stream_id).seek(time_utc)
 
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
-        """Has a replay's pictures sent to `listener` as they come: whether from the present run's beginning on, else
-        from the next seek on. The viewer stays until stop_session(stream_id, viewer_id). NotFound, InvalidRequest.
+        """Send a replay's parts to `listener` as they arrive.
+
+        Return True if they begin with the current run's beginning, False if they begin with the next seek. The viewer
+        stays until stop_session(stream_id, viewer_id). Raises NotFound, or InvalidRequest for a live session.
         """
         return self._replay(stream_id).add_listener(listener, viewer_id)
 
     def unwatch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> None:
-        """Nothing more is sent to `listener`."""
+        """Send nothing more to `listener`; the viewer stays."""
         self._replay(stream_id).remove_listener(listener, viewer_id)
 
     def request_replay_until(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
-        """Such a viewer is to be sent a run up to there, in seconds of its playing time. NotFound, InvalidRequest."""
+        """Send a run up to this playing time to its viewers. Raises NotFound, or InvalidRequest for a live session."""
         self._replay(stream_id).request_until(viewer_id, run, until_s)
 
     def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str:
-        """The playlist. While there is no segment yet it waits, then raises Unavailable.
+        """Return a playlist; wait up to wait_s for its first segment. Counts as watching.
 
-        Fetching counts as watching. NotFound: no such session, or another name than the playlist's.
+        Raises Unavailable if there is no segment in time; NotFound for an unknown session or playlist name.
         """
         return self._session(stream_id).playlist(name, wait_s, viewer_id)
 
     def segment_path(self, stream_id: str, file: str, viewer_id: str | None = None) -> Path:
-        """Where a segment or init section lies. Fetching counts as watching."""
+        """Return the path of a segment or init section. Counts as watching. Raises NotFound."""
         return self._session(stream_id).file(file, viewer_id)
 
     def stop_session(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
-        """Ends a session for all, or with viewer_id only if that was its last viewer.
+        """End a session for all viewers; with viewer_id, only if that was its last viewer.
 
-        ffmpeg is gone and the folder removed when it answers STOPPED. NotFound for a session that
-        never was; one that has ended is stopped already.
+        Return STOPPED when ffmpeg has ended and the folder is removed, also for a session that had ended before.
+        Raises NotFound for an unknown session.
         """
         if viewer_id is not None:
             return self.leave_session(stream_id, (viewer_id,))
@@ -241,7 +241,7 @@ class StreamManager:
         return self._stop(session)
 
     def session_status(self, stream_id: str) -> StreamView:
-        """One session; one that has ended is shown as it was, stopped."""
+        """Return one session; one that has ended as it was at the end, with the state stopped. Raises NotFound."""
         with self._lock:
             session = self._sessions.get(stream_id)
             if session is None:
@@ -251,7 +251,7 @@ class StreamManager:
         return session.view()
 
     def list_sessions(self) -> list[StreamView]:
-        """All sessions that have not ended, in the order they were started."""
+        """Return all sessions that have not ended, in the order of their start."""
         with self._lock:
             sessions = list(self._sessions.values())
         return [session.view() for session in sessions]
@@ -264,10 +264,10 @@ class StreamManager:
         """
         return self._snapshots.take(camera_id, profile_token)
 
-    # ---- for the devices' side -------------------------------------------------------------------
+    # ---- for changes of a camera ------------------------------------------------------------------
 
     def stop_camera(self, camera_id: int) -> None:
-        """Ends the sessions of a device that is being deleted."""
+        """End the sessions of a camera that is being deleted."""
         with self._lock:
             sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
             self._codecs = {key: codec for key, codec in self._codecs.items() if key[0] != camera_id}
@@ -276,7 +276,7 @@ class StreamManager:
             self._forget(session)
 
     def restart_camera(self, camera_id: int) -> None:
-        """Address or password were edited: its sessions connect again, at once."""
+        """Connect the sessions of a camera again immediately: its address or password has changed."""
         with self._lock:
             sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
             self._codecs = {key: codec for key, codec in self._codecs.items() if key[0] != camera_id}
@@ -285,18 +285,10 @@ class StreamManager:
 
     # ---- inside ----------------------------------------------------------------------------------
 
-    def _new_session(
-        self, camera_id: int, profile_token: str, codec: str | None, *, is_hevc_variant: bool, after: BaseSession | None
-    ) -> LiveSession:
-        """With the lock held."""
-        self._check_room()
-        return LiveSession(
-            self._context,
-            LiveStreamKey(camera_id, profile_token, is_hevc_variant),
-            known_codec=codec,
-            on_end=self._forget,
-            after=after,
-        )
+    def _new_session(self, key: LiveStreamKey, codec: str | None, *, after: BaseSession | None) -> LiveSession:
+        """With the lock held. Raises LimitReached, Unavailable."""
+        self._check_capacity()
+        return LiveSession(self._context, key, known_codec=codec, on_end=self._forget, after=after)
 
     def _begin(self, session: LiveSession) -> None:
         """With the lock held."""
@@ -305,7 +297,7 @@ class StreamManager:
         session.start()
 
     def _unless_ended(self, stream_id: str) -> BaseSession | None:
-        """None for a session that has ended; NotFound for one that never was."""
+        """Return None for a session that has ended. Raises NotFound for an unknown one."""
         with self._lock:
             session = self._sessions.get(stream_id)
             if session is None and stream_id not in self._ended:
@@ -318,20 +310,22 @@ class StreamManager:
             self._forget(session)
         return StreamState.STOPPED
 
-    def _check_room(self) -> None:
-        """With the lock held."""
+    def _check_capacity(self) -> None:
+        """With the lock held. Raises LimitReached, or Unavailable while the app starts or stops."""
         if not self._is_open:
             raise Unavailable("The app is starting or stopping.", retry_after_s=2)
         active = tuple(stream_id for stream_id, session in self._sessions.items() if not session.is_over)
         if len(active) >= self._settings.max_sessions:
-            raise LimitReached(f"Only {self._settings.max_sessions} streams can run at once.", used_by=active)
+            raise LimitReached(f"Only {self._settings.max_sessions} streams can run at the same time.", used_by=active)
 
-    def _codec(self, camera_id: int, profile_token: str, said: VideoFormat | None) -> str | None:
-        """What a session sees beats what the device says of itself, and that what was seen before."""
+    def _codec(self, camera_id: int, profile_token: str, reported: VideoFormat | None) -> str | None:
+        """Return the codec of a media profile: from a running session, otherwise as the device reports it (`reported`),
+        otherwise from an earlier session. With the lock held.
+        """
         for session in self._sessions.values():
             if (session.camera_id, session.profile_token) == (camera_id, profile_token) and session.source_codec:
                 return session.source_codec
-        return said.codec if said is not None else self._codecs.get((camera_id, profile_token))
+        return reported.codec if reported is not None else self._codecs.get((camera_id, profile_token))
 
     def _replay(self, stream_id: str) -> ReplaySession:
         session = self._session(stream_id)
@@ -347,7 +341,7 @@ class StreamManager:
         return session
 
     def _forget(self, session: BaseSession) -> None:
-        """Called when a session has ended, by its thread and by who stopped it."""
+        """Keep the last view of an ended session. Both its thread and the thread that stopped it call this."""
         view = replace(session.view(), status=StreamState.STOPPED, error=None, viewers=0)
         with self._lock:
             if self._sessions.get(session.stream_id) is not session:
@@ -367,7 +361,7 @@ def _check_accept(accept: tuple[str, ...]) -> None:
 
 
 def _stop_all(sessions: list[BaseSession]) -> None:
-    """Side by side: each may take a second."""
+    """Stop sessions in parallel: each may take a second."""
     threads = [threading.Thread(target=session.stop, name="stop-session") for session in sessions]
     for thread in threads:
         thread.start()

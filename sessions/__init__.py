@@ -1,16 +1,17 @@
-"""Sessions that a browser can watch: one source converted for any number of viewers.
+"""Sessions: one source converted for any number of viewers. `stream_manager.py` is the face of this package.
 
-`stream_manager.py` is the face of this package. A session owns one thread (session.py) from its
-start to its end; everything else here is plain data and decisions that the thread asks:
+base.py        base class of both kinds: viewers, a thread that retries, an end
+live/          live sessions: a media profile of a camera as HLS and as fragments for sockets
+replay/        replay sessions: a recording from any requested time
+context.py     settings, clock, gateway and managers for sessions
+view.py        StreamView: a session at one moment, for the rest of the app
+viewers.py     the viewers of a session, and the time since it had any
+errors.py      exceptions of sessions
+backoff.py     waits between tries
+ids.py         stream ids, which are also names of folders
+folders.py     a session's folder of segments, and free disk
+snapshots.py   stills: the device's own, otherwise a frame of the stream
 
-ids.py       stream ids and the folders named after them
-view.py      what the outside sees of a session
-faces.py     what sessions need of the gateway and of the devices
-viewers.py   who watches, and when nobody does
-backoff.py   how long to wait before the next try, and when to stop trying so often
-folders.py   the folder of a session: made, emptied, removed; free disk
-plan.py      copy or transcode: from what a source is and what the stream id promises
-run.py       one run: a feed, an ffmpeg, its segments; raises when it ends
-session.py   the thread around the runs
-snapshots.py a single frame
+Live and replay have the same file names for the same roles: session.py (the thread, and calls of viewers), run.py,
+status.py (the state), resources.py (connections, processes, files) and broadcast.py (viewers on sockets).
 """

@@ -17,7 +17,7 @@ from recording_manager import RecordingManager
 
 
 class TranscodeSlots:
-    """How many sessions may encode video at once, and which do."""
+    """Limits how many sessions encode video at the same time."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -25,14 +25,14 @@ class TranscodeSlots:
         self._held: dict[str, object] = {}
 
     def take(self, stream_id: str, holder: object) -> None:
-        """Once a session; LimitReached (transcode_limit) when all are taken."""
+        """Take a slot for a session, unless it has one. Raises LimitReached (transcode_limit) if all are taken."""
         with self._lock:
             if stream_id in self._held:
-                self._held[stream_id] = holder  # a session that ends makes room for its successor
+                self._held[stream_id] = holder  # the slot of a session that ends goes to the next one of this id
                 return
             if len(self._held) >= self._places:
                 raise LimitReached(
-                    f"Only {self._places} streams can be transcoded at once.",
+                    f"Only {self._places} streams can be transcoded at the same time.",
                     code="transcode_limit",
                     used_by=tuple(self._held),
                 )

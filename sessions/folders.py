@@ -1,4 +1,4 @@
-"""The folder of a session: made, emptied, removed. Nothing that is not ours is ever deleted."""
+"""A session's folder: makes, empties and removes it. Deletes only files that sessions have made."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 LEAST_FREE_BYTES = 1_000_000
 
 _LIVE = r"segment_[0-9]{5,12}\.(?:ts|m4s)|init_[0-9]{1,12}\.mp4"
-# `.hevc`: a segment of H.265 that is encoded when a player asks for it; never served itself.
+# `.hevc`: the H.265 source of a segment that is encoded when a player asks for it; never served.
 _REPLAYED = r"run[0-9]{1,9}_(?:init)?[0-9]{1,9}(?:\.hevc)?\.(?:mp4|m4s)"
 _OURS = re.compile(rf"(?:{_LIVE}|{_REPLAYED}|stream\.m3u8)(?:\.tmp)?")
 _SERVED = re.compile(rf"{_LIVE}|run[0-9]{{1,9}}_(?:init[0-9]{{1,9}}\.mp4|[0-9]{{1,9}}\.m4s)")
 
 
 def make_folder(folder: Path) -> None:
-    """Made if it is not there; StorageFull when the disk has no room even for that."""
+    """Make a folder unless it exists. Raises StorageFull if the disk has no room even for that."""
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
@@ -31,7 +31,7 @@ def make_folder(folder: Path) -> None:
 
 
 def empty_folder(folder: Path) -> None:
-    """Deletes the segments and playlists in it."""
+    """Delete the segments and playlists in a folder."""
     if folder.is_symlink():
         return
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -41,7 +41,7 @@ def empty_folder(folder: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Deletes it, unless there is something in it that we did not make."""
+    """Delete a folder, unless there is something in it that we did not make."""
     empty_folder(folder)
     try:
         folder.rmdir()
@@ -52,7 +52,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def remove_leftovers(streams_dir: Path) -> None:
-    """Removes the folders of sessions that an earlier run of the app left behind."""
+    """Remove the folders of sessions that an earlier run of the app left behind."""
     if not streams_dir.is_dir():
         return
     for folder in streams_dir.iterdir():
@@ -66,14 +66,14 @@ def remove_files(folder: Path, names: tuple[str, ...]) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Whole or not at all for whoever reads it meanwhile. OSError."""
+    """Write a file so that readers see all of it or nothing. Raises OSError."""
     part = path.with_name(path.name + ".tmp")
     part.write_bytes(data)
     part.replace(path)
 
 
 def served_file(folder: Path, name: str) -> Path:
-    """The path of a segment or init section that exists; NotFound for everything else."""
+    """Return the path of an existing segment or init section. Raises NotFound for everything else."""
     path = folder / name
     if _SERVED.fullmatch(name) is None or path.is_symlink() or not path.is_file():
         raise NotFound("There is no such file in this stream.")
@@ -81,7 +81,7 @@ def served_file(folder: Path, name: str) -> Path:
 
 
 def require_free_disk(streams_dir: Path, min_free_bytes: int) -> None:
-    """StorageFull when less than that is free where the segments go (never under LEAST_FREE_BYTES)."""
+    """Raise StorageFull if less than min_free_bytes (at least LEAST_FREE_BYTES) is free for segments."""
     min_free_bytes = max(min_free_bytes, LEAST_FREE_BYTES)
     make_folder(streams_dir)
     try:

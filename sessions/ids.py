@@ -1,11 +1,11 @@
 """Stream ids, which are also the names of folders and a part of addresses.
 
 `camera{id}_{token}`, where a token of letters, digits, '_' and '-' stays as it is, and every other
-byte of its UTF-8 is written `~XX`. No two tokens give the same id. '.' is encoded too: what
-follows it (`.hevc`) names a variant. A token too long for a file name ends in `~~` and a hash.
+byte of its UTF-8 is written `~XX`. No two tokens give the same id. '.' is encoded too, because `.hevc`
+at the end names a variant. A token too long for a file name ends in `~~` and a hash.
 
-A replay is `replay{camera_id}_{random}`: two that play the same recording are two sessions, since
-each is at a time of its own.
+A replay is `replay{camera_id}_{random}`: two replays of the same recording are two sessions, because they
+play at different times.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STREAM_ID = re.compile(r"camera[0-9]{1,20}_[A-Za-z0-9_~-]*(?:\.hevc)?|replay[0-
 
 @dataclass(frozen=True, slots=True)
 class LiveStreamKey:
-    """What a live session shows. `is_hevc_variant`: its HLS copies H.265; otherwise H.265 is transcoded to H.264."""
+    """The media profile of a live session. `is_hevc_variant`: its HLS copies H.265 instead of transcoding it."""
 
     camera_id: int
     profile_token: str
@@ -36,17 +36,17 @@ class LiveStreamKey:
 
 
 def stream_id_of(camera_id: int, profile_token: str, *, is_hevc: bool = False) -> str:
-    """The id of a live session; `is_hevc`: the variant that copies H.265."""
+    """Return the id of a live session; `is_hevc`: of the variant that copies H.265."""
     return f"camera{camera_id}_{encode_token(profile_token)}{HEVC_SUFFIX if is_hevc else ''}"
 
 
 def new_replay_id(camera_id: int) -> str:
-    """The id of a replay session that is about to begin."""
+    """Return an id for a new replay session."""
     return f"replay{camera_id}_{secrets.token_hex(8)}"
 
 
 def encode_token(profile_token: str) -> str:
-    """One to one (a long token: up to its SHA-256), at most 180 characters that any folder may have."""
+    """Return the token in characters that any folder name may have, at most 180; long tokens end in their SHA-256."""
     raw = profile_token.encode("utf-8", "surrogatepass")
     encoded = "".join(chr(byte) if byte in _PLAIN else f"~{byte:02X}" for byte in raw)
     if len(encoded) <= _MAX_ENCODED:

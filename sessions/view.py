@@ -20,7 +20,7 @@ class StreamView:
     `transcoding`: video is being encoded here, which costs a large part of a core.
     `frames_dropped`: frames that came from the device incomplete and were discarded, since the session's start.
     Frames that a slow viewer skips do not count.
-    `error`: what is wrong now; always set if the state is failed, and while reconnecting.
+    `error`: the present problem; always set if the state is failed, and while reconnecting.
     A replay has a `recording_token` instead of a media profile. Its `start_time` is the true UTC time of the first
     frame that plays now, or the requested time until that frame has come; `time_confirmed` is False if the recorder
     gave no times, so that frames are labelled with the requested time; `beats_real_time` is True if the recorder sends

@@ -1,7 +1,7 @@
-"""Where a session's fragments go: to everybody who watches it over a socket, from the last key frame on.
+"""Sends a live session's fragments to all viewers on sockets, from the last key frame on.
 
-It outlives the session's runs, so that a viewer stays through a reconnect; what is held lets one who joins see a
-picture at once. What it calls returns at once and must not come back to it.
+It lives as long as the session, so that viewers stay through a reconnect. The fragments since the last key frame are
+held, so that a new viewer gets a frame immediately. Listeners must return immediately and must not call back.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _MAX_HELD_BYTES = 12 * 1024 * 1024
 
 
 class LiveListener(Protocol):
-    """One viewer. Called from any thread; must return at once."""
+    """One viewer. Called from any thread; must return immediately."""
 
     def on_live_init(self, init: LiveInit) -> None:
-        """Before the first fragment, and again where the pictures are described anew."""
+        """Before the first fragment, and again when the parameter sets change."""
         ...
 
     def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
-        """In order. The first ones, and those after an init, begin with a key frame."""
+        """In order. The first ones, and the first after an init section, begin with a key frame."""
         ...
 
     def on_live_state(self, view: StreamView) -> None:
-        """How the session fares, where that has changed; the last one says stopped."""
+        """The session's state has changed; the last one is stopped."""
         ...
 
 
@@ -63,7 +63,7 @@ class FragmentBroadcaster:
     def join(
         self, listener: LiveListener, viewer_id: str, *, wants_audio: bool, from_last_key_frame: bool = True
     ) -> None:
-        """It gets what is held at once, and all that comes. Without what is held it begins wherever that is."""
+        """Send all new fragments to this listener; with `from_last_key_frame`, first those that are held."""
         with self._lock:
             self._listeners[listener] = _Viewer(viewer_id, wants_audio)
             if wants_audio and self._feed is not None:
@@ -74,15 +74,15 @@ class FragmentBroadcaster:
                     listener.on_live_fragments(tuple(self._held))
 
     def leave(self, listener: LiveListener) -> None:
-        """Unknown ones are fine."""
+        """Send nothing more to this listener. Unknown ones are ignored."""
         with self._lock:
             self._listeners.pop(listener, None)
 
     def count(self) -> int:
         return len(self._listeners)
 
-    def drop(self, viewer_id: str) -> None:
-        """That viewer's listeners hear nothing more."""
+    def remove_viewer(self, viewer_id: str) -> None:
+        """Send nothing more to this viewer's listeners."""
         with self._lock:
             for listener in [one for one, viewer in self._listeners.items() if viewer.viewer_id == viewer_id]:
                 del self._listeners[listener]
@@ -96,11 +96,11 @@ class FragmentBroadcaster:
 
     @property
     def fragment_s(self) -> float | None:
-        """Our monotonic clock when the last fragment came."""
+        """When the last fragment was complete, by our monotonic clock."""
         return self._fragment_s
 
     def attach(self, feed: Feed) -> None:
-        """Has this feed's pictures made into fragments, on the same time line as those of the feed before."""
+        """Take fragments from this feed, on the time line of the feed before, unless it is attached already."""
         with self._lock:
             if self._feed is feed:
                 return
@@ -112,7 +112,7 @@ class FragmentBroadcaster:
             feed.enable_audio()
 
     def detach(self) -> None:
-        """The feed is being closed. What is held is old from now on."""
+        """The feed is being closed: forget the held fragments, which are too old for new viewers."""
         with self._lock:
             if self._feed is not None:
                 self._origin_s = self._feed.fragments_origin_s() or self._origin_s
@@ -148,7 +148,7 @@ class FragmentBroadcaster:
             self._held.clear()
             self._held_bytes = 0
         elif not self._held:
-            return  # too much without a key frame: who joins now waits for the next one
+            return  # too much since the last key frame was held: a new viewer waits for the next one
         self._held.append(piece)
         self._held_bytes += len(piece.video) + len(piece.audio)
         if self._held_bytes > _MAX_HELD_BYTES:

@@ -35,7 +35,7 @@ class FragmentOutput(SessionOutput):
         return self._broadcaster.count()
 
     def remove_viewer(self, viewer_id: str) -> None:
-        self._broadcaster.drop(viewer_id)
+        self._broadcaster.remove_viewer(viewer_id)
 
     def check_idle(self) -> None:
         """A viewer stays until its socket closes."""

@@ -1,4 +1,4 @@
-"""What a live session makes of its feed: HLS, fragments for sockets; recordings or stills could follow.
+"""The outputs that a live session makes of its feed: HLS, fragments for sockets; recordings or stills could follow.
 
 An output lives as long as its session. It runs only while a viewer wants it, and in each of the session's runs anew:
 
@@ -80,7 +80,7 @@ class SessionOutput(ABC):
 
     @abstractmethod
     def stop(self, problem: Problem | None = None) -> None:
-        """Stop and delete what was made; `problem` says why to viewers who ask. May be called when not running."""
+        """Stop and delete the output's files. Viewers get `problem` as the reason. May be called when not running."""
 
     @abstractmethod
     def end_run(self) -> None:

@@ -1,4 +1,4 @@
-"""Copy or transcode: from what a source is and what the stream id promises."""
+"""Decides between copying and transcoding, from the source's formats and the variant that the stream id names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENCODED_AUDIO = "aac"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What HLS is made of a source. `out_video` and `out_audio` are what its players get."""
+    """How HLS is made of a source. Its players get `out_video` and `out_audio`."""
 
     video: VideoHandling
     audio: AudioHandling
@@ -30,12 +30,12 @@ class Plan:
 
 
 def needs_transcode(codec: str | None, *, is_hevc_variant: bool) -> bool:
-    """Whether a source of this codec costs an encoder; not for one that is not known yet."""
+    """True if HLS of this codec needs an encoder; False if the codec is not known yet."""
     return codec not in (None, "h264") and not is_hevc_variant
 
 
 def plan_for(described: MediaDescription, *, is_hevc_variant: bool) -> Plan:
-    """CameraUnsupported where the source cannot become what the stream id promises."""
+    """Raise CameraUnsupported if the source cannot become the variant that the stream id names."""
     video = described.video
     if video is None:
         raise CameraUnsupported("This media profile carries no video that can be shown.", service="video")

@@ -1,7 +1,7 @@
-"""What a session holds outside of this process's memory: a feed, an ffmpeg, a folder.
+"""Everything outside of this process's memory that a live session holds: a feed, an ffmpeg, a folder.
 
-The session's thread takes them, and whoever stops the session gives them back, while that thread
-may still be waiting for a device. After release() nothing can be taken any more.
+The session's thread takes them; any thread may release them, even while the session's thread waits for a device.
+After release() nothing can be taken any more: the methods raise SessionOver.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STOP_GRACE_S = 1.0
 
 
 class SessionResources:
-    """Safe between threads. Every way out of it has a bound of about a second."""
+    """Safe between threads. No method blocks for much longer than a second."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,7 +36,7 @@ class SessionResources:
             return self._feed
 
     def take_process(self, spawn: Callable[[], SupervisedProcess]) -> SupervisedProcess:
-        """Makes the folder (empty at a session's first run), then the process."""
+        """Make the folder (and empty it at the session's first run), then the process. Raises StorageFull."""
         with self._lock:
             self.check_open()
             make_folder(self.folder)
@@ -47,7 +47,7 @@ class SessionResources:
             return self._process
 
     def end_process(self) -> None:
-        """Gives back the process and empties the folder; the feed goes on."""
+        """End the process and empty the folder; the feed continues."""
         with self._lock:
             process, self._process = self._process, None
             if process is not None:
@@ -56,18 +56,18 @@ class SessionResources:
                 empty_folder(self.folder)
 
     def end_run(self, *, empty: bool = False) -> None:
-        """Gives back feed and process; `empty`: the segments as well."""
+        """End the process and close the feed; with `empty`, delete the segments, too."""
         with self._lock:
             self._end_run(_STOP_GRACE_S)
             if empty and not self._is_released:
                 empty_folder(self.folder)
 
     def release(self) -> None:
-        """Gives back everything. ffmpeg is gone and the folder removed when it answers."""
+        """Release everything. ffmpeg has ended and the folder is removed on return."""
         with self._lock:
             if not self._is_released:
                 self._is_released = True
-                self._end_run(grace_s=0.0)  # nobody will read what it would still write
+                self._end_run(grace_s=0.0)  # its last segment has no readers
                 remove_folder(self.folder)
 
     def _end_run(self, grace_s: float) -> None:

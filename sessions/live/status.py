@@ -131,7 +131,7 @@ class SessionStatus:
             self._written_kbps = rate_kbps
 
     def end(self) -> None:
-        """The session has stopped; wakes those who wait for a playlist."""
+        """The session has stopped: answer the requests that wait for a playlist."""
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()
@@ -210,7 +210,7 @@ class SessionStatus:
         return is_over or not self._timeline.is_empty()
 
     def _video(self) -> VideoFormat | None:
-        """Return the format that players get. What the stream itself says beats what was planned."""
+        """Return the format that players get. The stream's own size and rate replace those of the plan."""
         if self._plan is None:
             return None
         video = self._plan.out_video if self._makes_segments else self._plan.source_video

@@ -1,6 +1,6 @@
 """Sends a replay's parts to viewers on sockets as they arrive, run after run.
 
-What a run sends before its first viewer has joined is held for a moment: a page joins right after it has started the
+The beginning of a run is held until its first viewer joins, because a page joins right after it has started the
 session. A viewer that joins later has missed the beginning, and seeks. Listeners must return immediately and must not
 call back.
 """
@@ -133,7 +133,7 @@ class ReplayBroadcaster:
     # ---- the session -----------------------------------------------------------------------------
 
     def begin_run(self, run: int) -> None:
-        """Drop what is sent for earlier runs from now on."""
+        """From now on, ignore news of earlier runs."""
         with self._lock:
             self._begin(run)
 

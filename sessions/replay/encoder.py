@@ -1,6 +1,6 @@
 """H.265 segments as H.264, each encoded when a player asks for it.
 
-One ffmpeg per segment, instead of one that encodes along: a seek throws away most of what was fetched ahead, and a
+One ffmpeg per segment, instead of one that encodes along: most segments fetched ahead become useless with a seek, and a
 segment that no player asks for is never encoded. No process lives between two segments, and none needs to be fed. A
 start costs 0.03 to 0.1 s per segment of two seconds.
 """

@@ -1,6 +1,6 @@
-"""Plays one recording in one run: turns what the recorder sends into segments and parts, until the recording ends.
+"""Plays one recording in one run: makes segments and parts of the recorder's frames, until the recording ends.
 
-The recorder never gets more than AHEAD_S ahead of what players have fetched. A recording that is still being written
+The recorder never gets more than AHEAD_S ahead of the players. A recording that is still being written
 has no end yet: another PLAY from the last frame on asks for more every ASK_AGAIN_S, and joins without a discontinuity.
 """
 
@@ -37,7 +37,7 @@ ASK_AGAIN_BY_OPENING_S = 10.0
 MAY_GROW = timedelta(seconds=120)
 """A recording that ends no longer ago may still grow: recorders write late, and list new recordings later still."""
 
-_AHEAD_MARGIN_S = 3.0  # what arrives after the recorder was told to pause
+_AHEAD_MARGIN_S = 3.0  # frames still arrive after PAUSE
 _TICK_S = 0.25
 _VIEWER_TICK_S = 0.05
 _QUEUE_BYTES = 16_000_000
@@ -47,7 +47,7 @@ _TAIL = timedelta(seconds=1)
 
 
 class Continuation(Enum):
-    """What follows when a recorder says that a recording has ended.
+    """The decision at the end of a recording, as the recorder reports it.
 
     Recorders cut a channel's time into several recordings (one an hour, or one a motion); some do not cross a gap
     within a recording by themselves; and a recording that is being written ends at the last frame on the disk.
@@ -92,7 +92,7 @@ class ChannelRecordings:
 
 @dataclass(frozen=True, slots=True)
 class ReplayParts:
-    """What all plays of one session share. Setting `wake` ends a wait of the session's thread."""
+    """Shared by all plays of one session. Setting `wake` ends a wait of the session's thread."""
 
     context: SessionContext
     stream_id: str
@@ -123,7 +123,7 @@ class ReplayPlay:
         self._received_s = 0.0  # our monotonic clock
         self._described: Description | None = None
         self._builder: SegmentBuilder | None = None
-        self._offset_s = 0.0  # where the builder's time line begins on the run's
+        self._offset_s = 0.0  # the builder's time 0 on the run's time line
         self._timelines: dict[int, TrackTimeline] = {VIDEO: TrackTimeline(), AUDIO: TrackTimeline()}
         self._has_times = True
         self._ask_again_s: float | None = None  # when to ask a growing recording for more
@@ -139,7 +139,7 @@ class ReplayPlay:
 
     @property
     def continuation(self) -> Continuation | None:
-        """What follows; None until the recording has ended."""
+        """The decision about what follows; None until the recording has ended."""
         return self._continuation
 
     def start(self) -> None:
@@ -149,7 +149,7 @@ class ReplayPlay:
         self._received_s = self._now_s()
 
     def step(self) -> float | None:
-        """Handle what has arrived. Return the seconds to wait until the next step; None if the recording has ended."""
+        """Handle new units. Return the seconds to wait until the next step; None if the recording has ended."""
         assert self._buffer is not None  # noqa: S101 - start() came before
         if not self._items:
             self._items.extend(self._buffer.take())
@@ -225,7 +225,7 @@ class ReplayPlay:
         if silent_s > 2 * self._context.settings.rtsp_timeout_s:
             raise Stalled(f"The recorder has sent nothing for {silent_s:.0f} s.")
 
-    # ---- what arrives ----------------------------------------------------------------------------
+    # ---- items of the buffer ---------------------------------------------------------------------
 
     def _handle(self, item: BufferItem) -> None:
         if isinstance(item, CameraUnsupported) and item.service == "media":

@@ -1,4 +1,4 @@
-"""One run of a replay: what plays from one seek on, with a playlist and files of its own.
+"""One run of a replay: begins with a seek, and has its own playlist and files.
 
 Every seek begins a run under a new address, so that no player mixes the frames of two places:
 `run2.m3u8` lists `run2_init0.mp4`, `run2_0.m4s`, `run2_1.m4s`, ...
@@ -66,7 +66,7 @@ class ReplayRun:
 
     @property
     def resume_device_s(self) -> float:
-        """Where to play from: the requested time; after an interruption, the end of the last segment.
+        """The time to play from: the requested one; after an interruption, the end of the last segment.
 
         A millisecond later than that, so that rounding never leads to the key frame before.
         """

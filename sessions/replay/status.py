@@ -19,13 +19,13 @@ _RUNS_KEPT = 2  # after a seek, a player may still be fetching the end of the ru
 
 
 class ReplayPhase(Enum):
-    """What the session does with the recorder. The StreamState tells viewers whether that works."""
+    """The session's phase with the recorder. The StreamState tells viewers if it works."""
 
     CONNECTING = auto()  # no connection, or the recorder has not described the recording yet
     PLAYING = auto()
     CAUGHT_UP = auto()  # everything recorded so far was sent; the recording may still grow
     COMPLETE = auto()  # the run has everything; the connection is kept for a seek
-    RESTING = auto()  # nobody has fetched anything for a while: the recorder has its session back
+    RESTING = auto()  # no viewer has fetched anything for a while: the recorder has its session back
 
 
 class ReplayStatus:
@@ -189,7 +189,7 @@ class ReplayStatus:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """The session has stopped; wakes those who wait."""
+        """The session has stopped: answer the requests that wait."""
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()

@@ -340,7 +340,7 @@ def test_a_silent_recorder_is_reported_as_stalled(
 def test_a_recorders_known_session_limit_is_respected(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     replays = make_replays(replay_places=lambda _camera_id: 1)
     first = play(replays, 0)
-    with pytest.raises(LimitReached, match="one recording at once") as caught:
+    with pytest.raises(LimitReached, match="one recording at a time") as caught:
         play(replays, 600)
     assert caught.value.used_by == (first.stream_id,)
 

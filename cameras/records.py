@@ -95,7 +95,8 @@ class HealthCard:
     next_try_at: datetime | None = None
     failures: int = 0
 
-    def as_text(self) -> str:
+    @property
+    def text(self) -> str:
         """The card as plain text to copy into a message: no password, no stream address."""
         return "\n".join([*_head(self), *_checks(self.checks), *_channels(self.channels)]) + "\n"
 

@@ -27,7 +27,7 @@ def test_the_card_describes_a_camera_and_its_channels(harness: CameraHarness, ma
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80, "Cellar")).id
     harness.wait_status(camera_id, CameraStatus.ONLINE)
     manager.update_channel(camera_id, 2, hidden=True)
-    text = manager.health(camera_id).as_text()
+    text = manager.health(camera_id).text
     for line in (
         "Camera 1: Cellar",
         "Address: cam:80",
@@ -56,7 +56,7 @@ def test_the_card_of_a_silent_camera_lists_the_attempts(harness: CameraHarness, 
     until(lambda: manager.health(camera_id).failures >= 2)
     card = manager.health(camera_id)
     assert card.next_try_at is not None
-    text = card.as_text()
+    text = card.text
     assert "Problem: camera_unreachable: The device does not answer." in text
     assert "clock: failed (while opening)" in text
     assert "Last seen: never" in text
@@ -69,7 +69,7 @@ def test_a_password_sent_by_the_device_is_redacted(harness: CameraHarness, manag
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret(CANARY), 80)).id
     harness.wait_status(camera_id, CameraStatus.ONLINE)
     card = manager.health(camera_id)
-    assert CANARY not in card.as_text()
+    assert CANARY not in card.text
     assert CANARY not in repr(card)
     assert CANARY not in repr(manager.get_camera(camera_id))
     manager.stop()

@@ -137,7 +137,7 @@ def test_a_printer_is_reported_as_no_onvif_device(real: CameraHarness, device: S
         assert view.status is CameraStatus.OFFLINE
         assert view.error is not None
         assert view.error.code in {"camera_bad_answer", "camera_unsupported"}
-        assert "printer" not in manager.health(view.id).as_text()
+        assert "printer" not in manager.health(view.id).text
 
 
 def test_stop_is_quick_while_a_device_is_silent(real: CameraHarness) -> None:
@@ -156,4 +156,4 @@ def test_ipycam_is_added_and_sends_a_snapshot(real: CameraHarness, ipycam: IPCam
         assert view.channel_count == 1
         assert real.snapshot(view.id).jpeg[:3] == b"\xff\xd8\xff"
         assert manager.last_snapshot(view.id) is not None
-        assert "Profile_Main" in manager.health(view.id).as_text()
+        assert "Profile_Main" in manager.health(view.id).text

@@ -90,7 +90,7 @@ def test_one_entry_brings_every_channel_of_a_recorder(
     with pytest.raises(NotFound):
         manager.replay_source(camera_id, "no-such-recording")
     assert simulator.get("/state")["subscriptions"] == 0, "none is left behind"
-    assert PASSWORD not in manager.health(camera_id).as_text()
+    assert PASSWORD not in manager.health(camera_id).text
 
 
 def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(

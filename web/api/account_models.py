@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from web.api.models import Time
+from core.access import Scope
+from web.api.models import AnswerModel, Time
 from web.fields import BodyId, Moment, Name, PathId, RequestModel, printable
 
 RoleName = Literal["viewer", "reviewer", "operator", "admin"]
@@ -91,11 +92,25 @@ class AllowedCamera(BaseModel):
     channels: list[int] | None
 
 
-class User(BaseModel):
+def _cameras_of_scope(value: Any) -> Any:
+    if not isinstance(value, Scope):
+        return value
+    if value.cameras is None:
+        return None
+    return [
+        {"camera_id": camera_id, "channels": None if channels is None else sorted(channels)}
+        for camera_id, channels in sorted(value.cameras.items())
+    ]
+
+
+AllowedCameras = Annotated[list[AllowedCamera] | None, BeforeValidator(_cameras_of_scope)]
+
+
+class User(AnswerModel):
     id: int
     name: str
     role: RoleName
-    cameras: list[AllowedCamera] | None
+    cameras: AllowedCameras = Field(validation_alias="scope")
     disabled: bool
     created_at: Time
     password_changed_at: Time
@@ -112,7 +127,7 @@ class Session(BaseModel):
     user: str | None
     role: RoleName | None
     permissions: list[PermissionName]
-    cameras: list[AllowedCamera] | None
+    cameras: AllowedCameras
     csrf_token: str | None
 
 
@@ -131,12 +146,12 @@ class LoginSessionList(BaseModel):
     sessions: list[LoginSession]
 
 
-class Token(BaseModel):
+class Token(AnswerModel):
     id: int
     name: str
-    user: str
+    user: str = Field(validation_alias="user_name")
     role: RoleName
-    cameras: list[AllowedCamera] | None
+    cameras: AllowedCameras = Field(validation_alias="scope")
     created_at: Time
     expires_at: Time | None
     last_used_at: Time | None

@@ -93,7 +93,7 @@ def postpone() -> Response:
 @blueprint.get("/users", responses=answers_with({200: shapes.UserList}))
 def list_users() -> Response:
     """All users."""
-    return answer(shapes.UserList(users=[_user(user) for user in services().accounts.users()]))
+    return answer(shapes.UserList(users=[shapes.User.model_validate(user) for user in services().accounts.users()]))
 
 
 @blueprint.post("/users", responses=answers_with({201: shapes.User}, 409, 415, 503))
@@ -102,7 +102,7 @@ def add_user(body: shapes.NewUser) -> Response:
     draft = records.UserDraft(body.name, Secret(body.password), Role(body.role), _scope(body.cameras) or EVERYTHING)
     user = services().accounts.add_user(draft)
     audit_about(user=user.name, role=user.role.value)
-    return answer(_user(user), 201)
+    return answer(shapes.User.model_validate(user), 201)
 
 
 @blueprint.patch("/users/<user_id>", responses=answers_with({200: shapes.User}, 404, 409, 415, 503))
@@ -117,7 +117,7 @@ def change_user(path: shapes.UserPath, body: shapes.UserEdit) -> Response:
     )
     user = services().accounts.change_user(path.user_id, change)
     audit_about(user=user.name, changed=sorted(body.model_fields_set))
-    return answer(_user(user))
+    return answer(shapes.User.model_validate(user))
 
 
 @blueprint.delete("/users/<user_id>", responses=answers_with({204: NO_CONTENT}, 404, 409))
@@ -168,7 +168,7 @@ def end_session(path: shapes.SessionPath) -> Response:
 @blueprint.get("/tokens", responses=answers_with({200: shapes.TokenList}))
 def list_tokens() -> Response:
     """All tokens, without what makes them work."""
-    return answer(shapes.TokenList(tokens=[_token(item) for item in services().accounts.tokens()]))
+    return answer(shapes.TokenList(tokens=[shapes.Token.model_validate(item) for item in services().accounts.tokens()]))
 
 
 @blueprint.post("/tokens", responses=answers_with({201: shapes.MadeToken}, 415))
@@ -177,7 +177,7 @@ def add_token(body: shapes.NewToken) -> Response:
     draft = records.TokenDraft(body.name, Role(body.role), _scope(body.cameras) or EVERYTHING, body.expires_at)
     token, kept = services().accounts.add_token(current_principal(), draft)
     audit_about(token=kept.name, role=kept.role.value)
-    return answer(shapes.MadeToken(**_token(kept).model_dump(), token=token), 201)
+    return answer(shapes.MadeToken(**dict(shapes.Token.model_validate(kept)), token=token), 201)
 
 
 @blueprint.delete("/tokens/<token_id>", responses=answers_with({204: NO_CONTENT}, 404))
@@ -202,49 +202,17 @@ def _logged_in(token: str, who: Principal, status: int = 200) -> Response:
 
 
 def _session(who: Principal | None, token: str | None) -> shapes.Session:
-    return shapes.Session(
-        accounts=services().accounts.has_accounts(),
-        user=who.name if who is not None else None,
-        role=who.role.value if who is not None else None,
-        permissions=[permission.value for permission in Permission if who is not None and who.may(permission)],
-        cameras=_cameras(who.scope) if who is not None else None,
-        csrf_token=csrf_token(token) if token is not None else None,
+    return shapes.Session.model_validate(
+        {
+            "accounts": services().accounts.has_accounts(),
+            "user": who.name if who is not None else None,
+            "role": who.role if who is not None else None,
+            "permissions": [permission for permission in Permission if who is not None and who.may(permission)],
+            "cameras": who.scope if who is not None else None,
+            "csrf_token": csrf_token(token) if token is not None else None,
+        }
     )
 
 
 def _scope(cameras: Sequence[shapes.CameraLimit] | None) -> Scope | None:
     return None if cameras is None else scope_of([(item.camera_id, item.channels) for item in cameras])
-
-
-def _cameras(scope: Scope) -> list[shapes.AllowedCamera] | None:
-    if scope.cameras is None:
-        return None
-    return [
-        shapes.AllowedCamera(camera_id=camera_id, channels=None if chosen is None else sorted(chosen))
-        for camera_id, chosen in sorted(scope.cameras.items())
-    ]
-
-
-def _user(user: records.User) -> shapes.User:
-    return shapes.User(
-        id=user.id,
-        name=user.name,
-        role=user.role.value,
-        cameras=_cameras(user.scope),
-        disabled=user.disabled,
-        created_at=rfc3339(user.created_at),
-        password_changed_at=rfc3339(user.password_changed_at),
-    )
-
-
-def _token(item: records.ApiToken) -> shapes.Token:
-    return shapes.Token(
-        id=item.id,
-        name=item.name,
-        user=item.user_name,
-        role=item.role.value,
-        cameras=_cameras(item.scope),
-        created_at=rfc3339(item.created_at),
-        expires_at=rfc3339(item.expires_at) if item.expires_at else None,
-        last_used_at=rfc3339(item.last_used_at) if item.last_used_at else None,
-    )

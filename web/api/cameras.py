@@ -121,7 +121,7 @@ def edit_channel(path: models.ChannelPath, body: models.ChannelEdit) -> Response
     channel = services().cameras.update_channel(
         path.camera_id, path.number, name=body.name, hidden=body.hidden, position=body.position
     )
-    return answers.answer(answers.channel(channel))
+    return answers.answer(models.Channel.model_validate(channel))
 
 
 @blueprint.put("/cameras/<camera_id>/channels/order", responses=answers_with({200: models.ChannelList}, 404, 415))
@@ -139,7 +139,7 @@ def channel_list(camera_id: int) -> models.ChannelList:
     channels = [
         channel for channel in services().cameras.channels(camera_id) if allowed is None or channel.number in allowed
     ]
-    return models.ChannelList(channels=[answers.channel(channel) for channel in channels])
+    return models.ChannelList(channels=[models.Channel.model_validate(channel) for channel in channels])
 
 
 @blueprint.get(
@@ -176,7 +176,7 @@ def _first_allowed(camera_id: int) -> str | None:
 @blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 404))
 def camera_health(path: models.CameraPath) -> Response:
     """What was tried with this device and how it ended; its `text` is for copying and holds no secret."""
-    return answers.answer(answers.health(services().cameras.health(path.camera_id)))
+    return answers.answer(models.Health.model_validate(services().cameras.health(path.camera_id)))
 
 
 @blueprint.post("/discovery", responses=answers_with({200: models.FoundList}, 503))
@@ -184,4 +184,4 @@ def discover() -> Response:
     """Searches the local network for ONVIF devices (WS-Discovery); takes a few seconds."""
     with services().device_limit:
         devices = services().cameras.discover()
-    return answers.answer(models.FoundList(devices=[answers.found(device) for device in devices]))
+    return answers.answer(models.FoundList(devices=[models.Found.model_validate(device) for device in devices]))

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core import records
+from core.clock import rfc3339
 from sessions.view import SegmentWait
 from web.fields import BodyId, Flag, Name, PathId, ProfileToken, QueryModel, RequestModel, StreamId, printable
 
-Time = Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
+
+def _as_text(value: Any) -> Any:
+    return rfc3339(value) if isinstance(value, datetime) else value
+
+
+def _rounded(digits: int) -> BeforeValidator:
+    """Round a number; infinite numbers and NaN become None, because JSON has neither."""
+
+    def rounded(value: Any) -> Any:
+        return round(value, digits) if value is not None and math.isfinite(value) else None
+
+    return BeforeValidator(rounded)
+
+
+Time = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"}),
+]
+Tenths = Annotated[float | None, _rounded(1)]
+Hundredths = Annotated[float | None, _rounded(2)]
+Thousandths = Annotated[float | None, _rounded(3)]
+
+
+class AnswerModel(BaseModel):
+    """An answer that pydantic reads from a record's attributes. Aliases stand where the record has another name."""
+
+    model_config = ConfigDict(from_attributes=True, validate_by_name=True)
 
 
 # --- requests
@@ -108,7 +138,7 @@ class SnapshotQuery(QueryModel):
 # --- answers
 
 
-class Problem(BaseModel):
+class Problem(AnswerModel):
     """Why something is not as it should be."""
 
     code: str
@@ -132,7 +162,7 @@ class ProblemDocument(Problem):
     camera_id: int | None = Field(default=None, description="already_added: the camera that is this device")
 
 
-class Camera(BaseModel):
+class Camera(AnswerModel):
     id: int
     name: str
     host: str
@@ -140,12 +170,12 @@ class Camera(BaseModel):
     username: str
     status: records.CameraStatus
     error: Problem | None
-    manufacturer: str
-    model: str
-    firmware: str
-    channels: int
+    manufacturer: str = Field(validation_alias=AliasPath("info", "manufacturer"))
+    model: str = Field(validation_alias=AliasPath("info", "model"))
+    firmware: str = Field(validation_alias=AliasPath("info", "firmware"))
+    channels: int = Field(validation_alias="channel_count")
     services: list[str]
-    clock_offset_s: float | None = Field(description="device time minus ours")
+    clock_offset_s: Thousandths = Field(description="device time minus ours")
     last_seen_at: Time | None
     pretend: bool
     same_device_as: int | None = Field(description="an older camera with the same make, model and serial number")
@@ -156,22 +186,22 @@ class CameraList(BaseModel):
     next_cursor: str | None
 
 
-class Video(BaseModel):
+class Video(AnswerModel):
     codec: str
     width: int | None
     height: int | None
-    fps: float | None
+    fps: Hundredths
     bitrate_kbps: int | None
     gop: int | None
 
 
-class Audio(BaseModel):
+class Audio(AnswerModel):
     codec: str
     sample_rate: int | None
     channels: int | None
 
 
-class Profile(BaseModel):
+class Profile(AnswerModel):
     profile_token: str
     name: str
     role: records.ProfileRole
@@ -179,8 +209,8 @@ class Profile(BaseModel):
     audio: Audio | None
 
 
-class Channel(BaseModel):
-    channel: int
+class Channel(AnswerModel):
+    channel: int = Field(validation_alias="number")
     name: str
     video_source_token: str
     hidden: bool
@@ -193,7 +223,7 @@ class ChannelList(BaseModel):
     channels: list[Channel]
 
 
-class Found(BaseModel):
+class Found(AnswerModel):
     host: str
     port: int
     name: str
@@ -206,7 +236,7 @@ class FoundList(BaseModel):
     devices: list[Found]
 
 
-class Check(BaseModel):
+class Check(AnswerModel):
     name: str
     outcome: str
     detail: str
@@ -214,10 +244,10 @@ class Check(BaseModel):
     at: Time | None
 
 
-class Health(BaseModel):
+class Health(AnswerModel):
     camera: Camera
-    serial: str
-    hardware: str
+    serial: str = Field(validation_alias=AliasPath("camera", "info", "serial"))
+    hardware: str = Field(validation_alias=AliasPath("camera", "info", "hardware"))
     made_at: Time
     clock_measured_at: Time | None
     next_try_at: Time | None
@@ -227,14 +257,14 @@ class Health(BaseModel):
     text: str = Field(description="the card as text to copy; holds no secret")
 
 
-class StreamVideo(BaseModel):
+class StreamVideo(AnswerModel):
     codec: str
     width: int | None
     height: int | None
-    fps: float | None
+    fps: Hundredths
 
 
-class StreamStatus(BaseModel):
+class StreamStatus(AnswerModel):
     stream_id: str
     camera_id: int
     profile_token: str
@@ -242,21 +272,22 @@ class StreamStatus(BaseModel):
     status: records.StreamState
     error: Problem | None
     started_at: Time
-    uptime_s: float
+    uptime_s: Annotated[float, _rounded(1)]
     viewers: int
     restarts: int
     video: StreamVideo | None
     audio: Audio | None
     transcoding: bool
-    bitrate_kbps: float | None
-    last_segment_age_s: float | None
+    bitrate_kbps: Tenths
+    last_segment_age_s: Tenths
     frames_dropped: int = Field(
         description="frames that came from the device incomplete and were discarded, since the session's start. "
         "Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too"
     )
     playlist_url: str
     waiting_for: SegmentWait | None = Field(
-        description="what there is no picture for yet; `recording`: a replay has all that is recorded so far"
+        validation_alias="segment_wait",
+        description="what there is no picture for yet; `recording`: a replay has all that is recorded so far",
     )
     source_codec: str | None
     recording_token: str | None = Field(description="kind replay: what plays now; `profile_token` is empty then")

@@ -59,11 +59,4 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
         )
     with services().device_limit:
         view = services().streams.seek_replay(body.stream_id, body.time)
-    return answers.answer(
-        playback_models.SoughtPlayback(
-            stream_id=view.stream_id,
-            playlist_url=view.playlist_url,
-            start_time=rfc3339(view.start_time or body.time),
-            time_confirmed=view.time_confirmed,
-        )
-    )
+    return answers.answer(playback_models.SoughtPlayback.model_validate(view))

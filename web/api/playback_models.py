@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
-from web.api.models import Codec, StartedStream, Time
+from web.api.models import AnswerModel, Codec, StartedStream, Time
 from web.fields import BodyId, Moment, RequestModel, StreamId, printable
 
 RecordingToken = Annotated[
@@ -35,7 +35,7 @@ class StartedPlayback(StartedStream):
     """A stream of kind `replay`. `start_time` is the one asked for until the first picture is there."""
 
 
-class SoughtPlayback(BaseModel):
+class SoughtPlayback(AnswerModel):
     stream_id: str
     playlist_url: str = Field(description="of the new run; the one before is no longer continued")
     start_time: Time = Field(description="when the first picture was filmed: at or before the time asked for")

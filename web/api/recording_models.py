@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AliasPath, BeforeValidator, Field, model_validator
 
-from web.api.models import Problem, Time
+from web.api.models import AnswerModel, Problem, Time
 from web.api.playback_models import RecordingToken
 from web.fields import BodyId, Flag, Moment, PathId, QueryModel, RequestModel
 
@@ -43,41 +43,53 @@ class PlaybackUriRequest(RequestModel):
     end_time: Moment | None = None
 
 
-class Track(BaseModel):
+class Track(AnswerModel):
     track_token: str
     type: Literal["video", "audio", "metadata"]
     codec: str | None = None
 
 
-class Stretch(BaseModel):
+class Stretch(AnswerModel):
     start_time: Time
     end_time: Time
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_pair(cls, value: Any) -> Any:
+        return dict(zip(("start_time", "end_time"), value, strict=True)) if isinstance(value, tuple) else value
 
-class FoundRecording(BaseModel):
+
+def _known_or_unknown(value: Any) -> Any:
+    return {True: "known", False: "unknown"}.get(value, value)
+
+
+class FoundRecording(AnswerModel):
     """What a recording holds of the window: never more than was asked, whatever the device returns."""
 
-    recording_token: str
-    channel: Channel
-    matched_by: MatchedBy
-    source_name: str
-    start_time: Time
-    end_time: Time
-    tracks: list[Track]
+    recording_token: str = Field(validation_alias=AliasPath("recording", "recording_token"))
+    channel: Channel = Field(validation_alias=AliasPath("recording", "channel"))
+    matched_by: MatchedBy = Field(validation_alias=AliasPath("recording", "matched_by"))
+    source_name: str = Field(validation_alias=AliasPath("recording", "source_name"))
+    start_time: Time = Field(validation_alias=AliasPath("spans", 0, 0))
+    end_time: Time = Field(validation_alias=AliasPath("spans", -1, 1))
+    tracks: list[Track] = Field(validation_alias=AliasPath("recording", "tracks"))
     spans: list[Stretch]
-    coverage: Literal["known", "unknown"] = Field(
-        description="unknown: the device cannot tell what lies between earliest and latest; some spans may be empty"
+    coverage: Annotated[Literal["known", "unknown"], BeforeValidator(_known_or_unknown)] = Field(
+        validation_alias="is_known",
+        description="unknown: the device cannot tell what lies between earliest and latest; some spans may be empty",
     )
 
 
-class FoundRecordings(BaseModel):
+class FoundRecordings(AnswerModel):
     recordings: list[FoundRecording]
     complete: bool = Field(description="false: the device could not be asked about all of the window")
     next_cursor: str | None
-    error: Problem | None = Field(description="why it is not complete, if not for lack of time")
+    error: Problem | None = Field(
+        validation_alias="problem", description="why it is not complete, if not for lack of time"
+    )
 
 
-class KnownRecording(BaseModel):
+class KnownRecording(AnswerModel):
     recording_token: str
     channel: Channel
     matched_by: MatchedBy
@@ -87,7 +99,7 @@ class KnownRecording(BaseModel):
     tracks: list[Track]
 
 
-class RecordingSummary(BaseModel):
+class RecordingSummary(AnswerModel):
     """`service`: which ONVIF service told it. `zone_s`: the device's local time minus UTC, now; null where it does not
     tell."""
 
@@ -100,20 +112,20 @@ class RecordingSummary(BaseModel):
     zone_s: float | None
 
 
-class CoverageSpan(BaseModel):
-    start_time: Time
-    end_time: Time
+class CoverageSpan(AnswerModel):
+    start_time: Time = Field(validation_alias="start")
+    end_time: Time = Field(validation_alias="end")
     state: Literal["recorded", "not_recorded", "not_asked", "unknown"]
     recording_token: str | None = Field(description="what plays it, where it is recorded or may be")
 
 
-class RecordingEvent(BaseModel):
+class RecordingEvent(AnswerModel):
     time: Time
     topic: str
     active: bool | None
 
 
-class ChannelCoverage(BaseModel):
+class ChannelCoverage(AnswerModel):
     """`spans` cover the window without holes."""
 
     channel: Channel
@@ -125,14 +137,14 @@ class ChannelCoverage(BaseModel):
     events_truncated: bool
 
 
-class IndexingProgress(BaseModel):
+class IndexingProgress(AnswerModel):
     """Hours of recorded time."""
 
     done: int
     total: int
 
 
-class Coverage(BaseModel):
+class Coverage(AnswerModel):
     channels: list[ChannelCoverage]
     indexing: IndexingProgress | None = Field(description="null when the device is not being asked")
     indexing_stopped: bool = Field(description="true: stopped by a user, until it is resumed or a search is made")
@@ -142,7 +154,7 @@ class Coverage(BaseModel):
     error: Problem | None = Field(description="why the asking ended before its end")
 
 
-class PlaybackUri(BaseModel):
+class PlaybackUri(AnswerModel):
     """For another RTSP client, which must bring user name and password itself."""
 
     uri: str

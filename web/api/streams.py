@@ -47,7 +47,7 @@ def stop_stream(body: models.StreamStop) -> Response:
 @blueprint.get("/status/<stream_id>", responses=answers_with({200: models.StreamStatus}, 404))
 def stream_status(path: models.StreamPath) -> Response:
     """One session as it is now."""
-    return answers.answer(answers.stream(services().streams.session_status(path.stream_id)))
+    return answers.answer(models.StreamStatus.model_validate(services().streams.session_status(path.stream_id)))
 
 
 @blueprint.get("/all", responses=answers_with({200: models.StreamList}))
@@ -55,4 +55,4 @@ def all_streams() -> Response:
     """All sessions as they are now, of the cameras and channels that you may see."""
     who = current_principal()
     views = [view for view in services().streams.list_sessions() if may_watch(services(), who, view)]
-    return answers.answer(models.StreamList(streams=[answers.stream(view) for view in views]))
+    return answers.answer(models.StreamList(streams=[models.StreamStatus.model_validate(view) for view in views]))

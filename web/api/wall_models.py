@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from web.api.models import AnswerModel
 from web.fields import BodyId, Name, PathId, RequestModel
 
 
@@ -59,7 +60,7 @@ class WallEdit(RequestModel):
 # --- answers
 
 
-class Tile(BaseModel):
+class Tile(AnswerModel):
     camera_id: int
     channel: int
     quality: Quality

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -63,7 +62,7 @@ def _wall(wall: Wall) -> shapes.Wall:
             "id": wall.id,
             "name": wall.name,
             "layout": wall.layout,
-            "tiles": [tile and asdict(tile) for tile in wall.tiles],
+            "tiles": wall.tiles,
             "everybodys": wall.user_id is None,
             "may_change": may_change(current_principal(), wall),
         }

@@ -33,7 +33,7 @@ from core.errors import AppError, InvalidRequest, LimitReached, Unavailable
 from sessions.live.broadcast import LiveFragment, LiveInit
 from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
-from web.api import answers
+from web.api.models import StreamStatus
 from web.live.backend import LiveBackend
 from web.live.connection import Connection
 from web.live.replay import ReplayWatch, binary_message, json_message, size_of
@@ -367,7 +367,7 @@ class LiveSocketHandler:
 
     def send_state(self, watch: LiveWatch, view: StreamView) -> None:
         if not watch.is_over:
-            self._send("state", id=watch.number, stream=answers.stream(view).model_dump())
+            self._send("state", id=watch.number, stream=StreamStatus.model_validate(view).model_dump())
 
     def _send(self, kind: str, **content: object) -> None:
         if self._connection is not None:

@@ -12,6 +12,8 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 HLS := node_modules/hls.js/dist
 VENDOR := static/vendor
 BUILT := static/built
+PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 2 * $$(nproc) )))) --dist loadfile --no-loadscope-reorder
+WITHOUT_PROGRAMS := --ignore=tests/browser --ignore=tests/whole_app --ignore=tests/simulator --ignore-glob=*/test_simulator.py
 
 .PHONY: help
 help: ## what can be made
@@ -73,8 +75,17 @@ front-end: $(VENDOR)/hls.mjs ## one script and one style sheet for each page, in
 install-dev: node_modules/.installed-dev $(VENV)/.installed-dev install
 	@tools/system-packages.sh
 
+# Several processes share the cores, since most tests wait; each runs whole files. With T, one file or folder alone.
 .PHONY: test
-test: install-dev lint test-js test-python ## linters, types, unit, integration, browser and JS tests
+test: $(if $(T),install-dev,lint test-js test-python) ## linters, types and all tests; T=path: one file or folder
+	$(if $(T),$(if $(filter %.mjs,$(T)),node --test,$(BIN)/pytest -q) $(T))
+
+.PHONY: check
+check: install-dev ## within a minute: ruff, mypy, and tests that start no recorder, no app and no browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q $(PARALLEL) -m 'not (stress or gstreamer)' $(WITHOUT_PROGRAMS)
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy, eslint, tsc
@@ -88,16 +99,9 @@ lint: install-dev ## ruff, mypy, eslint, tsc
 test-js: install-dev ## the pure modules of the front end
 	node --test tests/js/*.test.mjs
 
-# Those in Chromium run beside the others: both mostly wait. What they say comes last, whole.
 .PHONY: test-python
 test-python: install-dev ## all Python tests, those in Chromium included
-	@mkdir -p build
-	@$(BIN)/pytest -q -m 'not stress' --durations=15 -p no:cacheprovider tests/browser > build/browser-tests.log 2>&1 & \
-	browser=$$!; \
-	$(BIN)/pytest -q -m 'not stress' --durations=15 --ignore=tests/browser; others=$$?; \
-	wait $$browser; browser=$$?; \
-	echo; echo "In Chromium:"; cat build/browser-tests.log; \
-	exit $$(( others > browser ? others : browser ))
+	$(BIN)/pytest -q $(PARALLEL) -m 'not stress' --durations=15
 
 .PHONY: stress
 stress: install-dev ## long loads, thousands of cycles, a soak of half an hour (SOAK_MINUTES=30); not part of CI

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -12,9 +12,25 @@ from media.process import Spawner
 allowed_addresses.allow_loopback(True)  # session fixtures connect before the fixture below runs
 
 
+# `make test` hands whole files to several processes, in this order: a long file that begins last would end alone.
+LONGEST = ("tests/browser", "tests/whole_app", "tests/sessions", "tests/simulator", "tests/media/rtsp", "tests/cameras")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run browser tests last: Playwright's event loop stays in the main thread once it has started."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    """Put the folders with the longest tests first."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, folder in enumerate(LONGEST) if item.nodeid.startswith(folder)), len(LONGEST))
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Spell out what UTF-8 cannot hold: captured text travels between processes."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)

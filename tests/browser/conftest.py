@@ -23,8 +23,9 @@ addEventListener('securitypolicyviolation', (event) =>
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """One for a file: until Playwright ends, its event loop keeps other tests from running theirs in this thread."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=1000 * LIMIT_S

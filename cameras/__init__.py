@@ -1,5 +1,6 @@
-"""The devices we know: what is stored of them, how they are kept connected, what they show.
+"""Cameras and recorders: their rows in the database, the connections to the devices, and their last snapshots.
 
-`onvif_manager.OnvifManager` is the face; nothing else outside this package imports its modules,
-except `cameras.records`, whose values cross the room's edge.
+`onvif_manager.OnvifManager` is the interface for other packages; `cameras.records` holds the values that it takes and
+returns. Other packages import only these two and two helpers, `registry.device_key` and `snapshots.is_jpeg`;
+`wiring.py` also imports `commands` and `rotation`.
 """

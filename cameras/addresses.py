@@ -1,4 +1,4 @@
-"""What a user may write as address, name and credential. Odd spellings are refused, not guessed."""
+"""Check addresses, names and credentials that a user enters. Unusual spellings are refused, not guessed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.allowed_addresses import LOOPBACK_REFUSED, allowed_addresses, why_not_
 from core.errors import InvalidRequest
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
-# What inet_aton reads as a number: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
+# Last label of the IPv4 spellings that only inet_aton accepts: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", re.ASCII)
 
@@ -20,17 +20,17 @@ _HOST_LENGTH = 253
 
 
 def parse_host(text: str) -> tuple[str, int | None]:
-    """Host in lower case (IPv6 without brackets) and the port if one was written behind it.
+    """Return the host in lower case (IPv6 without brackets), and the port if the text ends with one.
 
-    Raises InvalidRequest naming `host`: for user-info, paths, schemes, numbers that only an old
-    resolver takes for an address, and addresses no camera can have.
+    Raise InvalidRequest of the field `host` for user-info, a path, a scheme, a number that only inet_aton takes for
+    an address, and an address that no camera may have.
     """
     text = text.strip(" \t")
     if not text:
         raise InvalidRequest.of_field("host", "an address is needed, for example 192.168.1.108")
     if "://" in text or "/" in text or "@" in text:
         raise InvalidRequest.of_field("host", "only the address: no http://, no path, no user name")
-    if address := _address_or_none(text):  # a bare IPv6 address, which has colons of its own
+    if address := _address_or_none(text):  # an IPv6 address without brackets: its colons do not begin a port
         return _allowed(address), None
     match = _HOST_PORT.fullmatch(text)
     if match is None:
@@ -48,7 +48,7 @@ def parse_host(text: str) -> tuple[str, int | None]:
 
 
 def check_port(port: int, *, field: str = "port") -> int:
-    """The port itself, or InvalidRequest naming the field."""
+    """Return the port. Raise InvalidRequest of this field if it is out of range or not allowed."""
     if not 1 <= port <= 65535:
         raise InvalidRequest.of_field(field, "a port is a number from 1 to 65535")
     if why := why_not_port(port):
@@ -57,7 +57,10 @@ def check_port(port: int, *, field: str = "port") -> int:
 
 
 def check_name(text: str, *, field: str = "name") -> str:
-    """A name as it is kept: trimmed, one line, visible; "" is allowed and means: the device's own."""
+    """Return the name as it is stored: trimmed and in NFC. "" stands for the device's own name.
+
+    Raise InvalidRequest of this field if it is too long, or has control or invisible characters.
+    """
     text = unicodedata.normalize("NFC", text).strip()
     if len(text) > NAME_LENGTH:
         raise InvalidRequest.of_field(field, f"at most {NAME_LENGTH} characters")
@@ -67,7 +70,10 @@ def check_name(text: str, *, field: str = "name") -> str:
 
 
 def check_credential(text: str, *, field: str) -> str:
-    """A user name or password, taken as it is; only what no device can be sent is refused."""
+    """Return a user name or password unchanged.
+
+    Raise InvalidRequest of this field if it is too long, or has control characters or lone surrogates.
+    """
     if len(text) > _CREDENTIAL_LENGTH:
         raise InvalidRequest.of_field(field, f"at most {_CREDENTIAL_LENGTH} characters")
     if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
@@ -76,7 +82,7 @@ def check_credential(text: str, *, field: str) -> str:
 
 
 def authority(host: str, port: int | None) -> str:
-    """`192.168.1.108:80`, `[fd00::8]:80`; without a port the host alone."""
+    """Return `192.168.1.108:80` or `[fd00::8]:80`; the host alone if there is no port."""
     shown = f"[{host}]" if ":" in host else host
     return shown if port is None else f"{shown}:{port}"
 

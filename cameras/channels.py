@@ -1,4 +1,4 @@
-"""A device's channels and what the user made of them: names, order, which are hidden."""
+"""A device's channels, with the user's names, order and hidden marks. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MOST_CHANNELS = 256
 
 
 def merge_channels(known: tuple[StoredChannel, ...], read: Sequence[Channel]) -> tuple[StoredChannel, ...]:
-    """What the device says now, with what the user said before.
+    """Return the channels that the device lists now, with the user's settings from `known`.
 
-    Matched by video source token. A channel the device no longer has is kept, not present. A device
-    that suddenly says it has none at all (recorders do while they boot) is not believed.
+    The video source token identifies a channel. A channel with user settings that the device no longer lists stays,
+    marked as not present. An empty list from a device that had channels is ignored: recorders send it while they boot.
     """
     if not read and any(channel.present for channel in known):
         return known
@@ -44,9 +44,9 @@ def merge_channels(known: tuple[StoredChannel, ...], read: Sequence[Channel]) ->
 def shown_channels(
     stored: tuple[StoredChannel, ...], trouble: Mapping[str, Problem] = MappingProxyType({})
 ) -> tuple[Channel, ...]:
-    """The channels that are there, in the user's order; `position` counts from 0 without gaps.
+    """Return the channels that are present, in the user's order; `position` counts from 0 without gaps.
 
-    `trouble`, by video source token, is what is wrong with one just now; it comes before what the device said.
+    `trouble` maps video source tokens to present problems; such a problem replaces the stored one.
     """
     return tuple(
         Channel(
@@ -70,9 +70,10 @@ def change_channel(
     hidden: bool | None = None,
     position: int | None = None,
 ) -> tuple[StoredChannel, ...]:
-    """With one channel changed; None leaves as it is, name "" is the device's own again.
+    """Return the channels with one of them changed; None leaves a field unchanged, name "" restores the device's name.
 
-    A position past the end is the end. NotFound when there is no such channel.
+    A position past the end means the end. Raise NotFound if there is no such channel, and InvalidRequest for a
+    negative position.
     """
     order = _in_order(stored)
     channel = next((channel for channel in order if channel.number == number), None)
@@ -93,7 +94,7 @@ def change_channel(
 
 
 def order_channels(stored: tuple[StoredChannel, ...], numbers: Sequence[int]) -> tuple[StoredChannel, ...]:
-    """In the order given, which must name every channel once."""
+    """Return the channels in the given order. Raise InvalidRequest unless it names every channel exactly once."""
     by_number = {channel.number: channel for channel in _in_order(stored)}
     if sorted(numbers) != sorted(by_number):
         raise InvalidRequest.of_field("channels", "every channel number of the camera, each once")

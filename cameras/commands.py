@@ -1,4 +1,4 @@
-"""`flask --app app secrets rotate`: a new encryption key."""
+"""The command `flask --app app secrets rotate`, which replaces the encryption key of the camera passwords."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.settings import SettingsError
 
 
 def secrets_commands(rotate: Callable[[], int]) -> AppGroup:
-    """The group `secrets`; `rotate` does it, with the app's folders locked."""
+    """Return the command group `secrets`. `rotate` replaces the key and returns the number of passwords."""
     group = AppGroup("secrets", help="The key that encrypts camera passwords.")
 
     @group.command("rotate", help="Make a new key and lock all camera passwords with it. The app must not run.")

@@ -1,8 +1,8 @@
-"""Keeps every camera connected: a few workers, one camera each at a time.
+"""Keep every camera connected, in worker threads that each work on one camera at a time.
 
-Retry outside, work inside: `_worker` takes a camera and decides when it is its turn again,
-`_run_once` connects or checks it once and raises. A refused password is tried again only after
-`settings.login_retry_s`; a device that does not answer, with growing, jittered pauses.
+`_worker` takes a camera from the schedule and decides when it is due again; `_run_once` connects or checks it once
+and raises errors. A refused password is tried again only after `settings.login_retry_s`, a device that does not
+answer after growing, jittered pauses.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _INTERNAL = Problem("internal_error", "Something unexpected went wrong with this
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a camera is worked on, in seconds; tests are quicker."""
+    """Numbers of workers, and the pauses between attempts in seconds. Tests use shorter pauses."""
 
     workers: int = 48
     patient_workers: int = 16
     check_s: float = 30.0
     read_again_s: float = 900.0
-    signals_again_s: float = 120.0  # while a channel has trouble; else with the rest
+    signals_again_s: float = 120.0  # while a channel has a problem; otherwise read_again_s
     save_again_s: float = 300.0
     first_retry_s: float = 2.0
     longest_retry_s: float = 60.0
@@ -59,7 +59,7 @@ class Pace:
 
 
 class Connector:
-    """Works on the cameras of a registry in threads of its own, between start() and stop()."""
+    """Connect and check the cameras of a registry in worker threads, between start() and stop()."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Connector:
         self._is_running = True
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """Takes no more work and ends calls under way; one that hangs on is left behind and ignored."""
+        """Take no more work and end running calls. A thread that does not end within `timeout_s` is left to itself."""
         with self._growing:
             self._is_running = False
             threads, self._threads = self._threads, []
@@ -103,12 +103,15 @@ class Connector:
             thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
 
     def connect_now(self, camera_id: int) -> None:
-        """Connects at once; nothing for a camera that has no address or no password yet."""
+        """Connect as soon as a worker is free.
+
+        The worker skips a camera without a readable password, and the pretend recorder while it has no port.
+        """
         self._schedule.put_now(camera_id)
         self._grow()
 
     def abort(self, camera_id: int) -> None:
-        """Ends an attempt to open the device, if one is under way: what it would bring is not wanted any more."""
+        """End a running attempt to open the device, because the camera was changed or removed."""
         with self._registry.changed:
             device = self._opening.get(camera_id)
         if device is not None:
@@ -120,9 +123,10 @@ class Connector:
         self._saved_s.pop(camera_id, None)
 
     def device(self, camera_id: int, timeout_s: float) -> Device:
-        """The open device, after waiting for it at most timeout_s. Asking wakes a sleeping retry.
+        """Return the open device; wait at most `timeout_s` for it. The call also starts a pending retry early.
 
-        Raises the reason why there is none: CameraAuthFailed at once, CameraUnreachable, ...
+        Raise the error of the last attempt if there is no device: CameraAuthFailed without a wait,
+        CameraUnreachable, ...
         """
         deadline_s = self._clock.monotonic_s() + timeout_s
         registry = self._registry
@@ -148,13 +152,14 @@ class Connector:
                 registry.changed.wait(left_s)
 
     def device_with(self, camera_id: int, profile_token: str) -> Device:
-        """As device(), within the time limit of a call. An unknown media profile raises NotFound without a wait."""
+        """Like device(), within the time limit of one call. Raise NotFound if the channels are known and have no such
+        media profile."""
         if self._registry.channels(camera_id):
             self._registry.channel_of(camera_id, profile_token)
         return self.device(camera_id, self._settings.device_timeout_s)
 
     def ask(self, camera_id: int, device: Device, call: Callable[[], _T]) -> _T:
-        """Return the result of `call`, which asks the open device; a DeviceError counts for the camera's state."""
+        """Return the result of `call` to the open device. Note a DeviceError with note_failure() and raise it."""
         try:
             return call()
         except DeviceError as error:
@@ -162,20 +167,21 @@ class Connector:
             raise
 
     def note_failure(self, camera_id: int, device: Device, error: DeviceError) -> None:
-        """A call on an open device failed: a refused password or no answer is worth a look at once."""
+        """Check the camera as soon as possible if a call failed by a refused password or a missing answer."""
         with self._registry.changed:
             entry = self._registry.find(camera_id)
             if entry is None or entry.device is not device:
                 return
             if isinstance(error, CameraAuthFailed):
-                # Only a call with the credential tells whether all of the device refuses it, or one address.
+                # Read the channels, too: check() sends no credential. Only a call with it shows whether the device
+                # refuses it everywhere, or only at one address.
                 entry.channels_read_s = float("-inf")
             elif not isinstance(error, CameraUnreachable):
                 return
         self._schedule.look(camera_id)
 
     def _grow(self) -> None:
-        """One more worker if all are busy: a device that hangs holds its worker for its whole time limit."""
+        """Start one more worker if all are busy: a device that hangs blocks its worker for its whole time limit."""
         with self._growing:
             if self._is_running and len(self._threads) < self._pace.workers and self._schedule.needs_worker():
                 thread = threading.Thread(target=self._worker, name=f"cameras-{len(self._threads)}", daemon=True)
@@ -189,18 +195,18 @@ class Connector:
             self._grow()
             try:
                 next_in_s = self._work(camera_id)
-            except Exception:  # top of a thread: a fault in our own code must not end the worker
+            except Exception:  # top of a thread: an error in our own code must not end the worker
                 log.exception("camera %d: working on it failed", camera_id)
                 next_in_s = self._pace.longest_retry_s
             self._registry.next_try_in(camera_id, next_in_s)
             self._schedule.done(camera_id, next_in_s, patient=self._is_failing(camera_id))
 
     def _work(self, camera_id: int) -> float | None:
-        """Runs once; returns in how many seconds it is this camera's turn again, None: not by itself."""
+        """Run once. Return the seconds until this camera is due again; None: only when it is scheduled from outside."""
         entry = self._registry.begin(camera_id)
         if entry is None or entry.stored.password is None:
             return None
-        if entry.stored.pretend and entry.stored.port is None:  # it tells its port when it is ready
+        if entry.stored.pretend and entry.stored.port is None:  # it reports its port once it is ready
             return None
         generation = entry.generation
         try:
@@ -234,7 +240,7 @@ class Connector:
             except CameraAuthFailed:
                 self._close_held(camera_id, generation, device)
                 raise
-            except DeviceError as error:  # perhaps it has only rebooted: a new connection tells
+            except DeviceError as error:  # the device may have rebooted: try a new connection
                 log.info("camera %d: connecting again (%s)", camera_id, error.code)
         if device is not None:
             self._close_held(camera_id, generation, device)
@@ -267,7 +273,7 @@ class Connector:
         self._look_at_signals(stored.id, generation, device)
 
     def _look_at_signals(self, camera_id: int, generation: int, device: Device) -> None:
-        """Which inputs of a recorder have no picture, now and then. A device that does not tell is none the worse."""
+        """Read from time to time which inputs of a recorder have a signal. A device that cannot tell stays online."""
         with self._registry.changed:
             entry = self._registry.entry_of(camera_id, generation)
             if entry is None or entry.device is not device or sum(item.present for item in entry.channels) < 2:
@@ -283,7 +289,7 @@ class Connector:
 
     def _learn(self, camera_id: int, generation: int, device: Device, *, read: bool) -> bool:
         read_channels = device.channels() if read else None
-        with self._registry.saving:  # what is saved and what is in memory must not overtake each other
+        with self._registry.saving:  # database and memory must get concurrent changes in the same order
             with self._registry.changed:
                 entry = self._registry.entry_of(camera_id, generation)
                 if entry is None:
@@ -300,7 +306,7 @@ class Connector:
         return True
 
     def _save(self, camera_id: int, before: StoredCamera, channels_changed: bool) -> None:
-        """Keeps it for the next start. A full disk must not make a camera unusable."""
+        """Save the device's answers for the next start. Only log an error: a full disk must not stop a camera."""
         with self._registry.changed:
             entry = self._registry.entry(camera_id)
             stored, channels = entry.stored, entry.channels
@@ -356,7 +362,8 @@ class Connector:
             return entry is not None and entry.status is not CameraStatus.ONLINE
 
     def _pause_s(self, camera_id: int) -> float | None:
-        """Until its next turn; jittered, so that cameras that went together do not come back together."""
+        """Return the seconds until the next attempt, with jitter, so that cameras that failed at the same time are not
+        all tried again at the same time."""
         with self._registry.changed:
             entry = self._registry.find(camera_id)
             if entry is None:
@@ -370,7 +377,7 @@ class Connector:
         return min(self._pace.longest_retry_s, self._pace.first_retry_s * 2.0**doublings) * _jitter(0.75, 1.25)
 
     def _wake(self, entry: Entry) -> bool:
-        """Tries a sleeping camera now, but not again and again for everyone who asks."""
+        """Schedule an offline camera now. Return False if its last attempt ended less than `kick_again_s` ago."""
         ended_s = entry.attempt_ended_s
         if ended_s is not None and self._clock.monotonic_s() - ended_s < self._pace.kick_again_s:
             return False
@@ -388,7 +395,7 @@ _ERRORS: dict[str, type[DeviceError]] = {
 
 
 def as_error(problem: Problem | None) -> AppError:
-    """The error that a problem was made of."""
+    """Return the error from which `problem` was made."""
     if problem is None:
         return CameraUnreachable("The device has not answered yet.")
     if problem.code == CameraUnsupported.code:

@@ -1,6 +1,6 @@
-"""What the camera rooms need of a device, as faces: `cameras.onvif_device` fills them with ONVIF.
+"""The interface of a device as this package uses it; `cameras.onvif_device` implements it with ONVIF.
 
-Tests that need a device to fail in a way of their own hand in another one.
+Tests implement it a second time, for devices that fail in a chosen way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from core.records import Channel, Credential, FoundDevice, MediaProfile, Service
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a device is and how to get in. `device_key` names it for login attempts and session budgets."""
+    """Address and credential of a device. `device_key` identifies it for login attempts and session budgets."""
 
     camera_id: int
     host: str
@@ -25,8 +25,10 @@ class Target:
 
 
 class Device(RecordingDevice, Protocol):
-    """An ONVIF device. Nothing happens before `open()`; every call may raise core.errors.DeviceError
-    and ends within the device timeout. Safe between threads."""
+    """An ONVIF device. Thread-safe. No request is sent before `open()`.
+
+    Every call may raise a core.errors.DeviceError, and ends within the device timeout.
+    """
 
     @property
     def services(self) -> tuple[str, ...]: ...
@@ -35,38 +37,38 @@ class Device(RecordingDevice, Protocol):
     def checks(self) -> tuple[ServiceCheck, ...]: ...
 
     def open(self) -> None:
-        """Measures the clock, reads services and device information; proves the credential."""
+        """Measure the clock, read services and device information, and thereby verify the credential."""
         ...
 
     def check(self) -> None:
-        """Asks whether it is still there, without sending a credential; measures the clock again."""
+        """Verify without a credential that the device still answers; measure the clock again."""
         ...
 
     def channels(self) -> tuple[Channel, ...]:
-        """All channels with their media profiles, numbered from 1 in the device's order."""
+        """Return all channels with their media profiles, numbered from 1 in the device's order."""
         ...
 
     def signals(self) -> Mapping[str, bool]:
-        """Whether a picture comes in, by video source token; empty where the device does not tell."""
+        """Return for each video source token whether its input has a signal; empty if the device does not tell."""
         ...
 
     def stream_uri(self, profile: MediaProfile) -> str:
-        """rtsp:// or rtsps:// at the configured host, without user-info."""
+        """Return an address rtsp:// or rtsps:// at the configured host, without user-info."""
         ...
 
     def snapshot(self, profile: MediaProfile) -> bytes:
-        """The device's own still, a JPEG."""
+        """Return the device's own still, a JPEG."""
         ...
 
     def request_key_frame(self, profile: MediaProfile) -> None: ...
 
     def close(self) -> None:
-        """Quick, and may be called twice."""
+        """End running calls without a wait. May be called twice."""
         ...
 
 
 Connect = Callable[[Target], Device]
-# host, total time in seconds -> the ONVIF port; raises DeviceError when none of the usual ones answers.
+# (host, total time in seconds) -> ONVIF port. Raises a DeviceError if none of the usual ports answers.
 Probe = Callable[[str, float], int]
-# seconds to listen -> who answered
+# (seconds to listen) -> the devices that answered
 Search = Callable[[float], list[FoundDevice]]

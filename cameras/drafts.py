@@ -1,4 +1,4 @@
-"""What a user sent, checked and brought into the form that is kept. Pure functions."""
+"""Check a user's changes of a camera and convert them to the stored form. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from core.errors import InvalidRequest
 
 
 def address_of(host_text: str, port: int | None) -> tuple[str, int | None]:
-    """Host and port; the port may stand in either, but not differently in both."""
+    """Return host and port; the port may be part of `host_text`, or be given separately, or both if they are equal.
+
+    Raise InvalidRequest, which names the field.
+    """
     host, port_in_host = parse_host(host_text)
     if port is None:
         return host, port_in_host
@@ -22,10 +25,10 @@ def address_of(host_text: str, port: int | None) -> tuple[str, int | None]:
 
 
 def changed(camera: StoredCamera, change: CameraChange) -> StoredCamera:
-    """The camera as wanted. InvalidRequest names the field.
+    """Return the camera with the change applied. Raise InvalidRequest, which names the field.
 
-    A port that was only found is looked for again at a new host; one that the user gave stays. The
-    stored password belongs to the stored address: for another one it must come along.
+    At a new host, a port that was found by probing is probed again; a port from the user stays. A new host or port
+    needs the password again, because the stored one must never be sent to another address.
     """
     if camera.pretend:
         _refuse_pretend(change)

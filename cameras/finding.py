@@ -1,4 +1,4 @@
-"""The search of the local network, one at a time, and what of it we have already."""
+"""Search the local network for devices, one search at a time, and mark those that were added already."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SLACK_S = 10.0
 
 
 class Finder:
-    """Searches; who asks while a search runs gets that one's answer."""
+    """Search the local network. A call during a running search shares its result."""
 
     def __init__(self, registry: Registry, settings: Settings, search: Search) -> None:
         self._registry = registry
@@ -28,7 +28,10 @@ class Finder:
         self.waiting = 0
 
     def discover(self) -> list[DiscoveredCamera]:
-        """Waits settings.discovery_s for answers; each device once, by address."""
+        """Listen for answers for `settings.discovery_s` seconds; return each address once.
+
+        Raise Unavailable if a shared search takes 10 s longer than that.
+        """
         with self._lock:
             running = self._under_way
             if running is None:

@@ -1,4 +1,4 @@
-"""The health card: what is known of a camera and what was tried, without its password."""
+"""The health card of a camera: its state, its attempts and their results, without its password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.records import ServiceCheck
 def make_health_card(
     registry: Registry, camera_id: int, now_utc: datetime, more: tuple[ServiceCheck, ...] = ()
 ) -> HealthCard:
-    """The card as of now, with `more` lines of others. NotFound."""
+    """Return the card as of now, with the lines in `more` appended. Raise NotFound."""
     with registry.changed:
         entry = registry.entry(camera_id)
         view, channels = registry.view(camera_id), registry.channels(camera_id)

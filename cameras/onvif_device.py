@@ -1,4 +1,4 @@
-"""cameras.device.Device over onvif_services: the real devices."""
+"""The real devices: cameras.device.Device, implemented with onvif_services."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from onvif_services.connection import DeviceConnection
 from onvif_services.faults import SoapFault
 
 _SHORT_PROBE_S = 4.0
-_PULL_S = 1.0  # the states of now are there at once (Initialized); what comes later is not waited for
+_PULL_S = 1.0  # a new subscription gets the present states (Initialized) immediately; later changes are not needed
 
 
 class OnvifDevice:
-    """One device; see cameras.device.Device."""
+    """A device with a real ONVIF connection; see cameras.device.Device."""
 
     def __init__(self, target: Target, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
         self._connection = DeviceConnection(
@@ -112,13 +112,16 @@ def _is_about_signal(message: events.EventMessage) -> bool:
 
 
 def _signal(message: events.EventMessage) -> tuple[str, bool]:
-    """tns1:VideoSource/SignalLoss (ONVIF Imaging, "Events"): Source is the video source, State true means lost."""
+    """Return the video source token and whether it has a signal, from tns1:VideoSource/SignalLoss.
+
+    ONVIF Imaging, "Events": the source item is the video source token; a State of true means a lost signal.
+    """
     is_lost = message.data[0][1].strip().lower() in {"true", "1"}
     return message.source[0][1], not is_lost
 
 
 def connect_with(settings: Settings, login_gate: LoginGate, clock: Clock) -> Connect:
-    """Makes devices that share the login gate and the settings."""
+    """Return a `Connect` whose devices share the login gate and the settings."""
 
     def connect(target: Target) -> Device:
         return OnvifDevice(target, settings, login_gate, clock)
@@ -127,10 +130,10 @@ def connect_with(settings: Settings, login_gate: LoginGate, clock: Clock) -> Con
 
 
 def find_port(host: str, timeout_s: float) -> int:
-    """The port at which the host speaks ONVIF, of the usual ones."""
+    """Return the ONVIF port of the host, one of the usual ports. Raise a DeviceError if none answers."""
     return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
 
 
 def search(timeout_s: float) -> list[FoundDevice]:
-    """Who answers a WS-Discovery probe."""
+    """Return the devices that answer a WS-Discovery probe within `timeout_s`."""
     return discovery.discover(timeout_s)

@@ -1,8 +1,7 @@
-"""The pretend recorder: `python -m simulator` as a child that is kept alive while its camera exists.
+"""The pretend recorder: `python -m simulator` as a child process, which runs while its camera exists.
 
-It is a program of its own, a device like any other; only starting and ending it is done here. It
-chooses free ports and says them in one line of JSON. Its password reaches it in a file of mode
-0600 that is removed as soon as it was read.
+It is a separate program and a device like any other; this file only starts and stops it. It chooses free ports and
+prints them as one line of JSON. It gets its password in a file of mode 0600, which is removed once it was read.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ HOST = "127.0.0.1"
 USERNAME = "admin"
 STARTING = Problem("camera_unreachable", "The pretend recorder is starting.")
 
-_READY_WITHIN_S = 120.0  # the first start draws and encodes its pictures
+_READY_WITHIN_S = 120.0  # the first start draws and encodes the video
 _LOOK_EVERY_S = 0.5
 _HEALTHY_AFTER_S = 60.0
 _LONGEST_PAUSE_S = 30.0
 
 
 class Child(Protocol):
-    """media.process.SupervisedProcess, as far as it is used here."""
+    """The part of media.process.SupervisedProcess that is used here."""
 
     @property
     def pid(self) -> int: ...
@@ -50,7 +49,7 @@ class Child(Protocol):
 
 
 class Launcher(Protocol):
-    """media.process.Spawner, as far as it is used here."""
+    """The part of media.process.Spawner that is used here."""
 
     def spawn(
         self,
@@ -64,16 +63,16 @@ class Launcher(Protocol):
 
 
 def pretend_command(password_file: Path, cache_dir: Path, ffmpeg: str) -> list[str]:
-    """The argv of a pretend recorder on free loopback ports, silent towards the network."""
+    """Return the argv of a pretend recorder on free loopback ports, without WS-Discovery."""
     argv = [sys.executable, "-m", "simulator", "--host", HOST, "--username", USERNAME]
     argv += ["--password-file", str(password_file), "--cache-dir", str(cache_dir), "--no-discovery"]
     return [*argv, "--ffmpeg", ffmpeg] if ffmpeg else argv
 
 
 class PretendRecorder:
-    """Starts the child and starts it again when it dies, from a thread of its own.
+    """Starts the child in a background thread, and restarts it with growing pauses when it ends.
 
-    `on_ready(port)` and `on_down(problem)` are called from that thread.
+    The thread calls `on_ready(port)` with the ONVIF port, and `on_down(problem)`.
     """
 
     def __init__(
@@ -105,12 +104,12 @@ class PretendRecorder:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id while it runs."""
+        """Process id of the running child; None if there is none."""
         child = self._child
         return child.pid if child is not None and child.poll() is None else None
 
     def start(self, password: Secret) -> None:
-        """Keeps it running until stop(); running already: nothing."""
+        """Keep the child running until stop(). Do nothing if it is started already."""
         with self._lock:
             if self._thread is not None or self._launcher is None:
                 return
@@ -121,7 +120,7 @@ class PretendRecorder:
             self._thread.start()
 
     def stop(self) -> None:
-        """The child is gone when this answers."""
+        """End the child and the thread; return when the child has ended."""
         with self._lock:
             thread, self._thread = self._thread, None
             self._stopping.set()
@@ -150,7 +149,7 @@ class PretendRecorder:
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
 
     def _run_once(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
-        """From its start to its end; raises when it does not get ready."""
+        """Run the child from its start to its end. Raise CameraUnreachable if it does not become ready."""
         cache_dir = self._settings.data_dir / "cache" / "pretend"
         cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         password_file = _write_password(self._settings.data_dir, password)
@@ -182,7 +181,10 @@ class PretendRecorder:
             self._child = None
 
     def _wait_ready(self, child: Child, stopping: threading.Event) -> tuple[int, int] | None:
-        """Its ONVIF and its RTSP port; None when it is to be stopped. CameraUnreachable when it does not come up."""
+        """Return the ONVIF and the RTSP port of the child; None if it must stop.
+
+        Raise CameraUnreachable if it ends early, takes more than 120 s or prints another line.
+        """
         deadline_s = self._clock.monotonic_s() + _READY_WITHIN_S
         while not stopping.is_set():
             line = child.stdout_line(_LOOK_EVERY_S)
@@ -208,7 +210,7 @@ def _ports_of(line: str) -> tuple[int, int]:
 
 
 def _write_password(folder: Path, password: Secret) -> Path:
-    for old in folder.glob(".pretend-*"):  # left by a killed run
+    for old in folder.glob(".pretend-*"):  # left by a run that was killed
         old.unlink(missing_ok=True)
     file = folder / f".pretend-{secrets.token_hex(8)}"
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as handle:

@@ -1,4 +1,4 @@
-"""What the camera rooms take and give: frozen values, no row, no device object."""
+"""Values that OnvifManager takes and returns: frozen, without database rows or device objects."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from core.secrets import Secret
 
 @dataclass(frozen=True, slots=True)
 class CameraDraft:
-    """A camera to add. Without a port the usual ONVIF ports are tried; without a name its model is one.
+    """A camera to add. Without a port, the usual ONVIF ports are tried; without a name, make and model are its name.
 
-    `host` may be written `host:port`. Everything is checked by OnvifManager.add_camera, which
-    raises InvalidRequest naming the field.
+    `host` may have the form `host:port`. OnvifManager.add_camera checks all fields and raises InvalidRequest, which
+    names the field.
     """
 
     host: str
@@ -27,7 +27,7 @@ class CameraDraft:
 
 @dataclass(frozen=True, slots=True)
 class CameraChange:
-    """What to change of a camera; None leaves a field as it is. An empty name: the device's own again."""
+    """Changed fields of a camera; None leaves a field unchanged. An empty name restores the device's make and model."""
 
     name: str | None = None
     host: str | None = None
@@ -38,10 +38,10 @@ class CameraChange:
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """What is known of a camera right now. `port` is None until one was given or found.
+    """State of a camera at one moment. `port` is None until the user gives one or it is found.
 
-    `clock_offset_s` is device time minus ours. `same_device_as` is the id of an older camera that
-    reports the same make, model and serial number: most likely one device added twice.
+    `clock_offset_s` is device time minus ours. `same_device_as` is the id of an older camera with the same make, model
+    and serial number: most likely one device that was added twice.
     """
 
     id: int
@@ -62,7 +62,7 @@ class CameraView:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredCamera:
-    """A device that answered the search of the local network; `camera_id` if it was added before."""
+    """A device that answered the search of the local network. `camera_id` is set if it was added already."""
 
     host: str
     port: int
@@ -77,7 +77,7 @@ class DiscoveredCamera:
 
 @dataclass(frozen=True, slots=True)
 class TimedSnapshot:
-    """A JPEG and when it was taken (aware, UTC)."""
+    """A JPEG and the time at which it was taken (aware, UTC)."""
 
     jpeg: bytes
     taken_at: datetime
@@ -85,7 +85,10 @@ class TimedSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class HealthCard:
-    """All that helps to find out why a camera does not do what it should; holds no secret."""
+    """State and attempts of a camera, for finding the cause of a problem. Contains no secret.
+
+    `failures`: failed attempts in a row.
+    """
 
     camera: CameraView
     made_at: datetime
@@ -97,7 +100,7 @@ class HealthCard:
 
     @property
     def text(self) -> str:
-        """The card as plain text to copy into a message: no password, no stream address."""
+        """Return the card as plain text to copy into a message, without a password or a stream address."""
         return "\n".join([*_head(self), *_checks(self.checks), *_channels(self.channels)]) + "\n"
 
 

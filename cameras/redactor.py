@@ -1,6 +1,6 @@
-"""A device that sends its password back (in a name, a serial number): cut out before it is kept or shown.
+"""Some devices send the password back, in a name or a serial number. It is removed before the text is stored or shown.
 
-Tokens are left as they are: they would not work any more.
+Tokens stay unchanged, because the device would not accept a changed one.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from dataclasses import fields, replace
 from core.records import Channel, DeviceInfo, ServiceCheck
 from core.secrets import Secret
 
-# A shorter password than this is likely to be a part of innocent words ("1234" in a serial number),
-# and cutting it out would tell it.
+# A shorter password is often part of an ordinary text ("1234" in a serial number); removing it there would reveal it.
 _SHORTEST_HIDDEN = 6
 
 
 class Redactor:
-    """Cuts one password out of what a device says."""
+    """Replaces one password in the texts of a device by `[hidden]`."""
 
     def __init__(self, password: Secret | None) -> None:
         plain = password.reveal() if password else ""

@@ -1,8 +1,7 @@
-"""All cameras in memory: what the database knows and what this run has learned. Nothing in it waits.
+"""All cameras in memory: their rows, and the state of this run. No call waits for a device or the disk.
 
-Pages read from here only, so that no page ever waits for a device or for the disk. An attempt
-to connect belongs to a `generation`; an edit or a deletion begins a new one, and what an older
-attempt brings home late is thrown away.
+Pages read only from here. An attempt to connect belongs to a `generation`; an edit or a deletion begins a new one,
+and late results of older attempts are discarded.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ PASSWORD_LOST = Problem("camera_auth_failed", "The stored password cannot be rea
 
 @dataclass(slots=True)
 class Entry:
-    """One camera. Read and changed under the registry's lock only; its values are frozen."""
+    """One camera. Read and change it only while holding the registry's lock; the values in it are frozen."""
 
     stored: StoredCamera
     channels: tuple[StoredChannel, ...]
@@ -48,26 +47,26 @@ class Entry:
     device: Device | None = None
     checks: tuple[ServiceCheck, ...] = ()
     failures: int = 0
-    attempts: int = 0  # ended in this generation, well or badly
-    attempt_began_s: float | None = None  # None: nobody is at it
+    attempts: int = 0  # ended attempts of this generation, successful or failed
+    attempt_began_s: float | None = None  # None while no attempt runs
     attempt_ended_s: float | None = None
     channels_read_s: float = 0.0
-    wants_fresh: bool = False  # the user asked to read everything anew
+    wants_fresh: bool = False  # the user wants a new connection that reads everything again
     next_try_at: datetime | None = None
     signals_read_s: float = float("-inf")
-    trouble: dict[str, Problem] = field(default_factory=dict)  # by video source token, as of now
-    uris: dict[str, tuple[str, float]] = field(default_factory=dict)  # profile_token -> URI, read at
+    trouble: dict[str, Problem] = field(default_factory=dict)  # present problems by video source token
+    uris: dict[str, tuple[str, float]] = field(default_factory=dict)  # profile_token -> (URI, time of reading)
 
 
 class Registry:
-    """The cameras by id. `changed` is notified whenever one of them does."""
+    """The cameras by id. The condition `changed` is the lock, and is notified of every change of a camera."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._entries: dict[int, Entry] = {}
         self._generations = 0
         self.changed = threading.Condition(threading.RLock())
-        # Held while database and memory are changed together, so that neither overtakes the other.
+        # Held while database and memory are changed together, so that both get concurrent changes in the same order.
         # Never taken while holding `changed`.
         self.saving = threading.Lock()
 
@@ -78,9 +77,9 @@ class Registry:
                 self.put(stored, channels)
 
     def put(self, stored: StoredCamera, channels: tuple[StoredChannel, ...] = ()) -> Device | None:
-        """A new camera, or the same one to be connected anew: all this run knew of it is forgotten.
+        """Add a camera, or replace it for a new connection: the state of this run is forgotten.
 
-        The device that was held, if any, is the caller's to close.
+        Return the device of the replaced entry, if any; the caller must close it.
         """
         with self.changed:
             before = self._entries.get(stored.id)
@@ -93,7 +92,7 @@ class Registry:
             return before.device if before else None
 
     def remove(self, camera_id: int) -> Device | None:
-        """Forgets it; the device is the caller's to close."""
+        """Remove a camera. Return its device, if any; the caller must close it."""
         with self.changed:
             entry = self._entries.pop(camera_id, None)
             self.changed.notify_all()
@@ -107,19 +106,19 @@ class Registry:
             return devices
 
     def entry(self, camera_id: int) -> Entry:
-        """The entry itself: hold `changed` while using it. NotFound if there is none."""
+        """Return the entry itself: hold `changed` while using it. Raise NotFound if there is none."""
         entry = self.find(camera_id)
         if entry is None:
             raise NotFound(f"There is no camera {camera_id}.")
         return entry
 
     def find(self, camera_id: int) -> Entry | None:
-        """As entry(), None if there is none."""
+        """Like entry(), but return None if there is none."""
         with self.changed:
             return self._entries.get(camera_id)
 
     def entry_of(self, camera_id: int, generation: int) -> Entry | None:
-        """The entry if it still is of this generation."""
+        """Return the entry if it still has this generation, otherwise None."""
         with self.changed:
             entry = self._entries.get(camera_id)
             return entry if entry is not None and entry.generation == generation else None
@@ -129,7 +128,7 @@ class Registry:
             return list(self._entries)
 
     def target(self, camera_id: int) -> Target:
-        """Where the camera is; its port must be known."""
+        """Return address and credential of a camera whose port is known."""
         with self.changed:
             stored = self.entry(camera_id).stored
         if stored.port is None:
@@ -137,7 +136,7 @@ class Registry:
         return Target(camera_id, stored.host, stored.port, credential_of(stored), device_key(camera_id))
 
     def with_address(self, host: str) -> list[StoredCamera]:
-        """The cameras of this host, whatever their port."""
+        """Return the cameras of this host, with any port."""
         with self.changed:
             return [entry.stored for entry in self._entries.values() if entry.stored.host == host]
 
@@ -146,7 +145,7 @@ class Registry:
             return next((entry.stored for entry in self._entries.values() if entry.stored.pretend), None)
 
     def views(self) -> list[CameraView]:
-        """All cameras by id."""
+        """Return all cameras, sorted by id."""
         with self.changed:
             first = self._first_of_each_device()
             return [_view(entry, first) for _, entry in sorted(self._entries.items())]
@@ -156,7 +155,7 @@ class Registry:
             return _view(self.entry(camera_id), self._first_of_each_device())
 
     def channels(self, camera_id: int) -> tuple[Channel, ...]:
-        """The channels the device has, with the user's names, in the user's order."""
+        """Return the present channels, with the user's names, in the user's order. Raise NotFound."""
         with self.changed:
             entry = self.entry(camera_id)
             return shown_channels(entry.channels, entry.trouble)
@@ -185,7 +184,7 @@ class Registry:
             self.changed.notify_all()
 
     def learn_signals(self, camera_id: int, generation: int, signals: Mapping[str, bool]) -> None:
-        """What the device says of its inputs, by video source token: those without a picture are marked."""
+        """Note which inputs have a signal, by video source token, and mark the channels without one."""
         with self.changed:
             entry = self.entry_of(camera_id, generation)
             if entry is None:
@@ -199,10 +198,10 @@ class Registry:
             self.changed.notify_all()
 
     def note_stream(self, camera_id: int, profile_token: str, problem: Problem | None) -> None:
-        """How an attempt to get a picture of a channel ended; marks the channel or clears its mark.
+        """Mark a channel with the problem of an attempt to get a picture of it, or clear its mark (None).
 
-        Only what speaks of the channel is taken: a device that is gone, a refused password or a
-        limit says nothing about it. Unknown cameras and media profiles are passed over.
+        A problem of the whole device is ignored: a refused password, a session limit, or any problem while the device
+        is not online. Unknown cameras and media profiles are ignored, too.
         """
         if problem is not None and problem.code not in _CHANNEL_CODES:
             return
@@ -219,7 +218,7 @@ class Registry:
             self.changed.notify_all()
 
     def begin(self, camera_id: int) -> Entry | None:
-        """An attempt starts now; None if the camera is gone."""
+        """Note that an attempt begins. Return the entry, None if the camera was removed."""
         with self.changed:
             entry = self._entries.get(camera_id)
             if entry is not None:
@@ -227,7 +226,7 @@ class Registry:
             return entry
 
     def say_connecting(self, camera_id: int) -> None:
-        """The user asked to try again: what was wrong is not known to be so any more."""
+        """Reset the state at the user's request to try again: no problem, no cached addresses, no attempts."""
         with self.changed:
             entry = self.entry(camera_id)
             entry.attempts, entry.wants_fresh = 0, True
@@ -240,7 +239,10 @@ class Registry:
     def learn(
         self, camera_id: int, generation: int, device: Device, channels: tuple[StoredChannel, ...] | None
     ) -> bool:
-        """The device answered; `channels` if they were read. False: too late, nothing was taken."""
+        """Note the answers of a device; `channels` is None if they were not read.
+
+        Return False, and ignore the answers, if the generation has ended.
+        """
         with self.changed:
             entry = self.entry_of(camera_id, generation)
             if entry is None:
@@ -270,7 +272,7 @@ class Registry:
         problem: Problem,
         checks: tuple[ServiceCheck, ...] = (),
     ) -> Device | None:
-        """The attempt ended badly; the device, if one was held, is the caller's to close."""
+        """Note a failed attempt. Return the device that was open, if any; the caller must close it."""
         with self.changed:
             entry = self.entry_of(camera_id, generation)
             if entry is None:
@@ -283,7 +285,7 @@ class Registry:
             return device
 
     def next_try_in(self, camera_id: int, delay_s: float | None) -> None:
-        """Kept for the health card; None: it is not tried again by itself."""
+        """Set the time of the next attempt for the health card; None: no attempt is scheduled."""
         with self.changed:
             entry = self._entries.get(camera_id)
             if entry is not None:
@@ -309,12 +311,12 @@ def credential_of(stored: StoredCamera) -> Credential:
 
 
 def device_key(camera_id: int) -> str:
-    """How the login gate and the session budgets name the device."""
+    """Return the device's name in the login gate and in the session budgets."""
     return f"camera{camera_id}"
 
 
 def shown_name(stored: StoredCamera) -> str:
-    """What the user calls it, else make and model, else its address."""
+    """Return the user's name for the camera, otherwise make and model, otherwise its address."""
     if stored.name:
         return stored.name
     maker, model = stored.info.manufacturer.strip(), stored.info.model.strip()
@@ -328,7 +330,10 @@ def clock_offset_s(offset: ClockOffset | None) -> float | None:
 
 
 def _identity(stored: StoredCamera) -> tuple[str, ...] | None:
-    """Makers give one serial number to a whole series now and then: a hint, never a refusal."""
+    """Return make, model and serial number; None without a serial number.
+
+    Only a hint that two cameras are one device: some makers give one serial number to a whole series.
+    """
     info = stored.info
     return (info.manufacturer, info.model, info.serial) if info.serial else None
 

@@ -1,11 +1,11 @@
-"""A new encryption key for the camera passwords, in such an order that a crash at any point loses nothing.
+"""Replace the encryption key of the camera passwords, in an order in which a crash at any point loses nothing.
 
-1. The new key is written beside the old one, as `<key file>.next`.
-2. One transaction locks every password and the check with it.
-3. The new file takes the old one's place.
+1. Write the new key to `<key file>.next`, in the folder of the old one.
+2. Encrypt every password and the key check with the new key, in one transaction.
+3. Replace the old key file by the new one.
 
-A start after a crash between 2 and 3 finds that the next key is the right one and finishes; after a crash
-between 1 and 2 the old one still is, and the draft is thrown away (`cameras.vault.open_vault`).
+The next start cleans up after a crash (`cameras.vault.open_vault`): between 2 and 3 the next key is the right one
+and replaces the old one; between 1 and 2 the old key is still right, and the next one is removed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from database import CameraRow, Database, VaultRow
 
 
 def rotate_key(database: Database, key_file: Path) -> int:
-    """Locks all passwords with a new key; how many. StartRefused where the old key does not open them.
+    """Encrypt all passwords with a new key; return their number. The app must not run: it would keep the old key.
 
-    The app must not be running: it holds the old key.
+    A password that the old key does not open is left as it is and not counted.
+
+    Raise StartRefused if the old key is missing or wrong, or if the database has no key check yet.
     """
     database.open()
     with database.read() as session:
@@ -38,13 +40,13 @@ def rotate_key(database: Database, key_file: Path) -> int:
             try:
                 password = old.unlock(camera.password_box, place_of(camera))
             except BoxDoesNotOpen:
-                continue  # it must be typed again, as before
+                continue  # unreadable before, too: the user must enter it again
             camera.password_box = new.lock(password, place_of(camera))
             count += 1
         check = session.get(VaultRow, 1)
-        assert check is not None  # noqa: S101 - read above, and nobody else runs
+        assert check is not None  # noqa: S101 - it was read above, and no other process has the database open
         check.key_check = new.make_check()
-    with database.read() as session:  # what was locked with the old key is not left in the WAL
+    with database.read() as session:  # remove the passwords that the old key opens from the WAL
         session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
     adopt_next_key(key_file)
     return count

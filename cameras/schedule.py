@@ -1,4 +1,4 @@
-"""Which camera is worked on next. Workers take from it; each camera is with one worker at a time."""
+"""The queue of cameras to work on. Each camera is given to one worker at a time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ class _Job:
 
 
 class Schedule:
-    """Jobs by camera id, with the time they are due.
+    """One job per camera id, with the time at which it is due.
 
-    A job of somebody who waits comes before those that are merely due; patient ones (another try
-    with a device that did not answer, which may take its whole time limit) never take more than
-    `patient_places` workers, so that dead devices do not keep live ones waiting.
+    Prompt jobs come before patient ones. A patient job is a retry with a device that failed, and may take the whole
+    time limit; at most `patient_places` of them run at the same time, so that dead devices do not delay live ones.
     """
 
     def __init__(self, clock: Clock, *, patient_places: int) -> None:
@@ -37,14 +36,14 @@ class Schedule:
             self._closed = False
 
     def close(self) -> None:
-        """Nothing is due any more; all who wait in take() get None."""
+        """Drop all jobs. Every waiting take() returns None."""
         with self._changed:
             self._closed = True
             self._jobs.clear()
             self._changed.notify_all()
 
     def put_now(self, camera_id: int) -> None:
-        """Work on it at once; if it is being worked on, once more after that."""
+        """Make the camera due now. If a worker has it, it is due again right after that."""
         self.put(camera_id, 0.0, patient=False)
 
     def put(self, camera_id: int, delay_s: float, *, patient: bool) -> None:
@@ -54,7 +53,7 @@ class Schedule:
                 self._changed.notify()
 
     def put_if_idle(self, camera_id: int) -> None:
-        """Work on it at once, unless somebody does or a prompt job is due already."""
+        """Make the camera due now, unless a worker has it or a prompt job of it is due already."""
         with self._changed:
             job = self._jobs.get(camera_id)
             is_due = job is not None and not job.patient and job.due_s <= self._clock.monotonic_s()
@@ -62,7 +61,7 @@ class Schedule:
                 self.put_now(camera_id)
 
     def look(self, camera_id: int) -> None:
-        """Something looks wrong: work on it at once; if somebody does and finds nothing, once more after that."""
+        """Make the camera due now, because a call failed. If a worker has it and succeeds, it is due once more."""
         with self._changed:
             if camera_id in self._running:
                 self._doubted.add(camera_id)
@@ -70,7 +69,7 @@ class Schedule:
                 self.put_if_idle(camera_id)
 
     def needs_worker(self) -> bool:
-        """Whether something is due and nobody waits for it; also while nobody waits at all."""
+        """True if more jobs are due than workers wait, or if there are jobs and no worker waits."""
         with self._changed:
             now_s = self._clock.monotonic_s()
             due = sum(job.due_s <= now_s for _, job in self._takeable())
@@ -81,7 +80,7 @@ class Schedule:
             self._jobs.pop(camera_id, None)
 
     def take(self) -> int | None:
-        """The next camera, after waiting until one is due; None when closed. done() must follow."""
+        """Wait until a camera is due and return its id; None once closed. The worker must call done() afterwards."""
         with self._changed:
             while not self._closed:
                 now_s = self._clock.monotonic_s()
@@ -100,7 +99,10 @@ class Schedule:
             return None
 
     def done(self, camera_id: int, next_in_s: float | None, *, patient: bool = False) -> None:
-        """Gives the camera back; what was put meanwhile comes before the next turn given here. patient: it fails."""
+        """Give a camera back. It is due in `next_in_s` (None: never), unless another job was put in the meantime.
+
+        `patient`: the camera fails, so the next job is a patient one.
+        """
         with self._changed:
             self._running.pop(camera_id, None)
             if camera_id in self._doubted:

@@ -1,6 +1,6 @@
-"""The last snapshot of every media profile, in memory and under DATA_DIR/cache, bounded in both.
+"""The last snapshot of every media profile, in memory and under DATA_DIR/cache, both with a size limit.
 
-It is what a page shows until there is a moving picture; losing it loses nothing.
+Pages show it until video plays. It is a cache: it may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Kept:
 
 
 class SnapshotCache:
-    """One JPEG a media profile; the oldest go when there is no room. Safe between threads."""
+    """One JPEG per media profile; the oldest ones are dropped at the size limit. Thread-safe."""
 
     def __init__(self, folder: Path, *, disk_bytes: int = 200_000_000, memory_bytes: int = 24_000_000) -> None:
         self._folder = folder
@@ -42,7 +42,7 @@ class SnapshotCache:
         self._has_warned = False
 
     def open(self, camera_ids: list[int]) -> None:
-        """Finds what an earlier run left; removes what belongs to no camera, and unfinished files."""
+        """Load the list of stored snapshots; remove unfinished files and those of unknown cameras."""
         known = set(camera_ids)
         with self._lock:
             self._on_disk.clear()
@@ -64,7 +64,7 @@ class SnapshotCache:
             self._make_room()
 
     def put(self, camera_id: int, profile_token: str, snapshot: TimedSnapshot) -> None:
-        """Keeps it in the place of the last one. A full disk is no error."""
+        """Replace the last snapshot of a media profile. An error of the disk is only logged."""
         name = _file_name(camera_id, profile_token)
         with self._lock:
             self._in_memory[name] = snapshot
@@ -82,7 +82,7 @@ class SnapshotCache:
             self._make_room()
 
     def get(self, camera_id: int, profile_token: str) -> TimedSnapshot | None:
-        """The last one, None if there never was one or it had to go."""
+        """Return the last snapshot of a media profile; None if there was none, or if it was dropped."""
         name = _file_name(camera_id, profile_token)
         with self._lock:
             snapshot = self._in_memory.get(name)
@@ -102,7 +102,7 @@ class SnapshotCache:
             return snapshot
 
     def drop_camera(self, camera_id: int) -> None:
-        """Removes every snapshot of a camera."""
+        """Remove every snapshot of a camera."""
         start = f"camera{camera_id}_"
         with self._lock:
             for name in [name for name in self._in_memory if name.startswith(start)]:
@@ -143,6 +143,6 @@ class SnapshotCache:
 
 
 def _file_name(camera_id: int, profile_token: str) -> str:
-    # A token may hold anything and be of any length: its digest is a name that no folder refuses.
+    # A token may contain any characters and have any length; its digest is always a valid file name.
     digest = hashlib.sha256(profile_token.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return f"camera{camera_id}_{digest}.jpg"

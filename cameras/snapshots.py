@@ -22,7 +22,7 @@ _ROLES = (ProfileRole.MAIN, ProfileRole.SUB, ProfileRole.OTHER)
 
 
 class Snapshots:
-    """Asks devices for stills and keeps the last ones. Safe between threads."""
+    """Gets stills from devices and keeps the last ones. Thread-safe."""
 
     def __init__(
         self, registry: Registry, connector: Connector, cache: SnapshotCache, settings: Settings, clock: Clock
@@ -51,7 +51,7 @@ class Snapshots:
         except CameraAuthFailed:
             raise
         except CameraUnreachable:
-            return None  # some devices serve snapshots from a second web server, which may be down alone
+            return None  # some devices serve snapshots from a second web server, which may be down by itself
         except DeviceError as error:
             self._remember_none(key, error)
             return None

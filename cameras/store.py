@@ -1,7 +1,7 @@
-"""Cameras and channels in the database: rows in here, frozen values outside.
+"""Cameras and channels in the database. Rows stay inside this file; callers get frozen values.
 
-The only module of the camera rooms that writes SQL. It locks and opens the passwords, so that no
-plain one leaves memory.
+Only this file and `rotation.py` read and write the tables of the cameras. It encrypts and decrypts the passwords, so
+that no plain password is ever written to the disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StoredCamera:
-    """A camera's row. `password` is None when it cannot be opened: it must be typed again."""
+    """A camera's row. `password` is None if it cannot be decrypted: the user must enter it again."""
 
     id: int
     name: str
@@ -47,7 +47,7 @@ class StoredCamera:
 
 @dataclass(frozen=True, slots=True)
 class StoredChannel:
-    """A channel's row: the device's word and, from `custom_name` on, the user's."""
+    """A channel's row: the device's values and, from `custom_name` on, the user's."""
 
     video_source_token: str
     number: int
@@ -61,7 +61,7 @@ class StoredChannel:
 
 
 class CameraStore:
-    """Reads and writes cameras. `open()` first; every call is one transaction and may wait for the disk."""
+    """Reads and writes cameras. Call `open()` first. Every call is one transaction and may wait for the disk."""
 
     def __init__(self, database: Database, key_file: Path) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class CameraStore:
         self._opened: Vault | None = None
 
     def open(self) -> None:
-        """Opens database and vault. StartRefused says what is wrong; nothing is overwritten then."""
+        """Open database and vault. Raise StartRefused, and overwrite nothing, if that is impossible."""
         self._database.open()
         if self._opened is not None:
             return
@@ -90,7 +90,7 @@ class CameraStore:
         self._database.close()
 
     def load(self) -> list[tuple[StoredCamera, tuple[StoredChannel, ...]]]:
-        """Every camera with its channels, by id."""
+        """Return every camera with its channels, sorted by id."""
         with self._database.read() as session:
             channels: dict[int, list[StoredChannel]] = {}
             for row in session.scalars(select(ChannelRow).order_by(ChannelRow.camera_id, ChannelRow.number)):
@@ -109,7 +109,7 @@ class CameraStore:
         pretend: bool,
         added_at: datetime,
     ) -> StoredCamera:
-        """A new camera with an id that was never used before; Conflict already_added if it is there."""
+        """Add a camera, with an id that was never used before. Raise Conflict already_added if its address is known."""
         with self._database.write() as session:
             _refuse_same_address(session, host, port, own_id=None)
             row = CameraRow(
@@ -140,9 +140,9 @@ class CameraStore:
         password: Secret | None,
         forget_device: bool,
     ) -> StoredCamera:
-        """Writes the user's fields; `password` None keeps the old one unreadable as it is.
+        """Write the user's fields; `password` None keeps the stored one, which is unreadable.
 
-        `forget_device` drops what was known of the device: it is another one now.
+        `forget_device` also deletes the device's data and channels: at the new address there is another device.
         """
         with self._database.write() as session:
             row = _row(session, camera_id)
@@ -158,7 +158,7 @@ class CameraStore:
             return self._camera(row)
 
     def set_address(self, camera_id: int, host: str, port: int, *, found: bool) -> None:
-        """The port that was found, or the new one of the pretend recorder. Conflict if another has it."""
+        """Write the port that was found, or that of the pretend recorder. Raise Conflict if another camera has it."""
         with self._database.write() as session:
             row = _row(session, camera_id)
             _refuse_same_address(session, host, port, own_id=camera_id)
@@ -174,19 +174,19 @@ class CameraStore:
         clock_offset: ClockOffset | None,
         last_seen_at: datetime | None,
     ) -> None:
-        """What the device said of itself, for the next start."""
+        """Save the device's own data for the next start."""
         with self._database.write() as session:
             _write_knowledge(_row(session, camera_id), info, services, clock_offset, last_seen_at)
 
     def save_channels(self, camera_id: int, channels: tuple[StoredChannel, ...]) -> None:
-        """All channels of a camera, those no longer present included."""
+        """Replace all channels of a camera, including those that are no longer present."""
         with self._database.write() as session:
             _row(session, camera_id)
             session.execute(delete(ChannelRow).where(ChannelRow.camera_id == camera_id))
             session.add_all(_channel_row(camera_id, channel) for channel in channels)
 
     def delete(self, camera_id: int) -> None:
-        """NotFound if there is none."""
+        """Delete a camera and all rows that belong to it. Raise NotFound if there is none."""
         with self._database.write() as session:
             session.delete(_row(session, camera_id))
 
@@ -226,7 +226,7 @@ class CameraStore:
 
 
 def already_added(camera_id: int, host: str, port: int | None) -> Conflict:
-    """The refusal of a device that is there."""
+    """Return the error for an address that another camera has."""
     return Conflict(
         f"{authority(host, port)} is already added as camera {camera_id}.",
         code="already_added",
@@ -251,8 +251,8 @@ def _row(session: Session, camera_id: int) -> CameraRow:
 
 
 def place_of(row: CameraRow) -> tuple[str | int, ...]:
-    # Host and user name are part of it: whoever can write to the database, but has no key, cannot
-    # have the password sent to an address of his own.
+    # Host and user name are part of it, so that an attacker who can write to the database, but has no key, cannot have
+    # the password sent to another address.
     return "cameras", row.id, row.host, row.username, "password"
 
 

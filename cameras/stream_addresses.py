@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class StreamAddresses:
-    """Asks devices for addresses and key frames. Each call waits for the device, at most its time limit."""
+    """Gets addresses and key frames from devices. Each call waits for the device, at most for its time limit."""
 
     def __init__(self, registry: Registry, connector: Connector, settings: Settings, clock: Clock) -> None:
         self._registry = registry
@@ -64,7 +64,7 @@ class StreamAddresses:
         return source, correction_s(device.clock_offset.offset_s if device.clock_offset else None)
 
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
-        """Return the result of `call`, once the device is open. Raise NotFound, or any DeviceError."""
+        """Return the result of `call` to the open device. Raise NotFound, or any DeviceError."""
         device = self._connector.device(camera_id, self._settings.device_timeout_s)
         return self._connector.ask(camera_id, device, lambda: call(device))
 

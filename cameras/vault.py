@@ -1,7 +1,7 @@
-"""Passwords at rest: AES-256-GCM, and the file that holds the key.
+"""Encryption of the stored passwords with AES-256-GCM, and the key file.
 
-The key lives apart from the data, so that a copy of the data alone opens nothing. Each ciphertext
-is bound (associated data) to the place it belongs to: moved to another row it does not open.
+The key is stored apart from the data, so that a copy of the data alone does not reveal a password. Each ciphertext is
+bound to its row by the associated data: it does not open in another row.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _VERSION = b"\x01"
 
 
 class BoxDoesNotOpen(Exception):
-    """A ciphertext was made with another key, for another place, or is damaged."""
+    """A ciphertext was made with another key or for another place, or it is damaged."""
 
 
 class Vault:
-    """Locks and opens single secrets with one key. Safe between threads."""
+    """Encrypts and decrypts single secrets with one key. Thread-safe."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
     def lock(self, secret: Secret, place: tuple[str | int, ...]) -> bytes:
-        """The secret as version, nonce, ciphertext and tag; it opens for the same `place` only."""
+        """Return version, nonce, ciphertext and tag of the secret. It opens only with the same `place`."""
         nonce = os.urandom(_NONCE_BYTES)
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret.reveal().encode(), _bound(place))
 
     def unlock(self, box: bytes, place: tuple[str | int, ...]) -> Secret:
-        """What `lock` was given; BoxDoesNotOpen for anything else."""
+        """Return the secret in `box`, which `lock` made. Raise BoxDoesNotOpen for anything else."""
         if box[:1] != _VERSION or len(box) < 1 + _NONCE_BYTES + 16:
             raise BoxDoesNotOpen("not a locked secret of this version")
         nonce, rest = box[1 : 1 + _NONCE_BYTES], box[1 + _NONCE_BYTES :]
@@ -55,11 +55,11 @@ class Vault:
             raise BoxDoesNotOpen("wrong key, wrong place or damaged") from None
 
     def make_check(self) -> bytes:
-        """What is kept in the database to know the key again."""
+        """Return a value for the database that shows later whether a key is the same one."""
         return self.lock(Secret(_CHECK_TEXT), _CHECK_PLACE)
 
     def opens(self, check: bytes) -> bool:
-        """Whether `check` was made with this key."""
+        """True if `check` was made with this key."""
         try:
             return self.unlock(check, _CHECK_PLACE) == Secret(_CHECK_TEXT)
         except BoxDoesNotOpen:
@@ -67,10 +67,10 @@ class Vault:
 
 
 def open_vault(key_file: Path, check: bytes | None) -> Vault:
-    """The vault of a database whose key check is `check`; None: a new database.
+    """Return the vault of a database whose key check is `check`; None stands for a new database.
 
-    Makes the key file (0600) only when there is no check yet and no file: an existing one is never
-    written. Raises StartRefused when the key is missing, wrong or no key.
+    Make the key file (0600) only if there is neither a check nor a file; an existing file is never overwritten. Finish
+    a key rotation that a crash interrupted. Raise StartRefused if the key is missing, wrong or unreadable.
     """
     try:
         key = _read_key(key_file)
@@ -98,7 +98,10 @@ def open_vault(key_file: Path, check: bytes | None) -> Vault:
 
 
 def make_next_key(key_file: Path) -> bytes:
-    """A new key in `<key file>.next`; one that a crash left there is thrown away. StartRefused."""
+    """Write a new key to `<key file>.next` and return it; replace a file that a crash left there.
+
+    Raise StartRefused if the file cannot be written.
+    """
     draft = _next_of(key_file)
     try:
         draft.unlink(missing_ok=True)
@@ -108,7 +111,7 @@ def make_next_key(key_file: Path) -> bytes:
 
 
 def adopt_next_key(key_file: Path) -> None:
-    """The next key takes the place of the key, whole or not at all."""
+    """Replace the key file by the next one, atomically."""
     _next_of(key_file).replace(key_file)
     folder = os.open(key_file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -118,7 +121,10 @@ def adopt_next_key(key_file: Path) -> None:
 
 
 def _finish_rotation(key_file: Path, key: bytes | None, check: bytes) -> bytes | None:
-    """After a crash while the key was being changed: the one of the two that opens the passwords."""
+    """Clean up after a crash during a key rotation: return the key that opens the passwords, and keep only its file.
+
+    Return `key` unchanged, and keep both files, if neither opens them.
+    """
     draft = _next_of(key_file)
     if not draft.exists():
         return key
@@ -157,7 +163,7 @@ def _read_key(key_file: Path) -> bytes | None:
 
 
 def _make_key(key_file: Path) -> bytes:
-    """A new key, written beside its place and linked into it: whole or not there, never over another."""
+    """Write a new key file and return the key. The file appears whole, by a link, and never replaces another."""
     key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secrets.token_bytes(_KEY_BYTES)
     draft = key_file.with_name(f".{key_file.name}.{secrets.token_hex(8)}")
@@ -168,7 +174,7 @@ def _make_key(key_file: Path) -> bytes:
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, key_file)
-    except FileExistsError:  # a second start made one in the same moment: that one counts
+    except FileExistsError:  # another process that starts at the same time made one: use that
         made = _read_key(key_file)
         if made is None:
             raise

@@ -1,1 +1,1 @@
-"""What devices have recorded, as a person asks for it: by channel, by time, with what is not known said."""
+"""Recordings on the devices' own disks: an index by channel and time, which also shows the time without knowledge."""

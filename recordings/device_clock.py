@@ -1,4 +1,7 @@
-"""Between true time, as the API tells it, and a device's own: the recordings room's face translates, nobody else."""
+"""Convert between true time, as the API uses it, and the time of a device's clock.
+
+Only the recording manager uses this class. Replay sessions convert by themselves, with the same correction_s().
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from core.recordings import RecordingEvent, correction_s
 
 @dataclass(frozen=True, slots=True)
 class DeviceClock:
-    """`ahead_s`: whole seconds that the device's clock is ahead of true time; 0 within 5 s."""
+    """A device's clock. `ahead_s`: whole seconds that it is ahead of true time; 0 if it is right within 5 s."""
 
     ahead_s: int
 
@@ -19,11 +22,11 @@ class DeviceClock:
         return cls(correction_s(offset_s))
 
     def told(self, true: datetime) -> datetime:
-        """What the device's clock shows then, kept as UTC."""
+        """Return the device's time for a true time, both UTC."""
         return _shifted(true, self.ahead_s)
 
     def true(self, told: datetime) -> datetime:
-        """When that was in truth."""
+        """Return the true time for a time of the device."""
         return _shifted(told, -self.ahead_s)
 
     def true_or_none(self, told: datetime | None) -> datetime | None:
@@ -41,7 +44,7 @@ def _shifted(moment: datetime, seconds: int) -> datetime:
 
 
 def range_clock(moment: datetime) -> str:
-    """`20261122T100000Z`, with a fraction where there is one (RFC 2326, 3.7 "Absolute Time")."""
+    """Return `20261122T100000Z`, with a fraction unless it is zero (RFC 2326, 3.7 "Absolute Time")."""
     text = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
     fraction = f".{moment.microsecond:06}".rstrip("0") if moment.microsecond else ""
     return f"{text}{fraction}Z"

@@ -1,9 +1,8 @@
-"""Asks devices for what they have recorded, in the background, and keeps it.
+"""Index recorders in the background: ask devices for their events, and store the answers.
 
-A thread for each device that is being asked, which ends when nothing is wanted any more. The newest
-is asked first, in pieces: a day at the beginning, more where little happened. What is kept is not
-asked again, apart from its open end: up to now things still change. Times here are UTC by the
-device's clock.
+Each device that is being indexed has a thread, which ends when nothing is left to ask. The newest time is asked first,
+in pieces: a day at first, longer ones where a piece has few events. Stored time is not asked again, except its open
+end, where the device still adds events. Times here are UTC by the device's clock.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from recordings.store import RecordingStore
 log = logging.getLogger(__name__)
 
 OPEN_END_S = 10.0
-_LATE_S = 60.0  # devices write an event down a while after it happened
+_LATE_S = 60.0  # devices store an event some time after it happened
 _LISTED_FOR_S = 60.0
 _CHECKED_EVERY_S = 86_400.0
 _AFTER_TROUBLE_S = 15.0
-_AFTER_REFUSAL_S = 600.0  # of event search by a device that has never told any
+_AFTER_REFUSAL_S = 600.0  # until the next event search of a device that has refused every one so far
 _SEARCH_S = 60.0
 _FIRST_PIECE = timedelta(days=1)
 _LARGEST_PIECE = timedelta(days=8)
@@ -40,7 +39,7 @@ _FEW_EVENTS = 1500
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` hours of the device's time are asked."""
+    """Progress of an indexing: the device was asked for `done` of `total` hours."""
 
     done: int
     total: int
@@ -48,10 +47,10 @@ class Progress:
 
 @dataclass(slots=True)
 class _Work:
-    """What is wanted of one device, and how it goes. Guarded by the indexer's lock."""
+    """Pending work for one device, and its state. Guarded by the indexer's lock."""
 
     wanted: list[Interval] = field(default_factory=list)
-    is_declined: bool = False  # the user has stopped the asking
+    is_declined: bool = False  # the user has stopped the indexing
     total_s: float = 0.0
     piece: timedelta = _FIRST_PIECE
     is_running: bool = False
@@ -59,9 +58,9 @@ class _Work:
     is_forgotten: bool = False
     listed_s: float | None = None
     list_wanted: bool = False
-    mute_until_s: float = -math.inf  # it cannot tell events before then
-    asking: Interval | None = None  # the piece that is asked for, or was last
-    checked_s: float | None = None  # when it was last looked whether the oldest is still there
+    mute_until_s: float = -math.inf  # no event search before this time: the device has refused it
+    asking: Interval | None = None  # the piece that is being asked, or was asked last
+    checked_s: float | None = None  # time of the last check that the oldest known data still exists
     problem: AppError | None = None
     problem_s: float = 0.0
 
@@ -70,7 +69,7 @@ class _Work:
 
 
 class Indexer:
-    """Safe between threads. Nothing runs before something is wanted, and nothing after stop()."""
+    """Thread-safe. Threads run only between start() and stop(), and only while there is something to ask."""
 
     def __init__(self, store: RecordingStore, clock: Clock, cameras: OnvifManager) -> None:
         self._store = store
@@ -86,7 +85,7 @@ class Indexer:
             self._is_open = True
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """Ends what is under way; a call that a device does not answer is left behind."""
+        """End all threads. A call that the device does not answer within `timeout_s` is left to itself."""
         with self._changed:
             self._is_open = False
             for work in self._works.values():
@@ -97,11 +96,11 @@ class Indexer:
         for thread in threads:
             thread.join(max(0.0, until_s - self._clock.monotonic_s()))
 
-    # ---- what callers want -----------------------------------------------------------------------
+    # ---- control ---------------------------------------------------------------------------------
 
     def want(self, camera_id: int, window: Interval, now: datetime) -> None:
-        """What of the window was not asked yet is asked. `now` is the device's time."""
-        with self._changed:  # from the reading on: what is answered meanwhile would be asked again
+        """Ask the device for the parts of the window that were not asked yet. `now` is the device's time."""
+        with self._changed:  # while reading, too: otherwise a part that is answered meanwhile is asked again
             recordings = self._store.recordings(camera_id)
             missing = missing_of(recordings, self._store.asked(camera_id), window, now)
             work = self._works.setdefault(camera_id, _Work())
@@ -114,7 +113,7 @@ class Indexer:
             self._begin(camera_id, work)
 
     def decline(self, camera_id: int) -> None:
-        """Stops asking this device, until `resume`; only its list is read if it never was."""
+        """Stop indexing this device until `resume`. Only its list of recordings is read, if it never was."""
         with self._changed:
             work = self._works.setdefault(camera_id, _Work())
             work.is_declined, work.wanted = True, []
@@ -122,14 +121,14 @@ class Indexer:
             self._changed.notify_all()
 
     def resume(self, camera_id: int) -> None:
-        """What was declined may be asked again, and a device in trouble at once."""
+        """Allow indexing again after `decline`, and without a pause after a problem."""
         with self._changed:
             if (work := self._works.get(camera_id)) is not None:
                 work.is_declined = False
                 work.problem = None
 
     def forget(self, camera_id: int) -> None:
-        """The camera is gone, or another device: nothing that is under way is kept."""
+        """Drop all work for a camera that was removed or is another device now; discard late answers."""
         with self._changed:
             if (work := self._works.pop(camera_id, None)) is not None:
                 work.is_stopped = work.is_forgotten = True
@@ -137,35 +136,35 @@ class Indexer:
                 self._changed.notify_all()
 
     def wait(self, camera_id: int, window: Interval, wait_s: float) -> bool:
-        """Until nothing of the window is wanted any more; False when that takes longer."""
+        """Wait until nothing of the window is left to ask. Return False if that takes longer than `wait_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._is_busy(camera_id, window), wait_s)
 
-    # ---- how it goes -----------------------------------------------------------------------------
+    # ---- state -----------------------------------------------------------------------------------
 
     def progress(self, camera_id: int) -> Progress | None:
-        """None when nothing is being asked."""
+        """Return the progress of a running indexing, None if there is none."""
         with self._changed:
             work = self._works.get(camera_id)
             if work is None or not work.is_running or work.is_declined:
-                return None  # what a declined device still answers is not waited for
+                return None  # the last request to a declined device may still run; it is no progress
             total = max(1, round(work.total_s / 3600))
             return Progress(min(total, max(0, total - round(work.left_s() / 3600))), total)
 
     def is_declined(self, camera_id: int) -> bool:
-        """Whether the user has stopped the asking."""
+        """True if the user has stopped the indexing."""
         with self._changed:
             work = self._works.get(camera_id)
             return work is not None and work.is_declined
 
     def problem(self, camera_id: int) -> AppError | None:
-        """Why the last asking ended before its end, if it did."""
+        """Return the error that ended the last indexing early, None if there was none."""
         with self._changed:
             work = self._works.get(camera_id)
             return work.problem if work is not None else None
 
     def is_in_trouble_elsewhere(self, camera_id: int, window: Interval) -> bool:
-        """Whether the last asking ended before its end, at a piece that has nothing to do with the window."""
+        """True if an error ended the last indexing early, at a piece outside the window."""
         with self._changed:
             work = self._works.get(camera_id)
             if work is None or work.problem is None or work.asking is None:
@@ -173,13 +172,13 @@ class Indexer:
             return not clipped([work.asking], window)
 
     def tells_events(self, camera_id: int) -> bool:
-        """False for a device without event search, or that refuses its: it cannot say what lies between its dates."""
+        """False if the device has no event search or refuses it: then only the dates of its recordings are known."""
         with self._changed:
             work = self._works.get(camera_id)
             return work is None or self._tells(work)
 
     def listed(self, camera_id: int) -> Listed:
-        """The recordings, asked now. Waits for the device; raises what it raises."""
+        """Read the list of recordings now, store it and return it. Wait for the device; raise its DeviceError."""
         listed = self._cameras.ask_recorder(camera_id, lambda device: device.recordings())
         with self._changed:
             work = self._works.setdefault(camera_id, _Work())
@@ -232,10 +231,10 @@ class Indexer:
             self._changed.notify_all()
 
     def _step(self, camera_id: int, work: _Work) -> bool:
-        """Asks one piece. False when nothing is wanted any more."""
+        """Ask for one piece. Return False if nothing is left to ask."""
         with self._changed:
             if work.is_stopped or not (work.wanted or work.list_wanted):
-                work.is_running = False  # here, under the lock: who wants more from now on begins anew
+                work.is_running = False  # still under the lock, so that the next want() starts a new thread
                 self._changed.notify_all()
                 return False
             needs_list = not self._is_listed(work)
@@ -254,8 +253,11 @@ class Indexer:
         return True
 
     def _check_oldest(self, camera_id: int, work: _Work) -> None:
-        """Once a day, for recordings that their device gives no dates: what it has overwritten since is known by them
-        else. The oldest that is known is asked again; where nothing of it is left, what follows, until something is."""
+        """Once a day, find out how much of the recordings without dates the device has overwritten.
+
+        Ask again for the oldest known data, and for later time until some data is found. The dates of other recordings
+        show the same without a search.
+        """
         now_s = self._clock.monotonic_s()
         if not self._tells(work) or (work.checked_s is not None and now_s - work.checked_s < _CHECKED_EVERY_S):
             return
@@ -289,7 +291,7 @@ class Indexer:
         except (CameraUnsupported, SoapFault) as error:
             is_lasting = isinstance(error, CameraUnsupported)
             if not is_lasting and self._store.asked(camera_id):
-                raise  # it has told some before: trouble, and what it told still holds
+                raise  # it has answered searches before: a passing problem, and the stored events stay valid
             log.info("camera %d: its event search is refused (%s)", camera_id, error.code)
             with self._changed:
                 work.mute_until_s = math.inf if is_lasting else self._clock.monotonic_s() + _AFTER_REFUSAL_S
@@ -322,7 +324,10 @@ class Indexer:
 def missing_of(
     recordings: Sequence[DeviceRecording], asked: dict[str, list[Interval]], window: Interval, now: datetime
 ) -> list[Interval]:
-    """What of the window some recording was not asked for yet. A few seconds before now are no reason to ask."""
+    """Return the parts of the window for which not every recording was asked yet.
+
+    Parts that begin less than 10 s before `now` are left out.
+    """
     end = min(window[1], now)
     if window[0] >= end:
         return []

@@ -1,4 +1,4 @@
-"""Sets of time: sorted stretches [start, end) that neither touch nor overlap."""
+"""Sets of time: sorted intervals [start, end) that neither touch nor overlap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Interval = tuple[datetime, datetime]
 
 
 def united(intervals: Iterable[Interval]) -> list[Interval]:
-    """All of them as one set; empty and reversed ones are nothing."""
+    """Return the union of the intervals as a set. Empty and reversed intervals are ignored."""
     found: list[Interval] = []
     for start, end in sorted(interval for interval in intervals if interval[0] < interval[1]):
         if found and start <= found[-1][1]:
@@ -20,13 +20,13 @@ def united(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def clipped(intervals: Iterable[Interval], window: Interval) -> list[Interval]:
-    """What of a set lies inside the window."""
+    """Return the part of a set inside the window."""
     start, end = window
     return [(max(begin, start), min(until, end)) for begin, until in intervals if begin < end and until > start]
 
 
 def without(window: Interval, intervals: Iterable[Interval]) -> list[Interval]:
-    """What of the window lies outside a set."""
+    """Return the part of the window outside a set."""
     found: list[Interval] = []
     at, end = window
     for begin, until in clipped(intervals, window):

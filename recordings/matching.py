@@ -1,4 +1,4 @@
-"""Which channel a recording belongs to. Devices say it in three ways, or in none; how it was found is kept."""
+"""Find the channel of each recording. Devices name it in one of three ways or not at all; the result says how."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from core.records import Channel
 
 
 class MatchedBy(StrEnum):
-    """From the surest to the least sure."""
+    """How a channel was found, from the most to the least certain way."""
 
     JOB = "job"  # GetRecordingJobs names a media profile of the channel
     VIDEO_SOURCE = "video_source"  # the recording's source is the channel's video source
     NAME = "name"
-    ORDER = "order"  # as many recordings as channels, and nothing else to go by
+    ORDER = "order"  # as many recordings as channels, and no other hint for any of them
     NOTHING = "nothing"
 
     @property
     def is_sure(self) -> bool:
-        """The device says so itself. Names and order are guesses: good enough to sort by, not to give rights by."""
+        """True if the device itself names the channel. Names and order are guesses: never grant access by them."""
         return self in (MatchedBy.JOB, MatchedBy.VIDEO_SOURCE)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`channel` is the channel's number, None where none was found."""
+    """The channel of a recording: its number, or None if none was found."""
 
     channel: int | None
     by: MatchedBy
 
 
 def match_channels(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> dict[str, Match]:
-    """By recording token, for every recording. A channel may have several recordings."""
+    """Return the match of every recording, by recording token. Several recordings may match one channel."""
     by_profile = {profile.profile_token: channel.number for channel in channels for profile in channel.profiles}
     by_source = {channel.video_source_token: channel.number for channel in channels if channel.video_source_token}
     names = [channel.name.casefold() for channel in channels]

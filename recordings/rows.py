@@ -1,4 +1,4 @@
-"""From recordings to what a person looks at: one row a channel, with every moment of the window in one state."""
+"""Rows of the timeline: one row per channel, in which each moment of the window has exactly one state."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from recordings.matching import MatchedBy, match_channels
 from recordings.spans import History, drawn, hinted
 from recordings.views import ChannelSpan
 
-_GOES_ON_S = 600.0  # a latest that is no older than this: it is still being recorded
+_GOES_ON_S = 600.0  # a recording whose latest time is no older than this still goes on
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A channel and its recordings, in the device's order; or one recording that belongs to no channel.
+    """A channel and its recordings, in the device's order; or one recording without a channel.
 
-    `matched_by` is the least sure of theirs.
+    `matched_by` is the least certain match among them.
     """
 
     channel: int | None
@@ -31,15 +31,15 @@ class Row:
 
     @property
     def newest_token(self) -> str:
-        """The recording that reaches furthest; one without a latest goes on."""
+        """Token of the recording with the latest end; a recording without `latest` still goes on."""
         return max(self.recordings, key=lambda item: item.latest or _FAR).recording_token
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a device's recordings: which time was asked, by recording token, and what was told of it.
+    """The index of a device's recordings: the intervals that were asked, and their histories, by recording token.
 
-    `tells_events` False: it has no event search, so that there are only the recordings' own dates.
+    `tells_events` is False for a device without event search: then only the recordings' own dates are known.
     """
 
     tells_events: bool
@@ -48,7 +48,7 @@ class Known:
 
 
 def rows_of(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> list[Row]:
-    """Visible channels that have recordings, in the user's order; then what belongs to none."""
+    """Return visible channels that have recordings, in the user's order, and then recordings without a channel."""
     matches = match_channels(recordings, channels)
     of_channel: dict[int, list[DeviceRecording]] = {}
     others: list[Row] = []
@@ -71,7 +71,10 @@ def _least_sure(found: Iterable[MatchedBy]) -> MatchedBy:
 
 
 def spans_of(row: Row, window: Interval, known: Known, now: datetime) -> tuple[ChannelSpan, ...]:
-    """The window without holes. Where several recordings hold a moment, the device's first of them plays it."""
+    """Return spans that cover the window without holes.
+
+    A moment in several recordings gets the token of the first one in the device's order.
+    """
     recorded: list[ChannelSpan] = []
     unknown: list[ChannelSpan] = []
     not_asked: list[Interval] = []
@@ -102,12 +105,15 @@ def spans_of(row: Row, window: Interval, known: Known, now: datetime) -> tuple[C
 
 
 def beginning_with(row: Row, recording_token: str) -> Row:
-    """The row with this recording first, so that it plays whatever it holds."""
+    """Return the row with this recording first, so that its token is used wherever it has data."""
     return replace(row, recordings=tuple(sorted(row.recordings, key=lambda it: it.recording_token != recording_token)))
 
 
 def places_of(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> list[RecordedPlace]:
-    """What of the spans can be played, in order; where the device was not asked yet, by its recordings' own dates."""
+    """Return the places of the spans that can be played, in order of time.
+
+    In a span that was not asked yet, the recordings' own dates decide.
+    """
     found = []
     for span in spans:
         if span.recording_token is not None:
@@ -122,7 +128,7 @@ def places_of(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> list[Rec
 
 
 def _latest(recording: DeviceRecording, now: datetime) -> datetime | None:
-    """Where it ends; None where it goes on."""
+    """Return the end of a recording, None if it still goes on."""
     latest = recording.latest
     return None if latest is None or latest > now - timedelta(seconds=_GOES_ON_S) else latest
 

@@ -1,7 +1,6 @@
-"""From what a device says of a recording's history to what the timeline draws.
+"""Convert the recording events of a device to the spans of the timeline.
 
-Recorded, not recorded, not asked and unknown are four things. Nothing is ever drawn as recorded
-that the device has not said.
+Recorded, not recorded, not asked and unknown are four different states. Time is recorded only if the device says so.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ _TRACK_STATE, _RECORDING_STATE = bare_topic(TRACK_STATE), bare_topic(RECORDING_S
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What one search told of one recording: when there was data, and when nobody knows.
+    """Result of one search for one recording: intervals with data, and intervals of which nothing is known.
 
-    Both lie inside the window that was asked, and apart; the rest of it is without data.
+    Both are inside the window of the search and do not overlap; the rest of the window has no data.
     """
 
     recorded: tuple[Interval, ...] = ()
@@ -29,11 +28,11 @@ class History:
 
 
 def history_of(recording: DeviceRecording, events: Iterable[RecordingEvent], window: Interval) -> History:
-    """Reads the changes of one recording inside `window` (ONVIF Recording Search, 5.21, RecordingHistory).
+    """Return the history of one recording inside `window` (ONVIF Recording Search, 5.21, RecordingHistory).
 
-    The picture's tracks decide where the device tells of tracks, else the recording itself. What
-    was before the first change is its start state; a device that gives none is taken at its
-    change: what begins was not there before. Without any change it is unknown.
+    Events of the video tracks decide if there are any (of all tracks, if the recording lists no video track), otherwise
+    those of the recording itself. The start state holds before the first change; without one, the opposite of the first
+    change does. Without any event the window is unknown.
     """
     mine = [
         event for event in events if event.recording_token == recording.recording_token and event.active is not None
@@ -53,7 +52,7 @@ def history_of(recording: DeviceRecording, events: Iterable[RecordingEvent], win
 
 
 def _line(events: Sequence[RecordingEvent], window: Interval) -> History:
-    """One track. Changes that say what is so already are no changes."""
+    """Return the history of one track. An event that repeats the present state changes nothing."""
     start, end = window
     ordered = sorted(events, key=lambda event: (event.time, not event.is_start_state))
     state: bool | None = None
@@ -85,7 +84,7 @@ def drawn(
     unknown: Iterable[Interval] = (),
     now: datetime,
 ) -> tuple[Span, ...]:
-    """The window without holes. What lies in the future is not recorded; neighbours are of different states."""
+    """Return spans that cover the window without holes; adjacent ones differ in state. The future is not recorded."""
     past = (min(window[0], now), now)
     recorded, unknown = clipped(united(recorded), past), clipped(united(unknown), past)
     known = united((*asked, (now, max(now, window[1]))))
@@ -105,9 +104,9 @@ def drawn(
 
 
 def hinted(window: Interval, earliest: datetime | None, latest: datetime | None, now: datetime) -> tuple[Span, ...]:
-    """For a device without event search: between its earliest and latest it is unknown, outside nothing is there.
+    """Return spans for a device without event search: unknown between `earliest` and `latest`, otherwise not recorded.
 
-    A missing hint leaves that side unknown up to `now`.
+    If a date is missing, the window's start or `now` takes its place.
     """
     start, end = window
     stretch = (earliest or start, min(latest or now, now))

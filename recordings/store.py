@@ -1,9 +1,8 @@
-"""What devices told of their recordings, in the database: each stretch of time is asked once.
+"""The index of recordings in the database, so that a device is asked only once for a stretch of time.
 
-Kept are the recordings, the stretches that were asked for each, and all events in those. What was
-recorded when is not kept but follows from the events (spans.py): a change that is learned later
-then explains a stretch that was asked earlier. Times are UTC by the device's clock. The only
-module of this room that writes SQL; every call is one transaction and may wait for the disk.
+The tables hold the recordings, the intervals that were asked for each of them, and all events in those intervals.
+Spans are not stored but computed from the events (spans.py), because a change that is found later may explain an
+interval that was asked earlier. Times are UTC by the device's clock. Only this file of the package writes SQL.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from onvif_services.recording_search import is_history
 from recordings.intervals import Interval, united, without
 from recordings.spans import History, history_of
 
-_EDGE_EVENTS = 16  # the last of every track before a window is among so many
+_EDGE_EVENTS = 16  # that many events before or after a window contain the nearest one of every track
 _Event = RecordingEventRow
 _COLUMNS = (_Event.recording_token, _Event.time, _Event.topic, _Event.track_token, _Event.active, _Event.is_start_state)
 
@@ -31,21 +30,21 @@ Asked = dict[str, list[Interval]]
 
 
 class RecordingStore:
-    """Safe between threads."""
+    """Thread-safe. Every call is one transaction and may wait for the disk."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    # ---- what is known ---------------------------------------------------------------------------
+    # ---- reading ---------------------------------------------------------------------------------
 
     def recordings(self, camera_id: int) -> tuple[DeviceRecording, ...]:
-        """As they were listed last, in the device's order."""
+        """Return the last list of recordings, in the device's order."""
         query = select(RecordingRow).where(RecordingRow.camera_id == camera_id).order_by(RecordingRow.position)
         with self._database.read() as session:
             return tuple(_recording(row) for row in session.scalars(query))
 
     def asked(self, camera_id: int) -> Asked:
-        """By recording token, the stretches that were asked: sorted, apart."""
+        """Return the intervals that were asked, by recording token: sorted, without overlap."""
         found: Asked = {}
         with self._database.read() as session:
             for row in session.scalars(_asked_rows(camera_id)):
@@ -53,7 +52,7 @@ class RecordingStore:
         return found
 
     def first_recorded(self, camera_id: int, recording_tokens: Sequence[str]) -> datetime | None:
-        """The earliest moment at which one of these is known to have had data."""
+        """Return the earliest time at which one of these recordings is known to have data, None if there is none."""
         query = select(func.min(_Event.time)).where(
             _Event.camera_id == camera_id,
             _Event.recording_token.in_(recording_tokens),
@@ -66,7 +65,7 @@ class RecordingStore:
     def histories(
         self, camera_id: int, recordings: Sequence[DeviceRecording], asked: Asked, window: Interval
     ) -> dict[str, History]:
-        """By recording token, what is known of the window; outside of what was asked nothing is."""
+        """Return the history of each recording inside the window, by recording token, from the `asked` intervals."""
         with self._database.read() as session:
             inside: dict[str, list[RecordingEvent]] = {}
             query = _events_of(camera_id, _Event.is_history.is_(True), *_within(window)).order_by(_Event.time)
@@ -82,7 +81,7 @@ class RecordingStore:
     def seen(
         self, camera_id: int, window: Interval, recording_tokens: Sequence[str], limit: int
     ) -> list[RecordingEvent]:
-        """The earliest events in the window that are not about recording itself, by time; at most `limit`."""
+        """Return the first `limit` events of detections (such as motion) in the window, sorted by time."""
         query = _events_of(
             camera_id,
             ~_Event.is_history,
@@ -95,18 +94,18 @@ class RecordingStore:
             return [_event(row) for row in session.execute(query.order_by(_Event.time, _Event.id).limit(limit))]
 
     def abilities(self) -> dict[int, ReplayAbilities]:
-        """By camera, what was seen of its replay."""
+        """Return the stored replay abilities, by camera id."""
         with self._database.read() as session:
             return {
                 row.camera_id: ReplayAbilities(row.way, row.seeks_in_session, row.has_times, row.beats_real_time)
                 for row in session.scalars(select(ReplayAbilitiesRow))
             }
 
-    # ---- what is learned -------------------------------------------------------------------------
+    # ---- writing ---------------------------------------------------------------------------------
 
     def save_recordings(self, camera_id: int, recordings: Sequence[DeviceRecording]) -> None:
-        """In the place of those before. What is known of the time before a recording's new earliest is forgotten:
-        the device has overwritten it since, and says so when it is asked again."""
+        """Replace the list of recordings. The time before a recording's new `earliest` counts as not asked, because the
+        device has overwritten it since."""
         with self._database.write() as session:
             if session.get(CameraRow, camera_id) is None:
                 return
@@ -126,10 +125,10 @@ class RecordingStore:
     def save_events(
         self, camera_id: int, recording_tokens: Sequence[str], window: Interval, events: Iterable[RecordingEvent]
     ) -> None:
-        """All there is of these recordings in the window, in the place of what was known of it."""
+        """Replace all events of these recordings in the window, and note the window as asked."""
         start, end = window
         with self._database.write() as session:
-            if session.get(CameraRow, camera_id) is None:  # deleted meanwhile
+            if session.get(CameraRow, camera_id) is None:  # the camera was deleted in the meantime
                 return
             session.execute(
                 delete(_Event).where(
@@ -161,14 +160,14 @@ class RecordingStore:
                 _set_asked(session, camera_id, token, united([*intervals, window]))
 
     def save_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
-        """In the place of those before."""
+        """Replace the stored replay abilities of a camera."""
         with self._database.write() as session:
             if session.get(CameraRow, camera_id) is not None:
                 seen = asdict(abilities)
                 session.merge(ReplayAbilitiesRow(camera_id=camera_id, way=seen.pop("method"), **seen))
 
     def forget(self, camera_id: int) -> None:
-        """Everything of this camera: it may be another device now."""
+        """Delete everything of this camera, which may be another device now."""
         with self._database.write() as session:
             for table in (RecordingRow, RecordingAskedRow, RecordingEventRow, ReplayAbilitiesRow):
                 session.execute(delete(table).where(table.camera_id == camera_id))
@@ -182,7 +181,10 @@ def _history(
     asked: Asked,
     window: Interval,
 ) -> History:
-    """Each stretch that was asked in one piece is read by itself: what lies before a hole says nothing after it."""
+    """Return the history of one recording inside the window.
+
+    Each interval that was asked is read separately: the state before a hole tells nothing about the time after it.
+    """
     recorded: list[Interval] = []
     unknown: list[Interval] = []
     token = recording.recording_token
@@ -215,7 +217,7 @@ def _is_outside(recording: DeviceRecording, window: Interval) -> bool:
 
 
 def _firsts(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
-    """The first row of every track and topic."""
+    """Return the first row of every track and topic."""
     found: dict[tuple[str, str], Row[Any]] = {}
     for row in rows:
         found.setdefault((row.track_token, row.topic), row)

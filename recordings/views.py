@@ -1,4 +1,4 @@
-"""What the recordings room answers. Every time is true UTC: the device's clock is corrected for."""
+"""Values that RecordingManager returns. Every time is true UTC, corrected for the device's clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recordings.matching import MatchedBy
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpan:
-    """A stretch of a channel's time. `recording_token`: what plays it, where it is recorded or may be."""
+    """A stretch of a channel's time. `recording_token` is set for a state of recorded or unknown: it can be played."""
 
     start: datetime
     end: datetime
@@ -23,9 +23,9 @@ class ChannelSpan:
 
 @dataclass(frozen=True, slots=True)
 class ChannelCoverage:
-    """One row of the timeline. `channel` is None for recordings that belong to none we know.
+    """One row of the timeline. `channel` is None for a recording without a known channel.
 
-    `spans` cover the window without holes; `events` are by time, cut off where there are too many.
+    `spans` cover the window without holes; `events` are sorted by time, and cut off at 2000.
     """
 
     channel: int | None
@@ -39,9 +39,10 @@ class ChannelCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`indexing`: how far the asking is, None when nothing is being asked. `problem`: why it ended early.
+    """Rows of the timeline for one window.
 
-    `is_stopped`: a user has stopped the asking.
+    `indexing`: progress of a running indexing, otherwise None. `is_stopped`: a user has stopped the indexing.
+    `event_search`: False if the device cannot search events. `problem`: the error that ended the indexing early.
     """
 
     channels: tuple[ChannelCoverage, ...]
@@ -54,7 +55,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class KnownRecording:
-    """A recording as its device lists it, and the channel it belongs to."""
+    """A recording as its device lists it, with its channel."""
 
     recording_token: str
     channel: int | None
@@ -67,7 +68,11 @@ class KnownRecording:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`service`: who told it, "search" or "recording". `zone_s`: the device's local time minus UTC, now."""
+    """Summary of a device's recordings.
+
+    `service`: the ONVIF service that answered, "search" or "recording". `zone_s`: the device's present local time minus
+    UTC.
+    """
 
     data_from: datetime | None
     data_until: datetime | None
@@ -80,8 +85,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class FoundRecording:
-    """What a recording holds of the window, clipped to it. `is_known` False: the device cannot tell
-    what lies between earliest and latest, and some of `spans` may be empty."""
+    """The part of a recording inside the window of a search.
+
+    `is_known` is False if the device cannot tell which parts between `earliest` and `latest` are recorded: then some of
+    `spans` may have no data.
+    """
 
     recording: KnownRecording
     spans: tuple[tuple[datetime, datetime], ...]
@@ -90,7 +98,8 @@ class FoundRecording:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of a search. `complete` False: not all of the window could be asked; `problem`: why, if not for time."""
+    """A page of search results. `complete` is False if a part of the window is not indexed; `problem` is the error that
+    caused it, None if the time limit did."""
 
     recordings: tuple[FoundRecording, ...]
     complete: bool
@@ -100,7 +109,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """How another RTSP client plays a recording: address without user-info, Range header, Require header."""
+    """Address (without user-info), Range header and Require header for another RTSP client to play a recording."""
 
     uri: str
     range: str

@@ -1,8 +1,8 @@
-"""Keeps chosen channels connected, so that their first picture is there at once.
+"""Keep pinned channels connected, so that their video starts immediately.
 
-What is kept is a feed of the gateway: the session with the device and the pictures since the last key frame, neither
-ffmpeg nor fragments. A feed that fails is opened again with growing pauses; a refused password is left to the login
-gate, which lets one try through in five minutes.
+Each pinned channel has an open feed of the gateway: the RTSP session with the device and the access units since the
+last key frame, without ffmpeg or fragments. A feed that fails is opened again after a growing pause. After a refused
+password, the login gate lets only one attempt in five minutes pass.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PINNED = re.compile(r"([1-9]\d{0,9}):([1-9]\d{0,3}|\*)(?:/(main|sub))?")
 
 @dataclass(frozen=True, slots=True)
 class PinnedChannel:
-    """A channel of a camera (None: all of them) and which of its media profiles: "sub" or "main"."""
+    """A channel of a camera (None: all of them) and the role of the media profile to open, sub or main."""
 
     camera_id: int
     channel: int | None
@@ -38,7 +38,10 @@ class PinnedChannel:
 
 
 def parse_pinned_channels(text: str) -> tuple[PinnedChannel, ...]:
-    """`1:3 2:*/main`: camera and channel, the sub stream unless it says main. ValueError names what is none."""
+    """Parse `1:3 2:*/main`: camera and channel, and the role, which is sub unless given.
+
+    Raise ValueError, which names the word that is invalid.
+    """
     found = []
     for word in text.replace(",", " ").split():
         match = _PINNED.fullmatch(word)
@@ -58,7 +61,10 @@ class _Kept:
 
 
 class PinnedChannels:
-    """Call start() once; stop() may be called twice. Without a pinned channel no thread is started."""
+    """Opens the feeds and reopens them, in a thread. Without a pinned channel, no thread is started.
+
+    Call start() once; stop() may be called twice.
+    """
 
     def __init__(
         self,
@@ -89,11 +95,11 @@ class PinnedChannels:
         self._close(set(self._kept))
 
     def forget_camera(self, camera_id: int) -> None:
-        """Address or password are others now, or the camera is gone: it is connected anew, if at all."""
+        """Close the feeds of a camera that was edited or removed; the next look opens them again if it still exists."""
         self._close({key for key in self._kept if key[0] == camera_id})
 
     def look(self) -> None:
-        """One look at everything that is to be kept."""
+        """Open missing feeds, reopen failed ones, and close those of channels that are gone."""
         wanted = {(item.camera_id, token) for item in self._pinned for token in self._tokens_of(item)}
         self._close(set(self._kept) - wanted)
         for key in sorted(wanted):
@@ -108,7 +114,7 @@ class PinnedChannels:
                 log.exception("opening the pinned channels failed")
 
     def _tokens_of(self, item: PinnedChannel) -> list[str]:
-        """Nothing for a camera or channel that is not there (yet)."""
+        """Return the media profiles to open; none while the camera or channel does not exist or has a problem."""
         try:
             channels = [one for one in self._cameras.channels(item.camera_id) if item.channel in (None, one.number)]
         except AppError:

@@ -1,7 +1,7 @@
-"""What ffmpeg is told: pure functions that return argv. Nothing in them comes from a device or a user.
+"""ffmpeg's command lines: pure functions that return argv. No argument comes from a device or a user.
 
-The options were tried with ffmpeg 5.1 and 9.0. Only `-timeout` (microseconds) works for RTSP:
-`-stimeout` no longer starts, `-rw_timeout` does nothing.
+The options were tried with ffmpeg 5.1 and 9.0. Only `-timeout` (microseconds) works for RTSP: ffmpeg no longer
+accepts `-stimeout`, and `-rw_timeout` has no effect.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AudioHandling(StrEnum):
 
 
 class Container(StrEnum):
-    """MPEG-TS plays everywhere; HEVC in HLS is specified for fragmented MP4 only (Apple, RFC 8216bis)."""
+    """MPEG-TS plays everywhere; HLS specifies HEVC for fragmented MP4 only (Apple, RFC 8216bis)."""
 
     TS = "ts"
     FMP4 = "fmp4"
@@ -38,9 +38,9 @@ class Container(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """How a live source becomes segments. Lengths in seconds; `start_number` is the first segment's.
+    """How a live source becomes segments. `start_number` is the first segment's.
 
-    `run_number` names the init section, so that a player never meets an old one under a new run.
+    `run_number` is in the init section's name, so that a player never uses an old init section for a new run.
     """
 
     video: VideoHandling
@@ -53,9 +53,9 @@ class LiveOptions:
 
 
 def live_command(ffmpeg: Path, url: str, folder_name: str, options: LiveOptions) -> list[str]:
-    """HLS into `folder_name`, relative to the working directory, which must be its parent.
+    """Return the command that writes HLS into `folder_name`; the working directory must be the folder's parent.
 
-    Relative, because a '%' or ':' in the parent's path would mean something to ffmpeg.
+    The folder is relative because ffmpeg would interpret a '%' or ':' in the parent's path.
     """
     if _FOLDER.fullmatch(folder_name) is None:
         raise ValueError("not the name of a session's folder")
@@ -66,10 +66,10 @@ def live_command(ffmpeg: Path, url: str, folder_name: str, options: LiveOptions)
         *_video(options),
         *_audio(options.audio),
         *_container(options),
-        # A track that falls silent must not hold the other one back for the default 10 s.
+        # If one track stops, the other one must not wait for the default 10 s.
         *["-max_interleave_delta", "500000"],
         *["-f", "hls"],
-        # Until the list is full, segments may be as short as the GOP: the first picture comes earlier.
+        # Until the list is full, segments may be as short as a GOP, so that the first frame comes earlier.
         *["-hls_init_time", _seconds(_first_length_s(options))],
         *["-hls_time", _seconds(options.segment_s)],
         *["-hls_list_size", str(options.playlist_segments)],
@@ -81,7 +81,7 @@ def live_command(ffmpeg: Path, url: str, folder_name: str, options: LiveOptions)
 
 
 def snapshot_command(ffmpeg: Path, url: str, *, max_width: int = 1920) -> list[str]:
-    """One picture as JPEG on standard output."""
+    """Return the command that writes one frame as JPEG to standard output."""
     return [
         *_input(ffmpeg, url),
         *["-map", "0:v:0", "-frames:v", "1"],
@@ -92,12 +92,11 @@ def snapshot_command(ffmpeg: Path, url: str, *, max_width: int = 1920) -> list[s
 
 
 def recode_segment_command(ffmpeg: Path, init_name: str, segment_name: str) -> list[str]:
-    """A segment of fragmented MP4 as H.264, with an init section before it, on standard output.
+    """Return the command that writes a segment as H.264 to standard output, with its init section before it.
 
-    Times stay (`-copyts`, `frag_discont`), and the init section of every segment comes out the same:
-    nothing in it may depend on what is in the segment (a level and a time base said, no bit rates),
-    so that segments made one by one, in any order, belong together. Sound is copied. To be run in
-    the folder of the two files.
+    Segments are encoded one by one, in any order, and must fit together: times are kept (`-copyts`, `frag_discont`),
+    and the init section is the same for all segments, because level and time base are fixed and bit rates are left
+    out. Audio is copied. The working directory must be the folder of the two files.
     """
     if _PIECE.fullmatch(init_name) is None or _PIECE.fullmatch(segment_name) is None:
         raise ValueError("not the names of a session's files")
@@ -123,14 +122,14 @@ def _input(ffmpeg: Path, url: str) -> list[str]:
     return [
         str(ffmpeg),
         *["-hide_banner", "-v", "warning", "-nostats", "-nostdin"],
-        # The gateway's times begin at zero with the first picture. Without this, ffmpeg shifts them by the first
-        # time it is sure of, which is the second picture's.
+        # The gateway's times begin at zero with the first frame. Without this option, ffmpeg shifts them by the first
+        # time that it is sure of: the second frame's.
         "-copyts",
-        # Opens in 0.1 to 0.2 s instead of 1.4; a smaller probesize finds nothing. Never "-fflags nobuffer":
-        # it throws away what was read while probing, and with it the whole first GOP.
+        # ffmpeg opens the stream in 0.1 to 0.2 s instead of 1.4; with a smaller probesize it finds no stream. Never add
+        # "-fflags nobuffer": it discards the packets that were read for probing, and with them the whole first GOP.
         *["-probesize", "32768", "-analyzeduration", "500000", "-fpsprobesize", "0"],
         *["-f", "rtsp", "-rtsp_transport", "tcp", "-protocol_whitelist", "rtsp,rtp,tcp"],
-        # A last resort only: the gateway notices a silent device, and a key frame may take its time.
+        # A last resort: the gateway notices a silent device, and some devices send key frames rarely.
         *["-timeout", "60000000"],
         *["-i", url],
     ]
@@ -141,7 +140,7 @@ def _video(options: LiveOptions) -> Sequence[str]:
         tag = ["-tag:v", "hvc1"] if options.container is Container.FMP4 else []
         return ["-c:v", "copy", *tag]
     return [
-        # 1080p25 costs 45 % of a core; above that the picture is made smaller.
+        # 1080p25 costs 45 % of a core; larger frames are scaled down.
         *["-vf", "scale='min(1920,iw)':-2", "-pix_fmt", "yuv420p"],
         *["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency"],
         *["-crf", "23", "-maxrate", "4M", "-bufsize", "4M"],

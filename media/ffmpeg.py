@@ -1,4 +1,4 @@
-"""Which ffmpeg to run: the one of the setting, else imageio-ffmpeg's, else one on the PATH."""
+"""Finds the ffmpeg to run: the setting's, otherwise imageio-ffmpeg's, otherwise one on the PATH."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _VERSION = re.compile(r"^ffmpeg version (\S{1,64})")
 
 
 class FfmpegMissing(Unavailable):
-    """There is no ffmpeg, or it cannot be started."""
+    """No ffmpeg was found, or it cannot be started."""
 
     code = "ffmpeg_missing"
 
 
 def find_ffmpeg(setting: str = "") -> Path:
-    """An absolute path of an existing file; FfmpegMissing says what was looked for.
+    """Return the absolute path of an existing file. Raises FfmpegMissing.
 
-    Looks every time: an ffmpeg that is put back is found again without a restart.
+    It searches at each call, so that an ffmpeg that was put back is found without a restart.
     """
     if setting:
         found = shutil.which(str(Path(setting).expanduser()))
@@ -42,7 +42,7 @@ def find_ffmpeg(setting: str = "") -> Path:
 
 
 def ffmpeg_version(spawner: Spawner, program: Path) -> str | None:
-    """What it calls itself ("5.1.9-0+deb12u1"); None when it does not say within 5 s."""
+    """Return the version as ffmpeg prints it ("5.1.9-0+deb12u1"). None without an answer within 5 s."""
     child = spawner.spawn([str(program), "-hide_banner", "-version"], name="ffmpeg -version", stdout="pipe")
     line = child.stdout_line(5.0) or ""
     child.stop()
@@ -52,7 +52,7 @@ def ffmpeg_version(spawner: Spawner, program: Path) -> str | None:
 
 @lru_cache(maxsize=1)
 def _bundled_ffmpeg() -> Path | None:
-    """The binary inside imageio-ffmpeg. Its own get_ffmpeg_exe() would start processes to find it."""
+    """Return the binary in imageio-ffmpeg. That package's get_ffmpeg_exe() would start processes to find it."""
     spec = importlib.util.find_spec("imageio_ffmpeg")
     if spec is None or spec.origin is None:
         return None

@@ -1,14 +1,13 @@
 """The only place that starts processes.
 
-One long-lived thread spawns, listens and reaps. It must be long-lived: the kernel sends a child
-its PR_SET_PDEATHSIG when the *thread* that made it ends, so a child started from a request would
-die with that request. The child asks for the signal itself, in a few lines of Python that then
-become the wanted program (`_SHIM`): code run between fork and exec (`preexec_fn`) may hang in a
-process with threads, and costs as much.
+One long-lived thread spawns children, reads their output and reaps them. It must be long-lived: the kernel sends
+a child its PR_SET_PDEATHSIG when the *thread* that made it ends, so a child started by a request's thread would die
+with the request. The child sets the signal itself, in a few lines of Python that then execute the wanted program
+(`_SHIM`): code between fork and exec (`preexec_fn`) may hang in a process with threads, and costs as much.
 
-A child gets an environment of its own (our keys are in ours), no terminal, a session of its own
-(so that Ctrl-C reaches us first) and the sockets of nobody. What it says is read all the time and
-kept in a bounded ring: an unread pipe freezes ffmpeg, which then ignores SIGTERM.
+A child gets a small environment (ours contains keys), no terminal, its own session (so that Ctrl-C reaches the app
+first) and none of our sockets. Its output is read all the time and kept in a bounded ring: an unread pipe freezes
+ffmpeg, which then ignores SIGTERM.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ _FLOOD_BYTES_PER_S = 1_000_000
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
-# argv of the shim: our pid, then the program and its arguments. SIGPIPE and SIGXFSZ, which Python
-# ignores, are given back; 1 is PR_SET_PDEATHSIG. Without prctl (not Linux) the child just starts.
+# argv of the shim: our pid, then the program and its arguments. The shim restores SIGPIPE and SIGXFSZ, which Python
+# ignores; 1 is PR_SET_PDEATHSIG. Without prctl (not Linux) the child just starts.
 _SHIM = """
 import _signal, os, sys
 for name in ("SIGPIPE", "SIGXFSZ"):
@@ -57,7 +56,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class ProgramMissing(AppError):
-    """The program is not there or may not be executed."""
+    """The program does not exist or may not be executed."""
 
     code = "program_missing"
 
@@ -79,16 +78,16 @@ class SupervisedProcess:
         self.stdout_overflowed = False
 
     def poll(self) -> int | None:
-        """The return code (negative: the signal's number), None while it runs."""
+        """Return the return code (negative: the signal's number); None while the child runs."""
         return self._popen.returncode if self._ended.is_set() else None
 
     def wait(self, timeout_s: float) -> int | None:
-        """As poll, after waiting at most timeout_s for its end."""
+        """Wait at most `timeout_s` for the end, then return poll()."""
         self._ended.wait(timeout_s)
         return self.poll()
 
     def stop(self, grace_s: float = 1.0) -> None:
-        """SIGTERM, after grace_s SIGKILL to it and its children. It is gone when this answers."""
+        """Send SIGTERM, after `grace_s` SIGKILL to the child and its children. Returns when the child has ended."""
         if self._ended.is_set():
             return
         self._signal(signal.SIGTERM)
@@ -98,35 +97,35 @@ class SupervisedProcess:
                 log.error("%s (pid %d) does not end after SIGKILL", self.name, self.pid)
 
     def kill(self) -> None:
-        """SIGKILL to it and its children, without a word before. It is gone when this answers."""
+        """Send SIGKILL to the child and its children immediately. Returns when the child has ended."""
         self.stop(grace_s=0.0)
 
     def stderr_tail(self) -> str:
-        """The last it said, at most STDERR_TAIL_BYTES. For the log, never for a user."""
+        """Return the end of its stderr, at most STDERR_TAIL_BYTES. For the log, never for a user."""
         with self._output:
             return b"".join(self._stderr)[-STDERR_TAIL_BYTES:].decode("utf-8", "replace")
 
     def stdout_line(self, timeout_s: float) -> str | None:
-        """The first line of its output, without taking it; None if there is none in time."""
+        """Return the first line of its stdout and keep it in the buffer. None if no line comes in time."""
         with self._output:
             self._output.wait_for(lambda: b"\n" in self._stdout or not self._stdout_open, timeout_s)
             line, newline, _ = bytes(self._stdout).partition(b"\n")
             return line.decode("utf-8", "replace") if newline else None
 
     def stdout_bytes(self, timeout_s: float) -> bytes | None:
-        """All of its output (the first STDOUT_LIMIT_BYTES), once it has closed it; None before."""
+        """Return its stdout (the first STDOUT_LIMIT_BYTES) once it is closed. None if it is still open."""
         with self._output:
             done = self._output.wait_for(lambda: not self._stdout_open, timeout_s)
             return bytes(self._stdout) if done else None
 
     def _signal(self, number: signal.Signals, *, group: bool = False) -> None:
-        with self._reaping:  # never a signal to a pid that was reaped and may be another's by now
+        with self._reaping:  # a reaped pid may belong to another process by now
             if self._popen.returncode is None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     (os.killpg if group else os.kill)(self.pid, number)
 
     def _reap(self) -> bool:
-        """True once it has ended. What it leaves in its process group ends with it."""
+        """Reap the child if it has ended, and kill the rest of its process group. True if it has ended."""
         with self._reaping:
             if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 return False
@@ -157,7 +156,7 @@ class SupervisedProcess:
 
 
 class _Pipe:
-    """One of a child's outputs, read by the spawner; a flood is read no faster than a bound."""
+    """One output of a child, read by the spawner, at a limited rate if it floods."""
 
     def __init__(self, process: SupervisedProcess, fd: int, take: Callable[[bytes], None]) -> None:
         self.process = process
@@ -173,7 +172,7 @@ class _Pipe:
 
 
 class Spawner:
-    """Starts children and ends them all with itself. `start()` once; `stop()` as often as wanted."""
+    """Starts children, and ends them all when it stops. Call start() first; stop() may be repeated."""
 
     def __init__(self) -> None:
         self._requests: queue.SimpleQueue[Callable[[selectors.BaseSelector], None]] = queue.SimpleQueue()
@@ -197,7 +196,7 @@ class Spawner:
             self._thread.start()
 
     def stop(self) -> None:
-        """Ends every child (SIGTERM, then SIGKILL) and the thread."""
+        """End every child (SIGTERM, then SIGKILL) and the thread."""
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is None:
@@ -212,7 +211,7 @@ class Spawner:
         thread.join(5.0)
 
     def running(self) -> tuple[SupervisedProcess, ...]:
-        """The children alive now."""
+        """Return the children that run now."""
         return tuple(self._alive)
 
     def spawn(
@@ -224,10 +223,10 @@ class Spawner:
         stdout: Literal["pipe"] | None = None,
         extra_env: Mapping[str, str] | None = None,
     ) -> SupervisedProcess:
-        """Starts argv[0] (an absolute path). ProgramMissing if it is not there.
+        """Start argv[0] (an absolute path). Raises ProgramMissing if it does not exist.
 
-        The environment is a short list of harmless names and extra_env, never ours. A pipe's
-        content is kept for stdout_line() and stdout_bytes(), at most STDOUT_LIMIT_BYTES of it.
+        The environment is a short list of harmless names and `extra_env`, never ours. With a pipe, the first
+        STDOUT_LIMIT_BYTES are kept for stdout_line() and stdout_bytes().
         """
         program = Path(argv[0])
         if not program.is_absolute() or not program.is_file() or not os.access(program, os.X_OK):
@@ -261,7 +260,7 @@ class Spawner:
         wants_stdout: bool,
         extra_env: Mapping[str, str],
     ) -> SupervisedProcess:
-        popen = subprocess.Popen(  # noqa: S603 - a list, never a shell; argv[0] is absolute and was looked at
+        popen = subprocess.Popen(  # noqa: S603 - a list, never a shell; argv[0] is absolute and checked
             [sys.executable, "-I", "-S", "-c", _SHIM, str(os.getpid()), *argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if wants_stdout else subprocess.DEVNULL,
@@ -302,7 +301,7 @@ class Spawner:
             os.close(self._wake_r)
             os.close(self._wake_w)
             self._wake_r = self._wake_w = -1
-            if self._thread is threading.current_thread():  # not stopped but broken: refuse from now on
+            if self._thread is threading.current_thread():  # ended by an error, not by stop(): refuse new children
                 self._thread = None
 
     def _serve_once(self, selector: selectors.BaseSelector) -> None:
@@ -331,7 +330,7 @@ class Spawner:
 
     def _read(self, selector: selectors.BaseSelector, pipe: _Pipe) -> None:
         if pipe not in self._alive.get(pipe.process, ()):
-            return  # its process was reaped within this same round
+            return  # its process was reaped in the same round
         try:
             data = os.read(pipe.fd, _READ_BYTES)
         except BlockingIOError:
@@ -356,7 +355,7 @@ class Spawner:
             selector.register(pipe.fd, selectors.EVENT_READ, pipe)
 
     def _forget(self, selector: selectors.BaseSelector, process: SupervisedProcess) -> None:
-        """Takes the last words of an ended child, closes what was open for it, tells who waits."""
+        """Read the rest of an ended child's output, close its pipes, and wake the threads that wait for its end."""
         for pipe in self._alive.pop(process):
             with contextlib.suppress(BlockingIOError):
                 for _ in range(1 + STDOUT_LIMIT_BYTES // _READ_BYTES):
@@ -384,6 +383,6 @@ class Spawner:
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """What a child sees of the world: a few harmless names of ours, UTF-8, and extra."""
+    """Return a child's environment: a few harmless names of ours, UTF-8, and `extra`."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {"PATH": _DEFAULT_PATH, **passed_on, "LANG": "C.UTF-8", **extra}

@@ -1,4 +1,4 @@
-"""An access unit: one picture, or one packet's worth of sound, whole and ready to be put into a container."""
+"""The access unit: one complete frame, or the audio of one packet, ready for a container."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ AUDIO = 1
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One picture or one piece of sound.
+    """One frame or one piece of audio.
 
-    Video: `parts` are its NAL units without start codes or lengths, parameter sets and access unit
-    delimiters taken out (those that changed are in the track's description). Audio: one part, the
-    raw bytes of an AAC frame, or of G.711.
+    Video: `parts` are its NAL units without start codes or lengths, and without parameter sets and access unit
+    delimiters (new parameter sets are in the track's description). Audio: one part, the bytes of an AAC frame, or
+    G.711 samples.
 
-    `ticks` is the RTP timestamp made 64 bits long without jumps, in units of `clock_rate`, comparable
-    within a track. `device_s` is the picture's own UTC time by the device in seconds since 1970
-    (header extension 0xABAC, else carried on from the last one that had it); None in live.
-    `is_time_confirmed` False: it is counted from the time asked for, and nothing the device said bears that out.
-    `is_key`: decoding can begin here. `is_discontinuous`: what was before is not connected to this
-    (the D bit; single lost pictures are no seam). `ends_section`: nothing follows for a while (the E bit).
-    `dropped_before`: so many frames just before this one came incomplete and were discarded.
-    `time_s` is its place on the source's time line (rtp.RtpPacket); 0 in replay.
+    `ticks`: the RTP timestamp continued beyond 32 bits, in units of `clock_rate`; comparable within a track.
+    `device_s`: UTC time of the unit by the device, in seconds since 1970: from the header extension 0xABAC, otherwise
+    counted on from the last unit with one; None in live. `is_time_confirmed`: False if `device_s` is only counted from
+    the requested time and no time from the device confirms it.
+    `is_key`: decoding can begin here. `is_discontinuous`: a gap lies between this unit and the one before (the D bit);
+    single lost frames are no gap. `ends_section`: a gap follows (the E bit).
+    `dropped_before`: number of frames just before this one that came incomplete and were discarded.
+    `time_s`: place on the source's timeline (rtp.RtpPacket); 0 in replay.
     """
 
     track: int

@@ -1,14 +1,14 @@
-"""Reads bits and Exp-Golomb numbers out of a parameter set (H.264 and H.265, section 9)."""
+"""Reads bits and Exp-Golomb numbers from a parameter set (ITU-T H.264 and H.265, section 9)."""
 
 from __future__ import annotations
 
 
 class BitsEnded(ValueError):
-    """The parameter set is shorter than it claims, or a number in it cannot be."""
+    """The parameter set is too short, or a number in it is out of range."""
 
 
 class BitReader:
-    """Over the payload of a NAL unit; emulation prevention bytes are taken out first."""
+    """Reads the payload of a NAL unit, without its emulation prevention bytes."""
 
     def __init__(self, data: bytes) -> None:
         plain = data.replace(b"\0\0\3", b"\0\0")
@@ -16,14 +16,14 @@ class BitReader:
         self._left = len(plain) * 8
 
     def u(self, count: int) -> int:
-        """An unsigned number of so many bits."""
+        """Return an unsigned number of `count` bits."""
         if count > self._left:
             raise BitsEnded("past the end")
         self._left -= count
         return self._value >> self._left & (1 << count) - 1
 
     def ue(self) -> int:
-        """ue(v): at most 32 bits, as the standards allow."""
+        """Return ue(v), of at most 32 bits as in the standards."""
         zeros = 0
         while not self.u(1):
             zeros += 1
@@ -32,6 +32,6 @@ class BitReader:
         return (1 << zeros) - 1 + self.u(zeros)
 
     def se(self) -> int:
-        """se(v)."""
+        """Return se(v)."""
         number = self.ue()
         return (number + 1) // 2 if number & 1 else -(number // 2)

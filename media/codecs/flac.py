@@ -1,7 +1,7 @@
-"""G.711 as FLAC: MediaSource takes no G.711 and no PCM, and takes FLAC (RFC 9639) in MP4.
+"""G.711 as FLAC (RFC 9639): MediaSource plays neither G.711 nor PCM, but FLAC in MP4.
 
-Every packet becomes one frame with its samples as they are (a verbatim subframe): no prediction, no
-loss, nearly no work. 16 kB a second instead of 8.
+Each packet becomes one frame with unchanged samples (a verbatim subframe): without prediction, without loss, and
+nearly without work, at 16 kB per second instead of 8.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _CRC16 = _table(16, 0x8005)
 
 
 def _linear_of_ulaw(code: int) -> int:
-    """ITU-T G.711, table 2."""
+    """Return the 16-bit sample of a mu-law code (ITU-T G.711, table 2)."""
     code = ~code & 0xFF
     size = (((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)) - 0x84
     return -size if code & 0x80 else size
 
 
 def _linear_of_alaw(code: int) -> int:
-    """ITU-T G.711, table 1."""
+    """Return the 16-bit sample of an A-law code (ITU-T G.711, table 1)."""
     code ^= 0x55
     segment, size = code >> 4 & 7, (code & 0x0F) << 4
     size = size + 8 if segment == 0 else size + 0x108 << segment - 1
@@ -54,7 +54,7 @@ _LAWS = {
 
 
 def pcm_of_g711(codec: str, payload: bytes) -> bytes:
-    """16-bit samples, big-endian as FLAC writes them. `codec`: pcm_mulaw or pcm_alaw."""
+    """Return 16-bit samples, big-endian as in FLAC. `codec`: pcm_mulaw or pcm_alaw."""
     high, low = _LAWS[codec]
     samples = bytearray(2 * len(payload))
     samples[0::2] = payload.translate(high)
@@ -63,18 +63,18 @@ def pcm_of_g711(codec: str, payload: bytes) -> bytes:
 
 
 def stream_info(sample_rate: int, channels: int) -> bytes:
-    """The STREAMINFO block's 34 bytes (RFC 9639 section 8.2); sizes and checksum of the whole are not known."""
+    """Return the 34 bytes of STREAMINFO (RFC 9639 section 8.2), with unknown frame sizes, length and checksum."""
     packed = sample_rate << 44 | (channels - 1) << 41 | (BITS - 1) << 36
     return struct.pack(">HH", _MIN_BLOCK, _MAX_BLOCK) + bytes(6) + struct.pack(">Q", packed) + bytes(16)
 
 
 def frame(pcm: bytes, first_sample: int, sample_rate: int) -> bytes:
-    """One frame of mono samples, 16-bit big-endian (RFC 9639 section 9). `first_sample` counts from 0."""
+    """Return one frame of mono samples, 16-bit big-endian (RFC 9639 section 9). `first_sample` counts from 0."""
     return _frame(b"\x02" + pcm, len(pcm) // 2, first_sample, sample_rate)
 
 
 def silent_frame(samples: int, first_sample: int, sample_rate: int) -> bytes:
-    """One frame of so many zeros: a constant subframe, some 15 bytes."""
+    """Return one frame of `samples` zeros: a constant subframe, about 15 bytes."""
     return _frame(b"\0\0\0", samples, first_sample, sample_rate)
 
 
@@ -98,7 +98,7 @@ def _crc16(data: bytes) -> int:
 
 
 def _coded_number(number: int) -> bytes:
-    """Up to 36 bits, in the manner of UTF-8 (RFC 9639 section 9.1.5)."""
+    """Return a number of up to 36 bits in FLAC's extension of UTF-8 (RFC 9639 section 9.1.5)."""
     if number < 0x80:
         return bytes([number])
     tail: list[int] = []

@@ -76,7 +76,7 @@ def _frame_size(bits: BitReader) -> tuple[int, int] | None:
 
 
 def skip_profile_tier_level(bits: BitReader, sub_layers: int) -> None:
-    """Section 7.3.3."""
+    """Skip profile_tier_level() (section 7.3.3)."""
     bits.u(88)
     bits.u(8)
     present = [(bits.u(1), bits.u(1)) for _ in range(sub_layers)]

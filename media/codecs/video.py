@@ -1,4 +1,4 @@
-"""The video codecs that we carry, behind one face."""
+"""The video codecs that we carry, behind one interface."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from core.records import VideoFormat
 from media.codecs import h264, h265
 from media.codecs.nal import PayloadInfo
 
-ParameterSets = Mapping[str, bytes]  # "vps", "sps", "pps" -> NAL unit
+ParameterSets = Mapping[str, bytes]  # "vps", "sps" or "pps" -> NAL unit
 
 
 @dataclass(frozen=True, slots=True)
 class VideoCodec:
-    """`parameter_set_types` names the parameter sets without which nothing can be decoded, in sending order."""
+    """`name` as in FFmpeg, `encoding` as in SDP. The functions are those of media/codecs/h264.py and h265.py.
+
+    `parameter_set_types`: those that a decoder needs, in sending order.
+    """
 
     name: str
     encoding: str

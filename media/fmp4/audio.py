@@ -1,7 +1,7 @@
-"""Sound on its way into fragments: each unit where its own time belongs, silence where there is none.
+"""Audio for fragments: places each unit at its own time, and fills gaps with silence.
 
-A player stops where one of two tracks has nothing: sound that was announced and never comes, comes
-late or has holes would hold the pictures up for ever.
+A player stops where one of its two tracks has no data: announced audio that never comes, comes late or has gaps would
+stop the video for ever.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from media.fmp4.tracks import Track, audio_track
 from media.fmp4.writer import Sample, TrackRun
 
 _FAR_S = 5.0
-_NEVER_S = 30.0  # nothing is sent that far from the pictures it belongs to
+_NEVER_S = 30.0  # no device sends audio that far from its video
 _APART_S = 0.1
 _MAX_UNITS = 4096
 _MAX_UNIT_BYTES = 8192
@@ -21,7 +21,7 @@ _SILENT_BLOCK = 4096
 
 
 class AudioTrackBuilder:
-    """A time line without holes in units of the track's timescale; 0 is where the pictures' begins."""
+    """Builds audio without gaps. Its timeline is in units of the track's timescale and begins at 0 with the video's."""
 
     def __init__(self, track: Track, codec: str, config: bytes) -> None:
         self.track = track
@@ -30,14 +30,14 @@ class AudioTrackBuilder:
         self._silence = aac.silent_frame(aac_config) if aac_config else None
         self._aac_step = aac.FRAME_SAMPLES * track.timescale // aac_config.rate if aac_config else aac.FRAME_SAMPLES
         self._samples: list[Sample] = []
-        self._start = 0  # where the first of them starts
-        self._end = 0  # where the last of them ends
-        self._anchor: int | None = None  # what to add to a unit's ticks to get its place
+        self._start = 0  # of the first sample
+        self._end = 0  # of the last sample
+        self._anchor: int | None = None  # place on the timeline minus the unit's ticks
 
     def add(self, unit: AccessUnit, newest_s: float, own_s: float | None) -> None:
-        """`newest_s`: the newest picture's place in seconds; `own_s`: the unit's by the device's time, if known.
+        """Add a unit. `own_s`: its place in seconds by the device's time; `newest_s`: the place of the newest frame.
 
-        Where both have the device's time, that decides; else sound begins with the picture it came with.
+        Without `own_s`, audio begins with the frame that it came with.
         """
         data = unit.parts[0]
         if len(self._samples) >= _MAX_UNITS or not 0 < len(data) <= _MAX_UNIT_BYTES:
@@ -59,14 +59,14 @@ class AudioTrackBuilder:
         self._end += sample.duration
 
     def take_run(self, until_s: float, slack_s: float) -> TrackRun | None:
-        """All that has come. What is missing more than `slack_s` before `until_s` is not waited for any longer."""
+        """Return the audio since the last call, with silence up to `slack_s` before `until_s` where it is missing."""
         self._fill(round((until_s - slack_s) * self.track.timescale))
         samples, self._samples = self._samples, []
         start, self._start = self._start, self._end
         return TrackRun(self.track, start, samples) if samples else None
 
     def restart(self, at_s: float) -> None:
-        """Behind a seam in the pictures."""
+        """Start again at this place, after a discontinuity of the video."""
         self._anchor = None
         self._samples = []
         self._start = self._end = max(self._end, round(at_s * self.track.timescale))
@@ -81,7 +81,7 @@ class AudioTrackBuilder:
             while until - self._end > self._aac_step // 2:
                 self._samples.append(Sample(self._silence, self._aac_step))
                 self._end += self._aac_step
-        elif self._samples and until > self._end:  # nobody wrote silence down for it: what was before lasts on
+        elif self._samples and until > self._end:  # without a frame of silence, the last one lasts longer
             last = self._samples[-1]
             self._samples[-1] = Sample(last.data, last.duration + until - self._end)
             self._end = until
@@ -96,6 +96,6 @@ class AudioTrackBuilder:
 
 
 def audio_track_builder(audio: AudioFormat | None, config: bytes) -> AudioTrackBuilder | None:
-    """None where there is no sound, or none that can be carried."""
+    """Return a builder for this audio. None without audio, and for a codec that we cannot carry."""
     track = audio_track(audio, config) if audio else None
     return AudioTrackBuilder(track, audio.codec, config) if track and audio else None

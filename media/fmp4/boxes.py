@@ -1,4 +1,4 @@
-"""Boxes (ISO/IEC 14496-12 section 4.2): a length, four letters, and what is in it."""
+"""Boxes (ISO/IEC 14496-12 section 4.2): a length, a type of four letters, and the content."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import struct
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
-    """A plain box."""
+    """Return a plain box."""
     body = b"".join(content)
     return struct.pack(">I4s", len(body) + 8, kind) + body
 
 
 def full_box(kind: bytes, version: int, flags: int, *content: bytes) -> bytes:
-    """A box with a version and flags."""
+    """Return a box with version and flags."""
     return box(kind, struct.pack(">I", version << 24 | flags), *content)
 
 

@@ -1,4 +1,4 @@
-"""What an init section says of each track: sample entries, codec strings, decoder configurations.
+"""Tracks of an init section: sample entries, codec strings, decoder configurations.
 
 H.264 as avc1 and H.265 as hvc1 (ISO/IEC 14496-15), AAC as mp4a (14496-14), G.711 as fLaC
 (the FLAC project's mapping into ISO BMFF).
@@ -21,12 +21,12 @@ _PLAIN_PROFILES = {66, 77, 88}
 
 
 class TrackError(ValueError):
-    """These parameter sets describe nothing that can be put into a container. The text is ours."""
+    """These parameter sets do not describe a track. The text contains nothing from the device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One track of an init section. `codec_string` is RFC 6381's; times are in units of 1/`timescale` s."""
+    """One track of an init section. `codec_string` as in RFC 6381; times are in units of 1/`timescale` s."""
 
     track_id: int
     timescale: int
@@ -38,7 +38,7 @@ class Track:
 
 
 def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale: int = 90_000) -> Track:
-    """H.264 (sps, pps) or H.265 (vps, sps, pps). Raises TrackError."""
+    """Return a track of H.264 (sps, pps) or H.265 (vps, sps, pps). Raises TrackError."""
     if video.codec == "h264":
         type_of, frame_size = h264.parameter_set_type, h264.frame_size
     elif video.codec == "hevc":
@@ -72,7 +72,7 @@ def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale
 
 
 def audio_track(audio: AudioFormat, audio_config: bytes = b"") -> Track | None:
-    """AAC (`audio_config` is its AudioSpecificConfig) or G.711 in mono; None for what we cannot carry."""
+    """Return a track of AAC (`audio_config`: its AudioSpecificConfig) or G.711 in mono. None for other audio."""
     rate, channels = audio.sample_rate or 8000, audio.channels or 1
     if not 4000 <= rate <= 192_000:
         return None
@@ -92,7 +92,7 @@ def _audio_entry(kind: bytes, channels: int, rate: int, config: bytes) -> bytes:
 
 
 def _esds(config: bytes) -> bytes:
-    """ISO/IEC 14496-1 section 7.2.6: ES, decoder configuration, decoder specific information, SL."""
+    """Return esds (ISO/IEC 14496-1 section 7.2.6): ES, decoder configuration, decoder specific information, SL."""
     specific = bytes([0x05, len(config)]) + config
     decoder = bytes([0x04, 13 + len(specific), 0x40, 0x15]) + bytes(3) + u32(0, 0) + specific
     stream = u16(AUDIO_ID) + bytes([0]) + decoder + bytes([0x06, 1, 2])
@@ -107,7 +107,7 @@ def _avc_name(sps: bytes) -> str:
 
 
 def _avc_configuration(sets: dict[str, list[bytes]]) -> bytes:
-    """AVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 5.3.3.1)."""
+    """Return an AVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 5.3.3.1)."""
     sps = sets["sps"][0]
     parts = [bytes([1, sps[1], sps[2], sps[3], 0xFF, 0xE1]), u16(len(sps)), sps, bytes([min(len(sets["pps"]), 255)])]
     for pps in sets["pps"][:255]:
@@ -127,7 +127,7 @@ def _avc_configuration(sets: dict[str, list[bytes]]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _HevcGeneral:
-    """What hvcC repeats of an sps (ITU-T H.265 section 7.3.2.2.1): its first twelve bytes as they are, and more."""
+    """The fields of an sps that hvcC repeats (ITU-T H.265 section 7.3.2.2.1). `profile_tier_level`: twelve bytes."""
 
     profile_tier_level: bytes
     sub_layers: int
@@ -157,7 +157,7 @@ def _hevc_general(sps: bytes) -> _HevcGeneral:
 
 
 def _hevc_name(general: _HevcGeneral) -> str:
-    """ISO/IEC 14496-15 annex E: profile, compatibility with its bits reversed, tier and level, constraints."""
+    """Return the codec string (ISO/IEC 14496-15 annex E): profile, reversed compatibility, tier, level, constraints."""
     first = general.profile_tier_level[0]
     space = ("", "A", "B", "C")[first >> 6]
     compatible = int(f"{int.from_bytes(general.profile_tier_level[1:5], 'big'):032b}"[::-1], 2)
@@ -167,7 +167,7 @@ def _hevc_name(general: _HevcGeneral) -> str:
 
 
 def _hevc_configuration(sets: dict[str, list[bytes]], general: _HevcGeneral) -> bytes:
-    """HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 8.3.3.1); NAL lengths are four bytes."""
+    """Return an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 8.3.3.1); NAL lengths are four bytes."""
     head = bytes([1]) + general.profile_tier_level + u16(0xF000) + bytes([0xFC, 0xFC | general.chroma])
     head += bytes([0xF8 | general.luma_depth, 0xF8 | general.chroma_depth]) + u16(0)
     head += bytes([general.sub_layers << 3 | general.is_nested << 2 | 3, 3])

@@ -17,7 +17,7 @@ _BASE_IS_MOOF = 0x020000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture or frame of sound, in units of its track's timescale. `offset`: shown so much after decoding."""
+    """One frame of video or audio. `duration` and `offset` (presentation minus decoding) are in track time units."""
 
     data: bytes
     duration: int
@@ -27,7 +27,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class TrackRun:
-    """Samples that follow each other without a hole, the first one decoded at `start`."""
+    """Samples without gaps between them. `start`: decoding time of the first one."""
 
     track: Track
     start: int
@@ -35,7 +35,7 @@ class TrackRun:
 
 
 def init_section(tracks: Sequence[Track]) -> bytes:
-    """ftyp and moov, with nothing in it but what the tracks are."""
+    """Return ftyp and moov: the tracks, without samples."""
     brands = box(b"ftyp", b"iso5", u32(512), b"iso5", b"iso6", b"mp41")
     head = full_box(
         b"mvhd", 0, 0, u32(0, 0, 1000, 0, 0x10000), u16(0x100, 0), bytes(8), _MATRIX, bytes(24), u32(len(tracks) + 1)
@@ -73,9 +73,9 @@ def _trak(track: Track) -> bytes:
 
 
 def fragment(sequence_number: int, runs: Sequence[TrackRun]) -> bytes:
-    """moof and mdat; runs without samples are left out. At least one must have some.
+    """Return moof and mdat of these runs; those without samples are left out. Raises ValueError without any sample.
 
-    Live makes hundreds a second of one picture each: sizes are reckoned, and the boxes packed in one go.
+    Live streams need hundreds per second of one frame each: so sizes are computed first and boxes packed in one step.
     """
     runs = [run for run in runs if run.samples]
     if not runs:
@@ -94,14 +94,16 @@ def fragment(sequence_number: int, runs: Sequence[TrackRun]) -> bytes:
     return b"".join((*parts, (position - moof_bytes).to_bytes(4, "big"), b"mdat", *content))
 
 
-_MOOF = struct.Struct(">I4sI4sII")  # moof's head, and all of mfhd
-_TRAF = struct.Struct(">I4sI4sIII4sIQI4sIIi")  # traf's head, tfhd, tfdt (version 1), trun (version 1) but its samples
+_MOOF = struct.Struct(">I4sI4sII")  # moof's header, and all of mfhd
+_TRAF = struct.Struct(
+    ">I4sI4sIII4sIQI4sIIi"
+)  # traf's header, tfhd, tfdt (version 1), trun (version 1) up to its samples
 _ENTRY = struct.Struct(">III")
 _ENTRY_WITH_OFFSET = struct.Struct(">IIIi")
 
 
 def _entry(has_offsets: bool) -> struct.Struct:
-    """A sample in trun: duration, size, flags, and when it is shown after it is decoded."""
+    """Return the layout of a sample in trun: duration, size, flags, and maybe the composition time offset."""
     return _ENTRY_WITH_OFFSET if has_offsets else _ENTRY
 
 

@@ -1,1 +1,1 @@
-"""HLS playlists: of a live session, of a replay."""
+"""HLS playlists (RFC 8216): of a live session, and of one run of a replay."""

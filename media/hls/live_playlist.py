@@ -1,8 +1,8 @@
-"""Playlists: reads the one that ffmpeg writes, keeps what was in it, renders the one we serve.
+"""The playlist of a live session: reads those that ffmpeg writes, keeps their segments, renders the one that we serve.
 
-They differ: ffmpeg stamps EXT-X-PROGRAM-DATE-TIME with its own "now", begins again at every run
-and ends with EXT-X-ENDLIST. Ours carries the true arrival times, marks the seam between two runs
-and only ever counts forwards (RFC 8216, 4.3.3.2, 4.3.3.3, 6.2.2).
+ffmpeg writes its own "now" as EXT-X-PROGRAM-DATE-TIME, begins again at every run and ends with EXT-X-ENDLIST. Our
+playlist has the true arrival times, marks the discontinuity between two runs, and its numbers only grow (RFC 8216
+sections 4.3.3.2, 4.3.3.3 and 6.2.2).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_CHARS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One line of ffmpeg's playlist."""
+    """A segment in ffmpeg's playlist."""
 
     number: int
     name: str
@@ -32,14 +32,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPlaylist:
-    """ffmpeg's playlist at one moment; `init_name` names the init section of fragmented MP4."""
+    """ffmpeg's playlist at one moment. `init_name`: the file of the init section; None for MPEG-TS."""
 
     segments: tuple[Segment, ...]
     init_name: str | None
 
 
 def parse_playlist(text: str) -> WrittenPlaylist:
-    """Reads what ffmpeg wrote; lines that it does not know are left out, a torn end as well."""
+    """Read ffmpeg's playlist. Unknown lines are ignored, and so is an incomplete end."""
     segments: list[Segment] = []
     init_name: str | None = None
     duration_s: float | None = None
@@ -67,7 +67,7 @@ class _Entry:
 class LiveTimeline:
     """The segments of a session over all its runs. Not safe between threads.
 
-    Numbers continue over runs: start ffmpeg with `-start_number next_number`.
+    `kept`: length of the playlist. Numbers continue over runs: start ffmpeg with `-start_number next_number`.
     """
 
     def __init__(self, *, kept: int, segment_s: float) -> None:
@@ -89,15 +89,15 @@ class LiveTimeline:
         return not self._entries
 
     def begin_run(self) -> None:
-        """What comes now was made by another ffmpeg and starts its media time at zero."""
+        """The segments from now on come from another ffmpeg, whose media time starts at zero."""
         self._run += 1
         self._run_media_s = 0.0
         self._run_is_new = True
 
     def add(self, written: WrittenPlaylist, wall_time_of: Callable[[float], datetime | None]) -> int:
-        """Takes the segments not seen yet; how many. wall_time_of: seconds into the run -> UTC.
+        """Add the segments that are new, and return their number. `wall_time_of`: seconds into the run -> UTC.
 
-        A segment whose time is not known yet is asked about again the next time.
+        Times that were None are looked up again at the next call.
         """
         fresh = [segment for segment in written.segments if segment.number >= self.next_number]
         for segment in fresh:
@@ -119,7 +119,7 @@ class LiveTimeline:
         return len(fresh)
 
     def forget_old(self) -> tuple[str, ...]:
-        """Drops what no longer fits the window; the file names that nothing refers to any more."""
+        """Drop the oldest segments beyond `kept`. Returns the names of the files that the playlist no longer needs."""
         gone = self._entries[: -self._kept] if len(self._entries) > self._kept else []
         if not gone:
             return ()
@@ -130,12 +130,12 @@ class LiveTimeline:
         return (*(entry.segment.name for entry in gone), *sorted(inits))
 
     def forget_all(self) -> None:
-        """Drops every segment (their files are gone); numbers go on."""
+        """Drop all segments, because their files are deleted; the numbers continue."""
         self._dropped_discontinuities += sum(entry.begins_run for entry in self._entries)
         self._entries = []
 
     def render(self) -> str:
-        """The playlist that we serve."""
+        """Return the text of the playlist that we serve."""
         init_name = self._entries[0].init_name if self._entries else None
         lines = [
             "#EXTM3U",

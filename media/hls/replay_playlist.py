@@ -1,9 +1,9 @@
-"""The playlist of one run of a replay: the stretch that is played from one seek on.
+"""The playlist of one run of a replay: of the time that is played from one seek on.
 
-ffmpeg could write neither of the two things it lives from: EXT-X-PROGRAM-DATE-TIME that is the
-moment the camera saw the picture (ffmpeg stamps "now"), and EXT-X-DISCONTINUITY where the recording
-has a gap. It grows at its end while the recorder sends (like EVENT, but what is too much is dropped
-at its front, so that word is not in it) and ends with EXT-X-ENDLIST (RFC 8216, 4.3.3, 6.2.1).
+ffmpeg cannot write it: EXT-X-PROGRAM-DATE-TIME must be the time at which the camera took the frame (ffmpeg writes
+"now"), and EXT-X-DISCONTINUITY must mark the gaps of the recording. The playlist grows while the recorder sends, and
+ends with EXT-X-ENDLIST (RFC 8216 sections 4.3.3 and 6.2.1). It has no EXT-X-PLAYLIST-TYPE: EVENT forbids to drop the
+oldest segments.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from core.clock import rfc3339
 
 @dataclass(frozen=True, slots=True)
 class ReplaySegment:
-    """One segment. `began_utc` is the time of its first picture, as the API tells time.
+    """One segment. `began_utc` is the true time of its first frame.
 
-    `is_discontinuous`: a gap, or other parameter sets, lie between it and the one before.
+    `is_discontinuous`: a gap or new parameter sets lie between it and the segment before.
     """
 
     name: str
@@ -49,12 +49,12 @@ class ReplayPlaylist:
 
     @property
     def length_s(self) -> float:
-        """Playing time of all there ever was in it."""
+        """Playing time of all segments, dropped ones included."""
         return self._length_s
 
     @property
     def size_bytes(self) -> int:
-        """Of what is still in it."""
+        """Size of the segments that are in the playlist now."""
         return self._size_bytes
 
     @property
@@ -69,15 +69,15 @@ class ReplayPlaylist:
         self._target_s = max(self._target_s, round(segment.duration_s))
 
     def end(self) -> None:
-        """Nothing follows any more."""
+        """Add no more segments: the playlist ends with EXT-X-ENDLIST from now on."""
         self._is_ended = True
 
     def end_s_of(self, name: str) -> float | None:
-        """How far into the run the segment of this name reaches; None when there is none."""
+        """Return the playing time at the end of the segment with this name. None if it is not in the playlist."""
         return self._end_s.get(name)
 
     def drop_oldest(self) -> tuple[str, ...]:
-        """Takes the first segment out; the names of the files that nothing refers to any more."""
+        """Drop the oldest segment. Returns the names of the files that the playlist no longer needs."""
         gone = self._segments.pop(0)
         self._dropped += 1
         self._size_bytes -= gone.size_bytes
@@ -89,12 +89,12 @@ class ReplayPlaylist:
         return (gone.name, gone.init_name)
 
     def render(self) -> str:
-        """What we serve."""
+        """Return the text of the playlist."""
         lines = [
             "#EXTM3U",
             "#EXT-X-VERSION:7",
             "#EXT-X-INDEPENDENT-SEGMENTS",
-            # Without it a player takes a list that grows for live, and begins near its end.
+            # Without this line, a player takes a growing playlist for a live one and begins near its end.
             "#EXT-X-START:TIME-OFFSET=0.0,PRECISE=YES",
             f"#EXT-X-TARGETDURATION:{self._target_s}",
             f"#EXT-X-MEDIA-SEQUENCE:{self._dropped}",

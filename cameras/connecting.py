@@ -8,7 +8,6 @@ answer after growing, jittered pauses.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from cameras.redactor import Redactor
 from cameras.registry import Entry, Registry, credential_of, device_key
 from cameras.schedule import Schedule
 from cameras.store import CameraStore, StoredCamera
+from core.backoff import growing_wait_s, jittered
 from core.clock import Clock
 from core.errors import (
     AppError,
@@ -370,11 +370,10 @@ class Connector:
                 return None
             status, failures = entry.status, entry.failures
         if status is CameraStatus.ONLINE:
-            return self._pace.check_s * _jitter(0.9, 1.1)
+            return jittered(self._pace.check_s, 0.9, 1.1)
         if status is CameraStatus.AUTH_FAILED:
-            return (self._settings.login_retry_s + 1.0) * _jitter(1.0, 1.1)
-        doublings = min(max(0, failures - 1), 16)
-        return min(self._pace.longest_retry_s, self._pace.first_retry_s * 2.0**doublings) * _jitter(0.75, 1.25)
+            return jittered(self._settings.login_retry_s + 1.0, 1.0, 1.1)
+        return jittered(growing_wait_s(failures, self._pace.first_retry_s, self._pace.longest_retry_s))
 
     def _wake(self, entry: Entry) -> bool:
         """Schedule an offline camera now. Return False if its last attempt ended less than `kick_again_s` ago."""
@@ -383,10 +382,6 @@ class Connector:
             return False
         self._schedule.put_if_idle(entry.stored.id)
         return True
-
-
-def _jitter(low: float, high: float) -> float:
-    return random.uniform(low, high)  # noqa: S311 - spreads retries, protects nothing
 
 
 _ERRORS: dict[str, type[DeviceError]] = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import random
 import secrets
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from core.allowed_addresses import allowed_addresses
+from core.backoff import Backoff
 from core.clock import Clock
 from core.errors import AppError, CameraUnreachable
 from core.records import Problem
@@ -131,7 +131,7 @@ class PretendRecorder:
             thread.join(10.0)
 
     def _keep(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
-        pause_s = self._first_pause_s
+        backoff = Backoff(first_s=self._first_pause_s, longest_s=_LONGEST_PAUSE_S, healthy_after_s=_HEALTHY_AFTER_S)
         while not stopping.is_set():
             began_s = self._clock.monotonic_s()
             try:
@@ -143,10 +143,7 @@ class PretendRecorder:
             if stopping.is_set():
                 return
             self._on_down(Problem("camera_unreachable", "The pretend recorder has ended; it is started again."))
-            if self._clock.monotonic_s() - began_s > _HEALTHY_AFTER_S:
-                pause_s = self._first_pause_s
-            stopping.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads, protects nothing
-            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+            stopping.wait(backoff.failed_after(self._clock.monotonic_s() - began_s))
 
     def _run_once(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
         """Run the child from its start to its end. Raise CameraUnreachable if it does not become ready."""

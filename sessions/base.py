@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from core.errors import AppError
-from sessions.backoff import FIXED_WAIT_S, Backoff
+from sessions.backoff import FIXED_WAIT_S, session_backoff
 from sessions.context import SessionContext
 from sessions.errors import SessionOver
 from sessions.view import StreamView
@@ -44,7 +44,7 @@ class BaseSession(ABC):
         self.profile_token = profile_token
         self._context = context
         self._on_end = on_end
-        self._backoff = Backoff()
+        self._backoff = session_backoff()
         self._lock = threading.Lock()
         self._viewers = Viewers(now_s=now_s, idle_end_s=settings.idle_end_s, unwatched_end_s=settings.unwatched_end_s)
         self._waiting = 0  # requests that wait for a playlist or a seek

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.backoff import Backoff
 from core.clock import Clock
 from core.errors import AppError
 from core.records import ProfileRole
@@ -55,9 +56,19 @@ def parse_pinned_channels(text: str) -> tuple[PinnedChannel, ...]:
 
 @dataclass(slots=True)
 class _Kept:
+    backoff: Backoff
     feed: Feed | None = None
-    pause_s: float = 0.0
     not_before_s: float = 0.0
+
+
+def _new_backoff() -> Backoff:
+    """Without jitter: one thread opens all pinned channels, one after another."""
+    return Backoff(
+        first_s=_FIRST_PAUSE_S,
+        longest_s=_LONGEST_PAUSE_S,
+        healthy_after_s=_LONGEST_PAUSE_S,
+        jitter=lambda pause_s: pause_s,
+    )
 
 
 class PinnedChannels:
@@ -128,7 +139,7 @@ class PinnedChannels:
         return tokens
 
     def _keep(self, key: tuple[int, str]) -> None:
-        kept = self._kept.setdefault(key, _Kept())
+        kept = self._kept.setdefault(key, _Kept(_new_backoff()))
         now_s = self._clock.monotonic_s()
         if kept.feed is not None:
             if not kept.feed.is_failed():
@@ -145,10 +156,7 @@ class PinnedChannels:
             self._pause(kept, now_s)
 
     def _pause(self, kept: _Kept, now_s: float) -> None:
-        since_last_s = now_s - kept.not_before_s
-        is_long_ago = kept.not_before_s and since_last_s > _LONGEST_PAUSE_S
-        kept.pause_s = _FIRST_PAUSE_S if is_long_ago or not kept.pause_s else min(_LONGEST_PAUSE_S, 2 * kept.pause_s)
-        kept.not_before_s = now_s + kept.pause_s
+        kept.not_before_s = now_s + kept.backoff.failed_after(now_s - kept.not_before_s)
 
     def _close(self, keys: set[tuple[int, str]]) -> None:
         for key in keys:

@@ -122,7 +122,7 @@ class Application:
             lock.release()
 
     def _start_accounts(self) -> None:
-        self.accounts.start(watches=True)
+        self.accounts.start(checks_logins=True)
         if not self.settings.is_loopback and not self.accounts.has_accounts():
             raise StartRefused(
                 f"HOST={self.settings.host} is refused: without an account, everyone who reaches this address could\n"

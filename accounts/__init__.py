@@ -1,1 +1,1 @@
-"""Accounts: users and their passwords, who is logged in, tokens for scripts, and the audit log."""
+"""Accounts: users and their passwords, login sessions, API tokens, limits of failed logins, and the audit log."""

@@ -1,8 +1,8 @@
-"""The audit log: who did what, when and from where, one JSON object a line, in DATA_DIR/logs/audit.jsonl.
+"""The audit log: actions of users and scripts, one JSON object per line, in DATA_DIR/logs/audit.jsonl.
 
-Fields: `time` (RFC 3339, UTC), `who`, `kind` (local, session, token; nobody for who logs in), `from` (address),
-`action`, `outcome` ("ok", or an error's code), and what it was done to (`camera_id`, `user`, ...). No secret is ever
-among them. What strangers fail at is in a file of its own, strangers.jsonl, which is all that they can fill.
+Fields: `time` (RFC 3339, UTC), `who` (name), `kind` (local, session, token; nobody: not logged in), `from` (address),
+`action`, `outcome` ("ok" or an error code), and the object of the action (`camera_id`, `user`, ...). No line holds a
+secret. Failed requests without a login go to strangers.jsonl, so that they cannot push other lines out.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _MAX_BYTES = 5_000_000
 _KEPT_FILES = 9
 _KEPT_FILES_OF_STRANGERS = 1
 _MINUTE_S = 60.0
-_STRANGERS_A_MINUTE = 30
-_MOST_SELDOM = 2000
+_STRANGERS_PER_MINUTE = 30
+_MAX_SELDOM = 2000
 
 
 class AuditLog:
-    """Appends lines. A full disk loses lines, not requests."""
+    """Appends lines. If the disk is full, lines are lost, but requests succeed. Safe between threads."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
@@ -38,8 +38,8 @@ class AuditLog:
         self._strangers: RotatingFileHandler | None = None
         self._lock = threading.Lock()
         self._minute_began_s = -_MINUTE_S
-        self._told = self._left_out = 0  # of strangers, in this minute
-        self._seldom: dict[Hashable, tuple[float, int]] = {}  # when it was told, and how often it has come since
+        self._written = self._left_out = 0  # lines about strangers in this minute
+        self._seldom: dict[Hashable, tuple[float, int]] = {}  # (time of the last line, lines left out since)
 
     def start(self) -> None:
         if self._handler is not None:
@@ -53,7 +53,7 @@ class AuditLog:
 
     def stop(self) -> None:
         with self._lock:
-            self._tell_left_out()
+            self._write_left_out()
         handlers = self._handler, self._strangers
         self._handler = self._strangers = None
         for handler in handlers:
@@ -61,8 +61,11 @@ class AuditLog:
                 handler.close()
 
     def write(self, action: str, *, who: str, kind: str, address: str, outcome: str = "ok", **about: object) -> None:
-        """One line; what is None is left out. Of strangers' failures only some a minute, and how many there were."""
-        if kind == "nobody" and outcome != "ok" and not self._tells_of_stranger():
+        """Write a line without the fields that are None.
+
+        Beyond _STRANGERS_PER_MINUTE, failures of strangers are only counted.
+        """
+        if kind == "nobody" and outcome != "ok" and not self._may_write_stranger():
             return
         line = {
             "time": rfc3339(self._clock.now_utc()),
@@ -87,20 +90,19 @@ class AuditLog:
         stream_id: str | None = None,
         **about: object,
     ) -> None:
-        """For what comes again and again: once a minute for each person, action and outcome, and camera and stream if
-        it is ok.
+        """Write a line about a frequent action, at most once a minute for the same sender, action and outcome.
 
-        (What was refused may name as many cameras as there are numbers.) `left_out` is how many lines there would
-        have been since the last one.
+        Successes are distinguished by camera and stream, too; refusals are not, because a refused request can name any
+        camera id. `left_out` in the line counts the lines that were left out since the last one.
         """
         now_s = self._clock.monotonic_s()
         key = (who, kind, action, outcome, *((camera_id, stream_id) if outcome == "ok" else ()))
         with self._lock:
-            told_s, since = self._seldom.get(key, (-_MINUTE_S, 0))
-            if now_s - told_s < _MINUTE_S:
-                self._seldom[key] = (told_s, since + 1)
+            written_s, since = self._seldom.get(key, (-_MINUTE_S, 0))
+            if now_s - written_s < _MINUTE_S:
+                self._seldom[key] = (written_s, since + 1)
                 return
-            if len(self._seldom) >= _MOST_SELDOM:
+            if len(self._seldom) >= _MAX_SELDOM:
                 self._seldom.clear()
             self._seldom[key] = (now_s, 0)
         left_out = since or None
@@ -116,31 +118,31 @@ class AuditLog:
             left_out=left_out,
         )
 
-    def _tells_of_stranger(self) -> bool:
+    def _may_write_stranger(self) -> bool:
         with self._lock:
             now_s = self._clock.monotonic_s()
             if now_s - self._minute_began_s >= _MINUTE_S:
-                self._tell_left_out()
-                self._minute_began_s, self._told = now_s, 0
-            if self._told < _STRANGERS_A_MINUTE:
-                self._told += 1
+                self._write_left_out()
+                self._minute_began_s, self._written = now_s, 0
+            if self._written < _STRANGERS_PER_MINUTE:
+                self._written += 1
                 return True
             self._left_out += 1
             return False
 
-    def _tell_left_out(self) -> None:
-        """With the lock held."""
+    def _write_left_out(self) -> None:
+        """Call it with the lock held."""
         if self._left_out:
             now = rfc3339(self._clock.now_utc())
             _append(self._strangers, {"time": now, "action": "left_out", "count": self._left_out})
             self._left_out = 0
 
-    def _file(self, name: str, kept: int) -> RotatingFileHandler:
-        return RotatingFileHandler(self._folder / name, maxBytes=_MAX_BYTES, backupCount=kept, encoding="utf-8")
+    def _file(self, name: str, backups: int) -> RotatingFileHandler:
+        return RotatingFileHandler(self._folder / name, maxBytes=_MAX_BYTES, backupCount=backups, encoding="utf-8")
 
 
 def _append(handler: RotatingFileHandler | None, line: dict[str, object]) -> None:
-    """Nowhere where the log is not open."""
+    """Append a line, if the log is open."""
     if handler is not None:
         text = json.dumps(line, ensure_ascii=True)
         handler.handle(logging.makeLogRecord({"msg": text, "args": None, "levelno": logging.INFO}))

@@ -1,6 +1,6 @@
-"""`flask --app app users ...`: accounts from the command line, also while the app runs.
+"""`flask --app app users ...`: manages accounts from the command line, also while the app runs.
 
-What is changed here is seen by a running app within a second.
+A running app sees the changes within a second.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from database import Database
 
 def users_commands(accounts: AccountManager, database: Database) -> AppGroup:
     """Return the command group `users`. Each command opens the database and closes it again."""
-    group = AppGroup("users", help="Accounts: who may use the app.")
+    group = AppGroup("users", help="Manage the accounts of the app.")
 
-    @group.command("add", help="Make an account. The password is asked for, or read from standard input.")
+    @group.command("add", help="Create an account. The password is prompted for, or read from standard input.")
     @click.argument("name")
     @click.option(
         "--role", type=click.Choice([role.value for role in Role]), default=Role.ADMIN.value, show_default=True
@@ -35,7 +35,7 @@ def users_commands(accounts: AccountManager, database: Database) -> AppGroup:
             _audit(manager, "add_user", user.name)
             click.echo(f"{user.name} is {user.role.value}.")
 
-    @group.command("list", help="All accounts.")
+    @group.command("list", help="List all accounts.")
     def show() -> None:
         with _reported(), _opened(accounts, database) as manager:
             for user in manager.users():
@@ -43,7 +43,7 @@ def users_commands(accounts: AccountManager, database: Database) -> AppGroup:
                 limit = ", limited to some cameras" if user.scope.is_limited else ""
                 click.echo(f"{user.name}: {user.role.value}{limit}{state}")
 
-    @group.command("password", help="Set another password; all logins of the account end.")
+    @group.command("password", help="Set a new password. All logins of the account end.")
     @click.argument("name")
     def password(name: str) -> None:
         with _reported(), _opened(accounts, database) as manager:
@@ -52,7 +52,7 @@ def users_commands(accounts: AccountManager, database: Database) -> AppGroup:
             _audit(manager, "change_user", user.name)
             click.echo(f"The password of {user.name} is changed; its logins have ended.")
 
-    @group.command("disable", help="Nobody gets in with this account any more; it can be enabled again.")
+    @group.command("disable", help="Disable an account and end its logins. It can be enabled again.")
     @click.argument("name")
     def disable(name: str) -> None:
         with _reported(), _opened(accounts, database) as manager:
@@ -61,7 +61,7 @@ def users_commands(accounts: AccountManager, database: Database) -> AppGroup:
             _audit(manager, "change_user", user.name)
             click.echo(f"{user.name} is disabled.")
 
-    @group.command("enable", help="The account can be used again.")
+    @group.command("enable", help="Enable a disabled account.")
     @click.argument("name")
     def enable(name: str) -> None:
         with _reported(), _opened(accounts, database) as manager:
@@ -70,7 +70,7 @@ def users_commands(accounts: AccountManager, database: Database) -> AppGroup:
             _audit(manager, "change_user", user.name)
             click.echo(f"{user.name} is enabled.")
 
-    @group.command("remove", help="Remove an account with its logins and tokens.")
+    @group.command("remove", help="Remove an account, its logins and its tokens.")
     @click.argument("name")
     def remove(name: str) -> None:
         with _reported(), _opened(accounts, database) as manager:
@@ -111,7 +111,7 @@ def _audit(manager: AccountManager, action: str, user: str) -> None:
 
 @contextmanager
 def _reported() -> Iterator[None]:
-    """Our errors as one line and exit code 1."""
+    """Turn the app's errors into a message of one line and exit code 1."""
     try:
         yield
     except InvalidRequest as error:

@@ -1,9 +1,9 @@
-"""How often somebody may guess: failed logins per address, per account, and both together.
+"""Limits of failed logins: per address, per account, and per pair of both.
 
-In memory, over moving windows. A try counts from before its password is looked at until it has failed or not:
-looking takes a tenth of a second, in which a hundred others would begin. The narrow limit counts the pair. The
-account's own is wide, and does not hold where the account has been logged in from: strangers who guess at it from
-many addresses lock each other out, not its owner.
+They are kept in memory, over moving windows. An attempt counts from before the check of its password: the check takes
+a tenth of a second, in which a hundred other attempts could start. The pair has the narrowest limit. The limit of the
+account is wide, and does not apply to addresses from which the account was logged in before: attackers with many
+addresses lock out each other, but not the owner of the account.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from core.errors import LimitReached
 _PAIR = RateLimitItemPerMinute(5, 5, namespace="pair")
 _ADDRESS = RateLimitItemPerMinute(20, 5, namespace="address")
 _ACCOUNT = RateLimitItemPerMinute(50, 15, namespace="account")
-_MOST_KNOWN = 10_000
+_MAX_KNOWN = 10_000
 
 _Limit = tuple[RateLimitItem, tuple[str, ...]]
 
 
 def network_of(address: str) -> str:
-    """What an address counts as: of IPv6 the first 64 bits, for whoever has one has 2^64 of them."""
+    """Return the network that is limited: an IPv4 address, or the first 64 bits of an IPv6 address.
+
+    The owner of one IPv6 address usually has all 2^64 addresses of its network.
+    """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -42,8 +45,8 @@ def network_of(address: str) -> str:
     return str(ipaddress.IPv6Network((parsed, 64), strict=False))
 
 
-class Try:
-    """One try at a password. What is neither `failed` nor `succeeded` (no place to look at it) counts as nothing."""
+class Attempt:
+    """One attempt to log in. It counts only after failed() or succeeded(), so not if the password was not checked."""
 
     def __init__(self) -> None:
         self.is_right: bool | None = None
@@ -56,46 +59,46 @@ class Try:
 
 
 class LoginLimits:
-    """Counts failures. Made when the app starts: its storage has a thread of its own.
+    """Counts failed logins. Create it when the app starts, because its storage starts a thread. Safe between threads.
 
-    `known`: addresses and accounts that were logged in there before. Safe between threads.
+    `known`: (address, account) pairs of earlier logins.
     """
 
     def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._lock = threading.Lock()
-        self._under_way: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         for address, account in known:
             self._remember(network_of(address), account)
 
     @contextmanager
-    def one_try(self, address: str, account: str) -> Iterator[Try]:
-        """Around the look at a password. LimitReached (too_many_logins, with Retry-After) before it."""
+    def attempt(self, address: str, account: str) -> Iterator[Attempt]:
+        """Enter this context to check a password. Raise LimitReached (too_many_logins, with a time to wait)."""
         network = network_of(address)
         with self._lock:
             limits = self._limits_of(network, account)
             for limit in limits:
                 self._check(*limit)
-            self._under_way.update(_key(limit) for limit in limits)
-        attempt = Try()
+            self._running.update(_key(limit) for limit in limits)
+        attempt = Attempt()
         try:
             yield attempt
         finally:
             with self._lock:
-                self._under_way -= Counter(_key(limit) for limit in limits)
+                self._running -= Counter(_key(limit) for limit in limits)
                 if attempt.is_right is False:
                     for item, keys in limits:
                         self._limiter.hit(item, *keys)
-                elif attempt.is_right:  # who knows the password has not been guessing
+                elif attempt.is_right:  # earlier failures were typing errors, not guesses
                     self._limiter.clear(_PAIR, network, account)
                     self._remember(network, account)
 
     def _check(self, item: RateLimitItem, keys: tuple[str, ...]) -> None:
         reset_s, remaining = self._limiter.get_window_stats(item, *keys)
-        if remaining > self._under_way[_key((item, keys))]:
+        if remaining > self._running[_key((item, keys))]:
             return
-        wait_s = reset_s - time.time() if remaining <= 0 else 1.0  # the others will have been looked at
+        wait_s = reset_s - time.time() if remaining <= 0 else 1.0  # the running attempts will have ended
         raise LimitReached(
             "Too many failed logins. Wait a few minutes.",
             code="too_many_logins",
@@ -109,7 +112,7 @@ class LoginLimits:
     def _remember(self, network: str, account: str) -> None:
         self._known[(network, account)] = None
         self._known.move_to_end((network, account))
-        if len(self._known) > _MOST_KNOWN:
+        if len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)
 
 

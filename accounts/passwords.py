@@ -1,7 +1,7 @@
-"""Passwords of accounts: which are good enough, and how they are kept (argon2id, RFC 9106).
+"""Passwords of accounts: rules for new passwords, and hashes (argon2id, RFC 9106).
 
-A hash costs some 64 MiB and a tenth of a second, so only a few are made side by side; who waits too long for
-a place is told to come back.
+A hash takes about 64 MiB and a tenth of a second, so only two are computed at a time. A login that waits too long
+for its turn is refused with Unavailable.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from core.secrets import Secret
 
 MIN_LENGTH = 12
 MAX_LENGTH = 256
-_SIDE_BY_SIDE = 2
+_MAX_CONCURRENT = 2
 _WAIT_S = 8.0
-_JUDGED_LENGTH = 64  # zxcvbn's own limit is 72; it takes long for long ones
-_LEAST_SCORE = 2  # of 0 to 4: below it, a list of common passwords and patterns finds it
-_LETTERS_OF_THEIR_OWN = 5
+_RATED_LENGTH = 64  # zxcvbn accepts 72 characters, and is slow for long passwords
+_MIN_SCORE = 2  # of 0 to 4; lists of common passwords and patterns contain passwords with a lower score
+_MIN_DIFFERENT_LETTERS = 5
 
 
 def check_password(password: Secret, *, field: str = "password", known: tuple[str, ...] = ()) -> None:
-    """InvalidRequest naming the field where the password is too short, too long or a common one.
+    """Raise InvalidRequest with the field's name if the password is too short, too long or easy to guess.
 
-    `known`: words that anybody would try first, such as the user's name.
+    `known`: words that an attacker tries first, such as the user's name.
     """
     text = password.reveal()
     if len(text) < MIN_LENGTH:
@@ -37,56 +37,56 @@ def check_password(password: Secret, *, field: str = "password", known: tuple[st
         raise InvalidRequest.of_field(field, f"at most {MAX_LENGTH} characters")
     if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
         raise InvalidRequest.of_field(field, "no control characters")
-    judged = zxcvbn(text[:_JUDGED_LENGTH], user_inputs=[word for word in (*known, "onvif", "viewer", "camera") if word])
-    if judged["score"] < _LEAST_SCORE or len(set(text)) < _LETTERS_OF_THEIR_OWN:
+    rating = zxcvbn(text[:_RATED_LENGTH], user_inputs=[word for word in (*known, "onvif", "viewer", "camera") if word])
+    if rating["score"] < _MIN_SCORE or len(set(text)) < _MIN_DIFFERENT_LETTERS:
         raise InvalidRequest.of_field(field, "too easy to guess: choose a few words that do not belong together")
 
 
 class Passwords:
-    """Makes and checks hashes. Safe between threads."""
+    """Computes and verifies hashes. Safe between threads."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._places = threading.BoundedSemaphore(_SIDE_BY_SIDE)
+        self._slots = threading.BoundedSemaphore(_MAX_CONCURRENT)
 
     def hash(self, password: Secret) -> str:
-        """Unavailable when too many wait."""
-        with _Place(self._places):
+        """Raise Unavailable if too many hashes are being computed."""
+        with _Slot(self._slots):
             return self._hasher.hash(_normal(password))
 
-    def verify(self, kept: str | None, password: Secret) -> bool:
-        """Whether it is the password; for an unknown user (None) False, after the same work: a hash is made."""
-        with _Place(self._places):
-            if kept is None:
+    def verify(self, stored_hash: str | None, password: Secret) -> bool:
+        """True if the password matches the stored hash. For an unknown user (None): False, after the same work."""
+        with _Slot(self._slots):
+            if stored_hash is None:
                 self._hasher.hash(_normal(password))
                 return False
-            return _verified(self._hasher, kept, password)
+            return _verified(self._hasher, stored_hash, password)
 
-    def is_outdated(self, kept: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(kept)
+    def is_outdated(self, stored_hash: str) -> bool:
+        """True if the hash was computed with other parameters than the present ones."""
+        return self._hasher.check_needs_rehash(stored_hash)
 
 
 def _normal(password: Secret) -> str:
     return unicodedata.normalize("NFC", password.reveal())
 
 
-def _verified(hasher: PasswordHasher, kept: str, password: Secret) -> bool:
+def _verified(hasher: PasswordHasher, stored_hash: str, password: Secret) -> bool:
     try:
-        return hasher.verify(kept, _normal(password))
+        return hasher.verify(stored_hash, _normal(password))
     except VerifyMismatchError:
         return False
     except (VerificationError, InvalidHashError):
         return False
 
 
-class _Place:
-    def __init__(self, places: threading.BoundedSemaphore) -> None:
-        self._places = places
+class _Slot:
+    def __init__(self, slots: threading.BoundedSemaphore) -> None:
+        self._slots = slots
 
     def __enter__(self) -> None:
-        if not self._places.acquire(timeout=_WAIT_S):
-            raise Unavailable("Too many logins at once.", code="busy", retry_after_s=5)
+        if not self._slots.acquire(timeout=_WAIT_S):
+            raise Unavailable("Too many logins at the same time.", code="busy", retry_after_s=5)
 
     def __exit__(self, *_: object) -> None:
-        self._places.release()
+        self._slots.release()

@@ -1,4 +1,4 @@
-"""What the account manager takes and gives. Frozen; no hash and no token among it, but the one just made."""
+"""Records of the account manager: frozen, without hashes and tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class UserDraft:
-    """An account to make."""
+    """An account to create."""
 
     name: str
     password: Secret
@@ -34,7 +34,7 @@ class UserDraft:
 
 @dataclass(frozen=True, slots=True)
 class UserChange:
-    """What to change of an account; None stays as it is."""
+    """New values for an account; None keeps the present value."""
 
     name: str | None = None
     password: Secret | None = None
@@ -45,7 +45,7 @@ class UserChange:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Where a request comes from: its address, and what its browser says it is (as text, cut)."""
+    """Address of a request's client, and its User-Agent, printable and cut."""
 
     address: str
     agent: str = ""
@@ -53,7 +53,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class LoginSession:
-    """Somebody who is logged in: who, from where, since when."""
+    """A login of a user in one browser."""
 
     id: int
     user_id: int
@@ -66,7 +66,7 @@ class LoginSession:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token for a script. `expires_at` None: never."""
+    """A token for a script. `expires_at` None: it never expires."""
 
     id: int
     name: str
@@ -81,7 +81,7 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenDraft:
-    """A token to make."""
+    """A token to create."""
 
     name: str
     role: Role

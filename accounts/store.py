@@ -1,6 +1,6 @@
-"""Users, login sessions and tokens in the database: rows in here, frozen values outside.
+"""Users, login sessions and tokens in the database. Returns records, never rows.
 
-The only module of this room that writes SQL. Every call is one transaction.
+The only module of the package with SQL. Each call is one transaction.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _POSTPONED = "accounts_postponed"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredUser:
     """A user with the hash of the password."""
 
     user: User
@@ -32,20 +32,20 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A user as it is now, and the keys (`Principal.key`) of what has ended."""
+class ChangedUser:
+    """A user after a change, and the keys (`Principal.key`) of the logins and tokens that the change ended."""
 
     user: User
     ended: frozenset[str]
 
 
 def name_key(name: str) -> str:
-    """The name as it is compared: two that look the same are the same."""
+    """Return the form in which names are compared: names that look alike are equal."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def hash_of(token: str) -> bytes:
-    """SHA-256: a token is 256 random bits, which nobody finds by trying, so a slow hash gains nothing."""
+    """Return the SHA-256 of a token. A slow hash would gain nothing: 256 random bits cannot be guessed."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -68,20 +68,20 @@ class AccountStore:
         with self._database.read() as session:
             return [_user(row) for row in session.scalars(select(UserRow).order_by(UserRow.id))]
 
-    def find(self, name: str) -> Kept | None:
+    def find(self, name: str) -> StoredUser | None:
         with self._database.read() as session:
             row = session.scalars(select(UserRow).where(UserRow.name_key == name_key(name))).first()
-            return None if row is None else Kept(_user(row), row.password_hash)
+            return None if row is None else StoredUser(_user(row), row.password_hash)
 
-    def get(self, user_id: int) -> Kept:
+    def get(self, user_id: int) -> StoredUser:
         with self._database.read() as session:
             row = _row(session, user_id)
-            return Kept(_user(row), row.password_hash)
+            return StoredUser(_user(row), row.password_hash)
 
     def add(
         self, name: str, password_hash: str, role: Role, scope: Scope, now: datetime, *, only_first: bool = False
     ) -> User:
-        """Conflict where the name is taken, or with `only_first` where there is an account already."""
+        """Raise Conflict if the name is taken, or if `only_first` is set and there is an account already."""
         try:
             with self._database.write() as session:
                 if only_first and session.scalars(select(UserRow.id).limit(1)).first() is not None:
@@ -112,11 +112,11 @@ class AccountStore:
         scope: Scope | None = None,
         disabled: bool | None = None,
         password_hash: str | None = None,
-    ) -> Changed:
-        """All of it or nothing, with the end of the logins that it ends.
+    ) -> ChangedUser:
+        """Change an account, and end its logins if its password or rights change, in one transaction.
 
-        NotFound; InvalidRequest for an admin with a limit; Conflict where the name is taken, or nobody could manage
-        accounts any more.
+        Raise NotFound; InvalidRequest for an admin who is limited to cameras; Conflict if the name is taken, or if no
+        admin would be left.
         """
         try:
             with self._database.write() as session:
@@ -137,30 +137,30 @@ class AccountStore:
                 if after.role is Role.ADMIN and after.scope.is_limited:
                     raise InvalidRequest.of_field("cameras", "an admin cannot be limited to cameras")
                 _keep_an_admin(session)
-                has_other_rights = (before.role, before.scope, before.disabled) != (
+                rights_changed = (before.role, before.scope, before.disabled) != (
                     after.role,
                     after.scope,
                     after.disabled,
                 )
-                keys = _end_sessions(session, user_id) if has_other_rights or password_hash is not None else []
-                if has_other_rights:  # tokens stay, but what is being watched with them is looked at anew
+                keys = _end_sessions(session, user_id) if rights_changed or password_hash is not None else []
+                if rights_changed:  # the tokens stay valid, but the new rights may not allow their streams
                     ids = session.scalars(select(ApiTokenRow.id).where(ApiTokenRow.user_id == user_id))
                     keys += [f"token:{token_id}" for token_id in ids]
-                return Changed(after, frozenset(keys))
+                return ChangedUser(after, frozenset(keys))
         except IntegrityError:
             raise Conflict("There is a user of this name already.", code="name_taken") from None
 
-    def change_password(self, kept: Kept, password_hash: str, now: datetime) -> Changed | None:
-        """Ends the logins, too. None where `kept` is no longer what is kept: whoever knew the password is late."""
+    def change_password(self, stored: StoredUser, password_hash: str, now: datetime) -> ChangedUser | None:
+        """Change the password and end the user's logins. Return None if it changed since `stored` was read."""
         with self._database.write() as session:
-            row = session.get(UserRow, kept.user.id)
-            if row is None or row.password_hash != kept.password_hash:
+            row = session.get(UserRow, stored.user.id)
+            if row is None or row.password_hash != stored.password_hash:
                 return None
             row.password_hash, row.password_changed_at = password_hash, now
-            return Changed(_user(row), frozenset(_end_sessions(session, row.id)))
+            return ChangedUser(_user(row), frozenset(_end_sessions(session, row.id)))
 
     def remove(self, user_id: int) -> None:
-        """Sessions and tokens go with it. NotFound; Conflict for the last admin."""
+        """Remove a user with logins and tokens. Raise NotFound, or Conflict for the last admin."""
         with self._database.write() as session:
             session.delete(_row(session, user_id))
             session.flush()
@@ -169,15 +169,15 @@ class AccountStore:
     # ---- login sessions --------------------------------------------------------------------------
 
     def add_session(
-        self, token: str, kept: Kept, visitor: Visitor, now: datetime, *, rehashed: str | None = None
+        self, token: str, stored: StoredUser, visitor: Visitor, now: datetime, *, rehashed: str | None = None
     ) -> int | None:
-        """None where the password is another than `kept`, or the account disabled, by now.
+        """Return the id of a new login; None if the user was disabled or the password changed since `stored` was read.
 
-        `rehashed`: the same password with today's parameters, to be kept from now on.
+        `rehashed`: a new hash of the same password with the present parameters, which replaces the old one.
         """
         with self._database.write() as session:
-            user = session.get(UserRow, kept.user.id)
-            if user is None or user.disabled or user.password_hash != kept.password_hash:
+            user = session.get(UserRow, stored.user.id)
+            if user is None or user.disabled or user.password_hash != stored.password_hash:
                 return None
             if rehashed is not None:
                 user.password_hash = rehashed
@@ -211,12 +211,12 @@ class AccountStore:
             )
             return [_login(row, name) for row, name in found]
 
-    def see_session(self, session_id: int, now: datetime) -> None:
+    def touch_session(self, session_id: int, now: datetime) -> None:
         with self._database.write() as session:
             session.execute(update(LoginSessionRow).where(LoginSessionRow.id == session_id).values(last_seen_at=now))
 
     def end_session(self, session_id: int) -> None:
-        """NotFound."""
+        """Raise NotFound."""
         with self._database.write() as session:
             row = session.get(LoginSessionRow, session_id)
             if row is None:
@@ -224,7 +224,7 @@ class AccountStore:
             session.delete(row)
 
     def forget_sessions(self, *, seen_before: datetime, made_before: datetime) -> None:
-        """Those that have run out."""
+        """Delete expired login sessions."""
         with self._database.write() as session:
             session.execute(
                 delete(LoginSessionRow).where(
@@ -267,8 +267,8 @@ class AccountStore:
             )
             return [_token(row, name) for row, name in found]
 
-    def living_keys(self, now: datetime) -> frozenset[str]:
-        """Of all logins and tokens of accounts that are not disabled (`Principal.key`)."""
+    def valid_keys(self, now: datetime) -> frozenset[str]:
+        """Return the keys (`Principal.key`) of all logins and unexpired tokens of accounts that are not disabled."""
         with self._database.read() as session:
             enabled = select(UserRow.id).where(UserRow.disabled.is_(False))
             logins = session.scalars(select(LoginSessionRow.id).where(LoginSessionRow.user_id.in_(enabled)))
@@ -278,18 +278,18 @@ class AccountStore:
                     ApiTokenRow.expires_at.is_(None) | (ApiTokenRow.expires_at > now),
                 )
             )
-            return frozenset([*(f"session:{it}" for it in logins), *(f"token:{it}" for it in tokens)])
+            return frozenset([*(f"session:{id_}" for id_ in logins), *(f"token:{id_}" for id_ in tokens)])
 
     def token_ids_of(self, user_id: int) -> list[int]:
         with self._database.read() as session:
             return list(session.scalars(select(ApiTokenRow.id).where(ApiTokenRow.user_id == user_id)))
 
-    def see_token(self, token_id: int, now: datetime) -> None:
+    def touch_token(self, token_id: int, now: datetime) -> None:
         with self._database.write() as session:
             session.execute(update(ApiTokenRow).where(ApiTokenRow.id == token_id).values(last_used_at=now))
 
     def remove_token(self, token_id: int) -> None:
-        """NotFound."""
+        """Raise NotFound."""
         with self._database.write() as session:
             row = session.get(ApiTokenRow, token_id)
             if row is None:
@@ -316,7 +316,7 @@ def _row(session: Session, user_id: int) -> UserRow:
 
 
 def _end_sessions(session: Session, user_id: int) -> list[str]:
-    """Their keys."""
+    """Delete the user's logins and return their keys."""
     ids = list(session.scalars(select(LoginSessionRow.id).where(LoginSessionRow.user_id == user_id)))
     session.execute(delete(LoginSessionRow).where(LoginSessionRow.user_id == user_id))
     return [f"session:{session_id}" for session_id in ids]
@@ -327,7 +327,7 @@ def _keep_an_admin(session: Session) -> None:
         UserRow.role == Role.ADMIN.value, UserRow.disabled.is_(False), UserRow.scope.is_(None)
     )
     if session.scalars(admins.limit(1)).first() is None:
-        raise Conflict("Nobody could manage accounts any more: this is the last admin.", code="last_admin")
+        raise Conflict("This is the last admin: at least one must remain.", code="last_admin")
 
 
 def _user(row: UserRow) -> User:

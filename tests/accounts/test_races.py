@@ -118,7 +118,7 @@ def test_a_change_without_a_free_slot_for_its_hash_changes_nothing(
     monkeypatch.setattr(passwords_module, "_WAIT_S", 0.01)
     monkeypatch.setattr(accounts, "_passwords", busy)
     for _ in range(2):
-        busy._places.acquire()
+        busy._slots.acquire()
     with pytest.raises(Unavailable):
         accounts.change_user(2, UserChange(role=Role.VIEWER, disabled=True, password=OTHER))
     kept = accounts.find_user("Ben")
@@ -126,7 +126,7 @@ def test_a_change_without_a_free_slot_for_its_hash_changes_nothing(
     assert (kept.role, kept.disabled) == (Role.REVIEWER, False)
     assert accounts.principal_of_session(token) is not None
     for _ in range(2):
-        busy._places.release()
+        busy._slots.release()
     accounts.change_user(2, UserChange(role=Role.VIEWER, password=OTHER))
     assert accounts.principal_of_session(token) is None
 
@@ -156,7 +156,7 @@ def test_logins_ended_elsewhere_or_expired_are_reported_to_listeners(
     assert accounts.principal_of_token(token) is not None
     ended: list[frozenset[str]] = []
     accounts.on_ended(ended.append)
-    accounts.end_what_is_over()
+    accounts.report_ended_elsewhere()
     assert ended == []
     if what == "expire":
         clock.move(minutes=2)
@@ -164,7 +164,7 @@ def test_logins_ended_elsewhere_or_expired_are_reported_to_listeners(
         slow.remove_user(2)
     else:
         slow.change_user(2, UserChange(disabled=True) if what == "disable" else UserChange(password=OTHER))
-    accounts.end_what_is_over()
+    accounts.report_ended_elsewhere()
     expected = {
         "disable": {who.key, f"token:{kept.id}"},
         "password": {who.key},
@@ -172,5 +172,5 @@ def test_logins_ended_elsewhere_or_expired_are_reported_to_listeners(
         "expire": {f"token:{kept.id}"},
     }
     assert ended == [frozenset(expected[what])]
-    accounts.end_what_is_over()
+    accounts.report_ended_elsewhere()
     assert len(ended) == 1

@@ -175,9 +175,9 @@ def list_tokens() -> Response:
 def add_token(body: shapes.NewToken) -> Response:
     """Makes a token for a script: `Authorization: Bearer <token>`. This answer alone holds it."""
     draft = records.TokenDraft(body.name, Role(body.role), _scope(body.cameras) or EVERYTHING, body.expires_at)
-    token, kept = services().accounts.add_token(current_principal(), draft)
-    audit_about(token=kept.name, role=kept.role.value)
-    return answer(shapes.MadeToken(**dict(shapes.Token.model_validate(kept)), token=token), 201)
+    token, record = services().accounts.add_token(current_principal(), draft)
+    audit_about(token=record.name, role=record.role.value)
+    return answer(shapes.MadeToken(**dict(shapes.Token.model_validate(record)), token=token), 201)
 
 
 @blueprint.delete("/tokens/<token_id>", responses=answers_with({204: NO_CONTENT}, 404))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wallActionOf } from '../../static/js/lib/keys.js';
 import { isRecorder } from '../../static/js/lib/recordings-state.js';
-import { contentOf, shouldFallBack, playingNote, tileBadge, tileMessage, tilePlayback } from '../../static/js/lib/tile-facts.js';
+import { contentOf, playingNote, tileBadge, tileMessage, tileQuality } from '../../static/js/lib/tile-facts.js';
 import {
   LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, neighbourOf, placed, swapped,
 } from '../../static/js/lib/wall-layout.js';
@@ -15,7 +15,6 @@ import { WallsApi } from '../../static/js/lib/walls-api.js';
  * @typedef {import('../../static/js/lib/api.js').Channel} Channel
  */
 
-const DECODES = ['h264'];
 const NOTHING = { layout: null, tiles: null, full: null, wallId: null };
 
 /** @param {number} number @param {Partial<Channel>} [more] @param {string} [mainCodec] @returns {Channel} */
@@ -161,33 +160,11 @@ test('the next channel goes to the next empty place, or to the next one', () => 
 
 // ── The stream of a tile ───────────────────────────────────────────────────────────────────────────────────────────
 
-test('the size of a tile or the user chooses the stream', () => {
-  /** @param {Partial<Parameters<typeof tilePlayback>[1]>} request */
-  const played = (request) =>
-    tilePlayback(channel(1), { quality: 'auto', isLarge: false, isRefused: false, decodes: DECODES, ...request })?.profile.profile_token;
-  assert.equal(played({}), 'sub1');
-  assert.equal(played({ isLarge: true }), 'main1');
-  assert.equal(played({ quality: 'main' }), 'main1');
-  assert.equal(played({ isLarge: true, quality: 'sub' }), 'sub1');
-  assert.equal(played({ isLarge: true, isRefused: true }), 'sub1');
-  assert.equal(played({ quality: 'main', isRefused: true }), 'sub1');
+test('the size of a tile or the user chooses the quality', () => {
+  const cases = /** @type {const} */ ([['auto', false], ['auto', true], ['main', false], ['sub', true]]);
+  assert.deepEqual(cases.map(([quality, isBig]) => tileQuality(quality, isBig)), ['sub', 'main', 'main', 'sub']);
   assert.equal(isLarge(1, 0) && isLarge(6, 0), true);
   assert.equal(isLarge(6, 1) || isLarge(4, 0), false);
-});
-
-test('a tile with H.265 plays the sub stream without conversion', () => {
-  const playback = tilePlayback(channel(1, {}, 'hevc'), { quality: 'auto', isLarge: true, isRefused: false, decodes: DECODES });
-  assert.deepEqual([playback?.quality, playback?.isFallback, playback?.converting], ['sub', true, false]);
-});
-
-test('the sub stream replaces a refused main stream', () => {
-  const busy = { code: 'camera_busy', detail: '' };
-  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: busy, decodes: DECODES }), true);
-  assert.equal(shouldFallBack(channel(1), { quality: 'sub', problem: busy, decodes: DECODES }), false);
-  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: { code: 'camera_auth_failed', detail: '' }, decodes: DECODES }), false);
-  assert.equal(shouldFallBack(channel(1), { quality: 'main', problem: null, decodes: DECODES }), false);
-  const alone = channel(1, { profiles: channel(1).profiles.slice(0, 1) });
-  assert.equal(shouldFallBack(alone, { quality: 'main', problem: busy, decodes: DECODES }), false);
 });
 
 // ── The texts of a tile ────────────────────────────────────────────────────────────────────────────────────────────

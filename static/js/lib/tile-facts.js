@@ -1,6 +1,5 @@
 // @ts-check
 /** The stream and the texts of a tile on the wall. Pure decisions. */
-import { canDecode, choosePlayback, profileOf } from './channels.js';
 import { duration } from './format.js';
 import { isComplete, messageOf } from './messages.js';
 import { PHASE_TEXT, STALL_SHOWN_S } from './stream-phase.js';
@@ -21,8 +20,6 @@ import { badgeOf, LATE_S } from './stream-facts.js';
 
 /** Over the socket the picture is some tenths of a second behind. From this delay on it does not count as live. */
 const SOCKET_LATE_S = 2;
-/** Codes of a device or server that has no capacity for another stream, or none for a large one. */
-const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'busy', 'crash_loop', 'camera_unsupported', 'cannot_play']);
 
 /**
  * @param {Tile} tile
@@ -45,26 +42,15 @@ export function contentOf(tile, known) {
 }
 
 /**
- * Return the profile for a tile: the user's choice, otherwise the main stream for a large tile. A refused main stream
- * is replaced by the sub stream.
+ * Return the quality for a tile: the user's choice, otherwise the main stream for a large tile.
  *
- * @param {Channel} channel
- * @param {{quality: TileQuality, isLarge: boolean, isRefused: boolean, decodes: readonly string[]}} request
+ * @param {TileQuality} quality
+ * @param {boolean} isLarge
+ * @returns {'main'|'sub'}
  */
-export function tilePlayback(channel, { quality, isLarge, isRefused, decodes }) {
-  const wanted = quality === 'auto' ? (isLarge ? 'main' : 'sub') : quality;
-  return choosePlayback(channel, { quality: isRefused ? 'sub' : wanted, convert: false, decodes });
-}
-
-/**
- * True if the main stream failed with a problem that the sub stream may not have.
- *
- * @param {Channel} channel
- * @param {{quality: string|null, problem: Problem|null, decodes: readonly string[]}} playing
- */
-export function shouldFallBack(channel, { quality, problem, decodes }) {
-  const sub = profileOf(channel, 'sub');
-  return quality === 'main' && problem !== null && REFUSALS.has(problem.code) && sub !== null && canDecode(sub, decodes);
+export function tileQuality(quality, isLarge) {
+  if (quality !== 'auto') return quality;
+  return isLarge ? 'main' : 'sub';
 }
 
 /**

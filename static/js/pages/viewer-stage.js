@@ -1,41 +1,43 @@
 // @ts-check
-/** The stage of the viewer page: the session, the player, the overlay, and the buttons below them. */
+/** The stage of the viewer page: the channel's player, the overlay, and the buttons below them. */
+import { ChannelPlayer } from '../components/channel-player.js';
+import { setText } from '../components/dom.js';
+import { hasMediaSource } from '../components/fragment-source.js';
+import { decodableCodecs } from '../components/hls-engine.js';
 import { LivePlayer } from '../components/live-player.js';
-import { SNAPSHOT_AFTER_MS, SnapshotImage } from '../components/snapshot-image.js';
+import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
 import { snapshotFileName } from '../lib/format.js';
-import { hasMediaSource, playsFragments } from '../components/fragment-source.js';
-import { HlsSession } from '../lib/hls-session.js';
+import { JobQueue } from '../lib/job-queue.js';
 import { LiveSocket } from '../lib/live-socket.js';
-import { LiveTransport } from '../lib/live-transport.js';
-import { SocketSession } from '../lib/socket-session.js';
 import { badgeOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
 import { byId, liveUrl, remember, remembered, saveFile, showToast, toLogin } from './page.js';
 
+/** @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'>} StageRequest */
 
 /**
  * Emits
- *   'wanted'  the user pressed Play and no channel is requested
- *   'ended'   the stream was stopped, by this user or by another one
- *   'asleep'  the tab has been hidden for a while: the page should leave the stream
- *   'awake'   the tab is visible again
- *   'codec'   see LiveTransport
- *   'settled' the live picture moves, or none is to be expected
+ *   'wanted'   the user pressed Play and no channel is requested
+ *   'ended'    the stream was stopped, by this user or by another one
+ *   'asleep'   the tab has been hidden for a while: the page should leave the stream
+ *   'awake'    the tab is visible again
+ *   'playback' another media profile was chosen
+ *   'settled'  the live picture moves, or none is to be expected
  */
 export class ViewerStage extends EventTarget {
   #api;
   #socket;
-  #session;
+  #channel;
   #stage = byId('stage', HTMLElement);
   #player = byId('player', LivePlayer);
   #overlay = byId('overlay', StageOverlay);
-  #snapshot = byId('still', SnapshotImage);
   #zoom = byId('zoom', ZoomView);
-  #snapshotOf = '';
-  /** True if the overlay may offer the sub stream; the page sets it. */
-  subPossible = false;
+  #wantsAudio = remembered('sound') === 'on';
+  /** @type {number|null} */
+  #shownNumber = null;
+  #shownPlayback = '';
   /** The reason if there is no channel to play. @type {import('../lib/api.js').Problem|null} */
   #deviceProblem = null;
   #deviceBusy = false;
@@ -47,12 +49,16 @@ export class ViewerStage extends EventTarget {
     super();
     this.#api = api;
     this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
-    this.#session = new LiveTransport({
-      socketSession: this.#socket && new SocketSession(this.#socket, { plays: playsFragments }),
-      hlsSession: new HlsSession(api),
+    this.#player.toggleAttribute('muted', !this.#wantsAudio);
+    this.#channel = new ChannelPlayer({
+      player: this.#player,
+      snapshot: byId('still', SnapshotImage),
+      api,
+      socket: this.#socket,
+      snapshots: new JobQueue(1),
+      decodes: decodableCodecs(),
     });
-    this.#player.toggleAttribute('muted', remembered('sound') !== 'on');
-    this.#wireSession();
+    this.#wirePlayer();
     this.#wirePage();
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
@@ -62,7 +68,7 @@ export class ViewerStage extends EventTarget {
       ['fullscreen', () => void this.toggleFullscreen()],
       ['zoom-in', () => this.zoomBy(1.4)],
       ['zoom-out', () => this.zoomBy(1 / 1.4)],
-      ['badge', () => this.toLive()],
+      ['badge', () => this.#channel.toLive()],
     ])) {
       byId(id, HTMLElement).addEventListener('click', work);
     }
@@ -83,67 +89,60 @@ export class ViewerStage extends EventTarget {
   }
 
   get isWanted() {
-    return this.#session.isWanted;
+    return this.#channel.isWanted;
   }
 
-  /**
-   * @param {import('../lib/live-transport.js').PlayRequest} request
-   * @param {{sameChannel?: boolean}} [how] `sameChannel`: the old picture stays until the first frame of the new stream
-   */
-  play(request, { sameChannel = false } = {}) {
-    this.#player.removeAttribute('src');
-    if (!sameChannel) {
-      this.#zoom.reset();
-      this.#player.detachLive();
-      this.#player.forget();
-      this.#showSnapshot(request.cameraId, request.profileToken);
-      this.#session.leave();
-    }
-    this.#session.play({ ...request, audio: !this.#player.hasAttribute('muted') });
-    if (this.#session.view.transport === 'socket') this.#player.prepareLive();
+  get isPlaying() {
+    return this.#channel.isPlaying;
+  }
+
+  /** The chosen media profile; null: nothing to play. */
+  get playback() {
+    return this.#channel.playback;
+  }
+
+  /** Set the channel, its quality, and if it is to play. @param {StageRequest} request */
+  show(request) {
+    if (request.number !== this.#shownNumber) this.#zoom.reset();
+    this.#shownNumber = request.number;
+    this.#channel.show({ ...request, isAudible: this.#wantsAudio });
+  }
+
+  /** Try the channel's profiles again, because the camera may send other codecs now. */
+  forgetCodecs() {
+    this.#channel.forgetCodecs();
   }
 
   stop() {
-    this.#session.stop();
+    this.#channel.stop();
     this.#zoom.reset();
     this.dispatchEvent(new Event('ended'));
   }
 
-  retry() {
-    this.#session.retry();
+  /** Start the present stream again. */
+  restart() {
+    this.#channel.restart();
   }
 
   togglePlay() {
-    if (!this.#session.isWanted) this.dispatchEvent(new Event('wanted'));
-    else if (this.#session.view.phase === 'failed') this.#session.retry();
-    else if (this.#player.isPaused) this.#resume();
-    else if (this.#player.hasFrame) this.#player.pause();
-    this.#show();
+    if (this.isWanted) this.#channel.togglePlay();
+    else this.dispatchEvent(new Event('wanted'));
   }
 
-  #resume() {
-    if (this.#session.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
-    this.#player.resume();
-    this.#session.resume();
+  toLive() {
+    this.#channel.toLive();
   }
 
   toggleAudio() {
     if (byId('mute', HTMLButtonElement).disabled) return;
-    const audible = this.#player.hasAttribute('muted');
-    this.#player.toggleAttribute('muted', !audible);
-    remember('sound', audible ? 'on' : 'off');
-    this.#session.setAudio(audible);
-  }
-
-  toLive() {
-    if (this.#player.isPaused) this.#resume();
-    else this.#player.toLive();
-    this.#show();
+    this.#wantsAudio = this.#player.hasAttribute('muted');
+    remember('sound', this.#wantsAudio ? 'on' : 'off');
+    this.#channel.setAudible(this.#wantsAudio);
   }
 
   /** Time of the frame on screen; without a frame, now. */
   get frameMs() {
-    return (this.#player.frameDate ?? new Date(this.#nowMs())).getTime();
+    return this.#channel.frameDate?.getTime() ?? this.#nowMs();
   }
 
   /** @param {number} factor */
@@ -159,10 +158,8 @@ export class ViewerStage extends EventTarget {
   }
 
   saveSnapshot() {
-    const canvas = this.#player.capture();
-    if (!canvas) return;
-    const name = snapshotFileName(this.names, this.#player.frameDate ?? new Date(this.#nowMs()));
-    canvas.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
+    const name = snapshotFileName(this.names, new Date(this.frameMs));
+    this.#channel.capture()?.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
   }
 
   async toggleFullscreen() {
@@ -176,27 +173,12 @@ export class ViewerStage extends EventTarget {
     }
   }
 
-  #wireSession() {
-    const session = this.#session;
-    const player = this.#player;
-    session.addEventListener('open', () => this.#open());
-    session.addEventListener('change', () => this.#show());
-    session.addEventListener('codec', (event) => {
-      const { detail } = /** @type {CustomEvent} */ (event);
-      if (!this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail }))) event.preventDefault();
+  #wirePlayer() {
+    this.#channel.addEventListener('change', () => this.#show());
+    this.#channel.addEventListener('audio-blocked', () => {
+      showToast('The browser allows sound only after a click. Press M or the loudspeaker.');
     });
-    player.addEventListener('player-plays', (event) => /** @type {CustomEvent} */ (event).detail !== 'before' && session.playerPlays());
-    player.addEventListener('player-stalls', (event) => session.playerStalls(/** @type {CustomEvent<number>} */ (event).detail));
-    player.addEventListener('player-idle', () => this.#session.suspend());
-    player.addEventListener('player-restart', () => session.playerBroke());
-    player.addEventListener('player-failed', (event) => session.playerFailed(/** @type {CustomEvent} */ (event).detail));
-    player.addEventListener('player-audio', (event) => {
-      if (/** @type {CustomEvent<string>} */ (event).detail === 'blocked') {
-        player.setAttribute('muted', '');
-        showToast('The browser allows sound only after a click. Press M or the loudspeaker.');
-      }
-      this.#showAudio();
-    });
+    this.#player.addEventListener('player-audio', () => this.#showAudio());
     this.#overlay.addEventListener('overlay-play', () => this.togglePlay());
     this.#zoom.addEventListener('zoom-tap', () => void this.toggleFullscreen());
     this.#zoom.addEventListener('zoom-changed', (event) => {
@@ -212,7 +194,7 @@ export class ViewerStage extends EventTarget {
     attention.addEventListener('asleep', () => this.dispatchEvent(new Event('asleep')));
     attention.addEventListener('awake', () => this.#wake());
     attention.addEventListener('leaving', () => {
-      this.#session.leave();
+      this.#channel.leave();
       this.#socket?.close();
       this.dispatchEvent(new Event('asleep'));
     });
@@ -226,92 +208,57 @@ export class ViewerStage extends EventTarget {
 
   #wake() {
     this.dispatchEvent(new Event('awake'));
-    this.#session.wake();
-    this.#player.wake();
-  }
-
-  #open() {
-    const { playlistUrl, transport } = this.#session.view;
-    if (transport === 'socket') {
-      this.#session.sink = this.#player.attachLive();
-      return;
-    }
-    if (!playlistUrl) return;
-    this.#player.detachLive();
-    if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
-    else this.#player.setAttribute('src', playlistUrl);
-  }
-
-  /** Show a snapshot until the first live frame. @param {number} cameraId @param {string} profileToken */
-  #showSnapshot(cameraId, profileToken) {
-    this.#snapshotOf = profileToken;
-    this.#snapshot.clear();
-    const isWanted = () => this.#snapshotOf === profileToken && !this.#player.hasFrame;
-    setTimeout(async () => {
-      if (!isWanted()) return;
-      try {
-        const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true });
-        if (isWanted()) void this.#snapshot.show(blob, takenAt);
-      } catch {
-        // The server has no snapshot yet: the stage stays dark until the first live frame.
-      }
-    }, SNAPSHOT_AFTER_MS);
+    this.#channel.wake();
   }
 
   #show() {
     const view = this.#viewNow();
-    const gone = view.phase === 'idle' || view.phase === 'ended' || view.phase === 'failed';
-    if (gone) {
-      if (this.#player.hasAttribute('src')) this.#player.removeAttribute('src');
-      this.#player.detachLive();
-    }
-    if (view.phase === 'playing') {
-      this.#snapshotOf = '';
-      this.#snapshot.clear();
-    }
-    if (view.phase === 'playing' || (gone && view.phase !== 'idle')) this.dispatchEvent(new Event('settled'));
-    const paused = this.#player.isPaused && !gone;
-    const running = this.#session.isWanted && !paused && view.phase !== 'failed';
+    const { isPaused, playback, canUseSub } = this.#channel;
+    const hasFailed = view.phase === 'ended' || view.phase === 'failed';
+    if (view.phase === 'playing' || hasFailed) this.dispatchEvent(new Event('settled'));
+    const running = this.isWanted && !isPaused && view.phase !== 'failed';
     const playable = this.names.length > 0;
-    this.#overlay.update(view, { paused, playable, subPossible: this.subPossible });
+    this.#overlay.update(view, { paused: isPaused, playable, subPossible: canUseSub });
     byId('play', HTMLButtonElement).disabled = !playable;
-    Object.assign(this.#stage.dataset, { phase: view.phase, paused: String(paused), running: String(running) });
+    Object.assign(this.#stage.dataset, { phase: view.phase, paused: String(isPaused), running: String(running) });
     byId('play', HTMLElement).setAttribute('aria-label', running ? 'Pause' : 'Play');
-    byId('stop', HTMLButtonElement).disabled = !this.#session.isWanted;
+    byId('stop', HTMLButtonElement).disabled = !this.isWanted;
     this.#showAudio();
     this.#showClock();
     if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
+    const key = playback ? `${playback.profile.profile_token} ${playback.isFallback} ${playback.converting}` : '';
+    if (key === this.#shownPlayback) return;
+    this.#shownPlayback = key;
+    this.dispatchEvent(new Event('playback'));
   }
 
-  /** Return the session's view; without a channel, a view of the device's state. */
+  /** Return the player's view; without a channel, a view of the device's state. */
   #viewNow() {
-    const { view } = this.#session;
-    if (this.#session.isWanted) return view;
+    const { view } = this.#channel;
+    if (this.isWanted) return view;
     if (this.#deviceProblem) return { ...view, phase: /** @type {const} */ ('failed'), problem: this.#deviceProblem };
     if (this.#deviceBusy) return { ...view, phase: /** @type {const} */ ('connecting') };
     return view;
   }
 
   #showClock() {
-    const { view } = this.#session;
-    const player = this.#player;
-    const date = player.frameDate;
-    const behindS = date ? Math.max(0, (this.#nowMs() - date.getTime()) / 1000) : null;
+    const { view, isPaused, hasFrame, frameDate } = this.#channel;
+    const behindS = this.#channel.behindS(this.#nowMs());
     const badge = byId('badge', HTMLElement);
-    const { text, tone } = badgeOf(view.phase, { ...view, paused: player.isPaused, behindS });
+    const { text, tone } = badgeOf(view.phase, { ...view, paused: isPaused, behindS });
     badge.hidden = !text;
     badge.dataset.state = tone;
     setText(byId('badge-text', HTMLElement), text);
     const time = byId('picture-time', HTMLTimeElement);
-    const shown = date !== null && player.hasFrame;
-    setText(time, shown ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) : '');
-    if (shown) time.dateTime = date.toISOString();
-    byId('snapshot', HTMLButtonElement).disabled = !player.hasFrame;
-    const { transport } = view;
-    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || player.isPaused ? behindS : null, transport });
+    const shownDate = hasFrame ? frameDate : null;
+    setText(time, shownDate?.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) ?? '');
+    if (shownDate) time.dateTime = shownDate.toISOString();
+    byId('snapshot', HTMLButtonElement).disabled = !hasFrame;
+    const { transport, transportReason } = view;
+    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || isPaused ? behindS : null, transport });
     byId('facts', HTMLElement).dataset.way = transport;
-    byId('way', HTMLElement).hidden = !view.transportReason;
-    setText(byId('way-reason', HTMLElement), view.transportReason);
+    byId('way', HTMLElement).hidden = !transportReason;
+    setText(byId('way-reason', HTMLElement), transportReason);
     for (const place of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
       setText(place, facts[/** @type {HTMLElement} */ (place).dataset.fact ?? ''] ?? '');
     }
@@ -323,18 +270,12 @@ export class ViewerStage extends EventTarget {
   }
 
   #showAudio() {
-    const muted = this.#player.hasAttribute('muted');
-    const { stream } = this.#session.view;
-    const silent = stream !== null && stream.status === 'running' && stream.audio === null;
+    const isMuted = this.#player.hasAttribute('muted');
+    const isSilent = this.#channel.hasAudio === false;
     const button = byId('mute', HTMLButtonElement);
-    button.disabled = !this.#session.isWanted || silent;
-    this.#stage.dataset.muted = String(muted || silent);
-    button.setAttribute('aria-label', silent ? 'This channel has no sound' : muted ? 'Sound on' : 'Sound off');
-    button.dataset.tip = silent ? 'No sound on this channel' : 'Sound  M';
+    button.disabled = !this.isWanted || isSilent;
+    this.#stage.dataset.muted = String(isMuted || isSilent);
+    button.setAttribute('aria-label', isSilent ? 'This channel has no sound' : isMuted ? 'Sound on' : 'Sound off');
+    button.dataset.tip = isSilent ? 'No sound on this channel' : 'Sound  M';
   }
-}
-
-/** @param {Element} place @param {string} text */
-function setText(place, text) {
-  if (place.textContent !== text) place.textContent = text;
 }

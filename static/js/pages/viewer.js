@@ -1,11 +1,10 @@
 // @ts-check
 /** The viewer page: one camera's channels, live, with the overview, the edit mode and the keys. */
 import { ChannelGrid } from '../components/channel-grid.js';
-import { decodableCodecs } from '../components/hls-engine.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
-import { acceptOf, asSeen, canDecode, choosePlayback, inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
+import { inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
 import { counted } from '../lib/format.js';
 import { DigitKeys, actionOf } from '../lib/keys.js';
 import { isComplete, messageOf } from '../lib/messages.js';
@@ -34,7 +33,6 @@ const api = pageApi();
 const stage = new ViewerStage(api);
 const snapshots = new SnapshotLoader(api, TILE_PACES.nothing);
 const digits = new DigitKeys();
-const decodes = decodableCodecs();
 
 const grid = byId('channels', ChannelGrid);
 const dialogs = new LaterPart(() => import('./viewer-dialogs.js'));
@@ -48,12 +46,6 @@ let firstAnswers = pageData();
 let camera = null;
 /** @type {Channel[]} */
 let channels = [];
-/** Codecs of streams that this browser turned out not to play, by profile token. @type {Map<string, string>} */
-const seenCodecs = new Map();
-/** @type {ReturnType<typeof choosePlayback>} */
-let playback = null;
-/** The stage's present request, so that a refresh of the list does not start it again. */
-let playing = '';
 let stopped = false;
 let asleep = false;
 let editing = false;
@@ -128,8 +120,7 @@ function showChannels() {
 // ── Choosing channel and stream ────────────────────────────────────────────────────────────────────────────────────
 
 function currentChannel() {
-  const found = channels.find((channel) => channel.channel === state.channel);
-  return found ? asSeen(found, seenCodecs) : null;
+  return channels.find((channel) => channel.channel === state.channel) ?? null;
 }
 
 function firstChannel() {
@@ -137,28 +128,25 @@ function firstChannel() {
   return (shown.find((channel) => !channel.problem) ?? shown[0] ?? inOrder(channels)[0])?.channel ?? null;
 }
 
-/** Let the stage play the chosen channel, unless it does so already. */
+/** Let the stage show the chosen channel. */
 function follow() {
   if (!channels.length) return;
   if (!currentChannel()) state.channel = firstChannel();
   const channel = currentChannel();
   if (!channel) return;
   grid.setAttribute('current', String(channel.channel));
-  const quality = state.quality ?? /** @type {'main'|'sub'|null} */ (remembered('quality'));
-  playback = choosePlayback(channel, { quality, convert: state.convert, decodes });
-  showQuality(channel);
   showNames(channel);
-  const watching = state.view === 'single' && !stopped && !asleep && playback !== null;
-  const { profile, converting = false } = playback ?? {};
-  const wanted = watching ? `${channel.channel} ${profile?.profile_token}${converting ? ' converted' : ''}` : '';
-  snapshots.pace = TILE_PACES[state.view === 'grid' ? 'overview' : wanted ? 'live' : 'nothing'];
-  if (wanted === playing) return;
-  const sameChannel = playing.split(' ')[0] === String(channel.channel);
-  playing = wanted;
-  const accept = playback ? acceptOf(playback, decodes) : decodes;
-  const request = { cameraId, profileToken: profile?.profile_token ?? '', accept, converting, transport: state.transport };
-  if (wanted) stage.play(request, { sameChannel });
-  else if (stage.isWanted) stage.stop();
+  stage.show({
+    cameraId,
+    number: channel.channel,
+    channel,
+    quality: state.quality ?? /** @type {'main'|'sub'|null} */ (remembered('quality')),
+    convert: state.convert,
+    transport: state.transport,
+    isActive: state.view === 'single' && !stopped && !asleep,
+  });
+  showQuality();
+  snapshots.pace = TILE_PACES[state.view === 'grid' ? 'overview' : stage.isPlaying ? 'live' : 'nothing'];
 }
 
 /** @param {Channel} channel */
@@ -170,19 +158,19 @@ function showNames(channel) {
   stage.names = name === channel.name ? [name] : [name, channel.name];
 }
 
-/** @param {Channel} channel */
-function showQuality(channel) {
+function showQuality() {
+  const channel = currentChannel();
+  if (!channel) return;
+  const { quality = null, isFallback = false, converting = false } = stage.playback ?? {};
   for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
-    const quality = /** @type {'main'|'sub'} */ (button.dataset.quality);
-    button.disabled = !profileOf(channel, quality);
-    button.setAttribute('aria-pressed', String(playback?.quality === quality));
+    const role = /** @type {'main'|'sub'} */ (button.dataset.quality);
+    button.disabled = !profileOf(channel, role);
+    button.setAttribute('aria-pressed', String(quality === role));
   }
-  const sub = profileOf(channel, 'sub');
-  stage.subPossible = sub !== null && playback?.quality !== 'sub' && canDecode(sub, decodes);
-  byId('codec-notice', HTMLElement).hidden = !(playback?.isFallback || playback?.converting);
-  byId('convert', HTMLElement).hidden = !playback?.isFallback;
+  byId('codec-notice', HTMLElement).hidden = !isFallback && !converting;
+  byId('convert', HTMLElement).hidden = !isFallback;
   const cost = 'Converting takes about half a processor core while the stream is watched.';
-  byId('codec-text', HTMLElement).textContent = playback?.isFallback
+  byId('codec-text', HTMLElement).textContent = isFallback
     ? `The main stream is H.265, which this browser cannot play, so you see the sub stream (H.264). ${cost}`
     : `This stream is H.265 and is converted to H.264 for this browser. ${cost}`;
 }
@@ -210,13 +198,12 @@ function chooseChannel(number) {
 /** @param {'main'|'sub'} quality */
 function chooseQuality(quality) {
   const channel = currentChannel();
-  const profile = channel && profileOf(channel, quality);
-  if (!profile) return;
+  if (!channel || !profileOf(channel, quality)) return;
   stopped = false;
-  seenCodecs.delete(profile.profile_token); // the camera may send another codec now
+  stage.forgetCodecs();
   remember('quality', quality);
   updateState({ channel: channel.channel, quality, convert: false }, { push: false });
-  if (playback?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
+  if (stage.playback?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
 }
 
 // ── Overview and edit mode ─────────────────────────────────────────────────────────────────────────────────────────
@@ -318,7 +305,7 @@ const ACTIONS = {
   next: () => chooseChannel(neighbour(channels, state.channel, 1)),
   grid: toggleOverview,
   live: () => stage.toLive(),
-  quality: () => chooseQuality(playback?.quality === 'main' ? 'sub' : 'main'),
+  quality: () => chooseQuality(stage.playback?.quality === 'main' ? 'sub' : 'main'),
   zoom_in: () => stage.zoomBy(1.4),
   zoom_out: () => stage.zoomBy(1 / 1.4),
   zoom_reset: () => void stage.leaveZoom(),
@@ -379,7 +366,7 @@ byId('quality', HTMLElement).addEventListener('click', (event) => {
 grid.addEventListener('channel-chosen', (event) => chooseChannel(/** @type {CustomEvent<number>} */ (event).detail));
 byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
   const action = /** @type {CustomEvent<import('../lib/messages.js').Action>} */ (event).detail;
-  if (action === 'retry' && stage.isWanted) stage.retry();
+  if (action === 'retry' && stage.isWanted) stage.restart();
   else if (action === 'retry') void refreshCamera();
   else if (action === 'use_sub') chooseQuality('sub');
   else if (action === 'open_cameras') window.location.assign(document.body.dataset.home ?? '/');
@@ -397,7 +384,7 @@ form.addEventListener('camera-submit', async (event) => {
     await api.updateCamera(cameraId, draft);
     dialogs.loaded?.form.close();
     poller.soon();
-    stage.retry();
+    stage.restart();
   } catch (error) {
     dialogs.loaded?.form.failed(error);
   }
@@ -416,20 +403,14 @@ stage.addEventListener('settled', () => (snapshots.isHeld = false), { once: true
 setTimeout(() => (snapshots.isHeld = false), TILES_WAIT_MS);
 stage.addEventListener('wanted', () => {
   stopped = false;
-  playing = '';
   follow();
 });
 stage.addEventListener('ended', () => {
-  if (!playing) return;
-  playing = '';
+  if (stopped) return;
   stopped = true;
-});
-stage.addEventListener('codec', (event) => {
-  const { profileToken, codec } = /** @type {CustomEvent<{profileToken: string, codec: string}>} */ (event).detail;
-  seenCodecs.set(profileToken, codec);
-  event.preventDefault();
   follow();
 });
+stage.addEventListener('playback', showQuality);
 stage.addEventListener('asleep', () => {
   asleep = true;
   follow();

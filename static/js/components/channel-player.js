@@ -1,0 +1,355 @@
+// @ts-check
+import { HlsSession } from '../lib/hls-session.js';
+import { LiveTransport } from '../lib/live-transport.js';
+import { PlaybackChoice } from '../lib/playback-choice.js';
+import { tileProfileOf } from '../lib/channels.js';
+import { SocketSession } from '../lib/socket-session.js';
+import { playsFragments } from './fragment-source.js';
+import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
+
+/**
+ * @typedef {import('../lib/api.js').Channel} Channel
+ * @typedef {{cameraId: number, number: number, channel: Channel|null,
+ *   quality: import('../lib/viewer-state.js').Quality|null, convert?: boolean, transport?: 'hls'|null,
+ *   isActive: boolean, isAudible: boolean, fallsBack?: boolean}} ChannelRequest
+ *   `number`: of the channel; `channel`: null while it is unknown; `isActive`: false leaves the stream, and its last
+ *   frame stays; `fallsBack`: play the sub stream if the main stream is refused
+ * @typedef {{player: import('./live-player.js').LivePlayer, snapshot: import('./snapshot-image.js').SnapshotImage,
+ *   api: import('../lib/api.js').Api, socket: import('../lib/live-socket.js').LiveSocket|null,
+ *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} Parts
+ */
+
+/**
+ * Plays one channel live in a <live-player>: the viewer page has one of these, and each tile of the wall. It chooses the
+ * media profile and the transport, falls back to another one, pauses, and shows a snapshot until the first frame.
+ *
+ * `show()` sets the request. Emits
+ *   'change'        `view`, `playback` or the pause has changed
+ *   'audio-blocked' the browser requires a click before it plays audio
+ */
+export class ChannelPlayer extends EventTarget {
+  #player;
+  #snapshot;
+  #api;
+  #snapshots;
+  #choice;
+  #session;
+  /** @type {ChannelRequest|null} */
+  #request = null;
+  /** The profile that plays; '' if none does. */
+  #playing = '';
+  /** When the picture moved last; null if it never moved. @type {number|null} */
+  #movedAtMs = null;
+  #isPaused = false;
+  #isAudioBlocked = false;
+  #wantsSnapshot = false;
+  #wires = new AbortController();
+
+  /** @param {Parts} parts */
+  constructor({ player, snapshot, api, socket, snapshots, decodes }) {
+    super();
+    this.#player = player;
+    this.#snapshot = snapshot;
+    this.#api = api;
+    this.#snapshots = snapshots;
+    this.#choice = new PlaybackChoice(decodes);
+    const session = new LiveTransport({
+      socketSession: socket && new SocketSession(socket, { plays: playsFragments }),
+      hlsSession: new HlsSession(api),
+    });
+    this.#session = session;
+    /** @param {EventTarget} target @param {string} type @param {(detail: any, event: Event) => void} work */
+    const on = (target, type, work) =>
+      target.addEventListener(type, (event) => work(/** @type {CustomEvent} */ (event).detail, event), { signal: this.#wires.signal });
+    on(session, 'open', () => this.#open());
+    on(session, 'change', () => this.#sessionChanged());
+    on(session, 'codec', ({ profileToken, codec }, event) => {
+      event.preventDefault();
+      if (!this.#request) return;
+      this.#choice.learnCodec(this.#request.cameraId, profileToken, codec);
+      this.#follow();
+    });
+    on(player, 'player-plays', (which) => this.#moved(which));
+    on(player, 'player-stalls', (seconds) => session.playerStalls(seconds));
+    on(player, 'player-idle', () => session.suspend());
+    on(player, 'player-restart', () => session.playerBroke());
+    on(player, 'player-failed', (problem) => session.playerFailed(problem));
+    on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
+  }
+
+  get view() {
+    return this.#session.view;
+  }
+
+  /** The chosen media profile; null: nothing to play. */
+  get playback() {
+    return this.#choice.playback;
+  }
+
+  get canUseSub() {
+    return this.#choice.canUseSub;
+  }
+
+  /** True if a stream was started, also while it waits or has failed. */
+  get isPlaying() {
+    return this.#playing !== '';
+  }
+
+  /** True while the session has a request: false after the stream was stopped. */
+  get isWanted() {
+    return this.#session.isWanted;
+  }
+
+  get isPaused() {
+    return this.#isPaused;
+  }
+
+  get hasFrame() {
+    return this.#player.hasFrame;
+  }
+
+  /** Time of the frame on screen; null without a frame. */
+  get frameDate() {
+    return this.#player.frameDate;
+  }
+
+  /** How long the picture has stood still, in seconds; null if it never moved. */
+  get stalledS() {
+    return this.#movedAtMs === null ? null : (Date.now() - this.#movedAtMs) / 1000;
+  }
+
+  /** True if the channel has audio; null while unknown. */
+  get hasAudio() {
+    const { hasAudio, stream } = this.view;
+    if (hasAudio !== null) return hasAudio;
+    return stream?.status === 'running' ? stream.audio !== null : null;
+  }
+
+  /** The stream that plays, and the reasons if it is not the requested one. */
+  get playing() {
+    const { phase, transport, transportReason } = this.view;
+    const { playback, refusal } = this.#choice;
+    const { quality = null, isFallback = false, converting = false } = playback ?? {};
+    return { phase, transport: this.isPlaying ? transport : /** @type {const} */ ('socket'), transportReason, quality, isFallback, converting, refusal };
+  }
+
+  /** Delay of the picture in seconds; null without a frame. @param {number} nowMs the server's clock */
+  behindS(nowMs) {
+    const date = this.frameDate;
+    return date && Math.max(0, (nowMs - date.getTime()) / 1000);
+  }
+
+  /** Return the frame on screen, in the stream's resolution; null without a frame. */
+  capture() {
+    return this.#player.capture();
+  }
+
+  // ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Set the request; nothing starts again if it is the same. @param {ChannelRequest|null} request */
+  show(request) {
+    const before = this.#request;
+    this.#request = request;
+    if (before?.cameraId !== request?.cameraId || before?.number !== request?.number) this.#forgetChannel();
+    if (before?.isAudible !== request?.isAudible) this.#isAudioBlocked = false;
+    this.#follow();
+  }
+
+  /** Try a refused main stream again. */
+  forgetRefusal() {
+    this.#choice.forgetRefusal();
+  }
+
+  /** Try the channel's profiles again, because the camera may send other codecs now. */
+  forgetCodecs() {
+    if (this.#request) this.#choice.forgetCodecs(this.#request.cameraId);
+  }
+
+  /** @param {boolean} isOn */
+  setAudible(isOn) {
+    this.#isAudioBlocked = false;
+    if (this.#request) this.#request = { ...this.#request, isAudible: isOn };
+    this.#showAudio(isOn);
+    if (this.isPlaying) this.#session.setAudio(isOn);
+  }
+
+  /** Stop the stream, on the user's request. */
+  stop() {
+    this.#playing = '';
+    this.#session.stop();
+  }
+
+  /** Leave the stream while the page is being closed. */
+  leave() {
+    this.#leaveStream();
+  }
+
+  /** Start the present stream again. */
+  restart() {
+    this.#session.retry();
+  }
+
+  /** Try a failed stream again, the main stream included. */
+  retry() {
+    this.forgetRefusal();
+    const { phase } = this.view;
+    if (phase === 'ended') this.#playing = '';
+    else if (phase === 'failed') this.restart();
+    this.#follow();
+  }
+
+  /** Pause or resume; a failed stream is tried again. @param {{canPause?: boolean}} [how] */
+  togglePlay({ canPause = true } = {}) {
+    const { phase } = this.view;
+    if (phase === 'failed' || phase === 'ended') this.retry();
+    else if (this.#isPaused || (canPause && this.hasFrame)) this.setPaused(!this.#isPaused);
+  }
+
+  /** @param {boolean} isPaused */
+  setPaused(isPaused) {
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) this.#player.pause();
+    else {
+      this.#movedAtMs = Date.now();
+      if (this.#session.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
+      this.#player.resume();
+      this.#session.resume();
+    }
+    this.#changed();
+  }
+
+  /** Show the newest frame. */
+  toLive() {
+    if (this.#isPaused) this.setPaused(false);
+    else this.#player.toLive();
+  }
+
+  /** Continue after a sleep or a loss of network. */
+  wake() {
+    if (!this.isPlaying) return;
+    this.#session.wake();
+    this.#player.wake();
+    if (this.#movedAtMs !== null) this.#movedAtMs = Date.now();
+  }
+
+  close() {
+    this.#session.leave();
+    this.#wires.abort();
+    this.#wantsSnapshot = false;
+  }
+
+  // ── Playing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #follow() {
+    const request = this.#request;
+    const playback = request && this.#choice.choose({ convert: false, ...request });
+    const wanted =
+      request?.isActive && playback ? `${playback.profile.profile_token}${playback.converting ? ' converted' : ''}` : '';
+    this.#showAudio(request?.isAudible ?? false);
+    if (wanted === this.#playing) {
+      if (wanted) this.#session.setAudio(request?.isAudible ?? false);
+    } else if (!wanted && this.view.phase === 'ended') this.#playing = ''; // the user still sees that it was stopped
+    else if (!wanted) this.#leaveStream();
+    else if (request && playback) {
+      if (!this.isPlaying) this.#showSnapshot(request);
+      this.#playing = wanted;
+      this.#player.removeAttribute('src');
+      const { cameraId, transport = null, isAudible: audio } = request;
+      const { profile, converting } = playback;
+      this.#session.play({ cameraId, profileToken: profile.profile_token, accept: this.#choice.accept, converting, audio, transport });
+      if (this.view.transport === 'socket') this.#player.prepareLive();
+    }
+    this.#changed();
+  }
+
+  /** Forget everything about the previous channel. */
+  #forgetChannel() {
+    this.#leaveStream();
+    this.forgetRefusal();
+    this.#player.forget();
+    this.#snapshot.clear();
+  }
+
+  /** Leave the stream; the last frame stays. */
+  #leaveStream() {
+    this.#playing = '';
+    this.#wantsSnapshot = false;
+    this.#session.leave();
+    this.#detach();
+  }
+
+  #detach() {
+    this.#movedAtMs = null;
+    this.#isPaused = false;
+    this.#player.removeAttribute('src');
+    this.#player.detachLive();
+  }
+
+  /** The session has its first media: hand it to the player. */
+  #open() {
+    const { playlistUrl, transport } = this.view;
+    if (transport === 'socket') this.#session.sink = this.#player.attachLive();
+    else if (playlistUrl) {
+      this.#player.detachLive();
+      if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
+      else this.#player.setAttribute('src', playlistUrl);
+    }
+  }
+
+  #sessionChanged() {
+    const { phase, problem, stream } = this.view;
+    // The session has failed, or the server still tries.
+    const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
+    if (this.isPlaying && this.#request?.fallsBack && this.#choice.refuse(why)) {
+      this.#follow();
+      return;
+    }
+    if (phase === 'failed' || phase === 'ended' || phase === 'idle') this.#detach();
+    this.#changed();
+  }
+
+  /** @param {string} which 'before': the old picture, which the next one will replace */
+  #moved(which) {
+    this.#movedAtMs = Date.now();
+    this.#wantsSnapshot = false;
+    this.#snapshot.clear();
+    if (which === 'before') return;
+    this.#session.playerPlays();
+    if (this.#isPaused) this.#player.pause(); // the picture of a session that has started again
+  }
+
+  /** Show a snapshot until the first live frame. @param {ChannelRequest} request */
+  #showSnapshot({ cameraId, number, channel }) {
+    const profile = channel && tileProfileOf(channel);
+    // After another stream its last frame is on screen, which is newer.
+    if (!profile || this.#snapshot.hasPicture || this.#player.isFrozen) return;
+    const { profile_token: profileToken } = profile;
+    const isWanted = () =>
+      this.#wantsSnapshot && this.#request?.cameraId === cameraId && this.#request.number === number && !this.hasFrame;
+    const load = async () => {
+      if (!isWanted()) return;
+      // Rejects if the server has no snapshot: then it stays dark until the first live frame.
+      const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true });
+      if (isWanted()) await this.#snapshot.show(blob, takenAt);
+      if (!this.#wantsSnapshot) this.#snapshot.clear();
+    };
+    this.#wantsSnapshot = true;
+    setTimeout(() => this.#snapshots.add(`${cameraId} ${profileToken}`, load), SNAPSHOT_AFTER_MS);
+  }
+
+  #audioBlocked() {
+    this.#isAudioBlocked = true;
+    this.#showAudio(true);
+    this.dispatchEvent(new Event('audio-blocked'));
+  }
+
+  /** @param {boolean} isOn */
+  #showAudio(isOn) {
+    this.#player.toggleAttribute('muted', !isOn || this.#isAudioBlocked);
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event('change'));
+  }
+}

@@ -1,0 +1,100 @@
+// @ts-check
+/**
+ * Chooses the media profile of a channel to play, and remembers the profiles that failed: codecs that turned out to be
+ * others than the device reports, and a main stream that was refused. Pure decisions.
+ */
+import { acceptOf, asSeen, canDecode, choosePlayback, profileOf } from './channels.js';
+
+/**
+ * @typedef {import('./api.js').Channel} Channel
+ * @typedef {import('./api.js').Problem} Problem
+ * @typedef {import('./viewer-state.js').Quality} Quality
+ * @typedef {NonNullable<ReturnType<typeof choosePlayback>>} Playback
+ */
+
+/** Codes of a device or server that has no capacity for another stream, or none for a large one. */
+const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'busy', 'crash_loop', 'camera_unsupported', 'cannot_play']);
+
+export class PlaybackChoice {
+  #decodes;
+  /** Codecs that could not be played, by camera id and profile token. @type {Map<number, Map<string, string>>} */
+  #codecs = new Map();
+  /** @type {Channel|null} */
+  #channel = null;
+  /** @type {Playback|null} */
+  #playback = null;
+  /** Why the sub stream replaces the main stream. @type {Problem|null} */
+  #refusal = null;
+
+  /** @param {readonly string[]} decodes codecs that this browser decodes */
+  constructor(decodes) {
+    this.#decodes = decodes;
+  }
+
+  get playback() {
+    return this.#playback;
+  }
+
+  get refusal() {
+    return this.#refusal;
+  }
+
+  /** The codecs that the server may pass on unchanged. */
+  get accept() {
+    return this.#playback ? acceptOf(this.#playback, this.#decodes) : [...this.#decodes];
+  }
+
+  /** True if the channel has a sub stream that this browser decodes and that is not playing. */
+  get canUseSub() {
+    const sub = this.#channel && profileOf(this.#channel, 'sub');
+    return sub !== null && this.#playback?.quality !== 'sub' && canDecode(sub, this.#decodes);
+  }
+
+  /**
+   * Choose the profile. `quality`: wanted one; null: main. `convert`: convert a stream that this browser does not
+   * decode, instead of playing the sub stream.
+   *
+   * @param {{cameraId: number, channel: Channel|null, quality: Quality|null, convert: boolean}} request
+   * @returns {Playback|null} null: nothing to play
+   */
+  choose({ cameraId, channel, quality, convert }) {
+    this.#channel = channel && asSeen(channel, this.#codecs.get(cameraId) ?? new Map());
+    const wanted = this.#refusal ? 'sub' : quality;
+    this.#playback = this.#channel && choosePlayback(this.#channel, { quality: wanted, convert, decodes: this.#decodes });
+    return this.#playback;
+  }
+
+  /**
+   * Note that a stream has another codec than the device reports, and that this browser does not play it.
+   *
+   * @param {number} cameraId
+   * @param {string} profileToken
+   * @param {string} codec
+   */
+  learnCodec(cameraId, profileToken, codec) {
+    const codecs = this.#codecs.get(cameraId) ?? new Map();
+    this.#codecs.set(cameraId, codecs.set(profileToken, codec));
+  }
+
+  /**
+   * True if the sub stream is to replace the main stream, because the main stream failed with a problem that the sub
+   * stream may not have.
+   *
+   * @param {Problem|null} problem
+   */
+  refuse(problem) {
+    if (!problem || !REFUSALS.has(problem.code) || this.#playback?.quality !== 'main' || !this.canUseSub) return false;
+    this.#refusal = problem;
+    return true;
+  }
+
+  /** Try a refused main stream again. */
+  forgetRefusal() {
+    this.#refusal = null;
+  }
+
+  /** Try the present channel's profiles again, because the camera may send other codecs now. @param {number} cameraId */
+  forgetCodecs(cameraId) {
+    for (const profile of this.#channel?.profiles ?? []) this.#codecs.get(cameraId)?.delete(profile.profile_token);
+  }
+}

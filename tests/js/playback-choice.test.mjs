@@ -1,0 +1,70 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PlaybackChoice } from '../../static/js/lib/playback-choice.js';
+
+/** @typedef {import('../../static/js/lib/api.js').Channel} Channel */
+
+const BUSY = { code: 'camera_busy', detail: '' };
+
+/** @param {{mainCodec?: string, roles?: ('main'|'sub')[]}} [parts] @returns {Channel} */
+function channel({ mainCodec = 'h264', roles = ['main', 'sub'] } = {}) {
+  return {
+    channel: 1, name: 'Door', video_source_token: 'v', hidden: false, position: 1, problem: null,
+    profiles: roles.map((role) => ({
+      profile_token: role, name: '', role, video: { codec: role === 'main' ? mainCodec : 'h264' }, audio: null,
+    })),
+  };
+}
+
+/** @param {Channel} [one] @param {import('../../static/js/lib/viewer-state.js').Quality} [quality] */
+function chosen(one = channel(), quality = 'main') {
+  const choice = new PlaybackChoice(['h264']);
+  const request = { cameraId: 1, channel: one, quality, convert: false };
+  choice.choose(request);
+  return { choice, request };
+}
+
+test('the wanted quality is chosen', () => {
+  assert.equal(chosen().choice.playback?.quality, 'main');
+  assert.equal(chosen(channel(), 'sub').choice.playback?.quality, 'sub');
+  assert.equal(new PlaybackChoice(['h264']).choose({ cameraId: 1, channel: null, quality: null, convert: false }), null);
+});
+
+test('the sub stream can be used if it is decodable and not playing', () => {
+  assert.equal(chosen().choice.canUseSub, true);
+  assert.equal(chosen(channel(), 'sub').choice.canUseSub, false);
+  assert.equal(chosen(channel({ roles: ['main'] })).choice.canUseSub, false);
+});
+
+test('a learned codec replaces the profile, or converts it on request', () => {
+  const { choice, request } = chosen();
+  choice.learnCodec(1, 'main', 'hevc');
+  const playback = choice.choose(request);
+  assert.deepEqual([playback?.quality, playback?.isFallback, choice.accept], ['sub', true, ['h264']]);
+  assert.equal(choice.choose({ ...request, convert: true })?.converting, true);
+  choice.forgetCodecs(1);
+  assert.equal(choice.choose(request)?.isFallback, false);
+});
+
+test('a learned codec counts for its own camera only', () => {
+  const { choice, request } = chosen();
+  choice.learnCodec(2, 'main', 'hevc');
+  assert.equal(choice.choose(request)?.quality, 'main');
+  assert.equal(choice.choose({ ...request, cameraId: 2 })?.quality, 'sub');
+});
+
+test('the sub stream replaces a refused main stream until it is tried again', () => {
+  const { choice, request } = chosen();
+  assert.equal(choice.refuse(BUSY), true);
+  assert.deepEqual([choice.choose(request)?.quality, choice.refusal], ['sub', BUSY]);
+  choice.forgetRefusal();
+  assert.equal(choice.choose(request)?.quality, 'main');
+});
+
+test('the main stream stays if the sub stream cannot help', () => {
+  assert.equal(chosen(channel(), 'sub').choice.refuse(BUSY), false);
+  assert.equal(chosen().choice.refuse({ code: 'camera_auth_failed', detail: '' }), false);
+  assert.equal(chosen().choice.refuse(null), false);
+  assert.equal(chosen(channel({ roles: ['main'] })).choice.refuse(BUSY), false);
+});

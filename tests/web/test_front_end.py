@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from core.settings import ROOT
+from tests.patience import LIMIT_S
 from web import static_files
 from web.front_end import Addresses, BuiltFile, FrontEnd, hash_of_sources
 
@@ -138,7 +139,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(folder: Path) -> str:
     command = ["node", "tools/build_front_end.mjs"]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=LIMIT_S).stdout
 
 
 def test_the_build_and_the_app_agree_on_the_hash_of_the_sources(built: Path) -> None:

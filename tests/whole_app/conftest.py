@@ -15,8 +15,9 @@ import pytest
 import requests
 
 from core.settings import ROOT
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 from tests.whole_app.running_app import CANARY, Recorder, RunningApp
+from tools.certificate import make_certificate
 from tools.leaks import holds
 
 
@@ -108,3 +109,27 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
 @pytest.fixture(scope="module")
 def camera_id(app: RunningApp, recorder: Recorder) -> int:
     return recorder.add_to(app)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    made, key = make_certificate(["localhost", "127.0.0.1", "cams.example"])
+    (tmp_path / "cert.pem").write_bytes(made)
+    (tmp_path / "key.pem").write_bytes(key)
+    return tmp_path / "cert.pem", tmp_path / "key.pem"
+
+
+@pytest.fixture
+def secure(make_app: Callable[..., Any], certificate: tuple[Path, Path]) -> Any:
+    app = make_app(TLS_CERT=str(certificate[0]), TLS_KEY=str(certificate[1]), REQUEST_THREADS="8")
+    app.start(is_awaited=False)
+    url = f"https://localhost:{app.port}"
+
+    def is_there() -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{url}/api/health", verify=str(certificate[0]), timeout=LIMIT_S).ok
+        return False
+
+    until(is_there)
+    app.secure_url = url
+    return app

@@ -1,4 +1,4 @@
-"""Deployment on a network: HTTPS, nginx, Caddy, commands, backups, slow clients; with the real app."""
+"""nginx and Caddy with the recipes of docs/deploy in front of the real app."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from core.settings import ROOT
-from tests.patience import LIMIT_S, promised, until
-from tests.whole_app.accounts import PASSWORD, add_user, flask, log_in
+from tests.patience import LIMIT_S, until
+from tests.whole_app.accounts import add_user, log_in
 from tests.whole_app.running_app import CANARY
-from tools.certificate import make_certificate
 from tools.running import free_port
 from web.guard import SECURITY_HEADERS
 
@@ -34,202 +31,6 @@ CADDY = shutil.which("caddy") or "/usr/bin/caddy"
 START = {"camera_id": 1, "profile_token": "MediaProfile00000"}
 
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-
-
-# --- access from other machines, and commands
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
-def test_the_app_refuses_to_listen_beyond_loopback_without_accounts(make_app: Make, host: str) -> None:
-    app = make_app(HOST=host).start(is_awaited=False)
-    assert app.process.wait(LIMIT_S) == 2
-    assert f"HOST={host} is refused" in app.errors()
-    assert "flask --app app users add" in app.errors()
-
-
-def test_a_running_app_knows_a_new_account_within_a_second(make_app: Make) -> None:
-    app = make_app().start()
-    assert requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
-    for stdin, reason in (("short\n", "at least 12"), ("password1234\n", "too easy"), ("", "at least 12")):
-        refused = flask(app, "users", "add", "anna", stdin=stdin)
-        assert refused.returncode == 1
-        assert reason in refused.stderr
-        assert "Traceback" not in refused.stderr
-    add_user(app)
-    until(lambda: requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 401)
-    assert "name_taken" not in flask(app, "users", "add", "Anna", stdin=PASSWORD).stderr
-    add_user(app, "ben", "--role", "viewer")
-    assert flask(app, "users", "list").stdout == "anna: admin\nben: viewer\n"
-    ben = log_in(app.url, "ben")
-    assert ben.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 200
-    assert flask(app, "users", "disable", "BEN").returncode == 0
-    until(lambda: ben.get(f"{app.url}/api/cameras", timeout=LIMIT_S).status_code == 401)
-    last = flask(app, "users", "remove", "anna")
-    assert last.returncode == 1
-    assert "last admin" in last.stderr
-    assert PASSWORD not in app.errors()
-    for file in app.folder.rglob("*"):
-        if file.is_file():
-            assert PASSWORD.encode() not in file.read_bytes(), file
-
-
-@pytest.mark.parametrize("command", [("disable", "ben"), ("password", "ben"), ("remove", "ben")], ids=lambda it: it[0])
-def test_streams_of_a_login_ended_by_command_stop_within_seconds(
-    make_app: Make, recorder: Any, command: tuple[str, str]
-) -> None:
-    app = make_app().start()
-    recorder.add_to(app)
-    add_user(app)
-    add_user(app, "ben", "--role", "viewer")
-    ben = log_in(app.url, "ben")
-    started = ben.post(f"{app.url}/api/streams/start", json=START, timeout=LIMIT_S).json()
-    assert ben.get(app.url + started["playlist_url"], timeout=LIMIT_S).status_code == 200
-    assert app.ffmpegs()
-    done = flask(app, "users", *command, stdin="another-horse-stapled\n")
-    assert done.returncode == 0, done.stderr
-    until(lambda: not app.ffmpegs())
-
-
-def test_the_key_is_rotated_while_the_app_is_stopped(make_app: Make, recorder: Any) -> None:
-    app = make_app().start()
-    recorder.add_to(app)
-    running = flask(app, "secrets", "rotate")
-    assert running.returncode == 1
-    assert "in use by another running app" in running.stderr
-    app.close()
-    key_file = app.folder / "home" / ".config" / "onvif-web-viewer" / "secret.key"
-    before = key_file.read_bytes()
-    done = flask(app, "secrets", "rotate")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 passwords")
-    assert key_file.read_bytes() != before
-    assert '"action": "rotate_secrets"' in (app.folder / "data" / "logs" / "audit.jsonl").read_text()
-    app.start()
-    until(lambda: requests.get(f"{app.url}/api/cameras/1", timeout=LIMIT_S).json()["status"] == "online")
-
-
-def test_a_backup_of_data_and_key_is_restored_by_copying_both_back(make_app: Make, recorder: Any) -> None:
-    first = make_app("first").start()
-    recorder.add_to(first)
-    add_user(first)
-    first.close()
-    second = make_app("second")
-    shutil.copytree(first.folder / "data", second.folder / "data")
-    without_key = second.start(is_awaited=False)
-    assert without_key.process.wait(LIMIT_S) == 2
-    assert "key file" in second.errors()
-    assert "missing" in second.errors()
-    keys = second.folder / "home" / ".config" / "onvif-web-viewer"
-    keys.mkdir(parents=True, exist_ok=True)
-    (keys / "secret.key").write_bytes(b"A" * 43 + b"=\n")
-    wrong_key = second.start(is_awaited=False)
-    assert wrong_key.process.wait(LIMIT_S) == 2
-    assert "is not the one" in second.errors()
-    shutil.copy(first.folder / "home" / ".config" / "onvif-web-viewer" / "secret.key", keys / "secret.key")
-    second.start()
-    session = log_in(second.url)
-    until(lambda: session.get(f"{second.url}/api/cameras/1", timeout=LIMIT_S).json()["status"] == "online")
-
-
-# --- HTTPS
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    made, key = make_certificate(["localhost", "127.0.0.1", "cams.example"])
-    (tmp_path / "cert.pem").write_bytes(made)
-    (tmp_path / "key.pem").write_bytes(key)
-    return tmp_path / "cert.pem", tmp_path / "key.pem"
-
-
-@pytest.fixture
-def secure(make_app: Make, certificate: tuple[Path, Path]) -> Any:
-    app = make_app(TLS_CERT=str(certificate[0]), TLS_KEY=str(certificate[1]), REQUEST_THREADS="8")
-    app.start(is_awaited=False)
-    url = f"https://localhost:{app.port}"
-
-    def is_there() -> bool:
-        with contextlib.suppress(requests.RequestException):
-            return requests.get(f"{url}/api/health", verify=str(certificate[0]), timeout=LIMIT_S).ok
-        return False
-
-    until(is_there)
-    app.secure_url = url
-    return app
-
-
-def test_https_works_and_binds_the_cookie_to_the_host(secure: Any, certificate: tuple[Path, Path]) -> None:
-    add_user(secure)
-    assert f"Open https://localhost:{secure.port}" in secure.errors()
-    session = log_in(secure.secure_url, verify=str(certificate[0]))
-    assert [cookie.name for cookie in session.cookies] == ["__Host-onvif_session"]
-    assert all(cookie.secure for cookie in session.cookies)
-    assert session.get(f"{secure.secure_url}/api/cameras", timeout=LIMIT_S).status_code == 200
-    origin = {"Origin": secure.secure_url}
-    assert session.delete(f"{secure.secure_url}/api/session", headers=origin, timeout=LIMIT_S).status_code == 204
-    with pytest.raises(requests.RequestException):
-        requests.get(f"http://127.0.0.1:{secure.port}/api/health", timeout=LIMIT_S)
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    old.minimum_version = ssl.TLSVersion.TLSv1_2
-    with socket.create_connection(("127.0.0.1", secure.port), LIMIT_S) as plain, old.wrap_socket(plain) as wrapped:
-        assert wrapped.version() in ("TLSv1.2", "TLSv1.3")
-    assert "Traceback" not in secure.errors()
-
-
-def test_clients_with_unfinished_headers_do_not_block_the_app(make_app: Make) -> None:
-    app = make_app(REQUEST_THREADS="8").start()
-    _assert_answers_despite(app.port, b"GET /api/health HTTP/1.1\r\nHost: loc", app.url, verify=True)
-
-
-def test_clients_with_unfinished_handshakes_do_not_block_the_app(secure: Any, certificate: tuple[Path, Path]) -> None:
-    _assert_answers_despite(secure.port, b"\x16\x03\x01\x02\x00\x01", secure.secure_url, verify=str(certificate[0]))
-
-
-def test_clients_that_send_a_body_byte_by_byte_do_not_block_the_app(make_app: Make) -> None:
-    app = make_app(REQUEST_THREADS="8").start()
-    begun = (
-        b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        b"Content-Length: 1000\r\n\r\n{"
-    )
-    senders = [socket.create_connection(("127.0.0.1", app.port), LIMIT_S) for _ in range(8)]
-    for connection in senders:
-        connection.sendall(begun)
-    over = threading.Event()
-
-    def trickle() -> None:
-        while not over.wait(1.0):
-            for connection in senders:
-                with contextlib.suppress(OSError):
-                    connection.send(b" ")
-
-    client = threading.Thread(target=trickle, daemon=True)
-    client.start()
-    with pytest.raises(requests.Timeout):  # every request thread is blocked
-        requests.get(f"{app.url}/api/health", timeout=2)
-    with promised(15):  # the bodies have 8 s
-        assert requests.get(f"{app.url}/api/health", timeout=LIMIT_S).status_code == 200
-    over.set()
-    client.join()
-    assert senders[0].recv(13) == b"HTTP/1.1 400 "
-    for connection in senders:
-        connection.close()
-
-
-def _assert_answers_despite(port: int, begun: bytes, url: str, *, verify: Any) -> None:
-    held = []
-    for _ in range(20):
-        connection = socket.create_connection(("127.0.0.1", port), LIMIT_S)
-        connection.sendall(begun)
-        held.append(connection)
-    time.sleep(0.3)
-    with promised(45):  # 20 of them, 8 at a time, each for 8 to 10 s
-        assert requests.get(f"{url}/api/health", timeout=LIMIT_S, verify=verify).status_code == 200
-    for connection in held:
-        connection.close()
-
-
-# --- nginx and Caddy with their recipes
 
 
 class Proxy:
@@ -395,8 +196,13 @@ def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Pa
     headers = {"Cookie": cookie, "Origin": proxy.url}
     with connect(address, ssl=trusting, proxy=None, additional_headers=headers, max_size=None) as client:
         frames = 0
-        while frames < 5:
+
+        def has_frames() -> bool:
+            nonlocal frames
             frames += isinstance(client.recv(LIMIT_S), bytes)
+            return frames == 5
+
+        until(has_frames)
 
 
 def test_a_proxys_own_responses_have_every_header_too(

@@ -1,7 +1,7 @@
-"""The way in: `python app.py` serves until Ctrl-C; `--demo` adds the pretend recorder if there is no camera yet.
+"""Entry point: `python app.py` serves until Ctrl-C; `--demo` adds the pretend recorder if there is no camera yet.
 
-`create_app()` is the WSGI application. The rooms behind it are wired in `wiring.py`, and imported by the worker
-alone: imported here, they would lie in the memory of gunicorn's master too (some 40 MB).
+`create_app()` returns the WSGI application. `wiring.py` and everything that it imports are imported only in gunicorn's
+worker: an import at the top of this file would cost the master some 40 MB of memory, too.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 
 
 def make_application(settings: Settings, *, is_demo: bool = False) -> Application:
-    """Wires the rooms. Starts nothing."""
-    from wiring import Application  # noqa: PLC0415 - the module's own text says why
+    """Build the application of wiring.py without starting anything."""
+    from wiring import Application  # noqa: PLC0415 - see the docstring of this file
 
     return Application(settings, is_demo=is_demo)
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
-    """Wires the rooms for these settings. Starts nothing; `app.extensions["application"]` starts and stops."""
+    """Build the WSGI application for these settings (default: those of the environment) without starting anything.
+
+    `app.extensions["application"]` is the wiring.Application, which starts and stops it.
+    """
     return make_application(settings or Settings.from_environ()).web
 
 
@@ -45,14 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     locks: list[InstanceLock] = []
     try:
         settings = Settings.from_environ()
-        # With ACCEL_PREFIX nginx reads segments, as a member of our group; all else lies in folders of 0700.
+        # With ACCEL_PREFIX nginx reads segments, as a member of our group; everything else is in folders of mode 0700.
         os.umask(0o027 if settings.accel_prefix else 0o077)
         check_folders(settings)
         check_accounts(settings)
         for folder in (settings.data_dir, settings.streams_dir):
             locks.append(InstanceLock(folder))
             locks[-1].acquire()
-        check_port(settings)  # after the locks: they can name the process that is in the way
+        check_port(settings)  # after the locks, whose error names the process that runs already
     except SettingsError as error:
         for lock in locks:
             lock.release()
@@ -62,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check_accounts(settings: Settings) -> None:
-    """SettingsError where others could reach the app and there is no account. wiring.py looks again."""
+    """Raise SettingsError if other machines could reach the app and there is no account. wiring.py checks again."""
     if settings.is_loopback:
         return
     try:
@@ -79,7 +82,7 @@ def check_accounts(settings: Settings) -> None:
 
 
 def check_port(settings: Settings) -> None:
-    """SettingsError where the port is taken."""
+    """Raise SettingsError if the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,7 +95,7 @@ def check_port(settings: Settings) -> None:
 
 
 def check_folders(settings: Settings) -> None:
-    """SettingsError where one folder lies in the other: streams are deleted at start, data is not."""
+    """Raise SettingsError if one folder contains the other: streams are deleted at start, data is not."""
     data, streams = settings.data_dir, settings.streams_dir
     if streams == Path(streams.anchor) or streams == data or streams in data.parents or data in streams.parents:
         raise SettingsError(

@@ -1,8 +1,8 @@
-"""The one SQLite file: engine, transactions, tables, and the way to the newest schema.
+"""The SQLite database: engine, transactions, tables, and the upgrade to the newest schema.
 
-SQL stays portable (SQLAlchemy 2, Alembic); what is SQLite's own is here. WAL, so that readers do
-not wait for the writer, and BEGIN IMMEDIATE for every transaction that writes: a deferred one that
-reads first and writes then fails with "database is locked" as soon as two threads do it.
+SQL stays portable (SQLAlchemy 2, Alembic); only this file depends on SQLite. It uses WAL, so that readers do not wait
+for the writer, and BEGIN IMMEDIATE for every transaction that writes: a deferred transaction that reads first and
+writes later fails with "database is locked" as soon as two threads do it.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _BUSY_TIMEOUT_MS = 5000
-_UPGRADING = threading.Lock()  # Alembic's `context` and `op` are one for the whole process
+_UPGRADING = threading.Lock()  # Alembic's `context` and `op` are global variables
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in, aware UTC out. SQLite keeps no zone, so a naive one is refused here."""
+    """Stores aware datetimes as UTC, and returns aware UTC. SQLite stores no zone, so naive datetimes are refused."""
 
     impl = DateTime
     cache_ok = True
@@ -72,7 +72,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value as text; None is NULL. The text `null`, and text that is not JSON, are read as an empty object."""
+    """Stores a JSON value as text, None as NULL. The text `null` and invalid JSON are read as an empty object."""
 
     impl = Text
     cache_ok = True
@@ -93,7 +93,7 @@ class Json(TypeDecorator[Any]):
 
 
 class Base(DeclarativeBase):
-    """All tables. Constraint names are fixed, so that later migrations can name them."""
+    """Base of all tables. Constraint names follow fixed rules, so that later migrations can name them."""
 
     metadata = MetaData(
         naming_convention={
@@ -106,14 +106,14 @@ class Base(DeclarativeBase):
 
 
 class CameraRow(Base):
-    """A camera: what the user said of it, and what was last known of the device.
+    """A camera: the user's fields, and the data that the device reported last.
 
-    `password_box` is the password encrypted for this id, host and user name only.
-    `port` is NULL until one is given or found; `port_found`: we found it, so we may look again.
+    `password_box` is the password, encrypted for this id, host and user name. `port` is NULL until the user gives one
+    or it is found; `port_found`: it was found by probing, so it may be probed again.
     """
 
     __tablename__ = "cameras"
-    # One device address is one camera; several may still have no port.
+    # Two cameras cannot have the same host and port, but several may have no port yet.
     __table_args__ = (Index("ix_cameras_host_port", "host", "port", unique=True), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -137,10 +137,10 @@ class CameraRow(Base):
 
 
 class ChannelRow(Base):
-    """A channel of a camera: the device's word (number, name, media profiles) and the user's.
+    """A channel of a camera: the device's fields (number, name, media profiles) and the user's.
 
-    Rows of channels that the device no longer has stay (`present` false), so that the user's name
-    and order are there again when the channel comes back.
+    The row stays when the device no longer has the channel (`present` false), so that the user's name and order are
+    there again when the channel comes back.
     """
 
     __tablename__ = "channels"
@@ -155,11 +155,11 @@ class ChannelRow(Base):
     problem_detail: Mapped[str | None] = mapped_column(Text)
     custom_name: Mapped[str] = mapped_column(String(100), default="")
     hidden: Mapped[bool] = mapped_column(Boolean, default=False)
-    position: Mapped[int | None] = mapped_column(Integer)  # NULL: never ordered, after those that were
+    position: Mapped[int | None] = mapped_column(Integer)  # NULL: never ordered by the user, shown after the others
 
 
 class RecordingRow(Base):
-    """A recording as its device listed it last; times by the device's clock. `position`: the device's order."""
+    """A recording in the last list of its device. Times are by the device's clock. `position`: the device's order."""
 
     __tablename__ = "recordings"
 
@@ -175,7 +175,7 @@ class RecordingRow(Base):
 
 
 class RecordingAskedRow(Base):
-    """A stretch of time in which the device was asked for a recording's events: those below are all there are."""
+    """An interval for which the device was asked for a recording's events: RecordingEventRow has all of them."""
 
     __tablename__ = "recording_asked"
 
@@ -186,7 +186,10 @@ class RecordingAskedRow(Base):
 
 
 class RecordingEventRow(Base):
-    """An event of a recording by the device's clock: its history (what is recorded), or what was seen."""
+    """An event of a recording, by the device's clock.
+
+    `is_history`: recording began or ended (RecordingHistory); otherwise a detection, such as motion.
+    """
 
     __tablename__ = "recording_events"
     __table_args__ = (
@@ -206,7 +209,7 @@ class RecordingEventRow(Base):
 
 
 class ReplayAbilitiesRow(Base):
-    """What a device was seen to do when it replayed, as core.recordings.ReplayAbilities; NULL: not seen yet."""
+    """Replay abilities that a device has shown, as in core.recordings.ReplayAbilities. NULL: not shown yet."""
 
     __tablename__ = "replay_abilities"
 
@@ -218,7 +221,7 @@ class ReplayAbilitiesRow(Base):
 
 
 class UserRow(Base):
-    """An account. `name_key` is the name as it is compared; `scope` is as in accounts/store.py; NULL: all."""
+    """An account. `name_key`: the name as it is compared. `scope`: see accounts/store.py; NULL means everything."""
 
     __tablename__ = "users"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -235,7 +238,7 @@ class UserRow(Base):
 
 
 class LoginSessionRow(Base):
-    """Somebody who is logged in. Of the cookie's value only the SHA-256 is kept."""
+    """A login in a browser. Only the SHA-256 of the cookie's value is stored."""
 
     __tablename__ = "login_sessions"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -250,7 +253,7 @@ class LoginSessionRow(Base):
 
 
 class ApiTokenRow(Base):
-    """A token for a script. Of its value only the SHA-256 is kept; it can do no more than its owner."""
+    """A token for a script. Only the SHA-256 of its value is stored. It has at most the rights of its owner."""
 
     __tablename__ = "api_tokens"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -267,7 +270,7 @@ class ApiTokenRow(Base):
 
 
 class WallRow(Base):
-    """A layout of the wall. `user_id` NULL: made while there were no accounts."""
+    """A layout of the wall. `user_id` is NULL if it was made while there were no accounts."""
 
     __tablename__ = "walls"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -275,12 +278,12 @@ class WallRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(80))
-    layout: Mapped[int] = mapped_column(Integer)  # how many tiles it has
+    layout: Mapped[int] = mapped_column(Integer)  # number of tiles
     tiles: Mapped[Any] = mapped_column(Json)  # a list; see walls/walls.py
 
 
 class ChoiceRow(Base):
-    """A choice that the app remembers, such as: accounts are for later."""
+    """A choice of the user that the app remembers, for example to create accounts later."""
 
     __tablename__ = "choices"
 
@@ -289,7 +292,7 @@ class ChoiceRow(Base):
 
 
 class VaultRow(Base):
-    """One row: a known text encrypted with the key, to tell a wrong key before anything is written."""
+    """One row: a known text encrypted with the key, so that a wrong key is noticed before anything is written."""
 
     __tablename__ = "vault"
 
@@ -298,7 +301,7 @@ class VaultRow(Base):
 
 
 class Database:
-    """The SQLite file. `open()` makes or upgrades it; `read()` and `write()` are safe between threads."""
+    """The SQLite file. `open()` creates or upgrades it; `read()` and `write()` are thread-safe."""
 
     def __init__(self, file: Path, *, migrations: Path = MIGRATIONS) -> None:
         self._file = file
@@ -310,10 +313,9 @@ class Database:
         return self._file
 
     def open(self) -> None:
-        """Makes folder (0700) and file (0600) if missing and brings the schema up to date.
+        """Create folder (0700) and file (0600) if missing, and upgrade the schema. Do nothing if it is open already.
 
-        Raises StartRefused with what to do when that cannot be; the file is then as it was.
-        Opening an open database does nothing.
+        Raise StartRefused, which tells the user the remedy, if that is impossible; the file is then unchanged.
         """
         if self._engine is not None:
             return
@@ -335,25 +337,25 @@ class Database:
         self._engine = engine
 
     def close(self) -> None:
-        """Closes every connection; the WAL is folded into the file. May be called twice."""
+        """Close every connection; SQLite then copies the WAL into the file. May be called twice."""
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one state of the database and writes nothing."""
+        """Open a session that reads a consistent state of the database. Raise Unavailable if it cannot be used."""
         with self._session("BEGIN DEFERRED") as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session that commits at the end, or rolls back when the block raises.
+        """Open a session that commits at the end, or rolls back if the block raises.
 
-        Raises StorageFull when the disk is full, Unavailable when the database stays locked.
+        Raise StorageFull if the disk is full, and Unavailable if the database stays locked or cannot be used.
         """
         with self._session("BEGIN IMMEDIATE") as session:
-            session.connection()  # begins now, not with the first statement
+            session.connection()  # begin the transaction now, not with the first statement
             yield session
             session.commit()
 
@@ -368,12 +370,12 @@ class Database:
             ):
                 yield session
         except exc.IntegrityError:
-            raise  # the caller knows which rule it may break
+            raise  # the caller knows which constraint it may violate
         except exc.DBAPIError as error:
             raise _translated(error) from error
 
     def _upgrade(self, engine: Engine) -> None:
-        """All steps in one transaction: a kill in the middle leaves the old schema, whole."""
+        """Run all migrations in one transaction, so that a kill in the middle leaves the old schema unchanged."""
         config = Config()
         config.set_main_option("script_location", str(self._migrations).replace("%", "%%"))
         scripts = ScriptDirectory.from_config(config)
@@ -390,14 +392,14 @@ class Database:
             if current is not None:
                 log.info("upgrading %s from schema %s to %s", self._file, current, newest)
             config.attributes["connection"] = connection
-            logging.getLogger("alembic").setLevel(logging.WARNING)  # what matters is said here
+            logging.getLogger("alembic").setLevel(logging.WARNING)  # its INFO lines repeat ours
             command.upgrade(config, "head")
 
 
 def _make_file(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.parent.chmod(0o700)
-    # SQLite would make it by the umask; its -wal and -shm get the mode of the file itself.
+    # SQLite would create it with the umask's mode. It gives the -wal and -shm files the mode of this file.
     os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     file.chmod(0o600)
 
@@ -419,8 +421,8 @@ def _make_engine(file: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
-        # The driver must not begin transactions by itself: it would begin deferred ones, and end
-        # them before DDL, so that a killed migration would be half done.
+        # The driver must not begin transactions itself: it would begin deferred ones and commit them before DDL, so
+        # that a killed migration would be half done.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL").close()
         connection.execute("PRAGMA synchronous=NORMAL").close()

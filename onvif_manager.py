@@ -1,9 +1,8 @@
-"""The devices we know: the face of the camera rooms.
+"""Cameras and recorders: the interface of the package `cameras`.
 
-What reads (`list_cameras`, `get_camera`, `channels`, `health`, `last_snapshot`) answers from
-memory and never waits for a device. What changes waits for the disk only. `stream_source`,
-`request_key_frame`, `snapshot`, `discover` and `wait_first_connection` wait for devices, each with
-a bound. Errors are those of core.errors.
+Reading methods (`list_cameras`, `get_camera`, `channels`, `health`, `known_video`, ...) answer from memory and never
+wait for a device; changing ones wait only for the disk. The methods under "waiting for devices" wait for a device,
+each with a time limit. Errors are those of core.errors.
 """
 
 from __future__ import annotations
@@ -46,11 +45,11 @@ __all__ = ["Launcher", "OnvifManager", "Pace"]
 
 
 class OnvifManager:
-    """Cameras: kept in the database, connected in the background, shown from memory.
+    """Stores cameras in the database, connects them in the background, and shows them from memory.
 
-    `connect`, `probe` and `search` are ONVIF's unless others are handed in. `launcher`
-    (media.process.Spawner) starts the pretend recorder; it must run before start() and until after stop().
-    `more_checks` gives lines for a device's health card by its key.
+    `connect`, `probe` and `search` use ONVIF unless a test passes others. `launcher` (media.process.Spawner) starts the
+    pretend recorder; it must run before start() and until after stop(). `more_checks` returns further lines of a
+    device's health card, by its device key.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class OnvifManager:
         self._is_running = False
 
     def start(self) -> None:
-        """Opens database and key, shows what was known, and begins to connect. Raises StartRefused."""
+        """Open database and key file, load the cameras, and begin to connect them. Raise StartRefused."""
         if self._is_running:
             return
         try:
@@ -111,7 +110,7 @@ class OnvifManager:
         self._start_pretend()
 
     def stop(self) -> None:
-        """Ends threads, connections and the pretend recorder. May be called twice."""
+        """End threads, connections and the pretend recorder. May be called twice."""
         if not self._is_running:
             return
         self._is_running = False
@@ -122,34 +121,37 @@ class OnvifManager:
         self._store.close()
 
     def on_delete(self, callback: Callable[[int], None]) -> None:
-        """`callback(camera_id)` after a camera was removed: its streams must end."""
+        """Call `callback(camera_id)` after a camera was removed: its streams must end."""
         self._on_delete.append(callback)
 
     def on_change(self, callback: Callable[[int], None]) -> None:
-        """`callback(camera_id)` after address or credential changed: its streams must start anew."""
+        """Call `callback(camera_id)` after address or credential changed: its streams must restart."""
         self._on_change.append(callback)
 
-    # ---- what is known ---------------------------------------------------------------------------
+    # ---- reading from memory ---------------------------------------------------------------------
 
     def list_cameras(self) -> list[CameraView]:
-        """All cameras, by id."""
+        """Return all cameras, sorted by id."""
         return self._registry.views()
 
     def get_camera(self, camera_id: int) -> CameraView:
-        """NotFound if there is none."""
+        """Return a camera. Raise NotFound if there is none."""
         return self._registry.view(camera_id)
 
     def channels(self, camera_id: int) -> list[Channel]:
-        """The channels with their media profiles in the user's order, hidden ones marked. NotFound."""
+        """Return the channels with their media profiles, in the user's order, hidden ones included. Raise NotFound."""
         return list(self._registry.channels(camera_id))
 
     def health(self, camera_id: int) -> HealthCard:
-        """What was tried with this device and how it ended. NotFound."""
+        """Return the health card: the state of the camera, the attempts and their results. Raise NotFound."""
         more = tuple(self._more_checks(device_key(camera_id)))
         return make_health_card(self._registry, camera_id, self._clock.now_utc(), more)
 
     def last_snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot | None:
-        """The last still known: of the media profile or its channel; without one, of the first channel."""
+        """Return the last still of the media profile or its channel, None if there is none. Raise NotFound.
+
+        Without a media profile: of the first visible channel that has a still.
+        """
         return self._snapshots.last(camera_id, profile_token)
 
     def known_video(self, camera_id: int, profile_token: str) -> VideoFormat | None:
@@ -169,11 +171,14 @@ class OnvifManager:
         """Return how far the device's clock is ahead of true time, in seconds; None if not measured. Raise NotFound."""
         return self.get_camera(camera_id).clock_offset_s
 
-    # ---- what changes ----------------------------------------------------------------------------
+    # ---- changing --------------------------------------------------------------------------------
 
     def add_camera(self, draft: CameraDraft) -> CameraView:
-        """A new camera, connecting. InvalidRequest names a wrong field; Conflict already_added, with the
-        id as existing_id, if this address is known."""
+        """Add a camera and begin to connect it.
+
+        Raise InvalidRequest, which names the field, or Conflict already_added with the id of the camera as
+        `existing_id` if its address is known.
+        """
         host, port = address_of(draft.host, draft.port)
         known = [stored for stored in self._registry.with_address(host) if not stored.pretend]
         if port is None and known:
@@ -190,7 +195,10 @@ class OnvifManager:
         return self.get_camera(camera_id)
 
     def add_pretend_recorder(self) -> CameraView:
-        """Adds the built-in pretend recorder and starts it; Conflict already_added if it is there."""
+        """Add the built-in pretend recorder and start it.
+
+        Raise Conflict already_added if it exists, and Unavailable without a `launcher`.
+        """
         if not self._pretend.can_start:
             raise Unavailable("The pretend recorder cannot be started here.", code="pretend_unavailable")
         with self._adding_pretend:
@@ -207,7 +215,10 @@ class OnvifManager:
         return self.get_camera(camera_id)
 
     def update_camera(self, camera_id: int, change: CameraChange) -> CameraView:
-        """Changes what is not None; a new address or credential is tried at once, a retyped one too."""
+        """Change the fields that are not None. Connect again after a new address or user name, or any given password.
+
+        Raise NotFound, InvalidRequest or Conflict.
+        """
         with self._registry.saving:
             with self._registry.changed:
                 entry = self._registry.entry(camera_id)
@@ -239,7 +250,7 @@ class OnvifManager:
         return self.get_camera(camera_id)
 
     def delete_camera(self, camera_id: int) -> None:
-        """Removes a camera and all that is kept of it; its streams end before this answers. NotFound."""
+        """Remove a camera and all its data. Its streams have ended when this returns. Raise NotFound."""
         with self._registry.saving:
             was_pretend = self._registry.entry(camera_id).stored.pretend
             self._store.delete(camera_id)
@@ -256,11 +267,11 @@ class OnvifManager:
         self._cache.drop_camera(camera_id)
 
     def refresh(self, camera_id: int) -> CameraView:
-        """Connects again and reads everything anew, in the background; a refused password is tried again."""
+        """Connect and read everything again in the background, also after a refused password. Raise NotFound."""
         with self._registry.saving, self._registry.changed:
             entry = self._registry.entry(camera_id)
             if entry.stored.port_found and entry.status is CameraStatus.OFFLINE:
-                entry.stored = replace(entry.stored, port=None)  # it may have moved: look for it again
+                entry.stored = replace(entry.stored, port=None)  # the port may have changed: probe again
             self._registry.say_connecting(camera_id)
         self._gate.forget(device_key(camera_id))
         self._snapshots.forget(camera_id)
@@ -276,7 +287,10 @@ class OnvifManager:
         hidden: bool | None = None,
         position: int | None = None,
     ) -> Channel:
-        """Renames ("": the device's own name again), hides or moves (counted from 0) a channel. NotFound."""
+        """Rename, hide or move a channel. Name "" restores the device's own; `position` counts from 0.
+
+        Raise NotFound or InvalidRequest.
+        """
         name = None if name is None else check_name(name)
         channels = self._save_channels(
             camera_id, lambda stored: change_channel(stored, number, name=name, hidden=hidden, position=position)
@@ -284,13 +298,16 @@ class OnvifManager:
         return next(channel for channel in channels if channel.number == number)
 
     def order_channels(self, camera_id: int, numbers: Sequence[int]) -> list[Channel]:
-        """Puts the channels in this order, which names each once."""
+        """Reorder the channels. Raise InvalidRequest unless `numbers` has each channel exactly once, or NotFound."""
         return self._save_channels(camera_id, lambda stored: order_channels(stored, numbers))
 
-    # ---- what waits for devices ------------------------------------------------------------------
+    # ---- waiting for devices ---------------------------------------------------------------------
 
     def wait_first_connection(self, camera_id: int, timeout_s: float) -> CameraView:
-        """The camera after its first attempt since it was added, edited or refreshed, or after timeout_s."""
+        """Wait for the end of the first attempt after the camera was added, edited or refreshed; return the camera.
+
+        Wait at most `timeout_s`. Raise NotFound.
+        """
         deadline_s = self._clock.monotonic_s() + timeout_s
         with self._registry.changed:
             while True:
@@ -301,28 +318,28 @@ class OnvifManager:
                 self._registry.changed.wait(left_s)
 
     def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
-        """Address and credential of a media profile; from memory where it was asked before.
+        """Return RTSP address and credential of a media profile, from memory if it was asked recently.
 
-        Waits at most about twice settings.device_timeout_s. NotFound, or the DeviceError.
+        Wait at most about twice settings.device_timeout_s. Raise NotFound, or the DeviceError.
         """
         return self._addresses.stream_source(camera_id, profile_token)
 
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
-        """Where a recording is played from, and what the device's clock is ahead of true time, in seconds.
+        """Return the RTSP address of a recording, and how far the device's clock is ahead of true time, in seconds.
 
-        Waits at most about twice settings.device_timeout_s. NotFound, InvalidRequest, or the DeviceError.
+        Wait at most about twice settings.device_timeout_s. Raise NotFound, InvalidRequest, or the DeviceError.
         """
         return self._addresses.replay_source(camera_id, recording_token)
 
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
-        """What `call` gives for the open device, which is waited for as long as one call may take.
+        """Return the result of `call` to the open device; wait at most settings.device_timeout_s until it is open.
 
-        NotFound, or the DeviceError, which then counts for the camera's state.
+        Raise NotFound, or the DeviceError, which also counts for the camera's state.
         """
         return self._addresses.ask_recorder(camera_id, call)
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
-        """Asks for a key frame now (SetSynchronizationPoint). NotFound, or the DeviceError."""
+        """Ask the device for a key frame now (SetSynchronizationPoint). Raise NotFound, or the DeviceError."""
         self._addresses.request_key_frame(camera_id, profile_token)
 
     def device_snapshot(self, camera_id: int, profile_token: str) -> bytes | None:
@@ -337,11 +354,11 @@ class OnvifManager:
         return self._snapshots.first_profile(camera_id)
 
     def discover(self) -> list[DiscoveredCamera]:
-        """Searches the local network for settings.discovery_s."""
+        """Return the devices that answer a search of the local network within settings.discovery_s."""
         return self._finder.discover()
 
     def note_stream(self, camera_id: int, profile_token: str, problem: Problem | None) -> None:
-        """How a session's attempt to get pictures ended (None: well): marks a dead channel as such, and alive again."""
+        """Mark the channel of a media profile with the problem of a session, or clear its mark (None)."""
         self._registry.note_stream(camera_id, profile_token, problem)
 
     def keep_snapshot(self, camera_id: int, profile_token: str, jpeg: bytes) -> TimedSnapshot:
@@ -417,5 +434,5 @@ class OnvifManager:
 
 
 def _at_start(camera: StoredCamera) -> StoredCamera:
-    """The pretend recorder chooses its port anew at each start."""
+    """Return the camera as loaded at start: the pretend recorder has no port yet, because it chooses a new one."""
     return replace(camera, port=None) if camera.pretend else camera

@@ -1,9 +1,9 @@
-"""What recorders hold on their own disks: the face of the recordings room.
+"""Recordings on the devices' own disks: the interface of the package `recordings`.
 
-`coverage` answers from memory and the database at once and has the device asked in the background.
-`search`, `summary`, `playback_uri` and `replay_source` wait for the device, each with a bound. Times
-in and out are true UTC; inside they are the device's. Errors are those of core.errors: a device
-without Profile G is CameraUnsupported, which names the service that is missing.
+`coverage` and `recorded_from` answer from the index and let the device be asked in the background. `search`, `summary`,
+`playback_uri` and `replay_source` wait for the device, each with a time limit. Arguments and results are true UTC;
+inside, times are by the device's clock. Errors are those of core.errors: a device without Profile G raises
+CameraUnsupported, which names the missing service.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecordingManager:
-    """Safe between threads. The database must be open between start() and stop()."""
+    """Thread-safe. The database must be open between start() and stop()."""
 
     def __init__(
         self,
@@ -66,29 +66,31 @@ class RecordingManager:
         self._indexer.start()
 
     def stop(self) -> None:
-        """Ends the asking within 3 s. May be called twice."""
+        """End the indexing within 3 s. May be called twice."""
         self._indexer.stop()
 
     def forget_camera(self, camera_id: int) -> None:
-        """It was deleted, or has another address or credential: nothing of it is known any more."""
+        """Forget the recordings of a camera that was deleted, or has another address or credential."""
         self._indexer.forget(camera_id)
         self._store.forget(camera_id)
 
-    # ---- at once ---------------------------------------------------------------------------------
+    # ---- from the index --------------------------------------------------------------------------
 
     def coverage(
         self, camera_id: int, start: datetime, end: datetime, *, channel: int | None = None, with_events: bool = True
     ) -> Coverage:
-        """What is known of [start, end), for every channel that has recordings; what is not is asked meanwhile.
+        """Return the coverage of [start, end) as indexed so far: a row per channel with recordings, or only `channel`.
 
-        InvalidRequest for a window that is empty or longer than 400 days; NotFound for the camera; where
-        nothing at all is known yet, what the device answered instead (CameraUnsupported, CameraUnreachable, ...).
+        The rest of the window is indexed in the background. Raise InvalidRequest for a window that is empty or longer
+        than 400 days, NotFound for an unknown camera, and the device's error (CameraUnsupported, CameraUnreachable,
+        ...) if no recording of the device is known yet.
         """
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
         now = clock.told(self._clock.now_utc())
         self._indexer.want(camera_id, window, now)
-        indexing = self._indexer.progress(camera_id)  # before what is known: who hears "done" has it all
+        # Read progress before the recordings, so that a caller who sees "done" also gets everything that was indexed.
+        indexing = self._indexer.progress(camera_id)
         recordings = self._store.recordings(camera_id)
         problem = self._indexer.problem(camera_id)
         if not recordings and problem is not None:
@@ -105,19 +107,19 @@ class RecordingManager:
         )
 
     def stop_indexing(self, camera_id: int) -> None:
-        """The device is not asked what it has recorded any more, until `resume_indexing` or a search."""
+        """Stop indexing a camera until `resume_indexing` or a search. Raise NotFound."""
         self._cameras.channels(camera_id)
         self._indexer.decline(camera_id)
 
     def resume_indexing(self, camera_id: int) -> None:
-        """What was stopped is asked again with the next `coverage`."""
+        """Allow indexing again; it goes on with the next `coverage`. Raise NotFound."""
         self._cameras.channels(camera_id)
         self._indexer.resume(camera_id)
 
     def channel_of(self, camera_id: int, recording_token: str) -> int | None:
-        """The channel that a recording is of by the device's own word, as far as it is known already; else None.
+        """Return the channel of a recording if the device itself names it and the recording is indexed, otherwise None.
 
-        Who may see it follows from it, so that what is only guessed by name or order is not among it.
+        Access rights depend on the result, so a channel that is only guessed by name or order does not count.
         """
         match = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id)).get(
             recording_token
@@ -125,17 +127,18 @@ class RecordingManager:
         return match.channel if match is not None and match.by.is_sure else None
 
     def replay_abilities(self) -> dict[int, ReplayAbilities]:
-        """By camera, what was seen of its replay, in earlier runs too."""
+        """Return the stored replay abilities, by camera id."""
         return self._store.abilities()
 
     def keep_replay_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
-        """They are known again at the next start, until `forget_camera`. Waits for the disk."""
+        """Store the replay abilities of a camera until `forget_camera`. Wait for the disk."""
         self._store.save_abilities(camera_id, abilities)
 
     def recorded_from(self, camera_id: int, recording_token: str, moment: datetime) -> tuple[RecordedPlace, ...]:
-        """Where the channel of a recording goes on from a moment, whatever recordings that is in; in order of time.
+        """Return the places from `moment` on that play the channel of a recording, in order of time.
 
-        At once, from what is known: empty where that is nothing. The open end is asked for meanwhile.
+        They may lie in several recordings. The answer comes from the index, and is empty if that has none. If `moment`
+        is less than an hour ago, the newest time is indexed in the background.
         """
         clock = self._device_clock(camera_id)
         begins, now = clock.told(moment), clock.told(self._clock.now_utc())
@@ -157,7 +160,7 @@ class RecordingManager:
                 )
         return ()
 
-    # ---- waiting for the device ------------------------------------------------------------------
+    # ---- waiting for devices ---------------------------------------------------------------------
 
     def search(
         self,
@@ -170,11 +173,11 @@ class RecordingManager:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Found:
-        """The recordings that hold something of [start, end), by channel and time; waits 25 s at most.
+        """Return the recordings with data in [start, end), by channel and time; wait at most 25 s for the indexing.
 
-        What is known is told although the device is in trouble, with the trouble where it leaves something open; what
-        the device answered is raised where nothing is known. `cursor` is a `next_cursor` of an earlier page;
-        InvalidRequest for one that fits nothing.
+        Return indexed recordings even if the device fails; `problem` is set if the result is incomplete. Raise the
+        device's error only if nothing of the window is indexed. `cursor` is a `next_cursor` of an earlier page. Raise
+        InvalidRequest for an unknown cursor or an impossible window, and NotFound for an unknown camera or recording.
         """
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
@@ -196,7 +199,7 @@ class RecordingManager:
         is_known = any(clipped(asked.get(item.recording_token, ()), window) for item in wanted or recordings)
         if problem is not None and (not recordings or (tells_events and not is_known)):
             raise problem.with_traceback(None)
-        # What came while it was asked is not missing.
+        # The time that has passed during the wait does not count as missing.
         until = now - timedelta(seconds=SEARCH_WAIT_S)
         missing = missing_of(wanted or recordings, asked, window, until) if tells_events else []
         found = self._found(camera_id, wanted, matches, window, now, clock)
@@ -205,7 +208,7 @@ class RecordingManager:
         return Found(tuple(page), complete, next_cursor, None if complete else problem)
 
     def summary(self, camera_id: int) -> Summary:
-        """What the device says of all it holds; which service told is in `service`."""
+        """Read the list of recordings and the summary from the device. Raise NotFound, or the DeviceError."""
         recordings, _ = listed = self._indexer.listed(camera_id)
         told = self._cameras.ask_recorder(camera_id, lambda device: device.recording_summary(listed))
         clock = self._device_clock(camera_id)
@@ -224,7 +227,10 @@ class RecordingManager:
     def playback_uri(
         self, camera_id: int, recording_token: str, start: datetime | None = None, end: datetime | None = None
     ) -> Playback:
-        """For other RTSP clients (ONVIF Streaming Specification, "Replay"): the Range is by the device's clock."""
+        """Return address and headers for another RTSP client (ONVIF Streaming Specification, "Replay").
+
+        The times in the Range header are by the device's clock. Raise NotFound, InvalidRequest, or the DeviceError.
+        """
         if start is not None and end is not None and end <= start:
             raise InvalidRequest.of_field("end_time", "later than start_time")
 
@@ -241,9 +247,10 @@ class RecordingManager:
         return Playback(uri, f"clock={range_clock(begins)}-{until}", ("onvif-replay",))
 
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
-        """Where a recording is played from, and what the device's clock is ahead of true time, in seconds.
+        """Return the RTSP address of a recording, and how far the device's clock is ahead of true time, in seconds.
 
-        With a way to the maker's own addresses where the setting allows them: for devices that know ONVIF's not.
+        If the setting `vendor_replay` allows it, the source can look up the maker's own addresses, for devices that
+        cannot replay with ONVIF's headers. Raise NotFound, InvalidRequest, or the DeviceError.
         """
         source, ahead_s = self._cameras.replay_source(camera_id, recording_token)
         if not self._settings.vendor_replay:
@@ -262,9 +269,9 @@ class RecordingManager:
     # ---- inside ----------------------------------------------------------------------------------
 
     def _asked_for(self, camera_id: int, window: Interval, now: datetime) -> bool:
-        """Has the device asked for all of the window; False when it takes longer than it may.
+        """Index the window and wait for it; return False if that takes longer than 25 s.
 
-        Once more where it was in trouble with another time, and this one was dropped for that.
+        Try once more if an error at a piece outside the window ended the indexing, because that drops the window, too.
         """
         ends_s = self._clock.monotonic_s() + SEARCH_WAIT_S
         for _ in range(2):
@@ -344,7 +351,7 @@ class RecordingManager:
 
 
 def _window(clock: DeviceClock, start: datetime, end: datetime) -> Interval:
-    """By the device's clock."""
+    """Return the window by the device's clock. Raise InvalidRequest if it is empty or longer than 400 days."""
     if end <= start:
         raise InvalidRequest.of_field("end_time", "later than start_time")
     if end - start > LONGEST_WINDOW:

@@ -1,6 +1,6 @@
-"""The composition root: puts the rooms together, starts and stops them. Nobody imports it but `app.py`.
+"""The composition root: builds all parts of the app, connects them, and starts and stops them.
 
-Apart from `app.py` because of the memory: gunicorn's master needs none of this, and only the worker imports it.
+It is a separate file so that only gunicorn's worker imports it, through `app.py`: the master saves some 40 MB that way.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 
 
 class Application:
-    """All that runs. `start()` goes from the ground up, `stop()` back down; nothing runs before."""
+    """All parts of the app. `start()` starts them in the order of their dependencies, `stop()` ends them in reverse."""
 
     def __init__(self, settings: Settings, *, is_demo: bool = False) -> None:
         self.settings = settings
@@ -84,7 +84,7 @@ class Application:
         self.web.cli.add_command(secrets_commands(self._rotate_key))
 
     def start(self) -> None:
-        """Raises StartRefused, with nothing left running, where a room cannot start."""
+        """Start all parts. Raise StartRefused, and stop those that run already, if one of them cannot start."""
         if self._running is not None:
             return
         start_logging(self.settings)
@@ -107,7 +107,10 @@ class Application:
             self._running = rooms.pop_all()
 
     def _rotate_key(self) -> int:
-        """For the command line: the app must not be running."""
+        """Replace the encryption key, for the command line; return the number of passwords.
+
+        Raise SettingsError if the app runs, and StartRefused if the old key is missing or wrong.
+        """
         lock = InstanceLock(self.settings.data_dir)
         lock.acquire()
         audit = self.accounts.audit
@@ -136,13 +139,13 @@ class Application:
             self.gateway.restore_replay_abilities(device_key(camera_id), abilities)
 
     def stop(self) -> None:
-        """Ends streams, connections and children. May be called twice."""
+        """End streams, connections and child processes. May be called twice."""
         running, self._running = self._running, None
         if running is not None:
             running.close()
 
     def is_ready(self) -> bool:
-        """Whether the app can do its work: its rooms run and its database answers."""
+        """True if the app can serve requests: all parts run and the database answers."""
         if self._running is None:
             return False
         try:

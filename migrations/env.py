@@ -1,4 +1,4 @@
-"""Entry point of Alembic. database.py runs it with its own connection, inside its own transaction."""
+"""Entry point of Alembic. database.py runs it on its own connection, inside its own transaction."""
 
 from __future__ import annotations
 

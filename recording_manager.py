@@ -89,7 +89,7 @@ class RecordingManager:
         window = _window(clock, start, end)
         now = clock.told(self._clock.now_utc())
         self._indexer.want(camera_id, window, now)
-        # Read progress before the recordings, so that a caller who sees "done" also gets everything that was indexed.
+        # Read progress before the recordings, so that a finished indexing always comes with everything that it indexed.
         indexing = self._indexer.progress(camera_id)
         recordings = self._store.recordings(camera_id)
         problem = self._indexer.problem(camera_id)

@@ -99,8 +99,8 @@ def check_folders(settings: Settings) -> None:
     data, streams = settings.data_dir, settings.streams_dir
     if streams == Path(streams.anchor) or streams == data or streams in data.parents or data in streams.parents:
         raise SettingsError(
-            f"STREAMS_DIR={streams} is refused: old streams in it are deleted at start, so it must be a folder\n"
-            f"of its own, apart from DATA_DIR={data}."
+            f"STREAMS_DIR={streams} is refused: old streams in it are deleted at start, so it must be\n"
+            f"a separate folder, neither inside nor around DATA_DIR={data}."
         )
 
 

@@ -63,7 +63,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without an offset")
+            raise ValueError("a datetime without an offset")
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -408,7 +408,7 @@ def _refuse_damaged(file: Path) -> None:
     with closing(sqlite3.connect(file, timeout=_BUSY_TIMEOUT_MS / 1000)) as connection:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise sqlite3.DatabaseError(f"quick_check says: {verdict}")
+        raise sqlite3.DatabaseError(f"quick_check: {verdict}")
 
 
 def _make_engine(file: Path) -> Engine:
@@ -439,11 +439,11 @@ def _make_engine(file: Path) -> Engine:
 def _translated(error: exc.DBAPIError) -> AppError:
     text = str(error.orig).lower()
     if "full" in text or "disk i/o" in text:
-        return StorageFull("There is no room left on the disk that holds the database; nothing was saved.")
+        return StorageFull("The disk that holds the database is full; nothing was saved.")
     if "locked" in text or "busy" in text:
-        return Unavailable("The database is in use by something else for too long.", code="database_locked")
+        return Unavailable("The database was locked for too long.", code="database_locked")
     log.error("the database refused a statement: %s", error.orig)
-    return Unavailable("The database cannot be used; the log says why.", code="database_failed", retry_after_s=30)
+    return Unavailable("The database cannot be used; the log has the reason.", code="database_failed", retry_after_s=30)
 
 
 def _cannot_open(file: Path, error: Exception) -> str:
@@ -452,7 +452,7 @@ def _cannot_open(file: Path, error: Exception) -> str:
         return f"{file} is in use by another program ({original}). Nothing was changed."
     if isinstance(original, sqlite3.DatabaseError) and not isinstance(original, sqlite3.OperationalError):
         return (
-            f"{file} is damaged or no database ({original}). It was left as it is: put a copy of it back, "
+            f"{file} is damaged or is not a database ({original}). It was not changed: restore a backup of it, "
             "or move it away to start with an empty one."
         )
     return f"{file} cannot be used as the database: {original}. Nothing was changed."

@@ -34,13 +34,13 @@ def parse_host(text: str) -> tuple[str, int | None]:
         return _allowed(address), None
     match = _HOST_PORT.fullmatch(text)
     if match is None:
-        raise InvalidRequest.of_field("host", "this is no host name and no IP address")
+        raise InvalidRequest.of_field("host", "this is neither a host name nor an IP address")
     host, port_text = match.group(1).lower(), match.group(2)
     port = None if port_text is None else check_port(int(port_text), field="host")
     if host.startswith("["):
         address = _address_or_none(host[1:-1])
         if address is None or address.version != 6:
-            raise InvalidRequest.of_field("host", "no IPv6 address stands between the brackets")
+            raise InvalidRequest.of_field("host", "the text between the brackets is not an IPv6 address")
         return _allowed(address), port
     if address := _address_or_none(host):
         return _allowed(address), port
@@ -97,7 +97,7 @@ def _address_or_none(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address
 def _allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
-            raise InvalidRequest.of_field("host", "an address without a zone (the part from % on)")
+            raise InvalidRequest.of_field("host", "leave out the zone (the part from % on)")
         if address.ipv4_mapped is not None:
             raise InvalidRequest.of_field("host", f"write it as {address.ipv4_mapped}")
     if why := allowed_addresses.why_not(str(address)):
@@ -110,10 +110,10 @@ def _checked_name(host: str) -> str:
         try:
             host = host.encode("idna").decode("ascii").lower()
         except UnicodeError:
-            raise InvalidRequest.of_field("host", "this is no host name and no IP address") from None
+            raise InvalidRequest.of_field("host", "this is neither a host name nor an IP address") from None
     labels = host.removesuffix(".").split(".")
     if len(host) > _HOST_LENGTH or not all(_LABEL.fullmatch(label) for label in labels):
-        raise InvalidRequest.of_field("host", "this is no host name and no IP address")
+        raise InvalidRequest.of_field("host", "this is neither a host name nor an IP address")
     if labels[-1] == "localhost" and allowed_addresses.why_not("127.0.0.1"):
         raise InvalidRequest.of_field("host", LOOPBACK_REFUSED)
     if _NUMBER.fullmatch(labels[-1]):

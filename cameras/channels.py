@@ -87,7 +87,7 @@ def change_channel(
     if position is None:
         return tuple(changed if item is channel else item for item in stored)
     if position < 0:
-        raise InvalidRequest.of_field("position", "counts from 0")
+        raise InvalidRequest.of_field("position", "a number from 0")
     others = [item for item in order if item is not channel]
     others.insert(position, changed)
     return _numbered(others, stored)
@@ -97,7 +97,7 @@ def order_channels(stored: tuple[StoredChannel, ...], numbers: Sequence[int]) ->
     """Return the channels in the given order. Raise InvalidRequest unless it names every channel exactly once."""
     by_number = {channel.number: channel for channel in _in_order(stored)}
     if sorted(numbers) != sorted(by_number):
-        raise InvalidRequest.of_field("channels", "every channel number of the camera, each once")
+        raise InvalidRequest.of_field("channels", "list every channel number of the camera exactly once")
     return _numbered([by_number[number] for number in numbers], stored)
 
 

@@ -15,7 +15,7 @@ def secrets_commands(rotate: Callable[[], int]) -> AppGroup:
     """Return the command group `secrets`. `rotate` replaces the key and returns the number of passwords."""
     group = AppGroup("secrets", help="The key that encrypts camera passwords.")
 
-    @group.command("rotate", help="Make a new key and lock all camera passwords with it. The app must not run.")
+    @group.command("rotate", help="Make a new key and encrypt all camera passwords with it. The app must not run.")
     def rotate_key() -> None:
         try:
             count = rotate()
@@ -23,6 +23,6 @@ def secrets_commands(rotate: Callable[[], int]) -> AppGroup:
             raise click.ClickException(error.detail) from None
         except (StartRefused, SettingsError) as error:
             raise click.ClickException(str(error)) from None
-        click.echo(f"{count} passwords are locked with a new key. Copies of the old key file open old backups only.")
+        click.echo(f"{count} passwords are encrypted with a new key. Copies of the old key file open only old backups.")
 
     return group

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-_INTERNAL = Problem("internal_error", "Something unexpected went wrong with this camera; the log says what.")
+_INTERNAL = Problem("internal_error", "An unexpected error happened with this camera; the log has the details.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Connector:
             try:
                 next_in_s = self._work(camera_id)
             except Exception:  # top of a thread: an error in our own code must not end the worker
-                log.exception("camera %d: working on it failed", camera_id)
+                log.exception("camera %d: an unexpected error", camera_id)
                 next_in_s = self._pace.longest_retry_s
             self._registry.next_try_in(camera_id, next_in_s)
             self._schedule.done(camera_id, next_in_s, patient=self._is_failing(camera_id))
@@ -285,7 +285,7 @@ class Connector:
         try:
             self._registry.learn_signals(camera_id, generation, device.signals())
         except DeviceError as error:
-            log.info("camera %d: it does not tell which inputs have a picture (%s)", camera_id, error.code)
+            log.info("camera %d: reading which inputs have a signal failed (%s)", camera_id, error.code)
 
     def _learn(self, camera_id: int, generation: int, device: Device, *, read: bool) -> bool:
         read_channels = device.channels() if read else None
@@ -322,13 +322,13 @@ class Connector:
             if channels_changed:
                 self._store.save_channels(camera_id, channels)
         except AppError as error:
-            log.warning("camera %d: what it said could not be saved (%s)", camera_id, error.detail)
+            log.warning("camera %d: the device's data could not be saved (%s)", camera_id, error.detail)
 
     def _find_port(self, stored: StoredCamera, generation: int) -> StoredCamera:
         port = self._probe(stored.host, self._settings.device_timeout_s)
         with self._registry.saving:
             if self._registry.entry_of(stored.id, generation) is None:
-                raise CameraUnreachable("The address was changed meanwhile.")
+                raise CameraUnreachable("The address was changed in the meantime.")
             try:
                 self._store.set_address(stored.id, stored.host, port, found=True)
             except Conflict as error:

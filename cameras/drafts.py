@@ -20,7 +20,7 @@ def address_of(host_text: str, port: int | None) -> tuple[str, int | None]:
         return host, port_in_host
     check_port(port)
     if port_in_host not in (None, port):
-        raise InvalidRequest.of_field("port", f"the address says {port_in_host}")
+        raise InvalidRequest.of_field("port", f"the address has the port {port_in_host}")
     return host, port
 
 

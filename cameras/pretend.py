@@ -139,10 +139,10 @@ class PretendRecorder:
             except AppError as error:
                 log.warning("the pretend recorder: %s", error.detail)
             except Exception:  # top of a thread
-                log.exception("the pretend recorder could not be kept running")
+                log.exception("running the pretend recorder failed")
             if stopping.is_set():
                 return
-            self._on_down(Problem("camera_unreachable", "The pretend recorder has ended; it is started again."))
+            self._on_down(Problem("camera_unreachable", "The pretend recorder has ended; it is being started again."))
             stopping.wait(backoff.failed_after(self._clock.monotonic_s() - began_s))
 
     def _run_once(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
@@ -188,7 +188,7 @@ class PretendRecorder:
             if line is not None:
                 return _ports_of(line)
             if child.poll() is not None:
-                log.warning("the pretend recorder said: %s", child.stderr_tail()[-2000:])
+                log.warning("stderr of the pretend recorder: %s", child.stderr_tail()[-2000:])
                 raise CameraUnreachable(f"it ended with {child.poll()} before it was ready")
             if self._clock.monotonic_s() > deadline_s:
                 raise CameraUnreachable("it was not ready in time")
@@ -203,7 +203,7 @@ def _ports_of(line: str) -> tuple[int, int]:
             return ports
     except (ValueError, KeyError, TypeError):
         pass
-    raise CameraUnreachable("its first line is not what was agreed")
+    raise CameraUnreachable("its first line is not the expected JSON")
 
 
 def _write_password(folder: Path, password: Secret) -> Path:

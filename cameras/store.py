@@ -77,8 +77,8 @@ class CameraStore:
             row = session.get(VaultRow, 1)
             if row is None and session.scalars(select(CameraRow.id).limit(1)).first() is not None:
                 raise StartRefused(
-                    f"{self._database.file} holds camera passwords but has lost the check of their key. "
-                    "Put a copy of it back. Nothing was changed."
+                    f"{self._database.file} holds camera passwords, but the check value of their key is missing. "
+                    "Restore a backup of it. Nothing was changed."
                 )
             vault = open_vault(self._key_file, row.key_check if row else None)
             if row is None:

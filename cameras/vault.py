@@ -47,7 +47,7 @@ class Vault:
     def unlock(self, box: bytes, place: tuple[str | int, ...]) -> Secret:
         """Return the secret in `box`, which `lock` made. Raise BoxDoesNotOpen for anything else."""
         if box[:1] != _VERSION or len(box) < 1 + _NONCE_BYTES + 16:
-            raise BoxDoesNotOpen("not a locked secret of this version")
+            raise BoxDoesNotOpen("not an encrypted secret of this version")
         nonce, rest = box[1 : 1 + _NONCE_BYTES], box[1 + _NONCE_BYTES :]
         try:
             return Secret(self._cipher.decrypt(nonce, rest, _bound(place)).decode())
@@ -81,18 +81,18 @@ def open_vault(key_file: Path, check: bytes | None) -> Vault:
     except OSError as error:
         raise StartRefused(
             f"The key file {key_file} cannot be used: {error.strerror or error}. "
-            "SECRET_KEY_FILE says where it is. Nothing was changed."
+            "SECRET_KEY_FILE sets its path. Nothing was changed."
         ) from error
     if key is None:
         raise StartRefused(
-            f"The key file {key_file} is missing, and the stored camera passwords open with that key only. "
-            "Put it back, or set SECRET_KEY_FILE to where it is. Nothing was changed."
+            f"The key file {key_file} is missing, and only that key opens the stored camera passwords. "
+            "Put it back, or set SECRET_KEY_FILE to its path. Nothing was changed."
         )
     vault = Vault(key)
     if check is not None and not vault.opens(check):
         raise StartRefused(
-            f"The key in {key_file} is not the one the stored camera passwords were locked with. "
-            "Put the right one back, or set SECRET_KEY_FILE to where it is. Nothing was changed."
+            f"The key in {key_file} does not open the stored camera passwords. "
+            "Put the right one back, or set SECRET_KEY_FILE to its path. Nothing was changed."
         )
     return vault
 
@@ -134,7 +134,7 @@ def _finish_rotation(key_file: Path, key: bytes | None, check: bytes) -> bytes |
     next_key = _read_key(draft)
     if next_key is None or not Vault(next_key).opens(check):
         return key
-    log.warning("the key was being changed when the app ended; that is finished now")
+    log.warning("finished a key rotation that was interrupted")
     adopt_next_key(key_file)
     return next_key
 
@@ -155,7 +155,7 @@ def _read_key(key_file: Path) -> bytes | None:
     if len(key) != _KEY_BYTES:
         raise StartRefused(
             f"{key_file} holds no key (32 bytes as base64). Put the right file there, "
-            "or set SECRET_KEY_FILE to where it is. Nothing was changed."
+            "or set SECRET_KEY_FILE to its path. Nothing was changed."
         )
     if key_file.stat().st_mode & 0o077:
         log.warning("other users of this machine can read %s: chmod 600 it", key_file)

@@ -214,11 +214,11 @@ class Indexer:
             while self._step(camera_id, work):
                 pass
         except AppError as error:
-            log.info("camera %d: what it has recorded was not told (%s)", camera_id, error.code)
+            log.info("camera %d: the device ended the indexing (%s)", camera_id, error.code)
             self._fail(work, error)
         except Exception:
-            log.exception("camera %d: indexing ended by a fault of ours", camera_id)
-            self._fail(work, AppError("Something unexpected went wrong; the log says what."))
+            log.exception("camera %d: an unexpected error ended the indexing", camera_id)
+            self._fail(work, AppError("An unexpected error happened; the log has the details."))
         finally:
             with self._changed:
                 self._threads.discard(threading.current_thread())
@@ -301,7 +301,7 @@ class Indexer:
             return
         if not found.complete:
             if end - start <= _SMALLEST_PIECE:
-                raise Unavailable("The device takes too long to tell what it has recorded.", code="search_timeout")
+                raise Unavailable("The device takes too long to list its recorded events.", code="search_timeout")
             with self._changed:
                 work.piece = max(_SMALLEST_PIECE, (end - start) / 4)
             return

@@ -47,7 +47,7 @@ def parse_pinned_channels(text: str) -> tuple[PinnedChannel, ...]:
     for word in text.replace(",", " ").split():
         match = _PINNED.fullmatch(word)
         if match is None:
-            raise ValueError(f"{word!r} is no pinned channel; write 1:3, 1:*, or 1:3/main")
+            raise ValueError(f"{word!r} is not a pinned channel; write 1:3, 1:*, or 1:3/main")
         found.append(
             PinnedChannel(int(match[1]), None if match[2] == "*" else int(match[2]), ProfileRole(match[3] or "sub"))
         )

@@ -71,7 +71,7 @@ def test_every_password_opens_with_the_new_key_and_none_with_the_old(folder: Pat
     assert [file.name for file in key_file.parent.iterdir()] == ["secret.key"]
     key_file.write_bytes(old)
     before = (folder / "data" / "cameras.sqlite3").read_bytes()
-    with pytest.raises(StartRefused, match="is not the one"):
+    with pytest.raises(StartRefused, match="does not open"):
         _passwords(folder)
     assert (folder / "data" / "cameras.sqlite3").read_bytes() == before
 
@@ -88,7 +88,7 @@ def test_a_wrong_key_changes_nothing(folder: Path, tmp_path: Path) -> None:
     store.open()
     store.close()
     shutil.copy(other / "keys" / "secret.key", folder / "keys" / "secret.key")
-    with pytest.raises(StartRefused, match="is not the one"):
+    with pytest.raises(StartRefused, match="does not open"):
         _rotate(folder)
     assert not (folder / "keys" / "secret.key.next").exists()
 

@@ -319,7 +319,7 @@ def test_the_key_of_another_database_is_refused_and_unchanged(harness: CameraHar
         pass
     wrong = other.settings.key_file.read_bytes()
     harness.settings.key_file.write_bytes(wrong)
-    with pytest.raises(StartRefused, match="not the one"), harness.running():
+    with pytest.raises(StartRefused, match="does not open"), harness.running():
         pass
     assert harness.settings.key_file.read_bytes() == wrong
 
@@ -402,7 +402,7 @@ def test_a_database_without_its_key_check_is_refused(harness: CameraHarness) -> 
     store.close()
     with closing(sqlite3.connect(harness.settings.database_file)) as connection, connection:
         connection.execute("DELETE FROM vault")
-    with pytest.raises(StartRefused, match="check of their key"):
+    with pytest.raises(StartRefused, match="check value of their key"):
         store_of(harness).open()
 
 

@@ -102,7 +102,7 @@ def test_a_favourite_is_a_channel_with_the_sub_stream_as_default() -> None:
         PinnedChannel(2, None, ProfileRole.MAIN),
     )
     for odd in ("1", "1:0", "x:1", "1:1/other", "1:1:1", "01:1"):
-        with pytest.raises(ValueError, match="no pinned channel"):
+        with pytest.raises(ValueError, match="not a pinned channel"):
             parse_pinned_channels(odd)
 
 

@@ -42,7 +42,7 @@ class Logins:
         return answer
 
 
-LOCKED = Unavailable("The database is in use by something else for too long.", code="database_locked")
+LOCKED = Unavailable("The database was locked for too long.", code="database_locked")
 
 
 @pytest.mark.parametrize("error", [LOCKED, RuntimeError("a mistake of ours")], ids=["app_error", "unexpected"])

@@ -299,7 +299,7 @@ class AudioDepacketizer:
         return units
 
     def _aac_frames(self, packet: RtpPacket) -> list[bytes]:
-        """Return the frames of a packet (RFC 3640 section 3.2): all headers come first, then frames or a part of one."""
+        """Return the frames of a packet (RFC 3640 section 3.2): first all headers, then frames or a part of one."""
         payload = packet.payload
         if len(payload) < 4 or self._size_bits == 0:
             return []

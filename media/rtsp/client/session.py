@@ -45,7 +45,7 @@ Headers = Iterable[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ClientContext:
-    """What every device session gets from the gateway. `timeout_s` bounds one request and one silence."""
+    """The parts of the gateway that each device session uses. `timeout_s` limits one request, and one silence."""
 
     login_gate: LoginGate
     clock: Clock

@@ -258,7 +258,7 @@ class SharedSource:
         return None if is_missing else self._audio
 
     def arrived_utc(self, time_s: float) -> datetime:
-        """Return the wall clock time at which what lies at `time_s` arrived. From any thread."""
+        """Return the arrival of the media at `time_s` by the wall clock. From any thread."""
         clock = self._clocks.get(VIDEO)
         return self._wall.utc_of(clock.arrived_s_of(time_s) if clock else time_s)
 

@@ -36,7 +36,7 @@ def parse_address(uri: str) -> StreamAddress:
     except ValueError:
         raise CameraBadAnswer("The device's stream address cannot be used.") from None
     if parts.scheme == "rtsps":
-        raise CameraUnsupported("The device wants RTSP over TLS, which is not there yet.", service="media")
+        raise CameraUnsupported("The device requires RTSP over TLS, which is not supported yet.", service="media")
     if parts.scheme != "rtsp" or not host or parts.username is not None or port == 0:
         raise CameraBadAnswer("The device's stream address is not an RTSP address.")
     return StreamAddress(host, port or 554, uri.partition("#")[0])
@@ -61,5 +61,5 @@ def control_uri(address: StreamAddress, base: str, control: str) -> str:
     relative = f"{base.rstrip('/')}/{control.lstrip('/')}"
     joined = pinned(address, control) if _RTSP.match(control) else relative
     if joined is None or len(joined) > _MAX_LENGTH or not _SENDABLE.fullmatch(joined):
-        raise CameraBadAnswer("The device names an address for its media that cannot be used.")
+        raise CameraBadAnswer("The device's media address cannot be used.")
     return joined

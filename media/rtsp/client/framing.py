@@ -98,7 +98,7 @@ class Splitter:
         found = _HEAD_END.search(self._buffer, position, limit)
         if not found:
             if self._end - position >= MAX_HEAD_BYTES:
-                raise FramingError("headers larger than we take")
+                raise FramingError("headers larger than the app accepts")
             return position
         try:
             message = parse_head(bytes(self._view[position : found.start()]))

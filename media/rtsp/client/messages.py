@@ -104,9 +104,9 @@ def body_length(headers: Headers) -> int:
         return 0
     value = values.pop()
     if values or not re.fullmatch(r"[0-9]{1,12}", value):
-        raise MessageError("a Content-Length that is no length")
+        raise MessageError("an invalid Content-Length")
     if int(value) > MAX_BODY_BYTES:
-        raise MessageError("a body larger than we take")
+        raise MessageError("a body larger than the app accepts")
     return int(value)
 
 

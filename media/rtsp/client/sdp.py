@@ -81,7 +81,7 @@ class _Media:
 def parse_sdp(body: bytes) -> SessionDescription:
     """Return the first video and the first audio track that we can carry. Raises SdpError."""
     if len(body) > MAX_SDP_BYTES:
-        raise SdpError("a session description larger than we take")
+        raise SdpError("a session description larger than the app accepts")
     lines = body.decode("utf-8", "replace").replace("\r", "\n").split("\n")
     lines = [line.strip() for line in lines if line.strip()]
     if len(lines) > _MAX_LINES:

@@ -156,7 +156,7 @@ class GatewayReplayConnection:
         try:
             if not self._slot.try_take():
                 limit = self._slot.limit
-                raise CameraBusy(f"All {limit} replay sessions that this recorder may be asked for are in use.")
+                raise CameraBusy(f"All {limit} replay sessions that the app may open with this recorder are in use.")
             is_seek = await self._session.play(playback)
         except NoSuchRange:
             playback.end()

@@ -29,7 +29,7 @@ def find_ffmpeg(setting: str = "") -> Path:
         found = shutil.which(str(Path(setting).expanduser()))
         if found is None:
             raise FfmpegMissing(
-                "The ffmpeg named by the setting FFMPEG is not there or not executable.", retry_after_s=10
+                "The ffmpeg of the setting FFMPEG does not exist or is not executable.", retry_after_s=10
             )
         return Path(found).absolute()
     bundled = _bundled_ffmpeg()
@@ -37,7 +37,7 @@ def find_ffmpeg(setting: str = "") -> Path:
         return bundled
     found = shutil.which("ffmpeg")
     if found is None:
-        raise FfmpegMissing("No ffmpeg was found: install the Python packages again, or one named by FFMPEG.")
+        raise FfmpegMissing("No ffmpeg was found: install the Python packages again, or set FFMPEG to the path of one.")
     return Path(found).absolute()
 
 

@@ -1,4 +1,4 @@
-"""NAL units as H.264 and H.265 have them in common: what an RTP payload contains, and where decoding may begin."""
+"""NAL units of H.264 and H.265: the contents of an RTP payload, and the frames at which decoding may begin."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _AUDIO_MAY_LAG_S = 0.4
 
 @dataclass(frozen=True, slots=True)
 class LiveInit:
-    """What a player needs before the first fragment. `audio` is None if there is none that we can carry.
+    """The description that a player needs before the first fragment. `audio` is None if we cannot carry any.
 
     `data` is the init section for video alone, `data_with_audio` the one for both; `codecs` and `codecs_with_audio`
     are the same as codec strings (RFC 6381, `avc1.64001F,flac`).
@@ -92,8 +92,8 @@ class LiveFragmentBuilder:
         self._video: Track | None = None
         self.origin_s = origin_s
         self._is_waiting_for_key = True
-        self._end = 0  # where the last frame ends, and the next one is decoded
-        self._newest = 0  # the latest presentation time
+        self._end = 0  # the end of the last frame, and the decoding time of the next
+        self._newest = 0  # the latest presentation time so far
         self._steps: deque[int] = deque(maxlen=_STEPS_KEPT)
         self._step = _USUAL_STEP
         self._reorders = False

@@ -65,8 +65,8 @@ class SegmentBuilder:
 
     Audio that we cannot carry (G.722, G.726) is left out. Raises tracks.TrackError if the parameter sets describe no
     video. `first_target_s`: length of the first segment, which a player waits for; 2 s unless given. `on_part` gets
-    the parts of the segments: the first frame immediately, then about 0.2 s each. Where frames are sent in another
-    order than they are shown, a segment is one part.
+    the parts of the segments: the first frame immediately, then about 0.2 s each. If the device sends frames in
+    another order than they are shown, a segment is one part.
     """
 
     def __init__(

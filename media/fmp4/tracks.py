@@ -53,7 +53,7 @@ def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale
         raise TrackError("parameter sets are missing")
     width, height = frame_size(sets["sps"][0]) or (video.width or 0, video.height or 0)
     if not 0 < width < 65536 or not 0 < height < 65536:
-        raise TrackError("the size of the picture is not known")
+        raise TrackError("the size of the video is not known")
     try:
         if video.codec == "h264":
             kind, config, name = b"avc1", box(b"avcC", _avc_configuration(sets)), _avc_name(sets["sps"][0])

@@ -27,7 +27,7 @@ A frame of a recording:
  5. client/connection.py, client/framing.py and client/receiver.py, as for live.
  6. replay/answer_filter.py drops the packets of the PLAY before, by the stamps of client/onvif_replay_extension.py.
  7. replay/playback.py: client/depacketizing.py makes access units with the device's time of each.
- 8. replay/track_timeline.py drops what was delivered before a pause and continues the ticks.
+ 8. replay/track_timeline.py drops the units that were delivered before a pause, and continues the ticks.
  9. The ReplayConsumer, sessions/replay/buffer.py, queues the units; too many make it pause() the connection.
 10. sessions/replay/play.py: fmp4/segments.py makes segments and parts for playlists and sockets.
 """

@@ -1,4 +1,4 @@
-"""RTSP addresses: what a device may make us ask for, and where we connect."""
+"""RTSP addresses: checks those that a device names, and keeps requests at the host that we connect to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RTSP = re.compile(r"rtsps?://[^/?#]*", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class StreamAddress:
-    """Where a source is. `uri` is what DESCRIBE asks for, always with this very host and port."""
+    """The address of a source. `uri` is DESCRIBE's, always with this host and port."""
 
     host: str
     port: int
@@ -27,7 +27,7 @@ class StreamAddress:
 
 
 def parse_address(uri: str) -> StreamAddress:
-    """Checks a stream URI. CameraUnsupported for RTSPS, CameraBadAnswer for what is no RTSP address."""
+    """Check a stream URI. Raises CameraUnsupported for RTSPS, CameraBadAnswer if it is no RTSP address."""
     if len(uri) > _MAX_LENGTH or not _SENDABLE.fullmatch(uri):
         raise CameraBadAnswer("The device's stream address cannot be used.")
     try:
@@ -36,14 +36,14 @@ def parse_address(uri: str) -> StreamAddress:
     except ValueError:
         raise CameraBadAnswer("The device's stream address cannot be used.") from None
     if parts.scheme == "rtsps":
-        raise CameraUnsupported("The device wants RTSP over TLS, which is not there yet.", service="media")
+        raise CameraUnsupported("The device requires RTSP over TLS, which is not supported yet.", service="media")
     if parts.scheme != "rtsp" or not host or parts.username is not None or port == 0:
         raise CameraBadAnswer("The device's stream address is not an RTSP address.")
     return StreamAddress(host, port or 554, uri.partition("#")[0])
 
 
 def pinned(address: StreamAddress, text: str) -> str | None:
-    """An address that the device named, with the host we talk to in place of its own; None if unusable."""
+    """Return an address that the device named, with our host and port instead of its own. None if it is unusable."""
     if len(text) > _MAX_LENGTH or not _SENDABLE.fullmatch(text):
         return None
     found = _RTSP.match(text)
@@ -51,15 +51,15 @@ def pinned(address: StreamAddress, text: str) -> str | None:
 
 
 def control_uri(address: StreamAddress, base: str, control: str) -> str:
-    """The address of a track (RFC 2326 appendix C.1.1), joined as devices mean it.
+    """Return the address of a track (RFC 2326 appendix C.1.1). Raises CameraBadAnswer.
 
-    A relative control is appended, never resolved: Dahua's base ends in a query
-    (`/cam/realmonitor?channel=1&subtype=0/` + `trackID=0`). Raises CameraBadAnswer.
+    A relative `control` is appended, not resolved: Dahua's base ends in a query
+    (`/cam/realmonitor?channel=1&subtype=0/` + `trackID=0`).
     """
     if control in {"", "*"}:
         return base
     relative = f"{base.rstrip('/')}/{control.lstrip('/')}"
     joined = pinned(address, control) if _RTSP.match(control) else relative
     if joined is None or len(joined) > _MAX_LENGTH or not _SENDABLE.fullmatch(joined):
-        raise CameraBadAnswer("The device names an address for its media that cannot be used.")
+        raise CameraBadAnswer("The device's media address cannot be used.")
     return joined

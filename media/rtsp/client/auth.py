@@ -1,7 +1,6 @@
-"""HTTP authentication as RTSP uses it: Basic and Digest (RFC 7617, RFC 7616, RFC 2069).
+"""HTTP authentication in RTSP: Basic and Digest (RFC 7617, RFC 7616, RFC 2069).
 
-Pure: reads challenges, gives the value of an Authorization header. When a credential may be sent
-at all is the business of the session and its login gate.
+Parses challenges and computes Authorization headers. login.py decides when a credential may be sent.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _STRENGTH = {"sha-256": 3, "sha-256-sess": 3, "md5": 2, "md5-sess": 2}
 
 @dataclass(slots=True)
 class Challenge:
-    """What a device asks for. `algorithm` is empty for Basic."""
+    """A challenge of a device. `algorithm` is empty for Basic."""
 
     realm: str
     nonce: str = ""
@@ -33,7 +32,7 @@ class Challenge:
     _uses: int = field(default=0, repr=False)
 
     def authorization(self, credential: Credential, method: str, uri: str, cnonce: str | None = None) -> str:
-        """The header value for this request. Holds a secret's derivative: never log it.
+        """Return the Authorization header for a request. It is derived from the password: never log it.
 
         `cnonce` is random unless given (tests compare with the RFC's examples).
         """
@@ -58,7 +57,7 @@ class Challenge:
             f'uri="{uri}"',
             f'response="{_hash(name, f"{secret}:{middle}:{asked}")}"',
         ]
-        if self.algorithm != "md5":  # old firmware trips over a parameter it never heard of
+        if self.algorithm != "md5":  # old firmware fails on the unknown parameter
             parts.append(f"algorithm={self.algorithm.upper().replace('-SESS', '-sess')}")
         if self.has_qop:
             parts += ["qop=auth", f"nc={count}"]
@@ -70,7 +69,7 @@ class Challenge:
 
 
 def choose_challenge(values: Iterable[str]) -> Challenge | None:
-    """The strongest challenge of the WWW-Authenticate headers that we can answer; None without one."""
+    """Return the strongest challenge of the WWW-Authenticate headers that we can answer. None without one."""
     best: Challenge | None = None
     for value in values:
         for scheme, parameters in _challenges(value):
@@ -81,7 +80,7 @@ def choose_challenge(values: Iterable[str]) -> Challenge | None:
 
 
 def _challenges(value: str) -> list[tuple[str, dict[str, str]]]:
-    """Splits `Digest realm="a", nonce="b", Basic realm="c"`: several may share one header."""
+    """Split `Digest realm="a", nonce="b", Basic realm="c"`: one header may contain several challenges."""
     found: list[tuple[str, dict[str, str]]] = []
     position = 0
     while position < len(value) and len(found) < 8:

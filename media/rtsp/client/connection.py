@@ -52,7 +52,7 @@ class DeviceConnection(asyncio.BufferedProtocol):
         try:
             units = self._splitter.received(nbytes)
         except FramingError as error:
-            self._end(CameraBadAnswer(f"The device does not keep to RTSP: {error}."))
+            self._end(CameraBadAnswer(f"The device breaks the RTSP protocol: {error}."))
             return
         frames: list[Frame] = []
         for unit in units:
@@ -96,7 +96,7 @@ class DeviceConnection(asyncio.BufferedProtocol):
         try:
             message = request_bytes(method, uri, [("CSeq", str(number)), *headers])
         except MessageError:
-            answer.set_exception(CameraBadAnswer("The device's words cannot be sent back to it."))
+            answer.set_exception(CameraBadAnswer("The device's answer contains text that cannot be sent back to it."))
             return answer
         self._pending[number] = _PendingRequest(method, answer, on_answer)
         answer.add_done_callback(lambda _: self._pending.pop(number, None))
@@ -109,11 +109,11 @@ class DeviceConnection(asyncio.BufferedProtocol):
             return
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
-            self._end(CameraUnreachable("The device reads no more of what we send."))
+            self._end(CameraUnreachable("The device no longer reads the app's requests."))
 
     def close(self) -> None:
         """Drop the connection immediately. May be called twice."""
-        self._end(CameraUnreachable("We ended the connection."))
+        self._end(CameraUnreachable("The app ended the connection."))
 
     def set_reading(self, is_reading: bool) -> None:
         """Stop or continue reading. While it is stopped, a device cannot send more than the socket's buffers take."""

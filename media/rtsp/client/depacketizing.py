@@ -1,8 +1,7 @@
 """RTP packets into access units: H.264 (RFC 6184), H.265 (RFC 7798), AAC (RFC 3640), G.711 (RFC 3551).
 
-Payloads are hostile until read: every length is checked, what is being put together is bounded, and
-a picture of which a part is missing is not passed on. Pictures after it are: decoders cope, and a
-viewer would rather see a smear than wait for the next key frame.
+Payloads are untrusted: every length is checked, and the size of a unit is bounded. An incomplete frame is discarded.
+The frames after it are passed on: decoders cope, and for a viewer a smear is better than a wait for the key frame.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _H265_IGNORED = frozenset({35, 36, 37, 38})
 
 
 class _TickCounter:
-    """RTP's 32-bit time stamps without their wrap (RFC 3550 section 5.1)."""
+    """Continues RTP's 32-bit time stamps beyond their wrap (RFC 3550 section 5.1)."""
 
     def __init__(self) -> None:
         self._last: int | None = None
@@ -42,7 +41,7 @@ class _TickCounter:
 
 
 class _DeviceTime:
-    """The device's own time of each unit: as stamped, and carried on by the ticks where it is not."""
+    """The device's time of each unit: its stamp's, otherwise counted on by ticks from the last one with a stamp."""
 
     def __init__(self, clock_rate: int, start_device_s: float | None = None) -> None:
         self._clock_rate = clock_rate
@@ -61,10 +60,10 @@ class _DeviceTime:
 
 
 class VideoDepacketizer:
-    """One track of H.264 or H.265, from its first packet on. `sets` are those its SDP names.
+    """One track of H.264 or H.265, from its first packet on. `sets`: the parameter sets in the SDP.
 
-    `parameter_sets` grows and changes as they come in band; `sets_changed` counts how often.
-    `start_device_s`: the first unit's time, where the device stamps none.
+    `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
+    `start_device_s`: the first unit's time if the device sends no stamps.
     """
 
     def __init__(
@@ -87,22 +86,22 @@ class VideoDepacketizer:
 
     @property
     def parameter_sets(self) -> tuple[bytes, ...]:
-        """NAL units in sending order (vps, sps, pps); several pps where there are."""
+        """NAL units in sending order: vps, sps, pps; there may be several pps."""
         order = {set_type: index for index, set_type in enumerate(self._codec.parameter_set_types)}
         return tuple(nal for (set_type, _), nal in sorted(self._sets.items(), key=lambda item: order[item[0][0]]))
 
     @property
     def is_described(self) -> bool:
-        """Whether all kinds of parameter sets are there: before that nothing can be decoded."""
+        """True once there is a parameter set of each type, as decoding needs."""
         return {set_type for set_type, _ in self._sets} >= set(self._codec.parameter_set_types)
 
     def push(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
-        """The units that these packets complete. Packets of one track, in order of their sequence numbers."""
+        """Return the units that these packets complete. Packets of one track, in the order of sequence numbers."""
         units: list[AccessUnit] = []
         for packet in packets:
             if self._timestamp is not None and packet.timestamp != self._timestamp:
                 if packet.lost_before:
-                    self._is_damaged = True  # its end may be what is missing
+                    self._is_damaged = True  # the lost packets may be the frame's end
                 self._end_unit(units)
             if self._timestamp is None:
                 self._start_unit(packet.timestamp, packet.time_s)
@@ -111,7 +110,9 @@ class VideoDepacketizer:
             if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
                 self._take_stamp(stamp)
             self._take_payload(packet.payload)
-            if packet.marker and (self._has_slices or self._is_damaged):  # some mark what leads to a picture too
+            if packet.marker and (
+                self._has_slices or self._is_damaged
+            ):  # some devices set the marker on leading NAL units, too
                 self._end_unit(units)
         return units
 
@@ -142,7 +143,7 @@ class VideoDepacketizer:
         if is_incomplete:
             self._dropped_frames += 1
         if not self._has_slices or is_incomplete:
-            self._is_discontinuity = is_discontinuous or self._ends_section  # told with the next one that is whole
+            self._is_discontinuity = is_discontinuous or self._ends_section  # for the next complete frame
         else:
             self._is_discontinuity = False
             units.append(
@@ -177,7 +178,7 @@ class VideoDepacketizer:
         elif kind < (24 if self._is_h264 else 48):
             self._take_nal(payload)
         else:
-            self._is_damaged = True  # interleaved and multi-time packets: refused when the SDP is read
+            self._is_damaged = True  # interleaved and multi-time packets: sdp.py refuses such streams
 
     def _take_aggregate(self, payload: bytes, position: int) -> None:
         while position + 2 < len(payload):
@@ -189,7 +190,7 @@ class VideoDepacketizer:
             position = stop
 
     def _take_fragment(self, payload: bytes) -> None:
-        """FU-A (RFC 6184, 5.8), FU (RFC 7798, 4.4.3)."""
+        """Take an FU-A (RFC 6184 section 5.8) or FU (RFC 7798 section 4.4.3)."""
         head = self._header_bytes + 1
         if len(payload) <= head:
             return
@@ -201,7 +202,7 @@ class VideoDepacketizer:
                 header = bytes([payload[0] & 0x81 | (flags & 0x3F) << 1, payload[1]])
             self._fragments = [header]
         if self._fragments is None:
-            self._is_damaged = True  # its beginning is missing
+            self._is_damaged = True  # the start of the NAL unit is missing
             return
         self._bytes += len(payload)
         if self._bytes > _MAX_UNIT_BYTES:
@@ -231,12 +232,12 @@ class VideoDepacketizer:
         self._parts.append(nal)
         if not self._has_slices and (1 <= kind <= 5 if self._is_h264 else kind < 32):
             self._has_slices = True
-            # first_mb_in_slice is 0, first_slice_segment_in_pic_flag is set: what came before was never seen otherwise
+            # A frame's first slice has first_mb_in_slice 0 or first_slice_segment_in_pic_flag; otherwise it is missing.
             self._is_damaged = self._is_damaged or nal[self._header_bytes] < 0x80
         self._is_key = self._is_key or (kind == 5 if self._is_h264 else 16 <= kind <= 21)
 
     def _take_set(self, nal: bytes) -> None:
-        """Several pps are kept apart by their numbers; of the others the newest counts."""
+        """Keep the newest parameter set of each type, of pps the newest with each id."""
         set_type = self._codec.parameter_set_type(nal)
         if set_type is None or len(nal) > 4096:
             return
@@ -246,7 +247,7 @@ class VideoDepacketizer:
             self.sets_changed += 1
 
     def _pps_id(self, nal: bytes) -> int:
-        """pps_pic_parameter_set_id comes first in both; 0 where it cannot be read."""
+        """Return pps_pic_parameter_set_id, which comes first in both codecs. 0 if it cannot be read."""
         try:
             return BitReader(nal[self._header_bytes : self._header_bytes + 8]).ue()
         except BitsEnded:
@@ -254,7 +255,7 @@ class VideoDepacketizer:
 
 
 class AudioDepacketizer:
-    """One track of AAC or G.711. `can_carry` says whether a track is one of these."""
+    """One track of AAC or G.711, see can_carry()."""
 
     def __init__(self, track: AudioTrack, start_device_s: float | None = None) -> None:
         self._clock_rate = track.clock_rate
@@ -262,7 +263,7 @@ class AudioDepacketizer:
         self._ticks = _TickCounter()
         self._device_time = _DeviceTime(track.clock_rate, start_device_s)
         self._fragments: list[bytes] = []
-        self._joining: int | None = None  # the time stamp they have
+        self._joining: int | None = None  # time stamp of the fragments
         numbers = dict(re.findall(r"(\w+)=(\d+)", track.fmtp.lower()))
         self._size_bits = int(numbers.get("sizelength", 13))
         self._index_bits = int(numbers.get("indexlength", 3))
@@ -298,7 +299,7 @@ class AudioDepacketizer:
         return units
 
     def _aac_frames(self, packet: RtpPacket) -> list[bytes]:
-        """RFC 3640 section 3.2: headers of all frames first, then the frames, or a part of a single one."""
+        """Return the frames of a packet (RFC 3640 section 3.2): first all headers, then frames or a part of one."""
         payload = packet.payload
         if len(payload) < 4 or self._size_bits == 0:
             return []

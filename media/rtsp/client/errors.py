@@ -31,7 +31,7 @@ def status_error(method: str, status: int) -> DeviceError:
     404 and 410 become CameraNoSignal: recorders answer them for an input without a camera.
     """
     if 300 <= status < 400:
-        return CameraBadAnswer("The device sends us to another address; that is not followed.")
+        return CameraBadAnswer("The device redirects to another address; redirects are not followed.")
     if status in {401, 403}:
         return CameraAuthFailed("The device does not let this user see this stream.")
     if status in {404, 410}:
@@ -45,7 +45,7 @@ def status_error(method: str, status: int) -> DeviceError:
     if status == 454:
         return CameraUnreachable("The device has forgotten the session.")
     if status in {461, 551} or (status in {405, 501} and method != "GET_PARAMETER"):
-        return NotOffered(f"The device cannot do what is asked ({method}, status {status}).", service="media")
+        return NotOffered(f"The device does not support this request ({method}, status {status}).", service="media")
     if status == 455:
         return NotNow(f"The device answered {method} with status {status}.")
     return CameraBadAnswer(f"The device answered {method} with status {status}.")

@@ -1,8 +1,8 @@
-"""Takes one TCP connection apart: RTSP messages and interleaved frames (RFC 2326 section 10.12).
+"""Splits the bytes of one TCP connection into RTSP messages and interleaved frames (RFC 2326 section 10.12).
 
-Frames are the fast path: at 4 Mbit/s some 350 a second, sixteen streams side by side. The buffer is
-fixed, so no sender makes us grow; bytes that are neither are skipped up to a bound (older Dahua
-firmware drops bytes in the middle of a frame now and then, and goes on).
+Frames are the fast path: about 350 per second at 4 Mbit/s, for sixteen streams at a time. The buffer is fixed, so that
+no sender makes it grow. Other bytes are skipped, up to a limit: older Dahua firmware sometimes leaves bytes of a frame
+out and continues.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _MAYBE_MESSAGE_START = re.compile(rb"[A-Z_/]{0,16}")
 _START = re.compile(rb"\$|RTSP/\d")
 _FILLER = b"\r\n\0 "
 
-Frame = tuple[int, bytes]  # channel, what it carries
+Frame = tuple[int, bytes]  # channel, payload
 
 
 class FramingError(ValueError):
-    """The sender breaks the protocol beyond what we skip, or sends more than we take."""
+    """The sender breaks the protocol for longer than we skip, or sends more than we accept."""
 
 
 class Splitter:
-    """Fed through its own buffer (asyncio's BufferedProtocol); gives frames and messages in order."""
+    """Receives bytes in its own buffer (for asyncio's BufferedProtocol); returns frames and messages in order."""
 
     def __init__(self) -> None:
         self._buffer = bytearray(_BUFFER_BYTES)
@@ -40,11 +40,11 @@ class Splitter:
         self.skipped_bytes = 0
 
     def free_space(self) -> memoryview:
-        """Where the next bytes go. Never empty: no unit is as large as the buffer."""
+        """Return the memory for the next bytes. It is never empty, because no unit is as large as the buffer."""
         return self._view[self._end :]
 
     def received(self, count: int) -> list[Frame | Request | Response]:
-        """What has become complete with `count` more bytes. Raises FramingError; then it is over."""
+        """Return the units that are complete after `count` more bytes. Raises FramingError; then stop using it."""
         self._end += count
         units: list[Frame | Request | Response] = []
         position = 0
@@ -76,7 +76,7 @@ class Splitter:
         return position
 
     def _may_be_frame(self, position: int) -> bool:
-        """After garbage a dollar sign may be picture data: then only a plausible header counts."""
+        """False for a dollar sign after garbage that no plausible header follows: it may be payload data."""
         if not self._is_out_of_sync or self._end - position < 5:
             return True
         return self._buffer[position + 1] < 32 and self._buffer[position + 4] & 0xC0 == 0x80
@@ -98,7 +98,7 @@ class Splitter:
         found = _HEAD_END.search(self._buffer, position, limit)
         if not found:
             if self._end - position >= MAX_HEAD_BYTES:
-                raise FramingError("headers larger than we take")
+                raise FramingError("headers larger than the app accepts")
             return position
         try:
             message = parse_head(bytes(self._view[position : found.start()]))

@@ -41,14 +41,14 @@ class SessionLogin:
             raise CameraAuthFailed("The device asks for a user name and a password.")
         self._challenge = choose_challenge(answer.headers.all("www-authenticate"))
         if self._challenge is None:
-            raise CameraUnsupported("The device asks for a kind of login that is not known.", service="media")
+            raise CameraUnsupported("The device asks for an unknown kind of login.", service="media")
         deadline_s = self._clock.monotonic_s() + LOGIN_WAIT_S
         while self._clock.monotonic_s() < deadline_s:
             attempt = self._gate.try_begin(self._source.device_key, self._source.credential)
             if attempt is not None:
                 return attempt
             await asyncio.sleep(_POLL_S)
-        raise CameraUnreachable("The device did not say in time whether it lets us in.")
+        raise CameraUnreachable("The device did not answer the login in time.")
 
     def refuse(self) -> CameraAuthFailed:
         """Forget the challenge and return the error for a refused credential."""

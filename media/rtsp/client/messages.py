@@ -1,7 +1,7 @@
-"""RTSP messages (RFC 2326 sections 4 to 7): parsed with caps, written without surprises.
+"""RTSP messages (RFC 2326 sections 4 to 7): parsed with limits, serialized without foreign line breaks.
 
-Both directions use it: the client towards devices and the server towards ffmpeg. What comes in is
-hostile; what goes out can hold no line break that we did not put there.
+The client uses them towards devices, the loopback server towards ffmpeg. Received messages are untrusted; a value that
+could end its line early is never sent.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class MessageError(ValueError):
-    """These bytes are no RTSP message that we take. The text is ours, not the sender's."""
+    """These bytes are no RTSP message that we accept. The error's text contains nothing from the sender."""
 
 
 class Headers:
-    """The header lines of a message: names without regard to case, repeated ones kept in order."""
+    """The header lines of a message. Names ignore case; repeated headers are kept in order."""
 
     __slots__ = ("_items",)
 
@@ -34,7 +34,7 @@ class Headers:
         self._items = tuple((name.lower(), value) for name, value in items)
 
     def get(self, name: str, default: str = "") -> str:
-        """The first value of that name."""
+        """Return the first value of this name."""
         wanted = name.lower()
         return next((value for item, value in self._items if item == wanted), default)
 
@@ -46,12 +46,12 @@ class Headers:
         return any(item == name.lower() for item, _ in self._items)
 
     def __repr__(self) -> str:
-        return f"Headers({[name for name, _ in self._items]})"  # values may hold a digest
+        return f"Headers({[name for name, _ in self._items]})"  # without values, which may contain a digest
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a server answered. `reason` is the device's text: for the log only."""
+    """An answer. `reason` is the device's text: for the log only."""
 
     status: int
     reason: str
@@ -61,7 +61,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked."""
+    """A request."""
 
     method: str
     uri: str
@@ -70,7 +70,7 @@ class Request:
 
 
 def parse_head(head: bytes) -> Request | Response:
-    """The message that these lines begin, without its body. Raises MessageError."""
+    """Parse a message's first line and headers. Raises MessageError."""
     lines = head.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n").split("\n")
     headers = Headers(_header_items(lines[1:]))
     if found := _STATUS_LINE.fullmatch(lines[0]):
@@ -83,12 +83,12 @@ def parse_head(head: bytes) -> Request | Response:
 def _header_items(lines: list[str]) -> list[tuple[str, str]]:
     items: list[tuple[str, str]] = []
     for line in lines:
-        if line[:1] in {" ", "\t"} and items:  # RFC 2326 section 4.2: a folded line goes on
+        if line[:1] in {" ", "\t"} and items:  # RFC 2326 section 4.2: a folded line continues the one before
             items[-1] = items[-1][0], f"{items[-1][1]} {line.strip()}"
             continue
         name, colon, value = line.partition(":")
         if not colon or not _NAME.fullmatch(name.strip()):
-            continue  # some firmware puts stray lines between headers
+            continue  # some firmware sends stray lines between headers
         if _CONTROL.search(value):
             raise MessageError("control characters in a header")
         items.append((name.strip(), value.strip()))
@@ -98,27 +98,27 @@ def _header_items(lines: list[str]) -> list[tuple[str, str]]:
 
 
 def body_length(headers: Headers) -> int:
-    """What Content-Length says, 0 without one. Raises MessageError when it cannot be or is too much."""
+    """Return Content-Length, 0 without one. Raises MessageError if it is no number or too large."""
     values = set(headers.all("content-length"))
     if not values:
         return 0
     value = values.pop()
     if values or not re.fullmatch(r"[0-9]{1,12}", value):
-        raise MessageError("a Content-Length that is no length")
+        raise MessageError("an invalid Content-Length")
     if int(value) > MAX_BODY_BYTES:
-        raise MessageError("a body larger than we take")
+        raise MessageError("a body larger than the app accepts")
     return int(value)
 
 
 def request_bytes(method: str, uri: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """A request without a body. Raises MessageError if a part could end its line early."""
+    """Return a request without a body. Raises MessageError if a part could end its line early."""
     if not _METHOD.fullmatch(method) or not re.fullmatch(r"[\x21-\x7e]{1,4096}", uri):
         raise MessageError("a method or an address that cannot be sent")
     return _serialize(f"{method} {uri} RTSP/1.0", headers, b"")
 
 
 def response_bytes(status: int, reason: str, headers: Iterable[tuple[str, str]], body: bytes = b"") -> bytes:
-    """An answer; Content-Length is added when there is a body."""
+    """Return an answer, with Content-Length if there is a body."""
     return _serialize(f"RTSP/1.0 {status} {reason}", headers, body)
 
 
@@ -135,14 +135,14 @@ def _serialize(first_line: str, headers: Iterable[tuple[str, str]], body: bytes)
 
 @dataclass(frozen=True, slots=True)
 class SessionHeader:
-    """`Session: 1234;timeout=60` (RFC 2326 section 12.37). `timeout_s` is 60 unless said otherwise."""
+    """`Session: 1234;timeout=60` (RFC 2326 section 12.37). `timeout_s` is 60 if the header has none."""
 
     session_id: str
     timeout_s: float = 60.0
 
 
 def parse_session(value: str) -> SessionHeader:
-    """Raises MessageError for an id that could not be sent back safely."""
+    """Parse a Session header. Raises MessageError for an id that cannot be sent back safely."""
     session_id, _, parameters = value.partition(";")
     session_id = session_id.strip()
     if not re.fullmatch(r"[\x21-\x3a\x3c-\x7e]{1,256}", session_id):
@@ -153,7 +153,7 @@ def parse_session(value: str) -> SessionHeader:
 
 
 def parse_interleaved(transport: str) -> tuple[int, int] | None:
-    """The RTP and RTCP channel of a Transport answer; None when it is not interleaved TCP."""
+    """Return the RTP and the RTCP channel of a Transport header. None if it is not interleaved TCP."""
     first = transport.split(",", 1)[0]
     if not first.strip().upper().startswith(("RTP/AVP/TCP", "RTP/SAVP/TCP")):
         return None

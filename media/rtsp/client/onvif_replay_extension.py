@@ -1,8 +1,7 @@
-"""The RTP header extension of ONVIF replay: each picture's own time, and where recordings break off.
+"""The RTP header extension of ONVIF replay: the time of each frame, and the gaps of the recording.
 
-ONVIF Streaming Specification, "Replay", RTP header extension: profile 0xABAC, three words: the
-picture's UTC time as NTP time stamp, then the bits C, E, D and T, then the low byte of the CSeq of
-the PLAY that it answers.
+ONVIF Streaming Specification, "Replay", RTP header extension: profile 0xABAC, three words: the frame's UTC time as an
+NTP time stamp, the bits C, E, D and T, and the low byte of the CSeq of the PLAY that the packet answers.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 class ReplayStamp:
     """`device_s`: seconds since 1970 by the device. `play_cseq`: the low eight bits of PLAY's CSeq.
 
-    `is_clean` (C): decoding can begin here. `ends_section` (E): a gap follows. `is_discontinuous`
-    (D): what was before is not connected to this. `is_terminal` (T): the recording's last picture.
+    `is_clean` (C): decoding can begin here. `ends_section` (E): a gap follows. `is_discontinuous` (D): a gap lies
+    before this frame. `is_terminal` (T): the recording's last frame.
     """
 
     device_s: float
@@ -32,7 +31,7 @@ class ReplayStamp:
 
 
 def read_stamp(extension: bytes) -> ReplayStamp | None:
-    """From a packet's header extension with its four bytes of head; None when it is another one."""
+    """Parse a header extension, with its four bytes of header. None if it is another extension."""
     if len(extension) < _LAYOUT.size:
         return None
     profile, words, seconds, fraction, bits, cseq = _LAYOUT.unpack_from(extension)

@@ -15,7 +15,7 @@ _OUR_SSRC = 0x4F57_5652
 
 
 class SessionSink(Protocol):
-    """Where a session delivers. All calls come from the event loop's thread."""
+    """Gets the description and the packets of a session, in the gateway's thread."""
 
     def on_description(self, video: VideoTrack, audio: AudioTrack | None) -> None: ...
     def on_playing(self) -> None: ...

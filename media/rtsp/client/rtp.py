@@ -1,4 +1,4 @@
-"""RTP and RTCP packets (RFC 3550): taken apart on the way in, built on the way out."""
+"""RTP and RTCP packets (RFC 3550): parsed when received, built when sent."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ _GOODBYE = 203
 
 @dataclass(slots=True)
 class RtpPacket:
-    """One packet of a source, as every consumer gets it. Nobody changes it after it was handed on.
+    """One packet of a source, as all consumers get it. Consumers must not change it.
 
-    `track` is VIDEO or AUDIO. `timestamp` is the device's (32 bits, the track's clock rate);
-    `extension` the header extension with its 4-byte head, empty without one. `arrived_s` is our
-    monotonic clock. `time_s` is the packet's place on the source's time line (timeline.py):
-    comparable between tracks, without the device's jumps. `lost_before` counts the packets missing
-    right before this one.
+    `track`: VIDEO or AUDIO. `timestamp`: the device's (32 bits, at the track's clock rate). `extension`: the header
+    extension with its 4-byte header, empty without one. `arrived_s`: our monotonic clock. `time_s`: the packet's place
+    on the source's timeline (live/timeline.py), comparable between tracks, without the jumps of the device's clock.
+    `lost_before`: number of packets lost just before this one.
     """
 
     track: int
@@ -41,7 +40,7 @@ class RtpPacket:
 
 
 def parse_rtp(frame: bytes, track: int, arrived_s: float) -> RtpPacket | None:
-    """The packet, or None when these bytes are none (RFC 3550 section 5.1)."""
+    """Parse a packet (RFC 3550 section 5.1). None if these bytes are no RTP packet with a payload."""
     if len(frame) <= 12:
         return None
     first, second, sequence, timestamp, _ = _RTP_HEADER.unpack_from(frame)
@@ -68,7 +67,7 @@ def parse_rtp(frame: bytes, track: int, arrived_s: float) -> RtpPacket | None:
 def framed_rtp_header(
     channel: int, payload_type: int, marker: bool, sequence: int, timestamp: int, ssrc: int, payload_bytes: int
 ) -> bytes:
-    """The 16 bytes that go before a payload on an interleaved connection (RFC 2326 section 10.12)."""
+    """Return the 16 bytes before a payload on an interleaved connection (RFC 2326 section 10.12)."""
     second = payload_type | 0x80 if marker else payload_type
     return _FRAMED_HEADER.pack(0x24, channel, payload_bytes + 12, 0x80, second, sequence, timestamp, ssrc)
 
@@ -79,7 +78,7 @@ def framed(channel: int, packet: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SenderReport:
-    """Ties a track's RTP time to the sender's clock. `ntp_s` counts from 1900, in the sender's opinion."""
+    """Relates a track's RTP time to the sender's clock. `ntp_s`: seconds since 1900 by the sender."""
 
     ssrc: int
     ntp_s: float
@@ -89,14 +88,14 @@ class SenderReport:
 
 @dataclass(frozen=True, slots=True)
 class RtcpInfo:
-    """What matters to us in a compound RTCP packet."""
+    """The parts of a compound RTCP packet that we use."""
 
     report: SenderReport | None = None
     is_goodbye: bool = False
 
 
 def parse_rtcp(frame: bytes) -> RtcpInfo:
-    """Reads a compound packet as far as it makes sense (RFC 3550 section 6.1)."""
+    """Parse a compound packet (RFC 3550 section 6.1), up to the first broken part."""
     report: SenderReport | None = None
     is_goodbye = False
     position = 0
@@ -114,23 +113,23 @@ def parse_rtcp(frame: bytes) -> RtcpInfo:
 
 
 def ntp_of(moment_utc: datetime) -> tuple[int, int]:
-    """Seconds since 1900 and their fraction in 2^-32, as RTCP writes time."""
+    """Return seconds since 1900 and their fraction in units of 2^-32, as in RTCP."""
     seconds = moment_utc.timestamp() + _NTP_EPOCH_S
     whole = int(seconds)
     return whole & 0xFFFFFFFF, int((seconds - whole) * 2**32) & 0xFFFFFFFF
 
 
 def sender_report(ssrc: int, ntp: tuple[int, int], rtp_timestamp: int, packets: int, octets: int, name: str) -> bytes:
-    """A compound packet: SR without report blocks, SDES with the canonical name."""
+    """Return a compound packet: SR without report blocks, SDES with the canonical name."""
     head = struct.pack(">BBHI", 0x80, _SENDER_REPORT, 6, ssrc)
     counts = struct.pack(">IIIII", *ntp, rtp_timestamp, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF)
     return head + counts + _description(ssrc, name)
 
 
 def receiver_report(ssrc: int, of_ssrc: int, highest_sequence: int, report_middle: int, age_s: float) -> bytes:
-    """A compound packet: RR with one block, SDES. Devices built on live555 end sessions without one.
+    """Return a compound packet: RR with one block, SDES. Devices built on live555 end sessions without such reports.
 
-    Loss is reported as none: over TCP it is not the network's.
+    It reports no loss: over TCP, a loss is not the network's.
     """
     age = min(int(age_s * 65536), 0xFFFFFFFF) if report_middle else 0
     block = struct.pack(">IIIIII", of_ssrc, 0, highest_sequence & 0xFFFFFFFF, 0, report_middle, age)

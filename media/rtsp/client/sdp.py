@@ -1,7 +1,7 @@
-"""SDP (RFC 8866): a device's is read into a few checked values, ours is built from those alone.
+"""SDP (RFC 8866): parses a device's into a few checked values, and builds ours from those values alone.
 
-Nothing of a device's text reaches ffmpeg: numbers are parsed and bounded, parameter sets are
-decoded and written anew, names come from our own tables.
+No text of a device reaches ffmpeg: numbers are parsed and bounded, parameter sets are decoded and encoded again, and
+names come from our own tables.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _RTPMAP = re.compile(r"(\d{1,3})\s+([A-Za-z0-9.+_-]{1,32})/(\d{1,7})(?:/(\d{1,2}
 
 
 class SdpError(ValueError):
-    """This is no session description that we take. The text is ours."""
+    """This is no session description that we accept. The error's text contains nothing from the device."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """A video description that we can carry. `sets` are those the SDP names, often none."""
+    """A video track that we can carry. `sets`: the parameter sets in the SDP, often none."""
 
     codec: VideoCodec
     payload_type: int
@@ -42,7 +42,7 @@ class VideoTrack:
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """An audio description that we can carry. `encoding` and `fmtp` are as our own SDP says them."""
+    """An audio track that we can carry. `encoding` and `fmtp` are those for our own SDP."""
 
     format: AudioFormat
     payload_type: int
@@ -53,14 +53,14 @@ class AudioTrack:
 
     @property
     def config(self) -> bytes:
-        """AAC's AudioSpecificConfig; empty for other codecs."""
+        """The AudioSpecificConfig of AAC; empty for other codecs."""
         found = _CONFIG.search(self.fmtp)
         return bytes.fromhex(found[1]) if found and len(found[1]) % 2 == 0 else b""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionDescription:
-    """`control` is the session's own address, often empty or `*`."""
+    """`control`: the session's address, often empty or `*`. `has_other_video`: only video that we cannot carry."""
 
     control: str
     video: VideoTrack | None
@@ -79,9 +79,9 @@ class _Media:
 
 
 def parse_sdp(body: bytes) -> SessionDescription:
-    """The first video and the first audio that we can carry. Raises SdpError."""
+    """Return the first video and the first audio track that we can carry. Raises SdpError."""
     if len(body) > MAX_SDP_BYTES:
-        raise SdpError("a session description larger than we take")
+        raise SdpError("a session description larger than the app accepts")
     lines = body.decode("utf-8", "replace").replace("\r", "\n").split("\n")
     lines = [line.strip() for line in lines if line.strip()]
     if len(lines) > _MAX_LINES:
@@ -122,7 +122,7 @@ def _media(line: str) -> _Media:
 def _take_attribute(media: _Media, name: str, value: str) -> None:
     if name == "control":
         media.control = value
-    elif name == "sendonly":  # ONVIF Streaming Specification 5.3: the way back, from us to the device
+    elif name == "sendonly":  # ONVIF Streaming Specification 5.3: the back channel, from us to the device
         media.is_for_sending = True
     elif name == "rtpmap" and (found := _RTPMAP.match(value)):
         media.rtpmap.setdefault(int(found[1]), (found[2].lower(), int(found[3]), int(found[4] or 1)))
@@ -144,7 +144,7 @@ def _video(media: _Media) -> VideoTrack | None:
 
 
 def _is_interleaved_mode(fmtp: dict[str, str]) -> bool:
-    """Pictures out of order with order numbers in between (RFC 6184 mode 2, RFC 7798 DONL): not carried."""
+    """True for NAL units in another order, with decoding order numbers (RFC 6184 mode 2, RFC 7798): not carried."""
     return fmtp.get("packetization-mode") == "2" or fmtp.get("sprop-max-don-diff", "0") != "0"
 
 
@@ -181,7 +181,7 @@ def _plain_audio(media: _Media, number: int, encoding: str, rate: int, channels:
     codecs |= {f"g726-{bits}": "g726" for bits in (16, 24, 32, 40)}
     if encoding not in codecs:
         return None
-    # RFC 3551 section 4.5.2: G.722 says 8000 on the wire and samples at 16000
+    # RFC 3551 section 4.5.2: G.722's RTP clock is 8000, its sampling rate 16000.
     sample_rate = 16000 if encoding == "g722" else rate
     suffix = f"/{channels}" if channels > 1 else ""
     shown = AudioFormat(codecs[encoding], sample_rate, channels)
@@ -189,7 +189,7 @@ def _plain_audio(media: _Media, number: int, encoding: str, rate: int, channels:
 
 
 def _aac(media: _Media, number: int, rate: int) -> AudioTrack | None:
-    """RFC 3640, the modes AAC-hbr and AAC-lbr."""
+    """Return a track of AAC (RFC 3640), in the modes AAC-hbr and AAC-lbr. None for others."""
     fmtp = media.fmtp.get(number, {})
     mode = {"aac-hbr": "AAC-hbr", "aac-lbr": "AAC-lbr"}.get(fmtp.get("mode", "AAC-hbr").lower())
     config = fmtp.get("config", "")
@@ -210,7 +210,7 @@ def _aac(media: _Media, number: int, rate: int) -> AudioTrack | None:
 
 
 def _aac_format(config: bytes) -> AudioFormat | None:
-    """AudioSpecificConfig (ISO 14496-3 section 1.6.2.1)."""
+    """Parse an AudioSpecificConfig (ISO 14496-3 section 1.6.2.1)."""
     try:
         bits = BitReader(config)
         if bits.u(5) == 31:
@@ -229,7 +229,7 @@ OUR_VIDEO_RATE = 90_000
 
 
 def build_sdp(codec: VideoCodec, sets: ParameterSets, audio: AudioTrack | None) -> bytes:
-    """Our own description for the reader on loopback: track 0 is video, track 1 audio."""
+    """Return our description for a reader on loopback: track 0 is video, track 1 audio."""
     lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=live", "c=IN IP4 127.0.0.1", "t=0 0", "a=control:*"]
     lines += [f"m=video 0 RTP/AVP {OUR_VIDEO_TYPE}", f"a=rtpmap:{OUR_VIDEO_TYPE} {codec.encoding}/{OUR_VIDEO_RATE}"]
     known = {

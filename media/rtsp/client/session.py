@@ -45,7 +45,7 @@ Headers = Iterable[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ClientContext:
-    """What every device session gets from the gateway. `timeout_s` bounds one request and one silence."""
+    """The parts of the gateway that each device session uses. `timeout_s` limits one request, and one silence."""
 
     login_gate: LoginGate
     clock: Clock
@@ -117,9 +117,9 @@ class DeviceSession:
         try:
             description = parse_sdp(answer.body)
         except SdpError as error:
-            raise CameraBadAnswer(f"The device describes its stream wrongly: {error}.") from None
+            raise CameraBadAnswer(f"The device's description of the stream is invalid: {error}.") from None
         if description.video is None:
-            what = "in a codec that is not carried" if description.has_other_video else "without video"
+            what = "in an unsupported codec" if description.has_other_video else "without video"
             raise CameraUnsupported(f"The device sends this stream {what}.", service="media")
         base = answer.headers.get("content-base") or answer.headers.get("content-location")
         self._base = pinned(self._address, base) or self._address.uri
@@ -139,7 +139,7 @@ class DeviceSession:
             try:
                 self._session = parse_session(answer.headers.get("session"))
             except MessageError:
-                raise CameraBadAnswer("The device names its session in a way that cannot be sent back.") from None
+                raise CameraBadAnswer("The device's session id cannot be sent back.") from None
 
     async def play(self, headers: Headers) -> Response:
         """PLAY. Raises NoSuchRange if the device has nothing in the requested range."""

@@ -201,8 +201,8 @@ class LiveConnections:
             connection.source.fail(CameraUnreachable("The session was ended."))
             raise
         except Exception:  # the top of a session: a fault of ours must not leave feeds waiting
-            log.exception("a device session broke off")
-            connection.source.fail(CameraBadAnswer("The device sent what could not be worked with."))
+            log.exception("a device session ended with an unexpected error")
+            connection.source.fail(CameraBadAnswer("The device sent data that the app cannot process."))
         finally:
             self._running.discard(connection)
             connection.slot.give_back()
@@ -213,7 +213,9 @@ class LiveConnections:
         while not connection.slot.try_take():
             unused = self._unused(connection.stream.device_key)
             if unused is None or unused.task is None:
-                raise CameraBusy(f"All {connection.slot.limit} sessions that this device may be asked for are in use.")
+                raise CameraBusy(
+                    f"All {connection.slot.limit} sessions that the app may open with this device are in use."
+                )
             unused.task.cancel()
             await asyncio.wait({unused.task})
         self._running.add(connection)

@@ -1,7 +1,7 @@
-"""What a caller holds while it reads a source: the face of the gateway towards sessions.
+"""A feed: the interface of the gateway for one reader of a live source.
 
-A feed is one reader's claim on a shared source. The gateway does not retry: a source that fails
-puts its feeds into `failed` with a Problem, and whoever wants it back opens a new feed.
+Feeds of the same source share its device session. The gateway does not retry: if the source fails, its feeds are
+`failed` with a Problem, and the caller opens a new feed.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from media.fmp4.live import FragmentSink
 
 
 class FeedState(StrEnum):
-    """Where the source of a feed stands."""
+    """The state of a feed's source."""
 
     CONNECTING = "connecting"  # until the device has answered PLAY
     WAITING_KEY_FRAME = "waiting_key_frame"  # the device agreed to play; no key frame has come yet
     FLOWING = "flowing"
-    SILENT = "silent"  # no video for some seconds; it becomes flowing again, or failed
+    SILENT = "silent"  # no video for some seconds; then flowing again, or failed
     FAILED = "failed"  # over; `problem` says why
 
 
 @dataclass(frozen=True, slots=True)
 class MediaDescription:
-    """What the source carries. Width and height come from the parameter sets, not from ONVIF.
+    """The tracks of a source. Width and height come from the parameter sets, not from ONVIF.
 
-    `audio` is None when there is none, or none that we can carry.
+    `audio` is None if there is none that we can carry.
     """
 
     video: VideoFormat | None
@@ -38,11 +38,11 @@ class MediaDescription:
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """A moment's view of a feed. Rates are averages over the last seconds, as received.
+    """The status of a feed at one moment. Rates are averages over the last seconds, as received.
 
-    `last_packet_age_s` is None before the first video packet; `lost` counts RTP packets missing by
-    their sequence numbers, video and audio together. `frames_dropped` counts the frames that came incomplete, so that
-    no fragment was made of them; it is the feed's own, and stays 0 while only ffmpeg reads the feed.
+    `last_packet_age_s` is None before the first video packet. `lost` counts the RTP packets that are missing by their
+    sequence numbers, of video and audio together. `frames_dropped` counts the frames that came incomplete, so that no
+    fragment was made of them; it is the feed's own, and stays 0 while only ffmpeg reads the feed.
     """
 
     state: FeedState
@@ -70,50 +70,50 @@ class Feed(Protocol):
         ...
 
     def wait_described(self, timeout_s: float) -> MediaDescription:
-        """What the source carries, as soon as it is known (often before the first key frame).
+        """Wait for the description of the tracks, which often comes before the first key frame.
 
-        Raises the DeviceError the source failed with; after timeout_s CameraUnreachable when the
-        device is still not playing, CameraNoSignal when it plays and nothing describes the picture.
+        Raises the DeviceError that the source failed with; after `timeout_s` CameraUnreachable if the device does not
+        play yet, CameraNoSignal if it plays and no parameter sets have come.
         """
         ...
 
     def status(self) -> FeedStatus:
-        """How the source does. Never blocks."""
+        """Return the present status. Never blocks."""
         ...
 
     def is_failed(self) -> bool:
-        """Whether the source is over; a new feed is needed then."""
+        """True if the source has failed; then a new feed is needed."""
         ...
 
     def first_frame_utc(self) -> datetime | None:
-        """When the key frame arrived that the present reader was started with; None before that."""
+        """Return the arrival time of the key frame that the present reader began with. None before it."""
         ...
 
     def wall_time_of(self, media_s: float) -> datetime | None:
-        """When the picture arrived that is media_s after that key frame; None before the start.
+        """Return the arrival time of the frame `media_s` after that key frame. None before the start.
 
-        Corrected for the drift between the device's clock and ours and for steps of our own wall
-        clock. The answer for a given media_s, once it has been received, does not change.
+        It is corrected for the drift between the device's clock and ours and for steps of our own wall clock. The
+        result for a given `media_s` does not change once that frame has arrived.
         """
         ...
 
     def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
-        """Has the source's pictures made into fragments for `sink` (fmp4.live), beginning with the last key frame.
+        """Make fragments of the source's frames for `sink` (fmp4/live.py), from the last key frame until close().
 
-        Once a feed; until close(). `origin_s`: the source's time that is 0 on their time line (fragments_origin_s).
+        Only the first call has an effect. `origin_s`: the source's time that is 0 on the timeline of the fragments.
         """
         ...
 
     def enable_audio(self) -> None:
-        """Fragments have sound from now on, where the source has any that they can carry."""
+        """Put audio into the fragments from now on, if the source has audio that we can carry."""
         ...
 
     def fragments_origin_s(self) -> float | None:
-        """The source's time that is 0 on the time line of the fragments; None before the first of them."""
+        """Return the source's time that is 0 on the timeline of the fragments. None before the first fragment."""
         ...
 
     def close(self) -> None:
-        """Gives the source back. Returns at once; may be called twice; ends a wait_described() under way.
+        """Stop reading the source. Returns immediately and may be called twice; a waiting wait_described() ends.
 
         The device session ends some seconds after its last feed has closed.
         """

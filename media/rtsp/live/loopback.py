@@ -115,7 +115,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """The reader is too slow: it gets nothing until it has caught up, then continues at a key frame."""
         if self._outlet and self._is_playing:
-            log.info("a reader on loopback is too slow; it goes on at the next key frame")
+            log.info("a reader on loopback is too slow; it continues at the next key frame")
             self._outlet.source.detach(self)
 
     def resume_writing(self) -> None:

@@ -157,7 +157,7 @@ class SharedSource:
         began_s = self._playing_since_s if self._playing_since_s is not None else now_s
         if self._last_video_s is None:
             if now_s - began_s > self._timeout_s:
-                raise CameraNoSignal("The device agreed to play and sends no picture.")
+                raise CameraNoSignal("The device agreed to play but sends no picture.")
         elif now_s - self._last_video_s > self._timeout_s:
             raise CameraUnreachable("The device stopped sending pictures.")
         elif not self._ever_had_key and now_s - began_s > _KEY_FRAME_PATIENCE_S:
@@ -258,7 +258,7 @@ class SharedSource:
         return None if is_missing else self._audio
 
     def arrived_utc(self, time_s: float) -> datetime:
-        """Return the wall clock time at which what lies at `time_s` arrived. From any thread."""
+        """Return the arrival of the media at `time_s` by the wall clock. From any thread."""
         clock = self._clocks.get(VIDEO)
         return self._wall.utc_of(clock.arrived_s_of(time_s) if clock else time_s)
 
@@ -290,8 +290,8 @@ class SharedSource:
             audio = self.audio
             return MediaDescription(self._video_format, audio.format if audio else None)
         if self._playing_since_s is None:
-            raise CameraUnreachable("The device has not begun to play in time.")
-        raise CameraNoSignal("The device plays, and nothing describes its picture yet.")
+            raise CameraUnreachable("The device did not begin to play in time.")
+        raise CameraNoSignal("The device plays but has not described its picture yet.")
 
     def status(self) -> FeedStatus:
         """Return the present state and rates. From any thread."""

@@ -1,4 +1,4 @@
-"""How fast a source flows: averages over the last seconds, cheap enough to count every packet."""
+"""Rates and losses of a source: averages over the last seconds, cheap enough to count every packet."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class _SequenceNumbers:
         self._missing = deque(((first - back) & 0xFFFF for back in range(_RECENT, 0, -1)), _RECENT)
 
     def take(self, sequence: int, timestamp: int) -> int | None:
-        """How many are missing before it; None where it was there before, or was taken for missing."""
+        """Return the number of packets missing before this one. None if it came before, or was counted as missing."""
         missing = (sequence - self._expected) & 0xFFFF
         if missing > _LARGEST_GAP:
             if sequence in self._missing or (sequence, timestamp) in self._recent:
                 return None
-            self._missing.clear()  # the device began to count anew
+            self._missing.clear()  # the device restarted its numbers
             missing = 0
         elif missing:
             self._missing.extend((sequence - back) & 0xFFFF for back in range(min(missing, _RECENT), 0, -1))
@@ -33,7 +33,7 @@ class _SequenceNumbers:
 
 
 class FlowStatistics:
-    """Counted in batches; tick() twice a second. Read from any thread."""
+    """Call count() for each packet and tick() twice a second. The results may be read from any thread."""
 
     def __init__(self, now_s: float) -> None:
         self.packets = 0
@@ -48,9 +48,9 @@ class FlowStatistics:
         self._samples: deque[tuple[float, int, int]] = deque([(now_s, 0, 0)])
 
     def count(self, track: int, sequence: int, timestamp: int, payload_bytes: int) -> int | None:
-        """One packet. Returns how many are missing between it and the one before it on its track.
+        """Count a packet, and return the number of packets missing between it and the one before on its track.
 
-        None for one that comes a second time, or after those that follow it: it is not to be passed on.
+        None if it comes a second time, or after later ones: then it must not be passed on.
         """
         self.packets += 1
         self._payload_bytes += payload_bytes

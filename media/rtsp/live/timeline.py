@@ -1,15 +1,14 @@
-"""When a packet belongs: device timestamps put onto our own monotonic clock.
+"""The time of a packet: maps device timestamps onto our own monotonic clock.
 
-A device's RTP clock starts anywhere, drifts (100 ppm are 9 s a day), jumps when the device sets its
-clock, and every track has its own. Consumers want one time line that goes forward evenly; the page
-wants to know how old a picture is. So every track has a TrackClock: `time = ticks / rate + offset`.
+A device's RTP clock starts anywhere, drifts (100 ppm are 9 s per day), jumps when the device sets its clock, and
+differs between tracks. Consumers need one timeline that moves forward evenly; the page shows how old a frame is. So
+each track has a TrackClock: `time = ticks / rate + offset`.
 
-- The offset is first taken from arrival, and moved so slowly (at most 5 ms a second) towards where
-  arrival says it should be that no player notices; network delay only ever adds, so the smallest
-  lag of the last seconds counts.
-- What is still missing between the two, the residual, is known at once: arrived_s_of() adds it, so
-  the wall time of a picture is right before the slow correction has ended.
-- A jump of the device's timestamps is bridged by the time that really passed.
+- The offset is first taken from arrival. It is moved towards the offset that later arrivals give, so slowly (at most
+  5 ms per second) that no player notices. Network delay only adds, so the smallest lag of the last seconds counts.
+- The rest of that correction, the residual, is known immediately: arrived_s_of() adds it, so that the wall time of a
+  frame is right before the slow correction has ended.
+- A jump of the device's timestamps is replaced by the time that really passed.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _REPORTS_DIFFER_S = 1.5
 
 
 class TrackClock:
-    """Places the packets of one track. Not thread-safe, except arrived_s_of()."""
+    """The clock of one track. Not safe between threads, except arrived_s_of()."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -52,11 +51,11 @@ class TrackClock:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a packet was ever placed."""
+        """True once a packet was placed."""
         return self._timestamp is not None
 
     def place(self, timestamp: int, arrived_s: float) -> float:
-        """The time of a packet with this device timestamp (32 bits) that arrived now."""
+        """Return the time of a packet with this device timestamp (32 bits) that arrives now."""
         if timestamp == self._timestamp:
             return self._time_s
         if self._timestamp is None:
@@ -81,7 +80,7 @@ class TrackClock:
         return self._time_s
 
     def time_of(self, timestamp: int) -> float:
-        """Where a packet near the last one belongs by what is known now."""
+        """Return the time of a packet near the last one, by the present offset."""
         return (self._ticks + self._ticks_to(timestamp)) / self._rate + self._offset_s
 
     def _ticks_to(self, timestamp: int) -> int:
@@ -99,8 +98,8 @@ class TrackClock:
         self._take_residual(arrived_s - time_s)
 
     def _settle(self, step_s: float, gap_s: float) -> None:
-        """Ends the start: some devices first send what they hold in memory, at once."""
-        if self.residual_s < 0:  # time stamps run ahead of arrival: the first packets were old ones
+        """Recognize the end of the start: some devices first send the frames that they hold in memory, all together."""
+        if self.residual_s < 0:  # time stamps run ahead of arrival: the first packets were old
             self._shift(self.residual_s)
             self._time_s = self.time_of(self._timestamp or 0)
         if (step_s > 0 and gap_s >= step_s / 2) or self._arrived_s - self._first_arrived_s > _SETTLED_AFTER_S:
@@ -129,15 +128,15 @@ class TrackClock:
         self._take_residual(self.residual_s - by_s)
 
     def report(self, timestamp: int, ntp_s: float) -> None:
-        """A sender report of the device: this timestamp was at that time by the device's clock."""
+        """Take a sender report: `timestamp` was at `ntp_s` by the device's clock."""
         if self._timestamp is not None:
             self._reported_s = ntp_s - (self._ticks + self._ticks_to(timestamp)) / self._rate
 
     def slew(self, elapsed_s: float, leader: TrackClock | None = None) -> None:
-        """Moves the offset a little towards its target.
+        """Move the offset a little towards its target.
 
-        With a leader (audio with its video) the device's own reports say how the two belong
-        together, if they are believable; arrival decides otherwise.
+        With a leader (the video, for audio) the device's sender reports align the two tracks, if they are plausible;
+        otherwise arrival decides.
         """
         error_s = self._error_to(leader) if leader else self.residual_s
         if not self.is_settled:
@@ -153,14 +152,14 @@ class TrackClock:
         return error_s if abs(error_s - self.residual_s) < _REPORTS_DIFFER_S else self.residual_s
 
     def arrived_s_of(self, time_s: float) -> float:
-        """Our monotonic clock when what lies at time_s arrived, without the network's jitter."""
+        """Return the arrival of the media at `time_s` by our monotonic clock, without the network's jitter."""
         knots = self._knots
         index = bisect_right(knots, (time_s, float("inf"))) - 1
         return time_s + (knots[max(index, 0)][1] if knots else 0.0)
 
 
 class WallClock:
-    """Monotonic seconds to UTC, also for a past in which somebody set the machine's clock."""
+    """Converts monotonic seconds to UTC, also for times before the machine's clock was set."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -170,7 +169,7 @@ class WallClock:
         return self._clock.now_utc().timestamp() - self._clock.monotonic_s()
 
     def tick(self) -> None:
-        """Notices a step of the wall clock; call it every second or so."""
+        """Notice a step of the wall clock. Call it about every second."""
         difference_s = self._difference_s()
         if abs(difference_s - self._knots[-1][1]) > 0.05:
             self._knots.append((self._clock.monotonic_s(), difference_s))
@@ -183,5 +182,5 @@ class WallClock:
 
 
 def _signed(difference: int) -> int:
-    """A difference of 32-bit counters as a number around zero."""
+    """Return a difference of 32-bit counters as a signed number."""
     return (difference + 0x80000000 & 0xFFFFFFFF) - 0x80000000

@@ -1,4 +1,4 @@
-"""What recorders were seen to do when they replayed: kept in memory, and handed on to be stored."""
+"""The replay abilities of recorders, as observed: kept in memory, and passed on to be stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RecorderAbilities:
         self._by_device: dict[str, ReplayAbilities] = {}
 
     def get(self, device_key: str) -> ReplayAbilities:
-        """Return what is known, the fields None where nothing was seen."""
+        """Return the abilities observed so far; a field is None if its ability was not observed yet."""
         return self._by_device.get(device_key, ReplayAbilities())
 
     def restore(self, device_key: str, abilities: ReplayAbilities) -> None:

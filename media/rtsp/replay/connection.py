@@ -23,7 +23,7 @@ _SEEK_PATIENCE_S = 3.0
 
 
 class ReplayState(Enum):
-    """Where the connection stands between two updates."""
+    """The state of a connection between two updates."""
 
     IDLE = "idle"  # no playback: none was requested yet, or it has ended or failed; the session may be open
     SEEKING = "seeking"  # the recorder accepted another PLAY in the open session; no packet has come yet
@@ -156,7 +156,7 @@ class GatewayReplayConnection:
         try:
             if not self._slot.try_take():
                 limit = self._slot.limit
-                raise CameraBusy(f"All {limit} replay sessions that this recorder may be asked for are in use.")
+                raise CameraBusy(f"All {limit} replay sessions that the app may open with this recorder are in use.")
             is_seek = await self._session.play(playback)
         except NoSuchRange:
             playback.end()
@@ -181,7 +181,7 @@ class GatewayReplayConnection:
         return ReplayState.PAUSED if await self._session.pause() else ReplayState.BLOCKED
 
     async def _resume(self, playback: ReplayPlayback) -> ReplayState:
-        """Read again, or send another PLAY from the newest frame; the playback drops what it delivered before."""
+        """Read again, or send another PLAY from the newest frame; the playback drops repeated frames."""
         if self._state is ReplayState.BLOCKED and self._session.is_open:
             playback.silent_since_s = self._clock.monotonic_s()
             self._session.read_again()

@@ -1,8 +1,8 @@
 """The device session of a replay connection: opened by the first method that works, and kept for further PLAYs.
 
 To open a replay session takes recorders two or three seconds, another PLAY in an open session some hundredths.
-Where a recorder cannot do ONVIF's replay, its address is played as plain RTSP, and then the maker's own address
-(methods.py). What works is remembered for each recorder (abilities.py).
+If a recorder does not support ONVIF's replay, its address is played as plain RTSP, otherwise the maker's own address
+(methods.py). The working method is remembered for each recorder (abilities.py).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FAR_END_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class ReplayContext:
-    """What every replay connection gets from the gateway."""
+    """The parts of the gateway that each replay connection uses."""
 
     client: ClientContext
     budget: SessionBudget
@@ -107,7 +107,7 @@ class HeldSession:
             await asyncio.wait({task})
 
     def learn_from(self, playback: ReplayPlayback) -> None:
-        """Remember what the recorder has shown by the packets of this playback so far."""
+        """Remember the abilities that show in the packets of this playback so far."""
         if playback.delivered:
             self._learn(has_times=playback.has_stamps)
         is_fast = playback.beats_real_time(self._context.client.clock.monotonic_s())

@@ -1,4 +1,4 @@
-"""The gateway's face towards replay sessions: one held line to a recorder, and who listens to it."""
+"""The interface of the gateway for replay: a connection to a recorder, and the consumer of a playback."""
 
 from __future__ import annotations
 
@@ -15,33 +15,32 @@ NO_DATA = "no_data"
 
 
 class ReplayConsumer(Protocol):
-    """Told what one play() brings, on the gateway's thread: must be quick."""
+    """Gets the units of one play(), in the gateway's thread; must not block."""
 
     def on_description(
         self, video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
     ) -> None:
-        """Before the first units, and again before units whose parameter sets are others.
+        """Called before the first units, and again before units with other parameter sets.
 
-        `audio` is None where there is none that units can carry; `audio_config` is AAC's
-        AudioSpecificConfig.
+        `audio` is None if there is none that we can carry; `audio_config` is AAC's AudioSpecificConfig.
         """
         ...
 
     def on_units(self, units: Sequence[AccessUnit]) -> None:
-        """Pictures from a key frame at or before the time asked for, and sound, in order of arrival."""
+        """Frames from the key frame at or before the requested time on, and audio, in order of arrival."""
         ...
 
     def on_end(self, reason: str) -> None:
-        """Nothing follows: END_OF_RECORDING (or the end asked for), NO_DATA."""
+        """No more units. `reason`: END_OF_RECORDING (also for the requested end) or NO_DATA."""
         ...
 
     def on_failed(self, error: DeviceError) -> None:
-        """Nothing follows, and it is the device's fault; another play() may try again."""
+        """No more units, because of this error; another play() may try again."""
         ...
 
 
 class ReplayConnection(Protocol):
-    """Opened by RtspGateway.open_replay. All methods may be called from any thread and return at once."""
+    """Opened by RtspGateway.open_replay(). All methods may be called from any thread and return immediately."""
 
     def play(
         self,
@@ -53,10 +52,10 @@ class ReplayConnection(Protocol):
         key_frames_only: bool = False,
         scale: float = 1.0,
     ) -> None:
-        """Plays from the key frame at or before this time (seconds since 1970 by the device).
+        """Play from the key frame at or before this time (seconds since 1970 by the device).
 
-        The newest call wins: the consumer of the one before is told nothing more. `fast` asks for
-        Rate-Control: no; bound what comes with pause() and resume().
+        A new call replaces the one before, whose consumer gets no more calls. `fast` requests Rate-Control: no; use
+        pause() and resume() then to limit the amount of data.
         """
         ...
 
@@ -64,9 +63,9 @@ class ReplayConnection(Protocol):
     def resume(self) -> None: ...
 
     def abilities(self) -> ReplayAbilities:
-        """What this recorder was seen to do, over all lines."""
+        """Return what this recorder was seen to do, over all connections."""
         ...
 
     def close(self, wait_s: float = 0.0) -> None:
-        """Gives the device session back, and waits up to so long until the device has it. May be called twice."""
+        """End the device session, and wait at most `wait_s` for its end. May be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""Joins what a device sends after another PLAY to what it sent before, for one track."""
+"""Joins the units after another PLAY to those before it, for one track."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _SAME_FRAME_S = 0.0005
 class TrackTimeline:
     """Drops units that were delivered before, and continues their ticks.
 
-    A device that is sent PLAY again begins at the key frame at or before the requested time, and may number its RTP
-    timestamps anew.
+    After another PLAY, a device begins at the key frame at or before the requested time, and may restart its RTP
+    timestamps.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class TrackTimeline:
         return self._skip_to_s is not None
 
     def begin(self) -> None:
-        """The device is sent PLAY again."""
+        """The units from now on answer another PLAY."""
         self._skip_to_s = self.device_s
         self._is_new = self._ticks is not None
 

@@ -1,4 +1,4 @@
-"""Joins what a device sends after another PLAY to what it sent before, for one track."""
+"""One time line for the units of a track that a device sends after several PLAYs."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from media.process import ProgramMissing
 from onvif_manager import OnvifManager
 from sessions.context import SessionContext
 
-AT_ONCE = 2
+MOST_GRABS = 2
 _MAX_BYTES = 4_000_000
 
 
@@ -83,11 +83,11 @@ class Snapshots:
 
 
 class FrameGrabber:
-    """Decodes one key frame of a stream to a JPEG; at most AT_ONCE ffmpeg run at the same time."""
+    """Decodes one key frame of a stream to a JPEG; at most MOST_GRABS ffmpeg run at the same time."""
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._places = threading.BoundedSemaphore(MOST_GRABS)
 
     def grab(self, source: StreamSource) -> bytes:
         """Return a JPEG. Block for at most three times device_timeout_s. Raise a DeviceError or Unavailable."""

@@ -124,12 +124,10 @@ class HlsOutput(SessionOutput):
             playlist_segments=settings.playlist_segments,
         )
         argv = live_command(ffmpeg, feed.url, folder.name, options)
-        spawn = self._context.spawner.spawn
         self._playlist_file.unlink(missing_ok=True)
         try:
-            self._process = self._resources.take_process(
-                lambda: spawn(argv, name=f"ffmpeg {self._key.stream_id}", cwd=folder.parent),
-            )
+            name = f"ffmpeg {self._key.stream_id}"
+            self._process = self._resources.take_process(self._context.spawner, argv, name)
         except ProgramMissing as error:
             raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
         self._feed = feed
@@ -193,7 +191,7 @@ class HlsOutput(SessionOutput):
             written = parse_playlist(self._playlist_file.read_text("utf-8", "replace"))
         except FileNotFoundError:
             return  # not written yet
-        added, gone = self._status.add_segments(written, feed.wall_time_of)
+        added, gone = self._status.add_segments(written, feed)
         self._read_stamp = stamp
         remove_files(self._resources.folder, gone)
         if added:

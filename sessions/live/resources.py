@@ -7,10 +7,12 @@ After release() nothing can be taken any more: the methods raise SessionOver.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-from media.process import SupervisedProcess
+from core.records import StreamSource
+from media.process import Spawner, SupervisedProcess
+from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed
 from sessions.errors import SessionOver
 from sessions.folders import empty_folder, make_folder, remove_folder
@@ -29,21 +31,25 @@ class SessionResources:
         self._feed: Feed | None = None
         self._process: SupervisedProcess | None = None
 
-    def take_feed(self, open_feed: Callable[[], Feed]) -> Feed:
+    def take_feed(self, gateway: RtspGateway, source: StreamSource) -> Feed:
+        """Open a feed of this source."""
         with self._lock:
             self.check_open()
-            self._feed = open_feed()
+            self._feed = gateway.open_feed(source)
             return self._feed
 
-    def take_process(self, spawn: Callable[[], SupervisedProcess]) -> SupervisedProcess:
-        """Make the folder (and empty it at the session's first run), then the process. Raises StorageFull."""
+    def take_process(self, spawner: Spawner, argv: Sequence[str], name: str) -> SupervisedProcess:
+        """Make the folder (and empty it at the session's first run), then start the process in its parent folder.
+
+        Raises StorageFull, ProgramMissing.
+        """
         with self._lock:
             self.check_open()
             make_folder(self.folder)
             if self._is_fresh:
                 empty_folder(self.folder)
                 self._is_fresh = False
-            self._process = spawn()
+            self._process = spawner.spawn(argv, name=name, cwd=self.folder.parent)
             return self._process
 
     def end_process(self) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from core.clock import Clock
 from core.errors import NotFound, Unavailable
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 from media.commands import PLAYLIST_NAME
 from media.hls.live_playlist import LiveTimeline, WrittenPlaylist
-from media.rtsp.live.feed import FeedState, FeedStatus
+from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.backoff import RETRY_AFTER_S
 from sessions.ids import LiveStreamKey
 from sessions.live.plan import Plan
@@ -100,12 +98,10 @@ class SessionStatus:
             self._state, self._error = state, problem
             self._changed.notify_all()
 
-    def add_segments(
-        self, written: WrittenPlaylist, wall_time_of: Callable[[float], datetime | None]
-    ) -> tuple[int, tuple[str, ...]]:
+    def add_segments(self, written: WrittenPlaylist, feed: Feed) -> tuple[int, tuple[str, ...]]:
         """Return how many segments were new, and the names of files that are not in the playlist any more."""
         with self._changed:
-            added = self._timeline.add(written, wall_time_of)
+            added = self._timeline.add(written, feed.wall_time_of)
             gone = self._timeline.forget_old()
             self._playlist = self._timeline.render()
             if added:

@@ -6,11 +6,12 @@ After release() nothing can be taken any more: the methods raise SessionOver.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
+from core.recordings import ReplaySource
 from media.fmp4.segments import Segment
 from media.hls.replay_playlist import ReplaySegment
+from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection
 from sessions.errors import SessionOver
 from sessions.folders import make_folder, remove_files, remove_folder, served_file
@@ -36,10 +37,11 @@ class ReplayResources:
         """The open connection to the recorder."""
         return self._connection
 
-    def take_connection(self, open_connection: Callable[[], ReplayConnection]) -> ReplayConnection:
+    def take_connection(self, gateway: RtspGateway, source: ReplaySource) -> ReplayConnection:
+        """Open a connection for this recording."""
         with self._lock:
             self._check_open()
-            self._connection = open_connection()
+            self._connection = gateway.open_replay(source)
             return self._connection
 
     def close_connection(self, wait_s: float = 0.0) -> None:
@@ -68,10 +70,9 @@ class ReplayResources:
         with self._lock:
             self._check_open()
             make_folder(self.folder)
-            if self._encoder is None:
-                return run.write(self.folder, made, str)
-            segment = run.write(self.folder, made, source_name)
-            self._encoder.note(segment.name, segment.init_name)
+            segment = run.write(self.folder, made, is_encoded_later=self._encoder is not None)
+            if self._encoder is not None:
+                self._encoder.note(segment.name, segment.init_name)
             return segment
 
     def remove(self, names: tuple[str, ...]) -> None:

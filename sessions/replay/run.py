@@ -6,7 +6,6 @@ Every seek begins a run under a new address, so that no player mixes the frames 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Segment
 from media.hls.replay_playlist import ReplayPlaylist, ReplaySegment
 from sessions.folders import write_file
+from sessions.replay.encoder import source_name
 
 SEGMENT_S = 2.0
 _MOST_MOVES = 8
@@ -140,18 +140,19 @@ class ReplayRun:
             if (self.playlist.end_s_of(segment.name) or 0.0) > self.watched_end_s
         )
 
-    def write(self, folder: Path, made: Segment, rename: Callable[[str], str]) -> ReplaySegment:
+    def write(self, folder: Path, made: Segment, *, is_encoded_later: bool) -> ReplaySegment:
         """Write a segment into the folder, with its init section if that is new. Raises OSError.
 
-        `rename` gives the file's name for a name in the playlist (segments that are still to be encoded).
+        A segment that is encoded later is written under its source_name(), and the playlist names the encoded one.
         """
+        file_name = source_name if is_encoded_later else str
         is_new_init = made.init is not None
         if made.init is not None:
             self._init_name = f"run{self.number}_init{self._inits}.mp4"
             self._inits += 1
-            write_file(folder / rename(self._init_name), made.init)
+            write_file(folder / file_name(self._init_name), made.init)
         name = f"run{self.number}_{self._segments}.m4s"
-        write_file(folder / rename(name), made.data)
+        write_file(folder / file_name(name), made.data)
         start_s = self.resume_device_s if made.start_device_s is None else made.start_device_s
         is_discontinuous = made.starts_discontinuity or self._is_broken_off or (is_new_init and self._segments > 0)
         self._reached_device_s = start_s + made.duration_s

@@ -1,4 +1,4 @@
-"""Joins the units after another PLAY to those before it, for one track."""
+"""One time line for the units of a track that a device sends after several PLAYs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HTTP: pages, the API, the guard in front of both. Reads a request, makes one call, answers."""
+"""The HTTP side: pages, API, live sockets, access control. A view reads a request, makes one call and answers."""

@@ -1,8 +1,8 @@
-"""How the C library keeps the worker's memory: in one arena.
+"""Limits the C library's allocator to one arena.
 
-glibc gives its threads up to eight arenas a core, so that they need not wait for each other. Python's threads do that
-anyway; what they gain is that pictures which live for a second lie scattered over all arenas, and that the holes they
-leave are given back by none: 300 MB after ten busy minutes, of which 50 were in use.
+glibc gives threads up to eight arenas per core, so that they do not wait for each other. Python's threads wait for the
+interpreter lock anyway. With many arenas, frames that live for a second are scattered over all of them, and no arena
+returns its holes to the system: 300 MB after ten busy minutes, of which 50 MB were in use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _M_ARENA_MAX = -8  # malloc.h; mallopt(3)
 
 
 def use_one_arena() -> None:
-    """Call it before the process has threads. Where there is no glibc it does nothing."""
+    """Call this before the process has threads. Does nothing without glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None or mallopt(_M_ARENA_MAX, 1) != 1:
-        log.debug("the C library's allocator is left as it is")
+        log.debug("the C library's allocator has no mallopt")

@@ -1,4 +1,4 @@
-"""Builds the web application over the managers it is given. Starts nothing."""
+"""Builds the Flask application for given managers. Starts nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SOCKET_TIMEOUT_S = 30.0
 
 
 def build_web(services: Services) -> OpenAPI:
-    """The whole HTTP side: guard, pages, API, static files, streams, errors."""
+    """Return the application with guard, access check, pages, API, static files, streams and error handlers."""
     app = OpenAPI(
         __name__,
         info=Info(
@@ -38,7 +38,7 @@ def build_web(services: Services) -> OpenAPI:
             description="Errors are application/problem+json with a `code`; times are RFC 3339 in UTC.",
         ),
         doc_ui=False,
-        security_schemes={"token": {"type": "http", "scheme": "bearer", "description": "Made at /access"}},
+        security_schemes={"token": {"type": "http", "scheme": "bearer", "description": "Created on the page /access"}},
         validation_error_status=400,
         validation_error_model=models.ProblemDocument,
         validation_error_callback=refuse,
@@ -47,8 +47,8 @@ def build_web(services: Services) -> OpenAPI:
         static_folder=None,
     )
     app.request_class = StrictRequest
-    app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it, its base has not
-    app.url_map.merge_slashes = False  # else `//host/..` is answered with a redirect
+    app.json.sort_keys = False  # type: ignore[attr-defined] # only the default provider has it
+    app.url_map.merge_slashes = False  # otherwise `//host/..` is answered with a redirect
     app.extensions[EXTENSION] = services
     _install_front_end(app, FrontEnd(static_files.STATIC_ROOT, serves_sources=services.settings.serve_sources))
     install_guard(app, services.settings)
@@ -80,10 +80,11 @@ def _install_front_end(app: Flask, front_end: FrontEnd) -> None:
 
 
 def _with_deadlines(inner: Any) -> Any:
-    """A client that reads or sends nothing for long, or next to nothing for ever, gives its thread back.
+    """Add a WSGI layer that ends requests of clients that read or send too slowly, so that they free their threads.
 
-    gunicorn's gthread worker puts the connection into blocking mode without a limit; a page that
-    stops reading a segment would keep a thread until it goes away. `web.slow_clients` ends who only trickles.
+    gunicorn's gthread worker puts the connection into blocking mode without a timeout: a client that stops reading a
+    segment would hold a thread until it disconnects. The timeout here ends clients that send or read nothing;
+    `web.slow_clients` ends those that send or read a few bytes now and then.
     """
 
     def layer(environ: dict[str, Any], start_response: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Who is at the other end of a request: its address, and whether it came straight or through a proxy.
+"""The client of a request: its address, and if the request came directly or through a proxy.
 
-A proxy's headers are believed from the addresses in TRUSTED_PROXIES and from nobody else (`web.guard` refuses
-them). A trusted proxy that does not say whom it speaks for is never taken for somebody on this machine.
+A proxy's headers are trusted only from addresses in TRUSTED_PROXIES; `web.guard` refuses them from others. A request
+of a trusted proxy that does not name its client never counts as a request from this machine.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ PROXY_HEADERS = ("Forwarded", "Via", "X-Real-Ip")
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """`address`: of the browser or program, as far as we know it. `is_direct`: no proxy has a part in it.
+    """`address`: of the browser or program, as far as it is known. `is_direct`: the request came without a proxy.
 
-    `is_http_1_0`: what nginx speaks to what is behind it unless told otherwise, with a loopback peer and Host and no
-    header that names it. Browsers and curl have spoken 1.1 for twenty years.
+    `is_http_1_0`: the request may come from a hidden proxy. By default, nginx uses HTTP/1.0 for the servers behind it,
+    with a loopback address and Host and no header that names it. Browsers and curl have used 1.1 for twenty years.
     """
 
     address: str
@@ -41,7 +41,7 @@ class Client:
 
 
 def client() -> Client:
-    """Of the request at hand; web.guard has found it out."""
+    """Return the client of the current request, which web.guard identified."""
     found: Client = g.client
     return found
 
@@ -52,30 +52,30 @@ def has_client() -> bool:
 
 
 def find_client(req: Request, settings: Settings) -> Client | None:
-    """None where a trusted proxy's X-Forwarded-For makes no sense."""
+    """Return the client of a request, or None if a trusted proxy's X-Forwarded headers are invalid."""
     peer = req.environ.get("REMOTE_ADDR", "")
     scheme = str(req.environ.get("wsgi.url_scheme", "http"))
     if not _is_in(peer, settings.proxy_networks):
         return Client(peer, scheme, is_direct=True, is_http_1_0=req.environ.get("SERVER_PROTOCOL") == "HTTP/1.0")
     named = [part.strip() for part in ",".join(req.headers.getlist("X-Forwarded-For")).split(",") if part.strip()]
-    told_scheme = req.headers.get("X-Forwarded-Proto", scheme).strip().lower()
-    if told_scheme not in ("http", "https"):
+    forwarded_scheme = req.headers.get("X-Forwarded-Proto", scheme).strip().lower()
+    if forwarded_scheme not in ("http", "https"):
         return None
     if not named:
-        return Client(peer, told_scheme, is_direct=False)
+        return Client(peer, forwarded_scheme, is_direct=False)
     address = peer
-    for text in reversed(named):  # the last was written by our proxy, those before it by whoever asked
+    for text in reversed(named):  # the trusted proxy appended the last address; the client may have invented the others
         parsed = _address(text)
         if parsed is None:
             return None
         address = str(parsed)
         if not _is_in(address, settings.proxy_networks):
             break
-    return Client(address, told_scheme, is_direct=False)
+    return Client(address, forwarded_scheme, is_direct=False)
 
 
 def names_a_proxy(req: Request) -> str | None:
-    """The header that says so, or None."""
+    """Return the name of a header that only proxies send, or None."""
     for name, _ in req.headers:
         if name.title() in PROXY_HEADERS or name.title().startswith("X-Forwarded"):
             return name.title()
@@ -87,7 +87,7 @@ def remember_client(found: Client) -> None:
 
 
 def agent() -> str:
-    """What the browser calls itself: printable, cut."""
+    """Return the User-Agent of the current request, printable and cut."""
     return "".join(letter for letter in request.headers.get("User-Agent", "") if letter.isprintable())[:200]
 
 

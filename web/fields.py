@@ -1,4 +1,4 @@
-"""The kinds of fields that requests are made of, each refused with its name and a reason."""
+"""Types of request fields. An invalid field is refused with its name and the reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def parse_id(text: str) -> int:
-    """An id from a path: digits of ASCII without a leading zero, up to 2^63-1; else ValueError."""
+    """Return the id in a path: ASCII digits without a leading zero, at most 2^63-1. Raise ValueError otherwise."""
     if _ID.fullmatch(text) is None or int(text) > MAX_ID:
         raise ValueError("a whole number from 1, without leading zeros")
     return int(text)
@@ -30,7 +30,7 @@ def _path_id(value: Any) -> Any:
 
 
 def printable(value: str) -> str:
-    """The value, or ValueError where it holds characters that cannot be seen or that steer a terminal."""
+    """Return the value. Raise ValueError if it has invisible characters, or characters that control a terminal."""
     if any(not char.isprintable() for char in value):
         raise ValueError("control and invisible characters are not allowed")
     return value
@@ -44,7 +44,7 @@ def _stripped(value: str) -> str:
 
 
 def _moment(value: Any) -> Any:
-    """RFC 3339 with an offset, as UTC. Without one nobody can know which moment is meant."""
+    """Read RFC 3339 with an offset, as UTC. A time without an offset is ambiguous."""
     if not isinstance(value, str):
         raise ValueError("a time as text, for example 2026-11-22T10:00:00Z")
     if len(value) > 40 or _RFC_3339.fullmatch(value) is None:
@@ -73,25 +73,25 @@ Flag = Annotated[bool, Field(strict=False, description="1 or 0")]
 
 
 class RequestModel(BaseModel):
-    """A request's body: exact types, no unknown fields."""
+    """A request's body: types are not converted, and unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class QueryModel(BaseModel):
-    """A request's query: text that is read as what is needed; unknown names are left alone."""
+    """A request's query: text is converted, and unknown names are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 def refuse(error: ValidationError) -> NoReturn:
-    """Turns pydantic's findings into one InvalidRequest that names every field."""
+    """Raise pydantic's errors as one InvalidRequest that names every field."""
     found = _field_errors(error)
     raise InvalidRequest("; ".join(f"{item.field}: {item.message}" for item in found), found) from None
 
 
 def field_name(parts: Iterable[object]) -> str:
-    """`cameras.0.camera_id`: where in a body a field is; cut and printable, since a stranger's word is repeated."""
+    """Return a field's place in a body, such as `cameras.0.camera_id`; cut and printable, because a client chose it."""
     name = ".".join(str(part)[:60] for part in parts)
     return "".join(char for char in name if char.isprintable()) or "body"
 

@@ -1,9 +1,10 @@
-"""What holds for every request before anybody asks who sent it: no web site that a browser visits may ask here.
+"""Checks of every request before it is known who sent it: requests of other web sites and hidden proxies are refused.
 
-A page from elsewhere can make the browser send requests here, and a name that resolves to our address can make
-them look like our own. So the Host must be a name we know (DNS rebinding), Origin and Sec-Fetch-Site must be ours
-(cross-site requests), and bodies must be JSON (no form can send that). What came through a proxy is refused unless
-the proxy is in TRUSTED_PROXIES: else nobody could tell this machine from the world.
+A page of another site can make the browser send requests here, and a name that resolves to this machine's address can
+make them look like requests of this app's own pages. So the Host must be a known name (DNS rebinding), Origin and
+Sec-Fetch-Site must be those of this app (cross-site requests), and bodies must be JSON (forms cannot send JSON).
+Requests through a proxy are refused unless the proxy is in TRUSTED_PROXIES: otherwise all of them would seem to come
+from this machine.
 """
 
 from __future__ import annotations
@@ -39,25 +40,25 @@ SECURITY_HEADERS = (
 
 
 class Refused(AppError):
-    """The guard says no: 403. The code says which of its rules."""
+    """The guard refuses a request: 403. The code names the rule."""
 
     code = "forbidden"
 
 
 class UnsupportedMediaType(AppError):
-    """A body that is not JSON: 415."""
+    """The body is not JSON: 415."""
 
     code = "unsupported_media_type"
 
 
 class UpgradeRequired(AppError):
-    """An address that is spoken to over a WebSocket was asked for by other means: 426."""
+    """A request for a WebSocket address is not an upgrade: 426."""
 
     code = "upgrade_required"
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether a Host header names this machine: localhost, 127.0.0.0/8, [::1], with or without a port."""
+    """True if a Host header names this machine: localhost, 127.0.0.0/8 or [::1], with or without a port."""
     match = _HOST.fullmatch(host)
     if match is None:
         return False
@@ -71,8 +72,10 @@ def is_loopback_host(host: str) -> bool:
 
 
 def is_allowed_host(host: str, settings: Settings) -> bool:
-    """Whether the app may be asked by this name: a loopback name, one of TRUSTED_HOSTS, or, where the app listens
-    beyond loopback, an address or this machine's own name. (An address cannot be rebound; a name can.)
+    """True if clients may open the app under this name.
+
+    Allowed are loopback names and TRUSTED_HOSTS; if the app listens on other addresses than loopback, also the name of
+    this machine and any IP address. (DNS rebinding needs a name; it does not work with an address.)
     """
     if is_loopback_host(host):
         return True
@@ -97,7 +100,7 @@ def _is_address(name: str) -> bool:
 
 
 def install_guard(app: Flask, settings: Settings) -> None:
-    """Puts the guard before every request and the headers on every answer, errors included."""
+    """Check every request first, and set the security headers of every answer, including errors."""
 
     def check_request() -> None:
         _check_client(request, settings)
@@ -112,25 +115,26 @@ def install_guard(app: Flask, settings: Settings) -> None:
 def _check_client(req: Request, settings: Settings) -> None:
     found = find_client(req, settings)
     if found is None:
-        raise Refused("The proxy's X-Forwarded-For or X-Forwarded-Proto makes no sense.", code="proxied")
+        raise Refused("The proxy's X-Forwarded-For or X-Forwarded-Proto is invalid.", code="proxied")
     remember_client(found)
     if found.is_direct and (header := names_a_proxy(req)):
         raise Refused(
-            f"Requests that came through a proxy are refused ({header}), unless it is in TRUSTED_PROXIES.",
+            f"The request came through a proxy ({header}) that is not in TRUSTED_PROXIES.",
             code="proxied",
         )
 
 
 def _check_host(req: Request, settings: Settings) -> None:
     if not is_allowed_host(req.headers.get("Host", ""), settings):
-        known = "this machine only: open it as localhost or 127.0.0.1" if settings.is_loopback else "names it knows"
+        expected = "localhost or 127.0.0.1" if settings.is_loopback else "the names that it knows"
         raise Refused(
-            f"This app answers to {known}. Other names are added with TRUSTED_HOSTS.", code="host_not_allowed"
+            f"This app can be opened only as {expected}. Set TRUSTED_HOSTS to allow other names.",
+            code="host_not_allowed",
         )
-    # A proxy is spoken to with a whole address in the request line; we are not one.
+    # Clients send an absolute URL in the request line only to a proxy, which this app is not.
     raw = str(req.environ.get("RAW_URI", "/"))
     if not raw.startswith("/"):
-        raise Refused("The request line must hold a path.", code="host_not_allowed")
+        raise Refused("The request line must contain a path.", code="host_not_allowed")
 
 
 def _check_same_site(req: Request) -> None:
@@ -140,7 +144,7 @@ def _check_same_site(req: Request) -> None:
         raise Refused("The request comes from another web site.", code="cross_site")
     if site in (None, "same-origin", "none"):
         return
-    # Another site may link to a page, and to nothing else: not embed, not fetch, not post.
+    # Another site may link to a page. It may not embed, fetch or post.
     is_link = (
         req.method == "GET"
         and req.headers.get("Sec-Fetch-Mode") == "navigate"
@@ -160,7 +164,7 @@ def _check_media_type(req: Request) -> None:
 
 
 def add_security_headers(response: Response) -> Response:
-    """What the browser must know about every answer. Nothing is cached unless the view said so."""
+    """Set the security headers. Answers are not cached unless the view set Cache-Control."""
     for name, value in SECURITY_HEADERS:
         response.headers[name] = value
     response.headers.setdefault("Cache-Control", "no-store")

@@ -1,7 +1,7 @@
-"""One running app per data folder and per streams folder.
+"""Allows one running app per data folder and per streams folder.
 
-The lock is an flock on a file in the folder, so it goes away with its holder however that ends. It
-is taken before gunicorn forks: master and worker share it, and it lasts until both are gone.
+The lock is an flock on a file in the folder, so it ends with its process, even after a crash. It is taken before
+gunicorn forks: master and worker share it, and it lasts until both have ended.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LOCK_NAME = ".instance.lock"
 
 
 class InstanceLock:
-    """Holds a folder. `acquire` raises SettingsError, naming the process that holds it."""
+    """A lock of a folder. acquire() raises SettingsError, which names the process that holds the lock."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -35,14 +35,14 @@ class InstanceLock:
             os.close(descriptor)
             raise SettingsError(
                 f"The folder {self._folder} is in use by another running app (process {holder}).\n"
-                "End that one first, or set DATA_DIR and STREAMS_DIR to other folders."
+                "Stop that app first, or set DATA_DIR and STREAMS_DIR to other folders."
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Lets go of the folder; may be called twice."""
+        """Release the lock; may be called twice."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,6 +1,6 @@
-"""Where log lines go: short ones to the terminal, whole ones to DATA_DIR/logs/app.log.
+"""Logging: short lines to the terminal, lines with tracebacks to DATA_DIR/logs/app.log.
 
-Requests are not logged. Whatever looks like a credential in an address is struck out in both.
+Requests are not logged. Text that looks like a credential in a URL is hidden in both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KEPT_FILES = 3
 
 
 class _Short(logging.Formatter):
-    """One line a record: the traceback stays in the file."""
+    """One line per record, without the traceback."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
@@ -31,7 +31,7 @@ class _Short(logging.Formatter):
 
 
 class _Whole(logging.Formatter):
-    """All of it, with traceback."""
+    """The whole record, with its traceback."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s")
@@ -47,7 +47,7 @@ def _with_message(formatter: logging.Formatter, record: logging.LogRecord) -> lo
 
 
 def start_logging(settings: Settings) -> None:
-    """Sets the root logger up, once per process. A full disk loses lines, not the app."""
+    """Set up the root logger, once per process. If the disk is full, lines are lost, but the app runs."""
     logging.raiseExceptions = False
     root = logging.getLogger()
     for handler in list(root.handlers):
@@ -72,6 +72,6 @@ def start_logging(settings: Settings) -> None:
     else:
         file.setFormatter(_Whole())
         root.addHandler(file)
-    # These write a line per request or per query; theirs to say is what goes wrong.
+    # These write a line per request or query; only their warnings are useful.
     for name in ("zeep", "urllib3", "sqlalchemy", "alembic", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The pages: each is a template and gets its data from the API."""
+"""The pages. Each is a template whose scripts get their data from the API."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ blueprint = Blueprint("pages", __name__)
 @blueprint.get("/")
 @blueprint.get("/cameras")
 def cameras() -> str:
-    """All cameras, and how to add one."""
+    """All cameras, and a form to add one."""
     return render_template("cameras.html", page="cameras")
 
 
 @blueprint.get("/viewer/<camera_id>")
 def viewer(camera_id: str) -> str:
-    """One camera's channels, live."""
+    """Live video of one camera's channels."""
     number = _known(camera_id)
     return render_template("viewer.html", page="viewer", camera_id=number, page_data=_viewer_data(number))
 
 
 @blueprint.get("/wall")
 def wall() -> str:
-    """Channels of all cameras side by side, live."""
+    """Live video of channels of all cameras, side by side."""
     return render_template("wall.html", page="wall", page_data=_wall_data())
 
 
 @blueprint.get("/recordings")
 @blueprint.get("/recordings/<camera_id>")
 def recordings(camera_id: str = "") -> str:
-    """What recorders hold on their own disks; without an id, of the one that was looked at last."""
+    """Recordings on a recorder's own disks; without an id, of the recorder that the browser showed last."""
     return render_template("recordings.html", page="recordings", camera_id=_known(camera_id) if camera_id else "")
 
 
 @blueprint.get("/login")
 def login() -> str | Response:
-    """Name and password; then on to `next`, if that is a page of ours."""
+    """The login form, which leads to `next` if that is a page of this app."""
     target = safe_next(request.args.get("next", ""))
     if current_principal_or_none() is not None:
         return redirect(target)
@@ -56,13 +56,13 @@ def login() -> str | Response:
 
 @blueprint.get("/welcome")
 def welcome() -> str:
-    """The first visit: an account, or only on this machine for now."""
+    """The first visit: create an account, or use the app on this machine only for now."""
     return render_template("welcome.html", page="welcome", is_postponed=services().accounts.is_postponed())
 
 
 @blueprint.get("/account")
 def account() -> str | Response:
-    """Who one is, one's password, and the way out."""
+    """The own account: name, role, password, logout."""
     if is_local_without_accounts():
         return redirect("/welcome")
     return render_template("account.html", page="account")
@@ -70,16 +70,16 @@ def account() -> str | Response:
 
 @blueprint.get("/access")
 def access() -> str | Response:
-    """Users, who is logged in, and tokens."""
+    """Users, logins and tokens."""
     if is_local_without_accounts():
         return redirect("/welcome")
     return render_template("access.html", page="access")
 
 
 def safe_next(target: str) -> str:
-    """The address if it leads to a page of this app, else the first page.
+    """Return the address if it leads to a page of this app, otherwise the first page.
 
-    `//evil.example`, `/\\evil.example` and `/\t/evil.example` lead elsewhere in some browsers.
+    In some browsers, `//evil.example`, `/\\evil.example` and `/\t/evil.example` lead to other sites.
     """
     is_plain = target.startswith("/") and target.isascii() and target.isprintable() and "\\" not in target
     if not is_plain or target.startswith("//") or len(target) > 1000:
@@ -90,7 +90,7 @@ def safe_next(target: str) -> str:
     return target
 
 
-# The first answers of the API stand in the page, so that live pictures do not wait for two more requests.
+# Viewer and wall contain their first API answers, so that live video does not wait for two more requests.
 
 
 def _viewer_data(camera_id: int) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _wall_data() -> list[dict[str, Any]]:
 def _channels(camera_id: int) -> list[dict[str, Any]]:
     try:
         return [channel.model_dump() for channel in channel_list(camera_id).channels]
-    except NotFound:  # deleted in this moment: the page hears of it with its next request
+    except NotFound:  # just deleted; the page's next request reports it
         return []
 
 

@@ -1,7 +1,7 @@
-"""Errors become answers here and nowhere else: one table from error to status.
+"""Turns errors into answers: the only table from error classes to HTTP statuses.
 
-Programs get application/problem+json (RFC 9457) with a `code`; a browser that opens a page gets a
-page. Neither ever shows a stack trace, a device's own text or a credential.
+Programs get application/problem+json (RFC 9457) with a `code`; a browser that opens a page gets an error page. Neither
+shows a stack trace, text of a device or a credential.
 """
 
 from __future__ import annotations
@@ -40,64 +40,64 @@ from web.services import services
 
 log = logging.getLogger(__name__)
 
-# The first match counts, so a class stands before its base. (status, title, seconds to wait or None)
+# (class, status, title, Retry-After in seconds or None). The first match counts, so a class stands before its base.
 STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (InvalidRequest, 400, "The request is not valid", None),
-    (NotLoggedIn, 401, "Nobody is logged in", None),
+    (NotLoggedIn, 401, "Not logged in", None),
     (Refused, 403, "Refused", None),
     (Forbidden, 403, "Not allowed", None),
     (NotFound, 404, "Not found", None),
-    (Conflict, 409, "That clashes with what there is", None),
+    (Conflict, 409, "Conflict with the present state", None),
     (UnsupportedMediaType, 415, "JSON is needed", None),
     (CameraUnsupported, 422, "The device cannot do this", None),
     (UpgradeRequired, 426, "A WebSocket is needed", None),
-    (LimitReached, 429, "Too many at once", 10),
-    (CameraAuthFailed, 502, "The device refuses the password", None),
+    (LimitReached, 429, "A limit is reached", 10),
+    (CameraAuthFailed, 502, "The device refuses the user name or password", None),
     (CameraBadAnswer, 502, "The device's answer cannot be used", None),
     (CameraBusy, 503, "The device has no session left", 10),
     (CameraNoSignal, 503, "The channel has no signal", 10),
     (StorageFull, 503, "The disk is full", 30),
-    (Unavailable, 503, "Not now", 2),
+    (Unavailable, 503, "Not available at the moment", 2),
     (CameraUnreachable, 504, "The device does not answer", None),
     (DeviceError, 502, "The device failed", None),
 )
 
-# Codes that an error is given instead of its class's own.
+# Codes that errors have instead of the code of their class.
 _FINER_CODES = (
     (401, "login_failed", "The name or the password is wrong"),
-    (403, "csrf", "The request lacks the page's own token; load the page again"),
+    (403, "csrf", "The request lacks the page's token; reload the page"),
     (403, "accounts_exist", "There is an account already"),
-    (403, "not_this_machine", "The first account is made on the machine that the app runs on"),
-    (403, "host_not_allowed", "The app was not asked by a name it knows; see TRUSTED_HOSTS"),
+    (403, "not_this_machine", "The first account must be created on the machine that runs the app"),
+    (403, "host_not_allowed", "The request names a host that is not allowed; see TRUSTED_HOSTS"),
     (403, "cross_site", "The request comes from another web site"),
     (403, "proxied", "The request came through a proxy that is not in TRUSTED_PROXIES"),
-    (403, "not_yours", "Somebody else has started this replay; start one of your own"),
-    (404, "no_recording", "Nothing is recorded from the time asked for on"),
+    (403, "not_yours", "Another user started this replay; start your own"),
+    (404, "no_recording", "Nothing is recorded after the requested time"),
     (504, "address_refused", "The app does not connect to this address"),
-    (409, "last_admin", "Nobody could manage accounts any more"),
+    (409, "last_admin", "This is the last admin; at least one must remain"),
     (409, "name_taken", "There is a user of this name already"),
     (409, "wall_name_taken", "There is a layout of this name already"),
     (409, "too_many_walls", "There are too many layouts already"),
-    (409, "superseded", "A later seek took this one's place"),
-    (409, "already_added", "This device is among the cameras; `camera_id` says which"),
-    (429, "too_many_logins", "Too many failed logins from here or for this account"),
-    (429, "replay_limit", "All of the recorder's replay sessions are being watched"),
-    (429, "socket_limit", "One user or token watches with too many pages at once"),
+    (409, "superseded", "A later seek replaced this one"),
+    (409, "already_added", "This device has been added already, as `camera_id`"),
+    (429, "too_many_logins", "Too many failed logins from this address or for this account"),
+    (429, "replay_limit", "All replay sessions of the recorder are in use"),
+    (429, "socket_limit", "One user or token has too many open pages with live video"),
     (429, "transcode_limit", "Too many streams are being transcoded"),
-    (503, "busy", "Too many requests wait for devices or first segments"),
+    (503, "busy", "Too many requests are waiting for devices or first segments"),
     (503, "ffmpeg_missing", "ffmpeg was not found; see the setting FFMPEG"),
 )
 
 _HTTP_CODES = {
     400: ("invalid_request", "The request cannot be understood."),
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not take that method."),
+    404: ("not_found", "There is no such page or file."),
+    405: ("method_not_allowed", "This address does not support this method."),
     413: ("too_large", "The request is too large."),
     414: ("too_large", "The address is too long."),
     415: ("unsupported_media_type", "A body must be JSON, with Content-Type: application/json."),
     416: ("range_not_satisfiable", "The file has no such range."),
     431: ("too_large", "The request's headers are too large."),
-    500: ("internal_error", "Something went wrong here. It is in the app's log."),
+    500: ("internal_error", "An internal error occurred. The app's log has the details."),
 }
 
 
@@ -109,7 +109,7 @@ def install_problems(app: Flask) -> None:
 
 
 def status_of(error: AppError) -> tuple[int, str, int | None]:
-    """Status, title and Retry-After (seconds, or None) of one of our errors."""
+    """Return status, title and Retry-After (seconds, or None) of an error."""
     for kind, status, title, retry_after_s in STATUS_OF:
         if isinstance(error, kind):
             return status, title, getattr(error, "retry_after_s", retry_after_s)
@@ -117,7 +117,7 @@ def status_of(error: AppError) -> tuple[int, str, int | None]:
 
 
 def all_codes() -> list[dict[str, Any]]:
-    """Every code with its status and what it means, for the page about the API."""
+    """Return every code with its status and meaning, for the page about the API."""
     rows = [(status, kind.code, title) for kind, status, title, _ in STATUS_OF]
     rows += _FINER_CODES
     known = {code for _, code, _ in rows}
@@ -166,7 +166,7 @@ def _extras(error: AppError) -> dict[str, Any]:
 
 
 def answer_http_error(error: HTTPException) -> Response:
-    """An error of the framework: unknown address, wrong method, body too large."""
+    """Answer an error of Flask: unknown address, wrong method, body too large."""
     status = error.code or 500
     code, detail = _HTTP_CODES.get(status, ("http_error", "The request cannot be answered."))
     headers = {}
@@ -177,7 +177,7 @@ def answer_http_error(error: HTTPException) -> Response:
 
 
 def answer_unexpected(error: Exception) -> Response:
-    """A mistake of ours: the log gets all of it, the user nothing of it."""
+    """Answer an unexpected exception: its details go to the log, not to the user."""
     log.error("unexpected error in %s %s", request.method, request.path[:200], exc_info=error)
     return _answer(problem_document(500, "Internal Server Error", *_HTTP_CODES[500]), {})
 
@@ -194,7 +194,7 @@ def _answer(document: dict[str, Any], headers: dict[str, str]) -> Response:
 
 
 def wants_page() -> bool:
-    """Whether whoever asks is a person with a browser who opens an address, and not a program."""
+    """True if the answer should be a page, because a browser opens this address, and not an API document."""
     if request.path.startswith(("/api/", "/static/")) and request.path != "/api/docs":
         return False
     best = request.accept_mimetypes.best_match((PROBLEM_TYPE, "text/html"))

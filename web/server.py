@@ -1,9 +1,8 @@
-"""gunicorn around the app: one worker process with threads, which dies with its parent.
+"""gunicorn around the app: one worker process with threads, which ends with its parent.
 
-One worker, because sessions, connections and ffmpeg belong to one process: with four, 9 of 40
-requests saw the stream. Application start after the fork (a thread made before it would be dead in the
-worker) and stop before the worker ends. The worker ends hard once its rooms are closed: a thread
-that still waits for a device must not keep it.
+There is one worker, because sessions, connections and ffmpeg belong to one process: with four workers, 9 of 40 requests
+saw the stream. The app starts after the fork, because threads do not survive a fork, and stops before the worker ends.
+After that the worker exits immediately: it does not wait for threads that still wait for a device.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ _CLOSE_WITHIN_S = 3.5
 _KILLED_AFTER_S = 4
 _PR_SET_PDEATHSIG = 1
 _TAKEN_OVER = object()
-_WORKER_FAILED = 4  # gunicorn's own code for "do not start another worker"
+_WORKER_FAILED = 4  # gunicorn's exit code for "do not start another worker"
 
 
 class RunningApp(Protocol):
-    """What the worker starts and stops around the WSGI application."""
+    """wiring.Application, which this module must not import: gunicorn's master runs this module, too."""
 
     @property
     def web(self) -> Callable[..., Any]: ...
@@ -51,20 +50,20 @@ class RunningApp(Protocol):
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """gthread, but it ends without waiting, and answers what it cannot parse as we answer all else."""
+    """gunicorn's gthread worker with a safe stop, cheap idle connections, WebSockets, and the app's own errors."""
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGINT, SIGQUIT: the main loop ends itself, as for SIGTERM.
+        """Stop on SIGINT and SIGQUIT as on SIGTERM: the main loop ends itself.
 
-        gunicorn shuts the thread pool down right in the signal handler, and waits for ever when the
-        signal comes while a request is being handed to the pool: both need the same lock.
+        gunicorn shuts down the thread pool in the signal handler. If the signal arrives while the main thread hands a
+        request to the pool, this waits forever, because both need the same lock.
         """
         self.handle_exit(sig, frame)
 
     def handle(self, conn: Any) -> Any:
-        """A connection that says nothing waits in the poller, not in a thread.
+        """Let a connection without data wait in the poller instead of a thread.
 
-        Browsers open some in advance; gunicorn would give each a thread for five seconds.
+        Browsers open connections in advance; gunicorn would give each of them a thread for five seconds.
         """
         if not conn.initialized and not conn.data_ready and not conn.wait_for_data(0.0):
             return _DEFER
@@ -77,7 +76,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         return _TAKEN_OVER if handover.was_taken(conn.sock) else is_kept
 
     def finish_request(self, conn: Any, fs: Any) -> None:
-        """A connection that became a WebSocket is not ours any more, and stays open."""
+        """Keep a connection open that became a WebSocket; the sockets' thread owns it now."""
         if not fs.cancelled() and fs.exception() is None and fs.result() is _TAKEN_OVER:
             self.nr_conns -= 1
             return
@@ -89,12 +88,12 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         if status >= 500:
             log.error("error outside of a request", exc_info=exc)
         else:
-            log.info("a request that could not be parsed: %s", type(exc).__name__)
+            log.info("a request could not be parsed: %s", type(exc).__name__)
         try:
             client.settimeout(2.0)
             client.sendall(_raw_problem(status, title, detail))
         except OSError:
-            log.debug("the client did not take the error")
+            log.debug("the client did not read the error")
 
 
 def _describe(exc: BaseException) -> tuple[int, str, str]:
@@ -104,7 +103,7 @@ def _describe(exc: BaseException) -> tuple[int, str, str]:
         return 431, "Request Header Fields Too Large", "The request's headers are too large."
     if isinstance(exc, ParseException):
         return 400, "Bad Request", "The request is not valid HTTP."
-    return 500, "Internal Server Error", "Something went wrong here. It is in the app's log."
+    return 500, "Internal Server Error", "An internal error occurred. The app's log has the details."
 
 
 def _raw_problem(status: int, title: str, detail: str) -> bytes:
@@ -122,7 +121,7 @@ def _raw_problem(status: int, title: str, detail: str) -> bytes:
 
 
 class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
-    """`run()` serves until it is told to end; make_app is called in the worker, after the fork."""
+    """Serves the app. `make_app` is called in the worker, after the fork."""
 
     def __init__(self, settings: Settings, make_app: Callable[[], RunningApp]) -> None:
         self._settings = settings
@@ -140,7 +139,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             "worker_connections": self._settings.request_threads * 4 + 512,
             "keepalive": 15,
             "graceful_timeout": _KILLED_AFTER_S,
-            "control_socket_disable": True,  # else a socket in the user's home folder
+            "control_socket_disable": True,  # otherwise gunicorn creates a socket in the user's home folder
             "proc_name": "onvif-web-viewer",
             "loglevel": "warning",
             "accesslog": None,
@@ -162,13 +161,13 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         return self._app.web
 
     def serve(self) -> int:
-        """Runs until told to end; the exit code."""
+        """Serve until the process is told to stop. Return the exit code."""
         master = os.getpid()
         try:
             self.run()
         except SystemExit as end:
             if os.getpid() != master:
-                raise  # a worker on its way out: its code is read by the master
+                raise  # this is an exiting worker: the master reads its code
             return EXIT_CANNOT_START if end.code in (3, _WORKER_FAILED) else int(end.code or 0)
         return 0
 
@@ -179,7 +178,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         except (AppError, StartRefused, SettingsError) as error:
             _say(str(error))
             sys.exit(_WORKER_FAILED)
-        # In this process only: here nobody waits for open requests, the master waits for us.
+        # In the worker only: it does not wait for open requests, while the master waits for the worker.
         self.cfg.set("graceful_timeout", 0)
         slow_clients.start()
         if worker.age == 1:
@@ -188,17 +187,17 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
 
     def _stop_app(self, _server: Any, worker: Any) -> None:
         if os.getpid() != worker.pid:
-            return  # gunicorn's master calls this too, for a worker that is gone already
+            return  # gunicorn's master also calls this, for a worker that has ended
         if self._app is not None:
             closing = threading.Thread(target=self._app.stop, name="closing", daemon=True)
             closing.start()
             closing.join(_CLOSE_WITHIN_S)
             if closing.is_alive():
-                log.warning("not everything could be closed in time")
+                log.warning("the app did not stop in time")
         logging.shutdown()
         sys.stderr.flush()
-        # Threads of open requests would be waited for, so the process does not end by itself.
-        # Its exit code matters only when it failed to start, and then there is no open request.
+        # A normal exit would wait for the threads of open requests. The exit code matters only if the app failed to
+        # start, and then there are no open requests.
         if worker.booted:
             os._exit(0)
 
@@ -209,11 +208,11 @@ def _prepare_worker(_server: Any, worker: Any) -> None:
 
 
 def _die_with_parent(worker: Any) -> None:
-    """SIGKILL for the worker when the master is gone; its children are tied to it the same way."""
+    """Have the kernel kill the worker when the master ends. The worker's children are tied to it the same way."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         log.warning("the worker cannot be tied to its parent (prctl failed)")
-    if os.getppid() != worker.ppid:  # it died between the fork and the call
+    if os.getppid() != worker.ppid:  # the master ended between the fork and prctl
         os._exit(1)
 
 
@@ -224,7 +223,7 @@ def _tls_1_2_or_later(_config: Any, make_default: Callable[[], ssl.SSLContext]) 
 
 
 def _shown_host(host: str) -> str:
-    if host in ("127.0.0.1", "::1", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound to
+    if host in ("127.0.0.1", "::1", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
 

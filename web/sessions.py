@@ -1,8 +1,8 @@
-"""The session cookie, and the token that shows that a page of ours sent a request.
+"""The session cookie, and the CSRF token, which proves that a page of this app sent a request.
 
-The cookie holds 256 random bits and nothing else. Over HTTPS it is `__Host-` and Secure, so that no other host
-and no plain connection can set or read it. The CSRF token is an HMAC of it: who cannot read the cookie cannot
-make it, and it changes with every login.
+The cookie holds 256 random bits and nothing else. Over HTTPS it has the prefix `__Host-` and is Secure, so that other
+hosts and plain connections can neither set nor read it. The CSRF token is an HMAC of the cookie: other sites cannot
+compute it, because they cannot read the cookie. It changes with every login.
 """
 
 from __future__ import annotations

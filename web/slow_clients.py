@@ -1,9 +1,9 @@
-"""Ends connections that take for ever to say what they want, or to take what they asked for.
+"""Ends connections that send their request or read their answer too slowly.
 
-gunicorn's gthread worker reads a request's head (and does the TLS handshake) in a request thread, without a limit,
-and the limit of a socket begins anew with each byte: some dozens of connections that send or take a byte now and then
-would hold every thread. So each step has a deadline of its own, by the size of what is to come: the head, the body,
-the answer. What the app does in between (waits for a first segment, asks a device) has limits of its own.
+gunicorn's gthread worker reads the head of a request (and does the TLS handshake) in a request thread, without a
+deadline, and a socket's timeout starts again with each byte: some dozens of connections that send or read a byte now
+and then would hold every thread. So the head, the body and the answer each have a deadline, which depends on the size.
+The app's own work in between (waiting for a first segment, requests to devices) has limits elsewhere.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from typing import Protocol
 
 HEAD_WITHIN_S = 8.0
 BODY_WITHIN_S = 8.0
-LEAST_BODY_BYTES_S = 8 * 1024  # the largest body that is taken has 16 s
+LEAST_BODY_BYTES_S = 8 * 1024  # 16 s for the largest allowed body
 ANSWER_WITHIN_S = 15.0
-LEAST_ANSWER_BYTES_S = 16 * 1024  # 128 kbit/s: whoever is slower than the smallest stream cannot watch it
+LEAST_ANSWER_BYTES_S = 16 * 1024  # 128 kbit/s: a slower client could not watch the smallest stream
 _LOOK_EVERY_S = 2.0
 
 
 class Connection(Protocol):
-    """What gunicorn keeps of a connection; TLS puts another socket in the first one's place."""
+    """gunicorn's connection object. With TLS, its `sock` is replaced after the handshake."""
 
     sock: socket.socket
 
 
 class Input(Protocol):
-    """wsgi.input, as far as it is used."""
+    """The part of wsgi.input that is used here."""
 
     def read(self, size: int = ..., /) -> bytes: ...
 
 
 @dataclass(slots=True)
 class _Step:
-    """`until_s` of the monotonic clock; `how` as socket.shutdown takes it."""
+    """A step of a request with its deadline (monotonic clock); `how` is for socket.shutdown."""
 
     connection: Connection
     until_s: float
@@ -46,7 +46,7 @@ class _Step:
 
 
 class SlowClients:
-    """Bookkeeping by file descriptor, and one thread. Safe between threads. Lengths in seconds, bytes a second."""
+    """Deadlines by file descriptor, and a thread that enforces them. Safe between threads."""
 
     def __init__(
         self,
@@ -70,37 +70,37 @@ class SlowClients:
         threading.Thread(target=self._watch, name="slow-clients", daemon=True).start()
 
     def reading(self, connection: Connection) -> None:
-        """A thread begins to read a request from it."""
+        """A thread begins to read a request from this connection."""
         with self._lock:
             self._steps[connection.sock.fileno()] = _Step(connection, time.monotonic() + self._within_s)
 
     def heard(self, descriptor: int) -> None:
-        """What was to come has come; now it is for the app to answer."""
+        """The client has sent everything; the app's own work has no deadline here."""
         self._set(descriptor, math.inf)
 
     def body_until_s(self, size: int) -> float:
-        """The deadline for a body of so many bytes that is read from now on."""
+        """Return the deadline of a body of `size` bytes that is read from now on."""
         return time.monotonic() + self._body_within_s + size / self._least_body_bytes_s
 
     def reading_body(self, descriptor: int, until_s: float) -> None:
-        """It is being read. Only this side is closed when it is late, so that the client can be told."""
+        """A body is being read. At the deadline only reading is shut down, so that the client still gets an error."""
         self._set(descriptor, until_s, socket.SHUT_RD)
 
     def sending(self, descriptor: int, size: int) -> None:
-        """An answer of so many bytes is being sent."""
+        """An answer of `size` bytes is being sent."""
         self._set(descriptor, time.monotonic() + self._answer_within_s + size / self._least_answer_bytes_s)
 
     def left(self, descriptor: int, connection: Connection) -> None:
-        """Nobody reads from it any more; its descriptor may have become another's meanwhile."""
+        """The request has ended. The descriptor may belong to another connection already."""
         with self._lock:
             if descriptor in self._steps and self._steps[descriptor].connection is connection:
                 del self._steps[descriptor]
 
     def end_late(self, now_s: float) -> int:
-        """Ends those whose time is over; how many."""
+        """Shut down the connections that are past their deadline. Return their number."""
         with self._lock:
             late = [step for step in self._steps.values() if now_s >= step.until_s]
-            for step in late:  # with the lock held: the descriptor cannot have become another's
+            for step in late:  # with the lock held, so that the descriptor still belongs to this connection
                 step.until_s = math.inf
                 with contextlib.suppress(OSError):
                     step.connection.sock.shutdown(step.how)
@@ -119,7 +119,7 @@ class SlowClients:
 
 
 class TimedBody:
-    """wsgi.input with one deadline for all of it, from the first read on. A body that nobody reads has none."""
+    """wsgi.input with one deadline for the whole body, from the first read on. An unread body has no deadline."""
 
     def __init__(self, inner: Input, clients: SlowClients, descriptor: int, size: int) -> None:
         self._inner = inner
@@ -139,4 +139,4 @@ class TimedBody:
 
 
 slow_clients = SlowClients()
-"""Of this process: gunicorn makes the worker, and the WSGI layer knows of neither."""
+"""One per process: gunicorn creates the worker, and the worker and the WSGI app do not know each other."""

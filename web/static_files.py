@@ -1,7 +1,7 @@
-"""Our own style sheets, scripts and pictures, and nothing that lies beside them.
+"""Serves the front end's own files: style sheets, scripts, images.
 
-The framework's static route is off: it answered `/static/css/../streams/...` in three spellings
-past a guarded `/static/streams/`. This one knows its folders by name and takes plain names only.
+Flask's static route is disabled: three spellings of `/static/css/../streams/...` bypassed a guarded `/static/streams/`.
+This route allows only listed folders and plain file names.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ blueprint = Blueprint("static_files", __name__)
 
 @blueprint.get("/static/<path:name>", endpoint="file")
 def static_file(name: str) -> Response:
-    """A file of the front end. A built file's name holds a hash of its content, so it never changes; browsers ask
-    before each use of a source file if it has changed.
+    """Return a file. A built file never changes, because its name holds a hash of its content. Browsers check before
+    each use if a source file has changed.
     """
     parts = name.split("/")
     mimetype = _TYPES.get(name.rpartition(".")[2])

@@ -1,7 +1,6 @@
-"""Playlists and segments of running sessions, at the addresses that the API gives out.
+"""Serves playlists and segments of running sessions, at the addresses that the API returns.
 
-Every address is resolved to a session first; what belongs to none does not exist, whatever lies in
-the folder. Fetching counts as watching.
+A file exists only if its session does, whatever is in the folder. A client that fetches files counts as a viewer.
 """
 
 from __future__ import annotations
@@ -28,35 +27,35 @@ _VIEWER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @blueprint.get("/static/streams/<stream_id>/<file>")
 def stream_file(stream_id: str, file: str) -> Response:
-    """One playlist or segment. A starting session's playlist waits, then answers 503 with Retry-After."""
+    """Return a playlist or segment. A starting session's playlist waits, then answers 503 with Retry-After."""
     match = _FILE.fullmatch(file)
     if match is None or _STREAM_ID.fullmatch(stream_id) is None:
         raise NotFound("There is no such stream or file.")
     viewer_id = request.args.get("viewer")
     if viewer_id is not None and _VIEWER.fullmatch(viewer_id) is None:
-        raise InvalidRequest.of_field("viewer", "as it was given at start")
+        raise InvalidRequest.of_field("viewer", "the viewer_id that /api/streams/start returned")
     if services().viewers.note_fetch(current_principal().key, stream_id, viewer_id):
-        audit_as("watch")  # somebody joins by the address alone
+        audit_as("watch")  # a new viewer, who uses the address without starting the stream
     if match[1] == "m3u8":
         return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
     path = services().streams.segment_path(stream_id, file, viewer_id)
     prefix = services().settings.accel_prefix
-    if prefix and not client().is_direct:  # nginx sends it: the way there is ours, decided above
+    if prefix and not client().is_direct:  # nginx sends the file after the access check above
         return Response(
             content_type=_TYPES[match[1]],
             headers={"X-Accel-Redirect": f"{prefix}{quote(stream_id)}/{quote(path.name)}", "Cache-Control": "no-store"},
         )
     try:
-        # Numbers begin again after a restart of the app, so a cached segment may be another one.
+        # Segment numbers start again after a restart of the app, so a cached segment may have other content.
         response = send_file(path, mimetype=_TYPES[match[1]], conditional=True, etag=False, max_age=0)
-    except FileNotFoundError:  # deleted between the look-up and now: it was the oldest
+    except FileNotFoundError:  # the oldest segment was deleted since the look-up
         raise NotFound("This segment is gone.") from None
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _playlist(stream_id: str, name: str, viewer_id: str | None) -> str:
-    """At once where it can be; else it waits, if fewer than a quarter of the threads do so already."""
+    """Return a playlist, and wait for it if it does not exist yet. A quarter of the threads may wait."""
     streams = services().streams
     wait_s = services().settings.playlist_wait_s
     try:

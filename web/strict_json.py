@@ -1,7 +1,7 @@
-"""Reads a JSON body the strict way: what Python's own reader lets through becomes a 400 here.
+"""Reads JSON bodies strictly: answers 400 for input that Python's json module accepts but the app cannot use.
 
-Measured on plain Flask: 60 kB of `[`, a number of 30 digits and a lone surrogate each answered 500,
-and NaN was echoed as invalid JSON.
+Measured with plain Flask: 60 kB of `[`, a number of 30 digits and a lone surrogate each caused a 500, and NaN was
+returned as invalid JSON.
 """
 
 from __future__ import annotations
@@ -23,24 +23,28 @@ _MAX_INTEGER_DIGITS = 19
 
 
 class StrictRequest(Request):
-    """The app's request class: its JSON is an object, or the request is refused."""
+    """The app's request class. Its JSON body is an object; other bodies are refused."""
 
-    # One byte more than we take: a body in chunks is cut there in silence, and must not pass as whole.
+    # One byte more than allowed, because werkzeug silently cuts a chunked body there, and a cut body must be refused.
     max_content_length = MAX_BODY_BYTES + 1
 
-    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002 - the framework's face
-        """The body as a dict; no body reads as an empty one, so that missing fields are named."""
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002 - Flask's signature
+        """Return the body as a dict. Without a body it is empty, so that the error names the missing fields."""
         try:
             data = self.get_data(cache=True)
-        except (OSError, ParseException, ClientDisconnected):  # too slow, cut off, or no chunks as promised
-            raise _of_body("The body did not arrive whole.") from None
+        except (OSError, ParseException, ClientDisconnected):  # too slow, cut off, or invalid chunks
+            raise _of_body("The body is incomplete.") from None
         if len(data) > MAX_BODY_BYTES:
             raise RequestEntityTooLarge
         return parse_object(data) if data else {}
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """One JSON object; InvalidRequest, with the field, on anything else, on doubles, NaN, surrogates, great depth."""
+    """Return the JSON object.
+
+    Raise InvalidRequest with the field for another type, a repeated name, NaN, a too large number, a lone surrogate, or
+    deep nesting.
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -51,7 +55,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
         value = json.loads(
             text,
             object_pairs_hook=_object,
-            parse_constant=lambda _: math.nan,  # named below, where it is known which field holds it
+            parse_constant=lambda _: math.nan,  # refused below, where the name of its field is known
             parse_int=_integer,
         )
     except json.JSONDecodeError as error:
@@ -67,7 +71,7 @@ def _of_body(detail: str) -> InvalidRequest:
 
 
 def _depth(text: str) -> int:
-    """Deepest nesting; brackets inside strings do not count. Stops early once it is too deep."""
+    """Return the depth of nesting without brackets in strings. Stops when it is too deep."""
     depth = deepest = 0
     in_string = escaped = False
     for char in text:
@@ -94,7 +98,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
         if name in result:
-            raise InvalidRequest.of_field("body" if _has_surrogate(name) else field_name([name]), "it is named twice")
+            raise InvalidRequest.of_field("body" if _has_surrogate(name) else field_name([name]), "named twice")
         result[name] = value
     return result
 
@@ -104,11 +108,11 @@ def _integer(digits: str) -> int | float:
 
 
 def _refuse_unusable(value: Any, place: tuple[object, ...]) -> None:
-    """What may stand in JSON's text and nowhere in our answers, database and headers."""
+    """Refuse values that JSON text allows, but answers, database or headers do not."""
     if isinstance(value, str) and _has_surrogate(value):
         raise InvalidRequest.of_field(field_name(place), "half a character (a lone surrogate)")
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidRequest.of_field(field_name(place), "no JSON number" if math.isnan(value) else "it is too large")
+        raise InvalidRequest.of_field(field_name(place), "not a number" if math.isnan(value) else "too large")
     if isinstance(value, dict):
         for key, item in value.items():
             _refuse_unusable(key, place)

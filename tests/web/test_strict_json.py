@@ -132,7 +132,7 @@ def test_an_incomplete_body_does_not_hold_a_thread_for_long(web_app: OpenAPI) ->
             "/api/cameras",
             environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": "100", "CONTENT_TYPE": "application/json"},
         )
-    assert (answer.status_code, answer.get_json()["detail"]) == (400, "The body did not arrive whole.")
+    assert (answer.status_code, answer.get_json()["detail"]) == (400, "The body is incomplete.")
 
 
 def test_every_connection_gets_a_time_out(web_app: OpenAPI) -> None:

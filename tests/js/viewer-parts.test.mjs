@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DigitKeys, actionOf } from '../../static/js/lib/keys.js';
 import { isComplete, messageOf, shortMessageOf } from '../../static/js/lib/messages.js';
-import { retryDelayS, stallStep } from '../../static/js/lib/recovery.js';
+import { retryDelayS } from '../../static/js/lib/recovery.js';
 import { badgeOf, streamFacts } from '../../static/js/lib/stream-facts.js';
 import { phaseOf } from '../../static/js/lib/stream-phase.js';
 import { readViewerState, writeViewerState } from '../../static/js/lib/viewer-state.js';
@@ -84,16 +84,6 @@ test('other failures are tried again with growing delays', () => {
   assert.deepEqual(delays, [3, 6, 12, 24, 30, 30]);
   assert.ok((retryDelayS('server_unreachable', 0, () => 0) ?? 0) >= 0.8);
   assert.equal(retryDelayS('storage_full', 5), 20);
-});
-
-test('a stall is handled step by step', () => {
-  assert.equal(stallStep(1, 0), 'none');
-  assert.equal(stallStep(4, 0), 'edge');
-  assert.equal(stallStep(5, 1), 'none');
-  assert.equal(stallStep(9, 1), 'reload');
-  assert.equal(stallStep(10, 2), 'none');
-  assert.equal(stallStep(21, 2), 'restart');
-  assert.equal(stallStep(22, 3), 'none');
 });
 
 test('all keys of the help have actions, keys of the browser do not', () => {

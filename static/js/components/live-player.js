@@ -1,6 +1,7 @@
 // @ts-check
-import { stallStep } from '../lib/recovery.js';
+import { StallWatch } from '../lib/stall-watch.js';
 import { emit, part } from './dom.js';
+import { drawFrame } from './frame-capture.js';
 import { HlsEngine } from './hls-engine.js';
 import { MseEngine } from './mse-engine.js';
 
@@ -35,11 +36,7 @@ export class LivePlayer extends HTMLElement {
   #next = null;
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
-  #lastTime = -1;
-  #lastFrames = -1;
-  #movedAtMs = 0;
-  #steps = 0;
-  #moving = false;
+  #watch = new StallWatch();
   #paused = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #idleTimer = null;
@@ -120,7 +117,7 @@ export class LivePlayer extends HTMLElement {
   attachLive() {
     this.#dropNext();
     this.removeAttribute('src');
-    if (this.#engine instanceof MseEngine && this.#moving && !this.#paused && !document.hidden) return this.#prepareNext();
+    if (this.#engine instanceof MseEngine && this.#watch.isMoving && !this.#paused && !document.hidden) return this.#prepareNext();
     const prepared = this.#prepared;
     this.#prepared = null;
     this.#freeze();
@@ -141,7 +138,7 @@ export class LivePlayer extends HTMLElement {
   /** Continue with the newest frame. */
   resume() {
     this.#paused = false;
-    this.#movedAtMs = Date.now();
+    this.#watch.excuse(Date.now());
     this.#engine?.nudge();
     void this.#play();
   }
@@ -153,7 +150,7 @@ export class LivePlayer extends HTMLElement {
   /** Continue after a sleep or a loss of network. */
   wake() {
     if (!this.#engine || this.#paused) return;
-    this.#movedAtMs = Date.now();
+    this.#watch.excuse(Date.now());
     this.#engine.nudge();
     void this.#play();
   }
@@ -162,7 +159,7 @@ export class LivePlayer extends HTMLElement {
   capture() {
     if (!this.hasFrame) return null;
     const canvas = document.createElement('canvas');
-    return this.#draw(canvas) ? canvas : null;
+    return drawFrame(this.video, canvas) ? canvas : null;
   }
 
   /** Remove the frozen frame. */
@@ -170,9 +167,10 @@ export class LivePlayer extends HTMLElement {
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
   }
 
-  #load() {
+  /** @param {{isReload?: boolean}} [how] `isReload`: to help a picture that stands still */
+  #load({ isReload = false } = {}) {
     this.#freeze();
-    this.#unload();
+    this.#unload({ isReload });
     const src = this.getAttribute('src');
     if (!src) return;
     const { hls, hlsWorker } = document.body.dataset;
@@ -188,12 +186,11 @@ export class LivePlayer extends HTMLElement {
   #begin(engine) {
     this.#engine = engine;
     this.#paused = false;
-    this.#steps = 0;
-    this.#movedAtMs = Date.now();
-    this.#timer ??= setInterval(() => this.#watch(), TICK_MS);
+    this.#timer ??= setInterval(() => this.#look(), TICK_MS);
   }
 
-  #unload() {
+  /** @param {{isReload?: boolean}} [how] */
+  #unload({ isReload = false } = {}) {
     this.#dropNext();
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
@@ -201,14 +198,9 @@ export class LivePlayer extends HTMLElement {
     this.#engine = null;
     this.#prepared?.close();
     this.#prepared = null;
-    this.#forgetMoves();
-  }
-
-  #forgetMoves() {
-    this.#moving = false;
     this.#playable = false;
-    this.#lastTime = -1;
-    this.#lastFrames = -1;
+    if (isReload) this.#watch.beginReload();
+    else this.#watch.begin(Date.now());
   }
 
   /** @param {HTMLVideoElement} video */
@@ -261,10 +253,8 @@ export class LivePlayer extends HTMLElement {
     next.video.dataset.part = 'video';
     next.video.muted = this.hasAttribute('muted');
     this.#engine = next.engine;
-    this.#forgetMoves();
     this.#playable = next.video.readyState >= 2;
-    this.#steps = 0;
-    this.#movedAtMs = Date.now();
+    this.#watch.begin(Date.now());
     if (this.#paused) this.pause(); // the user paused the old stream
   }
 
@@ -303,58 +293,45 @@ export class LivePlayer extends HTMLElement {
   #plays() {
     this.#playable = true;
     const { video } = this;
-    const look = () => video === this.video && this.#timer !== null && this.#watch();
+    const look = () => video === this.video && this.#timer !== null && this.#look();
     video.requestVideoFrameCallback?.(() => {
       look();
       video.requestVideoFrameCallback(look);
     });
   }
 
-  /** Check if the picture moves: by the count of frames if the browser has one, otherwise by the time. */
-  #watch() {
+  /** Check if the picture moves, and help it if it stands still. */
+  #look() {
+    const nowMs = Date.now();
     if (this.#paused) {
-      this.#movedAtMs = Date.now();
+      this.#watch.excuse(nowMs);
       return;
     }
-    const video = this.video;
-    const frames = video.getVideoPlaybackQuality?.().totalVideoFrames ?? -1;
-    const moved = document.hidden || frames < 0 ? video.currentTime !== this.#lastTime : frames !== this.#lastFrames;
-    const first = this.#lastTime < 0;
-    this.#lastTime = video.currentTime;
-    this.#lastFrames = frames;
-    if (moved && !first && this.#playable && !video.paused) {
-      this.#movedAtMs = Date.now();
-      this.#steps = 0;
-      if (!this.#moving) this.forget();
-      this.#moving = true;
-      emit(this, 'player-plays', this.#next ? 'before' : 'present');
-      return;
-    }
-    const stalledS = (Date.now() - this.#movedAtMs) / 1000;
-    if (stalledS > 1) emit(this, 'player-stalls', stalledS);
-    if (!this.#playable) return;
-    this.#moving = this.#moving && stalledS < 2;
-    this.#help(stallStep(stalledS, this.#steps));
+    const { video } = this;
+    const { moves, isFirst, stalledS, step } = this.#watch.look({
+      nowMs,
+      timeS: video.currentTime,
+      frames: video.getVideoPlaybackQuality?.().totalVideoFrames ?? null,
+      isReady: this.#playable,
+      isStopped: video.paused,
+      isHidden: document.hidden,
+    });
+    if (isFirst) this.forget();
+    if (moves) emit(this, 'player-plays', this.#next ? 'before' : 'present');
+    else if (stalledS > 1) emit(this, 'player-stalls', stalledS);
+    this.#help(step);
   }
 
-  /** @param {'none'|'edge'|'reload'|'restart'} step */
+  /** @param {import('../lib/stall-watch.js').Step} step */
   #help(step) {
-    if (step === 'none') return;
-    this.#steps += 1;
     if (step === 'edge') {
       this.#engine?.nudge();
       void this.#play();
     } else if (step === 'reload' && this.#engine instanceof HlsEngine) {
-      const taken = this.#steps;
-      const since = this.#movedAtMs;
-      const shown = this.#playable;
-      this.#load();
-      this.#steps = taken;
-      this.#movedAtMs = since;
-      this.#playable = shown;
-    } else {
-      emit(this, 'player-restart');
-    }
+      const isPlayable = this.#playable;
+      this.#load({ isReload: true });
+      this.#playable = isPlayable;
+    } else if (step !== 'none') emit(this, 'player-restart');
   }
 
   /** @param {'network'|'media'|'unsupported'} why @param {string} detail */
@@ -367,18 +344,7 @@ export class LivePlayer extends HTMLElement {
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.hasFrame && this.#draw(frozen)) frozen.hidden = false;
-  }
-
-  /** @param {HTMLCanvasElement} canvas */
-  #draw(canvas) {
-    const video = this.video;
-    canvas.width = video.videoWidth;
-    canvas.height = video.videoHeight;
-    const context = canvas.getContext('2d');
-    if (!context || video.readyState < 2) return false;
-    context.drawImage(video, 0, 0);
-    return true;
+    if (this.hasFrame && drawFrame(this.video, frozen)) frozen.hidden = false;
   }
 }
 

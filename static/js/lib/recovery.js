@@ -1,5 +1,5 @@
 // @ts-check
-/** Delays and steps of recovery. Pure decisions: the sessions and the player act on them. */
+/** Delays before another try, by error code. */
 
 import { backoffMs } from './backoff.js';
 
@@ -28,19 +28,4 @@ export function retryDelayS(code, attempt, random = Math.random) {
   if (FINAL.has(code)) return null;
   if (Object.hasOwn(FIXED_S, code)) return /** @type {number} */ (FIXED_S[code]);
   return backoffMs(attempt, code === 'server_unreachable' ? UNREACHABLE : OTHER, random) / 1000;
-}
-
-/**
- * Return the next step of recovery for a picture that stands still although it should move. Each step is taken once per
- * stall.
- *
- * @param {number} stalledS
- * @param {number} stepsTaken
- * @returns {'none'|'edge'|'reload'|'restart'}
- */
-export function stallStep(stalledS, stepsTaken) {
-  if (stepsTaken === 0 && stalledS >= 4) return 'edge';
-  if (stepsTaken === 1 && stalledS >= 9) return 'reload';
-  if (stepsTaken >= 2 && stalledS >= 9 + 12 * (stepsTaken - 1)) return 'restart';
-  return 'none';
 }

@@ -1,0 +1,77 @@
+// @ts-check
+/** Finds out if a live picture moves, and how to help one that stands still. Pure: the player passes in what it sees. */
+
+/**
+ * @typedef {'none'|'edge'|'reload'|'restart'} Step `edge`: seek to the newest frame; `reload`: load the playlist again;
+ *   `restart`: start the session again
+ * @typedef {{nowMs: number, timeS: number, frames: number|null, isReady: boolean, isStopped: boolean,
+ *   isHidden: boolean}} Sample
+ *   `timeS`: the video's time; `frames`: its count of frames, null if it has none; `isReady`: it has a frame;
+ *   `isStopped`: the browser has paused it; `isHidden`: the tab is hidden, where browsers show and count no frames
+ * @typedef {{moves: boolean, isFirst: boolean, stalledS: number, step: Step}} Seen `isFirst`: it starts to move
+ */
+
+/** A picture counts as moving for so long after its last new frame. */
+const STANDS_AFTER_S = 2;
+
+export class StallWatch {
+  #isMoving = false;
+  #movedAtMs = 0;
+  #stepsTaken = 0;
+  #lastTimeS = -1;
+  /** @type {number|null} */
+  #lastFrames = null;
+
+  get isMoving() {
+    return this.#isMoving;
+  }
+
+  /** Watch another stream. @param {number} nowMs */
+  begin(nowMs) {
+    this.#isMoving = false;
+    this.#stepsTaken = 0;
+    this.#lastTimeS = -1;
+    this.#lastFrames = null;
+    this.#movedAtMs = nowMs;
+  }
+
+  /** Watch the same stream again, which was loaded anew as one of the steps. */
+  beginReload() {
+    this.#isMoving = false;
+    this.#lastTimeS = -1;
+    this.#lastFrames = null;
+  }
+
+  /** Start the time of a stall now: the user has paused, or the machine woke up. @param {number} nowMs */
+  excuse(nowMs) {
+    this.#movedAtMs = nowMs;
+  }
+
+  /** Each step of help is returned once per stall. @param {Sample} sample @returns {Seen} */
+  look({ nowMs, timeS, frames, isReady, isStopped, isHidden }) {
+    const hasChanged = isHidden || frames === null ? timeS !== this.#lastTimeS : frames !== this.#lastFrames;
+    const isFirstLook = this.#lastTimeS < 0;
+    this.#lastTimeS = timeS;
+    this.#lastFrames = frames;
+    if (hasChanged && !isFirstLook && isReady && !isStopped) {
+      const isFirst = !this.#isMoving;
+      this.#isMoving = true;
+      this.#movedAtMs = nowMs;
+      this.#stepsTaken = 0;
+      return { moves: true, isFirst, stalledS: 0, step: 'none' };
+    }
+    const stalledS = (nowMs - this.#movedAtMs) / 1000;
+    this.#isMoving &&= stalledS < STANDS_AFTER_S;
+    const step = isReady ? nextStep(stalledS, this.#stepsTaken) : 'none';
+    if (step !== 'none') this.#stepsTaken += 1;
+    return { moves: false, isFirst: false, stalledS, step };
+  }
+}
+
+/** @param {number} stalledS @param {number} stepsTaken @returns {Step} */
+function nextStep(stalledS, stepsTaken) {
+  if (stepsTaken === 0 && stalledS >= 4) return 'edge';
+  if (stepsTaken === 1 && stalledS >= 9) return 'reload';
+  if (stepsTaken >= 2 && stalledS >= 9 + 12 * (stepsTaken - 1)) return 'restart';
+  return 'none';
+}

@@ -1,0 +1,72 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StallWatch } from '../../static/js/lib/stall-watch.js';
+
+/** A watch whose picture moves: it has seen the frames 1 and 2 in the first second. */
+function moving() {
+  const watch = new StallWatch();
+  watch.begin(0);
+  const sample = { nowMs: 0, timeS: 0, frames: /** @type {number|null} */ (1), isReady: true, isStopped: false, isHidden: false };
+  watch.look(sample);
+  const seen = watch.look({ ...sample, nowMs: 1000, timeS: 1, frames: 2 });
+  return { watch, seen, sample: { ...sample, nowMs: 1000, timeS: 1, frames: /** @type {number|null} */ (2) } };
+}
+
+test('a picture moves with its second frame', () => {
+  const { watch, seen, sample } = moving();
+  assert.deepEqual(seen, { moves: true, isFirst: true, stalledS: 0, step: 'none' });
+  assert.equal(watch.isMoving, true);
+  assert.equal(watch.look({ ...sample, nowMs: 2000, frames: 3 }).isFirst, false);
+});
+
+test('the time decides if the browser does not count frames', () => {
+  for (const more of [{ frames: null }, { isHidden: true }]) {
+    const { watch, sample } = moving();
+    watch.look({ ...sample, ...more });
+    assert.equal(watch.look({ ...sample, ...more, nowMs: 2000 }).moves, false);
+    assert.equal(watch.look({ ...sample, ...more, nowMs: 3000, timeS: 1.5 }).moves, true);
+  }
+});
+
+test('a video without a frame, or paused by the browser, does not move', () => {
+  for (const more of [{ isReady: false }, { isStopped: true }]) {
+    const { watch, sample } = moving();
+    assert.equal(watch.look({ ...sample, ...more, nowMs: 2000, frames: 3 }).moves, false);
+  }
+});
+
+test('each step of help is taken once per stall', () => {
+  const { watch, sample } = moving();
+  /** @type {[number, string][]} */
+  const steps = [];
+  for (let nowMs = 1000; nowMs <= 60_000; nowMs += 250) {
+    const { step, stalledS } = watch.look({ ...sample, nowMs });
+    if (step !== 'none') steps.push([stalledS, step]);
+    if (step === 'reload') watch.beginReload();
+  }
+  assert.deepEqual(steps, [[4, 'edge'], [9, 'reload'], [21, 'restart'], [33, 'restart'], [45, 'restart'], [57, 'restart']]);
+  watch.look({ ...sample, nowMs: 61_000, frames: 9 });
+  assert.equal(watch.look({ ...sample, nowMs: 65_000, frames: 9 }).step, 'edge');
+});
+
+test('a picture that stands for two seconds no longer counts as moving', () => {
+  const { watch, sample } = moving();
+  watch.look({ ...sample, nowMs: 2900 });
+  assert.equal(watch.isMoving, true);
+  watch.look({ ...sample, nowMs: 3100 });
+  assert.equal(watch.isMoving, false);
+});
+
+test('an excused wait is no stall', () => {
+  const { watch, sample } = moving();
+  watch.excuse(50_000);
+  assert.deepEqual(watch.look({ ...sample, nowMs: 51_000 }).stalledS, 1);
+});
+
+test('there is no help before the first frame', () => {
+  const watch = new StallWatch();
+  watch.begin(0);
+  const seen = watch.look({ nowMs: 30_000, timeS: 0, frames: 0, isReady: false, isStopped: false, isHidden: false });
+  assert.deepEqual([seen.stalledS, seen.step], [30, 'none']);
+});

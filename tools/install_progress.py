@@ -39,7 +39,7 @@ class Progress:
         elif (found := _LOADING.match(line)) and found[2].endswith("MB"):
             self._show(f"{self._collected}: {found[1]}, {found[2]}")
         elif found := _INSTALLING.match(line):
-            self._show(f"unpacking {len(found[1].split(', '))} packages")
+            self._show(f"unpacking all {self._collected}")
         elif found := _INSTALLED.match(line):
             self.count += len(found[1].split())
         elif found := _ADDED.match(line):

@@ -31,7 +31,7 @@ def test_each_step_is_a_line_where_there_is_no_terminal(tmp_path: Path) -> None:
         "  1: flask",
         "  2: imageio-ffmpeg",
         "  2: imageio_ffmpeg, 29.5 MB",
-        "  unpacking 2 packages",
+        "  unpacking all 2",
     ]
 
 

@@ -4,7 +4,7 @@
     python tools/install_progress.py sum build/installed
 
 `show` reads the output of pip or npm: on a terminal one line that changes, otherwise a line for each step. It notes the
-number of packages and the seconds in the file; `sum` prints what they add up to and removes the file.
+number of packages and the seconds in the file; `sum` prints the totals and removes the file.
 """
 
 from __future__ import annotations

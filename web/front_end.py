@@ -6,6 +6,7 @@ shows without a build, and an update that was not built runs, too.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -123,5 +124,6 @@ def _stamps_in(folder: Path, name: str) -> Iterator[_Stamp]:
             if entry.is_dir():
                 yield from _stamps_in(folder / entry.name, f"{name}/{entry.name}")
             elif _SOURCE.fullmatch(entry.name):
-                found = entry.stat()
-                yield f"{name}/{entry.name}", found.st_size, found.st_mtime_ns
+                with contextlib.suppress(FileNotFoundError):  # an editor replaces the file at this moment
+                    found = entry.stat()
+                    yield f"{name}/{entry.name}", found.st_size, found.st_mtime_ns

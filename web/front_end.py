@@ -1,11 +1,12 @@
 """Addresses of the front end's files: those of the build, otherwise the source files.
 
-`tools/build_front_end.mjs` writes the build and its manifest. A build of other sources is never used: a developer who
-edits a module sees the change without a build, and an update that was not built runs, too.
+`tools/build_front_end.mjs` writes the build and its manifest. A build of other sources is never used: an edited module
+shows without a build, and an update that was not built runs, too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -35,7 +36,7 @@ class BuiltFile:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a page finds the front end's files. `built` is empty if the source files are served."""
+    """Addresses of the front end's files for one page. `built` is empty if the source files are served."""
 
     built: dict[str, BuiltFile] = field(default_factory=dict)
 
@@ -123,5 +124,6 @@ def _stamps_in(folder: Path, name: str) -> Iterator[_Stamp]:
             if entry.is_dir():
                 yield from _stamps_in(folder / entry.name, f"{name}/{entry.name}")
             elif _SOURCE.fullmatch(entry.name):
-                found = entry.stat()
-                yield f"{name}/{entry.name}", found.st_size, found.st_mtime_ns
+                with contextlib.suppress(FileNotFoundError):  # an editor replaces the file at this moment
+                    found = entry.stat()
+                    yield f"{name}/{entry.name}", found.st_size, found.st_mtime_ns

@@ -29,7 +29,7 @@ _STILLS_BEGUN_MS = """
 performance.getEntriesByType('resource')
   .filter(({ name }) => name.includes('/snapshot')).map(({ startTime }) => startTime)
 """
-# Paths and bytes of all that the page has loaded; what the browser's cache holds takes no bytes.
+# Paths and bytes of all files that the page has loaded; a file from the browser's cache counts 0 bytes.
 _LOADED = """
 performance.getEntriesByType('resource').map(({ name, transferSize }) => [new URL(name).pathname, transferSize])
 """
@@ -119,7 +119,7 @@ def test_the_viewer_page_needs_few_files_and_asks_nothing_before_its_first_pictu
     wait_playing(page)
     files = [path for path in loaded(page) if path.endswith((".js", ".mjs", ".css"))]
     assert len([path for path in files if path.endswith(".css")]) == 1, files
-    assert len(files) <= 4, "the colours, the style sheet, the script, what it shares with the dialogs"
+    assert len(files) <= 4, "the colours, the style sheet, the script, code shared with the dialogs"
     assert all(path.startswith("/static/built/") for path in files), files
     assert not [url for url in requested if "/api/" in url and "/snapshot" not in url], requested
 

@@ -24,8 +24,9 @@ const TILE_PACES = {
   overview: { refreshMs: 20_000 },
   nothing: { refreshMs: 60_000 },
 };
-/** The tiles wait for the first live picture, but no longer than this. */
-const TILES_WAIT_MS = 3000;
+/** The list of channels and its still pictures wait for the first live picture, but no longer than this. */
+const LIST_WAIT_MS = 500;
+const STILLS_WAIT_MS = 3000;
 const DIGIT_MS = 900;
 
 const cameraId = Number(document.body.dataset.cameraId);
@@ -52,8 +53,13 @@ let editing = false;
 /** @type {ReturnType<typeof setTimeout>|null} */
 let digitTimer = null;
 
+const livePicture = new Promise((resolve) => stage.addEventListener('settled', resolve, { once: true }));
+const listTurn = Promise.race([livePicture, pause(LIST_WAIT_MS)]);
+
 grid.snapshots = snapshots;
 grid.cameraId = cameraId;
+snapshots.isHeld = state.view === 'single';
+void Promise.race([livePicture, pause(STILLS_WAIT_MS)]).then(() => (snapshots.isHeld = false));
 
 // ── Loading the camera ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -68,12 +74,18 @@ const poller = new Poller(async () => {
     stage.stop();
     return POLL_MS;
   }
-  follow(); // first: the socket opens while the page is laid out
+  follow();
   showCamera(camera);
+  if (stage.isWanted) await listTurn; // to lay the list out would hold up the socket and the first frames
   showChannels();
   if (document.hidden) return POLL_MS * 4;
   return camera.status === 'connecting' || !channels.length ? POLL_BUSY_MS : POLL_MS;
 });
+
+/** @param {number} ms @returns {Promise<void>} */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 /** @param {Camera} now */
 function showCamera(now) {
@@ -399,8 +411,6 @@ async function refreshCamera() {
   poller.soon();
 }
 
-stage.addEventListener('settled', () => (snapshots.isHeld = false), { once: true });
-setTimeout(() => (snapshots.isHeld = false), TILES_WAIT_MS);
 stage.addEventListener('wanted', () => {
   stopped = false;
   follow();
@@ -427,6 +437,5 @@ window.addEventListener('popstate', () => {
   follow();
 });
 
-snapshots.isHeld = state.view === 'single';
 showView();
 poller.start();

@@ -14,13 +14,14 @@ import { EventFinder } from '../lib/event-finder.js';
 import { duration } from '../lib/format.js';
 import { topicName } from '../lib/marks.js';
 import { LiveSocket } from '../lib/live-socket.js';
-import { isComplete, messageOf } from '../lib/messages.js';
+import { messageOf } from '../lib/messages.js';
 import { dayOf } from '../lib/ranges.js';
 import { PlaceFinder } from '../lib/place-finder.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
 import { Scrubber } from '../lib/scrubber.js';
 import { byId, liveUrl, pageApi, remember, remembered, showToast, toLogin } from './page.js';
 import { pageClock } from './recordings-clock.js';
+import { showIndexing, showRecordingsProblem } from './recordings-problem.js';
 import { RecordingsSearch, lineName } from './recordings-search.js';
 import { showSummary } from './recordings-summary.js';
 
@@ -135,7 +136,7 @@ function openCamera(chosen) {
     monthRows = /** @type {CustomEvent<Row[]>} */ (event).detail;
     calendar.days = daysOf(monthRows, pageClock.clock);
   });
-  loader.addEventListener('indexing', (event) => showIndexing(/** @type {CustomEvent} */ (event).detail));
+  loader.addEventListener('indexing', (event) => showCoverageState(/** @type {CustomEvent} */ (event).detail));
   loader.addEventListener('failed', (event) => showProblem(/** @type {CustomEvent} */ (event).detail));
   loader.showMonth(monthSpan());
   loader.start();
@@ -174,43 +175,22 @@ function showRows(rows) {
   if (state.atMs !== null) void play(timeline.row, state.atMs);
 }
 
-/** @param {import('../lib/api.js').Coverage} coverage */
-function showIndexing(coverage) {
-  showProblem(coverage.error);
-  const bar = byId('indexing', HTMLElement);
-  bar.hidden = coverage.indexing === null;
-  if (coverage.indexing) {
-    const { done, total } = coverage.indexing;
-    byId('indexing-progress', HTMLProgressElement).value = done / total;
-    byId('indexing-text', HTMLElement).textContent = `Asking the recorder: ${Math.round((100 * done) / total)} %`;
-  }
-  byId('indexing-resume', HTMLElement).hidden = !coverage.indexing_stopped;
-  document.body.toggleAttribute('data-sees-some', !coverage.may_stop_indexing);
-  byId('unknown-note', HTMLElement).hidden = coverage.event_search;
-  pageClock.offsetS = coverage.clock_offset_s;
-}
-
 pageClock.addEventListener('clock', () => {
   for (const one of [timeline, player, modal, calendar, goto]) one.clock = pageClock.clock;
   calendar.chosen = state.atMs;
   calendar.days = daysOf(monthRows, pageClock.clock);
 });
 
+/** @param {import('../lib/api.js').Coverage} coverage */
+function showCoverageState(coverage) {
+  showProblem(coverage.error);
+  showIndexing(coverage);
+  pageClock.offsetS = coverage.clock_offset_s;
+}
+
 /** @param {import('../lib/api.js').Problem|null} problem */
 function showProblem(problem) {
-  const place = byId('problem', HTMLElement);
-  place.hidden = problem === null;
-  const live = byId('problem-live', HTMLAnchorElement);
-  const isUnsupported = problem?.code === 'camera_unsupported';
-  byId('problem-retry', HTMLElement).hidden = isUnsupported;
-  byId('recordings', HTMLElement).toggleAttribute('data-unsupported', isUnsupported && !timeline.rows.length);
-  live.hidden = !isUnsupported || !camera;
-  if (!problem) return;
-  if (camera) live.href = `${document.body.dataset.viewer ?? ''}${camera.id}`;
-  const { title, advice } = messageOf(problem.code);
-  byId('problem-text', HTMLElement).textContent = isUnsupported
-    ? `This device does not list its recordings over ONVIF (${problem.detail.replace(/\.$/, '')}). It may still record: check its own web page. Live video works here.`
-    : `${title}. ${isComplete(problem.code) ? advice : problem.detail}`;
+  showRecordingsProblem(problem, { camera, hasRows: timeline.rows.length > 0 });
 }
 
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -43,7 +43,7 @@ class Finder:
         by_address: dict[tuple[str, int], FoundDevice] = {}
         for device in found:
             by_address.setdefault((device.host, device.port), device)
-        return [self._told(device) for device in by_address.values()]
+        return [self._discovered(device) for device in by_address.values()]
 
     def _search_now(self, future: Future[list[FoundDevice]]) -> list[FoundDevice]:
         try:
@@ -67,7 +67,7 @@ class Finder:
             with self._lock:
                 self.waiting -= 1
 
-    def _told(self, device: FoundDevice) -> DiscoveredCamera:
+    def _discovered(self, device: FoundDevice) -> DiscoveredCamera:
         known = self._registry.with_address(device.host)
         same = [stored.id for stored in known if stored.port in (device.port, None)]
         return DiscoveredCamera(device.host, device.port, device.name, device.hardware, min(same, default=None))

@@ -18,7 +18,7 @@ from cameras.addresses import check_credential, check_name
 from cameras.channels import change_channel, order_channels
 from cameras.connecting import Connector, Pace
 from cameras.device import Connect, Probe, Search
-from cameras.drafts import address_of, changed
+from cameras.drafts import apply_change, parse_address
 from cameras.finding import Finder
 from cameras.health import make_health_card
 from cameras.pretend import HOST, USERNAME, Launcher, PretendRecorder
@@ -98,7 +98,7 @@ class OnvifManager:
             return
         try:
             self._store.open()
-            self._registry.load([(_at_start(camera), channels) for camera, channels in self._store.load()])
+            self._registry.load([(_as_loaded(camera), channels) for camera, channels in self._store.load()])
         except BaseException:
             self._store.close()
             raise
@@ -179,7 +179,7 @@ class OnvifManager:
         Raise InvalidRequest, which names the field, or Conflict already_added with the id of the camera as
         `existing_id` if its address is known.
         """
-        host, port = address_of(draft.host, draft.port)
+        host, port = parse_address(draft.host, draft.port)
         known = [stored for stored in self._registry.with_address(host) if not stored.pretend]
         if port is None and known:
             raise Conflict(
@@ -202,12 +202,12 @@ class OnvifManager:
         if not self._pretend.can_start:
             raise Unavailable("The pretend recorder cannot be started here.", code="pretend_unavailable")
         with self._adding_pretend:
-            there = self._registry.pretend()
-            if there is not None:
+            existing = self._registry.pretend()
+            if existing is not None:
                 raise Conflict(
-                    f"The pretend recorder is already added as camera {there.id}.",
+                    f"The pretend recorder is already added as camera {existing.id}.",
                     code="already_added",
-                    existing_id=there.id,
+                    existing_id=existing.id,
                 )
             password = Secret(secrets.token_urlsafe(16))
             camera_id = self._add("Pretend recorder", HOST, None, USERNAME, password, pretend=True)
@@ -223,7 +223,7 @@ class OnvifManager:
             with self._registry.changed:
                 entry = self._registry.entry(camera_id)
                 before, channels = entry.stored, entry.channels
-            wanted = changed(before, change)
+            wanted = apply_change(before, change)
             is_moved = (wanted.host, wanted.port) != (before.host, before.port)
             stored = self._store.change(
                 camera_id,
@@ -246,7 +246,7 @@ class OnvifManager:
                 device.close()
             if is_moved:
                 self._cache.drop_camera(camera_id)
-            self._connect_anew(camera_id)
+            self._reconnect(camera_id)
         return self.get_camera(camera_id)
 
     def delete_camera(self, camera_id: int) -> None:
@@ -272,7 +272,7 @@ class OnvifManager:
             entry = self._registry.entry(camera_id)
             if entry.stored.port_found and entry.status is CameraStatus.OFFLINE:
                 entry.stored = replace(entry.stored, port=None)  # the port may have changed: probe again
-            self._registry.say_connecting(camera_id)
+            self._registry.reset_for_retry(camera_id)
         self._gate.forget(device_key(camera_id))
         self._snapshots.forget(camera_id)
         self._connector.connect_now(camera_id)
@@ -383,7 +383,7 @@ class OnvifManager:
             self._registry.put(stored)
         return stored.id
 
-    def _connect_anew(self, camera_id: int) -> None:
+    def _reconnect(self, camera_id: int) -> None:
         self._gate.forget(device_key(camera_id))
         self._snapshots.forget(camera_id)
         self._connector.connect_now(camera_id)
@@ -418,7 +418,7 @@ class OnvifManager:
             device = self._registry.put(replace(stored, port=port), channels)
         if device is not None:
             device.close()
-        self._connect_anew(stored.id)
+        self._reconnect(stored.id)
 
     def _pretend_is_down(self, problem: Problem) -> None:
         with self._registry.changed:
@@ -426,13 +426,13 @@ class OnvifManager:
             if stored is None:
                 return
             entry = self._registry.entry(stored.id)
-            device = self._registry.fail(stored.id, entry.generation, CameraStatus.OFFLINE, problem)
+            device = self._registry.note_failed_attempt(stored.id, entry.generation, CameraStatus.OFFLINE, problem)
             entry.stored = replace(entry.stored, port=None)
         self._connector.forget(stored.id)
         if device is not None:
             device.close()
 
 
-def _at_start(camera: StoredCamera) -> StoredCamera:
+def _as_loaded(camera: StoredCamera) -> StoredCamera:
     """Return the camera as loaded at start: the pretend recorder has no port yet, because it chooses a new one."""
     return replace(camera, port=None) if camera.pretend else camera

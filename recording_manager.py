@@ -28,12 +28,12 @@ from core.settings import Settings
 from database import Database
 from onvif_manager import OnvifManager
 from recordings.device_clock import DeviceClock, range_clock
-from recordings.indexing import Indexer, missing_of
+from recordings.indexing import Indexer, missing_intervals
 from recordings.intervals import Interval, clipped
 from recordings.matching import Match, match_channels
-from recordings.rows import Known, Row, beginning_with, places_of, rows_of, spans_of
+from recordings.rows import DeviceIndex, Row, playable_places, row_spans, timeline_rows, with_first_recording
 from recordings.store import RecordingStore
-from recordings.views import ChannelCoverage, Coverage, Found, FoundRecording, KnownRecording, Playback, Summary
+from recordings.views import ChannelCoverage, Coverage, FoundRecording, KnownRecording, Playback, SearchPage, Summary
 
 __all__ = ["RecordingManager"]
 
@@ -87,21 +87,23 @@ class RecordingManager:
         """
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
-        now = clock.told(self._clock.now_utc())
-        self._indexer.want(camera_id, window, now)
+        now = clock.to_device_time(self._clock.now_utc())
+        self._indexer.request(camera_id, window, now)
         # Read progress before the recordings, so that a finished indexing always comes with everything that it indexed.
         indexing = self._indexer.progress(camera_id)
         recordings = self._store.recordings(camera_id)
         problem = self._indexer.problem(camera_id)
         if not recordings and problem is not None:
             raise problem.with_traceback(None)
-        rows = rows_of(recordings, self._cameras.channels(camera_id))
+        rows = timeline_rows(recordings, self._cameras.channels(camera_id))
         rows = [row for row in rows if channel in (None, row.channel)]
         return Coverage(
-            channels=tuple(self._covered(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)),
+            channels=tuple(
+                self._channel_coverage(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)
+            ),
             indexing=indexing,
-            is_stopped=self._indexer.is_declined(camera_id),
-            event_search=self._indexer.tells_events(camera_id),
+            is_stopped=self._indexer.is_paused(camera_id),
+            event_search=self._indexer.has_event_search(camera_id),
             clock_offset_s=self._cameras.clock_offset_s(camera_id),
             problem=problem,
         )
@@ -109,7 +111,7 @@ class RecordingManager:
     def stop_indexing(self, camera_id: int) -> None:
         """Stop indexing a camera until `resume_indexing` or a search. Raise NotFound."""
         self._cameras.channels(camera_id)
-        self._indexer.decline(camera_id)
+        self._indexer.pause(camera_id)
 
     def resume_indexing(self, camera_id: int) -> None:
         """Allow indexing again; it goes on with the next `coverage`. Raise NotFound."""
@@ -141,22 +143,23 @@ class RecordingManager:
         is less than an hour ago, the newest time is indexed in the background.
         """
         clock = self._device_clock(camera_id)
-        begins, now = clock.told(moment), clock.told(self._clock.now_utc())
+        begins, now = clock.to_device_time(moment), clock.to_device_time(self._clock.now_utc())
         if now - begins < _OPEN_END:
-            self._indexer.want(camera_id, (min(begins, now) - _OPEN_END, now), now)
-        rows = rows_of(self._store.recordings(camera_id), self._cameras.channels(camera_id))
+            self._indexer.request(camera_id, (min(begins, now) - _OPEN_END, now), now)
+        rows = timeline_rows(self._store.recordings(camera_id), self._cameras.channels(camera_id))
         row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
         if row is None:
             return ()
-        row = beginning_with(row, recording_token)
+        row = with_first_recording(row, recording_token)
         for length in _NEXT_WINDOWS:
             window = (begins, min(now, begins + length))
             if window[0] >= window[1]:
                 break
-            known = self._what_is_known(camera_id, row.recordings, window)
-            if places := places_of(row, spans_of(row, window, known, now), now):
+            index = self._read_index(camera_id, row.recordings, window)
+            if places := playable_places(row, row_spans(row, window, index, now), now):
                 return tuple(
-                    RecordedPlace(it.recording_token, clock.true(it.start), clock.true(it.end)) for it in places
+                    RecordedPlace(it.recording_token, clock.to_true_time(it.start), clock.to_true_time(it.end))
+                    for it in places
                 )
         return ()
 
@@ -172,7 +175,7 @@ class RecordingManager:
         channel: int | None = None,
         limit: int = 100,
         cursor: str | None = None,
-    ) -> Found:
+    ) -> SearchPage:
         """Return the recordings with data in [start, end), by channel and time; wait at most 25 s for the indexing.
 
         Return indexed recordings even if the device fails; `problem` is set if the result is incomplete. Raise the
@@ -181,8 +184,8 @@ class RecordingManager:
         """
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
-        now = clock.told(self._clock.now_utc())
-        is_done = self._asked_for(camera_id, window, now)
+        now = clock.to_device_time(self._clock.now_utc())
+        is_done = self._index_window(camera_id, window, now)
         recordings = self._store.recordings(camera_id)
         problem = self._indexer.problem(camera_id)
         if recording_token is not None and all(item.recording_token != recording_token for item in recordings):
@@ -194,34 +197,34 @@ class RecordingManager:
             if recording_token in (None, item.recording_token)
             and channel in (None, matches[item.recording_token].channel)
         ]
-        asked = self._store.asked(camera_id)
-        tells_events = self._indexer.tells_events(camera_id)
+        asked = self._store.asked_intervals(camera_id)
+        has_event_search = self._indexer.has_event_search(camera_id)
         is_known = any(clipped(asked.get(item.recording_token, ()), window) for item in wanted or recordings)
-        if problem is not None and (not recordings or (tells_events and not is_known)):
+        if problem is not None and (not recordings or (has_event_search and not is_known)):
             raise problem.with_traceback(None)
         # The time that has passed during the wait does not count as missing.
         until = now - timedelta(seconds=SEARCH_WAIT_S)
-        missing = missing_of(wanted or recordings, asked, window, until) if tells_events else []
-        found = self._found(camera_id, wanted, matches, window, now, clock)
+        missing = missing_intervals(wanted or recordings, asked, window, until) if has_event_search else []
+        found = self._found_recordings(camera_id, wanted, matches, window, now, clock)
         page, next_cursor = _page(found, limit, cursor)
         complete = is_done and not missing
-        return Found(tuple(page), complete, next_cursor, None if complete else problem)
+        return SearchPage(tuple(page), complete, next_cursor, None if complete else problem)
 
     def summary(self, camera_id: int) -> Summary:
         """Read the list of recordings and the summary from the device. Raise NotFound, or the DeviceError."""
-        recordings, _ = listed = self._indexer.listed(camera_id)
-        told = self._cameras.ask_recorder(camera_id, lambda device: device.recording_summary(listed))
+        recordings, _ = listed = self._indexer.read_list(camera_id)
+        summary = self._cameras.ask_recorder(camera_id, lambda device: device.recording_summary(listed))
         clock = self._device_clock(camera_id)
         matches = match_channels(recordings, self._cameras.channels(camera_id))
         names = self._names(camera_id)
         return Summary(
-            data_from=clock.true_or_none(told.data_from),
-            data_until=clock.true_or_none(told.data_until),
-            number_recordings=told.number_recordings,
-            service=told.service,
+            data_from=clock.to_true_time_or_none(summary.data_from),
+            data_until=clock.to_true_time_or_none(summary.data_until),
+            number_recordings=summary.number_recordings,
+            service=summary.service,
             recordings=tuple(_with_channel(item, matches[item.recording_token], names, clock) for item in recordings),
             clock_offset_s=self._cameras.clock_offset_s(camera_id),
-            zone_s=told.zone_s,
+            zone_s=summary.zone_s,
         )
 
     def playback_uri(
@@ -242,8 +245,8 @@ class RecordingManager:
         uri, recording = self._cameras.ask_recorder(camera_id, ask)
         clock = self._device_clock(camera_id)
         earliest = recording.earliest if recording is not None else None
-        begins = clock.told(start) if start is not None else earliest or _EPOCH
-        until = range_clock(clock.told(end)) if end is not None else ""
+        begins = clock.to_device_time(start) if start is not None else earliest or _EPOCH
+        until = range_clock(clock.to_device_time(end)) if end is not None else ""
         return Playback(uri, f"clock={range_clock(begins)}-{until}", ("onvif-replay",))
 
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
@@ -268,7 +271,7 @@ class RecordingManager:
 
     # ---- inside ----------------------------------------------------------------------------------
 
-    def _asked_for(self, camera_id: int, window: Interval, now: datetime) -> bool:
+    def _index_window(self, camera_id: int, window: Interval, now: datetime) -> bool:
         """Index the window and wait for it; return False if that takes longer than 25 s.
 
         Try once more if an error at a piece outside the window ended the indexing, because that drops the window, too.
@@ -276,21 +279,21 @@ class RecordingManager:
         ends_s = self._clock.monotonic_s() + SEARCH_WAIT_S
         for _ in range(2):
             self._indexer.resume(camera_id)
-            self._indexer.want(camera_id, window, now)
-            is_done = self._indexer.wait(camera_id, window, max(0.0, ends_s - self._clock.monotonic_s()))
-            if not (is_done and self._indexer.is_in_trouble_elsewhere(camera_id, window)):
+            self._indexer.request(camera_id, window, now)
+            is_done = self._indexer.wait_until_indexed(camera_id, window, max(0.0, ends_s - self._clock.monotonic_s()))
+            if not (is_done and self._indexer.failed_outside(camera_id, window)):
                 break
         return is_done
 
     def _device_clock(self, camera_id: int) -> DeviceClock:
         return DeviceClock.of_offset(self._cameras.clock_offset_s(camera_id))
 
-    def _what_is_known(self, camera_id: int, recordings: Sequence[DeviceRecording], window: Interval) -> Known:
-        if not self._indexer.tells_events(camera_id):
-            return Known(tells_events=False, asked={}, histories={})
-        asked = self._store.asked(camera_id)
-        return Known(
-            tells_events=True,
+    def _read_index(self, camera_id: int, recordings: Sequence[DeviceRecording], window: Interval) -> DeviceIndex:
+        if not self._indexer.has_event_search(camera_id):
+            return DeviceIndex(has_event_search=False, asked={}, histories={})
+        asked = self._store.asked_intervals(camera_id)
+        return DeviceIndex(
+            has_event_search=True,
             asked=asked,
             histories=self._store.histories(camera_id, recordings, asked, window),
         )
@@ -298,15 +301,15 @@ class RecordingManager:
     def _names(self, camera_id: int) -> dict[int, str]:
         return {channel.number: channel.name for channel in self._cameras.channels(camera_id)}
 
-    def _covered(
+    def _channel_coverage(
         self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock, *, limit: int
     ) -> list[ChannelCoverage]:
-        known = self._what_is_known(camera_id, [recording for row in rows for recording in row.recordings], window)
+        index = self._read_index(camera_id, [recording for row in rows for recording in row.recordings], window)
         found = []
         for row in rows:
             tokens = [recording.recording_token for recording in row.recordings]
-            events = self._store.seen(camera_id, window, tokens, limit + 1) if limit else []
-            spans = spans_of(row, window, known, now)
+            events = self._store.detections(camera_id, window, tokens, limit + 1) if limit else []
+            spans = row_spans(row, window, index, now)
             found.append(
                 ChannelCoverage(
                     channel=row.channel,
@@ -314,15 +317,16 @@ class RecordingManager:
                     matched_by=row.matched_by,
                     recording_token=row.newest_token,
                     spans=tuple(
-                        replace(span, start=clock.true(span.start), end=clock.true(span.end)) for span in spans
+                        replace(span, start=clock.to_true_time(span.start), end=clock.to_true_time(span.end))
+                        for span in spans
                     ),
-                    events=tuple(clock.true_event(event) for event in events[:limit]),
+                    events=tuple(clock.event_in_true_time(event) for event in events[:limit]),
                     events_truncated=len(events) > limit,
                 )
             )
         return found
 
-    def _found(
+    def _found_recordings(
         self,
         camera_id: int,
         recordings: Sequence[DeviceRecording],
@@ -331,19 +335,19 @@ class RecordingManager:
         now: datetime,
         clock: DeviceClock,
     ) -> list[FoundRecording]:
-        known = self._what_is_known(camera_id, recordings, window)
+        index = self._read_index(camera_id, recordings, window)
         names = self._names(camera_id)
         found = []
         for item in recordings:
             match = matches[item.recording_token]
             row = Row(match.channel, "", match.by, (item,))
-            spans = spans_of(row, window, known, now)
+            spans = row_spans(row, window, index, now)
             held = [span for span in spans if span.recording_token is not None]
             if held:
                 found.append(
                     FoundRecording(
                         recording=_with_channel(item, match, names, clock),
-                        spans=tuple((clock.true(span.start), clock.true(span.end)) for span in held),
+                        spans=tuple((clock.to_true_time(span.start), clock.to_true_time(span.end)) for span in held),
                         is_known=all(span.state is SpanState.RECORDED for span in held),
                     )
                 )
@@ -356,7 +360,7 @@ def _window(clock: DeviceClock, start: datetime, end: datetime) -> Interval:
         raise InvalidRequest.of_field("end_time", "later than start_time")
     if end - start > LONGEST_WINDOW:
         raise InvalidRequest.of_field("end_time", f"at most {LONGEST_WINDOW.days} days after start_time")
-    return clock.told(start), clock.told(end)
+    return clock.to_device_time(start), clock.to_device_time(end)
 
 
 def _page(
@@ -378,7 +382,7 @@ def _with_channel(item: DeviceRecording, match: Match, names: dict[int, str], cl
         channel=match.channel,
         matched_by=match.by,
         source_name=item.source_name or own_name,
-        earliest=clock.true_or_none(item.earliest),
-        latest=clock.true_or_none(item.latest),
+        earliest=clock.to_true_time_or_none(item.earliest),
+        latest=clock.to_true_time_or_none(item.latest),
         tracks=item.tracks,
     )

@@ -64,10 +64,10 @@ class Application:
         )
         self.cameras.on_delete(self.streams.stop_camera)
         self.cameras.on_change(self.streams.restart_camera)
-        for happened in (self.cameras.on_delete, self.cameras.on_change):
-            happened(self.pinned_channels.forget_camera)
-            happened(lambda camera_id: self.gateway.forget_replay_abilities(device_key(camera_id)))
-            happened(self.recordings.forget_camera)
+        for subscribe in (self.cameras.on_delete, self.cameras.on_change):
+            subscribe(self.pinned_channels.forget_camera)
+            subscribe(lambda camera_id: self.gateway.forget_replay_abilities(device_key(camera_id)))
+            subscribe(self.recordings.forget_camera)
         services = Services(
             settings,
             self.cameras,
@@ -89,7 +89,7 @@ class Application:
             return
         start_logging(self.settings)
         allowed_addresses.allow_loopback(self.settings.allow_loopback_devices)
-        with ExitStack() as rooms:
+        with ExitStack() as started:
             for start, stop in (
                 (self._start_accounts, self.accounts.stop),
                 (self.spawner.start, self.spawner.stop),
@@ -100,11 +100,11 @@ class Application:
                 (self.sockets.start, self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
             ):
-                rooms.callback(stop)
+                started.callback(stop)
                 start()
             if self._is_demo and not self.cameras.list_cameras():
                 self.cameras.add_pretend_recorder()
-            self._running = rooms.pop_all()
+            self._running = started.pop_all()
 
     def _rotate_key(self) -> int:
         """Replace the encryption key, for the command line; return the number of passwords.

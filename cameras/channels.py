@@ -42,11 +42,11 @@ def merge_channels(known: tuple[StoredChannel, ...], read: Sequence[Channel]) ->
 
 
 def shown_channels(
-    stored: tuple[StoredChannel, ...], trouble: Mapping[str, Problem] = MappingProxyType({})
+    stored: tuple[StoredChannel, ...], problems: Mapping[str, Problem] = MappingProxyType({})
 ) -> tuple[Channel, ...]:
     """Return the channels that are present, in the user's order; `position` counts from 0 without gaps.
 
-    `trouble` maps video source tokens to present problems; such a problem replaces the stored one.
+    `problems` maps video source tokens to present problems; such a problem replaces the stored one.
     """
     return tuple(
         Channel(
@@ -56,7 +56,7 @@ def shown_channels(
             profiles=channel.profiles,
             hidden=channel.hidden,
             position=position,
-            problem=trouble.get(channel.video_source_token, channel.problem),
+            problem=problems.get(channel.video_source_token, channel.problem),
         )
         for position, channel in enumerate(_in_order(stored))
     )

@@ -55,7 +55,7 @@ class Pace:
     save_again_s: float = 300.0
     first_retry_s: float = 2.0
     longest_retry_s: float = 60.0
-    kick_again_s: float = 5.0
+    early_retry_after_s: float = 5.0
 
 
 class Connector:
@@ -79,9 +79,9 @@ class Connector:
         self._connect = connect
         self._probe = probe
         self._pace = pace
-        self._schedule = Schedule(clock, patient_places=pace.patient_workers)
+        self._schedule = Schedule(clock, patient_workers=pace.patient_workers)
         self._threads: list[threading.Thread] = []
-        self._growing = threading.Lock()
+        self._threads_lock = threading.Lock()
         self._is_running = False
         self._saved_s: dict[int, float] = {}
         self._opening: dict[int, Device] = {}  # changed under the registry's lock
@@ -92,7 +92,7 @@ class Connector:
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """Take no more work and end running calls. A thread that does not end within `timeout_s` is left to itself."""
-        with self._growing:
+        with self._threads_lock:
             self._is_running = False
             threads, self._threads = self._threads, []
         self._schedule.close()
@@ -108,7 +108,7 @@ class Connector:
         The worker skips a camera without a readable password, and the pretend recorder while it has no port.
         """
         self._schedule.put_now(camera_id)
-        self._grow()
+        self._add_worker_if_busy()
 
     def abort(self, camera_id: int) -> None:
         """End a running attempt to open the device, because the camera was changed or removed."""
@@ -135,17 +135,17 @@ class Connector:
             if entry.device is not None:
                 return entry.device
             if entry.status is CameraStatus.AUTH_FAILED:
-                raise as_error(entry.error)
+                raise error_from_problem(entry.error)
             generation, attempts = entry.generation, entry.attempts
             is_asleep = entry.attempt_began_s is None and entry.status is CameraStatus.OFFLINE
-            if is_asleep and not self._wake(entry):
-                raise as_error(entry.error)
+            if is_asleep and not self._retry_early(entry):
+                raise error_from_problem(entry.error)
             while True:
                 entry = registry.entry(camera_id)
                 if entry.device is not None:
                     return entry.device
                 if entry.generation != generation or entry.attempts != attempts:
-                    raise as_error(entry.error)
+                    raise error_from_problem(entry.error)
                 left_s = deadline_s - self._clock.monotonic_s()
                 if left_s <= 0:
                     raise CameraUnreachable("The device has not answered yet.")
@@ -178,11 +178,11 @@ class Connector:
                 entry.channels_read_s = float("-inf")
             elif not isinstance(error, CameraUnreachable):
                 return
-        self._schedule.look(camera_id)
+        self._schedule.put_after_failure(camera_id)
 
-    def _grow(self) -> None:
+    def _add_worker_if_busy(self) -> None:
         """Start one more worker if all are busy: a device that hangs blocks its worker for its whole time limit."""
-        with self._growing:
+        with self._threads_lock:
             if self._is_running and len(self._threads) < self._pace.workers and self._schedule.needs_worker():
                 thread = threading.Thread(target=self._worker, name=f"cameras-{len(self._threads)}", daemon=True)
                 self._threads.append(thread)
@@ -192,18 +192,18 @@ class Connector:
 
     def _worker(self) -> None:
         while (camera_id := self._schedule.take()) is not None:
-            self._grow()
+            self._add_worker_if_busy()
             try:
                 next_in_s = self._work(camera_id)
             except Exception:  # top of a thread: an error in our own code must not end the worker
                 log.exception("camera %d: an unexpected error", camera_id)
                 next_in_s = self._pace.longest_retry_s
-            self._registry.next_try_in(camera_id, next_in_s)
+            self._registry.set_next_attempt_in(camera_id, next_in_s)
             self._schedule.done(camera_id, next_in_s, patient=self._is_failing(camera_id))
 
     def _work(self, camera_id: int) -> float | None:
         """Run once. Return the seconds until this camera is due again; None: only when it is scheduled from outside."""
-        entry = self._registry.begin(camera_id)
+        entry = self._registry.begin_attempt(camera_id)
         if entry is None or entry.stored.password is None:
             return None
         if entry.stored.pretend and entry.stored.port is None:  # it reports its port once it is ready
@@ -217,7 +217,7 @@ class Connector:
         except AppError as error:
             self._fail(camera_id, generation, error)
         except Exception:
-            held = self._registry.fail(camera_id, generation, CameraStatus.OFFLINE, _INTERNAL)
+            held = self._registry.note_failed_attempt(camera_id, generation, CameraStatus.OFFLINE, _INTERNAL)
             if held is not None:
                 held.close()
             raise
@@ -225,25 +225,25 @@ class Connector:
 
     def _run_once(self, camera_id: int, generation: int) -> None:
         with self._registry.changed:
-            entry = self._registry.entry_of(camera_id, generation)
+            entry = self._registry.entry_of_generation(camera_id, generation)
             if entry is None:
                 return
             device, stored = entry.device, entry.stored
             must_read = self._clock.monotonic_s() - entry.channels_read_s >= self._pace.read_again_s
-            wants_fresh, entry.wants_fresh = entry.wants_fresh, False
-        if device is not None and not wants_fresh:
+            must_reconnect, entry.must_reconnect = entry.must_reconnect, False
+        if device is not None and not must_reconnect:
             try:
                 device.check()
-                self._learn(camera_id, generation, device, read=must_read)
-                self._look_at_signals(camera_id, generation, device)
+                self._read_device(camera_id, generation, device, read=must_read)
+                self._read_signals(camera_id, generation, device)
                 return
             except CameraAuthFailed:
-                self._close_held(camera_id, generation, device)
+                self._close_device(camera_id, generation, device)
                 raise
             except DeviceError as error:  # the device may have rebooted: try a new connection
                 log.info("camera %d: connecting again (%s)", camera_id, error.code)
         if device is not None:
-            self._close_held(camera_id, generation, device)
+            self._close_device(camera_id, generation, device)
         if stored.port is None:
             stored = self._find_port(stored, generation)
         self._open(stored, generation)
@@ -256,42 +256,42 @@ class Connector:
         taken = False
         try:
             with self._registry.changed:
-                if self._registry.entry_of(stored.id, generation) is None:
+                if self._registry.entry_of_generation(stored.id, generation) is None:
                     return
                 self._opening[stored.id] = device
             device.open()
-            taken = self._learn(stored.id, generation, device, read=True)
+            taken = self._read_device(stored.id, generation, device, read=True)
         finally:
             with self._registry.changed:
                 self._opening.pop(stored.id, None)
             if not taken:
                 with self._registry.changed:
-                    entry = self._registry.entry_of(stored.id, generation)
+                    entry = self._registry.entry_of_generation(stored.id, generation)
                     if entry is not None and device.checks:
                         entry.checks = device.checks
                 device.close()
-        self._look_at_signals(stored.id, generation, device)
+        self._read_signals(stored.id, generation, device)
 
-    def _look_at_signals(self, camera_id: int, generation: int, device: Device) -> None:
+    def _read_signals(self, camera_id: int, generation: int, device: Device) -> None:
         """Read from time to time which inputs of a recorder have a signal. A device that cannot tell stays online."""
         with self._registry.changed:
-            entry = self._registry.entry_of(camera_id, generation)
+            entry = self._registry.entry_of_generation(camera_id, generation)
             if entry is None or entry.device is not device or sum(item.present for item in entry.channels) < 2:
                 return
-            again_s = self._pace.signals_again_s if entry.trouble else self._pace.read_again_s
+            again_s = self._pace.signals_again_s if entry.problems else self._pace.read_again_s
             if self._clock.monotonic_s() - entry.signals_read_s < again_s:
                 return
             entry.signals_read_s = self._clock.monotonic_s()
         try:
-            self._registry.learn_signals(camera_id, generation, device.signals())
+            self._registry.note_signals(camera_id, generation, device.signals())
         except DeviceError as error:
             log.info("camera %d: reading which inputs have a signal failed (%s)", camera_id, error.code)
 
-    def _learn(self, camera_id: int, generation: int, device: Device, *, read: bool) -> bool:
+    def _read_device(self, camera_id: int, generation: int, device: Device, *, read: bool) -> bool:
         read_channels = device.channels() if read else None
         with self._registry.saving:  # database and memory must get concurrent changes in the same order
             with self._registry.changed:
-                entry = self._registry.entry_of(camera_id, generation)
+                entry = self._registry.entry_of_generation(camera_id, generation)
                 if entry is None:
                     return False
                 known = entry.channels
@@ -300,7 +300,7 @@ class Connector:
             channels = None
             if read_channels is not None:
                 channels = merge_channels(known, [redactor.channel(channel) for channel in read_channels])
-            if not self._registry.learn(camera_id, generation, device, channels):
+            if not self._registry.note_answers(camera_id, generation, device, channels):
                 return False
             self._save(camera_id, before, channels is not None and channels != known)
         return True
@@ -327,7 +327,7 @@ class Connector:
     def _find_port(self, stored: StoredCamera, generation: int) -> StoredCamera:
         port = self._probe(stored.host, self._settings.device_timeout_s)
         with self._registry.saving:
-            if self._registry.entry_of(stored.id, generation) is None:
+            if self._registry.entry_of_generation(stored.id, generation) is None:
                 raise CameraUnreachable("The address was changed in the meantime.")
             try:
                 self._store.set_address(stored.id, stored.host, port, found=True)
@@ -345,13 +345,13 @@ class Connector:
         refused = isinstance(error, CameraAuthFailed)
         status = CameraStatus.AUTH_FAILED if refused else CameraStatus.OFFLINE
         log.info("camera %d: %s", camera_id, error.code)
-        held = self._registry.fail(camera_id, generation, status, Problem(error.code, error.detail))
+        held = self._registry.note_failed_attempt(camera_id, generation, status, Problem(error.code, error.detail))
         if held is not None:
             held.close()
 
-    def _close_held(self, camera_id: int, generation: int, device: Device) -> None:
+    def _close_device(self, camera_id: int, generation: int, device: Device) -> None:
         with self._registry.changed:
-            entry = self._registry.entry_of(camera_id, generation)
+            entry = self._registry.entry_of_generation(camera_id, generation)
             if entry is not None and entry.device is device:
                 entry.device = None
         device.close()
@@ -375,10 +375,10 @@ class Connector:
             return jittered(self._settings.login_retry_s + 1.0, 1.0, 1.1)
         return jittered(growing_wait_s(failures, self._pace.first_retry_s, self._pace.longest_retry_s))
 
-    def _wake(self, entry: Entry) -> bool:
-        """Schedule an offline camera now. Return False if its last attempt ended less than `kick_again_s` ago."""
+    def _retry_early(self, entry: Entry) -> bool:
+        """Schedule an offline camera now. Return False if its last attempt has ended too recently."""
         ended_s = entry.attempt_ended_s
-        if ended_s is not None and self._clock.monotonic_s() - ended_s < self._pace.kick_again_s:
+        if ended_s is not None and self._clock.monotonic_s() - ended_s < self._pace.early_retry_after_s:
             return False
         self._schedule.put_if_idle(entry.stored.id)
         return True
@@ -389,7 +389,7 @@ _ERRORS: dict[str, type[DeviceError]] = {
 }
 
 
-def as_error(problem: Problem | None) -> AppError:
+def error_from_problem(problem: Problem | None) -> AppError:
     """Return the error from which `problem` was made."""
     if problem is None:
         return CameraUnreachable("The device has not answered yet.")

@@ -10,7 +10,7 @@ from cameras.store import StoredCamera
 from core.errors import InvalidRequest
 
 
-def address_of(host_text: str, port: int | None) -> tuple[str, int | None]:
+def parse_address(host_text: str, port: int | None) -> tuple[str, int | None]:
     """Return host and port; the port may be part of `host_text`, or be given separately, or both if they are equal.
 
     Raise InvalidRequest, which names the field.
@@ -24,7 +24,7 @@ def address_of(host_text: str, port: int | None) -> tuple[str, int | None]:
     return host, port
 
 
-def changed(camera: StoredCamera, change: CameraChange) -> StoredCamera:
+def apply_change(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     """Return the camera with the change applied. Raise InvalidRequest, which names the field.
 
     At a new host, a port that was found by probing is probed again; a port from the user stays. A new host or port
@@ -34,7 +34,7 @@ def changed(camera: StoredCamera, change: CameraChange) -> StoredCamera:
         _refuse_pretend(change)
     host, port, port_found = camera.host, camera.port, camera.port_found
     if change.host is not None:
-        host, port_in_host = address_of(change.host, change.port)
+        host, port_in_host = parse_address(change.host, change.port)
         if port_in_host is not None:
             port, port_found = port_in_host, False
         elif host != camera.host and camera.port_found:

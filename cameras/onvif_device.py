@@ -81,8 +81,8 @@ class OnvifDevice:
         return recording_search.list_recordings(self._connection)
 
     def recording_summary(self, listed: Listed) -> RecordingSummary:
-        told = recording_search.summary(self._connection, listed=listed)
-        return dataclasses.replace(told, zone_s=replay.known_zone_s(self._connection))
+        summary = recording_search.summary(self._connection, listed=listed)
+        return dataclasses.replace(summary, zone_s=replay.known_zone_s(self._connection))
 
     def recording_events(
         self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]

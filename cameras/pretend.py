@@ -115,7 +115,10 @@ class PretendRecorder:
                 return
             self._stopping = threading.Event()
             self._thread = threading.Thread(
-                target=self._keep, args=(self._launcher, password, self._stopping), name="pretend-recorder", daemon=True
+                target=self._supervise,
+                args=(self._launcher, password, self._stopping),
+                name="pretend-recorder",
+                daemon=True,
             )
             self._thread.start()
 
@@ -130,7 +133,7 @@ class PretendRecorder:
         if thread is not None and thread is not threading.current_thread():
             thread.join(10.0)
 
-    def _keep(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
+    def _supervise(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
         backoff = Backoff(first_s=self._first_pause_s, longest_s=_LONGEST_PAUSE_S, healthy_after_s=_HEALTHY_AFTER_S)
         while not stopping.is_set():
             began_s = self._clock.monotonic_s()
@@ -197,9 +200,9 @@ class PretendRecorder:
 
 def _ports_of(line: str) -> tuple[int, int]:
     try:
-        told = json.loads(line)
-        ports = (told["onvif_port"], told["rtsp_port"])
-        if told["ready"] is True and all(isinstance(port, int) and 1 <= port <= 65535 for port in ports):
+        message = json.loads(line)
+        ports = (message["onvif_port"], message["rtsp_port"])
+        if message["ready"] is True and all(isinstance(port, int) and 1 <= port <= 65535 for port in ports):
             return ports
     except (ValueError, KeyError, TypeError):
         pass

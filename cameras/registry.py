@@ -51,10 +51,10 @@ class Entry:
     attempt_began_s: float | None = None  # None while no attempt runs
     attempt_ended_s: float | None = None
     channels_read_s: float = 0.0
-    wants_fresh: bool = False  # the user wants a new connection that reads everything again
+    must_reconnect: bool = False  # the user wants a new connection that reads everything again
     next_try_at: datetime | None = None
     signals_read_s: float = float("-inf")
-    trouble: dict[str, Problem] = field(default_factory=dict)  # present problems by video source token
+    problems: dict[str, Problem] = field(default_factory=dict)  # present problems by video source token
     uris: dict[str, tuple[str, float]] = field(default_factory=dict)  # profile_token -> (URI, time of reading)
 
 
@@ -117,7 +117,7 @@ class Registry:
         with self.changed:
             return self._entries.get(camera_id)
 
-    def entry_of(self, camera_id: int, generation: int) -> Entry | None:
+    def entry_of_generation(self, camera_id: int, generation: int) -> Entry | None:
         """Return the entry if it still has this generation, otherwise None."""
         with self.changed:
             entry = self._entries.get(camera_id)
@@ -158,7 +158,7 @@ class Registry:
         """Return the present channels, with the user's names, in the user's order. Raise NotFound."""
         with self.changed:
             entry = self.entry(camera_id)
-            return shown_channels(entry.channels, entry.trouble)
+            return shown_channels(entry.channels, entry.problems)
 
     def channel_of(self, camera_id: int, profile_token: str) -> Channel:
         """Return the channel that has this media profile. Raise NotFound."""
@@ -183,18 +183,18 @@ class Registry:
             self.entry(camera_id).channels = channels
             self.changed.notify_all()
 
-    def learn_signals(self, camera_id: int, generation: int, signals: Mapping[str, bool]) -> None:
+    def note_signals(self, camera_id: int, generation: int, signals: Mapping[str, bool]) -> None:
         """Note which inputs have a signal, by video source token, and mark the channels without one."""
         with self.changed:
-            entry = self.entry_of(camera_id, generation)
+            entry = self.entry_of_generation(camera_id, generation)
             if entry is None:
                 return
             entry.signals_read_s = self._clock.monotonic_s()
             for token, has_signal in signals.items():
                 if not has_signal:
-                    entry.trouble[token] = NO_SIGNAL
-                elif entry.trouble.get(token) == NO_SIGNAL:
-                    del entry.trouble[token]
+                    entry.problems[token] = NO_SIGNAL
+                elif entry.problems.get(token) == NO_SIGNAL:
+                    del entry.problems[token]
             self.changed.notify_all()
 
     def note_stream(self, camera_id: int, profile_token: str, problem: Problem | None) -> None:
@@ -212,12 +212,12 @@ class Registry:
             for channel in entry.channels:
                 if any(profile.profile_token == profile_token for profile in channel.profiles):
                     if problem is None:
-                        entry.trouble.pop(channel.video_source_token, None)
+                        entry.problems.pop(channel.video_source_token, None)
                     else:
-                        entry.trouble[channel.video_source_token] = problem
+                        entry.problems[channel.video_source_token] = problem
             self.changed.notify_all()
 
-    def begin(self, camera_id: int) -> Entry | None:
+    def begin_attempt(self, camera_id: int) -> Entry | None:
         """Note that an attempt begins. Return the entry, None if the camera was removed."""
         with self.changed:
             entry = self._entries.get(camera_id)
@@ -225,18 +225,18 @@ class Registry:
                 entry.attempt_began_s = self._clock.monotonic_s()
             return entry
 
-    def say_connecting(self, camera_id: int) -> None:
+    def reset_for_retry(self, camera_id: int) -> None:
         """Reset the state at the user's request to try again: no problem, no cached addresses, no attempts."""
         with self.changed:
             entry = self.entry(camera_id)
-            entry.attempts, entry.wants_fresh = 0, True
+            entry.attempts, entry.must_reconnect = 0, True
             entry.uris.clear()
-            entry.trouble.clear()
+            entry.problems.clear()
             if entry.stored.password is not None:
                 entry.status, entry.error = CameraStatus.CONNECTING, None
             self.changed.notify_all()
 
-    def learn(
+    def note_answers(
         self, camera_id: int, generation: int, device: Device, channels: tuple[StoredChannel, ...] | None
     ) -> bool:
         """Note the answers of a device; `channels` is None if they were not read.
@@ -244,7 +244,7 @@ class Registry:
         Return False, and ignore the answers, if the generation has ended.
         """
         with self.changed:
-            entry = self.entry_of(camera_id, generation)
+            entry = self.entry_of_generation(camera_id, generation)
             if entry is None:
                 return False
             now_s = self._clock.monotonic_s()
@@ -264,7 +264,7 @@ class Registry:
             self._end_attempt(entry)
             return True
 
-    def fail(
+    def note_failed_attempt(
         self,
         camera_id: int,
         generation: int,
@@ -274,7 +274,7 @@ class Registry:
     ) -> Device | None:
         """Note a failed attempt. Return the device that was open, if any; the caller must close it."""
         with self.changed:
-            entry = self.entry_of(camera_id, generation)
+            entry = self.entry_of_generation(camera_id, generation)
             if entry is None:
                 return None
             device, entry.device = entry.device, None
@@ -284,7 +284,7 @@ class Registry:
             self._end_attempt(entry)
             return device
 
-    def next_try_in(self, camera_id: int, delay_s: float | None) -> None:
+    def set_next_attempt_in(self, camera_id: int, delay_s: float | None) -> None:
         """Set the time of the next attempt for the health card; None: no attempt is scheduled."""
         with self.changed:
             entry = self._entries.get(camera_id)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import select, text
 
-from cameras.store import place_of
-from cameras.vault import BoxDoesNotOpen, Vault, adopt_next_key, make_next_key, open_vault
+from cameras.store import password_context
+from cameras.vault import CannotDecrypt, Vault, adopt_next_key, make_next_key, open_vault
 from core.errors import StartRefused
 from database import CameraRow, Database, VaultRow
 
@@ -38,10 +38,10 @@ def rotate_key(database: Database, key_file: Path) -> int:
     with database.write() as session:
         for camera in session.scalars(select(CameraRow)):
             try:
-                password = old.unlock(camera.password_box, place_of(camera))
-            except BoxDoesNotOpen:
+                password = old.decrypt(camera.password_box, password_context(camera))
+            except CannotDecrypt:
                 continue  # unreadable before, too: the user must enter it again
-            camera.password_box = new.lock(password, place_of(camera))
+            camera.password_box = new.encrypt(password, password_context(camera))
             count += 1
         check = session.get(VaultRow, 1)
         assert check is not None  # noqa: S101 - it was read above, and no other process has the database open

@@ -18,16 +18,16 @@ class Schedule:
     """One job per camera id, with the time at which it is due.
 
     Prompt jobs come before patient ones. A patient job is a retry with a device that failed, and may take the whole
-    time limit; at most `patient_places` of them run at the same time, so that dead devices do not delay live ones.
+    time limit; at most `patient_workers` of them run at the same time, so that dead devices do not delay live ones.
     """
 
-    def __init__(self, clock: Clock, *, patient_places: int) -> None:
+    def __init__(self, clock: Clock, *, patient_workers: int) -> None:
         self._clock = clock
-        self._patient_places = patient_places
+        self._patient_workers = patient_workers
         self._changed = threading.Condition()
         self._jobs: dict[int, _Job] = {}
         self._running: dict[int, bool] = {}  # id -> patient
-        self._doubted: set[int] = set()
+        self._check_again: set[int] = set()
         self._closed = False
         self._waiting = 0
 
@@ -60,11 +60,11 @@ class Schedule:
             if camera_id not in self._running and not is_due:
                 self.put_now(camera_id)
 
-    def look(self, camera_id: int) -> None:
+    def put_after_failure(self, camera_id: int) -> None:
         """Make the camera due now, because a call failed. If a worker has it and succeeds, it is due once more."""
         with self._changed:
             if camera_id in self._running:
-                self._doubted.add(camera_id)
+                self._check_again.add(camera_id)
             else:
                 self.put_if_idle(camera_id)
 
@@ -72,7 +72,7 @@ class Schedule:
         """True if more jobs are due than workers wait, or if there are jobs and no worker waits."""
         with self._changed:
             now_s = self._clock.monotonic_s()
-            due = sum(job.due_s <= now_s for _, job in self._takeable())
+            due = sum(job.due_s <= now_s for _, job in self._available_jobs())
             return due > self._waiting or (self._waiting == 0 and bool(self._jobs))
 
     def remove(self, camera_id: int) -> None:
@@ -85,14 +85,16 @@ class Schedule:
             while not self._closed:
                 now_s = self._clock.monotonic_s()
                 ready = [
-                    (job.patient, job.due_s, camera_id) for camera_id, job in self._takeable() if job.due_s <= now_s
+                    (job.patient, job.due_s, camera_id)
+                    for camera_id, job in self._available_jobs()
+                    if job.due_s <= now_s
                 ]
                 if ready:
                     patient, _, camera_id = min(ready)
                     del self._jobs[camera_id]
                     self._running[camera_id] = patient
                     return camera_id
-                due_s = min((job.due_s for _, job in self._takeable()), default=None)
+                due_s = min((job.due_s for _, job in self._available_jobs()), default=None)
                 self._waiting += 1
                 self._changed.wait(None if due_s is None else due_s - now_s)
                 self._waiting -= 1
@@ -105,16 +107,16 @@ class Schedule:
         """
         with self._changed:
             self._running.pop(camera_id, None)
-            if camera_id in self._doubted:
-                self._doubted.discard(camera_id)
+            if camera_id in self._check_again:
+                self._check_again.discard(camera_id)
                 if not patient and next_in_s is not None:
                     next_in_s = 0.0
             if next_in_s is not None and camera_id not in self._jobs:
                 self.put(camera_id, next_in_s, patient=patient)
             self._changed.notify_all()
 
-    def _takeable(self) -> list[tuple[int, _Job]]:
-        is_full = sum(self._running.values()) >= self._patient_places
+    def _available_jobs(self) -> list[tuple[int, _Job]]:
+        is_full = sum(self._running.values()) >= self._patient_workers
         return [
             (camera_id, job)
             for camera_id, job in self._jobs.items()

@@ -24,7 +24,7 @@ _NAME = re.compile(r"camera([1-9][0-9]{0,18})_([0-9a-f]{32})\.jpg", re.ASCII)
 
 
 @dataclass(slots=True)
-class _Kept:
+class _CachedFile:
     size_bytes: int
     taken_at: datetime
 
@@ -37,7 +37,7 @@ class SnapshotCache:
         self._disk_bytes = disk_bytes
         self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
-        self._on_disk: dict[str, _Kept] = {}
+        self._on_disk: dict[str, _CachedFile] = {}
         self._in_memory: OrderedDict[str, TimedSnapshot] = OrderedDict()
         self._has_warned = False
 
@@ -60,8 +60,8 @@ class SnapshotCache:
                         file.unlink()
                         continue
                     status = file.stat()
-                    self._on_disk[file.name] = _Kept(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
-            self._make_room()
+                    self._on_disk[file.name] = _CachedFile(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+            self._drop_oldest_files()
 
     def put(self, camera_id: int, profile_token: str, snapshot: TimedSnapshot) -> None:
         """Replace the last snapshot of a media profile. An error of the disk is only logged."""
@@ -69,7 +69,7 @@ class SnapshotCache:
         with self._lock:
             self._in_memory[name] = snapshot
             self._in_memory.move_to_end(name)
-            self._forget_old_memory()
+            self._trim_memory()
             try:
                 self._write(name, snapshot)
             except OSError as error:
@@ -78,8 +78,8 @@ class SnapshotCache:
                 self._has_warned = True
                 return
             self._has_warned = False
-            self._on_disk[name] = _Kept(len(snapshot.jpeg), snapshot.taken_at)
-            self._make_room()
+            self._on_disk[name] = _CachedFile(len(snapshot.jpeg), snapshot.taken_at)
+            self._drop_oldest_files()
 
     def get(self, camera_id: int, profile_token: str) -> TimedSnapshot | None:
         """Return the last snapshot of a media profile; None if there was none, or if it was dropped."""
@@ -98,7 +98,7 @@ class SnapshotCache:
                 del self._on_disk[name]
                 return None
             self._in_memory[name] = snapshot
-            self._forget_old_memory()
+            self._trim_memory()
             return snapshot
 
     def drop_camera(self, camera_id: int) -> None:
@@ -122,7 +122,7 @@ class SnapshotCache:
                 draft.unlink(missing_ok=True)
             raise
 
-    def _make_room(self) -> None:
+    def _drop_oldest_files(self) -> None:
         total = sum(kept.size_bytes for kept in self._on_disk.values())
         for name, kept in sorted(self._on_disk.items(), key=lambda item: item[1].taken_at):
             if total <= self._disk_bytes:
@@ -130,7 +130,7 @@ class SnapshotCache:
             total -= kept.size_bytes
             self._remove(name)
 
-    def _forget_old_memory(self) -> None:
+    def _trim_memory(self) -> None:
         total = sum(len(snapshot.jpeg) for snapshot in self._in_memory.values())
         while total > self._memory_bytes and self._in_memory:
             _, snapshot = self._in_memory.popitem(last=False)

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cameras.addresses import authority
-from cameras.vault import BoxDoesNotOpen, Vault, open_vault
+from cameras.vault import CannotDecrypt, Vault, open_vault
 from core.errors import Conflict, NotFound, StartRefused
 from core.records import AudioFormat, ClockOffset, DeviceInfo, MediaProfile, Problem, ProfileRole, VideoFormat
 from core.secrets import Secret
@@ -124,7 +124,7 @@ class CameraStore:
             )
             session.add(row)
             session.flush()  # gives the id that the password is bound to
-            row.password_box = self._vault.lock(password, place_of(row))
+            row.password_box = self._vault.encrypt(password, password_context(row))
             session.flush()
             return self._camera(row)
 
@@ -150,7 +150,7 @@ class CameraStore:
                 _refuse_same_address(session, host, port, own_id=camera_id)
             row.name, row.host, row.port, row.port_found, row.username = name, host, port, port_found, username
             if password is not None:
-                row.password_box = self._vault.lock(password, place_of(row))
+                row.password_box = self._vault.encrypt(password, password_context(row))
             if forget_device:
                 _write_knowledge(row, DeviceInfo(), (), None, None)
                 session.execute(delete(ChannelRow).where(ChannelRow.camera_id == camera_id))
@@ -199,8 +199,8 @@ class CameraStore:
     def _camera(self, row: CameraRow) -> StoredCamera:
         password: Secret | None
         try:
-            password = self._vault.unlock(row.password_box, place_of(row))
-        except BoxDoesNotOpen as error:
+            password = self._vault.decrypt(row.password_box, password_context(row))
+        except CannotDecrypt as error:
             log.error("camera %d: the stored password does not open (%s)", row.id, error)
             password = None
         offset = (
@@ -250,7 +250,7 @@ def _row(session: Session, camera_id: int) -> CameraRow:
     return row
 
 
-def place_of(row: CameraRow) -> tuple[str | int, ...]:
+def password_context(row: CameraRow) -> tuple[str | int, ...]:
     # Host and user name are part of it, so that an attacker who can write to the database, but has no key, cannot have
     # the password sent to another address.
     return "cameras", row.id, row.host, row.username, "password"

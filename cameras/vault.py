@@ -25,12 +25,12 @@ log = logging.getLogger(__name__)
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _CHECK_TEXT = "this key opens this database"
-_CHECK_PLACE = ("vault", "key_check")
+_CHECK_CONTEXT = ("vault", "key_check")
 _VERSION = b"\x01"
 
 
-class BoxDoesNotOpen(Exception):
-    """A ciphertext was made with another key or for another place, or it is damaged."""
+class CannotDecrypt(Exception):
+    """A ciphertext was made with another key or for another context, or it is damaged."""
 
 
 class Vault:
@@ -39,30 +39,30 @@ class Vault:
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
-    def lock(self, secret: Secret, place: tuple[str | int, ...]) -> bytes:
-        """Return version, nonce, ciphertext and tag of the secret. It opens only with the same `place`."""
+    def encrypt(self, secret: Secret, context: tuple[str | int, ...]) -> bytes:
+        """Return version, nonce, ciphertext and tag of the secret. It opens only with the same `context`."""
         nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + self._cipher.encrypt(nonce, secret.reveal().encode(), _bound(place))
+        return _VERSION + nonce + self._cipher.encrypt(nonce, secret.reveal().encode(), _associated_data(context))
 
-    def unlock(self, box: bytes, place: tuple[str | int, ...]) -> Secret:
-        """Return the secret in `box`, which `lock` made. Raise BoxDoesNotOpen for anything else."""
-        if box[:1] != _VERSION or len(box) < 1 + _NONCE_BYTES + 16:
-            raise BoxDoesNotOpen("not an encrypted secret of this version")
-        nonce, rest = box[1 : 1 + _NONCE_BYTES], box[1 + _NONCE_BYTES :]
+    def decrypt(self, ciphertext: bytes, context: tuple[str | int, ...]) -> Secret:
+        """Return the secret in `ciphertext`, which `encrypt` made. Raise CannotDecrypt for anything else."""
+        if ciphertext[:1] != _VERSION or len(ciphertext) < 1 + _NONCE_BYTES + 16:
+            raise CannotDecrypt("not an encrypted secret of this version")
+        nonce, rest = ciphertext[1 : 1 + _NONCE_BYTES], ciphertext[1 + _NONCE_BYTES :]
         try:
-            return Secret(self._cipher.decrypt(nonce, rest, _bound(place)).decode())
+            return Secret(self._cipher.decrypt(nonce, rest, _associated_data(context)).decode())
         except InvalidTag:
-            raise BoxDoesNotOpen("wrong key, wrong place or damaged") from None
+            raise CannotDecrypt("wrong key, wrong context or damaged") from None
 
     def make_check(self) -> bytes:
         """Return a value for the database that shows later whether a key is the same one."""
-        return self.lock(Secret(_CHECK_TEXT), _CHECK_PLACE)
+        return self.encrypt(Secret(_CHECK_TEXT), _CHECK_CONTEXT)
 
-    def opens(self, check: bytes) -> bool:
+    def is_key_of(self, check: bytes) -> bool:
         """True if `check` was made with this key."""
         try:
-            return self.unlock(check, _CHECK_PLACE) == Secret(_CHECK_TEXT)
-        except BoxDoesNotOpen:
+            return self.decrypt(check, _CHECK_CONTEXT) == Secret(_CHECK_TEXT)
+        except CannotDecrypt:
             return False
 
 
@@ -89,7 +89,7 @@ def open_vault(key_file: Path, check: bytes | None) -> Vault:
             "Put it back, or set SECRET_KEY_FILE to its path. Nothing was changed."
         )
     vault = Vault(key)
-    if check is not None and not vault.opens(check):
+    if check is not None and not vault.is_key_of(check):
         raise StartRefused(
             f"The key in {key_file} does not open the stored camera passwords. "
             "Put the right one back, or set SECRET_KEY_FILE to its path. Nothing was changed."
@@ -128,11 +128,11 @@ def _finish_rotation(key_file: Path, key: bytes | None, check: bytes) -> bytes |
     draft = _next_of(key_file)
     if not draft.exists():
         return key
-    if key is not None and Vault(key).opens(check):
+    if key is not None and Vault(key).is_key_of(check):
         draft.unlink()
         return key
     next_key = _read_key(draft)
-    if next_key is None or not Vault(next_key).opens(check):
+    if next_key is None or not Vault(next_key).is_key_of(check):
         return key
     log.warning("finished a key rotation that was interrupted")
     adopt_next_key(key_file)
@@ -184,5 +184,5 @@ def _make_key(key_file: Path) -> bytes:
     return key
 
 
-def _bound(place: tuple[str | int, ...]) -> bytes:
-    return json.dumps(["onvif-web-viewer", *place], ensure_ascii=True).encode()
+def _associated_data(context: tuple[str | int, ...]) -> bytes:
+    return json.dumps(["onvif-web-viewer", *context], ensure_ascii=True).encode()

@@ -21,19 +21,19 @@ class DeviceClock:
     def of_offset(cls, offset_s: float | None) -> DeviceClock:
         return cls(correction_s(offset_s))
 
-    def told(self, true: datetime) -> datetime:
+    def to_device_time(self, true_utc: datetime) -> datetime:
         """Return the device's time for a true time, both UTC."""
-        return _shifted(true, self.ahead_s)
+        return _shifted(true_utc, self.ahead_s)
 
-    def true(self, told: datetime) -> datetime:
+    def to_true_time(self, device_utc: datetime) -> datetime:
         """Return the true time for a time of the device."""
-        return _shifted(told, -self.ahead_s)
+        return _shifted(device_utc, -self.ahead_s)
 
-    def true_or_none(self, told: datetime | None) -> datetime | None:
-        return None if told is None else self.true(told)
+    def to_true_time_or_none(self, device_utc: datetime | None) -> datetime | None:
+        return None if device_utc is None else self.to_true_time(device_utc)
 
-    def true_event(self, event: RecordingEvent) -> RecordingEvent:
-        return replace(event, time=self.true(event.time))
+    def event_in_true_time(self, event: RecordingEvent) -> RecordingEvent:
+        return replace(event, time=self.to_true_time(event.time))
 
 
 def _shifted(moment: datetime, seconds: int) -> datetime:

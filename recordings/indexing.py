@@ -46,26 +46,26 @@ class Progress:
 
 
 @dataclass(slots=True)
-class _Work:
+class _DeviceWork:
     """Pending work for one device, and its state. Guarded by the indexer's lock."""
 
-    wanted: list[Interval] = field(default_factory=list)
-    is_declined: bool = False  # the user has stopped the indexing
+    pending: list[Interval] = field(default_factory=list)
+    is_paused: bool = False  # the user has stopped the indexing
     total_s: float = 0.0
-    piece: timedelta = _FIRST_PIECE
+    piece_length: timedelta = _FIRST_PIECE
     is_running: bool = False
     is_stopped: bool = False
     is_forgotten: bool = False
-    listed_s: float | None = None
-    list_wanted: bool = False
-    mute_until_s: float = -math.inf  # no event search before this time: the device has refused it
-    asking: Interval | None = None  # the piece that is being asked, or was asked last
-    checked_s: float | None = None  # time of the last check that the oldest known data still exists
+    list_read_s: float | None = None
+    needs_list: bool = False
+    no_event_search_until_s: float = -math.inf  # no event search before this time: the device has refused it
+    current_piece: Interval | None = None  # the piece that is being asked, or was asked last
+    oldest_checked_s: float | None = None  # time of the last check that the oldest known data still exists
     problem: AppError | None = None
     problem_s: float = 0.0
 
-    def left_s(self) -> float:
-        return sum((end - start).total_seconds() for start, end in self.wanted)
+    def pending_s(self) -> float:
+        return sum((end - start).total_seconds() for start, end in self.pending)
 
 
 class Indexer:
@@ -76,7 +76,7 @@ class Indexer:
         self._clock = clock
         self._cameras = cameras
         self._changed = threading.Condition()
-        self._works: dict[int, _Work] = {}
+        self._work_by_camera: dict[int, _DeviceWork] = {}
         self._threads: set[threading.Thread] = set()
         self._is_open = False
 
@@ -88,7 +88,7 @@ class Indexer:
         """End all threads. A call that the device does not answer within `timeout_s` is left to itself."""
         with self._changed:
             self._is_open = False
-            for work in self._works.values():
+            for work in self._work_by_camera.values():
                 work.is_stopped = True
             threads = tuple(self._threads)
             self._changed.notify_all()
@@ -98,44 +98,44 @@ class Indexer:
 
     # ---- control ---------------------------------------------------------------------------------
 
-    def want(self, camera_id: int, window: Interval, now: datetime) -> None:
+    def request(self, camera_id: int, window: Interval, now: datetime) -> None:
         """Ask the device for the parts of the window that were not asked yet. `now` is the device's time."""
         with self._changed:  # while reading, too: otherwise a part that is answered meanwhile is asked again
             recordings = self._store.recordings(camera_id)
-            missing = missing_of(recordings, self._store.asked(camera_id), window, now)
-            work = self._works.setdefault(camera_id, _Work())
-            if work.is_declined and work.listed_s is not None:
+            missing = missing_intervals(recordings, self._store.asked_intervals(camera_id), window, now)
+            work = self._work_by_camera.setdefault(camera_id, _DeviceWork())
+            if work.is_paused and work.list_read_s is not None:
                 return
-            work.list_wanted = work.list_wanted or not self._is_listed(work)
-            if self._tells(work) and not work.is_declined:
-                work.wanted = united([*work.wanted, *missing])
-                work.total_s = max(work.total_s, work.left_s())
-            self._begin(camera_id, work)
+            work.needs_list = work.needs_list or not self._is_listed(work)
+            if self._can_search_events(work) and not work.is_paused:
+                work.pending = united([*work.pending, *missing])
+                work.total_s = max(work.total_s, work.pending_s())
+            self._start_thread(camera_id, work)
 
-    def decline(self, camera_id: int) -> None:
-        """Stop indexing this device until `resume`. Only its list of recordings is read, if it never was."""
+    def pause(self, camera_id: int) -> None:
+        """Stop indexing this device until resume(). Only its list of recordings is read, if it never was."""
         with self._changed:
-            work = self._works.setdefault(camera_id, _Work())
-            work.is_declined, work.wanted = True, []
+            work = self._work_by_camera.setdefault(camera_id, _DeviceWork())
+            work.is_paused, work.pending = True, []
             work.is_stopped = work.is_running
             self._changed.notify_all()
 
     def resume(self, camera_id: int) -> None:
-        """Allow indexing again after `decline`, and without a pause after a problem."""
+        """Allow indexing again after pause(), and without a wait after a problem."""
         with self._changed:
-            if (work := self._works.get(camera_id)) is not None:
-                work.is_declined = False
+            if (work := self._work_by_camera.get(camera_id)) is not None:
+                work.is_paused = False
                 work.problem = None
 
     def forget(self, camera_id: int) -> None:
         """Drop all work for a camera that was removed or is another device now; discard late answers."""
         with self._changed:
-            if (work := self._works.pop(camera_id, None)) is not None:
+            if (work := self._work_by_camera.pop(camera_id, None)) is not None:
                 work.is_stopped = work.is_forgotten = True
-                work.wanted = []
+                work.pending = []
                 self._changed.notify_all()
 
-    def wait(self, camera_id: int, window: Interval, wait_s: float) -> bool:
+    def wait_until_indexed(self, camera_id: int, window: Interval, wait_s: float) -> bool:
         """Wait until nothing of the window is left to ask. Return False if that takes longer than `wait_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._is_busy(camera_id, window), wait_s)
@@ -145,71 +145,71 @@ class Indexer:
     def progress(self, camera_id: int) -> Progress | None:
         """Return the progress of a running indexing, None if there is none."""
         with self._changed:
-            work = self._works.get(camera_id)
-            if work is None or not work.is_running or work.is_declined:
-                return None  # the last request to a declined device may still run; it is no progress
+            work = self._work_by_camera.get(camera_id)
+            if work is None or not work.is_running or work.is_paused:
+                return None  # the last request to a paused device may still run; it is no progress
             total = max(1, round(work.total_s / 3600))
-            return Progress(min(total, max(0, total - round(work.left_s() / 3600))), total)
+            return Progress(min(total, max(0, total - round(work.pending_s() / 3600))), total)
 
-    def is_declined(self, camera_id: int) -> bool:
+    def is_paused(self, camera_id: int) -> bool:
         """True if the user has stopped the indexing."""
         with self._changed:
-            work = self._works.get(camera_id)
-            return work is not None and work.is_declined
+            work = self._work_by_camera.get(camera_id)
+            return work is not None and work.is_paused
 
     def problem(self, camera_id: int) -> AppError | None:
         """Return the error that ended the last indexing early, None if there was none."""
         with self._changed:
-            work = self._works.get(camera_id)
+            work = self._work_by_camera.get(camera_id)
             return work.problem if work is not None else None
 
-    def is_in_trouble_elsewhere(self, camera_id: int, window: Interval) -> bool:
+    def failed_outside(self, camera_id: int, window: Interval) -> bool:
         """True if an error ended the last indexing early, at a piece outside the window."""
         with self._changed:
-            work = self._works.get(camera_id)
-            if work is None or work.problem is None or work.asking is None:
+            work = self._work_by_camera.get(camera_id)
+            if work is None or work.problem is None or work.current_piece is None:
                 return False
-            return not clipped([work.asking], window)
+            return not clipped([work.current_piece], window)
 
-    def tells_events(self, camera_id: int) -> bool:
+    def has_event_search(self, camera_id: int) -> bool:
         """False if the device has no event search or refuses it: then only the dates of its recordings are known."""
         with self._changed:
-            work = self._works.get(camera_id)
-            return work is None or self._tells(work)
+            work = self._work_by_camera.get(camera_id)
+            return work is None or self._can_search_events(work)
 
-    def listed(self, camera_id: int) -> Listed:
+    def read_list(self, camera_id: int) -> Listed:
         """Read the list of recordings now, store it and return it. Wait for the device; raise its DeviceError."""
         listed = self._cameras.ask_recorder(camera_id, lambda device: device.recordings())
         with self._changed:
-            work = self._works.setdefault(camera_id, _Work())
-        self._keep_list(camera_id, work, listed[0])
+            work = self._work_by_camera.setdefault(camera_id, _DeviceWork())
+        self._store_list(camera_id, work, listed[0])
         return listed
 
     # ---- the threads -----------------------------------------------------------------------------
 
-    def _is_listed(self, work: _Work) -> bool:
-        return work.listed_s is not None and self._clock.monotonic_s() - work.listed_s < _LISTED_FOR_S
+    def _is_listed(self, work: _DeviceWork) -> bool:
+        return work.list_read_s is not None and self._clock.monotonic_s() - work.list_read_s < _LISTED_FOR_S
 
-    def _tells(self, work: _Work) -> bool:
-        return self._clock.monotonic_s() >= work.mute_until_s
+    def _can_search_events(self, work: _DeviceWork) -> bool:
+        return self._clock.monotonic_s() >= work.no_event_search_until_s
 
     def _is_busy(self, camera_id: int, window: Interval) -> bool:
-        work = self._works.get(camera_id)
-        return work is not None and work.is_running and (work.list_wanted or bool(clipped(work.wanted, window)))
+        work = self._work_by_camera.get(camera_id)
+        return work is not None and work.is_running and (work.needs_list or bool(clipped(work.pending, window)))
 
-    def _begin(self, camera_id: int, work: _Work) -> None:
+    def _start_thread(self, camera_id: int, work: _DeviceWork) -> None:
         is_resting = work.problem is not None and self._clock.monotonic_s() - work.problem_s < _AFTER_TROUBLE_S
-        if work.is_running or not self._is_open or is_resting or not (work.wanted or work.list_wanted):
+        if work.is_running or not self._is_open or is_resting or not (work.pending or work.needs_list):
             if not work.is_running:
-                work.wanted = []
+                work.pending = []
             return
         work.is_running, work.is_stopped, work.problem = True, False, None
-        work.total_s = work.left_s()
+        work.total_s = work.pending_s()
         thread = threading.Thread(target=self._run, args=(camera_id, work), name=f"index-{camera_id}", daemon=True)
         self._threads.add(thread)
         thread.start()
 
-    def _run(self, camera_id: int, work: _Work) -> None:
+    def _run(self, camera_id: int, work: _DeviceWork) -> None:
         try:
             while self._step(camera_id, work):
                 pass
@@ -223,49 +223,51 @@ class Indexer:
             with self._changed:
                 self._threads.discard(threading.current_thread())
 
-    def _fail(self, work: _Work, problem: AppError) -> None:
+    def _fail(self, work: _DeviceWork, problem: AppError) -> None:
         with self._changed:
-            work.is_running = work.list_wanted = False
-            work.wanted = []
+            work.is_running = work.needs_list = False
+            work.pending = []
             work.problem, work.problem_s = problem, self._clock.monotonic_s()
             self._changed.notify_all()
 
-    def _step(self, camera_id: int, work: _Work) -> bool:
+    def _step(self, camera_id: int, work: _DeviceWork) -> bool:
         """Ask for one piece. Return False if nothing is left to ask."""
         with self._changed:
-            if work.is_stopped or not (work.wanted or work.list_wanted):
-                work.is_running = False  # still under the lock, so that the next want() starts a new thread
+            if work.is_stopped or not (work.pending or work.needs_list):
+                work.is_running = False  # still under the lock, so that the next request() starts a new thread
                 self._changed.notify_all()
                 return False
             needs_list = not self._is_listed(work)
-            work.asking = None
+            work.current_piece = None
         if needs_list:
-            self._keep_list(
+            self._store_list(
                 camera_id, work, self._cameras.ask_recorder(camera_id, lambda device: device.recordings())[0]
             )
             self._check_oldest(camera_id, work)
         with self._changed:
-            work.list_wanted = False
-            piece = work.asking = _newest(work.wanted, work.piece)
+            work.needs_list = False
+            piece = work.current_piece = _newest_piece(work.pending, work.piece_length)
             self._changed.notify_all()
         if piece is not None:
             self._ask_piece(camera_id, work, piece)
         return True
 
-    def _check_oldest(self, camera_id: int, work: _Work) -> None:
+    def _check_oldest(self, camera_id: int, work: _DeviceWork) -> None:
         """Once a day, find out how much of the recordings without dates the device has overwritten.
 
         Ask again for the oldest known data, and for later time until some data is found. The dates of other recordings
         show the same without a search.
         """
         now_s = self._clock.monotonic_s()
-        if not self._tells(work) or (work.checked_s is not None and now_s - work.checked_s < _CHECKED_EVERY_S):
+        if not self._can_search_events(work) or (
+            work.oldest_checked_s is not None and now_s - work.oldest_checked_s < _CHECKED_EVERY_S
+        ):
             return
-        work.checked_s = now_s
+        work.oldest_checked_s = now_s
         tokens = [item.recording_token for item in self._store.recordings(camera_id) if item.earliest is None]
         start = self._store.first_recorded(camera_id, tokens)
-        asked = united(part for parts in self._store.asked(camera_id).values() for part in parts)
-        while start is not None and not work.is_stopped and self._tells(work):
+        asked = united(part for parts in self._store.asked_intervals(camera_id).values() for part in parts)
+        while start is not None and not work.is_stopped and self._can_search_events(work):
             piece = next(iter(clipped(asked, (start, start + _FIRST_PIECE))), None)
             if piece is None:
                 return
@@ -273,11 +275,11 @@ class Indexer:
             first = self._store.first_recorded(camera_id, tokens)
             start = piece[1] if first is None or first > piece[1] else None
 
-    def _ask_piece(self, camera_id: int, work: _Work, piece: Interval) -> None:
+    def _ask_piece(self, camera_id: int, work: _DeviceWork, piece: Interval) -> None:
         recordings = self._store.recordings(camera_id)
         if not recordings:
             with self._changed:
-                work.wanted = []
+                work.pending = []
             return
         start, end = piece
         begins = start - timedelta(seconds=_LATE_S)
@@ -290,12 +292,12 @@ class Indexer:
             )
         except (CameraUnsupported, SoapFault) as error:
             is_lasting = isinstance(error, CameraUnsupported)
-            if not is_lasting and self._store.asked(camera_id):
+            if not is_lasting and self._store.asked_intervals(camera_id):
                 raise  # it has answered searches before: a passing problem, and the stored events stay valid
             log.info("camera %d: its event search is refused (%s)", camera_id, error.code)
             with self._changed:
-                work.mute_until_s = math.inf if is_lasting else self._clock.monotonic_s() + _AFTER_REFUSAL_S
-                work.wanted = []
+                work.no_event_search_until_s = math.inf if is_lasting else self._clock.monotonic_s() + _AFTER_REFUSAL_S
+                work.pending = []
             return
         if work.is_stopped:
             return
@@ -303,25 +305,25 @@ class Indexer:
             if end - start <= _SMALLEST_PIECE:
                 raise Unavailable("The device takes too long to list its recorded events.", code="search_timeout")
             with self._changed:
-                work.piece = max(_SMALLEST_PIECE, (end - start) / 4)
+                work.piece_length = max(_SMALLEST_PIECE, (end - start) / 4)
             return
         tokens = [recording.recording_token for recording in recordings]
         if not work.is_forgotten:
             self._store.save_events(camera_id, tokens, (begins, end), found.events)
         with self._changed:
-            work.wanted = [part for wanted in work.wanted for part in without(wanted, [piece])]
-            if len(found.events) < _FEW_EVENTS and end - start >= work.piece:
-                work.piece = min(2 * work.piece, _LARGEST_PIECE)
+            work.pending = [part for wanted in work.pending for part in without(wanted, [piece])]
+            if len(found.events) < _FEW_EVENTS and end - start >= work.piece_length:
+                work.piece_length = min(2 * work.piece_length, _LARGEST_PIECE)
             self._changed.notify_all()
 
-    def _keep_list(self, camera_id: int, work: _Work, recordings: Sequence[DeviceRecording]) -> None:
+    def _store_list(self, camera_id: int, work: _DeviceWork, recordings: Sequence[DeviceRecording]) -> None:
         if not work.is_forgotten:
             self._store.save_recordings(camera_id, recordings)
         with self._changed:
-            work.listed_s = self._clock.monotonic_s()
+            work.list_read_s = self._clock.monotonic_s()
 
 
-def missing_of(
+def missing_intervals(
     recordings: Sequence[DeviceRecording], asked: dict[str, list[Interval]], window: Interval, now: datetime
 ) -> list[Interval]:
     """Return the parts of the window for which not every recording was asked yet.
@@ -339,7 +341,7 @@ def missing_of(
     return [(begin, until) for begin, until in united(holes) if begin < fresh_from]
 
 
-def _newest(wanted: Sequence[Interval], length: timedelta) -> Interval | None:
+def _newest_piece(wanted: Sequence[Interval], length: timedelta) -> Interval | None:
     if not wanted:
         return None
     start, end = wanted[-1]

@@ -10,10 +10,10 @@ from core.recordings import DeviceRecording, RecordedPlace, SpanState
 from core.records import Channel
 from recordings.intervals import Interval, clipped, united, without
 from recordings.matching import MatchedBy, match_channels
-from recordings.spans import History, drawn, hinted
+from recordings.spans import History, spans_from_dates, timeline_spans
 from recordings.views import ChannelSpan
 
-_GOES_ON_S = 600.0  # a recording whose latest time is no older than this still goes on
+_STILL_RECORDING_S = 600.0  # a recording whose latest time is no older than this still goes on
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -36,18 +36,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class DeviceIndex:
     """The index of a device's recordings: the intervals that were asked, and their histories, by recording token.
 
-    `tells_events` is False for a device without event search: then only the recordings' own dates are known.
+    `has_event_search` is False for a device without event search: then only the recordings' own dates are known.
     """
 
-    tells_events: bool
+    has_event_search: bool
     asked: Mapping[str, Sequence[Interval]]
     histories: Mapping[str, History]
 
 
-def rows_of(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> list[Row]:
+def timeline_rows(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> list[Row]:
     """Return visible channels that have recordings, in the user's order, and then recordings without a channel."""
     matches = match_channels(recordings, channels)
     of_channel: dict[int, list[DeviceRecording]] = {}
@@ -70,7 +70,7 @@ def _least_sure(found: Iterable[MatchedBy]) -> MatchedBy:
     return max(found, key=list(MatchedBy).index)
 
 
-def spans_of(row: Row, window: Interval, known: Known, now: datetime) -> tuple[ChannelSpan, ...]:
+def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> tuple[ChannelSpan, ...]:
     """Return spans that cover the window without holes.
 
     A moment in several recordings gets the token of the first one in the device's order.
@@ -80,7 +80,7 @@ def spans_of(row: Row, window: Interval, known: Known, now: datetime) -> tuple[C
     not_asked: list[Interval] = []
     for recording in row.recordings:
         token = recording.recording_token
-        for span in _drawn(recording, window, known, now):
+        for span in _recording_spans(recording, window, index, now):
             part = (span.start, span.end)
             if span.state is SpanState.RECORDED:
                 taken = united((item.start, item.end) for item in recorded)
@@ -104,12 +104,12 @@ def spans_of(row: Row, window: Interval, known: Known, now: datetime) -> tuple[C
     return tuple(sorted(spans, key=lambda span: span.start))
 
 
-def beginning_with(row: Row, recording_token: str) -> Row:
+def with_first_recording(row: Row, recording_token: str) -> Row:
     """Return the row with this recording first, so that its token is used wherever it has data."""
     return replace(row, recordings=tuple(sorted(row.recordings, key=lambda it: it.recording_token != recording_token)))
 
 
-def places_of(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> list[RecordedPlace]:
+def playable_places(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> list[RecordedPlace]:
     """Return the places of the spans that can be played, in order of time.
 
     In a span that was not asked yet, the recordings' own dates decide.
@@ -122,27 +122,29 @@ def places_of(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> list[Rec
             found += [
                 RecordedPlace(item.recording_token, *part)
                 for item in row.recordings
-                for part in clipped([(item.earliest or span.start, _latest(item, now) or now)], (span.start, span.end))
+                for part in clipped([(item.earliest or span.start, _end_of(item, now) or now)], (span.start, span.end))
             ]
     return sorted(found, key=lambda place: place.start)
 
 
-def _latest(recording: DeviceRecording, now: datetime) -> datetime | None:
+def _end_of(recording: DeviceRecording, now: datetime) -> datetime | None:
     """Return the end of a recording, None if it still goes on."""
     latest = recording.latest
-    return None if latest is None or latest > now - timedelta(seconds=_GOES_ON_S) else latest
+    return None if latest is None or latest > now - timedelta(seconds=_STILL_RECORDING_S) else latest
 
 
-def _drawn(recording: DeviceRecording, window: Interval, known: Known, now: datetime) -> Sequence[ChannelSpan]:
-    latest = _latest(recording, now)
-    if not known.tells_events:
-        found = hinted(window, recording.earliest, latest, now)
+def _recording_spans(
+    recording: DeviceRecording, window: Interval, index: DeviceIndex, now: datetime
+) -> Sequence[ChannelSpan]:
+    latest = _end_of(recording, now)
+    if not index.has_event_search:
+        found = spans_from_dates(window, recording.earliest, latest, now)
     else:
-        history = known.histories.get(recording.recording_token, History())
+        history = index.histories.get(recording.recording_token, History())
         hints = (recording.earliest or window[0], latest or max(now, window[1]))
-        found = drawn(
+        found = timeline_spans(
             window,
-            asked=known.asked.get(recording.recording_token, ()),
+            asked=index.asked.get(recording.recording_token, ()),
             recorded=history.recorded,
             unknown=clipped(history.unknown, hints) if hints[0] < hints[1] else history.unknown,
             now=now,

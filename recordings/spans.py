@@ -34,24 +34,24 @@ def history_of(recording: DeviceRecording, events: Iterable[RecordingEvent], win
     those of the recording itself. The start state holds before the first change; without one, the opposite of the first
     change does. Without any event the window is unknown.
     """
-    mine = [
+    changes = [
         event for event in events if event.recording_token == recording.recording_token and event.active is not None
     ]
     videos = {track.track_token for track in recording.tracks if track.type is TrackType.VIDEO}
-    lines: dict[str, list[RecordingEvent]] = {}
-    for event in mine:
+    by_track: dict[str, list[RecordingEvent]] = {}
+    for event in changes:
         topic = bare_topic(event.topic)
         if topic == _TRACK_STATE and (not videos or event.track_token in videos):
-            lines.setdefault(event.track_token, []).append(event)
-    if not lines:
-        lines[""] = [event for event in mine if bare_topic(event.topic) == _RECORDING_STATE]
-    told = [_line(line, window) for line in lines.values()]
-    recorded = united(interval for history in told for interval in history.recorded)
-    unknown = united(interval for history in told for interval in history.unknown)
+            by_track.setdefault(event.track_token, []).append(event)
+    if not by_track:
+        by_track[""] = [event for event in changes if bare_topic(event.topic) == _RECORDING_STATE]
+    histories = [_track_history(track_events, window) for track_events in by_track.values()]
+    recorded = united(interval for history in histories for interval in history.recorded)
+    unknown = united(interval for history in histories for interval in history.unknown)
     return History(tuple(recorded), tuple(part for each in unknown for part in without(each, recorded)))
 
 
-def _line(events: Sequence[RecordingEvent], window: Interval) -> History:
+def _track_history(events: Sequence[RecordingEvent], window: Interval) -> History:
     """Return the history of one track. An event that repeats the present state changes nothing."""
     start, end = window
     ordered = sorted(events, key=lambda event: (event.time, not event.is_start_state))
@@ -76,7 +76,7 @@ def _line(events: Sequence[RecordingEvent], window: Interval) -> History:
     return History(tuple(united(recorded)), tuple(united(unknown)))
 
 
-def drawn(
+def timeline_spans(
     window: Interval,
     *,
     asked: Iterable[Interval],
@@ -103,13 +103,15 @@ def drawn(
     return tuple(spans)
 
 
-def hinted(window: Interval, earliest: datetime | None, latest: datetime | None, now: datetime) -> tuple[Span, ...]:
+def spans_from_dates(
+    window: Interval, earliest: datetime | None, latest: datetime | None, now: datetime
+) -> tuple[Span, ...]:
     """Return spans for a device without event search: unknown between `earliest` and `latest`, otherwise not recorded.
 
     If a date is missing, the window's start or `now` takes its place.
     """
     start, end = window
     stretch = (earliest or start, min(latest or now, now))
-    return drawn(
+    return timeline_spans(
         window, asked=[window], recorded=(), unknown=[stretch] if stretch[0] < stretch[1] else (), now=max(now, end)
     )

@@ -43,7 +43,7 @@ class RecordingStore:
         with self._database.read() as session:
             return tuple(_recording(row) for row in session.scalars(query))
 
-    def asked(self, camera_id: int) -> Asked:
+    def asked_intervals(self, camera_id: int) -> Asked:
         """Return the intervals that were asked, by recording token: sorted, without overlap."""
         found: Asked = {}
         with self._database.read() as session:
@@ -72,13 +72,13 @@ class RecordingStore:
             for row in session.execute(query):
                 inside.setdefault(row.recording_token, []).append(_event(row))
             return {
-                recording.recording_token: _history(
+                recording.recording_token: _recording_history(
                     session, camera_id, recording, inside.get(recording.recording_token, []), asked, window
                 )
                 for recording in recordings
             }
 
-    def seen(
+    def detections(
         self, camera_id: int, window: Interval, recording_tokens: Sequence[str], limit: int
     ) -> list[RecordingEvent]:
         """Return the first `limit` events of detections (such as motion) in the window, sorted by time."""
@@ -115,7 +115,9 @@ class RecordingStore:
                 if before is None or not before.earliest or not recording.earliest:
                     continue
                 if recording.earliest > before.earliest:
-                    _forget(session, camera_id, recording.recording_token, (before.earliest, recording.earliest))
+                    _forget_interval(
+                        session, camera_id, recording.recording_token, (before.earliest, recording.earliest)
+                    )
             gone = known.keys() - {recording.recording_token for recording in recordings}
             for table in (RecordingAskedRow, RecordingEventRow):
                 session.execute(delete(table).where(table.camera_id == camera_id, table.recording_token.in_(gone)))
@@ -173,7 +175,7 @@ class RecordingStore:
                 session.execute(delete(table).where(table.camera_id == camera_id))
 
 
-def _history(
+def _recording_history(
     session: Session,
     camera_id: int,
     recording: DeviceRecording,
@@ -200,9 +202,9 @@ def _history(
         query = _events_of(camera_id, *of_it, ~_Event.is_start_state, _Event.time > part[1], _Event.time <= end)
         after = session.execute(query.order_by(_Event.time).limit(_EDGE_EVENTS))
         events = [
-            *(_event(row, is_start_state=True) for row in reversed(_firsts(before))),
+            *(_event(row, is_start_state=True) for row in reversed(_first_per_track(before))),
             *(event for event in inside if part[0] <= event.time <= part[1]),
-            *(_event(row) for row in _firsts(after)),
+            *(_event(row) for row in _first_per_track(after)),
         ]
         found = history_of(recording, events, part)
         recorded += found.recorded
@@ -216,7 +218,7 @@ def _is_outside(recording: DeviceRecording, window: Interval) -> bool:
     return recording.latest < window[0] or recording.earliest > window[1]
 
 
-def _firsts(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
+def _first_per_track(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
     """Return the first row of every track and topic."""
     found: dict[tuple[str, str], Row[Any]] = {}
     for row in rows:
@@ -224,7 +226,7 @@ def _firsts(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
     return list(found.values())
 
 
-def _forget(session: Session, camera_id: int, token: str, window: Interval) -> None:
+def _forget_interval(session: Session, camera_id: int, token: str, window: Interval) -> None:
     rows = session.scalars(_asked_rows(camera_id).where(RecordingAskedRow.recording_token == token))
     kept = [part for row in rows for part in without((row.start, row.end), [window])]
     _set_asked(session, camera_id, token, kept)

@@ -97,7 +97,7 @@ class FoundRecording:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchPage:
     """A page of search results. `complete` is False if a part of the window is not indexed; `problem` is the error that
     caused it, None if the time limit did."""
 

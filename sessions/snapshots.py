@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
 from cameras.records import TimedSnapshot
@@ -12,6 +10,7 @@ from cameras.snapshots import is_jpeg
 from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError, Unavailable
 from core.records import Problem, StreamSource
 from core.settings import Settings
+from core.single_flight import SingleFlight
 from media.commands import snapshot_command
 from media.ffmpeg import FfmpegMissing
 from media.process import ProgramMissing
@@ -29,38 +28,20 @@ class Snapshots:
         self._cameras = cameras
         self._frames = frames
         self._settings = settings
-        self._lock = threading.Lock()
-        self._under_way: dict[tuple[int, str], Future[TimedSnapshot]] = {}
+        self._running: SingleFlight[TimedSnapshot] = SingleFlight()
 
     def take(self, camera_id: int, profile_token: str | None) -> TimedSnapshot:
         """Return a still taken now; without a media profile, of the first channel.
 
         Raise NotFound, Unavailable, or the DeviceError.
         """
-        if profile_token is None:
-            profile_token = self._cameras.first_profile(camera_id)
-        key = (camera_id, profile_token)
-        with self._lock:
-            future = self._under_way.get(key)
-            is_mine = future is None
-            if future is None:
-                future = self._under_way[key] = Future()
-        if not is_mine:
-            try:
-                return future.result(3 * self._settings.device_timeout_s)
-            except FutureTimeout:
-                raise CameraUnreachable("The device has not sent a picture in time.") from None
+        token = profile_token if profile_token is not None else self._cameras.first_profile(camera_id)
         try:
-            taken = self._take(camera_id, profile_token)
-        except BaseException as error:
-            future.set_exception(error)
-            raise
-        else:
-            future.set_result(taken)
-            return taken
-        finally:
-            with self._lock:
-                del self._under_way[key]
+            return self._running.run(
+                (camera_id, token), lambda: self._take(camera_id, token), wait_s=3 * self._settings.device_timeout_s
+            )
+        except TimeoutError:
+            raise CameraUnreachable("The device has not sent a picture in time.") from None
 
     def _take(self, camera_id: int, profile_token: str) -> TimedSnapshot:
         jpeg = self._cameras.device_snapshot(camera_id, profile_token)

@@ -55,7 +55,7 @@ def parse_pinned_channels(text: str) -> tuple[PinnedChannel, ...]:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _PinnedFeed:
     backoff: Backoff
     feed: Feed | None = None
     not_before_s: float = 0.0
@@ -88,7 +88,7 @@ class PinnedChannels:
         self._clock = clock
         self._cameras = cameras
         self._gateway = gateway
-        self._kept: dict[tuple[int, str], _Kept] = {}
+        self._feeds: dict[tuple[int, str], _PinnedFeed] = {}
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -103,24 +103,24 @@ class PinnedChannels:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(2.0)
-        self._close(set(self._kept))
+        self._close_feeds(set(self._feeds))
 
     def forget_camera(self, camera_id: int) -> None:
         """Close the feeds of a camera that was edited or removed; the next look opens them again if it still exists."""
-        self._close({key for key in self._kept if key[0] == camera_id})
+        self._close_feeds({key for key in self._feeds if key[0] == camera_id})
 
-    def look(self) -> None:
+    def update_feeds(self) -> None:
         """Open missing feeds, reopen failed ones, and close those of channels that are gone."""
         wanted = {(item.camera_id, token) for item in self._pinned for token in self._tokens_of(item)}
-        self._close(set(self._kept) - wanted)
+        self._close_feeds(set(self._feeds) - wanted)
         for key in sorted(wanted):
             if not self._is_stopping.is_set():
-                self._keep(key)
+                self._open_if_due(key)
 
     def _serve(self) -> None:
         while not self._is_stopping.wait(_LOOK_EVERY_S):
             try:
-                self.look()
+                self.update_feeds()
             except Exception:  # the top of a thread
                 log.exception("opening the pinned channels failed")
 
@@ -138,28 +138,28 @@ class PinnedChannels:
                 tokens.append(token)
         return tokens
 
-    def _keep(self, key: tuple[int, str]) -> None:
-        kept = self._kept.setdefault(key, _Kept(_new_backoff()))
+    def _open_if_due(self, key: tuple[int, str]) -> None:
+        pinned = self._feeds.setdefault(key, _PinnedFeed(_new_backoff()))
         now_s = self._clock.monotonic_s()
-        if kept.feed is not None:
-            if not kept.feed.is_failed():
+        if pinned.feed is not None:
+            if not pinned.feed.is_failed():
                 return
-            kept.feed.close()
-            kept.feed = None
-            self._pause(kept, now_s)
-        if now_s < kept.not_before_s:
+            pinned.feed.close()
+            pinned.feed = None
+            self._pause(pinned, now_s)
+        if now_s < pinned.not_before_s:
             return
         try:
-            kept.feed = self._gateway.open_feed(self._cameras.stream_source(*key))
+            pinned.feed = self._gateway.open_feed(self._cameras.stream_source(*key))
         except AppError as error:
-            log.debug("camera %d, %s is not kept connected: %s", *key, error.code)
-            self._pause(kept, now_s)
+            log.debug("camera %d: the pinned media profile %s cannot be opened (%s)", *key, error.code)
+            self._pause(pinned, now_s)
 
-    def _pause(self, kept: _Kept, now_s: float) -> None:
-        kept.not_before_s = now_s + kept.backoff.failed_after(now_s - kept.not_before_s)
+    def _pause(self, pinned: _PinnedFeed, now_s: float) -> None:
+        pinned.not_before_s = now_s + pinned.backoff.failed_after(now_s - pinned.not_before_s)
 
-    def _close(self, keys: set[tuple[int, str]]) -> None:
+    def _close_feeds(self, keys: set[tuple[int, str]]) -> None:
         for key in keys:
-            kept = self._kept.pop(key, None)
-            if kept is not None and kept.feed is not None:
-                kept.feed.close()
+            pinned = self._feeds.pop(key, None)
+            if pinned is not None and pinned.feed is not None:
+                pinned.feed.close()

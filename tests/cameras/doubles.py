@@ -40,7 +40,7 @@ from sessions.snapshots import FrameGrabber, Snapshots
 from tests.patience import LIMIT_S, until
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
-QUICK = Pace(check_s=0.1, signals_again_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, kick_again_s=0.02)
+QUICK = Pace(check_s=0.1, signals_again_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, early_retry_after_s=0.02)
 
 
 def channel(number: int, *, codec: str = "h264", source: str | None = None) -> Channel:

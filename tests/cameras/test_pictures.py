@@ -96,7 +96,7 @@ def test_a_refused_camera_is_not_asked_for_a_stream_source(harness: CameraHarnes
 
 
 def test_a_request_brings_the_next_attempt_of_a_camera_forward(harness: CameraHarness) -> None:
-    harness.pace = replace(harness.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=0.0)
+    harness.pace = replace(harness.pace, first_retry_s=60.0, longest_retry_s=60.0, early_retry_after_s=0.0)
     device = harness.device(problem=CameraUnreachable("The device does not answer."))
     with harness.running() as manager:
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
@@ -108,7 +108,7 @@ def test_a_request_brings_the_next_attempt_of_a_camera_forward(harness: CameraHa
 
 
 def test_many_requests_for_a_dead_camera_cause_few_attempts(harness: CameraHarness) -> None:
-    harness.pace = replace(harness.pace, first_retry_s=60.0, longest_retry_s=60.0, kick_again_s=5.0)
+    harness.pace = replace(harness.pace, first_retry_s=60.0, longest_retry_s=60.0, early_retry_after_s=5.0)
     device = harness.device(problem=CameraUnreachable("The device does not answer."))
     with harness.running() as manager:
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id

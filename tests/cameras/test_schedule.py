@@ -22,7 +22,7 @@ class HandClock:
 
 def test_waiting_callers_come_before_periodic_checks() -> None:
     clock = HandClock()
-    schedule = Schedule(clock, patient_places=5)
+    schedule = Schedule(clock, patient_workers=5)
     schedule.put(1, 0.0, patient=True)
     clock.now_s += 10
     schedule.put(2, 0.0, patient=False)
@@ -32,7 +32,7 @@ def test_waiting_callers_come_before_periodic_checks() -> None:
 
 def test_nothing_is_taken_before_it_is_due() -> None:
     clock = HandClock()
-    schedule = Schedule(clock, patient_places=5)
+    schedule = Schedule(clock, patient_workers=5)
     schedule.put(1, 5.0, patient=False)
     schedule.put(2, 3.0, patient=False)
     clock.now_s += 5.0
@@ -41,7 +41,7 @@ def test_nothing_is_taken_before_it_is_due() -> None:
 
 def test_retries_of_dead_devices_never_use_every_worker() -> None:
     clock = HandClock()
-    schedule = Schedule(clock, patient_places=2)
+    schedule = Schedule(clock, patient_workers=2)
     for camera_id in range(10):
         schedule.put(camera_id, 0.0, patient=True)
     clock.now_s += 1
@@ -56,7 +56,7 @@ def test_retries_of_dead_devices_never_use_every_worker() -> None:
 
 def test_a_job_added_while_its_camera_runs_follows_next() -> None:
     clock = HandClock()
-    schedule = Schedule(clock, patient_places=5)
+    schedule = Schedule(clock, patient_workers=5)
     schedule.put_now(1)
     assert schedule.take() == 1
     schedule.put_now(1)
@@ -68,7 +68,7 @@ def test_a_job_added_while_its_camera_runs_follows_next() -> None:
 
 def test_idle_cameras_are_woken_and_running_ones_are_not() -> None:
     clock = HandClock()
-    schedule = Schedule(clock, patient_places=5)
+    schedule = Schedule(clock, patient_workers=5)
     schedule.put(1, 60.0, patient=True)
     schedule.put_if_idle(1)
     assert schedule.take() == 1
@@ -79,22 +79,22 @@ def test_idle_cameras_are_woken_and_running_ones_are_not() -> None:
 
 
 def test_a_doubt_during_a_successful_check_causes_another_check() -> None:
-    schedule = Schedule(HandClock(), patient_places=5)
+    schedule = Schedule(HandClock(), patient_workers=5)
     for is_failing, then in ((False, 1), (True, 2)):
         schedule.put_now(1)
         assert schedule.take() == 1
-        schedule.look(1)
-        schedule.look(1)
+        schedule.put_after_failure(1)
+        schedule.put_after_failure(1)
         schedule.done(1, 60.0, patient=is_failing)
         schedule.put(2, 0.0, patient=True)
         assert schedule.take() == then
         schedule.done(then, 60.0, patient=is_failing)
-    schedule.look(1)
+    schedule.put_after_failure(1)
     assert schedule.take() == 1
 
 
 def test_close_ends_all_waiting_workers() -> None:
-    schedule = Schedule(HandClock(), patient_places=5)
+    schedule = Schedule(HandClock(), patient_workers=5)
     taken: list[int | None] = []
     threads = [threading.Thread(target=lambda: taken.append(schedule.take())) for _ in range(4)]
     for thread in threads:

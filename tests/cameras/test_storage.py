@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, text
 
 from cameras.records import CameraChange, CameraDraft
 from cameras.store import CameraStore
-from cameras.vault import BoxDoesNotOpen, Vault
+from cameras.vault import CannotDecrypt, Vault
 from core.errors import Conflict, StartRefused, StorageFull, Unavailable
 from core.records import CameraStatus
 from core.secrets import Secret
@@ -385,14 +385,14 @@ def test_an_undecryptable_password_affects_only_its_camera(harness: CameraHarnes
 
 def test_encryption_is_random_and_detects_each_changed_bit() -> None:
     vault = Vault(b"k" * 32)
-    first, second = (vault.lock(Secret(CANARY), ("cameras", 1)) for _ in range(2))
+    first, second = (vault.encrypt(Secret(CANARY), ("cameras", 1)) for _ in range(2))
     assert first != second
-    assert vault.unlock(first, ("cameras", 1)).reveal() == CANARY
+    assert vault.decrypt(first, ("cameras", 1)).reveal() == CANARY
     for position in range(len(first)):
         spoilt = bytearray(first)
         spoilt[position] ^= 1
-        with pytest.raises(BoxDoesNotOpen):
-            vault.unlock(bytes(spoilt), ("cameras", 1))
+        with pytest.raises(CannotDecrypt):
+            vault.decrypt(bytes(spoilt), ("cameras", 1))
 
 
 def test_a_database_without_its_key_check_is_refused(harness: CameraHarness) -> None:

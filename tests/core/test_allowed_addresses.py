@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cameras.addresses import parse_host
-from cameras.drafts import address_of
+from cameras.drafts import parse_address
 from core.allowed_addresses import AddressRefused, AllowedAddresses, allowed_addresses
 from core.errors import CameraBadAnswer, CameraUnreachable, InvalidRequest
 from core.records import Credential
@@ -183,7 +183,7 @@ def test_ports_of_other_protocols_are_refused_to_users_and_devices(strict: Allow
         strict.check("127.0.0.1", port)
     for written, of_field in ((f"cam:{port}", "host"), ("cam", "port")):
         with pytest.raises(InvalidRequest) as refused:
-            address_of(written, None if of_field == "host" else port)
+            parse_address(written, None if of_field == "host" else port)
         assert [error.field for error in refused.value.errors] == [of_field]
     with pytest.raises(CameraBadAnswer):
         rewrite_rtsp(f"rtsp://cam:{port}/x", "cam")

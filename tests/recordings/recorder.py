@@ -116,13 +116,13 @@ class Recorder:
                 return EventSearch((), complete=False, has_start_states=False)
         if self.trouble_before is not None and start < self.trouble_before:
             raise CameraUnreachable("It broke off.")
-        events = [event for token in self.spans for event in self._history(token, start, end)]
+        events = [event for token in self.spans for event in self._recording_history(token, start, end)]
         events += [RecordingEvent(at, MOTION, token, "", True) for token, at in self.motion if start <= at <= end]
         if len(events) > self.most_events:
             return EventSearch(tuple(events[: self.most_events]), complete=False, has_start_states=False)
         return EventSearch(tuple(sorted(events, key=lambda it: it.time)), True, self.start_states)
 
-    def _history(self, token: str, start: datetime, end: datetime) -> list[RecordingEvent]:
+    def _recording_history(self, token: str, start: datetime, end: datetime) -> list[RecordingEvent]:
         track = f"V{token.removeprefix('Rec')}"
         found = []
         if self.start_states:

@@ -27,7 +27,7 @@ def test_a_search_that_ends_during_a_request_is_not_repeated(archive: Archive, m
     window = (NOON - 2 * DAY, NOON)
     archive.manager.coverage(1, *window)
     until(lambda: archive.recorder.asked)
-    read = RecordingStore.asked
+    read = RecordingStore.asked_intervals
 
     def answered_meanwhile(store: RecordingStore, camera_id: int) -> dict[str, list[Interval]]:
         known = read(store, camera_id)
@@ -36,7 +36,7 @@ def test_a_search_that_ends_during_a_request_is_not_repeated(archive: Archive, m
             time.sleep(0.3)  # meanwhile the running search ends and saves the rest of the window
         return known
 
-    monkeypatch.setattr(RecordingStore, "asked", answered_meanwhile)
+    monkeypatch.setattr(RecordingStore, "asked_intervals", answered_meanwhile)
     asked(archive, *window)
     assert len(archive.recorder.asked) == len({end for _, end in archive.recorder.asked}) == 2
 

@@ -13,7 +13,7 @@ from core.recordings import DeviceRecording, RecordingEvent, RecordingTrack, Spa
 from core.records import Channel, MediaProfile
 from recordings.intervals import Interval, clipped, united, without
 from recordings.matching import MatchedBy, match_channels
-from recordings.spans import drawn, hinted, history_of
+from recordings.spans import history_of, spans_from_dates, timeline_spans
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
 WINDOW = (DAY, DAY + timedelta(days=1))
@@ -88,7 +88,7 @@ def test_time_is_recorded_if_either_video_track_is() -> None:
 
 
 def test_spans_cover_the_window_in_four_states() -> None:
-    spans = drawn(
+    spans = timeline_spans(
         WINDOW, asked=[between(2, 20)], recorded=[between(3, 5), between(6, 30)], unknown=[between(5.5, 6)], now=at(22)
     )
     assert [(span.start, span.end, span.state) for span in spans] == [
@@ -105,14 +105,14 @@ def test_spans_cover_the_window_in_four_states() -> None:
 
 def test_time_between_the_recordings_dates_is_unknown() -> None:
     def states(earliest: datetime | None, latest: datetime | None) -> list[tuple[float, SpanState]]:
-        spans = hinted(WINDOW, earliest, latest, now=NOW)
+        spans = spans_from_dates(WINDOW, earliest, latest, now=NOW)
         return [((span.end - DAY).total_seconds() / 3600, span.state) for span in spans]
 
     assert states(at(2), at(20)) == [(2, GAP), (20, UNKNOWN), (24, GAP)]
     assert states(at(-99), None) == [(24, UNKNOWN)]
     assert states(None, None) == [(24, UNKNOWN)]
     assert states(at(30), at(40)) == [(24, GAP)]
-    future = hinted(WINDOW, at(2), None, now=at(12))
+    future = spans_from_dates(WINDOW, at(2), None, now=at(12))
     assert [(span.end, span.state) for span in future] == [(at(2), GAP), (at(12), UNKNOWN), (at(24), GAP)]
 
 
@@ -125,7 +125,7 @@ def test_spans_cover_each_moment_of_a_window_once(
     first: list[Interval], second: list[Interval], third: list[Interval], now: int
 ) -> None:
     window = between(6, 30)
-    spans = drawn(window, asked=first, recorded=second, unknown=third, now=at(now))
+    spans = timeline_spans(window, asked=first, recorded=second, unknown=third, now=at(now))
     assert spans[0].start == window[0]
     assert spans[-1].end == window[1]
     for before, after in pairwise(spans):

@@ -37,7 +37,7 @@ def make_first(page: Page, app: App) -> None:
     page.goto(f"{app.url}/")
     page.get_by_label("Your name").fill("Anna")
     page.get_by_label("A password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
+    page.get_by_role("button", name="Create account").click()
     page.wait_for_url(f"{app.url}/cameras")
 
 
@@ -88,7 +88,7 @@ def test_the_first_visit_offers_an_account_or_local_use(new_app: App, open_page:
     page.goto(f"{new_app.url}/cameras")
     expect(page).to_have_url(f"{new_app.url}/cameras")
     page.get_by_role("link", name="Access").click()  # an account can be made at any time
-    expect(page.get_by_role("heading", level=1)).to_have_text("Make an account")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Create an account")
 
 
 def test_a_weak_password_is_marked_and_a_good_one_opens_the_app(new_app: App, open_page: Open) -> None:
@@ -97,7 +97,7 @@ def test_a_weak_password_is_marked_and_a_good_one_opens_the_app(new_app: App, op
     page = watched.page
     page.get_by_label("Your name").fill("Anna")
     page.get_by_label("A password").fill("password1234")
-    page.get_by_role("button", name="Make the account").click()
+    page.get_by_role("button", name="Create account").click()
     expect(page.locator("#first-password-error")).to_contain_text("Too easy to guess")
     expect(page.get_by_label("A password")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("A password")).to_be_focused()
@@ -252,11 +252,11 @@ def test_users_and_tokens_are_managed_on_one_page(new_app: App, recorder: Record
     expect(page.locator("toast-area")).to_contain_text("last admin")
     page.get_by_role("button", name="Add token").click()
     token_dialog = page.locator("#token-dialog dialog")
-    token_dialog.get_by_label("What it is for").fill("Snapshots")
+    token_dialog.get_by_label("Purpose").fill("Snapshots")
     for role, is_limitable in (("admin", False), ("viewer", True)):
         token_dialog.get_by_label("Role").select_option(role)
         expect(token_dialog.locator("#token-limits")).to_be_visible(visible=is_limitable)
-    token_dialog.get_by_role("button", name="Make the token").click()
+    token_dialog.get_by_role("button", name="Create token").click()
     field = page.get_by_label("Token", exact=True)
     expect(field).to_have_value(re.compile(r"^ovw_[\w-]{43}$"))
     token = field.input_value()
@@ -305,10 +305,10 @@ def test_the_page_works_on_after_a_change_of_ones_own_password(new_app: App, ope
     page.get_by_role("link", name="Account of Anna").click()
     page.get_by_label("Current password").fill("wrong-one-entirely")
     page.get_by_label("New password").fill("other-horse-stapled")
-    page.get_by_role("button", name="Change it").click()
+    page.get_by_role("button", name="Change password").click()
     expect(page.locator("[data-error=current_password]")).to_be_visible()
     page.get_by_label("Current password").fill(PASSWORD)
-    page.get_by_role("button", name="Change it").click()
+    page.get_by_role("button", name="Change password").click()
     expect(page.locator("toast-area")).to_contain_text("Password changed")
     assert fetch(page, "POST", "/api/discovery")[0] in (200, 503)
     page.get_by_role("button", name="Log out").click()

@@ -159,7 +159,7 @@ def test_the_health_card_opens_and_lists_the_checks(app: App, camera_id: int, op
     page = open_page(f"{app.url}/cameras").page
     page.locator("camera-card").get_by_role("button", name="Health card").click()
     card = page.locator("#health-card")
-    expect(card).to_contain_text("What was tried")
+    expect(card).to_contain_text("Connection checks")
     expect(card).to_contain_text("H.265")
     expect(card).not_to_contain_text(PASSWORD)
     card.get_by_role("button", name="Done").click()

@@ -75,7 +75,7 @@ def test_the_viewer_falls_back_to_hls_without_a_websocket(app: App, camera_id: i
     page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
     wait_playing(page)
     expect(page.locator("#facts")).to_have_attribute("data-way", "hls")
-    expect(page.get_by_text("Shown as HLS, some seconds behind")).to_be_visible()
+    expect(page.get_by_text("Shown as HLS, with some seconds of delay")).to_be_visible()
     expect(page.locator("#way-reason")).to_have_text("no WebSocket could be opened")
     expect(page.locator("[data-fact=behind]")).to_have_text(re.compile(r"\(HLS\)"))
     assert streams_fetched(page)

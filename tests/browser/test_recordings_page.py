@@ -383,7 +383,7 @@ def test_indexing_can_be_stopped_and_resumed(plain_app: App, open_page: Open) ->
         camera_id = plain_app.add_camera(recorder, name="Slow to tell")
         recorder.set_fault("slow", 1.0)
         page = open_page(f"{plain_app.url}/recordings/{camera_id}").page
-        stop, resume = (page.get_by_role("button", name=name, exact=True) for name in ("Stop", "Go on asking"))
+        stop, resume = (page.get_by_role("button", name=name, exact=True) for name in ("Stop", "Resume"))
         stop.click()
         expect(resume).to_be_visible()
         expect(stop).to_be_hidden()

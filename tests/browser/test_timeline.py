@@ -334,7 +334,7 @@ def test_events_are_named_in_the_tip_and_for_screen_readers(
 def test_the_sources_of_the_recorder_are_listed(recordings: Page) -> None:
     expect(recordings.locator("[data-fact=clock]")).to_have_text("right")
     recordings.get_by_text("Sources and tracks").click()
-    expect(recordings.get_by_text("Told by ONVIF Recording Search")).to_be_visible()
+    expect(recordings.get_by_text("Source: ONVIF Recording Search")).to_be_visible()
     sources = recordings.get_by_role("list", name="Sources and tracks").get_by_role("listitem")
     expect(sources).to_have_count(5)
     expect(sources.first).to_contain_text("RecordMediaProfile00000")
@@ -389,8 +389,8 @@ def test_both_times_of_a_repeated_hour_can_be_chosen(app: App, camera_id: int, o
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     page.locator("#from").fill("2026-10-25T02:30:00")
     page.locator("#to").fill("2026-10-25T02:30:00")
-    from_which, to_which = (page.locator(f"#{name}-field").get_by_label("Which of the two") for name in ("from", "to"))
-    expect(page.locator("#goto-field").get_by_label("Which of the two")).to_be_hidden()
+    from_which, to_which = (page.locator(f"#{name}-field").get_by_label("First or second time") for name in ("from", "to"))
+    expect(page.locator("#goto-field").get_by_label("First or second time")).to_be_hidden()
     expect(from_which.locator("option")).to_have_text(["CEST", "CET"])
     to_which.select_option("CET")
     with page.expect_request("**/search") as asked:

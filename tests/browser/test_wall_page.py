@@ -182,7 +182,7 @@ def test_the_menu_saves_a_full_snapshot_and_links_to_recordings(app: App, wall_i
     assert re.fullmatch(name, saved.value.suggested_filename)
     assert jpeg_width(saved.value.path().read_bytes()) == 640  # the tile plays the sub stream, 320 wide
     at(page, 1).hover()
-    at(page, 1).get_by_role("button", name="What can be done with this tile").click()
+    at(page, 1).get_by_role("button", name="Menu of this tile").click()
     menu.get_by_role("menuitemradio", name="Main stream").click()
     expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
     expect(at(page, 1)).to_be_focused()

@@ -12,7 +12,7 @@ import { LiveTransport } from '../lib/live-transport.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { badgeOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
-import { byId, liveUrl, remember, remembered, saveFile, showToast, toLogin } from './page.js';
+import { byId, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin } from './page.js';
 
 
 /**
@@ -46,7 +46,7 @@ export class ViewerStage extends EventTarget {
   constructor(api) {
     super();
     this.#api = api;
-    this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+    this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
     this.#session = new LiveTransport({
       socketSession: this.#socket && new SocketSession(this.#socket, { plays: playsFragments }),
       hlsSession: new HlsSession(api),

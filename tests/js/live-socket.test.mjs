@@ -257,3 +257,45 @@ test('the clock keeps the measurement with the shortest round trip', () => {
   clock.observe(4000, 90_005, 4010);
   assert.equal(clock.nowMs(5000), 91_000, 'the clock of the server was set');
 });
+
+/** @param {(wire: Wire) => void} before what happens to the socket before the page's script runs */
+async function withOpenedSocket(before) {
+  const wire = new Wire();
+  before(wire);
+  const link = socket({ opened: wire });
+  link.watch({ ...REQUEST, audio: false }, /** @type {any} */ ({ onLink() {} }));
+  await Promise.resolve();
+  return wire;
+}
+
+test('a socket that opened before the script ran is used immediately', async () => {
+  const wire = await withOpenedSocket((early) => early.open());
+  assert.equal(asked(wire).length, 1);
+  assert.equal(Wire.made.length, 1);
+});
+
+test('a socket that is still connecting is used once it is open', async () => {
+  const wire = await withOpenedSocket(() => {});
+  assert.equal(asked(wire).length, 0);
+  wire.open();
+  assert.equal(asked(wire).length, 1);
+  assert.equal(Wire.made.length, 1);
+});
+
+test('a socket that was refused before the script ran is replaced', async () => {
+  const wire = await withOpenedSocket((early) => early.break());
+  assert.equal(Wire.made.length, 2);
+  latest().open();
+  assert.equal(asked(latest()).length, 1);
+  assert.equal(asked(wire).length, 0);
+});
+
+test('a socket that was opened for nothing is closed after a while', () => {
+  const wire = new Wire();
+  wire.open();
+  socket({ opened: wire });
+  mock.timers.tick(4000);
+  assert.equal(wire.readyState, 1);
+  mock.timers.tick(2000);
+  assert.equal(wire.readyState, 3);
+});

@@ -34,7 +34,7 @@ import { SocketClock } from './socket-clock.js';
  * }} LiveListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
  *   section; for a replay it reports in `watching` if the start of the run was missed
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
- *   nowMs?: () => number}} SocketParts
+ *   opened?: WebSocket|null}} SocketParts `opened`: a socket that was opened before; it is closed unless a watch begins soon
  */
 
 const HEAD_BYTES = 20;
@@ -46,6 +46,9 @@ const CLOCK_FIRST_MS = 400;
 /** The server's pings (every 10 s) are not visible to a page. It only notices messages: media and clock replies. */
 const SILENT_MS = 6000;
 const OPEN_WITHIN_MS = 5000;
+const PREOPENED_KEPT_MS = 5000;
+/** WebSocket.OPEN */
+const OPEN = 1;
 const WAKE_WITHIN_MS = 1500;
 
 /** The delay before a reconnect: short at first, never much over two seconds. */
@@ -59,6 +62,8 @@ export class LiveSocket extends EventTarget {
   #random;
   /** @type {WebSocket|null} */
   #socket = null;
+  /** @type {WebSocket|null} */
+  #preopened = null;
   #isUp = false;
   #wasEverUp = false;
   #lastId = 0;
@@ -74,8 +79,10 @@ export class LiveSocket extends EventTarget {
   clock = new SocketClock();
 
   /** @param {SocketParts} parts */
-  constructor({ url, WebSocket: Kind = globalThis.WebSocket, onLoginEnded = () => {}, random = Math.random }) {
+  constructor({ url, WebSocket: Kind = globalThis.WebSocket, onLoginEnded = () => {}, random = Math.random, opened = null }) {
     super();
+    this.#preopened = opened;
+    if (opened) setTimeout(() => this.#takePreopened()?.close(), PREOPENED_KEPT_MS);
     this.#url = url;
     this.#WebSocket = Kind;
     this.#onLoginEnded = onLoginEnded;
@@ -149,19 +156,28 @@ export class LiveSocket extends EventTarget {
       this.#reopening = null;
     }
     if (this.#socket) return;
-    const socket = new this.#WebSocket(this.#url);
+    const socket = this.#takePreopened() ?? new this.#WebSocket(this.#url);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     const patience = setTimeout(() => socket === this.#socket && !this.#isUp && this.#lost(socket, 0), OPEN_WITHIN_MS);
-    socket.addEventListener('open', () => {
+    const open = () => {
       clearTimeout(patience);
-      if (socket === this.#socket) this.#opened();
-    });
+      if (socket === this.#socket && !this.#isUp) this.#opened();
+    };
+    if (socket.readyState === OPEN) queueMicrotask(open);
+    else socket.addEventListener('open', open);
     socket.addEventListener('message', (event) => socket === this.#socket && this.#take(event.data));
     socket.addEventListener('close', (event) => {
       clearTimeout(patience);
       this.#lost(socket, event.code);
     });
+  }
+
+  /** Return the socket that was opened before if it still works; null for a second call. */
+  #takePreopened() {
+    const socket = this.#preopened;
+    this.#preopened = null;
+    return socket && socket.readyState <= OPEN ? socket : null;
   }
 
   #opened() {
@@ -235,7 +251,7 @@ export class LiveSocket extends EventTarget {
 
   /** @param {object} message */
   #send(message) {
-    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(message));
   }
 
   /** @param {string|ArrayBuffer} data */

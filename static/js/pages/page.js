@@ -82,6 +82,14 @@ export function showToast(text, tone = 'good') {
   if (area instanceof ToastArea) area.show(text, { tone });
 }
 
+/** Return the socket that boot.js has opened; null if there is none, or for a second call. @returns {WebSocket|null} */
+export function openedSocket() {
+  const scope = /** @type {{openedSocket?: WebSocket}} */ (window);
+  const socket = scope.openedSocket ?? null;
+  delete scope.openedSocket;
+  return socket;
+}
+
 /** Return the address of the page's socket. */
 export function liveUrl() {
   const url = new URL(document.body.dataset.live ?? '/live', window.location.href);

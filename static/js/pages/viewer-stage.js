@@ -13,7 +13,7 @@ import { JobQueue } from '../lib/job-queue.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { badgeOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
-import { byId, liveUrl, remember, remembered, saveFile, showToast, toLogin } from './page.js';
+import { byId, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin } from './page.js';
 
 /** @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'>} StageRequest */
 
@@ -48,7 +48,7 @@ export class ViewerStage extends EventTarget {
   constructor(api) {
     super();
     this.#api = api;
-    this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+    this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
     this.#player.toggleAttribute('muted', !this.#wantsAudio);
     this.#channel = new ChannelPlayer({
       player: this.#player,

@@ -10,7 +10,7 @@ import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
-import { byId, liveUrl, showToast, toLogin } from './page.js';
+import { byId, liveUrl, openedSocket, showToast, toLogin } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
@@ -32,7 +32,7 @@ const PARALLEL_SNAPSHOTS = 3;
 /** Emits 'chosen' when another place is chosen, 'awake' when the page wakes up. */
 export class WallBoard extends EventTarget {
   #api;
-  #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+  #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
   #snapshots = new JobQueue(PARALLEL_SNAPSHOTS);
   #decodes = decodableCodecs();
   #grid = byId('wall-grid', HTMLElement);

@@ -1,4 +1,4 @@
-"""How long tests wait, and how a promised time is judged. No other file holds a number about the pace of a machine.
+"""The limit of all waits in tests, and a measure for promised times. Other files hold no pace of a machine.
 
 A wait ends as soon as its condition holds, so a large limit costs time only where a test fails anyway.
 A promise ("it stops within 5 s") is behaviour and stays as it is, but it is meant for a machine that is not

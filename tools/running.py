@@ -194,7 +194,12 @@ class App:
     def add_camera(self, recorder: Recorder, **more: object) -> int:
         """Add the recorder as a camera and wait until the app has connected to it; return the camera's id."""
         body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": PASSWORD, **more}
-        return int(self.call("POST", "/api/cameras?wait=1", body)["id"])
+        camera = self.call("POST", "/api/cameras?wait=1", body)
+        deadline = time.monotonic() + START_S
+        while camera["status"] == "connecting" and time.monotonic() < deadline:  # the app waits for seconds only
+            time.sleep(0.1)
+            camera = self.call("GET", f"/api/cameras/{camera['id']}")
+        return int(camera["id"])
 
 
 def _name(process: psutil.Process) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.browser.watching import Open, Watched
+from tests.browser.watching import Open, Watched, until_on
 from tests.patience import LIMIT_S
 from tools.running import App
 
@@ -73,6 +73,20 @@ def open_at(app: App, camera_id: int, open_page: Open, at: datetime, channel: in
 
 def phase(page: Page, player: str = "player") -> str | None:
     return page.locator(f"#{player} [data-part=stage]").get_attribute("data-phase")
+
+
+def over_socket(page: Page) -> Page:
+    """Reload until the player uses the socket: it gives the socket 1.5 s, which a busy machine may need itself."""
+
+    def is_over_socket() -> bool:
+        if not fetched(page):
+            return True
+        page.reload()
+        page.wait_for_selector(PLAYING)
+        return False
+
+    until_on(page, is_over_socket)
+    return page
 
 
 def no_longer_seeks(page: Page) -> None:

@@ -63,7 +63,8 @@ def fetch(page: Page, method: str, path: str, body: object = None) -> Any:
 def add_recorder(page: Page, recorder: Recorder) -> None:
     body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": RECORDER_PASSWORD}
     status, camera = fetch(page, "POST", "/api/cameras?wait=1", body)
-    assert (status, camera["status"]) == (201, "online"), camera
+    assert status == 201, camera
+    until_on(page, lambda: fetch(page, "GET", f"/api/cameras/{camera['id']}")[1]["status"] == "online")
 
 
 def add_user(page: Page, name: str, role: str, cameras: object = None) -> None:

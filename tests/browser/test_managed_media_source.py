@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pictures import assert_close_behind, assert_pictures_move, wait_playing
-from tests.browser.replaying import BURNT, PLAYING, burnt_s, fetched, moves, wait
+from tests.browser.replaying import BURNT, PLAYING, burnt_s, fetched, moves, over_socket, wait
 from tests.browser.watching import Open
 from tools.running import App, Recorder
 
@@ -108,7 +108,7 @@ def open_recording(app: App, camera_id: int, open_page: Open) -> tuple[Page, dat
     at = (datetime.now(UTC) - timedelta(minutes=40)).replace(microsecond=0)
     page = open_managed(open_page, f"{app.url}/recordings/{camera_id}?channel=1&t={at:%Y-%m-%dT%H:%M:%SZ}")
     page.wait_for_selector(PLAYING)
-    moves(page)
+    moves(over_socket(page))
     return page, at
 
 

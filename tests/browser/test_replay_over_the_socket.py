@@ -11,7 +11,18 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.recordings import click_time, look_at
 from tests.browser.relay import relayed
-from tests.browser.replaying import BURNT, PLAYING, STATE, burnt_s, fetched, moves, no_longer_seeks, open_at, wait
+from tests.browser.replaying import (
+    BURNT,
+    PLAYING,
+    STATE,
+    burnt_s,
+    fetched,
+    moves,
+    no_longer_seeks,
+    open_at,
+    over_socket,
+    wait,
+)
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
 
@@ -37,7 +48,7 @@ def play_at(page: Page, url: str, camera_id: int, more: str = "") -> None:
 
 def test_seeks_show_the_clicked_time_without_segments(app: App, camera_id: int, open_page: Open) -> None:
     at = earlier(40)
-    page = open_at(app, camera_id, open_page, at).page
+    page = over_socket(open_at(app, camera_id, open_page, at).page)
     moves(page)
     look_at(page, at - timedelta(minutes=10), at + timedelta(minutes=10))
     for minutes in (-5, 3, -8, 6):
@@ -51,7 +62,7 @@ def test_seeks_show_the_clicked_time_without_segments(app: App, camera_id: int, 
 
 def test_seeks_within_the_buffer_need_no_request(app: App, camera_id: int, open_page: Open) -> None:
     at = earlier(40)
-    page = open_at(app, camera_id, open_page, at).page
+    page = over_socket(open_at(app, camera_id, open_page, at).page)
     wait(page, "document.querySelector('#player video').buffered.end(0) > 25")
     seeks: list[str] = []
     page.on("request", lambda request: seeks.append(request.url) if "seek" in request.url else None)
@@ -73,7 +84,7 @@ def test_seeks_within_the_buffer_need_no_request(app: App, camera_id: int, open_
 
 
 def test_a_paused_player_loads_no_more_than_two_minutes_ahead(app: App, camera_id: int, open_page: Open) -> None:
-    page = open_at(app, camera_id, open_page, earlier(40)).page
+    page = over_socket(open_at(app, camera_id, open_page, earlier(40)).page)
     page.keyboard.press("k")
     loaded_s = "(({ currentTime, buffered }) => buffered.end(0) - currentTime)(document.querySelector('#player video'))"
     wait(page, f"{loaded_s} > 30")
@@ -110,6 +121,7 @@ def test_a_broken_connection_resumes_at_the_same_frame(app: App, camera_id: int,
         watched.forgive("ERR_", "WebSocket", "status of 50")
         page = watched.page
         play_at(page, relay.url, camera_id)
+        over_socket(page)
         began_s, at_s = time.monotonic(), burnt_s(page)
         relay.cut()
         wait(page, f"({BURNT})('player') > {at_s + 1}")  # the player plays its buffer
@@ -196,7 +208,7 @@ def test_recorders_with_slow_seeks_play_without_segments(app: App, open_page: Op
     with running_recorder("--channels", "1", "--profile", "small", "--make", make) as slow:
         camera_id = app.add_camera(slow, name="Slow")
         at = earlier(40)
-        page = open_at(app, camera_id, open_page, at).page
+        page = over_socket(open_at(app, camera_id, open_page, at).page)
         moves(page)
         look_at(page, at - timedelta(minutes=10), at + timedelta(minutes=10))
         for minutes in (-5, 3, -8):

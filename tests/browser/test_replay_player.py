@@ -114,7 +114,10 @@ def boundary(recorder: Recorder) -> datetime:
     at = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
     while True:
         around = recorder.archive(1, at - timedelta(minutes=10), at + timedelta(minutes=10))["spans"]
-        if len(around) == 1 and now - at > timedelta(minutes=15):
+        is_inside = any(
+            datetime.fromisoformat(one["start"]) < at < datetime.fromisoformat(one["end"]) for one in around
+        )
+        if is_inside and now - at > timedelta(minutes=15):
             return at
         at -= timedelta(hours=6)
 

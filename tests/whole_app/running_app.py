@@ -138,8 +138,11 @@ class Recorder:
         body = {"host": "127.0.0.1", "port": self.onvif_port, "username": "admin", "password": CANARY}
         answer = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S)
         assert answer.status_code == 201, answer.text
-        assert answer.json()["status"] == "online", answer.text
-        return int(answer.json()["id"])
+        camera_id = int(answer.json()["id"])
+        if answer.json()["status"] != "online":  # the app waits for a connection for seconds only
+            url = f"{app.url}/api/cameras/{camera_id}"
+            until(lambda: requests.get(url, timeout=LIMIT_S).json()["status"] == "online")
+        return camera_id
 
 
 def until_gone(processes: list[psutil.Process]) -> None:

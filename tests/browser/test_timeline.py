@@ -389,7 +389,9 @@ def test_both_times_of_a_repeated_hour_can_be_chosen(app: App, camera_id: int, o
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     page.locator("#from").fill("2026-10-25T02:30:00")
     page.locator("#to").fill("2026-10-25T02:30:00")
-    from_which, to_which = (page.locator(f"#{name}-field").get_by_label("First or second time") for name in ("from", "to"))
+    from_which, to_which = (
+        page.locator(f"#{name}-field").get_by_label("First or second time") for name in ("from", "to")
+    )
     expect(page.locator("#goto-field").get_by_label("First or second time")).to_be_hidden()
     expect(from_which.locator("option")).to_have_text(["CEST", "CET"])
     to_which.select_option("CET")

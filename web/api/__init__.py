@@ -1,1 +1,1 @@
-"""The HTTP API; its description (OpenAPI 3.1) is made from these modules."""
+"""The HTTP API. Its description (OpenAPI 3.1) is generated from these modules."""

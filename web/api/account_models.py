@@ -1,4 +1,4 @@
-"""What the API about accounts takes and gives."""
+"""Requests and answers of the API for accounts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Password = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class CameraLimit(RequestModel):
-    """A camera that may be seen, and which of its channels (null: all)."""
+    """An allowed camera and its allowed channels (null: all)."""
 
     camera_id: BodyId
     channels: Annotated[list[BodyId], Field(max_length=1024)] | None = None
@@ -56,7 +56,7 @@ class OwnPassword(RequestModel):
 
 
 class NewUser(RequestModel):
-    """An account to make. The password: 12 characters or more, and no common one."""
+    """An account to create. The password needs at least 12 characters and must not be easy to guess."""
 
     name: UserName
     password: Password = Field(repr=False)
@@ -65,7 +65,7 @@ class NewUser(RequestModel):
 
 
 class UserEdit(RequestModel):
-    """What to change; a field that is absent stays. `all_cameras`: takes a limit off."""
+    """New values; absent fields keep theirs. `all_cameras`: remove the limit to cameras."""
 
     name: UserName | None = None
     password: Annotated[Password | None, Field(repr=False)] = None
@@ -76,7 +76,7 @@ class UserEdit(RequestModel):
 
 
 class NewToken(RequestModel):
-    """A token for a script. It can do no more than you can."""
+    """A token for a script. It never has more rights than you have."""
 
     name: Name
     role: RoleName
@@ -121,7 +121,7 @@ class UserList(BaseModel):
 
 
 class Session(BaseModel):
-    """Who is asking. `user` null: nobody. `accounts`: whether there are any; `csrf_token`: for X-CSRF-Token."""
+    """The own login. `user` null: not logged in. `accounts`: true if any exist. `csrf_token`: for X-CSRF-Token."""
 
     accounts: bool
     user: str | None
@@ -158,7 +158,7 @@ class Token(AnswerModel):
 
 
 class MadeToken(Token):
-    """With the token itself, which is not shown again."""
+    """A new token with its secret, which is not shown again."""
 
     token: str
 

@@ -1,4 +1,4 @@
-"""/api/session, /api/setup, /api/users, /api/sessions, /api/tokens: who may use the app."""
+"""/api/session, /api/setup, /api/users, /api/sessions, /api/tokens: accounts, logins and tokens."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ from web.sessions import clear_cookie, csrf_token, set_cookie
 blueprint = APIBlueprint("api_accounts", __name__, url_prefix="/api", abp_tags=[Tag(name="accounts")])
 
 
-# --- one's own session
+# --- the own session
 
 
 @blueprint.get("/session", responses=answers_with({200: shapes.Session}))
 def get_session() -> Response:
-    """Who is asking, and what they may do."""
+    """Get the own login and its permissions."""
     return answer(_session(current_principal_or_none(), None))
 
 
 @blueprint.post("/session", responses=answers_with({200: shapes.Session}, 401, 415, 429, 503))
 def log_in(body: shapes.Login) -> Response:
-    """Logs in: the answer sets a cookie. 401 `login_failed`; 429 `too_many_logins` after too many of those."""
+    """Log in. The answer sets a cookie. 401 `login_failed`; 429 `too_many_logins` after too many failures."""
     accounts, before = services().accounts, current_principal_or_none()
     try:
         token, who = accounts.log_in(body.name, Secret(body.password), _visitor())
     except NotLoggedIn:
-        known = accounts.find_user(body.name)  # an unknown name may be a password typed into the wrong field
+        known = accounts.find_user(body.name)  # an unknown name may be a password that was typed into the wrong field
         audit_who(known.name if known else "(unknown)")
         raise
     audit_who(who.name)
     if before is not None and before.kind == "session":
-        accounts.log_out(before)  # this browser forgets that cookie: nobody else shall use it
+        accounts.log_out(before)  # this browser forgets the cookie of that login, so it must not stay valid
     return _logged_in(token, who)
 
 
 @blueprint.delete("/session", responses=answers_with({204: NO_CONTENT}))
 def log_out() -> Response:
-    """Logs out: the cookie is worth nothing from now on, and what is watched with it ends."""
+    """Log out. The cookie becomes invalid, and the streams of this login end."""
     services().accounts.log_out(current_principal())
     response = Response(status=204)
     clear_cookie(response)
@@ -61,7 +61,7 @@ def log_out() -> Response:
 
 @blueprint.put("/session/password", responses=answers_with({200: shapes.Session}, 415, 429, 503))
 def change_own_password(body: shapes.OwnPassword) -> Response:
-    """Changes one's own password. All other logins of this account end; this one goes on with a new cookie."""
+    """Change the own password. All other logins of this account end; this one continues with a new cookie."""
     token, who = services().accounts.change_own_password(
         current_principal(), Secret(body.current_password), Secret(body.new_password), _visitor()
     )
@@ -73,7 +73,7 @@ def change_own_password(body: shapes.OwnPassword) -> Response:
 
 @blueprint.post("/setup", responses=answers_with({201: shapes.Session}, 409, 415, 503))
 def create_first(body: shapes.FirstAccount) -> Response:
-    """Makes the first account, an admin, and logs in with it. On the app's own machine only."""
+    """Create the first account, an admin, and log in with it. Allowed on the machine that runs the app only."""
     password = Secret(body.password)
     audit_who(services().accounts.create_first(body.name, password).name)
     token, who = services().accounts.log_in(body.name, password, _visitor())
@@ -82,7 +82,7 @@ def create_first(body: shapes.FirstAccount) -> Response:
 
 @blueprint.post("/setup/postpone", responses=answers_with({204: NO_CONTENT}))
 def postpone() -> Response:
-    """ "Only on this machine": no account for now. The app then answers on loopback only, to everybody there."""
+    """Use the app without an account for now, on this machine only. All users of this machine have access."""
     services().accounts.postpone()
     return Response(status=204)
 
@@ -92,13 +92,13 @@ def postpone() -> Response:
 
 @blueprint.get("/users", responses=answers_with({200: shapes.UserList}))
 def list_users() -> Response:
-    """All users."""
+    """List all users."""
     return answer(shapes.UserList(users=[shapes.User.model_validate(user) for user in services().accounts.users()]))
 
 
 @blueprint.post("/users", responses=answers_with({201: shapes.User}, 409, 415, 503))
 def add_user(body: shapes.NewUser) -> Response:
-    """Makes an account."""
+    """Create an account."""
     draft = records.UserDraft(body.name, Secret(body.password), Role(body.role), _scope(body.cameras) or EVERYTHING)
     user = services().accounts.add_user(draft)
     audit_about(user=user.name, role=user.role.value)
@@ -107,7 +107,7 @@ def add_user(body: shapes.NewUser) -> Response:
 
 @blueprint.patch("/users/<user_id>", responses=answers_with({200: shapes.User}, 404, 409, 415, 503))
 def change_user(path: shapes.UserPath, body: shapes.UserEdit) -> Response:
-    """Changes an account. Another password, role or limit, and disabling it, end its logins and what they watch."""
+    """Change an account. A new password, role or limit, and disabling it, end its logins and their streams."""
     change = records.UserChange(
         name=body.name,
         password=Secret(body.password) if body.password is not None else None,
@@ -122,18 +122,18 @@ def change_user(path: shapes.UserPath, body: shapes.UserEdit) -> Response:
 
 @blueprint.delete("/users/<user_id>", responses=answers_with({204: NO_CONTENT}, 404, 409))
 def remove_user(path: shapes.UserPath) -> Response:
-    """Removes an account with its logins and tokens. The last admin stays."""
+    """Remove an account with its logins and tokens. 409 `last_admin` for the last admin."""
     audit_about(user_id=path.user_id)
     services().accounts.remove_user(path.user_id)
     return Response(status=204)
 
 
-# --- who is logged in
+# --- logins
 
 
 @blueprint.get("/sessions", responses=answers_with({200: shapes.LoginSessionList}))
 def list_sessions() -> Response:
-    """Who is logged in: from where, since when."""
+    """List all logins with address and time."""
     own = current_principal().key
     return answer(
         shapes.LoginSessionList(
@@ -156,7 +156,7 @@ def list_sessions() -> Response:
 
 @blueprint.delete("/sessions/<session_id>", responses=answers_with({204: NO_CONTENT}, 404))
 def end_session(path: shapes.SessionPath) -> Response:
-    """Logs somebody out, and ends what they watch."""
+    """End a login and its streams."""
     audit_about(session_id=path.session_id)
     services().accounts.end_session(path.session_id)
     return Response(status=204)
@@ -167,13 +167,13 @@ def end_session(path: shapes.SessionPath) -> Response:
 
 @blueprint.get("/tokens", responses=answers_with({200: shapes.TokenList}))
 def list_tokens() -> Response:
-    """All tokens, without what makes them work."""
+    """List all tokens, without their secrets."""
     return answer(shapes.TokenList(tokens=[shapes.Token.model_validate(item) for item in services().accounts.tokens()]))
 
 
 @blueprint.post("/tokens", responses=answers_with({201: shapes.MadeToken}, 415))
 def add_token(body: shapes.NewToken) -> Response:
-    """Makes a token for a script: `Authorization: Bearer <token>`. This answer alone holds it."""
+    """Create a token for a script: `Authorization: Bearer <token>`. Only this answer contains it."""
     draft = records.TokenDraft(body.name, Role(body.role), _scope(body.cameras) or EVERYTHING, body.expires_at)
     token, record = services().accounts.add_token(current_principal(), draft)
     audit_about(token=record.name, role=record.role.value)
@@ -182,13 +182,13 @@ def add_token(body: shapes.NewToken) -> Response:
 
 @blueprint.delete("/tokens/<token_id>", responses=answers_with({204: NO_CONTENT}, 404))
 def remove_token(path: shapes.TokenPath) -> Response:
-    """The token is worth nothing from now on, and what is watched with it ends."""
+    """Remove a token. It becomes invalid, and its streams end."""
     audit_about(token_id=path.token_id)
     services().accounts.remove_token(path.token_id)
     return Response(status=204)
 
 
-# --- shapes
+# --- records and answers
 
 
 def _visitor() -> records.Visitor:

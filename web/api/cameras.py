@@ -1,4 +1,4 @@
-"""/api/cameras: the devices, their channels, pictures and health."""
+"""/api/cameras: devices, their channels, snapshots and health cards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ blueprint = APIBlueprint("api_cameras", __name__, url_prefix="/api", abp_tags=[T
 
 @blueprint.get("/cameras", responses=answers_with({200: models.CameraList}))
 def list_cameras(query: models.ListQuery) -> Response:
-    """All cameras, as far as they are known; no device is asked."""
+    """List all cameras with their last known state. No request is sent to a device."""
     views = visible_cameras()
     if query.cursor is not None:
         position = next((i for i, view in enumerate(views) if str(view.id) == query.cursor), None)
@@ -38,14 +38,14 @@ def list_cameras(query: models.ListQuery) -> Response:
 
 
 def visible_cameras() -> list[CameraView]:
-    """The cameras that the current user may see."""
+    """Return the cameras that the current user may see."""
     scope = current_principal().scope
     return [view for view in services().cameras.list_cameras() if scope.has_camera(view.id)]
 
 
 @blueprint.post("/cameras", responses=answers_with({201: models.Camera}, 409, 415, 503))
 def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
-    """Adds a camera by its address. It is kept even if it cannot be reached; its status says why."""
+    """Add a camera by its address. It is added even if it cannot be reached; its `error` has the reason."""
     draft = CameraDraft(
         host=body.host,
         username=body.username,
@@ -65,7 +65,7 @@ def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
 
 @blueprint.post("/cameras/pretend", responses=answers_with({201: models.Camera}, 409, 503))
 def add_pretend_recorder() -> Response:
-    """Starts the built-in pretend recorder and adds it; deleting that camera ends it."""
+    """Start the built-in pretend recorder and add it as a camera. Deleting the camera stops it."""
     return _created(answers.camera(services().cameras.add_pretend_recorder()))
 
 
@@ -78,13 +78,13 @@ def _created(camera: models.Camera) -> Response:
 
 @blueprint.get("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404))
 def get_camera(path: models.CameraPath) -> Response:
-    """One camera, as far as it is known."""
+    """Get one camera with its last known state."""
     return answers.answer(answers.camera(services().cameras.get_camera(path.camera_id), current_principal()))
 
 
 @blueprint.patch("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404, 409, 415))
 def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
-    """Changes name, address or credential. A new address or credential is tried at once."""
+    """Change name, address or credential. A new address or credential is tried immediately."""
     audit_about(changed=sorted(body.model_fields_set))
     change = CameraChange(
         name=body.name,
@@ -98,26 +98,26 @@ def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
 
 @blueprint.delete("/cameras/<camera_id>", responses=answers_with({204: NO_CONTENT}, 404))
 def delete_camera(path: models.CameraPath) -> Response:
-    """Removes a camera and ends its streams."""
+    """Remove a camera and stop its streams."""
     services().cameras.delete_camera(path.camera_id)
     return Response(status=204)
 
 
 @blueprint.post("/cameras/<camera_id>/refresh", responses=answers_with({200: models.Camera}, 404))
 def refresh_camera(path: models.CameraPath) -> Response:
-    """Connects again and reads everything anew; answers at once, the status follows."""
+    """Connect again and read everything from the device again. The answer does not wait for the device."""
     return answers.answer(answers.camera(services().cameras.refresh(path.camera_id), current_principal()))
 
 
 @blueprint.get("/cameras/<camera_id>/profiles", responses=answers_with({200: models.ChannelList}, 404))
 def list_channels(path: models.CameraPath) -> Response:
-    """The channels with their media profiles, in the user's order; hidden ones are marked, not left out."""
+    """List the channels with their media profiles, in the user's order. Hidden channels are included and marked."""
     return answers.answer(channel_list(path.camera_id))
 
 
 @blueprint.patch("/cameras/<camera_id>/channels/<number>", responses=answers_with({200: models.Channel}, 404, 415))
 def edit_channel(path: models.ChannelPath, body: models.ChannelEdit) -> Response:
-    """Renames, hides or moves a channel."""
+    """Rename, hide or move a channel."""
     channel = services().cameras.update_channel(
         path.camera_id, path.number, name=body.name, hidden=body.hidden, position=body.position
     )
@@ -126,7 +126,7 @@ def edit_channel(path: models.ChannelPath, body: models.ChannelEdit) -> Response
 
 @blueprint.put("/cameras/<camera_id>/channels/order", responses=answers_with({200: models.ChannelList}, 404, 415))
 def order_channels(path: models.CameraPath, body: models.ChannelOrder) -> Response:
-    """Puts the channels in the order given."""
+    """Set the order of the channels."""
     if len(set(body.channels)) != len(body.channels):
         raise InvalidRequest.of_field("channels", "a channel is named twice")
     services().cameras.order_channels(path.camera_id, body.channels)
@@ -134,7 +134,7 @@ def order_channels(path: models.CameraPath, body: models.ChannelOrder) -> Respon
 
 
 def channel_list(camera_id: int) -> models.ChannelList:
-    """The channels of a camera that the current user may see."""
+    """Return the channels of a camera that the current user may see."""
     allowed = current_principal().scope.channels_of(camera_id)
     channels = [
         channel for channel in services().cameras.channels(camera_id) if allowed is None or channel.number in allowed
@@ -146,13 +146,13 @@ def channel_list(camera_id: int) -> models.ChannelList:
     "/cameras/<camera_id>/snapshot", responses=answers_with({200: JPEG, 204: NO_PICTURE}, 404, 422, 502, 503, 504)
 )
 def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
-    """A still as JPEG: the device's own, else a frame of the stream. X-Snapshot-Taken-At says when."""
+    """Get a snapshot as JPEG: the device's own, otherwise a frame of the stream. X-Snapshot-Taken-At has its time."""
     cameras = services().cameras
     profile_token = query.profile_token or _first_allowed(path.camera_id)
     if query.cached:
         last = cameras.last_snapshot(path.camera_id, profile_token)
         if last is None:
-            return Response(status=204)  # not a 404: each would be a red line in the browser's console
+            return Response(status=204)  # not 404, which browsers print as an error to the console
         picture = last
     else:
         with services().device_limit:
@@ -163,7 +163,10 @@ def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
 
 
 def _first_allowed(camera_id: int) -> str | None:
-    """For who may not see every channel: a media profile of the first one they may see. NotFound."""
+    """Return a media profile of the first channel that the user may see; None if the user may see all channels.
+
+    Raise NotFound if the user may see none of the camera's channels.
+    """
     allowed = current_principal().scope.channels_of(camera_id)
     if allowed is None:
         return None
@@ -175,13 +178,13 @@ def _first_allowed(camera_id: int) -> str | None:
 
 @blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 404))
 def camera_health(path: models.CameraPath) -> Response:
-    """What was tried with this device and how it ended; its `text` is for copying and holds no secret."""
+    """Get the health card: the requests to the device and their results. Its `text` is for copying, without secrets."""
     return answers.answer(models.Health.model_validate(services().cameras.health(path.camera_id)))
 
 
 @blueprint.post("/discovery", responses=answers_with({200: models.FoundList}, 503))
 def discover() -> Response:
-    """Searches the local network for ONVIF devices (WS-Discovery); takes a few seconds."""
+    """Search the local network for ONVIF devices (WS-Discovery). This takes a few seconds."""
     with services().device_limit:
         devices = services().cameras.discover()
     return answers.answer(models.FoundList(devices=[models.Found.model_validate(device) for device in devices]))

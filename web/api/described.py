@@ -1,4 +1,4 @@
-"""Parts of the API's description that the views share."""
+"""Parts of the API's description that several views use."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NO_CONTENT: dict[str, Any] = {"description": "Done"}
 
 
 def answers_with(good: dict[int, type[BaseModel] | dict[str, Any]], *errors: int) -> dict[Any, Any]:
-    """`responses` of an operation: its good answers, the problems it is known for, and those any may have.
+    """Return `responses` of an operation: its successful answers, its own errors, and the errors of all operations.
 
-    415 says that it takes a body, which may also be too large: 413.
+    `errors` contains 415 if the operation has a body; then 413 (body too large) is added.
     """
     problems = {
         status: {"description": HTTPStatus(status).phrase, **PROBLEM}

@@ -1,4 +1,4 @@
-"""What the API takes and gives: the shapes of its JSON. `web.api.answers` fills them."""
+"""Requests and answers of the API for cameras and streams."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ Password = Annotated[str, Field(max_length=256), AfterValidator(printable)]
 
 
 class NewCamera(RequestModel):
-    """A camera to add. Without a port the usual ones are tried; without a name the device's is taken."""
+    """A camera to add. Without a port, the usual ports are tried; without a name, the device's name is used."""
 
     host: Host
     port: Port | None = None
@@ -80,9 +80,9 @@ class NewCamera(RequestModel):
 
 
 class CameraEdit(RequestModel):
-    """What to change; a field that is absent or null stays. An empty name: the device's own again.
+    """New values; absent fields and null keep the old ones. An empty name restores the device's own name.
 
-    For another host or port the password must come along: the stored one is not sent there.
+    A new host or port requires the password, because the stored one is not sent to another address.
     """
 
     name: Annotated[str, Field(max_length=80), AfterValidator(printable)] | None = None
@@ -93,7 +93,7 @@ class CameraEdit(RequestModel):
 
 
 class ChannelEdit(RequestModel):
-    """What to change; a field that is absent or null stays. An empty name: the device's own again."""
+    """New values; absent fields and null keep the old ones. An empty name restores the device's own name."""
 
     name: Annotated[str, Field(max_length=80), AfterValidator(printable)] | None = None
     hidden: bool | None = None
@@ -101,13 +101,13 @@ class ChannelEdit(RequestModel):
 
 
 class ChannelOrder(RequestModel):
-    """All channel numbers of the camera, in the order wanted."""
+    """All channel numbers of the camera, in the new order."""
 
     channels: Annotated[list[BodyId], Field(min_length=1, max_length=1024)]
 
 
 class StreamStart(RequestModel):
-    """Which media profile to watch, and which codecs this player decodes."""
+    """The media profile to watch, and the codecs that the player decodes."""
 
     camera_id: BodyId
     profile_token: ProfileToken
@@ -115,7 +115,7 @@ class StreamStart(RequestModel):
 
 
 class StreamStop(RequestModel):
-    """Which session to end. With `viewer_id` it ends only if that was the last viewer."""
+    """The session to stop. With `viewer_id`, it stops only if that was the last viewer."""
 
     stream_id: StreamId
     viewer_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
@@ -139,7 +139,7 @@ class SnapshotQuery(QueryModel):
 
 
 class Problem(AnswerModel):
-    """Why something is not as it should be."""
+    """A problem of a camera, channel or stream."""
 
     code: str
     detail: str

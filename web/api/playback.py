@@ -1,4 +1,4 @@
-"""/api/playback: recordings as streams that a browser plays, from any time on."""
+"""/api/playback: plays recordings as streams for a browser, from any time on."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ blueprint = APIBlueprint("api_playback", __name__, url_prefix="/api/playback", a
 
 @blueprint.post("/start", responses=answers_with({201: playback_models.StartedPlayback}, 404, 415, 429, 503))
 def start_playback(body: playback_models.PlaybackStart) -> Response:
-    """Starts a session that plays a recording from `start_time`. Answers at once, without waiting for the device.
+    """Start a session that plays a recording from `start_time`. The answer does not wait for the device.
 
-    Every call makes a session of its own; others join one by its address. 429 `replay_limit` when
-    all of the recorder's replay sessions are being watched: `used_by` says which.
+    Each call starts a new session; other viewers join it by its address. 429 `replay_limit` if all replay sessions of
+    the recorder are in use: `used_by` has their ids.
     """
     if body.end_time is not None and body.end_time <= body.start_time:
         raise InvalidRequest.of_field("end_time", "later than start_time")
@@ -45,11 +45,11 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
     responses=answers_with({200: playback_models.SoughtPlayback}, 403, 404, 409, 415, 422, 429, 502, 503, 504),
 )
 def seek_playback(body: playback_models.PlaybackSeek) -> Response:
-    """Plays from another time on, under a new address. Answers once the first picture is there, within 6 s.
+    """Play from another time, under a new address. The answer comes with the first frame, within 6 s.
 
-    403 `not_yours` for a session that somebody else has started, while your role is below operator: they would
-    lose their picture. 404 `no_recording` when nothing is recorded from there on; 409 `superseded` when
-    another seek came meanwhile; 503 `not_ready` when the recorder takes longer: the session goes on trying.
+    403 `not_yours` if another user started the session and your role is below operator, because the seek would
+    interrupt that user. 404 `no_recording` if nothing is recorded after that time; 409 `superseded` if a later seek
+    replaced this one; 503 `not_ready` if the recorder takes longer: the session continues to try.
     """
     audit_about(seek_time=rfc3339(body.time))
     who = current_principal()

@@ -1,4 +1,4 @@
-"""What the playback calls take and give. `web.api.playback` fills them."""
+"""Requests and answers of the API for playback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RecordingToken = Annotated[
 
 
 class PlaybackStart(RequestModel):
-    """Which recording to play, from when (and, if given, until when), and which codecs this player decodes."""
+    """The recording to play, its start time, optionally its end time, and the codecs that the player decodes."""
 
     camera_id: BodyId
     recording_token: RecordingToken
@@ -25,14 +25,14 @@ class PlaybackStart(RequestModel):
 
 
 class PlaybackSeek(RequestModel):
-    """From when to play on, in a session that `/api/playback/start` gave out."""
+    """The new time for a session of `/api/playback/start`."""
 
     stream_id: StreamId
     time: Moment
 
 
 class StartedPlayback(StartedStream):
-    """A stream of kind `replay`. `start_time` is the one asked for until the first picture is there."""
+    """A stream of kind `replay`. `start_time` is the requested time until the first frame has come."""
 
 
 class SoughtPlayback(AnswerModel):

@@ -1,4 +1,4 @@
-"""What the recording calls take and give. `web.api.recordings` fills them."""
+"""Requests and answers of the API for recordings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Channel = Annotated[
 
 
 class RecordingSearch(RequestModel):
-    """Which time to search, and if given, only which recording or channel."""
+    """The time window to search, optionally only in one recording or channel."""
 
     start_time: Moment
     end_time: Moment
@@ -28,7 +28,7 @@ class RecordingSearch(RequestModel):
 
 
 class CoverageQuery(QueryModel):
-    """At most 400 days."""
+    """A time window of at most 400 days."""
 
     start_time: Moment
     end_time: Moment
@@ -64,7 +64,7 @@ def _known_or_unknown(value: Any) -> Any:
 
 
 class FoundRecording(AnswerModel):
-    """What a recording holds of the window: never more than was asked, whatever the device returns."""
+    """A recording, clipped to the requested window, whatever the device returns."""
 
     recording_token: str = Field(validation_alias=AliasPath("recording", "recording_token"))
     channel: Channel = Field(validation_alias=AliasPath("recording", "channel"))
@@ -100,8 +100,11 @@ class KnownRecording(AnswerModel):
 
 
 class RecordingSummary(AnswerModel):
-    """`service`: which ONVIF service told it. `zone_s`: the device's local time minus UTC, now; null where it does not
-    tell."""
+    """All recordings of a device.
+
+    `service`: the ONVIF service that listed them. `zone_s`: the device's present local time minus UTC; null if the
+    device does not report it.
+    """
 
     data_from: Time | None
     data_until: Time | None
@@ -126,7 +129,7 @@ class RecordingEvent(AnswerModel):
 
 
 class ChannelCoverage(AnswerModel):
-    """`spans` cover the window without holes."""
+    """One row of the timeline. `spans` cover the whole window."""
 
     channel: Channel
     name: str
@@ -138,7 +141,7 @@ class ChannelCoverage(AnswerModel):
 
 
 class IndexingProgress(AnswerModel):
-    """Hours of recorded time."""
+    """Progress in hours of recorded time."""
 
     done: int
     total: int
@@ -155,7 +158,7 @@ class Coverage(AnswerModel):
 
 
 class PlaybackUri(AnswerModel):
-    """For another RTSP client, which must bring user name and password itself."""
+    """For another RTSP client, which needs its own user name and password."""
 
     uri: str
     range: str

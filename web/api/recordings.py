@@ -1,4 +1,4 @@
-"""/api/cameras/<id>/recordings: what a recorder holds on its own disks; /api/recordings: how to play it elsewhere."""
+"""/api/cameras/<id>/recordings: recordings on a recorder's own disks; /api/recordings: addresses for other players."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ _DEVICE_ERRORS = (404, 422, 502, 503, 504)
     responses=answers_with({200: recording_models.FoundRecordings}, 415, *_DEVICE_ERRORS),
 )
 def search_recordings(path: models.CameraPath, body: recording_models.RecordingSearch) -> Response:
-    """What there is inside the window, by channel and time; waits for the device, 25 s at most.
+    """Search recordings in a time window, sorted by channel and time. Waits up to 25 s for the device.
 
-    What is known already is answered although the device cannot be asked; only where nothing is, its error is.
+    If the device fails, the answer has the recordings that are indexed already and `error`. If nothing is indexed, the
+    answer is the device's error.
 
     422 `camera_unsupported` names the service that a device without Profile G lacks.
     """
@@ -63,7 +64,7 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
     responses=answers_with({200: recording_models.RecordingSummary}, *_DEVICE_ERRORS),
 )
 def recording_summary(path: models.CameraPath) -> Response:
-    """All that the device says it holds, asked now."""
+    """Ask the device for its recordings and the time that they cover."""
     with services().device_limit:
         found = services().recordings.summary(path.camera_id)
     who = current_principal()
@@ -81,7 +82,10 @@ def recording_summary(path: models.CameraPath) -> Response:
     responses=answers_with({200: recording_models.Coverage}, *_DEVICE_ERRORS),
 )
 def recording_coverage(path: models.CameraPath, query: recording_models.CoverageQuery) -> Response:
-    """What is known of the window, at once. What is not is asked in the background: ask again while `indexing`."""
+    """Get the indexed part of a time window immediately.
+
+    The rest is requested from the device in the background: repeat the request while `indexing` is not null.
+    """
     found = services().recordings.coverage(
         path.camera_id, query.start_time, query.end_time, channel=query.channel, with_events=query.events
     )
@@ -104,14 +108,14 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
 
 @blueprint.post("/cameras/<camera_id>/recordings/coverage/stop", responses=answers_with({204: NO_CONTENT}, 404))
 def stop_indexing(path: models.CameraPath) -> Response:
-    """Stops asking the device; what is not known stays `not_asked` until a search, or until it is resumed."""
+    """Stop the requests to the device. The rest of the window stays `not_asked` until a resume or a search."""
     services().recordings.stop_indexing(path.camera_id)
     return Response(status=204)
 
 
 @blueprint.post("/cameras/<camera_id>/recordings/coverage/resume", responses=answers_with({204: NO_CONTENT}, 404))
 def resume_indexing(path: models.CameraPath) -> Response:
-    """What was stopped, or went wrong, is asked with the next look at the coverage."""
+    """Resume stopped or failed indexing with the next request for the coverage."""
     services().recordings.resume_indexing(path.camera_id)
     return Response(status=204)
 
@@ -121,7 +125,7 @@ def resume_indexing(path: models.CameraPath) -> Response:
     responses=answers_with({200: recording_models.PlaybackUri}, 415, *_DEVICE_ERRORS),
 )
 def playback_uri(body: recording_models.PlaybackUriRequest) -> Response:
-    """Where another RTSP client plays a recording, and the headers it needs (ONVIF Streaming, Replay)."""
+    """Get the address and headers with which another RTSP client plays a recording (ONVIF Streaming, Replay)."""
     audit_about(
         recording_token=body.recording_token,
         start_time=rfc3339(body.start_time) if body.start_time is not None else None,

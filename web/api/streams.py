@@ -1,4 +1,4 @@
-"""/api/streams: start, stop and watch the sessions that a browser or a script can play."""
+"""/api/streams: starts, stops and lists sessions, which browsers and scripts can play."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ blueprint = APIBlueprint("api_streams", __name__, url_prefix="/api/streams", abp
     responses=answers_with({200: models.StartedStream, 201: models.StartedStream}, 404, 415, 429, 503),
 )
 def start_stream(body: models.StreamStart) -> Response:
-    """Starts a session (201) or joins one that runs (200). Answers at once, without waiting for video."""
+    """Start a session (201) or join a running one (200). The answer does not wait for video."""
     view, viewer_id, is_new = services().streams.start_session(body.camera_id, body.profile_token, tuple(body.accept))
     services().viewers.add_viewer(current_principal().key, view.stream_id, viewer_id)
     audit_about(
@@ -35,7 +35,7 @@ def start_stream(body: models.StreamStart) -> Response:
 
 @blueprint.post("/stop", responses=answers_with({200: models.StoppedStream}, 404, 415))
 def stop_stream(body: models.StreamStop) -> Response:
-    """Ends a session for all, or with `viewer_id` only if that was its last viewer."""
+    """Stop a session for all viewers, or with `viewer_id` only if that was its last viewer."""
     state = services().streams.stop_session(body.stream_id, body.viewer_id)
     if body.viewer_id is not None:
         services().viewers.remove_viewer(body.stream_id, body.viewer_id)
@@ -46,13 +46,13 @@ def stop_stream(body: models.StreamStop) -> Response:
 
 @blueprint.get("/status/<stream_id>", responses=answers_with({200: models.StreamStatus}, 404))
 def stream_status(path: models.StreamPath) -> Response:
-    """One session as it is now."""
+    """Get the present state of a session."""
     return answers.answer(models.StreamStatus.model_validate(services().streams.session_status(path.stream_id)))
 
 
 @blueprint.get("/all", responses=answers_with({200: models.StreamList}))
 def all_streams() -> Response:
-    """All sessions as they are now, of the cameras and channels that you may see."""
+    """List the present state of all sessions of the cameras and channels that you may see."""
     who = current_principal()
     views = [view for view in services().streams.list_sessions() if may_watch(services(), who, view)]
     return answers.answer(models.StreamList(streams=[models.StreamStatus.model_validate(view) for view in views]))

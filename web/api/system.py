@@ -1,4 +1,4 @@
-"""Health of the app, and the API's own description."""
+"""Health of the app, and the description of the API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ described = Blueprint("api_description", __name__, url_prefix="/api")
 
 @blueprint.get("/health", responses=answers_with({200: models.Ok}, 503))
 def health() -> Response:
-    """Whether the app works: ok, or 503. Says nothing else."""
+    """Check if the app works: ok, or 503."""
     if not services().is_ready():
         raise Unavailable("The app is not ready.")
     return answers.answer(models.Ok(status="ok"))
@@ -29,13 +29,13 @@ def health() -> Response:
 
 @described.get("/openapi.json")
 def openapi() -> Response:
-    """This API as OpenAPI 3.1, made from the code."""
+    """This API as OpenAPI 3.1, generated from the code."""
     return Response(json.dumps(description()), mimetype="application/json")
 
 
 @described.get("/docs")
 def docs() -> str:
-    """The same as a page to read."""
+    """The description as a page."""
     document = description()
     operations = [
         {"path": path, "method": method.upper(), **operation}
@@ -53,9 +53,12 @@ def docs() -> str:
 
 
 def description() -> dict[str, Any]:
-    """The document, made once per app."""
+    """Return the OpenAPI document."""
     app = current_app
-    assert isinstance(app, OpenAPI)  # noqa: S101 - web.application makes no other kind
+    assert isinstance(app, OpenAPI)  # noqa: S101 - web.application creates this class
     document: dict[str, Any] = app.api_doc
-    document["security"] = [{"token": []}, {}]  # a token, or a page's cookie, or this machine while there is no account
+    document["security"] = [
+        {"token": []},
+        {},
+    ]  # {}: a cookie, or this machine while there is no account
     return document

@@ -1,4 +1,4 @@
-"""What the API about named layouts takes and gives."""
+"""Requests and answers of the API for named layouts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from web.fields import BodyId, Name, PathId, RequestModel
 
 
 def _whole(value: object) -> object:
-    """Literal compares: to it, true and 1.0 are 1."""
+    """Refuse true and 1.0, which Literal[1] accepts because they are equal to 1."""
     if type(value) is not int:
         raise ValueError("a whole number")
     return value
@@ -28,7 +28,7 @@ class WallPath(BaseModel):
 
 
 class WallTile(RequestModel):
-    """A channel in its place."""
+    """A channel on a wall."""
 
     camera_id: BodyId
     channel: Annotated[int, Field(ge=1, le=9999)]
@@ -42,7 +42,7 @@ Tiles = Annotated[
 
 
 class NewWall(RequestModel):
-    """A layout to keep. Places beyond its tiles are empty."""
+    """A layout to add. Places after its last tile are empty."""
 
     name: Name
     layout: Layout
@@ -50,7 +50,7 @@ class NewWall(RequestModel):
 
 
 class WallEdit(RequestModel):
-    """What to change; a field that is absent or null stays."""
+    """New values; absent fields and null keep the old ones."""
 
     name: Name | None = None
     layout: Layout | None = None
@@ -67,7 +67,7 @@ class Tile(AnswerModel):
 
 
 class Wall(BaseModel):
-    """A named layout. `everybodys`: made while there were no accounts; `may_change`: whether it is yours to change."""
+    """A named layout. `everybodys`: shared, made while there were no accounts. `may_change`: you may change it."""
 
     id: int
     name: str

@@ -1,4 +1,4 @@
-"""/api/walls: named layouts of the wall. Each user has an own set."""
+"""/api/walls: named layouts of the wall, separate for each user."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ blueprint = APIBlueprint("api_walls", __name__, url_prefix="/api/walls", abp_tag
 
 @blueprint.get("", responses=answers_with({200: shapes.WallList}))
 def list_walls() -> Response:
-    """Your layouts, and the shared ones that were made while there were no accounts."""
+    """List your layouts, and the shared ones that were made while there were no accounts."""
     return answer(shapes.WallList(walls=[_wall(item) for item in services().walls.walls(current_principal())]))
 
 
 @blueprint.post("", responses=answers_with({201: shapes.Wall}, 409, 415, 503))
 def add_wall(body: shapes.NewWall) -> Response:
-    """Adds a layout. 409 `wall_name_taken`; `too_many_walls` beyond 50."""
+    """Add a layout. 409 `wall_name_taken`; `too_many_walls` beyond 50."""
     draft = WallDraft(body.name, body.layout, _tiles(body.tiles))
     return answer(_wall(services().walls.add(current_principal(), draft)), 201)
 
 
 @blueprint.get("/<wall_id>", responses=answers_with({200: shapes.Wall}, 404))
 def get_wall(path: shapes.WallPath) -> Response:
-    """One layout. 404 for another user's layout."""
+    """Get a layout. 404 for another user's layout."""
     return answer(_wall(services().walls.get(current_principal(), path.wall_id)))
 
 
 @blueprint.patch("/<wall_id>", responses=answers_with({200: shapes.Wall}, 404, 409, 415, 503))
 def change_wall(path: shapes.WallPath, body: shapes.WallEdit) -> Response:
-    """Changes the name, the number of tiles or the tiles of a layout."""
+    """Change the name, the number of tiles or the tiles of a layout."""
     tiles = None if body.tiles is None else _tiles(body.tiles)
     change = WallChange(body.name, body.layout, tiles)
     return answer(_wall(services().walls.change(current_principal(), path.wall_id, change)))
@@ -47,7 +47,7 @@ def change_wall(path: shapes.WallPath, body: shapes.WallEdit) -> Response:
 
 @blueprint.delete("/<wall_id>", responses=answers_with({204: NO_CONTENT}, 404, 503))
 def remove_wall(path: shapes.WallPath) -> Response:
-    """Deletes a layout."""
+    """Delete a layout."""
     services().walls.remove(current_principal(), path.wall_id)
     return Response(status=204)
 

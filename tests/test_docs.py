@@ -17,6 +17,7 @@ from core.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "STREAMING_GUIDE.md", *(ROOT / "docs").rglob("*.md")])
 _ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/<>:\-]*(?:\.[\w]+)*)")
+_WALK_ROW = re.compile(r"^\| `([\w./-]+\.(?:py|js))` \| ((?:`[^`]+`(?:, )?)+) \|", re.MULTILINE)
 _CURL = re.compile(r"curl\s[^\n`]*?localhost:5001(/[\w/.\-]*)")
 
 
@@ -68,6 +69,32 @@ def test_files_named_on_the_security_page_exist() -> None:
     places = {first or second for first, second in named}
     assert len(places) > 30
     assert not [place for place in places if not (ROOT / place).exists()]
+
+
+def test_every_name_in_the_walks_of_the_architecture_exists() -> None:
+    rows = _WALK_ROW.findall(_prose(ROOT / "docs" / "ARCHITECTURE.md"))
+    assert len(rows) > 60
+    missing = [
+        f"{file}: {name}"
+        for file, names in rows
+        for name in re.findall(r"`([^`]+)`", names)
+        if not _defines(file, name)
+    ]
+    assert not missing
+
+
+def _defines(file: str, name: str) -> bool:
+    """True if the file defines the name: `function`, `Class`, `Class.method`, or `#method` of a JavaScript class."""
+    text = (ROOT / file).read_text("utf-8")
+    holder, _, member = name.rpartition(".")
+    if holder and not re.search(rf"^(?:export )?class {holder}\b", text, re.MULTILINE):
+        return False
+    patterns = (
+        rf"^ *(?:async )?(?:def|class|function) {re.escape(member)}\b",
+        rf"^(?:export )?(?:async )?(?:class|function|const) {re.escape(member)}\b",
+        rf"^  (?:async )?{re.escape(member)}\(",
+    )
+    return any(re.search(pattern, text, re.MULTILINE) for pattern in patterns)
 
 
 def test_no_lock_file_holds_a_download_address() -> None:

@@ -23,7 +23,7 @@ from bench import live
 from bench.figures import Figure
 from bench.setting import PASSWORD, ROOT, App, Recorder
 from simulator.clip_store import default_cache_dir
-from simulator.layout import make_layout, picture_spec
+from simulator.layout import make_layout, clip_spec
 
 _PYTHON = Path("/usr/bin/python3")
 _CHANNEL = 1
@@ -51,7 +51,7 @@ def figures(recorder: Recorder, app: App, runs: int) -> Iterator[Figure]:
 @contextlib.contextmanager
 def camera() -> Iterator[Camera]:
     """Run a GStreamer server that sends the loop of channel 1 from the pretend recorder's cache."""
-    spec = picture_spec(make_layout(16, dead={})[_CHANNEL - 1], "main")
+    spec = clip_spec(make_layout(16, dead={})[_CHANNEL - 1], "main")
     file = default_cache_dir() / spec.file_name
     command = [str(_PYTHON), str(ROOT / "bench" / "gstreamer_camera.py"), str(file)]
     with subprocess.Popen(

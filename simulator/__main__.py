@@ -133,7 +133,8 @@ async def _run(config: Config, *, show_password: bool) -> None:
     recorder = Recorder(config)
     try:
         await recorder.start()
-        ready: dict[str, object] = {"ready": True, "onvif_port": recorder.onvif_port, "rtsp_port": recorder.rtsp_port}
+        addresses = recorder.addresses
+        ready: dict[str, object] = {"ready": True, "onvif_port": addresses.onvif_port, "rtsp_port": addresses.rtsp_port}
         ready |= {"control_port": recorder.control_port, "username": config.username}
         if show_password:
             ready["password"] = config.password

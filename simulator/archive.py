@@ -18,12 +18,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from simulator.layout import ChannelSpec
-
-if TYPE_CHECKING:
-    from simulator.recorder import Recorder
+from simulator.clock import DeviceClock
+from simulator.layout import ChannelSpec, Layout
+from simulator.makes import Make
 
 KEPT_DAYS = 30
 DAY_S = 86_400
@@ -158,41 +156,52 @@ def _motion(seed: int, channel: int, day: int) -> tuple[Interval, ...]:
     return tuple((float(day * DAY_S + at), float(day * DAY_S + at + dice.randrange(5, 90))) for at in begins)
 
 
-def recordings(recorder: Recorder) -> list[Recording]:
-    """All recordings, as they are now."""
-    hours = recorder.make.recording_hours
-    return [piece for kept in channels(recorder) for piece in (kept.cut(hours) if hours else (kept,))]
+class Archive:
+    """The recordings of all channels, as they are at the moment of the call."""
 
+    def __init__(self, layout: Layout, make: Make, clock: DeviceClock, *, seed: int) -> None:
+        self._layout, self._make, self._clock, self._seed = layout, make, clock, seed
 
-def channels(recorder: Recorder) -> list[Recording]:
-    """All that each channel has, as one; whole seconds keep the catalogue still from one question to the next."""
-    if not recorder.make.has_profile_g:
-        return []
-    clock = recorder.clock
-    started_s = int(clock.started_s + clock.epoch_s() - datetime.now(UTC).timestamp())
-    now_s = float(int(clock.epoch_s()))
-    found = []
-    for channel in recorder.layout:
-        if not channel.dead:
-            is_ended = channel.number == ENDED_CHANNEL
-            found.append(
-                Recording(
-                    channel=channel,
-                    seed=recorder.config.seed,
-                    started_s=started_s,
-                    earliest_s=float(started_s - KEPT_DAYS * DAY_S),
-                    latest_s=float(started_s - HOUR_S) if is_ended else now_s,
-                    is_active=not is_ended,
+    def recordings(self) -> list[Recording]:
+        """All recordings, as the make cuts them."""
+        hours = self._make.recording_hours
+        return [piece for kept in self.channels() for piece in (kept.cut(hours) if hours else (kept,))]
+
+    def channels(self) -> list[Recording]:
+        """All that each channel has recorded, as one recording.
+
+        Times are whole seconds, so that the catalogue does not change between two requests of a client.
+        """
+        if not self._make.has_profile_g:
+            return []
+        started_s = int(self._clock.started_s + self._clock.epoch_s() - datetime.now(UTC).timestamp())
+        now_s = float(int(self._clock.epoch_s()))
+        found = []
+        for channel in self._layout:
+            if not channel.dead:
+                is_ended = channel.number == ENDED_CHANNEL
+                found.append(
+                    Recording(
+                        channel=channel,
+                        seed=self._seed,
+                        started_s=started_s,
+                        earliest_s=float(started_s - KEPT_DAYS * DAY_S),
+                        latest_s=float(started_s - HOUR_S) if is_ended else now_s,
+                        is_active=not is_ended,
+                    )
                 )
-            )
-    return found
+        return found
 
+    def find(self, token: str) -> Recording | None:
+        """A recording by its token."""
+        return next((recording for recording in self.recordings() if recording.token == token), None)
 
-def find(recorder: Recorder, token: str) -> Recording | None:
-    """A recording by its token."""
-    return next((recording for recording in recordings(recorder) if recording.token == token), None)
+    def find_named(self, number: int, token: str | None) -> Recording | None:
+        """The recording that a replay URL names. Makes with one recording a channel ignore the token."""
+        if token is not None and self._make.recording_hours:
+            return self.find(token)
+        return self.find_channel(number)
 
-
-def find_channel(recorder: Recorder, number: int) -> Recording | None:
-    """All that a channel has recorded."""
-    return next((recording for recording in channels(recorder) if recording.channel.number == number), None)
+    def find_channel(self, number: int) -> Recording | None:
+        """All that a channel has recorded."""
+        return next((recording for recording in self.channels() if recording.channel.number == number), None)

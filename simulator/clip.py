@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from simulator.h26x import ParameterSets, Picture, StreamCutter
-from simulator.layout import PictureSpec
+from simulator.h26x import AccessUnit, ParameterSets, StreamCutter
+from simulator.layout import ClipSpec
 from simulator.painter import still_frames
 
 _HEAD_START_FRAMES = 50
@@ -26,8 +26,8 @@ class Clip:
     `finished`: no more frames come.
     """
 
-    spec: PictureSpec
-    pictures: list[Picture] = field(default_factory=list)
+    spec: ClipSpec
+    units: list[AccessUnit] = field(default_factory=list)
     sets: ParameterSets = field(default_factory=ParameterSets)
     stills: dict[int, bytes] = field(default_factory=dict)  # by place in the loop, in the order of their drawing
     is_complete: bool = False
@@ -48,8 +48,8 @@ class Clip:
 
     def next_key(self, index: int) -> int:
         """Index of the first key frame at or after `index` that exists, otherwise of the loop's first frame."""
-        for place in range(index, len(self.pictures)):
-            if self.pictures[place].is_key:
+        for place in range(index, len(self.units)):
+            if self.units[place].is_key:
                 return place
         return 0
 
@@ -61,9 +61,9 @@ class Clip:
 
     def set_progress(self) -> None:
         """Set the events that the frames and stills so far allow."""
-        if self.pictures or self.stills:
+        if self.units or self.stills:
             self.described.set()
-        if self.stills or len(self.pictures) >= min(_HEAD_START_FRAMES, self.spec.stream.gop_frames):
+        if self.stills or len(self.units) >= min(_HEAD_START_FRAMES, self.spec.stream.gop_frames):
             self.playable.set()
 
     def complete(self) -> None:
@@ -78,7 +78,7 @@ class Clip:
 
     def clear(self) -> None:
         """Begin again without frames and stills."""
-        self.pictures, self.stills, self.sets = [], {}, ParameterSets()
+        self.units, self.stills, self.sets = [], {}, ParameterSets()
 
     def _finish(self) -> None:
         for event in (self.described, self.playable, self.finished):
@@ -89,8 +89,8 @@ class Clip:
         stream = self.spec.stream
         if self.spec.kind == "stills":
             return len(self.stills) == len(still_frames(stream))
-        has_all = len(self.pictures) == stream.frames and bool(self.sets.sps and self.sets.pps)
-        return has_all and self.pictures[0].is_key
+        has_all = len(self.units) == stream.frames and bool(self.sets.sps and self.sets.pps)
+        return has_all and self.units[0].is_key
 
 
 class ClipFeed:
@@ -105,7 +105,7 @@ class ClipFeed:
     def feed(self, piece: bytes) -> None:
         """Add the frames or stills that this piece completes."""
         if self._clip.spec.kind != "stills":
-            self._clip.pictures += self._cutter.feed(piece)
+            self._clip.units += self._cutter.feed(piece)
             return
         # Entropy-coded data cannot contain an end marker (ISO 10918-1, B.1.1.5).
         *whole, self._begun_jpeg = (self._begun_jpeg + piece).split(_JPEG_END)
@@ -116,4 +116,4 @@ class ClipFeed:
 
     def finish(self) -> None:
         """Add the last frame."""
-        self._clip.pictures += self._cutter.finish()
+        self._clip.units += self._cutter.finish()

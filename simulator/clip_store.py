@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 
+from simulator.audio import AudioLoop, aac_command, aac_loop, aac_pcm, g711_loop
 from simulator.clip import Clip, ClipFeed, EncodeError
+from simulator.console import log
 from simulator.encoding import EncodingJob, EncodingQueue
-from simulator.layout import CLIP_VERSION, AudioCodec, PictureSpec
-from simulator.sound import Sound, aac_command, aac_pcm, aac_sound, g711_sound
+from simulator.layout import CLIP_VERSION, AudioCodec, ClipSpec
 
 
 def default_cache_dir() -> Path:
@@ -25,12 +26,12 @@ def default_cache_dir() -> Path:
 
 
 class ClipStore:
-    """Gives clips and sounds by their spec; each is loaded or encoded at most once at a time."""
+    """Gives clips and audio loops. Each is loaded or encoded at most once at a time."""
 
-    def __init__(self, cache_dir: Path, ffmpeg: str, *, log: Callable[[str], None]) -> None:
-        self.cache_dir, self.ffmpeg, self._log = cache_dir, ffmpeg, log
+    def __init__(self, cache_dir: Path, ffmpeg: str) -> None:
+        self.cache_dir, self.ffmpeg = cache_dir, ffmpeg
         self._clips: dict[str, Clip] = {}
-        self._sounds: dict[AudioCodec, asyncio.Task[Sound]] = {}
+        self._audio_loops: dict[AudioCodec, asyncio.Task[AudioLoop]] = {}
         self._queue = EncodingQueue(ffmpeg)
         self._jobs: dict[str, EncodingJob] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -44,12 +45,12 @@ class ClipStore:
 
     async def stop(self) -> None:
         """End all encoding; may be called twice."""
-        tasks = [*self._tasks, *self._sounds.values()]
+        tasks = [*self._tasks, *self._audio_loops.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def clip(self, spec: PictureSpec, *, urgent: bool = True, first_still: int = 0) -> Clip:
+    def clip(self, spec: ClipSpec, *, urgent: bool = True, first_still: int = 0) -> Clip:
         """The clip, which may still be empty (see `Clip.wait_described`). A failed clip is encoded again.
 
         `first_still`: place of the still to draw first, if none is drawn yet.
@@ -63,7 +64,7 @@ class ClipStore:
             self._queue.make_urgent(job, first_still)
         return clip
 
-    def forget(self, spec: PictureSpec) -> None:
+    def forget(self, spec: ClipSpec) -> None:
         """Drop a clip that is no longer needed; while it is being encoded, it is dropped at the end."""
         self._clips.pop(spec.file_name, None)
 
@@ -72,26 +73,26 @@ class ClipStore:
         ready = sum(clip.is_complete for clip in self._clips.values())
         return {"ready": ready, "pending": len(self._clips) - ready}
 
-    async def sound(self, codec: AudioCodec) -> Sound:
-        """The sound loop in that codec; EncodeError when ffmpeg cannot make it."""
-        task = self._sounds.get(codec)
+    async def audio_loop(self, codec: AudioCodec) -> AudioLoop:
+        """The audio loop in a codec. Raise EncodeError if ffmpeg cannot encode it."""
+        task = self._audio_loops.get(codec)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
-            task = self._sounds[codec] = asyncio.create_task(self._make_sound(codec))
+            task = self._audio_loops[codec] = asyncio.create_task(self._make_audio(codec))
         return await asyncio.shield(task)
 
-    async def _make_sound(self, codec: AudioCodec) -> Sound:
+    async def _make_audio(self, codec: AudioCodec) -> AudioLoop:
         if codec != "aac":
-            return await asyncio.to_thread(g711_sound, codec)
-        path = self.cache_dir / f"v{CLIP_VERSION}-sound.aac"
+            return await asyncio.to_thread(g711_loop, codec)
+        path = self.cache_dir / f"v{CLIP_VERSION}-audio.aac"
         with contextlib.suppress(OSError, ValueError):
-            return aac_sound(path.read_bytes())
+            return aac_loop(path.read_bytes())
         pcm = await asyncio.to_thread(aac_pcm)
         try:
             process = await asyncio.create_subprocess_exec(
                 *aac_command(self.ffmpeg), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
             )
             adts, _ = await process.communicate(pcm)
-            made = aac_sound(adts)
+            made = aac_loop(adts)
         except (OSError, ValueError) as error:
             raise EncodeError(f"no AAC: {error}") from error
         self._write(path, adts)
@@ -109,7 +110,7 @@ class ClipStore:
         try:
             data = await self._queue.encode(job)
         except (EncodeError, OSError) as error:
-            self._log(f"cannot encode {clip.spec.title}: {error}")
+            log(f"cannot encode {clip.spec.title}: {error}")
             clip.fail(str(error))
             return
         finally:

@@ -1,9 +1,9 @@
-"""The tester's door: faults on and off, who is connected, which picture is sent when, who tried to log in.
+"""The control port, for tests: faults on and off, connections, frames and when they are sent, logins.
 
 JSON over HTTP on loopback: ``GET /state``, ``GET /faults``, ``POST /fault``, ``POST /clear``, ``POST /prepare``,
 ``GET /frames?channel=1&role=main``, ``GET /logins``, ``GET /archive?channel=1&start=TIME&end=TIME``,
-``GET /replay``. Requests that name
-another host than this one are refused, so that a web page cannot use the door by way of a name that points here.
+``GET /replay``. Requests with the name of another host are refused, so that a web page cannot use the port through a
+host name that resolves to this machine.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from simulator.archive import find_channel
-from simulator.clock import as_xml_time
-from simulator.faults import KINDS, BadFault
-from simulator.layout import ROLES
+from simulator.addresses import Addresses
+from simulator.archive import Archive
+from simulator.clip_store import ClipStore
+from simulator.clock import DeviceClock, as_xml_time
+from simulator.faults import KINDS, BadFault, Faults
+from simulator.identity import Identity
+from simulator.layout import ROLES, Layout, find_channel
+from simulator.listeners import Listeners
+from simulator.live import LiveStreams
+from simulator.login import Login
+from simulator.rtsp import RtspServer
 from simulator.soap.xml import parse_time
-from simulator.web import Request, Response
-
-if TYPE_CHECKING:
-    from simulator.recorder import Recorder
+from simulator.subscriptions import Subscriptions
+from simulator.web import Request, Response, number_of
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -39,10 +43,27 @@ def _time(epoch_s: float) -> str:
 
 
 class ControlPort:
-    """Answers the control port of a recorder."""
+    """Answers requests to the control port: it reads the state of every part, and sets faults."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(
+        self,
+        *,
+        layout: Layout,
+        identity: Identity,
+        addresses: Addresses,
+        clock: DeviceClock,
+        login: Login,
+        faults: Faults,
+        store: ClipStore,
+        streams: LiveStreams,
+        archive: Archive,
+        subscriptions: Subscriptions,
+        rtsp: RtspServer,
+        listeners: Listeners,
+    ) -> None:
+        self._layout, self._identity, self._addresses, self._clock = layout, identity, addresses, clock
+        self._login, self._faults, self._store, self._streams = login, faults, store, streams
+        self._archive, self._subscriptions, self._rtsp, self._listeners = archive, subscriptions, rtsp, listeners
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -50,74 +71,73 @@ class ControlPort:
         if host not in _LOOPBACK or "origin" in request.headers:
             return _problem(403, "only from this machine, and not from a web page")
         routes = {
-            ("GET", "/state"): self._state,
-            ("GET", "/faults"): self._faults,
-            ("GET", "/frames"): self._frames,
-            ("GET", "/logins"): self._logins,
-            ("GET", "/archive"): self._archive,
-            ("GET", "/replay"): self._replay,
-            ("POST", "/fault"): self._fault,
-            ("POST", "/clear"): self._clear,
-            ("POST", "/prepare"): self._prepare,
+            ("GET", "/state"): self._get_state,
+            ("GET", "/faults"): self._get_faults,
+            ("GET", "/frames"): self._get_frames,
+            ("GET", "/logins"): self._get_logins,
+            ("GET", "/archive"): self._get_archive,
+            ("GET", "/replay"): self._get_replay,
+            ("POST", "/fault"): self._post_fault,
+            ("POST", "/clear"): self._post_clear,
+            ("POST", "/prepare"): self._post_prepare,
         }
         route = routes.get((request.method, request.path))
         return route(request) if route else _problem(404, f"there is: {', '.join(' '.join(key) for key in routes)}")
 
-    def _state(self, _request: Request) -> Response:
-        recorder = self._recorder
+    def _get_state(self, _request: Request) -> Response:
         channels = [
             {
                 "number": channel.number,
                 "name": channel.name,
-                "dead": recorder.streams[channel.number, "main"].dead_kind(),
+                "dead": self._streams.of(channel, "main").dead_kind(),
                 "audio": channel.audio,
                 "ptz": channel.has_ptz,
                 "profiles": {
-                    role: {**recorder.streams[channel.number, role].as_json(), "token": channel.profile_token(role),
-                           "uri": recorder.live_url(channel, role)}
+                    role: {
+                        **self._streams.of(channel, role).as_json(),
+                        "token": channel.profile_token(role),
+                        "uri": self._addresses.live_url(channel, role),
+                    }
                     for role in ROLES
                 },
             }
-            for channel in recorder.layout
-        ]  # fmt: skip
+            for channel in self._layout
+        ]
         return _json(
             {
-                "up": recorder.is_up,
-                "uptime_s": round(time.time() - recorder.clock.started_s, 1),
-                "device_time": recorder.clock.utc().isoformat(),
-                "serial": recorder.serial,
-                "username": recorder.config.username,
-                "onvif_port": recorder.onvif_port,
-                "rtsp_port": recorder.rtsp_port,
-                "clips": recorder.store.progress(),
-                "faults": recorder.faults.as_json(),
-                "connections": [connection.as_json() for connection in recorder.rtsp.connections],
-                "subscriptions": len(recorder.events),
+                "up": self._listeners.is_open,
+                "uptime_s": round(time.time() - self._clock.started_s, 1),
+                "device_time": self._clock.utc().isoformat(),
+                "serial": self._identity.serial,
+                "username": self._login.username,
+                "onvif_port": self._addresses.onvif_port,
+                "rtsp_port": self._addresses.rtsp_port,
+                "clips": self._store.progress(),
+                "faults": self._faults.as_json(),
+                "connections": [connection.as_json() for connection in self._rtsp.connections],
+                "subscriptions": len(self._subscriptions),
                 "channels": channels,
             }
         )
 
-    def _faults(self, _request: Request) -> Response:
+    def _get_faults(self, _request: Request) -> Response:
         known = [
             {"name": kind.name, "text": kind.text, "value": kind.value_text, "per_channel": kind.per_channel}
             for kind in KINDS.values()
         ]
-        return _json({"on": self._recorder.faults.as_json(), "known": known})
+        return _json({"on": self._faults.as_json(), "known": known})
 
-    def _frames(self, request: Request) -> Response:
-        number = request.query("channel")
-        role = request.query("role") or "main"
-        stream = self._recorder.stream(int(number) if number.isascii() and number.isdigit() else 0, role)
+    def _get_frames(self, request: Request) -> Response:
+        stream = self._streams.find(number_of(request.query("channel")), request.query("role") or "main")
         return _json(stream.as_json()) if stream else _problem(404, "no such channel or role (main, sub)")
 
-    def _replay(self, _request: Request) -> Response:
-        players = [connection.replay.player for connection in self._recorder.rtsp.connections]
+    def _get_replay(self, _request: Request) -> Response:
+        players = [connection.replay.player for connection in self._rtsp.connections]
         return _json({"sessions": [player.as_json() for player in players if player is not None]})
 
-    def _archive(self, request: Request) -> Response:
-        """The truth about a recording, to compare answers with: spans and motion between two times."""
-        number = request.query("channel")
-        kept = find_channel(self._recorder, int(number) if number.isascii() and number.isdigit() else 0)
+    def _get_archive(self, request: Request) -> Response:
+        """Spans and motion of a channel's recording between two times, to compare the answers of services with."""
+        kept = self._archive.find_channel(number_of(request.query("channel")))
         start, end = (parse_time(request.query(name)) for name in ("start", "end"))
         if kept is None or start is None or end is None:
             return _problem(404, "channel, start and end (RFC 3339) of a channel that records are wanted")
@@ -132,10 +152,10 @@ class ControlPort:
             }
         )
 
-    def _logins(self, _request: Request) -> Response:
-        return _json(self._recorder.login.as_json())
+    def _get_logins(self, _request: Request) -> Response:
+        return _json(self._login.as_json())
 
-    def _fault(self, request: Request) -> Response:
+    def _post_fault(self, request: Request) -> Response:
         try:
             asked = json.loads(request.body)
         except (ValueError, RecursionError):
@@ -143,10 +163,10 @@ class ControlPort:
         if not isinstance(asked, dict) or set(asked) - {"name", "value", "channel", "after_s", "for_s"}:
             return _problem(400, "an object of name, value, channel, after_s, for_s is wanted")
         channel = asked.get("channel")
-        if isinstance(channel, int) and self._recorder.channel(channel) is None:
+        if isinstance(channel, int) and find_channel(self._layout, channel) is None:
             return _problem(400, f"there is no channel {channel}")
         try:
-            fault = self._recorder.faults.set(
+            fault = self._faults.set(
                 asked.get("name"),
                 asked.get("value"),
                 channel=channel,
@@ -155,22 +175,19 @@ class ControlPort:
             )
         except BadFault as error:
             return _problem(400, str(error))
-        if fault is None:
-            if asked.get("name") in ("lock_out", "refuse_password"):
-                self._recorder.login.forget_lock()
-        else:
-            self._recorder.begin(fault)
-        return _json({"faults": self._recorder.faults.as_json()})
+        if fault is None and asked.get("name") in ("lock_out", "refuse_password"):
+            self._login.forget_lock()
+        return _json({"faults": self._faults.as_json()})
 
-    def _clear(self, _request: Request) -> Response:
-        self._recorder.faults.clear()
-        self._recorder.login.forget_lock()
+    def _post_clear(self, _request: Request) -> Response:
+        self._faults.clear()
+        self._login.forget_lock()
         return _json({"faults": []})
 
-    def _prepare(self, request: Request) -> Response:
-        """Encode what is not encoded yet; poll `clips` in /state to see when it is done."""
+    def _post_prepare(self, request: Request) -> Response:
+        """Encode the streams of a role in the background; `clips` in /state shows when they are ready."""
         role = next((role for role in ROLES if role == (request.query("role") or "main")), None)
         if role is None:
             return _problem(404, "no such role (main, sub)")
-        self._recorder.prepare(role)
-        return _json({"clips": self._recorder.store.progress()})
+        self._streams.prepare(role)
+        return _json({"clips": self._store.progress()})

@@ -1,6 +1,6 @@
-"""WS-Discovery: answers probes that come over loopback (WS-Discovery 2005/04; ONVIF Core Specification, 7.3).
+"""WS-Discovery: answers probes that arrive over loopback (WS-Discovery 2005/04; ONVIF Core Specification, 7.3).
 
-The port is shared with whatever else listens there; if it cannot be had, the recorder works without it.
+The port is shared with other programs that listen on it. If it cannot be opened, the recorder works without it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import ipaddress
 import socket
 import struct
 import uuid
-from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from simulator.soap.device import scopes
+from simulator.addresses import Addresses
+from simulator.console import log
+from simulator.identity import Identity
 from simulator.soap.service import PATHS
 from simulator.soap.xml import BadXml, parse
-
-if TYPE_CHECKING:
-    from simulator.recorder import Recorder
 
 GROUP, PORT = "239.255.255.250", 3702
 _MAX_PROBE_BYTES = 8192
@@ -33,7 +31,7 @@ _NS = {
 }
 _TYPES = ((_NS["dn"], "NetworkVideoTransmitter"), (_NS["tds"], "Device"))
 _ANONYMOUS = f"{_NS['a']}/role/anonymous"
-_EVERYBODY = "urn:schemas-xmlsoap-org:ws:2005:04:discovery"
+_ALL_CLIENTS = "urn:schemas-xmlsoap-org:ws:2005:04:discovery"
 _STRCMP = f"{_NS['d']}/strcmp0"
 
 
@@ -66,20 +64,20 @@ class _Listener(asyncio.DatagramProtocol):
         self._discovery.hear(data, addr)
 
     def error_received(self, exc: Exception) -> None:
-        """An answer that could not be delivered concerns nobody."""
+        """Ignore an answer that was not delivered."""
 
 
 class Discovery:
     """Says Hello and Bye, and answers probes."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, identity: Identity, addresses: Addresses) -> None:
+        self._identity, self._addresses = identity, addresses
         self._transport: asyncio.DatagramTransport | None = None
         self._message_number = 0
         self._instance = uuid.uuid4().int >> 100
 
     async def start(self) -> None:
-        """Listen and say Hello; without the port, a line on the console says so."""
+        """Listen and say Hello; if the port cannot be opened, log that."""
         made: socket.socket | None = None
         try:
             made = _open_socket()
@@ -88,19 +86,19 @@ class Discovery:
         except OSError as error:
             if made:
                 made.close()
-            self._recorder.log(f"no discovery: {error}")
+            log(f"no discovery: {error}")
             return
-        self._send("Hello", self._endpoint(with_address=True), _EVERYBODY, "", (GROUP, PORT))
+        self._send("Hello", self._endpoint(with_address=True), _ALL_CLIENTS, "", (GROUP, PORT))
 
     def stop(self) -> None:
         """Say Bye and stop listening; may be called twice."""
         if self._transport:
-            self._send("Bye", self._endpoint(with_address=False), _EVERYBODY, "", (GROUP, PORT))
+            self._send("Bye", self._endpoint(with_address=False), _ALL_CLIENTS, "", (GROUP, PORT))
             self._transport.close()
             self._transport = None
 
     def hear(self, data: bytes, address: tuple[str, int]) -> None:
-        """Answer a probe or a resolve; everything else is left alone."""
+        """Answer a probe; ignore any other message."""
         if len(data) > _MAX_PROBE_BYTES or not ipaddress.ip_address(address[0]).is_loopback:
             return
         try:
@@ -109,11 +107,11 @@ class Discovery:
             return
         probe = root.find("s:Body/d:Probe", _NS)
         message_id = (root.findtext("s:Header/a:MessageID", "", _NS) or "").strip()
-        if probe is None or not message_id or not self._is_meant(probe):
+        if probe is None or not message_id or not self._matches(probe):
             return
         self._send("ProbeMatches", self._endpoint(with_address=True), _ANONYMOUS, message_id, address)
 
-    def _is_meant(self, probe: etree._Element) -> bool:
+    def _matches(self, probe: etree._Element) -> bool:
         types = probe.find("d:Types", _NS)
         for word in ((types.text or "") if types is not None else "").split():
             prefix, _, local = word.rpartition(":")
@@ -122,7 +120,7 @@ class Discovery:
         asked = probe.find("d:Scopes", _NS)
         if asked is None:
             return True
-        own = scopes(self._recorder)
+        own = self._identity.scopes()
         exact = asked.get("MatchBy") == _STRCMP
         return all(
             any(_scope_matches(scope, mine, exact=exact) for mine in own) for scope in (asked.text or "").split()
@@ -130,13 +128,13 @@ class Discovery:
 
     def _endpoint(self, *, with_address: bool) -> list[etree._Element]:
         reference = etree.Element(f"{{{_NS['a']}}}EndpointReference")
-        etree.SubElement(reference, f"{{{_NS['a']}}}Address").text = self._recorder.device_id
+        etree.SubElement(reference, f"{{{_NS['a']}}}Address").text = self._identity.endpoint_reference
         parts = [reference]
         if with_address:
             values = {
                 "Types": "dn:NetworkVideoTransmitter tds:Device",
-                "Scopes": " ".join(scopes(self._recorder)),
-                "XAddrs": self._recorder.onvif_url(PATHS["tds"]),
+                "Scopes": " ".join(self._identity.scopes()),
+                "XAddrs": self._addresses.onvif_url(PATHS["tds"]),
                 "MetadataVersion": "1",
             }
             for name, text in values.items():

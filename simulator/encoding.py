@@ -97,7 +97,7 @@ class EncodingQueue:
                 os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         if code != 0 or not clip.is_whole():
-            raise EncodeError(f"{self._ffmpeg} ended with {code} after {len(clip.pictures)} frames")
+            raise EncodeError(f"{self._ffmpeg} ended with {code} after {len(clip.units)} frames")
         clip.complete()
         return data if spec.kind != "stills" else b"".join(clip.stills[place] for place in sorted(clip.stills))
 

@@ -5,6 +5,8 @@ A fault has a value, may be for one channel only, may begin later (`after_s`) an
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -136,11 +138,12 @@ class Faults:
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
         self._faults: dict[tuple[str, int | None], Fault] = {}
+        self._changed = asyncio.Event()
 
     def set(
         self, name: object, value: object, *, channel: object = None, after_s: object = 0.0, for_s: object = None
     ) -> Fault | None:
-        """Switch a fault on; a value of None or False switches it off (and gives None). BadFault for nonsense."""
+        """Switch a fault on, or off with a value of None or False; then return None. Raise BadFault for nonsense."""
         kind = KINDS.get(name) if isinstance(name, str) else None
         if kind is None:
             raise BadFault(f"name must be one of: {', '.join(KINDS)}")
@@ -149,6 +152,7 @@ class Faults:
         number = None if channel is None else int(str(channel))
         if value is None or value is False:
             self._faults.pop((kind.name, number), None)
+            self._changed.set()
             return None
         if not kind.accepts(value):
             raise BadFault(f"the value of {kind.name} must be: {kind.value_text}")
@@ -157,11 +161,30 @@ class Faults:
             for_s = REBOOT_S
         ends = math.inf if for_s is None else begins + _delay(for_s, "for_s")
         fault = self._faults[kind.name, number] = Fault(kind.name, value, number, begins, ends)
+        self._changed.set()
         return fault
 
     def clear(self) -> None:
-        """Switch all off."""
+        """Switch all faults off."""
         self._faults.clear()
+        self._changed.set()
+
+    async def wait_change(self) -> None:
+        """Wait until a fault is switched on or off, or begins or ends by itself. For one task only."""
+        now = self._now_s()
+        moments = (moment for fault in self._faults.values() for moment in (fault.begins_s, fault.ends_s))
+        delay = min((moment - now for moment in moments if moment > now), default=math.inf)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if math.isinf(delay) else delay):
+                await self._changed.wait()
+        self._changed.clear()
+
+    def active(self, *names: str) -> list[Fault]:
+        """The faults with these names that are on now."""
+        now = self._now_s()
+        return [
+            fault for fault in self._faults.values() if fault.name in names and fault.begins_s <= now < fault.ends_s
+        ]
 
     def value(self, name: str, channel: int | None = None) -> object:
         """The value of a fault that is on now, the channel's own before the device's; None when it is off."""

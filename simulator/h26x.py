@@ -1,4 +1,4 @@
-"""H.264 and H.265 elementary streams: cut into pictures, packed into RTP payloads, described for SDP.
+"""H.264 and H.265 elementary streams: cut into access units, packed into RTP payloads, described for SDP.
 
 RFC 6184 (H.264, non-interleaved mode) and RFC 7798 (H.265, no DONL fields).
 """
@@ -18,8 +18,8 @@ _H265_VPS, _H265_SPS, _H265_PPS, _H265_AUD = 32, 33, 34, 35
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One access unit as the RTP payloads that carry it; parameter sets travel with every key frame."""
+class AccessUnit:
+    """One coded frame as the RTP payloads that carry it; parameter sets travel with every key frame."""
 
     payloads: tuple[bytes, ...]
     is_key: bool
@@ -39,7 +39,7 @@ def nal_type(codec: Codec, nal: bytes) -> int:
     return nal[0] & 0x1F if codec == "h264" else nal[0] >> 1 & 0x3F
 
 
-def _is_picture(codec: Codec, kind: int) -> bool:
+def _is_slice(codec: Codec, kind: int) -> bool:
     return 1 <= kind <= 5 if codec == "h264" else kind < 32
 
 
@@ -47,7 +47,7 @@ def _is_key(codec: Codec, kind: int) -> bool:
     return kind == _H264_IDR if codec == "h264" else 16 <= kind <= 21
 
 
-def _starts_picture(codec: Codec, nal: bytes) -> bool:
+def _starts_frame(codec: Codec, nal: bytes) -> bool:
     """first_mb_in_slice = 0 (one bit of ue(v)), first_slice_segment_in_pic_flag."""
     return bool(nal[1 if codec == "h264" else 2] & 0x80)
 
@@ -70,9 +70,10 @@ def split_nals(data: bytes) -> tuple[list[bytes], bytes]:
 
 @dataclass
 class StreamCutter:
-    """Turns an Annex B stream that arrives in pieces into pictures.
+    """Turns an Annex B stream that arrives in pieces into access units.
 
-    A picture is complete when the next begins, or at `finish`. Without `packs` its payloads are whole NAL units.
+    An access unit is complete when the next one begins, or at `finish`. `packs`: its payloads are RTP payloads,
+    otherwise whole NAL units.
     """
 
     codec: Codec
@@ -82,25 +83,25 @@ class StreamCutter:
     _pending: list[bytes] = field(default_factory=list)
     _has_slice: bool = False
 
-    def feed(self, piece: bytes) -> list[Picture]:
-        """The pictures that this piece completed."""
+    def feed(self, piece: bytes) -> list[AccessUnit]:
+        """Return the access units that this piece completes."""
         nals, self._rest = split_nals(self._rest + piece)
         return list(self._cut(nals))
 
-    def finish(self) -> list[Picture]:
-        """The last picture."""
+    def finish(self) -> list[AccessUnit]:
+        """Return the last access unit, in a list that is empty if there is none."""
         nals, _ = split_nals(self._rest + b"\x00\x00\x01")
         self._rest = b""
-        pictures = list(self._cut(nals))
+        units = list(self._cut(nals))
         if self._has_slice:
-            pictures.append(self._close())
-        return pictures
+            units.append(self._close())
+        return units
 
-    def _cut(self, nals: Iterable[bytes]) -> Iterator[Picture]:
+    def _cut(self, nals: Iterable[bytes]) -> Iterator[AccessUnit]:
         for nal in nals:
             kind = nal_type(self.codec, nal)
-            is_slice = _is_picture(self.codec, kind)
-            if self._has_slice and (not is_slice or _starts_picture(self.codec, nal)):
+            is_slice = _is_slice(self.codec, kind)
+            if self._has_slice and (not is_slice or _starts_frame(self.codec, nal)):
                 yield self._close()
             if kind == (_H264_AUD if self.codec == "h264" else _H265_AUD):
                 continue
@@ -115,12 +116,12 @@ class StreamCutter:
         if kind in names:
             setattr(self.sets, names[kind], nal)
 
-    def _close(self) -> Picture:
+    def _close(self) -> AccessUnit:
         nals, self._pending, self._has_slice = self._pending, [], False
         is_key = any(_is_key(self.codec, nal_type(self.codec, nal)) for nal in nals)
         if not self.packs:
-            return Picture(tuple(nals), is_key)
-        return Picture(tuple(payload for nal in nals for payload in packetize(self.codec, nal)), is_key)
+            return AccessUnit(tuple(nals), is_key)
+        return AccessUnit(tuple(payload for nal in nals for payload in packetize(self.codec, nal)), is_key)
 
 
 def packetize(codec: Codec, nal: bytes) -> list[bytes]:

@@ -123,8 +123,22 @@ class ChannelSpec:
         return f"MediaProfile{self.number - 1:03d}{0 if role == 'main' else 1:02d}"
 
 
+Layout = tuple[ChannelSpec, ...]
+
+
+def find_channel(layout: Layout, number: int) -> ChannelSpec | None:
+    """A channel by its number, counted from 1; None if there is none."""
+    return layout[number - 1] if 1 <= number <= len(layout) else None
+
+
+def find_profile(layout: Layout, token: str) -> tuple[ChannelSpec, Role] | None:
+    """Channel and role of a media profile by its token; None if there is none."""
+    found = ((channel, role) for channel in layout for role in ROLES if channel.profile_token(role) == token)
+    return next(found, None)
+
+
 @dataclass(frozen=True, slots=True)
-class PictureSpec:
+class ClipSpec:
     """All that decides the bytes of a clip or of a channel's stills; its digest names the file in the cache."""
 
     kind: Kind
@@ -145,24 +159,24 @@ class PictureSpec:
         return f"v{CLIP_VERSION}-{digest}.{extension}"
 
     @classmethod
-    def from_json(cls, text: str) -> PictureSpec:
+    def from_json(cls, text: str) -> ClipSpec:
         values = json.loads(text)
         return cls(**{**values, "stream": StreamSpec(**values["stream"])})
 
 
-def picture_spec(channel: ChannelSpec, role: Role, kind: Kind = "clip") -> PictureSpec:
+def clip_spec(channel: ChannelSpec, role: Role, kind: Kind = "clip") -> ClipSpec:
     """What the painter needs to know of one stream."""
     title = f"CH {channel.number:02d}  {channel.name.upper()}"
-    return PictureSpec(kind, title, channel.scene, channel.night, channel.seed, channel.stream(role))
+    return ClipSpec(kind, title, channel.scene, channel.night, channel.seed, channel.stream(role))
 
 
-def archive_spec(channel: ChannelSpec, *, begins_s: int = 0) -> PictureSpec:
+def archive_spec(channel: ChannelSpec, *, begins_s: int = 0) -> ClipSpec:
     """The archive's pictures: 320x180, 5 a second, a key frame a second. In H.265 they are encoded for each moment."""
     codec: Codec = "h265" if channel.number == ARCHIVE_H265_CHANNEL else "h264"
     stream = StreamSpec(codec, 320, 180, 5, 1, ARCHIVE_LOOP_S, 120)
     title = f"CH {channel.number:02d}  {channel.name.upper()}"
     kind: Kind = "moment" if codec == "h265" else "scene"
-    return PictureSpec(kind, title, channel.scene, channel.night, channel.seed, stream, begins_s)
+    return ClipSpec(kind, title, channel.scene, channel.night, channel.seed, stream, begins_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +218,7 @@ def default_dead(channels: int) -> dict[int, Dead]:
     return dict(zip(range(channels - 2, channels + 1), DEAD_KINDS, strict=True))
 
 
-def make_layout(
-    channels: int, *, profile: str = "full", seed: int = 1, dead: dict[int, Dead] | None = None
-) -> tuple[ChannelSpec, ...]:
+def make_layout(channels: int, *, profile: str = "full", seed: int = 1, dead: dict[int, Dead] | None = None) -> Layout:
     """The recorder's channels, 1 to `channels`.
 
     Even channels have an H.265 main stream, channel 3 a key frame every 10 s, channel 5 AAC; 7, 10 and 15 are

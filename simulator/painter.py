@@ -21,7 +21,7 @@ from simulator.actors import WHITE, Cutter
 from simulator.burnt_time import ROWS, put_time
 from simulator.canvas import GREY, Canvas, Sprite
 from simulator.font import GLYPH_HEIGHT, text_cells, text_columns
-from simulator.layout import PictureSpec, StreamSpec
+from simulator.layout import ClipSpec, StreamSpec
 from simulator.lifetime import die_with_parent
 from simulator.scenes import SCENES, Stage
 
@@ -45,7 +45,7 @@ def still_frames(stream: StreamSpec) -> range:
 class Painter:
     """Draws any picture of a loop: the same spec and number give the same bytes."""
 
-    def __init__(self, spec: PictureSpec) -> None:
+    def __init__(self, spec: ClipSpec) -> None:
         self.spec = spec
         self.width, self.height = spec.stream.width, spec.stream.height
         dice = random.Random(spec.seed)
@@ -106,7 +106,7 @@ class Painter:
             frame[start : start + len(grey)] = grey
 
 
-def encode_command(ffmpeg: str, spec: PictureSpec, encoder: str, threads: int) -> list[str]:
+def encode_command(ffmpeg: str, spec: ClipSpec, encoder: str, threads: int) -> list[str]:
     """argv that encodes yuv420p on standard input to an elementary stream on standard output."""
     stream = spec.stream
     command = [ffmpeg, "-v", "error", "-nostdin", "-f", "rawvideo", "-pix_fmt", "yuv420p"]
@@ -163,7 +163,7 @@ def _encoder_options(stream: StreamSpec, encoder: str, threads: int, *, is_by_ro
     return ["-c:v", encoder, "-threads", str(threads), "-f", "hevc" if stream.codec == "h265" else "h264"]
 
 
-def _numbers(spec: PictureSpec, first_still: int) -> Iterator[int]:
+def _numbers(spec: ClipSpec, first_still: int) -> Iterator[int]:
     if spec.kind != "stills":
         yield from range(spec.stream.frames)
         return
@@ -178,7 +178,7 @@ def main(arguments: Sequence[str]) -> int:
     threads, niceness, first_still = (int(argument) for argument in arguments[2:])
     die_with_parent()
     os.nice(niceness)
-    spec = PictureSpec.from_json(sys.stdin.read())
+    spec = ClipSpec.from_json(sys.stdin.read())
     command = encode_command(ffmpeg, spec, encoder, threads)
     # argv made above, no shell
     with subprocess.Popen(command, stdin=subprocess.PIPE) as encoding:  # noqa: S603 - argv is our own list

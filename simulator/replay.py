@@ -1,10 +1,10 @@
-"""Replay over RTSP: the archive's pictures and sound from any time on (ONVIF Streaming Specification, Replay).
+"""Replay over RTSP: the archive's frames and audio from any time on (ONVIF Streaming Specification, Replay).
 
-One player a connection. A PLAY while it plays waits for the end of what is playing, unless it says `Immediate: yes`.
-Each picture's first packet carries the header extension 0xABAC with its time by the device's clock and the bits C (key
-frame), E (a gap follows), D (what was before is not connected) and T (the last). Playing goes on behind a gap at once;
-it ends with the recording, or at the end that was asked for. Clients that do not require onvif-replay get the same
-without the extension, in real time, and cannot ask for Immediate.
+Each connection has at most one player. A PLAY while it plays waits for the end of the present one, unless it says
+`Immediate: yes`. The first packet of each frame carries the header extension 0xABAC with the frame's time by the
+device's clock and the bits C (key frame), E (a gap follows), D (not connected with the frame before) and T (the last).
+The player goes on behind a gap without a pause; it ends with the recording, or at the end of the requested range.
+Clients that do not require onvif-replay get the same without the extension, in real time, and cannot ask for Immediate.
 """
 
 from __future__ import annotations
@@ -12,31 +12,28 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import secrets
 import struct
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from simulator.archive import Recording, find, find_channel
-from simulator.burnt_time import SliceWriter, time_lines
-from simulator.clip import Clip, EncodeError
-from simulator.h26x import ParameterSets, Picture, nal_type, packetize, sdp_format
-from simulator.layout import ARCHIVE_LOOP_S, ChannelSpec, PictureSpec, archive_spec, picture_spec
-from simulator.live import AUDIO, VIDEO, VIDEO_PAYLOAD_TYPE, Track
-from simulator.sound import Sound
+from simulator.archive import Archive, Recording
+from simulator.archive_frames import ArchiveFrames
+from simulator.audio import AudioLoop
+from simulator.clip import EncodeError
+from simulator.clip_store import ClipStore
+from simulator.clock import DeviceClock
+from simulator.console import log
+from simulator.faults import Faults
+from simulator.h26x import AccessUnit, sdp_format
+from simulator.layout import ChannelSpec
+from simulator.rtp import AUDIO, NTP_EPOCH_S, VIDEO, VIDEO_PAYLOAD_TYPE, Track
 
-if TYPE_CHECKING:
-    from simulator.recorder import Recorder
-
-MAX_SESSIONS = 2
-_NTP_EPOCH_S = 2_208_988_800
+_MAX_SESSIONS = 2
 _EXTENSION = struct.Struct(">HHIIBBH")
 _RTP = struct.Struct(">BBHII")
-_PIECES_KEPT = 4
-_PIECE_TIMEOUT_S = 20.0
 _CLOCK = re.compile(r"clock=(\d{8}T\d{6}(?:\.\d{1,9})?Z)?-(\d{8}T\d{6}(?:\.\d{1,9})?Z)?")
 
 
@@ -44,7 +41,7 @@ _CLOCK = re.compile(r"clock=(\d{8}T\d{6}(?:\.\d{1,9})?Z)?-(\d{8}T\d{6}(?:\.\d{1,
 class Play:
     """One PLAY. Times are seconds since 1970 by the device's clock; `start_s` is a key frame's.
 
-    `key_frames_ms`: None for all pictures, else key frames only, at least so far apart.
+    `key_frames_ms`: None for all frames, otherwise key frames only, at least so far apart.
     """
 
     start_s: float
@@ -57,7 +54,7 @@ class Play:
 
 
 def clock_time(text: str) -> float | None:
-    """Seconds since 1970 of ``20261122T100000.5Z`` (RFC 2326, 3.7); None when it is none."""
+    """Seconds since 1970 of ``20261122T100000.5Z`` (RFC 2326, 3.7); None if the text is no such time."""
     head, _, fraction = text.rstrip("Z").partition(".")
     try:
         moment = datetime.strptime(head, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
@@ -67,7 +64,7 @@ def clock_time(text: str) -> float | None:
 
 
 def clock_range(text: str) -> tuple[float | None, float | None] | None:
-    """Start and end of a Range header with clock times; None when it is another one."""
+    """Start and end of a Range header with clock times; None if it is another kind of range."""
     found = _CLOCK.fullmatch(text.strip())
     if found is None:
         return None
@@ -79,96 +76,24 @@ def clock_text(epoch_s: float) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
 
 
-# -- pictures ----------------------------------------------------------------------------------------------------------
-
-
-class ArchivePictures:
-    """Any group of pictures of a channel's archive. `prepare` first."""
-
-    def __init__(self, recorder: Recorder, channel: ChannelSpec) -> None:
-        self._store = recorder.store
-        self._channel = channel
-        self._is_loop = recorder.config.replay_clip
-        self.spec = channel.main if self._is_loop else archive_spec(channel).stream
-        self.sets = ParameterSets()
-        self._loop: Clip | None = None
-        self._writer: SliceWriter | None = None
-        self._pieces: OrderedDict[int, PictureSpec] = OrderedDict()
-
-    async def prepare(self, now_s: float) -> None:
-        """EncodeError when there are none."""
-        if self._is_loop:
-            clip = self._loop = self._store.clip(picture_spec(self._channel, "main"))
-            await clip.wait_described(_PIECE_TIMEOUT_S)
-        elif self.spec.codec == "h265":
-            clip = await self._piece(int(now_s) - int(now_s) % ARCHIVE_LOOP_S, self.spec.gop_frames)
-        else:
-            clip = self._loop = self._store.clip(archive_spec(self._channel))
-            await clip.wait_described(_PIECE_TIMEOUT_S)
-            self._writer = SliceWriter.of_sets(clip.sets.sps, clip.sets.pps)
-        self.sets = clip.sets
-
-    async def group(self, start_s: int) -> list[Picture]:
-        """The pictures from the key frame at this second on; it is a multiple of the GOP's length."""
-        count = self.spec.gop_frames
-        if self._loop is None:
-            begins_s = start_s - start_s % ARCHIVE_LOOP_S
-            first = (start_s - begins_s) * self.spec.fps
-            clip = await self._piece(begins_s, first + count)
-            return clip.pictures[first : first + count]
-        first = start_s % self.spec.loop_s * self.spec.fps
-        await self._filled(self._loop, first + count)
-        found = self._loop.pictures[first : first + count]
-        if self._writer is None:
-            return found
-        tenths = start_s * 10
-        return [self._stamped(picture, tenths + place * 10 // self.spec.fps) for place, picture in enumerate(found)]
-
-    def _stamped(self, picture: Picture, tenths: int) -> Picture:
-        assert self._writer is not None  # noqa: S101 (group() looked)
-        payloads: list[bytes] = []
-        is_done = False
-        for nal in picture.payloads:
-            if not is_done and nal_type("h264", nal) in (1, 5):
-                nal, is_done = self._writer.slice_with(nal, time_lines(tenths, self.spec.width)), True
-            payloads += packetize("h264", nal)
-        return Picture(tuple(payloads), picture.is_key)
-
-    async def _piece(self, begins_s: int, count: int) -> Clip:
-        spec = archive_spec(self._channel, begins_s=begins_s)
-        self._pieces[begins_s] = spec
-        self._pieces.move_to_end(begins_s)
-        clip = self._store.clip(spec)
-        self._store.clip(archive_spec(self._channel, begins_s=begins_s + ARCHIVE_LOOP_S), urgent=False)
-        self._pieces[begins_s + ARCHIVE_LOOP_S] = archive_spec(self._channel, begins_s=begins_s + ARCHIVE_LOOP_S)
-        while len(self._pieces) > _PIECES_KEPT:
-            self._store.forget(self._pieces.popitem(last=False)[1])
-        await self._filled(clip, count)
-        return clip
-
-    async def _filled(self, clip: Clip, count: int) -> None:
-        await clip.wait_described(_PIECE_TIMEOUT_S)
-        ends_s = time.monotonic() + _PIECE_TIMEOUT_S
-        while len(clip.pictures) < count and not clip.is_complete:
-            if clip.failure or time.monotonic() > ends_s:
-                raise EncodeError(clip.failure or "the pictures are still being encoded")
-            await asyncio.sleep(0.005)
-
-
-# -- sending -----------------------------------------------------------------------------------------------------------
-
-
 class ReplayPlayer:
-    """What one connection plays of one channel, or of one of its recordings where it has several."""
+    """Plays one channel to one connection, or one of its recordings if the make cuts its time into several."""
 
     def __init__(
-        self, recorder: Recorder, channel: ChannelSpec, writer: asyncio.StreamWriter, recording_token: str | None
+        self,
+        channel: ChannelSpec,
+        recording_token: str | None,
+        frames: ArchiveFrames,
+        archive: Archive,
+        store: ClipStore,
+        clock: DeviceClock,
+        faults: Faults,
+        writer: asyncio.StreamWriter,
     ) -> None:
-        self.recorder, self.channel = recorder, channel
-        self._token = recording_token
+        self.channel, self._token, self.frames = channel, recording_token, frames
+        self._archive, self._store, self._clock, self._faults = archive, store, clock, faults
         self._writer = writer
-        self.pictures = ArchivePictures(recorder, channel)
-        self.sound: Sound | None = None
+        self.audio_loop: AudioLoop | None = None
         self.tracks: dict[int, Track] = {VIDEO: Track(VIDEO_PAYLOAD_TYPE, 90_000)}
         self.channels: dict[int, int] = {}
         self.position_s: float | None = None
@@ -177,25 +102,23 @@ class ReplayPlayer:
         self._waiting: list[Play] = []
 
     async def prepare(self) -> None:
-        """EncodeError when there is nothing to send."""
-        if self.channel.audio and self.sound is None:
-            self.sound = await self.recorder.store.sound(self.channel.audio)
-            self.tracks[AUDIO] = Track(self.sound.payload_type, self.sound.rate)
-        await self.pictures.prepare(self.recorder.clock.epoch_s())
+        """Have the audio and the parameter sets ready. Raise EncodeError if that fails."""
+        if self.channel.audio and self.audio_loop is None:
+            self.audio_loop = await self._store.audio_loop(self.channel.audio)
+            self.tracks[AUDIO] = Track(self.audio_loop.payload_type, self.audio_loop.rate)
+        await self.frames.prepare(self._clock.epoch_s())
 
     @property
     def is_playing(self) -> bool:
         return self._task is not None and not self._task.done()
 
     def recording(self) -> Recording | None:
-        """As it is now: a recording that goes on has a later end each time."""
-        if self._token is not None and self.recorder.make.recording_hours:
-            return find(self.recorder, self._token)
-        return find_channel(self.recorder, self.channel.number)
+        """The recording as it is now: while it is being recorded, its end moves on."""
+        return self._archive.find_named(self.channel.number, self._token)
 
     def key_frame_at(self, moment_s: float) -> float | None:
-        """The key frame at or before a moment, the next one in a gap; None when nothing follows."""
-        recording, gop_s = self.recording(), self.pictures.spec.gop_s
+        """Time of the key frame at or before a moment; in a gap, of the next one; None if no data follows."""
+        recording, gop_s = self.recording(), self.frames.spec.gop_s
         at = moment_s
         while recording is not None and (span := recording.span_at(at)):
             before = math.floor(moment_s / gop_s) * gop_s
@@ -206,20 +129,20 @@ class ReplayPlayer:
         return None
 
     def start(self, play: Play) -> None:
-        """From now on this is played, in the place of what was and of what waits."""
+        """Play this now, instead of the present PLAY and of those that wait."""
         self.stop()
         self.plays += 1
-        for track in self.tracks.values():  # recorders number anew; a hole of one is enough to be noticed
+        for track in self.tracks.values():  # recorders begin new numbers; a client notices a hole of one
             track.sequence = (track.sequence + 1) & 0xFFFF
         self._task = asyncio.create_task(self._run(play))
 
     def queue(self, play: Play) -> None:
-        """Played once what is playing now, and what waits already, has come to its end (RFC 2326, 10.5)."""
+        """Play this after the present PLAY and those that wait already (RFC 2326, 10.5)."""
         self.plays += 1
         self._waiting.append(play)
 
     def stop(self) -> None:
-        """What waits is dropped, too (RFC 2326, 10.6)."""
+        """End the present PLAY; drop those that wait (RFC 2326, 10.6)."""
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
@@ -228,7 +151,7 @@ class ReplayPlayer:
     def rtp_info(self, base: str, start_s: float) -> str:
         """The next packet of each track (RFC 2326, 12.33)."""
         infos = [
-            f"url={base}/trackID={number};seq={(track.sequence + 1) & 0xFFFF};rtptime={_timestamp(track, start_s)}"
+            f"url={base}/trackID={number};seq={(track.sequence + 1) & 0xFFFF};rtptime={track.timestamp(start_s)}"
             for number, track in self.tracks.items()
             if number in self.channels
         ]
@@ -240,7 +163,7 @@ class ReplayPlayer:
             while self._waiting:
                 await self._send(self._waiting.pop(0))
         except EncodeError as error:
-            self.recorder.log(f"replay of channel {self.channel.number}: {error}")
+            log(f"replay of channel {self.channel.number}: {error}")
         except ConnectionError:
             return  # the client is gone
 
@@ -251,34 +174,34 @@ class ReplayPlayer:
         last_key_s = -math.inf
         is_seam = True
         number = self.channel.number
-        async for at_s, picture, ends_section, is_last in self._moments(play):
+        async for at_s, unit, ends_section, is_last in self._moments(play):
             self.position_s = at_s
             if play.key_frames_ms is not None:
-                if not picture.is_key or (at_s - last_key_s) * 1000 < play.key_frames_ms:
+                if not unit.is_key or (at_s - last_key_s) * 1000 < play.key_frames_ms:
                     continue
                 last_key_s = at_s
-            while self.recorder.faults.is_on("rtsp_silent", number):  # noqa: ASYNC110 (it ends by the clock or /clear)
+            while self._faults.is_on("rtsp_silent", number):  # noqa: ASYNC110 (Faults.wait_change serves one task only)
                 await asyncio.sleep(0.1)
-            bits = picture.is_key << 7 | ends_section << 6 | is_seam << 5 | is_last << 4
-            self._writer.write(self._packets(play, at_s, picture, bits))
+            bits = unit.is_key << 7 | ends_section << 6 | is_seam << 5 | is_last << 4
+            self._writer.write(self._packets(play, at_s, unit, bits))
             await self._writer.drain()
             is_seam = ends_section
-            played_s += 1 / self.pictures.spec.fps
+            played_s += 1 / self.frames.spec.fps
             if not play.fast and (wait_s := began_s + played_s / play.scale - time.monotonic()) > 0:
                 await asyncio.sleep(wait_s)
             elif play.fast:
                 await asyncio.sleep(0)
 
-    async def _moments(self, play: Play) -> AsyncIterator[tuple[float, Picture, bool, bool]]:
-        """Each picture's time, the picture, whether a gap follows, and whether it is the recording's last."""
+    async def _moments(self, play: Play) -> AsyncIterator[tuple[float, AccessUnit, bool, bool]]:
+        """Each frame's time, its access unit, whether a gap follows, and whether it is the recording's last."""
         at = play.start_s
-        fps, gop_s = self.pictures.spec.fps, self.pictures.spec.gop_s
+        fps, gop_s = self.frames.spec.fps, self.frames.spec.gop_s
         recording = self.recording()
         span = recording.span_at(at) if recording else None
         while recording is not None and span is not None:
             start = max(math.ceil(span[0] / gop_s) * gop_s, int(at))
             while start < span[1]:
-                for place, picture in enumerate(await self.pictures.group(start)):
+                for place, unit in enumerate(await self.frames.gop(start)):
                     at = start + place / fps
                     if play.end_s is not None and at >= play.end_s:
                         return
@@ -290,29 +213,29 @@ class ReplayPlayer:
                         following = recording.span_at(span[1])
                         ends = following is None or following[0] > span[1]
                         goes_on = following is not None
-                    yield at, picture, ends, not goes_on
+                    yield at, unit, ends, not goes_on
                 start += gop_s
             at = max(at, span[1])
             span = recording.span_at(at)
 
-    def _packets(self, play: Play, at_s: float, picture: Picture, bits: int) -> bytes:
-        """One picture, and the sound of its time, as interleaved frames."""
-        out = self._frames(VIDEO, picture.payloads, at_s, play, bits)
-        if play.key_frames_ms is None and self.sound is not None and AUDIO in self.channels:
-            frame_s = self.sound.frame_s
+    def _packets(self, play: Play, at_s: float, unit: AccessUnit, bits: int) -> bytes:
+        """One video frame, and the audio of its time, as interleaved frames."""
+        out = self._interleaved(VIDEO, unit.payloads, at_s, play, bits)
+        if play.key_frames_ms is None and self.audio_loop is not None and AUDIO in self.channels:
+            frame_s = self.audio_loop.frame_s
             first = math.ceil(at_s / frame_s - 1e-6)
-            while first * frame_s < at_s + 1 / self.pictures.spec.fps - 1e-6:
-                payload = self.sound.frames[first % len(self.sound.frames)]
-                out += self._frames(AUDIO, (payload,), first * frame_s, play, 0x80)
+            while first * frame_s < at_s + 1 / self.frames.spec.fps - 1e-6:
+                payload = self.audio_loop.frames[first % len(self.audio_loop.frames)]
+                out += self._interleaved(AUDIO, (payload,), first * frame_s, play, 0x80)
                 first += 1
         return b"".join(out)
 
-    def _frames(self, number: int, payloads: tuple[bytes, ...], at_s: float, play: Play, bits: int) -> list[bytes]:
+    def _interleaved(self, number: int, payloads: tuple[bytes, ...], at_s: float, play: Play, bits: int) -> list[bytes]:
         channel = self.channels.get(number)
         if channel is None:
             return []
         track = self.tracks[number]
-        sequence, timestamp = track.advance(payloads), _timestamp(track, at_s)
+        sequence, timestamp = track.advance(payloads), track.timestamp(at_s)
         extension = _extension(at_s, bits, play.cseq) if play.is_onvif else b""
         parts: list[bytes] = []
         for place, payload in enumerate(payloads):
@@ -335,22 +258,47 @@ class ReplayPlayer:
         }
 
 
-def _timestamp(track: Track, at_s: float) -> int:
-    return (round(at_s * track.clock_hz) + track.offset) & 0xFFFFFFFF
-
-
 def _extension(at_s: float, bits: int, cseq: int) -> bytes:
-    ntp = at_s + _NTP_EPOCH_S
+    ntp = at_s + NTP_EPOCH_S
     return _EXTENSION.pack(0xABAC, 3, int(ntp), int(ntp % 1 * 2**32), bits, cseq & 0xFF, 0)
 
 
+class Replays:
+    """Makes players, and counts the open replay sessions: a recorder has only a few."""
+
+    def __init__(
+        self, archive: Archive, store: ClipStore, clock: DeviceClock, faults: Faults, *, plays_live_clips: bool
+    ) -> None:
+        self._archive, self._store, self._clock, self._faults = archive, store, clock, faults
+        self._plays_live_clips = plays_live_clips
+        self._sessions: set[str] = set()
+
+    def player(self, channel: ChannelSpec, recording_token: str | None, writer: asyncio.StreamWriter) -> ReplayPlayer:
+        """A player of a channel that sends to a connection."""
+        frames = ArchiveFrames(channel, self._store, plays_live_clip=self._plays_live_clips)
+        return ReplayPlayer(
+            channel, recording_token, frames, self._archive, self._store, self._clock, self._faults, writer
+        )
+
+    def open_session(self) -> str | None:
+        """The id of a new session; None if there are too many."""
+        if len(self._sessions) >= _MAX_SESSIONS:
+            return None
+        session = secrets.token_hex(8)
+        self._sessions.add(session)
+        return session
+
+    def close_session(self, session: str) -> None:
+        self._sessions.discard(session)
+
+
 def describe(player: ReplayPlayer) -> str:
-    """SDP (RFC 4566) with the span of the recording as its range."""
+    """SDP (RFC 4566) with the recording's first and last moment as its range."""
     return "\r\n".join(_sdp_lines(player)) + "\r\n"
 
 
 def _sdp_lines(player: ReplayPlayer) -> Iterator[str]:
-    rtpmap, fmtp = sdp_format(player.pictures.spec.codec, player.pictures.sets)
+    rtpmap, fmtp = sdp_format(player.frames.spec.codec, player.frames.sets)
     recording = player.recording()
     latest_s = recording.latest_s if recording else 0.0
     earliest_s = recording.earliest_s if recording else 0.0
@@ -358,9 +306,9 @@ def _sdp_lines(player: ReplayPlayer) -> Iterator[str]:
     yield f"a=range:clock={clock_text(earliest_s)}-{clock_text(latest_s)}"
     yield from (f"m=video 0 RTP/AVP {VIDEO_PAYLOAD_TYPE}", f"a=control:trackID={VIDEO}")
     yield from (f"a=rtpmap:{VIDEO_PAYLOAD_TYPE} {rtpmap}", f"a=fmtp:{VIDEO_PAYLOAD_TYPE} {fmtp}", "a=recvonly")
-    if sound := player.sound:
-        yield from (f"m=audio 0 RTP/AVP {sound.payload_type}", f"a=control:trackID={AUDIO}")
-        yield f"a=rtpmap:{sound.payload_type} {sound.rtpmap}"
-        if sound.fmtp:
-            yield f"a=fmtp:{sound.payload_type} {sound.fmtp}"
+    if audio_loop := player.audio_loop:
+        yield from (f"m=audio 0 RTP/AVP {audio_loop.payload_type}", f"a=control:trackID={AUDIO}")
+        yield f"a=rtpmap:{audio_loop.payload_type} {audio_loop.rtpmap}"
+        if audio_loop.fmtp:
+            yield f"a=fmtp:{audio_loop.payload_type} {audio_loop.fmtp}"
         yield "a=recvonly"

@@ -1,7 +1,7 @@
-"""The RTSP door: live streams and replay over TCP, interleaved (RFC 2326), behind Digest.
+"""The RTSP server: live streams and replay over TCP, interleaved (RFC 2326), behind Digest.
 
-Addresses look like a Dahua recorder's: ``/cam/realmonitor?channel=1&subtype=0&unicast=true&proto=Onvif``. Only TCP is
-offered (461 for anything else). A session belongs to its connection, and ends when nothing is heard from the client for
+URLs look like a Dahua recorder's: ``/cam/realmonitor?channel=1&subtype=0&unicast=true&proto=Onvif``. Only TCP is
+offered; any other transport gets 461. A session belongs to its connection, and ends when the client sends nothing for
 the session's time-out; RTCP from the client counts.
 """
 
@@ -12,23 +12,26 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
 from urllib.parse import urlsplit
 
 from simulator.clip import EncodeError
+from simulator.console import log
+from simulator.faults import Faults
 from simulator.h26x import sdp_format
-from simulator.live import AUDIO, METADATA, METADATA_PAYLOAD_TYPE, VIDEO, VIDEO_PAYLOAD_TYPE, LiveStream
-from simulator.login import Outcome
-from simulator.replay_door import ReplayDoor
+from simulator.layout import Layout
+from simulator.live import LiveStream, LiveStreams
+from simulator.login import Login, Outcome
+from simulator.makes import Make
+from simulator.replay import Replays
+from simulator.replay_requests import ReplayRequests
+from simulator.rtp import AUDIO, METADATA, METADATA_PAYLOAD_TYPE, VIDEO, VIDEO_PAYLOAD_TYPE
 from simulator.rtsp_messages import Reply, Request, interleaved_channels
-
-if TYPE_CHECKING:
-    from simulator.recorder import Recorder
 
 _MAX_HEADER_BYTES = 16 * 1024
 _MAX_BODY_BYTES = 64 * 1024
 _MAX_UNREAD_BYTES = 8 * 1024 * 1024
-_FIRST_PICTURE_TIMEOUT_S = 20.0
+_FIRST_FRAME_TIMEOUT_S = 20.0
 _SILENCE_POLL_S = 0.2
 _PUBLIC = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
 _REASONS = {
@@ -40,11 +43,11 @@ _REASONS = {
 
 
 class _Gone(Exception):
-    """The connection is to be closed without an answer."""
+    """Raised to close the connection without an answer."""
 
 
 def describe(stream: LiveStream) -> str:
-    """SDP (RFC 4566) of a prepared stream."""
+    """SDP (RFC 4566) of a stream that is prepared."""
     assert stream.clip is not None  # noqa: S101 (prepare() came before)
     rtpmap, fmtp = sdp_format(stream.spec.codec, stream.clip.sets)
     lines = [
@@ -53,10 +56,10 @@ def describe(stream: LiveStream) -> str:
         f"m=video 0 RTP/AVP {VIDEO_PAYLOAD_TYPE}", f"a=control:trackID={VIDEO}", f"a=framerate:{stream.spec.fps}",
         f"a=rtpmap:{VIDEO_PAYLOAD_TYPE} {rtpmap}", f"a=fmtp:{VIDEO_PAYLOAD_TYPE} {fmtp}", "a=recvonly",
     ]  # fmt: skip
-    if sound := stream.sound:
-        lines += [f"m=audio 0 RTP/AVP {sound.payload_type}", f"a=control:trackID={AUDIO}"]
-        lines += [f"a=rtpmap:{sound.payload_type} {sound.rtpmap}"]
-        lines += [f"a=fmtp:{sound.payload_type} {sound.fmtp}"] if sound.fmtp else []
+    if audio_loop := stream.audio_loop:
+        lines += [f"m=audio 0 RTP/AVP {audio_loop.payload_type}", f"a=control:trackID={AUDIO}"]
+        lines += [f"a=rtpmap:{audio_loop.payload_type} {audio_loop.rtpmap}"]
+        lines += [f"a=fmtp:{audio_loop.payload_type} {audio_loop.fmtp}"] if audio_loop.fmtp else []
         lines += ["a=recvonly"]
     if stream.metadata:
         lines += [f"m=application 0 RTP/AVP {METADATA_PAYLOAD_TYPE}", f"a=control:trackID={METADATA}"]
@@ -65,10 +68,10 @@ def describe(stream: LiveStream) -> str:
 
 
 @dataclass(eq=False)
-class Connection:
+class RtspConnection:
     """One client. It is a `live.Listener`: streams write interleaved frames between the answers."""
 
-    recorder: Recorder
+    server: RtspServer
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     session: str = ""
@@ -79,7 +82,15 @@ class Connection:
     since: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
-        self.replay = ReplayDoor(self)
+        server = self.server
+        self.replay = ReplayRequests(
+            server.layout,
+            server.make,
+            server.replays,
+            server.faults,
+            self.writer,
+            session_timeout_s=server.session_timeout_s,
+        )
 
     def channel_of(self, stream: LiveStream, track: int) -> int | None:
         return self.channels.get(track) if stream is self.stream else None
@@ -93,7 +104,7 @@ class Connection:
         self.writer.write(data)
 
     def close(self) -> None:
-        """Cut it, as a device does that has had enough."""
+        """Cut the connection."""
         self.writer.transport.abort()
 
     def stop_playing(self) -> None:
@@ -109,7 +120,7 @@ class Connection:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     async def serve(self) -> None:
-        """Answer requests until the client or a fault ends it."""
+        """Answer requests until the client or a fault ends the connection."""
         try:
             while request := await self._next_request():
                 await self._respond(request)
@@ -128,7 +139,7 @@ class Connection:
 
     async def _next_request(self) -> Request | None:
         while True:
-            async with asyncio.timeout(self.recorder.session_timeout_s):
+            async with asyncio.timeout(self.server.session_timeout_s):
                 first = await self.reader.read(1)
                 if not first:
                     return None
@@ -159,16 +170,20 @@ class Connection:
     # -- answering -------------------------------------------------------------------------------------------------
 
     async def _respond(self, request: Request) -> None:
-        faults = self.recorder.faults
+        faults = self.server.faults
         channel = request.number("channel") or self.channel_number()
         if faults.is_on("drop_connections", channel):
             raise _Gone
         if delay := faults.number("rtsp_slow", channel):
             await asyncio.sleep(delay)
         reply = await self._answer(request)
-        if faults.is_on("rtsp_silent", channel):
+        is_silent = faults.is_on("rtsp_silent", channel)
+        if not is_silent:
+            self._write(request, reply)
+        if reply.then:
+            reply.then()
+        if is_silent:
             return
-        self._write(request, reply)
         await self.writer.drain()
         if request.method == "TEARDOWN" and reply.status == 200:
             raise _Gone
@@ -181,7 +196,7 @@ class Connection:
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n" + reply.body).encode())
 
     async def _answer(self, request: Request) -> Reply:
-        if target := self.recorder.faults.text("rtsp_redirect"):
+        if target := self.server.faults.text("rtsp_redirect"):
             return Reply(302, (f"Location: {target}",))
         if "cseq" not in request.headers:
             return Reply(400)
@@ -205,7 +220,7 @@ class Connection:
         return await handler(request) if handler else Reply(405, (f"Allow: {_PUBLIC}",))
 
     def _refused(self, request: Request) -> Reply | None:
-        login = self.recorder.login
+        login = self.server.login
         if login.rtsp_is_open():
             return None
         header = request.headers.get("authorization", "")
@@ -217,26 +232,26 @@ class Connection:
 
     def _find(self, request: Request) -> LiveStream | None:
         if request.number("channel") is None and request.method != "DESCRIBE":
-            return self.stream  # some clients drop the query when they add the track
+            return self.stream  # some clients drop the query when they append the track
         if urlsplit(request.url).path.split("/")[1:3] != ["cam", "realmonitor"]:
             return None
         role = {0: "main", 1: "sub"}.get(request.number("subtype") or 0)
-        return self.recorder.stream(request.number("channel") or 0, role or "")
+        return self.server.streams.find(request.number("channel") or 0, role or "")
 
     async def _prepared(self, request: Request) -> LiveStream | Reply:
         stream = self._find(request)
         dead = stream.dead_kind() if stream else None
         if stream is None or dead == "not_found":
             return Reply(404)
-        while dead == "silence":  # accepts everything and never answers
+        while dead == "silence":  # such a channel accepts everything and never answers
             await asyncio.sleep(_SILENCE_POLL_S)
             if self.reader.at_eof():
                 raise _Gone
             dead = stream.dead_kind()
         try:
-            await stream.prepare(_FIRST_PICTURE_TIMEOUT_S)
+            await stream.prepare(_FIRST_FRAME_TIMEOUT_S)
         except EncodeError as error:
-            self.recorder.log(f"channel {stream.channel.number} {stream.role}: {error}")
+            log(f"channel {stream.channel.number} {stream.role}: {error}")
             return Reply(503, ("Retry-After: 5",))
         return stream
 
@@ -266,7 +281,7 @@ class Connection:
         pair = interleaved_channels(request.headers.get("transport", ""), 2 * len(self.channels))
         if pair is None:
             return Reply(461)
-        if not self.session and self.recorder.is_full():
+        if not self.session and self.server.is_full():
             return Reply(453)
         self.stream, self.session = stream, self.session or secrets.token_hex(8)
         self.channels[VIDEO if number is None else number] = pair[0]
@@ -274,7 +289,7 @@ class Connection:
         return Reply(200, (f"Transport: {transport}", self._session_header()))
 
     def _session_header(self) -> str:
-        return f"Session: {self.session};timeout={self.recorder.session_timeout_s:.0f}"
+        return f"Session: {self.session};timeout={self.server.session_timeout_s:.0f}"
 
     def _session_problem(self, request: Request) -> Reply | None:
         sent = request.headers.get("session", "").partition(";")[0].strip()
@@ -294,15 +309,16 @@ class Connection:
             if (track := stream.track(number))
         ]
         self.is_playing = True
-        asyncio.get_running_loop().call_soon(self._join, stream, now)
-        return Reply(200, (self._session_header(), "Range: npt=now-", f"RTP-Info: {','.join(infos)}"))
+        headers = (self._session_header(), "Range: npt=now-", f"RTP-Info: {','.join(infos)}")
+        return Reply(200, headers, then=partial(self._join, stream, now))
 
     def _join(self, stream: LiveStream, now: float) -> None:
-        if self.is_playing and not self.writer.is_closing():
-            channels: dict[int, int | None] = dict(self.channels)
-            if not self.recorder.faults.is_on("rtsp_silent", stream.channel.number):
-                self.send(b"".join(stream.reports(channels, now)))
-            stream.add(self)
+        if self.writer.is_closing():
+            return
+        channels: dict[int, int | None] = dict(self.channels)
+        if not self.server.faults.is_on("rtsp_silent", stream.channel.number):
+            self.send(b"".join(stream.reports(channels, now)))
+        stream.add(self)
 
     async def _pause(self, request: Request) -> Reply:
         if problem := self._session_problem(request):
@@ -320,7 +336,7 @@ class Connection:
         if "session" in request.headers and (problem := self._session_problem(request)):
             return problem
         if session := self.session or self.replay.session:
-            return Reply(200, (f"Session: {session};timeout={self.recorder.session_timeout_s:.0f}",))
+            return Reply(200, (f"Session: {session};timeout={self.server.session_timeout_s:.0f}",))
         return Reply(200)
 
     def as_json(self) -> dict[str, object]:
@@ -335,25 +351,38 @@ class Connection:
 
 
 class RtspServer:
-    """Listens, and knows its connections."""
+    """Serves RTSP connections. The parts that its connections answer from are its attributes."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self.connections: dict[Connection, asyncio.Task[object] | None] = {}
+    def __init__(
+        self,
+        layout: Layout,
+        make: Make,
+        streams: LiveStreams,
+        replays: Replays,
+        login: Login,
+        faults: Faults,
+        *,
+        session_timeout_s: float,
+    ) -> None:
+        self.layout, self.make = layout, make
+        self.streams, self.replays = streams, replays
+        self.login, self.faults = login, faults
+        self.session_timeout_s = session_timeout_s
+        self.connections: dict[RtspConnection, asyncio.Task[object] | None] = {}
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client."""
-        connection = Connection(self._recorder, reader, writer)
+        connection = RtspConnection(self, reader, writer)
         self.connections[connection] = asyncio.current_task()
         try:
             await connection.serve()
         except asyncio.CancelledError:
-            return  # by close(): this task is ours and nobody waits for it
+            return  # by close(); asyncio would log the cancellation of a connection's task
         finally:
             self.connections.pop(connection, None)
 
     async def close(self) -> None:
-        """Cut all connections, whatever they wait for."""
+        """Cut all connections, and end their tasks."""
         tasks = [task for task in self.connections.values() if task]
         self.drop(None)
         for task in tasks:
@@ -361,15 +390,12 @@ class RtspServer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def drop(self, channel: int | None) -> None:
-        """Cut the connections of a channel, or all."""
+        """Cut the connections of a channel; all of them if it is None."""
         for connection in tuple(self.connections):
             if channel is None or connection.channel_number() == channel:
                 connection.close()
 
-    def sessions(self) -> int:
-        """How many connections have set something up."""
-        return sum(bool(connection.session) for connection in self.connections)
-
-    def replays(self) -> int:
-        """How many replay sessions there are."""
-        return sum(bool(connection.replay.session) for connection in self.connections)
+    def is_full(self) -> bool:
+        """True if the fault `session_limit` allows no more live sessions."""
+        limit = self.faults.value("session_limit")
+        return isinstance(limit, int) and sum(bool(connection.session) for connection in self.connections) >= limit

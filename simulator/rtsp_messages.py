@@ -1,8 +1,9 @@
-"""RTSP requests and replies (RFC 2326), as both sides of the RTSP door know them."""
+"""RTSP requests and replies (RFC 2326)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -22,13 +23,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """One RTSP response. `then` is called in the same step in which the response is written.
+
+    PLAY begins to send in `then`: media must follow the response, and no frame may be sent to other clients in between,
+    because RTP-Info in the response names the first packet.
+    """
+
     status: int
     headers: tuple[str, ...] = ()
     body: str = ""
+    then: Callable[[], None] | None = None
 
 
 def interleaved_channels(transport: str, free: int) -> tuple[int, int] | None:
-    """The channel pair of the first TCP offer in a Transport header, None when there is none."""
+    """The channel pair of the first TCP offer in a Transport header, from `free` on if the offer names none.
+
+    None if there is no TCP offer.
+    """
     for offer in transport.split(","):
         parts = [part.strip() for part in offer.split(";")]
         if parts[0].upper() != "RTP/AVP/TCP":

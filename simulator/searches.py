@@ -1,4 +1,4 @@
-"""Searches that are under way: their results are handed out in portions, and they end when nobody asks."""
+"""Searches that a client has begun: it fetches their results page by page, and they end when it no longer does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Search(Generic[Result]):
-    """`kind` is the operation that began it; `results` are those not handed out yet."""
+    """`kind`: the operation that began it. `results`: those that the client has not fetched yet."""
 
     kind: str
     results: list[Result]
@@ -22,20 +22,20 @@ class Search(Generic[Result]):
     ends_s: float
 
     def take(self, limit: int) -> list[Result]:
-        """The next results, at most `limit`; asking keeps the search alive."""
+        """Return the next results, at most `limit`, and keep the search alive."""
         self.ends_s = time.monotonic() + self.life_s
         taken, self.results = self.results[:limit], self.results[limit:]
         return taken
 
 
-class SearchDesk:
-    """The searches of the recorder; only a few may run at once."""
+class Searches:
+    """The searches of the recorder; there may be only a few at a time."""
 
     def __init__(self) -> None:
         self._searches: dict[str, Search[object]] = {}
 
     def begin(self, kind: str, results: list[object], keep_alive_s: float) -> str | None:
-        """A new search's token, None when there are too many."""
+        """Return a new search's token, None if there are too many searches."""
         now = time.monotonic()
         self._searches = {token: search for token, search in self._searches.items() if search.ends_s > now}
         if len(self._searches) >= MAX_SEARCHES:
@@ -46,7 +46,7 @@ class SearchDesk:
         return token
 
     def find(self, token: str, kind: str | None = None) -> Search[object] | None:
-        """A living search, of that kind if one is named."""
+        """A search by its token, and by its kind if that is given; None if it has ended or never existed."""
         search = self._searches.get(token)
         if search is None or search.ends_s <= time.monotonic() or (kind and search.kind != kind):
             return None
@@ -56,5 +56,5 @@ class SearchDesk:
         self._searches.pop(token, None)
 
     def forget(self) -> None:
-        """All are gone after a reboot."""
+        """Drop all searches, as a reboot does."""
         self._searches.clear()

@@ -1,7 +1,7 @@
-"""Events: what the recorder has to tell, and the PullPoint subscriptions that hear it.
+"""Events: properties of each channel, and PullPoint subscriptions to their changes.
 
-Motion comes and goes on every channel by a fixed timetable; the loss of a video signal follows the channel's state.
-Nothing runs between requests: a subscription remembers what it told last and compares.
+Every channel has motion by a fixed timetable; its loss of the video signal follows the channel's state. No task runs
+between requests: a subscription keeps the values that it reported last, and compares them with those of now.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from simulator.recorder import Recorder
+from simulator.faults import Faults
+from simulator.layout import Layout
+from simulator.live import LiveStreams
 
 MOTION, SIGNAL_LOSS = "tns1:VideoSource/MotionAlarm", "tns1:VideoSource/SignalLoss"
 TOPICS = (MOTION, SIGNAL_LOSS)
@@ -22,7 +22,7 @@ _MOTION_EVERY_S, _MOTION_FOR_S, _MOTION_APART_S = 30.0, 6.0, 7.0
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One property that changed, or is told for the first time."""
+    """A property's new value; `is_first`: it is reported for the first time."""
 
     topic: str
     video_source_token: str
@@ -31,7 +31,10 @@ class Event:
 
 
 def topic_matches(expression: str, topic: str) -> bool:
-    """Concrete topics and ``//.`` for all below, joined by ``|`` (ONVIF Core Specification, 9.6)."""
+    """True if an expression names a topic: concrete topics, or ``//.`` for all below one, joined by ``|``.
+
+    ONVIF Core Specification, 9.6.
+    """
     for part in expression.split("|"):
         wanted = part.strip()
         if wanted == topic or (wanted.endswith("//.") and f"{topic}/".startswith(f"{wanted[:-3]}/")):
@@ -41,37 +44,37 @@ def topic_matches(expression: str, topic: str) -> bool:
 
 @dataclass
 class Subscription:
-    """One PullPoint; it ends when it is not renewed or asked for long enough."""
+    """One PullPoint. It ends when the client neither renews it nor pulls from it. `reported`: the last values sent."""
 
     filter: str
     ends_s: float
-    told: dict[tuple[str, str], bool] = field(default_factory=dict)
+    reported: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def renew(self, life_s: float) -> None:
-        """Count its life from now, in seconds."""
+        """Let it live `life_s` seconds from now on, within the limits."""
         self.ends_s = time.monotonic() + min(max(life_s, 1.0), MAX_LIFE_S)
 
     def left_s(self) -> float:
         return self.ends_s - time.monotonic()
 
     def news(self, states: dict[tuple[str, str], bool], limit: int) -> list[Event]:
-        """At most `limit` events that it has not been told."""
+        """At most `limit` events that it has not reported yet; they count as reported from now on."""
         found: list[Event] = []
         for key, value in states.items():
             if len(found) == limit:
                 break
-            if self.told.get(key) is value or (self.filter and not topic_matches(self.filter, key[0])):
+            if self.reported.get(key) is value or (self.filter and not topic_matches(self.filter, key[0])):
                 continue
-            found.append(Event(*key, value, key not in self.told))
-            self.told[key] = value
+            found.append(Event(*key, value, key not in self.reported))
+            self.reported[key] = value
         return found
 
 
-class EventDesk:
-    """The subscriptions of the recorder."""
+class Subscriptions:
+    """The subscriptions of the recorder, and the properties that they report."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, layout: Layout, streams: LiveStreams, faults: Faults) -> None:
+        self._layout, self._streams, self._faults = layout, streams, faults
         self._subscriptions: dict[str, Subscription] = {}
 
     def __len__(self) -> int:
@@ -87,7 +90,7 @@ class EventDesk:
         return identity, made
 
     def find(self, identity: str) -> Subscription | None:
-        """A living subscription, None when it ended or never was."""
+        """A subscription by its id; None if it has ended or never existed."""
         self._drop_ended()
         return self._subscriptions.get(identity)
 
@@ -95,20 +98,20 @@ class EventDesk:
         self._subscriptions.pop(identity, None)
 
     def forget(self) -> None:
-        """All are gone after a reboot."""
+        """Drop all subscriptions, as a reboot does."""
         self._subscriptions.clear()
 
     def _drop_ended(self) -> None:
         self._subscriptions = {key: value for key, value in self._subscriptions.items() if value.left_s() > 0}
 
     def states(self) -> dict[tuple[str, str], bool]:
-        """Every property's value now, by topic and video source."""
+        """The present value of each property, by topic and video source token."""
         now = time.time()
         found: dict[tuple[str, str], bool] = {}
-        for channel in self._recorder.layout:
+        for channel in self._layout:
             token = channel.video_source_token
-            dead = self._recorder.streams[channel.number, "main"].dead_kind()
+            dead = self._streams.of(channel, "main").dead_kind()
             moment = (now + channel.number * _MOTION_APART_S) % _MOTION_EVERY_S
             found[MOTION, token] = dead is None and moment < _MOTION_FOR_S
-            found[SIGNAL_LOSS, token] = dead is not None or self._recorder.faults.is_on("rtcp_only", channel.number)
+            found[SIGNAL_LOSS, token] = dead is not None or self._faults.is_on("rtcp_only", channel.number)
         return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 _MAX_HEADER_BYTES = 32 * 1024
@@ -31,13 +31,13 @@ class Request:
         return self.headers.get(name, "")
 
     def query(self, name: str) -> str:
-        """The first value of a query parameter, "" when there is none."""
+        """The first value of a query parameter, "" if there is none."""
         return parse_qs(urlsplit(self.target).query).get(name, [""])[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What to send; `drip_bytes_per_s` sends it slowly, byte by byte."""
+    """One HTTP response. `drip_bytes_per_s`: send it byte by byte at this rate; 0 for no limit."""
 
     status: int
     body: bytes = b""
@@ -47,23 +47,32 @@ class Response:
 
 
 class Refused(Exception):
-    """A request that is not worth a handler's time."""
+    """Raised for a request that no handler gets to see; it is answered with `status`."""
 
     def __init__(self, status: int) -> None:
         super().__init__(str(status))
         self.status = status
 
 
-class Silence(Exception):
-    """The connection is to be held and never answered; it ends when the client goes away."""
+class NoAnswer(Exception):
+    """Raised to leave a request without an answer; the connection stays open until the client closes it."""
 
 
-Handler = Callable[[Request], Awaitable[Response]]
+class Handler(Protocol):
+    """Answers the requests that come in at a port."""
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+
+
+def number_of(text: str) -> int:
+    """A number of a query; 0, which no channel has, for any other text."""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 @dataclass
 class WebServer:
-    """Serves one handler; knows its connections, so that a reboot can cut them."""
+    """Serves HTTP connections of one port; keeps them, so that a reboot can cut them."""
 
     handler: Handler
     connections: dict[asyncio.StreamWriter, asyncio.Task[object] | None] = field(default_factory=dict)
@@ -74,7 +83,7 @@ class WebServer:
         try:
             await self._serve(reader, writer)
         except asyncio.CancelledError:
-            return  # by drop(): this task is ours and nobody waits for it
+            return  # by drop(); asyncio would log the cancellation of a connection's task
         finally:
             self.connections.pop(writer, None)
             writer.close()
@@ -85,13 +94,13 @@ class WebServer:
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
             pass
-        except Silence:
+        except NoAnswer:
             with contextlib.suppress(ConnectionError, ValueError):
                 while await reader.read(4096):
                     pass
 
     async def drop(self) -> None:
-        """Cut all connections, whatever they wait for."""
+        """Cut all connections, and end their tasks."""
         tasks = [task for task in self.connections.values() if task]
         for writer, task in tuple(self.connections.items()):
             writer.transport.abort()
@@ -104,7 +113,7 @@ class WebServer:
             request = await _read(reader)
             if request is None:
                 return False
-            response, keep = await self.handler(request), request.header("connection").lower() != "close"
+            response, keep = await self.handler.handle(request), request.header("connection").lower() != "close"
         except Refused as refused:
             response, keep = Response(refused.status), False
         await _write(writer, response, keep=keep)

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 from lxml import etree
 
-from simulator.clock import as_xml_time
+from simulator.addresses import Addresses
+from simulator.clock import DeviceClock, as_xml_time
 from simulator.soap import capabilities
-from simulator.soap.service import SUBSCRIPTION_PATH, Call, SoapFault, done, operation
+from simulator.soap.service import PATHS, SUBSCRIPTION_PATH, Call, Handler, SoapFault, SoapService, done
 from simulator.soap.xml import Element, child, descendants, el, parse_duration, parse_time, qname, text_of
-from simulator.subscriptions import DEFAULT_LIFE_S, TOPICS, Event, Subscription
+from simulator.subscriptions import DEFAULT_LIFE_S, TOPICS, Event, Subscription, Subscriptions
 
 _CONCRETE = "http://docs.oasis-open.org/wsn/t-1/TopicExpression/Concrete"
 _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
@@ -21,36 +22,22 @@ _MAX_WAIT_S = 60.0
 _LOOK_EVERY_S = 0.2
 
 
-def _life_s(call: Call, text: str) -> float:
-    """How long a subscription is to live, from a duration or a moment of the device's clock."""
+def _life_s(clock: DeviceClock, text: str) -> float:
+    """Seconds that a subscription may live, from a duration or a moment of the device's clock."""
     if not text:
         return DEFAULT_LIFE_S
     length, moment = parse_duration(text), parse_time(text)
     if length is None and moment is not None:
-        length = moment - call.recorder.clock.utc()
+        length = moment - clock.utc()
     if length is None or length <= timedelta(0):
         raise SoapFault("Sender", "ter:InvalidArgVal", "ter:UnacceptableTerminationTime", reason="Not a time to come")
     return length.total_seconds()
 
 
-def _subscription(call: Call) -> Subscription:
-    found = call.recorder.events.find(call.request.query("id"))
-    if found is None:
-        raise SoapFault(
-            "Sender", "ter:InvalidArgVal", "ter:InvalidSubscription", reason="There is no such subscription"
-        )
-    return found
-
-
-def _times(call: Call, subscription: Subscription, prefix: str) -> tuple[Element, Element]:
-    now = call.recorder.clock.utc()
+def _times(clock: DeviceClock, subscription: Subscription, prefix: str) -> tuple[Element, Element]:
+    now = clock.utc()
     ends = now + timedelta(seconds=max(0.0, subscription.left_s()))
     return el(f"{prefix}:CurrentTime", as_xml_time(now)), el(f"{prefix}:TerminationTime", as_xml_time(ends))
-
-
-@operation("tev:GetServiceCapabilities", pre_auth=True)
-def get_service_capabilities(_call: Call) -> Element:
-    return el("tev:GetServiceCapabilitiesResponse", capabilities.events())
 
 
 def _topic_set() -> Element:
@@ -74,38 +61,7 @@ def _topic_set() -> Element:
     return root
 
 
-@operation("tev:GetEventProperties")
-def get_event_properties(_call: Call) -> Element:
-    return el(
-        "tev:GetEventPropertiesResponse",
-        el("tev:TopicNamespaceLocation", "http://www.onvif.org/onvif/ver10/topics/topicns.xml"),
-        el("wsnt:FixedTopicSet", True),
-        _topic_set(),
-        el("wsnt:TopicExpressionDialect", _CONCRETE),
-        el("wsnt:TopicExpressionDialect", _CONCRETE_SET),
-        el("tev:MessageContentFilterDialect", _ITEM_FILTER),
-        el("tev:MessageContentSchemaLocation", "http://www.onvif.org/onvif/ver10/schema/onvif.xsd"),
-    )
-
-
-@operation("tev:CreatePullPointSubscription")
-def create_pull_point_subscription(call: Call) -> Element:
-    events = call.recorder.events
-    life = _life_s(call, call.text("tev:InitialTerminationTime"))
-    if len(events) >= capabilities.MAX_PULL_POINTS:
-        raise SoapFault("Receiver", "ter:Action", "ter:MaxPullPointsReached", reason="There are too many subscriptions")
-    asked = child(call.body, "tev:Filter")
-    expressions = [] if asked is None else [found.text or "" for found in descendants(asked, "wsnt:TopicExpression")]
-    identity, made = events.subscribe("|".join(expressions), life)
-    address = call.recorder.onvif_url(f"{SUBSCRIPTION_PATH}?id={identity}")
-    return el(
-        "tev:CreatePullPointSubscriptionResponse",
-        el("tev:SubscriptionReference", el("wsa:Address", address)),
-        *_times(call, made, "wsnt"),
-    )
-
-
-def _message(call: Call, event: Event) -> Element:
+def _message(clock: DeviceClock, event: Event) -> Element:
     source = el("tt:SimpleItem", attributes={"Name": "Source", "Value": event.video_source_token})
     data = el("tt:SimpleItem", attributes={"Name": "State", "Value": event.value})
     kind = "Initialized" if event.is_first else "Changed"
@@ -113,48 +69,115 @@ def _message(call: Call, event: Event) -> Element:
         "tt:Message",
         el("tt:Source", source),
         el("tt:Data", data),
-        attributes={"UtcTime": as_xml_time(call.recorder.clock.utc()), "PropertyOperation": kind},
+        attributes={"UtcTime": as_xml_time(clock.utc()), "PropertyOperation": kind},
     )
     topic = el("wsnt:Topic", event.topic, attributes={"Dialect": _CONCRETE_SET})
     return el("wsnt:NotificationMessage", topic, el("wsnt:Message", message))
 
 
-@operation("tev:PullMessages", path=SUBSCRIPTION_PATH)
-async def pull_messages(call: Call) -> Element:
-    subscription = _subscription(call)
-    wait, limit = parse_duration(call.text("tev:Timeout")), call.text("tev:MessageLimit")
-    if wait is None or not limit.isdigit() or int(limit) < 1:
-        raise SoapFault("Sender", "ter:InvalidArgVal", reason="Timeout or MessageLimit is missing")
-    deadline = time.monotonic() + min(wait.total_seconds(), _MAX_WAIT_S)
-    subscription.renew(max(subscription.left_s(), min(wait.total_seconds(), _MAX_WAIT_S) + DEFAULT_LIFE_S))
-    while not (news := subscription.news(call.recorder.events.states(), int(limit))):
-        if time.monotonic() >= deadline:
-            break
-        await asyncio.sleep(_LOOK_EVERY_S)
-    return el(
-        "tev:PullMessagesResponse",
-        *_times(call, subscription, "tev"),
-        *(_message(call, event) for event in news),
-    )
+class EventService(SoapService):
+    """Describes the events, and makes subscriptions to them."""
+
+    path = PATHS["tev"]
+
+    def __init__(self, subscriptions: Subscriptions, addresses: Addresses, clock: DeviceClock) -> None:
+        self._subscriptions, self._addresses, self._clock = subscriptions, addresses, clock
+
+    def operations(self) -> dict[str, Handler]:
+        return {
+            "tev:GetServiceCapabilities": self.get_service_capabilities,
+            "tev:GetEventProperties": self.get_event_properties,
+            "tev:CreatePullPointSubscription": self.create_pull_point_subscription,
+        }
+
+    def get_service_capabilities(self, _call: Call) -> Element:
+        return el("tev:GetServiceCapabilitiesResponse", capabilities.events())
+
+    def get_event_properties(self, _call: Call) -> Element:
+        return el(
+            "tev:GetEventPropertiesResponse",
+            el("tev:TopicNamespaceLocation", "http://www.onvif.org/onvif/ver10/topics/topicns.xml"),
+            el("wsnt:FixedTopicSet", True),
+            _topic_set(),
+            el("wsnt:TopicExpressionDialect", _CONCRETE),
+            el("wsnt:TopicExpressionDialect", _CONCRETE_SET),
+            el("tev:MessageContentFilterDialect", _ITEM_FILTER),
+            el("tev:MessageContentSchemaLocation", "http://www.onvif.org/onvif/ver10/schema/onvif.xsd"),
+        )
+
+    def create_pull_point_subscription(self, call: Call) -> Element:
+        subscriptions = self._subscriptions
+        life = _life_s(self._clock, call.text("tev:InitialTerminationTime"))
+        if len(subscriptions) >= capabilities.MAX_PULL_POINTS:
+            raise SoapFault(
+                "Receiver", "ter:Action", "ter:MaxPullPointsReached", reason="There are too many subscriptions"
+            )
+        asked = child(call.body, "tev:Filter")
+        expressions = (
+            [] if asked is None else [found.text or "" for found in descendants(asked, "wsnt:TopicExpression")]
+        )
+        identity, made = subscriptions.subscribe("|".join(expressions), life)
+        address = self._addresses.onvif_url(f"{SUBSCRIPTION_PATH}?id={identity}")
+        return el(
+            "tev:CreatePullPointSubscriptionResponse",
+            el("tev:SubscriptionReference", el("wsa:Address", address)),
+            *_times(self._clock, made, "wsnt"),
+        )
 
 
-@operation("tev:SetSynchronizationPoint", path=SUBSCRIPTION_PATH)
-def set_synchronization_point(call: Call) -> Element:
-    """All properties are told again."""
-    _subscription(call).told.clear()
-    return done("tev:SetSynchronizationPoint")
+class SubscriptionService(SoapService):
+    """Answers at the address of each subscription: pull, renew, unsubscribe."""
 
+    path = SUBSCRIPTION_PATH
 
-@operation("wsnt:Renew", path=SUBSCRIPTION_PATH)
-def renew(call: Call) -> Element:
-    subscription = _subscription(call)
-    subscription.renew(_life_s(call, text_of(call.body, "wsnt:TerminationTime")))
-    current, ends = _times(call, subscription, "wsnt")
-    return el("wsnt:RenewResponse", ends, current)
+    def __init__(self, subscriptions: Subscriptions, clock: DeviceClock) -> None:
+        self._subscriptions, self._clock = subscriptions, clock
 
+    def operations(self) -> dict[str, Handler]:
+        return {
+            "tev:PullMessages": self.pull_messages,
+            "tev:SetSynchronizationPoint": self.set_synchronization_point,
+            "wsnt:Renew": self.renew,
+            "wsnt:Unsubscribe": self.unsubscribe,
+        }
 
-@operation("wsnt:Unsubscribe", path=SUBSCRIPTION_PATH)
-def unsubscribe(call: Call) -> Element:
-    _subscription(call)
-    call.recorder.events.unsubscribe(call.request.query("id"))
-    return done("wsnt:Unsubscribe")
+    def _subscription(self, call: Call) -> Subscription:
+        found = self._subscriptions.find(call.request.query("id"))
+        if found is None:
+            raise SoapFault(
+                "Sender", "ter:InvalidArgVal", "ter:InvalidSubscription", reason="There is no such subscription"
+            )
+        return found
+
+    async def pull_messages(self, call: Call) -> Element:
+        subscription = self._subscription(call)
+        wait, limit = parse_duration(call.text("tev:Timeout")), call.text("tev:MessageLimit")
+        if wait is None or not limit.isdigit() or int(limit) < 1:
+            raise SoapFault("Sender", "ter:InvalidArgVal", reason="Timeout or MessageLimit is missing")
+        deadline = time.monotonic() + min(wait.total_seconds(), _MAX_WAIT_S)
+        subscription.renew(max(subscription.left_s(), min(wait.total_seconds(), _MAX_WAIT_S) + DEFAULT_LIFE_S))
+        while not (news := subscription.news(self._subscriptions.states(), int(limit))):
+            if time.monotonic() >= deadline:
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return el(
+            "tev:PullMessagesResponse",
+            *_times(self._clock, subscription, "tev"),
+            *(_message(self._clock, event) for event in news),
+        )
+
+    def set_synchronization_point(self, call: Call) -> Element:
+        """Report all properties again."""
+        self._subscription(call).reported.clear()
+        return done("tev:SetSynchronizationPoint")
+
+    def renew(self, call: Call) -> Element:
+        subscription = self._subscription(call)
+        subscription.renew(_life_s(self._clock, text_of(call.body, "wsnt:TerminationTime")))
+        current, ends = _times(self._clock, subscription, "wsnt")
+        return el("wsnt:RenewResponse", ends, current)
+
+    def unsubscribe(self, call: Call) -> Element:
+        self._subscription(call)
+        self._subscriptions.unsubscribe(call.request.query("id"))
+        return done("wsnt:Unsubscribe")

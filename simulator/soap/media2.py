@@ -1,150 +1,155 @@
-"""The Media2 service (ONVIF Media 2 Service Specification): all profiles, H.265 among them."""
+"""The Media2 service (ONVIF Media 2 Service Specification): all profiles, also those with H.265."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from simulator.layout import ROLES, ChannelSpec, Role
+from simulator.addresses import Addresses
+from simulator.layout import ROLES, ChannelSpec, Layout, Role
+from simulator.live import LiveStreams
 from simulator.soap import capabilities
-from simulator.soap import configurations as parts
-from simulator.soap.service import Call, SoapFault, done, no_such, operation
+from simulator.soap.configurations import (
+    Configurations,
+    audio_configuration_token,
+    audio_encoder_token,
+    source_configuration_token,
+    video_encoder_token,
+)
+from simulator.soap.service import PATHS, Call, Handler, SoapFault, SoapService, done, no_such, profile_of
 from simulator.soap.xml import Element, el, texts_of
-
-if TYPE_CHECKING:
-    from simulator.recorder import Recorder
 
 _PROTOCOLS = ("RtspUnicast", "RTSP", "RtspOverHttp", "RtspsUnicast", "RtspsOverHttp", "RtspMulticast", "RtspsMulticast")
 _SERVED = ("RtspUnicast", "RTSP")
 
 
-def _profile(recorder: Recorder, channel: ChannelSpec, role: Role, kinds: set[str]) -> Element:
-    """`kinds` are the configurations asked for; without any, the profile is a name and a token."""
+class Media2Service(SoapService):
+    """Media profiles, their configurations, stream and snapshot URIs."""
 
-    def part(kind: str, made: Element | None) -> Element | None:
-        return made if kinds & {"All", kind} else None
+    path = PATHS["tr2"]
 
-    audio = parts.audio_source_configuration(recorder, channel, "tr2:AudioSource") if channel.audio else None
-    configurations = el(
-        "tr2:Configurations",
-        part("VideoSource", parts.video_source_configuration(recorder, channel, "tr2:VideoSource")),
-        part("AudioSource", audio),
-        part("VideoEncoder", parts.video_encoder2(recorder, channel, role, "tr2:VideoEncoder")),
-        part("AudioEncoder", parts.audio_encoder2(recorder, channel, role, "tr2:AudioEncoder")),
-        part("PTZ", parts.ptz_configuration("tr2:PTZ") if channel.has_ptz else None),
-    )
-    return el(
-        "tr2:Profiles",
-        el("tr2:Name", parts.profile_name(recorder, channel, role)),
-        configurations if kinds else None,
-        attributes={"token": channel.profile_token(role), "fixed": True},
-    )
+    def __init__(
+        self, layout: Layout, configurations: Configurations, addresses: Addresses, streams: LiveStreams
+    ) -> None:
+        self._layout, self._configurations = layout, configurations
+        self._addresses, self._streams = addresses, streams
 
+    def operations(self) -> dict[str, Handler]:
+        return {
+            "tr2:GetServiceCapabilities": self.get_service_capabilities,
+            "tr2:GetProfiles": self.get_profiles,
+            "tr2:GetVideoSourceConfigurations": self.get_video_source_configurations,
+            "tr2:GetAudioSourceConfigurations": self.get_audio_source_configurations,
+            "tr2:GetVideoEncoderConfigurations": self.get_video_encoder_configurations,
+            "tr2:GetAudioEncoderConfigurations": self.get_audio_encoder_configurations,
+            "tr2:GetVideoEncoderConfigurationOptions": self.get_video_encoder_configuration_options,
+            "tr2:GetVideoEncoderInstances": self.get_video_encoder_instances,
+            "tr2:GetStreamUri": self.get_stream_uri,
+            "tr2:GetSnapshotUri": self.get_snapshot_uri,
+            "tr2:SetSynchronizationPoint": self.set_synchronization_point,
+        }
 
-def _chosen(call: Call, made: list[Element]) -> list[Element]:
-    """Those that GetConfiguration's parameters ask for; a profile's are those that carry its number."""
-    if token := call.text("tr2:ConfigurationToken"):
-        found = [element for element in made if element.get("token") == token]
-        if not found:
-            raise no_such("ter:NoConfig", "configuration")
-        return found
-    if call.text("tr2:ProfileToken"):
-        channel, role = call.profile("tr2:ProfileToken")
-        own = {parts.video_encoder_token(channel, role), parts.audio_encoder_token(channel, role)}
-        own |= {parts.source_configuration_token(channel), parts.audio_configuration_token(channel)}
-        return [element for element in made if element.get("token") in own]
-    return made
+    def _profile(self, channel: ChannelSpec, role: Role, kinds: set[str]) -> Element:
+        """`kinds`: the configurations to include; without any, the profile is a name and a token."""
 
+        def part(kind: str, made: Element | None) -> Element | None:
+            return made if kinds & {"All", kind} else None
 
-@operation("tr2:GetServiceCapabilities", pre_auth=True)
-def get_service_capabilities(call: Call) -> Element:
-    return el("tr2:GetServiceCapabilitiesResponse", capabilities.media2(2 * len(call.recorder.layout)))
-
-
-@operation("tr2:GetProfiles")
-def get_profiles(call: Call) -> Element:
-    kinds = set(texts_of(call.body, "tr2:Type"))
-    chosen = [call.profile("tr2:Token")] if call.text("tr2:Token") else None
-    everything = [(channel, role) for channel in call.recorder.layout for role in ROLES]
-    made = [_profile(call.recorder, channel, role, kinds) for channel, role in chosen or everything]
-    return el("tr2:GetProfilesResponse", *made)
-
-
-@operation("tr2:GetVideoSourceConfigurations")
-def get_video_source_configurations(call: Call) -> Element:
-    made = [
-        parts.video_source_configuration(call.recorder, channel, "tr2:Configurations")
-        for channel in call.recorder.layout
-    ]
-    return el("tr2:GetVideoSourceConfigurationsResponse", *_chosen(call, made))
-
-
-@operation("tr2:GetAudioSourceConfigurations")
-def get_audio_source_configurations(call: Call) -> Element:
-    made = [
-        parts.audio_source_configuration(call.recorder, channel, "tr2:Configurations")
-        for channel in call.recorder.layout
-        if channel.audio
-    ]
-    return el("tr2:GetAudioSourceConfigurationsResponse", *_chosen(call, made))
-
-
-@operation("tr2:GetVideoEncoderConfigurations")
-def get_video_encoder_configurations(call: Call) -> Element:
-    made = parts.each_stream(call.recorder, parts.video_encoder2, "tr2:Configurations")
-    return el("tr2:GetVideoEncoderConfigurationsResponse", *_chosen(call, made))
-
-
-@operation("tr2:GetAudioEncoderConfigurations")
-def get_audio_encoder_configurations(call: Call) -> Element:
-    made = parts.each_stream(call.recorder, parts.audio_encoder2, "tr2:Configurations")
-    return el("tr2:GetAudioEncoderConfigurationsResponse", *_chosen(call, made))
-
-
-@operation("tr2:GetVideoEncoderConfigurationOptions")
-def get_video_encoder_configuration_options(call: Call) -> Element:
-    sizes = sorted(
-        {(spec.width, spec.height) for channel in call.recorder.layout for spec in (channel.main, channel.sub)}
-    )
-
-    def options(encoding: str, profile: str) -> Element:
+        audio = self._configurations.audio_source_configuration(channel, "tr2:AudioSource") if channel.audio else None
+        configurations = el(
+            "tr2:Configurations",
+            part("VideoSource", self._configurations.video_source_configuration(channel, "tr2:VideoSource")),
+            part("AudioSource", audio),
+            part("VideoEncoder", self._configurations.video_encoder2(channel, role, "tr2:VideoEncoder")),
+            part("AudioEncoder", self._configurations.audio_encoder2(channel, role, "tr2:AudioEncoder")),
+            part("PTZ", self._configurations.ptz_configuration("tr2:PTZ") if channel.has_ptz else None),
+        )
         return el(
-            "tr2:Options",
-            el("tt:Encoding", encoding),
-            el("tt:QualityRange", el("tt:Min", 1.0), el("tt:Max", 6.0)),
-            *(el("tt:ResolutionsAvailable", el("tt:Width", wide), el("tt:Height", high)) for wide, high in sizes),
-            el("tt:BitrateRange", el("tt:Min", 64), el("tt:Max", 8192)),
-            attributes={"GovLengthRange": "25 250", "FrameRatesSupported": "15 25", "ProfilesSupported": profile},
+            "tr2:Profiles",
+            el("tr2:Name", self._configurations.profile_name(channel, role)),
+            configurations if kinds else None,
+            attributes={"token": channel.profile_token(role), "fixed": True},
         )
 
-    return el("tr2:GetVideoEncoderConfigurationOptionsResponse", options("H264", "Baseline"), options("H265", "Main"))
+    def _chosen(self, call: Call, made: list[Element]) -> list[Element]:
+        """The configurations that the request's ConfigurationToken or ProfileToken selects; all without them."""
+        if token := call.text("tr2:ConfigurationToken"):
+            found = [element for element in made if element.get("token") == token]
+            if not found:
+                raise no_such("ter:NoConfig", "configuration")
+            return found
+        if call.text("tr2:ProfileToken"):
+            channel, role = profile_of(self._layout, call, "tr2:ProfileToken")
+            own = {video_encoder_token(channel, role), audio_encoder_token(channel, role)}
+            own |= {source_configuration_token(channel), audio_configuration_token(channel)}
+            return [element for element in made if element.get("token") in own]
+        return made
 
+    def get_service_capabilities(self, _call: Call) -> Element:
+        return el("tr2:GetServiceCapabilitiesResponse", capabilities.media2(2 * len(self._layout)))
 
-@operation("tr2:GetVideoEncoderInstances")
-def get_video_encoder_instances(call: Call) -> Element:
-    tokens = {parts.source_configuration_token(channel) for channel in call.recorder.layout}
-    if call.text("tr2:ConfigurationToken") not in tokens:
-        raise no_such("ter:NoConfig", "configuration")
-    return el("tr2:GetVideoEncoderInstancesResponse", el("tr2:Info", el("tr2:Total", 2)))
+    def get_profiles(self, call: Call) -> Element:
+        kinds = set(texts_of(call.body, "tr2:Type"))
+        chosen = [profile_of(self._layout, call, "tr2:Token")] if call.text("tr2:Token") else None
+        everything = [(channel, role) for channel in self._layout for role in ROLES]
+        made = [self._profile(channel, role, kinds) for channel, role in chosen or everything]
+        return el("tr2:GetProfilesResponse", *made)
 
+    def get_video_source_configurations(self, call: Call) -> Element:
+        made = [
+            self._configurations.video_source_configuration(channel, "tr2:Configurations") for channel in self._layout
+        ]
+        return el("tr2:GetVideoSourceConfigurationsResponse", *self._chosen(call, made))
 
-@operation("tr2:GetStreamUri")
-def get_stream_uri(call: Call) -> Element:
-    channel, role = call.profile("tr2:ProfileToken")
-    protocol = call.text("tr2:Protocol")
-    if protocol not in _SERVED:
-        known = "is not served" if protocol in _PROTOCOLS else "does not exist"
-        raise SoapFault("Sender", "ter:InvalidArgVal", "ter:InvalidStreamSetup", reason=f"The protocol {known}")
-    return el("tr2:GetStreamUriResponse", el("tr2:Uri", call.recorder.live_url(channel, role)))
+    def get_audio_source_configurations(self, call: Call) -> Element:
+        made = [
+            self._configurations.audio_source_configuration(channel, "tr2:Configurations")
+            for channel in self._layout
+            if channel.audio
+        ]
+        return el("tr2:GetAudioSourceConfigurationsResponse", *self._chosen(call, made))
 
+    def get_video_encoder_configurations(self, call: Call) -> Element:
+        made = self._configurations.each_stream(self._configurations.video_encoder2, "tr2:Configurations")
+        return el("tr2:GetVideoEncoderConfigurationsResponse", *self._chosen(call, made))
 
-@operation("tr2:GetSnapshotUri")
-def get_snapshot_uri(call: Call) -> Element:
-    channel, role = call.profile("tr2:ProfileToken")
-    return el("tr2:GetSnapshotUriResponse", el("tr2:Uri", call.recorder.snapshot_url(channel, role)))
+    def get_audio_encoder_configurations(self, call: Call) -> Element:
+        made = self._configurations.each_stream(self._configurations.audio_encoder2, "tr2:Configurations")
+        return el("tr2:GetAudioEncoderConfigurationsResponse", *self._chosen(call, made))
 
+    def get_video_encoder_configuration_options(self, _call: Call) -> Element:
+        sizes = sorted({(spec.width, spec.height) for channel in self._layout for spec in (channel.main, channel.sub)})
 
-@operation("tr2:SetSynchronizationPoint")
-def set_synchronization_point(call: Call) -> Element:
-    channel, role = call.profile("tr2:ProfileToken")
-    call.recorder.streams[channel.number, role].request_key()
-    return done("tr2:SetSynchronizationPoint")
+        def options(encoding: str, profile: str) -> Element:
+            return el(
+                "tr2:Options",
+                el("tt:Encoding", encoding),
+                el("tt:QualityRange", el("tt:Min", 1.0), el("tt:Max", 6.0)),
+                *(el("tt:ResolutionsAvailable", el("tt:Width", wide), el("tt:Height", high)) for wide, high in sizes),
+                el("tt:BitrateRange", el("tt:Min", 64), el("tt:Max", 8192)),
+                attributes={"GovLengthRange": "25 250", "FrameRatesSupported": "15 25", "ProfilesSupported": profile},
+            )
+
+        return el(
+            "tr2:GetVideoEncoderConfigurationOptionsResponse", options("H264", "Baseline"), options("H265", "Main")
+        )
+
+    def get_video_encoder_instances(self, call: Call) -> Element:
+        tokens = {source_configuration_token(channel) for channel in self._layout}
+        if call.text("tr2:ConfigurationToken") not in tokens:
+            raise no_such("ter:NoConfig", "configuration")
+        return el("tr2:GetVideoEncoderInstancesResponse", el("tr2:Info", el("tr2:Total", 2)))
+
+    def get_stream_uri(self, call: Call) -> Element:
+        channel, role = profile_of(self._layout, call, "tr2:ProfileToken")
+        protocol = call.text("tr2:Protocol")
+        if protocol not in _SERVED:
+            known = "is not served" if protocol in _PROTOCOLS else "does not exist"
+            raise SoapFault("Sender", "ter:InvalidArgVal", "ter:InvalidStreamSetup", reason=f"The protocol {known}")
+        return el("tr2:GetStreamUriResponse", el("tr2:Uri", self._addresses.live_url(channel, role)))
+
+    def get_snapshot_uri(self, call: Call) -> Element:
+        channel, role = profile_of(self._layout, call, "tr2:ProfileToken")
+        return el("tr2:GetSnapshotUriResponse", el("tr2:Uri", self._addresses.snapshot_url(channel, role)))
+
+    def set_synchronization_point(self, call: Call) -> Element:
+        channel, role = profile_of(self._layout, call, "tr2:ProfileToken")
+        self._streams.of(channel, role).request_key()
+        return done("tr2:SetSynchronizationPoint")

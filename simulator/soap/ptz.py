@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import math
 
-from simulator.clock import as_xml_time
-from simulator.ptz import MAX_PRESETS, Position
+from simulator.clock import DeviceClock, as_xml_time
+from simulator.layout import Layout
+from simulator.ptz import MAX_PRESETS, Position, PtzHead
 from simulator.soap import capabilities
-from simulator.soap import configurations as parts
-from simulator.soap.service import Call, SoapFault, done, no_such, operation
+from simulator.soap.configurations import PTZ_CONFIGURATION, PTZ_NODE, PTZ_SPACES, Configurations
+from simulator.soap.service import PATHS, Call, Handler, SoapFault, SoapService, done, no_such, profile_of
 from simulator.soap.xml import Element, child, el, parse_duration
 
 _DEFAULT_MOVE_S, _MAX_MOVE_S = 10.0, 60.0
-
-
-def _check_profile(call: Call) -> None:
-    channel, _ = call.profile("tptz:ProfileToken")
-    if not channel.has_ptz:
-        raise SoapFault("Sender", "ter:InvalidArgVal", "ter:NoPTZProfile", reason="The profile has no PTZ")
 
 
 def _number(element: Element | None, name: str) -> float:
@@ -31,7 +26,7 @@ def _number(element: Element | None, name: str) -> float:
 
 
 def _vector(call: Call, name: str) -> tuple[Position, bool, bool]:
-    """A parameter's position or velocity, and whether it speaks of pan and tilt, and of zoom."""
+    """A parameter's position or velocity; whether it has pan and tilt, and whether it has zoom."""
     vector = child(call.body, name)
     pan_tilt, zoom = child(vector, "tt:PanTilt"), child(vector, "tt:Zoom")
     if vector is None:
@@ -44,9 +39,9 @@ def _position(name: str, position: Position) -> Element:
     pan_tilt = {
         "x": position.pan,
         "y": position.tilt,
-        "space": f"{parts.PTZ_SPACES}/PanTiltSpaces/PositionGenericSpace",
+        "space": f"{PTZ_SPACES}/PanTiltSpaces/PositionGenericSpace",
     }
-    zoom = {"x": position.zoom, "space": f"{parts.PTZ_SPACES}/ZoomSpaces/PositionGenericSpace"}
+    zoom = {"x": position.zoom, "space": f"{PTZ_SPACES}/ZoomSpaces/PositionGenericSpace"}
     return el(name, el("tt:PanTilt", attributes=pan_tilt), el("tt:Zoom", attributes=zoom))
 
 
@@ -56,11 +51,11 @@ def _range(name: str, low: float, high: float) -> Element:
 
 def _spaces(name: str) -> Element:
     def plane(element: str, kind: str) -> Element:
-        uri = el("tt:URI", f"{parts.PTZ_SPACES}/PanTiltSpaces/{kind}")
+        uri = el("tt:URI", f"{PTZ_SPACES}/PanTiltSpaces/{kind}")
         return el(element, uri, _range("tt:XRange", -1.0, 1.0), _range("tt:YRange", -1.0, 1.0))
 
     def line(element: str, kind: str, low: float) -> Element:
-        return el(element, el("tt:URI", f"{parts.PTZ_SPACES}/{kind}"), _range("tt:XRange", low, 1.0))
+        return el(element, el("tt:URI", f"{PTZ_SPACES}/{kind}"), _range("tt:XRange", low, 1.0))
 
     return el(
         name,
@@ -82,164 +77,168 @@ def _node() -> Element:
         _spaces("tt:SupportedPTZSpaces"),
         el("tt:MaximumNumberOfPresets", MAX_PRESETS),
         el("tt:HomeSupported", True),
-        attributes={"token": parts.PTZ_NODE, "FixedHomePosition": False},
+        attributes={"token": PTZ_NODE, "FixedHomePosition": False},
     )
-
-
-@operation("tptz:GetServiceCapabilities", pre_auth=True)
-def get_service_capabilities(_call: Call) -> Element:
-    return el("tptz:GetServiceCapabilitiesResponse", capabilities.ptz())
-
-
-@operation("tptz:GetNodes")
-def get_nodes(_call: Call) -> Element:
-    return el("tptz:GetNodesResponse", _node())
-
-
-@operation("tptz:GetNode")
-def get_node(call: Call) -> Element:
-    if call.text("tptz:NodeToken") != parts.PTZ_NODE:
-        raise no_such("ter:NoEntity", "node")
-    return el("tptz:GetNodeResponse", _node())
-
-
-@operation("tptz:GetConfigurations")
-def get_configurations(_call: Call) -> Element:
-    return el("tptz:GetConfigurationsResponse", parts.ptz_configuration("tptz:PTZConfiguration"))
 
 
 def _check_configuration(call: Call, name: str) -> None:
-    if call.text(name) != parts.PTZ_CONFIGURATION:
+    if call.text(name) != PTZ_CONFIGURATION:
         raise no_such("ter:NoConfig", "configuration")
 
 
-@operation("tptz:GetConfiguration")
-def get_configuration(call: Call) -> Element:
-    _check_configuration(call, "tptz:PTZConfigurationToken")
-    return el("tptz:GetConfigurationResponse", parts.ptz_configuration("tptz:PTZConfiguration"))
+class PtzService(SoapService):
+    """Moves the one PTZ head, and keeps its presets."""
 
+    path = PATHS["tptz"]
 
-@operation("tptz:GetConfigurationOptions")
-def get_configuration_options(call: Call) -> Element:
-    _check_configuration(call, "tptz:ConfigurationToken")
-    timeout = el("tt:PTZTimeout", el("tt:Min", "PT1S"), el("tt:Max", f"PT{_MAX_MOVE_S:.0f}S"))
-    options = el("tptz:PTZConfigurationOptions", _spaces("tt:Spaces"), timeout)
-    return el("tptz:GetConfigurationOptionsResponse", options)
+    def __init__(self, layout: Layout, configurations: Configurations, head: PtzHead, clock: DeviceClock) -> None:
+        self._layout, self._configurations, self._head, self._clock = layout, configurations, head, clock
 
+    def operations(self) -> dict[str, Handler]:
+        return {
+            "tptz:GetServiceCapabilities": self.get_service_capabilities,
+            "tptz:GetNodes": self.get_nodes,
+            "tptz:GetNode": self.get_node,
+            "tptz:GetConfigurations": self.get_configurations,
+            "tptz:GetConfiguration": self.get_configuration,
+            "tptz:GetConfigurationOptions": self.get_configuration_options,
+            "tptz:GetStatus": self.get_status,
+            "tptz:ContinuousMove": self.continuous_move,
+            "tptz:RelativeMove": self.relative_move,
+            "tptz:AbsoluteMove": self.absolute_move,
+            "tptz:Stop": self.stop,
+            "tptz:GetPresets": self.get_presets,
+            "tptz:SetPreset": self.set_preset,
+            "tptz:RemovePreset": self.remove_preset,
+            "tptz:GotoPreset": self.goto_preset,
+            "tptz:GotoHomePosition": self.goto_home_position,
+            "tptz:SetHomePosition": self.set_home_position,
+        }
 
-@operation("tptz:GetStatus")
-def get_status(call: Call) -> Element:
-    _check_profile(call)
-    head = call.recorder.ptz
-    states = ["MOVING" if moving else "IDLE" for moving in head.is_moving()]
-    status = el(
-        "tptz:PTZStatus",
-        _position("tt:Position", head.position()),
-        el("tt:MoveStatus", el("tt:PanTilt", states[0]), el("tt:Zoom", states[1])),
-        el("tt:UtcTime", as_xml_time(call.recorder.clock.utc())),
-    )
-    return el("tptz:GetStatusResponse", status)
+    def _check_profile(self, call: Call) -> None:
+        channel, _ = profile_of(self._layout, call, "tptz:ProfileToken")
+        if not channel.has_ptz:
+            raise SoapFault("Sender", "ter:InvalidArgVal", "ter:NoPTZProfile", reason="The profile has no PTZ")
 
+    def _preset_token(self, call: Call) -> str:
+        token = call.text("tptz:PresetToken")
+        if token not in self._head.presets:
+            raise no_such("ter:NoToken", "preset")
+        return token
 
-@operation("tptz:ContinuousMove")
-def continuous_move(call: Call) -> Element:
-    _check_profile(call)
-    velocity, _, _ = _vector(call, "tptz:Velocity")
-    timeout = parse_duration(call.text("tptz:Timeout"))
-    seconds = _DEFAULT_MOVE_S if timeout is None else timeout.total_seconds()
-    call.recorder.ptz.move(velocity, max(0.0, min(seconds, _MAX_MOVE_S)))
-    return done("tptz:ContinuousMove")
+    def get_service_capabilities(self, _call: Call) -> Element:
+        return el("tptz:GetServiceCapabilitiesResponse", capabilities.ptz())
 
+    def get_nodes(self, _call: Call) -> Element:
+        return el("tptz:GetNodesResponse", _node())
 
-@operation("tptz:RelativeMove")
-def relative_move(call: Call) -> Element:
-    _check_profile(call)
-    step, _, _ = _vector(call, "tptz:Translation")
-    now = call.recorder.ptz.position()
-    call.recorder.ptz.go_to(Position(now.pan + step.pan, now.tilt + step.tilt, now.zoom + step.zoom))
-    return done("tptz:RelativeMove")
+    def get_node(self, call: Call) -> Element:
+        if call.text("tptz:NodeToken") != PTZ_NODE:
+            raise no_such("ter:NoEntity", "node")
+        return el("tptz:GetNodeResponse", _node())
 
+    def get_configurations(self, _call: Call) -> Element:
+        return el("tptz:GetConfigurationsResponse", self._configurations.ptz_configuration("tptz:PTZConfiguration"))
 
-@operation("tptz:AbsoluteMove")
-def absolute_move(call: Call) -> Element:
-    _check_profile(call)
-    wanted, moves, zooms = _vector(call, "tptz:Position")
-    now = call.recorder.ptz.position()
-    target = Position(
-        wanted.pan if moves else now.pan, wanted.tilt if moves else now.tilt, wanted.zoom if zooms else now.zoom
-    )
-    if target != target.clamped():
-        raise SoapFault("Sender", "ter:InvalidArgVal", "ter:InvalidPosition", reason="The position is out of bounds")
-    call.recorder.ptz.go_to(target)
-    return done("tptz:AbsoluteMove")
+    def get_configuration(self, call: Call) -> Element:
+        _check_configuration(call, "tptz:PTZConfigurationToken")
+        return el("tptz:GetConfigurationResponse", self._configurations.ptz_configuration("tptz:PTZConfiguration"))
 
+    def get_configuration_options(self, call: Call) -> Element:
+        _check_configuration(call, "tptz:ConfigurationToken")
+        timeout = el("tt:PTZTimeout", el("tt:Min", "PT1S"), el("tt:Max", f"PT{_MAX_MOVE_S:.0f}S"))
+        options = el("tptz:PTZConfigurationOptions", _spaces("tt:Spaces"), timeout)
+        return el("tptz:GetConfigurationOptionsResponse", options)
 
-@operation("tptz:Stop")
-def stop(call: Call) -> Element:
-    _check_profile(call)
-    axes = [call.text(name, "true") in ("true", "1") for name in ("tptz:PanTilt", "tptz:Zoom")]
-    call.recorder.ptz.stop(pan_tilt=axes[0], zoom=axes[1])
-    return done("tptz:Stop")
-
-
-@operation("tptz:GetPresets")
-def get_presets(call: Call) -> Element:
-    _check_profile(call)
-    presets = [
-        el(
-            "tptz:Preset",
-            el("tt:Name", preset.name),
-            _position("tt:PTZPosition", preset.position),
-            attributes={"token": token},
+    def get_status(self, call: Call) -> Element:
+        self._check_profile(call)
+        head = self._head
+        states = ["MOVING" if moving else "IDLE" for moving in head.is_moving()]
+        status = el(
+            "tptz:PTZStatus",
+            _position("tt:Position", head.position()),
+            el("tt:MoveStatus", el("tt:PanTilt", states[0]), el("tt:Zoom", states[1])),
+            el("tt:UtcTime", as_xml_time(self._clock.utc())),
         )
-        for token, preset in call.recorder.ptz.presets.items()
-    ]
-    return el("tptz:GetPresetsResponse", *presets)
+        return el("tptz:GetStatusResponse", status)
 
+    def continuous_move(self, call: Call) -> Element:
+        self._check_profile(call)
+        velocity, _, _ = _vector(call, "tptz:Velocity")
+        timeout = parse_duration(call.text("tptz:Timeout"))
+        seconds = _DEFAULT_MOVE_S if timeout is None else timeout.total_seconds()
+        self._head.move(velocity, max(0.0, min(seconds, _MAX_MOVE_S)))
+        return done("tptz:ContinuousMove")
 
-@operation("tptz:SetPreset")
-def set_preset(call: Call) -> Element:
-    _check_profile(call)
-    head, token = call.recorder.ptz, call.text("tptz:PresetToken")
-    if token and token not in head.presets:
-        raise no_such("ter:NoToken", "preset")
-    if not token and len(head.presets) >= MAX_PRESETS:
-        raise SoapFault("Receiver", "ter:Action", "ter:TooManyPresets", reason="There is no room for another preset")
-    kept = head.keep_preset(token, call.text("tptz:PresetName")[:64])
-    return el("tptz:SetPresetResponse", el("tptz:PresetToken", kept))
+    def relative_move(self, call: Call) -> Element:
+        self._check_profile(call)
+        step, _, _ = _vector(call, "tptz:Translation")
+        now = self._head.position()
+        self._head.go_to(Position(now.pan + step.pan, now.tilt + step.tilt, now.zoom + step.zoom))
+        return done("tptz:RelativeMove")
 
+    def absolute_move(self, call: Call) -> Element:
+        self._check_profile(call)
+        wanted, moves, zooms = _vector(call, "tptz:Position")
+        now = self._head.position()
+        target = Position(
+            wanted.pan if moves else now.pan, wanted.tilt if moves else now.tilt, wanted.zoom if zooms else now.zoom
+        )
+        if target != target.clamped():
+            raise SoapFault(
+                "Sender", "ter:InvalidArgVal", "ter:InvalidPosition", reason="The position is out of bounds"
+            )
+        self._head.go_to(target)
+        return done("tptz:AbsoluteMove")
 
-def _preset_token(call: Call) -> str:
-    token = call.text("tptz:PresetToken")
-    if token not in call.recorder.ptz.presets:
-        raise no_such("ter:NoToken", "preset")
-    return token
+    def stop(self, call: Call) -> Element:
+        self._check_profile(call)
+        axes = [call.text(name, "true") in ("true", "1") for name in ("tptz:PanTilt", "tptz:Zoom")]
+        self._head.stop(pan_tilt=axes[0], zoom=axes[1])
+        return done("tptz:Stop")
 
+    def get_presets(self, call: Call) -> Element:
+        self._check_profile(call)
+        presets = [
+            el(
+                "tptz:Preset",
+                el("tt:Name", preset.name),
+                _position("tt:PTZPosition", preset.position),
+                attributes={"token": token},
+            )
+            for token, preset in self._head.presets.items()
+        ]
+        return el("tptz:GetPresetsResponse", *presets)
 
-@operation("tptz:RemovePreset")
-def remove_preset(call: Call) -> Element:
-    _check_profile(call)
-    del call.recorder.ptz.presets[_preset_token(call)]
-    return done("tptz:RemovePreset")
+    def set_preset(self, call: Call) -> Element:
+        self._check_profile(call)
+        head, token = self._head, call.text("tptz:PresetToken")
+        if token and token not in head.presets:
+            raise no_such("ter:NoToken", "preset")
+        if not token and len(head.presets) >= MAX_PRESETS:
+            raise SoapFault(
+                "Receiver", "ter:Action", "ter:TooManyPresets", reason="There is no room for another preset"
+            )
+        kept = head.keep_preset(token, call.text("tptz:PresetName")[:64])
+        return el("tptz:SetPresetResponse", el("tptz:PresetToken", kept))
 
+    def remove_preset(self, call: Call) -> Element:
+        self._check_profile(call)
+        del self._head.presets[self._preset_token(call)]
+        return done("tptz:RemovePreset")
 
-@operation("tptz:GotoPreset")
-def goto_preset(call: Call) -> Element:
-    _check_profile(call)
-    head = call.recorder.ptz
-    head.go_to(head.presets[_preset_token(call)].position)
-    return done("tptz:GotoPreset")
+    def goto_preset(self, call: Call) -> Element:
+        self._check_profile(call)
+        head = self._head
+        head.go_to(head.presets[self._preset_token(call)].position)
+        return done("tptz:GotoPreset")
 
+    def goto_home_position(self, call: Call) -> Element:
+        self._check_profile(call)
+        self._head.go_to(self._head.home)
+        return done("tptz:GotoHomePosition")
 
-@operation("tptz:GotoHomePosition")
-def goto_home_position(call: Call) -> Element:
-    _check_profile(call)
-    call.recorder.ptz.go_to(call.recorder.ptz.home)
-    return done("tptz:GotoHomePosition")
-
-
-@operation("tptz:SetHomePosition")
-def set_home_position(call: Call) -> Element:
-    _check_profile(call)
-    call.recorder.ptz.home = call.recorder.ptz.position()
-    return done("tptz:SetHomePosition")
+    def set_home_position(self, call: Call) -> Element:
+        self._check_profile(call)
+        self._head.home = self._head.position()
+        return done("tptz:SetHomePosition")

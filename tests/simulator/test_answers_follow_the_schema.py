@@ -11,8 +11,7 @@ import pytest
 import zeep
 from lxml import etree
 
-from simulator.recorder import Recorder  # noqa: F401 (registers all operations)
-from simulator.soap.service import OPERATIONS
+from tests.simulator.in_process import make_recorder
 from tests.simulator.process import Simulator
 from tests.simulator.schema import onvif_schema
 from tests.simulator.services import call, last_answer
@@ -143,8 +142,8 @@ def test_the_schema_finds_a_wrong_answer(simulator: Simulator, schema: etree.XML
         assert not schema.validate(etree.ElementTree(envelope))
 
 
-def test_every_operation_that_is_served_is_asked_here() -> None:
-    served = {etree.QName(name).localname for name, _ in OPERATIONS}
+def test_every_operation_that_is_served_is_asked_here(cache_dir: Path) -> None:
+    served = {etree.QName(name).localname for name, _ in make_recorder(cache_dir).soap.operations}
     assert served == {name for _, name, _ in ASKED} | ASKED_IN_ORDER
 
 

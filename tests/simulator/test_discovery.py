@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from simulator import discovery
-from simulator.layout import make_layout
-from simulator.recorder import Config, Recorder
 from tests.patience import LIMIT_S
 from tests.simulator.conftest import Start
+from tests.simulator.in_process import make_recorder
 
 GROUP = ("239.255.255.250", 3702)
 NVT = '<d:Types xmlns:dn="http://www.onvif.org/ver10/network/wsdl">dn:NetworkVideoTransmitter</d:Types>'
@@ -99,20 +98,9 @@ def test_a_taken_port_does_not_keep_it_from_starting(
     """In this process and on another port: the real one may be shared with whatever runs beside the tests."""
 
     async def start_and_stop() -> bool:
-        config = Config(
-            host="127.0.0.1",
-            onvif_port=0,
-            rtsp_port=0,
-            control_port=0,
-            username="admin",
-            password="x",
-            layout=make_layout(1),
-            cache_dir=tmp_path,
-            ffmpeg="ffmpeg",
-        )
-        recorder = Recorder(config)
+        recorder = make_recorder(tmp_path, discovery=True)
         await recorder.start()
-        is_up = recorder.is_up
+        is_up = recorder.listeners.is_open
         await recorder.stop()
         await recorder.stop()
         return is_up

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from simulator.audio import alaw, ulaw
 from simulator.h26x import StreamCutter, packetize, split_nals
-from simulator.layout import ROLES, Codec, Role, make_layout, picture_spec
+from simulator.layout import ROLES, Codec, Role, clip_spec, make_layout
 from simulator.painter import Painter
-from simulator.sound import alaw, ulaw
 from tests.patience import until
 from tests.simulator.conftest import Start
 from tests.simulator.decoding import assert_shows_now, run_ffmpeg, shown_number
@@ -22,20 +22,20 @@ from tests.simulator.rtsp_client import RtspClient
 
 @pytest.mark.parametrize("number", [0, 1, 255, 399, 40_000, 65_535])
 def test_a_drawn_picture_carries_its_number(number: int) -> None:
-    painter = Painter(picture_spec(make_layout(1, profile="small")[0], "sub"))
+    painter = Painter(clip_spec(make_layout(1, profile="small")[0], "sub"))
     picture = painter.draw(number)
     assert len(picture) == painter.width * painter.height * 3 // 2
     assert shown_number(bytes(picture), painter.width, painter.height) == number
 
 
 def test_the_same_spec_draws_the_same_picture_and_another_seed_another() -> None:
-    specs = [picture_spec(make_layout(1, profile="small", seed=seed)[0], "sub") for seed in (1, 1, 2)]
+    specs = [clip_spec(make_layout(1, profile="small", seed=seed)[0], "sub") for seed in (1, 1, 2)]
     pictures = [bytes(Painter(spec).draw(30)) for spec in specs]
     assert pictures[0] == pictures[1] != pictures[2]
 
 
 def test_every_channel_looks_different() -> None:
-    pictures = {bytes(Painter(picture_spec(channel, "sub")).draw(60)) for channel in make_layout(16, profile="small")}
+    pictures = {bytes(Painter(clip_spec(channel, "sub")).draw(60)) for channel in make_layout(16, profile="small")}
     assert len(pictures) == 16
 
 

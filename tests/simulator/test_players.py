@@ -19,9 +19,9 @@ import pytest
 
 from simulator.layout import make_layout
 from simulator.live import Listener, LiveStream
-from simulator.recorder import Config, Recorder
 from tests.patience import LIMIT_S, until
 from tests.simulator.conftest import Start
+from tests.simulator.in_process import make_recorder
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 from tests.simulator.rtsp_client import RtspClient
 
@@ -108,12 +108,10 @@ def test_ffmpeg_may_join_at_any_frame_of_a_gop(
     complains of a "Missing reference picture"; at the other frames ffmpeg fills the gap and says nothing.
     """
     target = tmp_path / "copy.mkv"
-    layout = make_layout(1, profile="small")
-    config = Config("127.0.0.1", 0, 0, 0, USERNAME, PASSWORD, layout, cache_dir, FFMPEG, discovery=False)
 
     async def copy() -> bytes:
-        recorder = Recorder(config)
-        stream = recorder.streams[1, "main"]
+        recorder = make_recorder(cache_dir)
+        (stream,) = (stream for stream in recorder.streams if stream.role == "main")
 
         def add(listener: Listener) -> None:
             stream.offset = frame - (stream.tick_at(time.time()) + 1)
@@ -122,7 +120,7 @@ def test_ffmpeg_may_join_at_any_frame_of_a_gop(
         monkeypatch.setattr(stream, "add", add)
         await recorder.start()
         try:
-            argv = _copy_command(recorder.live_url(layout[0], "main"), target)
+            argv = _copy_command(recorder.addresses.live_url(stream.channel, "main"), target)
             process = await asyncio.create_subprocess_exec(
                 *argv, stdin=subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
             )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import struct
 import time
 from itertools import pairwise
-from typing import cast
+from pathlib import Path
 
 import pytest
 
-from simulator.recorder import Recorder
-from simulator.rtsp import Connection
+from simulator.rtsp import RtspConnection
 from tests.patience import LIMIT_S, until
 from tests.simulator.conftest import Start
+from tests.simulator.in_process import make_recorder
 from tests.simulator.process import Simulator
 from tests.simulator.rtsp_client import Packet, RtspClient
 from tests.simulator.services import call
@@ -178,14 +179,15 @@ def test_a_session_that_is_not_kept_alive_ends(start: Start) -> None:
             assert client.ask("GET_PARAMETER").status == 200
 
 
-def test_a_client_that_stops_reading_is_cut_off() -> None:
+def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path) -> None:
     """In this process: at the rate of a stream it takes many seconds until so much is unread."""
 
     async def fill() -> bool:
-        opened: asyncio.Queue[Connection] = asyncio.Queue()
+        opened: asyncio.Queue[RtspConnection] = asyncio.Queue()
+        rtsp = make_recorder(tmp_path).rtsp
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            opened.put_nowait(Connection(cast("Recorder", None), reader, writer))
+            opened.put_nowait(RtspConnection(rtsp, reader, writer))
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
         with socket.create_connection(server.sockets[0].getsockname()[:2]):
@@ -197,6 +199,55 @@ def test_a_client_that_stops_reading_is_cut_off() -> None:
             return connection.writer.transport.is_closing()
 
     assert asyncio.run(fill())
+
+
+def test_no_frame_is_sent_between_the_answer_to_play_and_the_first_packet(cache_dir: Path) -> None:
+    """RTP-Info names the first packet's number. In this process, a task sends a frame whenever it finds a client that
+    has its answer to PLAY and does not listen yet."""
+
+    async def play() -> tuple[str, int]:
+        recorder = make_recorder(cache_dir, channels=7)
+        recorder.faults.set("rtsp_auth", "none")
+        await recorder.start()
+        stream = recorder.streams.find(7, "sub")  # without audio, which follows the stream's own ticks
+        assert stream
+
+        async def send_in_between() -> None:
+            while True:
+                if any(client.is_playing and client not in stream.listeners for client in recorder.rtsp.connections):
+                    stream.send_tick(stream.tick_at(time.time()), time.time())
+                await asyncio.sleep(0)
+
+        url = recorder.addresses.live_url(stream.channel, "sub")
+        reader, writer = await asyncio.open_connection("127.0.0.1", recorder.addresses.rtsp_port)
+
+        async def ask(line: str, *headers: str) -> str:
+            writer.write("\r\n".join([f"{line} RTSP/1.0", "CSeq: 1", *headers, "\r\n"]).encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            length = re.search(r"Content-Length: (\d+)", head)
+            await reader.readexactly(int(length[1]) if length else 0)
+            return head
+
+        try:
+            await ask(f"DESCRIBE {url}")
+            session = re.search(
+                r"Session: (\w+)", await ask(f"SETUP {url}/trackID=0", f"Transport: {TCP['Transport']}")
+            )
+            assert session
+            sending = asyncio.create_task(send_in_between())
+            answer = await ask(f"PLAY {url}", f"Session: {session[1]}")
+            while True:
+                _, channel, length = struct.unpack(">BBH", await reader.readexactly(4))
+                data = await reader.readexactly(length)
+                if channel == 0:
+                    sending.cancel()
+                    return answer, int.from_bytes(data[2:4], "big")
+        finally:
+            writer.close()
+            await recorder.stop()
+
+    answer, sequence = asyncio.run(play())
+    assert f"trackID=0;seq={sequence};" in answer
 
 
 # -- dead channels and faults ------------------------------------------------------------------------------------------

@@ -1,20 +1,20 @@
-"""RTSP requests about replay: which are refused, and what a PLAY asks for."""
+"""RTSP requests about replay, for one connection."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import secrets
-from typing import TYPE_CHECKING
+from functools import partial
 from urllib.parse import urlsplit
 
 from simulator.clip import EncodeError
-from simulator.live import VIDEO
-from simulator.replay import MAX_SESSIONS, Play, ReplayPlayer, clock_range, clock_text, describe
+from simulator.console import log
+from simulator.faults import Faults
+from simulator.layout import Layout, find_channel
+from simulator.makes import Make
+from simulator.replay import Play, ReplayPlayer, Replays, clock_range, clock_text, describe
+from simulator.rtp import VIDEO
 from simulator.rtsp_messages import Reply, Request, interleaved_channels
-
-if TYPE_CHECKING:
-    from simulator.rtsp import Connection
 
 _REQUIRED = "onvif-replay"
 
@@ -23,27 +23,37 @@ def is_replay(request: Request) -> bool:
     return urlsplit(request.url).path.split("/")[1:3] == ["cam", "replay"]
 
 
-class ReplayDoor:
-    """The replay side of one connection."""
+class ReplayRequests:
+    """Answers a connection's requests about replay."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._recorder = connection.recorder
+    def __init__(
+        self,
+        layout: Layout,
+        make: Make,
+        replays: Replays,
+        faults: Faults,
+        writer: asyncio.StreamWriter,
+        *,
+        session_timeout_s: float,
+    ) -> None:
+        self._layout, self._make, self._replays, self._faults = layout, make, replays, faults
+        self._writer = writer
+        self._session_timeout_s = session_timeout_s
         self.player: ReplayPlayer | None = None
         self.session = ""
 
     def refused(self, request: Request) -> Reply | None:
-        """551 for what is not offered. Only replay is, where the make knows it."""
+        """551 to a Require header. Replay is the only option that is offered, by makes that know it."""
         required = request.headers.get("require")
         if required is None:
             return None
         is_here = is_replay(request) or (self.player is not None and request.method not in ("OPTIONS", "DESCRIBE"))
-        if required.strip() == _REQUIRED and is_here and self._recorder.make.replay == "onvif":
+        if required.strip() == _REQUIRED and is_here and self._make.replay == "onvif":
             return None
         return Reply(551, (f"Unsupported: {required}",))
 
     def answers(self, request: Request) -> bool:
-        """Whether a request is for this side."""
+        """True if a request is about replay."""
         if request.method in ("DESCRIBE", "SETUP"):
             return is_replay(request) or (self.player is not None and request.method == "SETUP")
         return self.player is not None and request.method in ("PLAY", "PAUSE", "TEARDOWN")
@@ -67,25 +77,27 @@ class ReplayDoor:
         return Reply(200, (f"Session: {sent}",))
 
     def close(self) -> None:
+        """Stop playing and end the session; may be called twice."""
         if self.player is not None:
             self.player.stop()
+        self._replays.close_session(self.session)
         self.player, self.session = None, ""
 
     async def _prepared(self, request: Request) -> ReplayPlayer | Reply:
         number = request.number("channel")
         if self.player is not None and number in (None, self.player.channel.number):
             return self.player
-        channel = self._recorder.channel(number or 0)
+        channel = find_channel(self._layout, number or 0)
         if self.player is not None:
             return Reply(455)
-        if channel is None or channel.dead or not self._recorder.make.has_profile_g:
+        if channel is None or channel.dead or not self._make.has_profile_g:
             return Reply(404)
         token = re.search(r"\brecordingid=(\w+)", request.url)
-        player = ReplayPlayer(self._recorder, channel, self._connection.writer, token[1] if token else None)
+        player = self._replays.player(channel, token[1] if token else None, self._writer)
         try:
             await player.prepare()
         except EncodeError as error:
-            self._recorder.log(f"replay of channel {channel.number}: {error}")
+            log(f"replay of channel {channel.number}: {error}")
             return Reply(503, ("Retry-After: 5",))
         self.player = player
         return player
@@ -103,26 +115,26 @@ class ReplayDoor:
         if pair is None:
             return Reply(461)
         if not self.session:
-            if delay_s := self._recorder.faults.number("replay_setup_delay"):
+            if delay_s := self._faults.number("replay_setup_delay"):
                 await asyncio.sleep(delay_s)
-            if self._recorder.rtsp.replays() >= MAX_SESSIONS:
+            session = self._replays.open_session()
+            if session is None:
                 return Reply(453)
-            self.session = secrets.token_hex(8)
+            self.session = session
         player.channels[number] = pair[0]
         ssrc = player.tracks[number].ssrc
         transport = f"Transport: RTP/AVP/TCP;unicast;interleaved={pair[0]}-{pair[1]};ssrc={ssrc:08X}"
         return Reply(200, (transport, self._session_header()))
 
     def _session_header(self) -> str:
-        return f"Session: {self.session};timeout={self._recorder.session_timeout_s:.0f}"
+        return f"Session: {self.session};timeout={self._session_timeout_s:.0f}"
 
     async def _play(self, request: Request, player: ReplayPlayer) -> Reply:
-        make = self._recorder.make
-        if not player.channels or (player.plays and "range" in request.headers and not make.seeks_in_session):
+        if not player.channels or (player.plays and "range" in request.headers and not self._make.seeks_in_session):
             return Reply(455)
         if player.is_playing and "range" not in request.headers:
-            return Reply(200, (self._session_header(),))  # no more than a sign of life (RFC 2326, 10.5)
-        if player.plays and (delay_s := self._recorder.faults.number("replay_seek_delay")):
+            return Reply(200, (self._session_header(),))  # a sign of life only (RFC 2326, 10.5)
+        if player.plays and (delay_s := self._faults.number("replay_seek_delay")):
             await asyncio.sleep(delay_s)
         asked = clock_range(request.headers["range"]) if "range" in request.headers else (None, None)
         recording = player.recording()
@@ -139,7 +151,7 @@ class ReplayDoor:
             end_s=asked[1],
             cseq=int(headers["cseq"]) if headers["cseq"].isdigit() else 0,
             is_onvif=is_onvif,
-            fast=is_onvif and no_control and make.honours_rate_control,
+            fast=is_onvif and no_control and self._make.honours_rate_control,
             scale=_scale(headers.get("scale", "")),
             key_frames_ms=_key_frames_ms(headers.get("frames", "")) if is_onvif else None,
         )
@@ -148,23 +160,19 @@ class ReplayDoor:
         answer = (self._session_header(), f"Range: clock={clock_text(start_s)}-{until}")
         if player.is_playing and not (is_onvif and headers.get("immediate", "no").lower() == "yes"):
             player.queue(play)
-            return Reply(200, answer)  # which packet will be its first is not known yet
+            return Reply(200, answer)  # without RTP-Info: the number of its first packet is not known yet
         rtp_info = f"RTP-Info: {player.rtp_info(base, start_s)}"
         player.stop()
-        asyncio.get_running_loop().call_soon(self._begin, player, play)
-        return Reply(200, (*answer, rtp_info))
-
-    def _begin(self, player: ReplayPlayer, play: Play) -> None:
-        if player is self.player and not self._connection.writer.is_closing():
-            player.start(play)
+        return Reply(200, (*answer, rtp_info), then=partial(player.start, play))
 
 
 def _scale(text: str) -> float:
-    """Forwards only; what is not understood is 1."""
+    """The value of a Scale header, forwards only; 1 for anything else."""
     found = re.fullmatch(r"\+?(\d{1,3}(?:\.\d{1,3})?)", text.strip())
     return min(max(float(found[1]), 0.1), 32.0) if found else 1.0
 
 
 def _key_frames_ms(text: str) -> int | None:
+    """Milliseconds between key frames of a Frames header with ``intra`` or ``intra/MS``; otherwise None."""
     found = re.fullmatch(r"intra(?:/(\d{1,9}))?", text.strip().lower())
     return int(found[1] or 0) if found else None

@@ -1,6 +1,6 @@
-"""What the channels sound like: a quiet hum with a short beep every two seconds, as G.711 or AAC.
+"""The audio of the channels: a quiet hum with a short beep every two seconds, as G.711 or AAC.
 
-The beep falls on the pictures whose number is a multiple of two seconds, so that sound and picture can be compared.
+A beep begins with the frame whose number is a multiple of two seconds, so that audio and video can be compared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 
 from simulator.layout import AudioCodec
 
-SOUND_LOOP_S = 16
+AUDIO_LOOP_S = 16
 AAC_RATE = 16_000
 AAC_SAMPLES = 1024
 G711_RATE = 8_000
@@ -23,8 +23,8 @@ _BEEP_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """A loop of coded audio; a frame lasts `samples` / `rate` seconds and `frames` hold the RTP payloads."""
+class AudioLoop:
+    """A loop of coded audio. A frame lasts `samples` / `rate` seconds; `frames` are the RTP payloads."""
 
     codec: AudioCodec
     rate: int
@@ -45,7 +45,7 @@ def pcm_loop(rate: int) -> list[int]:
     grain = [dice.randint(-250, 250) for _ in range(4001)]
     hum = [round(500 * math.sin(2 * math.pi * 100 * index / rate)) for index in range(rate // 100)]
     beep = [round(9000 * math.sin(2 * math.pi * 880 * index / rate)) for index in range(int(rate * _BEEP_S))]
-    samples = [grain[index % 4001] + hum[index % len(hum)] for index in range(rate * SOUND_LOOP_S)]
+    samples = [grain[index % 4001] + hum[index % len(hum)] for index in range(rate * AUDIO_LOOP_S)]
     for start in range(0, len(samples), rate * _BEEP_EVERY_S):
         for index, value in enumerate(beep):
             samples[start + index] += value
@@ -68,12 +68,12 @@ def ulaw(sample: int) -> int:
 
 
 @cache
-def g711_sound(codec: AudioCodec) -> Sound:
+def g711_loop(codec: AudioCodec) -> AudioLoop:
     """The loop in A-law (pcma) or µ-law (pcmu)."""
     law, payload_type, name = (alaw, 8, "PCMA") if codec == "pcma" else (ulaw, 0, "PCMU")
     coded = bytes(map(law, pcm_loop(G711_RATE)))
     frames = tuple(coded[at : at + G711_SAMPLES] for at in range(0, len(coded), G711_SAMPLES))
-    return Sound(codec, G711_RATE, G711_SAMPLES, payload_type, f"{name}/{G711_RATE}", "", frames)
+    return AudioLoop(codec, G711_RATE, G711_SAMPLES, payload_type, f"{name}/{G711_RATE}", "", frames)
 
 
 def aac_pcm() -> bytes:
@@ -88,7 +88,7 @@ def aac_command(ffmpeg: str) -> list[str]:
     return [ffmpeg, "-v", "error", "-nostdin", *source, "-c:a", "aac", "-b:a", "32k", "-f", "adts", "pipe:1"]
 
 
-def aac_sound(adts: bytes) -> Sound:
+def aac_loop(adts: bytes) -> AudioLoop:
     """A loop from an ADTS stream: each frame as an RFC 3640 (AAC-hbr) payload with one access unit."""
     frames, at = [], 0
     while at + 7 <= len(adts):
@@ -97,10 +97,10 @@ def aac_sound(adts: bytes) -> Sound:
         unit = adts[at + header : at + length]
         frames.append(struct.pack(">HH", 16, len(unit) << 3) + unit)
         at += max(length, header)
-    wanted = SOUND_LOOP_S * AAC_RATE // AAC_SAMPLES
+    wanted = AUDIO_LOOP_S * AAC_RATE // AAC_SAMPLES
     if len(frames) < wanted:
         raise ValueError(f"AAC loop has {len(frames)} frames, not {wanted}")
     # AudioSpecificConfig: AAC LC, 16 kHz (index 8), mono.
     fmtp = "streamtype=5;profile-level-id=15;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408"
     rtpmap = f"mpeg4-generic/{AAC_RATE}/1"
-    return Sound("aac", AAC_RATE, AAC_SAMPLES, 97, rtpmap, fmtp, tuple(frames[:wanted]))
+    return AudioLoop("aac", AAC_RATE, AAC_SAMPLES, 97, rtpmap, fmtp, tuple(frames[:wanted]))

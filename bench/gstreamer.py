@@ -23,7 +23,7 @@ from bench import live
 from bench.figures import Figure
 from bench.setting import PASSWORD, ROOT, App, Recorder
 from simulator.clip_store import default_cache_dir
-from simulator.layout import make_layout, clip_spec
+from simulator.layout import clip_spec, make_layout
 
 _PYTHON = Path("/usr/bin/python3")
 _CHANNEL = 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,7 @@ def _media_part(module: str) -> str:
 
 def test_the_parts_of_media_import_each_other_in_one_direction() -> None:
     for path in SOURCES:
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        module = _module(path)
         if module.split(".")[0] != "media" or module in {"media", "media.rtsp"}:
             continue
         part = _media_part(module)
@@ -150,6 +151,29 @@ def test_the_parts_of_media_import_each_other_in_one_direction() -> None:
         imported = {name for name in _imported_modules(path) if name.split(".")[0] == "media"}
         wrong = {name for name in imported if _media_part(name) not in MEDIA_ARROWS[part] | {part}}
         assert not wrong, f"{path.relative_to(ROOT)} may not import {sorted(wrong)}"
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _modules_imported_by(path: Path, modules: Container[str]) -> Iterator[str]:
+    """The modules of `modules` that a file imports, also for TYPE_CHECKING and inside functions."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            submodules = [f"{node.module}.{name}" for name in names]
+            names = [name if name in modules else node.module for name in submodules]
+        yield from (name for name in names if name in modules)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    paths = {_module(path): path for path in SOURCES}
+    imports = {module: set(_modules_imported_by(path, paths)) for module, path in paths.items()}
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
 
 
 def test_core_imports_only_the_standard_library() -> None:

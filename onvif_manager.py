@@ -31,8 +31,8 @@ from cameras.stream_addresses import StreamAddresses
 from core.clock import Clock
 from core.errors import Conflict, NotFound, Unavailable
 from core.login_gate import LoginGate
-from core.recordings import RecordingDevice, ReplaySource
-from core.records import CameraStatus, Channel, Problem, ServiceCheck, StreamSource, VideoFormat, channel_of_profile
+from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource
+from core.records import CameraStatus, Channel, Problem, StreamSource, VideoFormat, channel_of_profile
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
@@ -48,8 +48,7 @@ class OnvifManager:
     """Stores cameras in the database, connects them in the background, and shows them from memory.
 
     `connect`, `probe` and `search` use ONVIF unless a test passes others. `launcher` (media.process.Spawner) starts the
-    pretend recorder; it must run before start() and until after stop(). `more_checks` returns further lines of a
-    device's health card, by its device key.
+    pretend recorder; it must run before start() and until after stop().
     """
 
     def __init__(
@@ -63,11 +62,9 @@ class OnvifManager:
         probe: Probe | None = None,
         search: Search | None = None,
         launcher: Launcher | None = None,
-        more_checks: Callable[[str], Sequence[ServiceCheck]] = lambda _device_key: (),
         pace: Pace | None = None,
     ) -> None:
         self._gate = login_gate
-        self._more_checks = more_checks
         self._clock = clock
         self._store = CameraStore(database, settings.key_file)
         self._registry = Registry(clock)
@@ -81,7 +78,7 @@ class OnvifManager:
             self._registry, self._store, settings, clock, connect=connect, probe=probe, pace=pace or Pace()
         )
         self._cache = SnapshotCache(settings.data_dir / "cache" / "snapshots")
-        self._addresses = StreamAddresses(self._registry, self._connector, settings, clock)
+        self._addresses = StreamAddresses(self._registry, self._store, self._connector, settings, clock)
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, search)
         self._pretend = PretendRecorder(
@@ -98,7 +95,8 @@ class OnvifManager:
             return
         try:
             self._store.open()
-            self._registry.load([(_as_loaded(camera), channels) for camera, channels in self._store.load()])
+            cameras = [(_as_loaded(camera), channels) for camera, channels in self._store.load()]
+            self._registry.load(cameras, self._store.replay_abilities())
         except BaseException:
             self._store.close()
             raise
@@ -144,8 +142,7 @@ class OnvifManager:
 
     def health(self, camera_id: int) -> HealthCard:
         """Return the health card: the state of the camera, the attempts and their results. Raise NotFound."""
-        more = tuple(self._more_checks(device_key(camera_id)))
-        return make_health_card(self._registry, camera_id, self._clock.now_utc(), more)
+        return make_health_card(self._registry, camera_id, self._clock.now_utc())
 
     def last_snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot | None:
         """Return the last still of the media profile or its channel, None if there is none. Raise NotFound.
@@ -225,6 +222,9 @@ class OnvifManager:
                 before, channels = entry.stored, entry.channels
             wanted = apply_change(before, change)
             is_moved = (wanted.host, wanted.port) != (before.host, before.port)
+            must_connect = is_moved or wanted.username != before.username or change.password is not None
+            if must_connect:
+                self._store.delete_replay_abilities(camera_id)
             stored = self._store.change(
                 camera_id,
                 name=wanted.name,
@@ -235,7 +235,6 @@ class OnvifManager:
                 password=wanted.password,
                 forget_device=is_moved,
             )
-            must_connect = is_moved or wanted.username != before.username or change.password is not None
             if must_connect:
                 device = self._registry.put(stored, () if is_moved else channels)
             else:
@@ -331,6 +330,13 @@ class OnvifManager:
         """
         return self._addresses.replay_source(camera_id, recording_token)
 
+    def note_replay_abilities(self, source: ReplaySource, abilities: ReplayAbilities) -> None:
+        """Remember the replay abilities that a device has shown, until its camera's address or credential changes.
+
+        Wait for the disk. A `source` from before such a change is ignored.
+        """
+        self._addresses.note_replay_abilities(source, abilities)
+
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         """Return the result of `call` to the open device; wait at most settings.device_timeout_s until it is open.
 
@@ -414,6 +420,7 @@ class OnvifManager:
             if stored is None:
                 return
             self._store.set_address(stored.id, HOST, port, found=False)
+            self._store.delete_replay_abilities(stored.id)
             channels = self._registry.entry(stored.id).channels
             device = self._registry.put(replace(stored, port=port), channels)
         if device is not None:

@@ -20,7 +20,6 @@ from core.recordings import (
     PlainReplay,
     RecordedPlace,
     RecordingDevice,
-    ReplayAbilities,
     ReplaySource,
     SpanState,
 )
@@ -127,14 +126,6 @@ class RecordingManager:
             recording_token
         )
         return match.channel if match is not None and match.by.is_sure else None
-
-    def replay_abilities(self) -> dict[int, ReplayAbilities]:
-        """Return the stored replay abilities, by camera id."""
-        return self._store.abilities()
-
-    def keep_replay_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
-        """Store the replay abilities of a camera until `forget_camera`. Wait for the disk."""
-        self._store.save_abilities(camera_id, abilities)
 
     def recorded_from(self, camera_id: int, recording_token: str, moment: datetime) -> tuple[RecordedPlace, ...]:
         """Return the places from `moment` on that play the channel of a recording, in order of time.

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from account_manager import AccountManager
 from accounts.commands import users_commands
 from cameras.commands import secrets_commands
-from cameras.registry import device_key
 from cameras.rotation import rotate_key
 from core.allowed_addresses import allowed_addresses
 from core.clock import SystemClock
@@ -47,7 +46,6 @@ class Application:
             login_gate=login_gate,
             clock=clock,
             settings=settings,
-            keep_abilities=lambda camera_id, abilities: self.recordings.keep_replay_abilities(camera_id, abilities),
         )
         self.cameras = OnvifManager(
             self.database,
@@ -55,7 +53,6 @@ class Application:
             login_gate,
             clock,
             launcher=self.spawner,
-            more_checks=lambda device: self.gateway.replay_abilities(device).checks(),
         )
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
@@ -66,7 +63,6 @@ class Application:
         self.cameras.on_change(self.streams.restart_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
             subscribe(self.pinned_channels.forget_camera)
-            subscribe(lambda camera_id: self.gateway.forget_replay_abilities(device_key(camera_id)))
             subscribe(self.recordings.forget_camera)
         services = Services(
             settings,
@@ -95,7 +91,7 @@ class Application:
                 (self.spawner.start, self.spawner.stop),
                 (self.gateway.start, self.gateway.stop),
                 (self.cameras.start, self.cameras.stop),
-                (self._start_recordings, self.recordings.stop),
+                (self.recordings.start, self.recordings.stop),
                 (self.streams.start, self.streams.stop),
                 (self.sockets.start, self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
@@ -132,11 +128,6 @@ class Application:
                 "watch and change the cameras. Make one first:  .venv/bin/flask --app app users add NAME\n"
                 "or set HOST to 127.0.0.1."
             )
-
-    def _start_recordings(self) -> None:
-        self.recordings.start()
-        for camera_id, abilities in self.recordings.replay_abilities().items():
-            self.gateway.restore_replay_abilities(device_key(camera_id), abilities)
 
     def stop(self) -> None:
         """End streams, connections and child processes. May be called twice."""

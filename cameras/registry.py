@@ -18,6 +18,7 @@ from cameras.redactor import Redactor
 from cameras.store import StoredCamera, StoredChannel
 from core.clock import Clock
 from core.errors import NotFound
+from core.recordings import ReplayAbilities
 from core.records import (
     CameraStatus,
     Channel,
@@ -55,6 +56,7 @@ class Entry:
     next_try_at: datetime | None = None
     signals_read_s: float = float("-inf")
     problems: dict[str, Problem] = field(default_factory=dict)  # present problems by video source token
+    replay_abilities: ReplayAbilities = ReplayAbilities()
     uris: dict[str, tuple[str, float]] = field(default_factory=dict)  # profile_token -> (URI, time of reading)
 
 
@@ -70,11 +72,16 @@ class Registry:
         # Never taken while holding `changed`.
         self.saving = threading.Lock()
 
-    def load(self, cameras: Iterable[tuple[StoredCamera, tuple[StoredChannel, ...]]]) -> None:
+    def load(
+        self,
+        cameras: Iterable[tuple[StoredCamera, tuple[StoredChannel, ...]]],
+        replay_abilities: Mapping[int, ReplayAbilities],
+    ) -> None:
         with self.changed:
             self._entries = {}
             for stored, channels in cameras:
                 self.put(stored, channels)
+                self._entries[stored.id].replay_abilities = replay_abilities.get(stored.id, ReplayAbilities())
 
     def put(self, stored: StoredCamera, channels: tuple[StoredChannel, ...] = ()) -> Device | None:
         """Add a camera, or replace it for a new connection: the state of this run is forgotten.

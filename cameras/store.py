@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from cameras.addresses import authority
 from cameras.vault import CannotDecrypt, Vault, open_vault
 from core.errors import Conflict, NotFound, StartRefused
+from core.recordings import ReplayAbilities
 from core.records import AudioFormat, ClockOffset, DeviceInfo, MediaProfile, Problem, ProfileRole, VideoFormat
 from core.secrets import Secret
 from core.stored_json import read_items
-from database import CameraRow, ChannelRow, Database, VaultRow
+from database import CameraRow, ChannelRow, Database, ReplayAbilitiesRow, VaultRow
 
 log = logging.getLogger(__name__)
 
@@ -184,6 +185,26 @@ class CameraStore:
             _row(session, camera_id)
             session.execute(delete(ChannelRow).where(ChannelRow.camera_id == camera_id))
             session.add_all(_channel_row(camera_id, channel) for channel in channels)
+
+    def replay_abilities(self) -> dict[int, ReplayAbilities]:
+        """Return the stored replay abilities, by camera id."""
+        with self._database.read() as session:
+            return {
+                row.camera_id: ReplayAbilities(row.way, row.seeks_in_session, row.has_times, row.beats_real_time)
+                for row in session.scalars(select(ReplayAbilitiesRow))
+            }
+
+    def save_replay_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
+        """Replace the stored replay abilities of a camera. Raise NotFound if there is none."""
+        with self._database.write() as session:
+            _row(session, camera_id)
+            seen = asdict(abilities)
+            session.merge(ReplayAbilitiesRow(camera_id=camera_id, way=seen.pop("method"), **seen))
+
+    def delete_replay_abilities(self, camera_id: int) -> None:
+        """Delete the stored replay abilities of a camera, if there are any."""
+        with self._database.write() as session:
+            session.execute(delete(ReplayAbilitiesRow).where(ReplayAbilitiesRow.camera_id == camera_id))
 
     def delete(self, camera_id: int) -> None:
         """Delete a camera and all rows that belong to it. Raise NotFound if there is none."""

@@ -1,14 +1,17 @@
-"""RTSP addresses of media profiles and recordings, and calls to the device that belong to them."""
+"""RTSP addresses of media profiles and recordings, replay abilities, and calls to the device that belong to them."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 from cameras.connecting import Connector
 from cameras.registry import Registry, credential_of, device_key
+from cameras.store import CameraStore
 from core.clock import Clock
-from core.recordings import RecordingDevice, ReplaySource, correction_s
+from core.errors import AppError
+from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, correction_s
 from core.records import MediaProfile, StreamSource
 from core.settings import Settings
 
@@ -16,12 +19,17 @@ _URI_KEPT_S = 600.0  # a reboot may make a URI invalid (ONVIF: InvalidAfterReboo
 
 _T = TypeVar("_T")
 
+log = logging.getLogger(__name__)
+
 
 class StreamAddresses:
     """Gets addresses and key frames from devices. Each call waits for the device, at most for its time limit."""
 
-    def __init__(self, registry: Registry, connector: Connector, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, store: CameraStore, connector: Connector, settings: Settings, clock: Clock
+    ) -> None:
         self._registry = registry
+        self._store = store
         self._connector = connector
         self._settings = settings
         self._clock = clock
@@ -52,7 +60,8 @@ class StreamAddresses:
         device = self._connector.device(camera_id, self._settings.device_timeout_s)
         uri = self._connector.ask(camera_id, device, lambda: device.replay_uri(recording_token))
         with self._registry.changed:
-            stored = self._registry.entry(camera_id).stored
+            entry = self._registry.entry(camera_id)
+            stored, generation, abilities = entry.stored, entry.generation, entry.replay_abilities
         source = ReplaySource(
             camera_id=camera_id,
             recording_token=recording_token,
@@ -60,8 +69,26 @@ class StreamAddresses:
             device_key=device_key(camera_id),
             credential=credential_of(stored),
             manufacturer=device.info.manufacturer,
+            generation=generation,
+            abilities=abilities,
         )
         return source, correction_s(device.clock_offset.offset_s if device.clock_offset else None)
+
+    def note_replay_abilities(self, source: ReplaySource, abilities: ReplayAbilities) -> None:
+        """Remember and store the abilities that a device has shown while it played `source`. Wait for the disk.
+
+        Ignore them if address or credential of the camera changed since `source` was made: it may be another device.
+        """
+        camera_id = source.camera_id
+        with self._registry.saving:
+            entry = self._registry.entry_of_generation(camera_id, source.generation)
+            if entry is None or entry.replay_abilities.updated(abilities) == entry.replay_abilities:
+                return
+            entry.replay_abilities = entry.replay_abilities.updated(abilities)
+            try:
+                self._store.save_replay_abilities(camera_id, entry.replay_abilities)
+            except AppError as error:
+                log.warning("camera %d: its replay abilities could not be saved (%s)", camera_id, error.detail)
 
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         """Return the result of `call` to the open device. Raise NotFound, or any DeviceError."""

@@ -156,24 +156,6 @@ class RecordedPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplaySource:
-    """RTSP address of a recording, without user-info, and the credential for it.
-
-    `device_key` names the device for its replay budget and its login attempts. `find_plain` returns vendor addresses,
-    in the order in which to try them, for devices that cannot replay with ONVIF's headers; it may wait for the device
-    and raise a DeviceError.
-    """
-
-    camera_id: int
-    recording_token: str
-    uri: str
-    device_key: str
-    credential: Credential
-    manufacturer: str = ""
-    find_plain: FindPlain = field(default=no_plain_replays, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
 class ReplayAbilities:
     """Replay abilities that a recorder has shown; None for those that it has not shown yet.
 
@@ -186,6 +168,17 @@ class ReplayAbilities:
     seeks_in_session: bool | None = None
     has_times: bool | None = None
     beats_real_time: bool | None = None
+
+    def updated(self, seen: ReplayAbilities) -> ReplayAbilities:
+        """Return these abilities with those that `seen` has; only those of `seen` if it plays by another method."""
+        if seen.method and seen.method != self.method:
+            return seen
+        return ReplayAbilities(
+            self.method,
+            self.seeks_in_session if seen.seeks_in_session is None else seen.seeks_in_session,
+            self.has_times if seen.has_times is None else seen.has_times,
+            self.beats_real_time if seen.beats_real_time is None else seen.beats_real_time,
+        )
 
     def checks(self) -> tuple[ServiceCheck, ...]:
         """Return the known abilities as lines of the health card."""
@@ -201,6 +194,27 @@ class ReplayAbilities:
             if seen is not None:
                 lines.append(ServiceCheck(name, "ok" if seen else "no"))
         return tuple(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySource:
+    """RTSP address of a recording, without user-info, and the credential for it.
+
+    `device_key` names the device for its replay budget and its login attempts. `generation` changes with the camera's
+    address and credential. `abilities`: the device's replay abilities as known so far. `find_plain` returns vendor
+    addresses, in the order in which to try them, for devices that cannot replay with ONVIF's headers; it may wait for
+    the device and raise a DeviceError.
+    """
+
+    camera_id: int
+    recording_token: str
+    uri: str
+    device_key: str
+    credential: Credential
+    manufacturer: str = ""
+    generation: int = 0
+    abilities: ReplayAbilities = field(default=ReplayAbilities(), compare=False)
+    find_plain: FindPlain = field(default=no_plain_replays, compare=False)
 
 
 def correction_s(offset_s: float | None) -> int:

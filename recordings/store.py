@@ -8,16 +8,15 @@ interval that was asked earlier. Times are UTC by the device's clock. Only this 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from core.recordings import DeviceRecording, RecordingEvent, RecordingTrack, ReplayAbilities, TrackType
+from core.recordings import DeviceRecording, RecordingEvent, RecordingTrack, TrackType
 from core.stored_json import read_items
-from database import CameraRow, Database, RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
+from database import CameraRow, Database, RecordingAskedRow, RecordingEventRow, RecordingRow
 from onvif_services.recording_search import is_history
 from recordings.intervals import Interval, united, without
 from recordings.spans import History, history_of
@@ -93,14 +92,6 @@ class RecordingStore:
         with self._database.read() as session:
             return [_event(row) for row in session.execute(query.order_by(_Event.time, _Event.id).limit(limit))]
 
-    def abilities(self) -> dict[int, ReplayAbilities]:
-        """Return the stored replay abilities, by camera id."""
-        with self._database.read() as session:
-            return {
-                row.camera_id: ReplayAbilities(row.way, row.seeks_in_session, row.has_times, row.beats_real_time)
-                for row in session.scalars(select(ReplayAbilitiesRow))
-            }
-
     # ---- writing ---------------------------------------------------------------------------------
 
     def save_recordings(self, camera_id: int, recordings: Sequence[DeviceRecording]) -> None:
@@ -161,17 +152,10 @@ class RecordingStore:
             for token, intervals in asked.items():
                 _set_asked(session, camera_id, token, united([*intervals, window]))
 
-    def save_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
-        """Replace the stored replay abilities of a camera."""
-        with self._database.write() as session:
-            if session.get(CameraRow, camera_id) is not None:
-                seen = asdict(abilities)
-                session.merge(ReplayAbilitiesRow(camera_id=camera_id, way=seen.pop("method"), **seen))
-
     def forget(self, camera_id: int) -> None:
         """Delete everything of this camera, which may be another device now."""
         with self._database.write() as session:
-            for table in (RecordingRow, RecordingAskedRow, RecordingEventRow, ReplayAbilitiesRow):
+            for table in (RecordingRow, RecordingAskedRow, RecordingEventRow):
                 session.execute(delete(table).where(table.camera_id == camera_id))
 
 

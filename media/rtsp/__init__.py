@@ -22,7 +22,7 @@ A frame of a recording:
  1. gateway.py: open_replay() returns an interface.ReplayConnection, which sends nothing before its first play().
  2. replay/connection.py: play() leaves a ReplayPlayback (playback.py); the task of run() starts it.
  3. replay/held_session.py: another PLAY in the open session, otherwise a new session by the first method that works
-    (methods.py); abilities.py remembers which.
+    (methods.py).
  4. replay/device_session.py: a DeviceSession of client/ with `Require: onvif-replay`; headers.py writes PLAY's Range.
  5. client/connection.py, client/framing.py and client/receiver.py, as for live.
  6. replay/answer_filter.py drops the packets of the PLAY before, by the stamps of client/onvif_replay_extension.py.

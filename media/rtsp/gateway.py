@@ -11,7 +11,7 @@ import asyncio
 from core.clock import Clock
 from core.errors import Unavailable
 from core.login_gate import LoginGate
-from core.recordings import ReplayAbilities, ReplaySource
+from core.recordings import ReplaySource
 from core.records import StreamSource
 from core.settings import Settings
 from media.rtsp.client.budget import SessionBudget
@@ -19,7 +19,6 @@ from media.rtsp.client.session import ClientContext
 from media.rtsp.live.connections import LiveConnections
 from media.rtsp.live.feed import Feed
 from media.rtsp.loop_thread import LoopThread
-from media.rtsp.replay.abilities import RecorderAbilities, StoreAbilities
 from media.rtsp.replay.connection import GatewayReplayConnection
 from media.rtsp.replay.held_session import ReplayContext
 from media.rtsp.replay.interface import ReplayConnection
@@ -30,10 +29,7 @@ _STOP_S = 2.0
 
 
 class RtspGateway:
-    """start() and stop() may be called twice.
-
-    `keep_abilities` stores what a camera (by its id) was seen to do when it replayed; it may block.
-    """
+    """start() and stop() may be called twice."""
 
     def __init__(
         self,
@@ -41,7 +37,6 @@ class RtspGateway:
         login_gate: LoginGate,
         clock: Clock,
         settings: Settings,
-        keep_abilities: StoreAbilities = lambda _camera_id, _abilities: None,
         linger_s: float = LINGER_S,
     ) -> None:
         client = ClientContext(login_gate, clock, settings.rtsp_timeout_s)
@@ -49,9 +44,7 @@ class RtspGateway:
         self._live = LiveConnections(
             self._thread, client, SessionBudget(settings.device_live_sessions, clock), linger_s=linger_s
         )
-        self._replay = ReplayContext(
-            client, SessionBudget(settings.device_replay_sessions, clock), RecorderAbilities(keep_abilities)
-        )
+        self._replay = ReplayContext(client, SessionBudget(settings.device_replay_sessions, clock))
         self._replays: dict[GatewayReplayConnection, asyncio.Task[None]] = {}  # the thread's own
 
     def start(self) -> None:
@@ -90,18 +83,6 @@ class RtspGateway:
     def replay_capacity(self, device_key: str) -> int:
         """Return how many recordings a recorder plays at a time: the setting, or less after a refusal (453)."""
         return self._replay.budget.capacity(device_key)
-
-    def replay_abilities(self, device_key: str) -> ReplayAbilities:
-        """Return what a recorder was seen to do when it replayed."""
-        return self._replay.abilities.get(device_key)
-
-    def restore_replay_abilities(self, device_key: str, abilities: ReplayAbilities) -> None:
-        """Use the abilities stored by an earlier run of the app, unless this run has seen some already."""
-        self._replay.abilities.restore(device_key, abilities)
-
-    def forget_replay_abilities(self, device_key: str) -> None:
-        """A device was edited or deleted: find its abilities out again."""
-        self._replay.abilities.forget(device_key)
 
     # -- the thread --------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.errors import AppError, DeviceError, NotFound, StorageFull
+from core.recordings import ReplayAbilities, ReplaySource
 from core.records import StreamState
 from media.rtsp.replay.interface import ReplayConnection
 from sessions.base import BaseSession
@@ -63,7 +64,8 @@ class ReplaySession(BaseSession):
             self._recordings,
             self._wake,
         )
-        self._connected_token = ""
+        self._source: ReplaySource | None = None  # of the newest connection
+        self._noted_abilities = ReplayAbilities()
         self._correction_s = 0.0
 
     # ---- for viewers -----------------------------------------------------------------------------
@@ -187,7 +189,7 @@ class ReplaySession(BaseSession):
         """Connect to the recording that the run is to play, unless that is connected already."""
         token = run.recording_token = run.recording_token or self._recordings.choose(run, self._status.recording_token)
         connection = self._resources.connection
-        if connection is None or token != self._connected_token:
+        if connection is None or self._source is None or token != self._source.recording_token:
             self._resources.close_connection(wait_s=RELEASE_WAIT_S)  # first: recorders allow few sessions
             connection = self._connect(token)
         if not run.playlist.segments:
@@ -198,19 +200,31 @@ class ReplaySession(BaseSession):
         """Raises NotFound for an unknown recording, or a DeviceError if its address cannot be read."""
         self._status.begin_connection(recording_token)
         source, self._correction_s = self._context.recordings.replay_source(self.camera_id, recording_token)
-        self._connected_token = recording_token
+        self._source, self._noted_abilities = source, source.abilities
         return self._resources.take_connection(self._context.gateway, source)
+
+    def _note_abilities(self) -> None:
+        """Store replay abilities that the recorder has shown since the last call."""
+        connection = self._resources.connection
+        if connection is None or self._source is None:
+            return
+        abilities = connection.abilities()
+        if abilities != self._noted_abilities:
+            self._noted_abilities = abilities
+            self._context.cameras.note_replay_abilities(self._source, abilities)
 
     def _play_to_end(self, play: ReplayPlay, run: ReplayRun) -> None:
         """Raises RestartWanted after retry() or if another run is to play; SessionOver; an AppError of the play."""
         try:
             play.start()
             while (wait_s := play.step()) is not None:
+                self._note_abilities()
                 self._sleep(wait_s)
                 if self._retry_requested.is_set() or self._status.run is not run:
                     raise RestartWanted
         finally:
             play.close()
+            self._note_abilities()
         if play.continuation is Continuation.NOTHING:
             self._status.end_run(run)
             self._broadcaster.send(ReplayEnd(run.number))

@@ -247,7 +247,6 @@ class CameraHarness:
             search=None if self.is_real else self._search,
             launcher=self.launcher,
             pace=self.pace,
-            more_checks=lambda key: (ServiceCheck("replay: seeks in an open session", "ok", f"of {key}"),),
         )
         self.snapshots = Snapshots(self.manager, Frames(self), self.settings)
         return self.manager

@@ -8,6 +8,7 @@ import pytest
 
 from cameras.records import CameraDraft
 from core.errors import CameraUnreachable, NotFound
+from core.recordings import ReplayAbilities
 from core.records import AudioFormat, CameraStatus, DeviceInfo, Problem
 from core.secrets import Secret
 from onvif_manager import OnvifManager
@@ -27,6 +28,8 @@ def test_the_card_describes_a_camera_and_its_channels(harness: CameraHarness, ma
     camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80, "Cellar")).id
     harness.wait_status(camera_id, CameraStatus.ONLINE)
     manager.update_channel(camera_id, 2, hidden=True)
+    source, _ = manager.replay_source(camera_id, "Rec0")
+    manager.note_replay_abilities(source, ReplayAbilities("onvif", seeks_in_session=True))
     text = manager.health(camera_id).text
     for line in (
         "Camera 1: Cellar",
@@ -39,7 +42,8 @@ def test_the_card_describes_a_camera_and_its_channels(harness: CameraHarness, ma
         "Services: device, media",
         "Device clock minus ours: +1.5 s",
         "clock: ok in 3 ms",
-        "replay: seeks in an open session: ok (of camera1)",
+        "replay by ONVIF: ok",
+        "replay: seeks in an open session: ok",
         "Channels: 2",
         "1 Cam 1",
         "main MediaProfile00000 (media), hevc, 640x360, 25 fps, 4096 kbit/s, GOP 50, audio pcm_alaw",

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
-from core.recordings import ReplayAbilities, SpanState
+from core.recordings import SpanState
 from onvif_services.answers import Fault
 from onvif_services.faults import SoapFault
 from tests.patience import LIMIT_S, promised, until
@@ -340,16 +340,6 @@ def test_a_camera_forgotten_during_a_search_is_not_saved(archive: Archive) -> No
     time.sleep(0.1)
     archive.recorder.problem = CameraUnreachable("It is off.")
     assert isinstance(_coverage_error(archive), CameraUnreachable)
-
-
-def test_replay_abilities_are_kept_until_the_device_is_replaced(archive: Archive) -> None:
-    seen = ReplayAbilities("plain", seeks_in_session=True, has_times=False)
-    archive.manager.keep_replay_abilities(1, ReplayAbilities("plain"))
-    archive.manager.keep_replay_abilities(1, seen)
-    archive.manager.keep_replay_abilities(2, seen)  # camera 2 was deleted meanwhile
-    assert archive.make_manager().replay_abilities() == {1: seen}
-    archive.manager.forget_camera(1)
-    assert archive.make_manager().replay_abilities() == {}
 
 
 def test_a_failed_device_is_not_asked_at_every_request(archive: Archive) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NoReturn
 
-from core.recordings import RecordedPlace, ReplaySource
+from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource
 from core.records import Problem, StreamSource, VideoFormat
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed
@@ -67,10 +67,16 @@ class AddressedCameras(OnvifManager):
 
 
 class NoCameras(OnvifManager):
-    """For tests of replays, in which a request for a live stream is a mistake."""
+    """For tests of replays, in which a request for a live stream is a mistake.
+
+    `noted` holds the replay abilities that sessions reported, with the recording tokens of their sources.
+    """
 
     def __init__(self) -> None:
-        pass
+        self.noted: list[tuple[str, ReplayAbilities]] = []
+
+    def note_replay_abilities(self, source: ReplaySource, abilities: ReplayAbilities) -> None:
+        self.noted.append((source.recording_token, abilities))
 
     def known_video(self, camera_id: int, profile_token: str) -> VideoFormat | None:
         return None

@@ -41,7 +41,6 @@ class GatewayReplayConnection:
 
     def __init__(self, source: ReplaySource, context: ReplayContext, loop: asyncio.AbstractEventLoop) -> None:
         self._source = source
-        self._abilities = context.abilities
         self._clock = context.client.clock
         self._timeout_s = context.client.timeout_s
         self._loop = loop
@@ -86,7 +85,7 @@ class GatewayReplayConnection:
         self._wake()
 
     def abilities(self) -> ReplayAbilities:
-        return self._abilities.get(self._source.device_key)
+        return self._session.abilities
 
     def close(self, wait_s: float = 0.0) -> None:
         self._close_requested = True

@@ -2,7 +2,7 @@
 
 To open a replay session takes recorders two or three seconds, another PLAY in an open session some hundredths.
 If a recorder does not support ONVIF's replay, its address is played as plain RTSP, otherwise the maker's own address
-(methods.py). The working method is remembered for each recorder (abilities.py).
+(methods.py). The working method is one of the abilities that a recorder shows, and is tried first the next time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from core.records import StreamSource
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.errors import NoSuchRange
 from media.rtsp.client.session import ClientContext
-from media.rtsp.replay.abilities import RecorderAbilities
 from media.rtsp.replay.device_session import ReplayDeviceSession
 from media.rtsp.replay.headers import play_headers
 from media.rtsp.replay.methods import LASTING_ERRORS, METHOD_ERRORS, ReplayMethod, plain_uri, replay_methods
@@ -36,7 +35,6 @@ class ReplayContext:
 
     client: ClientContext
     budget: SessionBudget
-    abilities: RecorderAbilities
 
 
 class HeldSession:
@@ -44,6 +42,7 @@ class HeldSession:
 
     def __init__(self, source: ReplaySource, context: ReplayContext, changed: asyncio.Event) -> None:
         self._source = source
+        self.abilities = source.abilities  # with those that the recorder has shown since
         self._context = context
         self._changed = changed
         self._session: ReplayDeviceSession | None = None
@@ -80,7 +79,7 @@ class HeldSession:
         if self._session is None:
             return True
         # A recorder that takes no second PLAY in a session would need a new session to continue after PAUSE.
-        takes_another_play = self._abilities.seeks_in_session is not False
+        takes_another_play = self.abilities.seeks_in_session is not False
         if self._method is not None and self._method.is_onvif and takes_another_play:
             try:
                 await self._session.pause()
@@ -111,19 +110,15 @@ class HeldSession:
         if playback.delivered:
             self._learn(has_times=playback.has_stamps)
         is_fast = playback.beats_real_time(self._context.client.clock.monotonic_s())
-        if is_fast or (is_fast is False and self._abilities.beats_real_time is None):
+        if is_fast or (is_fast is False and self.abilities.beats_real_time is None):
             self._learn(beats_real_time=is_fast)
 
     # -- inside ------------------------------------------------------------------------------------
 
-    @property
-    def _abilities(self) -> ReplayAbilities:
-        return self._context.abilities.get(self._source.device_key)
-
     def _can_seek(self) -> bool:
         """True if another PLAY in the open session is worth a try. A maker's address contains its times."""
         is_open = self._session is not None and self._method is not None and self._method.plain is None
-        return is_open and self._abilities.seeks_in_session is not False
+        return is_open and self.abilities.seeks_in_session is not False
 
     async def _seek(self, playback: ReplayPlayback) -> bool:
         """PLAY in the open session. False if the recorder refuses it."""
@@ -149,7 +144,7 @@ class HeldSession:
     async def _open_and_play(self, playback: ReplayPlayback) -> None:
         """PLAY in a new session, by the method that worked before or the first that works now."""
         refusals: list[DeviceError] = []
-        async for method in replay_methods(self._source, self._abilities.method):
+        async for method in replay_methods(self._source, self.abilities.method):
             try:
                 session = await self._open(playback, method)
                 await session.start_playback(playback, _headers(playback, method))
@@ -184,8 +179,8 @@ class HeldSession:
         self._method = method
         self._plays = 1
         is_lasting = method.is_onvif or all(isinstance(error, LASTING_ERRORS) for error in refusals)
-        if is_lasting and self._abilities.method != method.kind:
-            self._context.abilities.update(self._source, ReplayAbilities(method=method.kind))
+        if is_lasting and self.abilities.method != method.kind:
+            self.abilities = ReplayAbilities(method=method.kind)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
@@ -198,9 +193,8 @@ class HeldSession:
 
     def _learn(self, **seen: Any) -> None:
         """Remember fields of ReplayAbilities, unless the session plays by another method than the remembered one."""
-        known = self._abilities
-        if self._method is not None and self._method.kind == known.method:
-            self._context.abilities.update(self._source, replace(known, **seen))
+        if self._method is not None and self._method.kind == self.abilities.method:
+            self.abilities = replace(self.abilities, **seen)
 
 
 def _headers(playback: ReplayPlayback, method: ReplayMethod) -> list[tuple[str, str]]:

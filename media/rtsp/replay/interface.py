@@ -63,7 +63,7 @@ class ReplayConnection(Protocol):
     def resume(self) -> None: ...
 
     def abilities(self) -> ReplayAbilities:
-        """Return what this recorder was seen to do, over all connections."""
+        """Return the source's abilities, with those that the recorder has shown on this connection."""
         ...
 
     def close(self, wait_s: float = 0.0) -> None:

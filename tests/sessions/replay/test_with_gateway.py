@@ -54,6 +54,7 @@ class Peer:
 @dataclass
 class ReplayHarness:
     manager: StreamManager
+    cameras: NoCameras
     gateway: RtspGateway
     port: int
     password: str = "pass 12"
@@ -79,12 +80,20 @@ def harness(settings: Settings, spawner: Spawner, peer: Peer) -> Iterator[Replay
     gateway.start()
     made: list[ReplayHarness] = []
     recordings = ThinRecordings(find=lambda camera_id, token: made[0].find(camera_id, token))
-    manager = StreamManager(settings, clock, spawner, gateway, NoCameras(), recordings)
-    made.append(ReplayHarness(manager, gateway, peer.port))
+    cameras = NoCameras()
+    manager = StreamManager(settings, clock, spawner, gateway, cameras, recordings)
+    made.append(ReplayHarness(manager, cameras, gateway, peer.port))
     manager.start()
     yield made[0]
     manager.stop()
     gateway.stop()
+
+
+def test_a_session_reports_the_abilities_that_its_recorder_shows(harness: ReplayHarness) -> None:
+    play(harness.manager)
+    until(lambda: harness.cameras.noted)
+    token, abilities = harness.cameras.noted[-1]
+    assert (token, abilities.method) == ("Rec0", "onvif")
 
 
 def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(harness: ReplayHarness) -> None:

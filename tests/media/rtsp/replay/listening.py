@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.errors import DeviceError
-from core.recordings import FindPlain, ReplaySource, no_plain_replays
+from core.recordings import FindPlain, ReplayAbilities, ReplaySource, no_plain_replays
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.codecs.access_unit import VIDEO, AccessUnit
@@ -16,11 +16,19 @@ from media.ffmpeg import find_ffmpeg
 from tests.media.rtsp.asking import PASSWORD
 from tests.patience import LIMIT_S, until
 
+NONE_SHOWN = ReplayAbilities()
+
 
 def recording(
-    uri: str, *, token: str = "Recording1", password: str = PASSWORD, find_plain: FindPlain = no_plain_replays
+    uri: str,
+    *,
+    token: str = "Recording1",
+    password: str = PASSWORD,
+    abilities: ReplayAbilities = NONE_SHOWN,
+    find_plain: FindPlain = no_plain_replays,
 ) -> ReplaySource:
-    return ReplaySource(1, token, uri, "camera1", Credential("admin", Secret(password)), find_plain=find_plain)
+    credential = Credential("admin", Secret(password))
+    return ReplaySource(1, token, uri, "camera1", credential, abilities=abilities, find_plain=find_plain)
 
 
 @dataclass

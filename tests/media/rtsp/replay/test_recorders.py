@@ -11,13 +11,11 @@ from functools import partial
 
 import pytest
 
-from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraBusy, CameraNoSignal, CameraUnsupported, DeviceError
-from core.login_gate import LoginGate
 from core.recordings import PlainReplay, ReplayAbilities
-from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.headers import clock_time
+from media.rtsp.replay.interface import ReplayConnection
 from media.rtsp.replay.methods import plain_uri
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
@@ -27,11 +25,23 @@ Start = Callable[..., PeerCamera]
 NIGHT_S = datetime(2026, 11, 22, 2, 13, 0, 250_000, UTC).timestamp()
 
 
-def play(gateway: RtspGateway, peer: PeerCamera, **options: object) -> Listener:
+def connect(gateway: RtspGateway, peer: PeerCamera, **options: object) -> tuple[ReplayConnection, Listener]:
+    """Return a connection that plays, and its consumer. `options` are those of recording()."""
     listener = Listener()
     line = gateway.open_replay(recording(peer.uri("/recording"), **options))  # type: ignore[arg-type] # of recording
     line.play(NIGHT_S, listener)
-    return listener
+    return line, listener
+
+
+def play(gateway: RtspGateway, peer: PeerCamera, **options: object) -> Listener:
+    return connect(gateway, peer, **options)[1]
+
+
+def shown_abilities(gateway: RtspGateway, peer: PeerCamera, **options: object) -> ReplayAbilities:
+    """Return the abilities that the peer shows on a new connection."""
+    line, listener = connect(gateway, peer, **options)
+    listener.until_pictures(3)
+    return line.abilities()
 
 
 def until_error(listener: Listener) -> DeviceError:
@@ -74,13 +84,14 @@ def test_requests_follow_the_specification(gateway: RtspGateway, camera: Start) 
 
 def test_a_device_that_refuses_replay_headers_is_asked_without_them(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
-    first = play(gateway, peer).until_pictures(3)[0]
+    line, listener = connect(gateway, peer)
+    first = listener.until_pictures(3)[0]
     assert first.device_s == pytest.approx(NIGHT_S)
-    abilities = gateway.replay_abilities("camera1")
+    abilities = line.abilities()
     assert (abilities.method, abilities.has_times) == ("plain", None)
     asked = peer.asked["DESCRIBE"]
-    play(gateway, peer).until_pictures(3)
-    assert peer.asked["DESCRIBE"] == asked + 1, "what worked is remembered"
+    play(gateway, peer, abilities=abilities).until_pictures(3)
+    assert peer.asked["DESCRIBE"] == asked + 1, "the method that worked is tried first"
 
 
 def says_range(value: str) -> Callable[[Asked], bytes]:
@@ -125,29 +136,26 @@ def test_sender_reports_confirm_the_requested_time(
 def test_an_unrelated_error_does_not_turn_replay_headers_off(gateway: RtspGateway, camera: Start, status: str) -> None:
     bad_once = iter([True])
     peer = camera(answers={"DESCRIBE": refuse(status, lambda _: not next(bad_once, False))})
-    play(gateway, peer).until_pictures(3)
+    abilities = shown_abilities(gateway, peer)
     assert peer.received.count(b"Require: onvif-replay") == 1, "this time it was played as plain RTSP"
-    assert gateway.replay_abilities("camera1").checks() == ()
-    play(gateway, peer).until_pictures(3)
-    assert gateway.replay_abilities("camera1").method == "onvif"
+    assert abilities.checks() == ()
+    assert shown_abilities(gateway, peer, abilities=abilities).method == "onvif"
 
 
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented", "455 Method Not Valid"])
 def test_a_refusal_of_replay_headers_is_remembered(gateway: RtspGateway, camera: Start, status: str) -> None:
     peer = camera(answers={"PLAY": refuse(status, is_plain)})
-    play(gateway, peer).until_pictures(3)
-    assert gateway.replay_abilities("camera1").method == "plain"
+    assert shown_abilities(gateway, peer).method == "plain"
 
 
 def test_the_makers_own_address_is_the_last_resort(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", lambda asked: "/cam/playback" in asked.uri)})
     own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua", 3600.0)
-    play(gateway, peer, find_plain=lambda: (own,)).until_pictures(3)
+    abilities = shown_abilities(gateway, peer, find_plain=lambda: (own,))
     assert b"starttime=2026_11_22_03_13_00&endtime=2026_11_23_03_13_00" in peer.received
-    assert gateway.replay_abilities("camera1").method == "dahua"
-    [told, *_] = gateway.replay_abilities("camera1").checks()
-    assert (told.name, told.outcome, told.detail) == ("replay by ONVIF", "no", "played by Dahua's own address")
-    assert gateway.replay_abilities("camera2").checks() == ()
+    assert abilities.method == "dahua"
+    [first, *_] = abilities.checks()
+    assert (first.name, first.outcome, first.detail) == ("replay by ONVIF", "no", "played by Dahua's own address")
 
 
 def test_a_seek_by_the_makers_address_closes_the_old_session(gateway: RtspGateway, camera: Start) -> None:
@@ -188,34 +196,6 @@ def test_a_device_without_any_replay_gets_its_first_error(gateway: RtspGateway, 
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported")})
     assert isinstance(until_error(play(gateway, peer)), CameraUnsupported)
     assert isinstance(until_error(play(gateway, camera(answers={"DESCRIBE": refuse("404 No")}))), CameraNoSignal)
-
-
-def test_replay_abilities_are_kept_for_the_next_run(gate: LoginGate, camera: Start) -> None:
-    kept: list[tuple[int, ReplayAbilities]] = []
-    peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})
-
-    def run() -> RtspGateway:
-        settings = Settings(rtsp_timeout_s=2.0)
-        return RtspGateway(
-            login_gate=gate, clock=SystemClock(), settings=settings, keep_abilities=lambda *seen: kept.append(seen)
-        )
-
-    gateway = run()
-    gateway.start()
-    play(gateway, peer).until_pictures(3)
-    until(lambda: kept)
-    gateway.stop()
-    assert kept[-1] == (1, ReplayAbilities("plain"))
-    gateway = run()
-    gateway.restore_replay_abilities("camera1", kept[-1][1])
-    assert gateway.replay_abilities("camera1").checks()
-    gateway.start()
-    asked = peer.asked["DESCRIBE"]
-    play(gateway, peer).until_pictures(3)
-    assert peer.asked["DESCRIBE"] == asked + 1
-    gateway.forget_replay_abilities("camera1")
-    assert gateway.replay_abilities("camera1") == ReplayAbilities()
-    gateway.stop()
 
 
 def test_an_invalid_range_ends_without_an_error(gateway: RtspGateway, camera: Start) -> None:

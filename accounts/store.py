@@ -115,7 +115,7 @@ class AccountStore:
     ) -> ChangedUser:
         """Change an account, and end its logins if its password or rights change, in one transaction.
 
-        Raise NotFound; InvalidRequest for an admin who is limited to cameras; Conflict if the name is taken, or if no
+        Raise NotFound; InvalidRequest for an admin with a limit to cameras; Conflict if the name is taken, or if no
         admin would be left.
         """
         try:

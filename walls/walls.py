@@ -122,7 +122,7 @@ class WallManager:
 
 
 def may_change(who: Principal, wall: Wall) -> bool:
-    """True if this user, who sees the layout, may also change it."""
+    """True if the user may change this layout. The user must be able to see it."""
     return wall.user_id == who.user_id or who.may(Permission.MANAGE)
 
 

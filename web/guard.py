@@ -1,4 +1,4 @@
-"""Checks of every request before it is known who sent it: requests of other web sites and hidden proxies are refused.
+"""First checks of every request, before its sender is known: refuse other web sites and hidden proxies.
 
 A page of another site can make the browser send requests here, and a name that resolves to this machine's address can
 make them look like requests of this app's own pages. So the Host must be a known name (DNS rebinding), Origin and

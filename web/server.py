@@ -161,7 +161,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         return self._app.web
 
     def serve(self) -> int:
-        """Serve until the process is told to stop. Return the exit code."""
+        """Serve until the process gets a signal to stop. Return the exit code."""
         master = os.getpid()
         try:
             self.run()

@@ -23,9 +23,9 @@ from database import Database
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.recordings.recorder import Archive
-from tests.web.house import PASSWORD, WebHarness
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams, session
+from tests.web.web_harness import PASSWORD, WebHarness
 from walls.walls import WallManager
 from web.application import build_web
 from web.services import Services

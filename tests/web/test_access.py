@@ -1,6 +1,6 @@
 """Access rules: every route is called with every role and camera. The app supplies the list of routes.
 
-The expected results are written a second time in tests/web/house.py, by hand and by path, so that a slip in the
+The expected results are written a second time in tests/web/web_harness.py, by hand and by path, so that a slip in the
 product's table shows.
 """
 
@@ -16,7 +16,9 @@ from flask_openapi3.openapi import OpenAPI
 from core.access import Role, Scope
 from core.records import StreamState
 from core.settings import Settings
-from tests.web.house import (
+from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_streams import StandInStreams
+from tests.web.web_harness import (
     BODIES,
     HERE,
     OPEN,
@@ -31,8 +33,6 @@ from tests.web.house import (
     request_rule,
     routes,
 )
-from tests.web.stand_in_cameras import StandInCameras
-from tests.web.stand_in_streams import StandInStreams
 from web.access.rules import RULES
 
 

@@ -27,9 +27,9 @@ from schemathesis.specs.openapi.checks import (
 from account_manager import AccountManager
 from accounts.records import UserDraft
 from core.access import EVERYTHING, Role
-from tests.web.house import PASSWORD, WebHarness, log_in
 from tests.web.stand_in_cameras import NOON
 from tests.web.stand_in_streams import StandInStreams
+from tests.web.web_harness import PASSWORD, WebHarness, log_in
 from tests.web.well_formed import PATH_PARTS, VALID, VALID_QUERIES
 
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)

@@ -10,8 +10,8 @@ import pytest
 from accounts.audit import AUDIT_FILE, STRANGERS_FILE
 from core.access import Role, Scope
 from core.settings import Settings
-from tests.web.house import BODIES, ApiClient, WebHarness
-from tests.web.live.live_line import opened_by_request
+from tests.web.live.live_peer import opened_by_request
+from tests.web.web_harness import BODIES, ApiClient, WebHarness
 
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 

@@ -15,7 +15,7 @@ import pytest
 from flask_openapi3.openapi import OpenAPI
 
 from account_manager import AccountManager
-from tests.web.house import PASSWORD, ApiClient, log_in
+from tests.web.web_harness import PASSWORD, ApiClient, log_in
 from tests.web.well_formed import USER, VALID, VALID_QUERIES, filled
 
 MARKUP = ("<img src=x onerror=alert(1)>", "{{7*7}}", "-i", "user@host", "80a", "01", "１")

@@ -11,7 +11,7 @@ from core.access import Role, Scope
 from recordings.matching import MatchedBy
 from tests.patience import until
 from tests.recordings.recorder import HOUR, NOON, Archive
-from tests.web.house import ApiClient, WebHarness
+from tests.web.web_harness import ApiClient, WebHarness
 
 DAY = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-22T12:00:00Z"}
 

@@ -22,9 +22,9 @@ from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
 from tests.patience import until
-from tests.web.house import BODIES, OPEN, PASSWORD, SETUP, ApiClient, WebHarness, log_in, request_rule, routes
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
+from tests.web.web_harness import BODIES, OPEN, PASSWORD, SETUP, ApiClient, WebHarness, log_in, request_rule, routes
 from web.application import build_web
 from web.services import Services, services
 from web.sessions import CSRF_HEADER, csrf_token

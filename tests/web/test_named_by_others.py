@@ -8,10 +8,10 @@ import pytest
 
 from core.access import Role, Scope
 from core.errors import LimitReached
-from tests.web.house import BODIES, WebHarness
-from tests.web.live.live_line import opened_by_request
+from tests.web.live.live_peer import opened_by_request
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
+from tests.web.web_harness import BODIES, WebHarness
 
 ALL = (
     "camera1_MediaProfile00000",

@@ -9,7 +9,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from core.access import Role, Scope
-from tests.web.house import WebHarness
+from tests.web.web_harness import WebHarness
 
 
 def page_data(page: str) -> Any:

@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 
 from account_manager import AccountManager
 from core.settings import Settings, SettingsError
-from tests.web.house import PASSWORD
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
+from tests.web.web_harness import PASSWORD
 from walls.walls import WallManager
 from web.application import build_web
 from web.guard import is_allowed_host

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from accounts.records import TokenDraft
 from core.access import EVERYTHING, Role, Scope
 from core.errors import InvalidRequest
-from tests.web.house import HERE, PASSWORD, ApiClient, WebHarness, least_role, log_in, request_rule, routes
+from tests.web.web_harness import HERE, PASSWORD, ApiClient, WebHarness, least_role, log_in, request_rule, routes
 from web.sessions import CSRF_HEADER
 
 ACCOUNT_CHANGES = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.web.house import BODIES, PASSWORD
+from tests.web.web_harness import BODIES, PASSWORD
 
 USER = {"name": "Ben", "password": "correct-horse-battery", "role": "viewer"}
 VALID: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Access control of all requests: who sent it, which permission it needs, which camera and channel it concerns.
+"""Access control of all requests: the sender, the necessary permission, and the camera and channel.
 
 `rules` has a row for every route; `targets` finds the camera and channel; `principal` finds the sender; `enforcement`
 puts them together before each view; `audit` writes the audit log. A camera or channel that a user may not see does

@@ -42,7 +42,7 @@ def audit_as(action: str, **details: object) -> None:
 
 
 def audit_who(name: str) -> None:
-    """Set the name of a sender who had no login or token when the request began."""
+    """Set the name of the sender, for a request without a login or token, such as the login itself."""
     _current().name = name
 
 

@@ -17,8 +17,8 @@ from web.access.targets import Target
 class Open(StrEnum):
     """Access that no role's permission decides."""
 
-    ALL = "all"  # everyone: the login page, its style sheets, health
-    LOGGED_IN = "logged_in"  # everyone who is logged in: the own session and password
+    ALL = "all"  # no login needed: the login page, its style sheets, health
+    LOGGED_IN = "logged_in"  # any login or token: the own session and password
     SETUP = "setup"  # users of this machine, while there is no account
 
 

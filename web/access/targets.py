@@ -50,7 +50,7 @@ class UnreadableField(Exception):
 def may_access(who: Principal, target: Target) -> bool:
     """True if the user has the target's permission and may see its camera and channel.
 
-    Users who are limited to some channels of the camera may not access an unknown channel.
+    Users with a limit to some channels of the camera may not access an unknown channel.
     """
     if target.needs is not None and not who.may(target.needs):
         return False

@@ -26,7 +26,7 @@ def list_cameras(query: models.ListQuery) -> Response:
     if query.cursor is not None:
         position = next((i for i, view in enumerate(views) if str(view.id) == query.cursor), None)
         if position is None:
-            raise InvalidRequest.of_field("cursor", "unknown; begin again without it")
+            raise InvalidRequest.of_field("cursor", "unknown; start again without it")
         views = views[position + 1 :]
     page = views[: query.limit]
     return answers.answer(
@@ -128,7 +128,7 @@ def edit_channel(path: models.ChannelPath, body: models.ChannelEdit) -> Response
 def order_channels(path: models.CameraPath, body: models.ChannelOrder) -> Response:
     """Set the order of the channels."""
     if len(set(body.channels)) != len(body.channels):
-        raise InvalidRequest.of_field("channels", "a channel is named twice")
+        raise InvalidRequest.of_field("channels", "a number is repeated")
     services().cameras.order_channels(path.camera_id, body.channels)
     return answers.answer(channel_list(path.camera_id))
 
@@ -173,7 +173,7 @@ def _first_allowed(camera_id: int) -> str | None:
     for channel in services().cameras.channels(camera_id):
         if channel.number in allowed and channel.profiles:
             return channel.profiles[-1].profile_token
-    raise NotFound("There is no channel that you may see.")
+    raise NotFound("You may not see any channel of this camera.")
 
 
 @blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 404))

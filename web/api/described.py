@@ -11,13 +11,16 @@ PROBLEM = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
 }
 JPEG: dict[str, Any] = {
-    "description": "The picture",
+    "description": "The snapshot",
     "content": {"image/jpeg": {"schema": {"type": "string", "contentMediaType": "image/jpeg"}}},
     "headers": {
-        "X-Snapshot-Taken-At": {"description": "When it was taken", "schema": {"type": "string", "format": "date-time"}}
+        "X-Snapshot-Taken-At": {
+            "description": "Time of the snapshot",
+            "schema": {"type": "string", "format": "date-time"},
+        }
     },
 }
-NO_PICTURE: dict[str, Any] = {"description": "With `cached=1`: there is no picture of this channel yet"}
+NO_PICTURE: dict[str, Any] = {"description": "With `cached=1`: there is no snapshot of this channel yet"}
 NO_CONTENT: dict[str, Any] = {"description": "Done"}
 
 

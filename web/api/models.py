@@ -61,7 +61,7 @@ class StreamPath(BaseModel):
 Codec = Literal["h264", "hevc"]
 Host = Annotated[
     str,
-    Field(min_length=1, max_length=255, description="Name or address; may hold a port"),
+    Field(min_length=1, max_length=255, description="Host name or IP address, optionally with a port"),
     AfterValidator(printable),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -123,16 +123,16 @@ class StreamStop(RequestModel):
 
 class ListQuery(QueryModel):
     limit: Annotated[int, Field(ge=1, le=500)] = 500
-    cursor: Annotated[str, Field(max_length=20, description="`next_cursor` of the answer before")] | None = None
+    cursor: Annotated[str, Field(max_length=20, description="`next_cursor` of the previous answer")] | None = None
 
 
 class WaitQuery(QueryModel):
-    wait: Annotated[Flag, Field(description="1: answer after the first connection or its failure")] = False
+    wait: Annotated[Flag, Field(description="1: answer after the first attempt to connect")] = False
 
 
 class SnapshotQuery(QueryModel):
     profile_token: ProfileToken | None = None
-    cached: Annotated[Flag, Field(description="1: the last known picture at once, without asking the device")] = False
+    cached: Annotated[Flag, Field(description="1: the last snapshot, without a request to the device")] = False
 
 
 # --- answers
@@ -157,9 +157,9 @@ class ProblemDocument(Problem):
     title: str
     status: int
     errors: list[FieldProblem] | None = None
-    used_by: list[str] | None = Field(default=None, description="limits: the stream ids that hold the places")
-    service: str | None = Field(default=None, description="camera_unsupported: the ONVIF service that is missing")
-    camera_id: int | None = Field(default=None, description="already_added: the camera that is this device")
+    used_by: list[str] | None = Field(default=None, description="limits: the ids of the streams that use the limit up")
+    service: str | None = Field(default=None, description="camera_unsupported: the missing ONVIF service")
+    camera_id: int | None = Field(default=None, description="already_added: the id of the existing camera")
 
 
 class Camera(AnswerModel):
@@ -175,7 +175,7 @@ class Camera(AnswerModel):
     firmware: str = Field(validation_alias=AliasPath("info", "firmware"))
     channels: int = Field(validation_alias="channel_count")
     services: list[str]
-    clock_offset_s: Thousandths = Field(description="device time minus ours")
+    clock_offset_s: Thousandths = Field(description="device time minus the app's time")
     last_seen_at: Time | None
     pretend: bool
     same_device_as: int | None = Field(description="an older camera with the same make, model and serial number")
@@ -254,7 +254,7 @@ class Health(AnswerModel):
     failures: int
     checks: list[Check]
     channels: list[Channel]
-    text: str = Field(description="the card as text to copy; holds no secret")
+    text: str = Field(description="the card as text for copying, without secrets")
 
 
 class StreamVideo(AnswerModel):
@@ -287,18 +287,20 @@ class StreamStatus(AnswerModel):
     playlist_url: str
     waiting_for: SegmentWait | None = Field(
         validation_alias="segment_wait",
-        description="what there is no picture for yet; `recording`: a replay has all that is recorded so far",
+        description="why there is no video yet; `recording`: a replay has sent everything that is recorded so far",
     )
     source_codec: str | None
-    recording_token: str | None = Field(description="kind replay: what plays now; `profile_token` is empty then")
-    start_time: Time | None = Field(description="kind replay: when the first picture of what it plays was filmed")
+    recording_token: str | None = Field(
+        description="kind replay: the recording that plays now; `profile_token` is empty"
+    )
+    start_time: Time | None = Field(description="kind replay: the true time of the first frame that plays now")
     time_confirmed: bool | None = Field(
-        description="kind replay; false: the recorder tells no time, and pictures are labelled with the one asked for; "
-        "null until there is a picture"
+        description="kind replay; false: the recorder sends no times, so frames are labelled with the requested time; "
+        "null before the first frame"
     )
 
     beats_real_time: bool | None = Field(
-        description="kind replay: whether the recorder sends faster than it recorded; null: not known (yet)"
+        description="kind replay: true if the recorder sends faster than it recorded; null: not known (yet)"
     )
 
 

@@ -26,7 +26,7 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
     the recorder are in use: `used_by` has their ids.
     """
     if body.end_time is not None and body.end_time <= body.start_time:
-        raise InvalidRequest.of_field("end_time", "later than start_time")
+        raise InvalidRequest.of_field("end_time", "must be later than start_time")
     audit_about(
         recording_token=body.recording_token,
         start_time=rfc3339(body.start_time),
@@ -54,9 +54,7 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     audit_about(seek_time=rfc3339(body.time))
     who = current_principal()
     if not who.may(Permission.OPERATE) and not services().viewers.has_started(who.key, body.stream_id):
-        raise Forbidden(
-            "Somebody else has started this stream and watches it: start one of your own.", code="not_yours"
-        )
+        raise Forbidden("Another user started this stream: start your own.", code="not_yours")
     with services().device_limit:
         view = services().streams.seek_replay(body.stream_id, body.time)
     return answers.answer(playback_models.SoughtPlayback.model_validate(view))

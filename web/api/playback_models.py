@@ -37,6 +37,6 @@ class StartedPlayback(StartedStream):
 
 class SoughtPlayback(AnswerModel):
     stream_id: str
-    playlist_url: str = Field(description="of the new run; the one before is no longer continued")
-    start_time: Time = Field(description="when the first picture was filmed: at or before the time asked for")
-    time_confirmed: bool | None = Field(description="false: the recorder tells no time, so that it may be another one")
+    playlist_url: str = Field(description="of the new run; the previous playlist does not grow any more")
+    start_time: Time = Field(description="time of the first frame: at or before the requested time")
+    time_confirmed: bool | None = Field(description="false: the recorder sends no times, so the true time may differ")

@@ -11,9 +11,7 @@ from web.api.playback_models import RecordingToken
 from web.fields import BodyId, Flag, Moment, PathId, QueryModel, RequestModel
 
 MatchedBy = Literal["job", "video_source", "name", "order", "nothing"]
-Channel = Annotated[
-    int | None, Field(description="the channel's number; null for a recording that belongs to no channel we know")
-]
+Channel = Annotated[int | None, Field(description="the channel's number; null for a recording of an unknown channel")]
 
 
 class RecordingSearch(RequestModel):
@@ -33,7 +31,7 @@ class CoverageQuery(QueryModel):
     start_time: Moment
     end_time: Moment
     channel: PathId | None = None
-    events: Annotated[Flag, Field(description="0 leaves the events out")] = True
+    events: Annotated[Flag, Field(description="0: without events")] = True
 
 
 class PlaybackUriRequest(RequestModel):
@@ -76,16 +74,16 @@ class FoundRecording(AnswerModel):
     spans: list[Stretch]
     coverage: Annotated[Literal["known", "unknown"], BeforeValidator(_known_or_unknown)] = Field(
         validation_alias="is_known",
-        description="unknown: the device cannot tell what lies between earliest and latest; some spans may be empty",
+        description="unknown: the device does not report gaps, so parts of the spans may be empty",
     )
 
 
 class FoundRecordings(AnswerModel):
     recordings: list[FoundRecording]
-    complete: bool = Field(description="false: the device could not be asked about all of the window")
+    complete: bool = Field(description="false: the device was not asked about the whole window")
     next_cursor: str | None
     error: Problem | None = Field(
-        validation_alias="problem", description="why it is not complete, if not for lack of time"
+        validation_alias="problem", description="why the result is incomplete, if not because the time was up"
     )
 
 
@@ -119,7 +117,7 @@ class CoverageSpan(AnswerModel):
     start_time: Time = Field(validation_alias="start")
     end_time: Time = Field(validation_alias="end")
     state: Literal["recorded", "not_recorded", "not_asked", "unknown"]
-    recording_token: str | None = Field(description="what plays it, where it is recorded or may be")
+    recording_token: str | None = Field(description="the recording that plays this span, if it is recorded or may be")
 
 
 class RecordingEvent(AnswerModel):
@@ -149,12 +147,14 @@ class IndexingProgress(AnswerModel):
 
 class Coverage(AnswerModel):
     channels: list[ChannelCoverage]
-    indexing: IndexingProgress | None = Field(description="null when the device is not being asked")
-    indexing_stopped: bool = Field(description="true: stopped by a user, until it is resumed or a search is made")
-    may_stop_indexing: bool = Field(description="false: stopping and resuming take all channels, and you see some")
-    event_search: bool = Field(description="false: the device cannot tell when it recorded")
+    indexing: IndexingProgress | None = Field(description="null while no requests are sent to the device")
+    indexing_stopped: bool = Field(description="true: a user stopped it; it continues after a resume or a search")
+    may_stop_indexing: bool = Field(
+        description="false: you may see only some channels, and stopping and resuming affect all channels"
+    )
+    event_search: bool = Field(description="false: the device cannot search events, which report when it recorded")
     clock_offset_s: float | None
-    error: Problem | None = Field(description="why the asking ended before its end")
+    error: Problem | None = Field(description="why the requests to the device stopped before the end")
 
 
 class PlaybackUri(AnswerModel):

@@ -17,10 +17,10 @@ def _whole(value: object) -> object:
     return value
 
 
-Layout = Annotated[Literal[1, 4, 6, 9, 16], BeforeValidator(_whole), Field(description="How many tiles it has")]
+Layout = Annotated[Literal[1, 4, 6, 9, 16], BeforeValidator(_whole), Field(description="Number of tiles")]
 
 
-Quality = Annotated[Literal["main", "sub"] | None, Field(description="null: by how large the tile is")]
+Quality = Annotated[Literal["main", "sub"] | None, Field(description="null: depends on the size of the tile")]
 
 
 class WallPath(BaseModel):
@@ -37,7 +37,7 @@ class WallTile(RequestModel):
 
 Tiles = Annotated[
     list[WallTile | None],
-    Field(max_length=16, description="One a place, null where it is empty; no more than `layout`"),
+    Field(max_length=16, description="One item per place, null for an empty place; at most `layout` items"),
 ]
 
 

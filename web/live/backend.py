@@ -62,7 +62,7 @@ class LiveBackend:
     def watch_replay(self, who: Principal, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
         """Watch a replay that this login has started; True if the present run comes from its beginning.
 
-        Other users are refused: they would see the position of the user who seeks, and slow seeks down. Raise
+        Other users are refused: they would see the position of the first user, and would slow seeks down. Raise
         NotFound, or InvalidRequest if the stream is not a replay.
         """
         if not self._app.viewers.has_started(who.key, stream_id):

@@ -98,7 +98,7 @@ class Connection:
 
     @property
     def is_late(self) -> bool:
-        """True if the reader is too slow for what is sent. Callers should then drop what they can."""
+        """True if the reader is too slow. Callers should then drop fragments."""
         return self._is_late
 
     @property
@@ -163,7 +163,7 @@ class Connection:
             self._flush()
 
     def _flush(self) -> None:
-        """Write what the protocol has to send, as far as the kernel takes it."""
+        """Write the protocol's output, as far as the kernel takes it."""
         for data in self._protocol.data_to_send():
             if data:
                 self._put(data)
@@ -270,7 +270,7 @@ class Connection:
                 self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "one text frame per message")
 
     def _end_flood(self) -> None:
-        """Close without reading what has arrived: reading it is the work that the limit prevents."""
+        """Close without reading the waiting bytes: reading them is the work that the limit prevents."""
         if self._closing_s is not None:
             self.drop()
             return

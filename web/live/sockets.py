@@ -124,7 +124,7 @@ class Sockets:
                 self._loop.call_soon_threadsafe(self._do_posted)
 
     def is_behind(self) -> bool:
-        """True if work that was posted a second ago still waits. Callers should then drop what they can."""
+        """True if work that was posted a second ago still waits. Callers should then drop fragments."""
         try:
             posted_s = self._posted[0][0]
         except IndexError:  # empty, or the loop has just taken the last item

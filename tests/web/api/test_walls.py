@@ -7,7 +7,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from core.access import LOCAL, Role
-from tests.web.house import WebHarness
+from tests.web.web_harness import WebHarness
 from walls.walls import WallDraft, WallManager
 
 GATES: dict[str, Any] = {

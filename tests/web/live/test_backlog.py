@@ -14,7 +14,7 @@ from core.clock import SystemClock
 from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
-from tests.web.live.live_line import Channels, Peer, init_of, opened
+from tests.web.live.live_peer import Channels, Peer, init_of, opened
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD
 

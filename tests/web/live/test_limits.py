@@ -18,8 +18,8 @@ from core.errors import LimitReached, Unavailable
 from sessions.live.broadcast import FragmentBroadcaster
 from tests.hand_clock import HandClock
 from tests.patience import until
-from tests.web.house import WebHarness
-from tests.web.live.live_line import UPGRADE, Channels, init_of, opened
+from tests.web.live.live_peer import UPGRADE, Channels, init_of, opened
+from tests.web.web_harness import WebHarness
 from web.live.sockets import Sockets
 
 ANNA = Principal("session", "Anna", Role.VIEWER, user_id=1, key="session:1")

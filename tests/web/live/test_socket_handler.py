@@ -10,7 +10,7 @@ from core.access import LOCAL, Principal
 from core.errors import Unavailable
 from tests.hand_clock import HandClock
 from tests.patience import until
-from tests.web.live.live_line import Channels, opened
+from tests.web.live.live_peer import Channels, opened
 from web.live.sockets import Sockets
 
 

@@ -195,8 +195,9 @@ class StreamManager:
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
         """Send a replay's parts to `listener` as they arrive.
 
-        Return True if they begin with the current run's beginning, False if they begin with the next seek. The viewer
-        stays until stop_session(stream_id, viewer_id). Raises NotFound, or InvalidRequest for a live session.
+        Return True if the listener gets the current run from its beginning, False if it gets nothing before the next
+        seek, because the beginning is not held any more. The viewer stays until stop_session(stream_id, viewer_id).
+        Raises NotFound, or InvalidRequest for a live session.
         """
         return self._replay(stream_id).add_listener(listener, viewer_id)
 

@@ -85,9 +85,9 @@ class ReplaySession(BaseSession):
         return replace(self.view(), playlist_url=url, start_time=run.start_utc)
 
     def add_listener(self, listener: ReplayListener, viewer_id: str) -> bool:
-        """Send everything to this listener from now on. Return True if that begins with the current run's beginning.
+        """Send runs to this listener from now on. Return True if it gets the current run, from its beginning.
 
-        Raises NotFound once the session has ended.
+        False: it gets nothing before the next run. Raises NotFound once the session has ended.
         """
         self._note_fetch(viewer_id)
         with self._lock:

@@ -1,4 +1,7 @@
-"""The state of a live session: why it shows nothing, its segments, its formats. Written by its thread, read by all."""
+"""The state of a live session: why it shows nothing, its segments, its formats.
+
+Only the session's thread writes it, except for end(). All threads read it.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +130,7 @@ class SessionStatus:
             self._written_kbps = rate_kbps
 
     def end(self) -> None:
-        """The session has stopped: answer the requests that wait for a playlist."""
+        """The session has stopped: answer the requests that wait for a playlist. From any thread."""
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()

@@ -15,7 +15,11 @@ from typing import Protocol
 from core.records import AudioFormat, VideoFormat
 
 FIRST_S = 40.0
-"""How much of a run is sent before a viewer has requested more, in seconds of playing time."""
+"""How much of a run is sent before a viewer has requested more, in seconds of playing time.
+
+The page always requests as much more than it has shown: AHEAD_S in static/js/components/run-engine.js must be the same.
+ReplaySession.request_until() concludes from a request how far the page has shown the run.
+"""
 _MAX_HELD_BYTES = 8 * 1024 * 1024
 
 
@@ -37,7 +41,10 @@ class ReplayInit:
 
 @dataclass(frozen=True, slots=True)
 class ReplayPart:
-    """A fragment (media.fmp4 Part) at `start_s` of the run's time line; `taken_utc`: when its first frame was taken."""
+    """A fragment (media.fmp4 Part) at `start_s` of the run's time line.
+
+    `taken_utc`: the recording time of its first frame, in true UTC.
+    """
 
     run: int
     data: bytes

@@ -96,7 +96,10 @@ class ReplaySession(BaseSession):
             return self._broadcaster.join(listener, viewer_id)
 
     def request_until(self, viewer_id: str, run: int, until_s: float) -> None:
-        """A viewer requests a run up to this playing time, and so has played it up to FIRST_S before that."""
+        """A viewer on a socket requests a run up to this playing time.
+
+        The page requests FIRST_S more than it has shown (see there), so it has shown the run up to FIRST_S before that.
+        """
         self._note_fetch(viewer_id)
         self._broadcaster.request(run, until_s)
         self._status.note_watched(run, min(until_s - FIRST_S, self._broadcaster.sent_s))

@@ -1,4 +1,7 @@
-"""The state of a replay session: its runs, its phase, why it shows nothing. Written by its thread, read by all."""
+"""The state of a replay session: its runs, its phase, why it shows nothing.
+
+The session's thread writes most of it. Requests of viewers begin runs and note what players fetch and show.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class ReplayPhase(Enum):
 
 
 class ReplayStatus:
-    """Safe between threads. There is always at least one run; the last one plays."""
+    """Safe between threads. There is always at least one run; the last one plays.
+
+    Its lock also guards the runs, except for the fields that ReplayRun names.
+    """
 
     def __init__(self, clock: Clock, stream_id: str, camera_id: int, recording_token: str, first: ReplayRun) -> None:
         self._clock = clock
@@ -189,7 +195,7 @@ class ReplayStatus:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """The session has stopped: answer the requests that wait."""
+        """The session has stopped: answer the requests that wait. From any thread."""
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()
@@ -203,7 +209,7 @@ class ReplayStatus:
                 run.note_fetch(name)
 
     def note_watched(self, number: int, until_s: float) -> None:
-        """A viewer on a socket has played this run up to until_s."""
+        """A page on a socket has shown this run up to until_s."""
         with self._changed:
             for run in self._runs:
                 if run.number == number:

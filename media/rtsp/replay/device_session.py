@@ -58,7 +58,8 @@ class ReplayDeviceSession(DeviceSession):
 
     # -- hooks of DeviceSession --------------------------------------------------------------------
 
-    async def _begin(self) -> None:
+    async def _after_setup(self) -> None:
+        """Let until_opened() return; start_playback() sends the first PLAY."""
         self._opened.set()
 
     def _on_answer(self, method: str, answer: Response, cseq: int) -> None:

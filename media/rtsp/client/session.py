@@ -21,8 +21,7 @@ from core.errors import (
     DeviceError,
 )
 from core.login_gate import LoginGate
-from core.records import StreamSource
-from media.rtsp.client.address import StreamAddress, control_uri, parse_address, pinned
+from media.rtsp.client.address import RtspSource, StreamAddress, control_uri, parse_address, pinned
 from media.rtsp.client.connection import DeviceConnection, connect
 from media.rtsp.client.errors import status_error
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
@@ -59,7 +58,7 @@ class DeviceSession:
     `require` is sent as Require with DESCRIBE, SETUP, PLAY and PAUSE.
     """
 
-    def __init__(self, source: StreamSource, sink: SessionSink, context: ClientContext, *, require: str = "") -> None:
+    def __init__(self, source: RtspSource, sink: SessionSink, context: ClientContext, *, require: str = "") -> None:
         self._source = source
         self._sink = sink
         self._clock = context.clock

@@ -202,7 +202,7 @@ class ReplaySession(BaseSession):
         self._status.begin_connection(recording_token)
         source, self._correction_s = self._context.recordings.replay_source(self.camera_id, recording_token)
         self._connected_token = recording_token
-        return self._resources.take_connection(self._context.gateway, source)
+        return self._resources.open_connection(self._context.gateway, source)
 
     def _play_to_end(self, play: ReplayPlay, run: ReplayRun) -> None:
         """Raises RestartWanted after retry() or if another run is to play; SessionOver; an AppError of the play."""

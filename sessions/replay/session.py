@@ -22,7 +22,7 @@ from sessions.context import SessionContext
 from sessions.errors import NothingRecorded, RestartWanted, Stalled
 from sessions.ids import new_replay_id
 from sessions.replay.broadcast import FIRST_S, ReplayBroadcaster, ReplayEnd, ReplayListener
-from sessions.replay.play import ChannelRecordings, Continuation, ReplayParts, ReplayPlay
+from sessions.replay.play import ChannelRecordings, Continuation, PlayContext, ReplayPlay
 from sessions.replay.resources import RELEASE_WAIT_S, ReplayResources
 from sessions.replay.run import ReplayRun
 from sessions.replay.status import ReplayPhase, ReplayStatus
@@ -53,7 +53,7 @@ class ReplaySession(BaseSession):
         self._resources = ReplayResources(context.settings.streams_dir / self.stream_id)
         self._broadcaster = ReplayBroadcaster()
         self._recordings = ChannelRecordings(context, camera_id)
-        self._parts = ReplayParts(
+        self._play_context = PlayContext(
             context,
             self.stream_id,
             accepts_hevc,
@@ -195,7 +195,7 @@ class ReplaySession(BaseSession):
             connection = self._connect(token)
         if not run.playlist.segments:
             run.correction_s = self._correction_s
-        return ReplayPlay(self._parts, connection, run)
+        return ReplayPlay(self._play_context, connection, run)
 
     def _connect(self, recording_token: str) -> ReplayConnection:
         """Raises NotFound for an unknown recording, or a DeviceError if its address cannot be read."""

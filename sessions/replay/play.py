@@ -203,11 +203,15 @@ class ReplayPlay:
         return self._run.resume_device_s if reached_s is None else reached_s
 
     def _allowed_s(self) -> float:
-        """Up to which playing time the recorder may send; 0 while unwatched segments fill half of the allowed size."""
-        fetched_end_s, unwatched_bytes = self._status.fetched(self._run)
+        """Return up to which playing time the recorder may send.
+
+        With viewers on sockets only: as far as they have requested. With an HLS viewer also AHEAD_S beyond the fetched
+        segments, but 0 while unwatched segments fill half of the allowed size.
+        """
         requested_s = self._broadcaster.requested_s(self._run.number)
-        if fetched_end_s is None:
+        if not self._status.has_hls_viewer(self._run):
             return requested_s
+        fetched_end_s, unwatched_bytes = self._status.fetched(self._run)
         if 2 * unwatched_bytes > self._context.settings.replay_session_bytes:
             return 0.0
         return max(fetched_end_s + AHEAD_S - _AHEAD_MARGIN_S, requested_s)

@@ -33,7 +33,8 @@ class ReplayRun:
     the recording's address was read). `recording_token`: the recording that plays, once it was chosen; a run may
     continue in another recording of the channel. `time_confirmed`: the device confirms the times of the newest frames;
     None while there are none. `error`: why there is no frame yet.
-    `fetched_end_s`: up to which playing time players have fetched segments; None until they have fetched the playlist.
+    `has_hls_viewer`: a player has fetched the playlist or a segment; otherwise all viewers of the run are on sockets.
+    `fetched_end_s`: up to which playing time players have fetched segments.
     `watched_end_s`: up to which playing time a player has fetched it or a page on a socket has shown it.
     """
 
@@ -44,7 +45,8 @@ class ReplayRun:
     key_frame_device_s: float | None = None
     time_confirmed: bool | None = None
     error: AppError | None = None
-    fetched_end_s: float | None = None
+    has_hls_viewer: bool = False
+    fetched_end_s: float = 0.0
     watched_end_s: float = 0.0
     recording_token: str | None = None
 
@@ -118,7 +120,8 @@ class ReplayRun:
     def note_fetch(self, name: str) -> None:
         """A player fetches this segment."""
         if (end_s := self.playlist.end_s_of(name)) is not None:
-            self.fetched_end_s = max(self.fetched_end_s or 0.0, end_s)
+            self.has_hls_viewer = True
+            self.fetched_end_s = max(self.fetched_end_s, end_s)
             self.note_watched(end_s)
 
     def note_watched(self, until_s: float) -> None:

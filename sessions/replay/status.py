@@ -245,7 +245,7 @@ class ReplayStatus:
             run = next((run for run in self._runs if run.playlist_name == name), None)
             if run is None:
                 raise NotFound("There is no such run of this stream, or no longer.")
-            run.fetched_end_s = run.fetched_end_s or 0.0
+            run.has_hls_viewer = True  # from now on, the fetches limit how far the recorder may send
             self._changed.wait_for(lambda: self._is_decided(run), wait_s)
             if self._state is StreamState.STOPPED:
                 raise NotFound("This stream has ended.")
@@ -258,11 +258,13 @@ class ReplayStatus:
                 raise Unavailable(self._error.detail, code=code, retry_after_s=RETRY_AFTER_S.get(code, 5))
             raise Unavailable("The recorder has not sent a picture of that time yet.")
 
-    def fetched(self, run: ReplayRun) -> tuple[float | None, int]:
-        """Return up to which playing time players have fetched segments, and the bytes that no player has played yet.
+    def has_hls_viewer(self, run: ReplayRun) -> bool:
+        """True once a player has fetched the run's playlist."""
+        with self._changed:
+            return run.has_hls_viewer
 
-        The time is None until a player has fetched the run's playlist.
-        """
+    def fetched(self, run: ReplayRun) -> tuple[float, int]:
+        """Return up to which playing time players have fetched segments, and the bytes of the unwatched segments."""
         with self._changed:
             return run.fetched_end_s, run.unwatched_bytes()
 

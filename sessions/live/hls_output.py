@@ -119,7 +119,7 @@ class HlsOutput(SessionOutput):
             audio=plan.audio,
             container=plan.container,
             start_number=number,
-            run_number=self._status.run_number,
+            ffmpeg_number=self._status.ffmpeg_number,
             segment_s=settings.segment_s,
             playlist_segments=settings.playlist_segments,
         )

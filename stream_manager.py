@@ -1,6 +1,7 @@
 """Live and replay sessions: starts, shares and stops them. The face of `sessions/`.
 
-Callers get ids, states and addresses, never handles, so that sessions could run on several machines later.
+Callers name sessions and viewers by ids and never get a session object. Viewers on sockets pass in a listener, and
+segment_path() returns a file of this machine, so the callers run in the same process.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ __all__ = ["StreamManager", "StreamView"]
 ACCEPTED = frozenset({"h264", "hevc"})
 _ENDED_REMEMBERED = 10_000
 _STOP_ALL_S = 4.0
+_JOIN_ALL_S = 0.5
 
 
 class StreamManager:
@@ -87,17 +89,20 @@ class StreamManager:
         with self._lock:
             self._is_open = False
             sessions = list(self._sessions.values())
-        _stop_all(sessions)
+        _stop_all(sessions, self._context.clock)
 
     # ---- for viewers -----------------------------------------------------------------------------
 
     def start_session(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
     ) -> tuple[StreamView, str, bool]:
-        """Start or join a session. Return its view, a new viewer's id, and whether the session is new.
+        """Start or join a live session for a viewer of HLS. Return its view, a new viewer's id, and True if it is new.
 
-        Returns immediately, without asking the device. Raises LimitReached if there are too many sessions, or if no
-        more may be transcoded (code transcode_limit); NotFound for an unknown camera or media profile.
+        Viewers of HLS and on sockets (watch_live()) share a session, except that a browser with HEVC gets a separate
+        session for HLS if the device sends HEVC. Returns immediately, without asking the device.
+
+        Raises LimitReached if there are too many sessions, or if no more may be transcoded (code transcode_limit);
+        NotFound for an unknown camera or media profile; Unavailable while the app starts or stops.
         """
         _check_accept(accept)
         video = self._cameras.known_video(camera_id, profile_token)
@@ -127,12 +132,14 @@ class StreamManager:
         wants_audio: bool = False,
         from_last_key_frame: bool = True,
     ) -> tuple[str, str]:
-        """Send a live session's fragments to `listener`. Return the stream_id and a viewer's id immediately.
+        """Start or join a live session for a viewer on a socket, and send its fragments to `listener`.
 
-        This joins the session that start_session() returns for a player without HEVC, whatever codec the device sends;
-        ffmpeg runs only while a viewer uses HLS too. The first fragment is the last key frame's, or the next one
-        received if `from_last_key_frame` is False. The viewer leaves by stop_session(stream_id, viewer_id).
-        Raises LimitReached, NotFound.
+        Return the stream_id and a viewer's id immediately. The session is the one that start_session() returns for a
+        player without HEVC, whatever codec the device sends; ffmpeg runs only while a viewer uses HLS too. The first
+        fragment is the last key frame's, or the next one received if `from_last_key_frame` is False. The viewer leaves
+        by stop_session(stream_id, viewer_id).
+
+        Raises LimitReached, NotFound; Unavailable while the app starts or stops.
         """
         video = self._cameras.known_video(camera_id, profile_token)
         key = LiveStreamKey(camera_id, profile_token)
@@ -159,7 +166,9 @@ class StreamManager:
     ) -> tuple[StreamView, str]:
         """Start a session that plays a recording from start_utc. Return its view and a viewer's id immediately.
 
-        Raises LimitReached (replay_limit) if all replay sessions of the device are in use: `used_by` names them.
+        The viewer then fetches HLS playlists or calls watch_replay(). Raises LimitReached if there are too many
+        sessions, or (code replay_limit) if all replay sessions of the device are in use: `used_by` names them;
+        Unavailable while the app starts or stops.
         """
         _check_accept(accept)
         with self._lock:
@@ -195,8 +204,9 @@ class StreamManager:
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
         """Send a replay's parts to `listener` as they arrive.
 
-        Return True if they begin with the current run's beginning, False if they begin with the next seek. The viewer
-        stays until stop_session(stream_id, viewer_id). Raises NotFound, or InvalidRequest for a live session.
+        Return True if the listener gets the current run from its beginning, False if it gets nothing before the next
+        seek, because the beginning is not held any more. The viewer stays until stop_session(stream_id, viewer_id).
+        Raises NotFound, or InvalidRequest for a live session.
         """
         return self._replay(stream_id).add_listener(listener, viewer_id)
 
@@ -271,7 +281,7 @@ class StreamManager:
         with self._lock:
             sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
             self._codecs = {key: codec for key, codec in self._codecs.items() if key[0] != camera_id}
-        _stop_all(sessions)
+        _stop_all(sessions, self._context.clock)
         for session in sessions:
             self._forget(session)
 
@@ -360,12 +370,14 @@ def _check_accept(accept: tuple[str, ...]) -> None:
         raise InvalidRequest.of_field("accept", "a list of h264 and hevc")
 
 
-def _stop_all(sessions: list[BaseSession]) -> None:
-    """Stop sessions in parallel: each may take a second."""
+def _stop_all(sessions: list[BaseSession], clock: Clock) -> None:
+    """Stop sessions in parallel: each may take a second. Return after 4.5 s even if some of them hang."""
     threads = [threading.Thread(target=session.stop, name="stop-session") for session in sessions]
     for thread in threads:
         thread.start()
+    deadline_s = clock.monotonic_s() + _STOP_ALL_S
     for thread in threads:
-        thread.join(_STOP_ALL_S)
+        thread.join(max(0.0, deadline_s - clock.monotonic_s()))
+    deadline_s = clock.monotonic_s() + _JOIN_ALL_S
     for session in sessions:
-        session.join(0.5)
+        session.join(max(0.0, deadline_s - clock.monotonic_s()))

@@ -37,7 +37,10 @@ class _Entry:
 
 @dataclass(slots=True)
 class Attempt:
-    """The right to send this credential to this device. Call exactly one of its methods; later calls do nothing."""
+    """The right to send this credential to this device. The first call of a method counts, later calls do nothing.
+
+    So a caller can always end with unanswered(), which frees the gate if an exception prevented the verdict.
+    """
 
     _gate: LoginGate
     _key: tuple[str, str, str]

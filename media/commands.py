@@ -40,14 +40,14 @@ class Container(StrEnum):
 class LiveOptions:
     """How a live source becomes segments. `start_number` is the first segment's.
 
-    `run_number` is in the init section's name, so that a player never uses an old init section for a new run.
+    `ffmpeg_number` is in the init section's name, so that a player never uses the init section of an earlier ffmpeg.
     """
 
     video: VideoHandling
     audio: AudioHandling
     container: Container
     start_number: int
-    run_number: int
+    ffmpeg_number: int
     segment_s: float
     playlist_segments: int
 
@@ -160,7 +160,7 @@ def _audio(audio: AudioHandling) -> Sequence[str]:
 def _container(options: LiveOptions) -> Sequence[str]:
     if options.container is Container.TS:
         return []
-    return ["-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", f"init_{options.run_number}.mp4"]
+    return ["-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", f"init_{options.ffmpeg_number}.mp4"]
 
 
 def _first_length_s(options: LiveOptions) -> float:

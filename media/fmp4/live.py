@@ -51,7 +51,8 @@ class LiveInit:
 class LiveFragment:
     """One frame, and the audio since the frame before as a fragment of its own (often empty).
 
-    `start_s` is its place on the timeline of the fragments. `taken_utc`: arrival time of a key frame, otherwise None.
+    `start_s` is its place on the timeline of the fragments. `taken_utc`: arrival time of a key frame at this machine,
+    unlike in a replay (ReplayPart), which has the recording time; None for other frames.
     """
 
     video: bytes

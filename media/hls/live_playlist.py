@@ -1,8 +1,8 @@
 """The playlist of a live session: reads those that ffmpeg writes, keeps their segments, renders the one that we serve.
 
-ffmpeg writes its own "now" as EXT-X-PROGRAM-DATE-TIME, begins again at every run and ends with EXT-X-ENDLIST. Our
-playlist has the true arrival times, marks the discontinuity between two runs, and its numbers only grow (RFC 8216
-sections 4.3.3.2, 4.3.3.3 and 6.2.2).
+ffmpeg writes its own "now" as EXT-X-PROGRAM-DATE-TIME, begins again at every start and ends with EXT-X-ENDLIST. Our
+playlist has the true arrival times, marks the discontinuity between two runs of ffmpeg, and its numbers only grow
+(RFC 8216 sections 4.3.3.2, 4.3.3.3 and 6.2.2).
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ def parse_playlist(text: str) -> WrittenPlaylist:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     segment: Segment
-    run: int
+    ffmpeg_number: int
     media_s: float
-    begins_run: bool
+    is_discontinuous: bool
     init_name: str | None
     began_utc: datetime | None
 
 
 class LiveTimeline:
-    """The segments of a session over all its runs. Not safe between threads.
+    """The segments of a session, over all its runs of ffmpeg. Not safe between threads.
 
-    `kept`: length of the playlist. Numbers continue over runs: start ffmpeg with `-start_number next_number`.
+    `kept`: length of the playlist. Segment numbers continue: start each ffmpeg with `-start_number next_number`.
     """
 
     def __init__(self, *, kept: int, segment_s: float) -> None:
@@ -75,44 +75,45 @@ class LiveTimeline:
         self._target_s = math.ceil(segment_s)
         self._entries: list[_Entry] = []
         self._dropped_discontinuities = 0
-        self._run = -1
-        self._run_media_s = 0.0
-        self._run_is_new = True
+        self._ffmpeg_number = -1
+        self._ffmpeg_media_s = 0.0
+        self._is_new_ffmpeg = True
         self.next_number = 0
         self.longest_s = 0.0
 
     @property
-    def run_number(self) -> int:
-        return self._run
+    def ffmpeg_number(self) -> int:
+        """The number of the present ffmpeg, from 0; -1 before the first."""
+        return self._ffmpeg_number
 
     def is_empty(self) -> bool:
         return not self._entries
 
-    def begin_run(self) -> None:
+    def begin_ffmpeg(self) -> None:
         """The segments from now on come from another ffmpeg, whose media time starts at zero."""
-        self._run += 1
-        self._run_media_s = 0.0
-        self._run_is_new = True
+        self._ffmpeg_number += 1
+        self._ffmpeg_media_s = 0.0
+        self._is_new_ffmpeg = True
 
     def add(self, written: WrittenPlaylist, wall_time_of: Callable[[float], datetime | None]) -> int:
-        """Add the segments that are new, and return their number. `wall_time_of`: seconds into the run -> UTC.
+        """Add the segments that are new, and return their number. `wall_time_of`: seconds since ffmpeg's start -> UTC.
 
         Times that were None are looked up again at the next call.
         """
         fresh = [segment for segment in written.segments if segment.number >= self.next_number]
         for segment in fresh:
-            begins_run = self._run_is_new and self.next_number > 0
+            is_discontinuous = self._is_new_ffmpeg and self.next_number > 0
             self._entries.append(
-                _Entry(segment, self._run, self._run_media_s, begins_run, written.init_name, None),
+                _Entry(segment, self._ffmpeg_number, self._ffmpeg_media_s, is_discontinuous, written.init_name, None),
             )
-            self._run_is_new = False
-            self._run_media_s += segment.duration_s
+            self._is_new_ffmpeg = False
+            self._ffmpeg_media_s += segment.duration_s
             self.next_number = segment.number + 1
             self.longest_s = max(self.longest_s, segment.duration_s)
             self._target_s = max(self._target_s, round(segment.duration_s))
         self._entries = [
             replace(entry, began_utc=wall_time_of(entry.media_s))
-            if entry.began_utc is None and entry.run == self._run
+            if entry.began_utc is None and entry.ffmpeg_number == self._ffmpeg_number
             else entry
             for entry in self._entries
         ]
@@ -124,14 +125,14 @@ class LiveTimeline:
         if not gone:
             return ()
         self._entries = self._entries[len(gone) :]
-        self._dropped_discontinuities += sum(entry.begins_run for entry in gone)
+        self._dropped_discontinuities += sum(entry.is_discontinuous for entry in gone)
         still_used = {entry.init_name for entry in self._entries}
         inits = {entry.init_name for entry in gone if entry.init_name and entry.init_name not in still_used}
         return (*(entry.segment.name for entry in gone), *sorted(inits))
 
     def forget_all(self) -> None:
         """Drop all segments, because their files are deleted; the numbers continue."""
-        self._dropped_discontinuities += sum(entry.begins_run for entry in self._entries)
+        self._dropped_discontinuities += sum(entry.is_discontinuous for entry in self._entries)
         self._entries = []
 
     def render(self) -> str:
@@ -147,11 +148,11 @@ class LiveTimeline:
         ]
         shown_init: tuple[str | None, int] | None = None
         for entry in self._entries:
-            if entry.begins_run:
+            if entry.is_discontinuous:
                 lines.append("#EXT-X-DISCONTINUITY")
-            if entry.init_name is not None and shown_init != (entry.init_name, entry.run):
+            if entry.init_name is not None and shown_init != (entry.init_name, entry.ffmpeg_number):
                 lines.append(f'#EXT-X-MAP:URI="{entry.init_name}"')
-                shown_init = (entry.init_name, entry.run)
+                shown_init = (entry.init_name, entry.ffmpeg_number)
             if entry.began_utc is not None:
                 lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(entry.began_utc)}")
             lines += [f"#EXTINF:{entry.segment.duration_s:.6f},", entry.segment.name]

@@ -112,7 +112,7 @@ class FragmentBroadcaster:
             feed.enable_audio()
 
     def detach(self) -> None:
-        """The feed is being closed: forget the held fragments, which are too old for new viewers."""
+        """The feed is being closed: forget the held fragments, which are too old for new viewers. From any thread."""
         with self._lock:
             if self._feed is not None:
                 self._origin_s = self._feed.fragments_origin_s() or self._origin_s

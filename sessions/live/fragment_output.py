@@ -15,7 +15,10 @@ _FIRST_FRAGMENT_PATIENCE = 4.0
 
 
 class FragmentOutput(SessionOutput):
-    """Wanted while a socket is open. The gateway's thread hands the fragments to the broadcaster."""
+    """Wanted while a page watches the channel over a socket.
+
+    The gateway's thread hands the fragments to the broadcaster.
+    """
 
     is_independent = False
     starts_early = True  # the first frame reaches viewers earlier that way
@@ -38,7 +41,7 @@ class FragmentOutput(SessionOutput):
         self._broadcaster.remove_viewer(viewer_id)
 
     def check_idle(self) -> None:
-        """A viewer stays until its socket closes."""
+        """Do nothing: a viewer stays until its page leaves the channel or its socket closes."""
 
     @property
     def is_running(self) -> bool:

@@ -119,7 +119,7 @@ class HlsOutput(SessionOutput):
             audio=plan.audio,
             container=plan.container,
             start_number=number,
-            run_number=self._status.run_number,
+            ffmpeg_number=self._status.ffmpeg_number,
             segment_s=settings.segment_s,
             playlist_segments=settings.playlist_segments,
         )
@@ -127,7 +127,7 @@ class HlsOutput(SessionOutput):
         self._playlist_file.unlink(missing_ok=True)
         try:
             name = f"ffmpeg {self._key.stream_id}"
-            self._process = self._resources.take_process(self._context.spawner, argv, name)
+            self._process = self._resources.start_process(self._context.spawner, argv, name)
         except ProgramMissing as error:
             raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
         self._feed = feed

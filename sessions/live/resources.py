@@ -1,7 +1,7 @@
 """Everything outside of this process's memory that a live session holds: a feed, an ffmpeg, a folder.
 
-The session's thread takes them; any thread may release them, even while the session's thread waits for a device.
-After release() nothing can be taken any more: the methods raise SessionOver.
+The session's thread opens them; any thread may release them, even while the session's thread waits for a device.
+After release(), the methods that open or start something raise SessionOver.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class SessionResources:
         self._feed: Feed | None = None
         self._process: SupervisedProcess | None = None
 
-    def take_feed(self, gateway: RtspGateway, source: StreamSource) -> Feed:
+    def open_feed(self, gateway: RtspGateway, source: StreamSource) -> Feed:
         """Open a feed of this source."""
         with self._lock:
             self.check_open()
             self._feed = gateway.open_feed(source)
             return self._feed
 
-    def take_process(self, spawner: Spawner, argv: Sequence[str], name: str) -> SupervisedProcess:
+    def start_process(self, spawner: Spawner, argv: Sequence[str], name: str) -> SupervisedProcess:
         """Make the folder (and empty it at the session's first run), then start the process in its parent folder.
 
         Raises StorageFull, ProgramMissing.

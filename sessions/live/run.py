@@ -62,7 +62,7 @@ class LiveRun:
             if output.is_wanted and self._ends_run(output):
                 output.prepare()  # first: if the disk is full, there is no need to contact the device
         source = self._source = self._context.cameras.stream_source(self._key.camera_id, self._key.profile_token)
-        feed = self._feed = self._resources.take_feed(self._context.gateway, source)
+        feed = self._feed = self._resources.open_feed(self._context.gateway, source)
         for output in self._outputs:
             if output.is_wanted and output.starts_early:
                 output.start(feed)

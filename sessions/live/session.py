@@ -1,7 +1,8 @@
 """A live session: one media profile of a camera as HLS and as fragments, for any number of viewers.
 
-Its thread retries outside, and LiveRun works inside. A session ends when it is stopped, when it has no viewers any
-more, or when the app stops. A failed session continues to try as long as it has viewers.
+The session's thread makes one LiveRun after another; a LiveRun holds one feed. A session ends when it is
+stopped, when it has no viewers any more, or when the app stops. A failed session continues to try as long as it has
+viewers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The state of a live session: why it shows nothing, its segments, its formats. Written by its thread, read by all."""
+"""The state of a live session: why it shows nothing, its segments, its formats.
+
+Only the session's thread writes it, except for end(). All threads read it.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class SessionStatus:
         self._last_segment_s: float | None = None
         self._last_fragment_s: float | None = None
         self._written_kbps: int | None = None
-        self._runs = 0
+        self._attempts = 0  # those in which the device has described its media
         self._frames_dropped = 0  # in earlier feeds
 
     # ---- written by the session's thread ---------------------------------------------------------
@@ -56,17 +59,17 @@ class SessionStatus:
         self._source_codec = codec
 
     def set_plan(self, plan: Plan) -> None:
-        """The device has described the media of a new run."""
+        """The device has described its media in a new attempt."""
         with self._changed:
             self._plan = plan
-            self._runs += 1
+            self._attempts += 1
 
     def begin_segments(self) -> int:
         """ffmpeg is about to start. Return the number that its first segment must have."""
         with self._changed:
             self._makes_segments = True
             self._segments_problem = None
-            self._timeline.begin_run()
+            self._timeline.begin_ffmpeg()
             return self._timeline.next_number
 
     def end_segments(self, problem: Problem | None = None) -> None:
@@ -79,8 +82,9 @@ class SessionStatus:
             self._forget_segments()
 
     @property
-    def run_number(self) -> int:
-        return self._timeline.run_number
+    def ffmpeg_number(self) -> int:
+        """The number of the present ffmpeg among those of the session, from 0; it is part of file names."""
+        return self._timeline.ffmpeg_number
 
     @property
     def longest_segment_s(self) -> float:
@@ -127,7 +131,7 @@ class SessionStatus:
             self._written_kbps = rate_kbps
 
     def end(self) -> None:
-        """The session has stopped: answer the requests that wait for a playlist."""
+        """The session has stopped: answer the requests that wait for a playlist. From any thread."""
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()
@@ -183,7 +187,7 @@ class SessionStatus:
                 started_at=self._started_at,
                 uptime_s=now_s - self._started_s,
                 viewers=viewers,
-                restarts=max(0, self._runs - 1),
+                restarts=max(0, self._attempts - 1),
                 video=self._video(),
                 audio=self._audio(),
                 transcoding=self._is_transcoding(),

@@ -1,8 +1,8 @@
 """Sends a replay's parts to viewers on sockets as they arrive, run after run.
 
 The beginning of a run is held until its first viewer joins, because a page joins right after it has started the
-session. A viewer that joins later has missed the beginning, and seeks. Listeners must return immediately and must not
-call back.
+session. A viewer that joins later has missed the beginning: it receives nothing before the next run, and seeks.
+Listeners must return immediately and must not call back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from typing import Protocol
 from core.records import AudioFormat, VideoFormat
 
 FIRST_S = 40.0
-"""How much of a run is sent before a viewer has requested more, in seconds of playing time."""
+"""How much of a run is sent before a viewer has requested more, in seconds of playing time.
+
+The page always requests as much more than it has shown: AHEAD_S in static/js/components/run-engine.js must be the same.
+ReplaySession.request_until() concludes from a request how far the page has shown the run.
+"""
 _MAX_HELD_BYTES = 8 * 1024 * 1024
 
 
@@ -37,7 +41,10 @@ class ReplayInit:
 
 @dataclass(frozen=True, slots=True)
 class ReplayPart:
-    """A fragment (media.fmp4 Part) at `start_s` of the run's time line; `taken_utc`: when its first frame was taken."""
+    """A fragment (media.fmp4 Part) at `start_s` of the run's time line.
+
+    `taken_utc`: the recording time of its first frame, in true UTC.
+    """
 
     run: int
     data: bytes
@@ -81,6 +88,7 @@ class ReplayBroadcaster:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: dict[str, ReplayListener] = {}
+        self._late: set[str] = set()  # viewers that have missed the beginning of the run
         self._run = 1
         self._held: list[ReplayNews] | None = []  # None: the beginning of the run is not held any more
         self._held_bytes = 0
@@ -90,12 +98,18 @@ class ReplayBroadcaster:
     # ---- viewers ---------------------------------------------------------------------------------
 
     def join(self, listener: ReplayListener, viewer_id: str) -> bool:
-        """Return True if the listener gets the current run from its beginning, False if it gets only the next run."""
+        """Return True if the listener gets the current run from its beginning.
+
+        False if the beginning is not held any more: the listener gets nothing before the next run, because it would
+        need the init section of this one.
+        """
         with self._lock:
             held, self._held = self._held, None
             for news in held or ():
                 listener.on_replay_news(news)
             self._listeners[viewer_id] = listener
+            if held is None:
+                self._late.add(viewer_id)
             return held is not None
 
     def leave(self, viewer_id: str, listener: ReplayListener | None = None) -> None:
@@ -103,6 +117,7 @@ class ReplayBroadcaster:
         with self._lock:
             if listener is None or self._listeners.get(viewer_id) is listener:
                 self._listeners.pop(viewer_id, None)
+                self._late.discard(viewer_id)
 
     def request(self, run: int, until_s: float) -> None:
         """A viewer requests a run up to this playing time."""
@@ -144,8 +159,9 @@ class ReplayBroadcaster:
                 return
             if isinstance(news, ReplayPart):
                 self._sent_s = news.start_s
-            for listener in self._listeners.values():
-                listener.on_replay_news(news)
+            for viewer_id, listener in self._listeners.items():
+                if viewer_id not in self._late:
+                    listener.on_replay_news(news)
             if self._held is not None:
                 self._held.append(news)
                 self._held_bytes += len(news.data) if isinstance(news, ReplayInit | ReplayPart) else 0
@@ -156,3 +172,4 @@ class ReplayBroadcaster:
         if run > self._run:
             self._run, self._requested_s, self._sent_s = run, FIRST_S, 0.0
             self._held, self._held_bytes = (None if self._listeners else []), 0
+            self._late.clear()

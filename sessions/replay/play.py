@@ -91,7 +91,7 @@ class ChannelRecordings:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayParts:
+class PlayContext:
     """Shared by all plays of one session. Setting `wake` ends a wait of the session's thread."""
 
     context: SessionContext
@@ -110,12 +110,12 @@ class ReplayPlay:
     start() and step() raise the AppError that ends the play.
     """
 
-    def __init__(self, parts: ReplayParts, connection: ReplayConnection, run: ReplayRun) -> None:
-        self._context = parts.context
-        self._parts = parts
-        self._status = parts.status
-        self._resources = parts.resources
-        self._broadcaster = parts.broadcaster
+    def __init__(self, play_context: PlayContext, connection: ReplayConnection, run: ReplayRun) -> None:
+        self._context = play_context.context
+        self._play_context = play_context
+        self._status = play_context.status
+        self._resources = play_context.resources
+        self._broadcaster = play_context.broadcaster
         self._connection = connection
         self._run = run
         self._buffer: ReplayBuffer | None = None
@@ -184,7 +184,7 @@ class ReplayPlay:
             begins_s=self._run.playlist.length_s,
             allowed_s=self._allowed_s(),
             queue_bytes=min(_QUEUE_BYTES, self._context.settings.replay_session_bytes // 8),
-            wake=self._parts.wake,
+            wake=self._play_context.wake,
         )
         self._connection.play(start_device_s, buffer, end_device_s=self._run.end_device_s)
         return buffer
@@ -203,11 +203,15 @@ class ReplayPlay:
         return self._run.resume_device_s if reached_s is None else reached_s
 
     def _allowed_s(self) -> float:
-        """Up to which playing time the recorder may send; 0 while unwatched segments fill half of the allowed size."""
-        fetched_end_s, unwatched_bytes = self._status.fetched(self._run)
+        """Return up to which playing time the recorder may send.
+
+        With viewers on sockets only: as far as they have requested. With an HLS viewer also AHEAD_S beyond the fetched
+        segments, but 0 while unwatched segments fill half of the allowed size.
+        """
         requested_s = self._broadcaster.requested_s(self._run.number)
-        if fetched_end_s is None:
+        if not self._status.has_hls_viewer(self._run):
             return requested_s
+        fetched_end_s, unwatched_bytes = self._status.fetched(self._run)
         if 2 * unwatched_bytes > self._context.settings.replay_session_bytes:
             return 0.0
         return max(fetched_end_s + AHEAD_S - _AHEAD_MARGIN_S, requested_s)
@@ -247,9 +251,9 @@ class ReplayPlay:
         codec = described.video.codec
         if codec not in _COPIED:
             raise CameraUnsupported("This recording's video cannot be shown: neither H.264 nor H.265.", service="video")
-        needs_encoder = codec == "hevc" and not self._parts.accepts_hevc
+        needs_encoder = codec == "hevc" and not self._play_context.accepts_hevc
         if needs_encoder and not self._resources.is_encoding:
-            self._context.slots.take(self._parts.stream_id, self._resources)
+            self._context.slots.take(self._play_context.stream_id, self._resources)
             self._resources.encode_with(
                 SegmentEncoder(self._context.spawner, self._context.settings.ffmpeg, self._resources.folder)
             )
@@ -310,7 +314,7 @@ class ReplayPlay:
         A recording without times cannot be asked again: new frames could not be told from those that were sent.
         """
         reached_utc = self._run.true_utc(self._reached_device_s)
-        continuation = self._parts.recordings.continue_after(self._run, reached_utc)
+        continuation = self._play_context.recordings.continue_after(self._run, reached_utc)
         if continuation is Continuation.LATER and self._has_times:
             opens_session = self._connection.abilities().seeks_in_session is False  # then each PLAY needs a new session
             self._ask_again_s = self._now_s() + (ASK_AGAIN_BY_OPENING_S if opens_session else ASK_AGAIN_S)

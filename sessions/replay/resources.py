@@ -1,6 +1,6 @@
 """Everything outside of this process's memory that a replay session holds: a connection, a folder, an encoder.
 
-After release() nothing can be taken any more: the methods raise SessionOver.
+After release(), the methods that open or write something raise SessionOver.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RELEASE_WAIT_S = 1.5
 
 
 class ReplayResources:
-    """Safe between threads; only the session's thread takes a connection and writes."""
+    """Safe between threads; only the session's thread opens a connection and writes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,7 +37,7 @@ class ReplayResources:
         """The open connection to the recorder."""
         return self._connection
 
-    def take_connection(self, gateway: RtspGateway, source: ReplaySource) -> ReplayConnection:
+    def open_connection(self, gateway: RtspGateway, source: ReplaySource) -> ReplayConnection:
         """Open a connection for this recording."""
         with self._lock:
             self._check_open()

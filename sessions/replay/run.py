@@ -24,14 +24,18 @@ _MOST_MOVES = 8
 
 @dataclass(eq=False)
 class ReplayRun:
-    """Guarded by the lock of its ReplayStatus, except `write`, which only the session's thread calls.
+    """Guarded by the lock of its ReplayStatus, with two exceptions that the session's thread changes without the lock.
+
+    These are what write() needs, and the choice of the recording: move(), `recording_token` and `correction_s`. Other
+    threads read the two fields, and get the value before or after a change.
 
     `*_device_s` are seconds since 1970 by the device's clock, which is `correction_s` ahead of true UTC (known once
     the recording's address was read). `recording_token`: the recording that plays, once it was chosen; a run may
     continue in another recording of the channel. `time_confirmed`: the device confirms the times of the newest frames;
     None while there are none. `error`: why there is no frame yet.
-    `fetched_end_s`: up to which playing time players have fetched segments; None until they have fetched the playlist.
-    `watched_end_s`: up to which playing time any viewer has received it.
+    `has_hls_viewer`: a player has fetched the playlist or a segment; otherwise all viewers of the run are on sockets.
+    `fetched_end_s`: up to which playing time players have fetched segments.
+    `watched_end_s`: up to which playing time a player has fetched it or a page on a socket has shown it.
     """
 
     number: int
@@ -41,7 +45,8 @@ class ReplayRun:
     key_frame_device_s: float | None = None
     time_confirmed: bool | None = None
     error: AppError | None = None
-    fetched_end_s: float | None = None
+    has_hls_viewer: bool = False
+    fetched_end_s: float = 0.0
     watched_end_s: float = 0.0
     recording_token: str | None = None
 
@@ -115,11 +120,12 @@ class ReplayRun:
     def note_fetch(self, name: str) -> None:
         """A player fetches this segment."""
         if (end_s := self.playlist.end_s_of(name)) is not None:
-            self.fetched_end_s = max(self.fetched_end_s or 0.0, end_s)
+            self.has_hls_viewer = True
+            self.fetched_end_s = max(self.fetched_end_s, end_s)
             self.note_watched(end_s)
 
     def note_watched(self, until_s: float) -> None:
-        """A viewer has received the run up to this playing time."""
+        """A player has fetched the run, or a page on a socket has shown it, up to this playing time."""
         self.watched_end_s = max(self.watched_end_s, until_s)
 
     def file_names(self) -> tuple[str, ...]:
@@ -128,12 +134,12 @@ class ReplayRun:
         return tuple(sorted(names))
 
     def is_past_first_segment(self) -> bool:
-        """True if a viewer has received more than the oldest segment."""
+        """True if more than the oldest segment was watched (`watched_end_s`)."""
         segments = self.playlist.segments
         return len(segments) > 1 and (self.playlist.end_s_of(segments[0].name) or 0.0) < self.watched_end_s
 
     def unwatched_bytes(self) -> int:
-        """Return the size of the segments that no viewer has received yet."""
+        """Return the size of the segments that were not watched yet (`watched_end_s`)."""
         return sum(
             segment.size_bytes
             for segment in self.playlist.segments

@@ -23,7 +23,7 @@ from sessions.context import SessionContext
 from sessions.errors import NothingRecorded, RestartWanted, Stalled
 from sessions.ids import new_replay_id
 from sessions.replay.broadcast import FIRST_S, ReplayBroadcaster, ReplayEnd, ReplayListener
-from sessions.replay.play import ChannelRecordings, Continuation, ReplayParts, ReplayPlay
+from sessions.replay.play import ChannelRecordings, Continuation, PlayContext, ReplayPlay
 from sessions.replay.resources import RELEASE_WAIT_S, ReplayResources
 from sessions.replay.run import ReplayRun
 from sessions.replay.status import ReplayPhase, ReplayStatus
@@ -54,7 +54,7 @@ class ReplaySession(BaseSession):
         self._resources = ReplayResources(context.settings.streams_dir / self.stream_id)
         self._broadcaster = ReplayBroadcaster()
         self._recordings = ChannelRecordings(context, camera_id)
-        self._parts = ReplayParts(
+        self._play_context = PlayContext(
             context,
             self.stream_id,
             accepts_hevc,
@@ -87,9 +87,9 @@ class ReplaySession(BaseSession):
         return replace(self.view(), playlist_url=url, start_time=run.start_utc)
 
     def add_listener(self, listener: ReplayListener, viewer_id: str) -> bool:
-        """Send everything to this listener from now on. Return True if that begins with the current run's beginning.
+        """Send runs to this listener from now on. Return True if it gets the current run, from its beginning.
 
-        Raises NotFound once the session has ended.
+        False: it gets nothing before the next run. Raises NotFound once the session has ended.
         """
         self._note_fetch(viewer_id)
         with self._lock:
@@ -98,7 +98,10 @@ class ReplaySession(BaseSession):
             return self._broadcaster.join(listener, viewer_id)
 
     def request_until(self, viewer_id: str, run: int, until_s: float) -> None:
-        """A viewer requests a run up to this playing time, and so has played it up to FIRST_S before that."""
+        """A viewer on a socket requests a run up to this playing time.
+
+        The page requests FIRST_S more than it has shown (see there), so it has shown the run up to FIRST_S before that.
+        """
         self._note_fetch(viewer_id)
         self._broadcaster.request(run, until_s)
         self._status.note_watched(run, min(until_s - FIRST_S, self._broadcaster.sent_s))
@@ -194,14 +197,14 @@ class ReplaySession(BaseSession):
             connection = self._connect(token)
         if not run.playlist.segments:
             run.correction_s = self._correction_s
-        return ReplayPlay(self._parts, connection, run)
+        return ReplayPlay(self._play_context, connection, run)
 
     def _connect(self, recording_token: str) -> ReplayConnection:
         """Raises NotFound for an unknown recording, or a DeviceError if its address cannot be read."""
         self._status.begin_connection(recording_token)
         source, self._correction_s = self._context.recordings.replay_source(self.camera_id, recording_token)
         self._source, self._noted_abilities = source, source.abilities
-        return self._resources.take_connection(self._context.gateway, source)
+        return self._resources.open_connection(self._context.gateway, source)
 
     def _note_abilities(self) -> None:
         """Store replay abilities that the recorder has shown since the last call."""

@@ -1,4 +1,7 @@
-"""The state of a replay session: its runs, its phase, why it shows nothing. Written by its thread, read by all."""
+"""The state of a replay session: its runs, its phase, why it shows nothing.
+
+The session's thread writes most of it. Requests of viewers begin runs and note what players fetch and show.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class ReplayPhase(Enum):
 
 
 class ReplayStatus:
-    """Safe between threads. There is always at least one run; the last one plays."""
+    """Safe between threads. There is always at least one run; the last one plays.
+
+    Its lock also guards the runs, except for the fields that ReplayRun names.
+    """
 
     def __init__(self, clock: Clock, stream_id: str, camera_id: int, recording_token: str, first: ReplayRun) -> None:
         self._clock = clock
@@ -189,7 +195,7 @@ class ReplayStatus:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """The session has stopped: answer the requests that wait."""
+        """The session has stopped: answer the requests that wait. From any thread."""
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()
@@ -203,7 +209,7 @@ class ReplayStatus:
                 run.note_fetch(name)
 
     def note_watched(self, number: int, until_s: float) -> None:
-        """A viewer on a socket has played this run up to until_s."""
+        """A page on a socket has shown this run up to until_s."""
         with self._changed:
             for run in self._runs:
                 if run.number == number:
@@ -239,7 +245,7 @@ class ReplayStatus:
             run = next((run for run in self._runs if run.playlist_name == name), None)
             if run is None:
                 raise NotFound("There is no such run of this stream, or no longer.")
-            run.fetched_end_s = run.fetched_end_s or 0.0
+            run.has_hls_viewer = True  # from now on, the fetches limit how far the recorder may send
             self._changed.wait_for(lambda: self._is_decided(run), wait_s)
             if self._state is StreamState.STOPPED:
                 raise NotFound("This stream has ended.")
@@ -252,11 +258,13 @@ class ReplayStatus:
                 raise Unavailable(self._error.detail, code=code, retry_after_s=RETRY_AFTER_S.get(code, 5))
             raise Unavailable("The recorder has not sent a picture of that time yet.")
 
-    def fetched(self, run: ReplayRun) -> tuple[float | None, int]:
-        """Return up to which playing time players have fetched segments, and the bytes that no player has played yet.
+    def has_hls_viewer(self, run: ReplayRun) -> bool:
+        """True once a player has fetched the run's playlist."""
+        with self._changed:
+            return run.has_hls_viewer
 
-        The time is None until a player has fetched the run's playlist.
-        """
+    def fetched(self, run: ReplayRun) -> tuple[float, int]:
+        """Return up to which playing time players have fetched segments, and the bytes of the unwatched segments."""
         with self._changed:
             return run.fetched_end_s, run.unwatched_bytes()
 

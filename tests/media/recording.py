@@ -207,7 +207,7 @@ def watched(take: Recording, sink: FragmentSink, *, joining_at: int = 0) -> list
     clock = HandClock()
     source = SharedSource(clock, WallClock(clock), name="recorded", timeout_s=10.0)
     source.on_description(take.video, take.audio)
-    source.on_playing()
+    source.on_opened()
     viewers: list[Viewer] = []
     reports = list(take.reports)
     for number, batch in enumerate(take.batches):

@@ -132,7 +132,7 @@ def options(**changed: object) -> LiveOptions:
         "audio": AudioHandling.ENCODE,
         "container": Container.TS,
         "start_number": 7,
-        "run_number": 2,
+        "ffmpeg_number": 2,
         "segment_s": 2.0,
         "playlist_segments": 10,
     }

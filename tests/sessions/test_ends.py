@@ -51,6 +51,32 @@ def has_stopped_state(tab: Tab) -> bool:
     return any(state is StreamState.STOPPED for state, _ in tab.states)
 
 
+# --- the end of the app
+
+
+def test_stopping_many_sessions_that_hang_takes_no_longer_than_one(
+    make_manager: MakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = make_manager()
+    released = threading.Event()
+    stop = BaseSession.stop
+
+    def stop_late(session: BaseSession) -> None:
+        released.wait(LIMIT_S)
+        stop(session)
+
+    for number in range(6):
+        manager.start_session(1, f"Profile{number}")
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseSession, "stop", stop_late)
+        patch.setattr("stream_manager._STOP_ALL_S", 1.0)
+        before_s = time.monotonic()
+        manager.stop()
+        took_s = time.monotonic() - before_s
+        released.set()
+    assert took_s < 5.0  # one wait of a second per session, one after another, would be 6
+
+
 # --- viewers that join during the end
 
 

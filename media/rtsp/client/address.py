@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from core.errors import CameraBadAnswer, CameraUnsupported
+from core.records import Credential
 
 _MAX_LENGTH = 2048
 _SENDABLE = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x7e]+")  # no space, quote, angle bracket, control character
 _RTSP = re.compile(r"rtsps?://[^/?#]*", re.IGNORECASE)
+
+
+class RtspSource(Protocol):
+    """The fields that a device session needs of a StreamSource (live) or a ReplaySource.
+
+    `uri` has no user-info. `device_key` names the device for its login attempts.
+    """
+
+    @property
+    def uri(self) -> str: ...
+    @property
+    def device_key(self) -> str: ...
+    @property
+    def credential(self) -> Credential: ...
 
 
 @dataclass(frozen=True, slots=True)

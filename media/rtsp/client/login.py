@@ -7,7 +7,7 @@ import asyncio
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported
 from core.login_gate import Attempt, LoginGate
-from core.records import StreamSource
+from media.rtsp.client.address import RtspSource
 from media.rtsp.client.auth import Challenge, choose_challenge
 from media.rtsp.client.messages import Response
 
@@ -18,7 +18,7 @@ _POLL_S = 0.05
 class SessionLogin:
     """In the gateway's thread. `authorization()` goes with every request once a challenge was taken up."""
 
-    def __init__(self, source: StreamSource, gate: LoginGate, clock: Clock) -> None:
+    def __init__(self, source: RtspSource, gate: LoginGate, clock: Clock) -> None:
         self._source = source
         self._gate = gate
         self._clock = clock

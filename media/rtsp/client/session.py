@@ -21,8 +21,7 @@ from core.errors import (
     DeviceError,
 )
 from core.login_gate import LoginGate
-from core.records import StreamSource
-from media.rtsp.client.address import StreamAddress, control_uri, parse_address, pinned
+from media.rtsp.client.address import RtspSource, StreamAddress, control_uri, parse_address, pinned
 from media.rtsp.client.connection import DeviceConnection, connect
 from media.rtsp.client.errors import status_error
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
@@ -53,9 +52,13 @@ class ClientContext:
 
 
 class DeviceSession:
-    """A live session; one run() per object. `require` is sent as Require with DESCRIBE, SETUP, PLAY and PAUSE."""
+    """A session of either kind; one run() per object. This class plays live media immediately.
 
-    def __init__(self, source: StreamSource, sink: SessionSink, context: ClientContext, *, require: str = "") -> None:
+    media.rtsp.replay.device_session.ReplayDeviceSession overrides the hooks: it stays set up and waits for each PLAY.
+    `require` is sent as Require with DESCRIBE, SETUP, PLAY and PAUSE.
+    """
+
+    def __init__(self, source: RtspSource, sink: SessionSink, context: ClientContext, *, require: str = "") -> None:
         self._source = source
         self._sink = sink
         self._clock = context.clock
@@ -69,10 +72,11 @@ class DeviceSession:
         self._keep_alive_method = "GET_PARAMETER"
 
     async def run(self) -> None:
-        """Play until cancelled. Raises the DeviceError that ended the session; the connection is closed then.
+        """Open the session and keep it open until cancelled.
 
-        errors.status_error() says which status becomes which error. CameraBadAnswer also for broken or oversized
-        answers, CameraUnsupported for a codec or transport that we do not have.
+        Raises the DeviceError that ended the session; the connection is closed then. errors.status_error() says which
+        status becomes which error. CameraBadAnswer also for broken or oversized answers, CameraUnsupported for a codec
+        or transport that we do not have.
         """
         self._address = parse_address(self._source.uri)
         self._control = self._address.uri
@@ -83,7 +87,7 @@ class DeviceSession:
                     await self._open()
             except TimeoutError:
                 raise CameraUnreachable("The device took too long to begin.") from None
-            self._sink.on_playing()
+            self._sink.on_opened()
             await self._serve()
         finally:
             await self.teardown()
@@ -103,10 +107,10 @@ class DeviceSession:
                 audio = None  # the video is worth more
         self._sink.on_description(video, audio)
         self._control = control_uri(self._address, self._base, description.control)
-        await self._begin()
+        await self._after_setup()
 
-    async def _begin(self) -> None:
-        """Start the media of a session that is set up."""
+    async def _after_setup(self) -> None:
+        """Send PLAY. Hook for sessions that do something else once they are set up."""
         await self.play(_FROM_NOW)
 
     # -- RTSP methods ------------------------------------------------------------------------------

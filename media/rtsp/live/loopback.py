@@ -122,7 +122,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
         if self._outlet and self._is_playing:
             for track in self._tracks.values():
                 track.sequence += 1  # so that ffmpeg sees the loss
-            self._outlet.source.attach(self, at_next_key=True)
+            self._outlet.source.attach(self, at_next_key_frame=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         log.debug("a reader on loopback has left: %s", exc)

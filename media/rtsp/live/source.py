@@ -1,5 +1,8 @@
 """A live source that consumers share: its packets on one timeline, and its present state.
 
+The source is announced once the device has sent its SDP: the codec is known. It is described once the parameter sets
+have come, in the SDP or in band: the video's size is known.
+
 A consumer takes packets: the RTSP server on loopback (loopback.py) and the fragments for viewers (fragments.py).
 Each begins at a key frame, immediately if one is held (gop_buffer.py), and then gets every batch as it arrives.
 All methods run in the gateway's thread unless they say otherwise.
@@ -61,9 +64,9 @@ class SharedSource:
         self._clocks: dict[int, TrackClock] = {}
         self._statistics = FlowStatistics(clock.monotonic_s())
         self._gop: GopBuffer | None = None
-        self._described_sets = 0  # the buffer's count of changes when the video was described
+        self._described_sets = 0  # the buffer's count of changes when the video was last described
         self._flowing: list[PacketConsumer] = []
-        self._waiting: list[PacketConsumer] = []  # for a key frame, a held one too
+        self._waiting: list[PacketConsumer] = []  # start with the held key frame or, without one, with the next
         self._waiting_for_next: list[PacketConsumer] = []
         self._playing_since_s: float | None = None
         self._first_video_s = 0.0
@@ -86,7 +89,7 @@ class SharedSource:
         self._describe()
         self._notify()
 
-    def on_playing(self) -> None:
+    def on_opened(self) -> None:
         self._playing_since_s = self._clock.monotonic_s()
 
     def on_packets(self, packets: list[RtpPacket]) -> None:
@@ -95,20 +98,20 @@ class SharedSource:
         video_clock = self._clocks[VIDEO]
         was_settled = video_clock.is_settled
         batch: list[RtpPacket] = []
-        is_restarted = self._sort(packets, self._gop, batch)
+        has_new_key = self._sort(packets, self._gop, batch)
         if video_clock.is_settled and not was_settled:
             self._place_again(self._gop)
         if batch:
             for consumer in tuple(self._flowing):
                 consumer.on_packets(batch)
         if self._waiting or self._waiting_for_next:
-            self._start_waiting(is_restarted)
+            self._start_waiting(has_new_key)
         if self._gop.is_too_large:
             self._gop.clear()
 
     def _sort(self, packets: list[RtpPacket], gop: GopBuffer, batch: list[RtpPacket]) -> bool:
         """Put packets onto the timeline, into the buffer and into `batch`. True if a key frame begins among them."""
-        is_restarted = False
+        has_new_key = False
         for packet in packets:
             clock = self._clocks.get(packet.track)
             if clock is None:
@@ -123,12 +126,12 @@ class SharedSource:
                     self._first_video_s = packet.arrived_s
                 self._last_video_s = packet.arrived_s
                 if gop.take_video(packet, batch):
-                    is_restarted = self._ever_had_key = True
+                    has_new_key = self._ever_had_key = True
                 if gop.sets_changed != self._described_sets:
                     self._describe()
             batch.append(packet)
             gop.hold(packet)
-        return is_restarted
+        return has_new_key
 
     def _place_again(self, gop: GopBuffer) -> None:
         """The clocks have settled: give the held packets their final times."""
@@ -176,13 +179,13 @@ class SharedSource:
 
     # -- consumers ---------------------------------------------------------------------------------
 
-    def attach(self, consumer: PacketConsumer, *, at_next_key: bool = False) -> None:
-        """Start a consumer with the held key frame or, if there is none or with `at_next_key`, with the next one."""
+    def attach(self, consumer: PacketConsumer, *, at_next_key_frame: bool = False) -> None:
+        """Start a consumer with the held key frame; with the next one if none is held or `at_next_key_frame` is set."""
         if self.error:
             consumer.on_end()
             return
-        (self._waiting_for_next if at_next_key else self._waiting).append(consumer)
-        if not at_next_key:
+        (self._waiting_for_next if at_next_key_frame else self._waiting).append(consumer)
+        if not at_next_key_frame:
             self._start_waiting(False)
 
     def detach(self, consumer: PacketConsumer) -> None:
@@ -191,13 +194,13 @@ class SharedSource:
             if consumer in consumers:
                 consumers.remove(consumer)
 
-    def _start_waiting(self, is_restarted: bool) -> None:
+    def _start_waiting(self, has_new_key: bool) -> None:
         video_clock = self._clocks.get(VIDEO)
         if not self._gop or not self._gop.has_key or not video_clock or not video_clock.is_settled:
             return
         starting = self._waiting
         self._waiting = []
-        if is_restarted:
+        if has_new_key:
             starting = [*starting, *self._waiting_for_next]
             self._waiting_for_next = []
         for consumer in starting:

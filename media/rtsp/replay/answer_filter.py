@@ -67,7 +67,7 @@ class AnswerFilter:
     def on_description(self, video: VideoTrack, audio: AudioTrack | None) -> None:
         self._tracks = (video, audio)
 
-    def on_playing(self) -> None:
+    def on_opened(self) -> None:
         """Nothing to do: a playback begins with the answer to its PLAY."""
 
     def on_packets(self, packets: list[RtpPacket]) -> None:

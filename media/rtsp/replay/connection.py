@@ -72,6 +72,7 @@ class GatewayReplayConnection:
         previous = self._requested
         if previous is not None:
             previous.is_over = True
+        # _update() carries it out, in _start()
         self._requested = ReplayPlayback(start_device_s, consumer, end_device_s, fast, key_frames_only, scale)
         self._pause_requested = False
         self._wake()

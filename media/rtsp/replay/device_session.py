@@ -10,7 +10,7 @@ import asyncio
 import re
 
 from core.errors import CameraUnreachable, DeviceError
-from core.records import StreamSource
+from media.rtsp.client.address import RtspSource
 from media.rtsp.client.messages import Response
 from media.rtsp.client.session import ClientContext, DeviceSession, Headers
 from media.rtsp.replay.answer_filter import AnswerFilter
@@ -23,7 +23,7 @@ _SESSION_TIMEOUT = re.compile(r"[?&]session_timeout=(\d{1,5})\b")
 class ReplayDeviceSession(DeviceSession):
     """run() as every session; start_playback() and pause() after until_opened(). In the gateway's thread only."""
 
-    def __init__(self, source: StreamSource, context: ClientContext, *, is_onvif: bool) -> None:
+    def __init__(self, source: RtspSource, context: ClientContext, *, is_onvif: bool) -> None:
         self._filter = AnswerFilter(context.clock)
         super().__init__(source, self._filter, context, require="onvif-replay" if is_onvif else "")
         self._opened = asyncio.Event()
@@ -58,7 +58,8 @@ class ReplayDeviceSession(DeviceSession):
 
     # -- hooks of DeviceSession --------------------------------------------------------------------
 
-    async def _begin(self) -> None:
+    async def _after_setup(self) -> None:
+        """Let until_opened() return; start_playback() sends the first PLAY."""
         self._opened.set()
 
     def _on_answer(self, method: str, answer: Response, cseq: int) -> None:

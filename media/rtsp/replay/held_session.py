@@ -15,7 +15,6 @@ from typing import Any
 
 from core.errors import CameraUnreachable, DeviceError
 from core.recordings import ReplayAbilities, ReplaySource
-from core.records import StreamSource
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.errors import NoSuchRange
 from media.rtsp.client.session import ClientContext
@@ -162,9 +161,7 @@ class HeldSession:
     async def _open(self, playback: ReplayPlayback, method: ReplayMethod) -> ReplayDeviceSession:
         end_s = playback.end_device_s or playback.resume_s + _FAR_END_S
         uri = self._source.uri if method.plain is None else plain_uri(method.plain, playback.resume_s, end_s)
-        source = StreamSource(
-            self._source.camera_id, self._source.recording_token, uri, self._source.device_key, self._source.credential
-        )
+        source = replace(self._source, uri=uri)
         session = self._session = ReplayDeviceSession(source, self._context.client, is_onvif=method.is_onvif)
         self._task = asyncio.get_running_loop().create_task(session.run())
         self._task.add_done_callback(self._on_task_done)

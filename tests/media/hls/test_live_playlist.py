@@ -54,7 +54,7 @@ def test_a_truncated_playlist_yields_only_complete_segments(length: int) -> None
 
 def test_a_playlist_has_arrival_times_instead_of_write_times() -> None:
     timeline = LiveTimeline(kept=10, segment_s=2)
-    timeline.begin_run()
+    timeline.begin_ffmpeg()
     timeline.add(written(0, 2.0, 1.5), at)
     timeline.add(written(0, 2.0, 1.5, 2.0), at)
     assert re.findall("DATE-TIME:(.*)", timeline.render()) == [
@@ -66,7 +66,7 @@ def test_a_playlist_has_arrival_times_instead_of_write_times() -> None:
 
 def test_an_unknown_time_is_looked_up_again_and_then_kept() -> None:
     timeline = LiveTimeline(kept=10, segment_s=2)
-    timeline.begin_run()
+    timeline.begin_ffmpeg()
     timeline.add(written(0, 2.0), lambda _media_s: None)
     assert "DATE-TIME" not in timeline.render()
     timeline.add(written(0, 2.0), at)
@@ -78,7 +78,7 @@ def test_an_unknown_time_is_looked_up_again_and_then_kept() -> None:
 
 def test_old_segments_leave_the_window_and_their_files_are_returned() -> None:
     timeline = LiveTimeline(kept=3, segment_s=2)
-    timeline.begin_run()
+    timeline.begin_ffmpeg()
     timeline.add(written(0, 2, 2, 2, 2, 2), at)
     assert timeline.forget_old() == ("segment_00000.ts", "segment_00001.ts")
     assert "#EXT-X-MEDIA-SEQUENCE:2\n" in timeline.render()
@@ -87,9 +87,9 @@ def test_old_segments_leave_the_window_and_their_files_are_returned() -> None:
 
 def test_a_restart_is_a_discontinuity_and_numbers_continue() -> None:
     timeline = LiveTimeline(kept=3, segment_s=2)
-    timeline.begin_run()
+    timeline.begin_ffmpeg()
     timeline.add(written(0, 2, 2), at)
-    timeline.begin_run()
+    timeline.begin_ffmpeg()
     assert timeline.next_number == 2
     timeline.add(written(2, 2), lambda media_s: at(media_s + 60))
     lines = timeline.render().splitlines()
@@ -110,9 +110,9 @@ def test_a_restart_is_a_discontinuity_and_numbers_continue() -> None:
 
 def test_each_run_has_an_init_section_that_is_removed_when_unused() -> None:
     timeline = LiveTimeline(kept=2, segment_s=2)
-    timeline.begin_run()
+    timeline.begin_ffmpeg()
     timeline.add(written(0, 2, init_name="init_0.mp4", suffix="m4s"), at)
-    timeline.begin_run()
+    timeline.begin_ffmpeg()
     timeline.add(written(1, 2, init_name="init_1.mp4", suffix="m4s"), at)
     text = timeline.render()
     assert text.index("init_0.mp4") < text.index("#EXT-X-DISCONTINUITY\n") < text.index("init_1.mp4")
@@ -126,7 +126,7 @@ def test_sequences_grow_and_the_target_duration_holds_over_restarts(runs: list[l
     timeline = LiveTimeline(kept=kept, segment_s=2)
     last_media = last_seam = last_target = 0
     for durations in runs:
-        timeline.begin_run()
+        timeline.begin_ffmpeg()
         first = timeline.next_number
         for count in range(1, len(durations) + 1):
             timeline.add(written(first, *durations[:count]), at)

@@ -58,7 +58,7 @@ class Camera:
         audio = parse_sdp(b"m=audio 0 RTP/AVP 8\n").audio
         assert isinstance(audio, AudioTrack)
         self.source.on_description(VideoTrack(H264, 96, 90_000, "", sets), audio)
-        self.source.on_playing()
+        self.source.on_opened()
         self.number = 0
         self.sequence = 0
 
@@ -136,7 +136,7 @@ def test_a_taker_may_skip_the_held_key_frame() -> None:
     camera.picture(IDR)
     camera.picture(SLICE)
     taker = Taker()
-    camera.source.attach(taker, at_next_key=True)
+    camera.source.attach(taker, at_next_key_frame=True)
     camera.picture(SLICE)
     assert taker.payloads == []
     camera.picture(SPS, PPS, IDR)

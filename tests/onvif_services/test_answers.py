@@ -67,6 +67,13 @@ def _fault(inner: str) -> answers.Fault:
     return fault
 
 
+def test_a_fault_outside_of_the_body_is_found() -> None:
+    root = answers.parse_xml(
+        b"<Envelope><Fault><faultcode>x:NotAuthorized</faultcode></Fault></Envelope>", recover=True
+    )
+    assert answers.read_fault(root) == answers.Fault(("NotAuthorized",), "")
+
+
 @pytest.mark.parametrize(
     ("inner", "error"),
     [

@@ -92,6 +92,7 @@ class PeerCamera:
     open_connections: int = 0
     playing: int = 0
     received: bytes = b""
+    receiver_reports: int = 0
     timestamp_jump: tuple[int, int] = (0, 0)  # (after so many frames, by so many ticks)
     sent_pictures: int = 0
     port: int = 0
@@ -172,7 +173,8 @@ class PeerCamera:
             first = await reader.readexactly(1)
             if first == b"$":
                 head = await reader.readexactly(3)
-                await reader.readexactly(head[1] << 8 | head[2])
+                report = await reader.readexactly(head[1] << 8 | head[2])
+                self.receiver_reports += report[1:2] == b"\xc9"
             else:
                 text = (first + await reader.readuntil(b"\r\n\r\n")).decode()
         self.received += text.encode()

@@ -210,7 +210,8 @@ export class FragmentSource {
   }
 
   /**
-   * Take the waiting media up to the next init section. An init section that changes codecs or offset comes alone.
+   * Take the waiting media up to the next init section. An init section that changes codecs or offset comes alone;
+   * another one waits for its first fragment, because the browser takes a while for each piece.
    *
    * @param {SourceBuffer} buffer
    * @returns {Waiting|null}
@@ -221,6 +222,7 @@ export class FragmentSource {
     const isSame = first.codecs === this.#typed && [null, buffer.timestampOffset].includes(first.offsetS);
     const next = this.#waiting.findIndex((one, at) => at > 0 && one.codecs !== null);
     const many = next < 0 ? this.#waiting.length : next;
+    if (isSame && this.#waiting.length === 1) return null;
     const taken = this.#waiting.splice(0, first.codecs === null || isSame ? many : 1);
     const bytes = taken.reduce((sum, { data }) => sum + data.byteLength, 0);
     this.#waitingBytes -= bytes;

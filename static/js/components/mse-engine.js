@@ -35,6 +35,7 @@ export class MseEngine {
   constructor(video, { onFatal }) {
     this.#video = video;
     this.#source = new FragmentSource(video, KEPT, { onFatal, onPut: () => this.#follow() });
+    video.addEventListener('loadedmetadata', () => this.#follow(), { signal: this.#wires.signal });
     video.addEventListener('waiting', () => this.#stalled(), { signal: this.#wires.signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }

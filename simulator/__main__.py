@@ -1,4 +1,4 @@
-"""``python -m simulator``: starts the pretend recorder and says on one line of JSON where its doors are."""
+"""``python -m simulator``: starts the pretend recorder and prints its ports as one line of JSON."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from simulator.recorder import Config, Recorder
 
 _DESCRIPTION = """\
 A pretend ONVIF recorder on loopback: up to 64 channels, live video over RTSP, snapshots, events, PTZ, 30 days of
-recordings with replay, WS-Discovery. Pictures are drawn and encoded on demand and kept in a cache folder.
+recordings with replay, WS-Discovery. Frames are drawn and encoded on demand and kept in a cache folder.
 
 When it is ready it prints one line of JSON: {"ready": true, "onvif_port": n, "rtsp_port": n, "control_port": n,
-"username": "admin"}; with "password" when it made one up. Then e.g.:
+"username": "admin"}; with "password" if none was given and it generated one. Then for example:
 
   ffplay -rtsp_transport tcp 'rtsp://admin:PASSWORD@127.0.0.1:RTSP_PORT/cam/realmonitor?channel=1&subtype=0'
 """
 _EPILOG = f"""\
-channels: even ones have an H.265 main stream, 3 a key frame every 10 s, 5 AAC, 7, 10 and 15 no sound, every fourth a
-metadata track, 1 PTZ; with eight or more, the last three are dead: one answers 404, one sends no pictures (no signal),
+channels: even ones have an H.265 main stream, 3 a key frame every 10 s, 5 AAC, 7, 10 and 15 no audio, every fourth a
+metadata track, 1 PTZ; with eight or more, the last three are dead: one answers 404, one sends no frames (no signal),
 one never answers DESCRIBE.
 
-picture: the top sixteenth holds 20 equal cells: white, black, 16 bits of the frame number (most significant first),
-even parity, odd parity.
+frames: the top sixteenth of each holds 20 equal cells: white, black, 16 bits of the frame number (most significant
+first), even parity, odd parity.
 
-replay: 320x180, 5 pictures a second, a key frame a second, channel 2 in H.265; the top sixteen lines hold 40 cells of
-8 pixels (white, black, 36 bits of the time in tenths of a second since 1970, even parity, odd parity) and it as text.
+replay: 320x180, 5 frames a second, a key frame a second, channel 2 in H.265; the top sixteen lines hold 40 cells of
+8 pixels (white, black, 36 bits of the time in tenths of a second since 1970, even parity, odd parity), and the time as
+text.
 
-profiles: full is what a recorder sends (1080p25 at 4 Mbit/s and 640x360 at 15/s, GOP 2 s); small is for test suites
-(640x360 and 320x180, GOP 1 s): each stream is encoded in under a second when it is first asked for.
+profiles: full is like a recorder (1080p25 at 4 Mbit/s and 640x360 at 15/s, GOP 2 s); small is for test suites (640x360
+and 320x180, GOP 1 s): each stream is encoded in about a second when a client first plays it.
 
 control port (JSON): GET /state, /faults, /logins, /replay, /frames?channel=1&role=main,
 /archive?channel=1&start=TIME&end=TIME; POST /clear, /prepare?role=main,
@@ -55,13 +56,13 @@ makes:
 
 
 def _dead_option(text: str) -> dict[int, Dead]:
-    """``3:silence,4:not_found``, or ``none``."""
+    """Parse ``3:silence,4:not_found``, or ``none``."""
     found: dict[int, Dead] = {}
     for part in [] if text == "none" else text.split(","):
         number, _, name = part.partition(":")
         kind = next((kind for kind in DEAD_KINDS if kind == name), None)
         if kind is None or not number.isdigit():
-            raise argparse.ArgumentTypeError(f"CHANNEL:KIND with a kind of {', '.join(DEAD_KINDS)} is wanted")
+            raise argparse.ArgumentTypeError(f"write CHANNEL:KIND; kinds are {', '.join(DEAD_KINDS)}")
         found[int(number)] = kind
     return found
 
@@ -81,28 +82,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", choices=["127.0.0.1", "::1"], help="loopback address to listen on")
-    add("--port", type=int, default=0, help="ONVIF and snapshots; 0 takes a free one")
-    add("--rtsp-port", type=int, default=0, help="RTSP; 0 takes a free one")
-    add("--control-port", type=int, default=0, help="control; 0 takes a free one")
+    add("--port", type=int, default=0, help="port for ONVIF and snapshots; 0 takes a free one")
+    add("--rtsp-port", type=int, default=0, help="port for RTSP; 0 takes a free one")
+    add("--control-port", type=int, default=0, help="control port; 0 takes a free one")
     add("--channels", type=_channels_option, default=16, help=f"1 to {MAX_CHANNELS} (default 16)")
-    add("--make", default="dahua-like", choices=sorted(makes.MAKES), help="how it does recordings (see below)")
-    add("--replay-clip", action="store_true", help="replay the main stream's loop instead of pictures with their time")
-    add("--profile", default="full", choices=sorted(PROFILES), help="sizes of the pictures (see below)")
+    add("--make", default="dahua-like", choices=sorted(makes.MAKES), help="the make to behave like (see below)")
+    add(
+        "--replay-clip",
+        action="store_true",
+        help="replay the live main stream, without times in its frames",
+    )
+    add("--profile", default="full", choices=sorted(PROFILES), help="sizes of the frames (see below)")
     add("--dead", type=_dead_option, metavar="N:KIND,...", help="which channels are dead, or none (see below)")
     add("--username", default="admin")
-    add("--password", help="anybody on this machine can read it here; --password-file or SIMULATOR_PASSWORD hide it")
+    add("--password", help="visible to all users of this machine; --password-file and SIMULATOR_PASSWORD are not")
     add("--password-file", type=Path, metavar="FILE", help="the first line is the password")
-    add(
-        "--cache-dir", type=Path, metavar="DIR", help=f"where encoded pictures are kept (default {default_cache_dir()})"
-    )
-    add("--ffmpeg", metavar="PATH", help="ffmpeg to encode with (default: the one of imageio-ffmpeg, else of PATH)")
+    add("--cache-dir", type=Path, metavar="DIR", help=f"folder for encoded frames (default {default_cache_dir()})")
+    add("--ffmpeg", metavar="PATH", help="ffmpeg to encode with (default: of imageio-ffmpeg, otherwise of PATH)")
     add("--prepare", default="none", choices=["none", "subs", "all"], help="encode in the background after the start")
     add("--discovery", action=argparse.BooleanOptionalAction, default=True, help="answer WS-Discovery on loopback")
-    add("--seed", type=int, default=1, help="another recorder: other pictures, serial number and timing")
-    add("--clock-window-s", type=float, default=60.0, help="how far a UsernameToken's time may be off")
-    add("--session-timeout-s", type=float, default=60.0, help="RTSP sessions end when nothing is heard for so long")
+    add("--seed", type=int, default=1, help="another seed is another recorder: frames, serial number and timing differ")
+    add("--clock-window-s", type=float, default=60.0, help="seconds that a UsernameToken's time may be off")
+    add(
+        "--session-timeout-s",
+        type=float,
+        default=60.0,
+        help="RTSP sessions end after so many seconds of silence",
+    )
     add("--utc-offset-s", type=int, default=3600, help="the recorder's time zone, seconds east of UTC")
-    add("--die-with-parent", action="store_true", help="end when the process that started it ends (Linux)")
+    add("--die-with-parent", action="store_true", help="end when the parent process ends (Linux)")
     return parser
 
 
@@ -118,7 +126,7 @@ def _ffmpeg(given: str | None) -> str:
 
 
 def _password(options: argparse.Namespace) -> tuple[str, bool]:
-    """The password, and whether it was made up here."""
+    """Return the password, and whether it was generated here."""
     if options.password_file:
         return options.password_file.read_text("utf-8").splitlines()[0], False
     given = options.password or os.environ.pop("SIMULATOR_PASSWORD", "")
@@ -145,13 +153,13 @@ async def _run(config: Config, *, show_password: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or Ctrl-C; 0 then, 2 when a port or a file cannot be had."""
+    """Run until SIGTERM or Ctrl-C, then return 0. Return 2 if a port or a file cannot be opened."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.die_with_parent:
         die_with_parent()
     try:
-        password, made_up = _password(options)
+        password, is_generated = _password(options)
         layout = make_layout(options.channels, profile=options.profile, seed=options.seed, dead=options.dead)
         config = Config(
             host=options.host,
@@ -172,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             make=options.make,
             replay_clip=options.replay_clip,
         )
-        asyncio.run(_run(config, show_password=made_up))
+        asyncio.run(_run(config, show_password=is_generated))
     except (OSError, IndexError, OverflowError) as error:
         print(f"simulator: cannot start: {error}", file=sys.stderr)
         return 2

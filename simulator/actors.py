@@ -52,7 +52,7 @@ class Actor:
         pose.put(frame, width, height, round(x * width), round(y * height))
 
 
-class Cutter:
+class SpriteMaker:
     """Makes sprites for a picture of a given size: `size` is a fraction of the picture's width and height."""
 
     def __init__(self, width: int, height: int, *, grey: bool) -> None:

@@ -139,21 +139,21 @@ def _gaps(seed: int, channel: int, day: int, started_s: int) -> tuple[Interval, 
 
 def _seeded_gaps(seed: int, channel: int, day: int) -> tuple[Interval, ...]:
     begin = float(day * DAY_S)
-    dice = random.Random(f"gaps/{seed}/{channel}/{day}")
+    rng = random.Random(f"gaps/{seed}/{channel}/{day}")
     if channel % 4 == 1:
-        hour = begin + dice.randrange(1, 23) * HOUR_S
+        hour = begin + rng.randrange(1, 23) * HOUR_S
         return ((hour, hour + HOUR_S),)
-    if dice.random() > 0.4:
+    if rng.random() > 0.4:
         return ()
-    at = begin + dice.randrange(600, DAY_S - HOUR_S)
-    return ((at, at + dice.randrange(60, 2400)),)
+    at = begin + rng.randrange(600, DAY_S - HOUR_S)
+    return ((at, at + rng.randrange(60, 2400)),)
 
 
 @lru_cache(maxsize=4096)
 def _motion(seed: int, channel: int, day: int) -> tuple[Interval, ...]:
-    dice = random.Random(f"motion/{seed}/{channel}/{day}")
-    begins = sorted(dice.randrange(DAY_S // 120) * 120 + dice.randrange(20) for _ in range(MOTIONS_A_DAY))
-    return tuple((float(day * DAY_S + at), float(day * DAY_S + at + dice.randrange(5, 90))) for at in begins)
+    rng = random.Random(f"motion/{seed}/{channel}/{day}")
+    begins = sorted(rng.randrange(DAY_S // 120) * 120 + rng.randrange(20) for _ in range(MOTIONS_A_DAY))
+    return tuple((float(day * DAY_S + at), float(day * DAY_S + at + rng.randrange(5, 90))) for at in begins)
 
 
 class Archive:

@@ -41,8 +41,8 @@ class AudioLoop:
 
 def pcm_loop(rate: int) -> list[int]:
     """One loop of 16 bit samples."""
-    dice = random.Random(3)
-    grain = [dice.randint(-250, 250) for _ in range(4001)]
+    rng = random.Random(3)
+    grain = [rng.randint(-250, 250) for _ in range(4001)]
     hum = [round(500 * math.sin(2 * math.pi * 100 * index / rate)) for index in range(rate // 100)]
     beep = [round(9000 * math.sin(2 * math.pi * 880 * index / rate)) for index in range(int(rate * _BEEP_S))]
     samples = [grain[index % 4001] + hum[index % len(hum)] for index in range(rate * AUDIO_LOOP_S)]

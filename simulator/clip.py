@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from simulator.h26x import AccessUnit, ParameterSets, StreamCutter
+from simulator.h26x import AccessUnit, AccessUnitParser, ParameterSets
 from simulator.layout import ClipSpec
 from simulator.painter import still_frames
 
@@ -98,14 +98,14 @@ class ClipFeed:
 
     def __init__(self, clip: Clip, first_still: int = 0) -> None:
         self._clip = clip
-        self._cutter = StreamCutter(clip.spec.stream.codec, clip.sets, packs=clip.spec.kind != "scene")
+        self._parser = AccessUnitParser(clip.spec.stream.codec, clip.sets, packs=clip.spec.kind != "scene")
         self._first_still = first_still
         self._begun_jpeg = b""
 
     def feed(self, piece: bytes) -> None:
         """Add the frames or stills that this piece completes."""
         if self._clip.spec.kind != "stills":
-            self._clip.units += self._cutter.feed(piece)
+            self._clip.units += self._parser.feed(piece)
             return
         # Entropy-coded data cannot contain an end marker (ISO 10918-1, B.1.1.5).
         *whole, self._begun_jpeg = (self._begun_jpeg + piece).split(_JPEG_END)
@@ -116,4 +116,4 @@ class ClipFeed:
 
     def finish(self) -> None:
         """Add the last frame."""
-        self._clip.units += self._cutter.finish()
+        self._clip.units += self._parser.finish()

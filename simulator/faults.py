@@ -69,13 +69,13 @@ _KINDS = (
     FaultKind("clock_offset", "the device's clock is wrong", "seconds, positive is ahead", _is_number),
     FaultKind("local_time_in_utc", "UTCDateTime carries local time", "seconds east of UTC", _is_number),
     FaultKind("no_utc", "GetSystemDateAndTime gives local time only", "true", _is_true),
-    FaultKind("other_host", "all addresses in answers name another host", "host or host:port", _is_text),
+    FaultKind("other_host", "all URLs in answers have another host", "host or host:port", _is_text),
     FaultKind("no_media2", "the Media2 service does not exist", "true", _is_true),
     FaultKind("h265_as_h264", "Media (version 1) lists H.265 profiles as H264", "true", _is_true),
     FaultKind("no_snapshots", "there are no snapshots", "true", _is_true),
     FaultKind("names", "names and device information are this text", "text", _is_text),
     FaultKind("refuse_password", "every login fails", "true", _is_true),
-    FaultKind("change_password", "the password is another one", "the password", _is_text),
+    FaultKind("change_password", "the password changes", "the password", _is_text),
     FaultKind("lock_out", "wrong logins lock the account", 'tries, or {"tries": n, "seconds": s}', _is_lockout),
     FaultKind(
         "digest_algorithm",
@@ -84,14 +84,14 @@ _KINDS = (
         _one_of("MD5", "SHA-256", "both"),
     ),
     FaultKind("stale_nonce", "Digest nonces go stale", "seconds they live", _is_positive),
-    FaultKind("rtsp_auth", "how RTSP asks for a login", "basic, digest or none", _one_of("basic", "digest", "none")),
+    FaultKind("rtsp_auth", "the login that RTSP requires", "basic, digest or none", _one_of("basic", "digest", "none")),
     FaultKind("session_limit", "SETUP beyond so many playing sessions is answered 453", "sessions", _is_count),
-    FaultKind("reboot", "everything is gone until the fault ends (20 s unless for_s says otherwise)", "true", _is_true),
+    FaultKind("reboot", "the device is down until the fault ends (after 20 s unless for_s is given)", "true", _is_true),
     FaultKind("rtsp_redirect", "RTSP requests are answered with 302", "target URL", _is_text),
     FaultKind("rtsp_slow", "RTSP answers come late", "seconds", _is_positive, per_channel=True),
     FaultKind("rtsp_silent", "RTSP connections stay open and nothing is sent", "true", _is_true, per_channel=True),
-    FaultKind("replay_setup_delay", "a recorder takes its time to open a replay session", "seconds", _is_positive),
-    FaultKind("replay_seek_delay", "and to seek in an open one", "seconds", _is_positive),
+    FaultKind("replay_setup_delay", "SETUP of a replay session takes longer", "seconds", _is_positive),
+    FaultKind("replay_seek_delay", "a seek in an open replay session takes longer", "seconds", _is_positive),
     FaultKind("rtcp_only", "sender reports flow, media does not", "true", _is_true, per_channel=True),
     FaultKind("drop_connections", "RTSP connections are closed, new ones too", "true", _is_true, per_channel=True),
     FaultKind("dead", "the channel fails", ", ".join(DEAD_KINDS), _one_of(*DEAD_KINDS), per_channel=True),
@@ -102,7 +102,7 @@ _KINDS = (
     FaultKind("packet_loss", "RTP packets are left out", "percent", _is_positive, per_channel=True),
     FaultKind("corrupt", "RTP packets have wrong bytes", "percent", _is_positive, per_channel=True),
     FaultKind(
-        "resolution_change", "the main stream carries the sub stream's pictures", "true", _is_true, per_channel=True
+        "resolution_change", "the main stream carries the sub stream's frames", "true", _is_true, per_channel=True
     ),
 )
 KINDS = {kind.name: kind for kind in _KINDS}

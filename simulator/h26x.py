@@ -69,7 +69,7 @@ def split_nals(data: bytes) -> tuple[list[bytes], bytes]:
 
 
 @dataclass
-class StreamCutter:
+class AccessUnitParser:
     """Turns an Annex B stream that arrives in pieces into access units.
 
     An access unit is complete when the next one begins, or at `finish`. `packs`: its payloads are RTP payloads,

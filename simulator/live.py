@@ -55,10 +55,10 @@ class LiveStream:
         self.channel, self.role = channel, role
         self.spec = channel.stream(role)
         self._store, self._faults, self._clock = store, faults, clock
-        dice = random.Random(f"{seed}/{channel.number}/{role}")
-        self.phase = round(dice.random(), 3)
+        rng = random.Random(f"{seed}/{channel.number}/{role}")
+        self.phase = round(rng.random(), 3)
         # Offsets a whole GOP apart would give all channels their key frames at the same moment.
-        self.offset = dice.randrange(self.spec.frames)
+        self.offset = rng.randrange(self.spec.frames)
         self.video = Track(VIDEO_PAYLOAD_TYPE, 90_000)
         self.metadata = Track(METADATA_PAYLOAD_TYPE, 90_000) if channel.has_metadata else None
         self.audio: Track | None = None

@@ -71,7 +71,7 @@ def parse_created(text: str) -> datetime | None:
 
 
 class Login:
-    """The recorder's one account and its doors: ``soap``, ``http`` (snapshots) and ``rtsp``."""
+    """The recorder's one account and its interfaces: ``soap``, ``http`` (snapshots) and ``rtsp``."""
 
     def __init__(self, username: str, password: str, faults: Faults, clock: DeviceClock, window_s: float) -> None:
         self.username, self._password = username, password
@@ -86,25 +86,25 @@ class Login:
     # -- the three kinds of credential -----------------------------------------------------------------------------
 
     def check_token(self, token: UsernameToken) -> Outcome:
-        """A UsernameToken at the SOAP door."""
+        """A UsernameToken at the SOAP interface."""
         return self._count("soap", self._judge_token(token))
 
-    def check_header(self, door: str, method: str, target: str, header: str, *, exact: bool) -> Outcome:
+    def check_header(self, interface: str, method: str, target: str, header: str, *, exact: bool) -> Outcome:
         """An Authorization header, Digest or Basic. `exact`: the digest's uri must be the request's target."""
         scheme, _, rest = header.strip().partition(" ")
         if not header.strip():
             return Outcome.MISSING
         if scheme.lower() == "basic":
-            return self._count(door, self._judge_basic(door, rest))
+            return self._count(interface, self._judge_basic(interface, rest))
         if scheme.lower() != "digest":
             return Outcome.MISSING
         fields = {name.lower(): quoted or plain for name, quoted, plain in _PAIR.findall(rest)}
         outcome = self._judge_digest(method, target, fields, exact=exact)
-        return outcome if outcome is Outcome.STALE else self._count(door, outcome)
+        return outcome if outcome is Outcome.STALE else self._count(interface, outcome)
 
-    def challenges(self, door: str, *, stale: bool = False) -> list[str]:
+    def challenges(self, interface: str, *, stale: bool = False) -> list[str]:
         """The values of WWW-Authenticate for a refused request."""
-        if door == "rtsp" and self._faults.text("rtsp_auth") == "basic":
+        if interface == "rtsp" and self._faults.text("rtsp_auth") == "basic":
             return [f'Basic realm="{REALM}"']
         nonce = secrets.token_hex(16)
         self._nonces[nonce] = time.monotonic()
@@ -113,7 +113,7 @@ class Login:
         chosen = self._faults.text("digest_algorithm")
         end = ", stale=true" if stale else ""
         # RTSP devices seldom offer qop; HTTP ones do (RFC 7616).
-        qop = "" if door == "rtsp" else ', qop="auth"'
+        qop = "" if interface == "rtsp" else ', qop="auth"'
         if chosen is None:
             return [f'Digest realm="{REALM}"{qop}, nonce="{nonce}"{end}']
         algorithms = ("SHA-256", "MD5") if chosen == "both" else (chosen,)
@@ -155,10 +155,10 @@ class Login:
             self._seen.popitem(last=False)
         return Outcome.OK
 
-    def _judge_basic(self, door: str, text: str) -> Outcome:
+    def _judge_basic(self, interface: str, text: str) -> Outcome:
         if self._is_locked():
             return Outcome.LOCKED
-        if door != "rtsp" or self._faults.text("rtsp_auth") != "basic":
+        if interface != "rtsp" or self._faults.text("rtsp_auth") != "basic":
             return Outcome.WRONG
         try:
             sent = base64.b64decode(text.strip(), validate=True).decode()
@@ -199,10 +199,10 @@ class Login:
 
     # -- counting --------------------------------------------------------------------------------------------------
 
-    def _count(self, door: str, outcome: Outcome) -> Outcome:
-        self._counts[door, outcome] += 1
+    def _count(self, interface: str, outcome: Outcome) -> Outcome:
+        self._counts[interface, outcome] += 1
         if outcome is not Outcome.OK:
-            self._last.append({"at": time.time(), "door": door, "outcome": outcome.value})
+            self._last.append({"at": time.time(), "door": interface, "outcome": outcome.value})
         self._failures_in_row = 0 if outcome is Outcome.OK else self._failures_in_row + (outcome in _FAILED)
         self._lock_if_due()
         return outcome
@@ -221,12 +221,12 @@ class Login:
         self._failures_in_row, self._locked_until_s = 0, 0.0
 
     def as_json(self) -> dict[str, object]:
-        """Counts by door: `ok` are requests let in, `failed` wrong guesses, `locked` those refused unseen."""
-        doors: dict[str, object] = {}
-        for door in ("soap", "http", "rtsp"):
-            row = {outcome.value: self._counts[door, outcome] for outcome in (Outcome.OK, *_FAILED, Outcome.LOCKED)}
-            doors[door] = {**row, "failed": sum(self._counts[door, outcome] for outcome in _FAILED)}
-        failed = sum(self._counts[door, outcome] for door in ("soap", "http", "rtsp") for outcome in _FAILED)
-        allowed = sum(self._counts[door, Outcome.OK] for door in ("soap", "http", "rtsp"))
+        """Counts by interface: `ok` are requests let in, `failed` wrong guesses, `locked` those refused unseen."""
+        rows = {interface: self._row(interface) for interface in ("soap", "http", "rtsp")}
+        totals = {name: sum(row[name] for row in rows.values()) for name in ("ok", "failed")}
         left = max(0.0, self._locked_until_s - time.monotonic())
-        return {"ok": allowed, "failed": failed, "locked_for_s": round(left, 1), **doors, "attempts": list(self._last)}
+        return {**totals, "locked_for_s": round(left, 1), **rows, "attempts": list(self._last)}
+
+    def _row(self, interface: str) -> dict[str, int]:
+        row = {outcome.value: self._counts[interface, outcome] for outcome in (Outcome.OK, *_FAILED, Outcome.LOCKED)}
+        return {**row, "failed": sum(self._counts[interface, outcome] for outcome in _FAILED)}

@@ -33,11 +33,11 @@ class Make:
 MAKES = {
     make.name: make
     for make in (
-        Make("conformant", "all as the specifications say"),
+        Make("conformant", "follows the specifications"),
         Make("dahua-like", "filters ignored, a summary without details", honours_filters=False, summary="empty"),
         Make(
             "hikvision-like",
-            "1970 and dates at odds, Searching with results, no start states, TRUE and times without Z, "
+            "wrong dates (1970), Searching with results, no start states, TRUE and times without Z, "
             "seeks in a new session only",
             gives_start_states=False,
             has_wrong_dates=True,

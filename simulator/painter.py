@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-from simulator.actors import WHITE, Cutter
+from simulator.actors import WHITE, SpriteMaker
 from simulator.burnt_time import ROWS, put_time
 from simulator.canvas import GREY, Canvas, Sprite
 from simulator.font import GLYPH_HEIGHT, text_cells, text_columns
@@ -48,10 +48,10 @@ class Painter:
     def __init__(self, spec: ClipSpec) -> None:
         self.spec = spec
         self.width, self.height = spec.stream.width, spec.stream.height
-        dice = random.Random(spec.seed)
+        rng = random.Random(spec.seed)
         canvas = Canvas(self.width, self.height)
-        cutter = Cutter(self.width, self.height, grey=spec.night)
-        self._actors = SCENES[spec.scene](Stage(canvas, cutter, dice))
+        sprites = SpriteMaker(self.width, self.height, grey=spec.night)
+        self._actors = SCENES[spec.scene](Stage(canvas, sprites, rng))
         if spec.night:
             canvas.drain_colour()
             canvas.darken(0.6)

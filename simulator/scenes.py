@@ -18,7 +18,7 @@ from simulator.actors import (
     RED,
     WHITE,
     Actor,
-    Cutter,
+    SpriteMaker,
     beam,
     boat,
     car,
@@ -56,12 +56,12 @@ class Stage:
     """What a scene paints with."""
 
     canvas: Canvas
-    cutter: Cutter
-    dice: random.Random
+    sprites: SpriteMaker
+    rng: random.Random
 
     def paint(self) -> Colour:
         """A car's or a coat's colour."""
-        return self.dice.choice(PAINTS)
+        return self.rng.choice(PAINTS)
 
     def drive(
         self,
@@ -73,25 +73,25 @@ class Stage:
         left: bool = False,
     ) -> Actor:
         """A vehicle that crosses the whole picture, its top at `y`."""
-        sprite = self.cutter.cycle(size, what(self.paint()), 1, mirrored=left)
+        sprite = self.sprites.cycle(size, what(self.paint()), 1, mirrored=left)
         ends = ((1.02, y), (-size[0] - 0.02, y))
         start, end = ends if left else ends[::-1]
-        return Actor(sprite, start, end, every_s, phase=self.dice.random())
+        return Actor(sprite, start, end, every_s, phase=self.rng.random())
 
     def walk(
         self, size: tuple[float, float], start: tuple[float, float], end: tuple[float, float], every_s: float
     ) -> Actor:
         """Somebody who walks there and back."""
         draw = person(self.paint())
-        there, back = (self.cutter.cycle(size, draw, 4, mirrored=mirrored) for mirrored in (False, True))
-        return Actor(there, start, end, every_s, phase=self.dice.random(), poses_per_s=5, back=back)
+        there, back = (self.sprites.cycle(size, draw, 4, mirrored=mirrored) for mirrored in (False, True))
+        return Actor(there, start, end, every_s, phase=self.rng.random(), poses_per_s=5, back=back)
 
 
 def _tree(stage: Stage, x: float, ground: float, size: float) -> Actor:
     stage.canvas.rectangle(x - size * 0.06, ground - size, x + size * 0.06, ground, WOOD)
-    sprite = stage.cutter.cycle((size, size * 1.5), crown((85, 100, 108)), 1)
+    sprite = stage.sprites.cycle((size, size * 1.5), crown((85, 100, 108)), 1)
     left, top = x - size / 2, ground - size * 2
-    return Actor(sprite, (left - 0.004, top), (left + 0.004, top), 4, phase=stage.dice.random(), back=sprite)
+    return Actor(sprite, (left - 0.004, top), (left + 0.004, top), 4, phase=stage.rng.random(), back=sprite)
 
 
 def _house(stage: Stage, left: float, right: float, top: float, ground: float, wall: Colour) -> None:
@@ -101,14 +101,14 @@ def _house(stage: Stage, left: float, right: float, top: float, ground: float, w
     for row in range(max(1, round((ground - top) / 0.14))):
         for column in range(3):
             x, y = left + wide * (0.1 + column * 0.3), top + 0.04 + row * 0.14
-            lit = stage.dice.random() < 0.3
+            lit = stage.rng.random() < 0.3
             canvas.rectangle(x, y, x + wide * 0.18, y + 0.08, LAMP if lit else GLASS)
 
 
 def _sky(stage: Stage, horizon: float) -> list[Actor]:
     stage.canvas.shade(0, horizon, (150, 150, 112), (200, 136, 124))
-    sprite = stage.cutter.cycle((0.16, 0.1), cloud, 1)
-    return [Actor(sprite, (-0.2, 0.1), (1.05, 0.1), 16, phase=stage.dice.random())]
+    sprite = stage.sprites.cycle((0.16, 0.1), cloud, 1)
+    return [Actor(sprite, (-0.2, 0.1), (1.05, 0.1), 16, phase=stage.rng.random())]
 
 
 def car_park(stage: Stage) -> list[Actor]:
@@ -123,9 +123,9 @@ def car_park(stage: Stage) -> list[Actor]:
             canvas.polygon(
                 ((x - 0.004, top), (x + 0.002, top), (x - 0.018, top + height), (x - 0.026, top + height)), LINE
             )
-            if bay < 8 and stage.dice.random() < 0.7:
+            if bay < 8 and stage.rng.random() < 0.7:
                 size = (0.1, 0.1) if row == 0 else (0.115, 0.13)
-                parked = stage.cutter.cycle(size, car(stage.paint()), 1, mirrored=stage.dice.random() < 0.5)
+                parked = stage.sprites.cycle(size, car(stage.paint()), 1, mirrored=stage.rng.random() < 0.5)
                 place = (x + 0.006, top + 0.02)
                 actors.append(Actor(parked, place, place, 4))
     actors.append(stage.walk((0.035, 0.16), (0.1, 0.5), (0.85, 0.52), 16))
@@ -138,8 +138,8 @@ def street(stage: Stage) -> list[Actor]:
     canvas, actors = stage.canvas, _sky(stage, 0.3)
     for index in range(5):
         left = index * 0.2
-        wall = stage.dice.choice((BRICK, CONCRETE, (165, 118, 138), (125, 134, 122)))
-        _house(stage, left, left + 0.2, 0.16 + stage.dice.random() * 0.12, 0.52, wall)
+        wall = stage.rng.choice((BRICK, CONCRETE, (165, 118, 138), (125, 134, 122)))
+        _house(stage, left, left + 0.2, 0.16 + stage.rng.random() * 0.12, 0.52, wall)
     canvas.rectangle(0, 0.52, 1, 0.6, CONCRETE)
     canvas.rectangle(0, 0.6, 1, 0.92, ASPHALT)
     canvas.rectangle(0, 0.92, 1, 1, CONCRETE)
@@ -168,14 +168,14 @@ def front_door(stage: Stage) -> list[Actor]:
     canvas.rectangle(0.735, 0.24, 0.915, 0.48, GLASS)
     canvas.polygon(((0.3, 0.74), (0.64, 0.74), (0.7, 0.8), (0.24, 0.8)), CONCRETE)
     canvas.rectangle(0.06, 0.58, 0.16, 0.74, (110, 105, 160))
-    leaves = stage.cutter.cycle((0.14, 0.24), crown(GREEN), 1)
-    lamp = stage.cutter.cycle((0.03, 0.05), disc(LAMP), 1)
-    walker = stage.cutter.cycle((0.16, 0.07), cat, 2)
+    leaves = stage.sprites.cycle((0.14, 0.24), crown(GREEN), 1)
+    lamp = stage.sprites.cycle((0.03, 0.05), disc(LAMP), 1)
+    walker = stage.sprites.cycle((0.16, 0.07), cat, 2)
     return [
         Actor(leaves, (0.036, 0.38), (0.044, 0.38), 4, back=leaves),
         Actor(lamp, (0.62, 0.24), (0.62, 0.24), 8, duty=0.5),
         stage.walk((0.1, 0.46), (1.0, 0.4), (0.42, 0.36), 16),
-        Actor(walker, (-0.2, 0.86), (1.05, 0.86), 8, phase=stage.dice.random(), poses_per_s=6),
+        Actor(walker, (-0.2, 0.86), (1.05, 0.86), 8, phase=stage.rng.random(), poses_per_s=6),
     ]
 
 
@@ -187,15 +187,15 @@ def garden(stage: Stage) -> list[Actor]:
     canvas.shade(0.52, 1.0, (118, 100, 112), (92, 104, 112))
     canvas.polygon(((0.42, 0.52), (0.5, 0.52), (0.72, 1.0), (0.4, 1.0)), (165, 118, 136))
     for _ in range(40):
-        centre = (stage.dice.random(), 0.56 + stage.dice.random() * 0.4)
-        canvas.ellipse(centre, (0.004, 0.008), stage.dice.choice((LAMP, WHITE, RED)))
+        centre = (stage.rng.random(), 0.56 + stage.rng.random() * 0.4)
+        canvas.ellipse(centre, (0.004, 0.008), stage.rng.choice((LAMP, WHITE, RED)))
     actors += [
         _tree(stage, x, ground, size) for x, ground, size in ((0.16, 0.66, 0.2), (0.84, 0.62, 0.17), (0.3, 0.56, 0.1))
     ]
-    ball = stage.cutter.cycle((0.035, 0.062), disc(RED), 1)
+    ball = stage.sprites.cycle((0.035, 0.062), disc(RED), 1)
     actors.append(Actor(ball, (0.25, 0.84), (0.8, 0.8), 5, back=ball))
-    walker = stage.cutter.cycle((0.12, 0.09), cat, 2)
-    actors.append(Actor(walker, (-0.15, 0.7), (1.05, 0.72), 10, phase=stage.dice.random(), poses_per_s=6))
+    walker = stage.sprites.cycle((0.12, 0.09), cat, 2)
+    actors.append(Actor(walker, (-0.15, 0.7), (1.05, 0.72), 10, phase=stage.rng.random(), poses_per_s=6))
     actors.append(stage.walk((0.06, 0.32), (0.46, 0.44), (0.52, 0.6), 16))
     return actors
 
@@ -208,21 +208,21 @@ def warehouse(stage: Stage) -> list[Actor]:
     for shelf in range(3):
         y = 0.18 + shelf * 0.16
         for box in range(14):
-            if stage.dice.random() < 0.8:
-                x, high = 0.02 + box * 0.07, 0.06 + stage.dice.random() * 0.06
+            if stage.rng.random() < 0.8:
+                x, high = 0.02 + box * 0.07, 0.06 + stage.rng.random() * 0.06
                 canvas.rectangle(
-                    x, y + 0.14 - high, x + 0.055, y + 0.14, stage.dice.choice((WOOD, (135, 100, 150), stage.paint()))
+                    x, y + 0.14 - high, x + 0.055, y + 0.14, stage.rng.choice((WOOD, (135, 100, 150), stage.paint()))
                 )
         canvas.rectangle(0, y + 0.14, 1, y + 0.155, (80, 100, 180))
     for post in range(5):
         canvas.rectangle(post * 0.245, 0.14, post * 0.245 + 0.012, 0.68, (75, 160, 110))
     canvas.polygon(((0, 0.86), (1, 0.86), (1, 0.875), (0, 0.875)), (190, 50, 150))
-    there, back = (stage.cutter.cycle((0.24, 0.3), forklift, 1, mirrored=mirrored) for mirrored in (False, True))
-    beacon = stage.cutter.cycle((0.02, 0.035), disc(LAMP), 1)
+    there, back = (stage.sprites.cycle((0.24, 0.3), forklift, 1, mirrored=mirrored) for mirrored in (False, True))
+    beacon = stage.sprites.cycle((0.02, 0.035), disc(LAMP), 1)
     return [
         Actor(beacon, (0.49, 0.1), (0.49, 0.1), 1, duty=0.5),
         stage.walk((0.05, 0.26), (0.8, 0.52), (0.3, 0.52), 16),
-        Actor(there, (-0.05, 0.58), (0.82, 0.58), 10, phase=stage.dice.random(), back=back),
+        Actor(there, (-0.05, 0.58), (0.82, 0.58), 10, phase=stage.rng.random(), back=back),
     ]
 
 
@@ -241,11 +241,11 @@ def corridor(stage: Stage) -> list[Actor]:
                 for x, y in ((near, near * 0.79 + 0.12), (far, far * 0.79 + 0.1), (far, 1 - far), (near, 1 - near))
             ]
             canvas.polygon(
-                [(1 - x, y) for x, y in corners] if flip else corners, stage.dice.choice((WOOD, (95, 150, 112), BRICK))
+                [(1 - x, y) for x, y in corners] if flip else corners, stage.rng.choice((WOOD, (95, 150, 112), BRICK))
             )
     for lamp in (0.3, 0.5, 0.75):
         canvas.rectangle(0.5 - lamp * 0.12, 0.3 * (1 - lamp) + 0.02, 0.5 + lamp * 0.12, 0.3 * (1 - lamp) + 0.045, WHITE)
-    sign = stage.cutter.cycle((0.05, 0.05), beam(GREEN), 1)
+    sign = stage.sprites.cycle((0.05, 0.05), beam(GREEN), 1)
     return [
         Actor(sign, (0.475, 0.31), (0.475, 0.31), 2, duty=0.8),
         stage.walk((0.05, 0.26), (0.4, 0.4), (0.55, 0.42), 8),
@@ -264,11 +264,11 @@ def harbour(stage: Stage) -> list[Actor]:
         canvas.rectangle(post * 0.13 + 0.04, 0.78, post * 0.13 + 0.06, 0.88, (70, 120, 135))
     canvas.rectangle(0.86, 0.2, 0.9, 0.42, WHITE)
     canvas.rectangle(0.86, 0.27, 0.9, 0.33, RED)
-    wave = stage.cutter.cycle((0.1, 0.012), disc((165, 140, 116)), 1)
+    wave = stage.sprites.cycle((0.1, 0.012), disc((165, 140, 116)), 1)
     for _ in range(10):
-        x, y = stage.dice.random(), 0.46 + stage.dice.random() * 0.32
-        actors.append(Actor(wave, (x, y), (x + 0.05, y + 0.006), 4, phase=stage.dice.random(), back=wave))
-    light = stage.cutter.cycle((0.03, 0.05), disc(LAMP), 1)
+        x, y = stage.rng.random(), 0.46 + stage.rng.random() * 0.32
+        actors.append(Actor(wave, (x, y), (x + 0.05, y + 0.006), 4, phase=stage.rng.random(), back=wave))
+    light = stage.sprites.cycle((0.03, 0.05), disc(LAMP), 1)
     actors.append(Actor(light, (0.865, 0.15), (0.865, 0.15), 2, duty=0.4))
     actors.append(stage.drive(boat, (0.12, 0.24), 0.26, 16))
     actors.append(stage.drive(boat, (0.2, 0.4), 0.3, 10, left=True))
@@ -286,14 +286,14 @@ def crossing(stage: Stage) -> list[Actor]:
         canvas.rectangle(0, rail, 1, rail + 0.012, (150, 126, 130))
     for sleeper in range(25):
         canvas.rectangle(sleeper / 25, 0.59, sleeper / 25 + 0.015, 0.665, (75, 118, 138))
-    sprite = stage.cutter.cycle((0.9, 0.24), train, 1)
-    actors.append(Actor(sprite, (-0.95, 0.4), (1.05, 0.4), 8, phase=stage.dice.random(), duty=0.7))
+    sprite = stage.sprites.cycle((0.9, 0.24), train, 1)
+    actors.append(Actor(sprite, (-0.95, 0.4), (1.05, 0.4), 8, phase=stage.rng.random(), duty=0.7))
     canvas.rectangle(0.15, 0.5, 0.165, 0.86, WHITE)
     canvas.rectangle(0.13, 0.48, 0.185, 0.58, BLACK)
-    lamp = stage.cutter.cycle((0.022, 0.04), disc(RED), 1)
+    lamp = stage.sprites.cycle((0.022, 0.04), disc(RED), 1)
     for x, phase in ((0.134, 0.0), (0.16, 0.5)):
         actors.append(Actor(lamp, (x, 0.51), (x, 0.51), 1, phase=phase, duty=0.5))
-    arm = stage.cutter.cycle((0.58, 0.022), beam(RED), 1)
+    arm = stage.sprites.cycle((0.58, 0.022), beam(RED), 1)
     actors.append(Actor(arm, (0.16, 0.74), (0.16, 0.74), 8))
     actors.append(stage.walk((0.05, 0.28), (0.3, 0.66), (0.7, 0.68), 16))
     return actors

@@ -113,7 +113,7 @@ def test_every_attempt_is_counted_by_its_door(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(1, "sub"), password="wrong") as client:
         client.ask("DESCRIBE")
     after = simulator.logins()
-    gained = {door: after[door]["failed"] - before[door]["failed"] for door in ("soap", "rtsp", "http")}
+    gained = {name: after[name]["failed"] - before[name]["failed"] for name in ("soap", "rtsp", "http")}
     assert gained == {"soap": 2, "rtsp": 1, "http": 0}
     assert after["soap"]["ok"] - before["soap"]["ok"] == 1
     assert [attempt["outcome"] for attempt in after["attempts"][-3:]] == ["wrong", "outside_window", "wrong"]

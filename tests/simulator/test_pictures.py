@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simulator.audio import alaw, ulaw
-from simulator.h26x import StreamCutter, packetize, split_nals
+from simulator.h26x import AccessUnitParser, packetize, split_nals
 from simulator.layout import ROLES, Codec, Role, clip_spec, make_layout
 from simulator.painter import Painter
 from tests.patience import until
@@ -91,20 +91,20 @@ def test_fragments_put_together_are_the_nal_unit(codec: Codec, size: int) -> Non
 def test_a_stream_cut_anywhere_gives_the_same_pictures() -> None:
     made = ["-f", "lavfi", "-i", "testsrc2=size=160x96:rate=10:duration=2"]
     source = run_ffmpeg(*made, "-c:v", "libx264", "-g", "5", "-bf", "0", "-f", "h264", "-")
-    whole = StreamCutter("h264")
+    whole = AccessUnitParser("h264")
     expected = [*whole.feed(source), *whole.finish()]
     assert len(expected) == 20
     assert [picture.is_key for picture in expected] == [True, False, False, False, False] * 4
     for step in (1, 7, 1000):
-        cutter = StreamCutter("h264")
-        found = [picture for at in range(0, len(source), step) for picture in cutter.feed(source[at : at + step])]
-        assert [*found, *cutter.finish()] == expected
-        assert cutter.sets == whole.sets
+        parser = AccessUnitParser("h264")
+        found = [picture for at in range(0, len(source), step) for picture in parser.feed(source[at : at + step])]
+        assert [*found, *parser.finish()] == expected
+        assert parser.sets == whole.sets
 
 
 def test_nothing_is_cut_out_of_nothing() -> None:
     assert split_nals(b"") == ([], b"")
-    assert StreamCutter("h264").finish() == []
+    assert AccessUnitParser("h264").finish() == []
 
 
 @pytest.mark.parametrize(("name", "law"), [("alaw", alaw), ("mulaw", ulaw)])

@@ -14,6 +14,7 @@ SHOW := $(BIN)/python tools/install_progress.py show $(INSTALLED)
 HLS := node_modules/hls.js/dist
 VENDOR := static/vendor
 BUILT := static/built
+PRETTY := static/js static/css tests/js tools/*.mjs eslint.config.js
 PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 2 * $$(nproc) )))) --dist loadfile --no-loadscope-reorder
 WITHOUT_PROGRAMS := --ignore=tests/browser --ignore=tests/whole_app --ignore=tests/simulator --ignore-glob=*/test_simulator.py
 
@@ -92,12 +93,13 @@ check: install-dev ## within a minute: ruff, mypy, and tests that start no recor
 	$(BIN)/pytest -q $(PARALLEL) -m 'not (stress or gstreamer)' $(WITHOUT_PROGRAMS)
 
 .PHONY: lint
-lint: install-dev ## ruff, mypy, eslint, tsc
+lint: install-dev ## ruff, mypy, eslint, tsc, prettier
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	npx --no-install eslint --max-warnings 0 static/js tests/js tools eslint.config.js
 	npx --no-install tsc --noEmit
+	npx --no-install prettier --check --log-level warn $(PRETTY)
 
 .PHONY: test-js
 test-js: install-dev ## the pure modules of the front end
@@ -127,6 +129,7 @@ certificate: install ## a self-signed certificate for HTTPS in data/tls; NAMES="
 format: install-dev ## let the formatters rewrite the sources
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	npx --no-install prettier --write --log-level warn $(PRETTY)
 
 .PHONY: clean
 clean: ## remove what was installed and built; keeps the data folder

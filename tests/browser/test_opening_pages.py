@@ -109,9 +109,7 @@ def test_still_pictures_load_once_and_after_the_live_picture(running: str, open_
 
 
 @pytest.mark.usefixtures("built")
-def test_the_viewer_page_needs_few_files_and_asks_nothing_before_its_first_picture(
-    running: str, open_page: Open
-) -> None:
+def test_the_viewer_page_loads_few_files_before_its_first_picture(running: str, open_page: Open) -> None:
     page = open_page("about:blank").page
     requested: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
@@ -161,7 +159,7 @@ def test_dialogs_load_when_they_are_opened(running: str, open_page: Open) -> Non
     assert Path(dialogs).name.startswith("viewer-dialogs-")
 
 
-def test_a_page_that_is_older_than_the_app_says_so_where_a_part_of_it_is_gone(running: str, open_page: Open) -> None:
+def test_an_outdated_page_says_that_a_part_cannot_be_loaded(running: str, open_page: Open) -> None:
     watched = open_page(running)
     watched.forgive("ERR_FAILED")
     page = watched.page

@@ -130,7 +130,7 @@ def test_a_password_can_be_refused_or_changed_while_running(simulator: Simulator
     assert "another" not in str(simulator.get("/state"))
 
 
-def test_an_account_is_locked_after_wrong_tries_over_all_doors_and_opens_again(simulator: Simulator) -> None:
+def test_wrong_passwords_at_any_port_lock_an_account_for_a_while(simulator: Simulator) -> None:
     simulator.fault("lock_out", {"tries": 3, "seconds": 2.0})
     ask(simulator, "GetDeviceInformation", header=token("wrong"))
     with RtspClient(simulator.live_url(1, "sub"), password="wrong") as client:

@@ -154,7 +154,7 @@ def test_a_first_picture_is_there_at_once_on_an_empty_cache(start: Start, tmp_pa
     assert not list((tmp_path / "empty").glob("v*.h264")), "the rest is still being encoded"
 
 
-def test_without_an_encoder_the_stream_is_unavailable_and_the_reason_is_said(start: Start, tmp_path: Path) -> None:
+def test_a_missing_encoder_makes_streams_unavailable_with_a_reason(start: Start, tmp_path: Path) -> None:
     simulator = start("--channels", "1", "--ffmpeg", "/bin/false", "--cache-dir", str(tmp_path / "none"))
     assert _describe(simulator) == 503
     assert simulator.stop() == 0

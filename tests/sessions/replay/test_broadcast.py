@@ -16,7 +16,7 @@ def part_of(run: int, start_s: float) -> ReplayPart:
     return ReplayPart(run, b"part", start_s, at(start_s), is_key=True)
 
 
-def test_a_late_viewer_receives_no_news_of_the_run_whose_init_section_it_missed() -> None:
+def test_a_viewer_without_the_init_section_gets_nothing_of_a_run() -> None:
     broadcaster, first, late = ReplayBroadcaster(), Viewer(), Viewer()
     assert broadcaster.join(first, "first")
     broadcaster.send(init_of(1))

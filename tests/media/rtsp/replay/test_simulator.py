@@ -83,9 +83,7 @@ def test_each_of_twenty_seeks_shows_the_requested_time(recorders: Makes, gateway
     assert abilities.seeks_in_session is (make != "hikvision-like")
 
 
-def test_a_recorder_in_real_time_is_not_taken_for_a_fast_one_after_a_pause(
-    recorders: Makes, gateway: RtspGateway
-) -> None:
+def test_a_pause_does_not_make_a_real_time_recorder_fast(recorders: Makes, gateway: RtspGateway) -> None:
     recorder = recorders["uniview-like"]
     connection, listener = gateway.open_replay(source_of(recorder)), Listener()
     connection.play(spans(recorder, 1)[0][0] + 10, listener)

@@ -74,9 +74,6 @@ class GatewayFeed:
     def is_failed(self) -> bool:
         return self.connection.shared_source.error is not None
 
-    def first_frame_utc(self) -> datetime | None:
-        return self.wall_time_of(0.0)
-
     def wall_time_of(self, media_s: float) -> datetime | None:
         start_s = self.outlet.start_s
         return None if start_s is None else self.connection.shared_source.arrived_utc(start_s + media_s)

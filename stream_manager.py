@@ -130,14 +130,14 @@ class StreamManager:
         listener: LiveListener,
         *,
         wants_audio: bool = False,
-        from_last_key_frame: bool = True,
+        at_next_key_frame: bool = False,
     ) -> tuple[str, str]:
         """Start or join a live session for a viewer on a socket, and send its fragments to `listener`.
 
         Return the stream_id and a viewer's id immediately. The session is the one that start_session() returns for a
         player without HEVC, whatever codec the device sends; ffmpeg runs only while a viewer uses HLS too. The first
-        fragment is the last key frame's, or the next one received if `from_last_key_frame` is False. The viewer leaves
-        by stop_session(stream_id, viewer_id).
+        fragment is the last key frame's, or with `at_next_key_frame` the next one received; the listener then drops
+        the fragments before a key frame. The viewer leaves by stop_session(stream_id, viewer_id).
 
         Raises LimitReached, NotFound; Unavailable while the app starts or stops.
         """
@@ -147,11 +147,11 @@ class StreamManager:
             codec = self._codec(camera_id, profile_token, video)
             old = self._sessions.get(key.stream_id)
             if isinstance(old, LiveSession):
-                viewer_id = old.add_live(listener, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame)
+                viewer_id = old.add_live(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
                 if viewer_id is not None:
                     return key.stream_id, viewer_id
             session = self._new_session(key, codec, after=old)
-            viewer_id = session.add_live(listener, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame)
+            viewer_id = session.add_live(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
             self._begin(session)
         return key.stream_id, viewer_id or ""
 

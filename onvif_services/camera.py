@@ -15,7 +15,6 @@ from typing import Any
 from zeep import Client, Settings
 from zeep.proxy import ServiceProxy
 
-from core.errors import CameraUnsupported
 from onvif_services import wsdl
 from onvif_services.addresses import authority
 from onvif_services.faults import unsupported
@@ -99,13 +98,6 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
         if address is not None:
             return self._client().create_service(wsdl.DEFINITIONS[name].binding_name, address)  # type: ignore[no-untyped-call, no-any-return] # zeep has few type hints
         return self.create_onvif_service(name).ws_client  # type: ignore[no-any-return] # onvif-zeep has no type hints
-
-    def supports(self, name: str) -> bool:
-        try:
-            self.get_definition(name)
-        except CameraUnsupported:
-            return False
-        return True
 
     def _client(self) -> Client:
         # raw_response, because onvif_services.answers reads the XML itself

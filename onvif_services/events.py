@@ -77,7 +77,10 @@ class PullPoint:
         return tuple(found[:MAX_MESSAGES])
 
     def renew(self) -> None:
-        """Extend the subscription by a minute, for devices on which a pull does not extend it."""
+        """Extend the subscription by a minute, for devices on which a pull does not extend it.
+
+        No part of the app calls it yet.
+        """
         self._ask("subscription", "Renew", {"TerminationTime": f"PT{_LIFETIME_S}S"}, None)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The PTZ service (ver20/ptz): continuous move, stop, presets."""
+"""The PTZ service (ver20/ptz): continuous move, stop, presets. No part of the app uses it yet."""
 
 from __future__ import annotations
 

@@ -57,12 +57,12 @@ class RtspGateway:
         """End every session and connection, then the thread; takes a few seconds at most."""
         self._thread.stop(self._end_all)
 
-    def open_feed(self, stream: StreamSource) -> Feed:
+    def open_feed(self, source: StreamSource) -> Feed:
         """Return a feed of this live source. Raises Unavailable while the gateway is not running.
 
         Feeds of the same source share one device session, which starts now unless it runs.
         """
-        return self._live.open_feed(stream)
+        return self._live.open_feed(source)
 
     def open_replay(self, source: ReplaySource) -> ReplayConnection:
         """Return a connection that plays a recording. Raises Unavailable while the gateway is not running.

@@ -30,7 +30,7 @@ class LiveListener(Protocol):
         ...
 
     def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
-        """In order. The first ones, and the first after an init section, begin with a key frame."""
+        """In order. The first ones begin with a key frame if any were held, as do the first after an init section."""
         ...
 
     def on_live_state(self, view: StreamView) -> None:
@@ -61,16 +61,19 @@ class FragmentBroadcaster:
     # ---- viewers ---------------------------------------------------------------------------------
 
     def join(
-        self, listener: LiveListener, viewer_id: str, *, wants_audio: bool, from_last_key_frame: bool = True
+        self, listener: LiveListener, viewer_id: str, *, wants_audio: bool, at_next_key_frame: bool = False
     ) -> None:
-        """Send all new fragments to this listener; with `from_last_key_frame`, first those that are held."""
+        """Send all new fragments to this listener; first those that are held, unless `at_next_key_frame`.
+
+        With `at_next_key_frame` the listener drops the fragments before the next key frame itself.
+        """
         with self._lock:
             self._listeners[listener] = _Viewer(viewer_id, wants_audio)
             if wants_audio and self._feed is not None:
                 self._feed.enable_audio()
             if self._init is not None:
                 listener.on_live_init(self._init)
-                if self._held and from_last_key_frame:
+                if self._held and not at_next_key_frame:
                     listener.on_live_fragments(tuple(self._held))
 
     def leave(self, listener: LiveListener) -> None:

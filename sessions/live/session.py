@@ -81,15 +81,13 @@ class LiveSession(BaseSession):
         self._retry_for_new_viewer()
         return viewer_id
 
-    def add_live(self, listener: LiveListener, *, wants_audio: bool, from_last_key_frame: bool) -> str | None:
+    def add_live(self, listener: LiveListener, *, wants_audio: bool, at_next_key_frame: bool) -> str | None:
         """Add a viewer of fragments. Return its id, or None if this session is ending."""
         with self._lock:
             if self._is_over:
                 return None
             viewer_id = secrets.token_urlsafe(12)
-            self._broadcaster.join(
-                listener, viewer_id, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame
-            )
+            self._broadcaster.join(listener, viewer_id, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
         listener.on_live_state(self.view())
         self._retry_for_new_viewer()
         self._wake.set()

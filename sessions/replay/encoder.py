@@ -27,7 +27,7 @@ _ENCODE_S = 15.0
 _NAME = re.compile(r"(run[0-9]{1,9}_(?:init)?[0-9]{1,9})\.(mp4|m4s)")
 
 
-def source_name(name: str) -> str:
+def unencoded_name(name: str) -> str:
     """Return the name of the file that holds a segment or init section as the recorder sent it; it is never served."""
     stem, _, kind = name.rpartition(".")
     return f"{stem}.hevc.{kind}"
@@ -98,7 +98,7 @@ class SegmentEncoder:
 
     def _make(self, name: str, init_name: str) -> None:
         ffmpeg = find_ffmpeg(self._ffmpeg_setting)
-        argv = recode_segment_command(ffmpeg, source_name(init_name), source_name(name))
+        argv = recode_segment_command(ffmpeg, unencoded_name(init_name), unencoded_name(name))
         with self._lock:
             if self._is_closed:
                 return

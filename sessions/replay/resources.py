@@ -15,7 +15,7 @@ from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection
 from sessions.errors import SessionOver
 from sessions.folders import make_folder, remove_files, remove_folder, served_file
-from sessions.replay.encoder import SegmentEncoder, source_name
+from sessions.replay.encoder import SegmentEncoder, unencoded_name
 from sessions.replay.run import ReplayRun
 
 RELEASE_WAIT_S = 1.5
@@ -81,7 +81,7 @@ class ReplayResources:
             if self._encoder is not None:
                 self._encoder.forget(names)
             if not self._is_released:
-                remove_files(self.folder, (*names, *map(source_name, names)))
+                remove_files(self.folder, (*names, *map(unencoded_name, names)))
 
     def served(self, name: str) -> Path:
         """Return the path of a file for players; blocks for a second if it must be encoded. Raises NotFound."""

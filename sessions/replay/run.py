@@ -16,7 +16,7 @@ from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Segment
 from media.hls.replay_playlist import ReplayPlaylist, ReplaySegment
 from sessions.folders import write_file
-from sessions.replay.encoder import source_name
+from sessions.replay.encoder import unencoded_name
 
 SEGMENT_S = 2.0
 _MOST_MOVES = 8
@@ -149,9 +149,9 @@ class ReplayRun:
     def write(self, folder: Path, made: Segment, *, is_encoded_later: bool) -> ReplaySegment:
         """Write a segment into the folder, with its init section if that is new. Raises OSError.
 
-        A segment that is encoded later is written under its source_name(), and the playlist names the encoded one.
+        A segment that is encoded later is written under its unencoded_name(), and the playlist names the encoded one.
         """
-        file_name = source_name if is_encoded_later else str
+        file_name = unencoded_name if is_encoded_later else str
         is_new_init = made.init is not None
         if made.init is not None:
             self._init_name = f"run{self.number}_init{self._inits}.mp4"

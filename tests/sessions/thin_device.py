@@ -138,9 +138,6 @@ class ThinFeed:
     def is_failed(self) -> bool:
         return self.device.state is FeedState.FAILED
 
-    def first_frame_utc(self) -> datetime | None:
-        return self.opened_utc
-
     def wall_time_of(self, media_s: float) -> datetime | None:
         return self.opened_utc + timedelta(seconds=media_s)
 

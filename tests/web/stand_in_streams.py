@@ -102,7 +102,7 @@ class StandInStreams(StreamManager):
         listener: LiveListener,
         *,
         wants_audio: bool = False,
-        from_last_key_frame: bool = True,
+        at_next_key_frame: bool = False,
     ) -> tuple[str, str]:
         view, viewer_id, _ = self.start_session(camera_id, profile_token)
         listener.on_live_state(view)

@@ -38,7 +38,7 @@ class LiveBackend:
         listener: LiveListener,
         *,
         wants_audio: bool,
-        from_last_key_frame: bool,
+        at_next_key_frame: bool,
     ) -> tuple[str, str]:
         """Watch a channel if the user may; return (stream_id, viewer_id). Raise NotFound or LimitReached."""
         channel = channel_number(self._app, camera_id, profile_token)
@@ -47,7 +47,7 @@ class LiveBackend:
             self._audit(who, "not_found", **about)
             raise NotFound("There is no such camera, channel or stream.")
         stream_id, viewer_id = self._app.streams.watch_live(
-            camera_id, profile_token, listener, wants_audio=wants_audio, from_last_key_frame=from_last_key_frame
+            camera_id, profile_token, listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame
         )
         self._app.viewers.add_viewer(who.key, stream_id, viewer_id)
         self._audit(who, "ok", **about, stream_id=stream_id)

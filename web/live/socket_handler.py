@@ -224,7 +224,7 @@ class LiveSocketHandler:
                 profile_token,
                 watch,
                 wants_audio=watch.wants_audio,
-                from_last_key_frame=not watch.is_skipping,
+                at_next_key_frame=watch.is_skipping,
             )
         except AppError as error:
             self.sockets.post(self._refuse, watch, self._problem(error))

@@ -26,7 +26,7 @@ class _PendingRequest:
     on_answer: OnAnswer | None
 
 
-class DeviceConnection(asyncio.BufferedProtocol):
+class RtspConnection(asyncio.BufferedProtocol):
     """In the event loop's thread. `ended` gets the error that the connection ended with."""
 
     def __init__(self, on_frames: Callable[[list[Frame]], None]) -> None:
@@ -165,7 +165,7 @@ async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> lis
         return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-async def _connect_to(host: str, port: int, on_frames: Callable[[list[Frame]], None]) -> DeviceConnection:
+async def _connect_to(host: str, port: int, on_frames: Callable[[list[Frame]], None]) -> RtspConnection:
     """Try the host's addresses one after another. Raises the OSError of the last.
 
     All of them are checked before the first connection: one forbidden address forbids the host.
@@ -178,7 +178,7 @@ async def _connect_to(host: str, port: int, on_frames: Callable[[list[Frame]], N
     for family, _, _, _, address in found:
         try:
             _, connection = await loop.create_connection(
-                lambda: DeviceConnection(on_frames), str(address[0]), port, family=family
+                lambda: RtspConnection(on_frames), str(address[0]), port, family=family
             )
         except OSError as error:
             problem = error
@@ -189,7 +189,7 @@ async def _connect_to(host: str, port: int, on_frames: Callable[[list[Frame]], N
 
 async def connect(
     host: str, port: int, on_frames: Callable[[list[Frame]], None], *, timeout_s: float
-) -> DeviceConnection:
+) -> RtspConnection:
     """Connect to the address at which ONVIF reached the device; without one, or if it does not answer, to the name.
 
     Raises CameraUnreachable.

@@ -22,7 +22,7 @@ from core.errors import (
 )
 from core.login_gate import LoginGate
 from media.rtsp.client.address import RtspSource, StreamAddress, control_uri, parse_address, pinned
-from media.rtsp.client.connection import DeviceConnection, connect
+from media.rtsp.client.connection import RtspConnection, connect
 from media.rtsp.client.errors import status_error
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
 from media.rtsp.client.messages import MessageError, Response, SessionHeader, parse_interleaved, parse_session
@@ -92,7 +92,7 @@ class DeviceSession:
         finally:
             await self.teardown()
 
-    async def _connect(self, address: StreamAddress) -> DeviceConnection:
+    async def _connect(self, address: StreamAddress) -> RtspConnection:
         return await connect(address.host, address.port, self._receiver.take_frames, timeout_s=self._timeout_s)
 
     async def _open(self) -> None:

@@ -32,10 +32,10 @@ _Key = tuple[int, str, str, str, str]
 class LiveConnection:
     """One source, its device session and the feeds that share it. LiveConnections guards `feeds` by its lock."""
 
-    def __init__(self, key: _Key, stream: StreamSource, source: SharedSource, slot: SessionSlot) -> None:
+    def __init__(self, key: _Key, source: StreamSource, shared_source: SharedSource, slot: SessionSlot) -> None:
         self.key = key
-        self.stream = stream
         self.source = source
+        self.shared_source = shared_source
         self.slot = slot
         self.feeds: set[GatewayFeed] = set()
         self.task: asyncio.Task[None] | None = None
@@ -63,21 +63,20 @@ class GatewayFeed:
         return self.outlet.url
 
     def wait_described(self, timeout_s: float) -> MediaDescription:
-        return self.connection.source.wait_described(timeout_s, lambda: self._is_closed)
+        return self.connection.shared_source.wait_described(timeout_s, lambda: self._is_closed)
 
     def status(self) -> FeedStatus:
         fragments = self._fragments
-        return replace(self.connection.source.status(), frames_dropped=fragments.frames_dropped if fragments else 0)
+        return replace(
+            self.connection.shared_source.status(), frames_dropped=fragments.frames_dropped if fragments else 0
+        )
 
     def is_failed(self) -> bool:
-        return self.connection.source.error is not None
-
-    def first_frame_utc(self) -> datetime | None:
-        return self.wall_time_of(0.0)
+        return self.connection.shared_source.error is not None
 
     def wall_time_of(self, media_s: float) -> datetime | None:
         start_s = self.outlet.start_s
-        return None if start_s is None else self.connection.source.arrived_utc(start_s + media_s)
+        return None if start_s is None else self.connection.shared_source.arrived_utc(start_s + media_s)
 
     def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
         self._thread.call(self._start_fragments, sink, origin_s)
@@ -91,7 +90,7 @@ class GatewayFeed:
 
     def close(self) -> None:
         self._is_closed = True
-        self.connection.source.wake_waiters()
+        self.connection.shared_source.wake_waiters()
         self._connections.close_feed(self)
 
     # -- the gateway's thread ----------------------------------------------------------------------
@@ -102,7 +101,7 @@ class GatewayFeed:
         if self._fragments_task:
             self._fragments_task.cancel()
         if self._fragments:
-            self.connection.source.detach(self._fragments)
+            self.connection.shared_source.detach(self._fragments)
 
     def _start_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
         if self._fragments_task is None and not self._is_closed:
@@ -110,14 +109,14 @@ class GatewayFeed:
 
     async def _attach_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
         """Wait for the codec only: the parameter sets may come as late as the first key frame."""
-        source = self.connection.source
-        codec = await source.until_announced()
+        shared_source = self.connection.shared_source
+        codec = await shared_source.until_announced()
         if codec is None:
             sink.on_end()
             return
-        self._fragments = LiveFragments(source, codec, sink, origin_s=origin_s)
+        self._fragments = LiveFragments(shared_source, codec, sink, origin_s=origin_s)
         self._apply_audio()
-        source.attach(self._fragments)
+        shared_source.attach(self._fragments)
 
     def _apply_audio(self) -> None:
         if self._fragments and self._is_audio_enabled:
@@ -145,19 +144,19 @@ class LiveConnections:
         await self._server.start()
         self._is_open = True
 
-    def open_feed(self, stream: StreamSource) -> GatewayFeed:
+    def open_feed(self, source: StreamSource) -> GatewayFeed:
         """Return a feed of this source; start its device session unless one runs. Raises Unavailable after stop()."""
-        credential = stream.credential
+        credential = source.credential
         fingerprint = credential.password.fingerprint()
-        key = (stream.camera_id, stream.profile_token, stream.uri, credential.username, fingerprint)
+        key = (source.camera_id, source.profile_token, source.uri, credential.username, fingerprint)
         with self._lock:
             if not self._is_open:
                 raise Unavailable("The media gateway is not running.")
             connection = self._connections.get(key)
-            if connection is None or connection.source.error:
-                connection = self._connections[key] = self._new_connection(key, stream)
+            if connection is None or connection.shared_source.error:
+                connection = self._connections[key] = self._new_connection(key, source)
                 self._thread.call(self._start_session, connection)
-            feed = GatewayFeed(self, connection, self._server.add_outlet(connection.source), self._thread)
+            feed = GatewayFeed(self, connection, self._server.add_outlet(connection.shared_source), self._thread)
             connection.feeds.add(feed)
             self._feeds.add(feed)
         return feed
@@ -175,12 +174,12 @@ class LiveConnections:
     def session_count(self) -> int:
         """Return how many device sessions are open or opening, also those that no feed uses any more."""
         with self._lock:
-            return sum(connection.source.error is None for connection in self._connections.values())
+            return sum(connection.shared_source.error is None for connection in self._connections.values())
 
-    def _new_connection(self, key: _Key, stream: StreamSource) -> LiveConnection:
-        name = f"{stream.device_key}/{stream.profile_token!r}"
-        source = SharedSource(self._client.clock, self._wall, name=name, timeout_s=self._client.timeout_s)
-        return LiveConnection(key, stream, source, SessionSlot(self._budget, stream.device_key))
+    def _new_connection(self, key: _Key, source: StreamSource) -> LiveConnection:
+        name = f"{source.device_key}/{source.profile_token!r}"
+        shared_source = SharedSource(self._client.clock, self._wall, name=name, timeout_s=self._client.timeout_s)
+        return LiveConnection(key, source, shared_source, SessionSlot(self._budget, source.device_key))
 
     # -- the gateway's thread ----------------------------------------------------------------------
 
@@ -191,18 +190,18 @@ class LiveConnections:
         """Run one device session from its slot in the budget to its end. A new feed is needed for another one."""
         try:
             await self._take_slot(connection)
-            await DeviceSession(connection.stream, connection.source, self._client).run()
+            await DeviceSession(connection.source, connection.shared_source, self._client).run()
         except DeviceError as error:
             if isinstance(error, CameraBusy):
                 connection.slot.refused_by_device()
-            log.info("%s failed: %s (%s)", connection.stream.device_key, error.detail, error.code)
-            connection.source.fail(error)
+            log.info("%s failed: %s (%s)", connection.source.device_key, error.detail, error.code)
+            connection.shared_source.fail(error)
         except asyncio.CancelledError:
-            connection.source.fail(CameraUnreachable("The session was ended."))
+            connection.shared_source.fail(CameraUnreachable("The session was ended."))
             raise
         except Exception:  # the top of a session: a fault of ours must not leave feeds waiting
             log.exception("a device session ended with an unexpected error")
-            connection.source.fail(CameraBadAnswer("The device sent data that the app cannot process."))
+            connection.shared_source.fail(CameraBadAnswer("The device sent data that the app cannot process."))
         finally:
             self._running.discard(connection)
             connection.slot.give_back()
@@ -211,7 +210,7 @@ class LiveConnections:
     async def _take_slot(self, connection: LiveConnection) -> None:
         """Take a slot, if needed from a session that no feed uses any more. Raises CameraBusy."""
         while not connection.slot.try_take():
-            unused = self._unused(connection.stream.device_key)
+            unused = self._unused(connection.source.device_key)
             if unused is None or unused.task is None:
                 raise CameraBusy(
                     f"All {connection.slot.limit} sessions that the app may open with this device are in use."
@@ -222,12 +221,12 @@ class LiveConnections:
 
     def _unused(self, device_key: str) -> LiveConnection | None:
         with self._lock:
-            same_device = (one for one in self._running if one.stream.device_key == device_key)
+            same_device = (one for one in self._running if one.source.device_key == device_key)
             return next((one for one in same_device if not one.feeds), None)
 
     def _after_close(self, feed: GatewayFeed) -> None:
         feed.end_consumers()
-        if feed.connection.source.error:
+        if feed.connection.shared_source.error:
             self._forget_if_unused(feed.connection)
         else:
             asyncio.get_running_loop().call_later(self._linger_s, self._end_if_unused, feed.connection)

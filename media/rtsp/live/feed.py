@@ -85,15 +85,11 @@ class Feed(Protocol):
         """True if the source has failed; then a new feed is needed."""
         ...
 
-    def first_frame_utc(self) -> datetime | None:
-        """Return the arrival time of the key frame that the present reader began with. None before it."""
-        ...
-
     def wall_time_of(self, media_s: float) -> datetime | None:
-        """Return the arrival time of the frame `media_s` after that key frame. None before the start.
+        """Return the arrival time of the frame `media_s` after the key frame that the present reader began with.
 
-        It is corrected for the drift between the device's clock and ours and for steps of our own wall clock. The
-        result for a given `media_s` does not change once that frame has arrived.
+        None before that key frame. It is corrected for the drift between the device's clock and ours and for steps of
+        our own wall clock. The result for a given `media_s` does not change once that frame has arrived.
         """
         ...
 

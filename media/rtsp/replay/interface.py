@@ -55,7 +55,8 @@ class ReplayConnection(Protocol):
         """Play from the key frame at or before this time (seconds since 1970 by the device).
 
         A new call replaces the one before, whose consumer gets no more calls. `fast` requests Rate-Control: no; use
-        pause() and resume() then to limit the amount of data.
+        pause() and resume() then to limit the amount of data. No part of the app sets `fast`, `key_frames_only` and
+        `scale` yet.
         """
         ...
 

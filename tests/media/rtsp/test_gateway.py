@@ -69,7 +69,7 @@ def test_a_later_reader_starts_with_the_key_frame_in_memory(camera: Cameras, gat
     kinds = [data[12] & 0x1F for channel, data in packets if channel == 0]
     assert packets[0][0] == 1, "a sender report goes first"
     assert kinds[:2] == [7, 8]
-    started_utc = second.first_frame_utc()
+    started_utc = second.wall_time_of(0.0)
     assert started_utc
     assert datetime.now(UTC) - started_utc > timedelta(seconds=1)
 
@@ -120,12 +120,12 @@ def test_parameter_sets_of_the_sdp_are_inserted_into_the_stream(camera: Cameras,
 def test_the_wall_time_of_a_frame_is_its_arrival(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     feed = gateway.open_feed(source(peer.uri()))
-    assert feed.first_frame_utc() is None
+    assert feed.wall_time_of(0.0) is None
     before_utc = datetime.now(UTC)
     with Reader(feed.url).play() as reader:
         while reader.packet()[0] != 0:
             pass
-        started_utc = feed.first_frame_utc()
+        started_utc = feed.wall_time_of(0.0)
         assert started_utc
         assert before_utc - timedelta(seconds=0.1) < started_utc < datetime.now(UTC)
         later_utc = feed.wall_time_of(10.0)
@@ -139,7 +139,7 @@ def test_frames_buffered_by_the_camera_have_their_capture_time(camera: Cameras, 
     feed = gateway.open_feed(source(peer.uri()))
     with Reader(feed.url).play() as reader:
         reader.packet()
-        started_utc = feed.first_frame_utc()
+        started_utc = feed.wall_time_of(0.0)
         assert started_utc
         took_s = (datetime.now(UTC) - opened_utc).total_seconds()
         assert 1.75 - took_s < (opened_utc - started_utc).total_seconds() < 2.25

@@ -21,7 +21,7 @@ from core.records import AudioFormat, StreamState, VideoFormat
 from core.settings import Settings
 from media.commands import recode_segment_command
 from media.process import Spawner, SupervisedProcess
-from sessions.replay.encoder import SegmentEncoder, source_name, split_init
+from sessions.replay.encoder import SegmentEncoder, split_init, unencoded_name
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.patience import LIMIT_S, until
@@ -87,7 +87,7 @@ def test_segments_encoded_in_any_order_fit_one_init_section(encoder: SegmentEnco
         assert (folder / "run1_init0.mp4").read_bytes() == init
     made = ["run1_init0.mp4", *(f"run1_{number}.m4s" for number in range(SEGMENTS))]
     assert codec_of(folder, *made) == "h264"
-    assert probe(folder, *made) == probe(folder, *map(source_name, made))
+    assert probe(folder, *made) == probe(folder, *map(unencoded_name, made))
     decode = ["ffmpeg", "-v", "error", "-i", str(folder / "whole.mp4"), "-f", "null", "-"]
     assert subprocess.run(decode, check=True, capture_output=True, text=True).stderr == ""
 

@@ -131,13 +131,13 @@ class ChannelsBackend(LiveBackend):
         listener: LiveListener,
         *,
         wants_audio: bool,
-        from_last_key_frame: bool,
+        at_next_key_frame: bool,
     ) -> tuple[str, str]:
         broadcaster = self._channels.broadcasters.get(profile_token)
         if broadcaster is None:
             raise NotFound("There is no such camera, channel or stream.")
         viewer_id = f"viewer{len(self._channels.watched)}"
-        broadcaster.join(listener, viewer_id, wants_audio=False, from_last_key_frame=from_last_key_frame)
+        broadcaster.join(listener, viewer_id, wants_audio=False, at_next_key_frame=at_next_key_frame)
         self._channels.watched.append(profile_token)
         return f"camera{camera_id}_{profile_token}", viewer_id
 

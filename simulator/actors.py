@@ -1,4 +1,4 @@
-"""What moves in the scenes: cars, people, boats, trains, and where they are at a moment of the loop."""
+"""The moving things of the scenes: cars, people, boats, trains, and their places at each moment of the loop."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ GREEN: Colour = (120, 80, 75)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Something that moves, or blinks, and is back where it was when the loop is over.
+    """A thing that moves or blinks, and is at the end of the loop where it was at the beginning.
 
-    `start` and `end` are the places of its top left corner as fractions of the picture; it needs about `every_s`
-    seconds from one to the other (rounded so that a loop holds whole laps), shows its `poses` `poses_per_s` times a
-    second, and is there only for the first `duty` of each lap. `back` are the poses of the way back, if it returns.
+    `start`, `end`: places of its top left corner, as fractions of the frame.
+    `every_s`: seconds from start to end, rounded so that a loop holds whole laps.
+    `poses`, `poses_per_s`: its sprites, shown in turns at this rate.
+    `duty`: the first part of each lap, from 0 to 1, in which it can be seen.
+    `back`: the sprites of the way back; without any it does not return.
     """
 
     poses: tuple[Sprite, ...]
@@ -37,7 +39,7 @@ class Actor:
     back: tuple[Sprite, ...] = ()
 
     def put(self, frame: bytearray, width: int, height: int, seconds: float, loop_s: int) -> None:
-        """Draw it as it is `seconds` into a loop of `loop_s`."""
+        """Draw it into a yuv420p frame at `seconds` of a loop of `loop_s`."""
         laps = max(1, round(loop_s / self.every_s))
         progress = (seconds / loop_s * laps + self.phase) % 1.0
         if progress >= self.duty:
@@ -53,13 +55,13 @@ class Actor:
 
 
 class SpriteMaker:
-    """Makes sprites for a picture of a given size: `size` is a fraction of the picture's width and height."""
+    """Makes sprites for frames of one size; `size` is a fraction of the frame's width and height."""
 
     def __init__(self, width: int, height: int, *, grey: bool) -> None:
         self.width, self.height, self.grey = width, height, grey
 
     def sprite(self, size: Point, draw: Draw, pose: int = 0, *, mirrored: bool = False) -> Sprite:
-        """Draw on a transparent canvas of that size; every colour it uses is opaque."""
+        """Make a sprite: `draw` paints opaque colours on a transparent canvas of that size."""
         wide, high = (
             max(4, round(part * full) & ~1) for part, full in zip(size, (self.width, self.height), strict=True)
         )
@@ -70,7 +72,7 @@ class SpriteMaker:
         return Sprite(canvas)
 
     def cycle(self, size: Point, draw: Draw, poses: int, *, mirrored: bool = False) -> tuple[Sprite, ...]:
-        """The same thing in several poses."""
+        """Make the sprites of a thing in several poses."""
         return tuple(self.sprite(size, draw, pose, mirrored=mirrored) for pose in range(poses))
 
 
@@ -120,7 +122,7 @@ def van(paint: Colour) -> Draw:
 
 
 def person(coat: Colour, trousers: Colour = (50, 135, 122)) -> Draw:
-    """Somebody walking to the right; four poses make a step."""
+    """A person walking to the right; four poses make a step."""
 
     def draw(canvas: Canvas, pose: int) -> None:
         swing = (0.0, 0.2, 0.0, -0.2)[pose % 4]
@@ -203,7 +205,7 @@ def crown(leaf: Colour) -> Draw:
 
 
 def disc(colour: Colour) -> Draw:
-    """A lamp, a ball, a cloud's puff."""
+    """A disc, for a lamp, a ball or a wave."""
 
     def draw(canvas: Canvas, _pose: int) -> None:
         canvas.ellipse((0.5, 0.5), (0.5, 0.5), colour)

@@ -1,12 +1,12 @@
-"""What the recorder has recorded: 30 days of every living channel, with gaps and motion that a seed decides.
+"""The recordings: 30 days of each channel that is not dead, with gaps and motion that follow from a seed.
 
 Times are seconds since 1970 by the device's clock. The same seed gives the same gaps and motion for the same day:
 
-- every fourth channel (1, 5, 9, ...) lacks one whole hour each day, the others now and then some minutes;
+- every fourth channel (1, 5, 9, ...) lacks one whole hour each day, the others some minutes on some days;
 - the whole recorder was off on the 9th and 10th day before its start;
-- channel 11 stopped recording an hour before the start; all others record from then on, until six hours after it:
-  what is live can be found in the archive, whatever the time of day;
-- thirty times a day something moves for 5 to 90 s.
+- channel 11 stopped recording an hour before the start; all others have no gap from then on until six hours after it,
+  so that a test finds live video in the archive at any time of day;
+- thirty times a day there is motion for 5 to 90 s.
 
 A make may cut a channel's time into several recordings (`Make.recording_hours`); each then ends where the next begins.
 """
@@ -36,7 +36,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A container of tracks. `is_active`: it is still recording. `part`: which of its channel's, if not the only."""
+    """A container of tracks. `is_active`: it is still being written. `part`: token suffix, if a channel has several."""
 
     channel: ChannelSpec
     seed: int
@@ -65,7 +65,7 @@ class Recording:
         return [*found, (f"AudioTrack{number:03d}", "Audio")] if self.channel.audio else found
 
     def spans(self, start_s: float, end_s: float) -> list[Interval]:
-        """When there is data in [start_s, end_s): sorted, apart, cut off at the window."""
+        """The spans with data in [start_s, end_s): sorted, not adjacent, cut off at the window."""
         found: list[Interval] = []
         for day in _days(start_s, end_s):
             at = float(day * DAY_S)
@@ -79,7 +79,7 @@ class Recording:
         return found
 
     def span_at(self, moment_s: float) -> Interval | None:
-        """The span that holds this moment, else the next one; None after the last. Cut off a day around the moment."""
+        """The span at a moment, otherwise the next one; None after the last. It is cut off a day around the moment."""
         at = max(moment_s, self.earliest_s)
         while at < self.latest_s:
             found = [span for span in self.spans(at - DAY_S, at + DAY_S) if span[1] > at]
@@ -89,7 +89,7 @@ class Recording:
         return None
 
     def motion(self, start_s: float, end_s: float) -> list[Interval]:
-        """From when until when something moved, for what began in [start_s, end_s)."""
+        """Start and end of each motion that began in [start_s, end_s)."""
         kept = self.spans(start_s - HOUR_S, end_s + HOUR_S)
         return [
             (begin, until)
@@ -99,7 +99,10 @@ class Recording:
         ]
 
     def changes(self, start_s: float, end_s: float) -> list[tuple[float, bool]]:
-        """When it began (True) and ceased to have data, in [start_s, end_s]."""
+        """The moments in [start_s, end_s] at which data begins (True) or ends (False).
+
+        The present end of a recording that is still being written is no such moment.
+        """
         found: list[tuple[float, bool]] = []
         for begin, until in self.spans(start_s - 1, end_s + 1):
             found += [(at, state) for at, state in ((begin, True), (until, False)) if start_s <= at <= end_s]
@@ -110,7 +113,7 @@ class Recording:
         return bool(self.spans(moment_s - 0.001, moment_s))
 
     def cut(self, hours: int) -> Iterator[Recording]:
-        """The recordings of so many hours that hold something of it."""
+        """The recording cut into recordings of so many hours; those without data are left out."""
         length_s = hours * HOUR_S
         at = self.earliest_s // length_s * length_s
         while at < self.latest_s:
@@ -129,7 +132,7 @@ def _days(start_s: float, end_s: float) -> Iterator[int]:
 
 @lru_cache(maxsize=4096)
 def _gaps(seed: int, channel: int, day: int, started_s: int) -> tuple[Interval, ...]:
-    """Sorted, inside the day."""
+    """The gaps of a day, sorted, cut off at the day."""
     begin = float(day * DAY_S)
     if started_s // DAY_S - day in _OFF_DAYS_AGO:
         return ((begin, begin + DAY_S),)

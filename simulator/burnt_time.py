@@ -1,11 +1,11 @@
-"""The time in replayed pictures: burnt into their top sixteen lines, for people and for programs.
+"""The time in replayed frames: burnt into their top sixteen lines, for people and for programs.
 
 The upper eight lines hold 40 equal cells of 8 pixels: white, black, 36 bits of the time in tenths of a second since
 1970 by the device's clock (most significant first), even parity, odd parity. The lower eight lines hold it as text.
 
-The pictures of the archive are a loop that is encoded once, one slice a row of macroblocks (ITU-T H.264, 7.4.3). For
-every moment the first slice is replaced by one made here, of uncompressed macroblocks (I_PCM, 7.3.5) with that moment's
-time: pictures of any time are there at once, without an encoder.
+The archive's frames are a loop that is encoded once, with one slice for each row of macroblocks (ITU-T H.264, 7.4.3).
+For each moment the first slice is replaced by one made here, of uncompressed macroblocks (I_PCM, 7.3.5) that show the
+moment's time. So frames of any time exist immediately, without an encoder.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Writer:
             self._out += int(text, 2).to_bytes(len(text) // 8, "big")
 
     def raw(self, data: bytes) -> None:
-        """Whole bytes; aligned first."""
+        """Write whole bytes, after bits that align them."""
         self.align()
         self._out += data
 
@@ -102,7 +102,7 @@ def _unescaped(nal: bytes) -> bytes:
 
 
 def _escaped(rbsp: bytes) -> bytes:
-    """With emulation prevention (7.4.1)."""
+    """The RBSP with emulation prevention bytes (7.4.1)."""
     out = bytearray()
     zeros = 0
     for byte in rbsp:
@@ -119,10 +119,7 @@ def _escaped(rbsp: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SliceWriter:
-    """Writes first slices for a stream with these parameter sets; ValueError where they are of another kind.
-
-    `width_mbs` is the length of a row of macroblocks.
-    """
+    """Writes the first slices of a stream. `width_mbs`: macroblocks in a row."""
 
     frame_num_bits: int
     width_mbs: int
@@ -130,7 +127,7 @@ class SliceWriter:
 
     @classmethod
     def of_sets(cls, sps: bytes, pps: bytes) -> SliceWriter:
-        """From a baseline SPS and a CAVLC PPS (7.3.2.1, 7.3.2.2), without start codes."""
+        """Read a baseline SPS and a CAVLC PPS (7.3.2.1, 7.3.2.2), without start codes. Raise ValueError for others."""
         read = _Reader(_unescaped(sps[1:]))
         profile = read.u(8)
         read.u(16)
@@ -161,7 +158,7 @@ class SliceWriter:
         return cls(frame_num_bits, width_mbs, bool(read.u(1)))
 
     def slice_with(self, model: bytes, lines: list[bytearray]) -> bytes:
-        """A NAL unit in the place of `model`, the picture's first slice, that shows these sixteen lines."""
+        """Return a NAL unit that shows sixteen lines, to replace `model`, the first slice of a frame."""
         is_idr = model[0] & 0x1F == 5
         is_reference = bool(model[0] >> 5 & 3)
         read = _Reader(_unescaped(model[1:40]))
@@ -182,7 +179,7 @@ class SliceWriter:
         if kind == 0:
             write.u(0, 2)  # num_ref_idx_active_override_flag, ref_pic_list_modification_flag_l0
         if is_reference:
-            write.u(0, 2 if is_idr else 1)  # dec_ref_pic_marking(): nothing special
+            write.u(0, 2 if is_idr else 1)  # dec_ref_pic_marking(), all flags 0
         write.ue(0)  # slice_qp_delta
         if self.has_deblocking_control:
             write.ue(1)  # disable_deblocking_filter_idc
@@ -203,7 +200,7 @@ def _blocks(lines: list[bytearray], count: int) -> Iterator[bytes]:
 
 
 def put_time(frame: bytearray, width: int, height: int, tenths: int) -> None:
-    """Into a picture as yuv420p, for encoders."""
+    """Draw a time into a yuv420p frame that is to be encoded."""
     frame[: ROWS * width] = b"".join(map(bytes, time_lines(tenths, width)))
     luma, chroma = width * height, width * height // 4
     grey = bytes([_GREY]) * (ROWS // 2 * (width // 2))

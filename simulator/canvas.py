@@ -1,7 +1,7 @@
-"""Pictures as bytes: a YUV 4:2:0 canvas with rectangles, ellipses, polygons and sprites, in plain Python.
+"""Frames as bytes: a YUV 4:2:0 canvas with rectangles, ellipses, polygons and sprites, in plain Python.
 
-A colour is (Y, Cb, Cr) in video range. Coordinates are fractions of the picture (0, 0 top left to 1, 1 bottom right),
-so that one scene serves every size. A luma of 0 does not occur in video range and means "transparent" in sprites.
+A colour is (Y, Cb, Cr) in video range. Coordinates are fractions of the frame, from (0, 0) top left to (1, 1) bottom
+right, so that one scene serves every size. Video range has no luma of 0; in sprites it means "transparent".
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Plane:
                 self.span(row, round(cx - half), round(cx + half), value)
 
     def runs(self) -> list[Run]:
-        """All that is not transparent, as runs."""
+        """The pixels that are not transparent, as runs."""
         found = []
         for row in range(self.height):
             line = bytes(self.samples[row * self.width : (row + 1) * self.width])
@@ -84,7 +84,7 @@ class Plane:
 
 
 class Canvas:
-    """A picture of even width and height; `fill` 0 makes a transparent one, for sprites."""
+    """A frame of even width and height; a `fill` of 0 makes it transparent, for sprites."""
 
     def __init__(self, width: int, height: int, fill: Colour = (16, GREY, GREY)) -> None:
         self.width, self.height = width, height
@@ -111,21 +111,21 @@ class Canvas:
                 plane.span(row, 0, plane.width, round(first + (last - first) * part))
 
     def drain_colour(self) -> None:
-        """Make it grey, as an infrared camera at night does; transparent parts stay so."""
+        """Make it grey, like an infrared camera at night; transparent parts stay transparent."""
         for plane in self.planes[1:]:
             plane.samples[:] = plane.samples.translate(bytes([0]) + bytes([GREY]) * 255)
 
     def darken(self, factor: float) -> None:
-        """Scale the light of all that is not transparent."""
+        """Scale the luma of all pixels that are not transparent."""
         table = bytes([0] + [min(235, max(16, round(16 + (value - 16) * factor))) for value in range(1, 256)])
         self.planes[0].samples[:] = self.planes[0].samples.translate(table)
 
     def joined(self) -> bytes:
-        """Y, Cb, Cr one after the other: a yuv420p picture."""
+        """The planes Y, Cb, Cr one after the other: a yuv420p frame."""
         return b"".join(bytes(plane.samples) for plane in self.planes)
 
     def with_noise(self, amplitude: int, noise: random.Random) -> bytes:
-        """The picture with `amplitude` steps of sensor noise in its luma.
+        """The frame with `amplitude` steps of sensor noise in its luma.
 
         Two planes are added as two long integers: no sample reaches 256, so no byte carries into the next, and a
         megapixel costs milliseconds without a numeric library.
@@ -139,7 +139,7 @@ class Canvas:
 
 
 class Sprite:
-    """A small picture with transparent parts, made from a canvas, that can be put anywhere in a frame."""
+    """A small image with transparent parts, made from a canvas, that can be drawn anywhere in a frame."""
 
     def __init__(self, canvas: Canvas) -> None:
         self.width, self.height = canvas.width, canvas.height

@@ -19,7 +19,7 @@ class EncodeError(Exception):
 
 @dataclass(eq=False)
 class Clip:
-    """What is encoded of a spec so far. All three events are also set when the encoding failed.
+    """The frames or stills of a spec that are encoded so far. A failure sets all three events, too.
 
     `described`: the first frame exists, and with it the parameter sets that an SDP needs; or the first still exists.
     `playable`: there are enough frames to begin to send them while the encoder goes on.
@@ -67,12 +67,12 @@ class Clip:
             self.playable.set()
 
     def complete(self) -> None:
-        """Mark it as whole."""
+        """Mark the clip as whole."""
         self.is_complete = True
         self._finish()
 
     def fail(self, reason: str) -> None:
-        """Mark it as one that will not be whole."""
+        """Mark the clip as failed, with a reason."""
         self.failure = reason
         self._finish()
 
@@ -94,7 +94,7 @@ class Clip:
 
 
 class ClipFeed:
-    """Adds a clip's file, piece by piece, to a clip. Stills arrive from place `first_still` on, and wrap around."""
+    """Adds encoded bytes to a clip, piece by piece. Stills arrive from place `first_still` on, and wrap around."""
 
     def __init__(self, clip: Clip, first_still: int = 0) -> None:
         self._clip = clip

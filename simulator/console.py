@@ -1,4 +1,4 @@
-"""Lines for the person who started the recorder, on standard error."""
+"""Messages to the user, on standard error."""
 
 from __future__ import annotations
 

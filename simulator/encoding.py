@@ -86,7 +86,7 @@ class EncodingQueue:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=_child_environment(),
-            process_group=0,  # a session of its own would be a group of Linux' autogroup, which ignores niceness
+            process_group=0,  # not a new session: niceness does not reach beyond a session (sched(7), autogroup)
         )
         try:
             data = await self._collect(job, process)

@@ -1,6 +1,6 @@
-"""What can be made to go wrong while the recorder runs: a table of faults, and which of them are on.
+"""Faults: a table of the failures that a test can switch on while the recorder runs, and those that are on.
 
-A fault has a value, may be for one channel only, may begin later (`after_s`) and end by itself (`for_s`).
+A fault has a value. It may be for one channel only, begin later (`after_s`) and end by itself (`for_s`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Check = Callable[[object], bool]
 
 
 class BadFault(ValueError):
-    """A fault that does not exist, or a value it cannot have; the text says what would do."""
+    """Raised for an unknown fault or a wrong value; the text names the possible ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One row of the table: what it does, whether a channel may be named, which values it takes."""
+    """One row of the table: the fault's effect, its values, and whether it may be for one channel."""
 
     name: str
     text: str
@@ -111,7 +111,7 @@ REBOOT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault that was asked for; times are seconds of the clock given to `Faults`."""
+    """A fault that is on, or will be; times are seconds of the clock given to `Faults`."""
 
     name: str
     value: object
@@ -187,7 +187,7 @@ class Faults:
         ]
 
     def value(self, name: str, channel: int | None = None) -> object:
-        """The value of a fault that is on now, the channel's own before the device's; None when it is off."""
+        """The value of a fault, of the channel or otherwise of the whole device; None while it is off."""
         now = self._now_s()
         for key in ((name, channel), (name, None)):
             fault = self._faults.get(key)
@@ -199,17 +199,17 @@ class Faults:
         return self.value(name, channel) is not None
 
     def number(self, name: str, channel: int | None = None) -> float:
-        """The value of a fault whose value is a number; 0 when it is off."""
+        """The value of a fault with a number; 0 while it is off."""
         value = self.value(name, channel)
         return float(value) if isinstance(value, int | float) else 0.0
 
     def text(self, name: str, channel: int | None = None) -> str | None:
-        """The value of a fault whose value is text; None when it is off."""
+        """The value of a fault with a text; None while it is off."""
         value = self.value(name, channel)
         return value if isinstance(value, str) else None
 
     def as_json(self) -> list[dict[str, object]]:
-        """All that are on or will be; those that ended are forgotten here."""
+        """The faults that are on or will be. Drop those that have ended."""
         now = self._now_s()
         self._faults = {key: fault for key, fault in self._faults.items() if now < fault.ends_s}
         return [fault.as_json(now) for fault in self._faults.values()]

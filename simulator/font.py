@@ -1,4 +1,4 @@
-"""A 5 by 7 bitmap font of capitals, so that pictures can carry a name without a font file."""
+"""A 5 by 7 bitmap font of capitals, for text in frames without a font file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ADVANCE = 6  # columns from one glyph to the next
 
 
 def text_cells(text: str) -> list[tuple[int, int]]:
-    """(column, row) of every inked cell of `text`, from (0, 0) at its top left; unknown characters show as a dash."""
+    """(column, row) of each inked cell of `text`, from (0, 0) at its top left; an unknown character shows as a dash."""
     cells = []
     for place, character in enumerate(text.upper()):
         rows = _GLYPHS.get(character, _GLYPHS["-"]).split("|")

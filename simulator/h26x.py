@@ -125,7 +125,7 @@ class AccessUnitParser:
 
 
 def packetize(codec: Codec, nal: bytes) -> list[bytes]:
-    """One NAL unit as RTP payloads: whole if it fits, else as fragmentation units (FU-A, type 28; FU, type 49)."""
+    """One NAL unit as RTP payloads: whole if it fits, otherwise as fragmentation units (FU-A, type 28; FU, type 49)."""
     if len(nal) <= MTU_PAYLOAD_BYTES:
         return [nal]
     if codec == "h264":

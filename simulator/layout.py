@@ -1,4 +1,4 @@
-"""Which channels the pretend recorder has, and what each of their streams carries.
+"""The channels of the pretend recorder, and the codecs, sizes and tokens of their streams.
 
 Tokens look like those of a Dahua XVR: ``MediaProfile00000`` is channel 1's main stream, ``MediaProfile00001`` its sub
 stream, ``MediaProfile00100`` channel 2's main stream. Channels are counted from 1, tokens from 0.
@@ -14,8 +14,8 @@ from typing import Literal
 Codec = Literal["h264", "h265"]
 AudioCodec = Literal["pcma", "pcmu", "aac"]
 Role = Literal["main", "sub"]
-# clip: a live loop; stills: JPEGs of it; scene: the archive's loop, whose pictures get their time later, a slice a row;
-# moment: pictures of one moment, with their time in them.
+# clip: a live loop; stills: JPEGs of it; scene: the archive's loop, one slice a row, without times, which replay adds;
+# moment: ten seconds of the archive, with their times.
 Kind = Literal["clip", "stills", "scene", "moment"]
 Dead = Literal["not_found", "no_signal", "silence"]
 
@@ -23,7 +23,7 @@ ROLES: tuple[Role, Role] = ("main", "sub")
 DEAD_KINDS: tuple[Dead, ...] = ("not_found", "no_signal", "silence")
 MAX_CHANNELS = 64
 
-# Raise it whenever the pictures or the encoder's settings change: cached clips carry it in their names.
+# Raise it whenever the frames or the encoder's settings change: cached clips have it in their names.
 CLIP_VERSION = 2
 
 # name, scene, night: one line a channel; more than sixteen channels start over.
@@ -55,17 +55,14 @@ _AUDIO: tuple[AudioCodec | None, ...] = (
 LONG_GOP_CHANNEL = 3
 ARCHIVE_H265_CHANNEL = 2
 ARCHIVE_LOOP_S = 10
-# Some recorders add a track of ONVIF metadata to every stream; players that look at it open seconds later.
+# Some recorders add a track of ONVIF metadata to each stream; players that probe it need seconds longer to open.
 METADATA_EVERY = 4
 PTZ_CHANNEL = 1
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """One encoded loop: what is in it and how it is coded.
-
-    ``loop_s`` is the length after which the pictures start over; it is a whole number of GOPs.
-    """
+    """How one loop is encoded. `loop_s`: the length after which its frames start over, a whole number of GOPs."""
 
     codec: Codec
     width: int
@@ -77,18 +74,18 @@ class StreamSpec:
 
     @property
     def frames(self) -> int:
-        """Pictures in the loop."""
+        """Frames in the loop."""
         return self.fps * self.loop_s
 
     @property
     def gop_frames(self) -> int:
-        """Pictures from one key frame to the next."""
+        """Frames from one key frame to the next."""
         return self.fps * self.gop_s
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """One video input of the recorder; ``dead`` says in which way it fails, None that it works."""
+    """One video input of the recorder. `dead`: how it fails, None if it works."""
 
     number: int
     name: str
@@ -139,7 +136,7 @@ def find_profile(layout: Layout, token: str) -> tuple[ChannelSpec, Role] | None:
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """All that decides the bytes of a clip or of a channel's stills; its digest names the file in the cache."""
+    """All that the bytes of a clip or of stills depend on; a digest of it is the name of the file in the cache."""
 
     kind: Kind
     title: str
@@ -165,13 +162,16 @@ class ClipSpec:
 
 
 def clip_spec(channel: ChannelSpec, role: Role, kind: Kind = "clip") -> ClipSpec:
-    """What the painter needs to know of one stream."""
+    """The spec of a live stream's clip, or of the channel's stills."""
     title = f"CH {channel.number:02d}  {channel.name.upper()}"
     return ClipSpec(kind, title, channel.scene, channel.night, channel.seed, channel.stream(role))
 
 
 def archive_spec(channel: ChannelSpec, *, begins_s: int = 0) -> ClipSpec:
-    """The archive's pictures: 320x180, 5 a second, a key frame a second. In H.265 they are encoded for each moment."""
+    """The spec of the archive: 320x180, 5 frames a second, a key frame a second.
+
+    H.264 is a loop without times; H.265 is encoded for each ten seconds from `begins_s` on.
+    """
     codec: Codec = "h265" if channel.number == ARCHIVE_H265_CHANNEL else "h264"
     stream = StreamSpec(codec, 320, 180, 5, 1, ARCHIVE_LOOP_S, 120)
     title = f"CH {channel.number:02d}  {channel.name.upper()}"
@@ -181,14 +181,14 @@ def archive_spec(channel: ChannelSpec, *, begins_s: int = 0) -> ClipSpec:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The two pictures of a make of recorder, before codec and GOP are chosen per channel."""
+    """The two streams of a profile; codec and GOP may change for some channels."""
 
     main: StreamSpec
     sub: StreamSpec
     h265_loop_s: int
 
 
-# `full` is what a recorder sends. `small` is for test suites: everything is encoded in a few seconds on a cold cache.
+# `full` is like a recorder. `small` is for test suites: all streams are encoded within seconds on an empty cache.
 PROFILES: dict[str, Sizes] = {
     "full": Sizes(
         main=StreamSpec("h264", 1920, 1080, 25, 2, 16, 4000),
@@ -212,7 +212,7 @@ def _main_stream(number: int, sizes: Sizes) -> StreamSpec:
 
 
 def default_dead(channels: int) -> dict[int, Dead]:
-    """The last three channels of a recorder with eight or more inputs are dead, each in a way of its own."""
+    """The last three channels of a recorder with eight or more inputs are dead, each in another way."""
     if channels < 8:
         return {}
     return dict(zip(range(channels - 2, channels + 1), DEAD_KINDS, strict=True))
@@ -221,8 +221,8 @@ def default_dead(channels: int) -> dict[int, Dead]:
 def make_layout(channels: int, *, profile: str = "full", seed: int = 1, dead: dict[int, Dead] | None = None) -> Layout:
     """The recorder's channels, 1 to `channels`.
 
-    Even channels have an H.265 main stream, channel 3 a key frame every 10 s, channel 5 AAC; 7, 10 and 15 are
-    silent; every fourth carries a metadata track.
+    Even channels have an H.265 main stream, channel 3 a key frame every 10 s, channel 5 AAC; 7, 10 and 15 have no
+    audio; every fourth has a metadata track.
     """
     if not 1 <= channels <= MAX_CHANNELS:
         raise ValueError(f"channels must be 1 to {MAX_CHANNELS}, not {channels}")

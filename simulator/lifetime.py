@@ -1,4 +1,4 @@
-"""Ends this process when its parent goes away (Linux); elsewhere it does nothing."""
+"""Ends this process when its parent ends (Linux); on other systems it does nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the thread that started us ends; end at once if it just has.
+    """Ask the kernel for SIGTERM when the parent ends; end immediately if it already has.
 
-    The signal follows the *thread* that forked: whoever starts us with this must do so from one that stays.
+    The signal is sent at the end of the *thread* that forked, so a parent must fork in a thread that stays.
     """
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it went away while we asked (in a container, process 1 may well be the parent)
+    # The parent ended in the meantime. Its id may be 1 from the start, in a container, so 1 alone proves nothing.
+    if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

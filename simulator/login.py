@@ -1,6 +1,6 @@
-"""Who may come in: WS-UsernameToken, HTTP and RTSP Digest, Basic, lock-out, and a count of every attempt.
+"""Login: WS-UsernameToken, HTTP and RTSP Digest, Basic, lock-out, and a count of all attempts.
 
-A wrong clock shows here: a UsernameToken is good only within a window around the device's own time.
+A UsernameToken is valid only within a window around the device's own time, so a wrong clock refuses logins.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PAIR = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
 
 class Outcome(StrEnum):
-    """How a login ended. MISSING and STALE are no attempts: nothing was guessed."""
+    """The result of a login. MISSING and STALE are no attempts: no password was tried."""
 
     OK = "ok"
     MISSING = "missing"
@@ -62,7 +62,7 @@ def _same(first: str, second: str) -> bool:
 
 
 def parse_created(text: str) -> datetime | None:
-    """xs:dateTime of a token; None when it is none."""
+    """The xs:dateTime of a token; None if the text is no time."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -86,11 +86,11 @@ class Login:
     # -- the three kinds of credential -----------------------------------------------------------------------------
 
     def check_token(self, token: UsernameToken) -> Outcome:
-        """A UsernameToken at the SOAP interface."""
+        """Check a UsernameToken of a SOAP request."""
         return self._count("soap", self._judge_token(token))
 
     def check_header(self, interface: str, method: str, target: str, header: str, *, exact: bool) -> Outcome:
-        """An Authorization header, Digest or Basic. `exact`: the digest's uri must be the request's target."""
+        """Check an Authorization header, Digest or Basic. `exact`: the digest's uri must be the request's target."""
         scheme, _, rest = header.strip().partition(" ")
         if not header.strip():
             return Outcome.MISSING
@@ -103,7 +103,7 @@ class Login:
         return outcome if outcome is Outcome.STALE else self._count(interface, outcome)
 
     def challenges(self, interface: str, *, stale: bool = False) -> list[str]:
-        """The values of WWW-Authenticate for a refused request."""
+        """Values of WWW-Authenticate for a refused request."""
         if interface == "rtsp" and self._faults.text("rtsp_auth") == "basic":
             return [f'Basic realm="{REALM}"']
         nonce = secrets.token_hex(16)
@@ -125,7 +125,7 @@ class Login:
     # -- judging ---------------------------------------------------------------------------------------------------
 
     def _current_password(self) -> str | None:
-        """None while every password is refused."""
+        """The password, None while the fault `refuse_password` is on."""
         if self._faults.is_on("refuse_password"):
             return None
         return self._faults.text("change_password") or self._password
@@ -217,11 +217,11 @@ class Login:
             self._locked_until_s = time.monotonic() + seconds
 
     def forget_lock(self) -> None:
-        """Open a locked account."""
+        """Unlock the account."""
         self._failures_in_row, self._locked_until_s = 0, 0.0
 
     def as_json(self) -> dict[str, object]:
-        """Counts by interface: `ok` are requests let in, `failed` wrong guesses, `locked` those refused unseen."""
+        """Counts by interface: `ok` accepted, `failed` wrong, `locked` refused without a check."""
         rows = {interface: self._row(interface) for interface in ("soap", "http", "rtsp")}
         totals = {name: sum(row[name] for row in rows.values()) for name in ("ok", "failed")}
         left = max(0.0, self._locked_until_s - time.monotonic())

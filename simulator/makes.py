@@ -1,4 +1,4 @@
-"""The makes of recorder it can pretend to be: what each does in its own way with recordings."""
+"""The makes of recorder that the simulator can behave like: how they differ in their recordings."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Make:
-    """`conformant` is the default of every field.
+    """The behaviour of one make. The defaults follow the specifications.
 
-    `replay`: "onvif", "plain" (551 to Require: onvif-replay, its address plays as plain RTSP).
-    `summary`: "full", "empty" (all dates 1970, no number), "none" (optional action not implemented).
+    `replay`: "onvif", or "plain" (551 to Require: onvif-replay; its URL plays as plain RTSP).
+    `summary`: "full", "empty" (all dates 1970, no number), or "none" (optional action not implemented).
     """
 
     name: str
     text: str
     has_profile_g: bool = True
-    searches_events: bool = True  # else FindEvents is an optional action that is not implemented
+    searches_events: bool = True  # False: FindEvents is an optional action that is not implemented
     honours_filters: bool = True
     gives_start_states: bool = True
     summary: str = "full"
-    has_wrong_dates: bool = False  # earliest is 1970, summary and tracks say other dates
+    has_wrong_dates: bool = False  # EarliestRecording is 1970; the summary and the tracks have other dates
     is_never_completed: bool = False  # the state stays Searching until an empty page
     writes_loosely: bool = False  # TRUE for true, times without Z, unsorted
     replay: str = "onvif"
     honours_rate_control: bool = True
     seeks_in_session: bool = True
-    session_timeout_s: float | None = None  # in the replay address, too
-    recording_hours: int = 0  # a channel's time is cut into recordings of so many hours, from midnight on; 0: one
+    session_timeout_s: float | None = None  # also in the replay URL
+    recording_hours: int = 0  # a channel has a recording for every so many hours, from midnight on; 0: only one
 
 
 MAKES = {

@@ -1,11 +1,11 @@
-"""The painter: a child process that draws a channel's pictures and hands them to ffmpeg, whose output is ours.
+"""The painter: a child process that draws a channel's frames and pipes them to ffmpeg.
 
-Run by `encoding`: ``python -m simulator.painter FFMPEG ENCODER THREADS NICENESS FIRST_STILL < spec.json``. It writes
-an Annex B stream (or a row of JPEGs, for stills) on its standard output, key frame by key frame, so that the first
-pictures can be sent while the rest is still being encoded. A process of its own, because drawing holds the interpreter
-for milliseconds and the recorder has sixteen streams to send on time.
+Run by `encoding`: ``python -m simulator.painter FFMPEG ENCODER THREADS NICENESS FIRST_STILL < spec.json``. While the
+painter draws, ffmpeg writes an Annex B stream (for stills, one JPEG after the other) to the painter's standard output,
+so that the first frames can be sent before the last are encoded. Drawing has its own process, because it holds the
+interpreter's lock for milliseconds, and the recorder has sixteen streams to send on time.
 
-Frame number: the top 1/16 of the picture holds 20 equal cells: white, black, 16 bits of the number (most significant
+Frame number: the top 1/16 of the frame holds 20 equal cells: white, black, 16 bits of the number (most significant
 first), even parity, odd parity (its inverse).
 """
 
@@ -38,12 +38,12 @@ def code_bits(number: int) -> list[int]:
 
 
 def still_frames(stream: StreamSpec) -> range:
-    """Which pictures of the loop are kept as stills."""
+    """Numbers of the frames of the loop that are kept as stills."""
     return range(0, stream.frames, STILL_EVERY_S * stream.fps)
 
 
 class Painter:
-    """Draws any picture of a loop: the same spec and number give the same bytes."""
+    """Draws any frame of a loop: the same spec and number give the same bytes."""
 
     def __init__(self, spec: ClipSpec) -> None:
         self.spec = spec
@@ -60,7 +60,7 @@ class Painter:
         self._title = self._title_sprite(spec.title)
 
     def _background(self, variant: int) -> bytes:
-        """The scene with one of its noises, made when it is first needed: the first still is wanted soon."""
+        """The scene with one of its noises, made on first use, so that the first still is ready sooner."""
         if variant not in self._backgrounds:
             noise = random.Random(f"noise/{self.spec.seed}/{variant}")
             self._backgrounds[variant] = self._canvas.with_noise(7 if self.spec.night else 4, noise)
@@ -77,7 +77,7 @@ class Painter:
         return Sprite(canvas)
 
     def draw(self, number: int) -> bytearray:
-        """Picture `number` of the loop as yuv420p."""
+        """Frame `number` of the loop as yuv420p."""
         frame = bytearray(self._background(number % _NOISE_VARIANTS))
         seconds = number / self.spec.stream.fps
         for actor in self._actors:
@@ -107,7 +107,7 @@ class Painter:
 
 
 def encode_command(ffmpeg: str, spec: ClipSpec, encoder: str, threads: int) -> list[str]:
-    """argv that encodes yuv420p on standard input to an elementary stream on standard output."""
+    """argv that encodes yuv420p from standard input to an elementary stream, or to JPEGs, on standard output."""
     stream = spec.stream
     command = [ffmpeg, "-v", "error", "-nostdin", "-f", "rawvideo", "-pix_fmt", "yuv420p"]
     command += ["-s", f"{stream.width}x{stream.height}", "-r", str(stream.fps), "-i", "pipe:0", "-an"]
@@ -117,7 +117,7 @@ def encode_command(ffmpeg: str, spec: ClipSpec, encoder: str, threads: int) -> l
             "-c:v",
             "mjpeg",
             "-threads",
-            "1",  # more threads hold frames back
+            "1",  # ffmpeg delays its first frame by one frame a thread
             "-q:v",
             "4",
             "-color_range",
@@ -127,7 +127,7 @@ def encode_command(ffmpeg: str, spec: ClipSpec, encoder: str, threads: int) -> l
             "-f",
             "mjpeg",
             "-flush_packets",
-            "1",  # a still that is drawn is also sent
+            "1",  # write each still whole, not in blocks of 32 KB
             "pipe:1",
         ]
     rate = ["-b:v", f"{stream.kbps}k", "-maxrate", f"{stream.kbps}k", "-bufsize", f"{stream.kbps}k"]
@@ -173,14 +173,13 @@ def _numbers(spec: ClipSpec, first_still: int) -> Iterator[int]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw and encode the loop described on standard input; ffmpeg's exit code, 1 if it went away before the end."""
+    """Draw and encode the clip described on standard input. Return ffmpeg's exit code, 1 if ffmpeg ended early."""
     ffmpeg, encoder = arguments[:2]
     threads, niceness, first_still = (int(argument) for argument in arguments[2:])
     die_with_parent()
     os.nice(niceness)
     spec = ClipSpec.from_json(sys.stdin.read())
     command = encode_command(ffmpeg, spec, encoder, threads)
-    # argv made above, no shell
     with subprocess.Popen(command, stdin=subprocess.PIPE) as encoding:  # noqa: S603 - argv is our own list
         assert encoding.stdin is not None  # noqa: S101 (PIPE was asked for)
         painter = Painter(spec)

@@ -1,4 +1,4 @@
-"""A head that pans, tilts and zooms: where it is, where it is going, its presets. The picture does not follow it."""
+"""A head that pans, tilts and zooms: its position, movement and presets. The video does not follow it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Preset:
 
 @dataclass
 class PtzHead:
-    """Moves on the clock: a velocity in each axis (-1 to 1), until a moment."""
+    """Moves by the clock: with a velocity in each axis (-1 to 1), until a moment."""
 
     presets: dict[str, Preset] = field(default_factory=lambda: {"1": Preset("Gate", Position(-0.5, 0.1, 0.3))})
     home: Position = field(default_factory=Position)
@@ -43,7 +43,7 @@ class PtzHead:
     _until_s: float = 0.0
 
     def position(self) -> Position:
-        """Where it is now."""
+        """The present position."""
         moving_s = max(0.0, min(time.monotonic(), self._until_s) - self._since_s)
         step = moving_s * _UNITS_PER_S
         start, speed = self._from, self._velocity
@@ -51,19 +51,19 @@ class PtzHead:
         return moved.clamped()
 
     def is_moving(self) -> tuple[bool, bool]:
-        """Whether it pans or tilts, and whether it zooms."""
+        """Two flags: it pans or tilts; it zooms."""
         moving = time.monotonic() < self._until_s
         return moving and bool(self._velocity.pan or self._velocity.tilt), moving and bool(self._velocity.zoom)
 
     def move(self, velocity: Position, for_s: float) -> None:
-        """Go on with that velocity for so many seconds."""
+        """Move with a velocity for so many seconds, from the present position on."""
         self._from = self.position()
         self._velocity = Position(_limit(velocity.pan), _limit(velocity.tilt), _limit(velocity.zoom))
         self._since_s = time.monotonic()
         self._until_s = self._since_s + for_s
 
     def stop(self, *, pan_tilt: bool, zoom: bool) -> None:
-        """Stop in some axes; what is left goes on."""
+        """Stop pan and tilt, or zoom, or both; the other axes move on."""
         left = max(0.0, self._until_s - time.monotonic())
         speed = self._velocity
         turning = Position() if pan_tilt else speed
@@ -71,11 +71,11 @@ class PtzHead:
         self.move(kept, left if kept != Position() else 0.0)
 
     def go_to(self, position: Position) -> None:
-        """Be there at once."""
+        """Jump to a position and stop."""
         self._from, self._velocity, self._until_s = position.clamped(), Position(), 0.0
 
     def keep_preset(self, token: str, name: str) -> str:
-        """Remember where it is under a new or known token; gives the token."""
+        """Keep the present position as a preset. Return its token, a new one if `token` is empty."""
         if not token:
             token = next(str(number) for number in range(1, MAX_PRESETS + 2) if str(number) not in self.presets)
         self.presets[token] = Preset(name or f"Preset {token}", self.position())

@@ -133,7 +133,7 @@ class ReplayRequests:
         if not player.channels or (player.plays and "range" in request.headers and not self._make.seeks_in_session):
             return Reply(455)
         if player.is_playing and "range" not in request.headers:
-            return Reply(200, (self._session_header(),))  # a sign of life only (RFC 2326, 10.5)
+            return Reply(200, (self._session_header(),))  # it keeps the session alive (RFC 2326, 10.5)
         if player.plays and (delay_s := self._faults.number("replay_seek_delay")):
             await asyncio.sleep(delay_s)
         asked = clock_range(request.headers["range"]) if "range" in request.headers else (None, None)

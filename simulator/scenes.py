@@ -1,7 +1,7 @@
-"""The places the channels look at: a still background and the actors in it, chosen by a seed.
+"""The scenes that the channels show: a still background and the actors in it, chosen by a seed.
 
-A scene is a function that paints the background and returns who moves, furthest first. All places are fractions of the
-picture; the top sixteenth of every picture belongs to the frame number and nothing that matters is drawn there.
+A scene is a function that paints the background and returns the actors, the furthest first. All places are fractions of
+the frame. The frame number covers the top sixteenth of each frame, so scenes draw nothing important there.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ LINE: Colour = (205, 125, 130)
 
 @dataclass
 class Stage:
-    """What a scene paints with."""
+    """The tools of a scene: the canvas of its background, a maker of sprites, and a seeded random generator."""
 
     canvas: Canvas
     sprites: SpriteMaker
     rng: random.Random
 
     def paint(self) -> Colour:
-        """A car's or a coat's colour."""
+        """Choose a colour for a car or a coat."""
         return self.rng.choice(PAINTS)
 
     def drive(
@@ -72,7 +72,7 @@ class Stage:
         *,
         left: bool = False,
     ) -> Actor:
-        """A vehicle that crosses the whole picture, its top at `y`."""
+        """A vehicle that crosses the whole frame, its top at `y`."""
         sprite = self.sprites.cycle(size, what(self.paint()), 1, mirrored=left)
         ends = ((1.02, y), (-size[0] - 0.02, y))
         start, end = ends if left else ends[::-1]
@@ -81,7 +81,7 @@ class Stage:
     def walk(
         self, size: tuple[float, float], start: tuple[float, float], end: tuple[float, float], every_s: float
     ) -> Actor:
-        """Somebody who walks there and back."""
+        """A person walking to a place and back."""
         draw = person(self.paint())
         there, back = (self.sprites.cycle(size, draw, 4, mirrored=mirrored) for mirrored in (False, True))
         return Actor(there, start, end, every_s, phase=self.rng.random(), poses_per_s=5, back=back)

@@ -1,4 +1,4 @@
-"""What each service says it can do: the elements of GetServiceCapabilities, GetServices and GetCapabilities."""
+"""The capabilities of each service: elements of GetServiceCapabilities, GetServices and GetCapabilities."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def replay() -> Element:
 
 
 def all_of(url: Callable[[str], str], wanted: set[str]) -> Element:
-    """The old form, GetCapabilities: services beyond the first five are in an extension."""
+    """The answer to GetCapabilities, the older form: services beyond the first five are in an extension."""
 
     def part(category: str, make: Callable[[], Element]) -> Element | None:
         return make() if wanted & {"All", category} else None

@@ -26,7 +26,7 @@ def _number(element: Element | None, name: str) -> float:
 
 
 def _vector(call: Call, name: str) -> tuple[Position, bool, bool]:
-    """A parameter's position or velocity; whether it has pan and tilt, and whether it has zoom."""
+    """A parameter's position or velocity, and two flags: it has pan and tilt; it has zoom."""
     vector = child(call.body, name)
     pan_tilt, zoom = child(vector, "tt:PanTilt"), child(vector, "tt:Zoom")
     if vector is None:

@@ -40,24 +40,24 @@ Content = Element | str | float | bool | None
 
 
 class BadXml(ValueError):
-    """A request that is not well-formed, or that carries a document type."""
+    """Raised for a request that is not well-formed, or that has a document type."""
 
 
 def qname(name: str) -> str:
-    """``tt:Name`` as lxml wants it."""
+    """``prefix:Name`` in lxml's form ``{namespace}Name``."""
     prefix, _, local = name.partition(":")
     return f"{{{NAMESPACES[prefix]}}}{local}"
 
 
 def as_text(value: object) -> str:
-    """A value in XML Schema's form, without characters that XML cannot carry."""
+    """A value in XML Schema's form; characters that XML forbids become U+FFFD."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return _ALLOWED.sub("\ufffd", str(value))
 
 
 def el(name: str, *content: Content, attributes: Mapping[str, object] | None = None) -> Element:
-    """An element ``prefix:Name`` with children or text; None among the content is left out."""
+    """Make an element ``prefix:Name`` with children or text; skip content that is None."""
     element = etree.Element(qname(name), nsmap={name.partition(":")[0]: NAMESPACES[name.partition(":")[0]]})
     for key, value in (attributes or {}).items():
         element.set(qname(key) if ":" in key else key, as_text(value))
@@ -70,7 +70,7 @@ def el(name: str, *content: Content, attributes: Mapping[str, object] | None = N
 
 
 def envelope(body: Element, *headers: Element) -> bytes:
-    """A whole SOAP document; all our prefixes are declared at its root, so that QNames in text resolve."""
+    """A whole SOAP document. Its root declares all prefixes, so that QNames in text resolve."""
     root = etree.Element(qname("env:Envelope"), nsmap=NAMESPACES)
     if headers:
         etree.SubElement(root, qname("env:Header")).extend(headers)
@@ -89,7 +89,7 @@ def fault(code: str, subcodes: tuple[str, ...], reason: str) -> Element:
 
 
 def parse(data: bytes) -> Element:
-    """The root of a request; BadXml if it is not one."""
+    """Parse a request. Return its root, or raise BadXml."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
     )
@@ -103,28 +103,28 @@ def parse(data: bytes) -> Element:
 
 
 def child(element: Element | None, name: str) -> Element | None:
-    """The first child of that name, or None."""
+    """The first child with a name; None if there is none."""
     return None if element is None else element.find(qname(name))
 
 
 def text_of(element: Element | None, name: str, default: str = "") -> str:
-    """The stripped text of a child, `default` when it is missing or empty."""
+    """The stripped text of a child; `default` if it is missing or empty."""
     found = child(element, name)
     return ((found.text or "").strip() if found is not None else "") or default
 
 
 def texts_of(element: Element, name: str) -> list[str]:
-    """The stripped text of all children of that name."""
+    """The stripped texts of all children with a name."""
     return [(found.text or "").strip() for found in element.findall(qname(name))]
 
 
 def descendants(element: Element, name: str) -> Iterator[Element]:
-    """All elements of that name, at any depth."""
+    """All elements with a name, at any depth."""
     return element.iter(qname(name))
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """xs:duration of days and less; None when it is none (months have no length)."""
+    """Parse an xs:duration of days and less; None for anything else (months have no fixed length)."""
     found = _DURATION.fullmatch(text.strip())
     if not found or text.strip() in ("P", "-P", "PT", "-PT"):
         return None
@@ -134,7 +134,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def parse_time(text: str) -> datetime | None:
-    """xs:dateTime, taken as UTC when it names no zone; None when it is none."""
+    """Parse an xs:dateTime, as UTC if it has no zone; None if the text is no time."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

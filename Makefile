@@ -117,6 +117,10 @@ stress: install-dev ## long loads, thousands of cycles, a soak of half an hour (
 bench: install-dev ## measure beside plain ffmpeg; table and plot into docs/performance
 	$(BIN)/python -m bench
 
+.PHONY: api-types
+api-types: install-dev ## types of the API's answers for the front end, from the OpenAPI description
+	$(BIN)/python tools/api_types.py
+
 .PHONY: screenshots
 screenshots: install-dev ## every page at 1280 and 390 px, light and dark, into build/screenshots
 	$(BIN)/python tools/screenshots.py

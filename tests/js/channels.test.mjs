@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { acceptOf, asSeen, choosePlayback, inOrder, movedBy, neighbour, tileProfileOf, visibleChannels } from '../../static/js/lib/channels.js';
+import { videoOf } from './video.mjs';
 
 /** @param {number} number @param {Partial<import('../../static/js/lib/api.js').Channel>} [more] */
 function channel(number, more = {}) {
@@ -19,7 +20,7 @@ function channel(number, more = {}) {
 
 /** @param {'main'|'sub'|'other'} role @param {string|null} codec */
 function profile(role, codec) {
-  return { profile_token: role, name: role, role, video: codec ? { codec } : null, audio: null };
+  return { profile_token: role, name: role, role, video: codec ? videoOf(codec) : null, audio: null };
 }
 
 const HEVC_MAIN = channel(1, { profiles: [profile('main', 'hevc'), profile('sub', 'h264')] });

@@ -70,7 +70,7 @@ test('ranges and the calendar use the days of the recorder’s clock', () => {
   const now = at('2026-11-22T17:00:00Z'); // the 23rd, where the recorder is
   assert.equal(rangeOf('today', now, clock).startMs, at('2026-11-22T16:00:00Z'));
   const row = rowOf({
-    channel: 1, name: '', recording_token: 'R', events: [], events_truncated: false,
+    channel: 1, name: '', matched_by: 'job', recording_token: 'R', events: [], events_truncated: false,
     spans: [{ start_time: '2026-11-22T15:00:00Z', end_time: '2026-11-22T16:00:00Z', state: 'recorded', recording_token: 'R' }],
   });
   assert.deepEqual([...daysOf([row], clock).keys()], ['2026-11-22']);

@@ -41,7 +41,7 @@ class Server {
     ].filter(([first, last]) => /** @type {number} */ (first) < /** @type {number} */ (last));
     return {
       channels: [{
-        channel: 1, name: 'Gate', recording_token: 'R', events_truncated: inside.length > this.most,
+        channel: 1, name: 'Gate', matched_by: 'job', recording_token: 'R', events_truncated: inside.length > this.most,
         spans: spans.map(([first, last, state]) => span(Number(first), Number(last), String(state))),
         events: inside.slice(0, this.most).map((ms) => ({ time: new Date(ms).toISOString(), topic: MOTION, active: true })),
       }],
@@ -50,7 +50,7 @@ class Server {
   }
 }
 
-const ROW = rowOf({ channel: 1, name: 'Gate', recording_token: 'R', spans: [], events: [], events_truncated: false });
+const ROW = rowOf({ channel: 1, name: 'Gate', matched_by: 'job', recording_token: 'R', spans: [], events: [], events_truncated: false });
 const { signal } = new AbortController();
 
 mockTime();
@@ -117,7 +117,7 @@ test('only the same topic’s off ends a mark, and a moment is a mark', () => {
   ]);
   assert.deepEqual(marks.map(({ startMs, endMs }) => [startMs, endMs]), [[1000, 9000], [2000, 2000], [3000, 4000]]);
   const events = rowOf({
-    channel: 1, name: '', recording_token: '', spans: [], events_truncated: false,
+    channel: 1, name: '', matched_by: 'job', recording_token: '', spans: [], events_truncated: false,
     events: [{ time: '2026-11-22T12:00:00Z', topic: LINE, active: null }],
   }).events;
   assert.deepEqual(namesAt(events, NOW + 500), ['Line crossed']);

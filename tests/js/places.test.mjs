@@ -9,13 +9,13 @@ const HOUR = 3_600_000;
 const NOON = Date.parse('2026-11-22T12:00:00Z');
 const NOW = NOON + 24 * HOUR;
 
-/** @typedef {[number, number, import('../../static/js/lib/api.js').SpanState, string?]} TestSpan hours from noon */
+/** @typedef {[number, number, import('../../static/js/lib/coverage.js').SpanState, string?]} TestSpan hours from noon */
 
-/** @param {TestSpan[]} spans @returns {import('../../static/js/lib/api.js').ChannelCoverage} */
+/** @param {TestSpan[]} spans @returns {import('../../static/js/lib/api-types.js').ChannelCoverage} */
 function covered(spans) {
   const time = (/** @type {number} */ hours) => new Date(NOON + hours * HOUR).toISOString();
   return {
-    channel: 1, name: 'Gate', recording_token: 'newest', events: [], events_truncated: false,
+    channel: 1, name: 'Gate', matched_by: 'job', recording_token: 'newest', events: [], events_truncated: false,
     spans: spans.map(([from, to, state, token]) => ({
       start_time: time(from), end_time: time(to), state, recording_token: token ?? null,
     })),
@@ -105,10 +105,10 @@ test('an aborted search sends no further request', async () => {
 
 test('an unknown moment plays from the recording of that time', () => {
   const held = [
-    { recording_token: 'old', channel: 1, source_name: '', earliest: '2026-11-01T00:00:00Z', latest: '2026-11-10T00:00:00Z', tracks: [] },
-    { recording_token: 'other', channel: 2, source_name: '', earliest: '2026-11-01T00:00:00Z', latest: null, tracks: [] },
-    { recording_token: 'newest', channel: 1, source_name: '', earliest: '2026-11-10T00:00:00Z', latest: null, tracks: [] },
-  ];
+    { recording_token: 'old', channel: 1, source_name: '', earliest: '2026-11-01T00:00:00Z', latest: '2026-11-10T00:00:00Z' },
+    { recording_token: 'other', channel: 2, source_name: '', earliest: '2026-11-01T00:00:00Z', latest: null },
+    { recording_token: 'newest', channel: 1, source_name: '', earliest: '2026-11-10T00:00:00Z', latest: null },
+  ].map((one) => ({ ...one, matched_by: /** @type {const} */ ('job'), tracks: [] }));
   const one = row([[0, 1, 'recorded', 'R']]);
   assert.equal(tokenAt(one, Date.parse('2026-11-05T00:00:00Z'), held), 'old');
   assert.equal(tokenAt(one, Date.parse('2026-11-21T00:00:00Z'), held), 'newest');

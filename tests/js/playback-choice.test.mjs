@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PlaybackChoice } from '../../static/js/lib/playback-choice.js';
+import { videoOf } from './video.mjs';
 
 /** @typedef {import('../../static/js/lib/api.js').Channel} Channel */
 
@@ -12,7 +13,7 @@ function channel({ mainCodec = 'h264', roles = ['main', 'sub'] } = {}) {
   return {
     channel: 1, name: 'Door', video_source_token: 'v', hidden: false, position: 1, problem: null,
     profiles: roles.map((role) => ({
-      profile_token: role, name: '', role, video: { codec: role === 'main' ? mainCodec : 'h264' }, audio: null,
+      profile_token: role, name: '', role, video: videoOf(role === 'main' ? mainCodec : 'h264'), audio: null,
     })),
   };
 }

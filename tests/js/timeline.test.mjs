@@ -79,12 +79,12 @@ test('ticks can use the device’s clock', () => {
 });
 
 /**
- * @param {[string, string, import('../../static/js/lib/api.js').SpanState, string?][]} spans
+ * @param {[string, string, import('../../static/js/lib/coverage.js').SpanState, string?][]} spans
  * @param {string[]} [motion]
  */
 function row(spans, motion = []) {
   return rowOf({
-    channel: 1, name: 'Gate', recording_token: 'newest', events_truncated: false,
+    channel: 1, name: 'Gate', matched_by: 'job', recording_token: 'newest', events_truncated: false,
     spans: spans.map(([start, end, state, token]) => ({ start_time: start, end_time: end, state, recording_token: token ?? null })),
     events: motion.map((time) => ({ time, topic: 'tns1:RuleEngine/CellMotionDetector/Motion', active: true })),
   });
@@ -126,7 +126,7 @@ test('days with recordings or unknown spans are marked', () => {
 test('results have one line per span', () => {
   const lines = linesOf([
     {
-      recording_token: 'R', channel: 2, source_name: 'Gate', start_time: '', end_time: '', coverage: 'unknown',
+      recording_token: 'R', channel: 2, matched_by: 'job', source_name: 'Gate', start_time: '', end_time: '', coverage: 'unknown',
       tracks: [{ track_token: 'v', type: 'video', codec: 'hevc' }, { track_token: 'a', type: 'audio', codec: null }],
       spans: [
         { start_time: '2026-11-22T00:00:00Z', end_time: '2026-11-22T01:00:00Z' },

@@ -9,6 +9,7 @@ import {
 } from '../../static/js/lib/wall-layout.js';
 import { areSameTiles, defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../../static/js/lib/wall-state.js';
 import { WallsApi } from '../../static/js/lib/walls-api.js';
+import { videoOf } from './video.mjs';
 
 /**
  * @typedef {import('../../static/js/lib/api.js').Camera} Camera
@@ -22,8 +23,8 @@ function channel(number, more = {}, mainCodec = 'h264') {
   return {
     channel: number, name: `Door ${number}`, video_source_token: `v${number}`, hidden: false, position: number, problem: null,
     profiles: [
-      { profile_token: `main${number}`, name: '', role: 'main', video: { codec: mainCodec }, audio: null },
-      { profile_token: `sub${number}`, name: '', role: 'sub', video: { codec: 'h264' }, audio: null },
+      { profile_token: `main${number}`, name: '', role: 'main', video: videoOf(mainCodec), audio: null },
+      { profile_token: `sub${number}`, name: '', role: 'sub', video: videoOf('h264'), audio: null },
     ],
     ...more,
   };

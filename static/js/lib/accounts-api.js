@@ -3,14 +3,11 @@
 import { JsonHttp } from './http.js';
 
 /**
- * @typedef {'viewer'|'reviewer'|'operator'|'admin'} Role
- * @typedef {{camera_id: number, channels: number[]|null}} CameraLimit
- * @typedef {{id: number, name: string, role: Role, cameras: CameraLimit[]|null, disabled: boolean,
- *   created_at: string}} User
- * @typedef {{id: number, user: string, created_at: string, last_seen_at: string, address: string, agent: string,
- *   is_this: boolean}} LoginSession
- * @typedef {{id: number, name: string, user: string, role: Role, cameras: CameraLimit[]|null, created_at: string,
- *   expires_at: string|null, last_used_at: string|null}} Token
+ * @typedef {import('./api-types.js').User} User
+ * @typedef {User['role']} Role
+ * @typedef {import('./api-types.js').AllowedCamera} CameraLimit
+ * @typedef {import('./api-types.js').LoginSession} LoginSession
+ * @typedef {import('./api-types.js').Token} Token
  */
 
 export class AccountsApi {
@@ -26,7 +23,7 @@ export class AccountsApi {
     return this.#http.json('POST', '/api/session', { name, password });
   }
 
-  /** @param {string} current @param {string} wanted @returns {Promise<{csrf_token: string}>} */
+  /** @param {string} current @param {string} wanted @returns {Promise<import('./api-types.js').Session>} */
   changeOwnPassword(current, wanted) {
     return this.#http.json('PUT', '/api/session/password', { current_password: current, new_password: wanted });
   }
@@ -75,7 +72,7 @@ export class AccountsApi {
     return (await this.#http.json('GET', '/api/tokens')).tokens;
   }
 
-  /** @param {Record<string, unknown>} draft @returns {Promise<Token & {token: string}>} */
+  /** @param {Record<string, unknown>} draft @returns {Promise<import('./api-types.js').MadeToken>} */
   addToken(draft) {
     return this.#http.json('POST', '/api/tokens', draft);
   }

@@ -11,44 +11,20 @@ import { ApiError, JsonHttp, problemOf } from './http.js';
 export { ApiError, problemOf };
 
 /**
- * @typedef {{code: string, detail: string}} Problem
- * @typedef {{codec: string, width?: number|null, height?: number|null, fps?: number|null, bitrate_kbps?: number|null,
- *   gop?: number|null}} VideoFormat
- * @typedef {{codec: string, sample_rate?: number|null, channels?: number|null}} AudioFormat
- * @typedef {{id: number, name: string, host: string, port: number|null, username: string,
- *   status: 'connecting'|'online'|'offline'|'auth_failed', error: Problem|null, manufacturer: string, model: string,
- *   firmware: string, channels: number, services: string[], clock_offset_s: number|null, last_seen_at: string|null,
- *   pretend?: boolean, same_device_as?: number|null}} Camera
- * @typedef {{profile_token: string, name: string, role: 'main'|'sub'|'other', video: VideoFormat|null,
- *   audio: AudioFormat|null, isUnplayable?: boolean}} Profile `isUnplayable`: set by the page, see `asSeen()`
- * @typedef {{channel: number, name: string, video_source_token: string, hidden: boolean, position: number,
- *   problem: Problem|null, profiles: Profile[]}} Channel
- * @typedef {{stream_id: string, viewer_id?: string, camera_id: number, profile_token: string,
- *   status: 'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped', error: Problem|null,
- *   started_at: string|null, uptime_s: number|null, viewers: number, restarts: number, video: VideoFormat|null,
- *   audio: AudioFormat|null, transcoding: boolean, bitrate_kbps: number|null, last_segment_age_s: number|null,
- *   playlist_url: string, waiting_for?: 'connecting'|'key_frame'|'buffering'|'recording'|null,
- *   source_codec?: string|null, time_confirmed?: boolean|null, beats_real_time?: boolean|null}} Stream
- * @typedef {{host: string, port: number, name: string, hardware: string, already_added: boolean}} FoundDevice
+ * @typedef {import('./api-types.js').Problem} Problem
+ * @typedef {import('./api-types.js').Camera} Camera
+ * @typedef {import('./api-types.js').Profile & {isUnplayable?: boolean}} Profile `isUnplayable`: set by the page, see `asSeen()`
+ * @typedef {Omit<import('./api-types.js').Channel, 'profiles'> & {profiles: Profile[]}} Channel
+ * @typedef {import('./api-types.js').StreamStatus & {viewer_id?: string}} Stream
+ * @typedef {import('./api-types.js').StartedPlayback} StartedPlayback
+ * @typedef {import('./api-types.js').SoughtPlayback} SoughtPlayback
+ * @typedef {import('./api-types.js').Found} FoundDevice
+ * @typedef {import('./api-types.js').Coverage} Coverage
+ * @typedef {import('./api-types.js').KnownRecording} KnownRecording
+ * @typedef {import('./api-types.js').RecordingSummary} RecordingSummary
+ * @typedef {import('./api-types.js').FoundRecording} FoundRecording
+ * @typedef {import('./api-types.js').FoundRecordings} FoundRecordings
  * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string}} CameraDraft
- * @typedef {'recorded'|'not_recorded'|'not_asked'|'unknown'} SpanState
- * @typedef {{start_time: string, end_time: string, state: SpanState, recording_token: string|null}} CoverageSpan
- * @typedef {{time: string, topic: string, active: boolean|null}} RecordingEvent
- * @typedef {{channel: number|null, name: string, recording_token: string, spans: CoverageSpan[],
- *   events: RecordingEvent[], events_truncated: boolean}} ChannelCoverage
- * @typedef {{channels: ChannelCoverage[], indexing: {done: number, total: number}|null,
- *   indexing_stopped: boolean, may_stop_indexing: boolean, event_search: boolean,
- *   clock_offset_s: number|null, error: Problem|null}} Coverage
- * @typedef {{track_token: string, type: string, codec: string|null}} Track
- * @typedef {{recording_token: string, channel: number|null, source_name: string, earliest: string|null,
- *   latest: string|null, tracks: Track[]}} KnownRecording
- * @typedef {{data_from: string|null, data_until: string|null, number_recordings: number, service: string,
- *   recordings: KnownRecording[], clock_offset_s: number|null, zone_s: number|null}} RecordingSummary
- * @typedef {{recording_token: string, channel: number|null, source_name: string, start_time: string, end_time: string,
- *   tracks: Track[], spans: {start_time: string, end_time: string}[], coverage: 'known'|'unknown'}} FoundRecording
- * @typedef {{recordings: FoundRecording[], complete: boolean, next_cursor: string|null,
- *   error?: Problem|null}} FoundRecordings
- * @typedef {{stream_id: string, playlist_url: string, start_time: string, time_confirmed: boolean|null}} Sought
  * @typedef {{cameras: string, discovery: string, streams: string, playback?: string}} Addresses
  */
 
@@ -104,7 +80,7 @@ export class Api {
     return this.#http.json('POST', `${this.#camera(id)}/refresh`, undefined, { timeoutMs: 60_000 });
   }
 
-  /** @param {number} id @returns {Promise<Record<string, any>>} */
+  /** @param {number} id @returns {Promise<import('./api-types.js').Health>} */
   health(id) {
     return this.#http.json('GET', `${this.#camera(id)}/health`, undefined, { timeoutMs: 60_000 });
   }
@@ -213,14 +189,14 @@ export class Api {
 
   /**
    * @param {{cameraId: number, recordingToken: string, time: Date, accept: string[]}} what
-   * @returns {Promise<Stream & {start_time: string}>}
+   * @returns {Promise<StartedPlayback>}
    */
   startPlayback({ cameraId, recordingToken, time, accept }) {
     const body = { camera_id: cameraId, recording_token: recordingToken, start_time: time.toISOString(), accept };
     return this.#http.json('POST', `${this.#addresses.playback}/start`, body);
   }
 
-  /** @param {string} streamId @param {Date} time @returns {Promise<Sought>} */
+  /** @param {string} streamId @param {Date} time @returns {Promise<SoughtPlayback>} */
   seekPlayback(streamId, time) {
     const body = { stream_id: streamId, time: time.toISOString() };
     return this.#http.json('POST', `${this.#addresses.playback}/seek`, body);

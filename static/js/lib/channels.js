@@ -27,6 +27,8 @@ export function tileProfileOf(channel) {
   return profileOf(channel, 'sub') ?? profileOf(channel, 'main') ?? channel.profiles[0] ?? null;
 }
 
+const UNKNOWN_VIDEO = { width: null, height: null, fps: null, bitrate_kbps: null, gop: null };
+
 /**
  * Return a channel with the codecs that its streams really have, where the device reported others.
  *
@@ -37,7 +39,7 @@ export function tileProfileOf(channel) {
 export function asSeen(channel, seen) {
   const profiles = channel.profiles.map((profile) => {
     const codec = seen.get(profile.profile_token);
-    return codec ? { ...profile, video: { ...profile.video, codec }, isUnplayable: true } : profile;
+    return codec ? { ...profile, video: { ...UNKNOWN_VIDEO, ...profile.video, codec }, isUnplayable: true } : profile;
   });
   return { ...channel, profiles };
 }

@@ -5,7 +5,8 @@ import { midnightOf } from './ranges.js';
 import { LOCAL_CLOCK } from './display-clock.js';
 
 /**
- * @typedef {import('./api.js').ChannelCoverage} ChannelCoverage @typedef {import('./api.js').SpanState} SpanState
+ * @typedef {import('./api-types.js').ChannelCoverage} ChannelCoverage
+ * @typedef {import('./api-types.js').CoverageSpan['state']} SpanState
  * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null}} RowSpan
  * @typedef {{atMs: number, topic: string, isOn: boolean|null}} RowEvent `isOn` null: a moment without an end
  * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[],

@@ -47,9 +47,9 @@ export class WallsApi {
   }
 }
 
-/** @param {any} answer @returns {Wall} */
+/** @param {import('./api-types.js').Wall} answer @returns {Wall} */
 function wallOf({ id, name, layout, tiles, everybodys, may_change: mayChange }) {
-  /** @param {any} tile */
+  /** @param {import('./api-types.js').Tile|null} tile */
   const tileOf = (tile) => tile && withQuality({ cameraId: tile.camera_id, channel: tile.channel }, tile.quality ?? 'auto');
   return { id, name, layout, tiles: tiles.map(tileOf), everybodys, mayChange };
 }

@@ -9,7 +9,7 @@ const form = byId('own-password', HTMLFormElement);
 onSubmit(form, async () => {
   const api = new AccountsApi(httpParts());
   const { csrf_token: csrf } = await api.changeOwnPassword(textOf(form, 'current_password'), textOf(form, 'new_password'));
-  document.body.dataset.csrf = csrf;
+  document.body.dataset.csrf = csrf ?? '';
   form.reset();
   showToast('Password changed. You are logged out everywhere else.');
 });

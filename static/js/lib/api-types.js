@@ -1,0 +1,403 @@
+// @ts-check
+/** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
+export {};
+
+/** @typedef {{camera_id: number, channels: number[]|null}} AllowedCamera */
+
+/** @typedef {{codec: string, sample_rate: number|null, channels: number|null}} Audio */
+
+/**
+ * @typedef {object} Camera
+ * @property {number} id
+ * @property {string} name
+ * @property {string} host
+ * @property {number|null} port
+ * @property {string} username
+ * @property {CameraStatus} status
+ * @property {Problem|null} error
+ * @property {string} manufacturer
+ * @property {string} model
+ * @property {string} firmware
+ * @property {number} channels
+ * @property {string[]} services
+ * @property {number|null} clock_offset_s device time minus the app's time
+ * @property {string|null} last_seen_at
+ * @property {boolean} pretend
+ * @property {number|null} same_device_as an older camera with the same make, model and serial number
+ */
+
+/** @typedef {{cameras: Camera[], next_cursor: string|null}} CameraList */
+
+/** @typedef {'connecting'|'online'|'offline'|'auth_failed'} CameraStatus State of the connection with a device. */
+
+/**
+ * @typedef {object} Channel
+ * @property {number} channel
+ * @property {string} name
+ * @property {string} video_source_token
+ * @property {boolean} hidden
+ * @property {number} position
+ * @property {Problem|null} problem
+ * @property {Profile[]} profiles
+ */
+
+/**
+ * @typedef {object} ChannelCoverage One row of the timeline. `spans` cover the whole window.
+ * @property {number|null} channel the channel's number; null for a recording of an unknown channel
+ * @property {string} name
+ * @property {'job'|'video_source'|'name'|'order'|'nothing'} matched_by
+ * @property {string} recording_token
+ * @property {CoverageSpan[]} spans
+ * @property {RecordingEvent[]} events
+ * @property {boolean} events_truncated
+ */
+
+/** @typedef {{channels: Channel[]}} ChannelList */
+
+/** @typedef {{name: string, outcome: string, detail: string, took_ms: number|null, at: string|null}} Check */
+
+/**
+ * @typedef {object} Coverage
+ * @property {ChannelCoverage[]} channels
+ * @property {IndexingProgress|null} indexing null while no requests are sent to the device
+ * @property {boolean} indexing_stopped true: a user stopped it; it continues after a resume or a search
+ * @property {boolean} may_stop_indexing false: you may see only some channels, and stopping and resuming affect all
+ *   channels
+ * @property {boolean} event_search false: the device cannot search events, which report when it recorded
+ * @property {number|null} clock_offset_s
+ * @property {Problem|null} error why the requests to the device stopped before the end
+ */
+
+/**
+ * @typedef {object} CoverageSpan
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'} state
+ * @property {string|null} recording_token the recording that plays this span, if it is recorded or may be
+ */
+
+/** @typedef {{field: string, message: string}} FieldProblem */
+
+/**
+ * @typedef {object} Found
+ * @property {string} host
+ * @property {number} port
+ * @property {string} name
+ * @property {string} hardware
+ * @property {boolean} already_added
+ * @property {number|null} camera_id
+ */
+
+/** @typedef {{devices: Found[]}} FoundList */
+
+/**
+ * @typedef {object} FoundRecording A recording, clipped to the requested window, whatever the device returns.
+ * @property {string} recording_token
+ * @property {number|null} channel the channel's number; null for a recording of an unknown channel
+ * @property {'job'|'video_source'|'name'|'order'|'nothing'} matched_by
+ * @property {string} source_name
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ * @property {Track[]} tracks
+ * @property {Stretch[]} spans
+ * @property {'known'|'unknown'} coverage unknown: the device does not report gaps, so parts of the spans may be empty
+ */
+
+/**
+ * @typedef {object} FoundRecordings
+ * @property {FoundRecording[]} recordings
+ * @property {boolean} complete false: the device was not asked about the whole window
+ * @property {string|null} next_cursor
+ * @property {Problem|null} error why the result is incomplete, if not because the time was up
+ */
+
+/**
+ * @typedef {object} Health
+ * @property {Camera} camera
+ * @property {string} serial
+ * @property {string} hardware
+ * @property {string} made_at RFC 3339, UTC
+ * @property {string|null} clock_measured_at
+ * @property {string|null} next_try_at
+ * @property {number} failures
+ * @property {Check[]} checks
+ * @property {Channel[]} channels
+ * @property {string} text the card as text for copying, without secrets
+ */
+
+/** @typedef {{done: number, total: number}} IndexingProgress Progress in hours of recorded time. */
+
+/**
+ * @typedef {object} KnownRecording
+ * @property {string} recording_token
+ * @property {number|null} channel the channel's number; null for a recording of an unknown channel
+ * @property {'job'|'video_source'|'name'|'order'|'nothing'} matched_by
+ * @property {string} source_name
+ * @property {string|null} earliest
+ * @property {string|null} latest
+ * @property {Track[]} tracks
+ */
+
+/**
+ * @typedef {object} LoginSession
+ * @property {number} id
+ * @property {number} user_id
+ * @property {string} user
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string} last_seen_at RFC 3339, UTC
+ * @property {string} address
+ * @property {string} agent
+ * @property {boolean} is_this
+ */
+
+/** @typedef {{sessions: LoginSession[]}} LoginSessionList */
+
+/**
+ * @typedef {object} MadeToken A new token with its secret, which is not shown again.
+ * @property {number} id
+ * @property {string} name
+ * @property {string} user
+ * @property {'viewer'|'reviewer'|'operator'|'admin'} role
+ * @property {AllowedCamera[]|null} cameras
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string|null} expires_at
+ * @property {string|null} last_used_at
+ * @property {string} token
+ */
+
+/** @typedef {{status: 'ok'}} Ok */
+
+/**
+ * @typedef {object} PlaybackUri For another RTSP client, which needs its own user name and password.
+ * @property {string} uri
+ * @property {string} range
+ * @property {string[]} requires
+ */
+
+/** @typedef {{code: string, detail: string}} Problem A problem of a camera, channel or stream. */
+
+/**
+ * @typedef {object} ProblemDocument An error (RFC 9457), sent as application/problem+json.
+ * @property {string} code
+ * @property {string} detail
+ * @property {string} type
+ * @property {string} title
+ * @property {number} status
+ * @property {FieldProblem[]|null} [errors]
+ * @property {string[]|null} [used_by] limits: the ids of the streams that use the limit up
+ * @property {string|null} [service] camera_unsupported: the missing ONVIF service
+ * @property {number|null} [camera_id] already_added: the id of the existing camera
+ */
+
+/** @typedef {{profile_token: string, name: string, role: ProfileRole, video: Video|null, audio: Audio|null}} Profile */
+
+/** @typedef {'main'|'sub'|'other'} ProfileRole Role of a media profile within its channel. */
+
+/**
+ * @typedef {object} RecordingEvent
+ * @property {string} time RFC 3339, UTC
+ * @property {string} topic
+ * @property {boolean|null} active
+ */
+
+/**
+ * @typedef {object} RecordingSummary All recordings of a device. `service`: the ONVIF service that listed them.
+ *   `zone_s`: the device's present local time minus UTC; null if the device does not report it.
+ * @property {string|null} data_from
+ * @property {string|null} data_until
+ * @property {number} number_recordings
+ * @property {string} service
+ * @property {KnownRecording[]} recordings
+ * @property {number|null} clock_offset_s
+ * @property {number|null} zone_s
+ */
+
+/**
+ * @typedef {object} Session The own login. `user` null: not logged in. `accounts`: true if any exist. `csrf_token`: for
+ *   X-CSRF-Token.
+ * @property {boolean} accounts
+ * @property {string|null} user
+ * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
+ * @property {('live'|'recordings'|'operate'|'manage')[]} permissions
+ * @property {AllowedCamera[]|null} cameras
+ * @property {string|null} csrf_token
+ */
+
+/**
+ * @typedef {object} SoughtPlayback
+ * @property {string} stream_id
+ * @property {string} playlist_url of the new run; the previous playlist does not grow any more
+ * @property {string} start_time time of the first frame: at or before the requested time
+ * @property {boolean|null} time_confirmed false: the recorder sends no times, so the true time may differ
+ */
+
+/**
+ * @typedef {object} StartedPlayback A stream of kind `replay`. `start_time` is the requested time until the first frame
+ *   has come.
+ * @property {string} stream_id
+ * @property {number} camera_id
+ * @property {string} profile_token
+ * @property {StreamKind} kind
+ * @property {StreamState} status
+ * @property {Problem|null} error
+ * @property {string} started_at RFC 3339, UTC
+ * @property {number} uptime_s
+ * @property {number} viewers
+ * @property {number} restarts
+ * @property {StreamVideo|null} video
+ * @property {Audio|null} audio
+ * @property {boolean} transcoding
+ * @property {number|null} bitrate_kbps
+ * @property {number|null} last_segment_age_s
+ * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
+ *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ * @property {string} playlist_url
+ * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
+ *   a replay has sent everything that is recorded so far
+ * @property {string|null} source_codec
+ * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
+ * @property {string|null} start_time kind replay: the true time of the first frame that plays now
+ * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, so frames are labelled with
+ *   the requested time; null before the first frame
+ * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
+ *   known (yet)
+ * @property {string} viewer_id
+ */
+
+/**
+ * @typedef {object} StartedStream
+ * @property {string} stream_id
+ * @property {number} camera_id
+ * @property {string} profile_token
+ * @property {StreamKind} kind
+ * @property {StreamState} status
+ * @property {Problem|null} error
+ * @property {string} started_at RFC 3339, UTC
+ * @property {number} uptime_s
+ * @property {number} viewers
+ * @property {number} restarts
+ * @property {StreamVideo|null} video
+ * @property {Audio|null} audio
+ * @property {boolean} transcoding
+ * @property {number|null} bitrate_kbps
+ * @property {number|null} last_segment_age_s
+ * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
+ *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ * @property {string} playlist_url
+ * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
+ *   a replay has sent everything that is recorded so far
+ * @property {string|null} source_codec
+ * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
+ * @property {string|null} start_time kind replay: the true time of the first frame that plays now
+ * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, so frames are labelled with
+ *   the requested time; null before the first frame
+ * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
+ *   known (yet)
+ * @property {string} viewer_id
+ */
+
+/** @typedef {{stream_id: string, status: 'running'|'stopped'}} StoppedStream */
+
+/** @typedef {'live'|'replay'} StreamKind */
+
+/** @typedef {{streams: StreamStatus[]}} StreamList */
+
+/** @typedef {'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped'} StreamState The life of a session. */
+
+/**
+ * @typedef {object} StreamStatus
+ * @property {string} stream_id
+ * @property {number} camera_id
+ * @property {string} profile_token
+ * @property {StreamKind} kind
+ * @property {StreamState} status
+ * @property {Problem|null} error
+ * @property {string} started_at RFC 3339, UTC
+ * @property {number} uptime_s
+ * @property {number} viewers
+ * @property {number} restarts
+ * @property {StreamVideo|null} video
+ * @property {Audio|null} audio
+ * @property {boolean} transcoding
+ * @property {number|null} bitrate_kbps
+ * @property {number|null} last_segment_age_s
+ * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
+ *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ * @property {string} playlist_url
+ * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
+ *   a replay has sent everything that is recorded so far
+ * @property {string|null} source_codec
+ * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
+ * @property {string|null} start_time kind replay: the true time of the first frame that plays now
+ * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, so frames are labelled with
+ *   the requested time; null before the first frame
+ * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
+ *   known (yet)
+ */
+
+/** @typedef {{codec: string, width: number|null, height: number|null, fps: number|null}} StreamVideo */
+
+/**
+ * @typedef {object} Stretch
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ */
+
+/**
+ * @typedef {object} Tile
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {'main'|'sub'|null} quality null: depends on the size of the tile
+ */
+
+/**
+ * @typedef {object} Token
+ * @property {number} id
+ * @property {string} name
+ * @property {string} user
+ * @property {'viewer'|'reviewer'|'operator'|'admin'} role
+ * @property {AllowedCamera[]|null} cameras
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string|null} expires_at
+ * @property {string|null} last_used_at
+ */
+
+/** @typedef {{tokens: Token[]}} TokenList */
+
+/** @typedef {{track_token: string, type: 'video'|'audio'|'metadata', codec?: string|null}} Track */
+
+/**
+ * @typedef {object} User
+ * @property {number} id
+ * @property {string} name
+ * @property {'viewer'|'reviewer'|'operator'|'admin'} role
+ * @property {AllowedCamera[]|null} cameras
+ * @property {boolean} disabled
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string} password_changed_at RFC 3339, UTC
+ */
+
+/** @typedef {{users: User[]}} UserList */
+
+/**
+ * @typedef {object} Video
+ * @property {string} codec
+ * @property {number|null} width
+ * @property {number|null} height
+ * @property {number|null} fps
+ * @property {number|null} bitrate_kbps
+ * @property {number|null} gop
+ */
+
+/**
+ * @typedef {object} Wall A named layout. `everybodys`: shared, made while there were no accounts. `may_change`: you may
+ *   change it.
+ * @property {number} id
+ * @property {string} name
+ * @property {1|4|6|9|16} layout Number of tiles
+ * @property {(Tile|null)[]} tiles
+ * @property {boolean} everybodys
+ * @property {boolean} may_change
+ */
+
+/** @typedef {{walls: Wall[]}} WallList */

@@ -24,6 +24,7 @@ from cameras.health import make_health_card
 from cameras.pretend import HOST, USERNAME, Launcher, PretendRecorder
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry, device_key
+from cameras.rotation import rotate_key
 from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera, StoredChannel
@@ -64,6 +65,8 @@ class OnvifManager:
         launcher: Launcher | None = None,
         pace: Pace | None = None,
     ) -> None:
+        self._database = database
+        self._key_file = settings.key_file
         self._gate = login_gate
         self._clock = clock
         self._store = CameraStore(database, settings.key_file)
@@ -117,6 +120,16 @@ class OnvifManager:
         for device in self._registry.remove_all():
             device.close()
         self._store.close()
+
+    def rotate_key(self) -> int:
+        """Encrypt all passwords with a new key and return their number. Neither this manager nor the app may run.
+
+        Raise StartRefused if the old key is missing or wrong.
+        """
+        try:
+            return rotate_key(self._database, self._key_file)
+        finally:
+            self._database.close()
 
     def on_delete(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after a camera was removed: its streams must end."""

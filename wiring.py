@@ -9,8 +9,6 @@ from contextlib import ExitStack
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
-from cameras.commands import secrets_commands
-from cameras.rotation import rotate_key
 from core.allowed_addresses import allowed_addresses
 from core.clock import SystemClock
 from core.errors import AppError, StartRefused
@@ -24,8 +22,8 @@ from recording_manager import RecordingManager
 from stream_manager import StreamManager
 from walls.walls import WallManager
 from web.application import build_web
-from web.instance_lock import InstanceLock
 from web.logs import start_logging
+from web.secrets_command import secrets_commands
 from web.services import Services
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 
@@ -77,7 +75,7 @@ class Application:
         self.web = build_web(services)
         self.web.extensions["application"] = self
         self.web.cli.add_command(users_commands(self.accounts, self.database))
-        self.web.cli.add_command(secrets_commands(self._rotate_key))
+        self.web.cli.add_command(secrets_commands(settings, self.cameras, self.accounts))
 
     def start(self) -> None:
         """Start all parts. Raise StartRefused, and stop those that run already, if one of them cannot start."""
@@ -101,24 +99,6 @@ class Application:
             if self._is_demo and not self.cameras.list_cameras():
                 self.cameras.add_pretend_recorder()
             self._running = started.pop_all()
-
-    def _rotate_key(self) -> int:
-        """Replace the encryption key, for the command line; return the number of passwords.
-
-        Raise SettingsError if the app runs, and StartRefused if the old key is missing or wrong.
-        """
-        lock = InstanceLock(self.settings.data_dir)
-        lock.acquire()
-        audit = self.accounts.audit
-        try:
-            count = rotate_key(self.database, self.settings.key_file)
-            audit.start()
-            audit.write("rotate_secrets", who="command line", kind="local", address="", count=count)
-            return count
-        finally:
-            audit.stop()
-            self.database.close()
-            lock.release()
 
     def _start_accounts(self) -> None:
         self.accounts.start(checks_logins=True)

@@ -102,7 +102,7 @@ def test_a_backup_of_data_and_key_is_restored_by_copying_both_back(make_app: Mak
     (keys / "secret.key").write_bytes(b"A" * 43 + b"=\n")
     wrong_key = second.start(is_awaited=False)
     assert wrong_key.process.wait(LIMIT_S) == 2
-    assert "is not the one" in second.errors()
+    assert "does not open the stored camera passwords" in second.errors()
     shutil.copy(first.folder / "home" / ".config" / "onvif-web-viewer" / "secret.key", keys / "secret.key")
     second.start()
     session = log_in(second.url)

@@ -15,7 +15,8 @@ from app import create_app
 from core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "STREAMING_GUIDE.md", *(ROOT / "docs").rglob("*.md")])
+TOP = ("README.md", "CONTRIBUTING.md", "STREAMING_GUIDE.md")
+DOCUMENTS = sorted([*(ROOT / name for name in TOP), *(ROOT / "docs").rglob("*.md")])
 _ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/<>:\-]*(?:\.[\w]+)*)")
 _WALK_ROW = re.compile(r"^\| `([\w./-]+\.(?:py|js))` \| ((?:`[^`]+`(?:, )?)+) \|", re.MULTILINE)
 _CURL = re.compile(r"curl\s[^\n`]*?localhost:5001(/[\w/.\-]*)")

@@ -53,7 +53,10 @@ async function hashOfSources() {
       return names.map((name) => `${folder}/${name.split(path.sep).join('/')}`);
     }),
   );
-  const names = found.flat().filter((name) => /\/[^/.][^/]*\.\w+$/.test(name)).sort();
+  const names = found
+    .flat()
+    .filter((name) => /\/[^/.][^/]*\.\w+$/.test(name))
+    .sort();
   const lines = names.map(async (name) => `${sha256(await readFile(path.join(STATIC, name)))}  ${name}\n`);
   return sha256((await Promise.all(lines)).join(''));
 }
@@ -144,9 +147,7 @@ async function main() {
   const pages = (await readdir(path.join(STATIC, 'css/pages'))).map((name) => path.parse(name).name);
   const build = new Build();
   await Promise.all([
-    ...pages.map((page) =>
-      build.bundle([`js/pages/${page}.js`, `css/pages/${page}.css`], { format: 'esm', splitting: true }),
-    ),
+    ...pages.map((page) => build.bundle([`js/pages/${page}.js`, `css/pages/${page}.css`], { format: 'esm', splitting: true })),
     build.bundle(['js/boot.js'], { format: 'iife' }),
     ...COPIED.map((name) => build.copy(name)),
   ]);

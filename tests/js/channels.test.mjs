@@ -1,7 +1,16 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { acceptOf, asSeen, choosePlayback, inOrder, movedBy, neighbour, tileProfileOf, visibleChannels } from '../../static/js/lib/channels.js';
+import {
+  acceptOf,
+  asSeen,
+  choosePlayback,
+  inOrder,
+  movedBy,
+  neighbour,
+  tileProfileOf,
+  visibleChannels,
+} from '../../static/js/lib/channels.js';
 import { videoOf } from './video.mjs';
 
 /** @param {number} number @param {Partial<import('../../static/js/lib/api.js').Channel>} [more] */
@@ -93,8 +102,14 @@ test('a tile shows the smaller stream', () => {
 
 test('visible channels are in the user’s order, without hidden ones', () => {
   const channels = [channel(1, { position: 2 }), channel(2, { hidden: true }), channel(3, { position: 0 })];
-  assert.deepEqual(visibleChannels(channels).map((item) => item.channel), [3, 1]);
-  assert.deepEqual(inOrder(channels).map((item) => item.channel), [3, 1, 2]);
+  assert.deepEqual(
+    visibleChannels(channels).map((item) => item.channel),
+    [3, 1],
+  );
+  assert.deepEqual(
+    inOrder(channels).map((item) => item.channel),
+    [3, 1, 2],
+  );
 });
 
 test('the neighbour wraps around the end and skips hidden channels', () => {

@@ -30,18 +30,42 @@ test('only times of a repeated hour have their zone', () => {
 });
 
 test('the axis shows a repeated hour twice and a skipped hour never', () => {
-  assert.deepEqual(labels('2026-10-24T22:00:00Z', '2026-10-25T03:00:00Z', 6), ['Sun 25', '01:00', '02:00 CEST', '02:00 CET', '03:00', '04:00']);
+  assert.deepEqual(labels('2026-10-24T22:00:00Z', '2026-10-25T03:00:00Z', 6), [
+    'Sun 25',
+    '01:00',
+    '02:00 CEST',
+    '02:00 CET',
+    '03:00',
+    '04:00',
+  ]);
   assert.deepEqual(labels('2026-10-25T00:25:00Z', '2026-10-25T01:35:00Z', 8), [
-    '02:30 CEST', '02:40 CEST', '02:50 CEST', '02:00 CET', '02:10 CET', '02:20 CET', '02:30 CET',
+    '02:30 CEST',
+    '02:40 CEST',
+    '02:50 CEST',
+    '02:00 CET',
+    '02:10 CET',
+    '02:20 CET',
+    '02:30 CET',
   ]);
   assert.deepEqual(labels('2026-03-28T23:00:00Z', '2026-03-29T02:00:00Z', 4), ['Sun 29', '01:00', '03:00', '04:00']);
-  assert.deepEqual(labels('2026-03-29T00:30:00Z', '2026-03-29T01:30:00Z', 6), ['01:30', '01:40', '01:50', '03:00', '03:10', '03:20', '03:30']);
+  assert.deepEqual(labels('2026-03-29T00:30:00Z', '2026-03-29T01:30:00Z', 6), [
+    '01:30',
+    '01:40',
+    '01:50',
+    '03:00',
+    '03:10',
+    '03:20',
+    '03:30',
+  ]);
 });
 
 test('a day that begins at one o’clock has its name there', () => {
   process.env.TZ = 'America/Santiago';
   const found = ticksOf({ startMs: at('2026-09-06T02:00:00Z'), endMs: at('2026-09-06T06:00:00Z') }, 5);
-  assert.deepEqual(found.map((tick) => tick.label), ['22:00', '23:00', 'Sun 6 01:00', '02:00', '03:00']);
+  assert.deepEqual(
+    found.map((tick) => tick.label),
+    ['22:00', '23:00', 'Sun 6 01:00', '02:00', '03:00'],
+  );
   const day = dayOf(Date.UTC(2026, 8, 6));
   assert.equal((day.endMs - day.startMs) / HOUR, 23);
 });
@@ -62,7 +86,10 @@ test('the recorder’s clock includes its zone and its error', () => {
   assert.equal(clock.momentOf(wallOfInput('2026-11-22T20:10:00') ?? 0), at('2026-11-22T12:00:00Z'));
   assert.equal(clock.stamp(at('2026-10-25T00:30:00Z')), '2026-10-25 08:40:00', 'the repeated hour of the browser does not matter');
   assert.equal(snapshotFileName(['Gate'], new Date(at('2026-11-22T12:00:00Z')), clock), 'Gate 2026-11-22 20-10-00.jpg');
-  assert.deepEqual([0, 3600, -12_600, 20_700].map((s) => utcName(s * 1000)), ['UTC', 'UTC+1', 'UTC−3:30', 'UTC+5:45']);
+  assert.deepEqual(
+    [0, 3600, -12_600, 20_700].map((s) => utcName(s * 1000)),
+    ['UTC', 'UTC+1', 'UTC−3:30', 'UTC+5:45'],
+  );
 });
 
 test('ranges and the calendar use the days of the recorder’s clock', () => {
@@ -70,7 +97,12 @@ test('ranges and the calendar use the days of the recorder’s clock', () => {
   const now = at('2026-11-22T17:00:00Z'); // the 23rd, where the recorder is
   assert.equal(rangeOf('today', now, clock).startMs, at('2026-11-22T16:00:00Z'));
   const row = rowOf({
-    channel: 1, name: '', matched_by: 'job', recording_token: 'R', events: [], events_truncated: false,
+    channel: 1,
+    name: '',
+    matched_by: 'job',
+    recording_token: 'R',
+    events: [],
+    events_truncated: false,
     spans: [{ start_time: '2026-11-22T15:00:00Z', end_time: '2026-11-22T16:00:00Z', state: 'recorded', recording_token: 'R' }],
   });
   assert.deepEqual([...daysOf([row], clock).keys()], ['2026-11-22']);

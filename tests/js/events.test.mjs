@@ -32,20 +32,32 @@ class Server {
     this.asked.push({ from, to });
     const inside = this.times.filter((ms) => from <= ms && ms < to);
     const span = (/** @type {number} */ startMs, /** @type {number} */ endMs, /** @type {string} */ state) => ({
-      start_time: new Date(startMs).toISOString(), end_time: new Date(endMs).toISOString(), state, recording_token: null,
+      start_time: new Date(startMs).toISOString(),
+      end_time: new Date(endMs).toISOString(),
+      state,
+      recording_token: null,
     });
     const [holeFrom, holeTo] = this.hole ? [NOW - this.hole[0] * HOUR, NOW - this.hole[1] * HOUR] : [to, to];
     const spans = [
-      [from, Math.min(to, holeFrom), 'recorded'], [Math.max(from, holeFrom), Math.min(to, holeTo), 'not_asked'],
+      [from, Math.min(to, holeFrom), 'recorded'],
+      [Math.max(from, holeFrom), Math.min(to, holeTo), 'not_asked'],
       [Math.max(from, holeTo), to, 'recorded'],
     ].filter(([first, last]) => /** @type {number} */ (first) < /** @type {number} */ (last));
     return {
-      channels: [{
-        channel: 1, name: 'Gate', matched_by: 'job', recording_token: 'R', events_truncated: inside.length > this.most,
-        spans: spans.map(([first, last, state]) => span(Number(first), Number(last), String(state))),
-        events: inside.slice(0, this.most).map((ms) => ({ time: new Date(ms).toISOString(), topic: MOTION, active: true })),
-      }],
-      event_search: this.hasEvents, indexing: this.busy ? { done: 0, total: 1 } : null, error: null,
+      channels: [
+        {
+          channel: 1,
+          name: 'Gate',
+          matched_by: 'job',
+          recording_token: 'R',
+          events_truncated: inside.length > this.most,
+          spans: spans.map(([first, last, state]) => span(Number(first), Number(last), String(state))),
+          events: inside.slice(0, this.most).map((ms) => ({ time: new Date(ms).toISOString(), topic: MOTION, active: true })),
+        },
+      ],
+      event_search: this.hasEvents,
+      indexing: this.busy ? { done: 0, total: 1 } : null,
+      error: null,
     };
   }
 }
@@ -68,7 +80,11 @@ test('a distant event is found window by window', async () => {
   assert.ok(server.asked.length < 12, String(server.asked.length));
   assert.ok(server.asked.every(({ from, to }) => to - from <= 4 * 24 * HOUR + 1));
   assert.equal((await settled(finder(server).find(ROW, NOW - 399 * HOUR, 1, signal))).event?.atMs, NOW - 30 * HOUR);
-  assert.equal((await settled(finder(server).find(ROW, NOW - 2 * HOUR, -1, signal))).event?.atMs, NOW - 30 * HOUR, 'not the event at this time');
+  assert.equal(
+    (await settled(finder(server).find(ROW, NOW - 2 * HOUR, -1, signal))).event?.atMs,
+    NOW - 30 * HOUR,
+    'not the event at this time',
+  );
 });
 
 test('a search without a result returns the end of the searched time', async () => {
@@ -115,9 +131,21 @@ test('only the same topic’s off ends a mark, and a moment is a mark', () => {
     { atMs: 3000, topic: LINE, isOn: null },
     { atMs: 9000, topic: MOTION, isOn: false },
   ]);
-  assert.deepEqual(marks.map(({ startMs, endMs }) => [startMs, endMs]), [[1000, 9000], [2000, 2000], [3000, 4000]]);
+  assert.deepEqual(
+    marks.map(({ startMs, endMs }) => [startMs, endMs]),
+    [
+      [1000, 9000],
+      [2000, 2000],
+      [3000, 4000],
+    ],
+  );
   const events = rowOf({
-    channel: 1, name: '', matched_by: 'job', recording_token: '', spans: [], events_truncated: false,
+    channel: 1,
+    name: '',
+    matched_by: 'job',
+    recording_token: '',
+    spans: [],
+    events_truncated: false,
     events: [{ time: '2026-11-22T12:00:00Z', topic: LINE, active: null }],
   }).events;
   assert.deepEqual(namesAt(events, NOW + 500), ['Line crossed']);

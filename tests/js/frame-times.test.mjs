@@ -16,7 +16,12 @@ const zeros = (/** @type {number} */ count) => new Array(count).fill(0);
 
 /** @param {number} id @param {string} kind @param {number} timescale */
 function trak(id, kind, timescale) {
-  const handler = box('hdlr', zeros(8), [...kind].map((letter) => letter.charCodeAt(0)), zeros(12));
+  const handler = box(
+    'hdlr',
+    zeros(8),
+    [...kind].map((letter) => letter.charCodeAt(0)),
+    zeros(12),
+  );
   return box('trak', box('tkhd', zeros(12), u32(id)), box('mdia', box('mdhd', zeros(12), u32(timescale)), handler));
 }
 
@@ -29,7 +34,11 @@ const TRACK = { id: 2, timescale: 1000, duration: 40 };
 /** @param {number[]} head of the track fragment @param {number[]} run */
 const segment = (head, run) =>
   new Uint8Array([
-    ...box('moof', box('traf', box('tfhd', u32(0x020000, 1)), box('tfdt', u32(0, 7))), box('traf', head, box('tfdt', u32(0x01000000, 0, 2000)), run)),
+    ...box(
+      'moof',
+      box('traf', box('tfhd', u32(0x020000, 1)), box('tfdt', u32(0, 7))),
+      box('traf', head, box('tfdt', u32(0x01000000, 0, 2000)), run),
+    ),
     ...box('mdat', zeros(16)),
   ]);
 

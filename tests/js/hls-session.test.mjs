@@ -62,7 +62,10 @@ test('a stop during a start removes the viewer that joins late', async () => {
   const { server, session } = begin();
   session.stop();
   await pass();
-  assert.deepEqual(server.stops.map((stop) => stop.viewerId), ['v1']);
+  assert.deepEqual(
+    server.stops.map((stop) => stop.viewerId),
+    ['v1'],
+  );
   assert.equal(session.view.phase, 'idle');
 });
 
@@ -194,6 +197,9 @@ test('another channel removes the viewer of the previous one', async () => {
   await pass();
   session.play({ ...SOURCE, profileToken: 'b' });
   await pass();
-  assert.deepEqual(server.stops.map((stop) => stop.viewerId), ['v1']);
+  assert.deepEqual(
+    server.stops.map((stop) => stop.viewerId),
+    ['v1'],
+  );
   assert.equal(server.starts, 2);
 });

@@ -11,7 +11,10 @@ test('the rate is 1 close to the target', () => {
 test('the rate grows with the distance, up to 1.5', () => {
   const pace = new LivePace();
   const rates = [0.3, 0.5, 0.7, 0.9].map((aheadS) => pace.next(0, aheadS).rate);
-  assert.deepEqual(rates, [...rates].sort((a, b) => a - b));
+  assert.deepEqual(
+    rates,
+    [...rates].sort((a, b) => a - b),
+  );
   assert.ok(rates[0] > 1 && rates[3] <= 1.5);
 });
 

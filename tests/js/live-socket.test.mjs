@@ -61,7 +61,10 @@ test('media goes to the sink until the watch is left', () => {
   const { session, sunk } = begun();
   const [{ id }] = asked(latest());
   start(latest(), id);
-  assert.deepEqual(sunk.map(([, what]) => what), ['init', 'pictures']);
+  assert.deepEqual(
+    sunk.map(([, what]) => what),
+    ['init', 'pictures'],
+  );
   session.stop();
   latest().receiveBinary(2, id);
   assert.equal(sunk.length, 2);
@@ -215,7 +218,10 @@ test('a refusal has the users of the limit and the server’s delay', () => {
     latest().receive({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full', ...more } });
     return { usedBy: session.view.usedBy, inMs: (session.view.retryAtMs ?? 0) - Date.now() };
   };
-  assert.deepEqual(refused({ used_by: ['camera1_a', 'camera2_b'], retry_after_s: 40 }), { usedBy: ['camera1_a', 'camera2_b'], inMs: 40_000 });
+  assert.deepEqual(refused({ used_by: ['camera1_a', 'camera2_b'], retry_after_s: 40 }), {
+    usedBy: ['camera1_a', 'camera2_b'],
+    inMs: 40_000,
+  });
   mock.timers.tick(39_000);
   assert.equal(asked(latest()).length, 1);
   mock.timers.tick(1000);

@@ -15,9 +15,17 @@ const NOW = NOON + 24 * HOUR;
 function covered(spans) {
   const time = (/** @type {number} */ hours) => new Date(NOON + hours * HOUR).toISOString();
   return {
-    channel: 1, name: 'Gate', matched_by: 'job', recording_token: 'newest', events: [], events_truncated: false,
+    channel: 1,
+    name: 'Gate',
+    matched_by: 'job',
+    recording_token: 'newest',
+    events: [],
+    events_truncated: false,
     spans: spans.map(([from, to, state, token]) => ({
-      start_time: time(from), end_time: time(to), state, recording_token: token ?? null,
+      start_time: time(from),
+      end_time: time(to),
+      state,
+      recording_token: token ?? null,
     })),
   };
 }
@@ -52,7 +60,14 @@ const { signal } = new AbortController();
 mockTime();
 
 test('a span that is not indexed must be asked for', () => {
-  const one = row([[0, 1, 'recorded', 'R'], [1, 2, 'not_recorded'], [2, 3, 'not_asked'], [3, 4, 'recorded', 'R'], [4, 5, 'unknown', 'R'], [5, 6, 'not_recorded']]);
+  const one = row([
+    [0, 1, 'recorded', 'R'],
+    [1, 2, 'not_recorded'],
+    [2, 3, 'not_asked'],
+    [3, 4, 'recorded', 'R'],
+    [4, 5, 'unknown', 'R'],
+    [5, 6, 'not_recorded'],
+  ]);
   const outcome = (/** @type {number} */ hours) => placeAt(one, NOON + hours * HOUR, NOW);
   assert.deepEqual(outcome(0.5), { outcome: 'plays', atMs: NOON + 0.5 * HOUR });
   assert.deepEqual(outcome(2.5), { outcome: 'ask', atMs: NOON + 2.5 * HOUR });
@@ -62,9 +77,32 @@ test('a span that is not indexed must be asked for', () => {
 });
 
 test('a gap leads to the next recorded span, or to nothing', () => {
-  assert.deepEqual(placeAt(row([[0, 1, 'not_recorded'], [1, 2, 'recorded', 'R']]), NOON, NOW), { outcome: 'later', atMs: NOON + HOUR });
-  assert.deepEqual(placeAt(row([[0, 24, 'not_recorded'], [24, 25, 'not_asked']]), NOON, NOW), { outcome: 'nothing', atMs: NOON });
-  const end = row([[0, 23.999, 'recorded', 'R'], [23.999, 25, 'not_asked']]);
+  assert.deepEqual(
+    placeAt(
+      row([
+        [0, 1, 'not_recorded'],
+        [1, 2, 'recorded', 'R'],
+      ]),
+      NOON,
+      NOW,
+    ),
+    { outcome: 'later', atMs: NOON + HOUR },
+  );
+  assert.deepEqual(
+    placeAt(
+      row([
+        [0, 24, 'not_recorded'],
+        [24, 25, 'not_asked'],
+      ]),
+      NOON,
+      NOW,
+    ),
+    { outcome: 'nothing', atMs: NOON },
+  );
+  const end = row([
+    [0, 23.999, 'recorded', 'R'],
+    [23.999, 25, 'not_asked'],
+  ]);
   assert.deepEqual(placeAt(end, NOW - 1000, NOW), { outcome: 'plays', atMs: NOW - 1000 }, 'the last minutes are tried, not asked for');
 });
 
@@ -81,7 +119,11 @@ test('a place is requested until the recorder is indexed there', async () => {
 
 test('a recorder that is slow or not indexed leaves a place unknown', async () => {
   const stopped = server([{ spans: [[-1, 24, 'not_asked']] }]);
-  assert.deepEqual(await settled(finder(stopped).find(row([]), NOON, signal)), { outcome: 'unknown', atMs: NOON, recordingToken: 'newest' });
+  assert.deepEqual(await settled(finder(stopped).find(row([]), NOON, signal)), {
+    outcome: 'unknown',
+    atMs: NOON,
+    recordingToken: 'newest',
+  });
   assert.equal(stopped.asked, 1);
   const slow = server([{ spans: [[-1, 24, 'not_asked']], busy: true }]);
   assert.equal((await settled(finder(slow).find(row([]), NOON, signal))).outcome, 'unknown');
@@ -89,8 +131,24 @@ test('a recorder that is slow or not indexed leaves a place unknown', async () =
 });
 
 test('the search goes on after a gap', async () => {
-  const api = server([{ spans: [[-1, 2, 'not_recorded'], [2, 24, 'recorded', 'R2']] }]);
-  const found = await settled(finder(api).find(row([[0, 1, 'not_recorded'], [1, 2, 'not_asked']]), NOON, signal));
+  const api = server([
+    {
+      spans: [
+        [-1, 2, 'not_recorded'],
+        [2, 24, 'recorded', 'R2'],
+      ],
+    },
+  ]);
+  const found = await settled(
+    finder(api).find(
+      row([
+        [0, 1, 'not_recorded'],
+        [1, 2, 'not_asked'],
+      ]),
+      NOON,
+      signal,
+    ),
+  );
   assert.deepEqual(found, { outcome: 'later', atMs: NOON + 2 * HOUR, recordingToken: 'R2' });
 });
 

@@ -11,9 +11,18 @@ const BUSY = { code: 'camera_busy', detail: '' };
 /** @param {{mainCodec?: string, roles?: ('main'|'sub')[]}} [parts] @returns {Channel} */
 function channel({ mainCodec = 'h264', roles = ['main', 'sub'] } = {}) {
   return {
-    channel: 1, name: 'Door', video_source_token: 'v', hidden: false, position: 1, problem: null,
+    channel: 1,
+    name: 'Door',
+    video_source_token: 'v',
+    hidden: false,
+    position: 1,
+    problem: null,
     profiles: roles.map((role) => ({
-      profile_token: role, name: '', role, video: videoOf(role === 'main' ? mainCodec : 'h264'), audio: null,
+      profile_token: role,
+      name: '',
+      role,
+      video: videoOf(role === 'main' ? mainCodec : 'h264'),
+      audio: null,
     })),
   };
 }

@@ -36,7 +36,12 @@ class Server {
     this.asked.push(`start ${recordingToken} ${time.toISOString().slice(11, 19)}`);
     await this.#answer();
     this.streams += 1;
-    return { stream_id: `replay${this.streams}`, viewer_id: 'me', playlist_url: `/replay${this.streams}/run1.m3u8`, start_time: time.toISOString() };
+    return {
+      stream_id: `replay${this.streams}`,
+      viewer_id: 'me',
+      playlist_url: `/replay${this.streams}/run1.m3u8`,
+      start_time: time.toISOString(),
+    };
   }
 
   /** @param {string} streamId @param {Date} time @returns {Promise<any>} */
@@ -210,7 +215,15 @@ test('the month is requested again when indexing has ended', async () => {
       asked.push(events ? 'view' : 'month');
       turns += 1;
       const indexing = turns < 3 ? { done: 1, total: 2 } : null;
-      return { channels: [], indexing, indexing_stopped: false, may_stop_indexing: true, event_search: true, clock_offset_s: 0, error: null };
+      return {
+        channels: [],
+        indexing,
+        indexing_stopped: false,
+        may_stop_indexing: true,
+        event_search: true,
+        clock_offset_s: 0,
+        error: null,
+      };
     },
     async indexing() {},
   };

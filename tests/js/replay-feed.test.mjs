@@ -53,12 +53,16 @@ test('an empty line has no times', () => {
 
 test('beside finds loaded frames across pieces', () => {
   const line = lineWithAGap();
-  const close = (/** @type {number|null} */ found, /** @type {number} */ wanted) => assert.ok(found !== null && Math.abs(found - wanted) < 1e-9, `${found}`);
+  const close = (/** @type {number|null} */ found, /** @type {number} */ wanted) =>
+    assert.ok(found !== null && Math.abs(found - wanted) < 1e-9, `${found}`);
   close(line.seekTimeOf(0.85, 1, everywhere), 1.1);
   close(line.seekTimeOf(1.05, -1, everywhere), 0.9);
   close(line.seekTimeOf(2.85, 1, everywhere), 3.1);
   assert.equal(line.seekTimeOf(0.1, -1, everywhere), null);
-  assert.equal(line.seekTimeOf(1.05, -1, (time) => time >= 1), null);
+  assert.equal(
+    line.seekTimeOf(1.05, -1, (time) => time >= 1),
+    null,
+  );
   assert.equal(line.frameStartOf(1.35), 1.2);
 });
 
@@ -174,8 +178,19 @@ test('the wanted position is sent on changes and regularly', () => {
   socket.part(0);
   const run = /** @type {ReplayRun} */ (runs[0]);
   socket.sent = [];
-  for (const [untilS, nowMs] of /** @type {[number, number][]} */ ([[10, 0], [10.5, 100], [11.2, 200], [4, 300], [11.2, 5300]])) run.want(untilS, nowMs);
-  assert.deepEqual(socket.sent, [['want', 7, 3, 10], ['want', 7, 3, 11.2], ['want', 7, 3, 11.2]]);
+  for (const [untilS, nowMs] of /** @type {[number, number][]} */ ([
+    [10, 0],
+    [10.5, 100],
+    [11.2, 200],
+    [4, 300],
+    [11.2, 5300],
+  ]))
+    run.want(untilS, nowMs);
+  assert.deepEqual(socket.sent, [
+    ['want', 7, 3, 10],
+    ['want', 7, 3, 11.2],
+    ['want', 7, 3, 11.2],
+  ]);
   socket.listener.onMessage({ type: 'end', run: 3 });
   run.want(40, 60_000);
   assert.equal(socket.sent.length, 3, 'the run has ended');
@@ -201,7 +216,6 @@ test('the feed emits missed, refused and segments', () => {
   socket.listener.onProblem({ code: 'not_found' });
   assert.equal(emitted.length, 2);
 });
-
 
 // ── ReplaySession ────────────────────────────────────────────────────────────────────────────────────────────────────
 

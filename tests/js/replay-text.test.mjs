@@ -24,7 +24,11 @@ test('there is no text while playing and at the start of a load', () => {
 });
 
 test('a wait has its cause and duration', () => {
-  assert.deepEqual(said({ phase: 'loading', waitingFor: 'connecting', waitedS: 1 }), ['Opening the recording', 'The recorder takes a moment', false]);
+  assert.deepEqual(said({ phase: 'loading', waitingFor: 'connecting', waitedS: 1 }), [
+    'Opening the recording',
+    'The recorder takes a moment',
+    false,
+  ]);
   assert.equal(said({ phase: 'loading', waitingFor: 'key_frame', waitedS: 3.9 })[1], 'Waiting for its first picture: 3 s');
   assert.deepEqual(said({ phase: 'loading', waitedS: 4 }), ['Seeking', 'Waiting for the recorder: 4 s', false]);
 });

@@ -7,7 +7,14 @@ function scrubbed() {
   /** @type {number[]} */
   const went = [];
   const clock = { nowMs: 0 };
-  return { went, clock, scrubber: new Scrubber((/** @type {number} */ place) => went.push(place), () => clock.nowMs) };
+  return {
+    went,
+    clock,
+    scrubber: new Scrubber(
+      (/** @type {number} */ place) => went.push(place),
+      () => clock.nowMs,
+    ),
+  };
 }
 
 test('a drag seeks to the newest place after each shown frame', () => {

@@ -19,8 +19,16 @@ test('a new run keeps the request and forgets the rest', () => {
   assert.equal(state.phase, 'failed');
   state.beginRun();
   assert.deepEqual(state.view, {
-    phase: 'connecting', problem: null, usedBy: [], stream: null, playlistUrl: null, run: run + 1, retryAtMs: null,
-    stalledS: 0, shown: false, hasAudio: null,
+    phase: 'connecting',
+    problem: null,
+    usedBy: [],
+    stream: null,
+    playlistUrl: null,
+    run: run + 1,
+    retryAtMs: null,
+    stalledS: 0,
+    shown: false,
+    hasAudio: null,
   });
   assert.ok(state.isWanted);
 });

@@ -45,7 +45,14 @@ test('each step of help is taken once per stall', () => {
     if (step !== 'none') steps.push([stalledS, step]);
     if (step === 'reload') watch.beginReload();
   }
-  assert.deepEqual(steps, [[4, 'edge'], [9, 'reload'], [21, 'restart'], [33, 'restart'], [45, 'restart'], [57, 'restart']]);
+  assert.deepEqual(steps, [
+    [4, 'edge'],
+    [9, 'reload'],
+    [21, 'restart'],
+    [33, 'restart'],
+    [45, 'restart'],
+    [57, 'restart'],
+  ]);
   watch.look({ ...sample, nowMs: 61_000, frames: 9 });
   assert.equal(watch.look({ ...sample, nowMs: 65_000, frames: 9 }).step, 'edge');
 });

@@ -4,7 +4,15 @@
 
 /** @param {Partial<Stream>} [more] @returns {Stream} */
 export const stream = (more = {}) =>
-  /** @type {Stream} */ ({ stream_id: 'camera1_a', viewer_id: 'v1', status: 'starting', error: null, playlist_url: '/p', waiting_for: 'connecting', ...more });
+  /** @type {Stream} */ ({
+    stream_id: 'camera1_a',
+    viewer_id: 'v1',
+    status: 'starting',
+    error: null,
+    playlist_url: '/p',
+    waiting_for: 'connecting',
+    ...more,
+  });
 
 /** A server that gives the test's present answers. Only the network is faked. */
 export class Server {

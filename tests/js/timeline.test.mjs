@@ -5,7 +5,16 @@ import { daysOf, dayKey, adjacentEvent, linesOf, rowOf, spanAt, stateName, token
 import { dayOf, inputValue, rangeOf, wallOfInput, weeksOf } from '../../static/js/lib/ranges.js';
 import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/display-clock.js';
 import { readRecordingsState, writeRecordingsState } from '../../static/js/lib/recordings-state.js';
-import { LONGEST_MS, SHORTEST_MS, fractionOf, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../../static/js/lib/timeline-scale.js';
+import {
+  LONGEST_MS,
+  SHORTEST_MS,
+  fractionOf,
+  keptInSight,
+  pannedBy,
+  ticksOf,
+  timeAt,
+  zoomedAround,
+} from '../../static/js/lib/timeline-scale.js';
 
 process.env.TZ = 'Europe/Berlin';
 const HOUR = 3_600_000;
@@ -84,7 +93,11 @@ test('ticks can use the device’s clock', () => {
  */
 function row(spans, motion = []) {
   return rowOf({
-    channel: 1, name: 'Gate', matched_by: 'job', recording_token: 'newest', events_truncated: false,
+    channel: 1,
+    name: 'Gate',
+    matched_by: 'job',
+    recording_token: 'newest',
+    events_truncated: false,
     spans: spans.map(([start, end, state, token]) => ({ start_time: start, end_time: end, state, recording_token: token ?? null })),
     events: motion.map((time) => ({ time, topic: 'tns1:RuleEngine/CellMotionDetector/Motion', active: true })),
   });
@@ -97,7 +110,9 @@ test('the four states have different names', () => {
     ['2026-11-22T02:00:00Z', '2026-11-22T03:00:00Z', 'unknown', 'R2'],
     ['2026-11-22T03:00:00Z', '2026-11-22T04:00:00Z', 'not_asked'],
   ]);
-  const names = [0.5, 1.5, 2.5, 3.5].map((hours) => stateName(spanAt(one, at('2026-11-22T00:00:00Z') + hours * HOUR)?.state ?? 'not_asked'));
+  const names = [0.5, 1.5, 2.5, 3.5].map((hours) =>
+    stateName(spanAt(one, at('2026-11-22T00:00:00Z') + hours * HOUR)?.state ?? 'not_asked'),
+  );
   assert.equal(new Set(names).size, 4);
   assert.equal(tokenAt(one, at('2026-11-22T00:30:00Z')), 'R1');
   assert.equal(tokenAt(one, at('2026-11-22T03:30:00Z')), 'newest');
@@ -117,17 +132,28 @@ test('days with recordings or unknown spans are marked', () => {
     row([['2026-11-18T10:00:00Z', '2026-11-19T10:00:00Z', 'unknown']]),
     row([['2026-11-01T10:00:00Z', '2026-11-02T10:00:00Z', 'not_recorded']]),
   ]);
-  assert.deepEqual(
-    [...days].sort(),
-    [['2026-11-18', 'unknown'], ['2026-11-19', 'unknown'], ['2026-11-20', 'recorded'], ['2026-11-21', 'recorded']],
-  );
+  assert.deepEqual([...days].sort(), [
+    ['2026-11-18', 'unknown'],
+    ['2026-11-19', 'unknown'],
+    ['2026-11-20', 'recorded'],
+    ['2026-11-21', 'recorded'],
+  ]);
 });
 
 test('results have one line per span', () => {
   const lines = linesOf([
     {
-      recording_token: 'R', channel: 2, matched_by: 'job', source_name: 'Gate', start_time: '', end_time: '', coverage: 'unknown',
-      tracks: [{ track_token: 'v', type: 'video', codec: 'hevc' }, { track_token: 'a', type: 'audio', codec: null }],
+      recording_token: 'R',
+      channel: 2,
+      matched_by: 'job',
+      source_name: 'Gate',
+      start_time: '',
+      end_time: '',
+      coverage: 'unknown',
+      tracks: [
+        { track_token: 'v', type: 'video', codec: 'hevc' },
+        { track_token: 'a', type: 'audio', codec: null },
+      ],
       spans: [
         { start_time: '2026-11-22T00:00:00Z', end_time: '2026-11-22T01:00:00Z' },
         { start_time: '2026-11-22T02:00:00Z', end_time: '2026-11-22T03:00:00Z' },
@@ -156,17 +182,30 @@ test('an input’s value is parsed to the same time', () => {
 
 test('a month has whole weeks from Monday on', () => {
   const weeks = weeksOf(Date.UTC(2026, 10, 22));
-  assert.deepEqual(weeks[0]?.map((day) => day === null ? null : new Date(day).getUTCDate()), [null, null, null, null, null, null, 1]);
+  assert.deepEqual(
+    weeks[0]?.map((day) => (day === null ? null : new Date(day).getUTCDate())),
+    [null, null, null, null, null, null, 1],
+  );
   assert.equal(weeks.flat().filter((day) => day !== null).length, 30);
   assert.ok(weeks.every((week) => week.length === 7));
 });
 
 test('the state is read from the address and written to it', () => {
   const state = readRecordingsState('?channel=3&t=2026-11-22T02:13:00Z&from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z');
-  assert.deepEqual(state, { channel: 3, atMs: at('2026-11-22T02:13:00Z'), fromMs: at('2026-11-22T00:00:00Z'), toMs: at('2026-11-23T00:00:00Z'), transport: null });
+  assert.deepEqual(state, {
+    channel: 3,
+    atMs: at('2026-11-22T02:13:00Z'),
+    fromMs: at('2026-11-22T00:00:00Z'),
+    toMs: at('2026-11-23T00:00:00Z'),
+    transport: null,
+  });
   assert.deepEqual(readRecordingsState(writeRecordingsState(state)), state);
   assert.equal(readRecordingsState(writeRecordingsState({ ...state, transport: 'hls' })).transport, 'hls');
   assert.deepEqual(readRecordingsState('?channel=x&t=tomorrow&from=2026-11-23T00:00:00Z&to=2026-11-22T00:00:00Z'), {
-    channel: null, atMs: null, fromMs: null, toMs: null, transport: null,
+    channel: null,
+    atMs: null,
+    fromMs: null,
+    toMs: null,
+    transport: null,
   });
 });

@@ -14,9 +14,24 @@ const FACTS = { wanted: true, ended: false, offline: false, problem: null, strea
 /** @param {Partial<import('../../static/js/lib/api.js').Stream>} more */
 function stream(more) {
   return /** @type {import('../../static/js/lib/api.js').Stream} */ ({
-    stream_id: 'camera1_a', camera_id: 1, profile_token: 'a', status: 'running', error: null, started_at: null, uptime_s: 1,
-    viewers: 1, restarts: 0, video: null, audio: null, transcoding: false, bitrate_kbps: null, last_segment_age_s: null,
-    playlist_url: '/p', waiting_for: null, source_codec: null, ...more,
+    stream_id: 'camera1_a',
+    camera_id: 1,
+    profile_token: 'a',
+    status: 'running',
+    error: null,
+    started_at: null,
+    uptime_s: 1,
+    viewers: 1,
+    restarts: 0,
+    video: null,
+    audio: null,
+    transcoding: false,
+    bitrate_kbps: null,
+    last_segment_age_s: null,
+    playlist_url: '/p',
+    waiting_for: null,
+    source_codec: null,
+    ...more,
   });
 }
 

@@ -5,7 +5,16 @@ import { wallActionOf } from '../../static/js/lib/keys.js';
 import { isRecorder } from '../../static/js/lib/recordings-state.js';
 import { contentOf, playingNote, tileBadge, tileMessage, tileQuality } from '../../static/js/lib/tile-facts.js';
 import {
-  LAYOUTS, cellsOf, columnsOf, fitted, isLarge, layoutFor, nextPlace, neighbourOf, placed, swapped,
+  LAYOUTS,
+  cellsOf,
+  columnsOf,
+  fitted,
+  isLarge,
+  layoutFor,
+  nextPlace,
+  neighbourOf,
+  placed,
+  swapped,
 } from '../../static/js/lib/wall-layout.js';
 import { areSameTiles, defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../../static/js/lib/wall-state.js';
 import { WallsApi } from '../../static/js/lib/walls-api.js';
@@ -21,7 +30,12 @@ const NOTHING = { layout: null, tiles: null, full: null, wallId: null };
 /** @param {number} number @param {Partial<Channel>} [more] @param {string} [mainCodec] @returns {Channel} */
 function channel(number, more = {}, mainCodec = 'h264') {
   return {
-    channel: number, name: `Door ${number}`, video_source_token: `v${number}`, hidden: false, position: number, problem: null,
+    channel: number,
+    name: `Door ${number}`,
+    video_source_token: `v${number}`,
+    hidden: false,
+    position: number,
+    problem: null,
     profiles: [
       { profile_token: `main${number}`, name: '', role: 'main', video: videoOf(mainCodec), audio: null },
       { profile_token: `sub${number}`, name: '', role: 'sub', video: videoOf('h264'), audio: null },
@@ -32,14 +46,34 @@ function channel(number, more = {}, mainCodec = 'h264') {
 
 /** @param {number} id @param {Partial<Camera>} [more] @returns {Camera} */
 function camera(id, more = {}) {
-  return /** @type {Camera} */ ({ id, name: `Recorder ${id}`, host: 'h', status: 'online', error: null, services: [], channels: 2, ...more });
+  return /** @type {Camera} */ ({
+    id,
+    name: `Recorder ${id}`,
+    host: 'h',
+    status: 'online',
+    error: null,
+    services: [],
+    channels: 2,
+    ...more,
+  });
 }
 
 /** @typedef {import('../../static/js/lib/tile-facts.js').TileView} TileView */
 /** @param {Partial<TileView>} more */
 function view(more = {}) {
   return /** @type {TileView} */ ({
-    transport: 'socket', transportReason: '', phase: 'playing', problem: null, usedBy: [], stream: null, playlistUrl: null, run: 1, retryAtMs: null, stalledS: 0, shown: true, ...more,
+    transport: 'socket',
+    transportReason: '',
+    phase: 'playing',
+    problem: null,
+    usedBy: [],
+    stream: null,
+    playlistUrl: null,
+    run: 1,
+    retryAtMs: null,
+    stalledS: 0,
+    shown: true,
+    ...more,
   });
 }
 
@@ -64,7 +98,10 @@ test('a chosen quality is part of the tile in the address', () => {
   const search = '?layout=4&tiles=1.1.main,1.2,-,2.5.sub';
   const state = readWallState(search);
   assert.deepEqual(state.tiles, [
-    { cameraId: 1, channel: 1, quality: 'main' }, { cameraId: 1, channel: 2 }, null, { cameraId: 2, channel: 5, quality: 'sub' },
+    { cameraId: 1, channel: 1, quality: 'main' },
+    { cameraId: 1, channel: 2 },
+    null,
+    { cameraId: 2, channel: 5, quality: 'sub' },
   ]);
   assert.equal(writeWallState(state), search);
   const tile = { cameraId: 1, channel: 1 };
@@ -88,7 +125,24 @@ test('invalid values are ignored, and invalid tiles are empty', () => {
   for (const search of ['?layout=5', '?layout=04', '?layout=<b>', '?full=0', '?full=17', '?wall=-1', '?wall=1e3', '?layout=']) {
     assert.deepEqual(readWallState(search), NOTHING, search);
   }
-  for (const odd of ['1', '1.', '.1', '0.1', '01.1', '1.0', '1.1.1', '１.1', '1.99999', '1.1.auto', '1.1.MAIN', '1.1.main.sub', '1.main', '<img src=x>', ' 1.1', '9999999999999999.1']) {
+  for (const odd of [
+    '1',
+    '1.',
+    '.1',
+    '0.1',
+    '01.1',
+    '1.0',
+    '1.1.1',
+    '１.1',
+    '1.99999',
+    '1.1.auto',
+    '1.1.MAIN',
+    '1.1.main.sub',
+    '1.main',
+    '<img src=x>',
+    ' 1.1',
+    '9999999999999999.1',
+  ]) {
     assert.deepEqual(readWallState(`?layout=4&tiles=${encodeURIComponent(odd)},1.1`).tiles, [null, { cameraId: 1, channel: 1 }], odd);
   }
   assert.equal(readWallState(`?tiles=${'1.1,'.repeat(1000)}`).tiles?.length, 16);
@@ -97,9 +151,17 @@ test('invalid values are ignored, and invalid tiles are empty', () => {
 test('the default wall shows up to sixteen visible channels in order', () => {
   const hidden = channel(2, { hidden: true });
   const moved = channel(3, { position: 0 });
-  assert.deepEqual(defaultTiles([{ id: 1, channels: [channel(1), hidden, moved] }, { id: 2, channels: [channel(1)] }]), [
-    { cameraId: 1, channel: 3 }, { cameraId: 1, channel: 1 }, { cameraId: 2, channel: 1 },
-  ]);
+  assert.deepEqual(
+    defaultTiles([
+      { id: 1, channels: [channel(1), hidden, moved] },
+      { id: 2, channels: [channel(1)] },
+    ]),
+    [
+      { cameraId: 1, channel: 3 },
+      { cameraId: 1, channel: 1 },
+      { cameraId: 2, channel: 1 },
+    ],
+  );
   const many = [{ id: 1, channels: [...Array.from({ length: 40 }, (_, at) => channel(at + 1)), hidden] }];
   assert.equal(defaultTiles(many).length, 16);
   assert.equal(visibleTiles(many).length, 40);
@@ -162,8 +224,16 @@ test('the next channel goes to the next empty place, or to the next one', () => 
 // ── The stream of a tile ───────────────────────────────────────────────────────────────────────────────────────────
 
 test('the size of a tile or the user chooses the quality', () => {
-  const cases = /** @type {const} */ ([['auto', false], ['auto', true], ['main', false], ['sub', true]]);
-  assert.deepEqual(cases.map(([quality, isBig]) => tileQuality(quality, isBig)), ['sub', 'main', 'main', 'sub']);
+  const cases = /** @type {const} */ ([
+    ['auto', false],
+    ['auto', true],
+    ['main', false],
+    ['sub', true],
+  ]);
+  assert.deepEqual(
+    cases.map(([quality, isBig]) => tileQuality(quality, isBig)),
+    ['sub', 'main', 'main', 'sub'],
+  );
   assert.equal(isLarge(1, 0) && isLarge(6, 0), true);
   assert.equal(isLarge(6, 1) || isLarge(4, 0), false);
 });
@@ -211,7 +281,9 @@ test('the badge shows the delay or how long the picture stands still', () => {
   assert.equal(tileBadge(view(), { ...moving, behindS: 2.4 }).tone, 'late');
   assert.equal(tileBadge(view(), { ...moving, stalledS: 2.4 }).tone, 'live');
   assert.deepEqual(tileBadge(view({ phase: 'stalled' }), { ...moving, stalledS: 3.4 }), {
-    text: 'Stopped 3 s', tone: 'frozen', label: 'The picture has stood still for 3 s',
+    text: 'Stopped 3 s',
+    tone: 'frozen',
+    label: 'The picture has stood still for 3 s',
   });
   assert.equal(tileBadge(view({ phase: 'offline' }), { ...moving, stalledS: 75 }).text, 'Stopped 75 s');
   assert.equal(tileBadge(view({ phase: 'connecting' }), { behindS: null, stalledS: null, isActive: true, isPaused: false }).text, '');
@@ -235,15 +307,29 @@ test('a delay of some seconds is late over the socket, live over HLS', () => {
 
 test('the menu’s note has the stream and the reasons for it', () => {
   const playing = /** @type {Parameters<typeof playingNote>[0]} */ ({
-    quality: 'sub', isFallback: false, converting: false, refusal: null, transport: 'socket', transportReason: '',
+    quality: 'sub',
+    isFallback: false,
+    converting: false,
+    refusal: null,
+    transport: 'socket',
+    transportReason: '',
   });
   assert.equal(playingNote(playing), 'Now: sub');
   assert.equal(playingNote({ ...playing, quality: null }), '');
   assert.equal(playingNote({ ...playing, isFallback: true }), 'Main stream: H.265, which this browser cannot play');
-  assert.equal(playingNote({ ...playing, refusal: { code: 'camera_busy', detail: '' } }), 'Main stream: Refused by the recorder: too many sessions');
+  assert.equal(
+    playingNote({ ...playing, refusal: { code: 'camera_busy', detail: '' } }),
+    'Main stream: Refused by the recorder: too many sessions',
+  );
   const hls = { transport: /** @type {const} */ ('hls'), transportReason: 'no WebSocket could be opened' };
   assert.equal(playingNote({ ...playing, ...hls }), 'Now: sub. Over HLS, some seconds behind: no WebSocket could be opened');
-  const converted = { ...playing, quality: /** @type {const} */ ('main'), converting: true, ...hls, transportReason: 'the picture is converted' };
+  const converted = {
+    ...playing,
+    quality: /** @type {const} */ ('main'),
+    converting: true,
+    ...hls,
+    transportReason: 'the picture is converted',
+  };
   assert.equal(playingNote(converted), 'Converted to H.264 for this browser. Over HLS, some seconds behind: the picture is converted');
 });
 
@@ -252,7 +338,10 @@ test('the menu’s note has the stream and the reasons for it', () => {
 test('the wall has its own keys, and the browser keeps its keys', () => {
   assert.equal(wallActionOf({ key: 'Enter' }), 'full');
   assert.equal(wallActionOf({ key: 'L' }), 'picker');
-  assert.deepEqual([' ', 'K', '+', '=', '-', 'z'].map((key) => wallActionOf({ key })), ['toggle', 'toggle', 'zoom_in', 'zoom_in', 'zoom_out', 'zoom_reset']);
+  assert.deepEqual(
+    [' ', 'K', '+', '=', '-', 'z'].map((key) => wallActionOf({ key })),
+    ['toggle', 'toggle', 'zoom_in', 'zoom_in', 'zoom_out', 'zoom_reset'],
+  );
   assert.equal(wallActionOf({ key: 'l', ctrlKey: true }), null);
   assert.equal(wallActionOf({ key: 'constructor' }), null);
 });

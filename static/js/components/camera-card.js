@@ -14,7 +14,21 @@ const STATUS = {
 };
 
 /** The observed attributes of a card. */
-const ATTRIBUTES = ['name', 'status', 'host', 'device', 'channels', 'clock-offset', 'problem', 'detail', 'pretend', 'href', 'busy', 'note', 'recordings'];
+const ATTRIBUTES = [
+  'name',
+  'status',
+  'host',
+  'device',
+  'channels',
+  'clock-offset',
+  'problem',
+  'detail',
+  'pretend',
+  'href',
+  'busy',
+  'note',
+  'recordings',
+];
 
 /**
  * One camera in the list; `updateCard()` sets its attributes. Emits 'camera-refresh', 'camera-health', 'camera-edit'
@@ -70,7 +84,12 @@ export class CameraCard extends HTMLElement {
     recordings.hidden = !this.hasAttribute('recordings');
     setAttribute(recordings, 'href', this.getAttribute('recordings'));
     setAttribute(recordings, 'aria-label', `Recordings of ${name}`);
-    for (const [action, label] of [['refresh', 'Refresh'], ['health', 'Health card of'], ['edit', 'Edit'], ['delete', 'Delete']]) {
+    for (const [action, label] of [
+      ['refresh', 'Refresh'],
+      ['health', 'Health card of'],
+      ['edit', 'Edit'],
+      ['delete', 'Delete'],
+    ]) {
       setAttribute(part(this, /** @type {string} */ (action), HTMLElement), 'aria-label', `${label} ${name}`);
     }
     setText(part(this, 'device', HTMLElement), this.getAttribute('device') ?? '');

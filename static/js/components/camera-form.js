@@ -93,7 +93,8 @@ export class CameraForm extends AppDialog {
   #showPasswordHint() {
     const camera = this.#camera;
     const address = parseCameraAddress(this.#input('address').value);
-    const isThere = !!camera && !('error' in address) && address.host.toLowerCase() === camera.host && (address.port ?? camera.port) === camera.port;
+    const isThere =
+      !!camera && !('error' in address) && address.host.toLowerCase() === camera.host && (address.port ?? camera.port) === camera.port;
     this.#input('password').placeholder = isThere ? 'Unchanged' : '';
     const hint = part(this, 'password-hint', HTMLElement);
     if (!camera) setText(hint, 'The login of the device. Many recorders need a separate ONVIF user.');

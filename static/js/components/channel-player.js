@@ -130,7 +130,15 @@ export class ChannelPlayer extends EventTarget {
     const { phase, transport, transportReason } = this.view;
     const { playback, refusal } = this.#choice;
     const { quality = null, isFallback = false, converting = false } = playback ?? {};
-    return { phase, transport: this.isPlaying ? transport : /** @type {const} */ ('socket'), transportReason, quality, isFallback, converting, refusal };
+    return {
+      phase,
+      transport: this.isPlaying ? transport : /** @type {const} */ ('socket'),
+      transportReason,
+      quality,
+      isFallback,
+      converting,
+      refusal,
+    };
   }
 
   /** Delay of the picture in seconds; null without a frame. @param {number} nowMs the server's clock */
@@ -244,12 +252,12 @@ export class ChannelPlayer extends EventTarget {
   #follow() {
     const request = this.#request;
     const playback = request && this.#choice.choose({ convert: false, ...request });
-    const wanted =
-      request?.isActive && playback ? `${playback.profile.profile_token}${playback.converting ? ' converted' : ''}` : '';
+    const wanted = request?.isActive && playback ? `${playback.profile.profile_token}${playback.converting ? ' converted' : ''}` : '';
     this.#showAudio(request?.isAudible ?? false);
     if (wanted === this.#playing) {
       if (wanted) this.#session.setAudio(request?.isAudible ?? false);
-    } else if (!wanted && this.view.phase === 'ended') this.#playing = ''; // the user still sees that it was stopped
+    } else if (!wanted && this.view.phase === 'ended')
+      this.#playing = ''; // the user still sees that it was stopped
     else if (!wanted) this.#leaveStream();
     else if (request && playback) {
       if (!this.isPlaying) this.#showSnapshot(request);
@@ -325,8 +333,7 @@ export class ChannelPlayer extends EventTarget {
     // After another stream its last frame is on screen, which is newer.
     if (!profile || this.#snapshot.hasPicture || this.#player.isFrozen) return;
     const { profile_token: profileToken } = profile;
-    const isWanted = () =>
-      this.#wantsSnapshot && this.#request?.cameraId === cameraId && this.#request.number === number && !this.hasFrame;
+    const isWanted = () => this.#wantsSnapshot && this.#request?.cameraId === cameraId && this.#request.number === number && !this.hasFrame;
     const load = async () => {
       if (!isWanted()) return;
       // Rejects if the server has no snapshot: then it stays dark until the first live frame.

@@ -26,9 +26,7 @@ function loadHls(address) {
 export function decodableCodecs() {
   const mediaSource = /** @type {any} */ (window).ManagedMediaSource ?? window.MediaSource;
   const asks = 'video/mp4; codecs="hvc1.1.6.L120.90"';
-  const hevc = mediaSource
-    ? Boolean(mediaSource.isTypeSupported?.(asks))
-    : document.createElement('video').canPlayType(asks) !== '';
+  const hevc = mediaSource ? Boolean(mediaSource.isTypeSupported?.(asks)) : document.createElement('video').canPlayType(asks) !== '';
   return hevc ? ['h264', 'hevc'] : ['h264'];
 }
 
@@ -155,8 +153,7 @@ export class HlsEngine {
    */
   loadedTimeOf(atMs, beyondS = 0.1) {
     const fragment = this.#hls?.latestLevelDetails?.fragments.find(
-      ({ programDateTime, duration }) =>
-        programDateTime !== null && programDateTime <= atMs && atMs < programDateTime + duration * 1000,
+      ({ programDateTime, duration }) => programDateTime !== null && programDateTime <= atMs && atMs < programDateTime + duration * 1000,
     );
     if (!fragment || fragment.programDateTime === null) return null;
     const time = fragment.start + (atMs - fragment.programDateTime) / 1000;

@@ -207,7 +207,8 @@ export class LivePlayer extends HTMLElement {
   #liveEngine(video) {
     const engine = new MseEngine(video, {
       onFatal: (why, detail) => {
-        if (engine === this.#next?.engine) this.#dropNext(); // the old picture goes on until another try
+        if (engine === this.#next?.engine)
+          this.#dropNext(); // the old picture goes on until another try
         else if (engine !== this.#engine) return;
         this.#fatal(why, detail);
       },

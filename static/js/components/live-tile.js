@@ -176,7 +176,9 @@ export class LiveTile extends HTMLElement {
     const player = this.#player;
     if (!player) return;
     const { view } = player;
-    const { title, reason, busy, tone } = content ? tileMessage(content, view, { isActive }) : { title: '', reason: '', busy: false, tone: '' };
+    const { title, reason, busy, tone } = content
+      ? tileMessage(content, view, { isActive })
+      : { title: '', reason: '', busy: false, tone: '' };
     Object.assign(this.dataset, { phase: content ? view.phase : 'empty', tone });
     setAttribute(this, 'data-resting', content !== null && !player.isPlaying && !content.missing);
     part(this, 'empty', HTMLElement).hidden = content !== null;

@@ -352,9 +352,18 @@ export class RecordingTimeline extends HTMLElement {
     context.scale(ratio, ratio);
     const plot = this.#plotWidth();
     drawTimeline(context, {
-      width, height, labelWidth: this.#labelWidth(), rows: this.#rows, view: this.#view, current: this.#current,
-      atMs: this.#atMs, nowMs: Date.now(), marked: this.#marked, ticks: ticksOf(this.#view, Math.max(3, plot / 90), this.#clock),
-      palette: paletteOf(this), font: getComputedStyle(this).fontFamily,
+      width,
+      height,
+      labelWidth: this.#labelWidth(),
+      rows: this.#rows,
+      view: this.#view,
+      current: this.#current,
+      atMs: this.#atMs,
+      nowMs: Date.now(),
+      marked: this.#marked,
+      ticks: ticksOf(this.#view, Math.max(3, plot / 90), this.#clock),
+      palette: paletteOf(this),
+      font: getComputedStyle(this).fontFamily,
     });
     this.#speak();
   }

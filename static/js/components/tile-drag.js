@@ -52,11 +52,15 @@ export class TileDrag {
     });
     // A drag that ends on its first tile must not count as a click.
     window.addEventListener('click', (event) => this.#endedMs && event.timeStamp - this.#endedMs < 50 && stop(event), true);
-    window.addEventListener('keydown', (event) => {
-      if (event.key !== 'Escape' || this.#state === 'waiting') return;
-      stop(event);
-      this.#end();
-    }, true);
+    window.addEventListener(
+      'keydown',
+      (event) => {
+        if (event.key !== 'Escape' || this.#state === 'waiting') return;
+        stop(event);
+        this.#end();
+      },
+      true,
+    );
   }
 
   /** @param {PointerEvent} event */

@@ -19,7 +19,9 @@ export class TileMenu extends HTMLElement {
     this.addEventListener('click', (event) => this.#click(event), { signal });
     this.addEventListener('keydown', (event) => this.#key(event), { signal });
     this.addEventListener('contextmenu', (event) => event.preventDefault(), { signal });
-    this.addEventListener('toggle', (event) => /** @type {ToggleEvent} */ (event).newState === 'closed' && emit(this, 'menu-closed'), { signal });
+    this.addEventListener('toggle', (event) => /** @type {ToggleEvent} */ (event).newState === 'closed' && emit(this, 'menu-closed'), {
+      signal,
+    });
   }
 
   disconnectedCallback() {

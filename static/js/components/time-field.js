@@ -55,7 +55,9 @@ export class TimeField extends HTMLElement {
     }
     const note = part(this, 'note', HTMLElement);
     note.hidden = wallMs === null || moments.length > 0;
-    note.textContent = note.hidden ? '' : `This time does not exist on that day. ${this.#clock.timeOf(this.#clock.momentOf(wallMs ?? 0))} is used.`;
+    note.textContent = note.hidden
+      ? ''
+      : `This time does not exist on that day. ${this.#clock.timeOf(this.#clock.momentOf(wallMs ?? 0))} is used.`;
   }
 }
 

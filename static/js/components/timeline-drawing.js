@@ -25,8 +25,15 @@ export function paletteOf(host) {
   const styles = getComputedStyle(host);
   const probe = (/** @type {string} */ name) => styles.getPropertyValue(`--timeline-${name}`).trim();
   return {
-    recorded: probe('recorded'), unknown: probe('unknown'), not_asked: probe('not-asked'), event: probe('event'),
-    line: probe('line'), ink: probe('ink'), soft: probe('soft'), needle: probe('needle'), paper: probe('paper'),
+    recorded: probe('recorded'),
+    unknown: probe('unknown'),
+    not_asked: probe('not-asked'),
+    event: probe('event'),
+    line: probe('line'),
+    ink: probe('ink'),
+    soft: probe('soft'),
+    needle: probe('needle'),
+    paper: probe('paper'),
     chosen: probe('chosen'),
   };
 }
@@ -199,7 +206,10 @@ function drawMarked(context, scene) {
   context.globalAlpha = 0.12;
   context.fillRect(left, 0, right - left, scene.height);
   context.globalAlpha = 1;
-  for (const [x, inward] of /** @type {const} */ ([[left, 5], [right, -5]])) {
+  for (const [x, inward] of /** @type {const} */ ([
+    [left, 5],
+    [right, -5],
+  ])) {
     context.fillRect(x - 1, 0, 2, scene.height);
     context.fillRect(Math.min(x, x + inward), 0, 5, 2);
     context.fillRect(Math.min(x, x + inward), scene.height - 2, 5, 2);

@@ -27,7 +27,10 @@ export class WallList extends HTMLElement {
     setText(part(row, 'about', HTMLElement), `${counted(filled, 'channel')} in ${wall.layout}${whose}`);
     if (isCurrent) open.setAttribute('aria-current', 'true');
     part(row, 'change', HTMLElement).hidden = !wall.mayChange;
-    for (const [name, verb] of [['rename', 'Rename'], ['delete', 'Delete']]) {
+    for (const [name, verb] of [
+      ['rename', 'Rename'],
+      ['delete', 'Delete'],
+    ]) {
       part(row, name ?? '', HTMLElement).setAttribute('aria-label', `${verb} ${wall.name}`);
     }
     /** @param {boolean} isRenaming */

@@ -68,7 +68,10 @@ export function tokenAt(row, atMs, held = []) {
   if (own) return own;
   const around = held.find(
     ({ channel, earliest, latest }) =>
-      row.channel !== null && channel === row.channel && earliest !== null && Date.parse(earliest) <= atMs &&
+      row.channel !== null &&
+      channel === row.channel &&
+      earliest !== null &&
+      Date.parse(earliest) <= atMs &&
       (latest === null || atMs < Date.parse(latest)),
   );
   return around?.recording_token ?? row.recordingToken;

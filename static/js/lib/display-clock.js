@@ -83,7 +83,10 @@ export const LOCAL_CLOCK = new DisplayClock((atMs) => -new Date(atMs).getTimezon
 /** Return a recorder's clock. @param {number} offsetS its reading minus UTC, its error included */
 export function deviceClock(offsetS) {
   const offsetMs = Math.round(offsetS) * 1000;
-  return new DisplayClock(() => offsetMs, () => 'recorder’s clock');
+  return new DisplayClock(
+    () => offsetMs,
+    () => 'recorder’s clock',
+  );
 }
 
 /** @param {number} offsetMs @returns {string} `UTC`, `UTC+8`, `UTC−3:30` */

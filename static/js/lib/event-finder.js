@@ -88,9 +88,7 @@ export class EventFinder extends Finder {
  * @param {number} openMs end of the time that is ever indexed
  */
 function firstUnindexed(row, startMs, endMs, direction, openMs) {
-  const holes = row.spans.filter(
-    (span) => span.state === 'not_asked' && span.startMs < Math.min(endMs, openMs) && span.endMs > startMs,
-  );
+  const holes = row.spans.filter((span) => span.state === 'not_asked' && span.startMs < Math.min(endMs, openMs) && span.endMs > startMs);
   const hole = direction > 0 ? holes[0] : holes.at(-1);
   if (!hole) return null;
   return direction > 0 ? Math.max(startMs, hole.startMs) : Math.min(endMs, hole.endMs);

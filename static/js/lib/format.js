@@ -85,7 +85,13 @@ export function snapshotFileName(names, moment, clock = LOCAL_CLOCK) {
   const clean = names
     // eslint-disable-next-line no-control-regex -- removes control characters
     .map((name) => name.replace(/[\u0000-\u001f\u007f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' '))
-    .map((name) => name.replace(/\s+/g, ' ').replace(/^[\s.]+|[\s.]+$/g, '').slice(0, 60).trim())
+    .map((name) =>
+      name
+        .replace(/\s+/g, ' ')
+        .replace(/^[\s.]+|[\s.]+$/g, '')
+        .slice(0, 60)
+        .trim(),
+    )
     .filter(Boolean);
   return `${[...clean, clock.stamp(moment.getTime()).replaceAll(':', '-')].join(' ')}.jpg`;
 }

@@ -49,7 +49,8 @@ export function frameTimesOf(bytes, track) {
     const at = head.from + 8 + (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0);
     const duration = flags & 8 ? view.getUint32(at) : track.duration;
     let ticks = view.getUint8(begin.from) ? Number(view.getBigUint64(begin.from + 4)) : view.getUint32(begin.from + 4);
-    for (const samples of within(view, run, 'trun')) ticks = readRun(view, samples, ticks, duration, (shown) => times.push(shown / track.timescale));
+    for (const samples of within(view, run, 'trun'))
+      ticks = readRun(view, samples, ticks, duration, (shown) => times.push(shown / track.timescale));
   }
   return times.sort((one, other) => one - other);
 }

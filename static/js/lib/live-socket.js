@@ -207,10 +207,13 @@ export class LiveSocket extends EventTarget {
     for (const { listener } of [...this.#watches.values()]) listener.onLink(false);
     this.dispatchEvent(new Event('down'));
     if (!this.#watches.size || this.#socket) return;
-    this.#reopening = setTimeout(() => {
-      this.#reopening = null;
-      if (this.#watches.size) this.#open();
-    }, backoffMs(this.failures, RECONNECT, this.#random));
+    this.#reopening = setTimeout(
+      () => {
+        this.#reopening = null;
+        if (this.#watches.size) this.#open();
+      },
+      backoffMs(this.failures, RECONNECT, this.#random),
+    );
   }
 
   #drop() {

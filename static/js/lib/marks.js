@@ -28,7 +28,10 @@ const NAMES = {
 
 /** @param {string} topic `tns1:RuleEngine/LineDetector/Crossed` @returns {string} `Line crossed` */
 export function topicName(topic) {
-  const path = topic.split('/').map((step) => step.replace(/^.*:/, '')).filter(Boolean);
+  const path = topic
+    .split('/')
+    .map((step) => step.replace(/^.*:/, ''))
+    .filter(Boolean);
   const known = path.join('/');
   if (Object.hasOwn(NAMES, known)) return NAMES[known] ?? '';
   const words = path.slice(-2).map((step) => step.replace(/([a-z\d])([A-Z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`));

@@ -156,7 +156,17 @@ export function messageOf(code) {
 }
 
 /** Codes whose message is complete: the server's detail would repeat it. */
-const COMPLETE = new Set(['replay_limit', 'no_recording', 'camera_auth_failed', 'camera_no_signal', 'camera_busy', 'stream_limit', 'stream_ended', 'server_unreachable', 'storage_full']);
+const COMPLETE = new Set([
+  'replay_limit',
+  'no_recording',
+  'camera_auth_failed',
+  'camera_no_signal',
+  'camera_busy',
+  'stream_limit',
+  'stream_ended',
+  'server_unreachable',
+  'storage_full',
+]);
 
 /** @param {string} code */
 export function isComplete(code) {

@@ -33,7 +33,11 @@ export function readRecordingsState(search) {
 export function writeRecordingsState({ channel, atMs, fromMs, toMs, transport = null }) {
   const query = new URLSearchParams();
   if (channel !== null) query.set('channel', String(channel));
-  for (const [name, ms] of /** @type {const} */ ([['t', atMs], ['from', fromMs], ['to', toMs]])) {
+  for (const [name, ms] of /** @type {const} */ ([
+    ['t', atMs],
+    ['from', fromMs],
+    ['to', toMs],
+  ])) {
     if (ms !== null) query.set(name, new Date(Math.round(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z'));
   }
   if (transport) query.set('way', transport);

@@ -183,7 +183,8 @@ export class SocketSession extends BaseSession {
     watch.init = init;
     if (watch === this.#watch && !watch.isOpen) {
       if (!this.#plays(init.codecs)) {
-        if (init.audio) this.setAudio(false); // the browser may play the video alone
+        if (init.audio)
+          this.setAudio(false); // the browser may play the video alone
         else this.#unplayable('codec', init.codec);
         return;
       }

@@ -32,7 +32,9 @@ export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
 export function streamFacts(stream, { behindS, transport = 'socket' }) {
   const none = '–';
   if (!stream) {
-    return Object.fromEntries(['resolution', 'codec', 'audio', 'bitrate', 'behind', 'viewers', 'restarts', 'uptime'].map((name) => [name, none]));
+    return Object.fromEntries(
+      ['resolution', 'codec', 'audio', 'bitrate', 'behind', 'viewers', 'restarts', 'uptime'].map((name) => [name, none]),
+    );
   }
   const source = stream.transcoding && stream.source_codec ? `${codecName(stream.source_codec)} → ` : '';
   const known = stream.video !== null;
@@ -41,7 +43,8 @@ export function streamFacts(stream, { behindS, transport = 'socket' }) {
     codec: known ? `${source}${codecName(stream.video?.codec)}${stream.transcoding ? ' (converted)' : ''}` : none,
     audio: stream.audio ? codecName(stream.audio.codec) : known ? 'None' : none,
     bitrate: bitrate(stream.bitrate_kbps) || none,
-    behind: behindS === null ? none : `${behindS < 1 ? `${behindS.toFixed(2)} s` : duration(behindS)}${transport === 'hls' ? ' (HLS)' : ''}`,
+    behind:
+      behindS === null ? none : `${behindS < 1 ? `${behindS.toFixed(2)} s` : duration(behindS)}${transport === 'hls' ? ' (HLS)' : ''}`,
     viewers: counted(stream.viewers, 'viewer').replace(/ viewers?$/, ''),
     restarts: String(stream.restarts),
     uptime: stream.uptime_s === null ? none : duration(stream.uptime_s),

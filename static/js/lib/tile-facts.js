@@ -107,7 +107,11 @@ export function tileBadge(view, { behindS, stalledS, isActive, isPaused }) {
   if (tone === 'off' || behindS === null) return { text: '', tone: 'off', label: '' };
   const text = behindS < 10 ? `${behindS.toFixed(1)} s` : duration(behindS);
   const isHls = view.transport === 'hls';
-  return { text, tone: behindS > (isHls ? LATE_S : SOCKET_LATE_S) ? 'late' : 'live', label: `Live${isHls ? ' over HLS' : ''}, ${text} behind` };
+  return {
+    text,
+    tone: behindS > (isHls ? LATE_S : SOCKET_LATE_S) ? 'late' : 'live',
+    label: `Live${isHls ? ' over HLS' : ''}, ${text} behind`,
+  };
 }
 
 /** @param {number} seconds */

@@ -35,12 +35,7 @@ let cameras = [];
 let editing = null;
 
 async function refresh() {
-  const [known, users, sessions, tokens] = await Promise.all([
-    pageApi().listCameras(),
-    api.users(),
-    api.sessions(),
-    api.tokens(),
-  ]);
+  const [known, users, sessions, tokens] = await Promise.all([pageApi().listCameras(), api.users(), api.sessions(), api.tokens()]);
   cameras = known.map(({ id, name, host, channels }) => ({ id, name: name || host, channels }));
   fill('users', users.map(userRow));
   fill('sessions', sessions.map(sessionRow));
@@ -71,7 +66,11 @@ function userRow(user) {
   );
   setText(part(row, 'toggle', HTMLElement), user.disabled ? 'Enable' : 'Disable');
   wire(row, 'remove', `Remove ${user.name}`, async () => {
-    const sure = await confirmDialog.ask(`Remove ${user.name}?`, 'The account, its logins and its tokens are removed. Its streams end.', 'Remove');
+    const sure = await confirmDialog.ask(
+      `Remove ${user.name}?`,
+      'The account, its logins and its tokens are removed. Its streams end.',
+      'Remove',
+    );
     if (sure) await act(() => api.removeUser(user.id), `${user.name} is removed`);
   });
   return row;

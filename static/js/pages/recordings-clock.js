@@ -62,7 +62,11 @@ class PageClock extends EventTarget {
     const before = this.#clock;
     if (!isOn) this.#clock = LOCAL_CLOCK;
     else if (this.#zoneS !== null) this.#clock = deviceClock(this.#zoneS + this.#aheadS);
-    else this.#clock = new DisplayClock((atMs) => LOCAL_CLOCK.offsetOf(atMs) + this.#aheadS * 1000, (atMs) => LOCAL_CLOCK.zoneOf(atMs));
+    else
+      this.#clock = new DisplayClock(
+        (atMs) => LOCAL_CLOCK.offsetOf(atMs) + this.#aheadS * 1000,
+        (atMs) => LOCAL_CLOCK.zoneOf(atMs),
+      );
     if (before === this.#clock || (isOn && before !== LOCAL_CLOCK && before.wallOf(nowMs) === this.#clock.wallOf(nowMs))) return;
     this.dispatchEvent(new Event('clock'));
   }

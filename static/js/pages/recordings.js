@@ -131,7 +131,10 @@ function openCamera(chosen) {
   events = new EventFinder(api, chosen.id);
   loader = new CoverageLoader(api, chosen.id, timeline.view);
   loader.addEventListener('rows', (event) => showRows(/** @type {CustomEvent<Row[]>} */ (event).detail));
-  loader.addEventListener('events', (event) => (byId('events-note', HTMLElement).hidden = /** @type {CustomEvent<boolean>} */ (event).detail));
+  loader.addEventListener(
+    'events',
+    (event) => (byId('events-note', HTMLElement).hidden = /** @type {CustomEvent<boolean>} */ (event).detail),
+  );
   loader.addEventListener('days', (event) => {
     monthRows = /** @type {CustomEvent<Row[]>} */ (event).detail;
     calendar.days = daysOf(monthRows, pageClock.clock);
@@ -299,7 +302,10 @@ player.addEventListener('replay-wanted', () => {
 for (const one of [player, modal]) {
   one.addEventListener('replay-gap', (event) => {
     const { fromMs, toMs } = /** @type {CustomEvent<{fromMs: number, toMs: number}>} */ (event).detail;
-    showNote(`Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${pageClock.stamp(fromMs)} to ${pageClock.stamp(toMs)}.`, one);
+    showNote(
+      `Skipped ${duration((toMs - fromMs) / 1000)} without a recording, from ${pageClock.stamp(fromMs)} to ${pageClock.stamp(toMs)}.`,
+      one,
+    );
   });
   one.chooseSpeed(Number(remembered('replay-speed') ?? 1));
   one.addEventListener('replay-speed', (event) => remember('replay-speed', String(/** @type {CustomEvent} */ (event).detail)));
@@ -313,7 +319,8 @@ timeline.addEventListener('timeline-seek', (event) => {
 timeline.addEventListener('timeline-scrub', (event) => {
   const target = /** @type {CustomEvent<{row: Row|null, atMs: number}|null>} */ (event).detail;
   if (!target) scrubber.end();
-  else if (target.row && placeAt(target.row, target.atMs, Date.now()).outcome === 'plays') scrubber.to({ row: target.row, atMs: target.atMs });
+  else if (target.row && placeAt(target.row, target.atMs, Date.now()).outcome === 'plays')
+    scrubber.to({ row: target.row, atMs: target.atMs });
 });
 timeline.addEventListener('timeline-follow', () => (byId('to-playhead', HTMLElement).hidden = timeline.follows));
 timeline.addEventListener('timeline-view', (event) => loader?.show(/** @type {CustomEvent} */ (event).detail));
@@ -345,7 +352,9 @@ search.addEventListener('play', (event) => {
   const line = /** @type {CustomEvent} */ (event).detail;
   if (!camera) return;
   player.close();
-  modalRow = timeline.rows.find((row) => (line.channel === null ? row.recordingToken === line.recordingToken : row.channel === line.channel)) ?? null;
+  modalRow =
+    timeline.rows.find((row) => (line.channel === null ? row.recordingToken === line.recordingToken : row.channel === line.channel)) ??
+    null;
   showNote('', modal);
   modal.names = [camera.name || camera.host, line.name].filter(Boolean);
   part(modal, 'channel', HTMLElement).textContent = lineName(line);

@@ -333,7 +333,10 @@ function openRecordings(beforeMs) {
   window.location.assign(`${document.body.dataset.recordings ?? ''}${cameraId}${query}`);
 }
 
-for (const [id, beforeMs] of /** @type {[string, number][]} */ ([['ago', AGO_MS], ['moment', MOMENT_MS]])) {
+for (const [id, beforeMs] of /** @type {[string, number][]} */ ([
+  ['ago', AGO_MS],
+  ['moment', MOMENT_MS],
+])) {
   byId(id, HTMLAnchorElement).addEventListener('click', (event) => {
     event.preventDefault();
     openRecordings(beforeMs);

@@ -278,4 +278,3 @@ export class WallBoard extends EventTarget {
     for (const element of this.#elements) element.tick(nowMs);
   }
 }
-

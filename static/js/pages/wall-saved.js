@@ -37,7 +37,10 @@ export class SavedWalls extends EventTarget {
     this.#shown = shown;
     this.#list.addEventListener('wall-open', (event) => this.#open(/** @type {CustomEvent<Wall>} */ (event).detail));
     this.#list.addEventListener('wall-delete', (event) => void this.#delete(/** @type {CustomEvent<Wall>} */ (event).detail));
-    this.#list.addEventListener('wall-rename', (event) => void this.#rename(/** @type {CustomEvent<{wall: Wall, name: string}>} */ (event).detail));
+    this.#list.addEventListener(
+      'wall-rename',
+      (event) => void this.#rename(/** @type {CustomEvent<{wall: Wall, name: string}>} */ (event).detail),
+    );
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#add(byId('wall-name', HTMLInputElement).value);

@@ -199,7 +199,8 @@ async function loadPanels() {
   menu.addEventListener('remove', (event) => remove(/** @type {CustomEvent<number>} */ (event).detail));
   menu.addEventListener('pick', () => void openPicker());
   menu.addEventListener('quality', (event) => {
-    const { place, quality } = /** @type {CustomEvent<{place: number, quality: import('../lib/tile-facts.js').TileQuality}>} */ (event).detail;
+    const { place, quality } = /** @type {CustomEvent<{place: number, quality: import('../lib/tile-facts.js').TileQuality}>} */ (event)
+      .detail;
     chooseQuality(place, quality);
   });
   channels.known = known;
@@ -358,7 +359,8 @@ async function copyLink() {
   const shown = currentView();
   const url = new URL(window.location.pathname, window.location.href);
   url.search = writeWallState({ ...shown, tiles: [...shown.tiles], wallId: null });
-  if (await copied(url.href.replaceAll('%2C', ','))) showToast('Link copied. It shows these channels to users who have permission to see them.');
+  if (await copied(url.href.replaceAll('%2C', ',')))
+    showToast('Link copied. It shows these channels to users who have permission to see them.');
   else showToast('The browser does not allow copying. Copy the link from the address bar.', 'bad');
 }
 

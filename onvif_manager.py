@@ -17,11 +17,11 @@ from typing import TypeVar
 from cameras.addresses import check_credential, check_name
 from cameras.channels import change_channel, order_channels
 from cameras.connecting import Connector, Pace
-from cameras.device import Connect, Probe, Search
+from cameras.device import DeviceNetwork
 from cameras.drafts import apply_change, parse_address
 from cameras.finding import Finder
 from cameras.health import make_health_card
-from cameras.pretend import HOST, USERNAME, Launcher, PretendRecorder
+from cameras.pretend import HOST, USERNAME, PretendRecorder
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry, device_key
 from cameras.rotation import rotate_key
@@ -37,19 +37,20 @@ from core.records import CameraStatus, Channel, Problem, StreamSource, VideoForm
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
+from media.process import Spawner
 
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-__all__ = ["Launcher", "OnvifManager", "Pace"]
+__all__ = ["OnvifManager", "Pace"]
 
 
 class OnvifManager:
     """Stores cameras in the database, connects them in the background, and shows them from memory.
 
-    `connect`, `probe` and `search` use ONVIF unless a test passes others. `launcher` (media.process.Spawner) starts the
-    pretend recorder; it must run before start() and until after stop().
+    `network` is the real one unless a test passes another. `spawner` starts the pretend recorder, which is unavailable
+    without it; it must run before start() and until after stop().
     """
 
     def __init__(
@@ -59,10 +60,8 @@ class OnvifManager:
         login_gate: LoginGate,
         clock: Clock,
         *,
-        connect: Connect | None = None,
-        probe: Probe | None = None,
-        search: Search | None = None,
-        launcher: Launcher | None = None,
+        network: DeviceNetwork | None = None,
+        spawner: Spawner | None = None,
         pace: Pace | None = None,
     ) -> None:
         self._database = database
@@ -71,21 +70,17 @@ class OnvifManager:
         self._clock = clock
         self._store = CameraStore(database, settings.key_file)
         self._registry = Registry(clock)
-        if connect is None or probe is None or search is None:
-            from cameras import onvif_device  # noqa: PLC0415 - zeep takes a second to import; only where it is used
+        if network is None:
+            from cameras.onvif_device import OnvifNetwork  # noqa: PLC0415 - importing zeep takes a second
 
-            connect = connect or onvif_device.connect_with(settings, login_gate, clock)
-            probe = probe or onvif_device.find_port
-            search = search or onvif_device.search
-        self._connector = Connector(
-            self._registry, self._store, settings, clock, connect=connect, probe=probe, pace=pace or Pace()
-        )
+            network = OnvifNetwork(settings, login_gate, clock)
+        self._connector = Connector(self._registry, self._store, settings, clock, network, pace or Pace())
         self._cache = SnapshotCache(settings.data_dir / "cache" / "snapshots")
         self._addresses = StreamAddresses(self._registry, self._store, self._connector, settings, clock)
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
-        self._finder = Finder(self._registry, settings, search)
+        self._finder = Finder(self._registry, settings, network)
         self._pretend = PretendRecorder(
-            launcher, settings, clock, on_ready=self._pretend_is_ready, on_down=self._pretend_is_down
+            spawner, settings, clock, on_ready=self._pretend_is_ready, on_down=self._pretend_is_down
         )
         self._adding_pretend = threading.Lock()
         self._on_delete: list[Callable[[int], None]] = []
@@ -207,7 +202,7 @@ class OnvifManager:
     def add_pretend_recorder(self) -> CameraView:
         """Add the built-in pretend recorder and start it.
 
-        Raise Conflict already_added if it exists, and Unavailable without a `launcher`.
+        Raise Conflict already_added if it exists, and Unavailable without a `spawner`.
         """
         if not self._pretend.can_start:
             raise Unavailable("The pretend recorder cannot be started here.", code="pretend_unavailable")

@@ -40,18 +40,8 @@ class Application:
         self.database = Database(settings.database_file)
         self.accounts = AccountManager(self.database, settings, clock)
         self.spawner = Spawner()
-        self.gateway = RtspGateway(
-            login_gate=login_gate,
-            clock=clock,
-            settings=settings,
-        )
-        self.cameras = OnvifManager(
-            self.database,
-            settings,
-            login_gate,
-            clock,
-            launcher=self.spawner,
-        )
+        self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings)
+        self.cameras = OnvifManager(self.database, settings, login_gate, clock, spawner=self.spawner)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pinned_channels = PinnedChannels(

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from cameras.addresses import authority
 from cameras.channels import merge_channels
-from cameras.device import Connect, Device, Probe, Target
+from cameras.device import Device, DeviceNetwork, Target
 from cameras.redactor import Redactor
 from cameras.registry import Entry, Registry, credential_of, device_key
 from cameras.schedule import Schedule
@@ -67,17 +67,14 @@ class Connector:
         store: CameraStore,
         settings: Settings,
         clock: Clock,
-        *,
-        connect: Connect,
-        probe: Probe,
+        network: DeviceNetwork,
         pace: Pace,
     ) -> None:
         self._registry = registry
         self._store = store
         self._settings = settings
         self._clock = clock
-        self._connect = connect
-        self._probe = probe
+        self._network = network
         self._pace = pace
         self._schedule = Schedule(clock, patient_workers=pace.patient_workers)
         self._threads: list[threading.Thread] = []
@@ -252,7 +249,7 @@ class Connector:
         if stored.port is None:
             raise CameraUnreachable("No port is known.")
         target = Target(stored.id, stored.host, stored.port, credential_of(stored), device_key(stored.id))
-        device = self._connect(target)
+        device = self._network.connect(target)
         taken = False
         try:
             with self._registry.changed:
@@ -325,7 +322,7 @@ class Connector:
             log.warning("camera %d: the device's data could not be saved (%s)", camera_id, error.detail)
 
     def _find_port(self, stored: StoredCamera, generation: int) -> StoredCamera:
-        port = self._probe(stored.host, self._settings.device_timeout_s)
+        port = self._network.find_port(stored.host, self._settings.device_timeout_s)
         with self._registry.saving:
             if self._registry.entry_of_generation(stored.id, generation) is None:
                 raise CameraUnreachable("The address was changed in the meantime.")

@@ -1,11 +1,11 @@
-"""The interface of a device as this package uses it; `cameras.onvif_device` implements it with ONVIF.
+"""The interfaces of devices as this package uses them; `cameras.onvif_device` implements them with ONVIF.
 
-Tests implement it a second time, for devices that fail in a chosen way.
+Tests implement them a second time, for devices that fail in a chosen way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,8 +67,17 @@ class Device(RecordingDevice, Protocol):
         ...
 
 
-Connect = Callable[[Target], Device]
-# (host, total time in seconds) -> ONVIF port. Raises a DeviceError if none of the usual ports answers.
-Probe = Callable[[str, float], int]
-# (seconds to listen) -> the devices that answered
-Search = Callable[[float], list[FoundDevice]]
+class DeviceNetwork(Protocol):
+    """The devices that can be reached. Thread-safe."""
+
+    def connect(self, target: Target) -> Device:
+        """Return the device at this address, without a request to it."""
+        ...
+
+    def find_port(self, host: str, timeout_s: float) -> int:
+        """Return the ONVIF port of a host, one of the usual ports. Raise a DeviceError if none answers in time."""
+        ...
+
+    def search(self, listen_s: float) -> list[FoundDevice]:
+        """Search the local network, and return the devices that answer within `listen_s`."""
+        ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cameras.device import Search
+from cameras.device import DeviceNetwork
 from cameras.records import DiscoveredCamera
 from cameras.registry import Registry
 from core.errors import Unavailable
@@ -16,10 +16,10 @@ _SLACK_S = 10.0
 class Finder:
     """Search the local network. A call during a running search shares its result."""
 
-    def __init__(self, registry: Registry, settings: Settings, search: Search) -> None:
+    def __init__(self, registry: Registry, settings: Settings, network: DeviceNetwork) -> None:
         self._registry = registry
         self._settings = settings
-        self._search = search
+        self._network = network
         self._searches: SingleFlight[list[FoundDevice]] = SingleFlight()
 
     @property
@@ -34,7 +34,7 @@ class Finder:
         """
         listen_s = self._settings.discovery_s
         try:
-            found = self._searches.run("network", lambda: self._search(listen_s), wait_s=listen_s + _SLACK_S)
+            found = self._searches.run("network", lambda: self._network.search(listen_s), wait_s=listen_s + _SLACK_S)
         except TimeoutError:
             raise Unavailable("The search takes too long.") from None
         by_address: dict[tuple[str, int], FoundDevice] = {}

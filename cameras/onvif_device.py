@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from cameras.device import Connect, Device, Target
+from cameras.device import Device, Target
 from core.clock import Clock
 from core.errors import NotFound
 from core.login_gate import LoginGate
@@ -120,20 +120,19 @@ def _signal(message: events.EventMessage) -> tuple[str, bool]:
     return message.source[0][1], not is_lost
 
 
-def connect_with(settings: Settings, login_gate: LoginGate, clock: Clock) -> Connect:
-    """Return a `Connect` whose devices share the login gate and the settings."""
+class OnvifNetwork:
+    """The real network; see cameras.device.DeviceNetwork. All its devices share the login gate."""
 
-    def connect(target: Target) -> Device:
-        return OnvifDevice(target, settings, login_gate, clock)
+    def __init__(self, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
+        self._settings = settings
+        self._login_gate = login_gate
+        self._clock = clock
 
-    return connect
+    def connect(self, target: Target) -> Device:
+        return OnvifDevice(target, self._settings, self._login_gate, self._clock)
 
+    def find_port(self, host: str, timeout_s: float) -> int:
+        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
 
-def find_port(host: str, timeout_s: float) -> int:
-    """Return the ONVIF port of the host, one of the usual ports. Raise a DeviceError if none answers."""
-    return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
-
-
-def search(timeout_s: float) -> list[FoundDevice]:
-    """Return the devices that answer a WS-Discovery probe within `timeout_s`."""
-    return discovery.discover(timeout_s)
+    def search(self, listen_s: float) -> list[FoundDevice]:
+        return discovery.discover(listen_s)

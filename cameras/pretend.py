@@ -12,9 +12,8 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
 
 from core.allowed_addresses import allowed_addresses
 from core.backoff import Backoff
@@ -23,6 +22,7 @@ from core.errors import AppError, CameraUnreachable
 from core.records import Problem
 from core.secrets import Secret
 from core.settings import ROOT, Settings
+from media.process import Spawner, SupervisedProcess
 
 log = logging.getLogger(__name__)
 
@@ -33,33 +33,8 @@ STARTING = Problem("camera_unreachable", "The pretend recorder is starting.")
 _READY_WITHIN_S = 120.0  # the first start draws and encodes the video
 _LOOK_EVERY_S = 0.5
 _HEALTHY_AFTER_S = 60.0
+_FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
-
-
-class Child(Protocol):
-    """The part of media.process.SupervisedProcess that is used here."""
-
-    @property
-    def pid(self) -> int: ...
-    def poll(self) -> int | None: ...
-    def wait(self, timeout_s: float) -> int | None: ...
-    def stop(self, grace_s: float = 1.0) -> None: ...
-    def stdout_line(self, timeout_s: float) -> str | None: ...
-    def stderr_tail(self) -> str: ...
-
-
-class Launcher(Protocol):
-    """The part of media.process.Spawner that is used here."""
-
-    def spawn(
-        self,
-        argv: Sequence[str],
-        *,
-        name: str,
-        cwd: Path | None = None,
-        stdout: Literal["pipe"] | None = None,
-        extra_env: Mapping[str, str] | None = None,
-    ) -> Child: ...
 
 
 def pretend_command(password_file: Path, cache_dir: Path, ffmpeg: str) -> list[str]:
@@ -77,30 +52,26 @@ class PretendRecorder:
 
     def __init__(
         self,
-        launcher: Launcher | None,
+        spawner: Spawner | None,
         settings: Settings,
         clock: Clock,
         *,
         on_ready: Callable[[int], None],
         on_down: Callable[[Problem], None],
-        command: Callable[[Path, Path, str], list[str]] = pretend_command,
-        first_pause_s: float = 1.0,
     ) -> None:
-        self._launcher = launcher
+        self._spawner = spawner
         self._settings = settings
         self._clock = clock
         self._on_ready = on_ready
         self._on_down = on_down
-        self._command = command
-        self._first_pause_s = first_pause_s
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._child: Child | None = None
+        self._child: SupervisedProcess | None = None
 
     @property
     def can_start(self) -> bool:
-        return self._launcher is not None
+        return self._spawner is not None
 
     @property
     def pid(self) -> int | None:
@@ -111,12 +82,12 @@ class PretendRecorder:
     def start(self, password: Secret) -> None:
         """Keep the child running until stop(). Do nothing if it is started already."""
         with self._lock:
-            if self._thread is not None or self._launcher is None:
+            if self._thread is not None or self._spawner is None:
                 return
             self._stopping = threading.Event()
             self._thread = threading.Thread(
                 target=self._supervise,
-                args=(self._launcher, password, self._stopping),
+                args=(self._spawner, password, self._stopping),
                 name="pretend-recorder",
                 daemon=True,
             )
@@ -133,12 +104,12 @@ class PretendRecorder:
         if thread is not None and thread is not threading.current_thread():
             thread.join(10.0)
 
-    def _supervise(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
-        backoff = Backoff(first_s=self._first_pause_s, longest_s=_LONGEST_PAUSE_S, healthy_after_s=_HEALTHY_AFTER_S)
+    def _supervise(self, spawner: Spawner, password: Secret, stopping: threading.Event) -> None:
+        backoff = Backoff(first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S, healthy_after_s=_HEALTHY_AFTER_S)
         while not stopping.is_set():
             began_s = self._clock.monotonic_s()
             try:
-                self._run_once(launcher, password, stopping)
+                self._run_once(spawner, password, stopping)
             except AppError as error:
                 log.warning("the pretend recorder: %s", error.detail)
             except Exception:  # top of a thread
@@ -148,14 +119,14 @@ class PretendRecorder:
             self._on_down(Problem("camera_unreachable", "The pretend recorder has ended; it is being started again."))
             stopping.wait(backoff.failed_after(self._clock.monotonic_s() - began_s))
 
-    def _run_once(self, launcher: Launcher, password: Secret, stopping: threading.Event) -> None:
+    def _run_once(self, spawner: Spawner, password: Secret, stopping: threading.Event) -> None:
         """Run the child from its start to its end. Raise CameraUnreachable if it does not become ready."""
         cache_dir = self._settings.data_dir / "cache" / "pretend"
         cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         password_file = _write_password(self._settings.data_dir, password)
         try:
-            child = launcher.spawn(
-                self._command(password_file, cache_dir, self._settings.ffmpeg),
+            child = spawner.spawn(
+                pretend_command(password_file, cache_dir, self._settings.ffmpeg),
                 name="pretend recorder",
                 cwd=ROOT,
                 stdout="pipe",
@@ -180,7 +151,7 @@ class PretendRecorder:
                 self._child.stop()
             self._child = None
 
-    def _wait_ready(self, child: Child, stopping: threading.Event) -> tuple[int, int] | None:
+    def _wait_ready(self, child: SupervisedProcess, stopping: threading.Event) -> tuple[int, int] | None:
         """Return the ONVIF and the RTSP port of the child; None if it must stop.
 
         Raise CameraUnreachable if it ends early, takes more than 120 s or prints another line.

@@ -36,7 +36,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "walls": frozenset({"database", "core"}),
     "recordings": frozenset({"onvif", "onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "media", "core"}),
-    "onvif": frozenset({"onvif_services", "database", "core"}),
+    "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
     "stream": frozenset({"recordings", "onvif", "media", "core"}),
     "onvif_services": frozenset({"core"}),
     "media": frozenset({"core"}),
@@ -117,6 +117,14 @@ def test_live_and_replay_sessions_do_not_import_each_other() -> None:
             name for name in _imported_modules(path) if f"{name}.".startswith(tuple(f"{f}." for f in forbidden))
         ]
         assert not imported, f"{path.relative_to(ROOT)} imports {imported}"
+
+
+def test_cameras_import_of_media_only_the_starter_of_processes() -> None:
+    """The pretend recorder is a child process."""
+    for path in SOURCES:
+        if _package(path) == "onvif":
+            imported = {name for name in _imported_modules(path) if name.split(".")[0] == "media"}
+            assert imported <= {"media.process"}, path.relative_to(ROOT)
 
 
 # Parts of media -> the other parts of media that they may import.

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from cameras.connecting import Pace
 from cameras.device import Device, Target
-from cameras.pretend import Launcher
 from cameras.records import TimedSnapshot
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
@@ -35,6 +34,7 @@ from core.records import (
 )
 from core.settings import Settings
 from database import Database
+from media.process import Spawner
 from onvif_manager import OnvifManager
 from sessions.snapshots import FrameGrabber, Snapshots
 from tests.patience import LIMIT_S, until
@@ -229,7 +229,7 @@ class CameraHarness:
         self.found: list[FoundDevice] = []
         self.searches = 0
         self.frame: Callable[[StreamSource], bytes] | None = None
-        self.launcher: Launcher | None = None
+        self.spawner: Spawner | None = None
         self.pace = QUICK
         self.is_real = False  # True: connect to devices over ONVIF
         self.gate = LoginGate(SystemClock())
@@ -242,10 +242,8 @@ class CameraHarness:
             self.settings,
             self.gate,
             SystemClock(),
-            connect=None if self.is_real else self._connect,
-            probe=None if self.is_real else self._probe,
-            search=None if self.is_real else self._search,
-            launcher=self.launcher,
+            network=None if self.is_real else FakeNetwork(self),
+            spawner=self.spawner,
             pace=self.pace,
         )
         self.snapshots = Snapshots(self.manager, Frames(self), self.settings)
@@ -273,21 +271,28 @@ class CameraHarness:
     def wait_status(self, camera_id: int, *wanted: CameraStatus, timeout_s: float = LIMIT_S) -> None:
         until(lambda: self.manager.get_camera(camera_id).status in wanted, timeout_s)
 
-    def _connect(self, target: Target) -> Device:
-        device = self.devices.get((target.host, target.port))
+
+class FakeNetwork:
+    """The devices of a harness; see cameras.device.DeviceNetwork."""
+
+    def __init__(self, harness: CameraHarness) -> None:
+        self._harness = harness
+
+    def connect(self, target: Target) -> Device:
+        device = self._harness.devices.get((target.host, target.port))
         if device is None:
             device = FakeDevice(problem=CameraUnreachable("Nothing answers."))
-        return Connection(device, target, self.gate)
+        return Connection(device, target, self._harness.gate)
 
-    def _probe(self, host: str, timeout_s: float) -> int:
-        ports = [port for known, port in self.devices if known == host]
+    def find_port(self, host: str, timeout_s: float) -> int:
+        ports = [port for known, port in self._harness.devices if known == host]
         if not ports:
             raise CameraUnreachable("Nothing answers at this address.")
         return ports[0]
 
-    def _search(self, timeout_s: float) -> list[FoundDevice]:
-        self.searches += 1
-        return self.found
+    def search(self, listen_s: float) -> list[FoundDevice]:
+        self._harness.searches += 1
+        return self._harness.found
 
 
 def no_snapshots() -> DeviceError:

@@ -11,8 +11,23 @@ from core.clock import SystemClock
 from core.records import FoundDevice
 from core.settings import Settings
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import CameraHarness
+from tests.cameras.doubles import CameraHarness, FakeNetwork
 from tests.patience import LIMIT_S, until
+
+
+class SlowNetwork(FakeNetwork):
+    """A network whose search lasts until the test lets it go on."""
+
+    def __init__(self, harness: CameraHarness) -> None:
+        super().__init__(harness)
+        self.started, self.go_on = threading.Event(), threading.Event()
+        self.searches = 0
+
+    def search(self, listen_s: float) -> list[FoundDevice]:
+        self.searches += 1
+        self.started.set()
+        self.go_on.wait(LIMIT_S)
+        return [FoundDevice("10.0.0.5", 80)]
 
 
 def test_discovered_devices_name_the_cameras_that_exist(harness: CameraHarness, manager: OnvifManager) -> None:
@@ -32,28 +47,20 @@ def test_discovered_devices_name_the_cameras_that_exist(harness: CameraHarness, 
     assert [item.already_added for item in found] == [True, False, False]
 
 
-def test_requests_during_a_discovery_share_its_result() -> None:
-    started, go_on = threading.Event(), threading.Event()
-    searches: list[float] = []
-
-    def search(timeout_s: float) -> list[FoundDevice]:
-        searches.append(timeout_s)
-        started.set()
-        go_on.wait(LIMIT_S)
-        return [FoundDevice("10.0.0.5", 80)]
-
-    finder = Finder(Registry(SystemClock()), Settings(discovery_s=1.0), search)
+def test_requests_during_a_discovery_share_its_result(harness: CameraHarness) -> None:
+    network = SlowNetwork(harness)
+    finder = Finder(Registry(SystemClock()), Settings(discovery_s=1.0), network)
     answers: list[int] = []
     threads = [threading.Thread(target=lambda: answers.append(len(finder.discover()))) for _ in range(5)]
     threads[0].start()
-    assert started.wait(LIMIT_S)
+    assert network.started.wait(LIMIT_S)
     for thread in threads[1:]:
         thread.start()
     until(lambda: finder.waiting == 4)
-    go_on.set()
+    network.go_on.set()
     for thread in threads:
         thread.join()
     assert answers == [1] * 5
-    assert len(searches) == 1
+    assert network.searches == 1
     finder.discover()
-    assert len(searches) == 2, "a later question is a new search"
+    assert network.searches == 2, "a later question is a new search"

@@ -12,12 +12,11 @@ from typing import Literal
 
 import pytest
 
-from cameras.pretend import Child
 from cameras.records import CameraChange, CameraDraft
 from core.errors import Conflict, InvalidRequest, Unavailable
 from core.records import CameraStatus
 from core.settings import ROOT
-from media.process import Spawner
+from media.process import Spawner, SupervisedProcess
 from tests.cameras.doubles import CameraHarness
 from tests.patience import until
 
@@ -36,11 +35,11 @@ time.sleep(60)
 READY = 'json.dumps({"ready": True, "onvif_port": port, "rtsp_port": 1, "control_port": 2, "username": "admin"})'
 
 
-class StandIn:
-    """A launcher that starts PROGRAM instead of the simulator, with the simulator's arguments."""
+class ProgramSpawner(Spawner):
+    """Starts PROGRAM instead of the simulator, with the simulator's arguments."""
 
-    def __init__(self, spawner: Spawner, folder: Path) -> None:
-        self._spawner = spawner
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._notes = folder / "notes"
         self._notes.mkdir()
         self.ports = iter(range(9001, 9100))
@@ -54,9 +53,9 @@ class StandIn:
         cwd: Path | None = None,
         stdout: Literal["pipe"] | None = None,
         extra_env: Mapping[str, str] | None = None,
-    ) -> Child:
+    ) -> SupervisedProcess:
         assert argv[:3] == [sys.executable, "-m", "simulator"]
-        return self._spawner.spawn(
+        return super().spawn(
             [sys.executable, "-c", self.program, str(self._notes), str(next(self.ports)), *argv[3:]],
             name=name,
             cwd=cwd,
@@ -70,22 +69,20 @@ class StandIn:
 
 
 @pytest.fixture
-def launcher(harness: CameraHarness, tmp_path: Path) -> Iterator[StandIn]:
-    spawner = Spawner()
+def spawner(harness: CameraHarness, tmp_path: Path) -> Iterator[ProgramSpawner]:
+    harness.spawner = spawner = ProgramSpawner(tmp_path)
     spawner.start()
-    launcher = StandIn(spawner, tmp_path)
-    harness.launcher = launcher
     for port in range(9001, 9010):  # a device on every port that PROGRAM reports
         harness.device("127.0.0.1", port)
-    yield launcher
+    yield spawner
     spawner.stop()
 
 
-def accept_its_password(harness: CameraHarness, launcher: StandIn) -> None:
+def accept_its_password(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     """Make the devices of this test accept the password that the child process was given."""
-    until(lambda: bool(launcher.started))
+    until(lambda: bool(spawner.started))
     for device in harness.devices.values():
-        device.password = str(launcher.started[0]["password"])
+        device.password = str(spawner.started[0]["password"])
 
 
 def is_alive(pid: object) -> bool:
@@ -96,22 +93,24 @@ def is_alive(pid: object) -> bool:
     return True
 
 
-def test_the_pretend_recorder_is_listed_immediately(harness: CameraHarness, launcher: StandIn) -> None:
+def test_the_pretend_recorder_is_listed_immediately(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     with harness.running() as manager:
         view = manager.add_pretend_recorder()
         assert (view.pretend, view.status, view.name) == (True, CameraStatus.CONNECTING, "Pretend recorder")
-        accept_its_password(harness, launcher)
+        accept_its_password(harness, spawner)
         manager.refresh(view.id)
         harness.wait_status(view.id, CameraStatus.ONLINE)
         view = manager.get_camera(view.id)
         assert (view.host, view.port, view.username) == ("127.0.0.1", 9001, "admin")
 
 
-def test_the_password_is_in_no_argument_and_its_file_is_deleted(harness: CameraHarness, launcher: StandIn) -> None:
+def test_the_password_is_in_no_argument_and_its_file_is_deleted(
+    harness: CameraHarness, spawner: ProgramSpawner
+) -> None:
     with harness.running() as manager:
         manager.add_pretend_recorder()
         until(lambda: manager.get_camera(1).port is not None)
-        (started,) = launcher.started
+        (started,) = spawner.started
         password = str(started["password"])
         assert len(password) >= 16
         assert started["mode"] == 0o600
@@ -125,25 +124,25 @@ def _content(file: Path) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
-def test_a_second_pretend_recorder_is_refused(harness: CameraHarness, launcher: StandIn) -> None:
+def test_a_second_pretend_recorder_is_refused(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     with harness.running() as manager:
         first = manager.add_pretend_recorder()
         with pytest.raises(Conflict) as refused:
             manager.add_pretend_recorder()
         assert (refused.value.code, refused.value.existing_id) == ("already_added", first.id)
         until(lambda: manager.get_camera(1).port is not None)
-        assert len(launcher.started) == 1
+        assert len(spawner.started) == 1
 
 
-def test_a_killed_pretend_recorder_is_started_again(harness: CameraHarness, launcher: StandIn) -> None:
+def test_a_killed_pretend_recorder_is_started_again(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     changed: list[int] = []
     with harness.running() as manager:
         manager.on_change(changed.append)
         camera_id = manager.add_pretend_recorder().id
-        accept_its_password(harness, launcher)
+        accept_its_password(harness, spawner)
         manager.refresh(camera_id)
         harness.wait_status(camera_id, CameraStatus.ONLINE)
-        os.kill(int(str(launcher.started[0]["pid"])), signal.SIGKILL)
+        os.kill(int(str(spawner.started[0]["pid"])), signal.SIGKILL)
         harness.wait_status(camera_id, CameraStatus.OFFLINE)
         error = manager.get_camera(camera_id).error
         assert error is not None
@@ -153,37 +152,37 @@ def test_a_killed_pretend_recorder_is_started_again(harness: CameraHarness, laun
         assert changed == [camera_id, camera_id]
 
 
-def test_a_restart_of_the_app_keeps_the_password(harness: CameraHarness, launcher: StandIn) -> None:
+def test_a_restart_of_the_app_keeps_the_password(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
-        accept_its_password(harness, launcher)
+        accept_its_password(harness, spawner)
         until(lambda: manager.get_camera(camera_id).port is not None)
-    assert not is_alive(launcher.started[0]["pid"])
+    assert not is_alive(spawner.started[0]["pid"])
     with harness.running() as manager:
         harness.wait_status(camera_id, CameraStatus.ONLINE)
         assert manager.get_camera(camera_id).port == 9002
-        assert launcher.started[1]["password"] == launcher.started[0]["password"]
+        assert spawner.started[1]["password"] == spawner.started[0]["password"]
 
 
-def test_a_deleted_pretend_recorder_ends(harness: CameraHarness, launcher: StandIn) -> None:
+def test_a_deleted_pretend_recorder_ends(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         until(lambda: manager.get_camera(camera_id).port is not None)
         manager.delete_camera(camera_id)
-        assert not is_alive(launcher.started[0]["pid"])
+        assert not is_alive(spawner.started[0]["pid"])
         assert manager.list_cameras() == []
         again = manager.add_pretend_recorder()
         until(lambda: manager.get_camera(again.id).port is not None)
-        assert len(launcher.started) == 2
+        assert len(spawner.started) == 2
 
 
-def test_a_pretend_recorder_can_be_deleted_while_it_starts(harness: CameraHarness, launcher: StandIn) -> None:
-    launcher.program = launcher.program.replace("print(", "time.sleep(30); print(")
+def test_a_pretend_recorder_can_be_deleted_while_it_starts(harness: CameraHarness, spawner: ProgramSpawner) -> None:
+    spawner.program = spawner.program.replace("print(", "time.sleep(30); print(")
     with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
-        until(lambda: bool(launcher.started))
+        until(lambda: bool(spawner.started))
         manager.delete_camera(camera_id)
-        assert not is_alive(launcher.started[0]["pid"])
+        assert not is_alive(spawner.started[0]["pid"])
         assert not list(harness.settings.data_dir.glob(".pretend-*"))
 
 
@@ -191,18 +190,18 @@ def test_a_pretend_recorder_can_be_deleted_while_it_starts(harness: CameraHarnes
     "line", ["'hello'", "'{}'", '\'{"ready": true, "onvif_port": "x"}\'', "'[1]'", "'{\"ready\": false}'"]
 )
 def test_an_invalid_ready_line_ends_the_process_for_another_try(
-    harness: CameraHarness, launcher: StandIn, line: str
+    harness: CameraHarness, spawner: ProgramSpawner, line: str
 ) -> None:
-    launcher.program = PROGRAM.replace("READY", line)
+    spawner.program = PROGRAM.replace("READY", line)
     with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         harness.wait_status(camera_id, CameraStatus.OFFLINE)
-        assert not is_alive(launcher.started[0]["pid"])
-        launcher.program = PROGRAM.replace("READY", READY)
+        assert not is_alive(spawner.started[0]["pid"])
+        spawner.program = PROGRAM.replace("READY", READY)
         until(lambda: manager.get_camera(camera_id).port is not None)
 
 
-def test_only_the_name_of_the_pretend_recorder_can_change(harness: CameraHarness, launcher: StandIn) -> None:
+def test_only_the_name_of_the_pretend_recorder_can_change(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     with harness.running() as manager:
         camera_id = manager.add_pretend_recorder().id
         assert manager.update_camera(camera_id, CameraChange(name="Toy")).name == "Toy"
@@ -211,13 +210,13 @@ def test_only_the_name_of_the_pretend_recorder_can_change(harness: CameraHarness
                 manager.update_camera(camera_id, change)
 
 
-def test_other_devices_on_loopback_can_still_be_added(harness: CameraHarness, launcher: StandIn) -> None:
+def test_other_devices_on_loopback_can_still_be_added(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     with harness.running() as manager:
         manager.add_pretend_recorder()
         assert manager.add_camera(CameraDraft("127.0.0.1")).id == 2
 
 
-def test_a_missing_launcher_makes_the_recorder_unavailable(harness: CameraHarness) -> None:
+def test_a_missing_spawner_makes_the_recorder_unavailable(harness: CameraHarness) -> None:
     with harness.running() as manager:
         with pytest.raises(Unavailable):
             manager.add_pretend_recorder()

@@ -178,7 +178,7 @@ def test_a_clock_that_jumps_while_connected_costs_no_login(
 def test_the_app_starts_its_own_pretend_recorder_and_ends_it(real_harness: CameraHarness) -> None:
     harness, spawner = real_harness, Spawner()
     spawner.start()
-    harness.launcher = spawner
+    harness.spawner = spawner
     try:
         with harness.running() as manager:
             camera_id = manager.add_pretend_recorder().id

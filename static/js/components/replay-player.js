@@ -2,6 +2,7 @@
 import { snapshotFileName } from '../lib/format.js';
 import { IdleLimits } from '../lib/idle-limits.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
+import { ReplayState, SPEEDS } from '../lib/replay-state.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { emit, part } from './dom.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
@@ -10,20 +11,13 @@ import { RunEngine } from './run-engine.js';
 import { drawFrame, saveFrame } from './frame-capture.js';
 import { ZoomView } from './zoom-view.js';
 
-/** @typedef {import('../lib/replay-session.js').Place} Place @typedef {import('../lib/replay-text.js').Phase} Phase */
-/** @typedef {import('../lib/api.js').Problem} Problem */
+/** @typedef {import('../lib/replay-session.js').Place} Place */
 
 const TICK_MS = 200;
-const GAP_MS = 3000;
-const STALL_MS = 2500;
-const CAUGHT_UP_MS = 700;
-/** The longest wait for a frame that was requested exactly. */
-const EXACT_MS = 8000;
 /** Play at the end requests again from so long before the end, because the recording may have grown. */
 const LAST_MS = 250;
 /** An offset shorter than a frame: before a frame's start lies the previous frame, after it the frame itself. */
 const INSIDE_MS = 5;
-export const SPEEDS = [0.25, 0.5, 1, 2, 4];
 
 /**
  * Plays a recording. Emits 'replay-time' with the frame's time (ms), 'replay-gap' {fromMs, toMs} after it has skipped
@@ -41,27 +35,9 @@ export class ReplayPlayer extends HTMLElement {
   #wires = null;
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
-  /** @type {Place|null} */
-  #place = null;
-  /** @type {number|null} */
-  #frameMs = null;
-  #paused = false;
-  #ended = false;
-  #speed = 1;
-  #movedAtMs = 0;
-  #lastTime = -1;
-  /** @type {Phase} */
-  #phase = 'idle';
-  /** Time of the frame to show first, if it is not the first one that arrives. @type {number|null} */
-  #exactMs = null;
-  /** @type {Problem|null} */
-  #broken = null;
-  #isHeldTo1 = false;
-  #isSuspended = false;
+  #state = new ReplayState();
   /** True once a frame of the latest load was on screen. */
   #hasShownFrame = false;
-  /** True after a step to a frame that is not loaded yet. */
-  #owesStep = false;
   #idleLimits = new IdleLimits();
   /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
@@ -76,7 +52,7 @@ export class ReplayPlayer extends HTMLElement {
     const session = new ReplaySession(api, decodableCodecs(), socket);
     this.#session = session;
     session.addEventListener('load', (event) => this.#load(/** @type {CustomEvent} */ (event).detail));
-    session.addEventListener('missed', () => this.#goOn(0, { paused: this.#paused, exact: true }));
+    session.addEventListener('missed', () => this.#goOn(0, { paused: this.#state.isPaused, exact: true }));
     session.addEventListener('changed', () => this.#tick());
   }
 
@@ -84,10 +60,10 @@ export class ReplayPlayer extends HTMLElement {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
     const { video } = this;
-    video.addEventListener('ended', () => this.#end(), { signal });
+    video.addEventListener('ended', () => this.#ended(), { signal });
     window.addEventListener('pagehide', () => this.#session?.close({ keepalive: true }), { signal });
     document.addEventListener('fullscreenchange', () => this.#show(), { signal });
-    document.addEventListener('visibilitychange', () => !document.hidden && !this.#paused && this.#wake(), { signal });
+    document.addEventListener('visibilitychange', () => !document.hidden && !this.#state.isPaused && this.#wake(), { signal });
     for (const [name, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
       ['big-play', () => this.togglePlay()],
@@ -124,11 +100,11 @@ export class ReplayPlayer extends HTMLElement {
 
   /** Time of the frame on screen, in ms; before the first frame, the requested time. */
   get atMs() {
-    return this.#frameMs ?? this.#place?.atMs ?? null;
+    return this.#state.atMs;
   }
 
   get isOpen() {
-    return this.#place !== null;
+    return this.#state.place !== null;
   }
 
   /**
@@ -139,32 +115,22 @@ export class ReplayPlayer extends HTMLElement {
    * @param {{paused?: boolean, exact?: boolean}} [how]
    */
   go(place, { paused = false, exact = false } = {}) {
-    const isSame = isOneSource(this.#place, place);
-    this.#place = place;
-    this.#paused = paused;
-    this.#begin();
-    const inside = isSame && !exact && !this.#session?.problem ? this.#engine?.loadedTimeOf(place.atMs) : null;
-    if (inside !== null && inside !== undefined && !this.#session?.isPending) {
-      this.#engine?.moveTo(inside);
-      this.#frameMs = place.atMs;
+    const session = this.#session;
+    const isSame = isOneSource(this.#state.place, place);
+    const canMove = isSame && !exact && !session?.problem && !session?.isPending;
+    const loadedTime = canMove ? (this.#engine?.loadedTimeOf(place.atMs) ?? null) : null;
+    const isLoaded = loadedTime !== null;
+    if (!isLoaded) this.#freeze(); // before the state forgets the frame
+    this.#state.go(place, { nowMs: Date.now(), isPaused: paused, isLoaded, exact });
+    this.#idleLimits.restart();
+    if (loadedTime !== null) {
+      this.#engine?.moveTo(loadedTime);
       void this.#play();
     } else {
-      this.#freeze();
-      this.#exactMs = exact ? place.atMs : null;
-      this.#frameMs = null;
       this.video.pause();
-      this.#session?.go(place);
+      session?.go(place);
     }
     this.#show();
-  }
-
-  #begin() {
-    this.#ended = this.#isHeldTo1 = this.#isSuspended = false;
-    this.#exactMs = null;
-    this.#owesStep = false;
-    this.#broken = null;
-    this.#movedAtMs = Date.now();
-    this.#idleLimits.restart();
   }
 
   /** Stop playing, and give the recorder's session back. */
@@ -172,9 +138,8 @@ export class ReplayPlayer extends HTMLElement {
     this.#session?.close();
     this.#engine?.close();
     this.#engine = null;
-    this.#place = null;
-    this.#frameMs = null;
-    this.#begin();
+    this.#state.close(Date.now());
+    this.#idleLimits.restart();
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
     this.#show();
   }
@@ -190,37 +155,27 @@ export class ReplayPlayer extends HTMLElement {
    * @param {{paused?: boolean, exact?: boolean}} how
    */
   #goOn(beforeMs, how) {
-    if (this.#place) this.go({ ...this.#place, atMs: (this.atMs ?? this.#place.atMs) - beforeMs }, how);
+    const { place, atMs } = this.#state;
+    if (place) this.go({ ...place, atMs: (atMs ?? place.atMs) - beforeMs }, how);
   }
 
   /** Start a new session after a suspension. */
   #wake() {
-    if (this.#isSuspended) this.#goOn(0, { paused: this.#paused, exact: true });
+    if (this.#state.isSuspended) this.#goOn(0, { paused: this.#state.isPaused, exact: true });
   }
 
   togglePlay() {
-    if (!this.#place) {
-      emit(this, 'replay-wanted');
-      return;
+    const action = this.#state.playAction({ hasProblem: Boolean(this.#session?.problem), isStopped: this.video.paused });
+    if (action === 'choose') emit(this, 'replay-wanted');
+    else if (action === 'retry') this.retry();
+    else if (action === 'extend') this.#goOn(LAST_MS, { exact: true }); // the recording may have grown
+    else {
+      this.#state.setPaused(action === 'pause', Date.now());
+      if (action === 'wake') this.#wake();
+      else if (action === 'pause') this.#stand();
+      else void this.#play();
+      this.#show();
     }
-    if (this.#session?.problem) {
-      this.retry();
-      return;
-    }
-    if (this.#phase === 'ended') {
-      this.#goOn(LAST_MS, { exact: true }); // the recording may have grown
-      return;
-    }
-    if (this.#isSuspended) {
-      this.#paused = false;
-      this.#wake();
-      return;
-    }
-    this.#movedAtMs = Date.now();
-    this.#paused = !this.video.paused || (!this.#paused && this.#phase === 'loading');
-    if (this.#paused) this.#stand();
-    else void this.#play();
-    this.#show();
   }
 
   /** Pause, and show the frame of `currentTime`: the callback about the last shown frame may come late. */
@@ -228,44 +183,42 @@ export class ReplayPlayer extends HTMLElement {
     const { video } = this;
     const wasPlaying = !video.paused;
     video.pause();
-    if (wasPlaying && this.#frameMs !== null && !video.seeking) this.#engine?.moveTo(video.currentTime);
+    if (wasPlaying && this.#state.hasFrame && !video.seeking) this.#engine?.moveTo(video.currentTime);
   }
 
   /** @param {number} byMs */
   skip(byMs) {
-    if (this.#place && this.atMs !== null) {
-      this.go({ ...this.#place, atMs: Math.min(Date.now(), this.atMs + byMs) }, { paused: this.#paused });
-    }
+    const { place, atMs, isPaused } = this.#state;
+    if (place && atMs !== null) this.go({ ...place, atMs: Math.min(Date.now(), atMs + byMs) }, { paused: isPaused });
   }
 
   /** Pause, and move by one frame. @param {1|-1} direction */
   step(direction) {
-    const { video } = this;
-    this.#paused = true;
+    const state = this.#state;
+    state.isPaused = true;
     this.#stand();
     this.#wake();
     const engine = this.#engine;
-    if (!this.#place || !engine || this.#exactMs !== null) return;
-    const shownFrameMs = engine.shownFrameMs;
-    this.#owesStep = false;
-    if (engine.step(direction)) this.#ended = false;
-    else if (direction > 0) this.#owesStep = !video.ended;
-    else if (shownFrameMs !== null) this.go({ ...this.#place, atMs: shownFrameMs - INSIDE_MS }, { paused: true, exact: true });
+    if (!state.place || !engine || state.exactMs !== null) return;
+    const { shownFrameMs } = engine;
+    state.owesStep = false;
+    if (engine.step(direction)) state.leaveEnd();
+    else if (direction > 0) state.owesStep = !this.video.ended;
+    else if (shownFrameMs !== null) this.go({ ...state.place, atMs: shownFrameMs - INSIDE_MS }, { paused: true, exact: true });
     this.#show();
   }
 
   /** @param {number} speed */
   chooseSpeed(speed) {
-    this.#speed = SPEEDS.includes(speed) ? speed : 1;
-    this.#isHeldTo1 = false;
-    part(this, 'speed', HTMLSelectElement).value = String(this.#speed);
-    emit(this, 'replay-speed', this.#speed);
+    this.#state.speed = speed;
+    part(this, 'speed', HTMLSelectElement).value = String(this.#state.speed);
+    emit(this, 'replay-speed', this.#state.speed);
     this.#show();
   }
 
   /** @param {1|-1} direction */
   changeSpeed(direction) {
-    const next = SPEEDS[SPEEDS.indexOf(this.#speed) + direction];
+    const next = SPEEDS[SPEEDS.indexOf(this.#state.speed) + direction];
     if (next) this.chooseSpeed(next);
   }
 
@@ -275,7 +228,7 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   get #rate() {
-    return this.#isSlow || this.#isHeldTo1 ? Math.min(1, this.#speed) : this.#speed;
+    return this.#state.rate(this.#isSlow);
   }
 
   toggleAudio() {
@@ -305,11 +258,7 @@ export class ReplayPlayer extends HTMLElement {
   #load({ url, run, startMs }) {
     this.#freeze();
     this.#engine?.close();
-    this.#frameMs = null;
-    this.#lastTime = -1;
-    this.#movedAtMs = Date.now();
-    this.#ended = false;
-    if (this.#place && this.#exactMs === null) this.#place = { ...this.#place, atMs: startMs };
+    this.#state.loaded(startMs, Date.now());
     if (run) this.#loadRun(run);
     else if (url) this.#loadUrl(url);
     this.#awaitFrame();
@@ -333,9 +282,9 @@ export class ReplayPlayer extends HTMLElement {
       onFatal: () => {
         if (engine !== this.#engine) return;
         this.#session?.avoidSocket();
-        this.#goOn(0, { paused: this.#paused, exact: true });
+        this.#goOn(0, { paused: this.#state.isPaused, exact: true });
       },
-      onLost: () => engine === this.#engine && this.#goOn(0, { paused: this.#paused, exact: true }),
+      onLost: () => engine === this.#engine && this.#goOn(0, { paused: this.#state.isPaused, exact: true }),
     });
     this.#engine = engine;
     engine.start();
@@ -359,7 +308,7 @@ export class ReplayPlayer extends HTMLElement {
 
   async #play() {
     this.video.playbackRate = this.#rate;
-    if (this.#paused || this.#exactMs !== null) return;
+    if (this.#state.isPaused || this.#state.exactMs !== null) return;
     await this.video.play().catch(async (error) => {
       if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
       this.video.muted = true;
@@ -370,63 +319,56 @@ export class ReplayPlayer extends HTMLElement {
   /** @param {'network'|'media'|'unsupported'} why */
   #fatal(why) {
     if (why === 'network' && this.#session?.problem) return; // the session has the better message
-    this.#broken = { code: why === 'network' ? 'server_unreachable' : 'cannot_play', detail: '' };
+    this.#state.break({ code: why === 'network' ? 'server_unreachable' : 'cannot_play', detail: '' });
     this.#show();
   }
 
-  #end() {
-    this.#ended = true;
+  #ended() {
+    this.#state.end();
     this.#show();
   }
 
   #tick() {
     const { video } = this;
     this.#reachExact();
-    if (this.#owesStep && this.#paused) this.step(1);
-    const playing = this.#engine?.playingDate?.getTime() ?? null;
-    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#exactMs === null;
-    if (playing !== null && isThere) {
-      const before = this.#frameMs;
-      const passed = video.currentTime - this.#lastTime;
-      if (before !== null && this.#lastTime >= 0 && passed >= 0 && passed < 8 && playing - before > passed * 1000 + GAP_MS) {
-        emit(this, 'replay-gap', { fromMs: before, toMs: playing });
-      }
-      if (video.currentTime !== this.#lastTime) {
-        this.#movedAtMs = Date.now();
-        this.#broken = null;
-        if (this.#lastTime >= 0 || this.#paused || this.#hasShownFrame) part(this, 'frozen', HTMLCanvasElement).hidden = true;
-      }
-      this.#lastTime = video.currentTime;
-      if (playing !== before) {
-        this.#frameMs = playing;
-        emit(this, 'replay-time', playing);
-      }
-    }
+    if (this.#state.owesStep && this.#state.isPaused) this.step(1);
+    const frameMs = this.#engine?.playingDate?.getTime() ?? null;
+    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#state.exactMs === null;
+    if (frameMs !== null && isThere) this.#observe(frameMs);
     this.#show();
     this.#suspendIfIdle();
+  }
+
+  /** @param {number} frameMs time of the frame on screen */
+  #observe(frameMs) {
+    const { gap, isNew, hasMoved, isFirst } = this.#state.observe({ nowMs: Date.now(), timeS: this.video.currentTime, frameMs });
+    if (gap) emit(this, 'replay-gap', gap);
+    if (hasMoved && (!isFirst || this.#state.isPaused || this.#hasShownFrame)) part(this, 'frozen', HTMLCanvasElement).hidden = true;
+    if (isNew) emit(this, 'replay-time', frameMs);
   }
 
   /** Show the exact frame that was requested, once it is loaded. */
   #reachExact() {
     const engine = this.#engine;
-    if (this.#exactMs === null || !engine || this.#session?.isPending) return;
-    const time = engine.loadedTimeOf(this.#exactMs, 0);
-    const isPast = (engine.beginsMs ?? 0) > this.#exactMs;
-    if (time === null && !isPast && Date.now() - this.#movedAtMs < EXACT_MS) return;
-    this.#exactMs = null;
+    const { exactMs } = this.#state;
+    if (exactMs === null || !engine || this.#session?.isPending) return;
+    const time = engine.loadedTimeOf(exactMs, 0);
+    const isPast = (engine.beginsMs ?? 0) > exactMs;
+    if (time === null && !isPast && !this.#state.isExactOverdue(Date.now())) return;
+    this.#state.exactMs = null;
     if (time !== null) engine.moveTo(time);
     void this.#play();
   }
 
   #suspendIfIdle() {
-    const isPaused = this.#paused || this.#phase === 'ended';
+    const state = this.#state;
+    const isPaused = state.isPaused || state.phase === 'ended';
     const isAudible = !this.video.muted && Boolean(this.#session?.stream?.audio);
     const facts = { nowMs: Date.now(), isPaused, isHidden: document.hidden, isAudible };
-    if (!this.#place || this.#isSuspended || this.#session?.isBusy || !this.#idleLimits.isExceeded(facts)) return;
-    this.#isSuspended = true;
+    if (!state.place || state.isSuspended || this.#session?.isBusy || !this.#idleLimits.isExceeded(facts)) return;
     this.#freeze();
     const shownFrameMs = this.#engine?.shownFrameMs ?? null;
-    if (shownFrameMs !== null) this.#frameMs = shownFrameMs + INSIDE_MS;
+    state.suspend(shownFrameMs === null ? null : shownFrameMs + INSIDE_MS);
     this.#session?.close();
     this.#engine?.close();
     this.#engine = null;
@@ -438,55 +380,37 @@ export class ReplayPlayer extends HTMLElement {
   #show() {
     if (!this.isConnected) return;
     const { video } = this;
-    const session = this.#session;
-    const problem = session?.problem ?? null;
-    const hasFrame = this.#frameMs !== null;
-    this.#setPhase(this.#phaseNow(problem, hasFrame));
-    if (this.#phase === 'caught-up') this.#isHeldTo1 = true;
+    const state = this.#state;
+    const { problem = null, isTried = false, stream = null, isBusy = false, isPending = false } = this.#session ?? {};
+    const nowMs = Date.now();
+    const waitsForRecording = stream?.waiting_for === 'recording';
+    const facts = { nowMs, problem, isBusy, isPending, isStopped: video.paused, isAtEnd: video.ended, waitsForRecording };
+    if (state.update(facts)) {
+      part(this, 'stage', HTMLElement).dataset.phase = state.phase;
+      emit(this, 'replay-phase', state.phase);
+    }
     if (video.playbackRate !== this.#rate) video.playbackRate = this.#rate;
+    const { phase, place, atMs, hasFrame, speed } = state;
     showReplay(this, {
-      phase: this.#phase,
-      problem: this.#phase === 'problem' ? problem : this.#broken,
-      isTried: session?.isTried ?? false,
-      stream: session?.stream ?? null,
-      isBusy: session?.isBusy ?? false,
-      place: this.#place,
-      atMs: this.atMs,
+      phase,
+      problem: phase === 'problem' ? problem : state.problem,
+      isTried,
+      stream,
+      isBusy,
+      place,
+      atMs,
       hasFrame,
       clock: this.clock,
       rate: this.#rate,
-      speed: this.#speed,
+      speed,
       isSlow: this.#isSlow,
-      waitedS: (Date.now() - this.#movedAtMs) / 1000,
+      waitedS: state.waitedS(nowMs),
     });
-  }
-
-  /** @param {Problem|null} problem @param {boolean} hasFrame @returns {Phase} */
-  #phaseNow(problem, hasFrame) {
-    const session = this.#session;
-    const stalledMs = Date.now() - this.#movedAtMs;
-    if (!this.#place) return 'idle';
-    if (this.#ended || this.video.ended) return 'ended';
-    if (this.#isSuspended) return 'paused';
-    if (problem && !(hasFrame && stalledMs < CAUGHT_UP_MS)) return 'problem'; // loaded media plays on first
-    if (this.#broken && !session?.isBusy) return 'broken';
-    if (this.#session?.isPending || !hasFrame || this.#exactMs !== null) return 'loading';
-    if (this.#paused || this.video.paused) return 'paused';
-    if (stalledMs > CAUGHT_UP_MS && session?.stream?.waiting_for === 'recording') return 'caught-up';
-    return stalledMs > STALL_MS ? 'stalled' : 'playing';
-  }
-
-  /** @param {Phase} phase */
-  #setPhase(phase) {
-    if (phase === this.#phase) return;
-    this.#phase = phase;
-    part(this, 'stage', HTMLElement).dataset.phase = phase;
-    emit(this, 'replay-phase', phase);
   }
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.#frameMs !== null && drawFrame(this.video, frozen)) frozen.hidden = false;
+    if (this.#state.hasFrame && drawFrame(this.video, frozen)) frozen.hidden = false;
   }
 }
 

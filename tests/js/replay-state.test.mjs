@@ -7,7 +7,13 @@ const START = Date.parse('2026-11-22T02:00:00Z');
 const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: START };
 const PROBLEM = { code: 'camera_busy', detail: '' };
 const FACTS = {
-  nowMs: 0, problem: null, isBusy: false, isPending: false, isStopped: false, isAtEnd: false, waitsForRecording: false,
+  nowMs: 0,
+  problem: null,
+  isBusy: false,
+  isPending: false,
+  isStopped: false,
+  isAtEnd: false,
+  waitsForRecording: false,
 };
 
 /** @param {ReplayState} state @param {Partial<import('../../static/js/lib/replay-state.js').Facts>} [more] */
@@ -117,7 +123,14 @@ test('a frame is first, new or unmoved', () => {
     const { isFirst, isNew, hasMoved } = state.observe({ nowMs: 0, timeS, frameMs: START + timeS * 1000 });
     return [isFirst, isNew, hasMoved];
   };
-  assert.deepEqual([look(0), look(0), look(0.2)], [[true, true, true], [false, false, false], [false, true, true]]);
+  assert.deepEqual(
+    [look(0), look(0), look(0.2)],
+    [
+      [true, true, true],
+      [false, false, false],
+      [false, true, true],
+    ],
+  );
 });
 
 test('the Play button does what fits the state', () => {

@@ -168,7 +168,8 @@ export class ReplayPlayer extends HTMLElement {
     const action = this.#state.playAction({ hasProblem: Boolean(this.#session?.problem), isStopped: this.video.paused });
     if (action === 'choose') emit(this, 'replay-wanted');
     else if (action === 'retry') this.retry();
-    else if (action === 'extend') this.#goOn(LAST_MS, { exact: true }); // the recording may have grown
+    else if (action === 'extend')
+      this.#goOn(LAST_MS, { exact: true }); // the recording may have grown
     else {
       this.#state.setPaused(action === 'pause', Date.now());
       if (action === 'wake') this.#wake();

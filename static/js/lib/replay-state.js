@@ -1,5 +1,5 @@
 // @ts-check
-/** The state of the replay player, without any DOM, timer or request: the player passes in what it observes. */
+/** The state of the replay player, without any DOM, timer or request: the player passes its observations in. */
 
 /**
  * @typedef {import('./replay-session.js').Place} Place

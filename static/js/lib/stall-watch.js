@@ -1,5 +1,5 @@
 // @ts-check
-/** Finds out if a live picture moves, and how to help one that stands still. Pure: the player passes in what it sees. */
+/** Finds out if a live picture moves, and how to help one that stands still. Pure: the player passes its observations in. */
 
 /**
  * @typedef {'none'|'edge'|'reload'|'restart'} Step `edge`: seek to the newest frame; `reload`: load the playlist again;

@@ -11,5 +11,5 @@ onSubmit(form, async () => {
   const { csrf_token: csrf } = await api.changeOwnPassword(textOf(form, 'current_password'), textOf(form, 'new_password'));
   document.body.dataset.csrf = csrf ?? '';
   form.reset();
-  showToast('Password changed. You are logged out everywhere else.');
+  showToast('Password changed. Your other logins have ended.');
 });

@@ -24,7 +24,7 @@ const TILE_PACES = {
   overview: { refreshMs: 20_000 },
   nothing: { refreshMs: 60_000 },
 };
-/** The list of channels and its still pictures wait for the first live picture, but no longer than this. */
+/** The list of channels waits until the first frames are decoded, its snapshots until they are shown; at most so long. */
 const LIST_WAIT_MS = 500;
 const STILLS_WAIT_MS = 3000;
 const DIGIT_MS = 900;
@@ -54,7 +54,11 @@ let editing = false;
 let digitTimer = null;
 
 const livePicture = new Promise((resolve) => stage.addEventListener('settled', resolve, { once: true }));
-const listTurn = Promise.race([livePicture, pause(LIST_WAIT_MS)]);
+// A player seeks to the newest frame once it has media; the main thread has little to do while the browser decodes.
+const firstMedia = new Promise((resolve) =>
+  byId('player', HTMLElement).addEventListener('seeking', resolve, { capture: true, once: true }),
+);
+const listTurn = Promise.race([firstMedia, livePicture, pause(LIST_WAIT_MS)]);
 
 grid.snapshots = snapshots;
 grid.cameraId = cameraId;
@@ -76,7 +80,7 @@ const poller = new Poller(async () => {
   }
   follow();
   showCamera(camera);
-  if (stage.isWanted) await listTurn; // to lay the list out would hold up the socket and the first frames
+  if (stage.isWanted) await listTurn; // the list's layout would delay the socket and the first frames
   showChannels();
   if (document.hidden) return POLL_MS * 4;
   return camera.status === 'connecting' || !channels.length ? POLL_BUSY_MS : POLL_MS;

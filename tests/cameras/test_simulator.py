@@ -1,4 +1,4 @@
-"""The manager and the pretend recorder: all channels with one entry, and its faults."""
+"""The manager with the pretend recorder: all its channels from one camera entry, and its faults."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ def simulator(running: Simulator) -> Simulator:
 
 @pytest.fixture
 def device_timeout_s() -> float:
-    """The app's own time limit for a call. The one of the doubles is too short for a recorder that draws and encodes
-    its first picture while a slow machine is busy."""
+    """The app's own time limit for a call.
+
+    The limit of the doubles is too short for a recorder that draws and encodes its first frame on a busy machine.
+    """
     return Settings().device_timeout_s
 
 
@@ -62,7 +64,7 @@ def added(manager: OnvifManager, simulator: Simulator, password: str = PASSWORD)
     return manager.add_camera(wanted).id
 
 
-def test_one_entry_brings_every_channel_of_a_recorder(
+def test_one_entry_has_all_channels_of_a_recorder(
     harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
@@ -93,7 +95,7 @@ def test_one_entry_brings_every_channel_of_a_recorder(
     assert PASSWORD not in manager.health(camera_id).text
 
 
-def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(
+def test_sixteen_callers_try_a_wrong_password_at_most_twice(
     harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     failed = simulator.logins()["failed"]
@@ -115,7 +117,7 @@ def test_a_wrong_password_is_tried_at_most_twice_however_many_ask(
     harness.wait_status(camera_id, CameraStatus.ONLINE)
 
 
-def test_a_password_changed_on_the_device_is_noticed_with_few_tries(
+def test_a_changed_password_is_noticed_after_at_most_two_tries(
     harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
@@ -134,7 +136,7 @@ def test_a_password_changed_on_the_device_is_noticed_with_few_tries(
     ("fault", "value"),
     [("soap_silent", True), ("reboot", True), ("drip", 20), ("soap_redirect", "http://127.0.0.1:9/")],
 )
-def test_a_device_that_fails_is_offline_and_back_when_it_is(
+def test_a_device_is_offline_while_it_fails(
     harness: CameraHarness, manager: OnvifManager, simulator: Simulator, fault: str, value: object
 ) -> None:
     camera_id = added(manager, simulator)
@@ -152,7 +154,7 @@ def test_a_device_that_fails_is_offline_and_back_when_it_is(
     ("fault", "value"),
     [("clock_offset", -94_608_000), ("no_utc", True), ("local_time_in_utc", 7200), ("other_host", "10.1.2.3:8000")],
 )
-def test_a_device_with_a_quirk_comes_online_all_the_same(
+def test_a_device_with_a_quirk_comes_online(
     harness: CameraHarness, manager: OnvifManager, simulator: Simulator, fault: str, value: object
 ) -> None:
     simulator.fault(fault, value)
@@ -161,7 +163,7 @@ def test_a_device_with_a_quirk_comes_online_all_the_same(
     assert manager.stream_source(camera_id, "MediaProfile00000").uri.startswith("rtsp://127.0.0.1:")
 
 
-def test_a_clock_that_jumps_while_connected_costs_no_login(
+def test_a_jump_of_the_device_clock_fails_no_login(
     harness: CameraHarness, manager: OnvifManager, simulator: Simulator
 ) -> None:
     camera_id = added(manager, simulator)
@@ -175,7 +177,7 @@ def test_a_clock_that_jumps_while_connected_costs_no_login(
     assert simulator.logins()["failed"] == failed
 
 
-def test_the_app_starts_its_own_pretend_recorder_and_ends_it(real_harness: CameraHarness) -> None:
+def test_the_app_starts_and_ends_its_own_pretend_recorder(real_harness: CameraHarness) -> None:
     harness, spawner = real_harness, Spawner()
     spawner.start()
     harness.spawner = spawner

@@ -1,4 +1,4 @@
-"""A pretend recorder per test file, and more of them on demand; all share one cache of encoded pictures."""
+"""A pretend recorder for each test file, and more of them on demand; all share one cache of clips."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def running(cache_dir: Path) -> Iterator[Simulator]:
 
 @pytest.fixture
 def simulator(running: Simulator) -> Simulator:
-    """The file's recorder, without faults."""
+    """The recorder of the test file, without faults."""
     running.clear()
     return running
 
 
 @pytest.fixture
 def start(cache_dir: Path) -> Iterator[Start]:
-    """Start another one; it ends with the test."""
+    """Start another recorder; it ends with the test."""
     started: list[Simulator] = []
 
     def begin(*options: str, **more: str) -> Simulator:

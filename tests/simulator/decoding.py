@@ -1,4 +1,4 @@
-"""Frames as a real ffmpeg decodes them, and the frame numbers that they show."""
+"""Decoding by a real ffmpeg, and the frame numbers in decoded frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def run_ffmpeg(*arguments: str, data: bytes | None = None) -> bytes:
-    """Standard output of an ffmpeg that ends without an error; `data` is its standard input."""
+    """Run ffmpeg with `data` as its standard input. Return its standard output; fail the test if it fails."""
     done = subprocess.run(
         [FFMPEG, "-v", "error", "-nostdin" if data is None else "-hide_banner", *arguments],
         input=data,
@@ -29,13 +29,13 @@ def run_ffmpeg(*arguments: str, data: bytes | None = None) -> bytes:
 
 
 def shown_number(luma: bytes, width: int, height: int) -> int | None:
-    """The frame number that the top sixteenth of a luma plane shows; None if its parity is wrong."""
+    """The frame number in the top sixteenth of a luma plane; None if its parity is wrong."""
     row = height // 32
     return frame_number_of([luma[row * width + (2 * place + 1) * width // 40] for place in range(20)])
 
 
 def take_snapshot(simulator: Simulator, folder: Path) -> bytes:
-    """Channel 1's JPEG, fetched by curl."""
+    """Fetch a snapshot of channel 1 with curl."""
     config = folder / "curl"
     config.write_text(
         f'user = "{USERNAME}:{PASSWORD}"\nurl = "{simulator.url}/onvif/snapshot?channel=1&subtype=0"\n'
@@ -45,7 +45,7 @@ def take_snapshot(simulator: Simulator, folder: Path) -> bytes:
 
 
 def assert_shows_now(simulator: Simulator, folder: Path) -> None:
-    """A snapshot of channel 1 shows the still of the moment when it was taken; there is one every two seconds."""
+    """Check that a snapshot of channel 1 is the present still; there is one for every two seconds."""
     before = simulator.frames(1)
     jpeg = take_snapshot(simulator, folder)
     after = simulator.frames(1)

@@ -1,4 +1,4 @@
-"""A recorder in the test's own process, for tests that need to reach into it."""
+"""A recorder in the test's own process, for tests that use its parts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.simulator.process import PASSWORD, USERNAME
 
 
 def make_recorder(cache_dir: Path, *, channels: int = 1, discovery: bool = False) -> Recorder:
-    """A recorder of the small profile on free ports, not started."""
+    """Make a recorder of the small profile on free ports; the test starts it."""
     layout = make_layout(channels, profile="small")
     return Recorder(Config("127.0.0.1", 0, 0, 0, USERNAME, PASSWORD, layout, cache_dir, FFMPEG, discovery=discovery))

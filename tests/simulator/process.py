@@ -1,4 +1,4 @@
-"""The pretend recorder as a process of its own, the way everybody starts it, and its control port."""
+"""The pretend recorder as a process, started by its command line, and its control port."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Simulator:
         return f"http://127.0.0.1:{self.onvif_port}"
 
     def live_url(self, channel: int, role: str = "main") -> str:
-        """The address that the media services give, without a login."""
+        """The URL that the media services give, without a login."""
         path = f"cam/realmonitor?channel={channel}&subtype={0 if role == 'main' else 1}&unicast=true&proto=Onvif"
         return f"rtsp://127.0.0.1:{self.rtsp_port}/{path}"
 
     def control(self, method: str, path: str, body: object | None = None) -> tuple[int, Any]:
-        """Status and JSON of a request at the control port."""
+        """Send a request to the control port. Return its status and JSON."""
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(f"http://127.0.0.1:{self.control_port}{path}", data, method=method)
         try:
@@ -73,7 +73,7 @@ class Simulator:
         assert status == 200, answer
 
     def clear(self) -> None:
-        """All faults off, and the device up again."""
+        """Switch all faults off, and wait until the device is up again."""
         assert self.control("POST", "/clear")[0] == 200
         until(lambda: self.get("/state")["up"], what="coming up again")
 
@@ -84,7 +84,7 @@ class Simulator:
         return dict(self.get("/logins"))
 
     def stop(self) -> int:
-        """End it as a service is ended; its exit code. May be called twice."""
+        """End it with SIGTERM. Return its exit code; may be called twice."""
         if self.process.poll() is None:
             self.process.terminate()
         _, errors = self.process.communicate(timeout=LIMIT_S)
@@ -92,14 +92,14 @@ class Simulator:
         return self.process.returncode
 
     def kill(self) -> None:
-        """End it for sure."""
+        """End it with SIGKILL."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate(timeout=LIMIT_S)
 
 
 class Makes(dict[str, Simulator]):
-    """One recorder of each make, started when it is first asked for. `stop` ends them."""
+    """One recorder of each make, started on first use. `stop` ends them."""
 
     def __init__(self, folder: Path, *, channels: int) -> None:
         super().__init__()

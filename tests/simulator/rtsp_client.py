@@ -1,4 +1,4 @@
-"""A plain RTSP client for tests: blocking, TCP interleaved, Digest or Basic, with its own packet bookkeeping."""
+"""An RTSP client for tests: blocking, TCP interleaved, Digest or Basic. It shares no code with the simulator."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class RtspClient:
     # -- requests --------------------------------------------------------------------------------------------------
 
     def ask(self, method: str, url: str = "", *, login: bool = True, headers: dict[str, str] | None = None) -> Answer:
-        """One request; with `login`, a challenge is answered once."""
+        """Send one request. With `login`, answer a challenge once."""
         answer = self._ask_once(method, url or self.url, headers or {}, login=login)
         if answer.status == 401 and login:
             self.challenge = self._choose(answer.headers.get("www-authenticate", []))
@@ -113,7 +113,7 @@ class RtspClient:
         )
 
     def set_up(self, *tracks: int) -> Answer:
-        """DESCRIBE and SETUP of tracks (the video unless said); the last answer."""
+        """Send DESCRIBE, and SETUP for tracks (default: video). Return the last answer."""
         answer = self.ask("DESCRIBE", headers={"Accept": "application/sdp"})
         assert answer.status == 200, answer
         for place, track in enumerate(tracks or (0,)):
@@ -125,7 +125,7 @@ class RtspClient:
         return answer
 
     def play(self, *tracks: int) -> Answer:
-        """All from DESCRIBE to PLAY."""
+        """Send all requests from DESCRIBE to PLAY. Return the answer to PLAY."""
         assert self.set_up(*tracks).status == 200
         answer = self.ask("PLAY", headers={"Range": "npt=0.000-"})
         assert answer.status == 200, answer
@@ -204,7 +204,7 @@ class RtspClient:
 
 
 def frame_number_of(cells: list[int]) -> int | None:
-    """The number in 20 cells of light (0 to 255), None when their parity or marks are wrong."""
+    """The number in 20 cells of luma (0 to 255); None if their parity or marks are wrong."""
     bits = [int(cell > 127) for cell in cells]
     number = int("".join(map(str, bits[2:18])), 2)
     parity = sum(bits[2:18]) & 1

@@ -26,8 +26,10 @@ _XS = "{http://www.w3.org/2001/XMLSchema}"
 
 
 def _close_extension_points(schema: etree._Element) -> None:
-    """Remove optional wildcards: libxml2 finds some of ONVIF's content models ambiguous, and what the recorder sends
-    has to be in the schema by name anyway."""
+    """Remove optional wildcards: libxml2 finds some of ONVIF's content models ambiguous with them.
+
+    All that the recorder sends is in the schemas by name.
+    """
     for wildcard in list(schema.iter(f"{_XS}any")):
         parent = wildcard.getparent()
         if wildcard.get("minOccurs") == "0" and parent is not None:
@@ -35,7 +37,7 @@ def _close_extension_points(schema: etree._Element) -> None:
 
 
 def _own_copy(schema: etree._Element, folder: Path, home: Path, name: str) -> Path:
-    """The schema as a file in `folder`, with references that still lead to its neighbours (copied ones first)."""
+    """Write a schema into `folder`. Its references lead to copies in `folder`, otherwise to the original files."""
     _close_extension_points(schema)
     for reference in schema.iter(f"{_XS}import", f"{_XS}include"):
         location = reference.get("schemaLocation")
@@ -70,5 +72,5 @@ def _driver(folder: Path) -> Path:
 
 @functools.cache
 def onvif_schema(folder: Path) -> etree.XMLSchema:
-    """All of ONVIF's schemas that the recorder's services use, strict."""
+    """One strict schema of all ONVIF schemas that the recorder's services use."""
     return etree.XMLSchema(etree.parse(_driver(folder), etree.XMLParser(no_network=True)))

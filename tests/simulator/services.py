@@ -1,4 +1,4 @@
-"""zeep clients, strict, on ONVIF's own WSDLs: an independent reader of what the recorder answers."""
+"""Strict zeep clients on ONVIF's own WSDLs: they check the recorder's answers independently of its code."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _client(prefix: str) -> tuple[Any, Any]:
 
 
 def call(simulator: Simulator, prefix: str, operation: str, *, binding: str = "", url: str = "", **values: Any) -> Any:
-    """Ask an operation as the document's own WSDL says it; zeep.exceptions.Fault for a fault."""
+    """Call an operation as ONVIF's WSDL defines it. Raise zeep.exceptions.Fault for a fault."""
     client, _ = _client(prefix)
     name = f"{{{_NAMESPACES[prefix]}}}{binding or _BINDINGS[prefix]}"
     service = client.create_service(name, url or f"{simulator.url}/onvif/{PATHS[prefix]}")

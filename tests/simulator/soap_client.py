@@ -1,4 +1,4 @@
-"""SOAP by hand: requests as strings, logins made here, so that the recorder is not judged by its own code."""
+"""A SOAP client of its own: requests are strings and logins are made here, without code of the simulator."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Answer:
 def token(
     password: str = PASSWORD, *, skew_s: float = 0.0, nonce: bytes | None = None, username: str = USERNAME
 ) -> str:
-    """A security header with a UsernameToken whose time is off by `skew_s`."""
+    """A security header with a UsernameToken; `skew_s`: seconds that its time is ahead."""
     nonce = nonce or os.urandom(16)
     created = (datetime.now(UTC) + timedelta(seconds=skew_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
     digest = base64.b64encode(hashlib.sha1(nonce + created.encode() + password.encode()).digest()).decode()
@@ -62,7 +62,7 @@ def post(
     headers: dict[str, str] | None = None,
     timeout_s: float = LIMIT_S,
 ) -> Answer:
-    """One POST on a connection of its own."""
+    """Send one POST on a new connection."""
     connection = http.client.HTTPConnection("127.0.0.1", simulator.onvif_port, timeout=timeout_s)
     try:
         data = body.encode() if isinstance(body, str) else body
@@ -74,7 +74,7 @@ def post(
 
 
 def ask(simulator: Simulator, operation: str, *, header: str | None = None, **more: str) -> Answer:
-    """A request to the device service with a right login, unless another header is given."""
+    """Call the device service with a correct login, or with another header."""
     return post(simulator, envelope(operation, header=token() if header is None else header, **more))
 
 
@@ -98,7 +98,7 @@ def digest_header(
 
 
 def device_time(simulator: Simulator) -> tuple[datetime | None, datetime]:
-    """UTC, if the device says it, and local time of GetSystemDateAndTime, asked without a login."""
+    """UTC, or None, and local time of GetSystemDateAndTime, called without a login."""
     text = post(simulator, envelope("GetSystemDateAndTime")).text
 
     def moment(name: str) -> datetime | None:
@@ -115,6 +115,6 @@ def device_time(simulator: Simulator) -> tuple[datetime | None, datetime]:
 
 
 def seconds_off(moment: datetime | None) -> float:
-    """How far ahead of this machine's clock a moment is."""
+    """Seconds that a moment is ahead of this machine's clock."""
     assert moment is not None
     return moment.timestamp() - time.time()

@@ -1,4 +1,4 @@
-"""Every operation, asked by zeep in strict mode; every answer held against ONVIF's schemas by lxml."""
+"""zeep calls each operation in strict mode; lxml validates each answer by ONVIF's schemas."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NODE, CONFIGURATION = "PtzNode000", "PtzConfiguration000"
 SPEED = {"PanTilt": {"x": 0.1, "y": -0.1}, "Zoom": {"x": 0.1}}
 PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
-ASKED: list[tuple[str, str, dict[str, Any]]] = [
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("tds", "GetServices", {"IncludeCapability": False}),
     ("tds", "GetServices", {"IncludeCapability": True}),
     ("tds", "GetServiceCapabilities", {}),
@@ -102,8 +102,8 @@ ASKED: list[tuple[str, str, dict[str, Any]]] = [
     ("trp", "SetReplayConfiguration", {"Configuration": {"SessionTimeout": datetime.timedelta(seconds=60)}}),
 ]
 
-# Asked by tests of their own below, because one answer is needed for the next question.
-ASKED_IN_ORDER = {
+# Called by other tests below, because they need the answer of an earlier call.
+CALLED_IN_ORDER = {
     "PullMessages", "SetSynchronizationPoint", "Renew", "Unsubscribe", "FindRecordings", "GetRecordingSearchResults",
     "FindEvents", "GetEventSearchResults", "GetSearchState", "EndSearch", "RemovePreset", "SystemReboot",
 }  # fmt: skip
@@ -114,23 +114,23 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> etree.XMLSchema:
     return onvif_schema(tmp_path_factory.mktemp("schema"))
 
 
-def _hold_against(schema: etree.XMLSchema, prefix: str) -> Any:
-    """The body of the last answer, after the envelope, the body and every event message in it were found valid."""
+def _validated(schema: etree.XMLSchema, prefix: str) -> Any:
+    """Validate the last answer: envelope, body and each event message. Return its body."""
     envelope = last_answer(prefix)
     schema.assertValid(etree.ElementTree(copy.deepcopy(envelope)))
     body = envelope.find("{http://www.w3.org/2003/05/soap-envelope}Body")
     for part in [body[0], *body.iter("{http://www.onvif.org/ver10/schema}Message")]:
-        # a document of its own, so that an element that the schema does not declare is an error
+        # a new document, so that an element without a declaration in the schema is an error
         schema.assertValid(etree.ElementTree(etree.fromstring(etree.tostring(part))))
     return body[0]
 
 
-@pytest.mark.parametrize(("prefix", "name", "values"), ASKED, ids=lambda value: value if isinstance(value, str) else "")
-def test_an_answer_is_what_the_schema_says(
+@pytest.mark.parametrize(("prefix", "name", "values"), CALLS, ids=lambda value: value if isinstance(value, str) else "")
+def test_each_answer_is_valid_by_the_schema(
     simulator: Simulator, schema: etree.XMLSchema, prefix: str, name: str, values: dict[str, Any]
 ) -> None:
     call(simulator, prefix, name, **values)
-    assert etree.QName(_hold_against(schema, prefix)).localname == f"{name}Response"
+    assert etree.QName(_validated(schema, prefix)).localname == f"{name}Response"
 
 
 def test_the_schema_finds_a_wrong_answer(simulator: Simulator, schema: etree.XMLSchema) -> None:
@@ -142,9 +142,9 @@ def test_the_schema_finds_a_wrong_answer(simulator: Simulator, schema: etree.XML
         assert not schema.validate(etree.ElementTree(envelope))
 
 
-def test_every_operation_that_is_served_is_asked_here(cache_dir: Path) -> None:
+def test_each_operation_is_called_in_this_file(cache_dir: Path) -> None:
     served = {etree.QName(name).localname for name, _ in make_recorder(cache_dir).soap.operations}
-    assert served == {name for _, name, _ in ASKED} | ASKED_IN_ORDER
+    assert served == {name for _, name, _ in CALLS} | CALLED_IN_ORDER
 
 
 def test_a_subscription_lives_from_its_creation_to_its_end(
@@ -156,39 +156,39 @@ def test_a_subscription_lives_from_its_creation_to_its_end(
     manage = {"binding": "SubscriptionManagerBinding", "url": address}
     second = datetime.timedelta(seconds=1)
     pulled = call(simulator, "tev", "PullMessages", Timeout=second, MessageLimit=100, **pull)
-    assert len(pulled.NotificationMessage) == 32  # motion and signal of sixteen channels, told for the first time
-    _hold_against(schema, "tev")
+    assert len(pulled.NotificationMessage) == 32  # motion and signal of sixteen channels, reported for the first time
+    _validated(schema, "tev")
     call(simulator, "tev", "SetSynchronizationPoint", **pull)
-    _hold_against(schema, "tev")
+    _validated(schema, "tev")
     pulled = call(simulator, "tev", "PullMessages", Timeout=second, MessageLimit=5, **pull)
     assert len(pulled.NotificationMessage) == 5
     call(simulator, "tev", "Renew", TerminationTime="PT120S", **manage)
-    _hold_against(schema, "tev")
+    _validated(schema, "tev")
     call(simulator, "tev", "Unsubscribe", **manage)
-    _hold_against(schema, "tev")
+    _validated(schema, "tev")
     with pytest.raises(zeep.exceptions.Fault):
         call(simulator, "tev", "PullMessages", Timeout=second, MessageLimit=1, **pull)
 
 
-def test_a_search_for_recordings_is_handed_out_in_portions(simulator: Simulator, schema: etree.XMLSchema) -> None:
+def test_a_search_for_recordings_gives_its_results_in_pages(simulator: Simulator, schema: etree.XMLSchema) -> None:
     token = call(simulator, "tse", "FindRecordings", Scope={}, KeepAliveTime=datetime.timedelta(seconds=10))
-    _hold_against(schema, "tse")
+    _validated(schema, "tse")
     seen: list[str] = []
     for expected in ("Searching", "Searching", "Completed"):
         page = call(simulator, "tse", "GetRecordingSearchResults", SearchToken=token, MaxResults=5)
-        _hold_against(schema, "tse")
+        _validated(schema, "tse")
         assert page.SearchState == expected
         seen += [row.RecordingToken for row in page.RecordingInformation]
     assert len(set(seen)) == 13  # the three dead channels have none
     assert call(simulator, "tse", "GetSearchState", SearchToken=token) == "Completed"
-    _hold_against(schema, "tse")
+    _validated(schema, "tse")
     call(simulator, "tse", "EndSearch", SearchToken=token)
-    _hold_against(schema, "tse")
+    _validated(schema, "tse")
     with pytest.raises(zeep.exceptions.Fault):
         call(simulator, "tse", "EndSearch", SearchToken=token)
 
 
-def test_the_history_tells_the_state_at_the_start_of_a_search(simulator: Simulator, schema: etree.XMLSchema) -> None:
+def test_the_history_has_the_state_at_the_start_of_a_search(simulator: Simulator, schema: etree.XMLSchema) -> None:
     day = datetime.timedelta(days=1)
     now = datetime.datetime.now(datetime.UTC)
     for start, is_recorded in ((now - 40 * day, "false"), (now - day / 1000, "true")):
@@ -203,16 +203,16 @@ def test_the_history_tells_the_state_at_the_start_of_a_search(simulator: Simulat
             IncludeStartState=True,
             KeepAliveTime=datetime.timedelta(seconds=10),
         )
-        _hold_against(schema, "tse")
+        _validated(schema, "tse")
         page = call(simulator, "tse", "GetEventSearchResults", SearchToken=token)
-        _hold_against(schema, "tse")
+        _validated(schema, "tse")
         mine = [row for row in page.Result if row.RecordingToken == RECORDING and row.StartStateEvent]
         assert len(mine) == 3  # the recording, video, audio
         assert {row.Event.Message._value_1.Data.SimpleItem[0].Value for row in mine} == {is_recorded}
         call(simulator, "tse", "EndSearch", SearchToken=token)
 
 
-def test_searches_are_few(simulator: Simulator) -> None:
+def test_there_may_be_only_eight_searches(simulator: Simulator) -> None:
     ten = datetime.timedelta(seconds=10)
     tokens = [call(simulator, "tse", "FindRecordings", Scope={}, KeepAliveTime=ten) for _ in range(8)]
     with pytest.raises(zeep.exceptions.Fault, match="Too many searches"):
@@ -221,7 +221,7 @@ def test_searches_are_few(simulator: Simulator) -> None:
         call(simulator, "tse", "EndSearch", SearchToken=token)
 
 
-def test_a_preset_is_kept_and_removed(simulator: Simulator, schema: etree.XMLSchema) -> None:
+def test_a_preset_is_stored_and_removed(simulator: Simulator, schema: etree.XMLSchema) -> None:
     call(simulator, "tptz", "AbsoluteMove", ProfileToken=MAIN, Position={"PanTilt": {"x": 0.25, "y": -0.5}})
     token = call(simulator, "tptz", "SetPreset", ProfileToken=MAIN, PresetName="Bay 4")
     call(simulator, "tptz", "AbsoluteMove", ProfileToken=MAIN, Position={"PanTilt": {"x": 0, "y": 0}})
@@ -229,11 +229,11 @@ def test_a_preset_is_kept_and_removed(simulator: Simulator, schema: etree.XMLSch
     position = call(simulator, "tptz", "GetStatus", ProfileToken=MAIN).Position
     assert (position.PanTilt.x, position.PanTilt.y) == (0.25, -0.5)
     call(simulator, "tptz", "RemovePreset", ProfileToken=MAIN, PresetToken=token)
-    _hold_against(schema, "tptz")
+    _validated(schema, "tptz")
     assert token not in {preset.token for preset in call(simulator, "tptz", "GetPresets", ProfileToken=MAIN)}
 
 
-def test_a_move_goes_on_until_it_is_stopped(simulator: Simulator) -> None:
+def test_a_move_goes_on_until_stop(simulator: Simulator) -> None:
     call(simulator, "tptz", "GotoHomePosition", ProfileToken=MAIN)
     call(simulator, "tptz", "ContinuousMove", ProfileToken=MAIN, Velocity={"PanTilt": {"x": 1, "y": 0}})
     assert call(simulator, "tptz", "GetStatus", ProfileToken=MAIN).MoveStatus.PanTilt == "MOVING"
@@ -243,20 +243,20 @@ def test_a_move_goes_on_until_it_is_stopped(simulator: Simulator) -> None:
     assert call(simulator, "tptz", "GetStatus", ProfileToken=MAIN).Position.PanTilt.x == status.Position.PanTilt.x
 
 
-def test_a_channel_without_ptz_says_so(simulator: Simulator) -> None:
+def test_a_channel_without_ptz_answers_with_a_fault(simulator: Simulator) -> None:
     with pytest.raises(zeep.exceptions.Fault, match="no PTZ"):
         call(simulator, "tptz", "GetStatus", ProfileToken="MediaProfile00200")
 
 
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "\u202e\ufffe\x00]]>&amp;", "x" * 2000])
-def test_hostile_names_still_make_valid_answers(simulator: Simulator, schema: etree.XMLSchema, name: str) -> None:
+def test_answers_with_hostile_names_are_valid(simulator: Simulator, schema: etree.XMLSchema, name: str) -> None:
     simulator.fault("names", name)
     for prefix, operation in (("tds", "GetDeviceInformation"), ("trt", "GetProfiles"), ("tds", "GetScopes")):
         call(simulator, prefix, operation)
-        _hold_against(schema, prefix)
+        _validated(schema, prefix)
 
 
-def test_a_reboot_that_is_asked_for_is_confirmed_first(start: Any, schema: etree.XMLSchema) -> None:
+def test_a_reboot_request_is_answered_before_the_reboot(start: Any, schema: etree.XMLSchema) -> None:
     another = start("--channels", "1")
     call(another, "tds", "SystemReboot")
-    _hold_against(schema, "tds")
+    _validated(schema, "tds")

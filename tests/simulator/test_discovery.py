@@ -1,4 +1,4 @@
-"""WS-Discovery over loopback, spoken by hand."""
+"""WS-Discovery over loopback, with messages written by hand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _probe(content: str) -> tuple[str, bytes]:
 
 
 def _ask(data: bytes, marks: str, wait_s: float = LIMIT_S) -> list[str]:
-    """The answers that carry `marks`."""
+    """Send a message; return the first answer that contains `marks`, in a list that may be empty."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.bind(("127.0.0.1", 0))
         asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
@@ -63,7 +63,7 @@ def _ask(data: bytes, marks: str, wait_s: float = LIMIT_S) -> list[str]:
         f"{NVT}<d:Scopes>onvif://www.onvif.org/</d:Scopes>",
     ],
 )
-def test_a_probe_is_answered_with_the_address(start: Start, content: str) -> None:
+def test_a_probe_is_answered_with_the_device_url(start: Start, content: str) -> None:
     simulator = start("--discovery", "--channels", "1")
     identity, data = _probe(content)
     address = f"{simulator.url}/onvif/device_service"
@@ -74,28 +74,28 @@ def test_a_probe_is_answered_with_the_address(start: Start, content: str) -> Non
 
 
 @pytest.mark.parametrize("content", [PRINTER, "<d:Scopes>onvif://www.onvif.org/location/moon</d:Scopes>"])
-def test_a_probe_for_something_else_is_not_answered(start: Start, content: str) -> None:
+def test_a_probe_for_other_devices_is_not_answered(start: Start, content: str) -> None:
     simulator = start("--discovery", "--channels", "1")
     assert _ask(_probe(content)[1], simulator.url, wait_s=0.4) == []
 
 
-def test_rubbish_is_ignored(start: Start) -> None:
+def test_malformed_messages_are_ignored(start: Start) -> None:
     simulator = start("--discovery", "--channels", "1")
     for data in (b"", b"\xff" * 100, b"<a", b"<!DOCTYPE a><a/>", b"<a>" * 3000, b"x" * 9000):
         assert _ask(data, simulator.url, wait_s=0.02) == []
     assert len(_ask(_probe(NVT)[1], simulator.url)) == 1
 
 
-def test_two_recorders_answer_both(start: Start) -> None:
+def test_two_recorders_both_answer(start: Start) -> None:
     first, second = (start("--discovery", "--channels", "1", "--seed", seed) for seed in ("1", "2"))
     for simulator in (first, second):
         assert _ask(_probe(NVT)[1], simulator.url)
 
 
-def test_a_taken_port_does_not_keep_it_from_starting(
+def test_the_recorder_starts_although_the_port_is_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In this process and on another port: the real one may be shared with whatever runs beside the tests."""
+    """In this process and on another port: other programs on this machine may share the real one."""
 
     async def start_and_stop() -> bool:
         recorder = make_recorder(tmp_path, discovery=True)
@@ -106,13 +106,13 @@ def test_a_taken_port_does_not_keep_it_from_starting(
         return is_up
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("", 0))  # without sharing
+        taken.bind(("", 0))  # not shared
         monkeypatch.setattr(discovery, "PORT", taken.getsockname()[1])
         assert asyncio.run(start_and_stop())
     assert "no discovery" in capsys.readouterr().err
 
 
-def test_it_says_hello_and_bye(start: Start) -> None:
+def test_the_recorder_sends_hello_and_bye(start: Start) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hearing:
         hearing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         hearing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -13,8 +13,8 @@ from tests.simulator.decoding import FFMPEG, assert_shows_now
 from tests.simulator.process import Simulator
 from tests.simulator.rtsp_client import RtspClient
 
-# Writes the first frames of what the real ffmpeg makes; the rest follows when the file GO exists. A frame is a JPEG, or
-# a slice of H.264 (nal_unit_type 1 or 5), which is known to be complete when the slice after the next begins.
+# Writes the first frames of the real ffmpeg's output; writes the rest once the file GO exists. A frame is a JPEG, or a
+# slice of H.264 (nal_unit_type 1 or 5), which the simulator takes as complete when the slice after the next begins.
 _HALTING_ENCODER = """#!{python}
 import os, pathlib, re, subprocess, sys, time
 if "-encoders" in sys.argv:

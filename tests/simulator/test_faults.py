@@ -1,4 +1,4 @@
-"""The faults of the SOAP side, the reboot, and the control port that switches them."""
+"""The faults of SOAP, the reboot, and the control port."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNICAST = (
 )
 
 
-def test_the_clock_is_right_unless_it_is_made_wrong(simulator: Simulator) -> None:
+def test_the_clock_is_right_without_clock_offset(simulator: Simulator) -> None:
     utc, local = device_time(simulator)
     assert abs(seconds_off(utc)) < 2
     assert abs(seconds_off(local) - 3600) < 2
@@ -40,19 +40,19 @@ def test_the_clock_is_right_unless_it_is_made_wrong(simulator: Simulator) -> Non
     assert abs(seconds_off(device_time(simulator)[0]) - 120) < 2
 
 
-def test_local_time_in_utc_is_where_the_device_stands(simulator: Simulator) -> None:
+def test_local_time_in_utc_shifts_utc_by_the_time_zone(simulator: Simulator) -> None:
     simulator.fault("local_time_in_utc", 7200)
     utc, local = device_time(simulator)
     assert utc == local
     assert abs(seconds_off(utc) - 7200) < 2
 
 
-def test_there_may_be_no_utc(simulator: Simulator) -> None:
+def test_no_utc_leaves_only_local_time(simulator: Simulator) -> None:
     simulator.fault("no_utc")
     assert device_time(simulator)[0] is None
 
 
-def test_answers_may_be_slow_or_come_in_drops_or_not_at_all(simulator: Simulator) -> None:
+def test_answers_may_be_late_or_in_single_bytes_or_missing(simulator: Simulator) -> None:
     simulator.fault("slow", 0.4)
     began = time.monotonic()
     assert ask(simulator, "GetHostname").status == 200
@@ -68,14 +68,14 @@ def test_answers_may_be_slow_or_come_in_drops_or_not_at_all(simulator: Simulator
         post(simulator, envelope("GetHostname"), timeout_s=0.4)
 
 
-def test_a_redirect_names_the_target(simulator: Simulator) -> None:
+def test_a_redirect_has_the_given_location(simulator: Simulator) -> None:
     simulator.fault("soap_redirect", "http://127.0.0.1:9/")
     answer = ask(simulator, "GetDeviceInformation")
     assert (answer.status, answer.all("location")) == (307, ["http://127.0.0.1:9/"])
 
 
 @pytest.mark.parametrize(("value", "authority"), [("192.0.2.7", None), ("[2001:db8::1]:81", "[2001:db8::1]:81")])
-def test_all_addresses_name_another_host(simulator: Simulator, value: str, authority: str | None) -> None:
+def test_all_urls_have_another_host(simulator: Simulator, value: str, authority: str | None) -> None:
     simulator.fault("other_host", value)
     services = ask(simulator, "GetServices", content="<n:IncludeCapability>false</n:IncludeCapability>").text
     addresses = re.findall(r"<tds:XAddr>http://([^/]+)/", services)
@@ -86,7 +86,7 @@ def test_all_addresses_name_another_host(simulator: Simulator, value: str, autho
     assert f"rtsp://{authority or f'{value}:{simulator.rtsp_port}'}/cam/realmonitor?channel=1" in uri
 
 
-def test_media2_can_be_missing_and_h265_be_called_h264(simulator: Simulator) -> None:
+def test_media2_may_be_missing_and_h265_be_listed_as_h264(simulator: Simulator) -> None:
     media2 = "http://www.onvif.org/ver20/media/wsdl"
 
     def profiles(namespace: str, path: str) -> tuple[int, int]:
@@ -116,14 +116,14 @@ def test_media2_can_be_missing_and_h265_be_called_h264(simulator: Simulator) -> 
         "<a>" * 5000,
     ],
 )
-def test_a_request_that_makes_no_sense_gets_a_fault(simulator: Simulator, body: str) -> None:
+def test_a_malformed_request_gets_a_fault(simulator: Simulator, body: str) -> None:
     answer = post(simulator, body)
     assert answer.status == 400
     assert "env:Fault" in answer.text
     assert ask(simulator, "GetHostname").status == 200
 
 
-def test_odd_http_is_refused(simulator: Simulator) -> None:
+def test_malformed_http_is_refused(simulator: Simulator) -> None:
     def status(raw: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", simulator.onvif_port), timeout=LIMIT_S) as connection:
             connection.sendall(raw)
@@ -150,7 +150,7 @@ def _is_refused(port: int) -> bool:
     return False
 
 
-def test_a_reboot_takes_everything_away_for_a_while(start: Start) -> None:
+def test_a_reboot_closes_all_ports_until_it_ends(start: Start) -> None:
     simulator = start("--channels", "2")
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()
@@ -194,14 +194,14 @@ def test_a_reboot_takes_everything_away_for_a_while(start: Start) -> None:
         "slow",
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused_with_a_reason(simulator: Simulator, body: object) -> None:
+def test_an_invalid_fault_is_refused_with_a_reason(simulator: Simulator, body: object) -> None:
     status, answer = simulator.control("POST", "/fault", body)
     assert status == 400
     assert len(answer["error"]) > 10
     assert simulator.get("/faults")["on"] == []
 
 
-def test_broken_json_is_refused(simulator: Simulator) -> None:
+def test_malformed_json_is_refused(simulator: Simulator) -> None:
     for raw in (b"{", b"[" * 50_000, b"\xff", b'{"name": "slow", "value": NaN}'):
         connection = http.client.HTTPConnection("127.0.0.1", simulator.control_port, timeout=LIMIT_S)
         connection.request("POST", "/fault", raw)
@@ -217,7 +217,7 @@ def test_a_fault_begins_and_ends_by_itself(simulator: Simulator) -> None:
     assert simulator.get("/faults")["on"] == []
 
 
-def test_the_known_faults_are_told_with_what_they_take(simulator: Simulator) -> None:
+def test_the_control_port_lists_the_faults_and_their_values(simulator: Simulator) -> None:
     known = simulator.get("/faults")["known"]
     assert {row["name"] for row in known} == set(KINDS)
     assert all(row["text"] and row["value"] for row in known)
@@ -231,7 +231,7 @@ def test_a_web_page_cannot_use_the_control_port(simulator: Simulator, headers: d
     connection.close()
 
 
-def test_the_state_tells_channels_streams_and_addresses(simulator: Simulator) -> None:
+def test_the_state_has_channels_streams_and_urls(simulator: Simulator) -> None:
     state = simulator.get("/state")
     assert [channel["number"] for channel in state["channels"]] == list(range(1, 17))
     assert [channel["dead"] for channel in state["channels"]][-3:] == ["not_found", "no_signal", "silence"]

@@ -1,4 +1,4 @@
-"""Who the recorder lets in: tokens, Digest, wrong clocks, locked accounts; and what it counts."""
+"""Logins: tokens, Digest, wrong clocks, locked accounts, and the count of attempts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def _with_digest(simulator: Simulator, password: str = PASSWORD, *, choose: str 
 @pytest.mark.parametrize(
     "operation", ["GetSystemDateAndTime", "GetCapabilities", "GetServiceCapabilities", "GetHostname"]
 )
-def test_some_things_are_told_to_anybody(simulator: Simulator, operation: str) -> None:
+def test_pre_auth_operations_need_no_login(simulator: Simulator, operation: str) -> None:
     assert ask(simulator, operation, header="").status == 200
 
 
-def test_the_rest_needs_a_login_by_token_or_by_digest(simulator: Simulator) -> None:
+def test_other_operations_need_a_token_or_digest(simulator: Simulator) -> None:
     refused = ask(simulator, "GetDeviceInformation", header="")
     assert refused.status == 401
     assert "NotAuthorized" in refused.text
@@ -43,16 +43,16 @@ def test_a_wrong_token_is_refused_as_not_authorized(simulator: Simulator, header
     assert "ter:NotAuthorized" in answer.text
 
 
-def test_a_token_is_good_once(simulator: Simulator) -> None:
+def test_a_token_is_valid_once(simulator: Simulator) -> None:
     header = token()
     assert [ask(simulator, "GetDeviceInformation", header=header).status for _ in range(2)] == [200, 400]
 
 
-def test_a_device_with_a_wrong_clock_wants_tokens_of_its_own_time(simulator: Simulator) -> None:
+def test_a_device_with_a_wrong_clock_requires_its_own_time(simulator: Simulator) -> None:
     simulator.fault("clock_offset", -94_608_000)
     assert ask(simulator, "GetDeviceInformation").status == 400
     assert ask(simulator, "GetDeviceInformation", header=token(skew_s=-94_608_000)).status == 200
-    assert _with_digest(simulator).status == 200  # has no clock in it
+    assert _with_digest(simulator).status == 200  # Digest does not depend on the clock
 
 
 def test_a_digest_is_bound_to_its_request_and_its_nonce(simulator: Simulator) -> None:
@@ -67,7 +67,7 @@ def test_a_digest_is_bound_to_its_request_and_its_nonce(simulator: Simulator) ->
         assert post(simulator, INFORMATION, headers={"Authorization": wrong}).status == 401
 
 
-def test_a_stale_nonce_is_said_to_be_stale_and_is_no_attempt(simulator: Simulator) -> None:
+def test_a_stale_nonce_is_marked_and_is_no_attempt(simulator: Simulator) -> None:
     before = simulator.logins()["failed"]
     challenge = post(simulator, INFORMATION).all("www-authenticate")[0]
     simulator.fault("stale_nonce", 0.001)
@@ -92,7 +92,7 @@ def test_the_digest_algorithm_can_be_chosen(simulator: Simulator, value: str, al
         assert algorithms[0] in client.challenge
 
 
-def test_rtsp_can_ask_for_basic_or_for_nothing(simulator: Simulator) -> None:
+def test_rtsp_may_require_basic_or_no_login(simulator: Simulator) -> None:
     simulator.fault("rtsp_auth", "basic")
     with RtspClient(simulator.live_url(1, "sub")) as client:
         assert client.ask("DESCRIBE").status == 200
@@ -104,7 +104,7 @@ def test_rtsp_can_ask_for_basic_or_for_nothing(simulator: Simulator) -> None:
         assert client.ask("DESCRIBE", login=False).status == 200
 
 
-def test_every_attempt_is_counted_by_its_door(simulator: Simulator) -> None:
+def test_attempts_are_counted_for_each_interface(simulator: Simulator) -> None:
     before = simulator.logins()
     ask(simulator, "GetDeviceInformation", header=token("wrong"))
     ask(simulator, "GetDeviceInformation", header=token(skew_s=7200))
@@ -144,7 +144,7 @@ def test_wrong_passwords_at_any_port_lock_an_account_for_a_while(simulator: Simu
     until(lambda: ask(simulator, "GetDeviceInformation").status == 200, what="the end of the lock")
 
 
-def test_a_snapshot_needs_a_login_too(simulator: Simulator) -> None:
+def test_a_snapshot_needs_a_login(simulator: Simulator) -> None:
     import http.client  # noqa: PLC0415 (only here)
 
     target = "/onvif/snapshot?channel=1&subtype=0"

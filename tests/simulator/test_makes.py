@@ -1,4 +1,4 @@
-"""What the archive holds, and how each make tells of it."""
+"""The archive, and how each make presents it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def makes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
 
 
 def results(simulator: Simulator, start: datetime.datetime, end: datetime.datetime, **more: Any) -> list[Any]:
-    """Everything FindEvents gives."""
+    """All results of FindEvents."""
     asked = {"Scope": {}, "SearchFilter": {}, "IncludeStartState": True, **more}
     token = call(simulator, "tse", "FindEvents", StartPoint=start, EndPoint=end, KeepAliveTime=TEN, **asked)
     found: list[Any] = []
@@ -40,7 +40,7 @@ def results(simulator: Simulator, start: datetime.datetime, end: datetime.dateti
             return found
 
 
-def test_the_archive_has_gaps_and_motion_and_is_the_same_each_time(makes: Makes, tmp_path: Path) -> None:
+def test_the_archive_is_the_same_in_each_recorder(makes: Makes, tmp_path: Path) -> None:
     now = datetime.datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     window = f"start={(midnight - DAY).strftime('%Y-%m-%dT%H:%M:%SZ')}&end={midnight.strftime('%Y-%m-%dT%H:%M:%SZ')}"
@@ -56,7 +56,7 @@ def test_the_archive_has_gaps_and_motion_and_is_the_same_each_time(makes: Makes,
         another.stop()
 
 
-def test_it_records_whenever_it_is_started() -> None:
+def test_the_hours_around_the_start_are_recorded() -> None:
     for channel in make_layout(16):
         for half_hours in range(2 * 24 * 7):
             started_s = 1_795_478_400 + 1800 * half_hours
@@ -76,7 +76,7 @@ def test_a_month_of_sixteen_channels_is_about_25_000_events(makes: Makes) -> Non
     assert 25_000 * 7 / 30 * 0.9 < week < 25_000 * 7 / 30 * 1.2
 
 
-def test_filters_are_honoured_by_the_conformant_one_only(makes: Makes) -> None:
+def test_a_make_may_ignore_filters(makes: Makes) -> None:
     now = datetime.datetime.now(UTC)
     scope = {"IncludedRecordings": ["RecordMediaProfile00000"]}
 
@@ -87,20 +87,20 @@ def test_filters_are_honoured_by_the_conformant_one_only(makes: Makes) -> None:
     assert len(tokens("dahua-like")) == 13
 
 
-def test_start_states_come_where_they_are_known(makes: Makes) -> None:
+def test_a_make_may_lack_start_states(makes: Makes) -> None:
     now = datetime.datetime.now(UTC)
     assert any(row.StartStateEvent for row in results(makes["conformant"], now - DAY, now))
     assert not any(row.StartStateEvent for row in results(makes["hikvision-like"], now - DAY, now))
 
 
-def test_a_recorder_without_event_search_has_all_the_rest_of_it(makes: Makes) -> None:
+def test_a_make_without_event_search_has_a_summary(makes: Makes) -> None:
     now = datetime.datetime.now(UTC)
     with pytest.raises(zeep.exceptions.Fault, match="Optional Action Not Implemented"):
         results(makes["no-event-search"], now - DAY, now)
     assert call(makes["no-event-search"], "tse", "GetRecordingSummary").NumberRecordings == 13
 
 
-def test_summaries_differ(makes: Makes) -> None:
+def test_makes_differ_in_their_summaries(makes: Makes) -> None:
     full = call(makes["conformant"], "tse", "GetRecordingSummary")
     assert (full.NumberRecordings, full.DataFrom.year >= 2026) == (13, True)
     empty = call(makes["dahua-like"], "tse", "GetRecordingSummary")
@@ -109,7 +109,7 @@ def test_summaries_differ(makes: Makes) -> None:
         call(makes["uniview-like"], "tse", "GetRecordingSummary")
 
 
-def test_replay_addresses_differ(makes: Makes) -> None:
+def test_makes_differ_in_their_replay_urls(makes: Makes) -> None:
     setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
 
     def address(make: str) -> str:
@@ -120,7 +120,7 @@ def test_replay_addresses_differ(makes: Makes) -> None:
     assert address("axis-like").endswith("session_timeout=30")
 
 
-def test_a_recorder_without_profile_g_has_none_of_its_services(makes: Makes) -> None:
+def test_a_make_without_profile_g_lacks_its_services(makes: Makes) -> None:
     simulator = makes["no-profile-g"]
     spaces = [service.Namespace for service in call(simulator, "tds", "GetServices", IncludeCapability=False)]
     assert not [space for space in spaces if space.rpartition("/ver10/")[2] in ("search/wsdl", "replay/wsdl")]
@@ -129,7 +129,7 @@ def test_a_recorder_without_profile_g_has_none_of_its_services(makes: Makes) -> 
         call(simulator, "tse", "GetRecordingSummary")
 
 
-def test_many_recordings_hold_what_one_would_and_each_is_found_by_itself(makes: Makes) -> None:
+def test_many_recordings_have_the_spans_of_one(makes: Makes) -> None:
     now = datetime.datetime.now(UTC)
     noon = (now - DAY).replace(hour=12, minute=0, second=0, microsecond=0)
     simulator = makes["many-recordings"]

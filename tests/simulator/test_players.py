@@ -1,4 +1,4 @@
-"""Players that know nothing of us: ffmpeg, GStreamer, onvif-zeep."""
+"""Independent players and clients: ffmpeg, GStreamer, onvif-zeep. And the cost of sixteen channels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _probe(path: Path) -> list[dict[str, Any]]:
 
 
 def _copy_command(url: str, target: Path) -> list[str]:
-    """argv that copies two seconds: ffmpeg drops what is before the first key frame, up to one second."""
+    """argv that copies two seconds; ffmpeg drops the frames before the first key frame, up to one second."""
     quiet = [FFMPEG, "-v", "warning", "-nostdin"]
     return [*quiet, "-rtsp_transport", "tcp", "-i", _with_login(url), "-t", "2", "-c", "copy", str(target)]
 
@@ -55,8 +55,8 @@ def _copy_command(url: str, target: Path) -> list[str]:
 def _complaints(messages: bytes) -> list[str]:
     """ffmpeg's complaints about a live stream that it joined in the middle of a GOP.
 
-    A decoder may say anything about the frames before the first key frame, which it lacks the reference of; Matroska
-    remarks on time stamps that it had to guess.
+    The decoder's are left out: it lacks the reference of the frames before the first key frame. So are those of the
+    Matroska muxer about time stamps that it guesses.
     """
     lines = messages.decode().splitlines()
     return [line for line in lines if not re.search(r"^\[(h264|hevc) @|unset|Last message repeated", line)]
@@ -119,6 +119,7 @@ def test_ffmpeg_may_join_at_any_frame_of_a_gop(
 
         monkeypatch.setattr(stream, "add", add)
         await recorder.start()
+        await (await stream.prepare(LIMIT_S)).finished.wait()  # until then a stream begins with its first frame
         try:
             argv = _copy_command(recorder.addresses.live_url(stream.channel, "main"), target)
             process = await asyncio.create_subprocess_exec(
@@ -133,8 +134,8 @@ def test_ffmpeg_may_join_at_any_frame_of_a_gop(
     assert _decoding_complaints(target) == []
 
 
-def test_sound_and_picture_are_together(simulator: Simulator, tmp_path: Path) -> None:
-    """The beep falls on every second key picture (GOP 1 s); measured where ffmpeg put both by their sender reports."""
+def test_audio_and_video_are_in_sync(simulator: Simulator, tmp_path: Path) -> None:
+    """A beep begins with every second key frame (GOP 1 s). ffmpeg aligns both by their sender reports."""
     target = tmp_path / "copy.mkv"
     with RtspClient(simulator.live_url(1)) as client:
         client.play()
@@ -160,7 +161,7 @@ def test_sound_and_picture_are_together(simulator: Simulator, tmp_path: Path) ->
 
 @pytest.mark.gstreamer
 @pytest.mark.parametrize(("channel", "depayloader"), [(1, "rtph264depay"), (2, "rtph265depay")])
-def test_gstreamer_plays_it(simulator: Simulator, channel: int, depayloader: str) -> None:
+def test_gstreamer_plays_a_stream(simulator: Simulator, channel: int, depayloader: str) -> None:
     source = ["rtspsrc", f"location={simulator.live_url(channel, 'main')}", "protocols=tcp", "latency=0"]
     login = [f"user-id={USERNAME}", f"user-pw={PASSWORD}"]
     sink = ["!", depayloader, "!", "fakesink", "num-buffers=30", "sync=false"]
@@ -170,7 +171,7 @@ def test_gstreamer_plays_it(simulator: Simulator, channel: int, depayloader: str
     assert done.returncode == 0, done.stderr
 
 
-def test_onvif_zeep_finds_its_way_from_the_device_to_the_stream(simulator: Simulator) -> None:
+def test_onvif_zeep_finds_the_stream_of_a_device(simulator: Simulator) -> None:
     from onvif import ONVIFCamera  # noqa: PLC0415 (its import configures logging)
 
     camera = ONVIFCamera("127.0.0.1", simulator.onvif_port, USERNAME, PASSWORD)
@@ -184,11 +185,11 @@ def test_onvif_zeep_finds_its_way_from_the_device_to_the_stream(simulator: Simul
         client.play()
 
 
-# -- what sixteen channels cost ----------------------------------------------------------------------------------------
+# -- the cost of sixteen channels --------------------------------------------------------------------------------------
 
 
 def _cost_of(simulator: Simulator, urls: list[str], for_s: float) -> tuple[float, float]:
-    """Share of one core while it sends to all of them at once, and Mbit/s that came."""
+    """Share of one core that the recorder uses to send to all clients together, and the Mbit/s that they receive."""
     clients = [RtspClient(url, timeout_s=LIMIT_S) for url in urls]
     received = [0] * len(clients)
     for client in clients:
@@ -224,7 +225,7 @@ def test_sixteen_small_channels_cost_little(start: Start) -> None:
 
 
 @pytest.mark.stress
-@pytest.mark.timeout(900)  # all is encoded first: a minute and a half on two free cores
+@pytest.mark.timeout(900)  # it first encodes all streams: a minute and a half on two free cores
 def test_sixteen_full_channels_cost_less_than_half_a_core(start: Start, tmp_path: Path) -> None:
     simulator = start("--dead", "none", "--prepare", "all", profile="full")
     until(lambda: simulator.get("/state")["clips"]["pending"] == 0, 10 * LIMIT_S, "encoding")

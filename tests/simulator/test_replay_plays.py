@@ -1,4 +1,4 @@
-"""What becomes of a PLAY while another one is playing (ONVIF Streaming, "Immediate"; RFC 2326, 10.5 and 10.6)."""
+"""A PLAY while another one is playing (ONVIF Streaming, "Immediate"; RFC 2326, 10.5 and 10.6)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOUR_S = 3600.0
 
 
 class Replay(RtspClient):
-    """A replay session of channel 1; ranges are seconds after `base_s`, which is recorded."""
+    """A replay session of channel 1; ranges are seconds after `base_s`, a time with a recording."""
 
     def __init__(self, simulator: Simulator) -> None:
         super().__init__(f"rtsp://127.0.0.1:{simulator.rtsp_port}/cam/replay?channel=1&proto=Onvif")
@@ -47,7 +47,7 @@ class Replay(RtspClient):
                 yield round(seconds + fraction / 2**32 - _NTP_EPOCH_S - self.base_s, 1)
 
     def times_until(self, last_s: float) -> list[float]:
-        """The times of all frames up to one; none follows within a second, which is longer than any gap here."""
+        """The times of all frames up to `last_s`, and of those that follow within a second."""
         found = []
         for at_s in self.times():
             found.append(at_s)
@@ -64,11 +64,11 @@ def replay(simulator: Simulator) -> Iterator[Replay]:
 
 
 def second(start_s: int) -> list[float]:
-    """Five pictures."""
+    """The times of the five frames of a second."""
     return [round(start_s + number / 5, 1) for number in range(5)]
 
 
-def test_an_immediate_play_takes_the_place_of_the_present_one(replay: Replay) -> None:
+def test_an_immediate_play_replaces_the_present_one(replay: Replay) -> None:
     replay.play_range(0, 60)
     assert next(replay.times()) == 0.0
     replay.play_range(100, 101, Immediate="yes")
@@ -79,14 +79,14 @@ def test_an_immediate_play_takes_the_place_of_the_present_one(replay: Replay) ->
 
 
 @pytest.mark.parametrize("more", [{}, {"Immediate": "no"}])
-def test_any_other_play_waits_until_the_present_one_has_ended(replay: Replay, more: dict[str, str]) -> None:
+def test_any_other_play_waits_for_the_end_of_the_present_one(replay: Replay, more: dict[str, str]) -> None:
     replay.play_range(0, 2, Immediate="yes")
     replay.play_range(100, 101, **more)
     replay.play_range(200, 201, **more)
     assert replay.times_until(200.8) == [*second(0), *second(1), *second(100), *second(200)]
 
 
-def test_an_immediate_play_and_a_pause_drop_those_that_wait(replay: Replay) -> None:
+def test_an_immediate_play_and_a_pause_drop_waiting_plays(replay: Replay) -> None:
     replay.play_range(0, 2)
     replay.play_range(100, 101)
     replay.play_range(200, 201, Immediate="yes")
@@ -99,13 +99,13 @@ def test_an_immediate_play_and_a_pause_drop_those_that_wait(replay: Replay) -> N
     assert 100.0 not in replay.times(2.5)
 
 
-def test_a_play_without_a_range_changes_nothing_while_it_plays(replay: Replay) -> None:
+def test_a_play_without_a_range_has_no_effect_while_playing(replay: Replay) -> None:
     replay.play_range(0, 2)
     assert replay.ask("PLAY", headers=_REQUIRE).status == 200
     assert replay.times_until(1.8) == [*second(0), *second(1)]
 
 
-def test_what_was_paused_goes_on_at_once(replay: Replay) -> None:
+def test_a_play_after_a_pause_begins_immediately(replay: Replay) -> None:
     replay.play_range(0, 60)
     assert replay.ask("PAUSE", headers=_REQUIRE).status == 200
     list(replay.times(0.3))
@@ -113,12 +113,12 @@ def test_what_was_paused_goes_on_at_once(replay: Replay) -> None:
     assert replay.times_until(100.8) == second(100)
 
 
-def test_what_is_described_waits_for_the_first_pictures_not_for_the_whole_loop(tmp_path: Path) -> None:
+def test_describe_does_not_wait_for_the_whole_loop(tmp_path: Path) -> None:
     simulator = Simulator(tmp_path, "--channels", "1", "--replay-clip", profile="full")
     try:
         replay = Replay(simulator)
         assert not [*tmp_path.glob("*.h264")], "the rest is still being encoded"
-        replay.base_s -= replay.base_s % 2  # where a group of pictures begins
+        replay.base_s -= replay.base_s % 2  # the beginning of a GOP
         replay.play_range(0, 2)
         assert replay.times_until(round(49 / 25, 1))[:50] == [round(place / 25, 1) for place in range(50)]
         replay.close()
@@ -126,7 +126,7 @@ def test_what_is_described_waits_for_the_first_pictures_not_for_the_whole_loop(t
         simulator.stop()
 
 
-def test_it_ends_at_once_while_pictures_are_being_encoded(tmp_path: Path) -> None:
+def test_the_recorder_ends_quickly_while_it_encodes(tmp_path: Path) -> None:
     simulator = Simulator(tmp_path, "--channels", "1", "--replay-clip", profile="full")
     try:
         replay = Replay(simulator)

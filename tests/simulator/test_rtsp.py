@@ -1,4 +1,4 @@
-"""The RTSP door, as a client of our own and a strict reader of the standards sees it."""
+"""The RTSP server, checked by the tests' own client."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _is_h264_key(packet: Packet) -> bool:
     return packet.channel == 0 and packet.payload[0] & 0x1F == 7  # a key frame begins with its parameter sets
 
 
-def test_nothing_is_described_without_a_login(simulator: Simulator) -> None:
+def test_describe_needs_a_login(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(1)) as client:
         assert client.ask("OPTIONS", login=False).status == 200
         for method in ("DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "GET_PARAMETER"):
@@ -51,7 +51,7 @@ def test_nothing_is_described_without_a_login(simulator: Simulator) -> None:
         (7, "main", ["96 H264/90000"]),
     ],
 )
-def test_a_stream_is_described_as_the_layout_says(
+def test_a_stream_is_described_as_in_the_layout(
     simulator: Simulator, channel: int, role: str, rtpmaps: list[str]
 ) -> None:
     with RtspClient(simulator.live_url(channel, role)) as client:
@@ -63,7 +63,7 @@ def test_a_stream_is_described_as_the_layout_says(
         assert found == rtpmaps
 
 
-def test_a_playing_stream_sends_whole_pictures_sound_and_reports_on_time(simulator: Simulator) -> None:
+def test_a_stream_sends_whole_frames_audio_and_reports_on_time(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(1)) as client:
         info = client.play(0, 1).header("rtp-info")
         packets = []
@@ -88,7 +88,7 @@ def test_a_playing_stream_sends_whole_pictures_sound_and_reports_on_time(simulat
         assert any(packet.channel == channel and packet.data[1] == 200 for packet in packets)  # sender report
 
 
-def test_the_clock_of_a_sender_report_is_the_devices(simulator: Simulator) -> None:
+def test_a_sender_report_has_the_time_of_the_device(simulator: Simulator) -> None:
     simulator.fault("clock_offset", 86_400)
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()
@@ -97,7 +97,7 @@ def test_the_clock_of_a_sender_report_is_the_devices(simulator: Simulator) -> No
     assert abs(seconds - time.time() - 86_400) < 2
 
 
-def test_a_requested_key_frame_comes_with_the_next_pictures(simulator: Simulator) -> None:
+def test_a_requested_key_frame_is_sent_soon(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(3)) as client:  # a key frame only every 10 s
         client.play()
         before = simulator.frames(3)["offset"]
@@ -106,11 +106,11 @@ def test_a_requested_key_frame_comes_with_the_next_pictures(simulator: Simulator
     assert simulator.frames(3)["offset"] != before
 
 
-def test_a_recorder_may_not_care_for_requests_of_key_frames(simulator: Simulator) -> None:
+def test_a_recorder_may_ignore_requests_for_key_frames(simulator: Simulator) -> None:
     simulator.fault("no_key_on_request")
     with RtspClient(simulator.live_url(3)) as client:
         client.play()
-        until(lambda: bool(simulator.frames(3)["complete"]), what="encoding")  # until then it may begin anew
+        until(lambda: bool(simulator.frames(3)["complete"]), what="encoding")  # until then the loop may start over
         before = simulator.frames(3)["offset"]
         for prefix in ("trt", "tr2"):
             call(simulator, prefix, "SetSynchronizationPoint", ProfileToken="MediaProfile00200")
@@ -132,7 +132,7 @@ def test_a_wrong_order_or_session_is_refused(simulator: Simulator) -> None:
         assert client.ask("DESCRIBE", headers={"Require": "onvif-replay"}).header("unsupported") == "onvif-replay"
 
 
-def test_a_pause_is_kept_and_a_teardown_ends_the_connection(simulator: Simulator) -> None:
+def test_pause_stops_media_and_teardown_ends_the_connection(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()
         session = client.session
@@ -156,10 +156,10 @@ def test_a_pause_is_kept_and_a_teardown_ends_the_connection(simulator: Simulator
         b"\x00\xff\xfe\r\n\r\n",
     ],
 )
-def test_nonsense_ends_the_connection_and_nothing_else(simulator: Simulator, raw: bytes) -> None:
+def test_a_malformed_request_ends_only_its_connection(simulator: Simulator, raw: bytes) -> None:
     with socket.create_connection(("127.0.0.1", simulator.rtsp_port), timeout=LIMIT_S) as connection:
         connection.sendall(raw)
-        with contextlib.suppress(ConnectionResetError):  # when it did not read all of it
+        with contextlib.suppress(ConnectionResetError):  # if the server did not read all of it
             assert connection.recv(1000) == b""
     with RtspClient(simulator.live_url(1, "sub")) as client:
         assert client.ask("OPTIONS").status == 200
@@ -180,7 +180,7 @@ def test_a_session_that_is_not_kept_alive_ends(start: Start) -> None:
 
 
 def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path) -> None:
-    """In this process: at the rate of a stream it takes many seconds until so much is unread."""
+    """In this process, because a stream needs many seconds to fill the buffer."""
 
     async def fill() -> bool:
         opened: asyncio.Queue[RtspConnection] = asyncio.Queue()
@@ -201,15 +201,14 @@ def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path) -> None:
     assert asyncio.run(fill())
 
 
-def test_no_frame_is_sent_between_the_answer_to_play_and_the_first_packet(cache_dir: Path) -> None:
-    """RTP-Info names the first packet's number. In this process, a task sends a frame whenever it finds a client that
-    has its answer to PLAY and does not listen yet."""
+def test_rtp_info_names_the_first_packet_that_the_client_gets(cache_dir: Path) -> None:
+    """In this process, a task sends a frame when it finds a client between its answer to PLAY and its first packet."""
 
     async def play() -> tuple[str, int]:
         recorder = make_recorder(cache_dir, channels=7)
         recorder.faults.set("rtsp_auth", "none")
         await recorder.start()
-        stream = recorder.streams.find(7, "sub")  # without audio, which follows the stream's own ticks
+        stream = recorder.streams.find(7, "sub")  # without audio, which counts the stream's own ticks
         assert stream
 
         async def send_in_between() -> None:
@@ -253,7 +252,7 @@ def test_no_frame_is_sent_between_the_answer_to_play_and_the_first_packet(cache_
 # -- dead channels and faults ------------------------------------------------------------------------------------------
 
 
-def test_a_dead_channel_fails_in_its_own_way(simulator: Simulator) -> None:
+def test_each_dead_channel_fails_in_another_way(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(NOT_FOUND)) as client:
         assert client.ask("DESCRIBE").status == 404
     with RtspClient(simulator.live_url(NO_SIGNAL, "sub")) as client:
@@ -268,7 +267,7 @@ def test_a_dead_channel_fails_in_its_own_way(simulator: Simulator) -> None:
         assert client.ask("DESCRIBE").status == 404
 
 
-def test_a_channel_can_be_made_dead_and_alive_again(simulator: Simulator) -> None:
+def test_a_channel_may_be_dead_for_a_time(simulator: Simulator) -> None:
     simulator.fault("dead", "not_found", channel=1)
     with RtspClient(simulator.live_url(1, "sub")) as client:
         assert client.ask("DESCRIBE").status == 404
@@ -276,7 +275,7 @@ def test_a_channel_can_be_made_dead_and_alive_again(simulator: Simulator) -> Non
         assert client.ask("DESCRIBE").status == 200
 
 
-def test_streams_fall_silent_after_a_while_and_come_back(simulator: Simulator) -> None:
+def test_streams_may_be_silent_for_a_time(simulator: Simulator) -> None:
     urls = [simulator.live_url(channel, "sub") for channel in (1, 2, 3)]
     with RtspClient(urls[0]) as silent, RtspClient(urls[1]) as reporting, RtspClient(urls[2]) as healthy:
         for client in (silent, reporting, healthy):
@@ -292,13 +291,13 @@ def test_streams_fall_silent_after_a_while_and_come_back(simulator: Simulator) -
         reporting.next_video()
 
 
-def test_a_silent_recorder_answers_nothing(simulator: Simulator) -> None:
+def test_a_silent_recorder_does_not_answer(simulator: Simulator) -> None:
     simulator.fault("rtsp_silent")
     with RtspClient(simulator.live_url(1), timeout_s=0.4) as client, pytest.raises(TimeoutError):
         client.ask("OPTIONS")
 
 
-def test_connections_of_one_channel_are_dropped(simulator: Simulator) -> None:
+def test_connections_of_one_channel_are_cut(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(1, "sub")) as client, RtspClient(simulator.live_url(2, "sub")) as other:
         client.play()
         other.play()
@@ -309,7 +308,7 @@ def test_connections_of_one_channel_are_dropped(simulator: Simulator) -> None:
         again.ask("DESCRIBE")
 
 
-def test_a_session_too_many_is_answered_with_453(simulator: Simulator) -> None:
+def test_one_session_too_many_gets_453(simulator: Simulator) -> None:
     until(lambda: not simulator.get("/state")["connections"], what="the end of earlier sessions")
     simulator.fault("session_limit", 1)
     with RtspClient(simulator.live_url(1, "sub")) as first, RtspClient(simulator.live_url(2, "sub")) as second:
@@ -331,7 +330,7 @@ def test_a_redirect_and_a_slow_answer(simulator: Simulator) -> None:
         assert (answer.status, answer.header("location")) == (302, "rtsp://127.0.0.1:9/elsewhere")
 
 
-def test_packets_get_lost_and_key_frames_stay_away(simulator: Simulator) -> None:
+def test_packets_and_key_frames_may_be_missing(simulator: Simulator) -> None:
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()
         simulator.fault("no_key_frames", channel=1)

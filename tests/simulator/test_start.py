@@ -1,4 +1,4 @@
-"""How it starts, what it says, how it ends."""
+"""The command line: start, output, end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _run(*options: str, password: str | None = "x") -> subprocess.CompletedProce
     )  # fmt: skip
 
 
-def test_it_is_ready_soon_and_ends_when_told_to(start: Start) -> None:
+def test_the_recorder_starts_and_ends_quickly(start: Start) -> None:
     with promised(5):  # alone on a machine: a third of a second
         simulator = start()
     assert set(simulator.ready) == {"ready", "onvif_port", "rtsp_port", "control_port", "username"}
@@ -41,7 +41,7 @@ def test_it_is_ready_soon_and_ends_when_told_to(start: Start) -> None:
 
 
 @pytest.mark.parametrize(("fault", "value"), [("soap_silent", True), ("slow", 30), ("drip", 1)])
-def test_it_ends_quietly_while_clients_wait(start: Start, fault: str, value: object) -> None:
+def test_the_recorder_ends_while_clients_wait(start: Start, fault: str, value: object) -> None:
     simulator = start("--channels", "8")
     simulator.fault(fault, value)
     with (
@@ -56,7 +56,7 @@ def test_it_ends_quietly_while_clients_wait(start: Start, fault: str, value: obj
     assert simulator.errors == ""
 
 
-def test_it_ends_while_it_is_encoding_and_leaves_no_child(start: Start, tmp_path: Path) -> None:
+def test_the_recorder_ends_while_encoding_and_leaves_no_child(start: Start, tmp_path: Path) -> None:
     simulator = start("--prepare", "all", "--cache-dir", str(tmp_path), profile="full")
     children: list[psutil.Process] = []
 
@@ -71,7 +71,7 @@ def test_it_ends_while_it_is_encoding_and_leaves_no_child(start: Start, tmp_path
     assert "Traceback" not in simulator.errors
 
 
-def test_it_makes_a_password_up_when_none_is_given(cache_dir: Path) -> None:
+def test_a_password_is_generated_if_none_is_given(cache_dir: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "SIMULATOR_PASSWORD"}
     argv = [sys.executable, "-m", "simulator", "--channels", "1", "--no-discovery", "--cache-dir", str(cache_dir)]
     with subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -89,7 +89,7 @@ def test_a_password_file_is_read(start: Start, tmp_path: Path) -> None:
     assert ask(simulator, "GetDeviceInformation", header=token("from a file ü")).status == 200
 
 
-def test_the_password_is_not_among_what_its_children_see(start: Start, tmp_path: Path) -> None:
+def test_child_processes_do_not_get_the_password(start: Start, tmp_path: Path) -> None:
     simulator = start(
         "--channels", "2", "--prepare", "all", "--cache-dir", str(tmp_path), profile="full", password="CANARY"
     )
@@ -98,7 +98,7 @@ def test_the_password_is_not_among_what_its_children_see(start: Start, tmp_path:
 
     def has_read_painter_and_ffmpeg() -> bool:
         for child in parent.children(recursive=True):
-            with contextlib.suppress(psutil.Error):  # they come and go
+            with contextlib.suppress(psutil.Error):  # children come and go
                 seen.append(" ".join([*child.cmdline(), *child.environ().values()]))
         return any("simulator.painter" in text for text in seen) and any("rawvideo" in text for text in seen)
 
@@ -121,7 +121,7 @@ def test_the_password_is_not_among_what_its_children_see(start: Start, tmp_path:
         ["--cache-dir", "/proc/nothing"],
     ],
 )
-def test_a_wrong_option_ends_it_with_a_reason(options: list[str]) -> None:
+def test_a_wrong_option_is_refused_with_a_reason(options: list[str]) -> None:
     done = _run(*options)
     assert done.returncode == 2
     assert done.stderr.strip()
@@ -129,20 +129,20 @@ def test_a_wrong_option_ends_it_with_a_reason(options: list[str]) -> None:
     assert done.stdout == ""
 
 
-def test_a_taken_port_ends_it_with_a_reason(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = _run("--rtsp-port", str(taken.getsockname()[1]), "--cache-dir", str(tmp_path), "--no-discovery")
     assert done.returncode == 2
     assert "cannot start" in done.stderr
 
 
-def test_help_tells_channels_faults_and_profiles() -> None:
+def test_help_lists_channels_faults_and_profiles() -> None:
     text = _run("--help").stdout
     for word in ("session_limit", "rtcp_only", "small", "H.265", "SIMULATOR_PASSWORD", "/frames?channel=1"):
         assert word in text
 
 
-def test_it_dies_with_its_parent(cache_dir: Path) -> None:
+def test_the_recorder_may_end_with_its_parent(cache_dir: Path) -> None:
     program = (
         "import subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-m', 'simulator', '--die-with-parent', '--no-discovery',"

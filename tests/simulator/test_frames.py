@@ -1,4 +1,4 @@
-"""What is in the pictures: the frame number, the right scene, the name; decoded by a real ffmpeg."""
+"""The drawn, encoded and decoded frames: number, scene, name; and the cache of clips."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from tests.simulator.rtsp_client import RtspClient
 
 
 @pytest.mark.parametrize("number", [0, 1, 255, 399, 40_000, 65_535])
-def test_a_drawn_picture_carries_its_number(number: int) -> None:
+def test_a_drawn_frame_shows_its_number(number: int) -> None:
     painter = Painter(clip_spec(make_layout(1, profile="small")[0], "sub"))
-    picture = painter.draw(number)
-    assert len(picture) == painter.width * painter.height * 3 // 2
-    assert shown_number(bytes(picture), painter.width, painter.height) == number
+    frame = painter.draw(number)
+    assert len(frame) == painter.width * painter.height * 3 // 2
+    assert shown_number(bytes(frame), painter.width, painter.height) == number
 
 
-def test_the_same_spec_draws_the_same_picture_and_another_seed_another() -> None:
+def test_a_frame_depends_on_the_seed_and_nothing_else() -> None:
     specs = [clip_spec(make_layout(1, profile="small", seed=seed)[0], "sub") for seed in (1, 1, 2)]
-    pictures = [bytes(Painter(spec).draw(30)) for spec in specs]
-    assert pictures[0] == pictures[1] != pictures[2]
+    frames = [bytes(Painter(spec).draw(30)) for spec in specs]
+    assert frames[0] == frames[1] != frames[2]
 
 
-def test_every_channel_looks_different() -> None:
-    pictures = {bytes(Painter(clip_spec(channel, "sub")).draw(60)) for channel in make_layout(16, profile="small")}
-    assert len(pictures) == 16
+def test_all_channels_differ() -> None:
+    frames = {bytes(Painter(clip_spec(channel, "sub")).draw(60)) for channel in make_layout(16, profile="small")}
+    assert len(frames) == 16
 
 
 @pytest.mark.parametrize(("channel", "role"), [(1, "main"), (2, "main"), (1, "sub")])
-def test_a_decoded_live_picture_is_the_one_that_the_control_port_names(
+def test_decoded_live_frames_have_the_number_of_the_control_port(
     simulator: Simulator, channel: int, role: Role
 ) -> None:
     with RtspClient(simulator.live_url(channel, role)) as client:
@@ -60,20 +60,20 @@ def test_a_decoded_live_picture_is_the_one_that_the_control_port_names(
     assert None not in numbers
     steps = [(int(after or 0) - int(before or 0)) % frames for before, after in pairwise(numbers)]
     assert set(steps) == {1}
-    # Time rule: picture (k + offset) mod frames leaves at (k + phase) / fps.
+    # Time rule: frame (k + offset) mod frames leaves at (k + phase) / fps.
     at_start = int(began * fps - stream["phase"]) + stream["offset"]
     at_end = int(ended * fps - stream["phase"]) + stream["offset"]
     last = int(numbers[-1] or 0)
     assert (last - at_start) % frames <= (at_end - at_start) + 1
 
 
-def test_a_snapshot_shows_the_channel_as_it_is_about_now(simulator: Simulator, tmp_path: Path) -> None:
+def test_a_snapshot_shows_the_present(simulator: Simulator, tmp_path: Path) -> None:
     assert_shows_now(simulator, tmp_path)
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 @pytest.mark.parametrize("size", [3, 1400, 1401, 5000, 64_000])
-def test_fragments_put_together_are_the_nal_unit(codec: Codec, size: int) -> None:
+def test_fragments_join_to_the_nal_unit(codec: Codec, size: int) -> None:
     nal = bytes([0x65]) + bytes(range(256)) * 300 if codec == "h264" else bytes([0x26, 1]) + bytes(range(256)) * 300
     nal = nal[:size]
     payloads = packetize(codec, nal)
@@ -88,27 +88,27 @@ def test_fragments_put_together_are_the_nal_unit(codec: Codec, size: int) -> Non
     assert header + b"".join(payload[skip:] for payload in payloads) == nal
 
 
-def test_a_stream_cut_anywhere_gives_the_same_pictures() -> None:
+def test_a_stream_cut_anywhere_gives_the_same_access_units() -> None:
     made = ["-f", "lavfi", "-i", "testsrc2=size=160x96:rate=10:duration=2"]
     source = run_ffmpeg(*made, "-c:v", "libx264", "-g", "5", "-bf", "0", "-f", "h264", "-")
     whole = AccessUnitParser("h264")
     expected = [*whole.feed(source), *whole.finish()]
     assert len(expected) == 20
-    assert [picture.is_key for picture in expected] == [True, False, False, False, False] * 4
+    assert [unit.is_key for unit in expected] == [True, False, False, False, False] * 4
     for step in (1, 7, 1000):
         parser = AccessUnitParser("h264")
-        found = [picture for at in range(0, len(source), step) for picture in parser.feed(source[at : at + step])]
+        found = [unit for at in range(0, len(source), step) for unit in parser.feed(source[at : at + step])]
         assert [*found, *parser.finish()] == expected
         assert parser.sets == whole.sets
 
 
-def test_nothing_is_cut_out_of_nothing() -> None:
+def test_an_empty_stream_gives_no_access_unit() -> None:
     assert split_nals(b"") == ([], b"")
     assert AccessUnitParser("h264").finish() == []
 
 
 @pytest.mark.parametrize(("name", "law"), [("alaw", alaw), ("mulaw", ulaw)])
-def test_g711_is_what_ffmpeg_decodes(name: str, law: object) -> None:
+def test_ffmpeg_decodes_g711_to_the_samples(name: str, law: object) -> None:
     assert callable(law)
     samples = range(-32_768, 32_768, 37)
     coded = bytes(law(sample) for sample in samples)
@@ -127,13 +127,13 @@ def _describe(simulator: Simulator) -> int:
         return client.ask("DESCRIBE").status
 
 
-def test_pictures_are_kept_whole_and_a_damaged_file_is_made_again(start: Start, tmp_path: Path) -> None:
+def test_a_damaged_file_of_the_cache_is_encoded_again(start: Start, tmp_path: Path) -> None:
     cache = tmp_path / "kept"
     first = start("--channels", "1", "--cache-dir", str(cache))
     assert _describe(first) == 200
     until(lambda: bool(list(cache.glob("v*.h264"))), what="the file")
     assert cache.stat().st_mode & 0o077 == 0
-    assert not list(cache.glob(".*"))  # nothing half-written is left
+    assert not list(cache.glob(".*"))  # no partly written file is left
     assert first.stop() == 0
     kept = next(cache.glob("v*.h264"))
     good = kept.read_bytes()
@@ -145,8 +145,8 @@ def test_pictures_are_kept_whole_and_a_damaged_file_is_made_again(start: Start, 
     assert not (cache / "v0-old.h264").exists()
 
 
-def test_a_first_picture_is_there_at_once_on_an_empty_cache(start: Start, tmp_path: Path) -> None:
-    """The real sizes: 1080p is sent while the rest of the loop is still being encoded."""
+def test_the_first_frame_is_sent_before_the_loop_is_encoded(start: Start, tmp_path: Path) -> None:
+    """With the sizes of a real recorder, 1080p, and an empty cache."""
     simulator = start("--channels", "1", "--cache-dir", str(tmp_path / "empty"), profile="full")
     with RtspClient(simulator.live_url(1)) as client:
         client.play()
@@ -161,7 +161,7 @@ def test_a_missing_encoder_makes_streams_unavailable_with_a_reason(start: Start,
     assert "cannot encode" in simulator.errors
 
 
-def test_the_layout_is_a_recorders() -> None:
+def test_the_layout_is_like_a_recorder() -> None:
     layout = make_layout(16)
     assert [channel.main.codec for channel in layout].count("h265") == 8
     assert [channel.main.gop_s for channel in layout].count(10) == 1

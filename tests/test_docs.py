@@ -98,6 +98,17 @@ def _defines(file: str, name: str) -> bool:
     return any(re.search(pattern, text, re.MULTILINE) for pattern in patterns)
 
 
+def test_every_name_of_the_glossary_is_in_the_code() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.py", "*.js"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = [name for name in listed.stdout.splitlines() if not name.startswith("tests/")]
+    words = {word for name in files for word in re.findall(r"\w+", (ROOT / name).read_text("utf-8"))}
+    rows = re.findall(r"^\| \*\*.*?\| .*? \| (.*?) \|", _prose(ROOT / "docs" / "GLOSSARY.md"), re.MULTILINE)
+    names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert len(names) > 100
+    missing = names - words
+    assert not missing
+
+
 def test_no_lock_file_holds_a_download_address() -> None:
     assert "http" not in re.sub(r'"(funding|url|homepage)": "[^"]*"', "", (ROOT / "package-lock.json").read_text())
     for name in ("requirements.txt", "requirements-dev.txt", "requirements-specs.txt", "constraints.txt"):

@@ -51,6 +51,7 @@ class FragmentBroadcaster:
         self._clock = clock
         self._lock = threading.Lock()
         self._listeners: dict[LiveListener, _Viewer] = {}
+        self._awaits_key: set[LiveListener] = set()
         self._init: LiveInit | None = None
         self._held: deque[LiveFragment] = deque()
         self._held_bytes = 0
@@ -63,9 +64,9 @@ class FragmentBroadcaster:
     def join(
         self, listener: LiveListener, viewer_id: str, *, wants_audio: bool, at_next_key_frame: bool = False
     ) -> None:
-        """Send all new fragments to this listener; first those that are held, unless `at_next_key_frame`.
+        """Send fragments to this listener: those since the last key frame, if they are held, and all new ones.
 
-        With `at_next_key_frame` the listener drops the fragments before the next key frame itself.
+        Otherwise, and with `at_next_key_frame`, it gets its first fragment with the next key frame.
         """
         with self._lock:
             self._listeners[listener] = _Viewer(viewer_id, wants_audio)
@@ -75,11 +76,13 @@ class FragmentBroadcaster:
                 listener.on_live_init(self._init)
                 if self._held and not at_next_key_frame:
                     listener.on_live_fragments(tuple(self._held))
+                else:
+                    self._awaits_key.add(listener)
 
     def leave(self, listener: LiveListener) -> None:
         """Send nothing more to this listener. Unknown ones are ignored."""
         with self._lock:
-            self._listeners.pop(listener, None)
+            self._remove(listener)
 
     def count(self) -> int:
         return len(self._listeners)
@@ -88,7 +91,7 @@ class FragmentBroadcaster:
         """Send nothing more to this viewer's listeners."""
         with self._lock:
             for listener in [one for one, viewer in self._listeners.items() if viewer.viewer_id == viewer_id]:
-                del self._listeners[listener]
+                self._remove(listener)
 
     def send_state(self, view: StreamView) -> None:
         with self._lock:
@@ -137,8 +140,14 @@ class FragmentBroadcaster:
             self._fragment_s = self._clock.monotonic_s()
             for piece in fragments:
                 self._hold(piece)
+            from_key = fragments_from_key(fragments) if self._awaits_key else ()
             for listener in self._listeners:
-                listener.on_live_fragments(fragments)
+                if listener not in self._awaits_key:
+                    listener.on_live_fragments(fragments)
+                elif from_key:
+                    listener.on_live_fragments(from_key)
+            if from_key:
+                self._awaits_key.clear()
 
     def on_end(self) -> None:
         with self._lock:
@@ -157,7 +166,17 @@ class FragmentBroadcaster:
         if self._held_bytes > _MAX_HELD_BYTES:
             self._held.clear()
 
+    def _remove(self, listener: LiveListener) -> None:
+        self._listeners.pop(listener, None)
+        self._awaits_key.discard(listener)
+
     def _forget(self) -> None:
         self._init = None
         self._held.clear()
         self._held_bytes = 0
+
+
+def fragments_from_key(fragments: Sequence[LiveFragment]) -> Sequence[LiveFragment]:
+    """Return the fragments from the first key frame on, or () without one."""
+    first = next((index for index, piece in enumerate(fragments) if piece.is_key), None)
+    return () if first is None else fragments[first:]

@@ -1,8 +1,8 @@
 """Draws and encodes clips in child processes, a few at a time.
 
-Clips that a client waits for go first. Such a clip holds a place of its own only until it is playable: a client waits
-for the first frames of its stream, not for the last frames of others. Clips that are only prepared are encoded one at a
-time, at a low priority.
+Clips that a client waits for go first. Such a clip keeps others from starting only until its first frame is encoded: a
+client waits for the first frame of its stream, not for the last frames of others. Clips that are only prepared are
+encoded one at a time, at a low priority.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from simulator.clip import Clip, ClipFeed, EncodeError
 _ENCODERS = {"h264": ("libx264", "libopenh264"), "h265": ("libx265",)}
 _PIECE_BYTES = 256 * 1024
 _BACKGROUND_NICENESS = 15
-_MAX_NOT_PLAYABLE = 2
+_MAX_STARTING = 2
 _MAX_CHILDREN = 6  # at 1080p a painter with its encoder takes 175 MB (x264) or 250 MB (x265)
 
 
@@ -70,10 +70,11 @@ class EncodingQueue:
     def _next_job(self) -> EncodingJob | None:
         urgent = next((job for job in self._waiting if job.is_urgent), None)
         if urgent is not None:
-            not_playable = sum(job.is_urgent and not job.clip.playable.is_set() for job in self._running)
-            has_place = not_playable < _MAX_NOT_PLAYABLE and len(self._running) < _MAX_CHILDREN
-            return urgent if has_place else None
-        has_place = len(self._running) < _MAX_NOT_PLAYABLE and all(job.is_urgent for job in self._running)
+            starting = sum(job.is_urgent and not job.clip.described.is_set() for job in self._running)
+            # Stills take a second; a snapshot need not wait for the end of a loop.
+            has_memory = len(self._running) < _MAX_CHILDREN or urgent.clip.spec.kind == "stills"
+            return urgent if starting < _MAX_STARTING and has_memory else None
+        has_place = len(self._running) < _MAX_STARTING and all(job.is_urgent for job in self._running)
         return self._waiting[0] if self._waiting and has_place else None
 
     async def _run(self, job: EncodingJob) -> bytes:

@@ -96,7 +96,7 @@ class EncodingQueue:
             if process.returncode is None:
                 # The painter with its ffmpeg: without a reader ffmpeg would wait forever, and so would this task.
                 os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+                await process.communicate()  # wait() hangs on Python 3.11 while output is unread
         if code != 0 or not clip.is_whole():
             raise EncodeError(f"{self._ffmpeg} ended with {code} after {len(clip.units)} frames")
         clip.complete()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.patience import until
+from simulator.clip import Clip
+from simulator.encoding import EncodingJob, EncodingQueue
+from simulator.layout import clip_spec, make_layout
+from tests.patience import LIMIT_S, until
 from tests.simulator.decoding import FFMPEG, assert_shows_now
 from tests.simulator.process import Simulator
 from tests.simulator.rtsp_client import RtspClient
@@ -17,7 +21,7 @@ from tests.simulator.rtsp_client import RtspClient
 # slice of H.264 (nal_unit_type 1 or 5), which the simulator takes as complete when the slice after the next begins.
 _HALTING_ENCODER = """#!{python}
 import os, pathlib, re, subprocess, sys, time
-if "-encoders" in sys.argv:
+if "-encoders" in sys.argv or "adts" in sys.argv:
     os.execv("{ffmpeg}", ["{ffmpeg}", *sys.argv[1:]])
 made = subprocess.run(["{ffmpeg}", *sys.argv[1:]], stdout=subprocess.PIPE, check=True).stdout
 if "mjpeg" in sys.argv:
@@ -90,3 +94,25 @@ def test_streams_and_snapshots_do_not_wait_for_the_last_frame_of_others(
             client.play()
     assert_shows_now(simulator, tmp_path)
     assert simulator.get("/state")["clips"] == {"ready": 0, "pending": 7}
+
+
+def test_a_job_ends_although_much_of_its_output_is_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = tmp_path / "encoder"
+    encoder.write_text(f"""#!/bin/sh\ncase "$*" in *-encoders*) exec {FFMPEG} "$@";; esac\nexec yes\n""")
+    encoder.chmod(0o755)
+
+    async def read_nothing(_queue: EncodingQueue, _job: EncodingJob, process: asyncio.subprocess.Process) -> bytes:
+        """Fail once the stream's buffer is so full that asyncio has paused the pipe."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(job.clip.spec.as_json().encode())
+        process.stdin.close()
+        while not process.stdout._paused:  # type: ignore[attr-defined]  # noqa: ASYNC110 (StreamReader has no event)
+            await asyncio.sleep(0.01)
+        raise ValueError("the clip is broken")
+
+    monkeypatch.setattr(EncodingQueue, "_collect", read_nothing)
+    layout = make_layout(1, profile="small")
+    job = EncodingJob(Clip(clip_spec(layout[0], "sub")), is_urgent=True)
+    with pytest.raises(ValueError, match="broken"):
+        asyncio.run(asyncio.wait_for(EncodingQueue(str(encoder)).encode(job), LIMIT_S))

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from core.allowed_addresses import allowed_addresses
 from media.process import Spawner
+
+# Property tests judge behaviour; a busy machine may take long to make an example.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 allowed_addresses.allow_loopback(True)  # session fixtures connect before the fixture below runs
 

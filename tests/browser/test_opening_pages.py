@@ -96,7 +96,7 @@ def test_still_pictures_load_once_and_after_the_live_picture(running: str, open_
     early = [ms for ms in begun_ms if ms < min(first_picture_ms, _STILLS_WAIT_MS)]
     assert len(early) <= (first_picture_ms > _POSTER_AFTER_MS), (early, first_picture_ms)
     loaded = list(stills.requested)
-    assert len(set(loaded)) == len(loaded)
+    assert len(loaded) - len(set(loaded)) <= len(early), "only the poster may be the still of a tile, too"
     page.evaluate("window.shiftMs = 120_000")
     page.wait_for_timeout(3 * _FEEDER_TURN_MS)
     assert stills.requested == loaded, "they are two minutes old, and a stream plays"

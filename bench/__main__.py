@@ -115,7 +115,7 @@ def _measure_beside(other: Path, parts: tuple[str, ...], runs: int, window_s: fl
 def _turn(part: str, device: Recorder, running: App, camera_id: int, window_s: float) -> list[Figure]:
     """Measure one run of one side. End its sessions, so that the other side has the machine to itself."""
     try:
-        return list(_shared(part, device, running, camera_id, 1, window_s))
+        return list(_shared(part, device, running, camera_id, 1, window_s, with_plain=False))
     finally:
         running.stop_streams()
 
@@ -151,14 +151,25 @@ def _device(stack: ExitStack) -> Recorder:
     return device
 
 
-def _shared(part: str, device: Recorder, running: App, camera_id: int, runs: int, window_s: float) -> Iterator[Figure]:
-    if part in ("wall", "sockets", "load"):
-        under_load = {"wall": wall.figures, "sockets": sockets.figures, "load": load.figures}[part]
+def _shared(
+    part: str,
+    device: Recorder,
+    running: App,
+    camera_id: int,
+    runs: int,
+    window_s: float,
+    *,
+    with_plain: bool = True,
+) -> Iterator[Figure]:
+    if part in ("sockets", "load"):
+        under_load = {"sockets": sockets.figures, "load": load.figures}[part]
         return under_load(device, running, camera_id, runs, window_s)
+    if part == "wall":
+        return wall.figures(device, running, camera_id, runs, window_s, with_plain=with_plain)
     if part == "gstreamer":
         return gstreamer.figures(device, running, runs)
     alone = {"live": live.figures, "clicks": clicks.figures, "pictures": pictures.figures}[part]
-    return alone(device, running, camera_id, runs)
+    return alone(device, running, camera_id, runs, with_plain=with_plain)
 
 
 if __name__ == "__main__":

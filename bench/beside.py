@@ -1,7 +1,8 @@
 """`--beside PATH`: measure another checkout in turns with this one, with the bench code of this one.
 
-Both apps run all the time and share one pretend recorder. The order changes from run to run, so that a slow drift of
-the machine affects both. Only the ratios are meaningful: each app runs while the other one idles.
+Both apps run all the time and share one pretend recorder; plain ffmpeg is not measured. The order changes from run
+to run, so that a slow drift of the machine affects both. Only the ratios are meaningful: each app runs while the
+other one idles.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
@@ -37,7 +38,7 @@ def key_frame_wait_ms(at_s: float, rule: dict[str, Any]) -> float:
     return 1000 * ((tick + phase) / fps - at_s)
 
 
-def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
+def figures(device: Recorder, app: App, camera_id: int, runs: int, *, with_plain: bool = True) -> Iterator[Figure]:
     """Measure main streams in H.264 with a key frame every 2 s."""
     profiles = [
         (channel, token)
@@ -45,14 +46,15 @@ def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[F
         if codec == "h264" and device.timing(channel, "main")["gop_frames"] == 50
     ]
     channels, tokens = [channel for channel, _ in profiles], [token for _, token in profiles]
-    with browser() as context, PlainServer(stream_urls(device, tokens)) as server:
+    plain_page = PlainServer(stream_urls(device, tokens)) if with_plain else nullcontext()
+    with browser() as context, plain_page as server:
         yield _warm(context, server, app, camera_id, channels, tokens, runs)
         yield from _cold(context, server, device, app, camera_id, channels, runs)
 
 
 def _warm(
     context: BrowserContext,
-    server: PlainServer,
+    server: PlainServer | None,
     app: App,
     camera_id: int,
     channels: list[int],
@@ -61,18 +63,18 @@ def _warm(
 ) -> Figure:
     """Switch from the first channel to the second, which another viewer watches all the time."""
     plain, ours = [], []
-    server.start_ffmpeg(1)
+    if server:
+        server.start_ffmpeg(1)
     with viewers(app, camera_id, tokens[1:2], 1, 3600):
         for _ in range(_WARM_CLICKS * runs):
-            page = _plain_page(context, server, 2)
-            page.wait_for_timeout(3000)
-            plain.append(click_ms(page, _PLAIN_BUTTON.format(1))[0])
-            page.close()
+            if server:
+                plain.append(_plain_click(context, server, 2, 1, 3000))
             page = _page(context, app, camera_id, channels[0])
             page.wait_for_timeout(3000)
             ours.append(click_ms(page, _BUTTON.format(channels[1]))[0])
             page.close()
-    server.stop_ffmpeg()
+    if server:
+        server.stop_ffmpeg()
     app.stop_streams()
     what = "click on another channel to its moving picture, warm: another viewer watches it"
     return Figure(what, "ms", ours, plain, goal=200, label="click, warm", axis="first")
@@ -80,7 +82,7 @@ def _warm(
 
 def _cold(
     context: BrowserContext,
-    server: PlainServer,
+    server: PlainServer | None,
     device: Recorder,
     app: App,
     camera_id: int,
@@ -92,11 +94,9 @@ def _cold(
     for run in range(runs):
         number = 1 + run % (len(channels) - 1)
         channel = channels[number]
-        page = _plain_page(context, server, len(channels))
-        page.wait_for_timeout(1000)
-        plain.append(click_ms(page, _PLAIN_BUTTON.format(number))[0])
-        page.close()
-        server.stop_ffmpeg()
+        if server:
+            plain.append(_plain_click(context, server, len(channels), number, 1000))
+            server.stop_ffmpeg()
         for ignores_requests in (False, True):
             device.set_fault(_NO_KEY_ON_REQUEST, True if ignores_requests else None)
             page = _page(context, app, camera_id, channels[0])
@@ -141,13 +141,17 @@ def _wait_before_key_frame(rule: dict[str, Any], before_ms: float) -> None:
     time.sleep((key_frame_wait_ms(time.time(), rule) - before_ms) % gop_ms / 1000)
 
 
-def _plain_page(context: BrowserContext, server: PlainServer, streams: int) -> Page:
-    """Return a plain page that shows the first stream."""
+def _plain_click(context: BrowserContext, server: PlainServer, streams: int, number: int, wait_ms: int) -> float:
+    """Show the first stream of a plain page for a while, then click on stream `number`; return the time in ms."""
     page = context.new_page()
-    page.goto(f"{server.url}?choose={','.join(str(number) for number in range(streams))}")
-    page.click(_PLAIN_BUTTON.format(0))
-    wait_shown(page)
-    return page
+    try:
+        page.goto(f"{server.url}?choose={','.join(str(number) for number in range(streams))}")
+        page.click(_PLAIN_BUTTON.format(0))
+        wait_shown(page)
+        page.wait_for_timeout(wait_ms)
+        return click_ms(page, _PLAIN_BUTTON.format(number))[0]
+    finally:
+        page.close()
 
 
 def _page(context: BrowserContext, app: App, camera_id: int, channel: int) -> Page:

@@ -62,22 +62,32 @@ def plain_behind(context: BrowserContext, rtsp_url: str, timing: Timing, frames:
         return app_behind(context, f"{server.url}?play=0", timing, frames)
 
 
-def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
+def figures(device: Recorder, app: App, camera_id: int, runs: int, *, with_plain: bool = True) -> Iterator[Figure]:
     """Measure the pretend recorder's main stream."""
     channel, token, _ = next(item for item in app.profiles(camera_id, "main") if item[2] == "h264")
     [url] = stream_urls(device, [token])
     address = f"{app.url}/viewer/{camera_id}?channel={channel}&quality=main"
-    yield from compared(address, url, lambda: device.timing(channel, "main"), runs, with_hls=True)
+    yield from compared(
+        address, url, lambda: device.timing(channel, "main"), runs, with_hls=True, with_plain=with_plain
+    )
 
 
 def compared(
-    address: str, rtsp_url: str, timing: Timing, runs: int, *, source: str = "", with_hls: bool = False
+    address: str,
+    rtsp_url: str,
+    timing: Timing,
+    runs: int,
+    *,
+    source: str = "",
+    with_hls: bool = False,
+    with_plain: bool = True,
 ) -> Iterator[Figure]:
     """Measure the viewer page at `address` and a plain page of `rtsp_url` in turns. `source` names the sender."""
     plain, sockets, hls = [], [], []
     with browser() as context:
         for _ in range(runs):
-            plain.append(plain_behind(context, rtsp_url, timing, FRAMES))
+            if with_plain:
+                plain.append(plain_behind(context, rtsp_url, timing, FRAMES))
             sockets.append(app_behind(context, address, timing, FRAMES))
             if with_hls:
                 hls.append(app_behind(context, f"{address}&way=hls", timing, FRAMES))

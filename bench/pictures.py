@@ -55,12 +55,12 @@ class Visit:
     requests: int
 
 
-def figures(device: Recorder, app: App, camera_id: int, runs: int) -> Iterator[Figure]:
+def figures(device: Recorder, app: App, camera_id: int, runs: int, *, with_plain: bool = True) -> Iterator[Figure]:
     """Measure the time from opening a page to its first moving picture."""
     channel, token, _ = next(item for item in app.profiles(camera_id, "main") if item[2] == "h264")
     [url] = stream_urls(device, [token])
     with browser() as context:
-        plain = plain_pictures(context, url, runs)
+        plain = plain_pictures(context, url, runs) if with_plain else ([], [])
         ours = app_pictures(context, app, camera_id, channel, token, runs)
     for name, beside, times in zip(("cold", "warm"), plain, ours, strict=True):
         yield Figure(

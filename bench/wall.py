@@ -39,8 +39,13 @@ class Wall:
     ffmpegs: int
 
 
-def figures(device: Recorder, app: App, camera_id: int, runs: int, window_s: float) -> Iterator[Figure]:
-    """Measure both pages. Raise RuntimeError if a tile stays dark, or if an ffmpeg runs for the app's wall."""
+def figures(
+    device: Recorder, app: App, camera_id: int, runs: int, window_s: float, *, with_plain: bool = True
+) -> Iterator[Figure]:
+    """Measure the wall, and the plain page if `with_plain`.
+
+    Raise RuntimeError if a tile stays dark, or if an ffmpeg runs for the app's wall.
+    """
     profiles = app.profiles(camera_id, "sub")[:TILES]
     urls = stream_urls(device, [token for _, token, _ in profiles])
     places = ",".join(f"{camera_id}.{channel}" for channel, _, _ in profiles)
@@ -48,10 +53,9 @@ def figures(device: Recorder, app: App, camera_id: int, runs: int, window_s: flo
     plain, ours = [], []
     with browser() as context:
         for _ in range(runs):
-            with PlainServer(urls) as server:
-                address = f"{server.url}?play={','.join(str(number) for number in range(len(urls)))}"
-                plain.append(_opened(context, address, timings, window_s, server.ffmpegs))
-            app.stop_streams()
+            if with_plain:
+                plain.append(_plain_wall(context, urls, timings, window_s))
+                app.stop_streams()
             address = f"{app.url}/wall?layout={TILES}&tiles={places}"
             ours.append(_opened(context, address, timings, window_s, lambda: family(psutil.Process(app.pid))))
             app.stop_streams()
@@ -74,6 +78,12 @@ def figures(device: Recorder, app: App, camera_id: int, runs: int, window_s: flo
             (_CPU, "%", attrgetter("cpu_percent"), 25, "wall of 16", "cpu"),
         )
     )
+
+
+def _plain_wall(context: BrowserContext, urls: list[str], timings: Sequence[Timing], window_s: float) -> Wall:
+    with PlainServer(urls) as server:
+        address = f"{server.url}?play={','.join(str(number) for number in range(len(urls)))}"
+        return _opened(context, address, timings, window_s, server.ffmpegs)
 
 
 def _opened(

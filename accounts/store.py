@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from accounts.records import ApiToken, LoginSession, TokenDraft, User, Visitor
 from core.access import EVERYTHING, Role, Scope
 from core.errors import Conflict, InvalidRequest, NotFound
-from database import ApiTokenRow, ChoiceRow, Database, LoginSessionRow, UserRow
+from database import Database
+from tables import ApiTokenRow, ChoiceRow, LoginSessionRow, UserRow
 
 _POSTPONED = "accounts_postponed"
 

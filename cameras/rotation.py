@@ -17,7 +17,8 @@ from sqlalchemy import select, text
 from cameras.store import password_context
 from cameras.vault import CannotDecrypt, Vault, adopt_next_key, make_next_key, open_vault
 from core.errors import StartRefused
-from database import CameraRow, Database, VaultRow
+from database import Database
+from tables import CameraRow, VaultRow
 
 
 def rotate_key(database: Database, key_file: Path) -> int:

@@ -22,7 +22,8 @@ from core.recordings import ReplayAbilities
 from core.records import AudioFormat, ClockOffset, DeviceInfo, MediaProfile, Problem, ProfileRole, VideoFormat
 from core.secrets import Secret
 from core.stored_json import read_items
-from database import CameraRow, ChannelRow, Database, ReplayAbilitiesRow, VaultRow
+from database import Database
+from tables import CameraRow, ChannelRow, ReplayAbilitiesRow, VaultRow
 
 log = logging.getLogger(__name__)
 

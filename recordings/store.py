@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from core.recordings import DeviceRecording, RecordingEvent, RecordingTrack, TrackType
 from core.stored_json import read_items
-from database import CameraRow, Database, RecordingAskedRow, RecordingEventRow, RecordingRow
+from database import Database
 from onvif_services.recording_search import is_history
 from recordings.intervals import Interval, united, without
 from recordings.spans import History, history_of
+from tables import CameraRow, RecordingAskedRow, RecordingEventRow, RecordingRow
 
 _EDGE_EVENTS = 16  # that many events before or after a window contain the nearest one of every track
 _Event = RecordingEventRow

@@ -54,6 +54,7 @@ PACKAGE_OF = {
     "sessions": "stream",
     "recording_manager": "recordings",
     "migrations": "database",
+    "tables": "database",
 }
 
 # Packages from PyPI with the name of a key in ARROWS. Such a name in an import statement is the PyPI package.

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from core.access import Permission, Principal
 from core.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from core.stored_json import read_items
-from database import Database, WallRow
+from database import Database
+from tables import WallRow
 
 LAYOUTS = (1, 4, 6, 9, 16)
 """The possible numbers of tiles of a layout."""

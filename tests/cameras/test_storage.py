@@ -26,7 +26,8 @@ from cameras.vault import CannotDecrypt, Vault
 from core.errors import Conflict, StartRefused, StorageFull, Unavailable
 from core.records import CameraStatus
 from core.secrets import Secret
-from database import MIGRATIONS, Base, Database
+from database import MIGRATIONS, Database
+from tables import Base
 from tests.cameras.doubles import CameraHarness
 from tests.patience import LIMIT_S, promised, until
 

@@ -31,10 +31,11 @@ from core.recordings import (
 from core.records import Channel, ClockOffset, Credential, DeviceInfo
 from core.secrets import Secret
 from core.settings import Settings
-from database import CameraRow, Database
+from database import Database
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
+from tables import CameraRow
 from tests.patience import until
 
 _T = TypeVar("_T")

@@ -7,39 +7,31 @@ each with a time limit. Errors are those of core.errors.
 
 from __future__ import annotations
 
-import logging
-import secrets
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from cameras.addresses import check_credential, check_name
-from cameras.channels import change_channel, order_channels
 from cameras.connecting import Connector, Pace
 from cameras.device import DeviceNetwork
-from cameras.drafts import apply_change, parse_address
+from cameras.editing import CameraEditor
 from cameras.finding import Finder
 from cameras.health import make_health_card
-from cameras.pretend import HOST, USERNAME, PretendRecorder
+from cameras.pretend_camera import PretendCamera
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
-from cameras.registry import Registry, device_key
+from cameras.registry import Registry
 from cameras.rotation import rotate_key
 from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
-from cameras.store import CameraStore, StoredCamera, StoredChannel
+from cameras.store import CameraStore, StoredCamera
 from cameras.stream_addresses import StreamAddresses
 from core.clock import Clock
-from core.errors import Conflict, NotFound, Unavailable
+from core.errors import NotFound
 from core.login_gate import LoginGate
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource
-from core.records import CameraStatus, Channel, Problem, StreamSource, VideoFormat, channel_of_profile
-from core.secrets import Secret
+from core.records import Channel, Problem, StreamSource, VideoFormat, channel_of_profile
 from core.settings import Settings
 from database import Database
 from media.process import Spawner
-
-log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -66,7 +58,6 @@ class OnvifManager:
     ) -> None:
         self._database = database
         self._key_file = settings.key_file
-        self._gate = login_gate
         self._clock = clock
         self._store = CameraStore(database, settings.key_file)
         self._registry = Registry(clock)
@@ -79,12 +70,12 @@ class OnvifManager:
         self._addresses = StreamAddresses(self._registry, self._store, self._connector, settings, clock)
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, network)
-        self._pretend = PretendRecorder(
-            spawner, settings, clock, on_ready=self._pretend_is_ready, on_down=self._pretend_is_down
+        self._editor = CameraEditor(
+            self._registry, self._store, self._connector, self._snapshots, self._cache, login_gate, clock
         )
-        self._adding_pretend = threading.Lock()
-        self._on_delete: list[Callable[[int], None]] = []
-        self._on_change: list[Callable[[int], None]] = []
+        self._pretend = PretendCamera(
+            self._registry, self._store, self._connector, self._editor, spawner, settings, clock
+        )
         self._is_running = False
 
     def start(self) -> None:
@@ -103,7 +94,7 @@ class OnvifManager:
         self._connector.start()
         for camera_id in self._registry.ids():
             self._connector.connect_now(camera_id)
-        self._start_pretend()
+        self._pretend.start()
 
     def stop(self) -> None:
         """End threads, connections and the pretend recorder. May be called twice."""
@@ -128,11 +119,11 @@ class OnvifManager:
 
     def on_delete(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after a camera was removed: its streams must end."""
-        self._on_delete.append(callback)
+        self._editor.on_delete.append(callback)
 
     def on_change(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after address or credential changed: its streams must restart."""
-        self._on_change.append(callback)
+        self._editor.on_change.append(callback)
 
     # ---- reading from memory ---------------------------------------------------------------------
 
@@ -184,105 +175,31 @@ class OnvifManager:
         Raise InvalidRequest, which names the field, or Conflict already_added with the id of the camera as
         `existing_id` if its address is known.
         """
-        host, port = parse_address(draft.host, draft.port)
-        known = [stored for stored in self._registry.with_address(host) if not stored.pretend]
-        if port is None and known:
-            raise Conflict(
-                f"{host} is already added as camera {known[0].id}. For another device at this address, give its port.",
-                code="already_added",
-                existing_id=known[0].id,
-            )
-        name = check_name(draft.name or "")
-        username = check_credential(draft.username, field="username")
-        check_credential(draft.password.reveal(), field="password")
-        camera_id = self._add(name, host, port, username, draft.password)
-        self._connector.connect_now(camera_id)
-        return self.get_camera(camera_id)
+        return self.get_camera(self._editor.add(draft))
 
     def add_pretend_recorder(self) -> CameraView:
         """Add the built-in pretend recorder and start it.
 
         Raise Conflict already_added if it exists, and Unavailable without a `spawner`.
         """
-        if not self._pretend.can_start:
-            raise Unavailable("The pretend recorder cannot be started here.", code="pretend_unavailable")
-        with self._adding_pretend:
-            existing = self._registry.pretend()
-            if existing is not None:
-                raise Conflict(
-                    f"The pretend recorder is already added as camera {existing.id}.",
-                    code="already_added",
-                    existing_id=existing.id,
-                )
-            password = Secret(secrets.token_urlsafe(16))
-            camera_id = self._add("Pretend recorder", HOST, None, USERNAME, password, pretend=True)
-            self._start_pretend()
-        return self.get_camera(camera_id)
+        return self.get_camera(self._pretend.add())
 
     def update_camera(self, camera_id: int, change: CameraChange) -> CameraView:
         """Change the fields that are not None. Connect again after a new address or user name, or any given password.
 
         Raise NotFound, InvalidRequest or Conflict.
         """
-        with self._registry.saving:
-            with self._registry.changed:
-                entry = self._registry.entry(camera_id)
-                before, channels = entry.stored, entry.channels
-            wanted = apply_change(before, change)
-            is_moved = (wanted.host, wanted.port) != (before.host, before.port)
-            must_connect = is_moved or wanted.username != before.username or change.password is not None
-            if must_connect:
-                self._store.delete_replay_abilities(camera_id)
-            stored = self._store.change(
-                camera_id,
-                name=wanted.name,
-                host=wanted.host,
-                port=wanted.port,
-                port_found=wanted.port_found,
-                username=wanted.username,
-                password=wanted.password,
-                forget_device=is_moved,
-            )
-            if must_connect:
-                device = self._registry.put(stored, () if is_moved else channels)
-            else:
-                self._registry.set_stored(camera_id, lambda now: replace(now, name=stored.name))
-        if must_connect:
-            self._connector.abort(camera_id)
-            if device is not None:
-                device.close()
-            if is_moved:
-                self._cache.drop_camera(camera_id)
-            self._reconnect(camera_id)
+        self._editor.update(camera_id, change)
         return self.get_camera(camera_id)
 
     def delete_camera(self, camera_id: int) -> None:
         """Remove a camera and all its data. Its streams have ended when this returns. Raise NotFound."""
-        with self._registry.saving:
-            was_pretend = self._registry.entry(camera_id).stored.pretend
-            self._store.delete(camera_id)
-            device = self._registry.remove(camera_id)
-        self._connector.forget(camera_id)
-        self._snapshots.forget(camera_id)
-        for callback in self._on_delete:
-            callback(camera_id)
-        if was_pretend:
+        if self._editor.delete(camera_id).pretend:
             self._pretend.stop()
-        if device is not None:
-            device.close()
-        self._gate.forget(device_key(camera_id))
-        self._cache.drop_camera(camera_id)
 
     def refresh(self, camera_id: int) -> CameraView:
         """Connect and read everything again in the background, also after a refused password. Raise NotFound."""
-        with self._registry.saving, self._registry.changed:
-            entry = self._registry.entry(camera_id)
-            if entry.stored.port_found and entry.status is CameraStatus.OFFLINE:
-                entry.stored = replace(entry.stored, port=None)  # the port may have changed: probe again
-            self._registry.reset_for_retry(camera_id)
-        self._gate.forget(device_key(camera_id))
-        self._snapshots.forget(camera_id)
-        self._connector.connect_now(camera_id)
+        self._editor.refresh(camera_id)
         return self.get_camera(camera_id)
 
     def update_channel(
@@ -298,15 +215,13 @@ class OnvifManager:
 
         Raise NotFound or InvalidRequest.
         """
-        name = None if name is None else check_name(name)
-        channels = self._save_channels(
-            camera_id, lambda stored: change_channel(stored, number, name=name, hidden=hidden, position=position)
-        )
-        return next(channel for channel in channels if channel.number == number)
+        self._editor.change_channel(camera_id, number, name=name, hidden=hidden, position=position)
+        return next(channel for channel in self.channels(camera_id) if channel.number == number)
 
     def order_channels(self, camera_id: int, numbers: Sequence[int]) -> list[Channel]:
         """Reorder the channels. Raise InvalidRequest unless `numbers` has each channel exactly once, or NotFound."""
-        return self._save_channels(camera_id, lambda stored: order_channels(stored, numbers))
+        self._editor.order_channels(camera_id, numbers)
+        return self.channels(camera_id)
 
     # ---- waiting for devices ---------------------------------------------------------------------
 
@@ -378,74 +293,6 @@ class OnvifManager:
     def keep_snapshot(self, camera_id: int, profile_token: str, jpeg: bytes) -> TimedSnapshot:
         """Keep a still that was taken now as the last one of its media profile, and return it with its time."""
         return self._snapshots.keep(camera_id, profile_token, jpeg)
-
-    # ---- inside ----------------------------------------------------------------------------------
-
-    def _add(
-        self, name: str, host: str, port: int | None, username: str, password: Secret, *, pretend: bool = False
-    ) -> int:
-        with self._registry.saving:
-            stored = self._store.add(
-                name=name,
-                host=host,
-                port=port,
-                username=username,
-                password=password,
-                pretend=pretend,
-                added_at=self._clock.now_utc(),
-            )
-            self._registry.put(stored)
-        return stored.id
-
-    def _reconnect(self, camera_id: int) -> None:
-        self._gate.forget(device_key(camera_id))
-        self._snapshots.forget(camera_id)
-        self._connector.connect_now(camera_id)
-        for callback in self._on_change:
-            callback(camera_id)
-
-    def _save_channels(
-        self, camera_id: int, change: Callable[[tuple[StoredChannel, ...]], tuple[StoredChannel, ...]]
-    ) -> list[Channel]:
-        with self._registry.saving:
-            channels = change(self._registry.entry(camera_id).channels)
-            self._store.save_channels(camera_id, channels)
-            self._registry.set_channels(camera_id, channels)
-        return self.channels(camera_id)
-
-    def _start_pretend(self) -> None:
-        stored = self._registry.pretend()
-        if stored is None or stored.password is None:
-            return
-        if self._pretend.can_start:
-            self._pretend.start(stored.password)
-        else:
-            self._pretend_is_down(Problem("camera_unreachable", "The pretend recorder cannot be started here."))
-
-    def _pretend_is_ready(self, port: int) -> None:
-        with self._registry.saving:
-            stored = self._registry.pretend()
-            if stored is None:
-                return
-            self._store.set_address(stored.id, HOST, port, found=False)
-            self._store.delete_replay_abilities(stored.id)
-            channels = self._registry.entry(stored.id).channels
-            device = self._registry.put(replace(stored, port=port), channels)
-        if device is not None:
-            device.close()
-        self._reconnect(stored.id)
-
-    def _pretend_is_down(self, problem: Problem) -> None:
-        with self._registry.changed:
-            stored = self._registry.pretend()
-            if stored is None:
-                return
-            entry = self._registry.entry(stored.id)
-            device = self._registry.note_failed_attempt(stored.id, entry.generation, CameraStatus.OFFLINE, problem)
-            entry.stored = replace(entry.stored, port=None)
-        self._connector.forget(stored.id)
-        if device is not None:
-            device.close()
 
 
 def _as_loaded(camera: StoredCamera) -> StoredCamera:

@@ -1,0 +1,181 @@
+"""A user's changes of the cameras: save the row, show it in memory, and connect again where the change needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from cameras.addresses import check_credential, check_name
+from cameras.channels import change_channel, order_channels
+from cameras.connecting import Connector
+from cameras.drafts import apply_change, parse_address
+from cameras.records import CameraChange, CameraDraft
+from cameras.registry import Registry, device_key
+from cameras.snapshot_cache import SnapshotCache
+from cameras.snapshots import Snapshots
+from cameras.store import CameraStore, StoredCamera, StoredChannel
+from core.clock import Clock
+from core.errors import Conflict
+from core.login_gate import LoginGate
+from core.records import CameraStatus
+from core.secrets import Secret
+
+
+class CameraEditor:
+    """Adds, changes and removes cameras and their channels. Its calls wait only for the disk.
+
+    The lists `on_delete` and `on_change` hold callbacks that take a camera's id; see OnvifManager.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: CameraStore,
+        connector: Connector,
+        snapshots: Snapshots,
+        cache: SnapshotCache,
+        login_gate: LoginGate,
+        clock: Clock,
+    ) -> None:
+        self.on_delete: list[Callable[[int], None]] = []
+        self.on_change: list[Callable[[int], None]] = []
+        self._registry = registry
+        self._store = store
+        self._connector = connector
+        self._snapshots = snapshots
+        self._cache = cache
+        self._gate = login_gate
+        self._clock = clock
+
+    def add(self, draft: CameraDraft) -> int:
+        """Check the draft, add its camera, begin to connect it, and return its id.
+
+        Raise InvalidRequest, which names the field, or Conflict already_added.
+        """
+        host, port = parse_address(draft.host, draft.port)
+        known = [stored for stored in self._registry.with_address(host) if not stored.pretend]
+        if port is None and known:
+            raise Conflict(
+                f"{host} is already added as camera {known[0].id}. For another device at this address, give its port.",
+                code="already_added",
+                existing_id=known[0].id,
+            )
+        name = check_name(draft.name or "")
+        username = check_credential(draft.username, field="username")
+        check_credential(draft.password.reveal(), field="password")
+        camera_id = self.save_new(name, host, port, username, draft.password)
+        self._connector.connect_now(camera_id)
+        return camera_id
+
+    def save_new(
+        self, name: str, host: str, port: int | None, username: str, password: Secret, *, pretend: bool = False
+    ) -> int:
+        """Save a camera without connecting it, and return its id. Raise Conflict if its address is known."""
+        with self._registry.saving:
+            stored = self._store.add(
+                name=name,
+                host=host,
+                port=port,
+                username=username,
+                password=password,
+                pretend=pretend,
+                added_at=self._clock.now_utc(),
+            )
+            self._registry.put(stored)
+        return stored.id
+
+    def update(self, camera_id: int, change: CameraChange) -> None:
+        """Change the fields that are not None. Connect again after a new address or user name, or any given password.
+
+        Raise NotFound, InvalidRequest or Conflict.
+        """
+        with self._registry.saving:
+            with self._registry.changed:
+                entry = self._registry.entry(camera_id)
+                before, channels = entry.stored, entry.channels
+            wanted = apply_change(before, change)
+            is_moved = (wanted.host, wanted.port) != (before.host, before.port)
+            must_connect = is_moved or wanted.username != before.username or change.password is not None
+            if must_connect:
+                self._store.delete_replay_abilities(camera_id)
+            stored = self._store.change(
+                camera_id,
+                name=wanted.name,
+                host=wanted.host,
+                port=wanted.port,
+                port_found=wanted.port_found,
+                username=wanted.username,
+                password=wanted.password,
+                forget_device=is_moved,
+            )
+            if must_connect:
+                device = self._registry.put(stored, () if is_moved else channels)
+            else:
+                self._registry.set_stored(camera_id, lambda now: replace(now, name=stored.name))
+        if must_connect:
+            self._connector.abort(camera_id)
+            if device is not None:
+                device.close()
+            if is_moved:
+                self._cache.drop_camera(camera_id)
+            self.reconnect(camera_id)
+
+    def delete(self, camera_id: int) -> StoredCamera:
+        """Remove a camera and all its data, and return what was stored. Raise NotFound.
+
+        Its streams have ended when this returns.
+        """
+        with self._registry.saving:
+            removed = self._registry.entry(camera_id).stored
+            self._store.delete(camera_id)
+            device = self._registry.remove(camera_id)
+        self._connector.forget(camera_id)
+        self._snapshots.forget(camera_id)
+        for callback in self.on_delete:
+            callback(camera_id)
+        if device is not None:
+            device.close()
+        self._gate.forget(device_key(camera_id))
+        self._cache.drop_camera(camera_id)
+        return removed
+
+    def refresh(self, camera_id: int) -> None:
+        """Connect and read everything again in the background, also after a refused password. Raise NotFound."""
+        with self._registry.saving, self._registry.changed:
+            entry = self._registry.entry(camera_id)
+            if entry.stored.port_found and entry.status is CameraStatus.OFFLINE:
+                entry.stored = replace(entry.stored, port=None)  # the port may have changed: probe again
+            self._registry.reset_for_retry(camera_id)
+        self._connect_from_scratch(camera_id)
+
+    def reconnect(self, camera_id: int) -> None:
+        """Connect to a new address or with a new credential, and let the callbacks restart the camera's streams."""
+        self._connect_from_scratch(camera_id)
+        for callback in self.on_change:
+            callback(camera_id)
+
+    def change_channel(
+        self, camera_id: int, number: int, *, name: str | None, hidden: bool | None, position: int | None
+    ) -> None:
+        """Change the fields of a channel that are not None. Raise NotFound or InvalidRequest."""
+        name = None if name is None else check_name(name)
+        self._save_channels(
+            camera_id, lambda stored: change_channel(stored, number, name=name, hidden=hidden, position=position)
+        )
+
+    def order_channels(self, camera_id: int, numbers: Sequence[int]) -> None:
+        """Reorder the channels. Raise InvalidRequest unless `numbers` has each channel exactly once, or NotFound."""
+        self._save_channels(camera_id, lambda stored: order_channels(stored, numbers))
+
+    def _connect_from_scratch(self, camera_id: int) -> None:
+        self._gate.forget(device_key(camera_id))
+        self._snapshots.forget(camera_id)
+        self._connector.connect_now(camera_id)
+
+    def _save_channels(
+        self, camera_id: int, change: Callable[[tuple[StoredChannel, ...]], tuple[StoredChannel, ...]]
+    ) -> None:
+        with self._registry.saving:
+            channels = change(self._registry.entry(camera_id).channels)
+            self._store.save_channels(camera_id, channels)
+            self._registry.set_channels(camera_id, channels)

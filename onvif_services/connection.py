@@ -9,11 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from core.clock import Clock, SystemClock
 from core.errors import (
@@ -30,33 +29,22 @@ from onvif_services import answers, device
 from onvif_services.addresses import rewrite_http
 from onvif_services.answers import Element
 from onvif_services.camera import DeviceCamera
+from onvif_services.checks import Checks
 from onvif_services.faults import LoginRefused, SoapFault, error_of, unsupported
+from onvif_services.login import DeviceLogin
+from onvif_services.measured_clock import MeasuredClock
 from onvif_services.transport import CappedTransport, HttpAnswer
 from onvif_services.username_token import StatelessToken
 
 _log = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
-
 CALLS_AT_ONCE = 4
-_CLOCK_MOVED_S = 2.0  # times are whole seconds; devices accept tokens some seconds off
-_HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half a second is missing
 
 # ONVIF Core, access class PRE_AUTH: a device answers these without a log-in, so they are sent without a credential
 # first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
 
 _NEEDS_LOGIN = "The device requires a user name and password, but none is set."
-_REFUSED = "The device refuses this user name or password."
-
-
-class _NotAllowed(CameraUnsupported):
-    """The password is right, but the account has no permission for this operation. Not sent again before open()."""
-
-    def __init__(self, service: str, operation: str) -> None:
-        super().__init__(
-            f"The account on the device has no permission for {operation} of the {service} service.", service=service
-        )
 
 
 class DeviceConnection:
@@ -84,24 +72,27 @@ class DeviceConnection:
         self.port = port
         self.device_key = device_key
         self._credential = credential
-        self._gate = login_gate
         self._timeout_s = timeout_s
-        self._clock = clock or SystemClock()
+        clock = clock or SystemClock()
+        self._device_clock = MeasuredClock(clock)
+        self._checks = Checks(clock)
         self._transport = CappedTransport(host, port, credential)
-        token = StatelessToken(credential, self.device_now_utc, self._transport.wants_token)
+        token = StatelessToken(credential, self._device_clock.now_utc, self._transport.wants_token)
         self._camera = DeviceCamera(host, port, self._transport, token)
         self._slots = threading.BoundedSemaphore(CALLS_AT_ONCE)
-        self._lock = threading.Lock()
         self._info = DeviceInfo()
         self._services: Mapping[str, str] = MappingProxyType({})
-        self._offset: ClockOffset | None = None
-        self._zone_in_utc_s = 0.0
         self._signs_pre_auth = False
         self._recover = False
-        self._proof: tuple[str, str] | None = None
-        self._is_proven = False
-        self._forbidden: set[tuple[str, str]] = set()
-        self._checks: dict[str, ServiceCheck] = {}
+        self._login = DeviceLogin(
+            credential,
+            login_gate,
+            device_key,
+            self._transport,
+            self._device_clock,
+            measure_clock=self._measure_clock,
+            send=self._send_without_parameters,
+        )
 
     # -- findings ------------------------------------------------------------------------------
 
@@ -118,19 +109,12 @@ class DeviceConnection:
     @property
     def clock_offset(self) -> ClockOffset | None:
         """Device time minus our time, to half a second; None if the device does not tell its time."""
-        offset = self._offset
-        return offset and ClockOffset(offset.offset_s - self._zone_in_utc_s, offset.measured_at)
+        return self._device_clock.offset
 
     @property
     def checks(self) -> tuple[ServiceCheck, ...]:
         """Latest result of each check, in the order of their first run."""
-        with self._lock:
-            return tuple(self._checks.values())
-
-    def device_now_utc(self) -> datetime:
-        """Return the present time of the device's clock, with which log-in tokens must be dated."""
-        offset = self.clock_offset
-        return self._clock.now_utc() + timedelta(seconds=offset.offset_s if offset else 0.0)
+        return self._checks.results()
 
     # -- opening -------------------------------------------------------------------------------
 
@@ -142,9 +126,8 @@ class DeviceConnection:
         """
         if not all(part.isprintable() for part in (self._credential.username, self.host)):
             raise InvalidRequest.of_field("username", "contains characters that cannot be sent")
-        with self._lock:
-            self._checks.clear()
-            self._forbidden.clear()
+        self._checks.clear()
+        self._login.forget_forbidden()
         with self.checking("clock"):
             is_measured = self._measure_clock()
         with self.checking("login"):
@@ -153,7 +136,7 @@ class DeviceConnection:
             self._measure_clock_logged_in()
         with self.checking("services"):
             self._find_services()
-        if self._credential.username and self._proof is None:
+        if self._credential.username and self._login.proof is None:
             self._prove_by_profiles()
 
     def check(self) -> None:
@@ -170,34 +153,26 @@ class DeviceConnection:
 
     def _measure_clock(self) -> bool:
         """Ask the time without a credential, because a signed request already needs it. False if not told."""
-        asked_at, began_s = self._clock.now_utc(), time.monotonic()
+        request = self._device_clock.begin_request()
         try:
             answer = self._send("device", "GetSystemDateAndTime", {}, with_login=False, deadline_s=self._deadline())
         except LoginRefused as refused:
             # Some devices (Axis, ipycam) tell the time only after a log-in; the answer's Date header is close to it.
             self._signs_pre_auth = True
-            if self._offset is None:
-                self._keep_offset(device.read_http_date(refused.date), asked_at, began_s)
+            if self._device_clock.told is None:
+                self._device_clock.keep(device.read_http_date(refused.date), request)
             return False
         except (SoapFault, CameraUnsupported):
             return False
-        return self._keep_offset(device.read_time_utc(answer), asked_at, began_s)
+        return self._device_clock.keep(device.read_time_utc(answer), request)
 
     def _measure_clock_logged_in(self) -> None:
-        asked_at, began_s = self._clock.now_utc(), time.monotonic()
+        request = self._device_clock.begin_request()
         try:
             answer = self.call("device", "GetSystemDateAndTime")
         except (SoapFault, CameraUnsupported, CameraBadAnswer):
             return
-        self._keep_offset(device.read_time_utc(answer), asked_at, began_s)
-
-    def _keep_offset(self, device_utc: datetime | None, asked_at: datetime, began_s: float) -> bool:
-        if device_utc is None:
-            return False
-        middle = asked_at + timedelta(seconds=(time.monotonic() - began_s) / 2)
-        offset_s = (device_utc - middle).total_seconds() + _HALF_SECOND_S
-        self._offset = ClockOffset(offset_s, self._clock.now_utc())
-        return True
+        self._device_clock.keep(device.read_time_utc(answer), request)
 
     def _identify(self) -> None:
         """Call GetDeviceInformation, first without a credential: if that works, it cannot prove the password."""
@@ -206,10 +181,10 @@ class DeviceConnection:
         except (LoginRefused, SoapFault, CameraUnsupported) as error:
             if not self._credential.username:
                 raise CameraAuthFailed(_NEEDS_LOGIN) from error
-            self._proof = ("device", "GetDeviceInformation")
+            self._login.proof = ("device", "GetDeviceInformation")
             answer = self._with_login("device", "GetDeviceInformation", {}, self._timeout_s)
         else:
-            self._proof = None
+            self._login.proof = None
         self._info = device.read_information(answer)
 
     def _prove_by_profiles(self) -> None:
@@ -222,7 +197,7 @@ class DeviceConnection:
                 self._with_login(service, "GetProfiles", {}, self._timeout_s)
             except (SoapFault, CameraUnsupported, CameraBadAnswer):
                 return  # no verdict; media.read_channels reads the profiles again and reports the error
-            self._proof = (service, "GetProfiles")
+            self._login.proof = (service, "GetProfiles")
 
     def _find_services(self) -> None:
         found = self._listed("GetServices", {"IncludeCapability": False})
@@ -292,102 +267,22 @@ class DeviceConnection:
                     raise CameraUnsupported(
                         "The device requires an unknown kind of log-in for snapshots.", service="snapshot"
                     ) from error
-        return self._attempt("snapshot", "GET", self._timeout_s, lambda: self._download_logged_in(address))
+        return self._login.run("snapshot", "GET", self._timeout_s, lambda _: self._download_logged_in(address))
 
     def _download_logged_in(self, address: str) -> HttpAnswer:
-        def download() -> HttpAnswer:
-            with self._slot(self._deadline()):
-                return self._transport.download(address, deadline_s=self._deadline(), with_login=True)
-
-        return self._send_with_retry("snapshot", "GET", self._deadline(), download)
+        with self._slot(self._deadline()):
+            return self._transport.download(address, deadline_s=self._deadline(), with_login=True)
 
     def _with_login(
         self, service: str, operation: str, params: dict[str, Any], timeout_s: float, address: str | None = None
     ) -> Element:
-        def log_in() -> Element:
-            answer = self._log_in(service, operation, params, self._deadline(timeout_s), address)
-            self._is_proven = self._is_proven or (service, operation) == self._proof
-            return answer
-
-        return self._attempt(service, operation, timeout_s, log_in)
-
-    def _attempt(self, service: str, operation: str, timeout_s: float, log_in: Callable[[], _T]) -> _T:
-        """Run `log_in` with the gate's permission. At most two log-ins reach the device, whatever happens."""
-        if (service, operation) in self._forbidden:
-            raise _NotAllowed(service, operation)
-        attempt = self._gate.begin(self.device_key, self._credential, timeout_s=timeout_s)
-        try:
-            answer = log_in()
-            attempt.accepted()
-        except _NotAllowed:
-            self._forbidden.add((service, operation))
-            attempt.accepted()
-            raise
-        except LoginRefused as error:
-            self._is_proven = False
-            attempt.refused()
-            raise CameraAuthFailed(_REFUSED) from error
-        finally:
-            attempt.unanswered()  # does nothing after a verdict
-        return answer
-
-    def _log_in(
-        self, service: str, operation: str, params: dict[str, Any], deadline_s: float, address: str | None
-    ) -> Element:
-        def send() -> Element:
+        def send(deadline_s: float) -> Element:
             return self._send(service, operation, params, with_login=True, deadline_s=deadline_s, address=address)
 
-        return self._send_with_retry(service, operation, deadline_s, send)
+        return self._login.run(service, operation, timeout_s, send)
 
-    def _send_with_retry(self, service: str, operation: str, deadline_s: float, send: Callable[[], _T]) -> _T:
-        """Call `send`, and once more if the refusal may have another cause than the password."""
-        try:
-            return send()
-        except LoginRefused as refused:
-            first = refused
-            if not self._may_retry(refused, service, operation, deadline_s):
-                raise
-        zone_in_utc_s = self._zone_in_utc_s
-        try:
-            return send()
-        except LoginRefused:
-            if zone_in_utc_s:
-                self._zone_in_utc_s = 0.0  # local time in the place of UTC was not the cause
-            if first.nonce_renewed and self._has_other_proof(service, operation):
-                self._transport.renews_nonces_without_stale = False
-                raise _NotAllowed(service, operation) from None
-            raise
-
-    def _may_retry(self, refused: LoginRefused, service: str, operation: str, deadline_s: float) -> bool:
-        """True if a second log-in may succeed. Find the cause of the refusal with at most one other log-in.
-
-        That log-in repeats the operation that proved the password: otherwise a single operation without permission
-        would count as a wrong password for the whole device. Raise LoginRefused if the password is now wrong, and
-        _NotAllowed if the account has no permission for this operation.
-        """
-        if refused.challenge_learned or (not refused.by_digest and self._clock_has_changed()):
-            return True
-        if self._proof and self._has_other_proof(service, operation):
-            self._send(*self._proof, {}, with_login=True, deadline_s=deadline_s)
-            if not refused.nonce_renewed:
-                raise _NotAllowed(service, operation)
-            self._transport.renews_nonces_without_stale = True
-        return refused.nonce_renewed
-
-    def _has_other_proof(self, service: str, operation: str) -> bool:
-        return self._is_proven and self._proof is not None and self._proof != (service, operation)
-
-    def _clock_has_changed(self) -> bool:
-        """Read the device's clock again. True if a changed clock or time zone may explain the refusal."""
-        before = self._offset
-        if not self._measure_clock() or self._offset is None:
-            return False
-        has_moved = before is None or abs(self._offset.offset_s - before.offset_s) > _CLOCK_MOVED_S
-        if has_moved and self._zone_in_utc_s == 0.0:
-            return True
-        # The device may tell local time as UTC; if we already knew that, summer time may have begun or ended.
-        zone_s, self._zone_in_utc_s = self._zone_in_utc_s, device.quarter_hours_s(self._offset.offset_s)
-        return has_moved or self._zone_in_utc_s != zone_s
+    def _send_without_parameters(self, service: str, operation: str, deadline_s: float) -> Element:
+        return self._send(service, operation, {}, with_login=True, deadline_s=deadline_s)
 
     def _send(
         self,
@@ -455,22 +350,13 @@ class DeviceConnection:
         finally:
             self._slots.release()
 
-    @contextmanager
-    def checking(self, name: str) -> Iterator[None]:
+    def checking(self, name: str) -> AbstractContextManager[None]:
         """Write the outcome and the duration of the block to the health card."""
-        began_s = time.monotonic()
-        try:
-            yield
-        except DeviceError as error:
-            self.note(name, error.code, error.detail, took_s=time.monotonic() - began_s)
-            raise
-        self.note(name, "ok", took_s=time.monotonic() - began_s)
+        return self._checks.checking(name)
 
-    def note(self, name: str, outcome: str, detail: str = "", *, took_s: float | None = None) -> None:
+    def note(self, name: str, outcome: str, detail: str = "") -> None:
         """Write a line of the health card, in place of an earlier one with the same name."""
-        took_ms = None if took_s is None else round(took_s * 1000)
-        with self._lock:
-            self._checks[name] = ServiceCheck(name, outcome, detail, took_ms, self._clock.now_utc())
+        self._checks.note(name, outcome, detail)
 
 
 def _status_error(status: int, service: str) -> DeviceError:

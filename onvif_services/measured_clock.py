@@ -1,0 +1,78 @@
+"""The clock of one device, as its answers to GetSystemDateAndTime show it. Log-in tokens are dated with it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.clock import Clock
+from core.records import ClockOffset
+from onvif_services.device import quarter_hours_s
+
+_MOVED_S = 2.0  # times are whole seconds; devices accept tokens some seconds off
+_HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half a second is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The moment in which the device was asked for its time: in UTC, and by time.monotonic()."""
+
+    sent_at: datetime
+    sent_s: float
+
+
+class MeasuredClock:
+    """Device time minus our time, and the part of it that is a time zone: some firmware tells local time as UTC.
+
+    `zone_in_utc_s` is that part, 0 unless a refused log-in showed it; such a device checks tokens against true UTC.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._told: ClockOffset | None = None
+        self.zone_in_utc_s = 0.0
+
+    @property
+    def told(self) -> ClockOffset | None:
+        """The offset of the time that the device tells, zone included; None if it was never measured."""
+        return self._told
+
+    @property
+    def offset(self) -> ClockOffset | None:
+        """Device time minus our time, to half a second; None if it was never measured."""
+        told = self._told
+        return told and ClockOffset(told.offset_s - self.zone_in_utc_s, told.measured_at)
+
+    def now_utc(self) -> datetime:
+        """Return the present time of the device's clock, or true time if it was never measured."""
+        offset = self.offset
+        return self._clock.now_utc() + timedelta(seconds=offset.offset_s if offset else 0.0)
+
+    def begin_request(self) -> Request:
+        """Note the time before the device is asked for its own."""
+        return Request(self._clock.now_utc(), time.monotonic())
+
+    def keep(self, device_utc: datetime | None, request: Request) -> bool:
+        """Keep the offset of an answer. False if the answer had no time; the earlier offset then stays."""
+        if device_utc is None:
+            return False
+        middle = request.sent_at + timedelta(seconds=(time.monotonic() - request.sent_s) / 2)
+        offset_s = (device_utc - middle).total_seconds() + _HALF_SECOND_S
+        self._told = ClockOffset(offset_s, self._clock.now_utc())
+        return True
+
+    def explains_refusal(self, before: ClockOffset | None) -> bool:
+        """True if a token that was dated by the offset `before` may have been refused for its date.
+
+        The clock has moved since, or the time zone in its UTC is another one than assumed; assume the new one from now.
+        """
+        told = self._told
+        if told is None:
+            return False
+        has_moved = before is None or abs(told.offset_s - before.offset_s) > _MOVED_S
+        if has_moved and self.zone_in_utc_s == 0.0:
+            return True
+        # The device may tell local time as UTC; if we already knew that, summer time may have begun or ended.
+        zone_s, self.zone_in_utc_s = self.zone_in_utc_s, quarter_hours_s(told.offset_s)
+        return has_moved or self.zone_in_utc_s != zone_s

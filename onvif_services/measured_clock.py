@@ -15,7 +15,7 @@ _HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TimeRequest:
     """The moment in which the device was asked for its time: in UTC, and by time.monotonic()."""
 
     sent_at: datetime
@@ -49,11 +49,11 @@ class MeasuredClock:
         offset = self.offset
         return self._clock.now_utc() + timedelta(seconds=offset.offset_s if offset else 0.0)
 
-    def begin_request(self) -> Request:
+    def begin_request(self) -> TimeRequest:
         """Note the time before the device is asked for its own."""
-        return Request(self._clock.now_utc(), time.monotonic())
+        return TimeRequest(self._clock.now_utc(), time.monotonic())
 
-    def keep(self, device_utc: datetime | None, request: Request) -> bool:
+    def keep(self, device_utc: datetime | None, request: TimeRequest) -> bool:
         """Keep the offset of an answer. False if the answer had no time; the earlier offset then stays."""
         if device_utc is None:
             return False

@@ -32,7 +32,7 @@ from sessions.live.plan import needs_transcode
 from sessions.live.session import LiveSession
 from sessions.replay.broadcast import ReplayListener
 from sessions.replay.session import ReplaySession
-from sessions.snapshots import FrameGrabber, Snapshots
+from sessions.snapshots import FrameGrabber, SnapshotTaker
 from sessions.view import StreamView
 
 __all__ = ["StreamManager", "StreamView"]
@@ -68,7 +68,7 @@ class StreamManager:
             recordings=recordings,
             slots=self._slots,
         )
-        self._snapshots = Snapshots(cameras, FrameGrabber(self._context), settings)
+        self._snapshots = SnapshotTaker(cameras, FrameGrabber(self._context), settings)
         self._lock = threading.Lock()
         self._is_open = False
         self._sessions: dict[str, BaseSession] = {}

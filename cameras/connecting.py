@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from cameras.addresses import authority
 from cameras.channels import merge_channels
-from cameras.device import Device, DeviceNetwork, Target
+from cameras.device import Device, DeviceAddress, DeviceNetwork
 from cameras.redactor import Redactor
 from cameras.registry import Entry, Registry, credential_of, device_key
 from cameras.schedule import Schedule
@@ -248,8 +248,8 @@ class Connector:
     def _open(self, stored: StoredCamera, generation: int) -> None:
         if stored.port is None:
             raise CameraUnreachable("No port is known.")
-        target = Target(stored.id, stored.host, stored.port, credential_of(stored), device_key(stored.id))
-        device = self._network.connect(target)
+        address = DeviceAddress(stored.id, stored.host, stored.port, credential_of(stored), device_key(stored.id))
+        device = self._network.connect(address)
         taken = False
         try:
             with self._registry.changed:

@@ -14,7 +14,7 @@ from core.records import Channel, Credential, FoundDevice, MediaProfile, Service
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DeviceAddress:
     """Address and credential of a device. `device_key` identifies it for login attempts and session budgets."""
 
     camera_id: int
@@ -70,7 +70,7 @@ class Device(RecordingDevice, Protocol):
 class DeviceNetwork(Protocol):
     """The devices that can be reached. Thread-safe."""
 
-    def connect(self, target: Target) -> Device:
+    def connect(self, address: DeviceAddress) -> Device:
         """Return the device at this address, without a request to it."""
         ...
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from cameras.device import Device, Target
+from cameras.device import Device, DeviceAddress
 from core.clock import Clock
 from core.errors import NotFound
 from core.login_gate import LoginGate
@@ -24,13 +24,13 @@ _PULL_S = 1.0  # a new subscription gets the present states (Initialized) immedi
 class OnvifDevice:
     """A device with a real ONVIF connection; see cameras.device.Device."""
 
-    def __init__(self, target: Target, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
+    def __init__(self, address: DeviceAddress, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
         self._connection = DeviceConnection(
-            target.host,
-            target.port,
-            target.credential,
+            address.host,
+            address.port,
+            address.credential,
             login_gate=login_gate,
-            device_key=target.device_key,
+            device_key=address.device_key,
             timeout_s=settings.device_timeout_s,
             clock=clock,
         )
@@ -128,8 +128,8 @@ class OnvifNetwork:
         self._login_gate = login_gate
         self._clock = clock
 
-    def connect(self, target: Target) -> Device:
-        return OnvifDevice(target, self._settings, self._login_gate, self._clock)
+    def connect(self, address: DeviceAddress) -> Device:
+        return OnvifDevice(address, self._settings, self._login_gate, self._clock)
 
     def find_port(self, host: str, timeout_s: float) -> int:
         return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))

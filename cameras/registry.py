@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cameras.channels import shown_channels
-from cameras.device import Device, Target
+from cameras.device import Device
 from cameras.records import CameraView
 from cameras.redactor import Redactor
 from cameras.store import StoredCamera, StoredChannel
@@ -133,14 +133,6 @@ class Registry:
     def ids(self) -> list[int]:
         with self.changed:
             return list(self._entries)
-
-    def target(self, camera_id: int) -> Target:
-        """Return address and credential of a camera whose port is known."""
-        with self.changed:
-            stored = self.entry(camera_id).stored
-        if stored.port is None:
-            raise RuntimeError("the port is not known yet")
-        return Target(camera_id, stored.host, stored.port, credential_of(stored), device_key(camera_id))
 
     def with_address(self, host: str) -> list[StoredCamera]:
         """Return the cameras of this host, with any port."""

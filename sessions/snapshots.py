@@ -21,7 +21,7 @@ MOST_GRABS = 2
 _MAX_BYTES = 4_000_000
 
 
-class Snapshots:
+class SnapshotTaker:
     """Takes stills. Safe between threads; callers that ask for the same still at the same time share one."""
 
     def __init__(self, cameras: OnvifManager, frames: FrameGrabber, settings: Settings) -> None:

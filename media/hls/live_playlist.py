@@ -22,7 +22,7 @@ _MAX_CHARS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class WrittenSegment:
     """A segment in ffmpeg's playlist."""
 
     number: int
@@ -34,13 +34,13 @@ class Segment:
 class WrittenPlaylist:
     """ffmpeg's playlist at one moment. `init_name`: the file of the init section; None for MPEG-TS."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[WrittenSegment, ...]
     init_name: str | None
 
 
 def parse_playlist(text: str) -> WrittenPlaylist:
     """Read ffmpeg's playlist. Unknown lines are ignored, and so is an incomplete end."""
-    segments: list[Segment] = []
+    segments: list[WrittenSegment] = []
     init_name: str | None = None
     duration_s: float | None = None
     for line in text[:_MAX_CHARS].splitlines():
@@ -49,14 +49,14 @@ def parse_playlist(text: str) -> WrittenPlaylist:
         elif (match := _MAP.match(line)) is not None:
             init_name = match[1]
         elif (match := _SEGMENT.fullmatch(line)) is not None and duration_s is not None:
-            segments.append(Segment(int(match[2]), match[1], duration_s))
+            segments.append(WrittenSegment(int(match[2]), match[1], duration_s))
             duration_s = None
     return WrittenPlaylist(tuple(segments), init_name)
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    segment: Segment
+    segment: WrittenSegment
     ffmpeg_number: int
     media_s: float
     is_discontinuous: bool

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cameras.connecting import Pace
-from cameras.device import Device, Target
+from cameras.device import Device, DeviceAddress
 from cameras.records import TimedSnapshot
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
@@ -36,7 +36,7 @@ from core.settings import Settings
 from database import Database
 from media.process import Spawner
 from onvif_manager import OnvifManager
-from sessions.snapshots import FrameGrabber, Snapshots
+from sessions.snapshots import FrameGrabber, SnapshotTaker
 from tests.patience import LIMIT_S, until
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
@@ -95,9 +95,9 @@ class FakeDevice:
 class Connection:
     """A connection to a FakeDevice; see cameras.device.Device."""
 
-    def __init__(self, device: FakeDevice, target: Target, gate: LoginGate) -> None:
+    def __init__(self, device: FakeDevice, address: DeviceAddress, gate: LoginGate) -> None:
         self._device = device
-        self._target = target
+        self._address = address
         self._gate = gate
         self._closed = threading.Event()
         self.checks: tuple[ServiceCheck, ...] = ()
@@ -139,7 +139,7 @@ class Connection:
 
     def replay_uri(self, recording_token: str) -> str:
         self._answer()
-        return f"rtsp://{self._target.host}:554/recorded/{recording_token}"
+        return f"rtsp://{self._address.host}:554/recorded/{recording_token}"
 
     def recordings(self) -> Listed:
         raise CameraUnsupported("It records nothing.", service="search")
@@ -161,7 +161,7 @@ class Connection:
         self._answer()
         if self._device.uri_problem:
             raise self._device.uri_problem
-        return f"rtsp://{self._target.host}:554/{profile.profile_token}"
+        return f"rtsp://{self._address.host}:554/{profile.profile_token}"
 
     def snapshot(self, profile: MediaProfile) -> bytes:
         self._device.snapshots += 1
@@ -195,9 +195,9 @@ class Connection:
         return False
 
     def _log_in(self) -> None:
-        attempt = self._gate.begin(self._target.device_key, self._target.credential)
+        attempt = self._gate.begin(self._address.device_key, self._address.credential)
         self._device.logins += 1
-        if self._target.credential.password.reveal() == self._device.password:
+        if self._address.credential.password.reveal() == self._device.password:
             attempt.accepted()
             return
         attempt.refused()
@@ -246,7 +246,7 @@ class CameraHarness:
             spawner=self.spawner,
             pace=self.pace,
         )
-        self.snapshots = Snapshots(self.manager, Frames(self), self.settings)
+        self.snapshots = SnapshotTaker(self.manager, Frames(self), self.settings)
         return self.manager
 
     def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
@@ -278,11 +278,11 @@ class FakeNetwork:
     def __init__(self, harness: CameraHarness) -> None:
         self._harness = harness
 
-    def connect(self, target: Target) -> Device:
-        device = self._harness.devices.get((target.host, target.port))
+    def connect(self, address: DeviceAddress) -> Device:
+        device = self._harness.devices.get((address.host, address.port))
         if device is None:
             device = FakeDevice(problem=CameraUnreachable("Nothing answers."))
-        return Connection(device, target, self._harness.gate)
+        return Connection(device, address, self._harness.gate)
 
     def find_port(self, host: str, timeout_s: float) -> int:
         ports = [port for known, port in self._harness.devices if known == host]

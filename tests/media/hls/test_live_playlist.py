@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.hls.live_playlist import LiveTimeline, Segment, WrittenPlaylist, parse_playlist
+from media.hls.live_playlist import LiveTimeline, WrittenPlaylist, WrittenSegment, parse_playlist
 
 BEGAN = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -27,7 +27,10 @@ camera1_x/segment_00004.m4s
 
 def written(first: int, *durations_s: float, init_name: str | None = None, suffix: str = "ts") -> WrittenPlaylist:
     return WrittenPlaylist(
-        tuple(Segment(first + n, f"segment_{first + n:05d}.{suffix}", length) for n, length in enumerate(durations_s)),
+        tuple(
+            WrittenSegment(first + n, f"segment_{first + n:05d}.{suffix}", length)
+            for n, length in enumerate(durations_s)
+        ),
         init_name,
     )
 
@@ -39,7 +42,7 @@ def at(media_s: float) -> datetime:
 def test_a_playlist_of_ffmpeg_is_parsed() -> None:
     read = parse_playlist(FFMPEG_5_1)
     assert read.init_name == "init_0.mp4"
-    assert read.segments == (Segment(3, "segment_00003.m4s", 2.0), Segment(4, "segment_00004.m4s", 1.96))
+    assert read.segments == (WrittenSegment(3, "segment_00003.m4s", 2.0), WrittenSegment(4, "segment_00004.m4s", 1.96))
 
 
 @given(st.text(max_size=400))

@@ -44,7 +44,7 @@ class StreamView:
     last_segment_age_s: float | None
     frames_dropped: int
     playlist_url: str
-    segment_wait: SegmentWait | None = None
+    waiting_for: SegmentWait | None = None
     source_codec: str | None = None
     recording_token: str | None = None
     start_time: datetime | None = None

@@ -226,7 +226,7 @@ class LiveSession(BaseSession):
         if self._broadcaster.count() == 0:
             return
         view = self.view()
-        state = (view.status, view.error, view.segment_wait, view.source_codec)
+        state = (view.status, view.error, view.waiting_for, view.source_codec)
         if state != self._sent_state or self._now_s() - self._sent_state_s > _SEND_STATE_EVERY_S:
             self._sent_state, self._sent_state_s = state, self._now_s()
             self._broadcaster.send_state(view)

@@ -195,7 +195,7 @@ class SessionStatus:
                 last_segment_age_s=now_s - last_s if last_s else None,
                 frames_dropped=self._frames_dropped + (self._feed.frames_dropped if self._feed is not None else 0),
                 playlist_url=playlist_url(self._key.stream_id, PLAYLIST_NAME),
-                segment_wait=self._segment_wait(),
+                waiting_for=self._waiting_for(),
                 source_codec=self._source_codec,
             )
 
@@ -235,7 +235,7 @@ class SessionStatus:
             return self._feed.bitrate_kbps
         return self._written_kbps
 
-    def _segment_wait(self) -> SegmentWait | None:
+    def _waiting_for(self) -> SegmentWait | None:
         if self._state in (StreamState.RUNNING, StreamState.FAILED, StreamState.STOPPED):
             return None
         if self._feed is None or self._feed.state in (FeedState.CONNECTING, FeedState.FAILED):

@@ -291,7 +291,7 @@ class ReplayStatus:
                 last_segment_age_s=None if self._last_segment_s is None else now_s - self._last_segment_s,
                 frames_dropped=self._frames_dropped,
                 playlist_url=playlist_url(self._stream_id, run.playlist_name),
-                segment_wait=self._segment_wait(run),
+                waiting_for=self._waiting_for(run),
                 source_codec=self._source_codec,
                 recording_token=self.recording_token,
                 start_time=run.start_utc,
@@ -303,7 +303,7 @@ class ReplayStatus:
         is_failed = self._state in (StreamState.STOPPED, StreamState.FAILED)
         return bool(run.playlist.segments) or is_failed or run is not self._runs[-1]
 
-    def _segment_wait(self, run: ReplayRun) -> SegmentWait | None:
+    def _waiting_for(self, run: ReplayRun) -> SegmentWait | None:
         if self._state is StreamState.STOPPED:
             return None
         if self._phase is ReplayPhase.CAUGHT_UP:

@@ -41,7 +41,7 @@ def session(stream_id: str, camera_id: int, profile_token: str) -> StreamView:
         last_segment_age_s=float("nan"),
         frames_dropped=3,
         playlist_url=f"/static/streams/{stream_id}/stream.m3u8",
-        segment_wait="connecting",
+        waiting_for="connecting",
     )
 
 

@@ -286,7 +286,6 @@ class StreamStatus(AnswerModel):
     )
     playlist_url: str
     waiting_for: SegmentWait | None = Field(
-        validation_alias="segment_wait",
         description="why there is no video yet; `recording`: a replay has sent everything that is recorded so far",
     )
     source_codec: str | None

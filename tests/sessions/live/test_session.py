@@ -74,7 +74,7 @@ def test_a_session_starts_plays_and_stops(
     device.may_answer.clear()  # start_session() does not wait for the device
     view, viewer_id, is_new = manager.start_session(1, TOKEN)
     assert is_new
-    assert (view.stream_id, view.status, view.segment_wait) == (ID, StreamState.STARTING, "connecting")
+    assert (view.stream_id, view.status, view.waiting_for) == (ID, StreamState.STARTING, "connecting")
     assert (view.kind, view.playlist_url) == (StreamKind.LIVE, f"/static/streams/{ID}/stream.m3u8")
     with pytest.raises(Unavailable):
         manager.playlist(ID, "stream.m3u8", 0.0, viewer_id)
@@ -88,7 +88,7 @@ def test_a_session_starts_plays_and_stops(
     assert path.read_bytes()[0] == 0x47
     running = manager.session_status(ID)
     assert (running.status, running.error, running.viewers, running.restarts) == (StreamState.RUNNING, None, 1, 0)
-    assert (running.transcoding, running.segment_wait, running.source_codec) == (False, None, "h264")
+    assert (running.transcoding, running.waiting_for, running.source_codec) == (False, None, "h264")
     assert running.video is not None
     assert (running.video.codec, running.video.width, running.video.height) == ("h264", 192, 108)
     assert running.last_segment_age_s is not None

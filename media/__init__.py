@@ -5,7 +5,7 @@ fmp4/        fragmented MP4: fragments of live frames, segments of recordings   
 hls/         playlists of a live session and of a replay
 rtsp/        the RTSP gateway; see there                                                 -> codecs, fmp4
 commands.py  ffmpeg's arguments
-ffmpeg.py    which ffmpeg to run                                                         -> process
+ffmpeg.py    which ffmpeg to run
 process.py   the only file that starts processes
 
 An arrow names the other parts of media that a part imports; of the rest of the app all import core only.

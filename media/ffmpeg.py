@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import shutil
 from functools import lru_cache
 from pathlib import Path
 
 from core.errors import Unavailable
-from media.process import Spawner
-
-_VERSION = re.compile(r"^ffmpeg version (\S{1,64})")
 
 
 class FfmpegMissing(Unavailable):
@@ -39,15 +35,6 @@ def find_ffmpeg(setting: str = "") -> Path:
     if found is None:
         raise FfmpegMissing("No ffmpeg was found: install the Python packages again, or set FFMPEG to the path of one.")
     return Path(found).absolute()
-
-
-def ffmpeg_version(spawner: Spawner, program: Path) -> str | None:
-    """Return the version as ffmpeg prints it ("5.1.9-0+deb12u1"). None without an answer within 5 s."""
-    child = spawner.spawn([str(program), "-hide_banner", "-version"], name="ffmpeg -version", stdout="pipe")
-    line = child.stdout_line(5.0) or ""
-    child.stop()
-    match = _VERSION.match(line)
-    return match[1] if match else None
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 
 from simulator.font import text_cells
 
-CELLS = 40
 ROWS = 16
 _CELL_PX = 8
 _MB_PX = 16

@@ -135,7 +135,7 @@ MEDIA_ARROWS: dict[str, frozenset[str]] = {
     "media.hls": frozenset(),
     "media.commands": frozenset(),
     "media.process": frozenset(),
-    "media.ffmpeg": frozenset({"media.process"}),
+    "media.ffmpeg": frozenset(),
     "media.rtsp.loop_thread": frozenset(),
     "media.rtsp.client": frozenset({"media.codecs"}),
     "media.rtsp.live": frozenset({"media.codecs", "media.fmp4", "media.rtsp.client", "media.rtsp.loop_thread"}),

@@ -1,1 +1,1 @@
-"""Loops that run without a request."""
+"""Loops that run without a request. pinned_channels.py keeps the video of pinned channels ready."""

@@ -12,8 +12,9 @@ frames since the last one. The server sends JSON, too: `watching` (the joined se
 web.problems.problem_message) and `clock` (the value of `sent`, and the server's time). For replays see web.live.replay.
 
 A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: starts with a key
-frame), id (16 bits), position on the time line of the fragments (double, seconds), and arrival time of its first frame
-at the server (double, milliseconds since 1970; NaN if unknown).
+frame), id (16 bits), position on the time line of the fragments (double, seconds), and the time of its first frame
+(double, milliseconds since 1970; NaN if unknown): for a channel its arrival at the server, for a replay the true time
+of the recording.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
  * reconnects by itself.
  *
  * A binary message has a header of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: starts with a
- * key frame), watch id (16 bits), start on the media timeline (double, s), arrival time of the first frame at the
- * server (double, ms; NaN if unknown).
+ * key frame), watch id (16 bits), start on the media timeline (double, s), time of the first frame (double, ms since
+ * 1970; NaN if unknown): for a channel its arrival at the server, for a replay the true time of the recording.
  */
 import { backoffMs } from './backoff.js';
 import { SocketClock } from './socket-clock.js';

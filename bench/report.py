@@ -37,7 +37,7 @@ def markdown(measurements: list[Measurement]) -> str:
         "# Measured",
         "",
         "Written by `make bench`: medians, with the range in brackets. Plain ffmpeg ran in turns with the app.",
-        "The rows are explained in [What live costs](live.md) and [Recordings](recordings.md).",
+        f"The rows are explained in {_link('live.md')} and {_link('recordings.md')}.",
         "",
         "<picture>",
         f'  <source media="(prefers-color-scheme: dark)" srcset="{DARK}">',
@@ -49,3 +49,9 @@ def markdown(measurements: list[Measurement]) -> str:
         lines += ["", f"## `{command}`", "", *(f"- {name}: {text}" for name, text in facts.items())]
         lines += ["", TABLE_HEAD, *map(row, figures)]
     return "\n".join(lines) + "\n"
+
+
+def _link(page: str) -> str:
+    """Return a link to a page of the folder, with the page's title as its text."""
+    title, _, _ = (FOLDER / page).read_text("utf-8").partition("\n")
+    return f"[{title.removeprefix('# ')}]({page})"

@@ -48,7 +48,7 @@ class AccountManager:
         self._passwords = passwords or Passwords()
         self._idle = timedelta(seconds=settings.login_idle_s)
         self._max_age = timedelta(seconds=settings.login_max_s)
-        self._limits: LoginLimits | None = None
+        self._limits = LoginLimits(())
         self._lock = threading.Lock()
         self._cached: dict[str, tuple[Principal, float]] = {}
         self._seen_s: dict[str, float] = {}
@@ -121,7 +121,6 @@ class AccountManager:
         Raise NotLoggedIn (login_failed), with the same text and after the same time for an unknown name, a wrong
         password and a disabled account; LimitReached (too_many_logins) after too many failures.
         """
-        assert self._limits is not None, "start() first"  # noqa: S101
         with self._limits.attempt(visitor.address, name_key(name)[:64]) as attempt:
             for _ in range(_LOGIN_TRIES):
                 stored = self._store.find(name)
@@ -158,7 +157,6 @@ class AccountManager:
 
         Raise InvalidRequest with the field's name, also for a wrong old password; LimitReached (too_many_logins).
         """
-        assert self._limits is not None, "start() first"  # noqa: S101
         if principal.user_id is None or principal.kind != "session":
             raise InvalidRequest("Log in with an account to change its password.")
         stored = self._store.get(principal.user_id)

@@ -69,7 +69,7 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
             self.xaddrs = {wsdl.DEFINITIONS[name].namespace: address for name, address in addresses.items()}
             self.services.clear()
 
-    def get_definition(self, name: str, portType: str | None = None) -> tuple[str, str, str]:  # noqa: ARG002, N803 # as overridden
+    def get_definition(self, name: str, portType: str | None = None) -> tuple[str, str, str]:  # noqa: ARG002, N803 # ONVIFCamera's signature
         """Return address, WSDL file and binding of a service. Raise CameraUnsupported if the device lists none."""
         definition = wsdl.DEFINITIONS["device" if name == "devicemgmt" else name]
         if definition.name == "device":
@@ -80,7 +80,7 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
             raise unsupported(definition.name)
         return address, str(definition.path), definition.binding_name
 
-    def create_onvif_service(self, name: str, from_template: bool = True, portType: str | None = None) -> ONVIFService:  # noqa: ARG002, N803 # as overridden
+    def create_onvif_service(self, name: str, from_template: bool = True, portType: str | None = None) -> ONVIFService:  # noqa: ARG002, N803 # ONVIFCamera's signature
         """Return the service, created once, on the WSDL document that all devices share."""
         with self.services_lock:
             if name not in self.services:

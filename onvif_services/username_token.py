@@ -54,4 +54,4 @@ class StatelessToken:
 def password_digest(nonce: bytes, created: str, password: str) -> str:
     """Return Base64(SHA-1(nonce + created + password)), as the profile prescribes."""
     # The profile prescribes SHA-1, and every ONVIF device expects it.
-    return base64.b64encode(hashlib.sha1(nonce + created.encode() + password.encode()).digest()).decode()  # noqa: S324 # prescribed
+    return base64.b64encode(hashlib.sha1(nonce + created.encode() + password.encode()).digest()).decode()  # noqa: S324 # WS-UsernameToken prescribes SHA-1

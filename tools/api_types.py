@@ -106,8 +106,8 @@ def _literals(schema: dict[str, Any]) -> Iterator[str]:
 def _description() -> dict[str, Any]:
     sys.path.insert(0, str(ROOT))
     from core.settings import Settings  # noqa: PLC0415 - after the path is set
-    from web.api.system import description  # noqa: PLC0415
-    from wiring import Application  # noqa: PLC0415
+    from web.api.system import description  # noqa: PLC0415 - as above
+    from wiring import Application  # noqa: PLC0415 - as above
 
     with tempfile.TemporaryDirectory() as folder:
         app = Application(Settings(data_dir=Path(folder) / "data", streams_dir=Path(folder) / "streams")).web

@@ -137,7 +137,7 @@ class HlsOutput(SessionOutput):
     def look(self, status: FeedStatus) -> None:
         """Read the playlist. Raises StorageFull, FfmpegEnded, Stalled; SessionOver if the session was stopped."""
         assert self._process is not None  # noqa: S101 - start() came before
-        assert self._feed is not None  # noqa: S101
+        assert self._feed is not None  # noqa: S101 - as above
         if self._process.poll() is not None:
             self._resources.check_open()  # a thread that stops the session ends ffmpeg, too
             self._explain_end(self._process)

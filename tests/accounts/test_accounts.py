@@ -164,7 +164,7 @@ def test_only_two_hashes_run_at_a_time() -> None:
                 running -= 1
             return True
 
-    passwords = Passwords(Slow())  # type: ignore[arg-type]
+    passwords = Passwords(Slow())  # type: ignore[arg-type]  # verify() is all that Passwords calls here
     threads = [threading.Thread(target=passwords.verify, args=("kept", GOOD)) for _ in range(8)]
     for thread in threads:
         thread.start()

@@ -296,6 +296,6 @@ def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     def resolve(host: str, port: int, *args: object, **more: object) -> object:
         if host == "camera.example":
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
-        return _REAL_GETADDRINFO(host, port, *args, **more)  # type: ignore[arg-type]
+        return _REAL_GETADDRINFO(host, port, *args, **more)  # type: ignore[arg-type]  # passed through
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)

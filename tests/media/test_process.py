@@ -135,7 +135,7 @@ def test_a_child_outlives_the_thread_that_started_it(spawner: Spawner) -> None:
 
 
 def test_stopping_the_spawner_ends_all_children_without_leaks() -> None:
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counts descriptors, no paths wanted
+    before = len(list(Path("/proc/self/fd").iterdir()))
     spawner = Spawner()
     with pytest.raises(RuntimeError):
         sh(spawner, "exit 0")
@@ -149,7 +149,7 @@ def test_stopping_the_spawner_ends_all_children_without_leaks() -> None:
         spawner.stop()
     assert not any(is_alive(child.pid) for child in children)
     assert not any(thread.name == "spawner" for thread in threading.enumerate())
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_many_threads_can_run_children_concurrently(spawner: Spawner) -> None:

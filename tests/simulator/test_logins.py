@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 
 import pytest
@@ -145,8 +146,6 @@ def test_wrong_passwords_at_any_port_lock_an_account_for_a_while(simulator: Simu
 
 
 def test_a_snapshot_needs_a_login(simulator: Simulator) -> None:
-    import http.client  # noqa: PLC0415 (only here)
-
     target = "/onvif/snapshot?channel=1&subtype=0"
     statuses = []
     for headers in ({}, {"Authorization": "Basic YWRtaW46YWRtaW4="}):

@@ -121,7 +121,7 @@ class CameraEditor:
             self.reconnect(camera_id)
 
     def delete(self, camera_id: int) -> StoredCamera:
-        """Remove a camera and all its data, and return what was stored. Raise NotFound.
+        """Remove a camera and all its data, and return its stored values. Raise NotFound.
 
         Its streams have ended when this returns.
         """

@@ -1,7 +1,7 @@
 """ONVIF, one module per service: SOAP in, frozen dataclasses out.
 
 `connection.DeviceConnection` is the connection with one device; `login`, `measured_clock` and `checks` are parts of it,
-`transport` sends its requests, and `answers` reads what comes back. `media`, `snapshot`, `events`, `ptz`, `replay`,
+`transport` sends its requests, and `answers` reads the responses. `media`, `snapshot`, `events`, `ptz`, `replay`,
 `recording_control` and `recording_search` (with `searches`) call the device through it; `discovery` and `probe` find
 devices before there is a connection.
 

@@ -105,6 +105,14 @@ def empty_app(tmp_path: Path) -> Iterator[App]:
 
 
 @pytest.fixture
+def stop_streams(app: App) -> Iterator[None]:
+    """Stop all streams after each test: a closed browser context does not end its session, which would use a slot."""
+    yield
+    for stream in app.call("GET", "/api/streams/all")["streams"]:
+        app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+
+
+@pytest.fixture
 def recordings(app: App, camera_id: int, open_page: Callable[..., Watched]) -> Page:
     page = open_page(f"{app.url}/recordings/{camera_id}").page
     wait(page, ROWS)

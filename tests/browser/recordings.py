@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page, Route
 
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
+from tools.running import Recorder
 
 __all__ = [
     "BURNT",
@@ -18,8 +22,11 @@ __all__ = [
     "SEEN",
     "assert_shows",
     "burnt_s",
+    "change_coverage",
     "click_time",
     "place_of",
+    "recorded_at",
+    "stamp",
     "wait",
 ]
 
@@ -67,3 +74,30 @@ def look_at(page: Page, start: datetime, end: datetime) -> None:
         "([startMs, endMs]) => { document.querySelector('recording-timeline').view = { startMs, endMs }; }",
         [start.timestamp() * 1000, end.timestamp() * 1000],
     )
+
+
+def change_coverage(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the app's coverage responses in the browser, because a recorder's answers cannot be delayed at will."""
+
+    def changed(route: Route) -> None:
+        with contextlib.suppress(Error):  # the page may be closed before the response arrives
+            answer = route.fetch()
+            document = answer.json()
+            change(document)
+            route.fulfill(response=answer, json=document)
+
+    page.route("**/coverage?*", changed)
+
+
+def recorded_at(recorder: Recorder, hours_ago: float = 20) -> datetime:
+    """Return a full minute in the middle of a recorded span of the first channel."""
+    now = datetime.now(UTC)
+    for span in recorder.archive(1, now - timedelta(hours=hours_ago), now - timedelta(hours=2))["spans"]:
+        start, end = (datetime.fromisoformat(span[name]) for name in ("start", "end"))
+        if end - start > timedelta(minutes=30):
+            return (start + (end - start) / 2).replace(second=0, microsecond=0)
+    raise AssertionError("nothing long enough is recorded")
+
+
+def stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

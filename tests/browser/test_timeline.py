@@ -1,18 +1,15 @@
-"""The timeline: its claims about recordings, its visible window, dragging, events, and the clock it shows."""
+"""The timeline: its claims about recordings, its visible window, dragging and events."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Error, Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.recordings import (
     BURNT,
@@ -22,38 +19,20 @@ from tests.browser.recordings import (
     SEEN,
     assert_shows,
     burnt_s,
+    change_coverage,
     click_time,
     look_at,
     place_of,
+    recorded_at,
+    stamp,
     wait,
 )
 from tests.browser.watching import Open
 from tools.running import App, Recorder
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
 NOTE = "#gap-note"
-
-
-@pytest.fixture(autouse=True)
-def stop_streams(app: App) -> Iterator[None]:
-    """Stop all streams after each test: a closed browser context does not end its session, which would use a slot."""
-    yield
-    for stream in app.call("GET", "/api/streams/all")["streams"]:
-        app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
-
-
-def change_coverage(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the app's coverage responses in the browser, because a recorder's answers cannot be delayed at will."""
-
-    def changed(route: Route) -> None:
-        with contextlib.suppress(Error):  # the page may be closed before the response arrives
-            answer = route.fetch()
-            document = answer.json()
-            change(document)
-            route.fulfill(response=answer, json=document)
-
-    page.route("**/coverage?*", changed)
 
 
 def forget(document: dict[str, Any], start: datetime, end: datetime) -> None:
@@ -72,25 +51,11 @@ def forget(document: dict[str, Any], start: datetime, end: datetime) -> None:
         channel["spans"] = kept
 
 
-def recorded_at(recorder: Recorder, hours_ago: float = 20) -> datetime:
-    """Return a full minute in the middle of a recorded span of the first channel."""
-    now = datetime.now(UTC)
-    for span in recorder.archive(1, now - timedelta(hours=hours_ago), now - timedelta(hours=2))["spans"]:
-        start, end = (datetime.fromisoformat(span[name]) for name in ("start", "end"))
-        if end - start > timedelta(minutes=30):
-            return (start + (end - start) / 2).replace(second=0, microsecond=0)
-    raise AssertionError("nothing long enough is recorded")
-
-
 def gap_at(recorder: Recorder) -> tuple[datetime, datetime]:
     """Return (start, end) of a gap of the first channel."""
     now = datetime.now(UTC)
     spans = recorder.archive(1, now - timedelta(days=3), now)["spans"]
     return datetime.fromisoformat(spans[0]["end"]), datetime.fromisoformat(spans[1]["start"])
-
-
-def stamp(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_an_unindexed_time_is_looked_up_before_it_plays(
@@ -340,75 +305,6 @@ def test_the_sources_of_the_recorder_are_listed(recordings: Page) -> None:
     expect(sources.first).to_contain_text("RecordMediaProfile00000")
     expect(sources.first).to_contain_text("Video, Sound")
     expect(sources.first).to_contain_text(re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d – "))
-
-
-def test_an_unknown_clock_is_not_called_right(app: App, camera_id: int, open_page: Open) -> None:
-    page = open_page("about:blank").page
-
-    def unknown(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "clock_offset_s": None, "zone_s": None})
-
-    page.route("**/summary", unknown)
-    page.goto(f"{app.url}/recordings/{camera_id}")
-    expect(page.locator("[data-fact=clock]")).to_have_text("unknown")
-
-
-def test_the_recorders_clock_is_offered_if_only_its_zone_differs(
-    app: App, camera_id: int, recorder: Recorder, open_page: Open
-) -> None:
-    at = recorded_at(recorder)
-    page = open_page(f"{app.url}/recordings/{camera_id}", timezone_id="America/New_York").page
-    wait(page, ROWS)
-    look_at(page, at - timedelta(minutes=30), at + timedelta(minutes=30))
-    click_time(page, at)
-    page.wait_for_selector(PLAYING)
-    page.keyboard.press("k")
-    page.get_by_role("button", name="Search", exact=True).click()
-    expect(page.locator("#results tr").first).to_be_visible()
-    expect(page.locator("#device-clock-zone")).to_have_text("(UTC+1)")
-    began = page.locator("#results tr:first-child td:nth-child(2)")
-    before = datetime.strptime(began.inner_text(), "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZoneInfo("America/New_York"))
-    paused = datetime.fromtimestamp(page.evaluate("Math.floor(document.querySelector('#player').atMs / 1000)"), UTC)
-    moment: int = page.evaluate("document.querySelector('#goto-field').atMs")
-    page.get_by_label("Show the recorder’s own clock").check()
-    own = timezone(timedelta(hours=1))
-    expect(page.locator("#player [data-part=clock]")).to_have_text(f"{paused.astimezone(own):%Y-%m-%d %H:%M:%S}")
-    expect(began).to_have_text(f"{before.astimezone(own):%Y-%m-%d %H:%M:%S}")
-    typed = datetime.fromtimestamp(moment / 1000, own)
-    expect(page.locator("#goto-time")).to_have_value(re.compile(f"^{typed:%Y-%m-%dT%H:%M}"))
-    assert page.evaluate("document.querySelector('#goto-field').atMs") == moment
-    with page.expect_download() as download:
-        page.keyboard.press("s")
-    assert f"{paused.astimezone(own):%Y-%m-%d %H-%M-%S}" in download.value.suggested_filename
-
-
-def test_both_times_of_a_repeated_hour_can_be_chosen(app: App, camera_id: int, open_page: Open) -> None:
-    page = open_page(f"{app.url}/recordings/{camera_id}", timezone_id="Europe/Berlin").page
-    wait(page, ROWS)
-    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    page.locator("#from").fill("2026-10-25T02:30:00")
-    page.locator("#to").fill("2026-10-25T02:30:00")
-    from_which, to_which = (
-        page.locator(f"#{name}-field").get_by_label("First or second time") for name in ("from", "to")
-    )
-    expect(page.locator("#goto-field").get_by_label("First or second time")).to_be_hidden()
-    expect(from_which.locator("option")).to_have_text(["CEST", "CET"])
-    to_which.select_option("CET")
-    with page.expect_request("**/search") as asked:
-        page.get_by_role("button", name="Search", exact=True).click()
-    document = json.loads(asked.value.post_data or "")
-    begins, ends = (datetime.fromisoformat(document[name]) for name in ("start_time", "end_time"))
-    assert (begins, ends) == (first, first + timedelta(hours=1))
-    look_at(page, first - timedelta(hours=1), first + timedelta(hours=2))
-    slider = page.get_by_role("slider", name="Time")
-    for at, zone in ((first, "CEST"), (first + timedelta(hours=1), "CET")):
-        page.evaluate("(ms) => { document.querySelector('recording-timeline').atMs = ms; }", at.timestamp() * 1000)
-        expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^2026-10-25 02:30:00 {zone},"))
-    page.locator("#goto-time").fill("2026-03-29T02:30:00")
-    expect(page.locator("#goto-field [role=status]")).to_have_text(
-        "This time does not exist on that day. 03:30:00 is used."
-    )
 
 
 def test_a_finger_scrolls_the_page_and_drags_the_timeline_sideways(app: App, camera_id: int, open_page: Open) -> None:

@@ -26,8 +26,8 @@ from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
 from tests.web.web_harness import BODIES, OPEN, PASSWORD, SETUP, ApiClient, WebHarness, log_in, request_rule, routes
 from web.application import build_web
+from web.login_cookie import CSRF_HEADER, csrf_token
 from web.services import Services, services
-from web.sessions import CSRF_HEADER, csrf_token
 
 
 def test_a_page_leads_to_the_login_and_back(browser: FlaskClient) -> None:

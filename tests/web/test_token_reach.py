@@ -12,7 +12,7 @@ from accounts.records import TokenDraft
 from core.access import EVERYTHING, Role, Scope
 from core.errors import InvalidRequest
 from tests.web.web_harness import HERE, PASSWORD, ApiClient, WebHarness, least_role, log_in, request_rule, routes
-from web.sessions import CSRF_HEADER
+from web.login_cookie import CSRF_HEADER
 
 ACCOUNT_CHANGES = [
     ("POST", "/api/users", {"name": "Eve", "password": PASSWORD.reveal(), "role": "admin"}),

@@ -14,8 +14,8 @@ from accounts.records import TokenDraft, UserDraft, Visitor
 from core.access import EVERYTHING, Role, Scope
 from core.secrets import Secret
 from web.live.sockets import Sockets
+from web.login_cookie import CSRF_HEADER
 from web.services import EXTENSION, Services
-from web.sessions import CSRF_HEADER
 
 PASSWORD = Secret("correct-horse-battery")
 HERE = Visitor("127.0.0.1")

@@ -15,9 +15,9 @@ from web.access.principal import current_principal_or_none, identify_sender, is_
 from web.access.rules import RULES, Open, Rule
 from web.access.targets import UnreadableField, may_access
 from web.client import client, has_client
+from web.login_cookie import CSRF_HEADER, cookie_of, csrf_token, is_csrf_token
 from web.problems import wants_page
 from web.services import services
-from web.sessions import CSRF_HEADER, cookie_of, csrf_token, is_csrf_token
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from account_manager import AccountManager
 from core.access import LOCAL, Principal
 from core.errors import NotLoggedIn
 from web.client import client
+from web.login_cookie import cookie_of
 from web.services import services
-from web.sessions import cookie_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from web.api import account_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
 from web.client import agent, client
+from web.login_cookie import clear_cookie, csrf_token, set_cookie
 from web.services import services
-from web.sessions import clear_cookie, csrf_token, set_cookie
 
 blueprint = APIBlueprint("api_accounts", __name__, url_prefix="/api", abp_tags=[Tag(name="accounts")])
 

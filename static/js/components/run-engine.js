@@ -15,7 +15,10 @@ import { ShownFrame } from './shown-frame.js';
 
 const TICK_MS = 200;
 const KEPT = { keptS: 30, trimmedAboveS: 40, waitsWhenFull: true };
-/** So much is loaded ahead of the frame on screen. */
+/**
+ * So much is requested ahead of the frame on screen. FIRST_S in sessions/replay/broadcast.py must be the same: the server
+ * subtracts it from a request to learn how far the page has shown the run.
+ */
 const AHEAD_S = 40;
 /** Media that the browser has dropped is requested again so long before it is due. */
 const AGAIN_S = 1;

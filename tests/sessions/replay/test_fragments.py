@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,7 @@ from tests.sessions.replay.viewer import Viewer, watched
 from tests.sessions.thin_device import MakeManager
 
 LIMIT = 64 * 1024 * 1024
+ROOT = Path(__file__).parents[3]
 
 
 def frames(tmp_path: Path, content: bytes) -> int:
@@ -100,6 +102,11 @@ def test_parts_without_a_viewer_are_dropped_beyond_a_limit(real: ThinRecorder, r
     sought = replays.seek_replay(view.stream_id, at(60))
     until(lambda: len(times_of(text_of(replays, sought))) > 4)  # more than 8 MB
     assert not replays.watch_replay(view.stream_id, viewer_id, Viewer())
+
+
+def test_server_and_page_agree_how_far_ahead_a_page_requests() -> None:
+    engine = (ROOT / "static/js/components/run-engine.js").read_text()
+    assert re.findall(r"^const AHEAD_S = (\d+);", engine, re.MULTILINE) == [f"{FIRST_S:.0f}"]
 
 
 def test_the_recorder_is_paused_at_the_wanted_position(real: ThinRecorder, replays: StreamManager) -> None:

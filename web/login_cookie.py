@@ -1,4 +1,4 @@
-"""The session cookie, and the CSRF token, which proves that a page of this app sent a request.
+"""The login cookie, and the CSRF token, which proves that a page of this app sent a request.
 
 The cookie holds 256 random bits and nothing else. Over HTTPS it has the prefix `__Host-` and is Secure, so that other
 hosts and plain connections can neither set nor read it. The CSRF token is an HMAC of the cookie: other sites cannot
@@ -43,9 +43,9 @@ def clear_cookie(response: Response) -> None:
     )
 
 
-def csrf_token(session_token: str) -> str:
-    return hmac.new(session_token.encode(), b"onvif-web-viewer csrf", hashlib.sha256).hexdigest()
+def csrf_token(login_token: str) -> str:
+    return hmac.new(login_token.encode(), b"onvif-web-viewer csrf", hashlib.sha256).hexdigest()
 
 
-def is_csrf_token(session_token: str, shown: str) -> bool:
-    return hmac.compare_digest(csrf_token(session_token).encode(), shown.encode("utf-8", "replace"))
+def is_csrf_token(login_token: str, shown: str) -> bool:
+    return hmac.compare_digest(csrf_token(login_token).encode(), shown.encode("utf-8", "replace"))

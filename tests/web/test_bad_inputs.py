@@ -79,7 +79,10 @@ def _faults(client: FlaskClient, calls: Iterable[Call], *, is_alone: bool = True
     """Send each call; return a line for each answer that does not refuse this field (`is_alone`: only this one)."""
     faults = []
     for method, path, values, field in calls:
-        answer = client.open(path, method=method, **{"query_string" if method == "GET" else "json": values})
+        is_query = method == "GET"
+        answer = client.open(
+            path, method=method, query_string=values if is_query else None, json=None if is_query else values
+        )
         document = answer.get_json() if answer.content_type == "application/problem+json" else {}
         named = [error["field"] for error in document.get("errors", [])]
         is_named = named == [field] if is_alone else field in named
@@ -108,7 +111,7 @@ def test_a_bad_camera_id_in_a_body_is_named(client: FlaskClient) -> None:
 
 
 def test_a_bad_profile_token_is_named(client: FlaskClient, camera: Any) -> None:
-    tokens = [*BAD_TEXTS, 1, None, [], {}, True]
+    tokens: list[Any] = [*BAD_TEXTS, 1, None, [], {}, True]
     bodies = ({"camera_id": camera.id, "profile_token": token} for token in tokens)
     assert _faults(client, (("POST", "/api/streams/start", body, "profile_token") for body in bodies)) == []
     snapshot = f"/api/cameras/{camera.id}/snapshot"
@@ -123,7 +126,8 @@ def test_a_strange_profile_token_is_not_found(client: FlaskClient, camera: Any, 
 
 
 def test_a_bad_stream_id_is_named(client: FlaskClient) -> None:
-    bodies = ({"stream_id": bad} for bad in [*BAD_TEXTS, 1, None, [], {}])
+    wrong: list[Any] = [*BAD_TEXTS, 1, None, [], {}]
+    bodies = ({"stream_id": bad} for bad in wrong)
     assert _faults(client, (("POST", "/api/streams/stop", body, "stream_id") for body in bodies)) == []
 
 

@@ -97,6 +97,11 @@ class DeviceConnection:
     # -- findings ------------------------------------------------------------------------------
 
     @property
+    def timeout_s(self) -> float:
+        """The time limit of a call."""
+        return self._timeout_s
+
+    @property
     def info(self) -> DeviceInfo:
         """Make, model and firmware; empty before open()."""
         return self._info

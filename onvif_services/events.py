@@ -20,6 +20,7 @@ from onvif_services.device_times import read_moment
 MAX_PULL_S = 20.0
 MAX_MESSAGES = 1024
 _LIFETIME_S = 60
+_LATEST_S = 5.0  # the longest wait for the answer beyond the device's own wait
 _MAX_PARAMETERS_BYTES = 8192
 _WSA = "http://www.w3.org/2005/08/addressing"
 
@@ -72,7 +73,7 @@ class PullPoint:
         """Return the next messages. The device waits up to `timeout_s` (at most 20 s) for the first one."""
         wait_s = min(timeout_s, MAX_PULL_S)
         params = {"Timeout": timedelta(seconds=wait_s), "MessageLimit": min(limit, MAX_MESSAGES)}
-        answer = self._ask("pullpoint", "PullMessages", params, wait_s + 5.0)
+        answer = self._ask("pullpoint", "PullMessages", params, wait_s + min(self._conn.timeout_s, _LATEST_S))
         found = [read_message(item) for item in answers.children(answer, "NotificationMessage")]
         return tuple(found[:MAX_MESSAGES])
 

@@ -16,7 +16,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -70,6 +70,29 @@ def promised(within_s: float) -> Iterator[None]:
         began_s = time.monotonic()
         yield
         took_s = time.monotonic() - began_s
+    _assert_kept(took_s, within_s, machine)
+
+
+@contextmanager
+def promised_median(within_s: float) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Measure several blocks with the yielded function; fail the test if their median exceeds `within_s`.
+
+    For a promise about every action of a kind: a pause of the machine delays one of them, a slow product all of them.
+    """
+    took_s: list[float] = []
+
+    @contextmanager
+    def measured() -> Iterator[None]:
+        began_s = time.monotonic()
+        yield
+        took_s.append(time.monotonic() - began_s)
+
+    with Slowness() as machine:
+        yield measured
+    _assert_kept(statistics.median(took_s), within_s, machine)
+
+
+def _assert_kept(took_s: float, within_s: float, machine: Slowness) -> None:
     allowed_s = within_s * machine.factor() * PATIENCE
     assert took_s < allowed_s, f"{took_s:.2f} s, promised are {within_s:g} s, here {allowed_s:.2f} s"
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import io
 import re
-import subprocess
-import tokenize
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
+from tests.project_files import ROOT, project_files, words_of
 
-ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = {"tests", "bench", "tools", "docs", "simulator"}
 
 MAKES = (
@@ -26,7 +20,6 @@ _AXIS = re.compile(r"\bAxis\b")  # "axis" is a word of the front end
 _VAGUE = re.compile(
     r"\b(?:some|many|most|old|older)\s+(?:old\s+)?(?:firmware|devices|recorders|cameras|makers)\b", re.IGNORECASE
 )
-_JS_COMMENT = re.compile(r"/\*.*?\*/|(?<![:'\"`])//[^\n]*", re.DOTALL)
 
 
 class Row(NamedTuple):
@@ -50,36 +43,23 @@ def _rows() -> list[Row]:
 ROWS = _rows()
 
 
-def _words(path: Path) -> str:
-    """Return the comments and docstrings of a file."""
-    text = path.read_text("utf-8")
-    return " ".join(" ".join(_python_words(text) if path.suffix == ".py" else _JS_COMMENT.findall(text)).split())
-
-
-def _python_words(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield ast.get_docstring(node) or ""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.string.lstrip("# ")
-
-
-def _product_files() -> list[str]:
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py", "*.js", "*.css"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [name for name in listed if name.split("/")[0] not in OUTSIDE and (ROOT / name).is_file()]
-
-
-@pytest.mark.parametrize("name", _product_files())
-def test_a_file_that_names_a_make_has_a_row(name: str) -> None:
-    words = _words(ROOT / name)
+def _faults(path: Path) -> list[str]:
+    name = path.as_posix()
+    words = " ".join(" ".join(words_of(path)).split())
     own = [row for row in ROWS if name in row.code]
     makes = {found.lower() for found in (*_MAKE.findall(words), *_AXIS.findall(words))}
     missing = {make for make in makes if not any(make in row.text.lower() for row in own)}
-    assert not missing, f"docs/DEVICES.md has no row with {name} and {sorted(missing)}"
-    if found := _VAGUE.search(words):
-        assert own, f"docs/DEVICES.md has no row with {name}, which says {found[0]!r}"
+    faults = [f"{name} names {sorted(missing)}"] if missing else []
+    if not own and (found := _VAGUE.search(words)):
+        faults.append(f"{name} says {found[0]!r}")
+    return faults
+
+
+def test_a_file_that_names_a_make_has_a_row() -> None:
+    product = [path for path in project_files("*.py", "*.js", "*.css") if path.parts[0] not in OUTSIDE]
+    assert len(product) > 200
+    faults = [fault for path in product for fault in _faults(path)]
+    assert not faults, "\n".join(["docs/DEVICES.md has no such row:", *faults])
 
 
 def test_every_file_and_test_of_the_table_exists() -> None:

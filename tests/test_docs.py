@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from werkzeug.routing import RequestRedirect
 
 from app import create_app
 from core.settings import Settings
+from tests.project_files import ROOT, project_files
 
-ROOT = Path(__file__).resolve().parent.parent
 TOP = ("README.md", "CONTRIBUTING.md", "STREAMING_GUIDE.md")
 DOCUMENTS = sorted([*(ROOT / name for name in TOP), *(ROOT / "docs").rglob("*.md")])
 _ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/<>:\-]*(?:\.[\w]+)*)")
@@ -30,27 +29,40 @@ def _prose(path: Path) -> str:
     return path.read_text("utf-8")
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
-def test_relative_links_in_documents_exist(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", _prose(path)):
-        if "://" not in target and not target.startswith("mailto:"):
-            assert (path.parent / target).exists(), f"{_name(path)} links to {target}"
+def test_relative_links_in_documents_exist() -> None:
+    broken = [
+        f"{_name(path)} links to {target}"
+        for path in DOCUMENTS
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", _prose(path))
+        if "://" not in target and not target.startswith("mailto:") and not (path.parent / target).exists()
+    ]
+    assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
-def test_make_targets_in_documents_exist(path: Path) -> None:
+def test_make_targets_in_documents_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    named = set(re.findall(r"`make ([a-z-]+)`", _prose(path)))
-    named |= set(re.findall(r"^make ([a-z-]+)", _prose(path), re.MULTILINE))
-    assert named <= targets, named - targets
+    named = {
+        (target, _name(path))
+        for path in DOCUMENTS
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", _prose(path), re.MULTILINE)
+    }
+    assert not [found for found in sorted(named) if found[0] not in targets]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
-def test_routes_in_documents_exist(path: Path, url_rules: UrlRules) -> None:
-    for method, route in _ROUTE.findall(_prose(path)):
-        assert url_rules.has(method, route), f"{_name(path)} names {method} {route}"
-    for route in _CURL.findall(_prose(path)):
-        assert url_rules.has("GET", route) or url_rules.has("POST", route), f"{_name(path)} calls {route}"
+def test_routes_in_documents_exist(url_rules: UrlRules) -> None:
+    unknown = [
+        f"{_name(path)} names {method} {route}"
+        for path in DOCUMENTS
+        for method, route in _ROUTE.findall(_prose(path))
+        if not url_rules.has(method, route)
+    ]
+    unknown += [
+        f"{_name(path)} calls {route}"
+        for path in DOCUMENTS
+        for route in _CURL.findall(_prose(path))
+        if not (url_rules.has("GET", route) or url_rules.has("POST", route))
+    ]
+    assert not unknown, "\n".join(unknown)
 
 
 def test_every_api_route_is_in_the_streaming_guide_or_the_api_page(url_rules: UrlRules) -> None:
@@ -99,8 +111,7 @@ def _defines(file: str, name: str) -> bool:
 
 
 def test_every_name_of_the_glossary_is_in_the_code() -> None:
-    listed = subprocess.run(["git", "ls-files", "*.py", "*.js"], cwd=ROOT, capture_output=True, text=True, check=True)
-    files = [name for name in listed.stdout.splitlines() if not name.startswith("tests/")]
+    files = [path for path in project_files("*.py", "*.js") if path.parts[0] != "tests"]
     words = {word for name in files for word in re.findall(r"\w+", (ROOT / name).read_text("utf-8"))}
     rows = re.findall(r"^\| \*\*.*?\| .*? \| (.*?) \|", _prose(ROOT / "docs" / "GLOSSARY.md"), re.MULTILINE)
     names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
@@ -116,9 +127,8 @@ def test_no_lock_file_holds_a_download_address() -> None:
 
 
 def test_no_document_contains_a_path_of_a_private_machine() -> None:
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for line in listed.stdout.splitlines():
-        assert not re.search(r"(?<![\w.])/(home|root|Users|tmp)/\w", (ROOT / line).read_text("utf-8")), line
+    for path in project_files("*.md"):
+        assert not re.search(r"(?<![\w.])/(home|root|Users|tmp)/\w", (ROOT / path).read_text("utf-8")), path
 
 
 def _same(rule: str, route: str) -> bool:

@@ -147,8 +147,8 @@ def test_a_printer_is_reported_as_no_onvif_device(real: CameraHarness, device: S
 def test_stop_is_quick_while_a_device_is_silent(real: CameraHarness) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, real.running() as manager:
         manager.add_camera(CameraDraft("127.0.0.1", port=silent.getsockname()[1]))
-        threading.Event().wait(0.2)
-        with promised(1.5):
+        connection, _ = silent.accept()
+        with connection, promised(1.5):
             manager.stop()
 
 

@@ -187,7 +187,7 @@ def test_sigkill_of_the_app_leaves_no_child() -> None:
         assert app.stdout is not None
         pid = int(app.stdout.readline())
         assert is_alive(pid)
-        time.sleep(0.2)  # until the shim has replaced itself by the program
+        until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"/bin/sh\0"))  # instead of the shim
         app.kill()
         app.wait()
     until(lambda: not is_alive(pid))

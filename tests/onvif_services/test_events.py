@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 import pytest
 
-from core.errors import CameraBadAnswer, DeviceError
+from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
 from onvif_services.connection import DeviceConnection
 from onvif_services.events import PullPoint
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.soap_device import SoapDevice, fault
+from tests.onvif_services.soap_device import Request, SoapDevice, fault
+from tests.patience import LIMIT_S, promised
 
 SUBSCRIBED = (
     "<tev:CreatePullPointSubscriptionResponse><tev:SubscriptionReference>"
@@ -30,13 +32,13 @@ PULLED = (
 )
 
 
-def _opened(device: SoapDevice, connect: Connect) -> DeviceConnection:
+def _opened(device: SoapDevice, connect: Connect, timeout_s: float = 3.0) -> DeviceConnection:
     device.services["events"] = "http://www.onvif.org/ver10/events/wsdl"
     device.answers["CreatePullPointSubscription"] = SUBSCRIBED
     device.answers["PullMessages"] = PULLED
     device.answers["Renew"] = "<wsnt:RenewResponse/>"
     device.answers["Unsubscribe"] = "<wsnt:UnsubscribeResponse/>"
-    conn = connect()
+    conn = connect(timeout_s=timeout_s)
     conn.open()
     return conn
 
@@ -74,6 +76,19 @@ def test_a_subscription_is_ended_even_when_pulling_fails(device: SoapDevice, con
     assert len(device.asked("Unsubscribe")) == 1
     with pytest.raises(CameraBadAnswer):
         events.pull()
+
+
+def test_a_pull_ends_at_the_time_limit_of_a_silent_device(device: SoapDevice, connect: Connect) -> None:
+    conn, may_answer = _opened(device, connect, timeout_s=0.5), threading.Event()
+
+    def answer_late(_: Request) -> str:
+        may_answer.wait(LIMIT_S)
+        return PULLED
+
+    device.answers["PullMessages"] = answer_late
+    with PullPoint(conn) as events, promised(3.0), pytest.raises(CameraUnreachable):
+        events.pull(timeout_s=0.2)
+    may_answer.set()
 
 
 def test_an_invalid_subscription_address_is_refused(device: SoapDevice, connect: Connect) -> None:

@@ -155,8 +155,8 @@ def test_a_socket_viewer_counts_while_the_recorder_opens_slowly(
     stream_id, _, viewer = watched(replays)
     with pytest.raises(Unavailable):
         replays.playlist(stream_id, "run1.m3u8", 0.0, "another")
-    time.sleep(0.4)  # longer than idle_end_s, so that the HLS viewer has gone
-    assert replays.session_status(stream_id).viewers == 1
+    until(lambda: replays.session_status(stream_id).viewers == 1)  # the HLS viewer ends after idle_end_s
+    stays(lambda: replays.session_status(stream_id).viewers == 1, 0.4)
     assert replays.stop_session(stream_id, "another") is StreamState.RUNNING
     may_open.set()
     until(lambda: viewer.reached_s(1) > 2)

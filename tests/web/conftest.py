@@ -15,9 +15,7 @@ from account_manager import AccountManager
 from accounts.passwords import Passwords
 from cameras.records import CameraDraft, CameraView
 from core.clock import SystemClock
-from core.records import (
-    StreamKind,
-)
+from core.records import StreamKind
 from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
@@ -31,9 +29,13 @@ from web.application import build_web
 from web.services import Services
 
 
+def settings_in(folder: Path) -> Settings:
+    return Settings(data_dir=folder / "data", streams_dir=folder / "streams", request_threads=8, playlist_wait_s=5)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "data", streams_dir=tmp_path / "streams", request_threads=8, playlist_wait_s=5)
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
@@ -113,6 +115,30 @@ def real_app(
 @pytest.fixture
 def client(web_app: OpenAPI) -> FlaskClient:
     return web_app.test_client()
+
+
+@pytest.fixture(scope="session")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
+    """One app for all requests that change nothing: building an app takes longer than most requests."""
+    folder = tmp_path_factory.mktemp("web")
+    settings = settings_in(folder)
+    cameras, archive = StandInCameras(), Archive(folder / "archive")
+    streams = StandInStreams(settings.streams_dir, cameras)
+    database = Database(settings.database_file)
+    accounts = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
+    accounts.start()
+    accounts.postpone()
+    walls = WallManager(database)
+    yield build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, is_ready=lambda: True))
+    accounts.stop()
+    database.close()
+    archive.close()
+
+
+@pytest.fixture
+def reader(shared_app: OpenAPI) -> FlaskClient:
+    """A client for requests that the app refuses, or that only read."""
+    return shared_app.test_client()
 
 
 @pytest.fixture

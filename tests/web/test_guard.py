@@ -13,9 +13,9 @@ from web.guard import SECURITY_HEADERS, is_loopback_host
 @pytest.mark.parametrize(
     "host", ["localhost", "localhost:5001", "LOCALHOST", "127.0.0.1", "127.3.2.1:80", "[::1]", "[::1]:5001"]
 )
-def test_a_loopback_name_is_let_in(client: FlaskClient, host: str) -> None:
+def test_a_loopback_name_is_let_in(reader: FlaskClient, host: str) -> None:
     assert is_loopback_host(host)
-    assert client.get("/api/health", headers={"Host": host}).status_code == 200
+    assert reader.get("/api/health", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_any_other_host_is_refused(host: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/api/cameras", "/api/nothing", "/static/css/base.css", "/static/streams/x/y.ts"]
 )
-def test_a_foreign_host_gets_nothing_at_any_address(client: FlaskClient, assert_problem: Any, path: str) -> None:
-    answer = client.get(path, headers={"Host": "rebound.example:5001"})
+def test_a_foreign_host_gets_nothing_at_any_address(reader: FlaskClient, assert_problem: Any, path: str) -> None:
+    answer = reader.get(path, headers={"Host": "rebound.example:5001"})
     assert_problem(answer, 403, "host_not_allowed")
 
 
@@ -57,15 +57,15 @@ def test_a_foreign_host_gets_nothing_at_any_address(client: FlaskClient, assert_
     "header",
     ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "x-forwarded-proto", "X-Forwarded", "X-Real-IP"],
 )
-def test_a_request_through_a_proxy_is_refused(client: FlaskClient, assert_problem: Any, header: str) -> None:
-    assert_problem(client.get("/api/cameras", headers={header: "127.0.0.1"}), 403, "proxied")
+def test_a_request_through_a_proxy_is_refused(reader: FlaskClient, assert_problem: Any, header: str) -> None:
+    assert_problem(reader.get("/api/cameras", headers={header: "127.0.0.1"}), 403, "proxied")
 
 
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "https://localhost", "http://localhost:3000", "http://127.0.0.1", ""]
 )
-def test_an_unsafe_call_from_another_origin_is_refused(client: FlaskClient, assert_problem: Any, origin: str) -> None:
-    answer = client.post("/api/cameras", json={"host": "127.0.0.9"}, headers={"Origin": origin})
+def test_an_unsafe_call_from_another_origin_is_refused(reader: FlaskClient, assert_problem: Any, origin: str) -> None:
+    answer = reader.post("/api/cameras", json={"host": "127.0.0.9"}, headers={"Origin": origin})
     assert_problem(answer, 403, "cross_site")
 
 
@@ -74,18 +74,18 @@ def test_an_unsafe_call_from_another_origin_is_refused(client: FlaskClient, asse
     "path", ["/api/cameras", "/api/streams/all", "/static/streams/camera1_a/stream.m3u8", "/cameras"]
 )
 def test_another_site_can_embed_and_fetch_nothing(
-    client: FlaskClient, assert_problem: Any, site: str, path: str
+    reader: FlaskClient, assert_problem: Any, site: str, path: str
 ) -> None:
     headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
-    assert_problem(client.get(path, headers=headers), 403, "cross_site")
+    assert_problem(reader.get(path, headers=headers), 403, "cross_site")
 
 
-def test_another_site_may_link_to_a_page_but_not_to_the_api(client: FlaskClient) -> None:
+def test_another_site_may_link_to_a_page_but_not_to_the_api(reader: FlaskClient) -> None:
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-    assert client.get("/api/docs", headers=link).status_code == 200
-    assert client.get("/api/cameras", headers=link).status_code == 403
-    assert client.post("/api/cameras/pretend", headers=link).status_code == 403
-    assert client.get("/api/docs", headers={**link, "Sec-Fetch-Dest": "iframe"}).status_code == 403
+    assert reader.get("/api/docs", headers=link).status_code == 200
+    assert reader.get("/api/cameras", headers=link).status_code == 403
+    assert reader.post("/api/cameras/pretend", headers=link).status_code == 403
+    assert reader.get("/api/docs", headers={**link, "Sec-Fetch-Dest": "iframe"}).status_code == 403
 
 
 def test_our_own_pages_and_scripts_without_a_browser_are_let_in(client: FlaskClient) -> None:
@@ -99,8 +99,8 @@ def test_our_own_pages_and_scripts_without_a_browser_are_let_in(client: FlaskCli
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "text/json"],
 )
-def test_a_body_that_a_form_could_send_is_refused(client: FlaskClient, assert_problem: Any, content_type: str) -> None:
-    answer = client.post("/api/cameras", data=b'{"host": "a"}', content_type=content_type)
+def test_a_body_that_a_form_could_send_is_refused(reader: FlaskClient, assert_problem: Any, content_type: str) -> None:
+    answer = reader.post("/api/cameras", data=b'{"host": "a"}', content_type=content_type)
     assert_problem(answer, 415, "unsupported_media_type")
 
 
@@ -122,8 +122,8 @@ def test_a_call_that_needs_no_body_may_come_without_one(client: FlaskClient) -> 
         ("HEAD", "/api/health"),
     ],
 )
-def test_every_answer_carries_the_headers(client: FlaskClient, method: str, path: str) -> None:
-    answer = client.open(path, method=method)
+def test_every_answer_carries_the_headers(reader: FlaskClient, method: str, path: str) -> None:
+    answer = reader.open(path, method=method)
     for name, value in SECURITY_HEADERS:
         assert answer.headers[name] == value
     assert answer.headers["Cache-Control"] == "no-store"

@@ -92,22 +92,22 @@ def test_an_internal_error_reveals_no_details(
     ],
 )
 def test_an_error_of_the_framework_is_a_problem_document_too(
-    client: FlaskClient, assert_problem: Any, method: str, path: str, status: int, code: str
+    reader: FlaskClient, assert_problem: Any, method: str, path: str, status: int, code: str
 ) -> None:
-    answer = client.open(path, method=method)
+    answer = reader.open(path, method=method)
     assert_problem(answer, status, code)
     assert (status == 405) == ("Allow" in answer.headers)
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/viewer/7", "/viewer/01", "/viewer/x", "/viewer/９"])
-def test_a_missing_page_gets_an_html_page(client: FlaskClient, path: str) -> None:
-    answer = client.get(path, headers=PAGE)
+def test_a_missing_page_gets_an_html_page(reader: FlaskClient, path: str) -> None:
+    answer = reader.get(path, headers=PAGE)
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
 
 
-def test_a_page_for_an_error_escapes_what_it_shows(client: FlaskClient) -> None:
-    answer = client.get("/<img src=x onerror=alert(1)>", headers=PAGE)
+def test_a_page_for_an_error_escapes_what_it_shows(reader: FlaskClient) -> None:
+    answer = reader.get("/<img src=x onerror=alert(1)>", headers=PAGE)
     assert answer.status_code == 404
     assert "<img src=x" not in answer.get_data(as_text=True)
 

@@ -15,11 +15,11 @@ from web import static_files
     ("name", "content_type"),
     [("css/api_docs.css", "text/css; charset=utf-8"), ("img/icon.svg", "image/svg+xml; charset=utf-8")],
 )
-def test_a_file_of_the_front_end_is_sent_and_revalidated(client: FlaskClient, name: str, content_type: str) -> None:
-    answer = client.get(f"/static/{name}")
+def test_a_file_of_the_front_end_is_sent_and_revalidated(reader: FlaskClient, name: str, content_type: str) -> None:
+    answer = reader.get(f"/static/{name}")
     assert (answer.status_code, answer.content_type) == (200, content_type)
     assert answer.headers["Cache-Control"] == "no-cache"
-    again = client.get(f"/static/{name}", headers={"If-None-Match": answer.headers["ETag"]})
+    again = reader.get(f"/static/{name}", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
     answer.close()
     again.close()
@@ -58,6 +58,6 @@ def test_modules_are_sent_as_javascript(client: FlaskClient, monkeypatch: pytest
         "CSS/api_docs.css",
     ],
 )
-def test_any_other_address_is_not_found(client: FlaskClient, assert_problem: Any, address: str) -> None:
+def test_any_other_address_is_not_found(reader: FlaskClient, assert_problem: Any, address: str) -> None:
     (ROOT / "static" / "css" / "api_docs.css").stat()
-    assert_problem(client.get(f"/static/{address}"), 404, "not_found")
+    assert_problem(reader.get(f"/static/{address}"), 404, "not_found")

@@ -44,11 +44,11 @@ from web.strict_json import MAX_BODY_BYTES, parse_object
     ],
     ids=range(21),
 )
-def test_a_body_that_is_not_one_valid_object_is_refused(client: FlaskClient, assert_problem: Any, body: bytes) -> None:
+def test_a_body_that_is_not_one_valid_object_is_refused(reader: FlaskClient, assert_problem: Any, body: bytes) -> None:
     with pytest.raises(InvalidRequest):
         parse_object(body)
     for path in ("/api/cameras", "/api/streams/start", "/api/streams/stop"):
-        assert_problem(client.post(path, data=body, content_type="application/json"), 400, "invalid_request")
+        assert_problem(reader.post(path, data=body, content_type="application/json"), 400, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_a_body_that_is_not_one_valid_object_is_refused(client: FlaskClient, ass
     ids=range(14),
 )
 def test_an_impossible_value_is_refused_with_its_field(
-    client: FlaskClient, assert_problem: Any, body: bytes, field: str
+    reader: FlaskClient, assert_problem: Any, body: bytes, field: str
 ) -> None:
-    answer = client.post("/api/cameras", data=body, content_type="application/json")
+    answer = reader.post("/api/cameras", data=body, content_type="application/json")
     document = assert_problem(answer, 400, "invalid_request")
     assert [error["field"] for error in document["errors"]] == [field]
     assert answer.data.isascii()
@@ -101,13 +101,13 @@ def test_brackets_inside_a_string_do_not_count_as_depth() -> None:
     assert parse_object(b'{"a": "[[[[[[[[[[[[[[[[[[[[[[[[ \\" [["}') == {"a": '[[[[[[[[[[[[[[[[[[[[[[[[ " [['}
 
 
-def test_a_body_that_is_too_large_is_413(client: FlaskClient, assert_problem: Any) -> None:
+def test_a_body_that_is_too_large_is_413(reader: FlaskClient, assert_problem: Any) -> None:
     body = b'{"host": "' + b"a" * MAX_BODY_BYTES + b'"}'
-    assert_problem(client.post("/api/cameras", data=body, content_type="application/json"), 413, "too_large")
+    assert_problem(reader.post("/api/cameras", data=body, content_type="application/json"), 413, "too_large")
 
 
-def test_an_error_for_a_missing_body_names_the_required_fields(client: FlaskClient, assert_problem: Any) -> None:
-    document = assert_problem(client.post("/api/streams/start"), 400, "invalid_request")
+def test_an_error_for_a_missing_body_names_the_required_fields(reader: FlaskClient, assert_problem: Any) -> None:
+    document = assert_problem(reader.post("/api/streams/start"), 400, "invalid_request")
     assert [error["field"] for error in document["errors"]] == ["camera_id", "profile_token"]
 
 

@@ -133,6 +133,12 @@ class Recorder:
         self.rtsp_port = int(ready["rtsp_port"])
         self.control_port = int(ready["control_port"])
 
+    def sub_stream(self, channel: int) -> dict[str, Any]:
+        """Return the state of a channel's sub stream: listeners, number of the present frame, length of a GOP."""
+        state = requests.get(f"http://127.0.0.1:{self.control_port}/state", timeout=LIMIT_S).json()
+        stream: dict[str, Any] = state["channels"][channel - 1]["profiles"]["sub"]
+        return stream
+
     def add_to(self, app: RunningApp) -> int:
         """Add the recorder to an app, wait until it is online, and return the camera's id."""
         body = {"host": "127.0.0.1", "port": self.onvif_port, "username": "admin", "password": CANARY}

@@ -343,13 +343,14 @@ def test_the_app_ends_in_time_while_sockets_are_open(make_app: Any, recorder: An
 def test_a_channel_kept_connected_sends_a_fragment_within_a_second(make_app: Any, recorder: Any) -> None:
     app = make_app(KEEP_CONNECTED="1:1").start()
     camera_id = recorder.add_to(app)
+    until(lambda: recorder.sub_stream(1)["listeners"])
+    first = recorder.sub_stream(1)["index"]
 
-    def is_connected() -> bool:
-        links = psutil.Process(app.worker().pid).net_connections(kind="tcp")
-        return any(link.raddr and link.raddr.port == recorder.rtsp_port for link in links)
+    def has_sent_a_gop() -> bool:
+        stream = recorder.sub_stream(1)
+        return bool((stream["index"] - first) % stream["frames"] > stream["gop_frames"])
 
-    until(is_connected)
-    time.sleep(3)  # until the first key frame has arrived
+    until(has_sent_a_gop)
     assert requests.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == []
     with opened(app) as client, promised(1.0):
         say(client, type="watch", id=1, camera_id=camera_id, profile_token=SUB)

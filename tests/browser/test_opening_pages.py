@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.pictures import wait_playing
-from tests.browser.watching import Open
+from tests.browser.watching import Open, until_on
 from tools.running import ROOT, App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -28,6 +28,9 @@ addEventListener('playing', ({ target }) => {
 _STILLS_BEGUN_MS = """
 performance.getEntriesByType('resource')
   .filter(({ name }) => name.includes('/snapshot')).map(({ startTime }) => startTime)
+"""
+_PANELS_BEGUN_MS = """
+performance.getEntriesByType('resource').find(({ name }) => name.includes('/wall-panels-')).startTime
 """
 # Paths and bytes of all files that the page has loaded; a file from the browser's cache counts 0 bytes.
 _LOADED = """
@@ -56,6 +59,12 @@ def loaded(page: Page) -> dict[str, int]:
     """Path and bytes of each file of the front end that the page has loaded."""
     found: list[tuple[str, int]] = page.evaluate(_LOADED)
     return {path: size for path, size in found if path.startswith("/static/")}
+
+
+def wait_loaded(page: Page, last: str) -> None:
+    """Wait until the page plays and has loaded the file with this in its path."""
+    page.wait_for_selector("[data-phase=playing]")
+    until_on(page, lambda: [path for path in loaded(page) if last in path])
 
 
 @pytest.fixture(scope="module")
@@ -123,18 +132,31 @@ def test_the_viewer_page_loads_few_files_before_its_first_picture(running: str, 
 
 
 @pytest.mark.usefixtures("built")
-@pytest.mark.parametrize("path", ["/viewer/{}?channel=1&quality=sub", "/wall?layout=1&tiles={}.1"])
+@pytest.mark.parametrize(
+    ("path", "last"),
+    [("/viewer/{}?channel=1&quality=sub", "/viewer-"), ("/wall?layout=1&tiles={}.1", "/wall-panels-")],
+)
 def test_the_second_visit_requests_no_file_of_the_front_end(
-    app: App, camera_id: int, open_page: Open, path: str
+    app: App, camera_id: int, open_page: Open, path: str, last: str
 ) -> None:
     page = open_page(app.url + path.format(camera_id)).page
-    page.wait_for_selector("[data-phase=playing]")
+    wait_loaded(page, last)
     first = loaded(page)
     assert all(first.values()), first
     again = page.context.new_page()
     again.goto(page.url)
-    again.wait_for_selector("[data-phase=playing]")
+    wait_loaded(again, last)
     assert loaded(again) == dict.fromkeys(first, 0)
+
+
+@pytest.mark.usefixtures("built")
+def test_the_walls_menu_loads_after_the_first_picture(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page("about:blank").page
+    page.add_init_script(_WATCH)
+    page.goto(f"{app.url}/wall?layout=1&tiles={camera_id}.1")
+    wait_loaded(page, "/wall-panels-")
+    begun_ms: float = page.evaluate(_PANELS_BEGUN_MS)
+    assert begun_ms > page.evaluate("window.firstPictureMs")
 
 
 def test_without_a_build_the_pages_run_from_the_source_files(unbuilt: App, recorder: Recorder, open_page: Open) -> None:

@@ -335,7 +335,7 @@ def test_the_sub_stream_plays_on_if_the_main_stream_is_refused(app: App, open_pa
 
         def is_refused() -> bool:
             page.keyboard.press("ContextMenu")
-            expect(note).to_be_visible()  # until the menu has loaded, Escape leaves the full tile
+            expect(note).to_be_visible()
             text = note.inner_text()
             page.keyboard.press("Escape")
             expect(note).to_be_hidden()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.wall import assert_all_move, at, centre, drag, expect_address, four, read, wait_all_playing
 from tests.browser.watching import Open, until_on
@@ -154,6 +154,39 @@ def test_an_enlarged_tile_zooms_and_escape_resets_the_zoom_first(app: App, wall_
     assert shift(page, 1) == [1, 0, 0]
     expect(level).to_be_hidden()
     expect_address(page, f"tiles={wall_id}.1,{wall_id}.2,{wall_id}.3")
+
+
+def test_escape_closes_a_menu_whose_code_still_loads_and_not_the_enlarged_tile(
+    app: App, wall_id: int, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/wall-panels*", hold)
+    page.goto(four(app, wall_id))
+    wait_all_playing(page, 3)
+    at(page, 1).dblclick()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    page.keyboard.press("ContextMenu")
+    page.keyboard.press("Escape")
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    page.keyboard.press("m")
+    until_on(page, lambda: held)
+    for route in held:
+        route.continue_()
+    expect(at(page, 1).locator("[data-part=sound]")).to_be_visible()  # the keys after Escape wait for the same code
+    expect(page.locator("#tile-menu")).to_be_hidden()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    page.keyboard.press("ContextMenu")
+    expect(page.locator("#tile-menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#tile-menu")).to_be_hidden()
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    page.keyboard.press("Escape")
+    expect(at(page, 1)).not_to_have_attribute("data-full", "")
 
 
 def test_fingers_zoom_an_enlarged_tile_and_a_tap_keeps_the_zoom(app: App, wall_id: int, open_page: Open) -> None:

@@ -164,16 +164,16 @@ test('a picture that stands still makes the phase stalled', async () => {
 test('a player that breaks repeatedly restarts with growing delays', async () => {
   const { server, session } = begin({ onStatus: { status: 'running' } });
   await pass();
-  session.playerBroke();
+  session.restartForPlayer();
   await pass();
   assert.equal(server.starts, 2);
-  session.playerBroke();
+  session.restartForPlayer();
   await pass(1000);
   assert.equal(server.starts, 2);
   await pass(3000);
   assert.equal(server.starts, 3);
   session.playerPlays();
-  session.playerBroke();
+  session.restartForPlayer();
   await pass();
   assert.equal(server.starts, 4);
 });

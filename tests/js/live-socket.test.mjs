@@ -114,7 +114,7 @@ test('a suspended session gets no media until it resumes', () => {
   assert.deepEqual([session.isSuspended, session.isWanted, session.view.phase], [true, true, 'playing']);
   session.setAudio(true);
   session.wake();
-  session.playerBroke();
+  session.restartForPlayer();
   mock.timers.tick(60_000);
   latest().break();
   mock.timers.tick(2500);
@@ -130,7 +130,7 @@ test('a suspended session gets no media until it resumes', () => {
 test('a broken player requests fresh media from the next key frame', () => {
   const { session } = begun();
   start(latest(), asked(latest())[0].id);
-  session.playerBroke();
+  session.restartForPlayer();
   mock.timers.tick(10);
   assert.equal(asked(latest()).at(-1).fresh, true);
 });

@@ -66,15 +66,15 @@ test('a learned codec counts for its own camera only', () => {
 
 test('the sub stream replaces a refused main stream until it is tried again', () => {
   const { choice, request } = chosen();
-  assert.equal(choice.refuse(BUSY), true);
+  assert.equal(choice.fallBackToSub(BUSY), true);
   assert.deepEqual([choice.choose(request)?.quality, choice.refusal], ['sub', BUSY]);
   choice.forgetRefusal();
   assert.equal(choice.choose(request)?.quality, 'main');
 });
 
 test('the main stream stays if the sub stream cannot help', () => {
-  assert.equal(chosen(channel(), 'sub').choice.refuse(BUSY), false);
-  assert.equal(chosen().choice.refuse({ code: 'camera_auth_failed', detail: '' }), false);
-  assert.equal(chosen().choice.refuse(null), false);
-  assert.equal(chosen(channel({ roles: ['main'] })).choice.refuse(BUSY), false);
+  assert.equal(chosen(channel(), 'sub').choice.fallBackToSub(BUSY), false);
+  assert.equal(chosen().choice.fallBackToSub({ code: 'camera_auth_failed', detail: '' }), false);
+  assert.equal(chosen().choice.fallBackToSub(null), false);
+  assert.equal(chosen(channel({ roles: ['main'] })).choice.fallBackToSub(BUSY), false);
 });

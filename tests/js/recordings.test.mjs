@@ -229,7 +229,7 @@ test('the month is requested again when indexing has ended', async () => {
   };
   const nowMs = Date.now();
   const loader = new CoverageLoader(api, 1, { startMs: nowMs - 3_600_000, endMs: nowMs });
-  loader.showMonth({ startMs: nowMs - 20 * 86_400_000, endMs: nowMs });
+  loader.setMonth({ startMs: nowMs - 20 * 86_400_000, endMs: nowMs });
   loader.start();
   await pass(1300);
   loader.stop();

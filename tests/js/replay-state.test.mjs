@@ -89,7 +89,7 @@ test('a broken player is active again once the picture moves', () => {
 
 test('an exact frame is awaited for a limited time', () => {
   const state = opened({ exact: true });
-  assert.deepEqual([state.exactMs, state.place?.atMs], [START, START]);
+  assert.deepEqual([state.exactMs, state.request?.atMs], [START, START]);
   state.observe({ nowMs: 100, timeS: 0, frameMs: START - 2000 });
   assert.equal(phase(state, { nowMs: 100 }), 'loading');
   assert.equal(state.isExactOverdue(8000), false);

@@ -10,7 +10,7 @@ const said = (facts) => {
     problem: null,
     waitingFor: null,
     waitedS: 0,
-    isTried: false,
+    isRetrying: false,
     behindS: 86_400,
     ...facts,
   });
@@ -48,5 +48,5 @@ test('the live link is offered near the present', () => {
 test('a problem comes before all other texts', () => {
   const problem = { code: 'camera_unreachable', detail: 'It is gone.' };
   assert.deepEqual(said({ phase: 'stalled', problem, waitedS: 9 }), ['The device does not answer', 'It is gone.', false]);
-  assert.equal(said({ phase: 'problem', problem, waitedS: 9, isTried: true })[1], 'It is gone. The app tries again by itself: 9 s');
+  assert.equal(said({ phase: 'problem', problem, waitedS: 9, isRetrying: true })[1], 'It is gone. The app tries again by itself: 9 s');
 });

@@ -142,27 +142,27 @@ export class CameraForm extends AppDialog {
 
   /** @param {string} name @param {string} message @returns {boolean} true if the form has this field */
   #error(name, message) {
-    const place = this.querySelector(`[data-error="${CSS.escape(name)}"]`);
-    if (!(place instanceof HTMLElement)) return false;
-    setText(place, message);
-    place.hidden = !message;
+    const element = this.querySelector(`[data-error="${CSS.escape(name)}"]`);
+    if (!(element instanceof HTMLElement)) return false;
+    setText(element, message);
+    element.hidden = !message;
     this.#input(name).setAttribute('aria-invalid', String(Boolean(message)));
     return true;
   }
 
   /** @param {string} text @param {{text: string, href: string}} [link] */
   #general(text, link) {
-    const place = part(this, 'error', HTMLElement);
+    const element = part(this, 'error', HTMLElement);
     const words = document.createElement('span');
     words.textContent = text;
-    place.replaceChildren(words);
+    element.replaceChildren(words);
     if (link) {
       const anchor = document.createElement('a');
       anchor.textContent = link.text;
       anchor.href = link.href;
-      place.append(anchor);
+      element.append(anchor);
     }
-    place.hidden = false;
+    element.hidden = false;
   }
 
   /** @param {boolean} busy */

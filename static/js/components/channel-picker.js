@@ -22,7 +22,7 @@ export class ChannelPicker extends HTMLElement {
   connectedCallback() {
     this.#wires = new AbortController();
     const { signal } = this.#wires;
-    part(this, 'search', HTMLInputElement).addEventListener('input', () => this.#show(), { signal });
+    part(this, 'search', HTMLInputElement).addEventListener('input', () => this.#draw(), { signal });
     part(this, 'close', HTMLButtonElement).addEventListener('click', () => emit(this, 'picker-closed'), { signal });
     this.addEventListener(
       'channel-chosen',
@@ -42,12 +42,12 @@ export class ChannelPicker extends HTMLElement {
   /** @param {readonly {camera: Camera, channels: Channel[]|null}[]} known */
   set known(known) {
     this.#known = known;
-    if (!this.hidden) this.#show();
+    if (!this.hidden) this.#draw();
   }
 
   open() {
     this.hidden = false;
-    this.#show();
+    this.#draw();
     part(this, 'search', HTMLInputElement).focus();
   }
 
@@ -60,7 +60,7 @@ export class ChannelPicker extends HTMLElement {
     return { source, label, tile: { cameraId: grid.cameraId, channel: Number(source.dataset.channel) } };
   }
 
-  #show() {
+  #draw() {
     const words = part(this, 'search', HTMLInputElement).value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
     const ids = new Set(this.#known.map(({ camera }) => camera.id));
     for (const [id, section] of this.#sections) {

@@ -16,14 +16,14 @@ import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
  *   frame stays; `fallsBack`: play the sub stream if the main stream is refused
  * @typedef {{player: import('./live-player.js').LivePlayer, snapshot: import('./snapshot-image.js').SnapshotImage,
  *   api: import('../lib/api.js').Api, socket: import('../lib/live-socket.js').LiveSocket|null,
- *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} Parts
+ *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} ChannelPlayerOptions
  */
 
 /**
  * Plays one channel live in a <live-player>: the viewer page has one of these, and each tile of the wall. It chooses the
  * media profile and the transport, falls back to another one, pauses, and shows a snapshot until the first frame.
  *
- * `show()` sets the request. Emits
+ * Emits
  *   'change'        `view`, `playback` or the pause has changed
  *   'audio-blocked' the browser requires a click before it plays audio
  */
@@ -36,8 +36,8 @@ export class ChannelPlayer extends EventTarget {
   #session;
   /** @type {ChannelRequest|null} */
   #request = null;
-  /** The profile that plays; '' if none does. */
-  #playing = '';
+  /** The profile whose stream was started; '' if none was. */
+  #started = '';
   /** When the picture moved last; null if it never moved. @type {number|null} */
   #movedAtMs = null;
   #isPaused = false;
@@ -45,7 +45,7 @@ export class ChannelPlayer extends EventTarget {
   #wantsSnapshot = false;
   #wires = new AbortController();
 
-  /** @param {Parts} parts */
+  /** @param {ChannelPlayerOptions} options */
   constructor({ player, snapshot, api, socket, snapshots, decodes }) {
     super();
     this.#player = player;
@@ -67,13 +67,13 @@ export class ChannelPlayer extends EventTarget {
       event.preventDefault();
       if (!this.#request) return;
       this.#choice.learnCodec(this.#request.cameraId, profileToken, codec);
-      this.#follow();
+      this.#applyRequest();
     });
     on(player, 'player-plays', (which) => this.#moved(which));
     on(player, 'player-stalls', (seconds) => session.playerStalls(seconds));
     on(player, 'player-idle', () => session.suspend());
-    on(player, 'player-restart', () => session.playerBroke());
-    on(player, 'player-failed', (problem) => session.playerFailed(problem));
+    on(player, 'player-restart', () => session.restartForPlayer());
+    on(player, 'player-failed', (problem) => session.playerCannotPlay(problem));
     on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
   }
 
@@ -90,9 +90,9 @@ export class ChannelPlayer extends EventTarget {
     return this.#choice.canUseSub;
   }
 
-  /** True if a stream was started, also while it waits or has failed. */
-  get isPlaying() {
-    return this.#playing !== '';
+  /** True if a stream was started, also while it waits for media or has failed. */
+  get isStarted() {
+    return this.#started !== '';
   }
 
   /** True while the session has a request: false after the stream was stopped. */
@@ -126,13 +126,13 @@ export class ChannelPlayer extends EventTarget {
   }
 
   /** The stream that plays, and the reasons if it is not the requested one. */
-  get playing() {
+  get nowPlaying() {
     const { phase, transport, transportReason } = this.view;
     const { playback, refusal } = this.#choice;
     const { quality = null, isFallback = false, converting = false } = playback ?? {};
     return {
       phase,
-      transport: this.isPlaying ? transport : /** @type {const} */ ('socket'),
+      transport: this.isStarted ? transport : /** @type {const} */ ('socket'),
       transportReason,
       quality,
       isFallback,
@@ -155,12 +155,12 @@ export class ChannelPlayer extends EventTarget {
   // ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Set the request; nothing starts again if it is the same. @param {ChannelRequest|null} request */
-  show(request) {
+  setRequest(request) {
     const before = this.#request;
     this.#request = request;
     if (before?.cameraId !== request?.cameraId || before?.number !== request?.number) this.#forgetChannel();
     if (before?.isAudible !== request?.isAudible) this.#isAudioBlocked = false;
-    this.#follow();
+    this.#applyRequest();
   }
 
   /** Try a refused main stream again. */
@@ -178,12 +178,12 @@ export class ChannelPlayer extends EventTarget {
     this.#isAudioBlocked = false;
     if (this.#request) this.#request = { ...this.#request, isAudible: isOn };
     this.#showAudio(isOn);
-    if (this.isPlaying) this.#session.setAudio(isOn);
+    if (this.isStarted) this.#session.setAudio(isOn);
   }
 
   /** Stop the stream, on the user's request. */
   stop() {
-    this.#playing = '';
+    this.#started = '';
     this.#session.stop();
   }
 
@@ -201,9 +201,9 @@ export class ChannelPlayer extends EventTarget {
   retry() {
     this.forgetRefusal();
     const { phase } = this.view;
-    if (phase === 'ended') this.#playing = '';
+    if (phase === 'ended') this.#started = '';
     else if (phase === 'failed') this.restart();
-    this.#follow();
+    this.#applyRequest();
   }
 
   /** Pause or resume; a failed stream is tried again. @param {{canPause?: boolean}} [how] */
@@ -235,7 +235,7 @@ export class ChannelPlayer extends EventTarget {
 
   /** Continue after a sleep or a loss of network. */
   wake() {
-    if (!this.isPlaying) return;
+    if (!this.isStarted) return;
     this.#session.wake();
     this.#player.wake();
     if (this.#movedAtMs !== null) this.#movedAtMs = Date.now();
@@ -249,19 +249,19 @@ export class ChannelPlayer extends EventTarget {
 
   // ── Playing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #follow() {
+  #applyRequest() {
     const request = this.#request;
     const playback = request && this.#choice.choose({ convert: false, ...request });
     const wanted = request?.isActive && playback ? `${playback.profile.profile_token}${playback.converting ? ' converted' : ''}` : '';
     this.#showAudio(request?.isAudible ?? false);
-    if (wanted === this.#playing) {
+    if (wanted === this.#started) {
       if (wanted) this.#session.setAudio(request?.isAudible ?? false);
     } else if (!wanted && this.view.phase === 'ended')
-      this.#playing = ''; // the user still sees that it was stopped
+      this.#started = ''; // the user still sees that it was stopped
     else if (!wanted) this.#leaveStream();
     else if (request && playback) {
-      if (!this.isPlaying) this.#showSnapshot(request);
-      this.#playing = wanted;
+      if (!this.isStarted) this.#showSnapshot(request);
+      this.#started = wanted;
       this.#player.removeAttribute('src');
       const { cameraId, transport = null, isAudible: audio } = request;
       const { profile, converting } = playback;
@@ -281,7 +281,7 @@ export class ChannelPlayer extends EventTarget {
 
   /** Leave the stream; the last frame stays. */
   #leaveStream() {
-    this.#playing = '';
+    this.#started = '';
     this.#wantsSnapshot = false;
     this.#session.leave();
     this.#detach();
@@ -309,8 +309,8 @@ export class ChannelPlayer extends EventTarget {
     const { phase, problem, stream } = this.view;
     // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
-    if (this.isPlaying && this.#request?.fallsBack && this.#choice.refuse(why)) {
-      this.#follow();
+    if (this.isStarted && this.#request?.fallsBack && this.#choice.fallBackToSub(why)) {
+      this.#applyRequest();
       return;
     }
     if (phase === 'failed' || phase === 'ended' || phase === 'idle') this.#detach();

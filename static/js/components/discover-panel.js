@@ -80,9 +80,9 @@ export class DiscoverPanel extends AppDialog {
   /** @param {unknown} error */
   failed(error) {
     this.#state('', false);
-    const place = part(this, 'error', HTMLElement);
-    setText(place, error instanceof ApiError ? error.message : 'The search failed.');
-    place.hidden = false;
+    const element = part(this, 'error', HTMLElement);
+    setText(element, error instanceof ApiError ? error.message : 'The search failed.');
+    element.hidden = false;
     this.#count();
   }
 

@@ -14,10 +14,10 @@ export function showErrors(form, error) {
   const named = error instanceof ApiError ? error.errors : [];
   let isPlaced = false;
   for (const { field, message } of named) {
-    const place = form.querySelector(`[data-error="${CSS.escape(field.split('.')[0] ?? '')}"]`);
-    if (!(place instanceof HTMLElement)) continue;
-    setText(place, sentence(message));
-    place.hidden = false;
+    const element = form.querySelector(`[data-error="${CSS.escape(field.split('.')[0] ?? '')}"]`);
+    if (!(element instanceof HTMLElement)) continue;
+    setText(element, sentence(message));
+    element.hidden = false;
     const input = form.elements.namedItem(field);
     if (input instanceof HTMLElement) {
       input.setAttribute('aria-invalid', 'true');
@@ -33,8 +33,8 @@ export function showErrors(form, error) {
 
 /** @param {HTMLFormElement} form */
 export function clearErrors(form) {
-  for (const place of form.querySelectorAll('[data-error], [data-part="error"]')) {
-    if (place instanceof HTMLElement) place.hidden = true;
+  for (const element of form.querySelectorAll('[data-error], [data-part="error"]')) {
+    if (element instanceof HTMLElement) element.hidden = true;
   }
   for (const input of form.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid');
 }

@@ -267,11 +267,11 @@ export class FragmentSource {
   }
 }
 
-/** @param {Waiting[]} parts @param {number} bytes */
-function joined(parts, bytes) {
+/** @param {Waiting[]} waiting @param {number} bytes */
+function joined(waiting, bytes) {
   const all = new Uint8Array(bytes);
   let at = 0;
-  for (const { data } of parts) {
+  for (const { data } of waiting) {
     all.set(data, at);
     at += data.byteLength;
   }

@@ -29,9 +29,9 @@ export class HealthCard extends AppDialog {
   /** @param {unknown} error */
   failed(error) {
     part(this, 'busy', HTMLElement).hidden = true;
-    const place = part(this, 'error', HTMLElement);
-    setText(place, problemOf(error).detail);
-    place.hidden = false;
+    const element = part(this, 'error', HTMLElement);
+    setText(element, problemOf(error).detail);
+    element.hidden = false;
   }
 
   /** @param {Record<string, any>} card the answer of GET /api/cameras/<id>/health */

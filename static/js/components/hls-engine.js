@@ -119,7 +119,7 @@ export class HlsEngine {
     this.#onFatal = onFatal;
   }
 
-  /** @param {string} url @param {{hlsAddress: string, workerAddress: string}} parts */
+  /** @param {string} url @param {{hlsAddress: string, workerAddress: string}} options */
   async load(url, { hlsAddress, workerAddress }) {
     const module = await loadHls(hlsAddress);
     if (this.#closed) return;

@@ -9,19 +9,22 @@ import { ZoomView } from './zoom-view.js';
 /**
  * @typedef {import('../lib/tile-facts.js').TileContent} TileContent
  * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
- * @typedef {Pick<import('./channel-player.js').Parts, 'socket'|'api'|'snapshots'|'decodes'>} TileParts
+ * @typedef {Pick<import('./channel-player.js').ChannelPlayerOptions, 'socket'|'api'|'snapshots'|'decodes'>} TileOptions
  * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean,
  *   isAudible: boolean}} TileRequest
  *   `isAlone`: the tile fills the page, so that its picture can be zoomed and paused
  */
 
+/** Phases before the first picture. */
+const OPENING = new Set(['connecting', 'key_frame', 'buffering']);
+
 /**
- * One channel of the wall, live. The page sets `parts` first, then calls `show()` whenever the tile's request changes,
+ * One channel of the wall, live. The page sets `options` first, then calls `setRequest()` whenever the request changes,
  * and `tick()` twice a second. Emits 'tile-audio-blocked' if the browser requires a click before it plays audio.
  */
 export class LiveTile extends HTMLElement {
-  /** @type {TileParts|null} */
-  parts = null;
+  /** @type {TileOptions|null} */
+  options = null;
   /** @type {ChannelPlayer|null} */
   #player = null;
   /** @type {TileRequest} */
@@ -33,9 +36,9 @@ export class LiveTile extends HTMLElement {
 
   connectedCallback() {
     if (!this.firstElementChild) this.append(cloneTemplate('live-tile'));
-    if (!this.parts) throw new Error('A tile needs its parts before it is put on the page.');
+    if (!this.options) throw new Error('A tile needs its options before it is put on the page.');
     const player = new ChannelPlayer({
-      ...this.parts,
+      ...this.options,
       player: part(this, 'player', LivePlayer),
       snapshot: part(this, 'still', SnapshotImage),
     });
@@ -45,7 +48,7 @@ export class LiveTile extends HTMLElement {
     player.addEventListener('change', () => this.#draw(), { signal });
     player.addEventListener('audio-blocked', () => emit(this, 'tile-audio-blocked'), { signal });
     this.addEventListener('zoom-changed', (event) => this.#zoomed(/** @type {CustomEvent<number>} */ (event).detail), { signal });
-    this.#follow();
+    this.#applyRequest();
   }
 
   disconnectedCallback() {
@@ -55,13 +58,13 @@ export class LiveTile extends HTMLElement {
   }
 
   /** @param {TileRequest} request */
-  show(request) {
+  setRequest(request) {
     const before = this.#request;
     this.#request = request;
     // The user has changed the tile, so try the refused main stream again.
     if (before.isLarge !== request.isLarge || before.quality !== request.quality) this.#player?.forgetRefusal();
     if (before.quality !== request.quality) this.#player?.forgetCodecs();
-    this.#follow();
+    this.#applyRequest();
   }
 
   /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
@@ -89,8 +92,15 @@ export class LiveTile extends HTMLElement {
   }
 
   /** The stream that plays, and the reasons if it is not the requested one; null for a removed tile. */
-  get playing() {
-    return this.#player?.playing ?? null;
+  get nowPlaying() {
+    return this.#player?.nowPlaying ?? null;
+  }
+
+  /** False while a first picture is to be expected soon. */
+  get isSettled() {
+    const { content, isActive } = this.#request;
+    if (content?.missing) return content.missing.code !== 'tile_asking';
+    return !content || !isActive || !OPENING.has(this.#player?.view.phase ?? 'idle');
   }
 
   get isAlone() {
@@ -140,7 +150,7 @@ export class LiveTile extends HTMLElement {
     return part(this, 'zoom', ZoomView);
   }
 
-  #follow() {
+  #applyRequest() {
     const player = this.#player;
     if (!player) return;
     const { content, quality, isActive, isLarge, isAlone, isAudible } = this.#request;
@@ -149,7 +159,7 @@ export class LiveTile extends HTMLElement {
     this.#shownChannel = shown;
     setAttribute(this.#zoom, 'fixed', !isAlone);
     if (!isAlone) player.setPaused(false);
-    player.show(
+    player.setRequest(
       content && {
         cameraId: content.tile.cameraId,
         number: content.tile.channel,
@@ -180,7 +190,7 @@ export class LiveTile extends HTMLElement {
       ? tileMessage(content, view, { isActive })
       : { title: '', reason: '', busy: false, tone: '' };
     Object.assign(this.dataset, { phase: content ? view.phase : 'empty', tone });
-    setAttribute(this, 'data-resting', content !== null && !player.isPlaying && !content.missing);
+    setAttribute(this, 'data-resting', content !== null && !player.isStarted && !content.missing);
     part(this, 'empty', HTMLElement).hidden = content !== null;
     part(this, 'message', HTMLElement).hidden = !title;
     part(this, 'spinner', HTMLElement).hidden = !busy;
@@ -193,19 +203,19 @@ export class LiveTile extends HTMLElement {
     setText(part(this, 'channel', HTMLElement), channelName);
     part(this, 'sound', HTMLElement).hidden = !isAudible;
     part(this, 'play', HTMLElement).hidden = !player.isPaused;
-    setText(part(this, 'quality', HTMLElement), player.isPlaying && player.playback?.quality === 'main' ? 'Main' : '');
+    setText(part(this, 'quality', HTMLElement), player.isStarted && player.playback?.quality === 'main' ? 'Main' : '');
     this.#drawBadge();
   }
 
   #drawBadge() {
     const player = this.#player;
     if (!player) return;
-    const { stalledS, isPlaying: isActive, isPaused } = player;
+    const { stalledS, isStarted: isActive, isPaused } = player;
     const { text, tone, label } = tileBadge(player.view, { behindS: player.behindS(this.#nowMs), stalledS, isActive, isPaused });
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;
-    setText(part(this, 'way', HTMLElement), text && player.playing.transport === 'hls' ? 'HLS' : '');
+    setText(part(this, 'way', HTMLElement), text && player.nowPlaying.transport === 'hls' ? 'HLS' : '');
     setAttribute(this, 'data-frozen', tone === 'frozen');
     badge.dataset.tone = tone;
     const message = part(this, 'title', HTMLElement).textContent;

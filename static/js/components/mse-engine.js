@@ -34,8 +34,8 @@ export class MseEngine {
    */
   constructor(video, { onFatal }) {
     this.#video = video;
-    this.#source = new FragmentSource(video, KEPT, { onFatal, onPut: () => this.#follow() });
-    video.addEventListener('loadedmetadata', () => this.#follow(), { signal: this.#wires.signal });
+    this.#source = new FragmentSource(video, KEPT, { onFatal, onPut: () => this.#followLive() });
+    video.addEventListener('loadedmetadata', () => this.#followLive(), { signal: this.#wires.signal });
     video.addEventListener('waiting', () => this.#stalled(), { signal: this.#wires.signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -83,10 +83,10 @@ export class MseEngine {
 
   #tick() {
     this.#source.pump();
-    this.#follow();
+    this.#followLive();
   }
 
-  #follow() {
+  #followLive() {
     const video = this.#video;
     const end = this.#end();
     if (end === null || this.#isHeld) return;

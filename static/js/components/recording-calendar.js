@@ -19,8 +19,8 @@ export class RecordingCalendar extends HTMLElement {
   #chosen = null;
 
   connectedCallback() {
-    part(this, 'before', HTMLButtonElement).addEventListener('click', () => this.#turn(-1));
-    part(this, 'after', HTMLButtonElement).addEventListener('click', () => this.#turn(1));
+    part(this, 'before', HTMLButtonElement).addEventListener('click', () => this.#changeMonth(-1));
+    part(this, 'after', HTMLButtonElement).addEventListener('click', () => this.#changeMonth(1));
     part(this, 'days', HTMLElement).addEventListener('click', (event) => {
       const button = event.target instanceof Element ? event.target.closest('button') : null;
       if (button?.dataset.day) emit(this, 'calendar-day', Date.parse(button.dataset.day));
@@ -57,7 +57,7 @@ export class RecordingCalendar extends HTMLElement {
   }
 
   /** @param {1|-1} direction */
-  #turn(direction) {
+  #changeMonth(direction) {
     this.#month = monthOf(this.#month + (direction > 0 ? 32 : -1) * DAY_MS);
     this.#render();
     emit(this, 'calendar-month');

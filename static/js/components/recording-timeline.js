@@ -99,7 +99,7 @@ export class RecordingTimeline extends HTMLElement {
   /** Set the window for the user. It follows the needle only if the needle is inside. @param {Span} view */
   set view(view) {
     this.#setView(view);
-    this.#follow(this.#atMs === null || isInSight(view, this.#atMs));
+    this.#setFollows(this.#atMs === null || isInSight(view, this.#atMs));
   }
 
   /** True while the window follows the needle. */
@@ -109,7 +109,7 @@ export class RecordingTimeline extends HTMLElement {
 
   /** Move the window to the needle, and follow it. */
   toNeedle() {
-    this.#follow(true);
+    this.#setFollows(true);
     if (this.#atMs !== null) this.#setView(keptInSight(this.#view, this.#atMs, Date.now()));
   }
 
@@ -133,7 +133,7 @@ export class RecordingTimeline extends HTMLElement {
   set atMs(atMs) {
     if (this.#press?.scrubs) return;
     this.#atMs = atMs;
-    if (atMs !== null && isInSight(this.#view, atMs)) this.#follow(true);
+    if (atMs !== null && isInSight(this.#view, atMs)) this.#setFollows(true);
     if (atMs !== null && !this.#press && this.#follows) this.#setView(keptInSight(this.#view, atMs, Date.now()));
     this.#redraw();
   }
@@ -165,7 +165,7 @@ export class RecordingTimeline extends HTMLElement {
   }
 
   /** @param {boolean} follows */
-  #follow(follows) {
+  #setFollows(follows) {
     if (follows === this.#follows) return;
     this.#follows = follows;
     emit(this, 'timeline-follow');

@@ -5,10 +5,10 @@ import { part, setAttribute, setText } from './dom.js';
 
 /**
  * @typedef {import('../lib/replay-text.js').Phase} Phase
- * @typedef {{phase: Phase, problem: import('../lib/api.js').Problem|null, isTried: boolean,
- *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, place: import('../lib/replay-session.js').Place|null,
+ * @typedef {{phase: Phase, problem: import('../lib/api.js').Problem|null, isRetrying: boolean,
+ *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, request: import('../lib/replay-session.js').ReplayRequest|null,
  *   atMs: number|null, hasFrame: boolean, clock: typeof import('../lib/display-clock.js').LOCAL_CLOCK, rate: number,
- *   speed: number, isSlow: boolean, waitedS: number}} Facts `isTried`: the server tries again;
+ *   speed: number, isSlow: boolean, waitedS: number}} Facts `isRetrying`: the server tries again;
  *   `isBusy`: a seek is under way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster
  *   than 1×
  */
@@ -37,20 +37,20 @@ export function showReplay(player, facts) {
 }
 
 /** @param {HTMLElement} player @param {Facts} facts */
-function explain(player, { phase, problem, isTried, stream, isBusy, place, atMs, waitedS }) {
+function explain(player, { phase, problem, isRetrying, stream, isBusy, request, atMs, waitedS }) {
   part(player, 'spinner', HTMLElement).hidden = !(phase === 'loading' || phase === 'stalled' || phase === 'caught-up');
   part(player, 'big-play', HTMLElement).hidden = phase !== 'idle';
   part(player, 'icon', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
   part(player, 'retry', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
   const behindS = (Date.now() - (atMs ?? 0)) / 1000;
   const waitingFor = isBusy ? null : (stream?.waiting_for ?? null);
-  const text = replayText({ phase, problem, waitingFor, waitedS, isTried, behindS });
+  const text = replayText({ phase, problem, waitingFor, waitedS, isRetrying, behindS });
   setText(part(player, 'title', HTMLElement), text.title);
   setText(part(player, 'advice', HTMLElement), text.advice);
   const live = part(player, 'live', HTMLAnchorElement);
-  live.hidden = !text.offersLive || !place;
-  const channel = place?.channel ? `?channel=${place.channel}` : '';
-  setAttribute(live, 'href', `${document.body.dataset.viewer ?? ''}${place?.cameraId ?? ''}${channel}`);
+  live.hidden = !text.offersLive || !request;
+  const channel = request?.channel ? `?channel=${request.channel}` : '';
+  setAttribute(live, 'href', `${document.body.dataset.viewer ?? ''}${request?.cameraId ?? ''}${channel}`);
 }
 
 /** @param {HTMLElement} player @param {Facts} facts */

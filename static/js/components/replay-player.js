@@ -11,7 +11,7 @@ import { RunEngine } from './run-engine.js';
 import { drawFrame, saveFrame } from './frame-capture.js';
 import { ZoomView } from './zoom-view.js';
 
-/** @typedef {import('../lib/replay-session.js').Place} Place */
+/** @typedef {import('../lib/replay-session.js').ReplayRequest} ReplayRequest */
 
 const TICK_MS = 200;
 /** Play at the end requests again from so long before the end, because the recording may have grown. */
@@ -22,7 +22,7 @@ const INSIDE_MS = 5;
 /**
  * Plays a recording. Emits 'replay-time' with the frame's time (ms), 'replay-gap' {fromMs, toMs} after it has skipped
  * time without a recording, 'replay-phase' with the new phase, 'replay-speed' with the chosen speed, and
- * 'replay-wanted' if the user wants to play and no place is chosen.
+ * 'replay-wanted' if the user wants to play and nothing is chosen.
  *
  * The last frame stays on screen until the next one. The page calls `connect()` and sets `names`.
  */
@@ -62,7 +62,7 @@ export class ReplayPlayer extends HTMLElement {
     const { video } = this;
     video.addEventListener('ended', () => this.#ended(), { signal });
     window.addEventListener('pagehide', () => this.#session?.close({ keepalive: true }), { signal });
-    document.addEventListener('fullscreenchange', () => this.#show(), { signal });
+    document.addEventListener('fullscreenchange', () => this.#draw(), { signal });
     document.addEventListener('visibilitychange', () => !document.hidden && !this.#state.isPaused && this.#wake(), { signal });
     for (const [name, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
@@ -80,7 +80,7 @@ export class ReplayPlayer extends HTMLElement {
     speed.addEventListener('change', () => this.chooseSpeed(Number(speed.value)), { signal });
     part(this, 'zoom', ZoomView).addEventListener('zoom-tap', () => void this.toggleFullscreen(), { signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    this.#show();
+    this.#draw();
   }
 
   disconnectedCallback() {
@@ -104,33 +104,33 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   get isOpen() {
-    return this.#state.place !== null;
+    return this.#state.request !== null;
   }
 
   /**
-   * Play from a place. Loaded media is played immediately. `exact`: request the media again, and start at the frame of
-   * this time instead of at the key frame before it.
+   * Play a recording from a time. Loaded media is played immediately. `exact`: request the media again, and start at
+   * the frame of this time instead of at the key frame before it.
    *
-   * @param {Place} place
+   * @param {ReplayRequest} request
    * @param {{paused?: boolean, exact?: boolean}} [how]
    */
-  go(place, { paused = false, exact = false } = {}) {
+  go(request, { paused = false, exact = false } = {}) {
     const session = this.#session;
-    const isSame = isOneSource(this.#state.place, place);
+    const isSame = isOneSource(this.#state.request, request);
     const canMove = isSame && !exact && !session?.problem && !session?.isPending;
-    const loadedTime = canMove ? (this.#engine?.loadedTimeOf(place.atMs) ?? null) : null;
+    const loadedTime = canMove ? (this.#engine?.loadedTimeOf(request.atMs) ?? null) : null;
     const isLoaded = loadedTime !== null;
     if (!isLoaded) this.#freeze(); // before the state forgets the frame
-    this.#state.go(place, { nowMs: Date.now(), isPaused: paused, isLoaded, exact });
+    this.#state.go(request, { nowMs: Date.now(), isPaused: paused, isLoaded, exact });
     this.#idleLimits.restart();
     if (loadedTime !== null) {
       this.#engine?.moveTo(loadedTime);
       void this.#play();
     } else {
       this.video.pause();
-      session?.go(place);
+      session?.go(request);
     }
-    this.#show();
+    this.#draw();
   }
 
   /** Stop playing, and give the recorder's session back. */
@@ -141,7 +141,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#state.close(Date.now());
     this.#idleLimits.restart();
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
-    this.#show();
+    this.#draw();
   }
 
   retry() {
@@ -155,8 +155,8 @@ export class ReplayPlayer extends HTMLElement {
    * @param {{paused?: boolean, exact?: boolean}} how
    */
   #goOn(beforeMs, how) {
-    const { place, atMs } = this.#state;
-    if (place) this.go({ ...place, atMs: (atMs ?? place.atMs) - beforeMs }, how);
+    const { request, atMs } = this.#state;
+    if (request) this.go({ ...request, atMs: (atMs ?? request.atMs) - beforeMs }, how);
   }
 
   /** Start a new session after a suspension. */
@@ -175,7 +175,7 @@ export class ReplayPlayer extends HTMLElement {
       if (action === 'wake') this.#wake();
       else if (action === 'pause') this.#stand();
       else void this.#play();
-      this.#show();
+      this.#draw();
     }
   }
 
@@ -189,8 +189,8 @@ export class ReplayPlayer extends HTMLElement {
 
   /** @param {number} byMs */
   skip(byMs) {
-    const { place, atMs, isPaused } = this.#state;
-    if (place && atMs !== null) this.go({ ...place, atMs: Math.min(Date.now(), atMs + byMs) }, { paused: isPaused });
+    const { request, atMs, isPaused } = this.#state;
+    if (request && atMs !== null) this.go({ ...request, atMs: Math.min(Date.now(), atMs + byMs) }, { paused: isPaused });
   }
 
   /** Pause, and move by one frame. @param {1|-1} direction */
@@ -200,13 +200,13 @@ export class ReplayPlayer extends HTMLElement {
     this.#stand();
     this.#wake();
     const engine = this.#engine;
-    if (!state.place || !engine || state.exactMs !== null) return;
+    if (!state.request || !engine || state.exactMs !== null) return;
     const { shownFrameMs } = engine;
     state.owesStep = false;
     if (engine.step(direction)) state.leaveEnd();
     else if (direction > 0) state.owesStep = !this.video.ended;
-    else if (shownFrameMs !== null) this.go({ ...state.place, atMs: shownFrameMs - INSIDE_MS }, { paused: true, exact: true });
-    this.#show();
+    else if (shownFrameMs !== null) this.go({ ...state.request, atMs: shownFrameMs - INSIDE_MS }, { paused: true, exact: true });
+    this.#draw();
   }
 
   /** @param {number} speed */
@@ -214,7 +214,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#state.speed = speed;
     part(this, 'speed', HTMLSelectElement).value = String(this.#state.speed);
     emit(this, 'replay-speed', this.#state.speed);
-    this.#show();
+    this.#draw();
   }
 
   /** @param {1|-1} direction */
@@ -234,7 +234,7 @@ export class ReplayPlayer extends HTMLElement {
 
   toggleAudio() {
     this.video.muted = !this.video.muted;
-    this.#show();
+    this.#draw();
   }
 
   async toggleFullscreen() {
@@ -263,7 +263,7 @@ export class ReplayPlayer extends HTMLElement {
     if (run) this.#loadRun(run);
     else if (url) this.#loadUrl(url);
     this.#awaitFrame();
-    this.#show();
+    this.#draw();
   }
 
   /** Show the first frame when it is there, not only at the next tick. */
@@ -321,12 +321,12 @@ export class ReplayPlayer extends HTMLElement {
   #fatal(why) {
     if (why === 'network' && this.#session?.problem) return; // the session has the better message
     this.#state.break({ code: why === 'network' ? 'server_unreachable' : 'cannot_play', detail: '' });
-    this.#show();
+    this.#draw();
   }
 
   #ended() {
     this.#state.end();
-    this.#show();
+    this.#draw();
   }
 
   #tick() {
@@ -336,7 +336,7 @@ export class ReplayPlayer extends HTMLElement {
     const frameMs = this.#engine?.playingDate?.getTime() ?? null;
     const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#state.exactMs === null;
     if (frameMs !== null && isThere) this.#observe(frameMs);
-    this.#show();
+    this.#draw();
     this.#suspendIfIdle();
   }
 
@@ -366,23 +366,23 @@ export class ReplayPlayer extends HTMLElement {
     const isPaused = state.isPaused || state.phase === 'ended';
     const isAudible = !this.video.muted && Boolean(this.#session?.stream?.audio);
     const facts = { nowMs: Date.now(), isPaused, isHidden: document.hidden, isAudible };
-    if (!state.place || state.isSuspended || this.#session?.isBusy || !this.#idleLimits.isExceeded(facts)) return;
+    if (!state.request || state.isSuspended || this.#session?.isBusy || !this.#idleLimits.isExceeded(facts)) return;
     this.#freeze();
     const shownFrameMs = this.#engine?.shownFrameMs ?? null;
     state.suspend(shownFrameMs === null ? null : shownFrameMs + INSIDE_MS);
     this.#session?.close();
     this.#engine?.close();
     this.#engine = null;
-    this.#show();
+    this.#draw();
   }
 
   // ── Display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #show() {
+  #draw() {
     if (!this.isConnected) return;
     const { video } = this;
     const state = this.#state;
-    const { problem = null, isTried = false, stream = null, isBusy = false, isPending = false } = this.#session ?? {};
+    const { problem = null, isRetrying = false, stream = null, isBusy = false, isPending = false } = this.#session ?? {};
     const nowMs = Date.now();
     const waitsForRecording = stream?.waiting_for === 'recording';
     const facts = { nowMs, problem, isBusy, isPending, isStopped: video.paused, isAtEnd: video.ended, waitsForRecording };
@@ -391,14 +391,14 @@ export class ReplayPlayer extends HTMLElement {
       emit(this, 'replay-phase', state.phase);
     }
     if (video.playbackRate !== this.#rate) video.playbackRate = this.#rate;
-    const { phase, place, atMs, hasFrame, speed } = state;
+    const { phase, request, atMs, hasFrame, speed } = state;
     showReplay(this, {
       phase,
       problem: phase === 'problem' ? problem : state.problem,
-      isTried,
+      isRetrying,
       stream,
       isBusy,
-      place,
+      request,
       atMs,
       hasFrame,
       clock: this.clock,

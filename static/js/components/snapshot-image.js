@@ -10,12 +10,12 @@ export const SNAPSHOT_AFTER_MS = 300;
 export class SnapshotImage extends HTMLElement {
   /** @type {HTMLImageElement|null} */
   #image = null;
-  #turn = 0;
+  #newest = 0;
   /** @type {Date|null} */
   takenAt = null;
 
   disconnectedCallback() {
-    this.#turn += 1;
+    this.#newest += 1;
     this.clear();
   }
 
@@ -25,7 +25,7 @@ export class SnapshotImage extends HTMLElement {
 
   /** @param {Blob} blob @param {Date|null} takenAt */
   async show(blob, takenAt) {
-    const turn = ++this.#turn;
+    const show = ++this.#newest;
     const image = new Image();
     image.alt = '';
     image.draggable = false;
@@ -36,7 +36,7 @@ export class SnapshotImage extends HTMLElement {
       URL.revokeObjectURL(image.src);
       return;
     }
-    if (turn !== this.#turn) {
+    if (show !== this.#newest) {
       URL.revokeObjectURL(image.src);
       return;
     }
@@ -52,7 +52,7 @@ export class SnapshotImage extends HTMLElement {
   }
 
   clear() {
-    this.#turn += 1;
+    this.#newest += 1;
     if (this.#image) {
       this.#image.remove();
       URL.revokeObjectURL(this.#image.src);

@@ -102,13 +102,13 @@ export class StageOverlay extends HTMLElement {
   }
 
   #count() {
-    const place = part(this, 'retry', HTMLElement);
+    const element = part(this, 'retry', HTMLElement);
     if (this.#retryAtMs === null) {
-      setText(place, '');
+      setText(element, '');
       return;
     }
     const leftS = Math.max(0, Math.ceil((this.#retryAtMs - Date.now()) / 1000));
-    setText(place, leftS > 0 ? `Next try in ${leftS} s` : 'Trying again');
+    setText(element, leftS > 0 ? `Next try in ${leftS} s` : 'Trying again');
   }
 }
 

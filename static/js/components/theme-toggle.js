@@ -15,7 +15,7 @@ export class ThemeToggle extends HTMLElement {
   connectedCallback() {
     this.#wires = new AbortController();
     part(this, 'button', HTMLButtonElement).addEventListener('click', () => this.#next(), { signal: this.#wires.signal });
-    this.#show();
+    this.#draw();
   }
 
   disconnectedCallback() {
@@ -38,10 +38,10 @@ export class ThemeToggle extends HTMLElement {
     } catch {
       // Storage may be forbidden: then the choice is lost with the page.
     }
-    this.#show();
+    this.#draw();
   }
 
-  #show() {
+  #draw() {
     const button = part(this, 'button', HTMLButtonElement);
     button.setAttribute('aria-label', LABELS[this.#theme]);
     button.dataset.tip = LABELS[this.#theme];

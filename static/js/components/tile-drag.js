@@ -17,7 +17,7 @@ const HOLD_MS = 450;
  */
 export class TileDrag {
   #area;
-  #parts;
+  #options;
   /** @type {{dragged: Dragged<T>, source: Element, id: number, x: number, y: number, isFinger: boolean}|null} */
   #pressed = null;
   /** @type {'waiting'|'held'|'dragging'} */
@@ -37,11 +37,11 @@ export class TileDrag {
    *   targetAt: (under: Element|null) => Element|null,
    *   onDrop: (what: T, under: Element|null) => void,
    *   onHold: (what: T, at: {x: number, y: number}) => void,
-   * }} parts `targetAt` returns the element to mark as the target of a drop
+   * }} options `targetAt` returns the element to mark as the target of a drop
    */
-  constructor(area, parts) {
+  constructor(area, options) {
     this.#area = area;
-    this.#parts = parts;
+    this.#options = options;
     area.addEventListener('pointerdown', (event) => this.#down(event));
     window.addEventListener('pointermove', (event) => this.#move(event));
     window.addEventListener('pointerup', (event) => this.#up(event));
@@ -71,7 +71,7 @@ export class TileDrag {
       return;
     }
     const isFinger = event.pointerType === 'touch';
-    const taken = this.#parts.take(event.target, isFinger);
+    const taken = this.#options.take(event.target, isFinger);
     if (!taken) return;
     const { source, ...dragged } = taken;
     this.#pressed = { dragged, source, id: event.pointerId, x: event.clientX, y: event.clientY, isFinger };
@@ -104,7 +104,7 @@ export class TileDrag {
       this.#ghost.style.left = `${event.clientX}px`;
       this.#ghost.style.top = `${event.clientY}px`;
     }
-    this.#mark(this.#parts.targetAt(document.elementFromPoint(event.clientX, event.clientY)));
+    this.#mark(this.#options.targetAt(document.elementFromPoint(event.clientX, event.clientY)));
   }
 
   /** @param {{dragged: Dragged<T>, source: Element}} pressed */
@@ -128,8 +128,8 @@ export class TileDrag {
     if (state === 'waiting') return;
     this.#endedMs = event.timeStamp;
     const { what } = pressed.dragged;
-    if (state === 'dragging') this.#parts.onDrop(what, document.elementFromPoint(at.x, at.y));
-    else setTimeout(() => this.#parts.onHold(what, at)); // not now: this event would close a popover that opens
+    if (state === 'dragging') this.#options.onDrop(what, document.elementFromPoint(at.x, at.y));
+    else setTimeout(() => this.#options.onHold(what, at)); // not now: this event would close a popover that opens
   }
 
   #end() {

@@ -11,7 +11,7 @@ export class TimeField extends HTMLElement {
   #clock = LOCAL_CLOCK;
 
   connectedCallback() {
-    this.input.addEventListener('input', () => this.#show());
+    this.input.addEventListener('input', () => this.#draw());
   }
 
   get input() {
@@ -32,7 +32,7 @@ export class TimeField extends HTMLElement {
   /** @param {number|null} atMs */
   set atMs(atMs) {
     this.input.value = atMs === null ? '' : inputValue(atMs, this.#clock);
-    this.#show();
+    this.#draw();
     const later = atMs !== null && this.#clock.momentsOf(wallOfInput(this.input.value) ?? 0).findLastIndex((ms) => ms <= atMs);
     this.#which.selectedIndex = this.#which.options.length ? Math.max(0, Number(later)) : -1;
   }
@@ -44,7 +44,7 @@ export class TimeField extends HTMLElement {
     this.atMs = atMs;
   }
 
-  #show() {
+  #draw() {
     const wallMs = wallOfInput(this.input.value);
     const moments = wallMs === null ? [] : this.#clock.momentsOf(wallMs);
     const names = moments.length > 1 ? moments.map((atMs) => this.#clock.zoneOf(atMs)) : [];

@@ -11,12 +11,12 @@ export class ToastArea extends HTMLElement {
   #timers = new Set();
 
   connectedCallback() {
-    document.addEventListener('fullscreenchange', this.#follow);
+    document.addEventListener('fullscreenchange', this.#moveIntoSight);
   }
 
   disconnectedCallback() {
-    if (this.isConnected) return; // #follow() has moved the element
-    document.removeEventListener('fullscreenchange', this.#follow);
+    if (this.isConnected) return; // #moveIntoSight() has moved the element
+    document.removeEventListener('fullscreenchange', this.#moveIntoSight);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -35,7 +35,7 @@ export class ToastArea extends HTMLElement {
     this.#timers.add(timer);
   }
 
-  #follow = () => (document.fullscreenElement ?? document.body).append(this);
+  #moveIntoSight = () => (document.fullscreenElement ?? document.body).append(this);
 }
 
 customElements.define('toast-area', ToastArea);

@@ -13,9 +13,9 @@ import { JsonHttp } from './http.js';
 export class AccountsApi {
   #http;
 
-  /** @param {import('./http.js').HttpParts} [parts] */
-  constructor(parts) {
-    this.#http = new JsonHttp(parts);
+  /** @param {import('./http.js').HttpOptions} [options] */
+  constructor(options) {
+    this.#http = new JsonHttp(options);
   }
 
   /** @param {string} name @param {string} password */

@@ -34,11 +34,11 @@ export class Api {
 
   /**
    * @param {Addresses} addresses from the page's data attributes
-   * @param {import('./http.js').HttpParts} [parts]
+   * @param {import('./http.js').HttpOptions} [options]
    */
-  constructor(addresses, parts = {}) {
+  constructor(addresses, options = {}) {
     this.#addresses = addresses;
-    this.#http = new JsonHttp(parts);
+    this.#http = new JsonHttp(options);
   }
 
   get clock() {

@@ -24,7 +24,7 @@ export class BaseSession extends EventTarget {
   /** @type {ReturnType<typeof setTimeout>|null} */
   #timer = null;
 
-  /** @param {{restart: import('./backoff.js').Backoff, random: () => number}} parts `restart`: delays after a broken player */
+  /** @param {{restart: import('./backoff.js').Backoff, random: () => number}} options `restart`: delays after a broken player */
   constructor({ restart, random }) {
     super();
     this.#restart = restart;
@@ -90,7 +90,7 @@ export class BaseSession extends EventTarget {
   }
 
   /** Start again because the player broke: immediately the first time, then after growing delays. */
-  playerBroke() {
+  restartForPlayer() {
     if (!this.isWanted || this.state.problem || this.state.isOffline || this.isSuspended) return;
     const delayMs = backoffMs(this.#attempts, this.#restart, this.#random);
     this.#attempts += 1;
@@ -98,7 +98,7 @@ export class BaseSession extends EventTarget {
   }
 
   /** The player cannot play this stream. @param {Problem} problem */
-  playerFailed(problem) {
+  playerCannotPlay(problem) {
     if (this.isWanted && !this.state.problem) this.fail(problem);
   }
 

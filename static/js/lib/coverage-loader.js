@@ -35,7 +35,7 @@ export class CoverageLoader extends EventTarget {
   #wasBusy = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #settling = null;
-  #poller = new Poller(() => this.#turn());
+  #poller = new Poller(() => this.#loadWindow());
 
   /**
    * @param {Pick<import('./api.js').Api, 'coverage'|'indexing'>} api
@@ -59,7 +59,7 @@ export class CoverageLoader extends EventTarget {
   }
 
   /** Set the timeline's window. @param {Span} view */
-  show(view) {
+  setView(view) {
     this.#view = view;
     const loaded = this.#loaded;
     if (loaded && loaded.startMs <= view.startMs && view.endMs <= loaded.endMs && !this.#misses(loaded, view)) return;
@@ -68,7 +68,7 @@ export class CoverageLoader extends EventTarget {
   }
 
   /** Set the calendar's month. @param {Span} month */
-  showMonth(month) {
+  setMonth(month) {
     this.#month = month;
     this.#monthDueMs = 0;
     this.#poller.soon();
@@ -81,7 +81,7 @@ export class CoverageLoader extends EventTarget {
     this.#poller.soon();
   }
 
-  async #turn() {
+  async #loadWindow() {
     const wanted = padded(this.#view);
     try {
       const events = wanted.endMs - wanted.startMs <= EVENTS_UP_TO_MS;
@@ -90,7 +90,7 @@ export class CoverageLoader extends EventTarget {
       this.#isCut = coverage.channels.some((channel) => channel.events_truncated);
       this.#emit('events', events && !this.#isCut);
       this.#emit('rows', coverage.channels.map(rowOf));
-      const busy = await this.#turnMonth(coverage);
+      const busy = await this.#loadMonth(coverage);
       return busy ? BUSY_MS : CALM_MS;
     } catch (error) {
       this.#emit('failed', problemOf(error));
@@ -99,7 +99,7 @@ export class CoverageLoader extends EventTarget {
   }
 
   /** @param {Coverage} coverage of the window @returns {Promise<boolean>} true while the recorder is indexed */
-  async #turnMonth(coverage) {
+  async #loadMonth(coverage) {
     let last = coverage;
     const month = this.#month;
     const isDone = this.#wasBusy && coverage.indexing === null;

@@ -28,10 +28,10 @@ export class EventFinder extends Finder {
   /**
    * @param {Pick<import('./api.js').Api, 'coverage'>} api
    * @param {number} cameraId
-   * @param {import('./finder.js').FinderParts} [parts]
+   * @param {import('./finder.js').FinderOptions} [options]
    */
-  constructor(api, cameraId, parts) {
-    super(api, cameraId, { boundMs: BOUND_MS, ...parts });
+  constructor(api, cameraId, options) {
+    super(api, cameraId, { boundMs: BOUND_MS, ...options });
   }
 
   /**

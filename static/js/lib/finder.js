@@ -7,7 +7,7 @@ import { rowOf, sameRow } from './coverage.js';
 
 /**
  * @typedef {import('./coverage.js').Row} Row @typedef {import('./api.js').Coverage} Coverage
- * @typedef {{pauseMs?: number, boundMs?: number, nowMs?: () => number}} FinderParts
+ * @typedef {{pauseMs?: number, boundMs?: number, nowMs?: () => number}} FinderOptions
  */
 
 const PAUSE_MS = 700;
@@ -22,7 +22,7 @@ export class Finder {
   /**
    * @param {Pick<import('./api.js').Api, 'coverage'>} api
    * @param {number} cameraId
-   * @param {FinderParts & {boundMs: number}} parts
+   * @param {FinderOptions & {boundMs: number}} options
    */
   constructor(api, cameraId, { pauseMs = PAUSE_MS, boundMs, nowMs = Date.now }) {
     this.#api = api;

@@ -30,7 +30,7 @@ export class HlsSession extends BaseSession {
   #isOpen = false;
   #isPolling = false;
 
-  /** @param {StreamApi} api @param {{random?: () => number}} [parts] */
+  /** @param {StreamApi} api @param {{random?: () => number}} [options] */
   constructor(api, { random = Math.random } = {}) {
     super({ restart: RESTART, random });
     this.#api = api;

@@ -32,7 +32,7 @@ export function problemOf(error) {
 }
 
 /**
- * @typedef {{fetch?: typeof fetch, clock?: ServerClock, csrf?: string, onLoginNeeded?: () => void}} HttpParts
+ * @typedef {{fetch?: typeof fetch, clock?: ServerClock, csrf?: string, onLoginNeeded?: () => void}} HttpOptions
  *   `csrf`: the page's token; `onLoginNeeded`: called when the login has ended
  */
 
@@ -43,12 +43,12 @@ export class JsonHttp {
   /** The server's clock, estimated from the Date headers of its responses. */
   clock;
 
-  /** @param {HttpParts} [parts] */
-  constructor(parts = {}) {
-    this.#fetch = parts.fetch ?? ((input, init) => fetch(input, init));
-    this.clock = parts.clock ?? new ServerClock();
-    this.#csrf = parts.csrf ?? '';
-    this.#onLoginNeeded = parts.onLoginNeeded ?? (() => {});
+  /** @param {HttpOptions} [options] */
+  constructor(options = {}) {
+    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
+    this.clock = options.clock ?? new ServerClock();
+    this.#csrf = options.csrf ?? '';
+    this.#onLoginNeeded = options.onLoginNeeded ?? (() => {});
   }
 
   /**

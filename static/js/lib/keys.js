@@ -110,3 +110,34 @@ export class DigitKeys {
     return channels.includes(wanted) ? wanted : null;
   }
 }
+
+const DIGIT_MS = 900;
+
+/**
+ * Return a function that takes typed digits one by one, and calls `choose` with the number once it is complete.
+ *
+ * @param {() => readonly number[]} numbers returns the existing numbers
+ * @param {(number: number) => void} choose
+ */
+export function numberTyping(numbers, choose) {
+  const digits = new DigitKeys();
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  let timer = null;
+  /** @param {number|null} number */
+  const chooseIfAny = (number) => {
+    if (number !== null) choose(number);
+  };
+  /** @param {string} digit */
+  return (digit) => {
+    if (timer !== null) clearTimeout(timer);
+    const existing = numbers();
+    const number = digits.feed(digit, existing);
+    if (number !== null) choose(number);
+    else timer = setTimeout(() => chooseIfAny(digits.due(existing)), DIGIT_MS);
+  };
+}
+
+/** @param {Pressed} event @returns {boolean} */
+export function isDigit(event) {
+  return /^\d$/.test(event.key) && !event.ctrlKey && !event.altKey && !event.metaKey;
+}

@@ -34,7 +34,7 @@ import { SocketClock } from './socket-clock.js';
  * }} LiveListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
  *   section; for a replay it reports in `watching` if the start of the run was missed
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
- *   opened?: WebSocket|null}} SocketParts `opened`: a socket that was opened before; it is closed unless a watch begins soon
+ *   opened?: WebSocket|null}} SocketOptions `opened`: a socket that was opened before; it is closed unless a watch begins soon
  */
 
 const HEAD_BYTES = 20;
@@ -78,7 +78,7 @@ export class LiveSocket extends EventTarget {
   failures = 0;
   clock = new SocketClock();
 
-  /** @param {SocketParts} parts */
+  /** @param {SocketOptions} options */
   constructor({ url, WebSocket: Kind = globalThis.WebSocket, onLoginEnded = () => {}, random = Math.random, opened = null }) {
     super();
     this.#preopened = opened;

@@ -44,7 +44,7 @@ export class LiveTransport extends EventTarget {
   #wasAway = false;
   #hasEmittedCodec = false;
   /** The reason for HLS, if it is one that may pass. @type {Reason|null} */
-  #refused = null;
+  #passingReason = null;
 
   /** @param {{socketSession: SocketSession|null, hlsSession: HlsSession}} sessions */
   constructor({ socketSession, hlsSession }) {
@@ -60,7 +60,7 @@ export class LiveTransport extends EventTarget {
     }
     socketSession?.addEventListener('unplayable', (event) => {
       const { reason, codec } = /** @type {CustomEvent<{reason: Reason, codec: string|null}>} */ (event).detail;
-      if (this.#isRetrying || !this.#isHandled(codec)) this.#refuse(reason);
+      if (this.#isRetrying || !this.#isHandled(codec)) this.#giveUpSocket(reason);
     });
   }
 
@@ -96,7 +96,7 @@ export class LiveTransport extends EventTarget {
     if (before !== this.#session) before.leave();
     if (this.#transport === 'socket') this.#socketSession?.play(request);
     else this.#hlsSession.play(request);
-    this.#refused = why && why === refused?.reason ? refused.reason : null;
+    this.#passingReason = why && why === refused?.reason ? refused.reason : null;
     this.#scheduleRetry();
   }
 
@@ -146,14 +146,14 @@ export class LiveTransport extends EventTarget {
     this.#session.playerStalls(seconds);
   }
 
-  playerBroke() {
-    this.#session.playerBroke();
+  restartForPlayer() {
+    this.#session.restartForPlayer();
   }
 
   /** @param {import('./api.js').Problem} problem */
-  playerFailed(problem) {
-    if (this.#transport === 'socket') this.#refuse('codec');
-    else if (!this.#isHandled(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerFailed(problem);
+  playerCannotPlay(problem) {
+    if (this.#transport === 'socket') this.#giveUpSocket('codec');
+    else if (!this.#isHandled(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerCannotPlay(problem);
   }
 
   /** @param {string} type */
@@ -179,37 +179,37 @@ export class LiveTransport extends EventTarget {
   }
 
   /** @param {Reason} reason */
-  #refuse(reason) {
+  #giveUpSocket(reason) {
     const request = this.#request;
     if (!request || (this.#transport === 'hls' && !this.#isRetrying)) return;
     this.#refusals.add(reason === 'socket' ? EVERY_CHANNEL : keyOf(request), reason);
     if (this.#transport === 'socket') this.play(request);
     else {
       this.#endRetry(); // HLS goes on
-      this.#refused = reason;
+      this.#passingReason = reason;
       this.#scheduleRetry();
     }
   }
 
   #scheduleRetry() {
-    const leftMs = this.#refused && this.#request ? (this.#refusalOf(this.#request)?.leftMs ?? Infinity) : Infinity;
+    const leftMs = this.#passingReason && this.#request ? (this.#refusalOf(this.#request)?.leftMs ?? Infinity) : Infinity;
     if (leftMs !== Infinity) this.#timer = setTimeout(() => this.#retrySocket(), leftMs);
   }
 
   /** Try the socket again once the camera is back: it may be another camera, or have other settings. */
   #retryWhenBack() {
-    if (!this.#refused || this.#isRetrying) return;
+    if (!this.#passingReason || this.#isRetrying) return;
     const status = this.#hlsSession.view.stream?.status;
     if (status === 'stalled' || status === 'reconnecting' || status === 'failed') this.#wasAway = true;
     else if (status === 'running' && this.#wasAway) this.#retrySocket();
   }
 
   #retrySocket() {
-    const reason = this.#refused;
+    const reason = this.#passingReason;
     this.#clearTimer();
     if (!reason || !this.#request || !this.#hlsSession.isWanted) return;
     this.#isRetrying = true;
-    this.#timer = setTimeout(() => this.#refuse(reason), RETRY_WITHIN_MS);
+    this.#timer = setTimeout(() => this.#giveUpSocket(reason), RETRY_WITHIN_MS);
     this.#socketSession?.play(this.#request);
   }
 
@@ -227,7 +227,7 @@ export class LiveTransport extends EventTarget {
     this.#clearTimer();
     this.#refusals.lapse(EVERY_CHANNEL);
     this.#refusals.lapse(keyOf(request));
-    this.#refused = null;
+    this.#passingReason = null;
     this.#transport = 'socket';
     this.#reason = '';
     this.#hlsSession.leave();

@@ -82,7 +82,7 @@ export class PlaybackChoice {
    *
    * @param {Problem|null} problem
    */
-  refuse(problem) {
+  fallBackToSub(problem) {
     if (!problem || !REFUSALS.has(problem.code) || this.#playback?.quality !== 'main' || !this.canUseSub) return false;
     this.#refusal = problem;
     return true;

@@ -24,7 +24,7 @@ export class Poller {
   start() {
     if (this.#running) return;
     this.#running = true;
-    void this.#turn();
+    void this.#poll();
   }
 
   stop() {
@@ -41,10 +41,10 @@ export class Poller {
       return;
     }
     if (this.#timer !== null) clearTimeout(this.#timer);
-    void this.#turn();
+    void this.#poll();
   }
 
-  async #turn() {
+  async #poll() {
     this.#busy = true;
     let pauseMs;
     try {
@@ -60,6 +60,6 @@ export class Poller {
     if (!this.#running) return;
     if (this.#again) pauseMs = 0;
     this.#again = false;
-    this.#timer = setTimeout(() => void this.#turn(), pauseMs);
+    this.#timer = setTimeout(() => void this.#poll(), pauseMs);
   }
 }

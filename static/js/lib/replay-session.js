@@ -14,7 +14,7 @@ import { ReplayFeed } from './replay-feed.js';
  * @typedef {import('./api.js').Api} Api
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./api.js').Stream} Stream
- * @typedef {{cameraId: number, recordingToken: string, channel?: number|null, atMs: number}} Place
+ * @typedef {{cameraId: number, recordingToken: string, channel?: number|null, atMs: number}} ReplayRequest
  *   `channel`: the server chooses among the recordings of this channel by the time
  * @typedef {{url: string|null, run: import('./replay-feed.js').ReplayRun|null, startMs: number}} Load
  *   either `url` or `run` is set
@@ -23,7 +23,7 @@ import { ReplayFeed } from './replay-feed.js';
 
 const STATUS_MS = 1000;
 
-const RETURN_MS = 8000;
+const STOP_WAIT_MS = 8000;
 
 /** The longest wait for the socket; after it the session plays over HLS. */
 const SOCKET_MS = 1500;
@@ -38,24 +38,24 @@ const MISSES_MS = 60_000;
  *
  * @type {Map<ReplaySession, Promise<unknown>>}
  */
-const returning = new Map();
+const stopping = new Map();
 
 export class ReplaySession extends EventTarget {
   #api;
   #accept;
   /** @type {Stream|null} */
   #stream = null;
-  /** @type {Place|null} */
+  /** @type {ReplayRequest|null} */
   #source = null;
-  /** @type {Place|null} */
+  /** @type {ReplayRequest|null} */
   #wanted = null;
   /** @type {Problem|null} */
   #problem = null;
-  #isTried = false;
+  #isRetrying = false;
   #busy = false;
   #closed = true;
   /** @type {Promise<void>} */
-  #turning = Promise.resolve();
+  #carryingOut = Promise.resolve();
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
 
@@ -92,8 +92,8 @@ export class ReplaySession extends EventTarget {
   }
 
   /** True if there is a problem and the server tries again. */
-  get isTried() {
-    return this.#problem !== null && this.#isTried;
+  get isRetrying() {
+    return this.#problem !== null && this.#isRetrying;
   }
 
   /** True while a request is under way. */
@@ -110,14 +110,14 @@ export class ReplaySession extends EventTarget {
     return this.#stream;
   }
 
-  /** Play from a place. @param {Place} place */
-  go(place) {
+  /** Play a recording from a time. @param {ReplayRequest} request */
+  go(request) {
     this.#closed = false;
-    this.#wanted = place;
+    this.#wanted = request;
     this.#problem = null;
-    this.#isTried = false;
-    this.#timer ??= setInterval(() => void this.#look(), STATUS_MS);
-    if (!this.#busy) this.#turning = this.#turn();
+    this.#isRetrying = false;
+    this.#timer ??= setInterval(() => void this.#pollStatus(), STATUS_MS);
+    if (!this.#busy) this.#carryingOut = this.#carryOutRequests();
     this.#changed();
   }
 
@@ -134,27 +134,28 @@ export class ReplaySession extends EventTarget {
     this.#problem = null;
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    const returned = Promise.allSettled([this.#end(keepalive), this.#turning]).then(() => {
-      if (returning.get(this) === returned) returning.delete(this);
+    const stopped = Promise.allSettled([this.#end(keepalive), this.#carryingOut]).then(() => {
+      if (stopping.get(this) === stopped) stopping.delete(this);
     });
-    returning.set(this, returned);
+    stopping.set(this, stopped);
     this.#changed();
   }
 
-  /** Wait until the other players of this page have stopped their sessions, but at most RETURN_MS. */
-  async #othersReturned() {
-    const others = [...returning].filter(([session]) => session !== this).map(([, returned]) => returned);
+  /** Wait until the other players of this page have stopped their sessions, but at most STOP_WAIT_MS. */
+  async #othersStopped() {
+    const others = [...stopping].filter(([session]) => session !== this).map(([, stopped]) => stopped);
     if (!others.length) return;
-    await Promise.race([Promise.all(others), new Promise((resolve) => setTimeout(resolve, RETURN_MS))]);
+    await Promise.race([Promise.all(others), new Promise((resolve) => setTimeout(resolve, STOP_WAIT_MS))]);
   }
 
-  async #turn() {
+  /** Carry out the newest request, and the newer ones that come meanwhile. */
+  async #carryOutRequests() {
     this.#busy = true;
     while (this.#wanted) {
-      const place = this.#wanted;
+      const request = this.#wanted;
       this.#wanted = null;
       try {
-        const load = await this.#carryOut(place);
+        const load = await this.#carryOut(request);
         if (load) this.#load(load);
       } catch (error) {
         if (!this.#wanted && !this.#closed) this.#failed(error);
@@ -184,17 +185,17 @@ export class ReplaySession extends EventTarget {
     if (!this.#wanted && !this.#closed) this.dispatchEvent(new CustomEvent('load', { detail: load }));
   }
 
-  /** @param {Place} place @returns {Promise<Load|null>} null: the media comes over the socket */
-  async #carryOut(place) {
-    if (this.#stream && isOneSource(this.#source, place)) {
+  /** @param {ReplayRequest} request @returns {Promise<Load|null>} null: the media comes over the socket */
+  async #carryOut(request) {
+    if (this.#stream && isOneSource(this.#source, request)) {
       try {
-        const sought = await this.#api.seekPlayback(this.#stream.stream_id, new Date(place.atMs));
-        this.#stream = { ...this.#stream, waiting_for: null }; // the old value is about the old place
-        this.#source = place;
-        return this.#byUrl(sought.playlist_url, Date.parse(sought.start_time));
+        const sought = await this.#api.seekPlayback(this.#stream.stream_id, new Date(request.atMs));
+        this.#stream = { ...this.#stream, waiting_for: null }; // the old value is about the old request
+        this.#source = request;
+        return this.#loadOf(sought.playlist_url, Date.parse(sought.start_time));
       } catch (error) {
         const { code } = problemOf(error);
-        if (code === 'not_ready') return this.#waited(place);
+        if (code === 'not_ready') return this.#loadSlowly(request);
         // The session has ended (not_found: it had no viewer for a while), or belongs to an earlier login (not_yours):
         // start a new one.
         if (code !== 'not_found' && code !== 'not_yours') throw error;
@@ -202,19 +203,25 @@ export class ReplaySession extends EventTarget {
       }
     }
     await this.#end(false);
-    await this.#othersReturned();
-    const { cameraId, recordingToken, atMs } = place;
+    await this.#othersStopped();
+    const { cameraId, recordingToken, atMs } = request;
     const started = await this.#api.startPlayback({ cameraId, recordingToken, time: new Date(atMs), accept: this.#accept });
     this.#stream = started;
-    this.#source = place;
+    this.#source = request;
     this.#join(started);
-    return this.#byUrl(started.playlist_url, place.atMs);
+    return this.#loadOf(started.playlist_url, request.atMs);
   }
 
-  /** @param {string} playlistUrl @param {number} startMs @returns {Load|null} */
-  #byUrl(playlistUrl, startMs) {
+  /**
+   * Note the run that was started. Return what the player loads; null if the run comes over the socket.
+   *
+   * @param {string} playlistUrl
+   * @param {number} startMs
+   * @returns {Load|null}
+   */
+  #loadOf(playlistUrl, startMs) {
     this.#requestedRun = Number(/\/run(\d+)\.m3u8/.exec(playlistUrl)?.[1] ?? 0);
-    return this.#feed ? null : { url: this.#named(playlistUrl), run: null, startMs };
+    return this.#feed ? null : { url: this.#withViewer(playlistUrl), run: null, startMs };
   }
 
   /** Join the session over the socket, if there is one. @param {Stream} stream */
@@ -249,7 +256,7 @@ export class ReplaySession extends EventTarget {
     const { atMs } = this.#source;
     void this.#api.streamStatus(stream.stream_id).then(
       ({ playlist_url: url }) => {
-        if (stream.stream_id === this.#stream?.stream_id) this.#load({ url: this.#named(url), run: null, startMs: atMs });
+        if (stream.stream_id === this.#stream?.stream_id) this.#load({ url: this.#withViewer(url), run: null, startMs: atMs });
       },
       (error) => {
         this.#problem = problemOf(error);
@@ -276,10 +283,10 @@ export class ReplaySession extends EventTarget {
     this.#feed = null;
   }
 
-  /** Return the address although the recorder is slow: its playlist request waits. @param {Place} place */
-  async #waited(place) {
+  /** Return the address although the recorder is slow: its playlist request waits. @param {ReplayRequest} request */
+  async #loadSlowly(request) {
     const status = await this.#api.streamStatus(/** @type {Stream} */ (this.#stream).stream_id);
-    return this.#byUrl(status.playlist_url, place.atMs);
+    return this.#loadOf(status.playlist_url, request.atMs);
   }
 
   /**
@@ -287,7 +294,7 @@ export class ReplaySession extends EventTarget {
    *
    * @param {string} url
    */
-  #named(url) {
+  #withViewer(url) {
     const viewer = this.#stream?.viewer_id;
     return viewer ? `${url}?viewer=${encodeURIComponent(viewer)}` : url;
   }
@@ -306,7 +313,7 @@ export class ReplaySession extends EventTarget {
     }
   }
 
-  async #look() {
+  async #pollStatus() {
     const stream = this.#stream;
     if (!stream || this.#busy) return;
     try {
@@ -315,7 +322,7 @@ export class ReplaySession extends EventTarget {
       if (status.status === 'stopped') throw new ApiError('not_found', '');
       this.#stream = { ...status, viewer_id: stream.viewer_id };
       this.#problem = ['failed', 'reconnecting', 'stalled'].includes(status.status) ? status.error : null;
-      this.#isTried = true;
+      this.#isRetrying = true;
     } catch (error) {
       if (stream !== this.#stream || this.#busy) return;
       const problem = problemOf(error);
@@ -330,7 +337,7 @@ export class ReplaySession extends EventTarget {
    */
   #ended() {
     this.#stream = null;
-    this.#isTried = false;
+    this.#isRetrying = false;
     if (this.#feed && !this.#hasAll) this.#problem = { code: 'stream_ended', detail: '' };
   }
 
@@ -339,7 +346,7 @@ export class ReplaySession extends EventTarget {
   }
 }
 
-/** True if one session plays both places. @param {Place|null} one @param {Place} other */
+/** True if one session plays both requests. @param {ReplayRequest|null} one @param {ReplayRequest} other */
 export function isOneSource(one, other) {
   if (one?.cameraId !== other.cameraId) return false;
   return one.recordingToken === other.recordingToken || (typeof one.channel === 'number' && one.channel === other.channel);

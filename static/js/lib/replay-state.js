@@ -2,10 +2,10 @@
 /** The state of the replay player, without any DOM, timer or request: the player passes its observations in. */
 
 /**
- * @typedef {import('./replay-session.js').Place} Place
+ * @typedef {import('./replay-session.js').ReplayRequest} ReplayRequest
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./replay-text.js').Phase} Phase
- * @typedef {'idle'|'active'|'ended'|'broken'} Stage `idle`: no place is chosen; `ended`: the recording has ended;
+ * @typedef {'idle'|'active'|'ended'|'broken'} Stage `idle`: nothing is chosen; `ended`: the recording has ended;
  *   `broken`: the browser cannot play it
  * @typedef {{nowMs: number, problem: Problem|null, isBusy: boolean, isPending: boolean, isStopped: boolean,
  *   isAtEnd: boolean, waitsForRecording: boolean}} Facts `problem`, `isBusy`, `isPending`: see ReplaySession;
@@ -29,8 +29,8 @@ export class ReplayState {
   stage = 'idle';
   /** @type {Phase} */
   phase = 'idle';
-  /** @type {Place|null} */
-  place = null;
+  /** @type {ReplayRequest|null} */
+  request = null;
   /** Time of the frame on screen; null before the first one. @type {number|null} */
   frameMs = null;
   /** Time of the frame to show first, if it is not the first one that arrives. @type {number|null} */
@@ -51,7 +51,7 @@ export class ReplayState {
 
   /** Time of the frame on screen, in ms; before the first frame, the requested time. */
   get atMs() {
-    return this.frameMs ?? this.place?.atMs ?? null;
+    return this.frameMs ?? this.request?.atMs ?? null;
   }
 
   get hasFrame() {
@@ -80,23 +80,23 @@ export class ReplayState {
   // ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Play from a place. `isLoaded`: its frame is loaded; `exact`: start at the frame of this time.
+   * Play a recording from a time. `isLoaded`: its frame is loaded; `exact`: start at the frame of this time.
    *
-   * @param {Place} place
+   * @param {ReplayRequest} request
    * @param {{nowMs: number, isPaused: boolean, isLoaded: boolean, exact: boolean}} how
    */
-  go(place, { nowMs, isPaused, isLoaded, exact }) {
+  go(request, { nowMs, isPaused, isLoaded, exact }) {
     this.#reset('active', nowMs);
-    this.place = place;
+    this.request = request;
     this.isPaused = isPaused;
-    this.frameMs = isLoaded ? place.atMs : null;
-    this.exactMs = exact && !isLoaded ? place.atMs : null;
+    this.frameMs = isLoaded ? request.atMs : null;
+    this.exactMs = exact && !isLoaded ? request.atMs : null;
   }
 
   /** @param {number} nowMs */
   close(nowMs) {
     this.#reset('idle', nowMs);
-    this.place = null;
+    this.request = null;
     this.frameMs = null;
   }
 
@@ -123,7 +123,7 @@ export class ReplayState {
     this.frameMs = null;
     this.#lastTimeS = -1;
     this.#movedAtMs = nowMs;
-    if (this.place && this.exactMs === null) this.place = { ...this.place, atMs: startMs };
+    if (this.request && this.exactMs === null) this.request = { ...this.request, atMs: startMs };
   }
 
   /** True if the wait for the exact frame has taken too long. @param {number} nowMs */

@@ -6,7 +6,7 @@ import { isComplete, messageOf } from './messages.js';
 /**
  * @typedef {'idle'|'loading'|'playing'|'paused'|'stalled'|'caught-up'|'ended'|'problem'|'broken'} Phase
  * @typedef {{phase: Phase, problem: import('./api.js').Problem|null, waitingFor: string|null, waitedS: number,
- *   isTried: boolean, behindS: number}} Facts `isTried`: the server tries again; `behindS`: age of the picture
+ *   isRetrying: boolean, behindS: number}} Facts `isRetrying`: the server tries again; `behindS`: age of the picture
  * @typedef {{title: string, advice: string, offersLive: boolean}} Text
  */
 
@@ -23,12 +23,12 @@ const OPENING = {
 };
 
 /** @param {Facts} facts @returns {Text} */
-export function replayText({ phase, problem, waitingFor, waitedS, isTried, behindS }) {
+export function replayText({ phase, problem, waitingFor, waitedS, isRetrying, behindS }) {
   const nothing = { title: '', advice: '', offersLive: false };
   if (problem) {
     const { title, advice } = messageOf(problem.code);
     const why = isComplete(problem.code) ? advice : problem.detail;
-    const again = isTried ? ` ${counted('The app tries again by itself', waitedS)}` : '';
+    const again = isRetrying ? ` ${counted('The app tries again by itself', waitedS)}` : '';
     return { title, advice: why + again, offersLive: problem.code === 'no_recording' };
   }
   if (phase === 'ended') return { ...nothing, title: 'The recording ends here', offersLive: behindS < NEAR_NOW_S };

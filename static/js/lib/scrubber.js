@@ -10,40 +10,40 @@ const LONGEST_MS = 2000; // the longest wait for the frame of a seek
 export class Scrubber {
   #go;
   #nowMs;
-  /** @type {{place: T}|null} */
+  /** @type {{target: T}|null} */
   #next = null;
   /** @type {number|null} */
   #wentMs = null;
 
-  /** @param {(place: T) => void} go @param {() => number} [nowMs] */
+  /** @param {(target: T) => void} go @param {() => number} [nowMs] */
   constructor(go, nowMs = Date.now) {
     this.#go = go;
     this.#nowMs = nowMs;
   }
 
-  /** The pointer has moved. @param {T} place */
-  to(place) {
-    this.#next = { place };
-    if (this.#wentMs === null || this.#nowMs() - this.#wentMs > LONGEST_MS) this.#turn();
+  /** The pointer has moved. @param {T} target */
+  to(target) {
+    this.#next = { target };
+    if (this.#wentMs === null || this.#nowMs() - this.#wentMs > LONGEST_MS) this.#seekNext();
   }
 
   /** The frame of the last seek is on screen, or the seek has failed. */
   shown() {
     this.#wentMs = null;
-    this.#turn();
+    this.#seekNext();
   }
 
-  /** Drop the waiting place, because the pointer was released. */
+  /** Drop the waiting target, because the pointer was released. */
   end() {
     this.#next = null;
     this.#wentMs = null;
   }
 
-  #turn() {
+  #seekNext() {
     const next = this.#next;
     if (!next) return;
     this.#next = null;
     this.#wentMs = this.#nowMs();
-    this.#go(next.place);
+    this.#go(next.target);
   }
 }

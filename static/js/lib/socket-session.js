@@ -76,7 +76,7 @@ export class SocketSession extends BaseSession {
   #leavingOld = null;
   #isSuspended = false;
 
-  /** @param {Socket} socket @param {{plays: (codecs: string) => boolean, random?: () => number}} parts */
+  /** @param {Socket} socket @param {{plays: (codecs: string) => boolean, random?: () => number}} options */
   constructor(socket, { plays, random = Math.random }) {
     super({ restart: RESTART, random });
     this.#socket = socket;

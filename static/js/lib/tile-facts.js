@@ -76,11 +76,16 @@ export function tileMessage({ channel, missing }, view, { isActive }) {
   return problemMessage(why, true);
 }
 
-/** @param {Problem} problem @param {boolean} isTried */
-function problemMessage({ code, detail }, isTried) {
+/** @param {Problem} problem @param {boolean} isRetrying */
+function problemMessage({ code, detail }, isRetrying) {
   const message = messageOf(code);
   const reason = isComplete(code) || !detail ? message.advice : detail;
-  return { title: message.title, reason: isTried ? `${reason} The app tries again by itself.` : reason, busy: false, tone: message.tone };
+  return {
+    title: message.title,
+    reason: isRetrying ? `${reason} The app tries again by itself.` : reason,
+    busy: false,
+    tone: message.tone,
+  };
 }
 
 /**

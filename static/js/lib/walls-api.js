@@ -15,10 +15,10 @@ export class WallsApi {
   #url;
   #http;
 
-  /** @param {string} url @param {import('./http.js').HttpParts} [parts] */
-  constructor(url, parts) {
+  /** @param {string} url @param {import('./http.js').HttpOptions} [options] */
+  constructor(url, options) {
     this.#url = url;
-    this.#http = new JsonHttp(parts);
+    this.#http = new JsonHttp(options);
   }
 
   /** @returns {Promise<Wall[]>} sorted by name */

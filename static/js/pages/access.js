@@ -9,7 +9,7 @@ import { AccountsApi } from '../lib/accounts-api.js';
 import { formatChannelNumbers } from '../lib/channel-numbers.js';
 import { ago, localStamp } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
-import { byId, httpParts, pageApi, showToast } from './page.js';
+import { byId, httpOptions, pageApi, showToast } from './page.js';
 
 /**
  * @typedef {import('../lib/accounts-api.js').User} User
@@ -19,7 +19,7 @@ import { byId, httpParts, pageApi, showToast } from './page.js';
 const REFRESH_MS = 15_000;
 const ROLES = { viewer: 'Viewer', reviewer: 'Reviewer', operator: 'Operator', admin: 'Admin' };
 
-const api = new AccountsApi(httpParts());
+const api = new AccountsApi(httpOptions());
 const userDialog = byId('user-dialog', AppDialog);
 const userForm = byId('user-form', HTMLFormElement);
 const userLimits = byId('user-limits', CameraLimits);

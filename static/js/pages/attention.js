@@ -19,7 +19,7 @@ export class Attention extends EventTarget {
   /** @type {ReturnType<typeof setTimeout>|null} */
   #hiddenTimer = null;
 
-  /** @param {{isAudible?: () => boolean}} [parts] `isAudible`: true if the page plays audio; then it never sleeps */
+  /** @param {{isAudible?: () => boolean}} [options] `isAudible`: true if the page plays audio; then it never sleeps */
   constructor({ isAudible = () => false } = {}) {
     super();
     this.#isAudible = isAudible;

@@ -3,7 +3,11 @@
 import '../components/log-out.js';
 import '../components/theme-toggle.js';
 import { Api } from '../lib/api.js';
+import { LazyModule } from '../lib/lazy-module.js';
 import { ToastArea } from '../components/toast-area.js';
+
+const IDLE_WITHIN_MS = 5000;
+const IDLE_WAIT_MS = 500;
 
 /**
  * @template {Element} T
@@ -19,43 +23,33 @@ export function byId(id, kind) {
 
 /** Data that the server put into the page as JSON, in the shapes of the API; null if there are none. @returns {any} */
 export function pageData() {
-  const place = document.getElementById('page-data');
-  return place && JSON.parse(place.textContent);
+  const element = document.getElementById('page-data');
+  return element && JSON.parse(element.textContent);
 }
 
 /**
- * A part of the page that is loaded when it is first needed. After an update of the app its file may be gone.
+ * Return a module that the page imports later, with a message to the user if that fails.
  *
  * @template T
+ * @param {() => Promise<T>} load
  */
-export class LaterPart {
-  #load;
-  /** @type {T|null} */
-  loaded = null;
+export function lazyModule(load) {
+  return new LazyModule(load, () => showToast('This part of the page cannot be loaded. Load the page again.', 'bad'));
+}
 
-  /** @param {() => Promise<T>} load */
-  constructor(load) {
-    this.#load = load;
-  }
-
-  /** Return the part, or null after a message to the user if it cannot be loaded. */
-  async get() {
-    try {
-      this.loaded ??= await this.#load();
-    } catch {
-      showToast('This part of the page cannot be loaded. Load the page again.', 'bad');
-    }
-    return this.loaded;
-  }
+/** Do some work once the browser is idle. Safari cannot tell: there it waits a moment. @param {() => void} work */
+export function whenIdle(work) {
+  if ('requestIdleCallback' in window) window.requestIdleCallback(work, { timeout: IDLE_WITHIN_MS });
+  else setTimeout(work, IDLE_WAIT_MS);
 }
 
 export function pageApi() {
   const { cameras = '', discovery = '', streams = '', playback = '' } = document.body.dataset;
-  return new Api({ cameras, discovery, streams, playback }, httpParts());
+  return new Api({ cameras, discovery, streams, playback }, httpOptions());
 }
 
-/** Return the CSRF token and the login handler for requests. @returns {import('../lib/http.js').HttpParts} */
-export function httpParts() {
+/** Return the CSRF token and the login handler for requests. @returns {import('../lib/http.js').HttpOptions} */
+export function httpOptions() {
   return { csrf: document.body.dataset.csrf ?? '', onLoginNeeded: toLogin };
 }
 

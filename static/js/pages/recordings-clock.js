@@ -15,7 +15,7 @@ class PageClock extends EventTarget {
 
   constructor() {
     super();
-    byId('device-clock', HTMLInputElement).addEventListener('change', () => this.#show());
+    byId('device-clock', HTMLInputElement).addEventListener('change', () => this.#draw());
   }
 
   get clock() {
@@ -29,7 +29,7 @@ class PageClock extends EventTarget {
     byId('clock-text', HTMLElement).textContent = this.#aheadS
       ? `The recorder’s clock is ${this.#fault()}. All times here are corrected for that.`
       : '';
-    this.#show();
+    this.#draw();
   }
 
   /**
@@ -39,7 +39,7 @@ class PageClock extends EventTarget {
    */
   set zoneS(zoneS) {
     this.#zoneS = zoneS;
-    this.#show();
+    this.#draw();
   }
 
   /** @param {number} atMs @returns {string} `2026-11-22 02:13:04` */
@@ -51,7 +51,7 @@ class PageClock extends EventTarget {
     return `${duration(Math.abs(this.#aheadS))} ${this.#aheadS > 0 ? 'ahead' : 'behind'}`;
   }
 
-  #show() {
+  #draw() {
     const nowMs = Date.now();
     const zoneMs = this.#zoneS === null ? LOCAL_CLOCK.offsetOf(nowMs) : this.#zoneS * 1000;
     const differs = this.#aheadS !== 0 || zoneMs !== LOCAL_CLOCK.offsetOf(nowMs);

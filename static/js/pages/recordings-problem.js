@@ -24,8 +24,8 @@ export function showIndexing(coverage) {
  * @param {{camera: import('../lib/api.js').Camera|null, hasRows: boolean}} page `hasRows`: the timeline shows channels
  */
 export function showRecordingsProblem(problem, { camera, hasRows }) {
-  const place = byId('problem', HTMLElement);
-  place.hidden = problem === null;
+  const element = byId('problem', HTMLElement);
+  element.hidden = problem === null;
   const live = byId('problem-live', HTMLAnchorElement);
   const isUnsupported = problem?.code === 'camera_unsupported';
   byId('problem-retry', HTMLElement).hidden = isUnsupported;

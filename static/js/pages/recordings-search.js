@@ -7,21 +7,25 @@ import { isComplete, messageOf } from '../lib/messages.js';
 import { rangeOf } from '../lib/ranges.js';
 import { icon } from '../components/dom.js';
 import { TimeField } from '../components/time-field.js';
-import { byId } from './page.js';
+import { byId, showToast } from './page.js';
 import { pageClock } from './recordings-clock.js';
 
 /** @typedef {ReturnType<typeof linesOf>[number]} Line @typedef {import('../lib/timeline-scale.js').Span} Span */
 
 const SHOWN_AT_ONCE = 100;
+/** Length of the span while one end is marked. */
+const MARKED_MS = 60_000;
 
-/** Emits 'play' with the line to play, 'window' with the chosen span. */
+/** Emits 'play' with the line to play, 'window' with the chosen span, 'marked' with the span that keys have marked. */
 export class RecordingsSearch extends EventTarget {
   #api;
   #cameraId = 0;
   /** @type {Line[]} */
   #lines = [];
   #shown = 0;
-  #turn = 0;
+  #newestSearch = 0;
+  /** @type {number|null} */
+  #markInMs = null;
   #from = byId('from-field', TimeField);
   #to = byId('to-field', TimeField);
   #channel = byId('search-channel', HTMLSelectElement);
@@ -64,7 +68,7 @@ export class RecordingsSearch extends EventTarget {
   /** @param {number} cameraId */
   set cameraId(cameraId) {
     this.#cameraId = cameraId;
-    this.#turn += 1;
+    this.#newestSearch += 1;
     this.#lines = [];
     byId('results-frame', HTMLElement).hidden = true;
     byId('results-more', HTMLElement).hidden = true;
@@ -104,6 +108,25 @@ export class RecordingsSearch extends EventTarget {
     this.#unpress();
   }
 
+  /**
+   * Set one end of the span to search.
+   *
+   * @param {'in'|'out'} which
+   * @param {number} atMs time of the frame on screen
+   */
+  mark(which, atMs) {
+    if (which === 'in') this.#markInMs = atMs;
+    const startMs = this.#markInMs ?? atMs - MARKED_MS;
+    const endMs = which === 'out' ? atMs : Math.max(this.window?.endMs ?? 0, startMs + MARKED_MS);
+    if (endMs <= startMs) {
+      showToast('The end must be later than the start', 'bad');
+      return;
+    }
+    this.window = { startMs, endMs };
+    this.dispatchEvent(new CustomEvent('marked', { detail: { startMs, endMs } }));
+    showToast(which === 'in' ? `Begins at ${pageClock.stamp(startMs)}` : `Ends at ${pageClock.stamp(endMs)}`);
+  }
+
   #unpress() {
     for (const button of document.querySelectorAll('[data-range]')) button.setAttribute('aria-pressed', 'false');
   }
@@ -115,7 +138,7 @@ export class RecordingsSearch extends EventTarget {
       return;
     }
     this.#showError('');
-    const turn = ++this.#turn;
+    const search = ++this.#newestSearch;
     const go = byId('search-go', HTMLButtonElement);
     const state = byId('search-state', HTMLElement);
     go.disabled = true;
@@ -136,17 +159,17 @@ export class RecordingsSearch extends EventTarget {
         complete &&= page.complete;
         problem ??= page.error ?? null;
         cursor = page.next_cursor;
-        if (turn !== this.#turn) return;
+        if (search !== this.#newestSearch) return;
       } while (cursor);
       this.#show(linesOf(found), complete, problem);
     } catch (error) {
-      if (turn !== this.#turn) return;
+      if (search !== this.#newestSearch) return;
       const problem = problemOf(error);
       const { title } = messageOf(problem.code);
       state.textContent = '';
       this.#showError(isComplete(problem.code) ? title : `${title}. ${problem.detail}`);
     } finally {
-      if (turn === this.#turn) go.disabled = false;
+      if (search === this.#newestSearch) go.disabled = false;
     }
   }
 
@@ -177,9 +200,9 @@ export class RecordingsSearch extends EventTarget {
 
   /** @param {string} text */
   #showError(text) {
-    const place = byId('search-error', HTMLElement);
-    place.textContent = text;
-    place.hidden = !text;
+    const element = byId('search-error', HTMLElement);
+    element.textContent = text;
+    element.hidden = !text;
   }
 }
 
@@ -198,11 +221,11 @@ function rowOfLine(line, index) {
     duration((line.endMs - line.startMs) / 1000),
     line.codecs.map((codec) => codecName(codec)).join(', '),
   ];
-  cells.forEach((text, place) => {
+  cells.forEach((text, column) => {
     const cell = document.createElement('td');
     cell.textContent = text;
-    if (place === 3) cell.className = 'number';
-    if (place === 2 || place === 4) cell.className = 'wide-only';
+    if (column === 3) cell.className = 'number';
+    if (column === 2 || column === 4) cell.className = 'wide-only';
     row.append(cell);
   });
   if (!line.isKnown) {

@@ -31,8 +31,8 @@ pageClock.addEventListener('clock', () => shown && showSummary(shown));
 
 /** @param {string} name @param {string} text */
 function fact(name, text) {
-  const place = document.querySelector(`[data-fact="${name}"]`);
-  if (place) place.textContent = text;
+  const element = document.querySelector(`[data-fact="${name}"]`);
+  if (element) element.textContent = text;
 }
 
 /** @param {KnownRecording} recording */

@@ -73,27 +73,27 @@ export class ViewerStage extends EventTarget {
       byId(id, HTMLElement).addEventListener('click', work);
     }
     setInterval(() => this.#showClock(), 500);
-    this.#show();
+    this.#draw();
   }
 
   /** @param {import('../lib/api.js').Problem|null} problem */
   set deviceProblem(problem) {
     this.#deviceProblem = problem;
-    this.#show();
+    this.#draw();
   }
 
   /** True while the server reads the channels from the device. @param {boolean} busy */
   set deviceBusy(busy) {
     this.#deviceBusy = busy;
-    this.#show();
+    this.#draw();
   }
 
   get isWanted() {
     return this.#channel.isWanted;
   }
 
-  get isPlaying() {
-    return this.#channel.isPlaying;
+  get isStarted() {
+    return this.#channel.isStarted;
   }
 
   /** The chosen media profile; null: nothing to play. */
@@ -102,10 +102,10 @@ export class ViewerStage extends EventTarget {
   }
 
   /** Set the channel, its quality, and if it is to play. @param {StageRequest} request */
-  show(request) {
+  setRequest(request) {
     if (request.number !== this.#shownNumber) this.#zoom.reset();
     this.#shownNumber = request.number;
-    this.#channel.show({ ...request, isAudible: this.#wantsAudio });
+    this.#channel.setRequest({ ...request, isAudible: this.#wantsAudio });
   }
 
   /** Try the channel's profiles again, because the camera may send other codecs now. */
@@ -174,7 +174,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #wirePlayer() {
-    this.#channel.addEventListener('change', () => this.#show());
+    this.#channel.addEventListener('change', () => this.#draw());
     this.#channel.addEventListener('audio-blocked', () => {
       showToast('The browser allows sound only after a click. Press M or the loudspeaker.');
     });
@@ -211,7 +211,7 @@ export class ViewerStage extends EventTarget {
     this.#channel.wake();
   }
 
-  #show() {
+  #draw() {
     const view = this.#viewNow();
     const { isPaused, playback, canUseSub } = this.#channel;
     const hasFailed = view.phase === 'ended' || view.phase === 'failed';
@@ -259,8 +259,8 @@ export class ViewerStage extends EventTarget {
     byId('facts', HTMLElement).dataset.way = transport;
     byId('way', HTMLElement).hidden = !transportReason;
     setText(byId('way-reason', HTMLElement), transportReason);
-    for (const place of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
-      setText(place, facts[/** @type {HTMLElement} */ (place).dataset.fact ?? ''] ?? '');
+    for (const element of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
+      setText(element, facts[/** @type {HTMLElement} */ (element).dataset.fact ?? ''] ?? '');
     }
   }
 

@@ -1,43 +1,59 @@
 // @ts-check
-/** The viewer page: one camera's channels, live, with the overview, the edit mode and the keys. */
+/**
+ * The viewer page: one camera's channels, live, with the overview, the edit mode and the keys.
+ *
+ * From the page to the picture:
+ *   viewer.js                      the chosen channel and quality, in the address
+ *   viewer-keys.js, viewer-editing.js   the keys; the edit mode
+ *   viewer-stage.js                the player's buttons, clock and messages
+ *   components/channel-player.js   the media profile (lib/playback-choice.js), pause, fallback, the first snapshot
+ *   lib/live-transport.js          socket or HLS; the media comes
+ *     over the socket              lib/socket-session.js -> lib/live-socket.js -> components/mse-engine.js
+ *                                  -> fragment-source.js -> <video>
+ *     over HLS                     lib/hls-session.js -> components/hls-engine.js -> hls.js -> <video>
+ *   components/live-player.js      <live-player>: the <video> and its engine; reports if the picture moves
+ */
 import { ChannelGrid } from '../components/channel-grid.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
 import { inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
 import { counted } from '../lib/format.js';
-import { DigitKeys, actionOf } from '../lib/keys.js';
 import { isComplete, messageOf } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
-import { LaterPart, byId, may, pageApi, pageData, remember, remembered, showToast } from './page.js';
+import { byId, lazyModule, may, pageApi, pageData, remember, remembered, showToast } from './page.js';
+import { ChannelEditing } from './viewer-editing.js';
+import { handleKeys } from './viewer-keys.js';
 import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
 
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
-/** How fresh the snapshots of the tiles are kept, by the rest of the page. @type {Record<'live'|'overview'|'nothing', import('../components/snapshot-loader.js').Pace>} */
+/**
+ * How fresh the snapshots of the tiles are kept, by the rest of the page.
+ *
+ * @type {Record<'live'|'overview'|'nothing', import('../components/snapshot-loader.js').Pace>}
+ */
 const TILE_PACES = {
   live: { refreshMs: 300_000, settleMs: 60_000 },
   overview: { refreshMs: 20_000 },
   nothing: { refreshMs: 60_000 },
 };
-/** The list of channels waits until the first frames are decoded, its snapshots until they are shown; at most so long. */
+/** The list of channels waits until the first frames are decoded, its snapshots until these are shown; at most so long. */
 const LIST_WAIT_MS = 500;
 const STILLS_WAIT_MS = 3000;
-const DIGIT_MS = 900;
 
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
 const snapshots = new SnapshotLoader(api, TILE_PACES.nothing);
-const digits = new DigitKeys();
 
 const grid = byId('channels', ChannelGrid);
-const dialogs = new LaterPart(() => import('./viewer-dialogs.js'));
-const editor = byId('editor', HTMLElement);
+const dialogs = lazyModule(() => import('./viewer-dialogs.js'));
+const editing = new ChannelEditing(api, cameraId, dialogs);
 const form = byId('camera-form', HTMLElement);
 
 const state = readViewerState(window.location.search);
@@ -49,9 +65,6 @@ let camera = null;
 let channels = [];
 let stopped = false;
 let asleep = false;
-let editing = false;
-/** @type {ReturnType<typeof setTimeout>|null} */
-let digitTimer = null;
 
 const livePicture = new Promise((resolve) => stage.addEventListener('settled', resolve, { once: true }));
 // A player seeks to the newest frame once it has media; the main thread has little to do while the browser decodes.
@@ -78,7 +91,7 @@ const poller = new Poller(async () => {
     stage.stop();
     return POLL_MS;
   }
-  follow();
+  updateStage();
   showCamera(camera);
   if (stage.isWanted) await listTurn; // the list's layout would delay the socket and the first frames
   showChannels();
@@ -115,15 +128,15 @@ function sentenceOf({ code, detail }) {
 
 /** @param {string} text */
 function showCameraProblem(text) {
-  const place = byId('camera-problem', HTMLElement);
-  if (place.textContent !== text) place.textContent = text;
-  place.hidden = !text;
+  const element = byId('camera-problem', HTMLElement);
+  if (element.textContent !== text) element.textContent = text;
+  element.hidden = !text;
 }
 
 function showChannels() {
   const shown = visibleChannels(channels);
   grid.channels = shown;
-  if (dialogs.loaded) dialogs.loaded.editor.channels = channels;
+  editing.channels = channels;
   const hidden = channels.length - shown.length;
   byId('channel-count', HTMLElement).textContent = channels.length ? String(shown.length) : '';
   byId('channel-actions', HTMLElement).hidden = !channels.length;
@@ -144,15 +157,15 @@ function firstChannel() {
   return (shown.find((channel) => !channel.problem) ?? shown[0] ?? inOrder(channels)[0])?.channel ?? null;
 }
 
-/** Let the stage show the chosen channel. */
-function follow() {
+/** Let the stage show the chosen channel, and play it unless the user has stopped it. */
+function updateStage() {
   if (!channels.length) return;
   if (!currentChannel()) state.channel = firstChannel();
   const channel = currentChannel();
   if (!channel) return;
   grid.setAttribute('current', String(channel.channel));
   showNames(channel);
-  stage.show({
+  stage.setRequest({
     cameraId,
     number: channel.channel,
     channel,
@@ -162,7 +175,7 @@ function follow() {
     isActive: state.view === 'single' && !stopped && !asleep,
   });
   showQuality();
-  snapshots.pace = TILE_PACES[state.view === 'grid' ? 'overview' : stage.isPlaying ? 'live' : 'nothing'];
+  snapshots.pace = TILE_PACES[state.view === 'grid' ? 'overview' : stage.isStarted ? 'live' : 'nothing'];
 }
 
 /** @param {Channel} channel */
@@ -201,7 +214,7 @@ function updateState(change, { push = true } = {}) {
     else window.history.replaceState(null, '', address);
   }
   showView();
-  follow();
+  updateStage();
 }
 
 /** @param {number|null} number */
@@ -233,79 +246,25 @@ function showView() {
 
 function toggleOverview() {
   if (document.fullscreenElement) void document.exitFullscreen();
-  void setEditing(false);
+  void editing.turn(false);
   updateState({ view: state.view === 'grid' ? 'single' : 'grid' });
-}
-
-/** @param {boolean} wanted */
-async function setEditing(wanted) {
-  editing = wanted;
-  if (wanted) {
-    const loaded = await dialogs.get();
-    if (!loaded || !editing) return;
-    loaded.editor.channels = channels;
-  }
-  editor.hidden = !wanted;
-  grid.hidden = wanted;
-  const button = byId('edit-channels', HTMLElement);
-  button.setAttribute('aria-pressed', String(wanted));
-  const label = button.querySelector('span');
-  if (label) label.textContent = wanted ? 'Done' : 'Edit';
 }
 
 async function showKeys() {
   (await dialogs.get())?.keysDialog.show();
 }
 
-/**
- * Show a change immediately, send it to the server, and undo it if the server refuses.
- *
- * @param {(now: Channel) => Channel} change
- * @param {() => Promise<void>} send
- */
-async function changeChannels(change, send) {
-  const before = channels;
-  channels = channels.map(change);
+editing.addEventListener('channels', (event) => {
+  channels = /** @type {CustomEvent<Channel[]>} */ (event).detail;
   showChannels();
-  try {
-    await send();
-  } catch (error) {
-    channels = before;
-    showChannels();
-    showToast(problemOf(error).detail, 'bad');
-  }
-  poller.soon();
-}
-
-editor.addEventListener('channel-rename', (event) => {
-  const { channel, name } = /** @type {CustomEvent<{channel: number, name: string}>} */ (event).detail;
-  void changeChannels(
-    (item) => (item.channel === channel && name ? { ...item, name } : item),
-    () => api.updateChannel(cameraId, channel, { name }),
-  );
 });
-
-editor.addEventListener('channel-hide', (event) => {
-  const { channel, hidden } = /** @type {CustomEvent<{channel: number, hidden: boolean}>} */ (event).detail;
-  void changeChannels(
-    (item) => (item.channel === channel ? { ...item, hidden } : item),
-    () => api.updateChannel(cameraId, channel, { hidden }),
-  );
-});
-
-editor.addEventListener('channel-order', (event) => {
-  const numbers = /** @type {CustomEvent<number[]>} */ (event).detail;
-  void changeChannels(
-    (item) => ({ ...item, position: numbers.indexOf(item.channel) }),
-    () => api.orderChannels(cameraId, numbers),
-  );
-});
+editing.addEventListener('sent', () => poller.soon());
 
 // ── Keys, buttons, events ──────────────────────────────────────────────────────────────────────────────────────────
 
 function escape() {
   if (stage.leaveZoom()) return;
-  if (editing) void setEditing(false);
+  if (editing.isOn) void editing.turn(false);
   else if (state.view === 'grid') toggleOverview();
 }
 
@@ -347,33 +306,13 @@ for (const [id, beforeMs] of /** @type {[string, number][]} */ ([
   });
 }
 
-document.addEventListener('keydown', (event) => {
-  const target = event.target instanceof Element ? event.target : null;
-  if (document.querySelector('dialog[open]') || target?.closest('input, textarea, select') || event.defaultPrevented) return;
-  if (/^\d$/.test(event.key) && !event.ctrlKey && !event.altKey && !event.metaKey) {
-    typeDigit(event.key);
-    return;
-  }
-  const action = actionOf(event);
-  // A focused button or link handles Space itself.
-  if (!action || (event.key === ' ' && target?.closest('button, a'))) return;
-  if (event.repeat && !['previous', 'next', 'zoom_in', 'zoom_out'].includes(action)) return;
-  event.preventDefault();
-  ACTIONS[action]();
+handleKeys(ACTIONS, {
+  channelNumbers: () => visibleChannels(channels).map((channel) => channel.channel),
+  chooseChannel,
 });
-
-/** @param {string} digit */
-function typeDigit(digit) {
-  if (digitTimer !== null) clearTimeout(digitTimer);
-  const numbers = visibleChannels(channels).map((channel) => channel.channel);
-  const wanted = digits.feed(digit, numbers);
-  if (wanted !== null) chooseChannel(wanted);
-  else digitTimer = setTimeout(() => chooseChannel(digits.due(numbers)), DIGIT_MS);
-}
-
 byId('keys', HTMLElement).addEventListener('click', () => void showKeys());
 byId('toggle-grid', HTMLElement).addEventListener('click', toggleOverview);
-byId('edit-channels', HTMLElement).addEventListener('click', () => void setEditing(!editing));
+byId('edit-channels', HTMLElement).addEventListener('click', () => void editing.turn(!editing.isOn));
 byId('convert', HTMLElement).addEventListener('click', () => {
   stopped = false;
   updateState({ channel: state.channel, quality: 'main', convert: true }, { push: false });
@@ -420,28 +359,28 @@ async function refreshCamera() {
 
 stage.addEventListener('wanted', () => {
   stopped = false;
-  follow();
+  updateStage();
 });
 stage.addEventListener('ended', () => {
   if (stopped) return;
   stopped = true;
-  follow();
+  updateStage();
 });
 stage.addEventListener('playback', showQuality);
 stage.addEventListener('asleep', () => {
   asleep = true;
-  follow();
+  updateStage();
 });
 stage.addEventListener('awake', () => {
   asleep = false;
   poller.soon();
-  follow();
+  updateStage();
 });
 window.addEventListener('popstate', () => {
   Object.assign(state, readViewerState(window.location.search));
   stopped = false;
   showView();
-  follow();
+  updateStage();
 });
 
 showView();

@@ -29,7 +29,10 @@ const OUT_OF_SIGHT_MS = 1500;
 const SIGHT_MARGIN = '120px';
 const PARALLEL_SNAPSHOTS = 3;
 
-/** Emits 'chosen' when another place is chosen, 'awake' when the page wakes up. */
+/**
+ * Emits 'chosen' when another place is chosen, 'awake' when the page wakes up, and 'settled' once every tile in sight
+ * plays or has no picture to expect soon.
+ */
 export class WallBoard extends EventTarget {
   #api;
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
@@ -39,7 +42,7 @@ export class WallBoard extends EventTarget {
   /** @type {LiveTile[]} */
   #elements = [];
   /** @type {WallView} */
-  #shown = { layout: 1, tiles: [], full: null };
+  #view = { layout: 1, tiles: [], full: null };
   /** @type {Known} */
   #known = [];
   /** @type {LiveTile|null} */
@@ -48,6 +51,7 @@ export class WallBoard extends EventTarget {
   /** @type {'visible'|'hidden'|'left'} */
   #attention = 'visible';
   #isFullForLong = false;
+  #isSettled = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #fullTimer = null;
   /**
@@ -92,12 +96,12 @@ export class WallBoard extends EventTarget {
     this.#updateTiles();
   }
 
-  /** Show tiles. A tile that was shown before plays on, also in another place. @param {WallView} shown */
-  show(shown) {
-    const { layout, tiles, full } = shown;
+  /** Show tiles. A tile that was shown before plays on, also in another place. @param {WallView} view */
+  setView(view) {
+    const { layout, tiles, full } = view;
     const hadFocus = this.#grid.contains(document.activeElement);
-    if (full !== this.#shown.full) this.#setFull(full);
-    this.#shown = shown;
+    if (full !== this.#view.full) this.#setFull(full);
+    this.#view = view;
     this.#arrange(tiles);
     this.#grid.dataset.layout = String(layout);
     this.#grid.style.setProperty('--columns', String(columnsOf(layout)));
@@ -132,7 +136,7 @@ export class WallBoard extends EventTarget {
       setAttribute(element, 'tabindex', each === place ? '0' : '-1');
       setAttribute(element, 'aria-current', each === place ? 'true' : null);
     });
-    if (focus) this.#elements[place]?.focus({ preventScroll: this.#shown.full !== null });
+    if (focus) this.#elements[place]?.focus({ preventScroll: this.#view.full !== null });
     if (place !== before) this.dispatchEvent(new Event('chosen'));
   }
 
@@ -188,7 +192,7 @@ export class WallBoard extends EventTarget {
   #make() {
     const tile = /** @type {LiveTile} */ (document.createElement('live-tile'));
     tile.setAttribute('role', 'group');
-    tile.parts = { socket: this.#socket, api: this.#api, snapshots: this.#snapshots, decodes: this.#decodes };
+    tile.options = { socket: this.#socket, api: this.#api, snapshots: this.#snapshots, decodes: this.#decodes };
     this.#grid.append(tile);
     this.#observer.observe(tile);
     return tile;
@@ -204,10 +208,10 @@ export class WallBoard extends EventTarget {
   }
 
   #updateTiles() {
-    const { layout, tiles, full } = this.#shown;
+    const { layout, tiles, full } = this.#view;
     this.#elements.forEach((element, place) => {
       const tile = tiles[place] ?? null;
-      element.show({
+      element.setRequest({
         content: tile && contentOf(tile, this.#known),
         quality: tile?.quality ?? 'auto',
         isActive: this.#isActive(element, place),
@@ -224,7 +228,7 @@ export class WallBoard extends EventTarget {
   #isActive(element, place) {
     // In a hidden tab the audible tile plays on.
     if (this.#attention !== 'visible') return this.#attention === 'hidden' && element === this.#audibleTile;
-    const { full } = this.#shown;
+    const { full } = this.#view;
     if (full !== null) return place === full || !this.#isFullForLong;
     return this.#sight.has(element) || element === this.#audibleTile;
   }
@@ -276,5 +280,8 @@ export class WallBoard extends EventTarget {
   #tick() {
     const { nowMs } = this;
     for (const element of this.#elements) element.tick(nowMs);
+    if (this.#isSettled || !this.#sight.size || !this.#elements.every(({ isSettled }) => isSettled)) return;
+    this.#isSettled = true;
+    this.dispatchEvent(new Event('settled'));
   }
 }

@@ -34,15 +34,15 @@ export class WallMenu extends EventTarget {
   /** @param {number} place @param {{x: number, y: number}} at @param {{isFull: boolean}} how */
   open(place, at, { isFull }) {
     const tile = this.#board.at(place);
-    if (!tile?.playing) return;
+    if (!tile?.nowPlaying) return;
     this.#place = place;
-    const { content, hasFrame, hasAudio, playing } = tile;
+    const { content, hasFrame, hasAudio, nowPlaying } = tile;
     const channel = content?.channel ?? null;
     const noChannel = channel === null;
     const isAudible = this.#board.audibleTile === tile;
     const quality = content?.tile.quality ?? 'auto';
     const records = !noChannel && isRecorder(content?.camera ?? null) && may('recordings');
-    const isOver = playing.phase === 'failed' || playing.phase === 'ended';
+    const isOver = nowPlaying.phase === 'failed' || nowPlaying.phase === 'ended';
     const items = {
       full: { hidden: !content, text: isFull ? 'Back to all' : 'Fill the page' },
       pause: { hidden: !tile.isAlone || !hasFrame || isOver || tile.isPaused },
@@ -64,7 +64,7 @@ export class WallMenu extends EventTarget {
       pick: { text: content ? 'Another channel here' : 'Choose a channel' },
       remove: { hidden: !content },
     };
-    this.#menu.openAt(at, nameOf(content) || `Place ${place + 1}`, items, playingNote(playing));
+    this.#menu.openAt(at, nameOf(content) || `Place ${place + 1}`, items, playingNote(nowPlaying));
   }
 
   /** Open the tile's recordings. @param {number} place @param {number} beforeMs time before the frame on screen */
@@ -93,7 +93,7 @@ export class WallMenu extends EventTarget {
     const main = profileOf(channel, 'main');
     const nowMs = tile.frameMs ?? this.#board.nowMs;
     const shown = tile.capture();
-    if (main && tile.playing?.quality !== 'main') {
+    if (main && tile.nowPlaying?.quality !== 'main') {
       try {
         const { blob, takenAt } = await this.#api.snapshot(camera.id, { profileToken: main.profile_token });
         saveFile(blob, snapshotFileName(names, takenAt ?? new Date(nowMs)));

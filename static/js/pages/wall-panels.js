@@ -1,5 +1,5 @@
 // @ts-check
-/** Panels of the wall: loaded when one of them is opened. */
+/** The panels of the wall: wall-popups.js imports them after the first pictures, or when one of them is opened. */
 import { AppDialog } from '../components/app-dialog.js';
 import { ChannelPicker } from '../components/channel-picker.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
@@ -11,8 +11,8 @@ const SNAPSHOT_MS = 60_000;
 export const picker = byId('picker', ChannelPicker);
 export const keysDialog = byId('keys-dialog', AppDialog);
 
-/** The tiles' menu. @param {import('../lib/api.js').Api} api @param {import('./wall-board.js').WallBoard} board */
-export function connect(api, board) {
+/** Return the tiles' menu. @param {import('../lib/api.js').Api} api @param {import('./wall-board.js').WallBoard} board */
+export function createMenu(api, board) {
   picker.snapshots = new SnapshotLoader(api, { refreshMs: SNAPSHOT_MS });
   return new WallMenu(api, board);
 }

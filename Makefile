@@ -16,7 +16,8 @@ VENDOR := static/vendor
 BUILT := static/built
 PRETTY := static/js static/css tests/js tools/*.mjs eslint.config.js
 PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 2 * $$(nproc) )))) --dist loadfile --no-loadscope-reorder
-WITHOUT_PROGRAMS := --ignore=tests/browser --ignore=tests/whole_app --ignore=tests/simulator --ignore-glob=*/test_simulator.py
+NOT_QUICK := stress or gstreamer or programs or generated
+NOT_QUICK_FILES := $(addprefix --ignore=tests/,browser whole_app simulator) --ignore-glob=*/test_simulator.py
 
 .PHONY: help
 help: ## what can be made
@@ -90,7 +91,7 @@ check: install-dev ## within a minute: ruff, mypy, and tests that start no recor
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q $(PARALLEL) -m 'not (stress or gstreamer)' $(WITHOUT_PROGRAMS)
+	$(BIN)/pytest -q $(PARALLEL) -m 'not ($(NOT_QUICK))' $(NOT_QUICK_FILES)
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy, eslint, tsc, prettier

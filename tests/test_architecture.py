@@ -6,6 +6,7 @@ import ast
 import graphlib
 import sys
 from collections.abc import Container, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,17 @@ def _package(path: Path) -> str:
     return PACKAGE_OF.get(first, first)
 
 
+@cache
+def _import_statements(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    tree = ast.parse(path.read_text("utf-8"))
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
 def _imported_modules(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in _import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        elif node.level == 0 and node.module:
             yield node.module
 
 
@@ -163,8 +170,8 @@ def _module(path: Path) -> str:
 
 def _modules_imported_by(path: Path, modules: Container[str]) -> Iterator[str]:
     """The modules of `modules` that a file imports, also for TYPE_CHECKING and inside functions."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+    for node in _import_statements(path):
+        names = [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             submodules = [f"{node.module}.{name}" for name in names]
             names = [name if name in modules else node.module for name in submodules]

@@ -13,6 +13,7 @@ from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
 from tests.hand_clock import HandClock
+from tests.prepared_database import prepared
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    made = Database(settings.database_file)
+    made = Database(prepared(settings.database_file))
     yield made
     made.close()
 

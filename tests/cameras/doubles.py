@@ -38,6 +38,7 @@ from media.process import Spawner
 from onvif_manager import OnvifManager
 from sessions.snapshots import FrameGrabber, SnapshotTaker
 from tests.patience import LIMIT_S, until
+from tests.prepared_database import prepared
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 QUICK = Pace(check_s=0.1, signals_again_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, early_retry_after_s=0.02)
@@ -238,7 +239,7 @@ class CameraHarness:
     def make(self) -> OnvifManager:
         self.gate = LoginGate(SystemClock())
         self.manager = OnvifManager(
-            Database(self.settings.database_file),
+            Database(prepared(self.settings.database_file)),
             self.settings,
             self.gate,
             SystemClock(),

@@ -20,6 +20,8 @@ from media.process import Spawner, SupervisedProcess
 from tests.cameras.doubles import CameraHarness
 from tests.patience import until
 
+pytestmark = pytest.mark.programs
+
 # Write the process's arguments and environment to a note, print the ready line of the simulator, and wait.
 PROGRAM = """
 import json, os, stat, sys, time

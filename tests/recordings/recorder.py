@@ -37,6 +37,7 @@ from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
 from tables import CameraRow
 from tests.patience import until
+from tests.prepared_database import prepared
 
 _T = TypeVar("_T")
 
@@ -175,7 +176,7 @@ class Archive:
         self.clock = HandClock()
         self.recorder = Recorder()
         self.channels = [channel(1), channel(2)]
-        self.database = Database(self.settings.database_file)
+        self.database = Database(prepared(self.settings.database_file))
         self.database.open()
         with self.database.write() as session:
             session.add(

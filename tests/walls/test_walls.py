@@ -18,6 +18,7 @@ from core.secrets import Secret
 from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
+from tests.prepared_database import prepared
 from walls.walls import LAYOUTS, MAX_WALLS, Tile, WallChange, WallDraft, WallManager, may_change
 
 GOOD = Secret("correct-horse-battery")
@@ -26,7 +27,7 @@ GATES = WallDraft("Gates", 4, (Tile(1, 2, "main"), None, Tile(2, 16)))
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "cameras.sqlite3")
+    made = Database(prepared(tmp_path / "cameras.sqlite3"))
     made.open()
     yield made
     made.close()

@@ -20,6 +20,7 @@ from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
+from tests.prepared_database import prepared
 from tests.recordings.recorder import Archive
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams, session
@@ -58,7 +59,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    made = Database(settings.database_file)
+    made = Database(prepared(settings.database_file))
     yield made
     made.close()
 
@@ -124,7 +125,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     settings = settings_in(folder)
     cameras, archive = StandInCameras(), Archive(folder / "archive")
     streams = StandInStreams(settings.streams_dir, cameras)
-    database = Database(settings.database_file)
+    database = Database(prepared(settings.database_file))
     accounts = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     accounts.start()
     accounts.postpone()

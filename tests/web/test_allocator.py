@@ -11,6 +11,8 @@ import pytest
 
 from tests.patience import LIMIT_S
 
+pytestmark = pytest.mark.programs
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Sixteen threads that allocate at the same time, then the report. Objects above 512 bytes come from the C library.
 _PROGRAM = """

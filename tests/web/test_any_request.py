@@ -32,6 +32,8 @@ from tests.web.stand_in_streams import StandInStreams
 from tests.web.web_harness import PASSWORD, WebHarness, log_in
 from tests.web.well_formed import PATH_PARTS, VALID, VALID_QUERIES
 
+pytestmark = pytest.mark.generated
+
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 EXAMPLES = 20
 # Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, and no user has

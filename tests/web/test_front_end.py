@@ -142,10 +142,12 @@ def build(folder: Path) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=LIMIT_S).stdout
 
 
+@pytest.mark.programs
 def test_the_build_and_the_app_agree_on_the_hash_of_the_sources(built: Path) -> None:
     assert FrontEnd(built).addresses().built
 
 
+@pytest.mark.programs
 def test_each_page_has_one_script_and_one_style_sheet(built: Path) -> None:
     pages = [path.stem for path in (built / "css" / "pages").iterdir()]
     found = FrontEnd(built).addresses().built
@@ -158,11 +160,13 @@ def test_each_page_has_one_script_and_one_style_sheet(built: Path) -> None:
             assert (built / "built" / name).is_file()
 
 
+@pytest.mark.programs
 def test_every_template_has_its_page(built: Path) -> None:
     templates = {path.stem for path in (ROOT / "templates").glob("*.html")} - {"base"}
     assert templates == {path.stem for path in (ROOT / "static" / "css" / "pages").iterdir()}
 
 
+@pytest.mark.programs
 def test_an_edit_gives_built_files_new_names(built: Path) -> None:
     folder = built.parent
     before = FrontEnd(built).addresses().built
@@ -177,6 +181,7 @@ def test_an_edit_gives_built_files_new_names(built: Path) -> None:
     assert not (built / "built" / before[viewer].file).exists()
 
 
+@pytest.mark.programs
 def test_a_damaged_build_is_built_again(built: Path) -> None:
     (built / "built" / "manifest.json").write_text("{")
     assert "Front end built" in build(built.parent)

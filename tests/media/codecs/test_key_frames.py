@@ -28,6 +28,7 @@ def encoded(tmp_path: Path, size: str, *options: str) -> list[bytes]:
     return nal_units(out.read_bytes())
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("size", ["640x360", "1920x1080", "854x480", "352x288"])
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p"])
 def test_the_size_of_an_h264_frame_is_read_from_its_sps(tmp_path: Path, size: str, pixels: str) -> None:
@@ -36,12 +37,14 @@ def test_the_size_of_an_h264_frame_is_read_from_its_sps(tmp_path: Path, size: st
     assert "{}x{}".format(*(h264.frame_size(sps) or ())) == size
 
 
+@pytest.mark.programs
 def test_the_size_of_interlaced_h264_with_scaling_lists_is_read(tmp_path: Path) -> None:
     x264 = ("-c:v", "libx264", "-x264-params", "interlaced=1:cqm=jvt", "-flags", "+ildct", "-pix_fmt", "yuv420p")
     units = encoded(tmp_path, "720x576", *x264, "-f", "h264")
     assert h264.frame_size(next(unit for unit in units if h264.parameter_set_type(unit) == "sps")) == (720, 576)
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("size", ["640x360", "1920x1080", "852x480"])
 def test_the_size_of_an_h265_frame_is_read_from_its_sps(tmp_path: Path, size: str) -> None:
     x265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p")

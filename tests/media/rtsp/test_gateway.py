@@ -22,6 +22,8 @@ from tests.media.rtsp.asking import Reader, read, source, until_state
 from tests.media.rtsp.camera_peer import PeerCamera, nal_units
 from tests.patience import LIMIT_S, promised, until
 
+pytestmark = pytest.mark.programs
+
 Cameras = Callable[..., PeerCamera]
 
 

@@ -28,6 +28,8 @@ from tests.patience import LIMIT_S, until
 from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import NoCameras, ThinRecordings, ThinReplays
 
+pytestmark = pytest.mark.programs
+
 HEVC = VideoFormat("hevc", 320, 180, float(FPS))
 NIGHT = datetime(2026, 11, 22, 2, 0, 0, tzinfo=UTC)
 SEGMENTS = 4

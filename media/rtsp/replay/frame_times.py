@@ -44,7 +44,8 @@ class FrameTimes:
         range_zone_s = 0.0 if self._range_s is None else _zone_s(self._range_s - requested_s)
         self.start_s = requested_s if self._range_s is None else self._range_s - range_zone_s
         """The time of the first frame if it has no stamp."""
-        self._is_confirmed = self._range_s is not None and not range_zone_s
+        self._is_range_confirmed = self._range_s is not None and not range_zone_s
+        self._is_confirmed = self._is_range_confirmed
         self._stamps = _Stamps.NOT_JUDGED
         self.zone_s = 0.0
         """The time zone of the stamps."""
@@ -88,7 +89,8 @@ class FrameTimes:
         references = [self._requested_s] if self._range_s is None else [self._range_s, self._requested_s]
         self._stamps = _Stamps.WRONG
         if any(self._is_near(told_s, reference_s) for reference_s in references):
-            self._stamps, self._is_confirmed = _Stamps.RIGHT, True
+            is_requested = self._is_near(told_s, self._requested_s)
+            self._stamps, self._is_confirmed = _Stamps.RIGHT, is_requested or self._is_range_confirmed
             return
         for reference_s in references:
             if zone_s := _zone_s(told_s - reference_s):

@@ -61,8 +61,8 @@ def _is_lockout(value: object) -> bool:
     return all(_is_positive(number) for number in value.values())
 
 
-STAMP_KINDS = ("zero", "local", "present", "standing", "all_bits", "no_cseq")
-REQUEST_KINDS = ("whole_seconds", "no_options", "no_immediate", "late", "no_pause", "never_paused")
+STAMP_KINDS = ("zero", "local", "present", "other_year", "standing", "all_bits", "no_cseq")
+REQUEST_KINDS = ("whole_seconds", "no_options", "no_immediate", "late", "no_pause", "never_paused", "echoes_range")
 END_KINDS = ("silent", "bye", "notice", "close")
 _KINDS = (
     FaultKind("slow", "SOAP answers and snapshots come late", "seconds", _is_positive),

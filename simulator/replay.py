@@ -36,6 +36,7 @@ _EXTENSION = struct.Struct(">HHIIBBH")
 _RTP = struct.Struct(">BBHII")
 _ALL_BITS = 0x70  # E, D and T
 _LOCAL_S = 8 * 3600
+_YEAR_S = 366 * 86_400
 _CLOCK = re.compile(r"clock=(\d{8}T\d{6}(?:\.\d{1,9})?Z)?-(\d{8}T\d{6}(?:\.\d{1,9})?Z)?")
 
 
@@ -272,6 +273,8 @@ class ReplayPlayer:
                 at_s += _LOCAL_S
             case "present":
                 at_s = self._clock.epoch_s()
+            case "other_year":
+                at_s += _YEAR_S
             case "standing":
                 at_s = play.start_s
             case "all_bits":

@@ -167,7 +167,8 @@ class ReplayRequests:
         )
         base = re.sub(r"/?trackID=\d+$", "", request.url).rstrip("/")
         until = clock_text(asked[1]) if asked[1] is not None else ""
-        answer = (self._session_header(), f"Range: clock={clock_text(start_s)}-{until}")
+        told_s = asked[0] if fault == "echoes_range" and asked[0] is not None else start_s
+        answer = (self._session_header(), f"Range: clock={clock_text(told_s)}-{until}")
         is_immediate = is_onvif and headers.get("immediate", "no").lower() == "yes" and fault != "no_immediate"
         if player.is_playing and not is_immediate:
             player.queue(play)

@@ -35,10 +35,11 @@ class FrameTimes:
     """The times of the frames that answer one PLAY.
 
     `requested_s` and `range_s`: the requested time and the start of the answer's Range, in seconds since 1970 by the
-    device; `range_s` is None if the answer has no such time.
+    device; `range_s` is None if the answer has no such time. `is_standing`: an earlier PLAY has shown that the stamps
+    give one time for all frames.
     """
 
-    def __init__(self, requested_s: float, range_s: float | None) -> None:
+    def __init__(self, requested_s: float, range_s: float | None, *, is_standing: bool = False) -> None:
         self._requested_s = requested_s
         self._range_s = range_s if range_s is not None and abs(range_s - requested_s) <= _YEAR_S else None
         range_zone_s = 0.0 if self._range_s is None else _zone_s(self._range_s - requested_s)
@@ -46,13 +47,14 @@ class FrameTimes:
         """The time of the first frame if it has no stamp."""
         self._is_range_confirmed = self._range_s is not None and not range_zone_s
         self._is_confirmed = self._is_range_confirmed
-        self._stamps = _Stamps.NOT_JUDGED
+        self._stamps = _Stamps.WRONG if is_standing else _Stamps.NOT_JUDGED
         self.zone_s = 0.0
         """The time zone of the stamps."""
         self._last: tuple[int, float] | None = None  # ticks and time of the last frame
         self._last_told_s: float | None = None
         self._standstill_s = 0.0
-        self._is_standing = False  # the stamps give one time for all frames
+        self.is_standing = is_standing
+        """True if the stamps give one time for all frames."""
 
     @property
     def has_right_stamps(self) -> bool:
@@ -77,6 +79,10 @@ class FrameTimes:
         self._last = unit.ticks, time_s
         return time_s, self._is_confirmed and self._stamps is not _Stamps.WRONG
 
+    def count_from(self, unit: AccessUnit, time_s: float) -> None:
+        """Count the frames after this one from its known time."""
+        self._last = unit.ticks, time_s
+
     def of_audio(self, told_s: float | None, *, is_stamped: bool) -> float | None:
         """Return the time of audio; None if only its place among the frames is known."""
         if told_s is None or not is_stamped:
@@ -98,7 +104,7 @@ class FrameTimes:
                 return
 
     def _is_near(self, told_s: float, reference_s: float) -> bool:
-        return not self._is_standing and -_EARLY_S <= told_s - reference_s <= _LATE_S
+        return not self.is_standing and -_EARLY_S <= told_s - reference_s <= _LATE_S
 
     def _counted_s(self, unit: AccessUnit) -> float:
         """Return the frame's time by its RTP timestamp, from the last frame on."""
@@ -114,7 +120,7 @@ class FrameTimes:
         if is_repeated and self._last is not None:
             self._standstill_s += max(0.0, counted_s - self._last[1])
             if self._standstill_s > _STANDSTILL_S:
-                self._stamps, self._is_standing = _Stamps.WRONG, True
+                self._stamps, self.is_standing = _Stamps.WRONG, True
             return counted_s
         self._standstill_s = 0.0
         time_s = told_s - self.zone_s

@@ -22,6 +22,7 @@ _GOODBYE_PATIENCE_S = 1.0  # some recorders say BYE at a gap, and go on behind i
 _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 _FAST_FROM = 2.0  # times real time
 _JUDGED_AFTER_S = 2.0
+_RECENT_FRAMES = 1500  # a minute
 _STAMPED_FRAMES = 16  # more than there are frames between a packet and its complete frame
 
 
@@ -65,6 +66,8 @@ class ReplayPlayback:
     _stamped: deque[int] = field(default_factory=lambda: deque(maxlen=_STAMPED_FRAMES))  # RTP timestamps of frames
     _is_audio_stamped: bool = False
     _report: SenderReport | None = None
+    _recent: dict[int, float] = field(default_factory=dict)  # time by content, of frames whose stamps tell no time
+    _is_rejoining: bool = False  # frames that were delivered before the last PLAY may come again
 
     @property
     def resume_s(self) -> float:
@@ -89,7 +92,8 @@ class ReplayPlayback:
     def begin(self, video: VideoTrack, audio: AudioTrack | None, now_s: float, begins_s: float | None = None) -> None:
         """The recorder accepted a PLAY of this playback. `begins_s`: device time it plays from, if it says so."""
         carried = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
-        self._times, self._marks, self._report = FrameTimes(self.resume_s, begins_s), GapMarks(), None
+        self._times = FrameTimes(self.resume_s, begins_s, is_standing=self._times.is_standing)
+        self._marks, self._report = GapMarks(), None
         self._tracks = (video, carried)
         start_s = self._times.start_s
         self._video = VideoDepacketizer(video.codec, dict(video.sets), video.clock_rate, start_s)
@@ -101,6 +105,7 @@ class ReplayPlayback:
         self._first_s = None
         self._is_running = self._ends_section = self._is_terminal = self.is_heard = False
         self._has_goodbye = self._is_audio_stamped = False
+        self._is_rejoining = bool(self._recent)
         self.silent_since_s = self._answered_s = now_s
 
     def take(self, packets: Sequence[RtpPacket], now_s: float) -> None:
@@ -214,9 +219,13 @@ class ReplayPlayback:
             self._deliver(units)
             units.clear()
             self._describe()
+        if self._is_repeated(unit):
+            return
         device_s, is_confirmed = self._times.of_frame(
             unit, is_stamped=unit.ticks & 0xFFFF_FFFF in self._stamped, reported_s=self._reported_s(unit)
         )
+        if not self.tells_times:
+            self._remember(unit, device_s)
         unit = self._marks.checked(replace(unit, device_s=device_s, is_time_confirmed=is_confirmed))
         placed = self._timelines[VIDEO].place(unit)
         if placed is None:
@@ -231,6 +240,27 @@ class ReplayPlayback:
         self._reached_s = device_s
         self._first_s = device_s if self._first_s is None else self._first_s
         units.append(placed)
+
+    def _remember(self, unit: AccessUnit, device_s: float) -> None:
+        self._recent[hash(unit.parts)] = device_s
+        if len(self._recent) > _RECENT_FRAMES:
+            del self._recent[next(iter(self._recent))]
+
+    def _is_repeated(self, unit: AccessUnit) -> bool:
+        """True for a frame that was delivered before the last PLAY, by its content.
+
+        The recorder begins at a key frame before the requested time. Without stamps that tell the time, only the
+        content shows how far before, and from which time on the next frames are counted.
+        """
+        if not self._is_rejoining:
+            return False
+        device_s = self._recent.get(hash(unit.parts))
+        if device_s is None:
+            self._is_rejoining = False
+            return False
+        self._times.count_from(unit, device_s)
+        self._marks.checked(unit)
+        return True
 
     def _reported_s(self, unit: AccessUnit) -> float | None:
         """Return the frame's time by the newest sender report, in seconds since 1970."""

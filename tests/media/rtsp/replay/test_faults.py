@@ -198,3 +198,22 @@ def test_forty_seeks_in_key_frames_only_show_no_old_frame(recorder: Simulator, c
         assert listener.until_pictures(1)[0].device_s == pytest.approx(asked_s, abs=GOP_S)
         [shown_s] = times_in(listener)
         assert asked_s - GOP_S <= shown_s <= asked_s
+
+
+@pytest.mark.parametrize("stamps", ["zero", "local", "standing", "present", "other_year", "no_cseq"])
+def test_no_frame_is_repeated_or_mislabelled_after_pauses(
+    recorder: Simulator, connection: ReplayConnection, stamps: str
+) -> None:
+    recorder.fault("replay_stamps", stamps)
+    recorder.fault("replay_requests", "echoes_range")
+    listener = Listener()
+    connection.play(place(recorder) // 1 + GOP_S, listener)
+    for _ in range(4):
+        listener.until_pictures(len(listener.pictures()) + 12)
+        connection.pause()
+        settled(lambda: len(listener.units))
+        connection.resume()
+    count = len(listener.until_pictures(len(listener.pictures()) + 12))
+    shown = times_in(listener, count)
+    assert steps(shown) == pytest.approx([0.2] * (count - 1), abs=0.01)
+    assert listener.times()[:count] == pytest.approx(shown, abs=0.01)

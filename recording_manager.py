@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from core.clock import Clock
-from core.errors import InvalidRequest, NotFound
+from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError, InvalidRequest, NotFound
 from core.recordings import (
     DeviceRecording,
+    Listed,
     PlainReplay,
     RecordedPlace,
     RecordingDevice,
@@ -26,6 +27,7 @@ from core.recordings import (
 from core.settings import Settings
 from database import Database
 from onvif_manager import OnvifManager
+from onvif_services.faults import SoapFault
 from recordings.device_clock import DeviceClock, range_clock
 from recordings.indexing import Indexer, missing_intervals
 from recordings.intervals import Interval, clipped
@@ -202,9 +204,20 @@ class RecordingManager:
         return SearchPage(tuple(page), complete, next_cursor, None if complete else problem)
 
     def summary(self, camera_id: int) -> Summary:
-        """Read the list of recordings and the summary from the device. Raise NotFound, or the DeviceError."""
-        recordings, _ = listed = self._indexer.read_list(camera_id)
+        """Read the list of recordings and the summary from the device. Raise NotFound, or the DeviceError.
+
+        The summary of a device that refuses the list comes without recordings.
+        """
+        refusal: DeviceError | None = None
+        listed: Listed = ((), "search")
+        try:
+            listed = self._indexer.read_list(camera_id)
+        except (CameraUnsupported, CameraBadAnswer, SoapFault) as error:
+            refusal = error
         summary = self._cameras.ask_recorder(camera_id, lambda device: device.recording_summary(listed))
+        if refusal is not None and not summary.has_values:
+            raise refusal
+        recordings, _ = listed
         clock = self._device_clock(camera_id)
         matches = match_channels(recordings, self._cameras.channels(camera_id))
         names = self._names(camera_id)

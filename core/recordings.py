@@ -85,6 +85,11 @@ class RecordingSummary:
     service: str
     zone_s: float | None = None
 
+    @property
+    def has_values(self) -> bool:
+        """True if the device told a date or a number."""
+        return bool(self.data_from or self.data_until or self.number_recordings)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingEvent:

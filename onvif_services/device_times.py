@@ -3,42 +3,80 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
-_MOMENT = re.compile(
-    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})[Tt ]+([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,]([0-9]{1,30}))?"
-    r"\s*(?:([Zz])|([+-])([0-9]{2}):?([0-9]{2}))?"
+_DATE_FIRST = re.compile(
+    r"([0-9]{4})[-/._]([0-9]{1,2})[-/._]([0-9]{1,2})[Tt _-]+"
+    r"([0-9]{1,3}):([0-9]{1,3})(?::([0-9]{1,3}))?(?:[.,]([0-9]{1,30}))?(.{0,24})"
 )
+_COMPACT = re.compile(
+    r"([0-9]{4})([0-9]{2})([0-9]{2})[Tt _-]?([0-9]{2}):?([0-9]{2}):?([0-9]{2})?(?:[.,]([0-9]{1,30}))?(.{0,24})"
+)
+_SECONDS = re.compile(r"([0-9]{9,10})(?:[.,]([0-9]{1,30}))?|([0-9]{12,13})")
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])\s*([0-9]{1,2})(?::?([0-9]{2}))?(?::?[0-9]{2})?", re.IGNORECASE)
+# Names of zones are not unique and do not tell the offset: such a time counts as one without a zone.
+_NO_OFFSET = re.compile(r"Z|UTC|GMT|UT|L|LT|local(?:\s*time)?|[A-Z]{3,5}", re.IGNORECASE)
+_MOST_HOURS, _MOST_MINUTES = 48, 120
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 # Profile G dates from 2012; a recorder whose clock was reset dates its disks with the epoch.
 _EPOCH_RESET = datetime(2000, 1, 1, tzinfo=UTC)
+# A time of zero as NTP (RFC 4330, 3), and the largest one of 31 bits: a day around each, for the zones.
+_NO_DATES = (datetime(2036, 2, 7, 6, 28, 16, tzinfo=UTC), datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC))
 
 
 def read_moment(value: str | None) -> datetime | None:
     """Return the time in UTC; None if it is unreadable or outside of the years 1970 to 2100.
 
-    A time without a zone is UTC, like ONVIF's times (Core, "Time"). Fractions of any length are cut to microseconds;
-    24:00:00 is the next day's midnight (XML Schema 3.2.7.1), and a leap second the next minute.
+    A time without a zone is UTC, like ONVIF's times (Core, "Time"). Fractions of any length are cut to microseconds.
+    Seconds, minutes and hours beyond their range are carried over: 24:00:00 (XML Schema 3.2.7.1), leap seconds, and
+    00:61:16, which some recorders write. Also read: other separators, RFC 2326's 20261122T100000Z, seconds since 1970.
     """
-    found = _MOMENT.fullmatch((value or "")[:80].strip())
+    text = (value or "")[:80].strip().strip("\"'")
+    if (since := _SECONDS.fullmatch(text)) is not None:
+        return _in_years(_since_epoch(since))
+    found = _DATE_FIRST.fullmatch(text) or _COMPACT.fullmatch(text)
     if found is None:
         return None
-    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
-    if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
+    east = _offset(found[8].strip())
+    if east is None:
         return None
-    fraction, _, sign, zone_hours, zone_minutes = found.groups()[6:]
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    if hour > _MOST_HOURS or minute > _MOST_MINUTES or second > _MOST_MINUTES:
+        return None
+    micros = int((found[7] or "")[:6].ljust(6, "0"))
     try:
-        zone_s = (int(zone_hours) * 3600 + int(zone_minutes) * 60) * (-1 if sign == "-" else 1) if sign else 0
-        midnight = datetime(year, month, day, tzinfo=timezone(timedelta(seconds=zone_s)))
-        micros = int((fraction or "")[:6].ljust(6, "0"))
         length = timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micros)
-        moment = (midnight + length).astimezone(UTC)
+        return _in_years(datetime(year, month, day, tzinfo=UTC) + length - east)
     except (ValueError, OverflowError):
         return None
+
+
+def _offset(zone: str) -> timedelta | None:
+    """Return the offset from UTC of the text behind a time; None if it is unreadable."""
+    if not zone or _NO_OFFSET.fullmatch(zone):
+        return timedelta()
+    found = _OFFSET.fullmatch(zone)
+    if found is None or int(found[2]) > 23:
+        return None
+    east = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+    return -east if found[1] == "-" else east
+
+
+def _since_epoch(found: re.Match[str]) -> datetime:
+    milliseconds = int(found[3]) if found[3] else int(found[1]) * 1000 + int((found[2] or "")[:3].ljust(3, "0"))
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
+
+
+def _in_years(moment: datetime) -> datetime | None:
     return moment if FIRST_YEAR <= moment.year <= LAST_YEAR else None
 
 
 def read_hint(value: str | None) -> datetime | None:
-    """Read the earliest or latest time of a recording; also None if it lies before 2000, as of a reset clock."""
+    """Read the earliest or latest time of a recording; None for the time of a clock that was reset, or of no clock.
+
+    Those lie before 2000, or at the end of NTP's first era (2036) or of 31-bit seconds (2038).
+    """
     moment = read_moment(value)
-    return moment if moment and moment >= _EPOCH_RESET else None
+    if moment is None or moment < _EPOCH_RESET:
+        return None
+    return None if any(abs(moment - no_date) < timedelta(days=1) for no_date in _NO_DATES) else moment

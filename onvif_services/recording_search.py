@@ -6,6 +6,7 @@ clock.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,8 @@ from onvif_services.device_times import read_hint, read_moment
 from onvif_services.events import EventMessage, read_message
 from onvif_services.faults import SoapFault, unsupported
 from onvif_services.recording_control import MAX_RECORDINGS, in_order
+
+log = logging.getLogger(__name__)
 
 MAX_EVENTS = 200_000
 RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
@@ -110,6 +113,9 @@ def _read_recording(item: Element) -> DeviceRecording | None:
     source_id, source_name = recording_control.read_source(child(item, "Source"))
     tracks = tuple(recording_control.read_tracks(item))
     own = read_hint(raw_text(item, "EarliestRecording")), read_hint(raw_text(item, "LatestRecording"))
+    if None in own:
+        written = answers.text(item, "EarliestRecording"), answers.text(item, "LatestRecording")
+        log.info("recording %s: one of its dates does not count: %s, %s", token, *written)
     earliest, latest = in_order(*own)
     earliest, latest = in_order(
         earliest or min((track.data_from for track in tracks if track.data_from), default=None),
@@ -149,7 +155,8 @@ def _job_sources(conn: DeviceConnection) -> dict[str, str]:
 def summary(conn: DeviceConnection, *, listed: Listed | None = None, deadline_s: float = 30.0) -> RecordingSummary:
     """Return GetRecordingSummary (ONVIF Recording Search 5.2), with missing values computed from the recordings.
 
-    `listed`: the result of `list_recordings`, if the caller has it; otherwise the device is asked if needed.
+    `listed`: the result of `list_recordings`, if the caller has it; otherwise the device is asked if needed. Raise the
+    error of the list only if the device has no summary either.
     """
     own = RecordingSummary(None, None, 0, "")
     if "search" in conn.services:
@@ -160,7 +167,12 @@ def summary(conn: DeviceConnection, *, listed: Listed | None = None, deadline_s:
             pass  # Uniview: optional action not implemented
     if own.data_from and own.data_until and own.number_recordings:
         return own
-    recordings, listed_by = listed or list_recordings(conn, deadline_s=deadline_s)
+    try:
+        recordings, listed_by = listed or list_recordings(conn, deadline_s=deadline_s)
+    except _FAILED:
+        if own.has_values:
+            return own
+        raise
     return RecordingSummary(
         own.data_from or min((item.earliest for item in recordings if item.earliest), default=None),
         own.data_until or max((item.latest for item in recordings if item.latest), default=None),
@@ -245,10 +257,13 @@ def _topic_filter(topics: Sequence[str]) -> dict[str, Any]:
 
 
 def _read_events(page: Element) -> Iterator[RecordingEvent]:
+    unreadable = ""
     for result in children(page, "Result"):
         event = child(result, "Event")
         message = read_message(event if event is not None else result)
-        moment = read_moment(raw_text(result, "Time")) or message.at_utc
+        written = raw_text(result, "Time")
+        moment = read_moment(written) or message.at_utc
+        unreadable = unreadable or ("" if moment else answers.clean(written) or "no text")
         named = answers.checked_token(raw_text(result, "RecordingToken")) or _item(message, "RecordingToken")
         if moment and message.topic:
             yield RecordingEvent(
@@ -259,6 +274,8 @@ def _read_events(page: Element) -> Iterator[RecordingEvent]:
                 active=_first_boolean(message),
                 is_start_state=is_true(raw_text(result, "StartStateEvent")),
             )
+    if unreadable:
+        log.warning("events of recordings are left out, because their time is unreadable: %s", unreadable)
 
 
 def _item(message: EventMessage, name: str) -> str:

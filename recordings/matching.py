@@ -1,13 +1,20 @@
-"""Find the channel of each recording. Devices name it in one of three ways or not at all; the result says how."""
+"""Find the channel of each recording. Devices name it in one of several ways or not at all; the result says how."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from core.recordings import DeviceRecording
 from core.records import Channel
+
+# Numbers in other texts: GUIDs, IP addresses, names of codecs.
+_NO_NUMBERS = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|h\.?26[45]", re.IGNORECASE
+)
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{1,5}(?![0-9A-Za-z])")
 
 
 class MatchedBy(StrEnum):
@@ -16,12 +23,14 @@ class MatchedBy(StrEnum):
     JOB = "job"  # GetRecordingJobs names a media profile of the channel
     VIDEO_SOURCE = "video_source"  # the recording's source is the channel's video source
     NAME = "name"
+    ONLY_CHANNEL = "only_channel"  # the device has no other channel
+    NUMBER = "number"  # in the recording's token, source and name
     ORDER = "order"  # as many recordings as channels, and no other hint for any of them
     NOTHING = "nothing"
 
     @property
     def is_sure(self) -> bool:
-        """True if the device itself names the channel. Names and order are guesses: never grant access by them."""
+        """True if the device itself names the channel. All other ways are guesses: never grant access by them."""
         return self in (MatchedBy.JOB, MatchedBy.VIDEO_SOURCE)
 
 
@@ -35,6 +44,23 @@ class Match:
 
 def match_channels(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> dict[str, Match]:
     """Return the match of every recording, by recording token. Several recordings may match one channel."""
+    found = _named(recordings, channels)
+    if len(channels) == 1:
+        only = Match(channels[0].number, MatchedBy.ONLY_CHANNEL)
+        return {recording.recording_token: found.get(recording.recording_token, only) for recording in recordings}
+    others = [recording for recording in recordings if recording.recording_token not in found]
+    numbers = _numbers(others, channels)
+    if not found and not numbers and len(recordings) == len(channels):
+        ordered = sorted(channels, key=lambda channel: channel.number)
+        pairs = zip(recordings, ordered, strict=True)
+        found = {recording.recording_token: Match(channel.number, MatchedBy.ORDER) for recording, channel in pairs}
+    found |= {token: Match(number, MatchedBy.NUMBER) for token, number in numbers.items()}
+    nothing = Match(None, MatchedBy.NOTHING)
+    return {recording.recording_token: found.get(recording.recording_token, nothing) for recording in recordings}
+
+
+def _named(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> dict[str, Match]:
+    """Return the matches of recordings that name a channel by a token of the device or by its name."""
     by_profile = {profile.profile_token: channel.number for channel in channels for profile in channel.profiles}
     by_source = {channel.video_source_token: channel.number for channel in channels if channel.video_source_token}
     names = [channel.name.casefold() for channel in channels]
@@ -53,9 +79,39 @@ def match_channels(recordings: Sequence[DeviceRecording], channels: Sequence[Cha
             found[recording.recording_token] = Match(by_profile[recording.source_id], MatchedBy.VIDEO_SOURCE)
         elif recording.source_name.casefold() in by_name:
             found[recording.recording_token] = Match(by_name[recording.source_name.casefold()], MatchedBy.NAME)
-    if not found and len(recordings) == len(channels):
-        ordered = sorted(channels, key=lambda channel: channel.number)
-        pairs = zip(recordings, ordered, strict=True)
-        found = {recording.recording_token: Match(channel.number, MatchedBy.ORDER) for recording, channel in pairs}
-    nothing = Match(None, MatchedBy.NOTHING)
-    return {recording.recording_token: found.get(recording.recording_token, nothing) for recording in recordings}
+    return found
+
+
+def _numbers(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> dict[str, int]:
+    """Return the channel number of recordings that share a number in their texts, by recording token.
+
+    Devices count from 0 or from 1. A number in one text only may count the recordings instead: it is a channel only
+    if all of them are.
+    """
+    texts = [(item.recording_token, item.source_id, item.source_name) for item in recordings]
+    columns = [_varying([_numbers_in(text) for text in column]) for column in zip(*texts, strict=True)]
+    shared: dict[str, int] = {}
+    single: dict[str, int] = {}
+    for item, of_it in zip(recordings, zip(*columns, strict=True), strict=True):
+        sets = [set(numbers) for numbers in of_it if numbers]
+        common = set.intersection(*sets) if sets else set()
+        if len(common) == 1:
+            (shared if len(sets) > 1 else single)[item.recording_token] = common.pop()
+    known = {channel.number for channel in channels}
+    first = 1 if 0 in {*shared.values(), *single.values()} else 0
+    found = {token: number + first for token, number in shared.items()}
+    if all(number + first in known for number in single.values()):
+        found |= {token: number + first for token, number in single.items()}
+    return {token: number for token, number in found.items() if number in known}
+
+
+def _numbers_in(text: str) -> tuple[int, ...]:
+    return tuple(int(found) for found in _NUMBER.findall(_NO_NUMBERS.sub(" ", text)))
+
+
+def _varying(column: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Leave out the numbers that stand in the text of every recording, such as the version of a format."""
+    filled = [set(numbers) for numbers in column if numbers]
+    constant = set.intersection(*filled) if len(filled) > 1 else set()
+    kept = [tuple(number for number in numbers if number not in constant) for numbers in column]
+    return kept if any(kept) else list(column)

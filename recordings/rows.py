@@ -137,11 +137,14 @@ def _recording_spans(
     recording: DeviceRecording, window: Interval, index: DeviceIndex, now: datetime
 ) -> Sequence[ChannelSpan]:
     latest = _end_of(recording, now)
+    earliest = recording.earliest
+    if earliest is not None and earliest > now:
+        earliest = None  # of a clock that was wrong
     if not index.has_event_search:
-        found = spans_from_dates(window, recording.earliest, latest, now)
+        found = spans_from_dates(window, earliest, latest, now)
     else:
         history = index.histories.get(recording.recording_token, History())
-        hints = (recording.earliest or window[0], latest or max(now, window[1]))
+        hints = (earliest or window[0], latest or max(now, window[1]))
         found = timeline_spans(
             window,
             asked=index.asked.get(recording.recording_token, ()),

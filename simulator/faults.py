@@ -61,6 +61,9 @@ def _is_lockout(value: object) -> bool:
     return all(_is_positive(number) for number in value.values())
 
 
+STAMP_KINDS = ("zero", "local", "present", "other_year", "standing", "all_bits", "no_cseq")
+REQUEST_KINDS = ("whole_seconds", "no_options", "no_immediate", "late", "no_pause", "never_paused", "echoes_range")
+END_KINDS = ("silent", "bye", "notice", "close")
 _KINDS = (
     FaultKind("slow", "SOAP answers and snapshots come late", "seconds", _is_positive),
     FaultKind("soap_silent", "SOAP requests and snapshots are accepted and never answered", "true", _is_true),
@@ -92,6 +95,19 @@ _KINDS = (
     FaultKind("rtsp_silent", "RTSP connections stay open and nothing is sent", "true", _is_true, per_channel=True),
     FaultKind("replay_setup_delay", "SETUP of a replay session takes longer", "seconds", _is_positive),
     FaultKind("replay_seek_delay", "a seek in an open replay session takes longer", "seconds", _is_positive),
+    FaultKind(
+        "replay_stamps",
+        "frames of a replay carry other times or bits (0xABAC)",
+        ", ".join(STAMP_KINDS),
+        _one_of(*STAMP_KINDS),
+    ),
+    FaultKind(
+        "replay_requests",
+        "PLAY or PAUSE of a replay is refused, ignored or answered late",
+        ", ".join(REQUEST_KINDS),
+        _one_of(*REQUEST_KINDS),
+    ),
+    FaultKind("replay_end", "how a replay ends, instead of by its bits", ", ".join(END_KINDS), _one_of(*END_KINDS)),
     FaultKind("rtcp_only", "sender reports flow, media does not", "true", _is_true, per_channel=True),
     FaultKind("drop_connections", "RTSP connections are closed, new ones too", "true", _is_true, per_channel=True),
     FaultKind("dead", "the channel fails", ", ".join(DEAD_KINDS), _one_of(*DEAD_KINDS), per_channel=True),

@@ -34,6 +34,9 @@ from simulator.rtp import AUDIO, NTP_EPOCH_S, VIDEO, VIDEO_PAYLOAD_TYPE, Track
 _MAX_SESSIONS = 2
 _EXTENSION = struct.Struct(">HHIIBBH")
 _RTP = struct.Struct(">BBHII")
+_ALL_BITS = 0x70  # E, D and T
+_LOCAL_S = 8 * 3600
+_YEAR_S = 366 * 86_400
 _CLOCK = re.compile(r"clock=(\d{8}T\d{6}(?:\.\d{1,9})?Z)?-(\d{8}T\d{6}(?:\.\d{1,9})?Z)?")
 
 
@@ -162,10 +165,22 @@ class ReplayPlayer:
             await self._send(play)
             while self._waiting:
                 await self._send(self._waiting.pop(0))
+            self._tell_end()
         except EncodeError as error:
             log(f"replay of channel {self.channel.number}: {error}")
         except ConnectionError:
             return  # the client is gone
+
+    def _tell_end(self) -> None:
+        """Tell the end by the fault `replay_end`; without it, the bits of the last frame have told it."""
+        kind = self._faults.text("replay_end")
+        if kind == "bye" and VIDEO in self.channels:
+            packet = struct.pack(">BBHI", 0x81, 203, 1, self.tracks[VIDEO].ssrc)
+            self._writer.write(struct.pack(">BBH", 0x24, self.channels[VIDEO] + 1, len(packet)) + packet)
+        elif kind == "notice":
+            self._writer.write(b"ANNOUNCE * RTSP/1.0\r\nCSeq: 1\r\nX-Notice: 2101 End-of-Stream Reached\r\n\r\n")
+        elif kind == "close":
+            self._writer.close()
 
     async def _send(self, play: Play) -> None:
         began_s = time.monotonic()
@@ -182,6 +197,8 @@ class ReplayPlayer:
                 last_key_s = at_s
             while self._faults.is_on("rtsp_silent", number):  # noqa: ASYNC110 (Faults.wait_change serves one task only)
                 await asyncio.sleep(0.1)
+            if is_last and self._faults.is_on("replay_end"):
+                is_last = ends_section = False
             bits = unit.is_key << 7 | ends_section << 6 | is_seam << 5 | is_last << 4
             self._writer.write(self._packets(play, at_s, unit, bits))
             await self._writer.drain()
@@ -236,7 +253,7 @@ class ReplayPlayer:
             return []
         track = self.tracks[number]
         sequence, timestamp = track.advance(payloads), track.timestamp(at_s)
-        extension = _extension(at_s, bits, play.cseq) if play.is_onvif else b""
+        extension = self._extension(play, at_s, bits) if play.is_onvif else b""
         parts: list[bytes] = []
         for place, payload in enumerate(payloads):
             extra = extension if place == 0 else b""
@@ -247,6 +264,26 @@ class ReplayPlayer:
             parts += (struct.pack(">BBH", 0x24, channel, length), head, extra, payload)
         return parts
 
+    def _extension(self, play: Play, at_s: float, bits: int) -> bytes:
+        kind, cseq = self._faults.text("replay_stamps"), play.cseq
+        match kind:
+            case "zero":
+                at_s = -NTP_EPOCH_S
+            case "local":
+                at_s += _LOCAL_S
+            case "present":
+                at_s = self._clock.epoch_s()
+            case "other_year":
+                at_s += _YEAR_S
+            case "standing":
+                at_s = play.start_s
+            case "all_bits":
+                bits |= _ALL_BITS
+            case "no_cseq":
+                cseq = 0
+        ntp = at_s + NTP_EPOCH_S
+        return _EXTENSION.pack(0xABAC, 3, int(ntp), int(ntp % 1 * 2**32), bits, cseq & 0xFF, 0)
+
     def as_json(self) -> dict[str, object]:
         position = None if self.position_s is None else clock_text(self.position_s)
         return {
@@ -256,11 +293,6 @@ class ReplayPlayer:
             "position": position,
             "unsent_bytes": self._writer.transport.get_write_buffer_size(),
         }
-
-
-def _extension(at_s: float, bits: int, cseq: int) -> bytes:
-    ntp = at_s + NTP_EPOCH_S
-    return _EXTENSION.pack(0xABAC, 3, int(ntp), int(ntp % 1 * 2**32), bits, cseq & 0xFF, 0)
 
 
 class Replays:

@@ -17,6 +17,7 @@ from simulator.rtp import VIDEO
 from simulator.rtsp_messages import Reply, Request, interleaved_channels
 
 _REQUIRED = "onvif-replay"
+_LATE_S = 4.0
 
 
 def is_replay(request: Request) -> bool:
@@ -71,7 +72,11 @@ class ReplayRequests:
             return Reply(454)
         if request.method == "PLAY":
             return await self._play(request, self.player)
-        self.player.stop()
+        fault = self._faults.text("replay_requests") if request.method == "PAUSE" else None
+        if fault == "no_pause":
+            return Reply(405)
+        if fault != "never_paused":
+            self.player.stop()
         if request.method == "TEARDOWN":
             self.close()
         return Reply(200, (f"Session: {sent}",))
@@ -136,6 +141,11 @@ class ReplayRequests:
             return Reply(200, (self._session_header(),))  # it keeps the session alive (RFC 2326, 10.5)
         if player.plays and (delay_s := self._faults.number("replay_seek_delay")):
             await asyncio.sleep(delay_s)
+        fault = self._faults.text("replay_requests")
+        if (fault == "whole_seconds" and "." in request.headers.get("range", "")) or (
+            fault == "no_options" and {"rate-control", "immediate", "frames", "scale"} & set(request.headers)
+        ):
+            return Reply(400)
         asked = clock_range(request.headers["range"]) if "range" in request.headers else (None, None)
         recording = player.recording()
         if asked is None or recording is None:
@@ -157,12 +167,18 @@ class ReplayRequests:
         )
         base = re.sub(r"/?trackID=\d+$", "", request.url).rstrip("/")
         until = clock_text(asked[1]) if asked[1] is not None else ""
-        answer = (self._session_header(), f"Range: clock={clock_text(start_s)}-{until}")
-        if player.is_playing and not (is_onvif and headers.get("immediate", "no").lower() == "yes"):
+        told_s = asked[0] if fault == "echoes_range" and asked[0] is not None else start_s
+        answer = (self._session_header(), f"Range: clock={clock_text(told_s)}-{until}")
+        is_immediate = is_onvif and headers.get("immediate", "no").lower() == "yes" and fault != "no_immediate"
+        if player.is_playing and not is_immediate:
             player.queue(play)
             return Reply(200, answer)  # without RTP-Info: the number of its first packet is not known yet
         rtp_info = f"RTP-Info: {player.rtp_info(base, start_s)}"
         player.stop()
+        if fault == "late":
+            player.start(play)
+            await asyncio.sleep(_LATE_S)
+            return Reply(200, (*answer, rtp_info))
         return Reply(200, (*answer, rtp_info), then=partial(player.start, play))
 
 

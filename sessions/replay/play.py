@@ -297,8 +297,8 @@ class ReplayPlay:
     def _take(self, unit: AccessUnit) -> None:
         if self._builder is None or (placed := self._place(unit)) is None:
             return
-        if unit.track == VIDEO and unit.device_s is None:
-            self._has_times = False
+        if unit.track == VIDEO:
+            self._has_times = unit.device_s is not None and unit.is_time_confirmed
         self._status.note_unit(self._run, placed)
         self._write(self._builder.push(placed))
 
@@ -311,7 +311,7 @@ class ReplayPlay:
     def _finish(self) -> None:
         """The recorder has no more of this recording.
 
-        A recording without times cannot be asked again: new frames could not be told from those that were sent.
+        A recording without confirmed times is not asked again: its new frames look like those that were sent.
         """
         reached_utc = self._run.true_utc(self._reached_device_s)
         continuation = self._play_context.recordings.continue_after(self._run, reached_utc)

@@ -155,6 +155,16 @@ def test_a_missing_summary_is_computed_from_the_recordings(device: SoapDevice, r
     assert recording_search.summary(recorder, listed=((), "search")).service == "search", "as in `listed`"
 
 
+def test_a_summary_counts_without_a_list_of_recordings(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers |= {"FindRecordings": NOT_IMPLEMENTED, "GetRecordings": NOT_IMPLEMENTED}
+    device.answers["GetRecordingSummary"] = summary("2026-08-01T00:00:00Z", "1970-01-01T00:00:00Z", "3")
+    told = recording_search.summary(recorder)
+    assert (told.number_recordings, told.data_from, told.data_until) == (3, datetime(2026, 8, 1, tzinfo=UTC), None)
+    device.answers["GetRecordingSummary"] = NOT_IMPLEMENTED
+    with pytest.raises(CameraUnsupported):
+        recording_search.summary(recorder)
+
+
 def test_without_profile_g_the_error_names_the_service(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()
@@ -263,6 +273,22 @@ def test_vendors_have_their_own_replay_addresses() -> None:
         ("2026-11-22T24:00:00Z", "2026-11-23T00:00:00+00:00"),
         ("2026-12-31T23:59:60Z", "2027-01-01T00:00:00+00:00"),
         ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00+00:00"),
+        ("2026-11-22T10:00:00,5Z", "2026-11-22T10:00:00.500000+00:00"),
+        ("2026-11-22t10:00:00 +0530", "2026-11-22T04:30:00+00:00"),
+        ("2026-11-22T10:00:00-8", "2026-11-22T18:00:00+00:00"),
+        ("2026-11-22T10:00:00 GMT+08:00", "2026-11-22T02:00:00+00:00"),
+        ("2026-11-22 10:00:00 UTC", "2026-11-22T10:00:00+00:00"),
+        ("2026-11-22T10:00:00 local time", "2026-11-22T10:00:00+00:00"),
+        ("2026-11-22T10:00Z", "2026-11-22T10:00:00+00:00"),
+        ("2026-11-22-10:00:00Z", "2026-11-22T10:00:00+00:00"),
+        ("2026/11/22 10:00:00", "2026-11-22T10:00:00+00:00"),
+        ("20261122T100000.25Z", "2026-11-22T10:00:00.250000+00:00"),
+        ("20261122100000", "2026-11-22T10:00:00+00:00"),
+        ("2026-11-22T10:75:30Z", "2026-11-22T11:15:30+00:00"),
+        ("2026-11-22T23:59:75Z", "2026-11-23T00:00:15+00:00"),
+        ("2026-11-22T24:10:00Z", "2026-11-23T00:10:00+00:00"),
+        ("1795341600", "2026-11-22T10:00:00+00:00"),
+        ("1795341600250", "2026-11-22T10:00:00.250000+00:00"),
     ],
 )
 def test_times_are_read_as_devices_write_them(written: str, read: str) -> None:
@@ -277,7 +303,9 @@ def test_times_are_read_as_devices_write_them(written: str, read: str) -> None:
         "now",
         "2026-13-01T00:00:00Z",
         "2026-02-30T00:00:00Z",
-        "2026-11-22T24:00:01Z",
+        "2026-11-22T49:00:00Z",
+        "2026-11-22T10:130:00Z",
+        "2026-11-22T10:00:00 tomorrow?",
         "2026-11-22T10:00:00+99:00",
         "1970-01-01T00:00:00+01:00",
         "9999-12-31T23:59:59-14:00",
@@ -289,6 +317,9 @@ def test_an_unreadable_time_is_none(written: str | None) -> None:
     assert read_moment(written) is None
 
 
-def test_the_date_of_a_reset_clock_is_no_hint() -> None:
-    assert read_hint("1970-01-01T08:00:00Z") is None
+@pytest.mark.parametrize(
+    "written", ["1970-01-01T08:00:00Z", "1999-12-31T23:59:59Z", "2036-02-07T14:28:16Z", "2038-01-19T03:14:07Z"]
+)
+def test_the_date_of_a_reset_clock_is_no_hint(written: str) -> None:
+    assert read_hint(written) is None
     assert read_hint("2026-11-22T10:00:00Z") == datetime(2026, 11, 22, 10, tzinfo=UTC)

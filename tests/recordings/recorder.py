@@ -82,6 +82,7 @@ class Recorder:
     start_states: bool = True
     event_search: bool = True
     problem: DeviceError | None = None
+    has_summary: bool = False  # despite the problem
     event_problem: DeviceError | None = None
     trouble_before: datetime | None = None  # a search for an earlier time fails
     most_events: int = 10**9  # a search with more events does not finish in time
@@ -103,6 +104,8 @@ class Recorder:
 
     def recording_summary(self, listed: Listed) -> RecordingSummary:
         recordings, service = listed
+        if self.problem is not None and not self.has_summary:
+            return RecordingSummary(None, None, 0, "search")
         return RecordingSummary(NOON - 30 * DAY, NOON, len(recordings), service, zone_s=8 * 3600.0)
 
     def recording_events(

@@ -382,6 +382,21 @@ def test_the_summary_names_the_channels_and_the_service(archive: Archive) -> Non
     assert archive.manager.summary(1).service == "recording"
 
 
+def test_a_summary_needs_no_list_of_recordings(archive: Archive) -> None:
+    archive.recorder.problem = CameraUnsupported("It lists no recordings.", service="search")
+    with pytest.raises(CameraUnsupported):
+        archive.manager.summary(1)
+    archive.recorder.has_summary = True
+    found = archive.manager.summary(1)
+    assert (found.data_from, found.data_until, found.recordings) == (NOON - 30 * DAY, NOON, ())
+
+
+def test_a_recording_that_begins_in_the_future_has_no_beginning(archive: Archive) -> None:
+    archive.recorder.event_search = False
+    archive.recorder.recordings_ = (recording(1, earliest=NOON + 99 * DAY, latest=NOON + 100 * DAY),)
+    assert states(asked(archive, NOON - DAY, NOON).channels[0]) == [(-24, 0, UNKNOWN)]
+
+
 def test_the_playback_uri_holds_no_password(archive: Archive) -> None:
     found = archive.manager.playback_uri(1, "Rec1", NOON - HOUR, NOON + timedelta(milliseconds=500))
     assert found.uri == "rtsp://recorder:8554/recording/Rec1"

@@ -111,6 +111,30 @@ def test_a_user_limited_to_a_camera_finds_no_other(harness: WebHarness, role: Ro
     assert asked >= 8
 
 
+@pytest.mark.parametrize("role", ROLES[:-1])
+def test_a_replay_of_another_camera_does_not_exist_for_a_limited_user(harness: WebHarness, role: Role) -> None:
+    """Call every route about a stream, also those for which the role lacks a permission: 403 would tell that it is."""
+    api = harness.token_client(role, Scope({1: None}))
+    replay, live = "replay2_0000000000000002", "camera2_MediaProfile00000"
+    asked = [
+        (stream_id, api.request(method, path, json=body))
+        for stream_id in (replay, live)
+        for method, path, body in (
+            ("GET", f"/api/streams/status/{stream_id}", None),
+            ("GET", f"/static/streams/{stream_id}/stream.m3u8", None),
+            ("GET", f"/static/streams/{stream_id}/run1_0.m4s", None),
+            ("POST", "/api/streams/stop", {"stream_id": stream_id}),
+            ("POST", "/api/streams/stop", {"stream_id": stream_id, "viewer_id": "x"}),
+        )
+    ]
+    assert [(stream_id, answer.status_code) for stream_id, answer in asked] == [(it, 404) for it, _ in asked]
+    missing = api.request("GET", "/api/streams/status/replay2_00000000000000ff").get_json()
+    assert {answer.get_json()["code"] for _, answer in asked} == {missing["code"]}
+    if ROLES.index(role) >= ROLES.index(Role.REVIEWER):
+        seek = {"stream_id": replay, "time": "2026-11-22T10:00:00Z"}
+        assert api.request("POST", "/api/playback/seek", json=seek).status_code == 404
+
+
 def test_lists_leave_out_cameras_and_streams_outside_the_scope(harness: WebHarness) -> None:
     api = harness.token_client(Role.OPERATOR, Scope({2: frozenset({2, 3})}))
     cameras = api.request("GET", "/api/cameras").get_json()["cameras"]

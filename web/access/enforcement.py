@@ -13,7 +13,7 @@ from core.errors import Forbidden, InvalidRequest, NotFound, NotLoggedIn
 from web.access.audit import audit_about, audit_out_of_scope, begin_audit, write_audit
 from web.access.principal import current_principal_or_none, identify_sender, is_local_without_accounts
 from web.access.rules import RULES, Open, Rule
-from web.access.targets import UnreadableField, may_access
+from web.access.targets import UnreadableField, may_see
 from web.client import client, has_client
 from web.login_cookie import CSRF_HEADER, cookie_of, csrf_token, is_csrf_token
 from web.problems import wants_page
@@ -126,11 +126,11 @@ def _check_target(who: Principal, rule: Rule) -> None:
     if target is None:
         return
     audit_about(camera_id=target.camera_id, channel=target.channel)
-    if target.needs is not None:
-        _check_permission(who, target.needs)
-    if not may_access(who, target):
+    if not may_see(who, target):
         audit_out_of_scope()
         raise NotFound("There is no such camera, channel or stream.")
+    if target.needs is not None:
+        _check_permission(who, target.needs)
 
 
 def _template_variables() -> dict[str, Any]:

@@ -48,12 +48,15 @@ class UnreadableField(Exception):
 
 
 def may_access(who: Principal, target: Target) -> bool:
-    """True if the user has the target's permission and may see its camera and channel.
+    """True if the user has the target's permission and may see its camera and channel."""
+    return may_see(who, target) and (target.needs is None or who.may(target.needs))
 
-    Users with a limit to some channels of the camera may not access an unknown channel.
+
+def may_see(who: Principal, target: Target) -> bool:
+    """True if the user may see the target's camera and channel.
+
+    Users with a limit to some channels of the camera may not see an unknown channel.
     """
-    if target.needs is not None and not who.may(target.needs):
-        return False
     if target.is_whole:
         return who.scope.has_camera(target.camera_id)
     return who.scope.has_channel(target.camera_id, target.channel)
@@ -190,7 +193,8 @@ def stream_to_stop() -> Target:
     target = stream_in_body()
     if _body().get("viewer_id") is None:
         audit_as("stop_stream")
-        if not current_principal().may(Permission.OPERATE):
+        who = current_principal()
+        if may_see(who, target) and not who.may(Permission.OPERATE):
             raise Forbidden("Your role may not stop a stream for all viewers: send your own viewer_id.")
     return target
 

@@ -294,8 +294,8 @@ class StreamStatus(AnswerModel):
     )
     start_time: Time | None = Field(description="kind replay: the true time of the first frame that plays now")
     time_confirmed: bool | None = Field(
-        description="kind replay; false: the recorder sends no times, so frames are labelled with the requested time; "
-        "null before the first frame"
+        description="kind replay; false: the recorder sends no times, or times that fit neither the request nor its "
+        "answer, so frames are counted from the requested time; null before the first frame"
     )
 
     beats_real_time: bool | None = Field(

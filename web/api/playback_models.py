@@ -39,4 +39,6 @@ class SoughtPlayback(AnswerModel):
     stream_id: str
     playlist_url: str = Field(description="of the new run; the previous playlist does not grow any more")
     start_time: Time = Field(description="time of the first frame: at or before the requested time")
-    time_confirmed: bool | None = Field(description="false: the recorder sends no times, so the true time may differ")
+    time_confirmed: bool | None = Field(
+        description="false: the recorder confirms no times, so the true time may differ"
+    )

@@ -10,7 +10,7 @@ from web.api.models import AnswerModel, Problem, Time
 from web.api.playback_models import RecordingToken
 from web.fields import BodyId, Flag, Moment, PathId, QueryModel, RequestModel
 
-MatchedBy = Literal["job", "video_source", "name", "order", "nothing"]
+MatchedBy = Literal["job", "video_source", "name", "only_channel", "number", "order", "nothing"]
 Channel = Annotated[int | None, Field(description="the channel's number; null for a recording of an unknown channel")]
 
 

@@ -16,7 +16,7 @@ from media.rtsp.client.messages import MessageError, Request, Response, request_
 _MAX_UNSENT_BYTES = 64 * 1024
 
 OnAnswer = Callable[[str, Response, int], None]  # the request's method, the answer, its CSeq
-_ACCEPTED_METHODS = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE"})
+_ACCEPTED_METHODS = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE", "PLAY_NOTIFY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class RtspConnection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._pending: dict[int, _PendingRequest] = {}  # by CSeq
         self._cseq = 0
+        self.on_request: Callable[[Request], None] | None = None
+        """Called with each request of the device, after its answer."""
         self.ended: asyncio.Future[DeviceError] = asyncio.get_running_loop().create_future()
 
     # -- asyncio's protocol ------------------------------------------------------------------------
@@ -78,6 +80,11 @@ class RtspConnection(asyncio.BufferedProtocol):
     @property
     def is_open(self) -> bool:
         return self._transport is not None and not self.ended.done()
+
+    @property
+    def last_cseq(self) -> int:
+        """The CSeq of the newest request."""
+        return self._cseq
 
     def request(
         self, method: str, uri: str, headers: Iterable[tuple[str, str]], on_answer: OnAnswer | None = None
@@ -133,6 +140,8 @@ class RtspConnection(asyncio.BufferedProtocol):
             is_accepted = message.method in _ACCEPTED_METHODS
             status, reason = (200, "OK") if is_accepted else (501, "Not Implemented")
             self.send(response_bytes(status, reason, [("CSeq", cseq)] if number is not None else []))
+            if self.on_request is not None:
+                self.on_request(message)
             return
         if number is None:  # some firmware leaves CSeq out: answers come in order
             number = next(iter(self._pending), None)

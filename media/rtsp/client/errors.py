@@ -25,6 +25,10 @@ class NotNow(CameraBadAnswer):
     """455: the device does not do this in the present state of the session."""
 
 
+class NotUnderstood(CameraBadAnswer):
+    """400, 406, 451 or 456: the device does not understand or accept a header of the request."""
+
+
 def status_error(method: str, status: int) -> DeviceError:
     """Return the error for an answer to `method` whose status is not 2xx.
 
@@ -46,6 +50,5 @@ def status_error(method: str, status: int) -> DeviceError:
         return CameraUnreachable("The device has forgotten the session.")
     if status in {461, 551} or (status in {405, 501} and method != "GET_PARAMETER"):
         return NotOffered(f"The device does not support this request ({method}, status {status}).", service="media")
-    if status == 455:
-        return NotNow(f"The device answered {method} with status {status}.")
-    return CameraBadAnswer(f"The device answered {method} with status {status}.")
+    kind = NotNow if status == 455 else NotUnderstood if status in {400, 406, 451, 456} else CameraBadAnswer
+    return kind(f"The device answered {method} with status {status}.")

@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass
 from datetime import datetime
 
+from media.rtsp.client.onvif_replay_extension import extension_bytes
+
 VIDEO = 0
 AUDIO = 1
 
@@ -54,7 +56,7 @@ def parse_rtp(frame: bytes, track: int, arrived_s: float) -> RtpPacket | None:
     if first & 0x10:
         if start + 4 > stop:
             return None
-        length = 4 + 4 * (frame[start + 2] << 8 | frame[start + 3])
+        length = extension_bytes(frame, start)
         extension = frame[start : start + length]
         start += length
     if first & 0x20:

@@ -68,12 +68,15 @@ class GatewayReplayConnection:
         fast: bool = True,
         key_frames_only: bool = False,
         scale: float = 1.0,
+        key_frames_ms: int | None = None,
     ) -> None:
         previous = self._requested
         if previous is not None:
             previous.is_over = True
         # _update() carries it out, in _start()
-        self._requested = ReplayPlayback(start_device_s, consumer, end_device_s, fast, key_frames_only, scale)
+        self._requested = ReplayPlayback(
+            start_device_s, consumer, end_device_s, fast, key_frames_only, scale, key_frames_ms
+        )
         self._pause_requested = False
         self._wake()
 
@@ -135,7 +138,7 @@ class GatewayReplayConnection:
         match self._state:
             case ReplayState.SEEKING | ReplayState.PLAYING:
                 if playback.is_over:
-                    self._state = self._finish(playback)
+                    self._state = await self._finish(playback)
                 elif self._pause_requested:
                     self._state = await self._pause(playback)
                 else:
@@ -172,8 +175,11 @@ class GatewayReplayConnection:
         self._checked_s = self._clock.monotonic_s()
         return ReplayState.SEEKING if is_seek else ReplayState.PLAYING
 
-    def _finish(self, playback: ReplayPlayback) -> ReplayState:
+    async def _finish(self, playback: ReplayPlayback) -> ReplayState:
+        """Pause a recorder that was to play only a part: it would go on sending until the next PLAY."""
         self._session.learn_from(playback)
+        if playback.is_cut_short:
+            await self._session.pause()
         return ReplayState.IDLE
 
     async def _pause(self, playback: ReplayPlayback) -> ReplayState:
@@ -198,6 +204,7 @@ class GatewayReplayConnection:
         if self._state is ReplayState.SEEKING and not playback.is_heard:
             # GStreamer's server accepts one seek in a hundred and sends nothing: a new session plays.
             if now_s - playback.silent_since_s > min(_SEEK_PATIENCE_S, self._timeout_s):
+                self._session.note_silent_seek()
                 await self._session.end()
                 return await self._start(playback)
             return ReplayState.SEEKING
@@ -206,7 +213,7 @@ class GatewayReplayConnection:
         except DeviceError as error:
             await self._session.end()
             return await self._recover(error)
-        return self._finish(playback) if playback.is_over else ReplayState.PLAYING
+        return await self._finish(playback) if playback.is_over else ReplayState.PLAYING
 
     async def _recover(self, error: BaseException) -> ReplayState:
         """The session has ended with this error: continue in a new one if the playback had got further."""
@@ -217,5 +224,9 @@ class GatewayReplayConnection:
             return ReplayState.PAUSED  # _resume() opens a new session
         if playback.note_loss():
             return await self._start(playback)
+        if playback.delivered and playback.is_heard and isinstance(error, CameraUnreachable):
+            # A new session has sent the last frames again and nothing new: the recorder ends a recording like this.
+            playback.end()
+            return ReplayState.IDLE
         playback.fail(error if isinstance(error, DeviceError) else CameraUnreachable("The recorder ended the session."))
         return ReplayState.IDLE

@@ -4,45 +4,89 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 _FLOAT_NOISE_MS = 0.001  # 0.449 s since 1970 is a little less in a float
 _SEQUENCE = re.compile(r";\s*seq=(\d{1,5})\b")
-_CLOCK_RANGE = re.compile(r"\s*clock\s*=\s*(\d{8}T\d{6})(\.\d{1,9})?Z?\s*-", re.IGNORECASE | re.ASCII)
-_NO_TIME = datetime(1971, 1, 1, tzinfo=UTC)
+_CLOCK_RANGE = re.compile(
+    r"""\s*clock\s*[=:]\s*"?\s*
+    (\d{4})-?(\d\d)-?(\d\d) [T\s]* (\d\d):?(\d\d):?(\d\d) (?:[.,](\d{1,9}))? \s*
+    (?:Z|UTC|GMT|([+-])(\d\d):?(\d\d)(?!\d))? \s* (?:-|;|"|$)""",
+    re.IGNORECASE | re.ASCII | re.VERBOSE,
+)
+_FIRST_TIME = datetime(1971, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayForm:
+    """How a PLAY is written, for recorders that refuse the full form.
+
+    `has_fraction`: the time has milliseconds. `has_options`: with Rate-Control, Immediate, Frames and Scale.
+    """
+
+    has_fraction: bool = True
+    has_options: bool = True
+
+    def simpler_forms(self) -> tuple[PlayForm, ...]:
+        """Return the forms to try after this one, one after another."""
+        found = [replace(self, has_fraction=False)] if self.has_fraction else []
+        return (*found, PlayForm(has_fraction=False, has_options=False)) if self.has_options else tuple(found)
+
+
+FULL_FORM = PlayForm()
 
 
 def play_headers(
-    start_device_s: float, *, fast: bool, key_frames_only: bool, scale: float, is_onvif: bool
+    start_device_s: float,
+    *,
+    fast: bool,
+    key_frames_only: bool,
+    scale: float,
+    is_onvif: bool,
+    key_frames_ms: int | None = None,
+    form: PlayForm = FULL_FORM,
 ) -> list[tuple[str, str]]:
-    """Return the headers of a PLAY from this time. Rate-Control, Immediate and Frames are ONVIF's only."""
-    headers = [("Range", f"clock={clock_time(start_device_s)}-")]
+    """Return the headers of a PLAY from this time. Rate-Control, Immediate and Frames are ONVIF's only.
+
+    `key_frames_ms`: the least distance between two key frames on the recording's time line.
+    """
+    headers = [("Range", f"clock={clock_time(start_device_s, has_fraction=form.has_fraction)}-")]
+    if not form.has_options:
+        return headers
     if scale != 1.0:
         headers.append(("Scale", f"{scale:.3f}"))
     if is_onvif:
         headers += [("Rate-Control", "no" if fast else "yes"), ("Immediate", "yes")]
         if key_frames_only:
-            headers.append(("Frames", "intra"))
+            headers.append(("Frames", "intra" if key_frames_ms is None else f"intra/{key_frames_ms}"))
     return headers
 
 
-def clock_time(device_s: float) -> str:
-    """Return `20261122T100000.250Z`: UTC, rounded down to the millisecond, never later than `device_s`."""
+def clock_time(device_s: float, *, has_fraction: bool = True) -> str:
+    """Return `20261122T100000.250Z`: UTC, rounded down to the millisecond (or second), never later than `device_s`."""
     whole_s, milliseconds = divmod(math.floor(device_s * 1000 + _FLOAT_NOISE_MS), 1000)
-    return f"{datetime.fromtimestamp(whole_s, UTC):%Y%m%dT%H%M%S}.{milliseconds:03d}Z"
+    fraction = f".{milliseconds:03d}" if has_fraction else ""
+    return f"{datetime.fromtimestamp(whole_s, UTC):%Y%m%dT%H%M%S}{fraction}Z"
 
 
 def start_of_range(text: str) -> float | None:
     """Return the seconds since 1970 at which `clock=20261122T100000.5Z-...` begins (RFC 2326 section 3.7).
 
-    None without such a time, and for 1970, which recorders write that do not know it.
+    Recorders also write dashes and colons, a comma before the fraction, an offset, or no Z. None without such a time,
+    and for 1970, which recorders write that do not know it.
     """
     found = _CLOCK_RANGE.match(text)
-    try:
-        moment = datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else _NO_TIME
-    except ValueError:
+    if found is None:
         return None
-    return moment.timestamp() + float(f"0{found[2] or ''}") if found and moment > _NO_TIME else None
+    try:
+        moment = datetime.strptime("".join(found.groups()[:6]), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        if found[8]:
+            east = timedelta(hours=int(found[9]), minutes=int(found[10]))
+            moment += east if found[8] == "-" else -east
+    except (ValueError, OverflowError):
+        return None
+    return moment.timestamp() + float(f"0.{found[7] or 0}") if moment > _FIRST_TIME else None
 
 
 def first_video_sequence(rtp_info: str) -> int | None:

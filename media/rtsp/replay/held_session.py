@@ -16,10 +16,10 @@ from typing import Any
 from core.errors import CameraUnreachable, DeviceError
 from core.recordings import ReplayAbilities, ReplaySource
 from media.rtsp.client.budget import SessionBudget
-from media.rtsp.client.errors import NoSuchRange
+from media.rtsp.client.errors import NoSuchRange, NotUnderstood
 from media.rtsp.client.session import ClientContext
 from media.rtsp.replay.device_session import ReplayDeviceSession
-from media.rtsp.replay.headers import play_headers
+from media.rtsp.replay.headers import FULL_FORM, PlayForm, play_headers
 from media.rtsp.replay.methods import LASTING_ERRORS, METHOD_ERRORS, ReplayMethod, plain_uri, replay_methods
 from media.rtsp.replay.playback import ReplayPlayback
 
@@ -48,6 +48,9 @@ class HeldSession:
         self._task: asyncio.Task[None] | None = None  # runs the session
         self._method: ReplayMethod | None = None  # of the session
         self._plays = 0  # in the session
+        self._form = FULL_FORM  # the form of PLAY that the recorder accepts
+        self._takes_fractions = False  # it has accepted one
+        self._pauses_first = False  # it ignores Immediate: a seek needs a PAUSE
 
     @property
     def is_open(self) -> bool:
@@ -86,7 +89,9 @@ class HeldSession:
             except METHOD_ERRORS:
                 log.info("%s cannot pause", self._source.device_key)
             except DeviceError:
-                return True  # take_loss() follows
+                if not self._session.is_connected:
+                    return True  # take_loss() follows
+                log.info("%s does not answer PAUSE", self._source.device_key)
         self._session.set_reading(False)
         return False
 
@@ -104,10 +109,16 @@ class HeldSession:
             task.cancel()
             await asyncio.wait({task})
 
+    def note_silent_seek(self) -> None:
+        """The open session has accepted a PLAY, and no packet that answers it has come."""
+        if self._session is not None and self._session.is_sending_old:
+            log.info("%s goes on with the old position after a PLAY", self._source.device_key)
+            self._pauses_first = True
+
     def learn_from(self, playback: ReplayPlayback) -> None:
         """Remember the abilities that show in the packets of this playback so far."""
         if playback.delivered:
-            self._learn(has_times=playback.has_stamps)
+            self._learn(has_times=playback.tells_times)
         is_fast = playback.beats_real_time(self._context.client.clock.monotonic_s())
         if is_fast or (is_fast is False and self.abilities.beats_real_time is None):
             self._learn(beats_real_time=is_fast)
@@ -125,10 +136,10 @@ class HeldSession:
         assert self._method is not None  # noqa: S101 - _can_seek() is True
         self._session.set_reading(True)  # otherwise the answer is not seen
         try:
-            if not self._method.is_onvif:
+            if not self._method.is_onvif or self._pauses_first or not self._form.has_options:
                 # Without Immediate, the recorder would finish the present PLAY first (RFC 2326 section 10.5).
                 await self._session.pause()
-            await self._session.start_playback(playback, _headers(playback, self._method))
+            await self._send_play(self._session, playback, self._method)
         except NoSuchRange:
             raise
         except (*METHOD_ERRORS, CameraUnreachable) as error:
@@ -146,7 +157,7 @@ class HeldSession:
         async for method in replay_methods(self._source, self.abilities.method):
             try:
                 session = await self._open(playback, method)
-                await session.start_playback(playback, _headers(playback, method))
+                await self._send_play(session, playback, method)
             except NoSuchRange:
                 self._use(method, refusals)
                 raise
@@ -157,6 +168,26 @@ class HeldSession:
             self._use(method, refusals)
             return
         raise refusals[0]
+
+    async def _send_play(self, session: ReplayDeviceSession, playback: ReplayPlayback, method: ReplayMethod) -> None:
+        """PLAY, in simpler forms if the recorder does not understand the full one. Raises the first error.
+
+        Some recorders understand whole seconds only, and call a fraction a bad request or an invalid range.
+        """
+        refusal: DeviceError | None = None
+        for form in (self._form, *self._form.simpler_forms()) if method.plain is None else (FULL_FORM,):
+            if isinstance(refusal, NoSuchRange) and (self._takes_fractions or not form.has_options):
+                break
+            try:
+                await session.start_playback(playback, _headers(playback, method, form))
+            except (NotUnderstood, NoSuchRange) as error:
+                refusal = error if refusal is None or isinstance(error, NoSuchRange) else refusal
+                continue
+            self._form = form
+            self._takes_fractions = form.has_fraction
+            return
+        if refusal is not None:
+            raise refusal
 
     async def _open(self, playback: ReplayPlayback, method: ReplayMethod) -> ReplayDeviceSession:
         end_s = playback.end_device_s or playback.resume_s + _FAR_END_S
@@ -194,7 +225,7 @@ class HeldSession:
             self.abilities = replace(self.abilities, **seen)
 
 
-def _headers(playback: ReplayPlayback, method: ReplayMethod) -> list[tuple[str, str]]:
+def _headers(playback: ReplayPlayback, method: ReplayMethod, form: PlayForm) -> list[tuple[str, str]]:
     if method.plain is not None:
         return [("Range", "npt=0.000-")]
     return play_headers(
@@ -203,4 +234,6 @@ def _headers(playback: ReplayPlayback, method: ReplayMethod) -> list[tuple[str, 
         key_frames_only=playback.key_frames_only,
         scale=playback.scale,
         is_onvif=method.is_onvif,
+        key_frames_ms=playback.key_frames_ms,
+        form=form,
     )

@@ -51,12 +51,13 @@ class ReplayConnection(Protocol):
         fast: bool = True,
         key_frames_only: bool = False,
         scale: float = 1.0,
+        key_frames_ms: int | None = None,
     ) -> None:
         """Play from the key frame at or before this time (seconds since 1970 by the device).
 
         A new call replaces the one before, whose consumer gets no more calls. `fast` requests Rate-Control: no; use
-        pause() and resume() then to limit the amount of data. No part of the app sets `fast`, `key_frames_only` and
-        `scale` yet.
+        pause() and resume() then to limit the amount of data. `key_frames_ms`: the least distance between two key
+        frames, by the recording's time line. No part of the app sets `fast`, `scale` and the `key_frames` options yet.
         """
         ...
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core.errors import CameraUnreachable, DeviceError
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
-from media.rtsp.client.onvif_replay_extension import read_stamp
+from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.client.rtp import RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
+from media.rtsp.replay.frame_times import FrameTimes
+from media.rtsp.replay.gap_marks import GapMarks
 from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA, ReplayConsumer
 from media.rtsp.replay.track_timeline import TrackTimeline
 
 _SECTION_PATIENCE_S = 5.0
-_SAME_TIME_S = 10.0  # a GOP, and the error of a clock
+_GOODBYE_PATIENCE_S = 1.0  # some recorders say BYE at a gap, and go on behind it
 _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 _FAST_FROM = 2.0  # times real time
 _JUDGED_AFTER_S = 2.0
+_RECENT_FRAMES = 1500  # a minute
+_STAMPED_FRAMES = 16  # more than there are frames between a packet and its complete frame
 
 
 @dataclass(eq=False)
@@ -34,10 +39,12 @@ class ReplayPlayback:
     fast: bool = True
     key_frames_only: bool = False
     scale: float = 1.0
+    key_frames_ms: int | None = None
     is_over: bool = False
+    is_cut_short: bool = False  # it ended at end_device_s: the recorder still sends
     delivered: int = 0  # access units
     delivered_at_loss: int = 0  # the same when the device session was lost the last time
-    has_stamps: bool = False  # the packets carry the device's time (0xABAC)
+    has_stamps: bool = False  # the packets carry a time of the device (0xABAC)
     is_heard: bool = False  # a packet has come since the last PLAY
     silent_since_s: float = 0.0  # our monotonic clock: the last packet, or the last request to send
     _reached_s: float | None = None  # device time of the newest delivered frame
@@ -51,28 +58,54 @@ class ReplayPlayback:
     _is_running: bool = False  # a key frame was delivered since the last PLAY
     _ends_section: bool = False
     _is_terminal: bool = False
+    _has_goodbye: bool = False
+    _was_silent: bool = False  # the recorder was silent once, and nothing new has come since
     _sequences: dict[int, int] = field(default_factory=dict)
-    _is_confirmed: bool = False  # the device has said which time it plays from
+    _times: FrameTimes = field(default_factory=lambda: FrameTimes(0.0, None))
+    _marks: GapMarks = field(default_factory=GapMarks)
+    _stamped: deque[int] = field(default_factory=lambda: deque(maxlen=_STAMPED_FRAMES))  # RTP timestamps of frames
+    _is_audio_stamped: bool = False
     _report: SenderReport | None = None
+    _recent: dict[int, float] = field(default_factory=dict)  # time by content, of frames whose stamps tell no time
+    _is_rejoining: bool = False  # frames that were delivered before the last PLAY may come again
 
     @property
     def resume_s(self) -> float:
         """Device time to play from after a pause or a lost session."""
         return self.start_device_s if self._reached_s is None else self._reached_s
 
+    @property
+    def leaves_frames_out(self) -> bool:
+        """True if the recorder may leave frames out, so that a long step between two frames is no gap."""
+        return self.key_frames_only or self.scale != 1.0
+
+    @property
+    def tells_times(self) -> bool:
+        """True if the recorder stamps frames with times that are right."""
+        return self.has_stamps and self._times.has_right_stamps
+
+    @property
+    def stamp_zone_s(self) -> float:
+        """The time zone of the stamps: the stamp of a frame minus its time."""
+        return self._times.zone_s
+
     def begin(self, video: VideoTrack, audio: AudioTrack | None, now_s: float, begins_s: float | None = None) -> None:
         """The recorder accepted a PLAY of this playback. `begins_s`: device time it plays from, if it says so."""
         carried = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
-        start_s = self.resume_s if begins_s is None else begins_s
-        self._is_confirmed, self._report = begins_s is not None, None
+        self._times = FrameTimes(self.resume_s, begins_s, is_standing=self._times.is_standing)
+        self._marks, self._report = GapMarks(), None
         self._tracks = (video, carried)
+        start_s = self._times.start_s
         self._video = VideoDepacketizer(video.codec, dict(video.sets), video.clock_rate, start_s)
         self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):
             self._timelines.setdefault(track, TrackTimeline()).begin()
         self._sequences.clear()
+        self._stamped.clear()
         self._first_s = None
         self._is_running = self._ends_section = self._is_terminal = self.is_heard = False
+        self._has_goodbye = self._is_audio_stamped = False
+        self._is_rejoining = bool(self._recent)
         self.silent_since_s = self._answered_s = now_s
 
     def take(self, packets: Sequence[RtpPacket], now_s: float) -> None:
@@ -80,17 +113,18 @@ class ReplayPlayback:
         if self.is_over or self._video is None:
             return
         self.silent_since_s = now_s
-        self.is_heard = True
+        self.is_heard, self._has_goodbye = True, False
         units: list[AccessUnit] = []
         for packet in packets:
             packet.lost_before = self._lost_before(packet)
+            stamp = read_stamp(packet.extension) if packet.extension else None
             if packet.track == VIDEO:
-                if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
-                    self.has_stamps = True
-                    self._is_terminal = self._is_terminal or stamp.is_terminal
+                if stamp is not None:
+                    self._take_stamp(packet.timestamp, stamp)
                 for unit in self._video.push((packet,)):
                     self._take_frame(unit, units)
             elif self._audio is not None:
+                self._is_audio_stamped = self._is_audio_stamped or stamp is not None
                 for unit in self._audio.push((packet,)):
                     self._take_audio(unit, units)
             if self.is_over:
@@ -98,22 +132,38 @@ class ReplayPlayback:
         self._deliver(units)
         if self._is_terminal and packets[-1].marker:
             self.end(END_OF_RECORDING)
+        self._has_goodbye = self._marks.may_be_only_frame
 
     def take_report(self, report: SenderReport) -> None:
         """A sender report of the video, since PLAY was answered."""
         self._report = report
 
+    def take_goodbye(self) -> None:
+        """RTCP BYE: the recorder has sent everything, unless packets follow."""
+        if self.is_heard:
+            self._has_goodbye = True  # check_silence() ends the playback
+        else:
+            self.end()
+
     def check_silence(self, now_s: float, timeout_s: float) -> None:
-        """End the playback if the recorder is silent after its end. Raises CameraUnreachable if it is silent before."""
+        """End the playback if the recorder is silent after its end. Raises CameraUnreachable if it is silent before.
+
+        Some recorders do not tell the end. After the first silence another session asks for what follows the last
+        frame; if nothing does, that was the end.
+        """
         if self.is_over or self._video is None:
             return
         silent_s = now_s - self.silent_since_s
-        if self._ends_section and silent_s > min(_SECTION_PATIENCE_S, timeout_s):
+        short_s = min(_SECTION_PATIENCE_S, timeout_s)
+        if self._has_goodbye and silent_s > min(_GOODBYE_PATIENCE_S, timeout_s):
+            self.end()
+        elif self._ends_section and silent_s > short_s:
             self.end(END_OF_RECORDING)
-        elif silent_s > timeout_s:
-            if not self.has_stamps and self.delivered:
+        elif silent_s > (short_s if self._was_silent else timeout_s):
+            if self.delivered and (not self.has_stamps or self._was_silent):
                 self.end(END_OF_RECORDING)  # plain RTSP has no other sign of it
                 return
+            self._was_silent = True
             raise CameraUnreachable("The device stopped sending the recording.")
 
     def end(self, reason: str = "") -> None:
@@ -153,6 +203,12 @@ class ReplayPlayback:
             return 0
         return (packet.sequence - last - 1) & 0xFFFF
 
+    def _take_stamp(self, timestamp: int, stamp: ReplayStamp) -> None:
+        self.has_stamps = True
+        if not self._stamped or self._stamped[-1] != timestamp:
+            self._stamped.append(timestamp)
+        self._is_terminal = self._marks.is_end(timestamp, is_terminal=stamp.is_terminal)
+
     def _take_frame(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
         assert self._video is not None  # noqa: S101 - begin() came before
         if not self._is_running:
@@ -163,33 +219,61 @@ class ReplayPlayback:
             self._deliver(units)
             units.clear()
             self._describe()
-        if not self.has_stamps and not self._is_confirmed:
-            self._is_confirmed = unit.is_key and self._is_reported(unit)
-            unit = replace(unit, is_time_confirmed=self._is_confirmed)
+        if self._is_repeated(unit):
+            return
+        device_s, is_confirmed = self._times.of_frame(
+            unit, is_stamped=unit.ticks & 0xFFFF_FFFF in self._stamped, reported_s=self._reported_s(unit)
+        )
+        if not self.tells_times:
+            self._remember(unit, device_s)
+        unit = self._marks.checked(replace(unit, device_s=device_s, is_time_confirmed=is_confirmed))
         placed = self._timelines[VIDEO].place(unit)
         if placed is None:
             return
         self._ends_section = unit.ends_section
-        if unit.device_s is not None:
-            if self.end_device_s is not None and unit.device_s >= self.end_device_s:
-                self._deliver(units)
-                units.clear()
-                self.end(END_OF_RECORDING)
-                return
-            self._reached_s = unit.device_s
-            self._first_s = unit.device_s if self._first_s is None else self._first_s
+        if self.end_device_s is not None and device_s >= self.end_device_s:
+            self._deliver(units)
+            units.clear()
+            self.is_cut_short = True
+            self.end(END_OF_RECORDING)
+            return
+        self._reached_s = device_s
+        self._first_s = device_s if self._first_s is None else self._first_s
         units.append(placed)
 
-    def _is_reported(self, unit: AccessUnit) -> bool:
-        """True if the sender report's clock gives the frame's time. Many recorders report the present time instead."""
-        report = self._report
-        if report is None or unit.device_s is None:
+    def _remember(self, unit: AccessUnit, device_s: float) -> None:
+        self._recent[hash(unit.parts)] = device_s
+        if len(self._recent) > _RECENT_FRAMES:
+            del self._recent[next(iter(self._recent))]
+
+    def _is_repeated(self, unit: AccessUnit) -> bool:
+        """True for a frame that was delivered before the last PLAY, by its content.
+
+        The recorder begins at a key frame before the requested time. Without stamps that tell the time, only the
+        content shows how far before, and from which time on the next frames are counted.
+        """
+        if not self._is_rejoining:
             return False
+        device_s = self._recent.get(hash(unit.parts))
+        if device_s is None:
+            self._is_rejoining = False
+            return False
+        self._times.count_from(unit, device_s)
+        self._marks.checked(unit)
+        return True
+
+    def _reported_s(self, unit: AccessUnit) -> float | None:
+        """Return the frame's time by the newest sender report, in seconds since 1970."""
+        report = self._report
+        if report is None:
+            return None
         ticks = ((unit.ticks - report.rtp_timestamp + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
-        reported_s = report.ntp_s - _NTP_EPOCH_S + ticks / unit.clock_rate
-        return abs(reported_s - unit.device_s) <= _SAME_TIME_S
+        return report.ntp_s - _NTP_EPOCH_S + ticks / unit.clock_rate
 
     def _take_audio(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
+        device_s = self._times.of_audio(unit.device_s, is_stamped=self._is_audio_stamped)
+        if device_s != unit.device_s:
+            unit = replace(unit, device_s=device_s)
         if self._is_running and (placed := self._timelines[AUDIO].place(unit)) is not None:
             units.append(placed)
 
@@ -205,4 +289,5 @@ class ReplayPlayback:
     def _deliver(self, units: list[AccessUnit]) -> None:
         if units and not self.is_over:
             self.delivered += len(units)
+            self._was_silent = False
             self.consumer.on_units(tuple(units))

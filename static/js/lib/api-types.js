@@ -45,7 +45,7 @@ export {};
  * @typedef {object} ChannelCoverage One row of the timeline. `spans` cover the whole window.
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
  * @property {string} name
- * @property {'job'|'video_source'|'name'|'order'|'nothing'} matched_by
+ * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
  * @property {string} recording_token
  * @property {CoverageSpan[]} spans
  * @property {RecordingEvent[]} events
@@ -94,7 +94,7 @@ export {};
  * @typedef {object} FoundRecording A recording, clipped to the requested window, whatever the device returns.
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'order'|'nothing'} matched_by
+ * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
  * @property {string} source_name
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
@@ -131,7 +131,7 @@ export {};
  * @typedef {object} KnownRecording
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'order'|'nothing'} matched_by
+ * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
  * @property {string} source_name
  * @property {string|null} earliest
  * @property {string|null} latest
@@ -228,7 +228,7 @@ export {};
  * @property {string} stream_id
  * @property {string} playlist_url of the new run; the previous playlist does not grow any more
  * @property {string} start_time time of the first frame: at or before the requested time
- * @property {boolean|null} time_confirmed false: the recorder sends no times, so the true time may differ
+ * @property {boolean|null} time_confirmed false: the recorder confirms no times, so the true time may differ
  */
 
 /**
@@ -257,8 +257,8 @@ export {};
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
- * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, so frames are labelled with
- *   the requested time; null before the first frame
+ * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, or times that fit neither
+ *   the request nor its answer, so frames are counted from the requested time; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
  * @property {string} viewer_id
@@ -289,8 +289,8 @@ export {};
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
- * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, so frames are labelled with
- *   the requested time; null before the first frame
+ * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, or times that fit neither
+ *   the request nor its answer, so frames are counted from the requested time; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
  * @property {string} viewer_id
@@ -329,8 +329,8 @@ export {};
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
- * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, so frames are labelled with
- *   the requested time; null before the first frame
+ * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, or times that fit neither
+ *   the request nor its answer, so frames are counted from the requested time; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
  */

@@ -109,6 +109,7 @@ class ThinLine:
         fast: bool = True,
         key_frames_only: bool = False,
         scale: float = 1.0,
+        key_frames_ms: int | None = None,
     ) -> None:
         self._play += 1
         self._may_send.set()

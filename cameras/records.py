@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.clock import rfc3339
-from core.records import CameraStatus, Channel, DeviceInfo, MediaProfile, Problem, ServiceCheck
+from core.records import CameraStatus, Channel, DeviceInfo, MediaProfile, Problem, ServiceCheck, StreamUris
 from core.secrets import Secret
 
 
@@ -14,15 +14,16 @@ from core.secrets import Secret
 class CameraDraft:
     """A camera to add. Without a port, the usual ONVIF ports are tried; without a name, make and model are its name.
 
-    `host` may have the form `host:port`. OnvifManager.add_camera checks all fields and raises InvalidRequest, which
-    names the field.
+    `host` may have the form `host:port`. A camera without ONVIF has `stream_uris` instead, which may hold the login.
+    OnvifManager.add_camera checks all fields and raises InvalidRequest, which names the field.
     """
 
-    host: str
+    host: str = ""
     username: str = ""
     password: Secret = field(default_factory=lambda: Secret(""))
     port: int | None = None
     name: str | None = None
+    stream_uris: StreamUris | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class CameraChange:
     port: int | None = None
     username: str | None = None
     password: Secret | None = None
+    stream_uris: StreamUris | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class CameraView:
     """State of a camera at one moment. `port` is None until the user gives one or it is found.
 
     `clock_offset_s` is device time minus ours. `same_device_as` is the id of an older camera with the same make, model
-    and serial number: most likely one device that was added twice.
+    and serial number: most likely one device that was added twice. `stream_uris` is set for a camera without ONVIF.
     """
 
     id: int
@@ -58,6 +60,7 @@ class CameraView:
     last_seen_at: datetime | None = None
     pretend: bool = False
     same_device_as: int | None = None
+    stream_uris: StreamUris | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,10 @@ def _head(card: HealthCard) -> list[str]:
         lines.append(f"Next attempt: {rfc3339(card.next_try_at)}")
     if camera.same_device_as is not None:
         lines.append(f"Same make, model and serial number as camera {camera.same_device_as}")
+    if camera.stream_uris is not None:
+        lines.append(
+            f"Added by {'its stream addresses' if camera.stream_uris.sub else 'its stream address'}, without ONVIF"
+        )
     info = camera.info
     lines += [
         f"Make: {info.manufacturer or 'unknown'}",

@@ -357,5 +357,6 @@ def _view(entry: Entry, first: dict[tuple[str, ...], int]) -> CameraView:
         clock_offset_s=clock_offset_s(stored.clock_offset),
         last_seen_at=stored.last_seen_at,
         pretend=stored.pretend,
+        stream_uris=stored.stream_uris,
         same_device_as=twin if twin != stored.id else None,
     )

@@ -205,7 +205,7 @@ def test_encoders_without_a_source_find_their_input(
     assert tokens_of(profiles, listed) == wanted
 
 
-def test_sources_that_no_profile_names_stand_there_dead_only_in_a_list_that_fits() -> None:
+def test_only_a_list_that_fits_adds_dead_inputs() -> None:
     profiles = [found("a", "1", config="1"), found("b", "2", config="2")]
     assert [channel.problem is not None for channel in channels_of(profiles, ["1", "2", "3"])] == [False, False, True]
     assert tokens_of(profiles, ["VideoSource_1", "VideoSource_2"]) == [["a"], ["b"]]
@@ -263,7 +263,7 @@ def test_a_source_with_two_names_in_the_two_services_is_one_channel() -> None:
     assert merged_tokens(media, media2) == [["m1", "s1"], ["m2", "s2"]]
 
 
-def test_a_source_for_each_profile_in_one_service_does_not_double_channels() -> None:
+def test_a_source_for_each_profile_in_one_service_doubles_nothing() -> None:
     media = [found("m", "S0", config="a"), found("s", "S1", SMALL, config="b")]
     media2 = [found("m", "V", config="c"), found("s", "V", SMALL, config="c")]
     assert merged_tokens(media, media2) == [["m", "s"]]

@@ -184,6 +184,20 @@ def test_hostile_profiles_do_not_affect_the_others(device: SoapDevice, connect: 
     assert sum(len(channel.profiles) for channel in channels) <= media.MAX_PROFILES
 
 
+def test_profiles_of_many_channels_may_take_megabytes(device: SoapDevice, connect: Connect) -> None:
+    rule = '<tt:SimpleItem Name="Sensitivity" Value="60"/>' * 150
+    analytics = f'<tt:VideoAnalyticsConfiguration token="a">{rule}</tt:VideoAnalyticsConfiguration></trt:Profiles>'
+    listed = [
+        profile(f"P{n}{quality}", f"S{n}", 1920 // quality, 1080 // quality).replace("</trt:Profiles>", analytics)
+        for n in range(128)
+        for quality in (1, 3, 6)
+    ]
+    assert sum(map(len, listed)) > 2_500_000
+    _profiles(device, *listed)
+    channels = media.read_channels(_opened(connect), check_streams=False)
+    assert [len(channel.profiles) for channel in channels] == [3] * 128
+
+
 # -- stream addresses --------------------------------------------------------------------------
 
 

@@ -18,13 +18,14 @@ def answer(model: BaseModel, status: int = 200) -> Response:
 def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
     """Return a camera as this user may see it.
 
-    Only admins see the user name for the device. Cameras and channels outside of the user's scope are neither named
-    nor counted.
+    Only admins see the user name for the device, and its stream addresses. Cameras and channels outside of the user's
+    scope are neither named nor counted.
     """
     answer = models.Camera.model_validate(view)
     allowed, other = who.scope.channels_of(view.id), view.same_device_as
     if not who.may(Permission.MANAGE):
         answer.username = ""
+        answer.stream_uris = None
     if allowed is not None:
         answer.channels = min(view.channel_count, len(allowed))
     if other is not None and not who.scope.has_camera(other):

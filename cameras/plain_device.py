@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NoReturn, TypeVar
 
 from cameras.device import Device, DeviceAddress, DeviceNetwork
+from cameras.records import NO_RECORDINGS
 from cameras.stream_uris import place_of, with_password
 from core.allowed_addresses import allowed_addresses
 from core.clock import Clock
@@ -33,7 +34,6 @@ DescribeStream = Callable[[StreamSource, float], StreamFormats]
 """Opens a stream for at most so many seconds and returns its formats. Raises the DeviceError."""
 
 _SOURCE = "stream"
-_NO_RECORDINGS = "This camera was added by its stream address, without ONVIF, so it has no recordings to play."
 _NO_SNAPSHOTS = "This camera was added by its stream address, without ONVIF, so it has no snapshots of its own."
 
 
@@ -113,21 +113,21 @@ class PlainDevice:
         """Do nothing: RTSP has no such request."""
 
     def recordings(self) -> Listed:
-        raise CameraUnsupported(_NO_RECORDINGS, service="recording")
+        raise CameraUnsupported(NO_RECORDINGS, service="recording")
 
     def recording_summary(self, listed: Listed) -> RecordingSummary:
         del listed
-        raise CameraUnsupported(_NO_RECORDINGS, service="recording")
+        raise CameraUnsupported(NO_RECORDINGS, service="recording")
 
     def recording_events(
         self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]
     ) -> EventSearch:
         del start, end, deadline_s, should_stop
-        raise CameraUnsupported(_NO_RECORDINGS, service="recording")
+        raise CameraUnsupported(NO_RECORDINGS, service="recording")
 
     def replay_uri(self, recording_token: str) -> str:
         del recording_token
-        raise CameraUnsupported(_NO_RECORDINGS, service="replay")
+        raise CameraUnsupported(NO_RECORDINGS, service="replay")
 
     def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
         del channel_number, rtsp_port

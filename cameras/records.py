@@ -9,6 +9,8 @@ from core.clock import rfc3339
 from core.records import CameraStatus, Channel, DeviceInfo, MediaProfile, Problem, ServiceCheck, StreamUris
 from core.secrets import Secret
 
+NO_RECORDINGS = "This camera was added by its stream address, without ONVIF, so it has no recordings to play."
+
 
 @dataclass(frozen=True, slots=True)
 class CameraDraft:
@@ -126,18 +128,25 @@ def _head(card: HealthCard) -> list[str]:
         lines.append(
             f"Added by {'its stream addresses' if camera.stream_uris.sub else 'its stream address'}, without ONVIF"
         )
-    info = camera.info
-    lines += [
+    else:
+        lines += _onvif_head(card)
+    return [
+        *lines,
+        f"Last seen: {rfc3339(camera.last_seen_at) if camera.last_seen_at else 'never'}",
+        f"Card made: {rfc3339(card.made_at)}",
+    ]
+
+
+def _onvif_head(card: HealthCard) -> list[str]:
+    camera, info = card.camera, card.camera.info
+    return [
         f"Make: {info.manufacturer or 'unknown'}",
         f"Model: {info.model or 'unknown'}",
         f"Firmware: {info.firmware or 'unknown'}",
         f"Serial number: {info.serial or 'unknown'}",
         f"Services: {', '.join(camera.services) or 'unknown'}",
         f"Device clock minus ours: {_offset(card)}",
-        f"Last seen: {rfc3339(camera.last_seen_at) if camera.last_seen_at else 'never'}",
-        f"Card made: {rfc3339(card.made_at)}",
     ]
-    return lines
 
 
 def _offset(card: HealthCard) -> str:

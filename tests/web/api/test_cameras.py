@@ -214,3 +214,15 @@ def test_hostile_strings_of_a_device_are_not_in_the_markup_of_a_page(client: Fla
     data, _, rest = data.partition("</script>")
     assert "<" not in data
     assert "onerror=alert" not in rest
+
+
+def test_a_camera_without_onvif_has_no_recordings(client: FlaskClient, assert_problem: Any) -> None:
+    client.post("/api/cameras", json={"stream_uris": {"main": "rtsp://10.0.0.5/a"}})
+    day = "start_time=2026-11-22T00:00:00Z&end_time=2026-11-23T00:00:00Z"
+    playback = {"camera_id": 1, "recording_token": "R1", "start_time": "2026-11-22T00:00:00Z"}
+    for answer in (
+        client.get(f"/api/cameras/1/recordings/coverage?{day}"),
+        client.post("/api/playback/start", json=playback),
+    ):
+        document = assert_problem(answer, 422, "camera_unsupported")
+        assert (document["service"], "no recordings" in document["detail"]) == ("recording", True)

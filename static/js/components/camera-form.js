@@ -34,7 +34,7 @@ export class CameraForm extends AppDialog {
     this.#input('address').addEventListener('change', () => this.#takeUserInfo(), { signal });
     this.#input('address').addEventListener('input', () => this.#addressTyped(), { signal });
     for (const name of ['main', 'sub']) {
-      this.#input(name).addEventListener('change', () => this.#takeStreamLogin(name), { signal });
+      this.#input(name).addEventListener('blur', () => this.#takeStreamLogin(name), { signal });
       this.#input(name).addEventListener('input', () => this.#showPasswordHint(), { signal });
     }
     part(this, 'kinds', HTMLElement).addEventListener('change', () => this.#kindChosen(), { signal });
@@ -63,6 +63,7 @@ export class CameraForm extends AppDialog {
     for (const field of this.querySelectorAll('[data-kind]')) {
       if (field instanceof HTMLElement) field.hidden = field.dataset.kind !== this.#kind;
     }
+    this.#input('name').placeholder = this.#kind === 'rtsp' ? 'The address' : 'Taken from the device';
     this.#showPasswordHint();
   }
 
